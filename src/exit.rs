@@ -1,0 +1,81 @@
+//! Exit codes (sysexits) and the last line on standard error: what, where, why, what to do.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// Why a command ends, one for each code of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// 64: the command line.
+    Usage,
+    /// 65: a template failed on its data.
+    Template,
+    /// 66: a path does not exist, or has no such key.
+    Missing,
+    /// 69: Vault unreachable, sealed, overloaded or redirecting elsewhere until the deadline.
+    Unavailable,
+    /// 70: a bug in Leasehold.
+    Bug,
+    /// 73: a destination cannot be written, or is not tmpfs where it must be.
+    Destination,
+    /// 75: the deadline was reached for another cause.
+    Deadline,
+    /// 77: login refused, or a path denied.
+    Denied,
+    /// 78: configuration or template syntax.
+    Config,
+}
+
+impl Cause {
+    /// The exit code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Usage => 64,
+            Self::Template => 65,
+            Self::Missing => 66,
+            Self::Unavailable => 69,
+            Self::Bug => 70,
+            Self::Destination => 73,
+            Self::Deadline => 75,
+            Self::Denied => 77,
+            Self::Config => 78,
+        }
+    }
+}
+
+/// The end of a command that did not succeed; printed as the last line on standard error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Gives the exit code.
+    pub cause: Cause,
+    /// What failed and where: names the file or the path, lowercase, one line, no value.
+    pub what: String,
+    /// What to do about it, an imperative; empty where the text says it already.
+    pub hint: String,
+}
+
+impl Ending {
+    /// An ending for `cause`.
+    pub fn new(cause: Cause, what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { cause, what: what.into(), hint: hint.into() }
+    }
+
+    /// The process's exit code.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.cause.code())
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "leasehold: {}", self.what)?;
+        if !self.hint.is_empty() {
+            write!(f, "; {}", self.hint)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Ending {}

@@ -1,0 +1,58 @@
+//! What went wrong with a request, in the few classes the core decides by.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Why a request brought nothing. The kind is for the core, the text for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What it means.
+    pub kind: FailureKind,
+    /// One line, lowercase, that fits behind "could not read secret/web: ". It carries the
+    /// server's own message where there is one, never a value, a token or a body.
+    pub why: String,
+}
+
+/// The classes of failure, from Vault's documented status codes and what servers really do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureKind {
+    /// No answer: refused, reset, timed out, TLS not trusted.
+    Unreachable,
+    /// 502, 503, 504: sealed, no leader, a proxy without a server behind it.
+    Unavailable,
+    /// 429, or 503 with `Retry-After`: asked to come later, and when.
+    Overloaded(Option<Duration>),
+    /// 500 and what it stands for: a fault of this path or plugin, not of the whole server.
+    Fault,
+    /// 412: a standby that has not caught up; ask again soon.
+    NotYet,
+    /// 403: a dead token or a policy; the core finds out which.
+    Denied,
+    /// 400 and 403 on a login: the credentials or the role are refused.
+    Refused,
+    /// 404, or a KV v2 version that is deleted or destroyed.
+    Missing,
+    /// 400 elsewhere: on renewal "lease not found", or a request the engine does not take.
+    Rejected,
+    /// An answer that is not what the API promises: truncated, too large, too deep, wrong types.
+    Nonsense,
+    /// A redirect to a host or a scheme that is not allowed.
+    Redirected,
+    /// Our own side: a JWT file that is missing or empty, a path that must not be sent.
+    Local,
+}
+
+impl Failure {
+    /// A failure of `kind`, told by `why`.
+    pub fn new(kind: FailureKind, why: impl Into<String>) -> Self {
+        Self { kind, why: why.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Failure {}
