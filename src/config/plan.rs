@@ -1,0 +1,318 @@
+//! The configuration as the house sees it: resolved, valid, immutable.
+//!
+//! Everything here has been checked: paths are clean, durations positive, notifiers exist,
+//! templates parse. Nothing downstream asks again.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::secret::Secret;
+use crate::vault::request::Request;
+
+/// A whole configuration.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The server and how to reach it.
+    pub vault: VaultPlan,
+    /// How to log in.
+    pub auth: AuthPlan,
+    /// Where the set of relative files goes; there whenever a relative file is.
+    pub secrets_dir: Option<PathBuf>,
+    /// Mode of generation folders.
+    pub dir_mode: u32,
+    /// Whether `secrets_dir`, the handoff and the folders of absolute files must be tmpfs or ramfs.
+    pub require_tmpfs: bool,
+    /// The files, in the order of the configuration. An index into this is a `FileId`.
+    pub files: Vec<FilePlan>,
+    /// The notifiers, sorted by name. An index into this is a `NotifierId`.
+    pub notifiers: Vec<NotifierPlan>,
+    /// How long `init` may take altogether.
+    pub init_timeout: Duration,
+    /// What init leaves for the sidecar, and where.
+    pub handoff: Option<PathBuf>,
+    /// How to stop.
+    pub shutdown: ShutdownPlan,
+    /// Where status, readiness and metrics are served.
+    pub listen: Option<Listen>,
+    /// What is logged, and how.
+    pub log: LogPlan,
+    /// SHA-256 over what a handoff depends on (`vault`, `auth`, `files`), stable across versions
+    /// of the text that mean the same.
+    pub digest: [u8; 32],
+}
+
+/// The server and how to reach it.
+#[derive(Debug, Clone)]
+pub struct VaultPlan {
+    /// `https://host:port`, without a path's trailing slash; a path before `/v1` is kept.
+    pub address: url::Url,
+    /// The namespace header of every request.
+    pub namespace: Option<String>,
+    /// PEM file with the only authorities to trust; the system's where neither this nor a folder
+    /// is given.
+    pub ca_file: Option<PathBuf>,
+    /// Folder of such PEM files.
+    pub ca_dir: Option<PathBuf>,
+    /// Client certificate and key, PEM.
+    pub client_cert: Option<ClientCert>,
+    /// The name to expect in the server's certificate, where it is not the address's host.
+    pub server_name: Option<String>,
+    /// Hosts, besides our own, that a redirect may lead to.
+    pub redirect_hosts: Vec<String>,
+    /// The only proxy used; the environment's are not.
+    pub proxy: Option<url::Url>,
+    /// For a whole request, from connecting to the last byte.
+    pub timeout: Duration,
+    /// Token bucket over all requests.
+    pub rate_limit: Option<RateLimit>,
+    /// How many requests may be under way at once; at least 1.
+    pub max_in_flight: usize,
+}
+
+/// A client certificate and its key, PEM files that may change at any time.
+#[derive(Debug, Clone)]
+pub struct ClientCert {
+    /// The certificate chain.
+    pub cert_file: PathBuf,
+    /// Its key.
+    pub key_file: PathBuf,
+}
+
+/// A token bucket.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateLimit {
+    /// Requests a second in the long run.
+    pub per_second: f64,
+    /// Requests at once after a rest.
+    pub burst: u32,
+}
+
+/// How to log in.
+#[derive(Debug, Clone)]
+pub struct AuthPlan {
+    /// The mount below `auth/`.
+    pub mount: String,
+    /// The namespace of the login, where it differs from the one of the secrets.
+    pub namespace: Option<String>,
+    /// The method and its own fields.
+    pub method: AuthMethod,
+}
+
+/// The method of a login. Files are read anew at each login: they rotate.
+#[derive(Debug, Clone)]
+pub enum AuthMethod {
+    /// `auth/MOUNT/login` with `role` and the projected service account's JWT. `jwt` is the same.
+    Kubernetes {
+        /// The role of the mount.
+        role: String,
+        /// The projected token.
+        jwt_file: PathBuf,
+    },
+    /// `auth/MOUNT/login` with `role_id` and `secret_id`.
+    AppRole {
+        /// The role's id.
+        role_id: Credential,
+        /// The secret id; none where the role does not bind one.
+        secret_id: Option<Credential>,
+    },
+    /// A token from the environment, taken as it is and revoked at the end only if we may.
+    Token {
+        /// The variable that held it.
+        token_env: String,
+        /// What it held when the configuration was read.
+        token: Secret,
+    },
+    /// A token from a file that somebody else keeps; never revoked.
+    TokenFile {
+        /// The file.
+        token_file: PathBuf,
+    },
+}
+
+/// Where a credential comes from.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// As given.
+    Given(Secret),
+    /// From a file, read anew at each login.
+    File(PathBuf),
+}
+
+/// One file to render.
+#[derive(Debug, Clone)]
+pub struct FilePlan {
+    /// As configured, for messages.
+    pub name: String,
+    /// Where it goes.
+    pub target: Target,
+    /// What it is made of.
+    pub source: Source,
+    /// Permission bits, at most 0o7777.
+    pub mode: u32,
+    /// Owner, by number; names were looked up in /etc/passwd.
+    pub uid: Option<u32>,
+    /// Group, by number.
+    pub gid: Option<u32>,
+    /// How often to look at what has no lease of its own.
+    pub refresh: Duration,
+    /// Quiescence before a publish.
+    pub wait: Option<Wait>,
+    /// Whom to tell: indices into [`Plan::notifiers`], each once.
+    pub notify: Vec<usize>,
+}
+
+/// Where a file goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Into the set: a relative path of normal components.
+    Member(PathBuf),
+    /// By itself: an absolute path of normal components.
+    Alone(PathBuf),
+}
+
+/// What a file is made of.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A template, parsed. `missing_key` and delimiters are its own.
+    Template(TemplateSource),
+    /// One value.
+    Field {
+        /// The secret.
+        request: Request,
+        /// Its key; of KV v2 a key of its `data`.
+        key: String,
+        /// Whether to decode it from base64.
+        base64: bool,
+    },
+    /// All fields as a JSON object; of KV v2 those of its `data`.
+    Json {
+        /// The secret.
+        request: Request,
+    },
+}
+
+/// A template, from the configuration or from a file.
+#[derive(Debug, Clone)]
+pub struct TemplateSource {
+    /// What errors call it: the file's path, or `files[2].template`.
+    pub name: String,
+    /// The file it was read from, where it was one.
+    pub file: Option<PathBuf>,
+    /// Its text.
+    pub text: Vec<u8>,
+    /// What a missing key renders as.
+    pub missing_key: MissingKey,
+}
+
+/// What a missing map key renders as (Go's `missingkey`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingKey {
+    /// It stops the rendering. Ours, for a `<no value>` in a password is worse.
+    #[default]
+    Error,
+    /// `<no value>`, Go's default.
+    Default,
+    /// The zero value of the map's type.
+    Zero,
+}
+
+/// Quiescence: publish when nothing changed for `min`, and at the latest `max` after the first
+/// change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// The quiet time.
+    pub min: Duration,
+    /// The longest delay; at least `min`.
+    pub max: Duration,
+}
+
+/// Someone to tell of a new generation.
+#[derive(Debug, Clone)]
+pub struct NotifierPlan {
+    /// Its name in the configuration.
+    pub name: String,
+    /// How it is told.
+    pub how: Notifier,
+}
+
+/// How someone is told.
+#[derive(Debug, Clone)]
+pub enum Notifier {
+    /// A signal to a process, found afresh each time.
+    Signal {
+        /// The signal's number.
+        signal: i32,
+        /// Who gets it.
+        target: ProcessTarget,
+        /// The longest random delay before, to spread many pods.
+        splay: Duration,
+    },
+    /// A command without a shell, in a clean environment.
+    Command {
+        /// Program and arguments, at least one.
+        command: Vec<String>,
+        /// It is killed after this.
+        timeout: Duration,
+        /// As above.
+        splay: Duration,
+    },
+    /// An HTTP POST; any 2xx is success.
+    Http {
+        /// Where to.
+        url: url::Url,
+        /// For the whole exchange.
+        timeout: Duration,
+        /// As above.
+        splay: Duration,
+    },
+}
+
+/// How a process is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProcessTarget {
+    /// By name: the command's last path component, or the kernel's `comm` (cut at 15 bytes).
+    Name(String),
+    /// By the number in a file.
+    PidFile(PathBuf),
+    /// By a regular expression over the command line, arguments joined by one space.
+    CommandLine(String),
+}
+
+/// How to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShutdownPlan {
+    /// Whether to revoke token and leases.
+    pub revoke: bool,
+    /// How long to keep renewing after SIGTERM first.
+    pub delay: Duration,
+}
+
+/// Where status, readiness and metrics are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// A TCP address.
+    Tcp(std::net::SocketAddr),
+    /// A Unix socket's path.
+    Unix(PathBuf),
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogPlan {
+    /// The least level that is shown.
+    pub level: tracing::Level,
+    /// The shape of a line.
+    pub format: LogFormat,
+}
+
+/// The shape of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// One line of text.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
