@@ -2,6 +2,7 @@
 //! token and every lease renewed, and tells the application when something changed.
 
 pub mod config;
+pub mod core;
 pub mod exit;
 pub mod secret;
 pub mod tree;

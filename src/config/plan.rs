@@ -129,6 +129,14 @@ pub enum AuthMethod {
     },
 }
 
+impl AuthMethod {
+    /// Whether the token is ours: a token that somebody else keeps in a file is never revoked.
+    #[must_use]
+    pub fn owns_token(&self) -> bool {
+        !matches!(self, Self::TokenFile { .. })
+    }
+}
+
 /// Where a credential comes from.
 #[derive(Debug, Clone)]
 pub enum Credential {
@@ -265,6 +273,16 @@ pub enum Notifier {
         /// As above.
         splay: Duration,
     },
+}
+
+impl Notifier {
+    /// The longest random delay before telling.
+    #[must_use]
+    pub fn splay(&self) -> Duration {
+        match self {
+            Self::Signal { splay, .. } | Self::Command { splay, .. } | Self::Http { splay, .. } => *splay,
+        }
+    }
 }
 
 /// How a process is found.

@@ -1,0 +1,110 @@
+//! What the core asks of the driver. Every action that can fail is answered by one event.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
+use crate::exit::Ending;
+use crate::vault::request::Request;
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Log in and keep the token under this number. Answer: `LoggedIn`.
+    LogIn(TokenId),
+    /// Look the token up by itself. Answer: `LookedUp`.
+    LookUp(TokenId),
+    /// Renew the token by its own increment. Answer: `TokenRenewed`.
+    RenewToken(TokenId),
+    /// Ask whether the server is there, without a token. Answer: `Probed`.
+    Probe,
+    /// Find the one form of this request. Answer: `Resolved`.
+    Resolve {
+        /// The secret as written.
+        secret: SecretId,
+        /// With which login.
+        token: TokenId,
+        /// The request as written.
+        request: Arc<Request>,
+    },
+    /// Ask the server and put the answer into the store. Answer: `Read`.
+    Read {
+        /// What for.
+        secret: SecretId,
+        /// With which login.
+        token: TokenId,
+        /// The resolved request.
+        request: Arc<Request>,
+    },
+    /// Renew a lease. Answer: `Renewed`.
+    Renew {
+        /// Whose.
+        secret: SecretId,
+        /// With which login.
+        token: TokenId,
+        /// Which.
+        lease: LeaseId,
+        /// Asked for, from now; the server may grant less.
+        increment: Duration,
+    },
+    /// Revoke a lease. Answer: `LeaseRevoked`.
+    RevokeLease {
+        /// With which login.
+        token: TokenId,
+        /// Which.
+        lease: LeaseId,
+    },
+    /// Revoke a token and with it every lease it made. Answer: `TokenRevoked`.
+    RevokeToken(TokenId),
+    /// Drop the token from memory: it is dead or revoked. No answer.
+    DropToken(TokenId),
+    /// Drop an answer from the store: nothing uses it any more. No answer.
+    Forget(Arc<Request>),
+    /// Render a file from the store. Answer: `Rendered`.
+    Render(FileId),
+    /// Publish a unit. Answer: `Published`.
+    Publish {
+        /// Which.
+        unit: UnitId,
+        /// Its files that have a rendering; members without one keep what is on disk.
+        files: Vec<FileId>,
+    },
+    /// Tell a notifier after `delay`. Answer: `Notified`.
+    Notify {
+        /// Whom.
+        notifier: NotifierId,
+        /// The splay drawn for this pod.
+        delay: Duration,
+    },
+    /// Write [`Agent::snapshot`](super::Agent::snapshot) with tokens and responses to the handoff.
+    /// Answer: `HandoffSaved`.
+    SaveHandoff,
+    /// Delete the handoff: what it held is revoked. No answer.
+    DropHandoff,
+    /// Something a person should read, once: the driver logs it. No answer.
+    Say(Say),
+    /// End with this. Nothing follows.
+    Exit(Result<(), Ending>),
+}
+
+/// A line for the log. Text is lowercase, names files and paths, never a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Say {
+    /// How loud.
+    pub level: Level,
+    /// What happened.
+    pub text: String,
+}
+
+/// How loud a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Needs somebody.
+    Error,
+    /// Might need somebody.
+    Warn,
+    /// The life of a secret: read, renewed, replaced, published.
+    Info,
+    /// For following one request.
+    Debug,
+}

@@ -1,0 +1,82 @@
+//! The core's state that outlives a run: left by init for the sidecar, by a sidecar for its
+//! restart, and carried over in memory when HUP brings a new configuration.
+//!
+//! It holds no token and no response; the handoff stores those beside it under the same numbers
+//! and requests.
+
+use std::time::Duration;
+
+use super::ids::{LeaseId, TokenId};
+use super::time::Moment;
+use crate::vault::request::Request;
+
+/// What to go on from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Living logins, the current one last.
+    pub tokens: Vec<KeptToken>,
+    /// What was read.
+    pub secrets: Vec<KeptSecret>,
+    /// Leases that were replaced and still have to be revoked.
+    pub retiring: Vec<KeptLease>,
+    /// Refused logins in a row, and when the last was: a crash loop must not trip the lockout.
+    pub refusals: Option<Refusals>,
+}
+
+/// Refused logins in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusals {
+    /// How many.
+    pub count: u32,
+    /// When the last was.
+    pub last: Moment,
+}
+
+/// A login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptToken {
+    /// Its number.
+    pub id: TokenId,
+    /// Names it in logs.
+    pub accessor: String,
+    /// When it ends; none where it does not.
+    pub expires: Option<Moment>,
+    /// The TTL it was granted at login, by which a shorter renewal shows `max_ttl`.
+    pub granted: Option<Duration>,
+    /// Whether it can be renewed.
+    pub renewable: bool,
+    /// Neither renewable nor revocable.
+    pub batch: bool,
+}
+
+/// Something read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptSecret {
+    /// As the server keeps it.
+    pub request: Request,
+    /// Every other way the files write it.
+    pub written: Vec<Request>,
+    /// When it was asked.
+    pub read: Moment,
+    /// Its lease.
+    pub lease: Option<KeptLease>,
+    /// When it ends by itself, where it has no lease.
+    pub life: super::event::Life,
+    /// Its version.
+    pub version: Option<u64>,
+}
+
+/// A lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptLease {
+    /// Its name.
+    pub id: LeaseId,
+    /// The login that made it.
+    pub token: TokenId,
+    /// When it ends by itself.
+    pub expires: Moment,
+    /// The TTL it was minted with.
+    pub granted: Duration,
+    /// Whether it can be renewed.
+    pub renewable: bool,
+}

@@ -1,0 +1,168 @@
+//! What the core lets be seen: for `/status`, `/readyz`, `/metrics` and USR1. Never a value.
+
+use super::ids::FileId;
+use super::time::Moment;
+
+/// Everything at one moment.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// When.
+    pub now: Moment,
+    /// Whether the files can be relied on.
+    pub readiness: Readiness,
+    /// The current login.
+    pub token: Option<TokenView>,
+    /// Since when the server does not answer, and the last reason.
+    pub outage: Option<Outage>,
+    /// By [`FileId`].
+    pub files: Vec<FileView>,
+    /// What is read, in the order it was first needed.
+    pub secrets: Vec<SecretView>,
+    /// By `NotifierId`.
+    pub notifiers: Vec<NotifierView>,
+    /// Counts since the start.
+    pub counters: Counters,
+}
+
+/// Whether the files can be relied on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// Every file is published and none is past its effective expiry.
+    Ready,
+    /// As above, but the server is down: true until this moment.
+    ReadyWithoutServer {
+        /// The first effective expiry; none where nothing expires.
+        until: Option<Moment>,
+    },
+    /// A file has not been published yet.
+    NotRendered {
+        /// The first such file.
+        file: FileId,
+        /// Why.
+        why: String,
+    },
+    /// A file's secret is past its effective expiry.
+    Expired {
+        /// The first such file.
+        file: FileId,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Readiness {
+    /// Whether `/readyz` answers 200.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready | Self::ReadyWithoutServer { .. })
+    }
+}
+
+/// The current login.
+#[derive(Debug, Clone)]
+pub struct TokenView {
+    /// Its accessor.
+    pub accessor: String,
+    /// When it ends; none where it does not.
+    pub expires: Option<Moment>,
+    /// When something is done about it.
+    pub next: Option<(NextAction, Moment)>,
+}
+
+/// An outage of the server.
+#[derive(Debug, Clone)]
+pub struct Outage {
+    /// Since when.
+    pub since: Moment,
+    /// The last failure.
+    pub why: String,
+}
+
+/// One file.
+#[derive(Debug, Clone)]
+pub struct FileView {
+    /// As configured.
+    pub name: String,
+    /// The generation of its unit that is on disk; none before the first.
+    pub generation: Option<u64>,
+    /// When it last changed on disk in this run.
+    pub changed: Option<Moment>,
+    /// The first effective expiry among its secrets; none where nothing expires.
+    pub expires: Option<Moment>,
+    /// What keeps it from being true, where something does.
+    pub error: Option<String>,
+    /// Indices into [`View::secrets`].
+    pub secrets: Vec<usize>,
+    /// How often it was rendered.
+    pub renders: u64,
+}
+
+/// One secret.
+#[derive(Debug, Clone)]
+pub struct SecretView {
+    /// The path as the server keeps it, with the names of its arguments.
+    pub source: String,
+    /// Its version, where the engine counts them.
+    pub version: Option<u64>,
+    /// Its lease, where it has one.
+    pub lease: Option<String>,
+    /// `min(lease, token)`; none where nothing expires.
+    pub expires: Option<Moment>,
+    /// When it was last read or renewed with success.
+    pub fresh: Option<Moment>,
+    /// What happens next, and when.
+    pub next: Option<(NextAction, Moment)>,
+    /// The last failure, until the next success.
+    pub error: Option<String>,
+    /// How often it was read, renewed, replaced.
+    pub reads: u64,
+    /// As above.
+    pub renewals: u64,
+    /// As above.
+    pub replacements: u64,
+}
+
+/// What the core does next about something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextAction {
+    /// Log in.
+    LogIn,
+    /// Read (again).
+    Read,
+    /// Renew.
+    Renew,
+    /// Mint anew while the old one still lives.
+    Replace,
+    /// Try again after a failure.
+    Retry,
+}
+
+/// One notifier.
+#[derive(Debug, Clone)]
+pub struct NotifierView {
+    /// As configured.
+    pub name: String,
+    /// When it was last told.
+    pub told: Option<Moment>,
+    /// The last failure, until the next success.
+    pub error: Option<String>,
+    /// How often it was told.
+    pub sent: u64,
+    /// How often that failed.
+    pub failed: u64,
+}
+
+/// Counts since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Logins that were granted.
+    pub logins: u64,
+    /// Logins that were refused or failed.
+    pub failed_logins: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// Requests that failed.
+    pub failures: u64,
+    /// Generations published.
+    pub publishes: u64,
+}
