@@ -1,0 +1,132 @@
+//! The built binary, as a user runs it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::child::Child;
+use super::workspace::Workspace;
+
+/// No command of a test takes longer, also on a machine where every core is busy.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A way to run the binary: its folder and environment. Nothing of the test's own environment gets through
+/// but PATH.
+#[derive(Debug, Clone)]
+pub struct Leasehold {
+    dir: PathBuf,
+    env: BTreeMap<String, String>,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// The exit code; nothing where a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// A sidecar that runs; killed when it is dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+}
+
+impl Leasehold {
+    /// Runs in `space`, where its output is kept too.
+    pub fn new(space: &Workspace) -> Self {
+        let env = std::env::var("PATH").map(|path| ("PATH".to_owned(), path));
+        Self { dir: space.path().to_owned(), env: env.into_iter().collect() }
+    }
+
+    /// The binary under test.
+    pub fn binary() -> &'static Path {
+        Path::new(env!("CARGO_BIN_EXE_leasehold"))
+    }
+
+    /// With an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Runs a command to its end.
+    pub fn run<A: AsRef<str>>(&self, arguments: &[A]) -> Finished {
+        self.spawn(arguments).wait(DEADLINE)
+    }
+
+    /// Starts a command that stays.
+    pub fn spawn<A: AsRef<str>>(&self, arguments: &[A]) -> Running {
+        // Each run keeps its own output.
+        let number = (0..).find(|n| !self.dir.join(format!("run-{n}.out")).exists()).unwrap_or(0);
+        let child = Child::start(Self::binary(), &format!("run-{number}"), &self.dir, |command| {
+            command
+                .args(arguments.iter().map(AsRef::as_ref))
+                .env_clear()
+                .envs(&self.env)
+                .current_dir(&self.dir);
+        });
+        Running { child }
+    }
+}
+
+impl Finished {
+    /// The last line on standard error, which names the cause and what to do.
+    pub fn last_line(&self) -> &str {
+        self.stderr.lines().last().unwrap_or_default()
+    }
+
+    /// Itself where the code is `code`; panics with the output otherwise.
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Panics where `secret` is in any output.
+    #[track_caller]
+    pub fn assert_silent_about(&self, secret: &str) {
+        assert!(!self.stdout.contains(secret), "standard output shows a secret");
+        assert!(!self.stderr.contains(secret), "standard error shows a secret");
+    }
+}
+
+impl Running {
+    /// The process.
+    pub fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Its standard error so far.
+    pub fn stderr(&self) -> String {
+        self.child.stderr()
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.ended().is_none()
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.child.signal(signal);
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    pub fn stop(self) -> Finished {
+        self.signal(Signal::SIGTERM);
+        self.wait(DEADLINE)
+    }
+
+    /// Waits for the end.
+    pub fn wait(mut self, deadline: Duration) -> Finished {
+        let status = self.child.wait(deadline);
+        Finished { code: status.code(), stdout: self.child.stdout(), stderr: self.child.stderr() }
+    }
+}

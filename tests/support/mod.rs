@@ -1,0 +1,31 @@
+//! What the integration tests stand on: a real OpenBao server of their own on a free loopback port, the
+//! part that Kubernetes plays in a login, an engine that mints leases, and the built binary.
+//!
+//! Every test starts its own server and everything is stopped when its owner is dropped, also on a panic.
+//! Nothing here sleeps to wait for something: [`wait_for`] polls for what is meant.
+
+// Each file of tests/ is a crate of its own and uses a part of this.
+#![allow(dead_code, unused_imports, unreachable_pub)]
+#![allow(clippy::disallowed_methods, reason = "tests measure real time and write their own input files")]
+
+mod api;
+mod child;
+mod cluster;
+mod http;
+mod leasehold;
+mod need;
+mod openbao;
+mod rabbit;
+mod wait;
+mod workspace;
+
+pub use api::{Grant, KubernetesRole};
+pub use child::Child;
+pub use cluster::{Cluster, Identity};
+pub use http::Reply;
+pub use leasehold::{Finished, Leasehold, Running};
+pub use need::{have, need};
+pub use openbao::OpenBao;
+pub use rabbit::Rabbit;
+pub use wait::{wait_for, wait_until};
+pub use workspace::Workspace;
