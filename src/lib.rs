@@ -5,5 +5,6 @@ pub mod config;
 pub mod core;
 pub mod exit;
 pub mod secret;
+pub mod template;
 pub mod tree;
 pub mod vault;

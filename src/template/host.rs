@@ -1,0 +1,118 @@
+//! What a rendering reaches of the world, and only through here.
+//!
+//! The template room is pure: whoever renders brings a [`Host`] that answers from what it already
+//! has. What is not there yet is noted and answered with nothing; the rendering goes on to find
+//! what else it needs, and its output is thrown away.
+
+use std::fmt;
+
+use crate::secret::Secret;
+use crate::vault::request::Request;
+use crate::vault::response::Response;
+
+/// The world of one rendering.
+pub trait Host {
+    /// The server's answer to `request`; `None` while it is not there, which the host notes.
+    ///
+    /// # Errors
+    /// [`HostError`] where there will be no answer: the rendering ends.
+    fn ask(&mut self, request: &Request) -> Result<Option<Response>, HostError>;
+
+    /// A variable of the environment; `None` where it is not set.
+    fn env(&mut self, name: &str) -> Option<Secret>;
+
+    /// The content of a file; `None` while it is not read, which the host notes.
+    ///
+    /// # Errors
+    /// [`HostError`] where it cannot be read.
+    fn file(&mut self, path: &str) -> Result<Option<Secret>, HostError>;
+
+    /// The time: the same throughout one rendering.
+    fn now(&mut self) -> Moment;
+
+    /// Fills `bytes` with random ones.
+    fn random(&mut self, bytes: &mut [u8]);
+
+    /// Takes a file that the template wrote (`writeToFile`). It counts only if this pass is the one
+    /// that is published.
+    ///
+    /// # Errors
+    /// [`HostError`] where the configuration does not allow it.
+    fn write(&mut self, file: WrittenFile) -> Result<(), HostError>;
+}
+
+/// A point in time, and how far local time is ahead of UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub seconds: i64,
+    /// Nanoseconds within the second.
+    pub nanoseconds: u32,
+    /// Seconds east of UTC.
+    pub offset: i32,
+}
+
+/// A file that `writeToFile` asks for, as the template said it.
+#[derive(Debug, Clone)]
+pub struct WrittenFile {
+    /// Where to.
+    pub path: String,
+    /// The owner: a name or a number; empty for our own.
+    pub user: String,
+    /// The group: a name or a number; empty for our own.
+    pub group: String,
+    /// The mode, such as `0644`.
+    pub mode: String,
+    /// Whether to add to what earlier calls wrote (`append`).
+    pub append: bool,
+    /// The content, with a newline added where the template asked for one (`newline`).
+    pub content: Secret,
+}
+
+/// Why the world has no answer: text for people, never a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostError(pub String);
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for HostError {}
+
+impl From<HostError> for super::function::FunctionError {
+    fn from(error: HostError) -> Self {
+        Self(error.0)
+    }
+}
+
+/// A world with nothing in it: no server, no files, no environment, the year 1970.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Nowhere;
+
+impl Host for Nowhere {
+    fn ask(&mut self, _: &Request) -> Result<Option<Response>, HostError> {
+        Ok(None)
+    }
+
+    fn env(&mut self, _: &str) -> Option<Secret> {
+        None
+    }
+
+    fn file(&mut self, _: &str) -> Result<Option<Secret>, HostError> {
+        Ok(None)
+    }
+
+    fn now(&mut self) -> Moment {
+        Moment { seconds: 0, nanoseconds: 0, offset: 0 }
+    }
+
+    fn random(&mut self, bytes: &mut [u8]) {
+        bytes.fill(0);
+    }
+
+    fn write(&mut self, _: WrittenFile) -> Result<(), HostError> {
+        Err(HostError("nothing can be written here".to_owned()))
+    }
+}

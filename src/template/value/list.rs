@@ -1,0 +1,59 @@
+//! Go's slices. Nothing in the language changes an element, so a list is shared as it is.
+
+use std::rc::Rc;
+
+use super::unravel::unravel;
+use super::{Type, Value};
+
+/// A slice with the type of its elements.
+#[derive(Clone)]
+pub struct List(pub(super) Rc<Items>);
+
+pub(super) struct Items {
+    elem: Type,
+    pub(super) items: Vec<Value>,
+}
+
+impl List {
+    /// A slice of `elem`s; every item must be one.
+    #[must_use]
+    pub fn new(elem: Type, items: Vec<Value>) -> Self {
+        Self(Rc::new(Items { elem, items }))
+    }
+
+    /// The elements.
+    #[must_use]
+    pub fn items(&self) -> &[Value] {
+        &self.0.items
+    }
+
+    /// The type of the elements.
+    #[must_use]
+    pub fn elem(&self) -> Type {
+        self.0.elem
+    }
+
+    /// The type of the slice.
+    #[must_use]
+    pub fn type_of(&self) -> Type {
+        match self.0.elem {
+            Type::Interface => Type::LIST,
+            Type::String => Type::STRINGS,
+            Type::Uint(super::UintType::Uint8) => Type::BYTES,
+            Type::Int(super::IntType::Int) => Type::Slice(&Type::INT),
+            Type::Int(super::IntType::Int64) => Type::Slice(&Type::INT64),
+            Type::Float64 => Type::Slice(&Type::Float64),
+            Type::Bool => Type::Slice(&Type::Bool),
+            Type::MAP => Type::Slice(&Type::MAP),
+            Type::STRING_MAP => Type::Slice(&Type::STRING_MAP),
+            Type::STRINGS => Type::Slice(&Type::STRINGS),
+            _ => Type::LIST,
+        }
+    }
+}
+
+impl Drop for Items {
+    fn drop(&mut self) {
+        unravel(std::mem::take(&mut self.items));
+    }
+}
