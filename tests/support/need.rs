@@ -6,12 +6,6 @@ use std::path::Path;
 
 /// Whether a test may go on that needs `what`. Where it is missing the test is skipped with a loud line
 /// that says how to get it; with `CI=true` a skip is a failure.
-///
-/// ```ignore
-/// if !support::need("systemd-analyze", "apt-get install systemd", support::have("systemd-analyze")) {
-///     return;
-/// }
-/// ```
 #[must_use]
 pub fn need(what: &str, how: &str, available: bool) -> bool {
     if available {

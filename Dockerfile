@@ -1,0 +1,23 @@
+# The static binary on an empty image: no shell, no user database, nothing else to patch.
+#
+#   docker build -t leasehold .
+#   docker buildx build --platform linux/amd64,linux/arm64 -t leasehold .
+
+FROM --platform=$TARGETPLATFORM rust:1.95-bookworm AS build
+ARG TARGETARCH
+WORKDIR /src
+COPY Cargo.toml Cargo.lock ./
+COPY src src
+RUN case "$TARGETARCH" in \
+        amd64) target=x86_64-unknown-linux-gnu ;; \
+        arm64) target=aarch64-unknown-linux-gnu ;; \
+        *) echo "no build for $TARGETARCH" >&2; exit 1 ;; \
+    esac \
+    && RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --target "$target" \
+    && install -D "target/$target/release/leasehold" /image/usr/local/bin/leasehold
+
+FROM scratch
+COPY --from=build /image /
+# A number, so that runAsNonRoot can be checked without a user database.
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/leasehold"]

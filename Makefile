@@ -1,0 +1,46 @@
+# Everything a newcomer needs: `make demo`, then `make test`.
+# Needs Rust and Python 3; OpenBao and the rest are installed into a cache outside the repository.
+
+SHELL := /bin/bash
+ARCH := $(shell uname -m)
+TARGET := $(ARCH)-unknown-linux-gnu
+CARGO ?= cargo
+# One self-contained file that runs in an empty image: the C library is linked in.
+STATIC := RUSTFLAGS='-C target-feature=+crt-static'
+BINARY := target/$(TARGET)/release/leasehold
+
+.PHONY: help build release demo test lint bench simulate oracle clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+build: ## a debug build, the quickest
+	$(CARGO) build
+
+release: ## the static binary that ships
+	$(STATIC) $(CARGO) build --release --target $(TARGET)
+	@ls -l $(BINARY)
+
+demo: release ## a real server, init, a sidecar and an application, in under a minute after the build
+	scripts/demo $(BINARY)
+
+test: ## every test, on a real OpenBao server
+	scripts/openbao >/dev/null
+	$(CARGO) test
+
+lint: ## formatting, clippy, and what may be a dependency
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	scripts/cargo-deny check --hide-inclusion-graph bans licenses sources
+
+bench: release ## start, memory and size beside `bao agent`; writes docs/BENCHMARKS.md
+	scripts/bench $(BINARY)
+
+simulate: ## years of leases against the pure core, with seeded faults
+	$(CARGO) test --release --lib core::
+
+oracle: ## record the template tables anew from Go and from bao agent
+	tests/oracle/record.sh
+
+clean: ## remove what was built (not the cache)
+	$(CARGO) clean

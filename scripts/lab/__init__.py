@@ -1,0 +1,1 @@
+"""A real OpenBao server and the part that Kubernetes plays in a login, for the demo and the benchmark."""

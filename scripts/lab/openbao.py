@@ -1,0 +1,156 @@
+"""A real OpenBao server in memory, with TLS, on free loopback ports."""
+
+import datetime
+import ipaddress
+import json
+import socket
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from .processes import Failed, wait_for
+
+
+class Refused(Exception):
+    """The server answered with an error."""
+
+    def __init__(self, status, text):
+        super().__init__(f"the server answered {status}: {text}")
+        self.status = status
+
+
+class OpenBao:
+    """A running server. Programs use `address` (TLS); we ask through `plain`."""
+
+    def __init__(self, binary, folder, children):
+        self.folder = Path(folder)
+        self._write_certificates()
+        # Held until all are known, so that they differ.
+        held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+        tls, plain = (held_port.getsockname()[1] for held_port in held)
+        for port in held:
+            port.close()
+        self.address = f"https://127.0.0.1:{tls}"
+        self.plain = f"http://127.0.0.1:{plain}"
+        self.ca_file = self.folder / "ca.pem"
+        config = self.folder / "server.hcl"
+        config.write_text(self._config(tls, plain))
+        log = (self.folder / "server.log").open("w")
+        self.child = children.start([binary, "server", f"-config={config}"], stdout=log, stderr=log)
+        self.root = ""
+        self._initialize()
+
+    def ask(self, method, path, body=None):
+        """One request as root; answers the JSON of the response."""
+        request = urllib.request.Request(
+            f"{self.plain}/v1/{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"X-Vault-Token": self.root} if self.root else {},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            raise Refused(error.code, error.read().decode()) from None
+        return json.loads(text) if text else {}
+
+    def keys(self, path):
+        """The keys of a list, empty where there is nothing."""
+        try:
+            return self.ask("LIST", path)["data"]["keys"]
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return []
+
+    def leases(self, prefix):
+        """The ids of all leases below `prefix`."""
+        found = []
+        for key in self.keys(f"sys/leases/lookup/{prefix}"):
+            found += self.leases(prefix + key) if key.endswith("/") else [prefix + key]
+        return found
+
+    def token(self, accessor):
+        """What the server knows of a token, or None where it is dead."""
+        try:
+            return self.ask("POST", "auth/token/lookup-accessor", {"accessor": accessor})["data"]
+        except Refused as refused:
+            if refused.status not in (403, 404):
+                raise
+            return None
+
+    def audit(self):
+        """The requests that the server has taken, as its audit log has them."""
+        with (self.folder / "audit.log").open() as log:
+            entries = [json.loads(line) for line in log if line.endswith("\n")]
+        return [entry for entry in entries if entry["type"] == "response"]
+
+    def _initialize(self):
+        def answers():
+            if self.child.poll() is not None:
+                raise Failed("the server ended: " + (self.folder / "server.log").read_text()[-500:])
+            try:
+                return self.ask("GET", "sys/init")
+            except (OSError, Refused):
+                return None
+
+        wait_for("the server to answer", 20, answers)
+        keys = self.ask("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+        self.ask("PUT", "sys/unseal", {"key": keys["keys"][0]})
+        self.root = keys["root_token"]
+        wait_for("the server to be active", 20, lambda: not self.ask("GET", "sys/health")["sealed"])
+
+    def _config(self, tls, plain):
+        return f"""
+storage "inmem" {{}}
+listener "tcp" {{
+  address = "127.0.0.1:{tls}"
+  tls_cert_file = "{self.folder}/server.pem"
+  tls_key_file = "{self.folder}/server.key"
+}}
+listener "tcp" {{
+  address = "127.0.0.1:{plain}"
+  tls_disable = true
+}}
+audit "file" "log" {{
+  options = {{ file_path = "{self.folder}/audit.log" }}
+}}
+api_addr = "{self.address}"
+disable_mlock = true
+log_level = "warn"
+"""
+
+    def _write_certificates(self):
+        ca_key = ec.generate_private_key(ec.SECP256R1())
+        ca = _certificate("Leasehold demo authority", ca_key, None, ca_key, True)
+        key = ec.generate_private_key(ec.SECP256R1())
+        server = _certificate("localhost", key, ca, ca_key, False)
+        pem = serialization.Encoding.PEM
+        (self.folder / "ca.pem").write_bytes(ca.public_bytes(pem))
+        (self.folder / "server.pem").write_bytes(server.public_bytes(pem))
+        (self.folder / "server.key").write_bytes(
+            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        )
+
+
+def _certificate(name, key, issuer, issuer_key, is_ca):
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.subject if issuer else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .sign(issuer_key, hashes.SHA256())
+    )

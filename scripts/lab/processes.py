@@ -1,0 +1,64 @@
+"""Children that never outlive us, and waiting by asking again."""
+
+import ctypes
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent():
+    # Also where we are killed and run no clean-up.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Failed(Exception):
+    """A step was not seen; the text says which."""
+
+
+class Children:
+    """Every process that was started, stopped together at the end in reverse order."""
+
+    def __init__(self):
+        self._all = []
+
+    def start(self, command, **options):
+        """Starts a child in a session of its own, so that Ctrl-C reaches us only and we stop it."""
+        child = subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+            **options,
+        )
+        self._all.append(child)
+        return child
+
+    def stop(self):
+        """Kills what still runs and waits for it."""
+        for child in reversed(self._all):
+            if child.poll() is None:
+                child.kill()
+            child.wait()
+        self._all.clear()
+
+
+def wait_for(what, seconds, probe):
+    """Asks `probe` until it answers something true and returns that; raises Failed naming `what`."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = probe()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise Failed(f"{what}: not seen within {seconds} s")
+        time.sleep(0.002)
+
+
+def memory(pid):
+    """Resident and private memory of a process in KiB."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    fields = {line.split(":")[0]: int(line.split()[1]) for line in rollup.splitlines()[1:]}
+    return fields["Rss"], fields["Private_Clean"] + fields["Private_Dirty"]
