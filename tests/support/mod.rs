@@ -16,6 +16,7 @@ mod leasehold;
 mod need;
 mod openbao;
 mod rabbit;
+mod script;
 mod wait;
 mod workspace;
 
@@ -27,5 +28,6 @@ pub use leasehold::{Finished, Leasehold, Running};
 pub use need::{have, need};
 pub use openbao::OpenBao;
 pub use rabbit::Rabbit;
+pub use script::{repository, script};
 pub use wait::{wait_for, wait_until};
 pub use workspace::Workspace;

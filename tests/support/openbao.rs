@@ -1,8 +1,7 @@
 //! A real OpenBao server: one for each test, with TLS and its own authority, on free loopback ports.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::child::Child;
 use super::http::{self, Reply};
+use super::script::script;
 use super::wait::wait_for;
 use super::workspace::Workspace;
 
@@ -63,6 +63,11 @@ impl OpenBao {
         }
         server.initialize();
         server
+    }
+
+    /// The pinned program, which is the command-line client too; installed into the cache on first use.
+    pub fn program() -> PathBuf {
+        PathBuf::from(script("openbao", &[]))
     }
 
     /// `https://127.0.0.1:PORT`.
@@ -159,7 +164,7 @@ impl OpenBao {
     /// Whether the server came up; false where one of its ports was taken.
     fn boot(&mut self) -> bool {
         let config = self.space.file("server.hcl", self.config());
-        let mut child = Child::start(&binary(), "server", self.space.path(), |command| {
+        let mut child = Child::start(&Self::program(), "server", self.space.path(), |command| {
             command.arg("server").arg("-config").arg(&config).env_clear();
         });
         let up = wait_for("the server to answer", START, || {
@@ -238,15 +243,6 @@ impl Ports {
         let [tls, plain, cluster] = held.each_ref().map(|it| it.local_addr().expect("it is bound").port());
         Self { tls, plain, cluster }
     }
-}
-
-/// The pinned server, installed into the cache on first use.
-pub fn binary() -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/openbao");
-    let output = Command::new(&script).output().expect("scripts/openbao runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "OpenBao could not be installed: {said}");
-    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
 }
 
 fn write_certificates(space: &Workspace) {
