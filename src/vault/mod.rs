@@ -2,7 +2,24 @@
 //!
 //! `request`, `response` and `failure` are plain data that the whole house uses; only the driver
 //! uses the client itself.
+//!
+//! Inside, a question goes `client` -> `endpoint` -> `transport` -> `connections`, and the answer
+//! comes back through `body` and `verdict`; what kept it from coming is told by `trouble`.
 
+pub mod client;
+pub mod facts;
 pub mod failure;
+pub mod mounts;
 pub mod request;
 pub mod response;
+
+mod body;
+mod connections;
+mod endpoint;
+mod files;
+mod login;
+mod message;
+mod tls;
+mod transport;
+mod trouble;
+mod verdict;

@@ -1,0 +1,275 @@
+//! What is asked of the server, one method for each kind of question.
+//!
+//! The token comes with each question and is never kept: old and new logins live side by side
+//! while leases move. Nothing here retries; the core does.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustify::endpoint::Endpoint;
+use vaultrs::api::sys::requests::ReadHealthRequest;
+use vaultrs::api::token::requests::{LookupTokenSelfRequest, RevokeTokenSelfRequest};
+
+use super::endpoint::Raw;
+use super::facts;
+use super::failure::{Failure, FailureKind};
+use super::files::is_token;
+use super::login::{self, Attempt};
+use super::message::Unspoken;
+use super::mounts::{self, Mount, Mounts};
+use super::request::{Request, Verb};
+use super::response::{Auth, Response};
+use super::transport::{Call, Transport};
+use super::verdict::{self, Asked};
+use crate::config::plan::{AuthPlan, VaultPlan};
+use crate::core::event::{Granted, TokenFacts};
+use crate::core::ids::LeaseId;
+use crate::secret::Secret;
+use crate::tree::Tree;
+
+/// Below these is no KV engine: their mounts need not be looked up.
+const NEVER_KV: [&str; 4] = ["auth/", "sys/", "identity/", "cubbyhole/"];
+
+/// Arguments of a write that a refusal may repeat: names and times that policies and roles bind.
+const PLAIN_ARGS: [&str; 8] =
+    ["common_name", "alt_names", "ip_sans", "uri_sans", "ttl", "role", "role_name", "format"];
+
+/// The server, over connections that follow their files.
+pub struct Client {
+    transport: Transport,
+    /// Where the secrets and their leases are.
+    namespace: Option<String>,
+    auth: AuthPlan,
+    mounts: Mounts,
+}
+
+impl Client {
+    /// A client that logs in by `auth`. Reads the TLS files; connects to nothing yet.
+    ///
+    /// # Errors
+    /// [`FailureKind::Local`] names the file that cannot be used.
+    pub fn new(vault: &VaultPlan, auth: &AuthPlan) -> Result<Self, Failure> {
+        Ok(Self {
+            transport: Transport::new(vault)?,
+            namespace: vault.namespace.clone(),
+            auth: auth.clone(),
+            mounts: Mounts::default(),
+        })
+    }
+
+    /// The files and folders that the connection depends on; call [`reload`](Self::reload) when
+    /// one changes, and now and then besides, for a watch may miss a change.
+    #[must_use]
+    pub fn watched(&self) -> Vec<PathBuf> {
+        self.transport.connections.files().paths()
+    }
+
+    /// Reads the TLS files again and takes what they hold for new connections. Whether they had
+    /// changed.
+    ///
+    /// # Errors
+    /// [`FailureKind::Local`] where they cannot be used; the old ones stay in use.
+    pub fn reload(&self) -> Result<bool, Failure> {
+        self.transport.connections.reload()
+    }
+
+    /// Forgets which paths are KV v2: a mount may have been upgraded or replaced.
+    pub fn forget_mounts(&self) {
+        self.mounts.forget();
+    }
+
+    /// Logs in. Credentials are read from their files now. A token that is given is looked up.
+    ///
+    /// # Errors
+    /// [`FailureKind::Local`] for credentials that cannot be sent, [`FailureKind::Refused`] where
+    /// the server does not take them.
+    pub async fn login(&self) -> Result<Auth, Failure> {
+        match login::prepare(&self.auth)? {
+            Attempt::Hold(token) => {
+                let auth = self.own_facts(&token).await.map_err(refused_token)?;
+                Ok(Auth { client_token: token, ..auth })
+            }
+            Attempt::Ask { path, body, credentials } => {
+                let endpoint = Raw::put(format!("auth/{}/{path}", self.auth.mount), body);
+                let unspoken = Unspoken(credentials.iter().collect());
+                let call = self.for_tokens(None);
+                let response = ask(&call, &endpoint, Asked::Login, &unspoken).await?;
+                match response.auth {
+                    Some(auth) if is_token(&auth.client_token) => Ok(auth),
+                    Some(_) => Err(nonsense("the login's answer has no usable token")),
+                    None => Err(nonsense("the login's answer has no token")),
+                }
+            }
+        }
+    }
+
+    /// The form of `request` that all ways of writing it share: with `data/` or `metadata/` where
+    /// the mount is a KV v2. As it is written where the server does not tell about the mount.
+    ///
+    /// # Errors
+    /// Where the server could not be asked; never for a refusal.
+    pub async fn resolve(&self, request: &Request, token: &Secret) -> Result<Request, Failure> {
+        let mount = self.mount_of(&request.path, token).await?;
+        Ok(mount.map_or_else(|| request.clone(), |mount| mounts::canonical(request, &mount)))
+    }
+
+    /// The mount of `path`, from the server or from an earlier answer.
+    ///
+    /// # Errors
+    /// Where the server could not be asked; a refusal to tell is `None`.
+    pub async fn mount_of(&self, path: &str, token: &Secret) -> Result<Option<Mount>, Failure> {
+        if NEVER_KV.iter().any(|prefix| path.starts_with(prefix)) {
+            return Ok(None);
+        }
+        let look = || async move {
+            let endpoint = Raw::get(format!("sys/internal/ui/mounts/{path}"));
+            answered(&self.for_secrets(token), &endpoint).await
+        };
+        self.mounts.find(path, look).await
+    }
+
+    /// Reads, writes or lists. `request` is a resolved one.
+    ///
+    /// # Errors
+    /// What the server's answer, or the lack of one, means.
+    pub async fn read(&self, request: &Request, token: &Secret) -> Result<Response, Failure> {
+        let args = request.args.iter().map(|(key, value)| (key.as_str(), Tree::Text(value.clone())));
+        let mut body = Tree::map(args);
+        let mount = self.mounts.known(&request.path);
+        if mount.is_some_and(|mount| mounts::wraps_writes(&request.path, &mount)) {
+            body = Tree::map([("data", body)]);
+        }
+        let endpoint = Raw::of(request, body);
+        let mut unspoken = vec![token];
+        if request.verb == Verb::Write {
+            let telling = request.args.iter().filter(|(key, _)| !PLAIN_ARGS.contains(&key.as_str()));
+            unspoken.extend(telling.map(|(_, value)| value));
+        }
+        ask(&self.for_secrets(token), &endpoint, Asked::Other, &Unspoken(unspoken)).await
+    }
+
+    /// Renews a lease, asking for `increment` from now.
+    ///
+    /// # Errors
+    /// [`FailureKind::Rejected`] where the lease is gone *or* its engine has a fault: no proof
+    /// that it is lost.
+    pub async fn renew_lease(
+        &self,
+        lease: &LeaseId,
+        increment: Duration,
+        token: &Secret,
+    ) -> Result<Granted, Failure> {
+        let increment = Tree::Number(increment.as_secs().to_string().into());
+        let body = Tree::map([("lease_id", Tree::text(lease.0.as_str())), ("increment", increment)]);
+        let answer = answered(&self.for_secrets(token), &Raw::put("sys/leases/renew", body)).await?;
+        Ok(facts::granted(&answer))
+    }
+
+    /// Revokes a lease.
+    ///
+    /// # Errors
+    /// [`FailureKind::Denied`] where the policy has no line for `sys/leases/revoke`.
+    pub async fn revoke_lease(&self, lease: &LeaseId, token: &Secret) -> Result<(), Failure> {
+        let body = Tree::map([("lease_id", Tree::text(lease.0.as_str()))]);
+        answered(&self.for_secrets(token), &Raw::put("sys/leases/revoke", body)).await.map(drop)
+    }
+
+    /// Renews the token by its own increment.
+    ///
+    /// # Errors
+    /// [`FailureKind::Denied`] where it is dead or may not; [`FailureKind::Rejected`] where it is
+    /// not renewable.
+    pub async fn renew_self(&self, token: &Secret) -> Result<Granted, Failure> {
+        // vaultrs has a request for this too, with a tab in its path.
+        let endpoint = Raw::put("auth/token/renew-self", Tree::map::<&str>([]));
+        let answer = answered(&self.for_tokens(Some(token)), &endpoint).await?;
+        let auth = answer.auth.ok_or_else(|| nonsense("the renewal's answer has no token"))?;
+        Ok(Granted { ttl: Duration::from_secs(auth.lease_duration), renewable: auth.renewable })
+    }
+
+    /// What is left of the token.
+    ///
+    /// # Errors
+    /// [`FailureKind::Denied`] where it is dead, or alive without the permission to ask.
+    pub async fn lookup_self(&self, token: &Secret) -> Result<TokenFacts, Failure> {
+        Ok(facts::token(&self.own_facts(token).await?))
+    }
+
+    /// Revokes the token, and with it every lease it made.
+    ///
+    /// # Errors
+    /// [`FailureKind::Denied`] where it is dead already, or alive without the permission.
+    pub async fn revoke_self(&self, token: &Secret) -> Result<(), Failure> {
+        answered(&self.for_tokens(Some(token)), &RevokeTokenSelfRequest {}).await.map(drop)
+    }
+
+    /// Whether the server is there and can serve: unsealed and, as a standby, with a leader.
+    ///
+    /// # Errors
+    /// What is the matter with it.
+    pub async fn health(&self) -> Result<(), Failure> {
+        let endpoint = ReadHealthRequest {
+            standbyok: Some(true),
+            perfstandbyok: Some(true),
+            ..ReadHealthRequest::default()
+        };
+        // The health of a server has no namespace: with one the path does not exist.
+        let call = Call { transport: &self.transport, token: None, namespace: None };
+        ask(&call, &endpoint, Asked::Health, &Unspoken(Vec::new())).await.map(drop)
+    }
+
+    async fn own_facts(&self, token: &Secret) -> Result<Auth, Failure> {
+        let answer = answered(&self.for_tokens(Some(token)), &LookupTokenSelfRequest {}).await?;
+        Ok(facts::looked_up(&answer.data))
+    }
+
+    fn for_secrets<'a>(&'a self, token: &'a Secret) -> Call<'a> {
+        Call { transport: &self.transport, token: Some(token), namespace: self.namespace.as_deref() }
+    }
+
+    /// Logins and what a token asks about itself go to the namespace that made it: its policy for
+    /// that holds there and not below.
+    fn for_tokens<'a>(&'a self, token: Option<&'a Secret>) -> Call<'a> {
+        let namespace = self.auth.namespace.as_deref().or(self.namespace.as_deref());
+        Call { transport: &self.transport, token, namespace }
+    }
+}
+
+/// Asks with a token and nothing else that must not be repeated.
+async fn answered(call: &Call<'_>, endpoint: &impl Endpoint) -> Result<Response, Failure> {
+    ask(call, endpoint, Asked::Other, &Unspoken(call.token.into_iter().collect())).await
+}
+
+async fn ask(
+    call: &Call<'_>,
+    endpoint: &impl Endpoint,
+    asked: Asked,
+    unspoken: &Unspoken<'_>,
+) -> Result<Response, Failure> {
+    let path = endpoint.path();
+    let answer = call.ask(endpoint).await.inspect_err(|failure| {
+        tracing::debug!(path, kind = ?failure.kind, why = %failure, "no answer");
+    })?;
+    let response = verdict::judge(&answer, asked, unspoken);
+    let status = answer.status.as_u16();
+    match &response {
+        Ok(response) => tracing::debug!(path, status, request_id = response.request_id, "answered"),
+        Err(failure) => tracing::debug!(path, status, kind = ?failure.kind, why = %failure, "refused"),
+    }
+    response
+}
+
+fn nonsense(why: &str) -> Failure {
+    Failure::new(FailureKind::Nonsense, why)
+}
+
+/// A look-up's 403 at login time: there is no policy to speak of before the token is known.
+fn refused_token(failure: Failure) -> Failure {
+    match failure.kind {
+        FailureKind::Denied => Failure::new(
+            FailureKind::Refused,
+            format!("the token is unknown, has ended, or may not look itself up: {failure}"),
+        ),
+        _ => failure,
+    }
+}

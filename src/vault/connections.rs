@@ -1,0 +1,159 @@
+//! The HTTP clients: one for each host that may be spoken to, all rebuilt when a file of theirs
+//! changes.
+//!
+//! A client for each host, because `server_name` is what TLS asks for and checks, whoever is
+//! connected to: reqwest takes that name from the URL, so the URL gets `server_name` for its host
+//! and the client's resolver leads it to the real one. Two real hosts behind one such name must
+//! not share a pool.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect::Policy;
+use rustls::ClientConfig;
+use url::Url;
+
+use super::failure::Failure;
+use super::files::local;
+use super::tls::{Fingerprint, TlsFiles};
+use super::trouble::NoSuchHost;
+use crate::config::plan::VaultPlan;
+
+/// A server that is there takes the connection well within this.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Idle connections kept for the next request: reads come in bursts, then nothing for minutes.
+const IDLE: usize = 2;
+
+/// All connections to the server.
+pub(super) struct Connections {
+    files: TlsFiles,
+    server_name: Option<String>,
+    proxy: Option<Url>,
+    connect_timeout: Duration,
+    current: RwLock<Arc<Generation>>,
+}
+
+/// The clients made from one state of the files.
+struct Generation {
+    tls: ClientConfig,
+    fingerprint: Fingerprint,
+    by_host: Mutex<HashMap<String, reqwest::Client>>,
+}
+
+impl Connections {
+    pub(super) fn new(plan: &VaultPlan) -> Result<Self, Failure> {
+        if plan.server_name.is_some() && plan.proxy.is_some() {
+            // The proxy would be asked for a host that only our resolver knows.
+            return Err(local("vault.server_name does not work together with vault.proxy"));
+        }
+        let files = TlsFiles::of(plan);
+        let current = RwLock::new(Arc::new(Generation::new(&files)?));
+        Ok(Self {
+            files,
+            server_name: plan.server_name.clone(),
+            proxy: plan.proxy.clone(),
+            connect_timeout: CONNECT_TIMEOUT.min(plan.timeout),
+            current,
+        })
+    }
+
+    pub(super) fn files(&self) -> &TlsFiles {
+        &self.files
+    }
+
+    /// Reads the files again; whether they changed. Requests under way end on the old connections,
+    /// the next one uses the new. Where the files cannot be used, the old connections stay.
+    pub(super) fn reload(&self) -> Result<bool, Failure> {
+        let contents = self.files.read()?;
+        let old = self.generation().fingerprint;
+        if contents.fingerprint() == old {
+            return Ok(false);
+        }
+        let fresh = Arc::new(Generation::new(&self.files)?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(true)
+    }
+
+    /// The client for `url`, and `url` as that client must be asked.
+    pub(super) fn to(&self, url: &Url) -> Result<(reqwest::Client, Url), Failure> {
+        let host = url.host_str().ok_or_else(|| local("the address has no host"))?;
+        let generation = self.generation();
+        let mut clients = generation.by_host.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = match clients.get(host) {
+            Some(client) => client.clone(),
+            None => {
+                let client = self.build(generation.tls.clone(), host)?;
+                clients.insert(host.to_owned(), client.clone());
+                client
+            }
+        };
+        let mut asked = url.clone();
+        if let Some(name) = &self.server_name {
+            asked.set_host(Some(name)).map_err(|_| local("vault.server_name is not a host name"))?;
+        }
+        Ok((client, asked))
+    }
+
+    fn generation(&self) -> Arc<Generation> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn build(&self, tls: ClientConfig, host: &str) -> Result<reqwest::Client, Failure> {
+        let alias = self.server_name.as_ref().map(|name| (name.to_ascii_lowercase(), host.to_owned()));
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .dns_resolver(Resolver { alias })
+            .redirect(Policy::none())
+            .referer(false)
+            .http1_only()
+            .no_proxy()
+            .user_agent(concat!("leasehold/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(self.connect_timeout)
+            .pool_max_idle_per_host(IDLE)
+            .tcp_keepalive(Duration::from_secs(30));
+        if let Some(proxy) = &self.proxy {
+            let proxy =
+                reqwest::Proxy::all(proxy.as_str()).map_err(|_| local("vault.proxy is not usable"))?;
+            builder = builder.proxy(proxy);
+        }
+        builder.build().map_err(|_| local("the HTTP client cannot be made from vault's settings"))
+    }
+}
+
+impl Generation {
+    fn new(files: &TlsFiles) -> Result<Self, Failure> {
+        let contents = files.read()?;
+        let tls = files.config(&contents)?;
+        Ok(Self { tls, fingerprint: contents.fingerprint(), by_host: Mutex::default() })
+    }
+}
+
+/// The system's resolver, whose failure can be recognised, and which knows where `server_name` is.
+struct Resolver {
+    /// The name asked for, and the host really meant.
+    alias: Option<(String, String)>,
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let host = match &self.alias {
+            Some((asked, real)) if asked == name.as_str() => real.trim_matches(['[', ']']).to_owned(),
+            _ => name.as_str().to_owned(),
+        };
+        Box::pin(async move {
+            // The port is set by the connector from the URL.
+            let found = tokio::net::lookup_host((host, 0)).await;
+            let found: Vec<SocketAddr> = found.map_err(|_| no_such_host())?.collect();
+            if found.is_empty() { Err(no_such_host()) } else { Ok(Box::new(found.into_iter()) as Addrs) }
+        })
+    }
+}
+
+fn no_such_host() -> Box<dyn Error + Send + Sync> {
+    Box::new(NoSuchHost)
+}

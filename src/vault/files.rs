@@ -1,0 +1,144 @@
+//! Small files from disk: credentials and certificates, which others write and rotate.
+
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::failure::{Failure, FailureKind};
+use crate::secret::Secret;
+
+/// No JWT, token or secret id is longer.
+const CREDENTIAL_MAX: usize = 64 * 1024;
+
+/// The whole of a regular file of at most `max` bytes. `what` names it in messages.
+///
+/// Opened without blocking: a FIFO in place of the file would otherwise stop the daemon for ever.
+pub(super) fn read(what: &str, path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let complain = |why: &str| local(format!("{what} {} {why}", path.display()));
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_CLOEXEC)
+        .open(path)
+        .map_err(|error| complain(&format!("cannot be opened: {}", plain(&error))))?;
+    let meta = file.metadata().map_err(|error| complain(&format!("cannot be read: {}", plain(&error))))?;
+    if !meta.is_file() {
+        return Err(complain("is not a regular file"));
+    }
+    // Room for all of it at once: a buffer that grows leaves unwiped copies behind.
+    let room = usize::try_from(meta.len()).unwrap_or(max).min(max) + 1;
+    let mut bytes = Zeroizing::new(vec![0; room]);
+    let mut length = 0;
+    let mut file = file;
+    while length < room {
+        match file.read(&mut bytes[length..]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(complain(&format!("cannot be read: {}", plain(&error)))),
+        }
+    }
+    if length == room {
+        let grew = if room > max { "is too large" } else { "grew while it was read" };
+        return Err(complain(grew));
+    }
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
+/// One credential: the text of a file without the space around it. Space, a newline or another
+/// control byte inside is refused, since it would split the header or the JSON it goes into.
+pub(super) fn credential(what: &str, path: &Path) -> Result<Secret, Failure> {
+    let bytes = read(what, path, CREDENTIAL_MAX)?;
+    let text = bytes.trim_ascii();
+    if text.is_empty() {
+        return Err(local(format!("{what} {} is empty", path.display())));
+    }
+    if !text.iter().all(u8::is_ascii_graphic) {
+        return Err(local(format!(
+            "{what} {} must hold one line of visible ASCII characters without spaces",
+            path.display()
+        )));
+    }
+    Ok(Secret::new(text.to_vec()))
+}
+
+/// Whether `token` may become a header as it is.
+pub(super) fn is_token(token: &Secret) -> bool {
+    !token.is_empty() && token.expose().iter().all(u8::is_ascii_graphic)
+}
+
+/// A failure of our own side.
+pub(super) fn local(why: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Local, why)
+}
+
+/// The system's words without its number.
+pub(super) fn plain(error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        kind => kind.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(bytes: &[u8]) -> tempfile::NamedTempFile {
+        use std::io::Write;
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(bytes).expect("written");
+        file
+    }
+
+    #[test]
+    fn a_credential_is_trimmed() {
+        let file = write(b"\n abc.def \r\n");
+        assert_eq!(credential("jwt_file", file.path()).expect("good").expose(), b"abc.def");
+    }
+
+    #[test]
+    fn a_bad_credential_is_named_by_its_path_and_never_shown() {
+        for (bytes, rule) in [
+            (&b"  \n"[..], "is empty"),
+            (b"hunter2\nhunter3", "one line"),
+            (b"hunter2\0", "one line"),
+            (b"hunter2 hunter3", "one line"),
+            (&[b'x'; CREDENTIAL_MAX + 1], "is too large"),
+        ] {
+            let file = write(bytes);
+            let failure = credential("jwt_file", file.path()).expect_err("refused");
+            assert_eq!(failure.kind, FailureKind::Local);
+            assert!(failure.why.contains(rule), "{failure}");
+            assert!(failure.why.contains(&file.path().display().to_string()));
+            assert!(!failure.why.contains("hunter"));
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_file_is_refused_without_waiting() {
+        let space = tempfile::tempdir().expect("a folder");
+        let fifo = space.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).expect("a FIFO");
+        for (path, rule) in [
+            (fifo.as_path(), "not a regular file"),
+            (space.path(), "not a regular file"),
+            (&space.path().join("none"), "no such file"),
+        ] {
+            let failure = credential("jwt_file", path).expect_err("refused");
+            assert!(failure.why.contains(rule), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_exactly_the_limit_is_taken() {
+        let file = write(b"12345678");
+        assert_eq!(read("ca_file", file.path(), 8).expect("fits").as_slice(), b"12345678");
+        assert!(read("ca_file", file.path(), 7).is_err());
+    }
+}

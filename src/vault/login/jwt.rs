@@ -1,0 +1,15 @@
+//! `kubernetes` and `jwt`: a role, and a signed token that the server has reviewed.
+
+use std::path::Path;
+
+use super::Attempt;
+use crate::tree::Tree;
+use crate::vault::failure::Failure;
+use crate::vault::files;
+
+/// The kubelet swaps the projected file while we run: what counts is what is there now.
+pub(super) fn prepare(role: &str, jwt_file: &Path) -> Result<Attempt, Failure> {
+    let jwt = files::credential("jwt_file", jwt_file)?;
+    let body = Tree::map([("role", Tree::text(role)), ("jwt", Tree::Text(jwt.clone()))]);
+    Ok(Attempt::Ask { path: "login", body, credentials: vec![jwt] })
+}

@@ -1,0 +1,13 @@
+//! `token`: one from the environment.
+
+use super::Attempt;
+use crate::secret::Secret;
+use crate::vault::failure::Failure;
+use crate::vault::files::{is_token, local};
+
+pub(super) fn prepare(variable: &str, token: &Secret) -> Result<Attempt, Failure> {
+    if is_token(token) {
+        return Ok(Attempt::Hold(token.clone()));
+    }
+    Err(local(format!("the token in {variable} must be one line of visible ASCII characters without spaces")))
+}

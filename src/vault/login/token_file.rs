@@ -1,0 +1,11 @@
+//! `token_file`: one that somebody else keeps in a file.
+
+use std::path::Path;
+
+use super::Attempt;
+use crate::vault::failure::Failure;
+use crate::vault::files;
+
+pub(super) fn prepare(token_file: &Path) -> Result<Attempt, Failure> {
+    Ok(Attempt::Hold(files::credential("token_file", token_file)?))
+}

@@ -1,0 +1,169 @@
+//! TLS from files that change: authorities, and our own certificate.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::{ClientConfig, Resumption};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ConfigBuilder, RootCertStore, WantsVerifier};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::failure::Failure;
+use super::files::{self, local, plain};
+use crate::config::plan::{ClientCert, VaultPlan};
+
+/// A bundle of all public authorities is a quarter of this.
+const PEM_MAX: usize = 1024 * 1024;
+
+/// TLS sessions kept for a quick return; there is one server.
+const SESSIONS: usize = 4;
+
+/// The files that the connection to the server depends on.
+#[derive(Debug, Clone)]
+pub(super) struct TlsFiles {
+    /// Without TLS nothing is read.
+    plaintext: bool,
+    ca_file: Option<PathBuf>,
+    ca_dir: Option<PathBuf>,
+    client: Option<ClientCert>,
+}
+
+/// What the files held: two equal ones make the same connection.
+pub(super) type Fingerprint = [u8; 32];
+
+/// The files' contents, read once, so that fingerprint and configuration speak of the same bytes.
+pub(super) struct Contents {
+    authorities: Vec<(PathBuf, Pem)>,
+    client: Option<(Pem, Pem)>,
+}
+
+/// A file in PEM, which may hold a key.
+type Pem = Zeroizing<Vec<u8>>;
+
+impl TlsFiles {
+    pub(super) fn of(plan: &VaultPlan) -> Self {
+        Self {
+            plaintext: plan.address.scheme() == "http",
+            ca_file: plan.ca_file.clone(),
+            ca_dir: plan.ca_dir.clone(),
+            client: plan.client_cert.clone(),
+        }
+    }
+
+    /// The files and folders to watch.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        let client = self.client.iter().flat_map(|own| [own.cert_file.clone(), own.key_file.clone()]);
+        if self.plaintext {
+            return Vec::new();
+        }
+        self.ca_file.iter().chain(&self.ca_dir).cloned().chain(client).collect()
+    }
+
+    pub(super) fn read(&self) -> Result<Contents, Failure> {
+        if self.plaintext {
+            return Ok(Contents { authorities: Vec::new(), client: None });
+        }
+        let mut names: Vec<PathBuf> = self.ca_file.iter().cloned().collect();
+        if let Some(dir) = &self.ca_dir {
+            names.extend(members(dir)?);
+        }
+        let authorities = names.into_iter().map(|path| {
+            let pem = files::read("certificate authority", &path, PEM_MAX)?;
+            Ok((path, pem))
+        });
+        let client = self.client.as_ref().map(|own| {
+            let cert = files::read("client certificate", &own.cert_file, PEM_MAX)?;
+            Ok((cert, files::read("client key", &own.key_file, PEM_MAX)?))
+        });
+        Ok(Contents { authorities: authorities.collect::<Result<_, _>>()?, client: client.transpose()? })
+    }
+
+    /// The configuration that `contents` make.
+    pub(super) fn config(&self, contents: &Contents) -> Result<ClientConfig, Failure> {
+        let builder = start()?.with_root_certificates(self.roots(contents)?);
+        let mut config = match (&self.client, &contents.client) {
+            (Some(own), Some((cert, key))) => {
+                let chain = certificates("client certificate", &own.cert_file, cert)?;
+                let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| {
+                    local(format!("client key {} holds no private key in PEM", own.key_file.display()))
+                })?;
+                builder.with_client_auth_cert(chain, key).map_err(|_| {
+                    let (cert, key) = (own.cert_file.display(), own.key_file.display());
+                    local(format!("client certificate {cert} and key {key} do not belong together"))
+                })?
+            }
+            _ => builder.with_no_client_auth(),
+        };
+        config.resumption = Resumption::in_memory_sessions(SESSIONS);
+        Ok(config)
+    }
+
+    /// The authorities given and no others; the system's only where none is given, because to
+    /// hold them costs memory, and to trust them besides an own one defeats its purpose.
+    fn roots(&self, contents: &Contents) -> Result<RootCertStore, Failure> {
+        let mut roots = RootCertStore::empty();
+        for (path, pem) in &contents.authorities {
+            for certificate in certificates("certificate authority", path, pem)? {
+                roots.add(certificate).map_err(|_| {
+                    local(format!("certificate authority {} is not acceptable", path.display()))
+                })?;
+            }
+        }
+        if !self.plaintext && self.ca_file.is_none() && self.ca_dir.is_none() {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if roots.is_empty() {
+                return Err(local("this system has no certificate authorities; set vault.ca_file"));
+            }
+        }
+        Ok(roots)
+    }
+}
+
+impl Contents {
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        let mut hash = Sha256::new();
+        let client = self.client.iter().flat_map(|(cert, key)| [cert, key]);
+        for part in self.authorities.iter().map(|(_, pem)| pem).chain(client) {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part.as_slice());
+        }
+        hash.finalize().into()
+    }
+}
+
+/// ring by name: a process-wide default would be whatever another part of the program installed.
+fn start() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Failure> {
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|_| local("this build has no TLS version to offer"))
+}
+
+fn certificates(what: &str, path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        Ok(_) => Err(local(format!("{what} {} holds no certificate in PEM", path.display()))),
+        Err(_) => Err(local(format!("{what} {} is not valid PEM", path.display()))),
+    }
+}
+
+/// The files of a folder of authorities by name. Names with a dot in front are those of the
+/// atomic writers (`..data`), through which the others are reached.
+fn members(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let complain = |error: std::io::Error| local(format!("ca_dir {}: {}", dir.display(), plain(&error)));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(complain)? {
+        let path = entry.map_err(complain)?.path();
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.is_file() {
+            files.push(path);
+        }
+    }
+    if files.is_empty() {
+        return Err(local(format!("ca_dir {} holds no file", dir.display())));
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,263 @@
+//! One exchange with the server: headers, one redirect at most, a bounded body, a deadline.
+//!
+//! vaultrs and rustify bring the request here through `rustify::Client`. Their own client follows
+//! redirects with the token to any host, reads bodies of any size and loses the headers of
+//! failures, so this one is ours.
+//!
+//! What cannot be wiped: hyper's and rustls's own buffers, through which every byte passes, and
+//! the request's URI. All else is taken over into buffers that are: a request's body and the
+//! token's header share one each, and the answer's body is collected into one.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION};
+use http::{Method, StatusCode};
+use rustify::endpoint::Endpoint;
+use rustify::errors::ClientError;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::body::{Collector, MAX, TooLarge};
+use super::connections::Connections;
+use super::failure::{Failure, FailureKind};
+use super::files::{is_token, local};
+use super::trouble;
+use crate::config::plan::VaultPlan;
+use crate::secret::Secret;
+
+/// What [`Call`] tells rustify its server is: only the path and query of what rustify builds are
+/// used, since it would put a prefix of the address (`https://host/vault`) into the wrong place.
+const BASE: &str = "http://server";
+
+/// The way to the server.
+pub(super) struct Transport {
+    pub(super) connections: Connections,
+    home: Url,
+    redirect_hosts: Vec<String>,
+    timeout: Duration,
+}
+
+/// The way to the server for one request: rustify's client.
+pub(super) struct Call<'a> {
+    pub(super) transport: &'a Transport,
+    pub(super) token: Option<&'a Secret>,
+    pub(super) namespace: Option<&'a str>,
+}
+
+/// What the server answered, whatever its status.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Zeroizing<Vec<u8>>,
+}
+
+/// A token for a header to point into instead of copying it.
+struct Held(Secret);
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose()
+    }
+}
+
+/// A request, ready to be sent once or, after a redirect, twice.
+struct Outgoing {
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Transport {
+    pub(super) fn new(plan: &VaultPlan) -> Result<Self, Failure> {
+        Ok(Self {
+            connections: Connections::new(plan)?,
+            home: plan.address.clone(),
+            redirect_hosts: plan.redirect_hosts.clone(),
+            timeout: plan.timeout,
+        })
+    }
+
+    /// Scheme, host and port of the server, for messages.
+    pub(super) fn place(&self) -> String {
+        place(&self.home)
+    }
+
+    async fn exchange(&self, path_and_query: &str, out: &Outgoing) -> Result<Answer, Failure> {
+        let url = self.url(path_and_query)?;
+        let both = async {
+            let first = self.hop(&url, out).await?;
+            if !is_redirect(first.status()) {
+                return self.collect(&url, first).await;
+            }
+            let next = self.next_hop(&url, first.headers())?;
+            drop(first);
+            let second = self.hop(&next, out).await?;
+            if is_redirect(second.status()) {
+                return Err(redirected(format!("{} redirects once more", place(&next))));
+            }
+            self.collect(&next, second).await
+        };
+        // Around both hops and both bodies, so that neither a redirect nor a trickle extends it.
+        tokio::time::timeout(self.timeout, both).await.unwrap_or_else(|_| {
+            let after = humantime::format_duration(self.timeout);
+            let why = format!("{}: no complete answer within {after}", self.place());
+            Err(Failure::new(FailureKind::Unreachable, why))
+        })
+    }
+
+    /// The address, `/v1` and what was asked.
+    fn url(&self, path_and_query: &str) -> Result<Url, Failure> {
+        let base = self.home.as_str().trim_end_matches('/');
+        let text = Zeroizing::new(format!("{base}/v1{path_and_query}"));
+        Url::parse(&text).map_err(|_| local("the path does not make a URL"))
+    }
+
+    async fn hop(&self, url: &Url, out: &Outgoing) -> Result<reqwest::Response, Failure> {
+        let (client, asked) = self.connections.to(url)?;
+        let mut request = reqwest::Request::new(out.method.clone(), asked);
+        request.headers_mut().clone_from(&out.headers);
+        // With `server_name` the URL's host is not the one that is spoken to.
+        let host = HeaderValue::from_str(&authority(url)).map_err(|_| local("the address has no host"))?;
+        request.headers_mut().insert(HOST, host);
+        if !out.body.is_empty() {
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            *request.body_mut() = Some(out.body.clone().into());
+        }
+        client.execute(request).await.map_err(|error| trouble::explain(&error, &place(url)))
+    }
+
+    /// Where a redirect may lead: the same scheme, and our host or one that is allowed.
+    fn next_hop(&self, from: &Url, headers: &HeaderMap) -> Result<Url, Failure> {
+        let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
+        let Some(next) = location.and_then(|location| from.join(location).ok()) else {
+            return Err(redirected(format!("{} redirects without saying where to", place(from))));
+        };
+        if next.scheme() != from.scheme() {
+            return Err(redirected(format!("{} redirects to {}: another scheme", place(from), place(&next))));
+        }
+        let known = next.host_str().is_some_and(|host| {
+            let named = |allowed: &String| {
+                allowed.eq_ignore_ascii_case(host) || allowed.eq_ignore_ascii_case(&authority(&next))
+            };
+            Some(host) == self.home.host_str() || self.redirect_hosts.iter().any(named)
+        });
+        if known && next.username().is_empty() && next.password().is_none() {
+            return Ok(next);
+        }
+        let (from, next) = (place(from), place(&next));
+        Err(redirected(format!("{from} redirects to {next}, which is not in vault.redirect_hosts")))
+    }
+
+    async fn collect(&self, url: &Url, mut response: reqwest::Response) -> Result<Answer, Failure> {
+        let too_large = |TooLarge| {
+            let (place, most) = (place(url), MAX / 1024 / 1024);
+            Failure::new(FailureKind::Nonsense, format!("{place}: the answer is larger than {most} MiB"))
+        };
+        let mut body = Collector::new(response.content_length()).map_err(too_large)?;
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| trouble::explain(&error, &place(url)))?
+        {
+            body.push(&chunk).map_err(too_large)?;
+        }
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Answer { status: response.status(), headers, body: body.finish() })
+    }
+}
+
+impl Call<'_> {
+    /// Sends what `endpoint` describes.
+    pub(super) async fn ask(&self, endpoint: &impl Endpoint) -> Result<Answer, Failure> {
+        let result = endpoint.exec(self).await.map_err(own_failure)?;
+        let (parts, body) = result.response.into_parts();
+        Ok(Answer { status: parts.status, headers: parts.headers, body: Zeroizing::new(body) })
+    }
+
+    fn headers(&self) -> Result<HeaderMap, Failure> {
+        let mut headers = HeaderMap::new();
+        // Vault refuses requests without it where it listens for an agent: it keeps browsers out.
+        headers.insert("x-vault-request", HeaderValue::from_static("true"));
+        if let Some(namespace) = self.namespace {
+            let value = HeaderValue::from_str(namespace)
+                .map_err(|_| local("the namespace has a character that no header takes"))?;
+            headers.insert("x-vault-namespace", value);
+        }
+        if let Some(token) = self.token {
+            if !is_token(token) {
+                return Err(local("the token is not one line of visible ASCII characters"));
+            }
+            let bytes = Bytes::from_owner(Held(token.clone()));
+            let mut value = HeaderValue::from_maybe_shared(bytes)
+                .map_err(|_| local("the token has a character that no header takes"))?;
+            value.set_sensitive(true);
+            headers.insert("x-vault-token", value);
+        }
+        Ok(headers)
+    }
+}
+
+#[async_trait]
+impl rustify::client::Client for Call<'_> {
+    async fn send(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, ClientError> {
+        let (parts, body) = request.into_parts();
+        // Taken over before anything can fail, so that it is wiped whatever happens.
+        let body = Bytes::from_owner(Zeroizing::new(body));
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let answer = async {
+            let out = Outgoing { method: parts.method, headers: self.headers()?, body };
+            self.transport.exchange(path, &out).await
+        };
+        let mut answer =
+            answer.await.map_err(|failure| ClientError::GenericError { source: failure.into() })?;
+        let mut response = http::Response::new(std::mem::take(&mut *answer.body));
+        *response.status_mut() = answer.status;
+        *response.headers_mut() = answer.headers;
+        Ok(response)
+    }
+
+    fn base(&self) -> &str {
+        BASE
+    }
+
+    /// Unlike rustify's own, an answer is an answer whatever its status: failures have headers
+    /// (`Retry-After`) and a body that the default copies into an error.
+    async fn execute(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, ClientError> {
+        self.send(request).await
+    }
+}
+
+/// Our own failure out of the error that carried it through rustify.
+fn own_failure(error: ClientError) -> Failure {
+    match error {
+        ClientError::GenericError { source } => {
+            source.downcast().unwrap_or_else(|_| local("the request failed inside the client"))
+        }
+        _ => local("the request cannot be built"),
+    }
+}
+
+/// 303 is not among them: it would turn a write into a read.
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
+    )
+}
+
+fn redirected(why: String) -> Failure {
+    Failure::new(FailureKind::Redirected, why)
+}
+
+fn place(url: &Url) -> String {
+    format!("{}://{}", url.scheme(), authority(url))
+}
+
+/// Host and port, without user and password.
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
