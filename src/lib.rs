@@ -4,6 +4,7 @@
 pub mod config;
 pub mod core;
 pub mod exit;
+pub mod publish;
 pub mod secret;
 pub mod template;
 pub mod tree;

@@ -1,0 +1,303 @@
+//! An open folder, and everything that is done in it by name.
+//!
+//! All writing goes through a directory descriptor and single names, so nothing that happens to
+//! the path afterwards (a folder renamed, a link put in its place) can lead a write elsewhere.
+//! No call follows a symbolic link in the last component, and none blocks: what is not a regular
+//! file or a folder is never opened.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{
+    AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, ResolveFlags, Stat, StatxAttributes, StatxFlags,
+};
+use rustix::io::Errno;
+
+use super::error::{Problem, PublishError};
+use super::resolve::{self, Create};
+
+const TMPFS_MAGIC: u32 = 0x0102_1994;
+const RAMFS_MAGIC: u32 = 0x8584_58f6;
+
+/// How a folder is opened to be listed and written.
+pub(super) const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// An open folder.
+#[derive(Debug)]
+pub(crate) struct Dir {
+    fd: OwnedFd,
+    /// For messages only; never opened again.
+    path: PathBuf,
+}
+
+impl AsFd for Dir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Dir {
+    /// Opens the folder at `path`, creating what is missing of it where `create` says so.
+    pub(crate) fn open(path: &Path, create: Option<Create>) -> Result<Self, PublishError> {
+        let place = resolve::place(path, create)?;
+        // From a descriptor that only names the folder to one that lists and syncs it.
+        let fd = rustix::fs::openat(&place, ".", FOLDER, Mode::empty())
+            .map_err(|errno| PublishError::from_errno(path, "open", errno))?;
+        Ok(Self::from_fd(fd, path))
+    }
+
+    /// The folder that `fd` is open for; `path` is what messages call it.
+    pub(super) fn from_fd(fd: OwnedFd, path: &Path) -> Self {
+        Self { fd, path: path.to_owned() }
+    }
+
+    /// The path of `name` in this folder, for messages.
+    pub(crate) fn at(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The path of this folder, for messages.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn error<'a>(
+        &'a self,
+        name: impl AsRef<Path> + 'a,
+        doing: &'static str,
+    ) -> impl FnOnce(Errno) -> PublishError + 'a {
+        move |errno| PublishError::from_errno(&self.at(name), doing, errno)
+    }
+
+    /// Whether the folder lives in memory.
+    ///
+    /// # Errors
+    /// Where the kernel does not say.
+    pub(crate) fn require_memory(&self) -> Result<(), PublishError> {
+        in_memory(&self.fd, &self.path)
+    }
+
+    /// The folder's own facts.
+    pub(crate) fn stat(&self) -> Result<Stat, PublishError> {
+        rustix::fs::fstat(&self.fd).map_err(self.error("", "look at"))
+    }
+
+    /// The facts of `name` itself, not of what a link leads to; none where it is not there.
+    pub(crate) fn stat_of(&self, name: &OsStr) -> Result<Option<Stat>, PublishError> {
+        match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(self.error(name, "look at")(errno)),
+        }
+    }
+
+    /// What `name` itself is; none where it is not there.
+    pub(crate) fn kind_of(&self, name: &OsStr) -> Result<Option<FileType>, PublishError> {
+        Ok(self.stat_of(name)?.map(|stat| FileType::from_raw_mode(stat.st_mode)))
+    }
+
+    /// Whether something is mounted on `name`. Kernels before 5.8 do not tell: false there, and
+    /// the rename itself is refused with EBUSY.
+    pub(crate) fn is_mount_point(&self, name: &OsStr) -> bool {
+        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+        rustix::fs::statx(&self.fd, name, flags, StatxFlags::TYPE)
+            .is_ok_and(|stat| stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+    }
+
+    /// Opens the folder `name`, not through a link and not into another mount.
+    pub(crate) fn child(&self, name: &OsStr) -> Result<Self, PublishError> {
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
+        let fd = match rustix::fs::openat2(&self.fd, name, FOLDER, Mode::empty(), resolve) {
+            // A single name, so O_NOFOLLOW alone keeps us beneath.
+            Err(Errno::NOSYS | Errno::PERM) => rustix::fs::openat(&self.fd, name, FOLDER, Mode::empty()),
+            result => result,
+        };
+        Ok(Self { fd: fd.map_err(self.error(name, "open"))?, path: self.at(name) })
+    }
+
+    /// Creates the folder `name`, closed to everybody else until its mode is set, and opens it.
+    pub(crate) fn create_child(&self, name: &OsStr) -> Result<Self, PublishError> {
+        match rustix::fs::mkdirat(&self.fd, name, Mode::RWXU) {
+            Err(Errno::EXIST) => return Err(self.taken(name)),
+            result => result.map_err(self.error(name, "create"))?,
+        }
+        let child = self.child(name)?;
+        child.require_own()?;
+        Ok(child)
+    }
+
+    /// Checks that this is the folder that we just made: whoever may write the one above could
+    /// have put another in its place before it was opened.
+    pub(super) fn require_own(&self) -> Result<(), PublishError> {
+        let stat = self.stat()?;
+        if stat.st_uid != rustix::process::geteuid().as_raw() || stat.st_mode & 0o077 != 0 {
+            return Err(PublishError::in_the_way(&self.path, FileType::Directory));
+        }
+        Ok(())
+    }
+
+    /// Opens the regular file `name` for reading; none where it is not there. What is not a
+    /// regular file is in the way and not opened: a FIFO would block, a device might act.
+    pub(crate) fn read_file(&self, name: &OsStr) -> Result<Option<std::fs::File>, PublishError> {
+        match self.stat_of(name)? {
+            None => return Ok(None),
+            Some(stat) => self.require_file(name, &stat)?,
+        }
+        // O_NONBLOCK and the second look: it could have been swapped in between.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let fd = match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
+            Err(Errno::NOENT) => return Ok(None),
+            result => result.map_err(self.error(name, "open"))?,
+        };
+        let stat = rustix::fs::fstat(&fd).map_err(self.error(name, "look at"))?;
+        self.require_file(name, &stat)?;
+        Ok(Some(fd.into()))
+    }
+
+    fn require_file(&self, name: &OsStr, stat: &Stat) -> Result<(), PublishError> {
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Ok(()),
+            kind => Err(PublishError::in_the_way(self.at(name), kind)),
+        }
+    }
+
+    /// Creates the regular file `name` for writing, readable by nobody else yet. Fails where the
+    /// name is taken, be it by a link that leads nowhere.
+    pub(crate) fn create_file(&self, name: &OsStr) -> Result<std::fs::File, PublishError> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.fd, name, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(fd) => Ok(fd.into()),
+            Err(Errno::EXIST) => Err(self.taken(name)),
+            Err(errno) => Err(self.error(name, "create")(errno)),
+        }
+    }
+
+    /// That `name` is taken, and by what.
+    pub(crate) fn taken(&self, name: &OsStr) -> PublishError {
+        match self.kind_of(name) {
+            Ok(kind) => PublishError::in_the_way(self.at(name), kind.unwrap_or(FileType::Unknown)),
+            Err(error) => error,
+        }
+    }
+
+    /// Where the link `name` leads; none where it is not there or not a link.
+    pub(crate) fn link_target(&self, name: &OsStr) -> Result<Option<OsString>, PublishError> {
+        match rustix::fs::readlinkat(&self.fd, name, Vec::new()) {
+            Ok(target) => Ok(Some(OsString::from_vec(target.into_bytes()))),
+            Err(Errno::NOENT | Errno::INVAL) => Ok(None),
+            Err(errno) => Err(self.error(name, "look at")(errno)),
+        }
+    }
+
+    /// Creates the link `name`, which leads to `target`.
+    pub(crate) fn create_link(&self, name: &OsStr, target: &OsStr) -> Result<(), PublishError> {
+        match rustix::fs::symlinkat(target, &self.fd, name) {
+            Err(Errno::EXIST) => Err(self.taken(name)),
+            result => result.map_err(self.error(name, "create")),
+        }
+    }
+
+    /// Gives what is at `old` the name `new`, replacing a file or link of that name in one step.
+    pub(crate) fn rename(&self, old: &OsStr, new: &OsStr) -> Result<(), PublishError> {
+        match rustix::fs::renameat(&self.fd, old, &self.fd, new) {
+            Err(Errno::ISDIR | Errno::NOTDIR | Errno::NOTEMPTY) => Err(self.taken(new)),
+            result => result.map_err(self.error(new, "rename to")),
+        }
+    }
+
+    /// Removes the file or link `name`; nothing to do where it is not there.
+    pub(crate) fn remove_file(&self, name: &OsStr) -> Result<(), PublishError> {
+        match rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(self.error(name, "remove")(errno)),
+        }
+    }
+
+    /// Removes the empty folder `name`; nothing to do where it is not there.
+    pub(crate) fn remove_folder(&self, name: &OsStr) -> Result<(), PublishError> {
+        match rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(self.error(name, "remove")(errno)),
+        }
+    }
+
+    /// The names in this folder, sorted, without `.` and `..`.
+    pub(crate) fn names(&self) -> Result<Vec<OsString>, PublishError> {
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.fd).map_err(self.error("", "list"))? {
+            let entry = entry.map_err(self.error("", "list"))?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                names.push(OsStr::from_bytes(name).to_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Sets the folder's mode. The setgid bit that it inherited from the volume stays: it is what
+    /// gives files the group of fsGroup.
+    pub(crate) fn set_mode(&self, mode: u32) -> Result<(), PublishError> {
+        let inherited = self.stat()?.st_mode & 0o2000;
+        rustix::fs::fchmod(&self.fd, Mode::from_raw_mode((mode & 0o3777) | inherited))
+            .map_err(self.error("", "set the mode of"))
+    }
+
+    /// Waits until names that were made here are on the disk. Nothing to wait for in memory.
+    pub(crate) fn sync(&self) -> Result<(), PublishError> {
+        match rustix::fs::fsync(&self.fd) {
+            // Some file systems cannot sync a folder and say so: nothing is lost by that.
+            Ok(()) | Err(Errno::INVAL) => Ok(()),
+            Err(errno) => Err(self.error("", "sync")(errno)),
+        }
+    }
+
+    /// Marks the folder as in use by this process until the descriptor is closed.
+    pub(crate) fn lock(&self) -> Result<(), PublishError> {
+        lock(&self.fd, &self.path)
+    }
+}
+
+/// Marks `file` at `path` as in use by this process until the descriptor is closed.
+///
+/// # Errors
+/// `Busy` where another process has it. File systems without locks know no other process either.
+pub(crate) fn lock(file: impl AsFd, path: &Path) -> Result<(), PublishError> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => Err(PublishError::new(path, Problem::Busy)),
+        Ok(()) | Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK) => Ok(()),
+        Err(errno) => Err(PublishError::from_errno(path, "lock", errno)),
+    }
+}
+
+/// Gives `file` at `path` the group `gid` where we may; where not, ours is as good as any.
+///
+/// # Errors
+/// Where the kernel fails for another cause than permission.
+pub(crate) fn offer_group(file: impl AsFd, path: &Path, gid: u32) -> Result<(), PublishError> {
+    let fail = |errno| PublishError::from_errno(path, "set the group of", errno);
+    if rustix::fs::fstat(&file).map_err(fail)?.st_gid == gid {
+        return Ok(());
+    }
+    match rustix::fs::fchown(&file, None, Some(Gid::from_raw(gid))) {
+        Ok(()) | Err(Errno::PERM | Errno::INVAL) => Ok(()),
+        Err(errno) => Err(fail(errno)),
+    }
+}
+
+pub(super) fn in_memory(fd: impl AsFd, path: &Path) -> Result<(), PublishError> {
+    let stat = rustix::fs::fstatfs(fd).map_err(|errno| PublishError::from_errno(path, "look at", errno))?;
+    // The magic is 32 bits wide; the field that carries it differs in width and sign by machine.
+    match stat.f_type as u32 {
+        TMPFS_MAGIC | RAMFS_MAGIC => Ok(()),
+        _ => Err(PublishError::new(path, Problem::NotMemory)),
+    }
+}
+
+impl From<Dir> for OwnedFd {
+    fn from(dir: Dir) -> Self {
+        dir.fd
+    }
+}

@@ -1,0 +1,116 @@
+//! A file of an absolute path: published alone, replaced in one step.
+//!
+//! # How it is published
+//!
+//! 1. Open its folder (created where it is missing), check that it is tmpfs where it must be.
+//! 2. Look at what has the name: a file or a link is replaced, never followed; anything else is
+//!    refused, and so is a mount point, which no rename can replace.
+//! 3. Compare bytes, mode and owner with what is there. Nothing differs: done.
+//! 4. Create a temporary file in the same folder: O_EXCL, 0600; lock, bytes, mode, owner, fsync.
+//! 5. Rename it over the name. **This is the instant.**
+//! 6. fsync the folder.
+//!
+//! An error up to step 5 removes the temporary file and leaves the old one as it is. Killed there,
+//! the process leaves the temporary file, which the next start removes.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FileType;
+
+use super::dir::Dir;
+use super::error::{Problem, PublishError};
+use super::leaf::{self, Attributes, Source};
+use super::published::Published;
+use super::resolve::Create;
+use super::{names, sweep};
+use crate::secret::Secret;
+
+/// A file that is published alone. Holds no descriptor: its folder may be replaced between two
+/// publishes.
+#[derive(Debug)]
+pub struct SingleFile {
+    path: PathBuf,
+    dir_mode: u32,
+    require_tmpfs: bool,
+    generation: u64,
+    /// What is in it where it belongs to somebody else, so that it can be compared although we may
+    /// not read it.
+    handed_over: Option<Secret>,
+}
+
+impl SingleFile {
+    /// The file at `path`, whose folder is created with `dir_mode` where it is missing. Removes
+    /// what a crash left there; what is published stays as it is.
+    ///
+    /// # Errors
+    /// The folder cannot be opened or created, is not on tmpfs or ramfs and `require_tmpfs`, or
+    /// what has the name cannot be replaced by a file.
+    pub fn open(path: &Path, dir_mode: u32, require_tmpfs: bool) -> Result<Self, PublishError> {
+        let path = path.to_owned();
+        let file = Self { path, dir_mode, require_tmpfs, generation: 0, handed_over: None };
+        let (dir, name) = file.place()?;
+        replaceable(&dir, name)?;
+        // What cannot be removed now is in the way of the publish, which says so.
+        let _ = sweep::leftover(&dir, &names::temporary(name));
+        let generation = u64::from(file.exists()?);
+        Ok(Self { generation, ..file })
+    }
+
+    /// Whether a file is there.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn exists(&self) -> Result<bool, PublishError> {
+        let (dir, name) = self.place()?;
+        Ok(dir.kind_of(name)? == Some(FileType::RegularFile))
+    }
+
+    /// Publishes `bytes`.
+    ///
+    /// # Errors
+    /// Nothing has changed for any reader, and nothing of the new file is left behind.
+    pub fn publish(&mut self, bytes: &Secret, attributes: &Attributes) -> Result<Published, PublishError> {
+        // Steps 1 to 3.
+        let (dir, name) = self.place()?;
+        replaceable(&dir, name)?;
+        if leaf::same(&dir, name, Some(bytes), attributes, self.handed_over.as_ref())? {
+            return Ok(Published { generation: self.generation, changed: Vec::new(), aftermath: None });
+        }
+        // Step 4. The returned file holds the lock until the temporary name is gone.
+        let temporary = names::temporary(name);
+        sweep::leftover(&dir, &temporary)?;
+        let _locked = leaf::write_new(&dir, &temporary, Source::Bytes(bytes), attributes)?;
+        // Step 5.
+        dir.rename(&temporary, name).inspect_err(|_| {
+            // The error says why; what cannot be removed now, the next start removes.
+            let _ = dir.remove_file(&temporary);
+        })?;
+        // Step 6. The instant is past: an error of this cannot take it back.
+        let aftermath = dir.sync().err();
+        self.handed_over = attributes.remembers(bytes);
+        self.generation += 1;
+        Ok(Published { generation: self.generation, changed: vec![0], aftermath })
+    }
+
+    fn place(&self) -> Result<(Dir, &OsStr), PublishError> {
+        let refuse = || PublishError::new(&self.path, Problem::Name("is not an absolute path of a file"));
+        let name = self.path.file_name().ok_or_else(refuse)?;
+        let folder = self.path.parent().filter(|folder| folder.is_absolute()).ok_or_else(refuse)?;
+        let create = Create { mode: self.dir_mode, in_memory: self.require_tmpfs };
+        let dir = Dir::open(folder, Some(create))?;
+        if self.require_tmpfs {
+            dir.require_memory()?;
+        }
+        Ok((dir, name))
+    }
+}
+
+fn replaceable(dir: &Dir, name: &OsStr) -> Result<(), PublishError> {
+    match dir.kind_of(name)? {
+        None => Ok(()),
+        Some(_) if dir.is_mount_point(name) => Err(PublishError::new(dir.at(name), Problem::MountPoint)),
+        Some(FileType::RegularFile | FileType::Symlink) => Ok(()),
+        Some(kind) => Err(PublishError::in_the_way(dir.at(name), kind)),
+    }
+}

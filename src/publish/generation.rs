@@ -1,0 +1,208 @@
+//! One generation's folder: the current one to compare with, the next one to write.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FileType;
+
+use super::dir::{Dir, offer_group};
+use super::error::{Problem, PublishError};
+use super::leaf::{self, Attributes, Source};
+use super::set::{Content, Member};
+use super::{names, sweep};
+use crate::secret::Secret;
+
+/// How many taken numbers to pass over before giving up: only somebody else can take them.
+const ATTEMPTS: u64 = 64;
+
+/// The generation that `..data` leads to.
+#[derive(Debug)]
+pub(super) struct Current {
+    pub(super) number: u64,
+    pub(super) dir: Dir,
+}
+
+impl Current {
+    /// The current generation of the set in `root`.
+    ///
+    /// None where `..data` is not there, leads elsewhere, or leads to a folder that neither we nor
+    /// root made: what somebody else put there is not carried over into the next generation.
+    pub(super) fn open(root: &Dir) -> Result<Option<Self>, PublishError> {
+        let data = OsStr::new(names::DATA);
+        match root.kind_of(data)? {
+            None => return Ok(None),
+            Some(FileType::Symlink) => {}
+            Some(_) => return Err(root.taken(data)),
+        }
+        let Some(target) = root.link_target(data)? else { return Ok(None) };
+        let Some(number) = names::generation_number(&target) else { return Ok(None) };
+        let Some(stat) = root.stat_of(&target)? else { return Ok(None) };
+        let trusted = [0, rustix::process::geteuid().as_raw()].contains(&stat.st_uid);
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory || !trusted {
+            return Ok(None);
+        }
+        Ok(Some(Self { number, dir: root.child(&target)? }))
+    }
+
+    /// Whether its folder has the mode; the setgid bit is the volume's own affair.
+    pub(super) fn has_mode(&self, dir_mode: u32) -> Result<bool, PublishError> {
+        Ok((self.dir.stat()?.st_mode ^ dir_mode) & 0o1777 == 0)
+    }
+
+    /// Everything in it that is not a folder, sorted.
+    pub(super) fn files(&self) -> Result<Vec<PathBuf>, PublishError> {
+        let mut files = Vec::new();
+        list(&self.dir, Path::new(""), &mut files)?;
+        files.sort();
+        Ok(files)
+    }
+
+    /// Whether `member` is there as it should be. `handed_over` is what we know to be in a file
+    /// that we may not read.
+    pub(super) fn holds(&self, member: &Member, handed_over: Option<&Secret>) -> Result<bool, PublishError> {
+        let bytes = match &member.content {
+            Content::Bytes(bytes) => Some(bytes),
+            Content::Keep => None,
+        };
+        self.within(&member.path, |dir, name| leaf::same(dir, name, bytes, &member.attributes, handed_over))
+            .map(|same| same.unwrap_or(false))
+    }
+
+    /// The bytes of the file at `path`, to be carried over.
+    pub(super) fn source<'a>(
+        &self,
+        path: &Path,
+        handed_over: Option<&'a Secret>,
+    ) -> Result<Source<'a>, PublishError> {
+        let unreadable = || PublishError::new(self.dir.at(path), Problem::Unreadable);
+        match self.within(path, |dir, name| dir.read_file(name)) {
+            Ok(file) => file.flatten().map(Source::File).ok_or_else(unreadable),
+            Err(PublishError { problem: Problem::Denied, .. }) => {
+                handed_over.map(Source::Bytes).ok_or_else(unreadable)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Does something with the folder and the name of `path`; none where the folder is not there.
+    fn within<T>(
+        &self,
+        path: &Path,
+        act: impl FnOnce(&Dir, &OsStr) -> Result<T, PublishError>,
+    ) -> Result<Option<T>, PublishError> {
+        let mut names = names::components(path)?;
+        let name = names.pop().unwrap_or_default();
+        let mut folder: Option<Dir> = None;
+        for step in names {
+            let above = folder.as_ref().unwrap_or(&self.dir);
+            if above.kind_of(step)? != Some(FileType::Directory) {
+                return Ok(None);
+            }
+            folder = Some(above.child(step)?);
+        }
+        act(folder.as_ref().unwrap_or(&self.dir), name).map(Some)
+    }
+}
+
+fn list(dir: &Dir, prefix: &Path, files: &mut Vec<PathBuf>) -> Result<(), PublishError> {
+    for name in dir.names()? {
+        let path = prefix.join(&name);
+        match dir.kind_of(&name)? {
+            Some(FileType::Directory) => list(&dir.child(&name)?, &path, files)?,
+            Some(_) => files.push(path),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// A generation that nobody sees yet.
+#[derive(Debug)]
+pub(super) struct Staged {
+    pub(super) number: u64,
+    dir: Dir,
+    /// The group of the volume, for whatever has none of its own.
+    gid: u32,
+}
+
+impl Staged {
+    /// Creates the folder of the first free number after `last`, closed to others, and locks it.
+    pub(super) fn create(root: &Dir, last: u64) -> Result<Self, PublishError> {
+        let gid = root.stat()?.st_gid;
+        let mut taken = PublishError::in_the_way(root.at(names::OURS), FileType::Directory);
+        for number in last.saturating_add(1)..=last.saturating_add(ATTEMPTS) {
+            let name = OsString::from(names::generation(number));
+            match root.create_child(&name) {
+                Ok(dir) => {
+                    let staged = Self { number, dir, gid };
+                    if let Err(error) = staged.claim() {
+                        let _ = staged.discard(root);
+                        return Err(error);
+                    }
+                    return Ok(staged);
+                }
+                Err(error) if matches!(error.problem, Problem::InTheWay(_)) => taken = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(taken)
+    }
+
+    fn claim(&self) -> Result<(), PublishError> {
+        self.dir.lock()?;
+        offer_group(&self.dir, self.dir.path(), self.gid)
+    }
+
+    /// Writes one file.
+    pub(super) fn write(
+        &self,
+        path: &Path,
+        source: Source<'_>,
+        attributes: &Attributes,
+    ) -> Result<(), PublishError> {
+        let mut names = names::components(path)?;
+        let name = names.pop().unwrap_or_default();
+        let mut folder: Option<Dir> = None;
+        for step in names {
+            let above = folder.as_ref().unwrap_or(&self.dir);
+            let next = match above.stat_of(step)? {
+                Some(_) => above.child(step)?,
+                None => {
+                    let made = above.create_child(step)?;
+                    offer_group(&made, made.path(), self.gid)?;
+                    made
+                }
+            };
+            folder = Some(next);
+        }
+        let folder = folder.as_ref().unwrap_or(&self.dir);
+        let file = leaf::write_new(folder, name, source, attributes)?;
+        match attributes.gid {
+            Some(_) => Ok(()),
+            None => offer_group(&file, &folder.at(name), self.gid),
+        }
+    }
+
+    /// Opens it to others: mode and fsync, deepest folder first.
+    pub(super) fn finish(&self, dir_mode: u32) -> Result<(), PublishError> {
+        finish(&self.dir, dir_mode)
+    }
+
+    /// Removes it.
+    pub(super) fn discard(self, root: &Dir) -> Result<(), PublishError> {
+        let name = OsString::from(names::generation(self.number));
+        // Closing it gives up the lock, which the removal asks for.
+        drop(self.dir);
+        root.remove_file(&names::link_in_progress(self.number)).and(sweep::folder(root, &name))
+    }
+}
+
+fn finish(dir: &Dir, mode: u32) -> Result<(), PublishError> {
+    for name in dir.names()? {
+        if dir.kind_of(&name)? == Some(FileType::Directory) {
+            finish(&dir.child(&name)?, mode)?;
+        }
+    }
+    dir.set_mode(mode)?;
+    dir.sync()
+}

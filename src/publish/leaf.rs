@@ -1,0 +1,171 @@
+//! One file in an open folder: written, compared, carried over. The bytes pass through one small
+//! buffer that is wiped; nothing is held longer than that.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Write};
+
+use rustix::fs::{Gid, Mode, Uid};
+use rustix::io::Errno;
+use zeroize::Zeroizing;
+
+use super::dir::{Dir, lock};
+use super::error::{Problem, PublishError};
+use crate::secret::Secret;
+
+/// The bits of a mode that a file of secrets can have: there is nothing to execute as somebody
+/// else, and the kernel drops these bits when the owner changes.
+const MODE: u32 = 0o1777;
+
+/// Who may read a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attributes {
+    /// Permission bits; setuid and setgid are left out.
+    pub mode: u32,
+    /// The owner; ours where there is none.
+    pub uid: Option<u32>,
+    /// The group; the folder's where there is none and we may set it, else ours.
+    pub gid: Option<u32>,
+}
+
+/// Where the bytes of a new file come from.
+pub(super) enum Source<'a> {
+    /// From here.
+    Bytes(&'a Secret),
+    /// From another file.
+    File(File),
+}
+
+impl Attributes {
+    /// The bytes to remember once they are written: of a file that goes to another owner. Without
+    /// CAP_DAC_OVERRIDE we cannot read it back to compare it, nor carry it over.
+    pub(super) fn remembers(self, bytes: &Secret) -> Option<Secret> {
+        let ours = rustix::process::geteuid().as_raw();
+        self.uid.is_some_and(|uid| uid != ours).then(|| bytes.clone())
+    }
+}
+
+/// Whether the file `name` is there with these bytes (any, where there are none) and attributes,
+/// under no other name. Where we may not read it, `handed_over` is what we know to be in it.
+pub(super) fn same(
+    dir: &Dir,
+    name: &OsStr,
+    bytes: Option<&Secret>,
+    attributes: &Attributes,
+    handed_over: Option<&Secret>,
+) -> Result<bool, PublishError> {
+    let Some(stat) = dir.stat_of(name)? else { return Ok(false) };
+    let groups = [dir.stat()?.st_gid, rustix::process::getegid().as_raw()];
+    let owner = attributes.uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
+    if stat.st_mode & 0o7777 != attributes.mode & MODE
+        || stat.st_uid != owner
+        || attributes.gid.map_or(!groups.contains(&stat.st_gid), |gid| stat.st_gid != gid)
+        // A second name is somebody else's way to the file; a new one breaks the tie.
+        || stat.st_nlink != 1
+    {
+        return Ok(false);
+    }
+    let file = match dir.read_file(name) {
+        Ok(Some(file)) => file,
+        Ok(None) | Err(PublishError { problem: Problem::InTheWay(_), .. }) => return Ok(false),
+        Err(PublishError { problem: Problem::Denied, .. }) => {
+            return Ok(handed_over.is_some() && (bytes.is_none() || bytes == handed_over));
+        }
+        Err(error) => return Err(error),
+    };
+    match bytes {
+        None => Ok(true),
+        Some(bytes) if u64::try_from(stat.st_size) != Ok(bytes.len() as u64) => Ok(false),
+        Some(bytes) => holds(file, bytes.expose()).map_err(|error| io_error(dir, name, "read", &error)),
+    }
+}
+
+fn holds(mut file: File, mut expected: &[u8]) -> std::io::Result<bool> {
+    let mut buffer = Zeroizing::new([0; 8192]);
+    loop {
+        let read = file.read(&mut buffer[..])?;
+        match expected.split_at_checked(read) {
+            Some((head, tail)) if *head == buffer[..read] => expected = tail,
+            _ => return Ok(false),
+        }
+        if read == 0 {
+            return Ok(expected.is_empty());
+        }
+    }
+}
+
+/// Writes the new file `name`, complete and on the disk when this returns. On an error nothing of
+/// it is left.
+///
+/// Bytes first, then mode, then owner: until it is complete nobody else can open it, and whoever
+/// has CAP_CHOWN alone could not change the mode of a file that is no longer his. The lock tells
+/// another process's sweep that this is no leftover; it lasts as long as the returned file.
+pub(super) fn write_new(
+    dir: &Dir,
+    name: &OsStr,
+    source: Source<'_>,
+    attributes: &Attributes,
+) -> Result<File, PublishError> {
+    let mut file = dir.create_file(name)?;
+    let written = fill(dir, name, &mut file, source, attributes);
+    match written {
+        Ok(()) => Ok(file),
+        Err(error) => {
+            // The error says what is wrong; if the removal fails too, the next sweep finds it.
+            let _ = dir.remove_file(name);
+            Err(error)
+        }
+    }
+}
+
+fn fill(
+    dir: &Dir,
+    name: &OsStr,
+    file: &mut File,
+    source: Source<'_>,
+    attributes: &Attributes,
+) -> Result<(), PublishError> {
+    lock(&*file, &dir.at(name))?;
+    match source {
+        Source::Bytes(bytes) => file.write_all(bytes.expose()),
+        Source::File(old) => copy(old, file),
+    }
+    .map_err(|error| io_error(dir, name, "write", &error))?;
+    let errno = |doing| move |errno| PublishError::from_errno(&dir.at(name), doing, errno);
+    rustix::fs::fchmod(&*file, Mode::from_raw_mode(attributes.mode & MODE))
+        .map_err(errno("set the mode of"))?;
+    set_owner(dir, name, file, attributes)?;
+    rustix::fs::fsync(&*file).map_err(errno("sync"))
+}
+
+fn copy(mut from: File, to: &mut File) -> std::io::Result<()> {
+    let mut buffer = Zeroizing::new([0; 8192]);
+    loop {
+        match from.read(&mut buffer[..])? {
+            0 => return Ok(()),
+            read => to.write_all(&buffer[..read])?,
+        }
+    }
+}
+
+fn set_owner(dir: &Dir, name: &OsStr, file: &File, attributes: &Attributes) -> Result<(), PublishError> {
+    let errno = |errno| PublishError::from_errno(&dir.at(name), "look at", errno);
+    let stat = rustix::fs::fstat(file).map_err(errno)?;
+    let uid = attributes.uid.filter(|uid| *uid != stat.st_uid).map(Uid::from_raw);
+    let gid = attributes.gid.filter(|gid| *gid != stat.st_gid).map(Gid::from_raw);
+    if uid.is_none() && gid.is_none() {
+        return Ok(());
+    }
+    match rustix::fs::fchown(file, uid, gid) {
+        Ok(()) => Ok(()),
+        // EINVAL: a number that this user namespace does not know.
+        Err(Errno::PERM | Errno::INVAL) => Err(PublishError::new(dir.at(name), Problem::Owner)),
+        Err(other) => Err(errno(other)),
+    }
+}
+
+fn io_error(dir: &Dir, name: &OsStr, doing: &'static str, error: &std::io::Error) -> PublishError {
+    // Every error of a read or write carries the kernel's number, save a write of no bytes.
+    let errno = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
+    PublishError::from_errno(&dir.at(name), doing, errno)
+}

@@ -1,0 +1,30 @@
+//! Files that appear whole, or not at all.
+//!
+//! - [`Set`]: the relative files, published together as one generation behind one link.
+//! - [`SingleFile`]: one absolute path, replaced by a rename.
+//!
+//! Both keep what was published before when anything fails, leave nothing of the new behind, and
+//! write nothing where bytes, mode and owner are on the disk already. The folder is shared with an
+//! application that may be compromised: see `dir` for what keeps a write inside, and the two
+//! modules for their order of system calls, step by step.
+//!
+//! On tmpfs nothing here waits. On a disk `fsync` does, so the driver publishes from a thread of
+//! its own there: every type is `Send`, and none holds a descriptor between two publishes.
+
+mod dir;
+mod error;
+mod file;
+mod generation;
+mod leaf;
+mod links;
+mod names;
+mod published;
+mod resolve;
+mod set;
+mod sweep;
+
+pub use error::{Problem, PublishError};
+pub use file::SingleFile;
+pub use leaf::Attributes;
+pub use published::Published;
+pub use set::{Content, Member, Set};

@@ -1,0 +1,115 @@
+//! From a path to a folder, whoever else writes on the way.
+//!
+//! 1. `openat2` with RESOLVE_NO_SYMLINKS: one call, no link on the way.
+//! 2. Where that meets a link, or is missing (ENOSYS before Linux 5.6, EPERM under an old
+//!    container runtime's seccomp), or where a folder has to be created: component by component,
+//!    each opened O_PATH and O_NOFOLLOW in the one before. The result is the same, except that a
+//!    link is followed where only root can have put it there (`/var/run` is one everywhere):
+//!    owned by root, in a folder of root's that nobody else may write.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+
+use super::dir::{Dir, FOLDER, in_memory};
+use super::error::{Problem, PublishError};
+
+/// As many links as the kernel itself follows.
+const MAX_LINKS: usize = 40;
+
+/// How missing folders of a path are created.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Create {
+    /// Their mode.
+    pub(crate) mode: u32,
+    /// Refuse to create one outside tmpfs and ramfs.
+    pub(crate) in_memory: bool,
+}
+
+/// A descriptor that names the folder at `path`, creating what is missing of it where `create`
+/// says so.
+pub(super) fn place(path: &Path, create: Option<Create>) -> Result<OwnedFd, PublishError> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match rustix::fs::openat2(CWD, path, flags, Mode::empty(), resolve) {
+        Ok(place) => Ok(place),
+        Err(Errno::LOOP | Errno::NOSYS | Errno::PERM) => walk(path, create),
+        Err(Errno::NOENT) if create.is_some() => walk(path, create),
+        Err(errno) => Err(PublishError::from_errno(path, "open", errno)),
+    }
+}
+
+/// Resolves `path` component by component; the module's second step.
+fn walk(path: &Path, create: Option<Create>) -> Result<OwnedFd, PublishError> {
+    let fail = |at: &Path, errno| PublishError::from_errno(at, "open", errno);
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let root = |start: &Path| {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::openat(CWD, start, flags, Mode::empty()).map_err(|errno| fail(start, errno))
+    };
+    let mut at = root(Path::new("."))?;
+    let mut walked = PathBuf::new();
+    let mut rest: VecDeque<OsString> = split(path).collect();
+    let mut links = 0;
+    while let Some(name) = rest.pop_front() {
+        if name == "/" {
+            (at, walked) = (root(Path::new("/"))?, PathBuf::from("/"));
+            continue;
+        }
+        let here = walked.join(&name);
+        let next = match rustix::fs::openat(&at, &name, flags, Mode::empty()) {
+            Err(Errno::NOENT) if create.is_some() => create_folder(&at, &name, &here, create)?,
+            result => result.map_err(|errno| fail(&here, errno))?,
+        };
+        let stat = rustix::fs::fstat(&next).map_err(|errno| fail(&here, errno))?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => (at, walked) = (next, here),
+            FileType::Symlink if links < MAX_LINKS && only_root_could_link(&at, &stat) => {
+                links += 1;
+                let target =
+                    rustix::fs::readlinkat(&next, "", Vec::new()).map_err(|errno| fail(&here, errno))?;
+                let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
+                for component in split(&target).collect::<Vec<_>>().into_iter().rev() {
+                    rest.push_front(component);
+                }
+            }
+            FileType::Symlink => return Err(PublishError::new(here, Problem::Link)),
+            kind => return Err(PublishError::in_the_way(here, kind)),
+        }
+    }
+    Ok(at)
+}
+
+fn split(path: &Path) -> impl Iterator<Item = OsString> + '_ {
+    path.components().filter(|part| *part != Component::CurDir).map(|part| part.as_os_str().to_owned())
+}
+
+/// Whether only root can have put this link into the folder `at`.
+fn only_root_could_link(at: &OwnedFd, link: &Stat) -> bool {
+    link.st_uid == 0
+        && rustix::fs::fstat(at).is_ok_and(|folder| folder.st_uid == 0 && folder.st_mode & 0o022 == 0)
+}
+
+fn create_folder(
+    at: &OwnedFd,
+    name: &OsStr,
+    path: &Path,
+    create: Option<Create>,
+) -> Result<OwnedFd, PublishError> {
+    let fail = |errno| PublishError::from_errno(path, "create", errno);
+    let Some(create) = create else { return Err(fail(Errno::NOENT)) };
+    if create.in_memory {
+        in_memory(at, path)?;
+    }
+    rustix::fs::mkdirat(at, name, Mode::RWXU).map_err(fail)?;
+    let fd = rustix::fs::openat(at, name, FOLDER, Mode::empty()).map_err(fail)?;
+    let made = Dir::from_fd(fd, path);
+    made.require_own()?;
+    made.set_mode(create.mode)?;
+    Ok(made.into())
+}

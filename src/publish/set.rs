@@ -1,0 +1,239 @@
+//! The set of relative files: one generation, one link, one instant at which it changes.
+//!
+//! # What a reader finds
+//!
+//! ```text
+//! db.env          -> ..data/db.env         visible links, one for each first component
+//! tls             -> ..data/tls
+//! ..data          -> ..leasehold_42        the only link that changes
+//! ..leasehold_42/                          the generation: dir_mode, the volume's group
+//!     db.env
+//!     tls/server.pem
+//! ```
+//!
+//! This is kubelet's layout for its own volumes (`pkg/volume/util/atomic_writer.go`). A reader that
+//! opens the folder `..data` and both files in it sees one generation; one that opens them by
+//! their visible names does so unless a publish happens in between.
+//!
+//! # How a generation is published
+//!
+//! 1. Open the folder, check that it is tmpfs where it must be, check all names.
+//! 2. Open the generation that `..data` leads to, where there is one and we can trust it.
+//! 3. Compare every member with what is there. Nothing differs: mend the visible links, done.
+//! 4. Refuse where something that is no link of ours has a name that we need.
+//! 5. Create the new generation's folder, 0700, under a number not taken yet, and lock it.
+//! 6. Write every member: O_EXCL, bytes, mode, owner, fsync. Those that are kept are copied from
+//!    the old generation.
+//! 7. Give each folder its mode, deepest first, and fsync it.
+//! 8. Create the visible links of new members. They lead nowhere yet, which to a reader is the
+//!    same as not being there. fsync the folder.
+//! 9. Create the new `..data` under another name, and rename it over the old one.
+//!    **This is the instant.** fsync the folder.
+//! 10. Remove visible links of members that are gone, the old generation, and leftovers.
+//!
+//! An error up to step 9 removes what was made and leaves the old generation as it is. Killed
+//! there, the process leaves a folder that nobody else can open, which the next start removes.
+//! Step 10 cannot fail the publish: it has happened. What it could not remove is reported and
+//! tried again by the next.
+//!
+//! Unlike kubelet, the visible links come before the instant and not after: there is no moment at
+//! which a reader finds new content under an old name and nothing under a new one.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use super::dir::Dir;
+use super::error::PublishError;
+use super::generation::{Current, Staged};
+use super::leaf::{Attributes, Source};
+use super::published::Published;
+use super::resolve::Create;
+use super::{links, names, sweep};
+use crate::secret::Secret;
+
+/// The folder of a set. Holds no descriptor: the folder may be replaced between two publishes.
+#[derive(Debug)]
+pub struct Set {
+    path: PathBuf,
+    dir_mode: u32,
+    require_tmpfs: bool,
+    /// What is in members that belong to somebody else, so that they can be compared and carried
+    /// over although we may not read them.
+    handed_over: BTreeMap<PathBuf, Secret>,
+}
+
+/// One file of a set.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Relative, of normal components, the first not beginning with `..`.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub content: Content,
+    /// Who may read it.
+    pub attributes: Attributes,
+}
+
+/// The bytes of a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// These.
+    Bytes(Secret),
+    /// What is published now, carried over: the last good bytes of a file that cannot be rendered
+    /// at the moment. The member is left out where nothing is there.
+    Keep,
+}
+
+/// What a publish is about to do: step 3's findings.
+struct Difference<'a> {
+    /// The members that there will be, with their index: not those to keep that are not there.
+    wanted: Vec<(usize, &'a Member)>,
+    /// Their visible names.
+    visible: Vec<OsString>,
+    /// Indices of those that differ from what is there.
+    changed: Vec<usize>,
+    /// Whether a new generation is needed, be it only because a member is gone.
+    any: bool,
+}
+
+impl Set {
+    /// The set in the folder `path`, which is created with `dir_mode` where it is missing.
+    /// Removes what a crash left there; what is published stays as it is.
+    ///
+    /// # Errors
+    /// The folder cannot be opened or created, or is not on tmpfs or ramfs and `require_tmpfs`.
+    pub fn open(path: &Path, dir_mode: u32, require_tmpfs: bool) -> Result<Self, PublishError> {
+        let set = Self { path: path.to_owned(), dir_mode, require_tmpfs, handed_over: BTreeMap::new() };
+        let root = set.root()?;
+        let visible = Current::open(&root)?.map_or(Ok(Vec::new()), |current| current.dir.names())?;
+        // What cannot be removed now is tried again, and reported, by the next publish.
+        let _ = sweep::leftovers(&root).and(sweep::stale_links(&root, &visible));
+        Ok(set)
+    }
+
+    /// The members that are published now, by path, sorted.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn existing(&self) -> Result<Vec<PathBuf>, PublishError> {
+        Current::open(&self.root()?)?.map_or(Ok(Vec::new()), |current| current.files())
+    }
+
+    /// Publishes exactly `members`: what is published now and not among them disappears.
+    ///
+    /// # Errors
+    /// Nothing has changed for any reader, and nothing of the new generation is left behind.
+    pub fn publish(&mut self, members: &[Member]) -> Result<Published, PublishError> {
+        // Steps 1 and 2.
+        let root = self.root()?;
+        names::distinct(members.iter().map(|member| member.path.as_path()))?;
+        let current = Current::open(&root)?;
+        // Step 3.
+        let number = current.as_ref().map_or(0, |current| current.number);
+        let difference = self.difference(current.as_ref(), members)?;
+        if !difference.any {
+            links::mend(&root, &difference.visible, number)?;
+            return Ok(Published { generation: number, changed: Vec::new(), aftermath: None });
+        }
+        // Step 4.
+        links::refuse_others(&root, &difference.visible)?;
+        // Step 5.
+        let staged = Staged::create(&root, number)?;
+        let generation = staged.number;
+        let mut linked = Vec::new();
+        if let Err(error) = self.commit(&root, current.as_ref(), &difference, &staged, &mut linked) {
+            // The first error says why; what cannot be undone, the next sweep finds.
+            for name in linked {
+                let _ = root.remove_file(&name);
+            }
+            let _ = staged.discard(&root);
+            return Err(error);
+        }
+        self.remember(&difference.wanted);
+        let synced = root.sync();
+        // Step 10.
+        let swept = sweep::stale_links(&root, &difference.visible).and(sweep::leftovers(&root));
+        Ok(Published { generation, changed: difference.changed, aftermath: synced.and(swept).err() })
+    }
+
+    /// Step 1.
+    fn root(&self) -> Result<Dir, PublishError> {
+        let create = Create { mode: self.dir_mode, in_memory: self.require_tmpfs };
+        let root = Dir::open(&self.path, Some(create))?;
+        if self.require_tmpfs {
+            root.require_memory()?;
+        }
+        Ok(root)
+    }
+
+    /// Step 3.
+    fn difference<'a>(
+        &self,
+        current: Option<&Current>,
+        members: &'a [Member],
+    ) -> Result<Difference<'a>, PublishError> {
+        let there = current.map_or(Ok(Vec::new()), Current::files)?;
+        let mut wanted = Vec::new();
+        let mut changed = Vec::new();
+        for (index, member) in members.iter().enumerate() {
+            if member.content == Content::Keep && !there.contains(&member.path) {
+                continue;
+            }
+            wanted.push((index, member));
+            let handed_over = self.handed_over.get(&member.path);
+            if !current.map_or(Ok(false), |current| current.holds(member, handed_over))? {
+                changed.push(index);
+            }
+        }
+        let paths: Vec<&Path> = wanted.iter().map(|(_, member)| member.path.as_path()).collect();
+        let gone = there.iter().any(|path| !paths.contains(&path.as_path()));
+        let mode = current.map_or(Ok(true), |current| current.has_mode(self.dir_mode))?;
+        Ok(Difference {
+            visible: links::visible(&paths),
+            any: !changed.is_empty() || gone || !mode,
+            wanted,
+            changed,
+        })
+    }
+
+    /// Steps 6 to 9. Visible links that were made are in `linked`, for whoever has to undo them.
+    fn commit(
+        &self,
+        root: &Dir,
+        current: Option<&Current>,
+        difference: &Difference<'_>,
+        staged: &Staged,
+        linked: &mut Vec<OsString>,
+    ) -> Result<(), PublishError> {
+        // Step 6.
+        for (_, member) in &difference.wanted {
+            let source = match (&member.content, current) {
+                (Content::Bytes(bytes), _) => Source::Bytes(bytes),
+                (Content::Keep, Some(current)) => {
+                    current.source(&member.path, self.handed_over.get(&member.path))?
+                }
+                (Content::Keep, None) => continue,
+            };
+            staged.write(&member.path, source, &member.attributes)?;
+        }
+        // Step 7.
+        staged.finish(self.dir_mode)?;
+        // Step 8.
+        links::create_missing(root, &difference.visible, staged.number, linked)?;
+        root.sync()?;
+        // Step 9.
+        let generation = names::generation(staged.number);
+        links::point(root, OsStr::new(names::DATA), OsStr::new(&generation), staged.number)
+    }
+
+    fn remember(&mut self, wanted: &[(usize, &Member)]) {
+        let mut handed_over = std::mem::take(&mut self.handed_over);
+        for (_, member) in wanted {
+            let bytes = match &member.content {
+                Content::Bytes(bytes) => member.attributes.remembers(bytes),
+                Content::Keep => handed_over.remove(&member.path),
+            };
+            self.handed_over.extend(bytes.map(|bytes| (member.path.clone(), bytes)));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Removing what is no longer used: the generation that was replaced, and what a crash left.
+//!
+//! Everything whose name begins with `..leasehold_` is ours to remove, except the generation that
+//! `..data` leads to and whatever another process has locked because it is writing it now.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use rustix::fs::FileType;
+
+use super::dir::{Dir, lock};
+use super::error::{Problem, PublishError};
+use super::names;
+
+/// How deep a generation's folders can be before they are not ours: a path has 4096 bytes.
+const MAX_DEPTH: usize = 128;
+
+/// Removes all leftovers in `root`; the first failure is returned after the others were tried.
+pub(super) fn leftovers(root: &Dir) -> Result<(), PublishError> {
+    let current = root.link_target(OsStr::new(names::DATA))?;
+    let mut result = Ok(());
+    for name in root.names()?.iter().filter(|name| names::is_ours(name)) {
+        if Some(name) != current.as_ref() {
+            let removed = match leftover(root, name) {
+                Err(PublishError { problem: Problem::Busy, .. }) => Ok(()),
+                removed => removed,
+            };
+            result = result.and(removed);
+        }
+    }
+    result
+}
+
+/// Removes one leftover, whatever it is; nothing to do where it is not there.
+///
+/// # Errors
+/// `Busy` where another process is writing it.
+pub(super) fn leftover(root: &Dir, name: &OsStr) -> Result<(), PublishError> {
+    let Some(stat) = root.stat_of(name)? else { return Ok(()) };
+    let busy = || Err(PublishError::new(root.at(name), Problem::Busy));
+    let removed = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => folder(root, name),
+        FileType::RegularFile if in_use(root, name) => busy(),
+        FileType::Symlink if generation_in_use(root, name) => busy(),
+        _ => root.remove_file(name),
+    };
+    match removed {
+        Err(PublishError { problem: Problem::Busy, .. }) => removed,
+        // Somebody else's, who chose our prefix: nothing of ours is in it.
+        Err(_) if stat.st_uid != rustix::process::geteuid().as_raw() => Ok(()),
+        result => result,
+    }
+}
+
+/// Whether a process is writing the file. One that cannot be opened any more is complete.
+fn in_use(root: &Dir, name: &OsStr) -> bool {
+    let Ok(Some(file)) = root.read_file(name) else { return false };
+    matches!(lock(&file, &root.at(name)), Err(PublishError { problem: Problem::Busy, .. }))
+}
+
+/// Whether a process is about to put this link into place: it holds the generation's lock.
+fn generation_in_use(root: &Dir, link: &OsStr) -> bool {
+    let Ok(Some(target)) = root.link_target(link) else { return false };
+    let Some(generation) = target.to_str().and_then(|target| Path::new(target).file_name()) else {
+        return false;
+    };
+    let Ok(folder) = root.child(generation) else { return false };
+    matches!(folder.lock(), Err(PublishError { problem: Problem::Busy, .. }))
+}
+
+/// Removes the folder `name` and all that is in it, unless a process is writing it.
+pub(super) fn folder(root: &Dir, name: &OsStr) -> Result<(), PublishError> {
+    let child = root.child(name)?;
+    child.lock()?;
+    empty(&child, MAX_DEPTH)?;
+    root.remove_folder(name)
+}
+
+fn empty(dir: &Dir, depth: usize) -> Result<(), PublishError> {
+    if depth == 0 {
+        return Err(PublishError::in_the_way(dir.path(), FileType::Directory));
+    }
+    for name in dir.names()? {
+        if dir.kind_of(&name)? == Some(FileType::Directory) {
+            let child = dir.child(&name)?;
+            empty(&child, depth - 1)?;
+            dir.remove_folder(&name)?;
+        } else {
+            dir.remove_file(&name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the visible links of members that are gone: links of exactly the form that we make,
+/// whose name is not in `kept`.
+pub(super) fn stale_links(root: &Dir, kept: &[OsString]) -> Result<(), PublishError> {
+    let mut result = Ok(());
+    for name in root.names()?.iter().filter(|name| !kept.contains(name)) {
+        if root.link_target(name)? == Some(names::link_target(name)) {
+            result = result.and(root.remove_file(name));
+        }
+    }
+    result
+}

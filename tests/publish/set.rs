@@ -1,0 +1,101 @@
+//! The set: layout, what causes a write, what is kept, what is swept.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::fixture::{census, kept, member, mode, names, open, read};
+use crate::support::Workspace;
+
+#[test]
+fn the_layout_is_kubelets_with_one_link_for_each_first_component() {
+    let dir = Workspace::new();
+    let mut set = open(dir.path());
+    let members = [member("db.env", "u"), member("tls/cert.pem", "c"), member("tls/sub/key.pem", "k")];
+    let published = set.publish(&members).expect("published");
+    assert_eq!((published.generation, published.changed), (1, vec![0, 1, 2]));
+    assert_eq!(published.aftermath, None);
+    assert_eq!(names(dir.path()), ["..data", "..leasehold_1", "db.env", "tls"]);
+    assert_eq!(fs::read_link(dir.join("..data")).expect("a link").to_str(), Some("..leasehold_1"));
+    assert_eq!(fs::read_link(dir.join("tls")).expect("a link").to_str(), Some("..data/tls"));
+    assert_eq!(read(dir.path(), "tls/sub/key.pem").as_deref(), Some("k"));
+    assert_eq!(mode(&dir.join("db.env")), 0o440);
+    for folder in ["..data", "tls", "tls/sub"] {
+        assert_eq!(mode(&dir.join(folder)), 0o750, "{folder}");
+    }
+}
+
+#[test]
+fn nothing_is_written_where_nothing_differs_also_after_a_restart() {
+    let dir = Workspace::new();
+    let members = [member("a", "1"), member("b/c", "2")];
+    open(dir.path()).publish(&members).expect("published");
+    let before = census(dir.path());
+    let mut set = open(dir.path());
+    let again = set.publish(&members).expect("published");
+    assert_eq!((again.generation, again.changed), (1, vec![]));
+    assert_eq!(census(dir.path()), before);
+}
+
+#[test]
+fn only_members_that_differ_are_named_and_the_old_generation_goes() {
+    let dir = Workspace::new();
+    let mut set = open(dir.path());
+    set.publish(&[member("a", "1"), member("b", "2"), member("c", "3")]).expect("published");
+    let mut stricter = member("c", "3");
+    stricter.attributes.mode = 0o400;
+    let second = set.publish(&[member("a", "1"), member("b", "two"), stricter]).expect("published");
+    assert_eq!((second.generation, second.changed), (2, vec![1, 2]));
+    assert_eq!(names(dir.path()), ["..data", "..leasehold_2", "a", "b", "c"]);
+    assert_eq!((read(dir.path(), "b").as_deref(), mode(&dir.join("c"))), (Some("two"), 0o400));
+}
+
+#[test]
+fn a_member_that_cannot_be_rendered_now_keeps_its_last_good_bytes() {
+    let dir = Workspace::new();
+    open(dir.path()).publish(&[member("a/x", "1"), member("b", "2")]).expect("published");
+    let mut set = open(dir.path());
+    assert_eq!(set.existing().expect("readable"), ["a/x".as_ref(), "b".as_ref()] as [&std::path::Path; 2]);
+    let published = set.publish(&[kept("a/x"), member("b", "3"), kept("never")]).expect("published");
+    assert_eq!(published.changed, [1]);
+    assert_eq!(read(dir.path(), "a/x").as_deref(), Some("1"));
+    assert_eq!(read(dir.path(), "b").as_deref(), Some("3"));
+    assert_eq!(names(dir.path()), ["..data", "..leasehold_2", "a", "b"]);
+}
+
+#[test]
+fn members_that_are_gone_disappear_with_their_links() {
+    let dir = Workspace::new();
+    let mut set = open(dir.path());
+    set.publish(&[member("a", "1"), member("tls/b", "2")]).expect("published");
+    let published = set.publish(&[member("a", "1")]).expect("published");
+    assert_eq!((published.generation, published.changed), (2, vec![]));
+    assert_eq!(names(dir.path()), ["..data", "..leasehold_2", "a"]);
+}
+
+#[test]
+fn what_a_crash_left_is_swept_at_the_next_start_and_what_is_not_ours_stays() {
+    let dir = Workspace::new();
+    open(dir.path()).publish(&[member("a", "1")]).expect("published");
+    dir.dir("..leasehold_7/deep/er");
+    dir.file("..leasehold_7/deep/secret", "canary");
+    dir.file("..leasehold_00ff.tmp", "canary");
+    symlink("..leasehold_7", dir.join("..leasehold_7.link")).expect("linked");
+    symlink("..data/half", dir.join("half")).expect("linked");
+    symlink("elsewhere", dir.join("theirs")).expect("linked");
+    dir.file("..2026_01_01", "theirs");
+    open(dir.path());
+    assert_eq!(names(dir.path()), ["..2026_01_01", "..data", "..leasehold_1", "a", "theirs"]);
+    assert_eq!(read(dir.path(), "a").as_deref(), Some("1"));
+}
+
+#[test]
+fn visible_links_that_somebody_changed_are_mended_without_a_new_generation() {
+    let dir = Workspace::new();
+    let mut set = open(dir.path());
+    set.publish(&[member("a", "1"), member("b", "2")]).expect("published");
+    fs::remove_file(dir.join("a")).expect("removed");
+    fs::remove_file(dir.join("b")).expect("removed");
+    symlink("/etc/passwd", dir.join("b")).expect("linked");
+    assert_eq!(set.publish(&[member("a", "1"), member("b", "2")]).expect("published").generation, 1);
+    assert_eq!((read(dir.path(), "a"), read(dir.path(), "b")), (Some("1".into()), Some("2".into())));
+}
