@@ -111,7 +111,7 @@ fn bad_certificate(error: &CertificateError) -> &'static str {
             "its certificate is for another name; check vault.address, or set vault.server_name"
         }
         CertificateError::BadSignature => {
-            "its certificate does not carry its authority's signature; check vault.ca_file"
+            "its certificate is signed by another authority of the same name; check vault.ca_file"
         }
         CertificateError::Revoked => "its certificate is revoked",
         CertificateError::Other(other) if other.0.to_string().contains("CaUsedAsEndEntity") => {
