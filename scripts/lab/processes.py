@@ -54,11 +54,17 @@ def wait_for(what, seconds, probe):
             return answer
         if time.monotonic() > end:
             raise Failed(f"{what}: not seen within {seconds} s")
-        time.sleep(0.002)
+        time.sleep(0.0005)
 
 
 def memory(pid):
-    """Resident and private memory of a process in KiB."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    """Resident and private memory of a process in KiB; the latter None where we may not look."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    resident = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except PermissionError:
+        # A process that cannot be dumped shows its maps to root only.
+        return resident, None
     fields = {line.split(":")[0]: int(line.split()[1]) for line in rollup.splitlines()[1:]}
-    return fields["Rss"], fields["Private_Clean"] + fields["Private_Dirty"]
+    return resident, fields["Private_Clean"] + fields["Private_Dirty"]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -29,12 +29,15 @@ pub struct Finished {
     pub stdout: String,
     /// Standard error.
     pub stderr: String,
+    /// How long it ran.
+    pub took: Duration,
 }
 
 /// A sidecar that runs; killed when it is dropped.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
+    since: Instant,
 }
 
 impl Leasehold {
@@ -65,6 +68,7 @@ impl Leasehold {
     pub fn spawn<A: AsRef<str>>(&self, arguments: &[A]) -> Running {
         // Each run keeps its own output.
         let number = (0..).find(|n| !self.dir.join(format!("run-{n}.out")).exists()).unwrap_or(0);
+        let since = Instant::now();
         let child = Child::start(Self::binary(), &format!("run-{number}"), &self.dir, |command| {
             command
                 .args(arguments.iter().map(AsRef::as_ref))
@@ -72,7 +76,7 @@ impl Leasehold {
                 .envs(&self.env)
                 .current_dir(&self.dir);
         });
-        Running { child }
+        Running { child, since }
     }
 }
 
@@ -127,6 +131,7 @@ impl Running {
     /// Waits for the end.
     pub fn wait(mut self, deadline: Duration) -> Finished {
         let status = self.child.wait(deadline);
-        Finished { code: status.code(), stdout: self.child.stdout(), stderr: self.child.stderr() }
+        let took = self.since.elapsed();
+        Finished { code: status.code(), stdout: self.child.stdout(), stderr: self.child.stderr(), took }
     }
 }
