@@ -1,4 +1,36 @@
-//! Configuration: as typed (`file`), checked with every problem and its place (`check`), and as
-//! the rest of the house sees it (`plan`): valid and immutable.
+//! Configuration: what people type, made into a [`plan::Plan`] that is valid and immutable, or
+//! into every problem at once, each with its place and what to do about it.
+//!
+//! ```text
+//! sources ── texts ─▶ document ── value, marks ─▶ layers ─▶ shape ─▶ file ─▶ check ─▶ plan
+//! (files, stdin,      (YAML: limits,              (merge,   (keys:   (typed)  (what belongs
+//!  environment)        places, duplicates)         env)      table)            together)
+//! ```
+//!
+//! Each step tells what it finds to a `desk`, takes the wrong part out and goes on, so that one run
+//! shows everything. Only `sources` touches files and the environment; the rest is given them.
 
+mod accounts;
+mod check;
+mod desk;
+mod digest;
+mod document;
+mod file;
+pub mod keypath;
+pub mod keys;
+mod layers;
+mod places;
 pub mod plan;
+pub mod problem;
+pub mod read;
+mod scalars;
+mod shape;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod yaml_error;
+
+pub use layers::Setting;
+pub use places::{MAX_BYTES, MAX_DEPTH};
+pub use problem::{Problem, Rejected, Severity};
+pub use sources::{Sources, load};

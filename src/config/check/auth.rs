@@ -1,0 +1,202 @@
+//! `auth`: a method, its own fields, and nobody else's.
+
+use std::path::PathBuf;
+
+use crate::config::desk::Desk;
+use crate::config::file::{Auth, Method};
+use crate::config::keypath::KeyPath;
+use crate::config::plan::{AuthMethod, AuthPlan, Credential};
+use crate::secret::Secret;
+
+use super::{optional_path, vault};
+
+/// Where kubelet puts a pod's own token.
+const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+pub(super) fn check(entry: Option<&Auth>, desk: &mut Desk<'_>) -> Option<AuthPlan> {
+    let at = KeyPath::of(&["auth"]);
+    let Some(entry) = entry else {
+        desk.missing(&at, "`auth` is missing", "say how to log in: auth: {method: kubernetes, role: …}");
+        return None;
+    };
+    let Some(method) = entry.method else {
+        let hint = "use one of kubernetes, jwt, approle, token, token_file";
+        desk.missing(&at.key("method"), "`auth` has no `method`", hint);
+        return None;
+    };
+    foreign_fields(entry, method, &at, desk);
+    let mount = mount(entry, method, &at, desk);
+    let namespace = vault::namespace(entry.namespace.as_deref(), &at.key("namespace"), desk);
+    let method = match method {
+        Method::Kubernetes | Method::Jwt => jwt(entry, method, &at, desk),
+        Method::AppRole => approle(entry, &at, desk),
+        Method::Token => token(entry, &at, desk),
+        Method::TokenFile => token_file(entry, &at, desk),
+    };
+    Some(AuthPlan { mount: mount?, namespace, method: method? })
+}
+
+fn name(method: Method) -> &'static str {
+    match method {
+        Method::Kubernetes => "kubernetes",
+        Method::Jwt => "jwt",
+        Method::AppRole => "approle",
+        Method::Token => "token",
+        Method::TokenFile => "token_file",
+    }
+}
+
+fn fields(method: Method) -> &'static [&'static str] {
+    match method {
+        Method::Kubernetes | Method::Jwt => &["role", "jwt_file"],
+        Method::AppRole => &["role_id", "role_id_file", "secret_id_file", "secret_id_env"],
+        Method::Token => &["token_env"],
+        Method::TokenFile => &["token_file"],
+    }
+}
+
+fn foreign_fields(entry: &Auth, method: Method, at: &KeyPath, desk: &mut Desk<'_>) {
+    let given = [
+        ("role", entry.role.is_some()),
+        ("jwt_file", entry.jwt_file.is_some()),
+        ("role_id", entry.role_id.is_some()),
+        ("role_id_file", entry.role_id_file.is_some()),
+        ("secret_id_file", entry.secret_id_file.is_some()),
+        ("secret_id_env", entry.secret_id_env.is_some()),
+        ("token_env", entry.token_env.is_some()),
+        ("token_file", entry.token_file.is_some()),
+    ];
+    let own = fields(method);
+    for (field, _) in given.iter().filter(|(field, given)| *given && !own.contains(field)) {
+        let message = format!("`{field}` is not a field of method `{}`", name(method));
+        desk.wrong_key(&at.key(field), message, format!("its fields are {}", own.join(", ")));
+    }
+}
+
+fn mount(entry: &Auth, method: Method, at: &KeyPath, desk: &mut Desk<'_>) -> Option<String> {
+    let at = at.key("mount");
+    let Some(text) = entry.mount.as_deref() else { return Some(name(method).to_owned()) };
+    let text = text.trim_matches('/');
+    if text.starts_with("auth/") {
+        desk.wrong_value(&at, "a mount is named without `auth/`", "take that off");
+        return None;
+    }
+    let odd = |segment: &str| matches!(segment, "" | "." | "..");
+    if text.split('/').any(odd)
+        || text.contains(|c: char| c.is_control() || c.is_whitespace() || "?#%\\".contains(c))
+    {
+        desk.wrong_value(&at, "not a mount", "write it like kubernetes or clusters/east");
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn jwt(entry: &Auth, method: Method, at: &KeyPath, desk: &mut Desk<'_>) -> Option<AuthMethod> {
+    let role = required(entry.role.as_deref(), "role", method, at, desk);
+    let jwt_file = match (entry.jwt_file.as_deref(), method) {
+        (None, Method::Kubernetes) => Some(PathBuf::from(POD_TOKEN)),
+        (text, _) => {
+            let text = required(text, "jwt_file", method, at, desk);
+            optional_path(text, &at.key("jwt_file"), desk)
+        }
+    };
+    Some(AuthMethod::Kubernetes { role: role?.to_owned(), jwt_file: jwt_file? })
+}
+
+/// A field that the method cannot do without, not empty.
+fn required<'t>(
+    text: Option<&'t str>,
+    field: &str,
+    method: Method,
+    at: &KeyPath,
+    desk: &mut Desk<'_>,
+) -> Option<&'t str> {
+    match text {
+        Some("") => desk.wrong_value(&at.key(field), format!("`{field}` is empty"), "give it a value"),
+        Some(text) => return Some(text),
+        None => desk.missing(
+            &at.key(field),
+            format!("method `{}` needs `{field}`", name(method)),
+            format!("add `{field}:` to `auth`"),
+        ),
+    }
+    None
+}
+
+fn approle(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<AuthMethod> {
+    let (id_at, file_at) = (at.key("role_id"), at.key("role_id_file"));
+    let role_id = match (entry.role_id.as_deref(), entry.role_id_file.as_deref()) {
+        (Some(_), Some(_)) => {
+            desk.wrong_key(&file_at, "`role_id` and `role_id_file` are both set", "keep one");
+            None
+        }
+        (Some(text), None) => required(Some(text), "role_id", Method::AppRole, at, desk)
+            .map(|text| Credential::Given(Secret::from(text))),
+        (None, Some(text)) => optional_path(Some(text), &file_at, desk).map(Credential::File),
+        (None, None) => {
+            if !desk.is_broken(&file_at) {
+                desk.missing(
+                    &id_at,
+                    "method `approle` needs `role_id` or `role_id_file`",
+                    "add one to `auth`",
+                );
+            }
+            None
+        }
+    };
+    let secret_id = secret_id(entry, at, desk);
+    Some(AuthMethod::AppRole { role_id: role_id?, secret_id: secret_id? })
+}
+
+/// None where it is wrong; some none where the role is to bind no secret id.
+fn secret_id(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Option<Credential>> {
+    let (file_at, env_at) = (at.key("secret_id_file"), at.key("secret_id_env"));
+    match (entry.secret_id_file.as_deref(), entry.secret_id_env.as_deref()) {
+        (Some(_), Some(_)) => {
+            desk.wrong_key(&env_at, "`secret_id_file` and `secret_id_env` are both set", "keep one");
+            None
+        }
+        (Some(text), None) => Some(Some(Credential::File(optional_path(Some(text), &file_at, desk)?))),
+        (None, Some(variable)) => Some(Some(Credential::Given(from_variable(variable, &env_at, desk)?))),
+        (None, None) => Some(None),
+    }
+}
+
+fn token(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<AuthMethod> {
+    let at = at.key("token_env");
+    let filled = |name: &str| (desk.env)(name).is_some_and(|value| !value.is_empty());
+    let token_env = match &entry.token_env {
+        Some(name) => name.clone(),
+        None if filled("BAO_TOKEN") => "BAO_TOKEN".to_owned(),
+        None => "VAULT_TOKEN".to_owned(),
+    };
+    let token = from_variable(&token_env, &at, desk)?;
+    Some(AuthMethod::Token { token_env, token })
+}
+
+/// What an environment variable holds: one word of printable ASCII, for it becomes a header.
+fn from_variable(variable: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Secret> {
+    if variable.is_empty() || variable.contains(['=', '\0']) {
+        desk.wrong_value(at, "not the name of a variable", "");
+        return None;
+    }
+    let Some(value) = (desk.env)(variable).filter(|value| !value.trim().is_empty()) else {
+        desk.missing(
+            at,
+            format!("the variable {variable} is not set"),
+            "set it, or choose another `auth.method`",
+        );
+        return None;
+    };
+    if !value.trim().bytes().all(|b| b.is_ascii_graphic()) {
+        let message = format!("the variable {variable} holds more than one word of printable characters");
+        desk.wrong_value(at, message, "set it to the credential alone");
+        return None;
+    }
+    Some(Secret::from(value.trim()))
+}
+
+fn token_file(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<AuthMethod> {
+    let text = required(entry.token_file.as_deref(), "token_file", Method::TokenFile, at, desk);
+    Some(AuthMethod::TokenFile { token_file: optional_path(text, &at.key("token_file"), desk)? })
+}

@@ -1,0 +1,238 @@
+//! `files`: where each goes, whose it is, and that no two are in each other's way.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::accounts::{self, Account};
+use crate::config::desk::Desk;
+use crate::config::file::{File, FileEntry, WaitEntry};
+use crate::config::keypath::KeyPath;
+use crate::config::plan::{FilePlan, Target, Wait};
+use crate::config::shape;
+
+use super::runtime::{self, Defaults};
+use super::source;
+
+/// The files, in the order of the configuration.
+pub(super) fn check(
+    file: &File,
+    secrets_dir: Option<&Path>,
+    defaults: &Defaults,
+    desk: &mut Desk<'_>,
+) -> Vec<FilePlan> {
+    let at = KeyPath::of(&["files"]);
+    if file.files.is_empty() {
+        desk.missing(
+            &at,
+            "there are no `files`: nothing to render",
+            "add an entry with `path` and `template`",
+        );
+    }
+    let names: Vec<&str> = file.notify.keys().map(String::as_str).collect();
+    let mut plans = Vec::new();
+    let mut taken = BTreeMap::new();
+    for (index, entry) in file.files.iter().enumerate() {
+        let at = at.index(index);
+        let target = target(entry, secrets_dir, &at, desk);
+        if let Some(target) = &target {
+            collide(target, index, &mut taken, &at.key("path"), desk);
+        }
+        let rest = Rest::check(entry, defaults, &names, &at, desk);
+        let source = source::check(entry, defaults.missing_key, &at, desk);
+        if let (Some(target), Some(source)) = (target, source) {
+            plans.push(rest.plan(entry, target, source));
+        }
+    }
+    plans
+}
+
+/// What a file has besides a target and a source.
+struct Rest {
+    mode: u32,
+    uid: Option<u32>,
+    gid: Option<u32>,
+    refresh: Duration,
+    wait: Option<Wait>,
+    notify: Vec<usize>,
+}
+
+impl Rest {
+    fn check(
+        entry: &FileEntry,
+        defaults: &Defaults,
+        names: &[&str],
+        at: &KeyPath,
+        desk: &mut Desk<'_>,
+    ) -> Self {
+        if let Some(mode) = entry.mode {
+            runtime::file_mode(mode, &at.key("mode"), desk);
+        }
+        if let Some(refresh) = entry.refresh {
+            runtime::least_refresh(refresh, &at.key("refresh"), desk);
+        }
+        Self {
+            mode: entry.mode.unwrap_or(defaults.mode),
+            uid: owner(entry.user.as_deref(), Account::User, &at.key("user"), desk),
+            gid: owner(entry.group.as_deref(), Account::Group, &at.key("group"), desk),
+            refresh: entry.refresh.unwrap_or(defaults.refresh),
+            wait: entry.wait.as_ref().and_then(|entry| wait(entry, &at.key("wait"), desk)),
+            notify: notify(entry.notify.as_deref(), names, &at.key("notify"), desk),
+        }
+    }
+
+    fn plan(self, entry: &FileEntry, target: Target, source: crate::config::plan::Source) -> FilePlan {
+        FilePlan {
+            name: entry.path.clone().unwrap_or_default(),
+            target,
+            source,
+            mode: self.mode,
+            uid: self.uid,
+            gid: self.gid,
+            refresh: self.refresh,
+            wait: self.wait,
+            notify: self.notify,
+        }
+    }
+}
+
+fn target(
+    entry: &FileEntry,
+    secrets_dir: Option<&Path>,
+    at: &KeyPath,
+    desk: &mut Desk<'_>,
+) -> Option<Target> {
+    let path_at = at.key("path");
+    let Some(text) = entry.path.as_deref() else {
+        desk.missing(&path_at, "a file without a `path`", "say where it goes");
+        return None;
+    };
+    let (relative, parts) = match text.strip_prefix('/') {
+        Some(rest) => (false, rest),
+        None => (true, text),
+    };
+    if let Some((message, hint)) = parts.split('/').find_map(odd_component) {
+        desk.wrong_value(&path_at, message, hint);
+        return None;
+    }
+    let path = PathBuf::from(text);
+    if !relative {
+        if secrets_dir.is_some_and(|dir| path.starts_with(dir)) {
+            let message = "an absolute path inside `secrets_dir`";
+            desk.wrong_value(&path_at, message, "write it relative, so that it is a member of the set");
+            return None;
+        }
+        return Some(Target::Alone(path));
+    }
+    if secrets_dir.is_none() {
+        desk.missing(
+            &KeyPath::of(&["secrets_dir"]),
+            format!("`secrets_dir` is missing, and `{at}` has a relative path"),
+            "set it to a folder on a tmpfs, like /leasehold/secrets",
+        );
+        return None;
+    }
+    Some(Target::Member(path))
+}
+
+/// Why a path's component cannot be one, and what to do.
+fn odd_component(part: &str) -> Option<(&'static str, &'static str)> {
+    match part {
+        "" => Some(("an empty name in the path", "name a file, with one slash between folders")),
+        "." | ".." => Some(("`.` or `..` in the path", "write where it leads")),
+        // Generations and their symlink are named so, as kubelet does.
+        _ if part.starts_with("..") => {
+            Some(("a name that begins with `..`", "these are the set's own: use another"))
+        }
+        _ if part.chars().any(char::is_control) => Some(("a control character in the path", "remove it")),
+        _ if part.len() > 255 => Some(("a name longer than 255 bytes", "shorten it")),
+        _ => None,
+    }
+}
+
+/// Refuses a target that is another's, or a folder of another's, or below another.
+fn collide(
+    target: &Target,
+    index: usize,
+    taken: &mut BTreeMap<PathBuf, usize>,
+    at: &KeyPath,
+    desk: &mut Desk<'_>,
+) {
+    // A relative path cannot begin with a slash, so the two kinds never meet in the map.
+    let (Target::Member(path) | Target::Alone(path)) = target;
+    if let Some(other) = taken.get(path) {
+        let message = format!("the same path as files[{other}]");
+        return desk.wrong_value(at, message, "two files cannot be one: rename it");
+    }
+    let above = path.ancestors().skip(1).find_map(|folder| taken.get(folder));
+    let below =
+        taken.range(path.clone()..).find(|(other, _)| other.starts_with(path)).map(|(_, index)| index);
+    if let Some(other) = above {
+        let message = format!("files[{other}] is a file where this path needs a folder");
+        desk.wrong_value(at, message, "rename one of them");
+    } else if let Some(other) = below {
+        let message = format!("files[{other}] needs a folder where this path is a file");
+        desk.wrong_value(at, message, "rename one of them");
+    } else {
+        taken.insert(path.clone(), index);
+    }
+}
+
+fn owner(text: Option<&str>, kind: Account, at: &KeyPath, desk: &mut Desk<'_>) -> Option<u32> {
+    let text = text?;
+    if let Ok(number) = text.parse::<u32>() {
+        // The last number means "leave it as it is" to chown.
+        if number == u32::MAX {
+            desk.wrong_value(at, "not the number of an account", "use one below 4294967295");
+        }
+        return Some(number);
+    }
+    let book = match (desk.read_file)(Path::new(kind.file())) {
+        Ok(book) => book,
+        Err(error) => {
+            let message = format!("cannot look the name up: {}: {}", kind.file(), error.kind());
+            desk.wrong_value(at, message, "write the number");
+            return None;
+        }
+    };
+    let number = accounts::look_up(&book, text);
+    if number.is_none() {
+        desk.wrong_value(at, format!("no such name in {}", kind.file()), "add it there, or write the number");
+    }
+    number
+}
+
+fn wait(entry: &WaitEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Wait> {
+    let Some(min) = entry.min else {
+        desk.missing(&at.key("min"), "a `wait` without `min`", "write it like {min: 1s, max: 10s}");
+        return None;
+    };
+    // As consul-template has it. Durations end at ten years, so this cannot overflow.
+    let max = entry.max.unwrap_or(min * 4);
+    if max < min {
+        desk.wrong_value(&at.key("max"), "`max` is shorter than `min`", "make it at least as long");
+        return None;
+    }
+    Some(Wait { min, max })
+}
+
+fn notify(entry: Option<&[String]>, names: &[&str], at: &KeyPath, desk: &mut Desk<'_>) -> Vec<usize> {
+    let Some(wanted) = entry else { return (0..names.len()).collect() };
+    let mut told = Vec::new();
+    for (index, name) in wanted.iter().enumerate() {
+        let at = at.index(index);
+        match names.binary_search(&name.as_str()) {
+            Ok(notifier) if !told.contains(&notifier) => told.push(notifier),
+            Ok(_) => {}
+            Err(_) if desk.is_broken(&at) || desk.is_broken(&KeyPath::of(&["notify", name])) => {}
+            Err(_) => {
+                let hint = match shape::nearest(name, names) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("define it under `notify`: {name}: {{signal: HUP, process: …}}"),
+                };
+                desk.wrong_value(&at, format!("no notifier is called `{name}`"), hint);
+            }
+        }
+    }
+    told
+}

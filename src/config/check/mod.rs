@@ -1,0 +1,65 @@
+//! From what was typed to a [`Plan`], or to everything that is wrong with it.
+
+mod auth;
+mod files;
+mod notify;
+mod runtime;
+mod source;
+mod vault;
+
+use std::path::PathBuf;
+
+use super::desk::Desk;
+use super::digest;
+use super::file::File;
+use super::keypath::KeyPath;
+use super::plan::Plan;
+
+/// The plan that `file` asks for. None where something is wrong, which `desk` has been told then.
+pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
+    let vault = vault::check(&file.vault, desk);
+    let auth = auth::check(file.auth.as_ref(), desk);
+    let secrets_dir = runtime::folder(file.secrets_dir.as_deref(), &KeyPath::of(&["secrets_dir"]), desk);
+    let handoff = runtime::handoff(file.handoff.file.as_deref(), secrets_dir.as_deref(), desk);
+    let defaults = runtime::defaults(&file.defaults, desk);
+    let notifiers = notify::check(&file.notify, desk);
+    let files = files::check(file, secrets_dir.as_deref(), &defaults, desk);
+    let listen = runtime::listen(file.listen.as_deref(), desk);
+    let init_timeout = runtime::init_timeout(&file.init, desk);
+    let require_tmpfs = runtime::require_tmpfs(file.require_tmpfs, desk);
+    let (vault, auth) = (vault?, auth?);
+    let digest = digest::of(&vault, &auth, &files);
+    Some(Plan {
+        vault,
+        auth,
+        secrets_dir,
+        dir_mode: defaults.dir_mode,
+        require_tmpfs,
+        files,
+        notifiers,
+        init_timeout,
+        handoff,
+        shutdown: runtime::shutdown(&file.shutdown),
+        listen,
+        log: runtime::log(&file.log),
+        digest,
+    })
+}
+
+/// A path as typed: not empty, and without what no path can hold.
+fn path(text: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<PathBuf> {
+    if text.is_empty() {
+        desk.wrong_value(at, "an empty path", "name a file or a folder");
+        return None;
+    }
+    if text.chars().any(char::is_control) {
+        desk.wrong_value(at, "a path with a control character", "remove it");
+        return None;
+    }
+    Some(PathBuf::from(text))
+}
+
+/// Like [`path`], where one is given.
+fn optional_path(text: Option<&str>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<PathBuf> {
+    path(text?, at, desk)
+}

@@ -1,0 +1,144 @@
+//! `notify`: whom to tell, each in exactly one way.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::config::desk::Desk;
+use crate::config::file::NotifierEntry;
+use crate::config::keypath::KeyPath;
+use crate::config::plan::{Notifier, NotifierPlan, ProcessTarget};
+use crate::config::scalars;
+
+use super::{path, vault};
+
+/// The notifiers, sorted by name as the map is.
+pub(super) fn check(entries: &BTreeMap<String, NotifierEntry>, desk: &mut Desk<'_>) -> Vec<NotifierPlan> {
+    let at = KeyPath::of(&["notify"]);
+    let mut notifiers = Vec::new();
+    for (name, entry) in entries {
+        if let Some(how) = notifier(entry, &at.key(name), desk) {
+            notifiers.push(NotifierPlan { name: name.clone(), how });
+        }
+    }
+    notifiers
+}
+
+fn notifier(entry: &NotifierEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Notifier> {
+    const WAYS: [&str; 3] = ["signal", "http", "command"];
+    let given = [entry.signal.is_some(), entry.http.is_some(), entry.command.is_some()];
+    let ways: Vec<&str> = WAYS.iter().zip(given).filter_map(|(way, given)| given.then_some(*way)).collect();
+    let [way] = ways[..] else {
+        match ways.last() {
+            Some(last) => {
+                let message = format!("`{}` are more than one way to notify", ways.join("` and `"));
+                desk.wrong_key(&at.key(last), message, "make it a notifier of its own");
+            }
+            None if WAYS.iter().any(|way| desk.is_broken(&at.key(way))) => {}
+            None => desk.missing(
+                at,
+                "a notifier without a way to notify",
+                "give it `signal`, `http` or `command`",
+            ),
+        }
+        return None;
+    };
+    foreign_fields(entry, way, at, desk);
+    let splay = entry.splay.unwrap_or_default();
+    match way {
+        "signal" => {
+            let target = target(entry, at, desk);
+            let signal = signal(entry.signal.as_deref()?, &at.key("signal"), desk);
+            Some(Notifier::Signal { signal: signal?, target: target?, splay })
+        }
+        "http" => {
+            let url = vault::web_url(entry.http.as_deref()?, &at.key("http"), desk);
+            let timeout = timeout(entry, Duration::from_secs(5), at, desk);
+            Some(Notifier::Http { url: url?, timeout, splay })
+        }
+        _ => {
+            let command = command(entry.command.as_deref()?, &at.key("command"), desk);
+            let timeout = timeout(entry, Duration::from_secs(30), at, desk);
+            Some(Notifier::Command { command: command?, timeout, splay })
+        }
+    }
+}
+
+fn foreign_fields(entry: &NotifierEntry, way: &str, at: &KeyPath, desk: &mut Desk<'_>) {
+    let given = [
+        ("process", entry.process.is_some(), way == "signal"),
+        ("pid_file", entry.pid_file.is_some(), way == "signal"),
+        ("command_line", entry.command_line.is_some(), way == "signal"),
+        ("timeout", entry.timeout.is_some(), way != "signal"),
+    ];
+    for (field, _, _) in given.iter().filter(|(_, given, own)| *given && !own) {
+        desk.wrong_key(&at.key(field), format!("`{field}` means nothing beside `{way}`"), "take it out");
+    }
+}
+
+fn signal(text: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<i32> {
+    scalars::signal(text).map_err(|bad| desk.wrong_value(at, bad.message, bad.hint)).ok()
+}
+
+fn target(entry: &NotifierEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<ProcessTarget> {
+    match (entry.process.as_deref(), entry.pid_file.as_deref(), entry.command_line.as_deref()) {
+        (Some(name), None, None) => {
+            if name.is_empty() || name.contains(|c: char| c == '/' || c.is_control()) {
+                let hint = "write the last part of its path, or use `command_line`";
+                desk.wrong_value(&at.key("process"), "not the name of a process", hint);
+                return None;
+            }
+            Some(ProcessTarget::Name(name.to_owned()))
+        }
+        (None, Some(file), None) => path(file, &at.key("pid_file"), desk).map(ProcessTarget::PidFile),
+        (None, None, Some(pattern)) => pattern_of(pattern, &at.key("command_line"), desk),
+        (None, None, None) => {
+            let fields = ["process", "pid_file", "command_line"];
+            if !fields.iter().any(|field| desk.is_broken(&at.key(field))) {
+                let hint = "add `process`, `pid_file` or `command_line`";
+                desk.wrong_key(&at.key("signal"), "a signal without a process to send it to", hint);
+            }
+            None
+        }
+        _ => {
+            let message = "`process`, `pid_file` and `command_line` exclude one another";
+            desk.wrong_key(at, message, "keep one");
+            None
+        }
+    }
+}
+
+fn pattern_of(pattern: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<ProcessTarget> {
+    if pattern.is_empty() {
+        desk.wrong_value(
+            at,
+            "an empty pattern, which fits every process",
+            "write a part of the command line",
+        );
+        return None;
+    }
+    Some(ProcessTarget::CommandLine(pattern.to_owned()))
+}
+
+fn command(words: &[String], at: &KeyPath, desk: &mut Desk<'_>) -> Option<Vec<String>> {
+    if words.first().is_none_or(String::is_empty) && !desk.is_broken(&at.index(0)) {
+        desk.wrong_value(
+            at,
+            "a command without a program",
+            "write a list: [/usr/local/bin/reload, argument]",
+        );
+        return None;
+    }
+    if words.iter().any(|word| word.contains('\0')) {
+        desk.wrong_value(at, "a command with a NUL character", "remove it");
+        return None;
+    }
+    Some(words.to_vec())
+}
+
+fn timeout(entry: &NotifierEntry, default: Duration, at: &KeyPath, desk: &mut Desk<'_>) -> Duration {
+    let timeout = entry.timeout.unwrap_or(default);
+    if timeout.is_zero() {
+        desk.wrong_value(&at.key("timeout"), "no time at all", "write it like 5s");
+    }
+    timeout
+}

@@ -1,0 +1,165 @@
+//! The rest: folders, defaults, and how the daemon runs, listens, logs and stops.
+
+use std::net::SocketAddr;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use tracing::Level as TracingLevel;
+
+use crate::config::desk::Desk;
+use crate::config::file::{Defaults as DefaultsEntry, Format, Init, Level, Log, MissingKeyWord, Shutdown};
+use crate::config::keypath::KeyPath;
+use crate::config::plan::{Listen, LogFormat, LogPlan, MissingKey, ShutdownPlan};
+
+use super::path;
+
+/// Looking more often than this is a mistake in the unit.
+pub(super) const LEAST_REFRESH: Duration = Duration::from_secs(1);
+
+/// What files have where they do not say.
+pub(super) struct Defaults {
+    pub(super) mode: u32,
+    pub(super) dir_mode: u32,
+    pub(super) refresh: Duration,
+    pub(super) missing_key: MissingKey,
+}
+
+pub(super) fn defaults(entry: &DefaultsEntry, desk: &mut Desk<'_>) -> Defaults {
+    let at = KeyPath::of(&["defaults"]);
+    if let Some(mode) = entry.mode {
+        file_mode(mode, &at.key("mode"), desk);
+    }
+    let dir_mode = entry.dir_mode.unwrap_or(0o750);
+    if dir_mode & 0o700 != 0o700 {
+        desk.wrong_value(&at.key("dir_mode"), "a folder its owner cannot use", "begin with 7, like \"0750\"");
+    } else if dir_mode & 0o002 != 0 {
+        desk.warn(&at.key("dir_mode"), "anyone may replace files in the secrets' folder", "use \"0750\"");
+    }
+    if let Some(refresh) = entry.refresh {
+        least_refresh(refresh, &at.key("refresh"), desk);
+    }
+    let missing_key = match entry.missing_key {
+        None | Some(MissingKeyWord::Error) => MissingKey::Error,
+        Some(MissingKeyWord::Default) => MissingKey::Default,
+        Some(MissingKeyWord::Zero) => MissingKey::Zero,
+    };
+    if missing_key != MissingKey::Error {
+        let message = "a missing key renders as `<no value>` instead of stopping";
+        desk.warn(&at.key("missing_key"), message, "use `error`, so that no file has a hole");
+    }
+    let refresh = entry.refresh.unwrap_or(Duration::from_secs(300));
+    Defaults { mode: entry.mode.unwrap_or(0o440), dir_mode, refresh, missing_key }
+}
+
+/// Refuses set-uid and its kind on a file, and warns of what anyone may read.
+pub(super) fn file_mode(mode: u32, at: &KeyPath, desk: &mut Desk<'_>) {
+    if mode & 0o7000 != 0 {
+        desk.wrong_value(
+            at,
+            "set-uid, set-gid or sticky on a file of secrets",
+            "use three digits, like \"0440\"",
+        );
+    } else if mode & 0o002 != 0 {
+        desk.warn(at, "anyone on this machine may write the file", "use \"0440\"");
+    } else if mode & 0o004 != 0 {
+        desk.warn(at, "anyone on this machine may read the file", "use \"0440\" and `group`");
+    }
+}
+
+pub(super) fn least_refresh(refresh: Duration, at: &KeyPath, desk: &mut Desk<'_>) {
+    if refresh < LEAST_REFRESH {
+        desk.wrong_value(at, "more often than once a second", "use 1s or more");
+    }
+}
+
+/// A folder, where one is given: absolute and without `..`.
+pub(super) fn folder(text: Option<&str>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<PathBuf> {
+    absolute(text?, at, desk)
+}
+
+fn absolute(text: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<PathBuf> {
+    let path = path(text, at, desk)?;
+    if !path.is_absolute() {
+        desk.wrong_value(at, "not an absolute path", "begin it with /");
+        return None;
+    }
+    if path.components().any(|part| part == Component::ParentDir) {
+        desk.wrong_value(at, "a path with `..` in it", "write where it leads");
+        return None;
+    }
+    // Collects `//` and `/./` and a slash at the end away.
+    Some(path.components().collect())
+}
+
+pub(super) fn handoff(
+    text: Option<&str>,
+    secrets_dir: Option<&Path>,
+    desk: &mut Desk<'_>,
+) -> Option<PathBuf> {
+    let at = KeyPath::of(&["handoff", "file"]);
+    let file = absolute(text?, &at, desk)?;
+    if file.file_name().is_none() {
+        desk.wrong_value(&at, "not a file", "write it like /leasehold/handoff/state");
+        return None;
+    }
+    if secrets_dir.is_some_and(|dir| file.starts_with(dir)) {
+        let message = "the handoff lies in `secrets_dir`, where the application could read the token";
+        desk.wrong_value(&at, message, "put it on a tmpfs that the application does not mount");
+        return None;
+    }
+    Some(file)
+}
+
+pub(super) fn require_tmpfs(wanted: Option<bool>, desk: &mut Desk<'_>) -> bool {
+    if wanted == Some(false) {
+        let message = "secrets may be written to a disk, where they outlive the machine";
+        desk.warn(&KeyPath::of(&["require_tmpfs"]), message, "use a tmpfs and `require_tmpfs: true`");
+    }
+    wanted.unwrap_or(true)
+}
+
+pub(super) fn listen(text: Option<&str>, desk: &mut Desk<'_>) -> Option<Listen> {
+    let (at, text) = (KeyPath::of(&["listen"]), text?);
+    if let Some(socket) = text.strip_prefix("unix:") {
+        return absolute(socket, &at, desk).map(Listen::Unix);
+    }
+    let Ok(address) = text.parse::<SocketAddr>() else {
+        let hint = "write it like 127.0.0.1:9110 or unix:/run/leasehold.sock";
+        desk.wrong_value(&at, "neither IP:PORT nor unix:/path", hint);
+        return None;
+    };
+    if !address.ip().is_loopback() {
+        let message = "status and metrics are served to other machines, without TLS";
+        desk.warn(&at, message, "listen on 127.0.0.1 and use exec probes (`leasehold status --ready`)");
+    }
+    Some(Listen::Tcp(address))
+}
+
+pub(super) fn init_timeout(entry: &Init, desk: &mut Desk<'_>) -> Duration {
+    let timeout = entry.timeout.unwrap_or(Duration::from_secs(120));
+    if timeout < Duration::from_secs(1) {
+        desk.wrong_value(&KeyPath::of(&["init", "timeout"]), "too short to log in", "use a second or more");
+    }
+    timeout
+}
+
+pub(super) fn shutdown(entry: &Shutdown) -> ShutdownPlan {
+    ShutdownPlan { revoke: entry.revoke.unwrap_or(true), delay: entry.delay.unwrap_or_default() }
+}
+
+pub(super) fn log(entry: &Log) -> LogPlan {
+    LogPlan {
+        level: match entry.level.unwrap_or(Level::Info) {
+            Level::Error => TracingLevel::ERROR,
+            Level::Warn => TracingLevel::WARN,
+            Level::Info => TracingLevel::INFO,
+            Level::Debug => TracingLevel::DEBUG,
+            Level::Trace => TracingLevel::TRACE,
+        },
+        format: match entry.format.unwrap_or(Format::Auto) {
+            Format::Auto => LogFormat::Auto,
+            Format::Text => LogFormat::Text,
+            Format::Json => LogFormat::Json,
+        },
+    }
+}

@@ -1,0 +1,95 @@
+//! What a check has at hand, and where it puts what it finds.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+use super::keypath::KeyPath;
+use super::problem::Severity;
+
+/// One thing found, before its place is looked up.
+#[derive(Debug)]
+pub(super) struct Finding {
+    pub(super) severity: Severity,
+    pub(super) at: KeyPath,
+    pub(super) on: On,
+    pub(super) message: String,
+    pub(super) hint: String,
+}
+
+/// Which part of an entry is meant.
+#[derive(Debug)]
+pub(super) enum On {
+    Key,
+    Value,
+}
+
+/// Findings so far, and the world as the caller gives it.
+pub(super) struct Desk<'a> {
+    /// The environment.
+    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+    /// Reads a file that the configuration names.
+    pub(super) read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    pub(super) findings: Vec<Finding>,
+    broken: BTreeSet<KeyPath>,
+}
+
+impl<'a> Desk<'a> {
+    pub(super) fn new(
+        env: &'a dyn Fn(&str) -> Option<String>,
+        read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    ) -> Self {
+        Self { env, read_file, findings: Vec::new(), broken: BTreeSet::new() }
+    }
+
+    /// An error about a key itself.
+    pub(super) fn wrong_key(&mut self, at: &KeyPath, message: impl Into<String>, hint: impl Into<String>) {
+        self.break_off(at.clone());
+        self.put(Severity::Error, at, On::Key, message, hint);
+    }
+
+    /// An error about a value.
+    pub(super) fn wrong_value(&mut self, at: &KeyPath, message: impl Into<String>, hint: impl Into<String>) {
+        self.break_off(at.clone());
+        self.put(Severity::Error, at, On::Value, message, hint);
+    }
+
+    /// An error about a key that is not there, unless it was there and wrong.
+    pub(super) fn missing(&mut self, at: &KeyPath, message: impl Into<String>, hint: impl Into<String>) {
+        if !self.is_broken(at) {
+            self.wrong_key(at, message, hint);
+        }
+    }
+
+    /// Something to know, though nothing is wrong.
+    pub(super) fn warn(&mut self, at: &KeyPath, message: impl Into<String>, hint: impl Into<String>) {
+        self.put(Severity::Warning, at, On::Value, message, hint);
+    }
+
+    /// Notes that the value at `at` was found wrong, so that nothing is built or said upon it.
+    pub(super) fn break_off(&mut self, at: KeyPath) {
+        self.broken.insert(at);
+    }
+
+    /// Whether the value at `at`, or one that it is part of, was found wrong.
+    pub(super) fn is_broken(&self, at: &KeyPath) -> bool {
+        self.broken.iter().any(|broken| at.steps().starts_with(broken.steps()))
+    }
+
+    fn put(
+        &mut self,
+        severity: Severity,
+        at: &KeyPath,
+        on: On,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.findings.push(Finding {
+            severity,
+            at: at.clone(),
+            on,
+            message: message.into(),
+            hint: hint.into(),
+        });
+    }
+}

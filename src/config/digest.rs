@@ -1,0 +1,178 @@
+//! One number for what a handoff depends on: the server, the login and the files as resolved.
+//!
+//! Two texts that mean the same have the same digest, whatever their order, comments and defaults.
+//! Every field is written with its length and in a fixed order, so no two plans share an encoding.
+
+use sha2::{Digest, Sha256};
+
+use super::plan::{AuthMethod, AuthPlan, Credential, FilePlan, MissingKey, Source, Target, VaultPlan};
+use crate::vault::request::Request;
+
+/// Changed with the encoding, so that a handoff of an older one is not taken for ours.
+const VERSION: &[u8] = b"leasehold-plan-1";
+
+/// SHA-256 over the canonical encoding.
+pub(super) fn of(vault: &VaultPlan, auth: &AuthPlan, files: &[FilePlan]) -> [u8; 32] {
+    let mut encoder = Encoder(Sha256::new());
+    encoder.bytes(VERSION);
+    encoder.vault(vault);
+    encoder.auth(auth);
+    encoder.number(files.len() as u64);
+    for file in files {
+        encoder.file(file);
+    }
+    encoder.0.finalize().into()
+}
+
+struct Encoder(Sha256);
+
+impl Encoder {
+    fn number(&mut self, number: u64) {
+        self.0.update(number.to_be_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len() as u64);
+        self.0.update(bytes);
+    }
+
+    fn path(&mut self, path: &std::path::Path) {
+        self.bytes(path.as_os_str().as_encoded_bytes());
+    }
+
+    /// Whether there is one, and then what `each` writes of it.
+    fn option<T>(&mut self, value: Option<T>, each: impl FnOnce(&mut Self, T)) {
+        self.number(u64::from(value.is_some()));
+        if let Some(value) = value {
+            each(self, value);
+        }
+    }
+
+    fn duration(&mut self, duration: std::time::Duration) {
+        self.number(duration.as_secs());
+        self.number(u64::from(duration.subsec_nanos()));
+    }
+
+    fn vault(&mut self, vault: &VaultPlan) {
+        self.bytes(vault.address.as_str().as_bytes());
+        self.option(vault.namespace.as_deref(), |to, text| to.bytes(text.as_bytes()));
+        self.option(vault.ca_file.as_deref(), Self::path);
+        self.option(vault.ca_dir.as_deref(), Self::path);
+        self.option(vault.client_cert.as_ref(), |to, cert| {
+            to.path(&cert.cert_file);
+            to.path(&cert.key_file);
+        });
+        self.option(vault.server_name.as_deref(), |to, text| to.bytes(text.as_bytes()));
+        self.number(vault.redirect_hosts.len() as u64);
+        for host in &vault.redirect_hosts {
+            self.bytes(host.as_bytes());
+        }
+        self.option(vault.proxy.as_ref(), |to, url| to.bytes(url.as_str().as_bytes()));
+        self.duration(vault.timeout);
+        self.option(vault.rate_limit, |to, limit| {
+            to.number(limit.per_second.to_bits());
+            to.number(u64::from(limit.burst));
+        });
+        self.number(vault.max_in_flight as u64);
+    }
+
+    fn auth(&mut self, auth: &AuthPlan) {
+        self.bytes(auth.mount.as_bytes());
+        self.option(auth.namespace.as_deref(), |to, text| to.bytes(text.as_bytes()));
+        match &auth.method {
+            AuthMethod::Kubernetes { role, jwt_file } => {
+                self.number(0);
+                self.bytes(role.as_bytes());
+                self.path(jwt_file);
+            }
+            AuthMethod::AppRole { role_id, secret_id } => {
+                self.number(1);
+                self.credential(role_id);
+                self.option(secret_id.as_ref(), Self::credential);
+            }
+            // The token too: a handoff of another token is not what was asked for.
+            AuthMethod::Token { token_env, token } => {
+                self.number(2);
+                self.bytes(token_env.as_bytes());
+                self.bytes(token.expose());
+            }
+            AuthMethod::TokenFile { token_file } => {
+                self.number(3);
+                self.path(token_file);
+            }
+        }
+    }
+
+    fn credential(&mut self, credential: &Credential) {
+        match credential {
+            Credential::Given(secret) => {
+                self.number(0);
+                self.bytes(secret.expose());
+            }
+            Credential::File(file) => {
+                self.number(1);
+                self.path(file);
+            }
+        }
+    }
+
+    fn file(&mut self, file: &FilePlan) {
+        match &file.target {
+            Target::Member(path) => {
+                self.number(0);
+                self.path(path);
+            }
+            Target::Alone(path) => {
+                self.number(1);
+                self.path(path);
+            }
+        }
+        self.source(&file.source);
+        self.number(u64::from(file.mode));
+        self.option(file.uid, |to, id| to.number(u64::from(id)));
+        self.option(file.gid, |to, id| to.number(u64::from(id)));
+        self.duration(file.refresh);
+        self.option(file.wait, |to, wait| {
+            to.duration(wait.min);
+            to.duration(wait.max);
+        });
+        self.number(file.notify.len() as u64);
+        for notifier in &file.notify {
+            self.number(*notifier as u64);
+        }
+    }
+
+    fn source(&mut self, source: &Source) {
+        match source {
+            Source::Template(template) => {
+                self.number(0);
+                self.bytes(&template.text);
+                self.number(match template.missing_key {
+                    MissingKey::Error => 0,
+                    MissingKey::Default => 1,
+                    MissingKey::Zero => 2,
+                });
+            }
+            Source::Field { request, key, base64 } => {
+                self.number(1);
+                self.request(request);
+                self.bytes(key.as_bytes());
+                self.number(u64::from(*base64));
+            }
+            Source::Json { request } => {
+                self.number(2);
+                self.request(request);
+            }
+        }
+    }
+
+    /// Configured requests are reads, so the verb says nothing.
+    fn request(&mut self, request: &Request) {
+        self.bytes(request.path.as_bytes());
+        self.number(request.args.len() as u64);
+        for (name, value) in &request.args {
+            self.bytes(name.as_bytes());
+            self.bytes(value.expose());
+        }
+    }
+}

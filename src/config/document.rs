@@ -1,0 +1,155 @@
+//! One text of a configuration: its value, and problems shown on its lines.
+
+use serde_yaml::Value;
+
+use super::keypath::KeyPath;
+use super::places::{Found, MAX_BYTES, Mark, Marks, Span};
+use super::problem::{Excerpt, Place, Problem, Severity};
+use super::yaml_error::Flaw;
+
+/// A text that is YAML, with the marks of its keys and values.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) name: String,
+    text: String,
+    marks: Marks,
+}
+
+impl Document {
+    /// Reads `bytes`, which messages call `name`.
+    ///
+    /// # Errors
+    /// Everything that keeps it from being read.
+    pub(super) fn read(name: &str, bytes: &[u8]) -> Result<(Self, Value), Vec<Problem>> {
+        if bytes.len() > MAX_BYTES {
+            return Err(vec![Problem::whole(
+                name,
+                "larger than 8 MiB",
+                "move templates to files of their own",
+            )]);
+        }
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(),
+            Err(error) => return Err(vec![not_utf8(name, bytes, error.valid_up_to())]),
+        };
+        let marks = Marks::read(&text)
+            .map_err(|flaws| flaws.into_iter().map(|flaw| flaw_of(name, &text, flaw)).collect::<Vec<_>>())?;
+        let value = value_of(&text).map_err(|error| {
+            let mark =
+                error.location().map_or(Mark::START, |at| Mark { line: at.line(), column: at.column() });
+            vec![flaw_of(
+                name,
+                &text,
+                Flaw::new(mark, "not valid YAML", "check anchors, tags and merge keys"),
+            )]
+        })?;
+        Ok((Self { name: name.to_owned(), text, marks }, value))
+    }
+
+    /// The place of `path`, or of the longest beginning of it that this text has.
+    pub(super) fn find(&self, path: &KeyPath) -> Found {
+        self.marks.find(path)
+    }
+
+    /// A problem at `mark`. With `reveal` the scalar that stands there is shown, everything else on
+    /// the line that is a value never is: it may be a credential.
+    pub(super) fn problem(
+        &self,
+        severity: Severity,
+        mark: Mark,
+        reveal: bool,
+        key: String,
+        (message, hint): (String, String),
+    ) -> Problem {
+        Problem {
+            severity,
+            place: Place::at(&self.name, mark.line, mark.column),
+            key,
+            message,
+            hint,
+            excerpt: self.excerpt(mark, reveal),
+        }
+    }
+
+    /// The line of `mark` with its values replaced by `…`, but for the one at `mark` where
+    /// `reveal` says so.
+    fn excerpt(&self, mark: Mark, reveal: bool) -> Option<Excerpt> {
+        let line: Vec<char> = self.text.lines().nth(mark.line - 1)?.chars().collect();
+        let mut shown = Excerpt { text: String::new(), caret: 0 };
+        let mut column = 1;
+        let on_line = |span: &&Span| {
+            // A block's span ends at the start of the line behind it.
+            span.start.line <= mark.line
+                && (span.end.line > mark.line || span.end.line == mark.line && span.end.column > 1)
+        };
+        for span in self.marks.scalars.iter().filter(on_line) {
+            let start = if span.start.line == mark.line { span.start.column } else { 1 };
+            let end = if span.end.line == mark.line { span.end.column } else { line.len() + 1 };
+            copy(&line, &mut shown, column..start, mark.column);
+            let meant = reveal && (start..end.max(start + 1)).contains(&mark.column);
+            if span.key || meant {
+                copy(&line, &mut shown, start..end, mark.column);
+            } else if start < end {
+                if (start..end).contains(&mark.column) {
+                    shown.caret = shown.text.chars().count();
+                }
+                shown.text.push('…');
+            }
+            column = end;
+        }
+        let rest: String = line.get(column - 1..).unwrap_or_default().iter().collect();
+        let end = rest.find('#').map_or(line.len() + 1, |at| column + rest[..at].chars().count());
+        copy(&line, &mut shown, column..end, mark.column);
+        shown.text.truncate(shown.text.trim_end().len());
+        Some(shown)
+    }
+}
+
+/// Copies the columns of `line`, and sets the caret on the way.
+fn copy(line: &[char], to: &mut Excerpt, columns: std::ops::Range<usize>, caret: usize) {
+    for column in columns {
+        if column == caret {
+            to.caret = to.text.chars().count();
+        }
+        to.text.extend(line.get(column - 1));
+    }
+}
+
+fn value_of(text: &str) -> Result<Value, serde_yaml::Error> {
+    if text.trim().is_empty() {
+        return Ok(Value::Null);
+    }
+    let mut value: Value = serde_yaml::from_str(text)?;
+    value.apply_merge()?;
+    Ok(value)
+}
+
+/// A problem in a text whose marks are not known: of the line only the key is shown.
+fn flaw_of(name: &str, text: &str, flaw: Flaw) -> Problem {
+    let line = text.lines().nth(flaw.mark.line - 1).unwrap_or_default();
+    let words = line.find(|c: char| !(c.is_alphanumeric() || matches!(c, ' ' | '\t' | '_' | '-' | '.')));
+    let key = match words {
+        Some(end) if line[end..].starts_with(':') => format!("{}: …", &line[..end]),
+        _ => String::new(),
+    };
+    let caret = flaw.mark.column - 1;
+    let excerpt = (caret < key.chars().count()).then_some(Excerpt { text: key, caret });
+    Problem {
+        severity: Severity::Error,
+        place: Place::at(name, flaw.mark.line, flaw.mark.column),
+        key: String::new(),
+        message: flaw.message,
+        hint: flaw.hint,
+        excerpt,
+    }
+}
+
+fn not_utf8(name: &str, bytes: &[u8], valid: usize) -> Problem {
+    // Valid up to there, so this cannot lose anything.
+    let before = String::from_utf8_lossy(&bytes[..valid]);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+    let mut problem = Problem::whole(name, "not UTF-8", "save it as UTF-8");
+    problem.place = Place::at(name, line, column);
+    problem
+}

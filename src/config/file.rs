@@ -1,0 +1,249 @@
+//! A configuration as typed: nothing resolved, no defaults, no two keys compared.
+//!
+//! The keys are those of [`super::keys`]; a test holds the two together.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+
+use super::scalars;
+
+/// A whole configuration.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct File {
+    pub(super) vault: Vault,
+    pub(super) auth: Option<Auth>,
+    pub(super) secrets_dir: Option<String>,
+    pub(super) require_tmpfs: Option<bool>,
+    pub(super) defaults: Defaults,
+    pub(super) files: Vec<FileEntry>,
+    pub(super) notify: BTreeMap<String, NotifierEntry>,
+    pub(super) init: Init,
+    pub(super) handoff: Handoff,
+    pub(super) shutdown: Shutdown,
+    pub(super) listen: Option<String>,
+    pub(super) sandbox: Option<String>,
+    pub(super) log: Log,
+}
+
+/// `vault`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Vault {
+    pub(super) address: Option<String>,
+    pub(super) namespace: Option<String>,
+    pub(super) ca_file: Option<String>,
+    pub(super) ca_dir: Option<String>,
+    pub(super) client_cert_file: Option<String>,
+    pub(super) client_key_file: Option<String>,
+    pub(super) server_name: Option<String>,
+    pub(super) plaintext: Option<Plaintext>,
+    pub(super) redirect_hosts: Vec<String>,
+    pub(super) proxy: Option<String>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) timeout: Option<Duration>,
+    pub(super) rate_limit: Option<RateLimit>,
+    pub(super) max_in_flight: Option<u32>,
+}
+
+/// Where `http://` is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Plaintext {
+    Never,
+    #[default]
+    Loopback,
+    Anywhere,
+}
+
+/// `vault.rate_limit`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RateLimit {
+    pub(super) per_second: Option<f64>,
+    pub(super) burst: Option<u32>,
+}
+
+/// `auth`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Auth {
+    pub(super) method: Option<Method>,
+    pub(super) mount: Option<String>,
+    pub(super) namespace: Option<String>,
+    pub(super) role: Option<String>,
+    pub(super) jwt_file: Option<String>,
+    pub(super) role_id: Option<String>,
+    pub(super) role_id_file: Option<String>,
+    pub(super) secret_id_file: Option<String>,
+    pub(super) secret_id_env: Option<String>,
+    pub(super) token_env: Option<String>,
+    pub(super) token_file: Option<String>,
+}
+
+/// `auth.method`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Method {
+    Kubernetes,
+    Jwt,
+    #[serde(rename = "approle")]
+    AppRole,
+    Token,
+    TokenFile,
+}
+
+/// `defaults`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Defaults {
+    #[serde(deserialize_with = "mode")]
+    pub(super) mode: Option<u32>,
+    #[serde(deserialize_with = "mode")]
+    pub(super) dir_mode: Option<u32>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) refresh: Option<Duration>,
+    pub(super) missing_key: Option<MissingKeyWord>,
+}
+
+/// `defaults.missing_key`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum MissingKeyWord {
+    Error,
+    Default,
+    Zero,
+}
+
+/// One of `files`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FileEntry {
+    pub(super) path: Option<String>,
+    pub(super) template: Option<String>,
+    pub(super) template_file: Option<String>,
+    pub(super) secret: Option<String>,
+    pub(super) encoding: Option<Encoding>,
+    #[serde(deserialize_with = "mode")]
+    pub(super) mode: Option<u32>,
+    #[serde(deserialize_with = "word")]
+    pub(super) user: Option<String>,
+    #[serde(deserialize_with = "word")]
+    pub(super) group: Option<String>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) refresh: Option<Duration>,
+    pub(super) wait: Option<WaitEntry>,
+    pub(super) notify: Option<Vec<String>>,
+}
+
+/// `files[].encoding`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Encoding {
+    Base64,
+}
+
+/// `files[].wait`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct WaitEntry {
+    #[serde(deserialize_with = "duration")]
+    pub(super) min: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) max: Option<Duration>,
+}
+
+/// One of `notify`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct NotifierEntry {
+    #[serde(deserialize_with = "word")]
+    pub(super) signal: Option<String>,
+    pub(super) process: Option<String>,
+    pub(super) pid_file: Option<String>,
+    pub(super) command_line: Option<String>,
+    pub(super) http: Option<String>,
+    pub(super) command: Option<Vec<String>>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) timeout: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) splay: Option<Duration>,
+}
+
+/// `init`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Init {
+    #[serde(deserialize_with = "duration")]
+    pub(super) timeout: Option<Duration>,
+}
+
+/// `handoff`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Handoff {
+    pub(super) file: Option<String>,
+}
+
+/// `shutdown`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Shutdown {
+    pub(super) revoke: Option<bool>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) delay: Option<Duration>,
+}
+
+/// `log`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Log {
+    pub(super) level: Option<Level>,
+    pub(super) format: Option<Format>,
+}
+
+/// `log.level`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// `log.format`.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Format {
+    Auto,
+    Text,
+    Json,
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    text.map(|text| scalars::duration(&text).map_err(|bad| D::Error::custom(bad.message))).transpose()
+}
+
+fn mode<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    text.map(|text| scalars::mode(&text).map_err(|bad| D::Error::custom(bad.message))).transpose()
+}
+
+fn word<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Word {
+        Number(u64),
+        Text(String),
+    }
+    Ok(Option::<Word>::deserialize(from)?.map(|word| match word {
+        Word::Number(number) => number.to_string(),
+        Word::Text(text) => text,
+    }))
+}

@@ -1,0 +1,306 @@
+//! Every key of a configuration, once: its kind, its default and what it is for. Unknown-key
+//! suggestions, the check of shapes and the reference all read this table.
+
+use super::keypath::{KeyPath, Step};
+
+/// One key.
+#[derive(Debug)]
+pub struct Key {
+    /// As written.
+    pub name: &'static str,
+    /// What its value looks like.
+    pub kind: Kind,
+    /// What holds where it is left out; empty where there is none.
+    pub default: &'static str,
+    /// One line for the reference.
+    pub doc: &'static str,
+    /// What Vault Agent and people coming from it call this.
+    pub also: &'static [&'static str],
+    /// Whether its value may be or hold a credential, so that no message shows the line.
+    pub private: bool,
+}
+
+/// What a value looks like.
+#[derive(Debug)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// Text, or a number that stands for itself: an owner, a signal.
+    Word,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number, at least 1.
+    Count,
+    /// A number above 0.
+    Rate,
+    /// A duration in humantime's words.
+    Duration,
+    /// A file mode, octal digits in text.
+    Mode,
+    /// One of these words, or of those that a later version brings.
+    Choice {
+        /// Understood.
+        now: &'static [&'static str],
+        /// Known, not understood yet.
+        later: &'static [&'static str],
+    },
+    /// A list.
+    List(&'static Kind),
+    /// A map with these keys.
+    Map(&'static [Key]),
+    /// A map from names of the user's to such values.
+    Named(&'static Kind),
+    /// A key of a later version: refused, since doing less than was asked for is worse.
+    Later,
+}
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
+    Key { name, kind, default, doc, also: &[], private: false }
+}
+
+const fn later(name: &'static str, doc: &'static str) -> Key {
+    key(name, Kind::Later, "", doc)
+}
+
+impl Key {
+    const fn also(mut self, names: &'static [&'static str]) -> Self {
+        self.also = names;
+        self
+    }
+
+    const fn private(mut self) -> Self {
+        self.private = true;
+        self
+    }
+}
+
+/// The keys at the top.
+pub static TOP: &[Key] = &[
+    key("vault", Kind::Map(VAULT), "", "the server and how to reach it"),
+    key("auth", Kind::Map(AUTH), "", "how to log in").also(&["auto_auth"]),
+    key("secrets_dir", Kind::Text, "", "where relative file paths go: one atomic set"),
+    key("require_tmpfs", Kind::Flag, "true", "secrets_dir and handoff must be on tmpfs or ramfs"),
+    key("defaults", Kind::Map(DEFAULTS), "", "what files have where they do not say"),
+    key("files", Kind::List(&Kind::Map(FILE)), "", "the files to render").also(&["template", "templates"]),
+    key("notify", Kind::Named(&Kind::Map(NOTIFIER)), "", "whom to tell of a change").also(&["notifiers"]),
+    later("sinks", "the token itself, for applications that want it"),
+    later("exec", "a process to run and keep supplied"),
+    key("init", Kind::Map(INIT), "", "how `leasehold init` behaves"),
+    key("handoff", Kind::Map(HANDOFF), "", "what init leaves for the sidecar"),
+    key("shutdown", Kind::Map(SHUTDOWN), "", "how to stop"),
+    key("listen", Kind::Text, "", "where status, readiness and metrics are served: IP:PORT or unix:/path"),
+    later("listen_tls", "TLS for `listen`"),
+    key(
+        "sandbox",
+        Kind::Choice { now: &["auto", "off"], later: &["required"] },
+        "auto",
+        "whether Leasehold fences itself in; nothing is applied yet",
+    ),
+    key("log", Kind::Map(LOG), "", "what is logged, and how"),
+];
+
+static VAULT: &[Key] = &[
+    key("address", Kind::Text, "", "the server's URL; VAULT_ADDR and BAO_ADDR win")
+        .also(&["addr", "url"])
+        .private(),
+    key("namespace", Kind::Text, "", "the namespace of every request"),
+    key("ca_file", Kind::Text, "the system's", "PEM file with the only authorities to trust")
+        .also(&["ca_cert", "cacert"]),
+    key("ca_dir", Kind::Text, "", "folder of such PEM files").also(&["ca_path", "capath"]),
+    key("client_cert_file", Kind::Text, "", "client certificate, PEM").also(&["client_cert"]),
+    key("client_key_file", Kind::Text, "", "its key, PEM").also(&["client_key"]),
+    key("server_name", Kind::Text, "", "the name to expect in the server's certificate")
+        .also(&["tls_server_name"]),
+    key(
+        "plaintext",
+        Kind::Choice { now: &["never", "loopback", "anywhere"], later: &[] },
+        "loopback",
+        "where http:// is allowed",
+    ),
+    key(
+        "redirect_hosts",
+        Kind::List(&Kind::Text),
+        "[]",
+        "hosts that a redirect may lead to, besides our own",
+    ),
+    key("proxy", Kind::Text, "", "the only proxy used; the environment's are not").private(),
+    key("timeout", Kind::Duration, "15s", "for a whole request").also(&["client_timeout"]),
+    key("rate_limit", Kind::Map(RATE_LIMIT), "", "a token bucket over all requests"),
+    key("max_in_flight", Kind::Count, "8", "how many requests may be under way at once"),
+];
+
+static RATE_LIMIT: &[Key] = &[
+    key("per_second", Kind::Rate, "", "requests a second in the long run"),
+    key("burst", Kind::Count, "per_second", "requests at once after a rest"),
+];
+
+static AUTH: &[Key] = &[
+    key(
+        "method",
+        Kind::Choice {
+            now: &["kubernetes", "jwt", "approle", "token", "token_file"],
+            later: &["cert", "userpass", "ldap", "path"],
+        },
+        "",
+        "how to log in",
+    )
+    .also(&["type"]),
+    key("mount", Kind::Text, "the method's own name", "the mount below auth/").also(&["mount_path"]),
+    key("namespace", Kind::Text, "vault.namespace", "the namespace of the login"),
+    key("role", Kind::Text, "", "kubernetes, jwt: the role of the mount").private(),
+    key(
+        "jwt_file",
+        Kind::Text,
+        "kubernetes: /var/run/secrets/kubernetes.io/serviceaccount/token",
+        "kubernetes, jwt: the token to log in with",
+    )
+    .also(&["token_path", "path", "jwt"])
+    .private(),
+    key("role_id", Kind::Text, "", "approle: the role's id").private(),
+    key("role_id_file", Kind::Text, "", "approle: a file with the role's id")
+        .also(&["role_id_file_path"])
+        .private(),
+    key("secret_id_file", Kind::Text, "", "approle: a file with the secret id")
+        .also(&["secret_id_file_path", "secret_id"])
+        .private(),
+    key("secret_id_env", Kind::Text, "", "approle: the variable with the secret id").private(),
+    later("secret_id_wrapped", "approle: the secret id is response-wrapped").private(),
+    key("token_env", Kind::Text, "VAULT_TOKEN, or BAO_TOKEN", "token: the variable that holds it")
+        .also(&["token"])
+        .private(),
+    key("token_file", Kind::Text, "", "token_file: a file that somebody else keeps")
+        .also(&["token_file_path"])
+        .private(),
+    later("name", "cert: the role's name"),
+    later("username", "userpass, ldap: who logs in").private(),
+    later("password_file", "userpass, ldap: a file with the password").private(),
+    later("path", "path: where to post").private(),
+    later("fields", "path: what to post").private(),
+    later("wrap_ttl", "response-wraps the login").private(),
+];
+
+static DEFAULTS: &[Key] = &[
+    key("mode", Kind::Mode, "\"0440\"", "permission bits of files").also(&["perms"]),
+    key("dir_mode", Kind::Mode, "\"0750\"", "permission bits of generation folders"),
+    key("refresh", Kind::Duration, "5m", "how often to look at what has no lease")
+        .also(&["static_secret_render_interval"]),
+    key(
+        "missing_key",
+        Kind::Choice { now: &["error", "default", "zero"], later: &[] },
+        "error",
+        "what a missing key renders as",
+    )
+    .also(&["error_on_missing_key"]),
+];
+
+static FILE: &[Key] = &[
+    key("path", Kind::Text, "", "relative: a member of the set; absolute: published alone")
+        .also(&["destination", "dest"]),
+    key("template", Kind::Text, "", "its template").also(&["contents"]),
+    key("template_file", Kind::Text, "", "a file with its template").also(&["source"]),
+    key("secret", Kind::Text, "", "PATH#KEY: one value; PATH: all fields as JSON"),
+    key(
+        "encoding",
+        Kind::Choice { now: &["base64"], later: &[] },
+        "",
+        "how the value of PATH#KEY is decoded",
+    ),
+    key("mode", Kind::Mode, "defaults.mode", "permission bits").also(&["perms"]),
+    key("user", Kind::Word, "", "owner: a number, or a name from /etc/passwd").also(&["uid", "owner"]),
+    key("group", Kind::Word, "", "group: a number, or a name from /etc/group").also(&["gid"]),
+    key("refresh", Kind::Duration, "defaults.refresh", "how often to look at what has no lease"),
+    key("wait", Kind::Map(WAIT), "", "quiescence before a publish"),
+    key("notify", Kind::List(&Kind::Text), "every notifier", "whom to tell of a change")
+        .also(&["command", "exec"]),
+];
+
+static WAIT: &[Key] = &[
+    key("min", Kind::Duration, "", "publish when nothing changed for this long"),
+    key("max", Kind::Duration, "4 × min", "and at the latest this long after the first change"),
+];
+
+static NOTIFIER: &[Key] = &[
+    key("signal", Kind::Word, "", "a signal's name or number"),
+    key("process", Kind::Text, "", "signal: the process's name"),
+    key("pid_file", Kind::Text, "", "signal: a file with the process's number"),
+    key("command_line", Kind::Text, "", "signal: a regular expression over the command line"),
+    key("http", Kind::Text, "", "a URL to POST to").also(&["url"]).private(),
+    key("command", Kind::List(&Kind::Text), "", "a program and its arguments, without a shell")
+        .also(&["exec"])
+        .private(),
+    key("timeout", Kind::Duration, "http: 5s, command: 30s", "http, command: for the whole of it"),
+    key("splay", Kind::Duration, "0s", "the longest random delay before, to spread many pods"),
+];
+
+static INIT: &[Key] = &[key("timeout", Kind::Duration, "2m", "how long init may take altogether")];
+
+static HANDOFF: &[Key] =
+    &[key("file", Kind::Text, "", "the file that carries token and leases").also(&["path"])];
+
+static SHUTDOWN: &[Key] = &[
+    key("revoke", Kind::Flag, "true", "revoke token and leases"),
+    key("delay", Kind::Duration, "0s", "how long to keep renewing after SIGTERM first"),
+];
+
+static LOG: &[Key] = &[
+    key(
+        "level",
+        Kind::Choice { now: &["error", "warn", "info", "debug", "trace"], later: &[] },
+        "info",
+        "the least level that is shown",
+    ),
+    key(
+        "format",
+        Kind::Choice { now: &["auto", "text", "json"], later: &[] },
+        "auto",
+        "auto: text on a terminal, JSON otherwise",
+    ),
+];
+
+/// Whether the value at `path` may be or hold a credential: it is below a private key, or below
+/// one that is not known.
+pub(super) fn is_private(path: &KeyPath) -> bool {
+    let (mut keys, mut kind): (&[Key], Option<&Kind>) = (TOP, None);
+    for step in path.steps() {
+        match (step, kind) {
+            (Step::Index(_), Some(Kind::List(inner))) => kind = Some(inner),
+            (Step::Key(_), Some(Kind::Named(inner))) => kind = Some(inner),
+            (Step::Key(name), _) => {
+                let Some(key) = keys.iter().find(|key| key.name == name) else { return true };
+                if key.private {
+                    return true;
+                }
+                kind = Some(&key.kind);
+            }
+            _ => return true,
+        }
+        keys = match kind {
+            Some(Kind::Map(keys)) => keys,
+            _ => &[],
+        };
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_hold_a_credential_is_private() {
+        for (path, private) in [
+            (KeyPath::of(&["auth", "role_id"]), true),
+            (KeyPath::of(&["auth", "mount"]), false),
+            (KeyPath::of(&["auth", "secret_id"]), true),
+            (KeyPath::of(&["vault", "proxy"]), true),
+            (KeyPath::of(&["notify", "app", "http"]), true),
+            (KeyPath::of(&["notify", "app", "signal"]), false),
+            (KeyPath::of(&["notify", "hook", "command"]).index(1), true),
+            (KeyPath::of(&["files"]).index(0).key("mode"), false),
+            (KeyPath::of(&["files"]).index(0).key("notify").index(1), false),
+            (KeyPath::of(&["files"]).index(0).key("passwrd"), true),
+        ] {
+            assert_eq!(is_private(&path), private, "{path}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What is wrong or unwise in a configuration, told to a person: where, what, what to do, and the
+//! line itself with a caret.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::exit::{Cause, Ending};
+
+/// How bad a [`Problem`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing runs with this.
+    Error,
+    /// It runs, but should be known: an insecure choice, or a value that overrides another.
+    Warning,
+}
+
+/// Where something stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file's name as given, `standard input`, a variable or a flag.
+    pub source: String,
+    /// From 1; none where the source has no lines.
+    pub line: Option<usize>,
+    /// From 1, in characters; none where the source has no lines.
+    pub column: Option<usize>,
+}
+
+impl Place {
+    /// A source as a whole.
+    pub fn whole(source: impl Into<String>) -> Self {
+        Self { source: source.into(), line: None, column: None }
+    }
+
+    /// A line and column, both from 1.
+    pub fn at(source: impl Into<String>, line: usize, column: usize) -> Self {
+        Self { source: source.into(), line: Some(line), column: Some(column) }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)?;
+        for number in [self.line, self.column].into_iter().flatten() {
+            write!(f, ":{number}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One thing that is wrong or unwise. Its texts name keys and paths, never a credential.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The key it is about, as `files[2].mode`; empty for the text as a whole.
+    pub key: String,
+    /// What is wrong: a lowercase fragment.
+    pub message: String,
+    /// What to do about it; empty where the message says it already.
+    pub hint: String,
+    /// The line it stands on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excerpt: Option<Excerpt>,
+}
+
+/// A source line to show, other values on it and possible credentials replaced by `…`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Excerpt {
+    /// The line.
+    pub text: String,
+    /// Which of its characters is meant, from 0: not the column, since text was replaced.
+    pub caret: usize,
+}
+
+impl Problem {
+    /// An error about a source as a whole.
+    pub fn whole(source: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            place: Place::whole(source),
+            key: String::new(),
+            message: message.into(),
+            hint: hint.into(),
+            excerpt: None,
+        }
+    }
+
+    /// `config.yaml:12:5: unknown key …; did you mean …?`, for a log or an exit line.
+    #[must_use]
+    pub fn one_line(&self) -> String {
+        let warning = if self.severity == Severity::Warning { "warning: " } else { "" };
+        let hint = if self.hint.is_empty() { String::new() } else { format!("; {}", self.hint) };
+        format!("{}: {warning}{}{hint}", self.place, self.message)
+    }
+}
+
+/// Several lines: the one-line form, the source line and a caret below the place.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.one_line())?;
+        let (Some(line), Some(Excerpt { text, caret })) = (self.place.line, &self.excerpt) else {
+            return Ok(());
+        };
+        let number = line.to_string();
+        let margin = " ".repeat(number.len());
+        // Tabs stay tabs, so that the caret stands right whatever their width.
+        let indent: String = text.chars().take(*caret).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        write!(f, "\n {margin} |\n {number} | {text}\n {margin} | {indent}^")
+    }
+}
+
+/// A configuration that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// [`Cause::Config`], or [`Cause::Usage`] where no configuration was named.
+    pub cause: Cause,
+    /// Everything found, errors and warnings, in the order of the text; at least one error.
+    pub problems: Vec<Problem>,
+}
+
+impl Rejected {
+    /// One error that stopped the reading.
+    #[must_use]
+    pub fn one(cause: Cause, problem: Problem) -> Self {
+        Self { cause, problems: vec![problem] }
+    }
+
+    /// The errors among the problems.
+    pub fn errors(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Error)
+    }
+
+    /// The last line on standard error: the first error, and how many more there are.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        let Some(first) = self.errors().next() else {
+            return Ending::new(self.cause, "the configuration was refused", "");
+        };
+        let what = format!("{}: {}", first.place, first.message);
+        let hint = match self.errors().count() - 1 {
+            0 => first.hint.clone(),
+            more => format!("and {more} more: run `leasehold check` to see all of them"),
+        };
+        Ending::new(self.cause, what, hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_shows_its_line_with_a_caret() {
+        let problem = Problem {
+            severity: Severity::Error,
+            place: Place::at("config.yaml", 12, 5),
+            key: "files[0].templte".into(),
+            message: "unknown key `templte`".into(),
+            hint: "did you mean `template`?".into(),
+            excerpt: Some(Excerpt { text: "    templte: …".into(), caret: 4 }),
+        };
+        assert_eq!(
+            problem.to_string(),
+            "config.yaml:12:5: unknown key `templte`; did you mean `template`?\n    |\n 12 |     templte: …\n    |     ^"
+        );
+        assert_eq!(problem.one_line(), "config.yaml:12:5: unknown key `templte`; did you mean `template`?");
+    }
+
+    #[test]
+    fn the_exit_line_counts_what_it_does_not_show() {
+        let problem = Problem::whole("a.yaml", "is empty", "write one");
+        let rejected = Rejected { cause: Cause::Config, problems: vec![problem.clone(), problem] };
+        assert_eq!(
+            rejected.ending().to_string(),
+            "leasehold: a.yaml: is empty; and 1 more: run `leasehold check` to see all of them"
+        );
+    }
+}

@@ -1,0 +1,198 @@
+//! Texts, environment and flags in; a plan, or every problem with its place, out. Reads nothing by
+//! itself.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use serde_yaml::Value;
+
+use super::check;
+use super::desk::{Desk, Finding, On};
+use super::document::Document;
+use super::file::File;
+use super::keypath::KeyPath;
+use super::keys;
+use super::layers::{self, Setting};
+use super::places::Mark;
+use super::plan::Plan;
+use super::problem::{Place, Problem, Rejected, Severity};
+use super::shape;
+use crate::exit::Cause;
+
+/// One text of the configuration.
+#[derive(Debug, Clone)]
+pub struct Text {
+    /// What messages call it.
+    pub name: String,
+    /// What it holds; may be anything.
+    pub bytes: Vec<u8>,
+}
+
+/// All that a configuration is made from.
+pub struct Inputs<'a> {
+    /// The texts, later ones laid upon earlier ones.
+    pub texts: &'a [Text],
+    /// What flags set; they win over everything.
+    pub flags: &'a [Setting],
+    /// The environment.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Reads what the configuration names: template files, /etc/passwd, /etc/group.
+    pub read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+}
+
+/// The plan, and what should be logged once at start: insecure choices, and values that override
+/// others.
+///
+/// # Errors
+/// [`Rejected`] with everything that is wrong, and the warnings besides.
+pub fn read(inputs: &Inputs<'_>) -> Result<(Plan, Vec<Problem>), Rejected> {
+    let mut stack = Stack::of(inputs.texts)?;
+    let mut desk = Desk::new(inputs.env, inputs.read_file);
+    let mut settings = layers::from_environment(inputs.env);
+    settings.extend_from_slice(inputs.flags);
+    stack.apply(&settings);
+    shape::check(&mut stack.value, &mut desk);
+    // What is left has the table's shape, and a test holds table and types together.
+    let file = File::deserialize_from(stack.value.clone(), &mut desk);
+    let plan = check::check(&file, &mut desk);
+    stack.skipped_verification(inputs.env);
+    let problems = stack.problems(desk.findings);
+    match plan {
+        Some(plan) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
+            Ok((plan, problems))
+        }
+        _ => Err(Rejected { cause: Cause::Config, problems }),
+    }
+}
+
+impl File {
+    fn deserialize_from(value: Value, desk: &mut Desk<'_>) -> Self {
+        serde_yaml::from_value(value).unwrap_or_else(|error| {
+            desk.wrong_value(&KeyPath::top(), format!("not a configuration: {error}"), "");
+            Self::default()
+        })
+    }
+}
+
+/// The texts laid upon one another, and whose each value is.
+struct Stack {
+    documents: Vec<Document>,
+    value: Value,
+    owners: BTreeMap<KeyPath, String>,
+    warnings: Vec<Problem>,
+}
+
+impl Stack {
+    fn of(texts: &[Text]) -> Result<Self, Rejected> {
+        let mut stack =
+            Self { documents: Vec::new(), value: Value::Null, owners: BTreeMap::new(), warnings: Vec::new() };
+        let mut problems = Vec::new();
+        for text in texts {
+            match Document::read(&text.name, &text.bytes) {
+                Ok((document, value)) => stack.lay(document, value),
+                Err(flaws) => problems.extend(flaws),
+            }
+        }
+        if problems.is_empty() { Ok(stack) } else { Err(Rejected { cause: Cause::Config, problems }) }
+    }
+
+    fn lay(&mut self, document: Document, value: Value) {
+        let mut replaced = Vec::new();
+        layers::merge(&mut self.value, value, &KeyPath::top(), &mut replaced);
+        for path in replaced {
+            let before = self.place(&path, Part::Value).0;
+            let mark = document.find(&path).key;
+            let message = format!("`{path}` overrides the one of {before}");
+            self.warnings.push(document.problem(
+                Severity::Warning,
+                mark,
+                false,
+                path.to_string(),
+                (message, String::new()),
+            ));
+        }
+        self.documents.push(document);
+    }
+
+    fn apply(&mut self, settings: &[Setting]) {
+        let (owners, replaced) = layers::apply(&mut self.value, settings);
+        for layers::Replaced { setting, before } in replaced {
+            let before = before.unwrap_or_else(|| self.place(&setting.key, Part::Value).0.to_string());
+            let message = format!("{} overrides `{}` of {before}", setting.by, setting.key);
+            let mut warning = Problem::whole(&setting.by, message, "");
+            warning.severity = Severity::Warning;
+            warning.key = setting.key.to_string();
+            self.warnings.push(warning);
+        }
+        self.owners = owners;
+    }
+
+    /// Says that the one variable of theirs that weakens TLS does nothing here.
+    fn skipped_verification(&mut self, env: &dyn Fn(&str) -> Option<String>) {
+        for variable in ["VAULT_SKIP_VERIFY", "BAO_SKIP_VERIFY"] {
+            if env(variable).is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false")) {
+                let message = "is ignored: the server's certificate is always verified";
+                let mut warning =
+                    Problem::whole(variable, message, "trust its authority with `vault.ca_file`");
+                warning.severity = Severity::Warning;
+                self.warnings.push(warning);
+            }
+        }
+    }
+
+    /// The place of `path`, and the text it is in with the mark there, where it is in one.
+    fn place(&self, path: &KeyPath, part: Part) -> (Place, Option<(&Document, Mark, bool)>) {
+        if let Some(owner) = self.owners.get(path) {
+            return (Place::whole(owner), None);
+        }
+        // The last of those that go furthest: what they share is the last one's.
+        let best = self.documents.iter().max_by_key(|document| document.find(path).steps);
+        let Some(document) = best else { return (Place::whole("configuration"), None) };
+        let found = document.find(path);
+        let whole = found.steps == path.steps().len();
+        let mark = match part {
+            Part::Value if whole => found.value,
+            _ => found.key,
+        };
+        (Place::at(&document.name, mark.line, mark.column), Some((document, mark, whole)))
+    }
+
+    fn problem(&self, finding: Finding) -> Problem {
+        let part = match finding.on {
+            On::Key => Part::Key,
+            On::Value => Part::Value,
+        };
+        let key = finding.at.to_string();
+        match self.place(&finding.at, part) {
+            (_, Some((document, mark, whole))) => {
+                let reveal = whole && matches!(finding.on, On::Value) && !keys::is_private(&finding.at);
+                document.problem(finding.severity, mark, reveal, key, (finding.message, finding.hint))
+            }
+            (place, None) => {
+                let mut problem = Problem::whole("", finding.message, finding.hint);
+                (problem.place, problem.severity, problem.key) = (place, finding.severity, key);
+                problem
+            }
+        }
+    }
+
+    /// All problems: by text, and by place in each.
+    fn problems(self, findings: Vec<Finding>) -> Vec<Problem> {
+        let mut problems: Vec<Problem> = findings.into_iter().map(|finding| self.problem(finding)).collect();
+        let order = |problem: &Problem| {
+            let source = self.documents.iter().position(|document| document.name == problem.place.source);
+            (source, problem.place.line, problem.place.column)
+        };
+        problems.extend(self.warnings.iter().cloned());
+        problems.sort_by_key(order);
+        problems
+    }
+}
+
+/// Which part of an entry is meant.
+#[derive(Clone, Copy)]
+enum Part {
+    Key,
+    Value,
+}

@@ -1,0 +1,100 @@
+//! Single values as people write them: durations, modes, signals. Each refusal says how it is
+//! written right.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+/// No duration is longer: past it sums with the clock could overflow, and nobody means it.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+/// A value that is not written as its kind asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BadScalar {
+    /// What is wrong; does not repeat the value.
+    pub(super) message: String,
+    /// How to write it.
+    pub(super) hint: String,
+}
+
+fn bad<T>(message: impl Into<String>, hint: impl Into<String>) -> Result<T, BadScalar> {
+    Err(BadScalar { message: message.into(), hint: hint.into() })
+}
+
+/// A duration in humantime's words: `30s`, `1h 30m`.
+pub(super) fn duration(text: &str) -> Result<Duration, BadScalar> {
+    const EXAMPLE: &str = "write it like 30s, 5m, 1h30m or 250ms";
+    if text.trim().parse::<f64>().is_ok() && text.trim() != "0" {
+        return bad("a duration without a unit", EXAMPLE);
+    }
+    match humantime::parse_duration(text.trim()) {
+        Ok(duration) if duration > LONGEST => bad("a duration longer than ten years", EXAMPLE),
+        Ok(duration) => Ok(duration),
+        Err(_) => bad("not a duration", EXAMPLE),
+    }
+}
+
+/// Permission bits in octal: `0440`, `440` or `0o440`.
+pub(super) fn mode(text: &str) -> Result<u32, BadScalar> {
+    const EXAMPLE: &str = "write octal digits in quotes, like \"0440\"";
+    let digits = text.strip_prefix("0o").unwrap_or(text);
+    let octal = !digits.is_empty() && digits.len() <= 5 && digits.bytes().all(|b| matches!(b, b'0'..=b'7'));
+    match u32::from_str_radix(digits, 8) {
+        Ok(mode) if octal && mode <= 0o7777 => Ok(mode),
+        _ => bad("not a file mode", EXAMPLE),
+    }
+}
+
+/// The number of a signal: `HUP`, `SIGHUP`, or the number itself.
+pub(super) fn signal(text: &str) -> Result<i32, BadScalar> {
+    const EXAMPLE: &str = "write a name like HUP or SIGUSR1, or a number from 1 to 64";
+    if let Ok(number) = text.parse::<i32>() {
+        return if (1..=64).contains(&number) { Ok(number) } else { bad("not a signal's number", EXAMPLE) };
+    }
+    let upper = text.to_ascii_uppercase();
+    let name = if upper.starts_with("SIG") { upper } else { format!("SIG{upper}") };
+    Signal::from_str(&name).map(|signal| signal as i32).or_else(|_| bad("not a signal", EXAMPLE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit_and_an_end() {
+        assert_eq!(duration("1h 30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("0"), Ok(Duration::ZERO));
+        for (text, message) in [
+            ("30", "a duration without a unit"),
+            ("1.5", "a duration without a unit"),
+            ("5 minuets", "not a duration"),
+            ("", "not a duration"),
+            ("-5s", "not a duration"),
+            ("99999999999999999999y", "not a duration"),
+            ("11y", "a duration longer than ten years"),
+        ] {
+            assert_eq!(duration(text).expect_err(text).message, message, "{text}");
+        }
+    }
+
+    #[test]
+    fn modes_are_octal_whatever_their_prefix() {
+        for text in ["0440", "440", "0o440", "00440"] {
+            assert_eq!(mode(text), Ok(0o440), "{text}");
+        }
+        for text in ["", "0480", "rw-r-----", "+440", "010000", "0x120", "-440"] {
+            assert!(mode(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn signals_have_names_and_numbers() {
+        for text in ["HUP", "SIGHUP", "hup", "1"] {
+            assert_eq!(signal(text), Ok(1), "{text}");
+        }
+        for text in ["", "SIG", "RELOAD", "0", "65", "-1", "SIGSIGHUP"] {
+            assert!(signal(text).is_err(), "{text}");
+        }
+    }
+}

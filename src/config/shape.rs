@@ -1,0 +1,227 @@
+//! Compares a value with the table of keys: unknown keys, keys of a later version, and values of
+//! the wrong kind, all of them. What is wrong is taken out, so that the rest can still be checked.
+
+use serde_yaml::{Mapping, Value};
+
+use super::desk::Desk;
+use super::keypath::KeyPath;
+use super::keys::{Key, Kind, TOP};
+use super::scalars::{self, BadScalar};
+
+/// Tells `desk` what is wrong with `value` as a configuration, and takes it out of `value`.
+pub(super) fn check(value: &mut Value, desk: &mut Desk<'_>) {
+    if value.is_null() {
+        *value = Value::Mapping(Mapping::new());
+    }
+    let Value::Mapping(map) = value else {
+        desk.wrong_value(&KeyPath::top(), "a configuration is a map of keys", "start with `vault:`");
+        *value = Value::Mapping(Mapping::new());
+        return;
+    };
+    check_map(map, TOP, &KeyPath::top(), desk);
+}
+
+fn check_map(map: &mut Mapping, keys: &'static [Key], at: &KeyPath, desk: &mut Desk<'_>) {
+    map.retain(|name, value| {
+        let Some(name) = name.as_str() else {
+            desk.wrong_key(at, "a key that is not text", "write keys as plain words");
+            return false;
+        };
+        let path = at.key(name);
+        let Some(key) = keys.iter().find(|key| key.name == name) else {
+            unknown(name, keys, &path, at, desk);
+            return false;
+        };
+        // Nothing, or an explicit null that takes back what an earlier text said.
+        if value.is_null() && !matches!(key.kind, Kind::Later) {
+            return false;
+        }
+        check_value(value, &key.kind, &path, desk)
+    });
+}
+
+/// Whether `value` can be kept.
+fn check_value(value: &mut Value, kind: &'static Kind, at: &KeyPath, desk: &mut Desk<'_>) -> bool {
+    match (kind, value) {
+        (Kind::Later, _) => {
+            let name = at.last_key().unwrap_or_default();
+            desk.wrong_key(at, format!("this version does not have `{name}` yet"), "take it out");
+            return false;
+        }
+        (Kind::Map(keys), Value::Mapping(map)) => {
+            check_map(map, keys, at, desk);
+            return true;
+        }
+        (Kind::Named(kind), Value::Mapping(map)) => {
+            check_named(map, kind, at, desk);
+            return true;
+        }
+        (Kind::List(kind), Value::Sequence(items)) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                if !check_value(item, kind, &at.index(index), desk) {
+                    // Taking it out would give the ones behind it other numbers.
+                    *item = placeholder(kind);
+                }
+            }
+            return true;
+        }
+        (kind, value) => match scalar(value, kind) {
+            Ok(()) => return true,
+            Err(BadScalar { message, hint }) => desk.wrong_value(at, message, hint),
+        },
+    }
+    false
+}
+
+fn check_named(map: &mut Mapping, kind: &'static Kind, at: &KeyPath, desk: &mut Desk<'_>) {
+    map.retain(|name, value| match name.as_str() {
+        Some(name) => check_value(value, kind, &at.key(name), desk),
+        None => {
+            desk.wrong_key(at, "a name that is not text", "put it in quotes");
+            false
+        }
+    });
+}
+
+fn placeholder(kind: &Kind) -> Value {
+    match kind {
+        Kind::Map(_) | Kind::Named(_) => Value::Mapping(Mapping::new()),
+        _ => Value::String(String::new()),
+    }
+}
+
+/// Whether a single value is of its kind; what people get when it is not.
+fn scalar(value: &Value, kind: &Kind) -> Result<(), BadScalar> {
+    match (kind, value) {
+        (Kind::Text | Kind::Word, Value::String(_)) | (Kind::Flag, Value::Bool(_)) => Ok(()),
+        (Kind::Word, Value::Number(number)) if number.is_u64() => Ok(()),
+        (Kind::Duration, Value::String(text)) => scalars::duration(text).map(drop),
+        (Kind::Mode, Value::String(text)) => scalars::mode(text).map(drop),
+        (Kind::Choice { now, later }, Value::String(word)) => choice(word, now, later),
+        (Kind::Count, Value::Number(number)) => match number.as_u64() {
+            Some(1..=0xffff_ffff) => Ok(()),
+            _ => refuse("not a number from 1 to 4294967295", ""),
+        },
+        (Kind::Rate, Value::Number(number)) => match number.as_f64() {
+            Some(rate) if rate > 0.0 && rate.is_finite() => Ok(()),
+            _ => refuse("not a number above 0", ""),
+        },
+        (kind, value) => {
+            let message = format!("expected {}, found {}", wanted(kind), found(value));
+            refuse(message, mend(kind, value))
+        }
+    }
+}
+
+fn refuse(message: impl Into<String>, hint: impl Into<String>) -> Result<(), BadScalar> {
+    Err(BadScalar { message: message.into(), hint: hint.into() })
+}
+
+fn choice(word: &str, now: &[&str], later: &[&str]) -> Result<(), BadScalar> {
+    if now.contains(&word) {
+        return Ok(());
+    }
+    if later.contains(&word) {
+        return refuse(format!("this version does not have `{word}` yet"), one_of(now));
+    }
+    match nearest(word, now) {
+        Some(near) => refuse(format!("unknown value; did you mean `{near}`?"), one_of(now)),
+        None => refuse("unknown value", one_of(now)),
+    }
+}
+
+fn one_of(words: &[&str]) -> String {
+    match words {
+        [word] => format!("it can only be `{word}`"),
+        words => format!("use one of {}", words.join(", ")),
+    }
+}
+
+fn wanted(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Text => "text",
+        Kind::Word => "a name or a number",
+        Kind::Flag => "true or false",
+        Kind::Count => "a whole number",
+        Kind::Rate => "a number",
+        Kind::Duration => "a duration",
+        Kind::Mode => "a file mode as text",
+        Kind::Choice { .. } => "a word",
+        Kind::List(_) => "a list",
+        Kind::Map(_) | Kind::Named(_) => "a map",
+        Kind::Later => "nothing",
+    }
+}
+
+fn found(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Sequence(_) => "a list",
+        Value::Mapping(_) => "a map",
+        Value::Tagged(_) => "a YAML tag",
+    }
+}
+
+/// How to write what was probably meant.
+fn mend(kind: &Kind, value: &Value) -> String {
+    match (kind, value) {
+        (_, Value::Tagged(_)) => "remove the tag".into(),
+        (Kind::Duration, Value::Number(number)) => format!("give it a unit: {number}s, {number}m"),
+        (Kind::Mode, Value::Number(_)) => {
+            "as a number its base would be anyone's guess: write octal digits in quotes, like \"0440\"".into()
+        }
+        (Kind::Text | Kind::Word | Kind::Choice { .. }, Value::Number(_) | Value::Bool(_)) => {
+            "put it in quotes".into()
+        }
+        (Kind::Flag, Value::String(_)) => "write true or false, without quotes".into(),
+        (Kind::Count | Kind::Rate, Value::String(_)) => "write the number without quotes".into(),
+        (Kind::List(Kind::Text), Value::String(_)) => "write a list: [one, two]".into(),
+        (Kind::List(_), _) => "begin each entry with `- `".into(),
+        _ => String::new(),
+    }
+}
+
+fn unknown(name: &str, keys: &[Key], path: &KeyPath, at: &KeyPath, desk: &mut Desk<'_>) {
+    let message = format!("unknown key `{name}`");
+    let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
+    let agent = keys.iter().find(|key| key.also.contains(&name)).map(|key| key.name);
+    if let Some(meant) = agent.or_else(|| nearest(name, &names)) {
+        desk.wrong_key(path, message, format!("did you mean `{meant}`?"));
+        // Or its absence would be a second problem with the same cause.
+        desk.break_off(at.key(meant));
+        return;
+    }
+    let hint = match home_of(name, TOP, "") {
+        Some(home) => format!("it belongs in `{home}`"),
+        None => format!("the keys here are {}", names.join(", ")),
+    };
+    desk.wrong_key(path, message, hint);
+}
+
+/// Where in the table a key of this name is.
+fn home_of(name: &str, keys: &[Key], at: &str) -> Option<String> {
+    let below = |key: &Key| if at.is_empty() { key.name.to_owned() } else { format!("{at}.{}", key.name) };
+    if !at.is_empty() && keys.iter().any(|key| key.name == name) {
+        return Some(at.to_owned());
+    }
+    keys.iter().find_map(|key| match &key.kind {
+        Kind::Map(inner) => home_of(name, inner, &below(key)),
+        Kind::List(Kind::Map(inner)) => home_of(name, inner, &format!("{}[]", below(key))),
+        Kind::Named(Kind::Map(inner)) => home_of(name, inner, &format!("{}.NAME", below(key))),
+        _ => None,
+    })
+}
+
+/// The nearest of `names` to a mistyped one: at most a third of its letters off.
+pub(super) fn nearest<'n>(typed: &str, names: &[&'n str]) -> Option<&'n str> {
+    let lower = typed.to_lowercase().replace('-', "_");
+    names
+        .iter()
+        .map(|name| (strsim::osa_distance(&lower, name), *name))
+        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}

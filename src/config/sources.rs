@@ -1,0 +1,121 @@
+//! Where the texts come from: files, standard input, the environment. The only file of this room
+//! that touches the world.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::layers::Setting;
+use super::places::MAX_BYTES;
+use super::plan::Plan;
+use super::problem::{Problem, Rejected, Severity};
+use super::read::{Inputs, Text, read};
+use crate::exit::Cause;
+
+/// A path, where there is no `--config`.
+const PATH_VARIABLE: &str = "LEASEHOLD_CONFIG";
+
+/// The text itself, laid upon what the path names where both are set.
+const TEXT_VARIABLE: &str = "LEASEHOLD_CONFIG_YAML";
+
+/// The texts of a configuration, to be read now and again at each reload.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    origins: Vec<Origin>,
+    /// What was named but is not used.
+    notices: Vec<Problem>,
+}
+
+#[derive(Debug, Clone)]
+enum Origin {
+    File(PathBuf),
+    /// Standard input can be read once, and the environment does not change.
+    Kept(Text),
+}
+
+impl Sources {
+    /// The texts that `configs` name (`-` is standard input, read here), or else the environment.
+    ///
+    /// # Errors
+    /// Where nothing is named, or standard input cannot be read.
+    pub fn new(configs: &[PathBuf]) -> Result<Self, Rejected> {
+        let mut sources = Self { origins: Vec::new(), notices: Vec::new() };
+        for config in configs {
+            sources.origins.push(match config.as_os_str().as_encoded_bytes() {
+                b"-" => Origin::Kept(kept("standard input", capped(io::stdin().lock()))?),
+                _ => Origin::File(config.clone()),
+            });
+        }
+        for (variable, is_path) in [(PATH_VARIABLE, true), (TEXT_VARIABLE, false)] {
+            let Some(value) = std::env::var_os(variable).filter(|value| !value.is_empty()) else { continue };
+            if !configs.is_empty() {
+                let mut notice = Problem::whole(variable, "is ignored, since --config is given", "");
+                notice.severity = Severity::Warning;
+                sources.notices.push(notice);
+            } else if is_path {
+                sources.origins.push(Origin::File(PathBuf::from(value)));
+            } else {
+                let bytes = value.into_encoded_bytes();
+                sources.origins.push(Origin::Kept(Text { name: variable.to_owned(), bytes }));
+            }
+        }
+        if sources.origins.is_empty() {
+            let hint = format!("give --config FILE, or set {PATH_VARIABLE} or {TEXT_VARIABLE}");
+            return Err(Rejected::one(Cause::Usage, Problem::whole("leasehold", "no configuration", hint)));
+        }
+        Ok(sources)
+    }
+
+    /// Reads the texts and what they name; `flags` win over them.
+    ///
+    /// # Errors
+    /// [`Rejected`] with everything that is wrong.
+    pub fn load(&self, flags: &[Setting]) -> Result<(Plan, Vec<Problem>), Rejected> {
+        let mut texts = Vec::new();
+        for origin in &self.origins {
+            texts.push(match origin {
+                Origin::File(file) => kept(&file.to_string_lossy(), read_file(file))?,
+                Origin::Kept(text) => text.clone(),
+            });
+        }
+        let env = |name: &str| std::env::var(name).ok();
+        let inputs = Inputs { texts: &texts, flags, env: &env, read_file: &read_file };
+        match read(&inputs) {
+            Ok((plan, problems)) => Ok((plan, [self.notices.clone(), problems].concat())),
+            Err(mut rejected) => {
+                rejected.problems.splice(0..0, self.notices.iter().cloned());
+                Err(rejected)
+            }
+        }
+    }
+}
+
+/// Reads a configuration once: [`Sources::new`] and [`Sources::load`].
+///
+/// # Errors
+/// [`Rejected`] with everything that is wrong.
+pub fn load(configs: &[PathBuf], flags: &[Setting]) -> Result<(Plan, Vec<Problem>), Rejected> {
+    Sources::new(configs)?.load(flags)
+}
+
+fn kept(name: &str, bytes: io::Result<Vec<u8>>) -> Result<Text, Rejected> {
+    match bytes {
+        Ok(bytes) => Ok(Text { name: name.to_owned(), bytes }),
+        Err(error) => {
+            let message = format!("cannot be read: {}", error.kind());
+            let problem = Problem::whole(name, message, "name a file that is there and readable");
+            Err(Rejected::one(Cause::Config, problem))
+        }
+    }
+}
+
+/// The whole of a file, or one byte more than anything may have.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    capped(File::open(path)?)
+}
+
+fn capped(from: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

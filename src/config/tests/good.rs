@@ -1,0 +1,256 @@
+//! What is accepted, and what it means.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::World;
+use crate::config::keypath::KeyPath;
+use crate::config::layers::Setting;
+use crate::config::plan::*;
+use crate::vault::request::Request;
+
+/// Every key that this version has, at a value that is not its default.
+const WHOLE: &str = r#"
+vault:
+  address: https://vault.example.com:8200/
+  namespace: team-a
+  ca_file: /etc/leasehold/ca.pem
+  ca_dir: /etc/leasehold/ca
+  client_cert_file: /etc/leasehold/tls.pem
+  client_key_file: /etc/leasehold/tls.key
+  server_name: vault.internal
+  plaintext: never
+  redirect_hosts: [Vault-1.example.com]
+  proxy: http://proxy:3128
+  timeout: 20s
+  rate_limit: {per_second: 20, burst: 40}
+  max_in_flight: 4
+auth:
+  method: kubernetes
+  mount: clusters/east
+  namespace: admin
+  role: web
+  jwt_file: /var/run/secrets/vault/token
+secrets_dir: /leasehold/secrets/
+require_tmpfs: false
+defaults: {mode: "0400", dir_mode: "2750", refresh: 1m, missing_key: zero}
+files:
+  - path: db.env
+    template: |
+      {{ with secret "database/creds/web" -}}
+      DB_USER={{ .Data.username }}
+      {{ end }}
+  - path: sub/api-key
+    secret: secret/web#api_key
+    encoding: base64
+    notify: []
+  - path: config.json
+    secret: secret/web?version=3
+  - path: /etc/nginx/tls.pem
+    template_file: /etc/leasehold/tls.tpl
+    mode: "0440"
+    user: nginx
+    group: 7
+    refresh: 30s
+    wait: {min: 1s, max: 10s}
+    notify: [nginx, app, nginx]
+notify:
+  nginx: {signal: HUP, process: nginx, splay: 5s}
+  other: {signal: 10, pid_file: /run/other.pid}
+  line: {signal: SIGUSR2, command_line: "java .*Main"}
+  app: {http: "http://127.0.0.1:8080/-/reload", timeout: 2s}
+  hook: {command: [/usr/local/bin/reload, now], timeout: 10s}
+init: {timeout: 1m}
+handoff: {file: /leasehold/handoff/state}
+shutdown: {revoke: false, delay: 3s}
+listen: 127.0.0.1:9110
+sandbox: "off"
+log: {level: debug, format: json}
+"#;
+
+#[test]
+fn every_key_reaches_the_plan() {
+    let plan = World::new(WHOLE).plan();
+    let vault = &plan.vault;
+    assert_eq!(vault.address.as_str(), "https://vault.example.com:8200/");
+    assert_eq!(vault.namespace.as_deref(), Some("team-a"));
+    assert_eq!(vault.ca_file, Some(PathBuf::from("/etc/leasehold/ca.pem")));
+    assert_eq!(vault.ca_dir, Some(PathBuf::from("/etc/leasehold/ca")));
+    let cert = vault.client_cert.as_ref().expect("a client certificate");
+    assert_eq!(cert.cert_file, PathBuf::from("/etc/leasehold/tls.pem"));
+    assert_eq!(cert.key_file, PathBuf::from("/etc/leasehold/tls.key"));
+    assert_eq!(vault.server_name.as_deref(), Some("vault.internal"));
+    assert_eq!(vault.redirect_hosts, ["vault-1.example.com"]);
+    assert_eq!(vault.proxy.as_ref().map(url::Url::as_str), Some("http://proxy:3128/"));
+    assert_eq!(vault.timeout, Duration::from_secs(20));
+    assert_eq!(vault.rate_limit, Some(RateLimit { per_second: 20.0, burst: 40 }));
+    assert_eq!(vault.max_in_flight, 4);
+    assert_eq!(plan.auth.mount, "clusters/east");
+    assert_eq!(plan.auth.namespace.as_deref(), Some("admin"));
+    assert!(matches!(&plan.auth.method, AuthMethod::Kubernetes { role, jwt_file }
+        if role == "web" && jwt_file == &PathBuf::from("/var/run/secrets/vault/token")));
+    assert_eq!(plan.secrets_dir, Some(PathBuf::from("/leasehold/secrets")));
+    assert_eq!((plan.dir_mode, plan.require_tmpfs), (0o2750, false));
+    assert_eq!(plan.init_timeout, Duration::from_secs(60));
+    assert_eq!(plan.handoff, Some(PathBuf::from("/leasehold/handoff/state")));
+    assert_eq!(plan.shutdown, ShutdownPlan { revoke: false, delay: Duration::from_secs(3) });
+    assert_eq!(plan.listen, Some(Listen::Tcp(([127, 0, 0, 1], 9110).into())));
+    assert_eq!(plan.log, LogPlan { level: tracing::Level::DEBUG, format: LogFormat::Json });
+}
+
+#[test]
+fn every_kind_of_file_reaches_the_plan() {
+    let files = World::new(WHOLE).plan().files;
+    let Source::Template(template) = &files[0].source else { panic!("a template: {:?}", files[0].source) };
+    assert_eq!(template.name, "files[0].template");
+    assert!(template.text.starts_with(b"{{ with secret"));
+    assert_eq!(template.missing_key, MissingKey::Zero);
+    assert_eq!(files[0].target, Target::Member("db.env".into()));
+    assert_eq!((files[0].mode, files[0].refresh), (0o400, Duration::from_secs(60)));
+    assert_eq!(files[0].notify, [0, 1, 2, 3, 4]);
+
+    let Source::Field { request, key, base64: true } = &files[1].source else { panic!("one value") };
+    assert_eq!((request, key.as_str()), (&Request::read("secret/web").expect("a path"), "api_key"));
+    assert!(files[1].notify.is_empty());
+
+    let Source::Json { request } = &files[2].source else { panic!("all values") };
+    assert_eq!(request, &Request::read("secret/web?version=3").expect("a path"));
+
+    let Source::Template(template) = &files[3].source else { panic!("a template") };
+    assert_eq!(template.file, Some(PathBuf::from("/etc/leasehold/tls.tpl")));
+    assert_eq!(files[3].target, Target::Alone("/etc/nginx/tls.pem".into()));
+    assert_eq!((files[3].mode, files[3].uid, files[3].gid), (0o440, Some(101), Some(7)));
+    assert_eq!(files[3].wait, Some(Wait { min: Duration::from_secs(1), max: Duration::from_secs(10) }));
+    assert_eq!(files[3].notify, [3, 0], "by name: app, hook, line, nginx, other; each once");
+}
+
+#[test]
+fn every_way_to_notify_reaches_the_plan() {
+    let notifiers = World::new(WHOLE).plan().notifiers;
+    let names: Vec<&str> = notifiers.iter().map(|notifier| notifier.name.as_str()).collect();
+    assert_eq!(names, ["app", "hook", "line", "nginx", "other"]);
+    assert!(matches!(&notifiers[0].how, Notifier::Http { url, timeout, .. }
+        if url.as_str() == "http://127.0.0.1:8080/-/reload" && *timeout == Duration::from_secs(2)));
+    assert!(matches!(&notifiers[1].how, Notifier::Command { command, timeout, .. }
+        if command == &["/usr/local/bin/reload", "now"] && *timeout == Duration::from_secs(10)));
+    assert!(matches!(&notifiers[2].how, Notifier::Signal { signal: 12, target, .. }
+        if *target == ProcessTarget::CommandLine("java .*Main".into())));
+    assert!(matches!(&notifiers[3].how, Notifier::Signal { signal: 1, target, splay }
+        if *target == ProcessTarget::Name("nginx".into()) && *splay == Duration::from_secs(5)));
+    assert!(matches!(&notifiers[4].how, Notifier::Signal { signal: 10, target, .. }
+        if *target == ProcessTarget::PidFile("/run/other.pid".into())));
+}
+
+/// The least there can be.
+const LEAST: &str = "
+vault: {address: 'https://v:8200'}
+auth: {method: kubernetes, role: web}
+files: [{path: /run/secret, secret: kv/web}]
+";
+
+#[test]
+fn what_is_left_out_has_the_defaults_of_the_contract() {
+    let plan = World::new(LEAST).plan();
+    assert_eq!(plan.vault.timeout, Duration::from_secs(15));
+    assert_eq!((plan.vault.max_in_flight, plan.vault.rate_limit), (8, None));
+    assert_eq!((plan.auth.mount.as_str(), plan.auth.namespace), ("kubernetes", None));
+    assert!(matches!(&plan.auth.method, AuthMethod::Kubernetes { jwt_file, .. }
+        if jwt_file == &PathBuf::from("/var/run/secrets/kubernetes.io/serviceaccount/token")));
+    assert_eq!((plan.secrets_dir, plan.dir_mode, plan.require_tmpfs), (None, 0o750, true));
+    assert_eq!((plan.files[0].mode, plan.files[0].refresh), (0o440, Duration::from_secs(300)));
+    assert_eq!((plan.files[0].uid, plan.files[0].gid, plan.files[0].wait), (None, None, None));
+    assert_eq!((plan.init_timeout, plan.handoff, plan.listen), (Duration::from_secs(120), None, None));
+    assert_eq!(plan.shutdown, ShutdownPlan { revoke: true, delay: Duration::ZERO });
+    assert_eq!(plan.log, LogPlan { level: tracing::Level::INFO, format: LogFormat::Auto });
+}
+
+fn with_auth(auth: &str) -> World {
+    World::new(&LEAST.replace("{method: kubernetes, role: web}", auth))
+}
+
+#[test]
+fn each_method_has_its_own_fields() {
+    let method = |auth: &str| with_auth(auth).var("SID", " s-1\n").var("VAULT_TOKEN", "t-1").plan().auth;
+    let jwt = method("{method: jwt, role: web, jwt_file: /j}");
+    assert_eq!(jwt.mount, "jwt");
+    assert!(matches!(jwt.method, AuthMethod::Kubernetes { .. }));
+    let approle = method("{method: approle, role_id: r-1, secret_id_env: SID}");
+    let AuthMethod::AppRole { role_id: Credential::Given(role), secret_id: Some(Credential::Given(id)) } =
+        approle.method
+    else {
+        panic!("both given")
+    };
+    assert_eq!((role.expose(), id.expose()), (&b"r-1"[..], &b"s-1"[..]));
+    let approle = method("{method: approle, role_id_file: /r}");
+    assert!(matches!(approle.method, AuthMethod::AppRole { role_id: Credential::File(_), secret_id: None }));
+    let token = method("{method: token}");
+    assert!(matches!(token.method, AuthMethod::Token { token_env, token }
+        if token_env == "VAULT_TOKEN" && token.expose() == b"t-1"));
+    let file = method("{method: token_file, token_file: /t}");
+    assert!(matches!(file.method, AuthMethod::TokenFile { .. }));
+}
+
+#[test]
+fn json_is_yaml_and_merge_keys_merge() {
+    let json = r#"{"vault": {"address": "https://v:8200"}, "auth": {"method": "kubernetes", "role": "w"},
+	"files": [{"path": "/run/a", "secret": "kv/a"}]}"#;
+    assert_eq!(World::new(json).plan().files.len(), 1);
+    let merged = "
+vault: {address: 'https://v:8200'}
+auth: {method: kubernetes, role: web}
+files:
+- &one {path: /run/a, secret: kv/a, mode: '0400'}
+- {<<: *one, path: /run/b}
+";
+    let plan = World::new(merged).plan();
+    assert_eq!((plan.files[1].name.as_str(), plan.files[1].mode), ("/run/b", 0o400));
+}
+
+#[test]
+fn later_texts_then_the_environment_then_flags_win_and_say_so() {
+    let mut world = World::new(LEAST)
+        .text("over.yaml", "vault: {address: 'https://w:8200', timeout: 3s}\n")
+        .text("empty.yaml", "# nothing\n")
+        .var("VAULT_ADDR", "https://x:8200")
+        .var("BAO_ADDR", "https://y:8200")
+        .var("VAULT_CLIENT_TIMEOUT", "7")
+        .var("VAULT_NAMESPACE", "ns/")
+        .var("VAULT_SKIP_VERIFY", "1");
+    world.flags.push(Setting {
+        key: KeyPath::of(&["init", "timeout"]),
+        value: "9s".into(),
+        by: "--timeout".into(),
+    });
+    let plan = world.plan();
+    assert_eq!(plan.vault.address.as_str(), "https://y:8200/");
+    assert_eq!(plan.vault.timeout, Duration::from_secs(7));
+    assert_eq!(plan.vault.namespace.as_deref(), Some("ns"));
+    assert_eq!(plan.init_timeout, Duration::from_secs(9));
+    assert_eq!(
+        world.problems(),
+        [
+            "VAULT_ADDR: warning: VAULT_ADDR overrides `vault.address` of over.yaml:1:18",
+            "BAO_ADDR: warning: BAO_ADDR overrides `vault.address` of VAULT_ADDR",
+            "VAULT_CLIENT_TIMEOUT: warning: VAULT_CLIENT_TIMEOUT overrides `vault.timeout` of over.yaml:1:45",
+            "VAULT_SKIP_VERIFY: warning: is ignored: the server's certificate is always verified; trust its authority with `vault.ca_file`",
+            "over.yaml:1:9: warning: `vault.address` overrides the one of c.yaml:2:18",
+        ]
+    );
+}
+
+#[test]
+fn the_digest_is_of_the_meaning_not_the_text() {
+    let digest = |yaml: &str| World::new(yaml).plan().digest;
+    let same = LEAST
+        .replace("files:", "# a comment\nlog: {level: debug}\nfiles:")
+        .replace("role: web", "role: 'web', mount: kubernetes");
+    assert_eq!(digest(LEAST), digest(&same));
+    for (part, other) in [
+        ("v:8200", "w:8200"),
+        ("role: web", "role: api"),
+        ("kv/web", "kv/api"),
+        ("/run/secret", "/run/other"),
+    ] {
+        assert_ne!(digest(LEAST), digest(&LEAST.replace(part, other)), "{other}");
+    }
+}

@@ -1,0 +1,76 @@
+//! The room as a whole: texts in, plans or problems out.
+
+mod broken;
+mod good;
+mod hostile;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use super::layers::Setting;
+use super::plan::Plan;
+use super::problem::{Problem, Rejected};
+use super::read::{Inputs, Text, read};
+
+/// The world as a test has it.
+#[derive(Default)]
+struct World {
+    texts: Vec<Text>,
+    env: BTreeMap<String, String>,
+    files: BTreeMap<String, Vec<u8>>,
+    flags: Vec<Setting>,
+}
+
+impl World {
+    fn new(yaml: &str) -> Self {
+        Self::default()
+            .text("c.yaml", yaml)
+            .file("/etc/passwd", "root:x:0:0::/:\nnginx:x:101:101::/:\n")
+            .file("/etc/group", "tls:x:7:nginx\n")
+            .file(
+                "/etc/leasehold/tls.tpl",
+                "{{ with secret \"pki/issue/web\" }}{{ .Data.certificate }}{{ end }}\n",
+            )
+    }
+
+    fn text(mut self, name: &str, yaml: &str) -> Self {
+        self.texts.push(Text { name: name.to_owned(), bytes: yaml.as_bytes().to_vec() });
+        self
+    }
+
+    fn file(mut self, path: &str, text: &str) -> Self {
+        self.files.insert(path.to_owned(), text.as_bytes().to_vec());
+        self
+    }
+
+    fn var(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    fn read(&self) -> Result<(Plan, Vec<Problem>), Rejected> {
+        let read_file = |path: &Path| {
+            let found = path.to_str().and_then(|path| self.files.get(path));
+            found.cloned().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+        };
+        let env = |name: &str| self.env.get(name).cloned();
+        read(&Inputs { texts: &self.texts, flags: &self.flags, env: &env, read_file: &read_file })
+    }
+
+    fn plan(&self) -> Plan {
+        match self.read() {
+            Ok((plan, _)) => plan,
+            Err(rejected) => panic!("refused: {:#?}", rejected.problems),
+        }
+    }
+
+    /// One line a problem.
+    fn problems(&self) -> Vec<String> {
+        let problems = match self.read() {
+            Ok((_, notices)) => notices,
+            Err(rejected) => rejected.problems,
+        };
+        problems.iter().map(Problem::one_line).collect()
+    }
+}
