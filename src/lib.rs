@@ -4,6 +4,8 @@
 pub mod config;
 pub mod core;
 pub mod exit;
+pub mod observe;
+pub mod process;
 pub mod publish;
 pub mod secret;
 pub mod template;

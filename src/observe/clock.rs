@@ -1,0 +1,67 @@
+//! The only place that reads clocks.
+
+use std::io;
+use std::time::Duration;
+
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+use crate::core::time::{Moment, Now};
+
+/// The time on both clocks.
+#[must_use]
+pub fn now() -> Now {
+    Now { moment: moment(), wall: clock_gettime(ClockId::Realtime).tv_sec }
+}
+
+/// The boot clock, which counts suspend and never jumps.
+#[must_use]
+pub fn moment() -> Moment {
+    Moment::new(duration(clock_gettime(ClockId::Boottime)))
+}
+
+/// `CLOCK_MONOTONIC`, for systemd, which compares it with its own.
+#[must_use]
+pub fn monotonic() -> Duration {
+    duration(clock_gettime(ClockId::Monotonic))
+}
+
+/// Names this boot of the machine: a [`Moment`] of another boot means nothing.
+///
+/// # Errors
+/// Where `/proc` is not mounted.
+pub fn boot_id() -> io::Result<String> {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    Ok(text.trim().to_owned())
+}
+
+fn duration(time: Timespec) -> Duration {
+    // Neither of the two clocks that count from the boot is ever negative.
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boot_clock_goes_on_and_is_not_behind_the_monotonic_one() {
+        let monotonic = monotonic();
+        let first = moment();
+        let second = moment();
+        assert!(first <= second);
+        assert!(first.since_boot() >= monotonic, "suspend only adds");
+    }
+
+    #[test]
+    fn the_wall_clock_counts_from_1970() {
+        assert!(now().wall > 1_700_000_000);
+    }
+
+    #[test]
+    fn the_boot_has_a_name_without_white_space() {
+        let id = boot_id().expect("/proc is mounted");
+        assert_eq!(id.len(), 36);
+        assert_eq!(id, boot_id().expect("/proc is mounted"));
+    }
+}

@@ -1,0 +1,180 @@
+//! The listener: probes, metrics, status, and two requests to do something.
+//!
+//! It knows nothing by itself. Every request becomes an [`Ask`] to the main loop, which owns the
+//! state; a probe that is answered therefore proves that the loop turns. Whatever clients do,
+//! memory stays bounded: so many connections, so long each, so much of a header, and no body is
+//! ever read.
+
+mod listener;
+mod route;
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::{mpsc, oneshot};
+
+use self::listener::{Listener, Stream};
+use self::route::{Peer, Refusal, Route};
+use super::status::Status;
+use super::{metrics, readiness};
+use crate::config::plan::Listen;
+use crate::core::view::View;
+use crate::exit::Ending;
+
+/// Connections served at once; others wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 32;
+/// For a whole connection: a client that reads or writes slowly is cut off.
+const MAX_LIFE: Duration = Duration::from_secs(10);
+/// For the header of a request.
+const MAX_HEADER_TIME: Duration = Duration::from_secs(5);
+/// For the main loop to answer.
+const MAX_LOOP_TIME: Duration = Duration::from_secs(5);
+/// Bytes of a request's line and header.
+const MAX_HEADER: usize = 16 * 1024;
+/// Lines of a request's header.
+const MAX_HEADER_LINES: usize = 64;
+/// Before accepting again when that failed, such as for want of descriptors.
+const PAUSE: Duration = Duration::from_millis(50);
+
+type Answer = Response<Full<Bytes>>;
+
+/// What a request asks of the main loop. Dropping the sender of an answer reads as "shutting
+/// down".
+#[derive(Debug)]
+pub enum Ask {
+    /// How everything stands.
+    View(oneshot::Sender<View>),
+    /// Look at everything now; answered when that is understood, not when it is done.
+    Refresh(oneshot::Sender<()>),
+    /// Revoke and end with 0; answered as above.
+    Quit(oneshot::Sender<()>),
+}
+
+/// A bound listener. The file of a Unix socket goes with it.
+#[derive(Debug)]
+pub struct Server {
+    listener: Listener,
+}
+
+impl Server {
+    /// Binds. The file of a dead Unix socket is replaced, one that somebody listens on is not.
+    ///
+    /// # Errors
+    /// 73, with the address and the reason.
+    pub fn bind(listen: &Listen) -> Result<Self, Ending> {
+        Listener::bind(listen).map(|listener| Self { listener })
+    }
+
+    /// Where it listens, with the port that the kernel chose for port 0.
+    #[must_use]
+    pub fn address(&self) -> Listen {
+        self.listener.address()
+    }
+
+    /// Serves until it is dropped, and all connections with it. Runs where it is polled: it
+    /// spawns nothing.
+    pub async fn serve(self, asks: mpsc::Sender<Ask>) -> Infallible {
+        let mut connections = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
+                    Ok((stream, peer)) => connections.push(connection(stream, peer, asks.clone())),
+                    Err(_out_of_descriptors_or_gone_already) => tokio::time::sleep(PAUSE).await,
+                },
+                Some(()) = connections.next(), if !connections.is_empty() => {}
+            }
+        }
+    }
+}
+
+/// One connection, one request.
+async fn connection(stream: Stream, peer: Peer, asks: mpsc::Sender<Ask>) {
+    let service = service_fn(|request| {
+        let asks = &asks;
+        async move { Ok::<_, Infallible>(answer(&request, peer, asks).await) }
+    });
+    let serving = http1::Builder::new()
+        .keep_alive(false)
+        .timer(TokioTimer::new())
+        .header_read_timeout(MAX_HEADER_TIME)
+        .max_buf_size(MAX_HEADER)
+        .max_headers(MAX_HEADER_LINES)
+        .serve_connection(TokioIo::new(stream), service);
+    // A client that went away, sent rubbish or was too slow is its own trouble.
+    let _client_trouble = tokio::time::timeout(MAX_LIFE, serving).await;
+}
+
+async fn answer(request: &Request<Incoming>, peer: Peer, asks: &mpsc::Sender<Ask>) -> Answer {
+    let route = match route::of(request, peer) {
+        Ok(route) => route,
+        Err(refusal) => return refused(&refusal),
+    };
+    match tokio::time::timeout(MAX_LOOP_TIME, performed(route, asks)).await {
+        Ok(Some(answer)) => answer,
+        Ok(None) => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down"),
+        Err(_elapsed) => text(StatusCode::SERVICE_UNAVAILABLE, "the main loop does not answer"),
+    }
+}
+
+/// Asks the main loop; `None` where it is gone.
+async fn performed(route: Route, asks: &mpsc::Sender<Ask>) -> Option<Answer> {
+    match route {
+        Route::Refresh => {
+            asked(asks, Ask::Refresh).await?;
+            return Some(text(StatusCode::ACCEPTED, "refreshing"));
+        }
+        Route::Quit => {
+            asked(asks, Ask::Quit).await?;
+            return Some(text(StatusCode::ACCEPTED, "quitting"));
+        }
+        Route::Live | Route::Ready | Route::Metrics | Route::Status => {}
+    }
+    let view = asked(asks, Ask::View).await?;
+    Some(match route {
+        Route::Ready if view.readiness.is_ready() => text(StatusCode::OK, &readiness::line(&view)),
+        Route::Ready => text(StatusCode::SERVICE_UNAVAILABLE, &readiness::line(&view)),
+        Route::Metrics => typed(StatusCode::OK, metrics::CONTENT_TYPE, metrics::render(view).into_bytes()),
+        Route::Status => {
+            let json = serde_json::to_vec(&Status::from(&view)).expect("plain structs always serialize");
+            typed(StatusCode::OK, "application/json", json)
+        }
+        Route::Live | Route::Refresh | Route::Quit => text(StatusCode::OK, "alive"),
+    })
+}
+
+async fn asked<T>(asks: &mpsc::Sender<Ask>, ask: fn(oneshot::Sender<T>) -> Ask) -> Option<T> {
+    let (sender, receiver) = oneshot::channel();
+    asks.send(ask(sender)).await.ok()?;
+    receiver.await.ok()
+}
+
+fn refused(refusal: &Refusal) -> Answer {
+    let mut answer = text(refusal.status(), refusal.reason());
+    if let Refusal::Method { allowed } = refusal {
+        answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    }
+    answer
+}
+
+fn text(status: StatusCode, line: &str) -> Answer {
+    typed(status, "text/plain; charset=utf-8", format!("{line}\n").into_bytes())
+}
+
+fn typed(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(body)));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}

@@ -1,0 +1,208 @@
+//! Which request is taken from whom. Pure.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::header::{HOST, ORIGIN};
+use http::uri::Authority;
+use http::{HeaderMap, Method, Request, StatusCode};
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// A process of this machine, or of this pod.
+    Loopback,
+    /// Somebody elsewhere, where `listen` lets them.
+    Remote,
+    /// Somebody whom the socket's mode lets in.
+    UnixSocket,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    /// `GET /livez`.
+    Live,
+    /// `GET /readyz`.
+    Ready,
+    /// `GET /metrics`.
+    Metrics,
+    /// `GET /status`.
+    Status,
+    /// `POST /refresh`.
+    Refresh,
+    /// `POST /quit`.
+    Quit,
+}
+
+/// Why a request is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// There is nothing of that path.
+    Path,
+    /// There is, for other methods.
+    Method {
+        /// Which.
+        allowed: &'static str,
+    },
+    /// Only for peers on this machine.
+    Peer,
+    /// A browser sent it for a page from elsewhere.
+    Browser,
+}
+
+impl Peer {
+    /// The peer of a TCP connection. Also knows an IPv4 address written as IPv6.
+    pub(super) fn of(address: SocketAddr) -> Self {
+        if address.ip().to_canonical().is_loopback() { Self::Loopback } else { Self::Remote }
+    }
+}
+
+impl Refusal {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Path => StatusCode::NOT_FOUND,
+            Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Peer | Self::Browser => StatusCode::FORBIDDEN,
+        }
+    }
+
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Path => "not found; try /livez, /readyz, /metrics or /status",
+            Self::Method { .. } => "method not allowed",
+            Self::Peer => "only from loopback or the Unix socket",
+            Self::Browser => "not for web pages: Host must be an IP address or localhost, without Origin",
+        }
+    }
+}
+
+/// What a request asks, if that is taken from this peer.
+pub(super) fn of<B>(request: &Request<B>, peer: Peer) -> Result<Route, Refusal> {
+    let route = match request.uri().path() {
+        "/livez" => Route::Live,
+        "/readyz" => Route::Ready,
+        "/metrics" => Route::Metrics,
+        "/status" => Route::Status,
+        "/refresh" => Route::Refresh,
+        "/quit" => Route::Quit,
+        _ => return Err(Refusal::Path),
+    };
+    let acts = matches!(route, Route::Refresh | Route::Quit);
+    match *request.method() {
+        Method::POST if acts => {}
+        Method::GET | Method::HEAD if !acts => {}
+        _ if acts => return Err(Refusal::Method { allowed: "POST" }),
+        _ => return Err(Refusal::Method { allowed: "GET, HEAD" }),
+    }
+    if acts && peer == Peer::Remote {
+        return Err(Refusal::Peer);
+    }
+    // A browser on this machine reaches loopback for any page that it shows. Such a page either
+    // says where it comes from (Origin), or has made its own name resolve to 127.0.0.1 (DNS
+    // rebinding), and then that name is the Host. Scrapers from elsewhere may use names.
+    let from_a_page = request.headers().contains_key(ORIGIN) || !hosts_are_local(request);
+    if peer == Peer::Loopback && from_a_page {
+        return Err(Refusal::Browser);
+    }
+    Ok(route)
+}
+
+/// Whether every host that the request names is an address or `localhost`. HTTP/1.0 names none.
+fn hosts_are_local<B>(request: &Request<B>) -> bool {
+    header_hosts(request.headers())
+        .chain(request.uri().authority().cloned().map(Some))
+        .all(|authority| authority.is_some_and(|authority| is_local(authority.host())))
+}
+
+/// The hosts of the header; `None` where one cannot be read.
+fn header_hosts(headers: &HeaderMap) -> impl Iterator<Item = Option<Authority>> {
+    headers.get_all(HOST).into_iter().map(|value| value.to_str().ok()?.parse().ok())
+}
+
+fn is_local(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(method: &str, uri: &str, headers: &[(&str, &str)], peer: Peer) -> Result<Route, Refusal> {
+        let request =
+            headers.iter().fold(Request::builder().method(method).uri(uri), |request, (name, value)| {
+                request.header(*name, *value)
+            });
+        of(&request.body(()).expect("a request"), peer)
+    }
+
+    #[test]
+    fn every_path_has_its_method_and_everything_else_is_refused() {
+        for (path, route) in [
+            ("/livez", Route::Live),
+            ("/readyz?verbose", Route::Ready),
+            ("/metrics", Route::Metrics),
+            ("/status", Route::Status),
+        ] {
+            assert_eq!(ask("GET", path, &[], Peer::Remote), Ok(route));
+            assert_eq!(ask("HEAD", path, &[], Peer::Remote), Ok(route));
+            for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"] {
+                let refusal = Refusal::Method { allowed: "GET, HEAD" };
+                assert_eq!(ask(method, path, &[], Peer::Loopback), Err(refusal));
+            }
+        }
+        for (path, route) in [("/refresh", Route::Refresh), ("/quit", Route::Quit)] {
+            assert_eq!(ask("POST", path, &[], Peer::Loopback), Ok(route));
+            assert_eq!(ask("GET", path, &[], Peer::Loopback), Err(Refusal::Method { allowed: "POST" }));
+        }
+        for path in ["/", "/livez/", "/LIVEZ", "//livez", "/status/../quit", "/debug/pprof"] {
+            assert_eq!(ask("GET", path, &[], Peer::Loopback), Err(Refusal::Path), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_acts_is_taken_from_loopback_and_the_unix_socket_only() {
+        for path in ["/refresh", "/quit"] {
+            assert_eq!(ask("POST", path, &[], Peer::Remote), Err(Refusal::Peer));
+            assert_eq!(ask("POST", path, &[("host", "127.0.0.1")], Peer::Remote), Err(Refusal::Peer));
+            assert!(ask("POST", path, &[], Peer::UnixSocket).is_ok());
+        }
+    }
+
+    #[test]
+    fn loopback_is_known_in_all_its_spellings() {
+        let peer = |text: &str| Peer::of(text.parse().expect("an address"));
+        for address in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert_eq!(peer(address), Peer::Loopback, "{address}");
+        }
+        for address in ["10.0.0.1:1", "[::ffff:10.0.0.1]:1", "[2001:db8::1]:1", "0.0.0.0:1", "[::]:1"] {
+            assert_eq!(peer(address), Peer::Remote, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_web_page_cannot_reach_us_through_a_browser_on_this_machine() {
+        for host in
+            ["127.0.0.1", "127.0.0.1:9110", "[::1]:9110", "localhost:9110", "LOCALHOST", "10.1.2.3:80"]
+        {
+            assert_eq!(ask("GET", "/status", &[("host", host)], Peer::Loopback), Ok(Route::Status), "{host}");
+        }
+        for host in ["evil.example:9110", "localhost.evil.example", "127.0.0.1.evil.example", "", "a b"] {
+            let refused = ask("GET", "/status", &[("host", host)], Peer::Loopback);
+            assert_eq!(refused, Err(Refusal::Browser), "{host:?}");
+        }
+        let both = [("host", "localhost"), ("host", "evil.example")];
+        assert_eq!(ask("GET", "/status", &both, Peer::Loopback), Err(Refusal::Browser));
+        let absolute = ask("GET", "http://evil.example/status", &[("host", "localhost")], Peer::Loopback);
+        assert_eq!(absolute, Err(Refusal::Browser));
+        let origin = [("host", "127.0.0.1:9110"), ("origin", "https://evil.example")];
+        assert_eq!(ask("POST", "/quit", &origin, Peer::Loopback), Err(Refusal::Browser));
+        assert_eq!(ask("POST", "/quit", &[("origin", "null")], Peer::Loopback), Err(Refusal::Browser));
+    }
+
+    #[test]
+    fn a_scraper_from_elsewhere_may_use_a_name() {
+        let named = [("host", "web-0.web.default.svc:9110")];
+        assert_eq!(ask("GET", "/metrics", &named, Peer::Remote), Ok(Route::Metrics));
+    }
+}

@@ -1,0 +1,185 @@
+//! The log: one line an event, on standard error, as text on a terminal and as JSON elsewhere.
+//!
+//! Only our own events are shown, at every level. What a library says was not written with our
+//! rule in mind that no value reaches the log: rustify's spans, for one, print whole URIs and
+//! parse errors that quote bodies.
+
+use std::fmt::Debug;
+use std::io::{self, IsTerminal as _};
+
+use tracing::Level;
+use tracing::field::Field;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{self, Writer};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+use tracing_subscriber::{Layer, Registry, fmt, reload};
+
+use crate::config::plan::{LogFormat, LogPlan};
+
+/// The name under which our own events come.
+const OURS: &str = env!("CARGO_CRATE_NAME");
+
+/// Changes the level while we run.
+#[derive(Debug, Clone)]
+pub struct LogHandle(reload::Handle<Targets, Registry>);
+
+impl LogHandle {
+    /// Shows events of this level and above from now on.
+    pub fn set_level(&self, level: Level) {
+        // It fails only where the subscriber is gone, and then there is no log to change.
+        let _no_log = self.0.reload(filter(level));
+    }
+}
+
+/// Starts the log, once in the life of the process.
+///
+/// # Errors
+/// Where a log was started before.
+pub fn start(plan: LogPlan) -> Result<LogHandle, TryInitError> {
+    let terminal = io::stderr().is_terminal();
+    let (layer, handle) = layer(plan, terminal, io::stderr);
+    tracing_subscriber::registry().with(layer).try_init()?;
+    Ok(handle)
+}
+
+/// The layer that writes, and the handle on its level.
+fn layer<W>(plan: LogPlan, terminal: bool, writer: W) -> (Box<dyn Layer<Registry> + Send + Sync>, LogHandle)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let (filter, handle) = reload::Layer::new(filter(plan.level));
+    let json = match plan.format {
+        LogFormat::Auto => !terminal,
+        LogFormat::Text => false,
+        LogFormat::Json => true,
+    };
+    let layer = fmt::layer().with_writer(writer).with_target(false);
+    let boxed = if json {
+        layer.json().flatten_event(true).with_span_list(false).with_filter(filter).boxed()
+    } else {
+        // `NO_COLOR` is honoured by the layer itself as long as nothing is said about colours.
+        let layer = if terminal { layer } else { layer.with_ansi(false) };
+        layer.fmt_fields(format::debug_fn(field).delimited(" ")).with_filter(filter).boxed()
+    };
+    (boxed, LogHandle(handle))
+}
+
+/// Writes a field of a line of text. What a server or a file name holds must neither begin a line
+/// of its own nor steer the terminal; the library sees to that for messages only.
+fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
+    if field.name() != "message" {
+        write!(writer, "{}=", field.name())?;
+    }
+    format!("{value:?}").chars().try_for_each(|char| match char {
+        char if char.is_control() => write!(writer, "{}", char.escape_default()),
+        char => writer.write_char(char),
+    })
+}
+
+fn filter(level: Level) -> Targets {
+    Targets::new().with_default(LevelFilter::OFF).with_target(OURS, level)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Sink(Arc<Mutex<Vec<u8>>>);
+
+    impl Sink {
+        fn take(&self) -> String {
+            String::from_utf8(std::mem::take(&mut self.0.lock().expect("not poisoned"))).expect("UTF-8")
+        }
+    }
+
+    impl io::Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("not poisoned").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Runs `events` under a log of this shape and returns what it wrote.
+    fn logged(format: LogFormat, terminal: bool, events: impl FnOnce(&LogHandle, &Sink)) -> String {
+        let sink = Sink::default();
+        let writer = sink.clone();
+        let (layer, handle) = layer(LogPlan { level: Level::INFO, format }, terminal, move || writer.clone());
+        let subscriber = tracing_subscriber::registry().with(layer);
+        tracing::subscriber::with_default(subscriber, || events(&handle, &sink));
+        sink.take()
+    }
+
+    #[test]
+    fn off_a_terminal_a_line_is_one_json_object() {
+        let text = logged(LogFormat::Auto, false, |_, _| {
+            tracing::info!(target: "leasehold::driver", file = "db.env", "published");
+        });
+        let line: serde_json::Value = serde_json::from_str(text.trim_end()).expect("one JSON object");
+        assert_eq!(
+            (&line["level"], &line["message"], &line["file"]),
+            (&"INFO".into(), &"published".into(), &"db.env".into())
+        );
+        assert!(line["timestamp"].is_string());
+        assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn colour_is_for_terminals_only() {
+        let say = |_: &LogHandle, _: &Sink| tracing::info!(target: "leasehold", "here");
+        let plain = logged(LogFormat::Text, false, say);
+        assert!(plain.contains("INFO here") && !plain.contains('\u{1b}'), "{plain:?}");
+        let json = logged(LogFormat::Json, true, say);
+        assert!(json.starts_with('{') && !json.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_newline_or_an_escape_in_a_message_does_not_make_a_line_of_its_own() {
+        for format in [LogFormat::Json, LogFormat::Text] {
+            let text = logged(format, false, |_, _| {
+                let forged = "a\u{1b}[31mb\n2026 INFO forged\r";
+                tracing::info!(target: "leasehold", display = %forged, debug = ?forged, forged, "x {forged}");
+            });
+            assert_eq!(text.lines().count(), 1, "{text}");
+            assert!(!text.trim_end().chars().any(char::is_control), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn libraries_are_not_heard_whatever_the_level() {
+        let text = logged(LogFormat::Json, false, |handle, _| {
+            handle.set_level(Level::TRACE);
+            let span = tracing::error_span!(target: "rustify", "wrap", uri = "https://canary");
+            let _inside = span.enter();
+            tracing::error!(target: "rustify::client", "canary");
+            tracing::error!(target: "vaultrs", "canary");
+            tracing::error!(target: "hyper::proto", "canary");
+            tracing::trace!(target: "leasehold::driver", "ours");
+        });
+        assert!(text.contains("ours") && !text.contains("canary"), "{text}");
+        assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn the_level_can_be_changed_while_we_run() {
+        let text = logged(LogFormat::Text, false, |handle, sink| {
+            tracing::debug!(target: "leasehold", "before");
+            handle.set_level(Level::DEBUG);
+            tracing::debug!(target: "leasehold", "between");
+            assert!(sink.take().contains("between"));
+            handle.set_level(Level::ERROR);
+            tracing::warn!(target: "leasehold", "after");
+        });
+        assert_eq!(text, "");
+    }
+}

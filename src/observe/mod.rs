@@ -1,0 +1,17 @@
+//! What the outside sees of us, and the clocks by which we see it: log, status, metrics, the
+//! listener, systemd, and the panic hook. Nothing here can hold a value: it is fed from
+//! [`View`](crate::core::view::View), which has none.
+
+pub mod clock;
+pub mod http;
+pub mod log;
+pub mod metrics;
+pub mod panic;
+pub mod readiness;
+pub mod repeats;
+pub mod status;
+pub mod systemd;
+pub mod timer;
+
+#[cfg(test)]
+pub(crate) mod sample;

@@ -1,0 +1,79 @@
+//! A view for the tests of this room.
+
+use std::time::Duration;
+
+use crate::core::time::Moment;
+use crate::core::view::{
+    Counters, FileView, NextAction, NotifierView, Readiness, SecretView, TokenView, View,
+};
+
+/// A ready sidecar, 10,000 s after boot.
+pub(crate) fn view() -> View {
+    let now = Moment::new(Duration::from_secs(10_000));
+    let after = |seconds| now.after(Duration::from_secs(seconds));
+    let before = |seconds: u64| Moment::new(Duration::from_secs(10_000 - seconds));
+    View {
+        now,
+        readiness: Readiness::Ready,
+        token: Some(TokenView {
+            accessor: "acc".into(),
+            expires: Some(after(1800)),
+            next: Some((NextAction::Renew, after(900))),
+        }),
+        outage: None,
+        files: vec![
+            FileView {
+                name: "db.env".into(),
+                generation: Some(4),
+                changed: Some(before(100)),
+                expires: Some(after(600)),
+                error: None,
+                secrets: vec![0],
+                renders: 5,
+            },
+            FileView {
+                name: "api-key".into(),
+                generation: Some(4),
+                changed: None,
+                expires: None,
+                error: None,
+                secrets: vec![1],
+                renders: 1,
+            },
+        ],
+        secrets: vec![
+            SecretView {
+                source: "database/creds/web".into(),
+                version: None,
+                lease: Some("database/creds/web/AbC".into()),
+                expires: Some(after(600)),
+                fresh: Some(before(20)),
+                next: Some((NextAction::Renew, after(300))),
+                error: None,
+                reads: 1,
+                renewals: 3,
+                replacements: 0,
+            },
+            SecretView {
+                source: "secret/data/web".into(),
+                version: Some(7),
+                lease: None,
+                expires: None,
+                fresh: Some(before(5)),
+                next: Some((NextAction::Read, after(25))),
+                error: None,
+                reads: 9,
+                renewals: 0,
+                replacements: 0,
+            },
+        ],
+        notifiers: vec![NotifierView {
+            name: "app".into(),
+            told: Some(before(99)),
+            error: Some("no answer".into()),
+            sent: 2,
+            failed: 1,
+        }],
+        counters: Counters { logins: 1, failed_logins: 0, requests: 12, failures: 2, publishes: 4 },
+    }
+}

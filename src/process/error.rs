@@ -1,0 +1,171 @@
+//! Why a notifier could not be told.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+/// Why a notifier could not be told. The text is lowercase, says what to do, and holds nothing
+/// that the notifier itself said: a hook's output or a body may quote a secret.
+#[derive(Debug)]
+pub enum NotifyError {
+    /// No process is what was looked for.
+    NoProcess {
+        /// What was looked for, in words.
+        target: String,
+    },
+    /// The pid file names nobody to tell.
+    PidFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: PidFileFault,
+    },
+    /// The regular expression of `command_line` does not parse; the configuration's check says so
+    /// first.
+    Pattern(regex_lite::Error),
+    /// `/proc` cannot be listed.
+    ProcessList(io::Error),
+    /// The kernel refuses to let us signal this process.
+    NotPermitted {
+        /// The process.
+        pid: i32,
+        /// How many others were signalled.
+        signalled: usize,
+    },
+    /// Signalling failed otherwise.
+    Signal {
+        /// The process.
+        pid: i32,
+        /// The kernel's answer.
+        why: io::Error,
+    },
+    /// No such signal.
+    NoSuchSignal(i32),
+    /// The command cannot be started.
+    Start {
+        /// The program.
+        program: String,
+        /// Why.
+        why: io::Error,
+    },
+    /// The command ended with a failure.
+    Failed {
+        /// The program.
+        program: String,
+        /// Its exit code or the signal that ended it.
+        status: ExitStatus,
+    },
+    /// The command was killed at its time-out.
+    Killed {
+        /// The program.
+        program: String,
+        /// Its time-out.
+        timeout: Duration,
+    },
+    /// The HTTP request could not be set up.
+    Client {
+        /// Host and port; a URL's user and query may be secrets.
+        host: String,
+        /// Why.
+        why: String,
+    },
+    /// Nothing came back.
+    NoAnswer {
+        /// Host and port.
+        host: String,
+        /// Why.
+        why: String,
+    },
+    /// The answer was not 2xx.
+    Status {
+        /// Host and port.
+        host: String,
+        /// The status.
+        status: u16,
+    },
+}
+
+/// What is wrong with a pid file.
+#[derive(Debug)]
+pub enum PidFileFault {
+    /// It cannot be read.
+    Unreadable(io::Error),
+    /// It does not hold one positive number.
+    Rubbish,
+    /// Nobody has that number any more.
+    Gone(i32),
+    /// Somebody else has that number now.
+    Reused(i32),
+    /// It names Leasehold itself or one of its hooks.
+    Ours(i32),
+}
+
+impl NotifyError {
+    /// A word for metrics and for telling repeats apart.
+    #[must_use]
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::NoProcess { .. } | Self::PidFile { .. } => "not_found",
+            Self::Pattern(_) | Self::NoSuchSignal(_) | Self::Client { .. } => "invalid",
+            Self::ProcessList(_) | Self::Signal { .. } => "system",
+            Self::NotPermitted { .. } => "not_permitted",
+            Self::Start { .. } | Self::Failed { .. } => "command",
+            Self::Killed { .. } => "timeout",
+            Self::NoAnswer { .. } => "no_answer",
+            Self::Status { .. } => "status",
+        }
+    }
+}
+
+impl fmt::Display for NotifyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoProcess { target } => write!(
+                f,
+                "no process {target}; is it running, and in our pid namespace (shareProcessNamespace: true)?"
+            ),
+            Self::PidFile { path, fault } => write!(f, "pid file {}: {fault}", path.display()),
+            Self::Pattern(why) => write!(f, "command_line is not a regular expression: {why}"),
+            Self::ProcessList(why) => write!(f, "cannot list processes in /proc: {why}"),
+            Self::NotPermitted { pid, signalled } => write!(
+                f,
+                "not permitted to signal process {pid} ({signalled} others were); run Leasehold under the same \
+                 uid as the application, with shareProcessNamespace: true in a pod"
+            ),
+            Self::Signal { pid, why } => write!(f, "cannot signal process {pid}: {why}"),
+            Self::NoSuchSignal(number) => write!(f, "there is no signal {number}"),
+            Self::Start { program, why } => {
+                write!(f, "cannot start {program}: {why}; check that it is in this container and executable")
+            }
+            Self::Failed { program, status } => {
+                write!(f, "{program} failed with {status}; its output is not kept, for it may hold secrets")
+            }
+            Self::Killed { program, timeout } => write!(
+                f,
+                "{program} was killed after {}; raise its timeout or make it return sooner",
+                humantime::format_duration(*timeout)
+            ),
+            Self::Client { host, why } => write!(f, "cannot ask {host}: {why}"),
+            Self::NoAnswer { host, why } => write!(f, "no answer from {host}: {why}; is it listening?"),
+            Self::Status { host, status } => write!(f, "{host} answered {status}, where 2xx was expected"),
+        }
+    }
+}
+
+impl fmt::Display for PidFileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(why) => write!(f, "{why}; is the application up, and the file mounted here?"),
+            Self::Rubbish => f.write_str("does not hold one process number"),
+            Self::Gone(pid) => write!(f, "process {pid} has ended, or is not in our pid namespace"),
+            Self::Reused(pid) => {
+                write!(f, "process {pid} is not the one that it was written for; write the file anew")
+            }
+            Self::Ours(pid) => write!(f, "process {pid} is Leasehold itself"),
+        }
+    }
+}
+
+impl std::error::Error for NotifyError {}

@@ -1,0 +1,136 @@
+//! Commands that are run as notifiers.
+//!
+//! A hook gets no shell, no input, none of our environment but what is neutral, and a process
+//! group of its own, so that all of it can be killed at once. Its output goes nowhere: it may
+//! quote the secrets that it was called for, and a log is the last place for them. A hook that
+//! wants to be heard writes to a file of its own, or exits with a code that says what happened.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::{Child, Command};
+
+use super::NotifyError;
+
+/// The variables that a hook inherits. A list of what is allowed, not of what is forbidden: a
+/// token may be in a variable of any name.
+const NEUTRAL: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+/// Where programs are, when `PATH` does not say.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The process groups of the hooks that run now.
+#[derive(Debug, Default)]
+pub(super) struct Running(Mutex<BTreeSet<i32>>);
+
+impl Running {
+    /// Whether this process group is a running hook's.
+    pub(super) fn is_group(&self, group: i32) -> bool {
+        self.groups().contains(&group)
+    }
+
+    /// Whether any hook runs.
+    #[cfg(test)]
+    pub(super) fn any(&self) -> bool {
+        !self.groups().is_empty()
+    }
+
+    fn groups(&self) -> std::sync::MutexGuard<'_, BTreeSet<i32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs `command` to its end; kills its whole group at the time-out or when the future is dropped.
+/// What it leaves running in the background after it ended by itself is left alone.
+pub(super) async fn run(command: &[String], timeout: Duration, running: &Running) -> Result<(), NotifyError> {
+    let Some((program, arguments)) = command.split_first() else {
+        let why = std::io::Error::new(std::io::ErrorKind::InvalidInput, "the command is empty");
+        return Err(NotifyError::Start { program: String::new(), why });
+    };
+    let started = |why| NotifyError::Start { program: program.clone(), why };
+    let child = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(environment(|name| std::env::var_os(name)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(started)?;
+    let mut hook = Hook::new(child, running);
+    match tokio::time::timeout(timeout, hook.child.wait()).await {
+        Ok(Ok(status)) if status.success() => Ok(()),
+        Ok(Ok(status)) => Err(NotifyError::Failed { program: program.clone(), status }),
+        Ok(Err(why)) => Err(started(why)),
+        Err(_elapsed) => {
+            hook.kill();
+            // SIGKILL cannot be refused; waiting reaps it, and only then is its number free.
+            hook.child.wait().await.map_err(started)?;
+            Err(NotifyError::Killed { program: program.clone(), timeout })
+        }
+    }
+}
+
+/// The environment of a hook, out of ours.
+fn environment(ours: impl Fn(&str) -> Option<OsString>) -> Vec<(&'static str, OsString)> {
+    NEUTRAL
+        .into_iter()
+        .filter_map(|name| {
+            let default = || (name == "PATH").then(|| DEFAULT_PATH.into());
+            ours(name).or_else(default).map(|value| (name, value))
+        })
+        .collect()
+}
+
+/// A running hook: known as such, and killed when let go of before its end.
+struct Hook<'a> {
+    child: Child,
+    group: Option<Pid>,
+    running: &'a Running,
+}
+
+impl<'a> Hook<'a> {
+    fn new(child: Child, running: &'a Running) -> Self {
+        let number = child.id().and_then(|id| i32::try_from(id).ok());
+        let group = number.and_then(Pid::from_raw);
+        running.groups().extend(number);
+        Self { child, group, running }
+    }
+
+    /// Kills the group, unless its leader was reaped: the number may be another's then.
+    fn kill(&self) {
+        if let (Some(group), Some(_not_reaped)) = (self.group, self.child.id()) {
+            // It fails only where nobody is left in the group, which is what we want.
+            let _nobody_left = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Hook<'_> {
+    fn drop(&mut self) {
+        self.kill();
+        if let Some(group) = self.group {
+            self.running.groups().remove(&group.as_raw_nonzero().get());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_is_neutral_and_always_has_a_path() {
+        let canary = |name: &str| {
+            let secret =
+                name.starts_with("VAULT_") || name.starts_with("BAO_") || name.starts_with("LEASEHOLD_");
+            (secret || name == "HOME" || name == "NOTIFY_SOCKET").then(|| OsString::from("canary"))
+        };
+        let given = environment(canary);
+        assert_eq!(given, [("PATH", DEFAULT_PATH.into()), ("HOME", "canary".into())]);
+    }
+}

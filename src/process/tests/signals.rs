@@ -1,0 +1,200 @@
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+
+use rustix::process::{Pid, WaitId, WaitIdOptions, geteuid, waitid};
+
+use super::*;
+use crate::process::find::{Found, Matcher};
+use crate::process::table::Process;
+
+fn pid_file_fault(result: Result<Told, NotifyError>) -> PidFileFault {
+    match result {
+        Err(NotifyError::PidFile { fault, .. }) => fault,
+        other => panic!("no fault of a pid file: {other:?}"),
+    }
+}
+
+fn process(target: &Target) -> Process {
+    Process::read(Pid::from_child(&target.0)).expect("it runs")
+}
+
+#[tokio::test]
+async fn a_process_is_told_by_name_by_command_line_and_by_pid_file() {
+    let programs = Programs::new();
+
+    let mut app = programs.waiting("app");
+    assert_eq!(tell(&named(&programs.name("app"))).await.expect("told"), Told::Signalled(1));
+    assert_eq!(app.ended_by(), Some(TERM));
+
+    let mut app = programs.waiting("app");
+    let pattern = format!("/{} -c read line$", programs.name("app"));
+    let how = signal(ProcessTarget::CommandLine(pattern));
+    assert_eq!(tell(&how).await.expect("told"), Told::Signalled(1));
+    assert_eq!(app.ended_by(), Some(TERM));
+
+    let mut app = programs.waiting("app");
+    let path = programs.pid_file(&format!(" {}\n", app.0.id()));
+    assert_eq!(tell(&by_pid_file(&path)).await.expect("told"), Told::Signalled(1));
+    assert_eq!(app.ended_by(), Some(TERM));
+}
+
+#[tokio::test]
+async fn a_process_that_wrote_a_title_is_told_by_the_name_that_the_kernel_cut() {
+    let programs = Programs::new();
+    let name = programs.name("-with-a-long-name");
+    let titled = |title: &str| {
+        let shell = programs.shell("-with-a-long-name");
+        Target::start(Command::new(shell).arg0(title).args(["-c", "read line"]))
+    };
+    let mut other = titled("other: master process");
+    let mut app = titled(&format!("{name}: master process"));
+    assert_eq!(tell(&named(&name)).await.expect("told"), Told::Signalled(1));
+    assert_eq!(app.ended_by(), Some(TERM));
+    assert!(other.lives());
+}
+
+#[tokio::test]
+async fn of_a_tree_the_top_is_told_and_of_several_trees_all_are() {
+    let programs = Programs::new();
+    let tree = || {
+        let script = "exec 3<&0; \"$0\" -c 'echo up; read line' <&3 & wait";
+        let shell = programs.shell("app");
+        let mut top = Target::start(Command::new(&shell).args(["-c", script]).arg(&shell));
+        assert_eq!(top.line(), "up");
+        top
+    };
+    let (mut first, mut second) = (tree(), tree());
+    assert_eq!(tell(&named(&programs.name("app"))).await.expect("told"), Told::Signalled(2), "of four");
+    assert_eq!((first.ended_by(), second.ended_by()), (Some(TERM), Some(TERM)));
+}
+
+#[tokio::test]
+async fn a_zombie_is_nobody() {
+    let programs = Programs::new();
+    let mut app = programs.waiting("app");
+    let path = programs.pid_file(&app.0.id().to_string());
+    app.0.kill().expect("killed");
+    let left_to_be_reaped = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(Pid::from_child(&app.0)), left_to_be_reaped).expect("has ended");
+    assert!(process(&app).dead);
+    let by_name = tell(&named(&programs.name("app"))).await.expect_err("nobody");
+    assert!(matches!(by_name, NotifyError::NoProcess { .. }), "{by_name}");
+    assert!(matches!(pid_file_fault(tell(&by_pid_file(&path)).await), PidFileFault::Gone(_)));
+}
+
+#[tokio::test]
+async fn nobody_found_is_an_error_that_says_what_to_do() {
+    let error = tell(&named("no-such-program-anywhere")).await.expect_err("nobody");
+    let text = error.to_string();
+    assert!(text.contains("no process is named no-such-program-anywhere"), "{text}");
+    assert!(text.contains("shareProcessNamespace"), "{text}");
+    let error = tell(&signal(ProcessTarget::CommandLine("(".into()))).await.expect_err("no pattern");
+    assert!(matches!(error, NotifyError::Pattern(_)));
+}
+
+#[tokio::test]
+async fn a_pid_file_that_names_nobody_says_why() {
+    let programs = Programs::new();
+    let path = programs.folder.path().join("pid");
+    assert!(matches!(pid_file_fault(tell(&by_pid_file(&path)).await), PidFileFault::Unreadable(_)));
+    for rubbish in ["", "abc", "-5", "0", "1 2", &"9".repeat(100), "\u{fffd}"] {
+        let path = programs.pid_file(rubbish);
+        assert!(
+            matches!(pid_file_fault(tell(&by_pid_file(&path)).await), PidFileFault::Rubbish),
+            "{rubbish}"
+        );
+    }
+    let folder = programs.folder.path();
+    assert!(matches!(pid_file_fault(tell(&by_pid_file(folder)).await), PidFileFault::Unreadable(_)));
+    let path = programs.pid_file(&std::process::id().to_string());
+    assert!(matches!(pid_file_fault(tell(&by_pid_file(&path)).await), PidFileFault::Ours(_)));
+    // Above every pid_max.
+    let path = programs.pid_file("2147483647");
+    assert!(matches!(pid_file_fault(tell(&by_pid_file(&path)).await), PidFileFault::Gone(_)));
+}
+
+#[tokio::test]
+async fn a_pid_file_left_by_an_earlier_process_tells_nobody() {
+    let programs = Programs::new();
+    let mut other = programs.waiting("other");
+    let path = programs.pid_file(&other.0.id().to_string());
+    let long_ago = std::fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH);
+    File::options().write(true).open(&path).and_then(|file| file.set_times(long_ago)).expect("aged");
+    assert!(matches!(pid_file_fault(tell(&by_pid_file(&path)).await), PidFileFault::Reused(_)));
+    assert!(other.lives());
+}
+
+#[test]
+fn a_number_that_changed_hands_between_search_and_signal_is_not_signalled() {
+    let programs = Programs::new();
+    let mut app = programs.waiting("app");
+    let found =
+        |process, matcher| Found { processes: vec![process], matcher, target: "is named app".to_owned() };
+    let signal = signal::from_number(TERM).expect("a signal");
+    // The number belongs to a process that started at another time.
+    let mut earlier = process(&app);
+    earlier.start -= 1;
+    let error = signal::send(&found(earlier, Matcher::Anyone), signal).expect_err("nobody left");
+    assert!(matches!(error, NotifyError::NoProcess { .. }));
+    // The process has become another program.
+    let renamed = found(process(&app), Matcher::Name(b"another".to_vec()));
+    let error = signal::send(&renamed, signal).expect_err("nobody left");
+    assert!(matches!(error, NotifyError::NoProcess { .. }));
+    assert!(app.lives());
+    // And it ends before the signal comes.
+    let as_it_was = process(&app);
+    drop(app);
+    let error = signal::send(&found(as_it_was, Matcher::Anyone), signal).expect_err("nobody left");
+    assert!(matches!(error, NotifyError::NoProcess { .. }));
+}
+
+#[test]
+fn we_ourselves_are_never_meant() {
+    let me = Process::read(rustix::process::getpid()).expect("we run");
+    assert!(!crate::process::find::is_theirs(&me, &hook::Running::default()));
+}
+
+#[test]
+fn numbers_that_are_no_signal_are_refused() {
+    for number in [0, -1, 65, 1000] {
+        assert!(matches!(signal::from_number(number), Err(NotifyError::NoSuchSignal(_))), "{number}");
+    }
+    for number in [1, 2, 10, 12, 15, 28] {
+        assert_eq!(signal::from_number(number).map(|signal| signal.as_raw()).expect("a signal"), number);
+    }
+}
+
+const PID_FILE: &str = "LEASEHOLD_TEST_PID_FILE";
+
+#[tokio::test]
+async fn a_process_of_another_user_is_refused_with_a_hint() {
+    if let Some(path) = std::env::var_os(PID_FILE) {
+        return refused(Path::new(&path)).await;
+    }
+    let programs = Programs::new();
+    if !geteuid().is_root() {
+        return refused(&programs.pid_file("1")).await;
+    }
+    // As root everybody may be signalled, so another user tries.
+    let mut app = programs.waiting("app");
+    let path = programs.pid_file(&app.0.id().to_string());
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(programs.folder.path(), open).expect("opened");
+    let name = "process::tests::signals::a_process_of_another_user_is_refused_with_a_hint";
+    let nobody = Command::new(std::env::current_exe().expect("a path"))
+        .args(["--exact", name])
+        .env(PID_FILE, &path)
+        .uid(65_534)
+        .gid(65_534)
+        .output()
+        .expect("runs");
+    let printed = String::from_utf8_lossy(&nobody.stdout);
+    assert!(nobody.status.success() && printed.contains("1 passed"), "{printed}");
+    assert!(app.lives());
+}
+
+async fn refused(pid_file: &Path) {
+    let error = tell(&by_pid_file(pid_file)).await.expect_err("not permitted");
+    assert!(matches!(error, NotifyError::NotPermitted { signalled: 0, .. }), "{error}");
+    assert!(error.to_string().contains("same uid"), "{error}");
+}
