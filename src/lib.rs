@@ -4,6 +4,7 @@
 pub mod config;
 pub mod core;
 pub mod exit;
+pub mod handoff;
 pub mod observe;
 pub mod process;
 pub mod publish;

@@ -174,6 +174,20 @@ impl Dir {
         }
     }
 
+    /// Opens the regular file `name`, creating it empty and private where it is missing.
+    pub(crate) fn open_or_create(&self, name: &OsStr) -> Result<std::fs::File, PublishError> {
+        if let Some(file) = self.read_file(name)? {
+            return Ok(file);
+        }
+        match self.create_file(name) {
+            // Another process was quicker.
+            Err(PublishError { problem: Problem::InTheWay(_), .. }) => {
+                self.read_file(name)?.ok_or_else(|| self.taken(name))
+            }
+            result => result,
+        }
+    }
+
     /// That `name` is taken, and by what.
     pub(crate) fn taken(&self, name: &OsStr) -> PublishError {
         match self.kind_of(name) {

@@ -14,11 +14,12 @@
 //! the process leaves the temporary file, which the next start removes.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Stat};
 
-use super::dir::Dir;
+use super::dir::{self, Dir};
 use super::error::{Problem, PublishError};
 use super::leaf::{self, Attributes, Source};
 use super::published::Published;
@@ -91,6 +92,36 @@ impl SingleFile {
         self.handed_over = attributes.remembers(bytes);
         self.generation += 1;
         Ok(Published { generation: self.generation, changed: vec![0], aftermath })
+    }
+
+    /// Opens it for reading, with its facts; none where it is not there.
+    pub(crate) fn read(&self) -> Result<Option<(File, Stat)>, PublishError> {
+        let (dir, name) = self.place()?;
+        let Some(file) = dir.read_file(name)? else { return Ok(None) };
+        let stat = rustix::fs::fstat(&file)
+            .map_err(|errno| PublishError::from_errno(&self.path, "look at", errno))?;
+        Ok(Some((file, stat)))
+    }
+
+    /// Removes it; nothing to do where it is not there.
+    pub(crate) fn remove(&mut self) -> Result<(), PublishError> {
+        let (dir, name) = self.place()?;
+        dir.remove_file(name)?;
+        dir.sync()
+    }
+
+    /// Takes the lock on the file `path`, which is created empty where it is missing and never
+    /// removed: whoever waits for a lock that has lost its name would hold another than the next.
+    ///
+    /// # Errors
+    /// `Busy` where another process has it.
+    pub(crate) fn lock(path: &Path, dir_mode: u32, require_tmpfs: bool) -> Result<File, PublishError> {
+        let path = path.to_owned();
+        let file = Self { path, dir_mode, require_tmpfs, generation: 0, handed_over: None };
+        let (dir, name) = file.place()?;
+        let opened = dir.open_or_create(name)?;
+        dir::lock(&opened, &file.path)?;
+        Ok(opened)
     }
 
     fn place(&self) -> Result<(Dir, &OsStr), PublishError> {

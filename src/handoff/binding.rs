@@ -1,0 +1,78 @@
+//! Whose state it is: a handoff is used only by the configuration, the pod and the machine's run
+//! that it was written for.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+use crate::tree::Tree;
+
+/// What a handoff is bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// Of the configuration: `Plan::digest`.
+    pub digest: [u8; 32],
+    /// Who we are: [`owner`].
+    pub pod: String,
+    /// This run of the machine, `/proc/sys/kernel/random/boot_id`: the boot clock's times mean
+    /// nothing in another.
+    pub boot: String,
+}
+
+/// Who we are, as far as can be told: the pod that the service account's token was made for, else
+/// the machine (`/etc/machine-id`).
+///
+/// The token is not verified, for it is not believed: it only tells one pod's state from that of
+/// another. Whoever could forge it could write the handoff too.
+#[must_use]
+pub fn owner(jwt: Option<&[u8]>, machine_id: Option<&str>) -> String {
+    if let Some(uid) = jwt.and_then(pod_uid) {
+        return format!("pod {uid}");
+    }
+    match machine_id.map(str::trim).filter(|id| !id.is_empty()) {
+        Some(id) => format!("machine {id}"),
+        None => "unknown".to_owned(),
+    }
+}
+
+/// `kubernetes.io.pod.uid` of a JWT's payload.
+fn pod_uid(jwt: &[u8]) -> Option<String> {
+    let mut parts = jwt.trim_ascii().split(|byte| *byte == b'.');
+    let payload = parts.nth(1)?;
+    let payload = Zeroizing::new(URL_SAFE_NO_PAD.decode(payload.trim_ascii_end()).ok()?);
+    let claims = Tree::from_json(&payload).ok()?;
+    let uid = claims.get("kubernetes.io")?.get("pod")?.get("uid")?.as_str()?;
+    (!uid.is_empty()).then(|| uid.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jwt(payload: &str) -> String {
+        format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(payload))
+    }
+
+    #[test]
+    fn a_pod_is_known_by_the_uid_in_its_token() {
+        let token = jwt(r#"{"sub":"x","kubernetes.io":{"namespace":"n","pod":{"name":"web","uid":"u-1"}}}"#);
+        assert_eq!(owner(Some(format!("{token}\n").as_bytes()), Some("m\n")), "pod u-1");
+    }
+
+    #[test]
+    fn without_a_pod_it_is_the_machine() {
+        let tokens = [
+            jwt(r#"{"kubernetes.io":{"serviceaccount":{"uid":"s"}}}"#),
+            jwt(r#"{"kubernetes.io":{"pod":{"uid":""}}}"#),
+            jwt("not JSON"),
+            "not.base64!.x".into(),
+            "no dots".into(),
+            String::new(),
+        ];
+        for token in &tokens {
+            assert_eq!(owner(Some(token.as_bytes()), Some("abc\n")), "machine abc", "{token}");
+        }
+        assert_eq!(owner(None, Some("\n")), "unknown");
+        assert_eq!(owner(None, None), "unknown");
+    }
+}

@@ -1,0 +1,278 @@
+//! The state as JSON, written and read through [`Tree`], so that no copy of a secret stays behind.
+//!
+//! Times are nanoseconds on the boot clock. Bytes that need not be UTF-8 are base64. A response is
+//! a text of JSON within the JSON, so that one that is nested as deeply as we accept fits still.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::{Binding, Kept, Unusable};
+use crate::core::event::Life;
+use crate::core::ids::{LeaseId, TokenId};
+use crate::core::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals, Snapshot};
+use crate::core::time::Moment;
+use crate::secret::Secret;
+use crate::tree::Tree;
+use crate::vault::request::{Request, Verb};
+use crate::vault::response::Response;
+
+/// Counts up when the meaning of a field changes; another version is not read.
+const VERSION: u64 = 1;
+
+/// The state as bytes.
+pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
+    let Snapshot { tokens, secrets, retiring, refusals } = &kept.snapshot;
+    let tree = Tree::map([
+        ("version", number(VERSION)),
+        ("digest", text(&hex(&binding.digest))),
+        ("pod", text(&binding.pod)),
+        ("boot", text(&binding.boot)),
+        ("tokens", Tree::list(tokens.iter().map(|token| token_tree(token, kept.tokens.get(&token.id))))),
+        ("secrets", Tree::list(secrets.iter().map(secret_tree))),
+        ("retiring", Tree::list(retiring.iter().map(lease_tree))),
+        (
+            "refusals",
+            optional(refusals.as_ref(), |refusals| {
+                Tree::map([("count", number(refusals.count)), ("last", moment(refusals.last))])
+            }),
+        ),
+        (
+            "responses",
+            Tree::list(kept.responses.iter().map(|(request, response)| {
+                let json = Secret::new(std::mem::take(&mut *response.to_tree().to_json()));
+                Tree::map([("request", request_tree(request)), ("response", Tree::Text(json))])
+            })),
+        ),
+    ]);
+    tree.to_json()
+}
+
+/// The state in `bytes`, and whether it is of this run of the machine.
+pub(super) fn parse(bytes: &[u8], binding: &Binding) -> Result<(Kept, bool), Unusable> {
+    let tree = Tree::from_json(bytes).map_err(|error| Unusable::Corrupt(error.to_string()))?;
+    let corrupt = |Damaged(field): Damaged| Unusable::Corrupt(format!("`{field}` is not as we write it"));
+    if get::<u64>(&tree, "version").map_err(corrupt)? != VERSION {
+        return Err(Unusable::Corrupt("it is of another version".to_owned()));
+    }
+    if string(&tree, "digest").map_err(corrupt)? != hex(&binding.digest) {
+        return Err(Unusable::OtherConfiguration);
+    }
+    if string(&tree, "pod").map_err(corrupt)? != binding.pod {
+        return Err(Unusable::OtherPod);
+    }
+    let same_boot = string(&tree, "boot").map_err(corrupt)? == binding.boot;
+    Ok((kept(&tree).map_err(corrupt)?, same_boot))
+}
+
+/// The field that is missing or of another type.
+struct Damaged(&'static str);
+
+type Parsed<T> = Result<T, Damaged>;
+
+fn kept(tree: &Tree) -> Parsed<Kept> {
+    let mut kept = Kept::default();
+    for entry in list(tree, "tokens")? {
+        let (token, secret) = token(entry)?;
+        kept.tokens.extend(secret.map(|secret| (token.id, secret)));
+        kept.snapshot.tokens.push(token);
+    }
+    kept.snapshot.secrets = list(tree, "secrets")?.iter().map(secret).collect::<Parsed<_>>()?;
+    kept.snapshot.retiring = list(tree, "retiring")?.iter().map(lease).collect::<Parsed<_>>()?;
+    kept.snapshot.refusals = present(tree, "refusals")
+        .map(|tree| Ok(Refusals { count: get(tree, "count")?, last: get_moment(tree, "last")? }))
+        .transpose()?;
+    for entry in list(tree, "responses")? {
+        let json = entry.get("response").and_then(Tree::as_text).ok_or(Damaged("response"))?;
+        let response = Tree::from_json(json.expose()).ok().and_then(|tree| Response::from_tree(&tree).ok());
+        let request = request(entry.get("request").ok_or(Damaged("request"))?)?;
+        kept.responses.insert(request, response.ok_or(Damaged("response"))?);
+    }
+    Ok(kept)
+}
+
+fn token_tree(token: &KeptToken, secret: Option<&Secret>) -> Tree {
+    Tree::map([
+        ("id", number(token.id.0)),
+        ("secret", optional(secret, bytes)),
+        ("accessor", text(&token.accessor)),
+        ("expires", optional(token.expires, moment)),
+        ("granted", optional(token.granted, duration)),
+        ("renewable", Tree::Bool(token.renewable)),
+        ("batch", Tree::Bool(token.batch)),
+    ])
+}
+
+fn token(tree: &Tree) -> Parsed<(KeptToken, Option<Secret>)> {
+    let token = KeptToken {
+        id: TokenId(get(tree, "id")?),
+        accessor: string(tree, "accessor")?.to_owned(),
+        expires: present(tree, "expires").map(|_| get_moment(tree, "expires")).transpose()?,
+        granted: present(tree, "granted").map(|_| get_duration(tree, "granted")).transpose()?,
+        renewable: flag(tree, "renewable")?,
+        batch: flag(tree, "batch")?,
+    };
+    let secret = present(tree, "secret").map(|secret| get_bytes(secret, "secret")).transpose()?;
+    Ok((token, secret))
+}
+
+fn secret_tree(secret: &KeptSecret) -> Tree {
+    Tree::map([
+        ("request", request_tree(&secret.request)),
+        ("written", Tree::list(secret.written.iter().map(request_tree))),
+        ("read", moment(secret.read)),
+        ("lease", optional(secret.lease.as_ref(), lease_tree)),
+        ("life", life_tree(secret.life)),
+        ("version", optional(secret.version, number)),
+    ])
+}
+
+fn secret(tree: &Tree) -> Parsed<KeptSecret> {
+    Ok(KeptSecret {
+        request: request(tree.get("request").ok_or(Damaged("request"))?)?,
+        written: list(tree, "written")?.iter().map(request).collect::<Parsed<_>>()?,
+        read: get_moment(tree, "read")?,
+        lease: present(tree, "lease").map(lease).transpose()?,
+        life: life(tree.get("life").ok_or(Damaged("life"))?)?,
+        version: present(tree, "version").map(|_| get(tree, "version")).transpose()?,
+    })
+}
+
+fn lease_tree(lease: &KeptLease) -> Tree {
+    Tree::map([
+        ("id", text(&lease.id.0)),
+        ("token", number(lease.token.0)),
+        ("expires", moment(lease.expires)),
+        ("granted", duration(lease.granted)),
+        ("renewable", Tree::Bool(lease.renewable)),
+    ])
+}
+
+fn lease(tree: &Tree) -> Parsed<KeptLease> {
+    Ok(KeptLease {
+        id: LeaseId(string(tree, "id")?.to_owned()),
+        token: TokenId(get(tree, "token")?),
+        expires: get_moment(tree, "expires")?,
+        granted: get_duration(tree, "granted")?,
+        renewable: flag(tree, "renewable")?,
+    })
+}
+
+fn life_tree(life: Life) -> Tree {
+    match life {
+        Life::Unknown => Tree::Null,
+        Life::Until(wall) => Tree::map([("until", number(wall))]),
+        Life::RotatesIn(wait) => Tree::map([("rotates_in", duration(wait))]),
+    }
+}
+
+fn life(tree: &Tree) -> Parsed<Life> {
+    if present(tree, "until").is_some() {
+        return Ok(Life::Until(get(tree, "until")?));
+    }
+    match tree {
+        Tree::Null => Ok(Life::Unknown),
+        _ => Ok(Life::RotatesIn(get_duration(tree, "rotates_in")?)),
+    }
+}
+
+fn request_tree(request: &Request) -> Tree {
+    let verb = match request.verb {
+        Verb::Read => "read",
+        Verb::Write => "write",
+        Verb::List => "list",
+    };
+    Tree::map([
+        ("verb", text(verb)),
+        ("path", text(&request.path)),
+        ("args", Tree::map(request.args.iter().map(|(key, value)| (key.as_str(), bytes(value))))),
+    ])
+}
+
+/// Paths go through the same check as those of a configuration, but stay as they are: they have
+/// been cleaned before, and twice is once too often for `v1/v1/x`.
+fn request(tree: &Tree) -> Parsed<Request> {
+    let args = tree.get("args").and_then(Tree::as_map).ok_or(Damaged("args"))?;
+    let args: BTreeMap<_, _> = args
+        .iter()
+        .map(|(key, value)| Ok((key.clone(), get_bytes(value, "args")?)))
+        .collect::<Parsed<_>>()?;
+    let path = string(tree, "path")?;
+    let verb = match string(tree, "verb")? {
+        "read" => Verb::Read,
+        "write" => Verb::Write,
+        "list" => Verb::List,
+        _ => return Err(Damaged("verb")),
+    };
+    let request = Request::write(path, args).map_err(|_| Damaged("path"))?;
+    Ok(Request { verb, path: path.to_owned(), ..request })
+}
+
+fn text(text: &str) -> Tree {
+    Tree::text(text)
+}
+
+fn number(number: impl ToString) -> Tree {
+    Tree::Number(number.to_string().into())
+}
+
+fn duration(duration: Duration) -> Tree {
+    number(duration.as_nanos())
+}
+
+fn moment(moment: Moment) -> Tree {
+    duration(moment.since_boot())
+}
+
+fn bytes(secret: &Secret) -> Tree {
+    Tree::text(STANDARD.encode(secret.expose()))
+}
+
+fn optional<T>(value: Option<T>, tree: impl FnOnce(T) -> Tree) -> Tree {
+    value.map_or(Tree::Null, tree)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn present<'a>(tree: &'a Tree, field: &str) -> Option<&'a Tree> {
+    tree.get(field).filter(|value| **value != Tree::Null)
+}
+
+fn list<'a>(tree: &'a Tree, field: &'static str) -> Parsed<&'a [Tree]> {
+    tree.get(field).and_then(Tree::as_list).ok_or(Damaged(field))
+}
+
+fn string<'a>(tree: &'a Tree, field: &'static str) -> Parsed<&'a str> {
+    tree.get(field).and_then(Tree::as_str).ok_or(Damaged(field))
+}
+
+fn flag(tree: &Tree, field: &'static str) -> Parsed<bool> {
+    tree.get(field).and_then(Tree::as_bool).ok_or(Damaged(field))
+}
+
+fn get<T: std::str::FromStr>(tree: &Tree, field: &'static str) -> Parsed<T> {
+    let Some(Tree::Number(spelling)) = tree.get(field) else { return Err(Damaged(field)) };
+    spelling.expose_str().and_then(|spelling| spelling.parse().ok()).ok_or(Damaged(field))
+}
+
+fn get_duration(tree: &Tree, field: &'static str) -> Parsed<Duration> {
+    const SECOND: u128 = 1_000_000_000;
+    let nanos: u128 = get(tree, field)?;
+    let seconds = u64::try_from(nanos / SECOND).map_err(|_| Damaged(field))?;
+    let rest = u32::try_from(nanos % SECOND).expect("less than a second of nanoseconds fits");
+    Ok(Duration::new(seconds, rest))
+}
+
+fn get_moment(tree: &Tree, field: &'static str) -> Parsed<Moment> {
+    get_duration(tree, field).map(Moment::new)
+}
+
+fn get_bytes(tree: &Tree, field: &'static str) -> Parsed<Secret> {
+    let text = tree.as_text().ok_or(Damaged(field))?;
+    STANDARD.decode(text.expose()).map(Secret::new).map_err(|_| Damaged(field))
+}

@@ -1,0 +1,218 @@
+//! What init leaves for the sidecar, and a sidecar for its restart: one login, one lease.
+//!
+//! The file holds the token, so it stands on a tmpfs of its own that the application does not
+//! mount, mode 0600. Whoever runs holds the lock on the file `NAME.lock` beside it for as long as
+//! it lives: two processes that renew and replace the same leases would pull them from under each
+//! other. The state is rewritten after every change, as a whole and in one step (see
+//! [`SingleFile`]), and deleted only after what it names is revoked.
+//!
+//! Whatever is wrong with it costs a fresh login and nothing else: it is believed only where it
+//! parses completely, was written for this configuration and pod, and nobody else could have
+//! written it.
+
+mod binding;
+mod format;
+#[cfg(test)]
+mod tests;
+
+pub use binding::{Binding, owner};
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::core::ids::TokenId;
+use crate::core::snapshot::Snapshot;
+use crate::exit::{Cause, Ending};
+use crate::publish::{Attributes, Problem, PublishError, SingleFile};
+use crate::secret::Secret;
+use crate::vault::request::Request;
+use crate::vault::response::Response;
+
+/// The largest state that is written or read. Each response is capped far below by the client.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// Nobody else's business.
+const PRIVATE: Attributes = Attributes { mode: 0o600, uid: None, gid: None };
+
+/// The handoff of this process, locked until it is dropped.
+#[derive(Debug)]
+pub struct Handoff {
+    file: SingleFile,
+    path: PathBuf,
+    /// Held open for its lock.
+    _lock: File,
+}
+
+/// What is handed over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// What the core knows.
+    pub snapshot: Snapshot,
+    /// The tokens of the snapshot's logins.
+    pub tokens: BTreeMap<TokenId, Secret>,
+    /// The answers to the snapshot's requests, as the server keeps them.
+    pub responses: BTreeMap<Request, Response>,
+}
+
+/// What was found at the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Loaded {
+    /// An earlier run's state, bound to us.
+    Found {
+        /// The state.
+        kept: Box<Kept>,
+        /// Whether its times are on our boot clock. Where not, only the server knows what is left
+        /// of token and leases.
+        same_boot: bool,
+    },
+    /// Nothing is there.
+    Absent,
+    /// Something is there that cannot be used: a fresh login is needed. Worth a line in the log.
+    Unusable(Unusable),
+}
+
+/// Why a handoff cannot be used. Never what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unusable {
+    /// It cannot be read.
+    Unreadable(PublishError),
+    /// It belongs to somebody else, or others may read or write it.
+    Exposed,
+    /// It is larger than any state of ours.
+    TooLarge,
+    /// It is not what we write: cut off, damaged, or of another version.
+    Corrupt(String),
+    /// It was written for another configuration.
+    OtherConfiguration,
+    /// It was written by another pod or on another machine.
+    OtherPod,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(why) => write!(f, "{why}"),
+            Self::Exposed => f.write_str("it is not ours alone to read and write"),
+            Self::TooLarge => write!(f, "it is larger than {MAX_BYTES} bytes"),
+            Self::Corrupt(why) => write!(f, "it is damaged: {why}"),
+            Self::OtherConfiguration => f.write_str("it was written for another configuration"),
+            Self::OtherPod => f.write_str("it was written by another pod or machine"),
+        }
+    }
+}
+
+/// Why the handoff cannot be had or written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HandoffError {
+    /// Another process has it.
+    Locked(PathBuf),
+    /// Its place cannot be written.
+    Place(PublishError),
+    /// There is more to keep than is ever read.
+    TooLarge(PathBuf),
+}
+
+impl fmt::Display for HandoffError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Locked(path) => write!(f, "another leasehold holds the handoff {}", path.display()),
+            Self::Place(error) => write!(f, "handoff: {error}"),
+            Self::TooLarge(path) => {
+                write!(f, "the state for the handoff {} is larger than {MAX_BYTES} bytes", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for HandoffError {}
+
+impl From<PublishError> for HandoffError {
+    fn from(error: PublishError) -> Self {
+        Self::Place(error)
+    }
+}
+
+impl From<HandoffError> for Ending {
+    fn from(error: HandoffError) -> Self {
+        let hint = match &error {
+            HandoffError::Locked(_) => "stop it first, or give this one a handoff of its own",
+            HandoffError::Place(error) => error.hint(),
+            HandoffError::TooLarge(_) => "read smaller secrets, or run without a handoff",
+        };
+        Self::new(Cause::Destination, error.to_string(), hint)
+    }
+}
+
+impl Handoff {
+    /// Takes the handoff at `path` for this process. Its folder is created, for us alone, where it
+    /// is missing.
+    ///
+    /// # Errors
+    /// Another process has it, or its folder cannot be written or is not on tmpfs or ramfs and
+    /// `require_tmpfs`.
+    pub fn open(path: &Path, require_tmpfs: bool) -> Result<Self, HandoffError> {
+        // The lock comes first: opening the file sweeps what a crash left, and only the holder of
+        // the lock may say that it is a crash's.
+        let mut beside = OsString::from(path);
+        beside.push(".lock");
+        let lock = SingleFile::lock(Path::new(&beside), 0o700, require_tmpfs).map_err(|error| match error
+            .problem
+        {
+            Problem::Busy => HandoffError::Locked(path.to_owned()),
+            _ => error.into(),
+        })?;
+        let file = SingleFile::open(path, 0o700, require_tmpfs)?;
+        Ok(Self { file, path: path.to_owned(), _lock: lock })
+    }
+
+    /// What an earlier run left for `binding`.
+    #[must_use]
+    pub fn load(&self, binding: &Binding) -> Loaded {
+        match self.read(binding) {
+            Ok(Some((kept, same_boot))) => Loaded::Found { kept: Box::new(kept), same_boot },
+            Ok(None) => Loaded::Absent,
+            Err(why) => Loaded::Unusable(why),
+        }
+    }
+
+    fn read(&self, binding: &Binding) -> Result<Option<(Kept, bool)>, Unusable> {
+        let Some((mut file, stat)) = self.file.read().map_err(Unusable::Unreadable)? else {
+            return Ok(None);
+        };
+        if stat.st_uid != rustix::process::geteuid().as_raw() || stat.st_mode & 0o077 != 0 {
+            return Err(Unusable::Exposed);
+        }
+        let size = u64::try_from(stat.st_size).ok().filter(|size| *size <= MAX_BYTES);
+        let size = size.and_then(|size| usize::try_from(size).ok()).ok_or(Unusable::TooLarge)?;
+        let mut bytes = Zeroizing::new(vec![0; size]);
+        file.read_exact(&mut bytes).map_err(|error| Unusable::Corrupt(error.kind().to_string()))?;
+        format::parse(&bytes, binding).map(Some)
+    }
+
+    /// Replaces the state in one step.
+    ///
+    /// # Errors
+    /// What was there before is there still.
+    pub fn store(&mut self, binding: &Binding, kept: &Kept) -> Result<(), HandoffError> {
+        let mut bytes = format::write(kept, binding);
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(HandoffError::TooLarge(self.path.clone()));
+        }
+        self.file.publish(&Secret::new(std::mem::take(&mut *bytes)), &PRIVATE)?;
+        Ok(())
+    }
+
+    /// Deletes the state: what it names is revoked. The lock stays with us.
+    ///
+    /// # Errors
+    /// It is there still.
+    pub fn remove(&mut self) -> Result<(), HandoffError> {
+        Ok(self.file.remove()?)
+    }
+}

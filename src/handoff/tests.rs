@@ -1,0 +1,292 @@
+//! What is written is read, by whom it is for, and whatever else stands there does no harm.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::core::event::Life;
+use crate::core::ids::LeaseId;
+use crate::core::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals};
+use crate::core::time::Moment;
+use crate::tree::Tree;
+use crate::vault::request::Verb;
+
+const CANARY: &str = "hvs.CANARY";
+
+fn binding() -> Binding {
+    Binding { digest: [7; 32], pod: "pod u-1".into(), boot: "b-1".into() }
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("leasehold-handoff-").tempdir_in("/dev/shm").expect("/dev/shm is a tmpfs")
+}
+
+fn open(dir: &tempfile::TempDir) -> (Handoff, PathBuf) {
+    let path = dir.path().join("state");
+    (Handoff::open(&path, true).expect("free and on tmpfs"), path)
+}
+
+fn request(path: &str) -> Request {
+    Request::read(path).expect("a good path")
+}
+
+fn sample() -> Kept {
+    let lease = KeptLease {
+        id: LeaseId("database/creds/web/x".into()),
+        token: TokenId(3),
+        expires: Moment::new(Duration::MAX),
+        granted: Duration::from_secs(3600),
+        renewable: true,
+    };
+    let secret = KeptSecret {
+        request: request("secret/data/web?version=3"),
+        written: vec![request("secret/web?version=3")],
+        read: Moment::new(Duration::from_nanos(5)),
+        lease: Some(lease.clone()),
+        life: Life::RotatesIn(Duration::from_millis(1)),
+        version: Some(3),
+    };
+    let token = KeptToken {
+        id: TokenId(3),
+        accessor: "acc".into(),
+        expires: Some(Moment::new(Duration::from_secs(9))),
+        granted: None,
+        renewable: true,
+        batch: false,
+    };
+    let data = Tree::from_json(br#"{"a":1.50,"b":[null,true,"\u0000"]}"#).expect("JSON");
+    let response = Response { lease_id: "l".into(), lease_duration: 9, data, ..Response::default() };
+    Kept {
+        tokens: BTreeMap::from([(TokenId(3), Secret::from(CANARY))]),
+        responses: BTreeMap::from([(secret.request.clone(), response)]),
+        snapshot: Snapshot {
+            tokens: vec![token],
+            secrets: vec![secret],
+            retiring: vec![lease],
+            refusals: Some(Refusals { count: 2, last: Moment::new(Duration::from_secs(8)) }),
+        },
+    }
+}
+
+fn found(kept: Kept, same_boot: bool) -> Loaded {
+    Loaded::Found { kept: Box::new(kept), same_boot }
+}
+
+#[test]
+fn what_one_process_stores_the_next_one_finds() {
+    let dir = folder();
+    let (mut handoff, path) = open(&dir);
+    assert_eq!(handoff.load(&binding()), Loaded::Absent);
+    handoff.store(&binding(), &sample()).expect("stored");
+    drop(handoff);
+    assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o7777, 0o600);
+    let (mut handoff, _) = open(&dir);
+    assert_eq!(handoff.load(&binding()), found(sample(), true));
+    handoff.remove().expect("removed");
+    assert_eq!(handoff.load(&binding()), Loaded::Absent);
+    handoff.remove().expect("there is nothing to remove");
+}
+
+#[test]
+fn refused_logins_are_kept_when_there_is_nothing_else() {
+    let dir = folder();
+    let (mut handoff, _) = open(&dir);
+    let mut kept = Kept::default();
+    kept.snapshot.refusals = sample().snapshot.refusals;
+    handoff.store(&binding(), &kept).expect("stored");
+    assert_eq!(handoff.load(&binding()), found(kept, true));
+}
+
+#[test]
+fn another_configuration_or_pod_may_not_use_it_and_another_boot_is_told() {
+    let dir = folder();
+    let (mut handoff, _) = open(&dir);
+    handoff.store(&binding(), &sample()).expect("stored");
+    let load = |change: fn(&mut Binding)| {
+        let mut other = binding();
+        change(&mut other);
+        handoff.load(&other)
+    };
+    assert_eq!(load(|other| other.digest[31] ^= 1), Loaded::Unusable(Unusable::OtherConfiguration));
+    assert_eq!(load(|other| other.pod = "pod u-2".into()), Loaded::Unusable(Unusable::OtherPod));
+    assert_eq!(load(|other| other.boot = "b-2".into()), found(sample(), false));
+}
+
+#[test]
+fn a_second_process_is_refused_while_the_first_lives() {
+    let dir = folder();
+    let (first, path) = open(&dir);
+    // A lock belongs to the open file, so a second opening is as good as a second process.
+    let error = Handoff::open(&path, true).expect_err("locked");
+    assert_eq!(error, HandoffError::Locked(path.clone()));
+    assert_eq!(Ending::from(error).cause, Cause::Destination);
+    drop(first);
+    Handoff::open(&path, true).expect("free again");
+}
+
+#[test]
+fn a_state_that_is_cut_off_anywhere_is_unusable_and_replaced() {
+    let dir = folder();
+    let (mut handoff, path) = open(&dir);
+    handoff.store(&binding(), &sample()).expect("stored");
+    let whole = fs::read(&path).expect("readable");
+    for length in 0..whole.len() {
+        fs::File::options()
+            .write(true)
+            .open(&path)
+            .and_then(|file| file.set_len(length as u64))
+            .expect("cut");
+        let loaded = handoff.load(&binding());
+        assert!(matches!(loaded, Loaded::Unusable(Unusable::Corrupt(_))), "{length}: {loaded:?}");
+        handoff.store(&binding(), &sample()).expect("stored over it");
+    }
+    assert_eq!(handoff.load(&binding()), found(sample(), true));
+}
+
+#[test]
+fn a_state_that_others_could_have_written_is_not_believed() {
+    let dir = folder();
+    let (mut handoff, path) = open(&dir);
+    handoff.store(&binding(), &sample()).expect("stored");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o660)).expect("ours");
+    assert_eq!(handoff.load(&binding()), Loaded::Unusable(Unusable::Exposed));
+    handoff.store(&binding(), &sample()).expect("stored over it, private again");
+    assert_eq!(handoff.load(&binding()), found(sample(), true));
+}
+
+#[test]
+fn a_link_is_not_followed_and_a_giant_is_not_read() {
+    let dir = folder();
+    let (handoff, path) = open(&dir);
+    let elsewhere = dir.path().join("elsewhere");
+    fs::File::create(&elsewhere).expect("created");
+    symlink(&elsewhere, &path).expect("linked");
+    assert!(matches!(handoff.load(&binding()), Loaded::Unusable(Unusable::Unreadable(_))));
+    fs::remove_file(&path).expect("removed");
+    let giant = fs::File::create(&path).expect("created");
+    giant.set_permissions(fs::Permissions::from_mode(0o600)).expect("ours");
+    giant.set_len(MAX_BYTES + 1).expect("sparse");
+    assert_eq!(handoff.load(&binding()), Loaded::Unusable(Unusable::TooLarge));
+}
+
+#[test]
+fn neither_debug_nor_an_error_shows_a_secret() {
+    let dir = folder();
+    let (mut handoff, path) = open(&dir);
+    handoff.store(&binding(), &sample()).expect("stored");
+    assert!(!format!("{:?} {handoff:?}", handoff.load(&binding())).contains("CANARY"));
+    let text = fs::read_to_string(&path).expect("JSON");
+    for broken in [text.replacen("\"tokens\":[", "\"tokens\":[\"hvs.CANARY\",", 1), text.replace(':', "=")] {
+        let why = format::parse(broken.as_bytes(), &binding()).expect_err("broken");
+        assert!(!format!("{why} {why:?}").contains("CANARY"), "{why}");
+    }
+}
+
+fn any_life() -> impl Strategy<Value = Life> {
+    prop_oneof![
+        Just(Life::Unknown),
+        any::<i64>().prop_map(Life::Until),
+        any::<Duration>().prop_map(Life::RotatesIn)
+    ]
+}
+
+fn any_request() -> impl Strategy<Value = Request> {
+    let verb = prop_oneof![Just(Verb::Read), Just(Verb::Write), Just(Verb::List)];
+    let args = prop::collection::btree_map(any::<String>(), any::<Vec<u8>>().prop_map(Secret::from), 0..3);
+    (verb, "(v1/)?[a-zäß ]{0,5}x(/[a-z]{1,5}){0,2}", args)
+        .prop_filter_map("a clean path", |(verb, path, args)| {
+            Some(Request { verb, ..Request::write(&path, args).ok()? })
+        })
+}
+
+fn any_lease() -> impl Strategy<Value = KeptLease> {
+    (any::<String>(), any::<u64>(), any::<Duration>(), any::<Duration>(), any::<bool>()).prop_map(
+        |(id, token, expires, granted, renewable)| KeptLease {
+            id: LeaseId(id),
+            token: TokenId(token),
+            expires: Moment::new(expires),
+            granted,
+            renewable,
+        },
+    )
+}
+
+fn any_kept() -> impl Strategy<Value = Kept> {
+    let secret = (
+        any_request(),
+        prop::collection::vec(any_request(), 0..2),
+        any::<Duration>(),
+        prop::option::of(any_lease()),
+        any_life(),
+        any::<Option<u64>>(),
+    )
+        .prop_map(|(request, written, read, lease, life, version)| KeptSecret {
+            request,
+            written,
+            read: Moment::new(read),
+            lease,
+            life,
+            version,
+        });
+    let response =
+        (any::<String>(), any::<u64>(), any::<String>()).prop_map(|(lease_id, lease_duration, value)| {
+            Response {
+                lease_id,
+                lease_duration,
+                data: Tree::map([("value", Tree::text(value))]),
+                ..Response::default()
+            }
+        });
+    (
+        prop::collection::vec(secret, 0..3),
+        prop::collection::vec(any_lease(), 0..3),
+        prop::collection::btree_map(any_request(), response, 0..3),
+        prop::collection::btree_map(any::<u64>(), any::<Vec<u8>>(), 0..3),
+        any::<Option<(u32, Duration)>>(),
+    )
+        .prop_map(|(secrets, retiring, responses, tokens, refusals)| Kept {
+            snapshot: Snapshot {
+                tokens: tokens
+                    .keys()
+                    .map(|id| KeptToken { id: TokenId(*id), ..sample().snapshot.tokens[0].clone() })
+                    .collect(),
+                secrets,
+                retiring,
+                refusals: refusals.map(|(count, last)| Refusals { count, last: Moment::new(last) }),
+            },
+            tokens: tokens.into_iter().map(|(id, bytes)| (TokenId(id), Secret::from(bytes))).collect(),
+            responses,
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_state_survives(kept in any_kept()) {
+        let bytes = format::write(&kept, &binding());
+        prop_assert_eq!(format::parse(&bytes, &binding()), Ok((kept, true)));
+    }
+
+    #[test]
+    fn no_damage_makes_the_reader_panic(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let mut bytes = format::write(&sample(), &binding());
+        for (place, byte) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = byte;
+        }
+        // Whatever it makes of this, it is a state or a reason.
+        let _ = format::parse(&bytes, &binding());
+    }
+
+    #[test]
+    fn no_foreign_bytes_make_the_reader_panic(bytes in any::<Vec<u8>>()) {
+        prop_assert!(format::parse(&bytes, &binding()).is_err());
+    }
+}
