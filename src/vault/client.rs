@@ -246,15 +246,17 @@ async fn ask(
     asked: Asked,
     unspoken: &Unspoken<'_>,
 ) -> Result<Response, Failure> {
-    let path = endpoint.path();
+    let (method, path) = (endpoint.method(), endpoint.path());
     let answer = call.ask(endpoint).await.inspect_err(|failure| {
-        tracing::debug!(path, kind = ?failure.kind, why = %failure, "no answer");
+        tracing::debug!(?method, path, kind = ?failure.kind, why = %failure, "no answer");
     })?;
     let response = verdict::judge(&answer, asked, unspoken);
     let status = answer.status.as_u16();
     match &response {
-        Ok(response) => tracing::debug!(path, status, request_id = response.request_id, "answered"),
-        Err(failure) => tracing::debug!(path, status, kind = ?failure.kind, why = %failure, "refused"),
+        Ok(response) => tracing::debug!(?method, path, status, request_id = response.request_id, "answered"),
+        Err(failure) => {
+            tracing::debug!(?method, path, status, kind = ?failure.kind, why = %failure, "refused")
+        }
     }
     response
 }

@@ -19,7 +19,7 @@ use url::Url;
 
 use super::failure::Failure;
 use super::files::local;
-use super::tls::{Fingerprint, TlsFiles};
+use super::tls::{Contents, Fingerprint, TlsFiles};
 use super::trouble::NoSuchHost;
 use crate::config::plan::VaultPlan;
 
@@ -52,7 +52,7 @@ impl Connections {
             return Err(local("vault.server_name does not work together with vault.proxy"));
         }
         let files = TlsFiles::of(plan);
-        let current = RwLock::new(Arc::new(Generation::new(&files)?));
+        let current = RwLock::new(Arc::new(Generation::new(&files, &files.read()?)?));
         Ok(Self {
             files,
             server_name: plan.server_name.clone(),
@@ -70,11 +70,10 @@ impl Connections {
     /// the next one uses the new. Where the files cannot be used, the old connections stay.
     pub(super) fn reload(&self) -> Result<bool, Failure> {
         let contents = self.files.read()?;
-        let old = self.generation().fingerprint;
-        if contents.fingerprint() == old {
+        if contents.fingerprint() == self.generation().fingerprint {
             return Ok(false);
         }
-        let fresh = Arc::new(Generation::new(&self.files)?);
+        let fresh = Arc::new(Generation::new(&self.files, &contents)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(true)
     }
@@ -126,9 +125,8 @@ impl Connections {
 }
 
 impl Generation {
-    fn new(files: &TlsFiles) -> Result<Self, Failure> {
-        let contents = files.read()?;
-        let tls = files.config(&contents)?;
+    fn new(files: &TlsFiles, contents: &Contents) -> Result<Self, Failure> {
+        let tls = files.config(contents)?;
         Ok(Self { tls, fingerprint: contents.fingerprint(), by_host: Mutex::default() })
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn explain(error: &reqwest::Error, place: &str) -> Failure {
 
 fn unknown(error: &reqwest::Error) -> &'static str {
     if error.is_timeout() && error.is_connect() {
-        "it does not take the connection; check vault.address, the network policy and the firewall"
+        "it does not take the connection in time; check vault.address, the network policy and the firewall"
     } else if error.is_timeout() {
         "it did not answer in time"
     } else if error.is_connect() {

@@ -13,11 +13,18 @@ use crate::tree::Tree;
 /// The longest `Retry-After` that is believed. A mistyped one must not stop renewals for a day.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// What Go's TLS listener answers to plain HTTP, without being asked for more.
-const NOT_TLS: &[u8] = b"Client sent an HTTP request to an HTTPS server";
+/// What a TLS listener says to plain HTTP: Go's own, and nginx in front of it.
+const NOT_TLS: [&[u8]; 2] =
+    [b"Client sent an HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port"];
 
 /// OpenBao and Vault answer 500 with this on a standby while nobody leads.
 const NO_LEADER: &str = "local node not active but active cluster node not found";
+
+/// All that the server says to most refusals.
+const DENIED: &str = "permission denied";
+
+/// What it may mean by that on a login: also that there is no such mount.
+const LOGIN_HINT: &str = "check auth.mount, and that the credential is in date and meant for this server";
 
 /// What was asked, as far as the meaning of a status depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +47,9 @@ pub(super) fn judge(answer: &Answer, asked: Asked, unspoken: &Unspoken<'_>) -> R
     let (kind, meaning) = meaning(answer, asked, body.as_ref(), said.as_deref());
     // The server's own words where it has any that say more than the status.
     let why = match said {
-        Some(said) => format!("{meaning}: {said}"),
-        None => meaning.to_owned(),
+        Some(said) if said == DENIED && asked == Asked::Login => format!("{meaning}: {said}; {LOGIN_HINT}"),
+        Some(said) if said != meaning => format!("{meaning}: {said}"),
+        _ => meaning.to_owned(),
     };
     Err(Failure::new(kind, format!("{why} ({})", answer.status.as_u16())))
 }
@@ -65,11 +73,11 @@ fn meaning(
     use FailureKind as K;
     match answer.status.as_u16() {
         300..=399 => (K::Redirected, "a redirect that is not followed"),
-        400 if answer.body.starts_with(NOT_TLS) => {
+        400 if speaks_tls(&answer.body) => {
             (K::Unreachable, "the server speaks TLS: vault.address needs https://")
         }
         400 | 401 | 403 | 404 | 405 if asked == Asked::Login => (K::Refused, "login refused"),
-        403 => (K::Denied, "permission denied"),
+        403 => (K::Denied, DENIED),
         404 => (K::Missing, gone(body)),
         408 => (K::Unavailable, "a proxy on the way gave up"),
         412 => (K::NotYet, "a standby has not caught up yet"),
@@ -89,6 +97,10 @@ fn meaning(
         500..=599 => (K::Fault, "the server failed at it"),
         _ => (K::Nonsense, "a status that the API does not have"),
     }
+}
+
+fn speaks_tls(body: &[u8]) -> bool {
+    NOT_TLS.iter().any(|words| body.windows(words.len()).any(|part| part == *words))
 }
 
 /// A version of KV v2 that is deleted or destroyed still has its metadata.
@@ -173,7 +185,7 @@ mod tests {
     fn a_failure_carries_the_servers_words_and_never_another_body() {
         let denied =
             failure(403, r#"{"errors":["1 error occurred:\n\t* permission denied\n\n"]}"#, Asked::Other);
-        assert_eq!(denied.why, "permission denied: permission denied (403)");
+        assert_eq!(denied.why, "permission denied (403)");
         let page = failure(502, "<html>hunter2</html>", Asked::Other);
         assert_eq!(page.why, "the server is not available (502)");
     }
@@ -197,9 +209,14 @@ mod tests {
 
     #[test]
     fn plain_http_to_a_tls_port_is_explained() {
-        let failure = failure(400, "Client sent an HTTP request to an HTTPS server.\n", Asked::Login);
-        assert_eq!(failure.kind, FailureKind::Unreachable);
-        assert!(failure.why.contains("https://"), "{failure}");
+        for body in [
+            "Client sent an HTTP request to an HTTPS server.\n",
+            "<html><title>400 The plain HTTP request was sent to HTTPS port</title>",
+        ] {
+            let failure = failure(400, body, Asked::Login);
+            assert_eq!(failure.kind, FailureKind::Unreachable);
+            assert!(failure.why.contains("https://"), "{failure}");
+        }
     }
 
     #[test]
