@@ -9,9 +9,105 @@
 //! The room is pure: the same template, data and host give the same bytes. Everything is bounded by
 //! [`limits::Limits`], no input makes it panic, and no error holds a value.
 
+pub mod buffer;
+mod builtins;
 pub mod error;
 pub mod eval;
+pub mod fmt;
 pub mod function;
 pub mod host;
+mod lex;
 pub mod limits;
+mod node;
+mod parse;
+pub mod spell;
 pub mod value;
+
+use crate::secret::Secret;
+use error::{ExecError, ParseError};
+use eval::MissingKey;
+use function::Functions;
+use host::Host;
+use limits::Limits;
+use node::Body;
+use parse::Trees;
+use value::Value;
+
+/// A parsed text: the template it is, and those it defines.
+pub struct Template {
+    name: String,
+    text: Vec<u8>,
+    left: Vec<u8>,
+    right: Vec<u8>,
+    trees: Trees,
+}
+
+/// What actions stand between where nothing else is said.
+pub const DELIMITERS: (&[u8], &[u8]) = (b"{{", b"}}");
+
+impl Template {
+    /// Parses `text`. `name` stands in errors. `delimiters` are what actions stand between,
+    /// [`DELIMITERS`] where there are none or one is empty. Functions must be known now.
+    ///
+    /// # Errors
+    /// The first thing in it that is not the language, with Go's words and the place.
+    pub fn parse(
+        name: &str,
+        text: &[u8],
+        delimiters: Option<(&str, &str)>,
+        functions: &Functions,
+    ) -> Result<Self, ParseError> {
+        let (left, right) = delimiters.unwrap_or_default();
+        let (left, right) = (left.as_bytes(), right.as_bytes());
+        let left = if left.is_empty() { DELIMITERS.0 } else { left };
+        let right = if right.is_empty() { DELIMITERS.1 } else { right };
+        let trees = parse::parse(name, text, (left, right), functions)?;
+        let (left, right) = (left.to_vec(), right.to_vec());
+        Ok(Self { name: name.to_owned(), text: text.to_vec(), left, right, trees })
+    }
+
+    /// Renders it with `data` as dot.
+    ///
+    /// # Errors
+    /// Where the data does not fit, a function fails, or a limit is reached; with Go's words and the
+    /// place, and no value.
+    pub fn execute(
+        &self,
+        data: Value,
+        missing_key: MissingKey,
+        limits: Limits,
+        host: &mut dyn Host,
+    ) -> Result<Secret, Box<ExecError>> {
+        eval::execute(self, data, missing_key, limits, host)
+    }
+
+    /// The name that stands in errors.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    fn delimiters(&self) -> (&[u8], &[u8]) {
+        (&self.left, &self.right)
+    }
+
+    fn body(&self, name: &[u8]) -> Option<&Body> {
+        self.trees.get(name)
+    }
+
+    /// A template by its name, with the name as it lives here.
+    fn definition(&self, name: &[u8]) -> Option<(&[u8], &Body)> {
+        self.trees.get_key_value(name).map(|(name, body)| (name.as_slice(), body))
+    }
+}
+
+/// Says which template, and nothing of its text.
+impl std::fmt::Debug for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "template {}", self.name)
+    }
+}

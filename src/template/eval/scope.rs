@@ -2,14 +2,22 @@
 
 use std::any::Any;
 
+use super::{MissingKey, run};
+use crate::secret::Secret;
+use crate::template::Template;
+use crate::template::error::ExecError;
 use crate::template::function::FunctionError;
 use crate::template::host::Host;
 use crate::template::limits::Limits;
+use crate::template::value::Value;
 
 /// One rendering: its world, its limits, and what its functions remember between calls.
-pub struct Session<'h> {
+pub(crate) struct Session<'h> {
     host: &'h mut dyn Host,
-    limits: Limits,
+    pub(super) limits: Limits,
+    pub(super) missing_key: MissingKey,
+    /// How deep the evaluator is in itself.
+    pub(super) depth: usize,
     steps: u64,
     locals: Vec<Box<dyn Any>>,
 }
@@ -18,25 +26,18 @@ pub struct Session<'h> {
 const BYTES_PER_STEP: usize = 64;
 
 impl<'h> Session<'h> {
-    /// A rendering in the world of `host`.
-    pub fn new(host: &'h mut dyn Host, limits: Limits) -> Self {
-        Self { host, limits, steps: 0, locals: Vec::new() }
-    }
-
-    /// Its limits.
-    #[must_use]
-    pub const fn limits(&self) -> &Limits {
-        &self.limits
+    pub(crate) fn new(host: &'h mut dyn Host, missing_key: MissingKey, limits: Limits) -> Self {
+        Self { host, limits, missing_key, depth: 0, steps: 0, locals: Vec::new() }
     }
 
     /// Counts one step; false once there have been too many.
-    pub const fn step(&mut self) -> bool {
+    pub(super) const fn step(&mut self) -> bool {
         self.steps += 1;
         self.steps <= self.limits.steps
     }
 
     /// Counts the making of a text; false once it is too long or there have been too many.
-    pub const fn made(&mut self, bytes: usize) -> bool {
+    pub(super) const fn made(&mut self, bytes: usize) -> bool {
         self.steps += (bytes / BYTES_PER_STEP) as u64;
         bytes <= self.limits.output && self.steps <= self.limits.steps
     }
@@ -45,13 +46,12 @@ impl<'h> Session<'h> {
 /// The rendering that a function runs in.
 pub struct Scope<'s, 'h> {
     session: &'s mut Session<'h>,
+    template: &'s Template,
 }
 
 impl<'s, 'h> Scope<'s, 'h> {
-    /// A function's view of `session`.
-    #[must_use]
-    pub const fn new(session: &'s mut Session<'h>) -> Self {
-        Self { session }
+    pub(super) const fn new(session: &'s mut Session<'h>, template: &'s Template) -> Self {
+        Self { session, template }
     }
 
     /// The world.
@@ -73,7 +73,7 @@ impl<'s, 'h> Scope<'s, 'h> {
     /// The limits of this rendering.
     #[must_use]
     pub const fn limits(&self) -> &Limits {
-        self.session.limits()
+        &self.session.limits
     }
 
     /// Asks before making `bytes` of text or `bytes / 64` elements: to be called by whatever can
@@ -88,28 +88,44 @@ impl<'s, 'h> Scope<'s, 'h> {
             Err(FunctionError::new("too much text for one rendering"))
         }
     }
+
+    /// Renders another template of the same text with `data`: `executeTemplate`.
+    ///
+    /// # Errors
+    /// Where it fails, or there is no template of that name.
+    pub fn execute_template(&mut self, name: &[u8], data: Value) -> Result<Secret, FunctionError> {
+        run(self.session, self.template, name, data)
+            .map_err(|error: Box<ExecError>| FunctionError(error.to_string()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::template::function::Functions;
     use crate::template::host::Nowhere;
+
+    fn with_scope(limits: Limits, test: impl FnOnce(&mut Scope<'_, '_>)) {
+        let template = Template::parse("t", b"", None, &Functions::new()).expect("an empty template");
+        let mut world = Nowhere;
+        let mut session = Session::new(&mut world, MissingKey::Error, limits);
+        test(&mut Scope::new(&mut session, &template));
+    }
 
     #[test]
     fn locals_are_one_of_a_type_and_last() {
-        let mut world = Nowhere;
-        let mut session = Session::new(&mut world, Limits::default());
-        *Scope::new(&mut session).local::<u32>() = 7;
-        Scope::new(&mut session).local::<String>().push('x');
-        assert_eq!(*Scope::new(&mut session).local::<u32>(), 7);
+        with_scope(Limits::default(), |scope| {
+            *scope.local::<u32>() = 7;
+            scope.local::<String>().push('x');
+            assert_eq!(*scope.local::<u32>(), 7);
+        });
     }
 
     #[test]
     fn work_ends_at_the_limit() {
-        let mut world = Nowhere;
-        let mut session = Session::new(&mut world, Limits { steps: 1, output: 100, ..Limits::default() });
-        assert!(Scope::new(&mut session).spend(100).is_ok());
-        assert!(Scope::new(&mut session).spend(101).is_err());
-        assert!(!session.step(), "the texts used them up");
+        with_scope(Limits { steps: 1, output: 100, ..Limits::default() }, |scope| {
+            assert!(scope.spend(101).is_err(), "too long at once");
+            assert!(scope.spend(100).is_err(), "too much in all");
+        });
     }
 }

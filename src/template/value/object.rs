@@ -102,6 +102,12 @@ impl Channel {
         self.0.go_type
     }
 
+    /// Whether both are one channel.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The next item; `None` once it is closed.
     #[must_use]
     pub fn receive(&self) -> Option<Value> {

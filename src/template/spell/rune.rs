@@ -1,0 +1,101 @@
+//! Go's runes: code points out of bytes that need not be UTF-8.
+
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
+
+/// What stands for bytes that are not UTF-8.
+pub const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
+
+/// The first rune and how many bytes it takes: 0 at the end, 1 (and U+FFFD) where the bytes are no
+/// UTF-8.
+#[must_use]
+pub fn decode(bytes: &[u8]) -> (char, usize) {
+    match bytes.first() {
+        None => (REPLACEMENT, 0),
+        Some(&byte) if byte < 0x80 => (char::from(byte), 1),
+        Some(&byte) => {
+            let len = match byte {
+                0xc2..=0xdf => 2,
+                0xe0..=0xef => 3,
+                0xf0..=0xf4 => 4,
+                _ => return (REPLACEMENT, 1),
+            };
+            let text = bytes.get(..len).and_then(|bytes| std::str::from_utf8(bytes).ok());
+            text.and_then(|text| text.chars().next()).map_or((REPLACEMENT, 1), |rune| (rune, len))
+        }
+    }
+}
+
+/// How many runes there are; a byte that is no UTF-8 counts as one.
+#[must_use]
+pub fn count(bytes: &[u8]) -> usize {
+    runes(bytes).count()
+}
+
+/// The runes with their offsets.
+pub fn runes(bytes: &[u8]) -> impl Iterator<Item = (usize, char, usize)> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let (rune, size) = decode(&bytes[at..]);
+        let start = at;
+        at += size;
+        (size > 0).then_some((start, rune, size))
+    })
+}
+
+/// Whether Go prints the rune as it is: letters, marks, numbers, punctuation, symbols and the space.
+#[must_use]
+pub fn is_print(rune: char) -> bool {
+    if rune.is_ascii() {
+        return matches!(rune, ' '..='~');
+    }
+    !matches!(rune.general_category_group(), GeneralCategoryGroup::Separator | GeneralCategoryGroup::Other)
+}
+
+/// Whether the rune may stand in an identifier.
+#[must_use]
+pub fn is_alphanumeric(rune: char) -> bool {
+    if rune.is_ascii() {
+        return rune == '_' || rune.is_ascii_alphanumeric();
+    }
+    rune.general_category_group() == GeneralCategoryGroup::Letter
+        || rune.general_category() == GeneralCategory::DecimalNumber
+}
+
+/// The space of templates: no other characters separate.
+#[must_use]
+pub const fn is_space(rune: char) -> bool {
+    matches!(rune, ' ' | '\t' | '\r' | '\n')
+}
+
+/// The rune as `%#U` shows it: `U+0040 '@'`.
+#[must_use]
+pub fn name(rune: char) -> String {
+    let code = format!("U+{:04X}", u32::from(rune));
+    if is_print(rune) { format!("{code} '{rune}'") } else { code }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_utf8_are_one_replacement_each() {
+        assert_eq!(decode(b"\xff"), (REPLACEMENT, 1));
+        assert_eq!(decode(b"\xe2\x82"), (REPLACEMENT, 1));
+        assert_eq!(decode("€".as_bytes()), ('€', 3));
+        assert_eq!(decode(b""), (REPLACEMENT, 0));
+        assert_eq!(count(b"a\xe2\x82b"), 4);
+    }
+
+    #[test]
+    fn identifiers_are_letters_and_decimal_digits() {
+        assert!(is_alphanumeric('é') && is_alphanumeric('٣') && is_alphanumeric('_'));
+        assert!(!is_alphanumeric('½') && !is_alphanumeric('Ⅷ') && !is_alphanumeric('\u{301}'));
+    }
+
+    #[test]
+    fn spaces_other_than_the_plain_one_do_not_print() {
+        assert!(is_print(' ') && is_print('\u{301}') && is_print('½'));
+        assert!(!is_print('\u{a0}') && !is_print('\u{200b}') && !is_print('\u{7f}'));
+    }
+}
