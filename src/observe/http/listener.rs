@@ -1,11 +1,12 @@
 //! A socket to listen on, TCP or Unix.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
 use super::route::Peer;
 use crate::config::plan::Listen;
@@ -13,6 +14,8 @@ use crate::exit::{Cause, Ending};
 
 /// A Unix socket is for its owner and the volume's group.
 const SOCKET_MODE: u32 = 0o660;
+/// Connections that the kernel keeps for us while as many as we serve at once are busy.
+const BACKLOG: u32 = 1024;
 
 /// A bound socket.
 #[derive(Debug)]
@@ -67,11 +70,12 @@ impl Listener {
     }
 }
 
-fn tcp(address: std::net::SocketAddr) -> io::Result<Listener> {
-    // The standard library sets SO_REUSEADDR, so that a restart need not wait for old connections.
-    let listener = std::net::TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    TcpListener::from_std(listener).map(Listener::Tcp)
+fn tcp(address: SocketAddr) -> io::Result<Listener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart need not wait for the old connections to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG).map(Listener::Tcp)
 }
 
 fn unix(path: &Path) -> io::Result<Listener> {

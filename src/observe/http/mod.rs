@@ -30,18 +30,32 @@ use crate::config::plan::Listen;
 use crate::core::view::View;
 use crate::exit::Ending;
 
-/// Connections served at once; others wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 32;
-/// For a whole connection: a client that reads or writes slowly is cut off.
-const MAX_LIFE: Duration = Duration::from_secs(10);
-/// For the header of a request.
-const MAX_HEADER_TIME: Duration = Duration::from_secs(5);
-/// For the main loop to answer.
-const MAX_LOOP_TIME: Duration = Duration::from_secs(5);
-/// Bytes of a request's line and header.
-const MAX_HEADER: usize = 16 * 1024;
-/// Lines of a request's header.
-const MAX_HEADER_LINES: usize = 64;
+/// What a client may cost us.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Connections served at once; others wait in the kernel's queue.
+    connections: usize,
+    /// For a whole connection: a client that reads or writes slowly is cut off.
+    life: Duration,
+    /// For the header of a request.
+    header_time: Duration,
+    /// For the main loop to answer.
+    loop_time: Duration,
+    /// Bytes of a request's line and header.
+    header_bytes: usize,
+    /// Lines of a request's header.
+    header_lines: usize,
+}
+
+const LIMITS: Limits = Limits {
+    connections: 32,
+    life: Duration::from_secs(10),
+    header_time: Duration::from_secs(5),
+    loop_time: Duration::from_secs(5),
+    header_bytes: 16 * 1024,
+    header_lines: 64,
+};
+
 /// Before accepting again when that failed, such as for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -63,6 +77,7 @@ pub enum Ask {
 #[derive(Debug)]
 pub struct Server {
     listener: Listener,
+    limits: Limits,
 }
 
 impl Server {
@@ -71,7 +86,7 @@ impl Server {
     /// # Errors
     /// 73, with the address and the reason.
     pub fn bind(listen: &Listen) -> Result<Self, Ending> {
-        Listener::bind(listen).map(|listener| Self { listener })
+        Listener::bind(listen).map(|listener| Self { listener, limits: LIMITS })
     }
 
     /// Where it listens, with the port that the kernel chose for port 0.
@@ -86,8 +101,8 @@ impl Server {
         let mut connections = FuturesUnordered::new();
         loop {
             tokio::select! {
-                accepted = self.listener.accept(), if connections.len() < MAX_CONNECTIONS => match accepted {
-                    Ok((stream, peer)) => connections.push(connection(stream, peer, asks.clone())),
+                accepted = self.listener.accept(), if connections.len() < self.limits.connections => match accepted {
+                    Ok((stream, peer)) => connections.push(connection(stream, peer, asks.clone(), self.limits)),
                     Err(_out_of_descriptors_or_gone_already) => tokio::time::sleep(PAUSE).await,
                 },
                 Some(()) = connections.next(), if !connections.is_empty() => {}
@@ -97,28 +112,33 @@ impl Server {
 }
 
 /// One connection, one request.
-async fn connection(stream: Stream, peer: Peer, asks: mpsc::Sender<Ask>) {
+async fn connection(stream: Stream, peer: Peer, asks: mpsc::Sender<Ask>, limits: Limits) {
     let service = service_fn(|request| {
         let asks = &asks;
-        async move { Ok::<_, Infallible>(answer(&request, peer, asks).await) }
+        async move { Ok::<_, Infallible>(answer(&request, peer, asks, limits.loop_time).await) }
     });
     let serving = http1::Builder::new()
         .keep_alive(false)
         .timer(TokioTimer::new())
-        .header_read_timeout(MAX_HEADER_TIME)
-        .max_buf_size(MAX_HEADER)
-        .max_headers(MAX_HEADER_LINES)
+        .header_read_timeout(limits.header_time)
+        .max_buf_size(limits.header_bytes)
+        .max_headers(limits.header_lines)
         .serve_connection(TokioIo::new(stream), service);
     // A client that went away, sent rubbish or was too slow is its own trouble.
-    let _client_trouble = tokio::time::timeout(MAX_LIFE, serving).await;
+    let _client_trouble = tokio::time::timeout(limits.life, serving).await;
 }
 
-async fn answer(request: &Request<Incoming>, peer: Peer, asks: &mpsc::Sender<Ask>) -> Answer {
+async fn answer(
+    request: &Request<Incoming>,
+    peer: Peer,
+    asks: &mpsc::Sender<Ask>,
+    limit: Duration,
+) -> Answer {
     let route = match route::of(request, peer) {
         Ok(route) => route,
         Err(refusal) => return refused(&refusal),
     };
-    match tokio::time::timeout(MAX_LOOP_TIME, performed(route, asks)).await {
+    match tokio::time::timeout(limit, performed(route, asks)).await {
         Ok(Some(answer)) => answer,
         Ok(None) => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down"),
         Err(_elapsed) => text(StatusCode::SERVICE_UNAVAILABLE, "the main loop does not answer"),
@@ -178,3 +198,6 @@ fn typed(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Answer 
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     answer
 }
+
+#[cfg(test)]
+mod tests;
