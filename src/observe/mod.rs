@@ -11,6 +11,7 @@ pub mod readiness;
 pub mod repeats;
 pub mod status;
 pub mod systemd;
+pub mod table;
 pub mod timer;
 
 #[cfg(test)]

@@ -9,11 +9,12 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use rustix::process::Pid;
 
 use super::find;
@@ -83,7 +84,11 @@ impl Memory {
 
 impl Stamp {
     fn read(path: &Path) -> Result<Self, PidFileFault> {
-        let file = File::open(path).map_err(PidFileFault::Unreadable)?;
+        // A FIFO under this name, on a volume that the application writes, must not stop us.
+        let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+        let mut options = File::options();
+        let file =
+            options.read(true).custom_flags(nonblocking).open(path).map_err(PidFileFault::Unreadable)?;
         let about = file.metadata().map_err(PidFileFault::Unreadable)?;
         if !about.is_file() {
             let why = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");

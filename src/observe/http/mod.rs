@@ -65,6 +65,8 @@ type Answer = Response<Full<Bytes>>;
 /// down".
 #[derive(Debug)]
 pub enum Ask {
+    /// Whether the loop turns.
+    Alive(oneshot::Sender<()>),
     /// How everything stands.
     View(oneshot::Sender<View>),
     /// Look at everything now; answered when that is understood, not when it is done.
@@ -147,28 +149,29 @@ async fn answer(
 
 /// Asks the main loop; `None` where it is gone.
 async fn performed(route: Route, asks: &mpsc::Sender<Ask>) -> Option<Answer> {
-    match route {
-        Route::Refresh => {
-            asked(asks, Ask::Refresh).await?;
-            return Some(text(StatusCode::ACCEPTED, "refreshing"));
-        }
-        Route::Quit => {
-            asked(asks, Ask::Quit).await?;
-            return Some(text(StatusCode::ACCEPTED, "quitting"));
-        }
-        Route::Live | Route::Ready | Route::Metrics | Route::Status => {}
-    }
-    let view = asked(asks, Ask::View).await?;
     Some(match route {
-        Route::Ready if view.readiness.is_ready() => text(StatusCode::OK, &readiness::line(&view)),
-        Route::Ready => text(StatusCode::SERVICE_UNAVAILABLE, &readiness::line(&view)),
-        Route::Metrics => typed(StatusCode::OK, metrics::CONTENT_TYPE, metrics::render(view).into_bytes()),
+        Route::Live => asked(asks, Ask::Alive).await.map(|()| text(StatusCode::OK, "alive"))?,
+        Route::Refresh => {
+            asked(asks, Ask::Refresh).await.map(|()| text(StatusCode::ACCEPTED, "refreshing"))?
+        }
+        Route::Quit => asked(asks, Ask::Quit).await.map(|()| text(StatusCode::ACCEPTED, "quitting"))?,
+        Route::Ready => ready(&asked(asks, Ask::View).await?),
+        Route::Metrics => {
+            let body = metrics::render(asked(asks, Ask::View).await?);
+            typed(StatusCode::OK, metrics::CONTENT_TYPE, body.into_bytes())
+        }
         Route::Status => {
-            let json = serde_json::to_vec(&Status::from(&view)).expect("plain structs always serialize");
+            let status = Status::from(&asked(asks, Ask::View).await?);
+            let json = serde_json::to_vec(&status).expect("plain structs always serialize");
             typed(StatusCode::OK, "application/json", json)
         }
-        Route::Live | Route::Refresh | Route::Quit => text(StatusCode::OK, "alive"),
     })
+}
+
+fn ready(view: &View) -> Answer {
+    let ready = view.readiness.is_ready();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    text(status, &readiness::line(view))
 }
 
 async fn asked<T>(asks: &mpsc::Sender<Ask>, ask: fn(oneshot::Sender<T>) -> Ask) -> Option<T> {

@@ -40,6 +40,7 @@ impl Running {
             while let Some(ask) = asks.recv().await {
                 // A client that is gone does not want its answer.
                 let _delivered = match ask {
+                    Ask::Alive(reply) => reply.send(()).is_ok(),
                     Ask::View(reply) => reply.send(view.clone()).is_ok(),
                     Ask::Refresh(reply) => {
                         count(&refreshes);

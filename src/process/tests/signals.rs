@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, WaitId, WaitIdOptions, geteuid, waitid};
 
 use super::*;
@@ -106,6 +107,9 @@ async fn a_pid_file_that_names_nobody_says_why() {
     }
     let folder = programs.folder.path();
     assert!(matches!(pid_file_fault(tell(&by_pid_file(folder)).await), PidFileFault::Unreadable(_)));
+    let fifo = folder.join("fifo");
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("made");
+    assert!(matches!(pid_file_fault(tell(&by_pid_file(&fifo)).await), PidFileFault::Unreadable(_)));
     let path = programs.pid_file(&std::process::id().to_string());
     assert!(matches!(pid_file_fault(tell(&by_pid_file(&path)).await), PidFileFault::Ours(_)));
     // Above every pid_max.

@@ -1,0 +1,3 @@
+//! What the command line runs: thin, the work is done in the other rooms.
+
+pub mod status;

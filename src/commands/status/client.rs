@@ -1,0 +1,107 @@
+//! One GET, over a blocking socket.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use crate::config::plan::Listen;
+
+/// To be connected: it is this machine.
+const CONNECT: Duration = Duration::from_secs(2);
+/// For each piece of an answer: longer than the daemon waits for its own main loop.
+const PIECE: Duration = Duration::from_secs(8);
+/// The longest answer that is read; a status of 10,000 files has about 5 MiB.
+const MAX_ANSWER: u64 = 64 << 20;
+
+/// What the daemon answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The body.
+    pub(super) body: String,
+}
+
+/// Asks for `path`.
+pub(super) fn get(listen: &Listen, path: &str) -> io::Result<Answer> {
+    match listen {
+        Listen::Tcp(address) => {
+            let stream = TcpStream::connect_timeout(&reachable(*address), CONNECT)?;
+            stream.set_read_timeout(Some(PIECE))?;
+            stream.set_write_timeout(Some(PIECE))?;
+            exchange(stream, path)
+        }
+        Listen::Unix(socket) => {
+            let stream = UnixStream::connect(socket)?;
+            stream.set_read_timeout(Some(PIECE))?;
+            stream.set_write_timeout(Some(PIECE))?;
+            exchange(stream, path)
+        }
+    }
+}
+
+/// Where a daemon that listens on all addresses can be reached from here.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    address
+}
+
+fn exchange(mut stream: impl Read + Write, path: &str) -> io::Result<Answer> {
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut bytes = Vec::new();
+    stream.take(MAX_ANSWER).read_to_end(&mut bytes).map_err(|why| match why.kind() {
+        io::ErrorKind::WouldBlock => io::Error::new(io::ErrorKind::TimedOut, "it does not answer in time"),
+        _ => why,
+    })?;
+    parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not whole"))
+}
+
+/// Reads what our own daemon writes: a length, and no chunks.
+fn parse(bytes: &[u8]) -> Option<Answer> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (header, body) = text.split_once("\r\n\r\n")?;
+    let mut lines = header.split("\r\n");
+    let status = lines.next()?.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
+    let length = lines.find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    });
+    (length == Some(body.len())).then(|| Answer { status, body: body.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_counts_only_when_it_is_whole() {
+        let answer = parse(b"HTTP/1.1 503 Service Unavailable\r\nX: y\r\nContent-Length: 3\r\n\r\nno\n");
+        assert_eq!(answer, Some(Answer { status: 503, body: "no\n".into() }));
+        for cut in [
+            &b""[..],
+            b"HTTP/1.1 200 OK\r\n",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nno",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno\n",
+            b"HTTP/1.1 200 OK\r\n\r\nno",
+            b"HTTP/1.1 2\r\ncontent-length: 0\r\n\r\n",
+            b"HTTP/2 200 OK\r\ncontent-length: 0\r\n\r\n",
+            b"SSH-2.0-OpenSSH\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n\xff",
+        ] {
+            assert_eq!(parse(cut), None, "{cut:?}");
+        }
+    }
+
+    #[test]
+    fn a_daemon_on_all_addresses_is_asked_on_loopback() {
+        let asked = |address: &str| reachable(address.parse().expect("an address")).to_string();
+        assert_eq!(asked("0.0.0.0:9110"), "127.0.0.1:9110");
+        assert_eq!(asked("[::]:9110"), "[::1]:9110");
+        assert_eq!(asked("10.0.0.1:9110"), "10.0.0.1:9110");
+    }
+}

@@ -1,0 +1,154 @@
+//! Against the real listener, in a thread of its own.
+
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::*;
+use crate::core::ids::FileId;
+use crate::core::view::{Readiness, View};
+use crate::observe::http::{Ask, Server};
+use crate::observe::sample;
+
+/// A daemon that shows one view until it is dropped.
+struct Daemon {
+    listen: Listen,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Daemon {
+    fn start(listen: Listen, view: View) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let (bound, address) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async move {
+                let server = Server::bind(&listen).expect("bound");
+                bound.send(server.address()).expect("the test waits");
+                let (sender, asks) = mpsc::channel(8);
+                tokio::select! {
+                    never = server.serve(sender) => match never {},
+                    () = show(view, asks) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        let listen = address.recv().expect("bound");
+        Self { listen, stop: Some(stop), thread: Some(thread) }
+    }
+
+    fn on_loopback(view: View) -> Self {
+        Self::start(Listen::Tcp(([127, 0, 0, 1], 0).into()), view)
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let ended = self.thread.take().map(JoinHandle::join);
+        assert!(matches!(ended, Some(Ok(()))) || std::thread::panicking(), "the daemon failed");
+    }
+}
+
+async fn show(view: View, mut asks: mpsc::Receiver<Ask>) {
+    while let Some(ask) = asks.recv().await {
+        match ask {
+            Ask::View(reply) => reply.send(view.clone()).expect("somebody asked"),
+            Ask::Alive(reply) => reply.send(()).expect("somebody asked"),
+            Ask::Refresh(_) | Ask::Quit(_) => panic!("a status only looks"),
+        }
+    }
+}
+
+fn shown(listen: &Listen, show: Show) -> (Result<ExitCode, Ending>, String) {
+    let mut output = Vec::new();
+    let result = once(listen, show, &mut output);
+    (result, String::from_utf8(output).expect("UTF-8"))
+}
+
+fn unready() -> View {
+    let readiness = Readiness::NotRendered { file: FileId(1), why: "denied".into() };
+    View { readiness, ..sample::view() }
+}
+
+#[test]
+fn the_probes_print_one_line_and_tell_by_their_code() {
+    let daemon = Daemon::on_loopback(sample::view());
+    let said = |line: &str, code| (Ok(code), format!("{line}\n"));
+    assert_eq!(shown(&daemon.listen, Show::Ready), said("ready", ExitCode::SUCCESS));
+    assert_eq!(shown(&daemon.listen, Show::Live), said("alive", ExitCode::SUCCESS));
+    let daemon = Daemon::on_loopback(unready());
+    let why = "not yet rendered: api-key: denied";
+    assert_eq!(shown(&daemon.listen, Show::Ready), said(why, ExitCode::FAILURE));
+    assert_eq!(shown(&daemon.listen, Show::Live), said("alive", ExitCode::SUCCESS));
+}
+
+#[test]
+fn the_whole_status_comes_as_a_table_or_as_json() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let daemon = Daemon::start(Listen::Unix(folder.path().join("status")), unready());
+    let (result, text) = shown(&daemon.listen, Show::Table);
+    assert_eq!(result, Ok(ExitCode::SUCCESS));
+    assert!(text.contains("FILE     GENERATION") && text.contains("not yet rendered: api-key"), "{text}");
+    let (result, text) = shown(&daemon.listen, Show::Json);
+    assert_eq!(result, Ok(ExitCode::SUCCESS));
+    assert_eq!(text.lines().count(), 1);
+    let status: Status = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(status, Status::from(&unready()));
+}
+
+#[test]
+fn where_nobody_answers_probes_fail_and_the_status_says_what_to_do() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listen = Listen::Tcp(free.local_addr().expect("bound"));
+    drop(free);
+    for show in [Show::Ready, Show::Live] {
+        let (result, line) = shown(&listen, show);
+        assert_eq!(result, Ok(ExitCode::FAILURE));
+        assert!(line.starts_with("no daemon answers on 127.0.0.1:") && line.lines().count() == 1, "{line}");
+    }
+    for listen in [listen, Listen::Unix("/no/such/socket".into())] {
+        let (result, line) = shown(&listen, Show::Table);
+        let ending = result.expect_err("nobody answers");
+        assert_eq!((ending.cause, line.as_str()), (Cause::Unavailable, ""));
+        assert!(ending.hint.contains("start the daemon"), "{ending}");
+    }
+}
+
+#[test]
+fn something_else_that_listens_there_is_not_taken_for_the_daemon() {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listen = Listen::Tcp(other.local_addr().expect("bound"));
+    let answers = ["SSH-2.0-OpenSSH\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"];
+    let thread = std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = other.accept().expect("a connection");
+            let mut request = [0; 256];
+            let _request = io::Read::read(&mut stream, &mut request).expect("read");
+            stream.write_all(answer.as_bytes()).expect("written");
+        }
+    });
+    for _ in answers {
+        let ending = shown(&listen, Show::Json).0.expect_err("not a daemon");
+        assert_eq!(ending.cause, Cause::Unavailable);
+    }
+    thread.join().expect("answered");
+}
+
+#[test]
+fn output_that_nobody_reads_is_an_error_and_not_a_panic() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let daemon = Daemon::on_loopback(sample::view());
+    let ending = once(&daemon.listen, Show::Json, &mut Closed).expect_err("closed");
+    assert_eq!(ending.cause, Cause::Destination);
+}
