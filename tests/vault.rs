@@ -208,6 +208,11 @@ fn an_unversioned_secret_is_read_written_and_listed() {
         assert_eq!(listed.data.get("keys").and_then(Tree::as_list).map(<[Tree]>::len), Some(1));
     });
     assert_eq!(get(&server, "old/none").expect_err("missing").kind, FailureKind::Missing);
+    let list =
+        |path: &str| run(ask(&client(&server), &Request::list(path).expect("a good path"), &root(&server)));
+    let nothing = list("old/none").expect("an empty list");
+    assert_eq!(nothing.data.get("keys").and_then(Tree::as_list), Some(&[][..]));
+    assert_eq!(list("nowhere/none").expect_err("no mount").kind, FailureKind::Missing);
 }
 
 #[test]

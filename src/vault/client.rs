@@ -24,6 +24,7 @@ use super::verdict::{self, Asked};
 use crate::config::plan::{AuthPlan, VaultPlan};
 use crate::core::event::{Granted, TokenFacts};
 use crate::core::ids::LeaseId;
+use crate::observe::clock;
 use crate::secret::Secret;
 use crate::tree::Tree;
 
@@ -128,7 +129,7 @@ impl Client {
         self.mounts.find(path, look).await
     }
 
-    /// Reads, writes or lists. `request` is a resolved one.
+    /// Reads, writes or lists. `request` is a resolved one. A list of nothing is an empty list.
     ///
     /// # Errors
     /// What the server's answer, or the lack of one, means.
@@ -141,11 +142,12 @@ impl Client {
         }
         let endpoint = Raw::of(request, body);
         let mut unspoken = vec![token];
+        let asked = if request.verb == Verb::List { Asked::List } else { Asked::Other };
         if request.verb == Verb::Write {
             let telling = request.args.iter().filter(|(key, _)| !PLAIN_ARGS.contains(&key.as_str()));
             unspoken.extend(telling.map(|(_, value)| value));
         }
-        ask(&self.for_secrets(token), &endpoint, Asked::Other, &Unspoken(unspoken)).await
+        ask(&self.for_secrets(token), &endpoint, asked, &Unspoken(unspoken)).await
     }
 
     /// Renews a lease, asking for `increment` from now.
@@ -246,16 +248,24 @@ async fn ask(
     asked: Asked,
     unspoken: &Unspoken<'_>,
 ) -> Result<Response, Failure> {
-    let (method, path) = (endpoint.method(), endpoint.path());
+    let (method, path, sent) = (endpoint.method(), endpoint.path(), clock::moment());
+    let took = || format!("{:.1?}", sent.until(clock::moment()));
     let answer = call.ask(endpoint).await.inspect_err(|failure| {
-        tracing::debug!(?method, path, kind = ?failure.kind, why = %failure, "no answer");
+        tracing::debug!(?method, path, took = took(), kind = ?failure.kind, why = %failure, "no answer");
     })?;
     let response = verdict::judge(&answer, asked, unspoken);
     let status = answer.status.as_u16();
     match &response {
-        Ok(response) => tracing::debug!(?method, path, status, request_id = response.request_id, "answered"),
+        Ok(response) => tracing::debug!(
+            ?method,
+            path,
+            took = took(),
+            status,
+            request_id = response.request_id,
+            "answered"
+        ),
         Err(failure) => {
-            tracing::debug!(?method, path, status, kind = ?failure.kind, why = %failure, "refused")
+            tracing::debug!(?method, path, took = took(), status, kind = ?failure.kind, why = %failure, "refused")
         }
     }
     response

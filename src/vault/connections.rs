@@ -29,6 +29,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Idle connections kept for the next request: reads come in bursts, then nothing for minutes.
 const IDLE: usize = 2;
 
+/// How long they are kept: less than any load balancer does, so that no request is sent into a
+/// connection that is being closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// All connections to the server.
 pub(super) struct Connections {
     files: TlsFiles,
@@ -114,6 +118,7 @@ impl Connections {
             .user_agent(concat!("leasehold/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.connect_timeout)
             .pool_max_idle_per_host(IDLE)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .tcp_keepalive(Duration::from_secs(30));
         if let Some(proxy) = &self.proxy {
             let proxy =

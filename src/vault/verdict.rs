@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use http::header::{DATE, HeaderMap, RETRY_AFTER};
 
 use super::failure::{Failure, FailureKind};
@@ -31,6 +32,8 @@ const LOGIN_HINT: &str = "check auth.mount, and that the credential is in date a
 pub(super) enum Asked {
     /// A login: 400 and 403 refuse the credentials.
     Login,
+    /// A list: 404 is how the server says that there is nothing in it.
+    List,
     /// The health of the server: its statuses are its own.
     Health,
     /// All else.
@@ -44,6 +47,10 @@ pub(super) fn judge(answer: &Answer, asked: Asked, unspoken: &Unspoken<'_>) -> R
     }
     let body = Tree::from_json(&answer.body).ok();
     let said = message::of(body.as_ref(), unspoken);
+    // With a word about it (no such mount, a path that is none) it is a mistake, not an empty list.
+    if asked == Asked::List && answer.status == StatusCode::NOT_FOUND && body.is_some() && said.is_none() {
+        return Ok(Response { data: Tree::map([("keys", Tree::list([]))]), ..Response::default() });
+    }
     let (kind, meaning) = meaning(answer, asked, body.as_ref(), said.as_deref());
     // The server's own words where it has any that say more than the status.
     let why = match said {
@@ -136,7 +143,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue, StatusCode};
+    use http::{HeaderName, HeaderValue};
     use zeroize::Zeroizing;
 
     use super::*;
@@ -204,6 +211,16 @@ mod tests {
             (r#"{"data":{"data":null,"metadata":{"destroyed":true}}}"#, "this version is destroyed (404)"),
         ] {
             assert_eq!(failure(404, body, Asked::Other).why, why);
+        }
+    }
+
+    #[test]
+    fn a_list_of_nothing_is_empty_and_one_of_no_mount_is_missing() {
+        let list = |body| judge(&answer(404, body, &[]), Asked::List, &Unspoken(Vec::new()));
+        let keys = list(r#"{"errors":[]}"#).expect("a list").data.get("keys").cloned();
+        assert_eq!(keys, Some(Tree::list([])));
+        for body in [r#"{"errors":["no handler for route"]}"#, "404 page not found", ""] {
+            assert_eq!(list(body).map_err(|failure| failure.kind), Err(FailureKind::Missing), "{body}");
         }
     }
 

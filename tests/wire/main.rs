@@ -20,6 +20,7 @@ use leasehold::vault::failure::{Failure, FailureKind};
 use leasehold::vault::request::Request;
 use leasehold::vault::response::Response;
 use server::{Server, Wire, reply, until_gone};
+use tokio::net::TcpSocket;
 
 /// What must reach nobody but the server.
 const TOKEN: &str = "s.canaryCANARYcanary";
@@ -337,6 +338,60 @@ mod answers {
     }
 }
 
+mod the_log {
+    use std::sync::{Mutex, PoisonError};
+
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What we ourselves log at the lowest level; the log shows no library's events.
+    fn of(work: impl FnOnce()) -> String {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || writer.clone());
+        let ours = tracing_subscriber::filter::Targets::new().with_target("leasehold", tracing::Level::TRACE);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer).with(ours), work);
+        let bytes = lines.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    #[test]
+    fn names_each_request_and_never_what_it_carried() {
+        let log = of(|| {
+            let server = Server::plain(|asked, wire| match asked.line.contains("web") {
+                true => reply(wire, 200, &[], br#"{"request_id":"7eb9","data":{"password":"CANARY"}}"#),
+                false => reply(wire, 403, &[], br#"{"errors":["no"],"data":{"password":"CANARY"}}"#),
+            });
+            let args = BTreeMap::from([("key".to_owned(), Secret::from("CANARY"))]);
+            let plan = plan(&server.url());
+            ask(&plan, &Request::write(PATH, args).expect("a good path")).expect("an answer");
+            let query = Request::read("cubbyhole/none?key=CANARY").expect("a good path");
+            ask(&plan, &query).expect_err("denied");
+            drop(server);
+            read(&plan).expect_err("gone");
+        });
+        for part in ["cubbyhole/web", "status=200", "7eb9", "cubbyhole/none", "status=403", "Unreachable"] {
+            assert!(log.contains(part), "{part} in {log}");
+        }
+        assert!(!log.contains("CANARY"), "{log}");
+    }
+}
+
 mod waits {
     use super::*;
 
@@ -407,12 +462,15 @@ mod connections {
 
     #[test]
     fn that_are_refused_or_have_no_name_say_so() {
-        let closed = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        // Bound and not listening: the port refuses, and nobody else can take it.
+        let closed = TcpSocket::new_v4().expect("a socket");
+        closed.bind(([127, 0, 0, 1], 0).into()).expect("loopback has a free port");
         let port = closed.local_addr().expect("it is bound").port();
-        drop(closed);
+        // A label that is too long: no resolver has to be asked.
+        let nowhere = "a".repeat(64);
         for (url, why) in [
             (format!("http://127.0.0.1:{port}"), "refuses the connection"),
-            ("http://nowhere.invalid:8200".to_owned(), "does not resolve"),
+            (format!("http://{nowhere}.invalid:8200"), "does not resolve"),
         ] {
             let failure = read(&plan(&url)).expect_err("a failure");
             assert_eq!(failure.kind, FailureKind::Unreachable);
