@@ -3,7 +3,8 @@
 use serde_yaml::Value;
 
 use super::keypath::KeyPath;
-use super::places::{Found, MAX_BYTES, Mark, Marks, Span};
+use super::mark::Mark;
+use super::places::{Found, MAX_BYTES, Marks, Span};
 use super::problem::{Excerpt, Place, Problem, Severity};
 use super::yaml_error::Flaw;
 
@@ -86,7 +87,10 @@ impl Document {
             let start = if span.start.line == mark.line { span.start.column } else { 1 };
             let end = if span.end.line == mark.line { span.end.column } else { line.len() + 1 };
             copy(&line, &mut shown, column..start, mark.column);
-            let meant = reveal && (start..end.max(start + 1)).contains(&mark.column);
+            let meant = reveal
+                && (start..end.max(start + 1)).contains(&mark.column)
+                // A URL with a user in it, whichever key it is at.
+                && !line.get(start - 1..end - 1).unwrap_or_default().contains(&'@');
             if span.key || meant {
                 copy(&line, &mut shown, start..end, mark.column);
             } else if start < end {

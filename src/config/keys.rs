@@ -100,9 +100,7 @@ pub static TOP: &[Key] = &[
 ];
 
 static VAULT: &[Key] = &[
-    key("address", Kind::Text, "", "the server's URL; VAULT_ADDR and BAO_ADDR win")
-        .also(&["addr", "url"])
-        .private(),
+    key("address", Kind::Text, "", "the server's URL; VAULT_ADDR and BAO_ADDR win").also(&["addr", "url"]),
     key("namespace", Kind::Text, "", "the namespace of every request"),
     key("ca_file", Kind::Text, "the system's", "PEM file with the only authorities to trust")
         .also(&["ca_cert", "cacert"]),
@@ -147,7 +145,7 @@ static AUTH: &[Key] = &[
     .also(&["type"]),
     key("mount", Kind::Text, "the method's own name", "the mount below auth/").also(&["mount_path"]),
     key("namespace", Kind::Text, "vault.namespace", "the namespace of the login"),
-    key("role", Kind::Text, "", "kubernetes, jwt: the role of the mount").private(),
+    key("role", Kind::Text, "", "kubernetes, jwt: the role of the mount"),
     key(
         "jwt_file",
         Kind::Text,
@@ -279,7 +277,8 @@ pub(super) fn is_private(path: &KeyPath) -> bool {
             _ => &[],
         };
     }
-    false
+    // The top is whatever somebody typed.
+    path.steps().is_empty()
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod file;
 pub mod keypath;
 pub mod keys;
 mod layers;
+mod mark;
 mod places;
 pub mod plan;
 pub mod problem;

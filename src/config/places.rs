@@ -5,11 +5,12 @@
 //! grammar (both are ports of libyaml, so what one accepts the other does) into a tree of marks.
 
 use std::collections::BTreeMap;
-use std::io::BufReader;
+use std::io::{BufReader, Chain, Read};
 
 use libyaml_safer::{Event, EventData, Parser, ScalarStyle};
 
 use super::keypath::{KeyPath, Step};
+use super::mark::Mark;
 use super::yaml_error::{self, Flaw};
 
 /// Largest text read, bytes. Also the most that aliases may add to it.
@@ -17,25 +18,6 @@ pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// Deepest nesting read. The YAML parser's time grows with the square of it.
 pub const MAX_DEPTH: usize = 64;
-
-/// A position in a text: line and column from 1, in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Mark {
-    pub(super) line: usize,
-    pub(super) column: usize,
-}
-
-impl Mark {
-    pub(super) const START: Self = Self { line: 1, column: 1 };
-}
-
-impl From<libyaml_safer::Mark> for Mark {
-    fn from(mark: libyaml_safer::Mark) -> Self {
-        // A text of at most MAX_BYTES has neither lines nor columns past usize.
-        let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX - 1) + 1;
-        Self { line: number(mark.line), column: number(mark.column) }
-    }
-}
 
 /// The marks of one text.
 #[derive(Debug, Default)]
@@ -153,7 +135,7 @@ impl Marks {
 
 /// Makes [`Marks`] of events.
 struct Reader<'a> {
-    parser: Parser<BufReader<&'a [u8]>>,
+    parser: Parser<BufReader<Chain<&'a [u8], &'static [u8]>>>,
     marks: Marks,
     /// Completed nodes with an anchor, so that an alias cannot mean what it stands in.
     anchors: BTreeMap<String, usize>,
@@ -167,7 +149,9 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(text: &'a str) -> Self {
         let mut parser = Parser::new();
-        parser.set_input(BufReader::with_capacity(16 * 1024, text.as_bytes()));
+        // The scanner panics where the input ends in the header of a block, so the last line is ended.
+        let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
+        parser.set_input(BufReader::with_capacity(16 * 1024, text.as_bytes().chain(end)));
         Self {
             parser,
             marks: Marks::default(),

@@ -1,7 +1,7 @@
 //! What is wrong or unwise in a configuration, told to a person: where, what, what to do, and the
 //! line itself with a caret.
 
-use std::fmt;
+use std::{fmt, io};
 
 use serde::Serialize;
 
@@ -148,6 +148,15 @@ impl Rejected {
             more => format!("and {more} more: run `leasehold check` to see all of them"),
         };
         Ending::new(self.cause, what, hint)
+    }
+}
+
+/// An I/O error in the words of the shell, without the number that the system's own text ends with.
+pub(super) fn io_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such file".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        kind => kind.to_string(),
     }
 }
 

@@ -14,7 +14,7 @@ use super::file::File;
 use super::keypath::KeyPath;
 use super::keys;
 use super::layers::{self, Setting};
-use super::places::Mark;
+use super::mark::Mark;
 use super::plan::Plan;
 use super::problem::{Place, Problem, Rejected, Severity};
 use super::shape;
@@ -167,7 +167,13 @@ impl Stack {
         match self.place(&finding.at, part) {
             (_, Some((document, mark, whole))) => {
                 let reveal = whole && matches!(finding.on, On::Value) && !keys::is_private(&finding.at);
-                document.problem(finding.severity, mark, reveal, key, (finding.message, finding.hint))
+                let mut problem =
+                    document.problem(finding.severity, mark, reveal, key, (finding.message, finding.hint));
+                if !whole && mark == Mark::START {
+                    // Something is missing at the top: no line shows that.
+                    problem.excerpt = None;
+                }
+                problem
             }
             (place, None) => {
                 let mut problem = Problem::whole("", finding.message, finding.hint);

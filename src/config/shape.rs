@@ -23,11 +23,11 @@ pub(super) fn check(value: &mut Value, desk: &mut Desk<'_>) {
 
 fn check_map(map: &mut Mapping, keys: &'static [Key], at: &KeyPath, desk: &mut Desk<'_>) {
     map.retain(|name, value| {
+        let path = at.key(&spelled(name));
         let Some(name) = name.as_str() else {
-            desk.wrong_key(at, "a key that is not text", "write keys as plain words");
+            desk.wrong_key(&path, "a key that is not text", "write keys as plain words");
             return false;
         };
-        let path = at.key(name);
         let Some(key) = keys.iter().find(|key| key.name == name) else {
             unknown(name, keys, &path, at, desk);
             return false;
@@ -74,13 +74,24 @@ fn check_value(value: &mut Value, kind: &'static Kind, at: &KeyPath, desk: &mut 
 }
 
 fn check_named(map: &mut Mapping, kind: &'static Kind, at: &KeyPath, desk: &mut Desk<'_>) {
-    map.retain(|name, value| match name.as_str() {
-        Some(name) => check_value(value, kind, &at.key(name), desk),
-        None => {
-            desk.wrong_key(at, "a name that is not text", "put it in quotes");
-            false
+    map.retain(|name, value| {
+        let path = at.key(&spelled(name));
+        if name.is_string() {
+            return check_value(value, kind, &path, desk);
         }
+        desk.wrong_key(&path, "a name that is not text", "put it in quotes");
+        false
     });
+}
+
+/// A key as it is most likely typed, to find its place.
+fn spelled(key: &Value) -> String {
+    match key {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        _ => "null".to_owned(),
+    }
 }
 
 fn placeholder(kind: &Kind) -> Value {
@@ -124,10 +135,8 @@ fn choice(word: &str, now: &[&str], later: &[&str]) -> Result<(), BadScalar> {
     if later.contains(&word) {
         return refuse(format!("this version does not have `{word}` yet"), one_of(now));
     }
-    match nearest(word, now) {
-        Some(near) => refuse(format!("unknown value; did you mean `{near}`?"), one_of(now)),
-        None => refuse("unknown value", one_of(now)),
-    }
+    let hint = nearest(word, now).map_or_else(|| one_of(now), |near| format!("did you mean `{near}`?"));
+    refuse("unknown value", hint)
 }
 
 fn one_of(words: &[&str]) -> String {

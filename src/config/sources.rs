@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::layers::Setting;
 use super::places::MAX_BYTES;
 use super::plan::Plan;
-use super::problem::{Problem, Rejected, Severity};
+use super::problem::{Problem, Rejected, Severity, io_words};
 use super::read::{Inputs, Text, read};
 use crate::exit::Cause;
 
@@ -102,7 +102,7 @@ fn kept(name: &str, bytes: io::Result<Vec<u8>>) -> Result<Text, Rejected> {
     match bytes {
         Ok(bytes) => Ok(Text { name: name.to_owned(), bytes }),
         Err(error) => {
-            let message = format!("cannot be read: {}", error.kind());
+            let message = format!("cannot be read: {}", io_words(&error));
             let problem = Problem::whole(name, message, "name a file that is there and readable");
             Err(Rejected::one(Cause::Config, problem))
         }

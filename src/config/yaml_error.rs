@@ -2,7 +2,7 @@
 
 use libyaml_safer::Error;
 
-use super::places::Mark;
+use super::mark::Mark;
 
 /// One thing that keeps a text from being read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,7 @@ impl Flaw {
 
 /// What to do about the parser's usual complaints, by a part of their wording.
 const HINTS: &[(&str, &str)] = &[
+    ("tab character", "indent with spaces, not tabs"),
     (
         "character that cannot start any token",
         "indent with spaces, not tabs, and quote values that start with @ or `",

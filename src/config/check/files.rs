@@ -9,15 +9,22 @@ use crate::config::desk::Desk;
 use crate::config::file::{File, FileEntry, WaitEntry};
 use crate::config::keypath::KeyPath;
 use crate::config::plan::{FilePlan, Target, Wait};
+use crate::config::problem::io_words;
 use crate::config::shape;
 
 use super::runtime::{self, Defaults};
 use super::source;
 
+/// What files must not be in the way of.
+pub(super) struct Folders<'p> {
+    pub(super) secrets_dir: Option<&'p Path>,
+    pub(super) handoff: Option<&'p Path>,
+}
+
 /// The files, in the order of the configuration.
 pub(super) fn check(
     file: &File,
-    secrets_dir: Option<&Path>,
+    folders: &Folders<'_>,
     defaults: &Defaults,
     desk: &mut Desk<'_>,
 ) -> Vec<FilePlan> {
@@ -34,7 +41,7 @@ pub(super) fn check(
     let mut taken = BTreeMap::new();
     for (index, entry) in file.files.iter().enumerate() {
         let at = at.index(index);
-        let target = target(entry, secrets_dir, &at, desk);
+        let target = target(entry, folders, &at, desk);
         if let Some(target) = &target {
             collide(target, index, &mut taken, &at.key("path"), desk);
         }
@@ -96,12 +103,7 @@ impl Rest {
     }
 }
 
-fn target(
-    entry: &FileEntry,
-    secrets_dir: Option<&Path>,
-    at: &KeyPath,
-    desk: &mut Desk<'_>,
-) -> Option<Target> {
+fn target(entry: &FileEntry, folders: &Folders<'_>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Target> {
     let path_at = at.key("path");
     let Some(text) = entry.path.as_deref() else {
         desk.missing(&path_at, "a file without a `path`", "say where it goes");
@@ -117,14 +119,18 @@ fn target(
     }
     let path = PathBuf::from(text);
     if !relative {
-        if secrets_dir.is_some_and(|dir| path.starts_with(dir)) {
+        if folders.secrets_dir.is_some_and(|dir| path.starts_with(dir)) {
             let message = "an absolute path inside `secrets_dir`";
             desk.wrong_value(&path_at, message, "write it relative, so that it is a member of the set");
             return None;
         }
+        if folders.handoff == Some(&path) {
+            desk.wrong_value(&path_at, "the same path as the handoff", "rename one of them");
+            return None;
+        }
         return Some(Target::Alone(path));
     }
-    if secrets_dir.is_none() {
+    if folders.secrets_dir.is_none() {
         desk.missing(
             &KeyPath::of(&["secrets_dir"]),
             format!("`secrets_dir` is missing, and `{at}` has a relative path"),
@@ -190,7 +196,7 @@ fn owner(text: Option<&str>, kind: Account, at: &KeyPath, desk: &mut Desk<'_>) -
     let book = match (desk.read_file)(Path::new(kind.file())) {
         Ok(book) => book,
         Err(error) => {
-            let message = format!("cannot look the name up: {}: {}", kind.file(), error.kind());
+            let message = format!("cannot look the name up: {}: {}", kind.file(), io_words(&error));
             desk.wrong_value(at, message, "write the number");
             return None;
         }

@@ -9,6 +9,7 @@ mod vault;
 
 use std::path::PathBuf;
 
+use self::files::Folders;
 use super::desk::Desk;
 use super::digest;
 use super::file::File;
@@ -23,7 +24,8 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
     let handoff = runtime::handoff(file.handoff.file.as_deref(), secrets_dir.as_deref(), desk);
     let defaults = runtime::defaults(&file.defaults, desk);
     let notifiers = notify::check(&file.notify, desk);
-    let files = files::check(file, secrets_dir.as_deref(), &defaults, desk);
+    let folders = Folders { secrets_dir: secrets_dir.as_deref(), handoff: handoff.as_deref() };
+    let files = files::check(file, &folders, &defaults, desk);
     let listen = runtime::listen(file.listen.as_deref(), desk);
     let init_timeout = runtime::init_timeout(&file.init, desk);
     let require_tmpfs = runtime::require_tmpfs(file.require_tmpfs, desk);

@@ -11,6 +11,8 @@ use crate::config::scalars;
 
 use super::{path, vault};
 
+const URL_EXAMPLE: &str = "write it like http://127.0.0.1:8080/-/reload";
+
 /// The notifiers, sorted by name as the map is.
 pub(super) fn check(entries: &BTreeMap<String, NotifierEntry>, desk: &mut Desk<'_>) -> Vec<NotifierPlan> {
     let at = KeyPath::of(&["notify"]);
@@ -51,7 +53,7 @@ fn notifier(entry: &NotifierEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<
             Some(Notifier::Signal { signal: signal?, target: target?, splay })
         }
         "http" => {
-            let url = vault::web_url(entry.http.as_deref()?, &at.key("http"), desk);
+            let url = vault::web_url(entry.http.as_deref()?, &at.key("http"), URL_EXAMPLE, desk);
             let timeout = timeout(entry, Duration::from_secs(5), at, desk);
             Some(Notifier::Http { url: url?, timeout, splay })
         }
@@ -113,6 +115,14 @@ fn pattern_of(pattern: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Proces
             at,
             "an empty pattern, which fits every process",
             "write a part of the command line",
+        );
+        return None;
+    }
+    if let Err(error) = regex_lite::Regex::new(pattern) {
+        desk.wrong_value(
+            at,
+            format!("not a regular expression: {error}"),
+            "put a backslash before . ( [ and their like",
         );
         return None;
     }

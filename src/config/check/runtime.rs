@@ -74,7 +74,12 @@ pub(super) fn least_refresh(refresh: Duration, at: &KeyPath, desk: &mut Desk<'_>
 
 /// A folder, where one is given: absolute and without `..`.
 pub(super) fn folder(text: Option<&str>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<PathBuf> {
-    absolute(text?, at, desk)
+    let folder = absolute(text?, at, desk)?;
+    if folder.file_name().is_none() {
+        desk.wrong_value(at, "the root folder", "name a folder of its own, like /leasehold/secrets");
+        return None;
+    }
+    Some(folder)
 }
 
 fn absolute(text: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<PathBuf> {

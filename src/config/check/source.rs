@@ -10,6 +10,7 @@ use crate::config::plan::{MissingKey, Source, TemplateSource};
 use crate::vault::request::Request;
 
 use super::path;
+use crate::config::problem::io_words;
 
 pub(super) fn check(
     entry: &FileEntry,
@@ -63,7 +64,11 @@ fn template_file(text: &str, missing_key: MissingKey, at: &KeyPath, desk: &mut D
     let bytes = match (desk.read_file)(Path::new(text)) {
         Ok(bytes) => bytes,
         Err(error) => {
-            desk.wrong_value(at, format!("cannot read {text}: {}", why(&error)), "put the template there");
+            desk.wrong_value(
+                at,
+                format!("cannot read {text}: {}", io_words(&error)),
+                "put the template there",
+            );
             return None;
         }
     };
@@ -72,11 +77,6 @@ fn template_file(text: &str, missing_key: MissingKey, at: &KeyPath, desk: &mut D
         return None;
     }
     template(text.to_owned(), Some(file), bytes, missing_key)
-}
-
-/// An I/O error in plain words, without the number that the system's own text ends with.
-fn why(error: &std::io::Error) -> String {
-    error.kind().to_string()
 }
 
 fn secret(text: &str, encoding: Option<Encoding>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Source> {

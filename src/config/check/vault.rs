@@ -45,7 +45,7 @@ fn address(entry: &Vault, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Url> {
         desk.missing(&at, "`vault.address` is missing", format!("set it or VAULT_ADDR: {URL_EXAMPLE}"));
         return None;
     };
-    let mut url = web_url(text, &at, desk)?;
+    let mut url = web_url(text, &at, URL_EXAMPLE, desk)?;
     let path = url.path().trim_end_matches('/').to_owned();
     if path.ends_with("/v1") {
         desk.wrong_value(&at, "the address ends with /v1", "leave that out: it is put there by itself");
@@ -56,23 +56,16 @@ fn address(entry: &Vault, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Url> {
 }
 
 fn proxy(entry: &Vault, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Url> {
-    let at = at.key("proxy");
-    match Url::parse(entry.proxy.as_deref()?.trim()) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
-        _ => {
-            desk.wrong_value(&at, "not the URL of a proxy", "write it like http://proxy.example.com:3128");
-            None
-        }
-    }
+    web_url(entry.proxy.as_deref()?, &at.key("proxy"), "write it like http://proxy.example.com:3128", desk)
 }
 
 /// An http or https URL that names a server and carries no credentials, query or fragment.
-pub(super) fn web_url(text: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Url> {
+pub(super) fn web_url(text: &str, at: &KeyPath, example: &str, desk: &mut Desk<'_>) -> Option<Url> {
     let (message, hint) = match Url::parse(text.trim()) {
-        _ if !text.contains("://") => ("not a URL: it has no scheme".to_owned(), URL_EXAMPLE),
-        Err(_) => ("not a URL".to_owned(), URL_EXAMPLE),
+        _ if !text.contains("://") => ("not a URL: it has no scheme".to_owned(), example),
+        Err(_) => ("not a URL".to_owned(), example),
         Ok(url) if !matches!(url.scheme(), "http" | "https") => {
-            (format!("`{}://` is not supported", url.scheme()), URL_EXAMPLE)
+            (format!("`{}://` is not supported", url.scheme()), example)
         }
         Ok(url) if !url.username().is_empty() || url.password().is_some() => (
             "the URL holds a user or a password".to_owned(),
@@ -105,18 +98,18 @@ fn plaintext(url: &Url, proxy: Option<&Url>, policy: Plaintext, at: &KeyPath, de
     if url.scheme() != "http" {
         return;
     }
-    let (at, host) = (at.key("address"), url.host_str().unwrap_or_default());
-    let stays = is_loopback(url) && proxy.is_none_or(is_loopback);
+    let at = at.key("address");
+    let way = [Some(url), proxy].into_iter().flatten().find(|hop| !is_loopback(hop));
     match policy {
         Plaintext::Never => {
             desk.wrong_value(&at, "plain http:// is not allowed by `plaintext: never`", "use https://")
         }
-        Plaintext::Loopback if !stays => desk.wrong_value(
-            &at,
-            format!("plain http:// to {host} would send tokens and secrets in the clear"),
-            "use https://, or allow it with `plaintext: anywhere`",
-        ),
-        Plaintext::Loopback | Plaintext::Anywhere => {}
+        Plaintext::Loopback => {
+            let Some(host) = way.and_then(Url::host_str) else { return };
+            let message = format!("plain http:// would send tokens and secrets in the clear to {host}");
+            desk.wrong_value(&at, message, "use https://, or allow it with `plaintext: anywhere`");
+        }
+        Plaintext::Anywhere => {}
     }
 }
 

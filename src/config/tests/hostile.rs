@@ -1,1 +1,276 @@
+//! Texts made to hurt, credentials in the wrong places, and that the two YAML readers, the table of
+//! keys and the types agree with one another.
 
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_yaml::Value;
+
+use super::World;
+use crate::config::file::File;
+use crate::config::keypath::KeyPath;
+use crate::config::keys::{Key, Kind, TOP};
+use crate::config::places::{MAX_BYTES, MAX_DEPTH, Marks};
+
+/// The one line that is said about a text that is not read at all.
+fn refusal(bytes: Vec<u8>) -> String {
+    let mut world = World::new("");
+    world.texts[0].bytes = bytes;
+    let problems = world.problems();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    problems[0].clone()
+}
+
+#[test]
+fn more_than_the_cap_is_refused() {
+    assert_eq!(
+        refusal(vec![b'#'; MAX_BYTES + 1]),
+        "c.yaml: larger than 8 MiB; move templates to files of their own"
+    );
+}
+
+#[test]
+fn what_is_not_utf_8_is_refused_at_its_place() {
+    assert_eq!(refusal(b"vault:\n  address: \xff".to_vec()), "c.yaml:2:12: not UTF-8; save it as UTF-8");
+}
+
+#[test]
+fn nesting_past_the_limit_is_refused_before_it_costs_anything() {
+    let says = format!("nested deeper than {MAX_DEPTH} levels; flatten it");
+    for deep in ["[", "{a: ", "- "] {
+        let text = deep.repeat(1_000_000);
+        assert!(refusal(text.into_bytes()).ends_with(&says), "{deep}");
+    }
+    let block: String = (0..200).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    assert!(refusal(block.into_bytes()).ends_with(&says));
+}
+
+#[test]
+fn aliases_that_explode_are_refused() {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..30 {
+        let below = format!("*a{}, ", level - 1).repeat(10);
+        bomb.push_str(&format!("a{level}: &a{level} [{below}]\n"));
+    }
+    assert!(refusal(bomb.into_bytes()).contains("aliases expand to more than 8 MiB"));
+    let wide = format!("a: &a {}\nb: [{}]\n", "x".repeat(MAX_BYTES / 8), "*a, ".repeat(9));
+    assert!(refusal(wide.into_bytes()).contains("aliases expand to more than 8 MiB"));
+    assert!(refusal(b"a: &a [*a]\n".to_vec()).contains("`*a` refers to no anchor above it"));
+}
+
+/// A credential that somebody put somewhere.
+const CANARY: &str = "hunter2";
+
+#[test]
+fn no_credential_reaches_a_message_wherever_it_was_put() {
+    let base = "vault: {address: 'https://v:8200'}\nauth: {method: kubernetes, role: web}\nfiles: [{path: /a, secret: kv/a}]\n";
+    let texts = [
+        "auth: {method: approle, role_id: 5, secret_id: hunter2, x: y}",
+        "auth:\n  method: approle\n  role_id: hunter2\n  role_id_file: /x",
+        "auth:\n  method: approle\n  secret_id: hunter2\n  secret_id: hunter2",
+        "auth: {method: token, token: hunter2}",
+        "auth: {method: token, token_env: 'hunter2='}",
+        "auth: {method: userpass, username: u, password: hunter2}",
+        "auth: {method: kubernetes, role: w, jwt_file: \"hunter2\\u0007\"}",
+        "vault: {address: 'https://user:hunter2@v'}",
+        "vault: {address: 'user:hunter2@v'}",
+        "vault: {proxy: 'http://user:hunter2@v'}",
+        "vault: {proxy: 'http:/user:hunter2@v'}",
+        "vault: {adress: 'https://user:hunter2@v', timeout: 5}",
+        "password: hunter2",
+        "password: |\n  hunter2\n  hunter2",
+        "notify: {a: {http: 'ftp://h/?token=hunter2'}, b: {command: [a, 5, hunter2]}}",
+        "exec: {env: {A: hunter2}}",
+        "log: {level: infos} # hunter2",
+        "secret_id: \"hunter2",
+        "secret_id: hunter2: hunter2",
+        "- hunter2",
+        "hunter2",
+        "log: {level: x, hunter: 'hunter2'}",
+        "a: &hunter hunter2\nb: *hunter3",
+    ];
+    for text in texts {
+        let world = World::new(base).text("b.yaml", text);
+        let rejected = world.read().expect_err(text);
+        for problem in &rejected.problems {
+            let json = serde_json::to_string(problem).expect("plain fields");
+            let all = format!("{problem}\n{}\n{json}\n{problem:?}", problem.one_line());
+            assert!(!all.contains(CANARY), "{text}\n{all}");
+        }
+        assert!(!rejected.ending().to_string().contains(CANARY), "{text}");
+    }
+}
+
+#[test]
+fn no_credential_of_the_environment_reaches_a_message_or_a_plan() {
+    let base = "vault: {}\nauth: {method: token}\nfiles: [{path: /a, secret: kv/a}]\n";
+    let world =
+        World::new(base).var("VAULT_ADDR", "https://user:hunter2@v").var("VAULT_TOKEN", "hunter2 hunter2");
+    let rejected = world.read().expect_err("an address with a password");
+    assert_eq!(rejected.problems.len(), 2);
+    assert!(!format!("{rejected:?}").contains(CANARY));
+    let world = World::new(base).var("VAULT_ADDR", "https://v").var("VAULT_TOKEN", CANARY);
+    assert!(!format!("{:?}", world.plan()).contains(CANARY));
+}
+
+/// A value that a key of this kind accepts.
+fn sample(kind: &Kind) -> String {
+    match kind {
+        Kind::Text | Kind::Word => "x".into(),
+        Kind::Flag => "true".into(),
+        Kind::Count => "1".into(),
+        Kind::Rate => "0.5".into(),
+        Kind::Duration => "1s".into(),
+        Kind::Mode => "'0400'".into(),
+        Kind::Choice { now, .. } => now[0].into(),
+        Kind::List(kind) => format!("[{}]", sample(kind)),
+        Kind::Named(kind) => format!("{{x: {}}}", sample(kind)),
+        Kind::Map(keys) => format!("{{{}}}", pairs(keys)),
+        Kind::Later => "x".into(),
+    }
+}
+
+fn pairs(keys: &[Key]) -> String {
+    let known = keys.iter().filter(|key| !matches!(key.kind, Kind::Later));
+    known.map(|key| format!("{}: {}", key.name, sample(&key.kind))).collect::<Vec<_>>().join(", ")
+}
+
+/// What puts a map's text where the map stands.
+type Wrap<'w> = &'w dyn Fn(String) -> String;
+
+/// All maps of the table, each with its place.
+fn maps(keys: &'static [Key], wrap: Wrap<'_>, visit: &mut dyn FnMut(&'static [Key], Wrap<'_>)) {
+    visit(keys, wrap);
+    for key in keys {
+        let below = |inner: String| wrap(format!("{{{}: {inner}}}", key.name));
+        match &key.kind {
+            Kind::Map(inner) => maps(inner, &below, visit),
+            Kind::List(Kind::Map(inner)) => maps(inner, &|text| below(format!("[{text}]")), visit),
+            Kind::Named(Kind::Map(inner)) => maps(inner, &|text| below(format!("{{x: {text}}}")), visit),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn the_table_of_keys_and_the_types_know_the_same() {
+    maps(TOP, &|text| text, &mut |keys, wrap| {
+        let text = wrap(format!("{{{}}}", pairs(keys)));
+        serde_yaml::from_str::<File>(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let error =
+            serde_yaml::from_str::<File>(&wrap("{no_such_key: 1}".into())).expect_err("unknown").to_string();
+        for key in keys {
+            let typed = error.contains(&format!("`{}`", key.name));
+            assert_eq!(typed, !matches!(key.kind, Kind::Later), "{}: {error}", key.name);
+        }
+        let quoted = error.split_once("expected").map_or(0, |(_, names)| names.matches('`').count() / 2);
+        let known = keys.iter().filter(|key| !matches!(key.kind, Kind::Later)).count();
+        assert_eq!(quoted, known, "{error}");
+    });
+}
+
+/// All paths of a value.
+fn paths(value: &Value, at: &KeyPath, all: &mut Vec<KeyPath>) {
+    all.push(at.clone());
+    match value {
+        Value::Mapping(map) => {
+            for (key, value) in map {
+                if let Some(key) = key.as_str() {
+                    paths(value, &at.key(key), all);
+                }
+            }
+        }
+        Value::Sequence(items) => {
+            for (index, item) in items.iter().enumerate() {
+                paths(item, &at.index(index), all);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Pieces of which texts are made that come close to YAML.
+fn yaml_like() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "a",
+        "b: ",
+        "- ",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        ": ",
+        "'",
+        "\"",
+        "|\n",
+        ">-\n ",
+        "&x ",
+        "*x",
+        "!t ",
+        "# c\n",
+        "---\n",
+        "...\n",
+        "? ",
+        "<<: ",
+        "\t",
+        "\\",
+        "é",
+        "0440",
+        "~",
+        "%YAML 1.2\n",
+        "@",
+        "`",
+        "\r\n",
+        "\u{feff}",
+        "\u{85}",
+        "vault:\n  address: ",
+        "files:\n  - path: x\n    ",
+        "template: |\n      x\n",
+    ]);
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_text_panics_and_every_problem_has_a_place(text in yaml_like()) {
+        let world = World::new(&text);
+        if let Err(rejected) = world.read() {
+            for problem in rejected.problems {
+                prop_assert!(problem.place.source == "c.yaml" && problem.place.line.is_some(), "{problem:?}");
+                prop_assert!(!problem.to_string().is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let mut world = World::new("");
+        world.texts[0].bytes = bytes;
+        prop_assert!(world.read().is_err());
+    }
+
+    /// Or a problem would be shown at another's place.
+    #[test]
+    fn whatever_serde_yaml_finds_has_a_place(text in yaml_like()) {
+        let Ok(marks) = Marks::read(&text) else { return Ok(()) };
+        let Ok(value) = serde_yaml::from_str::<Value>(&text) else { return Ok(()) };
+        let mut all = Vec::new();
+        paths(&value, &KeyPath::top(), &mut all);
+        for path in all {
+            prop_assert_eq!(marks.find(&path).steps, path.steps().len(), "{} of {:?}", path, text);
+        }
+    }
+
+    #[test]
+    fn a_duration_is_never_longer_than_what_clocks_can_add(text in "[0-9]{1,22}(ns|us|ms|s|m|h|d|w|M|y)") {
+        if let Ok(duration) = crate::config::scalars::duration(&text) {
+            prop_assert!(duration <= Duration::from_secs(10 * 366 * 86_400));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Keys: unknown, misplaced, of a later version.
+
+use super::Row;
+
+pub(super) const ROWS: &[Row] = &[
+    (
+        "    secret: kv/a#k",
+        "    templte: x",
+        &["c.yaml:9:5: unknown key `templte`; did you mean `template`?"],
+    ),
+    (
+        "    secret: kv/a#k",
+        "    contents: x",
+        &["c.yaml:9:5: unknown key `contents`; did you mean `template`?"],
+    ),
+    (
+        "secrets_dir: /s",
+        "secret_dir: /s",
+        &["c.yaml:6:1: unknown key `secret_dir`; did you mean `secrets_dir`?"],
+    ),
+    ("  role: web", "  rolle: web", &["c.yaml:5:3: unknown key `rolle`; did you mean `role`?"]),
+    (
+        "  role: web",
+        "  role: web\n  secret_id: hunter2",
+        &["c.yaml:6:3: unknown key `secret_id`; did you mean `secret_id_file`?"],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\naddress: https://x",
+        &["c.yaml:7:1: unknown key `address`; it belongs in `vault`"],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nzzz: 1",
+        &[
+            "c.yaml:7:1: unknown key `zzz`; the keys here are vault, auth, secrets_dir, require_tmpfs, defaults, files, notify, sinks, exec, init, handoff, shutdown, listen, listen_tls, sandbox, log",
+        ],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\n7: 1",
+        &["c.yaml:7:1: a key that is not text; write keys as plain words"],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nsinks: [{path: token}]\nexec: {command: [a]}\nlisten_tls:",
+        &[
+            "c.yaml:7:1: this version does not have `sinks` yet; take it out",
+            "c.yaml:8:1: this version does not have `exec` yet; take it out",
+            "c.yaml:9:1: this version does not have `listen_tls` yet; take it out",
+        ],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nsandbox: required",
+        &["c.yaml:7:10: this version does not have `required` yet; use one of auto, off"],
+    ),
+    (
+        "  method: kubernetes",
+        "  method: cert",
+        &[
+            "c.yaml:4:11: this version does not have `cert` yet; use one of kubernetes, jwt, approle, token, token_file",
+        ],
+    ),
+    (
+        "  method: kubernetes",
+        "  method: kubernets",
+        &["c.yaml:4:11: unknown value; did you mean `kubernetes`?"],
+    ),
+    (
+        "  role: web",
+        "  role: web\n  wrap_ttl: 5m",
+        &["c.yaml:6:3: this version does not have `wrap_ttl` yet; take it out"],
+    ),
+    (
+        "  role: web",
+        "  role: web\n  address: https://user:hunter2@v",
+        &["c.yaml:6:3: unknown key `address`; it belongs in `vault`"],
+    ),
+];

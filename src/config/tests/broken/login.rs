@@ -1,0 +1,85 @@
+//! `auth`.
+
+use super::Row;
+
+pub(super) const ROWS: &[Row] = &[
+    (
+        "auth:\n  method: kubernetes\n  role: web\n",
+        "",
+        &["c.yaml:1:1: `auth` is missing; say how to log in: auth: {method: kubernetes, role: …}"],
+    ),
+    (
+        "  method: kubernetes\n",
+        "",
+        &["c.yaml:3:1: `auth` has no `method`; use one of kubernetes, jwt, approle, token, token_file"],
+    ),
+    (
+        "  role: web",
+        "  mount: auth/kubernetes",
+        &[
+            "c.yaml:3:1: method `kubernetes` needs `role`; add `role:` to `auth`",
+            "c.yaml:5:10: a mount is named without `auth/`; take that off",
+        ],
+    ),
+    (
+        "  role: web",
+        "  role: ''\n  mount: a b",
+        &[
+            "c.yaml:5:9: `role` is empty; give it a value",
+            "c.yaml:6:10: not a mount; write it like kubernetes or clusters/east",
+        ],
+    ),
+    (
+        "  role: web",
+        "  role: web\n  role_id: hunter2",
+        &["c.yaml:6:3: `role_id` is not a field of method `kubernetes`; its fields are role, jwt_file"],
+    ),
+    (
+        "  method: kubernetes",
+        "  method: jwt",
+        &["c.yaml:3:1: method `jwt` needs `jwt_file`; add `jwt_file:` to `auth`"],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: approle",
+        &["c.yaml:3:1: method `approle` needs `role_id` or `role_id_file`; add one to `auth`"],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: approle\n  role_id: a\n  role_id_file: /b\n  secret_id_file: /c\n  secret_id_env: D",
+        &[
+            "c.yaml:6:3: `role_id` and `role_id_file` are both set; keep one",
+            "c.yaml:8:3: `secret_id_file` and `secret_id_env` are both set; keep one",
+        ],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: approle\n  role_id: a\n  secret_id_env: NOWHERE",
+        &["c.yaml:6:3: the variable NOWHERE is not set; set it, or choose another `auth.method`"],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: token",
+        &["c.yaml:3:1: the variable VAULT_TOKEN is not set; set it, or choose another `auth.method`"],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: token\n  token_env: TWO_WORDS",
+        &[
+            "c.yaml:5:14: the variable TWO_WORDS holds more than one word of printable characters; set it to the credential alone",
+        ],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: token_file",
+        &["c.yaml:3:1: method `token_file` needs `token_file`; add `token_file:` to `auth`"],
+    ),
+    (
+        "  role: web",
+        "  mount: 5\n  jwt_file: /j",
+        &[
+            "c.yaml:3:1: method `kubernetes` needs `role`; add `role:` to `auth`",
+            "c.yaml:5:10: expected text, found a number; put it in quotes",
+        ],
+    ),
+];

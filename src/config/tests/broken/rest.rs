@@ -1,0 +1,48 @@
+//! Handoff, listener, init.
+
+use super::Row;
+
+pub(super) const ROWS: &[Row] = &[
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nhandoff: {file: /s/state}",
+        &[
+            "c.yaml:7:17: the handoff lies in `secrets_dir`, where the application could read the token; put it on a tmpfs that the application does not mount",
+        ],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nhandoff: {file: state}",
+        &["c.yaml:7:17: not an absolute path; begin it with /"],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nlisten: 9110",
+        &["c.yaml:7:9: expected text, found a number; put it in quotes"],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nlisten: localhost:9110",
+        &[
+            "c.yaml:7:9: neither IP:PORT nor unix:/path; write it like 127.0.0.1:9110 or unix:/run/leasehold.sock",
+        ],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nlisten: unix:run/x",
+        &["c.yaml:7:9: not an absolute path; begin it with /"],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\ninit: {timeout: 5ms}",
+        &["c.yaml:7:17: too short to log in; use a second or more"],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /\nhandoff: {file: /}",
+        &[
+            "c.yaml:6:14: the root folder; name a folder of its own, like /leasehold/secrets",
+            "c.yaml:7:17: not a file; write it like /leasehold/handoff/state",
+        ],
+    ),
+];

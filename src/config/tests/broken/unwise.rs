@@ -1,0 +1,24 @@
+//! What works, and should be known.
+
+use super::Row;
+
+pub(super) const ROWS: &[Row] = &[
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nrequire_tmpfs: false\nlisten: 0.0.0.0:9110\ndefaults: {mode: '0444', dir_mode: '0777', missing_key: default}",
+        &[
+            "c.yaml:7:16: warning: secrets may be written to a disk, where they outlive the machine; use a tmpfs and `require_tmpfs: true`",
+            "c.yaml:8:9: warning: status and metrics are served to other machines, without TLS; listen on 127.0.0.1 and use exec probes (`leasehold status --ready`)",
+            "c.yaml:9:18: warning: anyone on this machine may read the file; use \"0440\" and `group`",
+            "c.yaml:9:36: warning: anyone may replace files in the secrets' folder; use \"0750\"",
+            "c.yaml:9:57: warning: a missing key renders as `<no value>` instead of stopping; use `error`, so that no file has a hole",
+        ],
+    ),
+    (
+        "  address: https://v:8200",
+        "  address: http://v:8200\n  plaintext: anywhere",
+        &[
+            "c.yaml:3:14: warning: plain http:// is allowed to any host: tokens and secrets can be read on the way; use https:// and `plaintext: loopback`",
+        ],
+    ),
+];
