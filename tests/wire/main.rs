@@ -339,18 +339,23 @@ mod answers {
 }
 
 mod the_log {
-    use std::sync::{Mutex, PoisonError};
+    use std::cell::RefCell;
+    use std::sync::Once;
 
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
 
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
+    thread_local! {
+        /// What this test's thread logged: the others share the process's one subscriber.
+        static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+
+    struct Lines;
 
     impl Write for Lines {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            LINES.with_borrow_mut(|lines| lines.extend_from_slice(bytes));
             Ok(bytes.len())
         }
 
@@ -361,13 +366,16 @@ mod the_log {
 
     /// What we ourselves log at the lowest level; the log shows no library's events.
     fn of(work: impl FnOnce()) -> String {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || writer.clone());
-        let ours = tracing_subscriber::filter::Targets::new().with_target("leasehold", tracing::Level::TRACE);
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer).with(ours), work);
-        let bytes = lines.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
+        static START: Once = Once::new();
+        START.call_once(|| {
+            let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| Lines);
+            let ours = tracing_subscriber::filter::Targets::new();
+            let ours = ours.with_target("leasehold", tracing::Level::TRACE);
+            let all = tracing_subscriber::registry().with(layer).with(ours);
+            tracing::subscriber::set_global_default(all).expect("the only one");
+        });
+        work();
+        String::from_utf8_lossy(&LINES.take()).into_owned()
     }
 
     #[test]
