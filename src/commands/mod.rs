@@ -1,3 +1,4 @@
 //! What the command line runs: thin, the work is done in the other rooms.
 
+pub mod check;
 pub mod status;
