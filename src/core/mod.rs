@@ -1,8 +1,15 @@
 //! The engine: decides everything, does nothing.
 //!
-//! PURE: no tokio, no files, no clock, no dice. [``Agent::handle` takes an event with the time it
+//! PURE: no tokio, no files, no clock, no dice. [`Agent::handle`] takes an event with the time it
 //! happened and returns what to do; the driver does it and brings the result back as the next
-//! event. Init, sidecar and exec are this one engine under different [`Policy`].
+//! event. Init, sidecar and exec are this one engine under different [`Policy`](policy::Policy).
+//!
+//! The interface is `event`, `action`, `policy`, `ids`, `time`, `snapshot` and `view`. Behind it,
+//! rooms of two kinds. Those that know one thing and nothing of the others: `dice`, `timers`,
+//! `work`, `lease`, `refresh`, `breaker`, `session`, `graph`, `files`, `notice`, `retire`. And
+//! those that carry a part of [`Agent`] across them: `secrets` (the life of one secret), `logins`,
+//! `judge` (what a 403 means), `leaving` (giving back what was replaced), `publishing`,
+//! `handoff`, `init`, `farewell` (the end), `show`.
 
 pub mod action;
 pub mod event;
@@ -11,3 +18,30 @@ pub mod policy;
 pub mod snapshot;
 pub mod time;
 pub mod view;
+
+mod agent;
+mod breaker;
+mod dice;
+mod farewell;
+mod files;
+mod graph;
+mod handoff;
+mod init;
+mod judge;
+mod lease;
+mod leaving;
+mod logins;
+mod notice;
+mod publishing;
+mod refresh;
+mod retire;
+mod secrets;
+mod session;
+mod show;
+mod timers;
+mod work;
+
+pub use agent::Agent;
+
+#[cfg(test)]
+mod tests;

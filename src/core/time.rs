@@ -26,6 +26,12 @@ impl Moment {
         Self(self.0.saturating_add(wait))
     }
 
+    /// This much earlier; the machine's start where that is too far.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(span))
+    }
+
     /// How long until `later`; nothing where it is past.
     #[must_use]
     pub fn until(self, later: Self) -> Duration {

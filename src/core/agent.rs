@@ -1,0 +1,338 @@
+//! The engine's one entrance: an event and the time go in, actions come out.
+//!
+//! Each event is handled in three strokes: it is taken in, deadlines that have passed are rung,
+//! and then everything settles: what can be rendered is rendered, what can be published is
+//! published, and requests are sent as far as the limit, the breaker and the login allow.
+//! The rooms beside this one each carry one part of `impl Agent`.
+
+use std::collections::BTreeSet;
+
+use super::action::{Action, Level, Say};
+use super::breaker::{Breaker, Closed, is_outage};
+use super::dice::Dice;
+use super::event::Event;
+use super::farewell::Farewell;
+use super::files::Shelf;
+use super::graph::{Graph, Op, Step};
+use super::handoff::Keeper;
+use super::ids::{SecretId, TokenId};
+use super::judge::Judge;
+use super::notice::Notices;
+use super::policy::Policy;
+use super::refresh::ClockWatch;
+use super::retire::Retirees;
+use super::session::Session;
+use super::time::{Moment, Now};
+use super::timers::{Timer, Timers};
+use super::view::Counters;
+use super::work::{Job, Work};
+use crate::vault::failure::Failure;
+
+/// The engine. Feed it every event; do every action it returns, and feed back the answers.
+#[derive(Debug)]
+pub struct Agent {
+    pub(super) policy: Policy,
+    pub(super) dice: Dice,
+    pub(super) now: Now,
+    pub(super) phase: Phase,
+    pub(super) timers: Timers,
+    pub(super) work: Work,
+    pub(super) breaker: Breaker,
+    pub(super) session: Session,
+    pub(super) judge: Judge,
+    pub(super) graph: Graph,
+    pub(super) shelf: Shelf,
+    pub(super) notices: Notices,
+    pub(super) retirees: Retirees,
+    pub(super) keeper: Keeper,
+    pub(super) counters: Counters,
+    pub(super) clock: ClockWatch,
+    /// Secrets whose read is queued or under way.
+    pub(super) reading: BTreeSet<SecretId>,
+    /// Secrets whose last request met a server that was away.
+    pub(super) stranded: BTreeSet<SecretId>,
+    pub(super) out: Vec<Action>,
+}
+
+/// What the engine is doing as a whole.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Not started.
+    New,
+    /// At work.
+    Running,
+    /// Told to stop; at work until the delay is over.
+    Draining,
+    /// Giving back what it has, then ending.
+    Leaving(Farewell),
+    /// Over: nothing is answered any more.
+    Over,
+}
+
+impl Agent {
+    /// An engine that waits for [`Event::Start`].
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        let dice = Dice::new(policy.seed);
+        Self {
+            dice,
+            now: Now { moment: Moment::default(), wall: 0 },
+            phase: Phase::New,
+            timers: Timers::default(),
+            work: Work::new(policy.max_in_flight),
+            breaker: Breaker::new(dice),
+            session: Session::new(),
+            judge: Judge::default(),
+            graph: Graph::default(),
+            shelf: Shelf::new(&policy),
+            notices: Notices::new(&policy.notifiers, dice),
+            retirees: Retirees::default(),
+            keeper: Keeper::default(),
+            counters: Counters::default(),
+            clock: ClockWatch::default(),
+            reading: BTreeSet::new(),
+            stranded: BTreeSet::new(),
+            out: Vec::new(),
+            policy,
+        }
+    }
+
+    /// Takes in what happened and tells what to do, in this order.
+    #[must_use]
+    pub fn handle(&mut self, event: Event, now: Now) -> Vec<Action> {
+        // Two clocks read one after the other may cross; the core's time never goes back.
+        self.now = Now { moment: now.moment.max(self.now.moment), wall: now.wall };
+        match self.phase {
+            Phase::Over => return Vec::new(),
+            Phase::Leaving(_) => self.take_leaving(event),
+            _ => {
+                self.watch_clock();
+                self.take(event);
+            }
+        }
+        self.ring();
+        self.settle();
+        std::mem::take(&mut self.out)
+    }
+
+    /// When to send [`Event::Wake`] if nothing else happens before; none while nothing is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        match self.phase {
+            Phase::Over => None,
+            _ => self.timers.next(),
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Start { kept } => self.start(kept),
+            Event::Wake => {}
+            Event::LoggedIn { token, sent, result } => self.logged_in(token, sent, result),
+            Event::LookedUp { token, sent, result } => self.looked_up(token, sent, result),
+            Event::TokenRenewed { token, sent, result } => self.token_renewed(token, sent, result),
+            Event::Probed(result) => self.probed(result),
+            Event::Resolved { secret, result } => self.resolved(secret, result),
+            Event::Read { secret, token, sent, result } => self.read(secret, token, sent, result),
+            Event::Renewed { secret, lease, sent, result } => self.renewed(secret, &lease, sent, result),
+            Event::LeaseRevoked { lease, result } => self.lease_revoked(&lease, result),
+            Event::TokenRevoked { token, result } => self.token_revoked(token, result),
+            Event::Rendered { file, outcome } => self.rendered(file, outcome),
+            Event::Published { unit, result } => self.published(unit, result),
+            Event::Notified { notifier, result } => self.notified(notifier, result),
+            Event::HandoffSaved(result) => self.handoff_saved(result),
+            Event::Refresh => self.refresh(),
+            Event::CredentialsChanged => self.credentials_changed(),
+            Event::Stop { at_once } => self.stop(at_once),
+        }
+    }
+
+    /// Rings every deadline that has passed.
+    fn ring(&mut self) {
+        while let Some(timer) = self.timers.pop(self.now.moment) {
+            match timer {
+                Timer::TokenEnd(id) => self.token_ended(id),
+                Timer::Token(id) => self.token_due(id),
+                Timer::LogIn => self.login_due(),
+                Timer::LookUp => self.look_up_due(),
+                // The pump, which follows, sends the probe that is due.
+                Timer::Probe => {}
+                Timer::Secret(id) => self.secret_due(id),
+                Timer::Unit(id) => {
+                    self.shelf.touched.insert(id);
+                }
+                Timer::Notifier(id) => self.notify(id),
+                Timer::Retiree(id) => self.retiree_due(&id),
+                Timer::Leaving(id) => self.leaving_due(id),
+                Timer::Handoff => self.keeper.due(),
+                Timer::Init => self.init_deadline(),
+                Timer::Stop => self.stop_due(),
+            }
+        }
+    }
+
+    /// Does everything that has become possible.
+    fn settle(&mut self) {
+        if matches!(self.phase, Phase::Running | Phase::Draining) {
+            self.settle_units();
+            self.settle_init();
+        }
+        self.pump();
+        self.settle_farewell();
+        self.settle_handoff();
+    }
+
+    /// Sends requests, the most urgent first, as far as they may go.
+    fn pump(&mut self) {
+        let leaving = matches!(self.phase, Phase::Leaving(_));
+        while self.breaker.is_closed() {
+            if !leaving {
+                self.want_login_for_work();
+            }
+            let open = leaving || (self.session.current.is_some() && !self.is_login_awaited());
+            let Some(job) = self.work.next(open) else { break };
+            self.send(job);
+        }
+        match self.breaker.probe_at() {
+            Some(at) if at <= self.now.moment => self.probe(),
+            Some(at) => self.timers.set(Timer::Probe, at),
+            None => self.timers.clear(&Timer::Probe),
+        }
+    }
+
+    fn send(&mut self, job: Job) {
+        let Some((action, token)) = self.action_for(&job) else {
+            self.work.remove(&job);
+            return;
+        };
+        self.counters.requests += 1;
+        if let Some(login) = token.and_then(|id| self.session.logins.get_mut(&id)) {
+            login.uses = login.uses.map(|left| left.saturating_sub(1));
+        }
+        self.work.start(job, token);
+        self.out.push(action);
+    }
+
+    /// The action that a job stands for and the login it uses; none where it is out of date.
+    fn action_for(&mut self, job: &Job) -> Option<(Action, Option<TokenId>)> {
+        let with = |token, action| Some((action, Some(token)));
+        match job {
+            Job::LogIn => {
+                let id = self.session.next_id();
+                Some((Action::LogIn(id), None))
+            }
+            Job::LookUp(id) => with(self.living(*id)?, Action::LookUp(*id)),
+            Job::RenewToken(id) => with(self.living(*id)?, Action::RenewToken(*id)),
+            Job::RevokeToken(id) => with(self.living(*id)?, Action::RevokeToken(*id)),
+            Job::RevokeLease(lease) => {
+                let token = self.token_to_revoke(lease)?;
+                with(token, Action::RevokeLease { token, lease: lease.clone() })
+            }
+            Job::Resolve(id) => {
+                let token = self.session.current?;
+                let request = self.graph.get(*id)?.written.first()?.clone();
+                with(token, Action::Resolve { secret: *id, token, request })
+            }
+            Job::Read(id) => {
+                let token = self.session.current?;
+                let request = self.graph.get(*id)?.request.clone()?;
+                with(token, Action::Read { secret: *id, token, request })
+            }
+            Job::Renew(id) => {
+                let lease = self.graph.get(*id)?.lease()?;
+                let (lease, increment) = (lease.id.clone(), lease.granted);
+                let token = self.living(self.graph.get(*id)?.lease()?.token)?;
+                with(token, Action::Renew { secret: *id, token, lease, increment })
+            }
+        }
+    }
+
+    fn living(&self, id: TokenId) -> Option<TokenId> {
+        self.session.is_alive(id).then_some(id)
+    }
+
+    fn probe(&mut self) {
+        self.breaker.probing(self.now.moment);
+        self.timers.clear(&Timer::Probe);
+        self.counters.requests += 1;
+        self.out.push(Action::Probe);
+    }
+
+    fn probed(&mut self, result: Result<(), Failure>) {
+        let down = self.breaker.outage().map(|(since, _)| since);
+        let known = self.breaker.is_confirmed();
+        let why = result.as_ref().err().map(|failure| failure.why.clone());
+        match self.breaker.probed(result, self.now.moment) {
+            Some(Closed::AfterOutage) => {
+                let away = down.map_or(0, |since| since.until(self.now.moment).as_secs());
+                self.say(Level::Info, format!("the server is back after {away} s"));
+                self.release();
+            }
+            Some(Closed::FalseAlarm) => {}
+            None => {
+                if let (false, Some(why)) = (known, why) {
+                    let text = format!("the server is away: {why}; keeping what is there and asking again");
+                    self.say(Level::Warn, text);
+                }
+            }
+        }
+        self.touch_waiting();
+    }
+
+    /// The server is back. The login goes at once; everybody else who waited is spread, since all
+    /// who use this server were waiting for the same moment.
+    fn release(&mut self) {
+        self.release_login();
+        let mut waiting = self.work.take_secrets();
+        waiting.extend(std::mem::take(&mut self.stranded));
+        for id in waiting {
+            let Some(node) = self.graph.get(id) else { continue };
+            let op = match node.step {
+                Step::Busy(op) | Step::Waiting { op, .. } if !self.is_under_way(id) => op,
+                _ => continue,
+            };
+            self.spread(id, op);
+        }
+    }
+
+    fn is_under_way(&self, id: SecretId) -> bool {
+        self.work
+            .under_way(|job| matches!(job, Job::Read(of) | Job::Resolve(of) | Job::Renew(of) if *of == id))
+    }
+
+    /// A request failed: opens the breaker where that says that the server is away.
+    pub(super) fn note_failure(&mut self, failure: &Failure) -> bool {
+        self.counters.failures += 1;
+        let away = is_outage(failure.kind);
+        if away {
+            self.breaker.trip(failure, self.now.moment);
+            self.touch_waiting();
+        } else {
+            self.breaker.succeeded();
+        }
+        away
+    }
+
+    /// A line for the log.
+    pub(super) fn say(&mut self, level: Level, text: String) {
+        self.out.push(Action::Say(Say { level, text }));
+    }
+
+    /// The next draw, from 0 to 1, for a secret.
+    pub(super) fn draw(&mut self, id: SecretId) -> f64 {
+        let dice = self.dice;
+        self.graph.get_mut(id).map_or(0.0, |node| {
+            node.draws += 1;
+            dice.draw(node.number, node.draws)
+        })
+    }
+
+    /// The request that `op` stands for.
+    pub(super) fn job(id: SecretId, op: Op) -> Job {
+        match op {
+            Op::Resolve => Job::Resolve(id),
+            Op::Read => Job::Read(id),
+            Op::Renew => Job::Renew(id),
+        }
+    }
+}

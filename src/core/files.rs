@@ -1,0 +1,339 @@
+//! Files and the units they are published in: what is to be rendered, what is rendered and not
+//! yet visible, and what is on disk.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::ids::{FileId, SecretId, UnitId};
+use super::policy::Policy;
+use super::time::Moment;
+use crate::config::plan::Wait;
+use crate::exit::Ending;
+
+/// Reads that belong together are waited for so long, so that one refresh is one generation.
+pub(super) const GATHER: Duration = Duration::from_millis(50);
+
+/// Where a file's rendering stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It is rendered from the newest data, or failed on it.
+    Clean,
+    /// It is to be rendered, or waits for what it needs.
+    Dirty,
+    /// It is being rendered; `again` where its data has changed since.
+    Rendering { again: bool },
+}
+
+/// One file.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) unit: UnitId,
+    pub(super) wait: Option<Wait>,
+    /// Everything it uses.
+    pub(super) uses: BTreeSet<SecretId>,
+    /// What its rendering cannot do without and did not have.
+    pub(super) needs: BTreeSet<SecretId>,
+    pub(super) stage: Stage,
+    /// The last rendering lacked something that we hold.
+    pub(super) baffled: bool,
+    /// Whether the driver has a rendering of it.
+    pub(super) rendered: bool,
+    /// Whether what is on disk is not, or not known to be, made of the newest data.
+    pub(super) stale: bool,
+    /// The template failed on its data.
+    pub(super) failed: Option<Ending>,
+    /// The first and the last change since it was published.
+    pub(super) changes: Option<(Moment, Moment)>,
+    pub(super) generation: Option<u64>,
+    pub(super) changed: Option<Moment>,
+    pub(super) renders: u64,
+}
+
+/// One unit.
+#[derive(Debug, Default)]
+pub(super) struct Unit {
+    pub(super) files: Vec<FileId>,
+    pub(super) dirty: BTreeSet<FileId>,
+    pub(super) rendering: BTreeSet<FileId>,
+    /// Rendered, and not published yet.
+    pub(super) fresh: BTreeSet<FileId>,
+    /// What the publish under way makes visible.
+    pub(super) publishing: Option<BTreeSet<FileId>>,
+    /// When the first change came that is not published yet.
+    pub(super) since: Option<Moment>,
+    pub(super) generation: Option<u64>,
+    pub(super) error: Option<Ending>,
+    pub(super) tries: u32,
+    pub(super) retry: Option<Moment>,
+}
+
+/// All files and units.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    files: Vec<File>,
+    units: Vec<Unit>,
+    /// Units where something may have to be done.
+    pub(super) touched: BTreeSet<UnitId>,
+    /// Files of which no rendering has ended yet: what they use is not known.
+    pub(super) undiscovered: BTreeSet<FileId>,
+}
+
+impl Shelf {
+    pub(super) fn new(policy: &Policy) -> Self {
+        let files = policy.files.iter().map(|file| File {
+            unit: file.unit,
+            wait: file.wait,
+            uses: BTreeSet::new(),
+            needs: BTreeSet::new(),
+            stage: Stage::Clean,
+            baffled: false,
+            rendered: false,
+            stale: true,
+            failed: None,
+            changes: None,
+            generation: None,
+            changed: None,
+            renders: 0,
+        });
+        let units = policy.units.iter().map(|unit| Unit { files: unit.files.clone(), ..Unit::default() });
+        Self {
+            files: files.collect(),
+            units: units.collect(),
+            touched: BTreeSet::new(),
+            undiscovered: (0..policy.files.len()).map(FileId).collect(),
+        }
+    }
+
+    pub(super) fn file(&self, id: FileId) -> &File {
+        &self.files[id.0]
+    }
+
+    pub(super) fn file_mut(&mut self, id: FileId) -> &mut File {
+        &mut self.files[id.0]
+    }
+
+    pub(super) fn files(&self) -> impl Iterator<Item = (FileId, &File)> {
+        self.files.iter().enumerate().map(|(index, file)| (FileId(index), file))
+    }
+
+    pub(super) fn unit(&self, id: UnitId) -> &Unit {
+        &self.units[id.0]
+    }
+
+    pub(super) fn unit_mut(&mut self, id: UnitId) -> &mut Unit {
+        &mut self.units[id.0]
+    }
+
+    pub(super) fn units(&self) -> impl Iterator<Item = (UnitId, &Unit)> {
+        self.units.iter().enumerate().map(|(index, unit)| (UnitId(index), unit))
+    }
+
+    /// The file's data has changed: it is to be rendered.
+    pub(super) fn mark(&mut self, id: FileId, now: Moment) {
+        let file = &mut self.files[id.0];
+        file.stale = true;
+        file.changes = Some((file.changes.map_or(now, |(first, _)| first), now));
+        let unit = &mut self.units[file.unit.0];
+        unit.since.get_or_insert(now);
+        match &mut file.stage {
+            Stage::Rendering { again } => *again = true,
+            stage => {
+                *stage = Stage::Dirty;
+                unit.dirty.insert(id);
+            }
+        }
+        self.touched.insert(file.unit);
+    }
+
+    /// The file is being rendered.
+    pub(super) fn start(&mut self, id: FileId) {
+        let file = &mut self.files[id.0];
+        file.stage = Stage::Rendering { again: false };
+        file.needs.clear();
+        let unit = &mut self.units[file.unit.0];
+        unit.dirty.remove(&id);
+        unit.rendering.insert(id);
+    }
+
+    /// The rendering has ended. Whether the file's data has changed since it began.
+    pub(super) fn stop(&mut self, id: FileId) -> bool {
+        let file = &mut self.files[id.0];
+        let again = file.stage == (Stage::Rendering { again: true });
+        let unit = &mut self.units[file.unit.0];
+        unit.rendering.remove(&id);
+        if again {
+            file.stage = Stage::Dirty;
+            unit.dirty.insert(id);
+        } else {
+            file.stage = Stage::Clean;
+        }
+        file.renders += 1;
+        self.undiscovered.remove(&id);
+        self.touched.insert(file.unit);
+        again
+    }
+
+    /// The rendering ended for want of something: the file waits for it.
+    pub(super) fn wants(&mut self, id: FileId, needs: BTreeSet<SecretId>) {
+        let file = &mut self.files[id.0];
+        file.needs = needs;
+        file.stage = Stage::Dirty;
+        self.units[file.unit.0].dirty.insert(id);
+    }
+
+    /// The rendering brought bytes, `changed` where they differ from those before.
+    pub(super) fn brought(&mut self, id: FileId, changed: bool) {
+        let file = &mut self.files[id.0];
+        file.failed = None;
+        file.baffled = false;
+        let unit = &mut self.units[file.unit.0];
+        if changed || !file.rendered {
+            unit.fresh.insert(id);
+        }
+        file.rendered = true;
+        self.settle_change(id);
+    }
+
+    /// Publishing `unit` begins: the files that have a rendering.
+    pub(super) fn publish(&mut self, id: UnitId) -> Vec<FileId> {
+        let unit = &mut self.units[id.0];
+        unit.publishing = Some(std::mem::take(&mut unit.fresh));
+        unit.retry = None;
+        unit.since = None;
+        let files: Vec<FileId> =
+            unit.files.iter().copied().filter(|file| self.files[file.0].rendered).collect();
+        for file in &files {
+            self.files[file.0].changes = None;
+        }
+        files
+    }
+
+    /// Publishing failed: what was to become visible still is to.
+    pub(super) fn not_published(&mut self, id: UnitId, why: Ending, retry: Moment) {
+        let unit = &mut self.units[id.0];
+        unit.fresh.extend(unit.publishing.take().unwrap_or_default());
+        unit.error = Some(why);
+        unit.retry = Some(retry);
+    }
+
+    /// Publishing has ended well: the files that are now on disk as they should be.
+    pub(super) fn published(&mut self, id: UnitId, generation: u64) -> Vec<FileId> {
+        let unit = &mut self.units[id.0];
+        unit.publishing = None;
+        unit.generation = Some(generation);
+        unit.error = None;
+        unit.tries = 0;
+        let members: Vec<FileId> = unit.files.clone();
+        for file in &members {
+            let file = &mut self.files[file.0];
+            if file.rendered {
+                file.generation = Some(generation);
+            }
+        }
+        self.touched.insert(id);
+        members.into_iter().filter(|file| self.settle_change(*file)).collect()
+    }
+
+    /// Notes that what is on disk is made of the newest data, if it is.
+    pub(super) fn settle_change(&mut self, id: FileId) -> bool {
+        let file = &mut self.files[id.0];
+        let unit = &self.units[file.unit.0];
+        let in_flight = unit.publishing.as_ref().is_some_and(|files| files.contains(&id));
+        let settled = file.rendered
+            && file.stage == Stage::Clean
+            && file.failed.is_none()
+            && !unit.fresh.contains(&id)
+            && !in_flight
+            && file.generation.is_some();
+        if settled {
+            file.stale = false;
+            file.changes = None;
+        }
+        settled
+    }
+
+    /// The moment up to which the unit is left to gather changes; none once it has been quiet.
+    pub(super) fn quiet_until(&self, id: UnitId) -> Option<Moment> {
+        let unit = &self.units[id.0];
+        unit.dirty
+            .iter()
+            .chain(&unit.fresh)
+            .filter_map(|file| {
+                let file = &self.files[file.0];
+                let (wait, (first, last)) = (file.wait?, file.changes?);
+                Some(last.after(wait.min).min(first.after(wait.max)))
+            })
+            .max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::policy::{FilePolicy, Mode, UnitPolicy};
+    use super::*;
+    use crate::config::plan::ShutdownPlan;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::new(Duration::from_secs(seconds))
+    }
+
+    fn shelf(wait: Option<Wait>) -> Shelf {
+        let file = FilePolicy {
+            name: "a".into(),
+            unit: UnitId(0),
+            refresh: Duration::from_secs(10),
+            wait,
+            notify: vec![],
+        };
+        Shelf::new(&Policy {
+            mode: Mode::Daemon,
+            files: vec![file.clone(), FilePolicy { name: "b".into(), ..file }],
+            units: vec![UnitPolicy { files: vec![FileId(0), FileId(1)] }],
+            notifiers: vec![],
+            shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
+            handoff: false,
+            owns_token: true,
+            max_in_flight: 8,
+            seed: 0,
+        })
+    }
+
+    #[test]
+    fn a_change_during_a_rendering_makes_another() {
+        let mut shelf = shelf(None);
+        shelf.mark(FileId(0), at(1));
+        shelf.start(FileId(0));
+        shelf.mark(FileId(0), at(2));
+        assert!(shelf.stop(FileId(0)));
+        assert!(shelf.unit(UnitId(0)).dirty.contains(&FileId(0)));
+    }
+
+    #[test]
+    fn a_failed_publish_leaves_what_it_had_to_show_for_the_next() {
+        let mut shelf = shelf(None);
+        shelf.mark(FileId(0), at(1));
+        shelf.start(FileId(0));
+        shelf.stop(FileId(0));
+        shelf.brought(FileId(0), true);
+        assert_eq!(shelf.publish(UnitId(0)), [FileId(0)], "the other has no rendering");
+        shelf.not_published(UnitId(0), Ending::new(crate::exit::Cause::Destination, "full", ""), at(3));
+        assert!(shelf.unit(UnitId(0)).fresh.contains(&FileId(0)));
+        assert!(shelf.file(FileId(0)).stale);
+        shelf.publish(UnitId(0));
+        assert_eq!(shelf.published(UnitId(0), 1), [FileId(0)]);
+        assert!(!shelf.file(FileId(0)).stale);
+        assert_eq!(shelf.file(FileId(1)).generation, None);
+    }
+
+    #[test]
+    fn quiet_time_starts_anew_with_each_change_up_to_its_most() {
+        let wait = Wait { min: Duration::from_secs(2), max: Duration::from_secs(5) };
+        let mut shelf = shelf(Some(wait));
+        shelf.mark(FileId(0), at(10));
+        assert_eq!(shelf.quiet_until(UnitId(0)), Some(at(12)));
+        shelf.mark(FileId(0), at(11));
+        assert_eq!(shelf.quiet_until(UnitId(0)), Some(at(13)));
+        shelf.mark(FileId(0), at(14));
+        assert_eq!(shelf.quiet_until(UnitId(0)), Some(at(15)));
+    }
+}

@@ -1,0 +1,301 @@
+//! What is asked of the server, once however it is written and however many files use it.
+//!
+//! A request as written leads to a secret; once it is resolved, secrets that turn out to be the
+//! same are merged. A secret that no file uses any more is dropped.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::dice::number;
+use super::event::Life;
+use super::ids::{FileId, SecretId};
+use super::lease::Lease;
+use super::refresh::Certificate;
+use super::time::Moment;
+use super::view::NextAction;
+use crate::vault::failure::FailureKind;
+use crate::vault::request::Request;
+
+/// What can be asked about a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Op {
+    /// Under which path the server keeps it.
+    Resolve,
+    /// Its value.
+    Read,
+    /// More time for its lease.
+    Renew,
+}
+
+/// Where a secret stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Nothing is planned.
+    Idle,
+    /// A request is queued or under way.
+    Busy(Op),
+    /// The next request waits for its time.
+    Waiting { what: NextAction, at: Moment, op: Op },
+    /// It was denied, and the token is being looked up to find out why.
+    Suspect(Op),
+}
+
+/// The last failure, until the next success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) kind: FailureKind,
+    /// A whole sentence that names the path.
+    pub(super) text: String,
+    /// Trying again soon will not mend it: init fails on it.
+    pub(super) definitive: bool,
+}
+
+/// What the store has of it.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// When it was asked.
+    pub(super) read: Moment,
+    pub(super) lease: Option<Lease>,
+    pub(super) life: Life,
+    pub(super) certificate: Option<Certificate>,
+    pub(super) version: Option<u64>,
+}
+
+/// One secret.
+#[derive(Debug)]
+pub(super) struct Node {
+    /// Every way the files write it.
+    pub(super) written: BTreeSet<Arc<Request>>,
+    /// The one way the server keeps it, once that is known.
+    pub(super) request: Option<Arc<Request>>,
+    pub(super) users: BTreeSet<FileId>,
+    pub(super) held: Option<Held>,
+    pub(super) step: Step,
+    pub(super) trouble: Option<Trouble>,
+    /// Failures in a row.
+    pub(super) tries: u32,
+    /// Denials in a row that were put down to a standby that lags behind a fresh login.
+    pub(super) lag: u32,
+    /// The first denial since the last success.
+    pub(super) denied: Option<Moment>,
+    /// The policy does not let its lease be renewed.
+    pub(super) cannot_renew: bool,
+    /// When a lease that the server did not know was replaced.
+    pub(super) reminted: Option<Moment>,
+    /// Answers in a row that said "rotates now".
+    pub(super) zeros: u32,
+    /// Read it once more when the read under way is over: it may have missed the change.
+    pub(super) again: bool,
+    /// Names its draws of the dice.
+    pub(super) number: u64,
+    pub(super) draws: u64,
+    pub(super) fresh: Option<Moment>,
+    pub(super) reads: u64,
+    pub(super) renewals: u64,
+    pub(super) replacements: u64,
+}
+
+impl Node {
+    fn new(number: u64) -> Self {
+        Self {
+            written: BTreeSet::new(),
+            request: None,
+            users: BTreeSet::new(),
+            held: None,
+            step: Step::Idle,
+            trouble: None,
+            tries: 0,
+            lag: 0,
+            denied: None,
+            cannot_renew: false,
+            reminted: None,
+            zeros: 0,
+            again: false,
+            number,
+            draws: 0,
+            fresh: None,
+            reads: 0,
+            renewals: 0,
+            replacements: 0,
+        }
+    }
+
+    /// Its lease, where it has one.
+    pub(super) fn lease(&self) -> Option<&Lease> {
+        self.held.as_ref()?.lease.as_ref()
+    }
+
+    /// As above.
+    pub(super) fn lease_mut(&mut self) -> Option<&mut Lease> {
+        self.held.as_mut()?.lease.as_mut()
+    }
+
+    /// As people wrote it, for messages.
+    pub(super) fn path(&self) -> &str {
+        let any = self.written.first().or(self.request.as_ref());
+        any.map_or("", |request| request.path.as_str())
+    }
+
+    /// Forgets past failures. True where there was one to tell the end of.
+    pub(super) fn recovered(&mut self) -> bool {
+        self.tries = 0;
+        self.lag = 0;
+        self.denied = None;
+        self.trouble.take().is_some()
+    }
+}
+
+/// All secrets.
+#[derive(Debug, Default)]
+pub(super) struct Graph {
+    nodes: BTreeMap<SecretId, Node>,
+    written: BTreeMap<Arc<Request>, SecretId>,
+    resolved: BTreeMap<Arc<Request>, SecretId>,
+    count: usize,
+}
+
+/// What resolving a secret brought to light.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Resolved {
+    /// It is itself.
+    Itself,
+    /// It is this other one, and no longer exists.
+    Same(SecretId),
+}
+
+impl Graph {
+    pub(super) fn get(&self, id: SecretId) -> Option<&Node> {
+        self.nodes.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: SecretId) -> Option<&mut Node> {
+        self.nodes.get_mut(&id)
+    }
+
+    /// All secrets, in the order they were first needed.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SecretId, &Node)> {
+        self.nodes.iter().map(|(id, node)| (*id, node))
+    }
+
+    /// As above.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (SecretId, &mut Node)> {
+        self.nodes.iter_mut().map(|(id, node)| (*id, node))
+    }
+
+    /// All numbers, as they are now.
+    pub(super) fn ids(&self) -> Vec<SecretId> {
+        self.nodes.keys().copied().collect()
+    }
+
+    /// The secret that `request`, as written, stands for; made where it is new.
+    pub(super) fn intern(&mut self, request: &Request) -> SecretId {
+        if let Some(id) = self.written.get(request) {
+            return *id;
+        }
+        let request = Arc::new(request.clone());
+        let id = self.add(&request);
+        self.name(id, request);
+        id
+    }
+
+    /// A secret from an earlier run, under its resolved request and all ways it is written.
+    pub(super) fn adopt(&mut self, request: Request, written: Vec<Request>) -> SecretId {
+        let request = Arc::new(request);
+        let id = self.add(&request);
+        for request in written.into_iter().map(Arc::new).chain([request.clone()]) {
+            self.name(id, request);
+        }
+        self.resolved.insert(request.clone(), id);
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.request = Some(request);
+        }
+        id
+    }
+
+    /// The server keeps `id` under `request`.
+    pub(super) fn resolve(&mut self, id: SecretId, request: Request) -> Resolved {
+        let request = Arc::new(request);
+        match self.resolved.get(&request).copied() {
+            Some(same) if same != id => {
+                self.merge(id, same);
+                Resolved::Same(same)
+            }
+            _ => {
+                if let Some(node) = self.nodes.get_mut(&id) {
+                    node.request = Some(request.clone());
+                    self.resolved.insert(request, id);
+                }
+                Resolved::Itself
+            }
+        }
+    }
+
+    /// Takes a secret out.
+    pub(super) fn remove(&mut self, id: SecretId) -> Option<Node> {
+        let node = self.nodes.remove(&id)?;
+        for written in &node.written {
+            self.written.remove(written);
+        }
+        if let Some(request) = &node.request {
+            self.resolved.remove(request);
+        }
+        Some(node)
+    }
+
+    fn merge(&mut self, from: SecretId, into: SecretId) {
+        let Some(gone) = self.remove(from) else { return };
+        for request in gone.written {
+            self.name(into, request);
+        }
+        if let Some(node) = self.nodes.get_mut(&into) {
+            node.users.extend(gone.users);
+        }
+    }
+
+    fn add(&mut self, request: &Request) -> SecretId {
+        let id = SecretId(self.count);
+        self.count += 1;
+        self.nodes.insert(id, Node::new(number(&request.path)));
+        id
+    }
+
+    fn name(&mut self, id: SecretId, request: Arc<Request>) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.written.insert(request.clone());
+            self.written.insert(request, id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(path: &str) -> Request {
+        Request::read(path).expect("a good path")
+    }
+
+    #[test]
+    fn two_ways_of_writing_one_secret_become_one() {
+        let mut graph = Graph::default();
+        let plain = graph.intern(&request("secret/web"));
+        let data = graph.intern(&request("secret/data/web"));
+        assert_ne!(plain, data, "nobody knows yet");
+        graph.get_mut(data).expect("it is there").users.insert(FileId(3));
+        assert_eq!(graph.resolve(plain, request("secret/data/web")), Resolved::Itself);
+        assert_eq!(graph.resolve(data, request("secret/data/web")), Resolved::Same(plain));
+        assert_eq!(graph.intern(&request("secret/data/web")), plain);
+        assert!(graph.get(data).is_none());
+        assert!(graph.get(plain).expect("it is there").users.contains(&FileId(3)));
+    }
+
+    #[test]
+    fn an_adopted_secret_is_known_by_every_name_it_had() {
+        let mut graph = Graph::default();
+        let id = graph.adopt(request("secret/data/web"), vec![request("secret/web")]);
+        assert_eq!(graph.intern(&request("secret/web")), id);
+        assert_eq!(graph.intern(&request("secret/data/web")), id);
+        graph.remove(id);
+        assert_ne!(graph.intern(&request("secret/web")), id, "a dropped secret is not found again");
+    }
+}

@@ -1,0 +1,224 @@
+//! What one run leaves for the next: taken over at the start, written again after every change.
+
+use std::time::Duration;
+
+use super::action::{Action, Level};
+use super::agent::{Agent, Phase};
+use super::dice::pause;
+use super::event::Life;
+use super::graph::{Held, Node, Op, Step};
+use super::ids::FileId;
+use super::lease::Lease;
+use super::policy::Mode;
+use super::refresh::Certificate;
+use super::session::{Login, Standing};
+use super::snapshot::{KeptSecret, KeptToken, Snapshot};
+use super::timers::Timer;
+
+/// What can be read again is written with the next change, or after this.
+const LAZY: Duration = Duration::from_secs(1);
+
+/// When to write the handoff: never two at once, and each covers all that came before it.
+#[derive(Debug, Default)]
+pub(super) struct Keeper {
+    /// Something is not written yet that would be lost for good: a token, a lease.
+    urgent: bool,
+    /// Something is not written yet that could be read again.
+    lazy: bool,
+    writing: bool,
+    tries: u32,
+    /// The last write failed, and its retry is not due.
+    resting: bool,
+    failed: Option<String>,
+    /// Secrets of an earlier run are held that no file may use any more.
+    pub(super) unsorted: bool,
+}
+
+impl Keeper {
+    /// The deadline for writing has come.
+    pub(super) fn due(&mut self) {
+        self.resting = false;
+        self.urgent |= self.lazy;
+    }
+
+    /// Whether no write is under way.
+    pub(super) fn is_written(&self) -> bool {
+        !self.writing
+    }
+
+    /// The write under way has ended.
+    pub(super) fn written(&mut self) {
+        self.writing = false;
+    }
+}
+
+impl Agent {
+    /// Everything that outlives this run, without tokens and responses.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let current = self.session.current;
+        let mut tokens: Vec<KeptToken> =
+            self.session.logins.iter().map(|(id, login)| login.kept(*id)).collect();
+        tokens.sort_by_key(|token| (Some(token.id) == current, token.id));
+        Snapshot {
+            tokens,
+            secrets: self.graph.iter().filter_map(|(_, node)| kept(node)).collect(),
+            retiring: self.retirees.iter().map(|one| one.lease.kept()).collect(),
+            refusals: self.session.refusals,
+        }
+    }
+
+    /// Something that the handoff holds has changed; `urgent` where its loss would cost a token or
+    /// a lease.
+    pub(super) fn keep(&mut self, urgent: bool) {
+        if urgent {
+            self.keeper.urgent = true;
+        } else if !self.keeper.lazy {
+            self.keeper.lazy = true;
+            if self.policy.handoff && !self.keeper.resting {
+                self.timers.set(Timer::Handoff, self.now.moment.after(LAZY));
+            }
+        }
+    }
+
+    /// Writes the handoff, where there is something to write and nothing is being written.
+    pub(super) fn settle_handoff(&mut self) {
+        let at_work = matches!(self.phase, Phase::Running | Phase::Draining);
+        let ready = self.keeper.urgent && !self.keeper.writing && !self.keeper.resting;
+        if at_work && ready && self.policy.handoff {
+            self.save_handoff();
+        }
+    }
+
+    /// Writes the handoff now.
+    pub(super) fn save_handoff(&mut self) {
+        self.keeper.urgent = false;
+        self.keeper.lazy = false;
+        self.keeper.writing = true;
+        self.timers.clear(&Timer::Handoff);
+        self.out.push(Action::SaveHandoff);
+    }
+
+    pub(super) fn handoff_saved(&mut self, result: Result<(), String>) {
+        self.keeper.writing = false;
+        match result {
+            Ok(()) => {
+                self.keeper.tries = 0;
+                self.keeper.failed = None;
+            }
+            Err(why) => {
+                self.keeper.tries = self.keeper.tries.saturating_add(1);
+                self.keeper.urgent = true;
+                self.keeper.resting = true;
+                let draw = self.session_draw();
+                let wait = pause(self.keeper.tries, LAZY, Duration::from_secs(60), draw);
+                self.timers.set(Timer::Handoff, self.now.moment.after(wait));
+                if self.keeper.failed.is_none() {
+                    self.say(Level::Warn, format!("could not write the handoff: {why}"));
+                }
+                self.keeper.failed = Some(why);
+            }
+        }
+    }
+
+    /// The driver is up.
+    pub(super) fn start(&mut self, kept: Option<Snapshot>) {
+        if !matches!(self.phase, Phase::New) {
+            return;
+        }
+        self.phase = Phase::Running;
+        if let Mode::Init { timeout } = self.policy.mode {
+            self.timers.set(Timer::Init, self.now.moment.after(timeout));
+        }
+        if let Some(kept) = kept {
+            self.adopt(kept);
+        }
+        for index in 0..self.policy.files.len() {
+            self.shelf.mark(FileId(index), self.now.moment);
+        }
+        if self.session.current.is_none() {
+            self.want_login(true);
+        }
+    }
+
+    /// Goes on from what an earlier run left. Whether its token still lives is asked once.
+    fn adopt(&mut self, kept: Snapshot) {
+        self.session.refusals = kept.refusals;
+        self.keeper.unsorted = true;
+        self.adopt_tokens(&kept.tokens);
+        for secret in kept.secrets {
+            self.adopt_secret(secret);
+        }
+        let all: std::collections::BTreeSet<FileId> = (0..self.policy.files.len()).map(FileId).collect();
+        for lease in kept.retiring {
+            if lease.expires > self.now.moment {
+                let lease = Lease::adopted(lease, self.now.moment);
+                self.retirees.add(lease, None, all.clone());
+            }
+        }
+        for id in self.standing(Standing::Leaving) {
+            self.leave(id);
+        }
+        if let Some(token) = self.session.current {
+            self.plan_token(token);
+            self.look_up(Some(token));
+        }
+    }
+
+    fn adopt_tokens(&mut self, tokens: &[KeptToken]) {
+        let now = self.now.moment;
+        for token in tokens {
+            self.session.taken(token.id);
+            if token.expires.is_some_and(|end| end <= now) {
+                self.out.push(Action::DropToken(token.id));
+                continue;
+            }
+            let mut login = Login::adopted(token, now);
+            login.state = Standing::Leaving;
+            self.session.logins.insert(token.id, login);
+            self.plan_token(token.id);
+        }
+        let last = tokens.last().map(|token| token.id).filter(|id| self.session.is_alive(*id));
+        if let Some(login) = last.and_then(|id| self.session.logins.get_mut(&id)) {
+            login.state = Standing::Good;
+            self.session.current = last;
+        }
+    }
+
+    fn adopt_secret(&mut self, kept: KeptSecret) {
+        let now = self.now;
+        let id = self.graph.adopt(kept.request, kept.written);
+        let lease = kept.lease.map(|lease| Lease::adopted(lease, kept.read));
+        let over = |lease: &Lease| !self.session.is_alive(lease.token) || lease.expires <= now.moment;
+        let dead = lease.as_ref().is_some_and(over);
+        let certificate = match kept.life {
+            Life::Until(until) => Some(Certificate::adopted(until, kept.read, now)),
+            Life::Unknown | Life::RotatesIn(_) => None,
+        };
+        let Some(node) = self.graph.get_mut(id) else { return };
+        let mut held = Held { read: kept.read, lease, life: kept.life, certificate, version: kept.version };
+        if let (true, Some(lease)) = (dead, &mut held.lease) {
+            lease.expires = lease.expires.min(now.moment);
+        }
+        node.fresh = Some(kept.read);
+        node.held = Some(held);
+        if dead {
+            self.set_step(id, Step::Busy(Op::Read));
+        }
+        // The others are planned when the first file shows that it uses them, which tells their
+        // refresh interval.
+    }
+}
+
+fn kept(node: &Node) -> Option<KeptSecret> {
+    let (held, request) = (node.held.as_ref()?, node.request.as_ref()?);
+    let others = node.written.iter().filter(|way| *way != request);
+    Some(KeptSecret {
+        request: request.as_ref().clone(),
+        written: others.map(|way| way.as_ref().clone()).collect(),
+        read: held.read,
+        lease: held.lease.as_ref().map(Lease::kept),
+        life: held.life,
+        version: held.version,
+    })
+}

@@ -1,0 +1,183 @@
+//! Init: everything published, all or nothing; otherwise the clearest cause there is, as soon as
+//! everything possible was tried and at the latest at the deadline.
+
+use std::time::Duration;
+
+use super::agent::{Agent, Phase};
+use super::breaker::is_outage;
+use super::farewell::Revoke;
+use super::graph::Trouble;
+use super::ids::{FileId, SecretId, UnitId};
+use super::logins::MOST_UNFOUND;
+use super::policy::Mode;
+use super::session::Standing;
+use crate::exit::{Cause, Ending};
+use crate::vault::failure::{Failure, FailureKind};
+
+/// A failed init waits so long for what it revokes.
+const LEAVING: Duration = Duration::from_secs(5);
+
+impl Agent {
+    /// Publishes and ends, or fails, as soon as either is possible. Does nothing in a daemon.
+    pub(super) fn settle_init(&mut self) {
+        if !matches!(self.policy.mode, Mode::Init { .. }) || !matches!(self.phase, Phase::Running) {
+            return;
+        }
+        if self.is_all_rendered() {
+            self.publish_in_turn();
+        } else if let Some(ending) = self.definitive() {
+            self.fail(ending);
+        }
+    }
+
+    fn is_all_rendered(&self) -> bool {
+        let rendered = |unit: &super::files::Unit| {
+            let all = unit.files.iter().all(|file| {
+                let file = self.shelf.file(*file);
+                file.rendered && file.failed.is_none()
+            });
+            all && unit.dirty.is_empty() && unit.rendering.is_empty()
+        };
+        // What an earlier run left is shown only once its token is known to live, as far as
+        // the server can be asked.
+        let sure = self.judge.asked.is_none() || !self.breaker.is_closed();
+        let doubted = !self.standing(Standing::Doubtful).is_empty();
+        sure && !doubted && self.shelf.units().all(|(_, unit)| rendered(unit))
+    }
+
+    /// One unit after the other, the set first: where one fails, those after it stay as they were.
+    fn publish_in_turn(&mut self) {
+        if self.shelf.units().any(|(_, unit)| unit.publishing.is_some()) {
+            return;
+        }
+        let next: Option<UnitId> =
+            self.shelf.units().find(|(_, unit)| !unit.fresh.is_empty()).map(|(id, _)| id);
+        match next {
+            Some(id) => self.publish(id),
+            None => self.succeeded(),
+        }
+    }
+
+    /// Everything is published. Without a handoff, a token that its files still need stays.
+    fn succeeded(&mut self) {
+        let leased = self.graph.iter().any(|(_, node)| node.lease().is_some());
+        let revoke = if self.policy.handoff || leased { Revoke::Nothing } else { Revoke::Everything };
+        self.leave_with(Ok(()), revoke, LEAVING);
+    }
+
+    /// Init fails: what this run minted is given back.
+    pub(super) fn fail(&mut self, ending: Ending) {
+        self.leave_with(Err(ending), Revoke::Minted, LEAVING);
+    }
+
+    /// The deadline.
+    pub(super) fn init_deadline(&mut self) {
+        if matches!(self.phase, Phase::Running) {
+            let ending = self.definitive_now().unwrap_or_else(|| self.too_late());
+            self.fail(ending);
+        }
+    }
+
+    /// What certainly keeps init from succeeding, once nothing else is left to be tried.
+    fn definitive(&self) -> Option<Ending> {
+        if let Some(ending) = self.login_hopeless() {
+            return Some(ending);
+        }
+        let settled = |id: FileId| {
+            let file = self.shelf.file(id);
+            (file.rendered && file.stage == super::files::Stage::Clean)
+                || file.failed.is_some()
+                || self.is_tried(id)
+        };
+        let ending = self.definitive_now()?;
+        self.shelf.files().all(|(id, _)| settled(id)).then_some(ending)
+    }
+
+    fn definitive_now(&self) -> Option<Ending> {
+        self.login_hopeless().or_else(|| self.shelf.files().find_map(|(id, _)| self.file_hopeless(id)))
+    }
+
+    /// Whether everything that the file waits for has been tried.
+    fn is_tried(&self, id: FileId) -> bool {
+        let file = self.shelf.file(id);
+        let tried = |secret: &SecretId| {
+            self.graph.get(*secret).is_some_and(|node| node.held.is_some() || node.trouble.is_some())
+        };
+        !file.needs.is_empty() && file.needs.iter().all(tried)
+    }
+
+    fn login_hopeless(&self) -> Option<Ending> {
+        if self.session.current.is_some() {
+            return None;
+        }
+        let why = self.session.trouble.as_ref().map_or("refused too often before", |failure| &failure.why);
+        if self.session.is_locked() {
+            let hint = "check the role, its bindings and the credentials in `auth`";
+            return Some(Ending::new(Cause::Denied, format!("login refused: {why}"), hint));
+        }
+        (self.session.unfound > MOST_UNFOUND).then(|| {
+            let hint = "mount the credentials that `auth` names, or correct their path";
+            Ending::new(Cause::Denied, format!("no credentials to log in with: {why}"), hint)
+        })
+    }
+
+    fn file_hopeless(&self, id: FileId) -> Option<Ending> {
+        let file = self.shelf.file(id);
+        if let Some(why) = &file.failed {
+            return Some(why.clone());
+        }
+        let troubles = file.needs.iter().filter_map(|secret| {
+            let node = self.graph.get(*secret)?;
+            node.trouble.as_ref().map(|trouble| (trouble, node.path()))
+        });
+        let (trouble, path) = troubles.into_iter().find(|(trouble, _)| trouble.definitive)?;
+        Some(self.ending_for(id, trouble, path))
+    }
+
+    fn ending_for(&self, id: FileId, trouble: &Trouble, path: &str) -> Ending {
+        let (cause, hint) = match trouble.kind {
+            FailureKind::Denied => {
+                (Cause::Denied, format!("grant the role's policy access to {path}, or correct the path"))
+            }
+            FailureKind::Missing => (Cause::Missing, "create it, or correct the path".to_owned()),
+            FailureKind::Rejected => (Cause::Missing, "correct the path or its arguments".to_owned()),
+            FailureKind::Local => (Cause::Template, "correct the path".to_owned()),
+            kind if is_outage(kind) || kind == FailureKind::Redirected => {
+                (Cause::Unavailable, "check the address, and that the server is unsealed".to_owned())
+            }
+            _ => (Cause::Deadline, "see the server's own log".to_owned()),
+        };
+        Ending::new(cause, format!("{}: {}", self.policy.files[id.0].name, trouble.text), hint)
+    }
+
+    /// The deadline was reached for a cause that may pass.
+    fn too_late(&self) -> Ending {
+        const HINT: &str = "check the address, and that the server is unsealed";
+        if let Some((_, why)) = self.breaker.outage() {
+            return Ending::new(Cause::Unavailable, format!("the server does not answer: {why}"), HINT);
+        }
+        if let (None, Some(failure)) = (self.session.current, &self.session.trouble) {
+            return login_too_late(failure);
+        }
+        for (id, file) in self.shelf.files().filter(|(_, file)| !file.rendered) {
+            let troubles = |secret: &SecretId| {
+                let node = self.graph.get(*secret)?;
+                Some((node.trouble.as_ref()?, node.path()))
+            };
+            if let Some((trouble, path)) = file.needs.iter().find_map(troubles) {
+                return self.ending_for(id, trouble, path);
+            }
+        }
+        if self.work.is_waiting_for_answers() {
+            return Ending::new(Cause::Unavailable, "the server did not answer in time", HINT);
+        }
+        Ending::new(Cause::Deadline, "not everything was published in time", "raise `init.timeout`")
+    }
+}
+
+fn login_too_late(failure: &Failure) -> Ending {
+    let away = is_outage(failure.kind) || failure.kind == FailureKind::Redirected;
+    let cause = if away { Cause::Unavailable } else { Cause::Deadline };
+    let text = format!("could not log in: {}", failure.why);
+    Ending::new(cause, text, "check the address, and the server's own log")
+}

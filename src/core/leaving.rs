@@ -1,0 +1,206 @@
+//! Giving back what was replaced: leases by themselves, or together with the login that made
+//! them. Whatever cannot be given back ends by itself.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::action::Level;
+use super::agent::{Agent, Phase};
+use super::dice::pause;
+use super::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId};
+use super::lease::Lease;
+use super::retire::Way;
+use super::session::Standing;
+use super::timers::Timer;
+use super::work::Job;
+use crate::vault::failure::{Failure, FailureKind};
+
+impl Agent {
+    /// A lease is replaced, or its secret dropped; `files` on disk are still made of it.
+    pub(super) fn retire(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) {
+        let (id, free) = (lease.id.clone(), files.is_empty());
+        self.retirees.add(lease, secret, files);
+        if free {
+            self.free_leases(vec![id]);
+        }
+        self.keep(true);
+    }
+
+    /// Nothing uses these leases any more: after a grace they are given back.
+    pub(super) fn free_leases(&mut self, leases: Vec<LeaseId>) {
+        let now = self.now.moment;
+        for id in leases {
+            let Some(one) = self.retirees.get_mut(&id) else { continue };
+            if one.lease.expires <= now {
+                self.lease_over(&id);
+                continue;
+            }
+            one.way = Way::Grace;
+            let at = one.grace(now);
+            self.timers.set(Timer::Retiree(id), at);
+        }
+    }
+
+    /// The grace of a lease is over, or its revocation is tried again.
+    pub(super) fn retiree_due(&mut self, id: &LeaseId) {
+        let now = self.now.moment;
+        let Some(one) = self.retirees.get_mut(id) else { return };
+        if one.lease.expires <= now {
+            self.lease_over(id);
+            return;
+        }
+        let token = one.lease.token;
+        let login = self.session.logins.get(&token);
+        let with_token = self.policy.owns_token
+            && login.is_some_and(|login| login.state == Standing::Leaving && !login.batch)
+            && one.tries == 0;
+        if with_token {
+            one.way = Way::WithToken;
+            self.check_leaving(token);
+        } else {
+            one.way = Way::Revoking;
+            self.work.add(Job::RevokeLease(id.clone()), now);
+        }
+    }
+
+    /// A replaced lease is gone, one way or another.
+    pub(super) fn lease_over(&mut self, id: &LeaseId) {
+        self.timers.clear(&Timer::Retiree(id.clone()));
+        self.work.remove(&Job::RevokeLease(id.clone()));
+        if let Some(one) = self.retirees.remove(id) {
+            self.check_leaving(one.lease.token);
+            self.keep(true);
+        }
+    }
+
+    /// With which login to revoke a lease: the current one, or the one that made it.
+    pub(super) fn token_to_revoke(&self, id: &LeaseId) -> Option<TokenId> {
+        let own = self.retirees.get(id).map(|one| one.lease.token);
+        self.session.current.or(own.filter(|token| self.session.is_alive(*token)))
+    }
+
+    pub(super) fn lease_revoked(&mut self, id: &LeaseId, result: Result<(), Failure>) {
+        self.work.finish(&Job::RevokeLease(id.clone()));
+        match result {
+            Ok(()) => {
+                self.breaker.succeeded();
+                self.say(Level::Debug, format!("revoked the lease {}", id.0));
+                self.lease_over(id);
+            }
+            Err(failure) => self.lease_not_revoked(id, &failure),
+        }
+    }
+
+    fn lease_not_revoked(&mut self, id: &LeaseId, failure: &Failure) {
+        self.note_failure(failure);
+        let draw = self.session_draw();
+        let Some(one) = self.retirees.get_mut(id) else { return };
+        match failure.kind {
+            // Gone already.
+            FailureKind::Missing | FailureKind::Rejected => self.lease_over(id),
+            FailureKind::Denied if self.session.current.is_some() => {
+                let why = &failure.why;
+                let text = format!("may not revoke the lease {}: {why}; it ends by itself", id.0);
+                self.say(Level::Warn, text);
+                self.lease_over(id);
+            }
+            _ => {
+                one.tries = one.tries.saturating_add(1);
+                let wait = pause(one.tries, Duration::from_secs(1), Duration::from_secs(60), draw);
+                let at = self.now.moment.after(wait).min(one.lease.expires);
+                self.timers.set(Timer::Retiree(id.clone()), at);
+            }
+        }
+    }
+
+    /// A newer login has taken over: what this one leased is read anew, and then it is revoked.
+    pub(super) fn leave(&mut self, id: TokenId) {
+        let Some(login) = self.session.logins.get_mut(&id) else { return };
+        login.state = Standing::Leaving;
+        self.timers.clear(&Timer::Token(id));
+        let of = |lease: &Lease| lease.token == id;
+        let leased: Vec<SecretId> =
+            self.graph.iter().filter(|(_, node)| node.lease().is_some_and(of)).map(|(id, _)| id).collect();
+        self.remint(&leased);
+        self.check_leaving(id);
+    }
+
+    /// The revocation of a login that was replaced is tried again.
+    pub(super) fn leaving_due(&mut self, id: TokenId) {
+        self.check_leaving(id);
+    }
+
+    /// Revokes a login that was replaced once nothing depends on it.
+    pub(super) fn check_leaving(&mut self, id: TokenId) {
+        let Some(login) = self.session.logins.get(&id) else { return };
+        if login.state != Standing::Leaving || matches!(self.phase, Phase::Leaving(_)) {
+            return;
+        }
+        let waiting = self.retirees.iter().any(|one| one.lease.token == id && one.way != Way::WithToken);
+        let of = |lease: &Lease| lease.token == id;
+        let held = || self.graph.iter().any(|(_, node)| node.lease().is_some_and(of));
+        if waiting || held() {
+            return;
+        }
+        if self.work.uses(id) {
+            // A lease minted by an answer on its way would be lost; its answer asks again.
+            self.timers.set(Timer::Leaving(id), self.now.moment.after(Duration::from_secs(1)));
+        } else if self.policy.owns_token && !login.batch {
+            self.work.add(Job::RevokeToken(id), self.now.moment);
+        } else {
+            self.forget_login(id);
+        }
+    }
+
+    pub(super) fn token_revoked(&mut self, id: TokenId, result: Result<(), Failure>) {
+        self.work.finish(&Job::RevokeToken(id));
+        match result {
+            Ok(()) => {
+                self.breaker.succeeded();
+                self.say(Level::Info, "revoked the token that was replaced".to_owned());
+                self.login_gone(id);
+            }
+            Err(failure) => self.token_not_revoked(id, &failure),
+        }
+    }
+
+    /// A revoked login is gone with all its leases.
+    fn login_gone(&mut self, id: TokenId) {
+        for lease in self.retirees.of(id) {
+            self.retirees.remove(&lease);
+        }
+        self.forget_login(id);
+    }
+
+    fn token_not_revoked(&mut self, id: TokenId, failure: &Failure) {
+        self.note_failure(failure);
+        let draw = self.session_draw();
+        let Some(login) = self.session.logins.get_mut(&id) else { return };
+        login.tries = login.tries.saturating_add(1);
+        match failure.kind {
+            // It may not revoke itself, or is dead: its leases are revoked one by one, which
+            // finds out.
+            FailureKind::Denied | FailureKind::Missing | FailureKind::Rejected => {
+                for lease in self.retirees.of(id) {
+                    if let Some(one) = self.retirees.get_mut(&lease) {
+                        one.way = Way::Revoking;
+                    }
+                    self.work.add(Job::RevokeLease(lease), self.now.moment);
+                }
+                self.forget_login(id);
+            }
+            _ => {
+                let wait = pause(login.tries, Duration::from_secs(1), Duration::from_secs(60), draw);
+                self.timers.set(Timer::Leaving(id), self.now.moment.after(wait));
+            }
+        }
+    }
+
+    /// These files are on disk as they should be, and these notifiers will hear of it.
+    pub(super) fn free_of_files(&mut self, files: &[FileId], untold: &[(FileId, NotifierId)]) {
+        if !self.retirees.is_empty() {
+            let free = self.retirees.published(files, untold);
+            self.free_leases(free);
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! From new data to files on disk and applications told: render what is dirty, gather what
+//! belongs together, publish units whole, tell each notifier once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::action::{Action, Level};
+use super::agent::Agent;
+use super::dice::pause;
+use super::event::{Published, RenderOutcome};
+use super::files::GATHER;
+use super::ids::{FileId, NotifierId, SecretId, UnitId};
+use super::notice::After;
+use super::policy::Mode;
+use super::time::Moment;
+use super::timers::Timer;
+use crate::exit::Ending;
+use crate::vault::request::Request;
+
+impl Agent {
+    /// The secret's data has changed: its files are to be rendered.
+    pub(super) fn mark_users(&mut self, id: SecretId) {
+        let Some(node) = self.graph.get(id) else { return };
+        for file in &node.users {
+            self.shelf.mark(*file, self.now.moment);
+        }
+    }
+
+    /// Something about a secret may let its files' units go on.
+    pub(super) fn touch_users(&mut self, id: SecretId) {
+        let Some(node) = self.graph.get(id) else { return };
+        for file in &node.users {
+            let unit = self.shelf.file(*file).unit;
+            self.shelf.touched.insert(unit);
+        }
+    }
+
+    /// The server came or went: units that wait for it may go on without.
+    pub(super) fn touch_waiting(&mut self) {
+        let waiting: Vec<UnitId> =
+            self.shelf.units().filter(|(_, unit)| !unit.dirty.is_empty()).map(|(id, _)| id).collect();
+        self.shelf.touched.extend(waiting);
+    }
+
+    pub(super) fn settle_units(&mut self) {
+        while let Some(id) = self.shelf.touched.pop_first() {
+            self.settle_unit(id);
+        }
+    }
+
+    /// Renders and publishes a unit as far as that is possible now.
+    fn settle_unit(&mut self, id: UnitId) {
+        if let Some(until) = self.gathers_until(id) {
+            self.timers.set(Timer::Unit(id), until);
+            return;
+        }
+        for file in self.renderable(id) {
+            self.shelf.start(file);
+            self.out.push(Action::Render(file));
+        }
+        let unit = self.shelf.unit(id);
+        let idle = unit.rendering.is_empty() && unit.publishing.is_none();
+        let retry = unit.retry.is_none_or(|at| at <= self.now.moment);
+        let wanted = !unit.fresh.is_empty();
+        // Init publishes all at once, when everything is rendered.
+        let daemon = self.policy.mode == Mode::Daemon;
+        if daemon && idle && wanted && retry && self.nothing_is_awaited(id) {
+            self.publish(id);
+        }
+    }
+
+    /// The moment up to which more changes are waited for: other reads of the same batch, and the
+    /// quiet time of the files. The first generation waits for neither.
+    fn gathers_until(&self, id: UnitId) -> Option<Moment> {
+        let unit = self.shelf.unit(id);
+        let since = unit.since.filter(|_| unit.generation.is_some())?;
+        let now = self.now.moment;
+        let gather = Some(since.after(GATHER)).filter(|until| *until > now && self.is_reading_for(id));
+        let quiet = self.shelf.quiet_until(id).filter(|until| *until > now);
+        gather.max(quiet)
+    }
+
+    /// Whether reads are under way whose answers may change this unit.
+    fn is_reading_for(&self, id: UnitId) -> bool {
+        let for_unit = |secret: &SecretId| {
+            let users = self.graph.get(*secret).into_iter().flat_map(|node| &node.users);
+            users.into_iter().any(|file| self.shelf.file(*file).unit == id)
+        };
+        self.breaker.is_closed() && self.reading.iter().any(for_unit)
+    }
+
+    fn renderable(&self, id: UnitId) -> Vec<FileId> {
+        let has = |secret: &SecretId| self.graph.get(*secret).is_some_and(|node| node.held.is_some());
+        let ready = |file: &&FileId| self.shelf.file(**file).needs.iter().all(has);
+        self.shelf.unit(id).dirty.iter().filter(ready).copied().collect()
+    }
+
+    /// Whether every file of the unit is rendered or has failed at least once. While the server
+    /// is away, all that wait for it count as failed.
+    fn nothing_is_awaited(&self, id: UnitId) -> bool {
+        self.shelf.unit(id).dirty.iter().all(|file| self.is_hindered(*file))
+    }
+
+    /// Whether something the file cannot do without has failed.
+    pub(super) fn is_hindered(&self, file: FileId) -> bool {
+        let failed = |secret: &SecretId| self.graph.get(*secret).is_some_and(|node| node.trouble.is_some());
+        let file = self.shelf.file(file);
+        let waits = !file.needs.is_empty();
+        waits
+            && (file.needs.iter().any(failed) || !self.breaker.is_closed() || self.session.trouble.is_some())
+    }
+
+    /// Publishes a unit.
+    pub(super) fn publish(&mut self, id: UnitId) {
+        let files = self.shelf.publish(id);
+        self.timers.clear(&Timer::Unit(id));
+        self.out.push(Action::Publish { unit: id, files });
+    }
+
+    pub(super) fn rendered(&mut self, file: FileId, outcome: RenderOutcome) {
+        let again = self.shelf.stop(file);
+        match outcome {
+            RenderOutcome::Rendered { changed, used } => {
+                self.set_uses(file, &used);
+                self.shelf.brought(file, changed);
+                if !self.shelf.file(file).stale {
+                    self.free_of_files(&[file], &[]);
+                }
+            }
+            RenderOutcome::Needs { missing, used } => {
+                self.set_uses(file, missing.iter().chain(&used));
+                let missing = missing.iter().map(|request| self.graph.intern(request)).collect();
+                self.shelf.wants(file, missing);
+                if !again {
+                    self.doubt_store(file);
+                }
+            }
+            RenderOutcome::Failed { why, used } => {
+                self.set_uses(file, &used);
+                let known = self.shelf.file(file).failed.as_ref() == Some(&why);
+                if !known {
+                    self.say(Level::Error, why.what.clone());
+                }
+                self.shelf.file_mut(file).failed = Some(why);
+            }
+        }
+        if self.shelf.undiscovered.is_empty() {
+            self.drop_unused();
+        }
+    }
+
+    /// Notes what a file uses. Returns it.
+    fn set_uses<'a>(
+        &mut self,
+        file: FileId,
+        requests: impl IntoIterator<Item = &'a Request>,
+    ) -> BTreeSet<SecretId> {
+        let requests: Vec<&Request> = requests.into_iter().collect();
+        let uses: BTreeSet<SecretId> = requests.iter().map(|request| self.need(request, file)).collect();
+        let before = std::mem::replace(&mut self.shelf.file_mut(file).uses, uses.clone());
+        for gone in before.difference(&uses) {
+            self.unneed(*gone, file);
+        }
+        uses
+    }
+
+    /// A rendering lacked what we hold. Mostly it came while the file was being rendered, and the
+    /// next rendering has it. If not, the store has lost it, and it is read again.
+    fn doubt_store(&mut self, file: FileId) {
+        let node = |id: &SecretId| self.graph.get(*id);
+        let needs = &self.shelf.file(file).needs;
+        let held: Vec<SecretId> =
+            needs.iter().filter(|id| node(id).is_some_and(|node| node.held.is_some())).copied().collect();
+        let baffled = std::mem::replace(&mut self.shelf.file_mut(file).baffled, !held.is_empty());
+        if baffled {
+            for id in held {
+                self.lose(id);
+            }
+        }
+    }
+
+    /// Once every file has shown what it uses, what an earlier run left beside that is dropped.
+    fn drop_unused(&mut self) {
+        if !std::mem::take(&mut self.keeper.unsorted) {
+            return;
+        }
+        let unused = |id: &SecretId| self.graph.get(*id).is_some_and(|node| node.users.is_empty());
+        let unused: Vec<SecretId> = self.graph.ids().into_iter().filter(unused).collect();
+        for id in unused {
+            self.drop_secret(id, None);
+        }
+    }
+
+    pub(super) fn published(&mut self, id: UnitId, result: Result<Published, Ending>) {
+        match result {
+            Ok(published) => {
+                self.counters.publishes += 1;
+                let settled = self.shelf.published(id, published.generation);
+                self.tell_published(id, &published);
+                let untold = self.notify_of(&published.changed);
+                self.free_of_files(&settled, &untold);
+            }
+            Err(why) => self.not_published(id, why),
+        }
+    }
+
+    fn tell_published(&mut self, id: UnitId, published: &Published) {
+        let now = self.now.moment;
+        for file in &published.changed {
+            self.shelf.file_mut(*file).changed = Some(now);
+        }
+        let names: Vec<&str> =
+            published.changed.iter().map(|file| self.policy.files[file.0].name.as_str()).collect();
+        let what = match names.as_slice() {
+            [] => "unchanged".to_owned(),
+            [one] => (*one).to_owned(),
+            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+        };
+        let of = published.generation;
+        let level = if names.is_empty() { Level::Debug } else { Level::Info };
+        let unit = if self.policy.units[id.0].files.len() > 1 { "set, " } else { "" };
+        self.say(level, format!("published {unit}generation {of}: {what}"));
+    }
+
+    /// Tells the notifiers of these files, each once. Which file's news each of them still lacks.
+    fn notify_of(&mut self, changed: &[FileId]) -> Vec<(FileId, NotifierId)> {
+        if self.policy.mode != Mode::Daemon {
+            return Vec::new();
+        }
+        let mut untold: Vec<(FileId, NotifierId)> = Vec::new();
+        for file in changed {
+            untold.extend(self.policy.files[file.0].notify.iter().map(|whom| (*file, *whom)));
+        }
+        let once: BTreeSet<NotifierId> = untold.iter().map(|(_, whom)| *whom).collect();
+        for notifier in once {
+            if let Some(delay) = self.notices.publish(notifier) {
+                self.out.push(Action::Notify { notifier, delay });
+            }
+        }
+        untold
+    }
+
+    fn not_published(&mut self, id: UnitId, why: Ending) {
+        if matches!(self.policy.mode, Mode::Init { .. }) {
+            self.fail(why);
+            return;
+        }
+        let draw = self.session_draw();
+        let unit = self.shelf.unit_mut(id);
+        unit.tries = unit.tries.saturating_add(1);
+        let wait = pause(unit.tries, Duration::from_secs(1), Duration::from_secs(60), draw);
+        let known = unit.error.as_ref() == Some(&why);
+        let at = self.now.moment.after(wait);
+        if !known {
+            self.say(Level::Error, format!("could not publish: {}; what was there stays", why.what));
+        }
+        self.shelf.not_published(id, why, at);
+        self.timers.set(Timer::Unit(id), at);
+    }
+
+    /// A notifier is told again.
+    pub(super) fn notify(&mut self, id: NotifierId) {
+        let delay = self.notices.tell(id);
+        self.out.push(Action::Notify { notifier: id, delay });
+    }
+
+    pub(super) fn notified(&mut self, id: NotifierId, result: Result<(), String>) {
+        let why = result.as_ref().err().cloned();
+        match self.notices.told(id, result, self.now.moment) {
+            After::Told => {
+                let free = self.retirees.told(id);
+                self.free_leases(free);
+            }
+            After::Again => self.notify(id),
+            After::Retry { at, first } => {
+                self.timers.set(Timer::Notifier(id), at);
+                if let (true, Some(why)) = (first, why) {
+                    let text = format!("could not notify {}: {why}", self.notices.name(id));
+                    self.say(Level::Warn, text);
+                }
+            }
+        }
+    }
+}

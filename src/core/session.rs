@@ -1,0 +1,361 @@
+//! The logins: the current one, those that end while their leases move, and how the next login
+//! stands. Refused logins are capped below the server's lockout.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::dice::{around, pause};
+use super::event::{Granted, TokenFacts};
+use super::ids::TokenId;
+use super::lease::is_clamped;
+use super::snapshot::{KeptToken, Refusals};
+use super::time::Moment;
+use super::view::NextAction;
+use crate::vault::failure::Failure;
+
+/// Refused logins in a run. The servers' user lockout begins at five, and somebody else may have
+/// used one or two.
+pub(super) const MOST_REFUSALS: u32 = 3;
+/// After a run of refused logins, the time until the next. The servers' lockout counter is
+/// reset after as long.
+pub(super) const AFTER_REFUSALS: Duration = Duration::from_secs(15 * 60);
+/// A login that had to be replaced sooner than this makes the next one wait longer.
+const STEADY: Duration = Duration::from_secs(60);
+/// So long after a login a standby may not know the token yet.
+pub(super) const STANDBY_LAG: Duration = Duration::from_secs(10);
+
+/// One login.
+#[derive(Debug, Clone)]
+pub(super) struct Login {
+    pub(super) accessor: String,
+    /// When it was last granted time: by its login, a renewal or a look-up.
+    pub(super) asked: Moment,
+    pub(super) expires: Option<Moment>,
+    /// The TTL it was granted at login.
+    pub(super) granted: Option<Duration>,
+    pub(super) renewable: bool,
+    pub(super) batch: bool,
+    /// Requests left, where they are counted.
+    pub(super) uses: Option<u64>,
+    /// A renewal met its `max_ttl`.
+    pub(super) clamped: bool,
+    /// When it logged in; none where it comes from an earlier run.
+    pub(super) since: Option<Moment>,
+    pub(super) state: Standing,
+    /// Failures in a row to renew or to revoke it.
+    pub(super) tries: u32,
+}
+
+/// How a login stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// In use.
+    Good,
+    /// A newer one has taken over; it stays until its leases have moved.
+    Leaving,
+    /// The server denies it, but may deny the look-up only: judged after the next login.
+    Doubtful,
+}
+
+impl Login {
+    pub(super) fn new(facts: TokenFacts, sent: Moment) -> Self {
+        Self {
+            accessor: facts.accessor,
+            asked: sent,
+            expires: facts.ttl.map(|ttl| sent.after(ttl)),
+            granted: facts.ttl,
+            renewable: facts.renewable && !facts.batch,
+            batch: facts.batch,
+            uses: facts.uses,
+            clamped: false,
+            since: Some(sent),
+            state: Standing::Good,
+            tries: 0,
+        }
+    }
+
+    /// A login from an earlier run.
+    pub(super) fn adopted(kept: &KeptToken, now: Moment) -> Self {
+        let asked = match (kept.expires, kept.granted) {
+            (Some(expires), Some(granted)) => expires.before(granted).min(now),
+            _ => now,
+        };
+        Self {
+            accessor: kept.accessor.clone(),
+            asked,
+            expires: kept.expires,
+            granted: kept.granted,
+            renewable: kept.renewable,
+            batch: kept.batch,
+            uses: None,
+            clamped: false,
+            since: None,
+            state: Standing::Good,
+            tries: 0,
+        }
+    }
+
+    /// For the next run.
+    pub(super) fn kept(&self, id: TokenId) -> KeptToken {
+        KeptToken {
+            id,
+            accessor: self.accessor.clone(),
+            expires: self.expires,
+            granted: self.granted,
+            renewable: self.renewable,
+            batch: self.batch,
+        }
+    }
+
+    /// The server renewed it.
+    pub(super) fn renewed(&mut self, sent: Moment, granted: Granted) {
+        self.asked = sent;
+        self.expires = Some(sent.after(granted.ttl));
+        self.renewable = granted.renewable;
+        self.clamped = self.granted.is_some_and(|first| is_clamped(first, granted.ttl));
+        self.tries = 0;
+    }
+
+    /// What the server says of it.
+    pub(super) fn looked_up(&mut self, sent: Moment, facts: TokenFacts) {
+        self.expires = facts.ttl.map(|ttl| sent.after(ttl));
+        self.renewable = facts.renewable && !facts.batch;
+        self.batch = facts.batch;
+        self.uses = facts.uses;
+        if self.granted.is_none() {
+            self.granted = facts.ttl;
+            self.asked = sent;
+        }
+    }
+
+    /// What to do next about it, and when: renewed at half-life, followed by another login where
+    /// that is not possible. Nothing where it does not expire.
+    pub(super) fn next(&self, draw: f64) -> Option<(NextAction, Moment)> {
+        let expires = self.expires?;
+        let life = self.asked.until(expires);
+        let (what, part) = if self.clamped {
+            (NextAction::LogIn, 0.5)
+        } else if self.renewable {
+            (NextAction::Renew, 0.5)
+        } else {
+            (NextAction::LogIn, 2.0 / 3.0)
+        };
+        let step = around(life.mul_f64(part), draw).min(life).max(Duration::from_secs(1).min(life));
+        Some((what, self.asked.after(step)))
+    }
+
+    /// Whether so little of its life is left that what it mints would die with it.
+    pub(super) fn is_nearly_over(&self, now: Moment) -> bool {
+        match (self.expires, self.granted) {
+            (Some(expires), Some(granted)) => now.until(expires) < granted / 10,
+            _ => false,
+        }
+    }
+
+    /// Whether it is so young that a standby may not know it.
+    pub(super) fn is_fresh(&self, now: Moment) -> bool {
+        self.since.is_some_and(|since| since.until(now) < STANDBY_LAG)
+    }
+}
+
+/// How the next login stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// None is wanted.
+    Quiet,
+    /// It is queued or under way.
+    Asked,
+    /// It is wanted, and put off.
+    Resting,
+}
+
+/// All logins.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) logins: BTreeMap<TokenId, Login>,
+    /// The one that requests are made with.
+    pub(super) current: Option<TokenId>,
+    pub(super) entry: Entry,
+    /// Whether the login that is wanted replaces one that still lives.
+    pub(super) planned: bool,
+    pub(super) refusals: Option<Refusals>,
+    /// Failures in a row of another kind.
+    pub(super) tries: u32,
+    /// Failures in a row to find the credentials.
+    pub(super) unfound: u32,
+    /// The last failure, until the next success.
+    pub(super) trouble: Option<Failure>,
+    pub(super) draws: u64,
+    last: Option<Moment>,
+    /// Logins in a row that did not last.
+    restless: u32,
+    count: u64,
+}
+
+impl Session {
+    pub(super) fn new() -> Self {
+        Self {
+            logins: BTreeMap::new(),
+            current: None,
+            entry: Entry::Quiet,
+            planned: false,
+            refusals: None,
+            tries: 0,
+            unfound: 0,
+            trouble: None,
+            draws: 0,
+            last: None,
+            restless: 0,
+            count: 0,
+        }
+    }
+
+    /// A number that no login has had.
+    pub(super) fn next_id(&mut self) -> TokenId {
+        self.count += 1;
+        TokenId(self.count)
+    }
+
+    /// Numbers up to this one are taken.
+    pub(super) fn taken(&mut self, id: TokenId) {
+        self.count = self.count.max(id.0);
+    }
+
+    /// The current login.
+    pub(super) fn login(&self) -> Option<&Login> {
+        self.logins.get(&self.current?)
+    }
+
+    /// When the login `id` ends, where it is known and does.
+    pub(super) fn expires(&self, id: TokenId) -> Option<Moment> {
+        self.logins.get(&id)?.expires
+    }
+
+    /// Whether the login `id` is not known to be over.
+    pub(super) fn is_alive(&self, id: TokenId) -> bool {
+        self.logins.contains_key(&id)
+    }
+
+    /// The earliest moment for the next login. One that replaces a login in time may come at once;
+    /// one after a login that died must wait the longer the more of them died young.
+    pub(super) fn earliest(&self, now: Moment, planned: bool, draw: f64) -> Moment {
+        let after_death = match (planned, self.last) {
+            (false, Some(last)) if self.restless > 0 || last.until(now) < STEADY => {
+                last.after(pause(self.restless + 1, Duration::from_secs(1), STEADY, draw))
+            }
+            _ => now,
+        };
+        self.after_refusals(draw).unwrap_or(now).max(after_death).max(now)
+    }
+
+    fn after_refusals(&self, draw: f64) -> Option<Moment> {
+        let refusals = self.refusals?;
+        let wait = if refusals.count >= MOST_REFUSALS {
+            // Longer rather than shorter: the server's own counter must have been reset.
+            AFTER_REFUSALS + Duration::from_secs(30).mul_f64(draw)
+        } else {
+            Duration::from_secs(1) * refusals.count.max(1)
+        };
+        Some(refusals.last.after(wait))
+    }
+
+    /// A login was granted, `planned` or because the one before was over.
+    pub(super) fn granted(&mut self, now: Moment, planned: bool) {
+        let lasted = self.last.is_none_or(|last| last.until(now) >= STEADY);
+        self.restless = if planned || lasted { 0 } else { self.restless.saturating_add(1) };
+        self.last = Some(now);
+        self.entry = Entry::Quiet;
+        self.refusals = None;
+        self.tries = 0;
+        self.unfound = 0;
+        self.trouble = None;
+    }
+
+    /// A login was refused. How many that makes in a row.
+    pub(super) fn refused(&mut self, now: Moment) -> u32 {
+        let count = self.refusals.map_or(0, |refusals| refusals.count).saturating_add(1);
+        self.refusals = Some(Refusals { count, last: now });
+        count
+    }
+
+    /// Whether no login is tried for a long time.
+    pub(super) fn is_locked(&self) -> bool {
+        self.refusals.is_some_and(|refusals| refusals.count >= MOST_REFUSALS)
+    }
+
+    /// New credentials deserve one try, not a whole run: the server counts per account, whatever
+    /// the credentials.
+    pub(super) fn credentials_changed(&mut self, now: Moment) {
+        if let Some(refusals) = &mut self.refusals {
+            refusals.count = refusals.count.min(MOST_REFUSALS - 1);
+            refusals.last = now.before(AFTER_REFUSALS);
+        }
+        self.tries = 0;
+        self.unfound = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::new(Duration::from_secs(seconds))
+    }
+
+    fn facts(ttl: Option<u64>, renewable: bool) -> TokenFacts {
+        TokenFacts {
+            accessor: "a".into(),
+            ttl: ttl.map(Duration::from_secs),
+            renewable,
+            batch: false,
+            uses: None,
+        }
+    }
+
+    #[test]
+    fn a_renewable_token_is_renewed_at_half_life_and_followed_when_max_ttl_cuts_it() {
+        let mut login = Login::new(facts(Some(1000), true), at(0));
+        assert_eq!(login.next(0.5), Some((NextAction::Renew, at(500))));
+        login.renewed(at(500), Granted { ttl: Duration::from_secs(200), renewable: true });
+        assert_eq!(login.next(0.5), Some((NextAction::LogIn, at(600))));
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_renewed_is_followed_at_two_thirds_and_one_without_end_never() {
+        assert_eq!(Login::new(facts(Some(900), false), at(0)).next(0.5), Some((NextAction::LogIn, at(600))));
+        assert_eq!(Login::new(facts(None, false), at(0)).next(0.5), None);
+    }
+
+    #[test]
+    fn three_refusals_in_a_row_stop_logins_for_a_quarter_of_an_hour() {
+        let mut session = Session::new();
+        assert_eq!(session.earliest(at(100), true, 0.0), at(100));
+        assert_eq!(session.refused(at(100)), 1);
+        assert_eq!(session.earliest(at(100), true, 0.0), at(101));
+        session.refused(at(101));
+        assert_eq!(session.earliest(at(101), true, 0.0), at(103));
+        assert!(!session.is_locked());
+        assert_eq!(session.refused(at(103)), 3);
+        assert!(session.is_locked());
+        assert_eq!(session.earliest(at(200), true, 0.0), at(103 + 900));
+        session.credentials_changed(at(210));
+        assert_eq!(session.earliest(at(210), true, 0.0), at(210), "new credentials are tried");
+        session.refused(at(210));
+        assert!(session.is_locked(), "once, not three times");
+    }
+
+    #[test]
+    fn logins_that_keep_dying_young_are_followed_less_and_less_often() {
+        let mut session = Session::new();
+        let mut now = at(0);
+        for _ in 0..20 {
+            session.granted(now, false);
+            now = session.earliest(now, false, 1.0);
+        }
+        let next = session.earliest(now, false, 1.0);
+        session.granted(next, false);
+        assert_eq!(next.until(session.earliest(next, false, 1.0)), STEADY);
+        assert_eq!(session.earliest(next, true, 1.0), next, "one that is planned need not wait");
+    }
+}

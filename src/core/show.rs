@@ -1,0 +1,123 @@
+//! What the core lets be seen.
+
+use std::collections::BTreeMap;
+
+use super::agent::Agent;
+use super::files::File;
+use super::graph::{Node, Op, Step};
+use super::ids::{FileId, SecretId};
+use super::session::{Entry, Login};
+use super::time::{Moment, Now};
+use super::view::{FileView, NextAction, Outage, Readiness, SecretView, TokenView, View};
+
+impl Agent {
+    /// Everything at one moment.
+    #[must_use]
+    pub fn view(&self, now: Now) -> View {
+        let places: BTreeMap<SecretId, usize> =
+            self.graph.iter().enumerate().map(|(place, (id, _))| (id, place)).collect();
+        let files: Vec<FileView> =
+            self.shelf.files().map(|(id, file)| self.view_file(id, file, &places)).collect();
+        let outage = self.breaker.outage().map(|(since, why)| Outage { since, why: why.to_owned() });
+        View {
+            now: now.moment,
+            readiness: self.readiness(&files, now.moment),
+            token: self.session.login().map(|login| self.view_token(login)),
+            outage,
+            files,
+            secrets: self.graph.iter().map(|(id, node)| self.view_secret(id, node)).collect(),
+            notifiers: self.notices.view(),
+            counters: self.counters,
+        }
+    }
+
+    fn readiness(&self, files: &[FileView], now: Moment) -> Readiness {
+        let missing = files.iter().position(|file| file.generation.is_none());
+        if let Some(index) = missing {
+            let why = files[index].error.clone().unwrap_or_else(|| "not published yet".to_owned());
+            return Readiness::NotRendered { file: FileId(index), why };
+        }
+        let over = files.iter().position(|file| file.expires.is_some_and(|end| end <= now));
+        if let Some(index) = over {
+            let why = files[index].error.clone().unwrap_or_else(|| "its secret has expired".to_owned());
+            return Readiness::Expired { file: FileId(index), why };
+        }
+        if self.breaker.is_closed() {
+            Readiness::Ready
+        } else {
+            Readiness::ReadyWithoutServer { until: files.iter().filter_map(|file| file.expires).min() }
+        }
+    }
+
+    fn view_token(&self, login: &Login) -> TokenView {
+        let next = match self.session.entry {
+            Entry::Quiet => login.next(0.5),
+            Entry::Asked | Entry::Resting => Some((NextAction::LogIn, self.now.moment)),
+        };
+        TokenView { accessor: login.accessor.clone(), expires: login.expires, next }
+    }
+
+    fn view_file(&self, id: FileId, file: &File, places: &BTreeMap<SecretId, usize>) -> FileView {
+        let held = file.uses.iter().filter_map(|secret| self.secret_expires(*secret));
+        // On disk it may still be made of a lease that has been replaced.
+        let replaced = self.retirees.iter().filter(|one| one.secret.is_some() && one.files.contains(&id));
+        FileView {
+            name: self.policy.files[id.0].name.clone(),
+            generation: file.generation,
+            changed: file.changed,
+            expires: held.chain(replaced.map(|one| self.lease_expires(&one.lease))).min(),
+            error: self.file_error(file),
+            secrets: file.uses.iter().filter_map(|secret| places.get(secret).copied()).collect(),
+            renders: file.renders,
+        }
+    }
+
+    /// What keeps a file from being true: its template, what it cannot do without, what it is made
+    /// of, its publication, or the login.
+    fn file_error(&self, file: &File) -> Option<String> {
+        let trouble = |secret: &SecretId| Some(self.graph.get(*secret)?.trouble.as_ref()?.text.clone());
+        let of_secrets =
+            || file.needs.iter().find_map(trouble).or_else(|| file.uses.iter().find_map(trouble));
+        let of_unit = || self.shelf.unit(file.unit).error.as_ref().map(|why| why.what.clone());
+        let of_login = || {
+            let waits = !file.needs.is_empty();
+            let failure = self.session.trouble.as_ref().filter(|_| waits)?;
+            Some(format!("could not log in: {}", failure.why))
+        };
+        file.failed
+            .as_ref()
+            .map(|why| why.what.clone())
+            .or_else(of_secrets)
+            .or_else(of_unit)
+            .or_else(of_login)
+    }
+
+    fn view_secret(&self, id: SecretId, node: &Node) -> SecretView {
+        let request = node.request.as_ref().or(node.written.first());
+        let source = request.map_or_else(String::new, |request| {
+            let names: Vec<&str> = request.args.keys().map(String::as_str).collect();
+            let names = names.join(" ");
+            if names.is_empty() { request.path.clone() } else { format!("{} {names}", request.path) }
+        });
+        let next = match node.step {
+            Step::Waiting { what, at, .. } => Some((what, at)),
+            Step::Busy(Op::Renew) => Some((NextAction::Renew, self.now.moment)),
+            Step::Busy(Op::Read) if node.lease().is_some() => Some((NextAction::Replace, self.now.moment)),
+            Step::Busy(_) => Some((NextAction::Read, self.now.moment)),
+            Step::Suspect(_) => Some((NextAction::Retry, self.now.moment)),
+            Step::Idle => None,
+        };
+        SecretView {
+            source,
+            version: node.held.as_ref().and_then(|held| held.version),
+            lease: node.lease().map(|lease| lease.id.0.clone()),
+            expires: self.secret_expires(id),
+            fresh: node.fresh,
+            next,
+            error: node.trouble.as_ref().map(|trouble| trouble.text.clone()),
+            reads: node.reads,
+            renewals: node.renewals,
+            replacements: node.replacements,
+        }
+    }
+}

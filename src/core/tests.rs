@@ -1,0 +1,291 @@
+//! The engine by hand: one event at a time, for what is easier to read so than in a simulation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Agent;
+use super::action::Action;
+use super::event::{Event, LeaseFacts, Life, Published, ReadFacts, RenderOutcome, TokenFacts};
+use super::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
+use super::policy::{FilePolicy, Mode, NotifierPolicy, Policy, UnitPolicy};
+use super::time::{Moment, Now};
+use crate::config::plan::ShutdownPlan;
+use crate::vault::failure::{Failure, FailureKind};
+use crate::vault::request::Request;
+
+const INIT: Mode = Mode::Init { timeout: Duration::from_secs(120) };
+
+fn policy(mode: Mode, files: usize) -> Policy {
+    let file = |index: usize| FilePolicy {
+        name: format!("file-{index}"),
+        unit: UnitId(0),
+        refresh: Duration::from_secs(10),
+        wait: None,
+        notify: vec![NotifierId(0)],
+    };
+    Policy {
+        mode,
+        files: (0..files).map(file).collect(),
+        units: vec![UnitPolicy { files: (0..files).map(FileId).collect() }],
+        notifiers: vec![NotifierPolicy { name: "app".into(), splay: Duration::ZERO }],
+        shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
+        handoff: false,
+        owns_token: true,
+        max_in_flight: 8,
+        seed: 7,
+    }
+}
+
+/// An agent and the time; actions without the lines for the log.
+struct Hand {
+    agent: Agent,
+    millis: u64,
+}
+
+impl Hand {
+    fn new(policy: Policy) -> Self {
+        Self { agent: Agent::new(policy), millis: 1_000_000 }
+    }
+
+    fn now(&self) -> Now {
+        let moment = Moment::new(Duration::from_millis(self.millis));
+        Now { moment, wall: 1_700_000_000 + i64::try_from(self.millis / 1000).expect("small") }
+    }
+
+    fn give(&mut self, event: Event) -> Vec<Action> {
+        self.millis += 1;
+        let actions = self.agent.handle(event, self.now());
+        actions.into_iter().filter(|action| !matches!(action, Action::Say(_))).collect()
+    }
+
+    /// Sleeps to the next deadline.
+    fn sleep(&mut self) -> Vec<Action> {
+        let at = self.agent.deadline().expect("something is due");
+        self.millis = u64::try_from(at.since_boot().as_millis()).expect("small");
+        self.give(Event::Wake)
+    }
+
+    fn logged_in(&mut self, token: u64) -> Vec<Action> {
+        let facts = TokenFacts {
+            accessor: format!("accessor-{token}"),
+            ttl: Some(Duration::from_secs(3600)),
+            renewable: true,
+            batch: false,
+            uses: None,
+        };
+        let sent = self.now().moment;
+        self.give(Event::LoggedIn { token: TokenId(token), sent, result: Ok(facts) })
+    }
+
+    fn read(&mut self, secret: usize, facts: ReadFacts) -> Vec<Action> {
+        let sent = self.now().moment;
+        self.give(Event::Read { secret: SecretId(secret), token: TokenId(1), sent, result: Ok(facts) })
+    }
+
+    fn needs(&mut self, file: usize, path: &str) -> Vec<Action> {
+        let outcome = RenderOutcome::Needs { missing: vec![request(path)], used: vec![] };
+        self.give(Event::Rendered { file: FileId(file), outcome })
+    }
+
+    fn rendered(&mut self, file: usize, path: &str) -> Vec<Action> {
+        let outcome = RenderOutcome::Rendered { changed: true, used: vec![request(path)] };
+        self.give(Event::Rendered { file: FileId(file), outcome })
+    }
+
+    fn resolved(&mut self, secret: usize, path: &str) -> Vec<Action> {
+        self.give(Event::Resolved { secret: SecretId(secret), result: Ok(request(path)) })
+    }
+
+    fn published(&mut self, generation: u64, changed: &[usize]) -> Vec<Action> {
+        let changed = changed.iter().copied().map(FileId).collect();
+        self.give(Event::Published { unit: UnitId(0), result: Ok(Published { generation, changed }) })
+    }
+}
+
+fn request(path: &str) -> Request {
+    Request::read(path).expect("a good path")
+}
+
+fn kv(changed: bool) -> ReadFacts {
+    ReadFacts { lease: None, life: Life::Unknown, version: Some(1), changed }
+}
+
+fn leased(name: &str, ttl: u64) -> ReadFacts {
+    let lease = LeaseFacts { id: LeaseId(name.into()), ttl: Duration::from_secs(ttl), renewable: true };
+    ReadFacts { lease: Some(lease), life: Life::Unknown, version: None, changed: true }
+}
+
+fn read_of(secret: usize, path: &str) -> Action {
+    Action::Read { secret: SecretId(secret), token: TokenId(1), request: Arc::new(request(path)) }
+}
+
+fn publish(files: &[usize]) -> Action {
+    Action::Publish { unit: UnitId(0), files: files.iter().copied().map(FileId).collect() }
+}
+
+/// A daemon with one file of one secret, published.
+fn settled(facts: ReadFacts) -> Hand {
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let _ = hand.give(Event::Start { kept: None });
+    hand.needs(0, "secret/web");
+    hand.logged_in(1);
+    hand.resolved(0, "secret/data/web");
+    hand.read(0, facts);
+    assert_eq!(hand.rendered(0, "secret/web"), [publish(&[0])]);
+    let notify = Action::Notify { notifier: NotifierId(0), delay: Duration::ZERO };
+    assert_eq!(hand.published(1, &[0]), [notify]);
+    hand.give(Event::Notified { notifier: NotifierId(0), result: Ok(()) });
+    hand
+}
+
+#[test]
+fn init_logs_in_reads_renders_publishes_revokes_and_ends() {
+    let mut hand = Hand::new(policy(INIT, 2));
+    let start = hand.give(Event::Start { kept: None });
+    assert_eq!(
+        start,
+        [Action::Render(FileId(0)), Action::Render(FileId(1)), Action::LogIn(TokenId(1))],
+        "rendering needs no server and tells what to ask it"
+    );
+    assert_eq!(hand.needs(0, "secret/web"), []);
+    assert_eq!(hand.needs(1, "secret/web"), []);
+    let resolve =
+        Action::Resolve { secret: SecretId(0), token: TokenId(1), request: Arc::new(request("secret/web")) };
+    assert_eq!(hand.logged_in(1), [resolve], "two files, one secret");
+    assert_eq!(hand.resolved(0, "secret/data/web"), [read_of(0, "secret/data/web")]);
+    assert_eq!(hand.read(0, kv(true)), [Action::Render(FileId(0)), Action::Render(FileId(1))]);
+    assert_eq!(hand.rendered(0, "secret/web"), [], "all or nothing");
+    assert_eq!(hand.rendered(1, "secret/web"), [publish(&[0, 1])]);
+    assert_eq!(hand.published(1, &[0, 1]), [Action::RevokeToken(TokenId(1))]);
+    let end = hand.give(Event::TokenRevoked { token: TokenId(1), result: Ok(()) });
+    assert_eq!(end, [Action::DropToken(TokenId(1)), Action::Exit(Ok(()))]);
+}
+
+#[test]
+fn init_leaves_a_token_that_its_files_need() {
+    let mut hand = Hand::new(policy(INIT, 1));
+    let _ = hand.give(Event::Start { kept: None });
+    hand.needs(0, "database/creds/web");
+    hand.logged_in(1);
+    hand.resolved(0, "database/creds/web");
+    hand.read(0, leased("l", 3600));
+    hand.rendered(0, "database/creds/web");
+    assert_eq!(hand.published(1, &[0]), [Action::Exit(Ok(()))]);
+}
+
+#[test]
+fn a_sidecar_adopts_what_init_left_with_one_question_and_reads_nothing() {
+    let mut with_handoff = policy(INIT, 1);
+    with_handoff.handoff = true;
+    let mut init = Hand::new(with_handoff.clone());
+    let _ = init.give(Event::Start { kept: None });
+    init.needs(0, "database/creds/web");
+    assert!(init.logged_in(1).contains(&Action::SaveHandoff));
+    init.give(Event::HandoffSaved(Ok(())));
+    init.resolved(0, "database/creds/web");
+    init.read(0, leased("l", 3600));
+    init.rendered(0, "database/creds/web");
+    init.give(Event::HandoffSaved(Ok(())));
+    init.published(1, &[0]);
+    let kept = init.agent.snapshot();
+    assert_eq!(kept.tokens.len(), 1);
+    assert_eq!(kept.secrets.len(), 1);
+
+    let mut hand = Hand::new(Policy { mode: Mode::Daemon, ..with_handoff });
+    let start = hand.give(Event::Start { kept: Some(kept.clone()) });
+    assert_eq!(start, [Action::Render(FileId(0)), Action::LookUp(TokenId(1))]);
+    assert_eq!(hand.rendered(0, "database/creds/web"), [publish(&[0])]);
+    assert_eq!(hand.published(1, &[]), [], "nothing changed: nobody is told");
+    assert_eq!(hand.agent.snapshot(), kept);
+}
+
+#[test]
+fn a_changed_secret_is_read_rendered_published_and_told() {
+    let mut hand = settled(kv(true));
+    let before = hand.millis;
+    assert_eq!(hand.sleep(), [read_of(0, "secret/data/web")]);
+    let waited = hand.millis - before;
+    assert!((8_900..=10_000).contains(&waited), "within its refresh: {waited}");
+    assert_eq!(hand.read(0, kv(true)), [Action::Render(FileId(0))]);
+    assert_eq!(hand.rendered(0, "secret/web"), [publish(&[0])]);
+}
+
+#[test]
+fn an_unchanged_secret_causes_nothing() {
+    let mut hand = settled(kv(true));
+    hand.sleep();
+    assert_eq!(hand.read(0, kv(false)), []);
+}
+
+#[test]
+fn one_bad_path_harms_only_its_own_file() {
+    let mut hand = Hand::new(policy(Mode::Daemon, 2));
+    let _ = hand.give(Event::Start { kept: None });
+    hand.needs(0, "secret/missing");
+    hand.needs(1, "secret/web");
+    hand.logged_in(1);
+    let missing = Failure::new(FailureKind::Missing, "nothing is there");
+    hand.resolved(0, "secret/data/missing");
+    hand.resolved(1, "secret/data/web");
+    hand.read(1, kv(true));
+    assert_eq!(hand.rendered(1, "secret/web"), [], "the other has not been tried yet");
+    let sent = hand.now().moment;
+    let event = Event::Read { secret: SecretId(0), token: TokenId(1), sent, result: Err(missing) };
+    assert_eq!(hand.give(event), [publish(&[1])]);
+    hand.published(1, &[1]);
+    let view = hand.agent.view(hand.now());
+    let error = view.files[0].error.as_ref().expect("it failed");
+    assert!(error.contains("secret/missing does not exist"), "{error}");
+    assert!(view.files[1].error.is_none());
+    assert!(!view.readiness.is_ready());
+}
+
+#[test]
+fn a_refresh_of_many_secrets_is_one_generation() {
+    let mut hand = Hand::new(policy(Mode::Daemon, 2));
+    let _ = hand.give(Event::Start { kept: None });
+    for (index, path) in ["secret/a", "secret/b"].into_iter().enumerate() {
+        hand.needs(index, path);
+    }
+    hand.logged_in(1);
+    for (index, path) in ["secret/a", "secret/b"].into_iter().enumerate() {
+        hand.resolved(index, path);
+        hand.read(index, kv(true));
+    }
+    hand.rendered(0, "secret/a");
+    hand.rendered(1, "secret/b");
+    hand.published(1, &[0, 1]);
+    assert_eq!(hand.give(Event::Refresh), [read_of(0, "secret/a"), read_of(1, "secret/b")]);
+    assert_eq!(hand.read(0, kv(true)), [], "the other answer is waited for");
+    assert_eq!(hand.read(1, kv(true)), [Action::Render(FileId(0)), Action::Render(FileId(1))]);
+    assert_eq!(hand.rendered(0, "secret/a"), []);
+    assert_eq!(hand.rendered(1, "secret/b"), [publish(&[0, 1])]);
+}
+
+#[test]
+fn a_read_that_hangs_holds_up_its_batch_for_fifty_milliseconds_only() {
+    let mut hand = settled(kv(true));
+    hand.needs(0, "secret/web");
+    let outcome = RenderOutcome::Rendered { changed: true, used: vec![request("secret/web"), request("b")] };
+    hand.give(Event::Rendered { file: FileId(0), outcome });
+    hand.resolved(1, "b");
+    hand.read(1, kv(true));
+    let outcome = RenderOutcome::Rendered { changed: true, used: vec![request("secret/web"), request("b")] };
+    hand.give(Event::Rendered { file: FileId(0), outcome });
+    hand.published(2, &[0]);
+    hand.give(Event::Refresh);
+    assert_eq!(hand.read(0, kv(true)), []);
+    let before = hand.millis;
+    assert_eq!(hand.sleep(), [Action::Render(FileId(0))]);
+    assert!(hand.millis - before <= 51);
+}
+
+#[test]
+fn stop_revokes_the_token_and_ends() {
+    let mut hand = settled(leased("l", 3600));
+    assert_eq!(hand.give(Event::Stop { at_once: false }), [Action::RevokeToken(TokenId(1))]);
+    let end = hand.give(Event::TokenRevoked { token: TokenId(1), result: Ok(()) });
+    assert_eq!(end, [Action::DropToken(TokenId(1)), Action::Exit(Ok(()))]);
+    assert_eq!(hand.agent.deadline(), None);
+    assert_eq!(hand.give(Event::Wake), []);
+}

@@ -1,0 +1,106 @@
+//! The deadlines, soonest first: an idle agent with a thousand secrets looks at one entry.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ids::{LeaseId, NotifierId, SecretId, TokenId, UnitId};
+use super::time::Moment;
+
+/// What a deadline is for. The order decides between equal moments: a login before a read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// A token is past its end.
+    TokenEnd(TokenId),
+    /// The token wants its renewal or its successor.
+    Token(TokenId),
+    /// A login that was put off.
+    LogIn,
+    /// A look-up that was put off.
+    LookUp,
+    /// The next probe of a server that is down.
+    Probe,
+    /// The secret's next step.
+    Secret(SecretId),
+    /// A unit's quiet time, gathering or retry is over.
+    Unit(UnitId),
+    /// A notifier is tried again.
+    Notifier(NotifierId),
+    /// The grace of a replaced lease is over, or its revocation is tried again.
+    Retiree(LeaseId),
+    /// The revocation of a token that was replaced is tried again.
+    Leaving(TokenId),
+    /// The handoff is written.
+    Handoff,
+    /// Init's deadline.
+    Init,
+    /// The delay before stopping, or the time for leaving, is over.
+    Stop,
+}
+
+/// At most one deadline for each [`Timer`].
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    queue: BTreeSet<(Moment, Timer)>,
+    places: BTreeMap<Timer, Moment>,
+}
+
+impl Timers {
+    /// Sets or moves a deadline.
+    pub(super) fn set(&mut self, timer: Timer, at: Moment) {
+        self.clear(&timer);
+        self.queue.insert((at, timer.clone()));
+        self.places.insert(timer, at);
+    }
+
+    /// Removes a deadline, if it is there.
+    pub(super) fn clear(&mut self, timer: &Timer) {
+        if let Some(at) = self.places.remove(timer) {
+            self.queue.remove(&(at, timer.clone()));
+        }
+    }
+
+    /// Removes all deadlines.
+    pub(super) fn clear_all(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The soonest deadline.
+    pub(super) fn next(&self) -> Option<Moment> {
+        self.queue.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the soonest deadline that is not after `now`.
+    pub(super) fn pop(&mut self, now: Moment) -> Option<Timer> {
+        if self.next()? > now {
+            return None;
+        }
+        let (_, timer) = self.queue.pop_first()?;
+        self.places.remove(&timer);
+        Some(timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::new(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn deadlines_come_in_order_and_move_when_set_again() {
+        let mut timers = Timers::default();
+        timers.set(Timer::Init, at(9));
+        timers.set(Timer::Probe, at(5));
+        timers.set(Timer::Init, at(3));
+        timers.set(Timer::LogIn, at(5));
+        timers.clear(&Timer::Stop);
+        assert_eq!(timers.next(), Some(at(3)));
+        assert_eq!(timers.pop(at(2)), None);
+        assert_eq!(timers.pop(at(9)), Some(Timer::Init));
+        assert_eq!(timers.pop(at(9)), Some(Timer::LogIn), "a login before a probe");
+        assert_eq!(timers.pop(at(9)), Some(Timer::Probe));
+        assert_eq!(timers.next(), None);
+    }
+}
