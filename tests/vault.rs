@@ -246,6 +246,25 @@ fn a_versioned_secret_is_one_however_it_is_written() {
 }
 
 #[test]
+fn a_namespace_is_in_the_header_or_in_the_path() {
+    let server = OpenBao::start();
+    server.write("sys/namespaces/team-a", json!({}));
+    server.write("team-a/sys/mounts/secret", json!({ "type": "kv", "options": { "version": "2" } }));
+    run(async {
+        let root = root(&server);
+        let inside = VaultPlan { namespace: Some("team-a".to_owned()), ..vault(&server) };
+        let inside = Client::new(&inside, &token("unused")).expect("a client");
+        let outside = client(&server);
+        ask(&inside, &write("secret/web", &[("key", "one")]), &root).await.expect("written");
+        for (client, path) in [(&inside, "secret/web"), (&outside, "team-a/secret/web")] {
+            let answer = ask(client, &Request::read(path).expect("a good path"), &root).await.expect("read");
+            assert_eq!(field(&answer.data, &["data", "key"]), Some("one"), "{path}");
+        }
+        inside.health().await.expect("the server's health has no namespace");
+    });
+}
+
+#[test]
 fn deleted_and_destroyed_versions_are_missing_and_said_so() {
     let server = OpenBao::start();
     server.kv2("secret");

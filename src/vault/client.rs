@@ -15,7 +15,7 @@ use super::facts;
 use super::failure::{Failure, FailureKind};
 use super::files::is_token;
 use super::login::{self, Attempt};
-use super::message::Unspoken;
+use super::message::{self, Unspoken};
 use super::mounts::{self, Mount, Mounts};
 use super::request::{Request, Verb};
 use super::response::{Auth, Response};
@@ -250,22 +250,20 @@ async fn ask(
 ) -> Result<Response, Failure> {
     let (method, path, sent) = (endpoint.method(), endpoint.path(), clock::moment());
     let took = || format!("{:.1?}", sent.until(clock::moment()));
-    let answer = call.ask(endpoint).await.inspect_err(|failure| {
-        tracing::debug!(?method, path, took = took(), kind = ?failure.kind, why = %failure, "no answer");
+    let answer = call.ask(endpoint).await.inspect_err(|Failure { kind, why }| {
+        tracing::debug!(?method, path, took = took(), ?kind, why, "no answer");
     })?;
     let response = verdict::judge(&answer, asked, unspoken);
     let status = answer.status.as_u16();
     match &response {
-        Ok(response) => tracing::debug!(
-            ?method,
-            path,
-            took = took(),
-            status,
-            request_id = response.request_id,
-            "answered"
-        ),
+        Ok(response) => {
+            let warnings = message::joined(response.warnings.iter().map(String::as_str), unspoken);
+            let request_id = &response.request_id;
+            tracing::debug!(?method, path, took = took(), status, request_id, warnings, "answered");
+        }
         Err(failure) => {
-            tracing::debug!(?method, path, took = took(), status, kind = ?failure.kind, why = %failure, "refused")
+            let (kind, why) = (failure.kind, &failure.why);
+            tracing::debug!(?method, path, took = took(), status, ?kind, why, "refused");
         }
     }
     response

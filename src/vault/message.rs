@@ -25,19 +25,26 @@ impl Unspoken<'_> {
 }
 
 /// The texts of the answer's `errors`, or of its `warnings`, which is where a 404 explains itself.
-/// In one line, without control characters, cut to [`LONGEST`] bytes. Nothing else of a body is
-/// ever quoted.
+/// Nothing else of a body is ever quoted.
 pub(super) fn of(body: Option<&Tree>, unspoken: &Unspoken<'_>) -> Option<String> {
     let texts = |name| {
         let list = body?.get(name)?.as_list()?;
-        let joined = list.iter().filter_map(Tree::as_str).map(one_line).collect::<Vec<_>>().join("; ");
-        (!joined.is_empty()).then_some((joined, list))
+        joined(list.iter().filter_map(Tree::as_str), unspoken)
     };
-    let (line, list) = texts("errors").or_else(|| texts("warnings"))?;
-    if list.iter().filter_map(Tree::as_str).any(|text| unspoken.is_in(text)) {
-        return Some("its message is withheld, because it repeats what was sent".to_owned());
+    texts("errors").or_else(|| texts("warnings"))
+}
+
+/// `texts` in one line, without control characters, cut to [`LONGEST`] bytes.
+pub(super) fn joined<'a>(texts: impl Iterator<Item = &'a str>, unspoken: &Unspoken<'_>) -> Option<String> {
+    let mut lines = Vec::new();
+    for text in texts {
+        if unspoken.is_in(text) {
+            return Some("its message is withheld, because it repeats what was sent".to_owned());
+        }
+        lines.push(one_line(text));
     }
-    Some(cut(line))
+    let line = lines.join("; ");
+    (!line.is_empty()).then(|| cut(line))
 }
 
 /// Go's multi-errors (`1 error occurred:\n\t* permission denied`) become the errors themselves.

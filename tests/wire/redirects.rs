@@ -1,0 +1,74 @@
+//! Where the token may follow.
+
+use super::*;
+
+/// A server that redirects everything to `to`.
+fn leading_to(to: &str) -> Server {
+    let to = to.to_owned();
+    Server::plain(move |_, wire| reply(wire, 307, &[("Location", &to)], b""))
+}
+
+fn refused(plan: &VaultPlan, named: &str) {
+    let failure = read(plan).expect_err("a failure");
+    assert_eq!(failure.kind, FailureKind::Redirected, "{failure}");
+    assert!(failure.why.contains(named), "{failure}");
+}
+
+#[test]
+fn to_another_host_bring_the_token_nowhere() {
+    let thief = Server::plain(|_, wire| reply(wire, 200, &[], b"{}"));
+    let home = leading_to(&(thief.url_as("localhost") + "/v1/cubbyhole/web"));
+    refused(&plan(&home.url()), "redirect_hosts");
+    let user = thief.url_as("x@127.0.0.1");
+    refused(&plan(&leading_to(&user).url()), "redirect_hosts");
+    let likeness = VaultPlan { redirect_hosts: vec!["host".to_owned()], ..plan(&home.url()) };
+    refused(&likeness, "localhost");
+    assert_eq!(thief.connections(), 0);
+}
+
+#[test]
+fn to_a_host_that_is_allowed_are_followed_with_method_and_body() {
+    for allowed in ["localhost", "LOCALHOST"] {
+        let leader = Server::plain(|_, wire| reply(wire, 200, &[], br#"{"lease_id":"x"}"#));
+        let home = leading_to(&(leader.url_as("localhost") + "/v1/cubbyhole/web"));
+        let plan = VaultPlan { redirect_hosts: vec![allowed.to_owned()], ..plan(&home.url()) };
+        let args = BTreeMap::from([("k".to_owned(), Secret::from("value"))]);
+        let answer = ask(&plan, &Request::write(PATH, args).expect("a good path")).expect("an answer");
+        assert_eq!(answer.lease_id, "x");
+        let asked = &leader.asked()[0];
+        assert_eq!(asked.line, "PUT /v1/cubbyhole/web HTTP/1.1");
+        assert_eq!(asked.body, br#"{"k":"value"}"#);
+        assert_eq!(asked.header("x-vault-token"), Some(TOKEN));
+        assert!(asked.header("host").is_some_and(|host| host.starts_with("localhost:")));
+    }
+}
+
+#[test]
+fn are_followed_once() {
+    let home = leading_to("/v1/cubbyhole/other");
+    refused(&plan(&home.url()), "redirects once more");
+    let lines: Vec<_> = home.asked().into_iter().map(|asked| asked.line).collect();
+    assert_eq!(lines, ["GET /v1/cubbyhole/web HTTP/1.1", "GET /v1/cubbyhole/other HTTP/1.1"]);
+}
+
+#[test]
+fn never_leave_tls() {
+    let thief = Server::plain(|_, wire| reply(wire, 200, &[], b"{}"));
+    let authority = Authority::new("home");
+    let to = thief.url() + "/v1/cubbyhole/web";
+    let home = Server::tls(authority.server("127.0.0.1", Dates::Now), move |_, wire| {
+        reply(wire, 307, &[("Location", &to)], b"")
+    });
+    let plan = VaultPlan { ca_file: Some(authority.ca_file()), ..plan(&home.url()) };
+    refused(&plan, "another scheme");
+    assert_eq!((home.connections(), thief.connections()), (1, 0));
+}
+
+#[test]
+fn without_a_place_or_as_a_303_are_refused() {
+    for (status, headers) in
+        [(307, &[][..]), (307, &[("Location", "http://")]), (303, &[("Location", "/v1/x")])]
+    {
+        assert_eq!(answers(status, headers, b"").kind, FailureKind::Redirected);
+    }
+}
