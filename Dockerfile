@@ -3,12 +3,13 @@
 #   docker build -t leasehold .
 #   docker buildx build --platform linux/amd64,linux/arm64 -t leasehold .
 
-FROM --platform=$TARGETPLATFORM rust:1.95-bookworm AS build
+FROM rust:1.95-bookworm AS build
 ARG TARGETARCH
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src src
-RUN case "$TARGETARCH" in \
+# Builders without BuildKit do not say for which machine, and build for their own.
+RUN case "${TARGETARCH:-$(dpkg --print-architecture)}" in \
         amd64) target=x86_64-unknown-linux-gnu ;; \
         arm64) target=aarch64-unknown-linux-gnu ;; \
         *) echo "no build for $TARGETARCH" >&2; exit 1 ;; \

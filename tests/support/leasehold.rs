@@ -17,6 +17,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub struct Leasehold {
     dir: PathBuf,
+    cwd: PathBuf,
     env: BTreeMap<String, String>,
 }
 
@@ -44,7 +45,7 @@ impl Leasehold {
     /// Runs in `space`, where its output is kept too.
     pub fn new(space: &Workspace) -> Self {
         let env = std::env::var("PATH").map(|path| ("PATH".to_owned(), path));
-        Self { dir: space.path().to_owned(), env: env.into_iter().collect() }
+        Self { dir: space.path().to_owned(), cwd: space.path().to_owned(), env: env.into_iter().collect() }
     }
 
     /// The binary under test.
@@ -56,6 +57,13 @@ impl Leasehold {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// In another working directory.
+    #[must_use]
+    pub fn within(mut self, dir: &Path) -> Self {
+        self.cwd = dir.to_owned();
         self
     }
 
@@ -74,7 +82,7 @@ impl Leasehold {
                 .args(arguments.iter().map(AsRef::as_ref))
                 .env_clear()
                 .envs(&self.env)
-                .current_dir(&self.dir);
+                .current_dir(&self.cwd);
         });
         Running { child, since }
     }
