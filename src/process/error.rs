@@ -31,8 +31,6 @@ pub enum NotifyError {
     NotPermitted {
         /// The process.
         pid: i32,
-        /// How many others were signalled.
-        signalled: usize,
     },
     /// Signalling failed otherwise.
     Signal {
@@ -129,10 +127,9 @@ impl fmt::Display for NotifyError {
             Self::PidFile { path, fault } => write!(f, "pid file {}: {fault}", path.display()),
             Self::Pattern(why) => write!(f, "command_line is not a regular expression: {why}"),
             Self::ProcessList(why) => write!(f, "cannot list processes in /proc: {why}"),
-            Self::NotPermitted { pid, signalled } => write!(
+            Self::NotPermitted { pid } => write!(
                 f,
-                "not permitted to signal process {pid} ({signalled} others were); run Leasehold under the same \
-                 uid as the application, with shareProcessNamespace: true in a pod"
+                "not permitted to signal process {pid}; run Leasehold under the same uid as the application"
             ),
             Self::Signal { pid, why } => write!(f, "cannot signal process {pid}: {why}"),
             Self::NoSuchSignal(number) => write!(f, "there is no signal {number}"),

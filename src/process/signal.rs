@@ -14,25 +14,36 @@ pub(super) fn from_number(number: i32) -> Result<Signal, NotifyError> {
     Signal::from_named_raw(number).ok_or(NotifyError::NoSuchSignal(number))
 }
 
-/// Signals everyone who was found and is still there. Those who cannot be signalled do not keep
-/// the others from it.
+/// Signals everyone who was found and is still there, and returns how many; at least one.
 ///
-/// Returns how many were signalled; at least one, otherwise nobody was left to tell.
+/// Where some are signalled and others cannot be, that is a warning and not an error: an error
+/// would be tried again, and each time those who can be would be made to reload once more.
 pub(super) fn send(found: &Found, signal: Signal) -> Result<usize, NotifyError> {
     let mut signalled = 0;
-    let mut refused = None;
+    let mut failures = Vec::new();
     for process in &found.processes {
         match send_one(process, found, signal) {
             Ok(true) => signalled += 1,
             Ok(false) => {}
-            Err(why) => refused = Some((process.pid.as_raw_nonzero().get(), why)),
+            Err(why) => failures.push(failure(process, why)),
         }
     }
-    match refused {
-        Some((pid, Errno::PERM)) => Err(NotifyError::NotPermitted { pid, signalled }),
-        Some((pid, why)) => Err(NotifyError::Signal { pid, why: io::Error::from(why) }),
-        None if signalled == 0 => Err(NotifyError::NoProcess { target: found.target.clone() }),
-        None => Ok(signalled),
+    if signalled == 0 {
+        return Err(failures
+            .pop()
+            .unwrap_or_else(|| NotifyError::NoProcess { target: found.target.clone() }));
+    }
+    for failure in failures {
+        tracing::warn!(told = signalled, "one of several processes was not told: {failure}");
+    }
+    Ok(signalled)
+}
+
+fn failure(process: &Process, why: Errno) -> NotifyError {
+    let pid = process.pid.as_raw_nonzero().get();
+    match why {
+        Errno::PERM => NotifyError::NotPermitted { pid },
+        why => NotifyError::Signal { pid, why: io::Error::from(why) },
     }
 }
 

@@ -5,7 +5,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, WaitId, WaitIdOptions, geteuid, waitid};
 
 use super::*;
-use crate::process::find::{Found, Matcher};
+use crate::process::find::{Found, Matcher, is_theirs};
 use crate::process::table::Process;
 
 fn pid_file_fault(result: Result<Told, NotifyError>) -> PidFileFault {
@@ -77,7 +77,7 @@ async fn a_zombie_is_nobody() {
     app.0.kill().expect("killed");
     let left_to_be_reaped = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     waitid(WaitId::Pid(Pid::from_child(&app.0)), left_to_be_reaped).expect("has ended");
-    assert!(process(&app).dead);
+    assert!(process(&app).dead && !is_theirs(&process(&app), &hook::Running::default()));
     let by_name = tell(&named(&programs.name("app"))).await.expect_err("nobody");
     assert!(matches!(by_name, NotifyError::NoProcess { .. }), "{by_name}");
     assert!(matches!(pid_file_fault(tell(&by_pid_file(&path)).await), PidFileFault::Gone(_)));
@@ -155,7 +155,7 @@ fn a_number_that_changed_hands_between_search_and_signal_is_not_signalled() {
 #[test]
 fn we_ourselves_are_never_meant() {
     let me = Process::read(rustix::process::getpid()).expect("we run");
-    assert!(!crate::process::find::is_theirs(&me, &hook::Running::default()));
+    assert!(!is_theirs(&me, &hook::Running::default()));
 }
 
 #[test]
@@ -169,36 +169,45 @@ fn numbers_that_are_no_signal_are_refused() {
 }
 
 const PID_FILE: &str = "LEASEHOLD_TEST_PID_FILE";
+const NAME: &str = "LEASEHOLD_TEST_NAME";
+const NOBODY: u32 = 65_534;
 
 #[tokio::test]
-async fn a_process_of_another_user_is_refused_with_a_hint() {
-    if let Some(path) = std::env::var_os(PID_FILE) {
-        return refused(Path::new(&path)).await;
+async fn a_process_of_another_user_is_refused_and_does_not_keep_our_own_from_being_told() {
+    if let (Some(path), Ok(name)) = (std::env::var_os(PID_FILE), std::env::var(NAME)) {
+        refused(Path::new(&path)).await;
+        assert_eq!(tell(&named(&name)).await.expect("one of two is ours"), Told::Signalled(1));
+        return;
     }
     let programs = Programs::new();
     if !geteuid().is_root() {
         return refused(&programs.pid_file("1")).await;
     }
     // As root everybody may be signalled, so another user tries.
-    let mut app = programs.waiting("app");
-    let path = programs.pid_file(&app.0.id().to_string());
     let open = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(programs.folder.path(), open).expect("opened");
-    let name = "process::tests::signals::a_process_of_another_user_is_refused_with_a_hint";
+    let mut roots = programs.waiting("app");
+    let shell = programs.shell("app");
+    let mut nobodys = Target::start(Command::new(shell).args(["-c", "read line"]).uid(NOBODY).gid(NOBODY));
+    let path = programs.pid_file(&roots.0.id().to_string());
+    let name = "process::tests::signals::\
+                a_process_of_another_user_is_refused_and_does_not_keep_our_own_from_being_told";
     let nobody = Command::new(std::env::current_exe().expect("a path"))
         .args(["--exact", name])
         .env(PID_FILE, &path)
-        .uid(65_534)
-        .gid(65_534)
+        .env(NAME, programs.name("app"))
+        .uid(NOBODY)
+        .gid(NOBODY)
         .output()
         .expect("runs");
     let printed = String::from_utf8_lossy(&nobody.stdout);
     assert!(nobody.status.success() && printed.contains("1 passed"), "{printed}");
-    assert!(app.lives());
+    assert_eq!(nobodys.ended_by(), Some(TERM));
+    assert!(roots.lives());
 }
 
 async fn refused(pid_file: &Path) {
     let error = tell(&by_pid_file(pid_file)).await.expect_err("not permitted");
-    assert!(matches!(error, NotifyError::NotPermitted { signalled: 0, .. }), "{error}");
+    assert!(matches!(error, NotifyError::NotPermitted { .. }), "{error}");
     assert!(error.to_string().contains("same uid"), "{error}");
 }
