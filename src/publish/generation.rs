@@ -193,7 +193,7 @@ impl Staged {
         let name = OsString::from(names::generation(self.number));
         // Closing it gives up the lock, which the removal asks for.
         drop(self.dir);
-        root.remove_file(&names::link_in_progress(self.number)).and(sweep::folder(root, &name))
+        sweep::leftover(root, &names::link_in_progress(self.number)).and(sweep::leftover(root, &name))
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a path to a folder, whoever else writes on the way.
 //!
 //! 1. `openat2` with RESOLVE_NO_SYMLINKS: one call, no link on the way.
-//! 2. Where that meets a link, or is missing (ENOSYS before Linux 5.6, EPERM under an old
+//! 2. Where that meets a link or a file, or is missing (ENOSYS before Linux 5.6, EPERM under an old
 //!    container runtime's seccomp), or where a folder has to be created: component by component,
 //!    each opened O_PATH and O_NOFOLLOW in the one before. The result is the same, except that a
 //!    link is followed where only root can have put it there (`/var/run` is one everywhere):
@@ -38,7 +38,7 @@ pub(super) fn place(path: &Path, create: Option<Create>) -> Result<OwnedFd, Publ
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(CWD, path, flags, Mode::empty(), resolve) {
         Ok(place) => Ok(place),
-        Err(Errno::LOOP | Errno::NOSYS | Errno::PERM) => walk(path, create),
+        Err(Errno::LOOP | Errno::NOTDIR | Errno::NOSYS | Errno::PERM) => walk(path, create),
         Err(Errno::NOENT) if create.is_some() => walk(path, create),
         Err(errno) => Err(PublishError::from_errno(path, "open", errno)),
     }

@@ -69,7 +69,7 @@ fn generation_in_use(root: &Dir, link: &OsStr) -> bool {
 }
 
 /// Removes the folder `name` and all that is in it, unless a process is writing it.
-pub(super) fn folder(root: &Dir, name: &OsStr) -> Result<(), PublishError> {
+fn folder(root: &Dir, name: &OsStr) -> Result<(), PublishError> {
     let child = root.child(name)?;
     child.lock()?;
     empty(&child, MAX_DEPTH)?;

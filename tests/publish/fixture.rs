@@ -1,11 +1,13 @@
 //! Members and volumes as the tests write them, and what is on a volume.
 
 use std::fs;
+use std::mem::MaybeUninit;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use leasehold::publish::{Attributes, Content, Member, Set};
+use leasehold::publish::{Attributes, Content, Member, Set, SingleFile};
 use leasehold::secret::Secret;
+use rustix::fs::inotify;
 
 /// Readable by owner and group, owned by us.
 pub(crate) const PLAIN: Attributes = Attributes { mode: 0o440, uid: None, gid: None };
@@ -40,8 +42,11 @@ pub(crate) fn names(root: &Path) -> Vec<String> {
     names
 }
 
+/// Path, mode, owner, group, inode and bytes of everything in a folder.
+pub(crate) type Census = Vec<(PathBuf, u32, u32, u32, u64, Vec<u8>)>;
+
 /// Everything below `root` with kind, mode, owner, inode and bytes: equal only if nothing happened.
-pub(crate) fn census(root: &Path) -> Vec<(PathBuf, u32, u32, u32, u64, Vec<u8>)> {
+pub(crate) fn census(root: &Path) -> Census {
     let mut found = Vec::new();
     for name in names(root) {
         let path = root.join(name);
@@ -64,4 +69,15 @@ pub(crate) fn census(root: &Path) -> Vec<(PathBuf, u32, u32, u32, u64, Vec<u8>)>
 /// The permission bits at `path`, of what a link leads to.
 pub(crate) fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("it is there").permissions().mode() & 0o7777
+}
+
+/// Publishes `first`, and tells under which name the file was prepared in `folder`.
+pub(crate) fn temporary_name(folder: &Path, file: &mut SingleFile) -> String {
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK).expect("inotify");
+    inotify::add_watch(&watch, folder, inotify::WatchFlags::CREATE).expect("watched");
+    file.publish(&"first".into(), &PLAIN).expect("published");
+    let mut buffer = [MaybeUninit::uninit(); 1024];
+    let mut events = inotify::Reader::new(&watch, &mut buffer);
+    let event = events.next().expect("a file was created");
+    event.file_name().and_then(|name| name.to_str().ok()).expect("a name of ours").to_owned()
 }

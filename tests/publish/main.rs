@@ -1,7 +1,17 @@
 //! Publishing on a real tmpfs: what readers find, what a hostile volume can do, what a kill leaves.
 
+#![allow(clippy::disallowed_methods, reason = "tests write their own files and measure real time")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
 mod fixture;
+mod hostile;
+mod kill;
+mod limits;
+mod owners;
+mod race;
+mod readers;
+mod scene;
 mod set;
+mod single;
