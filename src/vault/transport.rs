@@ -37,6 +37,8 @@ pub(super) struct Transport {
     home: Url,
     redirect_hosts: Vec<String>,
     timeout: Duration,
+    /// What kept an answer from coming may be the proxy's fault: messages say that there is one.
+    by_proxy: bool,
 }
 
 /// The way to the server for one request: rustify's client.
@@ -76,12 +78,8 @@ impl Transport {
             home: plan.address.clone(),
             redirect_hosts: plan.redirect_hosts.clone(),
             timeout: plan.timeout,
+            by_proxy: plan.proxy.is_some(),
         })
-    }
-
-    /// Scheme, host and port of the server, for messages.
-    pub(super) fn place(&self) -> String {
-        place(&self.home)
     }
 
     async fn exchange(&self, path_and_query: &str, out: &Outgoing) -> Result<Answer, Failure> {
@@ -102,9 +100,14 @@ impl Transport {
         // Around both hops and both bodies, so that neither a redirect nor a trickle extends it.
         tokio::time::timeout(self.timeout, both).await.unwrap_or_else(|_| {
             let after = humantime::format_duration(self.timeout);
-            let why = format!("{}: no complete answer within {after}", self.place());
+            let why = format!("{}: no complete answer within {after}", self.way_to(&self.home));
             Err(Failure::new(FailureKind::Unreachable, why))
         })
+    }
+
+    fn way_to(&self, url: &Url) -> String {
+        let by = if self.by_proxy { " by way of vault.proxy" } else { "" };
+        format!("{}{by}", place(url))
     }
 
     /// The address, `/v1` and what was asked.
@@ -125,7 +128,7 @@ impl Transport {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             *request.body_mut() = Some(out.body.clone().into());
         }
-        client.execute(request).await.map_err(|error| trouble::explain(&error, &place(url)))
+        client.execute(request).await.map_err(|error| trouble::explain(&error, &self.way_to(url)))
     }
 
     /// Where a redirect may lead: the same scheme, and our host or one that is allowed.
@@ -157,7 +160,7 @@ impl Transport {
         };
         let mut body = Collector::new(response.content_length()).map_err(too_large)?;
         while let Some(chunk) =
-            response.chunk().await.map_err(|error| trouble::explain(&error, &place(url)))?
+            response.chunk().await.map_err(|error| trouble::explain(&error, &self.way_to(url)))?
         {
             body.push(&chunk).map_err(too_large)?;
         }

@@ -24,8 +24,10 @@ const NO_LEADER: &str = "local node not active but active cluster node not found
 /// All that the server says to most refusals.
 const DENIED: &str = "permission denied";
 
-/// What it may mean by that on a login: also that there is no such mount.
-const LOGIN_HINT: &str = "check auth.mount, and that the credential is in date and meant for this server";
+/// What it may mean by that on a login: that there is no such mount, too, or that the Kubernetes
+/// API server, which reviews the credential, did not answer.
+const LOGIN_HINT: &str =
+    "check auth.mount, that the credential is in date, and that the server can have it reviewed";
 
 /// What was asked, as far as the meaning of a status depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -59,3 +59,13 @@ fn go_through_a_proxy_only_where_one_is_configured() {
     read(&plan).expect("an answer");
     assert_eq!(proxy.asked()[0].line, "GET http://vault.invalid:8200/v1/cubbyhole/web HTTP/1.1");
 }
+
+#[test]
+fn that_a_proxy_may_have_failed_say_so() {
+    let closed = TcpSocket::new_v4().expect("a socket");
+    closed.bind(([127, 0, 0, 1], 0).into()).expect("loopback has a free port");
+    let proxy = format!("http://{}", closed.local_addr().expect("it is bound"));
+    let plan = VaultPlan { proxy: Some(proxy.parse().expect("a URL")), ..plan("http://vault.invalid:8200") };
+    let failure = read(&plan).expect_err("a failure");
+    assert!(failure.why.starts_with("http://vault.invalid:8200 by way of vault.proxy: "), "{failure}");
+}
