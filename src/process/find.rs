@@ -67,7 +67,7 @@ fn named(process: &Process, name: &[u8]) -> bool {
 
 /// Looks for the target among all processes, afresh.
 ///
-/// Never ourselves, never a running hook or what it started. Of a tree only the topmost match is
+/// Never ourselves or another run of our program, never a running hook or what it started. Of a tree only the topmost match is
 /// told (a master tells its workers itself), of several trees all of them.
 pub(super) fn find(
     target: &ProcessTarget,
@@ -87,7 +87,12 @@ pub(super) fn find(
         }
     };
     let everyone = table::all().map_err(NotifyError::ProcessList)?;
-    let processes = topmost(&everyone, |process| is_theirs(process, hooks) && matcher.matches(process));
+    let us = everyone.iter().find(|process| process.pid == rustix::process::getpid());
+    let processes = topmost(&everyone, |process| {
+        is_theirs(process, hooks)
+            && !us.is_some_and(|us| is_same_program(us, process))
+            && matcher.matches(process)
+    });
     if processes.is_empty() {
         return Err(NotifyError::NoProcess { target });
     }
@@ -98,6 +103,12 @@ pub(super) fn find(
 /// application in `exec` mode, and what it left to us as PID 1) may be told like anybody.
 pub(super) fn is_theirs(process: &Process, hooks: &Running) -> bool {
     !process.dead && process.pid != rustix::process::getpid() && !hooks.is_group(process.group)
+}
+
+/// Whether a process runs our own program: a probe (`leasehold status --config nginx.yaml`) comes
+/// and goes beside us, and a pattern that means nginx must not end it.
+fn is_same_program(us: &Process, process: &Process) -> bool {
+    us.comm == process.comm && us.argv0_name() == process.argv0_name()
 }
 
 /// Those who match and have no ancestor that does.

@@ -152,6 +152,19 @@ fn a_number_that_changed_hands_between_search_and_signal_is_not_signalled() {
     assert!(matches!(error, NotifyError::NoProcess { .. }));
 }
 
+#[tokio::test]
+async fn another_run_of_our_own_program_is_never_meant() {
+    let programs = Programs::new();
+    let us = std::env::current_exe().expect("a path");
+    let namesake = programs.folder.path().join(us.file_name().expect("a file"));
+    std::os::unix::fs::symlink("/bin/sh", &namesake).expect("linked");
+    let mut probe =
+        Target::start(Command::new(&namesake).args(["-c", "read line", "status", &programs.unique]));
+    let how = signal(ProcessTarget::CommandLine(format!("status {}", programs.unique)));
+    assert!(matches!(tell(&how).await, Err(NotifyError::NoProcess { .. })));
+    assert!(probe.lives());
+}
+
 #[test]
 fn we_ourselves_are_never_meant() {
     let me = Process::read(rustix::process::getpid()).expect("we run");
