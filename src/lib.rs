@@ -1,14 +1,17 @@
 //! Leasehold logs in to HashiCorp Vault or OpenBao, renders secret files from templates, keeps the
 //! token and every lease renewed, and tells the application when something changed.
 
+pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod core;
+pub mod driver;
 pub mod exit;
 pub mod handoff;
 pub mod observe;
 pub mod process;
 pub mod publish;
+pub mod render;
 pub mod secret;
 pub mod template;
 pub mod tree;

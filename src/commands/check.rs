@@ -11,7 +11,7 @@ use crate::config::{Problem, Rejected, Severity, load};
 use crate::exit::{Cause, Ending};
 
 /// The shape of the report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Shape {
     /// For people: each problem with its line and a caret.
     Text,

@@ -42,7 +42,7 @@ pub struct Plan {
 }
 
 /// The server and how to reach it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct VaultPlan {
     /// `https://host:port`, without a path's trailing slash; a path before `/v1` is kept.
     pub address: url::Url,
@@ -70,7 +70,7 @@ pub struct VaultPlan {
 }
 
 /// A client certificate and its key, PEM files that may change at any time.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ClientCert {
     /// The certificate chain.
     pub cert_file: PathBuf,
@@ -88,7 +88,7 @@ pub struct RateLimit {
 }
 
 /// How to log in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AuthPlan {
     /// The mount below `auth/`.
     pub mount: String,
@@ -99,7 +99,7 @@ pub struct AuthPlan {
 }
 
 /// The method of a login. Files are read anew at each login: they rotate.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum AuthMethod {
     /// `auth/MOUNT/login` with `role` and the projected service account's JWT. `jwt` is the same.
     Kubernetes {
@@ -138,7 +138,7 @@ impl AuthMethod {
 }
 
 /// Where a credential comes from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Credential {
     /// As given.
     Given(Secret),
@@ -213,7 +213,7 @@ pub struct TemplateSource {
 }
 
 /// What a missing map key renders as (Go's `missingkey`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum MissingKey {
     /// It stops the rendering. Ours, for a `<no value>` in a password is worse.
     #[default]

@@ -1,0 +1,157 @@
+//! The command line: one definition for the parser, the help and (later) the reference.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands;
+use crate::commands::check::Shape;
+use crate::commands::status::Show;
+use crate::config;
+use crate::config::plan::Listen;
+use crate::exit::{Cause, Ending};
+
+/// Puts secrets from HashiCorp Vault or OpenBao where an application can read them, and keeps
+/// them true.
+#[derive(Debug, Parser)]
+#[command(name = "leasehold", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Log in, render and publish everything all or nothing, leave the handoff, end.
+    Init(InitArgs),
+    /// Keep everything renewed and rendered, and notify, until SIGTERM.
+    Sidecar(ConfigArgs),
+    /// Check configuration and templates offline: all problems at once.
+    Check(CheckArgs),
+    /// Ask the running daemon how files and secrets are; never shows a value.
+    Status(StatusArgs),
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArgs {
+    /// Configuration file, `-` for standard input; later ones override. Otherwise
+    /// LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text).
+    #[arg(long = "config", value_name = "F")]
+    pub config: Vec<PathBuf>,
+}
+
+/// `leasehold init`
+#[derive(Debug, Clone, Args)]
+pub struct InitArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// How long all of it may take; overrides `init.timeout` (2m).
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+}
+
+/// `leasehold check`
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The shape of the report.
+    #[arg(long, value_enum, default_value_t = Shape::Text)]
+    pub format: Shape,
+}
+
+/// `leasehold status`
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// JSON, as `GET /status` gives it.
+    #[arg(long, conflicts_with_all = ["ready", "live"])]
+    pub json: bool,
+    /// Show it again every two seconds.
+    #[arg(long, conflicts_with_all = ["ready", "live"])]
+    pub watch: bool,
+    /// Only exit 0 (every file published and unexpired) or 1: a startup probe.
+    #[arg(long, conflicts_with = "live")]
+    pub ready: bool,
+    /// Only exit 0 (the daemon answers) or 1.
+    #[arg(long)]
+    pub live: bool,
+}
+
+impl StatusArgs {
+    fn show(&self) -> Show {
+        match (self.ready, self.live, self.json) {
+            (true, _, _) => Show::Ready,
+            (_, true, _) => Show::Live,
+            (_, _, true) => Show::Json,
+            _ => Show::Table,
+        }
+    }
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return misused(&error),
+    };
+    let result = match command {
+        Command::Init(args) => commands::init::run(&args),
+        Command::Sidecar(args) => commands::sidecar::run(&args),
+        Command::Check(args) => commands::check::run(&args.config.config, args.format),
+        Command::Status(args) => status(&args),
+    };
+    result.unwrap_or_else(|ending| fail(&ending))
+}
+
+/// A probe knows two codes only: whatever is wrong, the pod is not ready.
+fn status(args: &StatusArgs) -> Result<ExitCode, Ending> {
+    let result = listener(&args.config).and_then(|listen| match (args.show(), args.watch) {
+        (show, true) => commands::status::watch(&listen, show),
+        (show, false) => commands::status::run(&listen, show),
+    });
+    match result {
+        Err(ending) if args.ready || args.live => {
+            let _closed = writeln!(std::io::stderr(), "{ending}");
+            Ok(ExitCode::FAILURE)
+        }
+        result => result,
+    }
+}
+
+/// Where the daemon of this configuration listens.
+fn listener(config: &ConfigArgs) -> Result<Listen, Ending> {
+    let (plan, _notices) = config::load(&config.config, &[]).map_err(|rejected| rejected.ending())?;
+    plan.listen.ok_or_else(|| {
+        let what = "the configuration has no `listen`, so the daemon cannot be asked";
+        Ending::new(Cause::Config, what, "add listen: 127.0.0.1:9110")
+    })
+}
+
+/// Help and version are results; anything else wrong with the command line is 64, not clap's 2.
+fn misused(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        let text = error.to_string();
+        let text = text.trim_start_matches("error: ").lines().next().unwrap_or_default();
+        let _ = error.print();
+        return fail(&Ending::new(Cause::Usage, text, "see leasehold --help"));
+    }
+    let _ = error.print();
+    ExitCode::SUCCESS
+}
+
+/// The last line on standard error, and the code that goes with it.
+fn fail(ending: &Ending) -> ExitCode {
+    // A closed standard error must not turn the exit code into a panic's.
+    let _ = writeln!(std::io::stderr(), "{ending}");
+    ending.exit_code()
+}

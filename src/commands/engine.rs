@@ -1,0 +1,67 @@
+//! What init and sidecar share: configuration, log, runtime, and the driver in the middle.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use zeroize::Zeroizing;
+
+use crate::cli::ConfigArgs;
+use crate::config::plan::{AuthMethod, Plan};
+use crate::config::{Problem, Rejected, Sources};
+
+use crate::core::policy::Mode;
+use crate::driver::{self, Surroundings};
+use crate::exit::{Cause, Ending};
+use crate::handoff;
+use crate::observe::systemd::ServiceManager;
+use crate::observe::{log, panic};
+use crate::render::Environment;
+
+/// Runs the engine in the role that `mode` gives it.
+///
+/// # Errors
+/// By the table of exit codes.
+pub(super) fn run(args: &ConfigArgs, mode: impl FnOnce(&Plan) -> Mode) -> Result<ExitCode, Ending> {
+    panic::install();
+    let sources = Sources::new(&args.config).map_err(|rejected| told(&rejected))?;
+    let (plan, notices) = sources.load(&[]).map_err(|rejected| told(&rejected))?;
+    // It fails only where a log was started before, and then there is one.
+    let _log = log::start(plan.log);
+    for notice in &notices {
+        tracing::warn!("{}", notice.one_line());
+    }
+    let surroundings = Surroundings {
+        environment: Environment::of_this_process(),
+        pod: owner(&plan),
+        manager: ServiceManager::from_env(|name| std::env::var_os(name)).map_err(unheard)?,
+        reread: Box::new(move || Ok(sources.load(&[]).map_err(|rejected| told(&rejected))?.0)),
+    };
+    let mode = mode(&plan);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unheard)?;
+    let result = tokio::task::LocalSet::new().block_on(&runtime, driver::run(plan, mode, surroundings));
+    // A name look-up that hangs in the resolver must not hold up the end.
+    runtime.shutdown_background();
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+/// Everything that is wrong goes to standard error before the last line, which names the first.
+fn told(rejected: &Rejected) -> Ending {
+    let problems: Vec<String> = rejected.problems.iter().map(Problem::to_string).collect();
+    // A closed standard error must not hide the exit code.
+    let _closed = writeln!(std::io::stderr(), "{}", problems.join("\n"));
+    rejected.ending()
+}
+
+/// Whose secrets these are: the pod that the JWT names, or this machine.
+fn owner(plan: &Plan) -> String {
+    let jwt = match &plan.auth.method {
+        AuthMethod::Kubernetes { jwt_file, .. } => std::fs::read(jwt_file).ok().map(Zeroizing::new),
+        _ => None,
+    };
+    let machine = std::fs::read_to_string("/etc/machine-id").ok();
+    handoff::owner(jwt.as_deref().map(Vec::as_slice), machine.as_deref())
+}
+
+fn unheard(error: std::io::Error) -> Ending {
+    Ending::new(Cause::Bug, format!("cannot start: {error}"), "look at the limits of this process")
+}

@@ -1,0 +1,133 @@
+//! The files: rendered from the store, published as units.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::config::plan::{FilePlan, Plan, Target};
+use crate::core::event::{Event, Published, RenderOutcome};
+use crate::core::ids::{FileId, UnitId};
+use crate::core::policy::Policy;
+use crate::driver::store::Store;
+use crate::exit::{Cause, Ending};
+use crate::publish::{self, Attributes, Content, Member, PublishError, Set, SingleFile};
+use crate::render::{self, Environment};
+use crate::secret::Secret;
+
+/// The files of a plan, their last renderings, and where they go.
+pub(super) struct Files {
+    plan: Arc<Plan>,
+    environment: Environment,
+    /// By [`FileId`].
+    renderings: Vec<Option<Secret>>,
+    /// By [`UnitId`].
+    units: Vec<Unit>,
+    /// Whether publishing may wait for a disk.
+    on_disk: bool,
+}
+
+struct Unit {
+    /// Locked by one publish at a time; the core starts no second of one unit.
+    place: Arc<Mutex<Place>>,
+    files: Vec<FileId>,
+}
+
+/// Where a unit goes.
+enum Place {
+    Set(Set),
+    Alone(SingleFile),
+}
+
+impl Files {
+    /// Opens every destination; what is published there stays as it is.
+    ///
+    /// # Errors
+    /// 73 for the first destination that cannot be written, or is not tmpfs where it must be.
+    pub(super) fn open(plan: Arc<Plan>, policy: &Policy, environment: Environment) -> Result<Self, Ending> {
+        let open = |unit: &crate::core::policy::UnitPolicy| {
+            let place = Place::open(&plan, &unit.files)?;
+            Ok(Unit { place: Arc::new(Mutex::new(place)), files: unit.files.clone() })
+        };
+        let units = policy.units.iter().map(open).collect::<Result<_, PublishError>>().map_err(ending)?;
+        let renderings = vec![None; plan.files.len()];
+        Ok(Self { on_disk: !plan.require_tmpfs, plan, environment, renderings, units })
+    }
+
+    /// Renders a file from the store.
+    pub(super) fn render(&mut self, file: FileId, store: &Store) -> Event {
+        let (mut outcome, bytes) = render::render(&self.plan.files[file.0], store, &self.environment);
+        if let (Some(bytes), RenderOutcome::Rendered { changed, .. }) = (bytes, &mut outcome) {
+            *changed = self.renderings[file.0].as_ref() != Some(&bytes);
+            self.renderings[file.0] = Some(bytes);
+        }
+        Event::Rendered { file, outcome }
+    }
+
+    /// Publishes those `files` of a unit that have a rendering; other members keep what is there.
+    pub(super) fn publish(&self, unit: UnitId, files: &[FileId]) -> impl Future<Output = Event> + use<> {
+        let Unit { place, files: of_unit } = &self.units[unit.0];
+        let (place, of_unit) = (Arc::clone(place), of_unit.clone());
+        let bytes_of = |file: FileId| self.renderings[file.0].clone().filter(|_| files.contains(&file));
+        let members: Vec<Member> =
+            of_unit.iter().map(|&file| member(&self.plan.files[file.0], bytes_of(file))).collect();
+        let on_disk = self.on_disk;
+        let publish = move || {
+            // Poisoned means that a publish panicked, and a panic ends the process.
+            let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+            let published = place.publish(&members).map_err(ending)?;
+            if let Some(leftover) = &published.aftermath {
+                tracing::warn!("published, but {leftover}");
+            }
+            let changed = published.changed.iter().map(|&index| of_unit[index]).collect();
+            Ok(Published { generation: published.generation, changed })
+        };
+        async move {
+            // On tmpfs nothing waits; on a disk fsync does, and must not hold up renewals.
+            let result = if on_disk {
+                let bug = |_| Ending::new(Cause::Bug, "publishing did not finish", "please report this");
+                tokio::task::spawn_blocking(publish).await.map_err(bug).flatten()
+            } else {
+                publish()
+            };
+            Event::Published { unit, result }
+        }
+    }
+}
+
+impl Place {
+    fn open(plan: &Plan, files: &[FileId]) -> Result<Self, PublishError> {
+        match &plan.files[files[0].0].target {
+            Target::Member(_) => {
+                let dir = plan.secrets_dir.as_deref().expect("checked: relative files have a folder");
+                Set::open(dir, plan.dir_mode, plan.require_tmpfs).map(Self::Set)
+            }
+            Target::Alone(path) => SingleFile::open(path, plan.dir_mode, plan.require_tmpfs).map(Self::Alone),
+        }
+    }
+
+    fn publish(&mut self, members: &[Member]) -> Result<publish::Published, PublishError> {
+        match (self, members) {
+            (Self::Set(set), _) => set.publish(members),
+            (Self::Alone(file), [Member { content: Content::Bytes(bytes), attributes, .. }]) => {
+                file.publish(bytes, attributes)
+            }
+            (Self::Alone(_), _) => {
+                Ok(publish::Published { generation: 0, changed: Vec::new(), aftermath: None })
+            }
+        }
+    }
+}
+
+fn member(file: &FilePlan, bytes: Option<Secret>) -> Member {
+    let path: &Path = match &file.target {
+        Target::Member(path) | Target::Alone(path) => path,
+    };
+    Member {
+        path: path.to_owned(),
+        content: bytes.map_or(Content::Keep, Content::Bytes),
+        attributes: Attributes { mode: file.mode, uid: file.uid, gid: file.gid },
+    }
+}
+
+fn ending(error: PublishError) -> Ending {
+    Ending::new(Cause::Destination, error.to_string(), error.hint())
+}

@@ -1,0 +1,145 @@
+//! What can happen from outside: a signal, a question on the listener, the core's own deadline, a
+//! TLS file that changed, the service manager's watchdog.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use notify::{RecursiveMode, Watcher as _};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::core::time::Moment;
+use crate::exit::{Cause, Ending};
+use crate::observe::http::{Ask, Server};
+use crate::observe::timer::Timer;
+
+/// How often TLS files are looked at besides the watch, which misses what happens on some file
+/// systems.
+const LOOK: Duration = Duration::from_secs(60);
+/// Questions of the listener that may wait; more are held back at its side.
+const ASKS: usize = 8;
+
+/// Something from outside.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// The core's deadline.
+    Wake,
+    /// SIGTERM or SIGINT.
+    Stop,
+    /// SIGHUP.
+    Reload,
+    /// SIGUSR1.
+    Tell,
+    /// A question on the listener.
+    Ask(Ask),
+    /// TLS files changed, or may have.
+    TlsFiles,
+    /// The service manager wants to hear from us.
+    Watchdog,
+}
+
+/// All of it in one place.
+pub(super) struct Inputs {
+    timer: Timer,
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    user1: Signal,
+    asks: mpsc::Receiver<Ask>,
+    /// Kept so that `asks` stays open without a listener.
+    _asks: mpsc::Sender<Ask>,
+    changes: mpsc::Receiver<()>,
+    watcher: Option<notify::RecommendedWatcher>,
+    change_sender: mpsc::Sender<()>,
+    look: Option<tokio::time::Interval>,
+    watchdog: Option<tokio::time::Interval>,
+}
+
+impl Inputs {
+    /// Listens to signals, the timer, and `server`. Must be called inside the runtime's `LocalSet`.
+    ///
+    /// # Errors
+    /// 70 where the kernel gives no descriptors for it.
+    pub(super) fn new(server: Option<Server>, watchdog: Option<Duration>) -> Result<Self, Ending> {
+        let (sender, asks) = mpsc::channel(ASKS);
+        if let Some(server) = server {
+            tokio::task::spawn_local(server.serve(sender.clone()));
+        }
+        let (change_sender, changes) = mpsc::channel(1);
+        let hear = |kind| signal(kind).map_err(|error| unheard(&error));
+        Ok(Self {
+            timer: Timer::new().map_err(|error| unheard(&error))?,
+            terminate: hear(SignalKind::terminate())?,
+            interrupt: hear(SignalKind::interrupt())?,
+            hangup: hear(SignalKind::hangup())?,
+            user1: hear(SignalKind::user_defined1())?,
+            asks,
+            _asks: sender,
+            changes,
+            watcher: None,
+            change_sender,
+            look: None,
+            watchdog: watchdog.map(tokio::time::interval),
+        })
+    }
+
+    /// Watches the folders of `files`, and looks every minute besides. A folder rather than the
+    /// file: a projected volume changes by a swap of `..data`, which a watch on the file misses.
+    pub(super) fn watch(&mut self, files: &[PathBuf]) {
+        (self.watcher, self.look) = (None, None);
+        if files.is_empty() {
+            return;
+        }
+        let mut look = tokio::time::interval(LOOK);
+        look.reset();
+        self.look = Some(look);
+        let sender = self.change_sender.clone();
+        // A full channel means that a look is already due.
+        let heard = move |_: notify::Result<notify::Event>| drop(sender.try_send(()));
+        let Ok(mut watcher) = notify::recommended_watcher(heard) else { return };
+        let mut folders: Vec<&Path> =
+            files.iter().flat_map(|file| [file.parent(), Some(file)]).flatten().collect();
+        folders.retain(|folder| folder.is_dir());
+        folders.sort_unstable();
+        folders.dedup();
+        for folder in folders {
+            if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+                tracing::warn!(folder = %folder.display(), "cannot watch for changed TLS files: {error}");
+            }
+        }
+        self.watcher = Some(watcher);
+    }
+
+    /// The next input; `deadline` is the core's. Can be dropped without losing one.
+    pub(super) async fn next(&mut self, deadline: Option<Moment>) -> Input {
+        // It fails only where the descriptor is not a timer, and this one is.
+        let _armed = self.timer.arm(deadline);
+        tokio::select! {
+            _ = self.timer.elapsed() => Input::Wake,
+            _ = self.terminate.recv() => Input::Stop,
+            _ = self.interrupt.recv() => Input::Stop,
+            _ = self.hangup.recv() => Input::Reload,
+            _ = self.user1.recv() => Input::Tell,
+            Some(ask) = self.asks.recv() => Input::Ask(ask),
+            Some(()) = self.changes.recv() => Input::TlsFiles,
+            () = tick(&mut self.look) => Input::TlsFiles,
+            () = tick(&mut self.watchdog) => Input::Watchdog,
+        }
+    }
+}
+
+async fn tick(interval: &mut Option<tokio::time::Interval>) {
+    match interval {
+        Some(interval) => drop(interval.tick().await),
+        None => std::future::pending().await,
+    }
+}
+
+fn unheard(error: &io::Error) -> Ending {
+    Ending::new(
+        Cause::Bug,
+        format!("cannot listen to signals and time: {error}"),
+        "raise the limit of open files",
+    )
+}

@@ -1,0 +1,291 @@
+//! The one loop: does what the core asks, and tells it what came of it.
+//!
+//! Nothing is decided here. Every action ends as one event, at once (a rendering, a publish on
+//! tmpfs) or when its future is done; the next event is whatever happens first: an answer, the
+//! core's own deadline, a signal, a request on the listener, a TLS file that changed.
+
+mod files;
+mod inputs;
+mod keeper;
+mod requests;
+mod store;
+mod voice;
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::config::plan::Plan;
+use crate::core::Agent;
+use crate::core::action::Action;
+use crate::core::event::Event;
+use crate::core::ids::NotifierId;
+use crate::core::policy::{Mode, Policy};
+use crate::core::snapshot::Snapshot;
+use crate::exit::{Cause, Ending};
+use crate::observe::clock;
+use crate::observe::http::{Ask, Server};
+use crate::observe::status::Status;
+use crate::observe::systemd::ServiceManager;
+use crate::process::Teller;
+use crate::render::{Environment, Secrets as _};
+use crate::vault::client::Client;
+use crate::vault::facts;
+use crate::vault::failure::Failure;
+
+use files::Files;
+use inputs::{Input, Inputs};
+use keeper::Keeper;
+use requests::{Answer, Requests};
+use store::Store;
+use voice::Voice;
+
+/// What a run needs besides the configuration.
+pub struct Surroundings {
+    /// What templates see of the process's environment and of the machine.
+    pub environment: Environment,
+    /// Whose pod this is: binds the handoff and spreads jitter.
+    pub pod: String,
+    /// The service manager that started us.
+    pub manager: ServiceManager,
+    /// Reads the configuration again, for HUP.
+    pub reread: Box<dyn Fn() -> Result<Plan, Ending>>,
+}
+
+/// Runs `plan` in the role `mode` until it is done or told to stop.
+///
+/// # Errors
+/// The ending that the contract's exit code stands for.
+pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<(), Ending> {
+    let mut driver = Driver::new(Arc::new(plan), mode, surroundings)?;
+    loop {
+        let event = match driver.backlog.pop_front() {
+            Some(event) => event,
+            None => driver.wait().await,
+        };
+        let moves_readiness = matches!(event, Event::Published { .. } | Event::Probed(_) | Event::Wake);
+        for action in driver.agent.handle(event, clock::now()) {
+            if let Action::Exit(result) = action {
+                driver.voice.stopping();
+                return result;
+            }
+            driver.perform(action);
+        }
+        if moves_readiness {
+            driver.voice.follow(&driver.agent.view(clock::now()));
+        }
+    }
+}
+
+struct Driver {
+    plan: Arc<Plan>,
+    mode: Mode,
+    surroundings: Surroundings,
+    agent: Agent,
+    client: Rc<Client>,
+    requests: Requests,
+    store: Store,
+    files: Files,
+    keeper: Keeper,
+    teller: Rc<Teller>,
+    inputs: Inputs,
+    voice: Voice,
+    /// What happened while performing, in order: handled before anything else is waited for.
+    backlog: VecDeque<Event>,
+}
+
+impl Driver {
+    fn new(plan: Arc<Plan>, mode: Mode, mut surroundings: Surroundings) -> Result<Self, Ending> {
+        let policy = Policy::new(&plan, mode, seed(&plan, &surroundings.pod));
+        // Destinations first: what cannot be written must not cost a login.
+        let files = Files::open(Arc::clone(&plan), &policy, surroundings.environment.clone())?;
+        let (keeper, kept) = Keeper::open(&plan, &surroundings.pod)?;
+        let client = Client::new(&plan.vault, &plan.auth).map_err(unusable)?;
+        let client = Rc::new(client);
+        let server = match (&plan.listen, mode) {
+            (Some(listen), Mode::Daemon) => Some(Server::bind(listen)?),
+            _ => None,
+        };
+        let manager = std::mem::take(&mut surroundings.manager);
+        let mut inputs = Inputs::new(server, manager.watchdog_interval())?;
+        inputs.watch(&client.watched());
+        Ok(Self {
+            mode,
+            agent: Agent::new(policy),
+            requests: Requests::new(Rc::clone(&client), kept.tokens),
+            store: kept.store,
+            files,
+            keeper,
+            teller: Rc::default(),
+            inputs,
+            voice: Voice::new(manager),
+            backlog: VecDeque::from([Event::Start { kept: kept.snapshot }]),
+            client,
+            plan,
+            surroundings,
+        })
+    }
+
+    /// The next event, whatever it comes from; inputs that are none are dealt with here.
+    async fn wait(&mut self) -> Event {
+        loop {
+            let input = tokio::select! {
+                answer = self.requests.next() => return self.absorb(answer),
+                input = self.inputs.next(self.agent.deadline()) => input,
+            };
+            if let Some(event) = self.hear(input) {
+                return event;
+            }
+        }
+    }
+
+    /// Puts the secrets of an answer where they belong and leaves what the core needs.
+    fn absorb(&mut self, answer: Answer) -> Event {
+        match answer {
+            Answer::LoggedIn { token, sent, result } => {
+                let result = result.map(|(facts, secret)| {
+                    self.requests.keep(token, secret);
+                    facts
+                });
+                Event::LoggedIn { token, sent, result }
+            }
+            Answer::Resolved { secret, written, result } => {
+                if let Ok(resolved) = &result {
+                    self.store.resolve((*written).clone(), resolved.clone());
+                }
+                Event::Resolved { secret, result }
+            }
+            Answer::Read { secret, token, sent, request, result } => {
+                let result = result.map(|response| {
+                    let facts = facts::read(&response, self.store.get(&request).as_deref());
+                    self.store.put((*request).clone(), Arc::new(response));
+                    facts
+                });
+                Event::Read { secret, token, sent, result }
+            }
+            Answer::Event(event) => *event,
+        }
+    }
+
+    fn hear(&mut self, input: Input) -> Option<Event> {
+        match input {
+            Input::Wake => return Some(Event::Wake),
+            Input::Stop => return Some(Event::Stop { at_once: false }),
+            Input::Reload => return Some(self.reload()),
+            Input::Tell => self.tell_log(),
+            Input::TlsFiles => self.reload_tls(),
+            Input::Watchdog => self.voice.alive(),
+            // Whoever asked may be gone by now.
+            Input::Ask(Ask::Alive(reply)) => drop(reply.send(())),
+            Input::Ask(Ask::View(reply)) => drop(reply.send(self.agent.view(clock::now()))),
+            Input::Ask(Ask::Refresh(reply)) => {
+                let _gone = reply.send(());
+                return Some(Event::Refresh);
+            }
+            Input::Ask(Ask::Quit(reply)) => {
+                let _gone = reply.send(());
+                return Some(Event::Stop { at_once: true });
+            }
+        }
+        None
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Render(file) => self.backlog.push_back(self.files.render(file, &self.store)),
+            Action::Publish { unit, files } => {
+                let publish = self.files.publish(unit, &files);
+                self.requests.add(async { Answer::Event(Box::new(publish.await)) });
+            }
+            Action::Notify { notifier, delay } => self.notify(notifier, delay),
+            Action::SaveHandoff => {
+                let saved = self.keeper.save(&self.agent.snapshot(), self.requests.tokens(), &self.store);
+                self.backlog.push_back(Event::HandoffSaved(saved));
+            }
+            Action::DropHandoff => self.keeper.remove(),
+            Action::DropToken(token) => self.requests.drop_token(token),
+            Action::Forget(request) => self.store.forget(&request),
+            Action::Say(say) => self.voice.say(&say),
+            request => self.requests.start(request),
+        }
+    }
+
+    fn notify(&mut self, notifier: NotifierId, delay: Duration) {
+        let (plan, teller) = (Arc::clone(&self.plan), Rc::clone(&self.teller));
+        self.requests.add(async move {
+            let told = teller.tell(&plan.notifiers[notifier.0].how, delay).await;
+            let result = told.map(drop).map_err(|error| error.to_string());
+            Answer::Event(Box::new(Event::Notified { notifier, result }))
+        });
+    }
+
+    fn tell_log(&self) {
+        let status = Status::from(&self.agent.view(clock::now()));
+        let json = serde_json::to_string(&status).expect("a status is texts and numbers");
+        tracing::info!("status: {json}");
+    }
+
+    fn reload_tls(&mut self) {
+        match self.client.reload() {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!("TLS files changed: new connections use them");
+                self.inputs.watch(&self.client.watched());
+            }
+            Err(failure) => {
+                tracing::warn!("TLS files changed but cannot be used, the old ones stay: {failure}")
+            }
+        }
+    }
+
+    /// HUP: the same engine with a new policy, going on from its own snapshot.
+    fn reload(&mut self) -> Event {
+        self.voice.reloading();
+        self.reload_tls();
+        self.client.forget_mounts();
+        match self.reconfigured() {
+            Ok(snapshot) => {
+                tracing::info!("configuration read again");
+                self.backlog.push_back(Event::Refresh);
+                Event::Start { kept: Some(snapshot) }
+            }
+            Err(ending) => {
+                tracing::error!("the configuration stays as it was: {}", ending.what);
+                Event::Refresh
+            }
+        }
+    }
+
+    fn reconfigured(&mut self) -> Result<Snapshot, Ending> {
+        let plan = Arc::new((self.surroundings.reread)()?);
+        if plan.vault != self.plan.vault || plan.auth != self.plan.auth || plan.handoff != self.plan.handoff {
+            let what = "`vault`, `auth` or `handoff` changed, which takes a restart";
+            return Err(Ending::new(Cause::Config, what, "restart leasehold"));
+        }
+        let policy = Policy::new(&plan, self.mode, seed(&plan, &self.surroundings.pod));
+        self.files = Files::open(Arc::clone(&plan), &policy, self.surroundings.environment.clone())?;
+        self.keeper.rebind(&plan);
+        self.plan = plan;
+        // What is under way was asked by the old agent, whose numbers mean nothing to the new one.
+        self.requests.disown();
+        let snapshot = self.agent.snapshot();
+        self.agent = Agent::new(policy);
+        Ok(snapshot)
+    }
+}
+
+/// Spreads pods apart, and stays the same for one pod.
+fn seed(plan: &Plan, pod: &str) -> u64 {
+    let mut hash = Sha256::new();
+    hash.update(plan.digest);
+    hash.update(pod);
+    let hash = hash.finalize();
+    u64::from_le_bytes(hash[..8].try_into().expect("a SHA-256 has more than 8 bytes"))
+}
+
+fn unusable(failure: Failure) -> Ending {
+    Ending::new(Cause::Config, failure.why, "check the files that `vault` names")
+}

@@ -1,0 +1,191 @@
+//! Requests under way: each becomes one event, however it ends.
+//!
+//! Tokens live here, under the numbers that the core gave their logins, and are dropped (and
+//! wiped) when it says so.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+
+use crate::core::action::Action;
+use crate::core::event::{Event, TokenFacts};
+use crate::core::ids::{LeaseId, SecretId, TokenId};
+use crate::core::time::Moment;
+use crate::observe::clock;
+use crate::secret::Secret;
+use crate::vault::client::Client;
+use crate::vault::facts;
+use crate::vault::failure::{Failure, FailureKind};
+use crate::vault::request::Request;
+use crate::vault::response::Response;
+
+/// What came of a request, before the driver has put secrets where they belong.
+pub(super) enum Answer {
+    /// A login: the token goes into [`Requests`], the facts to the core.
+    LoggedIn { token: TokenId, sent: Moment, result: Result<(TokenFacts, Secret), Failure> },
+    /// The resolved form of a request.
+    Resolved { secret: SecretId, written: Arc<Request>, result: Result<Request, Failure> },
+    /// A response, which goes into the store.
+    Read {
+        secret: SecretId,
+        token: TokenId,
+        sent: Moment,
+        request: Arc<Request>,
+        result: Result<Response, Failure>,
+    },
+    /// Anything that holds no secret.
+    Event(Box<Event>),
+}
+
+/// The client, the tokens, and what is under way.
+pub(super) struct Requests {
+    client: Rc<Client>,
+    tokens: BTreeMap<TokenId, Secret>,
+    under_way: FuturesUnordered<LocalBoxFuture<'static, (u64, Answer)>>,
+    /// Counts the agents that have asked: what an earlier one asked is finished, not reported.
+    asker: u64,
+}
+
+impl Requests {
+    /// Nothing under way yet; `tokens` are those of an adopted handoff.
+    pub(super) fn new(client: Rc<Client>, tokens: BTreeMap<TokenId, Secret>) -> Self {
+        Self { client, tokens, under_way: FuturesUnordered::new(), asker: 0 }
+    }
+
+    /// The tokens, for the handoff.
+    pub(super) fn tokens(&self) -> &BTreeMap<TokenId, Secret> {
+        &self.tokens
+    }
+
+    /// Keeps the token of a login.
+    pub(super) fn keep(&mut self, id: TokenId, token: Secret) {
+        self.tokens.insert(id, token);
+    }
+
+    /// Drops a token.
+    pub(super) fn drop_token(&mut self, id: TokenId) {
+        self.tokens.remove(&id);
+    }
+
+    /// The next answer; waits for ever where nothing is under way.
+    pub(super) async fn next(&mut self) -> Answer {
+        loop {
+            match self.under_way.next().await {
+                Some((asker, answer)) if asker == self.asker => return answer,
+                Some(_disowned) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Adds anything that ends in an event: a notifier being told, for one.
+    pub(super) fn add(&mut self, future: impl Future<Output = Answer> + 'static) {
+        let asker = self.asker;
+        self.under_way.push(Box::pin(async move { (asker, future.await) }));
+    }
+
+    /// What is under way finishes, a hook that runs for one, but nobody hears of it any more.
+    pub(super) fn disown(&mut self) {
+        self.asker += 1;
+    }
+
+    /// Starts the request that `action` stands for. The other actions are not the network's.
+    pub(super) fn start(&mut self, action: Action) {
+        match action {
+            Action::LogIn(token) => self.log_in(token),
+            Action::LookUp(token) => self.look_up(token),
+            Action::RenewToken(token) => self.renew_token(token),
+            Action::Probe => self.probe(),
+            Action::Resolve { secret, token, request } => self.resolve(secret, token, request),
+            Action::Read { secret, token, request } => self.read(secret, token, request),
+            Action::Renew { secret, token, lease, increment } => self.renew(secret, token, lease, increment),
+            Action::RevokeLease { token, lease } => self.revoke_lease(token, lease),
+            Action::RevokeToken(token) => self.revoke_token(token),
+            other => unreachable!("{other:?} is performed by the driver itself"),
+        }
+    }
+
+    /// The client and a login's token. A login whose token is gone is one the server no longer
+    /// knows, and is answered as the server would.
+    fn ask<F>(&mut self, token: TokenId, request: impl FnOnce(Rc<Client>, Result<Secret, Failure>) -> F)
+    where
+        F: Future<Output = Answer> + 'static,
+    {
+        let gone = || Failure::new(FailureKind::Denied, "the login this request belongs to has ended");
+        let token = self.tokens.get(&token).cloned().ok_or_else(gone);
+        let future = request(Rc::clone(&self.client), token);
+        self.add(future);
+    }
+
+    fn log_in(&mut self, token: TokenId) {
+        let client = Rc::clone(&self.client);
+        self.add(async move {
+            let sent = clock::moment();
+            let result = client.login().await.map(|auth| (facts::token(&auth), auth.client_token));
+            Answer::LoggedIn { token, sent, result }
+        });
+    }
+
+    fn look_up(&mut self, id: TokenId) {
+        self.ask(id, move |client, token| async move {
+            let sent = clock::moment();
+            let result = async { client.lookup_self(&token?).await }.await;
+            Answer::Event(Box::new(Event::LookedUp { token: id, sent, result }))
+        });
+    }
+
+    fn renew_token(&mut self, id: TokenId) {
+        self.ask(id, move |client, token| async move {
+            let sent = clock::moment();
+            let result = async { client.renew_self(&token?).await }.await;
+            Answer::Event(Box::new(Event::TokenRenewed { token: id, sent, result }))
+        });
+    }
+
+    fn probe(&mut self) {
+        let client = Rc::clone(&self.client);
+        self.add(async move { Answer::Event(Event::Probed(client.health().await)) });
+    }
+
+    fn resolve(&mut self, secret: SecretId, token: TokenId, written: Arc<Request>) {
+        self.ask(token, move |client, token| async move {
+            let result = async { client.resolve(&written, &token?).await }.await;
+            Answer::Resolved { secret, written, result }
+        });
+    }
+
+    fn read(&mut self, secret: SecretId, id: TokenId, request: Arc<Request>) {
+        self.ask(id, move |client, token| async move {
+            let sent = clock::moment();
+            let result = async { client.read(&request, &token?).await }.await;
+            Answer::Read { secret, token: id, sent, request, result }
+        });
+    }
+
+    fn renew(&mut self, secret: SecretId, token: TokenId, lease: LeaseId, increment: Duration) {
+        self.ask(token, move |client, token| async move {
+            let sent = clock::moment();
+            let result = async { client.renew_lease(&lease, increment, &token?).await }.await;
+            Answer::Event(Box::new(Event::Renewed { secret, lease, sent, result }))
+        });
+    }
+
+    fn revoke_lease(&mut self, token: TokenId, lease: LeaseId) {
+        self.ask(token, move |client, token| async move {
+            let result = async { client.revoke_lease(&lease, &token?).await }.await;
+            Answer::Event(Box::new(Event::LeaseRevoked { lease, result }))
+        });
+    }
+
+    fn revoke_token(&mut self, id: TokenId) {
+        self.ask(id, move |client, token| async move {
+            let result = async { client.revoke_self(&token?).await }.await;
+            Answer::Event(Box::new(Event::TokenRevoked { token: id, result }))
+        });
+    }
+}

@@ -1,0 +1,71 @@
+//! What the driver says: to the log, and to the service manager.
+
+use crate::core::action::{Level, Say};
+use crate::core::view::View;
+use crate::observe::readiness;
+use crate::observe::systemd::ServiceManager;
+
+/// The log and the service manager, and what they were told last.
+#[derive(Debug, Default)]
+pub(super) struct Voice {
+    manager: ServiceManager,
+    ready: Option<bool>,
+    line: String,
+}
+
+impl Voice {
+    /// Nothing said yet.
+    pub(super) fn new(manager: ServiceManager) -> Self {
+        Self { manager, ..Self::default() }
+    }
+
+    /// A line of the core's.
+    pub(super) fn say(&self, say: &Say) {
+        match say.level {
+            Level::Error => tracing::error!("{}", say.text),
+            Level::Warn => tracing::warn!("{}", say.text),
+            Level::Info => tracing::info!("{}", say.text),
+            Level::Debug => tracing::debug!("{}", say.text),
+        }
+    }
+
+    /// Tells the service manager where things stand, when that has changed.
+    pub(super) fn follow(&mut self, view: &View) {
+        let line = readiness::line(view);
+        let ready = view.readiness.is_ready();
+        if ready && self.ready.is_none() {
+            tracing::info!("{line}");
+            told(self.manager.ready());
+        }
+        if ready || self.ready.is_some() {
+            self.ready = Some(ready);
+        }
+        if line != self.line {
+            told(self.manager.status(&line));
+            self.line = line;
+        }
+    }
+
+    /// A reload begins; the next [`follow`](Self::follow) that finds us ready ends it.
+    pub(super) fn reloading(&mut self) {
+        told(self.manager.reloading());
+        self.ready = None;
+    }
+
+    /// The end begins.
+    pub(super) fn stopping(&self) {
+        told(self.manager.stopping());
+    }
+
+    /// The loop still turns.
+    pub(super) fn alive(&self) {
+        told(self.manager.alive());
+    }
+}
+
+/// A manager that does not listen is no reason to stop keeping secrets true.
+fn told(result: std::io::Result<()>) {
+    if let Err(error) = result {
+        tracing::debug!("the service manager does not listen: {error}");
+    }
+}
