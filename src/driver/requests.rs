@@ -149,7 +149,7 @@ impl Requests {
 
     fn probe(&mut self) {
         let client = Rc::clone(&self.client);
-        self.add(async move { Answer::Event(Event::Probed(client.health().await)) });
+        self.add(async move { Answer::Event(Box::new(Event::Probed(client.health().await))) });
     }
 
     fn resolve(&mut self, secret: SecretId, token: TokenId, written: Arc<Request>) {
