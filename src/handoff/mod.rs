@@ -94,6 +94,17 @@ pub enum Unusable {
     OtherPod,
 }
 
+impl Loaded {
+    /// What `bytes` mean to `binding`. Never panics, whatever they are.
+    #[must_use]
+    pub fn parse(bytes: &[u8], binding: &Binding) -> Self {
+        match format::parse(bytes, binding) {
+            Ok((kept, same_boot)) => Self::Found { kept: Box::new(kept), same_boot },
+            Err(why) => Self::Unusable(why),
+        }
+    }
+}
+
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -174,14 +185,14 @@ impl Handoff {
     /// What an earlier run left for `binding`.
     #[must_use]
     pub fn load(&self, binding: &Binding) -> Loaded {
-        match self.read(binding) {
-            Ok(Some((kept, same_boot))) => Loaded::Found { kept: Box::new(kept), same_boot },
+        match self.read() {
+            Ok(Some(bytes)) => Loaded::parse(&bytes, binding),
             Ok(None) => Loaded::Absent,
             Err(why) => Loaded::Unusable(why),
         }
     }
 
-    fn read(&self, binding: &Binding) -> Result<Option<(Kept, bool)>, Unusable> {
+    fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Unusable> {
         let Some((mut file, stat)) = self.file.read().map_err(Unusable::Unreadable)? else {
             return Ok(None);
         };
@@ -192,7 +203,7 @@ impl Handoff {
         let size = size.and_then(|size| usize::try_from(size).ok()).ok_or(Unusable::TooLarge)?;
         let mut bytes = Zeroizing::new(vec![0; size]);
         file.read_exact(&mut bytes).map_err(|error| Unusable::Corrupt(error.kind().to_string()))?;
-        format::parse(&bytes, binding).map(Some)
+        Ok(Some(bytes))
     }
 
     /// Replaces the state in one step.

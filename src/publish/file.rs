@@ -125,9 +125,13 @@ impl SingleFile {
     }
 
     fn place(&self) -> Result<(Dir, &OsStr), PublishError> {
-        let refuse = || PublishError::new(&self.path, Problem::Name("is not an absolute path of a file"));
-        let name = self.path.file_name().ok_or_else(refuse)?;
-        let folder = self.path.parent().filter(|folder| folder.is_absolute()).ok_or_else(refuse)?;
+        let refuse = |rule| move || PublishError::new(&self.path, Problem::Name(rule));
+        if names::has_control(self.path.as_os_str()) {
+            return Err(refuse(names::CONTROL)());
+        }
+        let not_a_file = refuse("is not an absolute path of a file");
+        let name = self.path.file_name().ok_or_else(not_a_file)?;
+        let folder = self.path.parent().filter(|folder| folder.is_absolute()).ok_or_else(not_a_file)?;
         let create = Create { mode: self.dir_mode, in_memory: self.require_tmpfs };
         let dir = Dir::open(folder, Some(create))?;
         if self.require_tmpfs {

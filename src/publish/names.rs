@@ -18,6 +18,14 @@ pub(super) const OURS: &str = "..leasehold_";
 /// The longest name of the kernel.
 const NAME_MAX: usize = 255;
 
+/// The rule of [`has_control`].
+pub(super) const CONTROL: &str = "contains a control character";
+
+/// Whether a path holds a byte that no message should show: NUL, a newline, a terminal's escape.
+pub(super) fn has_control(path: &OsStr) -> bool {
+    path.as_bytes().iter().any(u8::is_ascii_control)
+}
+
 /// The folder of a generation.
 pub(super) fn generation(number: u64) -> String {
     format!("{OURS}{number}")
@@ -55,7 +63,7 @@ pub(super) fn components(path: &Path) -> Result<Vec<&OsStr>, PublishError> {
     for component in path.components() {
         match component {
             Component::Normal(name) if name.len() > NAME_MAX => return refuse("is too long"),
-            Component::Normal(name) if name.as_bytes().contains(&0) => return refuse("contains NUL"),
+            Component::Normal(name) if has_control(name) => return refuse(CONTROL),
             Component::Normal(name) => names.push(name),
             _ => return refuse("is not a relative path without . and .."),
         }
@@ -106,7 +114,9 @@ mod tests {
             assert!(components(Path::new(good)).is_ok(), "{good}");
         }
         let long = "x".repeat(256);
-        for bad in ["", "/a", "../a", "a/../b", "./a", "..data", "..data/a", "..leasehold_1", "a\0b", &long] {
+        for bad in
+            ["", "/a", "../a", "a/../b", "./a", "..data", "..data/a", "..leasehold_1", "a\0b", "a/b\n", &long]
+        {
             assert!(components(Path::new(bad)).is_err(), "{bad:?}");
         }
     }

@@ -113,3 +113,50 @@ fn create_folder(
     made.set_mode(create.mode)?;
     Ok(made.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+
+    fn inode(place: &OwnedFd) -> u64 {
+        rustix::fs::fstat(place).expect("an open folder").st_ino
+    }
+
+    #[test]
+    fn both_ways_lead_to_the_same_folder() {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::create_dir_all(dir.path().join("a/b")).expect("made");
+        for path in [dir.path().join("a/b"), dir.path().join("a/./b/../b")] {
+            let walked = walk(&path, None).expect("walked");
+            assert_eq!(inode(&walked), inode(&place(&path, None).expect("opened")), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_walk_makes_what_is_missing_and_nothing_where_it_must_not() {
+        let dir = tempfile::tempdir_in("/dev/shm").expect("/dev/shm is a tmpfs");
+        let path = dir.path().join("a/b");
+        assert!(walk(&path, None).is_err());
+        let made = walk(&path, Some(Create { mode: 0o710, in_memory: true })).expect("made");
+        assert_eq!(inode(&made), fs::metadata(&path).expect("there").ino());
+        assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o710);
+    }
+
+    #[test]
+    fn a_walk_stops_at_links_in_folders_that_others_may_write_and_at_circles() {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).expect("ours");
+        symlink("/", dir.path().join("out")).expect("linked");
+        symlink("circle", dir.path().join("circle")).expect("linked");
+        for name in ["out", "circle"] {
+            let error = walk(&dir.path().join(name).join("x"), None).expect_err("a link");
+            assert_eq!((error.path, error.problem), (dir.path().join(name), Problem::Link));
+        }
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("ours");
+        let error = walk(&dir.path().join("circle/x"), None).expect_err("a circle");
+        assert_eq!(error.problem, Problem::Link);
+    }
+}

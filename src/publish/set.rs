@@ -152,8 +152,11 @@ impl Set {
         self.remember(&difference.wanted);
         let synced = root.sync();
         // Step 10.
-        let swept = sweep::stale_links(&root, &difference.visible).and(sweep::leftovers(&root));
-        Ok(Published { generation, changed: difference.changed, aftermath: synced.and(swept).err() })
+        let unlinked = sweep::stale_links(&root, &difference.visible);
+        let removed = current.map_or(Ok(()), |old| sweep::replaced(&root, &old));
+        let swept = sweep::leftovers(&root);
+        let aftermath = synced.and(unlinked).and(removed).and(swept).err();
+        Ok(Published { generation, changed: difference.changed, aftermath })
     }
 
     /// Step 1.

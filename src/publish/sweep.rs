@@ -10,6 +10,7 @@ use rustix::fs::FileType;
 
 use super::dir::{Dir, lock};
 use super::error::{Problem, PublishError};
+use super::generation::Current;
 use super::names;
 
 /// How deep a generation's folders can be before they are not ours: a path has 4096 bytes.
@@ -68,11 +69,25 @@ fn generation_in_use(root: &Dir, link: &OsStr) -> bool {
     matches!(folder.lock(), Err(PublishError { problem: Problem::Busy, .. }))
 }
 
-/// Removes the folder `name` and all that is in it, unless a process is writing it.
+/// Removes the folder `name` and all that is in it, unless a process is writing it or it became
+/// the current generation since we looked: only the holder of its lock can make it that.
 fn folder(root: &Dir, name: &OsStr) -> Result<(), PublishError> {
     let child = root.child(name)?;
     child.lock()?;
-    empty(&child, MAX_DEPTH)?;
+    if root.link_target(OsStr::new(names::DATA))?.as_deref() == Some(name) {
+        return Ok(());
+    }
+    remove(root, name, &child)
+}
+
+/// Removes the generation that was just replaced. Nobody writes it any more, so a reader that
+/// holds a lock on it does not keep it there.
+pub(super) fn replaced(root: &Dir, generation: &Current) -> Result<(), PublishError> {
+    remove(root, OsStr::new(&names::generation(generation.number)), &generation.dir)
+}
+
+fn remove(root: &Dir, name: &OsStr, dir: &Dir) -> Result<(), PublishError> {
+    empty(dir, MAX_DEPTH)?;
     root.remove_folder(name)
 }
 

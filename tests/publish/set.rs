@@ -2,6 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::thread;
+
+use leasehold::publish::Problem;
 
 use crate::fixture::{census, kept, member, mode, names, open, read};
 use crate::support::Workspace;
@@ -98,4 +101,56 @@ fn visible_links_that_somebody_changed_are_mended_without_a_new_generation() {
     symlink("/etc/passwd", dir.join("b")).expect("linked");
     assert_eq!(set.publish(&[member("a", "1"), member("b", "2")]).expect("published").generation, 1);
     assert_eq!((read(dir.path(), "a"), read(dir.path(), "b")), (Some("1".into()), Some("2".into())));
+}
+
+#[test]
+fn a_reader_that_locks_a_generation_does_not_keep_it_there() {
+    let dir = Workspace::new();
+    let mut set = open(dir.path());
+    set.publish(&[member("a", "1")]).expect("published");
+    let held = fs::File::open(dir.join("..data")).expect("readable");
+    held.lock().expect("free");
+    let published = set.publish(&[member("a", "2")]).expect("published");
+    assert_eq!(published.aftermath, None);
+    assert_eq!(names(dir.path()), ["..data", "..leasehold_2", "a"]);
+}
+
+#[test]
+fn names_that_could_mean_something_else_are_refused_before_anything_is_written() {
+    let dir = Workspace::new();
+    let mut set = open(dir.path());
+    for path in ["../a", "/a", "..data", "..leasehold_1/a", "a/../../b", "a\nb", ""] {
+        let error = set.publish(&[member("good", "x"), member(path, "x")]).expect_err(path);
+        assert!(matches!(error.problem, Problem::Name(_)), "{path:?}: {error}");
+        assert_eq!(error.to_string().lines().count(), 1);
+    }
+    assert!(names(dir.path()).is_empty());
+}
+
+#[test]
+fn publishers_at_once_leave_a_whole_generation_of_one_of_them() {
+    let dir = Workspace::new();
+    open(dir.path()).publish(&[member("a", "0"), member("tls/b", "0")]).expect("published");
+    let publish = |who: u32| {
+        let mut set = open(dir.path());
+        let mut done = 0;
+        for round in 0..400 {
+            let bytes = format!("{who} {round}");
+            done += u32::from(set.publish(&[member("a", &bytes), member("tls/b", &bytes)]).is_ok());
+            // What the link leads to may go only after the link leads elsewhere.
+            let current = || fs::read_link(dir.join("..data")).expect("always there");
+            let target = current();
+            let there = dir.join(&target).join("tls/b").exists();
+            assert!(there || current() != target, "{target:?} was removed while it was current");
+        }
+        done
+    };
+    let done: u32 = thread::scope(|scope| {
+        let publishers = [1, 2, 3].map(|who| scope.spawn(move || publish(who)));
+        publishers.into_iter().map(|publisher| publisher.join().expect("no publisher failed")).sum()
+    });
+    assert!(done > 0, "none of them ever published");
+    assert_eq!(read(dir.path(), "a"), read(dir.path(), "tls/b"));
+    open(dir.path());
+    assert_eq!(names(dir.path()).len(), 4, "{:?}", names(dir.path()));
 }
