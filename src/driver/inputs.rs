@@ -95,8 +95,9 @@ impl Inputs {
         look.reset();
         self.look = Some(look);
         let sender = self.change_sender.clone();
-        // A full channel means that a look is already due.
-        let heard = move |_: notify::Result<notify::Event>| drop(sender.try_send(()));
+        let heard = move |_: notify::Result<notify::Event>| {
+            let _a_look_is_due_already = sender.try_send(());
+        };
         let Ok(mut watcher) = notify::recommended_watcher(heard) else { return };
         let mut folders: Vec<&Path> =
             files.iter().flat_map(|file| [file.parent(), Some(file)]).flatten().collect();

@@ -161,7 +161,7 @@ impl Driver {
             Answer::Read { secret, token, sent, request, result } => {
                 let result = result.map(|response| {
                     let facts = facts::read(&response, self.store.get(&request).as_deref());
-                    self.store.put((*request).clone(), Arc::new(response));
+                    self.store.put((*request).clone(), response);
                     facts
                 });
                 Event::Read { secret, token, sent, result }

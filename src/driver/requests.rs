@@ -36,7 +36,7 @@ pub(super) enum Answer {
         token: TokenId,
         sent: Moment,
         request: Arc<Request>,
-        result: Result<Response, Failure>,
+        result: Result<Arc<Response>, Failure>,
     },
     /// Anything that holds no secret.
     Event(Box<Event>),
@@ -162,7 +162,7 @@ impl Requests {
     fn read(&mut self, secret: SecretId, id: TokenId, request: Arc<Request>) {
         self.ask(id, move |client, token| async move {
             let sent = clock::moment();
-            let result = async { client.read(&request, &token?).await }.await;
+            let result = async { client.read(&request, &token?).await }.await.map(Arc::new);
             Answer::Read { secret, token: id, sent, request, result }
         });
     }
