@@ -259,6 +259,19 @@ impl Dir {
             .map_err(self.error("", "set the mode of"))
     }
 
+    /// Lets the owner change the folder, where that is us and it was not so.
+    pub(crate) fn open_to_owner(&self) -> Result<(), PublishError> {
+        let stat = self.stat()?;
+        let ours = stat.st_uid == rustix::process::geteuid().as_raw();
+        if ours && stat.st_mode & 0o700 != 0o700 { self.set_mode(0o700) } else { Ok(()) }
+    }
+
+    /// Whether `link` in this folder is there because root wants it so: nobody else could have
+    /// put it there.
+    pub(super) fn only_root_could_link(&self, link: &Stat) -> Result<bool, PublishError> {
+        Ok(resolve::only_root_could_link(&self.stat()?, link))
+    }
+
     /// Waits until names that were made here are on the disk. Nothing to wait for in memory.
     pub(crate) fn sync(&self) -> Result<(), PublishError> {
         match rustix::fs::fsync(&self.fd) {

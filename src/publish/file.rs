@@ -3,8 +3,9 @@
 //! # How it is published
 //!
 //! 1. Open its folder (created where it is missing), check that it is tmpfs where it must be.
-//! 2. Look at what has the name: a file or a link is replaced, never followed; anything else is
-//!    refused, and so is a mount point, which no rename can replace.
+//! 2. Look at what has the name. A file or a link is replaced, never followed. Refused are: a file
+//!    that is a mount point, which no rename can replace; a link that only root can have made, for
+//!    it is there on purpose (`/dev/stdout`); anything else.
 //! 3. Compare bytes, mode and owner with what is there. Nothing differs: done.
 //! 4. Create a temporary file in the same folder: O_EXCL, 0600; lock, bytes, mode, owner, fsync.
 //! 5. Rename it over the name. **This is the instant.**
@@ -81,7 +82,7 @@ impl SingleFile {
         // Step 4. The returned file holds the lock until the temporary name is gone.
         let temporary = names::temporary(name);
         sweep::leftover(&dir, &temporary)?;
-        let _locked = leaf::write_new(&dir, &temporary, Source::Bytes(bytes), attributes)?;
+        let _locked = leaf::write_new(&dir, &temporary, Source::Bytes(bytes), attributes, None)?;
         // Step 5.
         dir.rename(&temporary, name).inspect_err(|_| {
             // The error says why; what cannot be removed now, the next start removes.
@@ -141,11 +142,15 @@ impl SingleFile {
     }
 }
 
+/// Step 2.
 fn replaceable(dir: &Dir, name: &OsStr) -> Result<(), PublishError> {
-    match dir.kind_of(name)? {
-        None => Ok(()),
-        Some(_) if dir.is_mount_point(name) => Err(PublishError::new(dir.at(name), Problem::MountPoint)),
-        Some(FileType::RegularFile | FileType::Symlink) => Ok(()),
-        Some(kind) => Err(PublishError::in_the_way(dir.at(name), kind)),
+    let Some(stat) = dir.stat_of(name)? else { return Ok(()) };
+    let refuse = |problem| Err(PublishError::new(dir.at(name), problem));
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile if dir.is_mount_point(name) => refuse(Problem::MountPoint),
+        FileType::RegularFile => Ok(()),
+        FileType::Symlink if dir.only_root_could_link(&stat)? => refuse(Problem::Link),
+        FileType::Symlink => Ok(()),
+        kind => Err(PublishError::in_the_way(dir.at(name), kind)),
     }
 }

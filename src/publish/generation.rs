@@ -176,11 +176,7 @@ impl Staged {
             folder = Some(next);
         }
         let folder = folder.as_ref().unwrap_or(&self.dir);
-        let file = leaf::write_new(folder, name, source, attributes)?;
-        match attributes.gid {
-            Some(_) => Ok(()),
-            None => offer_group(&file, &folder.at(name), self.gid),
-        }
+        leaf::write_new(folder, name, source, attributes, Some(self.gid)).map(drop)
     }
 
     /// Opens it to others: mode and fsync, deepest folder first.

@@ -9,7 +9,7 @@ use rustix::fs::{Gid, Mode, Uid};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use super::dir::{Dir, lock};
+use super::dir::{Dir, lock, offer_group};
 use super::error::{Problem, PublishError};
 use crate::secret::Secret;
 
@@ -24,7 +24,8 @@ pub struct Attributes {
     pub mode: u32,
     /// The owner; ours where there is none.
     pub uid: Option<u32>,
-    /// The group; the folder's where there is none and we may set it, else ours.
+    /// The group. Where there is none: of a member the volume's, where we may set it; else what
+    /// the kernel gives, which is ours, or the folder's where that is setgid.
     pub gid: Option<u32>,
 }
 
@@ -100,15 +101,25 @@ fn holds(mut file: File, mut expected: &[u8]) -> std::io::Result<bool> {
 /// Bytes first, then mode, then owner: until it is complete nobody else can open it, and whoever
 /// has CAP_CHOWN alone could not change the mode of a file that is no longer his. The lock tells
 /// another process's sweep that this is no leftover; it lasts as long as the returned file.
+/// `group` is tried for a file that has none of its own.
 pub(super) fn write_new(
     dir: &Dir,
     name: &OsStr,
     source: Source<'_>,
     attributes: &Attributes,
+    group: Option<u32>,
 ) -> Result<File, PublishError> {
     let mut file = dir.create_file(name)?;
-    let written = fill(dir, name, &mut file, source, attributes);
-    match written {
+    let whole = fill(dir, name, &mut file, source, attributes)
+        .and_then(|()| match (attributes.gid, group) {
+            (None, Some(group)) => offer_group(&file, &dir.at(name), group),
+            _ => Ok(()),
+        })
+        .and_then(|()| {
+            let doing = |errno| PublishError::from_errno(&dir.at(name), "sync", errno);
+            rustix::fs::fsync(&file).map_err(doing)
+        });
+    match whole {
         Ok(()) => Ok(file),
         Err(error) => {
             // The error says what is wrong; if the removal fails too, the next sweep finds it.
@@ -131,11 +142,9 @@ fn fill(
         Source::File(old) => copy(old, file),
     }
     .map_err(|error| io_error(dir, name, "write", &error))?;
-    let errno = |doing| move |errno| PublishError::from_errno(&dir.at(name), doing, errno);
     rustix::fs::fchmod(&*file, Mode::from_raw_mode(attributes.mode & MODE))
-        .map_err(errno("set the mode of"))?;
-    set_owner(dir, name, file, attributes)?;
-    rustix::fs::fsync(&*file).map_err(errno("sync"))
+        .map_err(|errno| PublishError::from_errno(&dir.at(name), "set the mode of", errno))?;
+    set_owner(dir, name, file, attributes)
 }
 
 fn copy(mut from: File, to: &mut File) -> std::io::Result<()> {

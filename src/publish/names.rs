@@ -36,6 +36,11 @@ pub(super) fn link_in_progress(number: u64) -> OsString {
     OsString::from(format!("{}.link", generation(number)))
 }
 
+/// The generation's folder whose link in progress this is.
+pub(super) fn generation_of_link(link: &OsStr) -> Option<&OsStr> {
+    Some(OsStr::new(link.to_str()?.strip_suffix(".link")?))
+}
+
 /// Where the visible link `name` leads.
 pub(super) fn link_target(name: &OsStr) -> OsString {
     Path::new(DATA).join(name).into_os_string()

@@ -66,10 +66,11 @@ fn walk(path: &Path, create: Option<Create>) -> Result<OwnedFd, PublishError> {
             Err(Errno::NOENT) if create.is_some() => create_folder(&at, &name, &here, create)?,
             result => result.map_err(|errno| fail(&here, errno))?,
         };
-        let stat = rustix::fs::fstat(&next).map_err(|errno| fail(&here, errno))?;
+        let facts = |fd| rustix::fs::fstat(fd).map_err(|errno| fail(&here, errno));
+        let stat = facts(&next)?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => (at, walked) = (next, here),
-            FileType::Symlink if links < MAX_LINKS && only_root_could_link(&at, &stat) => {
+            FileType::Symlink if links < MAX_LINKS && only_root_could_link(&facts(&at)?, &stat) => {
                 links += 1;
                 let target =
                     rustix::fs::readlinkat(&next, "", Vec::new()).map_err(|errno| fail(&here, errno))?;
@@ -89,10 +90,9 @@ fn split(path: &Path) -> impl Iterator<Item = OsString> + '_ {
     path.components().filter(|part| *part != Component::CurDir).map(|part| part.as_os_str().to_owned())
 }
 
-/// Whether only root can have put this link into the folder `at`.
-fn only_root_could_link(at: &OwnedFd, link: &Stat) -> bool {
-    link.st_uid == 0
-        && rustix::fs::fstat(at).is_ok_and(|folder| folder.st_uid == 0 && folder.st_mode & 0o022 == 0)
+/// Whether only root can have put `link` into `folder`.
+pub(super) fn only_root_could_link(folder: &Stat, link: &Stat) -> bool {
+    link.st_uid == 0 && folder.st_uid == 0 && folder.st_mode & 0o022 == 0
 }
 
 fn create_folder(

@@ -149,8 +149,9 @@ impl Set {
             let _ = staged.discard(&root);
             return Err(error);
         }
-        self.remember(&difference.wanted);
+        // The instant is past: nothing from here on can take it back.
         let synced = root.sync();
+        self.remember(&difference.wanted);
         // Step 10.
         let unlinked = sweep::stale_links(&root, &difference.visible);
         let removed = current.map_or(Ok(()), |old| sweep::replaced(&root, &old));

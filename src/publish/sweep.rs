@@ -4,7 +4,6 @@
 //! `..data` leads to and whatever another process has locked because it is writing it now.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
 
 use rustix::fs::FileType;
 
@@ -61,10 +60,7 @@ fn in_use(root: &Dir, name: &OsStr) -> bool {
 
 /// Whether a process is about to put this link into place: it holds the generation's lock.
 fn generation_in_use(root: &Dir, link: &OsStr) -> bool {
-    let Ok(Some(target)) = root.link_target(link) else { return false };
-    let Some(generation) = target.to_str().and_then(|target| Path::new(target).file_name()) else {
-        return false;
-    };
+    let Some(generation) = names::generation_of_link(link) else { return false };
     let Ok(folder) = root.child(generation) else { return false };
     matches!(folder.lock(), Err(PublishError { problem: Problem::Busy, .. }))
 }
@@ -95,6 +91,8 @@ fn empty(dir: &Dir, depth: usize) -> Result<(), PublishError> {
     if depth == 0 {
         return Err(PublishError::in_the_way(dir.path(), FileType::Directory));
     }
+    // A folder mode may be without write for its owner: readers need none, but we do now.
+    dir.open_to_owner()?;
     for name in dir.names()? {
         if dir.kind_of(&name)? == Some(FileType::Directory) {
             let child = dir.child(&name)?;

@@ -53,7 +53,8 @@ impl Ground {
         let dir = Workspace::new();
         let outside = dir.dir("outside");
         dir.file("outside/precious", "precious");
-        dir.dir("volume");
+        // Open to everybody, as an emptyDir is.
+        fs::set_permissions(dir.dir("volume"), fs::Permissions::from_mode(0o777)).expect("ours");
         let before = census(&outside);
         Self { dir, outside, before }
     }
@@ -202,8 +203,6 @@ fn a_generation_that_leads_outside_is_neither_read_nor_swept_into() {
 fn a_folder_of_the_path_that_others_could_have_linked_is_not_entered() {
     let ground = Ground::new();
     let volume = ground.volume();
-    // Open to everybody, as an emptyDir is.
-    fs::set_permissions(&volume, fs::Permissions::from_mode(0o777)).expect("ours");
     for (what, set_trap) in [FOLDER_LINK, SYMLINK, DANGLING, FIFO, FILE, SOCKET] {
         let at = volume.join(what.replace(' ', "-"));
         set_trap(&at, &ground.outside);
@@ -234,6 +233,20 @@ fn a_link_that_only_root_can_have_made_is_followed() {
     let mut file = SingleFile::open(&path, 0o750, false).expect("followed");
     file.publish(&"x".into(), &PLAIN).expect("published");
     assert_eq!(read(dir.path(), "a").as_deref(), Some("x"));
+}
+
+#[test]
+fn a_link_that_only_root_can_have_made_is_not_replaced_by_a_file() {
+    if !need("root", "run the tests as root", is_root()) {
+        return;
+    }
+    // As at /dev/stdout, which is on a tmpfs of the kernel's own.
+    let dir = Workspace::new();
+    symlink("/proc/self/fd/1", dir.join("stdout")).expect("linked");
+    let before = census(dir.path());
+    let error = SingleFile::open(&dir.join("stdout"), 0o750, true).expect_err("there on purpose");
+    assert_eq!((error.path, error.problem), (dir.join("stdout"), Problem::Link));
+    assert_eq!(census(dir.path()), before);
 }
 
 #[test]

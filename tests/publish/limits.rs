@@ -71,7 +71,7 @@ fn a_full_tmpfs_keeps_the_old_set_wherever_the_room_ends() {
         });
         return;
     }
-    if !need("mounts of its own", "run the tests as root with CAP_SYS_ADMIN", scene::can_mount()) {
+    if !need("mounts of its own", "run the tests as root, or allow user namespaces", scene::can_mount()) {
         return;
     }
     let dir = Workspace::new();
@@ -90,7 +90,7 @@ fn a_tmpfs_without_inodes_keeps_the_old_set_wherever_they_end() {
         });
         return;
     }
-    if !need("mounts of its own", "run the tests as root with CAP_SYS_ADMIN", scene::can_mount()) {
+    if !need("mounts of its own", "run the tests as root, or allow user namespaces", scene::can_mount()) {
         return;
     }
     let dir = Workspace::new();
@@ -113,7 +113,7 @@ fn a_single_file_that_is_a_mount_point_is_refused_with_the_reason() {
         assert_eq!(census(&folder), before);
         return;
     }
-    if !need("mounts of its own", "run the tests as root with CAP_SYS_ADMIN", scene::can_mount()) {
+    if !need("mounts of its own", "run the tests as root, or allow user namespaces", scene::can_mount()) {
         return;
     }
     let dir = Workspace::new();
@@ -130,7 +130,7 @@ fn a_read_only_volume_is_refused_with_what_to_do() {
         assert_eq!(error.problem, Problem::ReadOnly);
         return;
     }
-    if !need("mounts of its own", "run the tests as root with CAP_SYS_ADMIN", scene::can_mount()) {
+    if !need("mounts of its own", "run the tests as root, or allow user namespaces", scene::can_mount()) {
         return;
     }
     let dir = Workspace::new();

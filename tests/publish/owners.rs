@@ -171,3 +171,28 @@ fn a_changed_folder_mode_takes_effect() {
     assert_eq!((published.generation, published.changed), (2, vec![]));
     assert_eq!(mode(&dir.join("..data")), 0o700);
 }
+
+#[test]
+fn a_folder_mode_without_write_for_ourselves_still_lets_us_clean_up() {
+    const TEST: &str = "owners::a_folder_mode_without_write_for_ourselves_still_lets_us_clean_up";
+    if let Some(folder) = scene::folder() {
+        let mut set = leasehold::publish::Set::open(&folder, 0o550, true).expect("opened");
+        for (round, bytes) in ["one", "two", "three"].iter().enumerate() {
+            let published = set.publish(&[member("a", bytes), member("tls/b", bytes)]).expect("published");
+            assert_eq!(published.aftermath, None);
+            assert_eq!(names(&folder), ["..data", &format!("..leasehold_{}", round + 1), "a", "tls"]);
+            assert_eq!((mode(&folder.join("..data")), mode(&folder.join("tls"))), (0o550, 0o550));
+        }
+        return;
+    }
+    let dir = Workspace::new();
+    let volume = dir.dir("volume");
+    let binary = scene::binary_for_everybody(dir.path());
+    let mut command = scene::command(&[], &binary, TEST, &volume);
+    if is_root() {
+        // Root may write everywhere: somebody else has to try.
+        chown(&volume, Some(NOBODY), Some(NOBODY)).expect("root may");
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    scene::play(command);
+}

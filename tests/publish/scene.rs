@@ -53,14 +53,20 @@ pub(crate) fn is_root() -> bool {
 /// Plays `test` on a mount namespace of its own, after the shell commands `mounts` in `folder`.
 pub(crate) fn mounted(mounts: &str, test: &str, folder: &Path) -> Command {
     let script = format!("set -e; cd \"$0\"; {mounts}; exec \"$@\"");
-    let before = ["unshare", "-m", "sh", "-c", &script].map(OsStr::new);
+    let before = ["unshare", own_mounts(), "sh", "-c", &script].map(OsStr::new);
     let before = [&before[..], &[folder.as_os_str()]].concat();
     command(&before, &binary(), test, folder)
 }
 
+/// What makes `unshare` give a mount namespace: others than root need one of users as well.
+fn own_mounts() -> &'static str {
+    if is_root() { "-m" } else { "-rm" }
+}
+
 /// Whether mount namespaces can be had here.
 pub(crate) fn can_mount() -> bool {
-    let tried = Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
+    let tried =
+        Command::new("unshare").args([own_mounts(), "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
     tried.is_ok_and(|output| output.status.success())
 }
 

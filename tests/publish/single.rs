@@ -102,3 +102,21 @@ fn a_folder_that_is_not_in_memory_is_refused_before_anything_is_made() {
     file.publish(&"x".into(), &PLAIN).expect("published");
     assert_eq!(fs::metadata(disk.path().join("new/a")).expect("there").size(), 1);
 }
+
+#[test]
+fn a_file_that_another_process_writes_at_this_moment_is_left_to_it() {
+    let dir = Workspace::new();
+    let path = dir.join("a");
+    let mut file = open(&path);
+    let temporary = dir.join(temporary_name(dir.path(), &mut file));
+    fs::write(&temporary, "theirs").expect("written");
+    let theirs = fs::File::open(&temporary).expect("there");
+    theirs.lock().expect("free");
+    let error = file.publish(&"second".into(), &PLAIN).expect_err("busy");
+    assert_eq!((error.path.as_path(), error.problem), (temporary.as_path(), Problem::Busy));
+    open(&path);
+    assert_eq!(names(dir.path()).len(), 2, "a start does not sweep it away either");
+    drop(theirs);
+    file.publish(&"second".into(), &PLAIN).expect("published");
+    assert_eq!(names(dir.path()), ["a"]);
+}
