@@ -110,10 +110,10 @@ impl Agent {
         if self.session.current.is_some() {
             return None;
         }
-        let why = self.session.trouble.as_ref().map_or("refused too often before", |failure| &failure.why);
+        let why = self.session.trouble.as_ref().map_or("login refused too often before", |failure| &failure.why);
         if self.session.is_locked() {
             let hint = "check the role, its bindings and the credentials in `auth`";
-            return Some(Ending::new(Cause::Denied, format!("login refused: {why}"), hint));
+            return Some(Ending::new(Cause::Denied, why, hint));
         }
         (self.session.unfound > MOST_UNFOUND).then(|| {
             let hint = "mount the credentials that `auth` names, or correct their path";
