@@ -15,7 +15,7 @@ pub struct Binding {
     /// Who we are: [`owner`].
     pub pod: String,
     /// This run of the machine, `/proc/sys/kernel/random/boot_id`: the boot clock's times mean
-    /// nothing in another.
+    /// nothing in another. Empty where it is not known, which matches nothing.
     pub boot: String,
 }
 

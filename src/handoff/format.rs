@@ -64,7 +64,8 @@ pub(super) fn parse(bytes: &[u8], binding: &Binding) -> Result<(Kept, bool), Unu
     if string(&tree, "pod").map_err(corrupt)? != binding.pod {
         return Err(Unusable::OtherPod);
     }
-    let same_boot = string(&tree, "boot").map_err(corrupt)? == binding.boot;
+    // Nobody knows whether two runs without a name are one.
+    let same_boot = string(&tree, "boot").map_err(corrupt)? == binding.boot && !binding.boot.is_empty();
     Ok((kept(&tree).map_err(corrupt)?, same_boot))
 }
 

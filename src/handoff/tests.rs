@@ -114,6 +114,9 @@ fn another_configuration_or_pod_may_not_use_it_and_another_boot_is_told() {
     assert_eq!(load(|other| other.digest[31] ^= 1), Loaded::Unusable(Unusable::OtherConfiguration));
     assert_eq!(load(|other| other.pod = "pod u-2".into()), Loaded::Unusable(Unusable::OtherPod));
     assert_eq!(load(|other| other.boot = "b-2".into()), found(sample(), false));
+    let nameless = Binding { boot: String::new(), ..binding() };
+    handoff.store(&nameless, &sample()).expect("stored");
+    assert_eq!(handoff.load(&nameless), found(sample(), false));
 }
 
 #[test]

@@ -71,14 +71,16 @@ impl Tree {
         out
     }
 
-    /// An upper bound of the JSON's length, so that the buffer of secrets never moves.
+    /// The JSON's length or a little more, so that the buffer of secrets never moves.
     fn json_len(&self) -> usize {
         match self {
             Self::Null | Self::Bool(_) => 5,
             Self::Number(text) => text.len(),
-            Self::Text(text) => text.len() * 6 + 2,
+            Self::Text(text) => text_len(text.expose()),
             Self::List(list) => list.iter().map(|item| item.json_len() + 1).sum::<usize>() + 2,
-            Self::Map(map) => map.iter().map(|(k, v)| k.len() * 6 + v.json_len() + 4).sum::<usize>() + 2,
+            Self::Map(map) => {
+                map.iter().map(|(k, v)| text_len(k.as_bytes()) + v.json_len() + 2).sum::<usize>() + 2
+            }
         }
     }
 
@@ -112,6 +114,16 @@ impl Tree {
             }
         }
     }
+}
+
+/// What [`write_text`] writes.
+fn text_len(text: &[u8]) -> usize {
+    let escaped = |byte: &u8| match byte {
+        b'"' | b'\\' => 2,
+        0..=0x1f => 6,
+        _ => 1,
+    };
+    text.iter().map(escaped).sum::<usize>() + 2
 }
 
 fn write_text(text: &[u8], out: &mut Vec<u8>) {

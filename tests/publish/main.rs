@@ -1,4 +1,5 @@
-//! Publishing on a real tmpfs: what readers find, what a hostile volume can do, what a kill leaves.
+//! Publishing and the handoff on a real tmpfs: what readers find, what a hostile volume can do, what a
+//! kill leaves.
 
 #![allow(clippy::disallowed_methods, reason = "tests write their own files and measure real time")]
 
@@ -6,6 +7,7 @@
 mod support;
 
 mod fixture;
+mod handoff;
 mod hostile;
 mod kill;
 mod limits;

@@ -1,10 +1,12 @@
 //! The set: layout, what causes a write, what is kept, what is swept.
 
 use std::fs;
+use std::mem::MaybeUninit;
 use std::os::unix::fs::symlink;
 use std::thread;
 
 use leasehold::publish::Problem;
+use rustix::fs::inotify;
 
 use crate::fixture::{census, kept, member, mode, names, open, read};
 use crate::support::Workspace;
@@ -101,6 +103,37 @@ fn visible_links_that_somebody_changed_are_mended_without_a_new_generation() {
     symlink("/etc/passwd", dir.join("b")).expect("linked");
     assert_eq!(set.publish(&[member("a", "1"), member("b", "2")]).expect("published").generation, 1);
     assert_eq!((read(dir.path(), "a"), read(dir.path(), "b")), (Some("1".into()), Some("2".into())));
+}
+
+#[test]
+fn a_watcher_of_the_folder_sees_the_swap_of_the_link_once_and_after_it_only_removals() {
+    let dir = Workspace::new();
+    let mut set = open(dir.path());
+    set.publish(&[member("a", "1"), member("b", "1")]).expect("published");
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK).expect("inotify");
+    inotify::add_watch(&watch, dir.path(), inotify::WatchFlags::ALL_EVENTS).expect("watched");
+    let events = || {
+        let mut buffer = [MaybeUninit::uninit(); 8192];
+        let mut reader = inotify::Reader::new(&watch, &mut buffer);
+        let mut seen = Vec::new();
+        while let Ok(event) = reader.next() {
+            let name = event.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            seen.push((event.events() - inotify::ReadFlags::ISDIR, name));
+        }
+        seen
+    };
+    set.publish(&[member("a", "2"), member("b", "2")]).expect("published");
+    let seen = events();
+    let swap = (inotify::ReadFlags::MOVED_TO, "..data".to_owned());
+    let swaps: Vec<_> = (0..seen.len()).filter(|index| seen[*index] == swap).collect();
+    assert_eq!(swaps.len(), 1, "{seen:?}");
+    let made = |(events, _): &(inotify::ReadFlags, String)| {
+        events.intersects(inotify::ReadFlags::CREATE | inotify::ReadFlags::MOVED_TO)
+    };
+    assert!(!seen[swaps[0] + 1..].iter().any(made), "{seen:?}");
+    set.publish(&[member("a", "2"), member("b", "2")]).expect("published");
+    let changes = inotify::ReadFlags::ACCESS | inotify::ReadFlags::OPEN | inotify::ReadFlags::CLOSE_NOWRITE;
+    assert!(events().iter().all(|(events, _)| changes.contains(*events)), "nothing but looking");
 }
 
 #[test]
