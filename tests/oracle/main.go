@@ -1,7 +1,7 @@
 // The oracle: renders templates with Go's own text/template, for the tests to compare with.
 //
 // "oracle" answers cases on standard input, one JSON object a line, with one result a line.
-// "oracle tables GOROOT" prints the cases of Go's own test tables that JSON data can express.
+// "oracle record FILE…" writes what Go answers into corpus files.
 // "oracle bench TEMPLATE DATA N" prints how long N parses and executions take, in nanoseconds each.
 package main
 
@@ -114,9 +114,6 @@ func serve() {
 			fail(err)
 		}
 		out.Write(append(line, '\n'))
-		if len(c.Name) > 0 && in.Err() == nil {
-			out.Flush()
-		}
 	}
 }
 
@@ -157,6 +154,10 @@ func main() {
 	switch {
 	case len(os.Args) == 1:
 		serve()
+	case os.Args[1] == "record":
+		for _, path := range os.Args[2:] {
+			record(path)
+		}
 	case len(os.Args) == 5 && os.Args[1] == "bench":
 		bench(os.Args[2], os.Args[3], os.Args[4])
 	default:

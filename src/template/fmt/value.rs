@@ -53,6 +53,10 @@ impl Printer<'_> {
         if depth > MAX_DEPTH {
             return self.out.overflow();
         }
+        // `%w` is for errors, which no value here is.
+        if verb == 'w' && !self.erroring {
+            return self.bad_verb(value, verb);
+        }
         let printed = match value {
             Value::Nil => {
                 self.out.push(if self.flags.sharp_v { b"interface {}(nil)" } else { b"<nil>" });

@@ -113,6 +113,24 @@ impl Value {
         }
     }
 
+    /// Data as an author gives it: like [`Value::from_tree`], but whole numbers are `int` and other
+    /// numbers `float64`, as constants in a template are.
+    #[must_use]
+    pub fn from_data(tree: &Tree) -> Self {
+        match tree {
+            Tree::Number(spelling) => {
+                let spelling = spelling.expose_str().unwrap_or_default();
+                let int = spelling.parse().map(Self::int);
+                int.unwrap_or_else(|_| Self::Float(spelling.parse().unwrap_or(f64::NAN)))
+            }
+            Tree::List(items) => Self::list(items.iter().map(Self::from_data)),
+            Tree::Map(entries) => {
+                Self::map(entries.iter().map(|(key, item)| (key.as_str(), Self::from_data(item))))
+            }
+            other => Self::from_tree(other),
+        }
+    }
+
     /// The value's Go type; `None` for the nil that has none.
     #[must_use]
     pub fn type_of(&self) -> Option<Type> {

@@ -1,0 +1,12 @@
+//! The template language beside Go's own: a recorded corpus, Go's test tables, and generated cases.
+
+mod case;
+mod corpus;
+mod functions;
+mod generated;
+#[path = "../support/need.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
+mod need;
+
+mod oracle;
+mod tables;
