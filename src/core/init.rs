@@ -110,7 +110,8 @@ impl Agent {
         if self.session.current.is_some() {
             return None;
         }
-        let why = self.session.trouble.as_ref().map_or("login refused too often before", |failure| &failure.why);
+        let why =
+            self.session.trouble.as_ref().map_or("login refused too often before", |failure| &failure.why);
         if self.session.is_locked() {
             let hint = "check the role, its bindings and the credentials in `auth`";
             return Some(Ending::new(Cause::Denied, why, hint));

@@ -10,16 +10,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{
-    AtFlags, FileType, FlockOperation, Gid, Mode, OFlags, ResolveFlags, Stat, StatxAttributes, StatxFlags,
-};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 use super::error::{Problem, PublishError};
+use super::handle;
 use super::resolve::{self, Create};
-
-const TMPFS_MAGIC: u32 = 0x0102_1994;
-const RAMFS_MAGIC: u32 = 0x8584_58f6;
 
 /// How a folder is opened to be listed and written.
 pub(super) const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -71,12 +67,9 @@ impl Dir {
         move |errno| PublishError::from_errno(&self.at(name), doing, errno)
     }
 
-    /// Whether the folder lives in memory.
-    ///
-    /// # Errors
-    /// Where the kernel does not say.
+    /// Refuses a folder that does not live in memory.
     pub(crate) fn require_memory(&self) -> Result<(), PublishError> {
-        in_memory(&self.fd, &self.path)
+        handle::in_memory(&self.fd, &self.path)
     }
 
     /// The folder's own facts.
@@ -283,43 +276,7 @@ impl Dir {
 
     /// Marks the folder as in use by this process until the descriptor is closed.
     pub(crate) fn lock(&self) -> Result<(), PublishError> {
-        lock(&self.fd, &self.path)
-    }
-}
-
-/// Marks `file` at `path` as in use by this process until the descriptor is closed.
-///
-/// # Errors
-/// `Busy` where another process has it. File systems without locks know no other process either.
-pub(crate) fn lock(file: impl AsFd, path: &Path) -> Result<(), PublishError> {
-    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Err(Errno::WOULDBLOCK) => Err(PublishError::new(path, Problem::Busy)),
-        Ok(()) | Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK) => Ok(()),
-        Err(errno) => Err(PublishError::from_errno(path, "lock", errno)),
-    }
-}
-
-/// Gives `file` at `path` the group `gid` where we may; where not, ours is as good as any.
-///
-/// # Errors
-/// Where the kernel fails for another cause than permission.
-pub(crate) fn offer_group(file: impl AsFd, path: &Path, gid: u32) -> Result<(), PublishError> {
-    let fail = |errno| PublishError::from_errno(path, "set the group of", errno);
-    if rustix::fs::fstat(&file).map_err(fail)?.st_gid == gid {
-        return Ok(());
-    }
-    match rustix::fs::fchown(&file, None, Some(Gid::from_raw(gid))) {
-        Ok(()) | Err(Errno::PERM | Errno::INVAL) => Ok(()),
-        Err(errno) => Err(fail(errno)),
-    }
-}
-
-pub(super) fn in_memory(fd: impl AsFd, path: &Path) -> Result<(), PublishError> {
-    let stat = rustix::fs::fstatfs(fd).map_err(|errno| PublishError::from_errno(path, "look at", errno))?;
-    // The magic is 32 bits wide; the field that carries it differs in width and sign by machine.
-    match stat.f_type as u32 {
-        TMPFS_MAGIC | RAMFS_MAGIC => Ok(()),
-        _ => Err(PublishError::new(path, Problem::NotMemory)),
+        handle::lock(&self.fd, &self.path)
     }
 }
 

@@ -20,12 +20,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat};
 
-use super::dir::{self, Dir};
+use super::dir::Dir;
 use super::error::{Problem, PublishError};
 use super::leaf::{self, Attributes, Source};
 use super::published::Published;
 use super::resolve::Create;
-use super::{names, sweep};
+use super::{handle, names, sweep};
 use crate::secret::Secret;
 
 /// A file that is published alone. Holds no descriptor: its folder may be replaced between two
@@ -121,7 +121,7 @@ impl SingleFile {
         let file = Self { path, dir_mode, require_tmpfs, generation: 0, handed_over: None };
         let (dir, name) = file.place()?;
         let opened = dir.open_or_create(name)?;
-        dir::lock(&opened, &file.path)?;
+        handle::lock(&opened, &file.path)?;
         Ok(opened)
     }
 

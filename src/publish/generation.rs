@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 
-use super::dir::{Dir, offer_group};
+use super::dir::Dir;
 use super::error::{Problem, PublishError};
+use super::handle::offer_group;
 use super::leaf::{self, Attributes, Source};
 use super::set::{Content, Member};
 use super::{names, sweep};

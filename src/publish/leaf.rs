@@ -9,8 +9,9 @@ use rustix::fs::{Gid, Mode, Uid};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use super::dir::{Dir, lock, offer_group};
+use super::dir::Dir;
 use super::error::{Problem, PublishError};
+use super::handle::{lock, offer_group};
 use crate::secret::Secret;
 
 /// The bits of a mode that a file of secrets can have: there is nothing to execute as somebody

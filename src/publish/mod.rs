@@ -15,6 +15,7 @@ mod dir;
 mod error;
 mod file;
 mod generation;
+mod handle;
 mod leaf;
 mod links;
 mod names;

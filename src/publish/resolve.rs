@@ -16,8 +16,9 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
-use super::dir::{Dir, FOLDER, in_memory};
+use super::dir::{Dir, FOLDER};
 use super::error::{Problem, PublishError};
+use super::handle::in_memory;
 
 /// As many links as the kernel itself follows.
 const MAX_LINKS: usize = 40;

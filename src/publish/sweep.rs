@@ -7,9 +7,10 @@ use std::ffi::{OsStr, OsString};
 
 use rustix::fs::FileType;
 
-use super::dir::{Dir, lock};
+use super::dir::Dir;
 use super::error::{Problem, PublishError};
 use super::generation::Current;
+use super::handle::lock;
 use super::names;
 
 /// How deep a generation's folders can be before they are not ours: a path has 4096 bytes.

@@ -1,0 +1,49 @@
+//! What is done to an open file or folder alike. `path` is what messages call it.
+
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, Gid};
+use rustix::io::Errno;
+
+use super::error::{Problem, PublishError};
+
+const TMPFS_MAGIC: u32 = 0x0102_1994;
+const RAMFS_MAGIC: u32 = 0x8584_58f6;
+
+/// Marks `file` at `path` as in use by this process until the descriptor is closed.
+///
+/// # Errors
+/// `Busy` where another process has it. File systems without locks know no other process either.
+pub(super) fn lock(file: impl AsFd, path: &Path) -> Result<(), PublishError> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => Err(PublishError::new(path, Problem::Busy)),
+        Ok(()) | Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK) => Ok(()),
+        Err(errno) => Err(PublishError::from_errno(path, "lock", errno)),
+    }
+}
+
+/// Gives `file` at `path` the group `gid` where we may; where not, ours is as good as any.
+///
+/// # Errors
+/// Where the kernel fails for another cause than permission.
+pub(super) fn offer_group(file: impl AsFd, path: &Path, gid: u32) -> Result<(), PublishError> {
+    let fail = |errno| PublishError::from_errno(path, "set the group of", errno);
+    if rustix::fs::fstat(&file).map_err(fail)?.st_gid == gid {
+        return Ok(());
+    }
+    match rustix::fs::fchown(&file, None, Some(Gid::from_raw(gid))) {
+        Ok(()) | Err(Errno::PERM | Errno::INVAL) => Ok(()),
+        Err(errno) => Err(fail(errno)),
+    }
+}
+
+/// Refuses what is not on tmpfs or ramfs.
+pub(super) fn in_memory(fd: impl AsFd, path: &Path) -> Result<(), PublishError> {
+    let stat = rustix::fs::fstatfs(fd).map_err(|errno| PublishError::from_errno(path, "look at", errno))?;
+    // The magic is 32 bits wide; the field that carries it differs in width and sign by machine.
+    match stat.f_type as u32 {
+        TMPFS_MAGIC | RAMFS_MAGIC => Ok(()),
+        _ => Err(PublishError::new(path, Problem::NotMemory)),
+    }
+}
