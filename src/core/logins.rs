@@ -10,6 +10,7 @@ use super::event::{Granted, TokenFacts};
 use super::graph::{Op, Step};
 use super::ids::{SecretId, TokenId};
 use super::lease;
+use super::retire::Way;
 use super::session::{Entry, Login, MOST_REFUSALS, Standing};
 use super::time::Moment;
 use super::timers::Timer;
@@ -295,7 +296,11 @@ impl Agent {
             }
         }
         for lease in self.retirees.of(id) {
-            self.lease_over(&lease);
+            match self.retirees.get_mut(&lease) {
+                // Files on disk are still made of it: that they are past their end must show.
+                Some(one) if one.way == Way::Used => one.lease.expires = one.lease.expires.min(now),
+                _ => self.lease_over(&lease),
+            }
         }
         self.remint(&lost);
         self.forget_login(id);

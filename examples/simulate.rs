@@ -1,0 +1,77 @@
+//! Lives through many simulated worlds: `--seeds N` from `--from` on, or one with `--seed N`
+//! (`--trace` prints everything that happens in it).
+
+#[path = "../tests/sim/mod.rs"]
+mod sim;
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clap::Parser;
+
+#[derive(Parser)]
+struct Arguments {
+    /// How many worlds.
+    #[arg(long, default_value_t = 1_000_000)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// One world.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Print what happens in it.
+    #[arg(long)]
+    trace: bool,
+    /// How many broken promises to show before giving up.
+    #[arg(long, default_value_t = 1)]
+    failures: u64,
+}
+
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Some(seed) = arguments.seed {
+        let setup = sim::setup::Setup::random(seed);
+        if arguments.trace {
+            println!("{setup:#?}");
+        }
+        let mut world = sim::world::World::new(seed, setup);
+        world.trace = arguments.trace;
+        return match sim::live(world) {
+            Ok(totals) => {
+                println!("seed {seed}: {totals:?}");
+                ExitCode::SUCCESS
+            }
+            Err(why) => {
+                eprintln!("{why}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let (next, failed, steps) = (AtomicU64::new(arguments.from), AtomicU64::new(0), AtomicU64::new(0));
+    let end = arguments.from + arguments.seeds;
+    let work = || loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= end || failed.load(Ordering::Relaxed) >= arguments.failures {
+            return;
+        }
+        match sim::run(seed) {
+            Ok(totals) => {
+                steps.fetch_add(totals.steps, Ordering::Relaxed);
+            }
+            Err(why) => {
+                failed.fetch_add(1, Ordering::Relaxed);
+                eprintln!("{why}");
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let failed = failed.into_inner();
+    println!("{} worlds, {} steps, {failed} broken", arguments.seeds, steps.into_inner());
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,404 @@
+//! What must hold after every step, whatever goes wrong. Each check names the promise it guards.
+//!
+//! Promises that need a good server are held against the world only after it has been calm for
+//! long enough: the longest pause between tries is a minute, a refused login's a quarter of an
+//! hour.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use leasehold::core::action::Action;
+use leasehold::core::ids::{FileId, LeaseId};
+use leasehold::core::time::{Moment, Now};
+use leasehold::core::view::Readiness;
+
+use super::faults::Fault;
+use super::server::Health;
+use super::setup::Kind;
+use super::world::World;
+
+/// The longest pause between tries, and the time to act on one.
+const PATIENCE: Duration = Duration::from_secs(75);
+/// As above after refused logins.
+const LOCKED: Duration = Duration::from_secs(16 * 60);
+const MINUTE: Duration = Duration::from_secs(60);
+const QUARTER: Duration = Duration::from_secs(15 * 60);
+
+type Held = Result<(), String>;
+
+/// What the checks remember.
+#[derive(Debug, Default)]
+pub struct Checks {
+    /// When requests were sent in the last minute.
+    sent: VecDeque<Duration>,
+    /// When logins were sent.
+    logins: VecDeque<Duration>,
+    /// Since when each path has had more than one live lease that we know of.
+    double: BTreeMap<String, Duration>,
+    /// Reads under way.
+    reading: BTreeSet<String>,
+    /// When the run under way was killed or began.
+    began: Duration,
+    runs: u64,
+}
+
+impl Checks {
+    pub fn started(&mut self, run: u64) {
+        self.runs = run;
+        self.reading.clear();
+    }
+
+    pub fn killed(&mut self, now: Duration) {
+        self.began = now;
+    }
+
+    /// Looks at one action before it is done.
+    pub fn action(world: &mut World, action: &Action) -> Held {
+        let now = world.now;
+        let is_request = matches!(
+            action,
+            Action::Probe
+                | Action::LogIn(_)
+                | Action::LookUp(_)
+                | Action::RenewToken(_)
+                | Action::Resolve { .. }
+                | Action::Read { .. }
+                | Action::Renew { .. }
+                | Action::RevokeLease { .. }
+                | Action::RevokeToken(_)
+        );
+        if is_request {
+            Self::request(world, action)?;
+        }
+        if let Action::LogIn(_) = action {
+            world.checks.logins.push_back(now);
+        }
+        if let Action::Publish { files, .. } = action {
+            one_generation(world, files)?;
+        }
+        if let Action::Exit(Ok(())) = action {
+            nothing_left(world)?;
+        }
+        Ok(())
+    }
+
+    /// The request rate is bounded, no dropped token is used, and no more than the limit is under
+    /// way.
+    fn request(world: &mut World, action: &Action) -> Held {
+        let now = world.now;
+        let process = world.process.as_ref().ok_or("an action without a process")?;
+        let token = match action {
+            Action::LookUp(id) | Action::RenewToken(id) | Action::RevokeToken(id) => Some(id),
+            Action::Resolve { token, .. }
+            | Action::Read { token, .. }
+            | Action::Renew { token, .. }
+            | Action::RevokeLease { token, .. } => Some(token),
+            _ => None,
+        };
+        if let Some(id) = token.filter(|id| process.dropped.contains(id) || !process.tokens.contains_key(id))
+        {
+            return Err(format!("a request with {id:?}, which is dropped or was never there"));
+        }
+        if process.under_way >= 8 && *action != Action::Probe {
+            return Err("more requests under way than allowed".to_owned());
+        }
+        let checks = &mut world.checks;
+        checks.sent.push_back(now);
+        while checks.sent.front().is_some_and(|at| *at + MINUTE < now) {
+            checks.sent.pop_front();
+        }
+        let most = most_a_minute(world);
+        let sent = world.checks.sent.len();
+        if sent > most {
+            return Err(format!("{sent} requests in a minute, where {most} are plenty"));
+        }
+        Ok(())
+    }
+
+    /// Looks at the world after a step.
+    pub fn look(world: &mut World) -> Held {
+        no_login_storm(world)?;
+        lockout_not_tripped(world)?;
+        never_served_past_expiry(world)?;
+        recovers(world)?;
+        fresh(world)?;
+        overlap_is_bounded(world)?;
+        all_are_told(world)?;
+        never_ready_when_expired(world)?;
+        quiet_during_outage(world)
+    }
+}
+
+/// Twice what the schedule itself needs, and room for starting and mending everything.
+fn most_a_minute(world: &World) -> usize {
+    let paths = &world.setup.paths;
+    let refresh = world.setup.files.iter().map(|file| file.refresh).min().unwrap_or(MINUTE);
+    let per_minute = |every: Duration| MINUTE.as_secs_f64() / every.as_secs_f64().max(1.0);
+    let need: f64 = paths
+        .iter()
+        .map(|(_, kind)| match kind {
+            Kind::Kv => per_minute(refresh.mul_f64(0.9)),
+            Kind::Dynamic { ttl, .. } => 4.0 * per_minute(*ttl),
+            Kind::Static { period } => 1.0 + per_minute(*period),
+            Kind::Certificate { life } => 2.0 * per_minute(*life),
+        })
+        .sum();
+    let room = 60 + 14 * paths.len();
+    room + (2.0 * need).ceil() as usize
+}
+
+/// Single flight, and a pause that grows where logins do not last.
+fn no_login_storm(world: &mut World) -> Held {
+    let now = world.now;
+    let logins = &mut world.checks.logins;
+    while logins.front().is_some_and(|at| *at + MINUTE < now) {
+        logins.pop_front();
+    }
+    if logins.len() > 14 {
+        return Err(format!("{} logins in a minute", logins.len()));
+    }
+    Ok(())
+}
+
+/// Refused logins stay below the server's lockout.
+fn lockout_not_tripped(world: &World) -> Held {
+    // What is refused is remembered across restarts in the handoff only.
+    let remembers = world.setup.handoff && world.checks.began == Duration::ZERO;
+    if !remembers && world.checks.runs > 1 {
+        return Ok(());
+    }
+    let recent = world.server.refused.iter().filter(|at| **at + QUARTER > world.now).count();
+    if recent >= 5 {
+        return Err(format!("{recent} refused logins in a quarter of an hour"));
+    }
+    Ok(())
+}
+
+/// How long the world must have been calm for the core to be up to date.
+fn patience(world: &World) -> Duration {
+    let refused = world.server.refused.last().is_some_and(|at| *at + 2 * LOCKED > world.now);
+    if refused { LOCKED + PATIENCE } else { PATIENCE }
+}
+
+/// Leases on disk, with their files.
+fn on_disk(world: &World) -> Vec<(FileId, LeaseId)> {
+    let of = |(file, content): (&FileId, &super::driver::Content)| {
+        content.values().filter_map(|value| Some((*file, value.lease.clone()?))).collect::<Vec<_>>()
+    };
+    world.disk.files.iter().flat_map(of).collect()
+}
+
+fn is_serving(world: &World) -> bool {
+    world.process.as_ref().is_some_and(|process| process.is_daemon() && !process.stopping)
+}
+
+/// A secret is renewed or replaced before it ends, wherever that was possible.
+fn never_served_past_expiry(world: &World) -> Held {
+    if !is_serving(world) {
+        return Ok(());
+    }
+    for (file, id) in on_disk(world) {
+        let Some(lease) = world.server.leases.get(&id) else { continue };
+        let (Some(end), None) = (world.server.lease_end(&id), lease.revoked) else { continue };
+        let revoked = world.server.tokens.get(&lease.token).is_none_or(|token| token.revoked);
+        let calm_at_end = end.checked_sub(world.calm).unwrap_or_default();
+        // Calm for so long that each step of its life happened in calm.
+        let steady = calm_at_end > patience(world) + lease.ttl;
+        if end <= world.now && !revoked && steady && world.is_calm() {
+            return Err(format!("{file:?} serves {id:?}, which ended at {end:?} in calm"));
+        }
+    }
+    Ok(())
+}
+
+/// Whatever happened, everything is good again soon after it has ended.
+fn recovers(world: &World) -> Held {
+    if !is_serving(world) {
+        return Ok(());
+    }
+    let calm = world.calm_for();
+    for (file, id) in on_disk(world) {
+        let Some(lease) = world.server.leases.get(&id) else { continue };
+        // A lease that somebody revoked shows only when it is renewed.
+        let noticed = lease.ttl.max(world.setup.role.ttl.unwrap_or_default());
+        if !world.server.is_lease_alive(&id, world.now) && calm > patience(world) + noticed {
+            return Err(format!("{file:?} still serves {id:?}, which is dead, after {calm:?} of calm"));
+        }
+    }
+    let missing = (0..world.setup.files.len()).map(FileId).find(|file| !world.disk.files.contains_key(file));
+    if let (Some(file), true) = (missing, calm > patience(world) + PATIENCE) {
+        return Err(format!("{file:?} is not published after {calm:?} of calm"));
+    }
+    Ok(())
+}
+
+/// From a change on the server to the file in `refresh` + 1 s, quiet time apart.
+fn fresh(world: &World) -> Held {
+    if !is_serving(world) || world.calm_for() < patience(world) + MINUTE {
+        return Ok(());
+    }
+    for (file, content) in &world.disk.files {
+        let setup = &world.setup.files[file.0];
+        for (path, value) in content {
+            let entry = &world.server.paths[path];
+            let quiet = set_wait(world, *file);
+            let due = entry.changed.max(world.calm + patience(world)) + setup.refresh + quiet;
+            let late = due + Duration::from_secs(1);
+            if entry.kind == Kind::Kv && value.version < entry.version && late < world.now {
+                return Err(format!(
+                    "{file:?} has version {} of {path}, changed at {:?}",
+                    value.version, entry.changed
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The longest quiet time of the files that are published together.
+fn set_wait(world: &World, file: FileId) -> Duration {
+    let wait = |file: &super::setup::FileSetup| file.wait.map_or(Duration::ZERO, |wait| wait.max);
+    if file.0 < world.setup.members {
+        world.setup.files[..world.setup.members].iter().map(wait).max().unwrap_or_default()
+    } else {
+        wait(&world.setup.files[file.0])
+    }
+}
+
+/// Files that are published together are made of the same answers.
+fn one_generation(world: &World, files: &[FileId]) -> Held {
+    let process = world.process.as_ref().ok_or("an action without a process")?;
+    let mut seen: BTreeMap<&String, (FileId, &super::server::Value)> = BTreeMap::new();
+    for file in files {
+        let Some(content) = process.renderings.get(file) else {
+            return Err(format!("{file:?} is published and was never rendered"));
+        };
+        for (path, value) in content {
+            match seen.get(path) {
+                Some((other, before)) if *before != value => {
+                    return Err(format!("{file:?} and {other:?} are published with two answers of {path}"));
+                }
+                _ => {
+                    seen.insert(path, (*file, value));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One lease a secret, two while one takes over from the other.
+fn overlap_is_bounded(world: &mut World) -> Held {
+    let now = world.now;
+    let mut count: BTreeMap<&String, usize> = BTreeMap::new();
+    for lease in world.server.living(now).filter(|lease| lease.known) {
+        *count.entry(&lease.path).or_default() += 1;
+    }
+    let double: BTreeSet<String> =
+        count.iter().filter(|(_, count)| **count > 1).map(|(path, _)| (*path).clone()).collect();
+    world.checks.double.retain(|path, _| double.contains(path));
+    for path in double {
+        let since = *world.checks.double.entry(path.clone()).or_insert(now);
+        let calm = world.calm_for();
+        let long = PATIENCE + Duration::from_secs(30);
+        // What a lost run or a policy left can only end by itself.
+        let excused = world.checks.began > Duration::ZERO
+            || !world.setup.role.default_policy
+            || world.setup.role.batch && world.setup.role.ttl.is_some()
+            || (world.setup.init && !world.setup.handoff);
+        if !excused && calm > patience(world) + long && since + long < now {
+            return Err(format!("{path} has had two leases since {since:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Every change is told after its commit, to each notifier of the changed files.
+fn all_are_told(world: &World) -> Held {
+    let serving = is_serving(world) && world.calm_for() > PATIENCE;
+    if !serving || world.checks.began > Duration::ZERO {
+        return Ok(());
+    }
+    for (file, changed) in &world.disk.changed {
+        // Init tells nobody: the application is not there yet.
+        let by_init = *changed < world.started;
+        let due = *changed + Duration::from_secs(3);
+        let notifier = world.setup.notifier_of(*file);
+        let told = world.told.get(&notifier).is_some_and(|told| told >= changed);
+        if !told && !by_init && due < world.now {
+            return Err(format!("{notifier:?} was not told of {file:?}, which changed at {changed:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Readiness never says that a file is good whose lease has ended by itself.
+fn never_ready_when_expired(world: &World) -> Held {
+    let Some(process) = world.process.as_ref().filter(|_| is_serving(world) && world.asleep <= world.now)
+    else {
+        return Ok(());
+    };
+    let view = process.agent.view(Now { moment: Moment::new(world.now), wall: world.wall });
+    let good = matches!(view.readiness, Readiness::Ready | Readiness::ReadyWithoutServer { .. });
+    if good {
+        for (file, id) in on_disk(world) {
+            let end = world.server.lease_end(&id).unwrap_or(Duration::MAX);
+            // A renewal's answer may be on its way to us.
+            if end + Duration::from_secs(1) < world.now {
+                return Err(format!("ready, and {file:?} serves {id:?}, which ended at {end:?}"));
+            }
+        }
+    } else if world.calm_for() > patience(world) + MINUTE && !has_wrong_clock(world) {
+        let longest = world.setup.paths.iter().map(|(_, kind)| match kind {
+            Kind::Dynamic { ttl, .. } => *ttl,
+            _ => MINUTE,
+        });
+        let longest = longest.max().unwrap_or(MINUTE).max(world.setup.role.ttl.unwrap_or_default());
+        if world.calm_for() > patience(world) + MINUTE + longest {
+            return Err(format!("not ready after {:?} of calm: {:?}", world.calm_for(), view.readiness));
+        }
+    }
+    Ok(())
+}
+
+/// A certificate is over when this machine's clock says so, right or wrong.
+fn has_wrong_clock(world: &World) -> bool {
+    let dated = world.setup.paths.iter().any(|(_, kind)| matches!(kind, Kind::Certificate { .. }));
+    dated && world.wall != world.true_wall()
+}
+
+/// While the server is away, one probe asks, however many secrets there are.
+fn quiet_during_outage(world: &World) -> Held {
+    let away = world.faults.contains(&Fault::Health(Health::Down))
+        || world.faults.contains(&Fault::Health(Health::Sealed));
+    let since = world.calm;
+    let settled = away && world.faults.len() == 1 && since + 2 * MINUTE < world.now;
+    if settled && world.checks.sent.len() > 64 {
+        return Err(format!("{} requests in a minute of outage", world.checks.sent.len()));
+    }
+    Ok(())
+}
+
+/// After a stop in calm, nothing that this run knows of is left on the server.
+fn nothing_left(world: &World) -> Held {
+    let Some(process) = world.process.as_ref().filter(|process| process.is_daemon()) else { return Ok(()) };
+    if world.calm_for() < patience(world) + MINUTE || world.checks.began > Duration::ZERO {
+        return Ok(());
+    }
+    let role = world.setup.role;
+    let ours = world.setup.owns_token && !role.batch && role.default_policy;
+    for (id, lease) in &world.server.leases {
+        if lease.known && world.server.is_lease_alive(id, world.now) {
+            return Err(format!("{id:?} is left behind"));
+        }
+    }
+    for (id, token) in &process.tokens {
+        if ours && world.server.is_token_alive(*token, world.now) {
+            return Err(format!("{id:?} is left behind"));
+        }
+    }
+    if ours && world.setup.handoff && world.handoff.is_some() && world.server.refused.is_empty() {
+        return Err("the handoff is left behind".to_owned());
+    }
+    Ok(())
+}

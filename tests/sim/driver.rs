@@ -1,0 +1,130 @@
+//! The model driver: the store, the renderer, the disk and the handoff around one agent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use leasehold::core::Agent;
+use leasehold::core::event::{Published, RenderOutcome};
+use leasehold::core::ids::{FileId, TokenId, UnitId};
+use leasehold::core::policy::Mode;
+use leasehold::core::snapshot::Snapshot;
+use leasehold::vault::request::Request;
+
+use super::server::Value;
+use super::setup::Setup;
+
+/// What a file is made of: each path, as the server keeps it, with the answer it came from.
+pub type Content = BTreeMap<String, Value>;
+
+/// Answers by resolved path, and how a path as written is resolved.
+#[derive(Debug, Clone, Default)]
+pub struct Store {
+    pub answers: BTreeMap<String, Value>,
+    pub resolved: BTreeMap<String, String>,
+}
+
+/// What outlives a process in the handoff.
+#[derive(Debug, Clone)]
+pub struct Handoff {
+    pub snapshot: Snapshot,
+    pub tokens: BTreeMap<TokenId, u64>,
+    pub store: Store,
+}
+
+/// What outlives a process on disk.
+#[derive(Debug, Clone, Default)]
+pub struct Disk {
+    pub files: BTreeMap<FileId, Content>,
+    pub generations: BTreeMap<UnitId, u64>,
+    /// When each file last changed.
+    pub changed: BTreeMap<FileId, Duration>,
+}
+
+/// One run of the program.
+#[derive(Debug)]
+pub struct Process {
+    pub run: u64,
+    pub mode: Mode,
+    pub agent: Agent,
+    pub store: Store,
+    /// The tokens themselves, by the core's numbers.
+    pub tokens: BTreeMap<TokenId, u64>,
+    pub dropped: BTreeSet<TokenId>,
+    pub renderings: BTreeMap<FileId, Content>,
+    /// Requests to the server that are not answered yet, probes apart.
+    pub under_way: usize,
+    pub stopping: bool,
+}
+
+impl Process {
+    pub fn new(run: u64, mode: Mode, setup: &Setup, handoff: Option<&Handoff>) -> Self {
+        Self {
+            run,
+            mode,
+            agent: Agent::new(setup.policy(mode)),
+            store: handoff.map(|kept| kept.store.clone()).unwrap_or_default(),
+            tokens: handoff.map(|kept| kept.tokens.clone()).unwrap_or_default(),
+            dropped: BTreeSet::new(),
+            renderings: BTreeMap::new(),
+            under_way: 0,
+            stopping: false,
+        }
+    }
+
+    pub fn is_daemon(&self) -> bool {
+        self.mode == Mode::Daemon
+    }
+
+    /// Renders a file from the store.
+    pub fn render(&mut self, setup: &Setup, file: FileId) -> RenderOutcome {
+        let mut content = Content::new();
+        let (mut used, mut missing) = (Vec::new(), Vec::new());
+        for written in &setup.files[file.0].paths {
+            let request = Request::read(written).expect("a good path");
+            let path = self.store.resolved.get(written).unwrap_or(written);
+            match self.store.answers.get(path) {
+                Some(value) => {
+                    content.insert(path.clone(), value.clone());
+                    used.push(request);
+                }
+                None => missing.push(request),
+            }
+        }
+        if !missing.is_empty() {
+            return RenderOutcome::Needs { missing, used };
+        }
+        let before = self.renderings.insert(file, content.clone());
+        RenderOutcome::Rendered { changed: before != Some(content), used }
+    }
+
+    /// What the handoff would hold now.
+    pub fn handoff(&self) -> Handoff {
+        Handoff { snapshot: self.agent.snapshot(), tokens: self.tokens.clone(), store: self.store.clone() }
+    }
+}
+
+impl Disk {
+    /// Makes these renderings visible.
+    pub fn publish(
+        &mut self,
+        unit: UnitId,
+        files: &[FileId],
+        renderings: &BTreeMap<FileId, Content>,
+        now: Duration,
+    ) -> Published {
+        let mut changed = Vec::new();
+        for file in files {
+            let content = &renderings[file];
+            if self.files.get(file) != Some(content) {
+                self.files.insert(*file, content.clone());
+                self.changed.insert(*file, now);
+                changed.push(*file);
+            }
+        }
+        let generation = self.generations.entry(unit).or_default();
+        if !changed.is_empty() {
+            *generation += 1;
+        }
+        Published { generation: *generation, changed }
+    }
+}

@@ -1,0 +1,115 @@
+//! What goes wrong, when, and for how long: drawn from the seed before the world begins.
+
+use std::time::Duration;
+
+use super::dice::Dice;
+use super::server::Health;
+use super::setup::{Kind, Setup};
+
+/// One thing that happens. Those with a duration end by `Mended`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The server as a whole.
+    Health(Health),
+    /// Requests and answers are lost, late, reset, in this many of a hundred cases.
+    Network(u64),
+    /// The policy denies a path.
+    Denied(String),
+    /// A path is deleted.
+    Missing(String),
+    /// The engine behind a path is down.
+    Broken(String),
+    /// Renewals answer "lease not found".
+    LeasesForgotten,
+    /// Logins are refused.
+    LoginsRefused,
+    /// All tokens are revoked.
+    TokensRevoked,
+    /// All leases are revoked, by an operator.
+    LeasesRevoked,
+    /// Logins get tokens that live this short.
+    ShortTokens(Duration),
+    /// Publishing fails.
+    DiskFull,
+    /// The handoff cannot be written.
+    HandoffFull,
+    /// Notifiers fail.
+    NotifiersFail,
+    /// The wall clock jumps by so many seconds.
+    WallJump(i64),
+    /// The machine sleeps.
+    Suspend(Duration),
+    /// The process is killed and started again.
+    Kill,
+    /// As above, and what it left is lost.
+    KillAndForget,
+    /// Somebody asks for a refresh.
+    Refresh,
+    /// A KV value changes: not a fault, but what all is about.
+    Change(String),
+}
+
+/// A fault with its time.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    pub at: Duration,
+    pub lasts: Duration,
+    pub fault: Fault,
+}
+
+/// The plan of `setup`.
+pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
+    let mut all = Vec::new();
+    let span = setup.trouble.as_secs();
+    for _ in 0..setup.faults {
+        let fault = random(setup, dice);
+        let most = (span / 3).max(2);
+        all.push(Planned { at: dice.millis(0, span * 700), lasts: dice.seconds(1, most), fault });
+    }
+    for (path, kind) in &setup.paths {
+        if *kind == Kind::Kv {
+            for _ in 0..2 + dice.below(3) {
+                let at = dice.millis(0, (setup.end.as_secs() - 400) * 1000);
+                all.push(Planned { at, lasts: Duration::ZERO, fault: Fault::Change(path.clone()) });
+            }
+        }
+    }
+    all
+}
+
+fn random(setup: &Setup, dice: &mut Dice) -> Fault {
+    let index = usize::try_from(dice.below(setup.paths.len() as u64)).expect("small");
+    let path = setup.paths[index].0.clone();
+    match dice.below(22) {
+        0 => Fault::Health(Health::Sealed),
+        1..=2 => Fault::Health(Health::Down),
+        3 => Fault::Health(Health::Hanging),
+        4 => Fault::Health(Health::Busy(None)),
+        5 => Fault::Health(Health::Busy(Some(Duration::from_secs(10)))),
+        6..=7 => Fault::Network(dice.pick(&[5, 20, 50])),
+        8 => Fault::Denied(path),
+        9 => Fault::Missing(path),
+        10 => Fault::Broken(path),
+        11 => Fault::LeasesForgotten,
+        12 => Fault::LoginsRefused,
+        13 => Fault::TokensRevoked,
+        14 => Fault::LeasesRevoked,
+        15 => Fault::ShortTokens(dice.seconds(20, 90)),
+        16 => Fault::DiskFull,
+        17 => Fault::NotifiersFail,
+        18 => Fault::WallJump(dice.pick(&[86_400, -86_400, 30, -30])),
+        19 => Fault::Suspend(dice.seconds(60, 1200)),
+        20 => dice.pick_fault(),
+        _ => Fault::HandoffFull,
+    }
+}
+
+impl Dice {
+    fn pick_fault(&mut self) -> Fault {
+        match self.below(4) {
+            0 => Fault::KillAndForget,
+            1 => Fault::Refresh,
+            _ => Fault::Kill,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! A simulator of everything around the core: virtual time that jumps from one event to the next,
+//! a model server, a model driver, and faults drawn from a seed. After every step the invariants
+//! in `checks` are looked at. One seed is one world; a violation prints the line that replays it.
+//!
+//! Shared by `tests/simulation.rs` and `examples/simulate.rs`.
+
+#![allow(dead_code, unreachable_pub, reason = "the test and the example each use a part")]
+
+pub mod checks;
+pub mod dice;
+pub mod driver;
+pub mod faults;
+pub mod server;
+pub mod setup;
+pub mod world;
+
+/// The world of `seed`, lived to its end.
+///
+/// # Errors
+/// The first invariant that did not hold, with the line that replays it.
+pub fn run(seed: u64) -> Result<world::Totals, String> {
+    live(world::World::new(seed, setup::Setup::random(seed)))
+}
+
+/// A world lived to its end.
+///
+/// # Errors
+/// As [`run`].
+pub fn live(mut world: world::World) -> Result<world::Totals, String> {
+    let seed = world.seed;
+    world.live().map_err(|why| {
+        format!("seed {seed}: {why}\nreplay: cargo run --release --example simulate -- --seed {seed} --trace")
+    })
+}

@@ -1,0 +1,372 @@
+//! The model server: tokens and the leases that die with them, TTL and max_ttl, policies, lockout,
+//! quota, standby lag, seal, versions of KV. It follows what OpenBao does where the core can tell.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use leasehold::core::event::{Granted, LeaseFacts, Life, ReadFacts, TokenFacts};
+use leasehold::core::ids::LeaseId;
+use leasehold::vault::failure::{Failure, FailureKind};
+
+use super::setup::{Kind, Role, Setup};
+
+/// How the server as a whole is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    Good,
+    /// 503.
+    Sealed,
+    /// Connections are refused.
+    Down,
+    /// Connections are taken and nothing comes.
+    Hanging,
+    /// 429, with or without a time.
+    Busy(Option<Duration>),
+}
+
+#[derive(Debug, Clone)]
+pub struct Token {
+    pub created: Duration,
+    pub expires: Option<Duration>,
+    pub last: Option<Duration>,
+    pub revoked: bool,
+    pub role: Role,
+    pub uses: Option<u64>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Lease {
+    pub path: String,
+    pub token: u64,
+    pub minted: Duration,
+    pub expires: Duration,
+    pub last: Duration,
+    pub ttl: Duration,
+    pub renewable: bool,
+    pub revoked: Option<Duration>,
+    /// The answer reached the client: it can do something about this lease.
+    pub known: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Path {
+    pub kind: Kind,
+    pub denied: bool,
+    pub missing: bool,
+    /// 500: the engine behind it is down.
+    pub broken: bool,
+    pub version: u64,
+    pub changed: Duration,
+}
+
+/// What was read: a value that tells which answer it came with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Value {
+    pub version: u64,
+    pub lease: Option<LeaseId>,
+}
+
+#[derive(Debug)]
+pub struct Server {
+    pub health: Health,
+    pub role: Role,
+    pub refuses_logins: bool,
+    /// Renewals of leases answer "lease not found".
+    pub forgets_leases: bool,
+    pub tokens: BTreeMap<u64, Token>,
+    pub leases: BTreeMap<LeaseId, Lease>,
+    /// Those that may still be alive.
+    recent: Vec<LeaseId>,
+    pub paths: BTreeMap<String, Path>,
+    pub standby_lag: Duration,
+    pub logins: u64,
+    /// When logins were refused, for the lockout.
+    pub refused: Vec<Duration>,
+    count: u64,
+}
+
+type Answer<T> = Result<T, Failure>;
+
+fn fail<T>(kind: FailureKind, why: &str) -> Answer<T> {
+    Err(Failure::new(kind, why))
+}
+
+impl Server {
+    pub fn new(setup: &Setup) -> Self {
+        let path = |kind: Kind| Path {
+            kind,
+            denied: false,
+            missing: false,
+            broken: false,
+            version: 1,
+            changed: Duration::ZERO,
+        };
+        Self {
+            health: Health::Good,
+            role: setup.role,
+            refuses_logins: false,
+            forgets_leases: false,
+            tokens: BTreeMap::new(),
+            leases: BTreeMap::new(),
+            recent: Vec::new(),
+            paths: setup.paths.iter().map(|(name, kind)| (name.clone(), path(*kind))).collect(),
+            standby_lag: setup.standby_lag,
+            logins: 0,
+            refused: Vec::new(),
+            count: 0,
+        }
+    }
+
+    /// Fails where the server as a whole does.
+    pub fn up(&self) -> Answer<()> {
+        match self.health {
+            Health::Good => Ok(()),
+            Health::Sealed => fail(FailureKind::Unavailable, "Vault is sealed"),
+            Health::Down => fail(FailureKind::Unreachable, "connection refused"),
+            Health::Hanging => fail(FailureKind::Unreachable, "timed out"),
+            Health::Busy(wait) => fail(FailureKind::Overloaded(wait), "too many requests"),
+        }
+    }
+
+    /// Health answers are not counted against quotas.
+    pub fn probe(&self) -> Answer<()> {
+        if matches!(self.health, Health::Busy(_)) { Ok(()) } else { self.up() }
+    }
+
+    pub fn is_token_alive(&self, id: u64, now: Duration) -> bool {
+        self.tokens.get(&id).is_some_and(|token| !token.revoked && token.expires.is_none_or(|end| end > now))
+    }
+
+    pub fn is_lease_alive(&self, id: &LeaseId, now: Duration) -> bool {
+        self.leases.get(id).is_some_and(|lease| {
+            lease.revoked.is_none() && lease.expires > now && self.is_token_alive(lease.token, now)
+        })
+    }
+
+    /// The leases that are alive.
+    pub fn living(&mut self, now: Duration) -> impl Iterator<Item = &Lease> {
+        let mut recent = std::mem::take(&mut self.recent);
+        recent.retain(|id| self.is_lease_alive(id, now));
+        self.recent = recent;
+        self.recent.iter().map(|id| &self.leases[id])
+    }
+
+    /// When the lease ended or will by itself: on its own, or with its token.
+    pub fn lease_end(&self, id: &LeaseId) -> Option<Duration> {
+        let lease = self.leases.get(id)?;
+        let token = self.tokens.get(&lease.token).and_then(|token| token.expires);
+        Some(token.map_or(lease.expires, |end| end.min(lease.expires)))
+    }
+
+    pub fn login(&mut self, now: Duration) -> Answer<(u64, TokenFacts)> {
+        self.up()?;
+        self.logins += 1;
+        if self.refuses_logins {
+            self.refused.push(now);
+            return fail(FailureKind::Refused, "invalid role");
+        }
+        self.count += 1;
+        let role = self.role;
+        let ttl = role.ttl;
+        let token = Token {
+            created: now,
+            expires: ttl.map(|ttl| now + ttl),
+            last: role.max.map(|max| now + max),
+            revoked: false,
+            role,
+            uses: role.uses,
+        };
+        self.tokens.insert(self.count, token);
+        Ok((self.count, self.facts(self.count, now)))
+    }
+
+    fn facts(&self, id: u64, now: Duration) -> TokenFacts {
+        let token = &self.tokens[&id];
+        TokenFacts {
+            accessor: if token.role.batch { String::new() } else { format!("accessor-{id}") },
+            ttl: token.expires.map(|end| whole(end.saturating_sub(now))),
+            renewable: token.role.renewable,
+            batch: token.role.batch,
+            uses: token.uses,
+        }
+    }
+
+    /// Checks the token as every request does, and counts its use.
+    fn enter(&mut self, id: u64, now: Duration, standby: bool) -> Answer<()> {
+        self.up()?;
+        if !self.is_token_alive(id, now) {
+            return fail(FailureKind::Denied, "permission denied");
+        }
+        let lag = self.standby_lag;
+        let token = self.tokens.get_mut(&id).expect("it is alive");
+        if standby && now < token.created + lag {
+            return fail(FailureKind::Denied, "permission denied");
+        }
+        if let Some(uses) = &mut token.uses {
+            *uses -= 1;
+            if *uses == 0 {
+                token.revoked = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn may_on_itself(&self, id: u64) -> Answer<()> {
+        if self.tokens[&id].role.default_policy {
+            return Ok(());
+        }
+        fail(FailureKind::Denied, "permission denied")
+    }
+
+    pub fn look_up(&mut self, id: u64, now: Duration, standby: bool) -> Answer<TokenFacts> {
+        self.enter(id, now, standby)?;
+        self.may_on_itself(id)?;
+        Ok(self.facts(id, now))
+    }
+
+    pub fn renew_token(&mut self, id: u64, now: Duration) -> Answer<Granted> {
+        self.enter(id, now, false)?;
+        self.may_on_itself(id)?;
+        let token = self.tokens.get_mut(&id).expect("it is alive");
+        let Some(ttl) = token.role.ttl.filter(|_| token.role.renewable) else {
+            return fail(FailureKind::Rejected, "the token is not renewable");
+        };
+        let left = token.last.map_or(ttl, |last| ttl.min(last.saturating_sub(now)));
+        token.expires = Some(now + left);
+        Ok(Granted { ttl: whole(left), renewable: true })
+    }
+
+    pub fn revoke_token(&mut self, id: u64, now: Duration) -> Answer<()> {
+        self.enter(id, now, false)?;
+        self.may_on_itself(id)?;
+        self.kill(id);
+        Ok(())
+    }
+
+    /// Somebody revokes the token.
+    pub fn kill(&mut self, id: u64) {
+        if let Some(token) = self.tokens.get_mut(&id) {
+            token.revoked = true;
+        }
+    }
+
+    pub fn resolve(&mut self, token: u64, path: &str, now: Duration, standby: bool) -> Answer<String> {
+        self.enter(token, now, standby)?;
+        let known = |path: &str| self.paths.contains_key(path);
+        if let Some(rest) = path.strip_prefix("secret/").filter(|_| !known(path)) {
+            return Ok(format!("secret/data/{rest}"));
+        }
+        Ok(path.to_owned())
+    }
+
+    pub fn read(
+        &mut self,
+        token: u64,
+        path: &str,
+        at: (Duration, i64),
+        standby: bool,
+    ) -> Answer<(ReadFacts, Value)> {
+        let (now, wall) = at;
+        self.enter(token, now, standby)?;
+        let Some(entry) = self.paths.get_mut(path) else {
+            return fail(FailureKind::Missing, "nothing is there");
+        };
+        if entry.denied {
+            return fail(FailureKind::Denied, "permission denied");
+        }
+        if entry.missing {
+            return fail(FailureKind::Missing, "nothing is there");
+        }
+        if entry.broken {
+            return fail(FailureKind::Fault, "the database is down");
+        }
+        let mut facts = ReadFacts { lease: None, life: Life::Unknown, version: None, changed: false };
+        match entry.kind {
+            Kind::Kv => facts.version = Some(entry.version),
+            Kind::Dynamic { ttl, max, renewable } => {
+                let lease = self.mint(token, path, now, (ttl, max, renewable));
+                facts.lease = Some(lease);
+            }
+            Kind::Static { period } => {
+                // It rotates at every multiple of its period.
+                entry.version = now.as_secs() / period.as_secs();
+                let next = period.as_secs() - now.as_secs() % period.as_secs();
+                facts.life = Life::RotatesIn(Duration::from_secs(next));
+            }
+            Kind::Certificate { life } => {
+                self.count += 1;
+                entry.version = self.count;
+                facts.life = Life::Until(wall + i64::try_from(life.as_secs()).expect("small"));
+            }
+        }
+        let version = self.paths[path].version;
+        let lease = facts.lease.as_ref().map(|lease| lease.id.clone());
+        Ok((facts, Value { version, lease }))
+    }
+
+    fn mint(
+        &mut self,
+        token: u64,
+        path: &str,
+        now: Duration,
+        (ttl, max, renewable): (Duration, Duration, bool),
+    ) -> LeaseFacts {
+        self.count += 1;
+        let id = LeaseId(format!("{path}/{}", self.count));
+        let made_by = &self.tokens[&token];
+        // A lease under a batch token is cut to the token; under a service token it is not.
+        let ttl = match made_by.expires.filter(|_| made_by.role.batch) {
+            Some(end) => ttl.min(end.saturating_sub(now)),
+            None => ttl,
+        }
+        .min(max);
+        let lease = Lease {
+            path: path.to_owned(),
+            token,
+            minted: now,
+            expires: now + ttl,
+            last: now + max,
+            ttl,
+            renewable,
+            revoked: None,
+            known: false,
+        };
+        self.leases.insert(id.clone(), lease);
+        self.recent.push(id.clone());
+        LeaseFacts { id, ttl: whole(ttl), renewable }
+    }
+
+    pub fn renew(&mut self, token: u64, id: &LeaseId, increment: Duration, now: Duration) -> Answer<Granted> {
+        self.enter(token, now, false)?;
+        if !self.is_lease_alive(id, now) || self.forgets_leases {
+            return fail(FailureKind::Rejected, "lease not found");
+        }
+        let path = self.leases[id].path.clone();
+        if self.paths[&path].broken {
+            return fail(FailureKind::Fault, "the database is down");
+        }
+        let lease = self.leases.get_mut(id).expect("it is alive");
+        if !lease.renewable {
+            return fail(FailureKind::Rejected, "lease is not renewable");
+        }
+        let end = (now + increment).min(lease.last);
+        lease.expires = end.max(now);
+        Ok(Granted { ttl: whole(lease.expires - now), renewable: true })
+    }
+
+    pub fn revoke_lease(&mut self, token: u64, id: &LeaseId, now: Duration) -> Answer<()> {
+        self.enter(token, now, false)?;
+        match self.leases.get_mut(id) {
+            Some(lease) => {
+                lease.revoked.get_or_insert(now);
+                Ok(())
+            }
+            None => fail(FailureKind::Rejected, "lease not found"),
+        }
+    }
+}
+
+/// The API tells whole seconds.
+fn whole(ttl: Duration) -> Duration {
+    Duration::from_secs(ttl.as_secs())
+}

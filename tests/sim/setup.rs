@@ -1,0 +1,207 @@
+//! What a world begins with: paths on the server, the login's role, files, and how long it lives.
+
+use std::time::Duration;
+
+use leasehold::config::plan::{ShutdownPlan, Wait};
+use leasehold::core::ids::{FileId, NotifierId, UnitId};
+use leasehold::core::policy::{FilePolicy, Mode, NotifierPolicy, Policy, UnitPolicy};
+
+use super::dice::Dice;
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// What a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Kv,
+    Dynamic { ttl: Duration, max: Duration, renewable: bool },
+    Static { period: Duration },
+    Certificate { life: Duration },
+}
+
+/// What a login is granted.
+#[derive(Debug, Clone, Copy)]
+pub struct Role {
+    pub ttl: Option<Duration>,
+    pub max: Option<Duration>,
+    pub renewable: bool,
+    pub batch: bool,
+    /// Without the default policy a token may not look itself up, renew or revoke itself.
+    pub default_policy: bool,
+    pub uses: Option<u64>,
+}
+
+/// A file: the paths it uses as it writes them, and how often it looks.
+#[derive(Debug, Clone)]
+pub struct FileSetup {
+    pub paths: Vec<String>,
+    pub refresh: Duration,
+    pub wait: Option<Wait>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub paths: Vec<(String, Kind)>,
+    pub role: Role,
+    pub files: Vec<FileSetup>,
+    /// So many of the first files are the set; the others stand alone.
+    pub members: usize,
+    pub handoff: bool,
+    /// An init container runs first.
+    pub init: bool,
+    pub owns_token: bool,
+    /// Faults are drawn up to here; then the world is calm until `end`.
+    pub trouble: Duration,
+    pub end: Duration,
+    pub faults: u64,
+    pub standby_lag: Duration,
+    pub seed: u64,
+}
+
+impl Setup {
+    /// The world of `seed`.
+    pub fn random(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let paths = random_paths(&mut dice);
+        let files = random_files(&mut dice, &paths);
+        let members = usize::try_from(dice.below(files.len() as u64 + 1)).expect("small");
+        let trouble = secs(dice.pick(&[600, 1200, 2400]));
+        let role = random_role(&mut dice);
+        Self {
+            handoff: dice.chance(50),
+            init: dice.chance(30),
+            owns_token: dice.chance(90),
+            end: trouble + secs(2700),
+            faults: dice.below(7),
+            standby_lag: if dice.chance(20) { dice.seconds(1, 4) } else { Duration::ZERO },
+            trouble,
+            paths,
+            role,
+            files,
+            members,
+            seed,
+        }
+    }
+
+    /// A quiet world of one path in one file of the set, for named scenarios.
+    pub fn plain(path: &str, kind: Kind) -> Self {
+        Self {
+            paths: vec![(path.to_owned(), kind)],
+            role: Role {
+                ttl: Some(secs(3600)),
+                max: None,
+                renewable: true,
+                batch: false,
+                default_policy: true,
+                uses: None,
+            },
+            files: vec![FileSetup { paths: vec![path.to_owned()], refresh: secs(10), wait: None }],
+            members: 1,
+            handoff: false,
+            init: false,
+            owns_token: true,
+            trouble: Duration::ZERO,
+            end: secs(7200),
+            faults: 0,
+            standby_lag: Duration::ZERO,
+            seed: 1,
+        }
+    }
+
+    /// Whom a file's changes are told.
+    pub fn notifier_of(&self, file: FileId) -> NotifierId {
+        NotifierId(file.0 % 2)
+    }
+
+    pub fn policy(&self, mode: Mode) -> Policy {
+        let set: Vec<FileId> = (0..self.members).map(FileId).collect();
+        let mut units = Vec::new();
+        if !set.is_empty() {
+            units.push(UnitPolicy { files: set });
+        }
+        let first = units.len();
+        units.extend((self.members..self.files.len()).map(|file| UnitPolicy { files: vec![FileId(file)] }));
+        let file = |(index, file): (usize, &FileSetup)| FilePolicy {
+            name: format!("file-{index}"),
+            unit: UnitId(if index < self.members { 0 } else { first + index - self.members }),
+            refresh: file.refresh,
+            wait: file.wait,
+            notify: vec![self.notifier_of(FileId(index))],
+        };
+        let notifier = |name: &str| NotifierPolicy { name: name.into(), splay: secs(1) };
+        Policy {
+            mode,
+            files: self.files.iter().enumerate().map(file).collect(),
+            units,
+            notifiers: vec![notifier("app"), notifier("nginx")],
+            shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
+            handoff: self.handoff,
+            owns_token: self.owns_token,
+            max_in_flight: 8,
+            seed: self.seed,
+        }
+    }
+}
+
+fn random_paths(dice: &mut Dice) -> Vec<(String, Kind)> {
+    let count = 1 + dice.below(5);
+    (0..count)
+        .map(|index| match dice.below(8) {
+            0..=2 => (format!("secret/data/kv-{index}"), Kind::Kv),
+            3..=5 => {
+                let ttl = secs(dice.pick(&[60, 120, 300, 600, 1800]));
+                let max = ttl * u32::try_from(1 + dice.below(6)).expect("small");
+                (format!("database/creds/db-{index}"), Kind::Dynamic { ttl, max, renewable: dice.chance(80) })
+            }
+            6 => {
+                let period = secs(dice.pick(&[60, 300, 900]));
+                (format!("database/static-creds/st-{index}"), Kind::Static { period })
+            }
+            _ => {
+                let life = secs(dice.pick(&[300, 900, 3600]));
+                (format!("pki/issue/pk-{index}"), Kind::Certificate { life })
+            }
+        })
+        .collect()
+}
+
+fn random_role(dice: &mut Dice) -> Role {
+    let ttl = secs(dice.pick(&[120, 300, 900, 3600]));
+    let max = dice.chance(60).then(|| ttl * u32::try_from(2 + dice.below(4)).expect("small"));
+    let batch = dice.chance(10);
+    Role {
+        ttl: (!dice.chance(5)).then_some(ttl),
+        max,
+        renewable: !batch && dice.chance(85),
+        batch,
+        default_policy: dice.chance(85),
+        uses: None,
+    }
+}
+
+fn random_files(dice: &mut Dice, paths: &[(String, Kind)]) -> Vec<FileSetup> {
+    let count = 1 + dice.below(4);
+    let mut files: Vec<FileSetup> = (0..count)
+        .map(|_| FileSetup {
+            paths: Vec::new(),
+            refresh: secs(dice.pick(&[30, 60, 120, 300])),
+            wait: dice.chance(15).then(|| Wait { min: secs(1), max: secs(5) }),
+        })
+        .collect();
+    // Every path is used by someone, some by several, and not always written alike.
+    for (path, kind) in paths {
+        for _ in 0..=dice.below(2) {
+            let file = usize::try_from(dice.below(count)).expect("small");
+            let plain = *kind == Kind::Kv && dice.chance(50);
+            let path = if plain { path.replacen("/data/", "/", 1) } else { path.clone() };
+            files[file].paths.push(path);
+        }
+    }
+    for file in &mut files {
+        file.paths.sort();
+        file.paths.dedup();
+    }
+    files
+}

@@ -1,0 +1,635 @@
+//! The world: one queue of what happens when, and the process, the server, the disk in it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use leasehold::core::action::Action;
+use leasehold::core::event::Event;
+use leasehold::core::ids::{FileId, NotifierId, TokenId, UnitId};
+use leasehold::core::policy::Mode;
+use leasehold::core::time::{Moment, Now};
+use leasehold::exit::{Cause, Ending};
+use leasehold::vault::failure::{Failure, FailureKind};
+
+use super::checks::Checks;
+use super::dice::Dice;
+use super::driver::{Disk, Handoff, Process};
+use super::faults::{self, Fault, Planned};
+use super::server::{Health, Server, Value};
+use super::setup::Setup;
+
+/// The client gives up on a request after this.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// The wall clock at the beginning of the world.
+const EPOCH: i64 = 1_800_000_000;
+
+/// What a world's life came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Totals {
+    pub steps: u64,
+    pub requests: u64,
+    pub logins: u64,
+    pub leases: usize,
+    pub publishes: u64,
+}
+
+/// A request on its way, as the server gets it.
+#[derive(Debug, Clone)]
+struct Call {
+    run: u64,
+    action: Action,
+    /// The token itself.
+    token: u64,
+    sent: Duration,
+    /// The answer is lost.
+    deaf: bool,
+}
+
+/// What happens next.
+#[derive(Debug, Clone)]
+enum Next {
+    /// A request reaches the server.
+    Arrive(Call),
+    /// An event reaches the process, with what the driver keeps of it.
+    Tell {
+        run: u64,
+        event: Event,
+        value: Option<(String, Value)>,
+        token: Option<(TokenId, u64)>,
+    },
+    /// A rendering on its way to the disk is there.
+    Commit {
+        run: u64,
+        unit: UnitId,
+        files: Vec<FileId>,
+    },
+    /// A notifier is told.
+    Notify {
+        run: u64,
+        notifier: NotifierId,
+    },
+    Begin(Fault, Duration),
+    End(Fault),
+    StartProcess(Mode),
+    Stop,
+}
+
+/// Everything there is.
+pub struct World {
+    pub seed: u64,
+    pub now: Duration,
+    pub wall: i64,
+    pub setup: Setup,
+    pub server: Server,
+    pub disk: Disk,
+    pub handoff: Option<Handoff>,
+    pub process: Option<Process>,
+    pub checks: Checks,
+    pub totals: Totals,
+    pub trace: bool,
+    /// Ends of processes, in order.
+    pub exits: Vec<(Duration, Result<(), Ending>)>,
+    /// When each notifier last heard of the newest generation.
+    pub told: BTreeMap<NotifierId, Duration>,
+    /// Faults that are on, and since when there is none.
+    pub faults: Vec<Fault>,
+    pub calm: Duration,
+    pub asleep: Duration,
+    pub over: bool,
+    /// When the process that runs was started.
+    pub started: Duration,
+    dice: Dice,
+    queue: BTreeMap<(Duration, u64), Next>,
+    count: u64,
+    runs: u64,
+    crashes: u32,
+}
+
+impl World {
+    pub fn new(seed: u64, setup: Setup) -> Self {
+        let mut dice = Dice::new(seed ^ 0xfa01);
+        let plan = faults::plan(&setup, &mut dice);
+        let mut world = Self {
+            seed,
+            now: Duration::from_secs(1000),
+            wall: EPOCH,
+            server: Server::new(&setup),
+            disk: Disk::default(),
+            handoff: None,
+            process: None,
+            checks: Checks::default(),
+            totals: Totals::default(),
+            trace: false,
+            exits: Vec::new(),
+            told: BTreeMap::new(),
+            faults: Vec::new(),
+            calm: Duration::from_secs(1000),
+            asleep: Duration::ZERO,
+            over: false,
+            started: Duration::ZERO,
+            dice,
+            queue: BTreeMap::new(),
+            count: 0,
+            runs: 0,
+            crashes: 0,
+            setup,
+        };
+        let mode = if world.setup.init { init() } else { Mode::Daemon };
+        world.push(Duration::ZERO, Next::StartProcess(mode));
+        for planned in plan {
+            world.plan(planned);
+        }
+        world.push(world.setup.end, Next::Stop);
+        world
+    }
+
+    /// Adds a fault, `at` after the beginning.
+    pub fn plan(&mut self, planned: Planned) {
+        self.push(planned.at, Next::Begin(planned.fault, planned.lasts));
+    }
+
+    /// Lives to the end.
+    ///
+    /// # Errors
+    /// The first invariant that did not hold.
+    pub fn live(&mut self) -> Result<Totals, String> {
+        while self.step()? {}
+        Ok(self.totals)
+    }
+
+    /// Lives up to `at` after the beginning.
+    ///
+    /// # Errors
+    /// As [`World::live`].
+    pub fn live_until(&mut self, at: Duration) -> Result<(), String> {
+        let end = Duration::from_secs(1000) + at;
+        while self.next_time().is_some_and(|next| next <= end) && self.step()? {}
+        self.now = self.now.max(end);
+        Ok(())
+    }
+
+    fn next_time(&self) -> Option<Duration> {
+        let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
+        let wake = self.wake_time();
+        queued.into_iter().chain(wake).min()
+    }
+
+    fn wake_time(&self) -> Option<Duration> {
+        let deadline = self.process.as_ref()?.agent.deadline()?;
+        Some(deadline.since_boot().max(self.now).max(self.asleep))
+    }
+
+    fn step(&mut self) -> Result<bool, String> {
+        let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
+        let wake = self.wake_time();
+        self.totals.steps += 1;
+        if self.totals.steps > 400_000 {
+            return Err("it never ends".to_owned());
+        }
+        match (queued, wake) {
+            (_, Some(at)) if queued.is_none_or(|queued| at < queued) => {
+                self.advance(at);
+                self.give(Event::Wake)?;
+            }
+            (Some(_), _) => {
+                let ((at, _), next) = self.queue.pop_first().expect("it is there");
+                self.advance(at);
+                self.happen(next)?;
+            }
+            _ => return Ok(false),
+        }
+        let result = Checks::look(self);
+        result.map_err(|why| format!("{} at {:?}", why, self.now - Duration::from_secs(1000)))?;
+        Ok(!self.over)
+    }
+
+    fn advance(&mut self, to: Duration) {
+        let before = self.now.as_secs();
+        self.now = self.now.max(to);
+        self.wall += i64::try_from(self.now.as_secs() - before).expect("small");
+    }
+
+    fn push(&mut self, wait: Duration, next: Next) {
+        self.count += 1;
+        self.queue.insert((self.now + wait, self.count), next);
+    }
+
+    /// What the server's clock says.
+    pub fn true_wall(&self) -> i64 {
+        EPOCH + i64::try_from(self.now.as_secs() - 1000).expect("small")
+    }
+
+    /// Whether nothing is going wrong.
+    pub fn is_calm(&self) -> bool {
+        self.faults.is_empty() && self.process.is_some() && self.asleep <= self.now
+    }
+
+    /// How long nothing has gone wrong.
+    pub fn calm_for(&self) -> Duration {
+        if self.is_calm() { self.now - self.calm } else { Duration::ZERO }
+    }
+
+    #[allow(clippy::print_stdout, reason = "only where a person asked for a trace")]
+    pub fn log(&self, text: impl FnOnce() -> String) {
+        if self.trace {
+            let at = self.now - Duration::from_secs(1000);
+            println!("{:>10.3} {}", at.as_secs_f64(), text());
+        }
+    }
+
+    fn happen(&mut self, next: Next) -> Result<(), String> {
+        match next {
+            Next::Arrive(call) => self.arrive(call),
+            Next::Tell { run, event, value, token } => return self.tell(run, event, value, token),
+            Next::Commit { run, unit, files } => self.commit(run, unit, &files),
+            Next::Notify { run, notifier } => self.notify(run, notifier),
+            Next::Begin(fault, lasts) => return self.begin(fault, lasts),
+            Next::End(fault) => self.end(&fault),
+            Next::StartProcess(mode) => return self.start(mode),
+            Next::Stop => {
+                self.log(|| "-- stop".to_owned());
+                if let Some(process) = &mut self.process {
+                    process.stopping = true;
+                }
+                if self.process.is_none() {
+                    self.over = true;
+                }
+                return self.give(Event::Stop { at_once: false });
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, mode: Mode) -> Result<(), String> {
+        if self.asleep > self.now {
+            self.push(self.asleep - self.now, Next::StartProcess(mode));
+            return Ok(());
+        }
+        self.runs += 1;
+        self.calm = self.now;
+        self.started = self.now;
+        self.log(|| format!("-- start {mode:?}"));
+        let kept = self.handoff.clone().filter(|_| self.setup.handoff);
+        self.process = Some(Process::new(self.runs, mode, &self.setup, kept.as_ref()));
+        self.checks.started(self.runs);
+        self.give(Event::Start { kept: kept.map(|kept| kept.snapshot) })
+    }
+
+    fn tell(
+        &mut self,
+        run: u64,
+        mut event: Event,
+        value: Option<(String, Value)>,
+        token: Option<(TokenId, u64)>,
+    ) -> Result<(), String> {
+        if self.asleep > self.now {
+            let wait = self.asleep - self.now;
+            self.push(wait, Next::Tell { run, event, value, token });
+            return Ok(());
+        }
+        let Some(process) = self.process.as_mut().filter(|process| process.run == run) else { return Ok(()) };
+        if let Some((id, token)) = token {
+            process.tokens.insert(id, token);
+        }
+        if let (Some((path, value)), Event::Read { result: Ok(facts), .. }) = (value, &mut event) {
+            if let Some(lease) = value.lease.as_ref().and_then(|id| self.server.leases.get_mut(id)) {
+                lease.known = true;
+            }
+            facts.changed = process.store.answers.get(&path) != Some(&value);
+            process.store.answers.insert(path, value);
+        }
+        let is_answer = matches!(
+            event,
+            Event::LoggedIn { .. }
+                | Event::LookedUp { .. }
+                | Event::TokenRenewed { .. }
+                | Event::Resolved { .. }
+                | Event::Read { .. }
+                | Event::Renewed { .. }
+                | Event::LeaseRevoked { .. }
+                | Event::TokenRevoked { .. }
+        );
+        process.under_way -= usize::from(is_answer);
+        self.give(event)
+    }
+
+    /// Gives the process an event and does what it asks for.
+    pub fn give(&mut self, event: Event) -> Result<(), String> {
+        let now = Now { moment: Moment::new(self.now), wall: self.wall };
+        let Some(process) = &mut self.process else { return Ok(()) };
+        let text = self.trace.then(|| format!("> {event:?}"));
+        let actions = process.agent.handle(event, now);
+        if let Some(text) = text.filter(|text| !text.contains("Wake") || !actions.is_empty()) {
+            self.log(|| text);
+        }
+        for action in actions {
+            self.log(|| format!("    < {action:?}"));
+            Checks::action(self, &action).map_err(|why| format!("{why} at {:?}", self.now))?;
+            self.act(action);
+        }
+        Ok(())
+    }
+
+    fn act(&mut self, action: Action) {
+        let Some(process) = &mut self.process else { return };
+        let run = process.run;
+        let own = |id: &TokenId| process.tokens.get(id).copied().unwrap_or(0);
+        let token = match &action {
+            Action::LookUp(id) | Action::RenewToken(id) | Action::RevokeToken(id) => own(id),
+            Action::Resolve { token, .. }
+            | Action::Read { token, .. }
+            | Action::Renew { token, .. }
+            | Action::RevokeLease { token, .. } => own(token),
+            _ => 0,
+        };
+        match action {
+            Action::Render(file) => {
+                let outcome = process.render(&self.setup, file);
+                let wait = self.dice.millis(0, 3);
+                self.tell_later(wait, Event::Rendered { file, outcome });
+            }
+            Action::Publish { unit, files } => {
+                let wait = self.dice.millis(0, 5);
+                self.push(wait, Next::Commit { run, unit, files });
+            }
+            Action::Notify { notifier, delay } => {
+                let wait = delay + self.dice.millis(0, 20);
+                self.push(wait, Next::Notify { run, notifier });
+            }
+            Action::SaveHandoff => self.save_handoff(),
+            Action::DropHandoff => self.handoff = None,
+            Action::DropToken(id) => {
+                process.tokens.remove(&id);
+                process.dropped.insert(id);
+            }
+            Action::Forget(request) => {
+                process.store.answers.remove(&request.path);
+                process.store.resolved.retain(|_, path| *path != request.path);
+            }
+            Action::Say(_) => {}
+            Action::Exit(result) => self.exit(result),
+            Action::Probe
+            | Action::LogIn(_)
+            | Action::LookUp(_)
+            | Action::RenewToken(_)
+            | Action::Resolve { .. }
+            | Action::Read { .. }
+            | Action::Renew { .. }
+            | Action::RevokeLease { .. }
+            | Action::RevokeToken(_) => {
+                process.under_way += usize::from(action != Action::Probe);
+                self.call(Call { run, action, token, sent: self.now, deaf: false });
+            }
+        }
+    }
+
+    fn save_handoff(&mut self) {
+        let wait = self.dice.millis(0, 5);
+        if self.faults.contains(&Fault::HandoffFull) {
+            self.tell_later(wait, Event::HandoffSaved(Err("no space left on device".to_owned())));
+        } else {
+            self.handoff = self.process.as_ref().map(Process::handoff);
+            self.tell_later(wait, Event::HandoffSaved(Ok(())));
+        }
+    }
+
+    /// Sends a request through the network, such as it is.
+    fn call(&mut self, mut call: Call) {
+        self.totals.requests += 1;
+        let bad = self.faults.iter().find_map(|fault| match fault {
+            Fault::Network(percent) => Some(*percent),
+            _ => None,
+        });
+        let mut way = self.dice.millis(1, 8);
+        if bad.is_some_and(|percent| self.dice.chance(percent)) {
+            match self.dice.below(4) {
+                0 => return self.fail_call(&call, TIMEOUT, "timed out"),
+                1 => return self.fail_call(&call, way, "connection reset"),
+                2 => call.deaf = true,
+                _ => way = self.dice.millis(100, 9_000),
+            }
+        }
+        match self.server.health {
+            Health::Down => self.fail_call(&call, way, "connection refused"),
+            Health::Hanging => self.fail_call(&call, TIMEOUT, "timed out"),
+            _ => self.push(way, Next::Arrive(call)),
+        }
+    }
+
+    fn fail_call(&mut self, call: &Call, wait: Duration, why: &str) {
+        let failure = Failure::new(FailureKind::Unreachable, why);
+        if let Some(event) = failed(call, failure) {
+            self.push(wait, Next::Tell { run: call.run, event, value: None, token: None });
+        }
+    }
+
+    fn tell_later(&mut self, wait: Duration, event: Event) {
+        if let Some(process) = &self.process {
+            let run = process.run;
+            self.push(wait, Next::Tell { run, event, value: None, token: None });
+        }
+    }
+
+    /// The server does what it is asked, and answers.
+    fn arrive(&mut self, call: Call) {
+        let (now, wall) = (self.now, self.true_wall());
+        let standby = self.dice.chance(50);
+        let sent = Moment::new(call.sent);
+        let (mut value, mut token) = (None, None);
+        let event = match call.action.clone() {
+            Action::Probe => Event::Probed(self.server.probe()),
+            Action::LogIn(id) => {
+                let result = self.server.login(now).map(|(own, facts)| {
+                    token = Some((id, own));
+                    facts
+                });
+                Event::LoggedIn { token: id, sent, result }
+            }
+            Action::LookUp(id) => {
+                Event::LookedUp { token: id, sent, result: self.server.look_up(call.token, now, standby) }
+            }
+            Action::RenewToken(id) => {
+                Event::TokenRenewed { token: id, sent, result: self.server.renew_token(call.token, now) }
+            }
+            Action::RevokeToken(id) => {
+                Event::TokenRevoked { token: id, result: self.server.revoke_token(call.token, now) }
+            }
+            Action::Resolve { secret, request, .. } => {
+                let result = self.server.resolve(call.token, &request.path, now, standby).map(|path| {
+                    let process = self.process.as_mut().filter(|process| process.run == call.run);
+                    if let Some(process) = process {
+                        process.store.resolved.insert(request.path.clone(), path.clone());
+                    }
+                    let mut resolved = request.as_ref().clone();
+                    resolved.path = path;
+                    resolved
+                });
+                Event::Resolved { secret, result }
+            }
+            Action::Read { secret, token: id, request } => {
+                let answer = self.server.read(call.token, &request.path, (now, wall), standby);
+                let result = answer.map(|(facts, read)| {
+                    value = Some((request.path.clone(), read));
+                    facts
+                });
+                Event::Read { secret, token: id, sent, result }
+            }
+            Action::Renew { secret, lease, increment, .. } => {
+                let result = self.server.renew(call.token, &lease, increment, now);
+                Event::Renewed { secret, lease, sent, result }
+            }
+            Action::RevokeLease { lease, .. } => {
+                let result = self.server.revoke_lease(call.token, &lease, now);
+                Event::LeaseRevoked { lease, result }
+            }
+            _ => return,
+        };
+        if call.deaf {
+            return self.fail_call(&call, TIMEOUT, "timed out");
+        }
+        let way = self.dice.millis(1, 8);
+        self.push(way, Next::Tell { run: call.run, event, value, token });
+    }
+
+    fn commit(&mut self, run: u64, unit: UnitId, files: &[FileId]) {
+        let Some(process) = self.process.as_ref().filter(|process| process.run == run) else { return };
+        let result = if self.faults.contains(&Fault::DiskFull) {
+            Err(Ending::new(Cause::Destination, "no space left on device", "raise sizeLimit"))
+        } else {
+            self.totals.publishes += 1;
+            Ok(self.disk.publish(unit, files, &process.renderings, self.now))
+        };
+        let wait = self.dice.millis(0, 3);
+        self.tell_later(wait, Event::Published { unit, result });
+    }
+
+    fn notify(&mut self, run: u64, notifier: NotifierId) {
+        if self.process.as_ref().is_none_or(|process| process.run != run) {
+            return;
+        }
+        let result = if self.faults.contains(&Fault::NotifiersFail) {
+            Err("no such process".to_owned())
+        } else {
+            self.told.insert(notifier, self.now);
+            Ok(())
+        };
+        let wait = self.dice.millis(0, 3);
+        self.tell_later(wait, Event::Notified { notifier, result });
+    }
+
+    fn exit(&mut self, result: Result<(), Ending>) {
+        let Some(process) = self.process.take() else { return };
+        self.log(|| format!("-- exit {result:?}"));
+        self.exits.push((self.now, result.clone()));
+        self.calm = self.now;
+        if process.stopping {
+            self.over = true;
+        } else if process.is_daemon() || result.is_ok() {
+            self.push(Duration::from_secs(1), Next::StartProcess(Mode::Daemon));
+        } else {
+            // As the kubelet does.
+            self.crashes += 1;
+            let wait = Duration::from_secs(10 << self.crashes.min(5)).min(Duration::from_secs(300));
+            self.push(wait, Next::StartProcess(process.mode));
+        }
+    }
+
+    fn begin(&mut self, fault: Fault, lasts: Duration) -> Result<(), String> {
+        self.log(|| format!("-- {fault:?} for {lasts:?}"));
+        let now = self.now;
+        match &fault {
+            Fault::Change(path) => {
+                let path = self.server.paths.get_mut(path).expect("it is known");
+                path.version += 1;
+                path.changed = now;
+                return Ok(());
+            }
+            Fault::Refresh => return self.give(Event::Refresh),
+            Fault::Kill | Fault::KillAndForget => {
+                if fault == Fault::KillAndForget {
+                    self.handoff = None;
+                }
+                if let Some(process) = self.process.take() {
+                    self.push(Duration::from_secs(1), Next::StartProcess(process.mode));
+                    self.checks.killed(now);
+                }
+            }
+            Fault::WallJump(by) => self.wall += by,
+            Fault::Suspend(time) => self.asleep = self.asleep.max(now + *time),
+            Fault::TokensRevoked => {
+                let all: Vec<u64> = self.server.tokens.keys().copied().collect();
+                all.into_iter().for_each(|id| self.server.kill(id));
+            }
+            Fault::LeasesRevoked => {
+                self.server.leases.values_mut().for_each(|lease| {
+                    lease.revoked.get_or_insert(now);
+                });
+            }
+            _ => {
+                self.faults.push(fault.clone());
+                self.push(lasts, Next::End(fault));
+                self.apply();
+                return Ok(());
+            }
+        }
+        self.calm = self.now.max(self.asleep);
+        Ok(())
+    }
+
+    fn end(&mut self, fault: &Fault) {
+        self.log(|| format!("-- mended: {fault:?}"));
+        if let Some(index) = self.faults.iter().position(|on| on == fault) {
+            self.faults.remove(index);
+        }
+        self.apply();
+        self.calm = self.now.max(self.asleep);
+    }
+
+    /// The server as the faults that are on make it.
+    fn apply(&mut self) {
+        let (faults, server) = (&self.faults, &mut self.server);
+        server.health = faults
+            .iter()
+            .find_map(|fault| match fault {
+                Fault::Health(health) => Some(*health),
+                _ => None,
+            })
+            .unwrap_or(Health::Good);
+        server.role = self.setup.role;
+        for fault in faults {
+            if let Fault::ShortTokens(ttl) = fault {
+                server.role.ttl = Some(*ttl);
+                server.role.max = Some(*ttl);
+            }
+        }
+        server.refuses_logins = faults.contains(&Fault::LoginsRefused);
+        server.forgets_leases = faults.contains(&Fault::LeasesForgotten);
+        for (name, path) in &mut server.paths {
+            path.denied = faults.contains(&Fault::Denied(name.clone()));
+            path.missing = faults.contains(&Fault::Missing(name.clone()));
+            path.broken = faults.contains(&Fault::Broken(name.clone()));
+        }
+    }
+}
+
+/// Init, with the contract's time.
+pub fn init() -> Mode {
+    Mode::Init { timeout: Duration::from_secs(120) }
+}
+
+/// The event that says that a request failed.
+fn failed(call: &Call, failure: Failure) -> Option<Event> {
+    let sent = Moment::new(call.sent);
+    Some(match call.action.clone() {
+        Action::Probe => Event::Probed(Err(failure)),
+        Action::LogIn(token) => Event::LoggedIn { token, sent, result: Err(failure) },
+        Action::LookUp(token) => Event::LookedUp { token, sent, result: Err(failure) },
+        Action::RenewToken(token) => Event::TokenRenewed { token, sent, result: Err(failure) },
+        Action::RevokeToken(token) => Event::TokenRevoked { token, result: Err(failure) },
+        Action::Resolve { secret, .. } => Event::Resolved { secret, result: Err(failure) },
+        Action::Read { secret, token, .. } => Event::Read { secret, token, sent, result: Err(failure) },
+        Action::Renew { secret, lease, .. } => Event::Renewed { secret, lease, sent, result: Err(failure) },
+        Action::RevokeLease { lease, .. } => Event::LeaseRevoked { lease, result: Err(failure) },
+        _ => return None,
+    })
+}

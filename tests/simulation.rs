@@ -1,0 +1,22 @@
+//! The core in simulated worlds: seeded faults, invariants after every step.
+
+mod sim;
+
+/// So many worlds in every test run; `make simulate` lives through many more.
+const SEEDS: u64 = 2000;
+
+#[test]
+fn two_thousand_worlds_of_faults_break_no_promise() {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let parts: Vec<_> = (0..threads)
+        .map(|part| {
+            std::thread::spawn(move || {
+                (part..SEEDS)
+                    .step_by(usize::try_from(threads).expect("few"))
+                    .find_map(|seed| sim::run(seed).err())
+            })
+        })
+        .collect();
+    let broken: Vec<String> = parts.into_iter().filter_map(|part| part.join().expect("it ends")).collect();
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
