@@ -7,6 +7,9 @@ use std::path::Path;
 use super::keypath::KeyPath;
 use super::problem::Severity;
 
+/// More than these nobody reads, and a hostile text could have millions.
+const MOST_FINDINGS: usize = 200;
+
 /// One thing found, before its place is looked up.
 #[derive(Debug)]
 pub(super) struct Finding {
@@ -31,6 +34,8 @@ pub(super) struct Desk<'a> {
     /// Reads a file that the configuration names.
     pub(super) read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
     pub(super) findings: Vec<Finding>,
+    /// How many more there were.
+    pub(super) more: usize,
     broken: BTreeSet<KeyPath>,
 }
 
@@ -39,7 +44,7 @@ impl<'a> Desk<'a> {
         env: &'a dyn Fn(&str) -> Option<String>,
         read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
     ) -> Self {
-        Self { env, read_file, findings: Vec::new(), broken: BTreeSet::new() }
+        Self { env, read_file, findings: Vec::new(), more: 0, broken: BTreeSet::new() }
     }
 
     /// An error about a key itself.
@@ -61,6 +66,16 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// Whether no more findings are kept, only counted.
+    pub(super) const fn is_full(&self) -> bool {
+        self.findings.len() == MOST_FINDINGS
+    }
+
+    /// Whether nothing was found wrong so far.
+    pub(super) fn is_clean(&self) -> bool {
+        self.findings.iter().all(|finding| finding.severity == Severity::Warning)
+    }
+
     /// Something to know, though nothing is wrong.
     pub(super) fn warn(&mut self, at: &KeyPath, message: impl Into<String>, hint: impl Into<String>) {
         self.put(Severity::Warning, at, On::Value, message, hint);
@@ -73,7 +88,7 @@ impl<'a> Desk<'a> {
 
     /// Whether the value at `at`, or one that it is part of, was found wrong.
     pub(super) fn is_broken(&self, at: &KeyPath) -> bool {
-        self.broken.iter().any(|broken| at.steps().starts_with(broken.steps()))
+        (0..=at.steps().len()).any(|steps| self.broken.contains(&at.first(steps)))
     }
 
     fn put(
@@ -84,6 +99,10 @@ impl<'a> Desk<'a> {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
+        if self.is_full() {
+            self.more += 1;
+            return;
+        }
         self.findings.push(Finding {
             severity,
             at: at.clone(),

@@ -2,11 +2,15 @@
 
 use serde_yaml::Value;
 
+use super::excerpt::excerpt;
 use super::keypath::KeyPath;
 use super::mark::Mark;
-use super::places::{Found, MAX_BYTES, Marks, Span};
+use super::places::{Found, MAX_BYTES, Marks};
 use super::problem::{Excerpt, Place, Problem, Severity};
 use super::yaml_error::Flaw;
+
+/// A key that is longer is not shown.
+const LONGEST_KEY: usize = 100;
 
 /// A text that is YAML, with the marks of its keys and values.
 #[derive(Debug)]
@@ -52,70 +56,14 @@ impl Document {
         self.marks.find(path)
     }
 
-    /// A problem at `mark`. With `reveal` the scalar that stands there is shown, everything else on
-    /// the line that is a value never is: it may be a credential.
-    pub(super) fn problem(
-        &self,
-        severity: Severity,
-        mark: Mark,
-        reveal: bool,
-        key: String,
-        (message, hint): (String, String),
-    ) -> Problem {
-        Problem {
-            severity,
-            place: Place::at(&self.name, mark.line, mark.column),
-            key,
-            message,
-            hint,
-            excerpt: self.excerpt(mark, reveal),
-        }
+    /// A mark as a place in this text.
+    pub(super) fn place(&self, mark: Mark) -> Place {
+        Place::at(&self.name, mark.line, mark.column)
     }
 
-    /// The line of `mark` with its values replaced by `…`, but for the one at `mark` where
-    /// `reveal` says so.
-    fn excerpt(&self, mark: Mark, reveal: bool) -> Option<Excerpt> {
-        let line: Vec<char> = self.text.lines().nth(mark.line - 1)?.chars().collect();
-        let mut shown = Excerpt { text: String::new(), caret: 0 };
-        let mut column = 1;
-        let on_line = |span: &&Span| {
-            // A block's span ends at the start of the line behind it.
-            span.start.line <= mark.line
-                && (span.end.line > mark.line || span.end.line == mark.line && span.end.column > 1)
-        };
-        for span in self.marks.scalars.iter().filter(on_line) {
-            let start = if span.start.line == mark.line { span.start.column } else { 1 };
-            let end = if span.end.line == mark.line { span.end.column } else { line.len() + 1 };
-            copy(&line, &mut shown, column..start, mark.column);
-            let meant = reveal
-                && (start..end.max(start + 1)).contains(&mark.column)
-                // A URL with a user in it, whichever key it is at.
-                && !line.get(start - 1..end - 1).unwrap_or_default().contains(&'@');
-            if span.key || meant {
-                copy(&line, &mut shown, start..end, mark.column);
-            } else if start < end {
-                if (start..end).contains(&mark.column) {
-                    shown.caret = shown.text.chars().count();
-                }
-                shown.text.push('…');
-            }
-            column = end;
-        }
-        let rest: String = line.get(column - 1..).unwrap_or_default().iter().collect();
-        let end = rest.find('#').map_or(line.len() + 1, |at| column + rest[..at].chars().count());
-        copy(&line, &mut shown, column..end, mark.column);
-        shown.text.truncate(shown.text.trim_end().len());
-        Some(shown)
-    }
-}
-
-/// Copies the columns of `line`, and sets the caret on the way.
-fn copy(line: &[char], to: &mut Excerpt, columns: std::ops::Range<usize>, caret: usize) {
-    for column in columns {
-        if column == caret {
-            to.caret = to.text.chars().count();
-        }
-        to.text.extend(line.get(column - 1));
+    /// The line of `mark`; see [`excerpt`].
+    pub(super) fn excerpt(&self, mark: Mark, reveal: bool) -> Option<Excerpt> {
+        excerpt(&self.text, &self.marks.scalars, mark, reveal)
     }
 }
 
@@ -133,7 +81,7 @@ fn flaw_of(name: &str, text: &str, flaw: Flaw) -> Problem {
     let line = text.lines().nth(flaw.mark.line - 1).unwrap_or_default();
     let words = line.find(|c: char| !(c.is_alphanumeric() || matches!(c, ' ' | '\t' | '_' | '-' | '.')));
     let key = match words {
-        Some(end) if line[end..].starts_with(':') => format!("{}: …", &line[..end]),
+        Some(end) if end < LONGEST_KEY && line[end..].starts_with(':') => format!("{}: …", &line[..end]),
         _ => String::new(),
     };
     let caret = flaw.mark.column - 1;

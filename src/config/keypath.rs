@@ -46,6 +46,12 @@ impl KeyPath {
         &self.0
     }
 
+    /// The first `steps` of this path.
+    #[must_use]
+    pub fn first(&self, steps: usize) -> Self {
+        Self(self.0.iter().take(steps).cloned().collect())
+    }
+
     /// The key this path ends with, where it ends with one.
     #[must_use]
     pub fn last_key(&self) -> Option<&str> {

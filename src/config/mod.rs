@@ -15,6 +15,7 @@ mod check;
 mod desk;
 mod digest;
 mod document;
+mod excerpt;
 mod file;
 pub mod keypath;
 pub mod keys;

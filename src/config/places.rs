@@ -19,6 +19,9 @@ pub const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Deepest nesting read. The YAML parser's time grows with the square of it.
 pub const MAX_DEPTH: usize = 64;
 
+/// More than these nobody reads, and a hostile text could have millions.
+const MOST_DUPLICATES: usize = 100;
+
 /// The marks of one text.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
@@ -259,7 +262,8 @@ impl<'a> Reader<'a> {
                 _ => return Err(Flaw::new(mark, "a key that is not text", "write keys as plain words")),
             };
             self.node(event, depth, true)?;
-            if let Some(line) = seen.insert(key.clone(), mark.line) {
+            let before = seen.insert(key.clone(), mark.line);
+            if let Some(line) = before.filter(|_| self.duplicates.len() < MOST_DUPLICATES) {
                 let hint = format!("it is on line {line} already: remove one");
                 self.duplicates.push(Flaw::new(mark, format!("`{key}` stands here twice"), hint));
             }

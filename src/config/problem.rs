@@ -143,9 +143,10 @@ impl Rejected {
             return Ending::new(self.cause, "the configuration was refused", "");
         };
         let what = format!("{}: {}", first.place, first.message);
-        let hint = match self.errors().count() - 1 {
-            0 => first.hint.clone(),
-            more => format!("and {more} more: run `leasehold check` to see all of them"),
+        let hint = match self.errors().count() {
+            1 => first.hint.clone(),
+            all if first.hint.is_empty() => format!("the first of {all} errors"),
+            all => format!("{} (the first of {all} errors)", first.hint),
         };
         Ending::new(self.cause, what, hint)
     }
@@ -187,7 +188,7 @@ mod tests {
         let rejected = Rejected { cause: Cause::Config, problems: vec![problem.clone(), problem] };
         assert_eq!(
             rejected.ending().to_string(),
-            "leasehold: a.yaml: is empty; and 1 more: run `leasehold check` to see all of them"
+            "leasehold: a.yaml: is empty; write one (the first of 2 errors)"
         );
     }
 }

@@ -54,10 +54,10 @@ pub fn read(inputs: &Inputs<'_>) -> Result<(Plan, Vec<Problem>), Rejected> {
     stack.apply(&settings);
     shape::check(&mut stack.value, &mut desk);
     // What is left has the table's shape, and a test holds table and types together.
-    let file = File::deserialize_from(stack.value.clone(), &mut desk);
+    let file = File::deserialize_from(std::mem::take(&mut stack.value), &mut desk);
     let plan = check::check(&file, &mut desk);
     stack.skipped_verification(inputs.env);
-    let problems = stack.problems(desk.findings);
+    let problems = stack.problems(desk.findings, desk.more);
     match plan {
         Some(plan) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
             Ok((plan, problems))
@@ -104,13 +104,14 @@ impl Stack {
             let before = self.place(&path, Part::Value).0;
             let mark = document.find(&path).key;
             let message = format!("`{path}` overrides the one of {before}");
-            self.warnings.push(document.problem(
-                Severity::Warning,
-                mark,
-                false,
-                path.to_string(),
-                (message, String::new()),
-            ));
+            self.warnings.push(Problem {
+                severity: Severity::Warning,
+                place: document.place(mark),
+                key: path.to_string(),
+                message,
+                hint: String::new(),
+                excerpt: document.excerpt(mark, false),
+            });
         }
         self.documents.push(document);
     }
@@ -159,32 +160,24 @@ impl Stack {
     }
 
     fn problem(&self, finding: Finding) -> Problem {
-        let part = match finding.on {
-            On::Key => Part::Key,
-            On::Value => Part::Value,
-        };
         let key = finding.at.to_string();
-        match self.place(&finding.at, part) {
-            (_, Some((document, mark, whole))) => {
-                let reveal = whole && matches!(finding.on, On::Value) && !keys::is_private(&finding.at);
-                let mut problem =
-                    document.problem(finding.severity, mark, reveal, key, (finding.message, finding.hint));
-                if !whole && mark == Mark::START {
-                    // Something is missing at the top: no line shows that.
-                    problem.excerpt = None;
-                }
-                problem
+        let part = if matches!(finding.on, On::Key) { Part::Key } else { Part::Value };
+        let (place, document) = self.place(&finding.at, part);
+        let (place, excerpt) = match (finding.on, document) {
+            (_, None) => (place, None),
+            // Something is missing at the top: no line shows that.
+            (_, Some((_, mark, false))) if mark == Mark::START => (place, None),
+            (on, Some((document, mark, whole))) => {
+                let reveal = whole && matches!(on, On::Value) && !keys::is_private(&finding.at);
+                (place, document.excerpt(mark, reveal))
             }
-            (place, None) => {
-                let mut problem = Problem::whole("", finding.message, finding.hint);
-                (problem.place, problem.severity, problem.key) = (place, finding.severity, key);
-                problem
-            }
-        }
+        };
+        let Finding { severity, message, hint, .. } = finding;
+        Problem { severity, place, key, message, hint, excerpt }
     }
 
     /// All problems: by text, and by place in each.
-    fn problems(self, findings: Vec<Finding>) -> Vec<Problem> {
+    fn problems(self, findings: Vec<Finding>, more: usize) -> Vec<Problem> {
         let mut problems: Vec<Problem> = findings.into_iter().map(|finding| self.problem(finding)).collect();
         let order = |problem: &Problem| {
             let source = self.documents.iter().position(|document| document.name == problem.place.source);
@@ -192,6 +185,10 @@ impl Stack {
         };
         problems.extend(self.warnings.iter().cloned());
         problems.sort_by_key(order);
+        if more > 0 {
+            let message = format!("{more} more problems are not shown");
+            problems.push(Problem::whole("configuration", message, "mend these first"));
+        }
         problems
     }
 }

@@ -8,6 +8,9 @@ use super::keypath::KeyPath;
 use super::keys::{Key, Kind, TOP};
 use super::scalars::{self, BadScalar};
 
+/// No list of files or notifiers is longer; a hostile text could have millions.
+const MOST_ENTRIES: usize = 10_000;
+
 /// Tells `desk` what is wrong with `value` as a configuration, and takes it out of `value`.
 pub(super) fn check(value: &mut Value, desk: &mut Desk<'_>) {
     if value.is_null() {
@@ -52,10 +55,12 @@ fn check_value(value: &mut Value, kind: &'static Kind, at: &KeyPath, desk: &mut 
             check_map(map, keys, at, desk);
             return true;
         }
+        (Kind::Named(_), Value::Mapping(map)) if map.len() > MOST_ENTRIES => too_many(at, desk),
         (Kind::Named(kind), Value::Mapping(map)) => {
             check_named(map, kind, at, desk);
             return true;
         }
+        (Kind::List(_), Value::Sequence(items)) if items.len() > MOST_ENTRIES => too_many(at, desk),
         (Kind::List(kind), Value::Sequence(items)) => {
             for (index, item) in items.iter_mut().enumerate() {
                 if !check_value(item, kind, &at.index(index), desk) {
@@ -71,6 +76,10 @@ fn check_value(value: &mut Value, kind: &'static Kind, at: &KeyPath, desk: &mut 
         },
     }
     false
+}
+
+fn too_many(at: &KeyPath, desk: &mut Desk<'_>) {
+    desk.wrong_value(at, format!("more than {MOST_ENTRIES} entries"), "split the configuration");
 }
 
 fn check_named(map: &mut Mapping, kind: &'static Kind, at: &KeyPath, desk: &mut Desk<'_>) {
@@ -195,6 +204,9 @@ fn mend(kind: &Kind, value: &Value) -> String {
 
 fn unknown(name: &str, keys: &[Key], path: &KeyPath, at: &KeyPath, desk: &mut Desk<'_>) {
     let message = format!("unknown key `{name}`");
+    if desk.is_full() {
+        return desk.wrong_key(path, message, "");
+    }
     let names: Vec<&str> = keys.iter().map(|key| key.name).collect();
     let agent = keys.iter().find(|key| key.also.contains(&name)).map(|key| key.name);
     if let Some(meant) = agent.or_else(|| nearest(name, &names)) {

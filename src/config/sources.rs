@@ -61,7 +61,10 @@ impl Sources {
         }
         if sources.origins.is_empty() {
             let hint = format!("give --config FILE, or set {PATH_VARIABLE} or {TEXT_VARIABLE}");
-            return Err(Rejected::one(Cause::Usage, Problem::whole("leasehold", "no configuration", hint)));
+            return Err(Rejected::one(
+                Cause::Usage,
+                Problem::whole("command line", "no configuration", hint),
+            ));
         }
         Ok(sources)
     }

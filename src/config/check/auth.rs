@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use zeroize::Zeroizing;
+
 use crate::config::desk::Desk;
 use crate::config::file::{Auth, Method};
 use crate::config::keypath::KeyPath;
@@ -180,7 +182,8 @@ fn from_variable(variable: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Se
         desk.wrong_value(at, "not the name of a variable", "");
         return None;
     }
-    let Some(value) = (desk.env)(variable).filter(|value| !value.trim().is_empty()) else {
+    let value = (desk.env)(variable).map(Zeroizing::new);
+    let Some(value) = value.filter(|value| !value.trim().is_empty()) else {
         desk.missing(
             at,
             format!("the variable {variable} is not set"),

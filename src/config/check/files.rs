@@ -51,7 +51,22 @@ pub(super) fn check(
             plans.push(rest.plan(entry, target, source));
         }
     }
+    if desk.is_clean() {
+        unheard(&plans, &names, desk);
+    }
     plans
+}
+
+/// Warns of notifiers that no file tells.
+fn unheard(plans: &[FilePlan], names: &[&str], desk: &mut Desk<'_>) {
+    let mut told = vec![false; names.len()];
+    for notifier in plans.iter().flat_map(|plan| &plan.notify) {
+        told[*notifier] = true;
+    }
+    for (name, _) in names.iter().zip(told).filter(|(_, told)| !told) {
+        let at = KeyPath::of(&["notify", name]);
+        desk.warn(&at, format!("no file notifies `{name}`"), "name it in a file's `notify`, or take it out");
+    }
 }
 
 /// What a file has besides a target and a source.
@@ -171,8 +186,9 @@ fn collide(
         return desk.wrong_value(at, message, "two files cannot be one: rename it");
     }
     let above = path.ancestors().skip(1).find_map(|folder| taken.get(folder));
-    let below =
-        taken.range(path.clone()..).find(|(other, _)| other.starts_with(path)).map(|(_, index)| index);
+    // Paths sort by their components, so what is below a folder comes right behind it.
+    let next = taken.range(path.clone()..).next();
+    let below = next.filter(|(other, _)| other.starts_with(path)).map(|(_, index)| index);
     if let Some(other) = above {
         let message = format!("files[{other}] is a file where this path needs a folder");
         desk.wrong_value(at, message, "rename one of them");

@@ -254,3 +254,13 @@ fn the_digest_is_of_the_meaning_not_the_text() {
         assert_ne!(digest(LEAST), digest(&LEAST.replace(part, other)), "{other}");
     }
 }
+
+#[test]
+fn what_yaml_reads_as_text_needs_no_quotes() {
+    let with =
+        |keys: &str| World::new(&LEAST.replace("secret: kv/web", &format!("secret: kv/web, {keys}"))).plan();
+    assert_eq!(with("mode: 0400").files[0].mode, 0o400, "a leading zero makes it text in YAML 1.2");
+    assert_eq!(with("user: 101, group: tls").files[0].uid, Some(101));
+    assert_eq!(with("refresh: 1h 30m").files[0].refresh, Duration::from_secs(5400));
+    assert_eq!(with("mode: ~, notify: null").files[0].mode, 0o440, "null is what is left out");
+}

@@ -58,6 +58,16 @@ fn aliases_that_explode_are_refused() {
     assert!(refusal(b"a: &a [*a]\n".to_vec()).contains("`*a` refers to no anchor above it"));
 }
 
+#[test]
+fn thousands_of_mistakes_are_counted_and_the_first_are_shown() {
+    let files = World::new(&format!("files: [{}]\n", "{a: 1}, ".repeat(1000))).problems();
+    assert_eq!(files.len(), 201);
+    assert!(files[200].ends_with("more problems are not shown; mend these first"), "{}", files[200]);
+    assert_eq!(World::new(&"a: 1\n".repeat(1000)).problems().len(), 100);
+    let entries = World::new(&format!("files: [{}]\n", "x, ".repeat(10_001))).problems();
+    assert!(entries.iter().any(|problem| problem.contains("more than 10000 entries")), "{entries:?}");
+}
+
 /// A credential that somebody put somewhere.
 const CANARY: &str = "hunter2";
 

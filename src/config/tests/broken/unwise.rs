@@ -4,6 +4,11 @@ use super::Row;
 
 pub(super) const ROWS: &[Row] = &[
     (
+        "    secret: kv/a#k",
+        "    secret: kv/a#k\n    notify: []\nnotify: {app: {signal: HUP, process: app}}",
+        &["c.yaml:11:15: warning: no file notifies `app`; name it in a file's `notify`, or take it out"],
+    ),
+    (
         "secrets_dir: /s",
         "secrets_dir: /s\nrequire_tmpfs: false\nlisten: 0.0.0.0:9110\ndefaults: {mode: '0444', dir_mode: '0777', missing_key: default}",
         &[
