@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use notify::event::{AccessKind, AccessMode};
 use notify::{RecursiveMode, Watcher as _};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -95,8 +96,11 @@ impl Inputs {
         look.reset();
         self.look = Some(look);
         let sender = self.change_sender.clone();
-        let heard = move |_: notify::Result<notify::Event>| {
-            let _a_look_is_due_already = sender.try_send(());
+        let heard = move |event: notify::Result<notify::Event>| {
+            // To look is to open and read them: that must not be heard as a change, or we look for ever.
+            if event.is_ok_and(|event| is_change(event.kind)) {
+                let _a_look_is_due_already = sender.try_send(());
+            }
         };
         let Ok(mut watcher) = notify::recommended_watcher(heard) else { return };
         let mut folders: Vec<&Path> =
@@ -128,6 +132,13 @@ impl Inputs {
             () = tick(&mut self.watchdog) => Input::Watchdog,
         }
     }
+}
+
+/// Whether a file may be another one afterwards. An error of the watch counts as nothing: [`LOOK`] is
+/// what that is for.
+fn is_change(kind: notify::EventKind) -> bool {
+    const WRITTEN: AccessKind = AccessKind::Close(AccessMode::Write);
+    !matches!(kind, notify::EventKind::Access(access) if access != WRITTEN)
 }
 
 async fn tick(interval: &mut Option<tokio::time::Interval>) {

@@ -83,6 +83,15 @@ impl Child {
         let _ = self.process.wait();
     }
 
+    /// The processor time that it has had, in the clock's ticks (100 a second), from /proc.
+    pub fn cpu_ticks(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("it runs");
+        // The name, in parentheses, may hold anything; user and system time are the 12th and 13th after it.
+        let (_, fields) = stat.rsplit_once(") ").expect("it has a name");
+        let ticks = fields.split(' ').skip(11).take(2);
+        ticks.map(|field| field.parse::<u64>().expect("a number of ticks")).sum()
+    }
+
     /// Its resident memory in KiB, from /proc.
     pub fn resident_kib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
