@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::node::quoted;
+
 /// A place in a template's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
@@ -74,8 +76,8 @@ impl fmt::Display for ExecError {
         };
         let Self { name, executing, message, .. } = self;
         let Place { line, column, .. } = place;
-        // `{:?}` quotes a name as Go's `%q` does, for all names that people give.
-        write!(f, "template: {name}:{line}:{column}: executing {executing:?} at <{context}>: {message}")
+        let executing = quoted(executing.as_bytes());
+        write!(f, "template: {name}:{line}:{column}: executing {executing} at <{context}>: {message}")
     }
 }
 

@@ -11,6 +11,7 @@
 
 pub mod buffer;
 mod builtins;
+pub mod calls;
 pub mod error;
 pub mod eval;
 pub mod fmt;
@@ -61,7 +62,7 @@ impl Template {
         let (left, right) = (left.as_bytes(), right.as_bytes());
         let left = if left.is_empty() { DELIMITERS.0 } else { left };
         let right = if right.is_empty() { DELIMITERS.1 } else { right };
-        let trees = parse::parse(name, text, (left, right), functions)?;
+        let trees = parse::parse(name, text, (left, right), functions).map_err(|error| *error)?;
         let (left, right) = (left.to_vec(), right.to_vec());
         Ok(Self { name: name.to_owned(), text: text.to_vec(), left, right, trees })
     }

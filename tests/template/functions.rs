@@ -76,7 +76,7 @@ fn map_of_three(_: &mut Scope<'_, '_>, _: &[Value]) -> Made {
 }
 
 fn make_map(_: &mut Scope<'_, '_>, args: &[Value]) -> Made {
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err(FunctionError::new("bad makemap"));
     }
     let pairs = args.chunks(2).filter_map(|pair| Some((Key::from_value(&pair[0])?, pair[1].clone())));

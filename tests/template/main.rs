@@ -4,6 +4,7 @@ mod case;
 mod corpus;
 mod functions;
 mod generated;
+mod limits;
 #[path = "../support/need.rs"]
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests, which use more of it")]
 mod need;

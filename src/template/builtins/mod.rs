@@ -137,8 +137,8 @@ impl Builtin {
         }
     }
 
-    /// Calls it; `out` takes the text it makes, if it makes one.
-    pub(crate) fn run(self, args: &[Operand], out: &mut Buffer) -> Made {
+    /// Calls it; a text that it makes may have `limit` bytes.
+    pub(crate) fn run(self, args: &[Operand], limit: usize) -> Made {
         let flag = |flag: Result<bool, FunctionError>| Ok(Operand::plain(Value::Bool(flag?)));
         match self {
             Self::Index => index::index(args),
@@ -153,8 +153,12 @@ impl Builtin {
             Self::Ge => flag(compare::lt(args).map(|less| !less)),
             Self::Print | Self::Println | Self::Printf | Self::Html | Self::Js | Self::Urlquery => {
                 let values: Vec<Value> = args.iter().map(|arg| arg.value.clone()).collect();
-                self.write(&values, out);
-                Ok(Operand::plain(Value::Text(std::mem::take(out).into_secret())))
+                let mut out = Buffer::new(limit);
+                self.write(&values, &mut out);
+                if out.is_full() {
+                    return Err(FunctionError::new("too much text for one rendering"));
+                }
+                Ok(Operand::plain(Value::Text(out.into_secret())))
             }
             // The evaluator does these itself.
             Self::And | Self::Or | Self::Call => Err(FunctionError::new("not a plain function")),

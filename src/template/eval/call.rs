@@ -2,7 +2,6 @@
 
 use super::scope::Scope;
 use super::{Operand, Result, State};
-use crate::template::buffer::Buffer;
 use crate::template::builtins::{Builtin, Made};
 use crate::template::function::{Function, FunctionError};
 use crate::template::node::{At, Callee, Term};
@@ -117,9 +116,8 @@ impl<'t> State<'t, '_, '_> {
     }
 
     fn call_builtin(&mut self, builtin: Builtin, args: &[Operand]) -> Made {
-        let mut out = Buffer::new(self.session.limits.output);
-        let made = builtin.run(args, &mut out)?;
-        self.spend(&made.value, out.is_full())?;
+        let made = builtin.run(args, self.session.limits.output)?;
+        self.spend(&made.value)?;
         Ok(made)
     }
 
@@ -132,14 +130,14 @@ impl<'t> State<'t, '_, '_> {
         let values: Vec<Value> = receiver.into_iter().chain(args.into_iter().map(|arg| arg.value)).collect();
         let mut scope = Scope::new(self.session, self.template);
         let value = (function.run)(&mut scope, &values)?;
-        self.spend(&value, false)?;
+        self.spend(&value)?;
         Ok(Operand::of(value, function.returns))
     }
 
     /// Counts the text that a function made.
-    fn spend(&mut self, value: &Value, full: bool) -> std::result::Result<(), FunctionError> {
+    fn spend(&mut self, value: &Value) -> std::result::Result<(), FunctionError> {
         let bytes = value.as_bytes_kind().map_or(0, crate::secret::Secret::len);
-        if full || !self.session.made(bytes) {
+        if !self.session.made(bytes) {
             return Err(FunctionError::new("too much text for one rendering"));
         }
         Ok(())

@@ -34,7 +34,7 @@ impl Control {
 
 impl Parser<'_> {
     /// What stands between the delimiters; the left one is behind.
-    pub(super) fn action(&mut self) -> Result<Item, ParseError> {
+    pub(super) fn action(&mut self) -> Result<Item, Box<ParseError>> {
         let token = self.stream.next_non_space();
         let node = match token.kind {
             Kind::Block => self.block()?,
@@ -57,7 +57,7 @@ impl Parser<'_> {
         Ok(Item::Node(node))
     }
 
-    fn jump(&mut self, token: &Token, word: &str, node: fn(usize) -> Node) -> Result<Node, ParseError> {
+    fn jump(&mut self, token: &Token, word: &str, node: fn(usize) -> Node) -> Result<Node, Box<ParseError>> {
         let next = self.stream.next_non_space();
         if next.kind != Kind::RightDelim {
             return Err(self.stream.unexpected(&next, &format!("{{{{{word}}}}}")));
@@ -69,14 +69,14 @@ impl Parser<'_> {
     }
 
     /// `{{else}}`, or the `else` of `{{else if …}}`, whose `if` is left for [`Self::else_body`].
-    fn otherwise(&mut self) -> Result<Item, ParseError> {
+    fn otherwise(&mut self) -> Result<Item, Box<ParseError>> {
         if !matches!(self.stream.peek_non_space().kind, Kind::If | Kind::With) {
             self.expect(Kind::RightDelim, "else")?;
         }
         Ok(Item::Ending(Ending::Else))
     }
 
-    fn control(&mut self, control: Control) -> Result<Node, ParseError> {
+    fn control(&mut self, control: Control) -> Result<Node, Box<ParseError>> {
         let variables = self.variables.len();
         let pipe = self.pipeline(control.context(), Kind::RightDelim)?;
         let range = usize::from(control == Control::Range);
@@ -97,7 +97,7 @@ impl Parser<'_> {
     }
 
     /// What follows `else`: a body with its `end`, or one more `if` that shares ours.
-    fn else_body(&mut self, control: Control) -> Result<Body, ParseError> {
+    fn else_body(&mut self, control: Control) -> Result<Body, Box<ParseError>> {
         if control.chains_with().is_some_and(|kind| self.stream.peek().kind == kind) {
             self.stream.next();
             self.deeper()?;
@@ -116,7 +116,7 @@ impl Parser<'_> {
     }
 
     /// `{{block "name" pipeline}} … {{end}}`: a definition and its invocation in one.
-    fn block(&mut self) -> Result<Node, ParseError> {
+    fn block(&mut self) -> Result<Node, Box<ParseError>> {
         const CONTEXT: &str = "block clause";
         let token = self.stream.next_non_space();
         let name = self.template_name(&token, CONTEXT)?;
@@ -126,7 +126,7 @@ impl Parser<'_> {
         Ok(Node::Template(Invocation { at: token.start, name, pipe: Some(pipe) }))
     }
 
-    fn invocation(&mut self) -> Result<Node, ParseError> {
+    fn invocation(&mut self) -> Result<Node, Box<ParseError>> {
         const CONTEXT: &str = "template clause";
         let token = self.stream.next_non_space();
         let name = self.template_name(&token, CONTEXT)?;
@@ -139,7 +139,7 @@ impl Parser<'_> {
         Ok(Node::Template(Invocation { at: token.start, name, pipe }))
     }
 
-    fn template_name(&self, token: &Token, context: &str) -> Result<Vec<u8>, ParseError> {
+    fn template_name(&self, token: &Token, context: &str) -> Result<Vec<u8>, Box<ParseError>> {
         if matches!(token.kind, Kind::String | Kind::RawString) {
             self.unquote(token)
         } else {

@@ -31,7 +31,7 @@ pub(crate) fn parse(
     text: &[u8],
     delimiters: (&[u8], &[u8]),
     functions: &Functions,
-) -> Result<Trees, ParseError> {
+) -> Result<Trees, Box<ParseError>> {
     let stream = Stream::new(name, text, delimiters);
     let mut parser = Parser {
         stream,
@@ -72,7 +72,7 @@ enum Item {
 
 impl Parser<'_> {
     /// The text itself: nodes and definitions, to its end.
-    fn top(&mut self) -> Result<Body, ParseError> {
+    fn top(&mut self) -> Result<Body, Box<ParseError>> {
         let mut body = Body::new();
         while self.stream.peek().kind != Kind::Eof {
             if self.stream.peek().kind == Kind::LeftDelim {
@@ -92,7 +92,7 @@ impl Parser<'_> {
     }
 
     /// `{{define "name"}} … {{end}}`; the keyword is behind.
-    fn definition(&mut self) -> Result<(), ParseError> {
+    fn definition(&mut self) -> Result<(), Box<ParseError>> {
         const CONTEXT: &str = "define clause";
         let token = self.stream.next_non_space();
         if !matches!(token.kind, Kind::String | Kind::RawString) {
@@ -105,7 +105,7 @@ impl Parser<'_> {
     }
 
     /// The body of a template of its own: it sees no variables of the text around it.
-    fn separate_body(&mut self, context: &str) -> Result<Body, ParseError> {
+    fn separate_body(&mut self, context: &str) -> Result<Body, Box<ParseError>> {
         let variables = std::mem::replace(&mut self.variables, vec![b"$".to_vec()]);
         let ranges = std::mem::take(&mut self.ranges);
         let (body, ending) = self.body()?;
@@ -118,7 +118,7 @@ impl Parser<'_> {
     }
 
     /// Adds a template. One that has only space gives way to another of its name.
-    fn define(&mut self, name: Vec<u8>, body: Body) -> Result<(), ParseError> {
+    fn define(&mut self, name: Vec<u8>, body: Body) -> Result<(), Box<ParseError>> {
         match self.trees.get(&name) {
             Some(other) if !is_empty(other) => {
                 if is_empty(&body) {
@@ -135,7 +135,7 @@ impl Parser<'_> {
     }
 
     /// Nodes up to an `end` or `else`, which is taken too.
-    fn body(&mut self) -> Result<(Body, Ending), ParseError> {
+    fn body(&mut self) -> Result<(Body, Ending), Box<ParseError>> {
         self.deeper()?;
         let mut body = Body::new();
         while self.stream.peek_non_space().kind != Kind::Eof {
@@ -150,7 +150,7 @@ impl Parser<'_> {
         Err(self.stream.error("unexpected EOF".to_owned()))
     }
 
-    fn text_or_action(&mut self) -> Result<Item, ParseError> {
+    fn text_or_action(&mut self) -> Result<Item, Box<ParseError>> {
         let token = self.stream.next_non_space();
         match token.kind {
             Kind::Text => {
@@ -168,7 +168,7 @@ impl Parser<'_> {
     }
 
     /// Counts one more level of nesting; whoever closes it counts back.
-    fn deeper(&mut self) -> Result<(), ParseError> {
+    fn deeper(&mut self) -> Result<(), Box<ParseError>> {
         self.nesting += 1;
         if self.nesting > MAX_NESTING {
             return Err(self.stream.error("max expression depth exceeded".to_owned()));
@@ -176,16 +176,16 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token, ParseError> {
+    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token, Box<ParseError>> {
         let token = self.stream.next_non_space();
         if token.kind == kind { Ok(token) } else { Err(self.stream.unexpected(&token, context)) }
     }
 
-    fn unquote(&self, token: &Token) -> Result<Vec<u8>, ParseError> {
+    fn unquote(&self, token: &Token) -> Result<Vec<u8>, Box<ParseError>> {
         quote::unquote(self.stream.value(token)).map_err(|error| self.stream.error(error.to_string()))
     }
 
-    fn unexpected_ending(&self, ending: Ending, context: &str) -> ParseError {
+    fn unexpected_ending(&self, ending: Ending, context: &str) -> Box<ParseError> {
         let (left, right) = self.stream.delimiters();
         let word = if ending == Ending::End { "end" } else { "else" };
         let (left, right) = (String::from_utf8_lossy(left), String::from_utf8_lossy(right));

@@ -9,7 +9,7 @@ use crate::template::node::{Callee, Command, Name, Number, Pipe, Term, quoted};
 
 impl Parser<'_> {
     /// `declarations? command ('|' command)*`, up to `end`, which is taken.
-    pub(super) fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe, ParseError> {
+    pub(super) fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe, Box<ParseError>> {
         let at = self.stream.peek_non_space().start;
         let mut pipe = Pipe { at, assign: false, variables: Vec::new(), commands: Vec::new() };
         self.declarations(&mut pipe, context)?;
@@ -41,7 +41,7 @@ impl Parser<'_> {
     }
 
     /// `$x :=`, `$x =` or, in a range, `$x, $y :=`.
-    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<(), ParseError> {
+    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<(), Box<ParseError>> {
         loop {
             let variable = self.stream.peek_non_space();
             if variable.kind != Kind::Variable {
@@ -82,7 +82,7 @@ impl Parser<'_> {
         self.variables.push(name);
     }
 
-    fn second_declaration(&mut self, pipe: &Pipe, context: &str) -> Result<(), ParseError> {
+    fn second_declaration(&mut self, pipe: &Pipe, context: &str) -> Result<(), Box<ParseError>> {
         if context == "range" && pipe.variables.len() < 2 {
             return match self.stream.peek_non_space().kind {
                 Kind::Variable | Kind::RightDelim | Kind::RightParen => Ok(()),
@@ -93,7 +93,7 @@ impl Parser<'_> {
     }
 
     /// There is something, and only its first stage may be a constant.
-    fn check(&self, pipe: &Pipe, context: &str) -> Result<(), ParseError> {
+    fn check(&self, pipe: &Pipe, context: &str) -> Result<(), Box<ParseError>> {
         if pipe.commands.is_empty() {
             return Err(self.stream.error(format!("missing value for {context}")));
         }
@@ -110,7 +110,7 @@ impl Parser<'_> {
     }
 
     /// Terms up to a pipe, which is taken, or the pipeline's end, which is not.
-    fn command(&mut self) -> Result<Command, ParseError> {
+    fn command(&mut self) -> Result<Command, Box<ParseError>> {
         let at = self.stream.peek_non_space().start;
         let mut terms = Vec::new();
         loop {
@@ -134,7 +134,7 @@ impl Parser<'_> {
     }
 
     /// A term and the fields that follow it without a space.
-    fn operand(&mut self) -> Result<Option<Term>, ParseError> {
+    fn operand(&mut self) -> Result<Option<Term>, Box<ParseError>> {
         let Some(term) = self.term()? else { return Ok(None) };
         if self.stream.peek().kind != Kind::Field {
             return Ok(Some(term));
@@ -168,7 +168,7 @@ impl Parser<'_> {
         Secret::new(self.stream.value(token)[1..].to_vec())
     }
 
-    fn term(&mut self) -> Result<Option<Term>, ParseError> {
+    fn term(&mut self) -> Result<Option<Term>, Box<ParseError>> {
         let token = self.stream.next_non_space();
         let at = token.start;
         let value = self.stream.value(&token);
@@ -197,7 +197,7 @@ impl Parser<'_> {
         }))
     }
 
-    fn number(&self, token: &Token) -> Result<Number, ParseError> {
+    fn number(&self, token: &Token) -> Result<Number, Box<ParseError>> {
         let value = self.stream.value(token);
         // Number tokens are ASCII, but for those that the lexer refused.
         let text = String::from_utf8_lossy(value);
@@ -209,7 +209,7 @@ impl Parser<'_> {
         .map_err(|message| self.stream.error(message))
     }
 
-    fn variable(&self, token: &Token) -> Result<Term, ParseError> {
+    fn variable(&self, token: &Token) -> Result<Term, Box<ParseError>> {
         let name = self.stream.value(token);
         if !self.variables.iter().any(|known| known == name) {
             return Err(self.stream.error(format!("undefined variable {}", quoted(name))));
@@ -217,7 +217,7 @@ impl Parser<'_> {
         Ok(Term::Variable { at: token.start, name: Secret::new(name.to_vec()), fields: Vec::new() })
     }
 
-    fn function(&self, token: &Token) -> Result<Term, ParseError> {
+    fn function(&self, token: &Token) -> Result<Term, Box<ParseError>> {
         let name = self.stream.value(token);
         let text = String::from_utf8_lossy(name);
         let callee = match self.functions.get(&text) {
@@ -231,7 +231,7 @@ impl Parser<'_> {
     }
 
     /// With the reason why it is not there, or the name that was probably meant.
-    fn unknown_function(&self, name: &str) -> ParseError {
+    fn unknown_function(&self, name: &str) -> Box<ParseError> {
         let why = self.functions.why_absent(name).map(str::to_owned);
         let nearest = || {
             let names = self.functions.names().chain(Builtin::ALL.iter().map(|builtin| builtin.name()));

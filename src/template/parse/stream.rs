@@ -93,19 +93,19 @@ impl<'t> Stream<'t> {
     }
 
     /// An error at the token last read.
-    pub(super) fn error(&self, message: String) -> ParseError {
+    pub(super) fn error(&self, message: String) -> Box<ParseError> {
         let token = &self.tokens[0];
-        ParseError {
+        Box::new(ParseError {
             name: self.name.to_owned(),
             place: Place::of(self.text, token.start),
             line: token.line,
             message,
             hint: None,
-        }
+        })
     }
 
     /// The error that `token` cannot stand in `context`, or is no token at all.
-    pub(super) fn unexpected(&self, token: &Token, context: &str) -> ParseError {
+    pub(super) fn unexpected(&self, token: &Token, context: &str) -> Box<ParseError> {
         let Some(message) = &token.error else {
             return self.error(format!("unexpected {} in {context}", self.shown(token)));
         };
