@@ -51,7 +51,7 @@ fn kubernetes(role: &str, jwt_file: &Path) -> AuthPlan {
 }
 
 fn token(token: &str) -> AuthPlan {
-    auth("token", AuthMethod::Token { token_env: "VAULT_TOKEN".to_owned(), token: Secret::from(token) })
+    auth("token", AuthMethod::Token { token_env: "VAULT_TOKEN".to_owned(), token: Some(Secret::from(token)) })
 }
 
 /// A client that never logs in; each question brings its token.

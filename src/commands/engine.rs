@@ -30,6 +30,10 @@ pub(super) fn run(args: &ConfigArgs, mode: impl FnOnce(&Plan) -> Mode) -> Result
     for notice in &notices {
         tracing::warn!("{}", notice.one_line());
     }
+    if let Some(variable) = plan.auth.method.unset_variable() {
+        let what = format!("the variable {variable}, which `auth` names, is not set");
+        return Err(Ending::new(Cause::Config, what, "set it, or choose another `auth.method`"));
+    }
     let surroundings = Surroundings {
         environment: Environment::of_this_process(),
         pod: owner(&plan),

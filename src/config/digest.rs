@@ -94,7 +94,7 @@ impl Encoder {
             AuthMethod::Token { token_env, token } => {
                 self.number(2);
                 self.bytes(token_env.as_bytes());
-                self.bytes(token.expose());
+                self.option(token.as_ref(), |to, token| to.bytes(token.expose()));
             }
             AuthMethod::TokenFile { token_file } => {
                 self.number(3);
@@ -112,6 +112,10 @@ impl Encoder {
             Credential::File(file) => {
                 self.number(1);
                 self.path(file);
+            }
+            Credential::Unset(variable) => {
+                self.number(2);
+                self.bytes(variable.as_bytes());
             }
         }
     }

@@ -115,12 +115,12 @@ pub enum AuthMethod {
         /// The secret id; none where the role does not bind one.
         secret_id: Option<Credential>,
     },
-    /// A token from the environment, taken as it is and revoked at the end only if we may.
+    /// A token from the environment, taken as it is; never revoked.
     Token {
-        /// The variable that held it.
+        /// The variable that holds it.
         token_env: String,
-        /// What it held when the configuration was read.
-        token: Secret,
+        /// What it held when the configuration was read; none where it was not set.
+        token: Option<Secret>,
     },
     /// A token from a file that somebody else keeps; never revoked.
     TokenFile {
@@ -130,10 +130,22 @@ pub enum AuthMethod {
 }
 
 impl AuthMethod {
-    /// Whether the token is ours: a token that somebody else keeps in a file is never revoked.
+    /// Whether the token is ours: one that somebody else made and gave us is never revoked, for
+    /// others may live by it. Leases made with it are revoked one by one.
     #[must_use]
     pub fn owns_token(&self) -> bool {
-        !matches!(self, Self::TokenFile { .. })
+        !matches!(self, Self::Token { .. } | Self::TokenFile { .. })
+    }
+
+    /// The variable that a login needs and that is not set. Without it a configuration can be
+    /// checked, and its daemon be asked, but nothing can log in.
+    #[must_use]
+    pub fn unset_variable(&self) -> Option<&str> {
+        match self {
+            Self::Token { token_env, token: None } => Some(token_env),
+            Self::AppRole { secret_id: Some(Credential::Unset(variable)), .. } => Some(variable),
+            _ => None,
+        }
     }
 }
 
@@ -144,6 +156,8 @@ pub enum Credential {
     Given(Secret),
     /// From a file, read anew at each login.
     File(PathBuf),
+    /// From this variable, which is not set.
+    Unset(String),
 }
 
 /// One file to render.

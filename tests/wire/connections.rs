@@ -61,7 +61,7 @@ fn with_an_own_authority_do_not_trust_the_systems() {
     // Without one, the system's are loaded, or their lack is named.
     let server = Authority::new("ours").server("127.0.0.1", Dates::Now);
     let server = Server::tls(server, |_, wire| reply(wire, 200, &[], b"{}"));
-    let method = AuthMethod::Token { token_env: "X".to_owned(), token: Secret::from(TOKEN) };
+    let method = AuthMethod::Token { token_env: "X".to_owned(), token: Some(Secret::from(TOKEN)) };
     let auth = AuthPlan { mount: "token".to_owned(), namespace: None, method };
     match Client::new(&plan(&server.url()), &auth) {
         Ok(client) => {

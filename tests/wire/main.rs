@@ -55,7 +55,7 @@ fn plan(url: &str) -> VaultPlan {
 }
 
 fn client(plan: &VaultPlan) -> Client {
-    let method = AuthMethod::Token { token_env: "X".to_owned(), token: Secret::from(TOKEN) };
+    let method = AuthMethod::Token { token_env: "X".to_owned(), token: Some(Secret::from(TOKEN)) };
     Client::new(plan, &AuthPlan { mount: "token".to_owned(), namespace: None, method }).expect("a client")
 }
 

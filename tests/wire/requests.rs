@@ -38,7 +38,7 @@ fn keep_a_prefix_of_the_address() {
 fn of_tokens_go_to_the_namespace_that_made_them_and_health_to_none() {
     let server = Server::plain(|_, wire| reply(wire, 200, &[], b"{}"));
     let vault = VaultPlan { namespace: Some("a/b".to_owned()), ..plan(&server.url()) };
-    let method = AuthMethod::Token { token_env: "X".to_owned(), token: Secret::from(TOKEN) };
+    let method = AuthMethod::Token { token_env: "X".to_owned(), token: Some(Secret::from(TOKEN)) };
     let auth = AuthPlan { mount: "token".to_owned(), namespace: Some("a".to_owned()), method };
     let client = Client::new(&vault, &auth).expect("a client");
     run(async {

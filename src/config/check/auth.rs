@@ -159,7 +159,10 @@ fn secret_id(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Option<C
             None
         }
         (Some(text), None) => Some(Some(Credential::File(optional_path(Some(text), &file_at, desk)?))),
-        (None, Some(variable)) => Some(Some(Credential::Given(from_variable(variable, &env_at, desk)?))),
+        (None, Some(variable)) => {
+            let given = from_variable(variable, &env_at, desk)?;
+            Some(Some(given.map_or_else(|| Credential::Unset(variable.to_owned()), Credential::Given)))
+        }
         (None, None) => Some(None),
     }
 }
@@ -176,27 +179,24 @@ fn token(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<AuthMethod> 
     Some(AuthMethod::Token { token_env, token })
 }
 
-/// What an environment variable holds: one word of printable ASCII, for it becomes a header.
-fn from_variable(variable: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Secret> {
+/// What an environment variable holds: one word of printable ASCII, for it becomes a header. None
+/// where that is wrong; some none where it is not set, which keeps nobody from checking the file.
+fn from_variable(variable: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Option<Secret>> {
     if variable.is_empty() || variable.contains(['=', '\0']) {
         desk.wrong_value(at, "not the name of a variable", "");
         return None;
     }
     let value = (desk.env)(variable).map(Zeroizing::new);
     let Some(value) = value.filter(|value| !value.trim().is_empty()) else {
-        desk.missing(
-            at,
-            format!("the variable {variable} is not set"),
-            "set it, or choose another `auth.method`",
-        );
-        return None;
+        desk.warn(at, format!("the variable {variable} is not set"), "set it where this is to run");
+        return Some(None);
     };
     if !value.trim().bytes().all(|b| b.is_ascii_graphic()) {
         let message = format!("the variable {variable} holds more than one word of printable characters");
         desk.wrong_value(at, message, "set it to the credential alone");
         return None;
     }
-    Some(Secret::from(value.trim()))
+    Some(Some(Secret::from(value.trim())))
 }
 
 fn token_file(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<AuthMethod> {

@@ -185,9 +185,26 @@ fn each_method_has_its_own_fields() {
     assert!(matches!(approle.method, AuthMethod::AppRole { role_id: Credential::File(_), secret_id: None }));
     let token = method("{method: token}");
     assert!(matches!(token.method, AuthMethod::Token { token_env, token }
-        if token_env == "VAULT_TOKEN" && token.expose() == b"t-1"));
+        if token_env == "VAULT_TOKEN" && token.as_ref().is_some_and(|token| token.expose() == b"t-1")));
     let file = method("{method: token_file, token_file: /t}");
     assert!(matches!(file.method, AuthMethod::TokenFile { .. }));
+}
+
+#[test]
+fn a_credential_that_is_not_set_here_keeps_nobody_from_checking() {
+    for auth in
+        ["{method: token, token_env: NOWHERE}", "{method: approle, role_id: r, secret_id_env: NOWHERE}"]
+    {
+        let world = with_auth(auth);
+        assert_eq!(world.plan().auth.method.unset_variable(), Some("NOWHERE"));
+        let problems = world.problems();
+        assert!(
+            problems.iter().any(|line| line.contains("warning: the variable NOWHERE is not set")),
+            "{problems:?}"
+        );
+    }
+    let set = with_auth("{method: token, token_env: HERE}").var("HERE", "t-1");
+    assert_eq!(set.plan().auth.method.unset_variable(), None);
 }
 
 #[test]

@@ -23,5 +23,6 @@ fn read(what: &str, credential: &Credential) -> Result<Secret, Failure> {
     match credential {
         Credential::Given(value) => Ok(value.clone()),
         Credential::File(path) => files::credential(what, path),
+        Credential::Unset(variable) => Err(files::local(format!("the variable {variable} is not set"))),
     }
 }

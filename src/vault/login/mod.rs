@@ -30,7 +30,7 @@ pub(super) fn prepare(plan: &AuthPlan) -> Result<Attempt, Failure> {
     match &plan.method {
         AuthMethod::Kubernetes { role, jwt_file } => jwt::prepare(role, jwt_file),
         AuthMethod::AppRole { role_id, secret_id } => approle::prepare(role_id, secret_id.as_ref()),
-        AuthMethod::Token { token_env, token } => token::prepare(token_env, token),
+        AuthMethod::Token { token_env, token } => token::prepare(token_env, token.as_ref()),
         AuthMethod::TokenFile { token_file } => token_file::prepare(token_file),
     }
 }

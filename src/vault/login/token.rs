@@ -5,7 +5,8 @@ use crate::secret::Secret;
 use crate::vault::failure::Failure;
 use crate::vault::files::{is_token, local};
 
-pub(super) fn prepare(variable: &str, token: &Secret) -> Result<Attempt, Failure> {
+pub(super) fn prepare(variable: &str, token: Option<&Secret>) -> Result<Attempt, Failure> {
+    let Some(token) = token else { return Err(local(format!("the variable {variable} is not set"))) };
     if is_token(token) {
         return Ok(Attempt::Hold(token.clone()));
     }

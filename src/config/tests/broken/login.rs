@@ -54,16 +54,6 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "  method: kubernetes\n  role: web",
-        "  method: approle\n  role_id: a\n  secret_id_env: NOWHERE",
-        &["c.yaml:6:3: the variable NOWHERE is not set; set it, or choose another `auth.method`"],
-    ),
-    (
-        "  method: kubernetes\n  role: web",
-        "  method: token",
-        &["c.yaml:3:1: the variable VAULT_TOKEN is not set; set it, or choose another `auth.method`"],
-    ),
-    (
-        "  method: kubernetes\n  role: web",
         "  method: token\n  token_env: TWO_WORDS",
         &[
             "c.yaml:5:14: the variable TWO_WORDS holds more than one word of printable characters; set it to the credential alone",
