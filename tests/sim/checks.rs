@@ -73,6 +73,13 @@ impl Checks {
         if let Action::LogIn(_) = action {
             world.checks.logins.push_back(now);
         }
+        if let Action::RevokeLease { lease, .. } = action {
+            nothing_uses(world, |id, _| id == lease)?;
+        }
+        if let Action::RevokeToken(id) = action {
+            let own = world.process.as_ref().and_then(|process| process.tokens.get(id)).copied();
+            nothing_uses(world, |_, lease| Some(lease.token) == own)?;
+        }
         if let Action::Publish { files, .. } = action {
             one_generation(world, files)?;
         }
@@ -98,6 +105,15 @@ impl Checks {
         if let Some(id) = token.filter(|id| process.dropped.contains(id) || !process.tokens.contains_key(id))
         {
             return Err(format!("a request with {id:?}, which is dropped or was never there"));
+        }
+        let one_at_a_time = match action {
+            Action::LogIn(_) => process.logging_in,
+            Action::LookUp(_) => process.looking_up,
+            Action::Probe => process.probing,
+            _ => false,
+        };
+        if one_at_a_time {
+            return Err(format!("{action:?} while another is under way"));
         }
         if process.under_way >= 8 && *action != Action::Probe {
             return Err("more requests under way than allowed".to_owned());
@@ -127,6 +143,33 @@ impl Checks {
         never_ready_when_expired(world)?;
         quiet_during_outage(world)
     }
+}
+
+/// While it serves, it gives back only what no file on disk uses, and what every application was
+/// told to use no longer.
+fn nothing_uses(world: &World, which: impl Fn(&LeaseId, &super::server::Lease) -> bool) -> Held {
+    if !is_serving(world) {
+        return Ok(());
+    }
+    for (file, id) in on_disk(world) {
+        let alive = world.server.is_lease_alive(&id, world.now);
+        if alive && world.server.leases.get(&id).is_some_and(|lease| which(&id, lease)) {
+            return Err(format!("{id:?} is revoked while {file:?} is made of it"));
+        }
+    }
+    for (id, files) in &world.disk.left {
+        let alive = world.server.is_lease_alive(id, world.now);
+        if !alive || !world.server.leases.get(id).is_some_and(|lease| which(id, lease)) {
+            continue;
+        }
+        for (file, left) in files {
+            let told = world.told.get(&world.setup.notifier_of(*file)).is_some_and(|told| told >= left);
+            if !told && *left > world.started {
+                return Err(format!("{id:?} is revoked before {file:?}'s change was told"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Twice what the schedule itself needs, and room for starting and mending everything.

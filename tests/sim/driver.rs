@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use leasehold::core::Agent;
 use leasehold::core::event::{Published, RenderOutcome};
-use leasehold::core::ids::{FileId, TokenId, UnitId};
+use leasehold::core::ids::{FileId, LeaseId, TokenId, UnitId};
 use leasehold::core::policy::Mode;
 use leasehold::core::snapshot::Snapshot;
 use leasehold::vault::request::Request;
@@ -38,6 +38,17 @@ pub struct Disk {
     pub generations: BTreeMap<UnitId, u64>,
     /// When each file last changed.
     pub changed: BTreeMap<FileId, Duration>,
+    /// When each file last stopped being made of a lease.
+    pub left: BTreeMap<LeaseId, BTreeMap<FileId, Duration>>,
+}
+
+/// Kinds of requests, of which all but the last go one at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Login,
+    LookUp,
+    Probe,
+    Other,
 }
 
 /// One run of the program.
@@ -53,6 +64,9 @@ pub struct Process {
     pub renderings: BTreeMap<FileId, Content>,
     /// Requests to the server that are not answered yet, probes apart.
     pub under_way: usize,
+    pub logging_in: bool,
+    pub looking_up: bool,
+    pub probing: bool,
     pub stopping: bool,
 }
 
@@ -67,7 +81,28 @@ impl Process {
             dropped: BTreeSet::new(),
             renderings: BTreeMap::new(),
             under_way: 0,
+            logging_in: false,
+            looking_up: false,
+            probing: false,
             stopping: false,
+        }
+    }
+
+    /// Notes that a request is sent, or answered: `started` tells which.
+    pub fn count(&mut self, kind: Kind, started: bool) {
+        match kind {
+            Kind::Login => self.logging_in = started,
+            Kind::LookUp => self.looking_up = started,
+            Kind::Probe => {
+                self.probing = started;
+                return;
+            }
+            Kind::Other => {}
+        }
+        if started {
+            self.under_way += 1;
+        } else {
+            self.under_way -= 1;
         }
     }
 
@@ -116,7 +151,10 @@ impl Disk {
         for file in files {
             let content = &renderings[file];
             if self.files.get(file) != Some(content) {
-                self.files.insert(*file, content.clone());
+                let before = self.files.insert(*file, content.clone()).unwrap_or_default();
+                for lease in before.values().filter_map(|value| value.lease.clone()) {
+                    self.left.entry(lease).or_default().insert(*file, now);
+                }
                 self.changed.insert(*file, now);
                 changed.push(*file);
             }

@@ -13,7 +13,7 @@ use leasehold::vault::failure::{Failure, FailureKind};
 
 use super::checks::Checks;
 use super::dice::Dice;
-use super::driver::{Disk, Handoff, Process};
+use super::driver::{Disk, Handoff, Kind, Process};
 use super::faults::{self, Fault, Planned};
 use super::server::{Health, Server, Value};
 use super::setup::Setup;
@@ -298,18 +298,21 @@ impl World {
             facts.changed = process.store.answers.get(&path) != Some(&value);
             process.store.answers.insert(path, value);
         }
-        let is_answer = matches!(
-            event,
-            Event::LoggedIn { .. }
-                | Event::LookedUp { .. }
-                | Event::TokenRenewed { .. }
-                | Event::Resolved { .. }
-                | Event::Read { .. }
-                | Event::Renewed { .. }
-                | Event::LeaseRevoked { .. }
-                | Event::TokenRevoked { .. }
-        );
-        process.under_way -= usize::from(is_answer);
+        let kind = match event {
+            Event::LoggedIn { .. } => Some(Kind::Login),
+            Event::LookedUp { .. } => Some(Kind::LookUp),
+            Event::Probed(_) => Some(Kind::Probe),
+            Event::TokenRenewed { .. }
+            | Event::Resolved { .. }
+            | Event::Read { .. }
+            | Event::Renewed { .. }
+            | Event::LeaseRevoked { .. }
+            | Event::TokenRevoked { .. } => Some(Kind::Other),
+            _ => None,
+        };
+        if let Some(kind) = kind {
+            process.count(kind, false);
+        }
         self.give(event)
     }
 
@@ -377,7 +380,13 @@ impl World {
             | Action::Renew { .. }
             | Action::RevokeLease { .. }
             | Action::RevokeToken(_) => {
-                process.under_way += usize::from(action != Action::Probe);
+                let kind = match action {
+                    Action::LogIn(_) => Kind::Login,
+                    Action::LookUp(_) => Kind::LookUp,
+                    Action::Probe => Kind::Probe,
+                    _ => Kind::Other,
+                };
+                process.count(kind, true);
                 self.call(Call { run, action, token, sent: self.now, deaf: false });
             }
         }
