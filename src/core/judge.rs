@@ -25,8 +25,9 @@ use crate::vault::failure::{Failure, FailureKind};
 const VERDICT: Duration = Duration::from_secs(5);
 /// The same for a secret that was denied before.
 const KNOWN_VERDICT: Duration = Duration::from_secs(60);
-/// How often a denial just after the login is put down to a standby that lags.
-const LAG_TRIES: u32 = 2;
+/// How often a denial just after the login is put down to a standby that lags: after one, two and
+/// three seconds more.
+const LAG_TRIES: u32 = 3;
 /// Where the token may not look itself up, a login is a guess: not more often than this, then less.
 const GUESS: Duration = Duration::from_secs(60);
 /// The longest time between such logins.

@@ -154,6 +154,11 @@ impl Agent {
     fn login_failed(&mut self, failure: Failure) {
         self.counters.failed_logins += 1;
         let away = self.note_failure(&failure);
+        if away && self.session.refusals.is_some() {
+            // Its answer may be lost, and it refused as the one before.
+            self.login_refused(failure);
+            return;
+        }
         let known = self.session.trouble.as_ref().is_some_and(|before| before.kind == failure.kind);
         let (now, draw) = (self.now.moment, self.session_draw());
         let wait = match failure.kind {

@@ -96,6 +96,8 @@ pub struct World {
     pub calm: Duration,
     pub asleep: Duration,
     pub over: bool,
+    /// Somebody else revoked our tokens.
+    pub meddled: bool,
     /// When the process that runs was started.
     pub started: Duration,
     dice: Dice,
@@ -126,6 +128,7 @@ impl World {
             calm: Duration::from_secs(1000),
             asleep: Duration::ZERO,
             over: false,
+            meddled: false,
             started: Duration::ZERO,
             dice,
             queue: BTreeMap::new(),
@@ -494,6 +497,10 @@ impl World {
             _ => return,
         };
         if call.deaf {
+            // A refusal that nobody heard of, and no other before it: that cannot be known.
+            if self.server.refused.len() == 1 {
+                self.server.refused.clear();
+            }
             return self.fail_call(&call, TIMEOUT, "timed out");
         }
         let way = self.dice.millis(1, 8);
@@ -566,6 +573,7 @@ impl World {
             Fault::WallJump(by) => self.wall += by,
             Fault::Suspend(time) => self.asleep = self.asleep.max(now + *time),
             Fault::TokensRevoked => {
+                self.meddled = true;
                 let all: Vec<u64> = self.server.tokens.keys().copied().collect();
                 all.into_iter().for_each(|id| self.server.kill(id));
             }
