@@ -190,7 +190,7 @@ impl Agent {
                 self.want_login_for_work();
             }
             let open = leaving || (self.session.current.is_some() && !self.is_login_awaited());
-            let Some(job) = self.work.next(open) else { break };
+            let Some(job) = self.work.next(open, self.breaker.is_narrow()) else { break };
             self.send(job);
         }
         match self.breaker.probe_at() {

@@ -67,6 +67,12 @@ impl Breaker {
         self.open.is_none()
     }
 
+    /// Whether requests go one at a time: the server asked for fewer, and has not yet shown that
+    /// it takes any.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.overloads > 0
+    }
+
     /// Since when the server is away, and the last reason; none while it is not known to be.
     pub(super) fn outage(&self) -> Option<(Moment, &str)> {
         self.open.as_ref().map(|open| (open.since, open.why.as_str()))
@@ -240,8 +246,11 @@ mod tests {
             pauses.push(now.until(probe).as_secs_f64().round() as u64);
             breaker.probing(probe);
             breaker.probed(Ok(()), probe);
+            assert!(breaker.is_narrow(), "one request at a time finds out");
             now = probe;
         }
         assert_eq!(pauses, [1, 2, 4, 5]);
+        breaker.succeeded();
+        assert!(!breaker.is_narrow());
     }
 }

@@ -101,9 +101,11 @@ impl Work {
     }
 
     /// The most urgent job that may start now; `with_token` tells whether there is a login for
-    /// those that need one. It stays queued until [`Work::start`].
-    pub(super) fn next(&self, with_token: bool) -> Option<Job> {
-        if self.under_way.len() >= self.limit {
+    /// those that need one, `alone` that only one may be under way. It stays queued until
+    /// [`Work::start`].
+    pub(super) fn next(&self, with_token: bool, alone: bool) -> Option<Job> {
+        let limit = if alone { 1 } else { self.limit };
+        if self.under_way.len() >= limit {
             return None;
         }
         let (_, job) = self.ready.first_key_value()?;
@@ -189,7 +191,7 @@ mod tests {
         work.add(Job::Renew(SecretId(3)), at(20));
         work.add(Job::LogIn, at(99));
         let mut order = Vec::new();
-        while let Some(job) = work.next(true) {
+        while let Some(job) = work.next(true, false) {
             work.start(job.clone(), None);
             order.push(job);
         }
@@ -211,12 +213,13 @@ mod tests {
         work.add(Job::Read(SecretId(0)), at(0));
         work.add(Job::Read(SecretId(0)), at(0));
         work.add(Job::Read(SecretId(1)), at(0));
-        work.start(work.next(true).expect("one is queued"), Some(TokenId(4)));
+        work.start(work.next(true, false).expect("one is queued"), Some(TokenId(4)));
         assert!(work.uses(TokenId(4)));
-        assert_eq!(work.next(true), None, "the limit is one");
+        assert_eq!(work.next(true, true), None, "that one is alone");
+        assert_eq!(work.next(true, false), None, "the limit is one");
         assert!(work.finish(&Job::Read(SecretId(0))));
         assert!(!work.finish(&Job::Read(SecretId(0))), "an answer nobody asked for");
-        assert_eq!(work.next(true), Some(Job::Read(SecretId(1))));
-        assert_eq!(work.next(false), None, "without a login only a login goes");
+        assert_eq!(work.next(true, false), Some(Job::Read(SecretId(1))));
+        assert_eq!(work.next(false, false), None, "without a login only a login goes");
     }
 }

@@ -66,7 +66,7 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
         let most = (span / 3).max(2);
         all.push(Planned { at: dice.millis(0, span * 700), lasts: dice.seconds(1, most), fault });
     }
-    for (path, kind) in &setup.paths {
+    for (path, kind) in setup.paths.iter().filter(|_| !setup.quiet) {
         if *kind == Kind::Kv {
             for _ in 0..2 + dice.below(3) {
                 let at = dice.millis(0, (setup.end.as_secs() - 400) * 1000);

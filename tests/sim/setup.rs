@@ -56,6 +56,8 @@ pub struct Setup {
     pub trouble: Duration,
     pub end: Duration,
     pub faults: u64,
+    /// Nothing changes and nothing fails but what the test plans.
+    pub quiet: bool,
     pub standby_lag: Duration,
     pub seed: u64,
 }
@@ -75,6 +77,7 @@ impl Setup {
             owns_token: dice.chance(90),
             end: trouble + secs(2700),
             faults: dice.below(7),
+            quiet: false,
             standby_lag: if dice.chance(20) { dice.seconds(1, 4) } else { Duration::ZERO },
             trouble,
             paths,
@@ -105,6 +108,7 @@ impl Setup {
             trouble: Duration::ZERO,
             end: secs(7200),
             faults: 0,
+            quiet: true,
             standby_lag: Duration::ZERO,
             seed: 1,
         }

@@ -96,6 +96,8 @@ pub struct World {
     pub calm: Duration,
     pub asleep: Duration,
     pub over: bool,
+    /// When requests were sent.
+    pub sent: Vec<Duration>,
     /// Somebody else revoked our tokens.
     pub meddled: bool,
     /// When the process that runs was started.
@@ -128,6 +130,7 @@ impl World {
             calm: Duration::from_secs(1000),
             asleep: Duration::ZERO,
             over: false,
+            sent: Vec::new(),
             meddled: false,
             started: Duration::ZERO,
             dice,
@@ -215,6 +218,16 @@ impl World {
     fn push(&mut self, wait: Duration, next: Next) {
         self.count += 1;
         self.queue.insert((self.now + wait, self.count), next);
+    }
+
+    /// What this machine's clocks say.
+    pub fn clock(&self) -> Now {
+        Now { moment: Moment::new(self.now), wall: self.wall }
+    }
+
+    /// The moment `at` after the beginning.
+    pub fn moment(&self, at: Duration) -> Moment {
+        Moment::new(Duration::from_secs(1000) + at)
     }
 
     /// What the server's clock says.
@@ -321,7 +334,7 @@ impl World {
 
     /// Gives the process an event and does what it asks for.
     pub fn give(&mut self, event: Event) -> Result<(), String> {
-        let now = Now { moment: Moment::new(self.now), wall: self.wall };
+        let now = self.clock();
         let Some(process) = &mut self.process else { return Ok(()) };
         let text = self.trace.then(|| format!("> {event:?}"));
         let actions = process.agent.handle(event, now);
@@ -408,6 +421,7 @@ impl World {
     /// Sends a request through the network, such as it is.
     fn call(&mut self, mut call: Call) {
         self.totals.requests += 1;
+        self.sent.push(self.now);
         let bad = self.faults.iter().find_map(|fault| match fault {
             Fault::Network(percent) => Some(*percent),
             _ => None,
