@@ -137,6 +137,23 @@ impl AuthMethod {
         !matches!(self, Self::Token { .. } | Self::TokenFile { .. })
     }
 
+    /// The files that a login is made from, read anew at each.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let of = |credential: Option<&Credential>| match credential {
+            Some(Credential::File(file)) => Some(file.clone()),
+            _ => None,
+        };
+        match self {
+            Self::Kubernetes { jwt_file, .. } => vec![jwt_file.clone()],
+            Self::AppRole { role_id, secret_id } => {
+                [of(Some(role_id)), of(secret_id.as_ref())].into_iter().flatten().collect()
+            }
+            Self::Token { .. } => Vec::new(),
+            Self::TokenFile { token_file } => vec![token_file.clone()],
+        }
+    }
+
     /// The variable that a login needs and that is not set. Without it a configuration can be
     /// checked, and its daemon be asked, but nothing can log in.
     #[must_use]

@@ -1,5 +1,5 @@
 //! What can happen from outside: a signal, a question on the listener, the core's own deadline, a
-//! TLS file that changed, the service manager's watchdog.
+//! TLS or credential file that changed, the service manager's watchdog.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::exit::{Cause, Ending};
 use crate::observe::http::{Ask, Server};
 use crate::observe::timer::Timer;
 
-/// How often TLS files are looked at besides the watch, which misses what happens on some file
+/// How often watched files are looked at besides the watch, which misses what happens on some file
 /// systems.
 const LOOK: Duration = Duration::from_secs(60);
 /// Questions of the listener that may wait; more are held back at its side.
@@ -34,8 +34,8 @@ pub(super) enum Input {
     Tell,
     /// A question on the listener.
     Ask(Ask),
-    /// TLS files changed, or may have.
-    TlsFiles,
+    /// Watched files changed, or may have.
+    Files,
     /// The service manager wants to hear from us.
     Watchdog,
 }
@@ -87,9 +87,13 @@ impl Inputs {
 
     /// Watches the folders of `files`, and looks every minute besides. A folder rather than the
     /// file: a projected volume changes by a swap of `..data`, which a watch on the file misses.
-    pub(super) fn watch(&mut self, files: &[PathBuf]) {
+    pub(super) fn watch<'f>(&mut self, files: impl Iterator<Item = &'f PathBuf>) {
         (self.watcher, self.look) = (None, None);
-        if files.is_empty() {
+        let mut folders: Vec<&Path> = files.flat_map(|file| [file.parent(), Some(file)]).flatten().collect();
+        folders.retain(|folder| folder.is_dir());
+        folders.sort_unstable();
+        folders.dedup();
+        if folders.is_empty() {
             return;
         }
         let mut look = tokio::time::interval(LOOK);
@@ -103,14 +107,9 @@ impl Inputs {
             }
         };
         let Ok(mut watcher) = notify::recommended_watcher(heard) else { return };
-        let mut folders: Vec<&Path> =
-            files.iter().flat_map(|file| [file.parent(), Some(file)]).flatten().collect();
-        folders.retain(|folder| folder.is_dir());
-        folders.sort_unstable();
-        folders.dedup();
         for folder in folders {
             if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
-                tracing::warn!(folder = %folder.display(), "cannot watch for changed TLS files: {error}");
+                tracing::warn!(folder = %folder.display(), "cannot watch for changed files, looking every minute: {error}");
             }
         }
         self.watcher = Some(watcher);
@@ -127,8 +126,8 @@ impl Inputs {
             _ = self.hangup.recv() => Input::Reload,
             _ = self.user1.recv() => Input::Tell,
             Some(ask) = self.asks.recv() => Input::Ask(ask),
-            Some(()) = self.changes.recv() => Input::TlsFiles,
-            () = tick(&mut self.look) => Input::TlsFiles,
+            Some(()) = self.changes.recv() => Input::Files,
+            () = tick(&mut self.look) => Input::Files,
             () = tick(&mut self.watchdog) => Input::Watchdog,
         }
     }

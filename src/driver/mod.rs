@@ -4,6 +4,7 @@
 //! tmpfs) or when its future is done; the next event is whatever happens first: an answer, the
 //! core's own deadline, a signal, a request on the listener, a TLS file that changed.
 
+mod credentials;
 mod files;
 mod inputs;
 mod keeper;
@@ -36,6 +37,7 @@ use crate::vault::client::Client;
 use crate::vault::facts;
 use crate::vault::failure::Failure;
 
+use credentials::Credentials;
 use files::Files;
 use inputs::{Input, Inputs};
 use keeper::Keeper;
@@ -86,6 +88,7 @@ struct Driver {
     surroundings: Surroundings,
     agent: Agent,
     client: Rc<Client>,
+    credentials: Credentials,
     requests: Requests,
     store: Store,
     files: Files,
@@ -110,9 +113,8 @@ impl Driver {
             _ => None,
         };
         let manager = std::mem::take(&mut surroundings.manager);
-        let mut inputs = Inputs::new(server, manager.watchdog_interval())?;
-        inputs.watch(&client.watched());
-        Ok(Self {
+        let credentials = Credentials::new(plan.auth.method.files());
+        let mut driver = Self {
             mode,
             agent: Agent::new(policy),
             requests: Requests::new(Rc::clone(&client), kept.tokens),
@@ -120,13 +122,22 @@ impl Driver {
             files,
             keeper,
             teller: Rc::default(),
-            inputs,
+            inputs: Inputs::new(server, manager.watchdog_interval())?,
             voice: Voice::new(manager),
             backlog: VecDeque::from([Event::Start { kept: kept.snapshot }]),
             client,
+            credentials,
             plan,
             surroundings,
-        })
+        };
+        if mode == Mode::Daemon {
+            driver.watch();
+        }
+        Ok(driver)
+    }
+
+    fn watch(&mut self) {
+        self.inputs.watch(self.client.watched().iter().chain(self.credentials.files()));
     }
 
     /// The next event, whatever it comes from; inputs that are none are dealt with here.
@@ -176,7 +187,7 @@ impl Driver {
             Input::Stop => return Some(Event::Stop { at_once: false }),
             Input::Reload => return Some(self.reload()),
             Input::Tell => self.tell_log(),
-            Input::TlsFiles => self.reload_tls(),
+            Input::Files => return self.look_at_files(),
             Input::Watchdog => self.voice.alive(),
             // Whoever asked may be gone by now.
             Input::Ask(Ask::Alive(reply)) => drop(reply.send(())),
@@ -228,12 +239,17 @@ impl Driver {
         tracing::info!("status: {json}");
     }
 
+    fn look_at_files(&mut self) -> Option<Event> {
+        self.reload_tls();
+        self.credentials.look().then_some(Event::CredentialsChanged)
+    }
+
     fn reload_tls(&mut self) {
         match self.client.reload() {
             Ok(false) => {}
             Ok(true) => {
                 tracing::info!("TLS files changed: new connections use them");
-                self.inputs.watch(&self.client.watched());
+                self.watch();
             }
             Err(failure) => {
                 tracing::warn!("TLS files changed but cannot be used, the old ones stay: {failure}")
