@@ -12,6 +12,7 @@ pub mod observe;
 pub mod process;
 pub mod publish;
 pub mod render;
+pub mod sandbox;
 pub mod secret;
 pub mod template;
 pub mod tree;

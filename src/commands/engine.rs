@@ -1,21 +1,24 @@
 //! What init and sidecar share: configuration, log, runtime, and the driver in the middle.
 
+use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use zeroize::Zeroizing;
 
 use crate::cli::ConfigArgs;
-use crate::config::plan::{AuthMethod, Plan};
+use crate::config::plan::{AuthMethod, Plan, Target};
 use crate::config::{Problem, Rejected, Sources};
-
 use crate::core::policy::Mode;
 use crate::driver::{self, Surroundings};
 use crate::exit::{Cause, Ending};
 use crate::handoff;
 use crate::observe::systemd::ServiceManager;
 use crate::observe::{log, panic};
+use crate::publish::{self, PublishError};
 use crate::render::Environment;
+use crate::sandbox::{self, Fence};
 
 /// Runs the engine in the role that `mode` gives it.
 ///
@@ -34,11 +37,13 @@ pub(super) fn run(args: &ConfigArgs, mode: impl FnOnce(&Plan) -> Mode) -> Result
         let what = format!("the variable {variable}, which `auth` names, is not set");
         return Err(Ending::new(Cause::Config, what, "set it, or choose another `auth.method`"));
     }
+    sandbox::close_memory();
+    let fence = fence(&plan, &sources)?;
     let surroundings = Surroundings {
         environment: Environment::of_this_process(),
         pod: owner(&plan),
-        manager: ServiceManager::from_env(|name| std::env::var_os(name)).map_err(unheard)?,
-        reread: Box::new(move || Ok(sources.load(&[]).map_err(|rejected| told(&rejected))?.0)),
+        manager: ServiceManager::from_env(variable).map_err(unheard)?,
+        reread: Box::new(move || reread(&sources, &fence)),
     };
     let mode = mode(&plan);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unheard)?;
@@ -46,6 +51,46 @@ pub(super) fn run(args: &ConfigArgs, mode: impl FnOnce(&Plan) -> Mode) -> Result
     // A name look-up that hangs in the resolver must not hold up the end.
     runtime.shutdown_background();
     result.map(|()| ExitCode::SUCCESS)
+}
+
+/// The sandbox for all that follows: before any thread is started, which would stay outside.
+fn fence(plan: &Plan, sources: &Sources) -> Result<Fence, Ending> {
+    // Its rules are about folders that are there.
+    destinations(plan).map_err(|error| Ending::new(Cause::Destination, error.to_string(), error.hint()))?;
+    sandbox::raise(plan, &sources.files().collect::<Vec<_>>(), variable)
+}
+
+/// Creates the folders that are published in, where they are missing.
+fn destinations(plan: &Plan) -> Result<(), PublishError> {
+    let prepare = |folder: Option<&Path>, mode| {
+        folder.map_or(Ok(()), |folder| publish::prepare(folder, mode, plan.require_tmpfs))
+    };
+    if plan.files.iter().any(|file| matches!(file.target, Target::Member(_))) {
+        prepare(plan.secrets_dir.as_deref(), plan.dir_mode)?;
+    }
+    prepare(plan.handoff.as_deref().and_then(Path::parent), handoff::FOLDER_MODE)?;
+    plan.files.iter().try_for_each(|file| match &file.target {
+        Target::Member(_) => Ok(()),
+        Target::Alone(path) => prepare(path.parent(), plan.dir_mode),
+    })
+}
+
+/// The configuration again, which must do with what the sandbox of this run lets through.
+fn reread(sources: &Sources, fence: &Fence) -> Result<Plan, Ending> {
+    let (plan, _notices) = sources.load(&[]).map_err(|rejected| {
+        if fence.is_up() {
+            tracing::warn!(
+                "files that an earlier configuration did not name are outside the sandbox of this run"
+            );
+        }
+        told(&rejected)
+    })?;
+    fence.admit(&plan, &sources.files().collect::<Vec<_>>(), variable)?;
+    Ok(plan)
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 /// Everything that is wrong goes to standard error before the last line, which names the first.

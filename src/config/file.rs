@@ -25,7 +25,7 @@ pub(super) struct File {
     pub(super) handoff: Handoff,
     pub(super) shutdown: Shutdown,
     pub(super) listen: Option<String>,
-    pub(super) sandbox: Option<String>,
+    pub(super) sandbox: SandboxWord,
     pub(super) log: Log,
 }
 
@@ -57,6 +57,16 @@ pub(super) enum Plaintext {
     #[default]
     Loopback,
     Anywhere,
+}
+
+/// `sandbox`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SandboxWord {
+    #[default]
+    Auto,
+    Off,
+    Required,
 }
 
 /// `vault.rate_limit`.

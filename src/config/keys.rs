@@ -92,9 +92,9 @@ pub static TOP: &[Key] = &[
     later("listen_tls", "TLS for `listen`"),
     key(
         "sandbox",
-        Kind::Choice { now: &["auto", "off"], later: &["required"] },
+        Kind::Choice { now: &["auto", "off", "required"], later: &[] },
         "auto",
-        "whether Leasehold fences itself in; nothing is applied yet",
+        "whether Leasehold fences itself in: as far as it can, not, or else it does not start",
     ),
     key("log", Kind::Map(LOG), "", "what is logged, and how"),
 ];
@@ -119,7 +119,7 @@ static VAULT: &[Key] = &[
         "redirect_hosts",
         Kind::List(&Kind::Text),
         "[]",
-        "hosts that a redirect may lead to, besides our own",
+        "hosts (HOST or HOST:PORT) that a redirect may lead to, besides our own",
     ),
     key("proxy", Kind::Text, "", "the only proxy used; the environment's are not").private(),
     key("timeout", Kind::Duration, "15s", "for a whole request").also(&["client_timeout"]),

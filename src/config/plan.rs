@@ -34,6 +34,8 @@ pub struct Plan {
     pub shutdown: ShutdownPlan,
     /// Where status, readiness and metrics are served.
     pub listen: Option<Listen>,
+    /// Whether the process fences itself in.
+    pub sandbox: Sandbox,
     /// What is logged, and how.
     pub log: LogPlan,
     /// SHA-256 over what a handoff depends on (`vault`, `auth`, `files`), stable across versions
@@ -57,7 +59,7 @@ pub struct VaultPlan {
     pub client_cert: Option<ClientCert>,
     /// The name to expect in the server's certificate, where it is not the address's host.
     pub server_name: Option<String>,
-    /// Hosts, besides our own, that a redirect may lead to.
+    /// Hosts, besides our own, that a redirect may lead to: `host` or `host:port`.
     pub redirect_hosts: Vec<String>,
     /// The only proxy used; the environment's are not.
     pub proxy: Option<url::Url>,
@@ -343,6 +345,18 @@ pub enum Listen {
     Tcp(std::net::SocketAddr),
     /// A Unix socket's path.
     Unix(PathBuf),
+}
+
+/// Whether the process gives up what it does not need, before it logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sandbox {
+    /// As far as the kernel allows, with a warning that names what it does not; not at all where a
+    /// notifier runs a command, which would inherit it.
+    Auto,
+    /// Not at all.
+    Off,
+    /// Completely, or the process does not start. No notifier runs a command.
+    Required,
 }
 
 /// What is logged, and how.

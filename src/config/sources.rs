@@ -69,6 +69,14 @@ impl Sources {
         Ok(sources)
     }
 
+    /// The files that [`Self::load`] reads the texts from.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.origins.iter().filter_map(|origin| match origin {
+            Origin::File(file) => Some(file.as_path()),
+            Origin::Kept(_) => None,
+        })
+    }
+
     /// Reads the texts and what they name; `flags` win over them.
     ///
     /// # Errors

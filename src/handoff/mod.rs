@@ -37,6 +37,9 @@ use crate::vault::response::Response;
 /// The largest state that is written or read. Each response is capped far below by the client.
 const MAX_BYTES: u64 = 64 << 20;
 
+/// The mode of its folder, where it is created: for us alone.
+pub const FOLDER_MODE: u32 = 0o700;
+
 /// Nobody else's business.
 const PRIVATE: Attributes = Attributes { mode: 0o600, uid: None, gid: None };
 
@@ -172,13 +175,14 @@ impl Handoff {
         // the lock may say that it is a crash's.
         let mut beside = OsString::from(path);
         beside.push(".lock");
-        let lock = SingleFile::lock(Path::new(&beside), 0o700, require_tmpfs).map_err(|error| match error
-            .problem
-        {
-            Problem::Busy => HandoffError::Locked(path.to_owned()),
-            _ => error.into(),
-        })?;
-        let file = SingleFile::open(path, 0o700, require_tmpfs)?;
+        let lock =
+            SingleFile::lock(Path::new(&beside), FOLDER_MODE, require_tmpfs).map_err(|error| match error
+                .problem
+            {
+                Problem::Busy => HandoffError::Locked(path.to_owned()),
+                _ => error.into(),
+            })?;
+        let file = SingleFile::open(path, FOLDER_MODE, require_tmpfs)?;
         Ok(Self { file, path: path.to_owned(), _lock: lock })
     }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
-use super::NotifyError;
+use super::{NotifyError, limits};
 
 /// The variables that a hook inherits. A list of what is allowed, not of what is forbidden: a
 /// token may be in a variable of any name.
@@ -51,16 +51,16 @@ pub(super) async fn run(command: &[String], timeout: Duration, running: &Running
         return Err(NotifyError::Start { program: String::new(), why });
     };
     let started = |why| NotifyError::Start { program: program.clone(), why };
-    let child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .env_clear()
         .envs(environment(|name| std::env::var_os(name)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .map_err(started)?;
+        .process_group(0);
+    let child = limits::as_found(|| command.spawn()).map_err(started)?;
     let mut hook = Hook::new(child, running);
     match tokio::time::timeout(timeout, hook.child.wait()).await {
         Ok(Ok(status)) if status.success() => Ok(()),

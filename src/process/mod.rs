@@ -8,6 +8,7 @@ mod error;
 mod find;
 mod hook;
 mod http;
+pub(crate) mod limits;
 mod pid_file;
 mod signal;
 mod table;

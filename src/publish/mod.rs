@@ -29,3 +29,14 @@ pub use file::SingleFile;
 pub use leaf::Attributes;
 pub use published::Published;
 pub use set::{Content, Member, Set};
+
+use std::path::Path;
+
+/// Opens the folder at `path`, and creates what is missing of it with `mode`, for later.
+///
+/// # Errors
+/// It cannot be opened or created, or it is not on tmpfs or ramfs and `require_tmpfs`.
+pub fn prepare(path: &Path, mode: u32, require_tmpfs: bool) -> Result<(), PublishError> {
+    let dir = dir::Dir::open(path, Some(resolve::Create { mode, in_memory: require_tmpfs }))?;
+    if require_tmpfs { dir.require_memory() } else { Ok(()) }
+}

@@ -141,8 +141,10 @@ impl Transport {
             return Err(redirected(format!("{} redirects to {}: another scheme", place(from), place(&next))));
         }
         let known = next.host_str().is_some_and(|host| {
+            let port = next.port_or_known_default().unwrap_or_default();
+            let with_port = format!("{host}:{port}");
             let named = |allowed: &String| {
-                allowed.eq_ignore_ascii_case(host) || allowed.eq_ignore_ascii_case(&authority(&next))
+                allowed.eq_ignore_ascii_case(host) || allowed.eq_ignore_ascii_case(&with_port)
             };
             Some(host) == self.home.host_str() || self.redirect_hosts.iter().any(named)
         });

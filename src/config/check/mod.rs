@@ -28,6 +28,7 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
     let files = files::check(file, &folders, &defaults, desk);
     let listen = runtime::listen(file.listen.as_deref(), desk);
     let init_timeout = runtime::init_timeout(&file.init, desk);
+    let sandbox = runtime::sandbox(file.sandbox, &notifiers, desk);
     let require_tmpfs = runtime::require_tmpfs(file.require_tmpfs, desk);
     let (vault, auth) = (vault?, auth?);
     let digest = digest::of(&vault, &auth, &files);
@@ -43,6 +44,7 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
         handoff,
         shutdown: runtime::shutdown(&file.shutdown),
         listen,
+        sandbox,
         log: runtime::log(&file.log),
         digest,
     })

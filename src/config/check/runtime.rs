@@ -7,9 +7,13 @@ use std::time::Duration;
 use tracing::Level as TracingLevel;
 
 use crate::config::desk::Desk;
-use crate::config::file::{Defaults as DefaultsEntry, Format, Init, Level, Log, MissingKeyWord, Shutdown};
+use crate::config::file::{
+    Defaults as DefaultsEntry, Format, Init, Level, Log, MissingKeyWord, SandboxWord, Shutdown,
+};
 use crate::config::keypath::KeyPath;
-use crate::config::plan::{Listen, LogFormat, LogPlan, MissingKey, ShutdownPlan};
+use crate::config::plan::{
+    Listen, LogFormat, LogPlan, MissingKey, Notifier, NotifierPlan, Sandbox, ShutdownPlan,
+};
 
 use super::path;
 
@@ -121,6 +125,22 @@ pub(super) fn require_tmpfs(wanted: Option<bool>, desk: &mut Desk<'_>) -> bool {
         desk.warn(&KeyPath::of(&["require_tmpfs"]), message, "use a tmpfs and `require_tmpfs: true`");
     }
     wanted.unwrap_or(true)
+}
+
+pub(super) fn sandbox(word: SandboxWord, notifiers: &[NotifierPlan], desk: &mut Desk<'_>) -> Sandbox {
+    let hook = notifiers.iter().find(|notifier| matches!(notifier.how, Notifier::Command { .. }));
+    match (word, hook) {
+        (SandboxWord::Auto, _) => Sandbox::Auto,
+        (SandboxWord::Off, _) => Sandbox::Off,
+        (SandboxWord::Required, None) => Sandbox::Required,
+        (SandboxWord::Required, Some(hook)) => {
+            let message =
+                format!("notifier `{}` runs a command, which cannot work inside the sandbox", hook.name);
+            let hint = "use `signal` or `http` there, or `sandbox: auto`, which leaves the sandbox off";
+            desk.wrong_value(&KeyPath::of(&["sandbox"]), message, hint);
+            Sandbox::Required
+        }
+    }
 }
 
 pub(super) fn listen(text: Option<&str>, desk: &mut Desk<'_>) -> Option<Listen> {

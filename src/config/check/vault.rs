@@ -162,10 +162,22 @@ fn redirect_hosts(hosts: &[String], at: &KeyPath, desk: &mut Desk<'_>) -> Vec<St
     for (index, host) in hosts.iter().enumerate() {
         let at = at.index(index);
         if !desk.is_broken(&at) {
-            known.extend(host_name(Some(host), &at, desk));
+            known.extend(redirect_host(host, &at, desk));
         }
     }
     known
+}
+
+/// `host`, which stands for any port of it that the sandbox lets through, or `host:port`.
+fn redirect_host(text: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<String> {
+    // The colons of an IPv6 address are inside its brackets.
+    let port = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+    let (host, port) = port.map_or((text, None), |(host, port)| (host, Some(port)));
+    let Ok(host) = Host::parse(host) else {
+        desk.wrong_value(at, "not a host name", "write it like vault.example.com or vault.example.com:8200");
+        return None;
+    };
+    Some(port.map_or_else(|| host.to_string(), |port| format!("{host}:{port}")))
 }
 
 fn rate_limit(entry: &RateLimitEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<RateLimit> {

@@ -20,7 +20,7 @@ vault:
   client_key_file: /etc/leasehold/tls.key
   server_name: vault.internal
   plaintext: never
-  redirect_hosts: [Vault-1.example.com]
+  redirect_hosts: [Vault-1.example.com, "[::1]:8201"]
   proxy: http://proxy:3128
   timeout: 20s
   rate_limit: {per_second: 20, burst: 40}
@@ -80,7 +80,7 @@ fn every_key_reaches_the_plan() {
     assert_eq!(cert.cert_file, PathBuf::from("/etc/leasehold/tls.pem"));
     assert_eq!(cert.key_file, PathBuf::from("/etc/leasehold/tls.key"));
     assert_eq!(vault.server_name.as_deref(), Some("vault.internal"));
-    assert_eq!(vault.redirect_hosts, ["vault-1.example.com"]);
+    assert_eq!(vault.redirect_hosts, ["vault-1.example.com", "[::1]:8201"]);
     assert_eq!(vault.proxy.as_ref().map(url::Url::as_str), Some("http://proxy:3128/"));
     assert_eq!(vault.timeout, Duration::from_secs(20));
     assert_eq!(vault.rate_limit, Some(RateLimit { per_second: 20.0, burst: 40 }));
@@ -95,6 +95,7 @@ fn every_key_reaches_the_plan() {
     assert_eq!(plan.handoff, Some(PathBuf::from("/leasehold/handoff/state")));
     assert_eq!(plan.shutdown, ShutdownPlan { revoke: false, delay: Duration::from_secs(3) });
     assert_eq!(plan.listen, Some(Listen::Tcp(([127, 0, 0, 1], 9110).into())));
+    assert_eq!(plan.sandbox, Sandbox::Off);
     assert_eq!(plan.log, LogPlan { level: tracing::Level::DEBUG, format: LogFormat::Json });
 }
 

@@ -52,8 +52,15 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "secrets_dir: /s",
-        "secrets_dir: /s\nsandbox: required",
-        &["c.yaml:7:10: this version does not have `required` yet; use one of auto, off"],
+        "secrets_dir: /s\nsandbox: strict",
+        &["c.yaml:7:10: unknown value; use one of auto, off, required"],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nsandbox: required\nnotify: {hook: {command: [/bin/reload]}}",
+        &[
+            "c.yaml:7:10: notifier `hook` runs a command, which cannot work inside the sandbox; use `signal` or `http` there, or `sandbox: auto`, which leaves the sandbox off",
+        ],
     ),
     (
         "  method: kubernetes",

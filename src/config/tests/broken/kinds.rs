@@ -82,8 +82,8 @@ pub(super) const ROWS: &[Row] = &[
         "  address: https://v:8200",
         "  address: https://v:8200\n  redirect_hosts: [a b, \"https://c\", 5]",
         &[
-            "c.yaml:3:20: not a host name; write it like vault.example.com, without scheme and port",
-            "c.yaml:3:25: not a host name; write it like vault.example.com, without scheme and port",
+            "c.yaml:3:20: not a host name; write it like vault.example.com or vault.example.com:8200",
+            "c.yaml:3:25: not a host name; write it like vault.example.com or vault.example.com:8200",
             "c.yaml:3:38: expected text, found a number; put it in quotes",
         ],
     ),

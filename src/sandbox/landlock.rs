@@ -1,0 +1,73 @@
+//! Landlock: only our own paths and TCP ports, whatever the file modes allow.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use ::landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, NetPort, Ruleset, RulesetAttr,
+    RulesetCreated, RulesetCreatedAttr, RulesetError, path_beneath_rules,
+};
+
+use super::Lack;
+use super::needs::Needs;
+
+const LAYER: &str = "Landlock";
+
+/// The first version that knows every right we speak of. A later one's are not asked for before
+/// they were tried: of version 9, which also governs connecting to Unix sockets, one would have to
+/// know every socket that the name look-up and the service manager use.
+const KNOWN: ABI = ABI::V5;
+
+/// Restricts this thread, and what it starts, to what `needs` names.
+pub(super) fn restrict(needs: &Needs) -> Result<(), Lack> {
+    let status =
+        ruleset(needs).and_then(RulesetCreated::restrict_self).map_err(|why| Lack::new(LAYER, why))?;
+    match status.landlock {
+        LandlockStatus::Available { effective_abi, .. } if effective_abi >= ABI::V4 => Ok(()),
+        LandlockStatus::Available { .. } => {
+            Err(Lack::new("Landlock for TCP ports", "it begins with Linux 6.7; for paths it is on"))
+        }
+        LandlockStatus::NotEnabled => Err(Lack::new(LAYER, "this kernel was started without it (see lsm=)")),
+        LandlockStatus::NotImplemented => {
+            Err(Lack::new(LAYER, "neither this kernel (Linux 5.13) nor the container runtime has it"))
+        }
+    }
+}
+
+/// Signals are left alone (no scope): an application that we are to tell is outside.
+fn ruleset(needs: &Needs) -> Result<RulesetCreated, RulesetError> {
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let publish = read
+        | AccessFs::WriteFile
+        | AccessFs::Truncate
+        | AccessFs::MakeReg
+        | AccessFs::MakeDir
+        | AccessFs::MakeSym
+        | AccessFs::RemoveFile
+        | AccessFs::RemoveDir
+        | AccessFs::Refer;
+    let listen = AccessFs::MakeSock | AccessFs::RemoveFile;
+    let created = Ruleset::default()
+        .handle_access(AccessFs::from_all(KNOWN))?
+        .handle_access(AccessNet::from_all(KNOWN))?
+        .create()?;
+    let created = beneath(created, &needs.read, read)?;
+    let created = beneath(created, &needs.publish, publish)?;
+    let created = beneath(created, &needs.sockets, listen)?;
+    let ports = |ports: &BTreeSet<u16>, access: AccessNet| {
+        let rules: Vec<_> = ports.iter().map(|&port| Ok(NetPort::new(port, access))).collect();
+        rules
+    };
+    created
+        .add_rules(ports(&needs.connect, AccessNet::ConnectTcp))?
+        .add_rules(ports(&needs.bind, AccessNet::BindTcp))
+}
+
+/// What is not there is left out: whoever wants to use it says so better.
+fn beneath(
+    created: RulesetCreated,
+    paths: &BTreeSet<PathBuf>,
+    access: BitFlags<AccessFs>,
+) -> Result<RulesetCreated, RulesetError> {
+    created.add_rules(path_beneath_rules(paths, access))
+}

@@ -1,0 +1,258 @@
+//! What a plan needs to reach, and nothing else.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use crate::config::plan::{
+    AuthMethod, Credential, Listen, Notifier, Plan, ProcessTarget, Source, Target, TemplateSource, VaultPlan,
+};
+
+/// What the C library, and the look-up of authorities, read of the system.
+///
+/// All of `/etc`, since its files are replaced by renames (`resolv.conf` by whatever runs the
+/// network): a rule holds for what has a name now, and one for the file itself would cut us off
+/// from the server at the next change. Who may read `shadow` is still decided by its mode.
+const SYSTEM: [&str; 11] = [
+    "/etc",
+    // Behind links of /etc: the network's resolv.conf, and authorities.
+    "/run/systemd/resolve",
+    "/usr/share/ca-certificates",
+    "/usr/local/share/ca-certificates",
+    "/usr/share/pki",
+    "/var/lib/ca-certificates",
+    // The modules that nsswitch.conf names are libraries.
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/proc/sys/kernel/random",
+];
+/// The variables that say where the system's authorities are.
+const AUTHORITIES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+/// Large answers of a name server come by TCP.
+const DNS: u16 = 53;
+/// Where Vault and OpenBao listen unless told otherwise, and so where a redirect may lead to.
+const VAULT: u16 = 8200;
+
+/// Paths, ports and privileges.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// Files, and folders with all below them, to read.
+    pub(super) read: BTreeSet<PathBuf>,
+    /// Folders to publish in.
+    pub(super) publish: BTreeSet<PathBuf>,
+    /// Folders to put a socket in.
+    pub(super) sockets: BTreeSet<PathBuf>,
+    /// TCP ports to connect to.
+    pub(super) connect: BTreeSet<u16>,
+    /// TCP ports to listen on.
+    pub(super) bind: BTreeSet<u16>,
+    /// Whether to find processes and signal them.
+    pub(super) signals: bool,
+}
+
+impl Needs {
+    /// What `plan`, read from `texts`, needs under the environment `env`.
+    pub(super) fn of(plan: &Plan, texts: &[&Path], env: impl Fn(&str) -> Option<OsString>) -> Self {
+        let mut needs = Self::default();
+        needs.read.extend(SYSTEM.map(PathBuf::from));
+        for path in AUTHORITIES.iter().filter_map(|name| env(name)) {
+            needs.file(Path::new(&path));
+        }
+        for text in texts {
+            needs.file(text);
+        }
+        needs.server(&plan.vault);
+        needs.credentials(&plan.auth.method);
+        needs.destinations(plan);
+        for notifier in &plan.notifiers {
+            needs.notifier(&notifier.how);
+        }
+        match &plan.listen {
+            Some(Listen::Tcp(address)) => drop(needs.bind.insert(address.port())),
+            Some(Listen::Unix(path)) => needs.sockets.extend(path.parent().map(Path::to_owned)),
+            None => {}
+        }
+        needs
+    }
+
+    /// In words, the first thing of `other` that is not among these.
+    pub(super) fn lacks(&self, other: &Self) -> Option<String> {
+        let beneath =
+            |folders: &BTreeSet<PathBuf>, path: &Path| folders.iter().any(|one| path.starts_with(one));
+        let read = other.read.iter().find(|path| !beneath(&self.read, path) && !beneath(&self.publish, path));
+        let publish = other.publish.iter().find(|path| !beneath(&self.publish, path));
+        let socket = other.sockets.iter().find(|path| !beneath(&self.sockets, path));
+        let connect = other.connect.difference(&self.connect).next();
+        let bind = other.bind.difference(&self.bind).next();
+        let signals = (other.signals && !self.signals).then(|| "signals to other processes".to_owned());
+        read.map(|path| format!("reading in {}", path.display()))
+            .or_else(|| publish.map(|path| format!("writing in {}", path.display())))
+            .or_else(|| socket.map(|path| format!("a socket in {}", path.display())))
+            .or_else(|| connect.map(|port| format!("connections to TCP port {port}")))
+            .or_else(|| bind.map(|port| format!("listening on TCP port {port}")))
+            .or(signals)
+    }
+
+    /// A folder; or a file, that others replace by renames or by the links of a projected volume:
+    /// its folder, and the folder that it is really in now. Of what is not there yet the folder
+    /// that it will be in. The file alone where that would be everything.
+    fn file(&mut self, path: &Path) {
+        let real = std::fs::canonicalize(path).ok();
+        for path in std::iter::once(path).chain(real.as_deref()) {
+            let folder = path.ancestors().find(|folder| folder.is_dir());
+            self.read.insert(match folder {
+                Some(folder) if folder.parent().is_some() => folder.to_owned(),
+                _ => path.to_owned(),
+            });
+        }
+    }
+
+    fn server(&mut self, vault: &VaultPlan) {
+        let own = vault.client_cert.iter().flat_map(|own| [&own.cert_file, &own.key_file]);
+        for file in vault.ca_file.iter().chain(&vault.ca_dir).chain(own) {
+            self.file(file);
+        }
+        self.connect.insert(DNS);
+        if let Some(proxy) = &vault.proxy {
+            self.connect.extend(proxy.port_or_known_default());
+            return;
+        }
+        let home = vault.address.port_or_known_default();
+        self.connect.extend(home);
+        for host in &vault.redirect_hosts {
+            let named = Url::parse(&format!("{}://{host}", vault.address.scheme())).ok();
+            let ours = home.into_iter().chain([VAULT]);
+            self.connect.extend(ours.chain(named.and_then(|url| url.port_or_known_default())));
+        }
+    }
+
+    fn credentials(&mut self, method: &AuthMethod) {
+        let from = |credential: &Credential| match credential {
+            Credential::File(path) => Some(path.clone()),
+            Credential::Given(_) => None,
+        };
+        let files = match method {
+            AuthMethod::Kubernetes { jwt_file, .. } => vec![jwt_file.clone()],
+            AuthMethod::TokenFile { token_file } => vec![token_file.clone()],
+            AuthMethod::AppRole { role_id, secret_id } => {
+                std::iter::once(role_id).chain(secret_id).filter_map(from).collect()
+            }
+            AuthMethod::Token { .. } => Vec::new(),
+        };
+        for file in &files {
+            self.file(file);
+        }
+    }
+
+    fn destinations(&mut self, plan: &Plan) {
+        self.publish.extend(plan.secrets_dir.clone());
+        self.publish.extend(plan.handoff.as_deref().and_then(Path::parent).map(Path::to_owned));
+        for file in &plan.files {
+            if let Target::Alone(path) = &file.target {
+                self.publish.extend(path.parent().map(Path::to_owned));
+            }
+            if let Source::Template(TemplateSource { file: Some(path), .. }) = &file.source {
+                self.file(path);
+            }
+        }
+    }
+
+    fn notifier(&mut self, how: &Notifier) {
+        match how {
+            Notifier::Signal { target, .. } => {
+                self.signals = true;
+                self.read.insert("/proc".into());
+                if let ProcessTarget::PidFile(path) = target {
+                    self.file(path);
+                }
+            }
+            Notifier::Http { url, .. } => self.connect.extend(url.port_or_known_default()),
+            Notifier::Command { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::read::{Inputs, Text, read};
+
+    const PLAN: &str = "\
+vault:
+  address: https://vault.example
+  ca_file: /nowhere/ca/ca.pem
+  redirect_hosts: [standby.example, 'other.example:9200']
+auth: {method: kubernetes, role: web}
+secrets_dir: /nowhere/secrets
+handoff: {file: /nowhere/handoff/state}
+files: [{path: a, secret: kv/a}, {path: /nowhere/etc/b, secret: kv/b}]
+notify:
+  app: {http: 'http://127.0.0.1:8080/reload'}
+listen: 127.0.0.1:9110
+";
+
+    fn needs(yaml: &str) -> Needs {
+        let texts = [Text { name: "c.yaml".into(), bytes: yaml.into() }];
+        let inputs = Inputs {
+            texts: &texts,
+            flags: &[],
+            env: &|_| None,
+            read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        };
+        let (plan, _) = read(&inputs).expect("a good configuration");
+        Needs::of(&plan, &[], |_| None)
+    }
+
+    fn set<T: Ord, const N: usize>(of: [T; N]) -> BTreeSet<T> {
+        BTreeSet::from(of)
+    }
+
+    #[test]
+    fn a_plan_needs_its_folders_and_its_ports() {
+        let needs = needs(PLAN);
+        let publish = ["/nowhere/secrets", "/nowhere/handoff", "/nowhere/etc"].map(PathBuf::from);
+        assert_eq!(needs.publish, set(publish));
+        assert_eq!(needs.connect, set([53, 443, 8080, 8200, 9200]));
+        assert_eq!((needs.bind, needs.sockets), (set([9110]), set([])));
+        assert!(!needs.signals && !needs.read.contains(Path::new("/proc")));
+    }
+
+    #[test]
+    fn behind_a_proxy_only_the_proxy_is_connected_to() {
+        let yaml = PLAN.replace("  ca_file", "  proxy: http://proxy.example:3128\n  ca_file");
+        assert_eq!(needs(&yaml).connect, set([53, 3128, 8080]));
+    }
+
+    #[test]
+    fn never_everything_because_a_file_is_missing_or_stands_at_the_top() {
+        let needs = needs(PLAN);
+        assert!(!needs.read.contains(Path::new("/")));
+        assert!(needs.read.contains(Path::new("/nowhere/ca/ca.pem")), "no folder of it is there but /");
+        let mut one = Needs::default();
+        one.file(Path::new("/proc/version"));
+        one.file(Path::new("/etc/"));
+        one.file(Path::new("/dev/shm/not/yet"));
+        assert_eq!(one.read, set(["/proc", "/etc", "/dev/shm"].map(PathBuf::from)));
+    }
+
+    #[test]
+    fn what_another_configuration_needs_besides_is_named() {
+        let here = needs(PLAN);
+        assert_eq!(here.lacks(&here), None);
+        for (old, new, outside) in [
+            ("/nowhere/etc/b", "/elsewhere/b", "writing in /elsewhere"),
+            ("/nowhere/ca/ca.pem", "/elsewhere/ca.pem", "reading in /elsewhere/ca.pem"),
+            (":8080", ":8081", "connections to TCP port 8081"),
+            (":9110", ":9111", "listening on TCP port 9111"),
+            ("127.0.0.1:9110", "unix:/elsewhere/s", "a socket in /elsewhere"),
+            ("http: 'http://127.0.0.1:8080/reload'", "signal: HUP, process: app", "reading in /proc"),
+        ] {
+            assert_eq!(here.lacks(&needs(&PLAN.replace(old, new))).as_deref(), Some(outside));
+        }
+        assert_eq!(here.lacks(&needs(&PLAN.replace("/nowhere/etc/b", "/nowhere/etc/sub/b"))), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! From inside: files, ports and system calls.
+
+use std::fs::{self, File};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Command;
+
+use leasehold::sandbox;
+use rustix::io::Errno;
+use rustix::process::{
+    PidfdFlags, PidfdGetfdFlags, chroot, getpid, getppid, pidfd_getfd, pidfd_open, test_kill_process,
+};
+
+use super::support::Workspace;
+use super::{DONE, again, assert_done, has_landlock, role};
+
+/// Goes inside, with a configuration of its own in `space`.
+fn go_inside(space: &Path) {
+    let config = space.join("config").join("leasehold.yaml");
+    let (plan, _) =
+        leasehold::config::load(std::slice::from_ref(&config), &[]).expect("a good configuration");
+    sandbox::raise(&plan, &[&config], |_| None).expect("all of it can be had here");
+}
+
+/// The folders and files of a child: `config` and `secrets` are inside, `elsewhere` is not.
+fn space(rest: &str) -> Workspace {
+    let space = Workspace::new();
+    for dir in ["config", "secrets", "elsewhere", "credentials"] {
+        space.dir(dir);
+    }
+    space.file("elsewhere/file", "outside");
+    space.file("credentials/jwt", "inside");
+    let root = space.path().display();
+    let config = format!(
+        "vault: {{address: 'https://127.0.0.1:8200'}}\n\
+         auth: {{method: kubernetes, role: web, jwt_file: '{root}/credentials/jwt'}}\n\
+         secrets_dir: '{root}/secrets'\n\
+         files: [{{path: a, secret: secret/web}}]\n\
+         sandbox: required\n\
+         {rest}"
+    );
+    space.file("config/leasehold.yaml", config);
+    space
+}
+
+#[test]
+fn files_outside_the_plan_can_be_neither_read_nor_written() {
+    if let Some((_, space)) = role() {
+        let elsewhere = space.join("elsewhere");
+        let (read, written) = (elsewhere.join("file"), elsewhere.join("new"));
+        assert!(fs::read(&read).is_ok() && File::create(&written).is_ok(), "outside everything works");
+        go_inside(&space);
+
+        let refused = |result: std::io::Result<()>| {
+            assert_eq!(result.expect_err("refused").kind(), std::io::ErrorKind::PermissionDenied);
+        };
+        refused(fs::read(&read).map(drop));
+        refused(fs::read_dir(&elsewhere).map(drop));
+        refused(File::create(&written).map(drop));
+        refused(fs::remove_file(&written));
+        refused(fs::rename(&read, space.join("secrets/stolen")).map_err(|error| match error.kind() {
+            // How Landlock refuses a move between folders.
+            std::io::ErrorKind::CrossesDevices => std::io::ErrorKind::PermissionDenied.into(),
+            _ => error,
+        }));
+        // A link that the application puts into the shared folder leads nowhere.
+        refused(fs::read(space.join("secrets/link")).map(drop));
+        refused(File::create(space.join("config/new")).map(drop));
+
+        assert!(fs::read(space.join("credentials/jwt")).is_ok());
+        assert!(fs::read(space.join("config/leasehold.yaml")).is_ok());
+        assert!(File::create(space.join("secrets/new")).is_ok());
+        assert!(fs::read_to_string("/etc/hosts").is_ok() && fs::read_dir("/etc").is_ok());
+        println!("{DONE}");
+        return;
+    }
+    if !has_landlock() {
+        return;
+    }
+    let space = space("");
+    std::os::unix::fs::symlink(space.join("elsewhere/file"), space.join("secrets/link")).expect("a link");
+    assert_done(&mut again(
+        "inside::files_outside_the_plan_can_be_neither_read_nor_written",
+        "inside",
+        space.path(),
+    ));
+}
+
+#[test]
+fn connections_go_to_the_plans_ports_only() {
+    if let Some((port, space)) = role() {
+        let address = format!("127.0.0.1:{port}");
+        assert!(TcpStream::connect(&address).is_ok(), "outside it can be reached");
+        go_inside(&space);
+        let error = TcpStream::connect(&address).expect_err("not a port of the plan");
+        assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
+        let error = TcpListener::bind("127.0.0.1:0").expect_err("not the port of `listen`");
+        assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
+        // 8200 is the server's: whether somebody listens there or not, the attempt is allowed.
+        let server = TcpStream::connect("127.0.0.1:8200").map_err(|error| error.kind());
+        assert_ne!(server.err(), Some(std::io::ErrorKind::PermissionDenied));
+        println!("{DONE}");
+        return;
+    }
+    if !has_landlock() {
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port().to_string();
+    let space = space("listen: 127.0.0.1:9110\n");
+    assert_done(&mut again("inside::connections_go_to_the_plans_ports_only", &port, space.path()));
+}
+
+#[test]
+fn no_program_is_run_no_root_changed_and_no_other_process_opened() {
+    if let Some((_, space)) = role() {
+        let parent = pidfd_open(getppid().expect("it waits for us"), PidfdFlags::empty()).expect("it runs");
+        let take = || pidfd_getfd(&parent, 0, PidfdGetfdFlags::empty());
+        assert!(Command::new("/bin/true").status().is_ok(), "outside programs run");
+        assert!(take().is_ok(), "outside a child of the same user may");
+        go_inside(&space);
+        let error = Command::new("/bin/true").status().expect_err("no program runs inside");
+        assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
+        assert_eq!(take().expect_err("refused"), Errno::PERM);
+        // Only root may change its root at all: for others this says nothing.
+        assert_eq!(chroot("/").expect_err("refused"), Errno::PERM);
+        // A thread and a signal are what a daemon lives on.
+        std::thread::spawn(|| ()).join().expect("threads start");
+        test_kill_process(getpid()).expect("signals go out");
+        println!("{DONE}");
+        return;
+    }
+    if !has_landlock() {
+        return;
+    }
+    let test = "inside::no_program_is_run_no_root_changed_and_no_other_process_opened";
+    assert_done(&mut again(test, "inside", space("").path()));
+}
