@@ -133,7 +133,7 @@ impl Needs {
     fn credentials(&mut self, method: &AuthMethod) {
         let from = |credential: &Credential| match credential {
             Credential::File(path) => Some(path.clone()),
-            Credential::Given(_) => None,
+            Credential::Given(_) | Credential::Unset(_) => None,
         };
         let files = match method {
             AuthMethod::Kubernetes { jwt_file, .. } => vec![jwt_file.clone()],
