@@ -1,7 +1,8 @@
 //! Parse and render, timed beside Go's own engine on the same template and data.
 //!
 //! `cargo bench --bench template` prints nanoseconds per parse-and-render of ours and of Go's, and how
-//! long 1,000 small files of one secret take.
+//! long 1,000 small files of one secret take. The two take turns, and the best turn of each counts: what
+//! else the machine does disturbs both alike.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark reads the clock and prints")]
 
 use std::process::Command;
@@ -16,7 +17,8 @@ use leasehold::template::value::Value;
 use leasehold::tree::Tree;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/template");
-const ROUNDS: u32 = 5_000;
+const TURNS: usize = 5;
+const ROUNDS: u32 = 2_000;
 const FILES: usize = 1_000;
 
 fn main() {
@@ -29,10 +31,15 @@ fn main() {
         let data = Value::from_tree(&tree);
         template.execute(data, MissingKey::Default, Limits::default(), &mut Nowhere).expect("renders")
     };
-    let ours = time(ROUNDS, || drop(render("bench", &template)));
-    println!("ours: {:>7} ns per parse and render", ours.as_nanos());
-    match go() {
-        Some(go) => println!("go:   {go:>7} ns, {:.2} times ours", go as f64 / ours.as_nanos() as f64),
+    let mut ours = u64::MAX;
+    let mut go = None;
+    for _ in 0..TURNS {
+        ours = ours.min(nanoseconds(time(ROUNDS, || drop(render("bench", &template)))));
+        go = go_turn().map(|turn| go.unwrap_or(turn).min(turn));
+    }
+    println!("ours: {ours:>7} ns per parse and render");
+    match go {
+        Some(go) => println!("go:   {go:>7} ns, {:.2} times ours", go as f64 / ours as f64),
         None => println!("go:   not there; tests/oracle/setup.sh says why"),
     }
     let small: Vec<String> = (0..FILES)
@@ -54,7 +61,12 @@ fn time(rounds: u32, mut run: impl FnMut()) -> Duration {
     start.elapsed() / rounds
 }
 
-fn go() -> Option<u64> {
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// One turn of Go's; `None` where the oracle is not there.
+fn go_turn() -> Option<u64> {
     let setup = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/setup.sh")).output().ok()?;
     let paths = String::from_utf8(setup.stdout).ok()?;
     let files = ["app.tpl", "data.json"].map(|file| format!("{FOLDER}/{file}"));

@@ -25,6 +25,24 @@ type testCase struct {
 	MissingKey string          `json:"missingkey"`
 	Left       string          `json:"left"`
 	Right      string          `json:"right"`
+	// The data is a secret's fields: dot is a pointer to a Secret.
+	Secret bool `json:"secret"`
+}
+
+// Secret is like consul-template's: a struct with a map, a slice and pointers that may be nil.
+type Secret struct {
+	LeaseID       string
+	LeaseDuration int
+	Renewable     bool
+	Data          map[string]any
+	Warnings      []string
+	Auth          *SecretAuth
+}
+
+// SecretAuth is what a pointer in a Secret points to.
+type SecretAuth struct {
+	ClientToken string
+	Policies    []string
 }
 
 type result struct {
@@ -80,6 +98,13 @@ func parse(c testCase) (*template.Template, error) {
 
 func answer(c testCase) (r result) {
 	data, err := value(c.Data, c.Numbers)
+	if err == nil && c.Secret {
+		secret := new(Secret)
+		decoder := json.NewDecoder(bytes.NewReader(c.Data))
+		decoder.UseNumber()
+		err = decoder.Decode(secret)
+		data = secret
+	}
 	if err != nil {
 		fail(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 // A corpus file is a list of cases:
 //
-//	case [missingkey=…] [left=…] [right=…] [numbers=go]
+//	case [missingkey=…] [left=…] [right=…] [numbers=go] [dot=secret]
 //	the template, to the line before "data"
 //	data {"the": "data"}
 //	want "the output, as Go quotes it"
@@ -57,6 +57,8 @@ func options(line string) *testCase {
 			c.Right = value
 		case "numbers":
 			c.Numbers = value
+		case "dot":
+			c.Secret = value == "secret"
 		default:
 			fail(fmt.Errorf("unknown option %q", key))
 		}

@@ -11,19 +11,23 @@ use leasehold::template::value::Value;
 use leasehold::tree::Tree;
 use serde_json::json;
 
+use super::structs::secret;
+
 /// A case as the oracle reads it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Case {
-    pub name: String,
-    pub template: Vec<u8>,
+    pub(crate) name: String,
+    pub(crate) template: Vec<u8>,
     /// JSON, or nothing for no data.
-    pub data: String,
+    pub(crate) data: String,
     /// Whether numbers in the data are Go's rather than `json.Number`.
-    pub go_numbers: bool,
+    pub(crate) go_numbers: bool,
     /// `default`, `zero` or `error`.
-    pub missing_key: String,
-    pub left: String,
-    pub right: String,
+    pub(crate) missing_key: String,
+    pub(crate) left: String,
+    pub(crate) right: String,
+    /// The data is a secret's fields: dot is a pointer to a struct.
+    pub(crate) secret: bool,
 }
 
 /// What became of a case.
@@ -88,6 +92,7 @@ impl Case {
             "missingkey": self.missing_key,
             "left": self.left,
             "right": self.right,
+            "secret": self.secret,
         });
         let head = head.to_string();
         // The data goes in as it is spelled.
@@ -110,7 +115,13 @@ impl Case {
         } else {
             Tree::from_json(self.data.as_bytes()).expect("JSON")
         };
-        let data = if self.go_numbers { Value::from_data(&tree) } else { Value::from_tree(&tree) };
+        let data = if self.secret {
+            secret(&tree)
+        } else if self.go_numbers {
+            Value::from_data(&tree)
+        } else {
+            Value::from_tree(&tree)
+        };
         let missing_key = match self.missing_key.as_str() {
             "error" => MissingKey::Error,
             "zero" => MissingKey::Zero,

@@ -46,6 +46,7 @@ fn options(line: &str) -> Case {
             "left" => case.left = value.to_owned(),
             "right" => case.right = value.to_owned(),
             "numbers" => case.go_numbers = value == "go",
+            "dot" => case.secret = value == "secret",
             _ => panic!("unknown option {key}"),
         }
     }

@@ -10,4 +10,5 @@ mod limits;
 mod need;
 
 mod oracle;
+mod structs;
 mod tables;

@@ -200,3 +200,46 @@ fn is_empty(body: &Body) -> bool {
         _ => false,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::function::{Function, Functions};
+    use crate::template::value::{Type, Value};
+
+    static KNOWN: [Function; 1] =
+        [Function::new("secret", &[Type::String], |_, _| Ok(Value::Nil)).variadic()];
+
+    fn error(text: &str) -> ParseError {
+        let mut functions = Functions::new();
+        functions.add(&KNOWN);
+        functions.forbid("service", "it asks Consul, which is not here");
+        let parsed = parse("web", text.as_bytes(), (b"{{", b"}}"), &functions);
+        *parsed.err().expect("an error")
+    }
+
+    #[test]
+    fn an_unknown_function_is_answered_with_the_nearest_name() {
+        let typo = error(r#"{{ secrte "secret/web" }}"#);
+        assert_eq!(typo.message, r#"function "secrte" not defined"#);
+        assert_eq!(typo.hint.as_deref(), Some(r#"did you mean "secret"?"#));
+        assert_eq!(error("{{ pritnf }}").hint.as_deref(), Some(r#"did you mean "printf"?"#));
+        assert_eq!(error("{{ zzzzzzzz }}").hint, None);
+        assert_eq!(error(&format!("{{{{ {} }}}}", "s".repeat(100_000))).hint, None);
+    }
+
+    #[test]
+    fn a_function_that_is_left_out_says_why() {
+        let error = error("{{ service }}");
+        let said = r#"template: web:1: function "service" not defined (it asks Consul, which is not here)"#;
+        assert_eq!(error.to_string(), said);
+    }
+
+    #[test]
+    fn errors_have_a_place_for_a_caret() {
+        let unclosed = error("one\n  {{ .x }} {{ .y ] }}");
+        assert_eq!((unclosed.place.line, unclosed.place.column, unclosed.line), (2, 17, 2));
+        let end = error("{{ if .x }}\n");
+        assert_eq!((end.place.offset, end.message.as_str()), (12, "unexpected EOF"));
+    }
+}
