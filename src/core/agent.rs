@@ -173,9 +173,13 @@ impl Agent {
 
     /// Does everything that has become possible.
     fn settle(&mut self) {
-        if matches!(self.phase, Phase::Running | Phase::Draining) {
-            self.settle_units();
-            self.settle_init();
+        match self.phase {
+            Phase::Over => return,
+            Phase::Running | Phase::Draining => {
+                self.settle_units();
+                self.settle_init();
+            }
+            Phase::New | Phase::Leaving(_) => {}
         }
         self.pump();
         self.settle_farewell();

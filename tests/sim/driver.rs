@@ -8,6 +8,7 @@ use leasehold::core::event::{Published, RenderOutcome};
 use leasehold::core::ids::{FileId, LeaseId, TokenId, UnitId};
 use leasehold::core::policy::Mode;
 use leasehold::core::snapshot::Snapshot;
+use leasehold::exit::{Cause, Ending};
 use leasehold::vault::request::Request;
 
 use super::server::Value;
@@ -112,21 +113,36 @@ impl Process {
 
     /// Renders a file from the store.
     pub fn render(&mut self, setup: &Setup, file: FileId) -> RenderOutcome {
+        let setup = &setup.files[file.0];
         let mut content = Content::new();
         let (mut used, mut missing) = (Vec::new(), Vec::new());
-        for written in &setup.files[file.0].paths {
+        let mut take = |written: &str| {
             let request = Request::read(written).expect("a good path");
-            let path = self.store.resolved.get(written).unwrap_or(written);
-            match self.store.answers.get(path) {
+            let path = self.store.resolved.get(written).map_or(written, String::as_str);
+            let value = self.store.answers.get(path);
+            match value {
                 Some(value) => {
-                    content.insert(path.clone(), value.clone());
+                    content.insert(path.to_owned(), value.clone());
                     used.push(request);
                 }
                 None => missing.push(request),
             }
+            value.map(|value| value.version)
+        };
+        for written in &setup.paths {
+            take(written);
+        }
+        if let Some((chooser, paths)) = &setup.choice
+            && let Some(version) = take(chooser)
+        {
+            take(&paths[usize::try_from(version % 2).expect("small")]);
         }
         if !missing.is_empty() {
             return RenderOutcome::Needs { missing, used };
+        }
+        if content.values().any(|value| value.bad) {
+            let why = Ending::new(Cause::Template, format!("{file:?}: no such key"), "");
+            return RenderOutcome::Failed { why, used };
         }
         let before = self.renderings.insert(file, content.clone());
         RenderOutcome::Rendered { changed: before != Some(content), used }

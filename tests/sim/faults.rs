@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use leasehold::vault::failure::FailureKind;
+
 use super::dice::Dice;
 use super::server::Health;
 use super::setup::{Kind, Setup};
@@ -17,8 +19,10 @@ pub enum Fault {
     Denied(String),
     /// A path is deleted.
     Missing(String),
-    /// The engine behind a path is down.
-    Broken(String),
+    /// The engine behind a path fails in this way.
+    Broken(String, FailureKind),
+    /// A KV value is not what templates expect.
+    BadData(String),
     /// Renewals answer "lease not found".
     LeasesForgotten,
     /// Logins are refused.
@@ -69,7 +73,7 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
     for (path, kind) in setup.paths.iter().filter(|_| !setup.quiet) {
         if *kind == Kind::Kv {
             for _ in 0..2 + dice.below(3) {
-                let at = dice.millis(0, (setup.end.as_secs() - 400) * 1000);
+                let at = dice.millis(0, setup.end.as_secs().saturating_sub(400) * 1000);
                 all.push(Planned { at, lasts: Duration::ZERO, fault: Fault::Change(path.clone()) });
             }
         }
@@ -77,10 +81,20 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
     all
 }
 
+/// Failures of one path alone.
+const ODD: [FailureKind; 6] = [
+    FailureKind::Fault,
+    FailureKind::NotYet,
+    FailureKind::Nonsense,
+    FailureKind::Redirected,
+    FailureKind::Unavailable,
+    FailureKind::Local,
+];
+
 fn random(setup: &Setup, dice: &mut Dice) -> Fault {
     let index = usize::try_from(dice.below(setup.paths.len() as u64)).expect("small");
     let path = setup.paths[index].0.clone();
-    match dice.below(22) {
+    match dice.below(23) {
         0 => Fault::Health(Health::Sealed),
         1..=2 => Fault::Health(Health::Down),
         3 => Fault::Health(Health::Hanging),
@@ -89,7 +103,8 @@ fn random(setup: &Setup, dice: &mut Dice) -> Fault {
         6..=7 => Fault::Network(dice.pick(&[5, 20, 50])),
         8 => Fault::Denied(path),
         9 => Fault::Missing(path),
-        10 => Fault::Broken(path),
+        10 => Fault::Broken(path, dice.pick(&ODD)),
+        22 if setup.paths[index].1 == Kind::Kv => Fault::BadData(path),
         11 => Fault::LeasesForgotten,
         12 => Fault::LoginsRefused,
         13 => Fault::TokensRevoked,

@@ -53,8 +53,10 @@ pub struct Path {
     pub kind: Kind,
     pub denied: bool,
     pub missing: bool,
-    /// 500: the engine behind it is down.
-    pub broken: bool,
+    /// The engine behind it fails in this way.
+    pub broken: Option<FailureKind>,
+    /// Its data is not what templates expect.
+    pub bad: bool,
     pub version: u64,
     pub changed: Duration,
 }
@@ -64,6 +66,7 @@ pub struct Path {
 pub struct Value {
     pub version: u64,
     pub lease: Option<LeaseId>,
+    pub bad: bool,
 }
 
 #[derive(Debug)]
@@ -97,7 +100,8 @@ impl Server {
             kind,
             denied: false,
             missing: false,
-            broken: false,
+            broken: None,
+            bad: false,
             version: 1,
             changed: Duration::ZERO,
         };
@@ -277,8 +281,8 @@ impl Server {
         if entry.missing {
             return fail(FailureKind::Missing, "nothing is there");
         }
-        if entry.broken {
-            return fail(FailureKind::Fault, "the database is down");
+        if let Some(kind) = entry.broken {
+            return fail(kind, "the database is down");
         }
         let mut facts = ReadFacts { lease: None, life: Life::Unknown, version: None, changed: false };
         match entry.kind {
@@ -299,9 +303,9 @@ impl Server {
                 facts.life = Life::Until(wall + i64::try_from(life.as_secs()).expect("small"));
             }
         }
-        let version = self.paths[path].version;
+        let (version, bad) = (self.paths[path].version, self.paths[path].bad);
         let lease = facts.lease.as_ref().map(|lease| lease.id.clone());
-        Ok((facts, Value { version, lease }))
+        Ok((facts, Value { version, lease, bad }))
     }
 
     fn mint(
@@ -342,8 +346,8 @@ impl Server {
             return fail(FailureKind::Rejected, "lease not found");
         }
         let path = self.leases[id].path.clone();
-        if self.paths[&path].broken {
-            return fail(FailureKind::Fault, "the database is down");
+        if let Some(kind) = self.paths[&path].broken {
+            return fail(kind, "the database is down");
         }
         let lease = self.leases.get_mut(id).expect("it is alive");
         if !lease.renewable {

@@ -37,6 +37,9 @@ pub struct Role {
 #[derive(Debug, Clone)]
 pub struct FileSetup {
     pub paths: Vec<String>,
+    /// A path whose version, odd or even, chooses a further one: as where a template takes a path
+    /// out of another secret.
+    pub choice: Option<(String, [String; 2])>,
     pub refresh: Duration,
     pub wait: Option<Wait>,
 }
@@ -58,6 +61,7 @@ pub struct Setup {
     pub faults: u64,
     /// Nothing changes and nothing fails but what the test plans.
     pub quiet: bool,
+    pub delay: Duration,
     pub standby_lag: Duration,
     pub seed: u64,
 }
@@ -75,9 +79,11 @@ impl Setup {
             handoff: dice.chance(50),
             init: dice.chance(30),
             owns_token: dice.chance(90),
-            end: trouble + secs(2700),
+            // Some are stopped in the middle of it all.
+            end: if dice.chance(15) { dice.seconds(1, trouble.as_secs()) } else { trouble + secs(2700) },
             faults: dice.below(7),
             quiet: false,
+            delay: if dice.chance(20) { secs(5) } else { Duration::ZERO },
             standby_lag: if dice.chance(20) { dice.seconds(1, 4) } else { Duration::ZERO },
             trouble,
             paths,
@@ -100,7 +106,12 @@ impl Setup {
                 default_policy: true,
                 uses: None,
             },
-            files: vec![FileSetup { paths: vec![path.to_owned()], refresh: secs(10), wait: None }],
+            files: vec![FileSetup {
+                paths: vec![path.to_owned()],
+                choice: None,
+                refresh: secs(10),
+                wait: None,
+            }],
             members: 1,
             handoff: false,
             init: false,
@@ -109,6 +120,7 @@ impl Setup {
             end: secs(7200),
             faults: 0,
             quiet: true,
+            delay: Duration::ZERO,
             standby_lag: Duration::ZERO,
             seed: 1,
         }
@@ -140,7 +152,7 @@ impl Setup {
             files: self.files.iter().enumerate().map(file).collect(),
             units,
             notifiers: vec![notifier("app"), notifier("nginx")],
-            shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
+            shutdown: ShutdownPlan { revoke: true, delay: self.delay },
             handoff: self.handoff,
             owns_token: self.owns_token,
             max_in_flight: 8,
@@ -190,6 +202,7 @@ fn random_files(dice: &mut Dice, paths: &[(String, Kind)]) -> Vec<FileSetup> {
     let mut files: Vec<FileSetup> = (0..count)
         .map(|_| FileSetup {
             paths: Vec::new(),
+            choice: None,
             refresh: secs(dice.pick(&[30, 60, 120, 300])),
             wait: dice.chance(15).then(|| Wait { min: secs(1), max: secs(5) }),
         })
@@ -202,6 +215,11 @@ fn random_files(dice: &mut Dice, paths: &[(String, Kind)]) -> Vec<FileSetup> {
             let path = if plain { path.replacen("/data/", "/", 1) } else { path.clone() };
             files[file].paths.push(path);
         }
+    }
+    let chooser = paths.iter().find(|(_, kind)| *kind == Kind::Kv);
+    if let (Some((chooser, _)), true) = (chooser, dice.chance(30)) {
+        let mut any = || paths[usize::try_from(dice.below(paths.len() as u64)).expect("small")].0.clone();
+        files[0].choice = Some((chooser.clone(), [any(), any()]));
     }
     for file in &mut files {
         file.paths.sort();

@@ -597,6 +597,7 @@ impl World {
                 });
             }
             _ => {
+                self.spoil(&fault, true);
                 self.faults.push(fault.clone());
                 self.push(lasts, Next::End(fault));
                 self.apply();
@@ -609,11 +610,22 @@ impl World {
 
     fn end(&mut self, fault: &Fault) {
         self.log(|| format!("-- mended: {fault:?}"));
+        self.spoil(fault, false);
         if let Some(index) = self.faults.iter().position(|on| on == fault) {
             self.faults.remove(index);
         }
         self.apply();
         self.calm = self.now.max(self.asleep);
+    }
+
+    /// A KV value that turns bad, or good again, is a new version of it.
+    fn spoil(&mut self, fault: &Fault, bad: bool) {
+        if let Fault::BadData(path) = fault {
+            let path = self.server.paths.get_mut(path).expect("it is known");
+            path.version += 1;
+            path.changed = self.now;
+            path.bad = bad;
+        }
     }
 
     /// The server as the faults that are on make it.
@@ -638,7 +650,10 @@ impl World {
         for (name, path) in &mut server.paths {
             path.denied = faults.contains(&Fault::Denied(name.clone()));
             path.missing = faults.contains(&Fault::Missing(name.clone()));
-            path.broken = faults.contains(&Fault::Broken(name.clone()));
+            path.broken = faults.iter().find_map(|fault| match fault {
+                Fault::Broken(path, kind) if path == name => Some(*kind),
+                _ => None,
+            });
         }
     }
 }
