@@ -33,8 +33,9 @@ lint: ## formatting, clippy, and what may be a dependency
 	$(CARGO) clippy --all-targets -- -D warnings
 	scripts/cargo-deny check --hide-inclusion-graph bans licenses sources
 
-bench: release ## start, memory and size beside `bao agent`; writes docs/BENCHMARKS.md
+bench: release ## start, memory and size beside `bao agent`; writes docs/BENCHMARKS.md and the README
 	scripts/bench $(BINARY)
+	BLESS=1 $(CARGO) test --quiet --test readme
 
 simulate: ## years of leases against the pure core, with seeded faults
 	$(CARGO) test --release --lib core::

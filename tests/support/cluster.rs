@@ -118,7 +118,7 @@ impl Cluster {
         })
     }
 
-    /// How many reviews were asked for: one a login.
+    /// How many reviews were asked for: one at each login, and one whenever such a token is renewed.
     pub fn reviews(&self) -> usize {
         self.shared.reviews.load(Ordering::SeqCst)
     }

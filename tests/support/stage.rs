@@ -159,6 +159,11 @@ impl Stage {
         names
     }
 
+    /// How many logins the server has taken, refused ones too.
+    pub fn logins(&self) -> usize {
+        self.server.requests("auth/kubernetes/login")
+    }
+
     /// Writes a new version of `secret/web`.
     pub fn put(&self, data: Value) {
         self.server.put("secret", "web", data);
