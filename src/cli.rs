@@ -11,7 +11,7 @@ use crate::commands;
 use crate::commands::check::Shape;
 use crate::commands::status::Show;
 use crate::config;
-use crate::config::plan::Listen;
+use crate::config::plan::{Listen, MissingKey};
 use crate::exit::{Cause, Ending};
 
 /// Puts secrets from HashiCorp Vault or OpenBao where an application can read them, and keeps
@@ -33,6 +33,8 @@ enum Command {
     Check(CheckArgs),
     /// Ask the running daemon how files and secrets are; never shows a value.
     Status(StatusArgs),
+    /// Render one template offline to standard output.
+    Render(RenderArgs),
 }
 
 /// Where the configuration comes from.
@@ -97,6 +99,30 @@ impl StatusArgs {
     }
 }
 
+/// `leasehold render`
+#[derive(Debug, Clone, Args)]
+pub struct RenderArgs {
+    /// The template, `-` for standard input.
+    #[arg(long, value_name = "F")]
+    pub template: PathBuf,
+    /// JSON that becomes `.`; without it `.` is nil.
+    #[arg(long, value_name = "F")]
+    pub data: Option<PathBuf>,
+    /// YAML or JSON: from a path (and any arguments, each after one space) to what the server
+    /// would answer.
+    #[arg(long, value_name = "F")]
+    pub secrets: Option<PathBuf>,
+    /// What a missing key renders as.
+    #[arg(long, value_enum, default_value_t = MissingKey::Error)]
+    pub missing_key: MissingKey,
+    /// Opens an action instead of `{{`.
+    #[arg(long, value_name = "X", default_value = "{{")]
+    pub left_delimiter: String,
+    /// Closes an action instead of `}}`.
+    #[arg(long, value_name = "X", default_value = "}}")]
+    pub right_delimiter: String,
+}
+
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -109,6 +135,7 @@ pub fn main() -> ExitCode {
         Command::Sidecar(args) => commands::sidecar::run(&args),
         Command::Check(args) => commands::check::run(&args.config.config, args.format),
         Command::Status(args) => status(&args),
+        Command::Render(args) => commands::render::run(&args),
     };
     result.unwrap_or_else(|ending| fail(&ending))
 }

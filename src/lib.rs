@@ -7,6 +7,7 @@ pub mod config;
 pub mod core;
 pub mod driver;
 pub mod exit;
+pub mod functions;
 pub mod handoff;
 pub mod observe;
 pub mod process;

@@ -17,7 +17,6 @@ use crate::handoff;
 use crate::observe::systemd::ServiceManager;
 use crate::observe::{log, panic};
 use crate::publish::{self, PublishError};
-use crate::render::Environment;
 use crate::sandbox::{self, Fence};
 
 /// Runs the engine in the role that `mode` gives it.
@@ -40,7 +39,7 @@ pub(super) fn run(args: &ConfigArgs, mode: impl FnOnce(&Plan) -> Mode) -> Result
     sandbox::close_memory();
     let fence = fence(&plan, &sources)?;
     let surroundings = Surroundings {
-        environment: Environment::of_this_process(),
+        environment: super::environment::of_this_process(),
         pod: owner(&plan),
         manager: ServiceManager::from_env(variable).map_err(unheard)?,
         reread: Box::new(move || reread(&sources, &fence)),

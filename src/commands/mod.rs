@@ -2,6 +2,8 @@
 
 pub mod check;
 mod engine;
+mod environment;
 pub mod init;
+pub mod render;
 pub mod sidecar;
 pub mod status;

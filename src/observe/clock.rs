@@ -6,11 +6,20 @@ use std::time::Duration;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use crate::core::time::{Moment, Now};
+use crate::template;
 
 /// The time on both clocks.
 #[must_use]
 pub fn now() -> Now {
     Now { moment: moment(), wall: clock_gettime(ClockId::Realtime).tv_sec }
+}
+
+/// The wall clock as templates see it: local time is UTC, as in every container image.
+#[must_use]
+pub fn wall() -> template::host::Moment {
+    let time = clock_gettime(ClockId::Realtime);
+    let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or(0);
+    template::host::Moment { seconds: time.tv_sec, nanoseconds, offset: 0 }
 }
 
 /// The boot clock, which counts suspend and never jumps.

@@ -8,8 +8,10 @@
 //! becomes `1e+3`), which would change a rendered file, and keeps unwiped copies of every text.
 
 mod json;
+pub(crate) mod yaml;
 
 pub use json::{JsonError, JsonProblem, MAX_DEPTH};
+pub use yaml::YamlError;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -97,6 +97,16 @@ impl Response {
         })
     }
 
+    /// The fields of a KV version 2 secret, which stand below `data` beside `metadata`; `None` where
+    /// this is not one. Of a deleted version they are `null`.
+    #[must_use]
+    pub fn kv2_fields(&self) -> Option<&Tree> {
+        let fields = self.data.get("data")?;
+        let metadata = self.data.get("metadata")?;
+        let versioned = metadata.get("version").is_some() && metadata.get("created_time").is_some();
+        (versioned && matches!(fields, Tree::Map(_) | Tree::Null)).then_some(fields)
+    }
+
     /// The answer as the server would send it: for the handoff.
     #[must_use]
     pub fn to_tree(&self) -> Tree {

@@ -1,0 +1,55 @@
+//! What templates see of this process's surroundings.
+
+use std::fs::OpenOptions;
+use std::io::Read as _;
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::observe::clock;
+use crate::render::Environment;
+use crate::secret::Secret;
+
+/// The largest file that `file` reads, bytes.
+const LARGEST_FILE: u64 = 8 << 20;
+
+/// Environment, files, clock and dice of this process.
+pub(super) fn of_this_process() -> Environment {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, Secret::new(value.into_vec()))));
+    Environment {
+        variables: Arc::new(variables.collect()),
+        read_file: Arc::new(read_file),
+        now: clock::wall,
+        random,
+    }
+}
+
+/// A regular file's content. Opened without blocking, since a template could name a FIFO.
+fn read_file(path: &Path) -> Result<Secret, String> {
+    let why = |error: std::io::Error| format!("{}: {error}", path.display());
+    let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).map_err(why)?;
+    let metadata = file.metadata().map_err(why)?;
+    if !metadata.is_file() {
+        return Err(format!("{}: not a regular file", path.display()));
+    }
+    if metadata.len() > LARGEST_FILE {
+        return Err(format!("{}: larger than 8 MiB", path.display()));
+    }
+    // With room for all of it the buffer does not move; it may have grown since.
+    let mut content =
+        zeroize::Zeroizing::new(Vec::with_capacity(LARGEST_FILE.min(metadata.len() + 1) as usize));
+    file.take(LARGEST_FILE).read_to_end(&mut content).map_err(why)?;
+    Ok(Secret::new(std::mem::take(&mut *content)))
+}
+
+/// Random bytes of the kernel.
+fn random(mut bytes: &mut [u8]) {
+    while !bytes.is_empty() {
+        // Interrupted by a signal it is asked again; there is no other failure for a valid buffer.
+        if let Ok(count) = rustix::rand::getrandom(&mut *bytes, rustix::rand::GetRandomFlags::empty()) {
+            bytes = &mut bytes[count..];
+        }
+    }
+}

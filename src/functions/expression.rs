@@ -1,0 +1,305 @@
+//! Regular expressions in Go's dialect (RE2), run by the `regex` crate.
+//!
+//! Both match leftmost-first and in linear time. What differs is translated: Go's `\d`, `\w`, `\s`
+//! and `\b` are ASCII, its classes know no set operations, `\Q…\E` quotes, and `\C` is not there.
+
+use std::collections::HashMap;
+
+use regex::bytes::{Captures, Regex, RegexBuilder};
+
+use super::arg::{Answer, name, text, written};
+use crate::template::buffer::Buffer;
+use crate::template::eval::Scope;
+use crate::template::function::{Function, FunctionError};
+use crate::template::value::{Type, Value};
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    Function::new("regexMatch", &[Type::String; 2], regex_match).returns(Type::Bool),
+    Function::new("regexReplaceAll", &[Type::String; 3], regex_replace_all).returns(Type::String),
+];
+
+/// The largest program that an expression may become, bytes.
+const SIZE_LIMIT: usize = 2 << 20;
+
+/// Go's limit on counted repetition.
+const MOST_REPEATS: u32 = 1000;
+
+/// Compiled expressions of one rendering.
+#[derive(Default)]
+struct Compiled(HashMap<String, Regex>);
+
+/// The compiled expression at `index`.
+pub(super) fn expression(
+    scope: &mut Scope<'_, '_>,
+    args: &[Value],
+    index: usize,
+) -> Result<Regex, FunctionError> {
+    let pattern = name(args, index);
+    if let Some(regex) = scope.local::<Compiled>().0.get(&pattern) {
+        return Ok(regex.clone());
+    }
+    // Compiling costs about as much as this text would.
+    scope.spend(pattern.len().saturating_mul(1024))?;
+    let wrong = || FunctionError::new("error parsing regexp: not an expression that RE2 takes, or too large");
+    let translated = translate(&pattern).ok_or_else(wrong)?;
+    let regex = RegexBuilder::new(&translated).size_limit(SIZE_LIMIT).build().map_err(|_| wrong())?;
+    scope.local::<Compiled>().0.insert(pattern, regex.clone());
+    Ok(regex)
+}
+
+/// All matches, none of them empty right behind another, and none within a character.
+pub(super) fn matches<'t>(regex: &Regex, text: &'t [u8]) -> impl Iterator<Item = Captures<'t>> {
+    let whole = std::str::from_utf8(text).ok();
+    let matches: Vec<Captures<'t>> = regex
+        .captures_iter(text)
+        .filter(|found| {
+            let span = found.get_match();
+            !span.is_empty() || whole.is_none_or(|whole| whole.is_char_boundary(span.start()))
+        })
+        .collect();
+    matches.into_iter()
+}
+
+/// Appends `text` with every match replaced by what `replacement` says.
+pub(super) fn replace(
+    regex: &Regex,
+    text: &[u8],
+    out: &mut Buffer,
+    replacement: impl Fn(&Captures<'_>, &mut Buffer),
+) {
+    let mut from = 0;
+    for found in matches(regex, text) {
+        let span = found.get_match();
+        out.push(&text[from..span.start()]);
+        replacement(&found, out);
+        from = span.end();
+    }
+    out.push(&text[from..]);
+}
+
+/// Appends a template's text: `$1`, `${name}`, `$$`.
+pub(super) fn expand(found: &Captures<'_>, template: &[u8], out: &mut Buffer) {
+    let mut text = Vec::new();
+    found.expand(template, &mut text);
+    out.push(&zeroize::Zeroizing::new(text));
+}
+
+fn regex_match(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    Ok(Value::Bool(expression(scope, args, 0)?.is_match(text(args, 1))))
+}
+
+/// `regexReplaceAll expression replacement text`
+fn regex_replace_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    let regex = expression(scope, args, 0)?;
+    written(scope, |out| {
+        replace(&regex, text(args, 2), out, |found, out| expand(found, text(args, 1), out));
+        Ok(())
+    })
+}
+
+/// The expression in the syntax of the `regex` crate; `None` where Go would not take it.
+fn translate(pattern: &str) -> Option<String> {
+    let mut out = String::with_capacity(pattern.len() + 16);
+    let mut rest = pattern;
+    while let Some(first) = rest.chars().next() {
+        rest = match first {
+            '\\' => escape(&rest[1..], &mut out, false)?,
+            '[' => class(&rest[1..], &mut out)?,
+            '(' if rest.starts_with("(?") => group(&rest[2..], &mut out)?,
+            '{' => repetition(&rest[1..], &mut out)?,
+            _ => {
+                out.push(first);
+                &rest[first.len_utf8()..]
+            }
+        };
+    }
+    Some(out)
+}
+
+/// What follows a backslash.
+fn escape<'p>(rest: &'p str, out: &mut String, in_class: bool) -> Option<&'p str> {
+    let first = rest.chars().next()?;
+    let after = &rest[first.len_utf8()..];
+    let ascii = match first {
+        'd' => "0-9",
+        's' => r"\t\n\f\r ",
+        'w' => "0-9A-Za-z_",
+        'D' | 'S' | 'W' => {
+            let set = [("D", "0-9"), ("S", r"\t\n\f\r "), ("W", "0-9A-Za-z_")];
+            let (_, set) = set.iter().find(|(name, _)| name.starts_with(first))?;
+            out.push_str(&format!("[^{set}]"));
+            return Some(after);
+        }
+        'b' | 'B' if !in_class => {
+            out.push_str(if first == 'b' { r"(?-u:\b)" } else { r"(?-u:\B)" });
+            return Some(after);
+        }
+        'Q' if !in_class => {
+            let (quoted, after) = after.split_once(r"\E").unwrap_or((after, ""));
+            out.push_str(&regex::escape(quoted));
+            return Some(after);
+        }
+        'p' | 'P' => {
+            out.push('\\');
+            return property(rest, out);
+        }
+        '0'..='7' => return octal(rest, out),
+        'A' | 'z' if !in_class => "",
+        'a' | 'f' | 't' | 'n' | 'r' | 'v' | 'x' => "",
+        _ if first.is_ascii_punctuation() || first == ' ' => {
+            out.push_str(&regex::escape(first.encode_utf8(&mut [0; 4])));
+            if in_class
+                && matches!(first, '-' | '&' | '~' | '^' | ']' | '[')
+                && !out.ends_with(&format!("\\{first}"))
+            {
+                out.pop();
+                out.push('\\');
+                out.push(first);
+            }
+            return Some(after);
+        }
+        _ => return None,
+    };
+    if ascii.is_empty() {
+        out.push('\\');
+        out.push(first);
+        return Some(after);
+    }
+    out.push_str(&if in_class { ascii.to_owned() } else { format!("[{ascii}]") });
+    Some(after)
+}
+
+/// `pN` or `p{Greek}`, the backslash is written already.
+fn property<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
+    let end = if rest[1..].starts_with('{') { rest.find('}')? + 1 } else { 2.min(rest.len()) };
+    out.push_str(rest.get(..end)?);
+    rest.get(end..)
+}
+
+/// `\123` and `\0`; a single digit from 1 on would be a backreference, which neither has.
+fn octal<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
+    let digits = rest.bytes().take(3).take_while(|digit| matches!(digit, b'0'..=b'7')).count();
+    if !rest.starts_with('0') && digits < 2 {
+        return None;
+    }
+    let code = u32::from_str_radix(&rest[..digits], 8).ok()?;
+    out.push_str(&format!("\\x{{{code:x}}}"));
+    Some(&rest[digits..])
+}
+
+/// The inside of a class: nested brackets and doubled signs are plain characters in Go.
+fn class<'p>(mut rest: &'p str, out: &mut String) -> Option<&'p str> {
+    out.push('[');
+    if let Some(after) = rest.strip_prefix('^') {
+        out.push('^');
+        rest = after;
+    }
+    let mut first_item = true;
+    loop {
+        let first = rest.chars().next()?;
+        rest = match first {
+            ']' if !first_item => {
+                out.push(']');
+                return Some(&rest[1..]);
+            }
+            '[' if rest.starts_with("[:") && rest.contains(":]") => {
+                let end = rest.find(":]")? + 2;
+                out.push_str(&rest[..end]);
+                &rest[end..]
+            }
+            '\\' => escape(&rest[1..], out, true)?,
+            '[' | ']' | '&' | '~' | '^' => {
+                out.push('\\');
+                out.push(first);
+                &rest[1..]
+            }
+            _ => {
+                out.push(first);
+                &rest[first.len_utf8()..]
+            }
+        };
+        first_item = false;
+    }
+}
+
+/// Behind `(?`: flags that Go knows, or a name.
+fn group<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
+    out.push_str("(?");
+    if rest.starts_with("P<") || rest.starts_with('<') {
+        return Some(rest);
+    }
+    let end = rest.find([':', ')'])?;
+    let flags = &rest[..end];
+    if !flags.bytes().all(|flag| matches!(flag, b'i' | b'm' | b's' | b'U' | b'-')) {
+        return None;
+    }
+    // `(?:` and `(?)` have no flags; the crate wants none of the empty ones.
+    if flags.is_empty() && rest[end..].starts_with(')') {
+        out.truncate(out.len() - 2);
+        return Some(&rest[end + 1..]);
+    }
+    out.push_str(flags);
+    Some(&rest[end..])
+}
+
+/// Behind `{`: a counted repetition, or a plain brace.
+fn repetition<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
+    let counts = rest.find('}').map(|end| &rest[..end]);
+    let is_count = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+    let Some(counts) = counts.filter(|counts| {
+        let (low, high) = counts.split_once(',').unwrap_or((counts, ""));
+        is_count(low) && (high.is_empty() || is_count(high))
+    }) else {
+        out.push_str(r"\{");
+        return Some(rest);
+    };
+    let too_many =
+        |count: &str| !count.is_empty() && count.parse().map_or(true, |count: u32| count > MOST_REPEATS);
+    if counts.split(',').any(too_many) {
+        return None;
+    }
+    out.push('{');
+    out.push_str(counts);
+    out.push('}');
+    Some(&rest[counts.len() + 1..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replaced(pattern: &str, text: &str, replacement: &str) -> Option<String> {
+        let regex = Regex::new(&translate(pattern)?).ok()?;
+        let mut out = Buffer::new(1000);
+        replace(&regex, text.as_bytes(), &mut out, |found, out| expand(found, replacement.as_bytes(), out));
+        String::from_utf8(out.bytes().to_vec()).ok()
+    }
+
+    #[test]
+    fn expressions_mean_what_they_mean_in_go() {
+        for (pattern, text, replacement, result) in [
+            (r"\d+", "a1٣b22", "#", "a#٣b#"),
+            (r"[^\w-]", "a-ü_b", "#", "a-#_b"),
+            (r"[[a&&b]", "[a&b", "#", "####"),
+            (r"\Qa.b\E", "a.b axb", "#", "# axb"),
+            (r"a{,2}", "a{,2}", "#", "#"),
+            (r"(?P<x>b)(c)?", "abcb", "<${x}$2$9$$>", "a<bc$><b$>"),
+            ("", "é!", "-", "-é-!-"),
+            ("a*", "baaac", "x", "xbxcx"),
+            (r"\bx", "üx x", "#", "ü# #"),
+            (r"(?i)STRASSE|[]-]", "Strasse]", "#", "##"),
+            (r"[\d\-a]+", "1-a b", "#", "# b"),
+            (r"x\x41\x{42}\101", "xABA", "#", "#"),
+            (r"\pL+|\p{Greek}", "äb1", "#", "#1"),
+        ] {
+            assert_eq!(replaced(pattern, text, replacement).as_deref(), Some(result), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_go_refuses_is_refused() {
+        for pattern in ["(", r"\C", r"\1", "a{1001}", r"(?x:a)", r"(?=a)", "[a", r"\", "a**", "*", r"\y"] {
+            assert_eq!(replaced(pattern, "a", ""), None, "{pattern}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A YAML text as the values that yaml.v2 makes of it: maps are `map[interface {}]interface {}`,
+//! numbers are Go's own.
+
+use super::resolve::{Plain, resolve};
+use crate::functions::arg::fail;
+use crate::functions::encoding::{STANDARD, decode};
+use crate::template::function::FunctionError;
+use crate::template::value::{Key, List, Map, Type, UintType, Value};
+use crate::tree::yaml::{Node, Scalar, compose};
+
+/// The values that aliases may make of a text.
+const MOST_NODES: usize = 100_000;
+
+/// The tags of YAML 1.1 begin with this.
+const CORE: &str = "tag:yaml.org,2002:";
+
+/// What `text`, its first document, means.
+pub(in crate::functions) fn read(text: &[u8]) -> Result<Value, FunctionError> {
+    let wrong = |error: crate::tree::yaml::YamlError| FunctionError::new(format!("yaml: {error}"));
+    match compose(text).map_err(wrong)? {
+        Some(node) => Reader { nodes: 0 }.value(&node),
+        None => Ok(Value::Nil),
+    }
+}
+
+struct Reader {
+    nodes: usize,
+}
+
+impl Reader {
+    fn value(&mut self, node: &Node) -> Result<Value, FunctionError> {
+        self.nodes += 1;
+        if self.nodes > MOST_NODES {
+            return fail("yaml: document contains excessive aliasing");
+        }
+        match node {
+            Node::Scalar(scalar) => self::scalar(scalar),
+            Node::List(items) => {
+                let items = items.iter().map(|item| self.value(item)).collect::<Result<Vec<_>, _>>()?;
+                Ok(Value::List(List::new(Type::Interface, items)))
+            }
+            Node::Map(entries) => {
+                let map = Map::with(Type::Interface, Type::Interface, Default::default());
+                self.fill(&map, entries)?;
+                Ok(Value::Map(map))
+            }
+        }
+    }
+
+    fn fill(
+        &mut self,
+        map: &Map,
+        entries: &[(std::rc::Rc<Node>, std::rc::Rc<Node>)],
+    ) -> Result<(), FunctionError> {
+        for (key, value) in entries {
+            if is_merge(key) {
+                self.merge(map, value)?;
+                continue;
+            }
+            let Some(key) = Key::from_value(&self.value(key)?) else {
+                return fail("yaml: invalid map key");
+            };
+            map.insert(key, self.value(value)?)?;
+        }
+        Ok(())
+    }
+
+    /// `<<`: what other maps have; of several the first counts.
+    fn merge(&mut self, map: &Map, node: &Node) -> Result<(), FunctionError> {
+        match node {
+            Node::Map(entries) => self.fill(map, entries),
+            Node::List(items) => items.iter().rev().try_for_each(|item| match &**item {
+                Node::Map(entries) => self.fill(map, entries),
+                _ => fail("yaml: map merge requires map or sequence of maps as the value"),
+            }),
+            Node::Scalar(_) => fail("yaml: map merge requires map or sequence of maps as the value"),
+        }
+    }
+}
+
+fn is_merge(key: &Node) -> bool {
+    match key {
+        Node::Scalar(scalar) => scalar.plain && scalar.text.expose() == b"<<",
+        _ => false,
+    }
+}
+
+fn scalar(scalar: &Scalar) -> Result<Value, FunctionError> {
+    let whole = || Value::Text(scalar.text.clone());
+    let tag = scalar.tag.as_deref().map(|tag| tag.strip_prefix(CORE).unwrap_or(tag));
+    let text = scalar.text.expose_str().unwrap_or_default();
+    match tag {
+        None if !scalar.plain => return Ok(whole()),
+        Some("str") => return Ok(whole()),
+        Some("binary") => {
+            return match decode(&STANDARD, scalar.text.expose()) {
+                Some(bytes) => Ok(Value::text(bytes)),
+                None => fail("yaml: !!binary value contains invalid base64 data"),
+            };
+        }
+        None | Some("bool" | "int" | "float" | "null" | "timestamp") => {}
+        Some(_) => return Ok(whole()),
+    }
+    let (value, kind) = match resolve(text) {
+        Plain::Null => (Value::Nil, "null"),
+        Plain::Bool(flag) => (Value::Bool(flag), "bool"),
+        Plain::Int(number) => (Value::int(number), "int"),
+        Plain::Uint(number) => (Value::Uint(UintType::Uint64, number), "int"),
+        Plain::Float(number) => (Value::Float(number), "float"),
+        Plain::Timestamp => (whole(), "timestamp"),
+        Plain::Merge => (whole(), "merge"),
+        Plain::Text => (whole(), "str"),
+    };
+    match (tag, value) {
+        (Some("float"), Value::Int(_, number)) => Ok(Value::Float(as_float(number))),
+        (Some(tag), _) if tag != kind => fail(format!("yaml: cannot decode !!{kind} as a !!{tag}")),
+        (_, value) => Ok(value),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "as Go converts")]
+const fn as_float(number: i64) -> f64 {
+    number as f64
+}

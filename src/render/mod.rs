@@ -1,0 +1,115 @@
+//! One file of the plan, from what is in the store: pure, bounded, without a copy of the secrets.
+//!
+//! A rendering asks for whatever it needs. While something is missing its output is thrown away
+//! and the missing requests are the answer, since a path may come out of another secret.
+
+mod value;
+mod world;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::plan::{FilePlan, MissingKey, Source, TemplateSource};
+use crate::core::event::RenderOutcome;
+use crate::exit::{Cause, Ending};
+use crate::functions;
+use crate::secret::Secret;
+use crate::template::Template;
+use crate::template::error::{ExecError, ParseError};
+use crate::template::eval;
+use crate::template::host::Moment;
+use crate::template::limits::Limits;
+use crate::template::value::Value;
+use crate::vault::request::Request;
+use crate::vault::response::Response;
+pub use world::World;
+
+/// What is in the store.
+pub trait Secrets {
+    /// The answer to a request, however it is written.
+    fn get(&self, request: &Request) -> Option<Arc<Response>>;
+}
+
+/// Reads a file for a template, or says why not.
+pub type ReadFile = Arc<dyn Fn(&Path) -> Result<Secret, String> + Send + Sync>;
+
+/// What templates see of the world besides secrets. Whoever renders captures it at start.
+#[derive(Clone)]
+pub struct Environment {
+    /// The process's variables.
+    pub variables: Arc<BTreeMap<String, Secret>>,
+    /// Reads a file; bounded in size by whoever gives it.
+    pub read_file: ReadFile,
+    /// The time, asked once a rendering.
+    pub now: fn() -> Moment,
+    /// Fills a buffer with random bytes.
+    pub random: fn(&mut [u8]),
+}
+
+/// Renders `file` from `secrets`. What it used is in the order of first use, as written.
+pub fn render(
+    file: &FilePlan,
+    secrets: &dyn Secrets,
+    environment: &Environment,
+) -> (RenderOutcome, Option<Secret>) {
+    let mut world = World::new(secrets, environment);
+    let result = match &file.source {
+        Source::Template(source) => template(&file.name, source, &mut world),
+        Source::Field { request, key, base64 } => value::field(request, key, *base64, &mut world),
+        Source::Json { request } => value::json(request, &mut world),
+    };
+    let (used, missing) = world.asked();
+    match result {
+        // Whatever went wrong may be for want of what is missing.
+        _ if !missing.is_empty() => (RenderOutcome::Needs { missing, used }, None),
+        Ok(bytes) => (RenderOutcome::Rendered { changed: true, used }, Some(bytes)),
+        Err(why) => (RenderOutcome::Failed { why, used }, None),
+    }
+}
+
+fn template(file: &str, source: &TemplateSource, world: &mut World<'_>) -> Result<Secret, Ending> {
+    let template = Template::parse(&source.name, &source.text, None, functions::all())
+        .map_err(|error| unparsable(&error))?;
+    template
+        .execute(Value::Nil, missing_key(source.missing_key), Limits::default(), world)
+        .map_err(|error| failed(Some(file), &error))
+}
+
+/// The evaluator's name for what the configuration says.
+#[must_use]
+pub const fn missing_key(configured: MissingKey) -> eval::MissingKey {
+    match configured {
+        MissingKey::Error => eval::MissingKey::Error,
+        MissingKey::Default => eval::MissingKey::Default,
+        MissingKey::Zero => eval::MissingKey::Zero,
+    }
+}
+
+/// The end that a text which is no template leads to: 78, with `file:line:column`.
+#[must_use]
+pub fn unparsable(error: &ParseError) -> Ending {
+    let ParseError { name, place, message, hint, .. } = error;
+    // Go counts columns from 0, editors from 1.
+    let what = format!("{name}:{}:{}: {message}", place.line, place.column + 1);
+    Ending::new(Cause::Config, what, hint.clone().unwrap_or_else(|| "mend the template".to_owned()))
+}
+
+/// The end that a rendering which failed leads to: 65, naming the file and the place in the template.
+#[must_use]
+pub fn failed(file: Option<&str>, error: &ExecError) -> Ending {
+    let hint = if error.limit {
+        "make the template do less: its limits are far beyond any real file"
+    } else if error.message.starts_with("map has no entry for key") {
+        "add the key to the secret, or set missing_key for this file"
+    } else if error.message.contains("nil pointer evaluating") {
+        "see what the secret holds; the fields of a KV version 2 secret are in .Data.data"
+    } else {
+        "mend the template or the secret it uses"
+    };
+    let what = file.map_or_else(|| error.to_string(), |file| format!("{file}: {error}"));
+    Ending::new(Cause::Template, what, hint)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::config::plan::Target;
+use crate::tree::Tree;
+
+#[derive(Default)]
+struct Store(HashMap<Request, Arc<Response>>);
+
+impl Secrets for Store {
+    fn get(&self, request: &Request) -> Option<Arc<Response>> {
+        self.0.get(request).cloned()
+    }
+}
+
+fn read(path: &str) -> Request {
+    Request::read(path).expect("a good path")
+}
+
+fn store(secrets: &[(&str, &str)]) -> Store {
+    let answer = |json: &str| {
+        let data = Tree::from_json(json.as_bytes()).expect("valid JSON");
+        Arc::new(Response { data, ..Response::default() })
+    };
+    Store(secrets.iter().map(|(path, json)| (read(path), answer(json))).collect())
+}
+
+fn environment() -> Environment {
+    Environment {
+        variables: Arc::new(BTreeMap::from([("NAME".to_owned(), "web".into())])),
+        read_file: Arc::new(|path| match path.to_str() {
+            Some("/etc/motd") => Ok("hello".into()),
+            _ => Err(format!("{}: no such file", path.display())),
+        }),
+        now: || Moment { seconds: 1_700_000_000, nanoseconds: 0, offset: 0 },
+        random: |bytes| bytes.fill(7),
+    }
+}
+
+fn file(source: Source) -> FilePlan {
+    FilePlan {
+        name: "db.env".to_owned(),
+        target: Target::Member(PathBuf::from("db.env")),
+        source,
+        mode: 0o440,
+        uid: None,
+        gid: None,
+        refresh: Duration::from_secs(300),
+        wait: None,
+        notify: Vec::new(),
+    }
+}
+
+fn template(text: &str) -> FilePlan {
+    file(Source::Template(TemplateSource {
+        name: "files[0].template".to_owned(),
+        file: None,
+        text: text.into(),
+        missing_key: MissingKey::Error,
+    }))
+}
+
+fn field(path: &str, key: &str, base64: bool) -> FilePlan {
+    file(Source::Field { request: read(path), key: key.to_owned(), base64 })
+}
+
+fn rendered(file: &FilePlan, store: &Store) -> Result<String, Ending> {
+    match render(file, store, &environment()) {
+        (RenderOutcome::Rendered { .. }, Some(bytes)) => Ok(bytes.expose_str().expect("UTF-8").to_owned()),
+        (RenderOutcome::Failed { why, .. }, None) => Err(why),
+        (other, _) => panic!("unexpected: {other:?}"),
+    }
+}
+
+#[test]
+fn a_template_sees_secrets_environment_files_and_time() {
+    let store = store(&[("kv/web", r#"{"user":"u"}"#)]);
+    let file = template(
+        r#"{{ with secret "kv/web" }}{{ .Data.user }}{{ end }} {{ env "NAME" }} {{ file "/etc/motd" }} {{ timestamp }}"#,
+    );
+    assert_eq!(rendered(&file, &store).as_deref(), Ok("u web hello 2023-11-14T22:13:20Z"));
+}
+
+#[test]
+fn what_is_missing_is_named_and_the_pass_thrown_away() {
+    let store = store(&[("kv/a", r#"{"next":"kv/b"}"#)]);
+    // The path comes out of another secret; the field of a secret that is not there fails.
+    let file = template(
+        r#"{{ with secret "kv/a" }}{{ with secret .Data.next }}{{ .Data.x }}{{ end }}{{ end }}{{ (secret "kv/c").Data.x }}"#,
+    );
+    let (outcome, bytes) = render(&file, &store, &environment());
+    assert!(bytes.is_none());
+    let RenderOutcome::Needs { missing, used } = outcome else { panic!("it needs two") };
+    assert_eq!(missing, [read("kv/b"), read("kv/c")]);
+    assert_eq!(used, [read("kv/a")]);
+}
+
+#[test]
+fn a_missing_key_fails_with_file_and_place_and_no_value() {
+    let store = store(&[("kv/web", r#"{"user":"hunter2"}"#)]);
+    let why = rendered(&template("a\n{{ with secret \"kv/web\" }}{{ .Data.pass }}{{ end }}"), &store)
+        .expect_err("no such key");
+    assert_eq!(why.cause, Cause::Template);
+    assert!(why.what.starts_with("db.env: template: files[0].template:2:"), "{why}");
+    assert!(why.what.contains("map has no entry for key \"pass\""), "{why}");
+    assert!(!why.to_string().contains("hunter2"), "{why}");
+}
+
+#[test]
+fn one_value_is_its_exact_bytes() {
+    let store = store(&[(
+        "kv/web",
+        r#"{"t":"a\nb ","n":1.50,"e":1e3,"f":true,"l":[1, "<&>"],"m":{"b":1,"a":null},"z":null,"":""}"#,
+    )]);
+    for (key, bytes) in [
+        ("t", "a\nb "),
+        ("n", "1.50"),
+        ("e", "1e3"),
+        ("f", "true"),
+        ("l", r#"[1,"<&>"]"#),
+        ("m", r#"{"a":null,"b":1}"#),
+        ("", ""),
+    ] {
+        assert_eq!(rendered(&field("kv/web", key, false), &store).as_deref(), Ok(bytes), "{key}");
+    }
+    for key in ["z", "none"] {
+        let why = rendered(&field("kv/web", key, false), &store).expect_err("nothing there");
+        assert_eq!(why.cause, Cause::Missing);
+        assert!(why.what.contains(&format!("kv/web#{key}")), "{why}");
+    }
+}
+
+#[test]
+fn the_fields_of_a_version_2_secret_are_those_of_its_data() {
+    let kv2 = r#"{"data":{"k":"v"},"metadata":{"version":3,"created_time":"2024-01-01T00:00:00Z"}}"#;
+    let deleted = r#"{"data":null,"metadata":{"version":3,"created_time":"2024-01-01T00:00:00Z"}}"#;
+    let plain = r#"{"data":{"k":"v"},"metadata":"mine"}"#;
+    let store = store(&[("a", kv2), ("b", plain), ("c", deleted)]);
+    let json = |path: &str| rendered(&file(Source::Json { request: read(path) }), &store);
+    assert_eq!(json("a").as_deref(), Ok(r#"{"k":"v"}"#));
+    assert_eq!(rendered(&field("a", "k", false), &store).as_deref(), Ok("v"));
+    assert_eq!(json("b").as_deref(), Ok(plain));
+    assert_eq!(json("c").expect_err("deleted").cause, Cause::Missing);
+}
+
+#[test]
+fn base64_is_decoded_with_or_without_padding_and_line_breaks() {
+    let store = store(&[("s", r#"{"a":"aGk=","b":"aGk","c":"aG\r\nk=\n","d":"a!hunter2"}"#)]);
+    for key in ["a", "b", "c"] {
+        assert_eq!(rendered(&field("s", key, true), &store).as_deref(), Ok("hi"), "{key}");
+    }
+    let why = rendered(&field("s", "d", true), &store).expect_err("not base64");
+    assert_eq!(why.cause, Cause::Template);
+    assert!(why.what.contains("s#d") && !why.what.contains("hunter2"), "{why}");
+}
+
+#[test]
+fn what_is_used_is_told_once_each_in_order() {
+    let store = store(&[("b", "{}"), ("a", "{}")]);
+    let file = template(r#"{{ $_ := secret "b" }}{{ $_ = secret "a" }}{{ $_ = secret "/b/" }}"#);
+    let (RenderOutcome::Rendered { used, .. }, _) = render(&file, &store, &environment()) else {
+        panic!("rendered")
+    };
+    assert_eq!(used, [read("b"), read("a")]);
+}
+
+#[test]
+fn a_template_cannot_write_files() {
+    let why = rendered(&template(r#"{{ "x" | writeToFile "/tmp/x" "" "" "0644" }}"#), &Store::default())
+        .expect_err("not allowed");
+    assert!(why.what.contains("writeToFile"), "{why}");
+}
+
+/// A thousand files of one secret take 20 ms in a release build; this guards against a copy of the
+/// secret for each, which would take seconds in any build.
+#[test]
+fn a_thousand_files_share_one_secret() {
+    let fields: Vec<String> =
+        (0..2000).map(|index| format!(r#""k{index}":{{"deep":["{index}"]}}"#)).collect();
+    let store = store(&[("kv/big", &format!("{{{}}}", fields.join(",")))]);
+    let file = template(r#"{{ with secret "kv/big" }}{{ index .Data.k7.deep 0 }}{{ end }}"#);
+    #[expect(clippy::disallowed_methods, reason = "measures itself")]
+    let start = Instant::now();
+    for _ in 0..1000 {
+        assert_eq!(rendered(&file, &store).as_deref(), Ok("7"));
+    }
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+}

@@ -1,0 +1,77 @@
+//! Files without a template: one value of a secret, or all of them as JSON.
+
+use base64::Engine as _;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use zeroize::Zeroizing;
+
+use super::World;
+use crate::exit::{Cause, Ending};
+use crate::secret::Secret;
+use crate::tree::Tree;
+use crate::vault::request::Request;
+use crate::vault::response::Response;
+
+/// Padding may be there or not: values come from many hands.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// The value under `key`: a text as it is, a number in its spelling, a list or map as JSON.
+pub(super) fn field(
+    request: &Request,
+    key: &str,
+    base64: bool,
+    world: &mut World<'_>,
+) -> Result<Secret, Ending> {
+    // Without an answer the caller reports what is missing, whatever this says.
+    let Some(response) = world.get(request) else { return Ok(Secret::default()) };
+    let path = &request.path;
+    let missing = |what: &str| {
+        Ending::new(
+            Cause::Missing,
+            format!("{path}#{key}: {what}"),
+            "look at its keys with vault read or kv get",
+        )
+    };
+    let value = match fields(request, &response)?.get(key) {
+        None => return Err(missing("the secret has no such key")),
+        Some(Tree::Null) => return Err(missing("the value is null")),
+        Some(Tree::Text(text) | Tree::Number(text)) => text.clone(),
+        Some(Tree::Bool(flag)) => flag.to_string().into(),
+        Some(nested) => json_of(nested),
+    };
+    if base64 { decode(path, key, &value) } else { Ok(value) }
+}
+
+/// All fields as a compact JSON object, sorted by key.
+pub(super) fn json(request: &Request, world: &mut World<'_>) -> Result<Secret, Ending> {
+    let Some(response) = world.get(request) else { return Ok(Secret::default()) };
+    Ok(json_of(fields(request, &response)?))
+}
+
+/// The fields of the secret; of KV version 2 those of its `data`.
+fn fields<'r>(request: &Request, response: &'r Response) -> Result<&'r Tree, Ending> {
+    let fields = response.kv2_fields().unwrap_or(&response.data);
+    if fields.as_map().is_some() {
+        return Ok(fields);
+    }
+    let hint = "the version was deleted, or the path answers something else than fields";
+    Err(Ending::new(Cause::Missing, format!("{}: the secret has no fields", request.path), hint))
+}
+
+fn json_of(tree: &Tree) -> Secret {
+    Secret::new(std::mem::take(&mut *tree.to_json()))
+}
+
+fn decode(path: &str, key: &str, value: &Secret) -> Result<Secret, Ending> {
+    let mut joined = Zeroizing::new(Vec::with_capacity(value.len()));
+    joined.extend(value.expose().iter().filter(|byte| !byte.is_ascii_whitespace()));
+    LENIENT.decode(&*joined).map(Secret::new).map_err(|_| {
+        let what = format!("{path}#{key}: the value is not base64");
+        Ending::new(Cause::Template, what, "store it encoded, or leave out `encoding`")
+    })
+}

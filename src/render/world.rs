@@ -1,0 +1,75 @@
+//! The host of a rendering: answers from the store, and a note of everything asked.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Environment, Secrets};
+use crate::secret::Secret;
+use crate::template::host::{Host, HostError, Moment, WrittenFile};
+use crate::vault::request::Request;
+use crate::vault::response::Response;
+
+/// The world of one rendering.
+pub struct World<'w> {
+    secrets: &'w dyn Secrets,
+    environment: &'w Environment,
+    now: Option<Moment>,
+    seen: BTreeSet<Request>,
+    used: Vec<Request>,
+    missing: Vec<Request>,
+}
+
+impl<'w> World<'w> {
+    /// A world of what is in the store.
+    #[must_use]
+    pub fn new(secrets: &'w dyn Secrets, environment: &'w Environment) -> Self {
+        Self { secrets, environment, now: None, seen: BTreeSet::new(), used: Vec::new(), missing: Vec::new() }
+    }
+
+    /// What was asked for and there, and what was not; each once, in the order of the first asking.
+    #[must_use]
+    pub fn asked(self) -> (Vec<Request>, Vec<Request>) {
+        (self.used, self.missing)
+    }
+
+    /// The answer to `request`, which is noted.
+    pub(super) fn get(&mut self, request: &Request) -> Option<Arc<Response>> {
+        let answer = self.secrets.get(request);
+        if self.seen.insert(request.clone()) {
+            let noted = if answer.is_some() { &mut self.used } else { &mut self.missing };
+            noted.push(request.clone());
+        }
+        answer
+    }
+}
+
+impl Host for World<'_> {
+    fn ask(&mut self, request: &Request) -> Result<Option<Response>, HostError> {
+        // The tree in it is shared, so this copies a few short texts.
+        Ok(self.get(request).map(|response| (*response).clone()))
+    }
+
+    fn env(&mut self, name: &str) -> Option<Secret> {
+        self.environment.variables.get(name).cloned()
+    }
+
+    fn file(&mut self, path: &str) -> Result<Option<Secret>, HostError> {
+        (self.environment.read_file)(Path::new(path)).map(Some).map_err(HostError)
+    }
+
+    fn now(&mut self) -> Moment {
+        *self.now.get_or_insert_with(self.environment.now)
+    }
+
+    fn random(&mut self, bytes: &mut [u8]) {
+        (self.environment.random)(bytes);
+    }
+
+    fn write(&mut self, file: WrittenFile) -> Result<(), HostError> {
+        Err(HostError(format!(
+            "writeToFile: {} is not a file of the configuration; give it an entry of its own under files",
+            file.path
+        )))
+    }
+}
