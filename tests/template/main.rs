@@ -10,5 +10,6 @@ mod limits;
 mod need;
 
 mod oracle;
+mod soup;
 mod structs;
 mod tables;

@@ -68,7 +68,7 @@ pub(crate) enum Builtin {
     Ne,
 }
 
-/// What a built-in makes, and whether its static type is `interface {}`.
+/// What a built-in makes.
 pub(crate) type Made = Result<Operand, FunctionError>;
 
 impl Builtin {
@@ -160,8 +160,10 @@ impl Builtin {
                 }
                 Ok(Operand::plain(Value::Text(out.into_secret())))
             }
-            // The evaluator does these itself.
-            Self::And | Self::Or | Self::Call => Err(FunctionError::new("not a plain function")),
+            // These never come here: the evaluator has to evaluate their arguments late, or to call back.
+            Self::And | Self::Or | Self::Call => {
+                Err(FunctionError::new("cannot be called as a plain function"))
+            }
         }
     }
 

@@ -24,7 +24,9 @@ impl<'t> State<'t, '_, '_> {
                 self.variable_term(dot, term, name.expose(), fields, &[], None)?
             }
             Term::Pipe(pipe) => self.pipeline(dot, pipe)?,
-            Term::Function { .. } => self.function_term(dot, term, At::Term(term), &[], None)?,
+            Term::Function { callee, .. } => {
+                self.function_term(dot, (term, *callee), At::Term(term), &[], None)?
+            }
             Term::Chain { base, fields, .. } => self.chain_term(dot, term, base, fields, &[], None)?,
             constant => return self.constant_argument(dot, of, constant),
         };

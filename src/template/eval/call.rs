@@ -25,18 +25,18 @@ impl Callable {
 }
 
 impl<'t> State<'t, '_, '_> {
+    /// Calls the function that `term` names; `node` is what an error of its is about.
     pub(super) fn function_term(
         &mut self,
         dot: &Operand,
-        term: &'t Term,
+        (term, callee): (&'t Term, Callee),
         node: At<'t>,
         terms: &'t [Term],
         last: Option<Operand>,
     ) -> Result<Operand> {
         self.at = Some(At::Term(term));
-        let Term::Function { callee, .. } = term else { return Err(self.error("not a function")) };
         let (callable, name) = match callee {
-            Callee::Builtin(builtin) => (Callable::Builtin(*builtin), builtin.name()),
+            Callee::Builtin(builtin) => (Callable::Builtin(builtin), builtin.name()),
             Callee::Function(function) => (Callable::Function(function), function.name),
         };
         self.call(dot, &callable, node, name, terms, last)

@@ -230,8 +230,8 @@ impl<'t> State<'t, '_, '_> {
             Term::Chain { base, fields, .. } => {
                 self.chain_term(dot, first, base, fields, &command.terms, last)
             }
-            Term::Function { .. } => {
-                self.function_term(dot, first, At::Command(command), &command.terms, last)
+            Term::Function { callee, .. } => {
+                self.function_term(dot, (first, *callee), At::Command(command), &command.terms, last)
             }
             Term::Pipe(pipe) => {
                 self.not_a_function(&command.terms, last.as_ref())?;
