@@ -97,6 +97,7 @@ mod tests {
             flags: &[],
             env: &|_| None,
             read_file: &|_| Err(io::ErrorKind::NotFound.into()),
+            functions: crate::functions::all(),
         };
         let mut output = Vec::new();
         let result = report(read(&inputs), shape, &mut output);

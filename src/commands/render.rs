@@ -55,8 +55,7 @@ pub fn run(args: &RenderArgs) -> Result<ExitCode, Ending> {
 fn rendered(template: &Template, data: Value, secrets: &Given, args: &RenderArgs) -> Result<Secret, Ending> {
     let environment = environment::of_this_process();
     let mut world = World::new(secrets, &environment);
-    let missing_key = render::missing_key(args.missing_key);
-    let result = template.execute(data, missing_key, Limits::default(), &mut world);
+    let result = template.execute(data, args.missing_key.into(), Limits::default(), &mut world);
     let (_used, missing) = world.asked();
     if let Some(request) = missing.first() {
         let what = format!("{}: {} is not among the secrets given", template.name(), spelled(request));

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::keypath::KeyPath;
 use super::problem::Severity;
+use crate::template::function::Functions;
 
 /// More than these nobody reads, and a hostile text could have millions.
 const MOST_FINDINGS: usize = 200;
@@ -25,6 +26,18 @@ pub(super) struct Finding {
 pub(super) enum On {
     Key,
     Value,
+    /// A place in the text that it is.
+    Inside(Spot),
+    /// A place in the file that it names.
+    File(String, Spot),
+}
+
+/// A place in a text, line and column from 1, in characters.
+#[derive(Debug)]
+pub(super) struct Spot {
+    pub(super) text: String,
+    pub(super) line: usize,
+    pub(super) column: usize,
 }
 
 /// Findings so far, and the world as the caller gives it.
@@ -33,6 +46,8 @@ pub(super) struct Desk<'a> {
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
     /// Reads a file that the configuration names.
     pub(super) read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    /// What templates may call.
+    pub(super) functions: &'a Functions,
     pub(super) findings: Vec<Finding>,
     /// How many more there were.
     pub(super) more: usize,
@@ -43,8 +58,9 @@ impl<'a> Desk<'a> {
     pub(super) fn new(
         env: &'a dyn Fn(&str) -> Option<String>,
         read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+        functions: &'a Functions,
     ) -> Self {
-        Self { env, read_file, findings: Vec::new(), more: 0, broken: BTreeSet::new() }
+        Self { env, read_file, functions, findings: Vec::new(), more: 0, broken: BTreeSet::new() }
     }
 
     /// An error about a key itself.
@@ -64,6 +80,18 @@ impl<'a> Desk<'a> {
         if !self.is_broken(at) {
             self.wrong_key(at, message, hint);
         }
+    }
+
+    /// An error inside a text that is the value, or in the file that the value names.
+    pub(super) fn wrong_text(
+        &mut self,
+        at: &KeyPath,
+        on: On,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.break_off(at.clone());
+        self.put(Severity::Error, at, on, message, hint);
     }
 
     /// Whether no more findings are kept, only counted.

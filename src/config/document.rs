@@ -56,6 +56,38 @@ impl Document {
         self.marks.find(path)
     }
 
+    /// Where line `line` and column `column` of the text that `path` holds stand here: exact for a
+    /// literal block and for text on one line, else where the value starts.
+    pub(super) fn inside(&self, path: &KeyPath, value: &str, line: usize, column: usize) -> Mark {
+        let found = self.find(path);
+        if found.literal {
+            return self.in_block(found.value, value, line, column);
+        }
+        let Some(span) = self.marks.scalars.iter().find(|span| span.start == found.value) else {
+            return found.value;
+        };
+        let width = span.end.column.saturating_sub(span.start.column);
+        let quotes = width.saturating_sub(value.chars().count());
+        if found.inline.is_some() && span.start.line == span.end.line && line == 1 && matches!(quotes, 0 | 2)
+        {
+            return Mark { line: span.start.line, column: span.start.column + quotes / 2 + column - 1 };
+        }
+        found.value
+    }
+
+    /// A literal block's lines are the text's, less the same indentation each: what the first
+    /// line that is not empty lost.
+    fn in_block(&self, header: Mark, value: &str, line: usize, column: usize) -> Mark {
+        let width = |line: &str| line.trim_end_matches('\r').chars().count();
+        let below = self.text.lines().skip(header.line);
+        let indent = value
+            .lines()
+            .zip(below)
+            .find(|(inner, _)| !inner.trim().is_empty())
+            .map_or(0, |(inner, outer)| width(outer).saturating_sub(width(inner)));
+        Mark { line: header.line + line, column: indent + column }
+    }
+
     /// A mark as a place in this text.
     pub(super) fn place(&self, mark: Mark) -> Place {
         Place::at(&self.name, mark.line, mark.column)

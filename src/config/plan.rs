@@ -4,9 +4,11 @@
 //! templates parse. Nothing downstream asks again.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::secret::Secret;
+use crate::template::Template;
 use crate::vault::request::Request;
 
 /// A whole configuration.
@@ -232,7 +234,7 @@ pub enum Source {
     },
 }
 
-/// A template, from the configuration or from a file.
+/// A template, from the configuration or from a file; parsed.
 #[derive(Debug, Clone)]
 pub struct TemplateSource {
     /// What errors call it: the file's path, or `files[2].template`.
@@ -241,6 +243,8 @@ pub struct TemplateSource {
     pub file: Option<PathBuf>,
     /// Its text.
     pub text: Vec<u8>,
+    /// What it is parsed to.
+    pub template: Arc<Template>,
     /// What a missing key renders as.
     pub missing_key: MissingKey,
 }
@@ -255,6 +259,16 @@ pub enum MissingKey {
     Default,
     /// The zero value of the map's type.
     Zero,
+}
+
+impl From<MissingKey> for crate::template::eval::MissingKey {
+    fn from(from: MissingKey) -> Self {
+        match from {
+            MissingKey::Error => Self::Error,
+            MissingKey::Default => Self::Default,
+            MissingKey::Zero => Self::Zero,
+        }
+    }
 }
 
 /// Quiescence: publish when nothing changed for `min`, and at the latest `max` after the first

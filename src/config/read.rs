@@ -10,6 +10,7 @@ use serde_yaml::Value;
 use super::check;
 use super::desk::{Desk, Finding, On};
 use super::document::Document;
+use super::excerpt::excerpt;
 use super::file::File;
 use super::keypath::KeyPath;
 use super::keys;
@@ -19,6 +20,7 @@ use super::plan::Plan;
 use super::problem::{Place, Problem, Rejected, Severity};
 use super::shape;
 use crate::exit::Cause;
+use crate::template::function::Functions;
 
 /// One text of the configuration.
 #[derive(Debug, Clone)]
@@ -39,6 +41,8 @@ pub struct Inputs<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// Reads what the configuration names: template files, /etc/passwd, /etc/group.
     pub read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    /// What templates may call.
+    pub functions: &'a Functions,
 }
 
 /// The plan, and what should be logged once at start: insecure choices, and values that override
@@ -48,7 +52,7 @@ pub struct Inputs<'a> {
 /// [`Rejected`] with everything that is wrong, and the warnings besides.
 pub fn read(inputs: &Inputs<'_>) -> Result<(Plan, Vec<Problem>), Rejected> {
     let mut stack = Stack::of(inputs.texts)?;
-    let mut desk = Desk::new(inputs.env, inputs.read_file);
+    let mut desk = Desk::new(inputs.env, inputs.read_file, inputs.functions);
     let mut settings = layers::from_environment(inputs.env);
     settings.extend_from_slice(inputs.flags);
     stack.apply(&settings);
@@ -164,9 +168,18 @@ impl Stack {
         let part = if matches!(finding.on, On::Key) { Part::Key } else { Part::Value };
         let (place, document) = self.place(&finding.at, part);
         let (place, excerpt) = match (finding.on, document) {
+            (On::File(file, spot), _) => {
+                let mark = Mark { line: spot.line, column: spot.column };
+                let excerpt = excerpt(&spot.text, &[], mark, true);
+                (Place::at(file, spot.line, spot.column), excerpt)
+            }
             (_, None) => (place, None),
             // Something is missing at the top: no line shows that.
             (_, Some((_, mark, false))) if mark == Mark::START => (place, None),
+            (On::Inside(spot), Some((document, _, _))) => {
+                let mark = document.inside(&finding.at, &spot.text, spot.line, spot.column);
+                (document.place(mark), document.excerpt(mark, true))
+            }
             (on, Some((document, mark, whole))) => {
                 let reveal = whole && matches!(on, On::Value) && !keys::is_private(&finding.at);
                 (place, document.excerpt(mark, reveal))

@@ -90,7 +90,8 @@ impl Sources {
             });
         }
         let env = |name: &str| std::env::var(name).ok();
-        let inputs = Inputs { texts: &texts, flags, env: &env, read_file: &read_file };
+        let functions = crate::functions::all();
+        let inputs = Inputs { texts: &texts, flags, env: &env, read_file: &read_file, functions };
         match read(&inputs) {
             Ok((plan, problems)) => Ok((plan, [self.notices.clone(), problems].concat())),
             Err(mut rejected) => {

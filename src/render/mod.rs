@@ -10,14 +10,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::plan::{FilePlan, MissingKey, Source, TemplateSource};
+use crate::config::plan::{FilePlan, Source, TemplateSource};
 use crate::core::event::RenderOutcome;
 use crate::exit::{Cause, Ending};
-use crate::functions;
 use crate::secret::Secret;
-use crate::template::Template;
 use crate::template::error::{ExecError, ParseError};
-use crate::template::eval;
 use crate::template::host::Moment;
 use crate::template::limits::Limits;
 use crate::template::value::Value;
@@ -69,21 +66,10 @@ pub fn render(
 }
 
 fn template(file: &str, source: &TemplateSource, world: &mut World<'_>) -> Result<Secret, Ending> {
-    let template = Template::parse(&source.name, &source.text, None, functions::all())
-        .map_err(|error| unparsable(&error))?;
-    template
-        .execute(Value::Nil, missing_key(source.missing_key), Limits::default(), world)
+    source
+        .template
+        .execute(Value::Nil, source.missing_key.into(), Limits::default(), world)
         .map_err(|error| failed(Some(file), &error))
-}
-
-/// The evaluator's name for what the configuration says.
-#[must_use]
-pub const fn missing_key(configured: MissingKey) -> eval::MissingKey {
-    match configured {
-        MissingKey::Error => eval::MissingKey::Error,
-        MissingKey::Default => eval::MissingKey::Default,
-        MissingKey::Zero => eval::MissingKey::Zero,
-    }
 }
 
 /// The end that a text which is no template leads to: 78, with `file:line:column`.

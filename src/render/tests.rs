@@ -3,7 +3,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::config::plan::Target;
+use crate::config::plan::{MissingKey, Target};
+use crate::functions;
+use crate::template::Template;
 use crate::tree::Tree;
 
 #[derive(Default)]
@@ -54,10 +56,13 @@ fn file(source: Source) -> FilePlan {
 }
 
 fn template(text: &str) -> FilePlan {
+    let name = "files[0].template".to_owned();
+    let template = Template::parse(&name, text.as_bytes(), None, functions::all()).expect("a good template");
     file(Source::Template(TemplateSource {
-        name: "files[0].template".to_owned(),
+        name,
         file: None,
         text: text.into(),
+        template: Arc::new(template),
         missing_key: MissingKey::Error,
     }))
 }

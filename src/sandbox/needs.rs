@@ -202,6 +202,7 @@ listen: 127.0.0.1:9110
             flags: &[],
             env: &|_| None,
             read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
+            functions: crate::functions::all(),
         };
         let (plan, _) = read(&inputs).expect("a good configuration");
         Needs::of(&plan, &[], |_| None)

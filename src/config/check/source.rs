@@ -1,12 +1,15 @@
 //! What a file is made of: a template, a template from a file, or a secret as it is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::config::desk::Desk;
+use crate::config::desk::{Desk, On, Spot};
 use crate::config::file::{Encoding, FileEntry};
 use crate::config::keypath::KeyPath;
 use crate::config::places::MAX_BYTES;
 use crate::config::plan::{MissingKey, Source, TemplateSource};
+use crate::template::Template;
+use crate::template::error::Place;
 use crate::vault::request::Request;
 
 use super::path;
@@ -28,8 +31,8 @@ pub(super) fn check(
     }
     match kinds[..] {
         ["template"] => {
-            let name = at.key("template").to_string();
-            template(name, None, entry.template.as_deref()?.as_bytes().to_vec(), missing_key)
+            let (at, text) = (at.key("template"), entry.template.as_deref()?);
+            template(text.as_bytes().to_vec(), None, missing_key, &at, desk)
         }
         ["template_file"] => {
             template_file(entry.template_file.as_deref()?, missing_key, &at.key("template_file"), desk)
@@ -50,13 +53,38 @@ pub(super) fn check(
     }
 }
 
+/// Parses a template; its name is its file, or where it stands in the configuration.
 fn template(
-    name: String,
-    file: Option<std::path::PathBuf>,
     text: Vec<u8>,
+    file: Option<PathBuf>,
     missing_key: MissingKey,
+    at: &KeyPath,
+    desk: &mut Desk<'_>,
 ) -> Option<Source> {
-    Some(Source::Template(TemplateSource { name, file, text, missing_key }))
+    let name = file.as_ref().map_or_else(|| at.to_string(), |file| file.display().to_string());
+    match Template::parse(&name, &text, None, desk.functions) {
+        Ok(template) => {
+            let template = Arc::new(template);
+            Some(Source::Template(TemplateSource { name, file, text, template, missing_key }))
+        }
+        Err(error) => {
+            let spot = spot(&text, error.place);
+            let on = if file.is_some() { On::File(name, spot) } else { On::Inside(spot) };
+            desk.wrong_text(at, on, format!("template: {}", error.message), error.hint.unwrap_or_default());
+            None
+        }
+    }
+}
+
+/// A place in characters, which people and editors count; Go counts bytes.
+fn spot(text: &[u8], place: Place) -> Spot {
+    let start = place.offset.saturating_sub(place.column);
+    let before = text.get(start..place.offset).unwrap_or_default();
+    Spot {
+        text: String::from_utf8_lossy(text).into_owned(),
+        line: place.line,
+        column: String::from_utf8_lossy(before).chars().count() + 1,
+    }
 }
 
 fn template_file(text: &str, missing_key: MissingKey, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Source> {
@@ -76,7 +104,7 @@ fn template_file(text: &str, missing_key: MissingKey, at: &KeyPath, desk: &mut D
         desk.wrong_value(at, format!("{text} is larger than 8 MiB"), "split it");
         return None;
     }
-    template(text.to_owned(), Some(file), bytes, missing_key)
+    template(bytes, Some(file), missing_key, at, desk)
 }
 
 fn secret(text: &str, encoding: Option<Encoding>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Source> {

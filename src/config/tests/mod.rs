@@ -3,6 +3,7 @@
 mod broken;
 mod good;
 mod hostile;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -55,7 +56,8 @@ impl World {
             found.cloned().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
         };
         let env = |name: &str| self.env.get(name).cloned();
-        read(&Inputs { texts: &self.texts, flags: &self.flags, env: &env, read_file: &read_file })
+        let functions = crate::functions::all();
+        read(&Inputs { texts: &self.texts, flags: &self.flags, env: &env, read_file: &read_file, functions })
     }
 
     fn plan(&self) -> Plan {
