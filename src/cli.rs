@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands;
@@ -167,13 +168,20 @@ fn listener(config: &ConfigArgs) -> Result<Listen, Ending> {
 /// Help and version are results; anything else wrong with the command line is 64, not clap's 2.
 fn misused(error: &clap::Error) -> ExitCode {
     if error.use_stderr() {
-        let text = error.to_string();
-        let text = text.trim_start_matches("error: ").lines().next().unwrap_or_default();
-        let _ = error.print();
-        return fail(&Ending::new(Cause::Usage, text, "see leasehold --help"));
+        // Whatever standard error says about it, the last line and the code are the contract's.
+        let _closed = error.print();
+        let what = match error.kind() {
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command given".to_owned(),
+            _ => first_line(&error.to_string()),
+        };
+        return fail(&Ending::new(Cause::Usage, what, "see leasehold --help"));
     }
     let _ = error.print();
     ExitCode::SUCCESS
+}
+
+fn first_line(text: &str) -> String {
+    text.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned()
 }
 
 /// The last line on standard error, and the code that goes with it.
