@@ -2,16 +2,18 @@
 
 mod sim;
 
-/// So many worlds in every test run; `make simulate` lives through many more.
-const SEEDS: u64 = 2000;
+/// So many worlds in every test run, unless `WORLDS` says otherwise; `make simulate` lives through
+/// many more.
+const WORLDS: u64 = 2000;
 
 #[test]
 fn two_thousand_worlds_of_faults_break_no_promise() {
+    let worlds = std::env::var("WORLDS").ok().and_then(|text| text.parse().ok()).unwrap_or(WORLDS);
     let threads = std::thread::available_parallelism().map_or(1, usize::from) as u64;
     let parts: Vec<_> = (0..threads)
         .map(|part| {
             std::thread::spawn(move || {
-                (part..SEEDS)
+                (part..worlds)
                     .step_by(usize::try_from(threads).expect("few"))
                     .find_map(|seed| sim::run(seed).err())
             })
