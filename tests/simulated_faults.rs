@@ -102,6 +102,20 @@ fn f02_down_past_expiry_keeps_the_files_and_is_not_ready() {
 }
 
 #[test]
+fn f02_files_are_good_until_their_token_ends_where_that_is_before_their_lease() {
+    let mut setup = database();
+    setup.role.ttl = Some(20 * MINUTE);
+    let mut world = world(setup, [down(secs(60), 50 * MINUTE)]);
+    until(&mut world, 12 * MINUTE);
+    let Readiness::ReadyWithoutServer { until: Some(end) } = view(&world).readiness else {
+        panic!("{:?}", view(&world).readiness);
+    };
+    assert!(end <= world.moment(20 * MINUTE), "{end:?}");
+    until(&mut world, 20 * MINUTE + secs(1));
+    assert!(matches!(view(&world).readiness, Readiness::Expired { .. }));
+}
+
+#[test]
 fn f03_down_at_init_ends_at_the_deadline_with_69_and_no_file() {
     let mut world = world(Setup { init: true, ..database() }, [down(Duration::ZERO, HOUR)]);
     until(&mut world, secs(129));
@@ -368,6 +382,15 @@ fn f30_init_sidecar_and_its_restart_make_one_login_and_one_lease() {
     assert_eq!((world.server.logins, world.server.leases.len()), (1, 1));
     assert_eq!(world.disk.generations, generations, "the file is unchanged");
     assert_eq!(view(&world).readiness, Readiness::Ready);
+}
+
+#[test]
+fn f30_init_whose_handoff_cannot_be_written_fails_and_leaves_nothing() {
+    let setup = Setup { init: true, handoff: true, ..database() };
+    let mut world = world(setup, [(Duration::ZERO, HOUR, Fault::HandoffFull)]);
+    until(&mut world, secs(5));
+    assert_eq!(exit(&world, 0).1, Err(Cause::Destination));
+    assert!(world.server.living(world.now).next().is_none(), "what it minted is given back");
 }
 
 #[test]

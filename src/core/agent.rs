@@ -8,12 +8,12 @@
 use std::collections::BTreeSet;
 
 use super::action::{Action, Level, Say};
-use super::breaker::{Breaker, Closed, is_outage};
+use super::breaker::Breaker;
 use super::dice::Dice;
 use super::event::Event;
 use super::farewell::Farewell;
 use super::files::Shelf;
-use super::graph::{Graph, Op, Step};
+use super::graph::{Graph, Op};
 use super::handoff::Keeper;
 use super::ids::{SecretId, TokenId};
 use super::judge::Judge;
@@ -26,7 +26,6 @@ use super::time::{Moment, Now};
 use super::timers::{Timer, Timers};
 use super::view::Counters;
 use super::work::{Job, Work};
-use crate::vault::failure::Failure;
 
 /// The engine. Feed it every event; do every action it returns, and feed back the answers.
 #[derive(Debug)]
@@ -51,6 +50,8 @@ pub struct Agent {
     pub(super) reading: BTreeSet<SecretId>,
     /// Secrets whose last request met a server that was away.
     pub(super) stranded: BTreeSet<SecretId>,
+    /// Something has failed that trying again will not mend: init looks whether it must end.
+    pub(super) setback: bool,
     pub(super) out: Vec<Action>,
 }
 
@@ -92,6 +93,7 @@ impl Agent {
             clock: ClockWatch::default(),
             reading: BTreeSet::new(),
             stranded: BTreeSet::new(),
+            setback: false,
             out: Vec::new(),
             policy,
         }
@@ -253,68 +255,6 @@ impl Agent {
 
     fn living(&self, id: TokenId) -> Option<TokenId> {
         self.session.is_alive(id).then_some(id)
-    }
-
-    fn probe(&mut self) {
-        self.breaker.probing(self.now.moment);
-        self.timers.clear(&Timer::Probe);
-        self.counters.requests += 1;
-        self.out.push(Action::Probe);
-    }
-
-    fn probed(&mut self, result: Result<(), Failure>) {
-        let down = self.breaker.outage().map(|(since, _)| since);
-        let known = self.breaker.is_confirmed();
-        let why = result.as_ref().err().map(|failure| failure.why.clone());
-        match self.breaker.probed(result, self.now.moment) {
-            Some(Closed::AfterOutage) => {
-                let away = down.map_or(0, |since| since.until(self.now.moment).as_secs());
-                self.say(Level::Info, format!("the server is back after {away} s"));
-                self.release();
-            }
-            Some(Closed::FalseAlarm) => {}
-            None => {
-                if let (false, Some(why)) = (known, why) {
-                    let text = format!("the server is away: {why}; keeping what is there and asking again");
-                    self.say(Level::Warn, text);
-                }
-            }
-        }
-        self.touch_waiting();
-    }
-
-    /// The server is back. The login goes at once; everybody else who waited is spread, since all
-    /// who use this server were waiting for the same moment.
-    fn release(&mut self) {
-        self.release_login();
-        let mut waiting = self.work.take_secrets();
-        waiting.extend(std::mem::take(&mut self.stranded));
-        for id in waiting {
-            let Some(node) = self.graph.get(id) else { continue };
-            let op = match node.step {
-                Step::Busy(op) | Step::Waiting { op, .. } if !self.is_under_way(id) => op,
-                _ => continue,
-            };
-            self.spread(id, op);
-        }
-    }
-
-    fn is_under_way(&self, id: SecretId) -> bool {
-        self.work
-            .under_way(|job| matches!(job, Job::Read(of) | Job::Resolve(of) | Job::Renew(of) if *of == id))
-    }
-
-    /// A request failed: opens the breaker where that says that the server is away.
-    pub(super) fn note_failure(&mut self, failure: &Failure) -> bool {
-        self.counters.failures += 1;
-        let away = is_outage(failure.kind);
-        if away {
-            self.breaker.trip(failure, self.now.moment);
-            self.touch_waiting();
-        } else {
-            self.breaker.succeeded();
-        }
-        away
     }
 
     /// A line for the log.

@@ -84,6 +84,10 @@ impl Agent {
         self.timers.clear_all();
         self.work.clear_ready();
         self.timers.set(Timer::Stop, self.now.moment.after(within));
+        self.give_back_all();
+    }
+
+    fn give_back_all(&mut self) {
         let tokens: Vec<TokenId> = self.session.logins.keys().copied().collect();
         for token in tokens {
             self.give_back(token);
@@ -309,15 +313,20 @@ impl Agent {
         if !saving {
             return;
         }
-        if let (Err(why), Phase::Leaving(farewell)) = (result, &mut self.phase) {
-            let handed_over = matches!(self.policy.mode, Mode::Init { .. }) && farewell.result.is_ok();
-            if handed_over {
+        match (result, &mut self.phase) {
+            (Err(why), Phase::Leaving(farewell))
+                if farewell.result.is_ok() && self.policy.mode != Mode::Daemon =>
+            {
+                // Nobody could take over what init minted: it fails, and gives it back.
                 let hint = "check that the handoff's folder is writable and not full";
-                farewell.result =
-                    Err(Ending::new(Cause::Destination, format!("could not write the handoff: {why}"), hint));
+                let what = format!("could not write the handoff: {why}");
+                farewell.result = Err(Ending::new(Cause::Destination, what, hint));
+                farewell.revoke = Revoke::Minted;
+                farewell.stage = Stage::Revoking;
+                self.give_back_all();
             }
+            _ => self.end(),
         }
-        self.end();
     }
 
     fn end(&mut self) {

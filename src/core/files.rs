@@ -53,7 +53,10 @@ pub(super) struct File {
 #[derive(Debug, Default)]
 pub(super) struct Unit {
     pub(super) files: Vec<FileId>,
+    /// To be rendered.
     pub(super) dirty: BTreeSet<FileId>,
+    /// To be rendered once what they wait for is there: a change of it makes them dirty.
+    pub(super) blocked: BTreeSet<FileId>,
     pub(super) rendering: BTreeSet<FileId>,
     /// Rendered, and not published yet.
     pub(super) fresh: BTreeSet<FileId>,
@@ -139,6 +142,7 @@ impl Shelf {
             Stage::Rendering { again } => *again = true,
             stage => {
                 *stage = Stage::Dirty;
+                unit.blocked.remove(&id);
                 unit.dirty.insert(id);
             }
         }
@@ -179,6 +183,13 @@ impl Shelf {
         file.needs = needs;
         file.stage = Stage::Dirty;
         self.units[file.unit.0].dirty.insert(id);
+    }
+
+    /// The dirty file must wait for what it needs.
+    pub(super) fn block(&mut self, id: FileId) {
+        let unit = &mut self.units[self.files[id.0].unit.0];
+        unit.dirty.remove(&id);
+        unit.blocked.insert(id);
     }
 
     /// The rendering brought bytes, `changed` where they differ from those before.
@@ -257,6 +268,7 @@ impl Shelf {
         let unit = &self.units[id.0];
         unit.dirty
             .iter()
+            .chain(&unit.blocked)
             .chain(&unit.fresh)
             .filter_map(|file| {
                 let file = &self.files[file.0];

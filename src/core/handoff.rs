@@ -144,6 +144,7 @@ impl Agent {
     /// Goes on from what an earlier run left. Whether its token still lives is asked once.
     fn adopt(&mut self, kept: Snapshot) {
         self.session.refusals = kept.refusals;
+        self.setback |= self.session.is_locked();
         self.keeper.unsorted = true;
         self.adopt_tokens(&kept.tokens);
         for secret in kept.secrets {

@@ -25,18 +25,19 @@ impl Agent {
         }
         if self.is_all_rendered() {
             self.publish_in_turn();
-        } else if let Some(ending) = self.definitive() {
+        } else if self.setback
+            && let Some(ending) = self.definitive()
+        {
             self.fail(ending);
         }
     }
 
     fn is_all_rendered(&self) -> bool {
         let rendered = |unit: &super::files::Unit| {
-            let all = unit.files.iter().all(|file| {
-                let file = self.shelf.file(*file);
-                file.rendered && file.failed.is_none()
-            });
-            all && unit.dirty.is_empty() && unit.rendering.is_empty()
+            let idle = unit.dirty.is_empty() && unit.blocked.is_empty() && unit.rendering.is_empty();
+            let good =
+                |file: &FileId| self.shelf.file(*file).rendered && self.shelf.file(*file).failed.is_none();
+            idle && unit.files.iter().all(good)
         };
         // What an earlier run left is shown only once its token is known to live, as far as
         // the server can be asked.

@@ -1,20 +1,16 @@
-//! Logging in, renewing the token, logging in again: one at a time, and what follows for leases.
+//! Logging in, and in again: one at a time, and what follows for those who wait.
 
 use std::time::Duration;
 
-use super::action::{Action, Level};
+use super::action::Level;
 use super::agent::{Agent, Phase};
 use super::breaker::is_outage;
-use super::dice::{number, pause};
-use super::event::{Granted, TokenFacts};
-use super::graph::{Op, Step};
-use super::ids::{SecretId, TokenId};
-use super::lease;
-use super::retire::Way;
+use super::dice::pause;
+use super::event::TokenFacts;
+use super::ids::TokenId;
 use super::session::{Entry, Login, MOST_REFUSALS, Standing};
 use super::time::Moment;
 use super::timers::Timer;
-use super::view::NextAction;
 use super::work::Job;
 use crate::vault::failure::{Failure, FailureKind};
 
@@ -153,6 +149,7 @@ impl Agent {
 
     fn login_failed(&mut self, failure: Failure) {
         self.counters.failed_logins += 1;
+        self.setback = true;
         let away = self.note_failure(&failure);
         if away && self.session.refusals.is_some() {
             // Its answer may be lost, and it refused as the one before.
@@ -204,174 +201,6 @@ impl Agent {
         if self.session.entry == Entry::Resting {
             self.log_in_at(self.now.moment);
         }
-    }
-
-    /// Plans what happens next to a token, and notes its end.
-    pub(super) fn plan_token(&mut self, id: TokenId) {
-        let draw = self.session_draw();
-        let Some(login) = self.session.logins.get(&id) else { return };
-        match login.expires {
-            Some(end) => self.timers.set(Timer::TokenEnd(id), end),
-            None => self.timers.clear(&Timer::TokenEnd(id)),
-        }
-        match login.next(draw) {
-            Some((_, at)) if self.session.current == Some(id) => self.timers.set(Timer::Token(id), at),
-            _ => self.timers.clear(&Timer::Token(id)),
-        }
-    }
-
-    /// The token wants its renewal or its successor.
-    pub(super) fn token_due(&mut self, id: TokenId) {
-        if self.session.current != Some(id) {
-            return;
-        }
-        match self.session.login().and_then(|login| login.next(0.0)) {
-            Some((NextAction::Renew, _)) => self.work.add(Job::RenewToken(id), self.now.moment),
-            Some(_) => self.want_login(true),
-            None => {}
-        }
-    }
-
-    pub(super) fn token_renewed(&mut self, id: TokenId, sent: Moment, result: Result<Granted, Failure>) {
-        self.work.finish(&Job::RenewToken(id));
-        let Some(login) = self.session.logins.get_mut(&id) else { return };
-        match result {
-            Ok(granted) => {
-                self.breaker.succeeded();
-                login.renewed(sent, granted);
-                let clamped = login.clamped;
-                let level = if clamped { Level::Info } else { Level::Debug };
-                let what = if clamped { ", up to its max_ttl: logging in anew before" } else { "" };
-                self.say(level, format!("renewed the token{what}"));
-                self.plan_token(id);
-                self.keep(true);
-            }
-            Err(failure) if failure.kind == FailureKind::Denied => {
-                self.note_failure(&failure);
-                self.renewal_denied(id);
-            }
-            Err(failure) => self.token_renewal_failed(id, &failure),
-        }
-        self.spend(id);
-    }
-
-    /// Keeps trying until the token's real end.
-    fn token_renewal_failed(&mut self, id: TokenId, failure: &Failure) {
-        let away = self.note_failure(failure);
-        let (now, draw) = (self.now.moment, self.session_draw());
-        let Some(login) = self.session.logins.get_mut(&id) else { return };
-        login.tries = login.tries.saturating_add(1);
-        let (first, end) = (login.tries == 1, login.expires.unwrap_or(now));
-        if first && !away {
-            self.say(Level::Warn, format!("could not renew the token: {}", failure.why));
-        }
-        if matches!(failure.kind, FailureKind::Rejected | FailureKind::Missing) {
-            self.not_renewable(id);
-        } else if self.session.current == Some(id) {
-            self.timers.set(Timer::Token(id), lease::retry(now, end, draw));
-        }
-    }
-
-    /// The token lives and cannot be renewed: another login follows it in time.
-    pub(super) fn not_renewable(&mut self, id: TokenId) {
-        if let Some(login) = self.session.logins.get_mut(&id) {
-            login.renewable = false;
-        }
-        self.plan_token(id);
-    }
-
-    /// The token is past its end, and with it whatever it made.
-    pub(super) fn token_ended(&mut self, id: TokenId) {
-        let current = self.session.current == Some(id);
-        self.say(Level::Warn, "the token has reached its end".to_owned());
-        self.bury(id);
-        if current {
-            self.want_login(false);
-        }
-    }
-
-    /// A token is dead: so are its leases, which are minted anew; nothing else is.
-    pub(super) fn bury(&mut self, id: TokenId) {
-        let now = self.now.moment;
-        let mut lost: Vec<SecretId> = Vec::new();
-        for (secret, node) in self.graph.iter_mut() {
-            if let Some(lease) = node.lease_mut().filter(|lease| lease.token == id) {
-                lease.expires = lease.expires.min(now);
-                lost.push(secret);
-            }
-        }
-        for lease in self.retirees.of(id) {
-            match self.retirees.get_mut(&lease) {
-                // Files on disk are still made of it: that they are past their end must show.
-                Some(one) if one.way == Way::Used => one.lease.expires = one.lease.expires.min(now),
-                _ => self.lease_over(&lease),
-            }
-        }
-        self.remint(&lost);
-        self.forget_login(id);
-    }
-
-    /// Reads these again, unless that is under way.
-    pub(super) fn remint(&mut self, secrets: &[SecretId]) {
-        for id in secrets {
-            let busy = self.graph.get(*id).is_some_and(|node| node.step == Step::Busy(Op::Read));
-            if !busy {
-                self.judge.forget(*id);
-                self.set_step(*id, Step::Busy(Op::Read));
-            }
-        }
-    }
-
-    /// Removes a login from memory.
-    pub(super) fn forget_login(&mut self, id: TokenId) {
-        if self.session.logins.remove(&id).is_none() {
-            return;
-        }
-        if self.session.current == Some(id) {
-            self.session.current = None;
-        }
-        self.timers.clear(&Timer::Token(id));
-        self.timers.clear(&Timer::TokenEnd(id));
-        self.timers.clear(&Timer::Leaving(id));
-        for job in [Job::LookUp(id), Job::RenewToken(id), Job::RevokeToken(id)] {
-            self.work.remove(&job);
-        }
-        if self.judge.asked == Some(id) {
-            self.judge.asked = None;
-        }
-        self.out.push(Action::DropToken(id));
-        self.keep(true);
-    }
-
-    /// The logins that stand so.
-    pub(super) fn standing(&self, standing: Standing) -> Vec<TokenId> {
-        let which = self.session.logins.iter().filter(|(_, login)| login.state == standing);
-        which.map(|(id, _)| *id).collect()
-    }
-
-    /// Whether the token's last use is spent.
-    pub(super) fn is_spent(&self, id: TokenId) -> bool {
-        self.session.logins.get(&id).is_some_and(|login| login.uses == Some(0))
-    }
-
-    /// A request with this token is answered: a token whose uses are counted dies of its last.
-    pub(super) fn spend(&mut self, id: TokenId) {
-        if self.is_spent(id) && !self.work.uses(id) {
-            self.bury(id);
-        }
-    }
-
-    /// The server revokes at once what the last use of a token fetched: there is nothing to keep.
-    pub(super) fn refuse_last_use(&mut self, id: SecretId) {
-        let why = "the token's last use fetched its lease, which dies with it: set token_num_uses to 0 for the role";
-        self.trouble(id, Op::Read, &Failure::new(FailureKind::Denied, why), true);
-        self.retry(id, Op::Read);
-    }
-
-    /// The next draw, from 0 to 1, for the session.
-    pub(super) fn session_draw(&mut self) -> f64 {
-        self.session.draws += 1;
-        self.dice.draw(number("session"), self.session.draws)
     }
 }
 

@@ -7,9 +7,10 @@
 //! The interface is `event`, `action`, `policy`, `ids`, `time`, `snapshot` and `view`. Behind it,
 //! rooms of two kinds. Those that know one thing and nothing of the others: `dice`, `timers`,
 //! `work`, `lease`, `refresh`, `breaker`, `session`, `graph`, `files`, `notice`, `retire`. And
-//! those that carry a part of [`Agent`] across them: `secrets` (the life of one secret), `logins`,
-//! `judge` (what a 403 means), `leaving` (giving back what was replaced), `publishing`,
-//! `handoff`, `init`, `farewell` (the end), `show`.
+//! those that carry a part of [`Agent`] across them: `secrets` (the life of one secret) and
+//! `schedule` (when its next request goes), `logins` and `tokens`, `judge` (what a 403 means),
+//! `outage` (the server goes and comes back), `leaving` (giving back what was replaced),
+//! `publishing`, `handoff`, `init`, `farewell` (the end), `show`.
 
 pub mod action;
 pub mod event;
@@ -32,13 +33,16 @@ mod lease;
 mod leaving;
 mod logins;
 mod notice;
+mod outage;
 mod publishing;
 mod refresh;
 mod retire;
+mod schedule;
 mod secrets;
 mod session;
 mod show;
 mod timers;
+mod tokens;
 mod work;
 
 pub use agent::Agent;

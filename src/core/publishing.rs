@@ -38,7 +38,7 @@ impl Agent {
     /// The server came or went: units that wait for it may go on without.
     pub(super) fn touch_waiting(&mut self) {
         let waiting: Vec<UnitId> =
-            self.shelf.units().filter(|(_, unit)| !unit.dirty.is_empty()).map(|(id, _)| id).collect();
+            self.shelf.units().filter(|(_, unit)| !unit.blocked.is_empty()).map(|(id, _)| id).collect();
         self.shelf.touched.extend(waiting);
     }
 
@@ -54,9 +54,13 @@ impl Agent {
             self.timers.set(Timer::Unit(id), until);
             return;
         }
-        for file in self.renderable(id) {
-            self.shelf.start(file);
-            self.out.push(Action::Render(file));
+        for file in self.shelf.unit(id).dirty.clone() {
+            if self.is_renderable(file) {
+                self.shelf.start(file);
+                self.out.push(Action::Render(file));
+            } else {
+                self.shelf.block(file);
+            }
         }
         let unit = self.shelf.unit(id);
         let idle = unit.rendering.is_empty() && unit.publishing.is_none();
@@ -89,16 +93,16 @@ impl Agent {
         self.breaker.is_closed() && self.reading.iter().any(for_unit)
     }
 
-    fn renderable(&self, id: UnitId) -> Vec<FileId> {
+    /// Whether all is there that its last rendering lacked.
+    fn is_renderable(&self, id: FileId) -> bool {
         let has = |secret: &SecretId| self.graph.get(*secret).is_some_and(|node| node.held.is_some());
-        let ready = |file: &&FileId| self.shelf.file(**file).needs.iter().all(has);
-        self.shelf.unit(id).dirty.iter().filter(ready).copied().collect()
+        self.shelf.file(id).needs.iter().all(has)
     }
 
     /// Whether every file of the unit is rendered or has failed at least once. While the server
     /// is away, all that wait for it count as failed.
     fn nothing_is_awaited(&self, id: UnitId) -> bool {
-        self.shelf.unit(id).dirty.iter().all(|file| self.is_hindered(*file))
+        self.shelf.unit(id).blocked.iter().all(|file| self.is_hindered(*file))
     }
 
     /// Whether something the file cannot do without has failed.
@@ -142,6 +146,7 @@ impl Agent {
                     self.say(Level::Error, why.what.clone());
                 }
                 self.shelf.file_mut(file).failed = Some(why);
+                self.setback = true;
             }
         }
         if self.shelf.undiscovered.is_empty() {

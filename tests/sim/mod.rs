@@ -10,6 +10,8 @@ pub mod checks;
 pub mod dice;
 pub mod driver;
 pub mod faults;
+pub mod mishaps;
+pub mod network;
 pub mod server;
 pub mod setup;
 pub mod world;

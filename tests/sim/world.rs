@@ -9,17 +9,15 @@ use leasehold::core::ids::{FileId, NotifierId, TokenId, UnitId};
 use leasehold::core::policy::Mode;
 use leasehold::core::time::{Moment, Now};
 use leasehold::exit::{Cause, Ending};
-use leasehold::vault::failure::{Failure, FailureKind};
 
 use super::checks::Checks;
 use super::dice::Dice;
 use super::driver::{Disk, Handoff, Kind, Process};
 use super::faults::{self, Fault, Planned};
-use super::server::{Health, Server, Value};
+use super::network::Call;
+use super::server::{Server, Value};
 use super::setup::Setup;
 
-/// The client gives up on a request after this.
-const TIMEOUT: Duration = Duration::from_secs(15);
 /// The wall clock at the beginning of the world.
 const EPOCH: i64 = 1_800_000_000;
 
@@ -33,21 +31,9 @@ pub struct Totals {
     pub publishes: u64,
 }
 
-/// A request on its way, as the server gets it.
-#[derive(Debug, Clone)]
-struct Call {
-    run: u64,
-    action: Action,
-    /// The token itself.
-    token: u64,
-    sent: Duration,
-    /// The answer is lost.
-    deaf: bool,
-}
-
 /// What happens next.
 #[derive(Debug, Clone)]
-enum Next {
+pub enum Next {
     /// A request reaches the server.
     Arrive(Call),
     /// An event reaches the process, with what the driver keeps of it.
@@ -102,7 +88,7 @@ pub struct World {
     pub meddled: bool,
     /// When the process that runs was started.
     pub started: Duration,
-    dice: Dice,
+    pub dice: Dice,
     queue: BTreeMap<(Duration, u64), Next>,
     count: u64,
     runs: u64,
@@ -215,7 +201,7 @@ impl World {
         self.wall += i64::try_from(self.now.as_secs() - before).expect("small");
     }
 
-    fn push(&mut self, wait: Duration, next: Next) {
+    pub fn push(&mut self, wait: Duration, next: Next) {
         self.count += 1;
         self.queue.insert((self.now + wait, self.count), next);
     }
@@ -418,107 +404,11 @@ impl World {
         }
     }
 
-    /// Sends a request through the network, such as it is.
-    fn call(&mut self, mut call: Call) {
-        self.totals.requests += 1;
-        self.sent.push(self.now);
-        let bad = self.faults.iter().find_map(|fault| match fault {
-            Fault::Network(percent) => Some(*percent),
-            _ => None,
-        });
-        let mut way = self.dice.millis(1, 8);
-        if bad.is_some_and(|percent| self.dice.chance(percent)) {
-            match self.dice.below(4) {
-                0 => return self.fail_call(&call, TIMEOUT, "timed out"),
-                1 => return self.fail_call(&call, way, "connection reset"),
-                2 => call.deaf = true,
-                _ => way = self.dice.millis(100, 9_000),
-            }
-        }
-        match self.server.health {
-            Health::Down => self.fail_call(&call, way, "connection refused"),
-            Health::Hanging => self.fail_call(&call, TIMEOUT, "timed out"),
-            _ => self.push(way, Next::Arrive(call)),
-        }
-    }
-
-    fn fail_call(&mut self, call: &Call, wait: Duration, why: &str) {
-        let failure = Failure::new(FailureKind::Unreachable, why);
-        if let Some(event) = failed(call, failure) {
-            self.push(wait, Next::Tell { run: call.run, event, value: None, token: None });
-        }
-    }
-
-    fn tell_later(&mut self, wait: Duration, event: Event) {
+    pub fn tell_later(&mut self, wait: Duration, event: Event) {
         if let Some(process) = &self.process {
             let run = process.run;
             self.push(wait, Next::Tell { run, event, value: None, token: None });
         }
-    }
-
-    /// The server does what it is asked, and answers.
-    fn arrive(&mut self, call: Call) {
-        let (now, wall) = (self.now, self.true_wall());
-        let standby = self.dice.chance(50);
-        let sent = Moment::new(call.sent);
-        let (mut value, mut token) = (None, None);
-        let event = match call.action.clone() {
-            Action::Probe => Event::Probed(self.server.probe()),
-            Action::LogIn(id) => {
-                let result = self.server.login(now).map(|(own, facts)| {
-                    token = Some((id, own));
-                    facts
-                });
-                Event::LoggedIn { token: id, sent, result }
-            }
-            Action::LookUp(id) => {
-                Event::LookedUp { token: id, sent, result: self.server.look_up(call.token, now, standby) }
-            }
-            Action::RenewToken(id) => {
-                Event::TokenRenewed { token: id, sent, result: self.server.renew_token(call.token, now) }
-            }
-            Action::RevokeToken(id) => {
-                Event::TokenRevoked { token: id, result: self.server.revoke_token(call.token, now) }
-            }
-            Action::Resolve { secret, request, .. } => {
-                let result = self.server.resolve(call.token, &request.path, now, standby).map(|path| {
-                    let process = self.process.as_mut().filter(|process| process.run == call.run);
-                    if let Some(process) = process {
-                        process.store.resolved.insert(request.path.clone(), path.clone());
-                    }
-                    let mut resolved = request.as_ref().clone();
-                    resolved.path = path;
-                    resolved
-                });
-                Event::Resolved { secret, result }
-            }
-            Action::Read { secret, token: id, request } => {
-                let answer = self.server.read(call.token, &request.path, (now, wall), standby);
-                let result = answer.map(|(facts, read)| {
-                    value = Some((request.path.clone(), read));
-                    facts
-                });
-                Event::Read { secret, token: id, sent, result }
-            }
-            Action::Renew { secret, lease, increment, .. } => {
-                let result = self.server.renew(call.token, &lease, increment, now);
-                Event::Renewed { secret, lease, sent, result }
-            }
-            Action::RevokeLease { lease, .. } => {
-                let result = self.server.revoke_lease(call.token, &lease, now);
-                Event::LeaseRevoked { lease, result }
-            }
-            _ => return,
-        };
-        if call.deaf {
-            // A refusal that nobody heard of, and no other before it: that cannot be known.
-            if self.server.refused.len() == 1 {
-                self.server.refused.clear();
-            }
-            return self.fail_call(&call, TIMEOUT, "timed out");
-        }
-        let way = self.dice.millis(1, 8);
-        self.push(way, Next::Tell { run: call.run, event, value, token });
     }
 
     fn commit(&mut self, run: u64, unit: UnitId, files: &[FileId]) {
@@ -563,119 +453,9 @@ impl World {
             self.push(wait, Next::StartProcess(process.mode));
         }
     }
-
-    fn begin(&mut self, fault: Fault, lasts: Duration) -> Result<(), String> {
-        self.log(|| format!("-- {fault:?} for {lasts:?}"));
-        let now = self.now;
-        match &fault {
-            Fault::Change(path) => {
-                let path = self.server.paths.get_mut(path).expect("it is known");
-                path.version += 1;
-                path.changed = now;
-                return Ok(());
-            }
-            Fault::Refresh => return self.give(Event::Refresh),
-            Fault::Kill | Fault::KillAndForget => {
-                if fault == Fault::KillAndForget {
-                    self.handoff = None;
-                }
-                if let Some(process) = self.process.take() {
-                    self.push(Duration::from_secs(1), Next::StartProcess(process.mode));
-                    self.checks.killed(now);
-                }
-            }
-            Fault::WallJump(by) => self.wall += by,
-            Fault::Suspend(time) => self.asleep = self.asleep.max(now + *time),
-            Fault::TokensRevoked => {
-                self.meddled = true;
-                let all: Vec<u64> = self.server.tokens.keys().copied().collect();
-                all.into_iter().for_each(|id| self.server.kill(id));
-            }
-            Fault::LeasesRevoked => {
-                self.server.leases.values_mut().for_each(|lease| {
-                    lease.revoked.get_or_insert(now);
-                });
-            }
-            _ => {
-                self.spoil(&fault, true);
-                self.faults.push(fault.clone());
-                self.push(lasts, Next::End(fault));
-                self.apply();
-                return Ok(());
-            }
-        }
-        self.calm = self.now.max(self.asleep);
-        Ok(())
-    }
-
-    fn end(&mut self, fault: &Fault) {
-        self.log(|| format!("-- mended: {fault:?}"));
-        self.spoil(fault, false);
-        if let Some(index) = self.faults.iter().position(|on| on == fault) {
-            self.faults.remove(index);
-        }
-        self.apply();
-        self.calm = self.now.max(self.asleep);
-    }
-
-    /// A KV value that turns bad, or good again, is a new version of it.
-    fn spoil(&mut self, fault: &Fault, bad: bool) {
-        if let Fault::BadData(path) = fault {
-            let path = self.server.paths.get_mut(path).expect("it is known");
-            path.version += 1;
-            path.changed = self.now;
-            path.bad = bad;
-        }
-    }
-
-    /// The server as the faults that are on make it.
-    fn apply(&mut self) {
-        let (faults, server) = (&self.faults, &mut self.server);
-        server.health = faults
-            .iter()
-            .find_map(|fault| match fault {
-                Fault::Health(health) => Some(*health),
-                _ => None,
-            })
-            .unwrap_or(Health::Good);
-        server.role = self.setup.role;
-        for fault in faults {
-            if let Fault::ShortTokens(ttl) = fault {
-                server.role.ttl = Some(*ttl);
-                server.role.max = Some(*ttl);
-            }
-        }
-        server.refuses_logins = faults.contains(&Fault::LoginsRefused);
-        server.forgets_leases = faults.contains(&Fault::LeasesForgotten);
-        for (name, path) in &mut server.paths {
-            path.denied = faults.contains(&Fault::Denied(name.clone()));
-            path.missing = faults.contains(&Fault::Missing(name.clone()));
-            path.broken = faults.iter().find_map(|fault| match fault {
-                Fault::Broken(path, kind) if path == name => Some(*kind),
-                _ => None,
-            });
-        }
-    }
 }
 
 /// Init, with the contract's time.
 pub fn init() -> Mode {
     Mode::Init { timeout: Duration::from_secs(120) }
-}
-
-/// The event that says that a request failed.
-fn failed(call: &Call, failure: Failure) -> Option<Event> {
-    let sent = Moment::new(call.sent);
-    Some(match call.action.clone() {
-        Action::Probe => Event::Probed(Err(failure)),
-        Action::LogIn(token) => Event::LoggedIn { token, sent, result: Err(failure) },
-        Action::LookUp(token) => Event::LookedUp { token, sent, result: Err(failure) },
-        Action::RenewToken(token) => Event::TokenRenewed { token, sent, result: Err(failure) },
-        Action::RevokeToken(token) => Event::TokenRevoked { token, result: Err(failure) },
-        Action::Resolve { secret, .. } => Event::Resolved { secret, result: Err(failure) },
-        Action::Read { secret, token, .. } => Event::Read { secret, token, sent, result: Err(failure) },
-        Action::Renew { secret, lease, .. } => Event::Renewed { secret, lease, sent, result: Err(failure) },
-        Action::RevokeLease { lease, .. } => Event::LeaseRevoked { lease, result: Err(failure) },
-        _ => return None,
-    })
 }

@@ -1,0 +1,104 @@
+//! What a fault does to the world when it begins and when it is mended.
+
+use std::time::Duration;
+
+use leasehold::core::event::Event;
+
+use super::faults::Fault;
+use super::server::Health;
+use super::world::{Next, World};
+
+impl World {
+    pub fn begin(&mut self, fault: Fault, lasts: Duration) -> Result<(), String> {
+        self.log(|| format!("-- {fault:?} for {lasts:?}"));
+        let now = self.now;
+        match &fault {
+            Fault::Change(path) => {
+                let path = self.server.paths.get_mut(path).expect("it is known");
+                path.version += 1;
+                path.changed = now;
+                return Ok(());
+            }
+            Fault::Refresh => return self.give(Event::Refresh),
+            Fault::Kill | Fault::KillAndForget => {
+                if fault == Fault::KillAndForget {
+                    self.handoff = None;
+                }
+                if let Some(process) = self.process.take() {
+                    self.push(Duration::from_secs(1), Next::StartProcess(process.mode));
+                    self.checks.killed(now);
+                }
+            }
+            Fault::WallJump(by) => self.wall += by,
+            Fault::Suspend(time) => self.asleep = self.asleep.max(now + *time),
+            Fault::TokensRevoked => {
+                self.meddled = true;
+                let all: Vec<u64> = self.server.tokens.keys().copied().collect();
+                all.into_iter().for_each(|id| self.server.kill(id));
+            }
+            Fault::LeasesRevoked => {
+                self.server.leases.values_mut().for_each(|lease| {
+                    lease.revoked.get_or_insert(now);
+                });
+            }
+            _ => {
+                self.spoil(&fault, true);
+                self.faults.push(fault.clone());
+                self.push(lasts, Next::End(fault));
+                self.apply();
+                return Ok(());
+            }
+        }
+        self.calm = self.now.max(self.asleep);
+        Ok(())
+    }
+
+    pub fn end(&mut self, fault: &Fault) {
+        self.log(|| format!("-- mended: {fault:?}"));
+        self.spoil(fault, false);
+        if let Some(index) = self.faults.iter().position(|on| on == fault) {
+            self.faults.remove(index);
+        }
+        self.apply();
+        self.calm = self.now.max(self.asleep);
+    }
+
+    /// A KV value that turns bad, or good again, is a new version of it.
+    fn spoil(&mut self, fault: &Fault, bad: bool) {
+        if let Fault::BadData(path) = fault {
+            let path = self.server.paths.get_mut(path).expect("it is known");
+            path.version += 1;
+            path.changed = self.now;
+            path.bad = bad;
+        }
+    }
+
+    /// The server as the faults that are on make it.
+    fn apply(&mut self) {
+        let (faults, server) = (&self.faults, &mut self.server);
+        server.health = faults
+            .iter()
+            .find_map(|fault| match fault {
+                Fault::Health(health) => Some(*health),
+                _ => None,
+            })
+            .unwrap_or(Health::Good);
+        server.role = self.setup.role;
+        for fault in faults {
+            if let Fault::ShortTokens(ttl) = fault {
+                server.role.ttl = Some(*ttl);
+                server.role.max = Some(*ttl);
+            }
+        }
+        server.refuses_logins = faults.contains(&Fault::LoginsRefused);
+        server.forgets_leases = faults.contains(&Fault::LeasesForgotten);
+        for (name, path) in &mut server.paths {
+            path.denied = faults.contains(&Fault::Denied(name.clone()));
+            path.missing = faults.contains(&Fault::Missing(name.clone()));
+            path.broken = faults.iter().find_map(|fault| match fault {
+                Fault::Broken(path, kind) if path == name => Some(*kind),
+                _ => None,
+            });
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Requests on their way to the server and back, through a network such as it is.
+
+use std::time::Duration;
+
+use leasehold::core::action::Action;
+use leasehold::core::event::Event;
+use leasehold::core::time::Moment;
+use leasehold::vault::failure::{Failure, FailureKind};
+
+use super::faults::Fault;
+use super::server::Health;
+use super::world::{Next, World};
+
+/// The client gives up on a request after this.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// A request on its way, as the server gets it.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub run: u64,
+    pub action: Action,
+    /// The token itself.
+    pub token: u64,
+    pub sent: Duration,
+    /// The answer is lost.
+    pub deaf: bool,
+}
+
+impl World {
+    /// Sends a request through the network, such as it is.
+    pub fn call(&mut self, mut call: Call) {
+        self.totals.requests += 1;
+        self.sent.push(self.now);
+        let bad = self.faults.iter().find_map(|fault| match fault {
+            Fault::Network(percent) => Some(*percent),
+            _ => None,
+        });
+        let mut way = self.dice.millis(1, 8);
+        if bad.is_some_and(|percent| self.dice.chance(percent)) {
+            match self.dice.below(4) {
+                0 => return self.fail_call(&call, TIMEOUT, "timed out"),
+                1 => return self.fail_call(&call, way, "connection reset"),
+                2 => call.deaf = true,
+                _ => way = self.dice.millis(100, 9_000),
+            }
+        }
+        match self.server.health {
+            Health::Down => self.fail_call(&call, way, "connection refused"),
+            Health::Hanging => self.fail_call(&call, TIMEOUT, "timed out"),
+            _ => self.push(way, Next::Arrive(call)),
+        }
+    }
+
+    fn fail_call(&mut self, call: &Call, wait: Duration, why: &str) {
+        let failure = Failure::new(FailureKind::Unreachable, why);
+        if let Some(event) = failed(call, failure) {
+            self.push(wait, Next::Tell { run: call.run, event, value: None, token: None });
+        }
+    }
+
+    /// The server does what it is asked, and answers.
+    pub fn arrive(&mut self, call: Call) {
+        let (now, wall) = (self.now, self.true_wall());
+        let standby = self.dice.chance(50);
+        let sent = Moment::new(call.sent);
+        let (mut value, mut token) = (None, None);
+        let event = match call.action.clone() {
+            Action::Probe => Event::Probed(self.server.probe()),
+            Action::LogIn(id) => {
+                let result = self.server.login(now).map(|(own, facts)| {
+                    token = Some((id, own));
+                    facts
+                });
+                Event::LoggedIn { token: id, sent, result }
+            }
+            Action::LookUp(id) => {
+                Event::LookedUp { token: id, sent, result: self.server.look_up(call.token, now, standby) }
+            }
+            Action::RenewToken(id) => {
+                Event::TokenRenewed { token: id, sent, result: self.server.renew_token(call.token, now) }
+            }
+            Action::RevokeToken(id) => {
+                Event::TokenRevoked { token: id, result: self.server.revoke_token(call.token, now) }
+            }
+            Action::Resolve { secret, request, .. } => {
+                let result = self.server.resolve(call.token, &request.path, now, standby).map(|path| {
+                    let process = self.process.as_mut().filter(|process| process.run == call.run);
+                    if let Some(process) = process {
+                        process.store.resolved.insert(request.path.clone(), path.clone());
+                    }
+                    let mut resolved = request.as_ref().clone();
+                    resolved.path = path;
+                    resolved
+                });
+                Event::Resolved { secret, result }
+            }
+            Action::Read { secret, token: id, request } => {
+                let answer = self.server.read(call.token, &request.path, (now, wall), standby);
+                let result = answer.map(|(facts, read)| {
+                    value = Some((request.path.clone(), read));
+                    facts
+                });
+                Event::Read { secret, token: id, sent, result }
+            }
+            Action::Renew { secret, lease, increment, .. } => {
+                let result = self.server.renew(call.token, &lease, increment, now);
+                Event::Renewed { secret, lease, sent, result }
+            }
+            Action::RevokeLease { lease, .. } => {
+                let result = self.server.revoke_lease(call.token, &lease, now);
+                Event::LeaseRevoked { lease, result }
+            }
+            _ => return,
+        };
+        if call.deaf {
+            // A refusal that nobody heard of, and no other before it: that cannot be known.
+            if self.server.refused.len() == 1 {
+                self.server.refused.clear();
+            }
+            return self.fail_call(&call, TIMEOUT, "timed out");
+        }
+        let way = self.dice.millis(1, 8);
+        self.push(way, Next::Tell { run: call.run, event, value, token });
+    }
+}
+
+/// The event that says that a request failed.
+fn failed(call: &Call, failure: Failure) -> Option<Event> {
+    let sent = Moment::new(call.sent);
+    Some(match call.action.clone() {
+        Action::Probe => Event::Probed(Err(failure)),
+        Action::LogIn(token) => Event::LoggedIn { token, sent, result: Err(failure) },
+        Action::LookUp(token) => Event::LookedUp { token, sent, result: Err(failure) },
+        Action::RenewToken(token) => Event::TokenRenewed { token, sent, result: Err(failure) },
+        Action::RevokeToken(token) => Event::TokenRevoked { token, result: Err(failure) },
+        Action::Resolve { secret, .. } => Event::Resolved { secret, result: Err(failure) },
+        Action::Read { secret, token, .. } => Event::Read { secret, token, sent, result: Err(failure) },
+        Action::Renew { secret, lease, .. } => Event::Renewed { secret, lease, sent, result: Err(failure) },
+        Action::RevokeLease { lease, .. } => Event::LeaseRevoked { lease, result: Err(failure) },
+        _ => return None,
+    })
+}
