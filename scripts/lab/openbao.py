@@ -80,7 +80,7 @@ class OpenBao:
         try:
             return self.ask("POST", "auth/token/lookup-accessor", {"accessor": accessor})["data"]
         except Refused as refused:
-            if refused.status not in (403, 404):
+            if refused.status not in (400, 403, 404):
                 raise
             return None
 

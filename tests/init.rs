@@ -1,0 +1,121 @@
+//! `leasehold init` against a real server: all or nothing, one login, and what it leaves.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
+use support::{CANARY, Stage};
+
+const EVERY_KIND: &str = r#"
+files:
+  - path: template
+    template: |
+      {{ with secret "secret/web" }}{{ .Data.data.password }}{{ end }}!
+  - path: old-template
+    template: '{{ with secret "old/web" }}{{ .Data.key }}{{ end }}'
+  - {path: value, secret: "secret/web#password", mode: "0400"}
+  - {path: old-value, secret: "old/web#key"}
+  - {path: all.json, secret: secret/web}
+  - {path: decoded, secret: "secret/web#binary", encoding: base64}
+  - path: tls/cert.pem
+    template: '{{ with secret "pki/issue/web" "common_name=web.test" }}{{ .Data.certificate }}{{ end }}'
+  - path: tls/key.pem
+    template: '{{ with secret "pki/issue/web" "common_name=web.test" }}{{ .Data.private_key }}{{ end }}'
+"#;
+
+fn stage() -> Stage {
+    let stage = Stage::new();
+    // "AP8K" is the bytes 0, 255 and newline: not text.
+    stage.put(json!({ "password": CANARY, "binary": "AP8K" }));
+    stage.server.write("old/web", json!({ "key": "of version one" }));
+    stage
+}
+
+#[test]
+fn init_publishes_files_of_every_kind_with_one_login() {
+    let stage = stage();
+    let finished = stage.init(&stage.config(EVERY_KIND)).expect_code(0);
+    finished.assert_silent_about(CANARY);
+
+    let read = |file: &str| stage.read(file).unwrap_or_else(|| panic!("{file} is not there"));
+    assert_eq!(read("template"), format!("{CANARY}!\n"));
+    assert_eq!(read("old-template"), "of version one");
+    assert_eq!(read("value"), CANARY);
+    assert_eq!(read("old-value"), "of version one");
+    let all: serde_json::Value = serde_json::from_str(&read("all.json")).expect("JSON");
+    assert_eq!(all, json!({ "password": CANARY, "binary": "AP8K" }));
+    assert_eq!(fs::read(stage.space.join("secrets/decoded")).expect("it is there"), [0, 255, b'\n']);
+    assert!(read("tls/cert.pem").starts_with("-----BEGIN CERTIFICATE-----"));
+    assert!(read("tls/key.pem").starts_with("-----BEGIN EC PRIVATE KEY-----"));
+
+    let mode = |file: &str| {
+        let meta = fs::metadata(stage.space.join("secrets").join(file)).expect("it is there");
+        meta.permissions().mode() & 0o7777
+    };
+    assert_eq!((mode("value"), mode("template")), (0o400, 0o440));
+    // Both files of the certificate came from one request, and the whole from one login.
+    assert_eq!(stage.logins(), 1);
+    assert_eq!(stage.server.leases("pki/").len(), 1);
+    assert_eq!(stage.server.accessors().len(), 1);
+}
+
+#[test]
+fn the_set_hangs_on_one_link() {
+    let stage = stage();
+    stage.init(&stage.config(EVERY_KIND)).expect_code(0);
+    let link = |name: &str| fs::read_link(stage.space.join("secrets").join(name)).expect("a symlink");
+    let generation = link("..data");
+    assert!(stage.space.join("secrets").join(&generation).is_dir());
+    for name in ["template", "tls"] {
+        assert_eq!(link(name), std::path::Path::new("..data").join(name));
+    }
+    // Nothing else is beside the generation, its link and the names.
+    let hidden: Vec<_> = stage.published().into_iter().filter(|name| name.starts_with('.')).collect();
+    assert_eq!(hidden.len(), 2, "{hidden:?}");
+}
+
+#[test]
+fn a_denied_path_publishes_nothing_and_leaves_nothing_on_the_server() {
+    let stage = stage();
+    let config = stage.config(&format!("{EVERY_KIND}  - {{path: denied, secret: \"secret/denied#key\"}}\n"));
+    let finished = stage.init(&config).expect_code(77);
+    assert!(finished.last_line().contains("secret/denied"), "{}", finished.stderr);
+    finished.assert_silent_about(CANARY);
+    assert_eq!(stage.published(), [""; 0]);
+    stage.assert_nothing_left();
+    assert!(!stage.space.join("handoff/state").exists());
+}
+
+#[test]
+fn a_second_init_takes_over_what_the_first_left() {
+    let stage = stage();
+    let config = stage.config(EVERY_KIND);
+    stage.init(&config).expect_code(0);
+    let certificate = stage.read("tls/cert.pem");
+    stage.init(&config).expect_code(0);
+    assert_eq!(stage.read("tls/cert.pem"), certificate);
+    assert_eq!(stage.logins(), 1);
+    assert_eq!(stage.server.leases("pki/").len(), 1);
+}
+
+#[test]
+fn a_handoff_is_for_its_owner_only() {
+    let stage = stage();
+    stage.init(&stage.config(EVERY_KIND)).expect_code(0);
+    let meta = fs::metadata(stage.space.join("handoff/state")).expect("init leaves one");
+    assert_eq!(meta.permissions().mode() & 0o7777, 0o600);
+}
+
+#[test]
+fn init_without_a_handoff_keeps_what_its_files_need() {
+    let stage = stage();
+    let config = stage.config(EVERY_KIND);
+    let without: String =
+        config.lines().filter(|line| !line.starts_with("handoff")).map(|it| format!("{it}\n")).collect();
+    assert_ne!(config, without);
+    stage.init(&without).expect_code(0);
+    assert_eq!(stage.server.leases("pki/").len(), 1);
+    assert_eq!(stage.server.accessors().len(), 1);
+}
