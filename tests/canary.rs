@@ -199,9 +199,12 @@ fn an_init_that_succeeds_and_one_that_fails_show_no_secret_at_any_level() {
         let code = ear.finished("init", leasehold(&stage).run(&arguments(&good)));
         assert_eq!(code, Some(0));
         tokens(&stage).into_iter().for_each(|token| ear.must_not_hear("a token", token));
-        let code = ear.finished("init", leasehold(&stage).run(&arguments(&config(&stage, level))));
-        assert_ne!(code, Some(0));
-        tokens(&stage).into_iter().for_each(|token| ear.must_not_hear("a token", token));
+        // A failing one takes its time: the level of most, and the one that says everything.
+        if ["info", "trace"].contains(&level) {
+            let code = ear.finished("init", leasehold(&stage).run(&arguments(&config(&stage, level))));
+            assert_ne!(code, Some(0));
+            tokens(&stage).into_iter().for_each(|token| ear.must_not_hear("a token", token));
+        }
     }
     // What listens hears: the secrets are where they belong, and found there.
     let published = stage.read("password").expect("init published it");

@@ -61,6 +61,9 @@ pub fn raise(plan: &Plan, texts: &[&Path], env: impl Fn(&str) -> Option<OsString
         return Ok(Fence(None));
     }
     let needs = Needs::of(plan, texts, env);
+    for template in &needs.unknown {
+        tracing::warn!("sandbox: the file that {template} reads has to lie in a folder that is read anyway");
+    }
     let lacks = apply(&needs);
     for lack in &lacks {
         tracing::warn!("sandbox: goes without {}: {}", lack.what, lack.why);

@@ -1,7 +1,8 @@
 //! What a plan needs to reach, and nothing else.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use url::Url;
@@ -9,6 +10,8 @@ use url::Url;
 use crate::config::plan::{
     AuthMethod, Credential, Listen, Notifier, Plan, ProcessTarget, Source, Target, TemplateSource, VaultPlan,
 };
+use crate::functions;
+use crate::template::Template;
 
 /// What the C library, and the look-up of authorities, read of the system.
 ///
@@ -50,6 +53,8 @@ pub(super) struct Needs {
     pub(super) connect: BTreeSet<u16>,
     /// TCP ports to listen on.
     pub(super) bind: BTreeSet<u16>,
+    /// Where templates read files whose paths only a rendering can know.
+    pub(super) unknown: BTreeSet<String>,
     /// Whether to find processes and signal them.
     pub(super) signals: bool,
 }
@@ -155,8 +160,24 @@ impl Needs {
             if let Target::Alone(path) = &file.target {
                 self.publish.extend(path.parent().map(Path::to_owned));
             }
-            if let Source::Template(TemplateSource { file: Some(path), .. }) = &file.source {
-                self.file(path);
+            if let Source::Template(source) = &file.source {
+                source.file.iter().for_each(|path| self.file(path));
+                self.files_of(source);
+            }
+        }
+    }
+
+    /// What the template reads with the function `file`.
+    fn files_of(&mut self, source: &TemplateSource) {
+        // One that does not parse reads nothing.
+        let parsed = Template::parse(&source.name, &source.text, None, functions::all()).ok();
+        let calls = parsed.iter().flat_map(Template::calls);
+        for call in calls.filter(|call| call.function == "file") {
+            match call.args.first() {
+                Some(Some(path)) => self.file(Path::new(OsStr::from_bytes(path.expose()))),
+                _ => drop(
+                    self.unknown.insert(format!("{}:{}:{}", source.name, call.place.line, call.place.column)),
+                ),
             }
         }
     }
@@ -238,6 +259,17 @@ listen: 127.0.0.1:9110
         one.file(Path::new("/etc/"));
         one.file(Path::new("/dev/shm/not/yet"));
         assert_eq!(one.read, set(["/proc", "/etc", "/dev/shm"].map(PathBuf::from)));
+    }
+
+    #[test]
+    fn files_that_a_template_reads_are_known_where_it_says_which() {
+        let yaml = PLAN.replace(
+            "{path: a, secret: kv/a}",
+            "{path: a, template: '{{ file \"/nowhere/known\" }}{{ with env \"HOME\" }}{{ . | file }}{{ end }}'}",
+        );
+        let needs = needs(&yaml);
+        assert!(needs.read.contains(Path::new("/nowhere/known")));
+        assert_eq!(needs.unknown, set(["files[0].template:1:55".to_owned()]));
     }
 
     #[test]

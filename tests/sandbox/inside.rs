@@ -5,21 +5,37 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
+use leasehold::exit::{Cause, Ending};
 use leasehold::sandbox;
 use rustix::io::Errno;
 use rustix::process::{
     PidfdFlags, PidfdGetfdFlags, chroot, getpid, getppid, pidfd_getfd, pidfd_open, test_kill_process,
 };
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 use super::support::Workspace;
 use super::{DONE, again, assert_done, has_landlock, role};
 
 /// Goes inside, with a configuration of its own in `space`.
 fn go_inside(space: &Path) {
+    raise(space).expect("all of it can be had here");
+}
+
+fn raise(space: &Path) -> Result<sandbox::Fence, Ending> {
     let config = space.join("config").join("leasehold.yaml");
     let (plan, _) =
         leasehold::config::load(std::slice::from_ref(&config), &[]).expect("a good configuration");
-    sandbox::raise(&plan, &[&config], |_| None).expect("all of it can be had here");
+    sandbox::raise(&plan, &[&config], |_| None)
+}
+
+/// From now on the kernel has no Landlock, for this thread.
+fn take_landlock_away() {
+    let rules = [(nix::libc::SYS_landlock_create_ruleset, Vec::new())].into();
+    let answer = SeccompAction::Errno(nix::libc::ENOSYS.unsigned_abs());
+    let machine = std::env::consts::ARCH.try_into().expect("a machine that seccompiler knows");
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, answer, machine).expect("one rule");
+    let program: BpfProgram = filter.try_into().expect("one rule");
+    seccompiler::apply_filter(&program).expect("seccomp is on");
 }
 
 /// The folders and files of a child: `config` and `secrets` are inside, `elsewhere` is not.
@@ -134,5 +150,26 @@ fn no_program_is_run_no_root_changed_and_no_other_process_opened() {
         return;
     }
     let test = "inside::no_program_is_run_no_root_changed_and_no_other_process_opened";
+    assert_done(&mut again(test, "inside", space("").path()));
+}
+
+#[test]
+fn without_landlock_required_does_not_start_and_auto_keeps_the_rest() {
+    if let Some((_, space)) = role() {
+        take_landlock_away();
+        let ending = raise(&space).expect_err("a layer is missing");
+        assert_eq!(ending.cause, Cause::Destination);
+        assert!(ending.what.contains("there is no Landlock: neither this kernel"), "{ending}");
+
+        let config = space.join("config/leasehold.yaml");
+        let text = fs::read_to_string(&config).expect("ours").replace("required", "auto");
+        fs::write(&config, text).expect("nothing refuses it");
+        raise(&space).expect("what is missing is a warning");
+        assert!(fs::read(space.join("elsewhere/file")).is_ok(), "paths are open");
+        assert!(Command::new("/bin/true").status().is_err(), "programs are not");
+        println!("{DONE}");
+        return;
+    }
+    let test = "inside::without_landlock_required_does_not_start_and_auto_keeps_the_rest";
     assert_done(&mut again(test, "inside", space("").path()));
 }
