@@ -1,0 +1,87 @@
+//! What the README shows is what there is: its manifest is the one that is tested, its table has every key
+//! of the configuration, and its figures are those of the last `make bench`.
+//!
+//! `BLESS=1 cargo test --test readme` writes these parts anew.
+
+#![allow(clippy::disallowed_methods, reason = "the README is no secret")]
+
+mod support;
+
+use std::fs;
+
+use leasehold::config::keys::{Key, Kind, TOP};
+use support::repository;
+
+/// What stands between two marks is written by this test.
+const PARTS: [&str; 3] = ["manifest", "configuration", "benchmark"];
+
+fn manifest() -> String {
+    let path = repository().join("manifests/kubernetes/pod-native-sidecar.yaml");
+    let text = fs::read_to_string(path).expect("a manifest of ours");
+    format!("```yaml\n{text}```\n")
+}
+
+fn table() -> String {
+    let mut rows = String::from("| key | without it | what it is |\n| --- | --- | --- |\n");
+    add("", TOP, &mut rows);
+    rows
+}
+
+fn add(above: &str, keys: &[Key], rows: &mut String) {
+    for key in keys {
+        let path = format!("{above}{}", key.name);
+        match &key.kind {
+            Kind::Later => {}
+            Kind::Map(inner) => add(&format!("{path}."), inner, rows),
+            Kind::List(Kind::Map(inner)) => add(&format!("{path}[]."), inner, rows),
+            Kind::Named(Kind::Map(inner)) => add(&format!("{path}.NAME."), inner, rows),
+            kind => {
+                let choices = if let Kind::Choice { now, .. } = kind {
+                    format!(
+                        " ({})",
+                        now.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+                    )
+                } else {
+                    String::new()
+                };
+                rows.push_str(&format!("| `{path}` | {} | {}{choices} |\n", key.default, key.doc));
+            }
+        }
+    }
+}
+
+fn benchmark() -> String {
+    let text = fs::read_to_string(repository().join("docs/BENCHMARKS.md")).expect("written by make bench");
+    text.lines().filter(|line| line.starts_with('|')).map(|line| format!("{line}\n")).collect()
+}
+
+/// The text with the part between `name`'s marks replaced.
+fn with(text: &str, name: &str, part: &str) -> String {
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
+    let (before, rest) = text.split_once(&begin).expect("the part begins with its mark");
+    let (_, after) = rest.split_once(&end).expect("the part ends with its mark");
+    format!("{before}{begin}{part}{end}{after}")
+}
+
+#[test]
+fn the_readme_shows_the_tested_manifest_and_every_key() {
+    let path = repository().join("README.md");
+    let text = fs::read_to_string(&path).expect("it is in the repository");
+    let parts = [manifest(), table(), benchmark()];
+    let expected = PARTS.iter().zip(&parts).fold(text.clone(), |text, (name, part)| with(&text, name, part));
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, &expected).expect("the repository can be written");
+        return;
+    }
+    assert!(text == expected, "the README is behind; run: BLESS=1 cargo test --test readme");
+}
+
+#[test]
+fn every_file_that_the_readme_links_to_is_there() {
+    let text = fs::read_to_string(repository().join("README.md")).expect("it is in the repository");
+    let links: Vec<&str> = text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+    assert!(links.len() > 5, "{links:?}");
+    for link in links {
+        assert!(repository().join(link).exists(), "{link}");
+    }
+}
