@@ -75,11 +75,7 @@ pub(super) fn title_words(text: &[u8], out: &mut Buffer) {
             }
             in_word = true;
         } else {
-            if rune == rune::REPLACEMENT {
-                out.push("\u{fffd}".as_bytes());
-            } else {
-                out.push(&text[at..at + size]);
-            }
+            out.push(&text[at..at + size]);
             in_word = in_word && !is_break(rune);
         }
         after_mid = mid;
@@ -92,9 +88,11 @@ fn push_title(rune: char, out: &mut Buffer) {
     if mapped.len() == 1 || title(rune) != rune {
         return out.push(title(rune).encode_utf8(&mut [0; 4]).as_bytes());
     }
-    for (index, part) in mapped.enumerate() {
-        let part = if index == 0 || !is_letter(part) { part } else { lower(part) };
-        out.push(part.encode_utf8(&mut [0; 4]).as_bytes());
+    let mut after_capital = false;
+    for part in mapped {
+        let shown = if after_capital { lower(part) } else { part };
+        out.push(shown.encode_utf8(&mut [0; 4]).as_bytes());
+        after_capital |= part.is_uppercase();
     }
 }
 
@@ -123,24 +121,25 @@ const fn is_mid_word(rune: char) -> bool {
 
 /// Whether a rune that has no case ends a word.
 fn is_break(rune: char) -> bool {
-    if is_mid_word(rune) || rune == '_' {
+    // The Hebrew geresh is punctuation that Unicode counts among the letters.
+    if is_mid_word(rune) || matches!(rune, '_' | '\u{5f3}') {
         return false;
     }
     match rune.general_category_group() {
         GeneralCategoryGroup::Mark => false,
         GeneralCategoryGroup::Letter => is_ideographic(rune),
         GeneralCategoryGroup::Number => rune.general_category() != GeneralCategory::DecimalNumber,
-        _ => !matches!(
-            rune.general_category(),
-            GeneralCategory::Format | GeneralCategory::ConnectorPunctuation
-        ),
+        _ => match rune.general_category() {
+            GeneralCategory::Format => rune == '\u{200b}',
+            category => category != GeneralCategory::ConnectorPunctuation,
+        },
     }
 }
 
 /// Scripts that are written without spaces, whose letters are words of their own.
 const fn is_ideographic(rune: char) -> bool {
     matches!(rune, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'
-        | '\u{3005}'..='\u{3007}' | '\u{3041}'..='\u{309f}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
+        | '\u{3005}'..='\u{3007}' | '\u{3041}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' | '\u{ff66}'..='\u{ff9f}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}'
         | '\u{20000}'..='\u{3ffff}')
 }
 

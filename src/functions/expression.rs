@@ -2,6 +2,7 @@
 //!
 //! Both match leftmost-first and in linear time. What differs is translated: Go's `\d`, `\w`, `\s`
 //! and `\b` are ASCII, its classes know no set operations, `\Q…\E` quotes, and `\C` is not there.
+//! One difference stays: bytes that are not UTF-8 match no `.`, where Go takes each for U+FFFD.
 
 use std::collections::HashMap;
 
@@ -101,12 +102,33 @@ fn regex_replace_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 fn translate(pattern: &str) -> Option<String> {
     let mut out = String::with_capacity(pattern.len() + 16);
     let mut rest = pattern;
+    // Operators cannot be stacked, but for the one `?` that makes another modest.
+    let mut repeated = false;
     while let Some(first) = rest.chars().next() {
+        let operator = match first {
+            '*' | '+' | '?' => 1,
+            '{' => counts(rest).map_or(0, |counts| counts.len() + 2),
+            _ => 0,
+        };
+        if operator > 0 {
+            if repeated || counts(rest).is_some_and(too_many) {
+                return None;
+            }
+            let operator = operator + usize::from(rest[operator..].starts_with('?'));
+            out.push_str(&rest[..operator]);
+            rest = &rest[operator..];
+            repeated = true;
+            continue;
+        }
+        repeated = false;
         rest = match first {
             '\\' => escape(&rest[1..], &mut out, false)?,
             '[' => class(&rest[1..], &mut out)?,
             '(' if rest.starts_with("(?") => group(&rest[2..], &mut out)?,
-            '{' => repetition(&rest[1..], &mut out)?,
+            '{' => {
+                out.push_str(r"\{");
+                &rest[1..]
+            }
             _ => {
                 out.push(first);
                 &rest[first.len_utf8()..]
@@ -114,6 +136,21 @@ fn translate(pattern: &str) -> Option<String> {
         };
     }
     Some(out)
+}
+
+/// The counts of a repetition that `rest` begins with; `None` where its brace is a plain one.
+fn counts(rest: &str) -> Option<&str> {
+    let counts = rest.strip_prefix('{')?;
+    let counts = &counts[..counts.find('}')?];
+    let is_count = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+    let (low, high) = counts.split_once(',').unwrap_or((counts, ""));
+    (is_count(low) && (high.is_empty() || is_count(high))).then_some(counts)
+}
+
+fn too_many(counts: &str) -> bool {
+    let too_many =
+        |count: &str| !count.is_empty() && count.parse().map_or(true, |count: u32| count > MOST_REPEATS);
+    counts.split(',').any(too_many)
 }
 
 /// What follows a backslash.
@@ -240,28 +277,6 @@ fn group<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
     }
     out.push_str(flags);
     Some(&rest[end..])
-}
-
-/// Behind `{`: a counted repetition, or a plain brace.
-fn repetition<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
-    let counts = rest.find('}').map(|end| &rest[..end]);
-    let is_count = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
-    let Some(counts) = counts.filter(|counts| {
-        let (low, high) = counts.split_once(',').unwrap_or((counts, ""));
-        is_count(low) && (high.is_empty() || is_count(high))
-    }) else {
-        out.push_str(r"\{");
-        return Some(rest);
-    };
-    let too_many =
-        |count: &str| !count.is_empty() && count.parse().map_or(true, |count: u32| count > MOST_REPEATS);
-    if counts.split(',').any(too_many) {
-        return None;
-    }
-    out.push('{');
-    out.push_str(counts);
-    out.push('}');
-    Some(&rest[counts.len() + 1..])
 }
 
 #[cfg(test)]

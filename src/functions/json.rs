@@ -86,10 +86,12 @@ impl Writer<'_> {
     }
 
     fn map(&mut self, map: &Map, depth: usize) -> Result<(), FunctionError> {
+        let mut entries = map.entries();
         if map.key_type() != Type::String {
-            return fail(format!("json: unsupported type: {}", map.type_of()));
+            entries = entries.into_iter().map(named).collect::<Result<_, _>>()?;
+            entries.sort_by(|(a, _), (b, _)| a.cmp(b));
         }
-        self.members(map.entries().into_iter(), depth)
+        self.members(entries.into_iter(), depth)
     }
 
     fn members(
@@ -202,6 +204,17 @@ impl Writer<'_> {
         let code = rune as usize;
         self.out.push(&[b'\\', b'u', b'0', b'0', hex[code >> 4 & 15], hex[code & 15]]);
     }
+}
+
+/// A member of a `map[interface {}]…`: a whole number is a name too.
+fn named((key, value): (Key, Value)) -> Result<(Key, Value), FunctionError> {
+    let name = match key {
+        Key::Text(_) => key,
+        Key::Int(_, number) => Key::Text(number.to_string().into()),
+        Key::Uint(_, number) => Key::Text(number.to_string().into()),
+        _ => return fail("json: unsupported value: object member name must be a string"),
+    };
+    Ok((name, value))
 }
 
 /// What `json.Unmarshal` makes of a text: numbers become `float64`.

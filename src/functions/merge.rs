@@ -9,8 +9,7 @@ use crate::template::value::{Map, Value};
 pub(super) enum Merge {
     /// The first one's value, unless it is empty.
     Fill,
-    /// The second one's value; but a list or map never replaces a value that is not empty, unless
-    /// that is one too.
+    /// The second one's value; two maps are merged all the way down.
     Overwrite,
 }
 
@@ -43,7 +42,8 @@ fn merge_at(into: &Map, from: &Map, how: Merge, depth: usize) -> Result<(), Func
                 if let Some(Value::Map(old)) = &old {
                     merge_at(old, below, how, depth + 1)?;
                 }
-                old.as_ref().is_none_or(is_empty)
+                let not_a_map = !matches!(old, Some(Value::Map(_)));
+                how == Merge::Overwrite && not_a_map || old.as_ref().is_none_or(is_empty)
             }
             Value::List(_) => {
                 let whole = how == Merge::Overwrite || into_was_empty;

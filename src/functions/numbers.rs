@@ -32,13 +32,9 @@ pub(super) fn boolean(text: &[u8]) -> Option<bool> {
     }
 }
 
-/// Go's `strconv.ParseFloat`, whose underscores stand in literals with a base only.
+/// Go's `strconv.ParseFloat`.
 pub(super) fn float(text: &[u8]) -> Option<f64> {
-    let text = std::str::from_utf8(text).ok()?;
-    if text.contains('_') && !text.trim_start_matches(['+', '-']).starts_with(['0']) {
-        return None;
-    }
-    number::parse_float(text)
+    number::parse_float(std::str::from_utf8(text).ok()?)
 }
 
 fn parse_bool(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {

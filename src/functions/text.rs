@@ -59,7 +59,7 @@ pub(super) fn trim_set<'a>(text: &'a [u8], set: &[u8]) -> &'a [u8] {
 
 /// The last rune and how many bytes it takes: 0 of nothing, 1 where the bytes are no UTF-8.
 pub(super) fn last_rune(text: &[u8]) -> (char, usize) {
-    let whole = (1..=text.len().min(4)).find_map(|len| {
+    let whole = (1..=text.len().min(4)).rev().find_map(|len| {
         let (rune, size) = rune::decode(&text[text.len() - len..]);
         (size == len).then_some((rune, size))
     });

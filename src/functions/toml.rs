@@ -11,10 +11,14 @@ use crate::template::value::{Key, Map, Object, Type, Value};
 /// Deeper values are refused, for each level is a call.
 const MAX_DEPTH: usize = 200;
 
-/// Appends `value`, a map or a struct, as a TOML document.
+/// Appends `value` as a TOML document; one that is no table as what would stand behind a `=`.
 pub(super) fn write(value: &Value, out: &mut Buffer) -> Result<(), FunctionError> {
     match value {
         Value::Nil => return fail("toml: cannot encode nil"),
+        Value::NilOf(Type::Slice(_)) => {
+            out.push(b"[]");
+            return Ok(());
+        }
         Value::NilOf(_) => return Ok(()),
         _ => {}
     }
@@ -141,9 +145,7 @@ impl Writer<'_> {
     }
 
     fn key_value(&mut self, path: Path<'_>, value: &Value) -> Result<(), FunctionError> {
-        let Some(name) = path.last() else {
-            return fail("toml: top-level values must be Go maps or structs");
-        };
+        let Some(name) = path.last() else { return self.element(value, 0) };
         self.indent(path);
         self.name(name);
         self.push(b" = ");

@@ -108,7 +108,6 @@ fn scalar(scalar: &Scalar) -> Result<Value, FunctionError> {
         Plain::Uint(number) => (Value::Uint(UintType::Uint64, number), "int"),
         Plain::Float(number) => (Value::Float(number), "float"),
         Plain::Timestamp => (whole(), "timestamp"),
-        Plain::Merge => (whole(), "merge"),
         Plain::Text => (whole(), "str"),
     };
     match (tag, value) {

@@ -13,8 +13,6 @@ pub(super) enum Plain {
     Float(f64),
     /// A date or a time, which stays the text it is.
     Timestamp,
-    /// `<<`
-    Merge,
     Text,
 }
 
@@ -31,7 +29,6 @@ pub(super) fn resolve(text: &str) -> Plain {
         ".nan" | ".NaN" | ".NAN" => Plain::Float(f64::NAN),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Plain::Float(f64::INFINITY),
         "-.inf" | "-.Inf" | "-.INF" => Plain::Float(f64::NEG_INFINITY),
-        "<<" => Plain::Merge,
         _ => match text.as_bytes()[0] {
             b'.' => go_float(text).map_or(Plain::Text, Plain::Float),
             b'+' | b'-' | b'0'..=b'9' => numeric(text),

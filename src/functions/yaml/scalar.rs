@@ -194,8 +194,10 @@ impl Emitter<'_> {
     fn double_quoted(&mut self, text: &[u8], allow_breaks: bool) {
         self.indicator(b"\"", true, false);
         let mut spaces = false;
+        // yaml.v2 looks for a byte order mark at the start, whichever rune it is at.
+        let marked = text.starts_with("\u{feff}".as_bytes());
         for (at, rune, size) in rune::runes(text) {
-            if !is_printable(rune) || is_break(rune) || matches!(rune, '"' | '\\') {
+            if marked || !is_printable(rune) || is_break(rune) || matches!(rune, '"' | '\\') {
                 self.escape(rune);
                 spaces = false;
             } else if rune == ' ' {

@@ -4,11 +4,31 @@ use std::cmp::Ordering;
 
 use crate::functions::cases::{is_digit, is_letter};
 use crate::template::spell::rune;
-use crate::template::value::{Key, Value};
+use crate::template::value::{Entries, Key, Value};
 
-/// Compares two keys. The order is not a total one for odd mixtures of letters and signs, so it is
-/// for a sort that bears that.
-pub(super) fn compare(a: &Key, b: &Key) -> Ordering {
+/// Sorts entries by their keys, by merging: the order goes in circles for odd mixtures of digits and
+/// letters (`9` < `10` < `1a` < `9`), which the standard library's sorts may answer with a panic.
+pub(super) fn sorted(mut entries: Entries) -> Entries {
+    if entries.len() < 2 {
+        return entries;
+    }
+    let right = sorted(entries.split_off(entries.len() / 2));
+    let mut left = sorted(entries).into_iter().peekable();
+    let mut right = right.into_iter().peekable();
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    loop {
+        let from_right = match (left.peek(), right.peek()) {
+            (Some((a, _)), Some((b, _))) => compare(a, b).is_gt(),
+            (left, _) => left.is_none(),
+        };
+        match if from_right { right.next() } else { left.next() } {
+            Some(entry) => merged.push(entry),
+            None => return merged,
+        }
+    }
+}
+
+fn compare(a: &Key, b: &Key) -> Ordering {
     if let (Some(left), Some(right)) = (number(a), number(b)) {
         return left.total_cmp(&right).then(kind(a).cmp(&kind(b)));
     }
@@ -32,11 +52,12 @@ fn number(key: &Key) -> Option<f64> {
 /// The place of the key's kind in Go's list of kinds.
 const fn kind(key: &Key) -> u8 {
     match key {
-        Key::Nil => 0,
         Key::Bool(_) => 1,
         Key::Int(..) => 2,
         Key::Uint(..) => 7,
         Key::Float(_) => 14,
+        // An interface that holds nothing.
+        Key::Nil => 20,
         Key::Text(_) => 24,
     }
 }

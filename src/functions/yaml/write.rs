@@ -150,8 +150,7 @@ impl Writer<'_> {
         match value {
             Value::List(list) if !list.items().is_empty() => self.list(list.items(), place, depth),
             Value::Map(map) if !map.is_empty() => {
-                let mut entries = map.entries();
-                entries.sort_by(|(a, _), (b, _)| sort::compare(a, b));
+                let entries = sort::sorted(map.entries());
                 self.map(entries.into_iter().map(|(key, value)| (key.to_value(), value)), place, depth)
             }
             Value::Object(object) if !object.shape().fields.is_empty() => {
@@ -179,7 +178,10 @@ impl Writer<'_> {
         }
         let analysis = analyze(&scalar.text);
         let style = analysis.choose(scalar.style, scalar.text.is_empty(), key);
+        // Lines of a scalar that go on stand deeper than the node they belong to.
+        self.emitter.indent += INDENT;
         self.emitter.scalar(&scalar.text, style, key);
+        self.emitter.indent -= INDENT;
     }
 
     fn list(&mut self, items: &[Value], place: Place, depth: usize) -> Result<(), FunctionError> {
