@@ -9,7 +9,7 @@ CARGO ?= cargo
 STATIC := RUSTFLAGS='-C target-feature=+crt-static'
 BINARY := target/$(TARGET)/release/leasehold
 
-.PHONY: help build release demo test lint bench simulate oracle clean
+.PHONY: help build release demo test lint bench simulate mutants oracle clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -37,8 +37,11 @@ bench: release ## start, memory and size beside `bao agent`; writes docs/BENCHMA
 	scripts/bench $(BINARY)
 	BLESS=1 $(CARGO) test --quiet --test readme
 
-simulate: ## years of leases against the pure core, with seeded faults
-	$(CARGO) test --release --lib core::
+simulate: ## a million simulated worlds of faults against the pure core
+	$(CARGO) run --release --example simulate -- --seeds 1000000
+
+mutants: ## switches one rule of the core off at a time: the simulation must notice
+	scripts/mutants
 
 oracle: ## record the template tables anew from Go and from bao agent
 	tests/oracle/record.sh

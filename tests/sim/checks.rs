@@ -35,21 +35,20 @@ pub struct Checks {
     logins: VecDeque<Duration>,
     /// Since when each path has had more than one live lease that we know of.
     double: BTreeMap<String, Duration>,
-    /// Reads under way.
-    reading: BTreeSet<String>,
-    /// When the run under way was killed or began.
-    began: Duration,
+    /// When a run was last killed; zero where none was.
+    killed: Duration,
+    /// The second of the last look.
+    looked: Option<u64>,
     runs: u64,
 }
 
 impl Checks {
     pub fn started(&mut self, run: u64) {
         self.runs = run;
-        self.reading.clear();
     }
 
-    pub fn killed(&mut self, now: Duration) {
-        self.began = now;
+    pub fn note_kill(&mut self, now: Duration) {
+        self.killed = now;
     }
 
     /// Looks at one action before it is done.
@@ -133,6 +132,11 @@ impl Checks {
 
     /// Looks at the world after a step.
     pub fn look(world: &mut World) -> Held {
+        // None of these is broken for less than a second, so one look a second sees all.
+        if world.checks.looked == Some(world.now.as_secs()) {
+            return Ok(());
+        }
+        world.checks.looked = Some(world.now.as_secs());
         no_login_storm(world)?;
         lockout_not_tripped(world)?;
         never_served_past_expiry(world)?;
@@ -206,7 +210,7 @@ fn no_login_storm(world: &mut World) -> Held {
 /// Refused logins stay below the server's lockout.
 fn lockout_not_tripped(world: &World) -> Held {
     // What is refused is remembered across restarts in the handoff only.
-    let remembers = world.setup.handoff && world.checks.began == Duration::ZERO;
+    let remembers = world.setup.handoff && world.checks.killed == Duration::ZERO;
     if !remembers && world.checks.runs > 1 {
         return Ok(());
     }
@@ -348,7 +352,7 @@ fn overlap_is_bounded(world: &mut World) -> Held {
         let calm = world.calm_for();
         let long = PATIENCE + Duration::from_secs(30);
         // What a lost run or a policy left can only end by itself.
-        let excused = world.checks.began > Duration::ZERO
+        let excused = world.checks.killed > Duration::ZERO
             || !world.setup.role.default_policy
             || world.setup.role.batch && world.setup.role.ttl.is_some()
             || (world.setup.init && !world.setup.handoff);
@@ -362,7 +366,7 @@ fn overlap_is_bounded(world: &mut World) -> Held {
 /// Every change is told after its commit, to each notifier of the changed files.
 fn all_are_told(world: &World) -> Held {
     let serving = is_serving(world) && world.calm_for() > PATIENCE;
-    if !serving || world.checks.began > Duration::ZERO {
+    if !serving || world.checks.killed > Duration::ZERO {
         return Ok(());
     }
     for (file, changed) in &world.disk.changed {
@@ -428,7 +432,7 @@ fn quiet_during_outage(world: &World) -> Held {
 /// After a stop in calm, nothing that this run knows of is left on the server.
 fn nothing_left(world: &World) -> Held {
     let Some(process) = world.process.as_ref().filter(|process| process.is_daemon()) else { return Ok(()) };
-    if world.calm_for() < patience(world) + MINUTE || world.checks.began > Duration::ZERO {
+    if world.calm_for() < patience(world) + MINUTE || world.checks.killed > Duration::ZERO {
         return Ok(());
     }
     let role = world.setup.role;

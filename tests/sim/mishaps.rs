@@ -26,7 +26,7 @@ impl World {
                 }
                 if let Some(process) = self.process.take() {
                     self.push(Duration::from_secs(1), Next::StartProcess(process.mode));
-                    self.checks.killed(now);
+                    self.checks.note_kill(now);
                 }
             }
             Fault::WallJump(by) => self.wall += by,
