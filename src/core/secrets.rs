@@ -192,7 +192,10 @@ impl Agent {
             self.replaced(id, old);
         }
         self.tell_read(&path, recovered, facts.changed || first);
-        self.keep(leased);
+        // When something unchanged was last looked at is not worth writing everything.
+        if leased || first || facts.changed || facts.life != Life::Unknown {
+            self.keep(leased);
+        }
         let node = self.graph.get_mut(id);
         let again = node.is_some_and(|node| std::mem::take(&mut node.again));
         let leaving = leased && self.session.current != Some(token);
@@ -276,7 +279,7 @@ impl Agent {
         let token = node.lease().map(|lease| lease.token);
         let level = if recovered { Level::Info } else { Level::Debug };
         self.say(level, format!("renewed the lease of {path}"));
-        self.keep(true);
+        self.keep(false);
         if token == self.session.current {
             self.plan(id);
         } else {

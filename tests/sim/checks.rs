@@ -267,7 +267,8 @@ fn recovers(world: &World) -> Held {
     for (file, id) in on_disk(world) {
         let Some(lease) = world.server.leases.get(&id) else { continue };
         // A lease that somebody revoked shows only when it is renewed.
-        let noticed = lease.ttl.max(world.setup.role.ttl.unwrap_or_default());
+        let refresh = world.setup.files.iter().map(|file| file.refresh).max().unwrap_or_default();
+        let noticed = lease.ttl.max(world.setup.role.ttl.unwrap_or_default()).max(refresh);
         if !world.server.is_lease_alive(&id, world.now) && calm > patience(world) + noticed {
             return Err(format!("{file:?} still serves {id:?}, which is dead, after {calm:?} of calm"));
         }
@@ -320,7 +321,9 @@ fn one_generation(world: &World, files: &[FileId]) -> Held {
         let Some(content) = process.renderings.get(file) else {
             return Err(format!("{file:?} is published and was never rendered"));
         };
-        for (path, value) in content {
+        // One bad path harms its own file only, which stays as it was.
+        let good = !process.failing.contains(file);
+        for (path, value) in content.iter().filter(|_| good) {
             match seen.get(path) {
                 Some((other, before)) if *before != value => {
                     return Err(format!("{file:?} and {other:?} are published with two answers of {path}"));
@@ -403,7 +406,9 @@ fn never_ready_when_expired(world: &World) -> Held {
             Kind::Dynamic { ttl, .. } => *ttl,
             _ => MINUTE,
         });
-        let longest = longest.max().unwrap_or(MINUTE).max(world.setup.role.ttl.unwrap_or_default());
+        let refresh = world.setup.files.iter().map(|file| file.refresh).max().unwrap_or_default();
+        let longest =
+            longest.max().unwrap_or(MINUTE).max(world.setup.role.ttl.unwrap_or_default()).max(refresh);
         if world.calm_for() > patience(world) + MINUTE + longest {
             return Err(format!("not ready after {:?} of calm: {:?}", world.calm_for(), view.readiness));
         }

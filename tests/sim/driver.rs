@@ -63,6 +63,8 @@ pub struct Process {
     pub tokens: BTreeMap<TokenId, u64>,
     pub dropped: BTreeSet<TokenId>,
     pub renderings: BTreeMap<FileId, Content>,
+    /// Files whose last rendering failed: they keep what they had.
+    pub failing: BTreeSet<FileId>,
     /// Requests to the server that are not answered yet, probes apart.
     pub under_way: usize,
     pub logging_in: bool,
@@ -81,6 +83,7 @@ impl Process {
             tokens: handoff.map(|kept| kept.tokens.clone()).unwrap_or_default(),
             dropped: BTreeSet::new(),
             renderings: BTreeMap::new(),
+            failing: BTreeSet::new(),
             under_way: 0,
             logging_in: false,
             looking_up: false,
@@ -114,6 +117,7 @@ impl Process {
     /// Renders a file from the store.
     pub fn render(&mut self, setup: &Setup, file: FileId) -> RenderOutcome {
         let setup = &setup.files[file.0];
+        self.failing.insert(file);
         let mut content = Content::new();
         let (mut used, mut missing) = (Vec::new(), Vec::new());
         let mut take = |written: &str| {
@@ -144,6 +148,7 @@ impl Process {
             let why = Ending::new(Cause::Template, format!("{file:?}: no such key"), "");
             return RenderOutcome::Failed { why, used };
         }
+        self.failing.remove(&file);
         let before = self.renderings.insert(file, content.clone());
         RenderOutcome::Rendered { changed: before != Some(content), used }
     }

@@ -113,7 +113,8 @@ impl World {
         };
         if call.deaf {
             // A refusal that nobody heard of, and no other before it: that cannot be known.
-            if self.server.refused.len() == 1 {
+            let is_login = matches!(call.action, Action::LogIn(_));
+            if is_login && self.server.refused.len() == 1 {
                 self.server.refused.clear();
             }
             return self.fail_call(&call, TIMEOUT, "timed out");

@@ -26,8 +26,6 @@ const EPOCH: i64 = 1_800_000_000;
 pub struct Totals {
     pub steps: u64,
     pub requests: u64,
-    pub logins: u64,
-    pub leases: usize,
     pub publishes: u64,
 }
 
