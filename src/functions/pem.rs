@@ -35,8 +35,9 @@ struct Block<'a> {
 
 /// The certificate, its key and its authorities in an answer to `issue` or `sign`.
 ///
-/// The CA is the last certificate of the chain, as OpenBao's agent has it (Vault's takes the first);
-/// `.CAChain` has all of them in order.
+/// The CA is the one that issued it: the agents read the texts of the answer only, so that the list
+/// `ca_chain` does not count. Where there is no `issuing_ca` it is the last of a bundle.
+/// `.CAChain`, which only Vault's agent has, is all of them in order.
 pub(super) fn certificate_of(data: &Tree) -> Answer {
     let (mut cert, mut key, mut chain) = (None, None, Vec::new());
     for block in fields(data).into_iter().flat_map(|text| blocks(text.expose())) {
@@ -55,7 +56,8 @@ pub(super) fn certificate_of(data: &Tree) -> Answer {
         return fail("pkiCert: the answer holds no certificate");
     }
     let text = |pem: Option<Secret>| Value::Text(pem.unwrap_or_default());
-    let authority = text(chain.last().cloned());
+    let issuer = if data.get("issuing_ca").is_some() { chain.first() } else { chain.last() };
+    let authority = text(issuer.cloned());
     let chain = if chain.is_empty() { Value::NilOf(Type::STRINGS) } else { Value::texts(chain) };
     Ok(Record::value(&SHAPE, vec![text(cert), text(key), authority, chain]))
 }
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_authority_is_the_last_of_the_chain() {
+    fn the_authority_is_the_issuer_whatever_the_chain_goes_on_with() {
         let chain = [pem("CERTIFICATE", "aW50"), pem("CERTIFICATE", "cm9vdA==")];
         let data = Tree::map([
             ("certificate", Tree::text(pem("CERTIFICATE", "bGVhZg=="))),
@@ -147,7 +149,7 @@ mod tests {
         );
         assert_eq!(
             field(&value, 2).as_deref(),
-            Some("-----BEGIN CERTIFICATE-----\ncm9vdA==\n-----END CERTIFICATE-----\n")
+            Some("-----BEGIN CERTIFICATE-----\naW50\n-----END CERTIFICATE-----\n")
         );
     }
 
