@@ -70,6 +70,7 @@ const REFUSED: &[i64] = &[
     // The machine.
     libc::SYS_reboot,
     libc::SYS_kexec_load,
+    libc::SYS_kexec_file_load,
     libc::SYS_init_module,
     libc::SYS_finit_module,
     libc::SYS_delete_module,
@@ -95,8 +96,6 @@ const REFUSED: &[i64] = &[
     libc::SYS_iopl,
     #[cfg(target_arch = "x86_64")]
     libc::SYS_modify_ldt,
-    #[cfg(target_arch = "x86_64")]
-    libc::SYS_kexec_file_load,
 ];
 
 /// Any of these flags of `clone` makes a namespace.
