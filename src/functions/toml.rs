@@ -136,7 +136,7 @@ impl Writer<'_> {
         for tables in [false, true] {
             for (name, value) in &members {
                 if matches!(kind(value)?, Kind::Table | Kind::Tables) == tables {
-                    let below = [path, &[name.clone()]].concat();
+                    let below = [path, std::slice::from_ref(name)].concat();
                     self.member(&below, value)?;
                 }
             }

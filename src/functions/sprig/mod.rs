@@ -1,3 +1,48 @@
-//! Sprig.
+//! The Sprig library (3.2), every function as `sprig_NAME`: what it answers, argument types and all.
+//!
+//! A Go function that panics fails the template, and so do these. Three answers are not Sprig's on
+//! purpose, for each would put the words of an error into a file: `b64dec` and `b32dec` of what is
+//! no such encoding, and `bcrypt` and `htpasswd` of what they cannot take, fail instead. What Go
+//! leaves to chance (`keys`, `values`) is sorted here.
+
+mod convert;
+mod dates;
+mod decimals;
+mod defaults;
+mod digests;
+mod env;
+mod expressions;
+mod lists;
+mod maps;
+mod paths;
+mod random;
+mod ranges;
+mod same;
+mod strings;
+mod url;
+mod urls;
+mod words;
+
 use crate::template::function::Functions;
-pub(super) fn add_to(_: &mut Functions) {}
+
+/// Adds them all.
+pub(super) fn add_to(functions: &mut Functions) {
+    for room in [
+        dates::FUNCTIONS,
+        decimals::FUNCTIONS,
+        defaults::FUNCTIONS,
+        digests::FUNCTIONS,
+        env::FUNCTIONS,
+        expressions::FUNCTIONS,
+        lists::FUNCTIONS,
+        maps::FUNCTIONS,
+        paths::FUNCTIONS,
+        random::FUNCTIONS,
+        ranges::FUNCTIONS,
+        strings::FUNCTIONS,
+        urls::FUNCTIONS,
+        words::FUNCTIONS,
+    ] {
+        functions.add(room);
+    }
+}

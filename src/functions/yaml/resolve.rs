@@ -45,12 +45,10 @@ fn numeric(text: &str) -> Plain {
     if let Some(number) = number::parse_int(&plain) {
         return Plain::Int(number);
     }
-    if let Some(number) =
-        plain.starts_with(|first: char| first.is_ascii_digit()).then(|| number::parse_uint(&plain))
+    if plain.starts_with(|first: char| first.is_ascii_digit())
+        && let Some(number) = number::parse_uint(&plain)
     {
-        if let Some(number) = number {
-            return Plain::Uint(number);
-        }
+        return Plain::Uint(number);
     }
     if is_yaml_float(&plain) {
         return go_float(&plain).map_or(Plain::Text, Plain::Float);

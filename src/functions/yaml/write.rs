@@ -91,7 +91,7 @@ impl Scalar {
     fn of(value: &Value) -> Result<Option<Self>, FunctionError> {
         Ok(Some(match value {
             Value::Nil => Self::plain(*b"null"),
-            Value::NilOf(of) if matches!(of, Type::Pointer(_)) => Self::plain(*b"null"),
+            Value::NilOf(Type::Pointer(_)) => Self::plain(*b"null"),
             Value::NilOf(_) | Value::List(_) | Value::Map(_) => return Ok(None),
             Value::Object(object) => match object.as_any().downcast_ref::<Time>() {
                 Some(time) => Self::plain(time.rfc3339_nano()),

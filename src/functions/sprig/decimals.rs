@@ -1,0 +1,136 @@
+//! Arithmetic on decimal fractions, so that `addf 0.1 0.2` is 0.3.
+
+use super::convert::float_of;
+use crate::functions::arg::{Answer, fail};
+use crate::template::eval::Scope;
+use crate::template::function::{Function, FunctionError};
+use crate::template::spell::float;
+use crate::template::value::{Type, Value};
+
+const TWO: &[Type] = &[Type::Interface, Type::Interface];
+const FLOAT: Type = Type::Float64;
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    Function::new("sprig_add1f", &[Type::Interface], add_one).returns(FLOAT),
+    Function::new("sprig_addf", &[Type::Interface], add).variadic().returns(FLOAT),
+    Function::new("sprig_divf", TWO, div).variadic().returns(FLOAT),
+    Function::new("sprig_mulf", TWO, mul).variadic().returns(FLOAT),
+    Function::new("sprig_subf", TWO, sub).variadic().returns(FLOAT),
+];
+
+/// How many places a quotient has.
+const PLACES: i32 = 16;
+
+/// `digits * 10^exponent`
+#[derive(Clone, Copy)]
+struct Decimal {
+    digits: i128,
+    exponent: i32,
+}
+
+impl Decimal {
+    const ZERO: Self = Self { digits: 0, exponent: 0 };
+
+    /// The fewest digits that read back as the same float; `None` of what is no number.
+    fn of(number: f64) -> Option<Self> {
+        if !number.is_finite() {
+            return None;
+        }
+        let mut spelled = Vec::new();
+        float::format(number, b'e', None, &mut spelled);
+        let spelled = String::from_utf8(spelled).ok()?;
+        let (mantissa, exponent) = spelled.split_once('e')?;
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let digits = format!("{whole}{fraction}").parse().ok()?;
+        let exponent: i32 = exponent.parse().ok()?;
+        Some(Self { digits, exponent: exponent - i32::try_from(fraction.len()).ok()? })
+    }
+
+    fn float(self) -> Option<f64> {
+        format!("{}e{}", self.digits, self.exponent).parse().ok()
+    }
+
+    /// The same number with a smaller exponent.
+    fn scaled(self, exponent: i32) -> Option<i128> {
+        let factor = 10_i128.checked_pow(u32::try_from(self.exponent - exponent).ok()?)?;
+        self.digits.checked_mul(factor)
+    }
+
+    fn plus(self, other: Self) -> Option<Self> {
+        let exponent = match (self.digits, other.digits) {
+            (0, _) => return Some(other),
+            (_, 0) => return Some(self),
+            _ => self.exponent.min(other.exponent),
+        };
+        let digits = self.scaled(exponent)?.checked_add(other.scaled(exponent)?)?;
+        Some(Self { digits, exponent })
+    }
+
+    fn minus(self, other: Self) -> Option<Self> {
+        self.plus(Self { digits: -other.digits, ..other })
+    }
+
+    fn times(self, other: Self) -> Option<Self> {
+        let digits = self.digits.checked_mul(other.digits)?;
+        Some(Self { digits, exponent: self.exponent + other.exponent })
+    }
+
+    /// To [`PLACES`] places, halves away from zero.
+    fn over(self, other: Self) -> Option<Self> {
+        let shift = self.exponent - other.exponent + PLACES;
+        let power = 10_i128.checked_pow(shift.unsigned_abs())?;
+        let (dividend, divisor) = if shift < 0 {
+            (self.digits, other.digits.checked_mul(power)?)
+        } else {
+            (self.digits.checked_mul(power)?, other.digits)
+        };
+        let (quotient, rest) = (dividend.checked_div(divisor)?, dividend.checked_rem(divisor)?);
+        let away = if rest.unsigned_abs() >= divisor.unsigned_abs() - rest.unsigned_abs() {
+            dividend.signum() * divisor.signum()
+        } else {
+            0
+        };
+        Some(Self { digits: quotient + away, exponent: -PLACES })
+    }
+}
+
+fn decimal(value: &Value) -> Result<Decimal, FunctionError> {
+    Decimal::of(float_of(value)).map_or_else(|| fail("cannot compute with a float that is no number"), Ok)
+}
+
+fn folded(first: Decimal, args: &[Value], operation: fn(Decimal, Decimal) -> Option<Decimal>) -> Answer {
+    let mut result = first;
+    for arg in args {
+        result = match operation(result, decimal(arg)?) {
+            Some(result) => result,
+            None => return fail("division by zero, or a number with too many digits"),
+        };
+    }
+    Ok(Value::Float(result.float().unwrap_or_default()))
+}
+
+fn add(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    folded(Decimal::ZERO, args, Decimal::plus)
+}
+
+fn add_one(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    folded(Decimal { digits: 1, exponent: 0 }, args, Decimal::plus)
+}
+
+/// The first argument, and the operation with each of the others.
+fn from_first(args: &[Value], operation: fn(Decimal, Decimal) -> Option<Decimal>) -> Answer {
+    let Some((first, rest)) = args.split_first() else { return fail("no numbers") };
+    folded(decimal(first)?, rest, operation)
+}
+
+fn sub(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    from_first(args, Decimal::minus)
+}
+
+fn mul(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    from_first(args, Decimal::times)
+}
+
+fn div(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    from_first(args, Decimal::over)
+}
