@@ -64,11 +64,15 @@ impl Agent {
         }
         let unit = self.shelf.unit(id);
         let idle = unit.rendering.is_empty() && unit.publishing.is_none();
-        let retry = unit.retry.is_none_or(|at| at <= self.now.moment);
+        let pause = unit.retry.filter(|at| *at > self.now.moment);
+        if let Some(at) = pause {
+            // Gathering since the failure may have moved the unit's one deadline.
+            self.timers.set(Timer::Unit(id), at);
+        }
         let wanted = !unit.fresh.is_empty();
         // Init publishes all at once, when everything is rendered.
         let daemon = self.policy.mode == Mode::Daemon;
-        if daemon && idle && wanted && retry && self.nothing_is_awaited(id) {
+        if daemon && idle && wanted && pause.is_none() && self.nothing_is_awaited(id) {
             self.publish(id);
         }
     }
