@@ -111,16 +111,12 @@ impl Agent {
         if self.session.current.is_some() {
             return None;
         }
-        let why =
-            self.session.trouble.as_ref().map_or("login refused too often before", |failure| &failure.why);
-        if self.session.is_locked() {
-            let hint = "check the role, its bindings and the credentials in `auth`";
-            return Some(Ending::new(Cause::Denied, why, hint));
+        if let Some(failure) = &self.session.trouble {
+            let hopeless = self.session.is_locked() || self.session.unfound > MOST_UNFOUND;
+            return hopeless.then(|| no_login(failure));
         }
-        (self.session.unfound > MOST_UNFOUND).then(|| {
-            let hint = "mount the credentials that `auth` names, or correct their path";
-            Ending::new(Cause::Denied, format!("no credentials to log in with: {why}"), hint)
-        })
+        let remembered = Failure::new(FailureKind::Refused, "login refused too often before");
+        self.session.is_locked().then(|| no_login(&remembered))
     }
 
     fn file_hopeless(&self, id: FileId) -> Option<Ending> {
@@ -159,7 +155,7 @@ impl Agent {
             return Ending::new(Cause::Unavailable, format!("the server does not answer: {why}"), HINT);
         }
         if let (None, Some(failure)) = (self.session.current, &self.session.trouble) {
-            return login_too_late(failure);
+            return no_login(failure);
         }
         for (id, file) in self.shelf.files().filter(|(_, file)| !file.rendered) {
             let troubles = |secret: &SecretId| {
@@ -177,9 +173,23 @@ impl Agent {
     }
 }
 
-fn login_too_late(failure: &Failure) -> Ending {
-    let away = is_outage(failure.kind) || failure.kind == FailureKind::Redirected;
-    let cause = if away { Cause::Unavailable } else { Cause::Deadline };
-    let text = format!("could not log in: {}", failure.why);
-    Ending::new(cause, text, "check the address, and the server's own log")
+/// The end that a failed login leads to, whether it is beyond hope or the deadline came first: a
+/// short deadline must not hide what is wrong.
+fn no_login(failure: &Failure) -> Ending {
+    let why = &failure.why;
+    match failure.kind {
+        FailureKind::Refused | FailureKind::Denied => {
+            Ending::new(Cause::Denied, why, "check the role, its bindings and the credentials in `auth`")
+        }
+        FailureKind::Local => {
+            let hint = "mount the credentials that `auth` names, or correct their path";
+            Ending::new(Cause::Denied, format!("no credentials to log in with: {why}"), hint)
+        }
+        kind => {
+            let away = is_outage(kind) || kind == FailureKind::Redirected;
+            let cause = if away { Cause::Unavailable } else { Cause::Deadline };
+            let hint = "check the address, and the server's own log";
+            Ending::new(cause, format!("could not log in: {why}"), hint)
+        }
+    }
 }

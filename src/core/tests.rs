@@ -10,6 +10,7 @@ use super::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
 use super::policy::{FilePolicy, Mode, NotifierPolicy, Policy, UnitPolicy};
 use super::time::{Moment, Now};
 use crate::config::plan::ShutdownPlan;
+use crate::exit::Cause;
 use crate::vault::failure::{Failure, FailureKind};
 use crate::vault::request::Request;
 
@@ -159,6 +160,32 @@ fn init_logs_in_reads_renders_publishes_revokes_and_ends() {
     assert_eq!(hand.published(1, &[0, 1]), [Action::RevokeToken(TokenId(1))]);
     let end = hand.give(Event::TokenRevoked { token: TokenId(1), result: Ok(()) });
     assert_eq!(end, [Action::DropToken(TokenId(1)), Action::Exit(Ok(()))]);
+}
+
+#[test]
+fn a_short_deadline_does_not_hide_why_a_login_failed() {
+    for (kind, cause) in [
+        (FailureKind::Refused, Cause::Denied),
+        (FailureKind::Local, Cause::Denied),
+        (FailureKind::Unreachable, Cause::Unavailable),
+        (FailureKind::Nonsense, Cause::Deadline),
+    ] {
+        let mut hand = Hand::new(policy(Mode::Init { timeout: Duration::from_millis(500) }, 1));
+        let _ = hand.give(Event::Start { kept: None });
+        let sent = hand.now().moment;
+        let result = Err(Failure::new(kind, "why"));
+        let mut actions = hand.give(Event::LoggedIn { token: TokenId(1), sent, result });
+        let exit = loop {
+            match actions.into_iter().find_map(|action| match action {
+                Action::Exit(result) => Some(result),
+                _ => None,
+            }) {
+                Some(exit) => break exit,
+                None => actions = hand.sleep(),
+            }
+        };
+        assert_eq!(exit.expect_err("it cannot succeed").cause, cause, "{kind:?}");
+    }
 }
 
 #[test]
