@@ -1,9 +1,12 @@
 //! Encodings, digests and password hashes.
 
 use base64::Engine as _;
-use bcrypt::Version;
+use base64::alphabet::BCRYPT;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
+
+use zeroize::Zeroizing;
 
 use crate::functions::arg::{Answer, answer, fail, text, written};
 use crate::functions::encoding::{STANDARD, decode, hex};
@@ -115,10 +118,13 @@ fn hash(scope: &mut Scope<'_, '_>, password: &[u8]) -> Result<String, FunctionEr
     if password.len() > 72 {
         return fail("bcrypt: the password is longer than 72 bytes");
     }
-    match ::bcrypt::hash_with_salt(password, 10, salt) {
-        Ok(hash) => Ok(hash.format_for_version(Version::TwoA)),
-        Err(_) => fail("bcrypt: the password cannot be hashed"),
-    }
+    // The end of the password counts, as far as the key goes.
+    let mut key = Zeroizing::new([password, &[0]].concat());
+    key.truncate(72);
+    let hash = ::bcrypt::bcrypt(10, salt, &key);
+    let letters = GeneralPurpose::new(&BCRYPT, NO_PAD);
+    // The last of its 24 bytes has never been part of a hash.
+    Ok(format!("$2a$10${}{}", letters.encode(salt), letters.encode(&hash[..23])))
 }
 
 fn bcrypt(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
@@ -137,4 +143,27 @@ fn htpasswd(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
         out.push(hash.as_bytes());
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::functions;
+    use crate::template::Template;
+    use crate::template::eval::MissingKey;
+    use crate::template::host::Nowhere;
+    use crate::template::limits::Limits;
+    use crate::template::value::Value;
+
+    /// `Nowhere` salts with zeros, so the hash is one that any bcrypt can be asked for:
+    /// `bcrypt.hashpw(b"secret", b"$2a$10$" + 22 * b".")`.
+    #[test]
+    fn a_password_hash_is_the_one_that_others_compute() {
+        let text = br#"{{ sprig_htpasswd "web" "secret" }}"#;
+        let template = Template::parse("t", text, None, functions::all()).expect("a template");
+        let out = template.execute(Value::Nil, MissingKey::Error, Limits::default(), &mut Nowhere);
+        assert_eq!(
+            out.expect("renders").expose_str(),
+            Some("web:$2a$10$......................a8yCYP74N5C7MbVWc4itOGadCb9nAeG")
+        );
+    }
 }
