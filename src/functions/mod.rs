@@ -1,7 +1,7 @@
 //! What templates call besides the language's built-ins: the functions of Vault's and OpenBao's
 //! agents, and the Sprig library under `sprig_NAME`.
 //!
-//! Every function renders the bytes that the agents render (`tests/corpus/functions-*.jsonl` were
+//! Every function renders the bytes that the agents render (`tests/corpus/functions` were
 //! recorded from one). An error here names the function and the reason but never a value, where Go
 //! would quote it. The argument types of the signatures are checked by the engine before the code
 //! runs; the world is reached only through the rendering's [`Host`](crate::template::host::Host).

@@ -46,8 +46,8 @@ impl Decimal {
         Some(Self { digits, exponent: exponent - i32::try_from(fraction.len()).ok()? })
     }
 
-    fn float(self) -> Option<f64> {
-        format!("{}e{}", self.digits, self.exponent).parse().ok()
+    fn float(self) -> f64 {
+        format!("{}e{}", self.digits, self.exponent).parse().unwrap_or_default()
     }
 
     /// The same number with a smaller exponent.
@@ -78,7 +78,12 @@ impl Decimal {
     /// To [`PLACES`] places, halves away from zero.
     fn over(self, other: Self) -> Option<Self> {
         let shift = self.exponent - other.exponent + PLACES;
-        let power = 10_i128.checked_pow(shift.unsigned_abs())?;
+        let power = match 10_i128.checked_pow(shift.unsigned_abs()) {
+            Some(power) => power,
+            // Far below the last place.
+            None if shift < 0 => return Some(Self::ZERO),
+            None => return None,
+        };
         let (dividend, divisor) = if shift < 0 {
             (self.digits, other.digits.checked_mul(power)?)
         } else {
@@ -94,43 +99,54 @@ impl Decimal {
     }
 }
 
-fn decimal(value: &Value) -> Result<Decimal, FunctionError> {
-    Decimal::of(float_of(value)).map_or_else(|| fail("cannot compute with a float that is no number"), Ok)
+/// An operation on decimals, and on floats where decimals would have too many digits.
+type Operation = (fn(Decimal, Decimal) -> Option<Decimal>, fn(f64, f64) -> f64);
+
+const PLUS: Operation = (Decimal::plus, |a, b| a + b);
+const MINUS: Operation = (Decimal::minus, |a, b| a - b);
+const TIMES: Operation = (Decimal::times, |a, b| a * b);
+const OVER: Operation = (Decimal::over, |a, b| a / b);
+
+fn decimal(number: f64) -> Result<Decimal, FunctionError> {
+    Decimal::of(number).map_or_else(|| fail("cannot compute with a float that is no number"), Ok)
 }
 
-fn folded(first: Decimal, args: &[Value], operation: fn(Decimal, Decimal) -> Option<Decimal>) -> Answer {
-    let mut result = first;
-    for arg in args {
-        result = match operation(result, decimal(arg)?) {
+fn folded(first: f64, rest: &[Value], (exact, rough): Operation) -> Answer {
+    let mut result = decimal(first)?;
+    for operand in rest.iter().map(float_of) {
+        result = match exact(result, decimal(operand)?) {
             Some(result) => result,
-            None => return fail("division by zero, or a number with too many digits"),
+            None => decimal(rough(result.float(), operand))?,
         };
     }
-    Ok(Value::Float(result.float().unwrap_or_default()))
+    Ok(Value::Float(result.float()))
 }
 
 fn add(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    folded(Decimal::ZERO, args, Decimal::plus)
+    folded(0.0, args, PLUS)
 }
 
 fn add_one(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    folded(Decimal { digits: 1, exponent: 0 }, args, Decimal::plus)
+    folded(1.0, args, PLUS)
 }
 
 /// The first argument, and the operation with each of the others.
-fn from_first(args: &[Value], operation: fn(Decimal, Decimal) -> Option<Decimal>) -> Answer {
+fn from_first(args: &[Value], operation: Operation) -> Answer {
     let Some((first, rest)) = args.split_first() else { return fail("no numbers") };
-    folded(decimal(first)?, rest, operation)
+    folded(float_of(first), rest, operation)
 }
 
 fn sub(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    from_first(args, Decimal::minus)
+    from_first(args, MINUS)
 }
 
 fn mul(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    from_first(args, Decimal::times)
+    from_first(args, TIMES)
 }
 
 fn div(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    from_first(args, Decimal::over)
+    if args.iter().skip(1).map(float_of).any(|divisor| divisor == 0.0) {
+        return fail("decimal division by 0");
+    }
+    from_first(args, OVER)
 }

@@ -138,7 +138,7 @@ impl Url {
 
 impl User {
     /// Name and password with a colon between; `None` where there are other signs than such may have.
-    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+    fn parse(text: &[u8]) -> Option<Self> {
         let valid = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(byte);
         if !text.iter().all(valid) {
             return None;

@@ -41,16 +41,21 @@ fn part(map: Option<&Map>, key: &str) -> Result<Vec<u8>, FunctionError> {
     }
 }
 
+/// Sprig takes the user out of an address made for it: what ends one there (`/`, `?`, `#`) leaves none.
+fn user(info: &[u8]) -> Result<Option<User>, FunctionError> {
+    if info.is_empty() {
+        return Ok(None);
+    }
+    let address = Zeroizing::new([b"proto://", info, b"@host"].concat());
+    match Url::parse(&address) {
+        Some(url) => Ok(url.user),
+        None => fail("urlJoin: userinfo has signs that must be escaped"),
+    }
+}
+
 fn url_join(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let map = map(args, 0);
-    let user = Zeroizing::new(part(map, "userinfo")?);
-    let user = match user.as_slice() {
-        b"" => None,
-        user => match User::parse(user) {
-            Some(user) => Some(user),
-            None => return fail("urlJoin: userinfo has signs that must be escaped"),
-        },
-    };
+    let user = user(&Zeroizing::new(part(map, "userinfo")?))?;
     let url = Url {
         scheme: part(map, "scheme")?,
         opaque: part(map, "opaque")?,

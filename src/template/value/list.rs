@@ -47,6 +47,7 @@ impl List {
             Type::MAP => Type::Slice(&Type::MAP),
             Type::STRING_MAP => Type::Slice(&Type::STRING_MAP),
             Type::STRINGS => Type::Slice(&Type::STRINGS),
+            Type::LIST => Type::Slice(&Type::LIST),
             _ => Type::LIST,
         }
     }
