@@ -8,6 +8,7 @@ mod credentials;
 mod files;
 mod inputs;
 mod keeper;
+mod pace;
 mod requests;
 mod store;
 mod voice;
@@ -117,7 +118,7 @@ impl Driver {
         let mut driver = Self {
             mode,
             agent: Agent::new(policy),
-            requests: Requests::new(Rc::clone(&client), kept.tokens),
+            requests: Requests::new(Rc::clone(&client), kept.tokens, plan.vault.rate_limit),
             store: kept.store,
             files,
             keeper,

@@ -12,6 +12,8 @@ use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 
+use super::pace::Pace;
+use crate::config::plan::RateLimit;
 use crate::core::action::Action;
 use crate::core::event::{Event, TokenFacts};
 use crate::core::ids::{LeaseId, SecretId, TokenId};
@@ -46,6 +48,7 @@ pub(super) enum Answer {
 pub(super) struct Requests {
     client: Rc<Client>,
     tokens: BTreeMap<TokenId, Secret>,
+    pace: Option<Pace>,
     under_way: FuturesUnordered<LocalBoxFuture<'static, (u64, Answer)>>,
     /// Counts the agents that have asked: what an earlier one asked is finished, not reported.
     asker: u64,
@@ -53,8 +56,12 @@ pub(super) struct Requests {
 
 impl Requests {
     /// Nothing under way yet; `tokens` are those of an adopted handoff.
-    pub(super) fn new(client: Rc<Client>, tokens: BTreeMap<TokenId, Secret>) -> Self {
-        Self { client, tokens, under_way: FuturesUnordered::new(), asker: 0 }
+    pub(super) fn new(
+        client: Rc<Client>,
+        tokens: BTreeMap<TokenId, Secret>,
+        limit: Option<RateLimit>,
+    ) -> Self {
+        Self { client, tokens, pace: limit.map(Pace::new), under_way: FuturesUnordered::new(), asker: 0 }
     }
 
     /// The tokens, for the handoff.
@@ -89,6 +96,18 @@ impl Requests {
         self.under_way.push(Box::pin(async move { (asker, future.await) }));
     }
 
+    /// Adds a request, which waits for its turn where the rate is limited. Its life counts from
+    /// when it is sent, and a future does nothing before it is polled.
+    fn send(&mut self, request: impl Future<Output = Answer> + 'static) {
+        match self.pace.as_mut().map(|pace| pace.take(clock::moment())) {
+            None | Some(Duration::ZERO) => self.add(request),
+            Some(wait) => self.add(async move {
+                tokio::time::sleep(wait).await;
+                request.await
+            }),
+        }
+    }
+
     /// What is under way finishes, a hook that runs for one, but nobody hears of it any more.
     pub(super) fn disown(&mut self) {
         self.asker += 1;
@@ -110,21 +129,25 @@ impl Requests {
         }
     }
 
-    /// The client and a login's token. A login whose token is gone is one the server no longer
-    /// knows, and is answered as the server would.
+    /// A request with a login's token, paced.
     fn ask<F>(&mut self, token: TokenId, request: impl FnOnce(Rc<Client>, Result<Secret, Failure>) -> F)
     where
         F: Future<Output = Answer> + 'static,
     {
+        let request = request(Rc::clone(&self.client), self.token(token));
+        self.send(request);
+    }
+
+    /// A login's token. A login whose token is gone is one the server no longer knows, and is
+    /// answered as the server would.
+    fn token(&self, id: TokenId) -> Result<Secret, Failure> {
         let gone = || Failure::new(FailureKind::Denied, "the login this request belongs to has ended");
-        let token = self.tokens.get(&token).cloned().ok_or_else(gone);
-        let future = request(Rc::clone(&self.client), token);
-        self.add(future);
+        self.tokens.get(&id).cloned().ok_or_else(gone)
     }
 
     fn log_in(&mut self, token: TokenId) {
         let client = Rc::clone(&self.client);
-        self.add(async move {
+        self.send(async move {
             let sent = clock::moment();
             let result = client.login().await.map(|auth| (facts::token(&auth), auth.client_token));
             Answer::LoggedIn { token, sent, result }
@@ -149,11 +172,14 @@ impl Requests {
 
     fn probe(&mut self) {
         let client = Rc::clone(&self.client);
-        self.add(async move { Answer::Event(Box::new(Event::Probed(client.health().await))) });
+        self.send(async move { Answer::Event(Box::new(Event::Probed(client.health().await))) });
     }
 
+    /// Not paced: one question a mount answers for all its paths, and a turn for each of them would
+    /// halve the rate.
     fn resolve(&mut self, secret: SecretId, token: TokenId, written: Arc<Request>) {
-        self.ask(token, move |client, token| async move {
+        let (client, token) = (Rc::clone(&self.client), self.token(token));
+        self.add(async move {
             let result = async { client.resolve(&written, &token?).await }.await;
             Answer::Resolved { secret, written, result }
         });

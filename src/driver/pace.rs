@@ -1,0 +1,50 @@
+//! The client-side rate limit: a token bucket over all requests (`vault.rate_limit`).
+
+use std::time::Duration;
+
+use crate::config::plan::RateLimit;
+use crate::core::time::Moment;
+
+/// A bucket, kept as the moment at which it would be full again (GCRA: one number, no timer).
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// Between two requests in the long run.
+    every: Duration,
+    /// How far ahead of that pace a burst may be.
+    ahead: Duration,
+    full: Moment,
+}
+
+impl Pace {
+    /// A full bucket.
+    pub(super) fn new(limit: RateLimit) -> Self {
+        let every = Duration::from_secs_f64(limit.per_second.recip());
+        Self { every, ahead: every.saturating_mul(limit.burst.saturating_sub(1)), full: Moment::default() }
+    }
+
+    /// Takes one request out of the bucket; how long it must wait.
+    pub(super) fn take(&mut self, now: Moment) -> Duration {
+        let turn = self.full.max(now);
+        self.full = turn.after(self.every);
+        now.until(turn).saturating_sub(self.ahead)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Moment {
+        Moment::new(Duration::from_secs(1000) + Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn a_burst_goes_at_once_and_the_rest_at_the_long_pace() {
+        let mut pace = Pace::new(RateLimit { per_second: 10.0, burst: 3 });
+        let waits: Vec<u128> = (0..5).map(|_| pace.take(at(0)).as_millis()).collect();
+        assert_eq!(waits, [0, 0, 0, 100, 200]);
+        // A second later the bucket has filled up, and not beyond its size.
+        let waits: Vec<u128> = (0..4).map(|_| pace.take(at(1500)).as_millis()).collect();
+        assert_eq!(waits, [0, 0, 0, 100]);
+    }
+}
