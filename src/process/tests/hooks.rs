@@ -137,7 +137,8 @@ async fn a_running_hook_is_never_taken_for_the_application() {
         let running = table::all().expect("/proc is there");
         let name = programs.name("app");
         let all_of_it = running.iter().filter(|process| process.argv0_name() == name.as_bytes());
-        assert_eq!(all_of_it.clone().count(), 2, "the hook and its child");
+        // A third for a moment: the child forks before it becomes `sleep`.
+        assert!(all_of_it.clone().count() >= 2, "the hook and its child");
         assert!(all_of_it.clone().all(|process| !is_theirs(process, &teller.hooks)));
         teller.tell(&named(&name), Duration::ZERO).await
     };
