@@ -26,7 +26,7 @@ demo: release ## a real server, init, a sidecar and an application, in under a m
 
 test: ## every test, on a real OpenBao server
 	scripts/openbao >/dev/null
-	$(CARGO) test
+	$(CARGO) test --no-fail-fast
 
 lint: ## formatting, clippy, and what may be a dependency
 	$(CARGO) fmt --check
