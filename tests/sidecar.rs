@@ -24,7 +24,8 @@ files:
   - {path: password, secret: "rabbitmq/creds/app#password"}
 "#;
 
-/// Something that ends when it gets SIGHUP, as an application that is told would react.
+/// Something that ends when it gets SIGUSR1, as an application that is told would react. Not SIGHUP,
+/// which everything below `nohup` ignores.
 fn application(stage: &Stage) -> Child {
     let fifo = stage.space.join("never-written");
     nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).expect("a FIFO can be made");
@@ -41,16 +42,20 @@ fn a_changed_secret_is_in_the_file_and_told_within_refresh_and_a_second() {
     stage.put_password("one");
     let mut app = application(&stage);
     let pid_file = stage.space.join("app.pid");
-    let notify = format!("notify: {{app: {{signal: HUP, pid_file: '{}'}}}}\n", pid_file.display());
-    let _sidecar = stage.sidecar(&stage.config(&(PASSWORD.to_owned() + &notify)));
+    let notify = format!("notify: {{app: {{signal: USR1, pid_file: '{}'}}}}\n", pid_file.display());
+    let config = stage.config(&(PASSWORD.to_owned() + &notify));
+    // The first generation is init's, which tells nobody, so that what is told is the change.
+    stage.init(&config).expect_code(0);
+    let _sidecar = stage.sidecar(&config);
     assert_eq!(stage.read("password"), Some(format!("{CANARY}-one")));
+    assert!(app.ended().is_none(), "nothing has changed since it started");
 
     stage.put_password("two");
     let both = Duration::from_secs(2);
     let in_file =
         wait_until("the file to change", both, || stage.read("password") == Some(format!("{CANARY}-two")));
     let told = wait_for("the application to be told", both - in_file, || app.ended());
-    assert_eq!(told.signal(), Some(Signal::SIGHUP as i32));
+    assert_eq!(told.signal(), Some(Signal::SIGUSR1 as i32));
 }
 
 #[test]
