@@ -38,7 +38,10 @@ pub(crate) fn binary() -> PathBuf {
 /// A copy of this binary that every user can run: the build folder may be closed to others.
 pub(crate) fn binary_for_everybody(folder: &Path) -> PathBuf {
     let copy = folder.join("test-binary");
-    fs::copy(binary(), &copy).expect("copied");
+    // By another process: a child that a test beside us forks at this moment would inherit our
+    // descriptor, and a file that is open for writing cannot be run ("text file busy").
+    let copied = Command::new("cp").args([&binary(), &copy]).status().expect("cp is there");
+    assert!(copied.success(), "{copied}");
     for path in [folder, &copy] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("ours");
     }
