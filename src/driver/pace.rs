@@ -18,7 +18,8 @@ pub(super) struct Pace {
 impl Pace {
     /// A full bucket.
     pub(super) fn new(limit: RateLimit) -> Self {
-        let every = Duration::from_secs_f64(limit.per_second.recip());
+        // A rate next to nothing is a wait beyond what a duration holds, and must not be a panic.
+        let every = Duration::try_from_secs_f64(limit.per_second.recip()).unwrap_or(Duration::MAX);
         Self { every, ahead: every.saturating_mul(limit.burst.saturating_sub(1)), full: Moment::default() }
     }
 
@@ -46,5 +47,12 @@ mod tests {
         // A second later the bucket has filled up, and not beyond its size.
         let waits: Vec<u128> = (0..4).map(|_| pace.take(at(1500)).as_millis()).collect();
         assert_eq!(waits, [0, 0, 0, 100]);
+    }
+
+    #[test]
+    fn a_rate_next_to_nothing_waits_and_does_not_panic() {
+        let mut pace = Pace::new(RateLimit { per_second: 1e-300, burst: 1 });
+        assert_eq!(pace.take(at(0)), Duration::ZERO);
+        assert!(pace.take(at(1)) > Duration::from_secs(u64::from(u32::MAX)));
     }
 }

@@ -232,14 +232,14 @@ fn trim_spaces(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     answer(trim_space(text(args, 0)))
 }
 
-fn trim_prefix(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+pub(super) fn trim_prefix(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     match text(args, 1).strip_prefix(text(args, 0)) {
         Some(rest) => answer(rest),
         None => Ok(Value::Text(secret(args, 1))),
     }
 }
 
-fn trim_suffix(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+pub(super) fn trim_suffix(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     match text(args, 1).strip_suffix(text(args, 0)) {
         Some(rest) => answer(rest),
         None => Ok(Value::Text(secret(args, 1))),

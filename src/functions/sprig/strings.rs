@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::convert::{printed, text_of};
-use crate::functions::arg::{Answer, answer, any, fail, int, secret, text, written};
-use crate::functions::text::{find, parts, replace as replace_in, trim_set, trim_space};
+use crate::functions::arg::{Answer, answer, any, fail, int, text, written};
+use crate::functions::text::{
+    find, parts, replace as replace_in, trim_prefix, trim_set, trim_space, trim_suffix,
+};
 use crate::template::eval::Scope;
 use crate::template::function::Function;
 use crate::template::spell::quote;
@@ -198,18 +200,4 @@ fn trim(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 /// `trimAll set text`
 fn trim_all(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     answer(trim_set(text(args, 1), text(args, 0)))
-}
-
-fn trim_prefix(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    match text(args, 1).strip_prefix(text(args, 0)) {
-        Some(rest) => answer(rest),
-        None => Ok(Value::Text(secret(args, 1))),
-    }
-}
-
-fn trim_suffix(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    match text(args, 1).strip_suffix(text(args, 0)) {
-        Some(rest) => answer(rest),
-        None => Ok(Value::Text(secret(args, 1))),
-    }
 }
