@@ -24,9 +24,11 @@ release: ## the static binary that ships
 demo: release ## a real server, init, a sidecar and an application, in under a minute after the build
 	scripts/demo $(BINARY)
 
-test: ## every test, on a real OpenBao server
+test: ## every test, on a real OpenBao server; writes docs/FAULTS.md
 	scripts/openbao >/dev/null
+	rm -rf target/faults
 	$(CARGO) test --no-fail-fast
+	$(CARGO) run --quiet --example faults
 
 lint: ## formatting, clippy, and what may be a dependency
 	$(CARGO) fmt --check

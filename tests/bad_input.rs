@@ -157,6 +157,7 @@ fn a_missing_key_in_a_template_is_not_rendered_as_no_value() {
 
 #[test]
 fn a_server_that_is_not_there_is_named_when_the_deadline_has_passed() {
+    let mut fault = evidence!(3, Server);
     let stage = stage();
     // Bound and let go: nobody listens there.
     let address =
@@ -165,6 +166,9 @@ fn a_server_that_is_not_there_is_named_when_the_deadline_has_passed() {
     let finished = stage.run(&["init", "--timeout", "2s"], &config).expect_code(69);
     assert!(finished.took.as_secs() < 20, "{:?}", finished.took);
     assert_clear(&stage, &finished, &[&address.to_string()]);
+    fault.exit(finished.code, 69);
+    fault
+        .holds("ends at the deadline with the address in the last line, no file, nothing left on the server");
 }
 
 #[test]

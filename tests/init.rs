@@ -78,6 +78,7 @@ fn the_set_hangs_on_one_link() {
 
 #[test]
 fn a_denied_path_publishes_nothing_and_leaves_nothing_on_the_server() {
+    let mut fault = evidence!(13, Server);
     let stage = stage();
     let config = stage.config(&format!("{EVERY_KIND}  - {{path: denied, secret: \"secret/denied#key\"}}\n"));
     let finished = stage.init(&config).expect_code(77);
@@ -86,6 +87,8 @@ fn a_denied_path_publishes_nothing_and_leaves_nothing_on_the_server() {
     assert_eq!(stage.published(), [""; 0]);
     stage.assert_nothing_left();
     assert!(!stage.space.join("handoff/state").exists());
+    fault.exit(finished.code, 77);
+    fault.holds("init writes nothing, names the path and gives back what it minted");
 }
 
 #[test]

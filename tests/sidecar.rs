@@ -128,6 +128,7 @@ fn a_sidecar_with_nothing_to_do_does_nothing() {
 
 #[test]
 fn sidecar_takes_over_from_init_without_a_login_or_a_write() {
+    let mut fault = evidence!(30, Server);
     let stage = Stage::new();
     let config = stage.config(CREDENTIALS);
     stage.init(&config).expect_code(0);
@@ -137,10 +138,13 @@ fn sidecar_takes_over_from_init_without_a_login_or_a_write() {
     assert_eq!((inode(), stage.read("user")), (before, user));
     assert_eq!(stage.logins(), 1);
     assert_eq!(stage.server.leases("rabbitmq/").len(), 1);
+    fault.metric(&stage.metrics(), "leasehold_logins_total 0");
+    fault.holds("one login and one lease in all, the file unchanged");
 }
 
 #[test]
 fn a_killed_sidecar_is_taken_over_by_the_next() {
+    let mut fault = evidence!(30, Server);
     let stage = Stage::new();
     let config = stage.config(CREDENTIALS);
     let mut first = stage.sidecar(&config);
@@ -150,6 +154,8 @@ fn a_killed_sidecar_is_taken_over_by_the_next() {
     assert_eq!(stage.read("user"), user);
     assert_eq!(stage.logins(), 1);
     assert_eq!(stage.server.leases("rabbitmq/").len(), 1);
+    fault.metric(&stage.metrics(), "leasehold_logins_total 0");
+    fault.holds("taken over after SIGKILL too");
 }
 
 #[test]
@@ -175,6 +181,7 @@ fn token_and_lease_outlive_their_first_life_without_another_login() {
 
 #[test]
 fn credentials_at_their_longest_life_are_replaced_before_they_end() {
+    let mut fault = evidence!(10, Server);
     let stage = Stage::with(Lives { lease: (3, 6), ..Lives::default() });
     let _sidecar = stage.sidecar(&stage.config(CREDENTIALS));
     let first = stage.read("user").expect("rendered");
@@ -187,10 +194,13 @@ fn credentials_at_their_longest_life_are_replaced_before_they_end() {
     });
     wait_until("the old ones to be revoked", SOON, || !stage.rabbit.users().contains(&first));
     assert_eq!(stage.logins(), 1);
+    fault.metric(&stage.metrics(), "leasehold_logins_total 1");
+    fault.holds("replaced before they end, the old ones revoked; the user in the file is always alive");
 }
 
 #[test]
 fn a_revoked_token_is_replaced_and_so_is_what_died_with_it() {
+    let mut fault = evidence!(8, Server);
     let stage = Stage::with(Lives { token: (4, 600), ..Lives::default() });
     let _sidecar = stage.sidecar(&stage.config(CREDENTIALS));
     let first = stage.read("user");
@@ -200,6 +210,8 @@ fn a_revoked_token_is_replaced_and_so_is_what_died_with_it() {
         stage.read("user") != first && stage.rabbit.users().contains(&stage.read("user").unwrap_or_default())
     });
     assert_eq!(stage.logins(), 2);
+    fault.metric(&stage.metrics(), "leasehold_logins_total 2");
+    fault.holds("a new login; credentials that died with the token are replaced");
 }
 
 #[test]
@@ -225,6 +237,7 @@ fn sigterm_revokes_everything_and_keeps_the_log_free_of_secrets() {
 
 #[test]
 fn a_denied_path_harms_only_its_own_file() {
+    let mut fault = evidence!(13, Server);
     let stage = Stage::new();
     stage.put_password("one");
     let files = "files: [{path: good, secret: 'secret/web#password', refresh: 1s}, {path: bad, secret: 'secret/denied#k'}]\n";
@@ -241,10 +254,15 @@ fn a_denied_path_harms_only_its_own_file() {
     stage.server.policy("web", r#"path "secret/data/*" { capabilities = ["read"] }"#);
     wait_until("the other file", SOON * 2, || stage.read("bad").as_deref() == Some("v"));
     wait_until("readiness", SOON, || stage.ready());
+    fault.metric(&stage.metrics(), "leasehold_logins_total 1");
+    fault.metric(&stage.metrics(), "leasehold_ready 1");
+    fault
+        .holds("the other file follows its secret, one login; published by itself when the policy is mended");
 }
 
 #[test]
 fn an_outage_changes_nothing_and_the_return_is_noticed() {
+    let mut fault = evidence!(1, Server);
     let mut stage = Stage::with(Lives { durable: true, ..Lives::default() });
     stage.put_password("one");
     let config = stage
@@ -263,6 +281,9 @@ fn an_outage_changes_nothing_and_the_return_is_noticed() {
     wait_until("the file to follow", SOON, || stage.read("kv") == Some(format!("{CANARY}-two")));
     assert_eq!(stage.read("user"), user);
     assert_eq!(stage.logins(), 1);
+    fault.metric(&stage.metrics(), "leasehold_logins_total 1");
+    fault.metric(&stage.metrics(), "leasehold_secret_replacements_total 0");
+    fault.holds("killed and started again on the same data: ready throughout, the lease unchanged, KV current, no login");
 }
 
 #[test]

@@ -88,6 +88,7 @@ fn field<'a>(tree: &'a Tree, names: &[&str]) -> Option<&'a str> {
 
 #[test]
 fn a_kubernetes_login_reads_its_jwt_each_time_and_is_refused_in_the_servers_words() {
+    let fault = evidence!(28, Server);
     let (server, cluster, space) = (OpenBao::start(), Cluster::start(), Workspace::new());
     let web = Identity::default();
     server.kubernetes(&cluster);
@@ -116,6 +117,7 @@ fn a_kubernetes_login_reads_its_jwt_each_time_and_is_refused_in_the_servers_word
     refused("notajwt");
     space.file("jwt", cluster.token(&web));
     run(client.login()).expect("logged in again");
+    fault.holds("read anew at each login; for another audience, expired, or of another account: refused in the server's words");
 }
 
 #[test]
@@ -376,6 +378,7 @@ fn plain_http_to_the_tls_port_is_explained() {
 
 #[test]
 fn an_authority_that_changes_on_disk_is_taken_and_a_broken_one_is_not() {
+    let fault = evidence!(22, Server);
     let (server, other, space) = (OpenBao::start(), OpenBao::start(), Workspace::new());
     let ca_file = space.file("ca.pem", other.ca_pem());
     let plan = VaultPlan { ca_file: Some(ca_file), ..vault(&server) };
@@ -392,6 +395,7 @@ fn an_authority_that_changes_on_disk_is_taken_and_a_broken_one_is_not() {
     space.file("ca.pem", "-----BEGIN CERTIFICATE-----\n");
     assert_eq!(client.reload().expect_err("broken").kind, FailureKind::Local);
     run(client.health()).expect("trusted as before");
+    fault.holds("the next connection trusts the new one; a broken file changes nothing");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use leasehold::publish::{Problem, PublishError, Set, SingleFile};
 
+use crate::evidence;
 use crate::fixture::{Census, PLAIN, census, kept, member, names, open, read, temporary_name};
 use crate::scene::{self, is_root};
 use crate::support::{Workspace, need};
@@ -70,6 +71,7 @@ impl Ground {
 
 #[test]
 fn a_link_at_a_single_files_name_is_replaced_and_everything_else_refused() {
+    let fault = evidence!(27, Machine);
     for (what, set_trap) in ALL {
         let ground = Ground::new();
         let path = ground.volume().join("a");
@@ -89,6 +91,7 @@ fn a_link_at_a_single_files_name_is_replaced_and_everything_else_refused() {
         }
         ground.untouched(what);
     }
+    fault.holds("links are replaced, everything else is refused, nothing outside is written");
 }
 
 #[test]
@@ -187,6 +190,7 @@ fn names_of_generations_and_links_that_are_taken_are_swept_or_passed_over() {
 
 #[test]
 fn a_generation_that_leads_outside_is_neither_read_nor_swept_into() {
+    let fault = evidence!(27, Machine);
     let ground = Ground::new();
     let volume = ground.volume();
     symlink(&ground.outside, volume.join("..leasehold_5")).expect("linked");
@@ -197,6 +201,7 @@ fn a_generation_that_leads_outside_is_neither_read_nor_swept_into() {
     assert_eq!(published.changed, [1]);
     assert_eq!(read(&volume, "precious"), None);
     ground.untouched("a generation outside");
+    fault.holds("nothing outside is read or removed");
 }
 
 #[test]

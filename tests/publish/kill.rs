@@ -16,6 +16,7 @@ use leasehold::handoff::{Binding, Handoff, Kept, Loaded};
 use leasehold::publish::SingleFile;
 use leasehold::secret::Secret;
 
+use crate::evidence;
 use crate::fixture::{PLAIN, census, kept, member, names, open, read};
 use crate::scene;
 use crate::support::{Workspace, need};
@@ -119,6 +120,7 @@ fn a_set_is_the_old_or_the_new_wherever_its_publisher_is_killed() {
         recorded(|| assert_eq!(open(&folder).publish(&new).expect("published").changed, [0, 1, 2]));
         return;
     }
+    let fault = evidence!(26, Machine);
     let prepare = |folder: &Path| {
         let old = [member("a", "OLD"), member("tls/b", "OLD"), member("gone", "OLD"), member("kept", "good")];
         open(folder).publish(&old).expect("published");
@@ -146,6 +148,7 @@ fn a_set_is_the_old_or_the_new_wherever_its_publisher_is_killed() {
         assert_no_trace_of("OLD", folder, when);
         done
     });
+    fault.holds("the old set or the new one, at every system call");
 }
 
 #[test]
@@ -156,6 +159,7 @@ fn a_single_file_is_the_old_or_the_new_wherever_its_publisher_is_killed() {
         recorded(|| assert_eq!(at(&folder).publish(&"NEW".into(), &PLAIN).expect("published").changed, [0]));
         return;
     }
+    let fault = evidence!(26, Machine);
     let prepare = |folder: &Path| {
         at(folder).publish(&"OLD".into(), &PLAIN).expect("published");
     };
@@ -168,6 +172,7 @@ fn a_single_file_is_the_old_or_the_new_wherever_its_publisher_is_killed() {
         assert_eq!(read(folder, "deeper/a"), found, "{when}");
         done
     });
+    fault.holds("the old file or the new one");
 }
 
 #[test]
@@ -192,6 +197,7 @@ fn a_handoff_is_the_old_or_the_new_wherever_its_holder_is_killed() {
         recorded(|| at(&folder).store(&binding, &state("NEW")).expect("stored"));
         return;
     }
+    let fault = evidence!(26, Machine);
     let prepare = |folder: &Path| at(folder).store(&binding, &state("OLD")).expect("stored");
     at_every_call(TEST, prepare, |folder, when| {
         let Loaded::Found { kept, same_boot: true } = at(folder).load(&binding) else {
@@ -202,4 +208,5 @@ fn a_handoff_is_the_old_or_the_new_wherever_its_holder_is_killed() {
         assert_eq!(names(folder), ["state", "state.lock"], "{when}");
         done
     });
+    fault.holds("the old handoff or the new one");
 }

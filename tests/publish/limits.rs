@@ -5,6 +5,7 @@ use std::path::Path;
 
 use leasehold::publish::{Member, Problem, SingleFile};
 
+use crate::evidence;
 use crate::fixture::{PLAIN, census, member, open, read};
 use crate::scene;
 use crate::support::{Workspace, need};
@@ -71,12 +72,14 @@ fn a_full_tmpfs_keeps_the_old_set_wherever_the_room_ends() {
         });
         return;
     }
+    let fault = evidence!(25, Machine);
     if !need("mounts of its own", "run the tests as root, or allow user namespaces", scene::can_mount()) {
         return;
     }
     let dir = Workspace::new();
     dir.dir("full");
     scene::play(scene::mounted("mount -t tmpfs -o size=96k,mode=755 tmpfs full", TEST, dir.path()));
+    fault.holds("the old set stays whole, block by block less room");
 }
 
 #[test]

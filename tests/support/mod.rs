@@ -11,6 +11,7 @@
 mod api;
 mod child;
 mod cluster;
+mod faults;
 mod http;
 mod leasehold;
 mod need;
@@ -25,6 +26,7 @@ mod workspace;
 pub use api::{Grant, KubernetesRole};
 pub use child::Child;
 pub use cluster::{Cluster, Identity};
+pub use faults::{Evidence, Place};
 pub use http::Reply;
 pub use leasehold::{Finished, Leasehold, Running};
 pub use need::{have, need};

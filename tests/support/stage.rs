@@ -139,6 +139,11 @@ impl Stage {
         http::request_unix(&self.space.join("status.sock"), "GET", path).ok()
     }
 
+    /// What the sidecar's `/metrics` answers.
+    pub fn metrics(&self) -> String {
+        self.get("/metrics").expect("the sidecar listens").text
+    }
+
     /// Posts to the sidecar's socket.
     pub fn post(&self, path: &str) -> Reply {
         http::request_unix(&self.space.join("status.sock"), "POST", path).expect("the sidecar listens")

@@ -18,6 +18,7 @@ fn flood(wire: &mut dyn Wire, sent: &AtomicUsize) -> io::Result<()> {
 
 #[test]
 fn of_a_gibibyte_are_cut_off() {
+    let fault = evidence!(19, Wire);
     let sent = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&sent);
     let failure = fails(move |wire| {
@@ -28,6 +29,7 @@ fn of_a_gibibyte_are_cut_off() {
     assert!(failure.why.contains("larger than 8 MiB"), "{failure}");
     // What the sockets hold comes on top of what was read.
     assert!(sent.load(Ordering::SeqCst) < 64 << 20);
+    fault.holds("cut off at 8 MiB");
 }
 
 #[test]
@@ -43,13 +45,16 @@ fn that_announce_a_gibibyte_are_not_waited_for() {
 
 #[test]
 fn that_are_compressed_unasked_are_not_unpacked() {
+    let fault = evidence!(19, Wire);
     // The beginning of a gzip stream.
     let failure = answers(200, &[("Content-Encoding", "gzip")], b"\x1f\x8b\x08\0\0\0\0\0\0\x03");
     assert_eq!(failure.kind, FailureKind::Nonsense, "{failure}");
+    fault.holds("not unpacked");
 }
 
 #[test]
 fn that_are_not_the_apis_are_nonsense_and_never_quoted() {
+    let fault = evidence!(20, Wire);
     let deep: &'static [u8] = "[".repeat(100_000).leak().as_bytes();
     for body in [
         &b"<html>CANARY</html>"[..],
@@ -63,6 +68,7 @@ fn that_are_not_the_apis_are_nonsense_and_never_quoted() {
         let failure = answers(200, &[], body);
         assert_eq!(failure.kind, FailureKind::Nonsense, "{failure}");
     }
+    fault.holds("an error that quotes nothing");
 }
 
 #[test]
@@ -79,14 +85,19 @@ fn with_ten_thousand_headers_are_nonsense() {
 
 #[test]
 fn that_break_off_are_told_from_wrong_ones() {
+    let fault = evidence!(18, Wire);
     let failure = fails(|wire| wire.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"data\":"));
     assert_eq!(failure.kind, FailureKind::Unreachable, "{failure}");
     assert!(failure.why.contains("broke off"), "{failure}");
     assert_eq!(fails(|_| Ok(())).kind, FailureKind::Unreachable);
+    fault.holds(
+        "an outage where the connection breaks off, nonsense where the text does; nothing of it is used",
+    );
 }
 
 #[test]
 fn of_failures_carry_the_servers_words_and_its_wish_to_be_left_alone() {
+    let fault = evidence!(15, Wire);
     let said = br#"{"errors":["1 error occurred:\n\t* quota \u001b[1mexceeded\n\n"]}"#;
     let failure = answers(429, &[("Retry-After", "7")], said);
     assert_eq!(failure.kind, FailureKind::Overloaded(Some(Duration::from_secs(7))));
@@ -94,6 +105,7 @@ fn of_failures_carry_the_servers_words_and_its_wish_to_be_left_alone() {
     let dates =
         &[("Retry-After", "Sun, 06 Nov 1994 08:00:09 GMT"), ("Date", "Sun, 06 Nov 1994 08:00:00 GMT")];
     assert_eq!(answers(503, dates, b"").kind, FailureKind::Overloaded(Some(Duration::from_secs(9))));
+    fault.holds("Retry-After in seconds or as a date is heard");
 }
 
 #[test]

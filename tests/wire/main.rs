@@ -1,6 +1,9 @@
 //! What the client makes of servers that are wrong, slow, hostile or not what they say: every answer is
 //! bounded, every wait has an end, and the token goes to nobody else.
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod answers;
 mod certificates;
 mod connections;

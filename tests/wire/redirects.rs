@@ -16,6 +16,7 @@ fn refused(plan: &VaultPlan, named: &str) {
 
 #[test]
 fn to_another_host_bring_the_token_nowhere() {
+    let fault = evidence!(21, Wire);
     let thief = Server::plain(|_, wire| reply(wire, 200, &[], b"{}"));
     let home = leading_to(&(thief.url_as("localhost") + "/v1/cubbyhole/web"));
     refused(&plan(&home.url()), "redirect_hosts");
@@ -24,6 +25,7 @@ fn to_another_host_bring_the_token_nowhere() {
     let likeness = VaultPlan { redirect_hosts: vec!["host".to_owned()], ..plan(&home.url()) };
     refused(&likeness, "localhost");
     assert_eq!(thief.connections(), 0);
+    fault.holds("the other host is not even connected to");
 }
 
 #[test]
@@ -45,14 +47,17 @@ fn to_a_host_that_is_allowed_are_followed_with_method_and_body() {
 
 #[test]
 fn are_followed_once() {
+    let fault = evidence!(21, Wire);
     let home = leading_to("/v1/cubbyhole/other");
     refused(&plan(&home.url()), "redirects once more");
     let lines: Vec<_> = home.asked().into_iter().map(|asked| asked.line).collect();
     assert_eq!(lines, ["GET /v1/cubbyhole/web HTTP/1.1", "GET /v1/cubbyhole/other HTTP/1.1"]);
+    fault.holds("followed once");
 }
 
 #[test]
 fn never_leave_tls() {
+    let fault = evidence!(21, Wire);
     let thief = Server::plain(|_, wire| reply(wire, 200, &[], b"{}"));
     let authority = Authority::new("home");
     let to = thief.url() + "/v1/cubbyhole/web";
@@ -62,6 +67,7 @@ fn never_leave_tls() {
     let plan = VaultPlan { ca_file: Some(authority.ca_file()), ..plan(&home.url()) };
     refused(&plan, "another scheme");
     assert_eq!((home.connections(), thief.connections()), (1, 0));
+    fault.holds("never from https to http");
 }
 
 #[test]

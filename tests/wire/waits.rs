@@ -20,12 +20,14 @@ fn for_a_server_that_says_nothing_end() {
 
 #[test]
 fn after_the_headers_end() {
+    let fault = evidence!(17, Wire);
     given_up(|wire| {
         wire.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")?;
         wire.flush()?;
         until_gone(wire);
         Ok(())
     });
+    fault.holds("given up at the deadline");
 }
 
 #[test]
@@ -43,6 +45,7 @@ fn on_a_trickle_end() {
 
 #[test]
 fn do_not_hold_up_other_requests() {
+    let fault = evidence!(17, Wire);
     let server = Server::plain(|asked, wire| match asked.line.contains("/slow") {
         true => {
             until_gone(wire);
@@ -61,4 +64,5 @@ fn do_not_hold_up_other_requests() {
             answer = client.read(&quick, &token) => { answer.expect("an answer"); }
         }
     });
+    fault.holds("other requests are answered meanwhile");
 }

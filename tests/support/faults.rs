@@ -1,0 +1,149 @@
+//! The faults that Leasehold is to survive, and what a run of the tests shows of each. A test that holds
+//! a fault writes a row when it has passed; `examples/faults.rs` makes docs/FAULTS.md of the rows.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+/// Where a fault is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// In the simulator: the pure core, virtual time, every invariant checked after every step.
+    Simulated,
+    /// On a real OpenBao server, by the built binary or the client in it.
+    Server,
+    /// Against a server that does wrong what a script tells it to.
+    Wire,
+    /// On real files, mounts and processes.
+    Machine,
+}
+
+impl Place {
+    /// As the page has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Simulated => "simulated",
+            Self::Server => "real server",
+            Self::Wire => "hostile server",
+            Self::Machine => "real files and processes",
+        }
+    }
+}
+
+/// A fault, and where it can be produced and therefore has to be shown.
+#[derive(Debug)]
+pub struct Fault {
+    /// From 1 on.
+    pub number: usize,
+    /// What happens.
+    pub what: &'static str,
+    /// Without a row from each of these the page is not made.
+    pub needs: &'static [Place],
+}
+
+const fn fault(number: usize, what: &'static str, needs: &'static [Place]) -> Fault {
+    Fault { number, what, needs }
+}
+
+use Place::{Machine, Server, Simulated, Wire};
+
+/// All of them, in the order of their numbers.
+pub const FAULTS: [Fault; 30] = [
+    fault(1, "the server is down for ten minutes, the lease lives an hour", &[Simulated, Server]),
+    fault(2, "the server is down until what is on disk has expired", &[Simulated]),
+    fault(3, "the server is down while init runs", &[Simulated, Server]),
+    fault(4, "the server is sealed, then unsealed", &[Simulated]),
+    fault(5, "another node becomes leader", &[Simulated]),
+    fault(6, "a renewal is answered \"lease not found\"", &[Simulated]),
+    fault(7, "renewals fail for ever", &[Simulated]),
+    fault(8, "the token is revoked", &[Simulated, Server]),
+    fault(9, "the token's longest life is shorter than the lease's", &[Simulated]),
+    fault(10, "max_ttl cuts the lease", &[Simulated, Server]),
+    fault(11, "the token is a batch token", &[Simulated]),
+    fault(12, "the token has no use left after the first lease", &[Simulated]),
+    fault(13, "the policy denies one path of many", &[Simulated, Server]),
+    fault(14, "a standby does not know the new token yet", &[Simulated]),
+    fault(15, "429, with and without Retry-After", &[Simulated, Wire]),
+    fault(16, "a thousand sidecars restart together", &[Simulated]),
+    fault(17, "the connection hangs after the headers", &[Wire]),
+    fault(18, "the connection breaks off in the body, or the JSON does", &[Wire]),
+    fault(19, "a body of a gibibyte, or one that unpacks to that", &[Wire]),
+    fault(20, "JSON 100,000 deep, NUL, bytes that are not UTF-8", &[Wire]),
+    fault(21, "redirects: a loop, another host, from https to http", &[Wire]),
+    fault(22, "the authority is changed on disk", &[Server]),
+    fault(23, "the wall clock jumps a day", &[Simulated]),
+    fault(24, "the machine sleeps for two hours", &[Simulated]),
+    fault(25, "the tmpfs is full", &[Simulated, Machine]),
+    fault(26, "SIGKILL at every step of a write", &[Machine]),
+    fault(27, "a link, a FIFO or a folder waits where a file is to go", &[Machine]),
+    fault(28, "the JWT is swapped while it is used, or has expired", &[Simulated, Server]),
+    fault(29, "the application ignores the signal, has ended, or its pid is another's", &[Simulated]),
+    fault(30, "init hands over; the handoff is lost, broken or worthless", &[Simulated, Server]),
+];
+
+/// What a test shows of a fault, gathered while it runs.
+#[must_use = "the row is written by `holds`, at the end of the test"]
+#[derive(Debug)]
+pub struct Evidence {
+    number: usize,
+    place: Place,
+    file: &'static str,
+    test: &'static str,
+    seen: Vec<String>,
+}
+
+/// The evidence of the test that says this: `evidence!(8, Server)`.
+#[macro_export]
+macro_rules! evidence {
+    ($number:literal, $place:ident) => {
+        $crate::support::Evidence::new($number, $crate::support::Place::$place, file!(), || {})
+    };
+}
+
+impl Evidence {
+    /// By [`evidence!`], which knows the file; `here` is a closure of the test's own, which carries its name.
+    pub fn new<F>(number: usize, place: Place, file: &'static str, _here: F) -> Self {
+        assert!(FAULTS.iter().any(|fault| fault.number == number), "there is no fault {number}");
+        // krate::module::test::{{closure}}
+        let path = std::any::type_name::<F>();
+        let test = path.trim_end_matches("::{{closure}}").rsplit("::").next().expect("a path has an end");
+        Self { number, place, file, test, seen: Vec::new() }
+    }
+
+    /// The program ended with this exit code.
+    #[track_caller]
+    pub fn exit(&mut self, code: Option<i32>, expected: i32) {
+        assert_eq!(code, Some(expected), "the exit code");
+        self.saw(format!("exit {expected}"));
+    }
+
+    /// `/metrics` has this line.
+    #[track_caller]
+    pub fn metric(&mut self, metrics: &str, line: &str) {
+        assert!(metrics.lines().any(|one| one == line), "no {line} in\n{metrics}");
+        self.saw(format!("`{line}`"));
+    }
+
+    /// The test has passed: what it has shown goes into the table.
+    pub fn holds(self, what: &str) {
+        let Self { number, place, file, test, seen } = self;
+        let row = json!({
+            "fault": number, "place": place.name(), "holds": what, "seen": seen, "file": file, "test": test,
+        });
+        fs::create_dir_all(rows()).expect("the build's folder takes folders");
+        let name = format!("{number:02}-{}-{test}.json", file.replace('/', "-"));
+        fs::write(rows().join(name), row.to_string()).expect("the build's folder takes files");
+    }
+
+    fn saw(&mut self, what: String) {
+        if !self.seen.contains(&what) {
+            self.seen.push(what);
+        }
+    }
+}
+
+/// Where the rows are kept until the page is made.
+pub fn rows() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/faults")
+}
