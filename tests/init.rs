@@ -3,7 +3,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 
 use serde_json::json;
 use support::{CANARY, Stage};
@@ -101,6 +101,44 @@ fn a_second_init_takes_over_what_the_first_left() {
     assert_eq!(stage.read("tls/cert.pem"), certificate);
     assert_eq!(stage.logins(), 1);
     assert_eq!(stage.server.leases("pki/").len(), 1);
+}
+
+#[test]
+fn templates_write_beside_their_file_where_the_configuration_allows() {
+    let stage = stage();
+    let written = stage.space.join("written");
+    let files = |write: &str| {
+        format!(
+            "files:\n  - path: main\n    template: |\n      a{{{{ with secret \"secret/web\" }}}}{{{{ .Data.data.password | {write} }}}}{{{{ end }}}}b\n"
+        )
+    };
+    let write = format!("writeToFile \"{}/sub/password\" \"\" \"\" \"0400\" \"newline\"", written.display());
+
+    let finished = stage.init(&stage.config(&files(&write))).expect_code(65);
+    assert!(finished.last_line().contains("`write_to_file`"), "the key: {}", finished.stderr);
+    finished.assert_silent_about(CANARY);
+    assert!(!written.exists() && stage.read("main").is_none());
+
+    let allowed = format!("write_to_file: ['{}']\n{}", written.display(), files(&write));
+    let config = stage.config(&allowed);
+    stage.init(&config).expect_code(0).assert_silent_about(CANARY);
+    assert_eq!(stage.read("main").as_deref(), Some("ab\n"));
+    let path = written.join("sub/password");
+    assert_eq!(fs::read_to_string(&path).expect("written"), format!("{CANARY}\n"));
+    let before = fs::metadata(&path).expect("there");
+    assert_eq!(before.permissions().mode() & 0o7777, 0o400);
+    stage.init(&config).expect_code(0);
+    assert_eq!(
+        fs::metadata(&path).expect("there").ino(),
+        before.ino(),
+        "nothing differs: nothing is written"
+    );
+
+    // A rendering that fails writes nothing, though the call that writes came first.
+    stage.put(json!({ "password": "newer" }));
+    let failing = allowed.replace("}}b\n", "}}{{ (secret \"secret/web\").Data.none }}b\n");
+    stage.init(&stage.config(&failing)).expect_code(65);
+    assert_eq!(fs::metadata(&path).expect("there").ino(), before.ino());
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn destinations(plan: &Plan) -> Result<(), PublishError> {
         prepare(plan.secrets_dir.as_deref(), plan.dir_mode)?;
     }
     prepare(plan.handoff.as_deref().and_then(Path::parent), handoff::FOLDER_MODE)?;
+    plan.writes.folders.iter().try_for_each(|folder| prepare(Some(folder), plan.dir_mode))?;
     plan.files.iter().try_for_each(|file| match &file.target {
         Target::Member(_) => Ok(()),
         Target::Alone(path) => prepare(path.parent(), plan.dir_mode),

@@ -3,14 +3,14 @@
 
 /// Which of the two books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Account {
+pub(crate) enum Account {
     User,
     Group,
 }
 
 impl Account {
     /// Where they are kept.
-    pub(super) fn file(self) -> &'static str {
+    pub(crate) fn file(self) -> &'static str {
         match self {
             Self::User => "/etc/passwd",
             Self::Group => "/etc/group",
@@ -19,7 +19,7 @@ impl Account {
 }
 
 /// The number of `name` in the text of passwd(5) or group(5): the third field of its line, in both.
-pub(super) fn look_up(book: &[u8], name: &str) -> Option<u32> {
+pub(crate) fn look_up(book: &[u8], name: &str) -> Option<u32> {
     if name.is_empty() {
         return None;
     }

@@ -20,6 +20,7 @@ pub(super) struct File {
     pub(super) require_tmpfs: Option<bool>,
     pub(super) defaults: Defaults,
     pub(super) files: Vec<FileEntry>,
+    pub(super) write_to_file: Vec<String>,
     pub(super) notify: BTreeMap<String, NotifierEntry>,
     pub(super) init: Init,
     pub(super) handoff: Handoff,

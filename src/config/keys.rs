@@ -82,6 +82,12 @@ pub static TOP: &[Key] = &[
     key("require_tmpfs", Kind::Flag, "true", "secrets_dir and handoff must be on tmpfs or ramfs"),
     key("defaults", Kind::Map(DEFAULTS), "", "what files have where they do not say"),
     key("files", Kind::List(&Kind::Map(FILE)), "", "the files to render").also(&["template", "templates"]),
+    key(
+        "write_to_file",
+        Kind::List(&Kind::Text),
+        "[]",
+        "absolute folders below which templates may write with writeToFile",
+    ),
     key("notify", Kind::Named(&Kind::Map(NOTIFIER)), "", "whom to tell of a change").also(&["notifiers"]),
     later("sinks", "the token itself, for applications that want it"),
     later("exec", "a process to run and keep supplied"),

@@ -10,7 +10,7 @@
 //! Each step tells what it finds to a `desk`, takes the wrong part out and goes on, so that one run
 //! shows everything. Only `sources` touches files and the environment; the rest is given them.
 
-mod accounts;
+pub(crate) mod accounts;
 mod check;
 mod desk;
 mod digest;
@@ -30,6 +30,7 @@ mod shape;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod writes;
 mod yaml_error;
 
 pub use layers::Setting;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use super::writes::WriteRules;
 use crate::secret::Secret;
 use crate::template::Template;
 use crate::vault::request::Request;
@@ -26,6 +27,8 @@ pub struct Plan {
     pub require_tmpfs: bool,
     /// The files, in the order of the configuration. An index into this is a `FileId`.
     pub files: Vec<FilePlan>,
+    /// Where templates may write beside their own file.
+    pub writes: WriteRules,
     /// The notifiers, sorted by name. An index into this is a `NotifierId`.
     pub notifiers: Vec<NotifierPlan>,
     /// How long `init` may take altogether.

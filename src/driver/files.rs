@@ -8,9 +8,10 @@ use crate::core::event::{Event, Published, RenderOutcome};
 use crate::core::ids::{FileId, UnitId};
 use crate::core::policy::Policy;
 use crate::driver::store::Store;
+use crate::driver::written::Written;
 use crate::exit::{Cause, Ending};
 use crate::publish::{self, Attributes, Content, Member, PublishError, Set, SingleFile};
-use crate::render::{self, Environment};
+use crate::render::{self, Environment, Rendering};
 use crate::secret::Secret;
 
 /// The files of a plan, their last renderings, and where they go.
@@ -18,7 +19,7 @@ pub(super) struct Files {
     plan: Arc<Plan>,
     environment: Environment,
     /// By [`FileId`].
-    renderings: Vec<Option<Secret>>,
+    renderings: Vec<Option<Rendering>>,
     /// By [`UnitId`].
     units: Vec<Unit>,
     /// Whether publishing may wait for a disk.
@@ -31,8 +32,13 @@ struct Unit {
     files: Vec<FileId>,
 }
 
-/// Where a unit goes.
-enum Place {
+/// Where a unit goes, and what its templates write beside it.
+struct Place {
+    target: Where,
+    written: Written,
+}
+
+enum Where {
     Set(Set),
     Alone(SingleFile),
 }
@@ -43,6 +49,9 @@ impl Files {
     /// # Errors
     /// 73 for the first destination that cannot be written, or is not tmpfs where it must be.
     pub(super) fn open(plan: Arc<Plan>, policy: &Policy, environment: Environment) -> Result<Self, Ending> {
+        for folder in &plan.writes.folders {
+            publish::prepare(folder, plan.dir_mode, plan.require_tmpfs).map_err(ending)?;
+        }
         let open = |unit: &crate::core::policy::UnitPolicy| {
             let place = Place::open(&plan, &unit.files)?;
             Ok(Unit { place: Arc::new(Mutex::new(place)), files: unit.files.clone() })
@@ -54,31 +63,41 @@ impl Files {
 
     /// Renders a file from the store.
     pub(super) fn render(&mut self, file: FileId, store: &Store) -> Event {
-        let (mut outcome, bytes) = render::render(&self.plan.files[file.0], store, &self.environment);
-        if let (Some(bytes), RenderOutcome::Rendered { changed, .. }) = (bytes, &mut outcome) {
-            *changed = self.renderings[file.0].as_ref() != Some(&bytes);
-            self.renderings[file.0] = Some(bytes);
+        let plan = &self.plan;
+        let (mut outcome, made) = render::render(&plan.files[file.0], store, &self.environment, &plan.writes);
+        if let (Some(made), RenderOutcome::Rendered { changed, .. }) = (made, &mut outcome) {
+            *changed = self.renderings[file.0].as_ref() != Some(&made);
+            self.renderings[file.0] = Some(made);
         }
         Event::Rendered { file, outcome }
     }
 
-    /// Publishes those `files` of a unit that have a rendering; other members keep what is there.
+    /// Publishes those `files` of a unit that have a rendering, and first what these wrote beside
+    /// themselves; other members keep what is there.
     pub(super) fn publish(&self, unit: UnitId, files: &[FileId]) -> impl Future<Output = Event> + use<> {
         let Unit { place, files: of_unit } = &self.units[unit.0];
         let (place, of_unit) = (Arc::clone(place), of_unit.clone());
-        let bytes_of = |file: FileId| self.renderings[file.0].clone().filter(|_| files.contains(&file));
-        let members: Vec<Member> =
-            of_unit.iter().map(|&file| member(&self.plan.files[file.0], bytes_of(file))).collect();
+        let made = |file: FileId| self.renderings[file.0].clone().filter(|_| files.contains(&file));
+        let (mut members, mut writes) = (Vec::new(), Vec::new());
+        for &file in &of_unit {
+            let made = made(file);
+            members.push(member(&self.plan.files[file.0], made.as_ref().map(|made| made.bytes.clone())));
+            writes.extend(made.map(|made| (file, made.writes)));
+        }
         let on_disk = self.on_disk;
         let publish = move || {
             // Poisoned means that a publish panicked, and a panic ends the process.
             let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
-            let published = place.publish(&members).map_err(ending)?;
+            for (file, writes) in &writes {
+                place.written.publish(*file, writes).map_err(ending)?;
+            }
+            let published = place.target.publish(&members).map_err(ending)?;
             if let Some(leftover) = &published.aftermath {
                 tracing::warn!("published, but {leftover}");
             }
-            let changed = published.changed.iter().map(|&index| of_unit[index]).collect();
-            Ok(Published { generation: published.generation, changed })
+            let mut changed = place.written.take_changed();
+            changed.extend(published.changed.iter().map(|&index| of_unit[index]));
+            Ok(Published { generation: published.generation, changed: changed.into_iter().collect() })
         };
         async move {
             // On tmpfs nothing waits; on a disk fsync does, and must not hold up renewals.
@@ -95,15 +114,20 @@ impl Files {
 
 impl Place {
     fn open(plan: &Plan, files: &[FileId]) -> Result<Self, PublishError> {
-        match &plan.files[files[0].0].target {
+        let target = match &plan.files[files[0].0].target {
             Target::Member(_) => {
                 let dir = plan.secrets_dir.as_deref().expect("checked: relative files have a folder");
-                Set::open(dir, plan.dir_mode, plan.require_tmpfs).map(Self::Set)
+                Set::open(dir, plan.dir_mode, plan.require_tmpfs).map(Where::Set)
             }
-            Target::Alone(path) => SingleFile::open(path, plan.dir_mode, plan.require_tmpfs).map(Self::Alone),
-        }
+            Target::Alone(path) => {
+                SingleFile::open(path, plan.dir_mode, plan.require_tmpfs).map(Where::Alone)
+            }
+        };
+        Ok(Self { target: target?, written: Written::new(plan.dir_mode, plan.require_tmpfs) })
     }
+}
 
+impl Where {
     fn publish(&mut self, members: &[Member]) -> Result<publish::Published, PublishError> {
         match (self, members) {
             (Self::Set(set), _) => set.publish(members),

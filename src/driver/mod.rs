@@ -12,6 +12,7 @@ mod pace;
 mod requests;
 mod store;
 mod voice;
+mod written;
 
 use std::collections::VecDeque;
 use std::rc::Rc;

@@ -42,6 +42,8 @@ pub enum Problem {
     Busy,
     /// What was published before cannot be read back, so it cannot be carried over.
     Unreadable,
+    /// What is there already is more than can be added to.
+    TooLarge,
     /// Any other refusal of the kernel.
     System {
         /// What was tried, an infinitive.
@@ -105,6 +107,7 @@ impl PublishError {
             Problem::Unreadable => {
                 "let us read it: the same user in init and sidecar, or CAP_DAC_READ_SEARCH"
             }
+            Problem::TooLarge => "write it anew instead of adding to it",
             Problem::System { .. } => "check the volume",
         }
     }
@@ -125,6 +128,7 @@ impl fmt::Display for PublishError {
             Problem::ReadOnly => write!(f, "cannot write {path}: the volume is read-only"),
             Problem::Busy => write!(f, "cannot write {path}: another process is writing it"),
             Problem::Unreadable => write!(f, "cannot carry over {path}: it cannot be read back"),
+            Problem::TooLarge => write!(f, "cannot add to {path}: it is larger than 8 MiB"),
             Problem::System { doing, errno } => {
                 write!(f, "cannot {doing} {path}: {}", Errno::from_raw_os_error(errno))
             }

@@ -16,9 +16,11 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat};
+use zeroize::Zeroizing;
 
 use super::dir::Dir;
 use super::error::{Problem, PublishError};
@@ -27,6 +29,9 @@ use super::published::Published;
 use super::resolve::Create;
 use super::{handle, names, sweep};
 use crate::secret::Secret;
+
+/// The largest file that [`SingleFile::content`] reads, bytes.
+const LARGEST: u64 = 8 << 20;
 
 /// A file that is published alone. Holds no descriptor: its folder may be replaced between two
 /// publishes.
@@ -93,6 +98,31 @@ impl SingleFile {
         self.handed_over = attributes.remembers(bytes);
         self.generation += 1;
         Ok(Published { generation: self.generation, changed: vec![0], aftermath })
+    }
+
+    /// What is in it; none where it is not there. Of a file that we may not read it is what we wrote.
+    ///
+    /// # Errors
+    /// It cannot be read, or is larger than 8 MiB.
+    pub fn content(&self) -> Result<Option<Secret>, PublishError> {
+        let (file, stat) = match self.read() {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(None),
+            Err(PublishError { problem: Problem::Denied, .. }) if self.handed_over.is_some() => {
+                return Ok(self.handed_over.clone());
+            }
+            Err(error) => return Err(error),
+        };
+        let too_large = || PublishError::new(&self.path, Problem::TooLarge);
+        let size = u64::try_from(stat.st_size).ok().filter(|size| *size <= LARGEST).ok_or_else(too_large)?;
+        // Room for all of it, and one more to see the end: the buffer does not move.
+        let mut bytes =
+            Zeroizing::new(Vec::with_capacity(usize::try_from(size + 1).map_err(|_| too_large())?));
+        file.take(size).read_to_end(&mut bytes).map_err(|error| {
+            let errno = rustix::io::Errno::from_io_error(&error).unwrap_or(rustix::io::Errno::IO);
+            PublishError::from_errno(&self.path, "read", errno)
+        })?;
+        Ok(Some(Secret::new(std::mem::take(&mut *bytes))))
     }
 
     /// Opens it for reading, with its facts; none where it is not there.

@@ -5,12 +5,13 @@
 
 mod value;
 mod world;
+mod writes;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::plan::{FilePlan, Source, TemplateSource};
+use crate::config::plan::{FilePlan, Source, TemplateSource, WriteRules};
 use crate::core::event::RenderOutcome;
 use crate::exit::{Cause, Ending};
 use crate::secret::Secret;
@@ -21,6 +22,8 @@ use crate::template::value::Value;
 use crate::vault::request::Request;
 use crate::vault::response::Response;
 pub use world::World;
+pub use writes::Write;
+pub(crate) use writes::joined;
 
 /// What is in the store.
 pub trait Secrets {
@@ -44,23 +47,35 @@ pub struct Environment {
     pub random: fn(&mut [u8]),
 }
 
-/// Renders `file` from `secrets`. What it used is in the order of first use, as written.
+/// What a rendering made. Nothing of it is on any disk yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendering {
+    /// The file's content.
+    pub bytes: Secret,
+    /// What its template wrote beside it, each path once.
+    pub writes: Vec<Write>,
+}
+
+/// Renders `file` from `secrets`; its template may write where `rules` allow. What it used is in the
+/// order of first use, as written.
 pub fn render(
     file: &FilePlan,
     secrets: &dyn Secrets,
     environment: &Environment,
-) -> (RenderOutcome, Option<Secret>) {
-    let mut world = World::new(secrets, environment);
+    rules: &WriteRules,
+) -> (RenderOutcome, Option<Rendering>) {
+    let mut world = World::new(secrets, environment).writing(rules);
     let result = match &file.source {
         Source::Template(source) => template(&file.name, source, &mut world),
         Source::Field { request, key, base64 } => value::field(request, key, *base64, &mut world),
         Source::Json { request } => value::json(request, &mut world),
     };
+    let writes = world.written();
     let (used, missing) = world.asked();
     match result {
         // Whatever went wrong may be for want of what is missing.
         _ if !missing.is_empty() => (RenderOutcome::Needs { missing, used }, None),
-        Ok(bytes) => (RenderOutcome::Rendered { changed: true, used }, Some(bytes)),
+        Ok(bytes) => (RenderOutcome::Rendered { changed: true, used }, Some(Rendering { bytes, writes })),
         Err(why) => (RenderOutcome::Failed { why, used }, None),
     }
 }

@@ -3,10 +3,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::config::plan::{MissingKey, Target};
+use crate::config::plan::{MissingKey, Target, WriteRules};
 use crate::functions;
 use crate::template::Template;
 use crate::tree::Tree;
+
+mod writes;
 
 #[derive(Default)]
 struct Store(HashMap<Request, Arc<Response>>);
@@ -34,6 +36,8 @@ fn environment() -> Environment {
         variables: Arc::new(BTreeMap::from([("NAME".to_owned(), "web".into())])),
         read_file: Arc::new(|path| match path.to_str() {
             Some("/etc/motd") => Ok("hello".into()),
+            Some("/etc/passwd") => Ok("web:x:101:102::/:\n".into()),
+            Some("/etc/group") => Ok("tls:x:7:\n".into()),
             _ => Err(format!("{}: no such file", path.display())),
         }),
         now: || Moment { seconds: 1_700_000_000, nanoseconds: 0, offset: 0 },
@@ -72,8 +76,10 @@ fn field(path: &str, key: &str, base64: bool) -> FilePlan {
 }
 
 fn rendered(file: &FilePlan, store: &Store) -> Result<String, Ending> {
-    match render(file, store, &environment()) {
-        (RenderOutcome::Rendered { .. }, Some(bytes)) => Ok(bytes.expose_str().expect("UTF-8").to_owned()),
+    match render(file, store, &environment(), &WriteRules::default()) {
+        (RenderOutcome::Rendered { .. }, Some(made)) => {
+            Ok(made.bytes.expose_str().expect("UTF-8").to_owned())
+        }
         (RenderOutcome::Failed { why, .. }, None) => Err(why),
         (other, _) => panic!("unexpected: {other:?}"),
     }
@@ -95,8 +101,8 @@ fn what_is_missing_is_named_and_the_pass_thrown_away() {
     let file = template(
         r#"{{ with secret "kv/a" }}{{ with secret .Data.next }}{{ .Data.x }}{{ end }}{{ end }}{{ (secret "kv/c").Data.x }}"#,
     );
-    let (outcome, bytes) = render(&file, &store, &environment());
-    assert!(bytes.is_none());
+    let (outcome, made) = render(&file, &store, &environment(), &WriteRules::default());
+    assert!(made.is_none());
     let RenderOutcome::Needs { missing, used } = outcome else { panic!("it needs two") };
     assert_eq!(missing, [read("kv/b"), read("kv/c")]);
     assert_eq!(used, [read("kv/a")]);
@@ -165,17 +171,9 @@ fn base64_is_decoded_with_or_without_padding_and_line_breaks() {
 fn what_is_used_is_told_once_each_in_order() {
     let store = store(&[("b", "{}"), ("a", "{}")]);
     let file = template(r#"{{ $_ := secret "b" }}{{ $_ = secret "a" }}{{ $_ = secret "/b/" }}"#);
-    let (RenderOutcome::Rendered { used, .. }, _) = render(&file, &store, &environment()) else {
-        panic!("rendered")
-    };
+    let (outcome, _) = render(&file, &store, &environment(), &WriteRules::default());
+    let RenderOutcome::Rendered { used, .. } = outcome else { panic!("rendered: {outcome:?}") };
     assert_eq!(used, [read("b"), read("a")]);
-}
-
-#[test]
-fn a_template_cannot_write_files() {
-    let why = rendered(&template(r#"{{ "x" | writeToFile "/tmp/x" "" "" "0644" }}"#), &Store::default())
-        .expect_err("not allowed");
-    assert!(why.what.contains("writeToFile"), "{why}");
 }
 
 /// A thousand files of one secret take 20 ms in a release build; this guards against a copy of the

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::writes::{Write, Writes};
 use super::{Environment, Secrets};
+use crate::config::plan::WriteRules;
 use crate::secret::Secret;
 use crate::template::host::{Host, HostError, Moment, WrittenFile};
 use crate::vault::request::Request;
@@ -18,13 +20,35 @@ pub struct World<'w> {
     seen: BTreeSet<Request>,
     used: Vec<Request>,
     missing: Vec<Request>,
+    rules: Option<&'w WriteRules>,
+    writes: Writes,
 }
 
 impl<'w> World<'w> {
-    /// A world of what is in the store.
+    /// A world of what is in the store, in which nothing may be written.
     #[must_use]
     pub fn new(secrets: &'w dyn Secrets, environment: &'w Environment) -> Self {
-        Self { secrets, environment, now: None, seen: BTreeSet::new(), used: Vec::new(), missing: Vec::new() }
+        Self {
+            secrets,
+            environment,
+            now: None,
+            seen: BTreeSet::new(),
+            used: Vec::new(),
+            missing: Vec::new(),
+            rules: None,
+            writes: Writes::default(),
+        }
+    }
+
+    /// The same, in which templates may write where `rules` allow.
+    #[must_use]
+    pub fn writing(self, rules: &'w WriteRules) -> Self {
+        Self { rules: Some(rules), ..self }
+    }
+
+    /// What was written, which is then no longer here.
+    pub(super) fn written(&mut self) -> Vec<Write> {
+        std::mem::take(&mut self.writes).take()
     }
 
     /// What was asked for and there, and what was not; each once, in the order of the first asking.
@@ -67,9 +91,10 @@ impl Host for World<'_> {
     }
 
     fn write(&mut self, file: WrittenFile) -> Result<(), HostError> {
-        Err(HostError(format!(
-            "writeToFile: {} is not a file of the configuration; give it an entry of its own under files",
-            file.path
-        )))
+        let Some(rules) = self.rules else {
+            return Err(HostError("writeToFile: nothing is written without a configuration".to_owned()));
+        };
+        let added = self.writes.add(&file, rules, &self.environment.read_file);
+        added.map_err(|why| HostError(format!("writeToFile: {why}")))
     }
 }

@@ -156,6 +156,7 @@ impl Needs {
     fn destinations(&mut self, plan: &Plan) {
         self.publish.extend(plan.secrets_dir.clone());
         self.publish.extend(plan.handoff.as_deref().and_then(Path::parent).map(Path::to_owned));
+        self.publish.extend(plan.writes.folders.iter().cloned());
         for file in &plan.files {
             if let Target::Alone(path) = &file.target {
                 self.publish.extend(path.parent().map(Path::to_owned));
@@ -213,6 +214,7 @@ handoff: {file: /nowhere/handoff/state}
 files: [{path: a, secret: kv/a}, {path: /nowhere/etc/b, secret: kv/b}]
 notify:
   app: {http: 'http://127.0.0.1:8080/reload'}
+write_to_file: [/nowhere/written]
 listen: 127.0.0.1:9110
 ";
 
@@ -236,7 +238,8 @@ listen: 127.0.0.1:9110
     #[test]
     fn a_plan_needs_its_folders_and_its_ports() {
         let needs = needs(PLAN);
-        let publish = ["/nowhere/secrets", "/nowhere/handoff", "/nowhere/etc"].map(PathBuf::from);
+        let publish =
+            ["/nowhere/secrets", "/nowhere/handoff", "/nowhere/etc", "/nowhere/written"].map(PathBuf::from);
         assert_eq!(needs.publish, set(publish));
         assert_eq!(needs.connect, set([53, 443, 8080, 8200, 9200]));
         assert_eq!((needs.bind, needs.sockets), (set([9110]), set([])));
@@ -278,6 +281,7 @@ listen: 127.0.0.1:9110
         assert_eq!(here.lacks(&here), None);
         for (old, new, outside) in [
             ("/nowhere/etc/b", "/elsewhere/b", "writing in /elsewhere"),
+            ("[/nowhere/written]", "[/elsewhere/w]", "writing in /elsewhere/w"),
             ("/nowhere/ca/ca.pem", "/elsewhere/ca.pem", "reading in /elsewhere/ca.pem"),
             (":8080", ":8081", "connections to TCP port 8081"),
             (":9110", ":9111", "listening on TCP port 9111"),

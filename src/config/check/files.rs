@@ -11,6 +11,7 @@ use crate::config::keypath::KeyPath;
 use crate::config::plan::{FilePlan, Target, Wait};
 use crate::config::problem::io_words;
 use crate::config::shape;
+use crate::config::writes::odd_component;
 
 use super::runtime::{self, Defaults};
 use super::source;
@@ -154,21 +155,6 @@ fn target(entry: &FileEntry, folders: &Folders<'_>, at: &KeyPath, desk: &mut Des
         return None;
     }
     Some(Target::Member(path))
-}
-
-/// Why a path's component cannot be one, and what to do.
-fn odd_component(part: &str) -> Option<(&'static str, &'static str)> {
-    match part {
-        "" => Some(("an empty name in the path", "name a file, with one slash between folders")),
-        "." | ".." => Some(("`.` or `..` in the path", "write where it leads")),
-        // Generations and their symlink are named so, as kubelet does.
-        _ if part.starts_with("..") => {
-            Some(("a name that begins with `..`", "these are the set's own: use another"))
-        }
-        _ if part.chars().any(char::is_control) => Some(("a control character in the path", "remove it")),
-        _ if part.len() > 255 => Some(("a name longer than 255 bytes", "shorten it")),
-        _ => None,
-    }
 }
 
 /// Refuses a target that is another's, or a folder of another's, or below another.

@@ -26,6 +26,7 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
     let notifiers = notify::check(&file.notify, desk);
     let folders = Folders { secrets_dir: secrets_dir.as_deref(), handoff: handoff.as_deref() };
     let files = files::check(file, &folders, &defaults, desk);
+    let writes = runtime::writes(&file.write_to_file, &folders, &files, desk);
     let listen = runtime::listen(file.listen.as_deref(), desk);
     let init_timeout = runtime::init_timeout(&file.init, desk);
     let sandbox = runtime::sandbox(file.sandbox, &notifiers, desk);
@@ -39,6 +40,7 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
         dir_mode: defaults.dir_mode,
         require_tmpfs,
         files,
+        writes,
         notifiers,
         init_timeout,
         handoff,

@@ -12,9 +12,11 @@ use crate::config::file::{
 };
 use crate::config::keypath::KeyPath;
 use crate::config::plan::{
-    Listen, LogFormat, LogPlan, MissingKey, Notifier, NotifierPlan, Sandbox, ShutdownPlan,
+    FilePlan, Listen, LogFormat, LogPlan, MissingKey, Notifier, NotifierPlan, Sandbox, ShutdownPlan, Target,
+    WriteRules,
 };
 
+use super::files::Folders;
 use super::path;
 
 /// Looking more often than this is a mistake in the unit.
@@ -117,6 +119,40 @@ pub(super) fn handoff(
         return None;
     }
     Some(file)
+}
+
+/// The folders that templates may write below. None may hold what others publish there: a template
+/// could replace it.
+pub(super) fn writes(
+    entries: &[String],
+    ours: &Folders<'_>,
+    files: &[FilePlan],
+    desk: &mut Desk<'_>,
+) -> WriteRules {
+    let at = KeyPath::of(&["write_to_file"]);
+    let mut folders = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let at = at.index(index);
+        let Some(found) = folder(Some(entry), &at, desk) else { continue };
+        let set = ours.secrets_dir.is_some_and(|dir| found.starts_with(dir) || dir.starts_with(&found));
+        if set {
+            let message = "`secrets_dir` is in it or around it, where a template could replace the set";
+            desk.wrong_value(&at, message, "name a folder of its own, like /leasehold/written");
+        } else if ours.handoff.is_some_and(|file| file.starts_with(&found)) {
+            desk.wrong_value(
+                &at,
+                "the handoff lies in it",
+                "name a folder of its own, like /leasehold/written",
+            );
+        } else {
+            folders.push(found);
+        }
+    }
+    let alone = files.iter().filter_map(|file| match &file.target {
+        Target::Alone(path) => Some(path.clone()),
+        Target::Member(_) => None,
+    });
+    WriteRules { folders, taken: alone.collect() }
 }
 
 pub(super) fn require_tmpfs(wanted: Option<bool>, desk: &mut Desk<'_>) -> bool {

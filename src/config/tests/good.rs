@@ -54,6 +54,7 @@ files:
     refresh: 30s
     wait: {min: 1s, max: 10s}
     notify: [nginx, app, nginx]
+write_to_file: [/leasehold/written, /run/ca/]
 notify:
   nginx: {signal: HUP, process: nginx, splay: 5s}
   other: {signal: 10, pid_file: /run/other.pid}
@@ -91,6 +92,8 @@ fn every_key_reaches_the_plan() {
         if role == "web" && jwt_file == &PathBuf::from("/var/run/secrets/vault/token")));
     assert_eq!(plan.secrets_dir, Some(PathBuf::from("/leasehold/secrets")));
     assert_eq!((plan.dir_mode, plan.require_tmpfs), (0o2750, false));
+    assert_eq!(plan.writes.folders, [PathBuf::from("/leasehold/written"), "/run/ca".into()]);
+    assert_eq!(plan.writes.taken, [PathBuf::from("/etc/nginx/tls.pem")].into());
     assert_eq!(plan.init_timeout, Duration::from_secs(60));
     assert_eq!(plan.handoff, Some(PathBuf::from("/leasehold/handoff/state")));
     assert_eq!(plan.shutdown, ShutdownPlan { revoke: false, delay: Duration::from_secs(3) });

@@ -45,4 +45,26 @@ pub(super) const ROWS: &[Row] = &[
             "c.yaml:7:17: not a file; write it like /leasehold/handoff/state",
         ],
     ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s/t\nwrite_to_file: [w, /, /a/../b, /s, /s/t, /s/t/u, /w]",
+        &[
+            "c.yaml:7:17: not an absolute path; begin it with /",
+            "c.yaml:7:20: the root folder; name a folder of its own, like /leasehold/secrets",
+            "c.yaml:7:23: a path with `..` in it; write where it leads",
+            "c.yaml:7:32: `secrets_dir` is in it or around it, where a template could replace the set; name a folder of its own, like /leasehold/written",
+            "c.yaml:7:36: `secrets_dir` is in it or around it, where a template could replace the set; name a folder of its own, like /leasehold/written",
+            "c.yaml:7:42: `secrets_dir` is in it or around it, where a template could replace the set; name a folder of its own, like /leasehold/written",
+        ],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nhandoff: {file: /h/state}\nwrite_to_file: [/h]",
+        &["c.yaml:8:17: the handoff lies in it; name a folder of its own, like /leasehold/written"],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nwrite_to_file: /w",
+        &["c.yaml:7:16: expected a list, found text; write a list: [one, two]"],
+    ),
 ];
