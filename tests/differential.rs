@@ -31,6 +31,19 @@ const NOT_TWICE: [&str; 12] = [
     "erge",
 ];
 
+/// The machine's addresses as both see them, wherever this runs. What needs the default route is
+/// left out: the agent runs `ip` for it, which need not be installed.
+const ADDRESSES: [&str; 8] = [
+    "GetAllInterfaces",
+    "GetPrivateIPs",
+    "GetPublicIPs",
+    "GetInterfaceIPs \\\".\\\"",
+    "GetAllInterfaces | sort \\\"-name,type,-address\\\" | join \\\"hex\\\" \\\",\\\"",
+    "GetAllInterfaces | include \\\"flags\\\" \\\"up|loopback\\\" | join \\\"network\\\" \\\",\\\"",
+    "GetAllInterfaces | exclude \\\"rfc\\\" \\\"6890\\\" | unique \\\"name\\\" | join \\\"size\\\" \\\",\\\"",
+    "range . }}{{ .Name }} {{ .MTU }} {{ .Flags }} {{ .SockAddr }};{{ end",
+];
+
 const POLICY: &str = r#"
 path "kv/*" { capabilities = ["read", "list"] }
 path "kv2/*" { capabilities = ["read", "list"] }
@@ -45,7 +58,8 @@ fn corpus() -> PathBuf {
 
 /// The templates that both must render alike.
 fn templates() -> Vec<String> {
-    let mut templates = Vec::new();
+    let sockaddr = |expression: &&str| format!("{{{{ sockaddr \"{expression}\" }}}}");
+    let mut templates: Vec<String> = ADDRESSES.iter().map(sockaddr).collect();
     let entries = fs::read_dir(corpus().join("functions")).expect("the corpus");
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();

@@ -22,6 +22,7 @@ pub(super) fn of_this_process() -> Environment {
         variables: Arc::new(variables.collect()),
         read_file: Arc::new(read_file),
         now: clock::wall,
+        network: super::network::of_this_machine,
         random,
     }
 }

@@ -16,7 +16,7 @@ use crate::core::event::RenderOutcome;
 use crate::exit::{Cause, Ending};
 use crate::secret::Secret;
 use crate::template::error::{ExecError, ParseError};
-use crate::template::host::Moment;
+use crate::template::host::{Moment, Network};
 use crate::template::limits::Limits;
 use crate::template::value::Value;
 use crate::vault::request::Request;
@@ -43,6 +43,8 @@ pub struct Environment {
     pub read_file: ReadFile,
     /// The time, asked once a rendering.
     pub now: fn() -> Moment,
+    /// The machine's interfaces, asked once a rendering that wants them.
+    pub network: fn() -> Result<Network, String>,
     /// Fills a buffer with random bytes.
     pub random: fn(&mut [u8]),
 }

@@ -41,6 +41,7 @@ fn environment() -> Environment {
             _ => Err(format!("{}: no such file", path.display())),
         }),
         now: || Moment { seconds: 1_700_000_000, nanoseconds: 0, offset: 0 },
+        network: || Err("no network".to_owned()),
         random: |bytes| bytes.fill(7),
     }
 }

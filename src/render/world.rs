@@ -8,7 +8,7 @@ use super::writes::{Write, Writes};
 use super::{Environment, Secrets};
 use crate::config::plan::WriteRules;
 use crate::secret::Secret;
-use crate::template::host::{Host, HostError, Moment, WrittenFile};
+use crate::template::host::{Host, HostError, Moment, Network, WrittenFile};
 use crate::vault::request::Request;
 use crate::vault::response::Response;
 
@@ -17,6 +17,7 @@ pub struct World<'w> {
     secrets: &'w dyn Secrets,
     environment: &'w Environment,
     now: Option<Moment>,
+    network: Option<Network>,
     seen: BTreeSet<Request>,
     used: Vec<Request>,
     missing: Vec<Request>,
@@ -32,6 +33,7 @@ impl<'w> World<'w> {
             secrets,
             environment,
             now: None,
+            network: None,
             seen: BTreeSet::new(),
             used: Vec::new(),
             missing: Vec::new(),
@@ -84,6 +86,15 @@ impl Host for World<'_> {
 
     fn now(&mut self) -> Moment {
         *self.now.get_or_insert_with(self.environment.now)
+    }
+
+    fn network(&mut self) -> Result<Network, HostError> {
+        if let Some(network) = &self.network {
+            return Ok(network.clone());
+        }
+        let network = (self.environment.network)().map_err(HostError)?;
+        self.network = Some(network.clone());
+        Ok(network)
     }
 
     fn random(&mut self, bytes: &mut [u8]) {

@@ -33,6 +33,8 @@ const SYSTEM: [&str; 11] = [
     "/usr/lib64",
     "/proc/sys/kernel/random",
 ];
+/// Where the system tells of its interfaces and routes.
+const NETWORK: [&str; 3] = ["/proc/self/net", "/sys/class/net", "/sys/devices"];
 /// The variables that say where the system's authorities are.
 const AUTHORITIES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 /// Large answers of a name server come by TCP.
@@ -168,17 +170,19 @@ impl Needs {
         }
     }
 
-    /// What the template reads with the function `file`.
+    /// What the template reads with the functions `file` and `sockaddr`.
     fn files_of(&mut self, source: &TemplateSource) {
         // One that does not parse reads nothing.
         let parsed = Template::parse(&source.name, &source.text, None, functions::all()).ok();
         let calls = parsed.iter().flat_map(Template::calls);
-        for call in calls.filter(|call| call.function == "file") {
-            match call.args.first() {
-                Some(Some(path)) => self.file(Path::new(OsStr::from_bytes(path.expose()))),
-                _ => drop(
+        for call in calls {
+            match (call.function, call.args.first()) {
+                ("file", Some(Some(path))) => self.file(Path::new(OsStr::from_bytes(path.expose()))),
+                ("file", _) => drop(
                     self.unknown.insert(format!("{}:{}:{}", source.name, call.place.line, call.place.column)),
                 ),
+                ("sockaddr", _) => self.read.extend(NETWORK.map(PathBuf::from)),
+                _ => {}
             }
         }
     }
@@ -273,6 +277,13 @@ listen: 127.0.0.1:9110
         let needs = needs(&yaml);
         assert!(needs.read.contains(Path::new("/nowhere/known")));
         assert_eq!(needs.unknown, set(["files[0].template:1:55".to_owned()]));
+    }
+
+    #[test]
+    fn a_template_that_asks_for_addresses_may_read_where_the_system_tells_of_them() {
+        let asking = "{path: a, template: '{{ sockaddr \"GetPrivateIP\" }}'}";
+        let of = |yaml: &str| NETWORK.iter().all(|path| needs(yaml).read.contains(Path::new(path)));
+        assert!(!of(PLAN) && of(&PLAN.replace("{path: a, secret: kv/a}", asking)));
     }
 
     #[test]

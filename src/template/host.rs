@@ -5,6 +5,7 @@
 //! what else it needs, and its output is thrown away.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use crate::secret::Secret;
 use crate::vault::request::Request;
@@ -30,6 +31,12 @@ pub trait Host {
     /// The time: the same throughout one rendering.
     fn now(&mut self) -> Moment;
 
+    /// The machine's network interfaces: the same throughout one rendering.
+    ///
+    /// # Errors
+    /// [`HostError`] where the system does not tell.
+    fn network(&mut self) -> Result<Network, HostError>;
+
     /// Fills `bytes` with random ones.
     fn random(&mut self, bytes: &mut [u8]);
 
@@ -50,6 +57,32 @@ pub struct Moment {
     pub nanoseconds: u32,
     /// Seconds east of UTC.
     pub offset: i32,
+}
+
+/// Interfaces in the system's order, and which of them leads everywhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Each once.
+    pub interfaces: Vec<Interface>,
+    /// The interface of the default route, where there is one.
+    pub default: Option<String>,
+}
+
+/// A network interface with its addresses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Interface {
+    /// The system's number for it, from 1.
+    pub index: u32,
+    /// The largest packet, bytes; 0 where the system does not say.
+    pub mtu: u32,
+    /// Its name.
+    pub name: String,
+    /// The hardware address; empty where it has none.
+    pub hardware: Vec<u8>,
+    /// Go's bits: 1 up, 2 broadcast, 4 loopback, 8 point-to-point, 16 multicast, 32 running.
+    pub flags: u32,
+    /// Its addresses, each with the length of its network's prefix in bits.
+    pub addresses: Vec<(IpAddr, u32)>,
 }
 
 /// A file that `writeToFile` asks for, as the template said it.
@@ -106,6 +139,10 @@ impl Host for Nowhere {
 
     fn now(&mut self) -> Moment {
         Moment { seconds: 0, nanoseconds: 0, offset: 0 }
+    }
+
+    fn network(&mut self) -> Result<Network, HostError> {
+        Ok(Network::default())
     }
 
     fn random(&mut self, bytes: &mut [u8]) {
