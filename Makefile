@@ -24,7 +24,7 @@ release: ## the static binary that ships
 demo: release ## a real server, init, a sidecar and an application, in under a minute after the build
 	scripts/demo $(BINARY)
 
-test: ## every test, on a real OpenBao server; writes docs/FAULTS.md
+test: ## every test, on real servers: OpenBao, systemd, pods, a Kubernetes API server; writes docs/FAULTS.md
 	scripts/openbao >/dev/null
 	rm -rf target/faults
 	$(CARGO) test --no-fail-fast

@@ -14,6 +14,7 @@ use crate::commands::status::Show;
 use crate::config;
 use crate::config::plan::{Listen, MissingKey};
 use crate::exit::{Cause, Ending};
+use crate::observe::{journal, log};
 
 /// Puts secrets from HashiCorp Vault or OpenBao where an application can read them, and keeps
 /// them true.
@@ -36,6 +37,8 @@ enum Command {
     Status(StatusArgs),
     /// Render one template offline to standard output.
     Render(RenderArgs),
+    /// Copy this program, for an image without a shell: an init container puts it where another one runs it.
+    Install(InstallArgs),
 }
 
 /// Where the configuration comes from.
@@ -124,6 +127,14 @@ pub struct RenderArgs {
     pub right_delimiter: String,
 }
 
+/// `leasehold install`
+#[derive(Debug, Clone, Args)]
+pub struct InstallArgs {
+    /// The copy's path, or a folder that is there.
+    #[arg(value_name = "PATH")]
+    pub to: PathBuf,
+}
+
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -137,6 +148,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => commands::check::run(&args.config.config, args.format),
         Command::Status(args) => status(&args),
         Command::Render(args) => commands::render::run(&args),
+        Command::Install(args) => commands::install::run(&args.to),
     };
     result.unwrap_or_else(|ending| fail(&ending))
 }
@@ -186,7 +198,8 @@ fn first_line(text: &str) -> String {
 
 /// The last line on standard error, and the code that goes with it.
 fn fail(ending: &Ending) -> ExitCode {
+    let priority = if log::is_journal() { journal::ERROR } else { "" };
     // A closed standard error must not turn the exit code into a panic's.
-    let _ = writeln!(std::io::stderr(), "{ending}");
+    let _ = writeln!(std::io::stderr(), "{priority}{ending}");
     ending.exit_code()
 }

@@ -4,13 +4,14 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use support::{Cluster, Identity, Leasehold, OpenBao, Workspace, have, need, repository, script};
+use support::{
+    Cluster, Identity, Leasehold, OpenBao, Workspace, have, need, repository, script, set_up_vault,
+};
 
 const PODS: [&str; 3] = ["pod.yaml", "pod-native-sidecar.yaml", "job.yaml"];
 
@@ -156,23 +157,10 @@ fn every_configuration_in_a_manifest_is_taken() {
 
 #[test]
 fn the_set_up_script_lets_the_pods_account_log_in_and_no_other() {
-    let (server, cluster, space) = (OpenBao::start(), Cluster::start(), Workspace::new());
-    symlink(OpenBao::program(), space.dir("bin").join("bao")).expect("a fresh folder takes a link");
-    let path = format!("{}:{}", space.join("bin").display(), std::env::var("PATH").unwrap_or_default());
+    let (server, cluster) = (OpenBao::start(), Cluster::start());
     // Twice, since it may be run again.
     for _ in 0..2 {
-        let output = Command::new(kubernetes("vault-setup.sh"))
-            .env_clear()
-            .env("PATH", &path)
-            .env("BAO_ADDR", server.address())
-            .env("BAO_CACERT", server.ca_file())
-            .env("BAO_TOKEN", server.root_token())
-            .env("KUBERNETES_HOST", cluster.address())
-            .env("KUBERNETES_CA_FILE", server.ca_file())
-            .env("REVIEWER_JWT_FILE", space.file("reviewer", cluster.reviewer_token()))
-            .output()
-            .expect("the script can be run");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        set_up_vault(&server, &cluster.address(), &server.ca_file(), &cluster.reviewer_token());
     }
     let login = |identity: &Identity| {
         let body = json!({ "role": "web", "jwt": cluster.token(identity) });
@@ -197,24 +185,45 @@ fn the_set_up_script_lets_the_pods_account_log_in_and_no_other() {
 }
 
 #[test]
-fn the_systemd_unit_is_valid_and_hardened() {
+fn the_systemd_units_are_valid_and_hardened() {
     if !need("systemd-analyze", "apt-get install systemd", have("systemd-analyze")) {
         return;
     }
-    let space = Workspace::new();
-    let unit =
-        fs::read_to_string(repository().join("manifests/systemd/leasehold.service")).expect("it is ours");
-    assert!(unit.contains("ExecStart=/usr/local/bin/leasehold "));
-    // The program has to be there to be verified.
-    let unit = unit.replace("/usr/local/bin/leasehold", &Leasehold::binary().to_string_lossy());
-    let unit = space.file("leasehold.service", unit);
-    // It exits 0 whatever it finds, and says what is wrong on standard error.
-    let verify = Command::new("systemd-analyze").arg("verify").arg(&unit).output().expect("it is there");
-    assert_eq!(String::from_utf8_lossy(&verify.stderr), "");
-    let security = Command::new("systemd-analyze")
-        .args(["security", "--offline=true", "--threshold=20"])
-        .arg(&unit)
-        .output()
-        .expect("it is there");
-    assert!(security.status.success(), "{}", String::from_utf8_lossy(&security.stdout));
+    for name in ["leasehold.service", "leasehold@.service"] {
+        let space = Workspace::new();
+        let unit = systemd(name);
+        assert!(unit.contains("\nExecStart=/usr/local/bin/leasehold "), "{name}");
+        // The program has to be there to be verified.
+        let unit = unit.replace("/usr/local/bin/leasehold", &Leasehold::binary().to_string_lossy());
+        let unit = space.file(name, unit);
+        // It exits 0 whatever it finds, and says what is wrong on standard error.
+        let verify = Command::new("systemd-analyze").arg("verify").arg(&unit).output().expect("it is there");
+        assert_eq!(String::from_utf8_lossy(&verify.stderr), "", "{name}");
+        // An exposure of 1.5 of 10.
+        let security = Command::new("systemd-analyze")
+            .args(["security", "--offline=true", "--threshold=15"])
+            .arg(&unit)
+            .output()
+            .expect("it is there");
+        assert!(security.status.success(), "{}", String::from_utf8_lossy(&security.stdout));
+    }
+}
+
+#[test]
+fn the_template_unit_differs_from_the_plain_one_by_its_instance_only() {
+    let settings = |name: &str| -> Vec<String> {
+        let text = systemd(name).replace("leasehold-%i", "leasehold").replace("%i.secret-id", "secret-id");
+        let text = text.replace("%i.yaml", "leasehold.yaml").replace("for %i, ", "");
+        let (_, unit) = text.split_once("[Unit]").expect("it begins with this");
+        let unit = unit.split_once("[Install]").map_or(unit, |(unit, _)| unit);
+        unit.lines()
+            .filter(|line| !line.is_empty())
+            .map(|line| line.replace("Leasehold, ", "Leasehold "))
+            .collect()
+    };
+    assert_eq!(settings("leasehold@.service"), settings("leasehold.service"));
+}
+
+fn systemd(name: &str) -> String {
+    fs::read_to_string(repository().join("manifests/systemd").join(name)).expect("it is ours")
 }

@@ -4,6 +4,7 @@ pub mod check;
 mod engine;
 mod environment;
 pub mod init;
+pub mod install;
 mod network;
 pub mod render;
 pub mod sidecar;

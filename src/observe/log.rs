@@ -1,9 +1,11 @@
-//! The log: one line an event, on standard error, as text on a terminal and as JSON elsewhere.
+//! The log: one line an event, on standard error: text on a terminal, lines with a priority for systemd's
+//! journal, JSON elsewhere.
 //!
 //! Only our own events are shown, at every level. What a library says was not written with our
 //! rule in mind that no value reaches the log: rustify's spans, for one, print whole URIs and
 //! parse errors that quote bodies.
 
+use std::env;
 use std::fmt::Debug;
 use std::io::{self, IsTerminal as _};
 
@@ -18,6 +20,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{Layer, Registry, fmt, reload};
 
+use super::journal;
 use crate::config::plan::{LogFormat, LogPlan};
 
 /// The name under which our own events come.
@@ -35,25 +38,50 @@ impl LogHandle {
     }
 }
 
+/// Who reads standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Terminal,
+    Journal,
+    Other,
+}
+
+impl Reader {
+    fn of_stderr() -> Self {
+        if io::stderr().is_terminal() {
+            Self::Terminal
+        } else if is_journal() {
+            Self::Journal
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Whether systemd's journal reads standard error.
+#[must_use]
+pub fn is_journal() -> bool {
+    journal::reads(io::stderr(), env::var_os("JOURNAL_STREAM").as_deref())
+}
+
 /// Starts the log, once in the life of the process.
 ///
 /// # Errors
 /// Where a log was started before.
 pub fn start(plan: LogPlan) -> Result<LogHandle, TryInitError> {
-    let terminal = io::stderr().is_terminal();
-    let (layer, handle) = layer(plan, terminal, io::stderr);
+    let (layer, handle) = layer(plan, Reader::of_stderr(), io::stderr);
     tracing_subscriber::registry().with(layer).try_init()?;
     Ok(handle)
 }
 
 /// The layer that writes, and the handle on its level.
-fn layer<W>(plan: LogPlan, terminal: bool, writer: W) -> (Box<dyn Layer<Registry> + Send + Sync>, LogHandle)
+fn layer<W>(plan: LogPlan, reader: Reader, writer: W) -> (Box<dyn Layer<Registry> + Send + Sync>, LogHandle)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let (filter, handle) = reload::Layer::new(filter(plan.level));
     let json = match plan.format {
-        LogFormat::Auto => !terminal,
+        LogFormat::Auto => reader == Reader::Other,
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
@@ -62,8 +90,13 @@ where
         layer.json().flatten_event(true).with_span_list(false).with_filter(filter).boxed()
     } else {
         // `NO_COLOR` is honoured by the layer itself as long as nothing is said about colours.
-        let layer = if terminal { layer } else { layer.with_ansi(false) };
-        layer.fmt_fields(format::debug_fn(field).delimited(" ")).with_filter(filter).boxed()
+        let layer = if reader == Reader::Terminal { layer } else { layer.with_ansi(false) };
+        let layer = layer.fmt_fields(format::debug_fn(field).delimited(" "));
+        if reader == Reader::Journal {
+            layer.event_format(journal::Lines).with_filter(filter).boxed()
+        } else {
+            layer.with_filter(filter).boxed()
+        }
     };
     (boxed, LogHandle(handle))
 }
@@ -111,10 +144,10 @@ mod tests {
     }
 
     /// Runs `events` under a log of this shape and returns what it wrote.
-    fn logged(format: LogFormat, terminal: bool, events: impl FnOnce(&LogHandle, &Sink)) -> String {
+    fn logged(format: LogFormat, reader: Reader, events: impl FnOnce(&LogHandle, &Sink)) -> String {
         let sink = Sink::default();
         let writer = sink.clone();
-        let (layer, handle) = layer(LogPlan { level: Level::INFO, format }, terminal, move || writer.clone());
+        let (layer, handle) = layer(LogPlan { level: Level::INFO, format }, reader, move || writer.clone());
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, || events(&handle, &sink));
         sink.take()
@@ -122,7 +155,7 @@ mod tests {
 
     #[test]
     fn off_a_terminal_a_line_is_one_json_object() {
-        let text = logged(LogFormat::Auto, false, |_, _| {
+        let text = logged(LogFormat::Auto, Reader::Other, |_, _| {
             tracing::info!(target: "leasehold::driver", file = "db.env", "published");
         });
         let line: serde_json::Value = serde_json::from_str(text.trim_end()).expect("one JSON object");
@@ -135,18 +168,34 @@ mod tests {
     }
 
     #[test]
+    fn for_the_journal_a_line_begins_with_its_priority_and_has_no_time() {
+        let text = logged(LogFormat::Auto, Reader::Journal, |handle, _| {
+            handle.set_level(Level::TRACE);
+            tracing::error!(target: "leasehold", "lost\nnot a line");
+            tracing::warn!(target: "leasehold", file = "db.env", "late");
+            tracing::info!(target: "leasehold", "here");
+            tracing::debug!(target: "leasehold", "little");
+            tracing::trace!(target: "leasehold", "least");
+        });
+        assert_eq!(text, "<3>lost\\nnot a line\n<4>late file=\"db.env\"\n<6>here\n<7>little\n<7>least\n");
+        let json =
+            logged(LogFormat::Json, Reader::Journal, |_, _| tracing::info!(target: "leasehold", "here"));
+        assert!(json.starts_with('{'), "asked for, so given: {json}");
+    }
+
+    #[test]
     fn colour_is_for_terminals_only() {
         let say = |_: &LogHandle, _: &Sink| tracing::info!(target: "leasehold", "here");
-        let plain = logged(LogFormat::Text, false, say);
+        let plain = logged(LogFormat::Text, Reader::Other, say);
         assert!(plain.contains("INFO here") && !plain.contains('\u{1b}'), "{plain:?}");
-        let json = logged(LogFormat::Json, true, say);
+        let json = logged(LogFormat::Json, Reader::Terminal, say);
         assert!(json.starts_with('{') && !json.contains('\u{1b}'));
     }
 
     #[test]
     fn a_newline_or_an_escape_in_a_message_does_not_make_a_line_of_its_own() {
         for format in [LogFormat::Json, LogFormat::Text] {
-            let text = logged(format, false, |_, _| {
+            let text = logged(format, Reader::Other, |_, _| {
                 let forged = "a\u{1b}[31mb\n2026 INFO forged\r";
                 tracing::info!(target: "leasehold", display = %forged, debug = ?forged, forged, "x {forged}");
             });
@@ -157,7 +206,7 @@ mod tests {
 
     #[test]
     fn libraries_are_not_heard_whatever_the_level() {
-        let text = logged(LogFormat::Json, false, |handle, _| {
+        let text = logged(LogFormat::Json, Reader::Other, |handle, _| {
             handle.set_level(Level::TRACE);
             let span = tracing::error_span!(target: "rustify", "wrap", uri = "https://canary");
             let _inside = span.enter();
@@ -172,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_level_can_be_changed_while_we_run() {
-        let text = logged(LogFormat::Text, false, |handle, sink| {
+        let text = logged(LogFormat::Text, Reader::Other, |handle, sink| {
             tracing::debug!(target: "leasehold", "before");
             handle.set_level(Level::DEBUG);
             tracing::debug!(target: "leasehold", "between");

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod http;
+pub mod journal;
 pub mod log;
 pub mod metrics;
 pub mod panic;

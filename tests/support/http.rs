@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 
 /// A server that does not answer within this has hung.
@@ -56,6 +59,30 @@ pub fn request_unix(socket: &Path, method: &str, path: &str) -> io::Result<Reply
     let stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     converse(stream, method, path, &[], None)
+}
+
+/// [`request`] over TLS, with the one authority in a file.
+pub fn request_tls(
+    address: SocketAddr,
+    ca_file: &Path,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> io::Result<Reply> {
+    let mut roots = RootCertStore::empty();
+    let ca = CertificateDer::from_pem_file(ca_file).map_err(io::Error::other)?;
+    roots.add(ca).map_err(io::Error::other)?;
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::from(address.ip());
+    let tls = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    converse(StreamOwned::new(tls, stream), method, path, headers, body)
 }
 
 fn converse(

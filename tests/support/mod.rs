@@ -9,6 +9,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests measure real time and write their own input files")]
 
 mod api;
+mod api_server;
+mod cell;
 mod child;
 mod cluster;
 mod faults;
@@ -24,16 +26,18 @@ mod wait;
 mod workspace;
 
 pub use api::{Grant, KubernetesRole};
+pub use api_server::{ApiServer, api_server_possible};
+pub use cell::{Cell, children, inside};
 pub use child::Child;
 pub use cluster::{Cluster, Identity};
 pub use faults::{Evidence, Place};
-pub use http::Reply;
+pub use http::{Reply, request};
 pub use leasehold::{Finished, Leasehold, Running};
 pub use need::{have, need};
 pub use openbao::OpenBao;
 pub use posted::Posted;
 pub use rabbit::Rabbit;
-pub use script::{repository, script};
+pub use script::{repository, script, set_up_vault};
 pub use stage::{CANARY, Lives, SOON, Stage};
 pub use wait::{wait_for, wait_until};
 pub use workspace::Workspace;

@@ -238,14 +238,20 @@ log_level = "warn"
 
 impl Ports {
     fn free() -> Self {
-        // All three are held until all are known, so that they differ.
-        let held = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("loopback has a free port"));
-        let [tls, plain, cluster] = held.each_ref().map(|it| it.local_addr().expect("it is bound").port());
+        let [tls, plain, cluster] = free_ports();
         Self { tls, plain, cluster }
     }
 }
 
-fn write_certificates(space: &Workspace) {
+/// Three that are free now; another process can take them before they are bound.
+pub(super) fn free_ports() -> [u16; 3] {
+    // All three are held until all are known, so that they differ.
+    let held = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("loopback has a free port"));
+    held.each_ref().map(|it| it.local_addr().expect("it is bound").port())
+}
+
+/// An authority, and a certificate of it for loopback: `ca.pem`, `server.pem`, `server.key`.
+pub(super) fn write_certificates(space: &Workspace) {
     let ca_key = KeyPair::generate().expect("ring makes keys");
     let mut ca = CertificateParams::default();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -1,7 +1,11 @@
 //! The repository's own scripts, which install pinned tools and print where they are.
 
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use super::openbao::OpenBao;
+use super::workspace::Workspace;
 
 /// What `scripts/NAME` prints; panics with its words where it fails.
 pub fn script(name: &str, arguments: &[&str]) -> String {
@@ -10,6 +14,26 @@ pub fn script(name: &str, arguments: &[&str]) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "scripts/{name} failed: {said}");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Runs manifests/kubernetes/vault-setup.sh for a Vault outside of the cluster at `host`.
+#[track_caller]
+pub fn set_up_vault(server: &OpenBao, host: &str, ca_file: &Path, reviewer: &str) {
+    let space = Workspace::new();
+    symlink(OpenBao::program(), space.dir("bin").join("bao")).expect("a fresh folder takes a link");
+    let path = format!("{}:{}", space.join("bin").display(), std::env::var("PATH").unwrap_or_default());
+    let output = Command::new(repository().join("manifests/kubernetes/vault-setup.sh"))
+        .env_clear()
+        .env("PATH", &path)
+        .env("BAO_ADDR", server.address())
+        .env("BAO_CACERT", server.ca_file())
+        .env("BAO_TOKEN", server.root_token())
+        .env("KUBERNETES_HOST", host)
+        .env("KUBERNETES_CA_FILE", ca_file)
+        .env("REVIEWER_JWT_FILE", space.file("reviewer", reviewer))
+        .output()
+        .expect("the script can be run");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The repository's folder.
