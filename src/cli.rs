@@ -35,6 +35,8 @@ enum Command {
     Check(CheckArgs),
     /// Ask the running daemon how files and secrets are; never shows a value.
     Status(StatusArgs),
+    /// Print a configuration of Vault Agent, consul-template or envconsul as Leasehold's own.
+    Convert(ConvertArgs),
     /// Render one template offline to standard output.
     Render(RenderArgs),
     /// Copy this program, for an image without a shell: an init container puts it where another one runs it.
@@ -103,6 +105,14 @@ impl StatusArgs {
     }
 }
 
+/// `leasehold convert`
+#[derive(Debug, Clone, Args)]
+pub struct ConvertArgs {
+    /// The other program's configuration files, taken together; `-` for standard input.
+    #[arg(value_name = "F", required = true)]
+    pub config: Vec<PathBuf>,
+}
+
 /// `leasehold render`
 #[derive(Debug, Clone, Args)]
 pub struct RenderArgs {
@@ -147,6 +157,7 @@ pub fn main() -> ExitCode {
         Command::Sidecar(args) => commands::sidecar::run(&args),
         Command::Check(args) => commands::check::run(&args.config.config, args.format),
         Command::Status(args) => status(&args),
+        Command::Convert(args) => commands::convert::run(&args.config),
         Command::Render(args) => commands::render::run(&args),
         Command::Install(args) => commands::install::run(&args.to),
     };

@@ -98,6 +98,7 @@ mod tests {
             env: &|_| None,
             read_file: &|_| Err(io::ErrorKind::NotFound.into()),
             functions: crate::functions::all(),
+            folder: std::path::Path::new("/"),
         };
         let mut output = Vec::new();
         let result = report(read(&inputs), shape, &mut output);

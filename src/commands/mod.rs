@@ -1,6 +1,7 @@
 //! What the command line runs: thin, the work is done in the other rooms.
 
 pub mod check;
+pub mod convert;
 mod engine;
 mod environment;
 pub mod init;

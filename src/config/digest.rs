@@ -9,7 +9,7 @@ use super::plan::{AuthMethod, AuthPlan, Credential, FilePlan, MissingKey, Source
 use crate::vault::request::Request;
 
 /// Changed with the encoding, so that a handoff of an older one is not taken for ours.
-const VERSION: &[u8] = b"leasehold-plan-1";
+const VERSION: &[u8] = b"leasehold-plan-2";
 
 /// SHA-256 over the canonical encoding.
 pub(super) fn of(vault: &VaultPlan, auth: &AuthPlan, files: &[FilePlan]) -> [u8; 32] {
@@ -156,6 +156,8 @@ impl Encoder {
                     MissingKey::Default => 1,
                     MissingKey::Zero => 2,
                 });
+                self.bytes(template.delimiters.0.as_bytes());
+                self.bytes(template.delimiters.1.as_bytes());
             }
             Source::Field { request, key, base64 } => {
                 self.number(1);

@@ -3,21 +3,31 @@
 use serde_yaml::Value;
 
 use super::excerpt::excerpt;
+use super::foreign::Places;
 use super::keypath::KeyPath;
 use super::mark::Mark;
-use super::places::{Found, MAX_BYTES, Marks};
+use super::places::{Found, MAX_BYTES, Marks, Span};
 use super::problem::{Excerpt, Place, Problem, Severity};
 use super::yaml_error::Flaw;
 
 /// A key that is longer is not shown.
 const LONGEST_KEY: usize = 100;
 
-/// A text that is YAML, with the marks of its keys and values.
+/// A text with the marks of its keys and values.
 #[derive(Debug)]
 pub(super) struct Document {
     pub(super) name: String,
     text: String,
-    marks: Marks,
+    layout: Layout,
+}
+
+/// How keys are found in a text.
+#[derive(Debug)]
+enum Layout {
+    /// They stand there as they are.
+    Yaml(Marks),
+    /// They were made of others.
+    Foreign(Places),
 }
 
 impl Document {
@@ -26,17 +36,7 @@ impl Document {
     /// # Errors
     /// Everything that keeps it from being read.
     pub(super) fn read(name: &str, bytes: &[u8]) -> Result<(Self, Value), Vec<Problem>> {
-        if bytes.len() > MAX_BYTES {
-            return Err(vec![Problem::whole(
-                name,
-                "larger than 8 MiB",
-                "move templates to files of their own",
-            )]);
-        }
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(),
-            Err(error) => return Err(vec![not_utf8(name, bytes, error.valid_up_to())]),
-        };
+        let text = decoded(name, bytes)?;
         let marks = Marks::read(&text)
             .map_err(|flaws| flaws.into_iter().map(|flaw| flaw_of(name, &text, flaw)).collect::<Vec<_>>())?;
         let value = value_of(&text).map_err(|error| {
@@ -48,22 +48,49 @@ impl Document {
                 Flaw::new(mark, "not valid YAML", "check anchors, tags and merge keys"),
             )]
         })?;
-        Ok((Self { name: name.to_owned(), text, marks }, value))
+        Ok((Self { name: name.to_owned(), text, layout: Layout::Yaml(marks) }, value))
+    }
+
+    /// A text in another program's language, of which `places` are known.
+    pub(super) fn foreign(name: &str, text: String, places: Places) -> Self {
+        Self { name: name.to_owned(), text, layout: Layout::Foreign(places) }
+    }
+
+    /// The same text, of whose keys others were made.
+    pub(super) fn into_foreign(self, places: impl FnOnce(Vec<Span>) -> Places) -> Self {
+        let layout = match self.layout {
+            Layout::Yaml(marks) => Layout::Foreign(places(marks.scalars)),
+            layout @ Layout::Foreign(_) => layout,
+        };
+        Self { layout, ..self }
     }
 
     /// The place of `path`, or of the longest beginning of it that this text has.
     pub(super) fn find(&self, path: &KeyPath) -> Found {
-        self.marks.find(path)
+        match &self.layout {
+            Layout::Yaml(marks) => marks.find(path),
+            Layout::Foreign(places) => places.find(path),
+        }
+    }
+
+    fn scalars(&self) -> &[Span] {
+        match &self.layout {
+            Layout::Yaml(marks) => &marks.scalars,
+            Layout::Foreign(places) => &places.spans,
+        }
     }
 
     /// Where line `line` and column `column` of the text that `path` holds stand here: exact for a
     /// literal block and for text on one line, else where the value starts.
     pub(super) fn inside(&self, path: &KeyPath, value: &str, line: usize, column: usize) -> Mark {
+        if let Layout::Foreign(places) = &self.layout {
+            return places.inside(path, line, column);
+        }
         let found = self.find(path);
         if found.literal {
             return self.in_block(found.value, value, line, column);
         }
-        let Some(span) = self.marks.scalars.iter().find(|span| span.start == found.value) else {
+        let Some(span) = self.scalars().iter().find(|span| span.start == found.value) else {
             return found.value;
         };
         let width = span.end.column.saturating_sub(span.start.column);
@@ -95,7 +122,18 @@ impl Document {
 
     /// The line of `mark`; see [`excerpt`].
     pub(super) fn excerpt(&self, mark: Mark, reveal: bool) -> Option<Excerpt> {
-        excerpt(&self.text, &self.marks.scalars, mark, reveal)
+        excerpt(&self.text, self.scalars(), mark, reveal)
+    }
+}
+
+/// `bytes` as text, if they are one and not too many.
+pub(super) fn decoded(name: &str, bytes: &[u8]) -> Result<String, Vec<Problem>> {
+    if bytes.len() > MAX_BYTES {
+        return Err(vec![Problem::whole(name, "larger than 8 MiB", "move templates to files of their own")]);
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned()),
+        Err(error) => Err(vec![not_utf8(name, bytes, error.valid_up_to())]),
     }
 }
 
@@ -109,7 +147,7 @@ fn value_of(text: &str) -> Result<Value, serde_yaml::Error> {
 }
 
 /// A problem in a text whose marks are not known: of the line only the key is shown.
-fn flaw_of(name: &str, text: &str, flaw: Flaw) -> Problem {
+pub(super) fn flaw_of(name: &str, text: &str, flaw: Flaw) -> Problem {
     let line = text.lines().nth(flaw.mark.line - 1).unwrap_or_default();
     let words = line.find(|c: char| !(c.is_alphanumeric() || matches!(c, ' ' | '\t' | '_' | '-' | '.')));
     let key = match words {

@@ -136,6 +136,9 @@ pub(super) struct FileEntry {
     pub(super) path: Option<String>,
     pub(super) template: Option<String>,
     pub(super) template_file: Option<String>,
+    pub(super) delimiters: Option<Delimiters>,
+    pub(super) missing_key: Option<MissingKeyWord>,
+    pub(super) deny_functions: Option<Vec<String>>,
     pub(super) secret: Option<String>,
     pub(super) encoding: Option<Encoding>,
     #[serde(deserialize_with = "mode")]
@@ -148,6 +151,14 @@ pub(super) struct FileEntry {
     pub(super) refresh: Option<Duration>,
     pub(super) wait: Option<WaitEntry>,
     pub(super) notify: Option<Vec<String>>,
+}
+
+/// `files[].delimiters`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Delimiters {
+    pub(super) left: Option<String>,
+    pub(super) right: Option<String>,
 }
 
 /// `files[].encoding`.

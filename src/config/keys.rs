@@ -202,6 +202,21 @@ static FILE: &[Key] = &[
         .also(&["destination", "dest"]),
     key("template", Kind::Text, "", "its template").also(&["contents"]),
     key("template_file", Kind::Text, "", "a file with its template").also(&["source"]),
+    key(
+        "delimiters",
+        Kind::Map(DELIMITERS),
+        "{left: \"{{\", right: \"}}\"}",
+        "what its actions stand between",
+    ),
+    key(
+        "missing_key",
+        Kind::Choice { now: &["error", "default", "zero"], later: &[] },
+        "defaults.missing_key",
+        "what a missing key renders as",
+    )
+    .also(&["error_on_missing_key"]),
+    key("deny_functions", Kind::List(&Kind::Text), "[]", "functions that its template may not call")
+        .also(&["function_denylist", "function_blacklist"]),
     key("secret", Kind::Text, "", "PATH#KEY: one value; PATH: all fields as JSON"),
     key(
         "encoding",
@@ -216,6 +231,11 @@ static FILE: &[Key] = &[
     key("wait", Kind::Map(WAIT), "", "quiescence before a publish"),
     key("notify", Kind::List(&Kind::Text), "every notifier", "whom to tell of a change")
         .also(&["command", "exec"]),
+];
+
+static DELIMITERS: &[Key] = &[
+    key("left", Kind::Text, "{{", "opens an action").also(&["left_delimiter"]),
+    key("right", Kind::Text, "}}", "closes an action").also(&["right_delimiter"]),
 ];
 
 static WAIT: &[Key] = &[

@@ -5,6 +5,8 @@
 //! sources ── texts ─▶ document ── value, marks ─▶ layers ─▶ shape ─▶ file ─▶ check ─▶ plan
 //! (files, stdin,      (YAML: limits,              (merge,   (keys:   (typed)  (what belongs
 //!  environment)        places, duplicates)         env)      table)            together)
+//!                 └─▶ foreign ── value, places ─▶
+//!                     (Vault Agent, consul-template, envconsul: HCL 1 or its JSON form)
 //! ```
 //!
 //! Each step tells what it finds to a `desk`, takes the wrong part out and goes on, so that one run
@@ -17,6 +19,7 @@ mod digest;
 mod document;
 mod excerpt;
 mod file;
+pub mod foreign;
 pub mod keypath;
 pub mod keys;
 mod layers;
@@ -36,4 +39,4 @@ mod yaml_error;
 pub use layers::Setting;
 pub use places::{MAX_BYTES, MAX_DEPTH};
 pub use problem::{Problem, Rejected, Severity};
-pub use sources::{Sources, load};
+pub use sources::{Sources, folder, load};

@@ -250,6 +250,10 @@ pub struct TemplateSource {
     pub template: Arc<Template>,
     /// What a missing key renders as.
     pub missing_key: MissingKey,
+    /// What its actions stand between.
+    pub delimiters: (String, String),
+    /// The functions that it may not call, sorted.
+    pub denied: Vec<String>,
 }
 
 /// What a missing map key renders as (Go's `missingkey`).

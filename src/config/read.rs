@@ -12,6 +12,7 @@ use super::desk::{Desk, Finding, On};
 use super::document::Document;
 use super::excerpt::excerpt;
 use super::file::File;
+use super::foreign;
 use super::keypath::KeyPath;
 use super::keys;
 use super::layers::{self, Setting};
@@ -43,6 +44,9 @@ pub struct Inputs<'a> {
     pub read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
     /// What templates may call.
     pub functions: &'a Functions,
+    /// What the relative paths of a configuration that is not Leasehold's own are relative to: where
+    /// this process runs.
+    pub folder: &'a Path,
 }
 
 /// The plan, and what should be logged once at start: insecure choices, and values that override
@@ -51,8 +55,11 @@ pub struct Inputs<'a> {
 /// # Errors
 /// [`Rejected`] with everything that is wrong, and the warnings besides.
 pub fn read(inputs: &Inputs<'_>) -> Result<(Plan, Vec<Problem>), Rejected> {
-    let mut stack = Stack::of(inputs.texts)?;
+    let mut stack = Stack::of(inputs.texts, inputs.folder)?;
     let mut desk = Desk::new(inputs.env, inputs.read_file, inputs.functions);
+    for path in std::mem::take(&mut stack.broken) {
+        desk.break_off(path);
+    }
     let mut settings = layers::from_environment(inputs.env);
     settings.extend_from_slice(inputs.flags);
     stack.apply(&settings);
@@ -84,31 +91,61 @@ struct Stack {
     documents: Vec<Document>,
     value: Value,
     owners: BTreeMap<KeyPath, String>,
-    warnings: Vec<Problem>,
+    /// What was found before the values were looked at.
+    told: Vec<Problem>,
+    /// What a text means and does not say right.
+    broken: Vec<KeyPath>,
 }
 
 impl Stack {
-    fn of(texts: &[Text]) -> Result<Self, Rejected> {
-        let mut stack =
-            Self { documents: Vec::new(), value: Value::Null, owners: BTreeMap::new(), warnings: Vec::new() };
+    fn of(texts: &[Text], folder: &Path) -> Result<Self, Rejected> {
+        let mut stack = Self {
+            documents: Vec::new(),
+            value: Value::Null,
+            owners: BTreeMap::new(),
+            told: Vec::new(),
+            broken: Vec::new(),
+        };
         let mut problems = Vec::new();
-        for text in texts {
-            match Document::read(&text.name, &text.bytes) {
-                Ok((document, value)) => stack.lay(document, value),
+        let mut rest = texts;
+        while let Some((first, behind)) = rest.split_first() {
+            let foreign = rest.iter().take_while(|text| foreign::is_foreign(text)).count();
+            if foreign > 0 {
+                match foreign::read(&rest[..foreign], folder) {
+                    Ok(reading) => stack.adopt(reading),
+                    Err(flaws) => problems.extend(flaws),
+                }
+                rest = &rest[foreign..];
+                continue;
+            }
+            match Document::read(&first.name, &first.bytes) {
+                Ok((document, value)) => stack.lay(vec![document], value),
                 Err(flaws) => problems.extend(flaws),
             }
+            rest = behind;
         }
         if problems.is_empty() { Ok(stack) } else { Err(Rejected { cause: Cause::Config, problems }) }
     }
 
-    fn lay(&mut self, document: Document, value: Value) {
+    /// What another program's configuration means; what of it is lost is said once.
+    fn adopt(&mut self, reading: foreign::Reading) {
+        self.told.extend(reading.problems());
+        self.broken.extend(reading.broken);
+        self.lay(reading.documents, reading.value);
+    }
+
+    /// Lays what `documents` together say upon what is there.
+    fn lay(&mut self, documents: Vec<Document>, value: Value) {
         let mut replaced = Vec::new();
         layers::merge(&mut self.value, value, &KeyPath::top(), &mut replaced);
         for path in replaced {
             let before = self.place(&path, Part::Value).0;
+            let Some(document) = documents.iter().max_by_key(|document| document.find(&path).steps) else {
+                continue;
+            };
             let mark = document.find(&path).key;
             let message = format!("`{path}` overrides the one of {before}");
-            self.warnings.push(Problem {
+            self.told.push(Problem {
                 severity: Severity::Warning,
                 place: document.place(mark),
                 key: path.to_string(),
@@ -117,7 +154,7 @@ impl Stack {
                 excerpt: document.excerpt(mark, false),
             });
         }
-        self.documents.push(document);
+        self.documents.extend(documents);
     }
 
     fn apply(&mut self, settings: &[Setting]) {
@@ -128,7 +165,7 @@ impl Stack {
             let mut warning = Problem::whole(&setting.by, message, "");
             warning.severity = Severity::Warning;
             warning.key = setting.key.to_string();
-            self.warnings.push(warning);
+            self.told.push(warning);
         }
         self.owners = owners;
     }
@@ -141,7 +178,7 @@ impl Stack {
                 let mut warning =
                     Problem::whole(variable, message, "trust its authority with `vault.ca_file`");
                 warning.severity = Severity::Warning;
-                self.warnings.push(warning);
+                self.told.push(warning);
             }
         }
     }
@@ -196,7 +233,7 @@ impl Stack {
             let source = self.documents.iter().position(|document| document.name == problem.place.source);
             (source, problem.place.line, problem.place.column)
         };
-        problems.extend(self.warnings.iter().cloned());
+        problems.extend(self.told.iter().cloned());
         problems.sort_by_key(order);
         if more > 0 {
             let message = format!("{more} more problems are not shown");

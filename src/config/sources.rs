@@ -77,21 +77,29 @@ impl Sources {
         })
     }
 
+    /// The texts as they are now.
+    ///
+    /// # Errors
+    /// Where one cannot be read.
+    pub fn texts(&self) -> Result<Vec<Text>, Rejected> {
+        let texts = self.origins.iter().map(|origin| match origin {
+            Origin::File(file) => kept(&file.to_string_lossy(), read_file(file)),
+            Origin::Kept(text) => Ok(text.clone()),
+        });
+        texts.collect()
+    }
+
     /// Reads the texts and what they name; `flags` win over them.
     ///
     /// # Errors
     /// [`Rejected`] with everything that is wrong.
     pub fn load(&self, flags: &[Setting]) -> Result<(Plan, Vec<Problem>), Rejected> {
-        let mut texts = Vec::new();
-        for origin in &self.origins {
-            texts.push(match origin {
-                Origin::File(file) => kept(&file.to_string_lossy(), read_file(file))?,
-                Origin::Kept(text) => text.clone(),
-            });
-        }
+        let texts = self.texts()?;
         let env = |name: &str| std::env::var(name).ok();
         let functions = crate::functions::all();
-        let inputs = Inputs { texts: &texts, flags, env: &env, read_file: &read_file, functions };
+        let folder = folder();
+        let inputs =
+            Inputs { texts: &texts, flags, env: &env, read_file: &read_file, functions, folder: &folder };
         match read(&inputs) {
             Ok((plan, problems)) => Ok((plan, [self.notices.clone(), problems].concat())),
             Err(mut rejected) => {
@@ -108,6 +116,11 @@ impl Sources {
 /// [`Rejected`] with everything that is wrong.
 pub fn load(configs: &[PathBuf], flags: &[Setting]) -> Result<(Plan, Vec<Problem>), Rejected> {
     Sources::new(configs)?.load(flags)
+}
+
+/// Where this process runs.
+pub fn folder() -> PathBuf {
+    std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
 }
 
 fn kept(name: &str, bytes: io::Result<Vec<u8>>) -> Result<Text, Rejected> {

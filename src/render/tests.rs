@@ -69,6 +69,8 @@ fn template(text: &str) -> FilePlan {
         text: text.into(),
         template: Arc::new(template),
         missing_key: MissingKey::Error,
+        delimiters: ("{{".into(), "}}".into()),
+        denied: Vec::new(),
     }))
 }
 

@@ -225,6 +225,7 @@ listen: 127.0.0.1:9110
     fn needs(yaml: &str) -> Needs {
         let texts = [Text { name: "c.yaml".into(), bytes: yaml.into() }];
         let inputs = Inputs {
+            folder: std::path::Path::new("/"),
             texts: &texts,
             flags: &[],
             env: &|_| None,

@@ -2,10 +2,11 @@
 
 mod auth;
 mod files;
+mod manner;
 mod notify;
 mod runtime;
 mod source;
-mod vault;
+pub(super) mod vault;
 
 use std::path::PathBuf;
 

@@ -44,17 +44,21 @@ pub(super) fn defaults(entry: &DefaultsEntry, desk: &mut Desk<'_>) -> Defaults {
     if let Some(refresh) = entry.refresh {
         least_refresh(refresh, &at.key("refresh"), desk);
     }
-    let missing_key = match entry.missing_key {
-        None | Some(MissingKeyWord::Error) => MissingKey::Error,
+    let missing_key = missing_key(entry.missing_key, &at.key("missing_key"), desk);
+    let refresh = entry.refresh.unwrap_or(Duration::from_secs(300));
+    Defaults { mode: entry.mode.unwrap_or(0o440), dir_mode, refresh, missing_key }
+}
+
+/// What `word` says; a warning where that leaves holes.
+pub(super) fn missing_key(word: Option<MissingKeyWord>, at: &KeyPath, desk: &mut Desk<'_>) -> MissingKey {
+    let missing_key = match word {
+        None | Some(MissingKeyWord::Error) => return MissingKey::Error,
         Some(MissingKeyWord::Default) => MissingKey::Default,
         Some(MissingKeyWord::Zero) => MissingKey::Zero,
     };
-    if missing_key != MissingKey::Error {
-        let message = "a missing key renders as `<no value>` instead of stopping";
-        desk.warn(&at.key("missing_key"), message, "use `error`, so that no file has a hole");
-    }
-    let refresh = entry.refresh.unwrap_or(Duration::from_secs(300));
-    Defaults { mode: entry.mode.unwrap_or(0o440), dir_mode, refresh, missing_key }
+    let message = "a missing key renders as `<no value>` instead of stopping";
+    desk.warn(at, message, "use `error`, so that no file has a hole");
+    missing_key
 }
 
 /// Refuses set-uid and its kind on a file, and warns of what anyone may read.

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::manner::Manner;
 use crate::config::desk::{Desk, On, Spot};
 use crate::config::file::{Encoding, FileEntry};
 use crate::config::keypath::KeyPath;
 use crate::config::places::MAX_BYTES;
 use crate::config::plan::{MissingKey, Source, TemplateSource};
-use crate::template::Template;
 use crate::template::error::Place;
 use crate::vault::request::Request;
 
@@ -22,6 +22,7 @@ pub(super) fn check(
     desk: &mut Desk<'_>,
 ) -> Option<Source> {
     const KINDS: [&str; 3] = ["template", "template_file", "secret"];
+    let manner = Manner::check(entry, missing_key, at, desk);
     let given = [entry.template.is_some(), entry.template_file.is_some(), entry.secret.is_some()];
     let kinds: Vec<&str> =
         KINDS.iter().zip(given).filter_map(|(kind, given)| given.then_some(*kind)).collect();
@@ -32,10 +33,10 @@ pub(super) fn check(
     match kinds[..] {
         ["template"] => {
             let (at, text) = (at.key("template"), entry.template.as_deref()?);
-            template(text.as_bytes().to_vec(), None, missing_key, &at, desk)
+            template(text.as_bytes().to_vec(), None, manner, &at, desk)
         }
         ["template_file"] => {
-            template_file(entry.template_file.as_deref()?, missing_key, &at.key("template_file"), desk)
+            template_file(entry.template_file.as_deref()?, manner, &at.key("template_file"), desk)
         }
         ["secret"] => secret(entry.secret.as_deref()?, entry.encoding, at, desk),
         [.., last] => {
@@ -57,15 +58,18 @@ pub(super) fn check(
 fn template(
     text: Vec<u8>,
     file: Option<PathBuf>,
-    missing_key: MissingKey,
+    manner: Manner,
     at: &KeyPath,
     desk: &mut Desk<'_>,
 ) -> Option<Source> {
     let name = file.as_ref().map_or_else(|| at.to_string(), |file| file.display().to_string());
-    match Template::parse(&name, &text, None, desk.functions) {
+    let parsed = manner.parse(&name, &text, desk);
+    match parsed {
         Ok(template) => {
+            let Manner { missing_key, delimiters, denied } = manner;
             let template = Arc::new(template);
-            Some(Source::Template(TemplateSource { name, file, text, template, missing_key }))
+            let source = TemplateSource { name, file, text, template, missing_key, delimiters, denied };
+            Some(Source::Template(source))
         }
         Err(error) => {
             let spot = spot(&text, error.place);
@@ -87,7 +91,7 @@ fn spot(text: &[u8], place: Place) -> Spot {
     }
 }
 
-fn template_file(text: &str, missing_key: MissingKey, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Source> {
+fn template_file(text: &str, manner: Manner, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Source> {
     let file = path(text, at, desk)?;
     let bytes = match (desk.read_file)(Path::new(text)) {
         Ok(bytes) => bytes,
@@ -104,7 +108,7 @@ fn template_file(text: &str, missing_key: MissingKey, at: &KeyPath, desk: &mut D
         desk.wrong_value(at, format!("{text} is larger than 8 MiB"), "split it");
         return None;
     }
-    template(bytes, Some(file), missing_key, at, desk)
+    template(bytes, Some(file), manner, at, desk)
 }
 
 fn secret(text: &str, encoding: Option<Encoding>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Source> {

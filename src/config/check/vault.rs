@@ -81,7 +81,7 @@ pub(super) fn web_url(text: &str, at: &KeyPath, example: &str, desk: &mut Desk<'
 }
 
 /// Whether a request to `url` stays on this machine.
-fn is_loopback(url: &Url) -> bool {
+pub(in crate::config) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),

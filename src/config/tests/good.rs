@@ -48,6 +48,9 @@ files:
     secret: secret/web?version=3
   - path: /etc/nginx/tls.pem
     template_file: /etc/leasehold/tls.tpl
+    delimiters: {left: "[["}
+    missing_key: error
+    deny_functions: [plugin, env, env]
     mode: "0440"
     user: nginx
     group: 7
@@ -122,6 +125,11 @@ fn every_kind_of_file_reaches_the_plan() {
 
     let Source::Template(template) = &files[3].source else { panic!("a template") };
     assert_eq!(template.file, Some(PathBuf::from("/etc/leasehold/tls.tpl")));
+    assert_eq!(template.delimiters, ("[[".to_owned(), "}}".to_owned()));
+    assert_eq!(
+        (template.missing_key, &template.denied[..]),
+        (MissingKey::Error, &["env".to_owned(), "plugin".to_owned()][..])
+    );
     assert_eq!(files[3].target, Target::Alone("/etc/nginx/tls.pem".into()));
     assert_eq!((files[3].mode, files[3].uid, files[3].gid), (0o440, Some(101), Some(7)));
     assert_eq!(files[3].wait, Some(Wait { min: Duration::from_secs(1), max: Duration::from_secs(10) }));

@@ -16,7 +16,7 @@ use super::read::{Inputs, Text, read};
 
 /// The world as a test has it.
 #[derive(Default)]
-struct World {
+pub(in crate::config) struct World {
     texts: Vec<Text>,
     env: BTreeMap<String, String>,
     files: BTreeMap<String, Vec<u8>>,
@@ -25,8 +25,12 @@ struct World {
 
 impl World {
     fn new(yaml: &str) -> Self {
+        Self::empty().text("c.yaml", yaml)
+    }
+
+    /// Without a configuration.
+    pub(in crate::config) fn empty() -> Self {
         Self::default()
-            .text("c.yaml", yaml)
             .file("/etc/passwd", "root:x:0:0::/:\nnginx:x:101:101::/:\n")
             .file("/etc/group", "tls:x:7:nginx\n")
             .file(
@@ -35,32 +39,39 @@ impl World {
             )
     }
 
-    fn text(mut self, name: &str, yaml: &str) -> Self {
+    pub(in crate::config) fn text(mut self, name: &str, yaml: &str) -> Self {
         self.texts.push(Text { name: name.to_owned(), bytes: yaml.as_bytes().to_vec() });
         self
     }
 
-    fn file(mut self, path: &str, text: &str) -> Self {
+    pub(in crate::config) fn file(mut self, path: &str, text: &str) -> Self {
         self.files.insert(path.to_owned(), text.as_bytes().to_vec());
         self
     }
 
-    fn var(mut self, name: &str, value: &str) -> Self {
+    pub(in crate::config) fn var(mut self, name: &str, value: &str) -> Self {
         self.env.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    fn read(&self) -> Result<(Plan, Vec<Problem>), Rejected> {
+    pub(in crate::config) fn read(&self) -> Result<(Plan, Vec<Problem>), Rejected> {
         let read_file = |path: &Path| {
             let found = path.to_str().and_then(|path| self.files.get(path));
             found.cloned().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
         };
         let env = |name: &str| self.env.get(name).cloned();
         let functions = crate::functions::all();
-        read(&Inputs { texts: &self.texts, flags: &self.flags, env: &env, read_file: &read_file, functions })
+        read(&Inputs {
+            texts: &self.texts,
+            flags: &self.flags,
+            env: &env,
+            read_file: &read_file,
+            functions,
+            folder: Path::new("/work-dir"),
+        })
     }
 
-    fn plan(&self) -> Plan {
+    pub(in crate::config) fn plan(&self) -> Plan {
         match self.read() {
             Ok((plan, _)) => plan,
             Err(rejected) => panic!("refused: {:#?}", rejected.problems),
@@ -68,7 +79,7 @@ impl World {
     }
 
     /// One line a problem.
-    fn problems(&self) -> Vec<String> {
+    pub(in crate::config) fn problems(&self) -> Vec<String> {
         let problems = match self.read() {
             Ok((_, notices)) => notices,
             Err(rejected) => rejected.problems,

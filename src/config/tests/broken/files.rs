@@ -129,4 +129,29 @@ pub(super) const ROWS: &[Row] = &[
         "    secret: kv/a#k\n  - path: /h/state\n    secret: kv/b\nhandoff: {file: /h/state}",
         &["c.yaml:10:11: the same path as the handoff; rename one of them"],
     ),
+    (
+        "    secret: kv/a#k",
+        "    secret: kv/a#k\n    delimiters: {left: '[['}\n    missing_key: zero",
+        &[
+            "c.yaml:10:5: `delimiters` means nothing beside `secret`; take it out",
+            "c.yaml:11:5: `missing_key` means nothing beside `secret`; take it out",
+            "c.yaml:11:18: warning: a missing key renders as `<no value>` instead of stopping; use `error`, so that no file has a hole",
+        ],
+    ),
+    (
+        "    secret: kv/a#k",
+        "    template: '[[ env \"A\" ]]'\n    delimiters: {left: '', rihgt: ']]'}",
+        &[
+            "c.yaml:10:24: not a delimiter; write it like \"[[\"",
+            "c.yaml:10:28: unknown key `rihgt`; did you mean `right`?",
+        ],
+    ),
+    (
+        "    secret: kv/a#k",
+        "    template: '[[ env \"A\" ]]'\n    delimiters: {left: '[[', right: ']]'}\n    deny_functions: [env, key, evn]",
+        &[
+            "c.yaml:9:19: template: function \"env\" not defined; `deny_functions` names it",
+            "c.yaml:11:32: warning: no function of this name can be denied; see that it is spelled right; built-in ones are always there",
+        ],
+    ),
 ];

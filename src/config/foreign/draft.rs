@@ -1,0 +1,125 @@
+//! Our configuration in the making: what a foreign one means, where each part came from, and what
+//! has no equivalent.
+
+use std::collections::BTreeMap;
+
+use serde_yaml::{Mapping, Value};
+
+use super::tree::{At, Item, Lies};
+use crate::config::keypath::{KeyPath, Step};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(in crate::config) struct Draft {
+    /// In the words of our own configuration.
+    pub(in crate::config) value: Value,
+    /// Where each of its keys came from; defaults of the foreign program came from nowhere.
+    pub(in crate::config) origins: BTreeMap<KeyPath, Origin>,
+    pub(in crate::config) notes: Vec<Note>,
+    /// What could not be made, so that its absence is not told as a second mistake.
+    pub(in crate::config) broken: Vec<KeyPath>,
+}
+
+/// Where a key of ours came from.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::config) struct Origin {
+    pub(in crate::config) key: At,
+    pub(in crate::config) value: At,
+    pub(in crate::config) lies: Lies,
+}
+
+impl Origin {
+    /// An item and its value.
+    pub(super) fn of(item: &Item) -> Self {
+        Self::part(item, item.value.at, Lies::Somewhere)
+    }
+
+    /// An item, and a part of its value.
+    pub(super) fn part(item: &Item, value: At, lies: Lies) -> Self {
+        Self { key: item.at, value, lies }
+    }
+}
+
+/// Something to tell about a foreign key.
+#[derive(Debug, Clone)]
+pub(in crate::config) struct Note {
+    pub(in crate::config) weight: Weight,
+    pub(in crate::config) at: At,
+    /// The foreign key, as `template[2].backup`.
+    pub(in crate::config) key: String,
+    /// The part of ours that it is about.
+    pub(in crate::config) home: KeyPath,
+    pub(in crate::config) message: String,
+    pub(in crate::config) hint: String,
+}
+
+/// How much a [`Note`] matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum Weight {
+    /// Nothing runs with this: it would do less than was asked for, or is a mistake.
+    Refused,
+    /// It runs, without this.
+    Lost,
+    /// Nothing is lost. `convert` tells of it, nobody else.
+    Moot,
+}
+
+impl Draft {
+    /// Sets `path`, and makes what is above it.
+    pub(super) fn put(&mut self, path: &KeyPath, value: impl Into<Value>, origin: Option<Origin>) {
+        if let Some(slot) = slot(&mut self.value, path.steps()) {
+            *slot = value.into();
+        }
+        if let Some(origin) = origin {
+            for steps in 1..path.steps().len() {
+                self.origins.entry(path.first(steps)).or_insert(origin);
+            }
+            self.origins.insert(path.clone(), origin);
+        }
+    }
+
+    /// Sets `path` where nothing has set it: what the foreign program does where nobody says.
+    pub(super) fn put_default(&mut self, path: &[&str], value: impl Into<Value>) {
+        let path = KeyPath::of(path);
+        if let Some(slot @ Value::Null) = slot(&mut self.value, path.steps()) {
+            *slot = value.into();
+        }
+    }
+
+    /// What `path` is set to.
+    pub(super) fn get(&self, path: &KeyPath) -> Option<&Value> {
+        path.steps().iter().try_fold(&self.value, |value, step| match step {
+            Step::Key(name) => value.get(name.as_str()),
+            Step::Index(index) => value.get(*index),
+        })
+    }
+
+    /// Says that `home` was meant and could not be made.
+    pub(super) fn broken(&mut self, home: &KeyPath) {
+        self.broken.push(home.clone());
+    }
+}
+
+/// The value at `steps`, made where it is not there; none where something else is on the way.
+fn slot<'v>(value: &'v mut Value, steps: &[Step]) -> Option<&'v mut Value> {
+    let Some((step, rest)) = steps.split_first() else { return Some(value) };
+    let below = match step {
+        Step::Key(name) => {
+            if value.is_null() {
+                *value = Value::Mapping(Mapping::new());
+            }
+            value.as_mapping_mut()?.entry(Value::String(name.clone())).or_insert(Value::Null)
+        }
+        Step::Index(index) => {
+            if value.is_null() {
+                *value = Value::Sequence(Vec::new());
+            }
+            let items = value.as_sequence_mut()?;
+            if items.len() == *index {
+                items.push(Value::Null);
+            }
+            items.get_mut(*index)?
+        }
+    };
+    slot(below, rest)
+}

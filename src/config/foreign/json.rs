@@ -1,0 +1,76 @@
+//! The JSON form of HCL, which is also YAML: read as that, with its limits and its places.
+
+use serde_yaml::Value as Yaml;
+
+use super::tree::{self, At, Item, Lies, Node, Number, Object, Value};
+use crate::config::document::Document;
+use crate::config::keypath::KeyPath;
+use crate::config::problem::{Place, Problem};
+use crate::config::read::Text;
+
+/// What `value`, which `document` says, is as a tree; of something else than an object nothing.
+pub(super) fn object(value: &Yaml, document: &Document, source: usize) -> Object {
+    match (Walk { document, source }).value(value, &KeyPath::top()) {
+        Value::Object(object) => object,
+        _ => Object::default(),
+    }
+}
+
+/// Refuses what is a character of a text in JSON, and the end of a line in YAML: it would become a
+/// space.
+pub(super) fn check_line_ends(text: &Text) -> Result<(), Vec<Problem>> {
+    let text_of = String::from_utf8_lossy(&text.bytes);
+    let Some((line, column)) = text_of.lines().enumerate().find_map(|(line, content)| {
+        let found = content.chars().position(|c| matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}'));
+        Some((line + 1, found? + 1))
+    }) else {
+        return Ok(());
+    };
+    let mut problem =
+        Problem::whole(&text.name, "a line separator of Unicode", "write it as an escape: \\u2028");
+    problem.place = Place::at(&text.name, line, column);
+    Err(vec![problem])
+}
+
+struct Walk<'d> {
+    document: &'d Document,
+    source: usize,
+}
+
+impl Walk<'_> {
+    fn node(&self, value: &Yaml, path: &KeyPath) -> Node {
+        let mark = self.document.find(path).value;
+        Node { at: At { source: self.source, mark }, value: self.value(value, path) }
+    }
+
+    /// The depth is that of the text, which is bounded.
+    fn value(&self, value: &Yaml, path: &KeyPath) -> Value {
+        match value {
+            Yaml::Null => Value::Null,
+            Yaml::Bool(flag) => Value::Flag(*flag),
+            Yaml::Number(number) => {
+                let fraction = || Number::Fraction(number.as_f64().unwrap_or_default());
+                let kind = number.as_i64().map_or_else(fraction, Number::Whole);
+                Value::Number(kind, number.to_string())
+            }
+            Yaml::String(text) => Value::Text(tree::Text { text: text.clone(), lies: Lies::Somewhere }),
+            Yaml::Sequence(items) => {
+                let items = items.iter().enumerate();
+                Value::List(items.map(|(index, item)| self.node(item, &path.index(index))).collect())
+            }
+            Yaml::Mapping(map) => {
+                let items = map.iter().filter_map(|(key, value)| Some((key.as_str()?, value)));
+                Value::Object(Object {
+                    items: items.map(|(key, value)| self.item(key, value, path)).collect(),
+                })
+            }
+            Yaml::Tagged(tagged) => self.value(&tagged.value, path),
+        }
+    }
+
+    fn item(&self, key: &str, value: &Yaml, path: &KeyPath) -> Item {
+        let path = path.key(key);
+        let at = At { source: self.source, mark: self.document.find(&path).key };
+        Item { key: key.to_owned(), at, labels: Vec::new(), value: self.node(value, &path) }
+    }
+}

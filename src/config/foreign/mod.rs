@@ -1,0 +1,193 @@
+//! Configurations of Vault Agent (and OpenBao's), consul-template and envconsul, taken as they are.
+//!
+//! ```text
+//! text ── hcl | json ─▶ tree ── agent | consul_template | envconsul ─▶ draft: our configuration,
+//!                                                                      places, what is lost
+//! ```
+//!
+//! The result is in the words of our own configuration, so everything behind this room (merging,
+//! checks, the plan) knows one language only, and every later message points at the foreign text.
+//! What the foreign program does by default is written out: a configuration brought here does what
+//! it did, and `leasehold convert` shows what could be tightened.
+
+mod agent;
+mod auth;
+mod consul_template;
+mod draft;
+mod envconsul;
+mod exec;
+mod hcl;
+mod json;
+mod kinds;
+mod log;
+mod places;
+mod print;
+mod recognise;
+mod stanza;
+mod template;
+mod tree;
+mod vault;
+mod wait;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use serde_yaml::Value;
+use url::Url;
+
+use self::draft::{Draft, Note, Weight};
+use self::recognise::Program;
+use self::stanza::{Desk, Stanza};
+use self::tree::{At, Object};
+use super::check::vault::is_loopback;
+use super::document::{Document, decoded, flaw_of};
+use super::keypath::KeyPath;
+use super::problem::{Problem, Rejected, Severity};
+use super::read::Text;
+use crate::exit::Cause;
+
+pub(super) use places::Places;
+pub(super) use recognise::is_foreign;
+
+/// Some foreign texts, which are one configuration, as ours.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// In the words of our configuration.
+    pub(super) value: Value,
+    /// One for each text.
+    pub(super) documents: Vec<Document>,
+    /// What was meant and could not be made.
+    pub(super) broken: Vec<KeyPath>,
+    notes: Vec<Note>,
+}
+
+impl Reading {
+    /// What is wrong and what is lost.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let told = self.notes.iter().filter(|note| note.weight != Weight::Moot);
+        told.map(|note| self.problem(note)).collect()
+    }
+
+    fn problem(&self, note: &Note) -> Problem {
+        let document = &self.documents[note.at.source];
+        Problem {
+            severity: if note.weight == Weight::Refused { Severity::Error } else { Severity::Warning },
+            place: document.place(note.at.mark),
+            key: note.key.clone(),
+            message: note.message.clone(),
+            hint: note.hint.clone(),
+            excerpt: document.excerpt(note.at.mark, false),
+        }
+    }
+}
+
+/// Reads texts that are one configuration of another program; what is relative is so to `folder`.
+///
+/// # Errors
+/// Where one of them is not the language.
+pub(super) fn read(texts: &[Text], folder: &Path) -> Result<Reading, Vec<Problem>> {
+    let (mut parsed, mut flaws) = (Vec::new(), Vec::new());
+    for (source, text) in texts.iter().enumerate() {
+        match parse(text, source) {
+            Ok(one) => parsed.push(one),
+            Err(found) => flaws.extend(found),
+        }
+    }
+    if !flaws.is_empty() {
+        return Err(flaws);
+    }
+    let items = parsed.iter().flat_map(|one| one.top.items.iter().cloned()).collect();
+    let whole = Object { items };
+    let draft = converted(&whole, folder);
+    let places = |source, spans| Places::new(draft.origins.clone(), source, spans);
+    let documents = parsed.into_iter().enumerate().map(|(source, one)| match one.origin {
+        Origin::Hcl { name, text, spans } => Document::foreign(&name, text, places(source, spans)),
+        Origin::Json(document) => document.into_foreign(|spans| places(source, spans)),
+    });
+    let documents = documents.collect();
+    Ok(Reading { value: draft.value, documents, broken: draft.broken, notes: draft.notes })
+}
+
+/// One text, and what its document will be made of.
+struct Parsed {
+    top: Object,
+    origin: Origin,
+}
+
+enum Origin {
+    Hcl { name: String, text: String, spans: Vec<super::places::Span> },
+    Json(Document),
+}
+
+fn parse(text: &Text, source: usize) -> Result<Parsed, Vec<Problem>> {
+    if recognise::is_json(&text.bytes) {
+        json::check_line_ends(text)?;
+        let (document, value) = Document::read(&text.name, &text.bytes)?;
+        return Ok(Parsed { top: json::object(&value, &document, source), origin: Origin::Json(document) });
+    }
+    let decoded = decoded(&text.name, &text.bytes)?;
+    match hcl::read(&decoded, source) {
+        Ok(hcl::Hcl { top, spans }) => {
+            Ok(Parsed { top, origin: Origin::Hcl { name: text.name.clone(), text: decoded, spans } })
+        }
+        Err(flaw) => Err(vec![flaw_of(&text.name, &decoded, flaw)]),
+    }
+}
+
+fn converted(whole: &Object, folder: &Path) -> Draft {
+    let mut desk = Desk { draft: Draft::default(), folder };
+    let top = Stanza::new("", At::start(0), whole);
+    match recognise::program(whole) {
+        Program::Agent => agent::convert(&top, &mut desk),
+        Program::ConsulTemplate => consul_template::convert(&top, &mut desk),
+        Program::Envconsul => envconsul::convert(&top, &mut desk),
+    }
+    defaults(&mut desk.draft);
+    desk.draft
+}
+
+/// What all three do where nobody says otherwise.
+fn defaults(draft: &mut Draft) {
+    let address = draft.get(&KeyPath::of(&["vault", "address"])).and_then(Value::as_str);
+    let url = address.and_then(|address| Url::parse(address).ok());
+    if url.is_some_and(|url| url.scheme() == "http" && !is_loopback(&url)) {
+        draft.put_default(&["vault", "plaintext"], "anywhere");
+    }
+    draft.put_default(&["vault", "timeout"], "60s");
+    draft.put_default(&["require_tmpfs"], false);
+    draft.put_default(&["defaults", "mode"], "0644");
+    draft.put_default(&["defaults", "refresh"], "5m");
+    draft.put_default(&["defaults", "missing_key"], "default");
+    draft.put_default(&["shutdown", "revoke"], false);
+}
+
+/// A foreign configuration in our own words.
+#[derive(Debug)]
+pub struct Converted {
+    /// As a YAML text, with a comment for everything that has no equivalent.
+    pub yaml: String,
+    /// What is wrong and what is lost.
+    pub problems: Vec<Problem>,
+}
+
+/// Writes what `texts` mean as our own configuration; what is relative is so to `folder`.
+///
+/// # Errors
+/// Where they are not the language of a program that is known.
+pub fn convert(texts: &[Text], folder: &Path) -> Result<Converted, Rejected> {
+    let refused = |problems| Rejected { cause: Cause::Config, problems };
+    let ours = texts.iter().filter(|text| !is_foreign(text));
+    let ours: Vec<Problem> = ours
+        .map(|text| {
+            let message = "not a configuration of Vault Agent, consul-template or envconsul";
+            Problem::whole(&text.name, message, "Leasehold's own needs no conversion; HCL is known by .hcl")
+        })
+        .collect();
+    if !ours.is_empty() {
+        return Err(refused(ours));
+    }
+    let reading = read(texts, folder).map_err(refused)?;
+    Ok(Converted { yaml: print::yaml(&reading), problems: reading.problems() })
+}

@@ -1,0 +1,47 @@
+//! Where the keys of our configuration stand in a foreign text.
+
+use std::collections::BTreeMap;
+
+use super::draft::Origin;
+use super::tree::Lies;
+use crate::config::keypath::KeyPath;
+use crate::config::mark::Mark;
+use crate::config::places::{Found, Span};
+
+/// The places of one text.
+#[derive(Debug)]
+pub(in crate::config) struct Places {
+    origins: BTreeMap<KeyPath, Origin>,
+    /// Its keys, values and comments, in its order.
+    pub(in crate::config) spans: Vec<Span>,
+}
+
+impl Places {
+    /// Those of `origins` that are in the text `source`.
+    pub(super) fn new(mut origins: BTreeMap<KeyPath, Origin>, source: usize, spans: Vec<Span>) -> Self {
+        origins.retain(|_, origin| origin.value.source == source);
+        Self { origins, spans }
+    }
+
+    /// The place of `path`, or of the longest beginning of it that came from here.
+    pub(in crate::config) fn find(&self, path: &KeyPath) -> Found {
+        let steps = path.steps().len();
+        let known = (1..=steps).rev().find_map(|steps| Some((steps, self.origins.get(&path.first(steps))?)));
+        let (steps, key, value) = match known {
+            Some((steps, origin)) => (steps, origin.key.mark, origin.value.mark),
+            None => (0, Mark::START, Mark::START),
+        };
+        Found { steps, key, value, literal: false, inline: None }
+    }
+
+    /// Where line `line` and column `column` of the text that `path` holds stand here.
+    pub(in crate::config) fn inside(&self, path: &KeyPath, line: usize, column: usize) -> Mark {
+        let Some(origin) = self.origins.get(path) else { return self.find(path).value };
+        let value = origin.value.mark;
+        match origin.lies {
+            Lies::Verbatim if line == 1 => Mark { line: value.line, column: value.column + column },
+            Lies::Below { indent } => Mark { line: value.line + line, column: indent + column },
+            _ => value,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Whose configuration a text is.
+//!
+//! YAML is the default: nothing that could be ours is taken for another's.
+
+use std::path::Path;
+
+use serde_yaml::Value;
+
+use super::tree::Object;
+use crate::config::document::Document;
+use crate::config::read::Text;
+
+/// Whose configuration it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Program {
+    /// Vault Agent, and OpenBao's.
+    Agent,
+    ConsulTemplate,
+    Envconsul,
+}
+
+/// Keys that only one of the programs has.
+const AGENT: &[&str] = &[
+    "auto_auth",
+    "template_config",
+    "env_template",
+    "exit_after_auth",
+    "listener",
+    "api_proxy",
+    "cache",
+    "log_format",
+];
+const ENVCONSUL: &[&str] = &["secret", "prefix", "service", "upcase", "sanitize", "pristine"];
+
+/// Keys of ours that none of them has.
+const OURS: &[&str] = &["files", "secrets_dir", "defaults", "handoff", "notify", "auth"];
+
+/// Whether `text` is one of these programs' configurations: by its name, or by how it begins.
+pub(in crate::config) fn is_foreign(text: &Text) -> bool {
+    let ending = Path::new(&text.name).extension().and_then(|ending| ending.to_str());
+    match ending.map(str::to_ascii_lowercase).as_deref() {
+        Some("hcl") => true,
+        Some("yaml" | "yml") => false,
+        _ if is_json(&text.bytes) => is_foreign_json(text),
+        Some("json") => false,
+        _ => begins_like_hcl(&text.bytes),
+    }
+}
+
+/// Whether it can only be JSON: no HCL begins with a brace.
+pub(super) fn is_json(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    bytes.trim_ascii_start().starts_with(b"{")
+}
+
+fn is_foreign_json(text: &Text) -> bool {
+    let Ok((_, Value::Mapping(map))) = Document::read(&text.name, &text.bytes) else { return false };
+    let has = |keys: &[&str]| keys.iter().any(|key| map.contains_key(*key));
+    !has(OURS) && (has(AGENT) || has(ENVCONSUL) || has(&["template"]))
+}
+
+/// Whether the first line that says something is the beginning of an item of HCL: `key =`, `key {`
+/// or `key "label"`. In YAML that would be a text, which no configuration is.
+fn begins_like_hcl(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let mut rest = text.trim_start_matches('\u{feff}').trim_start();
+    loop {
+        let comment = rest.starts_with('#') || rest.starts_with("//");
+        rest = match rest.strip_prefix("/*").and_then(|rest| rest.split_once("*/")) {
+            Some((_, behind)) => behind.trim_start(),
+            None if comment => rest.split_once('\n').map_or("", |(_, behind)| behind.trim_start()),
+            None => break,
+        };
+    }
+    let key = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    key.len() < rest.len() && key.trim_start().starts_with(['=', '{', '"'])
+}
+
+/// Which program has the keys of `whole`.
+pub(super) fn program(whole: &Object) -> Program {
+    if AGENT.iter().any(|key| whole.has(key)) {
+        Program::Agent
+    } else if ENVCONSUL.iter().any(|key| whole.has(key)) {
+        Program::Envconsul
+    } else {
+        Program::ConsulTemplate
+    }
+}

@@ -1,0 +1,340 @@
+//! A block of a foreign configuration, and the tables by which its keys become ours.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::draft::{Draft, Note, Origin, Weight};
+use super::kinds::{self, Bad};
+use super::tree::{At, Item, Lies, Node, Object, Value};
+use crate::config::keypath::KeyPath;
+use crate::config::shape::nearest;
+
+/// One key of a foreign block, and what becomes of it.
+pub(super) struct Row {
+    pub(super) key: &'static str,
+    pub(super) to: To,
+}
+
+/// A key that becomes `to`.
+pub(super) const fn row(key: &'static str, to: To) -> Row {
+    Row { key, to }
+}
+
+/// What becomes of a key. The paths are ours, below where the block stands.
+pub(super) enum To {
+    Text(&'static [&'static str]),
+    /// A path; a relative one is as the foreign program would find it.
+    Path(&'static [&'static str]),
+    Count(&'static [&'static str]),
+    Mode(&'static [&'static str]),
+    /// A duration with a unit.
+    Duration(&'static [&'static str]),
+    /// A duration; a bare number is seconds.
+    Seconds(&'static [&'static str]),
+    /// Refused where it is not empty, false or zero: what is wrong, and what to do instead.
+    Refused(&'static str, &'static str),
+    /// Left out with a warning, where it is not empty, false or zero.
+    Lost(&'static str, &'static str),
+    /// Left out: why nothing is lost.
+    Moot(&'static str),
+    /// The code beside the table sees to it.
+    Own,
+}
+
+/// Where a conversion happens.
+pub(super) struct Desk<'a> {
+    pub(super) draft: Draft,
+    /// What relative paths are relative to.
+    pub(super) folder: &'a Path,
+}
+
+/// A block: its items, from one text or from several laid upon one another.
+pub(super) struct Stanza<'o> {
+    /// As messages call it: `auto_auth.method`; empty for the top.
+    pub(super) name: String,
+    pub(super) at: At,
+    items: Vec<&'o Item>,
+}
+
+/// A block with its label, if it has one.
+pub(super) struct Block<'o> {
+    pub(super) label: Option<(&'o str, At)>,
+    pub(super) stanza: Stanza<'o>,
+}
+
+impl<'o> Stanza<'o> {
+    pub(super) fn new(name: impl Into<String>, at: At, object: &'o Object) -> Self {
+        Self { name: name.into(), at, items: object.items.iter().collect() }
+    }
+
+    /// The item called `key`; the last where there are several.
+    pub(super) fn get(&self, key: &str) -> Option<&'o Item> {
+        self.all(key).next_back()
+    }
+
+    /// The items called `key`.
+    pub(super) fn all<'s>(&'s self, key: &'s str) -> impl DoubleEndedIterator<Item = &'o Item> + 's {
+        self.items.iter().copied().filter(move |item| item.key == key)
+    }
+
+    /// The key below this block, as messages call it.
+    pub(super) fn path(&self, key: &str) -> String {
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+    }
+
+    /// The blocks called `key`: each block of that name, and of a list each.
+    pub(super) fn blocks(&self, key: &str, desk: &mut Desk<'_>) -> Vec<Block<'o>> {
+        let mut blocks = Vec::new();
+        for item in self.all(key) {
+            let label = item.labels.first().map(|(label, at)| (label.as_str(), *at));
+            let nodes = match &item.value.value {
+                Value::List(nodes) => nodes.iter().collect(),
+                _ => vec![&item.value],
+            };
+            for node in nodes {
+                let at = if std::ptr::eq(node, &item.value) { item.at } else { node.at };
+                match &node.value {
+                    Value::Object(object) => {
+                        let name = format!("{}[{}]", self.path(key), blocks.len());
+                        blocks.push(Block { label, stanza: Stanza::new(name, at, object) });
+                    }
+                    _ => desk.no_block(self, item, node.at),
+                }
+            }
+        }
+        blocks
+    }
+
+    /// The blocks called `key`, which have labels. In JSON blocks have none; there an object of
+    /// nothing but objects holds one for each of its keys.
+    pub(super) fn labelled(&self, key: &str, desk: &mut Desk<'_>) -> Vec<Block<'o>> {
+        let mut labelled = Vec::new();
+        for block in self.blocks(key, desk) {
+            let inner = block.stanza.items.iter().map(|item| match &item.value.value {
+                Value::Object(object) if item.labels.is_empty() && item.key != "config" => {
+                    Some((*item, object))
+                }
+                _ => None,
+            });
+            let inner: Option<Vec<_>> = inner.collect();
+            match inner.filter(|inner| block.label.is_none() && !inner.is_empty()) {
+                Some(inner) => labelled.extend(inner.into_iter().map(|(item, object)| Block {
+                    label: Some((item.key.as_str(), item.at)),
+                    stanza: Stanza::new(block.stanza.name.clone(), item.at, object),
+                })),
+                None => labelled.push(block),
+            }
+        }
+        labelled
+    }
+
+    /// The only block called `key`. Of several in one text the second is a mistake; of several texts
+    /// the last counts, as it does for the foreign program.
+    pub(super) fn only(&self, key: &str, desk: &mut Desk<'_>) -> Option<Stanza<'o>> {
+        let blocks = self.blocks(key, desk);
+        self.last(key, blocks, desk).map(|block| block.stanza)
+    }
+
+    /// The same, with its label.
+    pub(super) fn only_labelled(&self, key: &str, desk: &mut Desk<'_>) -> Option<Block<'o>> {
+        let blocks = self.labelled(key, desk);
+        self.last(key, blocks, desk)
+    }
+
+    fn last(&self, key: &str, mut blocks: Vec<Block<'o>>, desk: &mut Desk<'_>) -> Option<Block<'o>> {
+        let mut last = blocks.pop()?;
+        if let Some(before) = blocks.last().filter(|before| before.stanza.at.source == last.stanza.at.source)
+        {
+            let hint = format!("it is on line {} already: remove one", before.stanza.at.mark.line);
+            desk.mistake(last.stanza.at, self.path(key), format!("`{key}` stands here twice"), hint);
+        }
+        last.stanza.name = self.path(key);
+        Some(last)
+    }
+}
+
+impl Desk<'_> {
+    pub(super) fn note(
+        &mut self,
+        weight: Weight,
+        at: At,
+        key: String,
+        home: &KeyPath,
+        told: (String, String),
+    ) {
+        let (message, hint) = told;
+        self.draft.notes.push(Note { weight, at, key, home: home.clone(), message, hint });
+    }
+
+    /// A mistake that takes no part of ours away.
+    pub(super) fn mistake(
+        &mut self,
+        at: At,
+        key: String,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.note(Weight::Refused, at, key, &KeyPath::top(), (message.into(), hint.into()));
+    }
+
+    /// A value of which `home` cannot be made.
+    pub(super) fn refuse(&mut self, at: At, key: String, home: &KeyPath, (message, hint): Bad) {
+        self.draft.broken(home);
+        self.note(Weight::Refused, at, key, home, (message, hint));
+    }
+
+    fn no_block(&mut self, stanza: &Stanza<'_>, item: &Item, at: At) {
+        let hint = format!("write {} {{ … }}", item.key);
+        self.mistake(at, stanza.path(&item.key), format!("`{}` is a block", item.key), hint);
+    }
+
+    /// What `read` makes of the value of `item`, or none and a note.
+    pub(super) fn read<T>(
+        &mut self,
+        stanza: &Stanza<'_>,
+        item: &Item,
+        home: &KeyPath,
+        read: impl FnOnce(&Node) -> Result<T, Bad>,
+    ) -> Option<T> {
+        match read(&item.value) {
+            Ok(value) => Some(value),
+            Err(bad) => {
+                self.refuse(item.value.at, stanza.path(&item.key), home, bad);
+                None
+            }
+        }
+    }
+
+    /// Makes ours of every key of `stanza`, by `rows`, below `base`.
+    pub(super) fn walk(&mut self, stanza: &Stanza<'_>, rows: &[Row], base: &KeyPath) {
+        if !base.steps().is_empty() {
+            let here = Origin { key: stanza.at, value: stanza.at, lies: Lies::Somewhere };
+            self.draft.origins.entry(base.clone()).or_insert(here);
+        }
+        for (index, item) in stanza.items.iter().enumerate() {
+            let Some(row) = rows.iter().find(|row| row.key == item.key) else {
+                self.unknown(stanza, item, rows);
+                continue;
+            };
+            let later = stanza.items[index + 1..].iter().find(|later| later.key == item.key);
+            let block = matches!(item.value.value, Value::Object(_) | Value::List(_));
+            match (&row.to, later) {
+                // Blocks may stand many times, or `only` says that they may not.
+                (To::Own, later) if later.is_none() || block => {}
+                (to, None) => self.one(stanza, item, to, base),
+                (_, Some(later)) if later.at.source == item.at.source => {
+                    let hint = format!("it is on line {} already: remove one", item.at.mark.line);
+                    let message = format!("`{}` stands here twice", item.key);
+                    self.mistake(later.at, stanza.path(&item.key), message, hint);
+                }
+                // A later text's counts.
+                (_, Some(_)) => {}
+            }
+        }
+    }
+
+    fn unknown(&mut self, stanza: &Stanza<'_>, item: &Item, rows: &[Row]) {
+        let names: Vec<&str> = rows.iter().map(|row| row.key).collect();
+        let hint = match nearest(&item.key, &names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the keys here are {}", names.join(", ")),
+        };
+        let name: String = item.key.chars().take(40).filter(|c| !c.is_control()).collect();
+        let message = format!("unknown key `{name}`");
+        self.mistake(item.at, stanza.path(&name), message, hint);
+    }
+
+    fn one(&mut self, stanza: &Stanza<'_>, item: &Item, to: &To, base: &KeyPath) {
+        let below = |path: &[&str]| path.iter().fold(base.clone(), |at, name| at.key(name));
+        let key = stanza.path(&item.key);
+        match *to {
+            To::Text(path) => self.text(stanza, item, &below(path)),
+            To::Path(path) => {
+                let home = below(path);
+                if let Some(text) = self.read(stanza, item, &home, kinds::text) {
+                    let path = absolute(&text, self.folder);
+                    self.draft.put(&home, path, Some(Origin::of(item)));
+                }
+            }
+            To::Count(path) => self.set(stanza, item, &below(path), kinds::count),
+            To::Mode(path) => self.mode(stanza, item, &below(path)),
+            To::Duration(path) => {
+                self.set(stanza, item, &below(path), |node| kinds::duration(node).map(kinds::spelled))
+            }
+            To::Seconds(path) => {
+                self.set(stanza, item, &below(path), |node| kinds::seconds(node).map(kinds::spelled))
+            }
+            To::Refused(..) | To::Lost(..) if is_nothing(&item.value.value) => {}
+            To::Refused(message, hint) => {
+                self.note(Weight::Refused, item.at, key, base, (message.to_owned(), hint.to_owned()));
+            }
+            To::Lost(message, hint) => {
+                self.note(Weight::Lost, item.at, key, base, (message.to_owned(), hint.to_owned()));
+            }
+            To::Moot(why) => self.note(Weight::Moot, item.at, key, base, (why.to_owned(), String::new())),
+            To::Own => {}
+        }
+    }
+
+    /// Sets `home` to what `read` makes of the item's value.
+    pub(super) fn set<T: Into<serde_yaml::Value>>(
+        &mut self,
+        stanza: &Stanza<'_>,
+        item: &Item,
+        home: &KeyPath,
+        read: impl FnOnce(&Node) -> Result<T, Bad>,
+    ) {
+        if let Some(value) = self.read(stanza, item, home, read) {
+            self.draft.put(home, value, Some(Origin::of(item)));
+        }
+    }
+
+    /// Sets `home` to the item's text, whose lines keep their places.
+    pub(super) fn text(&mut self, stanza: &Stanza<'_>, item: &Item, home: &KeyPath) {
+        if let Some(text) = self.read(stanza, item, home, kinds::text) {
+            let lies = match &item.value.value {
+                Value::Text(text) => text.lies,
+                _ => Lies::Somewhere,
+            };
+            self.draft.put(home, text, Some(Origin::part(item, item.value.at, lies)));
+        }
+    }
+
+    /// Sets `home` to the item's file mode.
+    pub(super) fn mode(&mut self, stanza: &Stanza<'_>, item: &Item, home: &KeyPath) {
+        let Some(mode) = self.read(stanza, item, home, kinds::mode) else { return };
+        self.draft.put(home, format!("{mode:04o}"), Some(Origin::of(item)));
+        if let Value::Number(_, spelled) = &item.value.value
+            && !spelled.starts_with('0')
+        {
+            let message = format!("a decimal number, which is the mode {mode:04o}");
+            let hint = "if that is not meant, write it with a 0 before it".to_owned();
+            self.note(Weight::Lost, item.value.at, stanza.path(&item.key), home, (message, hint));
+        }
+    }
+}
+
+/// What says the same as leaving the key out.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Flag(false) => true,
+        Value::Text(text) => matches!(text.text.as_str(), "" | "false" | "0"),
+        Value::Number(_, spelled) => spelled == "0",
+        Value::List(items) => items.is_empty(),
+        Value::Flag(true) | Value::Object(_) => false,
+    }
+}
+
+/// `text` as a path that is found from anywhere, without `.`, `..` and double slashes.
+pub(super) fn absolute(text: &str, folder: &Path) -> String {
+    let mut path = PathBuf::new();
+    for part in folder.join(text).components() {
+        match part {
+            Component::ParentDir => {
+                path.pop();
+            }
+            Component::CurDir => {}
+            part => path.push(part),
+        }
+    }
+    if text.is_empty() { String::new() } else { path.to_string_lossy().into_owned() }
+}

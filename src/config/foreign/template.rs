@@ -1,0 +1,214 @@
+//! `template`: the same block for Vault Agent and consul-template.
+
+use serde_yaml::{Mapping, Value};
+
+use super::draft::{Origin, Weight};
+use super::kinds::{self, Bad};
+use super::stanza::{Block, Desk, Row, Stanza, To, row};
+use super::tree::{Item, Lies, Node};
+use super::wait;
+use crate::config::keypath::KeyPath;
+
+/// What a file's `notify` calls the process of `leasehold exec`.
+const CHILD: &str = "exec";
+
+const TEMPLATE: &[Row] = &[
+    row("source", To::Path(&["template_file"])),
+    row("contents", To::Own),
+    row("destination", To::Path(&["path"])),
+    row("perms", To::Own),
+    row("user", To::Own),
+    row("group", To::Own),
+    row("uid", To::Own),
+    row("gid", To::Own),
+    row("command", To::Own),
+    row("command_timeout", To::Own),
+    row("exec", To::Own),
+    row("wait", To::Own),
+    row("error_on_missing_key", To::Own),
+    row("error_fatal", To::Moot("a template that fails keeps its file as it was; `init` ends with it")),
+    row("left_delimiter", To::Own),
+    row("right_delimiter", To::Own),
+    row("function_denylist", To::Own),
+    row("function_blacklist", To::Own),
+    row(
+        "backup",
+        To::Lost(
+            "no copy of the file before is kept: it would be a secret that nobody looks after",
+            "a new file is put in place of the old in one step",
+        ),
+    ),
+    row("create_dest_dirs", To::Own),
+    row(
+        "sandbox_path",
+        To::Refused(
+            "Leasehold cannot confine `file` to a folder, and without that a template could read more",
+            "take `file` away with `function_denylist = [\"file\"]`, or take this out",
+        ),
+    ),
+];
+
+const EXEC: &[Row] = &[
+    row("command", To::Own),
+    row("timeout", To::Own),
+    row("splay", To::Own),
+    row("enabled", To::Own),
+    row(
+        "env",
+        To::Lost("a command gets PATH, HOME and the like, and none of the rest", "set it in the command"),
+    ),
+    row("kill_signal", To::Lost("a command that takes too long is killed", "give it more `timeout`")),
+    row("kill_timeout", To::Lost("a command that takes too long is killed", "give it more `timeout`")),
+    row("reload_signal", To::Lost("a command is run at each change", "notify the process by a signal")),
+];
+
+/// What holds for all templates of a configuration.
+#[derive(Default)]
+pub(super) struct Habits<'o> {
+    /// The block and item of a `wait` for all.
+    pub(super) wait: Option<(&'o Stanza<'o>, &'o Item)>,
+    /// Delimiters for all.
+    pub(super) delimiters: [Option<String>; 2],
+}
+
+/// Makes `files` and `notify` of the `template` blocks.
+pub(super) fn convert(top: &Stanza<'_>, habits: &Habits<'_>, desk: &mut Desk<'_>) {
+    let blocks = top.blocks("template", desk);
+    let mut commands = Vec::new();
+    let mut told = Vec::new();
+    for (index, block) in blocks.iter().enumerate() {
+        let at = KeyPath::of(&["files"]).index(index);
+        let here = Origin { key: block.stanza.at, value: block.stanza.at, lies: Lies::Somewhere };
+        desk.draft.put(&at, Mapping::new(), Some(here));
+        file(block, habits, &at, desk);
+        told.push(command(&block.stanza, &at, &mut commands, desk));
+    }
+    notifiers(&told, &commands, desk);
+}
+
+fn file(block: &Block<'_>, habits: &Habits<'_>, at: &KeyPath, desk: &mut Desk<'_>) {
+    let stanza = &block.stanza;
+    desk.walk(stanza, TEMPLATE, at);
+    if let Some(item) = stanza.get("contents") {
+        desk.text(stanza, item, &at.key("template"));
+    }
+    // No permission bits at all mean the default.
+    if let Some(item) = stanza.get("perms").filter(|item| kinds::mode(&item.value) != Ok(0)) {
+        desk.mode(stanza, item, &at.key("mode"));
+    }
+    for (ours, theirs) in [("user", ["user", "uid"]), ("group", ["group", "gid"])] {
+        let given = theirs.into_iter().find_map(|key| stanza.get(key));
+        if let Some(item) = given.filter(|item| kinds::text(&item.value).as_deref() != Ok("")) {
+            desk.set(stanza, item, &at.key(ours), kinds::text);
+        }
+    }
+    if let Some(item) = stanza.get("create_dest_dirs")
+        && desk.read(stanza, item, at, kinds::flag) == Some(false)
+    {
+        let told = ("folders that are not there are made all the same", "make sure that they are there");
+        let told = (told.0.to_owned(), told.1.to_owned());
+        desk.note(Weight::Lost, item.at, stanza.path("create_dest_dirs"), at, told);
+    }
+    manner(stanza, habits, at, desk);
+    match (stanza.get("wait"), habits.wait) {
+        (Some(item), _) => wait::convert(stanza, item, &at.key("wait"), desk),
+        (None, Some((above, item))) => wait::convert(above, item, &at.key("wait"), desk),
+        (None, None) => {}
+    }
+}
+
+/// How the template is read: also that of an `env_template`.
+pub(super) fn manner(stanza: &Stanza<'_>, habits: &Habits<'_>, at: &KeyPath, desk: &mut Desk<'_>) {
+    if let Some(item) = stanza.get("error_on_missing_key")
+        && desk.read(stanza, item, at, kinds::flag) == Some(true)
+    {
+        desk.draft.put(&at.key("missing_key"), "error", Some(Origin::of(item)));
+    }
+    let sides = [("left_delimiter", "left"), ("right_delimiter", "right")];
+    for ((theirs, ours), habit) in sides.into_iter().zip(&habits.delimiters) {
+        let home = at.key("delimiters").key(ours);
+        let given = stanza.get(theirs).filter(|item| kinds::text(&item.value).as_deref() != Ok(""));
+        match (given, habit) {
+            (Some(item), _) => desk.set(stanza, item, &home, kinds::text),
+            (None, Some(habit)) => desk.draft.put(&home, habit.as_str(), None),
+            (None, None) => {}
+        }
+    }
+    let home = at.key("deny_functions");
+    let mut denied = Vec::new();
+    let lists = ["function_denylist", "function_blacklist"].map(|key| stanza.get(key));
+    for item in lists.into_iter().flatten() {
+        denied.extend(desk.read(stanza, item, &home, kinds::words).unwrap_or_default());
+        desk.draft.put(&home, denied.clone(), Some(Origin::of(item)));
+    }
+}
+
+/// A command to run when a file changed.
+#[derive(PartialEq)]
+struct Command {
+    words: Vec<String>,
+    timeout: Option<String>,
+    splay: Option<String>,
+}
+
+/// The command of a template, as an index into `commands`, in which each stands once: what several
+/// templates run is run once for all of them.
+fn command(
+    stanza: &Stanza<'_>,
+    at: &KeyPath,
+    commands: &mut Vec<(Command, Origin)>,
+    desk: &mut Desk<'_>,
+) -> Option<usize> {
+    let exec = stanza.only("exec", desk);
+    if let Some(exec) = &exec {
+        desk.walk(exec, EXEC, at);
+        let enabled = exec.get("enabled").map(|item| kinds::flag(&item.value));
+        if enabled == Some(Ok(false)) {
+            return None;
+        }
+    }
+    let inner = exec.as_ref().and_then(|exec| Some((exec, exec.get("command")?)));
+    let (owner, item) = inner.or_else(|| Some((stanza, stanza.get("command")?)))?;
+    let words = desk.read(owner, item, at, kinds::command)?;
+    if words.iter().all(String::is_empty) {
+        return None;
+    }
+    let mut time = |stanza: &Stanza<'_>, key: &str| {
+        let item = stanza.get(key)?;
+        let read = |node: &Node| -> Result<_, Bad> { kinds::duration(node) };
+        desk.read(stanza, item, at, read).filter(|time| !time.is_zero()).map(kinds::spelled)
+    };
+    let timeout = exec.as_ref().and_then(|exec| time(exec, "timeout"));
+    let timeout = timeout.or_else(|| time(stanza, "command_timeout"));
+    let splay = exec.as_ref().and_then(|exec| time(exec, "splay"));
+    let command = Command { words, timeout, splay };
+    if let Some(known) = commands.iter().position(|(known, _)| *known == command) {
+        return Some(known);
+    }
+    commands.push((command, Origin::of(item)));
+    Some(commands.len() - 1)
+}
+
+/// Writes the commands down, and for each file which of them is its own.
+fn notifiers(told: &[Option<usize>], commands: &[(Command, Origin)], desk: &mut Desk<'_>) {
+    let name = |index: usize| format!("command-{}", index + 1);
+    for (index, (command, origin)) in commands.iter().enumerate() {
+        let at = KeyPath::of(&["notify", &name(index)]);
+        desk.draft.put(&at.key("command"), command.words.clone(), Some(*origin));
+        desk.draft.put(&at.key("timeout"), command.timeout.as_deref().unwrap_or("30s"), None);
+        if let Some(splay) = &command.splay {
+            desk.draft.put(&at.key("splay"), splay.as_str(), None);
+        }
+    }
+    if commands.is_empty() {
+        return;
+    }
+    // Without this each file would tell everybody.
+    let child = desk.draft.get(&KeyPath::of(&["exec"])).map(|_| CHILD.to_owned());
+    for (index, told) in told.iter().enumerate() {
+        let names: Vec<Value> = told.map(name).into_iter().chain(child.clone()).map(Value::from).collect();
+        let at = KeyPath::of(&["files"]).index(index).key("notify");
+        let origin = told.and_then(|told| commands.get(told)).map(|(_, origin)| *origin);
+        desk.draft.put(&at, names, origin);
+    }
+}

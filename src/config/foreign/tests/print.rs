@@ -1,0 +1,134 @@
+//! The YAML of `leasehold convert`.
+
+use super::{HEAD, converted};
+use crate::config::tests::World;
+
+/// Texts that a YAML writer can get wrong.
+const ODD: &[&str] = &[
+    "plain",
+    "{{ with secret \"kv/a\" }}{{ end }}",
+    "a\nb\n",
+    "a\nb",
+    "a\n\n\n",
+    "\na\n",
+    "  indented\nless\n",
+    "\ttab\n\tmore\t \n",
+    "trailing \n  spaces  \n\n x",
+    " \n",
+    "\n",
+    "",
+    " ",
+    "a: b # c\n- d\n",
+    "---\n...\n",
+    "%x\n",
+    "\u{85}next\u{2028}line\nx",
+    "é 😀\n\u{feff}bom",
+    "nul\u{0}bell\u{7}del\u{7f}\n",
+    "cr\r\nlf\n",
+    "true",
+    "No",
+    "~",
+    "0600",
+    "1e3",
+    "=",
+    "\"quotes\" 'and' \\back\\",
+    "*alias &anchor !tag",
+    "a\n b\n  c\n",
+    "{{ env \"B\" }}\n\n  \n",
+    "# not a comment\nx",
+    "ends with spaces   ",
+];
+
+fn as_json(text: &str) -> String {
+    let json = serde_json::to_string(text).expect("a string");
+    let raw = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
+    let escaped = |c: char| if raw(c) { format!("\\u{:04x}", c as u32) } else { c.to_string() };
+    json.chars().map(escaped).collect()
+}
+
+#[test]
+fn what_is_printed_loads_to_the_same_plan_whatever_the_template() {
+    for (index, odd) in ODD.iter().enumerate() {
+        for wrap in ["{}", "{{- /* c */ -}}\n{}", "{}\n{{ env \"A\" }}\n", "  {}{{ env \"A\" }}"] {
+            let text = wrap.replacen("{}", odd, 1);
+            let json = format!(
+                r#"{{"vault": {{"address": "https://v:8200"}},
+                "auto_auth": {{"method": {{"type": "kubernetes", "config": {{"role": "web"}}}}}},
+                "template": [
+                  {{"contents": {text}, "destination": "/o/a", "error_on_missing_key": true}},
+                  {{"contents": "second", "destination": "/o/b", "command": {command}, "perms": "0600"}}
+                ]}}"#,
+                text = as_json(&text),
+                command = as_json(&text.replace('\0', "")),
+            );
+            same(&[("agent.json", &json)], index);
+        }
+    }
+}
+
+fn same(texts: &[(&str, &str)], case: usize) {
+    let theirs = texts.iter().fold(World::empty(), |world, (name, text)| world.text(name, text)).plan();
+    let yaml = converted(texts).yaml;
+    let ours = World::empty().text("converted.yaml", &yaml);
+    let (ours, _) = ours.read().unwrap_or_else(|rejected| panic!("{case}: {:?}\n{yaml}", rejected.problems));
+    assert_eq!(theirs.digest, ours.digest, "{case}:\n{yaml}");
+    assert_eq!(format!("{theirs:?}"), format!("{ours:?}"), "{case}:\n{yaml}");
+}
+
+#[test]
+fn a_page_says_everything_where_it_stands() {
+    let text = format!(
+        "{HEAD}pid_file = \"/run/x\"\ncache {{}}\ntemplate {{\n  destination = \"/etc/app.env\"\n  backup = true\n  contents = <<EOT\n{{{{ with secret \"kv/a\" }}}}\nA={{{{ .Data.a }}}}\n{{{{ end }}}}\nEOT\n  command = \"systemctl reload app\"\n}}\ntemplate {{ contents = \"x\" destination = \"/y\" sandbox_path = \"/z\" }}\n"
+    );
+    let converted = converted(&[("agent.hcl", &text)]);
+    assert_eq!(
+        converted.yaml,
+        r#"# From agent.hcl by `leasehold convert`.
+# What the other program does by default is written out, so that it can be tightened:
+# `missing_key: error`, `mode: "0440"`, `require_tmpfs: true`, `revoke: true`.
+# lost: `pid_file` (agent.hcl:3:1): Leasehold writes no pid file; ask the service manager, or signal the container
+# not needed: `cache` (agent.hcl:4:1): each path is read once, however many templates use it
+vault:
+  address: "https://v:8200"
+  timeout: 60s
+auth:
+  method: kubernetes
+  role: web
+require_tmpfs: false
+defaults:
+  mode: "0644"
+  refresh: 5m
+  missing_key: default
+files:
+  # lost: `template[0].backup` (agent.hcl:7:3): no copy of the file before is kept: it would be a secret that nobody looks after; a new file is put in place of the old in one step
+  - path: /etc/app.env
+    template: |
+      {{ with secret "kv/a" }}
+      A={{ .Data.a }}
+      {{ end }}
+    notify: [command-1]
+  # REFUSED: `template[1].sandbox_path` (agent.hcl:15:46): Leasehold cannot confine `file` to a folder, and without that a template could read more; take `file` away with `function_denylist = ["file"]`, or take this out
+  - path: /y
+    template: x
+    notify: []
+notify:
+  command-1:
+    command: [sh, "-c", "systemctl reload app"]
+    timeout: 30s
+shutdown:
+  revoke: false
+"#
+    );
+    let lines: Vec<String> = converted.problems.iter().map(crate::config::Problem::one_line).collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+}
+
+#[test]
+fn what_is_ours_already_is_not_converted() {
+    let texts = [crate::config::read::Text { name: "c.yaml".into(), bytes: b"vault: {}".to_vec() }];
+    let rejected = super::convert(&texts, std::path::Path::new("/")).expect_err("ours");
+    assert_eq!(
+        rejected.problems[0].one_line(),
+        "c.yaml: not a configuration of Vault Agent, consul-template or envconsul; Leasehold's own needs no conversion; HCL is known by .hcl"
+    );
+}
