@@ -2,6 +2,7 @@
 //! them. It fails where a fault has no test that passed, and with `CI=true` where the page is behind.
 
 #![allow(clippy::disallowed_methods, reason = "the page is no secret")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a command")]
 
 #[path = "../tests/support/faults.rs"]
 #[allow(dead_code, unreachable_pub, unused_macros, reason = "the tests write what is read here")]

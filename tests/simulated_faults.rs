@@ -216,6 +216,25 @@ fn f08_a_revoked_token_is_noticed_at_the_first_sign_and_only_leases_are_minted_a
 }
 
 #[test]
+fn f08_a_token_that_dies_just_after_it_was_seen_alive_is_noticed_all_the_same() {
+    let mut fault = evidence!(8, Simulated);
+    let mut setup = Setup { init: true, handoff: true, ..database() };
+    setup.files[0].paths.push(KV.to_owned());
+    setup.files[0].refresh = secs(1);
+    setup.paths.push((KV.to_owned(), Kind::Kv));
+    // The next run takes over within a second or two, and looks its token up then.
+    let faults =
+        [(secs(600), Duration::ZERO, Fault::Kill), (secs(603), Duration::ZERO, Fault::TokensRevoked)];
+    let mut world = world(setup, faults);
+    until(&mut world, secs(602));
+    assert!(view(&world).token.is_some(), "it has taken over");
+    until(&mut world, secs(608));
+    assert_eq!((world.server.logins, world.server.leases.len()), (2, 2));
+    fault.metric(&metrics(&world), "leasehold_ready 1");
+    fault.holds("a look-up from before the first denial does not make a second one a matter of policy");
+}
+
+#[test]
 fn f09_a_token_that_ends_before_its_lease_is_followed_before_its_end() {
     let mut fault = evidence!(9, Simulated);
     let mut setup = Setup { end: 6 * HOUR, ..database() };
@@ -256,7 +275,7 @@ fn f11_a_batch_token_is_followed_before_its_end_and_its_leases_with_it() {
 fn f12_a_token_whose_last_use_fetched_the_lease_is_a_clear_error() {
     let mut fault = evidence!(12, Simulated);
     let mut setup = Setup { init: true, ..database() };
-    setup.role.uses = Some(2);
+    setup.role.uses = Some(1);
     let mut world = world(setup, []);
     until(&mut world, secs(20));
     let (_, result) = &world.exits[0];

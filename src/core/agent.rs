@@ -212,7 +212,9 @@ impl Agent {
             return;
         };
         self.counters.requests += 1;
-        if let Some(login) = token.and_then(|id| self.session.logins.get_mut(&id)) {
+        // The server does not count the question about a mount.
+        let counted = token.filter(|_| !matches!(job, Job::Resolve(_)));
+        if let Some(login) = counted.and_then(|id| self.session.logins.get_mut(&id)) {
             login.uses = login.uses.map(|left| left.saturating_sub(1));
         }
         self.work.start(job, token);

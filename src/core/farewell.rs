@@ -69,7 +69,10 @@ impl Agent {
         match &mut self.phase {
             Phase::Draining => self.stop_now(),
             Phase::Leaving(farewell) if farewell.stage == Stage::Revoking => {
-                farewell.left |= farewell.revoke != Revoke::Nothing;
+                farewell.left |= farewell.revoke != Revoke::Nothing && !self.work.any(Job::is_revocation);
+                if self.work.any(Job::is_revocation) {
+                    self.mark_left("no time is left to revoke everything");
+                }
                 self.work.clear_ready();
                 self.close();
             }

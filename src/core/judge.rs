@@ -21,9 +21,10 @@ use super::view::NextAction;
 use super::work::Job;
 use crate::vault::failure::{Failure, FailureKind};
 
-/// How long "the token is alive" answers further denials.
+/// How long "the token is alive" answers the first denials of secrets.
 const VERDICT: Duration = Duration::from_secs(5);
-/// The same for a secret that was denied before.
+/// The same for a secret that had been denied before the look-up. An earlier look-up proves nothing to a
+/// secret that is denied a second time: the token may have died in between.
 const KNOWN_VERDICT: Duration = Duration::from_secs(60);
 /// How often a denial just after the login is put down to a standby that lags: after one, two and
 /// three seconds more.
@@ -79,8 +80,11 @@ impl Agent {
             self.guess(id, op, since, failure);
             return;
         }
-        let verdict = if known { KNOWN_VERDICT } else { VERDICT };
-        if self.judge.alive.is_some_and(|alive| alive.until(now) < verdict) {
+        let lives = |alive: Moment| match known {
+            true => alive >= since && alive.until(now) < KNOWN_VERDICT,
+            false => alive.until(now) < VERDICT,
+        };
+        if self.judge.alive.is_some_and(lives) {
             self.by_policy(id, op, &failure);
             return;
         }

@@ -81,6 +81,10 @@ impl Agent {
         }
         match (failure.kind, op) {
             (FailureKind::Denied, _) => self.denied(id, op, token, failure),
+            // OpenBao says so itself where a lease would have died with the token's last use.
+            (FailureKind::Rejected, Op::Read) if token.is_some_and(|token| self.is_spent(token)) => {
+                self.refuse_last_use(id, &failure.why);
+            }
             (FailureKind::Rejected | FailureKind::Missing, Op::Renew) => self.lease_unknown(id, &failure),
             (FailureKind::NotYet, _) => {
                 self.trouble(id, op, &failure, false);

@@ -166,7 +166,7 @@ impl Agent {
     /// A new answer is in the store.
     fn hold(&mut self, id: SecretId, token: TokenId, sent: Moment, facts: ReadFacts) {
         if facts.lease.is_some() && self.is_spent(token) {
-            self.refuse_last_use(id);
+            self.refuse_last_use(id, "its lease dies with the token");
             return;
         }
         let lease = facts.lease.clone().map(|lease| self.minted(id, lease, token, sent));

@@ -173,8 +173,8 @@ impl Agent {
     }
 
     /// The server revokes at once what the last use of a token fetched: there is nothing to keep.
-    pub(super) fn refuse_last_use(&mut self, id: SecretId) {
-        let why = "the token's last use fetched its lease, which dies with it: set token_num_uses to 0 for the role";
+    pub(super) fn refuse_last_use(&mut self, id: SecretId, why: &str) {
+        let why = format!("it took the token's last use: {why}; set token_num_uses to 0 for the role");
         self.trouble(id, Op::Read, &Failure::new(FailureKind::Denied, why), true);
         self.retry(id, Op::Read);
     }

@@ -195,17 +195,22 @@ impl Server {
         }
     }
 
-    /// Checks the token as every request does, and counts its use.
-    fn enter(&mut self, id: u64, now: Duration, standby: bool) -> Answer<()> {
+    /// Checks the token as every request does.
+    fn check(&mut self, id: u64, now: Duration, standby: bool) -> Answer<()> {
         self.up()?;
         if !self.is_token_alive(id, now) {
             return fail(FailureKind::Denied, "permission denied");
         }
-        let lag = self.standby_lag;
-        let token = self.tokens.get_mut(&id).expect("it is alive");
-        if standby && now < token.created + lag {
+        if standby && now < self.tokens[&id].created + self.standby_lag {
             return fail(FailureKind::Denied, "permission denied");
         }
+        Ok(())
+    }
+
+    /// Checks the token, and counts its use as most requests do.
+    fn enter(&mut self, id: u64, now: Duration, standby: bool) -> Answer<()> {
+        self.check(id, now, standby)?;
+        let token = self.tokens.get_mut(&id).expect("it is alive");
         if let Some(uses) = &mut token.uses {
             *uses -= 1;
             if *uses == 0 {
@@ -254,8 +259,9 @@ impl Server {
         }
     }
 
+    /// Which form of a path the mount wants: a question that costs no use.
     pub fn resolve(&mut self, token: u64, path: &str, now: Duration, standby: bool) -> Answer<String> {
-        self.enter(token, now, standby)?;
+        self.check(token, now, standby)?;
         let known = |path: &str| self.paths.contains_key(path);
         if let Some(rest) = path.strip_prefix("secret/").filter(|_| !known(path)) {
             return Ok(format!("secret/data/{rest}"));

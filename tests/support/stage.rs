@@ -28,6 +28,10 @@ path "secret/data/denied" { capabilities = ["deny"] }
 path "old/*" { capabilities = ["read"] }
 path "pki/issue/web" { capabilities = ["create", "update"] }
 path "rabbitmq/creds/*" { capabilities = ["read"] }
+path "database/*" { capabilities = ["read"] }
+path "transit/decrypt/*" { capabilities = ["update"] }
+path "ssh/*" { capabilities = ["update"] }
+path "totp/code/*" { capabilities = ["read"] }
 path "sys/leases/revoke" { capabilities = ["update"] }
 "#;
 
@@ -167,6 +171,11 @@ impl Stage {
     /// How many logins the server has taken, refused ones too.
     pub fn logins(&self) -> usize {
         self.server.requests("auth/kubernetes/login")
+    }
+
+    /// Changes these fields of the role that the pod logs in with.
+    pub fn role(&self, fields: Value) {
+        self.server.write("auth/kubernetes/role/web", fields);
     }
 
     /// Writes a new version of `secret/web`.
