@@ -12,16 +12,19 @@ mod defaults;
 mod digests;
 mod env;
 mod expressions;
+mod identifiers;
 mod lists;
 mod maps;
 mod paths;
 mod random;
 mod ranges;
 mod same;
+mod semver;
 mod strings;
 mod url;
 mod urls;
 mod words;
+mod wrap;
 
 use crate::template::function::Functions;
 
@@ -34,14 +37,17 @@ pub(super) fn add_to(functions: &mut Functions) {
         digests::FUNCTIONS,
         env::FUNCTIONS,
         expressions::FUNCTIONS,
+        identifiers::FUNCTIONS,
         lists::FUNCTIONS,
         maps::FUNCTIONS,
         paths::FUNCTIONS,
         random::FUNCTIONS,
         ranges::FUNCTIONS,
+        semver::FUNCTIONS,
         strings::FUNCTIONS,
         urls::FUNCTIONS,
         words::FUNCTIONS,
+        wrap::FUNCTIONS,
     ] {
         functions.add(room);
     }

@@ -14,6 +14,7 @@ const TEXT: Type = Type::String;
 pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("sprig_abbrev", &[Type::INT, TEXT], abbrev).returns(TEXT),
     Function::new("sprig_abbrevboth", &[Type::INT, Type::INT, TEXT], abbrev_both).returns(TEXT),
+    Function::new("sprig_hello", &[], |_, _| Ok(Value::text("Hello!"))).returns(TEXT),
     Function::new("sprig_initials", &[TEXT], initials).returns(TEXT),
     Function::new("sprig_lower", &[TEXT], lower).returns(TEXT),
     Function::new("sprig_nospace", &[TEXT], no_space).returns(TEXT),

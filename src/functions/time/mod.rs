@@ -106,6 +106,10 @@ impl Time {
 static SHAPE: Shape = Shape { name: "time.Time", pointer: false, fields: &[], methods: METHODS };
 
 static METHODS: &[Function] = &[
+    Function::new("Add", &[Type::INT64], |_, args| {
+        of(args, |time| value(time.plus(Duration(super::arg::int(args, 1)))))
+    })
+    .returns(Type::Struct("time.Time")),
     Function::new("Day", &[], |_, args| of(args, |time| Value::int(time.civil().day))).returns(Type::INT),
     Function::new("Format", &[Type::String], |_, args| match receiver(args) {
         Some(time) => answer(&time.format(super::arg::text(args, 1))),

@@ -1,0 +1,4 @@
+{{ with .database -}}
+DB_USER={{ .username }}
+DB_PASSWORD={{ .password }}
+{{ end }}
