@@ -9,7 +9,7 @@ CARGO ?= cargo
 STATIC := RUSTFLAGS='-C target-feature=+crt-static'
 BINARY := target/$(TARGET)/release/leasehold
 
-.PHONY: help build release demo test lint bench simulate mutants oracle clean
+.PHONY: help build release demo test lint bench simulate fuzz mutants oracle clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -33,7 +33,7 @@ test: ## every test, on real servers: OpenBao, systemd, pods, a Kubernetes API s
 lint: ## formatting, clippy, and what may be a dependency
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
-	scripts/cargo-deny check --hide-inclusion-graph bans licenses sources
+	scripts/cargo-deny check --hide-inclusion-graph --allow no-license-field bans licenses sources
 
 bench: release ## start, memory and size beside `bao agent`; writes docs/BENCHMARKS.md and the README
 	scripts/bench $(BINARY)
@@ -41,6 +41,9 @@ bench: release ## start, memory and size beside `bao agent`; writes docs/BENCHMA
 
 simulate: ## a million simulated worlds of faults against the pure core
 	$(CARGO) run --release --example simulate -- --seeds 1000000
+
+fuzz: ## every fuzz target for SECONDS=600 each; see scripts/fuzz
+	scripts/fuzz $(or $(SECONDS),600)
 
 mutants: ## switches one rule of the core off at a time: the simulation must notice
 	scripts/mutants

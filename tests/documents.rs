@@ -22,3 +22,43 @@ fn every_test_that_the_page_on_flaws_names_exists() {
         assert!(source.contains(&format!("fn {}()", pair[1])), "{} has no test {}", pair[0], pair[1]);
     }
 }
+
+/// What stands before the first `|` of each line of the table under `heading`.
+fn first_column<'p>(page: &'p str, heading: &str) -> Vec<&'p str> {
+    let below = page.split(heading).nth(1).expect("the page has the heading");
+    let rows =
+        below.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+    rows.skip(2).filter_map(|row| row.split('|').nth(1)).map(str::trim).collect()
+}
+
+#[test]
+fn every_dependency_is_named_with_what_it_is_for_and_all_are_counted() {
+    let page = support::repository().join("ARCHITECTURE.md");
+    let page = fs::read_to_string(page).expect("the page is in the repository");
+    let rows = first_column(&page, "## Dependencies");
+    let mut named: Vec<&str> = rows
+        .iter()
+        .flat_map(|row| row.split(", "))
+        .filter_map(|name| name.split_whitespace().next())
+        .collect();
+    named.sort_unstable();
+
+    let manifest = fs::read_to_string(support::repository().join("Cargo.toml")).expect("there is one");
+    let below = manifest.split("\n[dependencies]\n").nth(1).expect("there are some");
+    let lines = below.lines().take_while(|line| !line.starts_with('['));
+    let mut used: Vec<&str> =
+        lines.filter_map(|line| line.split(" = ").next()).filter(|name| !name.is_empty()).collect();
+    used.sort_unstable();
+    assert_eq!(named, used, "the table of ARCHITECTURE.md and Cargo.toml");
+
+    let command = "cargo tree -e normal --prefix none --no-dedupe | sort -u | wc -l";
+    let (_, said) = page.split_once(&format!("`{command}` says: ")).expect("the page gives the command");
+    let said: String = said.chars().take_while(char::is_ascii_digit).collect();
+    let offline = command.replace("cargo tree", "cargo tree --offline --locked");
+    let output = std::process::Command::new("sh")
+        .args(["-c", &offline])
+        .current_dir(support::repository())
+        .output()
+        .expect("a shell");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), said, "crates in the binary");
+}

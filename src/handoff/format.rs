@@ -23,6 +23,9 @@ use crate::vault::response::Response;
 /// Counts up when the meaning of a field changes; another version is not read.
 const VERSION: u64 = 1;
 
+/// For the values of a state. It is ours: mode and owner are checked before it is read.
+const ROOM: usize = 1 << 30;
+
 /// The state as bytes.
 pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
     let Snapshot { tokens, secrets, retiring, refusals } = &kept.snapshot;
@@ -53,7 +56,7 @@ pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
 
 /// The state in `bytes`, and whether it is of this run of the machine.
 pub(super) fn parse(bytes: &[u8], binding: &Binding) -> Result<(Kept, bool), Unusable> {
-    let tree = Tree::from_json(bytes).map_err(|error| Unusable::Corrupt(error.to_string()))?;
+    let tree = Tree::from_json_within(bytes, ROOM).map_err(|error| Unusable::Corrupt(error.to_string()))?;
     let corrupt = |Damaged(field): Damaged| Unusable::Corrupt(format!("`{field}` is not as we write it"));
     if get::<u64>(&tree, "version").map_err(corrupt)? != VERSION {
         return Err(Unusable::Corrupt("it is of another version".to_owned()));
@@ -88,7 +91,8 @@ fn kept(tree: &Tree) -> Parsed<Kept> {
         .transpose()?;
     for entry in list(tree, "responses")? {
         let json = entry.get("response").and_then(Tree::as_text).ok_or(Damaged("response"))?;
-        let response = Tree::from_json(json.expose()).ok().and_then(|tree| Response::from_tree(&tree).ok());
+        let response = Tree::from_json_within(json.expose(), ROOM).ok();
+        let response = response.and_then(|tree| Response::from_tree(&tree).ok());
         let request = request(entry.get("request").ok_or(Damaged("request"))?)?;
         kept.responses.insert(request, response.ok_or(Damaged("response"))?);
     }

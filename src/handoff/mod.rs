@@ -97,6 +97,14 @@ pub enum Unusable {
     OtherPod,
 }
 
+impl Kept {
+    /// The state as it is kept for `binding`: what [`Loaded::parse`] reads.
+    #[must_use]
+    pub fn to_bytes(&self, binding: &Binding) -> Zeroizing<Vec<u8>> {
+        format::write(self, binding)
+    }
+}
+
 impl Loaded {
     /// What `bytes` mean to `binding`. Never panics, whatever they are.
     #[must_use]
@@ -215,7 +223,7 @@ impl Handoff {
     /// # Errors
     /// What was there before is there still.
     pub fn store(&mut self, binding: &Binding, kept: &Kept) -> Result<(), HandoffError> {
-        let mut bytes = format::write(kept, binding);
+        let mut bytes = kept.to_bytes(binding);
         if bytes.len() as u64 > MAX_BYTES {
             return Err(HandoffError::TooLarge(self.path.clone()));
         }

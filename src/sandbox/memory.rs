@@ -1,20 +1,95 @@
 //! Nobody else reads our memory: no core dump, no debugger, no `/proc/PID/mem` or `environ` for
-//! other processes of the same user.
+//! other processes of the same user; and where it can be had, no copy of it on a disk.
 
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::process::{DumpableBehavior, Resource, getrlimit, set_dumpable_behavior};
+use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::process::limits;
 
-/// Closes this process's memory to everybody but root, and forbids core dumps. Has nothing to do
-/// with `sandbox`: nothing that we do or start needs it open.
+/// Whether later allocations stand on CAP_IPC_LOCK.
+static BY_CAPABILITY: AtomicBool = AtomicBool::new(false);
+
+/// Closes this process's memory to everybody but root, forbids core dumps, and keeps it out of swap
+/// where that is allowed. Has nothing to do with `sandbox`: nothing that we do or start needs it open.
 ///
 /// "Not dumpable" also holds where `core_pattern` is a pipe, for which the kernel ignores the
-/// limit. A child is dumpable again once it runs its program.
+/// limit. A child is dumpable again once it runs its program, and locks nothing.
 pub fn close() {
     if let Err(why) = limits::forbid_cores() {
         tracing::warn!("cannot set the limit of core dumps to nothing: {why}");
     }
     if let Err(why) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
         tracing::warn!("others of the same user may read this process's memory: {why}");
+    }
+    if let Err(why) = lock()
+        && swap_is_on()
+    {
+        tracing::warn!(
+            "this machine swaps and {why}: secrets in our memory may be written to disk; turn swap off for us, or let us lock memory (an unlimited RLIMIT_MEMLOCK, or CAP_IPC_LOCK)"
+        );
+    }
+}
+
+/// Whether our memory is locked beyond a limit, by the capability alone: it has to be kept then, or
+/// later allocations would fail.
+pub(super) fn stands_on_capability() -> bool {
+    BY_CAPABILITY.load(Ordering::Relaxed)
+}
+
+/// Whether we have the capability, and it means something: the kernel asks for that of the first user
+/// namespace, while the root of another one is shown all of them.
+fn may_lock() -> bool {
+    let users = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    users.split_whitespace().eq(["0", "0", "4294967295"])
+        && capabilities(None).is_ok_and(|ours| ours.effective.contains(CapabilitySet::IPC_LOCK))
+}
+
+/// Locks every page, those of now and of later, once it is touched: what is never touched costs nothing.
+///
+/// All or nothing. Under a limit, which counts what is mapped and not what is touched, this call
+/// fails, or later allocations do. Single pages are no way out either: a lock does not nest, so that to
+/// let go of one secret would unlock its neighbour, and the buffers of libraries would be left.
+fn lock() -> Result<(), String> {
+    if let Some(limit) = getrlimit(Resource::Memlock).current {
+        if !may_lock() {
+            return Err(format!("RLIMIT_MEMLOCK is {} KiB", limit / 1024));
+        }
+        BY_CAPABILITY.store(true, Ordering::Relaxed);
+    }
+    let everything = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
+    mlockall(everything).map_err(|why| format!("it cannot be locked ({why})"))
+}
+
+/// Whether our pages may go to a swap device. What cannot be read is as on a kernel without swap.
+fn swap_is_on() -> bool {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let group = read("/proc/self/cgroup");
+    let limit = group
+        .lines()
+        .find_map(|line| line.strip_prefix("0::"))
+        .map(|group| read(&format!("/sys/fs/cgroup{}/memory.swap.max", group.trim_end_matches('/'))));
+    may_swap(&read("/proc/swaps"), &limit.unwrap_or_default())
+}
+
+/// From `/proc/swaps`, a heading and a line for each device, and our group's `memory.swap.max`.
+fn may_swap(swaps: &str, limit: &str) -> bool {
+    swaps.lines().count() > 1 && limit.trim() != "0"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_goes_to_swap_where_there_is_some_and_our_group_may_use_it() {
+        let heading = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n";
+        let device = format!("{heading}/dev/vda2 partition\t2097148\t0\t-2\n");
+        assert!(!may_swap("", "") && !may_swap(heading, "max\n"));
+        assert!(may_swap(&device, "max\n") && may_swap(&device, "") && may_swap(&device, "4096\n"));
+        assert!(!may_swap(&device, "0\n"), "as MemorySwapMax=0 sets it");
     }
 }

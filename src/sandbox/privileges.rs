@@ -3,6 +3,7 @@
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_no_new_privs};
 
 use super::Lack;
+use super::memory;
 use super::needs::Needs;
 
 /// Files of other users and groups: to read credentials, to publish into a folder that belongs to
@@ -24,6 +25,7 @@ pub(super) fn keep_needed(needs: &Needs) -> Result<(), Lack> {
     let lack = |why| Lack::new("reduced capabilities", why);
     let mut keep = FILES;
     keep.set(CapabilitySet::KILL, needs.signals);
+    keep.set(CapabilitySet::IPC_LOCK, memory::stands_on_capability());
     keep.set(CapabilitySet::NET_BIND_SERVICE, needs.bind.iter().any(|port| (1..1024).contains(port)));
     let ours = capabilities(None).map_err(lack)?;
     let reduced = CapabilitySets {

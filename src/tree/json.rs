@@ -12,6 +12,19 @@ use crate::secret::Secret;
 /// How deep lists and maps may nest. Go's decoder stops at 10,000; no secret needs more than this.
 pub const MAX_DEPTH: usize = 128;
 
+/// What the values of one text may take beside their bytes. A text of four MiB like `[0,0,…]` would
+/// become a tree of 200; this is room for sixty thousand values.
+const ROOM: usize = 6 * 1024 * 1024;
+
+/// What any value takes: itself in its list or map, what it shares, and the allocator's rounding.
+const VALUE: usize = 96;
+
+/// What a map takes besides: its first node has room for eleven keys.
+const MAP: usize = 480;
+
+/// What a key takes beside its bytes.
+const KEY: usize = 56;
+
 /// Where a text stops being JSON, and why. Never what stands there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JsonError {
@@ -30,6 +43,8 @@ pub enum JsonProblem {
     Unexpected,
     /// Lists and maps nest deeper than [`MAX_DEPTH`].
     TooDeep,
+    /// There are more values than there is room for.
+    TooMany,
     /// A text is not UTF-8.
     NotUtf8,
     /// Something follows the value.
@@ -42,6 +57,7 @@ impl fmt::Display for JsonError {
             JsonProblem::Truncated => "it ends too early",
             JsonProblem::Unexpected => "unexpected character",
             JsonProblem::TooDeep => "nested too deeply",
+            JsonProblem::TooMany => "too many values",
             JsonProblem::NotUtf8 => "a text that is not UTF-8",
             JsonProblem::Trailing => "something follows the value",
         };
@@ -57,7 +73,15 @@ impl Tree {
     /// # Errors
     /// [`JsonError`] with the place, never the content.
     pub fn from_json(bytes: &[u8]) -> Result<Self, JsonError> {
-        let mut reader = Reader { bytes, at: 0 };
+        Self::from_json_within(bytes, ROOM)
+    }
+
+    /// The same, with `room` bytes for what the values take beside their own bytes.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn from_json_within(bytes: &[u8], room: usize) -> Result<Self, JsonError> {
+        let mut reader = Reader { bytes, at: 0, room };
         let tree = reader.value(0)?;
         reader.space();
         if reader.at < bytes.len() { Err(reader.error(JsonProblem::Trailing)) } else { Ok(tree) }
@@ -149,6 +173,8 @@ fn write_text(text: &[u8], out: &mut Vec<u8>) {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// What is left for further values.
+    room: usize,
 }
 
 impl Reader<'_> {
@@ -177,8 +203,15 @@ impl Reader<'_> {
         here
     }
 
+    /// Takes what one more value costs.
+    fn take_room(&mut self, cost: usize) -> Result<(), JsonError> {
+        self.room = self.room.checked_sub(cost).ok_or_else(|| self.error(JsonProblem::TooMany))?;
+        Ok(())
+    }
+
     fn value(&mut self, depth: usize) -> Result<Tree, JsonError> {
         self.space();
+        self.take_room(VALUE)?;
         match self.peek() {
             Some(b'n') => self.word(b"null", Tree::Null),
             Some(b't') => self.word(b"true", Tree::Bool(true)),
@@ -251,11 +284,13 @@ impl Reader<'_> {
         if self.take(b'}') {
             return Ok(Tree::Map(Arc::new(map)));
         }
+        self.take_room(MAP)?;
         loop {
             self.space();
             if self.peek() != Some(b'"') {
                 return self.unexpected();
             }
+            self.take_room(KEY)?;
             let key = String::from_utf8(std::mem::take(&mut *self.text()?))
                 .map_err(|_| self.error(JsonProblem::NotUtf8))?;
             self.space();
@@ -395,6 +430,18 @@ mod tests {
         ] {
             assert_eq!(Tree::from_json(json), Err(JsonError { offset, problem }));
         }
+    }
+
+    #[test]
+    fn values_take_no_more_than_there_is_room_for() {
+        for unit in ["0", "[]", "\"\"", "{}", "[0]", "null", r#"{"":0}"#, r#"{"a":{"b":null}}"#] {
+            let most = vec![unit; ROOM / VALUE].join(",");
+            let error = Tree::from_json(format!("[{most}]").as_bytes()).expect_err("too many");
+            assert_eq!(error.problem, JsonProblem::TooMany, "{unit}");
+            Tree::from_json_within(format!("[{most}]").as_bytes(), 16 * ROOM).expect("there is room");
+        }
+        let names = vec![r#""a-name-of-thirty-two-characters.""#; 60_000].join(",");
+        Tree::from_json(format!("[{names}]").as_bytes()).expect("a long list of names fits");
     }
 
     fn any_tree() -> impl Strategy<Value = Tree> {

@@ -48,21 +48,23 @@ pub(super) fn read(what: &str, path: &Path, max: usize) -> Result<Zeroizing<Vec<
     Ok(bytes)
 }
 
-/// One credential: the text of a file without the space around it. Space, a newline or another
-/// control byte inside is refused, since it would split the header or the JSON it goes into.
+/// One credential: what the file at `path` holds.
 pub(super) fn credential(what: &str, path: &Path) -> Result<Secret, Failure> {
     let bytes = read(what, path, CREDENTIAL_MAX)?;
-    let text = bytes.trim_ascii();
-    if text.is_empty() {
-        return Err(local(format!("{what} {} is empty", path.display())));
+    credential_in(&bytes).map_err(|rule| local(format!("{what} {} {rule}", path.display())))
+}
+
+/// One credential: the text of a file without the space around it. Space, a newline or another
+/// control byte inside is refused, since it would split the header or the JSON it goes into.
+///
+/// # Errors
+/// The rule that the text breaks, to be said behind the name of the file.
+pub fn credential_in(bytes: &[u8]) -> Result<Secret, &'static str> {
+    match bytes.trim_ascii() {
+        [] => Err("is empty"),
+        text if text.iter().all(u8::is_ascii_graphic) => Ok(Secret::new(text.to_vec())),
+        _ => Err("must hold one line of visible ASCII characters without spaces"),
     }
-    if !text.iter().all(u8::is_ascii_graphic) {
-        return Err(local(format!(
-            "{what} {} must hold one line of visible ASCII characters without spaces",
-            path.display()
-        )));
-    }
-    Ok(Secret::new(text.to_vec()))
 }
 
 /// Whether `token` may become a header as it is.

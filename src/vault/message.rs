@@ -9,7 +9,10 @@ const LONGEST: usize = 300;
 /// What the server is not to be quoted with, should it repeat what it was sent: the credentials of
 /// a login, the values of a write. A message is withheld whole; cutting values out of a text misses
 /// those that were escaped or cut by the server.
-pub(super) struct Unspoken<'a>(pub(super) Vec<&'a Secret>);
+pub struct Unspoken<'a>(
+    /// The values.
+    pub Vec<&'a Secret>,
+);
 
 /// Shorter values occur in any message by chance.
 const TELLING: usize = 6;

@@ -12,6 +12,7 @@ pub mod failure;
 pub mod mounts;
 pub mod request;
 pub mod response;
+pub mod verdict;
 
 mod body;
 mod connections;
@@ -22,4 +23,5 @@ mod message;
 mod tls;
 mod transport;
 mod trouble;
-mod verdict;
+
+pub use files::credential_in;

@@ -19,11 +19,12 @@ use rustify::errors::ClientError;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::body::{Collector, MAX, TooLarge};
+use super::body::{Collector, Growth, MAX, TooLarge};
 use super::connections::Connections;
 use super::failure::{Failure, FailureKind};
 use super::files::{is_token, local};
 use super::trouble;
+use super::verdict::Answer;
 use crate::config::plan::VaultPlan;
 use crate::secret::Secret;
 
@@ -34,6 +35,7 @@ const BASE: &str = "http://server";
 /// The way to the server.
 pub(super) struct Transport {
     pub(super) connections: Connections,
+    growth: Growth,
     home: Url,
     redirect_hosts: Vec<String>,
     timeout: Duration,
@@ -46,13 +48,6 @@ pub(super) struct Call<'a> {
     pub(super) transport: &'a Transport,
     pub(super) token: Option<&'a Secret>,
     pub(super) namespace: Option<&'a str>,
-}
-
-/// What the server answered, whatever its status.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Zeroizing<Vec<u8>>,
 }
 
 /// A token for a header to point into instead of copying it.
@@ -75,6 +70,7 @@ impl Transport {
     pub(super) fn new(plan: &VaultPlan) -> Result<Self, Failure> {
         Ok(Self {
             connections: Connections::new(plan)?,
+            growth: Growth::default(),
             home: plan.address.clone(),
             redirect_hosts: plan.redirect_hosts.clone(),
             timeout: plan.timeout,
@@ -160,11 +156,11 @@ impl Transport {
             let (place, most) = (place(url), MAX / 1024 / 1024);
             Failure::new(FailureKind::Nonsense, format!("{place}: the answer is larger than {most} MiB"))
         };
-        let mut body = Collector::new(response.content_length()).map_err(too_large)?;
+        let mut body = Collector::new(response.content_length(), &self.growth).map_err(too_large)?;
         while let Some(chunk) =
             response.chunk().await.map_err(|error| trouble::explain(&error, &self.way_to(url)))?
         {
-            body.push(&chunk).map_err(too_large)?;
+            body.push(&chunk).await.map_err(too_large)?;
         }
         let headers = std::mem::take(response.headers_mut());
         Ok(Answer { status: response.status(), headers, body: body.finish() })

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{DATE, HeaderMap, RETRY_AFTER};
+use zeroize::Zeroizing;
 
 use super::failure::{Failure, FailureKind};
-use super::message::{self, Unspoken};
+use super::message;
 use super::response::Response;
-use super::transport::Answer;
 use crate::tree::Tree;
+
+pub use super::message::Unspoken;
 
 /// The longest `Retry-After` that is believed. A mistyped one must not stop renewals for a day.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -29,9 +31,19 @@ const DENIED: &str = "permission denied";
 const LOGIN_HINT: &str =
     "check auth.mount, that the credential is in date, and that the server can have it reviewed";
 
+/// What the server answered, whatever its status.
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// All of its body.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
 /// What was asked, as far as the meaning of a status depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub enum Asked {
     /// A login: 400 and 403 refuse the credentials.
     Login,
     /// A list: 404 is how the server says that there is nothing in it.
@@ -43,7 +55,10 @@ pub(super) enum Asked {
 }
 
 /// The response in `answer`, or what its status means.
-pub(super) fn judge(answer: &Answer, asked: Asked, unspoken: &Unspoken<'_>) -> Result<Response, Failure> {
+///
+/// # Errors
+/// Every answer but a success, and a success that is not what the API promises.
+pub fn judge(answer: &Answer, asked: Asked, unspoken: &Unspoken<'_>) -> Result<Response, Failure> {
     if answer.status.is_success() {
         return parse(&answer.body);
     }
@@ -146,7 +161,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use http::{HeaderName, HeaderValue};
-    use zeroize::Zeroizing;
 
     use super::*;
 

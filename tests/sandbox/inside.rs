@@ -17,7 +17,7 @@ use super::support::Workspace;
 use super::{DONE, again, assert_done, has_landlock, role};
 
 /// Goes inside, with a configuration of its own in `space`.
-fn go_inside(space: &Path) {
+pub(super) fn go_inside(space: &Path) {
     raise(space).expect("all of it can be had here");
 }
 
@@ -39,7 +39,7 @@ fn take_landlock_away() {
 }
 
 /// The folders and files of a child: `config` and `secrets` are inside, `elsewhere` is not.
-fn space(rest: &str) -> Workspace {
+pub(super) fn space(rest: &str) -> Workspace {
     let space = Workspace::new();
     for dir in ["config", "secrets", "elsewhere", "credentials"] {
         space.dir(dir);

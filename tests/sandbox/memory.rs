@@ -7,12 +7,12 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 
 use leasehold::sandbox;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 
 use super::support::{Workspace, need};
-use super::{again, role};
+use super::{DONE, again, assert_done, has_landlock, inside, role};
 
 /// The number of a user that is nobody in particular, and not us.
 const NOBODY: u32 = 65534;
@@ -133,4 +133,68 @@ fn a_crash_leaves_no_core() {
     closed.close();
     assert!(!closed.crash().core_dumped());
     assert_eq!(fs::read_dir(space.path()).expect("it is there").count(), 0);
+}
+
+/// `VmLck` of this process, in KiB.
+fn locked() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("it can be read");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmLck:")).expect("the kernel tells");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+/// Closes the memory, then needs much more of it, as a large answer does; returns what was locked
+/// before and after that.
+fn close_and_grow() -> (u64, u64) {
+    sandbox::close_memory();
+    let before = locked();
+    let large = vec![1_u8; 32 << 20];
+    let thread = std::thread::spawn(|| vec![2_u8; 1 << 20].len());
+    assert_eq!(thread.join().expect("threads start still"), 1 << 20);
+    let after = locked();
+    assert_eq!(large.iter().filter(|byte| **byte == 1).count(), 32 << 20);
+    (before, after)
+}
+
+#[test]
+fn all_memory_is_locked_where_that_has_no_limit_and_grows_within_the_sandbox() {
+    const TEST: &str = "memory::all_memory_is_locked_where_that_has_no_limit_and_grows_within_the_sandbox";
+    if let Some((_, space)) = role() {
+        let (before, after) = close_and_grow();
+        assert!(before > 0 && after > before + (32 << 10), "{before} and {after} KiB");
+        // The capability that this stands on is not given up with the others.
+        inside::go_inside(&space);
+        let larger = vec![1_u8; 64 << 20];
+        assert_eq!(larger.iter().filter(|byte| **byte == 1).count(), 64 << 20);
+        println!("{DONE}");
+        return;
+    }
+    let space = inside::space("");
+    let unlimited = getrlimit(Resource::RLIMIT_MEMLOCK).is_ok_and(|(soft, _)| soft == RLIM_INFINITY);
+    let may = need("CAP_IPC_LOCK or ulimit -l unlimited", "run the tests as root", unlimited || may_lock());
+    if may && has_landlock() {
+        assert_done(&mut again(TEST, "locking", space.path()));
+    }
+}
+
+/// Whether this process has the capability (number 14).
+fn may_lock() -> bool {
+    let status = fs::read_to_string("/proc/self/status").expect("it can be read");
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:")).expect("the kernel tells");
+    u64::from_str_radix(line.trim(), 16).expect("a mask") >> 14 & 1 == 1
+}
+
+#[test]
+fn under_a_limit_nothing_is_locked_and_no_allocation_fails() {
+    if role().is_some() {
+        setrlimit(Resource::RLIMIT_MEMLOCK, 64 << 10, 64 << 10).expect("to less is always allowed");
+        assert_eq!(close_and_grow(), (0, 0));
+        println!("{DONE}");
+        return;
+    }
+    let space = Workspace::new();
+    if !may_run_as_nobody(&space) {
+        return;
+    }
+    let test = "memory::under_a_limit_nothing_is_locked_and_no_allocation_fails";
+    assert_done(as_user(&mut again(test, "limited", space.path())));
 }

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Mode;
+use rustix::process::umask;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
@@ -79,16 +81,23 @@ fn tcp(address: SocketAddr) -> io::Result<Listener> {
 }
 
 fn unix(path: &Path) -> io::Result<Listener> {
-    let listener = match UnixListener::bind(path) {
+    let listener = match bind_private(path) {
         Err(why) if why.kind() == io::ErrorKind::AddrInUse && is_dead_socket(path) => {
             std::fs::remove_file(path)?;
-            UnixListener::bind(path)?
+            bind_private(path)?
         }
         bound => bound?,
     };
-    let file = SocketFile(path.to_owned());
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))?;
-    Ok(Listener::Unix(listener, file))
+    Ok(Listener::Unix(listener, SocketFile(path.to_owned())))
+}
+
+/// Binds with the mode that the socket is to have. To set it afterwards, by name, would set that of
+/// whatever somebody else who may write the folder has put there meanwhile, through a link too.
+fn bind_private(path: &Path) -> io::Result<UnixListener> {
+    let before = umask(Mode::from_raw_mode(0o777 & !SOCKET_MODE));
+    let bound = UnixListener::bind(path);
+    umask(before);
+    bound
 }
 
 /// Whether the file is a socket that nobody listens on: left by a run that was killed.
@@ -108,6 +117,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[tokio::test]

@@ -9,6 +9,7 @@ mod listener;
 mod route;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -20,9 +21,10 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 
-use self::listener::{Listener, Stream};
+use self::listener::Listener;
 use self::route::{Peer, Refusal, Route};
 use super::status::Status;
 use super::{metrics, readiness};
@@ -113,8 +115,23 @@ impl Server {
     }
 }
 
+/// Serves one connection that comes from `address`, or from the Unix socket where there is none. A
+/// [`Server`] does this with each that it accepts.
+pub async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    address: Option<SocketAddr>,
+    asks: mpsc::Sender<Ask>,
+) {
+    connection(stream, address.map_or(Peer::UnixSocket, Peer::of), asks, LIMITS).await;
+}
+
 /// One connection, one request.
-async fn connection(stream: Stream, peer: Peer, asks: mpsc::Sender<Ask>, limits: Limits) {
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
+    asks: mpsc::Sender<Ask>,
+    limits: Limits,
+) {
     let service = service_fn(|request| {
         let asks = &asks;
         async move { Ok::<_, Infallible>(answer(&request, peer, asks, limits.loop_time).await) }
