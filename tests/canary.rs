@@ -9,9 +9,10 @@ use std::fs;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
-use support::{CANARY, Finished, Leasehold, Running, SOON, Stage, wait_until};
+use support::{CANARY, Finished, Leasehold, Running, SOON, Stage, need, wait_until};
 
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
@@ -95,22 +96,23 @@ log: {{level: {level}, format: json}}
         .replace(&format!("{CANARY}-is-not-a-key"), "is-not-a-key")
 }
 
-/// What `hook` does: its arguments and its environment, to be found when it has ended.
+/// What `hook` does: its arguments and its environment, to be found when it has ended, and what it has
+/// open.
 fn write_hook(stage: &Stage) {
     let space = stage.space.path().display();
     let script = format!(
-        "cat /proc/$$/cmdline /proc/$$/environ > {space}/hook.part && mv {space}/hook.part {space}/hook.told\n"
+        "ls /proc/$$/fd > {space}/hook.open\ncat /proc/$$/cmdline /proc/$$/environ > {space}/hook.part && mv {space}/hook.part {space}/hook.told\n"
     );
     stage.space.file("hook", script);
 }
 
 fn leasehold(stage: &Stage) -> Leasehold {
+    // What makes other programs in Rust let their libraries speak.
+    let leasehold = Leasehold::new(&stage.space).env("RUST_LOG", "trace").env("RUST_BACKTRACE", "full");
     // Variables of every name that may hold a token.
     ["VAULT_TOKEN", "BAO_TOKEN", "LEASEHOLD_TOKEN", "MY_OWN_TOKEN"]
         .into_iter()
-        .fold(Leasehold::new(&stage.space), |leasehold, name| {
-            leasehold.env(name, &format!("{CANARY}-{name}"))
-        })
+        .fold(leasehold, |leasehold, name| leasehold.env(name, &format!("{CANARY}-{name}")))
 }
 
 fn arguments(stage: &Stage, command: &[&str], config: &str) -> Vec<String> {
@@ -172,6 +174,9 @@ fn a_sidecar_with_every_kind_of_trouble_shows_no_secret() {
 
         let shown = fs::read(stage.space.join("hook.told")).expect("the hook was there");
         ear.hear("arguments and environment of the hook", shown);
+        let open = stage.space.read("hook.open").expect("the hook was there");
+        // The three that it was given, and 255 for its own script.
+        assert!(open.split_whitespace().all(|fd| ["0", "1", "2", "255"].contains(&fd)), "{open}");
         ear.finished("sidecar", sidecar.stop());
         ear.assert_heard_nothing();
         ear.assert_heard("hook", "/bin/bash");
@@ -212,6 +217,26 @@ fn an_init_that_succeeds_and_one_that_fails_show_no_secret_at_any_level() {
     assert_eq!(ear.found_in(published.as_bytes()).collect::<Vec<_>>(), ["a value"]);
     assert!(ear.secrets.iter().any(|(what, _)| *what == "a token"), "the handoff holds a token");
     ear.assert_heard_nothing();
+}
+
+#[test]
+fn a_sidecar_that_crashes_leaves_no_core() {
+    let (_, most) = getrlimit(Resource::RLIMIT_CORE).expect("there is a limit");
+    if !need("core dumps", "ulimit -Hc unlimited", most > 0) {
+        return;
+    }
+    // For what this test starts; up to the hard limit is always allowed.
+    setrlimit(Resource::RLIMIT_CORE, most, most).expect("allowed");
+    let stage = Stage::new();
+    stage.put(json!({ "password": CANARY }));
+    let config = stage.config("files: [{path: password, secret: 'secret/web#password'}]");
+    let sidecar = leasehold(&stage).spawn(&arguments(&stage, &["sidecar"], &config));
+    wait_until("the file", SOON, || stage.read("password").is_some());
+    sidecar.signal(Signal::SIGQUIT);
+    assert_eq!(sidecar.wait(SOON).code, None, "the signal ended it");
+    let left = fs::read_dir(stage.space.path()).expect("it is there");
+    let mut names = left.map(|entry| entry.expect("listed").file_name());
+    assert!(names.all(|name| !name.to_string_lossy().starts_with("core")), "a core dump");
 }
 
 #[test]
