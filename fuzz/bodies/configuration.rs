@@ -17,8 +17,14 @@ pub fn run(input: &[u8]) {
     let file = parts.next().unwrap_or(b"root:x:0:0::/:\n");
     let env = |name: &str| (name == "TOKEN").then(|| "s.canaryCANARYcanary".to_owned());
     let read_file = |_: &Path| Ok(file.to_vec());
-    let inputs =
-        Inputs { texts: &texts, flags: &[], env: &env, read_file: &read_file, functions: functions::all() };
+    let inputs = Inputs {
+        texts: &texts,
+        flags: &[],
+        env: &env,
+        read_file: &read_file,
+        functions: functions::all(),
+        folder: Path::new("/"),
+    };
     let problems = match read(&inputs) {
         Ok((plan, warnings)) => {
             let again = read(&inputs).map(|(plan, _)| plan.digest);

@@ -15,6 +15,9 @@ pub(super) const DATA: &str = "..data";
 /// in use is a leftover, and swept.
 pub(super) const OURS: &str = "..leasehold_";
 
+/// A generation a nanosecond would take three centuries to come to it.
+const LAST_GENERATION: u64 = u64::MAX / 2;
+
 /// The longest name of the kernel.
 const NAME_MAX: usize = 255;
 
@@ -49,8 +52,9 @@ pub(super) fn link_target(name: &OsStr) -> OsString {
 /// The number of the generation whose folder this is.
 pub(super) fn generation_number(name: &OsStr) -> Option<u64> {
     let number = name.to_str()?.strip_prefix(OURS)?;
-    // Only the one spelling that `generation` writes.
-    number.parse().ok().filter(|parsed: &u64| parsed.to_string() == number)
+    // Only the one spelling that `generation` writes, and no number that we ever come to: behind the
+    // last one, which somebody else may have put there, would be no room for the next.
+    number.parse().ok().filter(|parsed: &u64| *parsed <= LAST_GENERATION && parsed.to_string() == number)
 }
 
 /// Whether the name is one of ours that only a publish under way needs.

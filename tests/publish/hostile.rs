@@ -205,6 +205,17 @@ fn a_generation_that_leads_outside_is_neither_read_nor_swept_into() {
 }
 
 #[test]
+fn a_generation_of_the_last_number_does_not_keep_the_next_from_coming() {
+    let ground = Ground::new();
+    let volume = ground.volume();
+    let last = format!("..leasehold_{}", u64::MAX);
+    fs::create_dir(volume.join(&last)).expect("made");
+    symlink(&last, volume.join("..data")).expect("linked");
+    open(&volume).publish(&[member("a", "secret")]).expect("published");
+    assert_eq!(names(&volume), ["..data", "..leasehold_1", "a"]);
+}
+
+#[test]
 fn a_folder_of_the_path_that_others_could_have_linked_is_not_entered() {
     let ground = Ground::new();
     let volume = ground.volume();
