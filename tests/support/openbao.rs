@@ -105,6 +105,12 @@ impl OpenBao {
         self.try_ask(&[("X-Vault-Token", token)], method, path, body.as_ref()).expect("the server answers")
     }
 
+    /// Asks the server as root for an answer that it keeps under a one-time token, which lives `ttl`.
+    pub fn ask_wrapped(&self, method: &str, path: &str, body: Option<Value>, ttl: &str) -> Reply {
+        let headers = [("X-Vault-Token", self.root_token()), ("X-Vault-Wrap-TTL", ttl)];
+        self.try_ask(&headers, method, path, body.as_ref()).expect("the server answers").ok()
+    }
+
     /// Every request and response that the server has logged so far, oldest first.
     pub fn audit(&self) -> Vec<Value> {
         let log = self.space.read("audit.log").unwrap_or_default();

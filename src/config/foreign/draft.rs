@@ -71,9 +71,6 @@ impl Draft {
             *slot = value.into();
         }
         if let Some(origin) = origin {
-            for steps in 1..path.steps().len() {
-                self.origins.entry(path.first(steps)).or_insert(origin);
-            }
             self.origins.insert(path.clone(), origin);
         }
     }

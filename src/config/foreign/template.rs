@@ -1,5 +1,7 @@
 //! `template`: the same block for Vault Agent and consul-template.
 
+use std::path::Path;
+
 use serde_yaml::{Mapping, Value};
 
 use super::draft::{Origin, Weight};
@@ -91,6 +93,7 @@ fn file(block: &Block<'_>, habits: &Habits<'_>, at: &KeyPath, desk: &mut Desk<'_
     desk.walk(stanza, TEMPLATE, at);
     if let Some(item) = stanza.get("contents") {
         desk.text(stanza, item, &at.key("template"));
+        written(item, &at.key("template"), desk);
     }
     // No permission bits at all mean the default.
     if let Some(item) = stanza.get("perms").filter(|item| kinds::mode(&item.value) != Ok(0)) {
@@ -115,6 +118,27 @@ fn file(block: &Block<'_>, habits: &Habits<'_>, at: &KeyPath, desk: &mut Desk<'_
         (None, Some((above, item))) => wait::convert(above, item, &at.key("wait"), desk),
         (None, None) => {}
     }
+}
+
+/// Allows the folders that a template says itself it writes below: the Agent asks nobody.
+fn written(item: &Item, template: &KeyPath, desk: &mut Desk<'_>) {
+    let home = KeyPath::of(&["write_to_file"]);
+    let Some(text) = desk.draft.get(template).and_then(Value::as_str) else { return };
+    let paths = text.split("writeToFile").skip(1).filter_map(|rest| {
+        let path = rest.trim_start().strip_prefix('"')?.split('"').next()?;
+        let folder = Path::new(path).parent()?.to_str()?;
+        (path.starts_with('/') && folder != "/").then(|| folder.to_owned())
+    });
+    let mut folders: Vec<String> = paths.collect();
+    if folders.is_empty() {
+        return;
+    }
+    if let Some(Value::Sequence(before)) = desk.draft.get(&home) {
+        folders.extend(before.iter().filter_map(Value::as_str).map(str::to_owned));
+    }
+    folders.sort();
+    folders.dedup();
+    desk.draft.put(&home, folders, Some(Origin::of(item)));
 }
 
 /// How the template is read: also that of an `env_template`.

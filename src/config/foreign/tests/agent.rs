@@ -312,3 +312,12 @@ fn nothing_that_may_be_a_credential_reaches_a_message() {
     let text: Vec<String> = rejected.problems.iter().map(ToString::to_string).collect();
     assert!(text.len() >= 5 && !text.join("\n").contains("hunter2"), "{text:#?}");
 }
+
+#[test]
+fn a_template_may_write_where_it_says_itself_that_it_does() {
+    let plan = agent(
+        "template { contents = \"{{ `x` | writeToFile \\\"/run/tls/a.key\\\" \\\"\\\" \\\"\\\" \\\"0600\\\" }}{{ `y` | writeToFile \\\"/run/tls/b\\\" \\\"\\\" \\\"\\\" \\\"0600\\\" }}{{ `z` | writeToFile \\\"/c\\\" \\\"\\\" \\\"\\\" \\\"0600\\\" }}\" destination = \"/o/a\" }",
+    )
+    .plan();
+    assert_eq!(plan.writes.folders, [PathBuf::from("/run/tls")]);
+}

@@ -1,0 +1,230 @@
+//! Configurations of Vault Agent as people write them, unchanged through the real `bao agent` and
+//! through Leasehold, each in a folder that stands for `/`: the same files, bytes and modes.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::json;
+use support::{Child, Finished, Leasehold, OpenBao, Workspace};
+
+/// What each of these waits for. When that is there the test below says so: the line goes, and the
+/// configuration is compared like the others.
+const WAITING: &[(&str, &str)] =
+    &[("exec.hcl", "exec"), ("wrapped-approle.hcl", "secret_id_wrapped"), ("sinks.hcl", "sinks")];
+
+const POLICY: &str = r#"
+path "kv/*" { capabilities = ["read"] }
+path "secret/*" { capabilities = ["read"] }
+"#;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agents")
+}
+
+fn names() -> Vec<String> {
+    let entries = fs::read_dir(folder()).expect("the configurations");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
+    names.sort();
+    names
+}
+
+fn waits_for(name: &str) -> Option<&'static str> {
+    WAITING.iter().find(|(waiting, _)| *waiting == name).map(|(_, what)| *what)
+}
+
+/// A server with the secrets that the configurations name, and who may log in to it.
+struct World {
+    server: OpenBao,
+    token: String,
+    role_id: String,
+    secret_id: String,
+}
+
+impl World {
+    fn new() -> Self {
+        let server = OpenBao::start();
+        server.kv1("kv");
+        server.kv2("secret");
+        server.policy("agents", POLICY);
+        let (role_id, secret_id) = server.approle("agents", &["agents"], "1h");
+        let pem = |what: &str| format!("-----BEGIN {what}-----\nMIIB+/==\n-----END {what}-----");
+        server.put(
+            "secret",
+            "nginx",
+            json!({"certificate": pem("CERTIFICATE"), "private_key": pem("PRIVATE KEY")}),
+        );
+        server.put(
+            "secret",
+            "spring",
+            json!({"host": "db:5432", "database": "app", "username": "u", "password": "p\\=:#!ä", "pool": 12}),
+        );
+        server.put(
+            "secret",
+            "web",
+            json!({"host": "web<1>&co", "port": 8443, "tags": ["a", "b c"], "note": "line\n\"two\" $HOME"}),
+        );
+        for (name, data) in [
+            ("postgresql", json!({"host": "db", "port": 5432, "username": "web", "password": "a:b/c?d&e f"})),
+            ("keystore", json!({"password": "chang€it", "bytes": "MIIKAAH/AP4K"})),
+            ("slack", json!({"url": "https://hooks.example.com/T0/\"x\""})),
+        ] {
+            server.write(&format!("kv/{name}"), data);
+        }
+        let token = server.token(&["agents"], "1h").token;
+        Self { server, token, role_id, secret_id }
+    }
+
+    /// A folder with what stands on the machine before, and the configuration.
+    fn machine(&self, name: &str) -> Workspace {
+        let space = Workspace::new();
+        for dir in ["etc/vault/templates", "run/vault"] {
+            fs::create_dir_all(space.join(dir)).expect("a folder");
+        }
+        for (file, text) in [
+            ("token", self.token.as_str()),
+            ("role-id", &self.role_id),
+            ("secret-id", &self.secret_id),
+            ("wrapped-secret-id", &self.wrapped_secret_id()),
+            (
+                "templates/haproxy.ctmpl",
+                "userlist app\n{{ with secret \"kv/postgresql\" }}  user {{ .Data.username }} insecure-password {{ .Data.password }}{{ end }}\n",
+            ),
+            ("templates/motd.ctmpl", "{{/* nobody */}}Welcome\r\n{{ env \"NOT_SET\" }}.\n"),
+        ] {
+            fs::write(space.join("etc/vault").join(file), text).expect("a file");
+        }
+        fs::copy(folder().join(name), space.join(name)).expect("the configuration");
+        space
+    }
+
+    fn wrapped_secret_id(&self) -> String {
+        let path = "auth/approle/role/agents/secret-id";
+        let answer = self.server.ask_wrapped("POST", path, Some(json!({})), "1h").json();
+        answer["wrap_info"]["token"].as_str().expect("a wrapping token").to_owned()
+    }
+
+    /// Through the real agent, to its end.
+    fn run_the_agent(&self, name: &str, space: &Workspace) {
+        let mut agent = Child::start(&OpenBao::program(), "agent", space.path(), |command| {
+            command.args(["agent", "-log-level=error", "-config", name]);
+            if name != "exec.hcl" {
+                command.arg("-exit-after-auth");
+            }
+            command.current_dir(space.path()).env_clear();
+            command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+            command.env("VAULT_ADDR", self.server.plain_address());
+            // It looks for a token helper there.
+            command.env("HOME", space.path());
+        });
+        let status = agent.wait(Duration::from_secs(60));
+        let wanted = if name == "exec.hcl" { 7 } else { 0 };
+        assert_eq!(status.code(), Some(wanted), "{name}: {}{}", agent.stdout(), agent.stderr());
+    }
+
+    fn leasehold(&self, arguments: &[&str], space: &Workspace) -> Finished {
+        let leasehold = Leasehold::new(space).within(space.path());
+        leasehold.env("VAULT_ADDR", &self.server.plain_address()).run(arguments)
+    }
+}
+
+/// What the two programs and their test leave beside what was asked for.
+const OUR_OWN: [&str; 6] = ["agent.out", "agent.err", "run-0.out", "run-0.err", "run-1.out", "run-1.err"];
+
+/// Every file below `folder`, with its mode and bytes.
+fn files(folder: &Path) -> BTreeMap<PathBuf, (u32, String)> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(&dir).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.file_name().is_some_and(|name| OUR_OWN.iter().any(|own| name == *own)) {
+                continue;
+            }
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            let mode = fs::metadata(&path).expect("a file").permissions().mode() & 0o7777;
+            let bytes = fs::read(&path).expect("a file").escape_ascii().to_string();
+            found.insert(path.strip_prefix(folder).expect("below it").to_owned(), (mode, bytes));
+        }
+    }
+    found
+}
+
+/// What became of the files that were there `before`: those that are new or changed, and, without a
+/// mode, those that are gone.
+fn made(space: &Workspace, before: &BTreeMap<PathBuf, (u32, String)>) -> BTreeMap<PathBuf, (u32, String)> {
+    let mut after = files(space.path());
+    let gone: Vec<PathBuf> = before.keys().filter(|path| !after.contains_key(*path)).cloned().collect();
+    after.retain(|path, file| before.get(path) != Some(file));
+    after.extend(gone.into_iter().map(|path| (path, (0, String::new()))));
+    after
+}
+
+#[test]
+fn configurations_as_people_write_them_make_the_same_files_as_the_agent() {
+    let world = World::new();
+    let names = names();
+    assert!(names.len() >= 12, "{names:?}");
+    for name in names {
+        let (theirs, ours) = (world.machine(&name), world.machine(&name));
+        let (their_before, our_before) = (files(theirs.path()), files(ours.path()));
+        world.run_the_agent(&name, &theirs);
+        let theirs = made(&theirs, &their_before);
+        assert!(!theirs.is_empty(), "{name}: the agent made something");
+        if waits_for(&name).is_some() {
+            continue;
+        }
+        world.leasehold(&["init", "--config", &name], &ours).expect_code(0);
+        assert_eq!(made(&ours, &our_before), theirs, "{name}");
+    }
+}
+
+#[test]
+fn what_a_configuration_waits_for_is_all_that_is_said_against_it() {
+    let world = World::new();
+    for name in names() {
+        let space = world.machine(&name);
+        let checked = world.leasehold(&["check", "--config", &name], &space);
+        let errors: Vec<&str> = checked
+            .stdout
+            .lines()
+            .filter(|line| line.starts_with(&name) && !line.contains(": warning:"))
+            .collect();
+        match waits_for(&name) {
+            None => assert_eq!((checked.code, errors), (Some(0), Vec::new()), "{name}"),
+            Some(what) => {
+                let says = format!("this version does not have `{what}` yet");
+                // Without what it waits for there may be nothing to render.
+                let expected = |line: &&&str| line.contains(&says) || line.contains("there are no `files`");
+                let only = errors.iter().any(|line| line.contains(&says))
+                    && errors.iter().all(|line| expected(&line));
+                assert!(only, "{name} waits no more for `{what}`: take it off the list: {errors:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_convert_prints_makes_the_same_files() {
+    let world = World::new();
+    for name in names().into_iter().filter(|name| waits_for(name).is_none()) {
+        let (theirs, ours) = (world.machine(&name), world.machine(&name));
+        let (their_before, our_before) = (files(theirs.path()), files(ours.path()));
+        world.leasehold(&["init", "--config", &name], &theirs).expect_code(0);
+        let yaml = world.leasehold(&["convert", &name], &ours).expect_code(0).stdout;
+        let elsewhere = Workspace::new();
+        let config = elsewhere.file("converted.yaml", yaml);
+        world.leasehold(&["init", "--config", &config.to_string_lossy()], &ours).expect_code(0);
+        let (theirs, ours) = (made(&theirs, &their_before), made(&ours, &our_before));
+        assert!(!theirs.is_empty(), "{name}");
+        assert_eq!(ours, theirs, "{name}");
+    }
+}
