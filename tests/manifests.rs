@@ -1,11 +1,12 @@
-//! The manifests are valid, as restricted as they claim to be, carry configurations that Leasehold takes,
-//! and their set-up script lets a pod log in.
+//! The manifests, the kustomize base and the chart are valid, as restricted as they claim to be, carry
+//! configurations that Leasehold takes, and their set-up script lets a pod log in.
 
 mod support;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,27 +14,106 @@ use support::{
     Cluster, Identity, Leasehold, OpenBao, Workspace, have, need, repository, script, set_up_vault,
 };
 
-const PODS: [&str; 3] = ["pod.yaml", "pod-native-sidecar.yaml", "job.yaml"];
+/// The kinds that have pods.
+const WORKLOADS: [&str; 5] = ["Pod", "Deployment", "StatefulSet", "Job", "CronJob"];
 
 /// What only Leasehold's own containers may see.
 const OURS: [&str; 3] = ["handoff", "leasehold", "vault-token"];
+
+/// A shipped set of manifests as the API server gets it.
+#[derive(Debug)]
+struct Shipped {
+    /// The file, the overlay, or the chart with its values.
+    name: String,
+    text: String,
+}
+
+impl Shipped {
+    fn documents(&self) -> Vec<Value> {
+        serde_yaml::Deserializer::from_str(&self.text)
+            .map(|document| Value::deserialize(document).expect("valid YAML"))
+            .filter(|document| !document.is_null())
+            .collect()
+    }
+
+    /// The pod's spec, whatever kind of workload it is in.
+    fn pod(&self) -> Option<Value> {
+        let documents = self.documents();
+        let workload =
+            documents.iter().find(|object| WORKLOADS.iter().any(|kind| object["kind"] == *kind))?;
+        let spec = &workload["spec"];
+        Some(match workload["kind"].as_str() {
+            Some("Pod") => spec.clone(),
+            Some("CronJob") => spec["jobTemplate"]["spec"]["template"]["spec"].clone(),
+            _ => spec["template"]["spec"].clone(),
+        })
+    }
+
+    /// The configuration that the pod reads.
+    fn config(&self) -> String {
+        let documents = self.documents();
+        let map = documents.iter().find(|object| object["kind"] == "ConfigMap").expect("it has one");
+        map["data"]["leasehold.yaml"].as_str().expect("the configuration").to_owned()
+    }
+}
+
+/// Everything that is shipped for Kubernetes.
+fn shipped() -> &'static [Shipped] {
+    static SHIPPED: OnceLock<Vec<Shipped>> = OnceLock::new();
+    SHIPPED.get_or_init(|| {
+        let mut all: Vec<Shipped> = fs::read_dir(kubernetes(""))
+            .expect("the folder is in the repository")
+            .map(|entry| entry.expect("it can be listed").path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+            .map(|path| Shipped {
+                name: path.file_name().expect("it has a name").to_string_lossy().into_owned(),
+                text: fs::read_to_string(path).expect("a manifest of ours"),
+            })
+            .collect();
+        for folder in ["base", "overlays/production"] {
+            let path = repository().join("manifests/kustomize").join(folder);
+            let text = script("kustomize", &[&path.to_string_lossy()]);
+            all.push(Shipped { name: format!("kustomize {folder}"), text });
+        }
+        for kind in ["Deployment", "StatefulSet", "Job", "CronJob"] {
+            for sidecar in ["native", "classic"] {
+                let rendered = chart(&json!({ "kind": kind, "sidecar": sidecar }));
+                if sidecar == "classic" && kind.ends_with("Job") {
+                    let refused = rendered.expect_err("a classic sidecar keeps a Job from ending");
+                    assert!(refused.contains("sidecar must be native"), "{refused}");
+                } else {
+                    let text = rendered.expect("the chart renders");
+                    all.push(Shipped { name: format!("chart {kind} {sidecar}"), text });
+                }
+            }
+        }
+        all
+    })
+}
+
+/// All that have a pod, with it.
+fn pods() -> impl Iterator<Item = (&'static Shipped, Value)> {
+    shipped().iter().filter_map(|shipped| Some((shipped, shipped.pod()?)))
+}
 
 fn kubernetes(name: &str) -> PathBuf {
     repository().join("manifests/kubernetes").join(name)
 }
 
-fn documents(name: &str) -> Vec<Value> {
-    let text = fs::read_to_string(kubernetes(name)).expect("a manifest of ours");
-    serde_yaml::Deserializer::from_str(&text)
-        .map(|document| Value::deserialize(document).expect("valid YAML"))
-        .collect()
-}
-
-/// The pod's spec of a file, be it a Pod or a Job.
-fn pod(name: &str) -> Value {
-    let workload = documents(name).pop().expect("the workload comes last");
-    let spec = &workload["spec"];
-    if workload["kind"] == "Job" { spec["template"]["spec"].clone() } else { spec.clone() }
+/// The chart with these values: its manifests, or why not.
+fn chart(values: &Value) -> Result<String, String> {
+    let mut helm = Command::new(repository().join("scripts/helm"))
+        .arg("template")
+        .arg(repository().join("manifests/helm/leasehold"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the script is in the repository");
+    serde_json::to_writer(helm.stdin.take().expect("a pipe"), values).expect("it reads its values");
+    let output = helm.wait_with_output().expect("it ends");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
 
 fn containers(pod: &Value) -> Vec<Value> {
@@ -47,16 +127,19 @@ fn is_ours(container: &Value) -> bool {
     container["name"].as_str().is_some_and(|name| name.starts_with("leasehold"))
 }
 
+/// Whether a container stays: a second container, or an init container that is a native sidecar.
+fn stays(container: &Value) -> bool {
+    container["args"][0] == "sidecar"
+}
+
 #[test]
-fn every_manifest_is_valid_for_its_api_version() {
+fn everything_is_valid_for_its_api_version() {
     let env = script("python-env", &["kubernetes-validate-1.37.0", "kubernetes-validate==1.37.0"]);
-    let mut files: Vec<PathBuf> = fs::read_dir(kubernetes(""))
-        .expect("the folder is in the repository")
-        .map(|entry| entry.expect("it can be listed").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+    let space = Workspace::new();
+    let files: Vec<PathBuf> = shipped()
+        .iter()
+        .map(|shipped| space.file(&format!("{}.yaml", shipped.name.replace('/', "-")), &shipped.text))
         .collect();
-    files.sort();
-    assert!(files.len() >= PODS.len());
     let output = Command::new(format!("{env}/bin/python"))
         .args(["-m", "kubernetes_validate", "-k", "1.32", "--strict"])
         .args(&files)
@@ -66,14 +149,51 @@ fn every_manifest_is_valid_for_its_api_version() {
         String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}");
     // Every document was looked at, not only every file.
-    let documents: usize = files.iter().map(|file| documents(&file.to_string_lossy()).len()).sum();
+    let documents: usize = shipped().iter().map(|shipped| shipped.documents().len()).sum();
     assert_eq!(said.matches(" passed for resource ").count(), documents, "{said}");
+    // Every kind of workload is there as a file.
+    for kind in WORKLOADS {
+        let plain = format!("\nkind: {kind}\n");
+        assert!(
+            shipped().iter().any(|shipped| shipped.name.ends_with(".yaml") && shipped.text.contains(&plain))
+        );
+    }
+}
+
+#[test]
+fn the_chart_lints_and_refuses_values_that_it_does_not_know() {
+    script("helm", &["lint", &repository().join("manifests/helm/leasehold").to_string_lossy()]);
+    for values in [
+        json!({ "sidecar": "both" }),
+        json!({ "kind": "DaemonSet" }),
+        json!({ "vault": { "adress": "https://vault" } }),
+        json!({ "user": 0 }),
+        json!({ "config": { "files": [] } }),
+    ] {
+        assert!(chart(&values).is_err(), "{values}");
+    }
+}
+
+#[test]
+fn a_changed_configuration_is_rolled_out() {
+    let other = json!({ "config": { "files": [{ "path": "other", "secret": "secret/web#other" }] } });
+    let annotation = |values: &Value| {
+        let text = chart(values).expect("the chart renders");
+        text.lines().find(|line| line.contains("leasehold/config:")).expect("it is there").to_owned()
+    };
+    assert_ne!(annotation(&json!({})), annotation(&other));
+    // Kustomize names the map after its content, and the volume follows.
+    let base = shipped().iter().find(|shipped| shipped.name == "kustomize base").expect("it is shipped");
+    let documents = base.documents();
+    let map = documents.iter().find(|object| object["kind"] == "ConfigMap").expect("it has one");
+    let name = map["metadata"]["name"].as_str().expect("a name");
+    assert!(name.starts_with("leasehold-"));
+    assert!(base.pod().expect("it has a pod").to_string().contains(name));
 }
 
 #[test]
 fn every_pod_keeps_to_the_restricted_profile_with_a_read_only_root() {
-    for file in PODS {
-        let pod = pod(file);
+    for (Shipped { name: file, .. }, pod) in pods() {
         assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{file}");
         assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{file}");
         assert!(pod["securityContext"]["fsGroup"].is_u64(), "{file}");
@@ -91,8 +211,8 @@ fn every_pod_keeps_to_the_restricted_profile_with_a_read_only_root() {
 
 #[test]
 fn an_application_sees_its_secrets_read_only_and_nothing_of_ours() {
-    for file in PODS {
-        for container in containers(&pod(file)).iter().filter(|container| !is_ours(container)) {
+    for (Shipped { name: file, .. }, pod) in pods() {
+        for container in containers(&pod).iter().filter(|container| !is_ours(container)) {
             let mounts = container["volumeMounts"].as_array().expect("it has mounts");
             let secrets = mounts.iter().find(|mount| mount["name"] == "secrets").expect("it has its secrets");
             assert_eq!(secrets["readOnly"], true, "{file}");
@@ -107,8 +227,7 @@ fn an_application_sees_its_secrets_read_only_and_nothing_of_ours() {
 
 #[test]
 fn secrets_and_handoff_are_separate_memory_volumes_and_the_token_is_for_vault_only() {
-    for file in PODS {
-        let pod = pod(file);
+    for (Shipped { name: file, .. }, pod) in pods() {
         let volume = |name: &str| {
             let volumes = pod["volumes"].as_array().expect("it has volumes").iter();
             volumes.clone().find(|volume| volume["name"] == name).expect("it has this volume").clone()
@@ -130,29 +249,49 @@ fn secrets_and_handoff_are_separate_memory_volumes_and_the_token_is_for_vault_on
 
 #[test]
 fn nothing_of_ours_needs_a_shell() {
-    for file in PODS {
-        for container in containers(&pod(file)).iter().filter(|container| is_ours(container)) {
+    for (Shipped { name: file, .. }, pod) in pods() {
+        for container in containers(&pod).iter().filter(|container| is_ours(container)) {
             assert!(container["command"].is_null(), "the image's own entry point: {container}");
             for probe in ["startupProbe", "livenessProbe"] {
                 let command = &container[probe]["exec"]["command"];
                 assert!(command.is_null() || command[0] == "/usr/local/bin/leasehold", "{file}: {command}");
             }
-            let stays = container["args"][0] == "sidecar";
-            assert_eq!(container["startupProbe"].is_object(), stays, "{file}");
+            assert_eq!(container["startupProbe"].is_object(), stays(container), "{file}");
         }
     }
 }
 
 #[test]
+fn a_classic_sidecar_outlives_the_applications_draining_and_a_native_one_need_not() {
+    for (shipped, pod) in pods() {
+        let file = &shipped.name;
+        let config: Value = serde_yaml::from_str(&shipped.config()).expect("valid YAML");
+        let second = pod["containers"].as_array().expect("it has containers").iter().any(stays);
+        let first =
+            pod["initContainers"].as_array().expect("it has them").iter().filter(|one| stays(one)).count();
+        assert_ne!(second, first == 1, "{file}: one sidecar, of one sort");
+        let grace = pod["terminationGracePeriodSeconds"].as_u64().or((!second).then_some(30));
+        let delay = config["shutdown"]["delay"].as_str().unwrap_or("0s");
+        let delay = delay.trim_end_matches('s').parse::<u64>().expect("seconds");
+        assert_eq!(second, delay > 0, "{file}");
+        assert!(grace.is_some_and(|grace| grace > delay), "{file}: killed before it can revoke");
+    }
+}
+
+#[test]
 fn every_configuration_in_a_manifest_is_taken() {
-    for file in PODS {
-        let map = documents(file).remove(0);
-        assert_eq!(map["kind"], "ConfigMap", "{file}");
+    for (shipped, _) in pods() {
         let space = Workspace::new();
-        let config = map["data"]["leasehold.yaml"].as_str().expect("the configuration");
-        let path = space.file("leasehold.yaml", config);
+        let path = space.file("leasehold.yaml", shipped.config());
         Leasehold::new(&space).run(&["check", "--config", &path.to_string_lossy()]).expect_code(0);
     }
+}
+
+#[test]
+fn the_account_of_the_kustomize_base_is_the_one_that_the_script_lets_in() {
+    let account =
+        |path: &str| fs::read_to_string(repository().join("manifests").join(path)).expect("it is ours");
+    assert_eq!(account("kustomize/base/serviceaccount.yaml"), account("kubernetes/serviceaccount.yaml"));
 }
 
 #[test]
