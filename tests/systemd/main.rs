@@ -1,5 +1,7 @@
 //! The shipped units under a real systemd: what waits for what, reloads, the watchdog, credentials, the end.
 
+#![allow(clippy::disallowed_methods, reason = "tests write their own files")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
