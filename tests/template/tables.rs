@@ -84,6 +84,8 @@ fn gos_execution_and_comparison_tables_agree() {
         expressible.errors + others.errors,
     );
     assert!(expressible.cases > 340, "the tables are there");
+    let (places, errors) = (expressible.same_place + others.same_place, expressible.errors + others.errors);
+    assert!(errors > 90 && places * 100 >= errors * 95, "{places} of {errors} errors are at Go's place");
     assert!(
         expressible.report.is_empty() && others.report.is_empty(),
         "{}{}",

@@ -66,3 +66,18 @@ fn in_a_template_file_the_place_is_that_files() {
     let open = told("  - {path: /a, template_file: /t/open.tpl}\n");
     assert!(open.starts_with("/t/open.tpl:3:1: template: unexpected EOF"), "{open}");
 }
+
+#[test]
+fn the_mistakes_of_all_templates_are_told_in_one_run_each_with_its_caret() {
+    let files = "  - {path: /a, template: '{{ secert }}'}\n  - {path: /b, template: '{{ if }}x{{ end }}'}\n  \
+        - {path: /c, template_file: /t/bad.tpl}\n";
+    let world =
+        World::new(&format!("{HEAD}files:\n{files}")).file("/t/bad.tpl", "a\n{{ range .l }}\n{{ break");
+    let problems = world.read().expect_err("mistakes").problems;
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let places = ["c.yaml:4:30: ", "c.yaml:5:33: ", "/t/bad.tpl:3:9: "];
+    assert_eq!(told.len(), places.len(), "{told:#?}");
+    for place in places {
+        assert!(told.iter().any(|told| told.starts_with(place) && told.ends_with('^')), "{place}: {told:#?}");
+    }
+}
