@@ -1,5 +1,6 @@
 //! The command line: one definition for the parser, the help and (later) the reference.
 
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,6 +32,8 @@ enum Command {
     Init(InitArgs),
     /// Keep everything renewed and rendered, and notify, until SIGTERM.
     Sidecar(ConfigArgs),
+    /// Run a command with secrets in files and environment, as a sidecar would keep them.
+    Exec(ExecArgs),
     /// Check configuration and templates offline: all problems at once.
     Check(CheckArgs),
     /// Ask the running daemon how files and secrets are; never shows a value.
@@ -61,6 +64,17 @@ pub struct InitArgs {
     /// How long all of it may take; overrides `init.timeout` (2m).
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
+}
+
+/// `leasehold exec`
+#[derive(Debug, Clone, Args)]
+pub struct ExecArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The command and its arguments, without a shell; overrides `exec.command`.
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
 }
 
 /// `leasehold check`
@@ -155,6 +169,7 @@ pub fn main() -> ExitCode {
     let result = match command {
         Command::Init(args) => commands::init::run(&args),
         Command::Sidecar(args) => commands::sidecar::run(&args),
+        Command::Exec(args) => commands::exec::run(&args),
         Command::Check(args) => commands::check::run(&args.config.config, args.format),
         Command::Status(args) => status(&args),
         Command::Convert(args) => commands::convert::run(&args.config),

@@ -24,6 +24,10 @@ pub enum Cause {
     Denied,
     /// 78: configuration or template syntax.
     Config,
+    /// 126: the process of `exec` cannot be run.
+    NotExecutable,
+    /// 127: there is no such program.
+    NotFound,
 }
 
 impl Cause {
@@ -40,6 +44,8 @@ impl Cause {
             Self::Deadline => 75,
             Self::Denied => 77,
             Self::Config => 78,
+            Self::NotExecutable => 126,
+            Self::NotFound => 127,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What init and sidecar share: configuration, log, runtime, and the driver in the middle.
+//! What init, sidecar and exec share: configuration, log, runtime, and the driver in the middle.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -11,22 +11,29 @@ use crate::cli::ConfigArgs;
 use crate::config::plan::{AuthMethod, Plan, Target};
 use crate::config::{Problem, Rejected, Sources};
 use crate::core::policy::Mode;
-use crate::driver::{self, Surroundings};
+use crate::driver::{self, Parent, Surroundings};
 use crate::exit::{Cause, Ending};
 use crate::handoff;
 use crate::observe::systemd::ServiceManager;
 use crate::observe::{log, panic};
+use crate::process::child;
 use crate::publish::{self, PublishError};
 use crate::sandbox::{self, Fence};
 
-/// Runs the engine in the role that `mode` gives it.
+/// What a run plays: its mode, and the process that it is the parent of.
+pub(super) type Role = (Mode, Option<Parent>);
+
+/// Runs the engine in the role that `cast` finds for the configuration, which it may add to.
 ///
 /// # Errors
 /// By the table of exit codes.
-pub(super) fn run(args: &ConfigArgs, mode: impl FnOnce(&Plan) -> Mode) -> Result<ExitCode, Ending> {
-    panic::install();
+pub(super) fn run(
+    args: &ConfigArgs,
+    cast: impl FnOnce(&mut Plan) -> Result<Role, Ending>,
+) -> Result<ExitCode, Ending> {
+    panic::install(child::stop_for_good);
     let sources = Sources::new(&args.config).map_err(|rejected| told(&rejected))?;
-    let (plan, notices) = sources.load(&[]).map_err(|rejected| told(&rejected))?;
+    let (mut plan, notices) = sources.load(&[]).map_err(|rejected| told(&rejected))?;
     // It fails only where a log was started before, and then there is one.
     let _log = log::start(plan.log);
     for notice in &notices {
@@ -36,27 +43,32 @@ pub(super) fn run(args: &ConfigArgs, mode: impl FnOnce(&Plan) -> Mode) -> Result
         let what = format!("the variable {variable}, which `auth` names, is not set");
         return Err(Ending::new(Cause::Config, what, "set it, or choose another `auth.method`"));
     }
+    let (mode, parent) = cast(&mut plan)?;
+    if plan.files.is_empty() && (parent.is_none() || plan.exec.env.is_empty()) {
+        let what = "there are no `files`: nothing to render";
+        return Err(Ending::new(Cause::Config, what, "add an entry with `path` and `template`"));
+    }
     sandbox::close_memory();
-    let fence = fence(&plan, &sources)?;
+    let fence = fence(&plan, &sources, parent.is_some())?;
     let surroundings = Surroundings {
         environment: super::environment::of_this_process(),
         pod: owner(&plan),
         manager: ServiceManager::from_env(variable).map_err(unheard)?,
         reread: Box::new(move || reread(&sources, &fence)),
+        parent,
     };
-    let mode = mode(&plan);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unheard)?;
     let result = tokio::task::LocalSet::new().block_on(&runtime, driver::run(plan, mode, surroundings));
     // A name look-up that hangs in the resolver must not hold up the end.
     runtime.shutdown_background();
-    result.map(|()| ExitCode::SUCCESS)
+    result.map(ExitCode::from)
 }
 
 /// The sandbox for all that follows: before any thread is started, which would stay outside.
-fn fence(plan: &Plan, sources: &Sources) -> Result<Fence, Ending> {
+fn fence(plan: &Plan, sources: &Sources, parent: bool) -> Result<Fence, Ending> {
     // Its rules are about folders that are there.
     destinations(plan).map_err(|error| Ending::new(Cause::Destination, error.to_string(), error.hint()))?;
-    sandbox::raise(plan, &sources.files().collect::<Vec<_>>(), variable)
+    sandbox::raise(plan, &sources.files().collect::<Vec<_>>(), parent, variable)
 }
 
 /// Creates the folders that are published in, where they are missing.
@@ -111,6 +123,6 @@ fn owner(plan: &Plan) -> String {
     handoff::owner(jwt.as_deref().map(Vec::as_slice), machine.as_deref())
 }
 
-fn unheard(error: std::io::Error) -> Ending {
+pub(super) fn unheard(error: std::io::Error) -> Ending {
     Ending::new(Cause::Bug, format!("cannot start: {error}"), "look at the limits of this process")
 }

@@ -12,5 +12,7 @@ use crate::exit::Ending;
 /// # Errors
 /// By the table of exit codes.
 pub fn run(args: &InitArgs) -> Result<ExitCode, Ending> {
-    engine::run(&args.config, |plan| Mode::Init { timeout: args.timeout.unwrap_or(plan.init_timeout) })
+    engine::run(&args.config, |plan| {
+        Ok((Mode::Init { timeout: args.timeout.unwrap_or(plan.init_timeout) }, None))
+    })
 }

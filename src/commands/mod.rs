@@ -4,6 +4,7 @@ pub mod check;
 pub mod convert;
 mod engine;
 mod environment;
+pub mod exec;
 pub mod init;
 pub mod install;
 mod network;

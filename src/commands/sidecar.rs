@@ -12,5 +12,5 @@ use crate::exit::Ending;
 /// # Errors
 /// By the table of exit codes.
 pub fn run(args: &ConfigArgs) -> Result<ExitCode, Ending> {
-    engine::run(args, |_| Mode::Daemon)
+    engine::run(args, |_| Ok((Mode::Daemon, None)))
 }

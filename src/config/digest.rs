@@ -169,6 +169,7 @@ impl Encoder {
                 self.number(2);
                 self.request(request);
             }
+            Source::Parts(_) => unreachable!("no file is made of these"),
         }
     }
 

@@ -22,6 +22,7 @@ pub(super) struct File {
     pub(super) files: Vec<FileEntry>,
     pub(super) write_to_file: Vec<String>,
     pub(super) notify: BTreeMap<String, NotifierEntry>,
+    pub(super) exec: Exec,
     pub(super) init: Init,
     pub(super) handoff: Handoff,
     pub(super) shutdown: Shutdown,
@@ -193,6 +194,36 @@ pub(super) struct NotifierEntry {
     pub(super) timeout: Option<Duration>,
     #[serde(deserialize_with = "duration")]
     pub(super) splay: Option<Duration>,
+}
+
+/// `exec`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Exec {
+    pub(super) command: Option<Vec<String>>,
+    pub(super) env: BTreeMap<String, VariableEntry>,
+    #[serde(deserialize_with = "word")]
+    pub(super) on_change: Option<String>,
+    #[serde(deserialize_with = "word")]
+    pub(super) stop_signal: Option<String>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) stop_timeout: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) splay: Option<Duration>,
+    pub(super) wait: Option<WaitEntry>,
+    pub(super) resolve_env: Option<bool>,
+}
+
+/// One of `exec.env`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct VariableEntry {
+    pub(super) template: Option<String>,
+    pub(super) template_file: Option<String>,
+    pub(super) secret: Option<String>,
+    pub(super) encoding: Option<Encoding>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) refresh: Option<Duration>,
 }
 
 /// `init`.

@@ -90,7 +90,7 @@ pub static TOP: &[Key] = &[
     ),
     key("notify", Kind::Named(&Kind::Map(NOTIFIER)), "", "whom to tell of a change").also(&["notifiers"]),
     later("sinks", "the token itself, for applications that want it"),
-    later("exec", "a process to run and keep supplied"),
+    key("exec", Kind::Map(EXEC), "", "the process of `leasehold exec`, and what it is given"),
     key("init", Kind::Map(INIT), "", "how `leasehold init` behaves"),
     key("handoff", Kind::Map(HANDOFF), "", "what init leaves for the sidecar"),
     key("shutdown", Kind::Map(SHUTDOWN), "", "how to stop"),
@@ -254,6 +254,35 @@ static NOTIFIER: &[Key] = &[
         .private(),
     key("timeout", Kind::Duration, "http: 5s, command: 30s", "http, command: for the whole of it"),
     key("splay", Kind::Duration, "0s", "the longest random delay before, to spread many pods"),
+];
+
+static EXEC: &[Key] = &[
+    key("command", Kind::List(&Kind::Text), "", "program and arguments, without a shell; those after -- win")
+        .private(),
+    key("env", Kind::Named(&Kind::Map(VARIABLE)), "", "variables that it gets besides the inherited")
+        .also(&["env_template", "environment"])
+        .private(),
+    key("on_change", Kind::Word, "restart", "restart, ignore, or the signal that tells it of a change")
+        .also(&["restart_on_secret_changes"]),
+    key("stop_signal", Kind::Word, "TERM", "what stops it").also(&["restart_stop_signal", "kill_signal"]),
+    key("stop_timeout", Kind::Duration, "30s", "it is killed this long after its stop signal")
+        .also(&["kill_timeout"]),
+    key("splay", Kind::Duration, "0s", "the longest random delay before it is told, to spread many pods"),
+    key("wait", Kind::Map(WAIT), "", "quiescence before changed variables count"),
+    key("resolve_env", Kind::Flag, "false", "replace values `vault:PATH#KEY` of the inherited environment"),
+];
+
+static VARIABLE: &[Key] = &[
+    key("template", Kind::Text, "", "its template").also(&["contents"]),
+    key("template_file", Kind::Text, "", "a file with its template").also(&["source"]),
+    key("secret", Kind::Text, "", "PATH#KEY: one value; PATH: all fields as JSON"),
+    key(
+        "encoding",
+        Kind::Choice { now: &["base64"], later: &[] },
+        "",
+        "how the value of PATH#KEY is decoded",
+    ),
+    key("refresh", Kind::Duration, "defaults.refresh", "how often to look at what has no lease"),
 ];
 
 static INIT: &[Key] = &[key("timeout", Kind::Duration, "2m", "how long init may take altogether")];

@@ -28,6 +28,7 @@ mod places;
 pub mod plan;
 pub mod problem;
 pub mod read;
+pub mod references;
 mod scalars;
 mod shape;
 mod sources;

@@ -3,6 +3,7 @@
 //! Everything here has been checked: paths are clean, durations positive, notifiers exist,
 //! templates parse. Nothing downstream asks again.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub struct Plan {
     pub writes: WriteRules,
     /// The notifiers, sorted by name. An index into this is a `NotifierId`.
     pub notifiers: Vec<NotifierPlan>,
+    /// The process of `leasehold exec`.
+    pub exec: ExecPlan,
     /// How long `init` may take altogether.
     pub init_timeout: Duration,
     /// What init leaves for the sidecar, and where.
@@ -205,6 +208,63 @@ pub struct FilePlan {
     pub wait: Option<Wait>,
     /// Whom to tell: indices into [`Plan::notifiers`], each once.
     pub notify: Vec<usize>,
+    /// Whether the process of `leasehold exec` is told too.
+    pub tells_child: bool,
+}
+
+/// The process of `leasehold exec`, and what it is given.
+#[derive(Debug, Clone)]
+pub struct ExecPlan {
+    /// Program and arguments; empty where only the command line says so.
+    pub command: Vec<OsString>,
+    /// Variables besides those that it inherits, sorted by name.
+    pub env: Vec<VariablePlan>,
+    /// What a change does to it.
+    pub on_change: OnChange,
+    /// The number of the signal that stops it.
+    pub stop_signal: i32,
+    /// It is killed this long after its stop signal.
+    pub stop_timeout: Duration,
+    /// The longest random delay before it is told of a change, to spread many pods.
+    pub splay: Duration,
+    /// Quiescence before changed variables count.
+    pub wait: Option<Wait>,
+    /// How to look at what is found in the inherited environment and has no lease; none where
+    /// nothing is to be looked for in it.
+    pub resolve_env: Option<Duration>,
+    /// Variables that `auth` takes a credential from: never for the process.
+    pub withheld: Vec<String>,
+}
+
+/// One variable of the process.
+#[derive(Debug, Clone)]
+pub struct VariablePlan {
+    /// Its name.
+    pub name: String,
+    /// What its value is made of.
+    pub source: Source,
+    /// How often to look at what has no lease of its own.
+    pub refresh: Duration,
+}
+
+impl VariablePlan {
+    /// What messages call it.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("exec.env.{}", self.name)
+    }
+}
+
+/// What a change does to the process of `leasehold exec`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnChange {
+    /// It is stopped, and started with the new values.
+    Restart,
+    /// It gets the signal of this number. Its variables stay as they were: only a restart changes
+    /// them.
+    Signal(i32),
+    /// It is left alone.
+    Ignore,
 }
 
 /// Where a file goes.
@@ -234,6 +294,22 @@ pub enum Source {
     Json {
         /// The secret.
         request: Request,
+    },
+    /// Texts and single values in a row: what a variable of the inherited environment asked for.
+    Parts(Vec<Part>),
+}
+
+/// A piece of a value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    /// As it is; may be a credential that somebody wrote there.
+    Text(Secret),
+    /// One key of a secret; of KV v2 a key of its `data`.
+    Field {
+        /// The secret.
+        request: Request,
+        /// The key.
+        key: String,
     },
 }
 

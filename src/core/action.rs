@@ -76,6 +76,15 @@ pub enum Action {
         /// The splay drawn for this pod.
         delay: Duration,
     },
+    /// Start the process of `exec` with the environment that was published last. Answers:
+    /// `Spawned`, and `ChildEnded` when it has ended.
+    Spawn,
+    /// Send this signal to the process itself. No answer.
+    Signal(i32),
+    /// Send this signal to the process and all of its group. No answer but, in time, `ChildEnded`.
+    StopChild(i32),
+    /// Kill the process and all of its group. Answer: `ChildEnded`.
+    KillChild,
     /// Write [`Agent::snapshot`](super::Agent::snapshot) with tokens and responses to the handoff.
     /// Answer: `HandoffSaved`.
     SaveHandoff,

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use super::action::{Action, Level, Say};
 use super::breaker::Breaker;
+use super::child::Child;
 use super::dice::Dice;
 use super::event::Event;
 use super::farewell::Farewell;
@@ -42,6 +43,7 @@ pub struct Agent {
     pub(super) graph: Graph,
     pub(super) shelf: Shelf,
     pub(super) notices: Notices,
+    pub(super) child: Option<Child>,
     pub(super) retirees: Retirees,
     pub(super) keeper: Keeper,
     pub(super) counters: Counters,
@@ -87,6 +89,7 @@ impl Agent {
             graph: Graph::default(),
             shelf: Shelf::new(&policy),
             notices: Notices::new(&policy.notifiers, dice),
+            child: policy.child.map(Child::new),
             retirees: Retirees::default(),
             keeper: Keeper::default(),
             counters: Counters::default(),
@@ -142,6 +145,9 @@ impl Agent {
             Event::Rendered { file, outcome } => self.rendered(file, outcome),
             Event::Published { unit, result } => self.published(unit, result),
             Event::Notified { notifier, result } => self.notified(notifier, result),
+            Event::Spawned(result) => self.spawned(result),
+            Event::ChildEnded => self.child_ended(),
+            Event::Signalled(signal) => self.signalled(signal),
             Event::HandoffSaved(result) => self.handoff_saved(result),
             Event::Refresh => self.refresh(),
             Event::CredentialsChanged => self.credentials_changed(),
@@ -168,6 +174,8 @@ impl Agent {
                 Timer::Leaving(id) => self.leaving_due(id),
                 Timer::Handoff => self.keeper.due(),
                 Timer::Init => self.init_deadline(),
+                Timer::Child => self.child_due(),
+                Timer::Kill => self.out.push(Action::KillChild),
                 Timer::Stop => self.stop_due(),
             }
         }
@@ -180,6 +188,7 @@ impl Agent {
             Phase::Running | Phase::Draining => {
                 self.settle_units();
                 self.settle_init();
+                self.settle_child();
             }
             Phase::New | Phase::Leaving(_) => {}
         }

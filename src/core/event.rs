@@ -114,6 +114,12 @@ pub enum Event {
         /// Lowercase, with a hint, where it failed.
         result: Result<(), String>,
     },
+    /// The process of `exec` runs, or cannot be run.
+    Spawned(Result<(), Ending>),
+    /// The process of `exec` has ended; how is the driver's to remember.
+    ChildEnded,
+    /// In `exec` mode: this signal came to us.
+    Signalled(i32),
     /// The handoff was written, or not.
     HandoffSaved(Result<(), String>),
     /// Look at everything now (`POST /refresh`, HUP).

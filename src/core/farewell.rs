@@ -46,9 +46,13 @@ impl Agent {
     /// Told to stop.
     pub(super) fn stop(&mut self, at_once: bool) {
         match self.phase {
-            Phase::Running if matches!(self.policy.mode, Mode::Init { .. }) => {
+            Phase::Running if self.is_starting() => {
                 let what = "stopped before everything was published";
                 self.fail(Ending::new(Cause::Deadline, what, "start it again"));
+            }
+            Phase::Running | Phase::Draining if self.child.is_some() => {
+                self.phase = Phase::Draining;
+                self.stop_child();
             }
             Phase::Running if !at_once && !self.policy.shutdown.delay.is_zero() => {
                 self.phase = Phase::Draining;
@@ -59,7 +63,7 @@ impl Agent {
         }
     }
 
-    fn stop_now(&mut self) {
+    pub(super) fn stop_now(&mut self) {
         let revoke = if self.policy.shutdown.revoke { Revoke::Everything } else { Revoke::Nothing };
         self.leave_with(Ok(()), revoke, LEAVING);
     }
@@ -176,10 +180,13 @@ impl Agent {
             Event::HandoffSaved(result) => self.handoff_closed(result),
             // A second signal means: now.
             Event::Stop { .. } => self.stop_due(),
+            Event::Signalled(signal) => self.signalled_while_leaving(signal),
             Event::Start { .. }
             | Event::Wake
             | Event::Rendered { .. }
             | Event::Notified { .. }
+            | Event::Spawned(_)
+            | Event::ChildEnded
             | Event::Refresh
             | Event::CredentialsChanged => {}
         }
@@ -318,7 +325,7 @@ impl Agent {
         }
         match (result, &mut self.phase) {
             (Err(why), Phase::Leaving(farewell))
-                if farewell.result.is_ok() && self.policy.mode != Mode::Daemon =>
+                if farewell.result.is_ok() && matches!(self.policy.mode, Mode::Init { .. }) =>
             {
                 // Nobody could take over what init minted: it fails, and gives it back.
                 let hint = "check that the handoff's folder is writable and not full";

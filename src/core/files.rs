@@ -302,6 +302,7 @@ mod tests {
             files: vec![file.clone(), FilePolicy { name: "b".into(), ..file }],
             units: vec![UnitPolicy { files: vec![FileId(0), FileId(1)] }],
             notifiers: vec![],
+            child: None,
             shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
             handoff: false,
             owns_token: true,

@@ -127,7 +127,7 @@ impl Agent {
             return;
         }
         self.phase = Phase::Running;
-        if let Mode::Init { timeout } = self.policy.mode {
+        if let Mode::Init { timeout } | Mode::Exec { timeout } = self.policy.mode {
             self.timers.set(Timer::Init, self.now.moment.after(timeout));
         }
         if let Some(kept) = kept {

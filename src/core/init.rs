@@ -1,10 +1,12 @@
-//! Init: everything published, all or nothing; otherwise the clearest cause there is, as soon as
-//! everything possible was tried and at the latest at the deadline.
+//! Init, and what `exec` does before its process: everything published, all or nothing; otherwise
+//! the clearest cause there is, as soon as everything possible was tried and at the latest at the
+//! deadline.
 
 use std::time::Duration;
 
 use super::agent::{Agent, Phase};
 use super::breaker::is_outage;
+use super::child::Child;
 use super::farewell::Revoke;
 use super::graph::Trouble;
 use super::ids::{FileId, SecretId, UnitId};
@@ -18,9 +20,14 @@ use crate::vault::failure::{Failure, FailureKind};
 const LEAVING: Duration = Duration::from_secs(5);
 
 impl Agent {
-    /// Publishes and ends, or fails, as soon as either is possible. Does nothing in a daemon.
+    /// Whether everything has to be published before anything else: a failure is the end then.
+    pub(super) fn is_starting(&self) -> bool {
+        matches!(self.policy.mode, Mode::Init { .. }) || self.child.as_ref().is_some_and(Child::is_absent)
+    }
+
+    /// Publishes and goes on, or fails, as soon as either is possible. Does nothing in a daemon.
     pub(super) fn settle_init(&mut self) {
-        if !matches!(self.policy.mode, Mode::Init { .. }) || !matches!(self.phase, Phase::Running) {
+        if !self.is_starting() || !matches!(self.phase, Phase::Running) {
             return;
         }
         if self.is_all_rendered() {
@@ -61,6 +68,9 @@ impl Agent {
 
     /// Everything is published. Without a handoff, a token that its files still need stays.
     fn succeeded(&mut self) {
+        if self.child.is_some() {
+            return self.spawn_child();
+        }
         let leased = self.graph.iter().any(|(_, node)| node.lease().is_some());
         let revoke = if self.policy.handoff || leased { Revoke::Nothing } else { Revoke::Everything };
         self.leave_with(Ok(()), revoke, LEAVING);
@@ -73,7 +83,7 @@ impl Agent {
 
     /// The deadline.
     pub(super) fn init_deadline(&mut self) {
-        if matches!(self.phase, Phase::Running) {
+        if matches!(self.phase, Phase::Running) && self.is_starting() {
             let ending = self.definitive_now().unwrap_or_else(|| self.too_late());
             self.fail(ending);
         }

@@ -18,10 +18,13 @@ use crate::vault::failure::{Failure, FailureKind};
 impl Agent {
     /// A lease is replaced, or its secret dropped; `files` on disk are still made of it.
     pub(super) fn retire(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) {
-        let (id, free) = (lease.id.clone(), files.is_empty());
+        let (id, free, end) = (lease.id.clone(), files.is_empty(), lease.expires);
         self.retirees.add(lease, secret, files);
         if free {
             self.free_leases(vec![id]);
+        } else {
+            // What stays in use (by a process that is left alone, for one) ends by itself.
+            self.timers.set(Timer::Retiree(id), end);
         }
         self.keep(true);
     }

@@ -10,7 +10,7 @@
 //! those that carry a part of [`Agent`] across them: `secrets` (the life of one secret) and
 //! `schedule` (when its next request goes), `logins` and `tokens`, `judge` (what a 403 means),
 //! `outage` (the server goes and comes back), `leaving` (giving back what was replaced),
-//! `publishing`, `handoff`, `init`, `farewell` (the end), `show`.
+//! `publishing`, `handoff`, `init`, `child` (the process of `exec`), `farewell` (the end), `show`.
 
 pub mod action;
 pub mod event;
@@ -22,6 +22,7 @@ pub mod view;
 
 mod agent;
 mod breaker;
+mod child;
 mod dice;
 mod farewell;
 mod files;

@@ -92,6 +92,11 @@ impl Notices {
         self.dice.between(Duration::ZERO, notice.splay, number(&notice.name), notice.draws)
     }
 
+    /// It is about to see everything that is published, whatever came since it was last told.
+    pub(super) fn catch_up(&mut self, id: NotifierId) {
+        self.all[id.0].stage = Stage::Telling { again: false };
+    }
+
     /// It was told, or not.
     pub(super) fn told(&mut self, id: NotifierId, result: Result<(), String>, now: Moment) -> After {
         let dice = self.dice;

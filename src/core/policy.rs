@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ids::{FileId, NotifierId, UnitId};
-use crate::config::plan::{Plan, ShutdownPlan, Target, Wait};
+use crate::config::plan::{FilePlan, NotifierPlan, OnChange, Plan, ShutdownPlan, Target, Wait};
 
 /// The role this run plays. The engine is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,12 @@ pub enum Mode {
     },
     /// Keep everything true until told to stop.
     Daemon,
+    /// As init until everything is published; then start a process, and keep everything true until
+    /// it ends.
+    Exec {
+        /// For all that comes before the process.
+        timeout: Duration,
+    },
 }
 
 /// What the core decides by.
@@ -28,6 +34,8 @@ pub struct Policy {
     pub units: Vec<UnitPolicy>,
     /// By [`NotifierId`].
     pub notifiers: Vec<NotifierPolicy>,
+    /// The process of [`Mode::Exec`].
+    pub child: Option<ChildPolicy>,
     /// How to stop.
     pub shutdown: ShutdownPlan,
     /// Whether there is a handoff to keep.
@@ -71,6 +79,24 @@ pub struct NotifierPolicy {
     pub splay: Duration,
 }
 
+/// The process of `exec`.
+#[derive(Debug, Clone, Copy)]
+pub struct ChildPolicy {
+    /// As whom it is told: the last of [`Policy::notifiers`].
+    pub notifier: NotifierId,
+    /// The unit of its variables, where it has any. Published means: the next process gets them.
+    pub environment: Option<UnitId>,
+    /// What a change does to it.
+    pub on_change: OnChange,
+    /// What stops it.
+    pub stop_signal: i32,
+    /// It is killed this long after that.
+    pub stop_timeout: Duration,
+}
+
+/// What status calls the process of `exec`, and files in their `notify`.
+const CHILD: &str = "exec";
+
 impl Policy {
     /// The policy that `plan` asks for in the role `mode`, spread by `seed`.
     #[must_use]
@@ -82,32 +108,72 @@ impl Policy {
         }
         let alone = Self::ids(plan, |target| matches!(target, Target::Alone(_)));
         units.extend(alone.into_iter().map(|file| UnitPolicy { files: vec![file] }));
-        let unit_of = |file| {
-            let index = units.iter().position(|unit: &UnitPolicy| unit.files.contains(&file));
-            UnitId(index.expect("every file is a member or alone"))
-        };
-        let files = plan.files.iter().enumerate().map(|(index, file)| FilePolicy {
-            name: file.name.clone(),
-            unit: unit_of(FileId(index)),
-            refresh: file.refresh,
-            wait: file.wait,
-            notify: file.notify.iter().copied().map(NotifierId).collect(),
-        });
-        Self {
+        let notifier = |one: &NotifierPlan| NotifierPolicy { name: one.name.clone(), splay: one.how.splay() };
+        let mut policy = Self {
             mode,
-            files: files.collect(),
-            notifiers: plan
-                .notifiers
+            files: plan
+                .files
                 .iter()
-                .map(|notifier| NotifierPolicy { name: notifier.name.clone(), splay: notifier.how.splay() })
+                .enumerate()
+                .map(|(id, file)| Self::file(file, FileId(id), &units))
                 .collect(),
+            notifiers: plan.notifiers.iter().map(notifier).collect(),
+            child: None,
             shutdown: plan.shutdown,
             handoff: plan.handoff.is_some(),
             owns_token: plan.auth.method.owns_token(),
             max_in_flight: plan.vault.max_in_flight,
             seed,
             units,
+        };
+        if matches!(mode, Mode::Exec { .. }) {
+            policy.add_child(plan);
         }
+        policy
+    }
+
+    fn file(file: &FilePlan, id: FileId, units: &[UnitPolicy]) -> FilePolicy {
+        let unit = units.iter().position(|unit| unit.files.contains(&id));
+        FilePolicy {
+            name: file.name.clone(),
+            unit: UnitId(unit.expect("every file is a member or alone")),
+            refresh: file.refresh,
+            wait: file.wait,
+            notify: file.notify.iter().copied().map(NotifierId).collect(),
+        }
+    }
+
+    /// The process is told like a notifier; its variables are files of a unit that is published into
+    /// its next environment.
+    fn add_child(&mut self, plan: &Plan) {
+        let exec = &plan.exec;
+        let notifier = NotifierId(self.notifiers.len());
+        self.notifiers.push(NotifierPolicy { name: CHILD.to_owned(), splay: exec.splay });
+        if exec.on_change != OnChange::Ignore {
+            let telling = plan.files.iter().zip(&mut self.files).filter(|(file, _)| file.tells_child);
+            telling.for_each(|(_, policy)| policy.notify.push(notifier));
+        }
+        let unit = UnitId(self.units.len());
+        let first = self.files.len();
+        self.files.extend(exec.env.iter().map(|variable| FilePolicy {
+            name: variable.label(),
+            unit,
+            refresh: variable.refresh,
+            wait: exec.wait,
+            notify: if exec.on_change == OnChange::Ignore { Vec::new() } else { vec![notifier] },
+        }));
+        let variables: Vec<FileId> = (first..self.files.len()).map(FileId).collect();
+        let environment = (!variables.is_empty()).then_some(unit);
+        if environment.is_some() {
+            self.units.push(UnitPolicy { files: variables });
+        }
+        self.child = Some(ChildPolicy {
+            notifier,
+            environment,
+            on_change: exec.on_change,
+            stop_signal: exec.stop_signal,
+            stop_timeout: exec.stop_timeout,
+        });
     }
 
     fn ids(plan: &Plan, wanted: impl Fn(&Target) -> bool) -> Vec<FileId> {

@@ -71,8 +71,7 @@ impl Agent {
         }
         let wanted = !unit.fresh.is_empty();
         // Init publishes all at once, when everything is rendered.
-        let daemon = self.policy.mode == Mode::Daemon;
-        if daemon && idle && wanted && pause.is_none() && self.nothing_is_awaited(id) {
+        if !self.is_starting() && idle && wanted && pause.is_none() && self.nothing_is_awaited(id) {
             self.publish(id);
         }
     }
@@ -233,24 +232,34 @@ impl Agent {
 
     /// Tells the notifiers of these files, each once. Which file's news each of them still lacks.
     fn notify_of(&mut self, changed: &[FileId]) -> Vec<(FileId, NotifierId)> {
-        if self.policy.mode != Mode::Daemon {
+        if matches!(self.policy.mode, Mode::Init { .. }) {
             return Vec::new();
         }
         let mut untold: Vec<(FileId, NotifierId)> = Vec::new();
         for file in changed {
             untold.extend(self.policy.files[file.0].notify.iter().map(|whom| (*file, *whom)));
         }
+        self.without_child(&mut untold);
         let once: BTreeSet<NotifierId> = untold.iter().map(|(_, whom)| *whom).collect();
         for notifier in once {
             if let Some(delay) = self.notices.publish(notifier) {
-                self.out.push(Action::Notify { notifier, delay });
+                self.tell(notifier, delay);
             }
         }
+        untold.extend(self.held_by_child(changed));
         untold
     }
 
+    fn tell(&mut self, notifier: NotifierId, delay: Duration) {
+        if self.is_child(notifier) {
+            self.timers.set(Timer::Child, self.now.moment.after(delay));
+        } else {
+            self.out.push(Action::Notify { notifier, delay });
+        }
+    }
+
     fn not_published(&mut self, id: UnitId, why: Ending) {
-        if matches!(self.policy.mode, Mode::Init { .. }) {
+        if self.is_starting() {
             self.fail(why);
             return;
         }
@@ -270,7 +279,7 @@ impl Agent {
     /// A notifier is told again.
     pub(super) fn notify(&mut self, id: NotifierId) {
         let delay = self.notices.tell(id);
-        self.out.push(Action::Notify { notifier: id, delay });
+        self.tell(id, delay);
     }
 
     pub(super) fn notified(&mut self, id: NotifierId, result: Result<(), String>) {

@@ -30,8 +30,12 @@ pub(super) enum Timer {
     Leaving(TokenId),
     /// The handoff is written.
     Handoff,
-    /// Init's deadline.
+    /// The deadline of init, or of what comes before the process of `exec`.
     Init,
+    /// The delay before the process of `exec` is told of a change is over.
+    Child,
+    /// The process of `exec` has not stopped in time.
+    Kill,
     /// The delay before stopping, or the time for leaving, is over.
     Stop,
 }

@@ -1,4 +1,4 @@
-//! The files: rendered from the store, published as units.
+//! The files, and the variables of a process: rendered from the store, published as units.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +8,7 @@ use crate::core::event::{Event, Published, RenderOutcome};
 use crate::core::ids::{FileId, UnitId};
 use crate::core::policy::Policy;
 use crate::driver::store::Store;
+use crate::driver::variables::{self, Variables};
 use crate::driver::written::Written;
 use crate::exit::{Cause, Ending};
 use crate::publish::{self, Attributes, Content, Member, PublishError, Set, SingleFile};
@@ -24,6 +25,8 @@ pub(super) struct Files {
     units: Vec<Unit>,
     /// Whether publishing may wait for a disk.
     on_disk: bool,
+    /// What the next process gets, by the place in `plan.exec.env`.
+    variables: Arc<Mutex<Variables>>,
 }
 
 struct Unit {
@@ -41,6 +44,7 @@ struct Place {
 enum Where {
     Set(Set),
     Alone(SingleFile),
+    Environment(Arc<Mutex<Variables>>),
 }
 
 impl Files {
@@ -52,19 +56,41 @@ impl Files {
         for folder in &plan.writes.folders {
             publish::prepare(folder, plan.dir_mode, plan.require_tmpfs).map_err(ending)?;
         }
-        let open = |unit: &crate::core::policy::UnitPolicy| {
-            let place = Place::open(&plan, &unit.files)?;
+        let variables = Arc::new(Mutex::new(Variables::new(plan.exec.env.len())));
+        let environment_unit = policy.child.and_then(|child| child.environment);
+        let open = |(id, unit): (usize, &crate::core::policy::UnitPolicy)| {
+            let target = if environment_unit == Some(UnitId(id)) {
+                Where::Environment(Arc::clone(&variables))
+            } else {
+                Where::open(&plan, &unit.files)?
+            };
+            let written = Written::new(plan.dir_mode, plan.require_tmpfs);
+            let place = Place { target, written };
             Ok(Unit { place: Arc::new(Mutex::new(place)), files: unit.files.clone() })
         };
-        let units = policy.units.iter().map(open).collect::<Result<_, PublishError>>().map_err(ending)?;
-        let renderings = vec![None; plan.files.len()];
-        Ok(Self { on_disk: !plan.require_tmpfs, plan, environment, renderings, units })
+        let units = policy.units.iter().enumerate().map(open);
+        let units = units.collect::<Result<_, PublishError>>().map_err(ending)?;
+        let renderings = vec![None; policy.files.len()];
+        Ok(Self { on_disk: !plan.require_tmpfs, plan, environment, renderings, units, variables })
+    }
+
+    /// The variables that were published last, by name.
+    pub(super) fn variables(&self) -> Vec<(String, Secret)> {
+        let values = self.variables.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = self.plan.exec.env.iter().zip(&values.values);
+        named.filter_map(|(plan, value)| Some((plan.name.clone(), value.clone()?))).collect()
     }
 
     /// Renders a file from the store.
     pub(super) fn render(&mut self, file: FileId, store: &Store) -> Event {
         let plan = &self.plan;
-        let (mut outcome, made) = render::render(&plan.files[file.0], store, &self.environment, &plan.writes);
+        let (mut outcome, made) = match plan.files.get(file.0) {
+            Some(file) => render::render(&file.name, &file.source, store, &self.environment, &plan.writes),
+            None => {
+                let variable = &plan.exec.env[file.0 - plan.files.len()];
+                variables::render(variable, store, &self.environment)
+            }
+        };
         if let (Some(made), RenderOutcome::Rendered { changed, .. }) = (made, &mut outcome) {
             *changed = self.renderings[file.0].as_ref() != Some(&made);
             self.renderings[file.0] = Some(made);
@@ -81,7 +107,11 @@ impl Files {
         let (mut members, mut writes) = (Vec::new(), Vec::new());
         for &file in &of_unit {
             let made = made(file);
-            members.push(member(&self.plan.files[file.0], made.as_ref().map(|made| made.bytes.clone())));
+            let bytes = made.as_ref().map(|made| made.bytes.clone());
+            members.push(match self.plan.files.get(file.0) {
+                Some(plan) => member(plan, bytes),
+                None => variables::member(bytes),
+            });
             writes.extend(made.map(|made| (file, made.writes)));
         }
         let on_disk = self.on_disk;
@@ -112,25 +142,23 @@ impl Files {
     }
 }
 
-impl Place {
+impl Where {
     fn open(plan: &Plan, files: &[FileId]) -> Result<Self, PublishError> {
-        let target = match &plan.files[files[0].0].target {
+        match &plan.files[files[0].0].target {
             Target::Member(_) => {
                 let dir = plan.secrets_dir.as_deref().expect("checked: relative files have a folder");
-                Set::open(dir, plan.dir_mode, plan.require_tmpfs).map(Where::Set)
+                Set::open(dir, plan.dir_mode, plan.require_tmpfs).map(Self::Set)
             }
-            Target::Alone(path) => {
-                SingleFile::open(path, plan.dir_mode, plan.require_tmpfs).map(Where::Alone)
-            }
-        };
-        Ok(Self { target: target?, written: Written::new(plan.dir_mode, plan.require_tmpfs) })
+            Target::Alone(path) => SingleFile::open(path, plan.dir_mode, plan.require_tmpfs).map(Self::Alone),
+        }
     }
-}
 
-impl Where {
     fn publish(&mut self, members: &[Member]) -> Result<publish::Published, PublishError> {
         match (self, members) {
             (Self::Set(set), _) => set.publish(members),
+            (Self::Environment(variables), _) => {
+                Ok(variables.lock().unwrap_or_else(PoisonError::into_inner).publish(members))
+            }
             (Self::Alone(file), [Member { content: Content::Bytes(bytes), attributes, .. }]) => {
                 file.publish(bytes, attributes)
             }

@@ -14,6 +14,7 @@ use crate::core::time::Moment;
 use crate::exit::{Cause, Ending};
 use crate::observe::http::{Ask, Server};
 use crate::observe::timer::Timer;
+use crate::process::signals::{Arrived, Held, Signals};
 
 /// How often watched files are looked at besides the watch, which misses what happens on some file
 /// systems.
@@ -38,15 +39,17 @@ pub(super) enum Input {
     Files,
     /// The service manager wants to hear from us.
     Watchdog,
+    /// Children have ended, ours or others' that were left to us.
+    Children,
+    /// In `exec` mode: a signal that is meant for the process.
+    Signal(Arrived),
 }
 
 /// All of it in one place.
 pub(super) struct Inputs {
     timer: Timer,
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-    user1: Signal,
+    signals: Heard,
+    children: Signal,
     asks: mpsc::Receiver<Ask>,
     /// Kept so that `asks` stays open without a listener.
     _asks: mpsc::Sender<Ask>,
@@ -57,24 +60,64 @@ pub(super) struct Inputs {
     watchdog: Option<tokio::time::Interval>,
 }
 
+/// The signals that we listen to.
+enum Heard {
+    /// Those that mean something to us.
+    Ours { terminate: Signal, interrupt: Signal, hangup: Signal, user1: Signal },
+    /// Those that are meant for the process of `exec`.
+    Its(Signals),
+}
+
+impl Heard {
+    fn new(held: Option<&Held>) -> io::Result<Self> {
+        Ok(match held {
+            Some(held) => Self::Its(Signals::new(held)?),
+            None => Self::Ours {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+                hangup: signal(SignalKind::hangup())?,
+                user1: signal(SignalKind::user_defined1())?,
+            },
+        })
+    }
+
+    /// The next one. Can be dropped without losing any.
+    async fn next(&mut self) -> Input {
+        match self {
+            Self::Ours { terminate, interrupt, hangup, user1 } => tokio::select! {
+                _ = terminate.recv() => Input::Stop,
+                _ = interrupt.recv() => Input::Stop,
+                _ = hangup.recv() => Input::Reload,
+                _ = user1.recv() => Input::Tell,
+            },
+            Self::Its(signals) => match signals.next().await {
+                Ok(signal) => Input::Signal(signal),
+                // It fails only where the descriptor is no signalfd, and this one is.
+                Err(_never) => std::future::pending().await,
+            },
+        }
+    }
+}
+
 impl Inputs {
-    /// Listens to signals, the timer, and `server`. Must be called inside the runtime's `LocalSet`.
+    /// Listens to signals (to those that are `held` where there are any), the timer, and `server`. Must be called inside the runtime's `LocalSet`.
     ///
     /// # Errors
     /// 70 where the kernel gives no descriptors for it.
-    pub(super) fn new(server: Option<Server>, watchdog: Option<Duration>) -> Result<Self, Ending> {
+    pub(super) fn new(
+        server: Option<Server>,
+        watchdog: Option<Duration>,
+        held: Option<&Held>,
+    ) -> Result<Self, Ending> {
         let (sender, asks) = mpsc::channel(ASKS);
         if let Some(server) = server {
             tokio::task::spawn_local(server.serve(sender.clone()));
         }
         let (change_sender, changes) = mpsc::channel(1);
-        let hear = |kind| signal(kind).map_err(|error| unheard(&error));
         Ok(Self {
             timer: Timer::new().map_err(|error| unheard(&error))?,
-            terminate: hear(SignalKind::terminate())?,
-            interrupt: hear(SignalKind::interrupt())?,
-            hangup: hear(SignalKind::hangup())?,
-            user1: hear(SignalKind::user_defined1())?,
+            signals: Heard::new(held).map_err(|error| unheard(&error))?,
+            children: signal(SignalKind::child()).map_err(|error| unheard(&error))?,
             asks,
             _asks: sender,
             changes,
@@ -121,10 +164,8 @@ impl Inputs {
         let _armed = self.timer.arm(deadline);
         tokio::select! {
             _ = self.timer.elapsed() => Input::Wake,
-            _ = self.terminate.recv() => Input::Stop,
-            _ = self.interrupt.recv() => Input::Stop,
-            _ = self.hangup.recv() => Input::Reload,
-            _ = self.user1.recv() => Input::Tell,
+            input = self.signals.next() => input,
+            _ = self.children.recv() => Input::Children,
             Some(ask) = self.asks.recv() => Input::Ask(ask),
             Some(()) = self.changes.recv() => Input::Files,
             () = tick(&mut self.look) => Input::Files,

@@ -4,6 +4,7 @@
 //! tmpfs) or when its future is done; the next event is whatever happens first: an answer, the
 //! core's own deadline, a signal, a request on the listener, a TLS file that changed.
 
+mod child;
 mod credentials;
 mod files;
 mod inputs;
@@ -11,6 +12,7 @@ mod keeper;
 mod pace;
 mod requests;
 mod store;
+mod variables;
 mod voice;
 mod written;
 
@@ -34,11 +36,15 @@ use crate::observe::http::{Ask, Server};
 use crate::observe::status::Status;
 use crate::observe::systemd::ServiceManager;
 use crate::process::Teller;
+use crate::process::child::Child;
+use crate::process::reaper::Reaper;
 use crate::render::{Environment, Secrets as _};
 use crate::vault::client::Client;
 use crate::vault::facts;
 use crate::vault::failure::Failure;
 
+use child::Offspring;
+pub use child::Parent;
 use credentials::Credentials;
 use files::Files;
 use inputs::{Input, Inputs};
@@ -57,13 +63,15 @@ pub struct Surroundings {
     pub manager: ServiceManager,
     /// Reads the configuration again, for HUP.
     pub reread: Box<dyn Fn() -> Result<Plan, Ending>>,
+    /// The process to be the parent of, in `exec` mode.
+    pub parent: Option<Parent>,
 }
 
-/// Runs `plan` in the role `mode` until it is done or told to stop.
+/// Runs `plan` in the role `mode` until it is done or told to stop; the code to exit with.
 ///
 /// # Errors
 /// The ending that the contract's exit code stands for.
-pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<(), Ending> {
+pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u8, Ending> {
     let mut driver = Driver::new(Arc::new(plan), mode, surroundings)?;
     loop {
         let event = match driver.backlog.pop_front() {
@@ -74,7 +82,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<(
         for action in driver.agent.handle(event, clock::now()) {
             if let Action::Exit(result) = action {
                 driver.voice.stopping();
-                return result;
+                return result.map(|()| driver.offspring.map_or(0, |offspring| offspring.code()));
             }
             driver.perform(action);
         }
@@ -95,7 +103,9 @@ struct Driver {
     store: Store,
     files: Files,
     keeper: Keeper,
+    reaper: Rc<Reaper>,
     teller: Rc<Teller>,
+    offspring: Option<Offspring>,
     inputs: Inputs,
     voice: Voice,
     /// What happened while performing, in order: handled before anything else is waited for.
@@ -111,9 +121,12 @@ impl Driver {
         let client = Client::new(&plan.vault, &plan.auth).map_err(unusable)?;
         let client = Rc::new(client);
         let server = match (&plan.listen, mode) {
-            (Some(listen), Mode::Daemon) => Some(Server::bind(listen)?),
+            (Some(listen), Mode::Daemon | Mode::Exec { .. }) => Some(Server::bind(listen)?),
             _ => None,
         };
+        let reaper = Rc::new(Reaper::of_this_process());
+        let parent = surroundings.parent.take();
+        let held = parent.as_ref().map(|parent| &parent.held);
         let manager = std::mem::take(&mut surroundings.manager);
         let credentials = Credentials::new(plan.auth.method.files());
         let mut driver = Self {
@@ -123,8 +136,10 @@ impl Driver {
             store: kept.store,
             files,
             keeper,
-            teller: Rc::default(),
-            inputs: Inputs::new(server, manager.watchdog_interval())?,
+            teller: Rc::new(Teller::new(Rc::clone(&reaper))),
+            inputs: Inputs::new(server, manager.watchdog_interval(), held)?,
+            offspring: parent.map(|parent| Offspring::new(parent, Rc::clone(&reaper))),
+            reaper,
             voice: Voice::new(manager),
             backlog: VecDeque::from([Event::Start { kept: kept.snapshot }]),
             client,
@@ -132,7 +147,7 @@ impl Driver {
             plan,
             surroundings,
         };
-        if mode == Mode::Daemon {
+        if !matches!(mode, Mode::Init { .. }) {
             driver.watch();
         }
         Ok(driver)
@@ -179,6 +194,12 @@ impl Driver {
                 });
                 Event::Read { secret, token, sent, result }
             }
+            Answer::ChildEnded(status) => {
+                if let Some(offspring) = &mut self.offspring {
+                    offspring.ended(status);
+                }
+                Event::ChildEnded
+            }
             Answer::Event(event) => *event,
         }
     }
@@ -191,6 +212,11 @@ impl Driver {
             Input::Tell => self.tell_log(),
             Input::Files => return self.look_at_files(),
             Input::Watchdog => self.voice.alive(),
+            Input::Children => self.reaper.reap(),
+            Input::Signal(signal) => {
+                let heard = self.offspring.as_ref().is_some_and(|offspring| offspring.has(signal));
+                return (!heard).then_some(Event::Signalled(signal.number));
+            }
             // Whoever asked may be gone by now.
             Input::Ask(Ask::Alive(reply)) => drop(reply.send(())),
             Input::Ask(Ask::View(reply)) => drop(reply.send(self.agent.view(clock::now()))),
@@ -214,6 +240,10 @@ impl Driver {
                 self.requests.add(async { Answer::Event(Box::new(publish.await)) });
             }
             Action::Notify { notifier, delay } => self.notify(notifier, delay),
+            Action::Spawn => self.spawn(),
+            Action::Signal(number) => self.to_child(|child| child.signal(number)),
+            Action::StopChild(number) => self.to_child(|child| child.signal_all(number)),
+            Action::KillChild => self.to_child(Child::kill),
             Action::SaveHandoff => {
                 let saved = self.keeper.save(&self.agent.snapshot(), self.requests.tokens(), &self.store);
                 self.backlog.push_back(Event::HandoffSaved(saved));
@@ -233,6 +263,26 @@ impl Driver {
             let result = told.map(drop).map_err(|error| error.to_string());
             Answer::Event(Box::new(Event::Notified { notifier, result }))
         });
+    }
+
+    fn spawn(&mut self) {
+        let Some(offspring) = &mut self.offspring else { return };
+        let started = offspring.start(&self.files.variables());
+        let result = started.map(|end| {
+            self.requests.add(async {
+                match end.await {
+                    Ok(status) => Answer::ChildEnded(status),
+                    Err(why) => panic!("cannot wait for the process: {why}"),
+                }
+            });
+        });
+        self.backlog.push_back(Event::Spawned(result));
+    }
+
+    fn to_child(&self, act: impl FnOnce(&Child)) {
+        if let Some(offspring) = &self.offspring {
+            offspring.with(act);
+        }
     }
 
     fn tell_log(&self) {

@@ -4,6 +4,7 @@
 //! wiped) when it says so.
 
 use std::collections::BTreeMap;
+use std::process::ExitStatus;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub(super) enum Answer {
         request: Arc<Request>,
         result: Result<Arc<Response>, Failure>,
     },
+    /// The process of `exec` has ended, so.
+    ChildEnded(ExitStatus),
     /// Anything that holds no secret.
     Event(Box<Event>),
 }

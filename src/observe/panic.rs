@@ -9,12 +9,13 @@ use std::panic::PanicHookInfo;
 
 use crate::exit::{Cause, Ending};
 
-/// Makes every later panic, of any thread, end the process.
-pub fn install() {
-    std::panic::set_hook(Box::new(|info| {
+/// Makes every later panic, of any thread, end the process; `last` is done before.
+pub fn install(last: fn()) {
+    std::panic::set_hook(Box::new(move |info| {
         let ending = ending(info);
         // Where standard error is closed there is nobody to tell.
         let _nobody = writeln!(std::io::stderr(), "{ending}");
+        last();
         std::process::exit(i32::from(ending.cause.code()));
     }));
 }
@@ -40,7 +41,7 @@ mod tests {
     #[test]
     fn a_panic_prints_the_place_and_nothing_else_and_exits_70() {
         if std::env::var_os(CHILD).is_some() {
-            super::install();
+            super::install(|| ());
             // A value that is no number: the message of this panic quotes it.
             let parse = || "canary".parse::<u8>().map_err(|_| "canary").expect("a number");
             std::thread::spawn(parse).join().expect("never joined");

@@ -7,20 +7,21 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::process::Stdio;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::process::{Child, Command};
 
+use super::reaper::Reaper;
 use super::{NotifyError, limits};
 
 /// The variables that a hook inherits. A list of what is allowed, not of what is forbidden: a
 /// token may be in a variable of any name.
 const NEUTRAL: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 /// Where programs are, when `PATH` does not say.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The process groups of the hooks that run now.
 #[derive(Debug, Default)]
@@ -45,7 +46,12 @@ impl Running {
 
 /// Runs `command` to its end; kills its whole group at the time-out or when the future is dropped.
 /// What it leaves running in the background after it ended by itself is left alone.
-pub(super) async fn run(command: &[String], timeout: Duration, running: &Running) -> Result<(), NotifyError> {
+pub(super) async fn run(
+    command: &[String],
+    timeout: Duration,
+    running: &Running,
+    reaper: &Reaper,
+) -> Result<(), NotifyError> {
     let Some((program, arguments)) = command.split_first() else {
         let why = std::io::Error::new(std::io::ErrorKind::InvalidInput, "the command is empty");
         return Err(NotifyError::Start { program: String::new(), why });
@@ -61,15 +67,15 @@ pub(super) async fn run(command: &[String], timeout: Duration, running: &Running
         .stderr(Stdio::null())
         .process_group(0);
     let child = limits::as_found(|| command.spawn()).map_err(started)?;
-    let mut hook = Hook::new(child, running);
-    match tokio::time::timeout(timeout, hook.child.wait()).await {
+    let hook = Hook::new(Pid::from_child(&child), running, reaper);
+    match tokio::time::timeout(timeout, reaper.ended(hook.pid)).await {
         Ok(Ok(status)) if status.success() => Ok(()),
         Ok(Ok(status)) => Err(NotifyError::Failed { program: program.clone(), status }),
         Ok(Err(why)) => Err(started(why)),
         Err(_elapsed) => {
             hook.kill();
             // SIGKILL cannot be refused; waiting reaps it, and only then is its number free.
-            hook.child.wait().await.map_err(started)?;
+            reaper.ended(hook.pid).await.map_err(started)?;
             Err(NotifyError::Killed { program: program.clone(), timeout })
         }
     }
@@ -86,26 +92,26 @@ fn environment(ours: impl Fn(&str) -> Option<OsString>) -> Vec<(&'static str, Os
         .collect()
 }
 
-/// A running hook: known as such, and killed when let go of before its end.
+/// A running hook: known as such, and killed when let go of before its end. Its number is also its
+/// group's.
 struct Hook<'a> {
-    child: Child,
-    group: Option<Pid>,
+    pid: Pid,
     running: &'a Running,
+    reaper: &'a Reaper,
 }
 
 impl<'a> Hook<'a> {
-    fn new(child: Child, running: &'a Running) -> Self {
-        let number = child.id().and_then(|id| i32::try_from(id).ok());
-        let group = number.and_then(Pid::from_raw);
-        running.groups().extend(number);
-        Self { child, group, running }
+    fn new(pid: Pid, running: &'a Running, reaper: &'a Reaper) -> Self {
+        reaper.started(pid);
+        running.groups().insert(pid.as_raw_nonzero().get());
+        Self { pid, running, reaper }
     }
 
     /// Kills the group, unless its leader was reaped: the number may be another's then.
     fn kill(&self) {
-        if let (Some(group), Some(_not_reaped)) = (self.group, self.child.id()) {
+        if self.reaper.is_there(self.pid) {
             // It fails only where nobody is left in the group, which is what we want.
-            let _nobody_left = kill_process_group(group, Signal::KILL);
+            let _nobody_left = kill_process_group(self.pid, Signal::KILL);
         }
     }
 }
@@ -113,9 +119,8 @@ impl<'a> Hook<'a> {
 impl Drop for Hook<'_> {
     fn drop(&mut self) {
         self.kill();
-        if let Some(group) = self.group {
-            self.running.groups().remove(&group.as_raw_nonzero().get());
-        }
+        self.reaper.forget(self.pid);
+        self.running.groups().remove(&self.pid.as_raw_nonzero().get());
     }
 }
 

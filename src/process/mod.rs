@@ -4,20 +4,25 @@
 //! again, for a number read a moment ago may belong to somebody else by now, and the default of
 //! most signals is death. Retrying is the core's business: one call here is one try.
 
+pub(crate) mod child;
 mod error;
 mod find;
 mod hook;
 mod http;
 pub(crate) mod limits;
 mod pid_file;
+pub(crate) mod reaper;
 mod signal;
+pub(crate) mod signals;
 mod table;
 
+use std::rc::Rc;
 use std::time::Duration;
 
 pub use error::{NotifyError, PidFileFault};
 
 use crate::config::plan::Notifier;
+use reaper::Reaper;
 
 /// Tells notifiers. Keep one for the life of the process: it remembers which hooks are running,
 /// so that none of them is taken for the application, and whom each pid file meant.
@@ -25,6 +30,7 @@ use crate::config::plan::Notifier;
 pub struct Teller {
     hooks: hook::Running,
     pid_files: pid_file::Memory,
+    reaper: Rc<Reaper>,
 }
 
 /// How telling went.
@@ -39,10 +45,10 @@ pub enum Told {
 }
 
 impl Teller {
-    /// Nobody told yet.
+    /// Nobody told yet. Children are waited for with `reaper`.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub(crate) fn new(reaper: Rc<Reaper>) -> Self {
+        Self { reaper, ..Self::default() }
     }
 
     /// Waits for `delay` (the splay, drawn by the caller), then tells once. Dropping the future
@@ -61,7 +67,7 @@ impl Teller {
                 signal::send(&found, signal).map(Told::Signalled)
             }
             Notifier::Command { command, timeout, .. } => {
-                hook::run(command, *timeout, &self.hooks).await.map(|()| Told::Ran)
+                hook::run(command, *timeout, &self.hooks, &self.reaper).await.map(|()| Told::Ran)
             }
             Notifier::Http { url, timeout, .. } => http::post(url, *timeout).await.map(Told::Answered),
         }

@@ -4,14 +4,15 @@ use std::io;
 
 use rustix::io::Errno;
 use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix_libc_wrappers::process::SignalExt as _;
 
 use super::NotifyError;
 use super::find::Found;
 use super::table::Process;
 
 /// The signal of this number.
-pub(super) fn from_number(number: i32) -> Result<Signal, NotifyError> {
-    Signal::from_named_raw(number).ok_or(NotifyError::NoSuchSignal(number))
+pub(crate) fn from_number(number: i32) -> Result<Signal, NotifyError> {
+    Signal::from_raw(number).ok_or(NotifyError::NoSuchSignal(number))
 }
 
 /// Signals everyone who was found and is still there, and returns how many; at least one.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::plan::{FilePlan, Source, TemplateSource, WriteRules};
+use crate::config::plan::{Source, TemplateSource, WriteRules};
 use crate::core::event::RenderOutcome;
 use crate::exit::{Cause, Ending};
 use crate::secret::Secret;
@@ -58,19 +58,21 @@ pub struct Rendering {
     pub writes: Vec<Write>,
 }
 
-/// Renders `file` from `secrets`; its template may write where `rules` allow. What it used is in the
-/// order of first use, as written.
+/// Renders the file or variable `name` out of `source` from `secrets`; its template may write where
+/// `rules` allow. What it used is in the order of first use, as written.
 pub fn render(
-    file: &FilePlan,
+    name: &str,
+    source: &Source,
     secrets: &dyn Secrets,
     environment: &Environment,
     rules: &WriteRules,
 ) -> (RenderOutcome, Option<Rendering>) {
     let mut world = World::new(secrets, environment).writing(rules);
-    let result = match &file.source {
-        Source::Template(source) => template(&file.name, source, &mut world),
+    let result = match source {
+        Source::Template(source) => template(name, source, &mut world),
         Source::Field { request, key, base64 } => value::field(request, key, *base64, &mut world),
         Source::Json { request } => value::json(request, &mut world),
+        Source::Parts(parts) => value::parts(parts, &mut world),
     };
     let writes = world.written();
     let (used, missing) = world.asked();

@@ -1,9 +1,8 @@
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::config::plan::{MissingKey, Target, WriteRules};
+use crate::config::plan::{MissingKey, WriteRules};
 use crate::functions;
 use crate::template::Template;
 use crate::tree::Tree;
@@ -46,24 +45,13 @@ fn environment() -> Environment {
     }
 }
 
-fn file(source: Source) -> FilePlan {
-    FilePlan {
-        name: "db.env".to_owned(),
-        target: Target::Member(PathBuf::from("db.env")),
-        source,
-        mode: 0o440,
-        uid: None,
-        gid: None,
-        refresh: Duration::from_secs(300),
-        wait: None,
-        notify: Vec::new(),
-    }
-}
+/// What messages call it.
+const FILE: &str = "db.env";
 
-fn template(text: &str) -> FilePlan {
+fn template(text: &str) -> Source {
     let name = "files[0].template".to_owned();
     let template = Template::parse(&name, text.as_bytes(), None, functions::all()).expect("a good template");
-    file(Source::Template(TemplateSource {
+    Source::Template(TemplateSource {
         name,
         file: None,
         text: text.into(),
@@ -71,15 +59,15 @@ fn template(text: &str) -> FilePlan {
         missing_key: MissingKey::Error,
         delimiters: ("{{".into(), "}}".into()),
         denied: Vec::new(),
-    }))
+    })
 }
 
-fn field(path: &str, key: &str, base64: bool) -> FilePlan {
-    file(Source::Field { request: read(path), key: key.to_owned(), base64 })
+fn field(path: &str, key: &str, base64: bool) -> Source {
+    Source::Field { request: read(path), key: key.to_owned(), base64 }
 }
 
-fn rendered(file: &FilePlan, store: &Store) -> Result<String, Ending> {
-    match render(file, store, &environment(), &WriteRules::default()) {
+fn rendered(file: &Source, store: &Store) -> Result<String, Ending> {
+    match render(FILE, file, store, &environment(), &WriteRules::default()) {
         (RenderOutcome::Rendered { .. }, Some(made)) => {
             Ok(made.bytes.expose_str().expect("UTF-8").to_owned())
         }
@@ -104,7 +92,7 @@ fn what_is_missing_is_named_and_the_pass_thrown_away() {
     let file = template(
         r#"{{ with secret "kv/a" }}{{ with secret .Data.next }}{{ .Data.x }}{{ end }}{{ end }}{{ (secret "kv/c").Data.x }}"#,
     );
-    let (outcome, made) = render(&file, &store, &environment(), &WriteRules::default());
+    let (outcome, made) = render(FILE, &file, &store, &environment(), &WriteRules::default());
     assert!(made.is_none());
     let RenderOutcome::Needs { missing, used } = outcome else { panic!("it needs two") };
     assert_eq!(missing, [read("kv/b"), read("kv/c")]);
@@ -152,7 +140,7 @@ fn the_fields_of_a_version_2_secret_are_those_of_its_data() {
     let deleted = r#"{"data":null,"metadata":{"version":3,"created_time":"2024-01-01T00:00:00Z"}}"#;
     let plain = r#"{"data":{"k":"v"},"metadata":"mine"}"#;
     let store = store(&[("a", kv2), ("b", plain), ("c", deleted)]);
-    let json = |path: &str| rendered(&file(Source::Json { request: read(path) }), &store);
+    let json = |path: &str| rendered(&Source::Json { request: read(path) }, &store);
     assert_eq!(json("a").as_deref(), Ok(r#"{"k":"v"}"#));
     assert_eq!(rendered(&field("a", "k", false), &store).as_deref(), Ok("v"));
     assert_eq!(json("b").as_deref(), Ok(plain));
@@ -174,7 +162,7 @@ fn base64_is_decoded_with_or_without_padding_and_line_breaks() {
 fn what_is_used_is_told_once_each_in_order() {
     let store = store(&[("b", "{}"), ("a", "{}")]);
     let file = template(r#"{{ $_ := secret "b" }}{{ $_ = secret "a" }}{{ $_ = secret "/b/" }}"#);
-    let (outcome, _) = render(&file, &store, &environment(), &WriteRules::default());
+    let (outcome, _) = render(FILE, &file, &store, &environment(), &WriteRules::default());
     let RenderOutcome::Rendered { used, .. } = outcome else { panic!("rendered: {outcome:?}") };
     assert_eq!(used, [read("b"), read("a")]);
 }

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
 use super::World;
+use crate::config::plan::Part;
 use crate::exit::{Cause, Ending};
 use crate::secret::Secret;
 use crate::tree::Tree;
@@ -45,6 +46,21 @@ pub(super) fn field(
         Some(nested) => json_of(nested),
     };
     if base64 { decode(path, key, &value) } else { Ok(value) }
+}
+
+/// Texts and values in a row.
+pub(super) fn parts(parts: &[Part], world: &mut World<'_>) -> Result<Secret, Ending> {
+    let mut pieces = Vec::new();
+    for part in parts {
+        pieces.push(match part {
+            Part::Text(text) => text.clone(),
+            Part::Field { request, key } => field(request, key, false, world)?,
+        });
+    }
+    // With room for all of it the buffer does not move.
+    let mut joined = Zeroizing::new(Vec::with_capacity(pieces.iter().map(Secret::len).sum()));
+    pieces.iter().for_each(|piece| joined.extend_from_slice(piece.expose()));
+    Ok(Secret::new(std::mem::take(&mut *joined)))
 }
 
 /// All fields as a compact JSON object, sorted by key.

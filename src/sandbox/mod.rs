@@ -4,8 +4,8 @@
 //! Always: no core dumps and no reading of our memory by others of the same user ([`memory`]).
 //! By `sandbox`: no new privileges, only the capabilities that files and signals need, Landlock to
 //! our own paths and TCP ports, and a list of system calls that are refused. These are inherited by
-//! every child and cannot be taken back, so they stay off where a `command` notifier is configured:
-//! what it runs is the operator's, and a hook that may reach nothing is of no use.
+//! every child and cannot be taken back, so they stay off in `exec` mode and where a `command`
+//! notifier is configured: what they run is the operator's, and a hook that may reach nothing is of no use.
 //!
 //! It has to be applied while there is one thread: each of them has its own.
 
@@ -44,14 +44,23 @@ impl Lack {
 }
 
 /// Applies what `plan` asks for to this thread and all that it starts. The folders that files go
-/// to must be there. `texts` are the files that the configuration is read from, now and at HUP.
+/// to must be there. `texts` are the files that the configuration is read from, now and at HUP;
+/// `parent` tells whether this run starts the application itself, which would inherit it all.
 ///
 /// # Errors
 /// 73 where `sandbox: required` and a layer cannot be had.
-pub fn raise(plan: &Plan, texts: &[&Path], env: impl Fn(&str) -> Option<OsString>) -> Result<Fence, Ending> {
+pub fn raise(
+    plan: &Plan,
+    texts: &[&Path],
+    parent: bool,
+    env: impl Fn(&str) -> Option<OsString>,
+) -> Result<Fence, Ending> {
     if plan.sandbox == Sandbox::Off {
         tracing::info!("sandbox: off, as configured");
         return Ok(Fence(None));
+    }
+    if parent {
+        return beside_child(plan.sandbox);
     }
     if let Some(hook) = plan.notifiers.iter().find(|one| matches!(one.how, Notifier::Command { .. })) {
         tracing::info!(
@@ -76,6 +85,18 @@ pub fn raise(plan: &Plan, texts: &[&Path], env: impl Fn(&str) -> Option<OsString
         }
         _ => Ok(Fence(Some(needs))),
     }
+}
+
+/// What is inherited for ever stays off beside a process that is the user's.
+fn beside_child(wanted: Sandbox) -> Result<Fence, Ending> {
+    if wanted == Sandbox::Required {
+        let what = "`sandbox: required`, and the process of exec would inherit the sandbox";
+        return Err(Ending::new(Cause::Destination, what, "use `sandbox: auto`, or a sidecar"));
+    }
+    tracing::info!(
+        "sandbox: no_new_privs, capabilities, Landlock and seccomp stay as they are, since the process of exec would inherit them"
+    );
+    Ok(Fence(None))
 }
 
 /// One layer: applies it, or says why not.

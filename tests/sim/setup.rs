@@ -152,6 +152,7 @@ impl Setup {
             files: self.files.iter().enumerate().map(file).collect(),
             units,
             notifiers: vec![notifier("app"), notifier("nginx")],
+            child: None,
             shutdown: ShutdownPlan { revoke: true, delay: self.delay },
             handoff: self.handoff,
             owns_token: self.owns_token,

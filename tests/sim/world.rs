@@ -370,6 +370,9 @@ impl World {
                 process.store.resolved.retain(|_, path| *path != request.path);
             }
             Action::Say(_) => {}
+            Action::Spawn | Action::Signal(_) | Action::StopChild(_) | Action::KillChild => {
+                unreachable!("these worlds have no process to start")
+            }
             Action::Exit(result) => self.exit(result),
             Action::Probe
             | Action::LogIn(_)

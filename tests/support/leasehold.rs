@@ -60,6 +60,11 @@ impl Leasehold {
         self
     }
 
+    /// Its environment, for a program that starts it in another way.
+    pub fn variables(&self) -> &BTreeMap<String, String> {
+        &self.env
+    }
+
     /// In another working directory.
     #[must_use]
     pub fn within(mut self, dir: &Path) -> Self {
@@ -113,6 +118,11 @@ impl Running {
     /// The process.
     pub fn child(&mut self) -> &mut Child {
         &mut self.child
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> nix::unistd::Pid {
+        self.child.pid()
     }
 
     /// Its standard error so far.

@@ -13,6 +13,7 @@ use crate::config::problem::io_words;
 use crate::config::shape;
 use crate::config::writes::odd_component;
 
+use super::notify::CHILD;
 use super::runtime::{self, Defaults};
 use super::source;
 
@@ -30,7 +31,8 @@ pub(super) fn check(
     desk: &mut Desk<'_>,
 ) -> Vec<FilePlan> {
     let at = KeyPath::of(&["files"]);
-    if file.files.is_empty() {
+    let child_alone = !file.exec.env.is_empty() || file.exec.resolve_env == Some(true);
+    if file.files.is_empty() && !child_alone {
         desk.missing(
             &at,
             "there are no `files`: nothing to render",
@@ -47,7 +49,7 @@ pub(super) fn check(
             collide(target, index, &mut taken, &at.key("path"), desk);
         }
         let rest = Rest::check(entry, defaults, &names, &at, desk);
-        let source = source::check(entry, defaults.missing_key, &at, desk);
+        let source = source::check("a file", entry, defaults.missing_key, &at, desk);
         if let (Some(target), Some(source)) = (target, source) {
             plans.push(rest.plan(entry, target, source));
         }
@@ -78,6 +80,7 @@ struct Rest {
     refresh: Duration,
     wait: Option<Wait>,
     notify: Vec<usize>,
+    tells_child: bool,
 }
 
 impl Rest {
@@ -101,6 +104,7 @@ impl Rest {
             refresh: entry.refresh.unwrap_or(defaults.refresh),
             wait: entry.wait.as_ref().and_then(|entry| wait(entry, &at.key("wait"), desk)),
             notify: notify(entry.notify.as_deref(), names, &at.key("notify"), desk),
+            tells_child: entry.notify.as_ref().is_none_or(|wanted| wanted.iter().any(|name| name == CHILD)),
         }
     }
 
@@ -115,6 +119,7 @@ impl Rest {
             refresh: self.refresh,
             wait: self.wait,
             notify: self.notify,
+            tells_child: self.tells_child,
         }
     }
 }
@@ -210,7 +215,7 @@ fn owner(text: Option<&str>, kind: Account, at: &KeyPath, desk: &mut Desk<'_>) -
     number
 }
 
-fn wait(entry: &WaitEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Wait> {
+pub(super) fn wait(entry: &WaitEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Wait> {
     let Some(min) = entry.min else {
         desk.missing(&at.key("min"), "a `wait` without `min`", "write it like {min: 1s, max: 10s}");
         return None;
@@ -232,6 +237,7 @@ fn notify(entry: Option<&[String]>, names: &[&str], at: &KeyPath, desk: &mut Des
         match names.binary_search(&name.as_str()) {
             Ok(notifier) if !told.contains(&notifier) => told.push(notifier),
             Ok(_) => {}
+            Err(_) if name == CHILD => {}
             Err(_) if desk.is_broken(&at) || desk.is_broken(&KeyPath::of(&["notify", name])) => {}
             Err(_) => {
                 let hint = match shape::nearest(name, names) {

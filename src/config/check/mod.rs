@@ -1,6 +1,7 @@
 //! From what was typed to a [`Plan`], or to everything that is wrong with it.
 
 mod auth;
+mod exec;
 mod files;
 mod manner;
 mod notify;
@@ -28,9 +29,10 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
     let folders = Folders { secrets_dir: secrets_dir.as_deref(), handoff: handoff.as_deref() };
     let files = files::check(file, &folders, &defaults, desk);
     let writes = runtime::writes(&file.write_to_file, &folders, &files, desk);
+    let exec = exec::check(&file.exec, file.auth.as_ref(), &defaults, desk);
     let listen = runtime::listen(file.listen.as_deref(), desk);
     let init_timeout = runtime::init_timeout(&file.init, desk);
-    let sandbox = runtime::sandbox(file.sandbox, &notifiers, desk);
+    let sandbox = runtime::sandbox(file.sandbox, &notifiers, &exec, desk);
     let require_tmpfs = runtime::require_tmpfs(file.require_tmpfs, desk);
     let (vault, auth) = (vault?, auth?);
     let digest = digest::of(&vault, &auth, &files);
@@ -43,6 +45,7 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
         files,
         writes,
         notifiers,
+        exec,
         init_timeout,
         handoff,
         shutdown: runtime::shutdown(&file.shutdown),

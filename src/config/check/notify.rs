@@ -11,6 +11,9 @@ use crate::config::scalars;
 
 use super::{path, vault};
 
+/// What a file's `notify` calls the process of `leasehold exec`.
+pub(super) const CHILD: &str = "exec";
+
 const URL_EXAMPLE: &str = "write it like http://127.0.0.1:8080/-/reload";
 
 /// The notifiers, sorted by name as the map is.
@@ -18,6 +21,11 @@ pub(super) fn check(entries: &BTreeMap<String, NotifierEntry>, desk: &mut Desk<'
     let at = KeyPath::of(&["notify"]);
     let mut notifiers = Vec::new();
     for (name, entry) in entries {
+        if name == CHILD {
+            let message = format!("`{CHILD}` in a `notify` list means the process of `leasehold exec`");
+            desk.wrong_key(&at.key(name), message, "give this notifier another name");
+            continue;
+        }
         if let Some(how) = notifier(entry, &at.key(name), desk) {
             notifiers.push(NotifierPlan { name: name.clone(), how });
         }
@@ -77,7 +85,7 @@ fn foreign_fields(entry: &NotifierEntry, way: &str, at: &KeyPath, desk: &mut Des
     }
 }
 
-fn signal(text: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<i32> {
+pub(super) fn signal(text: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<i32> {
     scalars::signal(text).map_err(|bad| desk.wrong_value(at, bad.message, bad.hint)).ok()
 }
 
@@ -129,7 +137,7 @@ fn pattern_of(pattern: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Proces
     Some(ProcessTarget::CommandLine(pattern.to_owned()))
 }
 
-fn command(words: &[String], at: &KeyPath, desk: &mut Desk<'_>) -> Option<Vec<String>> {
+pub(super) fn command(words: &[String], at: &KeyPath, desk: &mut Desk<'_>) -> Option<Vec<String>> {
     if words.first().is_none_or(String::is_empty) && !desk.is_broken(&at.index(0)) {
         desk.wrong_value(
             at,

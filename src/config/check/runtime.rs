@@ -12,8 +12,8 @@ use crate::config::file::{
 };
 use crate::config::keypath::KeyPath;
 use crate::config::plan::{
-    FilePlan, Listen, LogFormat, LogPlan, MissingKey, Notifier, NotifierPlan, Sandbox, ShutdownPlan, Target,
-    WriteRules,
+    ExecPlan, FilePlan, Listen, LogFormat, LogPlan, MissingKey, Notifier, NotifierPlan, Sandbox,
+    ShutdownPlan, Target, WriteRules,
 };
 
 use super::files::Folders;
@@ -167,20 +167,30 @@ pub(super) fn require_tmpfs(wanted: Option<bool>, desk: &mut Desk<'_>) -> bool {
     wanted.unwrap_or(true)
 }
 
-pub(super) fn sandbox(word: SandboxWord, notifiers: &[NotifierPlan], desk: &mut Desk<'_>) -> Sandbox {
+pub(super) fn sandbox(
+    word: SandboxWord,
+    notifiers: &[NotifierPlan],
+    exec: &ExecPlan,
+    desk: &mut Desk<'_>,
+) -> Sandbox {
+    let at = KeyPath::of(&["sandbox"]);
     let hook = notifiers.iter().find(|notifier| matches!(notifier.how, Notifier::Command { .. }));
     match (word, hook) {
-        (SandboxWord::Auto, _) => Sandbox::Auto,
-        (SandboxWord::Off, _) => Sandbox::Off,
-        (SandboxWord::Required, None) => Sandbox::Required,
+        (SandboxWord::Auto, _) => return Sandbox::Auto,
+        (SandboxWord::Off, _) => return Sandbox::Off,
+        (SandboxWord::Required, None) if exec.command.is_empty() => {}
+        (SandboxWord::Required, None) => {
+            let message = "`exec.command` would inherit the sandbox, and could not work inside it";
+            desk.wrong_value(&at, message, "use `sandbox: auto`, which leaves the sandbox off for `exec`");
+        }
         (SandboxWord::Required, Some(hook)) => {
             let message =
                 format!("notifier `{}` runs a command, which cannot work inside the sandbox", hook.name);
             let hint = "use `signal` or `http` there, or `sandbox: auto`, which leaves the sandbox off";
-            desk.wrong_value(&KeyPath::of(&["sandbox"]), message, hint);
-            Sandbox::Required
+            desk.wrong_value(&at, message, hint);
         }
     }
+    Sandbox::Required
 }
 
 pub(super) fn listen(text: Option<&str>, desk: &mut Desk<'_>) -> Option<Listen> {

@@ -15,7 +15,9 @@ use crate::vault::request::Request;
 use super::path;
 use crate::config::problem::io_words;
 
+/// What `whose` (a file, a variable) is made of.
 pub(super) fn check(
+    whose: &str,
     entry: &FileEntry,
     missing_key: MissingKey,
     at: &KeyPath,
@@ -41,13 +43,13 @@ pub(super) fn check(
         ["secret"] => secret(entry.secret.as_deref()?, entry.encoding, at, desk),
         [.., last] => {
             let message = format!("`{}` exclude one another", kinds.join("` and `"));
-            desk.wrong_key(&at.key(last), message, "a file is made of one of them");
+            desk.wrong_key(&at.key(last), message, format!("{whose} is made of one of them"));
             None
         }
         [] => {
             if !KINDS.iter().any(|kind| desk.is_broken(&at.key(kind))) {
                 let hint = "add `template`, `template_file` or `secret`";
-                desk.missing(at, "a file that is made of nothing", hint);
+                desk.missing(at, format!("{whose} that is made of nothing"), hint);
             }
             None
         }

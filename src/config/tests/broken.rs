@@ -1,5 +1,6 @@
 //! What is refused: each row a mistake, and every line that must be said about it.
 
+mod exec;
 mod files;
 mod keys;
 mod kinds;
@@ -53,6 +54,11 @@ fn every_mistake_in_a_key_is_named_with_its_place_and_its_mend() {
 #[test]
 fn every_value_of_the_wrong_kind_is_named_with_its_place_and_its_mend() {
     check(kinds::ROWS);
+}
+
+#[test]
+fn every_mistake_about_the_process_is_named_with_its_place_and_its_mend() {
+    check(exec::ROWS);
 }
 
 #[test]

@@ -67,6 +67,18 @@ notify:
 init: {timeout: 1m}
 handoff: {file: /leasehold/handoff/state}
 shutdown: {revoke: false, delay: 3s}
+exec:
+  command: [/usr/local/bin/server, "--port=80"]
+  env:
+    A: {secret: "kv/a#k", encoding: base64, refresh: 1m}
+    B: {template: "{{ env \"HOME\" }}"}
+    C: {template_file: /etc/leasehold/tls.tpl}
+  on_change: HUP
+  stop_signal: QUIT
+  stop_timeout: 10s
+  splay: 2s
+  wait: {min: 1s, max: 2s}
+  resolve_env: true
 listen: 127.0.0.1:9110
 sandbox: "off"
 log: {level: debug, format: json}
@@ -292,4 +304,35 @@ fn what_yaml_reads_as_text_needs_no_quotes() {
     assert_eq!(with("user: 101, group: tls").files[0].uid, Some(101));
     assert_eq!(with("refresh: 1h 30m").files[0].refresh, Duration::from_secs(5400));
     assert_eq!(with("mode: ~, notify: null").files[0].mode, 0o440, "null is what is left out");
+}
+
+#[test]
+fn a_process_has_the_defaults_of_the_contract_and_is_told_of_every_file() {
+    let plan = World::new(
+        "vault: {address: 'https://v'}\nauth: {method: token, token_env: T}\nsecrets_dir: /s\n\
+         files: [{path: a, secret: kv/a}, {path: b, secret: kv/a, notify: []}, {path: c, secret: kv/a, notify: [exec]}]\n\
+         exec: {command: [/bin/server, -v], env: {B: {secret: 'kv/a#k', refresh: 9s}, A: {template: x}}}",
+    )
+    .plan();
+    assert_eq!(plan.files.iter().map(|file| file.tells_child).collect::<Vec<_>>(), [true, false, true]);
+    let exec = plan.exec;
+    assert_eq!(exec.command, ["/bin/server", "-v"]);
+    assert_eq!((exec.on_change, exec.stop_signal), (OnChange::Restart, 15));
+    assert_eq!((exec.stop_timeout, exec.splay), (Duration::from_secs(30), Duration::ZERO));
+    assert_eq!((exec.wait, exec.resolve_env), (None, None));
+    assert_eq!(exec.withheld, ["T"]);
+    let variables: Vec<(&str, u64)> =
+        exec.env.iter().map(|variable| (variable.name.as_str(), variable.refresh.as_secs())).collect();
+    assert_eq!(variables, [("A", 300), ("B", 9)]);
+}
+
+#[test]
+fn a_process_may_be_signalled_left_alone_or_given_variables_alone() {
+    let of = |exec: &str| {
+        let text = format!("vault: {{address: 'https://v'}}\nauth: {{method: token}}\nexec: {exec}\n");
+        World::new(&text).plan().exec
+    };
+    assert_eq!(of("{env: {A: {template: x}}, on_change: ignore}").on_change, OnChange::Ignore);
+    assert_eq!(of("{env: {A: {template: x}}, on_change: SIGHUP}").on_change, OnChange::Signal(1));
+    assert_eq!(of("{resolve_env: true, stop_signal: 3}").resolve_env, Some(Duration::from_secs(300)));
 }

@@ -131,7 +131,7 @@ async fn a_running_hook_is_never_taken_for_the_application() {
     let shell = shell.to_str().expect("UTF-8");
     let script = "\"$0\" -c 'echo up; sleep 600' >\"$1\" & wait";
     let how = command(&[shell, "-c", script, shell, pipe.path()], LONG);
-    let teller = Teller::new();
+    let teller = Teller::default();
     let meanwhile = async {
         assert_eq!(pipe.line().await, "up\n");
         let running = table::all().expect("/proc is there");
@@ -152,7 +152,7 @@ async fn a_running_hook_is_never_taken_for_the_application() {
 
 #[tokio::test]
 async fn an_ended_hook_is_forgotten() {
-    let teller = Teller::new();
+    let teller = Teller::default();
     for words in [["true"].as_slice(), &["false"], &["/no/such/program"]] {
         let _either_way = teller.tell(&command(words, LONG), Duration::ZERO).await;
         assert!(!teller.hooks.any(), "{words:?}");

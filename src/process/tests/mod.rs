@@ -107,5 +107,5 @@ fn by_pid_file(path: &Path) -> Notifier {
 }
 
 async fn tell(how: &Notifier) -> Result<Told, NotifyError> {
-    Teller::new().tell(how, Duration::ZERO).await
+    Teller::default().tell(how, Duration::ZERO).await
 }

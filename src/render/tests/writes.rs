@@ -10,7 +10,7 @@ fn rules() -> WriteRules {
 /// What the template renders to, and what it wrote.
 fn written(text: &str) -> Result<(String, Vec<Write>), Ending> {
     let store = store(&[("kv/web", r#"{"pass":"hunter2"}"#)]);
-    match render(&template(text), &store, &environment(), &rules()) {
+    match render(FILE, &template(text), &store, &environment(), &rules()) {
         (RenderOutcome::Rendered { .. }, Some(made)) => {
             Ok((made.bytes.expose_str().expect("UTF-8").to_owned(), made.writes))
         }
@@ -88,7 +88,8 @@ fn a_rendering_that_fails_or_lacks_something_writes_nothing() {
     let write = r#"{{ "x" | writeToFile "/w/x" "" "" "0400" }}"#;
     for rest in [r#"{{ (secret "kv/other").Data.x }}"#, r#"{{ (secret "kv/web").Data.none }}"#] {
         let store = store(&[("kv/web", r#"{"pass":"hunter2"}"#)]);
-        let (outcome, made) = render(&template(&format!("{write}{rest}")), &store, &environment(), &rules());
+        let (outcome, made) =
+            render(FILE, &template(&format!("{write}{rest}")), &store, &environment(), &rules());
         assert!(made.is_none() && !matches!(outcome, RenderOutcome::Rendered { .. }), "{outcome:?}");
     }
 }

@@ -43,11 +43,10 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "secrets_dir: /s",
-        "secrets_dir: /s\nsinks: [{path: token}]\nexec: {command: [a]}\nlisten_tls:",
+        "secrets_dir: /s\nsinks: [{path: token}]\nlisten_tls:",
         &[
             "c.yaml:7:1: this version does not have `sinks` yet; take it out",
-            "c.yaml:8:1: this version does not have `exec` yet; take it out",
-            "c.yaml:9:1: this version does not have `listen_tls` yet; take it out",
+            "c.yaml:8:1: this version does not have `listen_tls` yet; take it out",
         ],
     ),
     (

@@ -1,0 +1,101 @@
+//! `exec`: the process of `leasehold exec`, and the variables that it gets.
+
+use std::time::Duration;
+
+use crate::config::desk::Desk;
+use crate::config::file::{Auth, Exec, FileEntry, VariableEntry};
+use crate::config::keypath::KeyPath;
+use crate::config::plan::{ExecPlan, OnChange, Source, VariablePlan};
+use crate::config::scalars;
+
+use super::runtime::{self, Defaults};
+use super::{files, notify, source};
+
+/// Kubernetes and systemd both stop with this.
+const TERM: i32 = 15;
+/// As long as Kubernetes waits by itself.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(super) fn check(entry: &Exec, auth: Option<&Auth>, defaults: &Defaults, desk: &mut Desk<'_>) -> ExecPlan {
+    let at = KeyPath::of(&["exec"]);
+    let command = entry.command.as_deref().and_then(|words| notify::command(words, &at.key("command"), desk));
+    let env = variables(entry, defaults, &at.key("env"), desk);
+    let on_change = on_change(entry.on_change.as_deref(), &at.key("on_change"), desk);
+    let stop_signal = entry.stop_signal.as_deref();
+    let stop_signal = stop_signal.and_then(|text| notify::signal(text, &at.key("stop_signal"), desk));
+    if entry.stop_timeout.is_some_and(|timeout| timeout.is_zero()) {
+        let hint = "write it like 30s, or `stop_signal: KILL` to give it no time";
+        desk.wrong_value(&at.key("stop_timeout"), "no time to stop in", hint);
+    }
+    if on_change != OnChange::Restart && !env.is_empty() {
+        let message = "a change does not reach the variables of a process that runs";
+        desk.warn(&at.key("on_change"), message, "use `restart`, or give it files");
+    }
+    ExecPlan {
+        command: command.unwrap_or_default().into_iter().map(Into::into).collect(),
+        env,
+        on_change,
+        stop_signal: stop_signal.unwrap_or(TERM),
+        stop_timeout: entry.stop_timeout.unwrap_or(STOP_TIMEOUT),
+        splay: entry.splay.unwrap_or_default(),
+        wait: entry.wait.as_ref().and_then(|wait| files::wait(wait, &at.key("wait"), desk)),
+        resolve_env: (entry.resolve_env == Some(true)).then_some(defaults.refresh),
+        withheld: auth
+            .iter()
+            .flat_map(|auth| [&auth.token_env, &auth.secret_id_env])
+            .flatten()
+            .cloned()
+            .collect(),
+    }
+}
+
+fn on_change(text: Option<&str>, at: &KeyPath, desk: &mut Desk<'_>) -> OnChange {
+    match text {
+        None | Some("restart") => OnChange::Restart,
+        Some("ignore") => OnChange::Ignore,
+        Some(text) => match scalars::signal(text) {
+            Ok(signal) => OnChange::Signal(signal),
+            Err(_) => {
+                let hint = "use restart, ignore, or a signal like HUP or SIGUSR1";
+                desk.wrong_value(at, "neither `restart` nor `ignore` nor a signal", hint);
+                OnChange::Restart
+            }
+        },
+    }
+}
+
+fn variables(entry: &Exec, defaults: &Defaults, at: &KeyPath, desk: &mut Desk<'_>) -> Vec<VariablePlan> {
+    let mut variables = Vec::new();
+    for (name, entry) in &entry.env {
+        let at = at.key(name);
+        if name.is_empty() || name.contains(|c: char| c == '=' || c.is_control()) {
+            desk.wrong_key(&at, "not the name of a variable", "write it like DB_PASSWORD");
+            continue;
+        }
+        if let Some(refresh) = entry.refresh {
+            runtime::least_refresh(refresh, &at.key("refresh"), desk);
+        }
+        if let Some(source) = source_of(entry, defaults, &at, desk) {
+            let refresh = entry.refresh.unwrap_or(defaults.refresh);
+            variables.push(VariablePlan { name: name.clone(), source, refresh });
+        }
+    }
+    variables
+}
+
+/// A variable is made of what a file can be made of.
+fn source_of(
+    entry: &VariableEntry,
+    defaults: &Defaults,
+    at: &KeyPath,
+    desk: &mut Desk<'_>,
+) -> Option<Source> {
+    let file = FileEntry {
+        template: entry.template.clone(),
+        template_file: entry.template_file.clone(),
+        secret: entry.secret.clone(),
+        encoding: entry.encoding,
+        ..FileEntry::default()
+    };
+    source::check("a variable", &file, defaults.missing_key, at, desk)
+}
