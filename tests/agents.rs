@@ -228,3 +228,103 @@ fn what_convert_prints_makes_the_same_files() {
         assert_eq!(ours, theirs, "{name}");
     }
 }
+
+#[test]
+fn convert_prints_what_it_refuses_as_a_comment_and_says_so() {
+    let space = Workspace::new();
+    let config =
+        "listener \"tcp\" { address = \"127.0.0.1:8100\" }\nvault { address = \"https://v:8200\" }\n";
+    space.file("agent.hcl", config);
+    let leasehold = Leasehold::new(&space).within(space.path());
+    let converted = leasehold.run(&["convert", "agent.hcl"]).expect_code(78);
+    assert!(converted.stdout.contains("# REFUSED: `listener` (agent.hcl:1:1): Leasehold is not a proxy"));
+    assert!(converted.stdout.contains("\n  address: \"https://v:8200\"\n"), "{}", converted.stdout);
+    assert!(converted.stderr.starts_with("agent.hcl:1:1: Leasehold is not a proxy"), "{}", converted.stderr);
+    let last = "leasehold: 1 of the keys cannot be taken over; see the comments that say REFUSED";
+    assert_eq!(converted.last_line(), last);
+
+    space.file("agent.hcl", "vault {\n");
+    let broken = leasehold.run(&["convert", "agent.hcl"]).expect_code(78);
+    assert_eq!(broken.stdout, "");
+    assert_eq!(broken.last_line(), "leasehold: agent.hcl:1:7: a brace that is never closed; close it with }");
+}
+
+/// Spellings of a text in HCL that the agent reads, odd ones too.
+const SPELLINGS: &[&str] = &[
+    r#""a\tb\n\"c\"\\""#,
+    r#""\x41\101\u00e9\U0001f600 \xc3\xa9""#,
+    r#""\a\b\f\v\r|""#,
+    r#""\ud800|""#,
+    r#""${a \"b\" {c} \n} $d $$ {""#,
+    "\"${a\nb}\"",
+    "\"tab\there\"",
+    "<<EOF\nx\n  y\nEOF\n",
+    "<<EOF\nx\n  EOF\n",
+    "<<EOF\nEOFX\n EOF X\nEOF\n",
+    "<<EOF\r\nx\r\ny\r\nEOF\r\n",
+    "<<-EOF\n    x\n      y\n    EOF\n",
+    "<<-EOF\n    x\n  y\n    EOF\n",
+    "<<-EOF\n  x\n\n  EOF\n",
+    "<<-EOF\n\tx\n\tEOF\n",
+    "<<-EOF\nx\nEOF\n EOF\n",
+    "<<EOF\n\\n ${x} \"q\" \\\\ é\nEOF\n",
+];
+
+/// What the agent refuses to read.
+const REFUSED: &[&str] = &[
+    "contents = \"a\\qb\"",
+    "contents = \"a\nb\"",
+    "contents = \"a",
+    "contents = <<-EOF\nx\nEOF\n",
+    "contents = << EOF\nx\nEOF\n",
+    "contents = x",
+    "contents = \"x\" perms = 0680",
+    "contents = \"x\" perms = \"rw\"",
+    "contents = \"x\" bogus = 1",
+    "contents = \"x\" command_timeout = \"60\"",
+    "contents: \"x\"",
+    "contents = [\"x\" \"y\"]",
+    "contents = \"x\" }",
+];
+
+const LOGIN: &str =
+    "auto_auth {\n  method \"token_file\" { config = { token_file_path = \"etc/vault/token\" } }\n}\n";
+
+#[test]
+fn every_spelling_of_a_text_is_read_as_the_agent_reads_it() {
+    let world = World::new();
+    let mut config = LOGIN.to_owned();
+    for (index, spelling) in SPELLINGS.iter().enumerate() {
+        // An empty file and a mode show that something was rendered, and how numbers are read.
+        let mode = ["0640", "\"600\"", "0x1b0", "436"][index % 4];
+        config += &format!(
+            "template {{\n destination = \"out/{index}\"\n perms = {mode}\n contents = {spelling}\n}}\n"
+        );
+    }
+    let (theirs, ours) = (world.machine("sprig.hcl"), world.machine("sprig.hcl"));
+    for space in [&theirs, &ours] {
+        space.file("odd.hcl", &config);
+    }
+    world.run_the_agent("odd.hcl", &theirs);
+    world.leasehold(&["init", "--config", "odd.hcl"], &ours).expect_code(0);
+    let (theirs, ours) = (files(&theirs.join("out")), files(&ours.join("out")));
+    assert_eq!(theirs.len(), SPELLINGS.len());
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn what_the_agent_refuses_to_read_is_refused_here_too() {
+    let space = Workspace::new();
+    for (index, keys) in REFUSED.iter().enumerate() {
+        let name = format!("refused-{index}.hcl");
+        space.file(&name, format!("{LOGIN}template {{\n destination = \"out\"\n {keys}\n}}\n"));
+        let mut agent = Child::start(&OpenBao::program(), "agent", space.path(), |command| {
+            command.args(["agent", "-config", &name]).current_dir(space.path()).env("HOME", space.path());
+        });
+        assert_eq!(agent.wait(Duration::from_secs(60)).code(), Some(1), "{keys}: {}", agent.stdout());
+        let leasehold = Leasehold::new(&space).within(space.path()).env("VAULT_ADDR", "https://v:8200");
+        let ours = leasehold.run(&["check", "--config", &name]).expect_code(78);
+        let first = ours.stdout.lines().find(|line| line.starts_with(&name) && !line.contains(": warning:"));
+        assert!(first.is_some_and(|line| line.contains("; ")), "{keys}: a place and a mend: {}", ours.stdout);
+    }
+}

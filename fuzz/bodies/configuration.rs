@@ -6,14 +6,15 @@ use leasehold::config::Severity;
 use leasehold::config::read::{Inputs, Text, read};
 use leasehold::functions;
 
-/// Never in UTF-8: two texts of a configuration and one that every file holds which they name.
+/// Never in UTF-8: two texts of a configuration, in any of the languages that are known by how they
+/// begin, and one that every file holds which they name.
 const BETWEEN: u8 = 0xff;
 
 pub fn run(input: &[u8]) {
     let mut parts = input.split(|byte| *byte == BETWEEN);
     let text = |name: &str, bytes: &[u8]| Text { name: name.to_owned(), bytes: bytes.to_vec() };
-    let mut texts = vec![text("first.yaml", parts.next().unwrap_or_default())];
-    texts.extend(parts.next().map(|bytes| text("second.yaml", bytes)));
+    let mut texts = vec![text("first", parts.next().unwrap_or_default())];
+    texts.extend(parts.next().map(|bytes| text("second", bytes)));
     let file = parts.next().unwrap_or(b"root:x:0:0::/:\n");
     let env = |name: &str| (name == "TOKEN").then(|| "s.canaryCANARYcanary".to_owned());
     let read_file = |_: &Path| Ok(file.to_vec());

@@ -1,6 +1,7 @@
 //! Our configuration as a YAML text for people: in the order of the reference, templates as they are
 //! in literal blocks, and a comment for everything that has no equivalent.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_yaml::{Mapping, Value};
@@ -13,7 +14,10 @@ use crate::config::keys::TOP;
 /// The text; reading it gives the value of `reading` again.
 pub(super) fn yaml(reading: &Reading) -> String {
     let sources: Vec<&str> = reading.documents.iter().map(|document| document.name.as_str()).collect();
-    let mut page = Page { reading, text: String::new() };
+    let mut page = Page { reading, notes: BTreeMap::new(), text: String::new() };
+    for note in &reading.notes {
+        page.notes.entry(page.home_of(note)).or_default().push(note);
+    }
     page.comment(0, &format!("From {} by `leasehold convert`.", sources.join(", ")));
     page.comment(0, "What the other program does by default is written out, so that it can be tightened:");
     page.comment(0, "`missing_key: error`, `mode: \"0440\"`, `require_tmpfs: true`, `revoke: true`.");
@@ -26,6 +30,8 @@ pub(super) fn yaml(reading: &Reading) -> String {
 
 struct Page<'r> {
     reading: &'r Reading,
+    /// By where each is said.
+    notes: BTreeMap<KeyPath, Vec<&'r Note>>,
     text: String,
 }
 
@@ -37,10 +43,8 @@ impl Page<'_> {
 
     /// What is to be said about `home` itself.
     fn notes(&mut self, indent: usize, home: &KeyPath) {
-        let reading = self.reading;
-        let notes: Vec<&Note> = reading.notes.iter().filter(|note| self.home_of(note) == *home).collect();
-        for note in notes {
-            let place = reading.documents[note.at.source].place(note.at.mark);
+        for note in self.notes.get(home).cloned().unwrap_or_default() {
+            let place = self.reading.documents[note.at.source].place(note.at.mark);
             let word = match note.weight {
                 Weight::Refused => "REFUSED",
                 Weight::Lost => "lost",

@@ -8,6 +8,9 @@ use super::tree::{At, Item, Lies, Node, Object, Value};
 use crate::config::keypath::KeyPath;
 use crate::config::shape::nearest;
 
+/// Nobody reads more, and a hostile text could have millions.
+const MOST_NOTES: usize = 1_000;
+
 /// One key of a foreign block, and what becomes of it.
 pub(super) struct Row {
     pub(super) key: &'static str,
@@ -161,8 +164,20 @@ impl Desk<'_> {
         home: &KeyPath,
         told: (String, String),
     ) {
+        if self.is_full(weight) {
+            return;
+        }
         let (message, hint) = told;
         self.draft.notes.push(Note { weight, at, key, home: home.clone(), message, hint });
+    }
+
+    /// Whether no more notes of this weight are kept: what is refused is never crowded out by what
+    /// is only lost.
+    fn is_full(&self, weight: Weight) -> bool {
+        // So that the search ends early.
+        self.draft.notes.len() >= MOST_NOTES
+            && self.draft.notes.iter().filter(|note| note.weight == weight).take(MOST_NOTES).count()
+                == MOST_NOTES
     }
 
     /// A mistake that takes no part of ours away.
@@ -233,6 +248,9 @@ impl Desk<'_> {
     }
 
     fn unknown(&mut self, stanza: &Stanza<'_>, item: &Item, rows: &[Row]) {
+        if self.is_full(Weight::Refused) {
+            return;
+        }
         let names: Vec<&str> = rows.iter().map(|row| row.key).collect();
         let hint = match nearest(&item.key, &names) {
             Some(near) => format!("did you mean `{near}`?"),

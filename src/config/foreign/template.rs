@@ -1,5 +1,6 @@
 //! `template`: the same block for Vault Agent and consul-template.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_yaml::{Mapping, Value};
@@ -76,7 +77,7 @@ pub(super) struct Habits<'o> {
 /// Makes `files` and `notify` of the `template` blocks.
 pub(super) fn convert(top: &Stanza<'_>, habits: &Habits<'_>, desk: &mut Desk<'_>) {
     let blocks = top.blocks("template", desk);
-    let mut commands = Vec::new();
+    let mut commands = Commands::default();
     let mut told = Vec::new();
     for (index, block) in blocks.iter().enumerate() {
         let at = KeyPath::of(&["files"]).index(index);
@@ -85,7 +86,7 @@ pub(super) fn convert(top: &Stanza<'_>, habits: &Habits<'_>, desk: &mut Desk<'_>
         file(block, habits, &at, desk);
         told.push(command(&block.stanza, &at, &mut commands, desk));
     }
-    notifiers(&told, &commands, desk);
+    notifiers(&told, &commands.all, desk);
 }
 
 fn file(block: &Block<'_>, habits: &Habits<'_>, at: &KeyPath, desk: &mut Desk<'_>) {
@@ -168,7 +169,7 @@ pub(super) fn manner(stanza: &Stanza<'_>, habits: &Habits<'_>, at: &KeyPath, des
 }
 
 /// A command to run when a file changed.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Command {
     words: Vec<String>,
     timeout: Option<String>,
@@ -177,12 +178,7 @@ struct Command {
 
 /// The command of a template, as an index into `commands`, in which each stands once: what several
 /// templates run is run once for all of them.
-fn command(
-    stanza: &Stanza<'_>,
-    at: &KeyPath,
-    commands: &mut Vec<(Command, Origin)>,
-    desk: &mut Desk<'_>,
-) -> Option<usize> {
+fn command(stanza: &Stanza<'_>, at: &KeyPath, commands: &mut Commands, desk: &mut Desk<'_>) -> Option<usize> {
     let exec = stanza.only("exec", desk);
     if let Some(exec) = &exec {
         desk.walk(exec, EXEC, at);
@@ -206,11 +202,24 @@ fn command(
     let timeout = timeout.or_else(|| time(stanza, "command_timeout"));
     let splay = exec.as_ref().and_then(|exec| time(exec, "splay"));
     let command = Command { words, timeout, splay };
-    if let Some(known) = commands.iter().position(|(known, _)| *known == command) {
-        return Some(known);
+    Some(commands.index(command, Origin::of(item)))
+}
+
+/// The commands so far, each once.
+#[derive(Default)]
+struct Commands {
+    all: Vec<(Command, Origin)>,
+    known: BTreeMap<Command, usize>,
+}
+
+impl Commands {
+    fn index(&mut self, command: Command, origin: Origin) -> usize {
+        let index = *self.known.entry(command.clone()).or_insert(self.all.len());
+        if index == self.all.len() {
+            self.all.push((command, origin));
+        }
+        index
     }
-    commands.push((command, Origin::of(item)));
-    Some(commands.len() - 1)
 }
 
 /// Writes the commands down, and for each file which of them is its own.

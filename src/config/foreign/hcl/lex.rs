@@ -132,7 +132,7 @@ impl<'t> Lexer<'t> {
     /// Reads over what separates tokens.
     fn blank(&mut self) -> Result<(), Flaw> {
         loop {
-            self.take_while(|c| matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{feff}'));
+            self.take_while(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
             let start = self.mark;
             let rest = self.rest();
             if rest.starts_with("/*") {

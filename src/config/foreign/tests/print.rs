@@ -75,6 +75,85 @@ fn same(texts: &[(&str, &str)], case: usize) {
     assert_eq!(format!("{theirs:?}"), format!("{ours:?}"), "{case}:\n{yaml}");
 }
 
+/// One key with its value of each kind that a `template` can have.
+const KEYS: [&str; 12] = [
+    "perms = 0640",
+    "perms = \"600\"",
+    "user = \"0\" group = 7",
+    "error_on_missing_key = true",
+    "left_delimiter = \"[[\" right_delimiter = \"]]\"",
+    "function_denylist = [\"env\", \"file\"]",
+    "command = \"systemctl reload app\"",
+    "command = [\"/bin/true\"] command_timeout = \"5s\"",
+    "exec { command = \"a b\" splay = \"3s\" timeout = \"1m\" }",
+    "wait { min = \"1s\" max = \"90s\" }",
+    "wait = \"2s\"",
+    "backup = true create_dest_dirs = false",
+];
+
+const TOPS: [&str; 5] = [
+    "template_config { static_secret_render_interval = \"90s\" max_connections_per_host = 3 }\n",
+    "log_level = \"debug\"\nlog_format = \"standard\"\n",
+    "pid_file = \"/run/x\"\n",
+    "cache {}\n",
+    "exit_after_auth = true\n",
+];
+
+const METHODS: [&str; 4] = [
+    "method \"kubernetes\" { namespace = \"a/b\" config = { role = \"web\" } }",
+    "method \"jwt\" { mount_path = \"auth/east/jwt\" config = { role = \"web\" path = \"j\" } }",
+    "method \"approle\" { config = { role_id_file_path = \"/r\" secret_id_file_path = \"/s\" } }",
+    "method \"token_file\" { config = { token_file_path = \"/t\" } }",
+];
+
+proptest::proptest! {
+    #[test]
+    fn what_is_printed_loads_to_the_same_plan_whatever_was_configured(
+        address in proptest::sample::select(vec!["https://v:8200", "http://127.0.0.1:8200/x", "http://v"]),
+        method in proptest::sample::select(METHODS.to_vec()),
+        tops in proptest::sample::subsequence(TOPS.to_vec(), 0..=TOPS.len()),
+        files in proptest::collection::vec(proptest::sample::subsequence(KEYS.to_vec(), 0..4), 1..5),
+    ) {
+        let mut text = format!("vault {{ address = \"{address}\" }}\nauto_auth {{ {method} }}\n{}", tops.concat());
+        for (index, keys) in files.iter().enumerate() {
+            // No key stands twice.
+            let mut seen = std::collections::BTreeSet::new();
+            let keys: Vec<&str> = keys.iter().copied().filter(|key| seen.insert(key.split(' ').next())).collect();
+            let keys = keys.join("\n  ");
+            text += &format!("template {{\n  destination = \"/o/{index}\"\n  contents = \"x {index}\\n\"\n  {keys}\n}}\n");
+        }
+        same(&[("agent.hcl", &text)], 0);
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        let texts = [crate::config::read::Text { name: "a.hcl".into(), bytes }];
+        let _any = super::convert(&texts, std::path::Path::new("/"));
+    }
+
+    #[test]
+    fn no_tokens_panic(tokens in proptest::collection::vec(proptest::sample::select(vec![
+        "vault", "auto_auth", "template", "method", "sink", "config", "exec", "env_template", "secret", "key", "wait",
+        "{", "}", "[", "]", "=", ",", "\"", "\n", " ", "\"x\"", "\"1s\"", "0600", "-1", "1.5", "true", "<<E\nx\nE\n",
+        "<<-E", "type", "path", "contents", "command", "perms", "#", "/*", "${",
+    ]), 0..60)) {
+        let text = tokens.join(" ");
+        let texts = [crate::config::read::Text { name: "a.hcl".into(), bytes: text.clone().into_bytes() }];
+        let _any = super::convert(&texts, std::path::Path::new("/"));
+        let _any = World::empty().text("a.hcl", &text).read();
+    }
+}
+
+#[test]
+fn what_is_refused_is_never_crowded_out() {
+    let lost = "template { contents = \"x\" destination = \"/x\" backup = true }\n".repeat(2_000);
+    let text =
+        format!("{HEAD}{lost}template {{ contents = \"x\" destination = \"/y\" sandbox_path = \"/z\" }}\n");
+    let problems = converted(&[("agent.hcl", &text)]).problems;
+    assert_eq!(problems.len(), 1_001);
+    assert_eq!(problems[1_000].severity, crate::config::Severity::Error);
+}
+
 #[test]
 fn a_page_says_everything_where_it_stands() {
     let text = format!(
