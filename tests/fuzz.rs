@@ -8,6 +8,7 @@ use std::path::Path;
 use leasehold::handoff::Loaded;
 
 #[path = "../fuzz/bodies/mod.rs"]
+#[allow(unreachable_pub, reason = "each target is a crate of its own that includes one of them")]
 mod bodies;
 
 const MUTATIONS: usize = 2_000;

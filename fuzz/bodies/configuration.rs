@@ -10,6 +10,7 @@ use leasehold::functions;
 /// begin, and one that every file holds which they name.
 const BETWEEN: u8 = 0xff;
 
+/// One or two texts, and what the files hold that they name.
 pub fn run(input: &[u8]) {
     let mut parts = input.split(|byte| *byte == BETWEEN);
     let text = |name: &str, bytes: &[u8]| Text { name: name.to_owned(), bytes: bytes.to_vec() };

@@ -4,6 +4,7 @@ use http::HeaderValue;
 use leasehold::handoff::owner;
 use leasehold::vault::credential_in;
 
+/// The bytes of the file.
 pub fn run(input: &[u8]) {
     if let Ok(credential) = credential_in(input) {
         let text = credential.expose_str().expect("ASCII");

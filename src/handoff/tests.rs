@@ -1,5 +1,7 @@
 //! What is written is read, by whom it is for, and whatever else stands there does no harm.
 
+#![allow(clippy::disallowed_methods, reason = "tests set the modes of their own files")]
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;

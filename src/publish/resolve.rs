@@ -116,6 +116,7 @@ fn create_folder(
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests set the modes of their own files")]
 mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};

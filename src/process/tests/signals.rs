@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "tests set the modes of their own files")]
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 
