@@ -12,6 +12,7 @@ use libyaml_safer::{Event, EventData, Parser, ScalarStyle};
 use super::keypath::{KeyPath, Step};
 use super::mark::Mark;
 use super::yaml_error::{self, Flaw};
+use crate::tree::comma;
 
 /// Largest text read, bytes. Also the most that aliases may add to it.
 pub const MAX_BYTES: usize = 8 * 1024 * 1024;
@@ -83,7 +84,8 @@ impl Marks {
     /// Everything that keeps it from being read; of duplicate keys all.
     pub(super) fn read(text: &str) -> Result<Self, Vec<Flaw>> {
         yaml_error::check_characters(text).map_err(|flaw| vec![flaw])?;
-        let mut reader = Reader::new(text);
+        let text = comma::blanked(text);
+        let mut reader = Reader::new(&text);
         match reader.document() {
             Err(flaw) => Err(vec![flaw]),
             Ok(()) if reader.duplicates.is_empty() => Ok(reader.marks),

@@ -7,6 +7,7 @@
 //! The reader and the writer are our own (`json`), because `serde_json` respells numbers (`1e3`
 //! becomes `1e+3`), which would change a rendered file, and keeps unwiped copies of every text.
 
+pub(crate) mod comma;
 mod json;
 pub(crate) mod yaml;
 

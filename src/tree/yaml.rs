@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use libyaml_safer::{EventData, Parser, ScalarStyle};
 
-use super::Tree;
+use super::{Tree, comma};
 use crate::secret::Secret;
 
 /// How deep lists and maps may nest. The parser's time grows with the square of it.
@@ -63,8 +63,11 @@ pub(crate) fn compose(text: &[u8]) -> Result<Option<Rc<Node>>, YamlError> {
     if let Some(at) = text.find(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')) {
         return Err(at_offset(text, at, "control characters are not allowed"));
     }
+    let apart = comma::kept_apart(text);
+    let apart =
+        apart.ok_or_else(|| at_offset(text, 0, "put a space before each comma that follows a tag"))?;
     let mut parser = Parser::new();
-    parser.set_input(BufReader::with_capacity(16 * 1024, text.as_bytes()));
+    parser.set_input(BufReader::with_capacity(16 * 1024, apart.as_bytes()));
     let mut composer = Composer { parser, anchors: HashMap::new() };
     loop {
         match composer.next()? {
@@ -113,7 +116,7 @@ impl Composer<'_> {
             }
             EventData::Scalar { anchor, tag, value, plain_implicit, style, .. } => {
                 let plain = style == ScalarStyle::Plain && plain_implicit;
-                (anchor, Node::Scalar(Scalar { text: value.into(), plain, tag }))
+                (anchor, Node::Scalar(Scalar { text: comma::joined(value).into(), plain, tag }))
             }
             EventData::SequenceStart { anchor, .. } => {
                 let mut items = Vec::new();
