@@ -9,7 +9,7 @@ CARGO ?= cargo
 STATIC := RUSTFLAGS='-C target-feature=+crt-static'
 BINARY := target/$(TARGET)/release/leasehold
 
-.PHONY: help build release demo test lint bench simulate fuzz mutants oracle clean
+.PHONY: help build release demo test lint bench compare simulate fuzz mutants oracle clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ lint: ## formatting, clippy, and what may be a dependency
 bench: release ## start, memory and size beside `bao agent`; writes docs/BENCHMARKS.md and the README
 	scripts/bench $(BINARY)
 	BLESS=1 $(CARGO) test --quiet --test readme
+
+compare: release ## a bad day beside `bao agent`: revoked, away, rotated; writes docs/COMPARISON.md, 10 minutes
+	scripts/compare $(BINARY)
 
 simulate: ## a million simulated worlds of faults against the pure core
 	$(CARGO) run --release --example simulate -- --seeds 1000000

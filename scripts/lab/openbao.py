@@ -1,4 +1,4 @@
-"""A real OpenBao server in memory, with TLS, on free loopback ports."""
+"""A real OpenBao server, in memory or on disk, with TLS, on free loopback ports."""
 
 import datetime
 import ipaddress
@@ -26,22 +26,23 @@ class Refused(Exception):
 class OpenBao:
     """A running server. Programs use `address` (TLS); we ask through `plain`."""
 
-    def __init__(self, binary, folder, children):
+    def __init__(self, binary, folder, children, durable=False):
         self.folder = Path(folder)
+        self.durable = durable
+        self._binary, self._children = binary, children
         self._write_certificates()
         # Held until all are known, so that they differ.
-        held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-        tls, plain = (held_port.getsockname()[1] for held_port in held)
+        held = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+        tls, plain, cluster = (held_port.getsockname()[1] for held_port in held)
         for port in held:
             port.close()
         self.address = f"https://127.0.0.1:{tls}"
         self.plain = f"http://127.0.0.1:{plain}"
         self.ca_file = self.folder / "ca.pem"
-        config = self.folder / "server.hcl"
-        config.write_text(self._config(tls, plain))
-        log = (self.folder / "server.log").open("w")
-        self.child = children.start([binary, "server", f"-config={config}"], stdout=log, stderr=log)
-        self.root = ""
+        (self.folder / "raft").mkdir()
+        (self.folder / "server.hcl").write_text(self._config(tls, plain, cluster))
+        self.root, self._key = "", ""
+        self._start()
         self._initialize()
 
     def ask(self, method, path, body=None):
@@ -90,7 +91,21 @@ class OpenBao:
             entries = [json.loads(line) for line in log if line.endswith("\n")]
         return [entry for entry in entries if entry["type"] == "response"]
 
-    def _initialize(self):
+    def kill(self):
+        """Ends it as a crash would."""
+        self.child.kill()
+        self.child.wait()
+
+    def restart(self):
+        """Starts one that keeps its data on disk again, after a kill, and unseals it."""
+        self._start()
+        self._unseal()
+
+    def _start(self):
+        log = (self.folder / "server.log").open("a")
+        command = [self._binary, "server", f"-config={self.folder}/server.hcl"]
+        self.child = self._children.start(command, stdout=log, stderr=log)
+
         def answers():
             if self.child.poll() is not None:
                 raise Failed("the server ended: " + (self.folder / "server.log").read_text()[-500:])
@@ -100,27 +115,44 @@ class OpenBao:
                 return None
 
         wait_for("the server to answer", 20, answers)
-        keys = self.ask("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
-        self.ask("PUT", "sys/unseal", {"key": keys["keys"][0]})
-        self.root = keys["root_token"]
-        wait_for("the server to be active", 20, lambda: not self.ask("GET", "sys/health")["sealed"])
 
-    def _config(self, tls, plain):
+    def _initialize(self):
+        keys = self.ask("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+        self._key = keys["keys"][0]
+        self._unseal()
+        self.root = keys["root_token"]
+
+    def _unseal(self):
+        self.ask("PUT", "sys/unseal", {"key": self._key})
+
+        def active():
+            try:
+                return not self.ask("GET", "sys/health")["sealed"]
+            except Refused:
+                return False
+
+        wait_for("the server to be active", 30, active)
+
+    def _config(self, tls, plain, cluster):
+        raft = f'storage "raft" {{\n  path = "{self.folder}/raft"\n  node_id = "one"\n  performance_multiplier = "1"\n}}'
         return f"""
-storage "inmem" {{}}
+{raft if self.durable else 'storage "inmem" {}'}
 listener "tcp" {{
   address = "127.0.0.1:{tls}"
+  cluster_address = "127.0.0.1:{cluster}"
   tls_cert_file = "{self.folder}/server.pem"
   tls_key_file = "{self.folder}/server.key"
 }}
 listener "tcp" {{
   address = "127.0.0.1:{plain}"
+  cluster_address = "127.0.0.1:0"
   tls_disable = true
 }}
 audit "file" "log" {{
   options = {{ file_path = "{self.folder}/audit.log" }}
 }}
 api_addr = "{self.address}"
+cluster_addr = "https://127.0.0.1:{cluster}"
 disable_mlock = true
 log_level = "warn"
 """

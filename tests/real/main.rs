@@ -6,8 +6,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cluster;
 mod database;
 mod farewell;
+mod kinds;
 mod limits;
 mod outages;
 mod tokens;

@@ -15,28 +15,30 @@ use super::wait::wait_for;
 use super::workspace::Workspace;
 
 /// Far more than a start takes, also on a machine where every core is busy with another test.
-const START: Duration = Duration::from_secs(60);
+pub(super) const START: Duration = Duration::from_secs(60);
 
 /// A server. The program under test speaks TLS to [`OpenBao::address`]; the test itself asks through a
 /// second, plain listener.
 #[derive(Debug)]
 pub struct OpenBao {
-    child: Option<Child>,
-    space: Workspace,
-    durable: bool,
-    ports: Ports,
-    keys: Option<Keys>,
+    pub(super) child: Option<Child>,
+    pub(super) space: Workspace,
+    pub(super) durable: bool,
+    /// The address of the node that this one joins; none where it makes a cluster of its own.
+    pub(super) joins: Option<String>,
+    pub(super) ports: Ports,
+    pub(super) keys: Option<Keys>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Ports {
+pub(super) struct Ports {
     tls: u16,
     plain: u16,
     cluster: u16,
 }
 
-#[derive(Debug)]
-struct Keys {
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
     root_token: String,
     unseal: String,
 }
@@ -56,7 +58,7 @@ impl OpenBao {
         let space = Workspace::new();
         write_certificates(&space);
         space.dir("raft");
-        let mut server = Self { child: None, space, durable, ports: Ports::free(), keys: None };
+        let mut server = Self { child: None, space, durable, joins: None, ports: Ports::free(), keys: None };
         // Another process can take a free port before the server binds it: choose others then.
         while !server.boot() {
             server.ports = Ports::free();
@@ -155,20 +157,19 @@ impl OpenBao {
         self.ask("PUT", "sys/seal", None).ok();
     }
 
-    /// Unseals the server and waits until it is active.
+    /// Unseals the server and waits until it leads, or follows the node that it has joined.
     pub fn unseal(&self) {
         let key = &self.keys.as_ref().expect("initialized at start").unseal;
-        self.try_ask(&[], "PUT", "sys/unseal", Some(&json!({ "key": key })))
-            .expect("the server answers")
-            .ok();
         wait_for("the server to be active", START, || {
-            let health = self.try_ask(&[], "GET", "sys/health", None).ok()?;
+            // A node that has not joined yet takes the key and stays sealed: it is given it again.
+            let _ = self.try_ask(&[], "PUT", "sys/unseal", Some(&json!({ "key": key }))).ok()?;
+            let health = self.try_ask(&[], "GET", "sys/health?standbyok=true", None).ok()?;
             (health.status == 200).then_some(())
         });
     }
 
     /// Whether the server came up; false where one of its ports was taken.
-    fn boot(&mut self) -> bool {
+    pub(super) fn boot(&mut self) -> bool {
         let config = self.space.file("server.hcl", self.config());
         let mut child = Child::start(&Self::program(), "server", self.space.path(), |command| {
             command.arg("server").arg("-config").arg(&config).env_clear();
@@ -210,9 +211,12 @@ impl OpenBao {
         let dir = self.space.path().display();
         let Ports { tls, plain, cluster } = self.ports;
         let storage = if self.durable {
+            let join = self.joins.as_ref();
+            let join = join.map(|at| format!(" retry_join {{ leader_api_addr = \"{at}\" }}\n"));
             // The multiplier makes a single node elect itself in one second instead of five.
             format!(
-                "storage \"raft\" {{\n path = \"{dir}/raft\"\n node_id = \"one\"\n performance_multiplier = \"1\"\n}}"
+                "storage \"raft\" {{\n path = \"{dir}/raft\"\n node_id = \"{tls}\"\n performance_multiplier = \"1\"\n{}}}",
+                join.unwrap_or_default()
             )
         } else {
             "storage \"inmem\" {}".to_owned()
@@ -243,7 +247,7 @@ log_level = "warn"
 }
 
 impl Ports {
-    fn free() -> Self {
+    pub(super) fn free() -> Self {
         let [tls, plain, cluster] = free_ports();
         Self { tls, plain, cluster }
     }

@@ -12,8 +12,9 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use super::child::Child;
+use super::need::need;
 use super::openbao::OpenBao;
-use super::script::script;
+use super::script::repository;
 use super::wait::wait_for;
 use super::workspace::Workspace;
 
@@ -33,9 +34,14 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// A new and empty one.
-    pub fn start() -> Self {
-        let programs = PathBuf::from(script("postgres", &[]));
+    /// A new and empty one; nothing, and a loud line, where PostgreSQL is not installed.
+    pub fn start() -> Option<Self> {
+        let programs = Command::new(repository().join("scripts/postgres")).output();
+        let programs = programs.ok().filter(|found| found.status.success());
+        if !need("PostgreSQL's server", "apt-get install postgresql", programs.is_some()) {
+            return None;
+        }
+        let programs = PathBuf::from(String::from_utf8_lossy(&programs?.stdout).trim());
         let space = Workspace::new();
         space.file("admin", ADMIN);
         if is_root() {
@@ -50,7 +56,7 @@ impl Postgres {
             let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
             let port = port.expect("loopback has a free port").port();
             if let Some(child) = serve(&programs, &space, port) {
-                return Self { child, port, space };
+                return Some(Self { child, port, space });
             }
         }
     }

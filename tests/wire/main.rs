@@ -8,6 +8,7 @@ mod answers;
 mod certificates;
 mod connections;
 mod memory;
+mod nonsense;
 mod redirects;
 mod requests;
 mod running;
