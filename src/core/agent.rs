@@ -226,8 +226,27 @@ impl Agent {
         if let Some(login) = counted.and_then(|id| self.session.logins.get_mut(&id)) {
             login.uses = login.uses.map(|left| left.saturating_sub(1));
         }
+        self.note_renewal(&job);
         self.work.start(job, token);
         self.out.push(action);
+    }
+
+    /// From here on the server may have granted more time than we know of.
+    fn note_renewal(&mut self, job: &Job) {
+        let now = self.now.moment;
+        match job {
+            Job::Renew(id) => {
+                if let Some(lease) = self.graph.get_mut(*id).and_then(|node| node.lease_mut()) {
+                    lease.renewing(now);
+                }
+            }
+            Job::RenewToken(id) => {
+                if let Some(login) = self.session.logins.get_mut(id) {
+                    login.renewing(now);
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The action that a job stands for and the login it uses; none where it is out of date.

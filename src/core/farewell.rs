@@ -129,11 +129,11 @@ impl Agent {
         for lease in held {
             self.retirees.add(lease, None, std::collections::BTreeSet::new());
         }
-        for (lease, expires) in self.retirees.of(token).into_iter().filter_map(|id| {
-            let expires = self.retirees.get(&id)?.lease.expires;
-            Some((id, expires))
+        for (lease, latest) in self.retirees.of(token).into_iter().filter_map(|id| {
+            let latest = self.retirees.get(&id)?.lease.latest;
+            Some((id, latest))
         }) {
-            if expires > now {
+            if latest > now {
                 self.work.add(Job::RevokeLease(lease), now);
             }
         }
@@ -239,6 +239,8 @@ impl Agent {
             Err(failure) if matches!(failure.kind, FailureKind::Missing | FailureKind::Rejected) => {
                 self.lease_gone(lease);
             }
+            // It went with its token meanwhile.
+            Err(_) if self.retirees.get(lease).is_none() => {}
             Err(failure) if failure.kind == FailureKind::Denied => {
                 self.note_failure(&failure);
                 self.mark_left(&format!("may not revoke the lease {}: {}", lease.0, failure.why));

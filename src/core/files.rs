@@ -31,9 +31,15 @@ pub(super) struct File {
     pub(super) wait: Option<Wait>,
     /// Everything it uses.
     pub(super) uses: BTreeSet<SecretId>,
+    /// What its last good rendering is made of, and what is on disk, or may be while it is being
+    /// published: other than what it uses once its template fails, or takes another path.
+    pub(super) made: BTreeSet<SecretId>,
+    pub(super) shown: BTreeSet<SecretId>,
     /// What its rendering cannot do without and did not have.
     pub(super) needs: BTreeSet<SecretId>,
     pub(super) stage: Stage,
+    /// When its last rendering began.
+    pub(super) began: Moment,
     /// The last rendering lacked something that we hold.
     pub(super) baffled: bool,
     /// Whether the driver has a rendering of it.
@@ -87,8 +93,11 @@ impl Shelf {
             unit: file.unit,
             wait: file.wait,
             uses: BTreeSet::new(),
+            made: BTreeSet::new(),
+            shown: BTreeSet::new(),
             needs: BTreeSet::new(),
             stage: Stage::Clean,
+            began: Moment::default(),
             baffled: false,
             rendered: false,
             stale: true,
@@ -150,8 +159,9 @@ impl Shelf {
     }
 
     /// The file is being rendered.
-    pub(super) fn start(&mut self, id: FileId) {
+    pub(super) fn start(&mut self, id: FileId, now: Moment) {
         let file = &mut self.files[id.0];
+        file.began = now;
         file.stage = Stage::Rendering { again: false };
         file.needs.clear();
         let unit = &mut self.units[file.unit.0];
@@ -197,6 +207,7 @@ impl Shelf {
         let file = &mut self.files[id.0];
         file.failed = None;
         file.baffled = false;
+        file.made.clone_from(&file.uses);
         let unit = &mut self.units[file.unit.0];
         if changed || !file.rendered {
             unit.fresh.insert(id);
@@ -214,7 +225,9 @@ impl Shelf {
         let files: Vec<FileId> =
             unit.files.iter().copied().filter(|file| self.files[file.0].rendered).collect();
         for file in &files {
-            self.files[file.0].changes = None;
+            let file = &mut self.files[file.0];
+            file.changes = None;
+            file.shown.extend(&file.made);
         }
         files
     }
@@ -258,9 +271,31 @@ impl Shelf {
             && file.generation.is_some();
         if settled {
             file.stale = false;
+            file.shown.clone_from(&file.made);
             file.changes = None;
         }
         settled
+    }
+
+    /// Files that on disk may still be made of what `id` was before. Where that came from an
+    /// `earlier` run, so may every file that this run has not published yet.
+    pub(super) fn still_made_of(&self, id: SecretId, earlier: bool) -> BTreeSet<FileId> {
+        let may_be = |file: &File| {
+            let unknown = earlier && file.generation.is_none();
+            file.stale && (unknown || file.uses.contains(&id) || file.shown.contains(&id))
+        };
+        self.files().filter(|(_, file)| may_be(file)).map(|(id, _)| id).collect()
+    }
+
+    /// `gone` turned out to be `other`.
+    pub(super) fn merge(&mut self, gone: SecretId, other: SecretId) {
+        for file in &mut self.files {
+            for set in [&mut file.uses, &mut file.made, &mut file.shown, &mut file.needs] {
+                if set.remove(&gone) {
+                    set.insert(other);
+                }
+            }
+        }
     }
 
     /// The moment up to which the unit is left to gather changes; none once it has been quiet.
@@ -315,7 +350,7 @@ mod tests {
     fn a_change_during_a_rendering_makes_another() {
         let mut shelf = shelf(None);
         shelf.mark(FileId(0), at(1));
-        shelf.start(FileId(0));
+        shelf.start(FileId(0), at(1));
         shelf.mark(FileId(0), at(2));
         assert!(shelf.stop(FileId(0)));
         assert!(shelf.unit(UnitId(0)).dirty.contains(&FileId(0)));
@@ -325,7 +360,7 @@ mod tests {
     fn a_failed_publish_leaves_what_it_had_to_show_for_the_next() {
         let mut shelf = shelf(None);
         shelf.mark(FileId(0), at(1));
-        shelf.start(FileId(0));
+        shelf.start(FileId(0), at(1));
         shelf.stop(FileId(0));
         shelf.brought(FileId(0), true);
         assert_eq!(shelf.publish(UnitId(0)), [FileId(0)], "the other has no rendering");

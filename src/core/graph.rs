@@ -90,6 +90,8 @@ pub(super) struct Node {
     pub(super) number: u64,
     pub(super) draws: u64,
     pub(super) fresh: Option<Moment>,
+    /// When the store last got another answer for it.
+    pub(super) turned: Option<Moment>,
     pub(super) reads: u64,
     pub(super) renewals: u64,
     pub(super) replacements: u64,
@@ -114,6 +116,7 @@ impl Node {
             number,
             draws: 0,
             fresh: None,
+            turned: None,
             reads: 0,
             renewals: 0,
             replacements: 0,

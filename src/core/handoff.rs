@@ -1,5 +1,6 @@
 //! What one run leaves for the next: taken over at the start, written again after every change.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::action::{Action, Level};
@@ -7,7 +8,7 @@ use super::agent::{Agent, Phase};
 use super::dice::pause;
 use super::event::Life;
 use super::graph::{Held, Node, Op, Step};
-use super::ids::FileId;
+use super::ids::{FileId, NotifierId};
 use super::lease::Lease;
 use super::policy::Mode;
 use super::refresh::Certificate;
@@ -18,14 +19,15 @@ use super::timers::Timer;
 /// What can be read again is written with the next change, or after this.
 const LAZY: Duration = Duration::from_secs(1);
 
-/// When to write the handoff: never two at once, and each covers all that came before it.
+/// When to write the handoff: each write covers all that came before it.
 #[derive(Debug, Default)]
 pub(super) struct Keeper {
     /// Something is not written yet that would be lost for good: a token, a lease.
     urgent: bool,
     /// Something is not written yet that could be read again.
     lazy: bool,
-    writing: bool,
+    /// Writes that are not answered yet.
+    writing: u32,
     tries: u32,
     /// The last write failed, and its retry is not due.
     resting: bool,
@@ -43,12 +45,12 @@ impl Keeper {
 
     /// Whether no write is under way.
     pub(super) fn is_written(&self) -> bool {
-        !self.writing
+        self.writing == 0
     }
 
-    /// The write under way has ended.
+    /// A write has ended.
     pub(super) fn written(&mut self) {
-        self.writing = false;
+        self.writing = self.writing.saturating_sub(1);
     }
 }
 
@@ -65,6 +67,8 @@ impl Agent {
             secrets: self.graph.iter().filter_map(|(_, node)| kept(node)).collect(),
             retiring: self.retirees.iter().map(|one| one.lease.kept()).collect(),
             refusals: self.session.refusals,
+            untold: self.untold(),
+            blind: self.judge.can_look_up == Some(false),
         }
     }
 
@@ -84,7 +88,7 @@ impl Agent {
     /// Writes the handoff, where there is something to write and nothing is being written.
     pub(super) fn settle_handoff(&mut self) {
         let at_work = matches!(self.phase, Phase::Running | Phase::Draining);
-        let ready = self.keeper.urgent && !self.keeper.writing && !self.keeper.resting;
+        let ready = self.keeper.urgent && self.keeper.is_written() && !self.keeper.resting;
         if at_work && ready && self.policy.handoff {
             self.save_handoff();
         }
@@ -94,13 +98,40 @@ impl Agent {
     pub(super) fn save_handoff(&mut self) {
         self.keeper.urgent = false;
         self.keeper.lazy = false;
-        self.keeper.writing = true;
+        self.keeper.writing += 1;
         self.timers.clear(&Timer::Handoff);
         self.out.push(Action::SaveHandoff);
     }
 
+    /// Writes down whom a publish that is about to begin must be told to: a run that is killed
+    /// between the two leaves that to the next, which would find nothing changed.
+    pub(super) fn promise(&mut self) {
+        if self.policy.handoff && !self.keeper.resting {
+            self.save_handoff();
+        }
+    }
+
+    /// Notifiers that have not heard of all that is on disk, or will be with the publish under way.
+    fn untold(&self) -> BTreeSet<String> {
+        let publishing = self.shelf.units().filter_map(|(_, unit)| unit.publishing.as_ref()).flatten();
+        let promised = publishing.flat_map(|file| &self.policy.files[file.0].notify);
+        promised.map(|id| self.notices.name(*id)).chain(self.notices.owed()).map(str::to_owned).collect()
+    }
+
+    /// An earlier run did not come to tell these. Init passes that on.
+    fn owe(&mut self, untold: &BTreeSet<String>) {
+        for id in (0..self.policy.notifiers.len()).map(NotifierId) {
+            if untold.contains(self.notices.name(id)) {
+                self.notices.owe(id);
+                if self.policy.mode == Mode::Daemon {
+                    self.notify(id);
+                }
+            }
+        }
+    }
+
     pub(super) fn handoff_saved(&mut self, result: Result<(), String>) {
-        self.keeper.writing = false;
+        self.keeper.written();
         match result {
             Ok(()) => {
                 self.keeper.tries = 0;
@@ -145,14 +176,16 @@ impl Agent {
     fn adopt(&mut self, kept: Snapshot) {
         self.session.refusals = kept.refusals;
         self.setback |= self.session.is_locked();
+        self.judge.can_look_up = kept.blind.then_some(false);
+        self.owe(&kept.untold);
         self.keeper.unsorted = true;
         self.adopt_tokens(&kept.tokens);
         for secret in kept.secrets {
             self.adopt_secret(secret);
         }
-        let all: std::collections::BTreeSet<FileId> = (0..self.policy.files.len()).map(FileId).collect();
+        let all: BTreeSet<FileId> = (0..self.policy.files.len()).map(FileId).collect();
         for lease in kept.retiring {
-            if lease.expires > self.now.moment {
+            if lease.latest > self.now.moment {
                 let lease = Lease::adopted(lease, self.now.moment);
                 self.retirees.add(lease, None, all.clone());
             }
@@ -162,7 +195,10 @@ impl Agent {
         }
         if let Some(token) = self.session.current {
             self.plan_token(token);
-            self.look_up(Some(token));
+            // One that may not look itself up shows with its first request whether it lives.
+            if !kept.blind {
+                self.look_up(Some(token));
+            }
         }
     }
 
@@ -170,7 +206,7 @@ impl Agent {
         let now = self.now.moment;
         for token in tokens {
             self.session.taken(token.id);
-            if token.expires.is_some_and(|end| end <= now) {
+            if token.latest.is_some_and(|end| end <= now) {
                 self.out.push(Action::DropToken(token.id));
                 continue;
             }
@@ -179,7 +215,8 @@ impl Agent {
             self.session.logins.insert(token.id, login);
             self.plan_token(token.id);
         }
-        let last = tokens.last().map(|token| token.id).filter(|id| self.session.is_alive(*id));
+        let is_good = |token: &&KeptToken| token.expires.is_none_or(|end| end > now);
+        let last = tokens.last().filter(is_good).map(|token| token.id);
         if let Some(login) = last.and_then(|id| self.session.logins.get_mut(&id)) {
             login.state = Standing::Good;
             self.session.current = last;
@@ -190,20 +227,21 @@ impl Agent {
         let now = self.now;
         let id = self.graph.adopt(kept.request, kept.written);
         let lease = kept.lease.map(|lease| Lease::adopted(lease, kept.read));
-        let over = |lease: &Lease| !self.session.is_alive(lease.token) || lease.expires <= now.moment;
-        let dead = lease.as_ref().is_some_and(over);
+        let orphaned = |lease: &Lease| !self.session.is_alive(lease.token);
+        let orphan = lease.as_ref().is_some_and(orphaned);
+        let over = orphan || lease.as_ref().is_some_and(|lease| lease.expires <= now.moment);
         let certificate = match kept.life {
             Life::Until(until) => Some(Certificate::adopted(until, kept.read, now)),
             Life::Unknown | Life::RotatesIn(_) => None,
         };
         let Some(node) = self.graph.get_mut(id) else { return };
         let mut held = Held { read: kept.read, lease, life: kept.life, certificate, version: kept.version };
-        if let (true, Some(lease)) = (dead, &mut held.lease) {
-            lease.expires = lease.expires.min(now.moment);
+        if let (true, Some(lease)) = (orphan, &mut held.lease) {
+            lease.died(now.moment);
         }
         node.fresh = Some(kept.read);
         node.held = Some(held);
-        if dead {
+        if over {
             self.set_step(id, Step::Busy(Op::Read));
         }
         // The others are planned when the first file shows that it uses them, which tells their

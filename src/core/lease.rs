@@ -27,8 +27,11 @@ pub(super) struct Lease {
     pub(super) token: TokenId,
     /// When its last renewal, or the request that minted it, was sent.
     pub(super) asked: Moment,
-    /// When it ends by itself.
+    /// When it ends by itself, as far as the server has told.
     pub(super) expires: Moment,
+    /// Until when the server may keep it: later than `expires` where a renewal was sent whose
+    /// answer is lost.
+    pub(super) latest: Moment,
     /// The TTL it was minted with.
     pub(super) granted: Duration,
     pub(super) renewable: bool,
@@ -48,6 +51,7 @@ impl Lease {
             token,
             asked: sent,
             expires: sent.after(ttl),
+            latest: sent.after(ttl),
             granted: ttl,
             renewable: facts.renewable && !facts.ttl.is_zero(),
             clamped: false,
@@ -63,6 +67,7 @@ impl Lease {
             id: kept.id,
             token: kept.token,
             expires: kept.expires,
+            latest: kept.latest,
             granted: kept.granted,
             renewable: kept.renewable,
             clamped: false,
@@ -76,15 +81,28 @@ impl Lease {
             id: self.id.clone(),
             token: self.token,
             expires: self.expires,
+            latest: self.latest,
             granted: self.granted,
             renewable: self.renewable,
         }
+    }
+
+    /// A renewal is sent: whether its answer arrives or not, the server may grant it.
+    pub(super) fn renewing(&mut self, now: Moment) {
+        self.latest = self.latest.max(now.after(self.granted));
+    }
+
+    /// Its login is dead, and it with it.
+    pub(super) fn died(&mut self, now: Moment) {
+        self.expires = self.expires.min(now);
+        self.latest = self.latest.min(now);
     }
 
     /// The server renewed it.
     pub(super) fn renewed(&mut self, sent: Moment, granted: Granted) {
         self.asked = sent;
         self.expires = sent.after(granted.ttl);
+        self.latest = self.expires;
         self.renewable = granted.renewable;
         self.clamped = is_clamped(self.granted, granted.ttl);
         self.worn = false;

@@ -34,7 +34,7 @@ impl Agent {
         let now = self.now.moment;
         for id in leases {
             let Some(one) = self.retirees.get_mut(&id) else { continue };
-            if one.lease.expires <= now {
+            if one.lease.latest <= now {
                 self.lease_over(&id);
                 continue;
             }
@@ -48,7 +48,7 @@ impl Agent {
     pub(super) fn retiree_due(&mut self, id: &LeaseId) {
         let now = self.now.moment;
         let Some(one) = self.retirees.get_mut(id) else { return };
-        if one.lease.expires <= now {
+        if one.lease.latest <= now {
             self.lease_over(id);
             return;
         }
@@ -110,7 +110,7 @@ impl Agent {
             _ => {
                 one.tries = one.tries.saturating_add(1);
                 let wait = pause(one.tries, Duration::from_secs(1), Duration::from_secs(60), draw);
-                let at = self.now.moment.after(wait).min(one.lease.expires);
+                let at = self.now.moment.after(wait).min(one.lease.latest);
                 self.timers.set(Timer::Retiree(id.clone()), at);
             }
         }

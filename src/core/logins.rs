@@ -151,7 +151,8 @@ impl Agent {
         self.counters.failed_logins += 1;
         self.setback = true;
         let away = self.note_failure(&failure);
-        if away && self.session.refusals.is_some() {
+        let turned_back = matches!(failure.kind, FailureKind::Overloaded(_));
+        if away && !turned_back && self.session.refusals.is_some() {
             // Its answer may be lost, and it refused as the one before.
             self.login_refused(failure);
             return;

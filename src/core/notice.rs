@@ -126,6 +126,16 @@ impl Notices {
         }
     }
 
+    /// An earlier run left it untold.
+    pub(super) fn owe(&mut self, id: NotifierId) {
+        self.all[id.0].stage = Stage::Waiting;
+    }
+
+    /// The names of those that have not heard of everything.
+    pub(super) fn owed(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().filter(|notice| notice.stage != Stage::Told).map(|notice| notice.name.as_str())
+    }
+
     /// Its name, for messages.
     pub(super) fn name(&self, id: NotifierId) -> &str {
         &self.all[id.0].name

@@ -56,7 +56,7 @@ impl Agent {
         }
         for file in self.shelf.unit(id).dirty.clone() {
             if self.is_renderable(file) {
-                self.shelf.start(file);
+                self.shelf.start(file, self.now.moment);
                 self.out.push(Action::Render(file));
             } else {
                 self.shelf.block(file);
@@ -121,15 +121,26 @@ impl Agent {
     pub(super) fn publish(&mut self, id: UnitId) {
         let files = self.shelf.publish(id);
         self.timers.clear(&Timer::Unit(id));
+        if self.policy.mode == Mode::Daemon && self.has_someone_to_tell(id) {
+            self.promise();
+        }
         self.out.push(Action::Publish { unit: id, files });
+    }
+
+    fn has_someone_to_tell(&self, id: UnitId) -> bool {
+        let files = self.shelf.unit(id).publishing.iter().flatten();
+        files.into_iter().any(|file| !self.policy.files[file.0].notify.is_empty())
     }
 
     pub(super) fn rendered(&mut self, file: FileId, outcome: RenderOutcome) {
         let again = self.shelf.stop(file);
         match outcome {
             RenderOutcome::Rendered { changed, used } => {
-                self.set_uses(file, &used);
+                let outrun = self.set_uses(file, &used);
                 self.shelf.brought(file, changed);
+                if outrun {
+                    self.shelf.mark(file, self.now.moment);
+                }
                 if !self.shelf.file(file).stale {
                     self.free_of_files(&[file], &[]);
                 }
@@ -143,7 +154,9 @@ impl Agent {
                 }
             }
             RenderOutcome::Failed { why, used } => {
-                self.set_uses(file, &used);
+                if self.set_uses(file, &used) {
+                    self.shelf.mark(file, self.now.moment);
+                }
                 let known = self.shelf.file(file).failed.as_ref() == Some(&why);
                 if !known {
                     self.say(Level::Error, why.what.clone());
@@ -157,19 +170,19 @@ impl Agent {
         }
     }
 
-    /// Notes what a file uses. Returns it.
-    fn set_uses<'a>(
-        &mut self,
-        file: FileId,
-        requests: impl IntoIterator<Item = &'a Request>,
-    ) -> BTreeSet<SecretId> {
+    /// Notes what a file uses. Whether something that it did not use before has changed since its
+    /// rendering began: then nobody has told it.
+    fn set_uses<'a>(&mut self, file: FileId, requests: impl IntoIterator<Item = &'a Request>) -> bool {
         let requests: Vec<&Request> = requests.into_iter().collect();
         let uses: BTreeSet<SecretId> = requests.iter().map(|request| self.need(request, file)).collect();
         let before = std::mem::replace(&mut self.shelf.file_mut(file).uses, uses.clone());
+        let began = self.shelf.file(file).began;
+        let turned = |id: &SecretId| self.graph.get(*id).and_then(|node| node.turned);
+        let outrun = uses.difference(&before).any(|id| turned(id).is_some_and(|at| at >= began));
         for gone in before.difference(&uses) {
             self.unneed(*gone, file);
         }
-        uses
+        outrun
     }
 
     /// A rendering lacked what we hold. Mostly it came while the file was being rendered, and the
@@ -195,7 +208,7 @@ impl Agent {
         let unused = |id: &SecretId| self.graph.get(*id).is_some_and(|node| node.users.is_empty());
         let unused: Vec<SecretId> = self.graph.ids().into_iter().filter(unused).collect();
         for id in unused {
-            self.drop_secret(id, None);
+            self.drop_secret(id);
         }
     }
 
@@ -286,6 +299,7 @@ impl Agent {
         let why = result.as_ref().err().cloned();
         match self.notices.told(id, result, self.now.moment) {
             After::Told => {
+                self.keep(false);
                 let free = self.retirees.told(id);
                 self.free_leases(free);
             }

@@ -118,7 +118,7 @@ impl Retiree {
 
     /// When it is given back, if it became free now.
     pub(super) fn grace(&self, now: Moment) -> Moment {
-        now.after(GRACE.min(now.until(self.lease.expires) / 4))
+        now.after(GRACE.min(now.until(self.lease.latest) / 4))
     }
 }
 

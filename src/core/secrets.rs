@@ -66,18 +66,18 @@ impl Agent {
         let Some(node) = self.graph.get_mut(id) else { return };
         node.users.remove(&file);
         if node.users.is_empty() && self.shelf.undiscovered.is_empty() {
-            self.drop_secret(id, Some(file));
+            self.drop_secret(id);
         }
     }
 
-    /// Drops a secret that nobody uses; its lease goes once `file` is published without it.
-    pub(super) fn drop_secret(&mut self, id: SecretId, file: Option<FileId>) {
+    /// Drops a secret that nobody uses; its lease goes once no file on disk is made of it.
+    pub(super) fn drop_secret(&mut self, id: SecretId) {
         self.set_step(id, Step::Idle);
         self.stranded.remove(&id);
         self.judge.forget(id);
         let Some(node) = self.graph.remove(id) else { return };
         if let Some(lease) = node.held.and_then(|held| held.lease) {
-            self.retire(lease, None, file.into_iter().collect());
+            self.retire(lease, None, self.shelf.still_made_of(id, node.reads == 0));
         }
         if let Some(request) = node.request {
             self.out.push(Action::Forget(request));
@@ -87,9 +87,10 @@ impl Agent {
 
     /// The store no longer has what it held: it is read again, at the pace of a failure.
     pub(super) fn lose(&mut self, id: SecretId) {
-        let lease = self.graph.get_mut(id).and_then(|node| node.held.take()).and_then(|held| held.lease);
-        if let Some(lease) = lease {
-            self.retire(lease, None, BTreeSet::new());
+        let Some(node) = self.graph.get_mut(id) else { return };
+        let (held, earlier) = (node.held.take(), node.reads == 0);
+        if let Some(lease) = held.and_then(|held| held.lease) {
+            self.retire(lease, Some(id), self.shelf.still_made_of(id, earlier));
         }
         self.retry(id, Op::Read);
     }
@@ -116,16 +117,12 @@ impl Agent {
         self.stranded.remove(&gone);
         let users: Vec<FileId> =
             self.graph.get(other).map(|node| node.users.iter().copied().collect()).unwrap_or_default();
+        let waits = |file: &FileId| self.shelf.file(*file).needs.contains(&gone);
+        let waiting: Vec<FileId> = users.iter().copied().filter(waits).collect();
+        self.shelf.merge(gone, other);
         for file in users {
-            let file_mut = self.shelf.file_mut(file);
-            if file_mut.uses.remove(&gone) {
-                file_mut.uses.insert(other);
-            }
-            let waits = file_mut.needs.remove(&gone);
-            if waits {
-                file_mut.needs.insert(other);
-            }
-            if waits || matches!(file_mut.stage, Stage::Rendering { .. }) {
+            let waits = waiting.contains(&file);
+            if waits || matches!(self.shelf.file(file).stage, Stage::Rendering { .. }) {
                 self.shelf.mark(file, self.now.moment);
             }
         }
@@ -186,6 +183,7 @@ impl Agent {
         let before = node.held.replace(held);
         let (first, path) = (before.is_none(), node.path().to_owned());
         if facts.changed || first {
+            node.turned = Some(self.now.moment);
             self.mark_users(id);
         }
         if let Some(old) = before.and_then(|held| held.lease) {
@@ -240,9 +238,9 @@ impl Agent {
             // Its successor is the one that may be minted in its time.
             node.reminted = Some(self.now.moment);
         }
-        let users = node.users.iter().copied();
-        let files = users.filter(|file| self.shelf.file(*file).stale).collect();
-        self.retire(old, Some(id), files);
+        // The first read of this run replaces what an earlier one left.
+        let earlier = node.reads <= 1;
+        self.retire(old, Some(id), self.shelf.still_made_of(id, earlier));
     }
 
     pub(super) fn renewed(

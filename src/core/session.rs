@@ -31,6 +31,8 @@ pub(super) struct Login {
     /// When it was last granted time: by its login, a renewal or a look-up.
     pub(super) asked: Moment,
     pub(super) expires: Option<Moment>,
+    /// Until when the server may keep it, as of a lease.
+    pub(super) latest: Option<Moment>,
     /// The TTL it was granted at login.
     pub(super) granted: Option<Duration>,
     pub(super) renewable: bool,
@@ -63,6 +65,7 @@ impl Login {
             accessor: facts.accessor,
             asked: sent,
             expires: facts.ttl.map(|ttl| sent.after(ttl)),
+            latest: facts.ttl.map(|ttl| sent.after(ttl)),
             granted: facts.ttl,
             renewable: facts.renewable && !facts.batch,
             batch: facts.batch,
@@ -84,6 +87,7 @@ impl Login {
             accessor: kept.accessor.clone(),
             asked,
             expires: kept.expires,
+            latest: kept.latest,
             granted: kept.granted,
             renewable: kept.renewable,
             batch: kept.batch,
@@ -101,16 +105,30 @@ impl Login {
             id,
             accessor: self.accessor.clone(),
             expires: self.expires,
+            latest: self.latest,
             granted: self.granted,
             renewable: self.renewable,
             batch: self.batch,
         }
     }
 
+    /// A renewal is sent: whether its answer arrives or not, the server may grant it.
+    pub(super) fn renewing(&mut self, now: Moment) {
+        if let (Some(latest), Some(ttl)) = (&mut self.latest, self.granted) {
+            *latest = now.after(ttl).max(*latest);
+        }
+    }
+
+    /// Whether the server may know it still.
+    pub(super) fn may_live(&self, now: Moment) -> bool {
+        self.latest.is_none_or(|latest| latest > now)
+    }
+
     /// The server renewed it.
     pub(super) fn renewed(&mut self, sent: Moment, granted: Granted) {
         self.asked = sent;
         self.expires = Some(sent.after(granted.ttl));
+        self.latest = self.expires;
         self.renewable = granted.renewable;
         self.clamped = self.granted.is_some_and(|first| is_clamped(first, granted.ttl));
         self.tries = 0;
@@ -119,6 +137,7 @@ impl Login {
     /// What the server says of it.
     pub(super) fn looked_up(&mut self, sent: Moment, facts: TokenFacts) {
         self.expires = facts.ttl.map(|ttl| sent.after(ttl));
+        self.latest = self.expires;
         self.renewable = facts.renewable && !facts.batch;
         self.batch = facts.batch;
         self.uses = facts.uses;

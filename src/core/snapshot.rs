@@ -4,6 +4,7 @@
 //! It holds no token and no response; the handoff stores those beside it under the same numbers
 //! and requests.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::ids::{LeaseId, TokenId};
@@ -21,6 +22,10 @@ pub struct Snapshot {
     pub retiring: Vec<KeptLease>,
     /// Refused logins in a row, and when the last was: a crash loop must not trip the lockout.
     pub refusals: Option<Refusals>,
+    /// Notifiers, by name, that have not heard of everything that is, or is about to be, published.
+    pub untold: BTreeSet<String>,
+    /// Our tokens may not look themselves up: found out once, by a login that was just granted.
+    pub blind: bool,
 }
 
 /// Refused logins in a row.
@@ -41,6 +46,8 @@ pub struct KeptToken {
     pub accessor: String,
     /// When it ends; none where it does not.
     pub expires: Option<Moment>,
+    /// Until when the server may keep it, since a renewal was sent; none where it does not end.
+    pub latest: Option<Moment>,
     /// The TTL it was granted at login, by which a shorter renewal shows `max_ttl`.
     pub granted: Option<Duration>,
     /// Whether it can be renewed.
@@ -75,6 +82,8 @@ pub struct KeptLease {
     pub token: TokenId,
     /// When it ends by itself.
     pub expires: Moment,
+    /// Until when the server may keep it: later where the answer to a renewal was lost.
+    pub latest: Moment,
     /// The TTL it was minted with.
     pub granted: Duration,
     /// Whether it can be renewed.

@@ -222,7 +222,9 @@ fn a_sidecar_adopts_what_init_left_with_one_question_and_reads_nothing() {
     let mut hand = Hand::new(Policy { mode: Mode::Daemon, ..with_handoff });
     let start = hand.give(Event::Start { kept: Some(kept.clone()) });
     assert_eq!(start, [Action::Render(FileId(0)), Action::LookUp(TokenId(1))]);
-    assert_eq!(hand.rendered(0, "database/creds/web"), [publish(&[0])]);
+    let promised = [Action::SaveHandoff, publish(&[0])];
+    assert_eq!(hand.rendered(0, "database/creds/web"), promised, "a kill in between leaves it untold");
+    hand.give(Event::HandoffSaved(Ok(())));
     assert_eq!(hand.published(1, &[]), [], "nothing changed: nobody is told");
     assert_eq!(hand.agent.snapshot(), kept);
 }

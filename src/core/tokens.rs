@@ -94,8 +94,20 @@ impl Agent {
     /// The token is past its end, and with it whatever it made.
     pub(super) fn token_ended(&mut self, id: TokenId) {
         let current = self.session.current == Some(id);
-        self.say(Level::Warn, "the token has reached its end".to_owned());
-        self.bury(id);
+        let Some(login) = self.session.logins.get(&id) else { return };
+        let latest = login.latest.filter(|_| login.may_live(self.now.moment));
+        if current {
+            self.say(Level::Warn, "the token has reached its end".to_owned());
+        }
+        match latest {
+            // The answer to a renewal was lost, so the server may keep it and all it leased.
+            Some(latest) => {
+                self.timers.set(Timer::TokenEnd(id), latest);
+                self.session.current = self.session.current.filter(|current| *current != id);
+                self.leave(id);
+            }
+            None => self.bury(id),
+        }
         if current {
             self.want_login(false);
         }
@@ -107,14 +119,14 @@ impl Agent {
         let mut lost: Vec<SecretId> = Vec::new();
         for (secret, node) in self.graph.iter_mut() {
             if let Some(lease) = node.lease_mut().filter(|lease| lease.token == id) {
-                lease.expires = lease.expires.min(now);
+                lease.died(now);
                 lost.push(secret);
             }
         }
         for lease in self.retirees.of(id) {
             match self.retirees.get_mut(&lease) {
                 // Files on disk are still made of it: that they are past their end must show.
-                Some(one) if one.way == Way::Used => one.lease.expires = one.lease.expires.min(now),
+                Some(one) if one.way == Way::Used => one.lease.died(now),
                 _ => self.lease_over(&lease),
             }
         }

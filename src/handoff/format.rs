@@ -21,14 +21,14 @@ use crate::vault::request::{Request, Verb};
 use crate::vault::response::Response;
 
 /// Counts up when the meaning of a field changes; another version is not read.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// For the values of a state. It is ours: mode and owner are checked before it is read.
 const ROOM: usize = 1 << 30;
 
 /// The state as bytes.
 pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
-    let Snapshot { tokens, secrets, retiring, refusals } = &kept.snapshot;
+    let Snapshot { tokens, secrets, retiring, refusals, untold, blind } = &kept.snapshot;
     let tree = Tree::map([
         ("version", number(VERSION)),
         ("digest", text(&hex(&binding.digest))),
@@ -43,6 +43,8 @@ pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
                 Tree::map([("count", number(refusals.count)), ("last", moment(refusals.last))])
             }),
         ),
+        ("untold", Tree::list(untold.iter().map(|name| text(name)))),
+        ("blind", Tree::Bool(*blind)),
         (
             "responses",
             Tree::list(kept.responses.iter().map(|(request, response)| {
@@ -89,6 +91,9 @@ fn kept(tree: &Tree) -> Parsed<Kept> {
     kept.snapshot.refusals = present(tree, "refusals")
         .map(|tree| Ok(Refusals { count: get(tree, "count")?, last: get_moment(tree, "last")? }))
         .transpose()?;
+    let name = |entry: &Tree| entry.as_str().map(str::to_owned).ok_or(Damaged("untold"));
+    kept.snapshot.untold = list(tree, "untold")?.iter().map(name).collect::<Parsed<_>>()?;
+    kept.snapshot.blind = flag(tree, "blind")?;
     for entry in list(tree, "responses")? {
         let json = entry.get("response").and_then(Tree::as_text).ok_or(Damaged("response"))?;
         let response = Tree::from_json_within(json.expose(), ROOM).ok();
@@ -105,6 +110,7 @@ fn token_tree(token: &KeptToken, secret: Option<&Secret>) -> Tree {
         ("secret", optional(secret, bytes)),
         ("accessor", text(&token.accessor)),
         ("expires", optional(token.expires, moment)),
+        ("latest", optional(token.latest, moment)),
         ("granted", optional(token.granted, duration)),
         ("renewable", Tree::Bool(token.renewable)),
         ("batch", Tree::Bool(token.batch)),
@@ -116,6 +122,7 @@ fn token(tree: &Tree) -> Parsed<(KeptToken, Option<Secret>)> {
         id: TokenId(get(tree, "id")?),
         accessor: string(tree, "accessor")?.to_owned(),
         expires: present(tree, "expires").map(|_| get_moment(tree, "expires")).transpose()?,
+        latest: present(tree, "latest").map(|_| get_moment(tree, "latest")).transpose()?,
         granted: present(tree, "granted").map(|_| get_duration(tree, "granted")).transpose()?,
         renewable: flag(tree, "renewable")?,
         batch: flag(tree, "batch")?,
@@ -151,6 +158,7 @@ fn lease_tree(lease: &KeptLease) -> Tree {
         ("id", text(&lease.id.0)),
         ("token", number(lease.token.0)),
         ("expires", moment(lease.expires)),
+        ("latest", moment(lease.latest)),
         ("granted", duration(lease.granted)),
         ("renewable", Tree::Bool(lease.renewable)),
     ])
@@ -161,6 +169,7 @@ fn lease(tree: &Tree) -> Parsed<KeptLease> {
         id: LeaseId(string(tree, "id")?.to_owned()),
         token: TokenId(get(tree, "token")?),
         expires: get_moment(tree, "expires")?,
+        latest: get_moment(tree, "latest")?,
         granted: get_duration(tree, "granted")?,
         renewable: flag(tree, "renewable")?,
     })

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests set the modes of their own files")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
@@ -40,7 +41,8 @@ fn sample() -> Kept {
     let lease = KeptLease {
         id: LeaseId("database/creds/web/x".into()),
         token: TokenId(3),
-        expires: Moment::new(Duration::MAX),
+        expires: Moment::new(Duration::from_secs(7)),
+        latest: Moment::new(Duration::MAX),
         granted: Duration::from_secs(3600),
         renewable: true,
     };
@@ -56,6 +58,7 @@ fn sample() -> Kept {
         id: TokenId(3),
         accessor: "acc".into(),
         expires: Some(Moment::new(Duration::from_secs(9))),
+        latest: Some(Moment::new(Duration::from_secs(10))),
         granted: None,
         renewable: true,
         batch: false,
@@ -70,6 +73,8 @@ fn sample() -> Kept {
             secrets: vec![secret],
             retiring: vec![lease],
             refusals: Some(Refusals { count: 2, last: Moment::new(Duration::from_secs(8)) }),
+            untold: BTreeSet::from(["nginx".to_owned()]),
+            blind: true,
         },
     }
 }
@@ -209,11 +214,12 @@ fn any_request() -> impl Strategy<Value = Request> {
 }
 
 fn any_lease() -> impl Strategy<Value = KeptLease> {
-    (any::<String>(), any::<u64>(), any::<Duration>(), any::<Duration>(), any::<bool>()).prop_map(
-        |(id, token, expires, granted, renewable)| KeptLease {
+    (any::<String>(), any::<u64>(), any::<[Duration; 3]>(), any::<bool>()).prop_map(
+        |(id, token, [expires, latest, granted], renewable)| KeptLease {
             id: LeaseId(id),
             token: TokenId(token),
             expires: Moment::new(expires),
+            latest: Moment::new(latest),
             granted,
             renewable,
         },
@@ -252,8 +258,9 @@ fn any_kept() -> impl Strategy<Value = Kept> {
         prop::collection::btree_map(any_request(), response, 0..3),
         prop::collection::btree_map(any::<u64>(), any::<Vec<u8>>(), 0..3),
         any::<Option<(u32, Duration)>>(),
+        (prop::collection::btree_set(any::<String>(), 0..3), any::<bool>()),
     )
-        .prop_map(|(secrets, retiring, responses, tokens, refusals)| Kept {
+        .prop_map(|(secrets, retiring, responses, tokens, refusals, (untold, blind))| Kept {
             snapshot: Snapshot {
                 tokens: tokens
                     .keys()
@@ -262,6 +269,8 @@ fn any_kept() -> impl Strategy<Value = Kept> {
                 secrets,
                 retiring,
                 refusals: refusals.map(|(count, last)| Refusals { count, last: Moment::new(last) }),
+                untold,
+                blind,
             },
             tokens: tokens.into_iter().map(|(id, bytes)| (TokenId(id), Secret::from(bytes))).collect(),
             responses,

@@ -186,6 +186,7 @@ fn a_handoff_is_the_old_or_the_new_wherever_its_holder_is_killed() {
             id: leasehold::core::ids::TokenId(1),
             accessor: "a".into(),
             expires: None,
+            latest: None,
             granted: None,
             renewable: true,
             batch: false,

@@ -37,7 +37,7 @@ pub struct Handoff {
 pub struct Disk {
     pub files: BTreeMap<FileId, Content>,
     pub generations: BTreeMap<UnitId, u64>,
-    /// When each file last changed.
+    /// When each file last changed with somebody to tell of it.
     pub changed: BTreeMap<FileId, Duration>,
     /// When each file last stopped being made of a lease.
     pub left: BTreeMap<LeaseId, BTreeMap<FileId, Duration>>,
@@ -160,23 +160,25 @@ impl Process {
 }
 
 impl Disk {
-    /// Makes these renderings visible.
+    /// Makes these renderings visible, `now` where somebody is to be told.
     pub fn publish(
         &mut self,
         unit: UnitId,
         files: &[FileId],
         renderings: &BTreeMap<FileId, Content>,
-        now: Duration,
+        now: Option<Duration>,
     ) -> Published {
         let mut changed = Vec::new();
         for file in files {
             let content = &renderings[file];
             if self.files.get(file) != Some(content) {
                 let before = self.files.insert(*file, content.clone()).unwrap_or_default();
-                for lease in before.values().filter_map(|value| value.lease.clone()) {
-                    self.left.entry(lease).or_default().insert(*file, now);
+                if let Some(now) = now {
+                    for lease in before.values().filter_map(|value| value.lease.clone()) {
+                        self.left.entry(lease).or_default().insert(*file, now);
+                    }
+                    self.changed.insert(*file, now);
                 }
-                self.changed.insert(*file, now);
                 changed.push(*file);
             }
         }

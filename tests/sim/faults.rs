@@ -15,6 +15,8 @@ pub enum Fault {
     Health(Health),
     /// Requests and answers are lost, late, reset, in this many of a hundred cases.
     Network(u64),
+    /// The server does what it is asked, and no answer arrives.
+    AnswersLost,
     /// The policy denies a path.
     Denied(String),
     /// A path is deleted.
@@ -27,6 +29,10 @@ pub enum Fault {
     LeasesForgotten,
     /// Logins are refused.
     LoginsRefused,
+    /// As above, until the credentials on disk are changed: the file was late.
+    CredentialsStale,
+    /// Logins are granted, wrapped, and somebody else has unwrapped the token.
+    WrappingStolen,
     /// All tokens are revoked.
     TokensRevoked,
     /// All leases are revoked, by an operator.
@@ -94,7 +100,7 @@ const ODD: [FailureKind; 6] = [
 fn random(setup: &Setup, dice: &mut Dice) -> Fault {
     let index = usize::try_from(dice.below(setup.paths.len() as u64)).expect("small");
     let path = setup.paths[index].0.clone();
-    match dice.below(23) {
+    match dice.below(26) {
         0 => Fault::Health(Health::Sealed),
         1..=2 => Fault::Health(Health::Down),
         3 => Fault::Health(Health::Hanging),
@@ -115,6 +121,9 @@ fn random(setup: &Setup, dice: &mut Dice) -> Fault {
         18 => Fault::WallJump(dice.pick(&[86_400, -86_400, 30, -30])),
         19 => Fault::Suspend(dice.seconds(60, 1200)),
         20 => dice.pick_fault(),
+        23 => Fault::CredentialsStale,
+        24 => Fault::WrappingStolen,
+        25 => Fault::AnswersLost,
         _ => Fault::HandoffFull,
     }
 }

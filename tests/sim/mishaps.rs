@@ -25,8 +25,10 @@ impl World {
                     self.handoff = None;
                 }
                 if let Some(process) = self.process.take() {
+                    self.over |= process.stopping;
                     self.push(Duration::from_secs(1), Next::StartProcess(process.mode));
-                    self.checks.note_kill(now);
+                    self.checks
+                        .note_kill(fault == Fault::KillAndForget || !self.setup.handoff || self.unsaved);
                 }
             }
             Fault::WallJump(by) => self.wall += by,
@@ -53,7 +55,7 @@ impl World {
         Ok(())
     }
 
-    pub fn end(&mut self, fault: &Fault) {
+    pub fn end(&mut self, fault: &Fault) -> Result<(), String> {
         self.log(|| format!("-- mended: {fault:?}"));
         self.spoil(fault, false);
         if let Some(index) = self.faults.iter().position(|on| on == fault) {
@@ -61,6 +63,7 @@ impl World {
         }
         self.apply();
         self.calm = self.now.max(self.asleep);
+        if *fault == Fault::CredentialsStale { self.give(Event::CredentialsChanged) } else { Ok(()) }
     }
 
     /// A KV value that turns bad, or good again, is a new version of it.
@@ -90,7 +93,9 @@ impl World {
                 server.role.max = Some(*ttl);
             }
         }
-        server.refuses_logins = faults.contains(&Fault::LoginsRefused);
+        server.refuses_logins =
+            faults.iter().any(|fault| matches!(fault, Fault::LoginsRefused | Fault::CredentialsStale));
+        server.wrapping_stolen = faults.contains(&Fault::WrappingStolen);
         server.forgets_leases = faults.contains(&Fault::LeasesForgotten);
         for (name, path) in &mut server.paths {
             path.denied = faults.contains(&Fault::Denied(name.clone()));

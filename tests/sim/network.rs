@@ -23,6 +23,8 @@ pub struct Call {
     pub sent: Duration,
     /// The answer is lost.
     pub deaf: bool,
+    /// The client has given up on it when it arrives: nobody waits for the answer.
+    pub late: bool,
 }
 
 impl World {
@@ -36,14 +38,21 @@ impl World {
         });
         let mut way = self.dice.millis(1, 8);
         if bad.is_some_and(|percent| self.dice.chance(percent)) {
-            match self.dice.below(4) {
+            match self.dice.below(5) {
                 0 => return self.fail_call(&call, TIMEOUT, "timed out"),
                 1 => return self.fail_call(&call, way, "connection reset"),
                 2 => call.deaf = true,
+                3 => {
+                    self.fail_call(&call, TIMEOUT, "timed out");
+                    call.late = true;
+                    way = self.dice.seconds(15, 40);
+                }
                 _ => way = self.dice.millis(100, 9_000),
             }
         }
+        call.deaf |= self.faults.contains(&Fault::AnswersLost);
         match self.server.health {
+            _ if call.late => self.push(way, Next::Arrive(call)),
             Health::Down => self.fail_call(&call, way, "connection refused"),
             Health::Hanging => self.fail_call(&call, TIMEOUT, "timed out"),
             _ => self.push(way, Next::Arrive(call)),
@@ -111,12 +120,18 @@ impl World {
             }
             _ => return,
         };
+        // A refusal that nobody heard of, and no other before it: that cannot be known.
+        let unheard = (call.late || call.deaf) && matches!(call.action, Action::LogIn(_));
+        if unheard {
+            self.server.turned_away = Some(now);
+        }
+        if unheard && self.server.refused.len() == 1 {
+            self.server.refused.clear();
+        }
+        if call.late {
+            return;
+        }
         if call.deaf {
-            // A refusal that nobody heard of, and no other before it: that cannot be known.
-            let is_login = matches!(call.action, Action::LogIn(_));
-            if is_login && self.server.refused.len() == 1 {
-                self.server.refused.clear();
-            }
             return self.fail_call(&call, TIMEOUT, "timed out");
         }
         let way = self.dice.millis(1, 8);

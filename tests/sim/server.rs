@@ -74,6 +74,8 @@ pub struct Server {
     pub health: Health,
     pub role: Role,
     pub refuses_logins: bool,
+    /// What a login is granted is unwrapped by somebody else.
+    pub wrapping_stolen: bool,
     /// Renewals of leases answer "lease not found".
     pub forgets_leases: bool,
     pub tokens: BTreeMap<u64, Token>,
@@ -83,10 +85,15 @@ pub struct Server {
     pub paths: BTreeMap<String, Path>,
     pub standby_lag: Duration,
     pub logins: u64,
-    /// When logins were refused, for the lockout.
+    /// When logins were refused since one was granted, for the lockout.
     pub refused: Vec<Duration>,
+    /// When a login was last not granted, for whatever reason.
+    pub turned_away: Option<Duration>,
     count: u64,
 }
+
+/// The servers' lockout: how long refusals count, and how long it lasts.
+const LOCKOUT: Duration = Duration::from_secs(15 * 60);
 
 type Answer<T> = Result<T, Failure>;
 
@@ -109,6 +116,7 @@ impl Server {
             health: Health::Good,
             role: setup.role,
             refuses_logins: false,
+            wrapping_stolen: false,
             forgets_leases: false,
             tokens: BTreeMap::new(),
             leases: BTreeMap::new(),
@@ -117,6 +125,7 @@ impl Server {
             standby_lag: setup.standby_lag,
             logins: 0,
             refused: Vec::new(),
+            turned_away: None,
             count: 0,
         }
     }
@@ -165,10 +174,22 @@ impl Server {
     pub fn login(&mut self, now: Duration) -> Answer<(u64, TokenFacts)> {
         self.up()?;
         self.logins += 1;
+        let result = self.grant(now);
+        if result.is_err() {
+            self.turned_away = Some(now);
+        }
+        result
+    }
+
+    fn grant(&mut self, now: Duration) -> Answer<(u64, TokenFacts)> {
         if self.refuses_logins {
             self.refused.push(now);
             return fail(FailureKind::Refused, "invalid role");
         }
+        if self.is_locked_out(now) {
+            return fail(FailureKind::Refused, "permission denied");
+        }
+        self.refused.clear();
         self.count += 1;
         let role = self.role;
         let ttl = role.ttl;
@@ -181,7 +202,16 @@ impl Server {
             uses: role.uses,
         };
         self.tokens.insert(self.count, token);
+        if self.wrapping_stolen {
+            return fail(FailureKind::Refused, "wrapping token is not valid or does not exist");
+        }
         Ok((self.count, self.facts(self.count, now)))
+    }
+
+    /// Five refusals in a quarter of an hour lock the account for as long, whatever it then brings.
+    fn is_locked_out(&self, now: Duration) -> bool {
+        let recent = self.refused.iter().filter(|at| **at + LOCKOUT > now).count();
+        recent >= 5
     }
 
     fn facts(&self, id: u64, now: Duration) -> TokenFacts {

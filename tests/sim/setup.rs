@@ -194,7 +194,7 @@ fn random_role(dice: &mut Dice) -> Role {
         renewable: !batch && dice.chance(85),
         batch,
         default_policy: dice.chance(85),
-        uses: None,
+        uses: dice.chance(5).then(|| 20 + dice.below(100)),
     }
 }
 

@@ -82,6 +82,8 @@ pub struct World {
     pub over: bool,
     /// When requests were sent.
     pub sent: Vec<Duration>,
+    /// The last write of the handoff failed.
+    pub unsaved: bool,
     /// Somebody else revoked our tokens.
     pub meddled: bool,
     /// When the process that runs was started.
@@ -115,6 +117,7 @@ impl World {
             asleep: Duration::ZERO,
             over: false,
             sent: Vec::new(),
+            unsaved: false,
             meddled: false,
             started: Duration::ZERO,
             dice,
@@ -155,6 +158,19 @@ impl World {
         let end = Duration::from_secs(1000) + at;
         while self.next_time().is_some_and(|next| next <= end) && self.step()? {}
         self.now = self.now.max(end);
+        Ok(())
+    }
+
+    /// Lives until `so` holds.
+    ///
+    /// # Errors
+    /// As [`World::live`], or it ended before.
+    pub fn live_until_so(&mut self, so: impl Fn(&Self) -> bool) -> Result<(), String> {
+        while !so(self) {
+            if !self.step()? {
+                return Err("it ended before".to_owned());
+            }
+        }
         Ok(())
     }
 
@@ -244,8 +260,12 @@ impl World {
             Next::Commit { run, unit, files } => self.commit(run, unit, &files),
             Next::Notify { run, notifier } => self.notify(run, notifier),
             Next::Begin(fault, lasts) => return self.begin(fault, lasts),
-            Next::End(fault) => self.end(&fault),
+            Next::End(fault) => return self.end(&fault),
             Next::StartProcess(mode) => return self.start(mode),
+            Next::Stop if self.asleep > self.now => {
+                let wait = self.asleep - self.now;
+                self.push(wait, Next::Stop);
+            }
             Next::Stop => {
                 self.log(|| "-- stop".to_owned());
                 if let Some(process) = &mut self.process {
@@ -390,14 +410,15 @@ impl World {
                     _ => Kind::Other,
                 };
                 process.count(kind, true);
-                self.call(Call { run, action, token, sent: self.now, deaf: false });
+                self.call(Call { run, action, token, sent: self.now, deaf: false, late: false });
             }
         }
     }
 
     fn save_handoff(&mut self) {
         let wait = self.dice.millis(0, 5);
-        if self.faults.contains(&Fault::HandoffFull) {
+        self.unsaved = self.faults.contains(&Fault::HandoffFull);
+        if self.unsaved {
             self.tell_later(wait, Event::HandoffSaved(Err("no space left on device".to_owned())));
         } else {
             self.handoff = self.process.as_ref().map(Process::handoff);
@@ -418,7 +439,9 @@ impl World {
             Err(Ending::new(Cause::Destination, "no space left on device", "raise sizeLimit"))
         } else {
             self.totals.publishes += 1;
-            Ok(self.disk.publish(unit, files, &process.renderings, self.now))
+            // Init tells nobody: the application is not there yet.
+            let told = process.is_daemon();
+            Ok(self.disk.publish(unit, files, &process.renderings, told.then_some(self.now)))
         };
         let wait = self.dice.millis(0, 3);
         self.tell_later(wait, Event::Published { unit, result });

@@ -1,0 +1,144 @@
+//! What gets lost on the way and must not cost anything: answers, processes, what a template used.
+//! In all of them the invariants of `sim::checks` hold after every step too.
+
+mod sim;
+
+use std::time::Duration;
+
+use leasehold::core::ids::NotifierId;
+use leasehold::core::view::Readiness;
+use sim::faults::{Fault, Planned};
+use sim::server::Health;
+use sim::setup::{Kind, Setup};
+use sim::world::World;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DB: &str = "database/creds/web";
+const KV: &str = "secret/data/web";
+
+fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn database(ttl: Duration) -> Setup {
+    Setup::plain(DB, Kind::Dynamic { ttl, max: 24 * HOUR, renewable: true })
+}
+
+fn plan(world: &mut World, at: Duration, lasts: Duration, fault: Fault) {
+    world.plan(Planned { at, lasts, fault });
+}
+
+fn until(world: &mut World, at: Duration) {
+    world.live_until(at).expect("every promise holds");
+}
+
+fn living(world: &mut World) -> usize {
+    let now = world.now;
+    world.server.living(now).count()
+}
+
+#[test]
+fn a_lease_whose_renewal_was_granted_unheard_is_revoked_once_it_is_replaced() {
+    let mut world = World::new(7, database(10 * MINUTE));
+    plan(&mut world, secs(60), 5 * MINUTE, Fault::AnswersLost);
+    // From before the answers come again until what we know of has ended.
+    plan(&mut world, 5 * MINUTE + secs(55), 5 * MINUTE, Fault::Health(Health::Down));
+    until(&mut world, 11 * MINUTE + secs(30));
+    assert_eq!(world.server.leases.len(), 2, "it had ended, as far as anybody told");
+    let ends = world.server.leases.values().map(|lease| lease.expires).min().expect("two");
+    assert!(ends > world.now, "and it would live on");
+    assert_eq!(living(&mut world), 1, "so it is given back");
+}
+
+#[test]
+fn a_token_whose_renewal_was_granted_unheard_is_revoked_once_another_login_has_taken_over() {
+    let mut setup = database(HOUR);
+    setup.role.ttl = Some(10 * MINUTE);
+    let mut world = World::new(7, setup);
+    plan(&mut world, secs(60), 5 * MINUTE, Fault::AnswersLost);
+    plan(&mut world, 5 * MINUTE + secs(55), 5 * MINUTE, Fault::Health(Health::Down));
+    until(&mut world, 10 * MINUTE + secs(2));
+    let readiness = world.process.as_ref().expect("it runs").agent.view(world.clock()).readiness;
+    assert!(matches!(readiness, Readiness::Expired { .. }), "nobody knows that it lives: {readiness:?}");
+    until(&mut world, 11 * MINUTE + secs(30));
+    assert_eq!(world.server.logins, 2);
+    let now = world.now;
+    let tokens = world.server.tokens.keys().filter(|id| world.server.is_token_alive(**id, now)).count();
+    assert_eq!((tokens, living(&mut world)), (1, 1), "the one from before is revoked with its lease");
+}
+
+/// A daemon with a handoff and a KV secret that changes after a minute.
+fn changing() -> World {
+    let mut world = World::new(7, Setup { handoff: true, ..Setup::plain(KV, Kind::Kv) });
+    plan(&mut world, secs(60), Duration::ZERO, Fault::Change(KV.to_owned()));
+    world
+}
+
+fn generation(world: &World) -> u64 {
+    world.disk.generations.values().sum()
+}
+
+fn kill(world: &mut World) {
+    world.begin(Fault::Kill, Duration::ZERO).expect("every promise holds");
+}
+
+#[test]
+fn an_application_that_was_not_told_before_a_kill_is_told_after_the_restart() {
+    // As soon as the file is there, and a little later, while the telling waits for its splay.
+    for later in [0, 3, 20] {
+        let mut world = changing();
+        world.live_until_so(|world| generation(world) == 2).expect("every promise holds");
+        let published = world.now;
+        let begin = world.moment(Duration::ZERO).since_boot();
+        until(&mut world, published + Duration::from_millis(later) - begin);
+        assert!(world.told.get(&NotifierId(0)).is_none_or(|told| *told < published), "not told yet");
+        kill(&mut world);
+        until(&mut world, secs(90));
+        let told = world.told.get(&NotifierId(0)).copied();
+        assert!(told >= Some(published), "killed {later} ms after the publish: {told:?}");
+        assert_eq!(generation(&world), 2, "it was not published again");
+    }
+}
+
+#[test]
+fn an_application_that_was_told_is_not_told_again_after_a_restart() {
+    let mut world = changing();
+    until(&mut world, secs(90));
+    let told = world.told.clone();
+    kill(&mut world);
+    until(&mut world, secs(120));
+    assert_eq!(world.told, told);
+}
+
+#[test]
+fn a_token_that_may_not_look_itself_up_costs_no_login_at_a_restart() {
+    let mut setup = Setup { handoff: true, ..database(HOUR) };
+    setup.role.default_policy = false;
+    let mut world = World::new(7, setup);
+    // A denial makes the engine ask, once, and find out.
+    plan(&mut world, Duration::ZERO, secs(30), Fault::Denied(DB.to_owned()));
+    until(&mut world, MINUTE);
+    let logins = world.server.logins;
+    kill(&mut world);
+    until(&mut world, 2 * MINUTE);
+    assert_eq!((world.server.logins, world.server.leases.len()), (logins, 1));
+}
+
+#[test]
+fn a_lease_on_disk_is_kept_although_the_template_fails_and_uses_it_no_longer() {
+    let mut setup = Setup::plain(KV, Kind::Kv);
+    let lease = Kind::Dynamic { ttl: 10 * MINUTE, max: 10 * MINUTE, renewable: false };
+    setup.paths.push((DB.to_owned(), lease));
+    setup.paths.push(("secret/data/b".to_owned(), Kind::Kv));
+    // The first file takes a lease or not by the version of a secret; the second always has it.
+    let mut other = setup.files[0].clone();
+    other.paths = vec![DB.to_owned()];
+    setup.files[0].choice = Some((KV.to_owned(), ["secret/data/b".to_owned(), DB.to_owned()]));
+    setup.files.push(other);
+    let mut world = World::new(7, setup);
+    plan(&mut world, MINUTE, HOUR, Fault::BadData(KV.to_owned()));
+    until(&mut world, 8 * MINUTE);
+    assert_eq!(world.server.leases.len(), 2, "replaced at two thirds of its life");
+    assert_eq!(living(&mut world), 2, "the first file is made of the old one still");
+}
