@@ -200,7 +200,9 @@ impl Agent {
     pub(super) fn credentials_changed(&mut self) {
         self.session.credentials_changed(self.now.moment);
         if self.session.entry == Entry::Resting {
-            self.log_in_at(self.now.moment);
+            let (now, draw) = (self.now.moment, self.session_draw());
+            let at = self.session.earliest(now, true, draw);
+            self.log_in_at(at);
         }
     }
 }

@@ -87,6 +87,7 @@ impl Agent {
 
     /// The store no longer has what it held: it is read again, at the pace of a failure.
     pub(super) fn lose(&mut self, id: SecretId) {
+        self.mark_users(id);
         let Some(node) = self.graph.get_mut(id) else { return };
         let (held, earlier) = (node.held.take(), node.reads == 0);
         if let Some(lease) = held.and_then(|held| held.lease) {

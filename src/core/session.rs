@@ -198,6 +198,8 @@ pub(super) struct Session {
     /// Whether the login that is wanted replaces one that still lives.
     pub(super) planned: bool,
     pub(super) refusals: Option<Refusals>,
+    /// The credentials have changed since the last refusal: one more try, however many there were.
+    pardoned: bool,
     /// Failures in a row of another kind.
     pub(super) tries: u32,
     /// Failures in a row to find the credentials.
@@ -219,6 +221,7 @@ impl Session {
             entry: Entry::Quiet,
             planned: false,
             refusals: None,
+            pardoned: false,
             tries: 0,
             unfound: 0,
             trouble: None,
@@ -268,7 +271,7 @@ impl Session {
     }
 
     fn after_refusals(&self, draw: f64) -> Option<Moment> {
-        let refusals = self.refusals?;
+        let refusals = self.refusals.filter(|_| !self.pardoned)?;
         let wait = if refusals.count >= MOST_REFUSALS {
             // Longer rather than shorter: the server's own counter must have been reset.
             AFTER_REFUSALS + Duration::from_secs(30).mul_f64(draw)
@@ -292,23 +295,28 @@ impl Session {
 
     /// A login was refused. How many that makes in a row.
     pub(super) fn refused(&mut self, now: Moment) -> u32 {
-        let count = self.refusals.map_or(0, |refusals| refusals.count).saturating_add(1);
+        // After so long the server has begun to count anew.
+        let count = match self.refusals {
+            Some(before) if before.last.until(now) < AFTER_REFUSALS => before.count.saturating_add(1),
+            Some(before) if before.count >= MOST_REFUSALS => MOST_REFUSALS,
+            _ => 1,
+        };
+        self.pardoned = false;
         self.refusals = Some(Refusals { count, last: now });
         count
     }
 
     /// Whether no login is tried for a long time.
     pub(super) fn is_locked(&self) -> bool {
-        self.refusals.is_some_and(|refusals| refusals.count >= MOST_REFUSALS)
+        !self.pardoned && self.refusals.is_some_and(|refusals| refusals.count >= MOST_REFUSALS)
     }
 
     /// New credentials deserve one try, not a whole run: the server counts per account, whatever
-    /// the credentials.
+    /// the credentials. Those that change again and again wait: four refusals are the most.
     pub(super) fn credentials_changed(&mut self, now: Moment) {
-        if let Some(refusals) = &mut self.refusals {
-            refusals.count = refusals.count.min(MOST_REFUSALS - 1);
-            refusals.last = now.before(AFTER_REFUSALS);
-        }
+        let many =
+            |refusals: Refusals| refusals.count > MOST_REFUSALS && refusals.last.until(now) < AFTER_REFUSALS;
+        self.pardoned = self.refusals.is_some_and(|refusals| !many(refusals));
         self.tries = 0;
         self.unfound = 0;
     }
@@ -362,6 +370,10 @@ mod tests {
         assert_eq!(session.earliest(at(210), true, 0.0), at(210), "new credentials are tried");
         session.refused(at(210));
         assert!(session.is_locked(), "once, not three times");
+        session.credentials_changed(at(220));
+        assert!(session.is_locked(), "the server would lock us out at five");
+        session.credentials_changed(at(210 + 900));
+        assert_eq!(session.earliest(at(210 + 900), true, 0.0), at(210 + 900), "it has forgotten by now");
     }
 
     #[test]

@@ -188,7 +188,11 @@ impl Agent {
     pub(super) fn refuse_last_use(&mut self, id: SecretId, why: &str) {
         let why = format!("it took the token's last use: {why}; set token_num_uses to 0 for the role");
         self.trouble(id, Op::Read, &Failure::new(FailureKind::Denied, why), true);
-        self.retry(id, Op::Read);
+        // What it brought must not be rendered with.
+        if let Some(request) = self.graph.get(id).and_then(|node| node.request.clone()) {
+            self.out.push(Action::Forget(request));
+        }
+        self.lose(id);
     }
 
     /// The next draw, from 0 to 1, for the session.

@@ -292,7 +292,9 @@ fn fresh(world: &World) -> Held {
             let entry = &world.server.paths[path];
             let quiet = set_wait(world, *file);
             let due = entry.changed.max(world.calm + patience(world)) + setup.refresh + quiet;
-            let late = due + Duration::from_secs(1);
+            // What a file has only just begun to use is looked at then.
+            let joined = setup.choice.as_ref().and(world.disk.changed.get(file)).copied();
+            let late = due.max(joined.map_or(due, |at| at + quiet)) + Duration::from_secs(1);
             if entry.kind == Kind::Kv && value.version < entry.version && late < world.now {
                 return Err(format!(
                     "{file:?} has version {} of {path}, changed at {:?}",
