@@ -155,7 +155,7 @@ pub(super) struct FileEntry {
 }
 
 /// `files[].delimiters`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Delimiters {
     pub(super) left: Option<String>,
@@ -220,6 +220,9 @@ pub(super) struct Exec {
 pub(super) struct VariableEntry {
     pub(super) template: Option<String>,
     pub(super) template_file: Option<String>,
+    pub(super) delimiters: Option<Delimiters>,
+    pub(super) missing_key: Option<MissingKeyWord>,
+    pub(super) deny_functions: Option<Vec<String>>,
     pub(super) secret: Option<String>,
     pub(super) encoding: Option<Encoding>,
     #[serde(deserialize_with = "duration")]

@@ -275,6 +275,21 @@ static EXEC: &[Key] = &[
 static VARIABLE: &[Key] = &[
     key("template", Kind::Text, "", "its template").also(&["contents"]),
     key("template_file", Kind::Text, "", "a file with its template").also(&["source"]),
+    key(
+        "delimiters",
+        Kind::Map(DELIMITERS),
+        "{left: \"{{\", right: \"}}\"}",
+        "what its actions stand between",
+    ),
+    key(
+        "missing_key",
+        Kind::Choice { now: &["error", "default", "zero"], later: &[] },
+        "defaults.missing_key",
+        "what a missing key renders as",
+    )
+    .also(&["error_on_missing_key"]),
+    key("deny_functions", Kind::List(&Kind::Text), "[]", "functions that its template may not call")
+        .also(&["function_denylist", "function_blacklist"]),
     key("secret", Kind::Text, "", "PATH#KEY: one value; PATH: all fields as JSON"),
     key(
         "encoding",

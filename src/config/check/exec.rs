@@ -93,6 +93,9 @@ fn source_of(
     let file = FileEntry {
         template: entry.template.clone(),
         template_file: entry.template_file.clone(),
+        delimiters: entry.delimiters.clone(),
+        missing_key: entry.missing_key,
+        deny_functions: entry.deny_functions.clone(),
         secret: entry.secret.clone(),
         encoding: entry.encoding,
         ..FileEntry::default()

@@ -6,9 +6,9 @@ use std::path::Path;
 use serde_yaml::{Mapping, Value};
 
 use super::draft::{Origin, Weight};
-use super::kinds::{self, Bad};
+use super::kinds;
 use super::stanza::{Block, Desk, Row, Stanza, To, row};
-use super::tree::{Item, Lies, Node};
+use super::tree::{Item, Lies};
 use super::wait;
 use crate::config::keypath::KeyPath;
 
@@ -187,20 +187,19 @@ fn command(stanza: &Stanza<'_>, at: &KeyPath, commands: &mut Commands, desk: &mu
             return None;
         }
     }
+    let mut time = |stanza: &Stanza<'_>, key: &str| {
+        let item = stanza.get(key)?;
+        desk.read(stanza, item, at, kinds::duration).filter(|time| !time.is_zero()).map(kinds::spelled)
+    };
+    let own = time(stanza, "command_timeout");
+    let timeout = exec.as_ref().and_then(|exec| time(exec, "timeout")).or(own);
+    let splay = exec.as_ref().and_then(|exec| time(exec, "splay"));
     let inner = exec.as_ref().and_then(|exec| Some((exec, exec.get("command")?)));
     let (owner, item) = inner.or_else(|| Some((stanza, stanza.get("command")?)))?;
     let words = desk.read(owner, item, at, kinds::command)?;
     if words.iter().all(String::is_empty) {
         return None;
     }
-    let mut time = |stanza: &Stanza<'_>, key: &str| {
-        let item = stanza.get(key)?;
-        let read = |node: &Node| -> Result<_, Bad> { kinds::duration(node) };
-        desk.read(stanza, item, at, read).filter(|time| !time.is_zero()).map(kinds::spelled)
-    };
-    let timeout = exec.as_ref().and_then(|exec| time(exec, "timeout"));
-    let timeout = timeout.or_else(|| time(stanza, "command_timeout"));
-    let splay = exec.as_ref().and_then(|exec| time(exec, "splay"));
     let command = Command { words, timeout, splay };
     Some(commands.index(command, Origin::of(item)))
 }
