@@ -127,6 +127,16 @@ fn is_ours(container: &Value) -> bool {
     container["name"].as_str().is_some_and(|name| name.starts_with("leasehold"))
 }
 
+/// Whether an application runs below Leasehold, and so with all that Leasehold needs.
+fn is_child(container: &Value) -> bool {
+    container["command"][1] == "exec"
+}
+
+/// Whether a container only copies the program.
+fn installs(container: &Value) -> bool {
+    container["args"][0] == "install"
+}
+
 /// Whether a container stays: a second container, or an init container that is a native sidecar.
 fn stays(container: &Value) -> bool {
     container["args"][0] == "sidecar"
@@ -212,7 +222,7 @@ fn every_pod_keeps_to_the_restricted_profile_with_a_read_only_root() {
 #[test]
 fn an_application_sees_its_secrets_read_only_and_nothing_of_ours() {
     for (Shipped { name: file, .. }, pod) in pods() {
-        for container in containers(&pod).iter().filter(|container| !is_ours(container)) {
+        for container in containers(&pod).iter().filter(|one| !is_ours(one) && !is_child(one)) {
             let mounts = container["volumeMounts"].as_array().expect("it has mounts");
             let secrets = mounts.iter().find(|mount| mount["name"] == "secrets").expect("it has its secrets");
             assert_eq!(secrets["readOnly"], true, "{file}");
@@ -232,13 +242,14 @@ fn secrets_and_handoff_are_separate_memory_volumes_and_the_token_is_for_vault_on
             let volumes = pod["volumes"].as_array().expect("it has volumes").iter();
             volumes.clone().find(|volume| volume["name"] == name).expect("it has this volume").clone()
         };
-        for name in ["secrets", "handoff"] {
+        let child = containers(&pod).iter().any(is_child);
+        for name in if child { &["handoff"][..] } else { &["secrets", "handoff"] } {
             assert_eq!(volume(name)["emptyDir"]["medium"], "Memory", "{file} {name}");
             assert!(volume(name)["emptyDir"]["sizeLimit"].is_string(), "{file} {name}");
         }
         let sources = volume("vault-token")["projected"]["sources"].clone();
         assert_eq!(sources[0]["serviceAccountToken"]["audience"], "vault", "{file}");
-        for container in containers(&pod).iter().filter(|container| is_ours(container)) {
+        for container in containers(&pod).iter().filter(|one| is_ours(one) && !installs(one)) {
             let mounts = container["volumeMounts"].as_array().expect("it has mounts");
             for name in OURS.iter().chain(&["secrets"]) {
                 assert!(mounts.iter().any(|mount| mount["name"] == *name), "{file} {name}");
@@ -262,8 +273,26 @@ fn nothing_of_ours_needs_a_shell() {
 }
 
 #[test]
+fn a_parent_of_the_application_is_the_copied_program_and_stops_it_in_time() {
+    let parents: Vec<_> = pods().filter(|(_, pod)| containers(pod).iter().any(is_child)).collect();
+    let [(shipped, pod)] = parents.as_slice() else { panic!("there is one such pod") };
+    let (install, child) = (&pod["initContainers"][0], &pod["containers"][0]);
+    assert!(installs(install));
+    assert_eq!(install["args"][1], child["command"][0]);
+    assert_eq!(child["startupProbe"]["exec"]["command"][0], child["command"][0]);
+    // It cannot change the program that it is run by.
+    let mount = &child["volumeMounts"][0];
+    assert_eq!((mount["name"].as_str(), &mount["readOnly"]), (Some("bin"), &json!(true)));
+    let config: Value = serde_yaml::from_str(&shipped.config()).expect("valid YAML");
+    let stop =
+        config["exec"]["stop_timeout"].as_str().expect("it is said").trim_end_matches('s').parse::<u64>();
+    let grace = pod["terminationGracePeriodSeconds"].as_u64().expect("it is said");
+    assert!(stop.expect("seconds") < grace);
+}
+
+#[test]
 fn a_classic_sidecar_outlives_the_applications_draining_and_a_native_one_need_not() {
-    for (shipped, pod) in pods() {
+    for (shipped, pod) in pods().filter(|(_, pod)| !containers(pod).iter().any(is_child)) {
         let file = &shipped.name;
         let config: Value = serde_yaml::from_str(&shipped.config()).expect("valid YAML");
         let second = pod["containers"].as_array().expect("it has containers").iter().any(stays);

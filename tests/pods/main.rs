@@ -9,6 +9,7 @@ mod podman;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use podman::{IMAGE, Podman, possible};
@@ -16,6 +17,13 @@ use serde_json::{Value, json};
 use support::{
     Cluster, Identity, Leasehold, OpenBao, Rabbit, SOON, need, repository, set_up_vault, wait_until,
 };
+
+/// Pods here share the host's network, and so the port that the shipped configurations listen on.
+static PORT: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    PORT.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What the shipped manifests expect of a Vault, set up by the shipped script with the shipped policy.
 struct Stage {
@@ -55,6 +63,7 @@ fn an_init_container_comes_first_and_the_sidecar_tells_the_application_and_revok
     if !possible() {
         return;
     }
+    let _alone = alone();
     let stage = Stage::new();
     let podman = stage.podman();
 
@@ -96,6 +105,32 @@ fn an_init_container_comes_first_and_the_sidecar_tells_the_application_and_revok
 
     // SIGTERM, as the kubelet sends it.
     assert_eq!(podman.stop("web-leasehold"), 0);
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn a_program_that_copied_itself_is_the_parent_of_the_application_and_gives_it_its_environment() {
+    if !possible() {
+        return;
+    }
+    let _alone = alone();
+    let stage = Stage::new();
+    stage.put("one");
+    let podman = stage.podman();
+    podman.play(&podman.pod("pod-exec.yaml")).expect("it starts");
+    let log = || podman.logs("web-exec-web");
+    wait_until("the application to start", SOON, || log().contains("started: one"));
+    wait_until("the probe to succeed", SOON, || {
+        podman.run_in("web-exec-web", &["/leasehold/bin/leasehold", "status", "--ready"])
+    });
+    assert_eq!(podman.user("web-exec-web"), "65532");
+
+    stage.put("two");
+    podman.refresh();
+    wait_until("the application to be started again", SOON, || log().contains("started: two"));
+    assert_eq!(stage.server.requests("auth/kubernetes/login"), 1);
+
+    assert_eq!(podman.stop("web-exec-web"), 0);
     stage.assert_nothing_left();
 }
 

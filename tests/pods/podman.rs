@@ -138,7 +138,12 @@ impl Podman {
 
     /// Whether a probe of the shipped manifests succeeds in a container.
     pub(crate) fn probe(&self, container: &str, which: &str) -> bool {
-        self.podman(&["exec", container, "/usr/local/bin/leasehold", "status", which]).status.success()
+        self.run_in(container, &["/usr/local/bin/leasehold", "status", which])
+    }
+
+    /// Whether a program succeeds in a container.
+    pub(crate) fn run_in(&self, container: &str, command: &[&str]) -> bool {
+        self.podman(&[&["exec", container], command].concat()).status.success()
     }
 
     /// The user that a container's first process runs as, without a capability.
@@ -187,13 +192,14 @@ impl Podman {
         let (folder, profile) = (target.parent().expect("a folder"), target.file_name().expect("a name"));
         let program = script("static-binary", &[&folder.to_string_lossy(), &profile.to_string_lossy()]);
         self.image(Path::new(&program));
-        for file in ["Dockerfile", "server.sh"] {
-            let bytes = fs::read(repository().join("tests/pods/application").join(file)).expect("it is ours");
-            self.put(&format!("build/application/{file}"), &bytes);
+        for (file, from) in
+            [("Dockerfile", None), ("server", None), ("bash-static", Some("/bin/bash-static"))]
+        {
+            let ours = repository().join("tests/pods/application").join(file);
+            let bytes = fs::read(from.map_or(ours, PathBuf::from)).expect("it is there");
+            let copy = self.put(&format!("build/application/{file}"), &bytes);
+            fs::set_permissions(copy, fs::Permissions::from_mode(0o755)).expect("root may");
         }
-        let shell = fs::read("/bin/bash-static").expect("it was looked for");
-        let shell = self.put("build/application/bash-static", &shell);
-        fs::set_permissions(shell, fs::Permissions::from_mode(0o755)).expect("root may");
         self.expect(&["build", "-q", "-t", "localhost/web:1.0", "/mnt/build/application"]);
     }
 
