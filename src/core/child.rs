@@ -210,3 +210,132 @@ impl Agent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::event::{Event, Published, RenderOutcome};
+    use super::super::policy::{FilePolicy, Mode, NotifierPolicy, Policy, UnitPolicy};
+    use super::super::time::{Moment, Now};
+    use super::*;
+    use crate::config::plan::ShutdownPlan;
+    use crate::exit::Cause;
+
+    const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// An engine with one variable, which uses no secret; actions without logins and log lines.
+    struct Hand(Agent, u64);
+
+    impl Hand {
+        fn new() -> Self {
+            let child = ChildPolicy {
+                notifier: NotifierId(0),
+                environment: Some(UnitId(0)),
+                on_change: OnChange::Restart,
+                stop_signal: QUIT,
+                stop_timeout: STOP_TIMEOUT,
+            };
+            let mut hand = Self(
+                Agent::new(Policy {
+                    mode: Mode::Exec { timeout: Duration::from_secs(120) },
+                    files: vec![FilePolicy {
+                        name: "exec.env.A".into(),
+                        unit: UnitId(0),
+                        refresh: Duration::from_secs(10),
+                        wait: None,
+                        notify: vec![NotifierId(0)],
+                    }],
+                    units: vec![UnitPolicy { files: vec![FileId(0)] }],
+                    notifiers: vec![NotifierPolicy { name: "exec".into(), splay: Duration::ZERO }],
+                    child: Some(child),
+                    shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
+                    handoff: false,
+                    owns_token: true,
+                    max_in_flight: 8,
+                    seed: 7,
+                }),
+                1000,
+            );
+            assert_eq!(hand.give(Event::Start { kept: None }), [Action::Render(FileId(0))]);
+            hand
+        }
+
+        /// With a process that runs.
+        fn running() -> Self {
+            let mut hand = Self::new();
+            let outcome = RenderOutcome::Rendered { changed: true, used: vec![] };
+            let publish = Action::Publish { unit: UnitId(0), files: vec![FileId(0)] };
+            assert_eq!(hand.give(Event::Rendered { file: FileId(0), outcome }), [publish]);
+            assert_eq!(hand.give(published()), [Action::Spawn], "only now, and nobody is told of it");
+            assert_eq!(hand.give(Event::Spawned(Ok(()))), []);
+            hand
+        }
+
+        fn give(&mut self, event: Event) -> Vec<Action> {
+            self.1 += 1;
+            let now = Now { moment: Moment::new(Duration::from_secs(self.1)), wall: 1_700_000_000 };
+            let mut actions = self.0.handle(event, now);
+            actions.retain(|action| !matches!(action, Action::Say(_) | Action::LogIn(_)));
+            actions
+        }
+
+        fn after(&mut self, wait: Duration) -> Vec<Action> {
+            self.1 += wait.as_secs();
+            self.give(Event::Wake)
+        }
+    }
+
+    fn published() -> Event {
+        Event::Published {
+            unit: UnitId(0),
+            result: Ok(Published { generation: 1, changed: vec![FileId(0)] }),
+        }
+    }
+
+    #[test]
+    fn a_stop_is_the_process_s_own_signal_then_force_and_its_end_is_ours() {
+        let mut hand = Hand::running();
+        assert_eq!(hand.give(Event::Signalled(TERM)), [Action::StopChild(QUIT)]);
+        assert_eq!(hand.give(Event::Stop { at_once: true }), [Action::StopChild(QUIT)], "said twice");
+        assert_eq!(hand.after(STOP_TIMEOUT), [Action::KillChild]);
+        // The login that was asked for may still bring a token to give back.
+        assert_eq!(hand.give(Event::ChildEnded), []);
+        assert_eq!(hand.give(Event::Signalled(TERM)), [], "it came because the process has ended");
+        assert_eq!(hand.after(Duration::from_secs(10)), [Action::Exit(Ok(()))]);
+    }
+
+    #[test]
+    fn other_signals_are_passed_on_and_dropped_where_there_is_nobody() {
+        let mut hand = Hand::new();
+        assert_eq!(hand.give(Event::Signalled(10)), []);
+        let mut hand = Hand::running();
+        for signal in [HUP, INT, QUIT, 10, 64] {
+            assert_eq!(hand.give(Event::Signalled(signal)), [Action::Signal(signal)]);
+        }
+    }
+
+    #[test]
+    fn a_process_that_cannot_be_run_is_the_end_with_its_code() {
+        let mut hand = Hand::running();
+        let why = Ending::new(Cause::NotExecutable, "cannot start it", "");
+        assert_eq!(hand.give(Event::Spawned(Err(why.clone()))), []);
+        assert_eq!(hand.after(Duration::from_secs(10)), [Action::Exit(Err(why))]);
+    }
+
+    #[test]
+    fn news_for_the_process_stops_it_and_the_next_one_starts_when_it_has_ended() {
+        let mut hand = Hand::running();
+        assert_eq!(hand.give(published()), [Action::StopChild(QUIT)]);
+        assert_eq!(hand.give(published()), [], "the next one sees that too");
+        assert_eq!(hand.give(Event::ChildEnded), [Action::Spawn]);
+        assert_eq!(hand.give(Event::Spawned(Ok(()))), [], "and is not told what it started with");
+        assert_eq!(hand.after(STOP_TIMEOUT), [], "nobody is killed for what the last one was told");
+        // News after the start is news.
+        assert_eq!(hand.give(published()), [Action::StopChild(QUIT)]);
+        // A stop in between: nobody is started any more.
+        assert_eq!(hand.give(Event::Signalled(TERM)), []);
+        assert_eq!(hand.give(Event::ChildEnded), []);
+        assert_eq!(hand.after(Duration::from_secs(10)), [Action::Exit(Ok(()))]);
+    }
+}

@@ -8,5 +8,7 @@ mod support;
 mod changes;
 mod codes;
 mod environment;
+mod orphans;
 mod scene;
 mod signals;
+mod terminal;
