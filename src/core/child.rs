@@ -217,6 +217,7 @@ mod tests {
 
     use super::super::event::{Event, Published, RenderOutcome};
     use super::super::policy::{FilePolicy, Mode, NotifierPolicy, Policy, UnitPolicy};
+    use super::super::snapshot::Snapshot;
     use super::super::time::{Moment, Now};
     use super::*;
     use crate::config::plan::ShutdownPlan;
@@ -229,6 +230,10 @@ mod tests {
 
     impl Hand {
         fn new() -> Self {
+            Self::after_a_run(None)
+        }
+
+        fn after_a_run(kept: Option<Snapshot>) -> Self {
             let child = ChildPolicy {
                 notifier: NotifierId(0),
                 environment: Some(UnitId(0)),
@@ -257,13 +262,17 @@ mod tests {
                 }),
                 1000,
             );
-            assert_eq!(hand.give(Event::Start { kept: None }), [Action::Render(FileId(0))]);
+            assert_eq!(hand.give(Event::Start { kept }), [Action::Render(FileId(0))]);
             hand
         }
 
         /// With a process that runs.
         fn running() -> Self {
-            let mut hand = Self::new();
+            Self::new().started()
+        }
+
+        fn started(self) -> Self {
+            let mut hand = self;
             let outcome = RenderOutcome::Rendered { changed: true, used: vec![] };
             let publish = Action::Publish { unit: UnitId(0), files: vec![FileId(0)] };
             assert_eq!(hand.give(Event::Rendered { file: FileId(0), outcome }), [publish]);
@@ -321,6 +330,13 @@ mod tests {
         let why = Ending::new(Cause::NotExecutable, "cannot start it", "");
         assert_eq!(hand.give(Event::Spawned(Err(why.clone()))), []);
         assert_eq!(hand.after(Duration::from_secs(10)), [Action::Exit(Err(why))]);
+    }
+
+    #[test]
+    fn a_process_that_an_earlier_run_left_untold_is_told_of_news_like_any() {
+        let kept = Snapshot { untold: ["exec".to_owned()].into(), ..Snapshot::default() };
+        let mut hand = Hand::after_a_run(Some(kept)).started();
+        assert_eq!(hand.give(published()), [Action::StopChild(QUIT)]);
     }
 
     #[test]

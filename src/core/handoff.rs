@@ -118,12 +118,13 @@ impl Agent {
         promised.map(|id| self.notices.name(*id)).chain(self.notices.owed()).map(str::to_owned).collect()
     }
 
-    /// An earlier run did not come to tell these. Init passes that on.
+    /// An earlier run did not come to tell these. Init passes that on; the process of `exec` starts
+    /// with everything anyhow.
     fn owe(&mut self, untold: &BTreeSet<String>) {
         for id in (0..self.policy.notifiers.len()).map(NotifierId) {
-            if untold.contains(self.notices.name(id)) {
+            if untold.contains(self.notices.name(id)) && !self.is_child(id) {
                 self.notices.owe(id);
-                if self.policy.mode == Mode::Daemon {
+                if !matches!(self.policy.mode, Mode::Init { .. }) {
                     self.notify(id);
                 }
             }
