@@ -18,13 +18,14 @@ use crate::vault::failure::{Failure, FailureKind};
 impl Agent {
     /// A lease is replaced, or its secret dropped; `files` on disk are still made of it.
     pub(super) fn retire(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) {
-        let (id, free, end) = (lease.id.clone(), files.is_empty(), lease.expires);
+        let (id, free, end) = (lease.id.clone(), files.is_empty(), lease.latest);
         self.retirees.add(lease, secret, files);
         if free {
             self.free_leases(vec![id]);
         } else {
-            // What stays in use (by a process that is left alone, for one) ends by itself.
-            self.timers.set(Timer::Retiree(id), end);
+            // What stays in use (by a process that is left alone, for one) ends by itself, on the
+            // server a little later than here.
+            self.timers.set(Timer::Retiree(id), end.after(Duration::from_secs(1)));
         }
         self.keep(true);
     }
@@ -49,7 +50,12 @@ impl Agent {
         let now = self.now.moment;
         let Some(one) = self.retirees.get_mut(id) else { return };
         if one.lease.latest <= now {
-            self.lease_over(id);
+            if one.way == Way::Used && !one.files.is_empty() {
+                // Files on disk are past their end, which must show until they are published.
+                self.timers.set(Timer::Retiree(id.clone()), now.after(Duration::from_secs(60)));
+            } else {
+                self.lease_over(id);
+            }
             return;
         }
         let token = one.lease.token;
