@@ -1,6 +1,8 @@
 //! Configurations of Vault Agent as people write them, unchanged through the real `bao agent` and
 //! through Leasehold, each in a folder that stands for `/`: the same files, bytes and modes.
 
+#![allow(clippy::disallowed_methods, reason = "tests write their own files and measure real time")]
+
 mod support;
 
 use std::collections::BTreeMap;
