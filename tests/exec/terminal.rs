@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::Signal;
@@ -47,7 +46,7 @@ impl Terminal {
             .stderr(File::create(scene.space.join("terminal.err")).expect("the test's own folder"))
             .spawn()
             .expect("setsid is part of util-linux");
-        Self { keyboard: File::from(OwnedFd::from(master)), child }
+        Self { keyboard: File::from(master), child }
     }
 
     fn press(&mut self, keys: &[u8]) {
