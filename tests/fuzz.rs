@@ -131,3 +131,8 @@ fn any_credential_fits_a_header_or_is_refused() {
 fn any_client_of_the_listener_gets_an_answer_or_nothing() {
     run("listener", bodies::listener::run);
 }
+
+#[test]
+fn any_secret_that_is_read_as_yaml_is_values_or_an_error() {
+    run("yaml", bodies::yaml::run);
+}

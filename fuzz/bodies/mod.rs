@@ -7,3 +7,4 @@ pub mod jwt;
 pub mod listener;
 pub mod request;
 pub mod response;
+pub mod yaml;

@@ -84,7 +84,7 @@ impl Marks {
     /// Everything that keeps it from being read; of duplicate keys all.
     pub(super) fn read(text: &str) -> Result<Self, Vec<Flaw>> {
         yaml_error::check_characters(text).map_err(|flaw| vec![flaw])?;
-        let text = comma::blanked(text);
+        let text = comma::blanked(text).map_err(|at| vec![close_comma(text, at)])?;
         let mut reader = Reader::new(&text);
         match reader.document() {
             Err(flaw) => Err(vec![flaw]),
@@ -136,6 +136,14 @@ impl Marks {
             _ => self.step(merge.value, step),
         }
     }
+}
+
+/// That the comma at this offset may follow a tag.
+fn close_comma(text: &str, at: usize) -> Flaw {
+    let before = &text[..at];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+    Flaw::new(Mark { line, column }, "a comma that may follow a tag", "put a space before it")
 }
 
 /// Makes [`Marks`] of events.

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use libyaml_safer::{EventData, Parser, ScalarStyle};
 
-use super::{Tree, comma};
+use super::Tree;
+use super::comma::Apart;
 use crate::secret::Secret;
 
 /// How deep lists and maps may nest. The parser's time grows with the square of it.
@@ -63,12 +64,10 @@ pub(crate) fn compose(text: &[u8]) -> Result<Option<Rc<Node>>, YamlError> {
     if let Some(at) = text.find(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')) {
         return Err(at_offset(text, at, "control characters are not allowed"));
     }
-    let apart = comma::kept_apart(text);
-    let apart =
-        apart.ok_or_else(|| at_offset(text, 0, "put a space before each comma that follows a tag"))?;
+    let apart = Apart::new(text).ok_or_else(|| at_offset(text, 0, "it has the character U+E001"))?;
     let mut parser = Parser::new();
     parser.set_input(BufReader::with_capacity(16 * 1024, apart.as_bytes()));
-    let mut composer = Composer { parser, anchors: HashMap::new() };
+    let mut composer = Composer { parser, apart: &apart, anchors: HashMap::new() };
     loop {
         match composer.next()? {
             (EventData::StreamEnd, _) => return Ok(None),
@@ -85,6 +84,7 @@ type Place = (u64, u64);
 
 struct Composer<'t> {
     parser: Parser<BufReader<&'t [u8]>>,
+    apart: &'t Apart,
     /// Nodes that are complete, so that an alias cannot mean what it stands in.
     anchors: HashMap<String, Rc<Node>>,
 }
@@ -116,7 +116,10 @@ impl Composer<'_> {
             }
             EventData::Scalar { anchor, tag, value, plain_implicit, style, .. } => {
                 let plain = style == ScalarStyle::Plain && plain_implicit;
-                (anchor, Node::Scalar(Scalar { text: comma::joined(value).into(), plain, tag }))
+                let text = self.apart.scalar(value);
+                let text =
+                    text.ok_or_else(|| wrong("put a space behind the comma that follows an apostrophe"))?;
+                (anchor, Node::Scalar(Scalar { text: text.into(), plain, tag }))
             }
             EventData::SequenceStart { anchor, .. } => {
                 let mut items = Vec::new();
