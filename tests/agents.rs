@@ -16,7 +16,7 @@ use support::{Child, Finished, Leasehold, OpenBao, Workspace};
 
 /// What each of these waits for. When that is there the test below says so: the line goes, and the
 /// configuration is compared like the others.
-const WAITING: &[(&str, &str)] = &[("wrapped-approle.hcl", "secret_id_wrapped"), ("sinks.hcl", "sinks")];
+const WAITING: &[(&str, &str)] = &[("sinks.hcl", "sinks")];
 
 const POLICY: &str = r#"
 path "kv/*" { capabilities = ["read"] }
@@ -182,7 +182,9 @@ fn configurations_as_people_write_them_make_the_same_files_as_the_agent() {
         let (theirs, ours) = (world.machine(&name), world.machine(&name));
         let (their_before, our_before) = (files(theirs.path()), files(ours.path()));
         world.run_the_agent(&name, &theirs);
-        let theirs = made(&theirs, &their_before);
+        let mut theirs = made(&theirs, &their_before);
+        // The agent takes credentials away when it has read them; here they stay, and `check` says so.
+        theirs.retain(|path, (mode, _)| *mode != 0 || !path.ends_with("wrapped-secret-id"));
         assert!(!theirs.is_empty(), "{name}: the agent made something");
         if waits_for(&name).is_some() {
             continue;

@@ -247,6 +247,7 @@ fn a_sidecar_that_crashes_leaves_no_core() {
 fn refused_logins_show_nothing_of_what_was_refused() {
     let stage = Stage::new();
     stage.server.approle("web", &["web"], "1h");
+    stage.server.ask("POST", "sys/auth/userpass", Some(json!({ "type": "userpass" }))).ok();
     let space = stage.space.path().display();
     stage.space.file("credential", format!("{CANARY}-credential"));
     let forged = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl";
@@ -257,6 +258,13 @@ fn refused_logins_show_nothing_of_what_was_refused() {
     let auths = [
         format!("{{method: approle, role_id: '{CANARY}-role', secret_id_file: '{space}/credential'}}"),
         format!("{{method: kubernetes, role: web, jwt_file: '{space}/jwt'}}"),
+        format!(
+            "{{method: approle, role_id: web, secret_id_file: '{space}/credential', secret_id_wrapped: auth/approle/role/web/secret-id}}"
+        ),
+        format!("{{method: userpass, username: web, password_file: '{space}/credential'}}"),
+        format!(
+            "{{method: path, path: auth/userpass/login/web, fields: {{password: {{file: '{space}/credential'}}, otp: {CANARY}-otp}}}}"
+        ),
         format!("{{method: token_file, token_file: '{space}/credential'}}"),
         "{method: token, token_env: MY_OWN_TOKEN}".to_owned(),
     ];

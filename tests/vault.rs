@@ -163,6 +163,7 @@ fn an_approle_logs_in_with_a_secret_id_from_a_file() {
         let method = AuthMethod::AppRole {
             role_id: Credential::Given(Secret::from(role_id.as_str())),
             secret_id: Some(Credential::File(space.file("secret_id", secret_id))),
+            wrapped_by: None,
         };
         log_in(&server, &auth("approle", method))
     };

@@ -9,7 +9,7 @@ use super::plan::{AuthMethod, AuthPlan, Credential, FilePlan, MissingKey, Source
 use crate::vault::request::Request;
 
 /// Changed with the encoding, so that a handoff of an older one is not taken for ours.
-const VERSION: &[u8] = b"leasehold-plan-2";
+const VERSION: &[u8] = b"leasehold-plan-3";
 
 /// SHA-256 over the canonical encoding.
 pub(super) fn of(vault: &VaultPlan, auth: &AuthPlan, files: &[FilePlan]) -> [u8; 32] {
@@ -85,10 +85,11 @@ impl Encoder {
                 self.bytes(role.as_bytes());
                 self.path(jwt_file);
             }
-            AuthMethod::AppRole { role_id, secret_id } => {
+            AuthMethod::AppRole { role_id, secret_id, wrapped_by } => {
                 self.number(1);
                 self.credential(role_id);
                 self.option(secret_id.as_ref(), Self::credential);
+                self.option(wrapped_by.as_deref(), |to, path| to.bytes(path.as_bytes()));
             }
             // The token too: a handoff of another token is not what was asked for.
             AuthMethod::Token { token_env, token } => {
@@ -99,6 +100,25 @@ impl Encoder {
             AuthMethod::TokenFile { token_file } => {
                 self.number(3);
                 self.path(token_file);
+            }
+            // The certificate's files are the connection's.
+            AuthMethod::Cert { name, own: _ } => {
+                self.number(4);
+                self.option(name.as_deref(), |to, name| to.bytes(name.as_bytes()));
+            }
+            AuthMethod::Password { username, password_file } => {
+                self.number(5);
+                self.bytes(username.as_bytes());
+                self.path(password_file);
+            }
+            AuthMethod::Path { path, fields } => {
+                self.number(6);
+                self.bytes(path.as_bytes());
+                self.number(fields.len() as u64);
+                for (name, field) in fields {
+                    self.bytes(name.as_bytes());
+                    self.credential(field);
+                }
             }
         }
     }

@@ -92,8 +92,29 @@ pub(super) struct Auth {
     pub(super) role_id_file: Option<String>,
     pub(super) secret_id_file: Option<String>,
     pub(super) secret_id_env: Option<String>,
+    pub(super) secret_id_wrapped: Option<String>,
     pub(super) token_env: Option<String>,
     pub(super) token_file: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) username: Option<String>,
+    pub(super) password_file: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) fields: Option<BTreeMap<String, Field>>,
+}
+
+/// One of `auth.fields`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Field {
+    Text(String),
+    Of(FieldSource),
+}
+
+/// Where the text of a field is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FieldSource {
+    pub(super) file: Option<String>,
 }
 
 /// `auth.method`.
@@ -104,8 +125,12 @@ pub(super) enum Method {
     Jwt,
     #[serde(rename = "approle")]
     AppRole,
+    Cert,
+    Userpass,
+    Ldap,
     Token,
     TokenFile,
+    Path,
 }
 
 /// `defaults`.

@@ -50,6 +50,8 @@ pub enum Kind {
     Map(&'static [Key]),
     /// A map from names of the user's to such values.
     Named(&'static Kind),
+    /// Text, or a map with these keys that says where the text is.
+    TextOr(&'static [Key]),
     /// A key of a later version: refused, since doing less than was asked for is worse.
     Later,
 }
@@ -142,8 +144,8 @@ static AUTH: &[Key] = &[
     key(
         "method",
         Kind::Choice {
-            now: &["kubernetes", "jwt", "approle", "token", "token_file"],
-            later: &["cert", "userpass", "ldap", "path"],
+            now: &["kubernetes", "jwt", "approle", "cert", "userpass", "ldap", "token", "token_file", "path"],
+            later: &[],
         },
         "",
         "how to log in",
@@ -168,20 +170,32 @@ static AUTH: &[Key] = &[
         .also(&["secret_id_file_path", "secret_id"])
         .private(),
     key("secret_id_env", Kind::Text, "", "approle: the variable with the secret id").private(),
-    later("secret_id_wrapped", "approle: the secret id is response-wrapped").private(),
+    key(
+        "secret_id_wrapped",
+        Kind::Text,
+        "",
+        "approle: what is given is a wrapping token that this path must have made: auth/approle/role/web/secret-id",
+    )
+    .also(&["secret_id_response_wrapping_path"])
+    .private(),
     key("token_env", Kind::Text, "VAULT_TOKEN, or BAO_TOKEN", "token: the variable that holds it")
         .also(&["token"])
         .private(),
     key("token_file", Kind::Text, "", "token_file: a file that somebody else keeps")
         .also(&["token_file_path"])
         .private(),
-    later("name", "cert: the role's name"),
-    later("username", "userpass, ldap: who logs in").private(),
-    later("password_file", "userpass, ldap: a file with the password").private(),
-    later("path", "path: where to post").private(),
-    later("fields", "path: what to post").private(),
+    key("name", Kind::Text, "", "cert: the role's name; without it the server tries them all"),
+    key("username", Kind::Text, "", "userpass, ldap: who logs in").private(),
+    key("password_file", Kind::Text, "", "userpass, ldap: a file with the password")
+        .also(&["password_file_path", "password"])
+        .private(),
+    key("path", Kind::Text, "", "path: where to post, such as auth/clusters/login").private(),
+    key("fields", Kind::Named(&Kind::TextOr(FIELD)), "{}", "path: what to post: NAME: TEXT, or NAME: {file: PATH}")
+        .private(),
     later("wrap_ttl", "response-wraps the login").private(),
 ];
+
+static FIELD: &[Key] = &[key("file", Kind::Text, "", "a file with the text")];
 
 static DEFAULTS: &[Key] = &[
     key("mode", Kind::Mode, "\"0440\"", "permission bits of files").also(&["perms"]),

@@ -124,6 +124,30 @@ pub enum AuthMethod {
         role_id: Credential,
         /// The secret id; none where the role does not bind one.
         secret_id: Option<Credential>,
+        /// The path that must have made the wrapping token which stands in the secret id's place;
+        /// none where the secret id itself does.
+        wrapped_by: Option<String>,
+    },
+    /// `auth/MOUNT/login` over a connection with this client certificate.
+    Cert {
+        /// The role's name; without one the server tries them all.
+        name: Option<String>,
+        /// The connection's, which is `vault`'s.
+        own: ClientCert,
+    },
+    /// `auth/MOUNT/login/USERNAME` with a password: userpass and ldap.
+    Password {
+        /// Who logs in; one segment of a path.
+        username: String,
+        /// The password.
+        password_file: PathBuf,
+    },
+    /// Any other method: these fields to that path.
+    Path {
+        /// `auth/…`, as it is to be asked.
+        path: String,
+        /// What to post, sorted by name; never [`Credential::Unset`].
+        fields: Vec<(String, Credential)>,
     },
     /// A token from the environment, taken as it is; never revoked.
     Token {
@@ -156,9 +180,12 @@ impl AuthMethod {
         };
         match self {
             Self::Kubernetes { jwt_file, .. } => vec![jwt_file.clone()],
-            Self::AppRole { role_id, secret_id } => {
+            Self::AppRole { role_id, secret_id, .. } => {
                 [of(Some(role_id)), of(secret_id.as_ref())].into_iter().flatten().collect()
             }
+            Self::Cert { own, .. } => vec![own.cert_file.clone(), own.key_file.clone()],
+            Self::Password { password_file, .. } => vec![password_file.clone()],
+            Self::Path { fields, .. } => fields.iter().filter_map(|(_, field)| of(Some(field))).collect(),
             Self::Token { .. } => Vec::new(),
             Self::TokenFile { token_file } => vec![token_file.clone()],
         }

@@ -51,7 +51,7 @@ fn check_value(value: &mut Value, kind: &'static Kind, at: &KeyPath, desk: &mut 
             desk.wrong_key(at, format!("this version does not have `{name}` yet"), "take it out");
             return false;
         }
-        (Kind::Map(keys), Value::Mapping(map)) => {
+        (Kind::Map(keys) | Kind::TextOr(keys), Value::Mapping(map)) => {
             check_map(map, keys, at, desk);
             return true;
         }
@@ -113,7 +113,9 @@ fn placeholder(kind: &Kind) -> Value {
 /// Whether a single value is of its kind; what people get when it is not.
 fn scalar(value: &Value, kind: &Kind) -> Result<(), BadScalar> {
     match (kind, value) {
-        (Kind::Text | Kind::Word, Value::String(_)) | (Kind::Flag, Value::Bool(_)) => Ok(()),
+        (Kind::Text | Kind::Word | Kind::TextOr(_), Value::String(_)) | (Kind::Flag, Value::Bool(_)) => {
+            Ok(())
+        }
         (Kind::Word, Value::Number(number)) if number.is_u64() => Ok(()),
         (Kind::Duration, Value::String(text)) => scalars::duration(text).map(drop),
         (Kind::Mode, Value::String(text)) => scalars::mode(text).map(drop),
@@ -167,6 +169,7 @@ fn wanted(kind: &Kind) -> &'static str {
         Kind::Choice { .. } => "a word",
         Kind::List(_) => "a list",
         Kind::Map(_) | Kind::Named(_) => "a map",
+        Kind::TextOr(_) => "text or a map",
         Kind::Later => "nothing",
     }
 }
@@ -191,9 +194,10 @@ fn mend(kind: &Kind, value: &Value) -> String {
         (Kind::Mode, Value::Number(_)) => {
             "as a number its base would be anyone's guess: write octal digits in quotes, like \"0440\"".into()
         }
-        (Kind::Text | Kind::Word | Kind::Choice { .. }, Value::Number(_) | Value::Bool(_)) => {
-            "put it in quotes".into()
-        }
+        (
+            Kind::Text | Kind::Word | Kind::TextOr(_) | Kind::Choice { .. },
+            Value::Number(_) | Value::Bool(_),
+        ) => "put it in quotes".into(),
         (Kind::Flag, Value::String(_)) => "write true or false, without quotes".into(),
         (Kind::Count | Kind::Rate, Value::String(_)) => "write the number without quotes".into(),
         (Kind::List(Kind::Text), Value::String(_)) => "write a list: [one, two]".into(),

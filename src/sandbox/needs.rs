@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::config::plan::{
-    AuthMethod, Credential, Listen, Notifier, Plan, ProcessTarget, Source, Target, TemplateSource, VaultPlan,
+    AuthMethod, Listen, Notifier, Plan, ProcessTarget, Source, Target, TemplateSource, VaultPlan,
 };
 use crate::functions;
 use crate::template::Template;
@@ -138,20 +138,8 @@ impl Needs {
     }
 
     fn credentials(&mut self, method: &AuthMethod) {
-        let from = |credential: &Credential| match credential {
-            Credential::File(path) => Some(path.clone()),
-            Credential::Given(_) | Credential::Unset(_) => None,
-        };
-        let files = match method {
-            AuthMethod::Kubernetes { jwt_file, .. } => vec![jwt_file.clone()],
-            AuthMethod::TokenFile { token_file } => vec![token_file.clone()],
-            AuthMethod::AppRole { role_id, secret_id } => {
-                std::iter::once(role_id).chain(secret_id).filter_map(from).collect()
-            }
-            AuthMethod::Token { .. } => Vec::new(),
-        };
-        for file in &files {
-            self.file(file);
+        for file in method.files() {
+            self.file(&file);
         }
     }
 

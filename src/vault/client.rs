@@ -14,12 +14,13 @@ use super::endpoint::Raw;
 use super::facts;
 use super::failure::{Failure, FailureKind};
 use super::files::is_token;
-use super::login::{self, Attempt};
+use super::login::{self, Attempt, Post};
 use super::message::{self, Unspoken};
 use super::mounts::{self, Mount, Mounts};
 use super::request::{Request, Verb};
 use super::response::{Auth, Response};
 use super::transport::{Call, Transport};
+use super::unwrap::Unwrapped;
 use super::verdict::{self, Asked};
 use crate::config::plan::{AuthPlan, VaultPlan};
 use crate::core::event::{Granted, TokenFacts};
@@ -42,6 +43,8 @@ pub struct Client {
     namespace: Option<String>,
     auth: AuthPlan,
     mounts: Mounts,
+    /// What a wrapped secret id turned out to be.
+    pub(super) unwrapped: Unwrapped,
 }
 
 impl Client {
@@ -55,6 +58,7 @@ impl Client {
             namespace: vault.namespace.clone(),
             auth: auth.clone(),
             mounts: Mounts::default(),
+            unwrapped: Unwrapped::default(),
         })
     }
 
@@ -90,17 +94,22 @@ impl Client {
                 let auth = self.own_facts(&token).await.map_err(refused_token)?;
                 Ok(Auth { client_token: token, ..auth })
             }
-            Attempt::Ask { path, body, credentials } => {
-                let endpoint = Raw::put(format!("auth/{}/{path}", self.auth.mount), body);
-                let unspoken = Unspoken(credentials.iter().collect());
-                let call = self.for_tokens(None);
-                let response = ask(&call, &endpoint, Asked::Login, &unspoken).await?;
-                match response.auth {
-                    Some(auth) if is_token(&auth.client_token) => Ok(auth),
-                    Some(_) => Err(nonsense("the login's answer has no usable token")),
-                    None => Err(nonsense("the login's answer has no token")),
-                }
+            Attempt::Ask(post) => self.post(post).await,
+            Attempt::Unwrap { token, made_by, role_id } => {
+                let secret_id = self.unwrapped(&token, &made_by).await?;
+                self.post(Post::approle(&self.auth.mount, role_id, Some(secret_id))).await
             }
+        }
+    }
+
+    async fn post(&self, Post { path, body, credentials }: Post) -> Result<Auth, Failure> {
+        let endpoint = Raw::put(path, body);
+        let unspoken = Unspoken(credentials.iter().collect());
+        let response = ask(&self.for_tokens(None), &endpoint, Asked::Login, &unspoken).await?;
+        match response.auth {
+            Some(auth) if is_token(&auth.client_token) => Ok(auth),
+            Some(_) => Err(nonsense("the login's answer has no usable token")),
+            None => Err(nonsense("the login's answer has no token")),
         }
     }
 
@@ -231,7 +240,7 @@ impl Client {
 
     /// Logins and what a token asks about itself go to the namespace that made it: its policy for
     /// that holds there and not below.
-    fn for_tokens<'a>(&'a self, token: Option<&'a Secret>) -> Call<'a> {
+    pub(super) fn for_tokens<'a>(&'a self, token: Option<&'a Secret>) -> Call<'a> {
         let namespace = self.auth.namespace.as_deref().or(self.namespace.as_deref());
         Call { transport: &self.transport, token, namespace }
     }
@@ -242,7 +251,7 @@ async fn answered(call: &Call<'_>, endpoint: &impl Endpoint) -> Result<Response,
     ask(call, endpoint, Asked::Other, &Unspoken(call.token.into_iter().collect())).await
 }
 
-async fn ask(
+pub(super) async fn ask(
     call: &Call<'_>,
     endpoint: &impl Endpoint,
     asked: Asked,

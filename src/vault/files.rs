@@ -67,6 +67,21 @@ pub fn credential_in(bytes: &[u8]) -> Result<Secret, &'static str> {
     }
 }
 
+/// One password: what the file at `path` holds without the newline at its end. Passwords have
+/// spaces; control bytes they have not, and more than one line is another file than was meant.
+pub(super) fn password(what: &str, path: &Path) -> Result<Secret, Failure> {
+    let bytes = read(what, path, CREDENTIAL_MAX)?;
+    let complain = |rule| Err(local(format!("{what} {} {rule}", path.display())));
+    let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    match text.strip_suffix(b"\r").unwrap_or(text) {
+        [] => complain("is empty"),
+        text if text.iter().any(u8::is_ascii_control) || std::str::from_utf8(text).is_err() => {
+            complain("must hold one line of text in UTF-8")
+        }
+        text => Ok(Secret::new(text.to_vec())),
+    }
+}
+
 /// Whether `token` may become a header as it is.
 pub(super) fn is_token(token: &Secret) -> bool {
     !token.is_empty() && token.expose().iter().all(u8::is_ascii_graphic)
@@ -75,6 +90,11 @@ pub(super) fn is_token(token: &Secret) -> bool {
 /// A failure of our own side.
 pub(super) fn local(why: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Local, why)
+}
+
+/// A credential's variable that is not set.
+pub(super) fn unset(variable: &str) -> Failure {
+    local(format!("the variable {variable} is not set"))
 }
 
 /// The system's words without its number.
@@ -119,6 +139,24 @@ mod tests {
             assert!(failure.why.contains(rule), "{failure}");
             assert!(failure.why.contains(&file.path().display().to_string()));
             assert!(!failure.why.contains("hunter"));
+        }
+    }
+
+    #[test]
+    fn a_password_keeps_its_spaces_and_loses_one_newline() {
+        for text in [&b" two words "[..], b" two words \n", b" two words \r\n"] {
+            let file = write(text);
+            assert_eq!(password("password_file", file.path()).expect("good").expose(), b" two words ");
+        }
+        for (bytes, rule) in [
+            (&b"\n"[..], "is empty"),
+            (b"hunter2\n\n", "one line"),
+            (b"hunter2\0", "one line"),
+            (b"hunter2\xff", "one line"),
+        ] {
+            let file = write(bytes);
+            let failure = password("password_file", file.path()).expect_err("refused");
+            assert!(failure.why.contains(rule) && !failure.why.contains("hunter"), "{failure}");
         }
     }
 

@@ -23,5 +23,6 @@ mod message;
 mod tls;
 mod transport;
 mod trouble;
+mod unwrap;
 
 pub use files::credential_in;

@@ -95,7 +95,7 @@ fn of_every_library_at_its_loudest_shows_no_token_credential_or_body() {
 async fn everything(vault: &VaultPlan) -> String {
     let token = Secret::from(TOKEN);
     let secret = || Credential::Given(Secret::from(TOKEN));
-    let method = AuthMethod::AppRole { role_id: secret(), secret_id: Some(secret()) };
+    let method = AuthMethod::AppRole { role_id: secret(), secret_id: Some(secret()), wrapped_by: None };
     let auth = AuthPlan { mount: "approle".to_owned(), namespace: None, method };
     let client = Client::new(vault, &auth).expect("a client");
     let args = BTreeMap::from([("key".to_owned(), Secret::from("CANARY"))]);

@@ -21,7 +21,7 @@ use super::plan::Plan;
 /// The plan that `file` asks for. None where something is wrong, which `desk` has been told then.
 pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
     let vault = vault::check(&file.vault, desk);
-    let auth = auth::check(file.auth.as_ref(), desk);
+    let auth = auth::check(file.auth.as_ref(), vault.as_ref(), desk);
     let secrets_dir = runtime::folder(file.secrets_dir.as_deref(), &KeyPath::of(&["secrets_dir"]), desk);
     let handoff = runtime::handoff(file.handoff.file.as_deref(), secrets_dir.as_deref(), desk);
     let defaults = runtime::defaults(&file.defaults, desk);

@@ -7,6 +7,7 @@ use super::World;
 use crate::config::keypath::KeyPath;
 use crate::config::layers::Setting;
 use crate::config::plan::*;
+use crate::secret::Secret;
 use crate::vault::request::Request;
 
 /// Every key that this version has, at a value that is not its default.
@@ -199,14 +200,35 @@ fn each_method_has_its_own_fields() {
     assert_eq!(jwt.mount, "jwt");
     assert!(matches!(jwt.method, AuthMethod::Kubernetes { .. }));
     let approle = method("{method: approle, role_id: r-1, secret_id_env: SID}");
-    let AuthMethod::AppRole { role_id: Credential::Given(role), secret_id: Some(Credential::Given(id)) } =
-        approle.method
+    let AuthMethod::AppRole {
+        role_id: Credential::Given(role),
+        secret_id: Some(Credential::Given(id)),
+        wrapped_by: None,
+    } = approle.method
     else {
         panic!("both given")
     };
     assert_eq!((role.expose(), id.expose()), (&b"r-1"[..], &b"s-1"[..]));
     let approle = method("{method: approle, role_id_file: /r}");
-    assert!(matches!(approle.method, AuthMethod::AppRole { role_id: Credential::File(_), secret_id: None }));
+    assert!(matches!(
+        approle.method,
+        AuthMethod::AppRole { role_id: Credential::File(_), secret_id: None, .. }
+    ));
+    let wrapped = method(
+        "{method: approle, role_id: r, secret_id_file: /w, secret_id_wrapped: auth/approle/role/r/secret-id}",
+    );
+    assert!(matches!(wrapped.method, AuthMethod::AppRole { wrapped_by: Some(path), .. }
+        if path == "auth/approle/role/r/secret-id"));
+    let ldap = method("{method: ldap, username: 'J. Doe', password_file: /p}");
+    assert_eq!(ldap.mount, "ldap");
+    let expected = AuthMethod::Password { username: "J. Doe".into(), password_file: "/p".into() };
+    assert_eq!(ldap.method, expected);
+    assert_eq!(method("{method: userpass, username: 'J. Doe', password_file: /p}").method, expected);
+    let path = method("{method: path, path: /v1/auth/aws/login/, fields: {role: web, doc: {file: /d}}}");
+    let fields = [("doc", Credential::File("/d".into())), ("role", Credential::Given(Secret::from("web")))];
+    let fields = fields.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    assert_eq!(path.method, AuthMethod::Path { path: "auth/aws/login".into(), fields });
+    assert_eq!(path.method.files(), [PathBuf::from("/d")]);
     let token = method("{method: token}");
     assert!(matches!(token.method, AuthMethod::Token { token_env, token }
         if token_env == "VAULT_TOKEN" && token.as_ref().is_some_and(|token| token.expose() == b"t-1")));

@@ -126,7 +126,7 @@ fn no_credential_of_the_environment_reaches_a_message_or_a_plan() {
 /// A value that a key of this kind accepts.
 fn sample(kind: &Kind) -> String {
     match kind {
-        Kind::Text | Kind::Word => "x".into(),
+        Kind::Text | Kind::Word | Kind::TextOr(_) => "x".into(),
         Kind::Flag => "true".into(),
         Kind::Count => "1".into(),
         Kind::Rate => "0.5".into(),

@@ -1,28 +1,43 @@
-//! `approle`: an id, and a secret id where the role binds one.
+//! `approle`: an id, and a secret id where the role binds one, which may come wrapped.
 
-use super::Attempt;
+use super::{Attempt, Post};
 use crate::config::plan::Credential;
 use crate::secret::Secret;
 use crate::tree::Tree;
 use crate::vault::failure::Failure;
 use crate::vault::files;
 
-pub(super) fn prepare(role_id: &Credential, secret_id: Option<&Credential>) -> Result<Attempt, Failure> {
+pub(super) fn prepare(
+    mount: &str,
+    role_id: &Credential,
+    secret_id: Option<&Credential>,
+    wrapped_by: Option<&str>,
+) -> Result<Attempt, Failure> {
     let role_id = read("role_id_file", role_id)?;
-    let mut body = vec![("role_id", Tree::Text(role_id.clone()))];
-    let mut credentials = vec![role_id];
-    if let Some(secret_id) = secret_id {
-        let secret_id = read("secret_id_file", secret_id)?;
-        body.push(("secret_id", Tree::Text(secret_id.clone())));
-        credentials.push(secret_id);
+    let secret_id = secret_id.map(|secret_id| read("secret_id_file", secret_id)).transpose()?;
+    match (secret_id, wrapped_by) {
+        (Some(token), Some(made_by)) => Ok(Attempt::Unwrap { token, made_by: made_by.to_owned(), role_id }),
+        (secret_id, _) => Ok(Attempt::Ask(Post::approle(mount, role_id, secret_id))),
     }
-    Ok(Attempt::Ask { path: "login", body: Tree::map(body), credentials })
+}
+
+impl Post {
+    /// With the secret id itself.
+    pub(in crate::vault) fn approle(mount: &str, role_id: Secret, secret_id: Option<Secret>) -> Self {
+        let mut body = vec![("role_id", Tree::Text(role_id.clone()))];
+        let mut credentials = vec![role_id];
+        if let Some(secret_id) = secret_id {
+            body.push(("secret_id", Tree::Text(secret_id.clone())));
+            credentials.push(secret_id);
+        }
+        Self { path: format!("auth/{mount}/login"), body: Tree::map(body), credentials }
+    }
 }
 
 fn read(what: &str, credential: &Credential) -> Result<Secret, Failure> {
     match credential {
         Credential::Given(value) => Ok(value.clone()),
         Credential::File(path) => files::credential(what, path),
-        Credential::Unset(variable) => Err(files::local(format!("the variable {variable} is not set"))),
+        Credential::Unset(variable) => Err(files::unset(variable)),
     }
 }

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::Attempt;
+use super::{Attempt, Post};
 use crate::tree::Tree;
 use crate::vault::failure::Failure;
 use crate::vault::files;
 
 /// The kubelet swaps the projected file while we run: what counts is what is there now.
-pub(super) fn prepare(role: &str, jwt_file: &Path) -> Result<Attempt, Failure> {
+pub(super) fn prepare(mount: &str, role: &str, jwt_file: &Path) -> Result<Attempt, Failure> {
     let jwt = files::credential("jwt_file", jwt_file)?;
     let body = Tree::map([("role", Tree::text(role)), ("jwt", Tree::Text(jwt.clone()))]);
-    Ok(Attempt::Ask { path: "login", body, credentials: vec![jwt] })
+    Ok(Attempt::Ask(Post { path: format!("auth/{mount}/login"), body, credentials: vec![jwt] }))
 }

@@ -1,7 +1,10 @@
 //! The ways to log in: what each sends, and with which credentials, read anew at each login.
 
 mod approle;
+mod cert;
 mod jwt;
+mod password;
+mod path;
 mod token;
 mod token_file;
 
@@ -12,24 +15,42 @@ use crate::tree::Tree;
 
 /// What a login takes.
 pub(super) enum Attempt {
-    /// A request to the method's mount.
-    Ask {
-        /// The path below `auth/MOUNT/`.
-        path: &'static str,
-        /// The credentials and what goes with them.
-        body: Tree,
-        /// What of the body the server must not be quoted with.
-        credentials: Vec<Secret>,
+    /// A request.
+    Ask(Post),
+    /// The secret id has to be unwrapped first.
+    Unwrap {
+        /// What it is wrapped in.
+        token: Secret,
+        /// The path that must have made the token.
+        made_by: String,
+        /// Who logs in.
+        role_id: Secret,
     },
     /// A token that is there already.
     Hold(Secret),
 }
 
+/// The request of a login.
+pub(super) struct Post {
+    /// The path, `auth/` and all.
+    pub(super) path: String,
+    /// The credentials and what goes with them.
+    pub(super) body: Tree,
+    /// What of the body the server must not be quoted with.
+    pub(super) credentials: Vec<Secret>,
+}
+
 /// Reads the credentials that `plan` names.
 pub(super) fn prepare(plan: &AuthPlan) -> Result<Attempt, Failure> {
+    let mount = plan.mount.as_str();
     match &plan.method {
-        AuthMethod::Kubernetes { role, jwt_file } => jwt::prepare(role, jwt_file),
-        AuthMethod::AppRole { role_id, secret_id } => approle::prepare(role_id, secret_id.as_ref()),
+        AuthMethod::Kubernetes { role, jwt_file } => jwt::prepare(mount, role, jwt_file),
+        AuthMethod::AppRole { role_id, secret_id, wrapped_by } => {
+            approle::prepare(mount, role_id, secret_id.as_ref(), wrapped_by.as_deref())
+        }
+        AuthMethod::Cert { name, own: _ } => Ok(cert::prepare(mount, name.as_deref())),
+        AuthMethod::Password { username, password_file } => password::prepare(mount, username, password_file),
+        AuthMethod::Path { path, fields } => path::prepare(path, fields),
         AuthMethod::Token { token_env, token } => token::prepare(token_env, token.as_ref()),
         AuthMethod::TokenFile { token_file } => token_file::prepare(token_file),
     }

@@ -3,10 +3,10 @@
 use super::Attempt;
 use crate::secret::Secret;
 use crate::vault::failure::Failure;
-use crate::vault::files::{is_token, local};
+use crate::vault::files::{is_token, local, unset};
 
 pub(super) fn prepare(variable: &str, token: Option<&Secret>) -> Result<Attempt, Failure> {
-    let Some(token) = token else { return Err(local(format!("the variable {variable} is not set"))) };
+    let Some(token) = token else { return Err(unset(variable)) };
     if is_token(token) {
         return Ok(Attempt::Hold(token.clone()));
     }

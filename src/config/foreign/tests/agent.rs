@@ -142,7 +142,7 @@ fn each_method_becomes_ours() {
     let auth =
         method("method \"approle\" { config = { role_id_file_path = \"/r\" secret_id_file_path = \"s\" } }");
     let (role_id, secret_id) = (Credential::File("/r".into()), Some(Credential::File("/work-dir/s".into())));
-    assert_eq!(auth.method, AuthMethod::AppRole { role_id, secret_id });
+    assert_eq!(auth.method, AuthMethod::AppRole { role_id, secret_id, wrapped_by: None });
     let auth = method("method \"token_file\" { config = { token_file_path = \"/t\" } }");
     assert_eq!(auth.method, AuthMethod::TokenFile { token_file: "/t".into() });
 }

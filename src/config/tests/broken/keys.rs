@@ -63,9 +63,9 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "  method: kubernetes",
-        "  method: cert",
+        "  method: aws",
         &[
-            "c.yaml:4:11: this version does not have `cert` yet; use one of kubernetes, jwt, approle, token, token_file",
+            "c.yaml:4:11: unknown value; use one of kubernetes, jwt, approle, cert, userpass, ldap, token, token_file, path",
         ],
     ),
     (

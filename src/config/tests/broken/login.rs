@@ -11,7 +11,9 @@ pub(super) const ROWS: &[Row] = &[
     (
         "  method: kubernetes\n",
         "",
-        &["c.yaml:3:1: `auth` has no `method`; use one of kubernetes, jwt, approle, token, token_file"],
+        &[
+            "c.yaml:3:1: `auth` has no `method`; use one of kubernetes, jwt, approle, cert, userpass, ldap, token, token_file, path",
+        ],
     ),
     (
         "  role: web",
@@ -63,6 +65,50 @@ pub(super) const ROWS: &[Row] = &[
         "  method: kubernetes\n  role: web",
         "  method: token_file",
         &["c.yaml:3:1: method `token_file` needs `token_file`; add `token_file:` to `auth`"],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: approle\n  role_id: a\n  secret_id_wrapped: auth/approle/role/a/secret-id",
+        &[
+            "c.yaml:6:3: `secret_id_wrapped` without a wrapping token; add `secret_id_file` or `secret_id_env`, which hold it",
+        ],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: approle\n  role_id: a\n  secret_id_file: /w\n  secret_id_wrapped: /v1/auth/approle/role/a/secret-id",
+        &[
+            "c.yaml:7:22: not the path of a secret id as the server has it; write it like auth/approle/role/web/secret-id",
+        ],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: cert",
+        &[
+            "c.yaml:4:11: method `cert` logs in with the connection's certificate, and there is none; add `client_cert_file` and `client_key_file` to `vault`",
+        ],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: userpass\n  username: a/b",
+        &[
+            "c.yaml:3:1: method `userpass` needs `password_file`; add `password_file:` to `auth`",
+            "c.yaml:5:13: not a user's name; write it without slashes",
+        ],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: ldap\n  password_file: /p",
+        &["c.yaml:3:1: method `ldap` needs `username`; add `username:` to `auth`"],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: path\n  path: secret/data/login\n  mount: web\n  fields: {hunter2: 5, a: {}}",
+        &[
+            "c.yaml:5:9: not the path of a login; write it like auth/clusters/login",
+            "c.yaml:6:3: `mount` is not a field of method `path`; its fields are path, fields",
+            "c.yaml:7:21: expected text or a map, found a number; put it in quotes",
+            "c.yaml:7:24: a field without a value; write NAME: TEXT, or NAME: {file: PATH}",
+        ],
     ),
     (
         "  role: web",

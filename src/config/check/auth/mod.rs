@@ -1,5 +1,8 @@
 //! `auth`: a method, its own fields, and nobody else's.
 
+mod approle;
+mod methods;
+
 use std::path::PathBuf;
 
 use zeroize::Zeroizing;
@@ -7,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::config::desk::Desk;
 use crate::config::file::{Auth, Method};
 use crate::config::keypath::KeyPath;
-use crate::config::plan::{AuthMethod, AuthPlan, Credential};
+use crate::config::plan::{AuthMethod, AuthPlan, VaultPlan};
 use crate::secret::Secret;
 
 use super::{optional_path, vault};
@@ -15,14 +18,19 @@ use super::{optional_path, vault};
 /// Where kubelet puts a pod's own token.
 const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-pub(super) fn check(entry: Option<&Auth>, desk: &mut Desk<'_>) -> Option<AuthPlan> {
+/// How to log in; `vault` is none where something is wrong with it.
+pub(super) fn check(
+    entry: Option<&Auth>,
+    vault: Option<&VaultPlan>,
+    desk: &mut Desk<'_>,
+) -> Option<AuthPlan> {
     let at = KeyPath::of(&["auth"]);
     let Some(entry) = entry else {
         desk.missing(&at, "`auth` is missing", "say how to log in: auth: {method: kubernetes, role: …}");
         return None;
     };
     let Some(method) = entry.method else {
-        let hint = "use one of kubernetes, jwt, approle, token, token_file";
+        let hint = "use one of kubernetes, jwt, approle, cert, userpass, ldap, token, token_file, path";
         desk.missing(&at.key("method"), "`auth` has no `method`", hint);
         return None;
     };
@@ -31,7 +39,10 @@ pub(super) fn check(entry: Option<&Auth>, desk: &mut Desk<'_>) -> Option<AuthPla
     let namespace = vault::namespace(entry.namespace.as_deref(), &at.key("namespace"), desk);
     let method = match method {
         Method::Kubernetes | Method::Jwt => jwt(entry, method, &at, desk),
-        Method::AppRole => approle(entry, &at, desk),
+        Method::AppRole => approle::check(entry, &at, desk),
+        Method::Cert => methods::cert(entry, vault, &at, desk),
+        Method::Userpass | Method::Ldap => methods::password(entry, method, &at, desk),
+        Method::Path => methods::path(entry, &at, desk),
         Method::Token => token(entry, &at, desk),
         Method::TokenFile => token_file(entry, &at, desk),
     };
@@ -43,6 +54,10 @@ fn name(method: Method) -> &'static str {
         Method::Kubernetes => "kubernetes",
         Method::Jwt => "jwt",
         Method::AppRole => "approle",
+        Method::Cert => "cert",
+        Method::Userpass => "userpass",
+        Method::Ldap => "ldap",
+        Method::Path => "path",
         Method::Token => "token",
         Method::TokenFile => "token_file",
     }
@@ -51,7 +66,12 @@ fn name(method: Method) -> &'static str {
 fn fields(method: Method) -> &'static [&'static str] {
     match method {
         Method::Kubernetes | Method::Jwt => &["role", "jwt_file"],
-        Method::AppRole => &["role_id", "role_id_file", "secret_id_file", "secret_id_env"],
+        Method::AppRole => {
+            &["role_id", "role_id_file", "secret_id_file", "secret_id_env", "secret_id_wrapped"]
+        }
+        Method::Cert => &["name"],
+        Method::Userpass | Method::Ldap => &["username", "password_file"],
+        Method::Path => &["path", "fields"],
         Method::Token => &["token_env"],
         Method::TokenFile => &["token_file"],
     }
@@ -65,6 +85,14 @@ fn foreign_fields(entry: &Auth, method: Method, at: &KeyPath, desk: &mut Desk<'_
         ("role_id_file", entry.role_id_file.is_some()),
         ("secret_id_file", entry.secret_id_file.is_some()),
         ("secret_id_env", entry.secret_id_env.is_some()),
+        ("secret_id_wrapped", entry.secret_id_wrapped.is_some()),
+        ("name", entry.name.is_some()),
+        ("username", entry.username.is_some()),
+        ("password_file", entry.password_file.is_some()),
+        ("path", entry.path.is_some()),
+        ("fields", entry.fields.is_some()),
+        // Of this method it is a part of the path.
+        ("mount", entry.mount.is_some() && method == Method::Path),
         ("token_env", entry.token_env.is_some()),
         ("token_file", entry.token_file.is_some()),
     ];
@@ -123,48 +151,6 @@ fn required<'t>(
         ),
     }
     None
-}
-
-fn approle(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<AuthMethod> {
-    let (id_at, file_at) = (at.key("role_id"), at.key("role_id_file"));
-    let role_id = match (entry.role_id.as_deref(), entry.role_id_file.as_deref()) {
-        (Some(_), Some(_)) => {
-            desk.wrong_key(&file_at, "`role_id` and `role_id_file` are both set", "keep one");
-            None
-        }
-        (Some(text), None) => required(Some(text), "role_id", Method::AppRole, at, desk)
-            .map(|text| Credential::Given(Secret::from(text))),
-        (None, Some(text)) => optional_path(Some(text), &file_at, desk).map(Credential::File),
-        (None, None) => {
-            if !desk.is_broken(&file_at) {
-                desk.missing(
-                    &id_at,
-                    "method `approle` needs `role_id` or `role_id_file`",
-                    "add one to `auth`",
-                );
-            }
-            None
-        }
-    };
-    let secret_id = secret_id(entry, at, desk);
-    Some(AuthMethod::AppRole { role_id: role_id?, secret_id: secret_id? })
-}
-
-/// None where it is wrong; some none where the role is to bind no secret id.
-fn secret_id(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Option<Credential>> {
-    let (file_at, env_at) = (at.key("secret_id_file"), at.key("secret_id_env"));
-    match (entry.secret_id_file.as_deref(), entry.secret_id_env.as_deref()) {
-        (Some(_), Some(_)) => {
-            desk.wrong_key(&env_at, "`secret_id_file` and `secret_id_env` are both set", "keep one");
-            None
-        }
-        (Some(text), None) => Some(Some(Credential::File(optional_path(Some(text), &file_at, desk)?))),
-        (None, Some(variable)) => {
-            let given = from_variable(variable, &env_at, desk)?;
-            Some(Some(given.map_or_else(|| Credential::Unset(variable.to_owned()), Credential::Given)))
-        }
-        (None, None) => Some(None),
-    }
 }
 
 fn token(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<AuthMethod> {

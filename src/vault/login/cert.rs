@@ -1,0 +1,9 @@
+//! `cert`: the certificate goes with the connection; what is sent is a role's name at most.
+
+use super::{Attempt, Post};
+use crate::tree::Tree;
+
+pub(super) fn prepare(mount: &str, name: Option<&str>) -> Attempt {
+    let body = Tree::map(name.map(|name| ("name", Tree::text(name))));
+    Attempt::Ask(Post { path: format!("auth/{mount}/login"), body, credentials: Vec::new() })
+}

@@ -1,0 +1,18 @@
+//! `userpass` and `ldap`: a name in the path, and a password.
+
+use std::path::Path;
+
+use super::{Attempt, Post};
+use crate::tree::Tree;
+use crate::vault::failure::Failure;
+use crate::vault::files;
+
+pub(super) fn prepare(mount: &str, username: &str, password_file: &Path) -> Result<Attempt, Failure> {
+    let password = files::password("password_file", password_file)?;
+    let body = Tree::map([("password", Tree::Text(password.clone()))]);
+    Ok(Attempt::Ask(Post {
+        path: format!("auth/{mount}/login/{username}"),
+        body,
+        credentials: vec![password],
+    }))
+}

@@ -1,0 +1,271 @@
+//! Every method of logging in against the real server: logging in, renewing, logging in again when the
+//! token is revoked, and refused with the right message and code.
+
+#![allow(clippy::disallowed_methods, reason = "tests write their own files and measure real time")]
+
+mod support;
+
+use nix::sys::signal::Signal;
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use serde_json::{Value, json};
+use support::{SOON, Stage, wait_until};
+
+const FILES: &str = "files: [{path: password, secret: 'secret/web#password', refresh: 1s}]\n";
+/// Renewed after two seconds or three.
+const TTL: &str = "5s";
+
+/// A stage with a secret, and a way of its own to log in.
+struct Scene {
+    stage: Stage,
+    auth: String,
+    /// What the server counts logins by.
+    path: String,
+    /// More keys of `vault`.
+    vault: String,
+}
+
+impl Scene {
+    /// `auth` may name the stage's folder as `SPACE`.
+    fn new(path: &str, auth: &str) -> Self {
+        let stage = Stage::new();
+        stage.put_password("one");
+        let auth = auth.replace("SPACE", &stage.space.path().display().to_string());
+        Self { stage, auth, path: path.to_owned(), vault: String::new() }
+    }
+
+    fn enable(&self, mount: &str) {
+        self.stage.server.ask("POST", &format!("sys/auth/{mount}"), Some(json!({ "type": mount }))).ok();
+    }
+
+    fn write(&self, path: &str, body: Value) -> Value {
+        self.stage.server.write(path, body)
+    }
+
+    fn config(&self) -> String {
+        let config = self.stage.config(FILES).replace("timeout: 5s", &format!("timeout: 5s{}", self.vault));
+        let own = config.lines().find(|line| line.starts_with("auth:")).expect("a login").to_owned();
+        config.replace(&own, &format!("auth: {}", self.auth))
+    }
+
+    fn logins(&self) -> usize {
+        self.stage.server.requests(&self.path)
+    }
+
+    /// Init ends with 77, and its last line says all of this.
+    #[track_caller]
+    fn refused(&self, says: &[&str]) {
+        let finished = self.stage.init(&self.config()).expect_code(77);
+        for words in says {
+            assert!(finished.last_line().contains(words), "{words}: {}", finished.stderr);
+        }
+        assert_eq!(self.stage.published(), [""; 0]);
+        // Three refusals are remembered for a while: the next init is to be another pod's.
+        self.forget();
+    }
+
+    fn forget(&self) {
+        let _ = std::fs::remove_dir_all(self.stage.space.join("handoff"));
+        self.stage.space.dir("handoff");
+    }
+
+    /// A sidecar that renews, and follows when its token is revoked behind its back; `before` it is.
+    fn lives(&self, before: impl FnOnce()) {
+        let stage = &self.stage;
+        let sidecar = stage.sidecar(&self.config());
+        assert!(stage.read("password").expect("rendered").ends_with("-one"));
+        wait_until("a renewal", SOON, || stage.server.requests("auth/token/renew-self") > 0);
+        let (logins, accessor) = (self.logins(), stage.server.accessors().pop().expect("one token"));
+        before();
+        stage.server.revoke_accessor(&accessor);
+        wait_until("another login", SOON, || self.logins() > logins && !stage.server.accessors().is_empty());
+        stage.put_password("two");
+        wait_until("what came after", SOON, || {
+            stage.read("password").is_some_and(|now| now.ends_with("-two"))
+        });
+        sidecar.stop().expect_code(0);
+        assert_eq!(stage.server.accessors(), [""; 0], "a token is left");
+    }
+}
+
+#[test]
+fn userpass_logs_in_with_a_password_that_is_read_anew_each_time() {
+    let scene = Scene::new(
+        "auth/userpass/login/",
+        "{method: userpass, username: web, password_file: 'SPACE/password'}",
+    );
+    scene.enable("userpass");
+    let user = |password: &str| {
+        let user = json!({ "password": password, "token_policies": ["web"], "token_ttl": TTL });
+        scene.write("auth/userpass/users/web", user);
+        scene.stage.space.file("password", format!("{password}\n"));
+    };
+    user("first password");
+    scene.stage.space.file("password", "another password");
+    scene.refused(&["login refused: invalid username or password (400)", "the credentials in `auth`"]);
+    assert_eq!(scene.logins(), 3, "as often as does not lock the user out");
+    scene.stage.space.file("password", "two\nlines");
+    scene.refused(&["no credentials to log in with: password_file", "must hold one line of text"]);
+    assert_eq!(scene.logins(), 3, "it never left");
+    user("first password");
+    scene.lives(|| user("next password"));
+}
+
+/// The pinned server comes without its ldap plugin; userpass at its mount answers the same two requests.
+#[test]
+fn ldap_asks_as_userpass_does_at_its_own_mount() {
+    let scene =
+        Scene::new("auth/ldap/login/", "{method: ldap, username: j.doe-2, password_file: 'SPACE/password'}");
+    scene.stage.server.ask("POST", "sys/auth/ldap", Some(json!({ "type": "userpass" }))).ok();
+    let user =
+        json!({ "password": "a password: with \"signs\"", "token_policies": ["web"], "token_ttl": TTL });
+    scene.write("auth/ldap/users/j.doe-2", user);
+    scene.stage.space.file("password", "another");
+    scene.refused(&["login refused: invalid username or password (400)", "the credentials in `auth`"]);
+    scene.stage.space.file("password", "a password: with \"signs\"\n");
+    scene.lives(|| ());
+}
+
+#[test]
+fn any_other_method_is_given_its_fields() {
+    let scene = Scene::new(
+        "auth/userpass/login/",
+        "{method: path, path: auth/userpass/login/web, fields: {password: {file: 'SPACE/password'}, note: x}}",
+    );
+    scene.enable("userpass");
+    let user = json!({ "password": "its password", "token_policies": ["web"], "token_ttl": TTL });
+    scene.write("auth/userpass/users/web", user);
+    scene.stage.space.file("password", "another password");
+    scene.refused(&["login refused: invalid username or password (400)", "the credentials in `auth`"]);
+    scene.stage.space.file("password", "");
+    scene.refused(&["no credentials to log in with: auth.fields.password", "is empty"]);
+    scene.stage.space.file("password", "its password\n");
+    scene.lives(|| ());
+}
+
+/// An authority, and two certificates of it for one name.
+fn certificates(scene: &Scene) -> String {
+    let mut ca = CertificateParams::default();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    ca.distinguished_name.push(DnType::CommonName, "Clients");
+    let key = KeyPair::generate().expect("ring makes keys");
+    let pem = ca.self_signed(&key).expect("a valid certificate").pem();
+    let issuer = Issuer::new(ca, key);
+    for (file, name) in [("web", "web.test"), ("next", "web.test"), ("other", "other.test")] {
+        let mut client = CertificateParams::new(vec![name.to_owned()]).expect("a valid name");
+        client.distinguished_name.push(DnType::CommonName, name);
+        client.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+        let key = KeyPair::generate().expect("ring makes keys");
+        let signed = client.signed_by(&key, &issuer).expect("a valid certificate");
+        scene.stage.space.file(&format!("{file}.pem"), signed.pem());
+        scene.stage.space.file(&format!("{file}.key"), key.serialize_pem());
+    }
+    pem
+}
+
+#[test]
+fn cert_logs_in_with_the_certificate_that_is_there_now() {
+    let mut scene = Scene::new("auth/cert/login", "{method: cert, name: web}");
+    let space = scene.stage.space.path().display();
+    scene.vault = format!(", client_cert_file: '{space}/own.pem', client_key_file: '{space}/own.key'");
+    scene.enable("cert");
+    let authority = certificates(&scene);
+    let role = json!({
+        "certificate": authority, "allowed_common_names": "web.test", "token_policies": ["web"], "token_ttl": TTL,
+    });
+    scene.write("auth/cert/certs/web", role);
+    let own = |name: &str| {
+        for kind in ["pem", "key"] {
+            let file = format!("{name}.{kind}");
+            let text = scene.stage.space.read(&file).expect("made");
+            scene.stage.space.file(&format!("own.{kind}"), text);
+        }
+    };
+    own("other");
+    scene.refused(&["login refused", "the credentials in `auth`"]);
+    own("web");
+    scene.lives(|| own("next"));
+}
+
+const WRAPPED: &str = "{method: approle, role_id_file: 'SPACE/role-id', secret_id_file: 'SPACE/wrapped', \
+                       secret_id_wrapped: auth/approle/role/web/secret-id}";
+
+impl Scene {
+    /// An approle whose secret ids may be used so often; 0 is for ever.
+    fn wrapped(uses: u32) -> Self {
+        let scene = Self::new("auth/approle/login", WRAPPED);
+        let (role_id, _) = scene.stage.server.approle("web", &["web"], TTL);
+        scene.write("auth/approle/role/web", json!({ "secret_id_num_uses": uses }));
+        scene.stage.space.file("role-id", role_id);
+        scene
+    }
+
+    /// Puts the answer of `path` where the secret id is expected, wrapped; the wrapping token.
+    fn deliver(&self, path: &str, body: Value) -> String {
+        let answer = self.stage.server.ask_wrapped("POST", path, Some(body), "10m").json();
+        let token = answer["wrap_info"]["token"].as_str().expect("a wrapping token").to_owned();
+        self.stage.space.file("wrapped", &token);
+        token
+    }
+
+    fn unwraps(&self) -> usize {
+        self.stage.server.requests("sys/wrapping/unwrap")
+    }
+}
+
+const SECRET_ID: &str = "auth/approle/role/web/secret-id";
+
+#[test]
+fn a_wrapped_secret_id_is_unwrapped_once_and_kept_for_the_next_login() {
+    let scene = Scene::wrapped(0);
+    scene.deliver(SECRET_ID, json!({}));
+    scene.lives(|| ());
+    assert_eq!((scene.logins(), scene.unwraps()), (2, 1));
+}
+
+#[test]
+fn a_wrapping_token_of_another_path_is_an_alert_and_is_left_as_it_is() {
+    let scene = Scene::wrapped(0);
+    // Whoever took the real one may offer one of their own.
+    let token = scene.deliver("sys/wrapping/wrap", json!({ "secret_id": "theirs" }));
+    scene.refused(&[
+        "ALERT: the wrapping token of the secret id was made by `sys/wrapping/wrap`",
+        "not by `auth/approle/role/web/secret-id`",
+    ]);
+    assert_eq!((scene.logins(), scene.unwraps()), (0, 0));
+    assert_eq!(scene.stage.server.requests("sys/wrapping/lookup"), 1, "looked at once");
+    scene.write("sys/wrapping/lookup", json!({ "token": token }));
+}
+
+#[test]
+fn a_wrapping_token_that_somebody_has_used_is_an_alert() {
+    let scene = Scene::wrapped(0);
+    let token = scene.deliver(SECRET_ID, json!({}));
+    scene.stage.server.ask_as(&token, "POST", "sys/wrapping/unwrap", None).ok();
+    scene.refused(&["ALERT: the wrapping token of the secret id is unknown, has ended or was used already"]);
+    assert_eq!((scene.logins(), scene.unwraps()), (0, 1), "the thief's");
+}
+
+#[test]
+fn a_secret_id_for_one_login_outlives_restarts_and_is_followed_by_a_new_one() {
+    let scene = Scene::wrapped(1);
+    let stage = &scene.stage;
+    stage.server.write("auth/approle/role/web", json!({ "token_ttl": "1h" }));
+    scene.deliver(SECRET_ID, json!({}));
+    stage.init(&scene.config()).expect_code(0);
+    stage.sidecar(&scene.config()).signal(Signal::SIGKILL);
+    let mut sidecar = stage.sidecar(&scene.config());
+    assert_eq!((scene.logins(), scene.unwraps()), (1, 1), "each goes on with the login of the first");
+    let accessor = stage.server.accessors().pop().expect("one token");
+    stage.server.revoke_accessor(&accessor);
+    let alert = "the wrapping token of the secret id is unknown, has ended or was used already";
+    wait_until("the alert", SOON, || {
+        assert!(sidecar.runs());
+        sidecar.stderr().contains(alert)
+    });
+    scene.deliver(SECRET_ID, json!({}));
+    wait_until("another login", SOON, || scene.logins() == 2);
+    stage.put_password("two");
+    wait_until("what came after", SOON, || stage.read("password").is_some_and(|now| now.ends_with("-two")));
+    sidecar.stop().expect_code(0);
+    assert_eq!(stage.server.accessors(), [""; 0], "a token is left");
+}
