@@ -126,6 +126,21 @@ fn a_token_that_may_not_look_itself_up_costs_no_login_at_a_restart() {
 }
 
 #[test]
+fn a_token_whose_last_use_gave_back_a_lease_is_replaced_at_once() {
+    let lease = Kind::Dynamic { ttl: MINUTE, max: MINUTE, renewable: false };
+    let mut setup = Setup::plain(DB, lease);
+    // A lease, its successor at two thirds, and the first is given back.
+    setup.role.uses = Some(3);
+    let mut world = World::new(7, setup);
+    world.live_until_so(|world| world.server.tokens.values().any(|token| token.revoked)).expect("it is");
+    let begin = world.moment(Duration::ZERO).since_boot();
+    let spent = world.now - begin;
+    assert!(spent > secs(40) && spent < MINUTE, "{spent:?}");
+    until(&mut world, spent + secs(2));
+    assert_eq!((world.server.logins, living(&mut world)), (2, 1));
+}
+
+#[test]
 fn a_lease_on_disk_is_kept_although_the_template_fails_and_uses_it_no_longer() {
     let mut setup = Setup::plain(KV, Kind::Kv);
     let lease = Kind::Dynamic { ttl: 10 * MINUTE, max: 10 * MINUTE, renewable: false };

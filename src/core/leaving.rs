@@ -89,7 +89,9 @@ impl Agent {
     }
 
     pub(super) fn lease_revoked(&mut self, id: &LeaseId, result: Result<(), Failure>) {
-        self.work.finish(&Job::RevokeLease(id.clone()));
+        let job = Job::RevokeLease(id.clone());
+        let with = self.work.token_of(&job);
+        self.work.finish(&job);
         match result {
             Ok(()) => {
                 self.breaker.succeeded();
@@ -97,6 +99,9 @@ impl Agent {
                 self.lease_over(id);
             }
             Err(failure) => self.lease_not_revoked(id, &failure),
+        }
+        if let Some(token) = with {
+            self.spend(token);
         }
     }
 

@@ -128,6 +128,11 @@ impl Work {
         self.under_way.remove(job).is_some()
     }
 
+    /// The login that a job under way is asked with.
+    pub(super) fn token_of(&self, job: &Job) -> Option<TokenId> {
+        *self.under_way.get(job)?
+    }
+
     /// Whether a request under way uses this login.
     pub(super) fn uses(&self, token: TokenId) -> bool {
         self.under_way.values().any(|used| *used == Some(token))

@@ -43,11 +43,11 @@ pub struct Disk {
     pub left: BTreeMap<LeaseId, BTreeMap<FileId, Duration>>,
 }
 
-/// Kinds of requests, of which all but the last go one at a time.
+/// Kinds of requests, of which all but the last go one at a time (a look-up: one a token).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Login,
-    LookUp,
+    LookUp(TokenId),
     Probe,
     Other,
 }
@@ -68,7 +68,9 @@ pub struct Process {
     /// Requests to the server that are not answered yet, probes apart.
     pub under_way: usize,
     pub logging_in: bool,
-    pub looking_up: bool,
+    /// Tokens whose look-up is under way: one of the login before may hang while the next is asked
+    /// about.
+    pub looking_up: BTreeSet<TokenId>,
     pub probing: bool,
     pub stopping: bool,
 }
@@ -86,7 +88,7 @@ impl Process {
             failing: BTreeSet::new(),
             under_way: 0,
             logging_in: false,
-            looking_up: false,
+            looking_up: BTreeSet::new(),
             probing: false,
             stopping: false,
         }
@@ -96,7 +98,12 @@ impl Process {
     pub fn count(&mut self, kind: Kind, started: bool) {
         match kind {
             Kind::Login => self.logging_in = started,
-            Kind::LookUp => self.looking_up = started,
+            Kind::LookUp(token) if started => {
+                self.looking_up.insert(token);
+            }
+            Kind::LookUp(token) => {
+                self.looking_up.remove(&token);
+            }
             Kind::Probe => {
                 self.probing = started;
                 return;

@@ -25,6 +25,8 @@ pub struct Call {
     pub deaf: bool,
     /// The client has given up on it when it arrives: nobody waits for the answer.
     pub late: bool,
+    /// No login was known to be refused when it was sent.
+    pub innocent: bool,
 }
 
 impl World {
@@ -120,13 +122,14 @@ impl World {
             }
             _ => return,
         };
-        // A refusal that nobody heard of, and no other before it: that cannot be known.
         let unheard = (call.late || call.deaf) && matches!(call.action, Action::LogIn(_));
         if unheard {
             self.server.turned_away = Some(now);
         }
-        if unheard && self.server.refused.len() == 1 {
-            self.server.refused.clear();
+        // A refusal that nobody heard of, where none was known before it, looks like any lost
+        // request: counting those would let an outage use up the tries.
+        if unheard && call.innocent && self.server.refused.last() == Some(&now) {
+            self.server.refused.pop();
         }
         if call.late {
             return;

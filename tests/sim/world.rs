@@ -320,7 +320,7 @@ impl World {
         }
         let kind = match event {
             Event::LoggedIn { .. } => Some(Kind::Login),
-            Event::LookedUp { .. } => Some(Kind::LookUp),
+            Event::LookedUp { token, .. } => Some(Kind::LookUp(token)),
             Event::Probed(_) => Some(Kind::Probe),
             Event::TokenRenewed { .. }
             | Event::Resolved { .. }
@@ -405,12 +405,14 @@ impl World {
             | Action::RevokeToken(_) => {
                 let kind = match action {
                     Action::LogIn(_) => Kind::Login,
-                    Action::LookUp(_) => Kind::LookUp,
+                    Action::LookUp(id) => Kind::LookUp(id),
                     Action::Probe => Kind::Probe,
                     _ => Kind::Other,
                 };
                 process.count(kind, true);
-                self.call(Call { run, action, token, sent: self.now, deaf: false, late: false });
+                let innocent = process.agent.snapshot().refusals.is_none();
+                let sent = self.now;
+                self.call(Call { run, action, token, sent, deaf: false, late: false, innocent });
             }
         }
     }
