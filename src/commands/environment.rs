@@ -22,13 +22,14 @@ pub(super) fn of_this_process() -> Environment {
         variables: Arc::new(variables.collect()),
         read_file: Arc::new(read_file),
         now: clock::wall,
+        zone: super::zones::of_this_machine,
         network: super::network::of_this_machine,
         random,
     }
 }
 
 /// A regular file's content. Opened without blocking, since a template could name a FIFO.
-fn read_file(path: &Path) -> Result<Secret, String> {
+pub(super) fn read_file(path: &Path) -> Result<Secret, String> {
     let why = |error: std::io::Error| format!("{}: {error}", path.display());
     let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).map_err(why)?;
     let metadata = file.metadata().map_err(why)?;

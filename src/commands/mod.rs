@@ -11,3 +11,4 @@ mod network;
 pub mod render;
 pub mod sidecar;
 pub mod status;
+mod zones;

@@ -2,14 +2,14 @@
 //!
 //! Both match leftmost-first and in linear time. What differs is translated: Go's `\d`, `\w`, `\s`
 //! and `\b` are ASCII, its classes know no set operations, `\Q…\E` quotes, and `\C` is not there.
-//! One difference stays: bytes that are not UTF-8 match no `.`, where Go takes each for U+FFFD.
+//! What is no character of a text is the business of `matching`.
 
 use std::collections::HashMap;
 
-use regex::bytes::{Captures, Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::arg::{Answer, name, text, written};
-use crate::template::buffer::Buffer;
+use super::matching::Search;
 use crate::template::eval::Scope;
 use crate::template::function::{Function, FunctionError};
 use crate::template::value::{Type, Value};
@@ -48,52 +48,17 @@ pub(super) fn expression(
     Ok(regex)
 }
 
-/// All matches, none of them empty right behind another, and none within a character.
-pub(super) fn matches<'t>(regex: &Regex, text: &'t [u8]) -> impl Iterator<Item = Captures<'t>> {
-    let whole = std::str::from_utf8(text).ok();
-    let matches: Vec<Captures<'t>> = regex
-        .captures_iter(text)
-        .filter(|found| {
-            let span = found.get_match();
-            !span.is_empty() || whole.is_none_or(|whole| whole.is_char_boundary(span.start()))
-        })
-        .collect();
-    matches.into_iter()
-}
-
-/// Appends `text` with every match replaced by what `replacement` says.
-pub(super) fn replace(
-    regex: &Regex,
-    text: &[u8],
-    out: &mut Buffer,
-    replacement: impl Fn(&Captures<'_>, &mut Buffer),
-) {
-    let mut from = 0;
-    for found in matches(regex, text) {
-        let span = found.get_match();
-        out.push(&text[from..span.start()]);
-        replacement(&found, out);
-        from = span.end();
-    }
-    out.push(&text[from..]);
-}
-
-/// Appends a template's text: `$1`, `${name}`, `$$`.
-pub(super) fn expand(found: &Captures<'_>, template: &[u8], out: &mut Buffer) {
-    let mut text = Vec::new();
-    found.expand(template, &mut text);
-    out.push(&zeroize::Zeroizing::new(text));
-}
-
 fn regex_match(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    Ok(Value::Bool(expression(scope, args, 0)?.is_match(text(args, 1))))
+    let regex = expression(scope, args, 0)?;
+    Ok(Value::Bool(Search::new(&regex, text(args, 1)).is_match()))
 }
 
 /// `regexReplaceAll expression replacement text`
 fn regex_replace_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let regex = expression(scope, args, 0)?;
     written(scope, |out| {
-        replace(&regex, text(args, 2), out, |found, out| expand(found, text(args, 1), out));
+        let search = Search::new(&regex, text(args, 2));
+        search.replace(out, |found, out| search.expand(found, text(args, 1), out));
         Ok(())
     })
 }
@@ -180,9 +145,10 @@ fn escape<'p>(rest: &'p str, out: &mut String, in_class: bool) -> Option<&'p str
             out.push('\\');
             return property(rest, out);
         }
+        'x' => return hex(after, out, in_class),
         '0'..='7' => return octal(rest, out),
         'A' | 'z' if !in_class => "",
-        'a' | 'f' | 't' | 'n' | 'r' | 'v' | 'x' => "",
+        'a' | 'f' | 't' | 'n' | 'r' | 'v' => "",
         _ if first.is_ascii_punctuation() || first == ' ' => {
             out.push_str(&regex::escape(first.encode_utf8(&mut [0; 4])));
             if in_class
@@ -211,6 +177,24 @@ fn property<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
     let end = if rest[1..].starts_with('{') { rest.find('}')? + 1 } else { 2.min(rest.len()) };
     out.push_str(rest.get(..end)?);
     rest.get(end..)
+}
+
+/// `\x41` and `\x{1F600}`, behind the `x`.
+fn hex<'p>(rest: &'p str, out: &mut String, in_class: bool) -> Option<&'p str> {
+    let (digits, after) = match rest.strip_prefix('{') {
+        Some(braced) => braced.split_once('}')?,
+        None => rest.split_at_checked(2)?,
+    };
+    // A sign would be taken for part of the number.
+    let code = digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(digits)?;
+    let code = u32::from_str_radix(code, 16).ok().filter(|&code| code <= u32::from(char::MAX))?;
+    if char::from_u32(code).is_none() {
+        // Half of a surrogate pair, which no text has: a set of nothing.
+        out.push_str(if in_class { "" } else { r"[^\x00-\x{10FFFF}]" });
+        return Some(after);
+    }
+    out.push_str(&format!("\\x{{{code:x}}}"));
+    Some(after)
 }
 
 /// `\123` and `\0`; a single digit from 1 on would be a backreference, which neither has.
@@ -282,11 +266,13 @@ fn group<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::template::buffer::Buffer;
 
     fn replaced(pattern: &str, text: &str, replacement: &str) -> Option<String> {
         let regex = Regex::new(&translate(pattern)?).ok()?;
         let mut out = Buffer::new(1000);
-        replace(&regex, text.as_bytes(), &mut out, |found, out| expand(found, replacement.as_bytes(), out));
+        let search = Search::new(&regex, text.as_bytes());
+        search.replace(&mut out, |found, out| search.expand(found, replacement.as_bytes(), out));
         String::from_utf8(out.bytes().to_vec()).ok()
     }
 
@@ -305,6 +291,7 @@ mod tests {
             (r"(?i)STRASSE|[]-]", "Strasse]", "#", "##"),
             (r"[\d\-a]+", "1-a b", "#", "# b"),
             (r"x\x41\x{42}\101", "xABA", "#", "#"),
+            (r"\x{1F600}|[\x{e9}-\x{EA}]", "a😀bé", "#", "a#b#"),
             (r"\pL+|\p{Greek}", "äb1", "#", "#1"),
         ] {
             assert_eq!(replaced(pattern, text, replacement).as_deref(), Some(result), "{pattern}");
@@ -313,7 +300,23 @@ mod tests {
 
     #[test]
     fn what_go_refuses_is_refused() {
-        for pattern in ["(", r"\C", r"\1", "a{1001}", r"(?x:a)", r"(?=a)", "[a", r"\", "a**", "*", r"\y"] {
+        for pattern in [
+            "(",
+            r"\C",
+            r"\1",
+            "a{1001}",
+            r"(?x:a)",
+            r"(?=a)",
+            "[a",
+            r"\",
+            "a**",
+            "*",
+            r"\y",
+            r"\x4",
+            r"\x{}",
+            r"\x{110000}",
+            r"\x{+4}",
+        ] {
             assert_eq!(replaced(pattern, "a", ""), None, "{pattern}");
         }
     }

@@ -141,7 +141,8 @@ fn auth(auth: &Auth) -> Value {
 }
 
 fn wrap_info(wrap: &WrapInfo) -> Value {
-    let created = time::parse(time::RFC3339, wrap.creation_time.as_bytes()).unwrap_or_default();
+    let created =
+        time::parse(time::RFC3339, wrap.creation_time.as_bytes(), &time::Zone::Utc).unwrap_or_default();
     Record::value(
         &WRAP_INFO,
         vec![

@@ -14,12 +14,12 @@ pub fn now() -> Now {
     Now { moment: moment(), wall: clock_gettime(ClockId::Realtime).tv_sec }
 }
 
-/// The wall clock as templates see it: local time is UTC, as in every container image.
+/// The wall clock as templates see it.
 #[must_use]
 pub fn wall() -> template::host::Moment {
     let time = clock_gettime(ClockId::Realtime);
     let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or(0);
-    template::host::Moment { seconds: time.tv_sec, nanoseconds, offset: 0 }
+    template::host::Moment { seconds: time.tv_sec, nanoseconds }
 }
 
 /// The boot clock, which counts suspend and never jumps.

@@ -43,6 +43,8 @@ pub struct Environment {
     pub read_file: ReadFile,
     /// The time, asked once a rendering.
     pub now: fn() -> Moment,
+    /// The table of a time zone by its name, `Local` for the machine's own; bounded in size.
+    pub zone: fn(&str) -> Option<Vec<u8>>,
     /// The machine's interfaces, asked once a rendering that wants them.
     pub network: fn() -> Result<Network, String>,
     /// Fills a buffer with random bytes.

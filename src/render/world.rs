@@ -88,6 +88,10 @@ impl Host for World<'_> {
         *self.now.get_or_insert_with(self.environment.now)
     }
 
+    fn zone(&mut self, name: &str) -> Option<Vec<u8>> {
+        (self.environment.zone)(name)
+    }
+
     fn network(&mut self) -> Result<Network, HostError> {
         if let Some(network) = &self.network {
             return Ok(network.clone());

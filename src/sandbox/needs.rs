@@ -18,7 +18,7 @@ use crate::template::Template;
 /// All of `/etc`, since its files are replaced by renames (`resolv.conf` by whatever runs the
 /// network): a rule holds for what has a name now, and one for the file itself would cut us off
 /// from the server at the next change. Who may read `shadow` is still decided by its mode.
-const SYSTEM: [&str; 11] = [
+const SYSTEM: [&str; 12] = [
     "/etc",
     // Behind links of /etc: the network's resolv.conf, and authorities.
     "/run/systemd/resolve",
@@ -31,6 +31,8 @@ const SYSTEM: [&str; 11] = [
     "/lib64",
     "/usr/lib",
     "/usr/lib64",
+    // What dates of templates are seen from.
+    "/usr/share/zoneinfo",
     "/proc/sys/kernel/random",
 ];
 /// Where the system tells of its interfaces and routes.
@@ -68,6 +70,14 @@ impl Needs {
         needs.read.extend(SYSTEM.map(PathBuf::from));
         for path in AUTHORITIES.iter().filter_map(|name| env(name)) {
             needs.file(Path::new(&path));
+        }
+        let zone = env("TZ").unwrap_or_default();
+        let zone = Path::new(zone.to_str().map_or("", |zone| zone.trim_start_matches(':')));
+        // Behind links of /etc where the database is elsewhere.
+        for path in [Path::new("/etc/localtime"), Path::new("/etc/zoneinfo"), zone] {
+            if path.is_absolute() && path.exists() {
+                needs.file(path);
+            }
         }
         for text in texts {
             needs.file(text);

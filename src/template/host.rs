@@ -31,6 +31,10 @@ pub trait Host {
     /// The time: the same throughout one rendering.
     fn now(&mut self) -> Moment;
 
+    /// The table (`tzfile(5)`) of a time zone by its name, such as `Europe/Berlin`, or of the machine's
+    /// own, `Local`; `None` where the machine has none.
+    fn zone(&mut self, name: &str) -> Option<Vec<u8>>;
+
     /// The machine's network interfaces: the same throughout one rendering.
     ///
     /// # Errors
@@ -48,15 +52,13 @@ pub trait Host {
     fn write(&mut self, file: WrittenFile) -> Result<(), HostError>;
 }
 
-/// A point in time, and how far local time is ahead of UTC.
+/// A point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// Seconds since 1970-01-01T00:00:00Z.
     pub seconds: i64,
     /// Nanoseconds within the second.
     pub nanoseconds: u32,
-    /// Seconds east of UTC.
-    pub offset: i32,
 }
 
 /// Interfaces in the system's order, and which of them leads everywhere.
@@ -138,7 +140,11 @@ impl Host for Nowhere {
     }
 
     fn now(&mut self) -> Moment {
-        Moment { seconds: 0, nanoseconds: 0, offset: 0 }
+        Moment { seconds: 0, nanoseconds: 0 }
+    }
+
+    fn zone(&mut self, _: &str) -> Option<Vec<u8>> {
+        None
     }
 
     fn network(&mut self) -> Result<Network, HostError> {

@@ -9,7 +9,7 @@ use crate::template::eval::Scope;
 use crate::template::fmt;
 use crate::template::function::FunctionError;
 use crate::template::spell::number;
-use crate::template::value::{List, Type, Value};
+use crate::template::value::{IntType, List, Type, Value};
 
 /// Sprig's `strval`: a text as it is, bytes as a text, all else as `%v` prints it.
 pub(super) fn text_of(scope: &mut Scope<'_, '_>, value: &Value) -> Result<Secret, FunctionError> {
@@ -106,6 +106,7 @@ pub(super) fn kind(value: &Value) -> String {
     match value.type_of() {
         None => "invalid".to_owned(),
         Some(Type::JsonNumber) => "string".to_owned(),
+        Some(Type::Int(IntType::Month | IntType::Weekday)) => "int".to_owned(),
         Some(Type::Slice(_)) => "slice".to_owned(),
         Some(Type::Map(..)) => "map".to_owned(),
         Some(Type::Pointer(_)) => "ptr".to_owned(),

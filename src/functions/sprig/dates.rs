@@ -1,11 +1,11 @@
-//! Dates and durations. The local zone is the rendering's; zones by name would need the tables of
-//! the time-zone database, which are not in an empty image: `UTC` and `Local` are there.
+//! Dates and durations. Zones by name come from the machine's time-zone database; where it has none, or
+//! does not know the name, the rendering fails: an hour that is wrong is worse than no file.
 
 use crate::functions::arg::{Answer, answer, any, fail, name, text};
 use crate::functions::numbers::decimal;
-use crate::functions::time::{Duration, Time, parse, parse_duration, time_of, value};
+use crate::functions::time::{Duration, Time, Zone, parse, parse_duration, time_of, value};
 use crate::template::eval::Scope;
-use crate::template::function::{Function, FunctionError};
+use crate::template::function::Function;
 use crate::template::value::{IntType, Type, Value};
 
 const ANY: Type = Type::Interface;
@@ -34,7 +34,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
 const HTML: &[u8] = b"2006-01-02";
 
 fn now(scope: &mut Scope<'_, '_>) -> Time {
-    Time::from(scope.host().now())
+    let now = Time::from(scope.host().now());
+    now.seen_from(Zone::local(scope))
 }
 
 /// A time, or the seconds since 1970; now where it is neither.
@@ -45,17 +46,15 @@ fn instant(scope: &mut Scope<'_, '_>, of: &Value) -> Time {
     }
 }
 
-fn zone(scope: &mut Scope<'_, '_>, zone: &str) -> Result<i32, FunctionError> {
-    match zone {
-        "" | "UTC" => Ok(0),
-        "Local" => Ok(scope.host().now().offset),
-        _ => fail("zones other than UTC and Local are not there"),
-    }
-}
-
 fn shown(scope: &mut Scope<'_, '_>, layout: &[u8], date: &Value, in_zone: &str) -> Answer {
-    let offset = zone(scope, in_zone)?;
-    answer(&instant(scope, date).at_offset(offset).format(layout))
+    let zone = match in_zone {
+        "Local" => Zone::local(scope),
+        name => match Zone::named(scope, name) {
+            Some(zone) => zone,
+            None => return fail("dateInZone: this machine's time-zone database has no zone of that name"),
+        },
+    };
+    answer(&instant(scope, date).seen_from(zone).format(layout))
 }
 
 /// `date layout time`
@@ -83,7 +82,10 @@ fn given(args: &[Value], index: usize) -> Time {
 /// `dateModify duration time`: the time itself where it is no duration.
 fn date_modify(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let time = given(args, 1);
-    Ok(value(parse_duration(&name(args, 0)).map_or(time, |duration| time.plus(duration))))
+    Ok(value(match parse_duration(&name(args, 0)) {
+        Some(duration) => time.plus(duration),
+        None => time,
+    }))
 }
 
 fn must_date_modify(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
@@ -98,8 +100,9 @@ fn to_date(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     must_to_date(scope, args).or_else(|_| Ok(value(Time::default())))
 }
 
-fn must_to_date(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    match parse(&name(args, 0), text(args, 1)) {
+fn must_to_date(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    let local = Zone::local(scope);
+    match parse(&name(args, 0), text(args, 1), &local) {
         Some(time) => Ok(value(time)),
         None => fail("toDate: the text is no date of this layout"),
     }
@@ -110,7 +113,7 @@ fn unix_epoch(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 }
 
 fn ago(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    let passed = now(scope).since(instant(scope, any(args, 0)));
+    let passed = now(scope).since(&instant(scope, any(args, 0)));
     Ok(Value::text(passed.rounded_to_seconds().to_string()))
 }
 
@@ -131,7 +134,7 @@ fn duration_round(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let duration = match any(args, 0) {
         Value::Text(_) => parse_duration(&name(args, 0)).map_or(0, |duration| duration.0),
         Value::Int(IntType::Int64, nanoseconds) => *nanoseconds,
-        other => time_of(other).map_or(0, |time| now(scope).since(time).0),
+        other => time_of(other).map_or(0, |time| now(scope).since(&time).0),
     };
     let size = duration.unsigned_abs();
     let units = [

@@ -1,7 +1,8 @@
 //! Regular expressions. The `must…` names fail where the others panic, which is the same here.
 
 use crate::functions::arg::{Answer, answer, int, text, written};
-use crate::functions::expression::{expand, expression, matches, replace};
+use crate::functions::expression::expression;
+use crate::functions::matching::Search;
 use crate::template::eval::Scope;
 use crate::template::function::Function;
 use crate::template::value::{Type, Value};
@@ -28,7 +29,8 @@ pub(super) static FUNCTIONS: &[Function] = &[
 ];
 
 fn must_match(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    Ok(Value::Bool(expression(scope, args, 0)?.is_match(text(args, 1))))
+    let regex = expression(scope, args, 0)?;
+    Ok(Value::Bool(Search::new(&regex, text(args, 1)).is_match()))
 }
 
 /// False where it is no expression.
@@ -37,8 +39,9 @@ fn is_match(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 }
 
 fn find(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    let found = expression(scope, args, 0)?.find(text(args, 1)).map(|found| found.as_bytes());
-    answer(found.unwrap_or_default())
+    let regex = expression(scope, args, 0)?;
+    let found = Search::new(&regex, text(args, 1)).first();
+    answer(found.map_or(&[], |found| &text(args, 1)[found.span()]))
 }
 
 /// How many are wanted at most; a negative number is no limit.
@@ -49,8 +52,9 @@ fn limit(args: &[Value]) -> usize {
 /// `regexFindAll expression text count`
 fn find_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let regex = expression(scope, args, 0)?;
-    let found = matches(&regex, text(args, 1)).take(limit(args));
-    let found: Vec<Vec<u8>> = found.map(|found| found.get_match().as_bytes().to_vec()).collect();
+    let search = Search::new(&regex, text(args, 1));
+    let found = search.all().take(limit(args));
+    let found: Vec<Vec<u8>> = found.map(|found| text(args, 1)[found.span()].to_vec()).collect();
     scope.spend(found.len().saturating_mul(size_of::<Value>()))?;
     Ok(if found.is_empty() { Value::NilOf(Type::STRINGS) } else { Value::texts(found) })
 }
@@ -59,7 +63,8 @@ fn find_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 fn replace_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let regex = expression(scope, args, 0)?;
     written(scope, |out| {
-        replace(&regex, text(args, 1), out, |found, out| expand(found, text(args, 2), out));
+        let search = Search::new(&regex, text(args, 1));
+        search.replace(out, |found, out| search.expand(found, text(args, 2), out));
         Ok(())
     })
 }
@@ -67,7 +72,7 @@ fn replace_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 fn replace_all_literal(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let regex = expression(scope, args, 0)?;
     written(scope, |out| {
-        replace(&regex, text(args, 1), out, |_, out| out.push(text(args, 2)));
+        Search::new(&regex, text(args, 1)).replace(out, |_, out| out.push(text(args, 2)));
         Ok(())
     })
 }
@@ -85,16 +90,16 @@ fn split(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     }
     let mut parts: Vec<&[u8]> = Vec::new();
     let (mut begin, mut end) = (0, 0);
-    for found in matches(&regex, whole).take(limit) {
+    for found in Search::new(&regex, whole).all().take(limit) {
         if parts.len() + 1 == limit {
             break;
         }
-        let span = found.get_match();
-        end = span.start();
-        if span.end() != 0 {
+        let span = found.span();
+        end = span.start;
+        if span.end != 0 {
             parts.push(&whole[begin..end]);
         }
-        begin = span.end();
+        begin = span.end;
     }
     if end != whole.len() {
         parts.push(&whole[begin..]);

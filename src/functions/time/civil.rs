@@ -28,8 +28,9 @@ const CYCLE: i64 = 146_097;
 const EPOCH: i64 = 719_468;
 
 impl Civil {
-    pub(super) fn of(time: Time) -> Self {
-        let local = time.seconds.saturating_add(time.offset.into());
+    pub(super) fn of(time: &Time) -> Self {
+        let (offset, _) = time.zone.at(time.seconds);
+        let local = time.seconds.saturating_add(offset.into());
         let days = local.div_euclid(DAY);
         let second = local.rem_euclid(DAY);
         let (year, month, day) = date(days);

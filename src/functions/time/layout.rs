@@ -3,24 +3,7 @@
 
 use super::Time;
 use super::civil::Civil;
-
-pub(super) const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-
-pub(super) const DAYS: [&str; 7] =
-    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+use crate::template::value::{DAYS, MONTHS};
 
 /// One element of a layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +129,7 @@ fn fraction_at(rest: &[u8]) -> Option<(Item, usize)> {
 }
 
 /// `time` by `layout`.
-pub(super) fn format(time: Time, layout: &[u8]) -> Vec<u8> {
+pub(super) fn format(time: &Time, layout: &[u8]) -> Vec<u8> {
     let civil = Civil::of(time);
     let mut out = Vec::with_capacity(layout.len() + 16);
     let mut rest = layout;
@@ -159,7 +142,8 @@ pub(super) fn format(time: Time, layout: &[u8]) -> Vec<u8> {
     }
 }
 
-fn push(item: Item, time: Time, civil: &Civil, out: &mut Vec<u8>) {
+fn push(item: Item, time: &Time, civil: &Civil, out: &mut Vec<u8>) {
+    let (east, zone) = time.zone.at(time.seconds);
     let hour12 = if civil.hour % 12 == 0 { 12 } else { civil.hour % 12 };
     let text = match item {
         Item::MonthName => MONTHS[civil.month - 1].to_owned(),
@@ -185,10 +169,10 @@ fn push(item: Item, time: Time, civil: &Civil, out: &mut Vec<u8>) {
         Item::YearShort => format!("{:02}", civil.year.rem_euclid(100)),
         Item::HalfUpper => (if civil.hour >= 12 { "PM" } else { "AM" }).to_owned(),
         Item::HalfLower => (if civil.hour >= 12 { "pm" } else { "am" }).to_owned(),
-        Item::Zone if time.offset == 0 => "UTC".to_owned(),
         // A zone without a name is shown by its number.
-        Item::Zone => offset(time.offset, Offset { z: false, minutes: true, seconds: false, colon: false }),
-        Item::Offset(style) => offset(time.offset, style),
+        Item::Zone if !zone.is_empty() => zone.to_owned(),
+        Item::Zone => offset(east, Offset { z: false, minutes: true, seconds: false, colon: false }),
+        Item::Offset(style) => offset(east, style),
         Item::Fraction { separator, digits, trimmed } => {
             return fraction(time.nanoseconds, separator, digits, trimmed, out);
         }

@@ -5,6 +5,7 @@ mod civil;
 mod duration;
 mod layout;
 mod parse;
+mod zone;
 
 use std::any::Any;
 use std::rc::Rc;
@@ -15,10 +16,11 @@ use super::arg::{Answer, answer, fail, name};
 use crate::template::eval::Scope;
 use crate::template::function::Function;
 use crate::template::host::Moment;
-use crate::template::value::{Object, Shape, Type, Value};
+use crate::template::value::{IntType, Object, Shape, Type, Value};
 
 pub(super) use duration::{Duration, parse_duration};
 pub(super) use parse::parse;
+pub(super) use zone::Zone;
 
 pub(super) static FUNCTIONS: &[Function] =
     &[Function::new("timestamp", &[Type::String], timestamp).variadic().returns(Type::String)];
@@ -33,38 +35,39 @@ const RFC3339_NANO: &str = "2006-01-02T15:04:05.999999999Z07:00";
 const STRING: &str = "2006-01-02 15:04:05.999999999 -0700 MST";
 
 /// A point in time and the zone it is seen from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::functions) struct Time {
     /// Seconds since 1970-01-01T00:00:00Z.
     pub(super) seconds: i64,
     /// Nanoseconds within the second.
     pub(super) nanoseconds: u32,
-    /// Seconds east of UTC.
-    pub(super) offset: i32,
+    /// Where it is seen from.
+    pub(super) zone: Zone,
 }
 
 /// Go's zero time is the first instant of the year 1.
 impl Default for Time {
     fn default() -> Self {
-        Self { seconds: -62_135_596_800, nanoseconds: 0, offset: 0 }
+        Self { seconds: -62_135_596_800, nanoseconds: 0, zone: Zone::Utc }
     }
 }
 
+/// In UTC.
 impl From<Moment> for Time {
     fn from(moment: Moment) -> Self {
-        Self { seconds: moment.seconds, nanoseconds: moment.nanoseconds, offset: moment.offset }
+        Self { seconds: moment.seconds, nanoseconds: moment.nanoseconds, zone: Zone::Utc }
     }
 }
 
 impl Time {
     /// The second `seconds` after 1970, in UTC.
     pub(super) const fn unix(seconds: i64) -> Self {
-        Self { seconds, nanoseconds: 0, offset: 0 }
+        Self { seconds, nanoseconds: 0, zone: Zone::Utc }
     }
 
     /// The same instant seen from another zone.
-    pub(super) const fn at_offset(self, offset: i32) -> Self {
-        Self { offset, ..self }
+    pub(super) fn seen_from(self, zone: Zone) -> Self {
+        Self { zone, ..self }
     }
 
     /// The instant `duration` later; it stops at the ends of time.
@@ -76,12 +79,12 @@ impl Time {
         Self {
             seconds: i64::try_from(seconds).unwrap_or(i64::MAX),
             nanoseconds: u32::try_from(rest).unwrap_or_default(),
-            offset: self.offset,
+            zone: self.zone,
         }
     }
 
     /// How long after `earlier` this is.
-    pub(super) fn since(self, earlier: Self) -> Duration {
+    pub(super) fn since(&self, earlier: &Self) -> Duration {
         let seconds = i128::from(self.seconds) - i128::from(earlier.seconds);
         let nanoseconds =
             seconds * 1_000_000_000 + i128::from(self.nanoseconds) - i128::from(earlier.nanoseconds);
@@ -89,16 +92,16 @@ impl Time {
     }
 
     /// Formats by a layout.
-    pub(super) fn format(self, layout: &[u8]) -> Vec<u8> {
+    pub(super) fn format(&self, layout: &[u8]) -> Vec<u8> {
         layout::format(self, layout)
     }
 
     /// As JSON and YAML have it.
-    pub(super) fn rfc3339_nano(self) -> String {
+    pub(super) fn rfc3339_nano(&self) -> String {
         String::from_utf8(self.format(RFC3339_NANO.as_bytes())).unwrap_or_default()
     }
 
-    fn civil(self) -> Civil {
+    fn civil(&self) -> Civil {
         Civil::of(self)
     }
 }
@@ -123,13 +126,15 @@ static METHODS: &[Function] = &[
     .returns(Type::Bool),
     Function::new("Minute", &[], |_, args| of(args, |time| Value::int(time.civil().minute)))
         .returns(Type::INT),
+    Function::new("Month", &[], |_, args| of(args, |time| word(IntType::Month, time.civil().month)))
+        .returns(Type::Int(IntType::Month)),
     Function::new("Nanosecond", &[], |_, args| of(args, |time| Value::int(time.nanoseconds.into())))
         .returns(Type::INT),
     Function::new("Second", &[], |_, args| of(args, |time| Value::int(time.civil().second)))
         .returns(Type::INT),
     Function::new("String", &[], |_, args| of(args, |time| Value::text(time.format(STRING.as_bytes()))))
         .returns(Type::String),
-    Function::new("UTC", &[], |_, args| of(args, |time| value(time.at_offset(0))))
+    Function::new("UTC", &[], |_, args| of(args, |time| value(time.seen_from(Zone::Utc))))
         .returns(Type::Struct("time.Time")),
     Function::new("Unix", &[], |_, args| of(args, |time| Value::int64(time.seconds))).returns(Type::INT64),
     Function::new("UnixMilli", &[], |_, args| {
@@ -144,10 +149,17 @@ static METHODS: &[Function] = &[
         })
     })
     .returns(Type::INT64),
+    Function::new("Weekday", &[], |_, args| of(args, |time| word(IntType::Weekday, time.civil().week_day)))
+        .returns(Type::Int(IntType::Weekday)),
     Function::new("Year", &[], |_, args| of(args, |time| Value::int(time.civil().year))).returns(Type::INT),
     Function::new("YearDay", &[], |_, args| of(args, |time| Value::int(time.civil().year_day)))
         .returns(Type::INT),
 ];
+
+/// A month or a day of the week.
+fn word(of: IntType, number: usize) -> Value {
+    Value::Int(of, i64::try_from(number).unwrap_or_default())
+}
 
 impl Object for Time {
     fn shape(&self) -> &'static Shape {
@@ -175,7 +187,7 @@ pub(super) fn value(time: Time) -> Value {
 /// The time that a value is, where it is one.
 pub(super) fn time_of(value: &Value) -> Option<Time> {
     match value {
-        Value::Object(object) => object.as_any().downcast_ref::<Time>().copied(),
+        Value::Object(object) => object.as_any().downcast_ref::<Time>().cloned(),
         _ => None,
     }
 }
@@ -191,7 +203,7 @@ fn of(args: &[Value], answer: impl Fn(Time) -> Value) -> Answer {
 /// `timestamp [layout]`: now in UTC by RFC 3339, in seconds where the layout is `unix`, or by a
 /// layout.
 fn timestamp(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    let now = Time::from(scope.host().now()).at_offset(0);
+    let now = Time::from(scope.host().now());
     match args {
         [] => answer(&now.format(RFC3339.as_bytes())),
         [_] if name(args, 0) == "unix" => answer(now.seconds.to_string().as_bytes()),
@@ -206,7 +218,8 @@ mod tests {
 
     #[test]
     fn instants_are_seen_from_their_zone() {
-        let time = Time { seconds: 1_700_000_000, nanoseconds: 120_000_000, offset: 5400 };
+        let zone = Zone::Fixed { offset: 5400, name: "".into() };
+        let time = Time { seconds: 1_700_000_000, nanoseconds: 120_000_000, zone };
         for (layout, text) in [
             (RFC3339, "2023-11-14T23:43:20+01:30"),
             (RFC3339_NANO, "2023-11-14T23:43:20.12+01:30"),
@@ -220,12 +233,13 @@ mod tests {
 
     #[test]
     fn adding_goes_past_seconds_and_stays_in_the_zone() {
-        let time = Time { seconds: -1, nanoseconds: 500_000_000, offset: 60 };
+        let zone = Zone::Fixed { offset: 60, name: "LMT".into() };
+        let time = Time { seconds: -1, nanoseconds: 500_000_000, zone: zone.clone() };
         assert_eq!(
-            time.plus(Duration(-600_000_000)),
-            Time { seconds: -2, nanoseconds: 900_000_000, offset: 60 }
+            time.clone().plus(Duration(-600_000_000)),
+            Time { seconds: -2, nanoseconds: 900_000_000, zone }
         );
-        assert_eq!(time.since(Time::unix(0)), Duration(-500_000_000));
+        assert_eq!(time.since(&Time::unix(0)), Duration(-500_000_000));
     }
 
     #[test]

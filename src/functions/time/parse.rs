@@ -1,11 +1,12 @@
 //! Reading a time by a layout, as Go's `time.Parse` does.
 
-use super::Time;
 use super::civil::{day_number, days_in};
-use super::layout::{DAYS, Item, MONTHS, Offset, next};
+use super::layout::{Item, Offset, next};
+use super::{Time, Zone};
+use crate::template::value::{DAYS, MONTHS};
 
 /// What was read so far.
-struct Parts {
+struct Parts<'t> {
     year: i64,
     month: i64,
     day: i64,
@@ -15,11 +16,17 @@ struct Parts {
     second: i64,
     nanoseconds: u32,
     afternoon: Option<bool>,
-    offset: i32,
+    /// `Z` or `UTC` was there.
+    utc: bool,
+    /// Seconds east of UTC, where they were given.
+    offset: Option<i32>,
+    /// The zone's abbreviation, where one was given.
+    zone: &'t str,
 }
 
-/// The time that `text` is by `layout`; without a zone in it, in UTC.
-pub(in crate::functions) fn parse(layout: &str, text: &[u8]) -> Option<Time> {
+/// The time that `text` is by `layout`. Without a zone in it the clock is that of `local`, which also says
+/// what abbreviations mean.
+pub(in crate::functions) fn parse(layout: &str, text: &[u8], local: &Zone) -> Option<Time> {
     let mut parts = Parts {
         year: 0,
         month: 1,
@@ -30,7 +37,9 @@ pub(in crate::functions) fn parse(layout: &str, text: &[u8]) -> Option<Time> {
         second: 0,
         nanoseconds: 0,
         afternoon: None,
-        offset: 0,
+        utc: false,
+        offset: None,
+        zone: "",
     };
     let (mut layout, mut text) = (layout.as_bytes(), text);
     loop {
@@ -40,7 +49,7 @@ pub(in crate::functions) fn parse(layout: &str, text: &[u8]) -> Option<Time> {
         text = parts.read(item, text, rest)?;
         layout = rest;
     }
-    if text.is_empty() { parts.time() } else { None }
+    if text.is_empty() { parts.time(local) } else { None }
 }
 
 /// `text` without `prefix`, where a run of spaces matches a run of spaces.
@@ -82,8 +91,8 @@ fn named<'a>(text: &'a [u8], names: &[&str], short: bool) -> Option<(usize, &'a 
     })
 }
 
-impl Parts {
-    fn read<'a>(&mut self, item: Item, text: &'a [u8], layout: &[u8]) -> Option<&'a [u8]> {
+impl<'t> Parts<'t> {
+    fn read(&mut self, item: Item, text: &'t [u8], layout: &[u8]) -> Option<&'t [u8]> {
         let (value, rest) = match item {
             Item::MonthName | Item::MonthAbbreviated => {
                 let (index, rest) = named(text, &MONTHS, item == Item::MonthAbbreviated)?;
@@ -104,7 +113,7 @@ impl Parts {
                 two(text, false)?
             }
             Item::HalfUpper | Item::HalfLower => return self.half(item, text),
-            Item::Zone => return zone(text),
+            Item::Zone => return self.zone(text),
             Item::Offset(style) => return self.offset(style, text),
             Item::Fraction { digits, trimmed, .. } => return self.fraction(digits, trimmed, text),
         };
@@ -137,17 +146,18 @@ impl Parts {
         limits.contains(&value).then_some(())
     }
 
-    fn half<'a>(&mut self, item: Item, text: &'a [u8]) -> Option<&'a [u8]> {
+    fn half(&mut self, item: Item, text: &'t [u8]) -> Option<&'t [u8]> {
         let (head, rest) = text.split_at_checked(2)?;
         let afternoon = if item == Item::HalfUpper { [b"PM", b"AM"] } else { [b"pm", b"am"] };
         self.afternoon = Some(head == afternoon[0]);
         (head == afternoon[0] || head == afternoon[1]).then_some(rest)
     }
 
-    fn offset<'a>(&mut self, style: Offset, text: &'a [u8]) -> Option<&'a [u8]> {
+    fn offset(&mut self, style: Offset, text: &'t [u8]) -> Option<&'t [u8]> {
         if style.z
             && let Some(rest) = text.strip_prefix(b"Z")
         {
+            self.utc = true;
             return Some(rest);
         }
         let (sign, text) = text.split_first()?;
@@ -168,11 +178,11 @@ impl Parts {
                 text = rest;
             }
         }
-        self.offset = i32::try_from(sign * seconds).ok()?;
+        self.offset = Some(i32::try_from(sign * seconds).ok()?);
         Some(text)
     }
 
-    fn fraction<'a>(&mut self, digits: usize, trimmed: bool, text: &'a [u8]) -> Option<&'a [u8]> {
+    fn fraction(&mut self, digits: usize, trimmed: bool, text: &'t [u8]) -> Option<&'t [u8]> {
         if !text.first().is_some_and(|byte| matches!(byte, b'.' | b',')) {
             return trimmed.then_some(text);
         }
@@ -184,7 +194,7 @@ impl Parts {
     }
 
     /// Seconds may have a fraction that the layout does not speak of.
-    fn unannounced_fraction<'a>(&mut self, text: &'a [u8], layout: &[u8]) -> Option<&'a [u8]> {
+    fn unannounced_fraction(&mut self, text: &'t [u8], layout: &[u8]) -> Option<&'t [u8]> {
         let announced = matches!(next(layout), (b"", Some(Item::Fraction { .. }), _));
         let starts = matches!(text, [b'.' | b',', digit, ..] if digit.is_ascii_digit());
         if announced || !starts {
@@ -195,14 +205,14 @@ impl Parts {
         self.nanoseconds(text, found.min(9)).map(|_| rest)
     }
 
-    fn nanoseconds<'a>(&mut self, text: &'a [u8], digits: usize) -> Option<&'a [u8]> {
+    fn nanoseconds(&mut self, text: &'t [u8], digits: usize) -> Option<&'t [u8]> {
         let (value, rest) = number(&text[1..], digits)?;
         let scale = 10_i64.pow(u32::try_from(9_usize.checked_sub(digits)?).ok()?);
         self.nanoseconds = u32::try_from(value * scale).ok()?;
         Some(rest)
     }
 
-    fn time(mut self) -> Option<Time> {
+    fn time(mut self, local: &Zone) -> Option<Time> {
         match self.afternoon {
             Some(true) if self.hour < 12 => self.hour += 12,
             Some(false) if self.hour == 12 => self.hour = 0,
@@ -210,26 +220,71 @@ impl Parts {
         }
         if let Some(year_day) = self.year_day {
             let number = day_number(self.year, 1, 1) + year_day - 1;
-            return Some(self.at(number));
+            return Some(self.at(number, local));
         }
         if self.day > days_in(self.year, self.month) {
             return None;
         }
         let number = day_number(self.year, self.month, self.day);
-        Some(self.at(number))
+        Some(self.at(number, local))
     }
 
-    fn at(&self, day: i64) -> Time {
-        let seconds = day * 86_400 + self.hour * 3600 + self.minute * 60 + self.second;
-        Time { seconds: seconds - i64::from(self.offset), nanoseconds: self.nanoseconds, offset: self.offset }
+    /// A zone by its abbreviation.
+    fn zone(&mut self, text: &'t [u8]) -> Option<&'t [u8]> {
+        if let Some(rest) = text.strip_prefix(b"UTC") {
+            self.utc = true;
+            return Some(rest);
+        }
+        let (name, rest) = text.split_at(abbreviation(text)?);
+        self.zone = std::str::from_utf8(name).ok()?;
+        Some(rest)
+    }
+
+    /// The instant at which clocks show what was read, and from where it is seen: Go's rules.
+    fn at(&self, day: i64, local: &Zone) -> Time {
+        let shown = day * 86_400 + self.hour * 3600 + self.minute * 60 + self.second;
+        let fixed = |offset| Zone::Fixed { offset, name: self.zone.into() };
+        let (seconds, zone) = if self.utc {
+            (shown, Zone::Utc)
+        } else if let Some(offset) = self.offset {
+            let seconds = shown - i64::from(offset);
+            let (here, name) = local.at(seconds);
+            let at_home = here == offset && (self.zone.is_empty() || self.zone == name);
+            (seconds, if at_home { local.clone() } else { fixed(offset) })
+        } else if self.zone.is_empty() {
+            (shown - i64::from(local.offset_of_clock(shown)), local.clone())
+        } else if let Some(offset) = local.offset_called(self.zone, shown) {
+            (shown - i64::from(offset), local.clone())
+        } else {
+            // Nobody knows; only of GMT+3 the clock is told, though Go takes it for UTC's.
+            let hours = self.zone.strip_prefix("GMT").and_then(|hours| hours.parse::<i32>().ok());
+            (shown, fixed(hours.unwrap_or_default() * 3600))
+        };
+        Time { seconds, nanoseconds: self.nanoseconds, zone }
     }
 }
 
-/// The name of a zone: three or four capitals. Only UTC's offset is known, others count as UTC, as
-/// in Go.
-fn zone(text: &[u8]) -> Option<&[u8]> {
-    let letters = text.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
-    (3..=4).contains(&letters).then(|| &text[letters..])
+/// How long the abbreviation of a zone is that `text` begins with: three capitals, or four or five
+/// that end in T, and what else there is: `WITA`, `ChST`, `MeST`, `GMT+3`, `+03`.
+fn abbreviation(text: &[u8]) -> Option<usize> {
+    let capitals = text.iter().take(6).take_while(|byte| byte.is_ascii_uppercase()).count();
+    match (text.get(..3)?, capitals) {
+        (b"ChS" | b"MeS", _) if text.get(3) == Some(&b'T') => Some(4),
+        (b"GMT", _) => Some(3 + signed_hours(&text[3..]).unwrap_or(0)),
+        ([b'+' | b'-', ..], _) => signed_hours(text),
+        (_, 3) => Some(3),
+        (_, 4) if text[3] == b'T' || text.starts_with(b"WITA") => Some(4),
+        (_, 5) if text[4] == b'T' => Some(5),
+        _ => None,
+    }
+}
+
+/// How long `+3` or `-11` is at the beginning of `text`: hours up to 23.
+fn signed_hours(text: &[u8]) -> Option<usize> {
+    let digits = text.strip_prefix(b"+").or_else(|| text.strip_prefix(b"-"))?;
+    let count = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let hours: u32 = std::str::from_utf8(&digits[..count]).ok()?.parse().ok()?;
+    (hours <= 23).then_some(1 + count)
 }
 
 #[cfg(test)]
@@ -251,7 +306,11 @@ mod tests {
             ("2006-01-02", "2024-02-29 ", None),
             (RFC3339, "2023-11-14T24:13:20Z", None),
         ] {
-            assert_eq!(parse(layout, text.as_bytes()).map(|time| time.seconds), seconds, "{text}");
+            assert_eq!(
+                parse(layout, text.as_bytes(), &Zone::Utc).map(|time| time.seconds),
+                seconds,
+                "{text}"
+            );
         }
     }
 }

@@ -110,5 +110,5 @@ fn is_timestamp(text: &str) -> bool {
             "2006-1-2",
         ]
         .iter()
-        .any(|layout| time::parse(layout, text.as_bytes()).is_some())
+        .any(|layout| time::parse(layout, text.as_bytes(), &time::Zone::Utc).is_some())
 }

@@ -88,20 +88,21 @@ impl<'t> State<'t, '_, '_> {
                 _ => Ok(Operand::default()),
             };
         }
+        let methods = match &receiver.value {
+            Value::Object(object) => object.shape().methods,
+            Value::Int(of, _) => of.methods(),
+            _ => &[],
+        };
+        if let Some(method) = methods.iter().find(|method| method.name.as_bytes() == name.expose()) {
+            let callable = Callable::Method(method, receiver.value.clone());
+            return self.call(dot, &callable, At::Term(term), &shown(), terms, last);
+        }
         let has_args = terms.len() > 1 || last.is_some();
         match &receiver.value {
             Value::Nil | Value::NilOf(Type::Pointer(_)) => {
                 Err(self.error(format!("nil pointer evaluating {}.{}", receiver.type_name(), shown())))
             }
-            Value::Object(object) => {
-                let method =
-                    object.shape().methods.iter().find(|method| method.name.as_bytes() == name.expose());
-                if let Some(method) = method {
-                    let callable = Callable::Method(method, receiver.value.clone());
-                    return self.call(dot, &callable, At::Term(term), &shown(), terms, last);
-                }
-                self.struct_field(object.as_ref(), name, has_args, &receiver)
-            }
+            Value::Object(object) => self.struct_field(object.as_ref(), name, has_args, &receiver),
             Value::Map(map) => self.entry(Some(map), map.elem(), name, has_args),
             Value::NilOf(Type::Map(Type::String | Type::Interface, elem)) => {
                 self.entry(None, **elem, name, has_args)

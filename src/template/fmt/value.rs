@@ -63,7 +63,10 @@ impl Printer<'_> {
                 true
             }
             Value::Bool(flag) => self.boolean(*flag, verb),
-            Value::Int(_, number) => self.integer(Integer::signed(*number), verb),
+            Value::Int(of, number) => match of.text(*number).filter(|_| self.calls_methods(verb)) {
+                Some(text) => self.text(text.as_bytes(), verb),
+                None => self.integer(Integer::signed(*number), verb),
+            },
             Value::Uint(_, number) => self.integer(Integer::unsigned(*number), verb),
             Value::Float(number) => self.float(*number, verb),
             Value::Complex(number) => self.complex(**number, verb),
@@ -140,9 +143,13 @@ impl Printer<'_> {
         self.out.push(if self.flags.sharp_v { b"}" } else { b"]" });
     }
 
+    /// Whether a value that has a method `String` is printed by it.
+    const fn calls_methods(&self, verb: char) -> bool {
+        !self.erroring && !self.flags.sharp_v && matches!(verb, 'v' | 's' | 'x' | 'X' | 'q')
+    }
+
     fn object(&mut self, value: &Value, object: &dyn Object, verb: char, depth: usize) {
-        let stringable = !self.erroring && !self.flags.sharp_v && matches!(verb, 'v' | 's' | 'x' | 'X' | 'q');
-        if let Some(text) = object.text().filter(|_| stringable) {
+        if let Some(text) = object.text().filter(|_| self.calls_methods(verb)) {
             self.text(text.expose(), verb);
         } else if !object.shape().pointer {
             self.structure(object, verb, depth);

@@ -6,12 +6,14 @@
 
 mod list;
 mod map;
+mod named;
 mod object;
 mod types;
 mod unravel;
 
 pub use list::List;
 pub use map::{Cyclic, Entries, Key, Map};
+pub(crate) use named::{DAYS, MONTHS};
 pub use object::{Channel, Object, Record, Shape};
 pub use types::{IntType, Type, UintType};
 

@@ -51,6 +51,10 @@ pub enum IntType {
     Int32,
     /// `int64`
     Int64,
+    /// `time.Month`, an `int` from 1 that prints as a word.
+    Month,
+    /// `time.Weekday`, an `int` from 0 for Sunday that prints as a word.
+    Weekday,
 }
 
 /// Go's unsigned integers.
@@ -120,6 +124,8 @@ impl IntType {
             Self::Int16 => "int16",
             Self::Int32 => "int32",
             Self::Int64 => "int64",
+            Self::Month => "time.Month",
+            Self::Weekday => "time.Weekday",
         }
     }
 
@@ -128,7 +134,7 @@ impl IntType {
     #[expect(clippy::cast_possible_truncation, reason = "cutting is what a Go conversion does")]
     pub const fn cut(self, value: i64) -> i64 {
         match self {
-            Self::Int | Self::Int64 => value,
+            Self::Int | Self::Int64 | Self::Month | Self::Weekday => value,
             Self::Int8 => value as i8 as i64,
             Self::Int16 => value as i16 as i64,
             Self::Int32 => value as i32 as i64,
