@@ -35,7 +35,7 @@ lint: ## formatting, clippy, and what may be a dependency
 	$(CARGO) clippy --all-targets -- -D warnings
 	scripts/cargo-deny check --hide-inclusion-graph --allow no-license-field bans licenses sources
 
-bench: release ## start, memory and size beside `bao agent`; writes docs/BENCHMARKS.md and the README
+bench: release ## start, memory and size beside `bao agent`, and what exec costs; writes docs/BENCHMARKS.md and the README
 	scripts/bench $(BINARY)
 	BLESS=1 $(CARGO) test --quiet --test readme
 

@@ -99,7 +99,9 @@ impl Agent {
         if let Err(ending) = result {
             return self.fail(ending);
         }
-        child.stage = Stage::Running;
+        if let Stage::Starting { .. } = child.stage {
+            child.stage = Stage::Running;
+        }
         if again {
             let notifier = child.policy.notifier;
             self.notified(notifier, Ok(()));
@@ -137,6 +139,8 @@ impl Agent {
                 self.begin_stop(policy, true);
             }
             OnChange::Signal(signal) => {
+                // What was published together, until now, is told by one signal.
+                self.notices.catch_up(policy.notifier);
                 self.out.push(Action::Signal(signal));
                 self.notified(policy.notifier, Ok(()));
             }

@@ -15,17 +15,16 @@ use super::timers::Timer;
 use super::work::Job;
 use crate::vault::failure::{Failure, FailureKind};
 
+/// The server began to count a lease's life a little later than we did.
+const SLACK: Duration = Duration::from_secs(1);
+
 impl Agent {
     /// A lease is replaced, or its secret dropped; `files` on disk are still made of it.
     pub(super) fn retire(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) {
-        let (id, free, end) = (lease.id.clone(), files.is_empty(), lease.latest);
+        let (id, free) = (lease.id.clone(), files.is_empty());
         self.retirees.add(lease, secret, files);
         if free {
             self.free_leases(vec![id]);
-        } else {
-            // What stays in use (by a process that is left alone, for one) ends by itself, on the
-            // server a little later than here.
-            self.timers.set(Timer::Retiree(id), end.after(Duration::from_secs(1)));
         }
         self.keep(true);
     }
@@ -50,12 +49,7 @@ impl Agent {
         let now = self.now.moment;
         let Some(one) = self.retirees.get_mut(id) else { return };
         if one.lease.latest <= now {
-            if one.way == Way::Used && !one.files.is_empty() {
-                // Files on disk are past their end, which must show until they are published.
-                self.timers.set(Timer::Retiree(id.clone()), now.after(Duration::from_secs(60)));
-            } else {
-                self.lease_over(id);
-            }
+            self.lease_over(id);
             return;
         }
         let token = one.lease.token;
@@ -215,6 +209,10 @@ impl Agent {
         if !self.retirees.is_empty() {
             let free = self.retirees.published(files, untold);
             self.free_leases(free);
+            // Somebody may never change over: a process that is left alone, for one.
+            for (id, latest) in self.retirees.off_disk() {
+                self.timers.set(Timer::Retiree(id), latest.after(SLACK));
+            }
         }
     }
 }

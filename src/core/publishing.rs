@@ -121,7 +121,7 @@ impl Agent {
     pub(super) fn publish(&mut self, id: UnitId) {
         let files = self.shelf.publish(id);
         self.timers.clear(&Timer::Unit(id));
-        if self.policy.mode == Mode::Daemon && self.has_someone_to_tell(id) {
+        if !matches!(self.policy.mode, Mode::Init { .. }) && self.has_someone_to_tell(id) {
             self.promise();
         }
         self.out.push(Action::Publish { unit: id, files });

@@ -99,6 +99,13 @@ impl Retirees {
         free
     }
 
+    /// Leases that no file is made of any more, but that somebody may still use who was not told;
+    /// with their ends.
+    pub(super) fn off_disk(&self) -> Vec<(LeaseId, Moment)> {
+        let kept = self.iter().filter(|one| one.way == Way::Used && one.files.is_empty() && !one.is_free());
+        kept.map(|one| (one.lease.id.clone(), one.lease.latest)).collect()
+    }
+
     /// This notifier knows of everything that is published. Returns as above.
     pub(super) fn told(&mut self, notifier: NotifierId) -> Vec<LeaseId> {
         let mut free = Vec::new();

@@ -9,6 +9,7 @@ mod changes;
 mod codes;
 mod environment;
 mod orphans;
+mod requests;
 mod scene;
 mod signals;
 mod terminal;

@@ -12,6 +12,7 @@ use leasehold::core::ids::{FileId, LeaseId};
 use leasehold::core::time::{Moment, Now};
 use leasehold::core::view::Readiness;
 
+use super::application;
 use super::faults::Fault;
 use super::server::Health;
 use super::setup::Kind;
@@ -84,6 +85,11 @@ impl Checks {
         if let Action::Publish { files, .. } = action {
             one_generation(world, files)?;
         }
+        if let Action::Exit(_) = action
+            && world.applications.running.is_some()
+        {
+            return Err("the end, while the process runs".to_owned());
+        }
         if let Action::Exit(Ok(())) = action {
             nothing_left(world)?;
         }
@@ -142,6 +148,7 @@ impl Checks {
         overlap_is_bounded(world)?;
         all_are_told(world)?;
         never_ready_when_expired(world)?;
+        application::is_kept_up(world)?;
         quiet_during_outage(world)
     }
 }
@@ -149,6 +156,12 @@ impl Checks {
 /// While it serves, it gives back only what no file on disk uses, and what every application was
 /// told to use no longer.
 fn nothing_uses(world: &World, which: impl Fn(&LeaseId, &super::server::Lease) -> bool) -> Held {
+    for (file, id) in application::in_use(world) {
+        let alive = world.server.is_lease_alive(id, world.now);
+        if alive && world.server.leases.get(id).is_some_and(|lease| which(id, lease)) {
+            return Err(format!("{id:?} is revoked while the process has {file:?}, made of it"));
+        }
+    }
     if !is_serving(world) {
         return Ok(());
     }
@@ -164,7 +177,8 @@ fn nothing_uses(world: &World, which: impl Fn(&LeaseId, &super::server::Lease) -
             continue;
         }
         for (file, left) in files {
-            let told = world.told.get(&world.setup.notifier_of(*file)).is_some_and(|told| told >= left);
+            let notifier = world.setup.notifier_of(*file);
+            let told = notifier.is_none_or(|id| world.told.get(&id).is_some_and(|told| told >= left));
             if !told && *left > world.started {
                 return Err(format!("{id:?} is revoked before {file:?}'s change was told"));
             }
@@ -234,6 +248,7 @@ fn on_disk(world: &World) -> Vec<(FileId, LeaseId)> {
 
 fn is_serving(world: &World) -> bool {
     world.process.as_ref().is_some_and(|process| process.is_daemon() && !process.stopping)
+        && !world.applications.over
 }
 
 /// A secret is renewed or replaced before it ends, wherever that was possible.
@@ -362,6 +377,7 @@ fn overlap_is_bounded(world: &mut World) -> Held {
         let long = PATIENCE + Duration::from_secs(30);
         // What a lost run or a policy left can only end by itself.
         let excused = world.checks.lost
+            || application::keeps_old_leases(&world.setup)
             || !world.setup.role.default_policy
             || world.setup.role.batch && world.setup.role.ttl.is_some()
             || (world.setup.init && !world.setup.handoff);
@@ -380,7 +396,7 @@ fn all_are_told(world: &World) -> Held {
     }
     for (file, changed) in &world.disk.changed {
         let due = *changed + Duration::from_secs(3);
-        let notifier = world.setup.notifier_of(*file);
+        let Some(notifier) = world.setup.notifier_of(*file) else { continue };
         let told = world.told.get(&notifier).is_some_and(|told| told >= changed);
         if !told && due < world.now {
             return Err(format!("{notifier:?} was not told of {file:?}, which changed at {changed:?}"));

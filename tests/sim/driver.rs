@@ -73,6 +73,8 @@ pub struct Process {
     pub looking_up: BTreeSet<TokenId>,
     pub probing: bool,
     pub stopping: bool,
+    /// A process of `exec` was started by this run.
+    pub has_application: bool,
 }
 
 impl Process {
@@ -91,6 +93,7 @@ impl Process {
             looking_up: BTreeSet::new(),
             probing: false,
             stopping: false,
+            has_application: false,
         }
     }
 
@@ -117,8 +120,9 @@ impl Process {
         }
     }
 
+    /// Whether it keeps things true for an application that is there.
     pub fn is_daemon(&self) -> bool {
-        self.mode == Mode::Daemon
+        self.mode == Mode::Daemon || self.has_application
     }
 
     /// Renders a file from the store.
@@ -162,7 +166,11 @@ impl Process {
 
     /// What the handoff would hold now.
     pub fn handoff(&self) -> Handoff {
-        Handoff { snapshot: self.agent.snapshot(), tokens: self.tokens.clone(), store: self.store.clone() }
+        let (snapshot, mut store) = (self.agent.snapshot(), self.store.clone());
+        let is_kept = |path: &String| snapshot.secrets.iter().any(|secret| secret.request.path == *path);
+        store.answers.retain(|path, _| is_kept(path));
+        store.resolved.retain(|_, path| is_kept(path));
+        Handoff { snapshot, tokens: self.tokens.clone(), store }
     }
 }
 

@@ -6,6 +6,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "the test and the example each use a part")]
 
+pub mod application;
 pub mod checks;
 pub mod dice;
 pub mod driver;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use leasehold::config::plan::{ShutdownPlan, Wait};
+use leasehold::config::plan::{OnChange, ShutdownPlan, Wait};
 use leasehold::core::ids::{FileId, NotifierId, UnitId};
 use leasehold::core::policy::{FilePolicy, Mode, NotifierPolicy, Policy, UnitPolicy};
 
+use super::application::{ApplicationSetup, NOTIFIER};
 use super::dice::Dice;
 
 const fn secs(n: u64) -> Duration {
@@ -54,6 +55,8 @@ pub struct Setup {
     pub handoff: bool,
     /// An init container runs first.
     pub init: bool,
+    /// There is a process to be the parent of.
+    pub application: Option<ApplicationSetup>,
     pub owns_token: bool,
     /// Faults are drawn up to here; then the world is calm until `end`.
     pub trouble: Duration,
@@ -78,6 +81,7 @@ impl Setup {
         Self {
             handoff: dice.chance(50),
             init: dice.chance(30),
+            application: ApplicationSetup::random(seed),
             owns_token: dice.chance(90),
             // Some are stopped in the middle of it all.
             end: if dice.chance(15) { dice.seconds(1, trouble.as_secs()) } else { trouble + secs(2700) },
@@ -115,6 +119,7 @@ impl Setup {
             members: 1,
             handoff: false,
             init: false,
+            application: None,
             owns_token: true,
             trouble: Duration::ZERO,
             end: secs(7200),
@@ -126,9 +131,23 @@ impl Setup {
         }
     }
 
-    /// Whom a file's changes are told.
-    pub fn notifier_of(&self, file: FileId) -> NotifierId {
-        NotifierId(file.0 % 2)
+    /// In which role it runs, after an init.
+    pub fn mode(&self) -> Mode {
+        match self.application {
+            Some(_) => Mode::Exec { timeout: secs(120) },
+            None => Mode::Daemon,
+        }
+    }
+
+    /// Whom a file's changes are told, besides the process of `exec`.
+    pub fn notifier_of(&self, file: FileId) -> Option<NotifierId> {
+        (!self.is_variable(file)).then_some(NotifierId(file.0 % 2))
+    }
+
+    fn notifiers_of(&self, file: FileId, mode: Mode) -> Vec<NotifierId> {
+        let process = self.application.filter(|_| matches!(mode, Mode::Exec { .. }));
+        let told = process.filter(|process| process.on_change != OnChange::Ignore).map(|_| NOTIFIER);
+        self.notifier_of(file).into_iter().chain(told).collect()
     }
 
     pub fn policy(&self, mode: Mode) -> Policy {
@@ -144,15 +163,20 @@ impl Setup {
             unit: UnitId(if index < self.members { 0 } else { first + index - self.members }),
             refresh: file.refresh,
             wait: file.wait,
-            notify: vec![self.notifier_of(FileId(index))],
+            notify: self.notifiers_of(FileId(index), mode),
         };
         let notifier = |name: &str| NotifierPolicy { name: name.into(), splay: secs(1) };
+        let mut notifiers = vec![notifier("app"), notifier("nginx")];
+        let process = self.application.filter(|_| matches!(mode, Mode::Exec { .. }));
+        notifiers.extend(process.map(|setup| NotifierPolicy { name: "exec".into(), splay: setup.splay }));
+        let variable = self.is_variable(FileId(self.files.len() - 1));
+        let environment = variable.then(|| UnitId(units.len() - 1));
         Policy {
             mode,
             files: self.files.iter().enumerate().map(file).collect(),
             units,
-            notifiers: vec![notifier("app"), notifier("nginx")],
-            child: None,
+            notifiers,
+            child: process.map(|setup| setup.policy(environment)),
             shutdown: ShutdownPlan { revoke: true, delay: self.delay },
             handoff: self.handoff,
             owns_token: self.owns_token,

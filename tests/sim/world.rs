@@ -10,6 +10,7 @@ use leasehold::core::policy::Mode;
 use leasehold::core::time::{Moment, Now};
 use leasehold::exit::{Cause, Ending};
 
+use super::application::Applications;
 use super::checks::Checks;
 use super::dice::Dice;
 use super::driver::{Disk, Handoff, Kind, Process};
@@ -55,6 +56,8 @@ pub enum Next {
     Begin(Fault, Duration),
     End(Fault),
     StartProcess(Mode),
+    /// The process of `exec` of this number ends.
+    ApplicationEnds(u64),
     Stop,
 }
 
@@ -68,6 +71,7 @@ pub struct World {
     pub disk: Disk,
     pub handoff: Option<Handoff>,
     pub process: Option<Process>,
+    pub applications: Applications,
     pub checks: Checks,
     pub totals: Totals,
     pub trace: bool,
@@ -107,6 +111,7 @@ impl World {
             disk: Disk::default(),
             handoff: None,
             process: None,
+            applications: Applications::default(),
             checks: Checks::default(),
             totals: Totals::default(),
             trace: false,
@@ -127,7 +132,7 @@ impl World {
             crashes: 0,
             setup,
         };
-        let mode = if world.setup.init { init() } else { Mode::Daemon };
+        let mode = if world.setup.init { init() } else { world.setup.mode() };
         world.push(Duration::ZERO, Next::StartProcess(mode));
         for planned in plan {
             world.plan(planned);
@@ -262,6 +267,7 @@ impl World {
             Next::Begin(fault, lasts) => return self.begin(fault, lasts),
             Next::End(fault) => return self.end(&fault),
             Next::StartProcess(mode) => return self.start(mode),
+            Next::ApplicationEnds(number) => return self.application_ends(number),
             Next::Stop if self.asleep > self.now => {
                 let wait = self.asleep - self.now;
                 self.push(wait, Next::Stop);
@@ -289,6 +295,11 @@ impl World {
         self.calm = self.now;
         self.started = self.now;
         self.log(|| format!("-- start {mode:?}"));
+        // Who is killed takes the process along; variables are in memory only.
+        self.applications.running = None;
+        self.applications.over = false;
+        let variable = |file: &FileId| self.setup.is_variable(*file);
+        self.disk.files.retain(|file, _| !variable(file));
         let kept = self.handoff.clone().filter(|_| self.setup.handoff);
         self.process = Some(Process::new(self.runs, mode, &self.setup, kept.as_ref()));
         self.checks.started(self.runs);
@@ -348,13 +359,13 @@ impl World {
         for action in actions {
             self.log(|| format!("    < {action:?}"));
             Checks::action(self, &action).map_err(|why| format!("{why} at {:?}", self.now))?;
-            self.act(action);
+            self.act(action).map_err(|why| format!("{why} at {:?}", self.now))?;
         }
         Ok(())
     }
 
-    fn act(&mut self, action: Action) {
-        let Some(process) = &mut self.process else { return };
+    fn act(&mut self, action: Action) -> Result<(), String> {
+        let Some(process) = &mut self.process else { return Ok(()) };
         let run = process.run;
         let own = |id: &TokenId| process.tokens.get(id).copied().unwrap_or(0);
         let token = match &action {
@@ -390,9 +401,10 @@ impl World {
                 process.store.resolved.retain(|_, path| *path != request.path);
             }
             Action::Say(_) => {}
-            Action::Spawn | Action::Signal(_) | Action::StopChild(_) | Action::KillChild => {
-                unreachable!("these worlds have no process to start")
-            }
+            Action::Spawn => return self.start_application(),
+            Action::Signal(_) => self.signal_application(),
+            Action::StopChild(_) => self.stop_application(),
+            Action::KillChild => return self.kill_application(),
             Action::Exit(result) => self.exit(result),
             Action::Probe
             | Action::LogIn(_)
@@ -415,6 +427,7 @@ impl World {
                 self.call(Call { run, action, token, sent, deaf: false, late: false, innocent });
             }
         }
+        Ok(())
     }
 
     fn save_handoff(&mut self) {
@@ -471,7 +484,7 @@ impl World {
         if process.stopping {
             self.over = true;
         } else if process.is_daemon() || result.is_ok() {
-            self.push(Duration::from_secs(1), Next::StartProcess(Mode::Daemon));
+            self.push(Duration::from_secs(1), Next::StartProcess(self.setup.mode()));
         } else {
             // As the kubelet does.
             self.crashes += 1;

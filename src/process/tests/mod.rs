@@ -1,6 +1,7 @@
 //! Against real processes of this machine. Targets run under names of their own, so that tests
 //! that run at the same time do not find each other's.
 
+mod child;
 mod hooks;
 mod signals;
 mod web;

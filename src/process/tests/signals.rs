@@ -8,7 +8,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, geteuid, waitid};
 
 use super::*;
 use crate::process::find::{Found, Matcher, is_theirs};
-use crate::process::table::Process;
+use crate::process::table::{self, Process};
 
 fn pid_file_fault(result: Result<Told, NotifyError>) -> PidFileFault {
     match result {
@@ -185,6 +185,7 @@ fn numbers_that_are_no_signal_are_refused() {
 
 const PID_FILE: &str = "LEASEHOLD_TEST_PID_FILE";
 const NAME: &str = "LEASEHOLD_TEST_NAME";
+const PATTERN: &str = "LEASEHOLD_TEST_PATTERN";
 const NOBODY: u32 = 65_534;
 
 #[tokio::test]
@@ -219,6 +220,47 @@ async fn a_process_of_another_user_is_refused_and_does_not_keep_our_own_from_bei
     assert!(nobody.status.success() && printed.contains("1 passed"), "{printed}");
     assert_eq!(nobodys.ended_by(), Some(TERM));
     assert!(roots.lives());
+}
+
+/// A process that gave up root by itself, as servers do, is not dumpable: not even its own user may
+/// trace it.
+fn untraceable(name: &str) -> Target {
+    let script = "$0 = shift; ($(, $)) = (65534, '65534 65534'); ($<, $>) = (65534, 65534); \
+                  $| = 1; print qq(up\n); <STDIN>";
+    let mut target = Target::start(Command::new("perl").args(["-e", script, name]));
+    assert_eq!(target.line(), "up");
+    target
+}
+
+#[tokio::test]
+async fn a_process_of_the_same_user_is_told_without_the_right_to_trace_it() {
+    if let Ok(name) = std::env::var(NAME) {
+        let named_so = |one: &Process| one.command_line.starts_with(name.as_bytes());
+        let one = table::all().expect("listed").into_iter().find(named_so).expect("it runs");
+        std::fs::read_link(format!("/proc/{}/exe", one.pid.as_raw_nonzero())).expect_err("untraceable");
+        let told = match std::env::var_os(PATTERN) {
+            Some(_) => tell(&signal(ProcessTarget::CommandLine(format!("^{name}$")))).await,
+            None => tell(&named(&name)).await,
+        };
+        assert_eq!(told.expect("it is ours"), Told::Signalled(1));
+        return;
+    }
+    if !geteuid().is_root() {
+        // Nobody to become, and nothing to give up.
+        return;
+    }
+    let programs = Programs::new();
+    let name = programs.name("app");
+    let test = "process::tests::signals::a_process_of_the_same_user_is_told_without_the_right_to_trace_it";
+    for by_line in [None, Some((PATTERN, ""))] {
+        let mut target = untraceable(&name);
+        let mut nobody = Command::new(std::env::current_exe().expect("a path"));
+        nobody.args(["--exact", test]).env(NAME, &name).envs(by_line).uid(NOBODY).gid(NOBODY);
+        let output = nobody.output().expect("runs");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && printed.contains("1 passed"), "{printed}");
+        assert_eq!(target.ended_by(), Some(TERM));
+    }
 }
 
 async fn refused(pid_file: &Path) {
