@@ -280,6 +280,47 @@ fn refused_logins_show_nothing_of_what_was_refused() {
 }
 
 #[test]
+fn an_application_is_given_its_variable_and_nothing_else_is_shown() {
+    let stage = Stage::new();
+    stage.put(json!({ "password": format!("{CANARY}-one") }));
+    let space = stage.space.path().display();
+    stage.space.file(
+        "application",
+        format!("cat /proc/$$/cmdline /proc/$$/environ > {space}/application.told\nexit 7\n"),
+    );
+    let mut ear = Ear::default();
+    ear.must_not_hear("a value", CANARY);
+    ear.must_not_hear("the JWT", stage.space.read("serviceaccount/token").expect("a pod has one"));
+    let exec = |level: &str, key: &str| {
+        let text = format!(
+            "files: [{{path: user, secret: rabbitmq/creds/app}}]\nexec: {{command: [/bin/bash, '{space}/application'], env: {{GIVEN: {{secret: 'secret/web#{key}'}}}}}}\nlog: {{level: {level}}}"
+        );
+        arguments(&stage, &["exec"], &stage.config(&text))
+    };
+    for level in LEVELS {
+        let code = ear.finished("exec", leasehold(&stage).run(&exec(level, "password")));
+        assert_eq!(code, Some(7), "the application's own");
+        tokens(&stage).into_iter().for_each(|token| ear.must_not_hear("a token", token));
+        let shown = fs::read(stage.space.join("application.told")).expect("it ran");
+        // What is meant for it, and what it inherits and no login of ours uses; of everything else it
+        // must see nothing.
+        let given = [format!("GIVEN={CANARY}-one"), format!("MY_OWN_TOKEN={CANARY}-MY_OWN_TOKEN")];
+        let (meant, rest): (Vec<_>, Vec<_>) = shown
+            .split(|byte| *byte == 0)
+            .partition(|part| given.iter().any(|given| *part == given.as_bytes()));
+        assert_eq!(meant.len(), 2, "it was given its variable");
+        ear.hear("arguments and environment of the application", rest.concat());
+    }
+    for level in ["info", "trace"] {
+        let code = ear.finished("exec that fails", leasehold(&stage).run(&exec(level, "nothing")));
+        assert_eq!(code, Some(66));
+    }
+    ear.assert_heard_nothing();
+    ear.assert_heard("application", "/bin/bash");
+    ear.assert_heard("standard error of exec that fails", "nothing");
+}
+
+#[test]
 fn mistakes_beside_secrets_in_a_configuration_do_not_show_them() {
     let stage = Stage::new();
     let mut ear = Ear::default();
