@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use leasehold::core::ids::NotifierId;
 use leasehold::core::view::Readiness;
+use leasehold::vault::failure::FailureKind;
 use sim::faults::{Fault, Planned};
 use sim::server::Health;
 use sim::setup::{Kind, Setup};
@@ -123,6 +124,21 @@ fn a_token_that_may_not_look_itself_up_costs_no_login_at_a_restart() {
     kill(&mut world);
     until(&mut world, 2 * MINUTE);
     assert_eq!((world.server.logins, world.server.leases.len()), (logins, 1));
+}
+
+#[test]
+fn a_mount_that_stays_unready_is_asked_less_and_less() {
+    let mut setup = Setup::plain(KV, Kind::Kv);
+    setup.files[0].refresh = MINUTE;
+    let mut world = World::new(7, setup);
+    plan(&mut world, Duration::ZERO, 10 * MINUTE, Fault::Broken(KV.to_owned(), FailureKind::NotYet));
+    until(&mut world, secs(5));
+    let early = world.totals.requests;
+    until(&mut world, 10 * MINUTE);
+    let all = world.totals.requests;
+    assert!(early >= 4 && all - early < 25, "{early} at first, then {}", all - early);
+    until(&mut world, 12 * MINUTE);
+    assert_eq!(generation(&world), 1, "and is found when it is ready");
 }
 
 #[test]

@@ -86,11 +86,6 @@ impl Agent {
                 self.refuse_last_use(id, &failure.why);
             }
             (FailureKind::Rejected | FailureKind::Missing, Op::Renew) => self.lease_unknown(id, &failure),
-            (FailureKind::NotYet, _) => {
-                self.trouble(id, op, &failure, false);
-                let at = self.now.moment.after(FIRST);
-                self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });
-            }
             (kind, _) => {
                 let definitive = op != Op::Renew
                     && matches!(kind, FailureKind::Missing | FailureKind::Rejected | FailureKind::Local);

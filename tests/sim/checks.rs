@@ -270,6 +270,10 @@ fn never_served_past_expiry(world: &World) -> Held {
     Ok(())
 }
 
+fn longest_refresh(world: &World) -> Duration {
+    world.setup.files.iter().map(|file| file.refresh).max().unwrap_or_default()
+}
+
 /// Whatever happened, everything is good again soon after it has ended.
 fn recovers(world: &World) -> Held {
     if !is_serving(world) {
@@ -279,8 +283,7 @@ fn recovers(world: &World) -> Held {
     for (file, id) in on_disk(world) {
         let Some(lease) = world.server.leases.get(&id) else { continue };
         // A lease that somebody revoked shows only when it is renewed.
-        let refresh = world.setup.files.iter().map(|file| file.refresh).max().unwrap_or_default();
-        let noticed = lease.ttl.max(world.setup.role.ttl.unwrap_or_default()).max(refresh);
+        let noticed = lease.ttl.max(world.setup.role.ttl.unwrap_or_default()).max(longest_refresh(world));
         let dead = !world.server.is_lease_alive(&id, world.now) && !is_counted(world);
         if dead && calm > patience(world) + noticed {
             return Err(format!("{file:?} still serves {id:?}, which is dead, after {calm:?} of calm"));
@@ -375,13 +378,15 @@ fn overlap_is_bounded(world: &mut World) -> Held {
         let since = *world.checks.double.entry(path.clone()).or_insert(now);
         let calm = world.calm_for();
         let long = PATIENCE + Duration::from_secs(30);
+        // A file that a bad value kept as it was shows so long after that the value is good again.
+        let mended = longest_refresh(world);
         // What a lost run or a policy left can only end by itself.
         let excused = world.checks.lost
             || application::keeps_old_leases(&world.setup)
             || !world.setup.role.default_policy
             || world.setup.role.batch && world.setup.role.ttl.is_some()
             || (world.setup.init && !world.setup.handoff);
-        if !excused && calm > patience(world) + long && since + long < now {
+        if !excused && calm > patience(world) + long + mended && since + long < now {
             return Err(format!("{path} has had two leases since {since:?}"));
         }
     }
@@ -426,9 +431,8 @@ fn never_ready_when_expired(world: &World) -> Held {
             Kind::Dynamic { ttl, .. } => *ttl,
             _ => MINUTE,
         });
-        let refresh = world.setup.files.iter().map(|file| file.refresh).max().unwrap_or_default();
-        let longest =
-            longest.max().unwrap_or(MINUTE).max(world.setup.role.ttl.unwrap_or_default()).max(refresh);
+        let longest = longest.max().unwrap_or(MINUTE);
+        let longest = longest.max(world.setup.role.ttl.unwrap_or_default()).max(longest_refresh(world));
         if world.calm_for() > patience(world) + MINUTE + longest {
             return Err(format!("not ready after {:?} of calm: {:?}", world.calm_for(), view.readiness));
         }

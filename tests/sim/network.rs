@@ -62,6 +62,10 @@ impl World {
     }
 
     fn fail_call(&mut self, call: &Call, wait: Duration, why: &str) {
+        // After a refusal a login without an answer counts as another.
+        if matches!(call.action, Action::LogIn(_)) && !call.innocent {
+            self.server.turned_away = Some(self.now + wait);
+        }
         let failure = Failure::new(FailureKind::Unreachable, why);
         if let Some(event) = failed(call, failure) {
             self.push(wait, Next::Tell { run: call.run, event, value: None, token: None });
