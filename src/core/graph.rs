@@ -225,12 +225,22 @@ impl Graph {
             }
             _ => {
                 if let Some(node) = self.nodes.get_mut(&id) {
-                    node.request = Some(request.clone());
+                    if let Some(before) = node.request.replace(request.clone()) {
+                        self.resolved.remove(&before);
+                    }
                     self.resolved.insert(request, id);
                 }
                 Resolved::Itself
             }
         }
+    }
+
+    /// Whether a secret that was never read goes by the path as it is written: so it is also where the
+    /// server did not know the token, and told it nothing of the mount.
+    pub(super) fn may_be_unresolved(&self, id: SecretId) -> bool {
+        self.get(id).is_some_and(|node| {
+            node.held.is_none() && node.request.as_ref().is_some_and(|path| node.written.contains(path))
+        })
     }
 
     /// Takes a secret out.

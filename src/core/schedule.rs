@@ -73,6 +73,11 @@ impl Agent {
 
     /// A request about a secret failed.
     pub(super) fn failed(&mut self, id: SecretId, op: Op, token: Option<TokenId>, failure: Failure) {
+        let refused = matches!(failure.kind, FailureKind::Denied | FailureKind::Missing);
+        let op = match op {
+            Op::Read if refused && self.graph.may_be_unresolved(id) => Op::Resolve,
+            op => op,
+        };
         if self.note_failure(&failure) {
             self.stranded.insert(id);
             self.trouble(id, op, &failure, false);

@@ -87,12 +87,14 @@ pub struct Server {
     pub logins: u64,
     /// When logins were refused since one was granted, for the lockout.
     pub refused: Vec<Duration>,
+    /// How long a refusal is remembered, and how long the lockout lasts.
+    pub lockout: Duration,
     /// When a login was last not granted, for whatever reason.
     pub turned_away: Option<Duration>,
     count: u64,
 }
 
-/// The servers' lockout: how long refusals count, and how long it lasts.
+/// The servers' own [`Server::lockout`].
 const LOCKOUT: Duration = Duration::from_secs(15 * 60);
 
 type Answer<T> = Result<T, Failure>;
@@ -125,6 +127,7 @@ impl Server {
             standby_lag: setup.standby_lag,
             logins: 0,
             refused: Vec::new(),
+            lockout: LOCKOUT,
             turned_away: None,
             count: 0,
         }
@@ -182,12 +185,15 @@ impl Server {
     }
 
     fn grant(&mut self, now: Duration) -> Answer<(u64, TokenFacts)> {
-        if self.refuses_logins {
-            self.refused.push(now);
-            return fail(FailureKind::Refused, "invalid role");
-        }
         if self.is_locked_out(now) {
             return fail(FailureKind::Refused, "permission denied");
+        }
+        if self.refuses_logins {
+            if !self.remembers_refusals(now) {
+                self.refused.clear();
+            }
+            self.refused.push(now);
+            return fail(FailureKind::Refused, "invalid role");
         }
         self.refused.clear();
         self.count += 1;
@@ -208,10 +214,14 @@ impl Server {
         Ok((self.count, self.facts(self.count, now)))
     }
 
-    /// Five refusals in a quarter of an hour lock the account for as long, whatever it then brings.
+    /// Five refusals, none a quarter of an hour after the one before, lock the account for as long,
+    /// whatever it then brings; what it brings while it is locked is not counted.
     fn is_locked_out(&self, now: Duration) -> bool {
-        let recent = self.refused.iter().filter(|at| **at + LOCKOUT > now).count();
-        recent >= 5
+        self.refused.len() >= 5 && self.remembers_refusals(now)
+    }
+
+    fn remembers_refusals(&self, now: Duration) -> bool {
+        self.refused.last().is_some_and(|last| *last + self.lockout > now)
     }
 
     fn facts(&self, id: u64, now: Duration) -> TokenFacts {
@@ -289,11 +299,13 @@ impl Server {
         }
     }
 
-    /// Which form of a path the mount wants: a question that costs no use.
+    /// Which form of a path the mount wants: a question that costs no use. A token that the server does
+    /// not take is told nothing, and the path stays as it is written.
     pub fn resolve(&mut self, token: u64, path: &str, now: Duration, standby: bool) -> Answer<String> {
-        self.check(token, now, standby)?;
+        self.up()?;
+        let told = self.check(token, now, standby).is_ok();
         let known = |path: &str| self.paths.contains_key(path);
-        if let Some(rest) = path.strip_prefix("secret/").filter(|_| !known(path)) {
+        if let Some(rest) = path.strip_prefix("secret/").filter(|_| told && !known(path)) {
             return Ok(format!("secret/data/{rest}"));
         }
         Ok(path.to_owned())
@@ -308,6 +320,7 @@ impl Server {
     ) -> Answer<(ReadFacts, Value)> {
         let (now, wall) = at;
         self.enter(token, now, standby)?;
+        let last_use = !self.is_token_alive(token, now);
         let Some(entry) = self.paths.get_mut(path) else {
             return fail(FailureKind::Missing, "nothing is there");
         };
@@ -323,6 +336,9 @@ impl Server {
         let mut facts = ReadFacts { lease: None, life: Life::Unknown, version: None, changed: false };
         match entry.kind {
             Kind::Kv => facts.version = Some(entry.version),
+            Kind::Dynamic { .. } if last_use => {
+                return fail(FailureKind::Rejected, "the token had one use left: the lease was revoked");
+            }
             Kind::Dynamic { ttl, max, renewable } => {
                 let lease = self.mint(token, path, now, (ttl, max, renewable));
                 facts.lease = Some(lease);
@@ -353,13 +369,7 @@ impl Server {
     ) -> LeaseFacts {
         self.count += 1;
         let id = LeaseId(format!("{path}/{}", self.count));
-        let made_by = &self.tokens[&token];
-        // A lease under a batch token is cut to the token; under a service token it is not.
-        let ttl = match made_by.expires.filter(|_| made_by.role.batch) {
-            Some(end) => ttl.min(end.saturating_sub(now)),
-            None => ttl,
-        }
-        .min(max);
+        let ttl = self.cut(token, ttl, now).min(max);
         let lease = Lease {
             path: path.to_owned(),
             token,
@@ -376,6 +386,15 @@ impl Server {
         LeaseFacts { id, ttl: whole(ttl), renewable }
     }
 
+    /// A lease under a batch token is cut to the token; under a service token it is not.
+    fn cut(&self, token: u64, ttl: Duration, now: Duration) -> Duration {
+        let made_by = &self.tokens[&token];
+        match made_by.expires.filter(|_| made_by.role.batch) {
+            Some(end) => ttl.min(end.saturating_sub(now)),
+            None => ttl,
+        }
+    }
+
     pub fn renew(&mut self, token: u64, id: &LeaseId, increment: Duration, now: Duration) -> Answer<Granted> {
         self.enter(token, now, false)?;
         if !self.is_lease_alive(id, now) || self.forgets_leases {
@@ -385,6 +404,7 @@ impl Server {
         if let Some(kind) = self.paths[&path].broken {
             return fail(kind, "the database is down");
         }
+        let increment = self.cut(self.leases[id].token, increment, now);
         let lease = self.leases.get_mut(id).expect("it is alive");
         if !lease.renewable {
             return fail(FailureKind::Rejected, "lease is not renewable");
@@ -396,13 +416,11 @@ impl Server {
 
     pub fn revoke_lease(&mut self, token: u64, id: &LeaseId, now: Duration) -> Answer<()> {
         self.enter(token, now, false)?;
-        match self.leases.get_mut(id) {
-            Some(lease) => {
-                lease.revoked.get_or_insert(now);
-                Ok(())
-            }
-            None => fail(FailureKind::Rejected, "lease not found"),
+        // One that is gone already, or never was, is as good as revoked.
+        if let Some(lease) = self.leases.get_mut(id) {
+            lease.revoked.get_or_insert(now);
         }
+        Ok(())
     }
 }
 
