@@ -159,11 +159,21 @@ impl OpenBao {
 
     /// Unseals the server and waits until it leads, or follows the node that it has joined.
     pub fn unseal(&self) {
+        // Alone it is a standby for a moment, which answers and knows no leader.
+        self.unseal_until("sys/health");
+    }
+
+    /// The same for a node that is to be a standby of another.
+    pub(super) fn unseal_as_standby(&self) {
+        self.unseal_until("sys/health?standbyok=true");
+    }
+
+    fn unseal_until(&self, well: &str) {
         let key = &self.keys.as_ref().expect("initialized at start").unseal;
         wait_for("the server to be active", START, || {
             // A node that has not joined yet takes the key and stays sealed: it is given it again.
             let _ = self.try_ask(&[], "PUT", "sys/unseal", Some(&json!({ "key": key }))).ok()?;
-            let health = self.try_ask(&[], "GET", "sys/health?standbyok=true", None).ok()?;
+            let health = self.try_ask(&[], "GET", well, None).ok()?;
             (health.status == 200).then_some(())
         });
     }

@@ -30,7 +30,7 @@ impl OpenBao {
         while !node.boot() {
             node.ports = Ports::free();
         }
-        node.unseal();
+        node.unseal_as_standby();
         wait_until("both nodes to vote", START, || {
             let answer = self.ask("GET", "sys/storage/raft/configuration", None).json();
             let servers = answer["data"]["config"]["servers"].as_array().cloned().unwrap_or_default();
