@@ -1,0 +1,142 @@
+"""What is measured: each figure of both programs, in turn, as medians."""
+
+import shutil
+import socket
+import statistics
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lab.processes import Failed, wait_for
+
+from .pair import OURS, THEIRS
+
+# How many files, and how often each is measured.
+SIZES = {1: 15, 10: 9, 100: 9, 1_000: 5, 10_000: 5}
+FIRSTS = 15
+# Both have done all they will do for a while; `bao agent` gives memory back some time after its start.
+SETTLE = 3.0
+# A sidecar that looks at every secret every ten seconds, for a minute.
+LOOKS = {"refresh": "10s", "seconds": 60, "sizes": (1, 10, 100, 1_000)}
+ROTATIONS = 11
+# As many as Leasehold has under way where nothing is configured.
+IN_FLIGHT = 8
+
+
+def in_turn(times, names, measure):
+    """The median of every figure of each name, their runs alternating."""
+    seen = {name: [] for name in names}
+    for _ in range(times):
+        for name in names:
+            seen[name].append(measure(name))
+    return {name: _medians(runs) for name, runs in seen.items()}
+
+
+def _medians(runs):
+    """The median of each figure that every run has."""
+    shared = [key for key in runs[0] if all(key in run for run in runs)]
+    return {key: statistics.median(run[key] for run in runs) for key in shared}
+
+
+def first_request(pair):
+    """Milliseconds from the start of a process until its first bytes are at the server."""
+
+    def measure(name):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(30)
+            run = pair.start(name, 1, True, address=f"http://127.0.0.1:{listener.getsockname()[1]}")
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1)
+                took = time.monotonic() - run.began
+        run.child.kill()
+        run.child.wait()
+        return {"ms": took * 1000}
+
+    return in_turn(FIRSTS, (OURS, THEIRS), measure)
+
+
+def init(pair, files, floor):
+    """Milliseconds until the last file, requests until the end; of the bare client, until its last answer."""
+
+    def measure(name):
+        if name == "floor":
+            command = [floor, pair.server.address, pair.server.ca_file, pair.space / "token"]
+            command += ["secret/data/app-", files, IN_FLIGHT]
+            began = time.monotonic()
+            subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL)
+            return {"ms": (time.monotonic() - began) * 1000}
+        pair.server.forget_audit()
+        run = pair.start(name, files, False)
+        run.all_there(files)
+        took = (time.monotonic() - run.began) * 1000
+        if run.child.wait(timeout=60) != 0:
+            raise Failed(f"{name} exited {run.child.returncode}: {run.log.read_text()[-600:]}")
+        shutil.rmtree(run.out)
+        return {"ms": took, "requests": len(pair.server.audit())}
+
+    return in_turn(SIZES[files], (OURS, THEIRS, "floor"), measure)
+
+
+def idle(pair, files):
+    """Memory and threads of a sidecar that has nothing to do."""
+
+    def measure(name):
+        pair.server.forget_audit()
+        run = pair.start(name, files, True)
+        run.all_there(files)
+        time.sleep(SETTLE)
+        seen = run.memory()
+        run.end()
+        shutil.rmtree(run.out)
+        return seen
+
+    return in_turn(min(5, SIZES[files]), (OURS, THEIRS), measure)
+
+
+def looking(pair, files):
+    """Processor seconds of a minute in which every secret is looked at every ten seconds, unchanged."""
+    pair.server.forget_audit()
+    seen = {}
+    # One after the other: two would take the server's answers from each other.
+    for name in (OURS, THEIRS):
+        run = pair.start(name, files, True, refresh=LOOKS["refresh"])
+        run.all_there(files)
+        time.sleep(SETTLE)
+        before = run.processor()
+        time.sleep(LOOKS["seconds"])
+        seen[name] = {"cpu": run.processor() - before}
+        run.end()
+        shutil.rmtree(run.out)
+    return seen
+
+
+def rotation(pair):
+    """Milliseconds from a new version on the server until it is in the file, looked for every second."""
+    runs = {name: pair.start(name, 1, True, refresh="1s") for name in (OURS, THEIRS)}
+    for run in runs.values():
+        run.all_there(1)
+    taken = {name: [] for name in runs}
+
+    def follow(name, value, began):
+        path = runs[name].out / "file-0"
+        wait_for("the new value", 30, lambda: path.read_text() == value)
+        taken[name].append((time.monotonic() - began) * 1000)
+
+    with ThreadPoolExecutor() as threads:
+        for n in range(ROTATIONS):
+            # Not in step with either's second.
+            time.sleep(0.37 + n * 0.09)
+            began = time.monotonic()
+            pair.put(0, f"rotated-{n}")
+            for done in [threads.submit(follow, name, f"rotated-{n}", began) for name in runs]:
+                done.result()
+    for run in runs.values():
+        run.end()
+    return {name: {"ms": statistics.median(times)} for name, times in taken.items()}
+
+
+def sizes(pair):
+    """Megabytes of the binaries."""
+    return {name: {"MB": Path(pair.programs[name]).stat().st_size / 1e6} for name in (OURS, THEIRS)}

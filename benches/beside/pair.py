@@ -1,0 +1,143 @@
+"""The server, and both programs set up to do the same on it."""
+
+import os
+import time
+
+from lab.openbao import OpenBao
+from lab.processes import Failed, memory, wait_for
+
+LEASEHOLD = """\
+vault:
+  address: {address}
+  ca_file: {ca_file}
+  plaintext: loopback
+auth:
+  method: approle
+  role_id_file: {space}/role-id
+  secret_id_file: {space}/secret-id
+secrets_dir: {out}
+defaults: {{refresh: {refresh}}}
+files:
+"""
+LEASEHOLD_FILE = """\
+  - path: file-{n}
+    template: '{{{{ with secret "secret/app-{n}" }}}}{{{{ .Data.data.value }}}}{{{{ end }}}}'
+"""
+AGENT = """\
+vault {{
+  address = "{address}"
+  ca_cert = "{ca_file}"
+}}
+auto_auth {{
+  method "approle" {{
+    config = {{
+      role_id_file_path = "{space}/role-id"
+      secret_id_file_path = "{space}/secret-id"
+      remove_secret_id_file_after_reading = false
+    }}
+  }}
+}}
+template_config {{ static_secret_render_interval = "{refresh}" }}
+"""
+AGENT_FILE = """\
+template {{
+  contents = "{{{{ with secret \\"secret/app-{n}\\" }}}}{{{{ .Data.data.value }}}}{{{{ end }}}}"
+  destination = "{out}/file-{n}"
+  perms = "0440"
+}}
+"""
+OURS, THEIRS = "leasehold", "bao agent"
+
+
+class Run:
+    """A program that was started."""
+
+    def __init__(self, child, out, log, began):
+        self.child, self.out, self.log, self.began = child, out, log, began
+
+    def all_there(self, files):
+        """Waits for the last file."""
+        # The one that was missing last time is looked at first: thousands would be asked for in vain.
+        missing = [self.out / f"file-{n}" for n in range(files)]
+
+        def probe():
+            if self.child.poll() not in (None, 0):
+                raise Failed("it ended: " + self.log.read_text()[-600:])
+            while missing and missing[-1].exists():
+                missing.pop()
+            return not missing
+
+        wait_for("the files", 300, probe)
+
+    def memory(self):
+        """KiB resident and private, and threads."""
+        resident, private = memory(self.child.pid)
+        threads = len(os.listdir(f"/proc/{self.child.pid}/task"))
+        seen = {"resident": resident, "threads": threads}
+        return seen if private is None else {**seen, "private": private}
+
+    def processor(self):
+        """Seconds that its threads have run."""
+        tasks = f"/proc/{self.child.pid}/task"
+        ran = 0
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/schedstat") as stat:
+                ran += int(stat.read().split()[0])
+        return ran / 1e9
+
+    def end(self):
+        """SIGTERM, and waits."""
+        self.child.terminate()
+        self.child.wait(timeout=60)
+
+
+class Pair:
+    """The server, with a KV v2 secret for each file, and the two programs."""
+
+    def __init__(self, bao, leasehold, space, children, files):
+        self.programs = {OURS: leasehold, THEIRS: bao}
+        self.space = space
+        self.children = children
+        self.runs = 0
+        folder = space / "server"
+        folder.mkdir()
+        self.server = OpenBao(bao, folder, children)
+        ask = self.server.ask
+        ask("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
+        for n in range(files):
+            self.put(n, f"value-{n}")
+        policy = 'path "secret/data/*" { capabilities = ["read"] }'
+        ask("PUT", "sys/policies/acl/app", {"policy": policy})
+        ask("POST", "sys/auth/approle", {"type": "approle"})
+        ask("POST", "auth/approle/role/app", {"token_policies": ["app"], "token_ttl": "1h"})
+        role = ask("GET", "auth/approle/role/app/role-id")["data"]["role_id"]
+        secret = ask("POST", "auth/approle/role/app/secret-id", {})["data"]["secret_id"]
+        (space / "role-id").write_text(role)
+        (space / "secret-id").write_text(secret)
+        token = ask("POST", "auth/token/create", {"policies": ["app"]})["auth"]["client_token"]
+        (space / "token").write_text(token)
+
+    def put(self, n, value):
+        """A new version of the secret of file `n`."""
+        self.server.ask("POST", f"secret/data/app-{n}", {"data": {"value": value}})
+
+    def start(self, name, files, stay, refresh="5m", address=None):
+        """Starts a program on a folder of its own."""
+        self.runs += 1
+        out = self.space / f"out-{self.runs}"
+        out.mkdir()
+        head, each = (LEASEHOLD, LEASEHOLD_FILE) if name == OURS else (AGENT, AGENT_FILE)
+        fields = {"ca_file": self.server.ca_file, "space": self.space, "out": out, "refresh": refresh}
+        fields["address"] = address or self.server.address
+        text = head.format(**fields) + "".join(each.format(n=n, out=out) for n in range(files))
+        config = self.space / f"config-{self.runs}"
+        config.write_text(text)
+        if name == OURS:
+            arguments = ["sidecar" if stay else "init", "--config", config]
+        else:
+            arguments = ["agent", f"-config={config}"] + ([] if stay else ["-exit-after-auth"])
+        log = self.space / f"log-{self.runs}"
+        with log.open("w") as written:
+            began = time.monotonic()
+            child = self.children.start([self.programs[name], *arguments], stdout=written, stderr=written)
+        return Run(child, out, log, began)
