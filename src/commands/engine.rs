@@ -44,7 +44,9 @@ pub(super) fn run(
         return Err(Ending::new(Cause::Config, what, "set it, or choose another `auth.method`"));
     }
     let (mode, parent) = cast(&mut plan)?;
-    if plan.files.is_empty() && (parent.is_none() || plan.exec.env.is_empty()) {
+    // With `resolve_env` it is the environment that asks, and it may ask for nothing.
+    let asks = parent.is_some() && (!plan.exec.env.is_empty() || plan.exec.resolve_env.is_some());
+    if plan.files.is_empty() && !asks {
         let what = "there are no `files`: nothing to render";
         return Err(Ending::new(Cause::Config, what, "add an entry with `path` and `template`"));
     }

@@ -168,7 +168,8 @@ impl Agent {
         for index in 0..self.policy.files.len() {
             self.shelf.mark(FileId(index), self.now.moment);
         }
-        if self.session.current.is_none() {
+        // A process whose environment asks for nothing has nothing to log in for.
+        if self.session.current.is_none() && !self.policy.files.is_empty() {
             self.want_login(true);
         }
     }

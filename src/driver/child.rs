@@ -1,5 +1,6 @@
 //! The process of `exec`, from the driver's side: its environment, its start, its end.
 
+use std::cell::Cell;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::ExitStatusExt as _;
@@ -30,16 +31,20 @@ pub(super) struct Offspring {
     parent: Parent,
     reaper: Rc<Reaper>,
     running: Option<Child>,
+    /// Whether the one that runs was told to stop: then its end is that of all of its group.
+    stopping: Rc<Cell<bool>>,
     ended: Option<ExitStatus>,
 }
 
 impl Offspring {
     /// None yet.
     pub(super) fn new(parent: Parent, reaper: Rc<Reaper>) -> Self {
-        Self { parent, reaper, running: None, ended: None }
+        Self { parent, reaper, running: None, stopping: Rc::default(), ended: None }
     }
 
-    /// Starts it with `variables` besides what it inherits. The future is its end.
+    /// Starts it with `variables` besides what it inherits. The future is its end: where it was told
+    /// to stop, the end of all of its group, so that the next one finds no port taken and no file
+    /// locked by what was left of it. What it leaves behind when it ends by itself is its own affair.
     ///
     /// # Errors
     /// 127 and 126.
@@ -51,15 +56,27 @@ impl Offspring {
         self.reaper.started(child.pid());
         self.running = Some(child);
         tracing::info!(pid = child.pid().as_raw_nonzero().get(), "started the process");
-        let reaper = Rc::clone(&self.reaper);
-        Ok(async move { reaper.ended(child.pid()).await })
+        self.stopping = Rc::default();
+        let (reaper, stopping) = (Rc::clone(&self.reaper), Rc::clone(&self.stopping));
+        Ok(async move {
+            let status = reaper.ended(child.pid()).await?;
+            if stopping.get() {
+                child.company_gone().await;
+            }
+            Ok(status)
+        })
+    }
+
+    /// Whether one was ever started.
+    pub(super) fn was_started(&self) -> bool {
+        self.running.is_some() || self.ended.is_some()
     }
 
     /// Notes its end.
     pub(super) fn ended(&mut self, status: ExitStatus) {
         self.running = None;
         self.ended = Some(status);
-        child::Child::collected();
+        child::Child::over();
         match (status.code(), status.signal()) {
             (Some(code), _) => tracing::info!(code, "the process has ended"),
             (None, signal) => tracing::info!(signal, "the process was ended by a signal"),
@@ -71,11 +88,39 @@ impl Offspring {
         self.ended.map_or(0, child::code)
     }
 
-    /// Does something to the process while there is one that was not collected yet.
-    pub(super) fn with(&self, act: impl FnOnce(&Child)) {
-        if let Some(child) = self.running.as_ref().filter(|child| self.reaper.is_there(child.pid())) {
-            act(child);
+    /// Sends a signal to the process alone.
+    pub(super) fn signal(&self, number: i32) {
+        if let Some(child) = self.living() {
+            child.signal(number);
         }
+    }
+
+    /// Tells the process and all of its group to stop.
+    pub(super) fn stop(&self, number: i32) {
+        if self.living().is_some() {
+            self.stopping.set(true);
+        }
+        if let Some(child) = self.stoppable() {
+            child.signal_all(number);
+        }
+    }
+
+    /// Kills the process and all of its group.
+    pub(super) fn kill(&self) {
+        if let Some(child) = self.stoppable() {
+            child.kill();
+        }
+    }
+
+    /// The process while it was not collected yet: its number is its own.
+    fn living(&self) -> Option<&Child> {
+        self.running.as_ref().filter(|child| self.reaper.is_there(child.pid()))
+    }
+
+    /// The same, or what is left of its group, whose number nobody gets while somebody is in it.
+    fn stoppable(&self) -> Option<&Child> {
+        let left = |child: &&Child| self.stopping.get() && !child.shares_terminal();
+        self.living().or(self.running.as_ref().filter(left))
     }
 
     /// Whether the process got this signal from the kernel, like we did.

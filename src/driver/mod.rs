@@ -10,6 +10,7 @@ mod files;
 mod inputs;
 mod keeper;
 mod pace;
+mod reload;
 mod requests;
 mod store;
 mod variables;
@@ -21,22 +22,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
-
 use crate::config::plan::Plan;
 use crate::core::Agent;
 use crate::core::action::Action;
 use crate::core::event::Event;
 use crate::core::ids::NotifierId;
 use crate::core::policy::{Mode, Policy};
-use crate::core::snapshot::Snapshot;
 use crate::exit::{Cause, Ending};
 use crate::observe::clock;
 use crate::observe::http::{Ask, Server};
 use crate::observe::status::Status;
 use crate::observe::systemd::ServiceManager;
 use crate::process::Teller;
-use crate::process::child::Child;
 use crate::process::reaper::Reaper;
 use crate::render::{Environment, Secrets as _};
 use crate::vault::client::Client;
@@ -49,6 +46,7 @@ use credentials::Credentials;
 use files::Files;
 use inputs::{Input, Inputs};
 use keeper::Keeper;
+use reload::seed;
 use requests::{Answer, Requests};
 use store::Store;
 use voice::Voice;
@@ -78,7 +76,10 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             Some(event) => event,
             None => driver.wait().await,
         };
-        let moves_readiness = matches!(event, Event::Published { .. } | Event::Probed(_) | Event::Wake);
+        let moves_readiness = matches!(
+            event,
+            Event::Published { .. } | Event::Probed(_) | Event::Wake | Event::Spawned(Ok(()))
+        );
         for action in driver.agent.handle(event, clock::now()) {
             if let Action::Exit(result) = action {
                 driver.voice.stopping();
@@ -87,7 +88,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             driver.perform(action);
         }
         if moves_readiness {
-            driver.voice.follow(&driver.agent.view(clock::now()));
+            driver.voice.follow(&driver.agent.view(clock::now()), driver.has_begun());
         }
     }
 }
@@ -151,6 +152,12 @@ impl Driver {
             driver.watch();
         }
         Ok(driver)
+    }
+
+    /// Whether what others wait for has begun: in `exec` mode, the process. One that cannot be run must
+    /// not have been told to be ready.
+    fn has_begun(&self) -> bool {
+        self.offspring.as_ref().is_none_or(Offspring::was_started)
     }
 
     fn watch(&mut self) {
@@ -242,8 +249,8 @@ impl Driver {
             Action::Notify { notifier, delay } => self.notify(notifier, delay),
             Action::Spawn => self.spawn(),
             Action::Signal(number) => self.to_child(|child| child.signal(number)),
-            Action::StopChild(number) => self.to_child(|child| child.signal_all(number)),
-            Action::KillChild => self.to_child(Child::kill),
+            Action::StopChild(number) => self.to_child(|child| child.stop(number)),
+            Action::KillChild => self.to_child(Offspring::kill),
             Action::SaveHandoff => {
                 let saved = self.keeper.save(&self.agent.snapshot(), self.requests.tokens(), &self.store);
                 self.backlog.push_back(Event::HandoffSaved(saved));
@@ -279,9 +286,9 @@ impl Driver {
         self.backlog.push_back(Event::Spawned(result));
     }
 
-    fn to_child(&self, act: impl FnOnce(&Child)) {
+    fn to_child(&self, act: impl FnOnce(&Offspring)) {
         if let Some(offspring) = &self.offspring {
-            offspring.with(act);
+            act(offspring);
         }
     }
 
@@ -290,68 +297,6 @@ impl Driver {
         let json = serde_json::to_string(&status).expect("a status is texts and numbers");
         tracing::info!("status: {json}");
     }
-
-    fn look_at_files(&mut self) -> Option<Event> {
-        self.reload_tls();
-        self.credentials.look().then_some(Event::CredentialsChanged)
-    }
-
-    fn reload_tls(&mut self) {
-        match self.client.reload() {
-            Ok(false) => {}
-            Ok(true) => {
-                tracing::info!("TLS files changed: new connections use them");
-                self.watch();
-            }
-            Err(failure) => {
-                tracing::warn!("TLS files changed but cannot be used, the old ones stay: {failure}")
-            }
-        }
-    }
-
-    /// HUP: the same engine with a new policy, going on from its own snapshot.
-    fn reload(&mut self) -> Event {
-        self.voice.reloading();
-        self.reload_tls();
-        self.client.forget_mounts();
-        match self.reconfigured() {
-            Ok(snapshot) => {
-                tracing::info!("configuration read again");
-                self.backlog.push_back(Event::Refresh);
-                Event::Start { kept: Some(snapshot) }
-            }
-            Err(ending) => {
-                tracing::error!("the configuration stays as it was: {}", ending.what);
-                Event::Refresh
-            }
-        }
-    }
-
-    fn reconfigured(&mut self) -> Result<Snapshot, Ending> {
-        let plan = Arc::new((self.surroundings.reread)()?);
-        if plan.vault != self.plan.vault || plan.auth != self.plan.auth || plan.handoff != self.plan.handoff {
-            let what = "`vault`, `auth` or `handoff` changed, which takes a restart";
-            return Err(Ending::new(Cause::Config, what, "restart leasehold"));
-        }
-        let policy = Policy::new(&plan, self.mode, seed(&plan, &self.surroundings.pod));
-        self.files = Files::open(Arc::clone(&plan), &policy, self.surroundings.environment.clone())?;
-        self.keeper.rebind(&plan);
-        self.plan = plan;
-        // What is under way was asked by the old agent, whose numbers mean nothing to the new one.
-        self.requests.disown();
-        let snapshot = self.agent.snapshot();
-        self.agent = Agent::new(policy);
-        Ok(snapshot)
-    }
-}
-
-/// Spreads pods apart, and stays the same for one pod.
-fn seed(plan: &Plan, pod: &str) -> u64 {
-    let mut hash = Sha256::new();
-    hash.update(plan.digest);
-    hash.update(pod);
-    let hash = hash.finalize();
-    u64::from_le_bytes(hash[..8].try_into().expect("a SHA-256 has more than 8 bytes"))
 }
 
 fn unusable(failure: Failure) -> Ending {

@@ -29,10 +29,14 @@ impl Voice {
         }
     }
 
-    /// Tells the service manager where things stand, when that has changed.
-    pub(super) fn follow(&mut self, view: &View) {
+    /// Tells the service manager where things stand, when that has changed. We are not ready before what
+    /// others wait for has `begun`, however true the files are.
+    pub(super) fn follow(&mut self, view: &View, begun: bool) {
         let line = readiness::line(view);
         let ready = view.readiness.is_ready();
+        if ready && !begun {
+            return;
+        }
         if ready && self.ready.is_none() {
             tracing::info!("{line}");
             told(self.manager.ready());

@@ -18,7 +18,7 @@ use rustix::fs::{Access, access};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
 use zeroize::Zeroizing;
 
-use super::{hook, limits, signal};
+use super::{group, hook, limits, signal};
 use crate::exit::{Cause, Ending};
 use crate::observe::clock;
 
@@ -126,19 +126,32 @@ impl Child {
         self.signal_all(Signal::KILL.as_raw());
     }
 
-    /// It was collected: its number may be another's from now on.
-    pub(crate) fn collected() {
+    /// Returns once nobody is left of the group that it led. To be called when it has ended.
+    pub(crate) async fn company_gone(&self) {
+        if self.leads {
+            group::gone(self.pid).await;
+        }
+    }
+
+    /// Its end was told: its number may be another's from now on.
+    pub(crate) fn over() {
         *last() = None;
+    }
+
+    fn has_company(&self) -> bool {
+        self.leads && !group::members(self.pid).is_empty()
     }
 }
 
-/// For the panic hook: stops the process that runs, in its time, and then by force.
+/// For the panic hook: stops the process that runs with all of its group, in its time, and then by
+/// force.
 pub(crate) fn stop_for_good() {
     let Some(Last { child, signal, timeout }) = last().take() else { return };
     child.signal_all(signal.as_raw());
     let until = clock::moment().after(timeout);
     // It may be collected by another thread, and then it has ended as well.
-    while let Ok(None) = waitpid(Some(child.pid), WaitOptions::NOHANG) {
+    let runs = || matches!(waitpid(Some(child.pid), WaitOptions::NOHANG), Ok(None));
+    while runs() || child.has_company() {
         if clock::moment() >= until {
             return child.kill();
         }

@@ -7,6 +7,7 @@
 pub(crate) mod child;
 mod error;
 mod find;
+mod group;
 mod hook;
 mod http;
 pub(crate) mod limits;

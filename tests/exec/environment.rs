@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::scene::{FILE, Scene};
+use crate::scene::{FILE, Scene, executable};
 use crate::support::{CANARY, SOON, Stage, wait_until};
 
 #[test]
@@ -52,6 +52,17 @@ fn inherited_values_are_resolved_where_that_is_wanted_and_nowhere_else() {
 }
 
 #[test]
+fn an_environment_that_asks_for_nothing_costs_no_login_and_the_process_runs() {
+    let stage = Stage::new();
+    let config = stage.config("exec: {resolve_env: true, command: [sh, -c, 'exit 7']}\n");
+    stage.run(&["exec"], &config).expect_code(7);
+    assert_eq!(stage.logins(), 0);
+    let config = stage.config("exec: {command: [sh, -c, 'exit 7']}\n");
+    let finished = stage.run(&["exec"], &config).expect_code(78);
+    assert!(finished.last_line().contains("nothing to render"), "{}", finished.last_line());
+}
+
+#[test]
 fn without_a_secret_for_a_variable_the_process_is_not_started() {
     let stage = Stage::new();
     stage.put_password("x");
@@ -95,17 +106,9 @@ fn an_interpreter_that_is_not_there_is_127_and_no_program_126_and_both_give_ever
     let stage = Stage::new();
     stage.put_password("x");
     for (text, code) in [("#!/no/such/interpreter\n", 127), ("no program at all\n", 126)] {
-        let file = stage.space.file("program", text);
-        nix::sys::stat::fchmodat(
-            nix::fcntl::AT_FDCWD,
-            &file,
-            nix::sys::stat::Mode::S_IRWXU,
-            nix::sys::stat::FchmodatFlags::FollowSymlink,
-        )
-        .expect("it is ours");
+        let program = executable(&stage.space, text);
         let config = stage.config(&format!(
-            "files: [{{path: password, secret: 'secret/web#password'}}]\nexec: {{command: ['{}']}}\n",
-            file.display()
+            "files: [{{path: password, secret: 'secret/web#password'}}]\nexec: {{command: ['{program}']}}\n"
         ));
         stage.run(&["exec"], &config).expect_code(code);
         stage.assert_nothing_left();

@@ -11,5 +11,7 @@ mod environment;
 mod orphans;
 mod requests;
 mod scene;
+mod service;
 mod signals;
 mod terminal;
+mod users;

@@ -1,5 +1,6 @@
 //! What these tests begin with: a server, a secret, and a shell as the application.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::Duration;
 
@@ -92,4 +93,11 @@ pub(crate) fn shell(script: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", script]);
     command
+}
+
+/// A file that may be executed, whatever is in it.
+pub(crate) fn executable(space: &Workspace, text: &str) -> String {
+    let file = space.file("program", text);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o700)).expect("it is ours");
+    file.display().to_string()
 }

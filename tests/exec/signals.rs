@@ -45,6 +45,40 @@ fn a_process_that_will_not_stop_is_killed_with_all_of_its_group_after_its_time()
     wait_until("the one below to be killed too", SOON, || is_gone(below));
 }
 
+/// Below a process that ends when it is told to, one that does not mind SIGTERM until there is a file.
+const STUBBORN: &str = "sh -c 'trap \"\" TERM; echo $$ >below; until test -e go; do sleep 0.01; done; \
+                        echo below >>seen' & \
+                        trap 'echo above >>seen; exit 5' TERM; echo $PASSWORD >>seen; \
+                        while :; do sleep 0.01; done";
+
+#[test]
+fn what_outlives_a_process_that_was_told_to_stop_is_killed_when_the_time_is_over() {
+    let scene = Scene::new();
+    let rest = format!("{FILE}exec: {{stop_timeout: {}ms}}", PATIENCE.as_millis());
+    let running = scene.start(&rest, STUBBORN);
+    let below = scene.wait_for_pid("below");
+    let finished = running.stop();
+    assert_eq!(finished.code, Some(5), "its code is the first one's: {}", finished.stderr);
+    assert!(is_gone(below), "we end when all of it has ended");
+    assert!(finished.took >= PATIENCE, "it had its time");
+}
+
+#[test]
+fn the_next_process_starts_when_nobody_is_left_of_the_one_before() {
+    let scene = Scene::new();
+    let rest = "exec: {env: {PASSWORD: {secret: 'secret/web#password', refresh: 1s}}}";
+    let running = scene.start(rest, STUBBORN);
+    scene.wait_for_pid("below");
+    scene.put("two");
+    scene.wait_for_text("seen", "one\nabove\n");
+    scene.space.file("go", "");
+    // Who came first is the order of the lines.
+    wait_until("the next one", SOON, || scene.space.read("seen").is_some_and(|seen| seen.contains("two")));
+    let seen = scene.space.read("seen").expect("it is there");
+    assert!(seen.starts_with("one\nabove\nbelow\ntwo\n"), "{seen}");
+    assert_eq!(running.stop().code, Some(5));
+}
+
 #[test]
 fn what_stops_us_stops_the_process_by_its_own_signal_and_all_of_its_group() {
     let scene = Scene::new();

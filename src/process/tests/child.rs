@@ -34,8 +34,10 @@ fn meet_a_bug(folder: &Path) {
     };
     let child = blueprint.start(&[]).expect("there is a shell");
     // It says so when it is ready to be told.
+    let begun = Instant::now();
     while !folder.join("ready").exists() {
-        std::thread::yield_now();
+        assert!(begun.elapsed() < LONG, "the process does not start");
+        std::thread::sleep(Duration::from_millis(2));
     }
     std::fs::write(folder.join("pid"), child.pid().as_raw_nonzero().to_string()).expect("written");
     panic!("a bug");
@@ -46,12 +48,18 @@ fn a_bug_of_ours_stops_the_process_in_its_time_and_then_by_force() {
     if let Some(folder) = std::env::var_os(FOLDER) {
         return meet_a_bug(Path::new(&folder));
     }
-    for (trap, words, least) in
-        [("echo stopped >$1/words; exit", "stopped\n", Duration::ZERO), ("", "", Duration::from_millis(300))]
-    {
+    const PATIENCE: Duration = Duration::from_millis(300);
+    let stubborn = "(trap '' TERM; : >$1/ready; while :; do sleep 0.01; done) & ";
+    for (before, trap, words, least) in [
+        ("", "echo stopped >$1/words; exit", "stopped\n", Duration::ZERO),
+        ("", "", "", PATIENCE),
+        // It goes at once, and what it started below it does not.
+        (stubborn, "echo stopped >$1/words; exit", "stopped\n", PATIENCE),
+    ] {
         let folder = tempfile::tempdir().expect("a folder");
         let begun = Instant::now();
-        let script = format!("trap '{trap}' TERM; : >$1/words; : >$1/ready; while :; do sleep 0.01; done");
+        let ready = if before.is_empty() { ": >$1/ready; " } else { "" };
+        let script = format!("trap '{trap}' TERM; : >$1/words; {before}{ready}while :; do sleep 0.01; done");
         let ended = buggy(&script, folder.path());
         assert_eq!(ended.status.code(), Some(70), "{}", String::from_utf8_lossy(&ended.stderr));
         let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("written");

@@ -3,6 +3,9 @@
 
 mod child;
 mod hooks;
+#[path = "../../../tests/support/need.rs"]
+#[allow(dead_code, unreachable_pub, reason = "shared with the tests of the whole program")]
+mod need;
 mod signals;
 mod web;
 
