@@ -295,7 +295,13 @@ fn f13_one_denied_path_of_twenty_leaves_nineteen_untouched_without_another_login
     for index in 1..20 {
         let path = format!("secret/data/{index}");
         setup.paths.push((path.clone(), Kind::Kv));
-        setup.files.push(FileSetup { paths: vec![path], choice: None, refresh: 5 * MINUTE, wait: None });
+        setup.files.push(FileSetup {
+            paths: vec![path],
+            choice: None,
+            refresh: 5 * MINUTE,
+            wait: None,
+            sink: None,
+        });
     }
     setup.members = 20;
     let denied = Fault::Denied("secret/data/3".to_owned());

@@ -43,7 +43,7 @@ fn vault(server: &OpenBao) -> VaultPlan {
 }
 
 fn auth(mount: &str, method: AuthMethod) -> AuthPlan {
-    AuthPlan { mount: mount.to_owned(), namespace: None, method }
+    AuthPlan { mount: mount.to_owned(), namespace: None, method, wrap_ttl: None }
 }
 
 fn kubernetes(role: &str, jwt_file: &Path) -> AuthPlan {

@@ -9,7 +9,7 @@ use super::plan::{AuthMethod, AuthPlan, Credential, FilePlan, MissingKey, Source
 use crate::vault::request::Request;
 
 /// Changed with the encoding, so that a handoff of an older one is not taken for ours.
-const VERSION: &[u8] = b"leasehold-plan-3";
+const VERSION: &[u8] = b"leasehold-plan-4";
 
 /// SHA-256 over the canonical encoding.
 pub(super) fn of(vault: &VaultPlan, auth: &AuthPlan, files: &[FilePlan]) -> [u8; 32] {
@@ -79,6 +79,7 @@ impl Encoder {
     fn auth(&mut self, auth: &AuthPlan) {
         self.bytes(auth.mount.as_bytes());
         self.option(auth.namespace.as_deref(), |to, text| to.bytes(text.as_bytes()));
+        self.option(auth.wrap_ttl, Self::duration);
         match &auth.method {
             AuthMethod::Kubernetes { role, jwt_file } => {
                 self.number(0);
@@ -188,6 +189,10 @@ impl Encoder {
             Source::Json { request } => {
                 self.number(2);
                 self.request(request);
+            }
+            Source::Token { wrap_ttl } => {
+                self.number(3);
+                self.option(*wrap_ttl, Self::duration);
             }
             Source::Parts(_) => unreachable!("no file is made of these"),
         }

@@ -22,6 +22,7 @@ pub(super) struct File {
     pub(super) files: Vec<FileEntry>,
     pub(super) write_to_file: Vec<String>,
     pub(super) notify: BTreeMap<String, NotifierEntry>,
+    pub(super) sinks: Vec<SinkEntry>,
     pub(super) exec: Exec,
     pub(super) init: Init,
     pub(super) handoff: Handoff,
@@ -100,6 +101,8 @@ pub(super) struct Auth {
     pub(super) password_file: Option<String>,
     pub(super) path: Option<String>,
     pub(super) fields: Option<BTreeMap<String, Field>>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) wrap_ttl: Option<Duration>,
 }
 
 /// One of `auth.fields`.
@@ -219,6 +222,22 @@ pub(super) struct NotifierEntry {
     pub(super) timeout: Option<Duration>,
     #[serde(deserialize_with = "duration")]
     pub(super) splay: Option<Duration>,
+}
+
+/// One of `sinks`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SinkEntry {
+    pub(super) path: Option<String>,
+    #[serde(deserialize_with = "mode")]
+    pub(super) mode: Option<u32>,
+    #[serde(deserialize_with = "word")]
+    pub(super) user: Option<String>,
+    #[serde(deserialize_with = "word")]
+    pub(super) group: Option<String>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) wrap_ttl: Option<Duration>,
+    pub(super) notify: Option<Vec<String>>,
 }
 
 /// `exec`.

@@ -70,18 +70,62 @@ impl Key {
         self
     }
 
+    const fn otherwise(mut self, default: &'static str) -> Self {
+        self.default = default;
+        self
+    }
+
     const fn private(mut self) -> Self {
         self.private = true;
         self
     }
 }
 
+// Where a file goes and whose it is, of a sink as of a file.
+const PATH: Key = key("path", Kind::Text, "", "relative: a member of the set; absolute: published alone");
+const MODE: Key = key("mode", Kind::Mode, "defaults.mode", "permission bits").also(&["perms"]);
+const USER: Key =
+    key("user", Kind::Word, "", "owner: a number, or a name from /etc/passwd").also(&["uid", "owner"]);
+const GROUP: Key = key("group", Kind::Word, "", "group: a number, or a name from /etc/group").also(&["gid"]);
+
+// What a value is made of, of a variable as of a file.
+const TEMPLATE: Key = key("template", Kind::Text, "", "its template").also(&["contents"]);
+const TEMPLATE_FILE: Key = key("template_file", Kind::Text, "", "a file with its template").also(&["source"]);
+const DELIMITED: Key = key(
+    "delimiters",
+    Kind::Map(DELIMITERS),
+    "{left: \"{{\", right: \"}}\"}",
+    "what its actions stand between",
+);
+const MISSING_KEY: Key = key(
+    "missing_key",
+    Kind::Choice { now: &["error", "default", "zero"], later: &[] },
+    "defaults.missing_key",
+    "what a missing key renders as",
+)
+.also(&["error_on_missing_key"]);
+const DENY_FUNCTIONS: Key =
+    key("deny_functions", Kind::List(&Kind::Text), "[]", "functions that its template may not call")
+        .also(&["function_denylist", "function_blacklist"]);
+const SECRET: Key = key("secret", Kind::Text, "", "PATH#KEY: one value; PATH: all fields as JSON");
+const ENCODING: Key = key(
+    "encoding",
+    Kind::Choice { now: &["base64"], later: &[] },
+    "",
+    "how the value of PATH#KEY is decoded",
+);
+
 /// The keys at the top.
 pub static TOP: &[Key] = &[
     key("vault", Kind::Map(VAULT), "", "the server and how to reach it"),
     key("auth", Kind::Map(AUTH), "", "how to log in").also(&["auto_auth"]),
     key("secrets_dir", Kind::Text, "", "where relative file paths go: one atomic set"),
-    key("require_tmpfs", Kind::Flag, "true", "secrets_dir and handoff must be on tmpfs or ramfs"),
+    key(
+        "require_tmpfs",
+        Kind::Flag,
+        "true",
+        "secrets_dir, handoff, sinks and folders of absolute files must be on tmpfs or ramfs",
+    ),
     key("defaults", Kind::Map(DEFAULTS), "", "what files have where they do not say"),
     key("files", Kind::List(&Kind::Map(FILE)), "", "the files to render").also(&["template", "templates"]),
     key(
@@ -91,7 +135,8 @@ pub static TOP: &[Key] = &[
         "absolute folders below which templates may write with writeToFile",
     ),
     key("notify", Kind::Named(&Kind::Map(NOTIFIER)), "", "whom to tell of a change").also(&["notifiers"]),
-    later("sinks", "the token itself, for applications that want it"),
+    key("sinks", Kind::List(&Kind::Map(SINK)), "", "the token itself, for applications that want it")
+        .also(&["sink"]),
     key("exec", Kind::Map(EXEC), "", "the process of `leasehold exec`, and what it is given"),
     key("init", Kind::Map(INIT), "", "how `leasehold init` behaves"),
     key("handoff", Kind::Map(HANDOFF), "", "what init leaves for the sidecar"),
@@ -192,7 +237,7 @@ static AUTH: &[Key] = &[
     key("path", Kind::Text, "", "path: where to post, such as auth/clusters/login").private(),
     key("fields", Kind::Named(&Kind::TextOr(FIELD)), "{}", "path: what to post: NAME: TEXT, or NAME: {file: PATH}")
         .private(),
-    later("wrap_ttl", "response-wraps the login").private(),
+    key("wrap_ttl", Kind::Duration, "", "the login is wrapped for whoever reads the one sink, and never seen here"),
 ];
 
 static FIELD: &[Key] = &[key("file", Kind::Text, "", "a file with the text")];
@@ -202,49 +247,39 @@ static DEFAULTS: &[Key] = &[
     key("dir_mode", Kind::Mode, "\"0750\"", "permission bits of generation folders"),
     key("refresh", Kind::Duration, "5m", "how often to look at what has no lease")
         .also(&["static_secret_render_interval"]),
-    key(
-        "missing_key",
-        Kind::Choice { now: &["error", "default", "zero"], later: &[] },
-        "error",
-        "what a missing key renders as",
-    )
-    .also(&["error_on_missing_key"]),
+    MISSING_KEY.otherwise("error"),
 ];
 
 static FILE: &[Key] = &[
-    key("path", Kind::Text, "", "relative: a member of the set; absolute: published alone")
-        .also(&["destination", "dest"]),
-    key("template", Kind::Text, "", "its template").also(&["contents"]),
-    key("template_file", Kind::Text, "", "a file with its template").also(&["source"]),
-    key(
-        "delimiters",
-        Kind::Map(DELIMITERS),
-        "{left: \"{{\", right: \"}}\"}",
-        "what its actions stand between",
-    ),
-    key(
-        "missing_key",
-        Kind::Choice { now: &["error", "default", "zero"], later: &[] },
-        "defaults.missing_key",
-        "what a missing key renders as",
-    )
-    .also(&["error_on_missing_key"]),
-    key("deny_functions", Kind::List(&Kind::Text), "[]", "functions that its template may not call")
-        .also(&["function_denylist", "function_blacklist"]),
-    key("secret", Kind::Text, "", "PATH#KEY: one value; PATH: all fields as JSON"),
-    key(
-        "encoding",
-        Kind::Choice { now: &["base64"], later: &[] },
-        "",
-        "how the value of PATH#KEY is decoded",
-    ),
-    key("mode", Kind::Mode, "defaults.mode", "permission bits").also(&["perms"]),
-    key("user", Kind::Word, "", "owner: a number, or a name from /etc/passwd").also(&["uid", "owner"]),
-    key("group", Kind::Word, "", "group: a number, or a name from /etc/group").also(&["gid"]),
+    PATH.also(&["destination", "dest"]),
+    TEMPLATE,
+    TEMPLATE_FILE,
+    DELIMITED,
+    MISSING_KEY,
+    DENY_FUNCTIONS,
+    SECRET,
+    ENCODING,
+    MODE,
+    USER,
+    GROUP,
     key("refresh", Kind::Duration, "defaults.refresh", "how often to look at what has no lease"),
     key("wait", Kind::Map(WAIT), "", "quiescence before a publish"),
     key("notify", Kind::List(&Kind::Text), "every notifier", "whom to tell of a change")
         .also(&["command", "exec"]),
+];
+
+static SINK: &[Key] = &[
+    PATH,
+    MODE,
+    USER,
+    GROUP,
+    key(
+        "wrap_ttl",
+        Kind::Duration,
+        "",
+        "the token is wrapped, and its wrapping can be opened once within this time",
+    ),
+    key("notify", Kind::List(&Kind::Text), "[]", "whom to tell of another token"),
 ];
 
 static DELIMITERS: &[Key] = &[
@@ -287,30 +322,13 @@ static EXEC: &[Key] = &[
 ];
 
 static VARIABLE: &[Key] = &[
-    key("template", Kind::Text, "", "its template").also(&["contents"]),
-    key("template_file", Kind::Text, "", "a file with its template").also(&["source"]),
-    key(
-        "delimiters",
-        Kind::Map(DELIMITERS),
-        "{left: \"{{\", right: \"}}\"}",
-        "what its actions stand between",
-    ),
-    key(
-        "missing_key",
-        Kind::Choice { now: &["error", "default", "zero"], later: &[] },
-        "defaults.missing_key",
-        "what a missing key renders as",
-    )
-    .also(&["error_on_missing_key"]),
-    key("deny_functions", Kind::List(&Kind::Text), "[]", "functions that its template may not call")
-        .also(&["function_denylist", "function_blacklist"]),
-    key("secret", Kind::Text, "", "PATH#KEY: one value; PATH: all fields as JSON"),
-    key(
-        "encoding",
-        Kind::Choice { now: &["base64"], later: &[] },
-        "",
-        "how the value of PATH#KEY is decoded",
-    ),
+    TEMPLATE,
+    TEMPLATE_FILE,
+    DELIMITED,
+    MISSING_KEY,
+    DENY_FUNCTIONS,
+    SECRET,
+    ENCODING,
     key("refresh", Kind::Duration, "defaults.refresh", "how often to look at what has no lease"),
 ];
 

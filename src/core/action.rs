@@ -62,6 +62,23 @@ pub enum Action {
     Forget(Arc<Request>),
     /// Render a file from the store. Answer: `Rendered`.
     Render(FileId),
+    /// Render a sink: this login's token, or its last wrapping where it is wrapped. Answer:
+    /// `Rendered`.
+    RenderSink {
+        /// Which.
+        file: FileId,
+        /// Whose token.
+        token: TokenId,
+    },
+    /// Have the login's token wrapped for a sink, and keep the wrapping. Answer: `Wrapped`.
+    Wrap {
+        /// For which.
+        file: FileId,
+        /// Whose token.
+        token: TokenId,
+        /// How long the wrapping may be opened.
+        ttl: Duration,
+    },
     /// Publish a unit. Answer: `Published`.
     Publish {
         /// Which.

@@ -23,6 +23,7 @@ use super::policy::Policy;
 use super::refresh::ClockWatch;
 use super::retire::Retirees;
 use super::session::Session;
+use super::sinks::Sinks;
 use super::time::{Moment, Now};
 use super::timers::{Timer, Timers};
 use super::view::Counters;
@@ -42,6 +43,7 @@ pub struct Agent {
     pub(super) judge: Judge,
     pub(super) graph: Graph,
     pub(super) shelf: Shelf,
+    pub(super) sinks: Sinks,
     pub(super) notices: Notices,
     pub(super) child: Option<Child>,
     pub(super) retirees: Retirees,
@@ -85,9 +87,10 @@ impl Agent {
             work: Work::new(policy.max_in_flight),
             breaker: Breaker::new(dice),
             session: Session::new(),
-            judge: Judge::default(),
+            judge: Judge::new(policy.sees_token),
             graph: Graph::default(),
             shelf: Shelf::new(&policy),
+            sinks: Sinks::new(&policy.files),
             notices: Notices::new(&policy.notifiers, dice),
             child: policy.child.map(Child::new),
             retirees: Retirees::default(),
@@ -142,6 +145,7 @@ impl Agent {
             Event::Renewed { secret, lease, sent, result } => self.renewed(secret, &lease, sent, result),
             Event::LeaseRevoked { lease, result } => self.lease_revoked(&lease, result),
             Event::TokenRevoked { token, result } => self.token_revoked(token, result),
+            Event::Wrapped { file, token, result } => self.wrapped(file, token, result),
             Event::Rendered { file, outcome } => self.rendered(file, outcome),
             Event::Published { unit, result } => self.published(unit, result),
             Event::Notified { notifier, result } => self.notified(notifier, result),
@@ -172,6 +176,7 @@ impl Agent {
                 Timer::Notifier(id) => self.notify(id),
                 Timer::Retiree(id) => self.retiree_due(&id),
                 Timer::Leaving(id) => self.leaving_due(id),
+                Timer::Wrap(file) => self.wrap_due(file),
                 Timer::Handoff => self.keeper.due(),
                 Timer::Init => self.init_deadline(),
                 Timer::Child => self.child_due(),
@@ -274,6 +279,7 @@ impl Agent {
                 let request = self.graph.get(*id)?.request.clone()?;
                 with(token, Action::Read { secret: *id, token, request })
             }
+            Job::Wrap(file) => self.wrapping(*file).map(|(action, token)| (action, Some(token))),
             Job::Renew(id) => {
                 let lease = self.graph.get(*id)?.lease()?;
                 let (lease, increment) = (lease.id.clone(), lease.granted);

@@ -93,6 +93,15 @@ pub enum Event {
         /// How.
         result: Result<(), Failure>,
     },
+    /// The wrapping of a login's token for a sink ended; the driver keeps what it brought.
+    Wrapped {
+        /// For which sink.
+        file: FileId,
+        /// Whose token.
+        token: TokenId,
+        /// How.
+        result: Result<(), Failure>,
+    },
     /// A rendering ended.
     Rendered {
         /// Of which file.

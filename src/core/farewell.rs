@@ -158,6 +158,9 @@ impl Agent {
             Event::Resolved { secret, .. } => {
                 self.work.finish(&Job::Resolve(secret));
             }
+            Event::Wrapped { file, .. } => {
+                self.work.finish(&Job::Wrap(file));
+            }
             Event::Renewed { secret, .. } => {
                 self.work.finish(&Job::Renew(secret));
             }

@@ -331,6 +331,7 @@ mod tests {
             refresh: Duration::from_secs(10),
             wait,
             notify: vec![],
+            sink: None,
         };
         Shelf::new(&Policy {
             mode: Mode::Daemon,
@@ -341,6 +342,7 @@ mod tests {
             shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
             handoff: false,
             owns_token: true,
+            sees_token: true,
             max_in_flight: 8,
             seed: 0,
         })

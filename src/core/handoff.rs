@@ -215,6 +215,7 @@ impl Agent {
             let mut login = Login::adopted(token, now);
             login.state = Standing::Leaving;
             self.session.logins.insert(token.id, login);
+            self.sinks.may_show(token.id);
             self.plan_token(token.id);
         }
         let is_good = |token: &&KeptToken| token.expires.is_none_or(|end| end > now);

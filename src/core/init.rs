@@ -72,7 +72,8 @@ impl Agent {
             return self.spawn_child();
         }
         let leased = self.graph.iter().any(|(_, node)| node.lease().is_some());
-        let revoke = if self.policy.handoff || leased { Revoke::Nothing } else { Revoke::Everything };
+        let needed = leased || !self.sinks.is_empty();
+        let revoke = if self.policy.handoff || needed { Revoke::Nothing } else { Revoke::Everything };
         self.leave_with(Ok(()), revoke, LEAVING);
     }
 

@@ -28,7 +28,7 @@ const VERDICT: Duration = Duration::from_secs(5);
 const KNOWN_VERDICT: Duration = Duration::from_secs(60);
 /// How often a denial just after the login is put down to a standby that lags: after one, two and
 /// three seconds more.
-const LAG_TRIES: u32 = 3;
+pub(super) const LAG_TRIES: u32 = 3;
 /// Where the token may not look itself up, a login is a guess: not more often than this, then less.
 const GUESS: Duration = Duration::from_secs(60);
 /// The longest time between such logins.
@@ -52,6 +52,11 @@ pub(super) struct Judge {
 }
 
 impl Judge {
+    /// Knows nothing yet, but that a token which is never seen cannot be looked up.
+    pub(super) fn new(sees_token: bool) -> Self {
+        Self { can_look_up: (!sees_token).then_some(false), ..Self::default() }
+    }
+
     /// The secret no longer exists.
     pub(super) fn forget(&mut self, id: SecretId) {
         self.suspects.remove(&id);

@@ -147,7 +147,7 @@ impl Agent {
         let waiting = self.retirees.iter().any(|one| one.lease.token == id && one.way != Way::WithToken);
         let of = |lease: &Lease| lease.token == id;
         let held = || self.graph.iter().any(|(_, node)| node.lease().is_some_and(of));
-        if waiting || held() {
+        if waiting || held() || self.sinks.keep(id, self.now.moment) {
             return;
         }
         if self.work.uses(id) {
@@ -206,6 +206,7 @@ impl Agent {
 
     /// These files are on disk as they should be, and these notifiers will hear of it.
     pub(super) fn free_of_files(&mut self, files: &[FileId], untold: &[(FileId, NotifierId)]) {
+        self.sinks_settled(files, untold);
         if !self.retirees.is_empty() {
             let free = self.retirees.published(files, untold);
             self.free_leases(free);

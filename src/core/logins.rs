@@ -108,6 +108,7 @@ impl Agent {
         let before = self.session.current.replace(token);
         self.session.logins.insert(token, Login::new(facts, sent));
         self.acquit();
+        self.mark_sinks();
         if let Some(before) = before {
             self.succeed(before, token);
         }
@@ -142,6 +143,7 @@ impl Agent {
             for one in self.retirees.iter_mut().filter(|one| one.lease.token == old) {
                 one.lease.token = new;
             }
+            self.sinks.rename(old, new);
             self.forget_login(old);
         }
         same

@@ -10,7 +10,7 @@
 //! those that carry a part of [`Agent`] across them: `secrets` (the life of one secret) and
 //! `schedule` (when its next request goes), `logins` and `tokens`, `judge` (what a 403 means),
 //! `outage` (the server goes and comes back), `leaving` (giving back what was replaced),
-//! `publishing`, `handoff`, `init`, `child` (the process of `exec`), `farewell` (the end), `show`.
+//! `sinks` (the token itself as a file), `publishing`, `handoff`, `init`, `child` (the process of `exec`), `farewell` (the end), `show`.
 
 pub mod action;
 pub mod event;
@@ -42,6 +42,7 @@ mod schedule;
 mod secrets;
 mod session;
 mod show;
+mod sinks;
 mod timers;
 mod tokens;
 mod work;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ids::{FileId, NotifierId, UnitId};
-use crate::config::plan::{FilePlan, NotifierPlan, OnChange, Plan, ShutdownPlan, Target, Wait};
+use crate::config::plan::{FilePlan, NotifierPlan, OnChange, Plan, ShutdownPlan, Source, Target, Wait};
 
 /// The role this run plays. The engine is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Policy {
     pub handoff: bool,
     /// Whether the token is ours to revoke: not one that somebody else keeps in a file.
     pub owns_token: bool,
+    /// Whether we see the token that a login makes: not where the login is wrapped for somebody else.
+    pub sees_token: bool,
     /// How many requests may be under way at once; at least 1.
     pub max_in_flight: usize,
     /// Spreads pods apart, stable for one pod: all jitter is a hash of this and a name.
@@ -61,6 +63,26 @@ pub struct FilePolicy {
     pub wait: Option<Wait>,
     /// Whom to tell.
     pub notify: Vec<NotifierId>,
+    /// The login's token is what it holds; none where it is made of secrets.
+    pub sink: Option<SinkPolicy>,
+}
+
+/// How a sink holds the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinkPolicy {
+    /// As it is.
+    Plain,
+    /// Wrapped, to be opened once within this time.
+    Wrapped(Duration),
+}
+
+impl SinkPolicy {
+    fn of(source: &Source) -> Option<Self> {
+        match source {
+            Source::Token { wrap_ttl } => Some(wrap_ttl.map_or(Self::Plain, Self::Wrapped)),
+            _ => None,
+        }
+    }
 }
 
 /// One unit of publication.
@@ -121,7 +143,8 @@ impl Policy {
             child: None,
             shutdown: plan.shutdown,
             handoff: plan.handoff.is_some(),
-            owns_token: plan.auth.method.owns_token(),
+            owns_token: plan.auth.owns_token(),
+            sees_token: plan.auth.wrap_ttl.is_none(),
             max_in_flight: plan.vault.max_in_flight,
             seed,
             units,
@@ -140,6 +163,7 @@ impl Policy {
             refresh: file.refresh,
             wait: file.wait,
             notify: file.notify.iter().copied().map(NotifierId).collect(),
+            sink: SinkPolicy::of(&file.source),
         }
     }
 
@@ -161,6 +185,7 @@ impl Policy {
             refresh: variable.refresh,
             wait: exec.wait,
             notify: if exec.on_change == OnChange::Ignore { Vec::new() } else { vec![notifier] },
+            sink: None,
         }));
         let variables: Vec<FileId> = (first..self.files.len()).map(FileId).collect();
         let environment = (!variables.is_empty()).then_some(unit);

@@ -57,9 +57,11 @@ impl Agent {
         for file in self.shelf.unit(id).dirty.clone() {
             if self.is_renderable(file) {
                 self.shelf.start(file, self.now.moment);
-                self.out.push(Action::Render(file));
+                let action = self.rendering_of(file);
+                self.out.push(action);
             } else {
                 self.shelf.block(file);
+                self.want_wrapping(file);
             }
         }
         let unit = self.shelf.unit(id);
@@ -98,6 +100,9 @@ impl Agent {
 
     /// Whether all is there that its last rendering lacked.
     fn is_renderable(&self, id: FileId) -> bool {
+        if self.sinks.contains(id) {
+            return self.is_sink_renderable(id);
+        }
         let has = |secret: &SecretId| self.graph.get(*secret).is_some_and(|node| node.held.is_some());
         self.shelf.file(id).needs.iter().all(has)
     }
@@ -111,15 +116,18 @@ impl Agent {
     /// Whether something the file cannot do without has failed.
     pub(super) fn is_hindered(&self, file: FileId) -> bool {
         let failed = |secret: &SecretId| self.graph.get(*secret).is_some_and(|node| node.trouble.is_some());
-        let file = self.shelf.file(file);
-        let waits = !file.needs.is_empty();
-        waits
-            && (file.needs.iter().any(failed) || !self.breaker.is_closed() || self.session.trouble.is_some())
+        let away = !self.breaker.is_closed() || self.session.trouble.is_some();
+        if self.sinks.contains(file) {
+            return away || self.shelf.file(file).failed.is_some();
+        }
+        let needs = &self.shelf.file(file).needs;
+        !needs.is_empty() && (away || needs.iter().any(failed))
     }
 
     /// Publishes a unit.
     pub(super) fn publish(&mut self, id: UnitId) {
         let files = self.shelf.publish(id);
+        self.sinks.publishing(&files);
         self.timers.clear(&Timer::Unit(id));
         if !matches!(self.policy.mode, Mode::Init { .. }) && self.has_someone_to_tell(id) {
             self.promise();
@@ -302,6 +310,7 @@ impl Agent {
                 self.keep(false);
                 let free = self.retirees.told(id);
                 self.free_leases(free);
+                self.sinks_told(id);
             }
             After::Again => self.notify(id),
             After::Retry { at, first } => {

@@ -12,6 +12,11 @@ use super::time::Moment;
 /// Applications get this long to change over, and at most a quarter of what the lease has left.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// When something that ends at `end`, where it does, is given back if it became free now.
+pub(super) fn grace(now: Moment, end: Option<Moment>) -> Moment {
+    now.after(end.map_or(GRACE, |end| GRACE.min(now.until(end) / 4)))
+}
+
 /// How far a replaced lease has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
@@ -125,7 +130,7 @@ impl Retiree {
 
     /// When it is given back, if it became free now.
     pub(super) fn grace(&self, now: Moment) -> Moment {
-        now.after(GRACE.min(now.until(self.lease.latest) / 4))
+        grace(now, Some(self.lease.latest))
     }
 }
 

@@ -65,8 +65,11 @@ impl Agent {
             name: self.policy.files[id.0].name.clone(),
             generation: file.generation,
             changed: file.changed,
-            expires: held.chain(replaced.map(|one| self.lease_expires(&one.lease))).min(),
-            error: self.file_error(file),
+            expires: held
+                .chain(replaced.map(|one| self.lease_expires(&one.lease)))
+                .chain(self.sink_expires(id))
+                .min(),
+            error: self.file_error(id, file),
             secrets: file.uses.iter().filter_map(|secret| places.get(secret).copied()).collect(),
             renders: file.renders,
         }
@@ -74,13 +77,13 @@ impl Agent {
 
     /// What keeps a file from being true: its template, what it cannot do without, what it is made
     /// of, its publication, or the login.
-    fn file_error(&self, file: &File) -> Option<String> {
+    fn file_error(&self, id: FileId, file: &File) -> Option<String> {
         let trouble = |secret: &SecretId| Some(self.graph.get(*secret)?.trouble.as_ref()?.text.clone());
         let of_secrets =
             || file.needs.iter().find_map(trouble).or_else(|| file.uses.iter().find_map(trouble));
         let of_unit = || self.shelf.unit(file.unit).error.as_ref().map(|why| why.what.clone());
         let of_login = || {
-            let waits = !file.needs.is_empty();
+            let waits = !file.needs.is_empty() || (self.sinks.contains(id) && !file.rendered);
             let failure = self.session.trouble.as_ref().filter(|_| waits)?;
             Some(format!("could not log in: {}", failure.why))
         };

@@ -23,6 +23,7 @@ fn policy(mode: Mode, files: usize) -> Policy {
         refresh: Duration::from_secs(10),
         wait: None,
         notify: vec![NotifierId(0)],
+        sink: None,
     };
     Policy {
         mode,
@@ -33,6 +34,7 @@ fn policy(mode: Mode, files: usize) -> Policy {
         shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
         handoff: false,
         owns_token: true,
+        sees_token: true,
         max_in_flight: 8,
         seed: 7,
     }

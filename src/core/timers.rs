@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ids::{LeaseId, NotifierId, SecretId, TokenId, UnitId};
+use super::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
 use super::time::Moment;
 
 /// What a deadline is for. The order decides between equal moments: a login before a read.
@@ -28,6 +28,8 @@ pub(super) enum Timer {
     Retiree(LeaseId),
     /// The revocation of a token that was replaced is tried again.
     Leaving(TokenId),
+    /// The wrapping of the token for a sink is tried again.
+    Wrap(FileId),
     /// The handoff is written.
     Handoff,
     /// The deadline of init, or of what comes before the process of `exec`.

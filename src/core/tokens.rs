@@ -156,6 +156,7 @@ impl Agent {
         self.timers.clear(&Timer::Token(id));
         self.timers.clear(&Timer::TokenEnd(id));
         self.timers.clear(&Timer::Leaving(id));
+        self.sinks.forget(id);
         for job in [Job::LookUp(id), Job::RenewToken(id), Job::RevokeToken(id)] {
             self.work.remove(&job);
         }

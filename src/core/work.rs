@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::ids::{LeaseId, SecretId, TokenId};
+use super::ids::{FileId, LeaseId, SecretId, TokenId};
 use super::time::Moment;
 
 /// One request to the server.
@@ -15,6 +15,7 @@ pub(super) enum Job {
     Renew(SecretId),
     Resolve(SecretId),
     Read(SecretId),
+    Wrap(FileId),
     RevokeToken(TokenId),
     RevokeLease(LeaseId),
 }
@@ -38,7 +39,7 @@ impl Job {
         match self {
             Self::LogIn | Self::LookUp(_) | Self::RenewToken(_) => Class::Token,
             Self::Renew(_) => Class::Renew,
-            Self::Resolve(_) | Self::Read(_) => Class::Read,
+            Self::Resolve(_) | Self::Read(_) | Self::Wrap(_) => Class::Read,
             Self::RevokeToken(_) | Self::RevokeLease(_) => Class::Revoke,
         }
     }

@@ -1,9 +1,10 @@
 //! The files, and the variables of a process: rendered from the store, published as units.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::config::plan::{FilePlan, Plan, Target};
+use crate::config::plan::{FilePlan, Plan, Source, Target};
 use crate::core::event::{Event, Published, RenderOutcome};
 use crate::core::ids::{FileId, UnitId};
 use crate::core::policy::Policy;
@@ -25,6 +26,8 @@ pub(super) struct Files {
     units: Vec<Unit>,
     /// Whether publishing may wait for a disk.
     on_disk: bool,
+    /// What sinks hold that hold a token wrapped.
+    wrappings: BTreeMap<FileId, Secret>,
     /// What the next process gets, by the place in `plan.exec.env`.
     variables: Arc<Mutex<Variables>>,
 }
@@ -71,7 +74,8 @@ impl Files {
         let units = policy.units.iter().enumerate().map(open);
         let units = units.collect::<Result<_, PublishError>>().map_err(ending)?;
         let renderings = vec![None; policy.files.len()];
-        Ok(Self { on_disk: !plan.require_tmpfs, plan, environment, renderings, units, variables })
+        let (on_disk, wrappings) = (!plan.require_tmpfs, BTreeMap::new());
+        Ok(Self { on_disk, plan, environment, renderings, units, wrappings, variables })
     }
 
     /// The variables that were published last, by name.
@@ -92,9 +96,40 @@ impl Files {
             }
         };
         if let (Some(made), RenderOutcome::Rendered { changed, .. }) = (made, &mut outcome) {
-            *changed = self.renderings[file.0].as_ref() != Some(&made);
-            self.renderings[file.0] = Some(made);
+            *changed = self.keep(file, made);
         }
+        Event::Rendered { file, outcome }
+    }
+
+    /// Keeps a file's rendering; whether it differs from the one before.
+    fn keep(&mut self, file: FileId, made: Rendering) -> bool {
+        let changed = self.renderings[file.0].as_ref() != Some(&made);
+        self.renderings[file.0] = Some(made);
+        changed
+    }
+
+    /// Keeps what a sink is to hold that holds a token wrapped.
+    pub(super) fn keep_wrapping(&mut self, file: FileId, wrapping: Secret) {
+        self.wrappings.insert(file, wrapping);
+    }
+
+    /// Renders a sink: `token`, or its wrapping.
+    pub(super) fn render_sink(&mut self, file: FileId, token: Option<&Secret>) -> Event {
+        let plan = &self.plan.files[file.0];
+        let held = match plan.source {
+            Source::Token { wrap_ttl: Some(_) } => self.wrappings.get(&file),
+            _ => token,
+        };
+        let outcome = match held.cloned() {
+            Some(bytes) => {
+                let changed = self.keep(file, Rendering { bytes, writes: Vec::new() });
+                RenderOutcome::Rendered { changed, used: Vec::new() }
+            }
+            None => {
+                let what = format!("{}: the login that it is to show has ended", plan.name);
+                RenderOutcome::Failed { why: Ending::new(Cause::Denied, what, ""), used: Vec::new() }
+            }
+        };
         Event::Rendered { file, outcome }
     }
 

@@ -201,6 +201,10 @@ impl Driver {
                 });
                 Event::Read { secret, token, sent, result }
             }
+            Answer::Wrapped { file, token, result } => {
+                let result = result.map(|wrapping| self.files.keep_wrapping(file, wrapping));
+                Event::Wrapped { file, token, result }
+            }
             Answer::ChildEnded(status) => {
                 if let Some(offspring) = &mut self.offspring {
                     offspring.ended(status);
@@ -242,6 +246,10 @@ impl Driver {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Render(file) => self.backlog.push_back(self.files.render(file, &self.store)),
+            Action::RenderSink { file, token } => {
+                let event = self.files.render_sink(file, self.requests.tokens().get(&token));
+                self.backlog.push_back(event);
+            }
             Action::Publish { unit, files } => {
                 let publish = self.files.publish(unit, &files);
                 self.requests.add(async { Answer::Event(Box::new(publish.await)) });

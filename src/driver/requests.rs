@@ -17,7 +17,7 @@ use super::pace::Pace;
 use crate::config::plan::RateLimit;
 use crate::core::action::Action;
 use crate::core::event::{Event, TokenFacts};
-use crate::core::ids::{LeaseId, SecretId, TokenId};
+use crate::core::ids::{FileId, LeaseId, SecretId, TokenId};
 use crate::core::time::Moment;
 use crate::observe::clock;
 use crate::secret::Secret;
@@ -41,6 +41,8 @@ pub(super) enum Answer {
         request: Arc<Request>,
         result: Result<Arc<Response>, Failure>,
     },
+    /// A sink's wrapping, which goes to the files.
+    Wrapped { file: FileId, token: TokenId, result: Result<Secret, Failure> },
     /// The process of `exec` has ended, so.
     ChildEnded(ExitStatus),
     /// Anything that holds no secret.
@@ -125,6 +127,7 @@ impl Requests {
             Action::Probe => self.probe(),
             Action::Resolve { secret, token, request } => self.resolve(secret, token, request),
             Action::Read { secret, token, request } => self.read(secret, token, request),
+            Action::Wrap { file, token, ttl } => self.wrap(file, token, ttl),
             Action::Renew { secret, token, lease, increment } => self.renew(secret, token, lease, increment),
             Action::RevokeLease { token, lease } => self.revoke_lease(token, lease),
             Action::RevokeToken(token) => self.revoke_token(token),
@@ -193,6 +196,13 @@ impl Requests {
             let sent = clock::moment();
             let result = async { client.read(&request, &token?).await }.await.map(Arc::new);
             Answer::Read { secret, token: id, sent, request, result }
+        });
+    }
+
+    fn wrap(&mut self, file: FileId, id: TokenId, ttl: Duration) {
+        self.ask(id, move |client, token| async move {
+            let result = async { client.wrap(&token?, ttl).await }.await;
+            Answer::Wrapped { file, token: id, result }
         });
     }
 

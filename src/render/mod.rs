@@ -75,6 +75,7 @@ pub fn render(
         Source::Field { request, key, base64 } => value::field(request, key, *base64, &mut world),
         Source::Json { request } => value::json(request, &mut world),
         Source::Parts(parts) => value::parts(parts, &mut world),
+        Source::Token { .. } => unreachable!("a sink is made of no secret: the driver has what it holds"),
     };
     let writes = world.written();
     let (used, missing) = world.asked();

@@ -22,6 +22,7 @@ use super::response::{Auth, Response};
 use super::transport::{Call, Transport};
 use super::unwrap::Unwrapped;
 use super::verdict::{self, Asked};
+use super::wrap;
 use crate::config::plan::{AuthPlan, VaultPlan};
 use crate::core::event::{Granted, TokenFacts};
 use crate::core::ids::LeaseId;
@@ -105,7 +106,11 @@ impl Client {
     async fn post(&self, Post { path, body, credentials }: Post) -> Result<Auth, Failure> {
         let endpoint = Raw::put(path, body);
         let unspoken = Unspoken(credentials.iter().collect());
-        let response = ask(&self.for_tokens(None), &endpoint, Asked::Login, &unspoken).await?;
+        let call = Call { wrap_ttl: self.auth.wrap_ttl, ..self.for_tokens(None) };
+        let response = ask(&call, &endpoint, Asked::Login, &unspoken).await?;
+        if self.auth.wrap_ttl.is_some() {
+            return wrap::login(&response);
+        }
         match response.auth {
             Some(auth) if is_token(&auth.client_token) => Ok(auth),
             Some(_) => Err(nonsense("the login's answer has no usable token")),
@@ -225,7 +230,7 @@ impl Client {
             ..ReadHealthRequest::default()
         };
         // The health of a server has no namespace: with one the path does not exist.
-        let call = Call { transport: &self.transport, token: None, namespace: None };
+        let call = Call { transport: &self.transport, token: None, namespace: None, wrap_ttl: None };
         ask(&call, &endpoint, Asked::Health, &Unspoken(Vec::new())).await.map(drop)
     }
 
@@ -235,14 +240,15 @@ impl Client {
     }
 
     fn for_secrets<'a>(&'a self, token: &'a Secret) -> Call<'a> {
-        Call { transport: &self.transport, token: Some(token), namespace: self.namespace.as_deref() }
+        let namespace = self.namespace.as_deref();
+        Call { transport: &self.transport, token: Some(token), namespace, wrap_ttl: None }
     }
 
     /// Logins and what a token asks about itself go to the namespace that made it: its policy for
     /// that holds there and not below.
     pub(super) fn for_tokens<'a>(&'a self, token: Option<&'a Secret>) -> Call<'a> {
         let namespace = self.auth.namespace.as_deref().or(self.namespace.as_deref());
-        Call { transport: &self.transport, token, namespace }
+        Call { transport: &self.transport, token, namespace, wrap_ttl: None }
     }
 }
 
@@ -280,7 +286,7 @@ pub(super) async fn ask(
     response
 }
 
-fn nonsense(why: &str) -> Failure {
+pub(super) fn nonsense(why: &str) -> Failure {
     Failure::new(FailureKind::Nonsense, why)
 }
 

@@ -24,5 +24,6 @@ mod tls;
 mod transport;
 mod trouble;
 mod unwrap;
+mod wrap;
 
 pub use files::credential_in;

@@ -61,6 +61,8 @@ pub struct WrapInfo {
     pub creation_time: String,
     /// The path that was asked; compared before unwrapping.
     pub creation_path: String,
+    /// The accessor of the token in the real answer, where there is one.
+    pub wrapped_accessor: String,
 }
 
 /// A field of the answer that has another type than the API promises.
@@ -145,6 +147,7 @@ impl WrapInfo {
             ttl: seconds(tree, "ttl")?,
             creation_time: text(tree, "creation_time")?,
             creation_path: text(tree, "creation_path")?,
+            wrapped_accessor: text(tree, "wrapped_accessor")?,
         })
     }
 }

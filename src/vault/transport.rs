@@ -48,6 +48,8 @@ pub(super) struct Call<'a> {
     pub(super) transport: &'a Transport,
     pub(super) token: Option<&'a Secret>,
     pub(super) namespace: Option<&'a str>,
+    /// Has the answer kept under a one-time token for so long.
+    pub(super) wrap_ttl: Option<Duration>,
 }
 
 /// A token for a header to point into instead of copying it.
@@ -183,6 +185,11 @@ impl Call<'_> {
             let value = HeaderValue::from_str(namespace)
                 .map_err(|_| local("the namespace has a character that no header takes"))?;
             headers.insert("x-vault-namespace", value);
+        }
+        if let Some(ttl) = self.wrap_ttl {
+            let value = HeaderValue::from_str(&format!("{}s", ttl.as_secs()))
+                .map_err(|_| local("the time to wrap for is no header"))?;
+            headers.insert("x-vault-wrap-ttl", value);
         }
         if let Some(token) = self.token {
             if !is_token(token) {

@@ -146,7 +146,7 @@ fn client(server: &OpenBao, space: &Workspace, role_id: &str) -> Client {
         secret_id: Some(Credential::File(space.join("secret_id"))),
         wrapped_by: None,
     };
-    let auth = AuthPlan { mount: "approle".to_owned(), namespace: None, method };
+    let auth = AuthPlan { mount: "approle".to_owned(), namespace: None, method, wrap_ttl: None };
     Client::new(&vault, &auth).expect("a client")
 }
 

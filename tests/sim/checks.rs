@@ -13,6 +13,7 @@ use leasehold::core::time::{Moment, Now};
 use leasehold::core::view::Readiness;
 
 use super::application;
+use super::driver::SINK;
 use super::faults::Fault;
 use super::server::Health;
 use super::setup::Kind;
@@ -65,6 +66,7 @@ impl Checks {
                 | Action::RenewToken(_)
                 | Action::Resolve { .. }
                 | Action::Read { .. }
+                | Action::Wrap { .. }
                 | Action::Renew { .. }
                 | Action::RevokeLease { .. }
                 | Action::RevokeToken(_)
@@ -81,6 +83,7 @@ impl Checks {
         if let Action::RevokeToken(id) = action {
             let own = world.process.as_ref().and_then(|process| process.tokens.get(id)).copied();
             nothing_uses(world, |_, lease| Some(lease.token) == own)?;
+            no_sink_shows(world, own)?;
         }
         if let Action::Publish { files, .. } = action {
             one_generation(world, files)?;
@@ -105,6 +108,7 @@ impl Checks {
             Action::LookUp(id) | Action::RenewToken(id) | Action::RevokeToken(id) => Some(id),
             Action::Resolve { token, .. }
             | Action::Read { token, .. }
+            | Action::Wrap { token, .. }
             | Action::Renew { token, .. }
             | Action::RevokeLease { token, .. } => Some(token),
             _ => None,
@@ -187,6 +191,31 @@ fn nothing_uses(world: &World, which: impl Fn(&LeaseId, &super::server::Lease) -
     Ok(())
 }
 
+/// The token that each sink on disk holds.
+fn shown(world: &World) -> impl Iterator<Item = (FileId, u64)> {
+    world.disk.files.iter().filter_map(|(file, content)| Some((*file, content.get(SINK)?.version)))
+}
+
+/// While it serves, it gives back no login that a sink on disk shows, nor one that was shown before
+/// somebody was told of another.
+fn no_sink_shows(world: &World, own: Option<u64>) -> Held {
+    let alive = own.is_some_and(|own| world.server.is_token_alive(own, world.now));
+    if !is_serving(world) || !alive {
+        return Ok(());
+    }
+    if let Some((file, _)) = shown(world).find(|(_, token)| Some(*token) == own) {
+        return Err(format!("the token that {file:?} shows is revoked"));
+    }
+    for (file, left) in world.disk.hidden.iter().filter(|((_, token), _)| Some(*token) == own) {
+        let notifier = world.setup.notifier_of(file.0);
+        let told = notifier.is_none_or(|id| world.told.get(&id).is_some_and(|told| told >= left));
+        if !told && *left > world.started {
+            return Err(format!("a token is revoked before the change of {:?} was told", file.0));
+        }
+    }
+    Ok(())
+}
+
 /// Twice what the schedule itself needs, and room for starting and mending everything.
 fn most_a_minute(world: &World) -> usize {
     let paths = &world.setup.paths;
@@ -201,7 +230,8 @@ fn most_a_minute(world: &World) -> usize {
             Kind::Certificate { life } => 2.0 * per_minute(*life),
         })
         .sum();
-    let room = 60 + 14 * paths.len();
+    let sinks = world.setup.files.iter().filter(|file| file.sink.is_some()).count();
+    let room = 60 + 14 * (paths.len() + sinks);
     room + (2.0 * need).ceil() as usize
 }
 
@@ -289,6 +319,14 @@ fn recovers(world: &World) -> Held {
             return Err(format!("{file:?} still serves {id:?}, which is dead, after {calm:?} of calm"));
         }
     }
+    for (file, token) in shown(world) {
+        let dead = !world.server.is_token_alive(token, world.now) && !is_counted(world);
+        // A token that somebody revoked shows only when it is used.
+        let noticed = world.setup.role.ttl.unwrap_or(Duration::MAX);
+        if dead && calm > (patience(world) + longest_refresh(world)).saturating_add(noticed) {
+            return Err(format!("{file:?} still shows a dead token after {calm:?} of calm"));
+        }
+    }
     let missing = (0..world.setup.files.len()).map(FileId).find(|file| !world.disk.files.contains_key(file));
     if let (Some(file), true) = (missing, calm > patience(world) + PATIENCE) {
         return Err(format!("{file:?} is not published after {calm:?} of calm"));
@@ -310,7 +348,7 @@ fn fresh(world: &World) -> Held {
     for (file, content) in &world.disk.files {
         let setup = &world.setup.files[file.0];
         for (path, value) in content {
-            let entry = &world.server.paths[path];
+            let Some(entry) = world.server.paths.get(path) else { continue };
             let quiet = set_wait(world, *file);
             let due = entry.changed.max(world.calm + patience(world)) + setup.refresh + quiet;
             // What a file has only just begun to use is looked at then.

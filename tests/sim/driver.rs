@@ -6,13 +6,16 @@ use std::time::Duration;
 use leasehold::core::Agent;
 use leasehold::core::event::{Published, RenderOutcome};
 use leasehold::core::ids::{FileId, LeaseId, TokenId, UnitId};
-use leasehold::core::policy::Mode;
+use leasehold::core::policy::{Mode, SinkPolicy};
 use leasehold::core::snapshot::Snapshot;
 use leasehold::exit::{Cause, Ending};
 use leasehold::vault::request::Request;
 
 use super::server::Value;
 use super::setup::Setup;
+
+/// What the content of a sink stands under.
+pub const SINK: &str = "the login's token";
 
 /// What a file is made of: each path, as the server keeps it, with the answer it came from.
 pub type Content = BTreeMap<String, Value>;
@@ -41,6 +44,8 @@ pub struct Disk {
     pub changed: BTreeMap<FileId, Duration>,
     /// When each file last stopped being made of a lease.
     pub left: BTreeMap<LeaseId, BTreeMap<FileId, Duration>>,
+    /// When each sink last stopped showing a token.
+    pub hidden: BTreeMap<(FileId, u64), Duration>,
 }
 
 /// Kinds of requests, of which all but the last go one at a time (a look-up: one a token).
@@ -63,6 +68,8 @@ pub struct Process {
     pub tokens: BTreeMap<TokenId, u64>,
     pub dropped: BTreeSet<TokenId>,
     pub renderings: BTreeMap<FileId, Content>,
+    /// The tokens that sinks hold wrapped.
+    pub wrappings: BTreeMap<FileId, u64>,
     /// Files whose last rendering failed: they keep what they had.
     pub failing: BTreeSet<FileId>,
     /// Requests to the server that are not answered yet, probes apart.
@@ -87,6 +94,7 @@ impl Process {
             tokens: handoff.map(|kept| kept.tokens.clone()).unwrap_or_default(),
             dropped: BTreeSet::new(),
             renderings: BTreeMap::new(),
+            wrappings: BTreeMap::new(),
             failing: BTreeSet::new(),
             under_way: 0,
             logging_in: false,
@@ -164,6 +172,18 @@ impl Process {
         RenderOutcome::Rendered { changed: before != Some(content), used }
     }
 
+    /// Renders a sink: the login's token, which the version stands for, or what it was wrapped for.
+    pub fn render_sink(&mut self, setup: &Setup, file: FileId, token: u64) -> RenderOutcome {
+        let wrapped = setup.files[file.0].sink != Some(SinkPolicy::Plain);
+        let Some(version) = (if wrapped { self.wrappings.get(&file).copied() } else { Some(token) }) else {
+            let why = Ending::new(Cause::Bug, format!("{file:?}: rendered without a wrapping"), "");
+            return RenderOutcome::Failed { why, used: Vec::new() };
+        };
+        let content = Content::from([(SINK.to_owned(), Value { version, lease: None, bad: false })]);
+        let before = self.renderings.insert(file, content.clone());
+        RenderOutcome::Rendered { changed: before != Some(content), used: Vec::new() }
+    }
+
     /// What the handoff would hold now.
     pub fn handoff(&self) -> Handoff {
         let (snapshot, mut store) = (self.agent.snapshot(), self.store.clone());
@@ -191,6 +211,9 @@ impl Disk {
                 if let Some(now) = now {
                     for lease in before.values().filter_map(|value| value.lease.clone()) {
                         self.left.entry(lease).or_default().insert(*file, now);
+                    }
+                    if let Some(token) = before.get(SINK).map(|value| value.version) {
+                        self.hidden.insert((*file, token), now);
                     }
                     self.changed.insert(*file, now);
                 }

@@ -116,6 +116,14 @@ impl World {
                 });
                 Event::Read { secret, token: id, sent, result }
             }
+            Action::Wrap { file, token, .. } => {
+                let result = self.server.wrap(call.token, now, standby);
+                let process = self.process.as_mut().filter(|process| process.run == call.run);
+                if let (Some(process), true, false) = (process, result.is_ok(), call.late || call.deaf) {
+                    process.wrappings.insert(file, call.token);
+                }
+                Event::Wrapped { file, token, result }
+            }
             Action::Renew { secret, lease, increment, .. } => {
                 let result = self.server.renew(call.token, &lease, increment, now);
                 Event::Renewed { secret, lease, sent, result }
@@ -157,6 +165,7 @@ fn failed(call: &Call, failure: Failure) -> Option<Event> {
         Action::RevokeToken(token) => Event::TokenRevoked { token, result: Err(failure) },
         Action::Resolve { secret, .. } => Event::Resolved { secret, result: Err(failure) },
         Action::Read { secret, token, .. } => Event::Read { secret, token, sent, result: Err(failure) },
+        Action::Wrap { file, token, .. } => Event::Wrapped { file, token, result: Err(failure) },
         Action::Renew { secret, lease, .. } => Event::Renewed { secret, lease, sent, result: Err(failure) },
         Action::RevokeLease { lease, .. } => Event::LeaseRevoked { lease, result: Err(failure) },
         _ => return None,

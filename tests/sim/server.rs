@@ -292,6 +292,11 @@ impl Server {
         Ok(())
     }
 
+    /// Keeps the token under another.
+    pub fn wrap(&mut self, id: u64, now: Duration, standby: bool) -> Answer<()> {
+        self.enter(id, now, standby)
+    }
+
     /// Somebody revokes the token.
     pub fn kill(&mut self, id: u64) {
         if let Some(token) = self.tokens.get_mut(&id) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leasehold::config::plan::{OnChange, ShutdownPlan, Wait};
 use leasehold::core::ids::{FileId, NotifierId, UnitId};
-use leasehold::core::policy::{FilePolicy, Mode, NotifierPolicy, Policy, UnitPolicy};
+use leasehold::core::policy::{FilePolicy, Mode, NotifierPolicy, Policy, SinkPolicy, UnitPolicy};
 
 use super::application::{ApplicationSetup, NOTIFIER};
 use super::dice::Dice;
@@ -43,6 +43,8 @@ pub struct FileSetup {
     pub choice: Option<(String, [String; 2])>,
     pub refresh: Duration,
     pub wait: Option<Wait>,
+    /// It holds the login's token.
+    pub sink: Option<SinkPolicy>,
 }
 
 #[derive(Debug, Clone)]
@@ -74,8 +76,20 @@ impl Setup {
     pub fn random(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let paths = random_paths(&mut dice);
-        let files = random_files(&mut dice, &paths);
-        let members = usize::try_from(dice.below(files.len() as u64 + 1)).expect("small");
+        let mut files = random_files(&mut dice, &paths);
+        let mut members = usize::try_from(dice.below(files.len() as u64 + 1)).expect("small");
+        // Of its own, so that the rest of each world stays as it was before there were sinks.
+        let mut own = Dice::new(seed ^ 0x51_4b);
+        if own.chance(30) {
+            let wrapped = SinkPolicy::Wrapped(secs(300));
+            let sink = Some(if own.chance(50) { SinkPolicy::Plain } else { wrapped });
+            let place = usize::try_from(own.below(members as u64 + 1)).expect("small");
+            files.insert(
+                place,
+                FileSetup { paths: Vec::new(), choice: None, refresh: secs(300), wait: None, sink },
+            );
+            members += 1;
+        }
         let trouble = secs(dice.pick(&[600, 1200, 2400]));
         let role = random_role(&mut dice);
         Self {
@@ -115,6 +129,7 @@ impl Setup {
                 choice: None,
                 refresh: secs(10),
                 wait: None,
+                sink: None,
             }],
             members: 1,
             handoff: false,
@@ -164,6 +179,7 @@ impl Setup {
             refresh: file.refresh,
             wait: file.wait,
             notify: self.notifiers_of(FileId(index), mode),
+            sink: file.sink,
         };
         let notifier = |name: &str| NotifierPolicy { name: name.into(), splay: secs(1) };
         let mut notifiers = vec![notifier("app"), notifier("nginx")];
@@ -180,6 +196,7 @@ impl Setup {
             shutdown: ShutdownPlan { revoke: true, delay: self.delay },
             handoff: self.handoff,
             owns_token: self.owns_token,
+            sees_token: true,
             max_in_flight: 8,
             seed: self.seed,
         }
@@ -230,6 +247,7 @@ fn random_files(dice: &mut Dice, paths: &[(String, Kind)]) -> Vec<FileSetup> {
             choice: None,
             refresh: secs(dice.pick(&[30, 60, 120, 300])),
             wait: dice.chance(15).then(|| Wait { min: secs(1), max: secs(5) }),
+            sink: None,
         })
         .collect();
     // Every path is used by someone, some by several, and not always written alike.

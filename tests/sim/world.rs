@@ -336,6 +336,7 @@ impl World {
             Event::TokenRenewed { .. }
             | Event::Resolved { .. }
             | Event::Read { .. }
+            | Event::Wrapped { .. }
             | Event::Renewed { .. }
             | Event::LeaseRevoked { .. }
             | Event::TokenRevoked { .. } => Some(Kind::Other),
@@ -372,6 +373,8 @@ impl World {
             Action::LookUp(id) | Action::RenewToken(id) | Action::RevokeToken(id) => own(id),
             Action::Resolve { token, .. }
             | Action::Read { token, .. }
+            | Action::RenderSink { token, .. }
+            | Action::Wrap { token, .. }
             | Action::Renew { token, .. }
             | Action::RevokeLease { token, .. } => own(token),
             _ => 0,
@@ -379,6 +382,11 @@ impl World {
         match action {
             Action::Render(file) => {
                 let outcome = process.render(&self.setup, file);
+                let wait = self.dice.millis(0, 3);
+                self.tell_later(wait, Event::Rendered { file, outcome });
+            }
+            Action::RenderSink { file, .. } => {
+                let outcome = process.render_sink(&self.setup, file, token);
                 let wait = self.dice.millis(0, 3);
                 self.tell_later(wait, Event::Rendered { file, outcome });
             }
@@ -412,6 +420,7 @@ impl World {
             | Action::RenewToken(_)
             | Action::Resolve { .. }
             | Action::Read { .. }
+            | Action::Wrap { .. }
             | Action::Renew { .. }
             | Action::RevokeLease { .. }
             | Action::RevokeToken(_) => {

@@ -62,7 +62,7 @@ fn with_an_own_authority_do_not_trust_the_systems() {
     let server = Authority::new("ours").server("127.0.0.1", Dates::Now);
     let server = Server::tls(server, |_, wire| reply(wire, 200, &[], b"{}"));
     let method = AuthMethod::Token { token_env: "X".to_owned(), token: Some(Secret::from(TOKEN)) };
-    let auth = AuthPlan { mount: "token".to_owned(), namespace: None, method };
+    let auth = AuthPlan { mount: "token".to_owned(), namespace: None, method, wrap_ttl: None };
     match Client::new(&plan(&server.url()), &auth) {
         Ok(client) => {
             assert!(run(client.health()).expect_err("a failure").why.contains("unknown authority"))

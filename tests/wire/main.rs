@@ -63,7 +63,8 @@ fn plan(url: &str) -> VaultPlan {
 
 fn client(plan: &VaultPlan) -> Client {
     let method = AuthMethod::Token { token_env: "X".to_owned(), token: Some(Secret::from(TOKEN)) };
-    Client::new(plan, &AuthPlan { mount: "token".to_owned(), namespace: None, method }).expect("a client")
+    Client::new(plan, &AuthPlan { mount: "token".to_owned(), namespace: None, method, wrap_ttl: None })
+        .expect("a client")
 }
 
 fn ask(plan: &VaultPlan, request: &Request) -> Result<Response, Failure> {

@@ -39,7 +39,8 @@ fn of_tokens_go_to_the_namespace_that_made_them_and_health_to_none() {
     let server = Server::plain(|_, wire| reply(wire, 200, &[], b"{}"));
     let vault = VaultPlan { namespace: Some("a/b".to_owned()), ..plan(&server.url()) };
     let method = AuthMethod::Token { token_env: "X".to_owned(), token: Some(Secret::from(TOKEN)) };
-    let auth = AuthPlan { mount: "token".to_owned(), namespace: Some("a".to_owned()), method };
+    let auth =
+        AuthPlan { mount: "token".to_owned(), namespace: Some("a".to_owned()), method, wrap_ttl: None };
     let client = Client::new(&vault, &auth).expect("a client");
     run(async {
         client.lookup_self(&Secret::from(TOKEN)).await.expect("looked up");

@@ -96,7 +96,7 @@ async fn everything(vault: &VaultPlan) -> String {
     let token = Secret::from(TOKEN);
     let secret = || Credential::Given(Secret::from(TOKEN));
     let method = AuthMethod::AppRole { role_id: secret(), secret_id: Some(secret()), wrapped_by: None };
-    let auth = AuthPlan { mount: "approle".to_owned(), namespace: None, method };
+    let auth = AuthPlan { mount: "approle".to_owned(), namespace: None, method, wrap_ttl: None };
     let client = Client::new(vault, &auth).expect("a client");
     let args = BTreeMap::from([("key".to_owned(), Secret::from("CANARY"))]);
     let write = Request::write(PATH, args).expect("a good path");

@@ -1,4 +1,4 @@
-//! `files`: where each goes, whose it is, and that no two are in each other's way.
+//! `files`, and what `sinks` share with them: where each goes, whose it is, and that no two are in each other's way.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use crate::config::accounts::{self, Account};
 use crate::config::desk::Desk;
 use crate::config::file::{File, FileEntry, WaitEntry};
 use crate::config::keypath::KeyPath;
-use crate::config::plan::{FilePlan, Target, Wait};
+use crate::config::plan::{FilePlan, Source, Target, Wait};
 use crate::config::problem::io_words;
 use crate::config::shape;
 use crate::config::writes::odd_component;
 
 use super::notify::CHILD;
 use super::runtime::{self, Defaults};
-use super::source;
+use super::{sinks, source};
 
 /// What files must not be in the way of.
 pub(super) struct Folders<'p> {
@@ -23,7 +23,7 @@ pub(super) struct Folders<'p> {
     pub(super) handoff: Option<&'p Path>,
 }
 
-/// The files, in the order of the configuration.
+/// The files in the order of the configuration, then the sinks.
 pub(super) fn check(
     file: &File,
     folders: &Folders<'_>,
@@ -32,7 +32,7 @@ pub(super) fn check(
 ) -> Vec<FilePlan> {
     let at = KeyPath::of(&["files"]);
     let child_alone = !file.exec.env.is_empty() || file.exec.resolve_env == Some(true);
-    if file.files.is_empty() && !child_alone {
+    if file.files.is_empty() && file.sinks.is_empty() && !child_alone {
         desk.missing(
             &at,
             "there are no `files`: nothing to render",
@@ -40,24 +40,66 @@ pub(super) fn check(
         );
     }
     let names: Vec<&str> = file.notify.keys().map(String::as_str).collect();
+    let mut clerk = Clerk { folders, defaults, names: &names, taken: BTreeMap::new() };
     let mut plans = Vec::new();
-    let mut taken = BTreeMap::new();
     for (index, entry) in file.files.iter().enumerate() {
         let at = at.index(index);
-        let target = target(entry, folders, &at, desk);
-        if let Some(target) = &target {
-            collide(target, index, &mut taken, &at.key("path"), desk);
-        }
-        let rest = Rest::check(entry, defaults, &names, &at, desk);
+        let place = clerk.place(entry, "a file", &at, desk);
         let source = source::check("a file", entry, defaults.missing_key, &at, desk);
-        if let (Some(target), Some(source)) = (target, source) {
-            plans.push(rest.plan(entry, target, source));
+        if let (Some(place), Some(source)) = (place, source) {
+            plans.push(place.holding(source));
         }
     }
+    plans.extend(sinks::check(&file.sinks, &mut clerk, desk));
     if desk.is_clean() {
         unheard(&plans, &names, desk);
     }
     plans
+}
+
+/// Gives files their places, each its own.
+pub(super) struct Clerk<'c> {
+    folders: &'c Folders<'c>,
+    defaults: &'c Defaults,
+    /// The notifiers', sorted.
+    names: &'c [&'c str],
+    /// Whose each path is.
+    taken: BTreeMap<PathBuf, KeyPath>,
+}
+
+impl Clerk<'_> {
+    /// All of a file but what it holds; `whose` is it in messages.
+    pub(super) fn place(
+        &mut self,
+        entry: &FileEntry,
+        whose: &str,
+        at: &KeyPath,
+        desk: &mut Desk<'_>,
+    ) -> Option<Place> {
+        let target = target(entry, whose, self.folders, at, desk);
+        if let Some(target) = &target {
+            collide(target, at, &mut self.taken, desk);
+        }
+        if let Some(mode) = entry.mode {
+            runtime::file_mode(mode, &at.key("mode"), desk);
+        }
+        if let Some(refresh) = entry.refresh {
+            runtime::least_refresh(refresh, &at.key("refresh"), desk);
+        }
+        let tells_child = entry.notify.as_ref().is_none_or(|wanted| wanted.iter().any(|name| name == CHILD));
+        let place = Place {
+            name: entry.path.clone().unwrap_or_default(),
+            mode: entry.mode.unwrap_or(self.defaults.mode),
+            uid: owner(entry.user.as_deref(), Account::User, &at.key("user"), desk),
+            gid: owner(entry.group.as_deref(), Account::Group, &at.key("group"), desk),
+            refresh: entry.refresh.unwrap_or(self.defaults.refresh),
+            wait: entry.wait.as_ref().and_then(|entry| wait(entry, &at.key("wait"), desk)),
+            notify: notify(entry.notify.as_deref(), self.names, &at.key("notify"), desk),
+            tells_child,
+            target: target?,
+        };
+        Some(place)
+    }
 }
 
 /// Warns of notifiers that no file tells.
@@ -72,8 +114,10 @@ fn unheard(plans: &[FilePlan], names: &[&str], desk: &mut Desk<'_>) {
     }
 }
 
-/// What a file has besides a target and a source.
-struct Rest {
+/// What a file has besides its source.
+pub(super) struct Place {
+    name: String,
+    target: Target,
     mode: u32,
     uid: Option<u32>,
     gid: Option<u32>,
@@ -83,51 +127,24 @@ struct Rest {
     tells_child: bool,
 }
 
-impl Rest {
-    fn check(
-        entry: &FileEntry,
-        defaults: &Defaults,
-        names: &[&str],
-        at: &KeyPath,
-        desk: &mut Desk<'_>,
-    ) -> Self {
-        if let Some(mode) = entry.mode {
-            runtime::file_mode(mode, &at.key("mode"), desk);
-        }
-        if let Some(refresh) = entry.refresh {
-            runtime::least_refresh(refresh, &at.key("refresh"), desk);
-        }
-        Self {
-            mode: entry.mode.unwrap_or(defaults.mode),
-            uid: owner(entry.user.as_deref(), Account::User, &at.key("user"), desk),
-            gid: owner(entry.group.as_deref(), Account::Group, &at.key("group"), desk),
-            refresh: entry.refresh.unwrap_or(defaults.refresh),
-            wait: entry.wait.as_ref().and_then(|entry| wait(entry, &at.key("wait"), desk)),
-            notify: notify(entry.notify.as_deref(), names, &at.key("notify"), desk),
-            tells_child: entry.notify.as_ref().is_none_or(|wanted| wanted.iter().any(|name| name == CHILD)),
-        }
-    }
-
-    fn plan(self, entry: &FileEntry, target: Target, source: crate::config::plan::Source) -> FilePlan {
-        FilePlan {
-            name: entry.path.clone().unwrap_or_default(),
-            target,
-            source,
-            mode: self.mode,
-            uid: self.uid,
-            gid: self.gid,
-            refresh: self.refresh,
-            wait: self.wait,
-            notify: self.notify,
-            tells_child: self.tells_child,
-        }
+impl Place {
+    /// The file that is made of `source`.
+    pub(super) fn holding(self, source: Source) -> FilePlan {
+        let Self { name, target, mode, uid, gid, refresh, wait, notify, tells_child } = self;
+        FilePlan { name, target, source, mode, uid, gid, refresh, wait, notify, tells_child }
     }
 }
 
-fn target(entry: &FileEntry, folders: &Folders<'_>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Target> {
+fn target(
+    entry: &FileEntry,
+    whose: &str,
+    folders: &Folders<'_>,
+    at: &KeyPath,
+    desk: &mut Desk<'_>,
+) -> Option<Target> {
     let path_at = at.key("path");
     let Some(text) = entry.path.as_deref() else {
-        desk.missing(&path_at, "a file without a `path`", "say where it goes");
+        desk.missing(&path_at, format!("{whose} without a `path`"), "say where it goes");
         return None;
     };
     let (relative, parts) = match text.strip_prefix('/') {
@@ -163,31 +180,26 @@ fn target(entry: &FileEntry, folders: &Folders<'_>, at: &KeyPath, desk: &mut Des
 }
 
 /// Refuses a target that is another's, or a folder of another's, or below another.
-fn collide(
-    target: &Target,
-    index: usize,
-    taken: &mut BTreeMap<PathBuf, usize>,
-    at: &KeyPath,
-    desk: &mut Desk<'_>,
-) {
+fn collide(target: &Target, at: &KeyPath, taken: &mut BTreeMap<PathBuf, KeyPath>, desk: &mut Desk<'_>) {
     // A relative path cannot begin with a slash, so the two kinds never meet in the map.
     let (Target::Member(path) | Target::Alone(path)) = target;
+    let path_at = at.key("path");
     if let Some(other) = taken.get(path) {
-        let message = format!("the same path as files[{other}]");
-        return desk.wrong_value(at, message, "two files cannot be one: rename it");
+        let message = format!("the same path as {other}");
+        return desk.wrong_value(&path_at, message, "two files cannot be one: rename it");
     }
     let above = path.ancestors().skip(1).find_map(|folder| taken.get(folder));
     // Paths sort by their components, so what is below a folder comes right behind it.
     let next = taken.range(path.clone()..).next();
-    let below = next.filter(|(other, _)| other.starts_with(path)).map(|(_, index)| index);
+    let below = next.filter(|(other, _)| other.starts_with(path)).map(|(_, other)| other);
     if let Some(other) = above {
-        let message = format!("files[{other}] is a file where this path needs a folder");
-        desk.wrong_value(at, message, "rename one of them");
+        let message = format!("{other} is a file where this path needs a folder");
+        desk.wrong_value(&path_at, message, "rename one of them");
     } else if let Some(other) = below {
-        let message = format!("files[{other}] needs a folder where this path is a file");
-        desk.wrong_value(at, message, "rename one of them");
+        let message = format!("{other} needs a folder where this path is a file");
+        desk.wrong_value(&path_at, message, "rename one of them");
     } else {
-        taken.insert(path.clone(), index);
+        taken.insert(path.clone(), at.clone());
     }
 }
 

@@ -6,6 +6,7 @@ mod files;
 mod manner;
 mod notify;
 mod runtime;
+mod sinks;
 mod source;
 pub(super) mod vault;
 
@@ -28,6 +29,9 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
     let notifiers = notify::check(&file.notify, desk);
     let folders = Folders { secrets_dir: secrets_dir.as_deref(), handoff: handoff.as_deref() };
     let files = files::check(file, &folders, &defaults, desk);
+    if let Some(auth) = &file.auth {
+        sinks::wrapped_login(file, auth, desk);
+    }
     let writes = runtime::writes(&file.write_to_file, &folders, &files, desk);
     let exec = exec::check(&file.exec, file.auth.as_ref(), &defaults, desk);
     let listen = runtime::listen(file.listen.as_deref(), desk);

@@ -8,6 +8,7 @@ mod login;
 mod notify;
 mod rest;
 mod server;
+mod sinks;
 mod unwise;
 mod yaml;
 
@@ -54,6 +55,11 @@ fn every_mistake_in_a_key_is_named_with_its_place_and_its_mend() {
 #[test]
 fn every_value_of_the_wrong_kind_is_named_with_its_place_and_its_mend() {
     check(kinds::ROWS);
+}
+
+#[test]
+fn every_mistake_about_a_sink_is_named_with_its_place_and_its_mend() {
+    check(sinks::ROWS);
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(super) fn check(
         Method::Token => token(entry, &at, desk),
         Method::TokenFile => token_file(entry, &at, desk),
     };
-    Some(AuthPlan { mount: mount?, namespace, method: method? })
+    Some(AuthPlan { mount: mount?, namespace, method: method?, wrap_ttl: entry.wrap_ttl })
 }
 
 fn name(method: Method) -> &'static str {

@@ -43,11 +43,8 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "secrets_dir: /s",
-        "secrets_dir: /s\nsinks: [{path: token}]\nlisten_tls:",
-        &[
-            "c.yaml:7:1: this version does not have `sinks` yet; take it out",
-            "c.yaml:8:1: this version does not have `listen_tls` yet; take it out",
-        ],
+        "secrets_dir: /s\nlisten_tls:",
+        &["c.yaml:7:1: this version does not have `listen_tls` yet; take it out"],
     ),
     (
         "secrets_dir: /s",
@@ -72,11 +69,6 @@ pub(super) const ROWS: &[Row] = &[
         "  method: kubernetes",
         "  method: kubernets",
         &["c.yaml:4:11: unknown value; did you mean `kubernetes`?"],
-    ),
-    (
-        "  role: web",
-        "  role: web\n  wrap_ttl: 5m",
-        &["c.yaml:6:3: this version does not have `wrap_ttl` yet; take it out"],
     ),
     (
         "  role: web",

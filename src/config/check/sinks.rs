@@ -1,0 +1,71 @@
+//! `sinks`: files that hold the token, and a login that is wrapped for the one who reads it.
+
+use std::time::Duration;
+
+use crate::config::desk::Desk;
+use crate::config::file::{Auth, File, FileEntry, Method, SinkEntry};
+use crate::config::keypath::KeyPath;
+use crate::config::plan::{FilePlan, Source};
+
+use super::files::Clerk;
+
+/// The server takes whole seconds.
+const LEAST_WRAP: Duration = Duration::from_secs(1);
+
+/// The sinks, as files that come behind all others.
+pub(super) fn check(entries: &[SinkEntry], clerk: &mut Clerk<'_>, desk: &mut Desk<'_>) -> Vec<FilePlan> {
+    let at = KeyPath::of(&["sinks"]);
+    let mut sinks = Vec::new();
+    for (index, entry) in entries.iter().enumerate() {
+        let at = at.index(index);
+        wrap_ttl(entry.wrap_ttl, &at.key("wrap_ttl"), desk);
+        let file = FileEntry {
+            path: entry.path.clone(),
+            mode: entry.mode,
+            user: entry.user.clone(),
+            group: entry.group.clone(),
+            // Programs that talk to the server mostly look at the file themselves.
+            notify: Some(entry.notify.clone().unwrap_or_default()),
+            ..FileEntry::default()
+        };
+        let place = clerk.place(&file, "a sink", &at, desk);
+        sinks.extend(place.map(|place| place.holding(Source::Token { wrap_ttl: entry.wrap_ttl })));
+    }
+    sinks
+}
+
+fn wrap_ttl(ttl: Option<Duration>, at: &KeyPath, desk: &mut Desk<'_>) {
+    if ttl.is_some_and(|ttl| ttl < LEAST_WRAP) {
+        desk.wrong_value(at, "too short for anybody to open it", "use a second or more");
+    }
+}
+
+/// What a wrapped login leaves possible: one sink, and nothing that would have to be read.
+pub(super) fn wrapped_login(file: &File, auth: &Auth, desk: &mut Desk<'_>) {
+    if auth.wrap_ttl.is_none() {
+        return;
+    }
+    let at = KeyPath::of(&["auth", "wrap_ttl"]);
+    wrap_ttl(auth.wrap_ttl, &at, desk);
+    if matches!(auth.method, Some(Method::Token | Method::TokenFile)) {
+        let message = "a token that is given is not made by a login that could be wrapped";
+        return desk.wrong_value(&at, message, "use `wrap_ttl` in the sink");
+    }
+    let reads = !file.files.is_empty() || !file.exec.env.is_empty() || file.exec.resolve_env == Some(true);
+    let (message, hint) = match &file.sinks[..] {
+        [] => ("a wrapped login without a sink to put it into", "add one to `sinks`"),
+        [_, _, ..] => ("a wrapped login can be opened by one reader, and there are more sinks", "keep one"),
+        [sink] if sink.wrap_ttl.is_some() => {
+            ("the login and the sink are both wrapped", "keep one of the two `wrap_ttl`")
+        }
+        _ if reads => (
+            "a wrapped login is not ours to read secrets with",
+            "wrap the token in the sink instead: sinks: [{path: token, wrap_ttl: 5m}]",
+        ),
+        _ if file.handoff.file.is_some() => {
+            ("a wrapped login cannot be handed over", "take `handoff` out: who starts next logs in anew")
+        }
+        _ => return,
+    };
+    desk.wrong_value(&at, message, hint);
+}

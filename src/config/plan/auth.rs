@@ -1,0 +1,131 @@
+//! How to log in.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::ClientCert;
+use crate::secret::Secret;
+
+/// How to log in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuthPlan {
+    /// The mount below `auth/`.
+    pub mount: String,
+    /// The namespace of the login, where it differs from the one of the secrets.
+    pub namespace: Option<String>,
+    /// The method and its own fields.
+    pub method: AuthMethod,
+    /// The login's answer is wrapped, to be opened once within this time by whoever reads the one
+    /// sink: its token is never seen here.
+    pub wrap_ttl: Option<Duration>,
+}
+
+impl AuthPlan {
+    /// Whether the token is ours: one that somebody else made and gave us is never revoked, for
+    /// others may live by it, nor is one that we never see. Leases made with it are revoked one by
+    /// one.
+    #[must_use]
+    pub fn owns_token(&self) -> bool {
+        let given = matches!(self.method, AuthMethod::Token { .. } | AuthMethod::TokenFile { .. });
+        !given && self.wrap_ttl.is_none()
+    }
+}
+
+/// The method of a login. Files are read anew at each login: they rotate.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AuthMethod {
+    /// `auth/MOUNT/login` with `role` and the projected service account's JWT. `jwt` is the same.
+    Kubernetes {
+        /// The role of the mount.
+        role: String,
+        /// The projected token.
+        jwt_file: PathBuf,
+    },
+    /// `auth/MOUNT/login` with `role_id` and `secret_id`.
+    AppRole {
+        /// The role's id.
+        role_id: Credential,
+        /// The secret id; none where the role does not bind one.
+        secret_id: Option<Credential>,
+        /// The path that must have made the wrapping token which stands in the secret id's place;
+        /// none where the secret id itself does.
+        wrapped_by: Option<String>,
+    },
+    /// `auth/MOUNT/login` over a connection with this client certificate.
+    Cert {
+        /// The role's name; without one the server tries them all.
+        name: Option<String>,
+        /// The connection's, which is `vault`'s.
+        own: ClientCert,
+    },
+    /// `auth/MOUNT/login/USERNAME` with a password: userpass and ldap.
+    Password {
+        /// Who logs in; one segment of a path.
+        username: String,
+        /// The password.
+        password_file: PathBuf,
+    },
+    /// Any other method: these fields to that path.
+    Path {
+        /// `auth/…`, as it is to be asked.
+        path: String,
+        /// What to post, sorted by name; never [`Credential::Unset`].
+        fields: Vec<(String, Credential)>,
+    },
+    /// A token from the environment, taken as it is; never revoked.
+    Token {
+        /// The variable that holds it.
+        token_env: String,
+        /// What it held when the configuration was read; none where it was not set.
+        token: Option<Secret>,
+    },
+    /// A token from a file that somebody else keeps; never revoked.
+    TokenFile {
+        /// The file.
+        token_file: PathBuf,
+    },
+}
+
+impl AuthMethod {
+    /// The files that a login is made from, read anew at each.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let of = |credential: Option<&Credential>| match credential {
+            Some(Credential::File(file)) => Some(file.clone()),
+            _ => None,
+        };
+        match self {
+            Self::Kubernetes { jwt_file, .. } => vec![jwt_file.clone()],
+            Self::AppRole { role_id, secret_id, .. } => {
+                [of(Some(role_id)), of(secret_id.as_ref())].into_iter().flatten().collect()
+            }
+            Self::Cert { own, .. } => vec![own.cert_file.clone(), own.key_file.clone()],
+            Self::Password { password_file, .. } => vec![password_file.clone()],
+            Self::Path { fields, .. } => fields.iter().filter_map(|(_, field)| of(Some(field))).collect(),
+            Self::Token { .. } => Vec::new(),
+            Self::TokenFile { token_file } => vec![token_file.clone()],
+        }
+    }
+
+    /// The variable that a login needs and that is not set. Without it a configuration can be
+    /// checked, and its daemon be asked, but nothing can log in.
+    #[must_use]
+    pub fn unset_variable(&self) -> Option<&str> {
+        match self {
+            Self::Token { token_env, token: None } => Some(token_env),
+            Self::AppRole { secret_id: Some(Credential::Unset(variable)), .. } => Some(variable),
+            _ => None,
+        }
+    }
+}
+
+/// Where a credential comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Credential {
+    /// As given.
+    Given(Secret),
+    /// From a file, read anew at each login.
+    File(PathBuf),
+    /// From this variable, which is not set.
+    Unset(String),
+}

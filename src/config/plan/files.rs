@@ -1,0 +1,50 @@
+//! Files: where each goes, whose it is, and when it is looked at and published.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Source;
+
+/// One file to render.
+#[derive(Debug, Clone)]
+pub struct FilePlan {
+    /// As configured, for messages.
+    pub name: String,
+    /// Where it goes.
+    pub target: Target,
+    /// What it is made of.
+    pub source: Source,
+    /// Permission bits, at most 0o7777.
+    pub mode: u32,
+    /// Owner, by number; names were looked up in /etc/passwd.
+    pub uid: Option<u32>,
+    /// Group, by number.
+    pub gid: Option<u32>,
+    /// How often to look at what has no lease of its own.
+    pub refresh: Duration,
+    /// Quiescence before a publish.
+    pub wait: Option<Wait>,
+    /// Whom to tell: indices into [`Plan::notifiers`](super::Plan::notifiers), each once.
+    pub notify: Vec<usize>,
+    /// Whether the process of `leasehold exec` is told too.
+    pub tells_child: bool,
+}
+
+/// Where a file goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Into the set: a relative path of normal components.
+    Member(PathBuf),
+    /// By itself: an absolute path of normal components.
+    Alone(PathBuf),
+}
+
+/// Quiescence: publish when nothing changed for `min`, and at the latest `max` after the first
+/// change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// The quiet time.
+    pub min: Duration,
+    /// The longest delay; at least `min`.
+    pub max: Duration,
+}

@@ -1,0 +1,111 @@
+//! The configuration as the house sees it: resolved, valid, immutable.
+//!
+//! Everything here has been checked: paths are clean, durations positive, notifiers exist,
+//! templates parse. Nothing downstream asks again.
+
+mod auth;
+mod exec;
+mod files;
+mod notify;
+mod source;
+mod vault;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use self::auth::{AuthMethod, AuthPlan, Credential};
+pub use self::exec::{ExecPlan, OnChange, VariablePlan};
+pub use self::files::{FilePlan, Target, Wait};
+pub use self::notify::{Notifier, NotifierPlan, ProcessTarget};
+pub use self::source::{MissingKey, Part, Source, TemplateSource};
+pub use self::vault::{ClientCert, RateLimit, VaultPlan};
+pub use super::writes::WriteRules;
+
+/// A whole configuration.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The server and how to reach it.
+    pub vault: VaultPlan,
+    /// How to log in.
+    pub auth: AuthPlan,
+    /// Where the set of relative files goes; there whenever a relative file is.
+    pub secrets_dir: Option<PathBuf>,
+    /// Mode of generation folders.
+    pub dir_mode: u32,
+    /// Whether `secrets_dir`, the handoff and the folders of absolute files must be tmpfs or ramfs.
+    pub require_tmpfs: bool,
+    /// The files, in the order of the configuration. An index into this is a `FileId`.
+    pub files: Vec<FilePlan>,
+    /// Where templates may write beside their own file.
+    pub writes: WriteRules,
+    /// The notifiers, sorted by name. An index into this is a `NotifierId`.
+    pub notifiers: Vec<NotifierPlan>,
+    /// The process of `leasehold exec`.
+    pub exec: ExecPlan,
+    /// How long `init` may take altogether.
+    pub init_timeout: Duration,
+    /// What init leaves for the sidecar, and where.
+    pub handoff: Option<PathBuf>,
+    /// How to stop.
+    pub shutdown: ShutdownPlan,
+    /// Where status, readiness and metrics are served.
+    pub listen: Option<Listen>,
+    /// Whether the process fences itself in.
+    pub sandbox: Sandbox,
+    /// What is logged, and how.
+    pub log: LogPlan,
+    /// SHA-256 over what a handoff depends on (`vault`, `auth`, `files`), stable across versions
+    /// of the text that mean the same.
+    pub digest: [u8; 32],
+}
+
+/// How to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShutdownPlan {
+    /// Whether to revoke token and leases.
+    pub revoke: bool,
+    /// How long to keep renewing after SIGTERM first.
+    pub delay: Duration,
+}
+
+/// Where status, readiness and metrics are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// A TCP address.
+    Tcp(std::net::SocketAddr),
+    /// A Unix socket's path.
+    Unix(PathBuf),
+}
+
+/// Whether the process gives up what it does not need, before it logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sandbox {
+    /// As far as the kernel allows, with a warning that names what it does not; not at all where a
+    /// notifier runs a command, which would inherit it.
+    Auto,
+    /// Not at all.
+    Off,
+    /// Completely, or the process does not start. No notifier runs a command.
+    Required,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogPlan {
+    /// The least level that is shown.
+    pub level: tracing::Level,
+    /// The shape of a line.
+    pub format: LogFormat,
+}
+
+/// The shape of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// One line of text.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

@@ -1,0 +1,50 @@
+//! The server and how to reach it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The server and how to reach it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VaultPlan {
+    /// `https://host:port`, without a path's trailing slash; a path before `/v1` is kept.
+    pub address: url::Url,
+    /// The namespace header of every request.
+    pub namespace: Option<String>,
+    /// PEM file with the only authorities to trust; the system's where neither this nor a folder
+    /// is given.
+    pub ca_file: Option<PathBuf>,
+    /// Folder of such PEM files.
+    pub ca_dir: Option<PathBuf>,
+    /// Client certificate and key, PEM.
+    pub client_cert: Option<ClientCert>,
+    /// The name to expect in the server's certificate, where it is not the address's host.
+    pub server_name: Option<String>,
+    /// Hosts, besides our own, that a redirect may lead to: `host` or `host:port`.
+    pub redirect_hosts: Vec<String>,
+    /// The only proxy used; the environment's are not.
+    pub proxy: Option<url::Url>,
+    /// For a whole request, from connecting to the last byte.
+    pub timeout: Duration,
+    /// Token bucket over all requests.
+    pub rate_limit: Option<RateLimit>,
+    /// How many requests may be under way at once; at least 1.
+    pub max_in_flight: usize,
+}
+
+/// A client certificate and its key, PEM files that may change at any time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClientCert {
+    /// The certificate chain.
+    pub cert_file: PathBuf,
+    /// Its key.
+    pub key_file: PathBuf,
+}
+
+/// A token bucket.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateLimit {
+    /// Requests a second in the long run.
+    pub per_second: f64,
+    /// Requests at once after a rest.
+    pub burst: u32,
+}
