@@ -9,7 +9,7 @@ CARGO ?= cargo
 STATIC := RUSTFLAGS='-C target-feature=+crt-static'
 BINARY := target/$(TARGET)/release/leasehold
 
-.PHONY: help build release demo test lint bench compare simulate fuzz mutants oracle clean
+.PHONY: help build release demo test docs lint bench compare simulate fuzz mutants oracle clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ test: ## every test, on real servers: OpenBao, systemd, pods, a Kubernetes API s
 	rm -rf target/faults
 	$(CARGO) test --no-fail-fast
 	$(CARGO) run --quiet --example faults
+
+docs: ## docs/reference, man pages, completions and the README's tables, out of the code
+	BLESS=1 $(CARGO) test --quiet --test reference --test readme
 
 lint: ## formatting, clippy, and what may be a dependency
 	$(CARGO) fmt --check

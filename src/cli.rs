@@ -1,4 +1,4 @@
-//! The command line: one definition for the parser, the help and (later) the reference.
+//! The command line: one definition for the parser, the help, the reference, man pages and completions.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands;
 use crate::commands::check::Shape;
@@ -20,7 +20,7 @@ use crate::observe::{journal, log};
 /// Puts secrets from HashiCorp Vault or OpenBao where an application can read them, and keeps
 /// them true.
 #[derive(Debug, Parser)]
-#[command(name = "leasehold", version, arg_required_else_help = true)]
+#[command(name = "leasehold", version, arg_required_else_help = true, after_help = exit_codes())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -157,6 +157,17 @@ pub struct InstallArgs {
     /// The copy's path, or a folder that is there.
     #[arg(value_name = "PATH")]
     pub to: PathBuf,
+}
+
+/// The command line as it is parsed: what man pages, completions and the reference are made of.
+#[must_use]
+pub fn definition() -> clap::Command {
+    Cli::command()
+}
+
+fn exit_codes() -> String {
+    let line = |cause: Cause| format!("\n  {:>3}  {}", cause.code(), cause.means());
+    format!("Exit codes:\n    0  done{}", Cause::ALL.map(line).concat())
 }
 
 /// Runs the command line of this process.

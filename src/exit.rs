@@ -31,6 +31,39 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Every cause, by its code.
+    pub const ALL: [Self; 11] = [
+        Self::Usage,
+        Self::Template,
+        Self::Missing,
+        Self::Unavailable,
+        Self::Bug,
+        Self::Destination,
+        Self::Deadline,
+        Self::Denied,
+        Self::Config,
+        Self::NotExecutable,
+        Self::NotFound,
+    ];
+
+    /// What the exit code says, for the help and the reference.
+    #[must_use]
+    pub const fn means(self) -> &'static str {
+        match self {
+            Self::Usage => "the command line",
+            Self::Template => "a template failed on its data",
+            Self::Missing => "a path or key does not exist",
+            Self::Unavailable => "Vault unreachable, sealed or overloaded until the deadline",
+            Self::Bug => "a bug in Leasehold",
+            Self::Destination => "a destination cannot be written, or is not on a tmpfs",
+            Self::Deadline => "the deadline was reached for another cause",
+            Self::Denied => "login refused, or a path denied",
+            Self::Config => "configuration or template syntax",
+            Self::NotExecutable => "`exec`: the program cannot be run",
+            Self::NotFound => "`exec`: there is no such program",
+        }
+    }
+
     /// The exit code.
     #[must_use]
     pub fn code(self) -> u8 {

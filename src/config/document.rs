@@ -8,7 +8,7 @@ use super::keypath::KeyPath;
 use super::mark::Mark;
 use super::places::{Found, MAX_BYTES, Marks, Span};
 use super::problem::{Excerpt, Place, Problem, Severity};
-use super::yaml_error::Flaw;
+use super::yaml_error::{Flaw, NOT_YAML};
 
 /// A key that is longer is not shown.
 const LONGEST_KEY: usize = 100;
@@ -37,16 +37,13 @@ impl Document {
     /// Everything that keeps it from being read.
     pub(super) fn read(name: &str, bytes: &[u8]) -> Result<(Self, Value), Vec<Problem>> {
         let text = decoded(name, bytes)?;
-        let marks = Marks::read(&text)
-            .map_err(|flaws| flaws.into_iter().map(|flaw| flaw_of(name, &text, flaw)).collect::<Vec<_>>())?;
+        let marks = Marks::read(&text).map_err(|flaws| {
+            flaws.into_iter().map(|flaw| flaw_of(name, &text, flaw, YAML)).collect::<Vec<_>>()
+        })?;
         let value = value_of(&text).map_err(|error| {
             let mark =
                 error.location().map_or(Mark::START, |at| Mark { line: at.line(), column: at.column() });
-            vec![flaw_of(
-                name,
-                &text,
-                Flaw::new(mark, "not valid YAML", "check anchors, tags and merge keys"),
-            )]
+            vec![flaw_of(name, &text, Flaw::new(mark, NOT_YAML, "check anchors, tags and merge keys"), YAML)]
         })?;
         Ok((Self { name: name.to_owned(), text, layout: Layout::Yaml(marks) }, value))
     }
@@ -146,24 +143,40 @@ fn value_of(text: &str) -> Result<Value, serde_yaml::Error> {
     Ok(value)
 }
 
-/// A problem in a text whose marks are not known: of the line only the key is shown.
-pub(super) fn flaw_of(name: &str, text: &str, flaw: Flaw) -> Problem {
-    let line = text.lines().nth(flaw.mark.line - 1).unwrap_or_default();
-    let words = line.find(|c: char| !(c.is_alphanumeric() || matches!(c, ' ' | '\t' | '_' | '-' | '.')));
-    let key = match words {
-        Some(end) if end < LONGEST_KEY && line[end..].starts_with(':') => format!("{}: …", &line[..end]),
-        _ => String::new(),
-    };
-    let caret = flaw.mark.column - 1;
-    let excerpt = (caret < key.chars().count()).then_some(Excerpt { text: key, caret });
+/// What stands behind a key, in the language of a text.
+pub(super) const YAML: &[char] = &[':'];
+/// As above, of HCL.
+pub(super) const HCL: &[char] = &['=', '{'];
+
+/// A problem in a text whose marks are not known: of the line only the key is shown, which one of `ends` ends.
+pub(super) fn flaw_of(name: &str, text: &str, flaw: Flaw, ends: &[char]) -> Problem {
+    // One grammar reads both, and who writes JSON looks for a mistake in JSON.
+    let json = name.ends_with(".json") && flaw.message.starts_with(NOT_YAML);
+    let message = if json { flaw.message.replacen(NOT_YAML, "not valid JSON", 1) } else { flaw.message };
     Problem {
         severity: Severity::Error,
         place: Place::at(name, flaw.mark.line, flaw.mark.column),
         key: String::new(),
-        message: flaw.message,
+        message,
         hint: flaw.hint,
-        excerpt,
+        excerpt: text.lines().nth(flaw.mark.line - 1).map(|line| key_of(line, flaw.mark.column, ends)),
     }
+}
+
+/// A line with its key only; the caret is at what is left out where the column is in it.
+fn key_of(line: &str, column: usize, ends: &[char]) -> Excerpt {
+    let words = line.find(|c: char| !(c.is_alphanumeric() || matches!(c, ' ' | '\t' | '_' | '-' | '.')));
+    let key = match words {
+        Some(end) if end < LONGEST_KEY && line[end..].starts_with(ends) => {
+            let opens = if line[end..].starts_with('{') { "{" } else { &line[end..=end] };
+            let spare = if opens == ":" { " " } else { "" };
+            format!("{}{opens}{spare}", &line[..end])
+        }
+        _ => line.chars().take_while(|c| matches!(c, ' ' | '\t')).take(LONGEST_KEY).collect(),
+    };
+    let hidden = key.chars().count();
+    let rest = line.chars().nth(hidden).is_some();
+    Excerpt { text: if rest { key + "…" } else { key }, caret: (column - 1).min(hidden) }
 }
 
 fn not_utf8(name: &str, bytes: &[u8], valid: usize) -> Problem {

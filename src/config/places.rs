@@ -148,6 +148,7 @@ fn close_comma(text: &str, at: usize) -> Flaw {
 
 /// Makes [`Marks`] of events.
 struct Reader<'a> {
+    text: &'a str,
     parser: Parser<BufReader<Chain<&'a [u8], &'static [u8]>>>,
     marks: Marks,
     /// Completed nodes with an anchor, so that an alias cannot mean what it stands in.
@@ -166,6 +167,7 @@ impl<'a> Reader<'a> {
         let end: &[u8] = if text.ends_with('\n') { b"" } else { b"\n" };
         parser.set_input(BufReader::with_capacity(16 * 1024, text.as_bytes().chain(end)));
         Self {
+            text,
             parser,
             marks: Marks::default(),
             anchors: BTreeMap::new(),
@@ -176,7 +178,7 @@ impl<'a> Reader<'a> {
     }
 
     fn event(&mut self) -> Result<Event, Flaw> {
-        self.parser.parse().map_err(|error| yaml_error::syntax(&error))
+        self.parser.parse().map_err(|error| yaml_error::syntax(&error, self.text))
     }
 
     fn document(&mut self) -> Result<(), Flaw> {
@@ -221,7 +223,7 @@ impl<'a> Reader<'a> {
                 (Node::Map(entries), weight, anchor)
             }
             // The parser's grammar has no other event where a node is due.
-            _ => return Err(Flaw::new(mark, "not valid YAML", "")),
+            _ => return Err(Flaw::new(mark, yaml_error::NOT_YAML, "check the indentation here")),
         };
         self.marks.nodes.push(node);
         self.weights.push(weight.saturating_add(1));
@@ -269,7 +271,7 @@ impl<'a> Reader<'a> {
             let key = match &event.data {
                 EventData::MappingEnd => return Ok((entries, weight)),
                 EventData::Scalar { value, .. } => value.clone(),
-                _ => return Err(Flaw::new(mark, "a key that is not text", "write keys as plain words")),
+                _ => return Err(yaml_error::odd_key(mark, self.text)),
             };
             self.node(event, depth, true)?;
             let before = seen.insert(key.clone(), mark.line);

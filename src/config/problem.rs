@@ -157,6 +157,7 @@ pub(super) fn io_words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file".to_owned(),
         io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        _ if error.raw_os_error() == Some(nix::libc::ELOOP) => "its links lead in a circle".to_owned(),
         kind => kind.to_string(),
     }
 }

@@ -122,11 +122,11 @@ fn scalar(value: &Value, kind: &Kind) -> Result<(), BadScalar> {
         (Kind::Choice { now, later }, Value::String(word)) => choice(word, now, later),
         (Kind::Count, Value::Number(number)) => match number.as_u64() {
             Some(1..=0xffff_ffff) => Ok(()),
-            _ => refuse("not a number from 1 to 4294967295", ""),
+            _ => refuse("not a number from 1 to 4294967295", "write a whole number, like 8"),
         },
         (Kind::Rate, Value::Number(number)) => match number.as_f64() {
             Some(rate) if rate > 0.0 && rate.is_finite() => Ok(()),
-            _ => refuse("not a number above 0", ""),
+            _ => refuse("not a number above 0", "write it like 20 or 0.5"),
         },
         (kind, value) => {
             let message = format!("expected {}, found {}", wanted(kind), found(value));
@@ -202,7 +202,22 @@ fn mend(kind: &Kind, value: &Value) -> String {
         (Kind::Count | Kind::Rate, Value::String(_)) => "write the number without quotes".into(),
         (Kind::List(Kind::Text), Value::String(_)) => "write a list: [one, two]".into(),
         (Kind::List(_), _) => "begin each entry with `- `".into(),
-        _ => String::new(),
+        (Kind::Map(keys), _) => {
+            format!("put its keys below it, like `{}: …`", keys.first().map_or("", |key| key.name))
+        }
+        (Kind::Named(_), _) => "put names of your own below it, each with its value".into(),
+        (Kind::Text | Kind::Word | Kind::Choice { .. }, _) => {
+            "write one text, without brackets and braces".into()
+        }
+        (Kind::TextOr(keys), _) => {
+            let keys: Vec<String> = keys.iter().map(|key| format!("`{{{}: …}}`", key.name)).collect();
+            format!("write one text, or {}", keys.join(", "))
+        }
+        (Kind::Flag, _) => "write true or false".into(),
+        (Kind::Count | Kind::Rate, _) => "write one number".into(),
+        (Kind::Duration, _) => "write it like 30s, 5m or 1h30m".into(),
+        (Kind::Mode, _) => "write octal digits in quotes, like \"0440\"".into(),
+        (Kind::Later, _) => "take it out".into(),
     }
 }
 

@@ -18,40 +18,131 @@ impl Flaw {
     }
 }
 
-/// What to do about the parser's usual complaints, by a part of their wording.
-const HINTS: &[(&str, &str)] = &[
-    ("tab character", "indent with spaces, not tabs"),
-    (
-        "character that cannot start any token",
-        "indent with spaces, not tabs, and quote values that start with @ or `",
-    ),
+/// The parser's complaints by a part of their wording: ours, what it is about, which a mark of its own has,
+/// and what to do.
+const WORDS: &[(&str, &str, &str, &str)] = &[
+    ("tab character", TAB, "", SPACES),
     (
         "mapping values are not allowed",
+        "a colon where no key can stand",
+        "",
         "check the indentation, and quote a value that has a colon and a space in it",
     ),
-    ("did not find expected key", "check the indentation, and that every quote is closed"),
-    ("did not find expected '-'", "check the indentation: the entries of a list start in one column"),
-    ("could not find expected ':'", "put a colon and a space after the key"),
-    ("unexpected end of stream", "close the quote or the bracket"),
-    ("did not find expected ','", "close the bracket, or put a comma between the values"),
-    ("block sequence entries are not allowed", "put the list on the lines below its key"),
-    ("unknown escape character", "double a backslash in double quotes, or use single quotes"),
-    ("undefined tag handle", "remove the tag: values need none"),
+    ("mapping keys are not allowed", "a `?` where no key can stand", "", "put the value in quotes"),
+    (
+        "did not find expected key",
+        "neither a key nor the end of the map",
+        "it starts",
+        "check the indentation, and that every quote is closed",
+    ),
+    (
+        "did not find expected '-'",
+        "no `- ` where an entry of the list is due",
+        "it starts",
+        "check the indentation: the entries of a list start in one column",
+    ),
+    ("could not find expected ':'", "a key without a colon", "", "put a colon and a space after the key"),
+    ("unexpected end of stream", "a quote that is never closed", "it opens", "close it"),
+    ("unexpected document indicator", "a quote that is never closed", "it opens", "close it"),
+    (
+        "expected ',' or ']'",
+        "a bracket that is not closed",
+        "it opens",
+        "close it with ], or put a comma between the values",
+    ),
+    (
+        "expected ',' or '}'",
+        "a brace that is not closed",
+        "it opens",
+        "close it with }, or put a comma between the entries",
+    ),
+    (
+        "block sequence entries are not allowed",
+        "a list that begins where none can",
+        "",
+        "put the list on the lines below its key",
+    ),
+    (
+        "unknown escape character",
+        "a backslash that escapes nothing",
+        "",
+        "double a backslash in double quotes, or use single quotes",
+    ),
+    ("character escape code", "an escape that names no character", "", "write it like \\u00e9"),
+    ("hexdecimal number", "an escape that names no character", "", "write it like \\u00e9"),
+    (
+        "alphabetic or numeric character",
+        "an anchor or alias without a name",
+        "",
+        "name it, or quote a value that starts with & or *",
+    ),
+    ("comment or line break", "text behind a `|` or `>`", "", "begin it on the next line"),
+    ("indentation indicator", "an indentation of no columns", "", "take the number behind the `|` out"),
+    (
+        "node content",
+        "nothing where a value is due",
+        "",
+        "write the value, and quote one that starts with a sign",
+    ),
+    ("unexpected ':'", "a colon within a value", "", "put the value in quotes"),
+    (
+        "document start",
+        "text behind the end of all",
+        "",
+        "check the indentation, and that no bracket is closed twice",
+    ),
+    ("directive", DIRECTIVE, "", NO_DIRECTIVE),
+    ("version number", DIRECTIVE, "", NO_DIRECTIVE),
+    ("incompatible YAML", DIRECTIVE, "", NO_DIRECTIVE),
+    ("tag", TAG, "", NO_TAG),
+    ("expected '!'", TAG, "", NO_TAG),
+    ("expected '>'", TAG, "", NO_TAG),
+    ("whitespace", TAG, "", NO_TAG),
+    ("URI", TAG, "", NO_TAG),
 ];
 
-/// A syntax error. The parser's texts are fixed, so none of them holds a value.
-pub(super) fn syntax(error: &Error) -> Flaw {
+const TAB: &str = "a tab in the indentation";
+const SPACES: &str = "indent with spaces, not tabs";
+const DIRECTIVE: &str = "a directive (`%`) that nobody knows";
+const NO_DIRECTIVE: &str = "take it out, or quote a value that starts with %";
+const TAG: &str = "a tag (`!`) that nobody knows";
+const NO_TAG: &str = "remove the tag: values need none";
+
+/// A syntax error in `text`. Nothing of the text is repeated: it may be a value.
+pub(super) fn syntax(error: &Error, text: &str) -> Flaw {
     let problem = error.problem();
     let mark = error.problem_mark().or(error.context_mark()).map_or(Mark::START, Mark::from);
-    let mut message = format!("not valid YAML: {problem}");
-    if let Some(context) = error.context() {
-        message = format!("{message} {context}");
-        if let Some(start) = error.context_mark().map(Mark::from).filter(|start| start.line != mark.line) {
-            message = format!("{message} that starts on line {}", start.line);
-        }
+    if problem.contains("cannot start any token") {
+        let (message, hint) = match character(text, mark) {
+            Some('\t') => (TAB, SPACES),
+            _ => ("a value that starts with a sign of YAML's own", "put it in quotes"),
+        };
+        return Flaw::new(mark, format!("{NOT_YAML}: {message}"), hint);
     }
-    let hint = HINTS.iter().find(|(part, _)| problem.contains(part)).map_or("", |(_, hint)| hint);
-    Flaw::new(mark, message, hint)
+    let Some((_, words, about, hint)) = WORDS.iter().find(|(part, ..)| problem.contains(part)) else {
+        return Flaw::new(mark, NOT_YAML, "check the indentation, the quotes and the brackets here");
+    };
+    let context = error.context_mark().map(Mark::from);
+    let start = context.filter(|start| !about.is_empty() && start.line != mark.line);
+    let start = start.map_or_else(String::new, |start| format!(" ({about} on line {})", start.line));
+    Flaw::new(mark, format!("{NOT_YAML}: {words}{start}"), *hint)
+}
+
+/// How every message about the language itself begins.
+pub(super) const NOT_YAML: &str = "not valid YAML";
+
+/// A key that is none, in `text`: mostly a template that wants quotes.
+pub(super) fn odd_key(mark: Mark, text: &str) -> Flaw {
+    let before = Mark { column: (mark.column - 1).max(1), ..mark };
+    if before != mark && [before, mark].map(|mark| character(text, mark)) == [Some('{'); 2] {
+        let message = "a template without quotes: `{{` opens two maps in YAML";
+        return Flaw::new(before, message, "put it in quotes, or on lines of its own below a `|`");
+    }
+    Flaw::new(mark, "a key that is not text", "write keys as plain words")
+}
+
+fn character(text: &str, mark: Mark) -> Option<char> {
+    text.lines().nth(mark.line - 1)?.chars().nth(mark.column - 1)
 }
 
 /// Refuses what YAML has no characters for. The parser would too, but without saying where.

@@ -15,6 +15,7 @@ mod encoding;
 mod environment;
 mod expression;
 mod json;
+pub mod manual;
 mod matching;
 mod membership;
 mod merge;

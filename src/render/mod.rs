@@ -97,10 +97,10 @@ fn template(file: &str, source: &TemplateSource, world: &mut World<'_>) -> Resul
 /// The end that a text which is no template leads to: 78, with `file:line:column`.
 #[must_use]
 pub fn unparsable(error: &ParseError) -> Ending {
-    let ParseError { name, place, message, hint, .. } = error;
+    let ParseError { name, place, message, .. } = error;
     // Go counts columns from 0, editors from 1.
     let what = format!("{name}:{}:{}: {message}", place.line, place.column + 1);
-    Ending::new(Cause::Config, what, hint.clone().unwrap_or_else(|| "mend the template".to_owned()))
+    Ending::new(Cause::Config, what, error.mend())
 }
 
 /// The end that a rendering which failed leads to: 65, naming the file and the place in the template.

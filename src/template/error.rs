@@ -42,6 +42,39 @@ pub struct ParseError {
     pub hint: Option<String>,
 }
 
+/// What to do about Go's words, by a part of them. The first that fits counts.
+const MENDS: &[(&str, &str)] = &[
+    ("not defined", "see docs/reference/functions.md for what there is"),
+    ("unexpected EOF", "close each if, with, range, block and define with {{ end }}"),
+    ("unexpected {{end}}", "take it out, or open what it closes with if, with, range, block or define"),
+    ("unexpected {{else", "put it between an if, with or range and its {{ end }}"),
+    ("outside {{range}}", "put it between {{ range … }} and its {{ end }}"),
+    ("undefined variable", "give it a value first: {{ $name := … }}"),
+    ("unterminated", "close the quote on the same line, or use backquotes for several lines"),
+    ("unclosed action", "close it with }}"),
+    ("unclosed left paren", "close it with )"),
+    ("right paren", "take the ) out, or open it with ("),
+    ("unclosed comment", "close it with */}}"),
+    ("comment ends", "put nothing between */ and the closing }}"),
+    ("bad number", "put it in quotes if it is text"),
+    ("bad character", "put a space or a | between the two"),
+    ("unexpected \"}\"", "close the action with }}, both braces together"),
+    ("unrecognized character", "put text in double quotes"),
+    ("multiple definition", "give one of them another name"),
+    ("missing value", "say what it is about, such as {{ with secret \"secret/web\" }}"),
+    ("too many declarations", "declare one variable, or two in a range"),
+    ("non executable command", "put a function behind the |, such as | toJSON"),
+];
+
+impl ParseError {
+    /// What to do about it.
+    #[must_use]
+    pub fn mend(&self) -> &str {
+        let known = || MENDS.iter().find(|(part, _)| self.message.contains(part)).map(|(_, mend)| *mend);
+        self.hint.as_deref().or_else(known).unwrap_or("see docs/TEMPLATES.md for the language")
+    }
+}
+
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "template: {}:{}: {}", self.name, self.line, self.message)?;

@@ -133,6 +133,11 @@ impl Functions {
         self.absent.get(name).copied()
     }
 
+    /// The functions that are known not to be here, sorted, each with why.
+    pub fn absent(&self) -> impl Iterator<Item = (&'static str, &'static str)> + '_ {
+        self.absent.iter().map(|(name, why)| (*name, *why))
+    }
+
     /// All names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.known.keys().copied()

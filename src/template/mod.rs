@@ -10,7 +10,7 @@
 //! [`limits::Limits`], no input makes it panic, and no error holds a value.
 
 pub mod buffer;
-mod builtins;
+pub(crate) mod builtins;
 pub mod calls;
 pub mod error;
 pub mod eval;

@@ -24,7 +24,7 @@ pub enum FailureKind {
     Overloaded(Option<Duration>),
     /// 500 and what it stands for: a fault of this path or plugin, not of the whole server.
     Fault,
-    /// 412: a standby that has not caught up; ask again soon.
+    /// 412: a standby that has not caught up; asked again with the usual backoff.
     NotYet,
     /// 403: a dead token or a policy; the core finds out which.
     Denied,

@@ -31,7 +31,9 @@ pub(super) fn check(
     desk: &mut Desk<'_>,
 ) -> Vec<FilePlan> {
     let at = KeyPath::of(&["files"]);
-    let child_alone = !file.exec.env.is_empty() || file.exec.resolve_env == Some(true);
+    let env = KeyPath::of(&["exec", "env"]);
+    let child_alone =
+        !file.exec.env.is_empty() || file.exec.resolve_env == Some(true) || desk.is_broken(&env);
     if file.files.is_empty() && file.sinks.is_empty() && !child_alone {
         desk.missing(
             &at,

@@ -70,9 +70,13 @@ pub(super) fn file_mode(mode: u32, at: &KeyPath, desk: &mut Desk<'_>) {
             "use three digits, like \"0440\"",
         );
     } else if mode & 0o002 != 0 {
-        desk.warn(at, "anyone on this machine may write the file", "use \"0440\"");
+        desk.warn(at, "a mode by which anyone on this machine may write the secrets", "use \"0440\"");
     } else if mode & 0o004 != 0 {
-        desk.warn(at, "anyone on this machine may read the file", "use \"0440\" and `group`");
+        desk.warn(
+            at,
+            "a mode by which anyone on this machine may read the secrets",
+            "use \"0440\" and `group`",
+        );
     }
 }
 

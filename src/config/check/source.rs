@@ -76,7 +76,7 @@ fn template(
         Err(error) => {
             let spot = spot(&text, error.place);
             let on = if file.is_some() { On::File(name, spot) } else { On::Inside(spot) };
-            desk.wrong_text(at, on, format!("template: {}", error.message), error.hint.unwrap_or_default());
+            desk.wrong_text(at, on, format!("template: {}", error.message), error.mend());
             None
         }
     }

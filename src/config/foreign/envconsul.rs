@@ -1,6 +1,6 @@
 //! envconsul's configuration, so far as it is about Vault: the variables of a process.
 
-use super::draft::{Origin, Weight};
+use super::draft::Origin;
 use super::kinds;
 use super::stanza::{Block, Desk, Row, Stanza, To, row};
 use super::tree::Item;
@@ -74,6 +74,10 @@ pub(super) fn convert(top: &Stanza<'_>, desk: &mut Desk<'_>) {
         item.and_then(|item| desk.read(top, item, &KeyPath::top(), kinds::flag)) == Some(true)
     };
     let spelling = Spelling { sanitize: flag("sanitize"), upcase: flag("upcase") };
+    let consul = ["prefix", "service"].iter().any(|key| top.get(key).is_some());
+    if consul {
+        desk.draft.broken(&KeyPath::of(&["exec", "env"]));
+    }
     for block in top.blocks("secret", desk) {
         secret(&block, &spelling, desk);
     }
@@ -102,7 +106,7 @@ fn secret(block: &Block<'_>, spelling: &Spelling, desk: &mut Desk<'_>) {
             "name them: exec: {{env: {{NAME: {{secret: \"{path}#key\"}}}}}}, or here: key {{ name = \"…\" format = \"…\" }}"
         );
         let told = ("every key of a secret as a variable: Leasehold wants each named".to_owned(), hint);
-        return desk.note(Weight::Refused, stanza.at, stanza.name.clone(), &home, told);
+        return desk.refuse(stanza.at, stanza.name.clone(), &home, told);
     }
     let no_prefix = stanza.get("no_prefix").and_then(|item| desk.read(stanza, item, &home, kinds::flag));
     let prefix = (no_prefix != Some(true)).then(|| sanitized(&path));

@@ -42,7 +42,7 @@ use self::recognise::Program;
 use self::stanza::{Desk, Stanza};
 use self::tree::{At, Object};
 use super::check::vault::is_loopback;
-use super::document::{Document, decoded, flaw_of};
+use super::document::{Document, HCL, decoded, flaw_of};
 use super::keypath::KeyPath;
 use super::problem::{Problem, Rejected, Severity};
 use super::read::Text;
@@ -132,7 +132,7 @@ fn parse(text: &Text, source: usize) -> Result<Parsed, Vec<Problem>> {
         Ok(hcl::Hcl { top, spans }) => {
             Ok(Parsed { top, origin: Origin::Hcl { name: text.name.clone(), text: decoded, spans } })
         }
-        Err(flaw) => Err(vec![flaw_of(&text.name, &decoded, flaw)]),
+        Err(flaw) => Err(vec![flaw_of(&text.name, &decoded, flaw, HCL)]),
     }
 }
 

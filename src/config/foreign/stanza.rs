@@ -43,6 +43,21 @@ pub(super) enum To {
     Own,
 }
 
+impl To {
+    /// What becomes of the key in ours; all that its block becomes where code sees to it.
+    fn home(&self, base: &KeyPath) -> KeyPath {
+        match self {
+            Self::Text(path) | Self::Path(path) | Self::Count(path) | Self::Mode(path) => below(base, path),
+            Self::Duration(path) | Self::Seconds(path) => below(base, path),
+            Self::Refused(..) | Self::Lost(..) | Self::Moot(_) | Self::Own => base.clone(),
+        }
+    }
+}
+
+fn below(base: &KeyPath, path: &[&str]) -> KeyPath {
+    path.iter().fold(base.clone(), |at, name| at.key(name))
+}
+
 /// Where a conversion happens.
 pub(super) struct Desk<'a> {
     pub(super) draft: Draft,
@@ -227,7 +242,7 @@ impl Desk<'_> {
         }
         for (index, item) in stanza.items.iter().enumerate() {
             let Some(row) = rows.iter().find(|row| row.key == item.key) else {
-                self.unknown(stanza, item, rows);
+                self.unknown(stanza, item, rows, base);
                 continue;
             };
             let later = stanza.items[index + 1..].iter().find(|later| later.key == item.key);
@@ -247,22 +262,28 @@ impl Desk<'_> {
         }
     }
 
-    fn unknown(&mut self, stanza: &Stanza<'_>, item: &Item, rows: &[Row]) {
+    fn unknown(&mut self, stanza: &Stanza<'_>, item: &Item, rows: &[Row], base: &KeyPath) {
         if self.is_full(Weight::Refused) {
             return;
         }
         let names: Vec<&str> = rows.iter().map(|row| row.key).collect();
-        let hint = match nearest(&item.key, &names) {
+        let near = nearest(&item.key, &names);
+        let hint = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("the keys here are {}", names.join(", ")),
         };
         let name: String = item.key.chars().take(40).filter(|c| !c.is_control()).collect();
-        let message = format!("unknown key `{name}`");
-        self.mistake(item.at, stanza.path(&name), message, hint);
+        let told = (format!("unknown key `{name}`"), hint);
+        let meant = rows.iter().find(|row| Some(row.key) == near && !base.steps().is_empty());
+        match meant {
+            // Or its absence would be a second problem with the same cause.
+            Some(row) => self.refuse(item.at, stanza.path(&name), &row.to.home(base), told),
+            None => self.note(Weight::Refused, item.at, stanza.path(&name), &KeyPath::top(), told),
+        }
     }
 
     fn one(&mut self, stanza: &Stanza<'_>, item: &Item, to: &To, base: &KeyPath) {
-        let below = |path: &[&str]| path.iter().fold(base.clone(), |at, name| at.key(name));
+        let below = |path: &[&str]| below(base, path);
         let key = stanza.path(&item.key);
         match *to {
             To::Text(path) => self.text(stanza, item, &below(path)),

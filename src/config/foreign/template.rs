@@ -92,6 +92,8 @@ pub(super) fn convert(top: &Stanza<'_>, habits: &Habits<'_>, desk: &mut Desk<'_>
 fn file(block: &Block<'_>, habits: &Habits<'_>, at: &KeyPath, desk: &mut Desk<'_>) {
     let stanza = &block.stanza;
     desk.walk(stanza, TEMPLATE, at);
+    needed(stanza, &["destination"], &at.key("path"), "say where the file goes", desk);
+    needed(stanza, &["contents", "source"], &at.key("template"), "say what the file is made of", desk);
     if let Some(item) = stanza.get("contents") {
         desk.text(stanza, item, &at.key("template"));
         written(item, &at.key("template"), desk);
@@ -119,6 +121,17 @@ fn file(block: &Block<'_>, habits: &Habits<'_>, at: &KeyPath, desk: &mut Desk<'_
         (None, Some((above, item))) => wait::convert(above, item, &at.key("wait"), desk),
         (None, None) => {}
     }
+}
+
+/// Refuses a block with none of `keys`, of which `home` would be made.
+fn needed(stanza: &Stanza<'_>, keys: &[&str], home: &KeyPath, hint: &str, desk: &mut Desk<'_>) {
+    let broken = |at: &KeyPath| desk.draft.broken.contains(at);
+    let mistyped = broken(home) || broken(&home.first(home.steps().len() - 1));
+    if keys.iter().any(|key| stanza.get(key).is_some()) || mistyped {
+        return;
+    }
+    let message = format!("a template without `{}`", keys.join("` or `"));
+    desk.refuse(stanza.at, stanza.name.clone(), home, (message, hint.to_owned()));
 }
 
 /// Allows the folders that a template says itself it writes below: the Agent asks nobody.

@@ -238,8 +238,11 @@ impl Parser<'_> {
             let near = names.map(|known| (distance(name, known), known)).min()?;
             (near.0 <= 1 + name.len() / 4).then(|| format!("did you mean {}?", quoted(near.1.as_bytes())))
         };
+        // As helm and others have it; consul-template has all of Sprig behind this prefix.
+        let sprig = self.functions.get(&format!("sprig_{name}"));
+        let sprig = sprig.map(|known| format!("Sprig's is called {}", quoted(known.name.as_bytes())));
         let mut error = self.stream.error(format!("function {} not defined", quoted(name.as_bytes())));
-        error.hint = why.or_else(|| if name.len() <= LONGEST_NAME { nearest() } else { None });
+        error.hint = why.or(sprig).or_else(|| if name.len() <= LONGEST_NAME { nearest() } else { None });
         error
     }
 }

@@ -123,7 +123,11 @@ pub(super) const ROWS: &[Row] = &[
             "c.yaml:10:21: no notifier is called `apq`; did you mean `app`?",
         ],
     ),
-    ("    secret: kv/a#k", "    secret: kv/a#k\n  - just text", &["c.yaml:10:5: expected a map, found text"]),
+    (
+        "    secret: kv/a#k",
+        "    secret: kv/a#k\n  - just text",
+        &["c.yaml:10:5: expected a map, found text; put its keys below it, like `path: …`"],
+    ),
     (
         "    secret: kv/a#k",
         "    secret: kv/a#k\n  - path: /h/state\n    secret: kv/b\nhandoff: {file: /h/state}",

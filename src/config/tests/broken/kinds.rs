@@ -50,7 +50,11 @@ pub(super) const ROWS: &[Row] = &[
         "secrets_dir: !dir /s",
         &["c.yaml:6:14: expected text, found a YAML tag; remove the tag"],
     ),
-    ("secrets_dir: /s", "secrets_dir: /s\nlog: debug", &["c.yaml:7:6: expected a map, found text"]),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nlog: debug",
+        &["c.yaml:7:6: expected a map, found text; put its keys below it, like `level: …`"],
+    ),
     (
         "secrets_dir: /s",
         "secrets_dir: /s\nlog: {level: warning, format: xml}",
@@ -63,8 +67,8 @@ pub(super) const ROWS: &[Row] = &[
         "  address: https://v:8200",
         "  address: https://v:8200\n  max_in_flight: 0\n  rate_limit: {per_second: -1, burst: many}",
         &[
-            "c.yaml:3:18: not a number from 1 to 4294967295",
-            "c.yaml:4:28: not a number above 0",
+            "c.yaml:3:18: not a number from 1 to 4294967295; write a whole number, like 8",
+            "c.yaml:4:28: not a number above 0; write it like 20 or 0.5",
             "c.yaml:4:39: expected a whole number, found text; write the number without quotes",
         ],
     ),
@@ -90,7 +94,7 @@ pub(super) const ROWS: &[Row] = &[
     (
         "vault:\n  address: https://v:8200",
         "vault: https://v:8200",
-        &["c.yaml:1:8: expected a map, found text"],
+        &["c.yaml:1:8: expected a map, found text; put its keys below it, like `address: …`"],
     ),
     (
         "secrets_dir: /s",

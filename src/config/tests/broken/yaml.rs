@@ -14,29 +14,25 @@ pub(super) const ROWS: &[Row] = &[
     (
         "  role: web",
         "\trole: web",
-        &[
-            "c.yaml:5:1: not valid YAML: found a tab character that violates indentation while scanning a plain scalar that starts on line 4; indent with spaces, not tabs",
-        ],
+        &["c.yaml:5:1: not valid YAML: a tab in the indentation; indent with spaces, not tabs"],
     ),
     (
         "  role: web",
         "  role: web: hunter2",
         &[
-            "c.yaml:5:12: not valid YAML: mapping values are not allowed in this context; check the indentation, and quote a value that has a colon and a space in it",
+            "c.yaml:5:12: not valid YAML: a colon where no key can stand; check the indentation, and quote a value that has a colon and a space in it",
         ],
     ),
     (
         "  role: web",
         "  role: \"web",
-        &[
-            "c.yaml:10:1: not valid YAML: found unexpected end of stream while scanning a quoted scalar that starts on line 5; close the quote or the bracket",
-        ],
+        &["c.yaml:10:1: not valid YAML: a quote that is never closed (it opens on line 5); close it"],
     ),
     (
         "    secret: kv/a#k",
         "   secret: kv/a#k",
         &[
-            "c.yaml:9:4: not valid YAML: did not find expected '-' indicator while parsing a block collection that starts on line 8; check the indentation: the entries of a list start in one column",
+            "c.yaml:9:4: not valid YAML: no `- ` where an entry of the list is due (it starts on line 8); check the indentation: the entries of a list start in one column",
         ],
     ),
     (
@@ -55,20 +51,32 @@ pub(super) const ROWS: &[Row] = &[
         "secrets_dir: /s",
         "secrets_dir: \"a\\qb\"",
         &[
-            "c.yaml:6:16: not valid YAML: found unknown escape character while parsing a quoted scalar; double a backslash in double quotes, or use single quotes",
+            "c.yaml:6:16: not valid YAML: a backslash that escapes nothing; double a backslash in double quotes, or use single quotes",
         ],
     ),
     (
         "secrets_dir: /s",
         "secrets_dir: [a",
         &[
-            "c.yaml:7:6: not valid YAML: did not find expected ',' or ']' while parsing a flow sequence that starts on line 6; close the bracket, or put a comma between the values",
+            "c.yaml:7:6: not valid YAML: a bracket that is not closed (it opens on line 6); close it with ], or put a comma between the values",
         ],
     ),
     (
         "secrets_dir: /s",
         "secrets_dir: a\u{7}b",
         &["c.yaml:6:15: a control character; remove it, or write it as an escape in double quotes"],
+    ),
+    (
+        "    secret: kv/a#k",
+        "    template: {{ with secret \"kv/a\" }}{{ .Data.k }}{{ end }}",
+        &[
+            "c.yaml:9:15: a template without quotes: `{{` opens two maps in YAML; put it in quotes, or on lines of its own below a `|`",
+        ],
+    ),
+    (
+        "  role: web",
+        "  role: @web",
+        &["c.yaml:5:9: not valid YAML: a value that starts with a sign of YAML's own; put it in quotes"],
     ),
     ("secrets_dir: /s", "{a: b}: c", &["c.yaml:6:1: a key that is not text; write keys as plain words"]),
 ];

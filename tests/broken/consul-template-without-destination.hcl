@@ -1,0 +1,6 @@
+vault {
+  address = "https://vault.example.com:8200"
+}
+template {
+  contents = "{{ with secret \"secret/web\" }}{{ .Data.data.password }}{{ end }}"
+}

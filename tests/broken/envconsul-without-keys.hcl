@@ -1,0 +1,9 @@
+vault {
+  address = "https://vault.example.com:8200"
+}
+secret {
+  path = "secret/web"
+}
+exec {
+  command = "/usr/local/bin/web"
+}

@@ -1,0 +1,4 @@
+{{ with secret "secret/web" -}}
+USER={{ .Data.data.user }}
+PASSWORD={{ .Data.data.password | toJSNO }}
+{{ end }}

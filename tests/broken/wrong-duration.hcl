@@ -1,0 +1,17 @@
+vault {
+  address = "https://vault.example.com:8200"
+}
+auto_auth {
+  method "kubernetes" {
+    config = {
+      role = "web"
+    }
+  }
+}
+template_config {
+  static_secret_render_interval = "5 minutes"
+}
+template {
+  contents    = "{{ with secret \"secret/web\" }}{{ .Data.data.password }}{{ end }}"
+  destination = "/run/web/password"
+}

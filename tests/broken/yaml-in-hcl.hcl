@@ -1,0 +1,2 @@
+vault:
+  address: https://vault.example.com:8200
