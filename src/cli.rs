@@ -36,6 +36,10 @@ enum Command {
     Exec(ExecArgs),
     /// Check configuration and templates offline: all problems at once.
     Check(CheckArgs),
+    /// Ask the server what this configuration's login may do: what works, what is denied or missing.
+    Plan(PlanArgs),
+    /// Print the least policy that this configuration needs, without a server.
+    Policy(ConfigArgs),
     /// Ask the running daemon how files and secrets are; never shows a value.
     Status(StatusArgs),
     /// Print a configuration of Vault Agent, consul-template or envconsul as Leasehold's own.
@@ -80,6 +84,17 @@ pub struct ExecArgs {
 /// `leasehold check`
 #[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The shape of the report.
+    #[arg(long, value_enum, default_value_t = Shape::Text)]
+    pub format: Shape,
+}
+
+/// `leasehold plan`
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
@@ -182,6 +197,8 @@ pub fn main() -> ExitCode {
         Command::Sidecar(args) => commands::sidecar::run(&args),
         Command::Exec(args) => commands::exec::run(&args),
         Command::Check(args) => commands::check::run(&args.config.config, args.format),
+        Command::Plan(args) => commands::plan::run(&args.config, args.format),
+        Command::Policy(args) => commands::policy::run(&args),
         Command::Status(args) => status(&args),
         Command::Convert(args) => commands::convert::run(&args.config),
         Command::Render(args) => commands::render::run(&args),

@@ -1,6 +1,7 @@
 //! Leasehold logs in to HashiCorp Vault or OpenBao, renders secret files from templates, keeps the
 //! token and every lease renewed, and tells the application when something changed.
 
+pub mod access;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -16,7 +16,7 @@ pub fn run(input: &[u8]) {
         assert!(!plain.split('/').any(|part| part == "." || part == ".."), "{plain:?}");
         let _ = format!("{request:?}");
         for kv2 in [false, true] {
-            let mount = Mount { path: mount.to_owned(), kv2 };
+            let mount = Mount { path: mount.to_owned(), kind: "kv".to_owned(), kv2 };
             let once = canonical(&request, &mount);
             assert!(canonical(&once, &mount) == once, "{plain:?}: the one form is its own");
         }

@@ -39,10 +39,7 @@ pub(super) fn run(
     for notice in &notices {
         tracing::warn!("{}", notice.one_line());
     }
-    if let Some(variable) = plan.auth.method.unset_variable() {
-        let what = format!("the variable {variable}, which `auth` names, is not set");
-        return Err(Ending::new(Cause::Config, what, "set it, or choose another `auth.method`"));
-    }
+    has_credentials(&plan)?;
     let (mode, parent) = cast(&mut plan)?;
     // With `resolve_env` it is the environment that asks, and it may ask for nothing.
     let asks = parent.is_some() && (!plan.exec.env.is_empty() || plan.exec.resolve_env.is_some());
@@ -64,6 +61,19 @@ pub(super) fn run(
     // A name look-up that hangs in the resolver must not hold up the end.
     runtime.shutdown_background();
     result.map(ExitCode::from)
+}
+
+/// Reads a configuration for a command that runs once.
+pub(super) fn load(args: &ConfigArgs) -> Result<(Plan, Vec<Problem>), Ending> {
+    let sources = Sources::new(&args.config).map_err(|rejected| told(&rejected))?;
+    sources.load(&[]).map_err(|rejected| told(&rejected))
+}
+
+/// Whether what `auth` takes from the environment is there.
+pub(super) fn has_credentials(plan: &Plan) -> Result<(), Ending> {
+    let Some(variable) = plan.auth.method.unset_variable() else { return Ok(()) };
+    let what = format!("the variable {variable}, which `auth` names, is not set");
+    Err(Ending::new(Cause::Config, what, "set it, or choose another `auth.method`"))
 }
 
 /// The sandbox for all that follows: before any thread is started, which would stay outside.

@@ -8,6 +8,8 @@ pub mod exec;
 pub mod init;
 pub mod install;
 mod network;
+pub mod plan;
+pub mod policy;
 pub mod render;
 pub mod sidecar;
 pub mod status;

@@ -51,11 +51,6 @@ pub(super) enum Closed {
     FalseAlarm,
 }
 
-/// Whether a failure says that the server as a whole is away.
-pub(super) fn is_outage(kind: FailureKind) -> bool {
-    matches!(kind, FailureKind::Unreachable | FailureKind::Unavailable | FailureKind::Overloaded(_))
-}
-
 impl Breaker {
     pub(super) fn new(dice: Dice) -> Self {
         let name = super::dice::number("breaker");

@@ -269,7 +269,7 @@ impl Agent {
     /// There is little time: what fails for want of a server waits for the next probe, what fails
     /// otherwise is not tried again.
     fn again_while_leaving(&mut self, job: Job, failure: &Failure) {
-        if super::breaker::is_outage(failure.kind) {
+        if failure.kind.is_outage() {
             self.work.add(job, self.now.moment);
         } else {
             self.mark_left(&format!("could not revoke: {}", failure.why));

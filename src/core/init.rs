@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use super::agent::{Agent, Phase};
-use super::breaker::is_outage;
 use super::child::Child;
 use super::farewell::Revoke;
 use super::graph::Trouble;
@@ -151,7 +150,7 @@ impl Agent {
             FailureKind::Missing => (Cause::Missing, "create it, or correct the path".to_owned()),
             FailureKind::Rejected => (Cause::Missing, "correct the path or its arguments".to_owned()),
             FailureKind::Local => (Cause::Template, "correct the path".to_owned()),
-            kind if is_outage(kind) || kind == FailureKind::Redirected => {
+            kind if kind.is_outage() || kind == FailureKind::Redirected => {
                 (Cause::Unavailable, "check the address, and that the server is unsealed".to_owned())
             }
             _ => (Cause::Deadline, "see the server's own log".to_owned()),
@@ -186,7 +185,8 @@ impl Agent {
 
 /// The end that a failed login leads to, whether it is beyond hope or the deadline came first: a
 /// short deadline must not hide what is wrong.
-fn no_login(failure: &Failure) -> Ending {
+#[must_use]
+pub fn no_login(failure: &Failure) -> Ending {
     let why = &failure.why;
     match failure.kind {
         FailureKind::Refused | FailureKind::Denied => {
@@ -197,7 +197,7 @@ fn no_login(failure: &Failure) -> Ending {
             Ending::new(Cause::Denied, format!("no credentials to log in with: {why}"), hint)
         }
         kind => {
-            let away = is_outage(kind) || kind == FailureKind::Redirected;
+            let away = kind.is_outage() || kind == FailureKind::Redirected;
             let cause = if away { Cause::Unavailable } else { Cause::Deadline };
             let hint = "check the address, and the server's own log";
             Ending::new(cause, format!("could not log in: {why}"), hint)

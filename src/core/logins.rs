@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::action::Level;
 use super::agent::{Agent, Phase};
-use super::breaker::is_outage;
 use super::dice::pause;
 use super::event::TokenFacts;
 use super::ids::TokenId;
@@ -50,7 +49,7 @@ impl Agent {
 
     /// The server is back: a login that failed for its absence goes first.
     pub(super) fn release_login(&mut self) {
-        let away = self.session.trouble.as_ref().is_some_and(|failure| is_outage(failure.kind));
+        let away = self.session.trouble.as_ref().is_some_and(|failure| failure.kind.is_outage());
         if self.session.entry == Entry::Resting && away && self.session.refusals.is_none() {
             self.log_in_at(self.now.moment);
         }

@@ -48,6 +48,7 @@ mod tokens;
 mod work;
 
 pub use agent::Agent;
+pub use init::no_login;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::action::{Action, Level};
 use super::agent::Agent;
-use super::breaker::{Closed, is_outage};
+use super::breaker::Closed;
 use super::graph::Step;
 use super::ids::SecretId;
 use super::timers::Timer;
@@ -62,7 +62,7 @@ impl Agent {
     /// A request failed: opens the breaker where that says that the server is away.
     pub(super) fn note_failure(&mut self, failure: &Failure) -> bool {
         self.counters.failures += 1;
-        let away = is_outage(failure.kind);
+        let away = failure.kind.is_outage();
         if away {
             self.breaker.trip(failure, self.now.moment);
             self.touch_waiting();

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::action::Level;
 use super::agent::Agent;
-use super::breaker::is_outage;
 use super::dice::pause;
 use super::graph::{Op, Step, Trouble};
 use super::ids::{SecretId, TokenId};
@@ -155,7 +154,7 @@ impl Agent {
             self.touch_users(id);
         }
         // Of an outage the breaker tells once for all.
-        if !known && !is_outage(kind) {
+        if !known && !kind.is_outage() {
             self.say(Level::Warn, text);
         }
     }

@@ -117,7 +117,7 @@ fn span(seconds: i64) -> String {
 
 /// An empty line, the heads and the rows, every column as wide as its widest cell but the last;
 /// nothing where there are no rows.
-fn columns<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> Vec<String> {
+pub(crate) fn columns<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> Vec<String> {
     if rows.is_empty() {
         return Vec::new();
     }

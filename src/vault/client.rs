@@ -239,7 +239,7 @@ impl Client {
         Ok(facts::looked_up(&answer.data))
     }
 
-    fn for_secrets<'a>(&'a self, token: &'a Secret) -> Call<'a> {
+    pub(super) fn for_secrets<'a>(&'a self, token: &'a Secret) -> Call<'a> {
         let namespace = self.namespace.as_deref();
         Call { transport: &self.transport, token: Some(token), namespace, wrap_ttl: None }
     }
@@ -253,7 +253,7 @@ impl Client {
 }
 
 /// Asks with a token and nothing else that must not be repeated.
-async fn answered(call: &Call<'_>, endpoint: &impl Endpoint) -> Result<Response, Failure> {
+pub(super) async fn answered(call: &Call<'_>, endpoint: &impl Endpoint) -> Result<Response, Failure> {
     ask(call, endpoint, Asked::Other, &Unspoken(call.token.into_iter().collect())).await
 }
 

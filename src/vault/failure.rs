@@ -42,6 +42,14 @@ pub enum FailureKind {
     Local,
 }
 
+impl FailureKind {
+    /// Whether it says that the server as a whole is away.
+    #[must_use]
+    pub fn is_outage(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Unavailable | Self::Overloaded(_))
+    }
+}
+
 impl Failure {
     /// A failure of `kind`, told by `why`.
     pub fn new(kind: FailureKind, why: impl Into<String>) -> Self {

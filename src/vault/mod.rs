@@ -15,6 +15,7 @@ pub mod response;
 pub mod verdict;
 
 mod body;
+mod capabilities;
 mod connections;
 mod endpoint;
 mod files;

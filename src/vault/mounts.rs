@@ -18,6 +18,8 @@ pub struct Mount {
     /// Where it is, as a path begins that leads to it, with a slash at the end. With a namespace
     /// in front where the path has one.
     pub path: String,
+    /// The engine, as the server calls it: `kv`, `database`, `pki`.
+    pub kind: String,
     /// Whether it is a KV engine that keeps versions.
     pub kv2: bool,
 }
@@ -30,9 +32,16 @@ impl Mount {
             Tree::Text(text) | Tree::Number(text) => text.expose_str(),
             _ => None,
         });
-        let kind = response.data.get("type").and_then(Tree::as_str);
-        let kv2 = matches!(kind, Some("kv" | "generic")) && version == Some("2");
-        Some(Self { path: beginning(path, told)?, kv2 })
+        let kind = response.data.get("type").and_then(Tree::as_str).unwrap_or_default().to_owned();
+        let mut mount = Self { path: beginning(path, told)?, kind, kv2: false };
+        mount.kv2 = mount.is_kv() && version == Some("2");
+        Some(mount)
+    }
+
+    /// Whether it keeps what is written to it: reading mints nothing.
+    #[must_use]
+    pub fn is_kv(&self) -> bool {
+        matches!(self.kind.as_str(), "kv" | "generic")
     }
 
     /// What of `path` comes behind the mount; nothing where it is the mount itself.
@@ -174,7 +183,7 @@ mod tests {
     use super::*;
 
     fn mount(path: &str, kv2: bool) -> Mount {
-        Mount { path: path.to_owned(), kv2 }
+        Mount { path: path.to_owned(), kind: "kv".to_owned(), kv2 }
     }
 
     fn response(path: &str, version: &str) -> Response {
@@ -234,7 +243,8 @@ mod tests {
         assert_eq!(kv2("1"), Some(mount("secret/", false)));
         let data = [("path", Tree::text("database/")), ("type", Tree::text("database"))];
         let database = Response { data: Tree::map(data), ..Response::default() };
-        assert_eq!(Mount::from_response("database/creds/x", &database), Some(mount("database/", false)));
+        let found = Mount::from_response("database/creds/x", &database).expect("a mount");
+        assert_eq!((found.path.as_str(), found.is_kv(), found.kv2), ("database/", false, false));
     }
 
     #[test]

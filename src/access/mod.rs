@@ -1,0 +1,25 @@
+//! What a plan asks of the server: known before anything is rendered, as a policy that grants it,
+//! and compared with what a login may really do.
+//!
+//! `wants` and `rules` are pure; only `survey` asks, and mints nothing.
+
+pub mod rules;
+pub mod survey;
+pub mod wants;
+
+/// A plan of these files, and the like.
+#[cfg(test)]
+pub(crate) fn test_plan(yaml: &str) -> crate::config::plan::Plan {
+    use crate::config::read::{Inputs, Text, read};
+    let head = "vault: {address: 'https://v:8200'}\nauth: {method: kubernetes, role: web}\nsecrets_dir: /s\n";
+    let texts = [Text { name: "c.yaml".into(), bytes: format!("{head}{yaml}").into() }];
+    let inputs = Inputs {
+        texts: &texts,
+        flags: &[],
+        env: &|_| None,
+        read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        functions: crate::functions::all(),
+        folder: std::path::Path::new("/"),
+    };
+    read(&inputs).expect("a good configuration").0
+}

@@ -1,0 +1,157 @@
+//! What a login may really do of what is wanted. Nothing is minted: secrets are read only of KV
+//! engines, where reading leaves no trace but in the audit log.
+
+use std::collections::BTreeMap;
+
+use super::rules::{self, Rule};
+use super::wants::{Want, Wants};
+use crate::config::plan::{AuthMethod, AuthPlan, Plan};
+use crate::core::no_login;
+use crate::exit::{Cause, Ending};
+use crate::secret::Secret;
+use crate::vault::client::Client;
+use crate::vault::failure::{Failure, FailureKind};
+use crate::vault::mounts::{Mount, canonical};
+use crate::vault::request::{Request, Verb};
+
+/// Paths that are asked about at once.
+const BATCH: usize = 100;
+
+/// How a path stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It is granted, and there as far as that can be known.
+    Works,
+    /// The policy does not grant it.
+    Denied,
+    /// It is granted, and not there: why.
+    Missing(String),
+}
+
+/// One path, or what stands for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What has to be granted. Two forms where the server does not tell which one it is.
+    pub rules: Vec<Rule>,
+    /// What is granted, in the server's words, of the first of the rules.
+    pub has: Vec<String>,
+    /// How it stands.
+    pub state: State,
+    /// Whether a file or variable cannot be without it; the others end by themselves, or in time.
+    pub vital: bool,
+}
+
+/// Logs in, asks about everything, and gives the login back.
+///
+/// # Errors
+/// 77 where the login is refused, or may not ask what it may do; 69 where the server is away; 78
+/// where asking would use up a credential that the real run needs.
+pub async fn survey(plan: &Plan, wants: &Wants) -> Result<Vec<Finding>, Ending> {
+    if matches!(plan.auth.method, AuthMethod::AppRole { wrapped_by: Some(_), .. }) {
+        let what = "a login would use up the wrapping token that `auth.secret_id_wrapped` is about";
+        let hint = "lay another `auth` of the same role over this one: --config own.yaml --config other.yaml";
+        return Err(Ending::new(Cause::Config, what, hint));
+    }
+    // Of a wrapped login nothing could be asked.
+    let auth = AuthPlan { wrap_ttl: None, ..plan.auth.clone() };
+    let client = Client::new(&plan.vault, &auth)
+        .map_err(|failure| Ending::new(Cause::Config, failure.why, "check the files that `vault` names"))?;
+    let token = client.login().await.map_err(|failure| no_login(&failure))?.client_token;
+    let result = Surveyor { client: &client, token: &token }.look(plan, wants).await;
+    if auth.owns_token()
+        && let Err(failure) = client.revoke_self(&token).await
+    {
+        tracing::warn!("could not revoke the login of this command, which ends by itself: {failure}");
+    }
+    result
+}
+
+struct Surveyor<'s> {
+    client: &'s Client,
+    token: &'s Secret,
+}
+
+impl Surveyor<'_> {
+    async fn look(&self, plan: &Plan, wants: &Wants) -> Result<Vec<Finding>, Ending> {
+        let mut found = Vec::new();
+        let mut leases = !wants.unknown.is_empty();
+        for want in &wants.known {
+            let mount = self.client.mount_of(&want.path, self.token).await;
+            let mount = mount.map_err(|failure| unanswered(&want.path, &failure))?;
+            leases |= want.verb != Verb::List && !mount.as_ref().is_some_and(Mount::is_kv);
+            found.push((Some((want, mount.clone())), rules::for_want(want, mount.as_ref())));
+        }
+        found.extend(rules::for_upkeep(plan, wants, leases).into_iter().map(|rule| (None, vec![rule])));
+        let paths: Vec<&str> =
+            found.iter().flat_map(|(_, rules)| rules).map(|rule| rule.path.as_str()).collect();
+        let granted = self.granted(&paths).await?;
+        let mut findings = Vec::new();
+        for (want, rules) in found {
+            let has = |rule: &Rule| granted.get(&rule.path).cloned().unwrap_or_default();
+            // Where the server does not tell of the mount, the path is asked for as it is written.
+            let has = has(&rules[0]);
+            let mut state = if rules[0].is_granted(&has) { State::Works } else { State::Denied };
+            if let (Some((want, Some(mount))), State::Works) = (&want, &state) {
+                state = self.presence(want, mount).await?;
+            }
+            let vital = want.is_some() || rules[0].path == "sys/wrapping/wrap";
+            findings.push(Finding { has, rules, state, vital });
+        }
+        Ok(findings)
+    }
+
+    /// What the token may do, by path.
+    async fn granted(&self, paths: &[&str]) -> Result<BTreeMap<String, Vec<String>>, Ending> {
+        let mut granted = BTreeMap::new();
+        // Its own permissions are those of the namespace that made it.
+        let (own, others): (Vec<&str>, Vec<&str>) =
+            paths.iter().partition(|path| path.starts_with("auth/token/"));
+        for (paths, own) in [(own, true), (others, false)] {
+            for batch in paths.chunks(BATCH) {
+                let answer = self.client.capabilities(batch, own, self.token).await;
+                granted.extend(answer.map_err(|failure| match failure.kind {
+                    FailureKind::Denied => {
+                        let hint = "grant update on sys/capabilities-self, as the default policy does";
+                        Ending::new(Cause::Denied, "the login may not ask what it may do", hint)
+                    }
+                    _ => unanswered("sys/capabilities-self", &failure),
+                })?);
+            }
+        }
+        Ok(granted)
+    }
+
+    /// Whether a secret that may be read is there, with the keys that are wanted of it. Of engines
+    /// that make what is read nothing is read.
+    async fn presence(&self, want: &Want, mount: &Mount) -> Result<State, Ending> {
+        if want.verb != Verb::Read || !mount.is_kv() {
+            return Ok(State::Works);
+        }
+        for (request, keys) in &want.requests {
+            let resolved: Request = canonical(request, mount);
+            let response = match self.client.read(&resolved, self.token).await {
+                Ok(response) => response,
+                Err(failure) => match failure.kind {
+                    FailureKind::Missing => return Ok(State::Missing(failure.why)),
+                    FailureKind::Denied => return Ok(State::Denied),
+                    _ => return Err(unanswered(&want.path, &failure)),
+                },
+            };
+            let fields = response.kv2_fields().unwrap_or(&response.data);
+            if let Some(key) = keys.iter().find(|key| fields.get(key).is_none()) {
+                return Ok(State::Missing(format!("the secret has no key `{key}`")));
+            }
+        }
+        Ok(State::Works)
+    }
+}
+
+fn unanswered(path: &str, failure: &Failure) -> Ending {
+    let cause = if failure.kind.is_outage() || failure.kind == FailureKind::Redirected {
+        Cause::Unavailable
+    } else {
+        Cause::Deadline
+    };
+    let hint = "check the address, and the server's own log";
+    Ending::new(cause, format!("could not ask about {path}: {}", failure.why), hint)
+}

@@ -1,0 +1,182 @@
+//! Every path that a configuration asks for, as far as it says so itself; and the places where only
+//! a rendering can know.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::plan::{Part, Plan, Source, TemplateSource};
+use crate::secret::Secret;
+use crate::template::calls::Call;
+use crate::vault::request::{BadPath, Request, Verb};
+
+/// A path that is asked for, in one way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// How it is asked.
+    pub verb: Verb,
+    /// As written.
+    pub path: String,
+    /// The files and variables that want it, by name, each once.
+    pub users: BTreeSet<String>,
+    /// The requests as written, which differ in their arguments, and for each the keys that must be
+    /// there.
+    pub requests: BTreeMap<Request, BTreeSet<String>>,
+}
+
+/// A place in a template that asks for a path which only a rendering can know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// `template:line:column`, from 1.
+    pub place: String,
+    /// The function that asks.
+    pub function: String,
+}
+
+/// All of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// Sorted by path, then by verb.
+    pub known: Vec<Want>,
+    /// In the order of the configuration.
+    pub unknown: Vec<Unknown>,
+    /// Whether a sink holds the token wrapped.
+    pub wraps: bool,
+}
+
+/// What `plan` asks for.
+#[must_use]
+pub fn of(plan: &Plan) -> Wants {
+    let mut finder = Finder::default();
+    for file in &plan.files {
+        finder.source(&file.name, &file.source);
+    }
+    for variable in &plan.exec.env {
+        finder.source(&variable.label(), &variable.source);
+    }
+    if plan.exec.resolve_env.is_some() {
+        let function = "the environment of `leasehold exec`".to_owned();
+        finder.wants.unknown.push(Unknown { place: "exec.resolve_env".to_owned(), function });
+    }
+    finder.wants.known = finder.known.into_values().collect();
+    finder.wants
+}
+
+#[derive(Default)]
+struct Finder {
+    known: BTreeMap<(String, Verb), Want>,
+    wants: Wants,
+}
+
+impl Finder {
+    fn source(&mut self, user: &str, source: &Source) {
+        match source {
+            Source::Template(template) => self.template(user, template),
+            Source::Field { request, key, .. } => self.add(user, request.clone(), Some(key)),
+            Source::Json { request } => self.add(user, request.clone(), None),
+            Source::Token { wrap_ttl } => self.wants.wraps |= wrap_ttl.is_some(),
+            Source::Parts(parts) => parts.iter().for_each(|part| match part {
+                Part::Text(_) => {}
+                Part::Field { request, key } => self.add(user, request.clone(), Some(key)),
+            }),
+        }
+    }
+
+    fn template(&mut self, user: &str, source: &TemplateSource) {
+        for call in source.template.calls() {
+            match asked(&call) {
+                // A path that must not be sent is refused by the rendering, which says so.
+                None | Some(Asked::Path(Err(_))) => {}
+                Some(Asked::Path(Ok(request))) => self.add(user, request, None),
+                Some(Asked::Unknown) => self.wants.unknown.push(Unknown {
+                    place: format!("{}:{}:{}", source.name, call.place.line, call.place.column + 1),
+                    function: call.function.to_owned(),
+                }),
+            }
+        }
+    }
+
+    fn add(&mut self, user: &str, request: Request, key: Option<&String>) {
+        let want = self.known.entry((request.path.clone(), request.verb)).or_insert_with(|| Want {
+            verb: request.verb,
+            path: request.path.clone(),
+            users: BTreeSet::new(),
+            requests: BTreeMap::new(),
+        });
+        want.users.insert(user.to_owned());
+        want.requests.entry(request).or_default().extend(key.cloned());
+    }
+}
+
+enum Asked {
+    Path(Result<Request, BadPath>),
+    Unknown,
+}
+
+/// What a call asks of the server; nothing where its function asks nothing.
+fn asked(call: &Call<'_>) -> Option<Asked> {
+    let verb = match (call.function, call.args.len()) {
+        (_, 0) => return None,
+        ("secret", 1) => Verb::Read,
+        ("secret" | "pkiCert", _) => Verb::Write,
+        ("secrets", _) => Verb::List,
+        _ => return None,
+    };
+    let Some(path) = call.args.first().and_then(|path| path.and_then(Secret::expose_str)) else {
+        return Some(Asked::Unknown);
+    };
+    if path.is_empty() {
+        return None;
+    }
+    Some(Asked::Path(match verb {
+        Verb::Read => Request::read(path),
+        // Its arguments decide nothing here.
+        Verb::Write => Request::write(path, BTreeMap::new()),
+        Verb::List => Request::list(path),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::test_plan as plan;
+
+    #[test]
+    fn paths_are_found_in_all_sources_and_in_templates_where_they_are_constants() {
+        let wants = of(&plan(
+            "files:
+  - {path: a, secret: 'secret/web#key'}
+  - {path: b, secret: 'secret/web?version=2'}
+  - path: c
+    template: |
+      {{ with secret \"database/creds/web\" }}{{ .Data.username }}{{ end }}
+      {{ with secret \"pki/issue/web\" \"ttl=1h\" }}{{ end }}{{ range secrets \"secret/metadata\" }}
+      {{ with secret (print \"secret/\" .) }}{{ .Data.x }}{{ end }}{{ end }}{{ pkiCert \"pki/issue/b\" }}
+exec: {env: {A: {secret: 'secret/web#other'}}, resolve_env: true}
+sinks: [{path: t, wrap_ttl: 1m}]
+",
+        ));
+        let known: Vec<(String, Verb, Vec<String>)> = wants
+            .known
+            .iter()
+            .map(|want| (want.path.clone(), want.verb, want.users.iter().cloned().collect()))
+            .collect();
+        let row = |path: &str, verb, users: &[&str]| {
+            (path.to_owned(), verb, users.iter().map(|user| (*user).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(
+            known,
+            [
+                row("database/creds/web", Verb::Read, &["c"]),
+                row("pki/issue/b", Verb::Write, &["c"]),
+                row("pki/issue/web", Verb::Write, &["c"]),
+                row("secret/metadata", Verb::List, &["c"]),
+                row("secret/web", Verb::Read, &["a", "b", "exec.env.A"]),
+            ]
+        );
+        let keys: Vec<Vec<&str>> =
+            wants.known[4].requests.values().map(|keys| keys.iter().map(String::as_str).collect()).collect();
+        assert_eq!(keys, [vec!["key", "other"], vec![]], "the version is a request of its own");
+        let unknown: Vec<&str> = wants.unknown.iter().map(|unknown| unknown.place.as_str()).collect();
+        assert_eq!(unknown, ["files[2].template:3:9", "exec.resolve_env"]);
+        assert!(wants.wraps);
+    }
+}

@@ -1,0 +1,66 @@
+//! `leasehold plan`: what a login may do of what a configuration wants, before anything runs.
+
+mod report;
+
+use std::io;
+use std::process::ExitCode;
+
+use super::check::Shape;
+use super::engine;
+use super::policy::write_out;
+use crate::access::survey::{Finding, State, survey};
+use crate::access::wants;
+use crate::cli::ConfigArgs;
+use crate::exit::{Cause, Ending};
+use crate::observe::log;
+use crate::sandbox;
+
+/// Logs in, asks, gives the login back, and reports on standard output. Mints no lease and writes
+/// nothing.
+///
+/// # Errors
+/// 77 where something is denied, or the login is refused; 66 where something is not there; 69 where
+/// the server is away; 78 where the configuration is not good; 73 where standard output cannot be
+/// written.
+pub fn run(args: &ConfigArgs, shape: Shape) -> Result<ExitCode, Ending> {
+    let (plan, notices) = engine::load(args)?;
+    // It fails only where a log was started before, and then there is one.
+    let _log = log::start(plan.log);
+    for notice in &notices {
+        tracing::warn!("{}", notice.one_line());
+    }
+    engine::has_credentials(&plan)?;
+    sandbox::close_memory();
+    let wants = wants::of(&plan);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(engine::unheard)?;
+    let result = tokio::task::LocalSet::new().block_on(&runtime, survey(&plan, &wants));
+    runtime.shutdown_background();
+    let findings = result?;
+    write_out(&mut io::stdout().lock(), &report::text(&findings, &wants.unknown, shape))?;
+    verdict(&findings).map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+/// What is wrong first, denials before what is missing.
+fn verdict(findings: &[Finding]) -> Option<Ending> {
+    let vital = || findings.iter().filter(|finding| finding.vital);
+    let denied = vital().filter(|finding| finding.state == State::Denied).collect::<Vec<_>>();
+    if let Some(first) = denied.first() {
+        let what = match denied.len() {
+            1 => format!("{} is denied", first.rules[0].path),
+            all => format!("{} is denied, and {} more", first.rules[0].path, all - 1),
+        };
+        return Some(Ending::new(
+            Cause::Denied,
+            what,
+            "grant the lines above to the role, or correct the path",
+        ));
+    }
+    vital().find_map(|finding| match &finding.state {
+        State::Missing(why) => {
+            let what = format!("{}: {why}", finding.rules[0].path);
+            Some(Ending::new(Cause::Missing, what, "create it, or correct the path"))
+        }
+        _ => None,
+    })
+}

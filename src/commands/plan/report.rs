@@ -1,0 +1,129 @@
+//! What was found out, for people and for programs.
+
+use serde::Serialize;
+
+use crate::access::rules::{self, Rule};
+use crate::access::survey::{Finding, State};
+use crate::access::wants::Unknown;
+use crate::commands::check::Shape;
+use crate::observe::table;
+
+/// The whole report.
+pub(super) fn text(findings: &[Finding], unknown: &[Unknown], shape: Shape) -> String {
+    match shape {
+        Shape::Text => for_people(findings, unknown),
+        Shape::Json => for_programs(findings, unknown),
+    }
+}
+
+/// The lines that grant what is denied.
+fn missing_lines(findings: &[Finding]) -> String {
+    let denied = findings.iter().filter(|finding| finding.state == State::Denied);
+    rules::hcl(&rules::merged(denied.flat_map(|finding| finding.rules.iter().cloned())))
+}
+
+fn for_people(findings: &[Finding], unknown: &[Unknown]) -> String {
+    let rows: Vec<[String; 5]> = findings.iter().map(row).collect();
+    let mut lines = table::columns(["PATH", "NEEDS", "HAS", "STATE", "FOR"], rows);
+    // The table begins with the line that parts it from another.
+    lines.drain(..lines.len().min(1));
+    for unknown in unknown {
+        lines.push(format!("{} ({}): known only when it is rendered", unknown.place, unknown.function));
+    }
+    let policy = missing_lines(findings);
+    if !policy.is_empty() {
+        lines.extend([String::new(), "# These lines of a policy would grant it:".to_owned(), policy]);
+    }
+    let plain =
+        |line: String| line.trim_end().replace(|char: char| char.is_control() && char != '\n', " ") + "\n";
+    lines.into_iter().map(plain).collect()
+}
+
+fn row(finding: &Finding) -> [String; 5] {
+    let rule = &finding.rules[0];
+    [rule.path.clone(), needs(rule), words(&finding.has), state(finding), users(rule).join(", ")]
+}
+
+fn needs(rule: &Rule) -> String {
+    rule.capabilities.iter().copied().collect::<Vec<_>>().join(",")
+}
+
+fn words(has: &[String]) -> String {
+    if has.is_empty() { "-".to_owned() } else { has.join(",") }
+}
+
+fn users(rule: &Rule) -> Vec<&str> {
+    rule.users.iter().map(String::as_str).collect()
+}
+
+fn state(finding: &Finding) -> String {
+    match &finding.state {
+        State::Works => "ok".to_owned(),
+        State::Denied if finding.vital => "DENIED".to_owned(),
+        State::Denied => "not granted".to_owned(),
+        State::Missing(why) => format!("MISSING: {why}"),
+    }
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Report<'f> {
+    /// Whether every file and variable can be made, as far as that is known.
+    ok: bool,
+    paths: Vec<Entry<'f>>,
+    /// What only a rendering can know.
+    unknown: Vec<Place<'f>>,
+    /// Lines that would grant what is denied; empty where nothing is.
+    policy: String,
+}
+
+#[derive(Serialize)]
+struct Entry<'f> {
+    path: &'f str,
+    needs: Vec<&'f str>,
+    has: &'f [String],
+    /// `ok`, `denied` or `missing`.
+    state: &'static str,
+    /// Why it is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'f str>,
+    /// Whether a file or variable cannot be without it.
+    vital: bool,
+    used_by: Vec<&'f str>,
+}
+
+impl<'f> Entry<'f> {
+    fn of(finding: &'f Finding) -> Self {
+        let (state, why) = match &finding.state {
+            State::Works => ("ok", None),
+            State::Denied => ("denied", None),
+            State::Missing(why) => ("missing", Some(why.as_str())),
+        };
+        let rule = &finding.rules[0];
+        Self {
+            path: &rule.path,
+            needs: rule.capabilities.iter().copied().collect(),
+            has: &finding.has,
+            state,
+            why,
+            vital: finding.vital,
+            used_by: users(rule),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Place<'f> {
+    place: &'f str,
+    function: &'f str,
+}
+
+fn for_programs(findings: &[Finding], unknown: &[Unknown]) -> String {
+    let report = Report {
+        ok: findings.iter().all(|finding| !finding.vital || finding.state == State::Works),
+        paths: findings.iter().map(Entry::of).collect(),
+        unknown: unknown.iter().map(|one| Place { place: &one.place, function: &one.function }).collect(),
+        policy: missing_lines(findings),
+    };
+    serde_json::to_string_pretty(&report).expect("texts and flags are JSON") + "\n"
+}

@@ -1,0 +1,34 @@
+//! What a token may do, asked of the server: nothing is tried.
+
+use std::collections::BTreeMap;
+
+use super::client::{Client, answered};
+use super::endpoint::Raw;
+use super::failure::Failure;
+use crate::secret::Secret;
+use crate::tree::Tree;
+
+impl Client {
+    /// What `token` may do at these paths, in the server's words: `read`, `deny`, `root`. `own` asks
+    /// in the namespace that made the token instead of that of the secrets.
+    ///
+    /// # Errors
+    /// [`FailureKind::Denied`](super::failure::FailureKind::Denied) where it may not ask, which the
+    /// default policy allows.
+    pub async fn capabilities(
+        &self,
+        paths: &[&str],
+        own: bool,
+        token: &Secret,
+    ) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+        let call = if own { self.for_tokens(Some(token)) } else { self.for_secrets(token) };
+        let list = Tree::list(paths.iter().map(|path| Tree::text(*path)));
+        let answer =
+            answered(&call, &Raw::put("sys/capabilities-self", Tree::map([("paths", list)]))).await?;
+        let granted = |path: &&str| {
+            let words = answer.data.get(path).and_then(Tree::as_list).unwrap_or_default();
+            ((*path).to_owned(), words.iter().filter_map(Tree::as_str).map(str::to_owned).collect())
+        };
+        Ok(paths.iter().map(granted).collect())
+    }
+}
