@@ -5,10 +5,17 @@
 //! connected to: reqwest takes that name from the URL, so the URL gets `server_name` for its host
 //! and the client's resolver leads it to the real one. Two real hosts behind one such name must
 //! not share a pool.
+//!
+//! A host has two pools. Few connections stay open between requests, since each holds buffers of a
+//! size that an idle sidecar would be seen by; but a start reads a thousand secrets, eight at a
+//! time, and a pool that keeps two would open a connection for every third of them. So what goes
+//! out beside others goes through a pool that keeps them all, for a moment.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::error::Error;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -26,12 +33,15 @@ use crate::config::plan::VaultPlan;
 /// A server that is there takes the connection well within this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Idle connections kept for the next request: reads come in bursts, then nothing for minutes.
+/// Idle connections kept for the next request.
 const IDLE: usize = 2;
 
 /// How long they are kept: less than any load balancer does, so that no request is sent into a
 /// connection that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long the connections of a burst outlive it: its requests follow each other at once.
+const BURST_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// All connections to the server.
 pub(super) struct Connections {
@@ -39,6 +49,9 @@ pub(super) struct Connections {
     server_name: Option<String>,
     proxy: Option<Url>,
     connect_timeout: Duration,
+    max_in_flight: usize,
+    /// Requests under way through the steady pools.
+    steady: Arc<AtomicUsize>,
     current: RwLock<Arc<Generation>>,
 }
 
@@ -46,7 +59,36 @@ pub(super) struct Connections {
 struct Generation {
     tls: ClientConfig,
     fingerprint: Fingerprint,
-    by_host: Mutex<HashMap<String, reqwest::Client>>,
+    by_host: Mutex<HashMap<(String, Pool), reqwest::Client>>,
+}
+
+/// Which of a host's two pools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Pool {
+    Steady,
+    Burst,
+}
+
+/// A place in the steady pool, until it is dropped.
+pub(super) struct Turn(Option<Arc<AtomicUsize>>);
+
+impl Turn {
+    /// Takes a place where the steady pool has one: it keeps as many connections as it has places.
+    fn take(steady: &Arc<AtomicUsize>) -> (Self, Pool) {
+        if steady.load(Ordering::Relaxed) >= IDLE {
+            return (Self(None), Pool::Burst);
+        }
+        steady.fetch_add(1, Ordering::Relaxed);
+        (Self(Some(Arc::clone(steady))), Pool::Steady)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some(steady) = &self.0 {
+            steady.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Connections {
@@ -62,6 +104,8 @@ impl Connections {
             server_name: plan.server_name.clone(),
             proxy: plan.proxy.clone(),
             connect_timeout: CONNECT_TIMEOUT.min(plan.timeout),
+            max_in_flight: plan.max_in_flight,
+            steady: Arc::default(),
             current,
         })
     }
@@ -82,31 +126,33 @@ impl Connections {
         Ok(true)
     }
 
-    /// The client for `url`, and `url` as that client must be asked.
-    pub(super) fn to(&self, url: &Url) -> Result<(reqwest::Client, Url), Failure> {
+    /// The client for `url`, `url` as that client must be asked, and a place that is to be held until
+    /// the answer is whole.
+    pub(super) fn to(&self, url: &Url) -> Result<(reqwest::Client, Url, Turn), Failure> {
         let host = url.host_str().ok_or_else(|| local("the address has no host"))?;
+        let (turn, pool) = Turn::take(&self.steady);
         let generation = self.generation();
         let mut clients = generation.by_host.lock().unwrap_or_else(PoisonError::into_inner);
-        let client = match clients.get(host) {
-            Some(client) => client.clone(),
-            None => {
-                let client = self.build(generation.tls.clone(), host)?;
-                clients.insert(host.to_owned(), client.clone());
-                client
-            }
+        let client = match clients.entry((host.to_owned(), pool)) {
+            Entry::Occupied(there) => there.get().clone(),
+            Entry::Vacant(none) => none.insert(self.build(generation.tls.clone(), host, pool)?).clone(),
         };
         let mut asked = url.clone();
         if let Some(name) = &self.server_name {
             asked.set_host(Some(name)).map_err(|_| local("vault.server_name is not a host name"))?;
         }
-        Ok((client, asked))
+        Ok((client, asked, turn))
     }
 
     fn generation(&self) -> Arc<Generation> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn build(&self, tls: ClientConfig, host: &str) -> Result<reqwest::Client, Failure> {
+    fn build(&self, tls: ClientConfig, host: &str, pool: Pool) -> Result<reqwest::Client, Failure> {
+        let (idle, idle_timeout) = match pool {
+            Pool::Steady => (IDLE, IDLE_TIMEOUT),
+            Pool::Burst => (self.max_in_flight, BURST_TIMEOUT),
+        };
         let alias = self.server_name.as_ref().map(|name| (name.to_ascii_lowercase(), host.to_owned()));
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
@@ -117,8 +163,8 @@ impl Connections {
             .no_proxy()
             .user_agent(concat!("leasehold/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.connect_timeout)
-            .pool_max_idle_per_host(IDLE)
-            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(idle)
+            .pool_idle_timeout(idle_timeout)
             .tcp_keepalive(Duration::from_secs(30));
         if let Some(proxy) = &self.proxy {
             let proxy =

@@ -20,7 +20,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::body::{Collector, Growth, MAX, TooLarge};
-use super::connections::Connections;
+use super::connections::{Connections, Turn};
 use super::failure::{Failure, FailureKind};
 use super::files::{is_token, local};
 use super::trouble;
@@ -83,13 +83,13 @@ impl Transport {
     async fn exchange(&self, path_and_query: &str, out: &Outgoing) -> Result<Answer, Failure> {
         let url = self.url(path_and_query)?;
         let both = async {
-            let first = self.hop(&url, out).await?;
+            let (first, turn) = self.hop(&url, out).await?;
             if !is_redirect(first.status()) {
                 return self.collect(&url, first).await;
             }
             let next = self.next_hop(&url, first.headers())?;
-            drop(first);
-            let second = self.hop(&next, out).await?;
+            drop((first, turn));
+            let (second, _turn) = self.hop(&next, out).await?;
             if is_redirect(second.status()) {
                 return Err(redirected(format!("{} redirects once more", place(&next))));
             }
@@ -115,8 +115,8 @@ impl Transport {
         Url::parse(&text).map_err(|_| local("the path does not make a URL"))
     }
 
-    async fn hop(&self, url: &Url, out: &Outgoing) -> Result<reqwest::Response, Failure> {
-        let (client, asked) = self.connections.to(url)?;
+    async fn hop(&self, url: &Url, out: &Outgoing) -> Result<(reqwest::Response, Turn), Failure> {
+        let (client, asked, turn) = self.connections.to(url)?;
         let mut request = reqwest::Request::new(out.method.clone(), asked);
         request.headers_mut().clone_from(&out.headers);
         // With `server_name` the URL's host is not the one that is spoken to.
@@ -126,7 +126,8 @@ impl Transport {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             *request.body_mut() = Some(out.body.clone().into());
         }
-        client.execute(request).await.map_err(|error| trouble::explain(&error, &self.way_to(url)))
+        let answer = client.execute(request).await;
+        Ok((answer.map_err(|error| trouble::explain(&error, &self.way_to(url)))?, turn))
     }
 
     /// Where a redirect may lead: the same scheme, and our host or one that is allowed.

@@ -5,6 +5,7 @@
 mod support;
 
 mod answers;
+mod burst;
 mod certificates;
 mod connections;
 mod memory;
