@@ -102,6 +102,10 @@ class Pair:
         folder = space / "server"
         folder.mkdir()
         self.server = OpenBao(bao, folder, children)
+        # Not beside the audit log: who watches the folder of its authority would hear every line of that.
+        self.ca_file = space / "ca" / "ca.pem"
+        self.ca_file.parent.mkdir()
+        self.ca_file.write_bytes(self.server.ca_file.read_bytes())
         ask = self.server.ask
         ask("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
         for n in range(files):
@@ -127,7 +131,7 @@ class Pair:
         out = self.space / f"out-{self.runs}"
         out.mkdir()
         head, each = (LEASEHOLD, LEASEHOLD_FILE) if name == OURS else (AGENT, AGENT_FILE)
-        fields = {"ca_file": self.server.ca_file, "space": self.space, "out": out, "refresh": refresh}
+        fields = {"ca_file": self.ca_file, "space": self.space, "out": out, "refresh": refresh}
         fields["address"] = address or self.server.address
         text = head.format(**fields) + "".join(each.format(n=n, out=out) for n in range(files))
         config = self.space / f"config-{self.runs}"

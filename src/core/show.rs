@@ -8,7 +8,7 @@ use super::graph::{Node, Op, Step};
 use super::ids::{FileId, SecretId};
 use super::session::{Entry, Login};
 use super::time::{Moment, Now};
-use super::view::{FileView, NextAction, Outage, Readiness, SecretView, TokenView, View};
+use super::view::{FileView, NextAction, Outage, Outlook, Readiness, SecretView, TokenView, View};
 
 impl Agent {
     /// Everything at one moment.
@@ -21,7 +21,7 @@ impl Agent {
         let outage = self.breaker.outage().map(|(since, why)| Outage { since, why: why.to_owned() });
         View {
             now: now.moment,
-            readiness: self.readiness(&files, now.moment),
+            readiness: self.outlook(now).readiness,
             token: self.session.login().map(|login| self.view_token(login)),
             outage,
             files,
@@ -31,22 +31,42 @@ impl Agent {
         }
     }
 
-    fn readiness(&self, files: &[FileView], now: Moment) -> Readiness {
-        let missing = files.iter().position(|file| file.generation.is_none());
-        if let Some(index) = missing {
-            let why = files[index].error.clone().unwrap_or_else(|| "not published yet".to_owned());
-            return Readiness::NotRendered { file: FileId(index), why };
+    /// Whether the files can be relied on at one moment.
+    #[must_use]
+    pub fn outlook(&self, now: Now) -> Outlook {
+        let now = now.moment;
+        let ends = self.shelf.files().map(|(id, file)| self.file_expires(id, file));
+        let until = ends.flatten().min();
+        Outlook { now, readiness: self.readiness(until, now), until }
+    }
+
+    /// `until` is the first effective expiry of all.
+    fn readiness(&self, until: Option<Moment>, now: Moment) -> Readiness {
+        let told = |id: FileId, file: &File, otherwise: &str| {
+            let why = self.file_error(id, file).unwrap_or_else(|| otherwise.to_owned());
+            (self.policy.files[id.0].name.clone(), why)
+        };
+        let mut files = self.shelf.files();
+        if let Some((id, file)) = files.find(|(_, file)| file.generation.is_none()) {
+            let (file, why) = told(id, file, "not published yet");
+            return Readiness::NotRendered { file, why };
         }
-        let over = files.iter().position(|file| file.expires.is_some_and(|end| end <= now));
-        if let Some(index) = over {
-            let why = files[index].error.clone().unwrap_or_else(|| "its secret has expired".to_owned());
-            return Readiness::Expired { file: FileId(index), why };
+        let is_over =
+            |(id, file): &(FileId, &File)| self.file_expires(*id, file).is_some_and(|end| end <= now);
+        if let Some((id, file)) = self.shelf.files().filter(|_| until.is_some()).find(is_over) {
+            let (file, why) = told(id, file, "its secret has expired");
+            return Readiness::Expired { file, why };
         }
-        if self.breaker.is_closed() {
-            Readiness::Ready
-        } else {
-            Readiness::ReadyWithoutServer { until: files.iter().filter_map(|file| file.expires).min() }
-        }
+        if self.breaker.is_closed() { Readiness::Ready } else { Readiness::ReadyWithoutServer { until } }
+    }
+
+    /// The first effective expiry among what a file is made of.
+    fn file_expires(&self, id: FileId, file: &File) -> Option<Moment> {
+        let held = file.uses.iter().filter_map(|secret| self.secret_expires(*secret));
+        // On disk it may still be made of a lease that has been replaced.
+        let replaced = self.retirees.iter().filter(|one| one.secret.is_some() && one.files.contains(&id));
+        let replaced = replaced.map(|one| self.lease_expires(&one.lease));
+        held.chain(replaced).chain(self.sink_expires(id)).min()
     }
 
     fn view_token(&self, login: &Login) -> TokenView {
@@ -58,17 +78,11 @@ impl Agent {
     }
 
     fn view_file(&self, id: FileId, file: &File, places: &BTreeMap<SecretId, usize>) -> FileView {
-        let held = file.uses.iter().filter_map(|secret| self.secret_expires(*secret));
-        // On disk it may still be made of a lease that has been replaced.
-        let replaced = self.retirees.iter().filter(|one| one.secret.is_some() && one.files.contains(&id));
         FileView {
             name: self.policy.files[id.0].name.clone(),
             generation: file.generation,
             changed: file.changed,
-            expires: held
-                .chain(replaced.map(|one| self.lease_expires(&one.lease)))
-                .chain(self.sink_expires(id))
-                .min(),
+            expires: self.file_expires(id, file),
             error: self.file_error(id, file),
             secrets: file.uses.iter().filter_map(|secret| places.get(secret).copied()).collect(),
             renders: file.renders,

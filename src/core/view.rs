@@ -1,6 +1,5 @@
 //! What the core lets be seen: for `/status`, `/readyz`, `/metrics` and USR1. Never a value.
 
-use super::ids::FileId;
 use super::time::Moment;
 
 /// Everything at one moment.
@@ -24,6 +23,17 @@ pub struct View {
     pub counters: Counters,
 }
 
+/// [`View::readiness`] by itself: a thousand files cost no more than a look at each.
+#[derive(Debug, Clone)]
+pub struct Outlook {
+    /// When.
+    pub now: Moment,
+    /// Whether the files can be relied on.
+    pub readiness: Readiness,
+    /// The first effective expiry; none where nothing expires.
+    pub until: Option<Moment>,
+}
+
 /// Whether the files can be relied on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
@@ -36,15 +46,15 @@ pub enum Readiness {
     },
     /// A file has not been published yet.
     NotRendered {
-        /// The first such file.
-        file: FileId,
+        /// The first such file, as configured.
+        file: String,
         /// Why.
         why: String,
     },
     /// A file's secret is past its effective expiry.
     Expired {
-        /// The first such file.
-        file: FileId,
+        /// The first such file, as configured.
+        file: String,
         /// Why.
         why: String,
     },

@@ -76,11 +76,13 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             Some(event) => event,
             None => driver.wait().await,
         };
-        let moves_readiness = matches!(
-            event,
-            Event::Published { .. } | Event::Probed(_) | Event::Wake | Event::Spawned(Ok(()))
-        );
-        for action in driver.agent.handle(event, clock::now()) {
+        let now = clock::now();
+        let moves_readiness = match event {
+            Event::Published { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => true,
+            Event::Wake => driver.voice.is_due(now.moment),
+            _ => false,
+        };
+        for action in driver.agent.handle(event, now) {
             if let Action::Exit(result) = action {
                 driver.voice.stopping();
                 return result.map(|()| driver.offspring.map_or(0, |offspring| offspring.code()));
@@ -88,7 +90,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             driver.perform(action);
         }
         if moves_readiness {
-            driver.voice.follow(&driver.agent.view(clock::now()), driver.has_begun());
+            driver.voice.follow(&driver.agent.outlook(clock::now()), driver.has_begun());
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What the driver says: to the log, and to the service manager.
 
+use std::time::Duration;
+
 use crate::core::action::{Level, Say};
-use crate::core::view::View;
+use crate::core::time::Moment;
+use crate::core::view::Outlook;
 use crate::observe::readiness;
 use crate::observe::systemd::ServiceManager;
 
@@ -11,7 +14,12 @@ pub(super) struct Voice {
     manager: ServiceManager,
     ready: Option<bool>,
     line: String,
+    /// When the outlook is looked at again though nothing has happened to it.
+    look: Moment,
 }
+
+/// How often time alone is a reason to look: a thousand secrets wake us a hundred times a second.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Voice {
     /// Nothing said yet.
@@ -31,9 +39,11 @@ impl Voice {
 
     /// Tells the service manager where things stand, when that has changed. We are not ready before what
     /// others wait for has `begun`, however true the files are.
-    pub(super) fn follow(&mut self, view: &View, begun: bool) {
-        let line = readiness::line(view);
-        let ready = view.readiness.is_ready();
+    pub(super) fn follow(&mut self, outlook: &Outlook, begun: bool) {
+        let next = outlook.now.after(LOOK);
+        self.look = outlook.until.filter(|end| *end > outlook.now).map_or(next, |end| end.min(next));
+        let line = readiness::line(&outlook.readiness, outlook.now);
+        let ready = outlook.readiness.is_ready();
         if ready && !begun {
             return;
         }
@@ -48,6 +58,11 @@ impl Voice {
             told(self.manager.status(&line));
             self.line = line;
         }
+    }
+
+    /// Whether time alone may have changed the outlook since the last [`follow`](Self::follow).
+    pub(super) fn is_due(&self, now: Moment) -> bool {
+        now >= self.look
     }
 
     /// A reload begins; the next [`follow`](Self::follow) that finds us ready ends it.

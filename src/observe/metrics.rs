@@ -240,7 +240,7 @@ mod tests {
         let mut view = sample::view();
         view.now = view.now.after(Duration::from_secs(700));
         view.outage = Some(Outage { since: Moment::new(Duration::from_secs(10_000)), why: "refused".into() });
-        view.readiness = Readiness::Expired { file: crate::core::ids::FileId(0), why: String::new() };
+        view.readiness = Readiness::Expired { file: "db.env".into(), why: String::new() };
         let text = render(view);
         has(&text, "leasehold_ready 0");
         has(&text, "leasehold_state{state=\"expired\"} 1");

@@ -2,27 +2,26 @@
 
 use std::time::Duration;
 
-use crate::core::ids::FileId;
-use crate::core::view::{Readiness, View};
+use crate::core::time::Moment;
+use crate::core::view::Readiness;
 
 /// The body of `/readyz`, one line. Whether it is 200 or 503 is [`Readiness::is_ready`].
 #[must_use]
-pub fn line(view: &View) -> String {
-    match &view.readiness {
+pub fn line(readiness: &Readiness, now: Moment) -> String {
+    match readiness {
         Readiness::Ready => "ready".to_owned(),
         Readiness::ReadyWithoutServer { until: None } => "server down, secrets still valid".to_owned(),
         Readiness::ReadyWithoutServer { until: Some(until) } => {
-            let left = Duration::from_secs(view.now.until(*until).as_secs());
+            let left = Duration::from_secs(now.until(*until).as_secs());
             format!("server down, secrets still valid for {}", humantime::format_duration(left))
         }
-        Readiness::NotRendered { file, why } => format!("not yet rendered: {}", because(view, *file, why)),
-        Readiness::Expired { file, why } => format!("expired: {}", because(view, *file, why)),
+        Readiness::NotRendered { file, why } => format!("not yet rendered: {}", because(file, why)),
+        Readiness::Expired { file, why } => format!("expired: {}", because(file, why)),
     }
 }
 
-fn because(view: &View, file: FileId, why: &str) -> String {
-    let name = view.files.get(file.0).map_or("?", |file| file.name.as_str());
-    if why.is_empty() { name.to_owned() } else { format!("{name}: {why}") }
+fn because(file: &str, why: &str) -> String {
+    if why.is_empty() { file.to_owned() } else { format!("{file}: {why}") }
 }
 
 #[cfg(test)]
@@ -32,13 +31,10 @@ mod tests {
 
     #[test]
     fn the_words_tell_an_outage_from_an_expiry() {
-        let mut view = sample::view();
-        let mut line_of = |readiness| {
-            view.readiness = readiness;
-            line(&view)
-        };
+        let now = sample::view().now;
+        let line_of = |readiness| line(&readiness, now);
         assert_eq!(line_of(Readiness::Ready), "ready");
-        let until = Some(sample::view().now.after(Duration::from_millis(90_500)));
+        let until = Some(now.after(Duration::from_millis(90_500)));
         assert_eq!(
             line_of(Readiness::ReadyWithoutServer { until }),
             "server down, secrets still valid for 1m 30s"
@@ -49,9 +45,12 @@ mod tests {
         );
         let why = "permission denied".to_owned();
         assert_eq!(
-            line_of(Readiness::NotRendered { file: FileId(1), why: why.clone() }),
+            line_of(Readiness::NotRendered { file: "api-key".into(), why: why.clone() }),
             "not yet rendered: api-key: permission denied"
         );
-        assert_eq!(line_of(Readiness::Expired { file: FileId(0), why: String::new() }), "expired: db.env");
+        assert_eq!(
+            line_of(Readiness::Expired { file: "db.env".into(), why: String::new() }),
+            "expired: db.env"
+        );
     }
 }

@@ -151,7 +151,7 @@ impl From<&View> for Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ready: view.readiness.is_ready(),
             state: state(&view.readiness).to_owned(),
-            reason: readiness::line(view),
+            reason: readiness::line(&view.readiness, view.now),
             server: Server {
                 up: view.outage.is_none(),
                 down_seconds: view.outage.as_ref().map(|outage| -until(now, outage.since)),

@@ -5,7 +5,6 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::*;
-use crate::core::ids::FileId;
 use crate::core::view::{Readiness, View};
 use crate::observe::http::{Ask, Server};
 use crate::observe::sample;
@@ -69,7 +68,7 @@ fn shown(listen: &Listen, show: Show) -> (Result<ExitCode, Ending>, String) {
 }
 
 fn unready() -> View {
-    let readiness = Readiness::NotRendered { file: FileId(1), why: "denied".into() };
+    let readiness = Readiness::NotRendered { file: "api-key".into(), why: "denied".into() };
     View { readiness, ..sample::view() }
 }
 

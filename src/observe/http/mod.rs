@@ -188,7 +188,7 @@ async fn performed(route: Route, asks: &mpsc::Sender<Ask>) -> Option<Answer> {
 fn ready(view: &View) -> Answer {
     let ready = view.readiness.is_ready();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    text(status, &readiness::line(view))
+    text(status, &readiness::line(&view.readiness, view.now))
 }
 
 async fn asked<T>(asks: &mpsc::Sender<Ask>, ask: fn(oneshot::Sender<T>) -> Ask) -> Option<T> {

@@ -10,7 +10,6 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::task::{JoinSet, LocalSet};
 
 use super::*;
-use crate::core::ids::FileId;
 use crate::core::view::{FileView, Readiness};
 use crate::observe::sample;
 
@@ -133,7 +132,7 @@ fn every_endpoint_answers_what_it_is_for() {
 #[test]
 fn not_ready_is_503_and_says_why_while_livez_stays_200() {
     local(async {
-        let readiness = Readiness::Expired { file: FileId(0), why: "the server is sealed".into() };
+        let readiness = Readiness::Expired { file: "db.env".into(), why: "the server is sealed".into() };
         let server = Running::start(View { readiness, ..sample::view() }, LIMITS);
         let answer = server.get("/readyz").await;
         has_status(&answer, 503);
