@@ -81,6 +81,24 @@ impl Cause {
             Self::NotFound => 127,
         }
     }
+
+    /// One word for it, for metrics and status.
+    #[must_use]
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Template => "template",
+            Self::Missing => "missing",
+            Self::Unavailable => "unavailable",
+            Self::Bug => "bug",
+            Self::Destination => "destination",
+            Self::Deadline => "deadline",
+            Self::Denied => "denied",
+            Self::Config => "config",
+            Self::NotExecutable => "not_executable",
+            Self::NotFound => "not_found",
+        }
+    }
 }
 
 /// The end of a command that did not succeed; printed as the last line on standard error.

@@ -282,7 +282,7 @@ fn an_outage_changes_nothing_and_the_return_is_noticed() {
     assert_eq!(stage.read("user"), user);
     assert_eq!(stage.logins(), 1);
     fault.metric(&stage.metrics(), "leasehold_logins_total 1");
-    fault.metric(&stage.metrics(), "leasehold_secret_replacements_total 0");
+    fault.metric(&stage.metrics(), "leasehold_replacements_total 0");
     fault.holds("killed and started again on the same data: ready throughout, the lease unchanged, KV current, no login");
 }
 

@@ -52,7 +52,7 @@ fn view(world: &World) -> View {
 
 /// What `/metrics` would answer.
 fn metrics(world: &World) -> String {
-    leasehold::observe::metrics::render(view(world))
+    leasehold::observe::metrics::render(view(world), leasehold::observe::metrics::Besides::default())
 }
 
 /// The exit code of a run that has ended.
@@ -158,7 +158,7 @@ fn f04_sealed_then_unsealed_needs_no_login() {
     assert_eq!((world.server.logins, world.server.leases.len()), (1, 1));
     assert_eq!(view(&world).readiness, Readiness::Ready);
     fault.metric(&metrics(&world), "leasehold_logins_total 1");
-    fault.metric(&metrics(&world), "leasehold_secret_replacements_total 0");
+    fault.metric(&metrics(&world), "leasehold_replacements_total 0");
     fault.holds("the token and the lease from before are used on");
 }
 
@@ -170,7 +170,7 @@ fn f05_a_leader_that_fails_over_costs_no_lease() {
     until(&mut world, 2 * HOUR - MINUTE);
     assert_eq!((world.server.logins, world.server.leases.len()), (1, 1));
     fault.metric(&metrics(&world), "leasehold_logins_total 1");
-    fault.metric(&metrics(&world), "leasehold_secret_replacements_total 0");
+    fault.metric(&metrics(&world), "leasehold_replacements_total 0");
     fault.holds("three changes of leader cost no login and no lease");
 }
 
@@ -181,7 +181,7 @@ fn f06_a_lease_that_is_not_found_is_minted_anew_once() {
     until(&mut world, 2 * HOUR - MINUTE);
     assert_eq!(world.server.leases.len(), 2);
     assert_eq!(view(&world).secrets[0].replacements, 1);
-    fault.metric(&metrics(&world), "leasehold_secret_replacements_total 1");
+    fault.metric(&metrics(&world), "leasehold_replacements_total 1");
     fault.holds("minted anew exactly once");
 }
 
@@ -315,7 +315,7 @@ fn f13_one_denied_path_of_twenty_leaves_nineteen_untouched_without_another_login
     assert!(asked < 30, "the denied path is asked once a minute: {asked}");
     assert_eq!(world.server.logins, 1);
     let error = view(&world).files[3].error.clone().expect("it is denied");
-    assert!(error.contains("secret/data/3"), "{error}");
+    assert!(error.text.contains("secret/data/3"), "{error:?}");
     assert!(view(&world).files.iter().enumerate().all(|(index, file)| file.error.is_none() || index == 3));
     fault.metric(&metrics(&world), r#"leasehold_file_error{file="file-3"} 1"#);
     fault.metric(&metrics(&world), "leasehold_logins_total 1");
@@ -431,7 +431,7 @@ fn f25_a_full_disk_leaves_the_old_set_and_costs_no_lease() {
     assert_eq!(world.disk.files, before);
     assert_eq!(world.server.leases.len(), 1);
     let error = view(&world).files[0].error.clone().expect("it cannot be published");
-    assert!(error.contains("no space left"), "{error}");
+    assert!(error.text.contains("no space left"), "{error:?}");
     until(&mut world, secs(730));
     assert_eq!(world.disk.files[&FileId(0)][KV].version, 2);
     fault.metric(&metrics(&world), r#"leasehold_file_error{file="file-0"} 0"#);

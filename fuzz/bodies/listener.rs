@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use leasehold::core::time::Moment;
-use leasehold::core::view::{Counters, Readiness, View};
+use leasehold::core::view::{BreakerView, Counters, Readiness, View};
 use leasehold::observe::http::{Ask, converse};
+use leasehold::observe::metrics::Besides;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
@@ -59,7 +60,11 @@ async fn exchange(from: Option<SocketAddr>, said: &[u8]) -> (Vec<u8>, Reached) {
                     reached.looks += 1;
                     let _ = reply.send(view());
                 }
-                Ask::Refresh(reply) | Ask::Quit(reply) => {
+                Ask::Scrape(reply) => {
+                    reached.looks += 1;
+                    let _ = reply.send((view(), Besides::default()));
+                }
+                Ask::Refresh(reply) | Ask::Quit(reply) | Ask::Log(_, reply) => {
                     reached.deeds += 1;
                     let _ = reply.send(());
                 }
@@ -86,6 +91,7 @@ fn view() -> View {
         readiness: Readiness::Ready,
         token: None,
         outage: None,
+        breaker: BreakerView::default(),
         files: Vec::new(),
         secrets: Vec::new(),
         notifiers: Vec::new(),

@@ -34,8 +34,7 @@ pub(super) fn run(
     panic::install(child::stop_for_good);
     let sources = Sources::new(&args.config).map_err(|rejected| told(&rejected))?;
     let (mut plan, notices) = sources.load(&[]).map_err(|rejected| told(&rejected))?;
-    // It fails only where a log was started before, and then there is one.
-    let _log = log::start(plan.log);
+    let log = log::start(plan.log).map_err(|_| twice())?;
     for notice in &notices {
         tracing::warn!("{}", notice.one_line());
     }
@@ -49,12 +48,15 @@ pub(super) fn run(
     }
     sandbox::close_memory();
     let fence = fence(&plan, &sources, parent.is_some())?;
+    let sandbox = fence.state();
     let surroundings = Surroundings {
         environment: super::environment::of_this_process(),
         pod: owner(&plan),
         manager: ServiceManager::from_env(variable).map_err(unheard)?,
         reread: Box::new(move || reread(&sources, &fence)),
         parent,
+        log,
+        sandbox,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unheard)?;
     let result = tokio::task::LocalSet::new().block_on(&runtime, driver::run(plan, mode, surroundings));
@@ -133,6 +135,11 @@ fn owner(plan: &Plan) -> String {
     };
     let machine = std::fs::read_to_string("/etc/machine-id").ok();
     handoff::owner(jwt.as_deref().map(Vec::as_slice), machine.as_deref())
+}
+
+/// There is one engine in a process, and it starts the one log.
+fn twice() -> Ending {
+    Ending::new(Cause::Bug, "a log was started before", "please report this")
 }
 
 pub(super) fn unheard(error: std::io::Error) -> Ending {

@@ -120,6 +120,17 @@ pub struct Say {
     pub level: Level,
     /// What happened.
     pub text: String,
+    /// The secret that it happened to, where it is one.
+    pub about: Option<About>,
+}
+
+/// By what the life of a secret can be followed through the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// [`SecretView::id`](super::view::SecretView::id).
+    pub secret: String,
+    /// Its lease, where it has one: what the server's own audit log calls it.
+    pub lease: Option<LeaseId>,
 }
 
 /// How loud a line is.

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::action::{Action, Level, Say};
+use super::action::{About, Action, Level, Say};
 use super::breaker::Breaker;
 use super::child::Child;
 use super::dice::Dice;
@@ -16,7 +16,7 @@ use super::farewell::Farewell;
 use super::files::Shelf;
 use super::graph::{Graph, Op};
 use super::handoff::Keeper;
-use super::ids::{SecretId, TokenId};
+use super::ids::{LeaseId, SecretId, TokenId};
 use super::judge::Judge;
 use super::notice::Notices;
 use super::policy::Policy;
@@ -295,7 +295,24 @@ impl Agent {
 
     /// A line for the log.
     pub(super) fn say(&mut self, level: Level, text: String) {
-        self.out.push(Action::Say(Say { level, text }));
+        self.out.push(Action::Say(Say { level, text, about: None }));
+    }
+
+    /// A line for the log about a secret.
+    pub(super) fn say_of(&mut self, id: SecretId, level: Level, text: String) {
+        let about = self
+            .graph
+            .get(id)
+            .map(|node| About { secret: node.id.clone(), lease: node.lease().map(|lease| lease.id.clone()) });
+        self.out.push(Action::Say(Say { level, text, about }));
+    }
+
+    /// A line for the log about a lease that was replaced, as part of its secret's life.
+    pub(super) fn say_of_lease(&mut self, id: &LeaseId, level: Level, text: String) {
+        let secret = self.retirees.get(id).and_then(|one| one.secret);
+        let node = secret.and_then(|secret| self.graph.get(secret));
+        let about = node.map(|node| About { secret: node.id.clone(), lease: Some(id.clone()) });
+        self.out.push(Action::Say(Say { level, text, about }));
     }
 
     /// The next draw, from 0 to 1, for a secret.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::dice::{Dice, pause};
 use super::time::Moment;
+use super::view::BreakerView;
 use crate::vault::failure::{Failure, FailureKind};
 
 /// Probes are never closer than this.
@@ -76,6 +77,15 @@ impl Breaker {
     /// Whether a probe has failed in this outage.
     pub(super) fn is_confirmed(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.confirmed)
+    }
+
+    /// For those who look from outside.
+    pub(super) fn view(&self) -> BreakerView {
+        match (self.is_closed(), self.is_narrow()) {
+            (false, _) => BreakerView::Open,
+            (true, true) => BreakerView::Narrow,
+            (true, false) => BreakerView::Closed,
+        }
     }
 
     /// When the next probe goes; none while closed or one is under way.

@@ -64,6 +64,8 @@ pub(super) struct Held {
 /// One secret.
 #[derive(Debug)]
 pub(super) struct Node {
+    /// Names it in the log and in status.
+    pub(super) id: String,
     /// Every way the files write it.
     pub(super) written: BTreeSet<Arc<Request>>,
     /// The one way the server keeps it, once that is known.
@@ -98,8 +100,9 @@ pub(super) struct Node {
 }
 
 impl Node {
-    fn new(number: u64) -> Self {
+    fn new(id: String, number: u64) -> Self {
         Self {
+            id,
             written: BTreeSet::new(),
             request: None,
             users: BTreeSet::new(),
@@ -155,6 +158,8 @@ pub(super) struct Graph {
     written: BTreeMap<Arc<Request>, SecretId>,
     resolved: BTreeMap<Arc<Request>, SecretId>,
     count: usize,
+    /// How often each id was given.
+    given: BTreeMap<u32, u32>,
 }
 
 /// What resolving a secret brought to light.
@@ -268,8 +273,21 @@ impl Graph {
     fn add(&mut self, request: &Request) -> SecretId {
         let id = SecretId(self.count);
         self.count += 1;
-        self.nodes.insert(id, Node::new(number(&request.path)));
+        let name = self.id_of(&request.path);
+        self.nodes.insert(id, Node::new(name, number(&request.path)));
         id
+    }
+
+    /// Eight digits that are the same for all ways of writing a path, and a number where they are given
+    /// again: two requests with other arguments, for one. A hash, so that the log of a secret can be
+    /// followed where its path is not to be read.
+    fn id_of(&mut self, path: &str) -> String {
+        let plain: Vec<&str> = path.split('/').filter(|part| *part != "data").collect();
+        // The upper half: FNV mixes better upwards.
+        let base = u32::try_from(number(&plain.join("/")) >> 32).unwrap_or(u32::MAX);
+        let given = self.given.entry(base).or_default();
+        *given += 1;
+        if *given == 1 { format!("{base:08x}") } else { format!("{base:08x}-{given}") }
     }
 
     fn name(&mut self, id: SecretId, request: Arc<Request>) {
@@ -300,6 +318,23 @@ mod tests {
         assert_eq!(graph.intern(&request("secret/data/web")), plain);
         assert!(graph.get(data).is_none());
         assert!(graph.get(plain).expect("it is there").users.contains(&FileId(3)));
+    }
+
+    #[test]
+    fn an_id_is_the_same_for_all_ways_of_writing_a_path_and_given_once() {
+        let mut graph = Graph::default();
+        let mut id = |path: &str| {
+            let id = graph.intern(&request(path));
+            graph.get(id).expect("it is there").id.clone()
+        };
+        let first = id("secret/web");
+        assert_eq!(first.len(), 8);
+        assert_eq!(id("secret/web"), first);
+        assert_eq!(id("secret/data/web"), format!("{first}-2"), "until it is known that they are one");
+        assert_ne!(id("secret/other"), first);
+        let mut next = Graph::default();
+        let adopted = next.adopt(request("secret/data/web"), vec![request("secret/web")]);
+        assert_eq!(next.get(adopted).expect("it is there").id, first, "in the next run too");
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Agent {
         match result {
             Ok(()) => {
                 self.breaker.succeeded();
-                self.say(Level::Debug, format!("revoked the lease {}", id.0));
+                self.say_of_lease(id, Level::Debug, format!("revoked the lease {}", id.0));
                 self.lease_over(id);
             }
             Err(failure) => self.lease_not_revoked(id, &failure),
@@ -109,7 +109,7 @@ impl Agent {
             FailureKind::Denied if self.session.current.is_some() => {
                 let why = &failure.why;
                 let text = format!("may not revoke the lease {}: {why}; it ends by itself", id.0);
-                self.say(Level::Warn, text);
+                self.say_of_lease(id, Level::Warn, text);
                 self.lease_over(id);
             }
             _ => {

@@ -155,7 +155,7 @@ impl Agent {
         }
         // Of an outage the breaker tells once for all.
         if !known && !kind.is_outage() {
-            self.say(Level::Warn, text);
+            self.say_of(id, Level::Warn, text);
         }
     }
 

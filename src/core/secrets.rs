@@ -190,7 +190,7 @@ impl Agent {
         if let Some(old) = before.and_then(|held| held.lease) {
             self.replaced(id, old);
         }
-        self.tell_read(&path, recovered, facts.changed || first);
+        self.tell_read(id, &path, recovered, facts.changed || first);
         // When something unchanged was last looked at is not worth writing everything.
         if leased || first || facts.changed || facts.life != Life::Unknown {
             self.keep(leased);
@@ -205,20 +205,21 @@ impl Agent {
         }
     }
 
-    fn tell_read(&mut self, path: &str, recovered: bool, changed: bool) {
+    fn tell_read(&mut self, id: SecretId, path: &str, recovered: bool, changed: bool) {
         if recovered {
-            self.say(Level::Info, format!("{path} is readable again"));
+            self.say_of(id, Level::Info, format!("{path} is readable again"));
         } else if changed {
-            self.say(Level::Info, format!("read {path}"));
+            self.say_of(id, Level::Info, format!("read {path}"));
         } else {
-            self.say(Level::Debug, format!("read {path}: unchanged"));
+            self.say_of(id, Level::Debug, format!("read {path}: unchanged"));
         }
     }
 
     fn minted(&mut self, id: SecretId, facts: LeaseFacts, token: TokenId, sent: Moment) -> Lease {
         if facts.ttl.is_zero() {
             let path = self.graph.get(id).map_or("", |node| node.path()).to_owned();
-            self.say(
+            self.say_of(
+                id,
                 Level::Warn,
                 format!("{path} came with a lease of 0 s: replacing it at the refresh interval"),
             );
@@ -277,7 +278,7 @@ impl Agent {
         let (recovered, path) = (node.recovered(), node.path().to_owned());
         let token = node.lease().map(|lease| lease.token);
         let level = if recovered { Level::Info } else { Level::Debug };
-        self.say(level, format!("renewed the lease of {path}"));
+        self.say_of(id, level, format!("renewed the lease of {path}"));
         self.keep(false);
         if token == self.session.current {
             self.plan(id);

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::agent::Agent;
 use super::files::File;
-use super::graph::{Node, Op, Step};
+use super::graph::{Node, Op, Step, Trouble};
 use super::ids::{FileId, SecretId};
 use super::session::{Entry, Login};
 use super::time::{Moment, Now};
-use super::view::{FileView, NextAction, Outage, Outlook, Readiness, SecretView, TokenView, View};
+use super::view::{Fault, FileView, NextAction, Outage, Outlook, Readiness, SecretView, TokenView, View};
+use crate::exit::Ending;
 
 impl Agent {
     /// Everything at one moment.
@@ -24,6 +25,7 @@ impl Agent {
             readiness: self.outlook(now).readiness,
             token: self.session.login().map(|login| self.view_token(login)),
             outage,
+            breaker: self.breaker.view(),
             files,
             secrets: self.graph.iter().map(|(id, node)| self.view_secret(id, node)).collect(),
             notifiers: self.notices.view(),
@@ -43,7 +45,7 @@ impl Agent {
     /// `until` is the first effective expiry of all.
     fn readiness(&self, until: Option<Moment>, now: Moment) -> Readiness {
         let told = |id: FileId, file: &File, otherwise: &str| {
-            let why = self.file_error(id, file).unwrap_or_else(|| otherwise.to_owned());
+            let why = self.file_error(id, file).map_or_else(|| otherwise.to_owned(), |fault| fault.text);
             (self.policy.files[id.0].name.clone(), why)
         };
         let mut files = self.shelf.files();
@@ -91,22 +93,18 @@ impl Agent {
 
     /// What keeps a file from being true: its template, what it cannot do without, what it is made
     /// of, its publication, or the login.
-    fn file_error(&self, id: FileId, file: &File) -> Option<String> {
-        let trouble = |secret: &SecretId| Some(self.graph.get(*secret)?.trouble.as_ref()?.text.clone());
+    fn file_error(&self, id: FileId, file: &File) -> Option<Fault> {
+        let trouble = |secret: &SecretId| Some(fault(self.graph.get(*secret)?.trouble.as_ref()?));
+        let ending = |why: &Ending| Fault { class: why.cause.class(), text: why.what.clone() };
         let of_secrets =
             || file.needs.iter().find_map(trouble).or_else(|| file.uses.iter().find_map(trouble));
-        let of_unit = || self.shelf.unit(file.unit).error.as_ref().map(|why| why.what.clone());
+        let of_unit = || self.shelf.unit(file.unit).error.as_ref().map(ending);
         let of_login = || {
             let waits = !file.needs.is_empty() || (self.sinks.contains(id) && !file.rendered);
             let failure = self.session.trouble.as_ref().filter(|_| waits)?;
-            Some(format!("could not log in: {}", failure.why))
+            Some(Fault { class: failure.kind.class(), text: format!("could not log in: {}", failure.why) })
         };
-        file.failed
-            .as_ref()
-            .map(|why| why.what.clone())
-            .or_else(of_secrets)
-            .or_else(of_unit)
-            .or_else(of_login)
+        file.failed.as_ref().map(ending).or_else(of_secrets).or_else(of_unit).or_else(of_login)
     }
 
     fn view_secret(&self, id: SecretId, node: &Node) -> SecretView {
@@ -125,16 +123,21 @@ impl Agent {
             Step::Idle => None,
         };
         SecretView {
+            id: node.id.clone(),
             source,
             version: node.held.as_ref().and_then(|held| held.version),
             lease: node.lease().map(|lease| lease.id.0.clone()),
             expires: self.secret_expires(id),
             fresh: node.fresh,
             next,
-            error: node.trouble.as_ref().map(|trouble| trouble.text.clone()),
+            error: node.trouble.as_ref().map(fault),
             reads: node.reads,
             renewals: node.renewals,
             replacements: node.replacements,
         }
     }
+}
+
+fn fault(trouble: &Trouble) -> Fault {
+    Fault { class: trouble.kind.class(), text: trouble.text.clone() }
 }

@@ -267,7 +267,7 @@ fn one_bad_path_harms_only_its_own_file() {
     hand.published(1, &[1]);
     let view = hand.agent.view(hand.now());
     let error = view.files[0].error.as_ref().expect("it failed");
-    assert!(error.contains("secret/missing does not exist"), "{error}");
+    assert!(error.text.contains("secret/missing does not exist"), "{error:?}");
     assert!(view.files[1].error.is_none());
     assert!(!view.readiness.is_ready());
 }

@@ -13,6 +13,8 @@ pub struct View {
     pub token: Option<TokenView>,
     /// Since when the server does not answer, and the last reason.
     pub outage: Option<Outage>,
+    /// Whether requests pass.
+    pub breaker: BreakerView,
     /// By [`FileId`].
     pub files: Vec<FileView>,
     /// What is read, in the order it was first needed.
@@ -32,6 +34,28 @@ pub struct Outlook {
     pub readiness: Readiness,
     /// The first effective expiry; none where nothing expires.
     pub until: Option<Moment>,
+}
+
+/// Whether requests to the server pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BreakerView {
+    /// All do.
+    #[default]
+    Closed,
+    /// One at a time: the server asked for fewer.
+    Narrow,
+    /// None but a probe: the server is away, or may be.
+    Open,
+}
+
+/// Something that went wrong and still does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// One word of a fixed set: a [`FailureKind`](crate::vault::failure::FailureKind)'s, or a
+    /// [`Cause`](crate::exit::Cause)'s.
+    pub class: &'static str,
+    /// The same for a person.
+    pub text: String,
 }
 
 /// Whether the files can be relied on.
@@ -100,7 +124,7 @@ pub struct FileView {
     /// The first effective expiry among its secrets; none where nothing expires.
     pub expires: Option<Moment>,
     /// What keeps it from being true, where something does.
-    pub error: Option<String>,
+    pub error: Option<Fault>,
     /// Indices into [`View::secrets`].
     pub secrets: Vec<usize>,
     /// How often it was rendered.
@@ -110,6 +134,9 @@ pub struct FileView {
 /// One secret.
 #[derive(Debug, Clone)]
 pub struct SecretView {
+    /// Names it in the log from its first request to its last: made of its path, and so the same in
+    /// other runs and pods; numbered where several are read under one path.
+    pub id: String,
     /// The path as the server keeps it, with the names of its arguments.
     pub source: String,
     /// Its version, where the engine counts them.
@@ -123,7 +150,7 @@ pub struct SecretView {
     /// What happens next, and when.
     pub next: Option<(NextAction, Moment)>,
     /// The last failure, until the next success.
-    pub error: Option<String>,
+    pub error: Option<Fault>,
     /// How often it was read, renewed, replaced.
     pub reads: u64,
     /// As above.

@@ -85,6 +85,13 @@ impl Files {
         named.filter_map(|(plan, value)| Some((plan.name.clone(), value.clone()?))).collect()
     }
 
+    /// The bytes of each file's last rendering. Not of variables: those are single values, whose length
+    /// is nobody's business.
+    pub(super) fn sizes(&self) -> Vec<Option<usize>> {
+        let files = self.renderings.iter().take(self.plan.files.len());
+        files.map(|made| Some(made.as_ref()?.bytes.expose().len())).collect()
+    }
+
     /// Renders a file from the store.
     pub(super) fn render(&mut self, file: FileId, store: &Store) -> Event {
         let plan = &self.plan;

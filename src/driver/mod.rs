@@ -31,11 +31,14 @@ use crate::core::policy::{Mode, Policy};
 use crate::exit::{Cause, Ending};
 use crate::observe::clock;
 use crate::observe::http::{Ask, Server};
+use crate::observe::log::LogHandle;
+use crate::observe::metrics::Besides;
 use crate::observe::status::Status;
 use crate::observe::systemd::ServiceManager;
 use crate::process::Teller;
 use crate::process::reaper::Reaper;
 use crate::render::{Environment, Secrets as _};
+use crate::sandbox;
 use crate::vault::client::Client;
 use crate::vault::facts;
 use crate::vault::failure::Failure;
@@ -63,6 +66,10 @@ pub struct Surroundings {
     pub reread: Box<dyn Fn() -> Result<Plan, Ending>>,
     /// The process to be the parent of, in `exec` mode.
     pub parent: Option<Parent>,
+    /// The level of the log.
+    pub log: LogHandle,
+    /// How much of the sandbox is in force.
+    pub sandbox: sandbox::State,
 }
 
 /// Runs `plan` in the role `mode` until it is done or told to stop; the code to exit with.
@@ -233,6 +240,13 @@ impl Driver {
             // Whoever asked may be gone by now.
             Input::Ask(Ask::Alive(reply)) => drop(reply.send(())),
             Input::Ask(Ask::View(reply)) => drop(reply.send(self.agent.view(clock::now()))),
+            Input::Ask(Ask::Scrape(reply)) => {
+                let _gone = reply.send((self.agent.view(clock::now()), self.besides()));
+            }
+            Input::Ask(Ask::Log(level, reply)) => {
+                self.surroundings.log.set_level(level);
+                let _gone = reply.send(());
+            }
             Input::Ask(Ask::Refresh(reply)) => {
                 let _gone = reply.send(());
                 return Some(Event::Refresh);
@@ -268,7 +282,7 @@ impl Driver {
             Action::DropHandoff => self.keeper.remove(),
             Action::DropToken(token) => self.requests.drop_token(token),
             Action::Forget(request) => self.store.forget(&request),
-            Action::Say(say) => self.voice.say(&say),
+            Action::Say(say) => self.voice.say(&say, clock::moment()),
             request => self.requests.start(request),
         }
     }
@@ -299,6 +313,15 @@ impl Driver {
     fn to_child(&self, act: impl FnOnce(&Offspring)) {
         if let Some(offspring) = &self.offspring {
             act(offspring);
+        }
+    }
+
+    /// What metrics tell besides the core's view.
+    fn besides(&self) -> Besides {
+        Besides {
+            requests: self.client.requests(),
+            bytes: self.files.sizes(),
+            sandbox: self.surroundings.sandbox,
         }
     }
 

@@ -61,6 +61,10 @@ impl Driver {
         let policy = Policy::new(&plan, self.mode, seed(&plan, &self.surroundings.pod));
         self.files = Files::open(Arc::clone(&plan), &policy, self.surroundings.environment.clone())?;
         self.keeper.rebind(&plan);
+        self.surroundings.log.set_level(plan.log.level);
+        if plan.listen != self.plan.listen || plan.log.format != self.plan.log.format {
+            tracing::warn!("`listen` or `log.format` changed, which takes a restart; the rest is in force");
+        }
         self.plan = plan;
         // What is under way was asked by the old agent, whose numbers mean nothing to the new one.
         self.requests.disown();

@@ -6,12 +6,17 @@ use crate::core::action::{Level, Say};
 use crate::core::time::Moment;
 use crate::core::view::Outlook;
 use crate::observe::readiness;
+use crate::observe::repeats::Repeats;
 use crate::observe::systemd::ServiceManager;
 
+/// The same trouble is told again after this time at the earliest.
+const EVERY: Duration = Duration::from_secs(60);
+
 /// The log and the service manager, and what they were told last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Voice {
     manager: ServiceManager,
+    troubles: Repeats,
     ready: Option<bool>,
     line: String,
     /// When the outlook is looked at again though nothing has happened to it.
@@ -24,16 +29,29 @@ const LOOK: Duration = Duration::from_secs(1);
 impl Voice {
     /// Nothing said yet.
     pub(super) fn new(manager: ServiceManager) -> Self {
-        Self { manager, ..Self::default() }
+        Self {
+            manager,
+            troubles: Repeats::new(EVERY),
+            ready: None,
+            line: String::new(),
+            look: Moment::default(),
+        }
     }
 
-    /// A line of the core's.
-    pub(super) fn say(&self, say: &Say) {
+    /// A line of the core's. What goes wrong again and again is told once in a while, with how often
+    /// it was not told; what goes well is told each time.
+    pub(super) fn say(&mut self, say: &Say, now: Moment) {
+        let troubled = matches!(say.level, Level::Error | Level::Warn);
+        let held_back = if troubled { self.troubles.say(&say.text, now) } else { Some(0) };
+        let Some(held_back) = held_back else { return };
+        let held_back = (held_back > 0).then_some(held_back);
+        let secret = say.about.as_ref().map(|about| about.secret.as_str());
+        let lease = say.about.as_ref().and_then(|about| Some(about.lease.as_ref()?.0.as_str()));
         match say.level {
-            Level::Error => tracing::error!("{}", say.text),
-            Level::Warn => tracing::warn!("{}", say.text),
-            Level::Info => tracing::info!("{}", say.text),
-            Level::Debug => tracing::debug!("{}", say.text),
+            Level::Error => tracing::error!(secret, lease, held_back, "{}", say.text),
+            Level::Warn => tracing::warn!(secret, lease, held_back, "{}", say.text),
+            Level::Info => tracing::info!(secret, lease, "{}", say.text),
+            Level::Debug => tracing::debug!(secret, lease, "{}", say.text),
         }
     }
 

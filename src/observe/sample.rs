@@ -4,8 +4,19 @@ use std::time::Duration;
 
 use crate::core::time::Moment;
 use crate::core::view::{
-    Counters, FileView, NextAction, NotifierView, Readiness, SecretView, TokenView, View,
+    BreakerView, Counters, FileView, NextAction, NotifierView, Readiness, SecretView, TokenView, View,
 };
+use crate::observe::metrics::Besides;
+use crate::sandbox::State;
+use crate::vault::meter::{Measured, Operation};
+
+/// What stands beside it: three reads, two of them quick.
+pub(crate) fn besides() -> Besides {
+    let mut read = Measured { results: [("ok", 3)].into(), seconds: 0.1, ..Measured::default() };
+    read.buckets[1] = 2;
+    read.buckets[6] = 1;
+    Besides { requests: [(Operation::Read, read)].into(), bytes: vec![Some(42), None], sandbox: State::Whole }
+}
 
 /// A ready sidecar, 10,000 s after boot.
 pub(crate) fn view() -> View {
@@ -21,6 +32,7 @@ pub(crate) fn view() -> View {
             next: Some((NextAction::Renew, after(900))),
         }),
         outage: None,
+        breaker: BreakerView::Closed,
         files: vec![
             FileView {
                 name: "db.env".into(),
@@ -43,6 +55,7 @@ pub(crate) fn view() -> View {
         ],
         secrets: vec![
             SecretView {
+                id: "0a1b2c3d".into(),
                 source: "database/creds/web".into(),
                 version: None,
                 lease: Some("database/creds/web/AbC".into()),
@@ -55,6 +68,7 @@ pub(crate) fn view() -> View {
                 replacements: 0,
             },
             SecretView {
+                id: "4e5f6a7b".into(),
                 source: "secret/data/web".into(),
                 version: Some(7),
                 lease: None,

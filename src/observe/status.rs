@@ -1,8 +1,8 @@
 //! `/status`: the [`View`] as JSON, with times told from now, in seconds.
 //!
-//! The schema is this file. Fields are added, never renamed; whoever reads it (`leasehold status`
-//! of another version, for one) ignores what it does not know. It names paths, leases and
-//! accessors, and no value.
+//! Its schema is published in `docs/reference/status.schema.json`, and a test holds the two together.
+//! Fields are added, never renamed; whoever reads it (`leasehold status` of another version, for
+//! one) ignores what it does not know. It names paths, leases and accessors, and no value.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::readiness;
 use crate::core::time::Moment;
 use crate::core::view::{
-    Counters, FileView, NextAction, NotifierView, Readiness, SecretView, TokenView, View,
+    BreakerView, Counters, FileView, NextAction, NotifierView, Readiness, SecretView, TokenView, View,
 };
 
 /// Everything at one moment.
@@ -48,6 +48,9 @@ pub struct Server {
     pub down_seconds: Option<i64>,
     /// The last failure.
     pub error: Option<String>,
+    /// How requests pass: `closed`, all; `narrow`, one at a time; `open`, a probe only.
+    #[serde(default)]
+    pub breaker: String,
 }
 
 /// The current login.
@@ -83,6 +86,9 @@ pub struct File {
     pub expires_in_seconds: Option<i64>,
     /// What keeps it from being true.
     pub error: Option<String>,
+    /// The same as one word of a fixed set.
+    #[serde(default)]
+    pub error_class: Option<String>,
     /// The sources of its secrets.
     pub sources: Vec<String>,
     /// How often it was rendered.
@@ -92,6 +98,9 @@ pub struct File {
 /// One secret: where it comes from, never what it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret {
+    /// Names it in the log, in the field `secret`, from its first request to its last.
+    #[serde(default)]
+    pub id: String,
     /// Its path, with the names of its arguments.
     pub source: String,
     /// Its version, where the engine counts them.
@@ -106,6 +115,9 @@ pub struct Secret {
     pub next: Option<Next>,
     /// The last failure, until the next success.
     pub error: Option<String>,
+    /// The same as one word of a fixed set.
+    #[serde(default)]
+    pub error_class: Option<String>,
     /// How often it was read.
     pub reads: u64,
     /// How often its lease was renewed.
@@ -156,6 +168,7 @@ impl From<&View> for Status {
                 up: view.outage.is_none(),
                 down_seconds: view.outage.as_ref().map(|outage| -until(now, outage.since)),
                 error: view.outage.as_ref().map(|outage| outage.why.clone()),
+                breaker: breaker(view.breaker).to_owned(),
             },
             token: view.token.as_ref().map(|token| Token::at(now, token)),
             files: view.files.iter().map(|file| File::at(view, file)).collect(),
@@ -190,7 +203,8 @@ impl File {
             generation: file.generation,
             changed_seconds_ago: file.changed.map(|at| -until(view.now, at)),
             expires_in_seconds: file.expires.map(|at| until(view.now, at)),
-            error: file.error.clone(),
+            error: file.error.as_ref().map(|fault| fault.text.clone()),
+            error_class: file.error.as_ref().map(|fault| fault.class.to_owned()),
             sources: sources.map(|secret| secret.source.clone()).collect(),
             renders: file.renders,
         }
@@ -200,13 +214,15 @@ impl File {
 impl Secret {
     fn at(now: Moment, secret: &SecretView) -> Self {
         Self {
+            id: secret.id.clone(),
             source: secret.source.clone(),
             version: secret.version,
             lease: secret.lease.clone(),
             expires_in_seconds: secret.expires.map(|at| until(now, at)),
             fresh_seconds_ago: secret.fresh.map(|at| -until(now, at)),
             next: Next::at(now, secret.next),
-            error: secret.error.clone(),
+            error: secret.error.as_ref().map(|fault| fault.text.clone()),
+            error_class: secret.error.as_ref().map(|fault| fault.class.to_owned()),
             reads: secret.reads,
             renewals: secret.renewals,
             replacements: secret.replacements,
@@ -254,7 +270,17 @@ pub(super) fn state(readiness: &Readiness) -> &'static str {
     }
 }
 
-fn action_name(action: NextAction) -> &'static str {
+/// The name of a state of the breaker; also a label of the metrics.
+pub(super) fn breaker(breaker: BreakerView) -> &'static str {
+    match breaker {
+        BreakerView::Closed => "closed",
+        BreakerView::Narrow => "narrow",
+        BreakerView::Open => "open",
+    }
+}
+
+/// The name of an action; also a label of the metrics.
+pub(super) fn action_name(action: NextAction) -> &'static str {
     match action {
         NextAction::LogIn => "log_in",
         NextAction::Read => "read",
@@ -296,7 +322,10 @@ mod tests {
     fn the_json_keeps_its_names() {
         let json = serde_json::to_value(Status::from(&sample::view())).expect("serializes");
         assert_eq!(json["state"], "ready");
-        assert_eq!(json["server"], serde_json::json!({"up": true, "down_seconds": null, "error": null}));
+        assert_eq!(
+            json["server"],
+            serde_json::json!({"up": true, "down_seconds": null, "error": null, "breaker": "closed"})
+        );
         assert_eq!(json["files"][0]["name"], "db.env");
         assert_eq!(json["files"][0]["generation"], 4);
         assert_eq!(json["secrets"][0]["source"], "database/creds/web");

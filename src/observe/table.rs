@@ -138,7 +138,7 @@ pub(crate) fn columns<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::view::Outage;
+    use crate::core::view::{Fault, Outage};
     use crate::observe::sample;
 
     #[test]
@@ -170,7 +170,7 @@ app       1m 39s ago  2     1       no answer
         view.now = view.now.after(Duration::from_secs(700));
         view.token = None;
         view.files[1].generation = None;
-        view.files[0].error = Some("permission denied".into());
+        view.files[0].error = Some(Fault { class: "denied", text: "permission denied".into() });
         let text = text(&Status::from(&view));
         for words in [
             "server  down for 11m 40s: refused [2J forged\n",

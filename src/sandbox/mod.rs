@@ -26,7 +26,41 @@ use needs::Needs;
 
 /// What is in force for the rest of this process.
 #[derive(Debug)]
-pub struct Fence(Option<Needs>);
+pub struct Fence {
+    /// What it lets through, where it is up.
+    needs: Option<Needs>,
+    state: State,
+}
+
+/// How much of the sandbox is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum State {
+    /// All layers.
+    Whole,
+    /// All but those that were warned of at the start.
+    Partial,
+    /// None, as configured.
+    #[default]
+    Off,
+    /// None, since a child of ours would inherit it: the process of `exec`, or a hook.
+    LeftOff,
+}
+
+impl State {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Whole, Self::Partial, Self::Off, Self::LeftOff];
+
+    /// One word for it, for metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Partial => "partial",
+            Self::Off => "off",
+            Self::LeftOff => "left_off",
+        }
+    }
+}
 
 /// A layer that could not be had.
 #[derive(Debug)]
@@ -57,7 +91,7 @@ pub fn raise(
 ) -> Result<Fence, Ending> {
     if plan.sandbox == Sandbox::Off {
         tracing::info!("sandbox: off, as configured");
-        return Ok(Fence(None));
+        return Ok(Fence::down(State::Off));
     }
     if parent {
         return beside_child(plan.sandbox);
@@ -67,7 +101,7 @@ pub fn raise(
             "sandbox: no_new_privs, capabilities, Landlock and seccomp stay as they are, since the command of notifier `{}` would inherit them",
             hook.name
         );
-        return Ok(Fence(None));
+        return Ok(Fence::down(State::LeftOff));
     }
     let needs = Needs::of(plan, texts, env);
     for template in &needs.unknown {
@@ -83,7 +117,10 @@ pub fn raise(
             let hint = "run it where the kernel and the container runtime allow this, or use `sandbox: auto`";
             Err(Ending::new(Cause::Destination, what, hint))
         }
-        _ => Ok(Fence(Some(needs))),
+        first => {
+            let state = if first.is_some() { State::Partial } else { State::Whole };
+            Ok(Fence { needs: Some(needs), state })
+        }
     }
 }
 
@@ -96,7 +133,7 @@ fn beside_child(wanted: Sandbox) -> Result<Fence, Ending> {
     tracing::info!(
         "sandbox: no_new_privs, capabilities, Landlock and seccomp stay as they are, since the process of exec would inherit them"
     );
-    Ok(Fence(None))
+    Ok(Fence::down(State::LeftOff))
 }
 
 /// One layer: applies it, or says why not.
@@ -112,6 +149,16 @@ fn apply(needs: &Needs) -> Vec<Lack> {
 }
 
 impl Fence {
+    fn down(state: State) -> Self {
+        Self { needs: None, state }
+    }
+
+    /// How much of it is in force.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
     /// Whether a configuration that was read again can be run within what is in force.
     ///
     /// # Errors
@@ -122,7 +169,7 @@ impl Fence {
         texts: &[&Path],
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<(), Ending> {
-        let Some(here) = &self.0 else { return Ok(()) };
+        let Some(here) = &self.needs else { return Ok(()) };
         let hook = plan.notifiers.iter().find(|one| matches!(one.how, Notifier::Command { .. }));
         let outside = match hook {
             Some(hook) => Some(format!("the command of notifier `{}`", hook.name)),
@@ -136,6 +183,6 @@ impl Fence {
     /// Whether there is anything that an unreadable file could be due to.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.0.is_some()
+        self.needs.is_some()
     }
 }

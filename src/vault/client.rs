@@ -16,6 +16,7 @@ use super::failure::{Failure, FailureKind};
 use super::files::is_token;
 use super::login::{self, Attempt, Post};
 use super::message::{self, Unspoken};
+use super::meter::{self, Operation, Requests};
 use super::mounts::{self, Mount, Mounts};
 use super::request::{Request, Verb};
 use super::response::{Auth, Response};
@@ -77,6 +78,12 @@ impl Client {
     /// [`FailureKind::Local`] where they cannot be used; the old ones stay in use.
     pub fn reload(&self) -> Result<bool, Failure> {
         self.transport.connections.reload()
+    }
+
+    /// The requests that were sent so far.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        self.transport.meter.read()
     }
 
     /// Forgets which paths are KV v2: a mount may have been upgraded or replaced.
@@ -266,24 +273,31 @@ pub(super) async fn ask(
     let (method, path, sent) = (endpoint.method(), endpoint.path(), clock::moment());
     // vaultrs writes a tab and a slash before some of its paths; the URL parser drops them.
     let path = path.trim_start().trim_start_matches('/');
-    let took = || format!("{:.1?}", sent.until(clock::moment()));
+    let took = || sent.until(clock::moment());
+    let count = |class| call.transport.meter.count(Operation::of(asked, path), took(), class);
     let answer = call.ask(endpoint).await.inspect_err(|Failure { kind, why }| {
-        tracing::debug!(?method, path, took = took(), ?kind, why, "no answer");
+        tracing::debug!(?method, path, took = told(took()), ?kind, why, "no answer");
+        count(kind.class());
     })?;
     let response = verdict::judge(&answer, asked, unspoken);
     let status = answer.status.as_u16();
+    count(response.as_ref().map_or_else(|failure| failure.kind.class(), |_| meter::OK));
     match &response {
         Ok(response) => {
             let warnings = message::joined(response.warnings.iter().map(String::as_str), unspoken);
             let request_id = &response.request_id;
-            tracing::debug!(?method, path, took = took(), status, request_id, warnings, "answered");
+            tracing::debug!(?method, path, took = told(took()), status, request_id, warnings, "answered");
         }
         Err(failure) => {
             let (kind, why) = (failure.kind, &failure.why);
-            tracing::debug!(?method, path, took = took(), status, ?kind, why, "refused");
+            tracing::debug!(?method, path, took = told(took()), status, ?kind, why, "refused");
         }
     }
     response
+}
+
+fn told(time: Duration) -> String {
+    format!("{time:.1?}")
 }
 
 pub(super) fn nonsense(why: &str) -> Failure {

@@ -48,6 +48,25 @@ impl FailureKind {
     pub fn is_outage(self) -> bool {
         matches!(self, Self::Unreachable | Self::Unavailable | Self::Overloaded(_))
     }
+
+    /// One word for it, for metrics and status.
+    #[must_use]
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Unavailable => "unavailable",
+            Self::Overloaded(_) => "overloaded",
+            Self::Fault => "fault",
+            Self::NotYet => "not_yet",
+            Self::Denied => "denied",
+            Self::Refused => "refused",
+            Self::Missing => "missing",
+            Self::Rejected => "rejected",
+            Self::Nonsense => "nonsense",
+            Self::Redirected => "redirected",
+            Self::Local => "local",
+        }
+    }
 }
 
 impl Failure {

@@ -9,6 +9,7 @@
 pub mod client;
 pub mod facts;
 pub mod failure;
+pub mod meter;
 pub mod mounts;
 pub mod request;
 pub mod response;

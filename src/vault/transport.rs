@@ -23,6 +23,7 @@ use super::body::{Collector, Growth, MAX, TooLarge};
 use super::connections::{Connections, Turn};
 use super::failure::{Failure, FailureKind};
 use super::files::{is_token, local};
+use super::meter::Meter;
 use super::trouble;
 use super::verdict::Answer;
 use crate::config::plan::VaultPlan;
@@ -35,6 +36,7 @@ const BASE: &str = "http://server";
 /// The way to the server.
 pub(super) struct Transport {
     pub(super) connections: Connections,
+    pub(super) meter: Meter,
     growth: Growth,
     home: Url,
     redirect_hosts: Vec<String>,
@@ -72,6 +74,7 @@ impl Transport {
     pub(super) fn new(plan: &VaultPlan) -> Result<Self, Failure> {
         Ok(Self {
             connections: Connections::new(plan)?,
+            meter: Meter::default(),
             growth: Growth::default(),
             home: plan.address.clone(),
             redirect_hosts: plan.redirect_hosts.clone(),

@@ -36,7 +36,7 @@ fn a_standby_serves_login_leases_and_reads_and_a_change_of_leader_costs_nothing(
     assert_eq!(stage.read("user").as_ref(), Some(&user));
     assert!(stage.rabbit.users().contains(&user));
     assert_eq!((leader.accessors().len(), leader.leases("rabbitmq/").len()), (1, 1));
-    fault.metric(&stage.metrics(), "leasehold_secret_replacements_total 0");
+    fault.metric(&stage.metrics(), "leasehold_replacements_total 0");
     sidecar.stop().expect_code(0);
     assert_eq!(leader.accessors(), [""; 0], "a token is left");
     fault.holds("a standby is asked, the leader steps down, and ten seconds pass without one: ready after it, no login, no lease, KV current");

@@ -29,7 +29,7 @@ fn a_sealed_server_is_waited_for_and_nothing_is_minted_anew() {
     wait_until("the file to follow", SOON, || stage.read("kv") == Some(format!("{CANARY}-two")));
     assert_eq!((stage.read("user"), stage.logins()), (user, 1));
     assert_eq!(stage.server.leases("rabbitmq/").len(), 1);
-    fault.metric(&stage.metrics(), "leasehold_secret_replacements_total 0");
+    fault.metric(&stage.metrics(), "leasehold_replacements_total 0");
     fault.holds("ready while it is sealed; after it the same token and lease, and KV current");
 }
 
@@ -75,7 +75,7 @@ fn a_lease_that_somebody_revoked_is_minted_anew_once() {
     wait_until("two renewals", SOON, || stage.server.requests("sys/leases/renew") >= renewed + 2);
     assert_eq!(stage.server.requests("rabbitmq/creds/app"), 2);
     assert_eq!(stage.server.leases("rabbitmq/").len(), 1);
-    fault.metric(&stage.metrics(), "leasehold_secret_replacements_total 1");
+    fault.metric(&stage.metrics(), "leasehold_replacements_total 1");
     fault.metric(&stage.metrics(), "leasehold_logins_total 1");
     fault.holds("minted anew at the next renewal, exactly once, and no login");
 }

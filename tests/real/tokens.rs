@@ -112,7 +112,7 @@ fn a_revoked_token_is_followed_within_five_seconds() {
     assert!(took < Duration::from_secs(5), "{took:?}");
     wait_until("readiness", SOON, || stage.ready());
     fault.metric(&stage.metrics(), "leasehold_logins_total 1");
-    fault.metric(&stage.metrics(), "leasehold_secret_replacements_total 1");
+    fault.metric(&stage.metrics(), "leasehold_replacements_total 1");
     assert_eq!(stage.logins(), 2, "one login");
     fault.holds("noticed at the next look at a secret of 1 s refresh, one login, new credentials on disk in under 5 s");
 }

@@ -1,4 +1,4 @@
-//! The listener: probes, metrics, status, and two requests to do something.
+//! The listener: probes, metrics, status, and a few requests to do something.
 //!
 //! It knows nothing by itself. Every request becomes an [`Ask`] to the main loop, which owns the
 //! state; a probe that is answered therefore proves that the loop turns. Whatever clients do,
@@ -23,11 +23,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
+use tracing::Level;
 
 use self::listener::Listener;
 use self::route::{Peer, Refusal, Route};
+use super::metrics::{self, Besides};
+use super::readiness;
 use super::status::Status;
-use super::{metrics, readiness};
 use crate::config::plan::Listen;
 use crate::core::view::View;
 use crate::exit::Ending;
@@ -71,6 +73,10 @@ pub enum Ask {
     Alive(oneshot::Sender<()>),
     /// How everything stands.
     View(oneshot::Sender<View>),
+    /// The same, with what metrics tell besides.
+    Scrape(oneshot::Sender<(View, Besides)>),
+    /// Show log lines of this level and above from now on, until the configuration is read again.
+    Log(Level, oneshot::Sender<()>),
     /// Look at everything now; answered when that is understood, not when it is done.
     Refresh(oneshot::Sender<()>),
     /// Revoke and end with 0; answered as above.
@@ -171,10 +177,15 @@ async fn performed(route: Route, asks: &mpsc::Sender<Ask>) -> Option<Answer> {
         Route::Refresh => {
             asked(asks, Ask::Refresh).await.map(|()| text(StatusCode::ACCEPTED, "refreshing"))?
         }
+        Route::Log(level) => {
+            let line = format!("logging {}", level.as_str().to_lowercase());
+            asked(asks, |reply| Ask::Log(level, reply)).await.map(|()| text(StatusCode::OK, &line))?
+        }
         Route::Quit => asked(asks, Ask::Quit).await.map(|()| text(StatusCode::ACCEPTED, "quitting"))?,
         Route::Ready => ready(&asked(asks, Ask::View).await?),
         Route::Metrics => {
-            let body = metrics::render(asked(asks, Ask::View).await?);
+            let (view, besides) = asked(asks, Ask::Scrape).await?;
+            let body = metrics::render(view, besides);
             typed(StatusCode::OK, metrics::CONTENT_TYPE, body.into_bytes())
         }
         Route::Status => {
@@ -191,7 +202,7 @@ fn ready(view: &View) -> Answer {
     text(status, &readiness::line(&view.readiness, view.now))
 }
 
-async fn asked<T>(asks: &mpsc::Sender<Ask>, ask: fn(oneshot::Sender<T>) -> Ask) -> Option<T> {
+async fn asked<T>(asks: &mpsc::Sender<Ask>, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Option<T> {
     let (sender, receiver) = oneshot::channel();
     asks.send(ask(sender)).await.ok()?;
     receiver.await.ok()

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
 use http::{HeaderMap, Method, Request, StatusCode};
+use tracing::Level;
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(super) enum Route {
     Refresh,
     /// `POST /quit`.
     Quit,
+    /// `POST /log?level=debug`.
+    Log(Level),
 }
 
 /// Why a request is not taken.
@@ -48,6 +51,8 @@ pub(super) enum Refusal {
     Peer,
     /// A browser sent it for a page from elsewhere.
     Browser,
+    /// Not a level of the log.
+    Level,
 }
 
 impl Peer {
@@ -63,6 +68,7 @@ impl Refusal {
             Self::Path => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Peer | Self::Browser => StatusCode::FORBIDDEN,
+            Self::Level => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -71,6 +77,7 @@ impl Refusal {
             Self::Path => "not found; try /livez, /readyz, /metrics or /status",
             Self::Method { .. } => "method not allowed",
             Self::Peer => "only from loopback or the Unix socket",
+            Self::Level => "write it like /log?level=debug; error, warn, info, debug or trace",
             Self::Browser => "not for web pages: Host must be an IP address or localhost, without Origin",
         }
     }
@@ -85,9 +92,10 @@ pub(super) fn of<B>(request: &Request<B>, peer: Peer) -> Result<Route, Refusal> 
         "/status" => Route::Status,
         "/refresh" => Route::Refresh,
         "/quit" => Route::Quit,
+        "/log" => Route::Log(level(request.uri().query()).ok_or(Refusal::Level)?),
         _ => return Err(Refusal::Path),
     };
-    let acts = matches!(route, Route::Refresh | Route::Quit);
+    let acts = matches!(route, Route::Refresh | Route::Quit | Route::Log(_));
     match *request.method() {
         Method::POST if acts => {}
         Method::GET | Method::HEAD if !acts => {}
@@ -105,6 +113,18 @@ pub(super) fn of<B>(request: &Request<B>, peer: Peer) -> Result<Route, Refusal> 
         return Err(Refusal::Browser);
     }
     Ok(route)
+}
+
+/// The level that a query names.
+fn level(query: Option<&str>) -> Option<Level> {
+    Some(match query?.strip_prefix("level=")? {
+        "error" => Level::ERROR,
+        "warn" => Level::WARN,
+        "info" => Level::INFO,
+        "debug" => Level::DEBUG,
+        "trace" => Level::TRACE,
+        _ => return None,
+    })
 }
 
 /// Whether every host that the request names is an address or `localhost`. HTTP/1.0 names none.

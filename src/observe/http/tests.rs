@@ -19,6 +19,7 @@ struct Running {
     address: Listen,
     refreshed: Rc<Cell<u32>>,
     quit: Rc<Cell<u32>>,
+    level: Rc<Cell<Option<Level>>>,
 }
 
 impl Running {
@@ -35,12 +36,19 @@ impl Running {
         tasks.spawn_local(async move { match server.serve(sender).await {} });
         let count = |cell: &Cell<u32>| cell.set(cell.get() + 1);
         let (refreshes, quits) = (Rc::clone(&refreshed), Rc::clone(&quit));
+        let level = Rc::new(Cell::new(None));
+        let logged = Rc::clone(&level);
         tasks.spawn_local(async move {
             while let Some(ask) = asks.recv().await {
                 // A client that is gone does not want its answer.
                 let _delivered = match ask {
                     Ask::Alive(reply) => reply.send(()).is_ok(),
                     Ask::View(reply) => reply.send(view.clone()).is_ok(),
+                    Ask::Scrape(reply) => reply.send((view.clone(), sample::besides())).is_ok(),
+                    Ask::Log(level, reply) => {
+                        logged.set(Some(level));
+                        reply.send(()).is_ok()
+                    }
                     Ask::Refresh(reply) => {
                         count(&refreshes);
                         reply.send(()).is_ok()
@@ -52,7 +60,7 @@ impl Running {
                 };
             }
         });
-        Self { tasks, address, refreshed, quit }
+        Self { tasks, address, refreshed, quit, level }
     }
 
     fn tcp(&self) -> SocketAddr {
@@ -152,6 +160,22 @@ fn refresh_and_quit_reach_the_main_loop_once() {
         assert_eq!((server.refreshed.get(), server.quit.get()), (1, 0));
         has_status(&server.post("/quit").await, 202);
         assert_eq!((server.refreshed.get(), server.quit.get()), (1, 1));
+    });
+}
+
+#[test]
+fn a_level_of_the_log_reaches_the_main_loop_and_anything_else_does_not() {
+    local(async {
+        let server = Running::start(sample::view(), LIMITS);
+        for wrong in ["/log", "/log?level=", "/log?level=loud", "/log?level=debug&x=y", "/log?debug"] {
+            has_status(&server.post(wrong).await, 400);
+        }
+        has_status(&server.get("/log?level=debug").await, 405);
+        assert_eq!(server.level.get(), None);
+        let answer = server.post("/log?level=debug").await;
+        has_status(&answer, 200);
+        assert_eq!(body(&answer), "logging debug\n");
+        assert_eq!(server.level.get(), Some(Level::DEBUG));
     });
 }
 

@@ -1,0 +1,195 @@
+//! `/metrics`: the [`View`] as OpenMetrics text.
+//!
+//! Labels are names of the configuration (files, notifiers), words of fixed sets, and places; never
+//! paths or leases. So the number of series is bounded by the configuration, and by
+//! [a constant](secrets::MOST) where a template decides how many secrets there are.
+
+mod secrets;
+mod writer;
+
+use std::fmt::Error;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, text};
+use prometheus_client::registry::Registry;
+
+use self::writer::{BYTES, Distribution, Labels, SECONDS, Writer};
+use super::status;
+use crate::core::time::Moment;
+use crate::core::view::{FileView, NextAction, NotifierView, SecretView, View};
+use crate::sandbox;
+use crate::vault::meter::{BOUNDS, Requests};
+
+/// The media type of [`render`]'s text.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The states of `leasehold_state`, exactly one of which is 1.
+const STATES: [&str; 4] = ["ready", "server_down", "not_rendered", "expired"];
+
+/// The states of `leasehold_breaker`.
+const BREAKER: [&str; 3] = ["closed", "narrow", "open"];
+
+/// What is told besides the view, which the core knows nothing of.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Besides {
+    /// The requests that were sent.
+    pub requests: Requests,
+    /// The size of each file's last rendering, by [`FileId`](crate::core::ids::FileId); none for a
+    /// variable, and for what was not rendered yet.
+    pub bytes: Vec<Option<usize>>,
+    /// How much of the sandbox is in force.
+    pub sandbox: sandbox::State,
+}
+
+/// The text of one scrape.
+#[must_use]
+pub fn render(view: View, besides: Besides) -> String {
+    let mut registry = Registry::with_prefix("leasehold");
+    registry.register_collector(Box::new(Scrape { view, besides }));
+    let mut text = String::new();
+    text::encode(&mut text, &registry).expect("writing into a String cannot fail");
+    text
+}
+
+#[derive(Debug)]
+struct Scrape {
+    view: View,
+    besides: Besides,
+}
+
+impl Collector for Scrape {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        let mut writer = Writer::new(encoder);
+        let (view, besides) = (&self.view, &self.besides);
+        whole(&mut writer, view, besides.sandbox)?;
+        files(&mut writer, view, &besides.bytes)?;
+        secrets::write(&mut writer, view)?;
+        notifiers(&mut writer, view)?;
+        requests(&mut writer, &besides.requests)?;
+        counters(&mut writer, view)
+    }
+}
+
+fn whole(writer: &mut Writer<'_>, view: &View, sandbox: sandbox::State) -> Result<(), Error> {
+    let build = [("version", env!("CARGO_PKG_VERSION")), ("arch", std::env::consts::ARCH)];
+    writer.info("build", "What is running", build)?;
+    let ready = u32::from(view.readiness.is_ready());
+    let help = "Whether every file is published and none is past its expiry";
+    writer.gauge("ready", help, None, Some(ready))?;
+    let help = "1 for the current state of readiness";
+    writer.state("state", help, &STATES, status::state(&view.readiness))?;
+    let up = u32::from(view.outage.is_none());
+    writer.gauge("server_up", "Whether the server answers", None, Some(up))?;
+    let down = view.outage.as_ref().map_or(0, |outage| -status::until(view.now, outage.since));
+    let help = "Since the server stopped answering; 0 while it does";
+    writer.gauge("server_down", help, SECONDS, Some(down))?;
+    let help = "1 for how requests pass: closed, all; narrow, one at a time; open, a probe only";
+    writer.state("breaker", help, &BREAKER, status::breaker(view.breaker))?;
+    let help = "1 for how much of the sandbox is in force; left_off where a child would inherit it";
+    writer.state("sandbox", help, &sandbox::State::ALL.map(sandbox::State::name), sandbox.name())?;
+    let ttl = view.token.as_ref().and_then(|token| token.expires);
+    let ttl = ttl.map(|at| status::until(view.now, at));
+    writer.gauge("token_ttl", "What is left of the token; absent where it does not end", SECONDS, ttl)?;
+    let next = view.token.as_ref().and_then(|token| token.next);
+    let next =
+        next.map(|(action, at)| ([("action", status::action_name(action))], status::until(view.now, at)));
+    writer.gauges("token_next", "Until the next action about the token", SECONDS, next)
+}
+
+fn files(writer: &mut Writer<'_>, view: &View, bytes: &[Option<usize>]) -> Result<(), Error> {
+    let by_file = |value: fn(&View, &FileView) -> Option<i64>| {
+        view.files.iter().filter_map(move |file| Some((of_file(file), value(view, file)?)))
+    };
+    let published = by_file(|_, file| Some(i64::from(file.generation.is_some())));
+    writer.gauges("file_published", "Whether the file is on disk", None, published)?;
+    let generation = by_file(|_, file| i64::try_from(file.generation?).ok());
+    writer.gauges("file_generation", "The generation on disk", None, generation)?;
+    let expiry = by_file(|view, file| Some(status::until(view.now, file.expires?)));
+    let help = "Until the first of its secrets ends, negative where that is past; absent where none does";
+    writer.gauges("file_expiry", help, SECONDS, expiry)?;
+    let age = by_file(|view, file| Some(-status::until(view.now, file.changed?)));
+    writer.gauges("file_age", "Since the file last changed in this run", SECONDS, age)?;
+    let next = view.files.iter().filter_map(|file| {
+        let (action, at) = next_of(view, file)?;
+        let labels = [("file", file.name.as_str()), ("action", status::action_name(action))];
+        Some((labels, status::until(view.now, at)))
+    });
+    writer.gauges("file_next", "Until the next action about one of its secrets", SECONDS, next)?;
+    let error = by_file(|_, file| Some(i64::from(file.error.is_some())));
+    writer.gauges("file_error", "Whether something keeps the file from being true", None, error)?;
+    let class = view.files.iter().filter_map(|file| {
+        Some(([("file", file.name.as_str()), ("class", file.error.as_ref()?.class)], 1_u32))
+    });
+    writer.gauges(
+        "file_error_class",
+        "1 for the class of what keeps the file from being true",
+        None,
+        class,
+    )?;
+    let sizes = view.files.iter().zip(bytes).filter_map(|(file, size)| Some((of_file(file), (*size)?)));
+    let sizes = sizes.map(|(labels, size)| (labels, u64::try_from(size).unwrap_or(u64::MAX)));
+    writer.gauges("file_size", "The bytes of its last rendering", BYTES, sizes)?;
+    let renders = view.files.iter().map(|file| (of_file(file), file.renders));
+    writer.counters("file_renders", "How often the file was rendered", renders)
+}
+
+fn of_file(file: &FileView) -> Labels<'_, 1> {
+    [("file", file.name.as_str())]
+}
+
+/// The first thing that happens to one of its secrets.
+fn next_of(view: &View, file: &FileView) -> Option<(NextAction, Moment)> {
+    let nexts = file.secrets.iter().filter_map(|&index| view.secrets.get(index)?.next);
+    nexts.min_by_key(|(_, at)| *at)
+}
+
+fn notifiers(writer: &mut Writer<'_>, view: &View) -> Result<(), Error> {
+    let by_name = |value: fn(&NotifierView) -> u64| {
+        view.notifiers.iter().map(move |one| ([("notifier", one.name.as_str())], value(one)))
+    };
+    let failing = by_name(|notifier| u64::from(notifier.error.is_some()));
+    writer.gauges("notifier_error", "Whether telling it failed last", None, failing)?;
+    let told = view
+        .notifiers
+        .iter()
+        .filter_map(|one| Some(([("notifier", one.name.as_str())], -status::until(view.now, one.told?))));
+    writer.gauges("notifier_age", "Since it was last told", SECONDS, told)?;
+    let sent = by_name(|notifier| notifier.sent);
+    writer.counters("notifications", "How often it was told", sent)?;
+    let failed = by_name(|notifier| notifier.failed);
+    writer.counters("notification_failures", "How often that failed", failed)
+}
+
+fn requests(writer: &mut Writer<'_>, requests: &Requests) -> Result<(), Error> {
+    let results = requests.iter().flat_map(|(operation, measured)| {
+        let labels = |class| [("operation", operation.name()), ("class", class)];
+        measured.results.iter().map(move |(class, count)| (labels(*class), *count))
+    });
+    writer.counters(
+        "request_results",
+        "Answers of the server, and their absence, by what they mean",
+        results,
+    )?;
+    let times = requests.iter().map(|(operation, measured)| {
+        let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
+        let buckets = bounds.zip(measured.buckets).collect();
+        ([("operation", operation.name())], Distribution { buckets, sum: measured.seconds })
+    });
+    writer.histograms("request_duration", "How long requests to the server took", SECONDS, times)
+}
+
+fn counters(writer: &mut Writer<'_>, view: &View) -> Result<(), Error> {
+    let counters = &view.counters;
+    writer.counter("logins", "Logins that were granted", counters.logins)?;
+    writer.counter("login_failures", "Logins that were refused or failed", counters.failed_logins)?;
+    writer.counter("requests", "Requests sent to the server", counters.requests)?;
+    writer.counter("request_failures", "Requests that failed", counters.failures)?;
+    let sum = |count: fn(&SecretView) -> u64| view.secrets.iter().map(count).sum();
+    writer.counter("reads", "Reads of all secrets that are kept", sum(|secret| secret.reads))?;
+    writer.counter("renewals", "Renewals of leases", sum(|secret| secret.renewals))?;
+    writer.counter("replacements", "Secrets minted anew", sum(|secret| secret.replacements))?;
+    writer.counter("publishes", "Generations published", counters.publishes)
+}
+
+#[cfg(test)]
+mod tests;

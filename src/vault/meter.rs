@@ -1,0 +1,141 @@
+//! How many requests the server was asked, how they ended, and how long that took.
+//!
+//! Counted where a request is really sent: a question about a mount that is known already costs nothing.
+//! What it holds is of fixed size: kinds of request, and kinds of failure.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::verdict::Asked;
+
+/// The upper bounds of the buckets, in seconds; the last is that of `vault.timeout` by itself.
+pub const BOUNDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0];
+
+/// The class of a request that succeeded.
+pub(super) const OK: &str = "ok";
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// A login, and the unwrapping that comes before it.
+    LogIn,
+    /// Which engine stands behind a path.
+    Resolve,
+    /// A secret.
+    Read,
+    /// More time, for a lease or a token.
+    Renew,
+    /// A lease or a token given back.
+    Revoke,
+    /// What is left of a token.
+    LookUp,
+    /// Whether the server is there.
+    Probe,
+}
+
+/// The requests of one kind.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Measured {
+    /// How they ended: `ok`, or the class of the failure.
+    pub results: BTreeMap<&'static str, u64>,
+    /// How many took up to each of [`BOUNDS`] and longer than the one before; the last takes the rest.
+    pub buckets: [u64; BOUNDS.len() + 1],
+    /// All of their times together, in seconds.
+    pub seconds: f64,
+}
+
+/// All requests by kind.
+pub type Requests = BTreeMap<Operation, Measured>;
+
+/// Counts requests.
+#[derive(Debug, Default)]
+pub(super) struct Meter(Mutex<Requests>);
+
+impl Operation {
+    /// One word for it, for metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LogIn => "log_in",
+            Self::Resolve => "resolve",
+            Self::Read => "read",
+            Self::Renew => "renew",
+            Self::Revoke => "revoke",
+            Self::LookUp => "look_up",
+            Self::Probe => "probe",
+        }
+    }
+
+    /// What a request of this path, without slashes before it, is.
+    pub(super) fn of(asked: Asked, path: &str) -> Self {
+        match (asked, path) {
+            (Asked::Login, _) => Self::LogIn,
+            (Asked::Health, _) => Self::Probe,
+            (_, path) if path.starts_with("sys/internal/ui/mounts/") => Self::Resolve,
+            (_, "sys/leases/renew" | "auth/token/renew-self") => Self::Renew,
+            (_, "sys/leases/revoke" | "auth/token/revoke-self") => Self::Revoke,
+            (_, "auth/token/lookup-self") => Self::LookUp,
+            _ => Self::Read,
+        }
+    }
+}
+
+impl Meter {
+    /// A request has ended, well or with a failure of this class.
+    pub(super) fn count(&self, operation: Operation, took: Duration, class: &'static str) {
+        let mut all = self.all();
+        let measured = all.entry(operation).or_default();
+        *measured.results.entry(class).or_default() += 1;
+        let seconds = took.as_secs_f64();
+        let bucket = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
+        measured.buckets[bucket] += 1;
+        measured.seconds += seconds;
+    }
+
+    /// All so far.
+    pub(super) fn read(&self) -> Requests {
+        self.all().clone()
+    }
+
+    fn all(&self) -> MutexGuard<'_, Requests> {
+        // Poisoned means that counting panicked, and a panic ends the process.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_request_is_in_one_bucket_and_one_class() {
+        let meter = Meter::default();
+        let millis = Duration::from_millis;
+        for took in [millis(0), millis(1), millis(2), Duration::from_secs(60)] {
+            meter.count(Operation::Read, took, OK);
+        }
+        meter.count(Operation::Read, millis(3), "denied");
+        let all = meter.read();
+        let read = &all[&Operation::Read];
+        assert_eq!(read.results, BTreeMap::from([("denied", 1), ("ok", 4)]));
+        assert_eq!(read.buckets, [2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert!((read.seconds - 60.006).abs() < 1e-9, "{}", read.seconds);
+        assert_eq!(all.len(), 1);
+    }
+
+    #[test]
+    fn a_request_is_told_by_its_path() {
+        for (path, operation) in [
+            ("secret/data/web", Operation::Read),
+            ("sys/internal/ui/mounts/secret/web", Operation::Resolve),
+            ("sys/leases/renew", Operation::Renew),
+            ("auth/token/revoke-self", Operation::Revoke),
+            ("auth/token/lookup-self", Operation::LookUp),
+        ] {
+            assert_eq!(Operation::of(Asked::Other, path), operation, "{path}");
+        }
+        assert_eq!(Operation::of(Asked::Login, "auth/clusters/login"), Operation::LogIn);
+        assert_eq!(Operation::of(Asked::Health, "sys/health"), Operation::Probe);
+    }
+}
