@@ -1,6 +1,6 @@
 //! `/status`: the [`View`] as JSON, with times told from now, in seconds.
 //!
-//! Its schema is published in `docs/reference/status.schema.json`, and a test holds the two together.
+//! Its schema is published in `docs/status.schema.json`, and a test holds the two together.
 //! Fields are added, never renamed; whoever reads it (`leasehold status` of another version, for
 //! one) ignores what it does not know. It names paths, leases and accessors, and no value.
 

@@ -19,7 +19,7 @@ for document in sys.stdin:
 /// The schema as published, and the same with nothing allowed beside what it names: what is told and not
 /// published is a mistake here, though not for who reads it.
 fn schema() -> Value {
-    let path = repository().join("docs/reference/status.schema.json");
+    let path = repository().join("docs/status.schema.json");
     let text = std::fs::read_to_string(path).expect("it is in the repository");
     let mut schema = serde_json::from_str(&text).expect("JSON");
     close(&mut schema);

@@ -20,7 +20,7 @@ mod source;
 mod valid;
 
 // The sample of a scrape names the room as it does where it lives.
-use leasehold::core;
+use leasehold::{core, observe, sandbox, vault};
 use page::Folder;
 
 #[test]

@@ -6,22 +6,29 @@ mod sample;
 
 use std::collections::BTreeSet;
 
+use leasehold::core::view::Fault;
 use leasehold::observe::metrics::render;
 
 use crate::page::cell;
 
 const HEAD: &str = "# Metrics
 
-`GET /metrics` on `listen` answers in the OpenMetrics format. Labels are names of the configuration (files, notifiers),
-never paths or leases, so the number of series is fixed at the start. A metric is left out where it would have no
-value: a file that never ends has no expiry.
+`GET /metrics` on `listen` answers in the OpenMetrics format. Labels are names of the configuration (files, notifiers)
+and words of fixed sets, never paths or leases, so the number of series is bounded. A secret goes by the first `file` that
+uses it and its place among that file's secrets, by path; a thousand secrets at most have series of their own. A metric
+is left out where it would have no value: a file that never ends has no expiry.
 
 | metric | type | labels | what |
 | --- | --- | --- | --- |
 ";
 
 pub(crate) fn page() -> String {
-    let text = render(sample::view());
+    // Families that are there only where something fails are to be on the page too.
+    let mut view = sample::view();
+    let fault = Fault { class: "denied", text: "permission denied".to_owned() };
+    view.files[1].error = Some(fault.clone());
+    view.secrets[1].error = Some(fault);
+    let text = render(view, sample::besides());
     let mut page = HEAD.to_owned();
     for family in text.split("# HELP ").skip(1) {
         let (first, rest) = family.split_once('\n').expect("a family begins with its help");
