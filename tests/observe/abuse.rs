@@ -2,12 +2,13 @@
 //! the sidecar is for goes on.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::support::{Leasehold, Lives, Running, SOON, Stage, wait_until};
+use crate::support::{Lives, Running, SOON, Stage, wait_until};
+use crate::{free, sidecar_on};
 
 /// What all of it together may cost, in KiB.
 const MOST: u64 = 8 * 1024;
@@ -16,14 +17,9 @@ const SCRAPES: usize = 1000;
 
 /// A sidecar on a TCP port that keeps a lease of a few seconds.
 fn sidecar(stage: &Stage) -> (Running, SocketAddr) {
-    // Free a moment ago; nothing else here asks for ports by number.
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let address = free.expect("loopback has a free port");
-    let config = stage.config("files: [{path: user, secret: 'rabbitmq/creds/app#username'}]\n");
-    let socket = format!("unix:{}/status.sock", stage.space.path().display());
-    let config = config.replace(&socket, &address.to_string());
-    let path = stage.space.file("leasehold.yaml", config).display().to_string();
-    let running = Leasehold::new(&stage.space).spawn(&["sidecar", "--config", &path]);
+    let address = free();
+    let running =
+        sidecar_on(stage, address, "files: [{path: user, secret: 'rabbitmq/creds/app#username'}]\n");
     wait_until("the sidecar to be ready", SOON, || get(address, "/readyz").starts_with("HTTP/1.1 200"));
     (running, address)
 }

@@ -8,4 +8,24 @@ mod support;
 
 mod abuse;
 mod log;
+mod prometheus;
 mod status;
+
+use std::net::{SocketAddr, TcpListener};
+
+use support::{Leasehold, Running, Stage};
+
+/// An address of loopback that nobody listens on.
+fn free() -> SocketAddr {
+    // Free a moment ago; nothing else here asks for ports by number.
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    free.expect("loopback has a free port")
+}
+
+/// A sidecar that listens on TCP, with `rest` of a configuration.
+fn sidecar_on(stage: &Stage, address: SocketAddr, rest: &str) -> Running {
+    let socket = format!("unix:{}/status.sock", stage.space.path().display());
+    let config = stage.config(rest).replace(&socket, &address.to_string());
+    let path = stage.space.file("leasehold.yaml", config).display().to_string();
+    Leasehold::new(&stage.space).spawn(&["sidecar", "--config", &path])
+}
