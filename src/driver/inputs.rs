@@ -19,6 +19,9 @@ use crate::process::signals::{Arrived, Held, Signals};
 /// How often watched files are looked at besides the watch, which misses what happens on some file
 /// systems.
 const LOOK: Duration = Duration::from_secs(60);
+/// How long after the start they are looked at for the first time, and watched from then on. To close a
+/// watch takes the kernel 15 ms, and what `exec` runs may be over before that.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// Questions of the listener that may wait; more are held back at its side.
 const ASKS: usize = 8;
 
@@ -54,8 +57,10 @@ pub(super) struct Inputs {
     /// Kept so that `asks` stays open without a listener.
     _asks: mpsc::Sender<Ask>,
     changes: mpsc::Receiver<()>,
-    watcher: Option<notify::RecommendedWatcher>,
     change_sender: mpsc::Sender<()>,
+    /// What is watched, or will be after the first look.
+    folders: Vec<PathBuf>,
+    watcher: Option<notify::RecommendedWatcher>,
     look: Option<tokio::time::Interval>,
     watchdog: Option<tokio::time::Interval>,
 }
@@ -121,14 +126,15 @@ impl Inputs {
             asks,
             _asks: sender,
             changes,
-            watcher: None,
             change_sender,
+            folders: Vec::new(),
+            watcher: None,
             look: None,
             watchdog: watchdog.map(tokio::time::interval),
         })
     }
 
-    /// Watches the folders of `files`, and looks every minute besides. A folder rather than the
+    /// Watches the folders of `files` after a first look, and looks every minute besides. A folder rather than the
     /// file: a projected volume changes by a swap of `..data`, which a watch on the file misses.
     pub(super) fn watch<'f>(&mut self, files: impl Iterator<Item = &'f PathBuf>) {
         (self.watcher, self.look) = (None, None);
@@ -136,12 +142,18 @@ impl Inputs {
         folders.retain(|folder| folder.is_dir());
         folders.sort_unstable();
         folders.dedup();
-        if folders.is_empty() {
+        self.folders = folders.into_iter().map(Path::to_owned).collect();
+        if !self.folders.is_empty() {
+            let first = tokio::time::Instant::now() + FIRST_LOOK;
+            self.look = Some(tokio::time::interval_at(first, LOOK));
+        }
+    }
+
+    /// The files are about to be looked at: what changes from here on is heard.
+    fn listen(&mut self) {
+        if self.watcher.is_some() {
             return;
         }
-        let mut look = tokio::time::interval(LOOK);
-        look.reset();
-        self.look = Some(look);
         let sender = self.change_sender.clone();
         let heard = move |event: notify::Result<notify::Event>| {
             // To look is to open and read them: that must not be heard as a change, or we look for ever.
@@ -150,7 +162,7 @@ impl Inputs {
             }
         };
         let Ok(mut watcher) = notify::recommended_watcher(heard) else { return };
-        for folder in folders {
+        for folder in &self.folders {
             if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
                 tracing::warn!(folder = %folder.display(), "cannot watch for changed files, looking every minute: {error}");
             }
@@ -168,7 +180,10 @@ impl Inputs {
             _ = self.children.recv() => Input::Children,
             Some(ask) = self.asks.recv() => Input::Ask(ask),
             Some(()) = self.changes.recv() => Input::Files,
-            () = tick(&mut self.look) => Input::Files,
+            () = tick(&mut self.look) => {
+                self.listen();
+                Input::Files
+            }
             () = tick(&mut self.watchdog) => Input::Watchdog,
         }
     }

@@ -88,6 +88,7 @@ impl Parser<'_> {
                 Item::Ending(ending) => return Err(self.unexpected_ending(ending, "")),
             }
         }
+        body.shrink_to_fit();
         Ok(body)
     }
 
@@ -143,6 +144,7 @@ impl Parser<'_> {
                 Item::Node(node) => body.push(node),
                 Item::Ending(ending) => {
                     self.nesting -= 1;
+                    body.shrink_to_fit();
                     return Ok((body, ending));
                 }
             }

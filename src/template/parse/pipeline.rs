@@ -37,6 +37,7 @@ impl Parser<'_> {
             }
         }
         self.check(&pipe, context)?;
+        pipe.commands.shrink_to_fit();
         Ok(pipe)
     }
 
@@ -130,6 +131,8 @@ impl Parser<'_> {
         if terms.is_empty() {
             return Err(self.stream.error("empty command".to_owned()));
         }
+        // They live as long as the file does: what a vector keeps in reserve would be most of them.
+        terms.shrink_to_fit();
         Ok(Command { at, terms })
     }
 
