@@ -34,6 +34,12 @@ _leasehold() {
             leasehold,install)
                 cmd="leasehold__subcmd__install"
                 ;;
+            leasehold,plan)
+                cmd="leasehold__subcmd__plan"
+                ;;
+            leasehold,policy)
+                cmd="leasehold__subcmd__policy"
+                ;;
             leasehold,render)
                 cmd="leasehold__subcmd__render"
                 ;;
@@ -61,6 +67,12 @@ _leasehold() {
             leasehold__subcmd__help,install)
                 cmd="leasehold__subcmd__help__subcmd__install"
                 ;;
+            leasehold__subcmd__help,plan)
+                cmd="leasehold__subcmd__help__subcmd__plan"
+                ;;
+            leasehold__subcmd__help,policy)
+                cmd="leasehold__subcmd__help__subcmd__policy"
+                ;;
             leasehold__subcmd__help,render)
                 cmd="leasehold__subcmd__help__subcmd__render"
                 ;;
@@ -77,7 +89,7 @@ _leasehold() {
 
     case "${cmd}" in
         leasehold)
-            opts="-h -V --help --version init sidecar exec check status convert render install help"
+            opts="-h -V --help --version init sidecar exec check plan policy status convert render install help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -145,7 +157,7 @@ _leasehold() {
             return 0
             ;;
         leasehold__subcmd__help)
-            opts="init sidecar exec check status convert render install help"
+            opts="init sidecar exec check plan policy status convert render install help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -242,6 +254,34 @@ _leasehold() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        leasehold__subcmd__help__subcmd__plan)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        leasehold__subcmd__help__subcmd__policy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         leasehold__subcmd__help__subcmd__render)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -313,6 +353,46 @@ _leasehold() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        leasehold__subcmd__plan)
+            opts="-h --config --format --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        leasehold__subcmd__policy)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

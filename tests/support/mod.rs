@@ -14,6 +14,7 @@ mod cell;
 mod child;
 mod cluster;
 mod faults;
+pub mod guide;
 mod http;
 mod leasehold;
 mod need;

@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 
 use machine::{Machine, possible, shipped};
 use serde_json::Value;
-use support::{CANARY, Lives, SOON, Stage, wait_until};
+use support::{CANARY, Lives, OpenBao, SOON, Stage, guide, need, wait_until};
 
 const UNIT: &str = "leasehold@web.service";
 const PASSWORD: &str = "/run/leasehold-web/secrets/password";
@@ -119,6 +119,54 @@ fn the_journal_has_priorities_and_no_secret(machine: &Machine) {
     for line in ours {
         let message = line["MESSAGE"].as_str().expect("text");
         assert!(!message.starts_with(['{', '<']) && !message.starts_with("20"), "{message}");
+    }
+}
+
+#[test]
+fn the_guide_to_a_vm_is_walked_as_it_stands() {
+    if !possible() {
+        return;
+    }
+    let server = OpenBao::start();
+    let text = |name| String::from_utf8(shipped(name)).expect("it is text");
+    let clone = |name: &str| format!("/root/clone/manifests/systemd/{name}");
+    let [unit, users, drop_in] = ["leasehold@.service", "leasehold.sysusers", "application.conf"]
+        .map(|name| (clone(name), text(name)));
+    let machine = Machine::boot(
+        &server,
+        &[
+            (&unit.0, 0o644, unit.1),
+            (&users.0, 0o644, users.1),
+            (&drop_in.0, 0o644, drop_in.1),
+            ("/etc/systemd/system/web.service", 0o644, APPLICATION.to_owned()),
+        ],
+    );
+    let bao = OpenBao::program();
+    let seen = machine.path(&bao.to_string_lossy()).exists();
+    if !need("the cache on the file system of the root folder", "set XDG_CACHE_HOME", seen) {
+        return;
+    }
+    // The clone has been built, and nothing is installed yet.
+    let prologue = format!(
+        "cd /root/clone\nrelease=target/$(uname -m)-unknown-linux-gnu/release\nmkdir -p $release\n\
+         mv /usr/local/bin/leasehold $release/\nrm /etc/systemd/system/leasehold*\n\
+         export BAO_ADDR='{}' BAO_TOKEN='{}' BAO_CACERT=/etc/leasehold/ca.pem PATH=$PATH:'{}'\n",
+        server.address(),
+        server.root_token(),
+        bao.parent().expect("it is in a folder").display(),
+    );
+    let guide = guide::commands(&guide::page("docs/guides/vm.md"));
+    let script = prologue + &guide.replace("https://vault.example.com:8200", &server.address());
+    std::fs::write(machine.path("/root/guide.sh"), script).expect("root may");
+    let (said, success) = machine.run(&["bash", "/root/guide.sh"]);
+    let journal = machine.run(&["journalctl", "--no-pager", "-n", "40"]).0;
+    assert!(success, "{said}\n{journal}");
+    for part in ["good: 1 file", "correct-horse", "password"] {
+        assert!(said.contains(part), "{part} is not in:\n{said}");
+    }
+    assert_eq!((machine.state(UNIT), machine.state("web.service")), ("inactive".into(), "inactive".into()));
+    for (step, seconds) in guide::steps(&said) {
+        println!("{step}: {seconds:.1} s");
     }
 }
 
