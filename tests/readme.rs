@@ -71,7 +71,8 @@ fn the_readme_shows_the_tested_manifest_and_every_key() {
     let text = fs::read_to_string(&path).expect("it is in the repository");
     let parts = [manifest(), table(), benchmark()];
     let expected = PARTS.iter().zip(&parts).fold(text.clone(), |text, (name, part)| with(&text, name, part));
-    if std::env::var_os("BLESS").is_some() {
+    // Another test may be reading it, so what is right already is left alone.
+    if std::env::var_os("BLESS").is_some() && text != expected {
         fs::write(&path, &expected).expect("the repository can be written");
         return;
     }

@@ -52,7 +52,8 @@ impl Folder {
         for name in self.there().keys().filter(|name| !self.pages.contains_key(*name)) {
             fs::remove_file(self.path.join(name)).expect("the repository can be written");
         }
-        for (name, text) in &self.pages {
+        let there = self.there();
+        for (name, text) in self.pages.iter().filter(|(name, text)| there.get(*name) != Some(*text)) {
             fs::write(self.path.join(name), text).expect("the repository can be written");
         }
     }
