@@ -25,6 +25,7 @@ pub fn run(input: &[u8]) {
         env: &env,
         read_file: &read_file,
         functions: functions::all(),
+        look: None,
         folder: Path::new("/"),
     };
     let problems = match read(&inputs) {

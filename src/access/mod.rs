@@ -19,6 +19,7 @@ pub(crate) fn test_plan(yaml: &str) -> crate::config::plan::Plan {
         env: &|_| None,
         read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
         functions: crate::functions::all(),
+        look: None,
         folder: std::path::Path::new("/"),
     };
     read(&inputs).expect("a good configuration").0

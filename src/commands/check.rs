@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::config::plan::Plan;
-use crate::config::{Problem, Rejected, Severity, load};
+use crate::config::{Problem, Rejected, Severity, Sources};
 use crate::exit::{Cause, Ending};
 
 /// The shape of the report.
@@ -25,7 +25,7 @@ pub enum Shape {
 /// 78 where there is an error, which the last line names; 64 where no configuration is named; 73
 /// where standard output cannot be written.
 pub fn run(configs: &[PathBuf], shape: Shape) -> Result<ExitCode, Ending> {
-    report(load(configs, &[]), shape, &mut io::stdout().lock())
+    report(Sources::new(configs).and_then(|sources| sources.check()), shape, &mut io::stdout().lock())
 }
 
 /// What `--format json` prints.
@@ -98,6 +98,7 @@ mod tests {
             env: &|_| None,
             read_file: &|_| Err(io::ErrorKind::NotFound.into()),
             functions: crate::functions::all(),
+            look: None,
             folder: std::path::Path::new("/"),
         };
         let mut output = Vec::new();
@@ -160,7 +161,9 @@ good: 1 file, 0 notifiers, 1 warning
     fn a_configuration_that_is_not_there_is_an_error_that_names_it() {
         let missing = PathBuf::from("/nowhere/leasehold.yaml");
         let mut output = Vec::new();
-        let ending = report(load(&[missing], &[]), Shape::Text, &mut output).expect_err("no such file");
+        let ending =
+            report(Sources::new(&[missing]).and_then(|sources| sources.check()), Shape::Text, &mut output)
+                .expect_err("no such file");
         assert_eq!(
             (ending.cause, ending.what.as_str()),
             (Cause::Config, "/nowhere/leasehold.yaml: cannot be read: no such file")

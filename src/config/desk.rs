@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::keypath::KeyPath;
 use super::problem::Severity;
+use super::read::Seen;
 use crate::template::function::Functions;
 
 /// More than these nobody reads, and a hostile text could have millions.
@@ -48,6 +49,8 @@ pub(super) struct Desk<'a> {
     pub(super) read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
     /// What templates may call.
     pub(super) functions: &'a Functions,
+    /// Tells what is at a path; none where nobody asked for that.
+    pub(super) look: Option<&'a dyn Fn(&Path) -> Seen>,
     pub(super) findings: Vec<Finding>,
     /// How many more there were.
     pub(super) more: usize,
@@ -60,7 +63,7 @@ impl<'a> Desk<'a> {
         read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
         functions: &'a Functions,
     ) -> Self {
-        Self { env, read_file, functions, findings: Vec::new(), more: 0, broken: BTreeSet::new() }
+        Self { env, read_file, functions, look: None, findings: Vec::new(), more: 0, broken: BTreeSet::new() }
     }
 
     /// An error about a key itself.
@@ -107,6 +110,17 @@ impl<'a> Desk<'a> {
     /// Something to know, though nothing is wrong.
     pub(super) fn warn(&mut self, at: &KeyPath, message: impl Into<String>, hint: impl Into<String>) {
         self.put(Severity::Warning, at, On::Value, message, hint);
+    }
+
+    /// Something to know inside a text that is the value, or in the file that the value names.
+    pub(super) fn warn_text(
+        &mut self,
+        at: &KeyPath,
+        on: On,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.put(Severity::Warning, at, on, message, hint);
     }
 
     /// Notes that the value at `at` was found wrong, so that nothing is built or said upon it.

@@ -44,9 +44,25 @@ pub struct Inputs<'a> {
     pub read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
     /// What templates may call.
     pub functions: &'a Functions,
+    /// Tells what is at a path of this machine, for a check that is to look at what is named; none
+    /// where it is not.
+    pub look: Option<&'a dyn Fn(&Path) -> Seen>,
     /// What the relative paths of a configuration that is not Leasehold's own are relative to: where
     /// this process runs.
     pub folder: &'a Path,
+}
+
+/// What is at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// Nothing.
+    Nothing,
+    /// A file that can be run.
+    Program,
+    /// Something else.
+    Other,
+    /// There may be anything: somebody does not let us look.
+    Unknown,
 }
 
 /// The plan, and what should be logged once at start: insecure choices, and values that override
@@ -57,6 +73,9 @@ pub struct Inputs<'a> {
 pub fn read(inputs: &Inputs<'_>) -> Result<(Plan, Vec<Problem>), Rejected> {
     let mut stack = Stack::of(inputs.texts, inputs.folder)?;
     let mut desk = Desk::new(inputs.env, inputs.read_file, inputs.functions);
+    // Who has mistakes to mend is not told what else to look for.
+    desk.look =
+        inputs.look.filter(|_| stack.told.iter().all(|problem| problem.severity == Severity::Warning));
     for path in std::mem::take(&mut stack.broken) {
         desk.break_off(path);
     }

@@ -3,13 +3,14 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::layers::Setting;
 use super::places::MAX_BYTES;
 use super::plan::Plan;
 use super::problem::{Problem, Rejected, Severity, io_words};
-use super::read::{Inputs, Text, read};
+use super::read::{Inputs, Seen, Text, read};
 use crate::exit::Cause;
 
 /// A path, where there is no `--config`.
@@ -94,12 +95,35 @@ impl Sources {
     /// # Errors
     /// [`Rejected`] with everything that is wrong.
     pub fn load(&self, flags: &[Setting]) -> Result<(Plan, Vec<Problem>), Rejected> {
+        self.read(flags, None)
+    }
+
+    /// As above, and looks besides whether what they rely on is on this machine.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn check(&self) -> Result<(Plan, Vec<Problem>), Rejected> {
+        self.read(&[], Some(&look))
+    }
+
+    fn read(
+        &self,
+        flags: &[Setting],
+        look: Option<&dyn Fn(&Path) -> Seen>,
+    ) -> Result<(Plan, Vec<Problem>), Rejected> {
         let texts = self.texts()?;
         let env = |name: &str| std::env::var(name).ok();
         let functions = crate::functions::all();
         let folder = folder();
-        let inputs =
-            Inputs { texts: &texts, flags, env: &env, read_file: &read_file, functions, folder: &folder };
+        let inputs = Inputs {
+            texts: &texts,
+            flags,
+            env: &env,
+            read_file: &read_file,
+            functions,
+            look,
+            folder: &folder,
+        };
         match read(&inputs) {
             Ok((plan, problems)) => Ok((plan, [self.notices.clone(), problems].concat())),
             Err(mut rejected) => {
@@ -137,6 +161,18 @@ fn kept(name: &str, bytes: io::Result<Vec<u8>>) -> Result<Text, Rejected> {
 /// The whole of a file, or one byte more than anything may have.
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     capped(File::open(path)?)
+}
+
+/// What is at a path, links followed.
+fn look(path: &Path) -> Seen {
+    match path.metadata() {
+        Ok(metadata) if metadata.is_file() && metadata.permissions().mode() & 0o111 != 0 => Seen::Program,
+        Ok(_) => Seen::Other,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Seen::Nothing
+        }
+        Err(_) => Seen::Unknown,
+    }
 }
 
 fn capped(from: impl Read) -> io::Result<Vec<u8>> {

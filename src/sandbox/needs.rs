@@ -229,6 +229,7 @@ listen: 127.0.0.1:9110
             env: &|_| None,
             read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
             functions: crate::functions::all(),
+            look: None,
         };
         let (plan, _) = read(&inputs).expect("a good configuration");
         Needs::of(&plan, &[], |_| None)

@@ -8,7 +8,9 @@ mod notify;
 mod runtime;
 mod sinks;
 mod source;
+mod surroundings;
 pub(super) mod vault;
+mod written;
 
 use std::path::PathBuf;
 
@@ -38,6 +40,10 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
     let init_timeout = runtime::init_timeout(&file.init, desk);
     let sandbox = runtime::sandbox(file.sandbox, &notifiers, &exec, desk);
     let require_tmpfs = runtime::require_tmpfs(file.require_tmpfs, desk);
+    if desk.is_clean() {
+        written::check(&files, &exec.env, &writes, desk);
+        surroundings::check(file, desk);
+    }
     let (vault, auth) = (vault?, auth?);
     let digest = digest::of(&vault, &auth, &files);
     Some(Plan {

@@ -181,7 +181,11 @@ pub(super) fn sandbox(
     let hook = notifiers.iter().find(|notifier| matches!(notifier.how, Notifier::Command { .. }));
     match (word, hook) {
         (SandboxWord::Auto, _) => return Sandbox::Auto,
-        (SandboxWord::Off, _) => return Sandbox::Off,
+        (SandboxWord::Off, _) => {
+            let message = "nothing fences this process in, should it be made to do what it must not";
+            desk.warn(&at, message, "use `auto`, which does what is possible");
+            return Sandbox::Off;
+        }
         (SandboxWord::Required, None) if exec.command.is_empty() => {}
         (SandboxWord::Required, None) => {
             let message = "`exec.command` would inherit the sandbox, and could not work inside it";

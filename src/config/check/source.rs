@@ -83,7 +83,7 @@ fn template(
 }
 
 /// A place in characters, which people and editors count; Go counts bytes.
-fn spot(text: &[u8], place: Place) -> Spot {
+pub(super) fn spot(text: &[u8], place: Place) -> Spot {
     let start = place.offset.saturating_sub(place.column);
     let before = text.get(start..place.offset).unwrap_or_default();
     Spot {

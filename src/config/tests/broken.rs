@@ -33,7 +33,7 @@ files:
 
 fn world(part: &str, instead: &str) -> World {
     assert!(BASE.contains(part), "not a part of the base: {part:?}");
-    World::new(&BASE.replacen(part, instead, 1)).var("TWO_WORDS", "a b")
+    World::new(&BASE.replacen(part, instead, 1)).var("TWO_WORDS", "a b").var("ONE_WORD", "a")
 }
 
 fn check(rows: &[Row]) {

@@ -3,6 +3,7 @@
 mod broken;
 mod good;
 mod hostile;
+mod surroundings;
 mod templates;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use std::path::Path;
 use super::layers::Setting;
 use super::plan::Plan;
 use super::problem::{Problem, Rejected};
-use super::read::{Inputs, Text, read};
+use super::read::{Inputs, Seen, Text, read};
 
 /// The world as a test has it.
 #[derive(Default)]
@@ -21,6 +22,8 @@ pub(in crate::config) struct World {
     env: BTreeMap<String, String>,
     files: BTreeMap<String, Vec<u8>>,
     flags: Vec<Setting>,
+    /// What is where, besides nothing, on the machine that a check looks at.
+    machine: Option<BTreeMap<String, Seen>>,
 }
 
 impl World {
@@ -61,12 +64,17 @@ impl World {
         };
         let env = |name: &str| self.env.get(name).cloned();
         let functions = crate::functions::all();
+        let look = |path: &Path| {
+            let known = self.machine.as_ref().zip(path.to_str());
+            known.and_then(|(machine, path)| machine.get(path)).copied().unwrap_or(Seen::Nothing)
+        };
         read(&Inputs {
             texts: &self.texts,
             flags: &self.flags,
             env: &env,
             read_file: &read_file,
             functions,
+            look: self.machine.as_ref().map(|_| &look as &dyn Fn(&Path) -> Seen),
             folder: Path::new("/work-dir"),
         })
     }

@@ -69,6 +69,7 @@ fn secret_id(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Option<C
         }
         (Some(text), None) => Some(Some(Credential::File(optional_path(Some(text), &file_at, desk)?))),
         (None, Some(variable)) => {
+            desk.warn(&env_at, "a secret id in the environment shows in /proc", "use `secret_id_file`");
             let given = from_variable(variable, &env_at, desk)?;
             Some(Some(given.map_or_else(|| Credential::Unset(variable.to_owned()), Credential::Given)))
         }

@@ -162,6 +162,14 @@ fn token(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<AuthMethod> 
         None => "VAULT_TOKEN".to_owned(),
     };
     let token = from_variable(&token_env, &at, desk)?;
+    if token.is_some() {
+        let message = "a token in the environment shows in /proc, and nothing follows it when it ends";
+        desk.warn(
+            &KeyPath::of(&["auth", "method"]),
+            message,
+            "log in by another method, or use `token_file`",
+        );
+    }
     Some(AuthMethod::Token { token_env, token })
 }
 

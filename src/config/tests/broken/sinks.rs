@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
         "files:",
         "sinks: [{path: t, mode: '0444', wrap_ttl: 100ms, notify: [app], template: x}]\nfiles:",
         &[
-            "c.yaml:7:25: warning: anyone on this machine may read the file; use \"0440\" and `group`",
+            "c.yaml:7:25: warning: a mode by which anyone on this machine may read the secrets; use \"0440\" and `group`",
             "c.yaml:7:43: too short for anybody to open it; use a second or more",
             "c.yaml:7:59: no notifier is called `app`; define it under `notify`: app: {signal: HUP, process: …}",
             "c.yaml:7:65: unknown key `template`; it belongs in `files[]`",
@@ -31,8 +31,8 @@ pub(super) const ROWS: &[Row] = &[
         "  role: web",
         "  role: web\n  wrap_ttl: 0s\nsinks: [{path: b}]",
         &[
-            "c.yaml:6:13: a wrapped login is not ours to read secrets with; wrap the token in the sink instead: sinks: [{path: token, wrap_ttl: 5m}]",
             "c.yaml:6:13: too short for anybody to open it; use a second or more",
+            "c.yaml:6:13: a wrapped login is not ours to read secrets with; wrap the token in the sink instead: sinks: [{path: token, wrap_ttl: 5m}]",
         ],
     ),
     (

@@ -20,6 +20,46 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nsandbox: off",
+        &[
+            "c.yaml:7:10: warning: nothing fences this process in, should it be made to do what it must not; use `auto`, which does what is possible",
+        ],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: token\n  token_env: ONE_WORD",
+        &[
+            "c.yaml:4:11: warning: a token in the environment shows in /proc, and nothing follows it when it ends; log in by another method, or use `token_file`",
+        ],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: approle\n  role_id: r\n  secret_id_env: ONE_WORD",
+        &["c.yaml:6:18: warning: a secret id in the environment shows in /proc; use `secret_id_file`"],
+    ),
+    (
+        "    secret: kv/a#k",
+        "    template: '{{ \"x\" | writeToFile \"/w/a\" \"\" \"\" \"0400\" }}'",
+        &[
+            "c.yaml:9:25: warning: template: writeToFile will be refused: the path is below no folder that the configuration's `write_to_file` names; name the folder in `write_to_file`",
+        ],
+    ),
+    (
+        "    secret: kv/a#k",
+        "    template: '{{ \"x\" | writeToFile (env \"A\") \"\" \"\" \"0400\" }}'",
+        &[
+            "c.yaml:9:25: warning: template: writeToFile may be refused; name the folder that it writes to in `write_to_file`",
+        ],
+    ),
+    (
+        "    secret: kv/a#k",
+        "    template: '{{ \"x\" | writeToFile \"/w/a\" \"\" \"\" \"0400\" }}{{ \"x\" | writeToFile (env \"A\") \"\" \"\" \"0400\" }}'\nwrite_to_file: [/w]\nexec: {env: {A: {template: '{{ \"x\" | writeToFile \"/w/b\" \"\" \"\" \"0400\" }}'}}}",
+        &[
+            "c.yaml:11:38: warning: template: writeToFile is refused in a variable; write it from a file's template",
+        ],
+    ),
+    (
         "  address: https://v:8200",
         "  address: http://v:8200\n  plaintext: anywhere",
         &[

@@ -1,0 +1,59 @@
+//! What a check finds of what a configuration relies on.
+
+use std::collections::BTreeMap;
+
+use super::{Seen, World};
+
+const CONFIG: &str = "\
+vault: {address: 'https://v:8200', ca_file: /etc/ca.pem}
+auth: {method: approle, role_id: r, secret_id_file: /run/id}
+files: [{path: /run/a, secret: kv/a}]
+notify:
+  bare: {command: [nginx, -s, reload]}
+  full: {command: [/bin/reload]}
+exec: {command: [/srv/app]}
+listen: unix:/run/leasehold/sock
+";
+
+fn told(machine: &[(&str, Seen)]) -> Vec<String> {
+    let mut world = World::new(CONFIG).var("PATH", "/usr/bin:/sbin");
+    world.machine = Some(machine.iter().map(|(path, seen)| ((*path).to_owned(), *seen)).collect());
+    world.problems()
+}
+
+#[test]
+fn what_is_not_on_this_machine_is_a_warning_at_its_key() {
+    let mend = "put it there; where Leasehold is to run elsewhere, see that it is there";
+    assert_eq!(
+        told(&[("/bin/reload", Seen::Other)]),
+        [
+            format!("c.yaml:1:45: warning: there is no such file on this machine; {mend}"),
+            format!("c.yaml:2:53: warning: there is no such file on this machine; {mend}"),
+            format!("c.yaml:5:19: warning: no such program is in PATH on this machine; {mend}"),
+            "c.yaml:6:19: warning: it is no program that can be run; make it executable".to_owned(),
+            format!("c.yaml:7:17: warning: there is no such program on this machine; {mend}"),
+            format!("c.yaml:8:9: warning: the socket's folder is not on this machine; {mend}"),
+        ]
+    );
+}
+
+#[test]
+fn what_is_there_or_cannot_be_looked_at_is_not_worth_a_word() {
+    let machine = [
+        ("/etc/ca.pem", Seen::Other),
+        ("/run/id", Seen::Unknown),
+        ("/sbin/nginx", Seen::Program),
+        ("/bin/reload", Seen::Unknown),
+        ("/srv/app", Seen::Program),
+        ("/run/leasehold", Seen::Other),
+    ];
+    assert_eq!(told(&machine), [""; 0]);
+}
+
+#[test]
+fn nobody_looks_where_that_is_not_asked_for_or_something_is_wrong() {
+    assert_eq!(World::new(CONFIG).problems(), [""; 0]);
+    let mut world = World::new(&CONFIG.replace("files:", "flies:"));
+    world.machine = Some(BTreeMap::new());
+    assert_eq!(world.problems().len(), 1, "{:?}", world.problems());
+}
