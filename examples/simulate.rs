@@ -1,9 +1,15 @@
 //! Lives through many simulated worlds: `--seeds N` from `--from` on, or one with `--seed N`
-//! (`--trace` prints everything that happens in it).
+//! (`--trace` prints everything that happens in it). With `--fleet N`: what so many sidecars ask of a
+//! server in `--hours`, drawn as `--svg`.
 
+#[path = "simulate/fleet.rs"]
+mod fleet;
+#[path = "simulate/plot.rs"]
+mod plot;
 #[path = "../tests/sim/mod.rs"]
 mod sim;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,11 +32,29 @@ struct Arguments {
     /// How many broken promises to show before giving up.
     #[arg(long, default_value_t = 1)]
     failures: u64,
+    /// Instead: so many sidecars at one server.
+    #[arg(long)]
+    fleet: Option<u64>,
+    /// How long the fleet lives.
+    #[arg(long, default_value_t = 24, requires = "fleet", value_parser = clap::value_parser!(u32).range(3..))]
+    hours: u32,
+    /// Where to draw its load.
+    #[arg(long, requires = "fleet")]
+    svg: Option<PathBuf>,
 }
 
 #[allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(sidecars) = arguments.fleet {
+        return match fleet::report(sidecars, arguments.hours, arguments.svg.as_deref()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => {
+                eprintln!("{why}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     if let Some(seed) = arguments.seed {
         let setup = sim::setup::Setup::random(seed);
         if arguments.trace {

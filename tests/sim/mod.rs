@@ -11,6 +11,7 @@ pub mod checks;
 pub mod dice;
 pub mod driver;
 pub mod faults;
+pub mod fleet;
 pub mod mishaps;
 pub mod network;
 pub mod server;
