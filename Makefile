@@ -9,7 +9,7 @@ CARGO ?= cargo
 STATIC := RUSTFLAGS='-C target-feature=+crt-static'
 BINARY := target/$(TARGET)/release/leasehold
 
-.PHONY: help build release demo test docs lint bench compare simulate fuzz mutants oracle clean
+.PHONY: help build release demo test docs lint bench compare simulate fleet fuzz mutants oracle clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ compare: release ## a bad day beside `bao agent`: revoked, away, rotated; writes
 
 simulate: ## a million simulated worlds of faults against the pure core
 	$(CARGO) run --release --example simulate -- --seeds 1000000
+
+fleet: ## what 10,000 sidecars ask of a server in a day, with an outage and a restart of all; writes docs/SIMULATION.md
+	$(CARGO) run --release --example simulate -- --fleet 10000 --svg docs/fleet.svg --page docs/SIMULATION.md
 
 fuzz: ## every fuzz target for SECONDS=600 each; see scripts/fuzz
 	scripts/fuzz $(or $(SECONDS),600)

@@ -1,6 +1,6 @@
 //! Lives through many simulated worlds: `--seeds N` from `--from` on, or one with `--seed N`
 //! (`--trace` prints everything that happens in it). With `--fleet N`: what so many sidecars ask of a
-//! server in `--hours`, drawn as `--svg`.
+//! server in `--hours`, drawn as `--svg` and told in `--page`.
 
 #[path = "simulate/fleet.rs"]
 mod fleet;
@@ -41,14 +41,22 @@ struct Arguments {
     /// Where to draw its load.
     #[arg(long, requires = "fleet")]
     svg: Option<PathBuf>,
+    /// Where to tell of it.
+    #[arg(long, requires = "svg")]
+    page: Option<PathBuf>,
 }
 
 #[allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(sidecars) = arguments.fleet {
-        return match fleet::report(sidecars, arguments.hours, arguments.svg.as_deref()) {
-            Ok(()) => ExitCode::SUCCESS,
+        let told =
+            fleet::tell(sidecars, arguments.hours, arguments.svg.as_deref(), arguments.page.as_deref());
+        return match told {
+            Ok(page) => {
+                println!("{page}");
+                ExitCode::SUCCESS
+            }
             Err(why) => {
                 eprintln!("{why}");
                 ExitCode::FAILURE

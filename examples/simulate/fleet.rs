@@ -1,75 +1,133 @@
-//! A fleet's load on its server: a restart of all at once, and a day with an outage in it, drawn.
+//! A fleet's load on its server: a thousand that are restarted at once, and a day with an outage and a
+//! restart of all in it, drawn and told.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::plot;
-use crate::sim::fleet::{Fleet, Load, peak_and_mean};
+use crate::sim::fleet::{Blow, Fleet, Load};
+use crate::sim::{HOUR, MINUTE};
 
-const MINUTE: Duration = Duration::from_secs(60);
-/// So many are restarted at once in the day.
-const RESTARTED: u64 = 1000;
+/// So many sidecars meet each blow by itself.
+const SOME: u64 = 1000;
+/// So long the server is sealed.
+const SEALED: Duration = Duration::from_secs(10 * 60);
 
-/// Prints what a restart of a thousand does, and what the days of `sidecars` come to; draws them.
+/// A table's head.
+const HEAD: &str = "\
+| | mean | busiest 10 s | of the mean | busiest second |
+| --- | --- | --- | --- | --- |
+";
+
+/// Tells what a thousand do after each blow, and what the days of `sidecars` come to; draws those.
 ///
 /// # Errors
 /// A broken promise, a peak of more than twice the mean after the restart, a file that cannot be written.
-#[allow(clippy::print_stdout, reason = "a program for the terminal")]
-pub(crate) fn report(sidecars: u64, hours: u32, svg: Option<&Path>) -> Result<(), String> {
-    restart()?;
-    let lasts = Duration::from_secs(3600) * hours;
+pub(crate) fn tell(
+    sidecars: u64,
+    hours: u32,
+    svg: Option<&Path>,
+    page: Option<&Path>,
+) -> Result<String, String> {
+    let lasts = HOUR * hours;
     let (sealed, restarted) = (lasts / 3, lasts * 2 / 3);
-    let fleet = Fleet {
-        sidecars,
-        lasts,
-        rollout: 10 * MINUTE,
-        sealed: Some((sealed, 10 * MINUTE)),
-        restarted: Some((RESTARTED.min(sidecars), restarted)),
-    };
-    let load = fleet.live()?;
-    println!("{sidecars} sidecars for {hours} h:");
-    tell(&load, "the start, spread over 10 min", Duration::ZERO, 10 * MINUTE);
-    tell(&load, "from then until the server is sealed", 10 * MINUTE, sealed);
-    tell(&load, "10 min sealed", sealed, sealed + 10 * MINUTE);
-    tell(&load, "the minute of its return", sealed + 10 * MINUTE, sealed + 11 * MINUTE);
-    tell(&load, "from the hour after that on", sealed + 70 * MINUTE, lasts);
-    tell(&load, "the minute of the restart", restarted, restarted + MINUTE);
-    tell(&load, "all of it", Duration::ZERO, lasts);
-    let Some(path) = svg else { return Ok(()) };
-    let title = format!("{sidecars} sidecars for {hours} h: requests a second at the server");
-    let marks = [
-        (sealed, "sealed for 10 min".to_owned()),
-        (restarted, format!("{} restarted", RESTARTED.min(sidecars))),
+    let rollout = 10 * MINUTE;
+    let blows = vec![(sealed, Blow::Seal(SEALED)), (restarted, Blow::Restart)];
+    let load = Fleet { sidecars, lasts, rollout, blows }.live()?;
+    if let Some(path) = svg {
+        let title = format!("{sidecars} sidecars for {hours} h: requests a second at the server");
+        let marks = [(sealed, "sealed for 10 min"), (restarted, "all restarted")];
+        write(path, &plot::draw(&title, &load.0, &marks))?;
+    }
+    let drawing = svg.and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
+    let mut text = format!(
+        "{INTRODUCTION}\n## A day of {sidecars} sidecars\n\n\
+         Started over ten minutes; the server is sealed for ten minutes after {} h, and all of them are killed and \
+         started again after {} h.\n\n![requests a second]({drawing})\n\nRequests a second:\n\n{HEAD}",
+        sealed.as_secs() / 3600,
+        restarted.as_secs() / 3600,
+    );
+    let rows = [
+        ("from an hour after the start until the outage", HOUR, sealed),
+        ("ten minutes sealed: probes, which need no token", sealed, sealed + SEALED),
+        ("the minute of its return", sealed + SEALED, sealed + SEALED + MINUTE),
+        ("the hour after that", sealed + SEALED + MINUTE, sealed + SEALED + HOUR),
+        ("the hour before the restart", restarted - HOUR, restarted),
+        ("the hour after the restart", restarted, restarted + HOUR),
+        ("the whole day", Duration::ZERO, lasts),
     ];
-    let drawing = plot::draw(&title, &load.0, &marks);
-    #[allow(clippy::disallowed_methods, reason = "a drawing, not a secret")]
-    fs::write(path, drawing).map_err(|error| format!("could not write {}: {error}", path.display()))
+    for (when, from, to) in rows {
+        row(&mut text, when, &load, from, to);
+    }
+    some(&mut text)?;
+    if let Some(path) = page {
+        write(path, &text)?;
+    }
+    Ok(text)
 }
 
-/// A thousand at once: in the hour after, no ten seconds have more than twice the mean.
-#[allow(clippy::print_stdout, reason = "a program for the terminal")]
-fn restart() -> Result<(), String> {
-    let fleet = Fleet::restarted();
-    let load = fleet.live()?;
-    let (_, at) = fleet.restarted.expect("they are");
-    println!("{} sidecars, all restarted at once:", fleet.sidecars);
-    tell(&load, "the hour before", at - 60 * MINUTE, at);
-    tell(&load, "the minute of the restart", at, at + MINUTE);
-    tell(&load, "the hour after", at, at + 60 * MINUTE);
-    let (peak, mean) = peak_and_mean(&load.rates(at, at + 60 * MINUTE, 10));
-    if peak > 2.0 * mean {
-        return Err(format!("{peak:.2} requests a second in ten seconds, where the mean is {mean:.2}"));
+const INTRODUCTION: &str = "\
+# What a fleet asks of its server
+
+This page and its drawing are made by `make fleet`: the pure core in virtual time, with the model server, every
+promise checked after every step of every sidecar. Each sidecar has a database credential of an hour and a secret of
+KV v2 that is looked at every five minutes, under a token of an hour, and keeps a handoff.
+
+- **Renewals** are at half-life, ±10 %, by a jitter that hangs on what is renewed: a restart does not move them.
+- **Looks** at what has no lease are on the pod's own beat, one every `refresh`: sidecars that did something together,
+  a start, an outage, do not look together ever after.
+- **A restart** with a handoff asks nothing for its own sake. Whether the token still lives shows with its next use;
+  where none is due within a quarter of an hour it is looked up, at the pod's own moment in that time.
+- **An outage** costs one probe every 1 to 5 s for each sidecar (`sys/health`, no token). When the server is back, each
+  finds out within 5 s and spreads what it missed over 1.5 s more: to be current within seconds is worth the burst.
+";
+
+/// A thousand at once: in the hour after a restart no ten seconds have more than twice the mean.
+fn some(text: &mut String) -> Result<(), String> {
+    let at = 2 * HOUR;
+    put(
+        text,
+        format_args!(
+            "\n## {SOME} sidecars, and what befalls all of them at once\n\nRequests a second:\n\n{HEAD}"
+        ),
+    );
+    for (what, blow) in [
+        ("restarted, with their handoffs", Blow::Restart),
+        ("made anew, without: each logs in and reads everything", Blow::Recreation),
+        ("the server sealed for ten minutes", Blow::Seal(SEALED)),
+    ] {
+        let load = Fleet::of(SOME, blow).live()?;
+        let back = if let Blow::Seal(lasts) = blow { at + lasts } else { at };
+        row(text, &format!("{what}: the hour before"), &load, at - HOUR, at);
+        row(text, "the minute after", &load, back, back + MINUTE);
+        row(text, "from then on", &load, back + MINUTE, 3 * HOUR);
+        let (before, after) = (load.between(at - HOUR, at), load.between(at, at + HOUR));
+        if matches!(blow, Blow::Restart) && after.ten_seconds > 2.0 * before.mean {
+            return Err(format!("after a restart {after:?}, before it {before:?}"));
+        }
     }
     Ok(())
 }
 
-#[allow(clippy::print_stdout, reason = "a program for the terminal")]
-fn tell(load: &Load, when: &str, from: Duration, to: Duration) {
-    let (second, mean) = peak_and_mean(&load.rates(from, to, 1));
-    let (ten, _) = peak_and_mean(&load.rates(from, to, 10));
-    let ratio = ten / mean;
-    println!(
-        "  {when:38} mean {mean:7.2}/s, busiest 10 s {ten:7.1}/s ({ratio:.2} x mean), busiest second {second:5.0}"
+fn row(text: &mut String, when: &str, load: &Load, from: Duration, to: Duration) {
+    let all = load.between(from, to);
+    let ratio = all.ten_seconds / all.mean;
+    put(
+        text,
+        format_args!(
+            "| {when} | {:.2} | {:.1} | {ratio:.2} x | {:.0} |\n",
+            all.mean, all.ten_seconds, all.second
+        ),
     );
+}
+
+fn put(text: &mut String, what: std::fmt::Arguments<'_>) {
+    text.write_fmt(what).expect("a string takes everything");
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    #[allow(clippy::disallowed_methods, reason = "a page for readers, not a secret")]
+    fs::write(path, text).map_err(|error| format!("could not write {}: {error}", path.display()))
 }

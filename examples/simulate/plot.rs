@@ -22,7 +22,7 @@ text { fill: #ddd } .paper { fill: #14171a } .peak { stroke: #3d6a9e } .mean { s
 
 /// The seconds of `load`, a minute at a time: its mean and its busiest second, on a logarithmic axis, for
 /// an outage's end is far above an ordinary minute; `marks` are named moments.
-pub(crate) fn draw(title: &str, load: &[u32], marks: &[(Duration, String)]) -> String {
+pub(crate) fn draw(title: &str, load: &[u32], marks: &[(Duration, &str)]) -> String {
     let minutes: Vec<&[u32]> = load.chunks_exact(60).collect();
     let mean = |minute: &&[u32]| f64::from(minute.iter().sum::<u32>()) / 60.0;
     let peak = |minute: &&[u32]| f64::from(minute.iter().copied().max().unwrap_or(0));

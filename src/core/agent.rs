@@ -134,7 +134,7 @@ impl Agent {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Start { kept } => self.start(kept),
+            Event::Start { kept, rebooted } => self.start(kept, rebooted),
             Event::Wake => {}
             Event::LoggedIn { token, sent, result } => self.logged_in(token, sent, result),
             Event::LookedUp { token, sent, result } => self.looked_up(token, sent, result),
@@ -167,6 +167,7 @@ impl Agent {
                 Timer::Token(id) => self.token_due(id),
                 Timer::LogIn => self.login_due(),
                 Timer::LookUp => self.look_up_due(),
+                Timer::Proof(id) => self.proof_due(id),
                 // The pump, which follows, sends the probe that is due.
                 Timer::Probe => {}
                 Timer::Secret(id) => self.secret_due(id),

@@ -268,7 +268,7 @@ mod tests {
                 }),
                 1000,
             );
-            assert_eq!(hand.give(Event::Start { kept }), [Action::Render(FileId(0))]);
+            assert_eq!(hand.give(Event::Start { kept, rebooted: false }), [Action::Render(FileId(0))]);
             hand
         }
 

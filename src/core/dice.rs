@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use super::time::Moment;
+
 /// Draws for one pod.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dice {
@@ -38,6 +40,16 @@ impl Dice {
     pub(super) fn between(self, least: Duration, most: Duration, name: u64, count: u64) -> Duration {
         least + most.saturating_sub(least).mul_f64(self.draw(name, count))
     }
+
+    /// The first moment from `now` on of this pod's own beat, which comes once every `period`: pods that
+    /// do something together are spread over a whole period by it. It stands on the clock, not on the
+    /// start, so that whoever is started again and again comes to it all the same.
+    pub(super) fn beat(self, now: Moment, period: Duration, name: u64) -> Moment {
+        let phase = period.mul_f64(self.draw(name, 0)).as_nanos();
+        let period = period.as_nanos().max(1);
+        let wait = (phase + period - now.since_boot().as_nanos() % period) % period;
+        now.after(Duration::from_nanos(u64::try_from(wait).unwrap_or(u64::MAX)))
+    }
 }
 
 /// `middle` moved by up to ten per cent either way: `draw` from 0 to 1.
@@ -66,6 +78,23 @@ mod tests {
         assert!((one.draw(name, 0) - Dice::new(1).draw(name, 0)).abs() < f64::EPSILON);
         assert!((one.draw(name, 0) - other.draw(name, 0)).abs() > 1e-6);
         assert!((one.draw(name, 0) - one.draw(name, 1)).abs() > 1e-6);
+    }
+
+    #[test]
+    fn a_beat_is_within_one_period_stays_over_restarts_and_spreads_pods_evenly() {
+        let at = |seconds| Moment::new(Duration::from_secs(seconds));
+        let mut buckets = [0_u32; 10];
+        for seed in 0..10_000 {
+            let beat = |now| Dice::new(seed).beat(now, 60 * SECOND, number("a"));
+            let next = beat(at(1000));
+            let wait = at(1000).until(next);
+            assert!(next >= at(1000) && wait < 60 * SECOND, "{wait:?}");
+            assert_eq!(beat(next), next);
+            assert_eq!(beat(next.after(SECOND)), next.after(60 * SECOND));
+            buckets[usize::try_from(wait.as_secs() / 6).expect("below ten")] += 1;
+        }
+        assert!(buckets.iter().all(|&n| (850..1150).contains(&n)), "{buckets:?}");
+        assert_eq!(Dice::new(1).beat(at(7), Duration::ZERO, 0), at(7), "no period, no wait");
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub enum Event {
     Start {
         /// The state to go on from.
         kept: Option<Snapshot>,
+        /// The machine was restarted since: the times of `kept` are on another clock, and only the
+        /// server knows what is left.
+        rebooted: bool,
     },
     /// The deadline that the core named is here (or passed while the machine slept).
     Wake,

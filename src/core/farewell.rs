@@ -209,8 +209,10 @@ impl Agent {
                 self.out.push(Action::DropToken(token));
             }
             Err(failure) if failure.kind == FailureKind::Denied => {
-                // It may not revoke itself: then at least its leases.
+                // It may not revoke itself: then at least its leases. Or it is dead, and whoever comes
+                // next must not rely on it.
                 self.note_failure(&failure);
+                self.judge.unsure = true;
                 self.mark_left(&format!("may not revoke the token: {}", failure.why));
                 self.give_back_leases(token);
             }
@@ -310,10 +312,12 @@ impl Agent {
         let Phase::Leaving(farewell) = &mut self.phase else { return };
         farewell.stage = Stage::Saving;
         let clean = farewell.revoke == Revoke::Everything && !farewell.left;
-        let nothing = clean || (self.session.logins.is_empty() && self.session.refusals.is_none());
+        let nothing = clean || self.session.logins.is_empty();
+        // What the next run is to know although there is nothing for it to go on with.
+        let remembered = self.session.refusals.is_some() || !self.untold().is_empty();
         if !self.policy.handoff {
             self.end();
-        } else if nothing && self.session.refusals.is_none() {
+        } else if nothing && !remembered {
             self.out.push(Action::DropHandoff);
             self.end();
         } else {

@@ -61,6 +61,18 @@ pub(super) struct Held {
     pub(super) version: Option<u64>,
 }
 
+impl Held {
+    /// Tells this answer from those before and after it, also in the next run: its jitter hangs on that, so
+    /// that a restart does not move when it is renewed.
+    pub(super) fn name(&self) -> u64 {
+        match (&self.lease, self.certificate) {
+            (Some(lease), _) => lease.expires.name(),
+            (None, Some(certificate)) => certificate.name(),
+            (None, None) => self.read.name(),
+        }
+    }
+}
+
 /// One secret.
 #[derive(Debug)]
 pub(super) struct Node {

@@ -1,4 +1,5 @@
-//! What one run leaves for the next: taken over at the start, written again after every change.
+//! What one run leaves for the next: written again after every change. How the next takes it over is told
+//! in [`adopt`](super::adopt).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,13 +7,8 @@ use std::time::Duration;
 use super::action::{Action, Level};
 use super::agent::{Agent, Phase};
 use super::dice::pause;
-use super::event::Life;
-use super::graph::{Held, Node, Op, Step};
-use super::ids::{FileId, NotifierId};
+use super::graph::Node;
 use super::lease::Lease;
-use super::policy::Mode;
-use super::refresh::Certificate;
-use super::session::{Login, Standing};
 use super::snapshot::{KeptSecret, KeptToken, Snapshot};
 use super::timers::Timer;
 
@@ -69,6 +65,7 @@ impl Agent {
             refusals: self.session.refusals,
             untold: self.untold(),
             blind: self.judge.can_look_up == Some(false),
+            unsure: self.is_token_unsure(),
         }
     }
 
@@ -112,23 +109,10 @@ impl Agent {
     }
 
     /// Notifiers that have not heard of all that is on disk, or will be with the publish under way.
-    fn untold(&self) -> BTreeSet<String> {
+    pub(super) fn untold(&self) -> BTreeSet<String> {
         let publishing = self.shelf.units().filter_map(|(_, unit)| unit.publishing.as_ref()).flatten();
         let promised = publishing.flat_map(|file| &self.policy.files[file.0].notify);
         promised.map(|id| self.notices.name(*id)).chain(self.notices.owed()).map(str::to_owned).collect()
-    }
-
-    /// An earlier run did not come to tell these. Init passes that on; the process of `exec` starts
-    /// with everything anyhow.
-    fn owe(&mut self, untold: &BTreeSet<String>) {
-        for id in (0..self.policy.notifiers.len()).map(NotifierId) {
-            if untold.contains(self.notices.name(id)) && !self.is_child(id) {
-                self.notices.owe(id);
-                if !matches!(self.policy.mode, Mode::Init { .. }) {
-                    self.notify(id);
-                }
-            }
-        }
     }
 
     pub(super) fn handoff_saved(&mut self, result: Result<(), String>) {
@@ -151,104 +135,6 @@ impl Agent {
                 self.keeper.failed = Some(why);
             }
         }
-    }
-
-    /// The driver is up.
-    pub(super) fn start(&mut self, kept: Option<Snapshot>) {
-        if !matches!(self.phase, Phase::New) {
-            return;
-        }
-        self.phase = Phase::Running;
-        if let Mode::Init { timeout } | Mode::Exec { timeout } = self.policy.mode {
-            self.timers.set(Timer::Init, self.now.moment.after(timeout));
-        }
-        if let Some(kept) = kept {
-            self.adopt(kept);
-        }
-        for index in 0..self.policy.files.len() {
-            self.shelf.mark(FileId(index), self.now.moment);
-        }
-        // A process whose environment asks for nothing has nothing to log in for.
-        if self.session.current.is_none() && !self.policy.files.is_empty() {
-            self.want_login(true);
-        }
-    }
-
-    /// Goes on from what an earlier run left. Whether its token still lives is asked once.
-    fn adopt(&mut self, kept: Snapshot) {
-        self.session.refusals = kept.refusals;
-        self.setback |= self.session.is_locked();
-        self.judge.can_look_up = kept.blind.then_some(false);
-        self.owe(&kept.untold);
-        self.keeper.unsorted = true;
-        self.adopt_tokens(&kept.tokens);
-        for secret in kept.secrets {
-            self.adopt_secret(secret);
-        }
-        let all: BTreeSet<FileId> = (0..self.policy.files.len()).map(FileId).collect();
-        for lease in kept.retiring {
-            if lease.latest > self.now.moment {
-                let lease = Lease::adopted(lease, self.now.moment);
-                self.retirees.add(lease, None, all.clone());
-            }
-        }
-        for id in self.standing(Standing::Leaving) {
-            self.leave(id);
-        }
-        if let Some(token) = self.session.current {
-            self.plan_token(token);
-            // One that may not look itself up shows with its first request whether it lives.
-            if !kept.blind {
-                self.look_up(Some(token));
-            }
-        }
-    }
-
-    fn adopt_tokens(&mut self, tokens: &[KeptToken]) {
-        let now = self.now.moment;
-        for token in tokens {
-            self.session.taken(token.id);
-            if token.latest.is_some_and(|end| end <= now) {
-                self.out.push(Action::DropToken(token.id));
-                continue;
-            }
-            let mut login = Login::adopted(token, now);
-            login.state = Standing::Leaving;
-            self.session.logins.insert(token.id, login);
-            self.sinks.may_show(token.id);
-            self.plan_token(token.id);
-        }
-        let is_good = |token: &&KeptToken| token.expires.is_none_or(|end| end > now);
-        let last = tokens.last().filter(is_good).map(|token| token.id);
-        if let Some(login) = last.and_then(|id| self.session.logins.get_mut(&id)) {
-            login.state = Standing::Good;
-            self.session.current = last;
-        }
-    }
-
-    fn adopt_secret(&mut self, kept: KeptSecret) {
-        let now = self.now;
-        let id = self.graph.adopt(kept.request, kept.written);
-        let lease = kept.lease.map(|lease| Lease::adopted(lease, kept.read));
-        let orphaned = |lease: &Lease| !self.session.is_alive(lease.token);
-        let orphan = lease.as_ref().is_some_and(orphaned);
-        let over = orphan || lease.as_ref().is_some_and(|lease| lease.expires <= now.moment);
-        let certificate = match kept.life {
-            Life::Until(until) => Some(Certificate::adopted(until, kept.read, now)),
-            Life::Unknown | Life::RotatesIn(_) => None,
-        };
-        let Some(node) = self.graph.get_mut(id) else { return };
-        let mut held = Held { read: kept.read, lease, life: kept.life, certificate, version: kept.version };
-        if let (true, Some(lease)) = (orphan, &mut held.lease) {
-            lease.died(now.moment);
-        }
-        node.fresh = Some(kept.read);
-        node.held = Some(held);
-        if over {
-            self.set_step(id, Step::Busy(Op::Read));
-        }
-        // The others are planned when the first file shows that it uses them, which tells their
-        // refresh interval.
     }
 }
 

@@ -9,6 +9,7 @@ use super::child::Child;
 use super::farewell::Revoke;
 use super::graph::Trouble;
 use super::ids::{FileId, SecretId, UnitId};
+use super::lease::Lease;
 use super::logins::MOST_UNFOUND;
 use super::policy::Mode;
 use super::session::Standing;
@@ -49,7 +50,14 @@ impl Agent {
         // the server can be asked.
         let sure = self.judge.asked.is_none() || !self.breaker.is_closed();
         let doubted = !self.standing(Standing::Doubtful).is_empty();
-        sure && !doubted && self.shelf.units().all(|(_, unit)| rendered(unit))
+        sure && !doubted && !self.holds_what_is_over() && self.shelf.units().all(|(_, unit)| rendered(unit))
+    }
+
+    /// Whether a lease that an earlier run left has ended, or is not known to live after another boot: its successor
+    /// is on its way.
+    fn holds_what_is_over(&self) -> bool {
+        let is_over = |lease: &Lease| self.lease_expires(lease) <= self.now.moment;
+        self.graph.iter().any(|(_, node)| !node.users.is_empty() && node.lease().is_some_and(is_over))
     }
 
     /// One unit after the other, the set first: where one fails, those after it stay as they were.

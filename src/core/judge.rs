@@ -47,6 +47,10 @@ pub(super) struct Judge {
     /// The token that a look-up is asked about, or will be.
     pub(super) asked: Option<TokenId>,
     tries: u32,
+    /// When an adopted token has to have shown that it lives.
+    pub(super) proof_by: Moment,
+    /// The token is to be looked up by the next run if this one does not come to it.
+    pub(super) unsure: bool,
     guesses: u32,
     guessed: Option<Moment>,
 }
@@ -60,6 +64,11 @@ impl Judge {
     /// The secret no longer exists.
     pub(super) fn forget(&mut self, id: SecretId) {
         self.suspects.remove(&id);
+    }
+
+    /// Whether denials wait to be judged.
+    pub(super) fn has_suspects(&self) -> bool {
+        !self.suspects.is_empty()
     }
 
     fn guess_at(&self, draw: f64) -> Option<Moment> {
@@ -111,6 +120,13 @@ impl Agent {
         }
     }
 
+    /// Whether the next run is to ask about the current token before it relies on it. How often a
+    /// counted one can still be used only the server knows.
+    pub(super) fn is_token_unsure(&self) -> bool {
+        let counted = self.session.login().is_some_and(|login| login.uses.is_some());
+        counted || self.judge.unsure || self.judge.renewal || self.judge.has_suspects()
+    }
+
     /// Asks the server about a token, unless that is being asked.
     pub(super) fn look_up(&mut self, token: Option<TokenId>) {
         let Some(token) = token else { return };
@@ -140,7 +156,12 @@ impl Agent {
                 self.look_up_denied(token);
             }
             Err(failure) => {
-                self.note_failure(&failure);
+                if !self.note_failure(&failure)
+                    && let Some(login) = self.session.logins.get_mut(&token)
+                {
+                    // The server will not tell: nothing else may wait for that for ever.
+                    login.undated = false;
+                }
                 self.look_up_later(Duration::from_secs(30));
             }
         }
@@ -160,6 +181,8 @@ impl Agent {
         self.judge.asked = None;
         self.judge.can_look_up = Some(true);
         self.judge.alive = Some(sent);
+        self.judge.unsure = false;
+        self.proven(token);
         if let Some(login) = self.session.logins.get_mut(&token) {
             login.looked_up(sent, facts);
         }
@@ -270,6 +293,7 @@ impl Agent {
         }
         self.judge.alive = None;
         self.judge.asked = None;
+        self.judge.unsure = false;
         self.judge.renewal = false;
         self.timers.clear(&Timer::LookUp);
     }

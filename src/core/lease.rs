@@ -39,6 +39,9 @@ pub(super) struct Lease {
     pub(super) clamped: bool,
     /// The server does not renew it, and minting another has not changed that.
     pub(super) worn: bool,
+    /// It comes from another boot: only a renewal tells what is left of it, and until then it is not
+    /// taken to be good.
+    pub(super) undated: bool,
 }
 
 impl Lease {
@@ -56,6 +59,7 @@ impl Lease {
             renewable: facts.renewable && !facts.ttl.is_zero(),
             clamped: false,
             worn: false,
+            undated: false,
         }
     }
 
@@ -72,6 +76,7 @@ impl Lease {
             renewable: kept.renewable,
             clamped: false,
             worn: false,
+            undated: false,
         }
     }
 
@@ -106,6 +111,7 @@ impl Lease {
         self.renewable = granted.renewable;
         self.clamped = is_clamped(self.granted, granted.ttl);
         self.worn = false;
+        self.undated = false;
     }
 
     /// What to do next about it, and when; `draw` from 0 to 1 spreads it by ±10 %.

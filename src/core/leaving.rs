@@ -126,6 +126,7 @@ impl Agent {
         let Some(login) = self.session.logins.get_mut(&id) else { return };
         login.state = Standing::Leaving;
         self.timers.clear(&Timer::Token(id));
+        self.timers.clear(&Timer::Proof(id));
         let of = |lease: &Lease| lease.token == id;
         let leased: Vec<SecretId> =
             self.graph.iter().filter(|(_, node)| node.lease().is_some_and(of)).map(|(id, _)| id).collect();

@@ -74,12 +74,12 @@ impl Agent {
         }
     }
 
-    /// Nothing is minted on a login that is nearly over while its renewal or successor is awaited:
-    /// it would die with it.
+    /// Nothing is minted on a login that is nearly over while its renewal or successor is awaited, nor
+    /// on one of which nobody knows yet how nearly over it is: it would die with it.
     pub(super) fn is_login_awaited(&self) -> bool {
-        let Some(id) = self.session.current else { return false };
-        self.session.login().is_some_and(|login| login.is_nearly_over(self.now.moment))
-            && (self.work.has(&Job::LogIn) || self.work.has(&Job::RenewToken(id)))
+        let (Some(id), Some(login)) = (self.session.current, self.session.login()) else { return false };
+        let coming = || self.work.has(&Job::LogIn) || self.work.has(&Job::RenewToken(id));
+        login.undated || (login.is_nearly_over(self.now.moment) && coming())
     }
 
     pub(super) fn logged_in(&mut self, token: TokenId, sent: Moment, result: Result<TokenFacts, Failure>) {

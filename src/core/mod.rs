@@ -10,7 +10,8 @@
 //! those that carry a part of [`Agent`] across them: `secrets` (the life of one secret) and
 //! `schedule` (when its next request goes), `logins` and `tokens`, `judge` (what a 403 means),
 //! `outage` (the server goes and comes back), `leaving` (giving back what was replaced),
-//! `sinks` (the token itself as a file), `publishing`, `handoff`, `init`, `child` (the process of `exec`), `farewell` (the end), `show`.
+//! `sinks` (the token itself as a file), `publishing`, `handoff` (what the next run gets) and `adopt`
+//! (what the last one left), `init`, `child` (the process of `exec`), `farewell` (the end), `show`.
 
 pub mod action;
 pub mod event;
@@ -20,6 +21,7 @@ pub mod snapshot;
 pub mod time;
 pub mod view;
 
+mod adopt;
 mod agent;
 mod breaker;
 mod child;

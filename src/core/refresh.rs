@@ -30,6 +30,11 @@ impl Certificate {
         Self { until, life: left(until, now) + read.until(now.moment) }
     }
 
+    /// As [`Moment::name`], of its end.
+    pub(super) fn name(self) -> u64 {
+        self.until.unsigned_abs()
+    }
+
     /// Its end on the boot clock, as the wall clock stands now.
     pub(super) fn expires(self, now: Now) -> Moment {
         now.moment.after(left(self.until, now))
@@ -83,18 +88,18 @@ fn left(until: i64, now: Now) -> Duration {
     Duration::from_secs(u64::try_from(until.saturating_sub(now.wall)).unwrap_or(0))
 }
 
-/// When to read again what was asked at `read`. `zeros` counts the answers in a row that said
-/// "rotates now"; `draw` from 0 to 1 spreads it.
+/// When to read again what was asked at `read`: what says nothing of itself at the pod's own `beat` of
+/// `refresh`, so that one pod looks at everything together, and a fleet that did something together never does. `zeros`
+/// counts the answers in a row that said "rotates now"; `draw` from 0 to 1 spreads those.
 pub(super) fn next(
     life: Life,
     read: Moment,
-    refresh: Duration,
+    (refresh, beat): (Duration, Moment),
     zeros: u32,
     draw: f64,
 ) -> (NextAction, Moment) {
     let wait = match life {
-        // Only ever early: what changed on the server must be here within the interval.
-        Life::Unknown | Life::Until(_) => refresh.mul_f64(0.9 + 0.1 * draw),
+        Life::Unknown | Life::Until(_) => return (NextAction::Read, beat),
         Life::RotatesIn(ttl) if ttl.is_zero() => {
             pause(zeros, AFTER_ROTATION, refresh.max(AFTER_ROTATION), draw).max(AFTER_ROTATION)
         }
@@ -117,23 +122,24 @@ mod tests {
         now(seconds, 0).moment
     }
 
+    /// No beat: what follows does not go by it.
+    const NEVER: (Duration, Moment) = (HOUR, Moment::new(Duration::MAX));
+
     #[test]
-    fn a_look_is_never_later_than_the_interval() {
-        let (what, last) = next(Life::Unknown, at(100), Duration::from_secs(10), 0, 1.0);
-        assert_eq!((what, last), (NextAction::Read, at(110)));
-        assert_eq!(next(Life::Unknown, at(100), Duration::from_secs(10), 0, 0.0).1, at(109));
+    fn what_says_nothing_of_itself_is_looked_at_at_the_beat() {
+        assert_eq!(next(Life::Unknown, at(100), (HOUR, at(110)), 0, 1.0), (NextAction::Read, at(110)));
     }
 
     #[test]
     fn a_rotating_password_is_read_a_second_after_its_rotation() {
         let life = Life::RotatesIn(Duration::from_secs(60));
-        assert_eq!(next(life, at(100), HOUR, 0, 0.0).1, at(161));
-        assert_eq!(next(life, at(100), HOUR, 0, 1.0).1, at(162));
+        assert_eq!(next(life, at(100), NEVER, 0, 0.0).1, at(161));
+        assert_eq!(next(life, at(100), NEVER, 0, 1.0).1, at(162));
     }
 
     #[test]
     fn a_rotation_that_is_always_now_is_asked_less_and_less_often() {
-        let wait = |zeros| at(0).until(next(Life::RotatesIn(Duration::ZERO), at(0), HOUR, zeros, 0.0).1);
+        let wait = |zeros| at(0).until(next(Life::RotatesIn(Duration::ZERO), at(0), NEVER, zeros, 0.0).1);
         assert_eq!(wait(1), Duration::from_secs(1));
         assert!(wait(4) > Duration::from_secs(7));
         assert!(wait(40) <= HOUR);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::action::Level;
 use super::agent::Agent;
-use super::dice::pause;
+use super::dice::{number, pause};
 use super::graph::{Op, Step, Trouble};
 use super::ids::{SecretId, TokenId};
 use super::lease::{self, Lease};
@@ -30,13 +30,18 @@ impl Agent {
 
     /// Plans the next ordinary step of a secret that is held.
     pub(super) fn plan(&mut self, id: SecretId) {
-        let (draw, refresh, now) = (self.draw(id), self.refresh_of(id), self.now);
+        let (refresh, now) = (self.refresh_of(id), self.now);
         let Some(node) = self.graph.get(id) else { return };
         let Some(held) = &node.held else { return };
+        let draw = self.dice.draw(node.number, held.name());
         let mut next = match (&held.lease, held.certificate) {
             (Some(lease), _) => lease.next(draw),
             (None, Some(_)) => (NextAction::Replace, Moment::new(Duration::MAX)),
-            (None, None) => refresh::next(held.life, held.read, refresh, node.zeros, draw),
+            (None, None) => {
+                let own = node.reads > 0;
+                let beat = self.beat(refresh, if own { held.read } else { now.moment });
+                refresh::next(held.life, held.read, (refresh, beat), node.zeros, draw)
+            }
         };
         if let Some(certificate) = held.certificate {
             let at = certificate.next(held.read, refresh, now, draw);
@@ -46,6 +51,12 @@ impl Agent {
         }
         let op = if next.0 == NextAction::Renew { Op::Renew } else { Op::Read };
         self.set_step(id, Step::Waiting { what: next.0, at: next.1, op });
+    }
+
+    /// The pod's next look at what is to be looked at every `refresh` and was `read` then. Of an earlier run's
+    /// last looks nobody knows: where they found nothing new they were not written down.
+    fn beat(&self, refresh: Duration, read: Moment) -> Moment {
+        self.dice.beat(read.after(Duration::from_nanos(1)), refresh, number("look"))
     }
 
     /// The shortest refresh among the files that use a secret.
@@ -60,7 +71,8 @@ impl Agent {
         let Some(node) = self.graph.get(id) else { return };
         let Step::Waiting { op, .. } = node.step else { return };
         // A lease that is over cannot be renewed.
-        let over = op == Op::Renew && self.secret_expires(id).is_some_and(|end| end <= now);
+        let dated = node.lease().is_some_and(|lease| !lease.undated);
+        let over = op == Op::Renew && dated && self.secret_expires(id).is_some_and(|end| end <= now);
         self.set_step(id, Step::Busy(if over { Op::Read } else { op }));
     }
 
@@ -184,6 +196,8 @@ impl Agent {
                 // Nobody asks for a new lease or certificate by asking for news.
                 Step::Waiting { .. } if leased => {}
                 Step::Waiting { op, .. } => self.set_step(id, Step::Busy(op)),
+                // Adopted, and no file has shown yet that it uses it.
+                Step::Idle if !leased && node.held.is_some() => self.set_step(id, Step::Busy(Op::Read)),
                 Step::Idle | Step::Busy(_) | Step::Suspect(_) => {}
             }
         }

@@ -146,6 +146,7 @@ impl Agent {
         match result {
             Ok(facts) => {
                 self.breaker.succeeded();
+                self.proven(token);
                 if self.graph.get(id).is_some() {
                     self.hold(id, token, sent, facts);
                 } else if let Some(lease) = facts.lease {
@@ -262,6 +263,7 @@ impl Agent {
                 Ok(granted) => {
                     self.breaker.succeeded();
                     held.renewed(sent, granted);
+                    self.proven(token);
                     self.renewal_done(id);
                 }
                 Err(failure) => self.failed(id, Op::Renew, Some(token), failure),

@@ -41,6 +41,8 @@ pub(super) struct Login {
     pub(super) uses: Option<u64>,
     /// A renewal met its `max_ttl`.
     pub(super) clamped: bool,
+    /// It comes from another boot, and the server has not told yet what is left of it.
+    pub(super) undated: bool,
     /// When it logged in; none where it comes from an earlier run.
     pub(super) since: Option<Moment>,
     pub(super) state: Standing,
@@ -71,6 +73,7 @@ impl Login {
             batch: facts.batch,
             uses: facts.uses,
             clamped: false,
+            undated: false,
             since: Some(sent),
             state: Standing::Good,
             tries: 0,
@@ -93,6 +96,7 @@ impl Login {
             batch: kept.batch,
             uses: None,
             clamped: false,
+            undated: false,
             since: None,
             state: Standing::Good,
             tries: 0,
@@ -127,6 +131,7 @@ impl Login {
     /// The server renewed it.
     pub(super) fn renewed(&mut self, sent: Moment, granted: Granted) {
         self.asked = sent;
+        self.undated = false;
         self.expires = Some(sent.after(granted.ttl));
         self.latest = self.expires;
         self.renewable = granted.renewable;
@@ -141,6 +146,7 @@ impl Login {
         self.renewable = facts.renewable && !facts.batch;
         self.batch = facts.batch;
         self.uses = facts.uses;
+        self.undated = false;
         if self.granted.is_none() {
             self.granted = facts.ttl;
             self.asked = sent;

@@ -26,6 +26,9 @@ pub struct Snapshot {
     pub untold: BTreeSet<String>,
     /// Our tokens may not look themselves up: found out once, by a login that was just granted.
     pub blind: bool,
+    /// The current token is to be looked up before it is relied on: something was denied with it that is not
+    /// judged yet, or its uses are counted.
+    pub unsure: bool,
 }
 
 /// Refused logins in a row.

@@ -20,6 +20,11 @@ impl Moment {
         self.0
     }
 
+    /// A number for this moment that hardly another has: a name for what happens then.
+    pub(super) fn name(self) -> u64 {
+        self.0.as_secs().rotate_left(32) ^ u64::from(self.0.subsec_nanos())
+    }
+
     /// This much later; the far end of time where it does not fit.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {

@@ -16,6 +16,8 @@ pub(super) enum Timer {
     LogIn,
     /// A look-up that was put off.
     LookUp,
+    /// A token from an earlier run is looked up, if no request has shown until then that it lives.
+    Proof(TokenId),
     /// The next probe of a server that is down.
     Probe,
     /// The secret's next step.
@@ -69,6 +71,11 @@ impl Timers {
         *self = Self::default();
     }
 
+    /// When a deadline is, if it is there.
+    pub(super) fn at(&self, timer: &Timer) -> Option<Moment> {
+        self.places.get(timer).copied()
+    }
+
     /// The soonest deadline.
     pub(super) fn next(&self) -> Option<Moment> {
         self.queue.first().map(|(at, _)| *at)
@@ -102,6 +109,7 @@ mod tests {
         timers.set(Timer::Init, at(3));
         timers.set(Timer::LogIn, at(5));
         timers.clear(&Timer::Stop);
+        assert_eq!((timers.at(&Timer::Init), timers.at(&Timer::Stop)), (Some(at(3)), None));
         assert_eq!(timers.next(), Some(at(3)));
         assert_eq!(timers.pop(at(2)), None);
         assert_eq!(timers.pop(at(9)), Some(Timer::Init));

@@ -19,8 +19,9 @@ use crate::vault::failure::{Failure, FailureKind};
 impl Agent {
     /// Plans what happens next to a token, and notes its end.
     pub(super) fn plan_token(&mut self, id: TokenId) {
-        let draw = self.session_draw();
         let Some(login) = self.session.logins.get(&id) else { return };
+        // The same in the next run, so that a restart does not move its renewal.
+        let draw = self.dice.draw(number("token"), login.expires.map_or(0, Moment::name));
         match login.expires {
             Some(end) => self.timers.set(Timer::TokenEnd(id), end),
             None => self.timers.clear(&Timer::TokenEnd(id)),
@@ -54,6 +55,7 @@ impl Agent {
                 let level = if clamped { Level::Info } else { Level::Debug };
                 let what = if clamped { ", up to its max_ttl: logging in anew before" } else { "" };
                 self.say(level, format!("renewed the token{what}"));
+                self.proven(id);
                 self.plan_token(id);
                 self.keep(true);
             }
@@ -155,6 +157,7 @@ impl Agent {
         }
         self.timers.clear(&Timer::Token(id));
         self.timers.clear(&Timer::TokenEnd(id));
+        self.timers.clear(&Timer::Proof(id));
         self.timers.clear(&Timer::Leaving(id));
         self.sinks.forget(id);
         for job in [Job::LookUp(id), Job::RenewToken(id), Job::RevokeToken(id)] {
@@ -182,6 +185,10 @@ impl Agent {
     pub(super) fn spend(&mut self, id: TokenId) {
         if self.is_spent(id) && !self.work.uses(id) {
             self.bury(id);
+            if self.judge.has_suspects() {
+                // What was denied beside the last use waits for a token, and nothing else may be due for long.
+                self.want_login(false);
+            }
         }
     }
 

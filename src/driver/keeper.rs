@@ -21,6 +21,8 @@ pub(super) struct Keeper(Option<(Handoff, Binding)>);
 pub(super) struct Found {
     /// For the core.
     pub(super) snapshot: Option<Snapshot>,
+    /// Its times are on the clock of another boot.
+    pub(super) rebooted: bool,
     /// For the requests.
     pub(super) tokens: BTreeMap<TokenId, Secret>,
     /// For the renderings.
@@ -35,14 +37,17 @@ impl Keeper {
     pub(super) fn open(plan: &Plan, pod: &str) -> Result<(Self, Found), Ending> {
         let Some(path) = &plan.handoff else { return Ok((Self(None), Found::default())) };
         let handoff = Handoff::open(path, plan.require_tmpfs)?;
-        // Without a boot id no state is recognised again, which costs a login and nothing else.
+        // Without a boot id every start is taken for one after another boot, which costs a look-up and renewals.
         let boot = clock::boot_id().unwrap_or_default();
         let binding = Binding { digest: plan.digest, pod: pod.to_owned(), boot };
         let found = match handoff.load(&binding) {
-            Loaded::Found { kept, same_boot: true } => Found::from(*kept),
-            Loaded::Found { same_boot: false, .. } => {
-                tracing::warn!("the handoff was written before the machine was restarted: logging in anew");
-                Found::default()
+            Loaded::Found { kept, same_boot } => {
+                if !same_boot {
+                    tracing::info!(
+                        "the handoff was written before the machine was restarted: asking the server what is left of it"
+                    );
+                }
+                Found { rebooted: !same_boot, ..Found::from(*kept) }
             }
             Loaded::Absent => Found::default(),
             Loaded::Unusable(why) => {
@@ -102,6 +107,6 @@ impl From<Kept> for Found {
         for (request, response) in kept.responses {
             store.put(request, response.into());
         }
-        Self { snapshot: Some(kept.snapshot), tokens: kept.tokens, store }
+        Self { snapshot: Some(kept.snapshot), rebooted: false, tokens: kept.tokens, store }
     }
 }

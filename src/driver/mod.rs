@@ -151,7 +151,7 @@ impl Driver {
             offspring: parent.map(|parent| Offspring::new(parent, Rc::clone(&reaper))),
             reaper,
             voice: Voice::new(manager),
-            backlog: VecDeque::from([Event::Start { kept: kept.snapshot }]),
+            backlog: VecDeque::from([Event::Start { kept: kept.snapshot, rebooted: kept.rebooted }]),
             client,
             credentials,
             plan,

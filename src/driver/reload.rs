@@ -43,7 +43,7 @@ impl Driver {
             Ok(snapshot) => {
                 tracing::info!("configuration read again");
                 self.backlog.push_back(Event::Refresh);
-                Event::Start { kept: Some(snapshot) }
+                Event::Start { kept: Some(snapshot), rebooted: false }
             }
             Err(ending) => {
                 tracing::error!("the configuration stays as it was: {}", ending.what);

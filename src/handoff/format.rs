@@ -21,14 +21,14 @@ use crate::vault::request::{Request, Verb};
 use crate::vault::response::Response;
 
 /// Counts up when the meaning of a field changes; another version is not read.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 
 /// For the values of a state. It is ours: mode and owner are checked before it is read.
 const ROOM: usize = 1 << 30;
 
 /// The state as bytes.
 pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
-    let Snapshot { tokens, secrets, retiring, refusals, untold, blind } = &kept.snapshot;
+    let Snapshot { tokens, secrets, retiring, refusals, untold, blind, unsure } = &kept.snapshot;
     let tree = Tree::map([
         ("version", number(VERSION)),
         ("digest", text(&hex(&binding.digest))),
@@ -45,6 +45,7 @@ pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
         ),
         ("untold", Tree::list(untold.iter().map(|name| text(name)))),
         ("blind", Tree::Bool(*blind)),
+        ("unsure", Tree::Bool(*unsure)),
         (
             "responses",
             Tree::list(kept.responses.iter().map(|(request, response)| {
@@ -94,6 +95,7 @@ fn kept(tree: &Tree) -> Parsed<Kept> {
     let name = |entry: &Tree| entry.as_str().map(str::to_owned).ok_or(Damaged("untold"));
     kept.snapshot.untold = list(tree, "untold")?.iter().map(name).collect::<Parsed<_>>()?;
     kept.snapshot.blind = flag(tree, "blind")?;
+    kept.snapshot.unsure = flag(tree, "unsure")?;
     for entry in list(tree, "responses")? {
         let json = entry.get("response").and_then(Tree::as_text).ok_or(Damaged("response"))?;
         let response = Tree::from_json_within(json.expose(), ROOM).ok();

@@ -75,6 +75,7 @@ fn sample() -> Kept {
             refusals: Some(Refusals { count: 2, last: Moment::new(Duration::from_secs(8)) }),
             untold: BTreeSet::from(["nginx".to_owned()]),
             blind: true,
+            unsure: true,
         },
     }
 }
@@ -258,9 +259,9 @@ fn any_kept() -> impl Strategy<Value = Kept> {
         prop::collection::btree_map(any_request(), response, 0..3),
         prop::collection::btree_map(any::<u64>(), any::<Vec<u8>>(), 0..3),
         any::<Option<(u32, Duration)>>(),
-        (prop::collection::btree_set(any::<String>(), 0..3), any::<bool>()),
+        (prop::collection::btree_set(any::<String>(), 0..3), any::<bool>(), any::<bool>()),
     )
-        .prop_map(|(secrets, retiring, responses, tokens, refusals, (untold, blind))| Kept {
+        .prop_map(|(secrets, retiring, responses, tokens, refusals, (untold, blind, unsure))| Kept {
             snapshot: Snapshot {
                 tokens: tokens
                     .keys()
@@ -271,6 +272,7 @@ fn any_kept() -> impl Strategy<Value = Kept> {
                 refusals: refusals.map(|(count, last)| Refusals { count, last: Moment::new(last) }),
                 untold,
                 blind,
+                unsure,
             },
             tokens: tokens.into_iter().map(|(id, bytes)| (TokenId(id), Secret::from(bytes))).collect(),
             responses,

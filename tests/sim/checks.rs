@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use leasehold::core::action::Action;
 use leasehold::core::ids::{FileId, LeaseId};
-use leasehold::core::time::{Moment, Now};
 use leasehold::core::view::Readiness;
 
 use super::application;
-use super::driver::SINK;
+use super::driver::{Handoff, SINK};
 use super::faults::Fault;
 use super::server::Health;
 use super::setup::Kind;
@@ -454,7 +453,7 @@ fn never_ready_when_expired(world: &World) -> Held {
     else {
         return Ok(());
     };
-    let view = process.agent.view(Now { moment: Moment::new(world.now), wall: world.wall });
+    let view = process.agent.view(world.clock());
     let good = matches!(view.readiness, Readiness::Ready | Readiness::ReadyWithoutServer { .. });
     if good {
         for (file, id) in on_disk(world) {
@@ -517,7 +516,9 @@ fn nothing_left(world: &World) -> Held {
         }
     }
     let judged = !world.meddled && world.server.refused.is_empty();
-    if ours && judged && world.setup.handoff && world.handoff.is_some() {
+    // Whom to tell it keeps also where there is nothing else to keep.
+    let empty = |kept: &Handoff| kept.tokens.is_empty() && !kept.snapshot.untold.is_empty();
+    if ours && judged && world.handoff.as_ref().is_some_and(|kept| !empty(kept)) {
         return Err("the handoff is left behind".to_owned());
     }
     Ok(())

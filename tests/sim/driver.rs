@@ -11,6 +11,7 @@ use leasehold::core::snapshot::Snapshot;
 use leasehold::exit::{Cause, Ending};
 use leasehold::vault::request::Request;
 
+use super::clock::Boot;
 use super::server::Value;
 use super::setup::Setup;
 
@@ -33,6 +34,8 @@ pub struct Handoff {
     pub snapshot: Snapshot,
     pub tokens: BTreeMap<TokenId, u64>,
     pub store: Store,
+    /// On whose clock it was written.
+    pub boot: Boot,
 }
 
 /// What outlives a process on disk.
@@ -185,12 +188,12 @@ impl Process {
     }
 
     /// What the handoff would hold now.
-    pub fn handoff(&self) -> Handoff {
+    pub fn handoff(&self, boot: Boot) -> Handoff {
         let (snapshot, mut store) = (self.agent.snapshot(), self.store.clone());
         let is_kept = |path: &String| snapshot.secrets.iter().any(|secret| secret.request.path == *path);
         store.answers.retain(|path, _| is_kept(path));
         store.resolved.retain(|_, path| is_kept(path));
-        Handoff { snapshot, tokens: self.tokens.clone(), store }
+        Handoff { snapshot, tokens: self.tokens.clone(), store, boot }
     }
 }
 

@@ -53,6 +53,8 @@ pub enum Fault {
     Kill,
     /// As above, and what it left is lost.
     KillAndForget,
+    /// The machine is restarted, which takes so long; what is on disk stays.
+    Reboot(Duration),
     /// Somebody asks for a refresh.
     Refresh,
     /// A KV value changes: not a fault, but what all is about.
@@ -75,6 +77,12 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
         let fault = random(setup, dice);
         let most = (span / 3).max(2);
         all.push(Planned { at: dice.millis(0, span * 700), lasts: dice.seconds(1, most), fault });
+    }
+    // Dice of their own: the other worlds stay what they were.
+    let mut own = Dice::new(setup.seed ^ 0xb007);
+    if setup.faults > 0 && own.chance(15) {
+        let fault = Fault::Reboot(own.seconds(20, 600));
+        all.push(Planned { at: own.millis(0, span * 700), lasts: Duration::ZERO, fault });
     }
     for (path, kind) in setup.paths.iter().filter(|_| !setup.quiet) {
         if *kind == Kind::Kv {

@@ -5,26 +5,32 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::clock::BEGIN;
 use super::faults::{Fault, Planned};
 use super::server::Health;
 use super::setup::{Kind, Setup};
 use super::world::World;
+use super::{HOUR, KV, MINUTE};
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
-const KV: &str = "secret/data/web";
+/// What happens to all of them at once, in time from the fleet's beginning.
+#[derive(Debug, Clone, Copy)]
+pub enum Blow {
+    /// Each is killed and started again. It has its handoff still.
+    Restart,
+    /// As above, and each has lost it: as where all pods are made anew.
+    Recreation,
+    /// The server is sealed for so long.
+    Seal(Duration),
+}
 
-/// The sidecars and what happens to them, in time from the fleet's beginning.
+/// The sidecars and what happens to them.
 #[derive(Debug, Clone)]
 pub struct Fleet {
     pub sidecars: u64,
     pub lasts: Duration,
     /// They start evenly over this.
     pub rollout: Duration,
-    /// The server is sealed from the first on, for the second.
-    pub sealed: Option<(Duration, Duration)>,
-    /// So many of them are killed and started again at this moment.
-    pub restarted: Option<(u64, Duration)>,
+    pub blows: Vec<(Duration, Blow)>,
 }
 
 /// How many requests were sent in each second.
@@ -32,15 +38,9 @@ pub struct Fleet {
 pub struct Load(pub Vec<u32>);
 
 impl Fleet {
-    /// A thousand that were started over ten minutes, and all restarted after two hours of three.
-    pub fn restarted() -> Self {
-        Self {
-            sidecars: 1000,
-            lasts: 3 * HOUR,
-            rollout: 10 * MINUTE,
-            sealed: None,
-            restarted: Some((1000, 2 * HOUR)),
-        }
+    /// So many that were started over half an hour, and meet `blow` after two hours of three.
+    pub fn of(sidecars: u64, blow: Blow) -> Self {
+        Self { sidecars, lasts: 3 * HOUR, rollout: 30 * MINUTE, blows: vec![(2 * HOUR, blow)] }
     }
 
     /// What all of them send.
@@ -76,24 +76,19 @@ impl Fleet {
     }
 
     fn live_one(&self, sidecar: u64, load: &mut [u32]) -> Result<(), String> {
-        let share = sidecar as f64 / self.sidecars as f64;
-        let start = self.rollout.mul_f64(share);
+        let start = self.rollout.mul_f64(sidecar as f64 / self.sidecars as f64);
         let mut world = World::new(sidecar, web(sidecar, self.lasts));
-        let mut plan =
-            |at: Duration, lasts, fault| world.plan(Planned { at: at.saturating_sub(start), lasts, fault });
-        if let Some((at, lasts)) = self.sealed {
-            plan(at, lasts, Fault::Health(Health::Sealed));
-        }
-        // Every nth, so that old and young ones are among them.
-        if let Some((count, at)) = self.restarted
-            && sidecar * count / self.sidecars != (sidecar + 1) * count / self.sidecars
-        {
-            plan(at, Duration::ZERO, Fault::Kill);
+        for (at, blow) in &self.blows {
+            let (lasts, fault) = match blow {
+                Blow::Restart => (Duration::ZERO, Fault::Kill),
+                Blow::Recreation => (Duration::ZERO, Fault::KillAndForget),
+                Blow::Seal(lasts) => (*lasts, Fault::Health(Health::Sealed)),
+            };
+            world.plan(Planned { at: at.saturating_sub(start), lasts, fault });
         }
         world.live_until(self.lasts - start)?;
-        let begin = world.moment(Duration::ZERO).since_boot();
         for at in &world.sent {
-            let second = usize::try_from((*at - begin + start).as_secs()).expect("a few days");
+            let second = usize::try_from((*at - BEGIN + start).as_secs()).expect("a few days");
             load[second] += 1;
         }
         Ok(())
@@ -111,16 +106,26 @@ fn web(seed: u64, lasts: Duration) -> Setup {
     Setup { seed, handoff: true, end: lasts + HOUR, ..setup }
 }
 
-impl Load {
-    /// Requests a second in each whole window of so many seconds, from one moment up to another.
-    pub fn rates(&self, from: Duration, to: Duration, window: usize) -> Vec<f64> {
-        let second = |at: Duration| usize::try_from(at.as_secs()).expect("a few days");
-        let windows = self.0[second(from)..second(to)].chunks_exact(window);
-        windows.map(|window| f64::from(window.iter().sum::<u32>()) / window.len() as f64).collect()
-    }
+/// What a stretch of time came to, in requests a second.
+#[derive(Debug, Clone, Copy)]
+pub struct Stretch {
+    pub mean: f64,
+    /// Of the busiest ten seconds.
+    pub ten_seconds: f64,
+    /// Of the busiest second.
+    pub second: f64,
 }
 
-/// The highest of them, and their mean.
-pub fn peak_and_mean(rates: &[f64]) -> (f64, f64) {
-    (rates.iter().copied().fold(0.0, f64::max), rates.iter().sum::<f64>() / rates.len() as f64)
+impl Load {
+    /// From one moment up to another.
+    pub fn between(&self, from: Duration, to: Duration) -> Stretch {
+        let second = |at: Duration| usize::try_from(at.as_secs()).expect("a few days");
+        let all = &self.0[second(from)..second(to)];
+        let rate = |seconds: &[u32]| f64::from(seconds.iter().sum::<u32>()) / seconds.len() as f64;
+        Stretch {
+            mean: rate(all),
+            ten_seconds: all.windows(10).map(rate).fold(0.0, f64::max),
+            second: f64::from(all.iter().copied().max().unwrap_or(0)),
+        }
+    }
 }

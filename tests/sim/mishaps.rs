@@ -21,15 +21,11 @@ impl World {
             }
             Fault::Refresh => return self.give(Event::Refresh),
             Fault::Kill | Fault::KillAndForget => {
-                if fault == Fault::KillAndForget {
-                    self.handoff = None;
-                }
-                if let Some(process) = self.process.take() {
-                    self.over |= process.stopping;
-                    self.push(Duration::from_secs(1), Next::StartProcess(process.mode));
-                    self.checks
-                        .note_kill(fault == Fault::KillAndForget || !self.setup.handoff || self.unsaved);
-                }
+                self.kill(fault == Fault::KillAndForget, Duration::from_secs(1));
+            }
+            Fault::Reboot(takes) => {
+                self.kill(false, *takes);
+                self.boot.ahead += Duration::from_secs(1 + self.dice.below(1_000_000));
             }
             Fault::WallJump(by) => self.wall += by,
             Fault::Suspend(time) => self.asleep = self.asleep.max(now + *time),
@@ -53,6 +49,18 @@ impl World {
         }
         self.calm = self.now.max(self.asleep);
         Ok(())
+    }
+
+    /// The process is killed, and started again after `pause`.
+    fn kill(&mut self, forget: bool, pause: Duration) {
+        if forget {
+            self.handoff = None;
+        }
+        if let Some(process) = self.process.take() {
+            self.over |= process.stopping;
+            self.push(pause, Next::StartProcess(process.mode));
+            self.checks.note_kill(forget || !self.setup.handoff || self.unsaved);
+        }
     }
 
     pub fn end(&mut self, fault: &Fault) -> Result<(), String> {

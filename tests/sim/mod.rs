@@ -2,12 +2,13 @@
 //! a model server, a model driver, and faults drawn from a seed. After every step the invariants
 //! in `checks` are looked at. One seed is one world; a violation prints the line that replays it.
 //!
-//! Shared by `tests/simulation.rs` and `examples/simulate.rs`.
+//! Shared by `tests/simulated`, `tests/model` and `examples/simulate.rs`.
 
-#![allow(dead_code, unreachable_pub, reason = "the test and the example each use a part")]
+#![allow(dead_code, unreachable_pub, reason = "the tests and the example each use a part")]
 
 pub mod application;
 pub mod checks;
+pub mod clock;
 pub mod dice;
 pub mod driver;
 pub mod faults;
@@ -16,7 +17,20 @@ pub mod mishaps;
 pub mod network;
 pub mod server;
 pub mod setup;
+pub mod stage;
 pub mod world;
+
+use std::time::Duration;
+
+pub const MINUTE: Duration = secs(60);
+pub const HOUR: Duration = secs(3600);
+/// A path of credentials with a lease, and one of KV v2, for named scenarios.
+pub const DB: &str = "database/creds/web";
+pub const KV: &str = "secret/data/web";
+
+pub const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
 
 /// The world of `seed`, lived to its end.
 ///

@@ -67,7 +67,7 @@ impl World {
             self.server.turned_away = Some(self.now + wait);
         }
         let failure = Failure::new(FailureKind::Unreachable, why);
-        if let Some(event) = failed(call, failure) {
+        if let Some(event) = failed(call, self.boot.moment(call.sent), failure) {
             self.push(wait, Next::Tell { run: call.run, event, value: None, token: None });
         }
     }
@@ -76,7 +76,7 @@ impl World {
     pub fn arrive(&mut self, call: Call) {
         let (now, wall) = (self.now, self.true_wall());
         let standby = self.dice.chance(50);
-        let sent = Moment::new(call.sent);
+        let sent = self.boot.moment(call.sent);
         let (mut value, mut token) = (None, None);
         let event = match call.action.clone() {
             Action::Probe => Event::Probed(self.server.probe()),
@@ -155,8 +155,7 @@ impl World {
 }
 
 /// The event that says that a request failed.
-fn failed(call: &Call, failure: Failure) -> Option<Event> {
-    let sent = Moment::new(call.sent);
+fn failed(call: &Call, sent: Moment, failure: Failure) -> Option<Event> {
     Some(match call.action.clone() {
         Action::Probe => Event::Probed(Err(failure)),
         Action::LogIn(token) => Event::LoggedIn { token, sent, result: Err(failure) },

@@ -7,20 +7,17 @@ use leasehold::core::action::Action;
 use leasehold::core::event::Event;
 use leasehold::core::ids::{FileId, NotifierId, TokenId, UnitId};
 use leasehold::core::policy::Mode;
-use leasehold::core::time::{Moment, Now};
 use leasehold::exit::{Cause, Ending};
 
 use super::application::Applications;
 use super::checks::Checks;
+use super::clock::{BEGIN, Boot, EPOCH};
 use super::dice::Dice;
 use super::driver::{Disk, Handoff, Kind, Process};
 use super::faults::{self, Fault, Planned};
 use super::network::Call;
 use super::server::{Server, Value};
 use super::setup::Setup;
-
-/// The wall clock at the beginning of the world.
-const EPOCH: i64 = 1_800_000_000;
 
 /// What a world's life came to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -83,6 +80,7 @@ pub struct World {
     pub faults: Vec<Fault>,
     pub calm: Duration,
     pub asleep: Duration,
+    pub boot: Boot,
     pub over: bool,
     /// When requests were sent.
     pub sent: Vec<Duration>,
@@ -105,7 +103,7 @@ impl World {
         let plan = faults::plan(&setup, &mut dice);
         let mut world = Self {
             seed,
-            now: Duration::from_secs(1000),
+            now: BEGIN,
             wall: EPOCH,
             server: Server::new(&setup),
             disk: Disk::default(),
@@ -118,8 +116,9 @@ impl World {
             exits: Vec::new(),
             told: BTreeMap::new(),
             faults: Vec::new(),
-            calm: Duration::from_secs(1000),
+            calm: BEGIN,
             asleep: Duration::ZERO,
+            boot: Boot::default(),
             over: false,
             sent: Vec::new(),
             unsaved: false,
@@ -160,7 +159,7 @@ impl World {
     /// # Errors
     /// As [`World::live`].
     pub fn live_until(&mut self, at: Duration) -> Result<(), String> {
-        let end = Duration::from_secs(1000) + at;
+        let end = BEGIN + at;
         while self.next_time().is_some_and(|next| next <= end) && self.step()? {}
         self.now = self.now.max(end);
         Ok(())
@@ -187,7 +186,7 @@ impl World {
 
     fn wake_time(&self) -> Option<Duration> {
         let deadline = self.process.as_ref()?.agent.deadline()?;
-        Some(deadline.since_boot().max(self.now).max(self.asleep))
+        Some(self.boot.time(deadline).max(self.now).max(self.asleep))
     }
 
     fn step(&mut self) -> Result<bool, String> {
@@ -210,52 +209,13 @@ impl World {
             _ => return Ok(false),
         }
         let result = Checks::look(self);
-        result.map_err(|why| format!("{} at {:?}", why, self.now - Duration::from_secs(1000)))?;
+        result.map_err(|why| format!("{} at {:?}", why, self.now - BEGIN))?;
         Ok(!self.over)
-    }
-
-    fn advance(&mut self, to: Duration) {
-        let before = self.now.as_secs();
-        self.now = self.now.max(to);
-        self.wall += i64::try_from(self.now.as_secs() - before).expect("small");
     }
 
     pub fn push(&mut self, wait: Duration, next: Next) {
         self.count += 1;
         self.queue.insert((self.now + wait, self.count), next);
-    }
-
-    /// What this machine's clocks say.
-    pub fn clock(&self) -> Now {
-        Now { moment: Moment::new(self.now), wall: self.wall }
-    }
-
-    /// The moment `at` after the beginning.
-    pub fn moment(&self, at: Duration) -> Moment {
-        Moment::new(Duration::from_secs(1000) + at)
-    }
-
-    /// What the server's clock says.
-    pub fn true_wall(&self) -> i64 {
-        EPOCH + i64::try_from(self.now.as_secs() - 1000).expect("small")
-    }
-
-    /// Whether nothing is going wrong.
-    pub fn is_calm(&self) -> bool {
-        self.faults.is_empty() && self.process.is_some() && self.asleep <= self.now
-    }
-
-    /// How long nothing has gone wrong.
-    pub fn calm_for(&self) -> Duration {
-        if self.is_calm() { self.now - self.calm } else { Duration::ZERO }
-    }
-
-    #[allow(clippy::print_stdout, reason = "only where a person asked for a trace")]
-    pub fn log(&self, text: impl FnOnce() -> String) {
-        if self.trace {
-            let at = self.now - Duration::from_secs(1000);
-            println!("{:>10.3} {}", at.as_secs_f64(), text());
-        }
     }
 
     fn happen(&mut self, next: Next) -> Result<(), String> {
@@ -303,7 +263,8 @@ impl World {
         let kept = self.handoff.clone().filter(|_| self.setup.handoff);
         self.process = Some(Process::new(self.runs, mode, &self.setup, kept.as_ref()));
         self.checks.started(self.runs);
-        self.give(Event::Start { kept: kept.map(|kept| kept.snapshot) })
+        let rebooted = kept.as_ref().is_some_and(|kept| kept.boot != self.boot);
+        self.give(Event::Start { kept: kept.map(|kept| kept.snapshot), rebooted })
     }
 
     fn tell(
@@ -445,7 +406,7 @@ impl World {
         if self.unsaved {
             self.tell_later(wait, Event::HandoffSaved(Err("no space left on device".to_owned())));
         } else {
-            self.handoff = self.process.as_ref().map(Process::handoff);
+            self.handoff = self.process.as_ref().map(|process| process.handoff(self.boot));
             self.tell_later(wait, Event::HandoffSaved(Ok(())));
         }
     }
@@ -489,6 +450,10 @@ impl World {
         let Some(process) = self.process.take() else { return };
         self.log(|| format!("-- exit {result:?}"));
         self.exits.push((self.now, result.clone()));
+        if !self.setup.handoff {
+            // Nobody remembers whom this run did not come to tell.
+            self.disk.changed.clear();
+        }
         self.calm = self.now;
         if process.stopping {
             self.over = true;

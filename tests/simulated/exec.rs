@@ -1,27 +1,18 @@
-//! The engine as the parent of a process, in simulated worlds. In all of them the promises of
-//! `sim::application` and `sim::checks` hold after every step too.
-
-mod sim;
+//! The engine as the parent of a process. In all of its worlds the promises of `sim::application` hold too.
 
 use std::time::Duration;
 
 use leasehold::config::plan::OnChange;
 use leasehold::core::ids::NotifierId;
 use leasehold::exit::Cause;
-use sim::application::{ApplicationSetup, STOP_TIMEOUT};
-use sim::faults::{Fault, Planned};
-use sim::server::Health;
-use sim::setup::{Kind, Setup};
-use sim::world::World;
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
-const DB: &str = "database/creds/web";
-const KV: &str = "secret/data/web";
-
-fn secs(n: u64) -> Duration {
-    Duration::from_secs(n)
-}
+use crate::sim::application::{ApplicationSetup, STOP_TIMEOUT};
+use crate::sim::faults::Fault;
+use crate::sim::server::Health;
+use crate::sim::setup::{Kind, Setup};
+use crate::sim::stage::{dynamic, kill, living, until, view, with};
+use crate::sim::world::World;
+use crate::sim::{DB, HOUR, KV, MINUTE, secs};
 
 /// A world of one secret in a file and a variable, and these faults.
 fn world<const N: usize>(
@@ -34,11 +25,7 @@ fn world<const N: usize>(
     setup.files.push(setup.files[0].clone());
     setup.application = Some(ApplicationSetup { variable: true, ..application });
     setup.handoff = true;
-    let mut world = World::new(7, setup);
-    for (at, lasts, fault) in faults {
-        world.plan(Planned { at, lasts, fault });
-    }
-    world
+    with(setup, faults)
 }
 
 fn restarted() -> ApplicationSetup {
@@ -49,10 +36,6 @@ fn change(at: Duration) -> (Duration, Duration, Fault) {
     (at, Duration::ZERO, Fault::Change(KV.to_owned()))
 }
 
-fn until(world: &mut World, at: Duration) {
-    world.live_until(at).expect("every promise holds");
-}
-
 fn starts(world: &World) -> usize {
     world.applications.starts.len()
 }
@@ -60,7 +43,7 @@ fn starts(world: &World) -> usize {
 #[test]
 fn the_process_waits_for_the_server_and_its_end_is_the_end_with_nothing_left() {
     let down = (Duration::ZERO, MINUTE, Fault::Health(Health::Down));
-    let kind = Kind::Dynamic { ttl: HOUR, max: 24 * HOUR, renewable: true };
+    let kind = dynamic(HOUR, 24 * HOUR);
     let mut world = world(DB, kind, restarted(), [down]);
     until(&mut world, secs(59));
     assert_eq!(starts(&world), 0);
@@ -69,8 +52,7 @@ fn the_process_waits_for_the_server_and_its_end_is_the_end_with_nothing_left() {
     world.application_ends(1).expect("every promise holds");
     until(&mut world, secs(71));
     assert_eq!(world.exits.len(), 1);
-    let now = world.now;
-    assert_eq!(world.server.living(now).count(), 0);
+    assert_eq!(living(&mut world), 0);
 }
 
 #[test]
@@ -107,7 +89,7 @@ fn a_restart_that_meets_an_outage_is_made_all_the_same() {
     let mut world = world(KV, Kind::Kv, deaf, [change(secs(60))]);
     world.live_until_so(|world| world.applications.stops.len() == 1).expect("every promise holds");
     world.begin(Fault::Health(Health::Down), HOUR).expect("every promise holds");
-    let stopped = world.now - world.moment(Duration::ZERO).since_boot();
+    let stopped = world.age();
     until(&mut world, stopped + STOP_TIMEOUT + secs(1));
     assert_eq!(starts(&world), 2, "with what was published before");
     assert!(world.faults.contains(&Fault::Health(Health::Down)));
@@ -141,11 +123,9 @@ fn a_signal_is_sent_once_and_the_lease_of_a_variable_lives_as_long_as_it_can() {
     world.live_until_so(|world| !world.applications.signals.is_empty()).expect("every promise holds");
     until(&mut world, 9 * MINUTE);
     assert_eq!((world.applications.signals.len(), starts(&world)), (1, 1));
-    let now = world.now;
-    assert_eq!(world.server.living(now).count(), 2, "the process still has the first in its environment");
+    assert_eq!(living(&mut world), 2, "the process still has the first in its environment");
     until(&mut world, 11 * MINUTE);
-    let now = world.now;
-    assert_eq!(world.server.living(now).count(), 1);
+    assert_eq!(living(&mut world), 1);
 }
 
 #[test]
@@ -154,7 +134,7 @@ fn others_that_a_killed_exec_had_not_told_are_told_by_the_next() {
     world.live_until_so(|world| world.disk.changed.len() == 2).expect("every promise holds");
     let published = world.now;
     assert!(world.told.get(&NotifierId(0)).is_none_or(|told| *told < published), "not told yet");
-    world.begin(Fault::Kill, Duration::ZERO).expect("every promise holds");
+    kill(&mut world);
     until(&mut world, 2 * MINUTE);
     assert!(world.told.get(&NotifierId(0)) >= Some(&published));
 }
@@ -165,9 +145,9 @@ fn a_file_that_cannot_be_replaced_is_not_called_good_once_its_lease_has_ended() 
     let full = (MINUTE, 20 * MINUTE, Fault::DiskFull);
     let mut world = world(DB, kind, restarted(), [full]);
     until(&mut world, 11 * MINUTE);
-    let readiness = world.process.as_ref().expect("it runs").agent.view(world.clock()).readiness;
+    let readiness = view(&world).readiness;
     assert!(!readiness.is_ready(), "{readiness:?}");
     until(&mut world, 22 * MINUTE);
-    let readiness = world.process.as_ref().expect("it runs").agent.view(world.clock()).readiness;
+    let readiness = view(&world).readiness;
     assert!(readiness.is_ready(), "{readiness:?}");
 }

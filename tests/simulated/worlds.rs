@@ -1,6 +1,6 @@
-//! The core in simulated worlds: seeded faults, invariants after every step.
+//! Worlds of faults drawn from seeds.
 
-mod sim;
+use crate::sim;
 
 /// So many worlds in every test run, unless `WORLDS` says otherwise; `make simulate` lives through
 /// many more.

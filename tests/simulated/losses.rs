@@ -1,42 +1,21 @@
 //! What gets lost on the way and must not cost anything: answers, processes, what a template used.
-//! In all of them the invariants of `sim::checks` hold after every step too.
-
-mod sim;
 
 use std::time::Duration;
 
 use leasehold::core::ids::NotifierId;
 use leasehold::core::view::Readiness;
 use leasehold::vault::failure::FailureKind;
-use sim::faults::{Fault, Planned};
-use sim::server::Health;
-use sim::setup::{Kind, Setup};
-use sim::world::World;
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
-const DB: &str = "database/creds/web";
-const KV: &str = "secret/data/web";
-
-fn secs(n: u64) -> Duration {
-    Duration::from_secs(n)
-}
+use crate::sim::clock::BEGIN;
+use crate::sim::faults::Fault;
+use crate::sim::server::Health;
+use crate::sim::setup::{Kind, Setup};
+use crate::sim::stage::{dynamic, kill, living, plan, until, view};
+use crate::sim::world::World;
+use crate::sim::{DB, HOUR, KV, MINUTE, secs};
 
 fn database(ttl: Duration) -> Setup {
-    Setup::plain(DB, Kind::Dynamic { ttl, max: 24 * HOUR, renewable: true })
-}
-
-fn plan(world: &mut World, at: Duration, lasts: Duration, fault: Fault) {
-    world.plan(Planned { at, lasts, fault });
-}
-
-fn until(world: &mut World, at: Duration) {
-    world.live_until(at).expect("every promise holds");
-}
-
-fn living(world: &mut World) -> usize {
-    let now = world.now;
-    world.server.living(now).count()
+    Setup::plain(DB, dynamic(ttl, 24 * HOUR))
 }
 
 #[test]
@@ -60,7 +39,7 @@ fn a_token_whose_renewal_was_granted_unheard_is_revoked_once_another_login_has_t
     plan(&mut world, secs(60), 5 * MINUTE, Fault::AnswersLost);
     plan(&mut world, 5 * MINUTE + secs(55), 5 * MINUTE, Fault::Health(Health::Down));
     until(&mut world, 10 * MINUTE + secs(2));
-    let readiness = world.process.as_ref().expect("it runs").agent.view(world.clock()).readiness;
+    let readiness = view(&world).readiness;
     assert!(matches!(readiness, Readiness::Expired { .. }), "nobody knows that it lives: {readiness:?}");
     until(&mut world, 11 * MINUTE + secs(30));
     assert_eq!(world.server.logins, 2);
@@ -80,10 +59,6 @@ fn generation(world: &World) -> u64 {
     world.disk.generations.values().sum()
 }
 
-fn kill(world: &mut World) {
-    world.begin(Fault::Kill, Duration::ZERO).expect("every promise holds");
-}
-
 #[test]
 fn an_application_that_was_not_told_before_a_kill_is_told_after_the_restart() {
     // As soon as the file is there, and a little later, while the telling waits for its splay.
@@ -91,8 +66,7 @@ fn an_application_that_was_not_told_before_a_kill_is_told_after_the_restart() {
         let mut world = changing();
         world.live_until_so(|world| generation(world) == 2).expect("every promise holds");
         let published = world.now;
-        let begin = world.moment(Duration::ZERO).since_boot();
-        until(&mut world, published + Duration::from_millis(later) - begin);
+        until(&mut world, published + Duration::from_millis(later) - BEGIN);
         assert!(world.told.get(&NotifierId(0)).is_none_or(|told| *told < published), "not told yet");
         kill(&mut world);
         until(&mut world, secs(90));
@@ -149,11 +123,28 @@ fn a_token_whose_last_use_gave_back_a_lease_is_replaced_at_once() {
     setup.role.uses = Some(3);
     let mut world = World::new(7, setup);
     world.live_until_so(|world| world.server.tokens.values().any(|token| token.revoked)).expect("it is");
-    let begin = world.moment(Duration::ZERO).since_boot();
-    let spent = world.now - begin;
+    let spent = world.age();
     assert!(spent > secs(40) && spent < MINUTE, "{spent:?}");
     until(&mut world, spent + secs(2));
     assert_eq!((world.server.logins, living(&mut world)), (2, 1));
+}
+
+#[test]
+fn what_was_denied_beside_a_tokens_last_use_is_asked_with_the_next_login_at_once() {
+    let mut setup = Setup::plain(KV, Kind::Kv);
+    setup.files[0].refresh = 5 * MINUTE;
+    setup.files[0].paths.push("secret/data/b".to_owned());
+    setup.paths.push(("secret/data/b".to_owned(), Kind::Kv));
+    // Both are read twice, and asked for a third time at once, with one use left.
+    setup.role.uses = Some(5);
+    let mut world = World::new(7, setup);
+    world.live_until_so(|world| world.server.tokens.values().any(|token| token.revoked)).expect("it is");
+    let spent = world.age();
+    assert!(spent > 5 * MINUTE, "{spent:?}");
+    let before = world.totals.requests;
+    until(&mut world, spent + secs(2));
+    assert_eq!(world.server.logins, 2);
+    assert_eq!(world.totals.requests - before, 2, "the login, and what was denied");
 }
 
 #[test]

@@ -1,0 +1,212 @@
+//! Going on from what an earlier run left: its logins, what it read, what it still had to give back.
+//!
+//! Nothing is asked for the start's sake. A fleet whose sidecars are all started anew at once would
+//! meet at the server, and what they adopt says when it is to be renewed or looked at. That a token
+//! has died meanwhile shows, as it would have shown to the earlier run, with the next use of it; only
+//! where no use is near is it looked up, and not by all pods at once ([`PROOF`]). It is asked about first where
+//! something is about to be made of it that cannot be taken back (init's files, the process of `exec`), where the
+//! earlier run had reason to doubt it, and after another boot, when only the server knows what is left.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::action::Action;
+use super::agent::{Agent, Phase};
+use super::dice::number;
+use super::event::Life;
+use super::graph::{Held, Op, Step};
+use super::ids::{FileId, NotifierId, TokenId};
+use super::lease::Lease;
+use super::policy::Mode;
+use super::refresh::Certificate;
+use super::session::{Login, Standing};
+use super::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals, Snapshot};
+use super::time::Moment;
+use super::timers::Timer;
+
+/// A token from an earlier run has shown that it lives, or is looked up, within this. Tokens and leases that live
+/// for less than twice as long are renewed before, and what is read every five minutes is read before, so
+/// that a look-up is rare; those that remain are one request a pod in a quarter of an hour.
+const PROOF: Duration = Duration::from_secs(15 * 60);
+/// A use of the token that was due is waited for so long before the token is asked about itself.
+const USE: Duration = Duration::from_secs(30);
+
+impl Agent {
+    /// The driver is up.
+    pub(super) fn start(&mut self, kept: Option<Snapshot>, rebooted: bool) {
+        if !matches!(self.phase, Phase::New) {
+            return;
+        }
+        self.phase = Phase::Running;
+        if let Mode::Init { timeout } | Mode::Exec { timeout } = self.policy.mode {
+            self.timers.set(Timer::Init, self.now.moment.after(timeout));
+        }
+        if let Some(kept) = kept {
+            let kept = if rebooted { redated(kept, self.now.moment) } else { kept };
+            self.adopt(kept, rebooted);
+        }
+        for index in 0..self.policy.files.len() {
+            self.shelf.mark(FileId(index), self.now.moment);
+        }
+        // A process whose environment asks for nothing has nothing to log in for.
+        if self.session.current.is_none() && !self.policy.files.is_empty() {
+            self.want_login(true);
+        }
+    }
+
+    fn adopt(&mut self, kept: Snapshot, rebooted: bool) {
+        self.session.refusals = kept.refusals;
+        if rebooted {
+            // How long ago they were nobody knows, and who restarts a machine may have mended it.
+            self.session.credentials_changed(self.now.moment);
+        }
+        self.setback |= self.session.is_locked();
+        self.judge.can_look_up = kept.blind.then_some(false);
+        self.owe(&kept.untold);
+        self.keeper.unsorted = true;
+        self.adopt_tokens(&kept.tokens, rebooted);
+        if rebooted && kept.blind {
+            // Nobody can tell what is left of it.
+            self.session.current = None;
+            self.session.logins.values_mut().for_each(|login| login.state = Standing::Leaving);
+        }
+        for secret in kept.secrets {
+            self.adopt_secret(secret, rebooted);
+        }
+        let all: BTreeSet<FileId> = (0..self.policy.files.len()).map(FileId).collect();
+        for lease in kept.retiring {
+            if lease.latest > self.now.moment {
+                let lease = Lease::adopted(lease, self.now.moment);
+                self.retirees.add(lease, None, all.clone());
+            }
+        }
+        for id in self.standing(Standing::Leaving) {
+            self.leave(id);
+        }
+        if let Some(token) = self.session.current {
+            self.plan_token(token);
+            self.plan_proof(token, rebooted || kept.unsure);
+        }
+    }
+
+    fn adopt_tokens(&mut self, tokens: &[KeptToken], rebooted: bool) {
+        let now = self.now.moment;
+        for token in tokens {
+            self.session.taken(token.id);
+            if token.latest.is_some_and(|end| end <= now) {
+                self.out.push(Action::DropToken(token.id));
+                continue;
+            }
+            let mut login = Login::adopted(token, now);
+            login.state = Standing::Leaving;
+            login.undated = rebooted;
+            self.session.logins.insert(token.id, login);
+            self.sinks.may_show(token.id);
+            self.plan_token(token.id);
+        }
+        let is_good = |token: &&KeptToken| token.expires.is_none_or(|end| end > now);
+        let last = tokens.last().filter(is_good).map(|token| token.id);
+        if let Some(login) = last.and_then(|id| self.session.logins.get_mut(&id)) {
+            login.state = Standing::Good;
+            self.session.current = last;
+        }
+    }
+
+    fn adopt_secret(&mut self, kept: KeptSecret, rebooted: bool) {
+        let now = self.now;
+        let id = self.graph.adopt(kept.request, kept.written);
+        let lease = kept.lease.map(|lease| Lease { undated: rebooted, ..Lease::adopted(lease, kept.read) });
+        let orphaned = |lease: &Lease| !self.session.is_alive(lease.token);
+        let orphan = lease.as_ref().is_some_and(orphaned);
+        let over = orphan || lease.as_ref().is_some_and(|lease| lease.expires <= now.moment);
+        let renewable = !orphan && rebooted && lease.as_ref().is_some_and(|lease| lease.renewable);
+        let certificate = match kept.life {
+            Life::Until(until) => Some(Certificate::adopted(until, kept.read, now)),
+            Life::Unknown | Life::RotatesIn(_) => None,
+        };
+        let Some(node) = self.graph.get_mut(id) else { return };
+        let mut held = Held { read: kept.read, lease, life: kept.life, certificate, version: kept.version };
+        if let (true, Some(lease)) = (orphan, &mut held.lease) {
+            lease.died(now.moment);
+        }
+        node.fresh = Some(kept.read);
+        node.held = Some(held);
+        if over {
+            // A renewal tells what is left of a lease whose times are on another clock.
+            self.set_step(id, Step::Busy(if renewable { Op::Renew } else { Op::Read }));
+        }
+        // The others are planned when the first file shows that it uses them, which tells their
+        // refresh interval.
+    }
+
+    /// An earlier run did not come to tell these. Init passes that on; the process of `exec` starts
+    /// with everything anyhow.
+    fn owe(&mut self, untold: &BTreeSet<String>) {
+        for id in (0..self.policy.notifiers.len()).map(NotifierId) {
+            if untold.contains(self.notices.name(id)) && !self.is_child(id) {
+                self.notices.owe(id);
+                if !matches!(self.policy.mode, Mode::Init { .. }) {
+                    self.notify(id);
+                }
+            }
+        }
+    }
+
+    /// Plans how the adopted token shows that it lives; at once where it has to `first`.
+    fn plan_proof(&mut self, token: TokenId, first: bool) {
+        if self.judge.can_look_up == Some(false) {
+            // One that may not look itself up shows with its first request whether it lives.
+            return;
+        }
+        if first || self.is_starting() {
+            self.look_up(Some(token));
+            return;
+        }
+        let now = self.now.moment;
+        self.judge.proof_by = now.after(PROOF);
+        let at = self.dice.beat(now, PROOF, number("proof"));
+        self.timers.set(Timer::Proof(token), at);
+    }
+
+    /// No request has shown yet that the adopted token lives. One that is due soon will.
+    pub(super) fn proof_due(&mut self, token: TokenId) {
+        let secrets = self.graph.iter().map(|(id, _)| Timer::Secret(id));
+        let uses = secrets.chain([Timer::Token(token)]).filter_map(|timer| self.timers.at(&timer));
+        match uses.min().filter(|at| *at <= self.judge.proof_by) {
+            Some(at) => self.timers.set(Timer::Proof(token), at.max(self.now.moment).after(USE)),
+            None => self.look_up(Some(token)),
+        }
+    }
+
+    /// The server did what was asked with this token: it lives.
+    pub(super) fn proven(&mut self, token: TokenId) {
+        self.timers.clear(&Timer::Proof(token));
+    }
+}
+
+/// What was kept on the clock of another boot, on this one's: nothing is known to be good, and everything may
+/// live for as long as it was ever granted.
+fn redated(kept: Snapshot, now: Moment) -> Snapshot {
+    let lease = |lease: KeptLease| KeptLease { expires: now, latest: now.after(lease.granted), ..lease };
+    let token = |token: KeptToken| {
+        let most = token.granted.map(|granted| now.after(granted));
+        KeptToken { expires: most, latest: most, ..token }
+    };
+    let secret = |secret: KeptSecret| KeptSecret {
+        read: match secret.life {
+            // Its end is on the wall clock, and what it had left when it was issued is not known.
+            Life::Until(_) => now,
+            Life::Unknown | Life::RotatesIn(_) => Moment::default(),
+        },
+        lease: secret.lease.map(lease),
+        ..secret
+    };
+    Snapshot {
+        tokens: kept.tokens.into_iter().map(token).collect(),
+        secrets: kept.secrets.into_iter().map(secret).collect(),
+        retiring: kept.retiring.into_iter().map(lease).collect(),
+        // A restart does not make the server forget.
+        refusals: kept.refusals.map(|refusals| Refusals { last: now, ..refusals }),
+        ..kept
+    }
+}

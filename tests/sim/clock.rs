@@ -1,0 +1,77 @@
+//! The world's clocks: its own time, the machine's boot clock, and the wall clocks here and at the server.
+
+use std::time::Duration;
+
+use leasehold::core::time::{Moment, Now};
+
+use super::world::World;
+
+/// The world's time at its beginning.
+pub const BEGIN: Duration = Duration::from_secs(1000);
+/// The wall clock then.
+pub const EPOCH: i64 = 1_800_000_000;
+
+/// One run of the machine. What its clock says has nothing to do with what that of another said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Boot {
+    /// What its clock is ahead of the world's time by.
+    pub ahead: Duration,
+}
+
+impl Boot {
+    /// What its clock says at this time of the world.
+    pub fn moment(self, at: Duration) -> Moment {
+        Moment::new(at + self.ahead)
+    }
+
+    /// The time of the world at which its clock says so.
+    pub fn time(self, moment: Moment) -> Duration {
+        moment.since_boot().saturating_sub(self.ahead)
+    }
+}
+
+impl World {
+    /// How long the world has been there.
+    pub fn age(&self) -> Duration {
+        self.now - BEGIN
+    }
+
+    pub fn advance(&mut self, to: Duration) {
+        let before = self.now.as_secs();
+        self.now = self.now.max(to);
+        self.wall += i64::try_from(self.now.as_secs() - before).expect("small");
+    }
+
+    /// What this machine's clocks say.
+    pub fn clock(&self) -> Now {
+        Now { moment: self.boot.moment(self.now), wall: self.wall }
+    }
+
+    /// The moment `at` after the beginning.
+    pub fn moment(&self, at: Duration) -> Moment {
+        self.boot.moment(BEGIN + at)
+    }
+
+    /// What the server's clock says.
+    pub fn true_wall(&self) -> i64 {
+        EPOCH + i64::try_from((self.now - BEGIN).as_secs()).expect("small")
+    }
+
+    /// Whether nothing is going wrong.
+    pub fn is_calm(&self) -> bool {
+        self.faults.is_empty() && self.process.is_some() && self.asleep <= self.now
+    }
+
+    /// How long nothing has gone wrong.
+    pub fn calm_for(&self) -> Duration {
+        if self.is_calm() { self.now - self.calm } else { Duration::ZERO }
+    }
+
+    #[allow(clippy::print_stdout, reason = "only where a person asked for a trace")]
+    pub fn log(&self, text: impl FnOnce() -> String) {
+        if self.trace {
+            let at = self.now - BEGIN;
+            println!("{:>10.3} {}", at.as_secs_f64(), text());
+        }
+    }
+}

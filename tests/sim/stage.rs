@@ -1,0 +1,77 @@
+//! What named scenarios have in common: worlds of one seed with planned faults, and looks into them.
+
+use std::time::Duration;
+
+use leasehold::core::view::View;
+use leasehold::exit::Cause;
+
+use super::clock::BEGIN;
+use super::faults::{Fault, Planned};
+use super::server::Health;
+use super::setup::{Kind, Setup};
+use super::world::World;
+use super::{DB, HOUR};
+
+/// Credentials that can be renewed.
+pub fn dynamic(ttl: Duration, max: Duration) -> Kind {
+    Kind::Dynamic { ttl, max, renewable: true }
+}
+
+/// One file of credentials that live an hour, a day at most.
+pub fn database() -> Setup {
+    Setup::plain(DB, dynamic(HOUR, 24 * HOUR))
+}
+
+/// A world with these faults: when, how long, what.
+pub fn with<const N: usize>(setup: Setup, faults: [(Duration, Duration, Fault); N]) -> World {
+    let mut world = World::new(7, Setup { quiet: true, ..setup });
+    for (at, lasts, fault) in faults {
+        plan(&mut world, at, lasts, fault);
+    }
+    world
+}
+
+pub fn plan(world: &mut World, at: Duration, lasts: Duration, fault: Fault) {
+    world.plan(Planned { at, lasts, fault });
+}
+
+pub fn down(at: Duration, lasts: Duration) -> (Duration, Duration, Fault) {
+    (at, lasts, Fault::Health(Health::Down))
+}
+
+/// Lives up to `at` after the beginning.
+pub fn until(world: &mut World, at: Duration) {
+    world.live_until(at).expect("every promise holds");
+}
+
+/// Kills the process now; it is started again.
+pub fn kill(world: &mut World) {
+    world.begin(Fault::Kill, Duration::ZERO).expect("every promise holds");
+}
+
+pub fn view(world: &World) -> View {
+    world.process.as_ref().expect("it runs").agent.view(world.clock())
+}
+
+/// What `/metrics` would answer.
+pub fn metrics(world: &World) -> String {
+    leasehold::observe::metrics::render(view(world), leasehold::observe::metrics::Besides::default())
+}
+
+/// How many leases live on the server.
+pub fn living(world: &mut World) -> usize {
+    let now = world.now;
+    world.server.living(now).count()
+}
+
+/// The exit code of a run that has ended.
+pub fn code(world: &World, index: usize) -> Option<i32> {
+    let (_, result) = &world.exits[index];
+    Some(result.as_ref().map_or_else(|ending| ending.cause.code().into(), |()| 0))
+}
+
+/// When a run ended, after the beginning, and how.
+pub fn exit(world: &World, index: usize) -> (Duration, Result<(), Cause>) {
+    let (at, result) = &world.exits[index];
+    (*at - BEGIN, result.clone().map_err(|ending| ending.cause))
+}

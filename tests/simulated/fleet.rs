@@ -1,0 +1,52 @@
+//! Many sidecars at one server. What they ask for together is bounded.
+
+use std::time::Duration;
+
+use crate::evidence;
+use crate::sim::fleet::{Blow, Fleet};
+use crate::sim::{HOUR, MINUTE, secs};
+
+const BLOW: Duration = Duration::from_secs(2 * 3600);
+
+#[test]
+fn f16_a_thousand_sidecars_that_restart_together_do_not_meet_at_the_server() {
+    let fault = evidence!(16, Simulated);
+    let load = Fleet::of(1000, Blow::Restart).live().expect("every promise holds");
+    let (before, after) = (load.between(BLOW - HOUR, BLOW), load.between(BLOW, BLOW + HOUR));
+    assert!(after.ten_seconds <= 2.0 * before.mean, "{after:?} after {before:?}");
+    fault.holds("in the hour after no ten seconds have more than twice the requests of the hour before");
+}
+
+#[test]
+fn two_hundred_sidecars_that_restart_together_are_not_noticed_by_the_server() {
+    let load = Fleet::of(200, Blow::Restart).live().expect("every promise holds");
+    let (before, after) = (load.between(BLOW - HOUR, BLOW), load.between(BLOW, BLOW + HOUR));
+    // So few are as uneven before: chance alone makes the busiest ten seconds of an hour twice the mean.
+    assert!(after.ten_seconds <= before.ten_seconds * 1.25, "{after:?} after {before:?}");
+    assert!(after.mean <= 1.1 * before.mean, "{after:?} after {before:?}");
+}
+
+#[test]
+fn two_hundred_sidecars_that_start_together_do_not_look_together_from_then_on() {
+    let load = Fleet::of(200, Blow::Recreation).live().expect("every promise holds");
+    let first = load.between(BLOW, BLOW + secs(10));
+    assert!(first.mean * 10.0 <= 5.1 * 200.0, "a login, two mounts and two reads each: {first:?}");
+    let (before, after) = (load.between(BLOW - HOUR, BLOW), load.between(BLOW + MINUTE, BLOW + 25 * MINUTE));
+    assert!(after.ten_seconds <= before.ten_seconds * 1.25, "{after:?} after {before:?}");
+    // Then they renew together what they were granted together, spread by a tenth either way.
+    let renewals = load.between(BLOW + 26 * MINUTE, BLOW + 34 * MINUTE);
+    assert!(renewals.ten_seconds <= 2.5 * renewals.mean, "{renewals:?}");
+}
+
+#[test]
+fn two_hundred_sidecars_ask_little_while_the_server_is_sealed_and_no_more_than_they_missed_when_it_is_back() {
+    let sealed = 10 * MINUTE;
+    let load = Fleet::of(200, Blow::Seal(sealed)).live().expect("every promise holds");
+    let away = load.between(BLOW + MINUTE, BLOW + sealed);
+    assert!(away.ten_seconds <= 0.5 * 200.0, "a probe every three seconds each, on the average: {away:?}");
+    let back = load.between(BLOW + sealed, BLOW + sealed + secs(10));
+    assert!(back.mean * 10.0 <= 3.0 * 200.0, "a probe, a look and what was due meanwhile: {back:?}");
+    assert!(back.second <= 200.0, "spread over seconds: {back:?}");
+    let (before, after) = (load.between(BLOW - HOUR, BLOW), load.between(BLOW + sealed + MINUTE, 3 * HOUR));
+    assert!(after.ten_seconds <= before.ten_seconds * 1.5, "no echo of it: {after:?} after {before:?}");
+}

@@ -1,0 +1,15 @@
+//! The core in simulated worlds: virtual time, a model server, and the promises of `sim::checks` looked at after
+//! every step of every test here.
+
+#[path = "../sim/mod.rs"]
+mod sim;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod exec;
+mod fleet;
+mod losses;
+mod machine;
+mod reboot;
+mod server;
+mod worlds;
