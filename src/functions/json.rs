@@ -240,7 +240,7 @@ fn plain(tree: &Tree) -> Result<Value, FunctionError> {
         Tree::Map(entries) => {
             let mut pairs = Vec::with_capacity(entries.len());
             for (key, value) in entries.iter() {
-                pairs.push((key.as_str(), plain(value)?));
+                pairs.push((key, plain(value)?));
             }
             Value::map(pairs)
         }

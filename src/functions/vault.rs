@@ -121,7 +121,7 @@ fn auth(auth: &Auth) -> Value {
     let metadata = match &auth.metadata {
         Tree::Map(entries) => {
             let texts = entries.iter().filter_map(|(key, value)| {
-                Some((Key::Text(key.as_str().into()), Value::Text(value.as_text()?.clone())))
+                Some((Key::Text(key.into()), Value::Text(value.as_text()?.clone())))
             });
             Value::Map(Map::with(Type::String, Type::String, texts.collect()))
         }

@@ -214,7 +214,7 @@ fn request(tree: &Tree) -> Parsed<Request> {
     let args = tree.get("args").and_then(Tree::as_map).ok_or(Damaged("args"))?;
     let args: BTreeMap<_, _> = args
         .iter()
-        .map(|(key, value)| Ok((key.clone(), get_bytes(value, "args")?)))
+        .map(|(key, value)| Ok((key.to_owned(), get_bytes(value, "args")?)))
         .collect::<Parsed<_>>()?;
     let path = string(tree, "path")?;
     let verb = match string(tree, "verb")? {

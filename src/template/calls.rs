@@ -23,7 +23,7 @@ impl Template {
     #[must_use]
     pub fn calls(&self) -> Vec<Call<'_>> {
         let mut walker = Walker { text: self.text(), calls: Vec::new() };
-        self.trees.values().for_each(|body| walker.body(body));
+        self.trees.iter().for_each(|(_, body)| walker.body(body));
         walker.calls
     }
 }

@@ -31,7 +31,6 @@ use function::Functions;
 use host::Host;
 use limits::Limits;
 use node::Body;
-use parse::Trees;
 use value::Value;
 
 /// A parsed text: the template it is, and those it defines.
@@ -40,7 +39,8 @@ pub struct Template {
     text: Vec<u8>,
     left: Vec<u8>,
     right: Vec<u8>,
-    trees: Trees,
+    /// By name: a template has one or few, and lives as long as its file.
+    trees: Box<[(Vec<u8>, Body)]>,
 }
 
 /// What actions stand between where nothing else is said.
@@ -63,6 +63,7 @@ impl Template {
         let left = if left.is_empty() { DELIMITERS.0 } else { left };
         let right = if right.is_empty() { DELIMITERS.1 } else { right };
         let trees = parse::parse(name, text, (left, right), functions).map_err(|error| *error)?;
+        let trees = trees.into_iter().collect();
         let (left, right) = (left.to_vec(), right.to_vec());
         Ok(Self { name: name.to_owned(), text: text.to_vec(), left, right, trees })
     }
@@ -97,12 +98,14 @@ impl Template {
     }
 
     fn body(&self, name: &[u8]) -> Option<&Body> {
-        self.trees.get(name)
+        self.definition(name).map(|(_, body)| body)
     }
 
     /// A template by its name, with the name as it lives here.
     fn definition(&self, name: &[u8]) -> Option<(&[u8], &Body)> {
-        self.trees.get_key_value(name).map(|(name, body)| (name.as_slice(), body))
+        let at = self.trees.binary_search_by(|(known, _)| known.as_slice().cmp(name)).ok()?;
+        let (name, body) = &self.trees[at];
+        Some((name, body))
     }
 }
 

@@ -282,7 +282,7 @@ impl Reader<'_> {
         let mut map = BTreeMap::new();
         self.space();
         if self.take(b'}') {
-            return Ok(Tree::Map(Arc::new(map)));
+            return Ok(Tree::Map(Arc::new(map.into())));
         }
         self.take_room(MAP)?;
         loop {
@@ -300,7 +300,7 @@ impl Reader<'_> {
             map.insert(key, self.value(depth)?);
             self.space();
             if self.take(b'}') {
-                return Ok(Tree::Map(Arc::new(map)));
+                return Ok(Tree::Map(Arc::new(map.into())));
             }
             if !self.take(b',') {
                 return self.unexpected();

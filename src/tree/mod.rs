@@ -9,9 +9,11 @@
 
 pub(crate) mod comma;
 mod json;
+mod map;
 pub(crate) mod yaml;
 
 pub use json::{JsonError, JsonProblem, MAX_DEPTH};
+pub use map::Map;
 pub use yaml::YamlError;
 
 use std::collections::BTreeMap;
@@ -36,13 +38,14 @@ pub enum Tree {
     List(Arc<Vec<Tree>>),
     /// A map, sorted by key. Keys are names, not secrets: they may appear in messages only where
     /// the configuration itself names them.
-    Map(Arc<BTreeMap<String, Tree>>),
+    Map(Arc<Map>),
 }
 
 impl Tree {
     /// A map from pairs.
     pub fn map<K: Into<String>>(pairs: impl IntoIterator<Item = (K, Tree)>) -> Self {
-        Self::Map(Arc::new(pairs.into_iter().map(|(k, v)| (k.into(), v)).collect()))
+        let pairs: BTreeMap<String, Tree> = pairs.into_iter().map(|(k, v)| (k.into(), v)).collect();
+        Self::Map(Arc::new(pairs.into()))
     }
 
     /// A list from values.
@@ -63,7 +66,7 @@ impl Tree {
 
     /// The map, where this is one.
     #[must_use]
-    pub fn as_map(&self) -> Option<&BTreeMap<String, Tree>> {
+    pub fn as_map(&self) -> Option<&Map> {
         match self {
             Self::Map(map) => Some(map),
             _ => None,

@@ -188,7 +188,7 @@ impl Reader {
             Node::Map(entries) => {
                 let mut map = BTreeMap::new();
                 self.fill(&mut map, entries)?;
-                Tree::Map(Arc::new(map))
+                Tree::Map(Arc::new(map.into()))
             }
         })
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::unravel::unravel;
 use super::{IntType, Type, UintType, Value};
 use crate::secret::Secret;
-use crate::tree::Tree;
+use crate::tree::{self, Tree};
 
 /// A map with the types of its keys (`string` or `interface {}`) and elements.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ enum Store {
     /// The tree's entries, and the containers among them that someone has seen: a second look must
     /// find the same map, since maps are references.
     Shared {
-        tree: Arc<BTreeMap<String, Tree>>,
+        tree: Arc<tree::Map>,
         opened: BTreeMap<String, Value>,
     },
     Own(BTreeMap<Key, Value>),
@@ -118,7 +118,7 @@ impl Map {
 
     /// A `map[string]interface {}` that shares a tree's entries.
     #[must_use]
-    pub fn shared(tree: Arc<BTreeMap<String, Tree>>) -> Self {
+    pub fn shared(tree: Arc<tree::Map>) -> Self {
         let store = RefCell::new(Store::Shared { tree, opened: BTreeMap::new() });
         Self(Rc::new(Inner { key: Type::String, elem: Type::Interface, store }))
     }
@@ -187,7 +187,7 @@ impl Map {
         match &mut *self.0.store.borrow_mut() {
             Store::Own(entries) => entries.iter().map(|(key, item)| (key.clone(), item.clone())).collect(),
             Store::Shared { tree, opened } => {
-                let entry = |(key, item): (&String, &Tree)| (text_key(key), open(key, item, opened));
+                let entry = |(key, item): (&str, &Tree)| (text_key(key), open(key, item, opened));
                 tree.iter().map(entry).collect()
             }
         }
@@ -326,7 +326,7 @@ mod tests {
         assert_eq!(again.len(), 2);
         root.insert(text_key("c"), Value::Nil).expect("no cycle");
         assert_eq!(inner(&root.get(&text_key("data")).expect("there")).len(), 2);
-        assert_eq!(tree.get("data").and_then(Tree::as_map).map(BTreeMap::len), Some(1));
+        assert_eq!(tree.get("data").and_then(Tree::as_map).map(tree::Map::len), Some(1));
     }
 
     #[test]

@@ -126,9 +126,7 @@ impl Value {
                 int.unwrap_or_else(|_| Self::Float(spelling.parse().unwrap_or(f64::NAN)))
             }
             Tree::List(items) => Self::list(items.iter().map(Self::from_data)),
-            Tree::Map(entries) => {
-                Self::map(entries.iter().map(|(key, item)| (key.as_str(), Self::from_data(item))))
-            }
+            Tree::Map(entries) => Self::map(entries.iter().map(|(key, item)| (key, Self::from_data(item)))),
             other => Self::from_tree(other),
         }
     }
