@@ -11,9 +11,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands;
 use crate::commands::check::Shape;
-use crate::commands::status::Show;
+use crate::commands::status::{Daemon, Show};
 use crate::config;
-use crate::config::plan::{Listen, MissingKey};
+use crate::config::plan::MissingKey;
 use crate::exit::{Cause, Ending};
 use crate::observe::{journal, log};
 
@@ -209,9 +209,9 @@ pub fn main() -> ExitCode {
 
 /// A probe knows two codes only: whatever is wrong, the pod is not ready.
 fn status(args: &StatusArgs) -> Result<ExitCode, Ending> {
-    let result = listener(&args.config).and_then(|listen| match (args.show(), args.watch) {
-        (show, true) => commands::status::watch(&listen, show),
-        (show, false) => commands::status::run(&listen, show),
+    let result = daemon(&args.config).and_then(|daemon| match (args.show(), args.watch) {
+        (show, true) => commands::status::watch(&daemon, show),
+        (show, false) => commands::status::run(&daemon, show),
     });
     match result {
         Err(ending) if args.ready || args.live => {
@@ -222,13 +222,14 @@ fn status(args: &StatusArgs) -> Result<ExitCode, Ending> {
     }
 }
 
-/// Where the daemon of this configuration listens.
-fn listener(config: &ConfigArgs) -> Result<Listen, Ending> {
+/// How the daemon of this configuration can be asked.
+fn daemon(config: &ConfigArgs) -> Result<Daemon, Ending> {
     let (plan, _notices) = config::load(&config.config, &[]).map_err(|rejected| rejected.ending())?;
-    plan.listen.ok_or_else(|| {
+    let listen = plan.listen.ok_or_else(|| {
         let what = "the configuration has no `listen`, so the daemon cannot be asked";
         Ending::new(Cause::Config, what, "add listen: 127.0.0.1:9110")
-    })
+    })?;
+    Ok(Daemon { listen, tls: plan.listen_tls })
 }
 
 /// Help and version are results; anything else wrong with the command line is 64, not clap's 2.

@@ -31,7 +31,6 @@ fn add(above: &str, keys: &[Key], rows: &mut String) {
     for key in keys {
         let path = format!("{above}{}", key.name);
         match &key.kind {
-            Kind::Later => {}
             Kind::Map(inner) => add(&format!("{path}."), inner, rows),
             Kind::List(Kind::Map(inner)) => add(&format!("{path}[]."), inner, rows),
             Kind::Named(Kind::Map(inner)) => add(&format!("{path}.NAME."), inner, rows),

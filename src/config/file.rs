@@ -28,6 +28,7 @@ pub(super) struct File {
     pub(super) handoff: Handoff,
     pub(super) shutdown: Shutdown,
     pub(super) listen: Option<String>,
+    pub(super) listen_tls: Option<ListenTls>,
     pub(super) sandbox: SandboxWord,
     pub(super) log: Log,
 }
@@ -50,6 +51,15 @@ pub(super) struct Vault {
     pub(super) timeout: Option<Duration>,
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) max_in_flight: Option<u32>,
+}
+
+/// `listen_tls`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ListenTls {
+    pub(super) cert_file: Option<String>,
+    pub(super) key_file: Option<String>,
+    pub(super) client_ca_file: Option<String>,
 }
 
 /// Where `http://` is allowed.

@@ -52,16 +52,10 @@ pub enum Kind {
     Named(&'static Kind),
     /// Text, or a map with these keys that says where the text is.
     TextOr(&'static [Key]),
-    /// A key of a later version: refused, since doing less than was asked for is worse.
-    Later,
 }
 
 const fn key(name: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
     Key { name, kind, default, doc, also: &[], private: false }
-}
-
-const fn later(name: &'static str, doc: &'static str) -> Key {
-    key(name, Kind::Later, "", doc)
 }
 
 impl Key {
@@ -142,7 +136,7 @@ pub static TOP: &[Key] = &[
     key("handoff", Kind::Map(HANDOFF), "", "what init leaves for the sidecar"),
     key("shutdown", Kind::Map(SHUTDOWN), "", "how to stop"),
     key("listen", Kind::Text, "", "where status, readiness and metrics are served: IP:PORT or unix:/path"),
-    later("listen_tls", "TLS for `listen`"),
+    key("listen_tls", Kind::Map(LISTEN_TLS), "", "TLS for `listen`, which is IP:PORT then"),
     key(
         "sandbox",
         Kind::Choice { now: &["auto", "off", "required"], later: &[] },
@@ -340,6 +334,18 @@ static HANDOFF: &[Key] =
 static SHUTDOWN: &[Key] = &[
     key("revoke", Kind::Flag, "true", "revoke token and leases"),
     key("delay", Kind::Duration, "0s", "how long to keep renewing after SIGTERM first"),
+];
+
+static LISTEN_TLS: &[Key] = &[
+    key("cert_file", Kind::Text, "", "the listener's certificate chain, PEM").also(&["tls_cert_file"]),
+    key("key_file", Kind::Text, "", "its key, PEM").also(&["tls_key_file"]),
+    key(
+        "client_ca_file",
+        Kind::Text,
+        "",
+        "PEM file with the authorities that clients from elsewhere need a certificate of; those on loopback need none",
+    )
+    .also(&["tls_client_ca_file"]),
 ];
 
 static LOG: &[Key] = &[

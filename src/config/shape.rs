@@ -36,7 +36,7 @@ fn check_map(map: &mut Mapping, keys: &'static [Key], at: &KeyPath, desk: &mut D
             return false;
         };
         // Nothing, or an explicit null that takes back what an earlier text said.
-        if value.is_null() && !matches!(key.kind, Kind::Later) {
+        if value.is_null() {
             return false;
         }
         check_value(value, &key.kind, &path, desk)
@@ -46,11 +46,6 @@ fn check_map(map: &mut Mapping, keys: &'static [Key], at: &KeyPath, desk: &mut D
 /// Whether `value` can be kept.
 fn check_value(value: &mut Value, kind: &'static Kind, at: &KeyPath, desk: &mut Desk<'_>) -> bool {
     match (kind, value) {
-        (Kind::Later, _) => {
-            let name = at.last_key().unwrap_or_default();
-            desk.wrong_key(at, format!("this version does not have `{name}` yet"), "take it out");
-            return false;
-        }
         (Kind::Map(keys) | Kind::TextOr(keys), Value::Mapping(map)) => {
             check_map(map, keys, at, desk);
             return true;
@@ -170,7 +165,6 @@ fn wanted(kind: &Kind) -> &'static str {
         Kind::List(_) => "a list",
         Kind::Map(_) | Kind::Named(_) => "a map",
         Kind::TextOr(_) => "text or a map",
-        Kind::Later => "nothing",
     }
 }
 
@@ -217,7 +211,6 @@ fn mend(kind: &Kind, value: &Value) -> String {
         (Kind::Count | Kind::Rate, _) => "write one number".into(),
         (Kind::Duration, _) => "write it like 30s, 5m or 1h30m".into(),
         (Kind::Mode, _) => "write octal digits in quotes, like \"0440\"".into(),
-        (Kind::Later, _) => "take it out".into(),
     }
 }
 

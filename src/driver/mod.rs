@@ -30,7 +30,7 @@ use crate::core::ids::NotifierId;
 use crate::core::policy::{Mode, Policy};
 use crate::exit::{Cause, Ending};
 use crate::observe::clock;
-use crate::observe::http::{Ask, Server};
+use crate::observe::http::{Ask, Server, Tls};
 use crate::observe::log::LogHandle;
 use crate::observe::metrics::Besides;
 use crate::observe::status::Status;
@@ -117,6 +117,8 @@ struct Driver {
     teller: Rc<Teller>,
     offspring: Option<Offspring>,
     inputs: Inputs,
+    /// The listener's certificates.
+    listen_tls: Option<Rc<Tls>>,
     voice: Voice,
     /// What happened while performing, in order: handled before anything else is waited for.
     backlog: VecDeque<Event>,
@@ -130,8 +132,11 @@ impl Driver {
         let (keeper, kept) = Keeper::open(&plan, &surroundings.pod)?;
         let client = Client::new(&plan.vault, &plan.auth).map_err(unusable)?;
         let client = Rc::new(client);
+        let listen_tls = plan.listen_tls.as_ref().map(Tls::new).transpose().map_err(unservable)?.map(Rc::new);
         let server = match (&plan.listen, mode) {
-            (Some(listen), Mode::Daemon | Mode::Exec { .. }) => Some(Server::bind(listen)?),
+            (Some(listen), Mode::Daemon | Mode::Exec { .. }) => {
+                Some(Server::bind(listen)?.secured(listen_tls.clone()))
+            }
             _ => None,
         };
         let reaper = Rc::new(Reaper::of_this_process());
@@ -150,6 +155,7 @@ impl Driver {
             inputs: Inputs::new(server, manager.watchdog_interval(), held)?,
             offspring: parent.map(|parent| Offspring::new(parent, Rc::clone(&reaper))),
             reaper,
+            listen_tls,
             voice: Voice::new(manager),
             backlog: VecDeque::from([Event::Start { kept: kept.snapshot, rebooted: kept.rebooted }]),
             client,
@@ -170,7 +176,9 @@ impl Driver {
     }
 
     fn watch(&mut self) {
-        self.inputs.watch(self.client.watched().iter().chain(self.credentials.files()));
+        let theirs = self.client.watched();
+        let ours = self.listen_tls.iter().flat_map(|tls| tls.watched());
+        self.inputs.watch(theirs.iter().chain(self.credentials.files()).chain(ours));
     }
 
     /// The next event, whatever it comes from; inputs that are none are dealt with here.
@@ -334,4 +342,8 @@ impl Driver {
 
 fn unusable(failure: Failure) -> Ending {
     Ending::new(Cause::Config, failure.why, "check the files that `vault` names")
+}
+
+fn unservable(why: String) -> Ending {
+    Ending::new(Cause::Config, why, "check the files that `listen_tls` names")
 }

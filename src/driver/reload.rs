@@ -18,6 +18,7 @@ impl Driver {
     /// Watched files changed, or may have.
     pub(super) fn look_at_files(&mut self) -> Option<Event> {
         self.reload_tls();
+        self.reload_listener();
         self.credentials.look().then_some(Event::CredentialsChanged)
     }
 
@@ -34,10 +35,23 @@ impl Driver {
         }
     }
 
+    fn reload_listener(&mut self) {
+        let Some(tls) = &self.listen_tls else { return };
+        match tls.reload() {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!("the files of `listen_tls` changed: new connections use them");
+                self.watch();
+            }
+            Err(why) => tracing::warn!("the files of `listen_tls` changed but the old ones stay: {why}"),
+        }
+    }
+
     /// HUP: the same engine with a new policy, going on from its own snapshot.
     pub(super) fn reload(&mut self) -> Event {
         self.voice.reloading();
         self.reload_tls();
+        self.reload_listener();
         self.client.forget_mounts();
         match self.reconfigured() {
             Ok(snapshot) => {
@@ -62,8 +76,10 @@ impl Driver {
         self.files = Files::open(Arc::clone(&plan), &policy, self.surroundings.environment.clone())?;
         self.keeper.rebind(&plan);
         self.surroundings.log.set_level(plan.log.level);
-        if plan.listen != self.plan.listen || plan.log.format != self.plan.log.format {
-            tracing::warn!("`listen` or `log.format` changed, which takes a restart; the rest is in force");
+        let place = |plan: &Plan| (plan.listen.clone(), plan.listen_tls.clone(), plan.log.format);
+        if place(&plan) != place(&self.plan) {
+            let keys = "`listen`, `listen_tls` or `log.format`";
+            tracing::warn!("{keys} changed, which takes a restart; the rest is in force");
         }
         self.plan = plan;
         // What is under way was asked by the old agent, whose numbers mean nothing to the new one.

@@ -93,6 +93,11 @@ impl Needs {
             Some(Listen::Unix(path)) => needs.sockets.extend(path.parent().map(Path::to_owned)),
             None => {}
         }
+        if let Some(tls) = &plan.listen_tls {
+            for file in [&tls.cert_file, &tls.key_file].into_iter().chain(&tls.client_ca_file) {
+                needs.file(file);
+            }
+        }
         needs
     }
 

@@ -29,3 +29,5 @@ mod unwrap;
 mod wrap;
 
 pub use files::credential_in;
+pub(crate) use files::read as read_file;
+pub(crate) use tls::{PEM_MAX, certificates};

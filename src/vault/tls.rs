@@ -15,7 +15,7 @@ use super::files::{self, local, plain};
 use crate::config::plan::{ClientCert, VaultPlan};
 
 /// A bundle of all public authorities is a quarter of this.
-const PEM_MAX: usize = 1024 * 1024;
+pub(crate) const PEM_MAX: usize = 1024 * 1024;
 
 /// TLS sessions kept for a quick return; there is one server.
 const SESSIONS: usize = 4;
@@ -140,7 +140,12 @@ fn start() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Failure> {
         .map_err(|_| local("this build has no TLS version to offer"))
 }
 
-fn certificates(what: &str, path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Failure> {
+/// The certificates of a file in PEM, at least one.
+pub(crate) fn certificates(
+    what: &str,
+    path: &Path,
+    pem: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),

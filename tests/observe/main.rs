@@ -10,6 +10,7 @@ mod abuse;
 mod log;
 mod prometheus;
 mod status;
+mod tls;
 
 use std::net::{SocketAddr, TcpListener};
 

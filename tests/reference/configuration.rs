@@ -85,7 +85,6 @@ fn shape(kind: &Kind) -> String {
             let keys: Vec<String> = keys.iter().map(|key| format!("`{{{}: …}}`", key.name)).collect();
             format!("text, or {}", keys.join(", "))
         }
-        Kind::Later => "not in this version".to_owned(),
     }
 }
 

@@ -20,8 +20,8 @@ pub(crate) fn text() -> String {
 }
 
 fn map(keys: &[Key]) -> Value {
-    let known = keys.iter().filter(|key| !matches!(key.kind, Kind::Later));
-    let properties: Map<String, Value> = known.map(|key| (key.name.to_owned(), property(key))).collect();
+    let properties: Map<String, Value> =
+        keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
     json!({ "type": "object", "additionalProperties": false, "properties": properties })
 }
 
@@ -49,7 +49,6 @@ fn kind(kind: &Kind) -> Value {
         Kind::Map(keys) => map(keys),
         Kind::Named(inner) => json!({ "type": "object", "additionalProperties": self::kind(inner) }),
         Kind::TextOr(keys) => json!({ "anyOf": [{ "type": "string" }, map(keys)] }),
-        Kind::Later => json!(false),
     }
 }
 

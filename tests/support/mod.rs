@@ -34,7 +34,7 @@ pub use cell::{Cell, children, inside};
 pub use child::Child;
 pub use cluster::{Cluster, Identity};
 pub use faults::{Evidence, Place};
-pub use http::{Reply, request, request_unix};
+pub use http::{Reply, request, request_tls, request_unix};
 pub use leasehold::{Finished, Leasehold, Running};
 pub use need::{have, need};
 pub use openbao::OpenBao;

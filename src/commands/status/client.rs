@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use super::Daemon;
+use super::tls;
 use crate::config::plan::Listen;
 
 /// To be connected: it is this machine.
@@ -24,13 +26,16 @@ pub(super) struct Answer {
 }
 
 /// Asks for `path`.
-pub(super) fn get(listen: &Listen, path: &str) -> io::Result<Answer> {
-    match listen {
+pub(super) fn get(daemon: &Daemon, path: &str) -> io::Result<Answer> {
+    match &daemon.listen {
         Listen::Tcp(address) => {
             let stream = TcpStream::connect_timeout(&reachable(*address), CONNECT)?;
             stream.set_read_timeout(Some(PIECE))?;
             stream.set_write_timeout(Some(PIECE))?;
-            exchange(stream, path)
+            match &daemon.tls {
+                Some(files) => exchange(tls::over(stream, files)?, path),
+                None => exchange(stream, path),
+            }
         }
         Listen::Unix(socket) => {
             let stream = UnixStream::connect(socket)?;

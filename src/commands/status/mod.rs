@@ -4,12 +4,13 @@
 //! itself: no runtime is started, no library for HTTP, one request over a blocking socket.
 
 mod client;
+mod tls;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::config::plan::Listen;
+use crate::config::plan::{Listen, ListenTls};
 use crate::exit::{Cause, Ending};
 use crate::observe::status::Status;
 use crate::observe::table;
@@ -18,6 +19,15 @@ use crate::observe::table;
 const EVERY: Duration = Duration::from_secs(2);
 /// What clears a terminal.
 const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
+
+/// How the daemon can be asked.
+#[derive(Debug, Clone)]
+pub struct Daemon {
+    /// Where it listens.
+    pub listen: Listen,
+    /// With which certificate.
+    pub tls: Option<ListenTls>,
+}
 
 /// What is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +47,8 @@ pub enum Show {
 /// # Errors
 /// 69 where nobody answers, or something else does; for the probes that is exit code 1 instead.
 /// 73 where standard output cannot be written.
-pub fn run(listen: &Listen, show: Show) -> Result<ExitCode, Ending> {
-    once(listen, show, &mut io::stdout())
+pub fn run(daemon: &Daemon, show: Show) -> Result<ExitCode, Ending> {
+    once(daemon, show, &mut io::stdout())
 }
 
 /// Asks again and again, until it is interrupted or nobody reads standard output any more. While
@@ -46,14 +56,14 @@ pub fn run(listen: &Listen, show: Show) -> Result<ExitCode, Ending> {
 ///
 /// # Errors
 /// 73 where standard output cannot be written.
-pub fn watch(listen: &Listen, show: Show) -> Result<ExitCode, Ending> {
+pub fn watch(daemon: &Daemon, show: Show) -> Result<ExitCode, Ending> {
     let mut output = io::stdout();
     let clear = output.is_terminal() && show == Show::Table;
     loop {
         if clear {
             written(output.write_all(CLEAR.as_bytes()))?;
         }
-        match once(listen, show, &mut output) {
+        match once(daemon, show, &mut output) {
             Ok(_probe) => {}
             Err(ending) if ending.cause == Cause::Unavailable => {
                 written(writeln!(output, "{}", ending.what))?
@@ -64,23 +74,23 @@ pub fn watch(listen: &Listen, show: Show) -> Result<ExitCode, Ending> {
     }
 }
 
-fn once(listen: &Listen, show: Show, output: &mut impl Write) -> Result<ExitCode, Ending> {
+fn once(daemon: &Daemon, show: Show, output: &mut impl Write) -> Result<ExitCode, Ending> {
     match show {
-        Show::Ready => probe(listen, "/readyz", output),
-        Show::Live => probe(listen, "/livez", output),
-        Show::Json => status(listen).and_then(|(json, _)| show_line(output, json.trim_end())),
+        Show::Ready => probe(daemon, "/readyz", output),
+        Show::Live => probe(daemon, "/livez", output),
+        Show::Json => status(daemon).and_then(|(json, _)| show_line(output, json.trim_end())),
         Show::Table => {
-            status(listen).and_then(|(_, status)| show_line(output, table::text(&status).trim_end()))
+            status(daemon).and_then(|(_, status)| show_line(output, table::text(&status).trim_end()))
         }
     }
 }
 
 /// One line, and 0 where the daemon answers 200.
-fn probe(listen: &Listen, path: &str, output: &mut impl Write) -> Result<ExitCode, Ending> {
-    let (line, code) = match client::get(listen, path) {
+fn probe(daemon: &Daemon, path: &str, output: &mut impl Write) -> Result<ExitCode, Ending> {
+    let (line, code) = match client::get(daemon, path) {
         Ok(answer) if answer.status == 200 => (answer.body, ExitCode::SUCCESS),
         Ok(answer) => (answer.body, ExitCode::FAILURE),
-        Err(why) => (format!("no daemon answers on {}: {why}", name(listen)), ExitCode::FAILURE),
+        Err(why) => (format!("no daemon answers on {}: {why}", name(&daemon.listen)), ExitCode::FAILURE),
     };
     let plain: String =
         line.trim_end().chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
@@ -88,11 +98,11 @@ fn probe(listen: &Listen, path: &str, output: &mut impl Write) -> Result<ExitCod
 }
 
 /// `/status`, as it came and as what it means.
-fn status(listen: &Listen) -> Result<(String, Status), Ending> {
+fn status(daemon: &Daemon) -> Result<(String, Status), Ending> {
     let unavailable = |why: String, hint: &str| {
-        Ending::new(Cause::Unavailable, format!("no status from {}: {why}", name(listen)), hint)
+        Ending::new(Cause::Unavailable, format!("no status from {}: {why}", name(&daemon.listen)), hint)
     };
-    let answer = client::get(listen, "/status").map_err(|why| {
+    let answer = client::get(daemon, "/status").map_err(|why| {
         unavailable(why.to_string(), "start the daemon, or give the configuration that it runs with")
     })?;
     if answer.status != 200 {

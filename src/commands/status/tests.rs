@@ -10,13 +10,13 @@ use crate::observe::http::{Ask, Server};
 use crate::observe::sample;
 
 /// A daemon that shows one view until it is dropped.
-struct Daemon {
+struct Shown {
     listen: Listen,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Daemon {
+impl Shown {
     fn start(listen: Listen, view: View) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (bound, address) = std::sync::mpsc::channel();
@@ -43,7 +43,7 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
+impl Drop for Shown {
     fn drop(&mut self) {
         drop(self.stop.take());
         let ended = self.thread.take().map(JoinHandle::join);
@@ -63,7 +63,8 @@ async fn show(view: View, mut asks: mpsc::Receiver<Ask>) {
 
 fn shown(listen: &Listen, show: Show) -> (Result<ExitCode, Ending>, String) {
     let mut output = Vec::new();
-    let result = once(listen, show, &mut output);
+    let daemon = Daemon { listen: listen.clone(), tls: None };
+    let result = once(&daemon, show, &mut output);
     (result, String::from_utf8(output).expect("UTF-8"))
 }
 
@@ -74,11 +75,11 @@ fn unready() -> View {
 
 #[test]
 fn the_probes_print_one_line_and_tell_by_their_code() {
-    let daemon = Daemon::on_loopback(sample::view());
+    let daemon = Shown::on_loopback(sample::view());
     let said = |line: &str, code| (Ok(code), format!("{line}\n"));
     assert_eq!(shown(&daemon.listen, Show::Ready), said("ready", ExitCode::SUCCESS));
     assert_eq!(shown(&daemon.listen, Show::Live), said("alive", ExitCode::SUCCESS));
-    let daemon = Daemon::on_loopback(unready());
+    let daemon = Shown::on_loopback(unready());
     let why = "not yet rendered: api-key: denied";
     assert_eq!(shown(&daemon.listen, Show::Ready), said(why, ExitCode::FAILURE));
     assert_eq!(shown(&daemon.listen, Show::Live), said("alive", ExitCode::SUCCESS));
@@ -87,7 +88,7 @@ fn the_probes_print_one_line_and_tell_by_their_code() {
 #[test]
 fn the_whole_status_comes_as_a_table_or_as_json() {
     let folder = tempfile::tempdir().expect("a folder");
-    let daemon = Daemon::start(Listen::Unix(folder.path().join("status")), unready());
+    let daemon = Shown::start(Listen::Unix(folder.path().join("status")), unready());
     let (result, text) = shown(&daemon.listen, Show::Table);
     assert_eq!(result, Ok(ExitCode::SUCCESS));
     assert!(text.contains("FILE     GENERATION") && text.contains("not yet rendered: api-key"), "{text}");
@@ -147,7 +148,8 @@ fn output_that_nobody_reads_is_an_error_and_not_a_panic() {
             Ok(())
         }
     }
-    let daemon = Daemon::on_loopback(sample::view());
-    let ending = once(&daemon.listen, Show::Json, &mut Closed).expect_err("closed");
+    let daemon = Shown::on_loopback(sample::view());
+    let daemon = Daemon { listen: daemon.listen.clone(), tls: None };
+    let ending = once(&daemon, Show::Json, &mut Closed).expect_err("closed");
     assert_eq!(ending.cause, Cause::Destination);
 }

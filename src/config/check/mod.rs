@@ -3,6 +3,7 @@
 mod auth;
 mod exec;
 mod files;
+mod listen;
 mod manner;
 mod notify;
 mod runtime;
@@ -36,7 +37,8 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
     }
     let writes = runtime::writes(&file.write_to_file, &folders, &files, desk);
     let exec = exec::check(&file.exec, file.auth.as_ref(), &defaults, desk);
-    let listen = runtime::listen(file.listen.as_deref(), desk);
+    let listen_tls = listen::tls(file.listen_tls.as_ref(), file.listen.as_deref(), desk);
+    let listen = listen::listen(file.listen.as_deref(), file.listen_tls.is_some(), desk);
     let init_timeout = runtime::init_timeout(&file.init, desk);
     let sandbox = runtime::sandbox(file.sandbox, &notifiers, &exec, desk);
     let require_tmpfs = runtime::require_tmpfs(file.require_tmpfs, desk);
@@ -60,6 +62,7 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
         handoff,
         shutdown: runtime::shutdown(&file.shutdown),
         listen,
+        listen_tls,
         sandbox,
         log: runtime::log(&file.log),
         digest,

@@ -1,6 +1,5 @@
-//! The rest: folders, defaults, and how the daemon runs, listens, logs and stops.
+//! The rest: folders, defaults, and how the daemon runs, logs and stops.
 
-use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -12,8 +11,8 @@ use crate::config::file::{
 };
 use crate::config::keypath::KeyPath;
 use crate::config::plan::{
-    ExecPlan, FilePlan, Listen, LogFormat, LogPlan, MissingKey, Notifier, NotifierPlan, Sandbox,
-    ShutdownPlan, Target, WriteRules,
+    ExecPlan, FilePlan, LogFormat, LogPlan, MissingKey, Notifier, NotifierPlan, Sandbox, ShutdownPlan,
+    Target, WriteRules,
 };
 
 use super::files::Folders;
@@ -96,7 +95,7 @@ pub(super) fn folder(text: Option<&str>, at: &KeyPath, desk: &mut Desk<'_>) -> O
     Some(folder)
 }
 
-fn absolute(text: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<PathBuf> {
+pub(super) fn absolute(text: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<PathBuf> {
     let path = path(text, at, desk)?;
     if !path.is_absolute() {
         desk.wrong_value(at, "not an absolute path", "begin it with /");
@@ -199,23 +198,6 @@ pub(super) fn sandbox(
         }
     }
     Sandbox::Required
-}
-
-pub(super) fn listen(text: Option<&str>, desk: &mut Desk<'_>) -> Option<Listen> {
-    let (at, text) = (KeyPath::of(&["listen"]), text?);
-    if let Some(socket) = text.strip_prefix("unix:") {
-        return absolute(socket, &at, desk).map(Listen::Unix);
-    }
-    let Ok(address) = text.parse::<SocketAddr>() else {
-        let hint = "write it like 127.0.0.1:9110 or unix:/run/leasehold.sock";
-        desk.wrong_value(&at, "neither IP:PORT nor unix:/path", hint);
-        return None;
-    };
-    if !address.ip().is_loopback() {
-        let message = "status and metrics are served to other machines, without TLS";
-        desk.warn(&at, message, "listen on 127.0.0.1 and use exec probes (`leasehold status --ready`)");
-    }
-    Some(Listen::Tcp(address))
 }
 
 pub(super) fn init_timeout(entry: &Init, desk: &mut Desk<'_>) -> Duration {

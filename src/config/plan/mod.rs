@@ -50,6 +50,8 @@ pub struct Plan {
     pub shutdown: ShutdownPlan,
     /// Where status, readiness and metrics are served.
     pub listen: Option<Listen>,
+    /// With which certificates; a TCP address then.
+    pub listen_tls: Option<ListenTls>,
     /// Whether the process fences itself in.
     pub sandbox: Sandbox,
     /// What is logged, and how.
@@ -75,6 +77,17 @@ pub enum Listen {
     Tcp(std::net::SocketAddr),
     /// A Unix socket's path.
     Unix(PathBuf),
+}
+
+/// TLS for a listener. The files may change at any time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenTls {
+    /// The certificate chain.
+    pub cert_file: PathBuf,
+    /// Its key.
+    pub key_file: PathBuf,
+    /// The authorities of clients from elsewhere, who need a certificate then; those on loopback do not.
+    pub client_ca_file: Option<PathBuf>,
 }
 
 /// Whether the process gives up what it does not need, before it logs in.

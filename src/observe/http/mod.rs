@@ -7,9 +7,11 @@
 
 mod listener;
 mod route;
+mod tls;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -23,10 +25,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::TlsAcceptor;
 use tracing::Level;
 
 use self::listener::Listener;
 use self::route::{Peer, Refusal, Route};
+pub use self::tls::Tls;
 use super::metrics::{self, Besides};
 use super::readiness;
 use super::status::Status;
@@ -87,6 +91,7 @@ pub enum Ask {
 #[derive(Debug)]
 pub struct Server {
     listener: Listener,
+    tls: Option<Rc<Tls>>,
     limits: Limits,
 }
 
@@ -96,7 +101,13 @@ impl Server {
     /// # Errors
     /// 73, with the address and the reason.
     pub fn bind(listen: &Listen) -> Result<Self, Ending> {
-        Listener::bind(listen).map(|listener| Self { listener, limits: LIMITS })
+        Listener::bind(listen).map(|listener| Self { listener, tls: None, limits: LIMITS })
+    }
+
+    /// Speaks TLS and nothing else.
+    #[must_use]
+    pub fn secured(self, tls: Option<Rc<Tls>>) -> Self {
+        Self { tls, ..self }
     }
 
     /// Where it listens, with the port that the kernel chose for port 0.
@@ -112,7 +123,10 @@ impl Server {
         loop {
             tokio::select! {
                 accepted = self.listener.accept(), if connections.len() < self.limits.connections => match accepted {
-                    Ok((stream, peer)) => connections.push(connection(stream, peer, asks.clone(), self.limits)),
+                    Ok((stream, peer)) => {
+                        let acceptor = self.tls.as_ref().map(|tls| tls.acceptor(peer));
+                        connections.push(connection(stream, acceptor, peer, asks.clone(), self.limits));
+                    }
                     Err(_out_of_descriptors_or_gone_already) => tokio::time::sleep(PAUSE).await,
                 },
                 Some(()) = connections.next(), if !connections.is_empty() => {}
@@ -128,11 +142,30 @@ pub async fn converse(
     address: Option<SocketAddr>,
     asks: mpsc::Sender<Ask>,
 ) {
-    connection(stream, address.map_or(Peer::UnixSocket, Peer::of), asks, LIMITS).await;
+    connection(stream, None, address.map_or(Peer::UnixSocket, Peer::of), asks, LIMITS).await;
 }
 
-/// One connection, one request.
+/// One connection, behind TLS where there is an `acceptor`.
 async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    acceptor: Option<TlsAcceptor>,
+    peer: Peer,
+    asks: mpsc::Sender<Ask>,
+    limits: Limits,
+) {
+    let whole = async {
+        let Some(acceptor) = acceptor else { return exchange(stream, peer, asks, limits).await };
+        // The time for a header is also that for a handshake.
+        if let Ok(Ok(stream)) = tokio::time::timeout(limits.header_time, acceptor.accept(stream)).await {
+            exchange(stream, peer, asks, limits).await;
+        }
+    };
+    // A client that is too slow is its own trouble.
+    let _cut_off = tokio::time::timeout(limits.life, whole).await;
+}
+
+/// One request and its answer.
+async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: Peer,
     asks: mpsc::Sender<Ask>,
@@ -149,8 +182,8 @@ async fn connection(
         .max_buf_size(limits.header_bytes)
         .max_headers(limits.header_lines)
         .serve_connection(TokioIo::new(stream), service);
-    // A client that went away, sent rubbish or was too slow is its own trouble.
-    let _client_trouble = tokio::time::timeout(limits.life, serving).await;
+    // And so is one that went away or sent rubbish.
+    let _client_trouble = serving.await;
 }
 
 async fn answer(

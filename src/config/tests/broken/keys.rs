@@ -43,8 +43,8 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "secrets_dir: /s",
-        "secrets_dir: /s\nlisten_tls:",
-        &["c.yaml:7:1: this version does not have `listen_tls` yet; take it out"],
+        "secrets_dir: /s\nlisten: 127.0.0.1:9110\nlisten_tls: {tls_cert_file: c, key_file: k, cert_file: c}",
+        &["c.yaml:8:14: unknown key `tls_cert_file`; did you mean `cert_file`?"],
     ),
     (
         "secrets_dir: /s",

@@ -34,6 +34,24 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "secrets_dir: /s",
+        "secrets_dir: /s\nlisten_tls: {cert_file: c, key_file: k}",
+        &["c.yaml:7:1: TLS without `listen`; add listen: 0.0.0.0:9110, or take it out"],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nlisten: unix:/run/x\nlisten_tls: {cert_file: c, key_file: k}",
+        &["c.yaml:8:1: TLS on a Unix socket, which its mode protects; take it out"],
+    ),
+    (
+        "secrets_dir: /s",
+        "secrets_dir: /s\nlisten: 0.0.0.0:9110\nlisten_tls: {cert_file: '', client_ca_file: ca}",
+        &[
+            "c.yaml:8:1: `listen_tls` without `key_file`; add it, a file in PEM",
+            "c.yaml:8:25: an empty path; name a file or a folder",
+        ],
+    ),
+    (
+        "secrets_dir: /s",
         "secrets_dir: /s\ninit: {timeout: 5ms}",
         &["c.yaml:7:17: too short to log in; use a second or more"],
     ),

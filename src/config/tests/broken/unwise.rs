@@ -13,7 +13,7 @@ pub(super) const ROWS: &[Row] = &[
         "secrets_dir: /s\nrequire_tmpfs: false\nlisten: 0.0.0.0:9110\ndefaults: {mode: '0444', dir_mode: '0777', missing_key: default}",
         &[
             "c.yaml:7:16: warning: secrets may be written to a disk, where they outlive the machine; use a tmpfs and `require_tmpfs: true`",
-            "c.yaml:8:9: warning: status and metrics are served to other machines, without TLS; listen on 127.0.0.1 and use exec probes (`leasehold status --ready`)",
+            "c.yaml:8:9: warning: status and metrics are served to other machines, without TLS; add `listen_tls`, or listen on 127.0.0.1 and use exec probes (`leasehold status --ready`)",
             "c.yaml:9:18: warning: a mode by which anyone on this machine may read the secrets; use \"0440\" and `group`",
             "c.yaml:9:36: warning: anyone may replace files in the secrets' folder; use \"0750\"",
             "c.yaml:9:57: warning: a missing key renders as `<no value>` instead of stopping; use `error`, so that no file has a hole",

@@ -1,0 +1,75 @@
+//! A listener with TLS: asked over it and by our own probes, and with new certificates when the files change.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use rcgen::{CertificateParams, KeyPair};
+
+use crate::free;
+use crate::support::{Leasehold, Reply, SOON, Stage, request, request_tls, wait_until};
+
+/// Writes a certificate for 127.0.0.1 that is its own authority, and its key; the key last.
+fn write(folder: &Path) {
+    let key = KeyPair::generate().expect("ring makes keys");
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a name");
+    let certificate = params.self_signed(&key).expect("a valid certificate");
+    std::fs::write(folder.join("tls.crt"), certificate.pem()).expect("the test's own folder");
+    std::fs::write(folder.join("tls.key"), key.serialize_pem()).expect("the test's own folder");
+}
+
+fn get(address: SocketAddr, ca: &Path, path: &str) -> Option<Reply> {
+    request_tls(address, ca, "GET", path, &[], None).ok()
+}
+
+#[test]
+fn a_listener_with_tls_serves_probes_and_scrapes_and_follows_its_files() {
+    let stage = Stage::new();
+    stage.put_password("one");
+    let (address, folder) = (free(), stage.space.dir("tls"));
+    write(&folder);
+    let (cert, at) = (folder.join("tls.crt"), folder.display());
+    let socket = format!("unix:{}/status.sock", stage.space.path().display());
+    let tls = format!(
+        "files: [{{path: password, secret: 'secret/web#password'}}]\n\
+         listen_tls: {{cert_file: '{at}/tls.crt', key_file: '{at}/tls.key'}}\n"
+    );
+    let config = stage.config(&tls).replace(&socket, &address.to_string());
+    let path = stage.space.file("leasehold.yaml", config).display().to_string();
+    let leasehold = Leasehold::new(&stage.space);
+    let sidecar = leasehold.spawn(&["sidecar", "--config", &path]);
+    wait_until("it to be ready", SOON, || {
+        get(address, &cert, "/readyz").is_some_and(|reply| reply.status == 200)
+    });
+    assert!(get(address, &cert, "/metrics").expect("it answers").text.ends_with("# EOF\n"));
+    request(address, "GET", "/readyz", &[], None)
+        .map(|reply| reply.status)
+        .expect_err("TLS and nothing else");
+
+    // The probe knows whom to trust by the configuration.
+    let probe = || leasehold.run(&["status", "--ready", "--config", &path]).expect_code(0).stdout;
+    assert_eq!(probe(), "ready\n");
+    let old = folder.join("old.crt");
+    std::fs::copy(&cert, &old).expect("the test's own folder");
+    write(&folder);
+    wait_until("the new certificate", SOON, || get(address, &cert, "/livez").is_some());
+    assert!(get(address, &old, "/livez").is_none(), "the old one is not shown any more");
+    assert_eq!(probe(), "ready\n");
+
+    // A key that does not fit is told, and changes nothing.
+    std::fs::copy(&cert, &old).expect("the test's own folder");
+    std::fs::write(folder.join("tls.key"), "rubbish").expect("the test's own folder");
+    wait_until("the complaint", SOON, || sidecar.stderr().contains("the old ones stay"));
+    assert!(get(address, &cert, "/livez").is_some());
+    // Who shows another certificate than the configuration names is not our daemon.
+    let other = stage.space.dir("other");
+    write(&other);
+    let strange = stage
+        .space
+        .read("leasehold.yaml")
+        .expect("it is there")
+        .replace(&format!("{at}/"), &format!("{}/", other.display()));
+    let strange = stage.space.file("strange.yaml", strange).display().to_string();
+    let refused = leasehold.run(&["status", "--ready", "--config", &strange]).expect_code(1);
+    assert!(refused.stdout.contains("another certificate"), "{}", refused.stdout);
+    sidecar.stop().expect_code(0);
+}
