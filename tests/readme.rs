@@ -10,10 +10,11 @@ mod support;
 use std::fs;
 
 use leasehold::config::keys::{Key, Kind, TOP};
+use leasehold::exit::Cause;
 use support::repository;
 
 /// What stands between two marks is written by this test.
-const PARTS: [&str; 3] = ["manifest", "configuration", "benchmark"];
+const PARTS: [&str; 4] = ["manifest", "configuration", "exit codes", "benchmark"];
 
 fn manifest() -> String {
     let path = repository().join("manifests/kubernetes/pod-native-sidecar.yaml");
@@ -49,6 +50,22 @@ fn add(above: &str, keys: &[Key], rows: &mut String) {
     }
 }
 
+/// In two columns of pairs, the first half on the left.
+fn exit_codes() -> String {
+    let done = (0, "done");
+    let codes: Vec<(u8, &str)> =
+        std::iter::once(done).chain(Cause::ALL.map(|cause| (cause.code(), cause.means()))).collect();
+    let (left, right) = codes.split_at(codes.len().div_ceil(2));
+    let mut rows =
+        String::from("| exit code | means | | exit code | means |\n| --- | --- | --- | --- | --- |\n");
+    for (index, (code, means)) in left.iter().enumerate() {
+        let beside =
+            right.get(index).map_or_else(|| " | ".to_owned(), |(code, means)| format!("{code} | {means}"));
+        rows.push_str(&format!("| {code} | {means} | | {beside} |\n"));
+    }
+    rows
+}
+
 fn benchmark() -> String {
     let text = fs::read_to_string(repository().join("docs/BENCHMARKS.md")).expect("written by make bench");
     // The first table; what comes under headings of its own is for who follows the link.
@@ -68,7 +85,7 @@ fn with(text: &str, name: &str, part: &str) -> String {
 fn the_readme_shows_the_tested_manifest_and_every_key() {
     let path = repository().join("README.md");
     let text = fs::read_to_string(&path).expect("it is in the repository");
-    let parts = [manifest(), table(), benchmark()];
+    let parts = [manifest(), table(), exit_codes(), benchmark()];
     let expected = PARTS.iter().zip(&parts).fold(text.clone(), |text, (name, part)| with(&text, name, part));
     // Another test may be reading it, so what is right already is left alone.
     if std::env::var_os("BLESS").is_some() && text != expected {

@@ -169,7 +169,7 @@ fn key_of(line: &str, column: usize, ends: &[char]) -> Excerpt {
     let key = match words {
         Some(end) if end < LONGEST_KEY && line[end..].starts_with(ends) => {
             let opens = if line[end..].starts_with('{') { "{" } else { &line[end..=end] };
-            let spare = if opens == ":" { " " } else { "" };
+            let spare = if opens == "{" { "" } else { " " };
             format!("{}{opens}{spare}", &line[..end])
         }
         _ => line.chars().take_while(|c| matches!(c, ' ' | '\t')).take(LONGEST_KEY).collect(),

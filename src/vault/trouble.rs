@@ -36,11 +36,11 @@ fn unknown(error: &reqwest::Error) -> &'static str {
     if error.is_timeout() && error.is_connect() {
         "it does not take the connection in time; check vault.address, the network policy and the firewall"
     } else if error.is_timeout() {
-        "it did not answer in time"
+        "it did not answer in time; is it overloaded, or vault.timeout too short?"
     } else if error.is_connect() {
         "no connection; check vault.address and the network policy"
     } else {
-        "the connection broke off before the answer was complete"
+        "the connection broke off before the answer was complete; see the server's log, and what is on the way to it"
     }
 }
 
@@ -66,7 +66,8 @@ fn known(error: &(dyn Error + 'static)) -> Option<(FailureKind, String)> {
     if let Some(hyper) = error.downcast_ref::<hyper::Error>()
         && hyper.is_parse()
     {
-        let why = "what it sends is not HTTP as a server of Vault's API speaks it";
+        let why =
+            "what it sends is not HTTP as a server of Vault's API speaks it; check the port in vault.address";
         return Some((FailureKind::Nonsense, why.to_owned()));
     }
     match error.downcast_ref::<io::Error>()?.kind() {
@@ -90,9 +91,13 @@ fn untrusted(error: &rustls::Error) -> String {
         rustls::Error::InvalidMessage(_) => {
             "it does not speak TLS; is http:// meant in vault.address, or another port?".to_owned()
         }
-        rustls::Error::NoCertificatesPresented => "it presents no certificate".to_owned(),
-        rustls::Error::PeerIncompatible(_) => "it and we have no TLS version or cipher in common".to_owned(),
-        _ => "the TLS handshake failed".to_owned(),
+        rustls::Error::NoCertificatesPresented => {
+            "it presents no certificate; give the server one".to_owned()
+        }
+        rustls::Error::PeerIncompatible(_) => {
+            "it and we have no TLS version or cipher in common; it needs TLS 1.2 or 1.3".to_owned()
+        }
+        _ => "the TLS handshake failed; see the server's log".to_owned(),
     }
 }
 
@@ -113,11 +118,11 @@ fn bad_certificate(error: &CertificateError) -> &'static str {
         CertificateError::BadSignature => {
             "its certificate is signed by another authority of the same name; check vault.ca_file"
         }
-        CertificateError::Revoked => "its certificate is revoked",
+        CertificateError::Revoked => "its certificate is revoked; give the server another",
         CertificateError::Other(other) if other.0.to_string().contains("CaUsedAsEndEntity") => {
             "it presents a certificate authority as its own certificate; give it one of its own"
         }
-        _ => "its certificate is not acceptable",
+        _ => "its certificate is not acceptable; look at it with openssl s_client",
     }
 }
 
@@ -138,6 +143,6 @@ fn refused_us(alert: AlertDescription) -> String {
         AlertDescription::UnrecognisedName => {
             "it does not serve this name; check vault.address and vault.server_name".to_owned()
         }
-        _ => "it broke the TLS handshake off".to_owned(),
+        _ => "it broke the TLS handshake off; see the server's log".to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use syn::visit::{self, Visit};
 use syn::{Expr, ImplItem, Item};
 
 use crate::page::cell;
-use crate::source::{self, Chosen, File, Scope, Site, doc, files, leaves, scopes};
+use crate::source::{self, Chosen, File, Scope, Site, doc, files, scopes};
 
 const HEAD: &str = "# Messages
 
@@ -19,7 +19,7 @@ the most frequent is [troubleshooting.md](../guides/troubleshooting.md).
 ";
 
 /// What tells the desk of a configuration about a problem: the last two arguments are what is wrong and what to do.
-const TOLD: [&str; 17] = [
+const TOLD: &[&str] = &[
     ".wrong_key",
     ".wrong_value",
     ".missing",
@@ -34,8 +34,7 @@ const TOLD: [&str; 17] = [
     "To::Refused",
     "To::Lost",
     "close_comma",
-    "refused",
-    "lost",
+    "told",
     ".refuse",
 ];
 
@@ -62,7 +61,7 @@ pub(crate) fn page() -> String {
     );
     page.push_str("| code | what | what to do |\n| --- | --- | --- |\n");
     page.push_str(&lines(endings(&files)));
-    page.push_str("\n## The server, and the way to it\n\nBehind `could not log in:`, `could not read PATH:` and the like.\n\n");
+    page.push_str("\n## The server, and the way to it\n\nBehind `could not log in:`, `could not read PATH:` and the like. Where nothing is said to do, Leasehold asks again by\nitself, and the server's own log says more.\n\n");
     page.push_str("| what | what to do | which means |\n| --- | --- | --- |\n");
     page.push_str(&lines(failures(&files)));
     for (title, shown, of) in ENUMS {
@@ -169,6 +168,7 @@ fn code_of(cause: &str) -> Option<String> {
 /// What the client says, by what it means to the core.
 fn failures(files: &[File]) -> Vec<Vec<String>> {
     let meanings = docs(files, "FailureKind");
+    let mends = mends(files);
     let mut rows = Vec::new();
     for file in files.iter().filter(|file| file.path.starts_with("vault/")) {
         let scopes = scopes(file);
@@ -178,7 +178,11 @@ fn failures(files: &[File]) -> Vec<Vec<String>> {
                 let meaning: Vec<&str> =
                     kinds.iter().filter_map(|kind| meanings.get(kind)).map(String::as_str).collect();
                 for what in known(what).into_iter().filter(|what| what != "…") {
-                    let (what, mend) = split(&what);
+                    let (what, mut mend) = split(&what);
+                    if mend.is_empty() {
+                        let all = kinds.iter().filter_map(|kind| mends.get(kind)).cloned();
+                        mend = all.collect::<Vec<_>>().join(" · ");
+                    }
                     rows.push(vec![what, mend, meaning.join(" · ")]);
                 }
             }
@@ -207,6 +211,19 @@ fn failure<'f>(
         }
         _ => None,
     }
+}
+
+/// What a command that ends with a failure of a kind says to do, by the kind.
+fn mends(files: &[File]) -> BTreeMap<String, String> {
+    let init = files.iter().find(|file| file.path == "core/init").expect("where endings are made");
+    let mut arms = Arms { of: "FailureKind", found: Vec::new() };
+    arms.visit_file(&init.syntax);
+    let mut mends: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (kind, texts) in arms.found {
+        let texts = texts.into_iter().filter(|text| !text.contains(": …"));
+        mends.entry(kind).or_default().extend(texts);
+    }
+    mends.into_iter().map(|(kind, texts)| (kind, texts.join(" · "))).collect()
 }
 
 /// What the variants of an enum say about themselves.
@@ -321,9 +338,8 @@ fn problems(files: &[File]) -> Vec<Vec<String>> {
         for (scope, site) in each(&scopes) {
             let told = TOLD.contains(&site.name.as_str()) && site.arguments.len() >= 2;
             // A rule that another function finds, or a pair in a table.
-            let words = file.path == "config/yaml_error" && site.arguments.len() == 4;
-            let pair = site.name.is_empty()
-                && (words || site.arguments.len() == 2 && site.arguments.iter().all(|it| is_text(it)));
+            let words = file.path == "config/yaml_error" && site.name.is_empty() && site.arguments.len() == 4;
+            let pair = words || is_pair(scope, site, &file.path);
             if !told && !pair {
                 continue;
             }
@@ -344,16 +360,24 @@ fn problems(files: &[File]) -> Vec<Vec<String>> {
     rows
 }
 
-fn is_text(expression: &Expr) -> bool {
-    leaves(expression).iter().all(|leaf| match leaf {
-        Expr::Lit(it) => matches!(&it.lit, syn::Lit::Str(text) if text.value().contains(' ')),
-        Expr::Macro(it) => it.mac.path.is_ident("format"),
+/// Whether a tuple, or the arguments of a function, are what is wrong and what to do: two texts of several words.
+fn is_pair<'f>(scope: &Scope<'f>, site: &Site<'f>, path: &str) -> bool {
+    let words = |expression: &'f Expr| {
+        let texts = scope.texts(site, expression, &Chosen::new());
+        (!texts.is_empty()).then(|| texts.iter().all(|text| text.contains(' ')))
+    };
+    match site.arguments[..] {
+        // In that room tuples are what the desk is told, and a caller may have given what to do.
+        [what, mend] => {
+            words(what) == Some(true) && words(mend).unwrap_or(path.starts_with("config/foreign/"))
+        }
         _ => false,
-    })
+    }
 }
 
 fn templates(files: &[File]) -> Vec<Vec<String>> {
-    const FAILING: [&str; 5] = ["fail", "failed", "FunctionError::new", ".error", "HostError"];
+    // The last is given the words for its error.
+    const FAILING: [&str; 6] = ["fail", "failed", "FunctionError::new", ".error", "HostError", ".quoted"];
     let mut rows = Vec::new();
     for file in files {
         let room = file.path.split('/').next().unwrap_or_default();
@@ -363,7 +387,7 @@ fn templates(files: &[File]) -> Vec<Vec<String>> {
         let read = file.path.starts_with("template/lex") || file.path.starts_with("template/parse");
         let scopes = scopes(file);
         for (scope, site) in each(&scopes).filter(|(_, site)| FAILING.contains(&site.name.as_str())) {
-            let [what] = site.arguments[..] else { continue };
+            let Some(what) = site.arguments.last() else { continue };
             for what in known(scope.texts(site, what, &Chosen::new())) {
                 if what.chars().any(|c| c.is_alphabetic()) {
                     let mend = if read { parse_mend(&what) } else { failure_mend(&what) };

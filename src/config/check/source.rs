@@ -101,7 +101,7 @@ fn template_file(text: &str, manner: Manner, at: &KeyPath, desk: &mut Desk<'_>) 
             desk.wrong_value(
                 at,
                 format!("cannot read {text}: {}", io_words(&error)),
-                "put the template there",
+                "name a file that is there and readable",
             );
             return None;
         }

@@ -77,7 +77,7 @@ pub(super) const ROWS: &[Row] = &[
     (
         "    secret: kv/a#k",
         "    template_file: /nowhere.tpl",
-        &["c.yaml:9:20: cannot read /nowhere.tpl: no such file; put the template there"],
+        &["c.yaml:9:20: cannot read /nowhere.tpl: no such file; name a file that is there and readable"],
     ),
     (
         "    secret: kv/a#k",
