@@ -8,12 +8,14 @@ use std::process::ExitCode;
 use zeroize::Zeroizing;
 
 use crate::cli::ConfigArgs;
-use crate::config::plan::{AuthMethod, Plan, Target};
+use crate::config::plan::{AuthMethod, LogPlan, Plan, Target};
 use crate::config::{Problem, Rejected, Sources};
 use crate::core::policy::Mode;
 use crate::driver::{self, Parent, Surroundings};
 use crate::exit::{Cause, Ending};
 use crate::handoff;
+use crate::observe::log::LogHandle;
+use crate::observe::paint::Palette;
 use crate::observe::systemd::ServiceManager;
 use crate::observe::{log, panic};
 use crate::process::child;
@@ -34,7 +36,8 @@ pub(super) fn run(
     panic::install(child::stop_for_good);
     let sources = Sources::new(&args.config).map_err(|rejected| told(&rejected))?;
     let (mut plan, notices) = sources.load(&[]).map_err(|rejected| told(&rejected))?;
-    let log = log::start(plan.log).map_err(|_| twice())?;
+    let log_plan = plan.log;
+    let log = log::start(log_plan).map_err(|_| twice())?;
     for notice in &notices {
         tracing::warn!("{}", notice.one_line());
     }
@@ -55,6 +58,7 @@ pub(super) fn run(
         manager: ServiceManager::from_env(variable).map_err(unheard)?,
         reread: Box::new(move || reread(&sources, &fence)),
         parent,
+        progress: progress(mode, log_plan, &log),
         log,
         sandbox,
     };
@@ -63,6 +67,15 @@ pub(super) fn run(
     // A name look-up that hangs in the resolver must not hold up the end.
     runtime.shutdown_background();
     result.map(ExitCode::from)
+}
+
+/// In place of the log's account of what goes well, a person who waits for init is told its steps.
+fn progress(mode: Mode, plan: LogPlan, log: &LogHandle) -> Option<Palette> {
+    let told = matches!(mode, Mode::Init { .. }) && log::is_for_a_person(plan);
+    told.then(|| {
+        log.set_level(tracing::Level::WARN);
+        Palette::of(true)
+    })
 }
 
 /// Reads a configuration for a command that runs once.

@@ -92,6 +92,12 @@ impl Files {
         files.map(|made| Some(made.as_ref()?.bytes.expose().len())).collect()
     }
 
+    /// What messages call a file, or a variable.
+    pub(super) fn name(&self, file: FileId) -> String {
+        let variable = || self.plan.exec.env[file.0 - self.plan.files.len()].label();
+        self.plan.files.get(file.0).map_or_else(variable, |file| file.name.clone())
+    }
+
     /// Renders a file from the store.
     pub(super) fn render(&mut self, file: FileId, store: &Store) -> Event {
         let plan = &self.plan;

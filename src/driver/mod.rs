@@ -25,14 +25,16 @@ use std::time::Duration;
 use crate::config::plan::Plan;
 use crate::core::Agent;
 use crate::core::action::Action;
-use crate::core::event::Event;
+use crate::core::event::{Event, RenderOutcome};
 use crate::core::ids::NotifierId;
 use crate::core::policy::{Mode, Policy};
+use crate::core::time::Moment;
 use crate::exit::{Cause, Ending};
 use crate::observe::clock;
 use crate::observe::http::{Ask, Server, Tls};
 use crate::observe::log::LogHandle;
 use crate::observe::metrics::Besides;
+use crate::observe::paint::Palette;
 use crate::observe::status::Status;
 use crate::observe::systemd::ServiceManager;
 use crate::process::Teller;
@@ -68,6 +70,8 @@ pub struct Surroundings {
     pub parent: Option<Parent>,
     /// The level of the log.
     pub log: LogHandle,
+    /// A person waits at a terminal, and is told of each step in these colours.
+    pub progress: Option<Palette>,
     /// How much of the sandbox is in force.
     pub sandbox: sandbox::State,
 }
@@ -92,6 +96,9 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
         for action in driver.agent.handle(event, now) {
             if let Action::Exit(result) = action {
                 driver.voice.stopping();
+                if result.is_ok() {
+                    driver.voice.done();
+                }
                 return result.map(|()| driver.offspring.map_or(0, |offspring| offspring.code()));
             }
             driver.perform(action);
@@ -156,7 +163,7 @@ impl Driver {
             offspring: parent.map(|parent| Offspring::new(parent, Rc::clone(&reaper))),
             reaper,
             listen_tls,
-            voice: Voice::new(manager),
+            voice: Voice::new(manager, surroundings.progress),
             backlog: VecDeque::from([Event::Start { kept: kept.snapshot, rebooted: kept.rebooted }]),
             client,
             credentials,
@@ -200,6 +207,7 @@ impl Driver {
             Answer::LoggedIn { token, sent, result } => {
                 let result = result.map(|(facts, secret)| {
                     self.requests.keep(token, secret);
+                    self.voice.step(|| "logged in".to_owned(), sent);
                     facts
                 });
                 Event::LoggedIn { token, sent, result }
@@ -214,6 +222,7 @@ impl Driver {
                 let result = result.map(|response| {
                     let facts = facts::read(&response, self.store.get(&request).as_deref());
                     self.store.put((*request).clone(), response);
+                    self.voice.step(|| format!("read {}", request.path), sent);
                     facts
                 });
                 Event::Read { secret, token, sent, result }
@@ -227,6 +236,14 @@ impl Driver {
                     offspring.ended(status);
                 }
                 Event::ChildEnded
+            }
+            Answer::Published { event, began } => {
+                if let Event::Published { result: Ok(published), .. } = &*event {
+                    let (generation, files) = (published.generation, published.changed.len());
+                    let what = || format!("published generation {generation}: {files} changed");
+                    self.voice.step(what, began);
+                }
+                *event
             }
             Answer::Event(event) => *event,
         }
@@ -269,14 +286,19 @@ impl Driver {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Render(file) => self.backlog.push_back(self.files.render(file, &self.store)),
+            Action::Render(file) => {
+                let began = clock::moment();
+                let event = self.files.render(file, &self.store);
+                self.rendered(event, began);
+            }
             Action::RenderSink { file, token } => {
+                let began = clock::moment();
                 let event = self.files.render_sink(file, self.requests.tokens().get(&token));
-                self.backlog.push_back(event);
+                self.rendered(event, began);
             }
             Action::Publish { unit, files } => {
-                let publish = self.files.publish(unit, &files);
-                self.requests.add(async { Answer::Event(Box::new(publish.await)) });
+                let (began, publish) = (clock::moment(), self.files.publish(unit, &files));
+                self.requests.add(async move { Answer::Published { event: Box::new(publish.await), began } });
             }
             Action::Notify { notifier, delay } => self.notify(notifier, delay),
             Action::Spawn => self.spawn(),
@@ -293,6 +315,13 @@ impl Driver {
             Action::Say(say) => self.voice.say(&say, clock::moment()),
             request => self.requests.start(request),
         }
+    }
+
+    fn rendered(&mut self, event: Event, began: Moment) {
+        if let Event::Rendered { file, outcome: RenderOutcome::Rendered { .. } } = &event {
+            self.voice.step(|| format!("rendered {}", self.files.name(*file)), began);
+        }
+        self.backlog.push_back(event);
     }
 
     fn notify(&mut self, notifier: NotifierId, delay: Duration) {

@@ -45,6 +45,8 @@ pub(super) enum Answer {
     Wrapped { file: FileId, token: TokenId, result: Result<Secret, Failure> },
     /// The process of `exec` has ended, so.
     ChildEnded(ExitStatus),
+    /// A publish that began then has ended.
+    Published { event: Box<Event>, began: Moment },
     /// Anything that holds no secret.
     Event(Box<Event>),
 }

@@ -1,13 +1,15 @@
 //! What the driver says: to the log, and to the service manager.
 
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 use crate::core::action::{Level, Say};
 use crate::core::time::Moment;
 use crate::core::view::Outlook;
-use crate::observe::readiness;
+use crate::observe::paint::{Paint, Palette};
 use crate::observe::repeats::Repeats;
 use crate::observe::systemd::ServiceManager;
+use crate::observe::{clock, readiness};
 
 /// The same trouble is told again after this time at the earliest.
 const EVERY: Duration = Duration::from_secs(60);
@@ -19,6 +21,9 @@ pub(super) struct Voice {
     troubles: Repeats,
     ready: Option<bool>,
     line: String,
+    /// Tells a person at a terminal of each step, where there is one.
+    progress: Option<Palette>,
+    began: Moment,
     /// When the outlook is looked at again though nothing has happened to it.
     look: Moment,
 }
@@ -28,14 +33,30 @@ const LOOK: Duration = Duration::from_secs(1);
 
 impl Voice {
     /// Nothing said yet.
-    pub(super) fn new(manager: ServiceManager) -> Self {
+    pub(super) fn new(manager: ServiceManager, progress: Option<Palette>) -> Self {
         Self {
+            progress,
+            began: clock::moment(),
             manager,
             troubles: Repeats::new(EVERY),
             ready: None,
             line: String::new(),
             look: Moment::default(),
         }
+    }
+
+    /// A step is done that began then: a line with how long it took, for a person who waits.
+    pub(super) fn step(&self, what: impl FnOnce() -> String, since: Moment) {
+        let Some(palette) = self.progress else { return };
+        let took = format!("{:>8.1?}", since.until(clock::moment()));
+        let what = what().replace(char::is_control, " ");
+        // Nobody has to see it.
+        let _closed = writeln!(io::stderr(), "{}  {what}", palette.paint(Paint::Faint, &took));
+    }
+
+    /// All is done.
+    pub(super) fn done(&self) {
+        self.step(|| "done".to_owned(), self.began);
     }
 
     /// A line of the core's. What goes wrong again and again is told once in a while, with how often

@@ -64,6 +64,14 @@ pub fn is_journal() -> bool {
     journal::reads(io::stderr(), env::var_os("JOURNAL_STREAM").as_deref())
 }
 
+/// Whether a person reads the log as it comes, and asked for no more and no less than the life of
+/// their secrets.
+#[must_use]
+pub fn is_for_a_person(plan: LogPlan) -> bool {
+    let usual = plan.format == LogFormat::Auto && plan.level == Level::INFO;
+    usual && Reader::of_stderr() == Reader::Terminal
+}
+
 /// Starts the log, once in the life of the process.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ pub mod http;
 pub mod journal;
 pub mod log;
 pub mod metrics;
+pub mod paint;
 pub mod panic;
 pub mod readiness;
 pub mod repeats;

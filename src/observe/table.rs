@@ -3,46 +3,71 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::paint::{Paint, Palette};
 use super::status::{File, Next, Notifier, Secret, Status};
 
 /// What stands in a cell that has nothing to say.
 const NOTHING: &str = "-";
 
-/// Several lines, columns aligned, nothing that could steer a terminal.
+/// Several lines, columns aligned, nothing that could steer a terminal but the palette's colours.
 #[must_use]
-pub fn text(status: &Status) -> String {
-    let mut text = String::new();
-    let mut line = |line: String| {
-        let plain = line.trim_end().chars().map(|char| if char.is_control() { ' ' } else { char });
-        text.extend(plain);
-        text.push('\n');
-    };
-    line(format!("leasehold {}: {}", status.version, status.reason));
-    line(format!("server  {}", server(status)));
-    line(format!("token   {}", token(status)));
+pub fn text(status: &Status, palette: Palette) -> String {
+    let line =
+        |name: &str, (text, paint): (String, Paint)| format!("{name}{}", palette.paint(paint, &plain(&text)));
+    let mut lines = vec![
+        line(&format!("leasehold {}: ", plain(&status.version)), reason(status)),
+        line("server  ", server(status)),
+        line("token   ", token(status)),
+    ];
     let files = status.files.iter().map(file_row);
     let secrets = status.secrets.iter().map(secret_row);
     let notifiers = status.notifiers.iter().map(notifier_row);
     for table in [
-        columns(["FILE", "GENERATION", "CHANGED", "EXPIRES", "STATE"], files.collect()),
-        columns(["SECRET", "VERSION", "EXPIRES", "NEXT", "STATE"], secrets.collect()),
-        columns(["NOTIFIER", "TOLD", "SENT", "FAILED", "STATE"], notifiers.collect()),
+        columns(["FILE", "GENERATION", "CHANGED", "EXPIRES", "STATE"], files.collect(), palette),
+        columns(["SECRET", "VERSION", "EXPIRES", "NEXT", "STATE"], secrets.collect(), palette),
+        columns(["NOTIFIER", "TOLD", "SENT", "FAILED", "STATE"], notifiers.collect(), palette),
     ] {
-        table.into_iter().for_each(&mut line);
+        if !table.is_empty() {
+            lines.push(String::new());
+            lines.extend(table);
+        }
     }
-    text
+    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-fn server(status: &Status) -> String {
+fn plain(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
+}
+
+/// What stands in a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cell(pub(crate) String, pub(crate) Paint);
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self(text, Paint::Plain)
+    }
+}
+
+fn reason(status: &Status) -> (String, Paint) {
+    let paint = match (status.ready, status.server.up) {
+        (true, true) => Paint::Good,
+        (true, false) => Paint::Doubtful,
+        (false, _) => Paint::Bad,
+    };
+    (status.reason.clone(), paint)
+}
+
+fn server(status: &Status) -> (String, Paint) {
     match (&status.server.error, status.server.down_seconds) {
-        _ if status.server.up => "up".to_owned(),
-        (Some(why), Some(seconds)) => format!("down for {}: {why}", span(seconds)),
-        _ => "down".to_owned(),
+        _ if status.server.up => ("up".to_owned(), Paint::Good),
+        (Some(why), Some(seconds)) => (format!("down for {}: {why}", span(seconds)), Paint::Bad),
+        _ => ("down".to_owned(), Paint::Bad),
     }
 }
 
-fn token(status: &Status) -> String {
-    let Some(token) = &status.token else { return "none".to_owned() };
+fn token(status: &Status) -> (String, Paint) {
+    let Some(token) = &status.token else { return ("none".to_owned(), Paint::Bad) };
     let mut text = if token.accessor.is_empty() { "batch".to_owned() } else { token.accessor.clone() };
     let ends = token
         .ttl_seconds
@@ -51,41 +76,53 @@ fn token(status: &Status) -> String {
     if let Some(next) = &token.next {
         let _into_a_string = write!(text, ", {}", action(next));
     }
-    text
+    (text, Paint::Plain)
 }
 
-fn file_row(file: &File) -> [String; 5] {
+fn file_row(file: &File) -> [Cell; 5] {
+    let there = file.generation.is_some();
     [
-        file.name.clone(),
-        number(file.generation),
-        file.changed_seconds_ago.map_or_else(nothing, ago),
-        file.expires_in_seconds.map_or_else(nothing, until),
-        state(file.error.as_ref(), if file.generation.is_some() { "ok" } else { "not yet rendered" }),
+        file.name.clone().into(),
+        number(file.generation).into(),
+        file.changed_seconds_ago.map_or_else(nothing, ago).into(),
+        end(file.expires_in_seconds),
+        state(file.error.as_ref(), there, "not yet rendered"),
     ]
 }
 
-fn secret_row(secret: &Secret) -> [String; 5] {
+fn secret_row(secret: &Secret) -> [Cell; 5] {
     [
-        secret.source.clone(),
-        number(secret.version),
-        secret.expires_in_seconds.map_or_else(nothing, until),
-        secret.next.as_ref().map_or_else(nothing, action),
-        state(secret.error.as_ref(), if secret.fresh_seconds_ago.is_some() { "ok" } else { "not yet read" }),
+        secret.source.clone().into(),
+        number(secret.version).into(),
+        end(secret.expires_in_seconds),
+        secret.next.as_ref().map_or_else(nothing, action).into(),
+        state(secret.error.as_ref(), secret.fresh_seconds_ago.is_some(), "not yet read"),
     ]
 }
 
-fn notifier_row(notifier: &Notifier) -> [String; 5] {
+fn notifier_row(notifier: &Notifier) -> [Cell; 5] {
     [
-        notifier.name.clone(),
-        notifier.told_seconds_ago.map_or_else(nothing, ago),
-        notifier.sent.to_string(),
-        notifier.failed.to_string(),
-        state(notifier.error.as_ref(), "ok"),
+        notifier.name.clone().into(),
+        notifier.told_seconds_ago.map_or_else(nothing, ago).into(),
+        notifier.sent.to_string().into(),
+        notifier.failed.to_string().into(),
+        state(notifier.error.as_ref(), true, ""),
     ]
 }
 
-fn state(error: Option<&String>, otherwise: &str) -> String {
-    error.cloned().unwrap_or_else(|| otherwise.to_owned())
+/// The error; or that it is good, or `not yet` so.
+fn state(error: Option<&String>, there: bool, not_yet: &str) -> Cell {
+    match error {
+        Some(error) => Cell(error.clone(), Paint::Bad),
+        None if there => Cell("ok".to_owned(), Paint::Good),
+        None => Cell(not_yet.to_owned(), Paint::Doubtful),
+    }
+}
+
+/// When something ends.
+fn end(seconds: Option<i64>) -> Cell {
+    let paint = if seconds.is_some_and(|left| left <= 0) { Paint::Bad } else { Paint::Plain };
+    Cell(seconds.map_or_else(nothing, until), paint)
 }
 
 fn nothing() -> String {
@@ -115,24 +152,31 @@ fn span(seconds: i64) -> String {
     exact.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }
 
-/// An empty line, the heads and the rows, every column as wide as its widest cell but the last;
-/// nothing where there are no rows.
-pub(crate) fn columns<const N: usize>(heads: [&str; N], rows: Vec<[String; N]>) -> Vec<String> {
+/// The heads and the rows, every column as wide as its widest cell but the last; nothing where
+/// there are no rows.
+pub(crate) fn columns<const N: usize>(
+    heads: [&str; N],
+    rows: Vec<[Cell; N]>,
+    palette: Palette,
+) -> Vec<String> {
     if rows.is_empty() {
         return Vec::new();
     }
-    let heads = heads.map(str::to_owned);
-    let width = |column: usize| {
-        let cells = std::iter::once(&heads).chain(&rows).map(|row| row[column].chars().count());
-        cells.max().unwrap_or_default()
-    };
+    let heads = heads.map(|head| Cell(head.to_owned(), Paint::Faint));
+    let cleaned = rows.into_iter().map(|row| row.map(|Cell(text, paint)| Cell(plain(&text), paint)));
+    let rows: Vec<[Cell; N]> = std::iter::once(heads).chain(cleaned).collect();
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].0.chars().count()).max().unwrap_or_default();
     let widths: Vec<usize> = (0..N).map(width).collect();
-    let aligned = |row: &[String; N]| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ")
+    let aligned = |row: &[Cell; N]| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (Cell(text, paint), width))| {
+            let width = if column + 1 == N { 0 } else { *width };
+            // What fills a column up has no colour.
+            format!("{}{:2$}", palette.paint(*paint, text), "", width.saturating_sub(text.chars().count()))
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    let lines = std::iter::once(&heads).chain(&rows).map(aligned);
-    std::iter::once(String::new()).chain(lines).collect()
+    rows.iter().map(aligned).collect()
 }
 
 #[cfg(test)]
@@ -160,7 +204,10 @@ NOTIFIER  TOLD        SENT  FAILED  STATE
 app       1m 39s ago  2     1       no answer
 ";
         let version = env!("CARGO_PKG_VERSION");
-        assert_eq!(text(&Status::from(&sample::view())).replace(version, "VERSION"), expected);
+        assert_eq!(
+            text(&Status::from(&sample::view()), Palette::PLAIN).replace(version, "VERSION"),
+            expected
+        );
     }
 
     #[test]
@@ -171,7 +218,7 @@ app       1m 39s ago  2     1       no answer
         view.token = None;
         view.files[1].generation = None;
         view.files[0].error = Some(Fault { class: "denied", text: "permission denied".into() });
-        let text = text(&Status::from(&view));
+        let text = text(&Status::from(&view), Palette::PLAIN);
         for words in [
             "server  down for 11m 40s: refused [2J forged\n",
             "token   none\n",
@@ -182,6 +229,19 @@ app       1m 39s ago  2     1       no answer
             assert!(text.contains(words), "{words:?} in:\n{text}");
         }
         assert!(!text.chars().any(|char| char.is_control() && char != '\n'));
+    }
+
+    #[test]
+    fn colours_tell_good_from_bad_and_move_no_column() {
+        let mut view = sample::view();
+        view.files[0].error = Some(Fault { class: "denied", text: "permission denied".into() });
+        let status = Status::from(&view);
+        let coloured = text(&status, Palette::COLOURED);
+        assert!(coloured.contains("\u{1b}[31mpermission denied\u{1b}[0m\n"), "{coloured:?}");
+        assert!(coloured.contains("\u{1b}[32mok\u{1b}[0m\n"), "{coloured:?}");
+        let codes = ["2", "31", "32", "33", "0"].map(|code| format!("\u{1b}[{code}m"));
+        let without = codes.iter().fold(coloured, |text, code| text.replace(code, ""));
+        assert_eq!(without, text(&status, Palette::PLAIN));
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! What was found out, for people and for programs.
 
+use std::io::IsTerminal as _;
+
 use serde::Serialize;
 
 use crate::access::rules::{self, Rule};
 use crate::access::survey::{Finding, State};
 use crate::access::wants::Unknown;
 use crate::commands::check::Shape;
-use crate::observe::table;
+use crate::observe::paint::{Paint, Palette};
+use crate::observe::table::{self, Cell};
 
 /// The whole report.
 pub(super) fn text(findings: &[Finding], unknown: &[Unknown], shape: Shape) -> String {
@@ -23,10 +26,9 @@ fn missing_lines(findings: &[Finding]) -> String {
 }
 
 fn for_people(findings: &[Finding], unknown: &[Unknown]) -> String {
-    let rows: Vec<[String; 5]> = findings.iter().map(row).collect();
-    let mut lines = table::columns(["PATH", "NEEDS", "HAS", "STATE", "FOR"], rows);
-    // The table begins with the line that parts it from another.
-    lines.drain(..lines.len().min(1));
+    let rows = findings.iter().map(row).collect();
+    let palette = Palette::of(std::io::stdout().is_terminal());
+    let mut lines = table::columns(["PATH", "NEEDS", "HAS", "STATE", "FOR"], rows, palette);
     for unknown in unknown {
         lines.push(format!("{} ({}): known only when it is rendered", unknown.place, unknown.function));
     }
@@ -34,14 +36,18 @@ fn for_people(findings: &[Finding], unknown: &[Unknown]) -> String {
     if !policy.is_empty() {
         lines.extend([String::new(), "# These lines of a policy would grant it:".to_owned(), policy]);
     }
-    let plain =
-        |line: String| line.trim_end().replace(|char: char| char.is_control() && char != '\n', " ") + "\n";
-    lines.into_iter().map(plain).collect()
+    lines.into_iter().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
-fn row(finding: &Finding) -> [String; 5] {
+fn row(finding: &Finding) -> [Cell; 5] {
     let rule = &finding.rules[0];
-    [rule.path.clone(), needs(rule), words(&finding.has), state(finding), users(rule).join(", ")]
+    [
+        rule.path.clone().into(),
+        needs(rule).into(),
+        words(&finding.has).into(),
+        state(finding),
+        users(rule).join(", ").into(),
+    ]
 }
 
 fn needs(rule: &Rule) -> String {
@@ -56,12 +62,12 @@ fn users(rule: &Rule) -> Vec<&str> {
     rule.users.iter().map(String::as_str).collect()
 }
 
-fn state(finding: &Finding) -> String {
+fn state(finding: &Finding) -> Cell {
     match &finding.state {
-        State::Works => "ok".to_owned(),
-        State::Denied if finding.vital => "DENIED".to_owned(),
-        State::Denied => "not granted".to_owned(),
-        State::Missing(why) => format!("MISSING: {why}"),
+        State::Works => Cell("ok".to_owned(), Paint::Good),
+        State::Denied if finding.vital => Cell("DENIED".to_owned(), Paint::Bad),
+        State::Denied => Cell("not granted".to_owned(), Paint::Doubtful),
+        State::Missing(why) => Cell(format!("MISSING: {why}"), Paint::Bad),
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use crate::config::plan::{Listen, ListenTls};
 use crate::exit::{Cause, Ending};
+use crate::observe::paint::{Paint, Palette};
 use crate::observe::status::Status;
 use crate::observe::table;
 
@@ -48,7 +49,9 @@ pub enum Show {
 /// 69 where nobody answers, or something else does; for the probes that is exit code 1 instead.
 /// 73 where standard output cannot be written.
 pub fn run(daemon: &Daemon, show: Show) -> Result<ExitCode, Ending> {
-    once(daemon, show, &mut io::stdout())
+    let mut output = io::stdout();
+    let palette = Palette::of(output.is_terminal());
+    once(daemon, show, palette, &mut output)
 }
 
 /// Asks again and again, until it is interrupted or nobody reads standard output any more. While
@@ -58,29 +61,31 @@ pub fn run(daemon: &Daemon, show: Show) -> Result<ExitCode, Ending> {
 /// 73 where standard output cannot be written.
 pub fn watch(daemon: &Daemon, show: Show) -> Result<ExitCode, Ending> {
     let mut output = io::stdout();
+    let palette = Palette::of(output.is_terminal());
     let clear = output.is_terminal() && show == Show::Table;
     loop {
-        if clear {
-            written(output.write_all(CLEAR.as_bytes()))?;
-        }
-        match once(daemon, show, &mut output) {
+        // In one piece, so that the terminal is never seen empty.
+        let mut screen = Vec::from(if clear { CLEAR } else { "" });
+        match once(daemon, show, palette, &mut screen) {
             Ok(_probe) => {}
             Err(ending) if ending.cause == Cause::Unavailable => {
-                written(writeln!(output, "{}", ending.what))?
+                written(writeln!(screen, "{}", palette.paint(Paint::Bad, &ending.what)))?
             }
             Err(ending) => return Err(ending),
         }
+        written(output.write_all(&screen).and_then(|()| output.flush()))?;
         std::thread::sleep(EVERY);
     }
 }
 
-fn once(daemon: &Daemon, show: Show, output: &mut impl Write) -> Result<ExitCode, Ending> {
+fn once(daemon: &Daemon, show: Show, palette: Palette, output: &mut impl Write) -> Result<ExitCode, Ending> {
     match show {
         Show::Ready => probe(daemon, "/readyz", output),
         Show::Live => probe(daemon, "/livez", output),
         Show::Json => status(daemon).and_then(|(json, _)| show_line(output, json.trim_end())),
         Show::Table => {
-            status(daemon).and_then(|(_, status)| show_line(output, table::text(&status).trim_end()))
+            let text = |status: &Status| table::text(status, palette);
+            status(daemon).and_then(|(_, status)| show_line(output, text(&status).trim_end()))
         }
     }
 }

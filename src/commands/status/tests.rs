@@ -64,7 +64,7 @@ async fn show(view: View, mut asks: mpsc::Receiver<Ask>) {
 fn shown(listen: &Listen, show: Show) -> (Result<ExitCode, Ending>, String) {
     let mut output = Vec::new();
     let daemon = Daemon { listen: listen.clone(), tls: None };
-    let result = once(&daemon, show, &mut output);
+    let result = once(&daemon, show, Palette::PLAIN, &mut output);
     (result, String::from_utf8(output).expect("UTF-8"))
 }
 
@@ -150,6 +150,6 @@ fn output_that_nobody_reads_is_an_error_and_not_a_panic() {
     }
     let daemon = Shown::on_loopback(sample::view());
     let daemon = Daemon { listen: daemon.listen.clone(), tls: None };
-    let ending = once(&daemon, Show::Json, &mut Closed).expect_err("closed");
+    let ending = once(&daemon, Show::Json, Palette::PLAIN, &mut Closed).expect_err("closed");
     assert_eq!(ending.cause, Cause::Destination);
 }
