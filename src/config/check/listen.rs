@@ -47,7 +47,7 @@ pub(super) fn tls(
         Some(text) => path(text, &at.key(name), desk),
         None => {
             if !desk.is_broken(&at.key(name)) {
-                desk.missing(&at, &format!("`listen_tls` without `{name}`"), "add it, a file in PEM");
+                desk.missing(&at, format!("`listen_tls` without `{name}`"), "add it, a file in PEM");
             }
             None
         }
