@@ -135,6 +135,46 @@ fn every_message_of_the_guide_to_troubles_is_one_that_there_is() {
     assert!(!messages.has("some message that nobody says"));
 }
 
+/// What the guides from elsewhere call the configurations that somebody brings.
+fn bring(space: &Workspace) {
+    let vault = "vault {\n  address = \"https://vault.example.com:8200\"\n}\n";
+    let login =
+        "auto_auth {\n  method \"kubernetes\" {\n    config = {\n      role = \"web\"\n    }\n  }\n}\n";
+    let template = "template {\n  contents = \"x\"\n  destination = \"/run/web/x\"\n}\n";
+    space.file("agent.hcl", format!("{vault}{login}{template}"));
+    let injected = repository().join("tests/agents/injected.json");
+    let injected = fs::read_to_string(injected).expect("what the injector hands its agents");
+    space.file("agent.json", injected.replacen('{', "{\"vault\": {\"address\": \"https://v:8200\"},", 1));
+    space.file("consul-template.hcl", format!("{vault}{template}"));
+    let secret = "secret {\n  path = \"secret/web\"\n  key {\n    name = \"password\"\n  }\n}\n";
+    space.file("envconsul.hcl", format!("{vault}{secret}exec {{\n  command = \"/bin/true\"\n}}\n"));
+}
+
+#[test]
+fn what_the_guides_from_elsewhere_check_and_convert_can_be_checked_and_converted() {
+    let mut run = 0;
+    for name in ["vault-agent", "vault-k8s", "consul-template", "envconsul"] {
+        let (space, page) = (Workspace::new(), page(&format!("docs/guides/from-{name}.md")));
+        bring(&space);
+        let shown = blocks(&page).into_iter().filter(|block| block.language == "console");
+        let lines: Vec<String> =
+            shown.flat_map(|block| block.text.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+        for command in lines.iter().filter_map(|line| line.strip_prefix("$ leasehold ")) {
+            // The others stay until they are stopped.
+            if !command.starts_with("check ") && !command.starts_with("convert ") {
+                continue;
+            }
+            let script = format!("{} {command}", Leasehold::binary().display());
+            let mut shell = Child::start(Path::new("bash"), "shell", space.path(), |shell| {
+                shell.args(["-c", &script]).env("VAULT_TOKEN", "s.example").current_dir(space.path());
+            });
+            assert!(shell.wait(LIMIT).success(), "{name}: {command}: {}{}", shell.stdout(), shell.stderr());
+            run += 1;
+        }
+    }
+    assert!(run >= 7, "{run} commands");
+}
+
 /// A shell in which a clone is a copy, and the program is built already.
 fn prologue(space: &Workspace, address: &str) -> String {
     format!(

@@ -62,6 +62,11 @@ impl Document {
         Self { layout, ..self }
     }
 
+    /// Whether its keys were made of others.
+    pub(super) const fn is_foreign(&self) -> bool {
+        matches!(self.layout, Layout::Foreign(_))
+    }
+
     /// The place of `path`, or of the longest beginning of it that this text has.
     pub(super) fn find(&self, path: &KeyPath) -> Found {
         match &self.layout {

@@ -230,6 +230,12 @@ impl Stack {
                 (Place::at(file, spot.line, spot.column), excerpt)
             }
             (_, None) => (place, None),
+            // What the other program does by default stands nowhere in its configuration.
+            (_, Some((document, mark, false)))
+                if mark == Mark::START && document.is_foreign() && finding.severity == Severity::Warning =>
+            {
+                (Place::whole(&document.name), None)
+            }
             // Something is missing at the top: no line shows that.
             (_, Some((_, mark, false))) if mark == Mark::START => (place, None),
             (On::Inside(spot), Some((document, _, _))) => {

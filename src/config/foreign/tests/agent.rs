@@ -182,7 +182,7 @@ fn plain_http_is_allowed_where_the_configuration_itself_asks_for_it() {
     assert_eq!(
         super::said(&at("http://vault:8200")),
         [
-            "agent.hcl:1:1: warning: plain http:// is allowed to any host: tokens and secrets can be read on the way; use https:// and `plaintext: loopback`"
+            "agent.hcl: warning: plain http:// is allowed to any host: tokens and secrets can be read on the way; use https:// and `plaintext: loopback`"
         ]
     );
     assert_eq!(super::said(&at("http://127.0.0.1:8200")), [""; 0]);
