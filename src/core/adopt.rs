@@ -64,14 +64,15 @@ impl Agent {
         self.judge.can_look_up = kept.blind.then_some(false);
         self.owe(&kept.untold);
         self.keeper.unsorted = true;
-        self.adopt_tokens(&kept.tokens, rebooted);
-        if rebooted && kept.blind {
+        self.adopt_tokens(&kept.tokens);
+        let undated = self.session.login().is_some_and(|login| login.undated);
+        if undated && kept.blind {
             // Nobody can tell what is left of it.
             self.session.current = None;
             self.session.logins.values_mut().for_each(|login| login.state = Standing::Leaving);
         }
         for secret in kept.secrets {
-            self.adopt_secret(secret, rebooted);
+            self.adopt_secret(secret);
         }
         let all: BTreeSet<FileId> = (0..self.policy.files.len()).map(FileId).collect();
         for lease in kept.retiring {
@@ -85,11 +86,11 @@ impl Agent {
         }
         if let Some(token) = self.session.current {
             self.plan_token(token);
-            self.plan_proof(token, rebooted || kept.unsure);
+            self.plan_proof(token, undated || kept.unsure);
         }
     }
 
-    fn adopt_tokens(&mut self, tokens: &[KeptToken], rebooted: bool) {
+    fn adopt_tokens(&mut self, tokens: &[KeptToken]) {
         let now = self.now.moment;
         for token in tokens {
             self.session.taken(token.id);
@@ -99,7 +100,6 @@ impl Agent {
             }
             let mut login = Login::adopted(token, now);
             login.state = Standing::Leaving;
-            login.undated = rebooted;
             self.session.logins.insert(token.id, login);
             self.sinks.may_show(token.id);
             self.plan_token(token.id);
@@ -112,14 +112,14 @@ impl Agent {
         }
     }
 
-    fn adopt_secret(&mut self, kept: KeptSecret, rebooted: bool) {
+    fn adopt_secret(&mut self, kept: KeptSecret) {
         let now = self.now;
         let id = self.graph.adopt(kept.request, kept.written);
-        let lease = kept.lease.map(|lease| Lease { undated: rebooted, ..Lease::adopted(lease, kept.read) });
+        let lease = kept.lease.map(|lease| Lease::adopted(lease, kept.read));
         let orphaned = |lease: &Lease| !self.session.is_alive(lease.token);
         let orphan = lease.as_ref().is_some_and(orphaned);
         let over = orphan || lease.as_ref().is_some_and(|lease| lease.expires <= now.moment);
-        let renewable = !orphan && rebooted && lease.as_ref().is_some_and(|lease| lease.renewable);
+        let renewable = !orphan && lease.as_ref().is_some_and(|lease| lease.undated && lease.renewable);
         let certificate = match kept.life {
             Life::Until(until) => Some(Certificate::adopted(until, kept.read, now)),
             Life::Unknown | Life::RotatesIn(_) => None,
@@ -178,19 +178,27 @@ impl Agent {
         }
     }
 
-    /// The server did what was asked with this token: it lives.
-    pub(super) fn proven(&mut self, token: TokenId) {
+    /// The server did what was asked with this token at `sent`: then it lived.
+    pub(super) fn proven(&mut self, token: TokenId, sent: Moment) {
         self.timers.clear(&Timer::Proof(token));
+        if let Some(login) = self.session.logins.get_mut(&token) {
+            login.used = Some(sent);
+        }
     }
 }
 
 /// What was kept on the clock of another boot, on this one's: nothing is known to be good, and everything may
 /// live for as long as it was ever granted.
 fn redated(kept: Snapshot, now: Moment) -> Snapshot {
-    let lease = |lease: KeptLease| KeptLease { expires: now, latest: now.after(lease.granted), ..lease };
+    let lease = |lease: KeptLease| KeptLease {
+        expires: now,
+        latest: now.after(lease.granted),
+        undated: true,
+        ..lease
+    };
     let token = |token: KeptToken| {
         let most = token.granted.map(|granted| now.after(granted));
-        KeptToken { expires: most, latest: most, ..token }
+        KeptToken { expires: most, latest: most, undated: true, ..token }
     };
     let secret = |secret: KeptSecret| KeptSecret {
         read: match secret.life {

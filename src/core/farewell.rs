@@ -111,6 +111,8 @@ impl Agent {
             Revoke::Minted | Revoke::Everything => {}
         }
         if self.policy.owns_token && !login.batch {
+            // Whatever is heard of it, the next run must not rely on a token that was to be revoked.
+            self.judge.unsure = true;
             self.work.add(Job::RevokeToken(token), self.now.moment);
         } else {
             self.give_back_leases(token);
@@ -209,10 +211,8 @@ impl Agent {
                 self.out.push(Action::DropToken(token));
             }
             Err(failure) if failure.kind == FailureKind::Denied => {
-                // It may not revoke itself: then at least its leases. Or it is dead, and whoever comes
-                // next must not rely on it.
+                // It may not revoke itself: then at least its leases. Or it is dead.
                 self.note_failure(&failure);
-                self.judge.unsure = true;
                 self.mark_left(&format!("may not revoke the token: {}", failure.why));
                 self.give_back_leases(token);
             }

@@ -55,12 +55,20 @@ impl Agent {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let current = self.session.current;
+        let is_leaving =
+            |node: &Node| node.lease().is_some_and(|lease| self.retirees.get(&lease.id).is_some());
         let mut tokens: Vec<KeptToken> =
             self.session.logins.iter().map(|(id, login)| login.kept(*id)).collect();
         tokens.sort_by_key(|token| (Some(token.id) == current, token.id));
         Snapshot {
             tokens,
-            secrets: self.graph.iter().filter_map(|(_, node)| kept(node)).collect(),
+            // A lease that is being given back may be gone: it is no longer what the secret has.
+            secrets: self
+                .graph
+                .iter()
+                .filter(|(_, node)| !is_leaving(node))
+                .filter_map(|(_, node)| kept(node))
+                .collect(),
             retiring: self.retirees.iter().map(|one| one.lease.kept()).collect(),
             refusals: self.session.refusals,
             untold: self.untold(),

@@ -182,7 +182,7 @@ impl Agent {
         self.judge.can_look_up = Some(true);
         self.judge.alive = Some(sent);
         self.judge.unsure = false;
-        self.proven(token);
+        self.proven(token, sent);
         if let Some(login) = self.session.logins.get_mut(&token) {
             login.looked_up(sent, facts);
         }
@@ -241,12 +241,13 @@ impl Agent {
         self.want_login(false);
     }
 
-    /// Where tokens may not look themselves up, another login shows whether it was the token,
-    /// unless this login is itself the answer to that question.
+    /// Where tokens may not look themselves up, another login shows whether it was the token, unless this one
+    /// is the answer to that question: it is newer than the denial, or something was granted to it since. Not for ever,
+    /// for it may have died while the policy went on denying.
     fn guess(&mut self, id: SecretId, op: Op, denied: Moment, failure: Failure) {
         let (now, draw) = (self.now.moment, self.session_draw());
-        let answered =
-            self.session.login().and_then(|login| login.since).is_some_and(|since| since >= denied);
+        let lived = self.session.login().and_then(|login| login.since.max(login.used));
+        let answered = lived.is_some_and(|at| at >= denied && at.until(now) < MOST_GUESS);
         let too_soon = self.judge.guess_at(draw).is_some_and(|at| now < at);
         if answered || too_soon {
             self.by_policy(id, op, &failure);

@@ -76,7 +76,7 @@ impl Lease {
             renewable: kept.renewable,
             clamped: false,
             worn: false,
-            undated: false,
+            undated: kept.undated,
         }
     }
 
@@ -89,6 +89,7 @@ impl Lease {
             latest: self.latest,
             granted: self.granted,
             renewable: self.renewable,
+            undated: self.undated,
         }
     }
 

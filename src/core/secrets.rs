@@ -121,9 +121,12 @@ impl Agent {
         let waits = |file: &FileId| self.shelf.file(*file).needs.contains(&gone);
         let waiting: Vec<FileId> = users.iter().copied().filter(waits).collect();
         self.shelf.merge(gone, other);
+        let turned = self.graph.get(other).and_then(|node| node.turned);
         for file in users {
             let waits = waiting.contains(&file);
-            if waits || matches!(self.shelf.file(file).stage, Stage::Rendering { .. }) {
+            // What changed under its other name since a rendering began has not told that file.
+            let outrun = turned.is_some_and(|at| at >= self.shelf.file(file).began);
+            if waits || outrun || matches!(self.shelf.file(file).stage, Stage::Rendering { .. }) {
                 self.shelf.mark(file, self.now.moment);
             }
         }
@@ -146,7 +149,7 @@ impl Agent {
         match result {
             Ok(facts) => {
                 self.breaker.succeeded();
-                self.proven(token);
+                self.proven(token, sent);
                 if self.graph.get(id).is_some() {
                     self.hold(id, token, sent, facts);
                 } else if let Some(lease) = facts.lease {
@@ -168,7 +171,11 @@ impl Agent {
             self.refuse_last_use(id, "its lease dies with the token");
             return;
         }
-        let lease = facts.lease.clone().map(|lease| self.minted(id, lease, token, sent));
+        let mut lease = facts.lease.clone().map(|lease| self.minted(id, lease, token, sent));
+        let dead = lease.as_ref().is_some_and(|lease| !self.session.is_alive(lease.token));
+        if let (true, Some(lease)) = (dead, &mut lease) {
+            lease.died(self.now.moment);
+        }
         let certificate = match facts.life {
             Life::Until(until) => Some(Certificate::issued(until, self.now)),
             Life::Unknown | Life::RotatesIn(_) => None,
@@ -179,7 +186,6 @@ impl Agent {
         node.zeros = if zero { node.zeros.saturating_add(1) } else { 0 };
         node.reads += 1;
         node.fresh = Some(self.now.moment);
-        let dead = lease.as_ref().is_some_and(|lease| !self.session.is_alive(lease.token));
         let leased = lease.is_some();
         let held = Held { read: sent, lease, life: facts.life, certificate, version: facts.version };
         let before = node.held.replace(held);
@@ -263,7 +269,7 @@ impl Agent {
                 Ok(granted) => {
                     self.breaker.succeeded();
                     held.renewed(sent, granted);
-                    self.proven(token);
+                    self.proven(token, sent);
                     self.renewal_done(id);
                 }
                 Err(failure) => self.failed(id, Op::Renew, Some(token), failure),

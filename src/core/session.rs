@@ -41,6 +41,8 @@ pub(super) struct Login {
     pub(super) uses: Option<u64>,
     /// A renewal met its `max_ttl`.
     pub(super) clamped: bool,
+    /// When something that the server did was last asked with it.
+    pub(super) used: Option<Moment>,
     /// It comes from another boot, and the server has not told yet what is left of it.
     pub(super) undated: bool,
     /// When it logged in; none where it comes from an earlier run.
@@ -73,6 +75,7 @@ impl Login {
             batch: facts.batch,
             uses: facts.uses,
             clamped: false,
+            used: None,
             undated: false,
             since: Some(sent),
             state: Standing::Good,
@@ -96,7 +99,8 @@ impl Login {
             batch: kept.batch,
             uses: None,
             clamped: false,
-            undated: false,
+            used: None,
+            undated: kept.undated,
             since: None,
             state: Standing::Good,
             tries: 0,
@@ -113,6 +117,7 @@ impl Login {
             granted: self.granted,
             renewable: self.renewable,
             batch: self.batch,
+            undated: self.undated,
         }
     }
 

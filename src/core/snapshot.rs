@@ -57,6 +57,9 @@ pub struct KeptToken {
     pub renewable: bool,
     /// Neither renewable nor revocable.
     pub batch: bool,
+    /// It comes from another boot, and the server has not told yet what is left of it: the times are the latest
+    /// that it can have.
+    pub undated: bool,
 }
 
 /// Something read.
@@ -91,4 +94,6 @@ pub struct KeptLease {
     pub granted: Duration,
     /// Whether it can be renewed.
     pub renewable: bool,
+    /// As of a token; `expires` is then the earliest that it can have.
+    pub undated: bool,
 }

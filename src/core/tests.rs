@@ -318,6 +318,24 @@ fn a_read_that_hangs_holds_up_its_batch_for_fifty_milliseconds_only() {
 }
 
 #[test]
+fn a_lease_whose_token_ended_while_it_was_minted_is_not_called_good() {
+    let mut hand = settled(leased("l", 3600));
+    // Nobody hears of renewals any more; at the token's end the lease is asked for again, and answered too late.
+    let mut seen = Vec::new();
+    while !seen.iter().any(|action| matches!(action, Action::DropToken(_))) {
+        seen = hand.sleep();
+    }
+    let view = hand.agent.view(hand.now());
+    assert!(!view.readiness.is_ready(), "{:?}", view.readiness);
+    hand.logged_in(2);
+    let sent = hand.now().moment;
+    let late = leased("late", 0);
+    hand.give(Event::Read { secret: SecretId(0), token: TokenId(1), sent, result: Ok(late) });
+    let view = hand.agent.view(hand.now());
+    assert!(!view.readiness.is_ready(), "{:?}", view.readiness);
+}
+
+#[test]
 fn stop_revokes_the_token_and_ends() {
     let mut hand = settled(leased("l", 3600));
     assert_eq!(hand.give(Event::Stop { at_once: false }), [Action::RevokeToken(TokenId(1))]);

@@ -55,7 +55,7 @@ impl Agent {
                 let level = if clamped { Level::Info } else { Level::Debug };
                 let what = if clamped { ", up to its max_ttl: logging in anew before" } else { "" };
                 self.say(level, format!("renewed the token{what}"));
-                self.proven(id);
+                self.proven(id, sent);
                 self.plan_token(id);
                 self.keep(true);
             }

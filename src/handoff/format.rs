@@ -116,6 +116,7 @@ fn token_tree(token: &KeptToken, secret: Option<&Secret>) -> Tree {
         ("granted", optional(token.granted, duration)),
         ("renewable", Tree::Bool(token.renewable)),
         ("batch", Tree::Bool(token.batch)),
+        ("undated", Tree::Bool(token.undated)),
     ])
 }
 
@@ -128,6 +129,7 @@ fn token(tree: &Tree) -> Parsed<(KeptToken, Option<Secret>)> {
         granted: present(tree, "granted").map(|_| get_duration(tree, "granted")).transpose()?,
         renewable: flag(tree, "renewable")?,
         batch: flag(tree, "batch")?,
+        undated: flag(tree, "undated")?,
     };
     let secret = present(tree, "secret").map(|secret| get_bytes(secret, "secret")).transpose()?;
     Ok((token, secret))
@@ -163,6 +165,7 @@ fn lease_tree(lease: &KeptLease) -> Tree {
         ("latest", moment(lease.latest)),
         ("granted", duration(lease.granted)),
         ("renewable", Tree::Bool(lease.renewable)),
+        ("undated", Tree::Bool(lease.undated)),
     ])
 }
 
@@ -174,6 +177,7 @@ fn lease(tree: &Tree) -> Parsed<KeptLease> {
         latest: get_moment(tree, "latest")?,
         granted: get_duration(tree, "granted")?,
         renewable: flag(tree, "renewable")?,
+        undated: flag(tree, "undated")?,
     })
 }
 

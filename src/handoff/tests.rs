@@ -45,6 +45,7 @@ fn sample() -> Kept {
         latest: Moment::new(Duration::MAX),
         granted: Duration::from_secs(3600),
         renewable: true,
+        undated: true,
     };
     let secret = KeptSecret {
         request: request("secret/data/web?version=3"),
@@ -62,6 +63,7 @@ fn sample() -> Kept {
         granted: None,
         renewable: true,
         batch: false,
+        undated: true,
     };
     let data = Tree::from_json(br#"{"a":1.50,"b":[null,true,"\u0000"]}"#).expect("JSON");
     let response = Response { lease_id: "l".into(), lease_duration: 9, data, ..Response::default() };
@@ -215,14 +217,15 @@ fn any_request() -> impl Strategy<Value = Request> {
 }
 
 fn any_lease() -> impl Strategy<Value = KeptLease> {
-    (any::<String>(), any::<u64>(), any::<[Duration; 3]>(), any::<bool>()).prop_map(
-        |(id, token, [expires, latest, granted], renewable)| KeptLease {
+    (any::<String>(), any::<u64>(), any::<[Duration; 3]>(), any::<[bool; 2]>()).prop_map(
+        |(id, token, [expires, latest, granted], [renewable, undated])| KeptLease {
             id: LeaseId(id),
             token: TokenId(token),
             expires: Moment::new(expires),
             latest: Moment::new(latest),
             granted,
             renewable,
+            undated,
         },
     )
 }

@@ -24,9 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(75);
 const LOCKED: Duration = Duration::from_secs(16 * 60);
 const MINUTE: Duration = Duration::from_secs(60);
 const QUARTER: Duration = Duration::from_secs(15 * 60);
-/// A lease ends later on the server than we can know: by the way of the request that minted it, and
-/// by the rest of a second that its answer leaves out.
-const UNSEEN: Duration = Duration::from_secs(10);
+/// A token that may not look itself up and is denied something is taken to live for so long after it has last done
+/// something: longer than that it is a matter of another login.
+const BLIND: Duration = Duration::from_secs(15 * 60);
+/// Just after a login denials are put down to a standby that lags: three tries, one to three seconds apart.
+const LAG: Duration = Duration::from_secs(10);
 
 type Held = Result<(), String>;
 
@@ -160,7 +162,7 @@ impl Checks {
 /// told to use no longer.
 fn nothing_uses(world: &World, which: impl Fn(&LeaseId, &super::server::Lease) -> bool) -> Held {
     for (file, id) in application::in_use(world) {
-        let alive = world.server.is_lease_alive(id, world.now);
+        let alive = world.server.is_lease_known(id, world.now);
         if alive && world.server.leases.get(id).is_some_and(|lease| which(id, lease)) {
             return Err(format!("{id:?} is revoked while the process has {file:?}, made of it"));
         }
@@ -175,7 +177,7 @@ fn nothing_uses(world: &World, which: impl Fn(&LeaseId, &super::server::Lease) -
         }
     }
     for (id, files) in &world.disk.left {
-        let alive = world.server.is_lease_alive(id, world.now + UNSEEN);
+        let alive = world.server.is_lease_known(id, world.now);
         if !alive || !world.server.leases.get(id).is_some_and(|lease| which(id, lease)) {
             continue;
         }
@@ -264,7 +266,8 @@ fn lockout_not_tripped(world: &World) -> Held {
 /// How long the world must have been calm for the core to be up to date.
 fn patience(world: &World) -> Duration {
     let refused = world.server.turned_away.is_some_and(|at| at + 2 * LOCKED > world.now);
-    if refused { LOCKED + PATIENCE } else { PATIENCE }
+    let blind = if world.setup.role.default_policy { Duration::ZERO } else { BLIND };
+    blind + if refused { LOCKED + PATIENCE } else { PATIENCE }
 }
 
 /// Leases on disk, with their files.
@@ -352,7 +355,8 @@ fn fresh(world: &World) -> Held {
             let due = entry.changed.max(world.calm + patience(world)) + setup.refresh + quiet;
             // What a file has only just begun to use is looked at then.
             let joined = setup.choice.as_ref().and(world.disk.changed.get(file)).copied();
-            let late = due.max(joined.map_or(due, |at| at + quiet)) + Duration::from_secs(1);
+            let lag = if world.setup.standby_lag.is_zero() { Duration::ZERO } else { LAG };
+            let late = due.max(joined.map_or(due, |at| at + quiet)) + lag + Duration::from_secs(1);
             if entry.kind == Kind::Kv && value.version < entry.version && late < world.now {
                 return Err(format!(
                     "{file:?} has version {} of {path}, changed at {:?}",

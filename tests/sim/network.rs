@@ -134,6 +134,7 @@ impl World {
             }
             _ => return,
         };
+        self.note_seen(&event, &call, token.map(|(_, own)| own));
         let unheard = (call.late || call.deaf) && matches!(call.action, Action::LogIn(_));
         if unheard {
             self.server.turned_away = Some(now);
@@ -151,6 +152,32 @@ impl World {
         }
         let way = self.dice.millis(1, 8);
         self.push(way, Next::Tell { run: call.run, event, value, token });
+    }
+}
+
+impl World {
+    /// Notes until when the client has to reckon with what this answer grants, heard or not.
+    fn note_seen(&mut self, answer: &Event, call: &Call, granted: Option<u64>) {
+        let end = |ttl: Duration| call.sent + ttl;
+        let (tokens, leases) = (&mut self.server.tokens, &mut self.server.leases);
+        let own = granted.unwrap_or(call.token);
+        match answer {
+            Event::LoggedIn { result: Ok(facts), .. } | Event::LookedUp { result: Ok(facts), .. } => {
+                tokens.entry(own).and_modify(|token| token.seen = facts.ttl.map(end));
+            }
+            Event::TokenRenewed { result: Ok(more), .. } => {
+                tokens.entry(own).and_modify(|token| token.seen = Some(end(more.ttl)));
+            }
+            Event::Read { result: Ok(facts), .. } => {
+                if let Some(facts) = &facts.lease {
+                    leases.entry(facts.id.clone()).and_modify(|lease| lease.seen = end(facts.ttl));
+                }
+            }
+            Event::Renewed { lease, result: Ok(more), .. } => {
+                leases.entry(lease.clone()).and_modify(|lease| lease.seen = end(more.ttl));
+            }
+            _ => {}
+        }
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Token {
     pub expires: Option<Duration>,
     pub last: Option<Duration>,
     pub revoked: bool,
+    /// As of a lease.
+    pub seen: Option<Duration>,
     pub role: Role,
     pub uses: Option<u64>,
 }
@@ -46,6 +48,8 @@ pub struct Lease {
     pub revoked: Option<Duration>,
     /// The answer reached the client: it can do something about this lease.
     pub known: bool,
+    /// Until when the client has to take it to be alive, whatever it has heard.
+    pub seen: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -159,6 +163,16 @@ impl Server {
         })
     }
 
+    /// Whether the lease is alive, and the client can know it: a client counts from the sending of a
+    /// request, and is told whole seconds.
+    pub fn is_lease_known(&self, id: &LeaseId, now: Duration) -> bool {
+        self.is_lease_alive(id, now)
+            && self.leases.get(id).is_some_and(|lease| {
+                let token = self.tokens.get(&lease.token).and_then(|token| token.seen);
+                lease.seen > now && token.is_none_or(|seen| seen > now)
+            })
+    }
+
     /// The leases that are alive.
     pub fn living(&mut self, now: Duration) -> impl Iterator<Item = &Lease> {
         let mut recent = std::mem::take(&mut self.recent);
@@ -204,6 +218,7 @@ impl Server {
             expires: ttl.map(|ttl| now + ttl),
             last: role.max.map(|max| now + max),
             revoked: false,
+            seen: ttl.map(|ttl| now + ttl),
             role,
             uses: role.uses,
         };
@@ -385,6 +400,7 @@ impl Server {
             renewable,
             revoked: None,
             known: false,
+            seen: now,
         };
         self.leases.insert(id.clone(), lease);
         self.recent.push(id.clone());

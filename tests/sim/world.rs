@@ -450,6 +450,9 @@ impl World {
         let Some(process) = self.process.take() else { return };
         self.log(|| format!("-- exit {result:?}"));
         self.exits.push((self.now, result.clone()));
+        if self.unsaved {
+            self.checks.note_kill(true);
+        }
         if !self.setup.handoff {
             // Nobody remembers whom this run did not come to tell.
             self.disk.changed.clear();

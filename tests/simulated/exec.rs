@@ -129,6 +129,20 @@ fn a_signal_is_sent_once_and_the_lease_of_a_variable_lives_as_long_as_it_can() {
 }
 
 #[test]
+fn leases_that_could_not_be_given_back_when_the_process_ended_are_minted_anew_by_the_next_run() {
+    let mut world = world(DB, dynamic(HOUR, HOUR), restarted(), []);
+    // A batch token cannot be revoked, so its leases are given back one by one, and the server is busy.
+    (world.setup.role.batch, world.setup.role.renewable) = (true, false);
+    world.server.role = world.setup.role;
+    until(&mut world, MINUTE);
+    world.begin(Fault::Health(Health::Busy(None)), secs(20)).expect("every promise holds");
+    world.application_ends(1).expect("every promise holds");
+    until(&mut world, 3 * MINUTE);
+    assert_eq!(world.exits.len(), 1);
+    assert_eq!((starts(&world), world.server.leases.len(), living(&mut world)), (2, 2, 1));
+}
+
+#[test]
 fn others_that_a_killed_exec_had_not_told_are_told_by_the_next() {
     let mut world = world(KV, Kind::Kv, restarted(), [change(secs(60))]);
     world.live_until_so(|world| world.disk.changed.len() == 2).expect("every promise holds");

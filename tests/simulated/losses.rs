@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leasehold::core::ids::NotifierId;
+use leasehold::core::ids::{FileId, NotifierId};
 use leasehold::core::view::Readiness;
 use leasehold::vault::failure::FailureKind;
 
@@ -101,6 +101,18 @@ fn a_token_that_may_not_look_itself_up_costs_no_login_at_a_restart() {
 }
 
 #[test]
+fn a_token_that_may_not_look_itself_up_and_dies_while_the_policy_denies_is_found_out() {
+    let mut setup = Setup::plain(KV, Kind::Kv);
+    setup.role.default_policy = false;
+    let mut world = World::new(7, setup);
+    plan(&mut world, Duration::ZERO, 10 * MINUTE, Fault::Denied(KV.to_owned()));
+    plan(&mut world, 5 * MINUTE, Duration::ZERO, Fault::TokensRevoked);
+    until(&mut world, 20 * MINUTE);
+    assert_eq!(generation(&world), 1);
+    assert!((3..=4).contains(&world.server.logins), "and not by a login a minute: {}", world.server.logins);
+}
+
+#[test]
 fn a_mount_that_stays_unready_is_asked_less_and_less() {
     let mut setup = Setup::plain(KV, Kind::Kv);
     setup.files[0].refresh = MINUTE;
@@ -145,6 +157,26 @@ fn what_was_denied_beside_a_tokens_last_use_is_asked_with_the_next_login_at_once
     until(&mut world, spent + secs(2));
     assert_eq!(world.server.logins, 2);
     assert_eq!(world.totals.requests - before, 2, "the login, and what was denied");
+}
+
+#[test]
+fn a_change_that_came_under_another_name_while_a_name_was_being_looked_up_is_rendered() {
+    // The first file comes to use, by another way of writing it, what the second has read: its first
+    // rendering has the value from before the change.
+    let mut setup = Setup::plain(KV, Kind::Kv);
+    setup.paths.push(("secret/data/b".to_owned(), Kind::Kv));
+    setup.files[0].choice = Some((KV.to_owned(), ["secret/data/b".to_owned(), KV.to_owned()]));
+    let mut other = setup.files[0].clone();
+    (other.paths, other.choice) = (vec!["secret/b".to_owned()], None);
+    setup.files.push(other);
+    let mut world = World::new(7, setup);
+    // Both change in one batch: the choice at once, and what it chooses.
+    for path in [KV, "secret/data/b"] {
+        plan(&mut world, MINUTE, Duration::ZERO, Fault::Change(path.to_owned()));
+    }
+    until(&mut world, MINUTE + secs(11));
+    let content = &world.disk.files[&FileId(0)];
+    assert_eq!(content["secret/data/b"].version, 2, "{content:?}");
 }
 
 #[test]
