@@ -301,10 +301,10 @@ impl Agent {
 
     /// A line for the log about a secret.
     pub(super) fn say_of(&mut self, id: SecretId, level: Level, text: String) {
-        let about = self
-            .graph
-            .get(id)
-            .map(|node| About { secret: node.id.clone(), lease: node.lease().map(|lease| lease.id.clone()) });
+        let about = self.graph.get(id).map(|node| About {
+            secret: node.name.to_string(),
+            lease: node.lease().map(|lease| lease.id.clone()),
+        });
         self.out.push(Action::Say(Say { level, text, about }));
     }
 
@@ -312,7 +312,7 @@ impl Agent {
     pub(super) fn say_of_lease(&mut self, id: &LeaseId, level: Level, text: String) {
         let secret = self.retirees.get(id).and_then(|one| one.secret);
         let node = secret.and_then(|secret| self.graph.get(secret));
-        let about = node.map(|node| About { secret: node.id.clone(), lease: Some(id.clone()) });
+        let about = node.map(|node| About { secret: node.name.to_string(), lease: Some(id.clone()) });
         self.out.push(Action::Say(Say { level, text, about }));
     }
 

@@ -4,6 +4,7 @@
 //! same are merged. A secret that no file uses any more is dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use super::dice::number;
@@ -77,7 +78,7 @@ impl Held {
 #[derive(Debug)]
 pub(super) struct Node {
     /// Names it in the log and in status.
-    pub(super) id: String,
+    pub(super) name: Name,
     /// Every way the files write it.
     pub(super) written: BTreeSet<Arc<Request>>,
     /// The one way the server keeps it, once that is known.
@@ -112,9 +113,9 @@ pub(super) struct Node {
 }
 
 impl Node {
-    fn new(id: String, number: u64) -> Self {
+    fn new(name: Name, number: u64) -> Self {
         Self {
-            id,
+            name,
             written: BTreeSet::new(),
             request: None,
             users: BTreeSet::new(),
@@ -170,8 +171,24 @@ pub(super) struct Graph {
     written: BTreeMap<Arc<Request>, SecretId>,
     resolved: BTreeMap<Arc<Request>, SecretId>,
     count: usize,
-    /// How often each id was given.
-    given: BTreeMap<u32, u32>,
+    /// The names in use: the numbers by the hash.
+    named: BTreeMap<u32, BTreeSet<u32>>,
+}
+
+/// What a secret is called where its path is not to be read: eight digits that are the same for all
+/// ways of writing a path, and a number where others have them too, as two requests do that differ in
+/// their arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Name {
+    hash: u32,
+    number: u32,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.hash)?;
+        if self.number > 1 { write!(f, "-{}", self.number) } else { Ok(()) }
+    }
 }
 
 /// What resolving a secret brought to light.
@@ -263,6 +280,12 @@ impl Graph {
     /// Takes a secret out.
     pub(super) fn remove(&mut self, id: SecretId) -> Option<Node> {
         let node = self.nodes.remove(&id)?;
+        if let Some(numbers) = self.named.get_mut(&node.name.hash) {
+            numbers.remove(&node.name.number);
+            if numbers.is_empty() {
+                self.named.remove(&node.name.hash);
+            }
+        }
         for written in &node.written {
             self.written.remove(written);
         }
@@ -285,21 +308,20 @@ impl Graph {
     fn add(&mut self, request: &Request) -> SecretId {
         let id = SecretId(self.count);
         self.count += 1;
-        let name = self.id_of(&request.path);
+        let name = self.name_of(&request.path);
         self.nodes.insert(id, Node::new(name, number(&request.path)));
         id
     }
 
-    /// Eight digits that are the same for all ways of writing a path, and a number where they are given
-    /// again: two requests with other arguments, for one. A hash, so that the log of a secret can be
-    /// followed where its path is not to be read.
-    fn id_of(&mut self, path: &str) -> String {
+    /// A name for a request of this path that no other has.
+    fn name_of(&mut self, path: &str) -> Name {
         let plain: Vec<&str> = path.split('/').filter(|part| *part != "data").collect();
         // The upper half: FNV mixes better upwards.
-        let base = u32::try_from(number(&plain.join("/")) >> 32).unwrap_or(u32::MAX);
-        let given = self.given.entry(base).or_default();
-        *given += 1;
-        if *given == 1 { format!("{base:08x}") } else { format!("{base:08x}-{given}") }
+        let hash = u32::try_from(number(&plain.join("/")) >> 32).unwrap_or(u32::MAX);
+        let numbers = self.named.entry(hash).or_default();
+        let number = numbers.last().map_or(1, |last| last.saturating_add(1));
+        numbers.insert(number);
+        Name { hash, number }
     }
 
     fn name(&mut self, id: SecretId, request: Arc<Request>) {
@@ -333,20 +355,28 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_the_same_for_all_ways_of_writing_a_path_and_given_once() {
-        let mut graph = Graph::default();
-        let mut id = |path: &str| {
+    fn a_name_is_the_same_for_all_ways_of_writing_a_path_and_no_two_have_one() {
+        fn name(graph: &mut Graph, path: &str) -> (SecretId, String) {
             let id = graph.intern(&request(path));
-            graph.get(id).expect("it is there").id.clone()
-        };
-        let first = id("secret/web");
+            (id, graph.get(id).expect("it is there").name.to_string())
+        }
+        let mut graph = Graph::default();
+        let (id, first) = name(&mut graph, "secret/web");
         assert_eq!(first.len(), 8);
-        assert_eq!(id("secret/web"), first);
-        assert_eq!(id("secret/data/web"), format!("{first}-2"), "until it is known that they are one");
-        assert_ne!(id("secret/other"), first);
+        assert_eq!(name(&mut graph, "secret/web").1, first);
+        let (twin, second) = name(&mut graph, "secret/data/web");
+        assert_eq!(second, format!("{first}-2"), "until it is known that they are one");
+        assert_ne!(name(&mut graph, "secret/other").1, first);
+        // What is dropped and comes back is called as before, unless somebody else is.
+        graph.remove(id);
+        assert_eq!(name(&mut graph, "secret/web").1, format!("{first}-3"));
+        let (again, _) = name(&mut graph, "secret/web");
+        graph.remove(twin);
+        graph.remove(again);
+        assert_eq!(name(&mut graph, "secret/web").1, first);
         let mut next = Graph::default();
         let adopted = next.adopt(request("secret/data/web"), vec![request("secret/web")]);
-        assert_eq!(next.get(adopted).expect("it is there").id, first, "in the next run too");
+        assert_eq!(next.get(adopted).expect("it is there").name.to_string(), first, "in the next run too");
     }
 
     #[test]

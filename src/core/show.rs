@@ -123,7 +123,7 @@ impl Agent {
             Step::Idle => None,
         };
         SecretView {
-            id: node.id.clone(),
+            id: node.name.to_string(),
             source,
             version: node.held.as_ref().and_then(|held| held.version),
             lease: node.lease().map(|lease| lease.id.0.clone()),
