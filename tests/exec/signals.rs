@@ -47,7 +47,7 @@ fn a_process_that_will_not_stop_is_killed_with_all_of_its_group_after_its_time()
 
 /// Below a process that ends when it is told to, one that does not mind SIGTERM until there is a file.
 const STUBBORN: &str = "sh -c 'trap \"\" TERM; echo $$ >below; until test -e go; do sleep 0.01; done; \
-                        echo below >>seen' & \
+                        echo below $PASSWORD >>seen' & \
                         trap 'echo above >>seen; exit 5' TERM; echo $PASSWORD >>seen; \
                         while :; do sleep 0.01; done";
 
@@ -57,6 +57,7 @@ fn what_outlives_a_process_that_was_told_to_stop_is_killed_when_the_time_is_over
     let rest = format!("{FILE}exec: {{stop_timeout: {}ms}}", PATIENCE.as_millis());
     let running = scene.start(&rest, STUBBORN);
     let below = scene.wait_for_pid("below");
+    scene.wait_for_text("seen", "\n");
     let finished = running.stop();
     assert_eq!(finished.code, Some(5), "its code is the first one's: {}", finished.stderr);
     assert!(is_gone(below), "we end when all of it has ended");
@@ -69,13 +70,14 @@ fn the_next_process_starts_when_nobody_is_left_of_the_one_before() {
     let rest = "exec: {env: {PASSWORD: {secret: 'secret/web#password', refresh: 1s}}}";
     let running = scene.start(rest, STUBBORN);
     scene.wait_for_pid("below");
+    scene.wait_for_text("seen", "one\n");
     scene.put("two");
     scene.wait_for_text("seen", "one\nabove\n");
     scene.space.file("go", "");
     // Who came first is the order of the lines.
     wait_until("the next one", SOON, || scene.space.read("seen").is_some_and(|seen| seen.contains("two")));
     let seen = scene.space.read("seen").expect("it is there");
-    assert!(seen.starts_with("one\nabove\nbelow\ntwo\n"), "{seen}");
+    assert!(seen.starts_with("one\nabove\nbelow one\n"), "{seen}");
     assert_eq!(running.stop().code, Some(5));
 }
 

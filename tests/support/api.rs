@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::cluster::{Cluster, Identity};
 use super::openbao::OpenBao;
 use super::rabbit::Rabbit;
+use super::stage::SOON;
+use super::wait::wait_until;
 
 /// A token and its accessor.
 #[derive(Debug, Clone)]
@@ -37,9 +39,11 @@ impl OpenBao {
         self.mount(mount, json!({ "type": "kv", "options": { "version": "1" } }));
     }
 
-    /// Mounts a KV engine of version 2.
+    /// Mounts a KV engine of version 2, which takes a moment to become one after its mount is answered.
     pub fn kv2(&self, mount: &str) {
         self.mount(mount, json!({ "type": "kv", "options": { "version": "2" } }));
+        let config = format!("{mount}/config");
+        wait_until("the engine to be of version 2", SOON, || self.ask("GET", &config, None).status == 200);
     }
 
     /// Mounts any engine.
