@@ -8,7 +8,7 @@ mod support;
 use nix::sys::signal::Signal;
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
-use support::{SOON, Stage, wait_until};
+use support::{Cluster, Grant, Identity, Leasehold, SOON, Stage, wait_until};
 
 const FILES: &str = "files: [{path: password, secret: 'secret/web#password', refresh: 1s}]\n";
 /// Renewed after two seconds or three.
@@ -85,6 +85,144 @@ impl Scene {
         sidecar.stop().expect_code(0);
         assert_eq!(stage.server.accessors(), [""; 0], "a token is left");
     }
+}
+
+#[test]
+fn kubernetes_logs_in_with_the_projected_token_that_is_there_now() {
+    const AUTH: &str = "{method: kubernetes, role: web, jwt_file: 'SPACE/serviceaccount/token'}";
+    let mut scene = Scene::new("auth/kubernetes/login", AUTH);
+    scene.stage.role(json!({ "token_ttl": TTL }));
+    let good = scene.auth.clone();
+    scene.auth = good.replace("role: web", "role: other");
+    scene.refused(&["login refused: invalid role name \"other\" (400)", "the credentials in `auth`"]);
+    assert_eq!(scene.logins(), 3, "as often as does not lock it out");
+    scene.auth = good;
+    let project = |jwt: String| drop(scene.stage.space.file("serviceaccount/token", jwt));
+    project(Cluster::start().token(&Identity::default()));
+    scene.refused(&["login refused", "check the role, its bindings and the credentials in `auth`"]);
+    project(String::new());
+    scene.refused(&["no credentials to log in with: jwt_file", "is empty"]);
+    project(scene.stage.cluster.token(&Identity::default()));
+    scene.lives(|| project(scene.stage.cluster.token(&Identity::default())));
+}
+
+#[test]
+fn jwt_logs_in_with_a_token_that_the_server_verifies_itself() {
+    let scene = Scene::new("auth/jwt/login", "{method: jwt, role: web, jwt_file: 'SPACE/jwt'}");
+    scene.enable("jwt");
+    scene.write(
+        "auth/jwt/config",
+        json!({ "jwt_validation_pubkeys": [scene.stage.cluster.public_key_pem()] }),
+    );
+    let role = json!({
+        "role_type": "jwt", "bound_audiences": ["vault"], "user_claim": "sub", "token_policies": ["web"], "token_ttl": TTL,
+    });
+    scene.write("auth/jwt/role/web", role);
+    let deliver =
+        |identity: &Identity| drop(scene.stage.space.file("jwt", scene.stage.cluster.token(identity)));
+    deliver(&Identity { audiences: vec!["other".into()], ..Identity::default() });
+    scene.refused(&["login refused: error validating token: invalid audience (aud) claim", "check the role"]);
+    deliver(&Identity::default());
+    scene.lives(|| deliver(&Identity { pod_uid: "another".into(), ..Identity::default() }));
+}
+
+#[test]
+fn approle_logs_in_with_the_secret_id_that_is_there_now() {
+    let scene = Scene::new(
+        "auth/approle/login",
+        "{method: approle, role_id_file: 'SPACE/role-id', secret_id_file: 'SPACE/secret-id'}",
+    );
+    let (role_id, secret_id) = scene.stage.server.approle("web", &["web"], TTL);
+    scene.stage.space.file("role-id", role_id);
+    scene.stage.space.file("secret-id", "another");
+    scene.refused(&["login refused: invalid role or secret ID (400)", "the credentials in `auth`"]);
+    scene.stage.space.file("secret-id", secret_id);
+    scene.lives(|| {
+        let next = scene.write("auth/approle/role/web/secret-id", json!({}));
+        scene.stage.space.file("secret-id", next["data"]["secret_id"].as_str().expect("a secret id"));
+    });
+}
+
+/// A periodic token for `web`, whose period is [`TTL`].
+fn given_token(stage: &Stage) -> Grant {
+    let body = json!({ "policies": ["web"], "period": TTL, "no_parent": true });
+    let answer = stage.server.write("auth/token/create", body);
+    let text = |field: &str| answer["auth"][field].as_str().expect("a token").to_owned();
+    Grant { token: text("client_token"), accessor: text("accessor") }
+}
+
+#[test]
+fn a_token_file_is_followed_and_its_tokens_are_never_revoked() {
+    let scene = Scene::new("auth/token/lookup-self", "{method: token_file, token_file: 'SPACE/token'}");
+    let (stage, server) = (&scene.stage, &scene.stage.server);
+    stage.space.file("token", "s.unknown");
+    scene.refused(&[
+        "the token is unknown, has ended, or may not look itself up",
+        "the credentials in `auth`",
+    ]);
+    // The second is not ours to renew before it is in the file.
+    let (first, second) = (given_token(stage), server.token(&["web"], "1h"));
+    stage.space.file("token", &first.token);
+    let sidecar = stage.sidecar(&scene.config());
+    wait_until("a renewal", SOON, || server.requests("auth/token/renew-self") > 0);
+    stage.space.file("token", &second.token);
+    server.revoke_accessor(&first.accessor);
+    stage.put_password("two");
+    wait_until("what came after", SOON, || stage.read("password").is_some_and(|now| now.ends_with("-two")));
+    sidecar.stop().expect_code(0);
+    assert_eq!(server.accessors(), [second.accessor], "somebody else's");
+}
+
+#[test]
+fn a_token_of_the_environment_is_renewed_and_its_end_is_told_once() {
+    let scene = Scene::new("auth/token/lookup-self", "{method: token, token_env: OWN_TOKEN}");
+    let stage = &scene.stage;
+    let run = |command: &[&str], token: &str| {
+        let config = stage.space.file("leasehold.yaml", scene.config()).to_string_lossy().into_owned();
+        let arguments: Vec<&str> = command.iter().copied().chain(["--config", &config]).collect();
+        Leasehold::new(&stage.space).env("OWN_TOKEN", token).spawn(&arguments)
+    };
+    let finished = run(&["init", "--timeout", "20s"], "s.unknown").wait(SOON).expect_code(77);
+    assert!(finished.last_line().contains("the token is unknown, has ended"), "{}", finished.last_line());
+    scene.forget();
+    let given = given_token(stage);
+    let mut sidecar = run(&["sidecar"], &given.token);
+    wait_until("it to be ready", SOON, || stage.ready());
+    wait_until("a renewal", SOON, || stage.server.requests("auth/token/renew-self") > 0);
+    stage.server.revoke_accessor(&given.accessor);
+    let told = "the login is refused: the token is unknown, has ended, or may not look itself up";
+    wait_until("its end to be told", SOON, || sidecar.stderr().contains(told));
+    assert!(sidecar.runs() && stage.read("password").is_some(), "what was there stays");
+    assert_eq!(sidecar.stderr().matches("the login is refused").count(), 1);
+    sidecar.stop().expect_code(0);
+}
+
+#[test]
+fn a_role_that_is_refused_is_asked_for_three_times_and_told_of_once() {
+    let scene = Scene::new(
+        "auth/kubernetes/login",
+        "{method: kubernetes, role: other, jwt_file: 'SPACE/serviceaccount/token'}",
+    );
+    let mut sidecar = scene.stage.start(&scene.config());
+    let told = "the login is refused: login refused: invalid role name";
+    wait_until("the refusal to be told", SOON, || sidecar.stderr().contains(told));
+    let status = || scene.stage.get("/status").expect("it listens").text;
+    assert!(status().contains("could not log in: login refused: invalid role name"), "{}", status());
+    // Whoever asks for news does not ask for another login.
+    for _ in 0..5 {
+        assert_eq!(scene.stage.post("/refresh").status, 202);
+    }
+    sidecar.signal(Signal::SIGHUP);
+    wait_until("it to have read everything again", SOON, || sidecar.stderr().contains("read again"));
+    assert!(sidecar.runs() && !scene.stage.ready());
+    assert!(status().contains("could not log in: login refused too often before"), "{}", status());
+    let finished = sidecar.stop().expect_code(0);
+    assert_eq!(
+        (scene.logins(), finished.stderr.matches("login refused").count()),
+        (3, 1),
+        "{}",
+        finished.stderr
+    );
 }
 
 #[test]

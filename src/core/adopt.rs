@@ -16,6 +16,7 @@ use super::dice::number;
 use super::event::Life;
 use super::graph::{Held, Op, Step};
 use super::ids::{FileId, NotifierId, TokenId};
+use super::init::refused_before;
 use super::lease::Lease;
 use super::policy::Mode;
 use super::refresh::Certificate;
@@ -84,9 +85,14 @@ impl Agent {
         for id in self.standing(Standing::Leaving) {
             self.leave(id);
         }
-        if let Some(token) = self.session.current {
-            self.plan_token(token);
-            self.plan_proof(token, undated || kept.unsure);
+        match self.session.current {
+            Some(token) => {
+                self.plan_token(token);
+                self.plan_proof(token, undated || kept.unsure);
+            }
+            // Whoever looks is to see why nothing happens.
+            None if self.session.is_locked() => self.session.trouble = Some(refused_before()),
+            None => {}
         }
     }
 

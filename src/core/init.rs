@@ -133,8 +133,7 @@ impl Agent {
             let hopeless = self.session.is_locked() || self.session.unfound > MOST_UNFOUND;
             return hopeless.then(|| no_login(failure));
         }
-        let remembered = Failure::new(FailureKind::Refused, "login refused too often before");
-        self.session.is_locked().then(|| no_login(&remembered))
+        self.session.is_locked().then(|| no_login(&refused_before()))
     }
 
     fn file_hopeless(&self, id: FileId) -> Option<Ending> {
@@ -189,6 +188,11 @@ impl Agent {
         }
         Ending::new(Cause::Deadline, "not everything was published in time", "raise `init.timeout`")
     }
+}
+
+/// What is still known of logins that an earlier run was refused.
+pub(super) fn refused_before() -> Failure {
+    Failure::new(FailureKind::Refused, "login refused too often before")
 }
 
 /// The end that a failed login leads to, whether it is beyond hope or the deadline came first: a
