@@ -119,6 +119,10 @@ pub(super) fn syntax(error: &Error, text: &str) -> Flaw {
         };
         return Flaw::new(mark, format!("{NOT_YAML}: {message}"), hint);
     }
+    if problem.contains("node content") && text.lines().nth(mark.line - 1).is_none() {
+        let message = format!("{NOT_YAML}: a bracket or a brace that is not closed");
+        return Flaw::new(mark, message, "close it with ] or }");
+    }
     let Some((_, words, about, hint)) = WORDS.iter().find(|(part, ..)| problem.contains(part)) else {
         return Flaw::new(mark, NOT_YAML, "check the indentation, the quotes and the brackets here");
     };
@@ -163,4 +167,44 @@ pub(super) fn check_characters(text: &str) -> Result<(), Flaw> {
 fn is_printable(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}'
         | '\u{ff00}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NOT_YAML;
+    use crate::config::places::Marks;
+
+    #[test]
+    fn whatever_the_parser_says_is_said_in_our_words_with_what_to_do() {
+        for (text, words) in [
+            ("a:\n  b: 1\n\tc: 2\n", "a tab in the indentation"),
+            ("a: %b\n", "a value that starts with a sign of YAML's own"),
+            ("a: b: c\n", "a colon where no key can stand"),
+            ("a: {b: 1}\n}\n", "neither a key nor the end of the map (it starts on line 1)"),
+            ("a: [\n", "a bracket or a brace that is not closed"),
+            ("a: [b\n", "a bracket that is not closed (it opens on line 1)"),
+            ("a: [, b]\n", "nothing where a value is due"),
+            ("- a\nb: c\n", "no `- ` where an entry of the list is due (it starts on line 1)"),
+            ("a: 1\nb\nc: 2\n", "a key without a colon"),
+            ("a: 'b\n", "a quote that is never closed (it opens on line 1)"),
+            ("a: 'b\n---\nc'\n", "a quote that is never closed (it opens on line 1)"),
+            ("a: {b: c\n", "a brace that is not closed (it opens on line 1)"),
+            ("a: - b\n", "a list that begins where none can"),
+            ("a: \"\\q\"\n", "a backslash that escapes nothing"),
+            ("a: \"\\xzz\"\n", "an escape that names no character"),
+            ("a: \"\\ud800\"\n", "an escape that names no character"),
+            ("a: & b\n", "an anchor or alias without a name"),
+            ("a: |x\n  b\n", "text behind a `|` or `>`"),
+            ("a: |0\n  b\n", "an indentation of no columns"),
+            ("a: !b!c d\n", "a tag (`!`) that nobody knows"),
+            ("a: !<b c\n", "a tag (`!`) that nobody knows"),
+            ("%YAML 3.0\n---\na: b\n", "a directive (`%`) that nobody knows"),
+            ("%YAML x\n---\na: b\n", "a directive (`%`) that nobody knows"),
+        ] {
+            let flaws = Marks::read(text).expect_err(text);
+            let flaw = flaws.first().expect("one at least");
+            assert_eq!(flaw.message.strip_prefix(NOT_YAML), Some(&*format!(": {words}")), "{text:?}");
+            assert!(!flaw.hint.is_empty(), "{text:?}");
+        }
+    }
 }
