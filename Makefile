@@ -9,7 +9,7 @@ CARGO ?= cargo
 STATIC := RUSTFLAGS='-C target-feature=+crt-static'
 BINARY := target/$(TARGET)/release/leasehold
 
-.PHONY: help build release demo test docs lint bench compare simulate fleet fuzz mutants oracle clean
+.PHONY: help build release demo test docs lint bench picture compare simulate fleet fuzz mutants oracle clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ lint: ## formatting, clippy, and what may be a dependency
 bench: release ## start, memory, processor and size beside `bao agent`; writes docs/BENCHMARKS.md and the README, 30 minutes
 	$(STATIC) CARGO_BUILD_TARGET=$(TARGET) scripts/bench $(BINARY)
 	BLESS=1 $(CARGO) test --quiet --test readme
+
+picture: release ## the dashboard's panels with a real sidecar's figures, 2 minutes; writes docs/dashboard.svg
+	scripts/dashboard-picture $(BINARY) 100
 
 compare: release ## a bad day beside `bao agent`: revoked, away, rotated; writes docs/COMPARISON.md, 10 minutes
 	scripts/compare $(BINARY)
