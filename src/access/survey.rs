@@ -87,9 +87,8 @@ impl Surveyor<'_> {
         let granted = self.granted(&paths).await?;
         let mut findings = Vec::new();
         for (want, rules) in found {
-            let has = |rule: &Rule| granted.get(&rule.path).cloned().unwrap_or_default();
             // Where the server does not tell of the mount, the path is asked for as it is written.
-            let has = has(&rules[0]);
+            let has = granted.get(&rules[0].path).cloned().unwrap_or_default();
             let mut state = if rules[0].is_granted(&has) { State::Works } else { State::Denied };
             if let (Some((want, Some(mount))), State::Works) = (&want, &state) {
                 state = self.presence(want, mount).await?;
