@@ -136,6 +136,7 @@ impl Inputs {
 
     /// Watches the folders of `files` after a first look, and looks every minute besides. A folder rather than the
     /// file: a projected volume changes by a swap of `..data`, which a watch on the file misses.
+    #[expect(clippy::disallowed_methods, reason = "a delay before the first look, no deadline of the core's")]
     pub(super) fn watch<'f>(&mut self, files: impl Iterator<Item = &'f PathBuf>) {
         (self.watcher, self.look) = (None, None);
         let mut folders: Vec<&Path> = files.flat_map(|file| [file.parent(), Some(file)]).flatten().collect();
