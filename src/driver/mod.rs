@@ -7,6 +7,7 @@
 mod child;
 mod credentials;
 mod files;
+mod hear;
 mod inputs;
 mod keeper;
 mod pace;
@@ -31,11 +32,9 @@ use crate::core::policy::{Mode, Policy};
 use crate::core::time::Moment;
 use crate::exit::{Cause, Ending};
 use crate::observe::clock;
-use crate::observe::http::{Ask, Server, Tls};
+use crate::observe::http::{Server, Tls};
 use crate::observe::log::LogHandle;
-use crate::observe::metrics::Besides;
 use crate::observe::paint::Palette;
-use crate::observe::status::Status;
 use crate::observe::systemd::ServiceManager;
 use crate::process::Teller;
 use crate::process::reaper::Reaper;
@@ -49,7 +48,7 @@ use child::Offspring;
 pub use child::Parent;
 use credentials::Credentials;
 use files::Files;
-use inputs::{Input, Inputs};
+use inputs::Inputs;
 use keeper::Keeper;
 use reload::seed;
 use requests::{Answer, Requests};
@@ -249,41 +248,6 @@ impl Driver {
         }
     }
 
-    fn hear(&mut self, input: Input) -> Option<Event> {
-        match input {
-            Input::Wake => return Some(Event::Wake),
-            Input::Stop => return Some(Event::Stop { at_once: false }),
-            Input::Reload => return Some(self.reload()),
-            Input::Tell => self.tell_log(),
-            Input::Files => return self.look_at_files(),
-            Input::Watchdog => self.voice.alive(),
-            Input::Children => self.reaper.reap(),
-            Input::Signal(signal) => {
-                let heard = self.offspring.as_ref().is_some_and(|offspring| offspring.has(signal));
-                return (!heard).then_some(Event::Signalled(signal.number));
-            }
-            // Whoever asked may be gone by now.
-            Input::Ask(Ask::Alive(reply)) => drop(reply.send(())),
-            Input::Ask(Ask::View(reply)) => drop(reply.send(self.agent.view(clock::now()))),
-            Input::Ask(Ask::Scrape(reply)) => {
-                let _gone = reply.send((self.agent.view(clock::now()), self.besides()));
-            }
-            Input::Ask(Ask::Log(level, reply)) => {
-                self.surroundings.log.set_level(level);
-                let _gone = reply.send(());
-            }
-            Input::Ask(Ask::Refresh(reply)) => {
-                let _gone = reply.send(());
-                return Some(Event::Refresh);
-            }
-            Input::Ask(Ask::Quit(reply)) => {
-                let _gone = reply.send(());
-                return Some(Event::Stop { at_once: true });
-            }
-        }
-        None
-    }
-
     fn perform(&mut self, action: Action) {
         match action {
             Action::Render(file) => {
@@ -351,21 +315,6 @@ impl Driver {
         if let Some(offspring) = &self.offspring {
             act(offspring);
         }
-    }
-
-    /// What metrics tell besides the core's view.
-    fn besides(&self) -> Besides {
-        Besides {
-            requests: self.client.requests(),
-            bytes: self.files.sizes(),
-            sandbox: self.surroundings.sandbox,
-        }
-    }
-
-    fn tell_log(&self) {
-        let status = Status::from(&self.agent.view(clock::now()));
-        let json = serde_json::to_string(&status).expect("a status is texts and numbers");
-        tracing::info!("status: {json}");
     }
 }
 
