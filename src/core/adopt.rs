@@ -63,7 +63,7 @@ impl Agent {
         }
         self.setback |= self.session.is_locked();
         self.judge.can_look_up = kept.blind.then_some(false);
-        self.owe(&kept.untold);
+        let owed = self.owe(&kept.untold);
         self.keeper.unsorted = true;
         self.adopt_tokens(&kept.tokens);
         let undated = self.session.login().is_some_and(|login| login.undated);
@@ -79,7 +79,12 @@ impl Agent {
         for lease in kept.retiring {
             if lease.latest > self.now.moment {
                 let lease = Lease::adopted(lease, self.now.moment);
+                let id = lease.id.clone();
                 self.retirees.add(lease, None, all.clone());
+                if let Some(one) = self.retirees.get_mut(&id) {
+                    // Who has not heard of all that is on disk may still use it.
+                    one.notifiers = owed.clone();
+                }
             }
         }
         for id in self.standing(Standing::Leaving) {
@@ -147,15 +152,17 @@ impl Agent {
 
     /// An earlier run did not come to tell these. Init passes that on; the process of `exec` starts
     /// with everything anyhow.
-    fn owe(&mut self, untold: &BTreeSet<String>) {
-        for id in (0..self.policy.notifiers.len()).map(NotifierId) {
-            if untold.contains(self.notices.name(id)) && !self.is_child(id) {
-                self.notices.owe(id);
-                if !matches!(self.policy.mode, Mode::Init { .. }) {
-                    self.notify(id);
-                }
+    fn owe(&mut self, untold: &BTreeSet<String>) -> BTreeSet<NotifierId> {
+        let all = (0..self.policy.notifiers.len()).map(NotifierId);
+        let owed = all.filter(|id| untold.contains(self.notices.name(*id)) && !self.is_child(*id));
+        let owed: BTreeSet<NotifierId> = owed.collect();
+        for id in &owed {
+            self.notices.owe(*id);
+            if !matches!(self.policy.mode, Mode::Init { .. }) {
+                self.notify(*id);
             }
         }
+        owed
     }
 
     /// Plans how the adopted token shows that it lives; at once where it has to `first`.

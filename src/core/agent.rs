@@ -66,6 +66,8 @@ pub(super) enum Phase {
     New,
     /// At work.
     Running,
+    /// At work no longer than what is under way takes: a successor goes on.
+    Yielding,
     /// Told to stop; at work until the delay is over.
     Draining,
     /// Giving back what it has, then ending.
@@ -154,6 +156,8 @@ impl Agent {
             Event::Signalled(signal) => self.signalled(signal),
             Event::HandoffSaved(result) => self.handoff_saved(result),
             Event::Refresh => self.refresh(),
+            Event::Yield => self.yield_to_successor(),
+            Event::Resume => self.resume(),
             Event::CredentialsChanged => self.credentials_changed(),
             Event::Stop { at_once } => self.stop(at_once),
         }
@@ -196,6 +200,7 @@ impl Agent {
                 self.settle_init();
                 self.settle_child();
             }
+            Phase::Yielding => return self.settle_handoff(),
             Phase::New | Phase::Leaving(_) => {}
         }
         self.pump();

@@ -136,6 +136,11 @@ pub enum Event {
     HandoffSaved(Result<(), String>),
     /// Look at everything now (`POST /refresh`, HUP).
     Refresh,
+    /// Another agent is to go on from this one's snapshot: come to rest, asking and publishing nothing
+    /// more. [`Agent::has_yielded`](super::Agent::is_at_rest) tells when.
+    Yield,
+    /// Nothing came of that: go on.
+    Resume,
     /// The credentials of the login changed on disk.
     CredentialsChanged,
     /// End (SIGTERM, `POST /quit`).

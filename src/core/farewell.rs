@@ -54,11 +54,11 @@ impl Agent {
                 self.phase = Phase::Draining;
                 self.stop_child();
             }
-            Phase::Running if !at_once && !self.policy.shutdown.delay.is_zero() => {
+            Phase::Running | Phase::Yielding if !at_once && !self.policy.shutdown.delay.is_zero() => {
                 self.phase = Phase::Draining;
                 self.timers.set(Timer::Stop, self.now.moment.after(self.policy.shutdown.delay));
             }
-            Phase::New | Phase::Running | Phase::Draining => self.stop_now(),
+            Phase::New | Phase::Running | Phase::Yielding | Phase::Draining => self.stop_now(),
             Phase::Leaving(_) | Phase::Over => {}
         }
     }
@@ -81,7 +81,7 @@ impl Agent {
                 self.close();
             }
             Phase::Leaving(_) => self.end(),
-            Phase::New | Phase::Running | Phase::Over => {}
+            Phase::New | Phase::Running | Phase::Yielding | Phase::Over => {}
         }
     }
 
@@ -193,6 +193,8 @@ impl Agent {
             | Event::Spawned(_)
             | Event::ChildEnded
             | Event::Refresh
+            | Event::Yield
+            | Event::Resume
             | Event::CredentialsChanged => {}
         }
     }

@@ -9,6 +9,7 @@ use super::agent::{Agent, Phase};
 use super::dice::pause;
 use super::graph::Node;
 use super::lease::Lease;
+use super::policy::Mode;
 use super::snapshot::{KeptSecret, KeptToken, Snapshot};
 use super::timers::Timer;
 
@@ -77,6 +78,31 @@ impl Agent {
         }
     }
 
+    /// A new configuration is there, and a new agent for it. It can go on only from what is known: a login or a lease
+    /// that is on its way would be lost, and two publishes would meet.
+    pub(super) fn yield_to_successor(&mut self) {
+        if matches!((&self.phase, self.policy.mode), (Phase::Running, Mode::Daemon)) {
+            self.phase = Phase::Yielding;
+        }
+    }
+
+    /// The new configuration cannot be used after all.
+    pub(super) fn resume(&mut self) {
+        if matches!(self.phase, Phase::Yielding) {
+            self.phase = Phase::Running;
+        }
+    }
+
+    /// Whether an agent that was told to yield has come to rest: nothing is under way whose answer its
+    /// [`snapshot`](Self::snapshot) would lack. Who is being told of a change is told again by the next.
+    #[must_use]
+    pub fn has_yielded(&self) -> bool {
+        let publishing = self.shelf.units().any(|(_, unit)| unit.publishing.is_some());
+        let probing = !self.breaker.is_closed() && self.breaker.probe_at().is_none();
+        let asking = probing || self.work.is_waiting_for_answers();
+        matches!(self.phase, Phase::Yielding) && !asking && !publishing
+    }
+
     /// Something that the handoff holds has changed; `urgent` where its loss would cost a token or
     /// a lease.
     pub(super) fn keep(&mut self, urgent: bool) {
@@ -92,7 +118,7 @@ impl Agent {
 
     /// Writes the handoff, where there is something to write and nothing is being written.
     pub(super) fn settle_handoff(&mut self) {
-        let at_work = matches!(self.phase, Phase::Running | Phase::Draining);
+        let at_work = matches!(self.phase, Phase::Running | Phase::Yielding | Phase::Draining);
         let ready = self.keeper.urgent && self.keeper.is_written() && !self.keeper.resting;
         if at_work && ready && self.policy.handoff {
             self.save_handoff();

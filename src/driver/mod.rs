@@ -102,6 +102,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             }
             driver.perform(action);
         }
+        driver.hand_over();
         if moves_readiness {
             driver.voice.follow(&driver.agent.outlook(clock::now()), driver.has_begun());
         }
@@ -126,6 +127,8 @@ struct Driver {
     /// The listener's certificates.
     listen_tls: Option<Rc<Tls>>,
     voice: Voice,
+    /// The configuration that a new agent goes on with as soon as this one is at rest.
+    successor: Option<Plan>,
     /// What happened while performing, in order: handled before anything else is waited for.
     backlog: VecDeque<Event>,
 }
@@ -163,6 +166,7 @@ impl Driver {
             reaper,
             listen_tls,
             voice: Voice::new(manager, surroundings.progress),
+            successor: None,
             backlog: VecDeque::from([Event::Start { kept: kept.snapshot, rebooted: kept.rebooted }]),
             client,
             credentials,

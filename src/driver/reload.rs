@@ -47,31 +47,53 @@ impl Driver {
         }
     }
 
-    /// HUP: the same engine with a new policy, going on from its own snapshot.
+    /// HUP: the same engine with a new policy, going on from its own snapshot once it has come to rest.
     pub(super) fn reload(&mut self) -> Event {
         self.voice.reloading();
         self.reload_tls();
         self.reload_listener();
         self.client.forget_mounts();
-        match self.reconfigured() {
-            Ok(snapshot) => {
-                tracing::info!("configuration read again");
-                self.backlog.push_back(Event::Refresh);
-                Event::Start { kept: Some(snapshot), rebooted: false }
+        match self.reread() {
+            Ok(plan) => {
+                self.successor = Some(plan);
+                Event::Yield
             }
             Err(ending) => {
-                tracing::error!("the configuration stays as it was: {}", ending.what);
+                stays(&ending);
                 Event::Refresh
             }
         }
     }
 
-    fn reconfigured(&mut self) -> Result<Snapshot, Ending> {
-        let plan = Arc::new((self.surroundings.reread)()?);
+    fn reread(&self) -> Result<Plan, Ending> {
+        let plan = (self.surroundings.reread)()?;
         if plan.vault != self.plan.vault || plan.auth != self.plan.auth || plan.handoff != self.plan.handoff {
             let what = "`vault`, `auth` or `handoff` changed, which takes a restart";
             return Err(Ending::new(Cause::Config, what, "restart leasehold"));
         }
+        Ok(plan)
+    }
+
+    /// Lets the new agent take over, where there is one and the old one is at rest.
+    pub(super) fn hand_over(&mut self) {
+        if !self.backlog.is_empty() || !self.agent.has_yielded() {
+            return;
+        }
+        let Some(plan) = self.successor.take() else { return };
+        match self.reconfigured(Arc::new(plan)) {
+            Ok(snapshot) => {
+                tracing::info!("configuration read again");
+                self.backlog.push_back(Event::Start { kept: Some(snapshot), rebooted: false });
+            }
+            Err(ending) => {
+                stays(&ending);
+                self.backlog.push_back(Event::Resume);
+            }
+        }
+        self.backlog.push_back(Event::Refresh);
+    }
+
+    fn reconfigured(&mut self, plan: Arc<Plan>) -> Result<Snapshot, Ending> {
         let policy = Policy::new(&plan, self.mode, seed(&plan, &self.surroundings.pod));
         self.files = Files::open(Arc::clone(&plan), &policy, self.surroundings.environment.clone())?;
         self.keeper.rebind(&plan);
@@ -82,12 +104,16 @@ impl Driver {
             tracing::warn!("{keys} changed, which takes a restart; the rest is in force");
         }
         self.plan = plan;
-        // What is under way was asked by the old agent, whose numbers mean nothing to the new one.
+        // Whoever is being told was told by the old agent, whose numbers mean nothing to the new one.
         self.requests.disown();
         let snapshot = self.agent.snapshot();
         self.agent = Agent::new(policy);
         Ok(snapshot)
     }
+}
+
+fn stays(why: &Ending) {
+    tracing::error!("the configuration stays as it was: {}", why.what);
 }
 
 /// Spreads pods apart, and stays the same for one pod.

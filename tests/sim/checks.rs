@@ -51,6 +51,11 @@ impl Checks {
         self.runs = run;
     }
 
+    /// The pauses between logins begin anew.
+    pub fn forget_logins(&mut self) {
+        self.logins.clear();
+    }
+
     /// A run was killed; `lost` where it could not leave what it knew to the next.
     pub fn note_kill(&mut self, lost: bool) {
         self.lost |= lost;
@@ -265,7 +270,7 @@ fn lockout_not_tripped(world: &World) -> Held {
 
 /// How long the world must have been calm for the core to be up to date.
 fn patience(world: &World) -> Duration {
-    let refused = world.server.turned_away.is_some_and(|at| at + 2 * LOCKED > world.now);
+    let refused = world.server.turned_away.is_some_and(|at| at + 3 * LOCKED > world.now);
     let blind = if world.setup.role.default_policy { Duration::ZERO } else { BLIND };
     blind + if refused { LOCKED + PATIENCE } else { PATIENCE }
 }

@@ -108,6 +108,18 @@ impl Process {
         }
     }
 
+    /// Puts a new agent in the place of the old one, whose snapshot it returns.
+    pub fn reconfigure(&mut self, setup: &Setup, run: u64) -> Snapshot {
+        let before = std::mem::replace(&mut self.agent, Agent::new(setup.policy(self.mode)));
+        self.run = run;
+        // Numbers of logins that are gone may be given again.
+        self.dropped.clear();
+        self.renderings.clear();
+        self.wrappings.clear();
+        self.failing.clear();
+        before.snapshot()
+    }
+
     /// Notes that a request is sent, or answered: `started` tells which.
     pub fn count(&mut self, kind: Kind, started: bool) {
         match kind {

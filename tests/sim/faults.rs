@@ -55,6 +55,8 @@ pub enum Fault {
     KillAndForget,
     /// The machine is restarted, which takes so long; what is on disk stays.
     Reboot(Duration),
+    /// The configuration is read again (HUP).
+    Reload,
     /// Somebody asks for a refresh.
     Refresh,
     /// A KV value changes: not a fault, but what all is about.
@@ -83,6 +85,11 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
     if setup.faults > 0 && own.chance(15) {
         let fault = Fault::Reboot(own.seconds(20, 600));
         all.push(Planned { at: own.millis(0, span * 700), lasts: Duration::ZERO, fault });
+    }
+    if setup.faults > 0 && own.chance(25) {
+        for _ in 0..3 {
+            all.push(Planned { at: own.millis(0, span * 700), lasts: Duration::ZERO, fault: Fault::Reload });
+        }
     }
     for (path, kind) in setup.paths.iter().filter(|_| !setup.quiet) {
         if *kind == Kind::Kv {

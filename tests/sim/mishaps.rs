@@ -20,6 +20,12 @@ impl World {
                 return Ok(());
             }
             Fault::Refresh => return self.give(Event::Refresh),
+            Fault::Reload if self.asleep > self.now => {
+                let wait = self.asleep - self.now;
+                self.push(wait, Next::Begin(fault, lasts));
+                return Ok(());
+            }
+            Fault::Reload => return self.give(Event::Yield),
             Fault::Kill | Fault::KillAndForget => {
                 self.kill(fault == Fault::KillAndForget, Duration::from_secs(1));
             }
@@ -49,6 +55,23 @@ impl World {
         }
         self.calm = self.now.max(self.asleep);
         Ok(())
+    }
+
+    /// A new agent goes on from the old one's snapshot, as soon as that is at rest.
+    pub fn hand_over(&mut self) -> Result<(), String> {
+        if !self.process.as_ref().is_some_and(|process| process.agent.has_yielded()) {
+            return Ok(());
+        }
+        // What is being rendered or told ends, and nobody hears of it.
+        let run = self.next_run();
+        let Some(process) = &mut self.process else { return Ok(()) };
+        let snapshot = process.reconfigure(&self.setup, run);
+        // Its first rendering is awaited, and whoever asks for a new start gets a login at once.
+        self.calm = self.now;
+        self.checks.forget_logins();
+        self.log(|| "-- another agent goes on".to_owned());
+        self.give(Event::Start { kept: Some(snapshot), rebooted: false })?;
+        self.give(Event::Refresh)
     }
 
     /// The process is killed, and started again after `pause`.

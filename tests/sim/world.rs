@@ -323,7 +323,13 @@ impl World {
             Checks::action(self, &action).map_err(|why| format!("{why} at {:?}", self.now))?;
             self.act(action).map_err(|why| format!("{why} at {:?}", self.now))?;
         }
-        Ok(())
+        self.hand_over()
+    }
+
+    /// A number that no run has had.
+    pub fn next_run(&mut self) -> u64 {
+        self.runs += 1;
+        self.runs
     }
 
     fn act(&mut self, action: Action) -> Result<(), String> {

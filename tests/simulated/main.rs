@@ -11,5 +11,6 @@ mod fleet;
 mod losses;
 mod machine;
 mod reboot;
+mod reload;
 mod server;
 mod worlds;
