@@ -79,7 +79,8 @@ impl Agent {
     /// With which login to revoke a lease: the current one, or the one that made it.
     pub(super) fn token_to_revoke(&self, id: &LeaseId) -> Option<TokenId> {
         let own = self.retirees.get(id).map(|one| one.lease.token);
-        self.session.current.or(own.filter(|token| self.session.is_alive(*token)))
+        // At the end the current one may be revoked while another, and its leases, are not yet.
+        self.session.current.into_iter().chain(own).find(|token| self.session.is_alive(*token))
     }
 
     pub(super) fn lease_revoked(&mut self, id: &LeaseId, result: Result<(), Failure>) {
