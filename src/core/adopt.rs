@@ -65,7 +65,7 @@ impl Agent {
         self.judge.can_look_up = kept.blind.then_some(false);
         let owed = self.owe(&kept.untold);
         self.keeper.unsorted = true;
-        self.adopt_tokens(&kept.tokens);
+        self.adopt_tokens(&kept.tokens, &owed);
         let undated = self.session.login().is_some_and(|login| login.undated);
         if undated && kept.blind {
             // Nobody can tell what is left of it.
@@ -101,7 +101,7 @@ impl Agent {
         }
     }
 
-    fn adopt_tokens(&mut self, tokens: &[KeptToken]) {
+    fn adopt_tokens(&mut self, tokens: &[KeptToken], owed: &BTreeSet<NotifierId>) {
         let now = self.now.moment;
         for token in tokens {
             self.session.taken(token.id);
@@ -112,7 +112,7 @@ impl Agent {
             let mut login = Login::adopted(token, now);
             login.state = Standing::Leaving;
             self.session.logins.insert(token.id, login);
-            self.sinks.may_show(token.id);
+            self.sinks.may_show(token.id, owed);
             self.plan_token(token.id);
         }
         let is_good = |token: &&KeptToken| token.expires.is_none_or(|end| end > now);

@@ -71,10 +71,13 @@ impl Sinks {
         self.all.contains_key(&file)
     }
 
-    /// An earlier run had this login, and may have shown it in any sink.
-    pub(super) fn may_show(&mut self, token: TokenId) {
+    /// An earlier run had this login, and may have shown it in any sink; it had not told these of all that it
+    /// had published.
+    pub(super) fn may_show(&mut self, token: TokenId, owed: &BTreeSet<NotifierId>) {
         if !self.is_empty() {
-            self.shown.entry(token).or_default().files.extend(self.all.keys());
+            let shown = self.shown.entry(token).or_default();
+            shown.files.extend(self.all.keys());
+            shown.notifiers.extend(owed);
         }
     }
 
@@ -348,7 +351,7 @@ mod tests {
     #[test]
     fn what_an_earlier_run_had_may_be_on_disk_until_something_is_published() {
         let mut sinks = sinks();
-        sinks.may_show(OLD);
+        sinks.may_show(OLD, &BTreeSet::new());
         assert!(sinks.keep(OLD, at(1000)));
         publish(&mut sinks, NEW);
         assert_eq!(sinks.settled(&[SINK], &[]), [OLD]);
