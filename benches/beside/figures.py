@@ -15,6 +15,8 @@ from .pair import OURS, THEIRS
 # How many files, and how often each is measured.
 SIZES = {1: 15, 10: 9, 100: 9, 1_000: 5, 10_000: 5}
 FIRSTS = 15
+# Sidecars of each size: a start of ten thousand files takes `bao agent` half a minute.
+IDLES = {1: 5, 10: 5, 100: 5, 1_000: 5, 10_000: 3}
 # Both have done all they will do for a while; `bao agent` gives memory back some time after its start.
 SETTLE = 3.0
 # A sidecar that looks at every secret every ten seconds, for a minute.
@@ -57,6 +59,17 @@ def first_request(pair):
     return in_turn(FIRSTS, (OURS, THEIRS), measure)
 
 
+def nothing(pair):
+    """Milliseconds that the start of a program which does nothing takes here, until its end."""
+
+    def measure(_):
+        began = time.monotonic()
+        pair.children.start(["/bin/true"]).wait()
+        return {"ms": (time.monotonic() - began) * 1000}
+
+    return in_turn(FIRSTS, ("/bin/true",), measure)["/bin/true"]["ms"]
+
+
 def init(pair, files, floor):
     """Milliseconds until the last file, requests until the end; of the bare client, until its last answer."""
 
@@ -92,7 +105,7 @@ def idle(pair, files):
         shutil.rmtree(run.out)
         return seen
 
-    return in_turn(min(5, SIZES[files]), (OURS, THEIRS), measure)
+    return in_turn(IDLES[files], (OURS, THEIRS), measure)
 
 
 def looking(pair, files):

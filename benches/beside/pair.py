@@ -70,10 +70,12 @@ class Run:
         wait_for("the files", 300, probe)
 
     def memory(self):
-        """KiB resident and private, and threads."""
+        """KiB resident, of it what no file backs, and private; and threads."""
         resident, private = memory(self.child.pid)
         threads = len(os.listdir(f"/proc/{self.child.pid}/task"))
-        seen = {"resident": resident, "threads": threads}
+        with open(f"/proc/{self.child.pid}/status") as status:
+            own = next(int(line.split()[1]) for line in status if line.startswith("RssAnon:"))
+        seen = {"resident": resident, "own": own, "threads": threads}
         return seen if private is None else {**seen, "private": private}
 
     def processor(self):
