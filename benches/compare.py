@@ -157,7 +157,7 @@ def page(report, version, leasehold, plot):
         "Both programs log in with AppRole and render files of one KV v2 value each; their runs alternate, and the figures "
         f"are medians ({min(figures.SIZES.values())} to {max(figures.SIZES.values())} runs of `init`, "
         f"{figures.FIRSTS} first requests, {figures.ROTATIONS} new versions, {min(figures.IDLES.values())} to {max(figures.IDLES.values())} idle sidecars, {figures.SETTLE:.0f} s after "
-        "their last file; the minute of the processor once). The bare client (`examples/floor.rs`) is given a token and reads "
+        "their last file; the processor once, over half a minute). The bare client (`examples/floor.rs`) is given a token and reads "
         f"the same paths, {figures.IN_FLIGHT} at a time as Leasehold does, and does nothing else. Figures move with the "
         "machine: the ratio is what to compare.",
         "",
