@@ -262,6 +262,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A key as the text has it, without the end of line that only the scanner was given.
+    fn key(&self, read: &str, end: u64) -> String {
+        match read.strip_suffix('\n') {
+            Some(line) if end > self.text.chars().count() as u64 => line.to_owned(),
+            _ => read.to_owned(),
+        }
+    }
+
     fn map(&mut self, depth: usize) -> Result<(Vec<Entry>, usize), Flaw> {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         let (mut entries, mut weight) = (Vec::new(), 0usize);
@@ -270,7 +278,7 @@ impl<'a> Reader<'a> {
             let mark = Mark::from(event.start_mark);
             let key = match &event.data {
                 EventData::MappingEnd => return Ok((entries, weight)),
-                EventData::Scalar { value, .. } => value.clone(),
+                EventData::Scalar { value, .. } => self.key(value, event.end_mark.index),
                 _ => return Err(yaml_error::odd_key(mark, self.text)),
             };
             self.node(event, depth, true)?;

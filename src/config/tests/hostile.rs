@@ -281,3 +281,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_block_at_the_very_end_is_the_key_that_it_is() {
+    for text in ["? |\n\n  a", "? |\n  a\n", "? >+\n  a", "? |\n  é\n: b", "? |\n  a\n: |\n  b"] {
+        let marks = Marks::read(text).expect("YAML");
+        let mut all = Vec::new();
+        paths(&serde_yaml::from_str(text).expect("YAML"), &KeyPath::top(), &mut all);
+        for path in all {
+            assert_eq!(marks.find(&path).steps, path.steps().len(), "{path} of {text:?}");
+        }
+    }
+}
