@@ -14,7 +14,7 @@ use super::dice::pause;
 use super::event::TokenFacts;
 use super::graph::{Op, Step};
 use super::ids::{SecretId, TokenId};
-use super::session::Standing;
+use super::session::{Login, Standing};
 use super::time::Moment;
 use super::timers::Timer;
 use super::view::NextAction;
@@ -117,7 +117,21 @@ impl Agent {
         } else {
             self.judge.renewal = true;
             self.look_up(Some(token));
+            self.follow_unjudged(token);
         }
+    }
+
+    /// The verdict may take as long as a standby lags, and a short life may not last until then: the token
+    /// is followed in time whatever is found. A verdict that comes before plans anew.
+    fn follow_unjudged(&mut self, token: TokenId) {
+        if let Some(at) = self.session.logins.get(&token).and_then(Login::last_call) {
+            self.timers.set(Timer::Token(token), at.max(self.now.moment));
+        }
+    }
+
+    /// Whether the current token's renewal was denied, and nobody knows yet why.
+    pub(super) fn is_renewal_unjudged(&self) -> bool {
+        self.judge.renewal
     }
 
     /// Whether the next run is to ask about the current token before it relies on it. How often a

@@ -174,6 +174,12 @@ impl Login {
         Some((what, self.asked.after(step)))
     }
 
+    /// When another login has to follow it, if nothing else comes of it.
+    pub(super) fn last_call(&self) -> Option<Moment> {
+        let life = self.asked.until(self.expires?);
+        Some(self.asked.after(life.mul_f64(0.75)))
+    }
+
     /// Whether so little of its life is left that what it mints would die with it.
     pub(super) fn is_nearly_over(&self, now: Moment) -> bool {
         match (self.expires, self.granted) {

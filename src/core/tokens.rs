@@ -38,7 +38,9 @@ impl Agent {
             return;
         }
         match self.session.login().and_then(|login| login.next(0.0)) {
-            Some((NextAction::Renew, _)) => self.work.add(Job::RenewToken(id), self.now.moment),
+            Some((NextAction::Renew, _)) if !self.is_renewal_unjudged() => {
+                self.work.add(Job::RenewToken(id), self.now.moment)
+            }
             Some(_) => self.want_login(true),
             None => {}
         }
