@@ -115,7 +115,7 @@ def measure(pair, floor, report):
         report.row(f"requests, {label(files)}", seen, "requests", "{:,.0f}", REQUESTS.get(files))
         for name, shown in ((OURS, OURS), (THEIRS, THEIRS), ("floor", "bare client")):
             report.point("init", shown, files, seen[name]["ms"] / 1000)
-    for files in figures.SIZES:
+    for files in figures.IDLES:
         seen = figures.idle(pair, files)
         for key, what in KINDS.items():
             if all(key in seen[name] for name in seen):
@@ -156,7 +156,7 @@ def page(report, version, leasehold, plot):
         f"{platform.release().split('-')[0]}; the server runs on the same machine, in memory, with TLS and an audit log.",
         "Both programs log in with AppRole and render files of one KV v2 value each; their runs alternate, and the figures "
         f"are medians ({min(figures.SIZES.values())} to {max(figures.SIZES.values())} runs of `init`, "
-        f"{figures.FIRSTS} first requests, {figures.ROTATIONS} new versions, {min(figures.IDLES.values())} to {max(figures.IDLES.values())} idle sidecars, {figures.SETTLE:.0f} s after "
+        f"{figures.FIRSTS} first requests, {figures.ROTATIONS} new versions, {max(figures.IDLES.values())} idle sidecars, {figures.SETTLE:.0f} s after "
         "their last file; the processor once, over half a minute). The bare client (`examples/floor.rs`) is given a token and reads "
         f"the same paths, {figures.IN_FLIGHT} at a time as Leasehold does, and does nothing else. Figures move with the "
         "machine: the ratio is what to compare.",
