@@ -70,9 +70,13 @@ impl Hand {
     }
 
     fn logged_in(&mut self, token: u64) -> Vec<Action> {
+        self.logged_in_for(token, 3600)
+    }
+
+    fn logged_in_for(&mut self, token: u64, ttl: u64) -> Vec<Action> {
         let facts = TokenFacts {
             accessor: format!("accessor-{token}"),
-            ttl: Some(Duration::from_secs(3600)),
+            ttl: Some(Duration::from_secs(ttl)),
             renewable: true,
             batch: false,
             uses: None,
@@ -117,6 +121,10 @@ fn kv(changed: bool) -> ReadFacts {
 fn leased(name: &str, ttl: u64) -> ReadFacts {
     let lease = LeaseFacts { id: LeaseId(name.into()), ttl: Duration::from_secs(ttl), renewable: true };
     ReadFacts { lease: Some(lease), life: Life::Unknown, version: None, changed: true }
+}
+
+fn denied() -> Failure {
+    Failure::new(FailureKind::Denied, "permission denied")
 }
 
 fn read_of(secret: usize, path: &str) -> Action {
@@ -333,6 +341,34 @@ fn a_lease_whose_token_ended_while_it_was_minted_is_not_called_good() {
     hand.give(Event::Read { secret: SecretId(0), token: TokenId(1), sent, result: Ok(late) });
     let view = hand.agent.view(hand.now());
     assert!(!view.readiness.is_ready(), "{:?}", view.readiness);
+}
+
+/// Denied whatever it asks about itself: look-ups are put down to a standby that lags for longer than
+/// it lives.
+#[test]
+fn a_short_token_whose_renewal_is_denied_is_followed_before_its_end() {
+    for seed in 0..32 {
+        let mut hand = Hand::new(Policy { seed, ..policy(Mode::Daemon, 1) });
+        let _ = hand.give(Event::Start { kept: None, rebooted: false });
+        hand.needs(0, "secret/web");
+        let mut actions = hand.logged_in_for(1, 5);
+        let end = hand.millis + 5_000;
+        while !actions.contains(&Action::LogIn(TokenId(2))) {
+            actions = match actions.pop() {
+                Some(Action::LookUp(token)) => {
+                    let sent = hand.now().moment;
+                    hand.give(Event::LookedUp { token, sent, result: Err(denied()) })
+                }
+                Some(Action::RenewToken(token)) => {
+                    let sent = hand.now().moment;
+                    hand.give(Event::TokenRenewed { token, sent, result: Err(denied()) })
+                }
+                Some(_) => actions,
+                None => hand.sleep(),
+            };
+        }
+        assert!(hand.millis < end - 500, "seed {seed}: at {} of {end}", hand.millis);
+    }
 }
 
 #[test]
