@@ -4,12 +4,16 @@
 //! long enough: the longest pause between tries is a minute, a refused login's a quarter of an
 //! hour.
 
+mod requests;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use leasehold::core::action::Action;
 use leasehold::core::ids::{FileId, LeaseId};
 use leasehold::core::view::Readiness;
+
+use requests::{lockout_not_tripped, most_a_minute, no_login_storm, quiet_during_outage};
 
 use super::application;
 use super::driver::{Handoff, SINK};
@@ -218,52 +222,6 @@ fn no_sink_shows(world: &World, own: Option<u64>) -> Held {
         if !told && *left > world.started {
             return Err(format!("a token is revoked before the change of {:?} was told", file.0));
         }
-    }
-    Ok(())
-}
-
-/// Twice what the schedule itself needs, and room for starting and mending everything.
-fn most_a_minute(world: &World) -> usize {
-    let paths = &world.setup.paths;
-    let refresh = world.setup.files.iter().map(|file| file.refresh).min().unwrap_or(MINUTE);
-    let per_minute = |every: Duration| MINUTE.as_secs_f64() / every.as_secs_f64().max(1.0);
-    let need: f64 = paths
-        .iter()
-        .map(|(_, kind)| match kind {
-            Kind::Kv => per_minute(refresh.mul_f64(0.9)),
-            Kind::Dynamic { ttl, .. } => 4.0 * per_minute(*ttl),
-            Kind::Static { period } => 1.0 + per_minute(*period),
-            Kind::Certificate { life } => 2.0 * per_minute(*life),
-        })
-        .sum();
-    let sinks = world.setup.files.iter().filter(|file| file.sink.is_some()).count();
-    let room = 60 + 14 * (paths.len() + sinks);
-    room + (2.0 * need).ceil() as usize
-}
-
-/// Single flight, and a pause that grows where logins do not last.
-fn no_login_storm(world: &mut World) -> Held {
-    let now = world.now;
-    let logins = &mut world.checks.logins;
-    while logins.front().is_some_and(|at| *at + MINUTE < now) {
-        logins.pop_front();
-    }
-    if logins.len() > 14 {
-        return Err(format!("{} logins in a minute", logins.len()));
-    }
-    Ok(())
-}
-
-/// Refused logins stay below the server's lockout.
-fn lockout_not_tripped(world: &World) -> Held {
-    // What is refused is remembered across restarts in the handoff only.
-    let remembers = world.setup.handoff && !world.checks.lost;
-    if !remembers && world.checks.runs > 1 {
-        return Ok(());
-    }
-    let recent = world.server.refused.iter().filter(|at| **at + QUARTER > world.now).count();
-    if recent >= 5 {
-        return Err(format!("{recent} refused logins in a quarter of an hour"));
     }
     Ok(())
 }
@@ -490,18 +448,6 @@ fn never_ready_when_expired(world: &World) -> Held {
 fn has_wrong_clock(world: &World) -> bool {
     let dated = world.setup.paths.iter().any(|(_, kind)| matches!(kind, Kind::Certificate { .. }));
     dated && world.wall != world.true_wall()
-}
-
-/// While the server is away, one probe asks, however many secrets there are.
-fn quiet_during_outage(world: &World) -> Held {
-    let away = world.faults.contains(&Fault::Health(Health::Down))
-        || world.faults.contains(&Fault::Health(Health::Sealed));
-    let since = world.calm;
-    let settled = away && world.faults.len() == 1 && since + 2 * MINUTE < world.now;
-    if settled && world.checks.sent.len() > 64 {
-        return Err(format!("{} requests in a minute of outage", world.checks.sent.len()));
-    }
-    Ok(())
 }
 
 /// After a stop in calm, nothing that this run knows of is left on the server.

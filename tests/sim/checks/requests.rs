@@ -1,0 +1,67 @@
+//! How much may be asked of the server: in a minute, at a login, and while it is away.
+
+use std::time::Duration;
+
+use super::super::faults::Fault;
+use super::super::server::Health;
+use super::super::setup::Kind;
+use super::super::world::World;
+use super::{Held, MINUTE, QUARTER};
+
+/// Twice what the schedule itself needs, and room for starting and mending everything.
+pub(super) fn most_a_minute(world: &World) -> usize {
+    let paths = &world.setup.paths;
+    let refresh = world.setup.files.iter().map(|file| file.refresh).min().unwrap_or(MINUTE);
+    let per_minute = |every: Duration| MINUTE.as_secs_f64() / every.as_secs_f64().max(1.0);
+    let need: f64 = paths
+        .iter()
+        .map(|(_, kind)| match kind {
+            Kind::Kv => per_minute(refresh.mul_f64(0.9)),
+            Kind::Dynamic { ttl, .. } => 4.0 * per_minute(*ttl),
+            Kind::Static { period } => 1.0 + per_minute(*period),
+            Kind::Certificate { life } => 2.0 * per_minute(*life),
+        })
+        .sum();
+    let sinks = world.setup.files.iter().filter(|file| file.sink.is_some()).count();
+    let room = 60 + 14 * (paths.len() + sinks);
+    room + (2.0 * need).ceil() as usize
+}
+
+/// Single flight, and a pause that grows where logins do not last.
+pub(super) fn no_login_storm(world: &mut World) -> Held {
+    let now = world.now;
+    let logins = &mut world.checks.logins;
+    while logins.front().is_some_and(|at| *at + MINUTE < now) {
+        logins.pop_front();
+    }
+    if logins.len() > 14 {
+        return Err(format!("{} logins in a minute", logins.len()));
+    }
+    Ok(())
+}
+
+/// Refused logins stay below the server's lockout.
+pub(super) fn lockout_not_tripped(world: &World) -> Held {
+    // What is refused is remembered across restarts in the handoff only.
+    let remembers = world.setup.handoff && !world.checks.lost;
+    if !remembers && world.checks.runs > 1 {
+        return Ok(());
+    }
+    let recent = world.server.refused.iter().filter(|at| **at + QUARTER > world.now).count();
+    if recent >= 5 {
+        return Err(format!("{recent} refused logins in a quarter of an hour"));
+    }
+    Ok(())
+}
+
+/// While the server is away, one probe asks, however many secrets there are.
+pub(super) fn quiet_during_outage(world: &World) -> Held {
+    let away = world.faults.contains(&Fault::Health(Health::Down))
+        || world.faults.contains(&Fault::Health(Health::Sealed));
+    let since = world.calm;
+    let settled = away && world.faults.len() == 1 && since + 2 * MINUTE < world.now;
+    if settled && world.checks.sent.len() > 64 {
+        return Err(format!("{} requests in a minute of outage", world.checks.sent.len()));
+    }
+    Ok(())
+}
