@@ -17,8 +17,6 @@ use requests::{lockout_not_tripped, most_a_minute, no_login_storm, quiet_during_
 
 use super::application;
 use super::driver::{Handoff, SINK};
-use super::faults::Fault;
-use super::server::Health;
 use super::setup::Kind;
 use super::world::World;
 
