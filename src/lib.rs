@@ -11,6 +11,7 @@ pub mod exit;
 pub mod functions;
 pub mod handoff;
 pub mod observe;
+pub mod pages;
 pub mod process;
 pub mod publish;
 pub mod render;

@@ -23,6 +23,36 @@ fn every_test_that_the_page_on_flaws_names_exists() {
     }
 }
 
+/// All of our own sources, with their paths from the top.
+fn sources(below: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(support::repository().join(below)).expect("it is a folder") {
+        let entry = entry.expect("it can be read");
+        let path = format!("{below}/{}", entry.file_name().to_str().expect("plain names"));
+        if entry.path().is_dir() {
+            found.extend(sources(&path));
+        } else if path.ends_with(".rs") {
+            let text = fs::read_to_string(entry.path()).expect("it is text");
+            found.push((path, text));
+        }
+    }
+    found
+}
+
+#[test]
+fn unsafe_code_stands_in_the_one_room_that_the_pages_name() {
+    let with: Vec<String> = sources("src")
+        .into_iter()
+        .filter(|(_, text)| text.contains("unsafe_code") || text.contains("unsafe {"))
+        .map(|(path, _)| path)
+        .collect();
+    assert_eq!(with, ["src/pages.rs"]);
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md", "Cargo.toml"] {
+        let text = fs::read_to_string(support::repository().join(page)).expect("it is in the repository");
+        assert!(text.contains("src/pages.rs"), "{page}");
+    }
+}
+
 /// What stands before the first `|` of each line of the table under `heading`.
 fn first_column<'p>(page: &'p str, heading: &str) -> Vec<&'p str> {
     let below = page.split(heading).nth(1).expect("the page has the heading");

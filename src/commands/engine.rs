@@ -18,6 +18,7 @@ use crate::observe::log::LogHandle;
 use crate::observe::paint::Palette;
 use crate::observe::systemd::ServiceManager;
 use crate::observe::{log, panic};
+use crate::pages::Pages;
 use crate::process::child;
 use crate::publish::{self, PublishError};
 use crate::sandbox::{self, Fence};
@@ -50,6 +51,8 @@ pub(super) fn run(
         return Err(Ending::new(Cause::Config, what, "add an entry with `path` and `template`"));
     }
     sandbox::close_memory();
+    // Init is over before it is idle. Where `/proc` is missing nothing is given back.
+    let pages = if matches!(mode, Mode::Init { .. }) { None } else { Pages::open().ok() };
     let fence = fence(&plan, &sources, parent.is_some())?;
     let sandbox = fence.state();
     let surroundings = Surroundings {
@@ -61,6 +64,7 @@ pub(super) fn run(
         progress: progress(mode, log_plan, &log),
         log,
         sandbox,
+        pages,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unheard)?;
     let result = tokio::task::LocalSet::new().block_on(&runtime, driver::run(plan, mode, surroundings));

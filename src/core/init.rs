@@ -39,6 +39,8 @@ impl Agent {
         }
     }
 
+    /// Asked after every event, so in this order: that a file is still waited for is known at once, and is so but
+    /// the last time, while the leases of all secrets take a walk through them.
     fn is_all_rendered(&self) -> bool {
         let rendered = |unit: &super::files::Unit| {
             let idle = unit.dirty.is_empty() && unit.blocked.is_empty() && unit.rendering.is_empty();
@@ -49,8 +51,9 @@ impl Agent {
         // What an earlier run left is shown only once its token is known to live, as far as
         // the server can be asked.
         let sure = self.judge.asked.is_none() || !self.breaker.is_closed();
-        let doubted = !self.standing(Standing::Doubtful).is_empty();
-        sure && !doubted && !self.holds_what_is_over() && self.shelf.units().all(|(_, unit)| rendered(unit))
+        sure && self.shelf.units().all(|(_, unit)| rendered(unit))
+            && self.standing(Standing::Doubtful).is_empty()
+            && !self.holds_what_is_over()
     }
 
     /// Whether a lease that an earlier run left has ended, or is not known to live after another boot: its successor

@@ -13,6 +13,7 @@ mod keeper;
 mod pace;
 mod reload;
 mod requests;
+mod rest;
 mod store;
 mod variables;
 mod voice;
@@ -36,6 +37,7 @@ use crate::observe::http::{Server, Tls};
 use crate::observe::log::LogHandle;
 use crate::observe::paint::Palette;
 use crate::observe::systemd::ServiceManager;
+use crate::pages::Pages;
 use crate::process::Teller;
 use crate::process::reaper::Reaper;
 use crate::render::{Environment, Secrets as _};
@@ -52,6 +54,7 @@ use inputs::Inputs;
 use keeper::Keeper;
 use reload::seed;
 use requests::{Answer, Requests};
+use rest::Rest;
 use store::Store;
 use voice::Voice;
 
@@ -73,6 +76,8 @@ pub struct Surroundings {
     pub progress: Option<Palette>,
     /// How much of the sandbox is in force.
     pub sandbox: sandbox::State,
+    /// The program's own pages, where they are to be given back while nothing happens.
+    pub pages: Option<Pages>,
 }
 
 /// Runs `plan` in the role `mode` until it is done or told to stop; the code to exit with.
@@ -124,6 +129,7 @@ struct Driver {
     teller: Rc<Teller>,
     offspring: Option<Offspring>,
     inputs: Inputs,
+    rest: Rest,
     /// The listener's certificates.
     listen_tls: Option<Rc<Tls>>,
     voice: Voice,
@@ -162,6 +168,7 @@ impl Driver {
             keeper,
             teller: Rc::new(Teller::new(Rc::clone(&reaper))),
             inputs: Inputs::new(server, manager.watchdog_interval(), held)?,
+            rest: Rest::new(surroundings.pages.take()),
             offspring: parent.map(|parent| Offspring::new(parent, Rc::clone(&reaper))),
             reaper,
             listen_tls,
@@ -197,6 +204,10 @@ impl Driver {
             let input = tokio::select! {
                 answer = self.requests.next() => return self.absorb(answer),
                 input = self.inputs.next(self.agent.deadline()) => input,
+                () = self.rest.comes() => {
+                    self.rest.begin();
+                    continue;
+                }
             };
             if let Some(event) = self.hear(input) {
                 return event;

@@ -1,0 +1,75 @@
+//! What a daemon does while there is nothing to do: it takes less room.
+
+use std::time::Duration;
+
+use crate::core::time::Moment;
+use crate::observe::clock;
+use crate::pages::Pages;
+
+/// There is nothing to do where nothing has happened for so long.
+const QUIET: Duration = Duration::from_secs(1);
+/// What every look brings back need not go after each of them. Less than the minute in which files are looked at,
+/// so that what this touches goes again.
+const PAUSE: Duration = Duration::from_secs(50);
+
+/// The program's pages, which are given back now and then.
+pub(super) struct Rest {
+    /// None where nothing is to be had of them: init is over before it is idle.
+    pages: Option<Pages>,
+    last: Option<Moment>,
+}
+
+impl Rest {
+    /// Nothing has been given back yet.
+    pub(super) fn new(pages: Option<Pages>) -> Self {
+        Self { pages, last: None }
+    }
+
+    /// Ends when it is time to [`begin`](Self::begin), if nothing else happens before: to be waited for anew after
+    /// whatever happens. Never ends where that was lately.
+    pub(super) async fn comes(&self) {
+        match self.wait(clock::moment()) {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn wait(&self, now: Moment) -> Option<Duration> {
+        let lately = self.last.is_some_and(|at| at.until(now) < PAUSE);
+        (self.pages.is_some() && !lately).then_some(QUIET)
+    }
+
+    /// Gives back what can be had again at once.
+    pub(super) fn begin(&mut self) {
+        self.last = Some(clock::moment());
+        let Some(pages) = &mut self.pages else { return };
+        if let Err(why) = pages.give_back() {
+            tracing::debug!("the program's pages stay resident: {why}");
+            self.pages = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rest_comes_after_a_quiet_second_and_not_again_at_once() {
+        let mut rest = Rest::new(Pages::open().ok());
+        assert_eq!(rest.wait(clock::moment()), Some(QUIET));
+        rest.begin();
+        assert!(rest.pages.is_some(), "they were given back");
+        let began = rest.last.expect("it was noted");
+        assert_eq!(rest.wait(began.after(PAUSE / 2)), None);
+        assert_eq!(rest.wait(began.after(PAUSE)), Some(QUIET));
+    }
+
+    #[test]
+    fn without_pages_it_never_comes() {
+        let mut rest = Rest::new(None);
+        assert_eq!(rest.wait(clock::moment()), None);
+        rest.begin();
+        assert_eq!(rest.wait(clock::moment().after(PAUSE)), None);
+    }
+}
