@@ -73,18 +73,18 @@ impl Agent {
             self.session.logins.values_mut().for_each(|login| login.state = Standing::Leaving);
         }
         for secret in kept.secrets {
+            if let Some(lease) = &secret.lease {
+                self.retirees.leave(&lease.id, owed.iter().copied());
+            }
             self.adopt_secret(secret);
         }
         let all: BTreeSet<FileId> = (0..self.policy.files.len()).map(FileId).collect();
         for lease in kept.retiring {
             if lease.latest > self.now.moment {
                 let lease = Lease::adopted(lease, self.now.moment);
-                let id = lease.id.clone();
+                // Who has not heard of all that is on disk may still use it.
+                self.retirees.leave(&lease.id, owed.iter().copied());
                 self.retirees.add(lease, None, all.clone());
-                if let Some(one) = self.retirees.get_mut(&id) {
-                    // Who has not heard of all that is on disk may still use it.
-                    one.notifiers = owed.clone();
-                }
             }
         }
         for id in self.standing(Standing::Leaving) {

@@ -6,6 +6,7 @@ use super::action::{Action, Level};
 use super::agent::Agent;
 use super::ids::{FileId, NotifierId, UnitId};
 use super::policy::ChildPolicy;
+use super::time::Moment;
 use super::timers::Timer;
 use crate::config::plan::OnChange;
 use crate::exit::Ending;
@@ -26,6 +27,8 @@ pub(super) struct Child {
     stage: Stage,
     /// It is to be told of what was published.
     due: bool,
+    /// When it was last started, with its variables as they were then.
+    since: Moment,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +47,7 @@ enum Stage {
 
 impl Child {
     pub(super) fn new(policy: ChildPolicy) -> Self {
-        Self { policy, stage: Stage::Absent, due: false }
+        Self { policy, stage: Stage::Absent, due: false, since: Moment::default() }
     }
 
     /// Whether it was not started yet.
@@ -59,22 +62,23 @@ impl Agent {
         self.child.as_ref().is_some_and(|child| child.policy.notifier == id)
     }
 
-    /// A process that is not there yet will see everything by itself.
-    pub(super) fn without_child(&self, untold: &mut Vec<(FileId, NotifierId)>) {
-        if self.child.as_ref().is_some_and(Child::is_absent) {
-            untold.retain(|(_, whom)| !self.is_child(*whom));
-        }
+    /// Whether this notifier is the process, and that was not started yet.
+    pub(super) fn is_absent(&self, id: NotifierId) -> bool {
+        self.is_child(id) && self.child.as_ref().is_some_and(Child::is_absent)
     }
 
-    /// The variables among `changed` that a process goes on with that is not restarted: whatever
-    /// they were made of before must not be given back.
-    pub(super) fn held_by_child(&self, changed: &[FileId]) -> Vec<(FileId, NotifierId)> {
+    /// The variables among `files` that a process goes on with that is not restarted: whatever they were
+    /// made of at its start must not be given back.
+    pub(super) fn held_by_child(&self, files: &[FileId]) -> Vec<(FileId, NotifierId)> {
         let Some(child) = self.child.as_ref().filter(|child| !child.is_absent()) else { return Vec::new() };
         if child.policy.on_change == OnChange::Restart {
             return Vec::new();
         }
-        let variable = |file: &&FileId| Some(self.shelf.file(**file).unit) == child.policy.environment;
-        changed.iter().filter(variable).map(|file| (*file, NEVER)).collect()
+        let held = |id: &&FileId| {
+            let file = self.shelf.file(**id);
+            Some(file.unit) == child.policy.environment && file.changed.is_some_and(|at| at > child.since)
+        };
+        files.iter().filter(held).map(|file| (*file, NEVER)).collect()
     }
 
     /// Everything is published: starts the process, or starts it anew.
@@ -85,7 +89,11 @@ impl Agent {
             // It starts with the newest of everything.
             self.notices.catch_up(child.policy.notifier);
         }
+        if child.stage == Stage::Absent {
+            self.notices.begin(child.policy.notifier, self.now.moment);
+        }
         child.due = false;
+        child.since = self.now.moment;
         child.stage = Stage::Starting { again };
         self.timers.clear(&Timer::Init);
         self.timers.clear(&Timer::Child);

@@ -169,7 +169,7 @@ impl Agent {
             Event::Read { secret, token, sent, result } => {
                 self.work.finish(&Job::Read(secret));
                 if let Some(facts) = result.ok().and_then(|facts| facts.lease) {
-                    let lease = Lease::minted(facts, token, sent, LEAVING);
+                    let lease = Lease::minted(facts, token, (sent, self.now.moment), LEAVING);
                     self.retirees.add(lease, None, std::collections::BTreeSet::new());
                     self.give_back(token);
                 }

@@ -85,6 +85,8 @@ pub(super) struct Shelf {
     pub(super) touched: BTreeSet<UnitId>,
     /// Files of which no rendering has ended yet: what they use is not known.
     pub(super) undiscovered: BTreeSet<FileId>,
+    /// What files on disk have just ceased to be made of.
+    pub(super) departed: Vec<(FileId, SecretId)>,
 }
 
 impl Shelf {
@@ -113,6 +115,7 @@ impl Shelf {
             units: units.collect(),
             touched: BTreeSet::new(),
             undiscovered: (0..policy.files.len()).map(FileId).collect(),
+            departed: Vec::new(),
         }
     }
 
@@ -271,6 +274,7 @@ impl Shelf {
             && file.generation.is_some();
         if settled {
             file.stale = false;
+            self.departed.extend(file.shown.difference(&file.made).map(|secret| (id, *secret)));
             file.shown.clone_from(&file.made);
             file.changes = None;
         }

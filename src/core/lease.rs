@@ -16,6 +16,8 @@ const REPLACE_AT: f64 = 2.0 / 3.0;
 const WORN_REPLACE_AT: f64 = 0.9;
 /// A renewal that grants less than this part of the first TTL has met `max_ttl`.
 const CLAMPED_BELOW: f64 = 0.9;
+/// The server says whole seconds, and keeps what it grants for the part of one that it does not say.
+const UNSAID: Duration = Duration::from_secs(1);
 /// No plan is sooner after its request than this, whatever TTL the server grants.
 const LEAST_STEP: Duration = Duration::from_millis(500);
 
@@ -29,8 +31,8 @@ pub(super) struct Lease {
     pub(super) asked: Moment,
     /// When it ends by itself, as far as the server has told.
     pub(super) expires: Moment,
-    /// Until when the server may keep it: later than `expires` where a renewal was sent whose
-    /// answer is lost.
+    /// Until when the server may keep it: a little later than `expires`, since it counts from when it
+    /// was asked and not from when we asked, and much later where a renewal was sent whose answer is lost.
     pub(super) latest: Moment,
     /// The TTL it was minted with.
     pub(super) granted: Duration,
@@ -46,15 +48,20 @@ pub(super) struct Lease {
 
 impl Lease {
     /// A lease as minted. A TTL of 0 is an anomaly, not "for ever" (CVE-2021-32923): such a lease
-    /// is taken to live for `otherwise`.
-    pub(super) fn minted(facts: LeaseFacts, token: TokenId, sent: Moment, otherwise: Duration) -> Self {
+    /// is taken to live for `otherwise`. It was asked for at `sent`, and is heard of `now`.
+    pub(super) fn minted(
+        facts: LeaseFacts,
+        token: TokenId,
+        (sent, now): (Moment, Moment),
+        otherwise: Duration,
+    ) -> Self {
         let ttl = if facts.ttl.is_zero() { otherwise } else { facts.ttl };
         Self {
             id: facts.id,
             token,
             asked: sent,
             expires: sent.after(ttl),
-            latest: sent.after(ttl),
+            latest: now.after(ttl + UNSAID),
             granted: ttl,
             renewable: facts.renewable && !facts.ttl.is_zero(),
             clamped: false,
@@ -95,7 +102,7 @@ impl Lease {
 
     /// A renewal is sent: whether its answer arrives or not, the server may grant it.
     pub(super) fn renewing(&mut self, now: Moment) {
-        self.latest = self.latest.max(now.after(self.granted));
+        self.latest = self.latest.max(now.after(self.granted + UNSAID));
     }
 
     /// Its login is dead, and it with it.
@@ -104,11 +111,11 @@ impl Lease {
         self.latest = self.latest.min(now);
     }
 
-    /// The server renewed it.
-    pub(super) fn renewed(&mut self, sent: Moment, granted: Granted) {
+    /// The server renewed it, as it was asked to at `sent`; that is heard of `now`.
+    pub(super) fn renewed(&mut self, sent: Moment, now: Moment, granted: Granted) {
         self.asked = sent;
         self.expires = sent.after(granted.ttl);
-        self.latest = self.expires;
+        self.latest = now.after(granted.ttl + UNSAID);
         self.renewable = granted.renewable;
         self.clamped = is_clamped(self.granted, granted.ttl);
         self.worn = false;
@@ -156,7 +163,7 @@ mod tests {
 
     fn lease(ttl: u64, renewable: bool) -> Lease {
         let facts = LeaseFacts { id: LeaseId("l".into()), ttl: Duration::from_secs(ttl), renewable };
-        Lease::minted(facts, TokenId(0), at(1000), Duration::from_secs(300))
+        Lease::minted(facts, TokenId(0), (at(1000), at(1000)), Duration::from_secs(300))
     }
 
     fn granted(ttl: u64) -> Granted {
@@ -179,9 +186,9 @@ mod tests {
     #[test]
     fn a_renewal_cut_by_max_ttl_leads_to_a_replacement_at_half_of_what_remains() {
         let mut lease = lease(1000, true);
-        lease.renewed(at(1500), granted(1000));
+        lease.renewed(at(1500), at(1500), granted(1000));
         assert_eq!(lease.next(0.5), (NextAction::Renew, at(2000)));
-        lease.renewed(at(2000), granted(100));
+        lease.renewed(at(2000), at(2000), granted(100));
         assert_eq!(lease.next(0.5), (NextAction::Replace, at(2050)));
         assert_eq!(lease.expires, at(2100));
     }

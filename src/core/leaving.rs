@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::action::Level;
 use super::agent::{Agent, Phase};
 use super::dice::pause;
-use super::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId};
+use super::ids::{FileId, LeaseId, SecretId, TokenId};
 use super::lease::Lease;
 use super::retire::Way;
 use super::session::Standing;
@@ -15,17 +15,14 @@ use super::timers::Timer;
 use super::work::Job;
 use crate::vault::failure::{Failure, FailureKind};
 
-/// The server began to count a lease's life a little later than we did.
-const SLACK: Duration = Duration::from_secs(1);
-
 impl Agent {
     /// A lease is replaced, or its secret dropped; `files` on disk are still made of it.
     pub(super) fn retire(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) {
-        let (id, free) = (lease.id.clone(), files.is_empty());
-        self.retirees.add(lease, secret, files);
-        if free {
+        let id = lease.id.clone();
+        if self.retirees.add(lease, secret, files) {
             self.free_leases(vec![id]);
         }
+        self.await_ends();
         self.keep(true);
     }
 
@@ -206,16 +203,27 @@ impl Agent {
         }
     }
 
-    /// These files are on disk as they should be, and these notifiers will hear of it.
-    pub(super) fn free_of_files(&mut self, files: &[FileId], untold: &[(FileId, NotifierId)]) {
-        self.sinks_settled(files, untold);
-        if !self.retirees.is_empty() {
-            let free = self.retirees.published(files, untold);
-            self.free_leases(free);
-            // Somebody may never change over: a process that is left alone, for one.
-            for (id, latest) in self.retirees.off_disk() {
-                self.timers.set(Timer::Retiree(id), latest.after(SLACK));
+    /// These files are on disk as they should be.
+    pub(super) fn free_of_files(&mut self, files: &[FileId]) {
+        let untold = self.lacking(files);
+        self.sinks_settled(files, &untold);
+        for (file, secret) in std::mem::take(&mut self.shelf.departed) {
+            if let Some(lease) = self.graph.get(secret).and_then(|node| node.lease()) {
+                let of_file = untold.iter().filter(|(of, _)| *of == file).map(|(_, whom)| *whom);
+                self.retirees.leave(&lease.id, of_file);
             }
+        }
+        if !self.retirees.is_empty() {
+            let free = self.retirees.published(files, &untold);
+            self.free_leases(free);
+            self.await_ends();
+        }
+    }
+
+    /// Somebody may never change over, as a process that is left alone: then a lease ends by itself.
+    fn await_ends(&mut self) {
+        for (id, latest) in self.retirees.off_disk() {
+            self.timers.set(Timer::Retiree(id), latest);
         }
     }
 }

@@ -29,6 +29,8 @@ struct Notice {
     tries: u32,
     draws: u64,
     told: Option<Moment>,
+    /// It knows of everything up to then; never where an earlier run left it untold.
+    knows: Option<Moment>,
     error: Option<String>,
     sent: u64,
     failed: u64,
@@ -64,6 +66,7 @@ impl Notices {
             tries: 0,
             draws: 0,
             told: None,
+            knows: Some(Moment::default()),
             error: None,
             sent: 0,
             failed: 0,
@@ -97,6 +100,18 @@ impl Notices {
         self.all[id.0].stage = Stage::Telling { again: false };
     }
 
+    /// It begins `now`, and with everything that is published.
+    pub(super) fn begin(&mut self, id: NotifierId, now: Moment) {
+        self.all[id.0].knows = Some(now);
+    }
+
+    /// Whether it has not heard of a file that was last `changed` on disk by this run, if it was.
+    pub(super) fn lacks(&self, id: NotifierId, changed: Option<Moment>) -> bool {
+        let notice = &self.all[id.0];
+        let is_news = |knows| changed.is_some_and(|at| at > knows);
+        notice.stage != Stage::Told && notice.knows.is_none_or(is_news)
+    }
+
     /// It was told, or not.
     pub(super) fn told(&mut self, id: NotifierId, result: Result<(), String>, now: Moment) -> After {
         let dice = self.dice;
@@ -111,6 +126,7 @@ impl Notices {
                     return After::Again;
                 }
                 notice.stage = Stage::Told;
+                notice.knows = Some(now);
                 After::Told
             }
             Err(why) => {
@@ -128,7 +144,9 @@ impl Notices {
 
     /// An earlier run left it untold.
     pub(super) fn owe(&mut self, id: NotifierId) {
-        self.all[id.0].stage = Stage::Waiting;
+        let notice = &mut self.all[id.0];
+        notice.stage = Stage::Waiting;
+        notice.knows = None;
     }
 
     /// The names of those that have not heard of everything.

@@ -150,7 +150,7 @@ impl Agent {
                     self.shelf.mark(file, self.now.moment);
                 }
                 if !self.shelf.file(file).stale {
-                    self.free_of_files(&[file], &[]);
+                    self.free_of_files(&[file]);
                 }
             }
             RenderOutcome::Needs { missing, used } => {
@@ -226,8 +226,8 @@ impl Agent {
                 self.counters.publishes += 1;
                 let settled = self.shelf.published(id, published.generation);
                 self.tell_published(id, &published);
-                let untold = self.notify_of(&published.changed);
-                self.free_of_files(&settled, &untold);
+                self.notify_of(&published.changed);
+                self.free_of_files(&settled);
             }
             Err(why) => self.not_published(id, why),
         }
@@ -251,24 +251,34 @@ impl Agent {
         self.say(level, format!("published {unit}generation {of}: {what}"));
     }
 
-    /// Tells the notifiers of these files, each once. Which file's news each of them still lacks.
-    fn notify_of(&mut self, changed: &[FileId]) -> Vec<(FileId, NotifierId)> {
+    /// Tells the notifiers of these files, each once.
+    fn notify_of(&mut self, changed: &[FileId]) {
         if matches!(self.policy.mode, Mode::Init { .. }) {
-            return Vec::new();
+            return;
         }
-        let mut untold: Vec<(FileId, NotifierId)> = Vec::new();
-        for file in changed {
-            untold.extend(self.policy.files[file.0].notify.iter().map(|whom| (*file, *whom)));
-        }
-        self.without_child(&mut untold);
-        let once: BTreeSet<NotifierId> = untold.iter().map(|(_, whom)| *whom).collect();
-        for notifier in once {
-            if let Some(delay) = self.notices.publish(notifier) {
+        let of_file = |file: &FileId| self.policy.files[file.0].notify.iter().copied();
+        let whom: BTreeSet<NotifierId> = changed.iter().flat_map(of_file).collect();
+        for notifier in whom {
+            // A process that is not there yet will see everything by itself.
+            if !self.is_absent(notifier)
+                && let Some(delay) = self.notices.publish(notifier)
+            {
                 self.tell(notifier, delay);
             }
         }
-        untold.extend(self.held_by_child(changed));
-        untold
+    }
+
+    /// Who has not heard yet of what these files are on disk. Not of the last publish alone: one that changes
+    /// nothing may follow so closely that nobody was told of the one before.
+    pub(super) fn lacking(&self, files: &[FileId]) -> Vec<(FileId, NotifierId)> {
+        let mut lacking = Vec::new();
+        for file in files {
+            let changed = self.shelf.file(*file).changed;
+            let lacks = |whom: &&NotifierId| self.notices.lacks(**whom, changed);
+            lacking.extend(self.policy.files[file.0].notify.iter().filter(lacks).map(|whom| (*file, *whom)));
+        }
+        lacking.extend(self.held_by_child(files));
+        lacking
     }
 
     fn tell(&mut self, notifier: NotifierId, delay: Duration) {

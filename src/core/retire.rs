@@ -44,17 +44,32 @@ pub(super) struct Retiree {
     pub(super) tries: u32,
 }
 
-/// All replaced leases.
+/// All replaced leases, and who may go on with one that is going to be replaced.
 #[derive(Debug, Default)]
 pub(super) struct Retirees {
     all: BTreeMap<LeaseId, Retiree>,
+    /// Of leases that are still good: notifiers of files that were published without them, as long as they
+    /// have not been told of that.
+    left: BTreeMap<LeaseId, BTreeSet<NotifierId>>,
 }
 
 impl Retirees {
-    /// Adds a lease that `files` on disk are still made of.
-    pub(super) fn add(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) {
-        let retiree = Retiree { secret, files, notifiers: BTreeSet::new(), way: Way::Used, tries: 0, lease };
+    /// Adds a lease that `files` on disk are still made of. Whether nobody uses it any more.
+    pub(super) fn add(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) -> bool {
+        let notifiers = self.left.remove(&lease.id).unwrap_or_default();
+        let retiree = Retiree { secret, files, notifiers, way: Way::Used, tries: 0, lease };
+        let free = retiree.is_free();
         self.all.insert(retiree.lease.id.clone(), retiree);
+        free
+    }
+
+    /// A file is published without a lease that is still good; these have to hear of it before that is
+    /// given back.
+    pub(super) fn leave(&mut self, lease: &LeaseId, untold: impl IntoIterator<Item = NotifierId>) {
+        let mut untold = untold.into_iter().peekable();
+        if untold.peek().is_some() {
+            self.left.entry(lease.clone()).or_default().extend(untold);
+        }
     }
 
     pub(super) fn get(&self, id: &LeaseId) -> Option<&Retiree> {
@@ -113,6 +128,10 @@ impl Retirees {
 
     /// This notifier knows of everything that is published. Returns as above.
     pub(super) fn told(&mut self, notifier: NotifierId) -> Vec<LeaseId> {
+        self.left.retain(|_, untold| {
+            untold.remove(&notifier);
+            !untold.is_empty()
+        });
         let mut free = Vec::new();
         for one in self.all.values_mut().filter(|one| one.way == Way::Used) {
             if one.notifiers.remove(&notifier) && one.is_free() {
@@ -145,7 +164,7 @@ mod tests {
 
     fn retirees() -> Retirees {
         let facts = LeaseFacts { id: LeaseId("old".into()), ttl: Duration::from_secs(100), renewable: true };
-        let lease = Lease::minted(facts, TokenId(1), at(0), Duration::ZERO);
+        let lease = Lease::minted(facts, TokenId(1), (at(0), at(0)), Duration::ZERO);
         let mut retirees = Retirees::default();
         retirees.add(lease, None, BTreeSet::from([FileId(0), FileId(1)]));
         retirees
@@ -165,6 +184,7 @@ mod tests {
         let retirees = retirees();
         let old = retirees.get(&LeaseId("old".into())).expect("it is there");
         assert_eq!(old.grace(at(50)), at(60));
-        assert_eq!(old.grace(at(96)), at(97));
+        // It lives for a second longer than the server says, at most.
+        assert_eq!(old.grace(at(97)), at(98));
     }
 }

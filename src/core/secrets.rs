@@ -153,7 +153,7 @@ impl Agent {
                 if self.graph.get(id).is_some() {
                     self.hold(id, token, sent, facts);
                 } else if let Some(lease) = facts.lease {
-                    let lease = Lease::minted(lease, token, sent, MOST);
+                    let lease = Lease::minted(lease, token, (sent, self.now.moment), MOST);
                     self.retire(lease, None, BTreeSet::new());
                 }
             }
@@ -231,7 +231,7 @@ impl Agent {
                 format!("{path} came with a lease of 0 s: replacing it at the refresh interval"),
             );
         }
-        let mut lease = Lease::minted(facts, token, sent, self.refresh_of(id));
+        let mut lease = Lease::minted(facts, token, (sent, self.now.moment), self.refresh_of(id));
         lease.renewable &= self.graph.get(id).is_some_and(|node| !node.cannot_renew);
         lease
     }
@@ -268,7 +268,7 @@ impl Agent {
             match result {
                 Ok(granted) => {
                     self.breaker.succeeded();
-                    held.renewed(sent, granted);
+                    held.renewed(sent, self.now.moment, granted);
                     self.proven(token, sent);
                     self.renewal_done(id);
                 }

@@ -1,154 +1,20 @@
 //! The engine by hand: one event at a time, for what is easier to read so than in a simulation.
 
+mod hand;
+mod handing_back;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Agent;
 use super::action::Action;
-use super::event::{Event, LeaseFacts, Life, Published, ReadFacts, RenderOutcome, TokenFacts};
-use super::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
-use super::policy::{FilePolicy, Mode, NotifierPolicy, Policy, UnitPolicy};
-use super::time::{Moment, Now};
-use crate::config::plan::ShutdownPlan;
+use super::event::{Event, RenderOutcome};
+use super::ids::{FileId, SecretId, TokenId};
+use super::policy::{Mode, Policy};
 use crate::exit::Cause;
 use crate::vault::failure::{Failure, FailureKind};
-use crate::vault::request::Request;
+use hand::{Hand, denied, kv, leased, policy, publish, read_of, request, settled};
 
 const INIT: Mode = Mode::Init { timeout: Duration::from_secs(120) };
-
-fn policy(mode: Mode, files: usize) -> Policy {
-    let file = |index: usize| FilePolicy {
-        name: format!("file-{index}"),
-        unit: UnitId(0),
-        refresh: Duration::from_secs(10),
-        wait: None,
-        notify: vec![NotifierId(0)],
-        sink: None,
-    };
-    Policy {
-        mode,
-        files: (0..files).map(file).collect(),
-        units: vec![UnitPolicy { files: (0..files).map(FileId).collect() }],
-        notifiers: vec![NotifierPolicy { name: "app".into(), splay: Duration::ZERO }],
-        child: None,
-        shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
-        handoff: false,
-        owns_token: true,
-        sees_token: true,
-        max_in_flight: 8,
-        seed: 7,
-    }
-}
-
-/// An agent and the time; actions without the lines for the log.
-struct Hand {
-    agent: Agent,
-    millis: u64,
-}
-
-impl Hand {
-    fn new(policy: Policy) -> Self {
-        Self { agent: Agent::new(policy), millis: 1_000_000 }
-    }
-
-    fn now(&self) -> Now {
-        let moment = Moment::new(Duration::from_millis(self.millis));
-        Now { moment, wall: 1_700_000_000 + i64::try_from(self.millis / 1000).expect("small") }
-    }
-
-    fn give(&mut self, event: Event) -> Vec<Action> {
-        self.millis += 1;
-        let actions = self.agent.handle(event, self.now());
-        actions.into_iter().filter(|action| !matches!(action, Action::Say(_))).collect()
-    }
-
-    /// Sleeps to the next deadline.
-    fn sleep(&mut self) -> Vec<Action> {
-        let at = self.agent.deadline().expect("something is due");
-        self.millis = u64::try_from(at.since_boot().as_millis()).expect("small");
-        self.give(Event::Wake)
-    }
-
-    fn logged_in(&mut self, token: u64) -> Vec<Action> {
-        self.logged_in_for(token, 3600)
-    }
-
-    fn logged_in_for(&mut self, token: u64, ttl: u64) -> Vec<Action> {
-        let facts = TokenFacts {
-            accessor: format!("accessor-{token}"),
-            ttl: Some(Duration::from_secs(ttl)),
-            renewable: true,
-            batch: false,
-            uses: None,
-        };
-        let sent = self.now().moment;
-        self.give(Event::LoggedIn { token: TokenId(token), sent, result: Ok(facts) })
-    }
-
-    fn read(&mut self, secret: usize, facts: ReadFacts) -> Vec<Action> {
-        let sent = self.now().moment;
-        self.give(Event::Read { secret: SecretId(secret), token: TokenId(1), sent, result: Ok(facts) })
-    }
-
-    fn needs(&mut self, file: usize, path: &str) -> Vec<Action> {
-        let outcome = RenderOutcome::Needs { missing: vec![request(path)], used: vec![] };
-        self.give(Event::Rendered { file: FileId(file), outcome })
-    }
-
-    fn rendered(&mut self, file: usize, path: &str) -> Vec<Action> {
-        let outcome = RenderOutcome::Rendered { changed: true, used: vec![request(path)] };
-        self.give(Event::Rendered { file: FileId(file), outcome })
-    }
-
-    fn resolved(&mut self, secret: usize, path: &str) -> Vec<Action> {
-        self.give(Event::Resolved { secret: SecretId(secret), result: Ok(request(path)) })
-    }
-
-    fn published(&mut self, generation: u64, changed: &[usize]) -> Vec<Action> {
-        let changed = changed.iter().copied().map(FileId).collect();
-        self.give(Event::Published { unit: UnitId(0), result: Ok(Published { generation, changed }) })
-    }
-}
-
-fn request(path: &str) -> Request {
-    Request::read(path).expect("a good path")
-}
-
-fn kv(changed: bool) -> ReadFacts {
-    ReadFacts { lease: None, life: Life::Unknown, version: Some(1), changed }
-}
-
-fn leased(name: &str, ttl: u64) -> ReadFacts {
-    let lease = LeaseFacts { id: LeaseId(name.into()), ttl: Duration::from_secs(ttl), renewable: true };
-    ReadFacts { lease: Some(lease), life: Life::Unknown, version: None, changed: true }
-}
-
-fn denied() -> Failure {
-    Failure::new(FailureKind::Denied, "permission denied")
-}
-
-fn read_of(secret: usize, path: &str) -> Action {
-    Action::Read { secret: SecretId(secret), token: TokenId(1), request: Arc::new(request(path)) }
-}
-
-fn publish(files: &[usize]) -> Action {
-    Action::Publish { unit: UnitId(0), files: files.iter().copied().map(FileId).collect() }
-}
-
-/// A daemon with one file of one secret, published.
-fn settled(facts: ReadFacts) -> Hand {
-    let mut hand = Hand::new(policy(Mode::Daemon, 1));
-    let _ = hand.give(Event::Start { kept: None, rebooted: false });
-    hand.needs(0, "secret/web");
-    hand.logged_in(1);
-    hand.resolved(0, "secret/data/web");
-    hand.read(0, facts);
-    assert_eq!(hand.rendered(0, "secret/web"), [publish(&[0])]);
-    let notify = Action::Notify { notifier: NotifierId(0), delay: Duration::ZERO };
-    assert_eq!(hand.published(1, &[0]), [notify]);
-    hand.give(Event::Notified { notifier: NotifierId(0), result: Ok(()) });
-    hand
-}
 
 #[test]
 fn init_logs_in_reads_renders_publishes_revokes_and_ends() {

@@ -254,8 +254,11 @@ fn never_served_past_expiry(world: &World) -> Held {
         let (Some(end), None) = (world.server.lease_end(&id), lease.revoked) else { continue };
         let revoked = world.server.tokens.get(&lease.token).is_none_or(|token| token.revoked);
         let calm_at_end = end.checked_sub(world.calm).unwrap_or_default();
+        // That a value its template failed on is mended shows when that is looked at next.
+        let failing = world.process.as_ref().is_some_and(|process| process.failing.contains(&file));
+        let mended = if failing { longest_refresh(world) } else { Duration::ZERO };
         // Calm for so long that each step of its life happened in calm.
-        let steady = calm_at_end > patience(world) + lease.ttl;
+        let steady = calm_at_end > patience(world) + lease.ttl + mended;
         if end <= world.now && !revoked && steady && world.is_calm() {
             return Err(format!("{file:?} serves {id:?}, which ended at {end:?} in calm"));
         }

@@ -214,25 +214,23 @@ impl Disk {
     pub fn publish(
         &mut self,
         unit: UnitId,
-        files: &[FileId],
-        renderings: &BTreeMap<FileId, Content>,
+        files: BTreeMap<FileId, Content>,
         now: Option<Duration>,
     ) -> Published {
         let mut changed = Vec::new();
-        for file in files {
-            let content = &renderings[file];
-            if self.files.get(file) != Some(content) {
-                let before = self.files.insert(*file, content.clone()).unwrap_or_default();
+        for (file, content) in files {
+            if self.files.get(&file) != Some(&content) {
+                let before = self.files.insert(file, content).unwrap_or_default();
                 if let Some(now) = now {
                     for lease in before.values().filter_map(|value| value.lease.clone()) {
-                        self.left.entry(lease).or_default().insert(*file, now);
+                        self.left.entry(lease).or_default().insert(file, now);
                     }
                     if let Some(token) = before.get(SINK).map(|value| value.version) {
-                        self.hidden.insert((*file, token), now);
+                        self.hidden.insert((file, token), now);
                     }
-                    self.changed.insert(*file, now);
+                    self.changed.insert(file, now);
                 }
-                changed.push(*file);
+                changed.push(file);
             }
         }
         let generation = self.generations.entry(unit).or_default();

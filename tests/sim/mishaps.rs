@@ -76,14 +76,14 @@ impl World {
 
     /// The process is killed, and started again after `pause`.
     fn kill(&mut self, forget: bool, pause: Duration) {
-        if forget {
-            self.handoff = None;
-        }
+        // What a run that has ended left is lost with its handoff, too.
+        let mut lost = forget && self.handoff.take().is_some();
         if let Some(process) = self.process.take() {
             self.over |= process.stopping;
             self.push(pause, Next::StartProcess(process.mode));
-            self.checks.note_kill(forget || !self.setup.handoff || self.unsaved);
+            lost |= forget || !self.setup.handoff || self.unsaved;
         }
+        self.checks.note_kill(lost);
     }
 
     pub fn end(&mut self, fault: &Fault) -> Result<(), String> {

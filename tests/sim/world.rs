@@ -13,7 +13,7 @@ use super::application::Applications;
 use super::checks::Checks;
 use super::clock::{BEGIN, Boot, EPOCH};
 use super::dice::Dice;
-use super::driver::{Disk, Handoff, Kind, Process};
+use super::driver::{Content, Disk, Handoff, Kind, Process};
 use super::faults::{self, Fault, Planned};
 use super::network::Call;
 use super::server::{Server, Value};
@@ -43,7 +43,7 @@ pub enum Next {
     Commit {
         run: u64,
         unit: UnitId,
-        files: Vec<FileId>,
+        files: BTreeMap<FileId, Content>,
     },
     /// A notifier is told.
     Notify {
@@ -222,7 +222,7 @@ impl World {
         match next {
             Next::Arrive(call) => self.arrive(call),
             Next::Tell { run, event, value, token } => return self.tell(run, event, value, token),
-            Next::Commit { run, unit, files } => self.commit(run, unit, &files),
+            Next::Commit { run, unit, files } => self.commit(run, unit, files),
             Next::Notify { run, notifier } => self.notify(run, notifier),
             Next::Begin(fault, lasts) => return self.begin(fault, lasts),
             Next::End(fault) => return self.end(&fault),
@@ -358,6 +358,9 @@ impl World {
                 self.tell_later(wait, Event::Rendered { file, outcome });
             }
             Action::Publish { unit, files } => {
+                // What is rendered while this is written is for the next publish.
+                let made = files.into_iter().map(|file| (file, process.renderings[&file].clone()));
+                let files = made.collect();
                 let wait = self.dice.millis(0, 5);
                 self.push(wait, Next::Commit { run, unit, files });
             }
@@ -424,7 +427,7 @@ impl World {
         }
     }
 
-    fn commit(&mut self, run: u64, unit: UnitId, files: &[FileId]) {
+    fn commit(&mut self, run: u64, unit: UnitId, files: BTreeMap<FileId, Content>) {
         let Some(process) = self.process.as_ref().filter(|process| process.run == run) else { return };
         let result = if self.faults.contains(&Fault::DiskFull) {
             Err(Ending::new(Cause::Destination, "no space left on device", "raise sizeLimit"))
@@ -432,7 +435,7 @@ impl World {
             self.totals.publishes += 1;
             // Init tells nobody: the application is not there yet.
             let told = process.is_daemon();
-            Ok(self.disk.publish(unit, files, &process.renderings, told.then_some(self.now)))
+            Ok(self.disk.publish(unit, files, told.then_some(self.now)))
         };
         let wait = self.dice.millis(0, 3);
         self.tell_later(wait, Event::Published { unit, result });

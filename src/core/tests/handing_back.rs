@@ -1,0 +1,138 @@
+//! What is replaced is given back only once nobody can use it any more.
+
+use std::time::Duration;
+
+use super::super::action::Action;
+use super::super::event::{Event, ReadFacts, RenderOutcome};
+use super::super::ids::{FileId, NotifierId};
+use super::super::policy::{FilePolicy, Mode, NotifierPolicy};
+use super::hand::{Hand, kv, leased, policy, publish, request};
+
+const WEB: &str = "secret/data/web";
+const DB: &str = "database/creds/web";
+
+/// A daemon with a set of two files, each with an application of its own, published and told. Both are
+/// made of a lease of an hour, the first of a value besides.
+fn shared() -> Hand {
+    let mut policy = policy(Mode::Daemon, 2);
+    policy.notifiers.push(NotifierPolicy { name: "other".into(), splay: Duration::ZERO });
+    policy.files[1] = FilePolicy { notify: vec![NotifierId(1)], ..policy.files[1].clone() };
+    let mut hand = Hand::new(policy);
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    let missing = vec![request(WEB), request(DB)];
+    hand.give(Event::Rendered { file: FileId(0), outcome: RenderOutcome::Needs { missing, used: vec![] } });
+    hand.needs(1, DB);
+    hand.logged_in_for(1, 24 * 3600);
+    hand.resolved(0, WEB);
+    hand.resolved(1, DB);
+    hand.read(0, kv(true));
+    hand.read(1, fixed("old"));
+    made(&mut hand, 0, &[WEB, DB], true);
+    assert_eq!(made(&mut hand, 1, &[DB], true), [publish(&[0, 1])]);
+    hand.published(1, &[0, 1]);
+    told(&mut hand, 0);
+    told(&mut hand, 1);
+    hand
+}
+
+/// A lease that cannot be renewed.
+fn fixed(name: &str) -> ReadFacts {
+    let mut facts = leased(name, 3600);
+    facts.lease.iter_mut().for_each(|lease| lease.renewable = false);
+    facts
+}
+
+fn made(hand: &mut Hand, file: usize, of: &[&str], changed: bool) -> Vec<Action> {
+    let used = of.iter().map(|path| request(path)).collect();
+    hand.give(Event::Rendered { file: FileId(file), outcome: RenderOutcome::Rendered { changed, used } })
+}
+
+fn told(hand: &mut Hand, notifier: usize) {
+    hand.give(Event::Notified { notifier: NotifierId(notifier), result: Ok(()) });
+}
+
+/// Sleeps until this secret is asked for; the value is meanwhile as it was.
+fn until_asked(hand: &mut Hand, wanted: usize) {
+    loop {
+        let actions = hand.sleep();
+        let asks = |id| actions.iter().any(|it| matches!(it, Action::Read { secret, .. } if secret.0 == id));
+        if asks(wanted) {
+            return;
+        }
+        if asks(0) {
+            hand.read(0, kv(false));
+        }
+    }
+}
+
+fn value_changes(hand: &mut Hand) {
+    until_asked(hand, 0);
+    hand.read(0, kv(true));
+}
+
+/// The lease's successor comes.
+fn replace(hand: &mut Hand) {
+    until_asked(hand, 1);
+    hand.read(1, fixed("new"));
+}
+
+/// Whether the old lease is given back within a minute.
+fn is_given_back(hand: &mut Hand) -> bool {
+    let end = Duration::from_millis(hand.millis) + Duration::from_secs(60);
+    let gives = |action: &Action| matches!(action, Action::RevokeLease { lease, .. } if lease.0 == "old");
+    while hand.agent.deadline().is_some_and(|at| at.since_boot() < end) {
+        if hand.sleep().iter().any(gives) {
+            return true;
+        }
+    }
+    false
+}
+
+#[test]
+fn who_has_not_heard_that_a_file_left_a_lease_keeps_it_although_others_went_on_with_it() {
+    let mut hand = shared();
+    // The value changes, and with it the first file does without the lease; nobody can be told.
+    value_changes(&mut hand);
+    assert_eq!(made(&mut hand, 0, &[WEB], true), [publish(&[0, 1])]);
+    hand.published(2, &[0]);
+    hand.give(Event::Notified { notifier: NotifierId(0), result: Err("no such process".into()) });
+    replace(&mut hand);
+    assert_eq!(made(&mut hand, 1, &[DB], true), [publish(&[0, 1])]);
+    hand.published(3, &[1]);
+    told(&mut hand, 1);
+    assert!(!is_given_back(&mut hand), "the first application has it still");
+    told(&mut hand, 0);
+    assert!(is_given_back(&mut hand));
+}
+
+#[test]
+fn a_rendering_that_changes_nothing_does_not_stand_for_having_told_the_one_before() {
+    let mut hand = shared();
+    replace(&mut hand);
+    made(&mut hand, 0, &[WEB, DB], true);
+    assert_eq!(made(&mut hand, 1, &[DB], true), [publish(&[0, 1])]);
+    // News of the value while the first is on its way to the disk, which its template makes nothing of.
+    value_changes(&mut hand);
+    hand.published(2, &[0, 1]);
+    told(&mut hand, 1);
+    assert_eq!(made(&mut hand, 0, &[WEB, DB], false), []);
+    assert!(!is_given_back(&mut hand), "the first application is being told");
+    told(&mut hand, 0);
+    assert!(is_given_back(&mut hand));
+}
+
+#[test]
+fn a_lease_that_the_server_may_keep_for_a_part_of_a_second_is_given_back_at_the_end() {
+    let mut owned = policy(Mode::Daemon, 1);
+    owned.owns_token = false;
+    let mut hand = Hand::new(owned);
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, DB);
+    hand.logged_in_for(1, 24 * 3600);
+    hand.resolved(0, DB);
+    hand.read(0, fixed("old"));
+    // The server counts from later than we do, and says whole seconds.
+    hand.millis += 3_600_300;
+    let given = hand.give(Event::Stop { at_once: true });
+    assert!(matches!(&given[..], [Action::RevokeLease { lease, .. }] if lease.0 == "old"), "{given:?}");
+}
