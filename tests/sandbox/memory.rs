@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus};
 use leasehold::sandbox;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
+use nix::sys::statvfs::statvfs;
 use nix::unistd::geteuid;
 
 use super::support::{Workspace, need};
@@ -16,6 +17,9 @@ use super::{DONE, again, assert_done, has_landlock, inside, role};
 
 /// The number of a user that is nobody in particular, and not us.
 const NOBODY: u32 = 65534;
+
+/// What a crash sends.
+const CRASH: Signal = Signal::SIGABRT;
 
 /// A child that says `open`, closes its memory when it hears a line, says `closed`, and waits for
 /// another. As root it is another user's process: root may read everything anyway.
@@ -40,11 +44,17 @@ impl Closing {
     }
 
     /// Ends it with a signal that dumps core, like a crash. Not SIGSEGV, which Rust's own handler
-    /// takes once.
+    /// takes once; not SIGQUIT, which a shell without job control has everything ignore that it starts
+    /// with `&`, this test and its child too.
     fn crash(mut self) -> ExitStatus {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).expect("fits"));
-        nix::sys::signal::kill(pid, Signal::SIGQUIT).expect("it runs");
-        self.child.wait().expect("it can be waited for")
+        // To wait for it closes its standard input, which has it go on to close its memory: the thread that
+        // reads would race the one that the signal is for.
+        let _still_open = self.child.stdin.take();
+        nix::sys::signal::kill(pid, CRASH).expect("it runs");
+        let status = self.child.wait().expect("it can be waited for");
+        assert_eq!(status.signal(), Some(CRASH as i32), "{status}: the signal did not end it");
+        status
     }
 }
 
@@ -111,6 +121,20 @@ fn another_process_of_the_same_user_cannot_read_the_environment_or_the_memory() 
     }
 }
 
+/// What the kernel goes by when it writes a core, and can fail on.
+fn why_no_core(folder: &Path) -> String {
+    let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap_or_default();
+    let left: Vec<_> =
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
+    let free = statvfs(folder).map(|disk| disk.blocks_available() * disk.fragment_size() / 1024);
+    format!(
+        "core_pattern {:?}, limits of core {:?} and file {:?}, {free:?} KiB free, left behind: {left:?}",
+        pattern.trim(),
+        getrlimit(Resource::RLIMIT_CORE),
+        getrlimit(Resource::RLIMIT_FSIZE),
+    )
+}
+
 #[test]
 fn a_crash_leaves_no_core() {
     if role().is_some() {
@@ -125,7 +149,12 @@ fn a_crash_leaves_no_core() {
         return;
     }
     let open = Closing::start("memory::a_crash_leaves_no_core", space.path());
-    assert!(open.crash().core_dumped(), "an open process leaves one");
+    let status = open.crash();
+    assert!(
+        status.core_dumped(),
+        "{status}: an open process leaves none here: {}",
+        why_no_core(space.path())
+    );
     for left in fs::read_dir(space.path()).expect("it is there") {
         fs::remove_file(left.expect("it can be listed").path()).expect("the core is a file");
     }

@@ -25,20 +25,22 @@ impl Child {
         let stdout = dir.join(format!("{name}.out"));
         let stderr = dir.join(format!("{name}.err"));
         // setpriv (util-linux, on every Debian) sets the parent-death signal and then becomes the program:
-        // a test runner that is killed runs no destructor and would leave its servers behind.
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+        // a test runner that is killed runs no destructor and would leave its servers behind. Before it env (coreutils)
+        // does the same to have no signal ignored: a shell without job control, which most of CI is, makes all that it
+        // starts with `&` ignore SIGINT and SIGQUIT.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=INT,QUIT", "setpriv", "--pdeathsig", "KILL", "--"]).arg(program);
         setup(&mut command);
         let process = command
             .stdin(Stdio::null())
             .stdout(File::create(&stdout).expect("the test's own folder takes files"))
             .stderr(File::create(&stderr).expect("the test's own folder takes files"))
             .spawn()
-            .expect("setpriv is part of Debian's util-linux");
+            .expect("env is part of coreutils");
         Self { process, stdout, stderr }
     }
 
-    /// The process id, which is the program's own: setpriv becomes it.
+    /// The process id, which is the program's own: env and setpriv become it.
     pub fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.process.id()).expect("process ids fit"))
     }
