@@ -234,21 +234,28 @@ fn daemon(config: &ConfigArgs) -> Result<Daemon, Ending> {
 
 /// Help and version are results; anything else wrong with the command line is 64, not clap's 2.
 fn misused(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() {
-        // Whatever standard error says about it, the last line and the code are the contract's.
-        let _closed = error.print();
-        let what = match error.kind() {
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command given".to_owned(),
-            _ => first_line(&error.to_string()),
-        };
-        return fail(&Ending::new(Cause::Usage, what, "see leasehold --help"));
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
     }
-    let _ = error.print();
-    ExitCode::SUCCESS
+    let (what, rest) = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            ("no command given".to_owned(), error.to_string())
+        }
+        _ => taken_apart(&error.to_string()),
+    };
+    // Whatever standard error says about it, the last line and the code are the contract's.
+    let _closed = writeln!(std::io::stderr(), "{rest}");
+    fail(&Ending::new(Cause::Usage, what, "see leasehold --help"))
 }
 
-fn first_line(text: &str) -> String {
-    text.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned()
+/// What is wrong in one line, which ends what we say, and what goes before it: tips and the usage.
+fn taken_apart(text: &str) -> (String, String) {
+    let (what, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+    let what: Vec<&str> = what.trim_start_matches("error: ").lines().map(str::trim).collect();
+    let advice = |part: &&str| !part.trim().is_empty() && !part.starts_with("For more information");
+    let rest: Vec<&str> = rest.split("\n\n").filter(advice).map(str::trim_end).collect();
+    (what.join(" "), rest.join("\n\n"))
 }
 
 /// The last line on standard error, and the code that goes with it.
@@ -257,4 +264,32 @@ fn fail(ending: &Ending) -> ExitCode {
     // A closed standard error must not turn the exit code into a panic's.
     let _ = writeln!(std::io::stderr(), "{priority}{ending}");
     ending.exit_code()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of a command line, taken apart.
+    fn said(arguments: &[&str]) -> (String, String) {
+        let arguments = ["leasehold"].iter().chain(arguments);
+        let error = Cli::try_parse_from(arguments).expect_err("it is wrong");
+        taken_apart(&error.to_string())
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_command_line_is_one_line_and_is_not_said_twice() {
+        let (what, rest) = said(&["sidecar", "--confg", "a"]);
+        assert_eq!(what, "unexpected argument '--confg' found");
+        assert!(rest.contains("'--config' exists") && rest.contains("Usage: leasehold sidecar"), "{rest}");
+        assert!(!rest.contains("unexpected") && !rest.contains("For more information"), "{rest}");
+    }
+
+    #[test]
+    fn what_is_missing_or_not_among_the_values_is_named_in_that_line() {
+        let (what, _) = said(&["render"]);
+        assert_eq!(what, "the following required arguments were not provided: --template <F>");
+        let (what, _) = said(&["check", "--format", "xml"]);
+        assert_eq!(what, "invalid value 'xml' for '--format <FORMAT>' [possible values: text, json]");
+    }
 }

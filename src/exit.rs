@@ -118,6 +118,12 @@ impl Ending {
         Self { cause, what: what.into(), hint: hint.into() }
     }
 
+    /// What failed and what to do about it, in one line.
+    #[must_use]
+    pub fn words(&self) -> String {
+        if self.hint.is_empty() { self.what.clone() } else { format!("{}; {}", self.what, self.hint) }
+    }
+
     /// The process's exit code.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
@@ -127,11 +133,7 @@ impl Ending {
 
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "leasehold: {}", self.what)?;
-        if !self.hint.is_empty() {
-            write!(f, "; {}", self.hint)?;
-        }
-        Ok(())
+        write!(f, "leasehold: {}", self.words())
     }
 }
 

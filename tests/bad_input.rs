@@ -22,7 +22,8 @@ fn assert_clear(stage: &Stage, finished: &Finished, words: &[&str]) {
     for word in words {
         assert!(finished.last_line().contains(word), "no {word:?} in the last line of\n{}", finished.stderr);
     }
-    assert!(finished.last_line().starts_with("leasehold: "), "{}", finished.stderr);
+    let end = finished.log().pop().expect("a line says why");
+    assert_eq!((&end["level"], &end["exit_code"]), (&json!("ERROR"), &json!(finished.code)));
     finished.assert_silent_about(CANARY);
     finished.assert_silent_about("eyJ");
     assert_eq!(stage.published(), [""; 0]);
@@ -153,6 +154,25 @@ fn a_missing_key_in_a_template_is_not_rendered_as_no_value() {
     );
     let finished = stage.init(&config).expect_code(65);
     assert_clear(&stage, &finished, &["pasword"]);
+}
+
+#[test]
+fn a_failure_is_told_once_and_what_failed_besides_too() {
+    let stage = stage();
+    let bad = |name| format!("{{path: {name}, template: '{{{{ sprig_fail \"for {name}\" }}}}'}}");
+    let config = stage.config(&format!("files: [{}, {}]\n", bad("first"), bad("second")));
+    let finished = stage.init(&config).expect_code(65);
+    assert_clear(&stage, &finished, &["for first"]);
+    for name in ["for first", "for second"] {
+        assert_eq!(finished.stderr.matches(name).count(), 1, "{name}: {}", finished.stderr);
+    }
+    let config = stage.config(ONE_FILE).replace("role: web", "role: nobody");
+    let finished = stage.init(&config).expect_code(77);
+    assert_eq!(finished.stderr.matches("login").count(), 1, "{}", finished.stderr);
+    let finished = stage.init(&(stage.config(ONE_FILE) + "sekrets: 1\nflies: 2\n")).expect_code(78);
+    assert_clear(&stage, &finished, &["sekrets", "the first of 2 errors"]);
+    assert_eq!(finished.log().len(), 2, "{}", finished.stderr);
+    assert_eq!(finished.stderr.matches("flies").count(), 1, "{}", finished.stderr);
 }
 
 #[test]

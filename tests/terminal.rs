@@ -133,6 +133,25 @@ fn init_that_fails_says_what_and_what_to_do() {
     assert_eq!(code, Some(77), "{seen}");
     assert!(last.starts_with("leasehold: login refused") && last.contains("check the role"), "{seen}");
     assert!(!seen.contains("  done"), "{seen}");
+    assert_eq!(seen.matches("refused").count(), 1, "told once: {seen}");
+}
+
+#[test]
+fn a_configuration_that_is_not_good_is_shown_once() {
+    let (stage, _) = stage();
+    let config = stage.space.file("odd.yaml", stage.config(FILES) + "sekrets: 1\n");
+    let config = config.to_string_lossy().into_owned();
+    for command in ["init", "sidecar", "policy", "plan"] {
+        let (code, seen) = Terminal::start(&[command, "--config", &config], &[("NO_COLOR", "1")]).end();
+        assert_eq!(code, Some(78), "{seen}");
+        assert_eq!(seen.matches("unknown key").count(), 1, "{seen}");
+        let last = seen.lines().last().unwrap_or_default();
+        assert!(
+            last.starts_with("leasehold: ")
+                && last.ends_with("an error in `sekrets`; mend what is shown above"),
+            "{seen}"
+        );
+    }
 }
 
 #[test]

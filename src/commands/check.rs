@@ -22,7 +22,7 @@ pub enum Shape {
 /// Checks what `configs` name, or else the environment, and reports on standard output.
 ///
 /// # Errors
-/// 78 where there is an error, which the last line names; 64 where no configuration is named; 73
+/// 78 where there is an error, the place of which the last line names; 64 where no configuration is named; 73
 /// where standard output cannot be written.
 pub fn run(configs: &[PathBuf], shape: Shape) -> Result<ExitCode, Ending> {
     report(Sources::new(configs).and_then(|sources| sources.check()), shape, &mut io::stdout().lock())
@@ -65,7 +65,7 @@ fn report(
     })?;
     match checked {
         Ok(_) => Ok(ExitCode::SUCCESS),
-        Err(rejected) => Err(rejected.ending()),
+        Err(rejected) => Err(rejected.ending_of_a_report()),
     }
 }
 

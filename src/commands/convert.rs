@@ -21,12 +21,7 @@ pub fn run(configs: &[PathBuf]) -> Result<ExitCode, Ending> {
 }
 
 fn told(rejected: &Rejected) -> Ending {
-    let mut stderr = io::stderr().lock();
-    for problem in &rejected.problems {
-        // The ending says the first again, and the code is what counts.
-        let _closed = writeln!(stderr, "{problem}\n");
-    }
-    rejected.ending()
+    rejected.show(&mut io::stderr().lock())
 }
 
 fn write(converted: &Converted, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode, Ending> {

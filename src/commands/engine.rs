@@ -1,7 +1,6 @@
 //! What init, sidecar and exec share: configuration, log, runtime, and the driver in the middle.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::ConfigArgs;
 use crate::config::plan::{AuthMethod, LogPlan, Plan, Target};
-use crate::config::{Problem, Rejected, Sources};
+use crate::config::{self, Problem, Rejected, Severity, Sources};
 use crate::core::policy::Mode;
 use crate::driver::{self, Parent, Surroundings};
 use crate::exit::{Cause, Ending};
@@ -35,13 +34,38 @@ pub(super) fn run(
     cast: impl FnOnce(&mut Plan) -> Result<Role, Ending>,
 ) -> Result<ExitCode, Ending> {
     panic::install(child::stop_for_good);
-    let sources = Sources::new(&args.config).map_err(|rejected| told(&rejected))?;
-    let (mut plan, notices) = sources.load(&[]).map_err(|rejected| told(&rejected))?;
-    let log_plan = plan.log;
+    let read = Sources::new(&args.config).and_then(|sources| {
+        let read = sources.load(&[])?;
+        Ok((sources, read))
+    });
+    // What cannot be read says nothing of its log.
+    let log_plan = read.as_ref().map_or_else(|_| LogPlan::default(), |(_, (plan, _))| plan.log);
     let log = log::start(log_plan).map_err(|_| twice())?;
-    for notice in &notices {
-        tracing::warn!("{}", notice.one_line());
+    let result = match read {
+        Ok((sources, (plan, notices))) => {
+            warn(&notices);
+            run_plan(plan, sources, cast, log.clone())
+        }
+        Err(rejected) => Err(refused(&rejected, &log)),
+    };
+    result.or_else(|ending| if log.takes_the_end(&ending) { Ok(ending.exit_code()) } else { Err(ending) })
+}
+
+/// What a configuration that is good should make known.
+pub(super) fn warn(notices: &[Problem]) {
+    for notice in notices {
+        tracing::warn!("{}", notice.words());
     }
+}
+
+/// Runs a good configuration.
+fn run_plan(
+    mut plan: Plan,
+    sources: Sources,
+    cast: impl FnOnce(&mut Plan) -> Result<Role, Ending>,
+    log: LogHandle,
+) -> Result<ExitCode, Ending> {
+    let log_plan = plan.log;
     has_credentials(&plan)?;
     let (mode, parent) = cast(&mut plan)?;
     // With `resolve_env` it is the environment that asks, and it may ask for nothing.
@@ -82,10 +106,9 @@ fn progress(mode: Mode, plan: LogPlan, log: &LogHandle) -> Option<Palette> {
     })
 }
 
-/// Reads a configuration for a command that runs once.
+/// Reads a configuration for a command that runs once, at which a person looks.
 pub(super) fn load(args: &ConfigArgs) -> Result<(Plan, Vec<Problem>), Ending> {
-    let sources = Sources::new(&args.config).map_err(|rejected| told(&rejected))?;
-    sources.load(&[]).map_err(|rejected| told(&rejected))
+    config::load(&args.config, &[]).map_err(|rejected| rejected.show(&mut std::io::stderr().lock()))
 }
 
 /// Whether what `auth` takes from the environment is there.
@@ -126,7 +149,7 @@ fn reread(sources: &Sources, fence: &Fence) -> Result<Plan, Ending> {
                 "files that an earlier configuration did not name are outside the sandbox of this run"
             );
         }
-        told(&rejected)
+        logged(&rejected)
     })?;
     fence.admit(&plan, &sources.files().collect::<Vec<_>>(), variable)?;
     Ok(plan)
@@ -136,11 +159,20 @@ fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// Everything that is wrong goes to standard error before the last line, which names the first.
-fn told(rejected: &Rejected) -> Ending {
-    let problems: Vec<String> = rejected.problems.iter().map(Problem::to_string).collect();
-    // A closed standard error must not hide the exit code.
-    let _closed = writeln!(std::io::stderr(), "{}", problems.join("\n"));
+/// Everything that is wrong: with the lines it stands on for a person, otherwise in the log. What is returned
+/// is the last line.
+fn refused(rejected: &Rejected, log: &LogHandle) -> Ending {
+    if log.is_text() { rejected.show(&mut std::io::stderr().lock()) } else { logged(rejected) }
+}
+
+/// Logs everything that is wrong but what it returns.
+fn logged(rejected: &Rejected) -> Ending {
+    for problem in rejected.others() {
+        match problem.severity {
+            Severity::Error => tracing::error!("{}", problem.words()),
+            Severity::Warning => tracing::warn!("{}", problem.words()),
+        }
+    }
     rejected.ending()
 }
 

@@ -91,12 +91,21 @@ impl Problem {
         }
     }
 
-    /// `config.yaml:12:5: unknown key …; did you mean …?`, for a log or an exit line.
+    /// `config.yaml:12:5: warning: …`: the first line of what a person is shown.
     #[must_use]
     pub fn one_line(&self) -> String {
         let warning = if self.severity == Severity::Warning { "warning: " } else { "" };
-        let hint = if self.hint.is_empty() { String::new() } else { format!("; {}", self.hint) };
-        format!("{}: {warning}{}{hint}", self.place, self.message)
+        format!("{}: {warning}{}", self.place, self.advice())
+    }
+
+    /// `config.yaml:12:5: unknown key …; did you mean …?`, for a log, which says by itself how bad it is.
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!("{}: {}", self.place, self.advice())
+    }
+
+    fn advice(&self) -> String {
+        if self.hint.is_empty() { self.message.clone() } else { format!("{}; {}", self.message, self.hint) }
     }
 }
 
@@ -139,9 +148,7 @@ impl Rejected {
     /// The last line on standard error: the first error, and how many more there are.
     #[must_use]
     pub fn ending(&self) -> Ending {
-        let Some(first) = self.errors().next() else {
-            return Ending::new(self.cause, "the configuration was refused", "");
-        };
+        let Some(first) = self.errors().next() else { return self.refused() };
         let what = format!("{}: {}", first.place, first.message);
         let hint = match self.errors().count() {
             1 => first.hint.clone(),
@@ -149,6 +156,44 @@ impl Rejected {
             all => format!("{} (the first of {all} errors)", first.hint),
         };
         Ending::new(self.cause, what, hint)
+    }
+
+    /// The last line where every problem was shown already: it says no text a second time.
+    #[must_use]
+    pub fn ending_of_a_report(&self) -> Ending {
+        let Some(first) = self.errors().next() else { return self.refused() };
+        let key = if first.key.is_empty() { String::new() } else { format!(" in `{}`", first.key) };
+        let what = match self.errors().count() {
+            1 => format!("{}: an error{key}", first.place),
+            all => format!("{}: an error{key}, the first of {all}", first.place),
+        };
+        Ending::new(self.cause, what, "mend what is shown above")
+    }
+
+    /// Shows a person every problem, and returns the last line. One that shows no line of a text is that last
+    /// line, and is not shown before.
+    pub fn show(&self, output: &mut dyn io::Write) -> Ending {
+        if let [only] = self.problems.as_slice()
+            && only.excerpt.is_none()
+        {
+            return self.ending();
+        }
+        for problem in &self.problems {
+            // A closed standard error must not hide the exit code.
+            let _closed = writeln!(output, "{problem}\n");
+        }
+        self.ending_of_a_report()
+    }
+
+    /// What is logged of it line by line before the last one, which is [`Self::ending`].
+    pub fn others(&self) -> impl Iterator<Item = &Problem> {
+        let first = self.problems.iter().position(|problem| problem.severity == Severity::Error);
+        self.problems.iter().enumerate().filter(move |(at, _)| Some(*at) != first).map(|(_, problem)| problem)
+    }
+
+    /// Of no error at all: nothing makes such a one.
+    fn refused(&self) -> Ending {
+        Ending::new(self.cause, "the configuration was refused", "")
     }
 }
 
@@ -180,7 +225,43 @@ mod tests {
             problem.to_string(),
             "config.yaml:12:5: unknown key `templte`; did you mean `template`?\n    |\n 12 |     templte: …\n    |     ^"
         );
-        assert_eq!(problem.one_line(), "config.yaml:12:5: unknown key `templte`; did you mean `template`?");
+        assert_eq!(problem.words(), "config.yaml:12:5: unknown key `templte`; did you mean `template`?");
+    }
+
+    #[test]
+    fn a_person_reads_each_problem_once_and_then_where_to_begin() {
+        let told = |problems: Vec<Problem>| {
+            let mut shown = Vec::new();
+            let ending = Rejected { cause: Cause::Config, problems }.show(&mut shown);
+            (String::from_utf8(shown).expect("text"), ending.to_string())
+        };
+        let bare = Problem::whole("a.yaml", "is empty", "write one");
+        let mut lined = Problem { place: Place::at("a.yaml", 1, 2), ..bare.clone() };
+        lined.key = "files[0].mode".into();
+        lined.excerpt = Some(Excerpt { text: "x".into(), caret: 0 });
+        assert_eq!(
+            told(vec![bare.clone()]),
+            (String::new(), "leasehold: a.yaml: is empty; write one".into())
+        );
+        assert_eq!(
+            told(vec![lined.clone()]),
+            (
+                "a.yaml:1:2: is empty; write one\n   |\n 1 | x\n   | ^\n\n".into(),
+                "leasehold: a.yaml:1:2: an error in `files[0].mode`; mend what is shown above".into()
+            )
+        );
+        let (shown, last) = told(vec![bare, lined]);
+        assert_eq!(shown.matches("is empty").count(), 2);
+        assert_eq!(last, "leasehold: a.yaml: an error, the first of 2; mend what is shown above");
+    }
+
+    #[test]
+    fn a_log_has_each_problem_once_the_first_error_last() {
+        let warning = Problem { severity: Severity::Warning, ..Problem::whole("a", "is odd", "") };
+        let problems = vec![warning, Problem::whole("b", "is bad", ""), Problem::whole("c", "is worse", "")];
+        let rejected = Rejected { cause: Cause::Config, problems };
+        assert_eq!(rejected.others().map(Problem::words).collect::<Vec<_>>(), ["a: is odd", "c: is worse"]);
+        assert_eq!(rejected.ending().to_string(), "leasehold: b: is bad; the first of 2 errors");
     }
 
     #[test]

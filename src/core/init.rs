@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::action::Level;
 use super::agent::{Agent, Phase};
 use super::child::Child;
 use super::farewell::Revoke;
@@ -87,8 +88,13 @@ impl Agent {
         self.leave_with(Ok(()), revoke, LEAVING);
     }
 
-    /// Init fails: what this run minted is given back.
+    /// Init fails: what this run minted is given back. What failed besides is told, since the end names one cause.
     pub(super) fn fail(&mut self, ending: Ending) {
+        let failed = self.shelf.files().filter_map(|(_, file)| file.failed.as_ref());
+        let others: Vec<String> = failed.filter(|why| **why != ending).map(|why| why.what.clone()).collect();
+        for what in others {
+            self.say(Level::Error, what);
+        }
         self.leave_with(Err(ending), Revoke::Minted, LEAVING);
     }
 

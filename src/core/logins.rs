@@ -187,7 +187,8 @@ impl Agent {
     fn login_refused(&mut self, failure: Failure) {
         let (now, draw) = (self.now.moment, self.session_draw());
         let count = self.session.refused(now);
-        if count == MOST_REFUSALS {
+        // At a start it is why we end.
+        if count == MOST_REFUSALS && !self.is_starting() {
             let text = format!("the login is refused: {}; not asking again for a while", failure.why);
             self.say(Level::Error, text);
         }

@@ -166,7 +166,8 @@ impl Agent {
                     self.shelf.mark(file, self.now.moment);
                 }
                 let known = self.shelf.file(file).failed.as_ref() == Some(&why);
-                if !known {
+                // At a start it is why we end, or is told then beside that.
+                if !known && !self.is_starting() {
                     self.say(Level::Error, why.what.clone());
                 }
                 self.shelf.file_mut(file).failed = Some(why);

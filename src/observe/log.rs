@@ -22,19 +22,58 @@ use tracing_subscriber::{Layer, Registry, fmt, reload};
 
 use super::journal;
 use crate::config::plan::{LogFormat, LogPlan};
+use crate::exit::Ending;
 
 /// The name under which our own events come.
 const OURS: &str = env!("CARGO_CRATE_NAME");
 
-/// Changes the level while we run.
+/// The log that was started: changes its level while we run, and ends it.
 #[derive(Debug, Clone)]
-pub struct LogHandle(reload::Handle<Targets, Registry>);
+pub struct LogHandle {
+    filter: reload::Handle<Targets, Registry>,
+    shape: Shape,
+}
 
 impl LogHandle {
     /// Shows events of this level and above from now on.
     pub fn set_level(&self, level: Level) {
         // It fails only where the subscriber is gone, and then there is no log to change.
-        let _no_log = self.0.reload(filter(level));
+        let _no_log = self.filter.reload(filter(level));
+    }
+
+    /// Whether its lines are text, for people.
+    #[must_use]
+    pub fn is_text(&self) -> bool {
+        self.shape == Shape::Text
+    }
+
+    /// Logs why the process ends, with its exit code, and says whether it did. A log of JSON does, whose readers
+    /// would make nothing of a last line in words; to every other one the last line belongs as it is, and would
+    /// be a second one that says the same.
+    #[must_use]
+    pub fn takes_the_end(&self, ending: &Ending) -> bool {
+        if self.shape == Shape::Json {
+            tracing::error!(exit_code = ending.cause.code(), "{}", ending.words());
+        }
+        self.shape == Shape::Json
+    }
+}
+
+/// The shape of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Text,
+    Journal,
+    Json,
+}
+
+impl Shape {
+    fn of(format: LogFormat, reader: Reader) -> Self {
+        match (format, reader) {
+            (LogFormat::Json, _) | (LogFormat::Auto, Reader::Other) => Self::Json,
+            (_, Reader::Journal) => Self::Journal,
+            (_, Reader::Terminal | Reader::Other) => Self::Text,
+        }
     }
 }
 
@@ -88,25 +127,17 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let (filter, handle) = reload::Layer::new(filter(plan.level));
-    let json = match plan.format {
-        LogFormat::Auto => reader == Reader::Other,
-        LogFormat::Text => false,
-        LogFormat::Json => true,
-    };
+    let shape = Shape::of(plan.format, reader);
     let layer = fmt::layer().with_writer(writer).with_target(false);
-    let boxed = if json {
-        layer.json().flatten_event(true).with_span_list(false).with_filter(filter).boxed()
-    } else {
-        // `NO_COLOR` is honoured by the layer itself as long as nothing is said about colours.
-        let layer = if reader == Reader::Terminal { layer } else { layer.with_ansi(false) };
-        let layer = layer.fmt_fields(format::debug_fn(field).delimited(" "));
-        if reader == Reader::Journal {
-            layer.event_format(journal::Lines).with_filter(filter).boxed()
-        } else {
-            layer.with_filter(filter).boxed()
-        }
+    // `NO_COLOR` is honoured by the layer itself as long as nothing is said about colours.
+    let layer = if reader == Reader::Terminal { layer } else { layer.with_ansi(false) };
+    let fields = format::debug_fn(field).delimited(" ");
+    let boxed = match shape {
+        Shape::Json => layer.json().flatten_event(true).with_span_list(false).with_filter(filter).boxed(),
+        Shape::Journal => layer.fmt_fields(fields).event_format(journal::Lines).with_filter(filter).boxed(),
+        Shape::Text => layer.fmt_fields(fields).with_filter(filter).boxed(),
     };
-    (boxed, LogHandle(handle))
+    (boxed, LogHandle { filter: handle, shape })
 }
 
 /// Writes a field of a line of text. What a server or a file name holds must neither begin a line
@@ -225,6 +256,28 @@ mod tests {
         });
         assert!(text.contains("ours") && !text.contains("canary"), "{text}");
         assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn a_log_of_json_says_why_the_process_ends_and_any_other_leaves_it_to_the_last_line() {
+        let ending = Ending::new(crate::exit::Cause::Denied, "kv/web is denied", "grant it");
+        let say = |takes: bool| {
+            let ending = ending.clone();
+            move |handle: &LogHandle, _: &Sink| assert_eq!(handle.takes_the_end(&ending), takes)
+        };
+        let json = logged(LogFormat::Auto, Reader::Other, say(true));
+        let line: serde_json::Value = serde_json::from_str(json.trim_end()).expect("one JSON object");
+        assert_eq!(
+            (&line["level"], &line["message"], &line["exit_code"]),
+            (&"ERROR".into(), &"kv/web is denied; grant it".into(), &77.into())
+        );
+        for (format, reader) in [
+            (LogFormat::Auto, Reader::Terminal),
+            (LogFormat::Auto, Reader::Journal),
+            (LogFormat::Text, Reader::Other),
+        ] {
+            assert_eq!(logged(format, reader, say(false)), "");
+        }
     }
 
     #[test]

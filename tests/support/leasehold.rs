@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use super::child::Child;
 use super::workspace::Workspace;
@@ -94,9 +95,21 @@ impl Leasehold {
 }
 
 impl Finished {
-    /// The last line on standard error, which names the cause and what to do.
-    pub fn last_line(&self) -> &str {
-        self.stderr.lines().last().unwrap_or_default()
+    /// The last line on standard error, which names the cause and what to do: as it is, or the message of a line
+    /// of JSON.
+    pub fn last_line(&self) -> String {
+        let line = self.stderr.lines().last().unwrap_or_default();
+        match serde_json::from_str::<Value>(line) {
+            Ok(entry) => entry["message"].as_str().unwrap_or_default().to_owned(),
+            Err(_) => line.to_owned(),
+        }
+    }
+
+    /// Its standard error, where every line is one of a log of JSON.
+    #[track_caller]
+    pub fn log(&self) -> Vec<Value> {
+        let entry = |line: &str| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+        self.stderr.lines().map(entry).collect()
     }
 
     /// Itself where the code is `code`; panics with the output otherwise.

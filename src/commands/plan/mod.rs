@@ -11,6 +11,7 @@ use super::policy::write_out;
 use crate::access::survey::{Finding, State, survey};
 use crate::access::wants;
 use crate::cli::ConfigArgs;
+use crate::config::plan::{LogFormat, LogPlan};
 use crate::exit::{Cause, Ending};
 use crate::observe::log;
 use crate::sandbox;
@@ -24,11 +25,10 @@ use crate::sandbox;
 /// written.
 pub fn run(args: &ConfigArgs, shape: Shape) -> Result<ExitCode, Ending> {
     let (plan, notices) = engine::load(args)?;
-    // It fails only where a log was started before, and then there is one.
-    let _log = log::start(plan.log);
-    for notice in &notices {
-        tracing::warn!("{}", notice.one_line());
-    }
+    // For whoever runs it, and not for what collects the daemon's log; it fails only where a log was started
+    // before, and then there is one.
+    let _log = log::start(LogPlan { format: LogFormat::Text, ..plan.log });
+    engine::warn(&notices);
     engine::has_credentials(&plan)?;
     sandbox::close_memory();
     let wants = wants::of(&plan);

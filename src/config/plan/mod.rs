@@ -111,6 +111,12 @@ pub struct LogPlan {
     pub format: LogFormat,
 }
 
+impl Default for LogPlan {
+    fn default() -> Self {
+        Self { level: tracing::Level::INFO, format: LogFormat::default() }
+    }
+}
+
 /// The shape of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
