@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from beside import agent
 from lab.openbao import OpenBao
 from lab.postgres import Postgres
 from lab.processes import Children, Failed, wait_for
@@ -39,30 +40,13 @@ files:
   - path: db
     template: '{{{{ with secret "database/creds/app" }}}}{{{{ .Data.username }}}} {{{{ .Data.password }}}}{{{{ end }}}}'
 """
-AGENT = """\
-vault {{
-  address = "{address}"
-  ca_cert = "{ca_file}"
-}}
-auto_auth {{
-  method "approle" {{
-    config = {{
-      role_id_file_path = "{space}/role-id"
-      secret_id_file_path = "{space}/secret-id"
-      remove_secret_id_file_after_reading = false
-    }}
-  }}
-}}
-template_config {{ static_secret_render_interval = "{refresh}" }}
-template {{
-  contents = "{{{{ with secret \\"secret/app\\" }}}}{{{{ .Data.data.value }}}}{{{{ end }}}}"
-  destination = "{space}/out/kv"
-}}
-template {{
-  contents = "{{{{ with secret \\"database/creds/app\\" }}}}{{{{ .Data.username }}}} {{{{ .Data.password }}}}{{{{ end }}}}"
-  destination = "{space}/out/db"
-}}
-"""
+AGENT = (
+    agent.HEAD
+    + agent.file("secret/app", agent.field(".Data.data.value"), "{space}/out/kv")
+    + agent.file(
+        "database/creds/app", agent.field(".Data.username") + " " + agent.field(".Data.password"), "{space}/out/db"
+    )
+)
 POLICY = """
 path "secret/data/*" { capabilities = ["read"] }
 path "database/creds/*" { capabilities = ["read"] }

@@ -281,7 +281,11 @@ mod tests {
     fn what_is_wrong_with_a_command_line_is_one_line_and_is_not_said_twice() {
         let (what, rest) = said(&["sidecar", "--confg", "a"]);
         assert_eq!(what, "unexpected argument '--confg' found");
-        assert!(rest.contains("'--config' exists") && rest.contains("Usage: leasehold sidecar"), "{rest}");
+        assert!(
+            rest.contains("a similar argument exists: '--config'")
+                && rest.contains("Usage: leasehold sidecar"),
+            "{rest}"
+        );
         assert!(!rest.contains("unexpected") && !rest.contains("For more information"), "{rest}");
     }
 

@@ -247,7 +247,8 @@ fn convert_prints_what_it_refuses_as_a_comment_and_says_so() {
     space.file("agent.hcl", "vault {\n");
     let broken = leasehold.run(&["convert", "agent.hcl"]).expect_code(78);
     assert_eq!(broken.stdout, "");
-    assert_eq!(broken.last_line(), "leasehold: agent.hcl:1:7: a brace that is never closed; close it with }");
+    assert!(broken.stderr.starts_with("agent.hcl:1:7: a brace that is never closed; close it with }\n"));
+    assert_eq!(broken.last_line(), "leasehold: agent.hcl:1:7: an error; mend what is shown above");
 }
 
 /// Spellings of a text in HCL that the agent reads, odd ones too.

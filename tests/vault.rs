@@ -2,8 +2,6 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,40 +16,26 @@ use leasehold::vault::failure::{Failure, FailureKind};
 use leasehold::vault::request::Request;
 use leasehold::vault::response::Response;
 use serde_json::json;
-use support::{Cluster, Identity, KubernetesRole, OpenBao, Rabbit, Workspace, wait_until};
+use support::{
+    Cluster, Identity, KubernetesRole, OpenBao, Rabbit, Workspace, auth_plan, run, vault_plan, wait_until,
+    write_request,
+};
 
 const SOON: Duration = Duration::from_secs(10);
 
-fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
-}
-
 fn vault(server: &OpenBao) -> VaultPlan {
-    VaultPlan {
-        address: server.address().parse().expect("an address"),
-        namespace: None,
-        ca_file: Some(server.ca_file()),
-        ca_dir: None,
-        client_cert: None,
-        server_name: None,
-        redirect_hosts: Vec::new(),
-        proxy: None,
-        timeout: Duration::from_secs(15),
-        rate_limit: None,
-        max_in_flight: 8,
-    }
-}
-
-fn auth(mount: &str, method: AuthMethod) -> AuthPlan {
-    AuthPlan { mount: mount.to_owned(), namespace: None, method, wrap_ttl: None }
+    vault_plan(&server.address(), Some(server.ca_file()))
 }
 
 fn kubernetes(role: &str, jwt_file: &Path) -> AuthPlan {
-    auth("kubernetes", AuthMethod::Kubernetes { role: role.to_owned(), jwt_file: jwt_file.to_owned() })
+    auth_plan("kubernetes", AuthMethod::Kubernetes { role: role.to_owned(), jwt_file: jwt_file.to_owned() })
 }
 
 fn token(token: &str) -> AuthPlan {
-    auth("token", AuthMethod::Token { token_env: "VAULT_TOKEN".to_owned(), token: Some(Secret::from(token)) })
+    auth_plan(
+        "token",
+        AuthMethod::Token { token_env: "VAULT_TOKEN".to_owned(), token: Some(Secret::from(token)) },
+    )
 }
 
 /// A client that never logs in; each question brings its token.
@@ -75,11 +59,6 @@ async fn ask(client: &Client, request: &Request, token: &Secret) -> Result<Respo
 
 fn get(server: &OpenBao, path: &str) -> Result<Response, Failure> {
     run(ask(&client(server), &Request::read(path).expect("a good path"), &root(server)))
-}
-
-fn write(path: &str, args: &[(&str, &str)]) -> Request {
-    let args: BTreeMap<_, _> = args.iter().map(|(k, v)| ((*k).to_owned(), Secret::from(*v))).collect();
-    Request::write(path, args).expect("a good path")
 }
 
 fn field<'a>(tree: &'a Tree, names: &[&str]) -> Option<&'a str> {
@@ -144,7 +123,7 @@ fn credentials_that_cannot_be_sent_never_leave() {
         kubernetes("web", &space.join("none")),
         kubernetes("web", &space.file("empty", "\n")),
         token("hunter2\nX-Evil: 1"),
-        auth("token", AuthMethod::TokenFile { token_file: file.clone() }),
+        auth_plan("token", AuthMethod::TokenFile { token_file: file.clone() }),
     ] {
         let failure = log_in(&server, &plan).expect_err("refused");
         assert_eq!(failure.kind, FailureKind::Local, "{failure}");
@@ -165,7 +144,7 @@ fn an_approle_logs_in_with_a_secret_id_from_a_file() {
             secret_id: Some(Credential::File(space.file("secret_id", secret_id))),
             wrapped_by: None,
         };
-        log_in(&server, &auth("approle", method))
+        log_in(&server, &auth_plan("approle", method))
     };
     assert_eq!(with(&secret_id).expect("logged in").lease_duration, 300);
     let failure = with("00000000-0000-0000-0000-000000000000").expect_err("refused");
@@ -176,7 +155,7 @@ fn an_approle_logs_in_with_a_secret_id_from_a_file() {
 fn a_given_token_is_looked_up_renewed_and_revoked() {
     let (server, space) = (OpenBao::start(), Workspace::new());
     let given = server.token(&["default"], "5m");
-    let plan = auth("token", AuthMethod::TokenFile { token_file: space.file("token", &given.token) });
+    let plan = auth_plan("token", AuthMethod::TokenFile { token_file: space.file("token", &given.token) });
     let auth = log_in(&server, &plan).expect("logged in");
     assert_eq!((&auth.accessor, auth.client_token.expose()), (&given.accessor, given.token.as_bytes()));
     let ttl = facts::token(&auth).ttl.expect("it ends");
@@ -201,7 +180,7 @@ fn an_unversioned_secret_is_read_written_and_listed() {
     server.kv1("old");
     run(async {
         let (client, root) = (client(&server), root(&server));
-        ask(&client, &write("old/data/web", &[("key", "one")]), &root).await.expect("written");
+        ask(&client, &write_request("old/data/web", &[("key", "one")]), &root).await.expect("written");
         let read = Request::read("old/data/web").expect("a good path");
         let answer = ask(&client, &read, &root).await.expect("read");
         assert_eq!(field(&answer.data, &["key"]), Some("one"));
@@ -224,8 +203,8 @@ fn a_versioned_secret_is_one_however_it_is_written() {
     server.kv2("secret");
     run(async {
         let (client, root) = (client(&server), root(&server));
-        ask(&client, &write("secret/web", &[("key", "one")]), &root).await.expect("written");
-        ask(&client, &write("secret/data/web", &[("key", "two")]), &root).await.expect("written");
+        ask(&client, &write_request("secret/web", &[("key", "one")]), &root).await.expect("written");
+        ask(&client, &write_request("secret/data/web", &[("key", "two")]), &root).await.expect("written");
         let mut forms = Vec::new();
         for path in ["secret/web", "secret/data/web", "/v1/secret/web/"] {
             let request = Request::read(path).expect("a good path");
@@ -258,7 +237,7 @@ fn a_namespace_is_in_the_header_or_in_the_path() {
         let inside = VaultPlan { namespace: Some("team-a".to_owned()), ..vault(&server) };
         let inside = Client::new(&inside, &token("unused")).expect("a client");
         let outside = client(&server);
-        ask(&inside, &write("secret/web", &[("key", "one")]), &root).await.expect("written");
+        ask(&inside, &write_request("secret/web", &[("key", "one")]), &root).await.expect("written");
         for (client, path) in [(&inside, "secret/web"), (&outside, "team-a/secret/web")] {
             let answer = ask(client, &Request::read(path).expect("a good path"), &root).await.expect("read");
             assert_eq!(field(&answer.data, &["data", "key"]), Some("one"), "{path}");
@@ -303,14 +282,14 @@ fn a_refused_look_at_the_mount_leaves_the_path_as_it_is_written() {
 fn a_certificate_tells_its_end() {
     let server = OpenBao::start();
     server.pki("pki", "web", "1h");
-    let issue = write("pki/issue/web", &[("common_name", "web.test"), ("ttl", "30m")]);
+    let issue = write_request("pki/issue/web", &[("common_name", "web.test"), ("ttl", "30m")]);
     let answer = run(ask(&client(&server), &issue, &root(&server))).expect("issued");
     assert!(field(&answer.data, &["private_key"]).is_some_and(|key| key.contains("PRIVATE KEY")));
     let facts = facts::read(&answer, None);
     assert!(matches!(facts.life, Life::Until(end) if end > 1_700_000_000));
     assert!(facts.lease.is_some_and(|lease| lease.ttl <= Duration::from_secs(1800) && !lease.renewable));
 
-    let wrong = write("pki/issue/web", &[("common_name", "web.test"), ("ttl", "soon")]);
+    let wrong = write_request("pki/issue/web", &[("common_name", "web.test"), ("ttl", "soon")]);
     let failure = run(ask(&client(&server), &wrong, &root(&server))).expect_err("rejected");
     assert_eq!(failure.kind, FailureKind::Rejected, "{failure}");
 }

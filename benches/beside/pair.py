@@ -3,6 +3,7 @@
 import os
 import time
 
+from beside import agent
 from lab.openbao import OpenBao
 from lab.processes import Failed, memory, wait_for
 
@@ -23,29 +24,7 @@ LEASEHOLD_FILE = """\
   - path: file-{n}
     template: '{{{{ with secret "secret/app-{n}" }}}}{{{{ .Data.data.value }}}}{{{{ end }}}}'
 """
-AGENT = """\
-vault {{
-  address = "{address}"
-  ca_cert = "{ca_file}"
-}}
-auto_auth {{
-  method "approle" {{
-    config = {{
-      role_id_file_path = "{space}/role-id"
-      secret_id_file_path = "{space}/secret-id"
-      remove_secret_id_file_after_reading = false
-    }}
-  }}
-}}
-template_config {{ static_secret_render_interval = "{refresh}" }}
-"""
-AGENT_FILE = """\
-template {{
-  contents = "{{{{ with secret \\"secret/app-{n}\\" }}}}{{{{ .Data.data.value }}}}{{{{ end }}}}"
-  destination = "{out}/file-{n}"
-  perms = "0440"
-}}
-"""
+AGENT_FILE = agent.file("secret/app-{n}", agent.field(".Data.data.value"), "{out}/file-{n}", "0440")
 OURS, THEIRS = "leasehold", "bao agent"
 
 
@@ -132,7 +111,7 @@ class Pair:
         self.runs += 1
         out = self.space / f"out-{self.runs}"
         out.mkdir()
-        head, each = (LEASEHOLD, LEASEHOLD_FILE) if name == OURS else (AGENT, AGENT_FILE)
+        head, each = (LEASEHOLD, LEASEHOLD_FILE) if name == OURS else (agent.HEAD, AGENT_FILE)
         fields = {"ca_file": self.ca_file, "space": self.space, "out": out, "refresh": refresh}
         fields["address"] = address or self.server.address
         text = head.format(**fields) + "".join(each.format(n=n, out=out) for n in range(files))

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
 use super::rules::{self, Rule};
 use super::wants::{Want, Wants};
 use crate::config::plan::{AuthMethod, AuthPlan, Plan};
@@ -57,7 +59,8 @@ pub async fn survey(plan: &Plan, wants: &Wants) -> Result<Vec<Finding>, Ending> 
     let client = Client::new(&plan.vault, &auth)
         .map_err(|failure| Ending::new(Cause::Config, failure.why, "check the files that `vault` names"))?;
     let token = client.login().await.map_err(|failure| no_login(&failure))?.client_token;
-    let result = Surveyor { client: &client, token: &token }.look(plan, wants).await;
+    let surveyor = Surveyor { client: &client, token: &token, at_once: plan.vault.max_in_flight };
+    let result = surveyor.look(plan, wants).await;
     if auth.owns_token()
         && let Err(failure) = client.revoke_self(&token).await
     {
@@ -69,34 +72,59 @@ pub async fn survey(plan: &Plan, wants: &Wants) -> Result<Vec<Finding>, Ending> 
 struct Surveyor<'s> {
     client: &'s Client,
     token: &'s Secret,
+    /// How many questions may be under way.
+    at_once: usize,
+}
+
+/// What has to be granted, and for what: a want with the mount that it is on, or the upkeep of the login.
+struct Asked<'w> {
+    want: Option<(&'w Want, Option<Mount>)>,
+    rules: Vec<Rule>,
 }
 
 impl Surveyor<'_> {
     async fn look(&self, plan: &Plan, wants: &Wants) -> Result<Vec<Finding>, Ending> {
-        let mut found = Vec::new();
-        let mut leases = !wants.unknown.is_empty();
-        for want in &wants.known {
-            let mount = self.client.mount_of(&want.path, self.token).await;
-            let mount = mount.map_err(|failure| unanswered(&want.path, &failure))?;
-            leases |= want.verb != Verb::List && !mount.as_ref().is_some_and(Mount::is_kv);
-            found.push((Some((want, mount.clone())), rules::for_want(want, mount.as_ref())));
-        }
-        found.extend(rules::for_upkeep(plan, wants, leases).into_iter().map(|rule| (None, vec![rule])));
+        let asked = self.asked(plan, wants).await?;
         let paths: Vec<&str> =
-            found.iter().flat_map(|(_, rules)| rules).map(|rule| rule.path.as_str()).collect();
+            asked.iter().flat_map(|asked| &asked.rules).map(|rule| rule.path.as_str()).collect();
         let granted = self.granted(&paths).await?;
-        let mut findings = Vec::new();
-        for (want, rules) in found {
-            // Where the server does not tell of the mount, the path is asked for as it is written.
-            let has = granted.get(&rules[0].path).cloned().unwrap_or_default();
-            let mut state = if rules[0].is_granted(&has) { State::Works } else { State::Denied };
-            if let (Some((want, Some(mount))), State::Works) = (&want, &state) {
-                state = self.presence(want, mount).await?;
-            }
-            let vital = want.is_some() || rules[0].path == "sys/wrapping/wrap";
-            findings.push(Finding { has, rules, state, vital });
+        let findings = stream::iter(asked).map(|asked| self.finding(asked, &granted));
+        findings.buffered(self.at_once).try_collect().await
+    }
+
+    /// Everything that there is to ask about, as soon as it is known what it is mounted on.
+    async fn asked<'w>(&self, plan: &Plan, wants: &'w Wants) -> Result<Vec<Asked<'w>>, Ending> {
+        let mounted = stream::iter(&wants.known).map(|want| async move {
+            let mount = self.client.mount_of(&want.path, self.token).await;
+            mount.map(|mount| (want, mount)).map_err(|failure| unanswered(&want.path, &failure))
+        });
+        let mounted: Vec<(&Want, Option<Mount>)> = mounted.buffered(self.at_once).try_collect().await?;
+        let leased = |(want, mount): &(&Want, Option<Mount>)| {
+            want.verb != Verb::List && !mount.as_ref().is_some_and(Mount::is_kv)
+        };
+        let leases = !wants.unknown.is_empty() || mounted.iter().any(leased);
+        let upkeep = rules::for_upkeep(plan, wants, leases).into_iter();
+        let wanted = mounted.into_iter().map(|(want, mount)| {
+            let rules = rules::for_want(want, mount.as_ref());
+            Asked { want: Some((want, mount)), rules }
+        });
+        Ok(wanted.chain(upkeep.map(|rule| Asked { want: None, rules: vec![rule] })).collect())
+    }
+
+    async fn finding(
+        &self,
+        asked: Asked<'_>,
+        granted: &BTreeMap<String, Vec<String>>,
+    ) -> Result<Finding, Ending> {
+        let Asked { want, rules } = asked;
+        // Where the server does not tell of the mount, the path is asked for as it is written.
+        let has = granted.get(&rules[0].path).cloned().unwrap_or_default();
+        let mut state = if rules[0].is_granted(&has) { State::Works } else { State::Denied };
+        if let (Some((want, Some(mount))), State::Works) = (&want, &state) {
+            state = self.presence(want, mount).await?;
         }
-        Ok(findings)
+        let vital = want.is_some() || rules[0].path == "sys/wrapping/wrap";
+        Ok(Finding { rules, has, state, vital })
     }
 
     /// What the token may do, by path.

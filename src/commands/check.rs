@@ -130,14 +130,15 @@ good: 1 file, 0 notifiers, 1 warning
     }
 
     #[test]
-    fn a_broken_configuration_is_78_and_its_last_line_names_the_first_error() {
+    fn a_broken_configuration_is_78_and_its_last_line_says_where_to_begin() {
         let (text, result) = check(&GOOD.replace("files:", "flies:"), Shape::Text);
         assert!(text.ends_with("\n1 error, 1 warning\n"), "{text}");
         let ending = result.expect_err("an error");
         assert_eq!(ending.cause, Cause::Config);
-        assert!(
-            ending.to_string().ends_with("c.yaml:4:1: unknown key `flies`; did you mean `files`?"),
-            "{ending}"
+        assert!(text.contains("c.yaml:4:1: unknown key `flies`; did you mean `files`?"), "{text}");
+        assert_eq!(
+            ending.to_string(),
+            "leasehold: c.yaml:4:1: an error in `flies`; mend what is shown above"
         );
     }
 
@@ -166,7 +167,12 @@ good: 1 file, 0 notifiers, 1 warning
                 .expect_err("no such file");
         assert_eq!(
             (ending.cause, ending.what.as_str()),
-            (Cause::Config, "/nowhere/leasehold.yaml: cannot be read: no such file")
+            (Cause::Config, "/nowhere/leasehold.yaml: an error")
+        );
+        let text = String::from_utf8(output).expect("text");
+        assert!(
+            text.starts_with("/nowhere/leasehold.yaml: cannot be read: no such file; name a file"),
+            "{text}"
         );
     }
 }

@@ -52,7 +52,7 @@ use credentials::Credentials;
 use files::Files;
 use inputs::Inputs;
 use keeper::Keeper;
-use reload::seed;
+use reload::{Lasting, seed};
 use requests::{Answer, Requests};
 use rest::Rest;
 use store::Store;
@@ -130,6 +130,8 @@ struct Driver {
     offspring: Option<Offspring>,
     inputs: Inputs,
     rest: Rest,
+    /// What no later configuration changes.
+    lasting: Lasting,
     /// The listener's certificates.
     listen_tls: Option<Rc<Tls>>,
     voice: Voice,
@@ -177,6 +179,7 @@ impl Driver {
             backlog: VecDeque::from([Event::Start { kept: kept.snapshot, rebooted: kept.rebooted }]),
             client,
             credentials,
+            lasting: Lasting::of(&plan),
             plan,
             surroundings,
         };

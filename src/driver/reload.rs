@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Driver;
 use super::files::Files;
-use crate::config::plan::Plan;
+use crate::config::plan::{Listen, ListenTls, LogFormat, Plan, Sandbox};
 use crate::core::Agent;
 use crate::core::event::Event;
 use crate::core::policy::Policy;
@@ -67,11 +67,18 @@ impl Driver {
 
     fn reread(&self) -> Result<Plan, Ending> {
         let plan = (self.surroundings.reread)()?;
-        if plan.vault != self.plan.vault || plan.auth != self.plan.auth || plan.handoff != self.plan.handoff {
-            let what = "`vault`, `auth` or `handoff` changed, which takes a restart";
-            return Err(Ending::new(Cause::Config, what, "restart leasehold"));
+        let changed = named([
+            ("vault", plan.vault != self.plan.vault),
+            ("auth", plan.auth != self.plan.auth),
+            ("handoff", plan.handoff != self.plan.handoff),
+        ]);
+        match changed {
+            Some(keys) => {
+                let what = format!("{keys} changed, which takes a restart");
+                Err(Ending::new(Cause::Config, what, "restart leasehold"))
+            }
+            None => Ok(plan),
         }
-        Ok(plan)
     }
 
     /// Lets the new agent take over, where there is one and the old one is at rest.
@@ -98,9 +105,7 @@ impl Driver {
         self.files = Files::open(Arc::clone(&plan), &policy, self.surroundings.environment.clone())?;
         self.keeper.rebind(&plan);
         self.surroundings.log.set_level(plan.log.level);
-        let place = |plan: &Plan| (plan.listen.clone(), plan.listen_tls.clone(), plan.log.format);
-        if place(&plan) != place(&self.plan) {
-            let keys = "`listen`, `listen_tls` or `log.format`";
+        if let Some(keys) = self.lasting.changed(&plan) {
             tracing::warn!("{keys} changed, which takes a restart; the rest is in force");
         }
         self.plan = plan;
@@ -110,6 +115,40 @@ impl Driver {
         self.agent = Agent::new(policy);
         Ok(snapshot)
     }
+}
+
+/// What is in force from the start of a process to its end, whatever the configuration says later: the socket, the
+/// log's shape, which those who read it have settled on, and what was given up for good.
+#[derive(Debug)]
+pub(super) struct Lasting {
+    listen: Option<Listen>,
+    listen_tls: Option<ListenTls>,
+    format: LogFormat,
+    sandbox: Sandbox,
+}
+
+impl Lasting {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let (listen, listen_tls) = (plan.listen.clone(), plan.listen_tls.clone());
+        Self { listen, listen_tls, format: plan.log.format, sandbox: plan.sandbox }
+    }
+
+    /// The keys that `plan` would have otherwise.
+    fn changed(&self, plan: &Plan) -> Option<String> {
+        named([
+            ("listen", plan.listen != self.listen),
+            ("listen_tls", plan.listen_tls != self.listen_tls),
+            ("log.format", plan.log.format != self.format),
+            ("sandbox", plan.sandbox != self.sandbox),
+        ])
+    }
+}
+
+/// Those of the keys that hold, as a text names them.
+fn named<const N: usize>(keys: [(&str, bool); N]) -> Option<String> {
+    let keys: Vec<String> =
+        keys.into_iter().filter(|(_, holds)| *holds).map(|(key, _)| format!("`{key}`")).collect();
+    (!keys.is_empty()).then(|| keys.join(", "))
 }
 
 fn stays(why: &Ending) {

@@ -12,6 +12,9 @@ use std::time::Duration;
 
 use super::clock;
 
+/// How long a message that no other follows may hold up the main loop.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The service manager that started us, or nobody; then everything here does nothing.
 #[derive(Debug, Default)]
 pub struct ServiceManager {
@@ -45,7 +48,7 @@ impl ServiceManager {
     /// # Errors
     /// Where the manager does not listen; as with all the others.
     pub fn ready(&self) -> io::Result<()> {
-        self.send("READY=1")
+        self.send_surely("READY=1")
     }
 
     /// One line for `systemctl status`.
@@ -63,7 +66,7 @@ impl ServiceManager {
     /// As above.
     pub fn reloading(&self) -> io::Result<()> {
         // Type=notify-reload tells this message from an older one by its time.
-        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={}", clock::monotonic().as_micros()))
+        self.send_surely(&format!("RELOADING=1\nMONOTONIC_USEC={}", clock::monotonic().as_micros()))
     }
 
     /// We are going to end.
@@ -87,6 +90,23 @@ impl ServiceManager {
     #[must_use]
     pub fn watchdog_interval(&self) -> Option<Duration> {
         self.watchdog.map(|limit| limit / 2)
+    }
+
+    /// Waits a little where the manager is behind, as at a boot that starts everything: a unit whose readiness it
+    /// never heard of is ended when its time to start is over.
+    fn send_surely(&self, message: &str) -> io::Result<()> {
+        let Some(socket) = &self.socket else { return Ok(()) };
+        socket.set_write_timeout(Some(PATIENCE))?;
+        socket.set_nonblocking(false)?;
+        // With a time-out the kernel does not go on by itself after a signal.
+        let interrupted =
+            |sent: &io::Result<()>| sent.as_ref().is_err_and(|why| why.kind() == io::ErrorKind::Interrupted);
+        let mut sent = self.send(message);
+        while interrupted(&sent) {
+            sent = self.send(message);
+        }
+        socket.set_nonblocking(true)?;
+        sent
     }
 
     fn send(&self, message: &str) -> io::Result<()> {
@@ -151,6 +171,23 @@ mod tests {
         let address = SocketAddr::from_abstract_name(&name).expect("a name");
         let socket = UnixDatagram::bind_addr(&address).expect("bound");
         tell_everything(&manager(&[("NOTIFY_SOCKET", &format!("@{name}"))]).expect("connects"), &socket);
+    }
+
+    #[test]
+    fn readiness_waits_for_a_manager_that_is_behind_and_a_watchdog_s_word_does_not() {
+        let name = format!("leasehold-test-behind-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).expect("a name");
+        let socket = UnixDatagram::bind_addr(&address).expect("bound");
+        let manager = manager(&[("NOTIFY_SOCKET", &format!("@{name}"))]).expect("connects");
+        while manager.alive().is_ok() {}
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| tell.send(manager.ready()).expect("heard"));
+            let early = told.recv_timeout(Duration::from_millis(100));
+            assert!(early.is_err(), "it waits: {early:?}");
+            while heard(&socket) != "READY=1" {}
+            told.recv().expect("told").expect("sent");
+        });
     }
 
     #[test]

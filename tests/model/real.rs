@@ -1,10 +1,8 @@
 //! The real server's side: OpenBao, asked by the client that Leasehold asks with.
 
-use std::collections::BTreeMap;
-use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use leasehold::config::plan::{AuthMethod, AuthPlan, Credential, VaultPlan};
+use leasehold::config::plan::{AuthMethod, Credential};
 use leasehold::core::ids::LeaseId;
 use leasehold::secret::Secret;
 use leasehold::vault::client::Client;
@@ -15,7 +13,7 @@ use serde_json::json;
 
 use super::both::{Answer, Ask, CERTIFICATE, CERTIFICATE_LIFE, CREDENTIALS, Grants, Lease, Says, Token};
 use super::pretended::{granted_says, read_says, token_says};
-use super::support::{OpenBao, Rabbit, Workspace};
+use super::support::{OpenBao, Rabbit, Workspace, auth_plan, run, vault_plan, write_request};
 
 /// Renewing a lease is in the default policy, which not every token has.
 const POLICY: &str = r#"
@@ -128,26 +126,13 @@ impl Real {
 }
 
 fn client(server: &OpenBao, space: &Workspace, role_id: &str) -> Client {
-    let vault = VaultPlan {
-        address: server.address().parse().expect("an address"),
-        namespace: None,
-        ca_file: Some(server.ca_file()),
-        ca_dir: None,
-        client_cert: None,
-        server_name: None,
-        redirect_hosts: Vec::new(),
-        proxy: None,
-        timeout: Duration::from_secs(15),
-        rate_limit: None,
-        max_in_flight: 8,
-    };
+    let vault = vault_plan(&server.address(), Some(server.ca_file()));
     let method = AuthMethod::AppRole {
         role_id: Credential::Given(Secret::from(role_id)),
         secret_id: Some(Credential::File(space.join("secret_id"))),
         wrapped_by: None,
     };
-    let auth = AuthPlan { mount: "approle".to_owned(), namespace: None, method, wrap_ttl: None };
-    Client::new(&vault, &auth).expect("a client")
+    Client::new(&vault, &auth_plan("approle", method)).expect("a client")
 }
 
 fn role_fields(grants: &Grants) -> serde_json::Value {
@@ -165,10 +150,7 @@ fn role_fields(grants: &Grants) -> serde_json::Value {
 
 fn request(path: &str) -> Request {
     if path == CERTIFICATE {
-        let args = [("common_name", "web"), ("ttl", &format!("{CERTIFICATE_LIFE}s"))];
-        let args: BTreeMap<_, _> =
-            args.into_iter().map(|(name, value)| (name.to_owned(), Secret::from(value))).collect();
-        return Request::write(path, args).expect("a good path");
+        return write_request(path, &[("common_name", "web"), ("ttl", &format!("{CERTIFICATE_LIFE}s"))]);
     }
     Request::read(path).expect("a good path")
 }
@@ -176,8 +158,4 @@ fn request(path: &str) -> Request {
 fn wall() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     i64::try_from(now.as_secs()).expect("far ahead")
-}
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }

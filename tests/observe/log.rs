@@ -43,6 +43,34 @@ fn the_level_follows_the_configuration_at_sighup_and_a_request_until_then() {
 }
 
 #[test]
+fn what_a_reload_cannot_change_is_named_each_time_until_it_is_as_it_was() {
+    let stage = Stage::new();
+    stage.put_password("one");
+    let before = stage.config(FILES);
+    let sidecar = stage.sidecar(&before);
+    let mut reloads = 0;
+    let mut reload = |config: &str| {
+        stage.space.file("leasehold.yaml", config);
+        sidecar.signal(Signal::SIGHUP);
+        reloads += 1;
+        let read = || sidecar.stderr().matches("configuration read again").count();
+        wait_until("the configuration", SOON, || read() == reloads);
+        let warnings = lines(&sidecar).into_iter().filter(|line| line["level"] == "WARN");
+        let named = warnings.filter_map(|line| line["message"].as_str().map(str::to_owned));
+        named.filter(|message| message.contains("takes a restart")).collect::<Vec<_>>()
+    };
+    let elsewhere = before.replace("/status.sock", "/other.sock");
+    assert_ne!(elsewhere, before);
+    let changed = elsewhere + "log: {format: text}\nsandbox: 'off'\n";
+    let warning = "`listen`, `log.format`, `sandbox` changed, which takes a restart; the rest is in force";
+    assert_eq!(reload(&changed), [warning]);
+    assert_eq!(reload(&changed), [warning, warning], "not in force yet");
+    assert_eq!(reload(&before), [warning, warning], "as it is");
+    assert!(stage.get("/livez").is_some(), "the socket is the first one");
+    sidecar.stop().expect_code(0);
+}
+
+#[test]
 fn in_exec_mode_where_signals_are_the_process_s_a_request_changes_the_level() {
     let stage = Stage::new();
     stage.put_password("one");

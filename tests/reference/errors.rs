@@ -21,7 +21,7 @@ pub(crate) fn page() -> String {
     enums::complete(&files);
     let mut page = HEAD.to_owned();
     page.push_str(
-        "## How a command ends\n\nThe last line on standard error is `leasehold: WHAT; WHAT TO DO`. Where all of it is `…`, the words are those of a\ntable below.\n\n",
+        "## How a command ends\n\nThe last line on standard error is `leasehold: WHAT; WHAT TO DO`. Where `init`, `sidecar` and `exec` log JSON, it is an\nerror of that log: `WHAT; WHAT TO DO` in `message`, and `exit_code`. Where all of it is `…`, the words are those of a\ntable below.\n\n",
     );
     page.push_str("| code | what | what to do |\n| --- | --- | --- |\n");
     page.push_str(&lines(ended::endings(&files)));

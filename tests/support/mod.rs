@@ -10,6 +10,7 @@
 
 mod api;
 mod api_server;
+mod asking;
 mod cell;
 mod child;
 mod cluster;
@@ -31,6 +32,7 @@ mod workspace;
 
 pub use api::{Grant, KubernetesRole};
 pub use api_server::{ApiServer, api_server_possible};
+pub use asking::{auth_plan, run, vault_plan, write_request};
 pub use cell::{Cell, children, inside};
 pub use child::Child;
 pub use cluster::{Cluster, Identity};

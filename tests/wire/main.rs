@@ -18,7 +18,6 @@ mod the_log;
 mod waits;
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::io::{self, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -34,6 +33,7 @@ use leasehold::vault::failure::{Failure, FailureKind};
 use leasehold::vault::request::Request;
 use leasehold::vault::response::Response;
 use server::{Server, Wire, reply, until_gone};
+use support::{auth_plan, run, vault_plan};
 use tokio::net::TcpSocket;
 
 /// What must reach nobody but the server.
@@ -42,30 +42,13 @@ const TOKEN: &str = "s.canaryCANARYcanary";
 /// A path whose mount is never asked about, so that one read is one request.
 const PATH: &str = "cubbyhole/web";
 
-fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
-}
-
 fn plan(url: &str) -> VaultPlan {
-    VaultPlan {
-        address: url.parse().expect("an address"),
-        namespace: None,
-        ca_file: None,
-        ca_dir: None,
-        client_cert: None,
-        server_name: None,
-        redirect_hosts: Vec::new(),
-        proxy: None,
-        timeout: Duration::from_secs(20),
-        rate_limit: None,
-        max_in_flight: 8,
-    }
+    VaultPlan { timeout: Duration::from_secs(20), ..vault_plan(url, None) }
 }
 
 fn client(plan: &VaultPlan) -> Client {
     let method = AuthMethod::Token { token_env: "X".to_owned(), token: Some(Secret::from(TOKEN)) };
-    Client::new(plan, &AuthPlan { mount: "token".to_owned(), namespace: None, method, wrap_ttl: None })
-        .expect("a client")
+    Client::new(plan, &auth_plan("token", method)).expect("a client")
 }
 
 fn ask(plan: &VaultPlan, request: &Request) -> Result<Response, Failure> {

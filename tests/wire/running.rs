@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::{Condvar, Mutex};
 
 use crate::support::{Leasehold, Running, SOON, Workspace, wait_until};
 
@@ -48,6 +49,45 @@ fn uses_no_proxy_that_only_the_environment_names() {
     wait_until("the file", SOON, || published(&space));
     sidecar.stop();
     assert_eq!(proxy.connections(), 0);
+}
+
+#[test]
+fn plan_asks_about_as_many_mounts_at_once_as_may_be_under_way() {
+    /// How many ask now, and the most that ever did.
+    type Crowd = (Mutex<(usize, usize)>, Condvar);
+    const MOST: usize = 4;
+    let crowd: Arc<Crowd> = Arc::default();
+    let inside = Arc::clone(&crowd);
+    let server = Server::plain(move |asked, wire| {
+        if !asked.line.contains("/internal/ui/mounts/") {
+            return good(asked, wire);
+        }
+        let (count, more) = &*inside;
+        let mut now = count.lock().expect("not poisoned");
+        *now = (now.0 + 1, now.1.max(now.0 + 1));
+        more.notify_all();
+        // Nobody is answered before so many have asked; one after the other they never would.
+        let (mut now, _) = more.wait_timeout_while(now, SOON, |now| now.1 < MOST).expect("not poisoned");
+        now.0 -= 1;
+        drop(now);
+        reply(wire, 403, &[], b"{}")
+    });
+    let space = Workspace::new();
+    let file = |n| format!("  - {{path: f{n}, secret: mount{n}/web}}\n");
+    let files: String = (0..3 * MOST).map(file).collect();
+    let config = format!(
+        "vault: {{address: '{}', max_in_flight: {MOST}}}\nauth: {{method: token, token_env: TOKEN}}\nsecrets_dir: '{}'\nfiles:\n{files}",
+        server.url(),
+        space.dir("secrets").display()
+    );
+    let config = space.file("leasehold.yaml", config).to_string_lossy().into_owned();
+    let finished = Leasehold::new(&space).env("TOKEN", TOKEN).run(&["plan", "--config", &config]);
+    assert!(
+        finished.last_line().contains("could not ask about sys/capabilities-self"),
+        "{}",
+        finished.stderr
+    );
+    assert_eq!(crowd.0.lock().expect("not poisoned").1, MOST);
 }
 
 /// A folder as the kubelet writes it: `..data` leads to the files, and each name leads through it.
