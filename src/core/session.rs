@@ -97,7 +97,7 @@ impl Login {
             granted: kept.granted,
             renewable: kept.renewable,
             batch: kept.batch,
-            uses: None,
+            uses: kept.uses,
             clamped: false,
             used: None,
             undated: kept.undated,
@@ -117,6 +117,7 @@ impl Login {
             granted: self.granted,
             renewable: self.renewable,
             batch: self.batch,
+            uses: self.uses,
             undated: self.undated,
         }
     }

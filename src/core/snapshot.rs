@@ -57,6 +57,9 @@ pub struct KeptToken {
     pub renewable: bool,
     /// Neither renewable nor revocable.
     pub batch: bool,
+    /// How many requests it was good for when this was kept, where they are counted; since then it may have
+    /// made more.
+    pub uses: Option<u64>,
     /// It comes from another boot, and the server has not told yet what is left of it: the times are the latest
     /// that it can have.
     pub undated: bool,

@@ -106,6 +106,20 @@ fn a_sidecar_adopts_what_init_left_and_asks_nothing() {
 }
 
 #[test]
+fn a_token_s_uses_are_counted_on_by_the_next_run() {
+    let mut kept = settled(kv(true)).agent.snapshot();
+    // Whoever did not know of it would go on with a token that is no more.
+    kept.tokens.iter_mut().for_each(|token| token.uses = Some(1));
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let _ = hand.give(Event::Start { kept: Some(kept), rebooted: false });
+    hand.rendered(0, "secret/web");
+    hand.published(1, &[]);
+    assert_eq!(hand.sleep(), [read_of(0, "secret/data/web")]);
+    assert_eq!(hand.agent.snapshot().tokens[0].uses, Some(0));
+    assert!(hand.read(0, kv(false)).contains(&Action::DropToken(TokenId(1))), "it died of its last use");
+}
+
+#[test]
 fn a_changed_secret_is_read_rendered_published_and_told() {
     let mut hand = settled(kv(true));
     let before = hand.millis;

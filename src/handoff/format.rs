@@ -116,6 +116,7 @@ fn token_tree(token: &KeptToken, secret: Option<&Secret>) -> Tree {
         ("granted", optional(token.granted, duration)),
         ("renewable", Tree::Bool(token.renewable)),
         ("batch", Tree::Bool(token.batch)),
+        ("uses", optional(token.uses, number)),
         ("undated", Tree::Bool(token.undated)),
     ])
 }
@@ -129,6 +130,7 @@ fn token(tree: &Tree) -> Parsed<(KeptToken, Option<Secret>)> {
         granted: present(tree, "granted").map(|_| get_duration(tree, "granted")).transpose()?,
         renewable: flag(tree, "renewable")?,
         batch: flag(tree, "batch")?,
+        uses: present(tree, "uses").map(|_| get(tree, "uses")).transpose()?,
         undated: flag(tree, "undated")?,
     };
     let secret = present(tree, "secret").map(|secret| get_bytes(secret, "secret")).transpose()?;

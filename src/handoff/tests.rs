@@ -63,6 +63,7 @@ fn sample() -> Kept {
         granted: None,
         renewable: true,
         batch: false,
+        uses: Some(7),
         undated: true,
     };
     let data = Tree::from_json(br#"{"a":1.50,"b":[null,true,"\u0000"]}"#).expect("JSON");

@@ -190,6 +190,7 @@ fn a_handoff_is_the_old_or_the_new_wherever_its_holder_is_killed() {
             granted: None,
             renewable: true,
             batch: false,
+            uses: None,
             undated: false,
         });
         kept

@@ -471,7 +471,8 @@ fn nothing_left(world: &World) -> Held {
             return Err(format!("{id:?} is left behind"));
         }
     }
-    let judged = !world.meddled && world.server.refused.is_empty();
+    // A token may have died of its last use, unknown to the run that took it over.
+    let judged = !world.meddled && world.server.refused.is_empty() && !is_counted(world);
     // Whom to tell it keeps also where there is nothing else to keep.
     let empty = |kept: &Handoff| kept.tokens.is_empty() && !kept.snapshot.untold.is_empty();
     if ours && judged && world.handoff.as_ref().is_some_and(|kept| !empty(kept)) {
