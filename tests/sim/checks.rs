@@ -43,6 +43,8 @@ pub struct Checks {
     logins: VecDeque<Duration>,
     /// Since when each path has had more than one live lease that we know of.
     double: BTreeMap<String, Duration>,
+    /// When a file's template was last seen failing.
+    failed: BTreeMap<FileId, Duration>,
     /// A run was killed, and what it knew was not in the handoff.
     lost: bool,
     runs: u64,
@@ -245,18 +247,21 @@ fn is_serving(world: &World) -> bool {
 }
 
 /// A secret is renewed or replaced before it ends, wherever that was possible.
-fn never_served_past_expiry(world: &World) -> Held {
+fn never_served_past_expiry(world: &mut World) -> Held {
     if !is_serving(world) {
         return Ok(());
     }
+    let failing = world.process.iter().flat_map(|process| &process.failing);
+    world.checks.failed.extend(failing.map(|file| (*file, world.now)));
     for (file, id) in on_disk(world) {
         let Some(lease) = world.server.leases.get(&id) else { continue };
         let (Some(end), None) = (world.server.lease_end(&id), lease.revoked) else { continue };
         let revoked = world.server.tokens.get(&lease.token).is_none_or(|token| token.revoked);
         let calm_at_end = end.checked_sub(world.calm).unwrap_or_default();
         // That a value its template failed on is mended shows when that is looked at next.
-        let failing = world.process.as_ref().is_some_and(|process| process.failing.contains(&file));
-        let mended = if failing { longest_refresh(world) } else { Duration::ZERO };
+        let failed =
+            world.checks.failed.get(&file).is_some_and(|at| *at + Duration::from_secs(1) > world.now);
+        let mended = if failed { longest_refresh(world) } else { Duration::ZERO };
         // Calm for so long that each step of its life happened in calm.
         let steady = calm_at_end > patience(world) + lease.ttl + mended;
         if end <= world.now && !revoked && steady && world.is_calm() {
