@@ -224,9 +224,11 @@ impl Graph {
         self.nodes.keys().copied().collect()
     }
 
-    /// The secret that `request`, as written, stands for; made where it is new.
+    /// The secret that `request`, as written, stands for; made where it is new. Who writes it as the server
+    /// keeps it means the one that is known by that, as for the store that files are rendered from: another of
+    /// its own would hide that it has just changed.
     pub(super) fn intern(&mut self, request: &Request) -> SecretId {
-        if let Some(id) = self.written.get(request) {
+        if let Some(id) = self.written.get(request).or_else(|| self.resolved.get(request)) {
             return *id;
         }
         let request = Arc::new(request.clone());
@@ -352,6 +354,16 @@ mod tests {
         assert_eq!(graph.intern(&request("secret/data/web")), plain);
         assert!(graph.get(data).is_none());
         assert!(graph.get(plain).expect("it is there").users.contains(&FileId(3)));
+    }
+
+    #[test]
+    fn a_path_that_is_written_as_the_server_keeps_it_is_the_secret_that_is_known_by_it() {
+        let mut graph = Graph::default();
+        let id = graph.intern(&request("secret/web"));
+        graph.resolve(id, request("secret/data/web"));
+        assert_eq!(graph.intern(&request("secret/data/web")), id);
+        graph.remove(id);
+        assert_ne!(graph.intern(&request("secret/data/web")), id);
     }
 
     #[test]
