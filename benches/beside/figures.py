@@ -4,6 +4,7 @@ import shutil
 import socket
 import statistics
 import subprocess
+import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,11 +17,12 @@ from .pair import OURS, THEIRS
 SIZES = {1: 9, 10: 5, 100: 5, 1_000: 5, 10_000: 1}
 FIRSTS = 15
 # Sidecars of each size.
-IDLES = {1: 5, 100: 5, 1_000: 5}
+IDLES = {1: 5, 10: 5, 100: 5, 1_000: 5, 10_000: 1}
 # Both have done all they will do for a while; `bao agent` gives memory back some time after its start.
 SETTLE = 3.0
-# A sidecar that looks at every secret every ten seconds, for half a minute, of which a minute is made.
-LOOKS = {"refresh": "10s", "seconds": 30, "sizes": (100, 1_000)}
+# Sidecars that look at every secret every ten seconds: so many times ten seconds of each, of which a minute is made.
+# Those of a group run together: they leave the machine idle most of the time.
+LOOKS = {"every": 10, "times": 5, "groups": ((10, 100), (1_000,))}
 ROTATIONS = 11
 # As many as Leasehold has under way where nothing is configured.
 IN_FLIGHT = 8
@@ -47,7 +49,7 @@ def first_request(pair):
     def measure(name):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.settimeout(30)
-            run = pair.start(name, 1, True, address=f"http://127.0.0.1:{listener.getsockname()[1]}")
+            run = pair.start(name, 1, True, address=f"http://127.0.0.1:{listener.getsockname()[1]}", timed=True)
             connection, _ = listener.accept()
             with connection:
                 connection.recv(1)
@@ -64,7 +66,7 @@ def nothing(pair):
 
     def measure(_):
         began = time.monotonic()
-        pair.children.start(["/bin/true"]).wait()
+        pair.children.start_timed(["/bin/true"]).wait()
         return {"ms": (time.monotonic() - began) * 1000}
 
     return in_turn(FIRSTS, ("/bin/true",), measure)["/bin/true"]["ms"]
@@ -81,7 +83,7 @@ def init(pair, files, floor):
             subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL)
             return {"ms": (time.monotonic() - began) * 1000}
         pair.server.forget_audit()
-        run = pair.start(name, files, False)
+        run = pair.start(name, files, False, timed=True)
         run.all_there(files)
         took = (time.monotonic() - run.began) * 1000
         if run.child.wait(timeout=60) != 0:
@@ -108,20 +110,30 @@ def idle(pair, files):
     return in_turn(IDLES[files], (OURS, THEIRS), measure)
 
 
-def looking(pair, files):
-    """Processor seconds of a minute in which every secret is looked at every ten seconds, unchanged."""
+def looking(pair, sizes):
+    """Of sidecars of these sizes that look at every secret every ten seconds, unchanged: processor seconds of a minute,
+    and what is resident in between."""
     pair.server.forget_audit()
-    seen = {}
-    # One after the other: two would take the server's answers from each other.
+    seen = {size: {} for size in sizes}
+    # One program after the other: two would take the server's answers from each other.
     for name in (OURS, THEIRS):
-        run = pair.start(name, files, True, refresh=LOOKS["refresh"])
-        run.all_there(files)
+        runs = {size: pair.start(name, size, True, refresh=f"{LOOKS['every']}s") for size in sizes}
+        for size, run in runs.items():
+            run.all_there(size)
         time.sleep(SETTLE)
-        before = run.processor()
-        time.sleep(LOOKS["seconds"])
-        seen[name] = {"cpu": (run.processor() - before) * 60 / LOOKS["seconds"]}
-        run.end()
-        shutil.rmtree(run.out)
+        taken = {size: [] for size in sizes}
+        before = {size: run.processor() for size, run in runs.items()}
+        for _ in range(LOOKS["times"]):
+            time.sleep(LOOKS["every"])
+            for size, run in runs.items():
+                now = run.processor()
+                cpu = (now - before[size]) * 60 / LOOKS["every"]
+                taken[size].append({"cpu": cpu, "resident": run.memory()["resident"]})
+                before[size] = now
+        for size, run in runs.items():
+            seen[size][name] = _medians(taken[size])
+            run.end()
+            shutil.rmtree(run.out)
     return seen
 
 
@@ -151,5 +163,19 @@ def rotation(pair):
 
 
 def sizes(pair):
-    """Megabytes of the binaries."""
-    return {name: {"MB": Path(pair.programs[name]).stat().st_size / 1e6} for name in (OURS, THEIRS)}
+    """Megabytes of the binaries, and of an image that holds the binary alone, compressed as a registry keeps it."""
+    return {name: {"MB": _size(pair, name) / 1e6, "layer": _layer(pair, name) / 1e6} for name in (OURS, THEIRS)}
+
+
+def _size(pair, name):
+    return Path(pair.programs[name]).stat().st_size
+
+
+def _layer(pair, name):
+    layer = pair.space / "layer.tar.gz"
+    # As docker, podman and buildkit compress unless told otherwise.
+    with tarfile.open(layer, "w:gz", compresslevel=6) as archive:
+        archive.add(pair.programs[name], arcname="usr/local/bin/" + Path(pair.programs[name]).name)
+    size = layer.stat().st_size
+    layer.unlink()
+    return size

@@ -106,8 +106,8 @@ class Pair:
         """A new version of the secret of file `n`."""
         self.server.ask("POST", f"secret/data/app-{n}", {"data": {"value": value}})
 
-    def start(self, name, files, stay, refresh="5m", address=None):
-        """Starts a program on a folder of its own."""
+    def start(self, name, files, stay, refresh="5m", address=None, timed=False):
+        """Starts a program on a folder of its own; `timed` where the time from here on is what is measured."""
         self.runs += 1
         out = self.space / f"out-{self.runs}"
         out.mkdir()
@@ -123,6 +123,7 @@ class Pair:
             arguments = ["agent", f"-config={config}"] + ([] if stay else ["-exit-after-auth"])
         log = self.space / f"log-{self.runs}"
         with log.open("w") as written:
+            start = self.children.start_timed if timed else self.children.start
             began = time.monotonic()
-            child = self.children.start([self.programs[name], *arguments], stdout=written, stderr=written)
+            child = start([self.programs[name], *arguments], stdout=written, stderr=written)
         return Run(child, out, log, began)

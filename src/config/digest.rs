@@ -171,7 +171,7 @@ impl Encoder {
         match source {
             Source::Template(template) => {
                 self.number(0);
-                self.bytes(&template.text);
+                self.bytes(template.template.text());
                 self.number(match template.missing_key {
                     MissingKey::Error => 0,
                     MissingKey::Default => 1,

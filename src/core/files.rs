@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::few::Few;
 use super::ids::{FileId, SecretId, UnitId};
 use super::policy::Policy;
 use super::time::Moment;
@@ -30,13 +31,13 @@ pub(super) struct File {
     pub(super) unit: UnitId,
     pub(super) wait: Option<Wait>,
     /// Everything it uses.
-    pub(super) uses: BTreeSet<SecretId>,
+    pub(super) uses: Few<SecretId>,
     /// What its last good rendering is made of, and what is on disk, or may be while it is being
     /// published: other than what it uses once its template fails, or takes another path.
-    pub(super) made: BTreeSet<SecretId>,
-    pub(super) shown: BTreeSet<SecretId>,
+    pub(super) made: Few<SecretId>,
+    pub(super) shown: Few<SecretId>,
     /// What its rendering cannot do without and did not have.
-    pub(super) needs: BTreeSet<SecretId>,
+    pub(super) needs: Few<SecretId>,
     pub(super) stage: Stage,
     /// When its last rendering began.
     pub(super) began: Moment,
@@ -94,10 +95,10 @@ impl Shelf {
         let files = policy.files.iter().map(|file| File {
             unit: file.unit,
             wait: file.wait,
-            uses: BTreeSet::new(),
-            made: BTreeSet::new(),
-            shown: BTreeSet::new(),
-            needs: BTreeSet::new(),
+            uses: Few::default(),
+            made: Few::default(),
+            shown: Few::default(),
+            needs: Few::default(),
             stage: Stage::Clean,
             began: Moment::default(),
             baffled: false,
@@ -191,7 +192,7 @@ impl Shelf {
     }
 
     /// The rendering ended for want of something: the file waits for it.
-    pub(super) fn wants(&mut self, id: FileId, needs: BTreeSet<SecretId>) {
+    pub(super) fn wants(&mut self, id: FileId, needs: Few<SecretId>) {
         let file = &mut self.files[id.0];
         file.needs = needs;
         file.stage = Stage::Dirty;
@@ -230,7 +231,7 @@ impl Shelf {
         for file in &files {
             let file = &mut self.files[file.0];
             file.changes = None;
-            file.shown.extend(&file.made);
+            file.shown.extend(file.made.iter().copied());
         }
         files
     }

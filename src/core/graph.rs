@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::dice::number;
 use super::event::Life;
+use super::few::Few;
 use super::ids::{FileId, SecretId};
 use super::lease::Lease;
 use super::refresh::Certificate;
@@ -80,10 +81,10 @@ pub(super) struct Node {
     /// Names it in the log and in status.
     pub(super) name: Name,
     /// Every way the files write it.
-    pub(super) written: BTreeSet<Arc<Request>>,
+    pub(super) written: Few<Arc<Request>>,
     /// The one way the server keeps it, once that is known.
     pub(super) request: Option<Arc<Request>>,
-    pub(super) users: BTreeSet<FileId>,
+    pub(super) users: Few<FileId>,
     pub(super) held: Option<Held>,
     pub(super) step: Step,
     pub(super) trouble: Option<Trouble>,
@@ -116,9 +117,9 @@ impl Node {
     fn new(name: Name, number: u64) -> Self {
         Self {
             name,
-            written: BTreeSet::new(),
+            written: Few::default(),
             request: None,
-            users: BTreeSet::new(),
+            users: Few::default(),
             held: None,
             step: Step::Idle,
             trouble: None,
@@ -167,12 +168,13 @@ impl Node {
 /// All secrets.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
-    nodes: BTreeMap<SecretId, Node>,
+    /// Apart from the tree, whose nodes would keep room for eleven of them, half of it empty.
+    nodes: BTreeMap<SecretId, Box<Node>>,
     written: BTreeMap<Arc<Request>, SecretId>,
     resolved: BTreeMap<Arc<Request>, SecretId>,
     count: usize,
-    /// The names in use: the numbers by the hash.
-    named: BTreeMap<u32, BTreeSet<u32>>,
+    /// The names in use: hash and number.
+    named: BTreeSet<(u32, u32)>,
 }
 
 /// What a secret is called where its path is not to be read: eight digits that are the same for all
@@ -202,21 +204,21 @@ pub(super) enum Resolved {
 
 impl Graph {
     pub(super) fn get(&self, id: SecretId) -> Option<&Node> {
-        self.nodes.get(&id)
+        self.nodes.get(&id).map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, id: SecretId) -> Option<&mut Node> {
-        self.nodes.get_mut(&id)
+        self.nodes.get_mut(&id).map(Box::as_mut)
     }
 
     /// All secrets, in the order they were first needed.
     pub(super) fn iter(&self) -> impl Iterator<Item = (SecretId, &Node)> {
-        self.nodes.iter().map(|(id, node)| (*id, node))
+        self.nodes.iter().map(|(id, node)| (*id, &**node))
     }
 
     /// As above.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (SecretId, &mut Node)> {
-        self.nodes.iter_mut().map(|(id, node)| (*id, node))
+        self.nodes.iter_mut().map(|(id, node)| (*id, &mut **node))
     }
 
     /// All numbers, as they are now.
@@ -281,13 +283,8 @@ impl Graph {
 
     /// Takes a secret out.
     pub(super) fn remove(&mut self, id: SecretId) -> Option<Node> {
-        let node = self.nodes.remove(&id)?;
-        if let Some(numbers) = self.named.get_mut(&node.name.hash) {
-            numbers.remove(&node.name.number);
-            if numbers.is_empty() {
-                self.named.remove(&node.name.hash);
-            }
-        }
+        let node = *self.nodes.remove(&id)?;
+        self.named.remove(&(node.name.hash, node.name.number));
         for written in &node.written {
             self.written.remove(written);
         }
@@ -311,7 +308,7 @@ impl Graph {
         let id = SecretId(self.count);
         self.count += 1;
         let name = self.name_of(&request.path);
-        self.nodes.insert(id, Node::new(name, number(&request.path)));
+        self.nodes.insert(id, Box::new(Node::new(name, number(&request.path))));
         id
     }
 
@@ -320,9 +317,9 @@ impl Graph {
         let plain: Vec<&str> = path.split('/').filter(|part| *part != "data").collect();
         // The upper half: FNV mixes better upwards.
         let hash = u32::try_from(number(&plain.join("/")) >> 32).unwrap_or(u32::MAX);
-        let numbers = self.named.entry(hash).or_default();
-        let number = numbers.last().map_or(1, |last| last.saturating_add(1));
-        numbers.insert(number);
+        let last = self.named.range((hash, 0)..=(hash, u32::MAX)).next_back();
+        let number = last.map_or(1, |(_, last)| last.saturating_add(1));
+        self.named.insert((hash, number));
         Name { hash, number }
     }
 

@@ -27,6 +27,7 @@ mod breaker;
 mod child;
 mod dice;
 mod farewell;
+mod few;
 mod files;
 mod graph;
 mod handoff;

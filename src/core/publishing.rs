@@ -8,6 +8,7 @@ use super::action::{Action, Level};
 use super::agent::Agent;
 use super::dice::pause;
 use super::event::{Published, RenderOutcome};
+use super::few::Few;
 use super::files::GATHER;
 use super::ids::{FileId, NotifierId, SecretId, UnitId};
 use super::notice::After;
@@ -183,7 +184,7 @@ impl Agent {
     /// rendering began: then nobody has told it.
     fn set_uses<'a>(&mut self, file: FileId, requests: impl IntoIterator<Item = &'a Request>) -> bool {
         let requests: Vec<&Request> = requests.into_iter().collect();
-        let uses: BTreeSet<SecretId> = requests.iter().map(|request| self.need(request, file)).collect();
+        let uses: Few<SecretId> = requests.iter().map(|request| self.need(request, file)).collect();
         let before = std::mem::replace(&mut self.shelf.file_mut(file).uses, uses.clone());
         let began = self.shelf.file(file).began;
         let turned = |id: &SecretId| self.graph.get(*id).and_then(|node| node.turned);

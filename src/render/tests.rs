@@ -55,7 +55,6 @@ fn template(text: &str) -> Source {
     Source::Template(TemplateSource {
         name,
         file: None,
-        text: text.into(),
         template: Arc::new(template),
         missing_key: MissingKey::Error,
         delimiters: ("{{".into(), "}}".into()),

@@ -10,8 +10,6 @@ use url::Url;
 use crate::config::plan::{
     AuthMethod, Listen, Notifier, Plan, ProcessTarget, Source, Target, TemplateSource, VaultPlan,
 };
-use crate::functions;
-use crate::template::Template;
 
 /// What the C library, and the look-up of authorities, read of the system.
 ///
@@ -175,10 +173,7 @@ impl Needs {
 
     /// What the template reads with the functions `file` and `sockaddr`.
     fn files_of(&mut self, source: &TemplateSource) {
-        // One that does not parse reads nothing.
-        let parsed = Template::parse(&source.name, &source.text, None, functions::all()).ok();
-        let calls = parsed.iter().flat_map(Template::calls);
-        for call in calls {
+        for call in source.template.calls() {
             match (call.function, call.args.first()) {
                 ("file", Some(Some(path))) => self.file(Path::new(OsStr::from_bytes(path.expose()))),
                 ("file", _) => drop(
@@ -282,6 +277,16 @@ listen: 127.0.0.1:9110
         let needs = needs(&yaml);
         assert!(needs.read.contains(Path::new("/nowhere/known")));
         assert_eq!(needs.unknown, set(["files[0].template:1:55".to_owned()]));
+    }
+
+    #[test]
+    fn a_template_with_delimiters_of_its_own_is_read_by_them() {
+        let yaml = PLAN.replace(
+            "{path: a, secret: kv/a}",
+            "{path: a, delimiters: {left: '[[', right: ']]'}, template: '[[ file \"/nowhere/known\" ]]{{ file \"/no\" }}'}",
+        );
+        let needs = needs(&yaml);
+        assert!(needs.read.contains(Path::new("/nowhere/known")) && !needs.read.contains(Path::new("/no")));
     }
 
     #[test]

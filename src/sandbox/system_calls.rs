@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use nix::libc;
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule,
+    SeccompRule, sock_filter,
 };
 
 use super::Lack;
@@ -110,45 +110,51 @@ const NAMESPACES: libc::c_int = libc::CLONE_NEWNS
 /// Terminal requests that type into the terminal we were started from.
 const TYPING: [u64; 2] = [libc::TIOCSTI, libc::TIOCLINUX];
 
-/// Installs the filters for this thread and what it starts.
+/// Installs the filter for this thread and what it starts.
 pub(super) fn refuse(_: &Needs) -> Result<(), Lack> {
-    for program in [refused(), unknown()] {
-        let program = program.map_err(|why| Lack::new(LAYER, why))?;
-        seccompiler::apply_filter(&program).map_err(|why| Lack::new(LAYER, why))?;
-    }
-    Ok(())
+    let program = program().map_err(|why| Lack::new(LAYER, why))?;
+    seccompiler::apply_filter(&program).map_err(|why| Lack::new(LAYER, why))
 }
 
-/// What answers EPERM.
-fn refused() -> Result<BpfProgram, BackendError> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
-        REFUSED.iter().flat_map(|&call| both_ways(call)).map(|call| (call, Vec::new())).collect();
+/// What a list of numbers cannot say, then the list. One program, and a short one: the kernel compiles it at
+/// every start.
+fn program() -> Result<BpfProgram, BackendError> {
+    let mut program = apart();
+    program.extend(listed()?);
+    Ok(program)
+}
+
+/// What is answered before the list is looked at.
+///
+/// The flags of `clone3` lie in memory, where no filter can see them. It is answered as an old kernel would, whereupon
+/// the C library uses `clone`. Where x86-64 kernels also speak x32, every call has a second number, and some have one
+/// there alone: we make none of them.
+fn apart() -> BpfProgram {
+    const NUMBER: u32 = 0;
+    let step = |code: u32, jf, k| sock_filter { code: code as u16, jt: 0, jf, k };
+    let answer =
+        |error: i32| step(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ERRNO | error.unsigned_abs());
+    let unless = |how, k| step(libc::BPF_JMP | how | libc::BPF_K, 1, k);
+    let mut program = vec![step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, NUMBER)];
+    #[cfg(target_arch = "x86_64")]
+    program.extend([unless(libc::BPF_JGE, X32), answer(libc::EPERM)]);
+    program.extend([unless(libc::BPF_JEQ, libc::SYS_clone3 as u32), answer(libc::ENOSYS)]);
+    program
+}
+
+/// What answers EPERM by its number, or by that and an argument.
+fn listed() -> Result<BpfProgram, BackendError> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|&call| (call, Vec::new())).collect();
     // One bit a rule: a masked comparison has to match all the bits it names.
     let flags = (0..31).map(|bit| 1 << bit).filter(|flag| NAMESPACES & flag != 0);
     let namespace = flags.map(|flag: libc::c_int| {
         let flag = u64::from(flag.unsigned_abs());
         when(0, SeccompCmpOp::MaskedEq(flag), flag)
     });
-    let namespace = namespace.collect::<Result<Vec<_>, _>>()?;
-    let typing = TYPING
-        .map(|request| when(1, SeccompCmpOp::Eq, request))
-        .into_iter()
-        .collect::<Result<Vec<_>, _>>()?;
-    for (call, when) in [(libc::SYS_clone, namespace), (libc::SYS_ioctl, typing)] {
-        rules.extend(both_ways(call).map(|call| (call, when.clone())));
-    }
-    rules.extend(others_of_x32().map(|call| (call, Vec::new())));
-    program(rules, libc::EPERM)
-}
-
-/// The flags of `clone3` lie in memory, where no filter can see them. Answered as an old kernel
-/// would, whereupon the C library uses `clone`.
-fn unknown() -> Result<BpfProgram, BackendError> {
-    program(both_ways(libc::SYS_clone3).map(|call| (call, Vec::new())).collect(), libc::ENOSYS)
-}
-
-fn program(rules: BTreeMap<i64, Vec<SeccompRule>>, answer: libc::c_int) -> Result<BpfProgram, BackendError> {
-    let answer = SeccompAction::Errno(answer.unsigned_abs());
+    rules.insert(libc::SYS_clone, namespace.collect::<Result<_, _>>()?);
+    let typing = TYPING.map(|request| when(1, SeccompCmpOp::Eq, request));
+    rules.insert(libc::SYS_ioctl, typing.into_iter().collect::<Result<_, _>>()?);
+    let answer = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let machine = std::env::consts::ARCH.try_into()?;
     SeccompFilter::new(rules, SeccompAction::Allow, answer, machine)?.try_into()
 }
@@ -158,27 +164,65 @@ fn when(argument: u8, is: SeccompCmpOp, value: u64) -> Result<SeccompRule, Backe
     SeccompRule::new(vec![condition])
 }
 
-/// Where x86-64 kernels also speak x32, the same call has a second number.
+/// The bit that makes a number x32's.
 #[cfg(target_arch = "x86_64")]
-fn both_ways(call: i64) -> impl Iterator<Item = i64> {
-    [call, call | X32].into_iter()
-}
+const X32: u32 = 0x4000_0000;
 
-#[cfg(not(target_arch = "x86_64"))]
-fn both_ways(call: i64) -> impl Iterator<Item = i64> {
-    std::iter::once(call)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[cfg(target_arch = "x86_64")]
-const X32: i64 = 0x4000_0000;
+    /// What the kernel would make of a call: the program, run by the book.
+    fn run(program: &[sock_filter], call: u32, arguments: [u64; 2]) -> u32 {
+        let machine = if cfg!(target_arch = "x86_64") { 0xc000_003e } else { 0xc000_00b7 };
+        let low_and_high = arguments.iter().flat_map(|argument| [*argument as u32, (argument >> 32) as u32]);
+        let data: Vec<u32> = [call, machine, 0, 0].into_iter().chain(low_and_high).collect();
+        let (mut at, mut held) = (0, 0);
+        loop {
+            let sock_filter { code, jt, jf, k } = program[at];
+            let jump = |holds: bool| usize::from(if holds { jt } else { jf });
+            at += 1;
+            match u32::from(code) & !libc::BPF_K {
+                code if code == libc::BPF_RET => return k,
+                code if code == libc::BPF_LD | libc::BPF_ABS => held = data[k as usize / 4],
+                code if code == libc::BPF_ALU | libc::BPF_AND => held &= k,
+                code if code == libc::BPF_JMP | libc::BPF_JA => at += k as usize,
+                code if code == libc::BPF_JMP | libc::BPF_JEQ => at += jump(held == k),
+                code if code == libc::BPF_JMP | libc::BPF_JGE => at += jump(held >= k),
+                code => panic!("an instruction that is not known here: {code:#x}"),
+            }
+        }
+    }
 
-/// The calls that only x32 has, `execve` and `ptrace` in its own layout among them.
-#[cfg(target_arch = "x86_64")]
-fn others_of_x32() -> impl Iterator<Item = i64> {
-    (512..=547).map(|call| call | X32)
-}
+    fn error(number: i32) -> u32 {
+        libc::SECCOMP_RET_ERRNO | number.unsigned_abs()
+    }
 
-#[cfg(not(target_arch = "x86_64"))]
-fn others_of_x32() -> impl Iterator<Item = i64> {
-    std::iter::empty()
+    #[test]
+    fn what_is_listed_is_refused_by_both_its_numbers_and_nothing_else() {
+        let program = program().expect("a good list");
+        for call in 0..1024 {
+            let refused = REFUSED.contains(&i64::from(call));
+            let expected = match i64::from(call) {
+                libc::SYS_clone3 => error(libc::ENOSYS),
+                _ if refused => error(libc::EPERM),
+                _ => libc::SECCOMP_RET_ALLOW,
+            };
+            assert_eq!(run(&program, call, [0, 0]), expected, "{call}");
+            #[cfg(target_arch = "x86_64")]
+            assert_eq!(run(&program, call | X32, [0, 0]), error(libc::EPERM), "{call} of x32");
+        }
+    }
+
+    #[test]
+    fn a_thread_may_be_made_and_a_namespace_not() {
+        let program = program().expect("a good list");
+        let clone = |flags: i32| run(&program, libc::SYS_clone as u32, [u64::from(flags.unsigned_abs()), 0]);
+        assert_eq!(clone(libc::CLONE_VM | libc::CLONE_THREAD), libc::SECCOMP_RET_ALLOW);
+        assert_eq!(clone(libc::CLONE_VM | libc::CLONE_NEWUSER), error(libc::EPERM));
+        assert_eq!(clone(libc::CLONE_NEWNS), error(libc::EPERM));
+        let ioctl = |request| run(&program, libc::SYS_ioctl as u32, [0, request]);
+        assert_eq!(ioctl(libc::TIOCSTI), error(libc::EPERM));
+        assert_eq!(ioctl(libc::TCGETS), libc::SECCOMP_RET_ALLOW);
+    }
 }

@@ -89,7 +89,9 @@ impl Template {
         &self.name
     }
 
-    fn text(&self) -> &[u8] {
+    /// The text that it was parsed from.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
         &self.text
     }
 

@@ -70,7 +70,7 @@ fn template(
         Ok(template) => {
             let Manner { missing_key, delimiters, denied } = manner;
             let template = Arc::new(template);
-            let source = TemplateSource { name, file, text, template, missing_key, delimiters, denied };
+            let source = TemplateSource { name, file, template, missing_key, delimiters, denied };
             Some(Source::Template(source))
         }
         Err(error) => {

@@ -57,9 +57,7 @@ pub struct TemplateSource {
     pub name: String,
     /// The file it was read from, where it was one.
     pub file: Option<PathBuf>,
-    /// Its text.
-    pub text: Vec<u8>,
-    /// What it is parsed to.
+    /// The parsed text, which it keeps.
     pub template: Arc<Template>,
     /// What a missing key renders as.
     pub missing_key: MissingKey,

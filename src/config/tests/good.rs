@@ -123,7 +123,7 @@ fn every_kind_of_file_reaches_the_plan() {
     let files = World::new(WHOLE).plan().files;
     let Source::Template(template) = &files[0].source else { panic!("a template: {:?}", files[0].source) };
     assert_eq!(template.name, "files[0].template");
-    assert!(template.text.starts_with(b"{{ with secret"));
+    assert!(template.template.text().starts_with(b"{{ with secret"));
     assert_eq!(template.missing_key, MissingKey::Zero);
     assert_eq!(files[0].target, Target::Member("db.env".into()));
     assert_eq!((files[0].mode, files[0].refresh), (0o400, Duration::from_secs(60)));

@@ -47,7 +47,7 @@ fn converted(texts: &[(&str, &str)]) -> Converted {
 /// The text of the template of file `index`.
 fn template(plan: &Plan, index: usize) -> &[u8] {
     match &plan.files[index].source {
-        Source::Template(template) => &template.text,
+        Source::Template(template) => template.template.text(),
         other => panic!("not a template: {other:?}"),
     }
 }
