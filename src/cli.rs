@@ -245,7 +245,9 @@ fn misused(error: &clap::Error) -> ExitCode {
         _ => taken_apart(&error.to_string()),
     };
     // Whatever standard error says about it, the last line and the code are the contract's.
-    let _closed = writeln!(std::io::stderr(), "{rest}");
+    if !rest.is_empty() {
+        let _closed = writeln!(std::io::stderr(), "{rest}");
+    }
     fail(&Ending::new(Cause::Usage, what, "see leasehold --help"))
 }
 

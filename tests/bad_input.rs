@@ -130,6 +130,19 @@ fn a_denied_path_is_named() {
 }
 
 #[test]
+fn of_several_paths_that_cannot_be_had_each_is_told_once() {
+    let stage = stage();
+    let config = stage.config(
+        "files: [{path: a, secret: 'secret/denied#k'}, {path: b, secret: 'secret/nowhere#k'}, {path: c, secret: 'other/web#k'}]\n",
+    );
+    let finished = stage.init(&config).expect_code(77);
+    assert_clear(&stage, &finished, &["a: could not read secret/denied:"]);
+    for path in ["read secret/denied:", "secret/nowhere does not exist", "read other/web:"] {
+        assert_eq!(finished.stderr.matches(path).count(), 1, "{path}: {}", finished.stderr);
+    }
+}
+
+#[test]
 fn a_path_that_does_not_exist_is_named() {
     let stage = stage();
     let config = stage
@@ -185,7 +198,8 @@ fn a_server_that_is_not_there_is_named_when_the_deadline_has_passed() {
     let config = stage.config(ONE_FILE).replace(&stage.server.address(), &format!("https://{address}"));
     let finished = stage.run(&["init", "--timeout", "2s"], &config).expect_code(69);
     assert!(finished.took.as_secs() < 20, "{:?}", finished.took);
-    assert_clear(&stage, &finished, &[&address.to_string()]);
+    assert_clear(&stage, &finished, &[&address.to_string(), "is the server up, and is the port right?"]);
+    assert!(!finished.last_line().contains("unsealed"), "one advice: {}", finished.stderr);
     fault.exit(finished.code, 69);
     fault
         .holds("ends at the deadline with the address in the last line, no file, nothing left on the server");

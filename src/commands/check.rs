@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::output::write_out;
 use crate::config::plan::Plan;
 use crate::config::{Problem, Rejected, Severity, Sources};
 use crate::exit::{Cause, Ending};
@@ -60,9 +61,7 @@ fn report(
             shown + &summary(&checked, errors, warnings)
         }
     };
-    writeln!(output, "{text}").and_then(|()| output.flush()).map_err(|error| {
-        Ending::new(Cause::Destination, format!("standard output: {error}"), "send it to a file or a reader")
-    })?;
+    write_out(output, format!("{text}\n").as_bytes())?;
     match checked {
         Ok(_) => Ok(ExitCode::SUCCESS),
         Err(rejected) => Err(rejected.ending_of_a_report()),

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::output::write_out;
 use crate::config::foreign::{Converted, convert};
 use crate::config::{Rejected, Severity, Sources, folder};
 use crate::exit::{Cause, Ending};
@@ -25,9 +26,7 @@ fn told(rejected: &Rejected) -> Ending {
 }
 
 fn write(converted: &Converted, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode, Ending> {
-    out.write_all(converted.yaml.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
-        Ending::new(Cause::Destination, format!("standard output: {error}"), "send it to a file or a reader")
-    })?;
+    write_out(out, converted.yaml.as_bytes())?;
     for problem in &converted.problems {
         // A closed standard error takes nothing from the result.
         let _closed = writeln!(err, "{problem}\n");

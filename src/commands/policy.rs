@@ -1,13 +1,14 @@
 //! `leasehold policy`: the least policy that a configuration needs, without a server.
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use super::engine;
+use super::output::write_out;
 use crate::access::{rules, wants};
 use crate::cli::ConfigArgs;
 use crate::config::plan::Plan;
-use crate::exit::{Cause, Ending};
+use crate::exit::Ending;
 
 /// Prints it on standard output.
 ///
@@ -15,14 +16,7 @@ use crate::exit::{Cause, Ending};
 /// 78 where the configuration is not good; 73 where standard output cannot be written.
 pub fn run(args: &ConfigArgs) -> Result<ExitCode, Ending> {
     let (plan, _notices) = engine::load(args)?;
-    write_out(&mut io::stdout().lock(), &text(&plan))
-}
-
-/// Writes a result.
-pub(super) fn write_out(output: &mut dyn Write, text: &str) -> Result<ExitCode, Ending> {
-    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(|error| {
-        Ending::new(Cause::Destination, format!("standard output: {error}"), "send it to a file or a reader")
-    })?;
+    write_out(&mut io::stdout().lock(), text(&plan).as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,7 +10,9 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::environment;
+use super::output::write_out;
 use crate::cli::RenderArgs;
+use crate::config::problem::io_words;
 use crate::exit::{Cause, Ending};
 use crate::functions;
 use crate::render::{self, Secrets, World};
@@ -45,10 +47,7 @@ pub fn run(args: &RenderArgs) -> Result<ExitCode, Ending> {
     let data = args.data.as_deref().map_or(Ok(Value::Nil), data)?;
     let secrets = args.secrets.as_deref().map_or_else(|| Ok(Given::default()), Given::read)?;
     let bytes = rendered(&template, data, &secrets, args)?;
-    let mut output = io::stdout().lock();
-    output.write_all(bytes.expose()).and_then(|()| output.flush()).map_err(|error| {
-        Ending::new(Cause::Destination, format!("cannot write to standard output: {error}"), "")
-    })?;
+    write_out(&mut io::stdout().lock(), bytes.expose())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -85,7 +84,7 @@ fn input(path: &Path) -> Result<Zeroizing<Vec<u8>>, Ending> {
         File::open(path).and_then(|mut file| read(&mut file))
     };
     let bytes = bytes.map_err(|error| {
-        let what = format!("cannot read {}: {error}", path.display());
+        let what = format!("cannot read {}: {}", path.display(), io_words(&error));
         Ending::new(Cause::Missing, what, "name a file that is there and readable")
     })?;
     if bytes.len() as u64 > LARGEST_INPUT {
@@ -170,6 +169,8 @@ fn response(answer: &Tree) -> Result<Response, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
 
     fn given(yaml: &str) -> Given {

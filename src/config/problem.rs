@@ -198,7 +198,7 @@ impl Rejected {
 }
 
 /// An I/O error in the words of the shell, without the number that the system's own text ends with.
-pub(super) fn io_words(error: &io::Error) -> String {
+pub(crate) fn io_words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file".to_owned(),
         io::ErrorKind::IsADirectory => "it is a folder".to_owned(),

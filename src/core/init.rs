@@ -17,6 +17,9 @@ use super::session::Standing;
 use crate::exit::{Cause, Ending};
 use crate::vault::failure::{Failure, FailureKind};
 
+/// What to do about a server that is away, where the reason does not say it.
+const HINT: &str = "check the address, and that the server is unsealed";
+
 /// A failed init waits so long for what it revokes.
 const LEAVING: Duration = Duration::from_secs(5);
 
@@ -95,6 +98,15 @@ impl Agent {
         for what in others {
             self.say(Level::Error, what);
         }
+        let untold = |trouble: &Trouble| trouble.definitive && !ending.what.ends_with(&trouble.text);
+        let secrets = self.graph.iter().filter_map(|(id, node)| Some((id, node.trouble.as_ref()?)));
+        let secrets: Vec<(SecretId, String)> = secrets
+            .filter(|(_, trouble)| untold(trouble))
+            .map(|(id, trouble)| (id, trouble.text.clone()))
+            .collect();
+        for (id, text) in secrets {
+            self.say_of(id, Level::Warn, text);
+        }
         self.leave_with(Err(ending), Revoke::Minted, LEAVING);
     }
 
@@ -167,7 +179,8 @@ impl Agent {
             FailureKind::Rejected => (Cause::Missing, "correct the path or its arguments".to_owned()),
             FailureKind::Local => (Cause::Template, "correct the path".to_owned()),
             kind if kind.is_outage() || kind == FailureKind::Redirected => {
-                (Cause::Unavailable, "check the address, and that the server is unsealed".to_owned())
+                let hint = if is_advised(&trouble.text) { "" } else { HINT };
+                (Cause::Unavailable, hint.to_owned())
             }
             _ => (Cause::Deadline, "see the server's own log".to_owned()),
         };
@@ -176,9 +189,9 @@ impl Agent {
 
     /// The deadline was reached for a cause that may pass.
     fn too_late(&self) -> Ending {
-        const HINT: &str = "check the address, and that the server is unsealed";
         if let Some((_, why)) = self.breaker.outage() {
-            return Ending::new(Cause::Unavailable, format!("the server does not answer: {why}"), HINT);
+            let hint = if is_advised(why) { "" } else { HINT };
+            return Ending::new(Cause::Unavailable, format!("the server does not answer: {why}"), hint);
         }
         if let (None, Some(failure)) = (self.session.current, &self.session.trouble) {
             return no_login(failure);
@@ -197,6 +210,13 @@ impl Agent {
         }
         Ending::new(Cause::Deadline, "not everything was published in time", "raise `init.timeout`")
     }
+}
+
+/// Whether the reason says what to do, as those about connections do ("it refuses the connection; is the server up, and is
+/// the port right?"): of two hints only one fits.
+#[must_use]
+pub fn is_advised(why: &str) -> bool {
+    why.contains("; ")
 }
 
 /// What is still known of logins that an earlier run was refused.
@@ -220,7 +240,7 @@ pub fn no_login(failure: &Failure) -> Ending {
         kind => {
             let away = kind.is_outage() || kind == FailureKind::Redirected;
             let cause = if away { Cause::Unavailable } else { Cause::Deadline };
-            let hint = "check the address, and the server's own log";
+            let hint = if is_advised(why) { "" } else { "check the address, and the server's own log" };
             Ending::new(cause, format!("could not log in: {why}"), hint)
         }
     }

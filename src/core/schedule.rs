@@ -165,8 +165,9 @@ impl Agent {
         if first {
             self.touch_users(id);
         }
-        // Of an outage the breaker tells once for all.
-        if !known && !kind.is_outage() {
+        // Of an outage the breaker tells once for all; what cannot be had at a start is told when that fails for it.
+        let told_at_the_end = definitive && self.is_starting();
+        if !known && !kind.is_outage() && !told_at_the_end {
             self.say_of(id, Level::Warn, text);
         }
     }

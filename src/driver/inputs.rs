@@ -58,7 +58,9 @@ pub(super) struct Inputs {
     _asks: mpsc::Sender<Ask>,
     changes: mpsc::Receiver<()>,
     change_sender: mpsc::Sender<()>,
-    /// What is watched, or will be after the first look.
+    /// What is looked at.
+    files: Vec<PathBuf>,
+    /// What is watched for them.
     folders: Vec<PathBuf>,
     watcher: Option<notify::RecommendedWatcher>,
     look: Option<tokio::time::Interval>,
@@ -127,6 +129,7 @@ impl Inputs {
             _asks: sender,
             changes,
             change_sender,
+            files: Vec::new(),
             folders: Vec::new(),
             watcher: None,
             look: None,
@@ -139,12 +142,8 @@ impl Inputs {
     #[expect(clippy::disallowed_methods, reason = "a delay before the first look, no deadline of the core's")]
     pub(super) fn watch<'f>(&mut self, files: impl Iterator<Item = &'f PathBuf>) {
         (self.watcher, self.look) = (None, None);
-        let mut folders: Vec<&Path> = files.flat_map(|file| [file.parent(), Some(file)]).flatten().collect();
-        folders.retain(|folder| folder.is_dir());
-        folders.sort_unstable();
-        folders.dedup();
-        self.folders = folders.into_iter().map(Path::to_owned).collect();
-        if !self.folders.is_empty() {
+        self.files = files.cloned().collect();
+        if !self.files.is_empty() {
             let first = tokio::time::Instant::now() + FIRST_LOOK;
             self.look = Some(tokio::time::interval_at(first, LOOK));
         }
@@ -152,9 +151,12 @@ impl Inputs {
 
     /// The files are about to be looked at: what changes from here on is heard.
     fn listen(&mut self) {
-        if self.watcher.is_some() {
+        // One that was not there may have been mounted or made since.
+        let folders = folders(&self.files);
+        if self.watcher.is_some() && folders == self.folders {
             return;
         }
+        self.folders = folders;
         let sender = self.change_sender.clone();
         let heard = move |event: notify::Result<notify::Event>| {
             // To look is to open and read them: that must not be heard as a change, or we look for ever.
@@ -190,6 +192,16 @@ impl Inputs {
     }
 }
 
+/// The folders that tell of a change of `files`, as far as they are there: those that they are in, and those among them.
+fn folders(files: &[PathBuf]) -> Vec<PathBuf> {
+    let mut folders: Vec<&Path> =
+        files.iter().flat_map(|file| [file.parent(), Some(file)]).flatten().collect();
+    folders.retain(|folder| folder.is_dir());
+    folders.sort_unstable();
+    folders.dedup();
+    folders.into_iter().map(Path::to_owned).collect()
+}
+
 /// Whether a file may be another one afterwards. An error of the watch counts as nothing: [`LOOK`] is
 /// what that is for.
 fn is_change(kind: notify::EventKind) -> bool {
@@ -210,4 +222,23 @@ fn unheard(error: &io::Error) -> Ending {
         format!("cannot listen to signals and time: {error}"),
         "raise the limit of open files",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_whose_folder_is_made_later_is_looked_at_and_watched_from_then_on() {
+        let space = tempfile::tempdir().expect("a folder");
+        let folder = space.path().join("mounted-later");
+        let mut inputs = Inputs::new(None, None, None).expect("descriptors");
+        inputs.watch([folder.join("token")].iter());
+        assert!(inputs.look.is_some(), "looked at every minute");
+        inputs.listen();
+        std::fs::create_dir(&folder).expect("made");
+        inputs.listen();
+        std::fs::File::create(folder.join("token")).expect("made");
+        assert_eq!(inputs.changes.recv().await, Some(()));
+    }
 }

@@ -176,9 +176,10 @@ impl Needs {
         for call in source.template.calls() {
             match (call.function, call.args.first()) {
                 ("file", Some(Some(path))) => self.file(Path::new(OsStr::from_bytes(path.expose()))),
-                ("file", _) => drop(
-                    self.unknown.insert(format!("{}:{}:{}", source.name, call.place.line, call.place.column)),
-                ),
+                ("file", _) => {
+                    let (line, column) = (call.place.line, call.place.column + 1);
+                    self.unknown.insert(format!("{}:{line}:{column}", source.name));
+                }
                 ("sockaddr", _) => self.read.extend(NETWORK.map(PathBuf::from)),
                 _ => {}
             }
@@ -276,7 +277,16 @@ listen: 127.0.0.1:9110
         );
         let needs = needs(&yaml);
         assert!(needs.read.contains(Path::new("/nowhere/known")));
-        assert_eq!(needs.unknown, set(["files[0].template:1:55".to_owned()]));
+        assert_eq!(needs.unknown, set(["files[0].template:1:56".to_owned()]));
+    }
+
+    #[test]
+    fn files_that_a_template_with_other_delimiters_reads_are_known_too() {
+        let yaml = PLAN.replace(
+            "{path: a, secret: kv/a}",
+            "{path: a, template: '[[ file \"/nowhere/known\" ]]', delimiters: {left: '[[', right: ']]'}}",
+        );
+        assert!(needs(&yaml).read.contains(Path::new("/nowhere/known")));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use super::check::Shape;
 use super::engine;
-use super::policy::write_out;
+use super::output::write_out;
 use crate::access::survey::{Finding, State, survey};
 use crate::access::wants;
 use crate::cli::ConfigArgs;
@@ -37,7 +37,7 @@ pub fn run(args: &ConfigArgs, shape: Shape) -> Result<ExitCode, Ending> {
     let result = tokio::task::LocalSet::new().block_on(&runtime, survey(&plan, &wants));
     runtime.shutdown_background();
     let findings = result?;
-    write_out(&mut io::stdout().lock(), &report::text(&findings, &wants.unknown, shape))?;
+    write_out(&mut io::stdout().lock(), report::text(&findings, &wants.unknown, shape).as_bytes())?;
     verdict(&findings).map_or(Ok(ExitCode::SUCCESS), Err)
 }
 

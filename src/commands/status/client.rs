@@ -25,8 +25,21 @@ pub(super) struct Answer {
     pub(super) body: String,
 }
 
-/// Asks for `path`.
+/// Asks for `path`; why there is no answer is in words for a person.
 pub(super) fn get(daemon: &Daemon, path: &str) -> io::Result<Answer> {
+    ask(daemon, path).map_err(|why| {
+        let words = match why.kind() {
+            io::ErrorKind::ConnectionRefused => "nobody listens there",
+            io::ErrorKind::NotFound => "there is no such socket",
+            io::ErrorKind::PermissionDenied => "permission denied",
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "it does not answer in time",
+            _ => return why,
+        };
+        io::Error::new(why.kind(), words)
+    })
+}
+
+fn ask(daemon: &Daemon, path: &str) -> io::Result<Answer> {
     match &daemon.listen {
         Listen::Tcp(address) => {
             let stream = TcpStream::connect_timeout(&reachable(*address), CONNECT)?;
@@ -59,10 +72,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 fn exchange(mut stream: impl Read + Write, path: &str) -> io::Result<Answer> {
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut bytes = Vec::new();
-    stream.take(MAX_ANSWER).read_to_end(&mut bytes).map_err(|why| match why.kind() {
-        io::ErrorKind::WouldBlock => io::Error::new(io::ErrorKind::TimedOut, "it does not answer in time"),
-        _ => why,
-    })?;
+    stream.take(MAX_ANSWER).read_to_end(&mut bytes)?;
     parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not whole"))
 }
 

@@ -10,6 +10,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::output::written;
 use crate::config::plan::{Listen, ListenTls};
 use crate::exit::{Cause, Ending};
 use crate::observe::paint::{Paint, Palette};
@@ -121,11 +122,6 @@ fn status(daemon: &Daemon) -> Result<(String, Status), Ending> {
 
 fn show_line(output: &mut impl Write, text: &str) -> Result<ExitCode, Ending> {
     written(writeln!(output, "{text}").and_then(|()| output.flush())).map(|()| ExitCode::SUCCESS)
-}
-
-fn written(result: io::Result<()>) -> Result<(), Ending> {
-    result
-        .map_err(|why| Ending::new(Cause::Destination, format!("cannot write to standard output: {why}"), ""))
 }
 
 fn name(listen: &Listen) -> String {

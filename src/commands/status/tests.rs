@@ -109,11 +109,12 @@ fn where_nobody_answers_probes_fail_and_the_status_says_what_to_do() {
         assert_eq!(result, Ok(ExitCode::FAILURE));
         assert!(line.starts_with("no daemon answers on 127.0.0.1:") && line.lines().count() == 1, "{line}");
     }
-    for listen in [listen, Listen::Unix("/no/such/socket".into())] {
+    let nowhere = Listen::Unix("/no/such/socket".into());
+    for (listen, why) in [(listen, "nobody listens there"), (nowhere, "there is no such socket")] {
         let (result, line) = shown(&listen, Show::Table);
         let ending = result.expect_err("nobody answers");
         assert_eq!((ending.cause, line.as_str()), (Cause::Unavailable, ""));
-        assert!(ending.hint.contains("start the daemon"), "{ending}");
+        assert!(ending.what.ends_with(why) && ending.hint.contains("start the daemon"), "{ending}");
     }
 }
 

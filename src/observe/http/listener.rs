@@ -45,10 +45,7 @@ impl Listener {
             Listen::Tcp(address) => (tcp(*address), address.to_string()),
             Listen::Unix(path) => (unix(path), format!("unix:{}", path.display())),
         };
-        bound.map_err(|why| {
-            let what = format!("cannot listen on {name}: {why}");
-            Ending::new(Cause::Destination, what, "stop who has it, or change `listen` in the configuration")
-        })
+        bound.map_err(|why| unbound(&name, &why))
     }
 
     pub(super) fn address(&self) -> Listen {
@@ -70,6 +67,26 @@ impl Listener {
             }
         }
     }
+}
+
+/// Why an address cannot be had, and what to do about that.
+fn unbound(name: &str, why: &io::Error) -> Ending {
+    let (words, hint) = match why.kind() {
+        io::ErrorKind::AddrInUse => {
+            ("it is taken already".to_owned(), "stop who listens there, or change `listen`")
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            ("this machine has no such address".to_owned(), "change `listen`; 127.0.0.1 is always there")
+        }
+        io::ErrorKind::NotFound => {
+            ("its folder is not there".to_owned(), "create or mount the folder, or change `listen`")
+        }
+        io::ErrorKind::PermissionDenied => {
+            ("permission denied".to_owned(), "take a port from 1024 on, or a folder that we may write")
+        }
+        _ => (why.to_string(), "change `listen`"),
+    };
+    Ending::new(Cause::Destination, format!("cannot listen on {name}: {words}"), hint)
 }
 
 fn tcp(address: SocketAddr) -> io::Result<Listener> {
@@ -151,6 +168,19 @@ mod tests {
         let first = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into())).expect("a free port");
         let Listen::Tcp(address) = first.address() else { panic!("TCP stays TCP") };
         let ending = Listener::bind(&Listen::Tcp(address)).expect_err("in use");
-        assert!(ending.to_string().contains(&address.to_string()), "{ending}");
+        assert!(ending.what.ends_with(&format!("{address}: it is taken already")), "{ending}");
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_missing_and_an_address_of_another_machine_are_told_in_words() {
+        // The second address is one of those that belong to no machine.
+        let elsewhere = Listen::Tcp(([192, 0, 2, 1], 0).into());
+        for (listen, what, hint) in [
+            (Listen::Unix("/no/such/socket".into()), "its folder is not there", "create or mount the folder"),
+            (elsewhere, "this machine has no such address", "127.0.0.1"),
+        ] {
+            let ending = Listener::bind(&listen).expect_err("it cannot be had");
+            assert!(ending.what.ends_with(what) && ending.hint.contains(hint), "{ending}");
+        }
     }
 }

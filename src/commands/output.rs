@@ -1,0 +1,39 @@
+//! Results, on standard output.
+
+use std::io::{self, Write};
+
+use crate::config::problem::io_words;
+use crate::exit::{Cause, Ending};
+
+/// Writes a result to its end.
+///
+/// # Errors
+/// 73 where it cannot be written.
+pub(super) fn write_out(output: &mut dyn Write, result: &[u8]) -> Result<(), Ending> {
+    written(output.write_all(result).and_then(|()| output.flush()))
+}
+
+/// What became of writing to standard output.
+///
+/// # Errors
+/// 73 where it failed.
+pub(super) fn written(result: io::Result<()>) -> Result<(), Ending> {
+    result.map_err(|why| {
+        let what = format!("standard output cannot be written: {}", io_words(&why));
+        Ending::new(Cause::Destination, what, "send it to a file with room for it, or to a reader")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_that_nobody_reads_is_an_ending_that_says_so() {
+        let (reader, mut writer) = io::pipe().expect("a pipe");
+        drop(reader);
+        let ending = write_out(&mut writer, b"text").expect_err("closed");
+        assert_eq!(ending.cause, Cause::Destination);
+        assert_eq!(ending.what, "standard output cannot be written: broken pipe");
+    }
+}
