@@ -321,6 +321,37 @@ fn an_application_is_given_its_variable_and_nothing_else_is_shown() {
 }
 
 #[test]
+fn names_that_a_template_makes_of_a_secret_are_not_in_its_error() {
+    let stage = Stage::new();
+    stage.put(json!({ "password": CANARY }));
+    let mut ear = Ear::default();
+    ear.must_not_hear("a value", CANARY);
+    for call in [
+        "file (printf \"/nowhere/%s\" .)",
+        "mustEnv .",
+        "executeTemplate .",
+        "writeToFile (printf \"/nowhere/%s\" .) \"\" \"\" \"0400\" \"x\"",
+        "scratch.Set . 1 }}{{ scratch.MapSet . \"a\" 2",
+        "secret (printf \"../%s\" .)",
+        "parseInt .",
+        "index (parseJSON .) 1",
+        "timestamp . . .",
+        "regexMatch (printf \"(%s\" .) \"\"",
+    ] {
+        let template = format!(
+            "{{{{ with secret \"secret/web\" }}}}{{{{ with .Data.data.password }}}}{{{{ {call} }}}}{{{{ end }}}}{{{{ end }}}}"
+        );
+        let config =
+            stage.config(&format!("files: [{{path: a, template: '{template}'}}]\nlog: {{level: trace}}\n"));
+        let finished = leasehold(&stage).run(&arguments(&stage, &["init"], &config));
+        let code = ear.finished(call, finished);
+        assert!(matches!(code, Some(65 | 66)), "{call}: {code:?}");
+    }
+    ear.assert_heard("standard error of mustEnv .", "environment variable is empty");
+    ear.assert_heard_nothing();
+}
+
+#[test]
 fn mistakes_beside_secrets_in_a_configuration_do_not_show_them() {
     let stage = Stage::new();
     let mut ear = Ear::default();

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::config::problem::io_words;
 use crate::observe::clock;
 use crate::render::Environment;
 use crate::secret::Secret;
@@ -28,16 +29,17 @@ pub(super) fn of_this_process() -> Environment {
     }
 }
 
-/// A regular file's content. Opened without blocking, since a template could name a FIFO.
+/// A regular file's content. Opened without blocking, since a template could name a FIFO. The path is left out of what
+/// is wrong: a template may have made it of a secret, and where it did not, its error shows the call.
 pub(super) fn read_file(path: &Path) -> Result<Secret, String> {
-    let why = |error: std::io::Error| format!("{}: {error}", path.display());
+    let why = |error: std::io::Error| io_words(&error);
     let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).map_err(why)?;
     let metadata = file.metadata().map_err(why)?;
     if !metadata.is_file() {
-        return Err(format!("{}: not a regular file", path.display()));
+        return Err("not a regular file".to_owned());
     }
     if metadata.len() > LARGEST_FILE {
-        return Err(format!("{}: larger than 8 MiB", path.display()));
+        return Err("larger than 8 MiB".to_owned());
     }
     // With room for all of it the buffer does not move; it may have grown since.
     let mut content =

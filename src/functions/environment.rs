@@ -29,10 +29,10 @@ fn env_or_default(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 }
 
 fn must_env(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    let variable = name(args, 0);
-    match scope.host().env(&variable) {
+    match scope.host().env(&name(args, 0)) {
         Some(value) if !value.is_empty() => Ok(Value::Text(value)),
-        _ => fail(format!("required environment variable {variable} is empty")),
+        // Not which: its name may come out of a secret, and where it does not, the error shows the call.
+        _ => fail("the required environment variable is empty"),
     }
 }
 

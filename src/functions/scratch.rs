@@ -79,7 +79,7 @@ fn store(scope: &mut Scope<'_, '_>, args: &[Value], overwrite: bool) -> Answer {
     let values = &mut scope.local::<Values>().0;
     let entry = values.entry(name(args, 1)).or_insert_with(|| Value::Map(Map::new()));
     let Value::Map(map) = entry else {
-        return fail(format!("{:?} is not a map", name(args, 1)));
+        return fail("what is kept under this name is not a map");
     };
     let key = Key::Text(secret(args, 2));
     if overwrite || map.get(&key).is_none() {

@@ -98,7 +98,7 @@ fn owner(name: &str, kind: Account, read_file: &ReadFile) -> Result<Option<u32>,
     if let Some(number) = name.parse().ok().filter(|number| *number != u32::MAX) {
         return Ok(Some(number));
     }
-    let book = read_file(Path::new(kind.file()))?;
+    let book = read_file(Path::new(kind.file())).map_err(|why| format!("{}: {why}", kind.file()))?;
     let number = accounts::look_up(book.expose(), name);
     number.map(Some).ok_or_else(|| format!("the owner's name is not in {}", kind.file()))
 }

@@ -94,6 +94,10 @@ impl<'s, 'h> Scope<'s, 'h> {
     /// # Errors
     /// Where it fails, or there is no template of that name.
     pub fn execute_template(&mut self, name: &[u8], data: Value) -> Result<Secret, FunctionError> {
+        // Without the name, which may come out of a secret.
+        if self.template.definition(name).is_none() {
+            return Err(FunctionError::new("there is no template of this name"));
+        }
         run(self.session, self.template, name, data)
             .map_err(|error: Box<ExecError>| FunctionError(error.to_string()))
     }
