@@ -96,7 +96,7 @@ PACE = (
     "its read, and server and client share the same processors here."
 )
 SIZE = (
-    "**Memory.** A second after the last thing that happened the pages of the program that only this needed are given back "
+    "**Memory.** Shortly after the last thing that happened the pages of the program that only this needed are given back "
     "to the kernel; what is left are those of the idle loop, which the kernel shares among all sidecars of a node, and what no "
     "file backs: the answers, the parsed templates and the engine's own notes on each file."
 )

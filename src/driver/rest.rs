@@ -7,7 +7,7 @@ use crate::observe::clock;
 use crate::pages::Pages;
 
 /// There is nothing to do where nothing has happened for so long.
-const QUIET: Duration = Duration::from_secs(1);
+const QUIET: Duration = Duration::from_millis(500);
 /// What every look brings back need not go after each of them. Less than the minute in which files are looked at,
 /// so that what this touches goes again.
 const PAUSE: Duration = Duration::from_secs(50);
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rest_comes_after_a_quiet_second_and_not_again_at_once() {
+    fn rest_comes_after_a_quiet_moment_and_not_again_at_once() {
         let mut rest = Rest::new(Pages::open().ok());
         assert_eq!(rest.wait(clock::moment()), Some(QUIET));
         rest.begin();
