@@ -66,7 +66,7 @@ pub struct InitArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
     /// How long all of it may take; overrides `init.timeout` (2m).
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = config::deadline)]
     pub timeout: Option<Duration>,
 }
 
@@ -295,6 +295,11 @@ mod tests {
     fn what_is_missing_or_not_among_the_values_is_named_in_that_line() {
         let (what, _) = said(&["render"]);
         assert_eq!(what, "the following required arguments were not provided: --template <F>");
+        let (what, _) = said(&["init", "--timeout", "0s"]);
+        assert_eq!(
+            what,
+            "invalid value '0s' for '--timeout <DURATION>': too short to log in; use a second or more"
+        );
         let (what, _) = said(&["check", "--format", "xml"]);
         assert_eq!(what, "invalid value 'xml' for '--format <FORMAT>' [possible values: text, json]");
     }

@@ -40,4 +40,5 @@ mod yaml_error;
 pub use layers::Setting;
 pub use places::{MAX_BYTES, MAX_DEPTH};
 pub use problem::{Problem, Rejected, Severity};
+pub use scalars::deadline;
 pub use sources::{Sources, folder, load};

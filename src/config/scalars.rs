@@ -57,9 +57,34 @@ pub(super) fn signal(text: &str) -> Result<i32, BadScalar> {
     Signal::from_str(&name).map(|signal| signal as i32).or_else(|_| bad("not a signal", EXAMPLE))
 }
 
+/// The deadline that a command line gives, by the rules of `init.timeout`.
+///
+/// # Errors
+/// What is wrong, and how to write it.
+pub fn deadline(text: &str) -> Result<Duration, String> {
+    match duration(text) {
+        Ok(time) if time < Duration::from_secs(1) => {
+            Err("too short to log in; use a second or more".to_owned())
+        }
+        Ok(time) => Ok(time),
+        Err(BadScalar { message, hint }) => Err(format!("{message}; {hint}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_deadline_of_a_command_line_follows_the_rules_of_the_key() {
+        assert_eq!(deadline("2m"), Ok(Duration::from_secs(120)));
+        for (text, words) in
+            [("0s", "too short to log in; "), ("11y", "longer than ten years; "), ("2x", "not a duration; ")]
+        {
+            let why = deadline(text).expect_err("refused");
+            assert!(why.contains(words), "{why}");
+        }
+    }
 
     #[test]
     fn durations_need_a_unit_and_an_end() {

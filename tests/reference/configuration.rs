@@ -14,6 +14,9 @@ check` says which keys belong together, and which must be there. Editors check a
 # yaml-language-server: $schema=https://raw.githubusercontent.com/leasehold/leasehold/main/docs/reference/configuration.schema.json
 ```
 
+Of several files the later ones win, key by key; a list is replaced as a whole, and `null` takes away what an earlier file
+says: so a method of `auth` is changed.
+
 A duration is written like `250ms`, `30s`, `5m` or `1h30m`. *Elsewhere* is what Vault Agent and its kin call it: written
 so, it is an error that names ours. `NAME` is a name of yours; a `[]` is one entry of a list.
 ";

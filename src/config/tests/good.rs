@@ -270,6 +270,14 @@ files:
 }
 
 #[test]
+fn a_later_text_takes_a_key_away_with_null_and_replaces_a_list_as_a_whole() {
+    let over = "auth: {method: token_file, token_file: /run/token, role: null}\nfiles: [{path: /run/b, secret: kv/b}]\n";
+    let plan = World::new(LEAST).text("over.yaml", over).plan();
+    assert!(matches!(&plan.auth.method, AuthMethod::TokenFile { .. }), "{:?}", plan.auth.method);
+    assert_eq!(plan.files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(), ["/run/b"]);
+}
+
+#[test]
 fn later_texts_then_the_environment_then_flags_win_and_say_so() {
     let mut world = World::new(LEAST)
         .text("over.yaml", "vault: {address: 'https://w:8200', timeout: 3s}\n")
