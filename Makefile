@@ -39,7 +39,7 @@ lint: ## formatting, clippy, and what may be a dependency
 	$(CARGO) clippy --all-targets -- -D warnings
 	scripts/cargo-deny check --hide-inclusion-graph --allow no-license-field bans licenses sources
 
-bench: release ## start, memory, processor and size beside `bao agent`; writes docs/BENCHMARKS.md and the README, 8 minutes
+bench: release ## start, memory, processor and size beside `bao agent`; writes docs/BENCHMARKS.md and the README, 11 minutes
 	$(STATIC) CARGO_BUILD_TARGET=$(TARGET) scripts/bench $(BINARY)
 	BLESS=1 $(CARGO) test --quiet --test readme
 
