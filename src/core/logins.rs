@@ -152,9 +152,8 @@ impl Agent {
         self.counters.failed_logins += 1;
         self.setback = true;
         let away = self.note_failure(&failure);
-        let turned_back = matches!(failure.kind, FailureKind::Overloaded(_));
-        if away && !turned_back && self.session.refusals.is_some() {
-            // Its answer may be lost, and it refused as the one before.
+        if failure.kind == FailureKind::Unheard && self.session.refusals.is_some() {
+            // It may have been refused as the one before.
             self.login_refused(failure);
             return;
         }

@@ -16,8 +16,10 @@ pub struct Failure {
 /// The classes of failure, from Vault's documented status codes and what servers really do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
-    /// No answer: refused, reset, timed out, TLS not trusted.
+    /// It never got there: refused, no route, TLS not trusted.
     Unreachable,
+    /// It may have got there, and no answer came: broken off, timed out.
+    Unheard,
     /// 502, 503, 504: sealed, no leader, a proxy without a server behind it.
     Unavailable,
     /// 429, or 503 with `Retry-After`: asked to come later, and when.
@@ -46,14 +48,14 @@ impl FailureKind {
     /// Whether it says that the server as a whole is away.
     #[must_use]
     pub fn is_outage(self) -> bool {
-        matches!(self, Self::Unreachable | Self::Unavailable | Self::Overloaded(_))
+        matches!(self, Self::Unreachable | Self::Unheard | Self::Unavailable | Self::Overloaded(_))
     }
 
     /// One word for it, for metrics and status.
     #[must_use]
     pub fn class(self) -> &'static str {
         match self {
-            Self::Unreachable => "unreachable",
+            Self::Unreachable | Self::Unheard => "unreachable",
             Self::Unavailable => "unavailable",
             Self::Overloaded(_) => "overloaded",
             Self::Fault => "fault",

@@ -102,7 +102,7 @@ impl Transport {
         tokio::time::timeout(self.timeout, both).await.unwrap_or_else(|_| {
             let after = humantime::format_duration(self.timeout);
             let why = format!("{}: no complete answer within {after}", self.way_to(&self.home));
-            Err(Failure::new(FailureKind::Unreachable, why))
+            Err(Failure::new(FailureKind::Unheard, why))
         })
     }
 

@@ -26,22 +26,24 @@ impl Error for NoSuchHost {}
 /// Why `place` (scheme, host and port) gave no answer. `connecting` tells whether a time-out hit
 /// before the connection stood.
 pub(super) fn explain(error: &reqwest::Error, place: &str) -> Failure {
-    let (kind, why) = causes(error)
-        .find_map(known)
-        .unwrap_or_else(|| (FailureKind::Unreachable, unknown(error).to_owned()));
+    let (kind, why) = causes(error).find_map(known).unwrap_or_else(|| unknown(error));
     Failure::new(kind, format!("{place}: {why}"))
 }
 
-fn unknown(error: &reqwest::Error) -> &'static str {
-    if error.is_timeout() && error.is_connect() {
-        "it does not take the connection in time; check vault.address, the network policy and the firewall"
+fn unknown(error: &reqwest::Error) -> (FailureKind, String) {
+    use FailureKind::{Unheard, Unreachable};
+    let (kind, why) = if error.is_timeout() && error.is_connect() {
+        let why = "it does not take the connection in time; check vault.address, the network policy and the firewall";
+        (Unreachable, why)
     } else if error.is_timeout() {
-        "it did not answer in time; is it overloaded, or vault.timeout too short?"
+        (Unheard, "it did not answer in time; is it overloaded, or vault.timeout too short?")
     } else if error.is_connect() {
-        "no connection; check vault.address and the network policy"
+        (Unreachable, "no connection; check vault.address and the network policy")
     } else {
-        "the connection broke off before the answer was complete; see the server's log, and what is on the way to it"
-    }
+        let why = "the connection broke off before the answer was complete; see the server's log, and what is on the way to it";
+        (Unheard, why)
+    };
+    (kind, why.to_owned())
 }
 
 /// The error and what it came from. An `io::Error` hides the error it carries from `source`.

@@ -101,6 +101,8 @@ fn meaning(
             (K::Unreachable, "the server speaks TLS: vault.address needs https://")
         }
         400 | 401 | 403 | 404 | 405 if asked == Asked::Login => (K::Refused, "login refused"),
+        // A proxy may have lost the server's refusal.
+        408 | 502 | 504 if asked == Asked::Login => (K::Unheard, "a proxy on the way has no answer"),
         403 => (K::Denied, DENIED),
         404 => (K::Missing, gone(body)),
         408 => (K::Unavailable, "a proxy on the way gave up"),

@@ -228,7 +228,7 @@ fn no_sink_shows(world: &World, own: Option<u64>) -> Held {
 
 /// How long the world must have been calm for the core to be up to date.
 fn patience(world: &World) -> Duration {
-    let refused = world.server.turned_away.is_some_and(|at| at + 3 * LOCKED > world.now);
+    let refused = world.server.turned_away.is_some_and(|at| at + LOCKED + PATIENCE > world.now);
     let blind = if world.setup.role.default_policy { Duration::ZERO } else { BLIND };
     blind + if refused { LOCKED + PATIENCE } else { PATIENCE }
 }

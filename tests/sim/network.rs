@@ -55,7 +55,7 @@ impl World {
         call.deaf |= self.faults.contains(&Fault::AnswersLost);
         match self.server.health {
             _ if call.late => self.push(way, Next::Arrive(call)),
-            Health::Down => self.fail_call(&call, way, "connection refused"),
+            Health::Down => self.lose_call(&call, way, FailureKind::Unreachable, "connection refused"),
             Health::Hanging => self.fail_call(&call, TIMEOUT, "timed out"),
             _ => self.push(way, Next::Arrive(call)),
         }
@@ -66,7 +66,12 @@ impl World {
         if matches!(call.action, Action::LogIn(_)) && !call.innocent {
             self.server.turned_away = Some(self.now + wait);
         }
-        let failure = Failure::new(FailureKind::Unreachable, why);
+        self.lose_call(call, wait, FailureKind::Unheard, why);
+    }
+
+    /// The client gets no answer, for this reason.
+    fn lose_call(&mut self, call: &Call, wait: Duration, kind: FailureKind, why: &str) {
+        let failure = Failure::new(kind, why);
         if let Some(event) = failed(call, self.boot.moment(call.sent), failure) {
             self.push(wait, Next::Tell { run: call.run, event, value: None, token: None });
         }

@@ -143,7 +143,7 @@ impl Server {
             Health::Good => Ok(()),
             Health::Sealed => fail(FailureKind::Unavailable, "Vault is sealed"),
             Health::Down => fail(FailureKind::Unreachable, "connection refused"),
-            Health::Hanging => fail(FailureKind::Unreachable, "timed out"),
+            Health::Hanging => fail(FailureKind::Unheard, "timed out"),
             Health::Busy(wait) => fail(FailureKind::Overloaded(wait), "too many requests"),
         }
     }
@@ -189,7 +189,11 @@ impl Server {
     }
 
     pub fn login(&mut self, now: Duration) -> Answer<(u64, TokenFacts)> {
-        self.up()?;
+        if let Err(failure) = self.up() {
+            let unheard = failure.kind == FailureKind::Unheard;
+            self.turned_away = if unheard { Some(now) } else { self.turned_away };
+            return Err(failure);
+        }
         self.logins += 1;
         let result = self.grant(now);
         if result.is_err() {

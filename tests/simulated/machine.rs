@@ -10,6 +10,7 @@ use leasehold::exit::Cause;
 
 use crate::evidence;
 use crate::sim::faults::Fault;
+use crate::sim::server::Health;
 use crate::sim::setup::{Kind, Setup};
 use crate::sim::stage::{code, database, dynamic, exit, metrics, until, view, with};
 use crate::sim::{DB, HOUR, KV, MINUTE, secs};
@@ -87,6 +88,20 @@ fn f28_refused_credentials_are_tried_three_times_and_again_when_they_change() {
     fault.metric(&metrics(&world), "leasehold_login_failures_total 3");
     fault.metric(&metrics(&world), "leasehold_ready 1");
     fault.holds("three tries at most, and one more when the credentials change");
+}
+
+#[test]
+fn f28_credentials_that_are_mended_while_the_server_is_away_are_tried_as_soon_as_it_is_back() {
+    for away in [Health::Sealed, Health::Down] {
+        let stale = (Duration::ZERO, 3 * MINUTE, Fault::CredentialsStale);
+        let mut world = with(database(), [stale, (2 * MINUTE, 2 * MINUTE, Fault::Health(away))]);
+        until(&mut world, 2 * MINUTE);
+        assert_eq!(world.server.logins, 3);
+        // The one try that new credentials are worth was never looked at.
+        until(&mut world, 4 * MINUTE + secs(10));
+        assert_eq!(view(&world).readiness, Readiness::Ready, "{away:?}");
+        assert_eq!(world.server.logins, 4);
+    }
 }
 
 #[test]
