@@ -45,6 +45,8 @@ pub(super) struct File {
     pub(super) baffled: bool,
     /// Whether the driver has a rendering of it.
     pub(super) rendered: bool,
+    /// Whether a publish had one, the one under way or any before it.
+    offered: bool,
     /// Whether what is on disk is not, or not known to be, made of the newest data.
     pub(super) stale: bool,
     /// The template failed on its data.
@@ -103,6 +105,7 @@ impl Shelf {
             began: Moment::default(),
             baffled: false,
             rendered: false,
+            offered: false,
             stale: true,
             failed: None,
             changes: None,
@@ -231,6 +234,7 @@ impl Shelf {
         for file in &files {
             let file = &mut self.files[file.0];
             file.changes = None;
+            file.offered = true;
             file.shown.extend(file.made.iter().copied());
         }
         files
@@ -254,7 +258,7 @@ impl Shelf {
         let members: Vec<FileId> = unit.files.clone();
         for file in &members {
             let file = &mut self.files[file.0];
-            if file.rendered {
+            if file.offered {
                 file.generation = Some(generation);
             }
         }

@@ -188,7 +188,9 @@ impl Agent {
         let count = self.session.refused(now);
         // At a start it is why we end.
         if count == MOST_REFUSALS && !self.is_starting() {
-            let text = format!("the login is refused: {}; not asking again for a while", failure.why);
+            let what =
+                if failure.kind == FailureKind::Unheard { "refused, or not answered" } else { "refused" };
+            let text = format!("the login is {what}: {}; not asking again for a while", failure.why);
             self.say(Level::Error, text);
         }
         self.session.trouble = Some(failure);

@@ -166,6 +166,29 @@ fn one_bad_path_harms_only_its_own_file() {
 }
 
 #[test]
+fn a_file_that_is_rendered_while_the_others_are_written_is_good_once_it_is_written_itself() {
+    let mut hand = Hand::new(policy(Mode::Daemon, 2));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, "secret/late");
+    hand.needs(1, "secret/web");
+    hand.logged_in(1);
+    hand.resolved(0, "secret/data/late");
+    hand.resolved(1, "secret/data/web");
+    let sent = hand.now().moment;
+    let fault = Err(Failure::new(FailureKind::Fault, "internal error"));
+    hand.give(Event::Read { secret: SecretId(0), token: TokenId(1), sent, result: fault });
+    hand.read(1, kv(true));
+    assert_eq!(hand.rendered(1, "secret/web"), [publish(&[1])]);
+    while !hand.sleep().contains(&read_of(0, "secret/data/late")) {}
+    hand.read(0, kv(true));
+    assert_eq!(hand.rendered(0, "secret/late"), [], "one after the other");
+    hand.published(1, &[1]);
+    assert!(!hand.agent.outlook(hand.now()).readiness.is_ready(), "the other has still to be written");
+    hand.published(2, &[0]);
+    assert!(hand.agent.outlook(hand.now()).readiness.is_ready());
+}
+
+#[test]
 fn a_refresh_of_many_secrets_is_one_generation() {
     let mut hand = Hand::new(policy(Mode::Daemon, 2));
     let _ = hand.give(Event::Start { kept: None, rebooted: false });

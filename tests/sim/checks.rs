@@ -426,8 +426,8 @@ fn never_ready_when_expired(world: &World) -> Held {
     else {
         return Ok(());
     };
-    let view = process.agent.view(world.clock());
-    let good = matches!(view.readiness, Readiness::Ready | Readiness::ReadyWithoutServer { .. });
+    let readiness = process.agent.outlook(world.clock()).readiness;
+    let good = matches!(readiness, Readiness::Ready | Readiness::ReadyWithoutServer { .. });
     if good {
         for (file, id) in on_disk(world) {
             let end = world.server.lease_end(&id).unwrap_or(Duration::MAX);
@@ -444,7 +444,7 @@ fn never_ready_when_expired(world: &World) -> Held {
         let longest = longest.max().unwrap_or(MINUTE);
         let longest = longest.max(world.setup.role.ttl.unwrap_or_default()).max(longest_refresh(world));
         if world.calm_for() > patience(world) + MINUTE + longest {
-            return Err(format!("not ready after {:?} of calm: {:?}", world.calm_for(), view.readiness));
+            return Err(format!("not ready after {:?} of calm: {:?}", world.calm_for(), readiness));
         }
     }
     Ok(())

@@ -64,7 +64,7 @@ impl World {
     fn fail_call(&mut self, call: &Call, wait: Duration, why: &str) {
         // After a refusal a login without an answer counts as another.
         if matches!(call.action, Action::LogIn(_)) && !call.innocent {
-            self.server.turned_away = Some(self.now + wait);
+            self.server.turned_away = Some((self.now + wait).max(self.asleep));
         }
         self.lose_call(call, wait, FailureKind::Unheard, why);
     }
