@@ -21,7 +21,7 @@ use crate::process::signals::{Arrived, Held, Signals};
 const LOOK: Duration = Duration::from_secs(60);
 /// How long after the start they are looked at for the first time, and watched from then on. To close a
 /// watch takes the kernel 15 ms, and what `exec` runs may be over before that.
-const FIRST_LOOK: Duration = Duration::from_secs(1);
+pub(super) const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// Questions of the listener that may wait; more are held back at its side.
 const ASKS: usize = 8;
 

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use super::inputs::FIRST_LOOK;
 use crate::core::time::Moment;
 use crate::observe::clock;
 use crate::pages::Pages;
 
-/// There is nothing to do where nothing has happened for so long.
-const QUIET: Duration = Duration::from_millis(500);
+/// There is nothing to do where nothing has happened for so long. Not less than the time after the start in which files
+/// are looked at first: that would bring back what was given back just before, for a whole pause.
+const QUIET: Duration = FIRST_LOOK;
 /// What every look brings back need not go after each of them. Less than the minute in which files are looked at,
 /// so that what this touches goes again.
 const PAUSE: Duration = Duration::from_secs(50);
