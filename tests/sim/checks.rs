@@ -228,7 +228,9 @@ fn no_sink_shows(world: &World, own: Option<u64>) -> Held {
 
 /// How long the world must have been calm for the core to be up to date.
 fn patience(world: &World) -> Duration {
-    let refused = world.server.turned_away.is_some_and(|at| at + LOCKED + PATIENCE > world.now);
+    // What a suspended machine is told it hears when it wakes up.
+    let heard = world.server.turned_away.map(|at| at.max(world.asleep));
+    let refused = heard.is_some_and(|at| at + LOCKED + PATIENCE > world.now);
     let blind = if world.setup.role.default_policy { Duration::ZERO } else { BLIND };
     blind + if refused { LOCKED + PATIENCE } else { PATIENCE }
 }

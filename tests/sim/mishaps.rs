@@ -31,6 +31,8 @@ impl World {
             }
             Fault::Reboot(takes) => {
                 self.kill(false, *takes);
+                // How long ago it was refused the next run cannot tell, and takes it for just now.
+                self.server.turned_away = self.server.turned_away.map(|_| now + *takes);
                 self.boot.ahead += Duration::from_secs(1 + self.dice.below(1_000_000));
             }
             Fault::WallJump(by) => self.wall += by,
