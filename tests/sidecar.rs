@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
+use nix::unistd::geteuid;
 use serde_json::json;
-use support::{CANARY, Child, Lives, SOON, Stage, wait_for, wait_until};
+use support::{CANARY, Child, Lives, SOON, Stage, need, wait_for, wait_until};
 
 const PASSWORD: &str = "files: [{path: password, secret: 'secret/web#password', refresh: 1s}]\n";
 
@@ -173,6 +174,29 @@ fn a_killed_sidecar_is_taken_over_by_the_next() {
     assert_eq!(stage.server.leases("rabbitmq/").len(), 1);
     fault.metric(&stage.metrics(), "leasehold_logins_total 0");
     fault.holds("taken over after SIGKILL too");
+}
+
+#[test]
+fn a_sidecar_after_a_reboot_goes_on_with_the_token_and_the_lease_once_the_server_has_told_of_both() {
+    if !need("a mount namespace of one's own", "run the tests as root", geteuid().is_root()) {
+        return;
+    }
+    let mut fault = evidence!(30, Server);
+    let stage = Stage::new();
+    let config = stage.config(CREDENTIALS);
+    let mut first = stage.sidecar(&config);
+    let user = stage.read("user");
+    first.child().kill();
+    // The boot clock's times in the handoff mean nothing now; the token and the lease are still good.
+    let second = stage.sidecar_on_another_boot(&config);
+    assert_eq!(stage.read("user"), user);
+    assert_eq!((stage.logins(), stage.server.leases("rabbitmq/").len()), (1, 1));
+    assert_eq!(stage.server.requests("auth/token/lookup-self"), 1, "what is left of the token");
+    assert_eq!(stage.server.requests("sys/leases/renew"), 1, "what is left of the lease");
+    fault.metric(&stage.metrics(), "leasehold_logins_total 0");
+    second.stop().expect_code(0);
+    stage.assert_nothing_left();
+    fault.holds("taken over by another boot of the machine: one look-up, one renewal, no login");
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub struct Leasehold {
     dir: PathBuf,
     cwd: PathBuf,
     env: BTreeMap<String, String>,
+    /// What becomes it, and is given it with its arguments.
+    before: Vec<String>,
 }
 
 /// How a command ended.
@@ -46,7 +48,8 @@ impl Leasehold {
     /// Runs in `space`, where its output is kept too.
     pub fn new(space: &Workspace) -> Self {
         let env = std::env::var("PATH").map(|path| ("PATH".to_owned(), path));
-        Self { dir: space.path().to_owned(), cwd: space.path().to_owned(), env: env.into_iter().collect() }
+        let (dir, cwd) = (space.path().to_owned(), space.path().to_owned());
+        Self { dir, cwd, env: env.into_iter().collect(), before: Vec::new() }
     }
 
     /// The binary under test.
@@ -73,6 +76,16 @@ impl Leasehold {
         self
     }
 
+    /// As if the machine had been started anew: the kernel's name for this run of it is `boot`, in a mount
+    /// namespace of its own. Needs root.
+    #[must_use]
+    pub fn on_another_boot(mut self, boot: &Path) -> Self {
+        let script = "mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\"";
+        let boot = boot.to_string_lossy();
+        self.before = ["unshare", "-m", "sh", "-c", script, &*boot].map(str::to_owned).into();
+        self
+    }
+
     /// Runs a command to its end.
     pub fn run<A: AsRef<str>>(&self, arguments: &[A]) -> Finished {
         self.spawn(arguments).wait(DEADLINE)
@@ -83,8 +96,12 @@ impl Leasehold {
         // Each run keeps its own output.
         let number = (0..).find(|n| !self.dir.join(format!("run-{n}.out")).exists()).unwrap_or(0);
         let since = Instant::now();
-        let child = Child::start(Self::binary(), &format!("run-{number}"), &self.dir, |command| {
+        let words = self.before.iter().map(Path::new).chain([Self::binary()]);
+        let mut words = words.collect::<Vec<_>>().into_iter();
+        let program = words.next().expect("at least the binary");
+        let child = Child::start(program, &format!("run-{number}"), &self.dir, |command| {
             command
+                .args(words)
                 .args(arguments.iter().map(AsRef::as_ref))
                 .env_clear()
                 .envs(&self.env)

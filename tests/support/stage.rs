@@ -120,7 +120,17 @@ impl Stage {
 
     /// Starts a sidecar and waits until it is ready.
     pub fn sidecar(&self, config: &str) -> Running {
-        let mut running = self.start(config);
+        self.until_ready(self.start(config))
+    }
+
+    /// As above on a machine that has been started anew, if that can be played here.
+    pub fn sidecar_on_another_boot(&self, config: &str) -> Running {
+        let boot = self.space.file("boot_id", "6a1f4a1e-1111-4a4a-8888-0123456789ab\n");
+        let leasehold = Leasehold::new(&self.space).on_another_boot(&boot);
+        self.until_ready(leasehold.spawn(&self.arguments(&["sidecar"], config)))
+    }
+
+    fn until_ready(&self, mut running: Running) -> Running {
         wait_until("the sidecar to be ready", SOON, || {
             assert!(running.runs(), "the sidecar ended: {}", running.stderr());
             self.ready()
