@@ -152,7 +152,7 @@ fn named<const N: usize>(keys: [(&str, bool); N]) -> Option<String> {
 }
 
 fn stays(why: &Ending) {
-    tracing::error!("the configuration stays as it was: {}", why.what);
+    tracing::error!("the configuration stays as it was: {}", why.words());
 }
 
 /// Spreads pods apart, and stays the same for one pod.

@@ -139,7 +139,7 @@ fn action(next: &Next) -> String {
 }
 
 fn until(seconds: i64) -> String {
-    if seconds < 0 { ago(-seconds) } else { format!("in {}", span(seconds)) }
+    if seconds < 0 { ago(seconds.saturating_neg()) } else { format!("in {}", span(seconds)) }
 }
 
 fn ago(seconds: i64) -> String {
@@ -171,8 +171,8 @@ pub(crate) fn columns<const N: usize>(
     let aligned = |row: &[Cell; N]| {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (Cell(text, paint), width))| {
             let width = if column + 1 == N { 0 } else { *width };
-            // What fills a column up has no colour.
-            format!("{}{:2$}", palette.paint(*paint, text), "", width.saturating_sub(text.chars().count()))
+            // What fills a column up has no colour. Not by a width of the format, which ends at 65,535.
+            palette.paint(*paint, text) + &" ".repeat(width.saturating_sub(text.chars().count()))
         });
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
@@ -184,6 +184,15 @@ mod tests {
     use super::*;
     use crate::core::view::{Fault, Outage};
     use crate::observe::sample;
+
+    #[test]
+    fn a_cell_of_any_length_and_a_time_of_any_sign_are_shown() {
+        let long = "p".repeat(70_000);
+        let row = |text: &str| [Cell::from(text.to_owned()), Cell::from("x".to_owned())];
+        let lines = columns(["PATH", "STATE"], vec![row(&long), row("short")], Palette::PLAIN);
+        assert_eq!(lines[2].len(), 70_000 + 3, "as wide as the widest");
+        assert!(until(i64::MIN).ends_with(" ago"));
+    }
 
     #[test]
     fn a_person_sees_files_secrets_and_notifiers_in_columns() {

@@ -198,7 +198,9 @@ fn offset(seconds: i32, style: Offset) -> String {
 }
 
 fn fraction(nanoseconds: u32, separator: u8, digits: usize, trimmed: bool, out: &mut Vec<u8>) {
-    let all = format!("{nanoseconds:09}{:0<1$}", "", digits.saturating_sub(9));
+    let mut all = format!("{nanoseconds:09}");
+    // Not by a width of the format: beyond 65,535 that is a panic, and a layout may ask for more.
+    all.extend(std::iter::repeat_n('0', digits.saturating_sub(9)));
     let mut shown = &all[..digits];
     if trimmed {
         shown = shown.trim_end_matches('0');

@@ -232,6 +232,13 @@ mod tests {
     }
 
     #[test]
+    fn a_fraction_may_be_longer_than_a_format_s_width() {
+        let layout = format!("15:04:05.{}", "0".repeat(70_000));
+        let text = Time::unix(0).format(layout.as_bytes());
+        assert_eq!(text, format!("00:00:00.{}", "0".repeat(70_000)).as_bytes());
+    }
+
+    #[test]
     fn adding_goes_past_seconds_and_stays_in_the_zone() {
         let zone = Zone::Fixed { offset: 60, name: "LMT".into() };
         let time = Time { seconds: -1, nanoseconds: 500_000_000, zone: zone.clone() };
