@@ -31,17 +31,20 @@ pub(super) fn explain(error: &reqwest::Error, place: &str) -> Failure {
 }
 
 fn unknown(error: &reqwest::Error) -> (FailureKind, String) {
-    use FailureKind::{Unheard, Unreachable};
     let (kind, why) = if error.is_timeout() && error.is_connect() {
-        let why = "it does not take the connection in time; check vault.address, the network policy and the firewall";
-        (Unreachable, why)
+        (
+            FailureKind::Unreachable,
+            "it does not take the connection in time; check vault.address, the network policy and the firewall",
+        )
     } else if error.is_timeout() {
-        (Unheard, "it did not answer in time; is it overloaded, or vault.timeout too short?")
+        (FailureKind::Unheard, "it did not answer in time; is it overloaded, or vault.timeout too short?")
     } else if error.is_connect() {
-        (Unreachable, "no connection; check vault.address and the network policy")
+        (FailureKind::Unreachable, "no connection; check vault.address and the network policy")
     } else {
-        let why = "the connection broke off before the answer was complete; see the server's log, and what is on the way to it";
-        (Unheard, why)
+        (
+            FailureKind::Unheard,
+            "the connection broke off before the answer was complete; see the server's log, and what is on the way to it",
+        )
     };
     (kind, why.to_owned())
 }
