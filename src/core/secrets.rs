@@ -266,6 +266,8 @@ impl Agent {
         let token = held.token;
         if held.id == *lease {
             match result {
+                // It died with its login meanwhile, and its successor is due.
+                Ok(_) if !self.session.is_alive(token) => self.breaker.succeeded(),
                 Ok(granted) => {
                     self.breaker.succeeded();
                     held.renewed(sent, self.now.moment, granted);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::action::Action;
-use super::event::{Event, RenderOutcome};
-use super::ids::{FileId, SecretId, TokenId};
+use super::event::{Event, Granted, RenderOutcome};
+use super::ids::{FileId, LeaseId, SecretId, TokenId};
 use super::policy::{Mode, Policy};
 use crate::exit::Cause;
 use crate::vault::failure::{Failure, FailureKind};
@@ -244,6 +244,24 @@ fn a_lease_whose_token_ended_while_it_was_minted_is_not_called_good() {
     hand.give(Event::Read { secret: SecretId(0), token: TokenId(1), sent, result: Ok(late) });
     let view = hand.agent.view(hand.now());
     assert!(!view.readiness.is_ready(), "{:?}", view.readiness);
+}
+
+#[test]
+fn a_lease_whose_token_ended_while_it_was_renewed_is_not_called_good() {
+    let mut hand = settled(leased("l", 3600));
+    let (mut seen, mut renewal) = (Vec::new(), hand.now().moment);
+    while !seen.iter().any(|action| matches!(action, Action::DropToken(_))) {
+        seen = hand.sleep();
+        if seen.iter().any(|action| matches!(action, Action::Renew { .. })) {
+            renewal = hand.now().moment;
+        }
+    }
+    // The server renewed it to its token's end, and the answer comes when that is over.
+    let granted = Granted { ttl: Duration::from_secs(3600), renewable: true };
+    let (secret, lease) = (SecretId(0), LeaseId("l".into()));
+    hand.give(Event::Renewed { secret, lease, sent: renewal, result: Ok(granted) });
+    let readiness = hand.agent.outlook(hand.now()).readiness;
+    assert!(!readiness.is_ready(), "{readiness:?}");
 }
 
 /// Denied whatever it asks about itself: look-ups are put down to a standby that lags for longer than
