@@ -439,9 +439,12 @@ fn never_ready_when_expired(world: &World) -> Held {
             }
         }
     } else if world.calm_for() > patience(world) + MINUTE && !has_wrong_clock(world) && !is_counted(world) {
+        // That a token was revoked shows with its next use.
         let longest = world.setup.paths.iter().map(|(_, kind)| match kind {
-            Kind::Dynamic { ttl, .. } => *ttl,
-            _ => MINUTE,
+            Kind::Dynamic { ttl: life, .. } | Kind::Certificate { life } | Kind::Static { period: life } => {
+                *life
+            }
+            Kind::Kv => MINUTE,
         });
         let longest = longest.max().unwrap_or(MINUTE);
         let longest = longest.max(world.setup.role.ttl.unwrap_or_default()).max(longest_refresh(world));
