@@ -146,9 +146,16 @@ impl Agent {
         match event {
             Event::LoggedIn { token, sent, result } => {
                 self.work.finish(&Job::LogIn);
-                if let Ok(facts) = result {
-                    self.session.logins.insert(token, super::session::Login::new(facts, sent));
-                    self.give_back(token);
+                match result {
+                    Ok(facts) => {
+                        self.session.logins.insert(token, super::session::Login::new(facts, sent));
+                        self.give_back(token);
+                    }
+                    // The next run must know: a crash loop would be refused once a run, up to the lockout.
+                    Err(failure) if self.counts_as_refused(failure.kind) => {
+                        self.session.refused(self.now.moment);
+                    }
+                    Err(_) => {}
                 }
             }
             Event::LookedUp { token, .. } => {

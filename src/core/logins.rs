@@ -152,18 +152,13 @@ impl Agent {
         self.counters.failed_logins += 1;
         self.setback = true;
         let away = self.note_failure(&failure);
-        if failure.kind == FailureKind::Unheard && self.session.refusals.is_some() {
-            // It may have been refused as the one before.
+        if self.counts_as_refused(failure.kind) {
             self.login_refused(failure);
             return;
         }
         let known = self.session.trouble.as_ref().is_some_and(|before| before.kind == failure.kind);
         let (now, draw) = (self.now.moment, self.session_draw());
         let wait = match failure.kind {
-            FailureKind::Refused | FailureKind::Denied | FailureKind::Missing | FailureKind::Rejected => {
-                self.login_refused(failure);
-                return;
-            }
             FailureKind::Local => {
                 self.session.unfound += 1;
                 let early = self.session.unfound <= MOST_UNFOUND;
@@ -180,6 +175,15 @@ impl Agent {
         }
         self.session.trouble = Some(failure);
         self.log_in_at(now.after(wait));
+    }
+
+    /// Whether a login that failed so was refused, or may have been as the one before it was.
+    pub(super) fn counts_as_refused(&self, kind: FailureKind) -> bool {
+        match kind {
+            FailureKind::Refused | FailureKind::Denied | FailureKind::Missing | FailureKind::Rejected => true,
+            FailureKind::Unheard => self.session.refusals.is_some(),
+            _ => false,
+        }
     }
 
     /// Wrong credentials do not become right by trying: few tries, one message.

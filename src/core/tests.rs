@@ -292,6 +292,20 @@ fn a_short_token_whose_renewal_is_denied_is_followed_before_its_end() {
     }
 }
 
+/// A program that cannot be started ends each run while its login is under way.
+#[test]
+fn a_login_that_is_refused_after_the_end_has_begun_is_remembered_by_the_next_run() {
+    let mut hand = Hand::new(Policy { handoff: true, ..policy(Mode::Daemon, 1) });
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, "secret/web");
+    hand.give(Event::Stop { at_once: true });
+    let sent = hand.now().moment;
+    let result = Err(Failure::new(FailureKind::Refused, "invalid role"));
+    let end = hand.give(Event::LoggedIn { token: TokenId(1), sent, result });
+    assert_eq!(end, [Action::SaveHandoff]);
+    assert_eq!(hand.agent.snapshot().refusals.map(|refusals| refusals.count), Some(1));
+}
+
 #[test]
 fn stop_revokes_the_token_and_ends() {
     let mut hand = settled(leased("l", 3600));
