@@ -175,10 +175,12 @@ impl Agent {
             }
             Event::Read { secret, token, sent, result } => {
                 self.work.finish(&Job::Read(secret));
-                if let Some(facts) = result.ok().and_then(|facts| facts.lease) {
-                    let lease = Lease::minted(facts, token, (sent, self.now.moment), LEAVING);
-                    self.retirees.add(lease, None, std::collections::BTreeSet::new());
-                    self.give_back(token);
+                if let Ok(facts) = result {
+                    let leased = facts.lease.is_some();
+                    self.hold_for_the_next(secret, token, sent, facts);
+                    if leased {
+                        self.give_back(token);
+                    }
                 }
             }
             Event::Probed(result) => {

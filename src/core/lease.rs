@@ -109,6 +109,7 @@ impl Lease {
     pub(super) fn died(&mut self, now: Moment) {
         self.expires = self.expires.min(now);
         self.latest = self.latest.min(now);
+        self.undated = false;
     }
 
     /// The server renewed it, as it was asked to at `sent`; that is heard of `now`.

@@ -171,23 +171,15 @@ impl Agent {
             self.refuse_last_use(id, "its lease dies with the token");
             return;
         }
-        let mut lease = facts.lease.clone().map(|lease| self.minted(id, lease, token, sent));
-        let dead = lease.as_ref().is_some_and(|lease| !self.session.is_alive(lease.token));
-        if let (true, Some(lease)) = (dead, &mut lease) {
-            lease.died(self.now.moment);
-        }
-        let certificate = match facts.life {
-            Life::Until(until) => Some(Certificate::issued(until, self.now)),
-            Life::Unknown | Life::RotatesIn(_) => None,
-        };
+        let held = self.held(id, token, sent, &facts);
+        let leased = held.lease.is_some();
+        let dead = leased && !self.session.is_alive(token);
         let Some(node) = self.graph.get_mut(id) else { return };
         let recovered = node.recovered();
         let zero = matches!(facts.life, Life::RotatesIn(ttl) if ttl.is_zero());
         node.zeros = if zero { node.zeros.saturating_add(1) } else { 0 };
         node.reads += 1;
         node.fresh = Some(self.now.moment);
-        let leased = lease.is_some();
-        let held = Held { read: sent, lease, life: facts.life, certificate, version: facts.version };
         let before = node.held.replace(held);
         let (first, path) = (before.is_none(), node.path().to_owned());
         if facts.changed || first {
@@ -209,6 +201,36 @@ impl Agent {
             self.set_step(id, Step::Busy(Op::Read));
         } else {
             self.plan(id);
+        }
+    }
+
+    /// What an answer comes to.
+    fn held(&mut self, id: SecretId, token: TokenId, sent: Moment, facts: &ReadFacts) -> Held {
+        let mut lease = facts.lease.clone().map(|lease| self.minted(id, lease, token, sent));
+        if let Some(lease) = lease.as_mut().filter(|lease| !self.session.is_alive(lease.token)) {
+            lease.died(self.now.moment);
+        }
+        let certificate = match facts.life {
+            Life::Until(until) => Some(Certificate::issued(until, self.now)),
+            Life::Unknown | Life::RotatesIn(_) => None,
+        };
+        Held { read: sent, lease, life: facts.life, certificate, version: facts.version }
+    }
+
+    /// An answer that comes at the end. It is in the store, and so in the handoff: the next run goes on from it,
+    /// and not from what was there before it.
+    pub(super) fn hold_for_the_next(&mut self, id: SecretId, token: TokenId, sent: Moment, facts: ReadFacts) {
+        if self.graph.get(id).is_none() {
+            if let Some(lease) = facts.lease {
+                let lease = Lease::minted(lease, token, (sent, self.now.moment), MOST);
+                self.retirees.add(lease, None, BTreeSet::new());
+            }
+            return;
+        }
+        let held = self.held(id, token, sent, &facts);
+        let Some(node) = self.graph.get_mut(id) else { return };
+        if let Some(old) = node.held.replace(held).and_then(|held| held.lease) {
+            self.retirees.add(old, None, BTreeSet::new());
         }
     }
 
@@ -264,18 +286,21 @@ impl Agent {
         }
         let Some(held) = self.graph.get_mut(id).and_then(|node| node.lease_mut()) else { return };
         let token = held.token;
-        if held.id == *lease {
-            match result {
-                // It died with its login meanwhile, and its successor is due.
-                Ok(_) if !self.session.is_alive(token) => self.breaker.succeeded(),
-                Ok(granted) => {
-                    self.breaker.succeeded();
-                    held.renewed(sent, self.now.moment, granted);
-                    self.proven(token, sent);
-                    self.renewal_done(id);
-                }
-                Err(failure) => self.failed(id, Op::Renew, Some(token), failure),
+        let over = !self.session.is_alive(token);
+        match result {
+            _ if held.id != *lease => {}
+            // It died with its login meanwhile, and its successor is due, whatever is heard of it.
+            Ok(_) if over => self.breaker.succeeded(),
+            Err(failure) if over => {
+                self.note_failure(&failure);
             }
+            Ok(granted) => {
+                self.breaker.succeeded();
+                held.renewed(sent, self.now.moment, granted);
+                self.proven(token, sent);
+                self.renewal_done(id);
+            }
+            Err(failure) => self.failed(id, Op::Renew, Some(token), failure),
         }
         self.spend(token);
     }

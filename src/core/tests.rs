@@ -1,5 +1,6 @@
 //! The engine by hand: one event at a time, for what is easier to read so than in a simulation.
 
+mod after_reboot;
 mod hand;
 mod handing_back;
 

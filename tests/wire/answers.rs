@@ -87,9 +87,9 @@ fn with_ten_thousand_headers_are_nonsense() {
 fn that_break_off_are_told_from_wrong_ones() {
     let fault = evidence!(18, Wire);
     let failure = fails(|wire| wire.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"data\":"));
-    assert_eq!(failure.kind, FailureKind::Unreachable, "{failure}");
+    assert_eq!(failure.kind, FailureKind::Unheard, "{failure}");
     assert!(failure.why.contains("broke off"), "{failure}");
-    assert_eq!(fails(|_| Ok(())).kind, FailureKind::Unreachable);
+    assert_eq!(fails(|_| Ok(())).kind, FailureKind::Unheard);
     fault.holds(
         "an outage where the connection breaks off, nonsense where the text does; nothing of it is used",
     );

@@ -6,7 +6,7 @@ fn given_up(script: impl Fn(&mut dyn Wire) -> io::Result<()> + Send + Sync + 'st
     let server = Server::plain(move |_, wire| script(wire));
     let plan = VaultPlan { timeout: Duration::from_millis(300), ..plan(&server.url()) };
     let failure = read(&plan).expect_err("a failure");
-    assert_eq!(failure.kind, FailureKind::Unreachable, "{failure}");
+    assert_eq!(failure.kind, FailureKind::Unheard, "{failure}");
     assert!(failure.why.contains("within 300ms"), "{failure}");
 }
 

@@ -70,14 +70,19 @@ impl Hand {
         self.logged_in_for(token, 3600)
     }
 
-    pub(super) fn logged_in_for(&mut self, token: u64, ttl: u64) -> Vec<Action> {
-        let facts = TokenFacts {
+    /// What the server tells of a login.
+    pub(super) fn facts(token: u64, ttl: u64) -> TokenFacts {
+        TokenFacts {
             accessor: format!("accessor-{token}"),
             ttl: Some(Duration::from_secs(ttl)),
             renewable: true,
             batch: false,
             uses: None,
-        };
+        }
+    }
+
+    pub(super) fn logged_in_for(&mut self, token: u64, ttl: u64) -> Vec<Action> {
+        let facts = Self::facts(token, ttl);
         let sent = self.now().moment;
         self.give(Event::LoggedIn { token: TokenId(token), sent, result: Ok(facts) })
     }

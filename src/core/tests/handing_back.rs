@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::super::action::Action;
 use super::super::event::{Event, ReadFacts, RenderOutcome};
-use super::super::ids::{FileId, NotifierId};
-use super::super::policy::{FilePolicy, Mode, NotifierPolicy};
-use super::hand::{Hand, kv, leased, policy, publish, request};
+use super::super::ids::{FileId, NotifierId, SecretId, TokenId};
+use super::super::policy::{FilePolicy, Mode, NotifierPolicy, Policy};
+use super::super::snapshot::KeptToken;
+use super::hand::{Hand, kv, leased, policy, publish, request, settled};
 
 const WEB: &str = "secret/data/web";
 const DB: &str = "database/creds/web";
@@ -119,6 +120,29 @@ fn a_rendering_that_changes_nothing_does_not_stand_for_having_told_the_one_befor
     assert!(!is_given_back(&mut hand), "the first application is being told");
     told(&mut hand, 0);
     assert!(is_given_back(&mut hand));
+}
+
+/// The store has the answer, and the handoff what the store has: the next run would render with it, and give
+/// its lease back as one that was replaced.
+#[test]
+fn what_is_answered_while_leaving_is_what_the_next_run_goes_on_from() {
+    let mut kept = settled(fixed("old")).agent.snapshot();
+    // A newer login, which an earlier run made: the lease of the one before it is read anew.
+    let newer = KeptToken { id: TokenId(2), accessor: "accessor-2".into(), ..kept.tokens[0].clone() };
+    kept.tokens.push(newer);
+    let mode = Mode::Init { timeout: Duration::from_secs(120) };
+    let mut hand = Hand::new(Policy { handoff: true, ..policy(mode, 1) });
+    let actions = hand.give(Event::Start { kept: Some(kept), rebooted: false });
+    let asks = |action: &Action| matches!(action, Action::Read { .. });
+    assert!(actions.iter().any(asks), "{actions:?}");
+    hand.rendered(0, "secret/web");
+    hand.give(Event::Stop { at_once: false });
+    let sent = hand.now().moment;
+    let result = Ok(fixed("new"));
+    hand.give(Event::Read { secret: SecretId(0), token: TokenId(2), sent, result });
+    let kept = hand.agent.snapshot();
+    assert_eq!(kept.secrets[0].lease.as_ref().map(|lease| lease.id.0.as_str()), Some("new"));
+    assert_eq!(kept.retiring.iter().map(|lease| lease.id.0.as_str()).collect::<Vec<_>>(), ["old"]);
 }
 
 #[test]
