@@ -324,8 +324,12 @@ fn fresh(world: &World) -> Held {
             let Some(entry) = world.server.paths.get(path) else { continue };
             let quiet = set_wait(world, *file);
             let due = entry.changed.max(world.calm + patience(world)) + setup.refresh + quiet;
-            // What a file has only just begun to use is looked at then.
-            let joined = setup.choice.as_ref().and(world.disk.changed.get(file)).copied();
+            // What a file has only just begun to use is looked at then; what an earlier run had read within
+            // `refresh` of it.
+            let read = world.process.as_ref().and_then(|process| process.read.get(path));
+            let first =
+                |at: Duration| if read.is_some_and(|read| *read <= at) { at } else { at + setup.refresh };
+            let joined = setup.choice.as_ref().and(world.disk.changed.get(file)).map(|at| first(*at));
             let lag = if world.setup.standby_lag.is_zero() { Duration::ZERO } else { LAG };
             let late = due.max(joined.map_or(due, |at| at + quiet)) + lag + Duration::from_secs(1);
             if entry.kind == Kind::Kv && value.version < entry.version && late < world.now {

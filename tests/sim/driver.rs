@@ -75,6 +75,8 @@ pub struct Process {
     pub wrappings: BTreeMap<FileId, u64>,
     /// Files whose last rendering failed: they keep what they had.
     pub failing: BTreeSet<FileId>,
+    /// What this agent has read itself, and since when: of the rest it does not know when that was last looked at.
+    pub read: BTreeMap<String, Duration>,
     /// Requests to the server that are not answered yet, probes apart.
     pub under_way: usize,
     pub logging_in: bool,
@@ -99,6 +101,7 @@ impl Process {
             renderings: BTreeMap::new(),
             wrappings: BTreeMap::new(),
             failing: BTreeSet::new(),
+            read: BTreeMap::new(),
             under_way: 0,
             logging_in: false,
             looking_up: BTreeSet::new(),
@@ -117,6 +120,7 @@ impl Process {
         self.renderings.clear();
         self.wrappings.clear();
         self.failing.clear();
+        self.read.clear();
         before.snapshot()
     }
 

@@ -288,6 +288,7 @@ impl World {
                 lease.known = true;
             }
             facts.changed = process.store.answers.get(&path) != Some(&value);
+            process.read.entry(path.clone()).or_insert(self.now);
             process.store.answers.insert(path, value);
         }
         let kind = match event {
