@@ -92,6 +92,7 @@ fn f28_refused_credentials_are_tried_three_times_and_again_when_they_change() {
 
 #[test]
 fn f28_credentials_that_are_mended_while_the_server_is_away_are_tried_as_soon_as_it_is_back() {
+    let mut fault = evidence!(28, Simulated);
     for away in [Health::Sealed, Health::Down] {
         let stale = (Duration::ZERO, 3 * MINUTE, Fault::CredentialsStale);
         let mut world = with(database(), [stale, (2 * MINUTE, 2 * MINUTE, Fault::Health(away))]);
@@ -101,7 +102,9 @@ fn f28_credentials_that_are_mended_while_the_server_is_away_are_tried_as_soon_as
         until(&mut world, 4 * MINUTE + secs(10));
         assert_eq!(view(&world).readiness, Readiness::Ready, "{away:?}");
         assert_eq!(world.server.logins, 4);
+        fault.metric(&metrics(&world), "leasehold_ready 1");
     }
+    fault.holds("mended while the server is sealed or down: tried as soon as it is back");
 }
 
 #[test]
