@@ -4,7 +4,6 @@ use super::action::{Action, Level};
 use super::agent::Agent;
 use super::breaker::Closed;
 use super::graph::Step;
-use super::ids::SecretId;
 use super::timers::Timer;
 use super::work::Job;
 use crate::vault::failure::Failure;
@@ -46,17 +45,16 @@ impl Agent {
         waiting.extend(std::mem::take(&mut self.stranded));
         for id in waiting {
             let Some(node) = self.graph.get(id) else { continue };
-            let op = match node.step {
-                Step::Busy(op) | Step::Waiting { op, .. } if !self.is_under_way(id) => op,
-                _ => continue,
-            };
-            self.spread(id, op);
+            let (Step::Busy(op) | Step::Waiting { op, .. }) = node.step else { continue };
+            // Another request about it, of which nothing follows any more, is no reason to wait.
+            if !self.is_under_way(&Self::job(id, op)) {
+                self.spread(id, op);
+            }
         }
     }
 
-    fn is_under_way(&self, id: SecretId) -> bool {
-        self.work
-            .under_way(|job| matches!(job, Job::Read(of) | Job::Resolve(of) | Job::Renew(of) if *of == id))
+    fn is_under_way(&self, wanted: &Job) -> bool {
+        self.work.under_way(|job| job == wanted)
     }
 
     /// A request failed: opens the breaker where that says that the server is away.

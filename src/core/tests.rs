@@ -265,6 +265,34 @@ fn a_lease_whose_token_ended_while_it_was_renewed_is_not_called_good() {
     assert!(!readiness.is_ready(), "{readiness:?}");
 }
 
+#[test]
+fn a_secret_that_waits_to_be_read_while_its_dead_lease_is_being_renewed_is_not_forgotten() {
+    let mut hand = settled(leased("l", 3600));
+    let unheard = || Failure::new(FailureKind::Unheard, "timed out");
+    let renews = |seen: &[Action]| seen.iter().any(|action| matches!(action, Action::Renew { .. }));
+    let mut seen = Vec::new();
+    while !renews(&seen) {
+        seen = hand.sleep();
+    }
+    let sent = hand.now().moment;
+    // The server is away until the token has ended; the renewal hangs for longer.
+    seen = hand.give(Event::TokenRenewed { token: TokenId(1), sent, result: Err(unheard()) });
+    while !seen.contains(&Action::DropToken(TokenId(1))) {
+        let probes = seen.contains(&Action::Probe);
+        seen = if probes { hand.give(Event::Probed(Err(unheard()))) } else { hand.sleep() };
+    }
+    hand.give(Event::Probed(Ok(())));
+    let (secret, lease) = (SecretId(0), LeaseId("l".into()));
+    hand.give(Event::Renewed { secret, lease, sent, result: Err(unheard()) });
+    hand.give(Event::Probed(Ok(())));
+    let mut seen = hand.logged_in(2);
+    let end = hand.millis + 60_000;
+    while !seen.iter().any(|action| matches!(action, Action::Read { .. })) {
+        assert!(hand.millis < end, "nobody asks any more");
+        seen = hand.sleep();
+    }
+}
+
 /// Denied whatever it asks about itself: look-ups are put down to a standby that lags for longer than
 /// it lives.
 #[test]
