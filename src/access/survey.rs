@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::rules::{self, Rule};
 use super::wants::{Want, Wants};
 use crate::config::plan::{AuthMethod, AuthPlan, Plan};
-use crate::core::{is_advised, no_login};
+use crate::core::no_login;
 use crate::exit::{Cause, Ending};
 use crate::secret::Secret;
 use crate::vault::client::Client;
@@ -179,6 +179,6 @@ fn unanswered(path: &str, failure: &Failure) -> Ending {
     } else {
         Cause::Deadline
     };
-    let hint = if is_advised(&failure.why) { "" } else { "check the address, and the server's own log" };
+    let hint = failure.hint("check the address, and the server's own log");
     Ending::new(cause, format!("could not ask about {path}: {}", failure.why), hint)
 }

@@ -125,6 +125,13 @@ impl Agent {
         std::mem::take(&mut self.out)
     }
 
+    /// Whether an answer about this secret is still of use. What comes late for one that was dropped must not get
+    /// into the store: somebody may have asked anew since, and has a later answer, or leases of his own.
+    #[must_use]
+    pub fn knows(&self, secret: SecretId) -> bool {
+        self.graph.get(secret).is_some()
+    }
+
     /// When to send [`Event::Wake`] if nothing else happens before; none while nothing is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {

@@ -31,7 +31,7 @@ pub(super) struct Breaker {
 #[derive(Debug)]
 struct Open {
     since: Moment,
-    why: String,
+    last: Failure,
     /// A probe failed too: it is the server, not one path.
     confirmed: bool,
     probe: Probe,
@@ -69,9 +69,9 @@ impl Breaker {
         self.overloads > 0
     }
 
-    /// Since when the server is away, and the last reason; none while it is not known to be.
-    pub(super) fn outage(&self) -> Option<(Moment, &str)> {
-        self.open.as_ref().map(|open| (open.since, open.why.as_str()))
+    /// Since when the server is away, and the last failure; none while it is not known to be.
+    pub(super) fn outage(&self) -> Option<(Moment, &Failure)> {
+        self.open.as_ref().map(|open| (open.since, &open.last))
     }
 
     /// Whether a probe has failed in this outage.
@@ -106,15 +106,15 @@ impl Breaker {
         let at = wait.map_or(earliest, |wait| now.after(wait).max(earliest));
         match &mut self.open {
             Some(open) => {
-                open.why.clone_from(&failure.why);
+                open.last.clone_from(failure);
                 // A server that names a time is taken at its word, also by a probe already set.
                 if let (Probe::At(set), true) = (open.probe, wait.is_some()) {
                     open.probe = Probe::At(set.max(at));
                 }
             }
             None => {
-                let why = failure.why.clone();
-                self.open = Some(Open { since: now, why, confirmed: false, probe: Probe::At(at) });
+                let last = failure.clone();
+                self.open = Some(Open { since: now, last, confirmed: false, probe: Probe::At(at) });
             }
         }
     }
@@ -143,7 +143,7 @@ impl Breaker {
                     FailureKind::Overloaded(Some(wait)) => now.after(wait.max(gap)),
                     _ => now.after(gap),
                 });
-                open.why = failure.why;
+                open.last = failure;
                 None
             }
         }

@@ -48,6 +48,8 @@ pub(super) struct Trouble {
     pub(super) kind: FailureKind,
     /// A whole sentence that names the path.
     pub(super) text: String,
+    /// It says what to do, too.
+    pub(super) advised: bool,
     /// Trying again soon will not mend it: init fails on it.
     pub(super) definitive: bool,
 }

@@ -179,8 +179,7 @@ impl Agent {
             FailureKind::Rejected => (Cause::Missing, "correct the path or its arguments".to_owned()),
             FailureKind::Local => (Cause::Template, "correct the path".to_owned()),
             kind if kind.is_outage() || kind == FailureKind::Redirected => {
-                let hint = if is_advised(&trouble.text) { "" } else { HINT };
-                (Cause::Unavailable, hint.to_owned())
+                (Cause::Unavailable, if trouble.advised { "" } else { HINT }.to_owned())
             }
             _ => (Cause::Deadline, "see the server's own log".to_owned()),
         };
@@ -189,9 +188,9 @@ impl Agent {
 
     /// The deadline was reached for a cause that may pass.
     fn too_late(&self) -> Ending {
-        if let Some((_, why)) = self.breaker.outage() {
-            let hint = if is_advised(why) { "" } else { HINT };
-            return Ending::new(Cause::Unavailable, format!("the server does not answer: {why}"), hint);
+        if let Some((_, failure)) = self.breaker.outage() {
+            let what = format!("the server does not answer: {failure}");
+            return Ending::new(Cause::Unavailable, what, failure.hint(HINT));
         }
         if let (None, Some(failure)) = (self.session.current, &self.session.trouble) {
             return no_login(failure);
@@ -210,13 +209,6 @@ impl Agent {
         }
         Ending::new(Cause::Deadline, "not everything was published in time", "raise `init.timeout`")
     }
-}
-
-/// Whether the reason says what to do, as those about connections do ("it refuses the connection; is the server up, and is
-/// the port right?"): of two hints only one fits.
-#[must_use]
-pub fn is_advised(why: &str) -> bool {
-    why.contains("; ")
 }
 
 /// What is still known of logins that an earlier run was refused.
@@ -240,7 +232,7 @@ pub fn no_login(failure: &Failure) -> Ending {
         kind => {
             let away = kind.is_outage() || kind == FailureKind::Redirected;
             let cause = if away { Cause::Unavailable } else { Cause::Deadline };
-            let hint = if is_advised(why) { "" } else { "check the address, and the server's own log" };
+            let hint = failure.hint("check the address, and the server's own log");
             Ending::new(cause, format!("could not log in: {why}"), hint)
         }
     }

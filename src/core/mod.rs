@@ -51,7 +51,7 @@ mod tokens;
 mod work;
 
 pub use agent::Agent;
-pub use init::{is_advised, no_login};
+pub use init::no_login;
 
 #[cfg(test)]
 mod tests;

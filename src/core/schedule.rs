@@ -158,10 +158,10 @@ impl Agent {
             (_, Op::Renew) => format!("could not renew the lease of {path}: {}", failure.why),
         };
         self.setback |= definitive;
-        let kind = failure.kind;
+        let Failure { kind, advised, .. } = *failure;
         let first = node.trouble.is_none();
         let known = node.trouble.as_ref().is_some_and(|before| before.kind == kind);
-        node.trouble = Some(Trouble { kind, text: text.clone(), definitive });
+        node.trouble = Some(Trouble { kind, text: text.clone(), advised, definitive });
         if first {
             self.touch_users(id);
         }

@@ -153,7 +153,7 @@ impl Agent {
                 if self.graph.get(id).is_some() {
                     self.hold(id, token, sent, facts);
                 } else if let Some(lease) = facts.lease {
-                    let lease = Lease::minted(lease, token, (sent, self.now.moment), MOST);
+                    let lease = self.of_nobody(lease, token, sent);
                     self.retire(lease, None, BTreeSet::new());
                 }
             }
@@ -222,7 +222,7 @@ impl Agent {
     pub(super) fn hold_for_the_next(&mut self, id: SecretId, token: TokenId, sent: Moment, facts: ReadFacts) {
         if self.graph.get(id).is_none() {
             if let Some(lease) = facts.lease {
-                let lease = Lease::minted(lease, token, (sent, self.now.moment), MOST);
+                let lease = self.of_nobody(lease, token, sent);
                 self.retirees.add(lease, None, BTreeSet::new());
             }
             return;
@@ -232,6 +232,11 @@ impl Agent {
         if let Some(old) = node.held.replace(held).and_then(|held| held.lease) {
             self.retirees.add(old, None, BTreeSet::new());
         }
+    }
+
+    /// The lease of an answer whose secret no file needs any more: only to be given back.
+    fn of_nobody(&self, facts: LeaseFacts, token: TokenId, sent: Moment) -> Lease {
+        Lease::minted(facts, token, (sent, self.now.moment), MOST)
     }
 
     fn tell_read(&mut self, id: SecretId, path: &str, recovered: bool, changed: bool) {

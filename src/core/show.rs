@@ -19,7 +19,7 @@ impl Agent {
             self.graph.iter().enumerate().map(|(place, (id, _))| (id, place)).collect();
         let files: Vec<FileView> =
             self.shelf.files().map(|(id, file)| self.view_file(id, file, &places)).collect();
-        let outage = self.breaker.outage().map(|(since, why)| Outage { since, why: why.to_owned() });
+        let outage = self.breaker.outage().map(|(since, last)| Outage { since, why: last.why.clone() });
         View {
             now: now.moment,
             readiness: self.outlook(now).readiness,

@@ -11,7 +11,7 @@ use super::action::Action;
 use super::event::{Event, Granted, RenderOutcome};
 use super::ids::{FileId, LeaseId, SecretId, TokenId};
 use super::policy::{Mode, Policy};
-use crate::exit::Cause;
+use crate::exit::{Cause, Ending};
 use crate::vault::failure::{Failure, FailureKind};
 use hand::{Hand, denied, kv, leased, policy, publish, read_of, request, settled};
 
@@ -52,17 +52,37 @@ fn a_short_deadline_does_not_hide_why_a_login_failed() {
         let _ = hand.give(Event::Start { kept: None, rebooted: false });
         let sent = hand.now().moment;
         let result = Err(Failure::new(kind, "why"));
-        let mut actions = hand.give(Event::LoggedIn { token: TokenId(1), sent, result });
-        let exit = loop {
-            match actions.into_iter().find_map(|action| match action {
-                Action::Exit(result) => Some(result),
-                _ => None,
-            }) {
-                Some(exit) => break exit,
-                None => actions = hand.sleep(),
-            }
-        };
-        assert_eq!(exit.expect_err("it cannot succeed").cause, cause, "{kind:?}");
+        let actions = hand.give(Event::LoggedIn { token: TokenId(1), sent, result });
+        assert_eq!(failed(&mut hand, actions).cause, cause, "{kind:?}");
+    }
+}
+
+/// How a run ends that can only fail.
+fn failed(hand: &mut Hand, mut actions: Vec<Action>) -> Ending {
+    loop {
+        let exit = actions.into_iter().find_map(|action| match action {
+            Action::Exit(result) => Some(result),
+            _ => None,
+        });
+        match exit {
+            Some(result) => return result.expect_err("it cannot succeed"),
+            None => actions = hand.sleep(),
+        }
+    }
+}
+
+#[test]
+fn a_reason_of_two_parts_is_no_advice_and_one_with_advice_gets_no_other() {
+    let why = "the server is not available: first; second (503)";
+    let plain = Failure::new(FailureKind::Unavailable, why);
+    let advised = Failure::advised(FailureKind::Unreachable, "it refuses the connection; is the server up?");
+    for (failure, hinted) in [(plain, true), (advised, false)] {
+        let mut hand = Hand::new(policy(Mode::Init { timeout: Duration::from_millis(500) }, 1));
+        let _ = hand.give(Event::Start { kept: None, rebooted: false });
+        let sent = hand.now().moment;
+        let actions = hand.give(Event::LoggedIn { token: TokenId(1), sent, result: Err(failure) });
+        let ending = failed(&mut hand, actions);
+        assert_ne!(ending.hint.is_empty(), hinted, "{ending:?}");
     }
 }
 
@@ -187,6 +207,18 @@ fn a_file_that_is_rendered_while_the_others_are_written_is_good_once_it_is_writt
     assert!(!hand.agent.outlook(hand.now()).readiness.is_ready(), "the other has still to be written");
     hand.published(2, &[0]);
     assert!(hand.agent.outlook(hand.now()).readiness.is_ready());
+}
+
+#[test]
+fn an_answer_is_of_no_use_once_no_file_needs_its_secret() {
+    let mut hand = settled(kv(true));
+    assert!(hand.agent.knows(SecretId(0)));
+    hand.read(0, kv(true));
+    hand.rendered(0, "secret/other");
+    assert!(!hand.agent.knows(SecretId(0)), "a late answer would replace what is asked anew");
+    assert!(hand.agent.knows(SecretId(1)));
+    hand.rendered(0, "secret/web");
+    assert!(!hand.agent.knows(SecretId(0)), "needed again it is another");
 }
 
 #[test]

@@ -230,7 +230,7 @@ impl Driver {
                 Event::LoggedIn { token, sent, result }
             }
             Answer::Resolved { secret, written, result } => {
-                if let Ok(resolved) = &result {
+                if let (Ok(resolved), true) = (&result, self.agent.knows(secret)) {
                     self.store.resolve((*written).clone(), resolved.clone());
                 }
                 Event::Resolved { secret, result }
@@ -238,7 +238,9 @@ impl Driver {
             Answer::Read { secret, token, sent, request, result } => {
                 let result = result.map(|response| {
                     let facts = facts::read(&response, self.store.get(&request).as_deref());
-                    self.store.put((*request).clone(), response);
+                    if self.agent.knows(secret) {
+                        self.store.put((*request).clone(), response);
+                    }
                     self.voice.step(|| format!("read {}", request.path), sent);
                     facts
                 });

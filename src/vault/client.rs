@@ -275,7 +275,7 @@ pub(super) async fn ask(
     let path = path.trim_start().trim_start_matches('/');
     let took = || sent.until(clock::moment());
     let count = |class| call.transport.meter.count(Operation::of(asked, path), took(), class);
-    let answer = call.ask(endpoint).await.inspect_err(|Failure { kind, why }| {
+    let answer = call.ask(endpoint).await.inspect_err(|Failure { kind, why, .. }| {
         tracing::debug!(?method, path, took = told(took()), ?kind, why, "no answer");
         count(kind.class());
     })?;

@@ -11,6 +11,9 @@ pub struct Failure {
     /// One line, lowercase, that fits behind "could not read secret/web: ". It carries the
     /// server's own message where there is one, never a value, a token or a body.
     pub why: String,
+    /// `why` ends with what to do about it, as those about connections do ("it refuses the connection; is the
+    /// server up, and is the port right?"): of two hints only one fits.
+    pub advised: bool,
 }
 
 /// The classes of failure, from Vault's documented status codes and what servers really do.
@@ -74,7 +77,18 @@ impl FailureKind {
 impl Failure {
     /// A failure of `kind`, told by `why`.
     pub fn new(kind: FailureKind, why: impl Into<String>) -> Self {
-        Self { kind, why: why.into() }
+        Self { kind, why: why.into(), advised: false }
+    }
+
+    /// A failure of `kind`, told by `why`, which says what to do about it too.
+    pub fn advised(kind: FailureKind, why: impl Into<String>) -> Self {
+        Self { advised: true, ..Self::new(kind, why) }
+    }
+
+    /// The hint for a person: `general`, where the reason itself has none that is closer.
+    #[must_use]
+    pub fn hint(&self, general: &'static str) -> &'static str {
+        if self.advised { "" } else { general }
     }
 }
 

@@ -27,7 +27,7 @@ impl Error for NoSuchHost {}
 /// before the connection stood.
 pub(super) fn explain(error: &reqwest::Error, place: &str) -> Failure {
     let (kind, why) = causes(error).find_map(known).unwrap_or_else(|| unknown(error));
-    Failure::new(kind, format!("{place}: {why}"))
+    Failure::advised(kind, format!("{place}: {why}"))
 }
 
 fn unknown(error: &reqwest::Error) -> (FailureKind, String) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use leasehold::core::Agent;
-use leasehold::core::event::{Published, RenderOutcome};
+use leasehold::core::event::{Event, Published, RenderOutcome};
 use leasehold::core::ids::{FileId, LeaseId, TokenId, UnitId};
 use leasehold::core::policy::{Mode, SinkPolicy};
 use leasehold::core::snapshot::Snapshot;
@@ -58,6 +58,24 @@ pub enum Kind {
     LookUp(TokenId),
     Probe,
     Other,
+}
+
+/// What an answer brings for the driver to keep, before the core hears of it.
+#[derive(Debug, Clone)]
+pub enum Load {
+    Nothing,
+    /// The token of a login, by the core's number and the server's.
+    Token(TokenId, u64),
+    /// What is kept there.
+    Value {
+        path: String,
+        value: Value,
+    },
+    /// What is written so is kept there.
+    Alias {
+        written: String,
+        path: String,
+    },
 }
 
 /// One run of the program.
@@ -122,6 +140,26 @@ impl Process {
         self.failing.clear();
         self.read.clear();
         before.snapshot()
+    }
+
+    /// Keeps what an answer brings, but not for a secret that the core has dropped meanwhile.
+    pub fn keep(&mut self, answer: &mut Event, load: Load, now: Duration) {
+        match (load, answer) {
+            (Load::Token(id, token), _) => {
+                self.tokens.insert(id, token);
+            }
+            (Load::Value { path, value }, Event::Read { secret, result: Ok(facts), .. })
+                if self.agent.knows(*secret) =>
+            {
+                facts.changed = self.store.answers.get(&path) != Some(&value);
+                self.read.entry(path.clone()).or_insert(now);
+                self.store.answers.insert(path, value);
+            }
+            (Load::Alias { written, path }, Event::Resolved { secret, .. }) if self.agent.knows(*secret) => {
+                self.store.resolved.insert(written, path);
+            }
+            _ => {}
+        }
     }
 
     /// Notes that a request is sent, or answered: `started` tells which.

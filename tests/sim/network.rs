@@ -7,12 +7,14 @@ use leasehold::core::event::Event;
 use leasehold::core::time::Moment;
 use leasehold::vault::failure::{Failure, FailureKind};
 
+use super::driver::{Kind, Load};
 use super::faults::Fault;
 use super::server::Health;
 use super::world::{Next, World};
 
 /// The client gives up on a request after this.
 const TIMEOUT: Duration = Duration::from_secs(15);
+
 /// A request on its way, as the server gets it.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -73,7 +75,7 @@ impl World {
     fn lose_call(&mut self, call: &Call, wait: Duration, kind: FailureKind, why: &str) {
         let failure = Failure::new(kind, why);
         if let Some(event) = failed(call, self.boot.moment(call.sent), failure) {
-            self.push(wait, Next::Tell { run: call.run, event, value: None, token: None });
+            self.push(wait, Next::Tell { run: call.run, event, load: Load::Nothing });
         }
     }
 
@@ -82,12 +84,12 @@ impl World {
         let (now, wall) = (self.now, self.true_wall());
         let standby = self.dice.chance(50);
         let sent = self.boot.moment(call.sent);
-        let (mut value, mut token) = (None, None);
+        let mut load = Load::Nothing;
         let event = match call.action.clone() {
             Action::Probe => Event::Probed(self.server.probe()),
             Action::LogIn(id) => {
                 let result = self.server.login(now).map(|(own, facts)| {
-                    token = Some((id, own));
+                    load = Load::Token(id, own);
                     facts
                 });
                 Event::LoggedIn { token: id, sent, result }
@@ -103,10 +105,7 @@ impl World {
             }
             Action::Resolve { secret, request, .. } => {
                 let result = self.server.resolve(call.token, &request.path, now, standby).map(|path| {
-                    let process = self.process.as_mut().filter(|process| process.run == call.run);
-                    if let Some(process) = process {
-                        process.store.resolved.insert(request.path.clone(), path.clone());
-                    }
+                    load = Load::Alias { written: request.path.clone(), path: path.clone() };
                     let mut resolved = request.as_ref().clone();
                     resolved.path = path;
                     resolved
@@ -116,7 +115,7 @@ impl World {
             Action::Read { secret, token: id, request } => {
                 let answer = self.server.read(call.token, &request.path, (now, wall), standby);
                 let result = answer.map(|(facts, read)| {
-                    value = Some((request.path.clone(), read));
+                    load = Load::Value { path: request.path.clone(), value: read };
                     facts
                 });
                 Event::Read { secret, token: id, sent, result }
@@ -139,7 +138,7 @@ impl World {
             }
             _ => return,
         };
-        self.note_seen(&event, &call, token.map(|(_, own)| own));
+        self.note_seen(&event, &call, &load);
         let unheard = (call.late || call.deaf) && matches!(call.action, Action::LogIn(_));
         if unheard {
             self.server.turned_away = Some(now);
@@ -156,16 +155,36 @@ impl World {
             return self.fail_call(&call, TIMEOUT, "timed out");
         }
         let way = self.dice.millis(1, 8);
-        self.push(way, Next::Tell { run: call.run, event, value, token });
+        self.push(way, Next::Tell { run: call.run, event, load });
+    }
+
+    /// An answer, or what the process did itself, reaches its core.
+    pub(super) fn tell(&mut self, run: u64, mut event: Event, load: Load) -> Result<(), String> {
+        if self.asleep > self.now {
+            let wait = self.asleep - self.now;
+            self.push(wait, Next::Tell { run, event, load });
+            return Ok(());
+        }
+        let Some(process) = self.process.as_mut().filter(|process| process.run == run) else { return Ok(()) };
+        if let Load::Value { value, .. } = &load
+            && let Some(lease) = value.lease.as_ref().and_then(|id| self.server.leases.get_mut(id))
+        {
+            lease.known = true;
+        }
+        process.keep(&mut event, load, self.now);
+        if let Some(kind) = kind(&event) {
+            process.count(kind, false);
+        }
+        self.give(event)
     }
 }
 
 impl World {
     /// Notes until when the client has to reckon with what this answer grants, heard or not.
-    fn note_seen(&mut self, answer: &Event, call: &Call, granted: Option<u64>) {
+    fn note_seen(&mut self, answer: &Event, call: &Call, load: &Load) {
         let end = |ttl: Duration| call.sent + ttl;
         let (tokens, leases) = (&mut self.server.tokens, &mut self.server.leases);
-        let own = granted.unwrap_or(call.token);
+        let own = if let Load::Token(_, granted) = load { *granted } else { call.token };
         match answer {
             Event::LoggedIn { result: Ok(facts), .. } | Event::LookedUp { result: Ok(facts), .. } => {
                 tokens.entry(own).and_modify(|token| token.seen = facts.ttl.map(end));
@@ -183,6 +202,23 @@ impl World {
             }
             _ => {}
         }
+    }
+}
+
+/// Which kind of request it answers.
+fn kind(answer: &Event) -> Option<Kind> {
+    match answer {
+        Event::LoggedIn { .. } => Some(Kind::Login),
+        Event::LookedUp { token, .. } => Some(Kind::LookUp(*token)),
+        Event::Probed(_) => Some(Kind::Probe),
+        Event::TokenRenewed { .. }
+        | Event::Resolved { .. }
+        | Event::Read { .. }
+        | Event::Wrapped { .. }
+        | Event::Renewed { .. }
+        | Event::LeaseRevoked { .. }
+        | Event::TokenRevoked { .. } => Some(Kind::Other),
+        _ => None,
     }
 }
 

@@ -13,10 +13,10 @@ use super::application::Applications;
 use super::checks::Checks;
 use super::clock::{BEGIN, Boot, EPOCH};
 use super::dice::Dice;
-use super::driver::{Content, Disk, Handoff, Kind, Process};
+use super::driver::{Content, Disk, Handoff, Kind, Load, Process};
 use super::faults::{self, Fault, Planned};
 use super::network::Call;
-use super::server::{Server, Value};
+use super::server::Server;
 use super::setup::Setup;
 
 /// What a world's life came to.
@@ -36,8 +36,7 @@ pub enum Next {
     Tell {
         run: u64,
         event: Event,
-        value: Option<(String, Value)>,
-        token: Option<(TokenId, u64)>,
+        load: Load,
     },
     /// A rendering on its way to the disk is there.
     Commit {
@@ -221,7 +220,7 @@ impl World {
     fn happen(&mut self, next: Next) -> Result<(), String> {
         match next {
             Next::Arrive(call) => self.arrive(call),
-            Next::Tell { run, event, value, token } => return self.tell(run, event, value, token),
+            Next::Tell { run, event, load } => return self.tell(run, event, load),
             Next::Commit { run, unit, files } => self.commit(run, unit, files),
             Next::Notify { run, notifier } => self.notify(run, notifier),
             Next::Begin(fault, lasts) => return self.begin(fault, lasts),
@@ -265,49 +264,6 @@ impl World {
         self.checks.started(self.runs);
         let rebooted = kept.as_ref().is_some_and(|kept| kept.boot != self.boot);
         self.give(Event::Start { kept: kept.map(|kept| kept.snapshot), rebooted })
-    }
-
-    fn tell(
-        &mut self,
-        run: u64,
-        mut event: Event,
-        value: Option<(String, Value)>,
-        token: Option<(TokenId, u64)>,
-    ) -> Result<(), String> {
-        if self.asleep > self.now {
-            let wait = self.asleep - self.now;
-            self.push(wait, Next::Tell { run, event, value, token });
-            return Ok(());
-        }
-        let Some(process) = self.process.as_mut().filter(|process| process.run == run) else { return Ok(()) };
-        if let Some((id, token)) = token {
-            process.tokens.insert(id, token);
-        }
-        if let (Some((path, value)), Event::Read { result: Ok(facts), .. }) = (value, &mut event) {
-            if let Some(lease) = value.lease.as_ref().and_then(|id| self.server.leases.get_mut(id)) {
-                lease.known = true;
-            }
-            facts.changed = process.store.answers.get(&path) != Some(&value);
-            process.read.entry(path.clone()).or_insert(self.now);
-            process.store.answers.insert(path, value);
-        }
-        let kind = match event {
-            Event::LoggedIn { .. } => Some(Kind::Login),
-            Event::LookedUp { token, .. } => Some(Kind::LookUp(token)),
-            Event::Probed(_) => Some(Kind::Probe),
-            Event::TokenRenewed { .. }
-            | Event::Resolved { .. }
-            | Event::Read { .. }
-            | Event::Wrapped { .. }
-            | Event::Renewed { .. }
-            | Event::LeaseRevoked { .. }
-            | Event::TokenRevoked { .. } => Some(Kind::Other),
-            _ => None,
-        };
-        if let Some(kind) = kind {
-            process.count(kind, false);
-        }
-        self.give(event)
     }
 
     /// Gives the process an event and does what it asks for.
@@ -424,7 +380,7 @@ impl World {
     pub fn tell_later(&mut self, wait: Duration, event: Event) {
         if let Some(process) = &self.process {
             let run = process.run;
-            self.push(wait, Next::Tell { run, event, value: None, token: None });
+            self.push(wait, Next::Tell { run, event, load: Load::Nothing });
         }
     }
 
