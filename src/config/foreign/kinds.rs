@@ -131,22 +131,29 @@ pub(super) fn mode(node: &Node) -> Result<u32, Bad> {
         .ok_or_else(|| ("not a file mode".to_owned(), "write it like 0600, with the 0".to_owned()))
 }
 
-/// A list of texts; one text is a list of it.
+/// A list of texts; one text is the list that its commas make.
 pub(super) fn words(node: &Node) -> Result<Vec<String>, Bad> {
     match &node.value {
         Value::List(items) => items.iter().map(text).collect(),
-        Value::Text(text) => Ok(vec![text.text.clone()]),
+        Value::Text(text) => Ok(text.text.split(',').map(|word| word.trim().to_owned()).collect()),
         _ => bad("a list of texts", node, "write it like [\"one\", \"two\"]"),
     }
 }
 
-/// A command as consul-template runs it: one text of several words goes to a shell.
+/// A command as consul-template runs it: one text of several words goes to a shell. It splits that
+/// one at its commas first, which nobody who writes a line for a shell means.
 pub(super) fn command(node: &Node) -> Result<Vec<String>, Bad> {
-    let words = words(node)?;
-    match &words[..] {
-        [line] if line.split_whitespace().nth(1).is_some() => {
-            Ok(["sh", "-c", line].map(str::to_owned).to_vec())
-        }
-        _ => Ok(words),
+    let several = |line: &str| line.split_whitespace().nth(1).is_some();
+    let line = match &node.value {
+        Value::Text(text) => Some(&text.text),
+        Value::List(items) => match &items[..] {
+            [Node { value: Value::Text(text), .. }] => Some(&text.text),
+            _ => None,
+        },
+        _ => None,
+    };
+    match line.filter(|line| several(line)) {
+        Some(line) => Ok(["sh", "-c", line].map(str::to_owned).to_vec()),
+        None => words(node),
     }
 }

@@ -137,9 +137,10 @@ fn parse(text: &Text, source: usize) -> Result<Parsed, Vec<Problem>> {
 }
 
 fn converted(whole: &Object, folder: &Path) -> Draft {
-    let mut desk = Desk { draft: Draft::default(), folder };
+    let program = recognise::program(whole);
+    let mut desk = Desk { draft: Draft::default(), folder, merges: program != Program::Agent };
     let top = Stanza::new("", At::start(0), whole);
-    match recognise::program(whole) {
+    match program {
         Program::Agent => agent::convert(&top, &mut desk),
         Program::ConsulTemplate => consul_template::convert(&top, &mut desk),
         Program::Envconsul => envconsul::convert(&top, &mut desk),

@@ -63,6 +63,9 @@ pub(super) struct Desk<'a> {
     pub(super) draft: Draft,
     /// What relative paths are relative to.
     pub(super) folder: &'a Path,
+    /// Whether the program lays the blocks of several texts upon one another key by key, rather than
+    /// the last block in the place of all.
+    pub(super) merges: bool,
 }
 
 /// A block: its items, from one text or from several laid upon one another.
@@ -146,10 +149,26 @@ impl<'o> Stanza<'o> {
     }
 
     /// The only block called `key`. Of several in one text the second is a mistake; of several texts
-    /// the last counts, as it does for the foreign program.
+    /// the last counts, or all of them as one, as it is for the foreign program.
     pub(super) fn only(&self, key: &str, desk: &mut Desk<'_>) -> Option<Stanza<'o>> {
         let blocks = self.blocks(key, desk);
+        if desk.merges {
+            return self.merged(key, blocks, desk);
+        }
         self.last(key, blocks, desk).map(|block| block.stanza)
+    }
+
+    /// All blocks as one, in which the key of a later text counts.
+    fn merged(&self, key: &str, blocks: Vec<Block<'o>>, desk: &mut Desk<'_>) -> Option<Stanza<'o>> {
+        let mut blocks = blocks.into_iter().map(|block| block.stanza);
+        let mut whole = blocks.next()?;
+        for Stanza { at, items, .. } in blocks {
+            self.check_once(key, whole.at, at, desk);
+            whole.at = at;
+            whole.items.extend(items);
+        }
+        whole.name = self.path(key);
+        Some(whole)
     }
 
     /// The same, with its label.
@@ -160,13 +179,19 @@ impl<'o> Stanza<'o> {
 
     fn last(&self, key: &str, mut blocks: Vec<Block<'o>>, desk: &mut Desk<'_>) -> Option<Block<'o>> {
         let mut last = blocks.pop()?;
-        if let Some(before) = blocks.last().filter(|before| before.stanza.at.source == last.stanza.at.source)
-        {
-            let hint = format!("it is on line {} already: remove one", before.stanza.at.mark.line);
-            desk.mistake(last.stanza.at, self.path(key), format!("`{key}` stands here twice"), hint);
+        if let Some(before) = blocks.last() {
+            self.check_once(key, before.stanza.at, last.stanza.at, desk);
         }
         last.stanza.name = self.path(key);
         Some(last)
+    }
+
+    /// Refuses the second of two blocks called `key` that stand in one text.
+    fn check_once(&self, key: &str, before: At, again: At, desk: &mut Desk<'_>) {
+        if before.source == again.source {
+            let hint = format!("it is on line {} already: remove one", before.mark.line);
+            desk.mistake(again, self.path(key), format!("`{key}` stands here twice"), hint);
+        }
     }
 }
 

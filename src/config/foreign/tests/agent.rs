@@ -321,3 +321,30 @@ fn a_template_may_write_where_it_says_itself_that_it_does() {
     .plan();
     assert_eq!(plan.writes.folders, [PathBuf::from("/run/tls")]);
 }
+
+#[test]
+fn a_text_with_commas_is_a_list_where_a_list_is_wanted() {
+    let plan = agent(
+        "template { contents = \"x\" destination = \"/x\" function_denylist = \"env, file\" command = \"/bin/kill,-HUP,1\" }\n\
+         template { contents = \"y\" destination = \"/y\" command = \"chown app,web /y\" }",
+    )
+    .plan();
+    let Source::Template(source) = &plan.files[0].source else { panic!("a template") };
+    assert_eq!(source.denied, ["env", "file"]);
+    let commands: Vec<_> = plan.notifiers.iter().map(|notifier| &notifier.how).collect();
+    let command = |how: &Notifier| match how {
+        Notifier::Command { command, .. } => command.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(command(commands[0]), ["/bin/kill", "-HUP", "1"]);
+    assert_eq!(command(commands[1]), ["sh", "-c", "chown app,web /y"], "of words nobody means a list");
+}
+
+#[test]
+fn of_several_texts_the_last_block_counts_as_a_whole() {
+    let over = "vault { address = \"https://w:8200\" }\n";
+    let base = format!("{HEAD}template {{ contents = \"x\" destination = \"/x\" }}\n")
+        .replace("8200\"", "8200\" namespace = \"team\"");
+    let plan = World::empty().text("base.hcl", &base).text("over.hcl", over).plan();
+    assert_eq!((plan.vault.address.as_str(), plan.vault.namespace), ("https://w:8200/", None));
+}
