@@ -110,6 +110,19 @@ const NAMESPACES: libc::c_int = libc::CLONE_NEWNS
 /// Terminal requests that type into the terminal we were started from.
 const TYPING: [u64; 2] = [libc::TIOCSTI, libc::TIOCLINUX];
 
+/// The families of sockets that we, and the look-up of names, have a use for. Of the others most are
+/// parts of the kernel that nobody looks after, and some reach elsewhere (vsock, packets).
+const FAMILIES: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+
+/// The protocols of these, 0 being the usual one. Landlock's ports are those of plain TCP: MPTCP, which
+/// talks to any server of that, goes past them.
+const PROTOCOLS: [libc::c_int; 3] = [0, libc::IPPROTO_TCP, libc::IPPROTO_UDP];
+
+/// The calls that send, with the place of their flags: with this one they connect too, and Landlock
+/// looks at connect(2) alone.
+const FAST_OPEN: (libc::c_int, [(i64, u8); 3]) =
+    (libc::MSG_FASTOPEN, [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)]);
+
 /// Installs the filter for this thread and what it starts.
 pub(super) fn refuse(_: &Needs) -> Result<(), Lack> {
     let program = program().map_err(|why| Lack::new(LAYER, why))?;
@@ -147,21 +160,33 @@ fn listed() -> Result<BpfProgram, BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|&call| (call, Vec::new())).collect();
     // One bit a rule: a masked comparison has to match all the bits it names.
     let flags = (0..31).map(|bit| 1 << bit).filter(|flag| NAMESPACES & flag != 0);
-    let namespace = flags.map(|flag: libc::c_int| {
-        let flag = u64::from(flag.unsigned_abs());
-        when(0, SeccompCmpOp::MaskedEq(flag), flag)
-    });
-    rules.insert(libc::SYS_clone, namespace.collect::<Result<_, _>>()?);
-    let typing = TYPING.map(|request| when(1, SeccompCmpOp::Eq, request));
+    rules.insert(libc::SYS_clone, flags.map(|flag| has(0, flag)).collect::<Result<_, _>>()?);
+    let typing = TYPING.map(|request| SeccompRule::new(vec![is(1, SeccompCmpOp::Eq, request)?]));
     rules.insert(libc::SYS_ioctl, typing.into_iter().collect::<Result<_, _>>()?);
+    rules.insert(libc::SYS_socket, vec![none_of(0, &FAMILIES)?, none_of(2, &PROTOCOLS)?]);
+    let (flag, calls) = FAST_OPEN;
+    for (call, argument) in calls {
+        rules.insert(call, vec![has(argument, flag)?]);
+    }
     let answer = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let machine = std::env::consts::ARCH.try_into()?;
     SeccompFilter::new(rules, SeccompAction::Allow, answer, machine)?.try_into()
 }
 
-fn when(argument: u8, is: SeccompCmpOp, value: u64) -> Result<SeccompRule, BackendError> {
-    let condition = SeccompCondition::new(argument, SeccompCmpArgLen::Dword, is, value)?;
-    SeccompRule::new(vec![condition])
+/// Where an argument has this flag.
+fn has(argument: u8, flag: libc::c_int) -> Result<SeccompRule, BackendError> {
+    let flag = u64::from(flag.unsigned_abs());
+    SeccompRule::new(vec![is(argument, SeccompCmpOp::MaskedEq(flag), flag)?])
+}
+
+/// Where an argument is none of these numbers.
+fn none_of(argument: u8, numbers: &[libc::c_int]) -> Result<SeccompRule, BackendError> {
+    let differs = |number: &libc::c_int| is(argument, SeccompCmpOp::Ne, u64::from(number.unsigned_abs()));
+    SeccompRule::new(numbers.iter().map(differs).collect::<Result<_, _>>()?)
+}
+
+fn is(argument: u8, how: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, how, value)
 }
 
 /// The bit that makes a number x32's.
@@ -173,9 +198,10 @@ mod tests {
     use super::*;
 
     /// What the kernel would make of a call: the program, run by the book.
-    fn run(program: &[sock_filter], call: u32, arguments: [u64; 2]) -> u32 {
+    fn run(program: &[sock_filter], call: u32, arguments: &[u64]) -> u32 {
         let machine = if cfg!(target_arch = "x86_64") { 0xc000_003e } else { 0xc000_00b7 };
-        let low_and_high = arguments.iter().flat_map(|argument| [*argument as u32, (argument >> 32) as u32]);
+        let arguments = arguments.iter().copied().chain(std::iter::repeat(0)).take(6);
+        let low_and_high = arguments.flat_map(|argument| [argument as u32, (argument >> 32) as u32]);
         let data: Vec<u32> = [call, machine, 0, 0].into_iter().chain(low_and_high).collect();
         let (mut at, mut held) = (0, 0);
         loop {
@@ -205,24 +231,63 @@ mod tests {
             let refused = REFUSED.contains(&i64::from(call));
             let expected = match i64::from(call) {
                 libc::SYS_clone3 => error(libc::ENOSYS),
+                // Of the family 0, which is none.
+                libc::SYS_socket => error(libc::EPERM),
                 _ if refused => error(libc::EPERM),
                 _ => libc::SECCOMP_RET_ALLOW,
             };
-            assert_eq!(run(&program, call, [0, 0]), expected, "{call}");
+            assert_eq!(run(&program, call, &[]), expected, "{call}");
             #[cfg(target_arch = "x86_64")]
-            assert_eq!(run(&program, call | X32, [0, 0]), error(libc::EPERM), "{call} of x32");
+            assert_eq!(run(&program, call | X32, &[]), error(libc::EPERM), "{call} of x32");
         }
     }
 
     #[test]
     fn a_thread_may_be_made_and_a_namespace_not() {
         let program = program().expect("a good list");
-        let clone = |flags: i32| run(&program, libc::SYS_clone as u32, [u64::from(flags.unsigned_abs()), 0]);
+        let clone = |flags: i32| run(&program, libc::SYS_clone as u32, &[u64::from(flags.unsigned_abs())]);
         assert_eq!(clone(libc::CLONE_VM | libc::CLONE_THREAD), libc::SECCOMP_RET_ALLOW);
         assert_eq!(clone(libc::CLONE_VM | libc::CLONE_NEWUSER), error(libc::EPERM));
         assert_eq!(clone(libc::CLONE_NEWNS), error(libc::EPERM));
-        let ioctl = |request| run(&program, libc::SYS_ioctl as u32, [0, request]);
+        let ioctl = |request| run(&program, libc::SYS_ioctl as u32, &[0, request]);
         assert_eq!(ioctl(libc::TIOCSTI), error(libc::EPERM));
         assert_eq!(ioctl(libc::TCGETS), libc::SECCOMP_RET_ALLOW);
+    }
+    #[test]
+    fn sockets_are_for_tcp_udp_the_kernel_and_this_machine_and_send_only_where_they_are_connected() {
+        let program = program().expect("a good list");
+        let number = |of: i32| u64::from(of.unsigned_abs());
+        let stream = number(libc::SOCK_STREAM | libc::SOCK_CLOEXEC);
+        let socket = |family, protocol| {
+            run(&program, libc::SYS_socket as u32, &[number(family), stream, number(protocol)])
+        };
+        for (family, protocol) in [
+            (libc::AF_UNIX, 0),
+            (libc::AF_INET, 0),
+            (libc::AF_INET, libc::IPPROTO_TCP),
+            (libc::AF_INET6, libc::IPPROTO_UDP),
+            (libc::AF_NETLINK, libc::NETLINK_ROUTE),
+        ] {
+            assert_eq!(socket(family, protocol), libc::SECCOMP_RET_ALLOW, "{family} {protocol}");
+        }
+        for (family, protocol) in [
+            (libc::AF_INET, libc::IPPROTO_MPTCP),
+            (libc::AF_INET6, libc::IPPROTO_SCTP),
+            (libc::AF_INET, libc::IPPROTO_RAW),
+            (libc::AF_PACKET, 0),
+            (libc::AF_VSOCK, 0),
+            (libc::AF_ALG, 0),
+        ] {
+            assert_eq!(socket(family, protocol), error(libc::EPERM), "{family} {protocol}");
+        }
+        let usual = number(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT);
+        for (call, arguments) in
+            [(libc::SYS_sendto, [3, 0, 9]), (libc::SYS_sendmsg, [3, 0, 0]), (libc::SYS_sendmmsg, [3, 0, 1])]
+        {
+            let behind = if call == libc::SYS_sendmsg { 2 } else { 3 };
+            let with = |flags| run(&program, call as u32, &[&arguments[..behind], &[flags]].concat());
+            assert_eq!(with(usual), libc::SECCOMP_RET_ALLOW, "{call}");
+            assert_eq!(with(usual | number(libc::MSG_FASTOPEN)), error(libc::EPERM), "{call}");
+        }
     }
 }

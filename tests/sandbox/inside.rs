@@ -1,13 +1,14 @@
 //! From inside: files, ports and system calls.
 
 use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
 use leasehold::exit::{Cause, Ending};
 use leasehold::sandbox;
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SendFlags, SocketType, connect, ipproto, sendto, socket};
 use rustix::process::{
     PidfdFlags, PidfdGetfdFlags, chroot, getpid, getppid, pidfd_getfd, pidfd_open, test_kill_process,
 };
@@ -102,16 +103,39 @@ fn files_outside_the_plan_can_be_neither_read_nor_written() {
     ));
 }
 
+/// Connects by a protocol of many paths, which speaks to any TCP server.
+fn by_many_paths(address: &str) -> Result<(), Errno> {
+    let address: SocketAddr = address.parse().expect("an address");
+    connect(socket(AddressFamily::INET, SocketType::STREAM, Some(ipproto::MPTCP))?, &address)
+}
+
+/// Connects without connect(2): with the first data that is sent.
+fn at_once(address: &str) -> Result<(), Errno> {
+    let address: SocketAddr = address.parse().expect("an address");
+    let fast_open = SendFlags::from_bits_retain(nix::libc::MSG_FASTOPEN.unsigned_abs());
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    sendto(socket, b"secret", fast_open, &address).map(drop)
+}
+
 #[test]
 fn connections_go_to_the_plans_ports_only() {
     if let Some((port, space)) = role() {
         let address = format!("127.0.0.1:{port}");
         assert!(TcpStream::connect(&address).is_ok(), "outside it can be reached");
+        assert_eq!(at_once(&address), Ok(()));
+        assert_ne!(by_many_paths(&address), Err(Errno::PERM), "not every kernel has it");
         go_inside(&space);
         let error = TcpStream::connect(&address).expect_err("not a port of the plan");
         assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
         let error = TcpListener::bind("127.0.0.1:0").expect_err("not the port of `listen`");
         assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
+        for refused in [by_many_paths(&address), at_once(&address)] {
+            assert_eq!(
+                refused,
+                Err(Errno::PERM),
+                "Landlock's ports are those of plain TCP and of connect(2)"
+            );
+        }
         // 8200 is the server's: whether somebody listens there or not, the attempt is allowed.
         let server = TcpStream::connect("127.0.0.1:8200").map_err(|error| error.kind());
         assert_ne!(server.err(), Some(std::io::ErrorKind::PermissionDenied));
