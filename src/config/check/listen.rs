@@ -20,6 +20,10 @@ pub(super) fn listen(text: Option<&str>, secured: bool, desk: &mut Desk<'_>) -> 
         desk.wrong_value(&at, "neither IP:PORT nor unix:/path", hint);
         return None;
     };
+    if address.port() == 0 {
+        let message = "a port that the kernel chooses anew at each start, and that nobody can know";
+        desk.warn(&at, message, "name one, like 127.0.0.1:9110");
+    }
     if !address.ip().is_loopback() && !secured {
         let message = "status and metrics are served to other machines, without TLS";
         let hint =

@@ -60,7 +60,7 @@ pub(super) fn missing_key(word: Option<MissingKeyWord>, at: &KeyPath, desk: &mut
     missing_key
 }
 
-/// Refuses set-uid and its kind on a file, and warns of what anyone may read.
+/// Refuses set-uid and its kind on a file, and warns of what anyone may read, or nobody.
 pub(super) fn file_mode(mode: u32, at: &KeyPath, desk: &mut Desk<'_>) {
     if mode & 0o7000 != 0 {
         desk.wrong_value(
@@ -76,6 +76,8 @@ pub(super) fn file_mode(mode: u32, at: &KeyPath, desk: &mut Desk<'_>) {
             "a mode by which anyone on this machine may read the secrets",
             "use \"0440\" and `group`",
         );
+    } else if mode & 0o444 == 0 {
+        desk.warn(at, "a mode by which nobody but root may read the file", "use \"0440\" and `group`");
     }
 }
 

@@ -14,7 +14,14 @@ const AGENT: &[Row] = &[
     row("command", To::Own),
     row("restart_on_secret_changes", To::Own),
     row("restart_stop_signal", To::Own),
+    row("child_process_stdout", To::Lost(OUTPUT.0, OUTPUT.1)),
+    row("child_process_stderr", To::Lost(OUTPUT.0, OUTPUT.1)),
 ];
+
+const OUTPUT: (&str, &str) = (
+    "the process writes where Leasehold does",
+    "let the container runtime or the journal keep it, or run it through a shell: sh -c 'exec app >file'",
+);
 
 const ENV_TEMPLATE: &[Row] = &[
     row("contents", To::Own),

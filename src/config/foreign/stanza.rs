@@ -371,7 +371,7 @@ impl Desk<'_> {
             && !spelled.starts_with('0')
         {
             let message = format!("a decimal number, which is the mode {mode:04o}");
-            let hint = "if that is not meant, write it with a 0 before it".to_owned();
+            let hint = "if that is not meant, write it with a 0 before it, in JSON also in quotes".to_owned();
             self.note(Weight::Lost, item.value.at, stanza.path(&item.key), home, (message, hint));
         }
     }

@@ -298,7 +298,24 @@ fn what_is_lost_is_a_warning() {
         [
             "agent.hcl:3:1: warning: Leasehold writes no pid file; ask the service manager, or signal the container",
             "agent.hcl:6:46: warning: no copy of the file before is kept: it would be a secret that nobody looks after; a new file is put in place of the old in one step",
-            "agent.hcl:6:68: warning: a decimal number, which is the mode 0130; if that is not meant, write it with a 0 before it",
+            "agent.hcl:6:68: warning: a mode by which nobody but root may read the file; use \"0440\" and `group`",
+            "agent.hcl:6:68: warning: a decimal number, which is the mode 0130; if that is not meant, write it with a 0 before it, in JSON also in quotes",
+        ]
+    );
+    assert_eq!(
+        told(
+            "exec { command = [\"/app\"] child_process_stdout = \"/var/log/app\" child_process_stderr = \"\" }\nenv_template \"A\" { contents = \"x\" }\n"
+        ),
+        [
+            "agent.hcl:3:27: warning: the process writes where Leasehold does; let the container runtime or the journal keep it, or run it through a shell: sh -c 'exec app >file'"
+        ]
+    );
+    // JSON has no number that begins with a 0.
+    let json = "{\"auto_auth\": {\"method\": {\"type\": \"kubernetes\", \"config\": {\"role\": \"web\"}}}, \"vault\": {\"address\": \"https://v:8200\"}, \"template\": {\"contents\": \"x\", \"destination\": \"/x\", \"perms\": 384}}";
+    assert_eq!(
+        super::said(&World::empty().text("agent.json", json)),
+        [
+            "agent.json:1:185: warning: a decimal number, which is the mode 0600; if that is not meant, write it with a 0 before it, in JSON also in quotes"
         ]
     );
 }

@@ -99,7 +99,8 @@ fn blocks_of_several_texts_are_laid_upon_one_another_key_by_key() {
     let base = "vault { address = \"https://v\" vault_agent_token_file = \"/run/token\" ssl { ca_cert = \"/ca.pem\" server_name = \"v\" } }\n\
                 exec { command = [\"/bin/app\"] kill_timeout = \"5s\" }\n\
                 template { contents = \"x\" destination = \"/x\" }\n";
-    let over = "vault { default_lease_duration = \"1m\" ssl { server_name = \"w\" } }\nexec { splay = \"1s\" }\n";
+    let over =
+        "vault { default_lease_duration = \"1m\" ssl { server_name = \"w\" } }\nexec { splay = \"1s\" }\n";
     let plan = World::empty().text("base.hcl", base).text("over.hcl", over).plan();
     assert_eq!(plan.vault.address.as_str(), "https://v/");
     assert_eq!(plan.auth.method, AuthMethod::TokenFile { token_file: "/run/token".into() });

@@ -21,6 +21,15 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "secrets_dir: /s",
+        "secrets_dir: /s\nlisten: 127.0.0.1:0\ndefaults: {mode: '0000'}\nsinks: [{path: t, mode: '0200'}, {path: u, mode: '0040'}]",
+        &[
+            "c.yaml:7:9: warning: a port that the kernel chooses anew at each start, and that nobody can know; name one, like 127.0.0.1:9110",
+            "c.yaml:8:18: warning: a mode by which nobody but root may read the file; use \"0440\" and `group`",
+            "c.yaml:9:25: warning: a mode by which nobody but root may read the file; use \"0440\" and `group`",
+        ],
+    ),
+    (
+        "secrets_dir: /s",
         "secrets_dir: /s\nsandbox: off",
         &[
             "c.yaml:7:10: warning: nothing fences this process in, should it be made to do what it must not; use `auto`, which does what is possible",
