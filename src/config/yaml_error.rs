@@ -150,23 +150,35 @@ fn character(text: &str, mark: Mark) -> Option<char> {
 }
 
 /// Refuses what YAML has no characters for. The parser would too, but without saying where.
+///
+/// And what ends a line for YAML alone: with one of these every mark below would be a line off, and
+/// the excerpt of a line would leave out the values of another. In JSON they are characters of a text,
+/// which would become spaces.
 pub(super) fn check_characters(text: &str) -> Result<(), Flaw> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let Some(offset) = text.find(|c| !is_printable(c)) else { return Ok(()) };
+    let odd = |(offset, c): &(usize, char)| {
+        !is_printable(*c) || *c == '\r' && !text[offset + 1..].starts_with('\n')
+    };
+    let Some((offset, c)) = text.char_indices().find(odd) else { return Ok(()) };
     let before = &text[..offset];
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
-    Err(Flaw::new(
-        Mark { line, column },
-        "a control character",
-        "remove it, or write it as an escape in double quotes",
-    ))
+    let mark = Mark { line, column };
+    Err(match c {
+        '\r' => Flaw::new(mark, "a carriage return without a line feed", "end lines with a line feed"),
+        '\u{85}' | '\u{2028}' | '\u{2029}' => Flaw::new(
+            mark,
+            "a line separator of Unicode",
+            "remove it, or write it as an escape in double quotes",
+        ),
+        _ => Flaw::new(mark, "a control character", "remove it, or write it as an escape in double quotes"),
+    })
 }
 
-/// YAML 1.2, production 1.
+/// YAML 1.2, production 1, less what ends a line for YAML alone.
 fn is_printable(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}'
-        | '\u{ff00}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
+    matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}'
+        | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
 }
 
 #[cfg(test)]

@@ -5,8 +5,6 @@ use serde_yaml::Value as Yaml;
 use super::tree::{self, At, Item, Lies, Node, Number, Object, Value};
 use crate::config::document::Document;
 use crate::config::keypath::KeyPath;
-use crate::config::problem::{Place, Problem};
-use crate::config::read::Text;
 
 /// What `value`, which `document` says, is as a tree; of something else than an object nothing.
 pub(super) fn object(value: &Yaml, document: &Document, source: usize) -> Object {
@@ -14,22 +12,6 @@ pub(super) fn object(value: &Yaml, document: &Document, source: usize) -> Object
         Value::Object(object) => object,
         _ => Object::default(),
     }
-}
-
-/// Refuses what is a character of a text in JSON, and the end of a line in YAML: it would become a
-/// space.
-pub(super) fn check_line_ends(text: &Text) -> Result<(), Vec<Problem>> {
-    let text_of = String::from_utf8_lossy(&text.bytes);
-    let Some((line, column)) = text_of.lines().enumerate().find_map(|(line, content)| {
-        let found = content.chars().position(|c| matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}'));
-        Some((line + 1, found? + 1))
-    }) else {
-        return Ok(());
-    };
-    let mut problem =
-        Problem::whole(&text.name, "a line separator of Unicode", "write it as an escape: \\u2028");
-    problem.place = Place::at(&text.name, line, column);
-    Err(vec![problem])
 }
 
 struct Walk<'d> {

@@ -123,7 +123,6 @@ enum Origin {
 
 fn parse(text: &Text, source: usize) -> Result<Parsed, Vec<Problem>> {
     if recognise::is_json(&text.bytes) {
-        json::check_line_ends(text)?;
         let (document, value) = Document::read(&text.name, &text.bytes)?;
         return Ok(Parsed { top: json::object(&value, &document, source), origin: Origin::Json(document) });
     }

@@ -241,6 +241,24 @@ fn yaml_like() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
+#[test]
+fn a_line_end_of_yaml_alone_cannot_make_an_excerpt_show_what_it_leaves_out() {
+    for (end, message) in [
+        ("\r", "a carriage return without a line feed"),
+        ("\u{85}", "a line separator of Unicode"),
+        ("\u{2028}", "a line separator of Unicode"),
+        ("\u{2029}", "a line separator of Unicode"),
+    ] {
+        let text = format!(
+            "vault: {{address: 'https://v:8200'}} # a{end}# b\nauth:\n  method: approle\n  rol: web\n  role_id: hunter2-hunter2\n"
+        );
+        let problems = World::empty().text("c.yaml", &text).read().expect_err("a mistake").problems;
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(!shown.concat().contains("hunter2"), "{end:?}: {shown:#?}");
+        assert!(shown[0].starts_with(&format!("c.yaml:1:39: {message}; ")), "{end:?}: {shown:#?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -315,7 +315,7 @@ fn what_is_lost_is_a_warning() {
     assert_eq!(
         super::said(&World::empty().text("agent.json", json)),
         [
-            "agent.json:1:185: warning: a decimal number, which is the mode 0600; if that is not meant, write it with a 0 before it, in JSON also in quotes"
+            "agent.json:1:178: warning: a decimal number, which is the mode 0600; if that is not meant, write it with a 0 before it, in JSON also in quotes"
         ]
     );
 }

@@ -135,6 +135,8 @@ fn what_json_and_yaml_read_differently_is_refused() {
     let world = World::empty().text("agent.json", text);
     assert_eq!(
         world.problems(),
-        ["agent.json:2:30: a line separator of Unicode; write it as an escape: \\u2028"]
+        [
+            "agent.json:2:30: a line separator of Unicode; remove it, or write it as an escape in double quotes"
+        ]
     );
 }
