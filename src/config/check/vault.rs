@@ -45,7 +45,7 @@ fn address(entry: &Vault, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Url> {
         desk.missing(&at, "`vault.address` is missing", format!("set it or VAULT_ADDR: {URL_EXAMPLE}"));
         return None;
     };
-    let mut url = web_url(text, &at, URL_EXAMPLE, desk)?;
+    let mut url = server_url(text, &at, URL_EXAMPLE, desk)?;
     let path = url.path().trim_end_matches('/').to_owned();
     if path.ends_with("/v1") {
         desk.wrong_value(&at, "the address ends with /v1", "leave that out: it is put there by itself");
@@ -56,10 +56,20 @@ fn address(entry: &Vault, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Url> {
 }
 
 fn proxy(entry: &Vault, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Url> {
-    web_url(entry.proxy.as_deref()?, &at.key("proxy"), "write it like http://proxy.example.com:3128", desk)
+    server_url(entry.proxy.as_deref()?, &at.key("proxy"), "write it like http://proxy.example.com:3128", desk)
 }
 
-/// An http or https URL that names a server and carries no credentials, query or fragment.
+/// A [`web_url`] to which paths are put: behind a query none would be one.
+fn server_url(text: &str, at: &KeyPath, example: &str, desk: &mut Desk<'_>) -> Option<Url> {
+    let url = web_url(text, at, example, desk)?;
+    if url.query().is_some() {
+        desk.wrong_value(at, "the URL has a query", "take out what follows the ?");
+        return None;
+    }
+    Some(url)
+}
+
+/// An http or https URL that names a server and carries no credentials and no fragment.
 pub(super) fn web_url(text: &str, at: &KeyPath, example: &str, desk: &mut Desk<'_>) -> Option<Url> {
     let (message, hint) = match Url::parse(text.trim()) {
         _ if !text.contains("://") => ("not a URL: it has no scheme".to_owned(), example),

@@ -48,6 +48,14 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "  address: https://v:8200",
+        "  address: https://v:8200/?namespace=a\n  proxy: http://proxy:3128?",
+        &[
+            "c.yaml:2:12: the URL has a query; take out what follows the ?",
+            "c.yaml:3:10: the URL has a query; take out what follows the ?",
+        ],
+    ),
+    (
+        "  address: https://v:8200",
         "  address: https://v/v1/",
         &["c.yaml:2:12: the address ends with /v1; leave that out: it is put there by itself"],
     ),
