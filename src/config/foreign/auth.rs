@@ -162,11 +162,17 @@ fn certificate(config: &Stanza<'_>, desk: &mut Desk<'_>) {
         [("ca_cert", "ca_file"), ("client_cert", "client_cert_file"), ("client_key", "client_key_file")];
     for (theirs, ours) in pairs {
         let home = KeyPath::of(&["vault", ours]);
-        if let Some(item) = config.get(theirs) {
-            let folder = desk.folder;
-            desk.set(config, item, &home, |node| {
-                kinds::text(node).map(|text| super::stanza::absolute(&text, folder))
-            });
+        let Some(item) = config.get(theirs) else { continue };
+        let folder = desk.folder;
+        let before = desk.draft.get(&home).cloned();
+        desk.set(config, item, &home, |node| {
+            kinds::text(node).map(|text| super::stanza::absolute(&text, folder))
+        });
+        if before.is_some() && before.as_ref() != desk.draft.get(&home) {
+            let message =
+                "another file than the one that `vault` names, and there is one connection for both";
+            let told = told(message, "name the same in both, or take one out");
+            desk.refuse(item.value.at, config.path(theirs), &home, told);
         }
     }
 }

@@ -284,6 +284,22 @@ fn a_login_that_cannot_be_taken_over_is_refused_with_its_place_and_a_mend() {
         let lines = super::said(&World::empty().text("agent.hcl", &text));
         assert!(lines.contains(&says.to_owned()), "{auto}: {lines:#?}");
     }
+    // There is one connection here, where the Agent has another for a login by certificate.
+    let vault = "vault { address = \"https://v:8200\" client_cert = \"/a.pem\" client_key = \"/k.pem\" }\n";
+    let cert = |cert: &str| {
+        let auto = format!(
+            "auto_auth {{ method \"cert\" {{ config = {{ client_cert = \"{cert}\" client_key = \"/k.pem\" }} }} }}\n"
+        );
+        let text = format!("{vault}{auto}template {{ contents = \"x\" destination = \"/x\" }}\n");
+        super::said(&World::empty().text("agent.hcl", &text))
+    };
+    assert_eq!(cert("/a.pem"), [""; 0]);
+    assert_eq!(
+        cert("/b.pem"),
+        [
+            "agent.hcl:2:54: another file than the one that `vault` names, and there is one connection for both; name the same in both, or take one out"
+        ]
+    );
     let skip = super::said(
         &World::empty().text("agent.hcl", &HEAD.replace("8200\"", "8200\" tls_skip_verify = true")),
     );
