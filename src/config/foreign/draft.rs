@@ -1,7 +1,7 @@
 //! Our configuration in the making: what a foreign one means, where each part came from, and what
 //! has no equivalent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_yaml::{Mapping, Value};
 
@@ -17,7 +17,7 @@ pub(in crate::config) struct Draft {
     pub(in crate::config) origins: BTreeMap<KeyPath, Origin>,
     pub(in crate::config) notes: Vec<Note>,
     /// What could not be made, so that its absence is not told as a second mistake.
-    pub(in crate::config) broken: Vec<KeyPath>,
+    pub(in crate::config) broken: BTreeSet<KeyPath>,
 }
 
 /// Where a key of ours came from.
@@ -93,7 +93,7 @@ impl Draft {
 
     /// Says that `home` was meant and could not be made.
     pub(super) fn broken(&mut self, home: &KeyPath) {
-        self.broken.push(home.clone());
+        self.broken.insert(home.clone());
     }
 }
 

@@ -32,6 +32,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_yaml::Value;
@@ -59,7 +60,7 @@ pub(super) struct Reading {
     /// One for each text.
     pub(super) documents: Vec<Document>,
     /// What was meant and could not be made.
-    pub(super) broken: Vec<KeyPath>,
+    pub(super) broken: BTreeSet<KeyPath>,
     notes: Vec<Note>,
 }
 

@@ -154,6 +154,14 @@ fn what_is_refused_is_never_crowded_out() {
     assert_eq!(problems[1_000].severity, crate::config::Severity::Error);
 }
 
+/// Where each mistake was looked for among all others, this took more than a minute.
+#[test]
+fn thousands_of_mistakes_take_no_longer_each_than_a_few() {
+    let problems =
+        converted(&[("agent.hcl", &format!("{HEAD}{}", "template { }\n".repeat(30_000)))]).problems;
+    assert_eq!((problems.len(), problems[0].message.as_str()), (1_000, "a template without `destination`"));
+}
+
 #[test]
 fn a_page_says_everything_where_it_stands() {
     let text = format!(
