@@ -18,7 +18,7 @@ use crate::secret::Secret;
 /// How deep lists and maps may nest. The parser's time grows with the square of it.
 const MAX_DEPTH: usize = 64;
 
-/// The nodes that aliases may make of a text.
+/// The nodes that a [`Tree`] may have, aliases followed.
 const MOST_NODES: usize = 1_000_000;
 
 /// Where a text stops being YAML, and why. Never what stands there.
@@ -58,8 +58,10 @@ pub(crate) struct Scalar {
     pub(crate) tag: Option<String>,
 }
 
-/// The first document of `text`; `None` where there is none.
-pub(crate) fn compose(text: &[u8]) -> Result<Option<Rc<Node>>, YamlError> {
+/// The first document of `text`; `None` where there is none. Aliases followed it is at most [`MAX_DEPTH`]
+/// deep and has at most `most` nodes, so that walking and dropping it ends, and does so on this stack:
+/// texts come out of secrets, and each alias may stand in the next.
+pub(crate) fn compose(text: &[u8], most: usize) -> Result<Option<Rc<Node>>, YamlError> {
     let text = std::str::from_utf8(text).map_err(|error| not_utf8(text, error.valid_up_to()))?;
     if let Some(at) = text.find(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')) {
         return Err(at_offset(text, at, "control characters are not allowed"));
@@ -67,13 +69,13 @@ pub(crate) fn compose(text: &[u8]) -> Result<Option<Rc<Node>>, YamlError> {
     let apart = Apart::new(text).ok_or_else(|| at_offset(text, 0, "it has the character U+E001"))?;
     let mut parser = Parser::new();
     parser.set_input(BufReader::with_capacity(16 * 1024, apart.as_bytes()));
-    let mut composer = Composer { parser, apart: &apart, anchors: HashMap::new() };
+    let mut composer = Composer { parser, apart: &apart, most, anchors: HashMap::new() };
     loop {
         match composer.next()? {
             (EventData::StreamEnd, _) => return Ok(None),
             (EventData::DocumentStart { .. }, _) => {
                 let (event, place) = composer.next()?;
-                return composer.node(event, place, 0).map(Some);
+                return composer.node(event, place, 0).map(|built| Some(built.node));
             }
             _ => {}
         }
@@ -82,11 +84,27 @@ pub(crate) fn compose(text: &[u8]) -> Result<Option<Rc<Node>>, YamlError> {
 
 type Place = (u64, u64);
 
+/// A node that is complete, and its measures with all aliases in it followed.
+#[derive(Clone)]
+struct Built {
+    node: Rc<Node>,
+    size: Size,
+}
+
+#[derive(Clone, Copy)]
+struct Size {
+    /// Levels below the node.
+    height: usize,
+    /// The node itself and all below it.
+    nodes: usize,
+}
+
 struct Composer<'t> {
     parser: Parser<BufReader<&'t [u8]>>,
     apart: &'t Apart,
-    /// Nodes that are complete, so that an alias cannot mean what it stands in.
-    anchors: HashMap<String, Rc<Node>>,
+    most: usize,
+    /// Only complete nodes, so that an alias cannot mean what it stands in.
+    anchors: HashMap<String, Built>,
 }
 
 impl Composer<'_> {
@@ -104,55 +122,74 @@ impl Composer<'_> {
         }
     }
 
-    fn node(&mut self, event: EventData, place: Place, depth: usize) -> Result<Rc<Node>, YamlError> {
-        let wrong = |problem| YamlError { line: place.0, column: place.1, problem };
-        if depth > MAX_DEPTH {
-            return Err(wrong("nested too deeply"));
-        }
+    fn node(&mut self, event: EventData, place: Place, depth: usize) -> Result<Built, YamlError> {
+        let mut size = Size { height: 0, nodes: 1 };
         let (anchor, node) = match event {
             EventData::Alias { anchor } => {
-                let node = self.anchors.get(&anchor).map(Rc::clone);
-                return node.ok_or_else(|| wrong("an alias of nothing before it"));
+                let Some(built) = self.anchors.get(&anchor) else {
+                    return wrong(place, "an alias of nothing before it");
+                };
+                return if depth + built.size.height > MAX_DEPTH {
+                    too_deep(place)
+                } else {
+                    Ok(built.clone())
+                };
             }
+            _ if depth > MAX_DEPTH => return too_deep(place),
             EventData::Scalar { anchor, tag, value, plain_implicit, style, .. } => {
                 let plain = style == ScalarStyle::Plain && plain_implicit;
-                let text = self.apart.scalar(value);
-                let text =
-                    text.ok_or_else(|| wrong("put a space behind the comma that follows an apostrophe"))?;
+                let Some(text) = self.apart.scalar(value) else {
+                    return wrong(place, "put a space behind the comma that follows an apostrophe");
+                };
                 (anchor, Node::Scalar(Scalar { text: text.into(), plain, tag }))
             }
             EventData::SequenceStart { anchor, .. } => {
                 let mut items = Vec::new();
-                loop {
-                    let (event, place) = self.next()?;
-                    if matches!(event, EventData::SequenceEnd) {
-                        break;
-                    }
-                    items.push(self.node(event, place, depth + 1)?);
+                while let Some(item) = self.below(depth, &mut size)? {
+                    items.push(item);
                 }
                 (anchor, Node::List(items))
             }
             EventData::MappingStart { anchor, .. } => {
                 let mut entries = Vec::new();
-                loop {
-                    let (event, place) = self.next()?;
-                    if matches!(event, EventData::MappingEnd) {
-                        break;
-                    }
-                    let key = self.node(event, place, depth + 1)?;
-                    let (event, place) = self.next()?;
-                    entries.push((key, self.node(event, place, depth + 1)?));
+                while let Some(key) = self.below(depth, &mut size)? {
+                    let Some(value) = self.below(depth, &mut size)? else { return wrong(place, "not YAML") };
+                    entries.push((key, value));
                 }
                 (anchor, Node::Map(entries))
             }
-            _ => return Err(wrong("not YAML")),
+            _ => return wrong(place, "not YAML"),
         };
-        let node = Rc::new(node);
+        let built = Built { node: Rc::new(node), size };
         if let Some(anchor) = anchor {
-            self.anchors.insert(anchor, Rc::clone(&node));
+            self.anchors.insert(anchor, built.clone());
         }
-        Ok(node)
+        Ok(built)
     }
+
+    /// The next node in a list or map at `depth`, which grows by it; `None` at its end.
+    fn below(&mut self, depth: usize, size: &mut Size) -> Result<Option<Rc<Node>>, YamlError> {
+        let (event, place) = self.next()?;
+        if matches!(event, EventData::SequenceEnd | EventData::MappingEnd) {
+            return Ok(None);
+        }
+        let built = self.node(event, place, depth + 1)?;
+        size.height = size.height.max(built.size.height + 1);
+        size.nodes = size.nodes.saturating_add(built.size.nodes);
+        if size.nodes > self.most {
+            wrong(place, "too many values, aliases followed")
+        } else {
+            Ok(Some(built.node))
+        }
+    }
+}
+
+fn wrong<T>((line, column): Place, problem: &'static str) -> Result<T, YamlError> {
+    Err(YamlError { line, column, problem })
+}
+
+fn too_deep<T>(place: Place) -> Result<T, YamlError> {
+    wrong(place, "nested too deeply")
 }
 
 impl Tree {
@@ -163,58 +200,37 @@ impl Tree {
     /// # Errors
     /// [`YamlError`] with the place, never the content.
     pub fn from_yaml(text: &[u8]) -> Result<Self, YamlError> {
-        match compose(text)? {
-            Some(node) => Reader { nodes: 0 }.tree(&node),
-            None => Ok(Self::Null),
-        }
+        compose(text, MOST_NODES)?.map_or(Ok(Self::Null), |node| tree(&node))
     }
 }
 
-struct Reader {
-    nodes: usize,
+fn tree(node: &Node) -> Result<Tree, YamlError> {
+    Ok(match node {
+        Node::Scalar(scalar) => self::scalar(scalar),
+        Node::List(items) => {
+            Tree::List(Arc::new(items.iter().map(|item| tree(item)).collect::<Result<_, _>>()?))
+        }
+        Node::Map(entries) => {
+            let mut map = BTreeMap::new();
+            fill(&mut map, entries)?;
+            Tree::Map(Arc::new(map.into()))
+        }
+    })
 }
 
-impl Reader {
-    fn tree(&mut self, node: &Node) -> Result<Tree, YamlError> {
-        self.nodes += 1;
-        if self.nodes > MOST_NODES {
-            return wrong("aliases make too much of it");
-        }
-        Ok(match node {
-            Node::Scalar(scalar) => self::scalar(scalar),
-            Node::List(items) => {
-                Tree::List(Arc::new(items.iter().map(|item| self.tree(item)).collect::<Result<_, _>>()?))
-            }
-            Node::Map(entries) => {
-                let mut map = BTreeMap::new();
-                self.fill(&mut map, entries)?;
-                Tree::Map(Arc::new(map.into()))
-            }
-        })
-    }
-
-    fn fill(
-        &mut self,
-        map: &mut BTreeMap<String, Tree>,
-        entries: &[(Rc<Node>, Rc<Node>)],
-    ) -> Result<(), YamlError> {
-        for (key, value) in entries {
-            let Node::Scalar(key) = &**key else { return wrong("a key that is a list or a map") };
-            match &**value {
-                Node::Map(merged) if key.plain && key.text.expose() == b"<<" => self.fill(map, merged)?,
-                value => {
-                    let name = String::from_utf8_lossy(key.text.expose()).into_owned();
-                    map.insert(name, self.tree(value)?);
-                }
+fn fill(map: &mut BTreeMap<String, Tree>, entries: &[(Rc<Node>, Rc<Node>)]) -> Result<(), YamlError> {
+    for (key, value) in entries {
+        // Of the whole document: nodes keep no places.
+        let Node::Scalar(key) = &**key else { return wrong((1, 1), "a key that is a list or a map") };
+        match &**value {
+            Node::Map(merged) if key.plain && key.text.expose() == b"<<" => fill(map, merged)?,
+            value => {
+                let name = String::from_utf8_lossy(key.text.expose()).into_owned();
+                map.insert(name, tree(value)?);
             }
         }
-        Ok(())
     }
-}
-
-/// Of the whole document: nodes keep no places.
-fn wrong<T>(problem: &'static str) -> Result<T, YamlError> {
-    Err(YamlError { line: 1, column: 1, problem })
+    Ok(())
 }
 
 fn scalar(scalar: &Scalar) -> Tree {
@@ -298,5 +314,30 @@ mod tests {
             yaml.push_str(&format!("a{level}: &a{level} [{}]\n", vec![below; 10].join(",")));
         }
         assert!(Tree::from_yaml(yaml.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn merges_of_nothing_cannot_be_walked_for_ever() {
+        let mut yaml = String::from("a0: &a0 {}\n");
+        for level in 1..20 {
+            let below = format!("*a{}", level - 1);
+            yaml.push_str(&format!("a{level}: &a{level} {{<<: [{}]}}\n", vec![below; 10].join(",")));
+        }
+        let error = Tree::from_yaml(yaml.as_bytes()).expect_err("ten to the nineteenth maps");
+        assert_eq!(error.problem, "too many values, aliases followed");
+    }
+
+    #[test]
+    fn aliases_nest_no_deeper_than_what_is_written_out() {
+        for (first, open, close) in [("1", "[", "]"), ("{}", "{<<: ", "}")] {
+            let chain = |levels: usize| {
+                let link = |level| format!("- &a{level} {open}*a{}{close}\n", level - 1);
+                format!("- &a0 {first}\n{}", (1..levels).map(link).collect::<String>())
+            };
+            assert!(Tree::from_yaml(chain(MAX_DEPTH).as_bytes()).is_ok(), "{open}");
+            // So long that to drop it one in another would overflow the stack.
+            let error = Tree::from_yaml(chain(100_000).as_bytes()).expect_err("too deep");
+            assert_eq!(error.problem, "nested too deeply", "{open}");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! A YAML text as the values that yaml.v2 makes of it: maps are `map[interface {}]interface {}`,
 //! numbers are Go's own.
 
+use std::rc::Rc;
+
 use super::resolve::{Plain, resolve};
 use crate::functions::arg::fail;
 use crate::functions::encoding::{STANDARD, decode};
@@ -8,7 +10,7 @@ use crate::template::function::FunctionError;
 use crate::template::value::{Key, List, Map, Type, UintType, Value};
 use crate::tree::yaml::{Node, Scalar, compose};
 
-/// The values that aliases may make of a text.
+/// The values that a text may have, aliases followed.
 const MOST_NODES: usize = 100_000;
 
 /// The tags of YAML 1.1 begin with this.
@@ -17,64 +19,47 @@ const CORE: &str = "tag:yaml.org,2002:";
 /// What `text`, its first document, means.
 pub(in crate::functions) fn read(text: &[u8]) -> Result<Value, FunctionError> {
     let wrong = |error: crate::tree::yaml::YamlError| FunctionError::new(format!("yaml: {error}"));
-    match compose(text).map_err(wrong)? {
-        Some(node) => Reader { nodes: 0 }.value(&node),
-        None => Ok(Value::Nil),
+    compose(text, MOST_NODES).map_err(wrong)?.map_or(Ok(Value::Nil), |node| value(&node))
+}
+
+fn value(node: &Node) -> Result<Value, FunctionError> {
+    match node {
+        Node::Scalar(scalar) => self::scalar(scalar),
+        Node::List(items) => {
+            let items = items.iter().map(|item| value(item)).collect::<Result<Vec<_>, _>>()?;
+            Ok(Value::List(List::new(Type::Interface, items)))
+        }
+        Node::Map(entries) => {
+            let map = Map::with(Type::Interface, Type::Interface, Default::default());
+            fill(&map, entries)?;
+            Ok(Value::Map(map))
+        }
     }
 }
 
-struct Reader {
-    nodes: usize,
+fn fill(map: &Map, entries: &[(Rc<Node>, Rc<Node>)]) -> Result<(), FunctionError> {
+    for (key, item) in entries {
+        if is_merge(key) {
+            merge(map, item)?;
+            continue;
+        }
+        let Some(key) = Key::from_value(&value(key)?) else {
+            return fail("yaml: invalid map key");
+        };
+        map.insert(key, value(item)?)?;
+    }
+    Ok(())
 }
 
-impl Reader {
-    fn value(&mut self, node: &Node) -> Result<Value, FunctionError> {
-        self.nodes += 1;
-        if self.nodes > MOST_NODES {
-            return fail("yaml: document contains excessive aliasing");
-        }
-        match node {
-            Node::Scalar(scalar) => self::scalar(scalar),
-            Node::List(items) => {
-                let items = items.iter().map(|item| self.value(item)).collect::<Result<Vec<_>, _>>()?;
-                Ok(Value::List(List::new(Type::Interface, items)))
-            }
-            Node::Map(entries) => {
-                let map = Map::with(Type::Interface, Type::Interface, Default::default());
-                self.fill(&map, entries)?;
-                Ok(Value::Map(map))
-            }
-        }
-    }
-
-    fn fill(
-        &mut self,
-        map: &Map,
-        entries: &[(std::rc::Rc<Node>, std::rc::Rc<Node>)],
-    ) -> Result<(), FunctionError> {
-        for (key, value) in entries {
-            if is_merge(key) {
-                self.merge(map, value)?;
-                continue;
-            }
-            let Some(key) = Key::from_value(&self.value(key)?) else {
-                return fail("yaml: invalid map key");
-            };
-            map.insert(key, self.value(value)?)?;
-        }
-        Ok(())
-    }
-
-    /// `<<`: what other maps have; of several the first counts.
-    fn merge(&mut self, map: &Map, node: &Node) -> Result<(), FunctionError> {
-        match node {
-            Node::Map(entries) => self.fill(map, entries),
-            Node::List(items) => items.iter().rev().try_for_each(|item| match &**item {
-                Node::Map(entries) => self.fill(map, entries),
-                _ => fail("yaml: map merge requires map or sequence of maps as the value"),
-            }),
-            Node::Scalar(_) => fail("yaml: map merge requires map or sequence of maps as the value"),
-        }
+/// `<<`: what other maps have; of several the first counts.
+fn merge(map: &Map, node: &Node) -> Result<(), FunctionError> {
+    match node {
+        Node::Map(entries) => fill(map, entries),
+        Node::List(items) => items.iter().rev().try_for_each(|item| match &**item {
+            Node::Map(entries) => fill(map, entries),
+            _ => fail("yaml: map merge requires map or sequence of maps as the value"),
+        }),
+        Node::Scalar(_) => fail("yaml: map merge requires map or sequence of maps as the value"),
     }
 }
 
