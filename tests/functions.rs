@@ -16,6 +16,7 @@ use leasehold::functions;
 use leasehold::render::{Environment, Secrets, World};
 use leasehold::secret::Secret;
 use leasehold::template::Template;
+use leasehold::template::error::ExecError;
 use leasehold::template::eval::MissingKey;
 use leasehold::template::host::{Interface, Moment, Network};
 use leasehold::template::limits::Limits;
@@ -266,6 +267,82 @@ fn what_runs_programs_or_asks_the_network_is_refused_with_the_reason() {
         let error = Template::parse("t", template.as_bytes(), None, functions::all()).expect_err(name);
         assert!(error.to_string().contains(why), "{error}");
     }
+}
+
+/// Little enough to be reached soon.
+const SMALL: Limits = Limits { depth: 500, range: 1_000_000, output: 1 << 16, steps: 100_000 };
+
+/// What a template without secrets fails with.
+fn fails(template: &str, limits: Limits) -> Box<ExecError> {
+    let parsed = Template::parse("case", template.as_bytes(), None, functions::all()).expect(template);
+    let (nothing, environment) = (Store(HashMap::new()), environment());
+    let mut world = World::new(&nothing, &environment);
+    let result = parsed.execute(Value::Nil, MissingKey::Error, limits, &mut world);
+    result.err().unwrap_or_else(|| panic!("{template} renders"))
+}
+
+#[test]
+fn a_value_in_many_places_is_not_walked_for_ever() {
+    // Ten to the eighteenth parts, of sixty maps.
+    let many = "{{ $m := sprig_dict `a` 1 }}{{ $n := sprig_dict `a` 1 }}{{ range loop 60 }}\
+        {{ $m = sprig_dict `a` $m `b` $m }}{{ $n = sprig_dict `a` $n `b` $n }}{{ end }}";
+    for walk in [
+        "{{ $m }}",
+        "{{ toJSON $m }}",
+        "{{ toTOML $m }}",
+        "{{ toYAML $m }}",
+        "{{ sprig_toJson $m }}",
+        "{{ sprig_deepCopy $m }}",
+        "{{ sprig_deepEqual $m $n }}",
+        "{{ sprig_merge $m $n }}",
+        "{{ mergeMapWithOverride $m $n }}",
+    ] {
+        let error = fails(&format!("{many}{walk}"), SMALL);
+        assert!(error.limit, "{walk}: {error}");
+    }
+}
+
+#[test]
+fn a_list_that_is_deeper_than_the_stack_is_an_error() {
+    let deep = "{{ $l := sprig_list 1 }}{{ range loop 100000 }}{{ $l = sprig_list $l }}{{ end }}";
+    for (walk, why) in [
+        ("{{ $l }}", "too much output"),
+        ("{{ toTOML (sprig_dict `a` $l) }}", "nested too deeply"),
+        ("{{ toJSON $l }}", "nested too deeply"),
+        ("{{ toYAML $l }}", "nested too deeply"),
+        ("{{ sprig_toJson $l }}", "nested too deeply"),
+        ("{{ sprig_deepCopy $l }}", "nested too deeply"),
+        ("{{ sprig_deepEqual $l $l }}", "nested too deeply"),
+    ] {
+        let error = fails(&format!("{deep}{walk}"), Limits::default());
+        assert!(error.message.contains(why) && error.limit, "{walk}: {error}");
+    }
+}
+
+#[test]
+fn what_is_beyond_our_limits_is_an_error_also_where_sprig_answers_nothing() {
+    for (template, limits, why) in [
+        (
+            "{{ sprig_fromJson (printf `[%s1]` (sprig_repeat 70000 `1,`)) }}",
+            Limits::default(),
+            "too many values",
+        ),
+        ("{{ sprig_fromJson (printf `%s1` (sprig_repeat 200 `[`)) }}", SMALL, "nested too deeply"),
+        ("{{ sprig_toJson (sprig_repeat 20000 `<`) }}", SMALL, "too much text"),
+        (r"{{ sprig_regexMatch `^\pL{1000}\pL{1000}$` `a` }}", SMALL, "too large"),
+    ] {
+        let error = fails(template, limits);
+        assert!(error.message.contains(why) && error.limit, "{template}: {error}");
+    }
+}
+
+#[test]
+fn a_text_of_megabytes_can_be_split_by_lines() {
+    let lines = r#"{{ split "\n" (sprig_repeat 30000 (printf "%0100d\n" 1)) | len }}"#;
+    let text = rendered(lines, &Store(HashMap::new()), &environment()).expect("lines");
+    assert_eq!(text.expose(), b"30000");
+    let letters = fails("{{ sprig_splitList `` (sprig_repeat 60000 `a`) }}", SMALL);
+    assert!(letters.message.contains("too much text for one rendering"), "{letters}");
 }
 
 #[test]

@@ -78,6 +78,11 @@ pub(super) fn fail<T>(why: impl Into<String>) -> Result<T, FunctionError> {
     Err(FunctionError::new(why))
 }
 
+/// `nothing`, for functions that answer it where others fail; but not in place of what Go would have made.
+pub(super) fn or_nothing(error: FunctionError, nothing: Value) -> Answer {
+    if error.is_limit() { Err(error) } else { Ok(nothing) }
+}
+
 /// A text made by `write`, counted as work and no longer than the limits allow.
 pub(super) fn written(
     scope: &mut Scope<'_, '_>,
@@ -86,7 +91,7 @@ pub(super) fn written(
     let mut out = Buffer::new(scope.limits().output);
     write(&mut out)?;
     if out.is_full() {
-        return fail("too much text for one rendering");
+        return Err(FunctionError::too_much());
     }
     scope.spend(out.len())?;
     Ok(Value::Text(out.into_secret()))

@@ -52,19 +52,19 @@ fn explode(into: &Map, key: &Secret, value: Value) -> Result<(), FunctionError> 
 }
 
 /// `mergeMap into from`: what `into` lacks or has empty.
-fn merge_map(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    merged(args, Merge::Fill)
+fn merge_map(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    merged(scope, args, Merge::Fill)
 }
 
-fn merge_map_with_override(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    merged(args, Merge::Overwrite)
+fn merge_map_with_override(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    merged(scope, args, Merge::Overwrite)
 }
 
 /// The first map itself, changed for all who hold it, as the reference changes it.
-fn merged(args: &[Value], how: Merge) -> Answer {
+fn merged(scope: &mut Scope<'_, '_>, args: &[Value], how: Merge) -> Answer {
     let into = map(args, 0).cloned().unwrap_or_default();
     if let Some(from) = map(args, 1) {
-        merge::merge(&into, from, how)?;
+        merge::merge(scope, &into, from, how)?;
     }
     Ok(Value::Map(into))
 }

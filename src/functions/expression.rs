@@ -41,9 +41,13 @@ pub(super) fn expression(
     }
     // Compiling costs about as much as this text would.
     scope.spend(pattern.len().saturating_mul(1024))?;
-    let wrong = || FunctionError::new("error parsing regexp: not an expression that RE2 takes, or too large");
+    let wrong = || FunctionError::new("error parsing regexp: not an expression that RE2 takes");
     let translated = translate(&pattern).ok_or_else(wrong)?;
-    let regex = RegexBuilder::new(&translated).size_limit(SIZE_LIMIT).build().map_err(|_| wrong())?;
+    let regex =
+        RegexBuilder::new(&translated).size_limit(SIZE_LIMIT).build().map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => FunctionError::beyond("the regular expression is too large"),
+            _ => wrong(),
+        })?;
     scope.local::<Compiled>().0.insert(pattern, regex.clone());
     Ok(regex)
 }
@@ -141,24 +145,13 @@ fn escape<'p>(rest: &'p str, out: &mut String, in_class: bool) -> Option<&'p str
             out.push_str(&regex::escape(quoted));
             return Some(after);
         }
-        'p' | 'P' => {
-            out.push('\\');
-            return property(rest, out);
-        }
+        'p' | 'P' => return property(first == 'P', after, out),
         'x' => return hex(after, out, in_class),
         '0'..='7' => return octal(rest, out),
         'A' | 'z' if !in_class => "",
         'a' | 'f' | 't' | 'n' | 'r' | 'v' => "",
         _ if first.is_ascii_punctuation() || first == ' ' => {
             out.push_str(&regex::escape(first.encode_utf8(&mut [0; 4])));
-            if in_class
-                && matches!(first, '-' | '&' | '~' | '^' | ']' | '[')
-                && !out.ends_with(&format!("\\{first}"))
-            {
-                out.pop();
-                out.push('\\');
-                out.push(first);
-            }
             return Some(after);
         }
         _ => return None,
@@ -172,11 +165,19 @@ fn escape<'p>(rest: &'p str, out: &mut String, in_class: bool) -> Option<&'p str
     Some(after)
 }
 
-/// `pN` or `p{Greek}`, the backslash is written already.
-fn property<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
-    let end = if rest[1..].starts_with('{') { rest.find('}')? + 1 } else { 2.min(rest.len()) };
-    out.push_str(rest.get(..end)?);
-    rest.get(end..)
+/// `\pN`, `\p{Greek}` and `\p{^Greek}`, behind the letter, which may negate it too.
+fn property<'p>(negated: bool, rest: &'p str, out: &mut String) -> Option<&'p str> {
+    let (name, after) = match rest.strip_prefix('{') {
+        Some(braced) => braced.split_once('}')?,
+        None => rest.split_at_checked(1)?,
+    };
+    let (inverted, name) = match name.strip_prefix('^') {
+        Some(name) => (true, name),
+        None => (false, name),
+    };
+    let letter = if negated == inverted { 'p' } else { 'P' };
+    out.push_str(&format!("\\{letter}{{{name}}}"));
+    Some(after)
 }
 
 /// `\x41` and `\x{1F600}`, behind the `x`.
@@ -208,7 +209,8 @@ fn octal<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
     Some(&rest[digits..])
 }
 
-/// The inside of a class: nested brackets and doubled signs are plain characters in Go.
+/// The inside of a class: nested brackets and doubled signs are plain characters in Go, and a minus is one
+/// unless it stands between two characters.
 fn class<'p>(mut rest: &'p str, out: &mut String) -> Option<&'p str> {
     out.push('[');
     if let Some(after) = rest.strip_prefix('^') {
@@ -217,30 +219,47 @@ fn class<'p>(mut rest: &'p str, out: &mut String) -> Option<&'p str> {
     }
     let mut first_item = true;
     loop {
-        let first = rest.chars().next()?;
-        rest = match first {
-            ']' if !first_item => {
-                out.push(']');
-                return Some(&rest[1..]);
-            }
-            '[' if rest.starts_with("[:") && rest.contains(":]") => {
-                let end = rest.find(":]")? + 2;
-                out.push_str(&rest[..end]);
-                &rest[end..]
-            }
-            '\\' => escape(&rest[1..], out, true)?,
-            '[' | ']' | '&' | '~' | '^' => {
-                out.push('\\');
-                out.push(first);
-                &rest[1..]
-            }
-            _ => {
-                out.push(first);
-                &rest[first.len_utf8()..]
-            }
-        };
+        if let Some(after) = rest.strip_prefix(']').filter(|_| !first_item) {
+            out.push(']');
+            return Some(after);
+        }
         first_item = false;
+        let set = ["\\d", "\\s", "\\w", "\\D", "\\S", "\\W", "\\p", "\\P"];
+        if rest.starts_with("[:") && rest.contains(":]") {
+            rest = named_class(rest, out)?;
+        } else if set.iter().any(|set| rest.starts_with(set)) {
+            rest = escape(&rest[1..], out, true)?;
+        } else {
+            rest = member(rest, out)?;
+            if let Some(last) = rest.strip_prefix('-').filter(|last| !last.starts_with(']')) {
+                out.push('-');
+                rest = member(last, out)?;
+            }
+        }
     }
+}
+
+/// `[:alpha:]`; what has other signs in it would be a class within the class to the crate.
+fn named_class<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
+    let (name, after) = rest.strip_prefix("[:")?.split_once(":]")?;
+    let bare = name.strip_prefix('^').unwrap_or(name);
+    if !bare.bytes().all(|letter| letter.is_ascii_lowercase()) {
+        return None;
+    }
+    out.push_str(&format!("[:{name}:]"));
+    Some(after)
+}
+
+/// One character of a class.
+fn member<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
+    let first = rest.chars().next()?;
+    match first {
+        '\\' if rest[1..].starts_with(['d', 's', 'w', 'D', 'S', 'W', 'p', 'P']) => return None,
+        '\\' => return escape(&rest[1..], out, true),
+        '[' | ']' | '&' | '~' | '^' | '-' => out.extend(['\\', first]),
+        _ => out.push(first),
+    }
+    Some(&rest[first.len_utf8()..])
 }
 
 /// Behind `(?`: flags that Go knows, or a name.
@@ -293,6 +312,18 @@ mod tests {
             (r"x\x41\x{42}\101", "xABA", "#", "#"),
             (r"\x{1F600}|[\x{e9}-\x{EA}]", "a😀bé", "#", "a#b#"),
             (r"\pL+|\p{Greek}", "äb1", "#", "#1"),
+            (r"\p{^Greek}|\P{^Lu}", "äαB", "#", "#α#"),
+            (r"^[\w-.]+$", "a-b.c", "#", "#"),
+            (r"[\s-,]", "a!b c,d-e", "#", "a!b#c#d#e"),
+            (r"[\w--]+", "a-m!", "#", "#!"),
+            (r"[+--b]", "+,-bc", "#", "####c"),
+            (r"[!--]", "!#-.a", "#", "###.a"),
+            (r"[--/]", "-./0", "#", "###0"),
+            (r"[[:alpha:]-z]", "a-z1", "#", "###1"),
+            (r"[a-c-e]", "abcd-e", "#", "###d##"),
+            (r"[^-a]", "b-a", "#", "#-a"),
+            (r"[]-a]", "]^_`ab", "#", "#####b"),
+            (r"[\^-a]", "]^_`ab", "#", "]####b"),
         ] {
             assert_eq!(replaced(pattern, text, replacement).as_deref(), Some(result), "{pattern}");
         }
@@ -308,6 +339,10 @@ mod tests {
             r"(?x:a)",
             r"(?=a)",
             "[a",
+            r"[\.-\d]",
+            r"[a-\pL]",
+            "[z-a]",
+            "[[:a]b:]",
             r"\",
             "a**",
             "*",

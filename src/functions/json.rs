@@ -5,12 +5,11 @@ use zeroize::Zeroizing;
 
 use super::arg::fail;
 use super::encoding::STANDARD;
-use super::time::Time;
 use crate::template::buffer::Buffer;
 use crate::template::function::FunctionError;
 use crate::template::spell::{float, rune};
 use crate::template::value::{Key, List, Map, Type, Value};
-use crate::tree::Tree;
+use crate::tree::{JsonProblem, Tree};
 
 /// How JSON is laid out.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +41,11 @@ struct Writer<'b> {
 impl Writer<'_> {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), FunctionError> {
         if depth > MAX_DEPTH {
-            return fail("json: nested too deeply");
+            return Err(FunctionError::beyond("json: nested too deeply"));
+        }
+        // One value may stand in many places, so that walking all of it may take for ever.
+        if self.out.is_full() {
+            return Err(FunctionError::too_much());
         }
         match value {
             Value::Nil | Value::NilOf(_) => self.out.push(b"null"),
@@ -56,8 +59,8 @@ impl Writer<'_> {
             Value::List(list) => return self.list(list, depth),
             Value::Map(map) => return self.map(map, depth),
             Value::Object(object) => {
-                if let Some(time) = object.as_any().downcast_ref::<Time>() {
-                    self.text(time.rfc3339_nano().as_bytes());
+                if let Some(text) = object.encoded() {
+                    self.text(text.as_bytes());
                     return Ok(());
                 }
                 let fields = object.shape().fields;
@@ -224,7 +227,11 @@ pub(super) fn read(text: &[u8]) -> Result<Value, FunctionError> {
         // Go's reader takes what is not UTF-8 for U+FFFD.
         Err(_) => Tree::from_json(Zeroizing::new(String::from_utf8_lossy(text).into_owned()).as_bytes()),
     };
-    plain(&tree.map_err(|error| FunctionError::new(error.to_string()))?)
+    let tree = tree.map_err(|error| match error.problem {
+        JsonProblem::TooDeep | JsonProblem::TooMany => FunctionError::beyond(error.to_string()),
+        _ => FunctionError::new(error.to_string()),
+    });
+    plain(&tree?)
 }
 
 fn plain(tree: &Tree) -> Result<Value, FunctionError> {

@@ -1,6 +1,6 @@
 //! Merging maps as the Go library `mergo` does it, on which the references build.
 
-use super::arg::fail;
+use crate::template::eval::{A_STEP, Scope};
 use crate::template::function::FunctionError;
 use crate::template::value::{Map, Value};
 
@@ -25,22 +25,34 @@ pub(super) fn is_empty(value: &Value) -> bool {
 }
 
 /// Merges `from` into `into`.
-pub(super) fn merge(into: &Map, from: &Map, how: Merge) -> Result<(), FunctionError> {
-    merge_at(into, from, how, 0)
+pub(super) fn merge(
+    scope: &mut Scope<'_, '_>,
+    into: &Map,
+    from: &Map,
+    how: Merge,
+) -> Result<(), FunctionError> {
+    merge_at(scope, into, from, how, 0)
 }
 
-fn merge_at(into: &Map, from: &Map, how: Merge, depth: usize) -> Result<(), FunctionError> {
+fn merge_at(
+    scope: &mut Scope<'_, '_>,
+    into: &Map,
+    from: &Map,
+    how: Merge,
+    depth: usize,
+) -> Result<(), FunctionError> {
     if depth > MAX_DEPTH {
-        return fail("maps nested too deeply to be merged");
+        return Err(FunctionError::beyond("maps nested too deeply to be merged"));
     }
     let into_was_empty = into.is_empty();
     for (key, value) in from.entries() {
+        scope.spend(A_STEP)?;
         let old = into.get(&key);
         let replace = match &value {
             Value::Nil | Value::NilOf(_) => how == Merge::Overwrite,
             Value::Map(below) => {
                 if let Some(Value::Map(old)) = &old {
-                    merge_at(old, below, how, depth + 1)?;
+                    merge_at(scope, old, below, how, depth + 1)?;
                 }
                 let not_a_map = !matches!(old, Some(Value::Map(_)));
                 how == Merge::Overwrite && not_a_map || old.as_ref().is_none_or(is_empty)

@@ -78,8 +78,9 @@ fn map_set_x(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 fn store(scope: &mut Scope<'_, '_>, args: &[Value], overwrite: bool) -> Answer {
     let values = &mut scope.local::<Values>().0;
     let entry = values.entry(name(args, 1)).or_insert_with(|| Value::Map(Map::new()));
-    let Value::Map(map) = entry else {
-        return fail("what is kept under this name is not a map");
+    // Maps of other types (splitToMap's, parseYAML's) are none here.
+    let Some(map) = as_map(entry) else {
+        return fail("what is kept under this name is not a map[string]interface {}");
     };
     let key = Key::Text(secret(args, 2));
     if overwrite || map.get(&key).is_none() {
@@ -88,9 +89,16 @@ fn store(scope: &mut Scope<'_, '_>, args: &[Value], overwrite: bool) -> Answer {
     Ok(Value::text(""))
 }
 
+fn as_map(value: &Value) -> Option<&Map> {
+    match value {
+        Value::Map(map) if map.type_of() == Type::MAP => Some(map),
+        _ => None,
+    }
+}
+
 fn map_values(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    Ok(match scope.local::<Values>().0.get(&name(args, 1)) {
-        Some(Value::Map(map)) => Value::list(map.entries().into_iter().map(|(_, value)| value)),
+    Ok(match scope.local::<Values>().0.get(&name(args, 1)).and_then(as_map) {
+        Some(map) => Value::list(map.entries().into_iter().map(|(_, value)| value)),
         _ => Value::NilOf(Type::LIST),
     })
 }

@@ -81,7 +81,7 @@ fn show(value: &Value, depth: usize, out: &mut Buffer) {
         Value::Text(text) => {
             out.push(format!("({of}) ").as_bytes());
             sized(text.len(), out);
-            let mut quoted = zeroize::Zeroizing::new(Vec::with_capacity(text.len() * 10 + 2));
+            let mut quoted = zeroize::Zeroizing::new(Vec::with_capacity(text.len() * 4 + 2));
             quote::quote(text.expose(), false, &mut quoted);
             out.push(&quoted);
         }

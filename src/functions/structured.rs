@@ -69,5 +69,5 @@ fn named(
     name: &str,
     write: impl FnOnce(&mut Buffer) -> Result<(), FunctionError>,
 ) -> Answer {
-    written(scope, write).map_err(|error| FunctionError::new(format!("{name}: {error}")))
+    written(scope, write).map_err(|error| error.of(name))
 }

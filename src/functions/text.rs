@@ -6,7 +6,7 @@ use super::arg::{Answer, answer, fail, int, items, secret, text, written};
 use super::cases;
 use crate::template::buffer::Buffer;
 use crate::template::eval::Scope;
-use crate::template::function::Function;
+use crate::template::function::{Function, FunctionError};
 use crate::template::spell::rune;
 use crate::template::value::{Key, Map, Type, Value};
 
@@ -87,7 +87,7 @@ pub(super) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
 
 /// Go's `strings.SplitN`: at most `limit` parts where there is one; an empty separator splits into
 /// runes.
-pub(super) fn parts<'a>(text: &'a [u8], separator: &[u8], limit: Option<usize>) -> Vec<&'a [u8]> {
+fn parts<'a>(text: &'a [u8], separator: &[u8], limit: Option<usize>) -> Vec<&'a [u8]> {
     let limit = limit.unwrap_or(usize::MAX);
     if limit == 0 {
         return Vec::new();
@@ -116,6 +116,18 @@ pub(super) fn parts<'a>(text: &'a [u8], separator: &[u8], limit: Option<usize>) 
     }
     parts.push(&text[start..]);
     parts
+}
+
+/// The same, counted as work by their number before they are made.
+pub(super) fn counted_parts<'a>(
+    scope: &mut Scope<'_, '_>,
+    text: &'a [u8],
+    separator: &[u8],
+    limit: Option<usize>,
+) -> Result<Vec<&'a [u8]>, FunctionError> {
+    let all = if separator.is_empty() { rune::count(text) } else { find_all(text, separator).count() + 1 };
+    scope.spend(all.min(limit.unwrap_or(usize::MAX)).saturating_mul(size_of::<Value>()))?;
+    Ok(parts(text, separator, limit))
 }
 
 /// Go's `strings.ReplaceAll`; an empty `old` stands before every rune and at the end.
@@ -184,17 +196,18 @@ fn replace_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 /// `split separator text`: the text is trimmed first; of nothing there are no parts.
 fn split(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let trimmed = trim_space(text(args, 1));
-    scope.spend(trimmed.len().saturating_mul(size_of::<Value>()))?;
-    let parts = if trimmed.is_empty() { Vec::new() } else { parts(trimmed, text(args, 0), None) };
+    if trimmed.is_empty() {
+        return Ok(Value::texts::<&str>([]));
+    }
+    let parts = counted_parts(scope, trimmed, text(args, 0), None)?;
     Ok(Value::texts(parts.into_iter().map(<[u8]>::to_vec)))
 }
 
 fn split_to_map(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let trimmed = trim_space(text(args, 2));
-    scope.spend(trimmed.len().saturating_mul(size_of::<Value>()))?;
     let mut entries = BTreeMap::new();
     if !trimmed.is_empty() {
-        for part in parts(trimmed, text(args, 0), None) {
+        for part in counted_parts(scope, trimmed, text(args, 0), None)? {
             let Some(at) = find(part, text(args, 1)) else { continue };
             let value = &part[at + text(args, 1).len()..];
             entries.insert(Key::Text(part[..at].to_vec().into()), Value::text(value.to_vec()));

@@ -41,20 +41,29 @@ enum Kind {
 }
 
 fn kind(value: &Value) -> Result<Kind, FunctionError> {
+    let Value::List(list) = value else { return kind_of_one(value) };
+    let mut tables = !list.items().is_empty();
+    for item in list.items() {
+        match kind_of_one(item)? {
+            Kind::Nil => return fail("toml: cannot encode array with nil element"),
+            Kind::Table => {}
+            _ => tables = false,
+        }
+    }
+    Ok(if tables { Kind::Tables } else { Kind::Plain })
+}
+
+/// The kind of an element: a list in a list is plain, whatever is in it.
+fn kind_of_one(value: &Value) -> Result<Kind, FunctionError> {
     Ok(match value {
         Value::Nil | Value::NilOf(_) => Kind::Nil,
-        Value::Object(object) if object.as_any().is::<Time>() => Kind::Plain,
-        Value::Map(_) | Value::Object(_) => Kind::Table,
-        Value::List(list) if !list.items().is_empty() => {
-            let mut tables = true;
-            for item in list.items() {
-                match kind(item)? {
-                    Kind::Nil => return fail("toml: cannot encode array with nil element"),
-                    Kind::Table => {}
-                    _ => tables = false,
-                }
+        Value::Map(_) => Kind::Table,
+        Value::Object(object) => {
+            if object.encoded().is_some() {
+                Kind::Plain
+            } else {
+                Kind::Table
             }
-            if tables { Kind::Tables } else { Kind::Plain }
         }
         Value::Complex(_) | Value::Func(_) | Value::Channel(_) => {
             let of = value.type_of().map_or_else(String::new, |of| of.to_string());
@@ -84,7 +93,11 @@ impl Writer<'_> {
 
     fn member(&mut self, path: Path<'_>, value: &Value) -> Result<(), FunctionError> {
         if path.len() > MAX_DEPTH {
-            return fail("toml: nested too deeply");
+            return Err(FunctionError::beyond("toml: nested too deeply"));
+        }
+        // One value may stand in many places, so that walking all of it may take for ever.
+        if self.out.is_full() {
+            return Err(FunctionError::too_much());
         }
         match kind(value)? {
             Kind::Nil => Ok(()),
@@ -154,7 +167,11 @@ impl Writer<'_> {
 
     fn element(&mut self, value: &Value, depth: usize) -> Result<(), FunctionError> {
         if depth > MAX_DEPTH {
-            return fail("toml: nested too deeply");
+            return Err(FunctionError::beyond("toml: nested too deeply"));
+        }
+        // One value may stand in many places, so that walking all of it may take for ever.
+        if self.out.is_full() {
+            return Err(FunctionError::too_much());
         }
         match value {
             Value::Text(text) => self.quoted(text.expose()),
@@ -173,12 +190,13 @@ impl Writer<'_> {
                 }
                 self.push(b"]");
             }
-            Value::Object(object) if object.as_any().is::<Time>() => {
-                if let Some(time) = object.as_any().downcast_ref::<Time>() {
-                    self.push(time.rfc3339_nano().as_bytes());
-                }
-            }
-            Value::Map(_) | Value::Object(_) => return self.inline(value, depth),
+            Value::Object(object) => match object.encoded() {
+                // Times are a type of TOML's own.
+                Some(text) if object.as_any().is::<Time>() => self.push(text.as_bytes()),
+                Some(text) => self.quoted(text.as_bytes()),
+                None => return self.inline(value, depth),
+            },
+            Value::Map(_) => return self.inline(value, depth),
             _ => return fail("toml: unexpected type"),
         }
         Ok(())
@@ -214,7 +232,7 @@ impl Writer<'_> {
             return self.push(b"nan");
         }
         if number.is_infinite() {
-            return self.push(if number < 0.0 { b"-inf" } else { b"+inf" });
+            return self.push(if number < 0.0 { b"-inf" } else { b"inf" });
         }
         let mut digits = zeroize::Zeroizing::new(Vec::new());
         float::format(number, b'f', None, &mut digits);

@@ -64,8 +64,9 @@ impl Writes {
                 None => file.content.clone(),
             },
         };
+        // What is appended to counts again: it was copied.
         self.bytes += write.content.len();
-        if self.bytes > Limits::default().output || self.files.len() == MOST {
+        if self.bytes > Limits::default().output || earlier.is_none() && self.files.len() == MOST {
             return Err("too much is written by one rendering".to_owned());
         }
         match earlier {

@@ -73,18 +73,45 @@ impl fmt::Debug for Function {
 
 /// Why a function failed: text for people, with names and types, never a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FunctionError(pub String);
+pub struct FunctionError {
+    why: String,
+    limit: bool,
+}
 
 impl FunctionError {
     /// An error that says `why`.
     pub fn new(why: impl Into<String>) -> Self {
-        Self(why.into())
+        Self { why: why.into(), limit: false }
+    }
+
+    /// The error of a limit that was reached, where Go would have gone on.
+    pub fn beyond(why: impl Into<String>) -> Self {
+        Self { why: why.into(), limit: true }
+    }
+
+    /// The error of a text that would be longer than a rendering may make.
+    #[must_use]
+    pub fn too_much() -> Self {
+        Self::beyond("too much text for one rendering")
+    }
+
+    /// Whether a limit of ours is the reason: a function that answers nothing where another argument would
+    /// be wrong must not take this for such.
+    #[must_use]
+    pub const fn is_limit(&self) -> bool {
+        self.limit
+    }
+
+    /// The same, said by the function `name`.
+    #[must_use]
+    pub fn of(self, name: &str) -> Self {
+        Self { why: format!("{name}: {}", self.why), ..self }
     }
 }
 
 impl fmt::Display for FunctionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.why)
     }
 }
 
@@ -92,7 +119,7 @@ impl std::error::Error for FunctionError {}
 
 impl From<super::value::Cyclic> for FunctionError {
     fn from(cyclic: super::value::Cyclic) -> Self {
-        Self(cyclic.to_string())
+        Self::new(cyclic.to_string())
     }
 }
 

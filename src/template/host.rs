@@ -118,7 +118,7 @@ impl std::error::Error for HostError {}
 
 impl From<HostError> for super::function::FunctionError {
     fn from(error: HostError) -> Self {
-        Self(error.0)
+        Self::new(error.0)
     }
 }
 

@@ -70,12 +70,13 @@ fn sockaddr(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let words: Vec<&[u8]> = (0..args.len()).map(|index| text(args, index)).collect();
     let expression = [b"{{ ", words.join(&b' ').as_slice(), b" }}"].concat();
     // The expression may be made of a secret, so no error quotes it.
-    let template = Template::parse("sockaddr", &expression, None, functions)
-        .map_err(|error| FunctionError(format!("the expression is none at column {}", error.place.column)))?;
+    let template = Template::parse("sockaddr", &expression, None, functions).map_err(|error| {
+        FunctionError::new(format!("the expression is none at column {}", error.place.column))
+    })?;
     let dot = value(all(scope)?)?;
     let output = template.execute(dot, MissingKey::Error, LIMITS, scope.host());
     let output = output.map_err(|error| match error.message.strip_prefix("error calling ") {
-        Some(said) => FunctionError(said.to_owned()),
+        Some(said) => FunctionError::new(said.to_owned()),
         None => FunctionError::new("the expression fails on the machine's addresses"),
     })?;
     scope.spend(output.len())?;

@@ -25,7 +25,7 @@ pub(super) fn printed(scope: &mut Scope<'_, '_>, value: &Value) -> Result<Secret
     let mut out = Buffer::new(scope.limits().output);
     fmt::print(value, &mut out);
     if out.is_full() {
-        return fail("too much text for one rendering");
+        return Err(FunctionError::too_much());
     }
     scope.spend(out.len())?;
     Ok(out.into_secret())

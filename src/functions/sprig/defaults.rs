@@ -2,10 +2,10 @@
 
 use super::convert::kind;
 use super::same::deep_equal;
-use crate::functions::arg::{Answer, any, fail, flag, name, text, written};
+use crate::functions::arg::{Answer, any, fail, flag, name, or_nothing, text, written};
 use crate::functions::json::{self, Style};
 use crate::functions::merge::is_empty;
-use crate::template::eval::Scope;
+use crate::template::eval::{A_STEP, Scope};
 use crate::template::function::{Function, FunctionError};
 use crate::template::value::{List, Map, Type, Value};
 
@@ -75,7 +75,7 @@ fn refuse(_: &mut Scope<'_, '_>, _: &[Value]) -> Answer {
 /// Nothing where it is no JSON.
 fn from_json(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     scope.spend(text(args, 0).len())?;
-    Ok(json::read(text(args, 0)).unwrap_or_default())
+    json::read(text(args, 0)).or_else(|error| or_nothing(error, Value::Nil))
 }
 
 fn must_from_json(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
@@ -89,11 +89,11 @@ fn encode(scope: &mut Scope<'_, '_>, args: &[Value], style: Style) -> Answer {
 
 /// Nothing where it has no JSON.
 fn to_json(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    encode(scope, args, Style::COMPACT).or_else(|_| Ok(Value::text("")))
+    encode(scope, args, Style::COMPACT).or_else(|error| or_nothing(error, Value::text("")))
 }
 
 fn to_pretty_json(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    encode(scope, args, PRETTY).or_else(|_| Ok(Value::text("")))
+    encode(scope, args, PRETTY).or_else(|error| or_nothing(error, Value::text("")))
 }
 
 fn to_raw_json(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
@@ -134,32 +134,34 @@ fn type_is_like(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::Bool(wanted == of || of.strip_prefix('*') == Some(&wanted)))
 }
 
-fn same(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    deep_equal(any(args, 0), any(args, 1)).map(Value::Bool)
+fn same(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    deep_equal(scope, any(args, 0), any(args, 1)).map(Value::Bool)
 }
 
 /// Deeper values are refused, for each level is a call.
 const MAX_DEPTH: usize = 200;
 
-fn deep_copy(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+fn deep_copy(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     match any(args, 0) {
         Value::Nil => fail("deepCopy: nothing to copy"),
-        value => copy(value, 0),
+        value => copy(scope, value, 0),
     }
 }
 
-fn copy(value: &Value, depth: usize) -> Result<Value, FunctionError> {
+fn copy(scope: &mut Scope<'_, '_>, value: &Value, depth: usize) -> Result<Value, FunctionError> {
     if depth > MAX_DEPTH {
-        return fail("deepCopy: nested too deeply");
+        return Err(FunctionError::beyond("deepCopy: nested too deeply"));
     }
+    scope.spend(A_STEP)?;
     Ok(match value {
         Value::List(list) => {
-            let items = list.items().iter().map(|item| copy(item, depth + 1)).collect::<Result<_, _>>()?;
+            let items =
+                list.items().iter().map(|item| copy(scope, item, depth + 1)).collect::<Result<_, _>>()?;
             Value::List(List::new(list.elem(), items))
         }
         Value::Map(map) => {
             let entries = map.entries().into_iter();
-            let entries = entries.map(|(key, value)| Ok((key, copy(&value, depth + 1)?)));
+            let entries = entries.map(|(key, value)| Ok((key, copy(scope, &value, depth + 1)?)));
             let entries = entries.collect::<Result<_, FunctionError>>()?;
             Value::Map(Map::with(map.key_type(), map.elem(), entries))
         }

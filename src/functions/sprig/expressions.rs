@@ -1,6 +1,6 @@
 //! Regular expressions. The `must…` names fail where the others panic, which is the same here.
 
-use crate::functions::arg::{Answer, answer, int, text, written};
+use crate::functions::arg::{Answer, answer, int, or_nothing, text, written};
 use crate::functions::expression::expression;
 use crate::functions::matching::Search;
 use crate::template::eval::Scope;
@@ -35,7 +35,7 @@ fn must_match(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 
 /// False where it is no expression.
 fn is_match(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    must_match(scope, args).or(Ok(Value::Bool(false)))
+    must_match(scope, args).or_else(|error| or_nothing(error, Value::Bool(false)))
 }
 
 fn find(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
@@ -53,9 +53,11 @@ fn limit(args: &[Value]) -> usize {
 fn find_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let regex = expression(scope, args, 0)?;
     let search = Search::new(&regex, text(args, 1));
-    let found = search.all().take(limit(args));
-    let found: Vec<Vec<u8>> = found.map(|found| text(args, 1)[found.span()].to_vec()).collect();
-    scope.spend(found.len().saturating_mul(size_of::<Value>()))?;
+    let mut found = Vec::new();
+    for span in search.all().take(limit(args)).map(|found| found.span()) {
+        scope.spend(size_of::<Value>() + span.len())?;
+        found.push(text(args, 1)[span].to_vec());
+    }
     Ok(if found.is_empty() { Value::NilOf(Type::STRINGS) } else { Value::texts(found) })
 }
 

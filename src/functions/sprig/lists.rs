@@ -129,7 +129,7 @@ fn reverse(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 /// Whether `value` is among `items`; looking costs work.
 fn is_among(scope: &mut Scope<'_, '_>, items: &[Value], value: &Value) -> Result<bool, FunctionError> {
     making(scope, items.len())?;
-    items.iter().try_fold(false, |found, item| Ok(found || deep_equal(value, item)?))
+    items.iter().try_fold(false, |found, item| Ok(found || deep_equal(scope, value, item)?))
 }
 
 /// `has value list`

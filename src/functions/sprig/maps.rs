@@ -107,15 +107,15 @@ fn pluck(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::list(found))
 }
 
-fn merge(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    merged(args, Merge::Fill)
+fn merge(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    merged(scope, args, Merge::Fill)
 }
 
-fn merge_overwrite(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    merged(args, Merge::Overwrite)
+fn merge_overwrite(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    merged(scope, args, Merge::Overwrite)
 }
 
-fn merged(args: &[Value], how: Merge) -> Answer {
+fn merged(scope: &mut Scope<'_, '_>, args: &[Value], how: Merge) -> Answer {
     let into = map(args, 0).cloned();
     let sources: Vec<&Map> = (1..args.len()).filter_map(|index| map(args, index)).collect();
     if into.is_none() && sources.is_empty() {
@@ -123,7 +123,7 @@ fn merged(args: &[Value], how: Merge) -> Answer {
     }
     let into = into.unwrap_or_default();
     for source in sources {
-        merge_into(&into, source, how)?;
+        merge_into(scope, &into, source, how)?;
     }
     Ok(Value::Map(into))
 }

@@ -77,19 +77,23 @@ fn min(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::int64(args.iter().map(int_of).min().unwrap_or_default()))
 }
 
-/// What is no number wins over every number, as in Go's `math.Max`.
-fn chosen(args: &[Value], choose: impl Fn(f64, f64) -> f64) -> Answer {
+/// As Go's `math.Max` and `math.Min`: what is no number wins over all but the `farthest`.
+fn chosen(args: &[Value], farthest: f64, choose: fn(f64, f64) -> f64) -> Answer {
+    let of_two = |a: f64, b: f64| match (a, b) {
+        (a, b) if a.total_cmp(&farthest).is_eq() || b.total_cmp(&farthest).is_eq() => farthest,
+        (a, b) if a.is_nan() || b.is_nan() => f64::NAN,
+        (a, b) => choose(a, b),
+    };
     let first = float_of(any(args, 0));
-    let rest = args.iter().skip(1).map(float_of);
-    Ok(Value::Float(rest.fold(first, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { choose(a, b) })))
+    Ok(Value::Float(args.iter().skip(1).map(float_of).fold(first, of_two)))
 }
 
 fn max_float(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    chosen(args, f64::max)
+    chosen(args, f64::INFINITY, f64::max)
 }
 
 fn min_float(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    chosen(args, f64::min)
+    chosen(args, f64::NEG_INFINITY, f64::min)
 }
 
 /// `round number places [from]`: up where the rest is at least `from`, a half unless given.

@@ -171,6 +171,10 @@ impl Object for Version {
         Some(self.to_string().into())
     }
 
+    fn encoded(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

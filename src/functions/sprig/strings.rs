@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::convert::{printed, text_of};
 use crate::functions::arg::{Answer, answer, any, fail, int, text, written};
 use crate::functions::text::{
-    find, parts, replace as replace_in, trim_prefix, trim_set, trim_space, trim_suffix,
+    counted_parts, find, replace as replace_in, trim_prefix, trim_set, trim_space, trim_suffix,
 };
 use crate::template::eval::Scope;
 use crate::template::function::Function;
@@ -52,7 +52,8 @@ fn cat(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 fn double_quoted(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     spaced(scope, args, |scope, arg| {
         let text = text_of(scope, arg)?;
-        let mut quoted = Zeroizing::new(Vec::with_capacity(text.len() * 10 + 2));
+        // The longest escape is four bytes for one; so it never moves.
+        let mut quoted = Zeroizing::new(Vec::with_capacity(text.len() * 4 + 2));
         quote::quote(text.expose(), false, &mut quoted);
         Ok(quoted)
     })
@@ -145,28 +146,27 @@ fn replace(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 }
 
 fn split(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    numbered(scope, parts(text(args, 1), text(args, 0), None))
+    counted_parts(scope, text(args, 1), text(args, 0), None).map(numbered)
 }
 
 /// `splitn separator count text`: at most so many parts; a negative count is no limit.
 fn split_n(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    numbered(scope, parts(text(args, 2), text(args, 0), usize::try_from(int(args, 1)).ok()))
+    let limit = usize::try_from(int(args, 1)).ok();
+    counted_parts(scope, text(args, 2), text(args, 0), limit).map(numbered)
 }
 
 /// The parts as `_0`, `_1` and so on.
-fn numbered(scope: &mut Scope<'_, '_>, parts: Vec<&[u8]>) -> Answer {
-    scope.spend(parts.len().saturating_mul(size_of::<Value>()))?;
+fn numbered(parts: Vec<&[u8]>) -> Value {
     let entry = |(index, part): (usize, &[u8])| {
         (Key::Text(format!("_{index}").into_bytes().into()), Value::text(part.to_vec()))
     };
     let entries: BTreeMap<Key, Value> = parts.into_iter().enumerate().map(entry).collect();
-    Ok(Value::Map(Map::with(TEXT, TEXT, entries)))
+    Value::Map(Map::with(TEXT, TEXT, entries))
 }
 
 /// `splitList separator text`
 fn split_list(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    let parts = parts(text(args, 1), text(args, 0), None);
-    scope.spend(parts.len().saturating_mul(size_of::<Value>()))?;
+    let parts = counted_parts(scope, text(args, 1), text(args, 0), None)?;
     Ok(Value::texts(parts.into_iter().map(<[u8]>::to_vec)))
 }
 

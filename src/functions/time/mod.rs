@@ -174,6 +174,10 @@ impl Object for Time {
         Some(self.format(STRING.as_bytes()).into())
     }
 
+    fn encoded(&self) -> Option<String> {
+        Some(self.rfc3339_nano())
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }

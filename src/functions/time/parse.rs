@@ -59,7 +59,7 @@ fn skip<'a>(mut text: &'a [u8], mut prefix: &[u8]) -> Option<&'a [u8]> {
             if text.first().is_some_and(|&byte| byte != b' ') {
                 return None;
             }
-            prefix = prefix.trim_ascii_start();
+            prefix = &prefix[prefix.iter().take_while(|&&byte| byte == b' ').count()..];
             text = &text[text.iter().take_while(|&&byte| byte == b' ').count()..];
             continue;
         }
@@ -104,7 +104,13 @@ impl<'t> Parts<'t> {
             }
             Item::Year => number(text, 4)?,
             Item::YearShort => number(text, 2)?,
-            Item::YearDayUnder | Item::YearDayZero => number(text, 3)?,
+            Item::YearDayUnder => {
+                let spaces = text.iter().take(2).take_while(|&&byte| byte == b' ').count();
+                let text = &text[spaces..];
+                let digits = text.iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
+                number(text, digits.max(1))?
+            }
+            Item::YearDayZero => number(text, 3)?,
             Item::DayUnder => two(text.strip_prefix(b" ").unwrap_or(text), false)?,
             Item::MonthZero | Item::DayZero | Item::Hour12Zero | Item::MinuteZero | Item::SecondZero => {
                 two(text, true)?
@@ -190,7 +196,11 @@ impl<'t> Parts<'t> {
         if trimmed {
             return if found == 0 { Some(text) } else { self.nanoseconds(text, found.min(9)) };
         }
-        if found < digits { None } else { self.nanoseconds(text, digits) }
+        if found < digits {
+            return None;
+        }
+        // What is finer than nanoseconds is read, and does not count.
+        self.nanoseconds(text, digits.min(9)).map(|_| &text[1 + digits..])
     }
 
     /// Seconds may have a fraction that the layout does not speak of.
@@ -305,6 +315,13 @@ mod tests {
             ("02 Jan 06 15:04 MST", "14 Nov 23 22:13 UTC", Some(1_699_999_980)),
             ("2006-01-02", "2024-02-29 ", None),
             (RFC3339, "2023-11-14T24:13:20Z", None),
+            ("2006 \n01", "2020 \n05", Some(1_588_291_200)),
+            ("2006 01", "2020\t05", None),
+            ("2006-01-02 15:04:05.000000000000", "2020-05-01 00:00:01.123456789012", Some(1_588_291_201)),
+            ("2006-002", "2020-122", Some(1_588_291_200)),
+            ("2006 __2", "2020  32", Some(1_580_515_200)),
+            ("2006 __2", "2020   5", Some(1_578_182_400)),
+            ("2006 __2", "2020    ", None),
         ] {
             assert_eq!(
                 parse(layout, text.as_bytes(), &Zone::Utc).map(|time| time.seconds),

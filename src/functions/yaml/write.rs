@@ -93,8 +93,10 @@ impl Scalar {
             Value::Nil => Self::plain(*b"null"),
             Value::NilOf(Type::Pointer(_)) => Self::plain(*b"null"),
             Value::NilOf(_) | Value::List(_) | Value::Map(_) => return Ok(None),
-            Value::Object(object) => match object.as_any().downcast_ref::<Time>() {
-                Some(time) => Self::plain(time.rfc3339_nano()),
+            Value::Object(object) => match object.encoded() {
+                // Times are a type of YAML's own.
+                Some(text) if object.as_any().is::<Time>() => Self::plain(text),
+                Some(text) => Self::text(text.as_bytes()),
                 None => return Ok(None),
             },
             Value::Bool(flag) => Self::plain(flag.to_string()),
@@ -138,10 +140,11 @@ fn float_text(number: f64) -> Vec<u8> {
 impl Writer<'_> {
     fn node(&mut self, value: &Value, place: Place, depth: usize) -> Result<(), FunctionError> {
         if depth > MAX_DEPTH {
-            return fail("nested too deeply");
+            return Err(FunctionError::beyond("nested too deeply"));
         }
+        // One value may stand in many places, so that walking all of it may take for ever.
         if self.emitter.is_full() {
-            return Ok(());
+            return Err(FunctionError::too_much());
         }
         if let Some(scalar) = Scalar::of(value)? {
             self.scalar(&scalar, place == Place::Key);

@@ -98,6 +98,9 @@ fn a_rendering_that_fails_or_lacks_something_writes_nothing() {
 fn one_rendering_does_not_write_without_end() {
     let many = r#"{{ range loop 1001 }}{{ writeToFile (printf "/w/%d" .) "" "" "0400" "x" }}{{ end }}"#;
     let long = r#"{{ range loop 3 }}{{ sprig_repeat 40000000 "x" | writeToFile (printf "/w/%d" .) "" "" "0400" }}{{ end }}"#;
+    // The last of them may be written again.
+    let most = r#"{{ range loop 1000 }}{{ writeToFile (printf "/w/%d" .) "" "" "0400" "x" }}{{ end }}{{ "y" | writeToFile "/w/999" "" "" "0400" "append" }}"#;
+    assert_eq!(written(most).expect("a thousand files").1.len(), 1000);
     for text in [many, long] {
         let error = written(text).expect_err("too much");
         assert!(error.what.contains("too much is written by one rendering"), "{error}");

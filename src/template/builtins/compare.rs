@@ -51,7 +51,7 @@ fn name(value: &Value) -> String {
 }
 
 fn incompatible(a: &Value, b: &Value) -> FunctionError {
-    FunctionError(format!("incompatible types for comparison: {} and {}", name(a), name(b)))
+    FunctionError::new(format!("incompatible types for comparison: {} and {}", name(a), name(b)))
 }
 
 /// Whether the first equals any of the others.
@@ -83,13 +83,13 @@ fn equal(a: &Value, b: &Value) -> Result<bool, FunctionError> {
 /// Containers, structs, functions and nils.
 fn equal_others(a: &Value, b: &Value) -> Result<bool, FunctionError> {
     if !matches!(a, Value::Nil) && !matches!(b, Value::Nil) && kind(a) != kind(b) {
-        return Err(FunctionError(format!("non-comparable types {}, {}", name(a), name(b))));
+        return Err(FunctionError::new(format!("non-comparable types {}, {}", name(a), name(b))));
     }
     if a.is_nil() || b.is_nil() {
         return Ok(a.is_nil() == b.is_nil());
     }
     if b.type_of().is_some_and(|of| !of.is_comparable()) {
-        return Err(FunctionError(format!("non-comparable type {}", name(b))));
+        return Err(FunctionError::new(format!("non-comparable type {}", name(b))));
     }
     Ok(match (a, b) {
         (Value::Object(a), Value::Object(b)) => same_object(a, b),
@@ -148,14 +148,14 @@ mod tests {
         let port = Value::Number("5432".into());
         assert_eq!(eq(&args(&[port.clone(), Value::text("5432")])), Ok(true));
         let error = eq(&args(&[port, Value::int(5432)])).expect_err("kinds differ");
-        assert_eq!(error.0, "incompatible types for comparison: json.Number and int");
+        assert_eq!(error.to_string(), "incompatible types for comparison: json.Number and int");
     }
 
     #[test]
     fn messages_have_types_and_no_values() {
         let secret = Value::list([Value::text("hunter2")]);
         let error = eq(&args(&[secret.clone(), secret])).expect_err("slices do not compare");
-        assert_eq!(error.0, "non-comparable type []interface {}");
+        assert_eq!(error.to_string(), "non-comparable type []interface {}");
     }
 
     #[test]

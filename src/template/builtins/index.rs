@@ -64,8 +64,9 @@ fn key_of(index: &Value, keys: Type) -> Result<Key, FunctionError> {
         (Value::Nil, Type::Interface) => Ok(Key::Nil),
         (Value::Nil, _) => failed(format!("value is nil; should be of type {keys}")),
         (Value::Text(text), Type::String) => Ok(Key::Text(text.clone())),
-        (index, Type::Interface) => Key::from_value(index)
-            .ok_or_else(|| FunctionError(format!("runtime error: hash of unhashable type {}", name(index)))),
+        (index, Type::Interface) => Key::from_value(index).ok_or_else(|| {
+            FunctionError::new(format!("runtime error: hash of unhashable type {}", name(index)))
+        }),
         (index, _) => failed(format!("value has type {}; should be {keys}", name(index))),
     }
 }
@@ -94,7 +95,7 @@ fn position(index: &Value, most: usize) -> Result<usize, FunctionError> {
     usize::try_from(index)
         .ok()
         .filter(|&index| index <= most)
-        .ok_or_else(|| FunctionError(format!("index out of range: {index}")))
+        .ok_or_else(|| FunctionError::new(format!("index out of range: {index}")))
 }
 
 /// `slice x 1 2` is `x[1:2]`. The capacity of a list is its length.
@@ -155,7 +156,7 @@ mod tests {
     }
 
     fn why(made: Made) -> String {
-        made.err().expect("an error").0
+        made.err().expect("an error").to_string()
     }
 
     #[test]

@@ -156,7 +156,7 @@ impl Builtin {
                 let mut out = Buffer::new(limit);
                 self.write(&values, &mut out);
                 if out.is_full() {
-                    return Err(FunctionError::new("too much text for one rendering"));
+                    return Err(FunctionError::too_much());
                 }
                 Ok(Operand::plain(Value::Text(out.into_secret())))
             }

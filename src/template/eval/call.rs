@@ -76,7 +76,8 @@ impl<'t> State<'t, '_, '_> {
         };
         made.map_err(|error| {
             self.at = Some(node);
-            self.error(format!("error calling {name}: {error}"))
+            let message = format!("error calling {name}: {error}");
+            if error.is_limit() { self.limit(message) } else { self.error(message) }
         })
     }
 
@@ -138,7 +139,7 @@ impl<'t> State<'t, '_, '_> {
     fn spend(&mut self, value: &Value) -> std::result::Result<(), FunctionError> {
         let bytes = value.as_bytes_kind().map_or(0, crate::secret::Secret::len);
         if !self.session.made(bytes) {
-            return Err(FunctionError::new("too much text for one rendering"));
+            return Err(FunctionError::too_much());
         }
         Ok(())
     }
@@ -155,21 +156,23 @@ impl<'t> State<'t, '_, '_> {
             Value::Func(function) => function,
             other => {
                 let of = Self::type_name(other);
-                return Err(FunctionError(format!("non-function {name} of type {of}")));
+                return Err(FunctionError::new(format!("non-function {name} of type {of}")));
             }
         };
         let (given, fixed) = (args.len(), function.fixed());
         if function.variadic && given < fixed {
             let why = format!("wrong number of args for {name}: got {given} want at least {fixed}");
-            return Err(FunctionError(why));
+            return Err(FunctionError::new(why));
         }
         if !function.variadic && given != fixed {
-            return Err(FunctionError(format!("wrong number of args for {name}: got {given} want {fixed}")));
+            return Err(FunctionError::new(format!(
+                "wrong number of args for {name}: got {given} want {fixed}"
+            )));
         }
         let mut fitting = Vec::with_capacity(given);
         for (index, arg) in args.iter().enumerate() {
             let value = prepare(&arg.value, function.param(index));
-            let value = value.map_err(|error| FunctionError(format!("arg {index}: {error}")))?;
+            let value = value.map_err(|error| FunctionError::new(format!("arg {index}: {error}")))?;
             fitting.push(Operand::plain(value));
         }
         self.call_function(function, None, fitting)
@@ -182,7 +185,7 @@ fn prepare(value: &Value, of: Type) -> std::result::Result<Value, FunctionError>
         return if of.can_be_nil() {
             Ok(Value::zero(of))
         } else {
-            Err(FunctionError(format!("value is nil; should be of type {of}")))
+            Err(FunctionError::new(format!("value is nil; should be of type {of}")))
         };
     };
     match (value, of) {
@@ -191,6 +194,6 @@ fn prepare(value: &Value, of: Type) -> std::result::Result<Value, FunctionError>
         (Value::Int(_, number), Type::Uint(size)) => Ok(Value::Uint(size, size.cut(number.cast_unsigned()))),
         (Value::Uint(_, number), Type::Int(size)) => Ok(Value::Int(size, size.cut(number.cast_signed()))),
         (Value::Uint(_, number), Type::Uint(size)) => Ok(Value::Uint(size, size.cut(*number))),
-        _ => Err(FunctionError(format!("value has type {given}; should be {of}"))),
+        _ => Err(FunctionError::new(format!("value has type {given}; should be {of}"))),
     }
 }

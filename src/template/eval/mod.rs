@@ -6,7 +6,7 @@ mod control;
 mod field;
 mod scope;
 
-pub use scope::Scope;
+pub use scope::{A_STEP, Scope};
 
 use super::Template;
 use super::buffer::Buffer;

@@ -22,8 +22,9 @@ pub(crate) struct Session<'h> {
     locals: Vec<Box<dyn Any>>,
 }
 
-/// The bytes of text that count as one step of work.
-const BYTES_PER_STEP: usize = 64;
+/// The bytes of text that count as one step of work: what to [spend](Scope::spend) on each part of a value
+/// that may stand in many places at once.
+pub const A_STEP: usize = 64;
 
 impl<'h> Session<'h> {
     pub(crate) fn new(host: &'h mut dyn Host, missing_key: MissingKey, limits: Limits) -> Self {
@@ -38,7 +39,7 @@ impl<'h> Session<'h> {
 
     /// Counts the making of a text; false once it is too long or there have been too many.
     pub(super) const fn made(&mut self, bytes: usize) -> bool {
-        self.steps += (bytes / BYTES_PER_STEP) as u64;
+        self.steps += (bytes / A_STEP) as u64;
         bytes <= self.limits.output && self.steps <= self.limits.steps
     }
 }
@@ -82,11 +83,7 @@ impl<'s, 'h> Scope<'s, 'h> {
     /// # Errors
     /// Where it would be more than the limits allow.
     pub fn spend(&mut self, bytes: usize) -> Result<(), FunctionError> {
-        if self.session.made(bytes) {
-            Ok(())
-        } else {
-            Err(FunctionError::new("too much text for one rendering"))
-        }
+        if self.session.made(bytes) { Ok(()) } else { Err(FunctionError::too_much()) }
     }
 
     /// Renders another template of the same text with `data`: `executeTemplate`.
@@ -98,8 +95,10 @@ impl<'s, 'h> Scope<'s, 'h> {
         if self.template.definition(name).is_none() {
             return Err(FunctionError::new("there is no template of this name"));
         }
-        run(self.session, self.template, name, data)
-            .map_err(|error: Box<ExecError>| FunctionError(error.to_string()))
+        run(self.session, self.template, name, data).map_err(|error: Box<ExecError>| {
+            let why = error.to_string();
+            if error.limit { FunctionError::beyond(why) } else { FunctionError::new(why) }
+        })
     }
 }
 

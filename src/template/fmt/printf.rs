@@ -12,7 +12,7 @@ const LARGEST: i64 = 1_000_000;
 pub fn sprintf(format: &[u8], args: &[Value], out: &mut Buffer) {
     let mut reader = Reader { format, at: 0, args, next: 0, reordered: false, good: true };
     let mut printer = Printer::new(out);
-    while reader.at < format.len() {
+    while reader.at < format.len() && !printer.out.is_full() {
         let rest = &format[reader.at..];
         let plain = rest.iter().position(|&byte| byte == b'%').unwrap_or(rest.len());
         printer.out.push(&rest[..plain]);

@@ -53,6 +53,10 @@ impl Printer<'_> {
         if depth > MAX_DEPTH {
             return self.out.overflow();
         }
+        // One value may stand in many places, so that walking all of it may take for ever.
+        if self.out.is_full() {
+            return;
+        }
         // `%w` is for errors, which no value here is.
         if verb == 'w' && !self.erroring {
             return self.bad_verb(value, verb);

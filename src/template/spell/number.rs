@@ -41,8 +41,11 @@ pub fn parse_float(text: &str) -> Option<f64> {
         b'+' => (false, &text[1..]),
         _ => (false, text),
     };
-    if let Some(special) = special(digits) {
-        return Some(if negative { -special } else { special });
+    if is_infinity(digits) {
+        return Some(if negative { f64::NEG_INFINITY } else { f64::INFINITY });
+    }
+    if text.eq_ignore_ascii_case("nan") {
+        return Some(f64::NAN);
     }
     if text.contains('_') && !underscores_ok(text) {
         return None;
@@ -58,13 +61,8 @@ pub fn parse_float(text: &str) -> Option<f64> {
     Some(if negative { -magnitude } else { magnitude })
 }
 
-fn special(text: &str) -> Option<f64> {
-    let lower = text.to_ascii_lowercase();
-    match lower.as_str() {
-        "inf" | "infinity" => Some(f64::INFINITY),
-        "nan" => Some(f64::NAN),
-        _ => None,
-    }
+fn is_infinity(text: &str) -> bool {
+    text.eq_ignore_ascii_case("inf") || text.eq_ignore_ascii_case("infinity")
 }
 
 /// Rust's reader takes Go's decimal syntax once signs, words and underscores are gone.
@@ -216,6 +214,10 @@ mod tests {
             (".", None),
             ("1e", None),
             ("-Inf", Some(f64::NEG_INFINITY)),
+            ("+infinity", Some(f64::INFINITY)),
+            ("infin", None),
+            ("-nan", None),
+            ("+NaN", None),
         ] {
             assert_eq!(parse_float(text), value, "{text}");
         }

@@ -47,6 +47,11 @@ pub trait Object {
         None
     }
 
+    /// What JSON, YAML and TOML have for it, where that is a text and not its fields.
+    fn encoded(&self) -> Option<String> {
+        None
+    }
+
     /// Itself, for a method that needs its receiver.
     fn as_any(&self) -> &dyn Any;
 }
