@@ -235,8 +235,9 @@ fn daemon(config: &ConfigArgs) -> Result<Daemon, Ending> {
 /// Help and version are results; anything else wrong with the command line is 64, not clap's 2.
 fn misused(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
-        let _ = error.print();
-        return ExitCode::SUCCESS;
+        let printed = error.print().and_then(|()| std::io::stdout().flush());
+        return commands::output::written(printed)
+            .map_or_else(|ending| fail(&ending), |()| ExitCode::SUCCESS);
     }
     let (what, rest) = match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {

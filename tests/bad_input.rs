@@ -3,7 +3,9 @@
 
 mod support;
 
+use std::fs::File;
 use std::net::TcpListener;
+use std::process::Command;
 
 use serde_json::json;
 use support::{CANARY, Finished, Identity, Stage};
@@ -227,4 +229,19 @@ fn a_server_of_another_authority_is_not_trusted() {
     assert_ne!(finished.code, Some(0));
     assert_clear(&stage, &finished, &["certificate"]);
     assert_eq!(stage.logins(), 0);
+}
+
+#[test]
+fn help_that_cannot_be_written_is_an_error_that_says_so() {
+    for arguments in [&["--help"][..], &["--version"], &["render", "--help"]] {
+        let full = File::options().write(true).open("/dev/full").expect("the full device");
+        let ended = Command::new(env!("CARGO_BIN_EXE_leasehold"))
+            .args(arguments)
+            .stdout(full)
+            .output()
+            .expect("leasehold runs");
+        assert_eq!(ended.status.code(), Some(73), "{arguments:?}");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(said.starts_with("leasehold: standard output cannot be written: "), "{said}");
+    }
 }

@@ -8,7 +8,7 @@ pub mod exec;
 pub mod init;
 pub mod install;
 mod network;
-mod output;
+pub(crate) mod output;
 pub mod plan;
 pub mod policy;
 pub mod render;

@@ -17,7 +17,7 @@ pub(super) fn write_out(output: &mut dyn Write, result: &[u8]) -> Result<(), End
 ///
 /// # Errors
 /// 73 where it failed.
-pub(super) fn written(result: io::Result<()>) -> Result<(), Ending> {
+pub(crate) fn written(result: io::Result<()>) -> Result<(), Ending> {
     result.map_err(|why| {
         let what = format!("standard output cannot be written: {}", io_words(&why));
         Ending::new(Cause::Destination, what, "send it to a file with room for it, or to a reader")
