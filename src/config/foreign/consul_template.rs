@@ -67,10 +67,7 @@ pub(super) fn convert(top: &Stanza<'_>, desk: &mut Desk<'_>) {
         let item = keys.iter().find_map(|key| top.get(key))?;
         kinds::text(&item.value).ok().filter(|text| !text.is_empty())
     };
-    let habits = Habits {
-        wait: top.get("wait").map(|item| (top, item)),
-        delimiters: [delimiter("left"), delimiter("right")],
-    };
+    let habits = Habits { wait: Some(top), delimiters: [delimiter("left"), delimiter("right")] };
     template::convert(top, &habits, desk);
     log::convert(top, desk);
     desk.draft.put_default(&["log", "level"], "warn");

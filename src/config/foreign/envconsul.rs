@@ -81,9 +81,7 @@ pub(super) fn convert(top: &Stanza<'_>, desk: &mut Desk<'_>) {
     for block in top.blocks("secret", desk) {
         secret(&block, &spelling, desk);
     }
-    if let Some(item) = top.get("wait") {
-        exec::wait_for_all(top, item, desk);
-    }
+    exec::wait_for_all(top, desk);
     log::convert(top, desk);
     desk.draft.put_default(&["log", "level"], "warn");
 }

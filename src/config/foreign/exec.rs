@@ -6,7 +6,7 @@ use super::draft::Origin;
 use super::kinds;
 use super::stanza::{Block, Desk, Row, Stanza, To, row};
 use super::template::{self, Habits};
-use super::tree::{Item, Lies};
+use super::tree::Lies;
 use super::wait;
 use crate::config::keypath::KeyPath;
 
@@ -141,6 +141,6 @@ fn signal(exec: &Stanza<'_>, theirs: &str, ours: &str, desk: &mut Desk<'_>) {
 }
 
 /// The quiescence of a whole configuration, for the variables.
-pub(super) fn wait_for_all(top: &Stanza<'_>, item: &Item, desk: &mut Desk<'_>) {
-    wait::convert(top, item, &home().key("wait"), desk);
+pub(super) fn wait_for_all(top: &Stanza<'_>, desk: &mut Desk<'_>) {
+    wait::for_all(top, &home().key("wait"), desk);
 }

@@ -68,8 +68,8 @@ const EXEC: &[Row] = &[
 /// What holds for all templates of a configuration.
 #[derive(Default)]
 pub(super) struct Habits<'o> {
-    /// The block and item of a `wait` for all.
-    pub(super) wait: Option<(&'o Stanza<'o>, &'o Item)>,
+    /// The block that holds a `wait` for all.
+    pub(super) wait: Option<&'o Stanza<'o>>,
     /// Delimiters for all.
     pub(super) delimiters: [Option<String>; 2],
 }
@@ -118,7 +118,7 @@ fn file(block: &Block<'_>, habits: &Habits<'_>, at: &KeyPath, desk: &mut Desk<'_
     manner(stanza, habits, at, desk);
     match (stanza.get("wait"), habits.wait) {
         (Some(item), _) => wait::convert(stanza, item, &at.key("wait"), desk),
-        (None, Some((above, item))) => wait::convert(above, item, &at.key("wait"), desk),
+        (None, Some(above)) => wait::for_all(above, &at.key("wait"), desk),
         (None, None) => {}
     }
 }

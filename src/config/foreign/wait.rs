@@ -9,6 +9,13 @@ use crate::config::keypath::KeyPath;
 const WAIT: &[Row] =
     &[row("enabled", To::Own), row("min", To::Duration(&["min"])), row("max", To::Duration(&["max"]))];
 
+/// Makes `home` of the `wait` at the top: of several texts each key of the last that has it.
+pub(super) fn for_all(top: &Stanza<'_>, home: &KeyPath, desk: &mut Desk<'_>) {
+    for item in top.all("wait") {
+        convert(top, item, home, desk);
+    }
+}
+
 /// Makes `home` of the `wait` that `item` of `stanza` is.
 pub(super) fn convert(stanza: &Stanza<'_>, item: &Item, home: &KeyPath, desk: &mut Desk<'_>) {
     match &item.value.value {

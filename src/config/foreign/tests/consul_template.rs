@@ -98,21 +98,22 @@ fn what_is_consuls_is_a_warning_and_no_verification_is_refused() {
 fn blocks_of_several_texts_are_laid_upon_one_another_key_by_key() {
     let base = "vault { address = \"https://v\" vault_agent_token_file = \"/run/token\" ssl { ca_cert = \"/ca.pem\" server_name = \"v\" } }\n\
                 exec { command = [\"/bin/app\"] kill_timeout = \"5s\" }\n\
+                wait { min = \"5s\" max = \"10s\" }\n\
                 template { contents = \"x\" destination = \"/x\" }\n";
-    let over =
-        "vault { default_lease_duration = \"1m\" ssl { server_name = \"w\" } }\nexec { splay = \"1s\" }\n";
+    let over = "vault { default_lease_duration = \"1m\" ssl { server_name = \"w\" } }\nexec { splay = \"1s\" }\nwait { max = \"20s\" }\n";
     let plan = World::empty().text("base.hcl", base).text("over.hcl", over).plan();
     assert_eq!(plan.vault.address.as_str(), "https://v/");
     assert_eq!(plan.auth.method, AuthMethod::TokenFile { token_file: "/run/token".into() });
     assert_eq!(plan.vault.ca_file, Some("/ca.pem".into()));
     assert_eq!(plan.vault.server_name.as_deref(), Some("w"));
     assert_eq!(plan.files[0].refresh, Duration::from_secs(60));
+    assert_eq!(plan.files[0].wait, Some(Wait { min: Duration::from_secs(5), max: Duration::from_secs(20) }));
     assert_eq!(plan.exec.command, ["/bin/app"]);
     assert_eq!((plan.exec.stop_timeout, plan.exec.splay), (Duration::from_secs(5), Duration::from_secs(1)));
     // Within one text a second block is a mistake, in the first as in the last.
     for (base, over, says) in [
         ("vault { }\n".to_owned() + base, over.to_owned(), "base.hcl:2:1: `vault` stands here twice"),
-        (base.to_owned(), over.to_owned() + "vault { }\n", "over.hcl:3:1: `vault` stands here twice"),
+        (base.to_owned(), over.to_owned() + "vault { }\n", "over.hcl:4:1: `vault` stands here twice"),
     ] {
         let lines = said(&World::empty().text("base.hcl", &base).text("over.hcl", &over));
         assert!(lines.iter().any(|line| line.starts_with(says)), "{says}: {lines:#?}");
