@@ -138,6 +138,9 @@ fn same(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     deep_equal(scope, any(args, 0), any(args, 1)).map(Value::Bool)
 }
 
+/// The bytes that a map of its own takes, however few its entries are.
+const A_MAP: usize = 640;
+
 /// Deeper values are refused, for each level is a call.
 const MAX_DEPTH: usize = 200;
 
@@ -152,7 +155,7 @@ fn copy(scope: &mut Scope<'_, '_>, value: &Value, depth: usize) -> Result<Value,
     if depth > MAX_DEPTH {
         return Err(FunctionError::beyond("deepCopy: nested too deeply"));
     }
-    scope.spend(A_STEP)?;
+    scope.spend(if matches!(value, Value::Map(_)) { A_MAP } else { A_STEP })?;
     Ok(match value {
         Value::List(list) => {
             let items =

@@ -74,6 +74,8 @@ fn is_pair<'f>(scope: &Scope<'f>, site: &Site<'f>, path: &str) -> bool {
 pub(super) fn templates(files: &[File]) -> Vec<Vec<String>> {
     // The last is given the words for its error.
     const FAILING: [&str; 6] = ["fail", "failed", "FunctionError::new", ".error", "HostError", ".quoted"];
+    // What a limit of ours ended has a hint of its own.
+    const LIMITS: [&str; 3] = ["FunctionError::beyond", "Self::beyond", ".limit"];
     let mut rows = Vec::new();
     for file in files {
         let room = file.path.split('/').next().unwrap_or_default();
@@ -82,11 +84,15 @@ pub(super) fn templates(files: &[File]) -> Vec<Vec<String>> {
         }
         let read = file.path.starts_with("template/lex") || file.path.starts_with("template/parse");
         let scopes = scopes(file);
-        for (scope, site) in each(&scopes).filter(|(_, site)| FAILING.contains(&site.name.as_str())) {
+        for (scope, site) in each(&scopes) {
+            let limit = LIMITS.contains(&site.name.as_str());
+            if !limit && !FAILING.contains(&site.name.as_str()) {
+                continue;
+            }
             let Some(what) = site.arguments.last() else { continue };
             for what in known(scope.texts(site, what, &Chosen::new())) {
                 if what.chars().any(|c| c.is_alphabetic()) {
-                    let mend = if read { parse_mend(&what) } else { failure_mend(&what) };
+                    let mend = if read { parse_mend(&what) } else { failure_mend(&what, limit) };
                     rows.push(vec![what, mend]);
                 }
             }
@@ -104,9 +110,9 @@ fn parse_mend(message: &str) -> String {
 }
 
 /// What it says to do about a rendering that failed.
-fn failure_mend(message: &str) -> String {
+fn failure_mend(message: &str, limit: bool) -> String {
     let (name, executing) = (String::new(), String::new());
-    failed(None, &ExecError { name, executing, at: None, message: message.to_owned(), limit: false }).hint
+    failed(None, &ExecError { name, executing, at: None, message: message.to_owned(), limit }).hint
 }
 
 pub(super) fn logged(files: &[File]) -> Vec<Vec<String>> {
