@@ -6,27 +6,23 @@ use crate::template::fmt;
 use crate::template::spell::rune;
 use crate::template::value::Value;
 
-/// The arguments as one text: a missing one is `<no value>`, a pointer what it points to.
+/// The arguments as one text, as `print` makes it, but a missing one is the text `<no value>` and a pointer what
+/// it points to.
 fn text(values: &[Value], limit: usize) -> Option<Secret> {
     if let [Value::Text(text)] = values {
         return Some(text.clone());
     }
-    let printable: Vec<Value> = values.iter().map(|value| printable(value, limit)).collect();
     let mut out = Buffer::new(limit);
-    fmt::sprint(&printable, &mut out);
-    (!out.is_full()).then(|| out.into_secret())
-}
-
-fn printable(value: &Value, limit: usize) -> Value {
-    match value {
-        Value::Nil => Value::text("<no value>"),
-        Value::Object(_) => {
-            let mut out = Buffer::new(limit);
-            fmt::print_action(value, &mut out);
-            Value::Text(out.into_secret())
+    let mut after_text = true;
+    for value in values {
+        let text = matches!(value, Value::Nil) || value.as_bytes_kind().is_some();
+        if !text && !after_text {
+            out.push(b" ");
         }
-        value => value.clone(),
+        after_text = text;
+        fmt::print_action(value, &mut out);
     }
+    (!out.is_full()).then(|| out.into_secret())
 }
 
 fn escaped(values: &[Value], out: &mut Buffer, escape: impl Fn(&[u8], &mut Buffer)) {
