@@ -14,7 +14,7 @@ from lab.processes import Failed, wait_for
 from .pair import OURS, THEIRS
 
 # How many files, and how often each is measured.
-SIZES = {1: 9, 10: 5, 100: 5, 1_000: 5, 10_000: 1}
+SIZES = {1: 9, 10: 9, 100: 7, 1_000: 7, 10_000: 1}
 FIRSTS = 15
 # Sidecars of each size.
 IDLES = {1: 5, 10: 5, 100: 5, 1_000: 5, 10_000: 1}
@@ -23,24 +23,27 @@ SETTLE = 3.0
 # Sidecars that look at every secret every ten seconds: so many times ten seconds of each, of which a minute is made.
 # Those of a group run together: they leave the machine idle most of the time.
 LOOKS = {"every": 10, "times": 5, "groups": ((10, 100), (1_000,))}
-ROTATIONS = 11
+ROTATIONS = 31
+# The same with and without HTTP/2. The server's processor is told in hundredths of a second: of many runs the mean.
+PROTOCOLS = {"HTTP/2": "", "HTTP/1": "  server_name: localhost\n"}
+SHARES = {1: 41, 10: 41, 100: 21, 1_000: 7}
 # As many as Leasehold has under way where nothing is configured.
 IN_FLIGHT = 8
 
 
-def in_turn(times, names, measure):
-    """The median of every figure of each name, their runs alternating."""
+def in_turn(times, names, measure, middles=None):
+    """The median, or what `middles` says, of every figure of each name, their runs alternating."""
     seen = {name: [] for name in names}
     for _ in range(times):
         for name in names:
             seen[name].append(measure(name))
-    return {name: _medians(runs) for name, runs in seen.items()}
+    return {name: _medians(runs, middles) for name, runs in seen.items()}
 
 
-def _medians(runs):
-    """The median of each figure that every run has."""
+def _medians(runs, middles=None):
+    """The median of each figure that every run has, or its other middle."""
     shared = [key for key in runs[0] if all(key in run for run in runs)]
-    return {key: statistics.median(run[key] for run in runs) for key in shared}
+    return {key: (middles or {}).get(key, statistics.median)(run[key] for run in runs) for key in shared}
 
 
 def first_request(pair):
@@ -94,6 +97,22 @@ def init(pair, files, floor):
     return in_turn(SIZES[files], (OURS, THEIRS, "floor"), measure)
 
 
+def protocols(pair, files):
+    """Milliseconds of `init` until its end, and those of processor that the server took for it: with HTTP/2 where it is
+    of use, and with HTTP/1 alone, which `server_name` keeps to."""
+
+    def measure(name):
+        before = pair.server_processor()
+        run = pair.start(OURS, files, False, timed=True, vault=PROTOCOLS[name])
+        if run.child.wait(timeout=60) != 0:
+            raise Failed(f"{name} exited {run.child.returncode}: {run.log.read_text()[-600:]}")
+        took = time.monotonic() - run.began
+        shutil.rmtree(run.out)
+        return {"ms": took * 1000, "server": (pair.server_processor() - before) * 1000}
+
+    return in_turn(SHARES[files], PROTOCOLS, measure, {"ms": statistics.median, "server": statistics.mean})
+
+
 def idle(pair, files):
     """Memory and threads of a sidecar that has nothing to do. Both programs at once: neither takes the other's memory."""
     taken = {name: [] for name in (OURS, THEIRS)}
@@ -138,7 +157,8 @@ def looking(pair, sizes):
 
 
 def rotation(pair):
-    """Milliseconds from a new version on the server until it is in the file, looked for every second."""
+    """Milliseconds from a new version on the server until it is in the file, looked for every second: the mean,
+    since it is anything up to a second, by chance."""
     runs = {name: pair.start(name, 1, True, refresh="1s") for name in (OURS, THEIRS)}
     for run in runs.values():
         run.all_there(1)
@@ -152,14 +172,14 @@ def rotation(pair):
     with ThreadPoolExecutor() as threads:
         for n in range(ROTATIONS):
             # Not in step with either's second.
-            time.sleep(0.37 + n * 0.09)
+            time.sleep(0.37 + n * 0.09 % 1)
             began = time.monotonic()
             pair.put(0, f"rotated-{n}")
             for done in [threads.submit(follow, name, f"rotated-{n}", began) for name in runs]:
                 done.result()
     for run in runs.values():
         run.end()
-    return {name: {"ms": statistics.median(times)} for name, times in taken.items()}
+    return {name: {"ms": statistics.mean(times)} for name, times in taken.items()}
 
 
 def sizes(pair):

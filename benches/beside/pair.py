@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 from beside import agent
 from lab.openbao import OpenBao
@@ -12,7 +13,7 @@ vault:
   address: {address}
   ca_file: {ca_file}
   plaintext: loopback
-auth:
+{vault}auth:
   method: approle
   role_id_file: {space}/role-id
   secret_id_file: {space}/secret-id
@@ -99,20 +100,27 @@ class Pair:
         secret = ask("POST", "auth/approle/role/app/secret-id", {})["data"]["secret_id"]
         (space / "role-id").write_text(role)
         (space / "secret-id").write_text(secret)
-        token = ask("POST", "auth/token/create", {"policies": ["app"]})["auth"]["client_token"]
-        (space / "token").write_text(token)
+        # As the programs' own logins bring it: with an entity, which the server looks up at each request.
+        login = ask("POST", "auth/approle/login", {"role_id": role, "secret_id": secret})
+        (space / "token").write_text(login["auth"]["client_token"])
+
+    def server_processor(self):
+        """Seconds of processor that the server has used."""
+        fields = Path(f"/proc/{self.server.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def put(self, n, value):
         """A new version of the secret of file `n`."""
         self.server.ask("POST", f"secret/data/app-{n}", {"data": {"value": value}})
 
-    def start(self, name, files, stay, refresh="5m", address=None, timed=False):
-        """Starts a program on a folder of its own; `timed` where the time from here on is what is measured."""
+    def start(self, name, files, stay, refresh="5m", address=None, timed=False, vault=""):
+        """Starts a program on a folder of its own; `timed` where the time from here on is what is measured. `vault` is
+        more for that part of our configuration."""
         self.runs += 1
         out = self.space / f"out-{self.runs}"
         out.mkdir()
         head, each = (LEASEHOLD, LEASEHOLD_FILE) if name == OURS else (agent.HEAD, AGENT_FILE)
-        fields = {"ca_file": self.ca_file, "space": self.space, "out": out, "refresh": refresh}
+        fields = {"ca_file": self.ca_file, "space": self.space, "out": out, "refresh": refresh, "vault": vault}
         fields["address"] = address or self.server.address
         text = head.format(**fields) + "".join(each.format(n=n, out=out) for n in range(files))
         config = self.space / f"config-{self.runs}"

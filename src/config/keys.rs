@@ -154,8 +154,13 @@ static VAULT: &[Key] = &[
     key("ca_dir", Kind::Text, "", "folder of such PEM files").also(&["ca_path", "capath"]),
     key("client_cert_file", Kind::Text, "", "client certificate, PEM").also(&["client_cert"]),
     key("client_key_file", Kind::Text, "", "its key, PEM").also(&["client_key"]),
-    key("server_name", Kind::Text, "", "the name to expect in the server's certificate")
-        .also(&["tls_server_name"]),
+    key(
+        "server_name",
+        Kind::Text,
+        "",
+        "the name to expect in the server's certificate; such a server is spoken to over HTTP/1",
+    )
+    .also(&["tls_server_name"]),
     key(
         "plaintext",
         Kind::Choice { now: &["never", "loopback", "anywhere"], later: &[] },

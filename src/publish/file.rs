@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use super::dir::Dir;
 use super::error::{Problem, PublishError};
-use super::leaf::{self, Attributes, Source};
+use super::leaf::{self, Attributes, Place, Source};
 use super::published::Published;
 use super::resolve::Create;
 use super::{handle, names, sweep};
@@ -87,7 +87,7 @@ impl SingleFile {
         // Step 4. The returned file holds the lock until the temporary name is gone.
         let temporary = names::temporary(name);
         sweep::leftover(&dir, &temporary)?;
-        let _locked = leaf::write_new(&dir, &temporary, Source::Bytes(bytes), attributes, None)?;
+        let _locked = leaf::write_new(&dir, &temporary, Source::Bytes(bytes), attributes, Place::Shared)?;
         // Step 5.
         dir.rename(&temporary, name).inspect_err(|_| {
             // The error says why; what cannot be removed now, the next start removes.

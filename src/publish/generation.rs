@@ -8,7 +8,7 @@ use rustix::fs::FileType;
 use super::dir::Dir;
 use super::error::{Problem, PublishError};
 use super::handle::offer_group;
-use super::leaf::{self, Attributes, Source};
+use super::leaf::{self, Attributes, Place, Source};
 use super::set::{Content, Member};
 use super::{names, sweep};
 use crate::secret::Secret;
@@ -177,7 +177,8 @@ impl Staged {
             folder = Some(next);
         }
         let folder = folder.as_ref().unwrap_or(&self.dir);
-        leaf::write_new(folder, name, source, attributes, Some(self.gid)).map(drop)
+        let place = Place::Generation { group: self.gid };
+        leaf::write_new(folder, name, source, attributes, place).map(drop)
     }
 
     /// Opens it to others: mode and fsync, deepest folder first.

@@ -30,6 +30,20 @@ pub struct Attributes {
     pub gid: Option<u32>,
 }
 
+/// Where a new file is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    /// Beside files of others. It is locked, which tells another process's sweep that this is no leftover, as
+    /// long as the file is open.
+    Shared,
+    /// In a new generation's folder, whose lock is its own too. The group of the volume is tried where the file
+    /// has none of its own.
+    Generation {
+        /// The volume's.
+        group: u32,
+    },
+}
+
 /// Where the bytes of a new file come from.
 pub(super) enum Source<'a> {
     /// From here.
@@ -42,8 +56,7 @@ impl Attributes {
     /// The bytes to remember once they are written: of a file that goes to another owner. Without
     /// CAP_DAC_OVERRIDE we cannot read it back to compare it, nor carry it over.
     pub(super) fn remembers(self, bytes: &Secret) -> Option<Secret> {
-        let ours = rustix::process::geteuid().as_raw();
-        self.uid.is_some_and(|uid| uid != ours).then(|| bytes.clone())
+        self.uid.is_some_and(|uid| uid != rustix::process::geteuid().as_raw()).then(|| bytes.clone())
     }
 }
 
@@ -100,20 +113,23 @@ fn holds(mut file: File, mut expected: &[u8]) -> std::io::Result<bool> {
 /// it is left.
 ///
 /// Bytes first, then mode, then owner: until it is complete nobody else can open it, and whoever
-/// has CAP_CHOWN alone could not change the mode of a file that is no longer his. The lock tells
-/// another process's sweep that this is no leftover; it lasts as long as the returned file.
-/// `group` is tried for a file that has none of its own.
+/// has CAP_CHOWN alone could not change the mode of a file that is no longer his.
 pub(super) fn write_new(
     dir: &Dir,
     name: &OsStr,
     source: Source<'_>,
     attributes: &Attributes,
-    group: Option<u32>,
+    place: Place,
 ) -> Result<File, PublishError> {
     let mut file = dir.create_file(name)?;
-    let whole = fill(dir, name, &mut file, source, attributes)
-        .and_then(|()| match (attributes.gid, group) {
-            (None, Some(group)) => offer_group(&file, &dir.at(name), group),
+    let claimed = match place {
+        Place::Shared => lock(&file, &dir.at(name)),
+        Place::Generation { .. } => Ok(()),
+    };
+    let whole = claimed
+        .and_then(|()| fill(dir, name, &mut file, source, attributes))
+        .and_then(|()| match (attributes.gid, place) {
+            (None, Place::Generation { group }) => offer_group(&file, &dir.at(name), group),
             _ => Ok(()),
         })
         .and_then(|()| {
@@ -137,7 +153,6 @@ fn fill(
     source: Source<'_>,
     attributes: &Attributes,
 ) -> Result<(), PublishError> {
-    lock(&*file, &dir.at(name))?;
     match source {
         Source::Bytes(bytes) => file.write_all(bytes.expose()),
         Source::File(old) => copy(old, file),
@@ -159,6 +174,9 @@ fn copy(mut from: File, to: &mut File) -> std::io::Result<()> {
 }
 
 fn set_owner(dir: &Dir, name: &OsStr, file: &File, attributes: &Attributes) -> Result<(), PublishError> {
+    if attributes.uid.is_none() && attributes.gid.is_none() {
+        return Ok(());
+    }
     let errno = |errno| PublishError::from_errno(&dir.at(name), "look at", errno);
     let stat = rustix::fs::fstat(file).map_err(errno)?;
     let uid = attributes.uid.filter(|uid| *uid != stat.st_uid).map(Uid::from_raw);

@@ -39,7 +39,7 @@
 //! Unlike kubelet, the visible links come before the instant and not after: there is no moment at
 //! which a reader finds new content under an old name and nothing under a new one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -180,7 +180,7 @@ impl Set {
         let mut wanted = Vec::new();
         let mut changed = Vec::new();
         for (index, member) in members.iter().enumerate() {
-            if member.content == Content::Keep && !there.contains(&member.path) {
+            if member.content == Content::Keep && there.binary_search(&member.path).is_err() {
                 continue;
             }
             wanted.push((index, member));
@@ -190,7 +190,8 @@ impl Set {
             }
         }
         let paths: Vec<&Path> = wanted.iter().map(|(_, member)| member.path.as_path()).collect();
-        let gone = there.iter().any(|path| !paths.contains(&path.as_path()));
+        let stay: HashSet<&Path> = paths.iter().copied().collect();
+        let gone = there.iter().any(|path| !stay.contains(path.as_path()));
         let mode = current.map_or(Ok(true), |current| current.has_mode(self.dir_mode))?;
         Ok(Difference {
             visible: links::visible(&paths),

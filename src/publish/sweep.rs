@@ -3,6 +3,7 @@
 //! Everything whose name begins with `..leasehold_` is ours to remove, except the generation that
 //! `..data` leads to and whatever another process has locked because it is writing it now.
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 
 use rustix::fs::FileType;
@@ -110,6 +111,7 @@ fn empty(dir: &Dir, depth: usize) -> Result<(), PublishError> {
 /// whose name is not in `kept`.
 pub(super) fn stale_links(root: &Dir, kept: &[OsString]) -> Result<(), PublishError> {
     let mut result = Ok(());
+    let kept: HashSet<&OsString> = kept.iter().collect();
     for name in root.names()?.iter().filter(|name| !kept.contains(name)) {
         if root.link_target(name)? == Some(names::link_target(name)) {
             result = result.and(root.remove_file(name));

@@ -6,16 +6,14 @@
 //! and the client's resolver leads it to the real one. Two real hosts behind one such name must
 //! not share a pool.
 //!
-//! A host has two pools. Few connections stay open between requests, since each holds buffers of a
-//! size that an idle sidecar would be seen by; but a start reads a thousand secrets, eight at a
-//! time, and a pool that keeps two would open a connection for every third of them. So what goes
-//! out beside others goes through a pool that keeps them all, for a moment.
+//! Over HTTP/2 one connection that has silently died would take every request with it until each has timed
+//! out, where HTTP/1 gives each its own; so one that carries requests and brings nothing is asked for a sign of
+//! life, and given up without.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::error::Error;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -27,21 +25,30 @@ use url::Url;
 use super::failure::Failure;
 use super::files::local;
 use super::tls::{Contents, Fingerprint, TlsFiles};
+use super::traffic::{IDLE, Pool, REST, Traffic, Turn};
 use super::trouble::NoSuchHost;
 use crate::config::plan::VaultPlan;
+use crate::observe::clock;
 
 /// A server that is there takes the connection well within this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Idle connections kept for the next request.
-const IDLE: usize = 2;
-
-/// How long they are kept: less than any load balancer does, so that no request is sent into a
+/// How long connections are kept for the next request: less than any load balancer does, so that no request is sent into a
 /// connection that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long the connections of a burst outlive it: its requests follow each other at once.
-const BURST_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long an HTTP/2 connection may carry requests and bring nothing before it is asked for a sign of life.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How long that sign may take: together less than a request waits for its answer by default, so that
+/// the next one goes over a new connection.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
+/// What a server may send of one HTTP/2 answer before we have taken it in, in bytes.
+const STREAM_WINDOW: u32 = 64 * 1024;
+
+/// What it may send so of all answers.
+const CONNECTION_WINDOW: u32 = 256 * 1024;
 
 /// All connections to the server.
 pub(super) struct Connections {
@@ -50,8 +57,6 @@ pub(super) struct Connections {
     proxy: Option<Url>,
     connect_timeout: Duration,
     max_in_flight: usize,
-    /// Requests under way through the steady pools.
-    steady: Arc<AtomicUsize>,
     current: RwLock<Arc<Generation>>,
 }
 
@@ -59,36 +64,14 @@ pub(super) struct Connections {
 struct Generation {
     tls: ClientConfig,
     fingerprint: Fingerprint,
-    by_host: Mutex<HashMap<(String, Pool), reqwest::Client>>,
+    by_host: Mutex<HashMap<String, Host>>,
 }
 
-/// Which of a host's two pools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Pool {
-    Steady,
-    Burst,
-}
-
-/// A place in the steady pool, until it is dropped.
-pub(super) struct Turn(Option<Arc<AtomicUsize>>);
-
-impl Turn {
-    /// Takes a place where the steady pool has one: it keeps as many connections as it has places.
-    fn take(steady: &Arc<AtomicUsize>) -> (Self, Pool) {
-        if steady.load(Ordering::Relaxed) >= IDLE {
-            return (Self(None), Pool::Burst);
-        }
-        steady.fetch_add(1, Ordering::Relaxed);
-        (Self(Some(Arc::clone(steady))), Pool::Steady)
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        if let Some(steady) = &self.0 {
-            steady.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
+/// A host's clients, made with their first use.
+#[derive(Default)]
+struct Host {
+    clients: HashMap<Pool, reqwest::Client>,
+    traffic: Arc<Traffic>,
 }
 
 impl Connections {
@@ -105,7 +88,6 @@ impl Connections {
             proxy: plan.proxy.clone(),
             connect_timeout: CONNECT_TIMEOUT.min(plan.timeout),
             max_in_flight: plan.max_in_flight,
-            steady: Arc::default(),
             current,
         })
     }
@@ -130,12 +112,15 @@ impl Connections {
     /// the answer is whole.
     pub(super) fn to(&self, url: &Url) -> Result<(reqwest::Client, Url, Turn), Failure> {
         let host = url.host_str().ok_or_else(|| local("the address has no host"))?;
-        let (turn, pool) = Turn::take(&self.steady);
         let generation = self.generation();
-        let mut clients = generation.by_host.lock().unwrap_or_else(PoisonError::into_inner);
-        let client = match clients.entry((host.to_owned(), pool)) {
+        let mut hosts = generation.by_host.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = hosts.entry(host.to_owned()).or_default();
+        let turn = known.traffic.take(clock::moment());
+        let client = match known.clients.entry(turn.pool()) {
             Entry::Occupied(there) => there.get().clone(),
-            Entry::Vacant(none) => none.insert(self.build(generation.tls.clone(), host, pool)?).clone(),
+            Entry::Vacant(none) => {
+                none.insert(self.build(generation.tls.clone(), host, turn.pool())?).clone()
+            }
         };
         let mut asked = url.clone();
         if let Some(name) = &self.server_name {
@@ -148,24 +133,37 @@ impl Connections {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn build(&self, tls: ClientConfig, host: &str, pool: Pool) -> Result<reqwest::Client, Failure> {
+    fn build(&self, mut tls: ClientConfig, host: &str, pool: Pool) -> Result<reqwest::Client, Failure> {
         let (idle, idle_timeout) = match pool {
             Pool::Steady => (IDLE, IDLE_TIMEOUT),
-            Pool::Burst => (self.max_in_flight, BURST_TIMEOUT),
+            // They outlive their run by a rest: its requests follow each other at once.
+            Pool::Burst => (self.max_in_flight, REST),
         };
         let alias = self.server_name.as_ref().map(|name| (name.to_ascii_lowercase(), host.to_owned()));
+        // HTTP/2 has the host in the URL only, which is `server_name` where there is one.
+        let may_share = pool == Pool::Steady && self.server_name.is_none();
+        if may_share {
+            tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        }
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .dns_resolver(Resolver { alias })
             .redirect(Policy::none())
             .referer(false)
-            .http1_only()
+            .http2_keep_alive_interval(SILENCE)
+            .http2_keep_alive_timeout(SIGN_OF_LIFE)
+            .http2_keep_alive_while_idle(false)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
             .no_proxy()
             .user_agent(concat!("leasehold/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.connect_timeout)
             .pool_max_idle_per_host(idle)
             .pool_idle_timeout(idle_timeout)
             .tcp_keepalive(Duration::from_secs(30));
+        if !may_share {
+            builder = builder.http1_only();
+        }
         if let Some(proxy) = &self.proxy {
             let proxy =
                 reqwest::Proxy::all(proxy.as_str()).map_err(|_| local("vault.proxy is not usable"))?;

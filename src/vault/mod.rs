@@ -23,6 +23,7 @@ mod files;
 mod login;
 mod message;
 mod tls;
+mod traffic;
 mod transport;
 mod trouble;
 mod unwrap;

@@ -20,10 +20,11 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::body::{Collector, Growth, MAX, TooLarge};
-use super::connections::{Connections, Turn};
+use super::connections::Connections;
 use super::failure::{Failure, FailureKind};
 use super::files::{is_token, local};
 use super::meter::Meter;
+use super::traffic::Turn;
 use super::trouble;
 use super::verdict::Answer;
 use crate::config::plan::VaultPlan;
@@ -122,15 +123,20 @@ impl Transport {
         let (client, asked, turn) = self.connections.to(url)?;
         let mut request = reqwest::Request::new(out.method.clone(), asked);
         request.headers_mut().clone_from(&out.headers);
-        // With `server_name` the URL's host is not the one that is spoken to.
-        let host = HeaderValue::from_str(&authority(url)).map_err(|_| local("the address has no host"))?;
-        request.headers_mut().insert(HOST, host);
+        if request.url().host_str() != url.host_str() {
+            // With `server_name` the URL's host is not the one that is spoken to.
+            let host =
+                HeaderValue::from_str(&authority(url)).map_err(|_| local("the address has no host"))?;
+            request.headers_mut().insert(HOST, host);
+        }
         if !out.body.is_empty() {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             *request.body_mut() = Some(out.body.clone().into());
         }
-        let answer = client.execute(request).await;
-        Ok((answer.map_err(|error| trouble::explain(&error, &self.way_to(url)))?, turn))
+        let answer =
+            client.execute(request).await.map_err(|error| trouble::explain(&error, &self.way_to(url)))?;
+        turn.answered(answer.version());
+        Ok((answer, turn))
     }
 
     /// Where a redirect may lead: the same scheme, and our host or one that is allowed.

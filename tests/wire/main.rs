@@ -8,12 +8,14 @@ mod answers;
 mod burst;
 mod certificates;
 mod connections;
+mod link;
 mod memory;
 mod nonsense;
 mod redirects;
 mod requests;
 mod running;
 mod server;
+mod sharing;
 mod the_log;
 mod waits;
 

@@ -7,6 +7,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::*;
+use crate::support::OpenBao;
 
 thread_local! {
     /// What this test's thread logged: the others share the process's one subscriber.
@@ -89,6 +90,24 @@ fn of_every_library_at_its_loudest_shows_no_token_credential_or_body() {
     for library in ["rustify", "hyper_util"] {
         assert!(log.contains(library), "{library} says nothing in {log}");
     }
+}
+
+#[test]
+fn of_every_library_at_its_loudest_shows_nothing_over_http_2_either() {
+    let server = OpenBao::start();
+    let vault = VaultPlan { ca_file: Some(server.ca_file()), ..plan(&server.address()) };
+    let root = Secret::from(server.root_token());
+    let log = of(|| {
+        let said = run(everything(&vault));
+        assert!(!said.contains("CANARY"), "{said}");
+        let client = client(&vault);
+        let args = BTreeMap::from([("key".to_owned(), Secret::from("CANARY"))]);
+        run(client.read(&Request::write(PATH, args).expect("a good path"), &root)).expect("written");
+        let back = run(client.read(&Request::read(PATH).expect("a good path"), &root)).expect("read");
+        assert!(back.data.get("key").is_some());
+    });
+    assert!(!log.contains("CANARY") && !log.contains(server.root_token()), "{log}");
+    assert!(log.contains("h2::"), "it says nothing in {log}");
 }
 
 /// Asks everything that the client can ask; what came of it as `Debug` prints it.
