@@ -24,26 +24,26 @@ SETTLE = 3.0
 # Those of a group run together: they leave the machine idle most of the time.
 LOOKS = {"every": 10, "times": 5, "groups": ((10, 100), (1_000,))}
 ROTATIONS = 31
-# The same with and without HTTP/2. The server's processor is told in hundredths of a second: of many runs the mean.
+# The same with and without HTTP/2.
 PROTOCOLS = {"HTTP/2": "", "HTTP/1": "  server_name: localhost\n"}
 SHARES = {1: 41, 10: 41, 100: 21, 1_000: 7}
 # As many as Leasehold has under way where nothing is configured.
 IN_FLIGHT = 8
 
 
-def in_turn(times, names, measure, middles=None):
-    """The median, or what `middles` says, of every figure of each name, their runs alternating."""
+def in_turn(times, names, measure):
+    """The median of every figure of each name, their runs alternating."""
     seen = {name: [] for name in names}
     for _ in range(times):
         for name in names:
             seen[name].append(measure(name))
-    return {name: _medians(runs, middles) for name, runs in seen.items()}
+    return {name: _medians(runs) for name, runs in seen.items()}
 
 
-def _medians(runs, middles=None):
-    """The median of each figure that every run has, or its other middle."""
+def _medians(runs):
+    """The median of each figure that every run has."""
     shared = [key for key in runs[0] if all(key in run for run in runs)]
-    return {key: (middles or {}).get(key, statistics.median)(run[key] for run in runs) for key in shared}
+    return {key: statistics.median(run[key] for run in runs) for key in shared}
 
 
 def first_request(pair):
@@ -104,13 +104,14 @@ def protocols(pair, files):
     def measure(name):
         before = pair.server_processor()
         run = pair.start(OURS, files, False, timed=True, vault=PROTOCOLS[name])
-        if run.child.wait(timeout=60) != 0:
+        # Without a limit, for which Python would look now and then only.
+        if run.child.wait() != 0:
             raise Failed(f"{name} exited {run.child.returncode}: {run.log.read_text()[-600:]}")
         took = time.monotonic() - run.began
         shutil.rmtree(run.out)
         return {"ms": took * 1000, "server": (pair.server_processor() - before) * 1000}
 
-    return in_turn(SHARES[files], PROTOCOLS, measure, {"ms": statistics.median, "server": statistics.mean})
+    return in_turn(SHARES[files], PROTOCOLS, measure)
 
 
 def idle(pair, files):

@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 
 from beside import agent
 from lab.openbao import OpenBao
@@ -27,6 +26,16 @@ LEASEHOLD_FILE = """\
 """
 AGENT_FILE = agent.file("secret/app-{n}", agent.field(".Data.data.value"), "{out}/file-{n}", "0440")
 OURS, THEIRS = "leasehold", "bao agent"
+
+
+def processor(pid):
+    """Seconds that the threads of a process have run."""
+    tasks = f"/proc/{pid}/task"
+    ran = 0
+    for task in os.listdir(tasks):
+        with open(f"{tasks}/{task}/schedstat") as stat:
+            ran += int(stat.read().split()[0])
+    return ran / 1e9
 
 
 class Run:
@@ -60,12 +69,7 @@ class Run:
 
     def processor(self):
         """Seconds that its threads have run."""
-        tasks = f"/proc/{self.child.pid}/task"
-        ran = 0
-        for task in os.listdir(tasks):
-            with open(f"{tasks}/{task}/schedstat") as stat:
-                ran += int(stat.read().split()[0])
-        return ran / 1e9
+        return processor(self.child.pid)
 
     def end(self):
         """SIGTERM, and waits."""
@@ -106,8 +110,7 @@ class Pair:
 
     def server_processor(self):
         """Seconds of processor that the server has used."""
-        fields = Path(f"/proc/{self.server.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return processor(self.server.child.pid)
 
     def put(self, n, value):
         """A new version of the secret of file `n`."""

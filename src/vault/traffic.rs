@@ -6,9 +6,9 @@
 //! keeps them all, for a moment.
 //!
 //! Where the server speaks HTTP/2, one connection carries what an ordinary start or an outage's end brings, and
-//! the server shakes hands once: of ten files that is a quarter of all it has to do. A long run of requests
-//! costs it more so than over HTTP/1, since it has to put the answers in a row for one connection: a thousand
-//! take a tenth longer. Such a run pays for connections of its own, and goes on over those.
+//! the server shakes hands once: of a few files that is a good part of all it has to do (docs/BENCHMARKS.md). A
+//! long run of requests costs the server more over one connection, on which it has to put all answers in a row,
+//! than over several. Such a run pays for connections of its own, and goes on over those.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
