@@ -23,15 +23,21 @@ impl fmt::Display for NoSuchHost {
 
 impl Error for NoSuchHost {}
 
-/// Why `place` (scheme, host and port) gave no answer. `connecting` tells whether a time-out hit
-/// before the connection stood.
+/// Why `place` (scheme, host and port) gave no answer.
 pub(super) fn explain(error: &reqwest::Error, place: &str) -> Failure {
-    let (kind, why) = causes(error).find_map(known).unwrap_or_else(|| unknown(error));
+    let unsent = error.is_connect() || is_canceled(error);
+    let known = causes(error).find_map(|cause| known(cause, unsent));
+    let (kind, why) = known.unwrap_or_else(|| unknown(error, unsent));
     Failure::advised(kind, format!("{place}: {why}"))
 }
 
-fn unknown(error: &reqwest::Error) -> (FailureKind, String) {
-    let (kind, why) = if error.is_timeout() && error.is_connect() {
+/// Whether the connection ended before the request went out over it: hyper gives it back then.
+fn is_canceled(error: &reqwest::Error) -> bool {
+    causes(error).any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))
+}
+
+fn unknown(error: &reqwest::Error, unsent: bool) -> (FailureKind, &'static str) {
+    if error.is_timeout() && error.is_connect() {
         (
             FailureKind::Unreachable,
             "it does not take the connection in time; check vault.address, the network policy and the firewall",
@@ -40,13 +46,18 @@ fn unknown(error: &reqwest::Error) -> (FailureKind, String) {
         (FailureKind::Unheard, "it did not answer in time; is it overloaded, or vault.timeout too short?")
     } else if error.is_connect() {
         (FailureKind::Unreachable, "no connection; check vault.address and the network policy")
+    } else if unsent {
+        // Over HTTP/2 it is not passed on what the server said: mostly an alert of TLS 1.3.
+        (
+            FailureKind::Unreachable,
+            "it closed the connection before anything was asked; see the server's log, and whether it wants a client certificate",
+        )
     } else {
         (
             FailureKind::Unheard,
             "the connection broke off before the answer was complete; see the server's log, and what is on the way to it",
         )
-    };
-    (kind, why.to_owned())
+    }
 }
 
 /// The error and what it came from. An `io::Error` hides the error it carries from `source`.
@@ -60,49 +71,76 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
     })
 }
 
-fn known(error: &(dyn Error + 'static)) -> Option<(FailureKind, String)> {
-    let unreachable = |why: &str| Some((FailureKind::Unreachable, why.to_owned()));
+fn known(error: &(dyn Error + 'static), unsent: bool) -> Option<(FailureKind, &'static str)> {
     if error.is::<NoSuchHost>() {
-        return unreachable("its name does not resolve; check vault.address and the DNS");
+        return Some((
+            FailureKind::Unreachable,
+            "its name does not resolve; check vault.address and the DNS",
+        ));
     }
     if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-        return Some((FailureKind::Unreachable, untrusted(tls)));
+        return of_tls(tls, unsent);
     }
     if let Some(hyper) = error.downcast_ref::<hyper::Error>()
         && hyper.is_parse()
     {
         let why =
             "what it sends is not HTTP as a server of Vault's API speaks it; check the port in vault.address";
-        return Some((FailureKind::Nonsense, why.to_owned()));
+        return Some((FailureKind::Nonsense, why));
     }
-    match error.downcast_ref::<io::Error>()?.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            unreachable("it refuses the connection; is the server up, and is the port right?")
-        }
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            unreachable("there is no route to it; check vault.address and the network")
-        }
-        io::ErrorKind::PermissionDenied => {
-            unreachable("this process may not connect there; check the network policy and the sandbox")
-        }
-        _ => None,
-    }
+    let io = error.downcast_ref::<io::Error>()?;
+    if unsent { unconnected(io.kind()) } else { of_tls(&rustls::Error::AlertReceived(alert(io)?), false) }
 }
 
-fn untrusted(error: &rustls::Error) -> String {
-    match error {
-        rustls::Error::InvalidCertificate(certificate) => bad_certificate(certificate).to_owned(),
+fn unconnected(kind: io::ErrorKind) -> Option<(FailureKind, &'static str)> {
+    let why = match kind {
+        io::ErrorKind::ConnectionRefused => {
+            "it refuses the connection; is the server up, and is the port right?"
+        }
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            "there is no route to it; check vault.address and the network"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "this process may not connect there; check the network policy and the sandbox"
+        }
+        _ => return None,
+    };
+    Some((FailureKind::Unreachable, why))
+}
+
+/// The alert that broke a connection off. Over HTTP/2 it has lost its type: h2 keeps of an error what it says.
+fn alert(error: &io::Error) -> Option<AlertDescription> {
+    let said = error.get_ref()?.to_string();
+    (0..=u8::MAX)
+        .map(AlertDescription::from)
+        .find(|alert| rustls::Error::AlertReceived(*alert).to_string() == said)
+}
+
+/// A certificate is looked at before any request is, though in TLS 1.3 we hear of ours only behind the
+/// first of them. Of all else that ends a connection which stood, nobody knows what came before it.
+fn of_tls(error: &rustls::Error, unsent: bool) -> Option<(FailureKind, &'static str)> {
+    let ours = match error {
         rustls::Error::AlertReceived(alert) => refused_us(*alert),
+        _ => None,
+    };
+    ours.or_else(|| unsent.then(|| (FailureKind::Unreachable, untrusted(error))))
+}
+
+fn untrusted(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InvalidCertificate(certificate) => bad_certificate(certificate),
+        rustls::Error::AlertReceived(AlertDescription::UnrecognisedName) => {
+            "it does not serve this name; check vault.address and vault.server_name"
+        }
+        rustls::Error::AlertReceived(_) => "it broke the TLS handshake off; see the server's log",
         rustls::Error::InvalidMessage(_) => {
-            "it does not speak TLS; is http:// meant in vault.address, or another port?".to_owned()
+            "it does not speak TLS; is http:// meant in vault.address, or another port?"
         }
-        rustls::Error::NoCertificatesPresented => {
-            "it presents no certificate; give the server one".to_owned()
-        }
+        rustls::Error::NoCertificatesPresented => "it presents no certificate; give the server one",
         rustls::Error::PeerIncompatible(_) => {
-            "it and we have no TLS version or cipher in common; it needs TLS 1.2 or 1.3".to_owned()
+            "it and we have no TLS version or cipher in common; it needs TLS 1.2 or 1.3"
         }
-        _ => "the TLS handshake failed; see the server's log".to_owned(),
+        _ => "the TLS handshake failed; see the server's log",
     }
 }
 
@@ -131,11 +169,11 @@ fn bad_certificate(error: &CertificateError) -> &'static str {
     }
 }
 
-/// The server ended the handshake: mostly because of our client certificate.
-fn refused_us(alert: AlertDescription) -> String {
-    match alert {
+/// The server ended the connection because of our client certificate, or for lack of one.
+fn refused_us(alert: AlertDescription) -> Option<(FailureKind, &'static str)> {
+    let why = match alert {
         AlertDescription::CertificateRequired => {
-            "it wants a client certificate; set vault.client_cert_file and client_key_file".to_owned()
+            "it wants a client certificate; set vault.client_cert_file and client_key_file"
         }
         AlertDescription::BadCertificate
         | AlertDescription::UnknownCA
@@ -143,11 +181,22 @@ fn refused_us(alert: AlertDescription) -> String {
         | AlertDescription::CertificateExpired
         | AlertDescription::CertificateRevoked
         | AlertDescription::UnsupportedCertificate => {
-            "it refuses our client certificate; check vault.client_cert_file".to_owned()
+            "it refuses our client certificate; check vault.client_cert_file"
         }
-        AlertDescription::UnrecognisedName => {
-            "it does not serve this name; check vault.address and vault.server_name".to_owned()
-        }
-        _ => "it broke the TLS handshake off; see the server's log".to_owned(),
+        _ => return None,
+    };
+    Some((FailureKind::Unreachable, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_that_came_through_h2_is_known_by_what_it_says() {
+        let passed_on = |error: &rustls::Error| io::Error::new(io::ErrorKind::InvalidData, error.to_string());
+        let required = AlertDescription::CertificateRequired;
+        assert_eq!(alert(&passed_on(&rustls::Error::AlertReceived(required))), Some(required));
+        assert_eq!(alert(&passed_on(&rustls::Error::DecryptError)), None);
     }
 }

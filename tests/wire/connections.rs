@@ -1,5 +1,9 @@
 //! TLS and what keeps a connection from standing.
 
+use std::io::Read as _;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 use super::*;
 
 #[test]
@@ -46,6 +50,7 @@ fn that_cannot_be_trusted_say_why() {
         (ours.server("127.0.0.1", Dates::Past), "has expired"),
         (ours.server("127.0.0.1", Dates::Future), "not valid yet"),
         (ours.mutual("127.0.0.1"), "wants a client certificate"),
+        (with_http_2(ours.mutual("127.0.0.1")), "wants a client certificate"),
     ] {
         let server = Server::tls(config, |_, wire| reply(wire, 200, &[], b"{}"));
         let failure = read(&VaultPlan { ca_file: Some(ours.ca_file()), ..plan(&server.url()) });
@@ -54,6 +59,32 @@ fn that_cannot_be_trusted_say_why() {
         assert!(failure.why.contains(why), "{failure}");
         assert!(server.asked().is_empty());
     }
+}
+
+/// The same server, which would rather speak HTTP/2.
+fn with_http_2(mut config: ServerConfig) -> ServerConfig {
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    config
+}
+
+#[test]
+fn that_break_tls_behind_a_request_may_have_brought_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let url = format!("https://{}", listener.local_addr().expect("it is bound"));
+    let authority = Authority::new("ours");
+    let config = Arc::new(authority.server("127.0.0.1", Dates::Now));
+    let server = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a client");
+        let mut stream = StreamOwned::new(ServerConnection::new(config).expect("a server"), stream);
+        assert_ne!(stream.read(&mut [0; 4096]).expect("a request"), 0);
+        stream.sock.write_all(b"this is no record of TLS").expect("it listens");
+        until_gone(&mut stream.sock);
+    });
+    let failure = read(&VaultPlan { ca_file: Some(authority.ca_file()), ..plan(&url) });
+    let failure = failure.expect_err("a failure");
+    assert_eq!(failure.kind, FailureKind::Unheard, "{failure}");
+    assert!(failure.why.contains("broke off"), "{failure}");
+    server.join().expect("it ends when the client has gone");
 }
 
 #[test]
@@ -75,6 +106,8 @@ fn with_an_own_authority_do_not_trust_the_systems() {
 fn show_our_certificate_where_there_is_one() {
     let authority = Authority::new("ours");
     let server = Server::tls(authority.mutual("127.0.0.1"), |_, wire| reply(wire, 204, &[], b""));
+    let sharing =
+        Server::tls(with_http_2(authority.mutual("127.0.0.1")), |_, wire| reply(wire, 204, &[], b""));
     let (cert_file, key_file) = authority.client();
     let plan = VaultPlan {
         ca_file: Some(authority.ca_file()),
@@ -86,8 +119,12 @@ fn show_our_certificate_where_there_is_one() {
     let stranger = Authority::new("theirs");
     let (cert_file, key_file) = stranger.client();
     let plan = VaultPlan { client_cert: Some(ClientCert { cert_file, key_file }), ..plan };
-    let failure = read(&plan).expect_err("a failure");
-    assert!(failure.why.contains("client certificate"), "{failure}");
+    for (server, why) in [(server, "refuses our client certificate"), (sharing, "client certificate")] {
+        let address = server.url().parse().expect("a URL");
+        let failure = read(&VaultPlan { address, ..plan.clone() }).expect_err("a failure");
+        assert_eq!(failure.kind, FailureKind::Unreachable, "{failure}");
+        assert!(failure.why.contains(why), "{failure}");
+    }
 }
 
 #[test]
