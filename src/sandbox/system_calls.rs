@@ -118,6 +118,9 @@ const FAMILIES: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6
 /// talks to any server of that, goes past them.
 const PROTOCOLS: [libc::c_int; 3] = [0, libc::IPPROTO_TCP, libc::IPPROTO_UDP];
 
+/// Types of Internet sockets that mean another protocol without naming one (SCTP, DCCP), or none at all.
+const TYPES: [libc::c_int; 3] = [libc::SOCK_SEQPACKET, libc::SOCK_DCCP, libc::SOCK_RAW];
+
 /// The calls that send, with the place of their flags: with this one they connect too, and Landlock
 /// looks at connect(2) alone.
 const FAST_OPEN: (libc::c_int, [(i64, u8); 3]) =
@@ -163,7 +166,7 @@ fn listed() -> Result<BpfProgram, BackendError> {
     rules.insert(libc::SYS_clone, flags.map(|flag| has(0, flag)).collect::<Result<_, _>>()?);
     let typing = TYPING.map(|request| SeccompRule::new(vec![is(1, SeccompCmpOp::Eq, request)?]));
     rules.insert(libc::SYS_ioctl, typing.into_iter().collect::<Result<_, _>>()?);
-    rules.insert(libc::SYS_socket, vec![none_of(0, &FAMILIES)?, none_of(2, &PROTOCOLS)?]);
+    rules.insert(libc::SYS_socket, sockets()?);
     let (flag, calls) = FAST_OPEN;
     for (call, argument) in calls {
         rules.insert(call, vec![has(argument, flag)?]);
@@ -171,6 +174,21 @@ fn listed() -> Result<BpfProgram, BackendError> {
     let answer = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let machine = std::env::consts::ARCH.try_into()?;
     SeccompFilter::new(rules, SeccompAction::Allow, answer, machine)?.try_into()
+}
+
+/// The sockets that are refused.
+fn sockets() -> Result<Vec<SeccompRule>, BackendError> {
+    // What is above it in the argument are flags (close-on-exec).
+    const TYPE: u64 = 0xf;
+    let mut rules = vec![none_of(0, &FAMILIES)?, none_of(2, &PROTOCOLS)?];
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        for kind in TYPES {
+            let family = is(0, SeccompCmpOp::Eq, u64::from(family.unsigned_abs()))?;
+            let kind = is(1, SeccompCmpOp::MaskedEq(TYPE), u64::from(kind.unsigned_abs()))?;
+            rules.push(SeccompRule::new(vec![family, kind])?);
+        }
+    }
+    Ok(rules)
 }
 
 /// Where an argument has this flag.
@@ -253,14 +271,16 @@ mod tests {
         assert_eq!(ioctl(libc::TIOCSTI), error(libc::EPERM));
         assert_eq!(ioctl(libc::TCGETS), libc::SECCOMP_RET_ALLOW);
     }
+
     #[test]
     fn sockets_are_for_tcp_udp_the_kernel_and_this_machine_and_send_only_where_they_are_connected() {
         let program = program().expect("a good list");
         let number = |of: i32| u64::from(of.unsigned_abs());
-        let stream = number(libc::SOCK_STREAM | libc::SOCK_CLOEXEC);
-        let socket = |family, protocol| {
-            run(&program, libc::SYS_socket as u32, &[number(family), stream, number(protocol)])
+        let typed = |family, kind: i32, protocol| {
+            let kind = number(kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK);
+            run(&program, libc::SYS_socket as u32, &[number(family), kind, number(protocol)])
         };
+        let socket = |family, protocol| typed(family, libc::SOCK_STREAM, protocol);
         for (family, protocol) in [
             (libc::AF_UNIX, 0),
             (libc::AF_INET, 0),
@@ -279,6 +299,16 @@ mod tests {
             (libc::AF_ALG, 0),
         ] {
             assert_eq!(socket(family, protocol), error(libc::EPERM), "{family} {protocol}");
+        }
+        for family in [libc::AF_INET, libc::AF_INET6] {
+            // Which is SCTP, DCCP and what is below TCP, without a protocol's number.
+            for kind in [libc::SOCK_SEQPACKET, libc::SOCK_DCCP, libc::SOCK_RAW] {
+                assert_eq!(typed(family, kind, 0), error(libc::EPERM), "{family} {kind}");
+            }
+            assert_eq!(typed(family, libc::SOCK_DGRAM, 0), libc::SECCOMP_RET_ALLOW);
+        }
+        for (family, kind) in [(libc::AF_NETLINK, libc::SOCK_RAW), (libc::AF_UNIX, libc::SOCK_SEQPACKET)] {
+            assert_eq!(typed(family, kind, 0), libc::SECCOMP_RET_ALLOW, "{family} {kind}");
         }
         let usual = number(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT);
         for (call, arguments) in
