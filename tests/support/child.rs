@@ -104,6 +104,11 @@ impl Child {
         self.memory_kib("VmHWM:")
     }
 
+    /// What is resident now and not backed by a file, in KiB.
+    pub fn own_kib(&self) -> u64 {
+        self.memory_kib("RssAnon:")
+    }
+
     fn memory_kib(&self, what: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix(what)).expect("it has memory");
