@@ -28,7 +28,7 @@ demo: release ## a real server, init, a sidecar and an application, in under a m
 test: ## every test, on real servers: OpenBao, systemd, pods, a Kubernetes API server; writes docs/FAULTS.md
 	scripts/openbao >/dev/null
 	rm -rf target/faults
-	# What a shell starts in the background ignores these, and so would the programs under test.
+# What a shell starts in the background ignores these, and so would the programs under test.
 	env --default-signal=HUP,INT,QUIT $(CARGO) test --no-fail-fast
 	$(CARGO) run --quiet --example faults
 
