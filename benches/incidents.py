@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from beside import agent
+from lab.knocking import Knocking
 from lab.openbao import OpenBao
 from lab.postgres import Postgres
 from lab.processes import Children, Failed, wait_for
@@ -172,9 +173,12 @@ def away(day):
     day.sidecar()
     before = day.credentials()
     day.server.kill()
+    knocking = Knocking(int(day.server.address.rsplit(":", 1)[1]))
     time.sleep(OUTAGE)
+    knocking.end()
     day.server.restart()
     day.put("two")
+    yield "attempts to connect meanwhile", str(knocking.times)
     yield "until the KV value on disk is current", said(day.seconds_until(lambda: day.read("kv") == "two"))
     yield "the database user is", "the same" if day.credentials() == before else "another"
 
