@@ -33,6 +33,10 @@ use crate::observe::clock;
 /// A server that is there takes the connection well within this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The part of a request's time that connecting may take where that is less: what is still connecting when all of
+/// it is over could not be told from what was asked and not answered.
+const CONNECTING: f64 = 0.8;
+
 /// How long connections are kept for the next request: less than any load balancer does, so that no request is sent into a
 /// connection that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -86,7 +90,7 @@ impl Connections {
             files,
             server_name: plan.server_name.clone(),
             proxy: plan.proxy.clone(),
-            connect_timeout: CONNECT_TIMEOUT.min(plan.timeout),
+            connect_timeout: CONNECT_TIMEOUT.min(plan.timeout.mul_f64(CONNECTING)),
             max_in_flight: plan.max_in_flight,
             current,
         })

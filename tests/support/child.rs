@@ -99,6 +99,16 @@ impl Child {
         self.memory_kib("VmRSS:")
     }
 
+    /// Whether a signal has stopped all its threads.
+    pub fn is_stopped(&self) -> bool {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("it runs");
+        tasks.flatten().all(|task| {
+            // A thread that ends while we look is none that runs.
+            let Ok(stat) = fs::read_to_string(task.path().join("stat")) else { return true };
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+        })
+    }
+
     /// The most that was ever resident, in KiB, from /proc.
     pub fn peak_kib(&self) -> u64 {
         self.memory_kib("VmHWM:")

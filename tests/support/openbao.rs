@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::child::Child;
 use super::http::{self, Reply};
 use super::script::script;
-use super::wait::wait_for;
+use super::wait::{wait_for, wait_until};
 use super::workspace::Workspace;
 
 /// Far more than a start takes, also on a machine where every core is busy with another test.
@@ -144,7 +144,10 @@ impl OpenBao {
 
     /// Stops the server from doing anything while its connections stay open: it hangs.
     pub fn freeze(&self) {
-        self.child.as_ref().expect("it runs").signal(Signal::SIGSTOP);
+        let child = self.child.as_ref().expect("it runs");
+        child.signal(Signal::SIGSTOP);
+        // Its threads stop one by one, and one that still runs may answer.
+        wait_until("every thread of the server to stop", Duration::from_secs(10), || child.is_stopped());
     }
 
     /// Lets a frozen server go on.

@@ -1,7 +1,7 @@
 //! A server that does wrong what a script tells it to, on a free loopback port, with TLS or without.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -68,7 +68,12 @@ impl Server {
             let connection = ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
             let mut stream = StreamOwned::new(connection, stream);
             while stream.conn.is_handshaking() {
-                stream.conn.complete_io(&mut stream.sock)?;
+                if let Err(error) = stream.conn.complete_io(&mut stream.sock) {
+                    // Closed with something unread it would be reset, and the alert may be lost with that.
+                    stream.sock.shutdown(Shutdown::Write)?;
+                    io::copy(&mut stream.sock, &mut io::sink())?;
+                    return Err(error);
+                }
             }
             let sni = stream.conn.server_name().map(str::to_owned);
             Ok((Box::new(stream), sni))
