@@ -37,8 +37,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// it is over could not be told from what was asked and not answered.
 const CONNECTING: f64 = 0.8;
 
-/// How long connections are kept for the next request: less than any load balancer does, so that no request is sent into a
-/// connection that is being closed.
+/// How long connections are kept for the next request: less than any load balancer does, so that
+/// no request is sent into a connection that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long an HTTP/2 connection may carry requests and bring nothing before it is asked for a sign of life.
