@@ -49,7 +49,7 @@ const fn fault(number: usize, what: &'static str, needs: &'static [Place]) -> Fa
 use Place::{Machine, Server, Simulated, Wire};
 
 /// All of them, in the order of their numbers.
-pub const FAULTS: [Fault; 30] = [
+pub const FAULTS: [Fault; 54] = [
     fault(1, "the server is down for ten minutes, the lease lives an hour", &[Simulated, Server]),
     fault(2, "the server is down until what is on disk has expired", &[Simulated, Server]),
     fault(3, "the server is down while init runs", &[Simulated, Server]),
@@ -80,6 +80,38 @@ pub const FAULTS: [Fault; 30] = [
     fault(28, "the JWT is swapped while it is used, or has expired", &[Simulated, Server]),
     fault(29, "the application ignores the signal, has ended, or its pid is another's", &[Simulated]),
     fault(30, "init hands over; the handoff is lost, broken or worthless", &[Simulated, Server]),
+    fault(31, "a proxy answers for the server: pages with a status of 4xx or 5xx", &[Simulated, Wire]),
+    fault(32, "a read or a list is answered 200 or 204, without data", &[Simulated, Wire]),
+    fault(33, "Retry-After of an hour, on one path or on a maintenance page", &[Simulated, Wire]),
+    fault(
+        34,
+        "logins are refused for a while: their reviewer is away, or the role comes late",
+        &[Simulated, Server],
+    ),
+    fault(35, "everything is answered 403 for a while, and the token lives", &[Simulated, Wire]),
+    fault(36, "the token cannot be renewed any more, and all else is well", &[Simulated, Server]),
+    fault(37, "good credentials follow bad ones, over a restart", &[Server]),
+    fault(38, "the process is killed while it revokes", &[Simulated, Wire]),
+    fault(39, "the configuration changes while the process is dead", &[Server]),
+    fault(40, "leases are in another namespace than the login", &[Server]),
+    fault(41, "a wrapping token was opened by an earlier run of the same pod", &[Server]),
+    fault(42, "the handoff was written under another clock", &[Machine]),
+    fault(43, "published files are removed or changed, or their folder is replaced", &[Machine]),
+    fault(44, "two runs have the same secrets_dir", &[Machine]),
+    fault(45, "a file or a sink leaves the configuration", &[Server]),
+    fault(46, "another user may write the pid file", &[Machine]),
+    fault(47, "the kernel or the runtime refuses pidfd, timerfd, signalfd or statfs", &[Machine]),
+    fault(48, "the environment of exec grows too large, or a child leaves its process group", &[Machine]),
+    fault(49, "nothing reads the log", &[Machine]),
+    fault(50, "peers open connections to the listener and send nothing", &[Machine]),
+    fault(51, "a redirect to another path, and a server_name that is another address", &[Wire]),
+    fault(52, "durations in an answer are at the limits of what a number holds", &[Wire]),
+    fault(53, "a server returns to 10,000 sidecars, or 1,000 pods are made at once", &[Simulated]),
+    fault(
+        54,
+        "certificates: the authority or the client's is replaced, has ended, or names another server",
+        &[Wire],
+    ),
 ];
 
 /// What a test shows of a fault, gathered while it runs.
