@@ -15,7 +15,7 @@ use crate::commands::status::{Daemon, Show};
 use crate::config;
 use crate::config::plan::MissingKey;
 use crate::exit::{Cause, Ending};
-use crate::observe::{journal, log};
+use crate::observe::{journal, log, stderr};
 
 /// Puts secrets from HashiCorp Vault or OpenBao where an application can read them, and keeps
 /// them true.
@@ -204,7 +204,9 @@ pub fn main() -> ExitCode {
         Command::Render(args) => commands::render::run(&args),
         Command::Install(args) => commands::install::run(&args.to),
     };
-    result.unwrap_or_else(|ending| fail(&ending))
+    let code = result.unwrap_or_else(|ending| fail(&ending));
+    stderr::finish();
+    code
 }
 
 /// A probe knows two codes only: whatever is wrong, the pod is not ready.
@@ -264,8 +266,7 @@ fn taken_apart(text: &str) -> (String, String) {
 /// The last line on standard error, and the code that goes with it.
 fn fail(ending: &Ending) -> ExitCode {
     let priority = if log::is_journal() { journal::ERROR } else { "" };
-    // A closed standard error must not turn the exit code into a panic's.
-    let _ = writeln!(std::io::stderr(), "{priority}{ending}");
+    stderr::say(&format!("{priority}{ending}"));
     ending.exit_code()
 }
 

@@ -16,7 +16,7 @@ use crate::handoff;
 use crate::observe::log::LogHandle;
 use crate::observe::paint::Palette;
 use crate::observe::systemd::ServiceManager;
-use crate::observe::{log, panic};
+use crate::observe::{log, panic, stderr};
 use crate::pages::Pages;
 use crate::process::child;
 use crate::publish::{self, PublishError};
@@ -162,7 +162,15 @@ fn variable(name: &str) -> Option<OsString> {
 /// Everything that is wrong: with the lines it stands on for a person, otherwise in the log. What is returned
 /// is the last line.
 fn refused(rejected: &Rejected, log: &LogHandle) -> Ending {
-    if log.is_text() { rejected.show(&mut std::io::stderr().lock()) } else { logged(rejected) }
+    if !log.is_text() {
+        return logged(rejected);
+    }
+    let mut text = Vec::new();
+    let ending = rejected.show(&mut text);
+    if let Some(lines) = String::from_utf8_lossy(&text).strip_suffix('\n') {
+        stderr::say(lines);
+    }
+    ending
 }
 
 /// Logs everything that is wrong but what it returns.

@@ -32,11 +32,11 @@ use crate::core::ids::NotifierId;
 use crate::core::policy::{Mode, Policy};
 use crate::core::time::Moment;
 use crate::exit::{Cause, Ending};
-use crate::observe::clock;
 use crate::observe::http::{Server, Tls};
 use crate::observe::log::LogHandle;
 use crate::observe::paint::Palette;
 use crate::observe::systemd::ServiceManager;
+use crate::observe::{clock, stderr};
 use crate::pages::Pages;
 use crate::process::Teller;
 use crate::process::reaper::Reaper;
@@ -204,6 +204,7 @@ impl Driver {
     /// The next event, whatever it comes from; inputs that are none are dealt with here.
     async fn wait(&mut self) -> Event {
         loop {
+            stderr::catch_up();
             let input = tokio::select! {
                 answer = self.requests.next() => return self.absorb(answer),
                 input = self.inputs.next(self.agent.deadline()) => input,
@@ -211,6 +212,7 @@ impl Driver {
                     self.rest.begin();
                     continue;
                 }
+                () = stderr::is_due() => continue,
             };
             if let Some(event) = self.hear(input) {
                 return event;

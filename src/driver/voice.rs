@@ -1,6 +1,5 @@
 //! What the driver says: to the log, and to the service manager.
 
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use crate::core::action::{Level, Say};
@@ -9,7 +8,7 @@ use crate::core::view::Outlook;
 use crate::observe::paint::{Paint, Palette};
 use crate::observe::repeats::Repeats;
 use crate::observe::systemd::ServiceManager;
-use crate::observe::{clock, readiness};
+use crate::observe::{clock, readiness, stderr};
 
 /// The same trouble is told again after this time at the earliest.
 const EVERY: Duration = Duration::from_secs(60);
@@ -50,8 +49,7 @@ impl Voice {
         let Some(palette) = self.progress else { return };
         let took = format!("{:>8.1?}", since.until(clock::moment()));
         let what = what().replace(char::is_control, " ");
-        // Nobody has to see it.
-        let _closed = writeln!(io::stderr(), "{}  {what}", palette.paint(Paint::Faint, &took));
+        stderr::say(&format!("{}  {what}", palette.paint(Paint::Faint, &took)));
     }
 
     /// All is done.

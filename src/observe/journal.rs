@@ -13,6 +13,8 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// What begins a line that says why the program ends.
 pub const ERROR: &str = "<3>";
+/// What begins a warning.
+pub(super) const WARN: &str = "<4>";
 
 /// Whether the journal reads `stream`: `JOURNAL_STREAM` names the device and inode of the socket that a
 /// service was given. The variable is inherited by whatever that service starts, with its output elsewhere.
@@ -51,7 +53,7 @@ where
 fn priority(level: Level) -> &'static str {
     match level {
         Level::ERROR => ERROR,
-        Level::WARN => "<4>",
+        Level::WARN => WARN,
         Level::INFO => "<6>",
         _ => "<7>",
     }

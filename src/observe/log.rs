@@ -9,6 +9,7 @@ use std::env;
 use std::fmt::Debug;
 use std::io::{self, IsTerminal as _};
 
+use serde_json::json;
 use tracing::Level;
 use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
@@ -20,7 +21,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{Layer, Registry, fmt, reload};
 
-use super::journal;
+use super::{journal, stderr};
 use crate::config::plan::{LogFormat, LogPlan};
 use crate::exit::Ending;
 
@@ -75,6 +76,25 @@ impl Shape {
             (_, Reader::Terminal | Reader::Other) => Self::Text,
         }
     }
+
+    /// The line that stands in place of so many that were dropped.
+    fn notice(self) -> stderr::Notice {
+        match self {
+            Self::Text => |dropped| format!("{}  WARN {}\n", stderr::timestamp(), unread(dropped)),
+            Self::Journal => |dropped| format!("{}{}\n", journal::WARN, unread(dropped)),
+            Self::Json => |dropped| {
+                let (time, message) = (stderr::timestamp(), unread(dropped));
+                let line =
+                    json!({ "timestamp": time, "level": "WARN", "message": message, "dropped": dropped });
+                format!("{line}\n")
+            },
+        }
+    }
+}
+
+fn unread(dropped: u64) -> String {
+    let lines = if dropped == 1 { "line was" } else { "lines were" };
+    format!("{dropped} {lines} dropped: the log was not read")
 }
 
 /// Who reads standard error.
@@ -116,8 +136,9 @@ pub fn is_for_a_person(plan: LogPlan) -> bool {
 /// # Errors
 /// Where a log was started before.
 pub fn start(plan: LogPlan) -> Result<LogHandle, TryInitError> {
-    let (layer, handle) = layer(plan, Reader::of_stderr(), io::stderr);
+    let (layer, handle) = layer(plan, Reader::of_stderr(), || stderr::Lines);
     tracing_subscriber::registry().with(layer).try_init()?;
+    stderr::open(handle.shape.notice());
     Ok(handle)
 }
 

@@ -12,6 +12,7 @@ pub mod panic;
 pub mod readiness;
 pub mod repeats;
 pub mod status;
+pub mod stderr;
 pub mod systemd;
 pub mod table;
 pub mod timer;

@@ -4,17 +4,17 @@
 //! (`unwrap` on an error, an index out of a value). And nothing is unwound: a thread that is gone
 //! while the others run on would leave secrets to expire unseen.
 
-use std::io::Write as _;
 use std::panic::PanicHookInfo;
 
+use super::stderr;
 use crate::exit::{Cause, Ending};
 
 /// Makes every later panic, of any thread, end the process; `last` is done before.
 pub fn install(last: fn()) {
     std::panic::set_hook(Box::new(move |info| {
         let ending = ending(info);
-        // Where standard error is closed there is nobody to tell.
-        let _nobody = writeln!(std::io::stderr(), "{ending}");
+        // A log that is not read must not keep the process of `exec` from being stopped.
+        stderr::say_last(&ending.to_string());
         last();
         std::process::exit(i32::from(ending.cause.code()));
     }));

@@ -11,6 +11,7 @@ mod log;
 mod prometheus;
 mod status;
 mod tls;
+mod unread;
 
 use std::net::{SocketAddr, TcpListener};
 

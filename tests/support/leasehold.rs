@@ -86,6 +86,14 @@ impl Leasehold {
         self
     }
 
+    /// With its standard error going to `path`, such as a pipe of the test's own.
+    #[must_use]
+    pub fn with_stderr(mut self, path: &Path) -> Self {
+        let path = path.to_string_lossy();
+        self.before = ["sh", "-c", "exec \"$@\" 2>\"$0\"", &*path].map(str::to_owned).into();
+        self
+    }
+
     /// Runs a command to its end.
     pub fn run<A: AsRef<str>>(&self, arguments: &[A]) -> Finished {
         self.spawn(arguments).wait(DEADLINE)
