@@ -16,6 +16,8 @@ pub enum Cause {
     Unavailable,
     /// 70: a bug in Leasehold.
     Bug,
+    /// 71: the kernel or the container runtime refuses what every run needs.
+    System,
     /// 73: a destination cannot be written, or is not tmpfs where it must be.
     Destination,
     /// 75: the deadline was reached for another cause.
@@ -32,12 +34,13 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, by its code.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Usage,
         Self::Template,
         Self::Missing,
         Self::Unavailable,
         Self::Bug,
+        Self::System,
         Self::Destination,
         Self::Deadline,
         Self::Denied,
@@ -55,6 +58,7 @@ impl Cause {
             Self::Missing => "a path or key does not exist",
             Self::Unavailable => "Vault unreachable, sealed or overloaded until the deadline",
             Self::Bug => "a bug in Leasehold",
+            Self::System => "the kernel or the container runtime refuses what every run needs",
             Self::Destination => "a destination cannot be written, or is not on a tmpfs",
             Self::Deadline => "the deadline was reached for another cause",
             Self::Denied => "login refused, or a path denied",
@@ -73,6 +77,7 @@ impl Cause {
             Self::Missing => 66,
             Self::Unavailable => 69,
             Self::Bug => 70,
+            Self::System => 71,
             Self::Destination => 73,
             Self::Deadline => 75,
             Self::Denied => 77,
@@ -91,6 +96,7 @@ impl Cause {
             Self::Missing => "missing",
             Self::Unavailable => "unavailable",
             Self::Bug => "bug",
+            Self::System => "system",
             Self::Destination => "destination",
             Self::Deadline => "deadline",
             Self::Denied => "denied",

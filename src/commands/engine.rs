@@ -18,7 +18,7 @@ use crate::observe::paint::Palette;
 use crate::observe::systemd::ServiceManager;
 use crate::observe::{log, panic, stderr};
 use crate::pages::Pages;
-use crate::process::child;
+use crate::process::{child, kernel};
 use crate::publish::{self, PublishError};
 use crate::sandbox::{self, Fence};
 
@@ -66,6 +66,7 @@ fn run_plan(
     log: LogHandle,
 ) -> Result<ExitCode, Ending> {
     let log_plan = plan.log;
+    kernel::check()?;
     has_credentials(&plan)?;
     let (mode, parent) = cast(&mut plan)?;
     // With `resolve_env` it is the environment that asks, and it may ask for nothing.
@@ -82,7 +83,7 @@ fn run_plan(
     let surroundings = Surroundings {
         environment: super::environment::of_this_process(),
         pod: owner(&plan),
-        manager: ServiceManager::from_env(variable).map_err(unheard)?,
+        manager: ServiceManager::from_env(variable).map_err(|why| kernel::refused("socket", &why))?,
         reread: Box::new(move || reread(&sources, &fence)),
         parent,
         progress: progress(mode, log_plan, &log),
@@ -90,7 +91,7 @@ fn run_plan(
         sandbox,
         pages,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unheard)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_runtime)?;
     let result = tokio::task::LocalSet::new().block_on(&runtime, driver::run(plan, mode, surroundings));
     // A name look-up that hangs in the resolver must not hold up the end.
     runtime.shutdown_background();
@@ -194,11 +195,11 @@ fn owner(plan: &Plan) -> String {
     handoff::owner(jwt.as_deref().map(Vec::as_slice), machine.as_deref())
 }
 
+pub(super) fn no_runtime(why: std::io::Error) -> Ending {
+    kernel::refused("epoll_create1 or eventfd2", &why)
+}
+
 /// There is one engine in a process, and it starts the one log.
 fn twice() -> Ending {
     Ending::new(Cause::Bug, "a log was started before", "please report this")
-}
-
-pub(super) fn unheard(error: std::io::Error) -> Ending {
-    Ending::new(Cause::Bug, format!("cannot start: {error}"), "look at the limits of this process")
 }

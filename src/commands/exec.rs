@@ -11,6 +11,7 @@ use crate::core::policy::Mode;
 use crate::driver::Parent;
 use crate::exit::{Cause, Ending};
 use crate::process::child::{self, Blueprint};
+use crate::process::kernel;
 use crate::process::signals::{self, Held};
 
 /// Never for the process: tokens, and what a service manager tells us, not it.
@@ -25,7 +26,8 @@ const OUR_PREFIX: &[u8] = b"LEASEHOLD_";
 /// there is no error: the code is its own.
 pub fn run(args: &ExecArgs) -> Result<ExitCode, Ending> {
     // Before anything else: what comes from now on waits for the process, or ends us in order.
-    let held = signals::hold(child::is_on_terminal()).map_err(engine::unheard)?;
+    let held =
+        signals::hold(child::is_on_terminal()).map_err(|why| kernel::refused("rt_sigprocmask", &why))?;
     engine::run(&args.config, |plan| {
         let parent = parent(plan, &args.command, held)?;
         Ok((Mode::Exec { timeout: plan.init_timeout }, Some(parent)))

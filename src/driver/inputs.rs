@@ -11,9 +11,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::core::time::Moment;
-use crate::exit::{Cause, Ending};
+use crate::exit::Ending;
 use crate::observe::http::{Ask, Server};
 use crate::observe::timer::Timer;
+use crate::process::kernel;
 use crate::process::signals::{Arrived, Held, Signals};
 
 /// How often watched files are looked at besides the watch, which misses what happens on some file
@@ -110,7 +111,7 @@ impl Inputs {
     /// Listens to signals (to those that are `held` where there are any), the timer, and `server`. Must be called inside the runtime's `LocalSet`.
     ///
     /// # Errors
-    /// 70 where the kernel gives no descriptors for it.
+    /// 71 where the kernel refuses what it takes.
     pub(super) fn new(
         server: Option<Server>,
         watchdog: Option<Duration>,
@@ -122,9 +123,12 @@ impl Inputs {
         }
         let (change_sender, changes) = mpsc::channel(1);
         Ok(Self {
-            timer: Timer::new().map_err(|error| unheard(&error))?,
-            signals: Heard::new(held).map_err(|error| unheard(&error))?,
-            children: signal(SignalKind::child()).map_err(|error| unheard(&error))?,
+            timer: timer()?,
+            signals: Heard::new(held).map_err(|error| {
+                let call = if held.is_some() { "signalfd4" } else { "rt_sigaction" };
+                kernel::refused(call, &error)
+            })?,
+            children: signal(SignalKind::child()).map_err(|error| kernel::refused("rt_sigaction", &error))?,
             asks,
             _asks: sender,
             changes,
@@ -164,7 +168,12 @@ impl Inputs {
                 let _a_look_is_due_already = sender.try_send(());
             }
         };
-        let Ok(mut watcher) = notify::recommended_watcher(heard) else { return };
+        // The watch has a thread of its own, and the crate panics where there cannot be one more.
+        let Ok(mut watcher) =
+            kernel::thread().map_err(notify::Error::io).and_then(|()| notify::recommended_watcher(heard))
+        else {
+            return;
+        };
         for folder in &self.folders {
             if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
                 tracing::warn!(folder = %folder.display(), "cannot watch for changed files, looking every minute: {error}");
@@ -216,12 +225,11 @@ async fn tick(interval: &mut Option<tokio::time::Interval>) {
     }
 }
 
-fn unheard(error: &io::Error) -> Ending {
-    Ending::new(
-        Cause::Bug,
-        format!("cannot listen to signals and time: {error}"),
-        "raise the limit of open files",
-    )
+/// A timer that was armed once: a kernel that refuses that would let every deadline pass without a word.
+fn timer() -> Result<Timer, Ending> {
+    let timer = Timer::new().map_err(|error| kernel::refused("timerfd_create", &error))?;
+    timer.arm(None).map_err(|error| kernel::refused("timerfd_settime", &error))?;
+    Ok(timer)
 }
 
 #[cfg(test)]

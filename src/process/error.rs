@@ -98,6 +98,19 @@ pub enum PidFileFault {
     Reused(i32),
     /// It names Leasehold itself or one of its hooks.
     Ours(i32),
+    /// It names a process that those who can have written it may not signal themselves.
+    Foreign {
+        /// The process.
+        pid: i32,
+        /// Whose it is.
+        user: u32,
+        /// Who can have chosen the number.
+        owner: u32,
+        /// How, in words.
+        why: String,
+    },
+    /// Others may write root's own file, for the reason given.
+    Open(String),
 }
 
 impl NotifyError {
@@ -105,6 +118,9 @@ impl NotifyError {
     #[must_use]
     pub fn class(&self) -> &'static str {
         match self {
+            Self::PidFile { fault: PidFileFault::Foreign { .. } | PidFileFault::Open(_), .. } => {
+                "not_permitted"
+            }
             Self::NoProcess { .. } | Self::PidFile { .. } => "not_found",
             Self::Pattern(_) | Self::NoSuchSignal(_) | Self::Client { .. } => "invalid",
             Self::ProcessList(_) | Self::Signal { .. } => "system",
@@ -161,6 +177,11 @@ impl fmt::Display for PidFileFault {
                 write!(f, "process {pid} is not the one that it was written for; write the file anew")
             }
             Self::Ours(pid) => write!(f, "process {pid} is Leasehold itself"),
+            Self::Foreign { pid, user, owner, why } => write!(
+                f,
+                "process {pid} belongs to uid {user}, and only one of uid {owner} is signalled, since {why}; let root write the file, in a folder that only root may write"
+            ),
+            Self::Open(why) => write!(f, "{why}; take that away: chmod go-w"),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::NotifyError;
 use super::hook::Running;
 use super::pid_file::Memory;
 use super::table::{self, Process};
+use super::trust::Bound;
 use crate::config::plan::ProcessTarget;
 
 /// The kernel cuts a process's name after this many bytes.
@@ -31,8 +32,8 @@ pub(super) enum Matcher {
     Name(Vec<u8>),
     /// Its command line.
     CommandLine(Regex),
-    /// Anything: a pid file's number was the whole question.
-    Anyone,
+    /// Anything, as long as it is these users': a pid file's number was the whole question.
+    Numbered(Bound),
 }
 
 impl Matcher {
@@ -43,7 +44,9 @@ impl Matcher {
             Self::CommandLine(pattern) => {
                 !process.command_line.is_empty() && pattern.is_match(&process.joined())
             }
-            Self::Anyone => true,
+            Self::Numbered(bound) => {
+                table::user(process.pid).is_some_and(|user| bound.broken_by(user).is_none())
+            }
         }
     }
 }
@@ -76,9 +79,9 @@ pub(super) fn find(
 ) -> Result<Found, NotifyError> {
     let (matcher, target) = match target {
         ProcessTarget::PidFile(path) => {
-            let process = pid_files.find(path, hooks)?;
+            let (process, bound) = pid_files.find(path, hooks)?;
             let target = format!("is left of pid file {}", path.display());
-            return Ok(Found { processes: vec![process], matcher: Matcher::Anyone, target });
+            return Ok(Found { processes: vec![process], matcher: Matcher::Numbered(bound), target });
         }
         ProcessTarget::Name(name) => (Matcher::Name(name.as_bytes().to_vec()), format!("is named {name}")),
         ProcessTarget::CommandLine(pattern) => {

@@ -1,16 +1,20 @@
 //! Who is left of a process group, and when nobody is.
 //!
 //! The kernel tells the end of our own child only. What that child started below it is looked for
-//! in `/proc`, and its ends are told by pidfds, so that nothing is polled.
+//! in `/proc`, and its ends are told by pidfds, so that nothing is polled where the kernel has them.
 
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::table;
+use super::{signal, table};
+
+/// How soon to look again for what is left of a group, without pidfds.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Those of the group who have not ended. Where `/proc` cannot be read, nobody is seen.
 pub(super) fn members(group: Pid) -> Vec<Pid> {
@@ -29,7 +33,9 @@ pub(super) async fn gone(group: Pid) {
             Ok(descriptor) => ended(descriptor).await,
             // It has ended since.
             Err(Errno::SRCH) => {}
-            // Without descriptors there is nothing to wait by, and the next process is not held up.
+            // Without pidfds there is nothing to wait by but to look again.
+            Err(why) if signal::is_missing(why) => tokio::time::sleep(LOOK).await,
+            // Nothing is known of it, and the next process is not held up.
             Err(_) => return,
         }
     }

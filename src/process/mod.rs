@@ -10,12 +10,14 @@ mod find;
 mod group;
 mod hook;
 mod http;
+pub(crate) mod kernel;
 pub(crate) mod limits;
 mod pid_file;
 pub(crate) mod reaper;
 mod signal;
 pub(crate) mod signals;
 mod table;
+mod trust;
 
 use std::rc::Rc;
 use std::time::Duration;

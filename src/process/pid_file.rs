@@ -5,21 +5,21 @@
 //! changed cannot have come to mean another process than the one that we told last time. The
 //! second sign needs no wall clock, so it is asked first; after a jump of that clock the first
 //! sign is wrong.
+//!
+//! What the file says is believed only as far as those reach who can have written it ([`trust`]).
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::fs::OFlags;
 use rustix::process::Pid;
 
 use super::find;
 use super::hook::Running;
-use super::table::Process;
+use super::table::{self, Process};
+use super::trust::{self, Bound, Opened};
 use super::{NotifyError, PidFileFault};
 use crate::observe::clock;
 
@@ -51,18 +51,26 @@ struct Stamp {
 }
 
 impl Memory {
-    /// The live process that the file means.
-    pub(super) fn find(&self, path: &Path, hooks: &Running) -> Result<Process, NotifyError> {
+    /// The live process that the file means, and whose it has to be.
+    pub(super) fn find(&self, path: &Path, hooks: &Running) -> Result<(Process, Bound), NotifyError> {
         let find = || {
-            let stamp = Stamp::read(path)?;
+            let opened = trust::open(path).map_err(PidFileFault::Unreadable)?;
+            let (stamp, bound) = Stamp::read(opened)?;
             let number = stamp.pid.as_raw_nonzero().get();
+            if let Some(why) = bound.refused {
+                return Err(PidFileFault::Open(why));
+            }
             let process =
                 Process::read(stamp.pid).filter(|process| !process.dead).ok_or(PidFileFault::Gone(number))?;
             if !find::is_theirs(&process, hooks) {
                 return Err(PidFileFault::Ours(number));
             }
+            let user = table::user(stamp.pid).ok_or(PidFileFault::Gone(number))?;
+            if let Some((owner, why)) = bound.broken_by(user) {
+                return Err(PidFileFault::Foreign { pid: number, user, owner: *owner, why: why.clone() });
+            }
             self.recognise(path, stamp, &process)?;
-            Ok(process)
+            Ok((process, bound))
         };
         find().map_err(|fault| NotifyError::PidFile { path: path.to_owned(), fault })
     }
@@ -83,29 +91,21 @@ impl Memory {
 }
 
 impl Stamp {
-    fn read(path: &Path) -> Result<Self, PidFileFault> {
-        // A FIFO under this name, on a volume that the application writes, must not stop us.
-        let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-        let mut options = File::options();
-        let file =
-            options.read(true).custom_flags(nonblocking).open(path).map_err(PidFileFault::Unreadable)?;
-        let about = file.metadata().map_err(PidFileFault::Unreadable)?;
-        if !about.is_file() {
-            let why = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
-            return Err(PidFileFault::Unreadable(why));
-        }
+    fn read(opened: Opened) -> Result<(Self, Bound), PidFileFault> {
+        let Opened { file, stat, bound } = opened;
         let mut text = String::new();
         file.take(MAX_LEN).read_to_string(&mut text).map_err(|why| match why.kind() {
             io::ErrorKind::InvalidData => PidFileFault::Rubbish,
             _ => PidFileFault::Unreadable(why),
         })?;
-        Ok(Self {
-            device: about.dev(),
-            inode: about.ino(),
-            seconds: about.mtime(),
-            nanoseconds: about.mtime_nsec(),
+        let stamp = Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            seconds: stat.st_mtime,
+            nanoseconds: i64::try_from(stat.st_mtime_nsec).unwrap_or_default(),
             pid: number(&text).ok_or(PidFileFault::Rubbish)?,
-        })
+        };
+        Ok((stamp, bound))
     }
 }
 

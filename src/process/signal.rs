@@ -3,7 +3,7 @@
 use std::io;
 
 use rustix::io::Errno;
-use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use rustix_libc_wrappers::process::SignalExt as _;
 
 use super::NotifyError;
@@ -50,22 +50,44 @@ fn failure(process: &Process, why: Errno) -> NotifyError {
 
 /// Signals one process; false where it is gone, or its number is another's.
 fn send_one(process: &Process, found: &Found, signal: Signal) -> Result<bool, Errno> {
-    // From here on the descriptor means one process for ever, whoever gets its number next. It is
+    // From here on the descriptor means one process for ever, even when its number is used again. It is
     // known to be the right one only after looking again: between the search and the open the
     // number may have changed hands, or the process may have become another program.
     let descriptor = match pidfd_open(process.pid, PidfdFlags::empty()) {
-        Ok(descriptor) => descriptor,
+        Ok(descriptor) => Some(descriptor),
         Err(Errno::SRCH) => return Ok(false),
+        Err(why) if is_missing(why) => None,
         Err(why) => return Err(why),
     };
-    let still_it = Process::read(process.pid)
-        .is_some_and(|now| !now.dead && now.start == process.start && found.matcher.matches(&now));
-    if !still_it {
+    if !is_still(process, found) {
         return Ok(false);
     }
-    match pidfd_send_signal(&descriptor, signal) {
+    let sent = match descriptor.map(|descriptor| pidfd_send_signal(&descriptor, signal)) {
+        Some(Err(why)) if is_missing(why) => by_number(process, found, signal),
+        Some(result) => result,
+        None => kill_process(process.pid, signal),
+    };
+    match sent {
         Ok(()) => Ok(true),
         Err(Errno::SRCH) => Ok(false),
         Err(why) => Err(why),
     }
+}
+
+/// What answers where the kernel is older than pidfds (Linux 5.3; gVisor), where the container runtime's
+/// list of system calls is, or where no descriptor is left. EPERM may also mean that the process is
+/// another user's: kill(2) says so then, too.
+pub(super) fn is_missing(why: Errno) -> bool {
+    matches!(why, Errno::NOSYS | Errno::PERM | Errno::ACCESS | Errno::MFILE | Errno::NFILE)
+}
+
+/// Looks once more, and signals by the number. Only for that moment could the number change hands, which it
+/// cannot do before the kernel has used up all the others.
+fn by_number(process: &Process, found: &Found, signal: Signal) -> Result<(), Errno> {
+    if is_still(process, found) { kill_process(process.pid, signal) } else { Err(Errno::SRCH) }
+}
+
+fn is_still(process: &Process, found: &Found) -> bool {
+    Process::read(process.pid)
+        .is_some_and(|now| !now.dead && now.start == process.start && found.matcher.matches(&now))
 }

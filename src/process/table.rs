@@ -75,6 +75,14 @@ impl Process {
     }
 }
 
+/// The real uid of a process; `None` where there is none of that number (any more). By that and not
+/// by the owner of `/proc/PID`, which is root where a process gave up root by itself.
+pub(super) fn user(pid: Pid) -> Option<u32> {
+    let status = read_capped(&format!("/proc/{}/status", pid.as_raw_nonzero()), 4096).ok()?;
+    let line = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
+    std::str::from_utf8(line).ok()?.split_ascii_whitespace().next()?.parse().ok()
+}
+
 /// Every process that we can see, the dead included. One that ends while we look is left out.
 pub(super) fn all() -> io::Result<Vec<Process>> {
     let mut processes = Vec::new();
@@ -130,6 +138,7 @@ mod tests {
         );
         assert_eq!(process.group, rustix::process::getpgrp().as_raw_nonzero().get());
         assert!(!process.dead);
+        assert_eq!(user(me), Some(rustix::process::getuid().as_raw()));
         assert!(all().expect("/proc is there").contains(&process));
     }
 }

@@ -24,6 +24,8 @@ pub enum Problem {
     Name(&'static str),
     /// It is not on tmpfs or ramfs, and must be.
     NotMemory,
+    /// It must be on tmpfs or ramfs, and the kernel refuses to say on what it is.
+    Unknown,
     /// A component of the path is a symbolic link that others than root could have put there.
     Link,
     /// Something that we did not put there has the name; says what it is.
@@ -96,6 +98,9 @@ impl PublishError {
             Problem::NotMemory => {
                 "mount a tmpfs there (emptyDir with medium: Memory), or set require_tmpfs: false"
             }
+            Problem::Unknown => {
+                "allow statfs and fstatfs in the container's seccomp profile, or set require_tmpfs: false"
+            }
             Problem::Link => "give the path that the link leads to",
             Problem::InTheWay(_) => "remove it, or choose another path",
             Problem::MountPoint => "mount the folder instead of the single file (subPath or bind mount)",
@@ -119,6 +124,10 @@ impl fmt::Display for PublishError {
         match self.problem {
             Problem::Name(rule) => write!(f, "cannot publish {path:?}: the name {rule}", path = self.path),
             Problem::NotMemory => write!(f, "{path} is not on tmpfs or ramfs"),
+            Problem::Unknown => write!(
+                f,
+                "cannot find out whether {path} is on a tmpfs: this kernel, or the container runtime, refuses fstatfs"
+            ),
             Problem::Link => write!(f, "{path} is or crosses a symbolic link, which is not followed"),
             Problem::InTheWay(kind) => write!(f, "cannot publish {path}: {kind} is in the way"),
             Problem::MountPoint => write!(f, "cannot publish {path}: it is a mount point"),

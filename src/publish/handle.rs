@@ -18,7 +18,8 @@ const RAMFS_MAGIC: u32 = 0x8584_58f6;
 pub(super) fn lock(file: impl AsFd, path: &Path) -> Result<(), PublishError> {
     match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
         Err(Errno::WOULDBLOCK) => Err(PublishError::new(path, Problem::Busy)),
-        Ok(()) | Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK) => Ok(()),
+        // EPERM is no answer of the kernel's, but one of a container runtime that refuses the call.
+        Ok(()) | Err(Errno::NOSYS | Errno::PERM | Errno::OPNOTSUPP | Errno::NOLCK) => Ok(()),
         Err(errno) => Err(PublishError::from_errno(path, "lock", errno)),
     }
 }
@@ -40,7 +41,10 @@ pub(super) fn offer_group(file: impl AsFd, path: &Path, gid: u32) -> Result<(), 
 
 /// Refuses what is not on tmpfs or ramfs.
 pub(super) fn in_memory(fd: impl AsFd, path: &Path) -> Result<(), PublishError> {
-    let stat = rustix::fs::fstatfs(fd).map_err(|errno| PublishError::from_errno(path, "look at", errno))?;
+    let stat = rustix::fs::fstatfs(fd).map_err(|errno| match errno {
+        Errno::NOSYS | Errno::PERM => PublishError::new(path, Problem::Unknown),
+        errno => PublishError::from_errno(path, "look at", errno),
+    })?;
     // The magic is 32 bits wide; the field that carries it differs in width and sign by machine.
     match stat.f_type as u32 {
         TMPFS_MAGIC | RAMFS_MAGIC => Ok(()),

@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod applications;
 mod inside;
 mod memory;
 mod running;

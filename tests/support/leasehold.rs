@@ -13,6 +13,24 @@ use super::workspace::Workspace;
 /// No command of a test takes longer, also on a machine where every core is busy.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Refuses the system calls in its first argument and becomes the program in the others. Of the filter each
+/// instruction is a code, two jumps and a number: the call's number is loaded, compared, answered.
+const REFUSE: &str = "
+import ctypes, os, struct, sys
+load, equal, answer, errno = 0x20, 0x15, 0x06, 0x50000
+code = struct.pack('HBBI', load, 0, 0, 0)
+for pair in sys.argv[1].split(','):
+    call, error = map(int, pair.split(':'))
+    code += struct.pack('HBBI', equal, 0, 1, call) + struct.pack('HBBI', answer, 0, 0, errno | error)
+code += struct.pack('HBBI', answer, 0, 0, 0x7fff0000)
+held = ctypes.create_string_buffer(code)
+program = struct.pack('HP', len(code) // 8, ctypes.addressof(held))
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.create_string_buffer(program)):
+    sys.exit(os.strerror(ctypes.get_errno()))
+os.execv(sys.argv[2], sys.argv[2:])
+";
+
 /// A way to run the binary: its folder and environment. Nothing of the test's own environment gets through
 /// but PATH.
 #[derive(Debug, Clone)]
@@ -91,6 +109,15 @@ impl Leasehold {
     pub fn with_stderr(mut self, path: &Path) -> Self {
         let path = path.to_string_lossy();
         self.before = ["sh", "-c", "exec \"$@\" 2>\"$0\"", &*path].map(str::to_owned).into();
+        self
+    }
+
+    /// On a kernel that answers these system calls, by their numbers, with these errors: as an old one does, or
+    /// a container runtime that does not know them. By seccomp, for everything that is started.
+    #[must_use]
+    pub fn without(mut self, calls: &[(i64, i32)]) -> Self {
+        let refused: Vec<String> = calls.iter().map(|(call, error)| format!("{call}:{error}")).collect();
+        self.before = ["python3", "-c", REFUSE, &refused.join(",")].map(str::to_owned).into();
         self
     }
 

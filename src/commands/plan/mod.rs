@@ -33,7 +33,7 @@ pub fn run(args: &ConfigArgs, shape: Shape) -> Result<ExitCode, Ending> {
     sandbox::close_memory();
     let wants = wants::of(&plan);
     let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(engine::unheard)?;
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(engine::no_runtime)?;
     let result = tokio::task::LocalSet::new().block_on(&runtime, survey(&plan, &wants));
     runtime.shutdown_background();
     let findings = result?;

@@ -10,6 +10,7 @@ use super::need::{have, need};
 use super::*;
 use crate::process::find::{Found, Matcher, is_theirs};
 use crate::process::table::{self, Process};
+use crate::process::trust::Bound;
 
 fn pid_file_fault(result: Result<Told, NotifyError>) -> PidFileFault {
     match result {
@@ -141,7 +142,8 @@ fn a_number_that_changed_hands_between_search_and_signal_is_not_signalled() {
     // The number belongs to a process that started at another time.
     let mut earlier = process(&app);
     earlier.start -= 1;
-    let error = signal::send(&found(earlier, Matcher::Anyone), signal).expect_err("nobody left");
+    let error =
+        signal::send(&found(earlier, Matcher::Numbered(Bound::default())), signal).expect_err("nobody left");
     assert!(matches!(error, NotifyError::NoProcess { .. }));
     // The process has become another program.
     let renamed = found(process(&app), Matcher::Name(b"another".to_vec()));
@@ -151,7 +153,8 @@ fn a_number_that_changed_hands_between_search_and_signal_is_not_signalled() {
     // And it ends before the signal comes.
     let as_it_was = process(&app);
     drop(app);
-    let error = signal::send(&found(as_it_was, Matcher::Anyone), signal).expect_err("nobody left");
+    let error = signal::send(&found(as_it_was, Matcher::Numbered(Bound::default())), signal)
+        .expect_err("nobody left");
     assert!(matches!(error, NotifyError::NoProcess { .. }));
 }
 
@@ -261,6 +264,112 @@ async fn a_process_of_the_same_user_is_told_without_the_right_to_trace_it() {
         assert!(output.status.success() && printed.contains("1 passed"), "{printed}");
         assert_eq!(target.ended_by(), Some(TERM));
     }
+}
+
+fn owned_by(path: &Path, user: u32) {
+    std::os::unix::fs::lchown(path, Some(user), Some(user)).expect("root gives things away");
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("ours");
+}
+
+/// What stops `path` from being believed about a process.
+async fn disbelief(path: &Path) -> PidFileFault {
+    pid_file_fault(tell(&by_pid_file(path)).await)
+}
+
+#[tokio::test]
+async fn a_pid_file_names_only_processes_of_the_users_who_may_have_written_it() {
+    if !can_become_another() {
+        return;
+    }
+    let programs = Programs::new();
+    let mut roots = programs.waiting("root");
+    let nobodys = || {
+        let shell = programs.shell("nobody");
+        Target::start(Command::new(shell).args(["-c", "read line"]).uid(NOBODY).gid(NOBODY))
+    };
+    let inner = programs.folder.path().join("inner");
+    std::fs::create_dir(&inner).expect("made");
+    set_mode(programs.folder.path(), 0o755);
+    let named = |number: u32| {
+        let file = programs.pid_file(&number.to_string());
+        let path = inner.join("pid");
+        std::fs::rename(file, &path).expect("moved");
+        path
+    };
+
+    let path = named(roots.0.id());
+    owned_by(&path, NOBODY);
+    let fault = disbelief(&path).await;
+    assert!(matches!(fault, PidFileFault::Foreign { user: 0, owner: NOBODY, .. }), "{fault:?}");
+    let text = fault.to_string();
+    for part in
+        ["belongs to uid 0, and only one of uid 65534 is signalled, since it belongs to", "; let root"]
+    {
+        assert!(text.contains(part), "{text}");
+    }
+
+    let path = named(roots.0.id());
+    for mode in [0o666, 0o602] {
+        set_mode(&path, mode);
+        let fault = disbelief(&path).await;
+        assert!(matches!(fault, PidFileFault::Open(_)), "{fault:?}");
+        assert!(fault.to_string().ends_with("chmod go-w"), "{fault}");
+    }
+
+    let link = programs.folder.path().join("link");
+    std::os::unix::fs::symlink(named(roots.0.id()), &link).expect("linked");
+    owned_by(&link, NOBODY);
+    let fault = disbelief(&link).await;
+    assert!(matches!(fault, PidFileFault::Foreign { owner: NOBODY, .. }), "{fault:?}");
+
+    let mut nobodys_first = nobodys();
+    for (owner, mode) in [(NOBODY, 0o755), (0, 0o777), (0, 0o775)] {
+        let path = named(nobodys_first.0.id());
+        owned_by(&inner, owner);
+        set_mode(&inner, mode);
+        let fault = disbelief(&path).await;
+        assert!(matches!(fault, PidFileFault::Foreign { user: NOBODY, owner: 0, .. }), "{fault:?}");
+    }
+    assert!(roots.lives() && nobodys_first.lives());
+
+    // Its own file names it, in whatever folder; and root's file names anything, where only root writes.
+    owned_by(&named(nobodys_first.0.id()), NOBODY);
+    tell(&by_pid_file(&inner.join("pid"))).await.expect("its own");
+    assert_eq!(nobodys_first.ended_by(), Some(TERM));
+    let mut second = nobodys();
+    owned_by(&inner, 0);
+    set_mode(&inner, 0o1777);
+    tell(&by_pid_file(&named(second.0.id()))).await.expect("root said so");
+    assert_eq!(second.ended_by(), Some(TERM));
+    owned_by(&link, 0);
+    named(roots.0.id());
+    tell(&by_pid_file(&link)).await.expect("root made the link, too");
+    assert_eq!(roots.ended_by(), Some(TERM));
+}
+
+#[tokio::test]
+async fn a_pid_file_is_found_by_relative_paths_links_and_through_another_process() {
+    let programs = Programs::new();
+    std::fs::create_dir(programs.folder.path().join("a")).expect("made");
+    for (text, at) in [("../pid", "a/relative"), ("a/relative", "twice")] {
+        std::os::unix::fs::symlink(text, programs.folder.path().join(at)).expect("linked");
+    }
+    std::os::unix::fs::symlink("circle", programs.folder.path().join("circle")).expect("linked");
+    let root = format!("/proc/{}/root", std::process::id());
+    let absolute = programs.folder.path().join("a/../twice");
+    for path in [&absolute, &Path::new(&root).join(absolute.strip_prefix("/").expect("absolute"))] {
+        let mut app = programs.waiting("app");
+        programs.pid_file(&app.0.id().to_string());
+        tell(&by_pid_file(path)).await.unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        assert_eq!(app.ended_by(), Some(TERM));
+    }
+    let circle = disbelief(&programs.folder.path().join("circle")).await;
+    assert!(matches!(circle, PidFileFault::Unreadable(_)), "{circle:?}");
+    let below_a_file = disbelief(&programs.folder.path().join("pid/below")).await;
+    assert!(matches!(below_a_file, PidFileFault::Unreadable(_)), "{below_a_file:?}");
 }
 
 fn can_become_another() -> bool {
