@@ -9,7 +9,7 @@
 
 mod support;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -175,6 +175,7 @@ impl World {
                 let published = Published { generation: 1, changed: files };
                 Some(Event::Published { unit, result: Ok(published) })
             }
+            Action::Inspect { unit, .. } => Some(Event::Inspected { unit, result: Ok(BTreeMap::new()) }),
             Action::RevokeToken(token) => Some(Event::TokenRevoked { token, result: Ok(()) }),
             Action::Exit(result) => {
                 result.expect("nothing can fail here");

@@ -86,6 +86,17 @@ pub enum Action {
         /// Its files that have a rendering; members without one keep what is on disk.
         files: Vec<FileId>,
     },
+    /// Look whether what a unit has published is still there, as it was published. Answer: `Inspected`.
+    Inspect {
+        /// Which.
+        unit: UnitId,
+        /// Its published files.
+        files: Vec<FileId>,
+        /// Those among them whose last rendering is newer than what is published: any bytes will do.
+        newer: Vec<FileId>,
+        /// Whether to compare every byte.
+        thorough: bool,
+    },
     /// Tell a notifier after `delay`. Answer: `Notified`.
     Notify {
         /// Whom.

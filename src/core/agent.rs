@@ -17,6 +17,7 @@ use super::files::Shelf;
 use super::graph::{Graph, Op};
 use super::handoff::Keeper;
 use super::ids::{LeaseId, SecretId, TokenId};
+use super::inspect::Inspector;
 use super::judge::Judge;
 use super::notice::Notices;
 use super::policy::Policy;
@@ -44,6 +45,7 @@ pub struct Agent {
     pub(super) graph: Graph,
     pub(super) shelf: Shelf,
     pub(super) sinks: Sinks,
+    pub(super) inspector: Inspector,
     pub(super) notices: Notices,
     pub(super) child: Option<Child>,
     pub(super) retirees: Retirees,
@@ -93,6 +95,7 @@ impl Agent {
             graph: Graph::default(),
             shelf: Shelf::new(&policy),
             sinks: Sinks::new(&policy.files),
+            inspector: Inspector::default(),
             notices: Notices::new(&policy.notifiers, dice),
             child: policy.child.map(Child::new),
             retirees: Retirees::default(),
@@ -157,12 +160,14 @@ impl Agent {
             Event::Wrapped { file, token, result } => self.wrapped(file, token, result),
             Event::Rendered { file, outcome } => self.rendered(file, outcome),
             Event::Published { unit, result } => self.published(unit, result),
+            Event::Inspected { unit, result } => self.inspected(unit, result),
             Event::Notified { notifier, result } => self.notified(notifier, result),
             Event::Spawned(result) => self.spawned(result),
             Event::ChildEnded => self.child_ended(),
             Event::Signalled(signal) => self.signalled(signal),
             Event::HandoffSaved(result) => self.handoff_saved(result),
             Event::Refresh => self.refresh(),
+            Event::Look => self.inspect_all(false),
             Event::Yield => self.yield_to_successor(),
             Event::Resume => self.resume(),
             Event::CredentialsChanged => self.credentials_changed(),

@@ -303,6 +303,13 @@ mod tests {
             actions
         }
 
+        /// The one file has other bytes, and is published.
+        fn news(&mut self) -> Vec<Action> {
+            let outcome = RenderOutcome::Rendered { changed: true, used: vec![] };
+            self.give(Event::Rendered { file: FileId(0), outcome });
+            self.give(published())
+        }
+
         fn after(&mut self, wait: Duration) -> Vec<Action> {
             self.1 += wait.as_secs();
             self.give(Event::Wake)
@@ -350,19 +357,19 @@ mod tests {
     fn a_process_that_an_earlier_run_left_untold_is_told_of_news_like_any() {
         let kept = Snapshot { untold: ["exec".to_owned()].into(), ..Snapshot::default() };
         let mut hand = Hand::after_a_run(Some(kept)).started();
-        assert_eq!(hand.give(published()), [Action::StopChild(QUIT)]);
+        assert_eq!(hand.news(), [Action::StopChild(QUIT)]);
     }
 
     #[test]
     fn news_for_the_process_stops_it_and_the_next_one_starts_when_it_has_ended() {
         let mut hand = Hand::running();
-        assert_eq!(hand.give(published()), [Action::StopChild(QUIT)]);
-        assert_eq!(hand.give(published()), [], "the next one sees that too");
+        assert_eq!(hand.news(), [Action::StopChild(QUIT)]);
+        assert_eq!(hand.news(), [], "the next one sees that too");
         assert_eq!(hand.give(Event::ChildEnded), [Action::Spawn]);
         assert_eq!(hand.give(Event::Spawned(Ok(()))), [], "and is not told what it started with");
         assert_eq!(hand.after(STOP_TIMEOUT), [], "nobody is killed for what the last one was told");
         // News after the start is news.
-        assert_eq!(hand.give(published()), [Action::StopChild(QUIT)]);
+        assert_eq!(hand.news(), [Action::StopChild(QUIT)]);
         // A stop in between: nobody is started any more.
         assert_eq!(hand.give(Event::Signalled(TERM)), []);
         assert_eq!(hand.give(Event::ChildEnded), []);

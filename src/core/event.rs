@@ -1,5 +1,6 @@
 //! What the driver tells the core.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
@@ -119,6 +120,13 @@ pub enum Event {
         /// Nothing of it is visible where it failed.
         result: Result<Published, Ending>,
     },
+    /// A look at what a unit has published has ended.
+    Inspected {
+        /// Which.
+        unit: UnitId,
+        /// The files that are not there as they were published, with those that they write.
+        result: Result<BTreeMap<FileId, Loss>, Ending>,
+    },
     /// A notifier was told, or not.
     Notified {
         /// Which.
@@ -136,6 +144,8 @@ pub enum Event {
     HandoffSaved(Result<(), String>),
     /// Look at everything now (`POST /refresh`, HUP).
     Refresh,
+    /// A minute is over, or the process is awake for another reason: published files may be looked at.
+    Look,
     /// Another agent is to go on from this one's snapshot: come to rest, asking and publishing nothing
     /// more. [`Agent::has_yielded`](super::Agent::is_at_rest) tells when.
     Yield,
@@ -233,6 +243,15 @@ pub enum RenderOutcome {
         /// What it used, as written: a change of these may mend it.
         used: Vec<Request>,
     },
+}
+
+/// What became of a published file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Loss {
+    /// A reader does not find it.
+    Gone,
+    /// It has other bytes, another mode or another owner.
+    Changed,
 }
 
 /// A publish that is visible.

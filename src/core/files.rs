@@ -248,6 +248,14 @@ impl Shelf {
         unit.retry = Some(retry);
     }
 
+    /// What was published is there after all, whatever an attempt to put it back came to.
+    pub(super) fn is_there(&mut self, id: UnitId) {
+        let unit = &mut self.units[id.0];
+        if unit.fresh.is_empty() {
+            (unit.error, unit.retry, unit.tries) = (None, None, 0);
+        }
+    }
+
     /// Publishing has ended well: the files that are now on disk as they should be.
     pub(super) fn published(&mut self, id: UnitId, generation: u64) -> Vec<FileId> {
         let unit = &mut self.units[id.0];

@@ -100,7 +100,7 @@ impl Agent {
         let publishing = self.shelf.units().any(|(_, unit)| unit.publishing.is_some());
         let probing = !self.breaker.is_closed() && self.breaker.probe_at().is_none();
         let asking = probing || self.work.is_waiting_for_answers();
-        matches!(self.phase, Phase::Yielding) && !asking && !publishing
+        matches!(self.phase, Phase::Yielding) && !asking && !publishing && !self.inspector.is_at_work()
     }
 
     /// Something that the handoff holds has changed; `urgent` where its loss would cost a token or

@@ -32,6 +32,7 @@ mod files;
 mod graph;
 mod handoff;
 mod init;
+mod inspect;
 mod judge;
 mod lease;
 mod leaving;

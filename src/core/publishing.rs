@@ -66,17 +66,21 @@ impl Agent {
             }
         }
         let unit = self.shelf.unit(id);
-        let idle = unit.rendering.is_empty() && unit.publishing.is_none();
+        let looking = self.inspector.is_looking(id);
+        let idle = unit.rendering.is_empty() && unit.publishing.is_none() && !looking;
         let pause = unit.retry.filter(|at| *at > self.now.moment);
         if let Some(at) = pause {
             // Gathering since the failure may have moved the unit's one deadline.
             self.timers.set(Timer::Unit(id), at);
         }
-        let wanted = !unit.fresh.is_empty();
+        // What is put back is what was there before: for that nothing else has to be ready.
+        let wanted =
+            if unit.fresh.is_empty() { self.inspector.misses(id) } else { self.nothing_is_awaited(id) };
         // Init publishes all at once, when everything is rendered.
-        if !self.is_starting() && idle && wanted && pause.is_none() && self.nothing_is_awaited(id) {
+        if !self.is_starting() && idle && wanted && pause.is_none() {
             self.publish(id);
         }
+        self.settle_look(id);
     }
 
     /// The moment up to which more changes are waited for: other reads of the same batch, and the
@@ -91,7 +95,7 @@ impl Agent {
     }
 
     /// Whether reads are under way whose answers may change this unit.
-    fn is_reading_for(&self, id: UnitId) -> bool {
+    pub(super) fn is_reading_for(&self, id: UnitId) -> bool {
         let for_unit = |secret: &SecretId| {
             let users = self.graph.get(*secret).into_iter().flat_map(|node| &node.users);
             users.into_iter().any(|file| self.shelf.file(*file).unit == id)
@@ -226,7 +230,14 @@ impl Agent {
         match result {
             Ok(published) => {
                 self.counters.publishes += 1;
+                let new = self.shelf.unit(id).publishing.clone().unwrap_or_default();
                 let settled = self.shelf.published(id, published.generation);
+                let lost = self.inspector.put_back(id);
+                let (news, restored) = published.changed.iter().partition(|file| new.contains(file));
+                self.tell_restored(
+                    lost.into_keys().chain(restored).filter(|file| !new.contains(file)).collect(),
+                );
+                let published = Published { changed: news, ..published };
                 self.tell_published(id, &published);
                 self.notify_of(&published.changed);
                 self.free_of_files(&settled);
@@ -235,20 +246,22 @@ impl Agent {
         }
     }
 
+    /// These have the bytes again that whoever is to be notified of them was notified of.
+    fn tell_restored(&mut self, files: BTreeSet<FileId>) {
+        if !files.is_empty() {
+            self.say(Level::Info, format!("put back {}", self.named(files.iter())));
+        }
+    }
+
     fn tell_published(&mut self, id: UnitId, published: &Published) {
         let now = self.now.moment;
         for file in &published.changed {
             self.shelf.file_mut(*file).changed = Some(now);
         }
-        let names: Vec<&str> =
-            published.changed.iter().map(|file| self.policy.files[file.0].name.as_str()).collect();
-        let what = match names.as_slice() {
-            [] => "unchanged".to_owned(),
-            [one] => (*one).to_owned(),
-            [first, rest @ ..] => format!("{first} and {} more", rest.len()),
-        };
+        let unchanged = published.changed.is_empty();
+        let what = if unchanged { "unchanged".to_owned() } else { self.named(published.changed.iter()) };
         let of = published.generation;
-        let level = if names.is_empty() { Level::Debug } else { Level::Info };
+        let level = if unchanged { Level::Debug } else { Level::Info };
         let unit = if self.policy.units[id.0].files.len() > 1 { "set, " } else { "" };
         self.say(level, format!("published {unit}generation {of}: {what}"));
     }
@@ -303,9 +316,13 @@ impl Agent {
         let known = unit.error.as_ref() == Some(&why);
         let at = self.now.moment.after(wait);
         if !known {
-            self.say(Level::Error, format!("could not publish: {}; what was there stays", why.what));
+            let after = if self.inspector.misses(id) { "" } else { "; what was there stays" };
+            self.say(Level::Error, format!("could not publish: {}{after}", why.what));
         }
         self.shelf.not_published(id, why, at);
+        // Whether it does stay decides whether we are ready.
+        self.inspector.forget_pause(id);
+        self.want_look(id, false);
         self.timers.set(Timer::Unit(id), at);
     }
 

@@ -188,6 +188,7 @@ impl Agent {
     /// Looks at everything without a lease now (`POST /refresh`, HUP).
     pub(super) fn refresh(&mut self) {
         self.rewrap();
+        self.inspect_all(true);
         for id in self.graph.ids() {
             let Some(node) = self.graph.get_mut(id) else { continue };
             let leased =

@@ -151,6 +151,7 @@ impl Agent {
                 self.breaker.succeeded();
                 self.proven(token, sent);
                 if self.graph.get(id).is_some() {
+                    self.inspect_users(id);
                     self.hold(id, token, sent, facts);
                 } else if let Some(lease) = facts.lease {
                     let lease = self.of_nobody(lease, token, sent);

@@ -6,10 +6,11 @@ use super::agent::Agent;
 use super::files::File;
 use super::graph::{Node, Op, Step, Trouble};
 use super::ids::{FileId, SecretId};
+use super::inspect;
 use super::session::{Entry, Login};
 use super::time::{Moment, Now};
 use super::view::{Fault, FileView, NextAction, Outage, Outlook, Readiness, SecretView, TokenView, View};
-use crate::exit::Ending;
+use crate::exit::{Cause, Ending};
 
 impl Agent {
     /// Everything at one moment.
@@ -52,6 +53,11 @@ impl Agent {
         if let Some((id, file)) = files.find(|(_, file)| file.generation.is_none()) {
             let (file, why) = told(id, file, "not published yet");
             return Readiness::NotRendered { file, why };
+        }
+        let lost = |(id, file): &(FileId, &File)| self.inspector.loss(file.unit, *id).is_some();
+        if let Some((id, file)) = self.shelf.files().find(lost) {
+            let (file, why) = told(id, file, "");
+            return Readiness::Lost { file, why };
         }
         let is_over =
             |(id, file): &(FileId, &File)| self.file_expires(*id, file).is_some_and(|end| end <= now);
@@ -104,7 +110,15 @@ impl Agent {
             let failure = self.session.trouble.as_ref().filter(|_| waits)?;
             Some(Fault { class: failure.kind.class(), text: format!("could not log in: {}", failure.why) })
         };
-        file.failed.as_ref().map(ending).or_else(of_secrets).or_else(of_unit).or_else(of_login)
+        let of_disk = || {
+            let text = inspect::words(self.inspector.loss(file.unit, id)?).to_owned();
+            Some(of_unit().unwrap_or(Fault { class: Cause::Destination.class(), text }))
+        };
+        of_disk()
+            .or_else(|| file.failed.as_ref().map(ending))
+            .or_else(of_secrets)
+            .or_else(of_unit)
+            .or_else(of_login)
     }
 
     fn view_secret(&self, id: SecretId, node: &Node) -> SecretView {

@@ -3,6 +3,7 @@
 mod after_reboot;
 mod hand;
 mod handing_back;
+mod looking;
 
 use std::sync::Arc;
 use std::time::Duration;

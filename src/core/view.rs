@@ -75,6 +75,13 @@ pub enum Readiness {
         /// Why.
         why: String,
     },
+    /// A file is not there any more as it was published: it was removed or changed, or its folder was.
+    Lost {
+        /// The first such file, as configured.
+        file: String,
+        /// Why.
+        why: String,
+    },
     /// A file's secret is past its effective expiry.
     Expired {
         /// The first such file, as configured.

@@ -5,15 +5,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::plan::{FilePlan, Plan, Source, Target};
-use crate::core::event::{Event, Published, RenderOutcome};
+use crate::core::event::{self, Event, Published, RenderOutcome};
 use crate::core::ids::{FileId, UnitId};
 use crate::core::policy::Policy;
 use crate::driver::store::Store;
 use crate::driver::variables::{self, Variables};
 use crate::driver::written::Written;
 use crate::exit::{Cause, Ending};
-use crate::publish::{self, Attributes, Content, Member, PublishError, Set, SingleFile};
-use crate::render::{self, Environment, Rendering};
+use crate::publish::{self, Attributes, Content, Look, Loss, Member, PublishError, Set, SingleFile};
+use crate::render::{self, Environment, Rendering, Write};
 use crate::secret::Secret;
 
 /// The files of a plan, their last renderings, and where they go.
@@ -190,6 +190,63 @@ impl Files {
     }
 }
 
+impl Files {
+    /// Looks whether these published `files` of a unit are there as they were published; those that are `newer` in
+    /// memory, whether they are there at all.
+    pub(super) fn inspect(
+        &self,
+        unit: UnitId,
+        files: &[FileId],
+        newer: &[FileId],
+        look: Look,
+    ) -> impl Future<Output = Event> + use<> {
+        let place = Arc::clone(&self.units[unit.0].place);
+        let expected = |&file: &FileId| {
+            let made = self.renderings[file.0].clone().filter(|_| !newer.contains(&file));
+            let (bytes, writes) = made.map_or((None, Vec::new()), |made| (Some(made.bytes), made.writes));
+            Some((file, member(self.plan.files.get(file.0)?, bytes), writes))
+        };
+        let expected: Vec<_> = files.iter().filter_map(expected).collect();
+        let on_disk = self.on_disk;
+        let inspect = move || {
+            let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+            place.inspect(expected, look).map_err(ending)
+        };
+        async move {
+            let result = if on_disk {
+                let bug =
+                    |_| Ending::new(Cause::Bug, "a look at the files did not finish", "please report this");
+                tokio::task::spawn_blocking(inspect).await.map_err(bug).flatten()
+            } else {
+                inspect()
+            };
+            Event::Inspected { unit, result }
+        }
+    }
+}
+
+impl Place {
+    fn inspect(
+        &mut self,
+        expected: Vec<(FileId, Member, Vec<Write>)>,
+        look: Look,
+    ) -> Result<BTreeMap<FileId, event::Loss>, PublishError> {
+        let mut lost = BTreeMap::new();
+        let (mut ids, mut members) = (Vec::new(), Vec::new());
+        for (file, member, writes) in expected {
+            lost.extend(self.written.inspect(&writes, look)?.map(|loss| (file, loss)));
+            ids.push(file);
+            members.push(member);
+        }
+        lost.extend(self.target.inspect(&members, look)?.into_iter().map(|(index, loss)| (ids[index], loss)));
+        let told = |loss| match loss {
+            Loss::Gone => event::Loss::Gone,
+            Loss::Changed => event::Loss::Changed,
+        };
+        Ok(lost.into_iter().map(|(file, loss)| (file, told(loss))).collect())
+    }
+}
+
 impl Where {
     fn open(plan: &Plan, files: &[FileId]) -> Result<Self, PublishError> {
         match &plan.files[files[0].0].target {
@@ -198,6 +255,23 @@ impl Where {
                 Set::open(dir, plan.dir_mode, plan.require_tmpfs).map(Self::Set)
             }
             Target::Alone(path) => SingleFile::open(path, plan.dir_mode, plan.require_tmpfs).map(Self::Alone),
+        }
+    }
+
+    /// The indices of those `members` that are not there as they were published.
+    fn inspect(&mut self, members: &[Member], look: Look) -> Result<Vec<(usize, Loss)>, PublishError> {
+        match (self, members) {
+            (Self::Set(set), _) => set.inspect(members, look),
+            (Self::Alone(file), [Member { content, attributes, .. }]) => {
+                let bytes = match content {
+                    Content::Bytes(bytes) => Some(bytes),
+                    Content::Keep => None,
+                };
+                let loss = file.inspect(bytes, attributes, look)?;
+                Ok(loss.into_iter().map(|loss| (0, loss)).collect())
+            }
+            // The variables of a process are in memory.
+            (Self::Environment(_) | Self::Alone(_), _) => Ok(Vec::new()),
         }
     }
 

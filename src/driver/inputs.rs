@@ -147,10 +147,9 @@ impl Inputs {
     pub(super) fn watch<'f>(&mut self, files: impl Iterator<Item = &'f PathBuf>) {
         (self.watcher, self.look) = (None, None);
         self.files = files.cloned().collect();
-        if !self.files.is_empty() {
-            let first = tokio::time::Instant::now() + FIRST_LOOK;
-            self.look = Some(tokio::time::interval_at(first, LOOK));
-        }
+        // Published files are looked at on the same occasion, so there is one where nothing is watched.
+        let first = tokio::time::Instant::now() + if self.files.is_empty() { LOOK } else { FIRST_LOOK };
+        self.look = Some(tokio::time::interval_at(first, LOOK));
     }
 
     /// The files are about to be looked at: what changes from here on is heard.

@@ -40,6 +40,7 @@ use crate::observe::{clock, stderr};
 use crate::pages::Pages;
 use crate::process::Teller;
 use crate::process::reaper::Reaper;
+use crate::publish::Look;
 use crate::render::{Environment, Secrets as _};
 use crate::sandbox;
 use crate::vault::client::Client;
@@ -93,7 +94,9 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
         };
         let now = clock::now();
         let moves_readiness = match event {
-            Event::Published { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => true,
+            Event::Published { .. } | Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => {
+                true
+            }
             Event::Wake => driver.voice.is_due(now.moment),
             _ => false,
         };
@@ -285,6 +288,11 @@ impl Driver {
             Action::Publish { unit, files } => {
                 let (began, publish) = (clock::moment(), self.files.publish(unit, &files));
                 self.requests.add(async move { Answer::Published { event: Box::new(publish.await), began } });
+            }
+            Action::Inspect { unit, files, newer, thorough } => {
+                let look = Look { wall: clock::now().wall, thorough };
+                let inspected = self.files.inspect(unit, &files, &newer, look);
+                self.requests.add(async move { Answer::Event(Box::new(inspected.await)) });
             }
             Action::Notify { notifier, delay } => self.notify(notifier, delay),
             Action::Spawn => self.spawn(),

@@ -19,6 +19,7 @@ impl Driver {
     pub(super) fn look_at_files(&mut self) -> Option<Event> {
         self.reload_tls();
         self.reload_listener();
+        self.backlog.push_back(Event::Look);
         self.credentials.look().then_some(Event::CredentialsChanged)
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::core::ids::FileId;
-use crate::publish::{Attributes, PublishError, SingleFile};
+use crate::publish::{Attributes, Look, Loss, PublishError, SingleFile};
 use crate::render::{Write, joined};
 
 /// Those of one unit.
@@ -40,6 +40,23 @@ impl Written {
     /// Whose writes changed something since this was last asked: the unit is published.
     pub(super) fn take_changed(&mut self) -> BTreeSet<FileId> {
         std::mem::take(&mut self.changed)
+    }
+
+    /// What became of the first of these that is not there as it was published.
+    ///
+    /// # Errors
+    /// A folder cannot be looked at.
+    pub(super) fn inspect(&mut self, writes: &[Write], look: Look) -> Result<Option<Loss>, PublishError> {
+        for write in writes {
+            let Some(file) = self.files.get_mut(&write.path) else { continue };
+            // What others add to a file that is added to is theirs, and no reason to add to it once more.
+            let bytes = Some(&write.content).filter(|_| !write.append);
+            let attributes = Attributes { mode: write.mode, uid: write.uid, gid: write.gid };
+            if let Some(loss) = file.inspect(bytes, &attributes, look)? {
+                return Ok(Some(loss));
+            }
+        }
+        Ok(None)
     }
 
     fn publish_one(&mut self, write: &Write) -> Result<bool, PublishError> {

@@ -16,6 +16,7 @@ pub fn line(readiness: &Readiness, now: Moment) -> String {
             format!("server down, secrets still valid for {}", humantime::format_duration(left))
         }
         Readiness::NotRendered { file, why } => format!("not yet rendered: {}", because(file, why)),
+        Readiness::Lost { file, why } => format!("lost: {}", because(file, why)),
         Readiness::Expired { file, why } => format!("expired: {}", because(file, why)),
     }
 }

@@ -21,7 +21,7 @@ pub struct Status {
     pub version: String,
     /// Whether the files can be relied on: `/readyz` answers 200.
     pub ready: bool,
-    /// `ready`, `server_down`, `not_rendered` or `expired`.
+    /// `ready`, `server_down`, `not_rendered`, `lost` or `expired`.
     pub state: String,
     /// The body of `/readyz`.
     pub reason: String,
@@ -266,6 +266,7 @@ pub(super) fn state(readiness: &Readiness) -> &'static str {
         Readiness::Ready => "ready",
         Readiness::ReadyWithoutServer { .. } => "server_down",
         Readiness::NotRendered { .. } => "not_rendered",
+        Readiness::Lost { .. } => "lost",
         Readiness::Expired { .. } => "expired",
     }
 }

@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use super::error::{Problem, PublishError};
 use super::handle;
 use super::resolve::{self, Create};
+use super::stamp::Identity;
 
 /// How a folder is opened to be listed and written.
 pub(super) const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -278,6 +279,18 @@ impl Dir {
     pub(crate) fn lock(&self) -> Result<(), PublishError> {
         handle::lock(&self.fd, &self.path)
     }
+}
+
+/// `error` of what was to be written in `folder`: where that is no longer the one that it `was`, a
+/// refusal is a consequence of that, and of the sandbox, whose rules hold for folders and not for paths.
+pub(super) fn explain(error: PublishError, folder: &Path, was: Option<Identity>) -> PublishError {
+    let Some(was) = was.filter(|_| error.problem == Problem::Denied) else { return error };
+    // Neither needs a right in the folder itself, nor does any sandbox govern it.
+    let is = resolve::place(folder, None).ok().and_then(|place| rustix::fs::fstat(&place).ok());
+    if is.is_some_and(|stat| Identity::of(&stat) == was) {
+        return error;
+    }
+    PublishError::new(folder, Problem::Replaced)
 }
 
 impl From<Dir> for OwnedFd {

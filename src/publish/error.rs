@@ -38,6 +38,8 @@ pub enum Problem {
     Owner,
     /// We may not write there.
     Denied,
+    /// The folder is another than the one that this run began with, and we may not write in it.
+    Replaced,
     /// The volume is mounted read-only.
     ReadOnly,
     /// Another process publishes there at this moment.
@@ -107,6 +109,9 @@ impl PublishError {
             Problem::Full => "raise the volume's sizeLimit: the old and the new files are there together",
             Problem::Owner => "use fsGroup, or grant CAP_CHOWN",
             Problem::Denied => "let our user write the folder (fsGroup), and check the volume's mode",
+            Problem::Replaced => {
+                "restart leasehold, whose sandbox reaches the folders of its start only; if that does not help, let our user write the folder"
+            }
             Problem::ReadOnly => "mount the volume read-write in our container",
             Problem::Busy => "stop the other leasehold, or give it a folder of its own",
             Problem::Unreadable => {
@@ -134,6 +139,12 @@ impl fmt::Display for PublishError {
             Problem::Full => write!(f, "cannot write {path}: no space left on the volume"),
             Problem::Owner => write!(f, "cannot set owner or group of {path}: not permitted"),
             Problem::Denied => write!(f, "cannot write {path}: permission denied"),
+            Problem::Replaced => {
+                write!(
+                    f,
+                    "cannot write {path}: the folder was removed or replaced since leasehold started, and this run may not write the new one"
+                )
+            }
             Problem::ReadOnly => write!(f, "cannot write {path}: the volume is read-only"),
             Problem::Busy => write!(f, "cannot write {path}: another process is writing it"),
             Problem::Unreadable => write!(f, "cannot carry over {path}: it cannot be read back"),

@@ -22,11 +22,12 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FileType, Stat};
 use zeroize::Zeroizing;
 
-use super::dir::Dir;
+use super::dir::{self, Dir};
 use super::error::{Problem, PublishError};
 use super::leaf::{self, Attributes, Place, Source};
 use super::published::Published;
 use super::resolve::Create;
+use super::stamp::{Identity, Known};
 use super::{handle, names, sweep};
 use crate::secret::Secret;
 
@@ -41,9 +42,10 @@ pub struct SingleFile {
     dir_mode: u32,
     require_tmpfs: bool,
     generation: u64,
-    /// What is in it where it belongs to somebody else, so that it can be compared although we may
-    /// not read it.
-    handed_over: Option<Secret>,
+    /// What was published last, where this run did it.
+    pub(super) known: Option<Known>,
+    /// The folder that it was in then.
+    pub(super) folder: Option<Identity>,
 }
 
 impl SingleFile {
@@ -54,14 +56,18 @@ impl SingleFile {
     /// The folder cannot be opened or created, is not on tmpfs or ramfs and `require_tmpfs`, or
     /// what has the name cannot be replaced by a file.
     pub fn open(path: &Path, dir_mode: u32, require_tmpfs: bool) -> Result<Self, PublishError> {
-        let path = path.to_owned();
-        let file = Self { path, dir_mode, require_tmpfs, generation: 0, handed_over: None };
+        let file = Self::new(path, dir_mode, require_tmpfs);
         let (dir, name) = file.place()?;
         replaceable(&dir, name)?;
         // What cannot be removed now is in the way of the publish, which says so.
         let _ = sweep::leftover(&dir, &names::temporary(name));
         let generation = u64::from(file.exists()?);
-        Ok(Self { generation, ..file })
+        let folder = Some(Identity::of(&dir.stat()?));
+        Ok(Self { generation, folder, ..file })
+    }
+
+    fn new(path: &Path, dir_mode: u32, require_tmpfs: bool) -> Self {
+        Self { path: path.to_owned(), dir_mode, require_tmpfs, generation: 0, known: None, folder: None }
     }
 
     /// Whether a file is there.
@@ -78,16 +84,27 @@ impl SingleFile {
     /// # Errors
     /// Nothing has changed for any reader, and nothing of the new file is left behind.
     pub fn publish(&mut self, bytes: &Secret, attributes: &Attributes) -> Result<Published, PublishError> {
+        self.publish_at_place(bytes, attributes).map_err(|error| self.explain(error))
+    }
+
+    fn publish_at_place(
+        &mut self,
+        bytes: &Secret,
+        attributes: &Attributes,
+    ) -> Result<Published, PublishError> {
         // Steps 1 to 3.
         let (dir, name) = self.place()?;
         replaceable(&dir, name)?;
-        if leaf::same(&dir, name, Some(bytes), attributes, self.handed_over.as_ref())? {
+        let folder = Some(Identity::of(&dir.stat()?));
+        if let Some(stamp) = leaf::same(&dir, name, Some(bytes), attributes, self.known.as_ref())? {
+            self.known = Some(Known::new(stamp, attributes.remembers(bytes)));
+            self.folder = folder;
             return Ok(Published { generation: self.generation, changed: Vec::new(), aftermath: None });
         }
         // Step 4. The returned file holds the lock until the temporary name is gone.
         let temporary = names::temporary(name);
         sweep::leftover(&dir, &temporary)?;
-        let _locked = leaf::write_new(&dir, &temporary, Source::Bytes(bytes), attributes, Place::Shared)?;
+        let written = leaf::write_new(&dir, &temporary, Source::Bytes(bytes), attributes, Place::Shared)?;
         // Step 5.
         dir.rename(&temporary, name).inspect_err(|_| {
             // The error says why; what cannot be removed now, the next start removes.
@@ -95,7 +112,10 @@ impl SingleFile {
         })?;
         // Step 6. The instant is past: an error of this cannot take it back.
         let aftermath = dir.sync().err();
-        self.handed_over = attributes.remembers(bytes);
+        // The rename is a change, too. Without a stamp the next look compares the bytes.
+        let stamp = leaf::stamp(&dir, &temporary, &written).ok();
+        self.known = stamp.map(|stamp| Known::new(stamp, attributes.remembers(bytes)));
+        self.folder = folder;
         self.generation += 1;
         Ok(Published { generation: self.generation, changed: vec![0], aftermath })
     }
@@ -108,8 +128,9 @@ impl SingleFile {
         let (file, stat) = match self.read() {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(None),
-            Err(PublishError { problem: Problem::Denied, .. }) if self.handed_over.is_some() => {
-                return Ok(self.handed_over.clone());
+            Err(error @ PublishError { problem: Problem::Denied, .. }) => {
+                let handed_over = self.known.as_ref().and_then(|known| known.handed_over.clone());
+                return handed_over.map(Some).ok_or(error);
             }
             Err(error) => return Err(error),
         };
@@ -147,15 +168,31 @@ impl SingleFile {
     /// # Errors
     /// `Busy` where another process has it.
     pub(crate) fn lock(path: &Path, dir_mode: u32, require_tmpfs: bool) -> Result<File, PublishError> {
-        let path = path.to_owned();
-        let file = Self { path, dir_mode, require_tmpfs, generation: 0, handed_over: None };
+        let file = Self::new(path, dir_mode, require_tmpfs);
         let (dir, name) = file.place()?;
         let opened = dir.open_or_create(name)?;
         handle::lock(&opened, &file.path)?;
         Ok(opened)
     }
 
+    /// An error of it, which says so where the folder is no longer the one that it was.
+    pub(super) fn explain(&self, error: PublishError) -> PublishError {
+        let folder = self.path.parent().unwrap_or(&self.path);
+        dir::explain(error, folder, self.folder)
+    }
+
     fn place(&self) -> Result<(Dir, &OsStr), PublishError> {
+        let (folder, name) = self.parts()?;
+        let create = Create { mode: self.dir_mode, in_memory: self.require_tmpfs };
+        let dir = Dir::open(folder, Some(create))?;
+        if self.require_tmpfs {
+            dir.require_memory()?;
+        }
+        Ok((dir, name))
+    }
+
+    /// Its folder and its name there.
+    pub(super) fn parts(&self) -> Result<(&Path, &OsStr), PublishError> {
         let refuse = |rule| move || PublishError::new(&self.path, Problem::Name(rule));
         if names::has_control(self.path.as_os_str()) {
             return Err(refuse(names::CONTROL)());
@@ -163,12 +200,7 @@ impl SingleFile {
         let not_a_file = refuse("is not an absolute path of a file");
         let name = self.path.file_name().ok_or_else(not_a_file)?;
         let folder = self.path.parent().filter(|folder| folder.is_absolute()).ok_or_else(not_a_file)?;
-        let create = Create { mode: self.dir_mode, in_memory: self.require_tmpfs };
-        let dir = Dir::open(folder, Some(create))?;
-        if self.require_tmpfs {
-            dir.require_memory()?;
-        }
-        Ok((dir, name))
+        Ok((folder, name))
     }
 }
 

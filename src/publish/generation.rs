@@ -10,8 +10,8 @@ use super::error::{Problem, PublishError};
 use super::handle::offer_group;
 use super::leaf::{self, Attributes, Place, Source};
 use super::set::{Content, Member};
+use super::stamp::{Identity, Known, Stamp};
 use super::{names, sweep};
-use crate::secret::Secret;
 
 /// How many taken numbers to pass over before giving up: only somebody else can take them.
 const ATTEMPTS: u64 = 64;
@@ -58,28 +58,32 @@ impl Current {
         Ok(files)
     }
 
-    /// Whether `member` is there as it should be. `handed_over` is what we know to be in a file
+    /// The stamp of `member` where it is there as it should be. `known` is what we know of a file
     /// that we may not read.
-    pub(super) fn holds(&self, member: &Member, handed_over: Option<&Secret>) -> Result<bool, PublishError> {
+    pub(super) fn holds(
+        &self,
+        member: &Member,
+        known: Option<&Known>,
+    ) -> Result<Option<Stamp>, PublishError> {
         let bytes = match &member.content {
             Content::Bytes(bytes) => Some(bytes),
             Content::Keep => None,
         };
-        self.within(&member.path, |dir, name| leaf::same(dir, name, bytes, &member.attributes, handed_over))
-            .map(|same| same.unwrap_or(false))
+        self.within(&member.path, |dir, name| leaf::same(dir, name, bytes, &member.attributes, known))
+            .map(Option::flatten)
     }
 
     /// The bytes of the file at `path`, to be carried over.
     pub(super) fn source<'a>(
         &self,
         path: &Path,
-        handed_over: Option<&'a Secret>,
+        known: Option<&'a Known>,
     ) -> Result<Source<'a>, PublishError> {
         let unreadable = || PublishError::new(self.dir.at(path), Problem::Unreadable);
         match self.within(path, |dir, name| dir.read_file(name)) {
             Ok(file) => file.flatten().map(Source::File).ok_or_else(unreadable),
             Err(PublishError { problem: Problem::Denied, .. }) => {
-                handed_over.map(Source::Bytes).ok_or_else(unreadable)
+                known.and_then(|known| known.handed_over.as_ref()).map(Source::Bytes).ok_or_else(unreadable)
             }
             Err(error) => Err(error),
         }
@@ -124,6 +128,7 @@ pub(super) struct Staged {
     dir: Dir,
     /// The group of the volume, for whatever has none of its own.
     gid: u32,
+    pub(super) identity: Identity,
 }
 
 impl Staged {
@@ -135,7 +140,8 @@ impl Staged {
             let name = OsString::from(names::generation(number));
             match root.create_child(&name) {
                 Ok(dir) => {
-                    let staged = Self { number, dir, gid };
+                    let identity = Identity::of(&dir.stat()?);
+                    let staged = Self { number, dir, gid, identity };
                     if let Err(error) = staged.claim() {
                         let _ = staged.discard(root);
                         return Err(error);
@@ -154,13 +160,13 @@ impl Staged {
         offer_group(&self.dir, self.dir.path(), self.gid)
     }
 
-    /// Writes one file.
+    /// Writes one file, and returns its stamp.
     pub(super) fn write(
         &self,
         path: &Path,
         source: Source<'_>,
         attributes: &Attributes,
-    ) -> Result<(), PublishError> {
+    ) -> Result<Stamp, PublishError> {
         let mut names = names::components(path)?;
         let name = names.pop().unwrap_or_default();
         let mut folder: Option<Dir> = None;
@@ -178,7 +184,8 @@ impl Staged {
         }
         let folder = folder.as_ref().unwrap_or(&self.dir);
         let place = Place::Generation { group: self.gid };
-        leaf::write_new(folder, name, source, attributes, place).map(drop)
+        let file = leaf::write_new(folder, name, source, attributes, place)?;
+        leaf::stamp(folder, name, &file)
     }
 
     /// Opens it to others: mode and fsync, deepest folder first.

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::dir::Dir;
 use super::error::{Problem, PublishError};
 use super::handle::{lock, offer_group};
+use super::stamp::{Known, Stamp};
 use crate::secret::Secret;
 
 /// The bits of a mode that a file of secrets can have: there is nothing to execute as somebody
@@ -60,16 +61,18 @@ impl Attributes {
     }
 }
 
-/// Whether the file `name` is there with these bytes (any, where there are none) and attributes,
-/// under no other name. Where we may not read it, `handed_over` is what we know to be in it.
+/// The stamp of the file `name` where it is there with these bytes (any, where there are none) and
+/// attributes, under no other name. Where we may not read it, `known` is what we know of it.
 pub(super) fn same(
     dir: &Dir,
     name: &OsStr,
     bytes: Option<&Secret>,
     attributes: &Attributes,
-    handed_over: Option<&Secret>,
-) -> Result<bool, PublishError> {
-    let Some(stat) = dir.stat_of(name)? else { return Ok(false) };
+    known: Option<&Known>,
+) -> Result<Option<Stamp>, PublishError> {
+    // Before the bytes: a change behind the comparison must not go with the stamp of before.
+    let Some(stat) = dir.stat_of(name)? else { return Ok(None) };
+    let stamp = Stamp::of(&stat);
     let groups = [dir.stat()?.st_gid, rustix::process::getegid().as_raw()];
     let owner = attributes.uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
     if stat.st_mode & 0o7777 != attributes.mode & MODE
@@ -78,21 +81,31 @@ pub(super) fn same(
         // A second name is somebody else's way to the file; a new one breaks the tie.
         || stat.st_nlink != 1
     {
-        return Ok(false);
+        return Ok(None);
     }
     let file = match dir.read_file(name) {
         Ok(Some(file)) => file,
-        Ok(None) | Err(PublishError { problem: Problem::InTheWay(_), .. }) => return Ok(false),
+        Ok(None) | Err(PublishError { problem: Problem::InTheWay(_), .. }) => return Ok(None),
         Err(PublishError { problem: Problem::Denied, .. }) => {
-            return Ok(handed_over.is_some() && (bytes.is_none() || bytes == handed_over));
+            let unread = known.and_then(|known| known.unread(&stamp));
+            let same = unread.is_some_and(|unread| bytes.is_none_or(|bytes| bytes == unread));
+            return Ok(same.then_some(stamp));
         }
         Err(error) => return Err(error),
     };
-    match bytes {
-        None => Ok(true),
-        Some(bytes) if u64::try_from(stat.st_size) != Ok(bytes.len() as u64) => Ok(false),
-        Some(bytes) => holds(file, bytes.expose()).map_err(|error| io_error(dir, name, "read", &error)),
-    }
+    let same = match bytes {
+        None => true,
+        Some(bytes) if u64::try_from(stat.st_size) != Ok(bytes.len() as u64) => false,
+        Some(bytes) => holds(file, bytes.expose()).map_err(|error| io_error(dir, name, "read", &error))?,
+    };
+    Ok(same.then_some(stamp))
+}
+
+/// The stamp of an open file.
+pub(super) fn stamp(dir: &Dir, name: &OsStr, file: &File) -> Result<Stamp, PublishError> {
+    let stat =
+        rustix::fs::fstat(file).map_err(|errno| PublishError::from_errno(&dir.at(name), "look at", errno))?;
+    Ok(Stamp::of(&stat))
 }
 
 fn holds(mut file: File, mut expected: &[u8]) -> std::io::Result<bool> {

@@ -43,24 +43,28 @@ use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::dir::Dir;
+use super::dir::{self, Dir};
 use super::error::PublishError;
 use super::generation::{Current, Staged};
 use super::leaf::{Attributes, Source};
 use super::published::Published;
 use super::resolve::Create;
+use super::stamp::{Identity, Known, Stamp};
 use super::{links, names, sweep};
 use crate::secret::Secret;
 
 /// The folder of a set. Holds no descriptor: the folder may be replaced between two publishes.
 #[derive(Debug)]
 pub struct Set {
-    path: PathBuf,
-    dir_mode: u32,
+    pub(super) path: PathBuf,
+    pub(super) dir_mode: u32,
     require_tmpfs: bool,
-    /// What is in members that belong to somebody else, so that they can be compared and carried
-    /// over although we may not read them.
-    handed_over: BTreeMap<PathBuf, Secret>,
+    /// What this run published last, by member.
+    pub(super) known: BTreeMap<PathBuf, Known>,
+    /// The generation of that: its number and its folder.
+    pub(super) last: Option<(u64, Identity)>,
+    /// The folder that all is in.
+    pub(super) folder: Option<Identity>,
 }
 
 /// One file of a set.
@@ -94,6 +98,8 @@ struct Difference<'a> {
     changed: Vec<usize>,
     /// Whether a new generation is needed, be it only because a member is gone.
     any: bool,
+    /// What is known of those that do not differ.
+    known: BTreeMap<PathBuf, Known>,
 }
 
 impl Set {
@@ -103,12 +109,14 @@ impl Set {
     /// # Errors
     /// The folder cannot be opened or created, or is not on tmpfs or ramfs and `require_tmpfs`.
     pub fn open(path: &Path, dir_mode: u32, require_tmpfs: bool) -> Result<Self, PublishError> {
-        let set = Self { path: path.to_owned(), dir_mode, require_tmpfs, handed_over: BTreeMap::new() };
+        let (known, last, folder) = (BTreeMap::new(), None, None);
+        let set = Self { path: path.to_owned(), dir_mode, require_tmpfs, known, last, folder };
         let root = set.root()?;
+        let folder = Some(Identity::of(&root.stat()?));
         let visible = Current::open(&root)?.map_or(Ok(Vec::new()), |current| current.dir.names())?;
         // What cannot be removed now is tried again, and reported, by the next publish.
         let _ = sweep::leftovers(&root).and(sweep::stale_links(&root, &visible));
-        Ok(set)
+        Ok(Self { folder, ..set })
     }
 
     /// The members that are published now, by path, sorted.
@@ -124,15 +132,27 @@ impl Set {
     /// # Errors
     /// Nothing has changed for any reader, and nothing of the new generation is left behind.
     pub fn publish(&mut self, members: &[Member]) -> Result<Published, PublishError> {
+        self.publish_in_folder(members).map_err(|error| dir::explain(error, &self.path, self.folder))
+    }
+
+    fn publish_in_folder(&mut self, members: &[Member]) -> Result<Published, PublishError> {
         // Steps 1 and 2.
         let root = self.root()?;
         names::distinct(members.iter().map(|member| member.path.as_path()))?;
-        let current = Current::open(&root)?;
+        let current = match Current::open(&root)? {
+            None => self.recover(&root)?,
+            current => current,
+        };
+        let folder = Some(Identity::of(&root.stat()?));
         // Step 3.
-        let number = current.as_ref().map_or(0, |current| current.number);
+        let before = self.last.map_or(0, |(number, _)| number);
+        let number = current.as_ref().map_or(before, |current| current.number);
         let difference = self.difference(current.as_ref(), members)?;
-        if !difference.any {
+        if let (false, Some(current)) = (difference.any, &current) {
             links::mend(&root, &difference.visible, number)?;
+            self.last = Some((number, Identity::of(&current.dir.stat()?)));
+            self.known = difference.known;
+            self.folder = folder;
             return Ok(Published { generation: number, changed: Vec::new(), aftermath: None });
         }
         // Step 4.
@@ -141,23 +161,40 @@ impl Set {
         let staged = Staged::create(&root, number)?;
         let generation = staged.number;
         let mut linked = Vec::new();
-        if let Err(error) = self.commit(&root, current.as_ref(), &difference, &staged, &mut linked) {
-            // The first error says why; what cannot be undone, the next sweep finds.
-            for name in linked {
-                let _ = root.remove_file(&name);
+        let known = match self.commit(&root, current.as_ref(), &difference, &staged, &mut linked) {
+            Ok(known) => known,
+            Err(error) => {
+                // The first error says why; what cannot be undone, the next sweep finds.
+                for name in linked {
+                    let _ = root.remove_file(&name);
+                }
+                let _ = staged.discard(&root);
+                return Err(error);
             }
-            let _ = staged.discard(&root);
-            return Err(error);
-        }
+        };
         // The instant is past: nothing from here on can take it back.
         let synced = root.sync();
-        self.remember(&difference.wanted);
+        (self.known, self.last, self.folder) = (known, Some((generation, staged.identity)), folder);
         // Step 10.
         let unlinked = sweep::stale_links(&root, &difference.visible);
         let removed = current.map_or(Ok(()), |old| sweep::replaced(&root, &old));
         let swept = sweep::leftovers(&root);
         let aftermath = synced.and(unlinked).and(removed).and(swept).err();
         Ok(Published { generation, changed: difference.changed, aftermath })
+    }
+
+    /// The generation that this run published last, put back behind `..data`, which was removed or leads
+    /// elsewhere: it may have the only copy of a member that cannot be rendered now.
+    fn recover(&self, root: &Dir) -> Result<Option<Current>, PublishError> {
+        let Some((number, identity)) = self.last else { return Ok(None) };
+        let name = OsString::from(names::generation(number));
+        match root.stat_of(&name)? {
+            Some(stat) if Identity::of(&stat) == identity => {
+                links::point(root, OsStr::new(names::DATA), &name, number)?;
+                Current::open(root)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Step 1.
@@ -179,14 +216,16 @@ impl Set {
         let there = current.map_or(Ok(Vec::new()), Current::files)?;
         let mut wanted = Vec::new();
         let mut changed = Vec::new();
+        let mut known = BTreeMap::new();
         for (index, member) in members.iter().enumerate() {
             if member.content == Content::Keep && there.binary_search(&member.path).is_err() {
                 continue;
             }
             wanted.push((index, member));
-            let handed_over = self.handed_over.get(&member.path);
-            if !current.map_or(Ok(false), |current| current.holds(member, handed_over))? {
-                changed.push(index);
+            let before = self.known.get(&member.path);
+            match current.map_or(Ok(None), |current| current.holds(member, before))? {
+                Some(stamp) => drop(known.insert(member.path.clone(), member.known(stamp, before))),
+                None => changed.push(index),
             }
         }
         let paths: Vec<&Path> = wanted.iter().map(|(_, member)| member.path.as_path()).collect();
@@ -198,10 +237,12 @@ impl Set {
             any: !changed.is_empty() || gone || !mode,
             wanted,
             changed,
+            known,
         })
     }
 
-    /// Steps 6 to 9. Visible links that were made are in `linked`, for whoever has to undo them.
+    /// Steps 6 to 9: what is known of the new generation. Visible links that were made are in `linked`, to be
+    /// undone where this fails.
     fn commit(
         &self,
         root: &Dir,
@@ -209,17 +250,20 @@ impl Set {
         difference: &Difference<'_>,
         staged: &Staged,
         linked: &mut Vec<OsString>,
-    ) -> Result<(), PublishError> {
+    ) -> Result<BTreeMap<PathBuf, Known>, PublishError> {
+        let mut known = BTreeMap::new();
         // Step 6.
         for (_, member) in &difference.wanted {
             let source = match (&member.content, current) {
                 (Content::Bytes(bytes), _) => Source::Bytes(bytes),
                 (Content::Keep, Some(current)) => {
-                    current.source(&member.path, self.handed_over.get(&member.path))?
+                    current.source(&member.path, self.known.get(&member.path))?
                 }
                 (Content::Keep, None) => continue,
             };
-            staged.write(&member.path, source, &member.attributes)?;
+            let stamp = staged.write(&member.path, source, &member.attributes)?;
+            let before = self.known.get(&member.path);
+            known.insert(member.path.clone(), member.known(stamp, before));
         }
         // Step 7.
         staged.finish(self.dir_mode)?;
@@ -228,17 +272,18 @@ impl Set {
         root.sync()?;
         // Step 9.
         let generation = names::generation(staged.number);
-        links::point(root, OsStr::new(names::DATA), OsStr::new(&generation), staged.number)
+        links::point(root, OsStr::new(names::DATA), OsStr::new(&generation), staged.number)?;
+        Ok(known)
     }
+}
 
-    fn remember(&mut self, wanted: &[(usize, &Member)]) {
-        let mut handed_over = std::mem::take(&mut self.handed_over);
-        for (_, member) in wanted {
-            let bytes = match &member.content {
-                Content::Bytes(bytes) => member.attributes.remembers(bytes),
-                Content::Keep => handed_over.remove(&member.path),
-            };
-            self.handed_over.extend(bytes.map(|bytes| (member.path.clone(), bytes)));
-        }
+impl Member {
+    /// What is known of it now, where it has this stamp and `before` was known.
+    fn known(&self, stamp: Stamp, before: Option<&Known>) -> Known {
+        let handed_over = match &self.content {
+            Content::Bytes(bytes) => self.attributes.remembers(bytes),
+            Content::Keep => before.and_then(|before| before.handed_over.clone()),
+        };
+        Known::new(stamp, handed_over)
     }
 }

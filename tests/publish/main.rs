@@ -11,6 +11,7 @@ mod handoff;
 mod hostile;
 mod kill;
 mod limits;
+mod looks;
 mod owners;
 mod race;
 mod readers;

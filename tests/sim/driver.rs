@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use leasehold::core::Agent;
-use leasehold::core::event::{Event, Published, RenderOutcome};
+use leasehold::core::event::{Event, Loss, Published, RenderOutcome};
 use leasehold::core::ids::{FileId, LeaseId, TokenId, UnitId};
 use leasehold::core::policy::{Mode, SinkPolicy};
 use leasehold::core::snapshot::Snapshot;
@@ -42,6 +42,8 @@ pub struct Handoff {
 #[derive(Debug, Clone, Default)]
 pub struct Disk {
     pub files: BTreeMap<FileId, Content>,
+    /// Those that are there no more, or not as they were published.
+    pub lost: BTreeMap<FileId, Loss>,
     pub generations: BTreeMap<UnitId, u64>,
     /// When each file last changed with somebody to tell of it.
     pub changed: BTreeMap<FileId, Duration>,
@@ -252,6 +254,20 @@ impl Process {
 }
 
 impl Disk {
+    /// Which of these files are not there as they were published.
+    pub fn inspect(
+        &self,
+        files: &[FileId],
+        newer: &[FileId],
+        renderings: &BTreeMap<FileId, Content>,
+    ) -> BTreeMap<FileId, Loss> {
+        let loss = |file: &FileId| {
+            let differs = !newer.contains(file) && self.files.get(file) != renderings.get(file);
+            self.lost.get(file).copied().or_else(|| differs.then_some(Loss::Changed))
+        };
+        files.iter().filter_map(|file| Some((*file, loss(file)?))).collect()
+    }
+
     /// Makes these renderings visible, `now` where somebody is to be told.
     pub fn publish(
         &mut self,
@@ -261,6 +277,9 @@ impl Disk {
     ) -> Published {
         let mut changed = Vec::new();
         for (file, content) in files {
+            if self.lost.remove(&file).is_some() && self.files.get(&file) == Some(&content) {
+                changed.push(file);
+            }
             if self.files.get(&file) != Some(&content) {
                 let before = self.files.insert(file, content).unwrap_or_default();
                 if let Some(now) = now {

@@ -321,6 +321,10 @@ impl World {
                 let wait = self.dice.millis(0, 5);
                 self.push(wait, Next::Commit { run, unit, files });
             }
+            Action::Inspect { unit, files, newer, .. } => {
+                let result = Ok(self.disk.inspect(&files, &newer, &process.renderings));
+                self.tell_later(Duration::ZERO, Event::Inspected { unit, result });
+            }
             Action::Notify { notifier, delay } => {
                 let wait = delay + self.dice.millis(0, 20);
                 self.push(wait, Next::Notify { run, notifier });

@@ -1,11 +1,12 @@
 //! An agent at hand: events in, actions out, and what the tests say most often.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::Agent;
 use super::super::action::Action;
-use super::super::event::{Event, LeaseFacts, Life, Published, ReadFacts, RenderOutcome, TokenFacts};
+use super::super::event::{Event, LeaseFacts, Life, Loss, Published, ReadFacts, RenderOutcome, TokenFacts};
 use super::super::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
 use super::super::policy::{FilePolicy, Mode, NotifierPolicy, Policy, UnitPolicy};
 use super::super::time::{Moment, Now};
@@ -41,11 +42,14 @@ pub(super) fn policy(mode: Mode, files: usize) -> Policy {
 pub(super) struct Hand {
     pub(super) agent: Agent,
     pub(super) millis: u64,
+    /// What a look does not find.
+    pub(super) lost: BTreeMap<FileId, Loss>,
+    pub(super) looks: usize,
 }
 
 impl Hand {
     pub(super) fn new(policy: Policy) -> Self {
-        Self { agent: Agent::new(policy), millis: 1_000_000 }
+        Self { agent: Agent::new(policy), millis: 1_000_000, lost: BTreeMap::new(), looks: 0 }
     }
 
     pub(super) fn now(&self) -> Now {
@@ -55,8 +59,17 @@ impl Hand {
 
     pub(super) fn give(&mut self, event: Event) -> Vec<Action> {
         self.millis += 1;
-        let actions = self.agent.handle(event, self.now());
-        actions.into_iter().filter(|action| !matches!(action, Action::Say(_))).collect()
+        let mut actions = self.agent.handle(event, self.now());
+        actions.retain(|action| !matches!(action, Action::Say(_)));
+        let looks: Vec<Action> =
+            actions.extract_if(.., |action| matches!(action, Action::Inspect { .. })).collect();
+        for look in looks {
+            let Action::Inspect { unit, .. } = look else { continue };
+            self.looks += 1;
+            let result = Ok(self.lost.clone());
+            actions.extend(self.give(Event::Inspected { unit, result }));
+        }
+        actions
     }
 
     /// Sleeps to the next deadline.

@@ -24,7 +24,7 @@ use crate::vault::meter::{BOUNDS, Requests};
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The states of `leasehold_state`, exactly one of which is 1.
-const STATES: [&str; 4] = ["ready", "server_down", "not_rendered", "expired"];
+const STATES: [&str; 5] = ["ready", "server_down", "not_rendered", "lost", "expired"];
 
 /// The states of `leasehold_breaker`.
 const BREAKER: [&str; 3] = ["closed", "narrow", "open"];

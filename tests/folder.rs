@@ -1,0 +1,157 @@
+//! The folder that is shared with an application, on a bad day: files are removed or changed, the folder is
+//! replaced, a second run has the same one, and what leaves the configuration leaves the disk.
+
+#![allow(clippy::disallowed_methods, reason = "another process's changes to the files")]
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use support::{CANARY, SOON, Stage, need, wait_until};
+
+/// Looked at every second.
+const OFTEN: &str = "files: [{path: password, secret: 'secret/web#password', refresh: 1s}]\n";
+
+/// Not looked at, but on request, for as long as a test takes.
+const SELDOM: &str = "files: [{path: password, secret: 'secret/web#password'}]\n";
+
+fn is_published(stage: &Stage) -> bool {
+    stage.read("password") == Some(format!("{CANARY}-one"))
+}
+
+/// What happens to the folder of a stage, in words and in fact.
+type Mishap = (&'static str, fn(&Stage));
+
+const MISHAPS: [Mishap; 6] = [
+    ("the link of the set is removed", |stage| {
+        fs::remove_file(stage.space.join("secrets/..data")).expect("removed");
+    }),
+    ("an application empties its folder", |stage| {
+        fs::remove_file(stage.space.join("secrets/password")).expect("removed");
+    }),
+    ("a cleaner removes the old files", |stage| {
+        fs::remove_file(stage.space.join("secrets/..data/password")).expect("removed");
+    }),
+    ("all of it is removed", |stage| {
+        for name in stage.published() {
+            let path = stage.space.join("secrets").join(name);
+            let is_folder = fs::symlink_metadata(&path).expect("there").is_dir();
+            if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) }.expect("removed");
+        }
+    }),
+    ("the link leads elsewhere", |stage| {
+        fs::remove_file(stage.space.join("secrets/password")).expect("removed");
+        symlink("/etc/hostname", stage.space.join("secrets/password")).expect("linked");
+    }),
+    ("somebody edits a file", |stage| {
+        let path = stage.space.join("secrets/..data/password");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("ours");
+        let bytes = fs::read(&path).expect("there").into_iter().rev().collect::<Vec<_>>();
+        fs::write(&path, bytes).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o440)).expect("ours");
+    }),
+];
+
+#[test]
+fn files_that_are_gone_or_changed_are_put_back_within_a_refresh_and_nothing_is_notified() {
+    let evidence = evidence!(43, Machine);
+    let stage = Stage::new();
+    stage.put_password("one");
+    let posted = support::Posted::start();
+    let alone = stage.space.join("alone/password");
+    let config = stage.config(&format!("notify: {{app: {{http: '{}/reload'}}}}\n{OFTEN}", posted.address(),));
+    let config = config.replace(
+        "files: [",
+        &format!("files: [{{path: '{}', secret: 'secret/web#password', refresh: 1s}}, ", alone.display()),
+    );
+    // The first generation is init's, which notifies nothing.
+    stage.init(&config).expect_code(0);
+    let sidecar = stage.sidecar(&config);
+    for (what, mishap) in MISHAPS {
+        mishap(&stage);
+        wait_until(what, SOON, || is_published(&stage));
+    }
+    fs::remove_file(&alone).expect("removed");
+    wait_until("the single file", SOON, || {
+        fs::read_to_string(&alone).is_ok_and(|text| text.ends_with("-one"))
+    });
+    wait_until("to be ready", SOON, || stage.ready());
+    assert_eq!(posted.paths(), [""; 0], "the application has these bytes already");
+    let finished = sidecar.stop().expect_code(0);
+    assert!(finished.stderr.contains("removed by another process"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("changed by another process"), "{}", finished.stderr);
+    finished.assert_silent_about(CANARY);
+    evidence.holds(
+        "put back within one `refresh`, whatever was done to them; the application is not notified again",
+    );
+}
+
+#[test]
+fn a_refresh_on_request_puts_files_back_whatever_their_own_interval() {
+    let stage = Stage::new();
+    stage.put_password("one");
+    let _sidecar = stage.sidecar(&stage.config(SELDOM));
+    for (what, mishap) in MISHAPS {
+        mishap(&stage);
+        assert_eq!(stage.post("/refresh").status / 100, 2);
+        wait_until(what, SOON, || is_published(&stage));
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_put_back_is_named_and_ready_is_not_said() {
+    let stage = Stage::new();
+    stage.put_password("one");
+    let _sidecar = stage.sidecar(&stage.config(OFTEN));
+    fs::remove_file(stage.space.join("secrets/password")).expect("removed");
+    fs::create_dir(stage.space.join("secrets/password")).expect("made");
+    let says = || stage.get("/readyz").map(|reply| (reply.status, reply.text));
+    wait_until("not to be ready", SOON, || says().is_some_and(|(status, _)| status == 503));
+    let (_, text) = says().expect("the sidecar listens");
+    assert!(text.contains("lost: password") && text.contains("a directory is in the way"), "{text}");
+    fs::remove_dir(stage.space.join("secrets/password")).expect("removed");
+    wait_until("the file", SOON, || is_published(&stage));
+    wait_until("to be ready", SOON, || stage.ready());
+}
+
+#[test]
+fn a_folder_that_was_replaced_is_published_into_or_named_where_the_sandbox_forbids_that() {
+    let landlock =
+        fs::read_to_string("/sys/kernel/security/lsm").map_or(true, |list| list.contains("landlock"));
+    for sandbox in ["'off'", "required"] {
+        if sandbox == "required" && !need("Landlock", "a kernel from 6.7 on, with landlock in lsm=", landlock)
+        {
+            return;
+        }
+        let stage = Stage::new();
+        stage.put_password("one");
+        let sidecar = stage.sidecar(&stage.config(&format!("{OFTEN}sandbox: {sandbox}\n")));
+        fs::rename(stage.space.join("secrets"), stage.space.join("old")).expect("moved");
+        fs::create_dir(stage.space.join("secrets")).expect("made");
+        if sandbox == "'off'" {
+            wait_until("the file", SOON, || is_published(&stage));
+            continue;
+        }
+        wait_until("not to be ready", SOON, || !stage.ready());
+        let text = stage.get("/readyz").expect("the sidecar listens").text;
+        assert!(text.contains("the folder was removed or replaced since leasehold started"), "{text}");
+        assert!(sidecar.stderr().contains("removed or replaced"), "{}", sidecar.stderr());
+        // The old one comes back, as where a mount over it is undone.
+        fs::remove_dir(stage.space.join("secrets")).expect("removed");
+        fs::rename(stage.space.join("old"), stage.space.join("secrets")).expect("moved");
+        wait_until("to be ready", SOON, || stage.ready());
+        assert!(is_published(&stage));
+    }
+}
+
+#[test]
+fn what_is_gone_is_put_back_while_the_server_is_away() {
+    let mut stage = Stage::new();
+    stage.put_password("one");
+    let _sidecar = stage.sidecar(&stage.config(SELDOM));
+    stage.server.kill();
+    fs::remove_file(stage.space.join("secrets/..data")).expect("removed");
+    assert_eq!(stage.post("/refresh").status / 100, 2);
+    wait_until("the file", SOON, || is_published(&stage));
+}
