@@ -108,8 +108,8 @@ fn a_role_that_the_server_does_not_have_is_named() {
     let config = stage.config(ONE_FILE).replace("role: web", "role: nobody");
     let finished = stage.init(&config).expect_code(77);
     assert_clear(&stage, &finished, &["nobody"]);
-    // A few tries at most, so that the server's lockout is never reached.
-    assert!(stage.logins() <= 3);
+    // After 1 s, 2 s, 4 s and 8 s: a role may be made a moment after the pod.
+    assert!(stage.logins() <= 6);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn an_account_that_the_role_is_not_for_is_refused() {
     stage.space.file("serviceaccount/token", stage.cluster.token(&stranger));
     let finished = stage.init(&stage.config(ONE_FILE)).expect_code(77);
     assert_clear(&stage, &finished, &["service account name not authorized", "auth"]);
-    assert!(stage.logins() <= 3);
+    assert!(stage.logins() <= 6);
 }
 
 #[test]
@@ -183,7 +183,8 @@ fn a_failure_is_told_once_and_what_failed_besides_too() {
     }
     let config = stage.config(ONE_FILE).replace("role: web", "role: nobody");
     let finished = stage.init(&config).expect_code(77);
-    assert_eq!(finished.stderr.matches("login").count(), 1, "{}", finished.stderr);
+    // At once, since it is tried for a while, and at the end.
+    assert_eq!(finished.stderr.matches("invalid role name").count(), 2, "{}", finished.stderr);
     let finished = stage.init(&(stage.config(ONE_FILE) + "sekrets: 1\nflies: 2\n")).expect_code(78);
     assert_clear(&stage, &finished, &["sekrets", "the first of 2 errors"]);
     assert_eq!(finished.log().len(), 2, "{}", finished.stderr);

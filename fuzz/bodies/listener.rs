@@ -90,6 +90,7 @@ fn view() -> View {
         now: Moment::new(Duration::from_secs(10_000)),
         readiness: Readiness::Ready,
         token: None,
+        login: None,
         outage: None,
         breaker: BreakerView::default(),
         files: Vec::new(),

@@ -10,13 +10,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::action::Action;
+use super::action::{Action, Level};
 use super::agent::{Agent, Phase};
 use super::dice::number;
 use super::event::Life;
 use super::graph::{Held, Op, Step};
 use super::ids::{FileId, NotifierId, TokenId};
-use super::init::refused_before;
 use super::lease::Lease;
 use super::policy::Mode;
 use super::refresh::Certificate;
@@ -24,6 +23,7 @@ use super::session::{Login, Standing};
 use super::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals, Snapshot};
 use super::time::Moment;
 use super::timers::Timer;
+use crate::vault::failure::{Failure, FailureKind};
 
 /// A token from an earlier run has shown that it lives, or is looked up, within this. Tokens and leases that live
 /// for less than twice as long are renewed before, and what is read every five minutes is read before, so
@@ -56,10 +56,10 @@ impl Agent {
     }
 
     fn adopt(&mut self, kept: Snapshot, rebooted: bool) {
-        self.session.refusals = kept.refusals;
+        self.session.adopt_refusals(kept.refusals, self.now.moment);
         if rebooted {
             // How long ago they were nobody knows, and who restarts a machine may have mended it.
-            self.session.credentials_changed(self.now.moment);
+            self.session.pardon(self.now.moment);
         }
         self.setback |= self.session.is_locked();
         self.judge.can_look_up = kept.blind.then_some(false);
@@ -96,8 +96,25 @@ impl Agent {
                 self.plan_proof(token, undated || kept.unsure);
             }
             // Whoever looks is to see why nothing happens.
-            None if self.session.is_locked() => self.session.trouble = Some(refused_before()),
-            None => {}
+            None => self.tell_refusals(rebooted),
+        }
+    }
+
+    /// Logs how an earlier run was refused, and when the login is tried again: its own log may be gone.
+    fn tell_refusals(&mut self, rebooted: bool) {
+        let Some(refusals) = self.session.refusals.clone() else { return };
+        let now = self.now.moment;
+        let when = match rebooted {
+            true => "before the machine was restarted".to_owned(),
+            false => format!("{} ago", spoken(refusals.last.until(now))),
+        };
+        let next = now.until(self.session.earliest(now, true, 0.0));
+        let next =
+            if next < Duration::from_secs(2) { "now".to_owned() } else { format!("in {}", spoken(next)) };
+        let text = format!("a login was refused {when}: {}; the next try is {next}", refusals.why);
+        self.say(Level::Warn, text.clone());
+        if self.session.is_locked() {
+            self.session.failed(refusals.last, Failure::new(FailureKind::Refused, text));
         }
     }
 
@@ -198,6 +215,12 @@ impl Agent {
             login.used = Some(sent);
         }
     }
+}
+
+/// A time in whole seconds, or in whole minutes where there are some.
+fn spoken(time: Duration) -> String {
+    let seconds = time.as_secs();
+    if seconds < 120 { format!("{seconds} s") } else { format!("{} m", seconds.div_ceil(60)) }
 }
 
 /// What was kept on the clock of another boot, on this one's: nothing is known to be good, and everything may

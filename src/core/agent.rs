@@ -90,7 +90,7 @@ impl Agent {
             timers: Timers::default(),
             work: Work::new(policy.max_in_flight),
             breaker: Breaker::new(dice),
-            session: Session::new(),
+            session: Session::new(policy.locks_out),
             judge: Judge::new(policy.sees_token),
             graph: Graph::default(),
             shelf: Shelf::new(&policy),
@@ -166,11 +166,15 @@ impl Agent {
             Event::ChildEnded => self.child_ended(),
             Event::Signalled(signal) => self.signalled(signal),
             Event::HandoffSaved(result) => self.handoff_saved(result),
-            Event::Refresh => self.refresh(),
+            Event::Refresh => {
+                self.ask_again();
+                self.refresh();
+            }
             Event::Look => self.inspect_all(false),
             Event::Yield => self.yield_to_successor(),
             Event::Resume => self.resume(),
-            Event::CredentialsChanged => self.credentials_changed(),
+            Event::CredentialsChanged => self.ask_again(),
+            Event::CertificateChanged => self.certificate_changed(),
             Event::Stop { at_once } => self.stop(at_once),
         }
     }
@@ -182,7 +186,10 @@ impl Agent {
                 Timer::TokenEnd(id) => self.token_ended(id),
                 Timer::Token(id) => self.token_due(id),
                 Timer::LogIn => self.login_due(),
+                // Init looks whether it must end.
+                Timer::Patience => self.setback = true,
                 Timer::LookUp => self.look_up_due(),
+                Timer::Denied(id) => self.touch_users(id),
                 Timer::Proof(id) => self.proof_due(id),
                 // The pump, which follows, sends the probe that is due.
                 Timer::Probe => {}

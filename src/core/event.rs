@@ -142,7 +142,7 @@ pub enum Event {
     Signalled(i32),
     /// The handoff was written, or not.
     HandoffSaved(Result<(), String>),
-    /// Look at everything now (`POST /refresh`, HUP).
+    /// Look at everything now (`POST /refresh`, HUP): a login that was refused is tried once more, too.
     Refresh,
     /// A minute is over, or the process is awake for another reason: published files may be looked at.
     Look,
@@ -153,6 +153,8 @@ pub enum Event {
     Resume,
     /// The credentials of the login changed on disk.
     CredentialsChanged,
+    /// The client certificate of the connection is another one.
+    CertificateChanged,
     /// End (SIGTERM, `POST /quit`).
     Stop {
         /// Whether to skip `shutdown.delay`: quit does.

@@ -153,7 +153,7 @@ impl Agent {
                     }
                     // The next run must know: a crash loop would be refused once a run, up to the lockout.
                     Err(failure) if self.counts_as_refused(failure.kind) => {
-                        self.session.refused(self.now.moment);
+                        self.session.refused(self.now.moment, &failure.why);
                     }
                     Err(_) => {}
                 }
@@ -205,7 +205,8 @@ impl Agent {
             | Event::Refresh
             | Event::Yield
             | Event::Resume
-            | Event::CredentialsChanged => {}
+            | Event::CredentialsChanged
+            | Event::CertificateChanged => {}
         }
     }
 

@@ -360,6 +360,8 @@ mod tests {
             handoff: false,
             owns_token: true,
             sees_token: true,
+            locks_out: false,
+            binds_certificate: false,
             max_in_flight: 8,
             seed: 0,
         })

@@ -71,7 +71,7 @@ impl Agent {
                 .filter_map(|(_, node)| kept(node))
                 .collect(),
             retiring: self.retirees.iter().map(|one| one.lease.kept()).collect(),
-            refusals: self.session.refusals,
+            refusals: self.session.kept_refusals(),
             untold: self.untold(),
             blind: self.judge.can_look_up == Some(false),
             unsure: self.is_token_unsure(),

@@ -151,10 +151,12 @@ impl Agent {
             return None;
         }
         if let Some(failure) = &self.session.trouble {
-            let hopeless = self.session.is_locked() || self.session.unfound > MOST_UNFOUND;
+            let hopeless = self.session.is_locked()
+                || self.session.unfound > MOST_UNFOUND
+                || self.session.is_out_of_patience(self.now.moment);
             return hopeless.then(|| no_login(failure));
         }
-        self.session.is_locked().then(|| no_login(&refused_before()))
+        None
     }
 
     fn file_hopeless(&self, id: FileId) -> Option<Ending> {
@@ -209,11 +211,6 @@ impl Agent {
         }
         Ending::new(Cause::Deadline, "not everything was published in time", "raise `init.timeout`")
     }
-}
-
-/// What is still known of logins that an earlier run was refused.
-pub(super) fn refused_before() -> Failure {
-    Failure::new(FailureKind::Refused, "login refused too often before")
 }
 
 /// The end that a failed login leads to, whether it is beyond hope or the deadline came first: a

@@ -29,6 +29,11 @@ const KNOWN_VERDICT: Duration = Duration::from_secs(60);
 /// How often a denial just after the login is put down to a standby that lags: after one, two and
 /// three seconds more.
 pub(super) const LAG_TRIES: u32 = 3;
+/// A denial just after the login is final in a daemon when it is repeated after this, while the token is known
+/// to be alive.
+const ONCE_MORE: Duration = Duration::from_millis(1500);
+/// What is denied for so long, for whatever reason, holds back no other file of a daemon.
+pub(super) const HELD_BACK: Duration = Duration::from_secs(2);
 /// Where the token may not look itself up, a login is a guess: not more often than this, then less.
 const GUESS: Duration = Duration::from_secs(60);
 /// The longest time between such logins.
@@ -37,20 +42,24 @@ const MOST_GUESS: Duration = Duration::from_secs(15 * 60);
 /// What is known and being asked about denials.
 #[derive(Debug, Default)]
 pub(super) struct Judge {
-    suspects: BTreeMap<SecretId, (Op, Failure)>,
+    pub(super) suspects: BTreeMap<SecretId, (Op, Failure)>,
     /// The renewal of the token itself was denied.
-    renewal: bool,
+    pub(super) renewal: bool,
     /// Whether a token may look itself up; none while that is not known.
     pub(super) can_look_up: Option<bool>,
     /// When the token was last known to be alive.
-    alive: Option<Moment>,
+    pub(super) alive: Option<Moment>,
     /// The token that a look-up is asked about, or will be.
     pub(super) asked: Option<TokenId>,
-    tries: u32,
+    pub(super) tries: u32,
     /// When an adopted token has to have shown that it lives.
     pub(super) proof_by: Moment,
     /// The token is to be looked up by the next run if this one does not come to it.
     pub(super) unsure: bool,
+    /// A login that was granted while the one before was in doubt: it takes over if that is denied once more.
+    pub(super) heir: Option<TokenId>,
+    /// A login is due as soon as the token in doubt was denied once more.
+    pub(super) login_follows: bool,
     guesses: u32,
     guessed: Option<Moment>,
 }
@@ -90,6 +99,9 @@ impl Agent {
         let Some(node) = self.graph.get_mut(id) else { return };
         let known = node.denied.is_some();
         let since = *node.denied.get_or_insert(now);
+        if !known {
+            self.timers.set(Timer::Denied(id), now.after(HELD_BACK));
+        }
         if self.judge.can_look_up == Some(false) {
             self.guess(id, op, since, failure);
             return;
@@ -138,7 +150,8 @@ impl Agent {
     /// counted one can still be used only the server knows.
     pub(super) fn is_token_unsure(&self) -> bool {
         let counted = self.session.login().is_some_and(|login| login.uses.is_some());
-        counted || self.judge.unsure || self.judge.renewal || self.judge.has_suspects()
+        let doubted = !self.standing(Standing::Doubtful).is_empty();
+        counted || doubted || self.judge.unsure || self.judge.renewal || self.judge.has_suspects()
     }
 
     /// Asks the server about a token, unless that is being asked.
@@ -164,15 +177,16 @@ impl Agent {
             return;
         }
         match result {
+            Ok(facts) if self.is_doubtful(token) => self.take_back(token, sent, facts),
             Ok(facts) => self.alive(token, sent, facts),
             Err(failure) if matches!(failure.kind, FailureKind::Denied | FailureKind::Refused) => {
                 self.note_failure(&failure);
                 self.look_up_denied(token);
             }
             Err(failure) => {
-                if !self.note_failure(&failure)
-                    && let Some(login) = self.session.logins.get_mut(&token)
-                {
+                let away = self.note_failure(&failure);
+                self.doubtful_unheard(away);
+                if !away && let Some(login) = self.session.logins.get_mut(&token) {
                     // The server will not tell: nothing else may wait for that for ever.
                     login.undated = false;
                 }
@@ -182,7 +196,7 @@ impl Agent {
         self.spend(token);
     }
 
-    fn look_up_later(&mut self, most: Duration) {
+    pub(super) fn look_up_later(&mut self, most: Duration) {
         self.judge.tries = self.judge.tries.saturating_add(1);
         let draw = self.session_draw();
         let at = self.now.moment.after(pause(self.judge.tries, Duration::from_secs(1), most, draw));
@@ -216,6 +230,10 @@ impl Agent {
     }
 
     fn look_up_denied(&mut self, token: TokenId) {
+        if self.is_doubtful(token) {
+            self.still_denied(token);
+            return;
+        }
         let fresh = self.session.logins.get(&token).is_some_and(|login| login.is_fresh(self.now.moment));
         if fresh && self.judge.tries < LAG_TRIES {
             self.look_up_later(Duration::from_secs(4));
@@ -225,9 +243,6 @@ impl Agent {
         self.judge.renewal = false;
         if fresh {
             self.blind();
-        } else if self.judge.can_look_up == Some(true) {
-            self.bury(token);
-            self.want_login(false);
         } else {
             self.doubt(token);
         }
@@ -243,16 +258,6 @@ impl Agent {
         for (id, (op, failure)) in std::mem::take(&mut self.judge.suspects) {
             self.by_policy(id, op, &failure);
         }
-    }
-
-    /// Dead, or blind: the next login tells.
-    fn doubt(&mut self, token: TokenId) {
-        if let Some(login) = self.session.logins.get_mut(&token) {
-            login.state = Standing::Doubtful;
-        }
-        self.session.current = None;
-        self.timers.clear(&Timer::Token(token));
-        self.want_login(false);
     }
 
     /// Where tokens may not look themselves up, another login shows whether it was the token, unless this one
@@ -278,10 +283,13 @@ impl Agent {
     fn by_policy(&mut self, id: SecretId, op: Op, failure: &Failure) {
         let (now, draw) = (self.now.moment, self.draw(id));
         let fresh = self.session.login().is_some_and(|login| login.is_fresh(now));
+        // Nothing else waits at a start, which would fail on it; a daemon publishes the rest meanwhile.
+        let patient = self.is_starting() || self.judge.can_look_up != Some(true);
+        let most = if patient { LAG_TRIES } else { 1 };
         let Some(node) = self.graph.get_mut(id) else { return };
-        if fresh && node.lag < LAG_TRIES {
+        if fresh && node.lag < most {
             node.lag += 1;
-            let at = now.after(Duration::from_secs(1) * node.lag);
+            let at = now.after(if patient { Duration::from_secs(1) * node.lag } else { ONCE_MORE });
             self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });
             return;
         }

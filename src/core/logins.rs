@@ -7,7 +7,7 @@ use super::agent::{Agent, Phase};
 use super::dice::pause;
 use super::event::TokenFacts;
 use super::ids::TokenId;
-use super::session::{Entry, Login, MOST_REFUSALS, Standing};
+use super::session::{Entry, Login, MOST_REFUSALS};
 use super::time::Moment;
 use super::timers::Timer;
 use super::work::Job;
@@ -15,12 +15,20 @@ use crate::vault::failure::{Failure, FailureKind};
 
 /// The kubelet may be late with the credentials: so many tries, a second apart, before init fails.
 pub(super) const MOST_UNFOUND: u32 = 5;
+/// At a start, a login that may be granted in a moment is tried for so long: a pod may be there before its role, or
+/// while the API server that reviews its token restarts.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Agent {
     /// Asks for a login, at once or when one may be tried; `planned` where it replaces one that
     /// still lives.
     pub(super) fn want_login(&mut self, planned: bool) {
-        if self.session.entry != Entry::Quiet || matches!(self.phase, Phase::Leaving(_)) {
+        // An heir is a login that is there already.
+        if self.judge.heir.is_some() || matches!(self.phase, Phase::Leaving(_)) {
+            return;
+        }
+        self.session.forgone = false;
+        if self.session.entry != Entry::Quiet {
             return;
         }
         let (now, draw) = (self.now.moment, self.session_draw());
@@ -29,7 +37,7 @@ impl Agent {
         self.log_in_at(at);
     }
 
-    fn log_in_at(&mut self, at: Moment) {
+    pub(super) fn log_in_at(&mut self, at: Moment) {
         if at <= self.now.moment {
             self.session.entry = Entry::Asked;
             self.timers.clear(&Timer::LogIn);
@@ -40,18 +48,30 @@ impl Agent {
         }
     }
 
-    /// A login that was put off is due.
+    /// A login that was put off is due. Where the token before it is in doubt, that is asked about first: a login
+    /// that is granted must not be owed to whatever denied the token in the meantime.
     pub(super) fn login_due(&mut self) {
-        if self.session.entry == Entry::Resting {
+        if self.session.entry == Entry::Resting && !self.ask_doubtful_first() {
             self.log_in_at(self.now.moment);
+        }
+    }
+
+    /// No login is wanted any more. One that is under way is given back when it is granted.
+    pub(super) fn forgo_login(&mut self) {
+        self.timers.clear(&Timer::LogIn);
+        self.work.remove(&Job::LogIn);
+        if self.work.is_under_way(&Job::LogIn) {
+            self.session.forgone = true;
+        } else {
+            self.session.entry = Entry::Quiet;
         }
     }
 
     /// The server is back: a login that failed for its absence goes first.
     pub(super) fn release_login(&mut self) {
         let away = self.session.trouble.as_ref().is_some_and(|failure| failure.kind.is_outage());
-        if self.session.entry == Entry::Resting && away && self.session.refusals.is_none() {
-            self.log_in_at(self.now.moment);
+        if self.session.entry == Entry::Resting && away && !self.session.may_be_counted() {
+            self.login_due();
         }
         if self.judge.asked.is_some() {
             self.look_up_due();
@@ -86,10 +106,25 @@ impl Agent {
         if !self.work.finish(&Job::LogIn) {
             return;
         }
+        let forgone = std::mem::take(&mut self.session.forgone);
         match result {
+            Ok(facts) if forgone => self.return_login(token, sent, facts),
             Ok(facts) => self.login_granted(token, sent, facts),
-            Err(failure) => self.login_failed(failure),
+            Err(failure) => self.login_failed(failure, forgone),
         }
+    }
+
+    /// A login was granted that nothing needs: the token before it has turned out to live.
+    fn return_login(&mut self, token: TokenId, sent: Moment, facts: TokenFacts) {
+        self.breaker.succeeded();
+        self.counters.logins += 1;
+        self.session.entry = Entry::Quiet;
+        self.session.refusals = None;
+        self.session.settled();
+        self.session.logins.insert(token, Login::new(facts, sent));
+        self.plan_token(token);
+        self.leave(token);
+        self.keep(true);
     }
 
     fn login_granted(&mut self, token: TokenId, sent: Moment, facts: TokenFacts) {
@@ -104,21 +139,24 @@ impl Agent {
         self.say(Level::Info, format!("logged in, accessor {}", name_of(&facts.accessor)));
         let planned = self.session.planned;
         self.session.granted(self.now.moment, planned);
-        let before = self.session.current.replace(token);
+        self.timers.clear(&Timer::Patience);
         self.session.logins.insert(token, Login::new(facts, sent));
+        if !self.doubtful_has_last_word(token) {
+            self.take_over(token);
+        }
+        self.keep(true);
+    }
+
+    /// A login that was granted is the one that requests are made with from here on.
+    pub(super) fn take_over(&mut self, token: TokenId) {
+        let before = self.session.current.replace(token);
         self.acquit();
         self.mark_sinks();
         if let Some(before) = before {
             self.succeed(before, token);
         }
-        for old in self.standing(Standing::Doubtful) {
-            self.adopt_if_same(old, token);
-        }
-        if !self.standing(Standing::Doubtful).is_empty() {
-            self.look_up(Some(token));
-        }
+        self.judge_doubtful(token);
         self.plan_token(token);
-        self.keep(true);
     }
 
     /// `new` takes over from `old`, which still lives.
@@ -130,7 +168,7 @@ impl Agent {
 
     /// Where the "new" login is the same token (a file that has not changed), everything moves to
     /// its new number and nothing is read again.
-    fn adopt_if_same(&mut self, old: TokenId, new: TokenId) -> bool {
+    pub(super) fn adopt_if_same(&mut self, old: TokenId, new: TokenId) -> bool {
         let accessor = |id| self.session.logins.get(&id).map(|login| login.accessor.clone());
         let same = accessor(old).is_some_and(|name| !name.is_empty() && Some(name) == accessor(new));
         if same {
@@ -148,11 +186,19 @@ impl Agent {
         same
     }
 
-    fn login_failed(&mut self, failure: Failure) {
+    fn login_failed(&mut self, failure: Failure, forgone: bool) {
         self.counters.failed_logins += 1;
         self.setback = true;
         let away = self.note_failure(&failure);
-        if self.counts_as_refused(failure.kind) {
+        let refused = self.counts_as_refused(failure.kind);
+        if forgone {
+            self.session.entry = Entry::Quiet;
+            if refused && self.policy.locks_out {
+                self.session.refused(self.now.moment, &failure.why);
+            }
+            return;
+        }
+        if refused {
             self.login_refused(failure);
             return;
         }
@@ -173,7 +219,7 @@ impl Agent {
         if !known && !away {
             self.say(Level::Warn, format!("could not log in: {}", failure.why));
         }
-        self.session.trouble = Some(failure);
+        self.session.failed(now, failure);
         self.log_in_at(now.after(wait));
     }
 
@@ -181,35 +227,64 @@ impl Agent {
     pub(super) fn counts_as_refused(&self, kind: FailureKind) -> bool {
         match kind {
             FailureKind::Refused | FailureKind::Denied | FailureKind::Missing | FailureKind::Rejected => true,
-            FailureKind::Unheard => self.session.refusals.is_some(),
+            FailureKind::Unheard => self.session.may_be_counted(),
             _ => false,
         }
     }
 
-    /// Wrong credentials do not become right by trying: few tries, one message.
+    /// Where accounts are locked, wrong credentials get few tries; elsewhere the tries go on. One message.
     fn login_refused(&mut self, failure: Failure) {
         let (now, draw) = (self.now.moment, self.session_draw());
-        let count = self.session.refused(now);
-        // At a start it is why we end.
-        if count == MOST_REFUSALS && !self.is_starting() {
-            let what =
-                if failure.kind == FailureKind::Unheard { "refused, or not answered" } else { "refused" };
-            let text = format!("the login is {what}: {}; not asking again for a while", failure.why);
+        let known = self.session.trouble.as_ref().is_some_and(|before| before.kind == failure.kind);
+        let count = self.session.refused(now, &failure.why);
+        if self.policy.locks_out {
+            self.tell_capped(count, &failure);
+        } else if !known {
+            let text = format!("the login is refused: {}; asking again, at least once a minute", failure.why);
             self.say(Level::Error, text);
         }
-        self.session.trouble = Some(failure);
+        if self.is_starting() && !self.policy.locks_out && self.session.patience.is_none() {
+            let until = now.after(PATIENCE);
+            self.session.patience = Some(until);
+            self.timers.set(Timer::Patience, until);
+        }
+        self.session.failed(now, failure);
         let at = self.session.earliest(now, true, draw);
         self.log_in_at(at);
         self.keep(true);
     }
 
-    /// The credentials of the login changed: worth a try where one is wanted.
-    pub(super) fn credentials_changed(&mut self) {
-        self.session.credentials_changed(self.now.moment);
+    fn tell_capped(&mut self, count: u32, failure: &Failure) {
+        // At a start it is why we end.
+        if count != MOST_REFUSALS || self.is_starting() {
+            return;
+        }
+        let what = if failure.kind == FailureKind::Unheard { "refused, or not answered" } else { "refused" };
+        let text = format!(
+            "the login is {what}: {}; asking again in a quarter of an hour, or once when the credentials change, so that the server does not lock the account",
+            failure.why
+        );
+        self.say(Level::Error, text);
+    }
+
+    /// The credentials of the login changed, or a person asks: worth a try where one is wanted.
+    pub(super) fn ask_again(&mut self) {
+        self.session.pardon(self.now.moment);
         if self.session.entry == Entry::Resting {
             let (now, draw) = (self.now.moment, self.session_draw());
             let at = self.session.earliest(now, true, draw);
-            self.log_in_at(at);
+            if at <= now { self.login_due() } else { self.log_in_at(at) }
+        }
+    }
+
+    /// The server binds a token's renewal to the certificate that logged in: with another certificate the token
+    /// cannot be renewed, and is followed at once, while its leases still live.
+    pub(super) fn certificate_changed(&mut self) {
+        self.ask_again();
+        let bound = self.policy.binds_certificate && self.session.current.is_some();
+        if bound && self.session.entry == Entry::Quiet && matches!(self.phase, Phase::Running) {
+            self.say(Level::Info, "the client certificate changed: logging in with it".to_owned());
+            self.want_login(true);
         }
     }
 }

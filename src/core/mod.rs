@@ -26,6 +26,7 @@ mod agent;
 mod breaker;
 mod child;
 mod dice;
+mod doubt;
 mod farewell;
 mod few;
 mod files;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::ids::{FileId, NotifierId, UnitId};
-use crate::config::plan::{FilePlan, NotifierPlan, OnChange, Plan, ShutdownPlan, Source, Target, Wait};
+use crate::config::plan::{
+    AuthMethod, FilePlan, NotifierPlan, OnChange, Plan, ShutdownPlan, Source, Target, Wait,
+};
 
 /// The role this run plays. The engine is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,11 @@ pub struct Policy {
     pub owns_token: bool,
     /// Whether we see the token that a login makes: not where the login is wrapped for somebody else.
     pub sees_token: bool,
+    /// Whether refused logins lock the account on the server: then they are few, and otherwise they go on.
+    pub locks_out: bool,
+    /// Whether the server binds a token's renewal to the client certificate of its login: another certificate
+    /// means another login.
+    pub binds_certificate: bool,
     /// How many requests may be under way at once; at least 1.
     pub max_in_flight: usize,
     /// Spreads pods apart, stable for one pod: all jitter is a hash of this and a name.
@@ -145,6 +152,8 @@ impl Policy {
             handoff: plan.handoff.is_some(),
             owns_token: plan.auth.owns_token(),
             sees_token: plan.auth.wrap_ttl.is_none(),
+            locks_out: plan.auth.method.locks_out(),
+            binds_certificate: matches!(plan.auth.method, AuthMethod::Cert { .. }),
             max_in_flight: plan.vault.max_in_flight,
             seed,
             units,

@@ -11,6 +11,7 @@ use super::event::{Published, RenderOutcome};
 use super::few::Few;
 use super::files::GATHER;
 use super::ids::{FileId, NotifierId, SecretId, UnitId};
+use super::judge::HELD_BACK;
 use super::notice::After;
 use super::policy::Mode;
 use super::time::Moment;
@@ -120,7 +121,13 @@ impl Agent {
 
     /// Whether something the file cannot do without has failed.
     pub(super) fn is_hindered(&self, file: FileId) -> bool {
-        let failed = |secret: &SecretId| self.graph.get(*secret).is_some_and(|node| node.trouble.is_some());
+        let now = self.now.moment;
+        let failed = |secret: &SecretId| {
+            let held_back = |at: Moment| at.until(now) >= HELD_BACK;
+            self.graph
+                .get(*secret)
+                .is_some_and(|node| node.trouble.is_some() || node.denied.is_some_and(held_back))
+        };
         let away = !self.breaker.is_closed() || self.session.trouble.is_some();
         if self.sinks.contains(file) {
             return away || self.shelf.file(file).failed.is_some();

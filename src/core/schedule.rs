@@ -73,6 +73,11 @@ impl Agent {
         // A lease that is over cannot be renewed.
         let dated = node.lease().is_some_and(|lease| !lease.undated);
         let over = op == Op::Renew && dated && self.secret_expires(id).is_some_and(|end| end <= now);
+        if op == Op::Read && !over && self.is_better_left_to_successor(id) {
+            let at = now.after(FIRST);
+            self.set_step(id, Step::Waiting { what: NextAction::Replace, at, op });
+            return;
+        }
         self.set_step(id, Step::Busy(if over { Op::Read } else { op }));
     }
 

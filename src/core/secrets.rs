@@ -13,6 +13,7 @@ use super::refresh::Certificate;
 use super::schedule::MOST;
 use super::time::Moment;
 use super::timers::Timer;
+use super::work::Job;
 use crate::vault::failure::Failure;
 use crate::vault::request::Request;
 
@@ -43,6 +44,19 @@ impl Agent {
             Step::Waiting { at, .. } => self.timers.set(Timer::Secret(id), at),
             Step::Idle | Step::Suspect(_) => {}
         }
+    }
+
+    /// Whether the secret's lease is not worth replacing now: it lasts about as long as its token, whose successor
+    /// has been asked for and will have it read anew. What the old token minted would end with it, in a moment.
+    pub(super) fn is_better_left_to_successor(&self, id: SecretId) -> bool {
+        let Some(lease) = self.graph.get(id).and_then(|node| node.lease()) else { return false };
+        let coming = self.session.planned && self.work.has(&Job::LogIn);
+        let Some((login, end)) = self.session.login().and_then(|login| Some((login, login.expires?))) else {
+            return false;
+        };
+        let spare = login.granted.unwrap_or_default() / 10;
+        let bound = self.session.current == Some(lease.token) && lease.expires.after(spare) >= end;
+        coming && bound && self.lease_expires(lease) > self.now.moment
     }
 
     /// A file needs this request, as written.

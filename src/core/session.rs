@@ -1,5 +1,5 @@
 //! The logins: the current one, those that end while their leases move, and how the next login
-//! stands. Refused logins are capped below the server's lockout.
+//! stands. Where the server locks accounts, refused logins are capped below that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,12 +13,18 @@ use super::time::Moment;
 use super::view::NextAction;
 use crate::vault::failure::Failure;
 
-/// Refused logins in a run. The servers' user lockout begins at five, and somebody else may have
-/// used one or two.
+/// Refused logins in a run, where the server locks accounts. The servers' user lockout begins at five, and
+/// somebody else may have used one. A person's word (HUP, `POST /refresh`) or other credentials grant one more,
+/// once in [`AFTER_REFUSALS`]: the server counts by account and not by credentials, so that a try for each of them
+/// would be the fifth, which refuses good credentials, too, for a quarter of an hour.
 pub(super) const MOST_REFUSALS: u32 = 3;
 /// After a run of refused logins, the time until the next. The servers' lockout counter is
 /// reset after as long.
 pub(super) const AFTER_REFUSALS: Duration = Duration::from_secs(15 * 60);
+/// The first pause after a refused login, and the longest where the server locks no account: what it refuses
+/// today (a reviewer that is away, a role that is made later) it may grant in a moment.
+const REFUSED_FIRST: Duration = Duration::from_secs(1);
+const REFUSED_MOST: Duration = Duration::from_secs(60);
 /// A login that had to be replaced sooner than this makes the next one wait longer.
 const STEADY: Duration = Duration::from_secs(60);
 /// So long after a login a standby may not know the token yet.
@@ -50,6 +56,8 @@ pub(super) struct Login {
     pub(super) state: Standing,
     /// Failures in a row to renew or to revoke it.
     pub(super) tries: u32,
+    /// Its last renewal failed, and not because the server was away.
+    pub(super) unrenewed: bool,
 }
 
 /// How a login stands.
@@ -80,6 +88,7 @@ impl Login {
             since: Some(sent),
             state: Standing::Good,
             tries: 0,
+            unrenewed: false,
         }
     }
 
@@ -104,6 +113,7 @@ impl Login {
             since: None,
             state: Standing::Good,
             tries: 0,
+            unrenewed: false,
         }
     }
 
@@ -181,6 +191,11 @@ impl Login {
         Some(self.asked.after(life.mul_f64(0.75)))
     }
 
+    /// Whether its renewal goes on failing, and little enough is left for its successor.
+    pub(super) fn wants_successor(&self, now: Moment) -> bool {
+        self.unrenewed && self.last_call().is_some_and(|call| call <= now)
+    }
+
     /// Whether so little of its life is left that what it mints would die with it.
     pub(super) fn is_nearly_over(&self, now: Moment) -> bool {
         match (self.expires, self.granted) {
@@ -216,8 +231,16 @@ pub(super) struct Session {
     /// Whether the login that is wanted replaces one that still lives.
     pub(super) planned: bool,
     pub(super) refusals: Option<Refusals>,
-    /// The credentials have changed since the last refusal: one more try, however many there were.
+    /// Whether refused logins lock the account on the server.
+    locks_out: bool,
+    /// The credentials have changed since the last refusal, or a person asks: one more try, however many there were.
     pardoned: bool,
+    /// At a start: until when a login that is refused is tried again.
+    pub(super) patience: Option<Moment>,
+    /// Since when logins fail.
+    pub(super) failing: Option<Moment>,
+    /// The login under way is not wanted any more.
+    pub(super) forgone: bool,
     /// Failures in a row of another kind.
     pub(super) tries: u32,
     /// Failures in a row to find the credentials.
@@ -232,8 +255,13 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new() -> Self {
+    /// None yet; `locks_out` where refused ones lock the account on the server.
+    pub(super) fn new(locks_out: bool) -> Self {
         Self {
+            locks_out,
+            patience: None,
+            failing: None,
+            forgone: false,
             logins: BTreeMap::new(),
             current: None,
             entry: Entry::Quiet,
@@ -289,12 +317,17 @@ impl Session {
     }
 
     fn after_refusals(&self, draw: f64) -> Option<Moment> {
-        let refusals = self.refusals.filter(|_| !self.pardoned)?;
-        let wait = if refusals.count >= MOST_REFUSALS {
+        let refusals = self.refusals.as_ref()?;
+        let wait = match (self.locks_out, self.pardoned) {
+            (true, true) => return None,
             // Longer rather than shorter: the server's own counter must have been reset.
-            AFTER_REFUSALS + Duration::from_secs(30).mul_f64(draw)
-        } else {
-            Duration::from_secs(1) * refusals.count.max(1)
+            (true, false) if refusals.count >= MOST_REFUSALS => {
+                AFTER_REFUSALS + Duration::from_secs(30).mul_f64(draw)
+            }
+            (true, false) => REFUSED_FIRST * refusals.count.max(1),
+            // However often a person, or a loop of theirs, asks.
+            (false, true) => REFUSED_FIRST,
+            (false, false) => pause(refusals.count, REFUSED_FIRST, REFUSED_MOST, draw),
         };
         Some(refusals.last.after(wait))
     }
@@ -306,35 +339,79 @@ impl Session {
         self.last = Some(now);
         self.entry = Entry::Quiet;
         self.refusals = None;
+        self.pardoned = false;
+        self.settled();
+    }
+
+    /// Nothing is wrong with logging in, as far as is known.
+    pub(super) fn settled(&mut self) {
         self.tries = 0;
         self.unfound = 0;
         self.trouble = None;
+        self.failing = None;
+        self.patience = None;
     }
 
-    /// A login was refused. How many that makes in a row.
-    pub(super) fn refused(&mut self, now: Moment) -> u32 {
+    /// A login failed, for this reason.
+    pub(super) fn failed(&mut self, now: Moment, failure: Failure) {
+        self.failing.get_or_insert(now);
+        self.trouble = Some(failure);
+    }
+
+    /// A login was refused, for this reason. How many that makes in a row.
+    pub(super) fn refused(&mut self, now: Moment, why: &str) -> u32 {
         // After so long the server has begun to count anew.
-        let count = match self.refusals {
-            Some(before) if before.last.until(now) < AFTER_REFUSALS => before.count.saturating_add(1),
+        let forgotten = |before: &Refusals| before.last.until(now) >= AFTER_REFUSALS;
+        let count = match &self.refusals {
+            Some(before) if !self.locks_out || !forgotten(before) => before.count.saturating_add(1),
             Some(before) if before.count >= MOST_REFUSALS => MOST_REFUSALS,
             _ => 1,
         };
         self.pardoned = false;
-        self.refusals = Some(Refusals { count, last: now });
+        self.refusals = Some(Refusals { count, last: now, why: why.to_owned(), pardoned: false });
         count
+    }
+
+    /// Refused logins as the next run gets them.
+    pub(super) fn kept_refusals(&self) -> Option<Refusals> {
+        self.refusals.clone().map(|refusals| Refusals { pardoned: self.pardoned, ..refusals })
+    }
+
+    /// An earlier run was refused so.
+    pub(super) fn adopt_refusals(&mut self, refusals: Option<Refusals>, now: Moment) {
+        self.refusals = refusals;
+        if self.refusals.as_ref().is_some_and(|refusals| refusals.pardoned) {
+            self.pardon(now);
+        }
+        if let (false, Some(refusals)) = (self.locks_out, &mut self.refusals) {
+            // Whoever starts it again has done something about it, or hopes that somebody has.
+            refusals.count = 1;
+        }
     }
 
     /// Whether no login is tried for a long time.
     pub(super) fn is_locked(&self) -> bool {
-        !self.pardoned && self.refusals.is_some_and(|refusals| refusals.count >= MOST_REFUSALS)
+        let many = |refusals: &Refusals| refusals.count >= MOST_REFUSALS;
+        self.locks_out && !self.pardoned && self.refusals.as_ref().is_some_and(many)
     }
 
-    /// New credentials deserve one try, not a whole run: the server counts per account, whatever
-    /// the credentials. Those that change again and again wait: four refusals are the most.
-    pub(super) fn credentials_changed(&mut self, now: Moment) {
-        let many =
-            |refusals: Refusals| refusals.count > MOST_REFUSALS && refusals.last.until(now) < AFTER_REFUSALS;
-        self.pardoned = self.refusals.is_some_and(|refusals| !many(refusals));
+    /// Whether a login without an answer may have been refused, as those before it were, and counted.
+    pub(super) fn may_be_counted(&self) -> bool {
+        self.locks_out && self.refusals.is_some()
+    }
+
+    /// Whether a login that is refused was tried for long enough at a start.
+    pub(super) fn is_out_of_patience(&self, now: Moment) -> bool {
+        self.patience.is_some_and(|until| until <= now)
+    }
+
+    /// New credentials and a person's word deserve one try, not a whole run: the server counts per account,
+    /// whatever the credentials. Those that come again and again wait: four refusals are the most.
+    pub(super) fn pardon(&mut self, now: Moment) {
+        let many = |refusals: &Refusals| {
+            self.locks_out && refusals.count > MOST_REFUSALS && refusals.last.until(now) < AFTER_REFUSALS
+        };
+        self.pardoned = self.refusals.as_ref().is_some_and(|refusals| !many(refusals));
         self.tries = 0;
         self.unfound = 0;
     }
@@ -373,30 +450,51 @@ mod tests {
     }
 
     #[test]
-    fn three_refusals_in_a_row_stop_logins_for_a_quarter_of_an_hour() {
-        let mut session = Session::new();
+    fn three_refusals_in_a_row_stop_logins_for_a_quarter_of_an_hour_where_accounts_are_locked() {
+        let mut session = Session::new(true);
         assert_eq!(session.earliest(at(100), true, 0.0), at(100));
-        assert_eq!(session.refused(at(100)), 1);
+        assert_eq!(session.refused(at(100), ""), 1);
         assert_eq!(session.earliest(at(100), true, 0.0), at(101));
-        session.refused(at(101));
+        session.refused(at(101), "");
         assert_eq!(session.earliest(at(101), true, 0.0), at(103));
         assert!(!session.is_locked());
-        assert_eq!(session.refused(at(103)), 3);
+        assert_eq!(session.refused(at(103), ""), 3);
         assert!(session.is_locked());
         assert_eq!(session.earliest(at(200), true, 0.0), at(103 + 900));
-        session.credentials_changed(at(210));
+        session.pardon(at(210));
         assert_eq!(session.earliest(at(210), true, 0.0), at(210), "new credentials are tried");
-        session.refused(at(210));
+        session.refused(at(210), "");
         assert!(session.is_locked(), "once, not three times");
-        session.credentials_changed(at(220));
+        session.pardon(at(220));
         assert!(session.is_locked(), "the server would lock us out at five");
-        session.credentials_changed(at(210 + 900));
+        session.pardon(at(210 + 900));
         assert_eq!(session.earliest(at(210 + 900), true, 0.0), at(210 + 900), "it has forgotten by now");
     }
 
     #[test]
+    fn refused_logins_go_on_once_a_minute_where_no_account_is_locked() {
+        let mut session = Session::new(false);
+        let (mut now, mut pauses) = (at(100), Vec::new());
+        for _ in 0..10 {
+            session.refused(now, "");
+            let next = session.earliest(now, true, 1.0);
+            pauses.push(now.until(next).as_secs());
+            now = next;
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
+        assert!(!session.is_locked());
+        for _ in 0..9 {
+            session.refused(now, "");
+            session.pardon(now);
+            assert_eq!(session.earliest(now, true, 1.0), now.after(Duration::from_secs(1)), "whoever asks");
+        }
+        session.adopt_refusals(session.kept_refusals(), now);
+        assert_eq!(session.earliest(now, true, 1.0), now.after(Duration::from_secs(1)), "and at a start");
+    }
+
+    #[test]
     fn logins_that_keep_dying_young_are_followed_less_and_less_often() {
-        let mut session = Session::new();
+        let mut session = Session::new(false);
         let mut now = at(0);
         for _ in 0..20 {
             session.granted(now, false);

@@ -9,7 +9,10 @@ use super::ids::{FileId, SecretId};
 use super::inspect;
 use super::session::{Entry, Login};
 use super::time::{Moment, Now};
-use super::view::{Fault, FileView, NextAction, Outage, Outlook, Readiness, SecretView, TokenView, View};
+use super::timers::Timer;
+use super::view::{
+    Fault, FileView, LoginTrouble, NextAction, Outage, Outlook, Readiness, SecretView, TokenView, View,
+};
 use crate::exit::{Cause, Ending};
 
 impl Agent {
@@ -25,6 +28,7 @@ impl Agent {
             now: now.moment,
             readiness: self.outlook(now).readiness,
             token: self.session.login().map(|login| self.view_token(login)),
+            login: self.login_trouble(),
             outage,
             breaker: self.breaker.view(),
             files,
@@ -65,7 +69,19 @@ impl Agent {
             let (file, why) = told(id, file, "its secret has expired");
             return Readiness::Expired { file, why };
         }
-        if self.breaker.is_closed() { Readiness::Ready } else { Readiness::ReadyWithoutServer { until } }
+        match self.login_trouble() {
+            _ if !self.breaker.is_closed() => Readiness::ReadyWithoutServer { until },
+            Some(LoginTrouble { since, why, .. }) => Readiness::ReadyWithoutLogin { since, why },
+            None => Readiness::Ready,
+        }
+    }
+
+    /// The login that is wanted and fails, for another reason than that the server is away.
+    fn login_trouble(&self) -> Option<LoginTrouble> {
+        let failure = self.session.trouble.as_ref().filter(|failure| !failure.kind.is_outage())?;
+        let why = failure.why.clone();
+        let since = self.session.failing.filter(|_| self.session.entry != Entry::Quiet)?;
+        Some(LoginTrouble { since, why, next: self.timers.at(&Timer::LogIn) })
     }
 
     /// The first effective expiry among what a file is made of.
@@ -80,7 +96,10 @@ impl Agent {
     fn view_token(&self, login: &Login) -> TokenView {
         let next = match self.session.entry {
             Entry::Quiet => login.next(0.5),
-            Entry::Asked | Entry::Resting => Some((NextAction::LogIn, self.now.moment)),
+            Entry::Asked => Some((NextAction::LogIn, self.now.moment)),
+            Entry::Resting => {
+                Some((NextAction::LogIn, self.timers.at(&Timer::LogIn).unwrap_or(self.now.moment)))
+            }
         };
         TokenView { accessor: login.accessor.clone(), expires: login.expires, next }
     }

@@ -32,12 +32,16 @@ pub struct Snapshot {
 }
 
 /// Refused logins in a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusals {
     /// How many.
     pub count: u32,
     /// When the last was.
     pub last: Moment,
+    /// What the server said to the last.
+    pub why: String,
+    /// One more try is due, however many there were: the credentials have changed since, or a person has asked.
+    pub pardoned: bool,
 }
 
 /// A login.

@@ -14,12 +14,16 @@ pub(super) enum Timer {
     Token(TokenId),
     /// A login that was put off.
     LogIn,
+    /// At a start, a login that is refused was tried for long enough.
+    Patience,
     /// A look-up that was put off.
     LookUp,
     /// A token from an earlier run is looked up, if no request has shown until then that it lives.
     Proof(TokenId),
     /// The next probe of a server that is down.
     Probe,
+    /// The secret is denied, and what else is there is published without it.
+    Denied(SecretId),
     /// The secret's next step.
     Secret(SecretId),
     /// A unit's quiet time, gathering or retry is over.

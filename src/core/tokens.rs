@@ -32,14 +32,18 @@ impl Agent {
         }
     }
 
-    /// The token wants its renewal or its successor.
+    /// The token wants its renewal or its successor; both where its renewal goes on failing.
     pub(super) fn token_due(&mut self, id: TokenId) {
         if self.session.current != Some(id) {
             return;
         }
+        let now = self.now.moment;
         match self.session.login().and_then(|login| login.next(0.0)) {
             Some((NextAction::Renew, _)) if !self.is_renewal_unjudged() => {
-                self.work.add(Job::RenewToken(id), self.now.moment)
+                self.work.add(Job::RenewToken(id), now);
+                if self.session.login().is_some_and(|login| login.wants_successor(now)) {
+                    self.want_login(true);
+                }
             }
             Some(_) => self.want_login(true),
             None => {}
@@ -52,8 +56,12 @@ impl Agent {
         match result {
             Ok(granted) => {
                 self.breaker.succeeded();
+                let failed = std::mem::take(&mut login.unrenewed);
                 login.renewed(sent, granted);
                 let clamped = login.clamped;
+                if failed && self.session.planned && self.session.current == Some(id) {
+                    self.forgo_login();
+                }
                 let level = if clamped { Level::Info } else { Level::Debug };
                 let what = if clamped { ", up to its max_ttl: logging in anew before" } else { "" };
                 self.say(level, format!("renewed the token{what}"));
@@ -70,12 +78,15 @@ impl Agent {
         self.spend(id);
     }
 
-    /// Keeps trying until the token's real end.
+    /// Keeps trying until the token's real end. Where the server answers other things, as it does to a client
+    /// certificate that is not the one of the login, that may never succeed: a login follows in time.
     fn token_renewal_failed(&mut self, id: TokenId, failure: &Failure) {
         let away = self.note_failure(failure);
         let (now, draw) = (self.now.moment, self.session_draw());
         let Some(login) = self.session.logins.get_mut(&id) else { return };
         login.tries = login.tries.saturating_add(1);
+        login.unrenewed |= !away;
+        let call = login.last_call().filter(|call| login.unrenewed && *call > now);
         let (first, end) = (login.tries == 1, login.expires.unwrap_or(now));
         if first && !away {
             self.say(Level::Warn, format!("could not renew the token: {}", failure.why));
@@ -83,7 +94,8 @@ impl Agent {
         if matches!(failure.kind, FailureKind::Rejected | FailureKind::Missing) {
             self.not_renewable(id);
         } else if self.session.current == Some(id) {
-            self.timers.set(Timer::Token(id), lease::retry(now, end, draw));
+            let retry = lease::retry(now, end, draw);
+            self.timers.set(Timer::Token(id), call.map_or(retry, |call| call.min(retry)));
         }
     }
 
@@ -167,6 +179,12 @@ impl Agent {
         }
         if self.judge.asked == Some(id) {
             self.judge.asked = None;
+            self.timers.clear(&Timer::LookUp);
+            self.login_follows();
+        }
+        if self.judge.heir == Some(id) {
+            self.judge.heir = None;
+            self.want_login(false);
         }
         self.out.push(Action::DropToken(id));
         self.keep(true);

@@ -11,6 +11,8 @@ pub struct View {
     pub readiness: Readiness,
     /// The current login.
     pub token: Option<TokenView>,
+    /// Since when logins are refused or fail, and the last reason.
+    pub login: Option<LoginTrouble>,
     /// Since when the server does not answer, and the last reason.
     pub outage: Option<Outage>,
     /// Whether requests pass.
@@ -68,6 +70,13 @@ pub enum Readiness {
         /// The first effective expiry; none where nothing expires.
         until: Option<Moment>,
     },
+    /// As the first, but a login is wanted and fails: true until this moment.
+    ReadyWithoutLogin {
+        /// Since when.
+        since: Moment,
+        /// The last failure.
+        why: String,
+    },
     /// A file has not been published yet.
     NotRendered {
         /// The first such file, as configured.
@@ -95,7 +104,7 @@ impl Readiness {
     /// Whether `/readyz` answers 200.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        matches!(self, Self::Ready | Self::ReadyWithoutServer { .. })
+        matches!(self, Self::Ready | Self::ReadyWithoutServer { .. } | Self::ReadyWithoutLogin { .. })
     }
 }
 
@@ -117,6 +126,17 @@ pub struct Outage {
     pub since: Moment,
     /// The last failure.
     pub why: String,
+}
+
+/// A login that is wanted and fails.
+#[derive(Debug, Clone)]
+pub struct LoginTrouble {
+    /// Since when.
+    pub since: Moment,
+    /// The last failure.
+    pub why: String,
+    /// When it is tried again; none while that is under way.
+    pub next: Option<Moment>,
 }
 
 /// One file.

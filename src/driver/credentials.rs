@@ -4,6 +4,8 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
+use sha2::{Digest as _, Sha256};
+
 /// The files of a login, as they were when last looked at.
 #[derive(Debug)]
 pub(super) struct Credentials {
@@ -34,6 +36,22 @@ impl Credentials {
         self.stamps = stamps;
         changed
     }
+
+    /// How the files are now, for another process to compare.
+    pub(super) fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for stamp in stamps(&self.files) {
+            let (dev, inode, length, seconds, nanos) = stamp.unwrap_or_default();
+            hash.update([u8::from(stamp.is_some())]);
+            for number in [dev, inode, length] {
+                hash.update(number.to_le_bytes());
+            }
+            for number in [seconds, nanos] {
+                hash.update(number.to_le_bytes());
+            }
+        }
+        hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 fn stamps(files: &[PathBuf]) -> Vec<Option<Stamp>> {
@@ -62,8 +80,11 @@ mod tests {
         symlink("1", path("..data")).expect("a link");
         let mut credentials = Credentials::new(vec![path("..data/token"), path("absent")]);
         assert!(!credentials.look());
+        let before = credentials.digest();
+        assert_eq!(before, credentials.digest());
         symlink("2", path("..tmp")).expect("a link");
         std::fs::rename(path("..tmp"), path("..data")).expect("a swap");
+        assert_ne!(before, credentials.digest());
         assert!(credentials.look());
         assert!(!credentials.look());
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::credentials::Credentials;
 use super::store::Store;
 use crate::config::plan::Plan;
 use crate::core::ids::TokenId;
@@ -14,7 +15,11 @@ use crate::secret::Secret;
 use crate::vault::request::Request;
 
 /// The handoff of this run, where one is configured.
-pub(super) struct Keeper(Option<(Handoff, Binding)>);
+pub(super) struct Keeper {
+    handoff: Option<(Handoff, Binding)>,
+    /// How the files of the credentials were at the last login, of this run or of the one before.
+    sent: Option<String>,
+}
 
 /// What an earlier run left.
 #[derive(Default)]
@@ -34,14 +39,23 @@ impl Keeper {
     ///
     /// # Errors
     /// 73: another process holds it, or its place cannot be written.
-    pub(super) fn open(plan: &Plan, pod: &str) -> Result<(Self, Found), Ending> {
-        let Some(path) = &plan.handoff else { return Ok((Self(None), Found::default())) };
+    pub(super) fn open(plan: &Plan, pod: &str, credentials: &Credentials) -> Result<(Self, Found), Ending> {
+        let Some(path) = &plan.handoff else {
+            return Ok((Self { handoff: None, sent: None }, Found::default()));
+        };
         let handoff = Handoff::open(path, plan.require_tmpfs)?;
         // Without a boot id every start is taken for one after another boot, which costs a look-up and renewals.
         let boot = clock::boot_id().unwrap_or_default();
         let binding = Binding { digest: plan.digest, pod: pod.to_owned(), boot };
+        let mut sent = None;
         let found = match handoff.load(&binding) {
-            Loaded::Found { kept, same_boot } => {
+            Loaded::Found { mut kept, same_boot } => {
+                sent = kept.refused_with.take();
+                // Good credentials after bad ones are worth a try at once, also in a process that saw only the good.
+                let others = sent.as_ref().is_some_and(|sent| *sent != credentials.digest());
+                if let (true, Some(refusals)) = (others, &mut kept.snapshot.refusals) {
+                    refusals.pardoned = true;
+                }
                 if !same_boot {
                     tracing::info!(
                         "the handoff was written before the machine was restarted: asking the server what is left of it"
@@ -55,7 +69,12 @@ impl Keeper {
                 Found::default()
             }
         };
-        Ok((Self(Some((handoff, binding))), found))
+        Ok((Self { handoff: Some((handoff, binding)), sent }, found))
+    }
+
+    /// A login is sent with the files of the credentials as they are now.
+    pub(super) fn sending(&mut self, credentials: &Credentials) {
+        self.sent = self.handoff.is_some().then(|| credentials.digest());
     }
 
     /// Replaces what is kept.
@@ -68,12 +87,13 @@ impl Keeper {
         tokens: &BTreeMap<TokenId, Secret>,
         store: &Store,
     ) -> Result<(), String> {
-        let Some((handoff, binding)) = &mut self.0 else { return Ok(()) };
+        let Some((handoff, binding)) = &mut self.handoff else { return Ok(()) };
         let answer =
             |request: &Request| store.get(request).map(|answer| (Request::clone(request), (*answer).clone()));
         let kept = Kept {
             snapshot: snapshot.clone(),
             tokens: tokens.clone(),
+            refused_with: self.sent.clone().filter(|_| snapshot.refusals.is_some()),
             responses: snapshot.secrets.iter().filter_map(|secret| answer(&secret.request)).collect(),
         };
         handoff.store(binding, &kept).map_err(|error| error.to_string())
@@ -81,14 +101,14 @@ impl Keeper {
 
     /// The configuration changed: what is kept from now on is for the new one.
     pub(super) fn rebind(&mut self, plan: &Plan) {
-        if let Some((_, binding)) = &mut self.0 {
+        if let Some((_, binding)) = &mut self.handoff {
             binding.digest = plan.digest;
         }
     }
 
     /// Deletes what is kept: it is revoked.
     pub(super) fn remove(&mut self) {
-        if let Some((handoff, _)) = &mut self.0
+        if let Some((handoff, _)) = &mut self.handoff
             && let Err(error) = handoff.remove()
         {
             tracing::warn!("cannot delete the handoff, whose token is revoked: {error}");

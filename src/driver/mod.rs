@@ -53,7 +53,7 @@ use credentials::Credentials;
 use files::Files;
 use inputs::Inputs;
 use keeper::Keeper;
-use reload::{Lasting, seed};
+use reload::{Certificate, Lasting, seed};
 use requests::{Answer, Requests};
 use rest::Rest;
 use store::Store;
@@ -140,6 +140,7 @@ struct Driver {
     voice: Voice,
     /// The configuration that a new agent goes on with as soon as this one is at rest.
     successor: Option<Plan>,
+    certificate: Certificate,
     /// What happened while performing, in order: handled before anything else is waited for.
     backlog: VecDeque<Event>,
 }
@@ -149,7 +150,8 @@ impl Driver {
         let policy = Policy::new(&plan, mode, seed(&plan, &surroundings.pod));
         // Destinations first: what cannot be written must not cost a login.
         let files = Files::open(Arc::clone(&plan), &policy, surroundings.environment.clone())?;
-        let (keeper, kept) = Keeper::open(&plan, &surroundings.pod)?;
+        let credentials = Credentials::new(plan.auth.method.files());
+        let (keeper, kept) = Keeper::open(&plan, &surroundings.pod, &credentials)?;
         let client = Client::new(&plan.vault, &plan.auth).map_err(unusable)?;
         let client = Rc::new(client);
         let listen_tls = plan.listen_tls.as_ref().map(Tls::new).transpose().map_err(unservable)?.map(Rc::new);
@@ -163,7 +165,6 @@ impl Driver {
         let parent = surroundings.parent.take();
         let held = parent.as_ref().map(|parent| &parent.held);
         let manager = std::mem::take(&mut surroundings.manager);
-        let credentials = Credentials::new(plan.auth.method.files());
         let mut driver = Self {
             mode,
             agent: Agent::new(policy),
@@ -179,6 +180,7 @@ impl Driver {
             listen_tls,
             voice: Voice::new(manager, surroundings.progress),
             successor: None,
+            certificate: Certificate::default(),
             backlog: VecDeque::from([Event::Start { kept: kept.snapshot, rebooted: kept.rebooted }]),
             client,
             credentials,
@@ -307,7 +309,12 @@ impl Driver {
             Action::DropToken(token) => self.requests.drop_token(token),
             Action::Forget(request) => self.store.forget(&request),
             Action::Say(say) => self.voice.say(&say, clock::moment()),
-            request => self.requests.start(request),
+            request => {
+                if let Action::LogIn(_) = request {
+                    self.keeper.sending(&self.credentials);
+                }
+                self.requests.start(request);
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Driver;
 use super::files::Files;
-use crate::config::plan::{Listen, ListenTls, LogFormat, Plan, Sandbox};
+use crate::config::plan::{AuthMethod, Listen, ListenTls, LogFormat, Plan, Sandbox};
 use crate::core::Agent;
 use crate::core::event::Event;
 use crate::core::policy::Policy;
@@ -17,10 +17,21 @@ use crate::exit::{Cause, Ending};
 impl Driver {
     /// Watched files changed, or may have.
     pub(super) fn look_at_files(&mut self) -> Option<Event> {
-        self.reload_tls();
+        let changed = self.look_at_credentials();
         self.reload_listener();
         self.backlog.push_back(Event::Look);
-        self.credentials.look().then_some(Event::CredentialsChanged)
+        if self.certificate.take() {
+            return Some(Event::CertificateChanged);
+        }
+        changed.then_some(Event::CredentialsChanged)
+    }
+
+    /// Whether the credentials have changed. A client certificate is one, and counts once the connection has it.
+    fn look_at_credentials(&mut self) -> bool {
+        let changed = self.credentials.look();
+        self.certificate.touched |= changed && matches!(self.plan.auth.method, AuthMethod::Cert { .. });
+        self.reload_tls();
+        changed
     }
 
     fn reload_tls(&mut self) {
@@ -28,6 +39,7 @@ impl Driver {
             Ok(false) => {}
             Ok(true) => {
                 tracing::info!("TLS files changed: new connections use them");
+                self.certificate.taken = self.certificate.touched;
                 self.watch();
             }
             Err(failure) => {
@@ -51,7 +63,7 @@ impl Driver {
     /// HUP: the same engine with a new policy, going on from its own snapshot once it has come to rest.
     pub(super) fn reload(&mut self) -> Event {
         self.voice.reloading();
-        self.reload_tls();
+        self.look_at_credentials();
         self.reload_listener();
         self.client.forget_mounts();
         match self.reread() {
@@ -99,6 +111,9 @@ impl Driver {
             }
         }
         self.backlog.push_back(Event::Refresh);
+        if self.certificate.take() {
+            self.backlog.push_back(Event::CertificateChanged);
+        }
     }
 
     fn reconfigured(&mut self, plan: Arc<Plan>) -> Result<Snapshot, Ending> {
@@ -115,6 +130,26 @@ impl Driver {
         let snapshot = self.agent.snapshot();
         self.agent = Agent::new(policy);
         Ok(snapshot)
+    }
+}
+
+/// The client certificate that logs in, which has two files: one may be written long before the other.
+#[derive(Debug, Default)]
+pub(super) struct Certificate {
+    /// A file of it has changed.
+    touched: bool,
+    /// The connection has it.
+    taken: bool,
+}
+
+impl Certificate {
+    /// Whether the connection has another one, which the login is not told of yet.
+    fn take(&mut self) -> bool {
+        let taken = self.taken;
+        if taken {
+            *self = Self::default();
+        }
+        taken
     }
 }
 

@@ -40,9 +40,15 @@ pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
         (
             "refusals",
             optional(refusals.as_ref(), |refusals| {
-                Tree::map([("count", number(refusals.count)), ("last", moment(refusals.last))])
+                Tree::map([
+                    ("count", number(refusals.count)),
+                    ("last", moment(refusals.last)),
+                    ("why", text(&refusals.why)),
+                    ("pardoned", Tree::Bool(refusals.pardoned)),
+                ])
             }),
         ),
+        ("refused_with", optional(kept.refused_with.as_deref(), text)),
         ("untold", Tree::list(untold.iter().map(|name| text(name)))),
         ("blind", Tree::Bool(*blind)),
         ("unsure", Tree::Bool(*unsure)),
@@ -89,9 +95,8 @@ fn kept(tree: &Tree) -> Parsed<Kept> {
     }
     kept.snapshot.secrets = list(tree, "secrets")?.iter().map(secret).collect::<Parsed<_>>()?;
     kept.snapshot.retiring = list(tree, "retiring")?.iter().map(lease).collect::<Parsed<_>>()?;
-    kept.snapshot.refusals = present(tree, "refusals")
-        .map(|tree| Ok(Refusals { count: get(tree, "count")?, last: get_moment(tree, "last")? }))
-        .transpose()?;
+    kept.snapshot.refusals = present(tree, "refusals").map(refusals_of).transpose()?;
+    kept.refused_with = tree.get("refused_with").and_then(Tree::as_str).map(str::to_owned);
     let name = |entry: &Tree| entry.as_str().map(str::to_owned).ok_or(Damaged("untold"));
     kept.snapshot.untold = list(tree, "untold")?.iter().map(name).collect::<Parsed<_>>()?;
     kept.snapshot.blind = flag(tree, "blind")?;
@@ -104,6 +109,13 @@ fn kept(tree: &Tree) -> Parsed<Kept> {
         kept.responses.insert(request, response.ok_or(Damaged("response"))?);
     }
     Ok(kept)
+}
+
+fn refusals_of(tree: &Tree) -> Parsed<Refusals> {
+    // An earlier version wrote neither why nor what was sent.
+    let why = tree.get("why").and_then(Tree::as_str).unwrap_or_default().to_owned();
+    let pardoned = tree.get("pardoned").and_then(Tree::as_bool).unwrap_or_default();
+    Ok(Refusals { count: get(tree, "count")?, last: get_moment(tree, "last")?, why, pardoned })
 }
 
 fn token_tree(token: &KeptToken, secret: Option<&Secret>) -> Tree {

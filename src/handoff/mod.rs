@@ -61,6 +61,9 @@ pub struct Kept {
     pub tokens: BTreeMap<TokenId, Secret>,
     /// The answers to the snapshot's requests, as the server keeps them.
     pub responses: BTreeMap<Request, Response>,
+    /// How the files of the credentials were when the last login was sent, where it was refused: as a digest of
+    /// their device, inode, length and time.
+    pub refused_with: Option<String>,
 }
 
 /// What was found at the start.

@@ -75,11 +75,17 @@ fn sample() -> Kept {
             tokens: vec![token],
             secrets: vec![secret],
             retiring: vec![lease],
-            refusals: Some(Refusals { count: 2, last: Moment::new(Duration::from_secs(8)) }),
+            refusals: Some(Refusals {
+                count: 2,
+                last: Moment::new(Duration::from_secs(8)),
+                why: "no".into(),
+                pardoned: true,
+            }),
             untold: BTreeSet::from(["nginx".to_owned()]),
             blind: true,
             unsure: true,
         },
+        refused_with: Some("5ca1ab1e".into()),
     }
 }
 
@@ -273,13 +279,19 @@ fn any_kept() -> impl Strategy<Value = Kept> {
                     .collect(),
                 secrets,
                 retiring,
-                refusals: refusals.map(|(count, last)| Refusals { count, last: Moment::new(last) }),
+                refusals: refusals.map(|(count, last)| Refusals {
+                    count,
+                    last: Moment::new(last),
+                    why: "no".into(),
+                    pardoned: blind,
+                }),
                 untold,
                 blind,
                 unsure,
             },
             tokens: tokens.into_iter().map(|(id, bytes)| (TokenId(id), Secret::from(bytes))).collect(),
             responses,
+            refused_with: unsure.then(|| "5ca1ab1e".to_owned()),
         })
 }
 

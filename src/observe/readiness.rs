@@ -15,6 +15,10 @@ pub fn line(readiness: &Readiness, now: Moment) -> String {
             let left = Duration::from_secs(now.until(*until).as_secs());
             format!("server down, secrets still valid for {}", humantime::format_duration(left))
         }
+        Readiness::ReadyWithoutLogin { since, why } => {
+            let time = Duration::from_secs(since.until(now).as_secs());
+            format!("ready, but cannot log in since {}: {why}", humantime::format_duration(time))
+        }
         Readiness::NotRendered { file, why } => format!("not yet rendered: {}", because(file, why)),
         Readiness::Lost { file, why } => format!("lost: {}", because(file, why)),
         Readiness::Expired { file, why } => format!("expired: {}", because(file, why)),
@@ -45,6 +49,13 @@ mod tests {
             "server down, secrets still valid"
         );
         let why = "permission denied".to_owned();
+        assert_eq!(
+            line_of(Readiness::ReadyWithoutLogin {
+                since: now.before(Duration::from_secs(320)),
+                why: why.clone()
+            }),
+            "ready, but cannot log in since 5m 20s: permission denied"
+        );
         assert_eq!(
             line_of(Readiness::NotRendered { file: "api-key".into(), why: why.clone() }),
             "not yet rendered: api-key: permission denied"

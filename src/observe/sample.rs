@@ -31,6 +31,7 @@ pub(crate) fn view() -> View {
             expires: Some(after(1800)),
             next: Some((NextAction::Renew, after(900))),
         }),
+        login: None,
         outage: None,
         breaker: BreakerView::Closed,
         files: vec![

@@ -29,6 +29,9 @@ pub struct Status {
     pub server: Server,
     /// The current login.
     pub token: Option<Token>,
+    /// The login that is wanted and fails, where one does.
+    #[serde(default)]
+    pub login: Option<Login>,
     /// The files, as configured.
     pub files: Vec<File>,
     /// What they are made of.
@@ -62,6 +65,17 @@ pub struct Token {
     pub ttl_seconds: Option<i64>,
     /// What is done about it.
     pub next: Option<Next>,
+}
+
+/// A login that is wanted and fails.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// For how long logins have failed, in seconds.
+    pub failing_seconds: i64,
+    /// The last failure.
+    pub error: String,
+    /// Until it is tried again; absent while that is under way.
+    pub next_in_seconds: Option<i64>,
 }
 
 /// What happens next about something.
@@ -171,6 +185,11 @@ impl From<&View> for Status {
                 breaker: breaker(view.breaker).to_owned(),
             },
             token: view.token.as_ref().map(|token| Token::at(now, token)),
+            login: view.login.as_ref().map(|login| Login {
+                failing_seconds: -until(now, login.since),
+                error: login.why.clone(),
+                next_in_seconds: login.next.map(|at| until(now, at)),
+            }),
             files: view.files.iter().map(|file| File::at(view, file)).collect(),
             secrets: view.secrets.iter().map(|secret| Secret::at(now, secret)).collect(),
             notifiers: view.notifiers.iter().map(|notifier| Notifier::at(now, notifier)).collect(),
@@ -263,7 +282,8 @@ pub(super) fn until(now: Moment, at: Moment) -> i64 {
 /// The name of a state; also a label of the metrics.
 pub(super) fn state(readiness: &Readiness) -> &'static str {
     match readiness {
-        Readiness::Ready => "ready",
+        // What is on disk is as good: /readyz, `login` and leasehold_login_failing tell the two apart.
+        Readiness::Ready | Readiness::ReadyWithoutLogin { .. } => "ready",
         Readiness::ReadyWithoutServer { .. } => "server_down",
         Readiness::NotRendered { .. } => "not_rendered",
         Readiness::Lost { .. } => "lost",

@@ -145,7 +145,7 @@ impl Client {
         }
         let look = || async move {
             let endpoint = Raw::get(format!("sys/internal/ui/mounts/{path}"));
-            answered(&self.for_secrets(token), &endpoint, Asked::Mounts).await
+            answered(&self.for_secrets(token), &endpoint).await
         };
         self.mounts.find(path, look).await
     }
@@ -163,11 +163,7 @@ impl Client {
         }
         let endpoint = Raw::of(request, body);
         let mut unspoken = vec![token];
-        let asked = match request.verb {
-            Verb::Read => Asked::Read,
-            Verb::List => Asked::List,
-            Verb::Write => Asked::Write,
-        };
+        let asked = if request.verb == Verb::List { Asked::List } else { Asked::Other };
         if request.verb == Verb::Write {
             let telling = request.args.iter().filter(|(key, _)| !PLAIN_ARGS.contains(&key.as_str()));
             unspoken.extend(telling.map(|(_, value)| value));
@@ -188,8 +184,7 @@ impl Client {
     ) -> Result<Granted, Failure> {
         let increment = Tree::Number(increment.as_secs().to_string().into());
         let body = Tree::map([("lease_id", Tree::text(lease.0.as_str())), ("increment", increment)]);
-        let endpoint = Raw::put("sys/leases/renew", body);
-        let answer = answered(&self.for_secrets(token), &endpoint, Asked::Renew).await?;
+        let answer = answered(&self.for_secrets(token), &Raw::put("sys/leases/renew", body)).await?;
         Ok(facts::granted(&answer))
     }
 
@@ -199,8 +194,7 @@ impl Client {
     /// [`FailureKind::Denied`] where the policy has no line for `sys/leases/revoke`.
     pub async fn revoke_lease(&self, lease: &LeaseId, token: &Secret) -> Result<(), Failure> {
         let body = Tree::map([("lease_id", Tree::text(lease.0.as_str()))]);
-        let endpoint = Raw::put("sys/leases/revoke", body);
-        answered(&self.for_secrets(token), &endpoint, Asked::Revoke).await.map(drop)
+        answered(&self.for_secrets(token), &Raw::put("sys/leases/revoke", body)).await.map(drop)
     }
 
     /// Renews the token by its own increment.
@@ -211,7 +205,7 @@ impl Client {
     pub async fn renew_self(&self, token: &Secret) -> Result<Granted, Failure> {
         // vaultrs has a request for this too, with a tab in its path.
         let endpoint = Raw::put("auth/token/renew-self", Tree::map::<&str>([]));
-        let answer = answered(&self.for_tokens(Some(token)), &endpoint, Asked::RenewSelf).await?;
+        let answer = answered(&self.for_tokens(Some(token)), &endpoint).await?;
         let auth = answer.auth.ok_or_else(|| nonsense("the renewal's answer has no token"))?;
         Ok(Granted { ttl: Duration::from_secs(auth.lease_duration), renewable: auth.renewable })
     }
@@ -229,7 +223,7 @@ impl Client {
     /// # Errors
     /// [`FailureKind::Denied`] where it is dead already, or alive without the permission.
     pub async fn revoke_self(&self, token: &Secret) -> Result<(), Failure> {
-        answered(&self.for_tokens(Some(token)), &RevokeTokenSelfRequest {}, Asked::Revoke).await.map(drop)
+        answered(&self.for_tokens(Some(token)), &RevokeTokenSelfRequest {}).await.map(drop)
     }
 
     /// Whether the server is there and can serve: unsealed and, as a standby, with a leader.
@@ -248,8 +242,7 @@ impl Client {
     }
 
     async fn own_facts(&self, token: &Secret) -> Result<Auth, Failure> {
-        let answer =
-            answered(&self.for_tokens(Some(token)), &LookupTokenSelfRequest {}, Asked::LookUp).await?;
+        let answer = answered(&self.for_tokens(Some(token)), &LookupTokenSelfRequest {}).await?;
         Ok(facts::looked_up(&answer.data))
     }
 
@@ -267,12 +260,8 @@ impl Client {
 }
 
 /// Asks with a token and nothing else that must not be repeated.
-pub(super) async fn answered(
-    call: &Call<'_>,
-    endpoint: &impl Endpoint,
-    asked: Asked,
-) -> Result<Response, Failure> {
-    ask(call, endpoint, asked, &Unspoken(call.token.into_iter().collect())).await
+pub(super) async fn answered(call: &Call<'_>, endpoint: &impl Endpoint) -> Result<Response, Failure> {
+    ask(call, endpoint, Asked::Other, &Unspoken(call.token.into_iter().collect())).await
 }
 
 pub(super) async fn ask(
@@ -285,7 +274,7 @@ pub(super) async fn ask(
     // vaultrs writes a tab and a slash before some of its paths; the URL parser drops them.
     let path = path.trim_start().trim_start_matches('/');
     let took = || sent.until(clock::moment());
-    let count = |class| call.transport.meter.count(Operation::of(asked), took(), class);
+    let count = |class| call.transport.meter.count(Operation::of(asked, path), took(), class);
     let answer = call.ask(endpoint).await.inspect_err(|Failure { kind, why, .. }| {
         tracing::debug!(?method, path, took = told(took()), ?kind, why, "no answer");
         count(kind.class());

@@ -31,7 +31,7 @@ impl Pretended {
         let life = Duration::from_secs(CERTIFICATE_LIFE);
         setup.paths.push((CERTIFICATE.to_owned(), Kind::Certificate { life }));
         let mut server = Server::new(&setup);
-        server.lockout = grants.lockout;
+        (server.lockout, server.locks_out) = (grants.lockout, true);
         Self { server, tokens: Vec::new(), leases: Vec::new() }
     }
 

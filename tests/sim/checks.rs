@@ -2,7 +2,7 @@
 //!
 //! Promises that need a good server are held against the world only after it has been calm for
 //! long enough: the longest pause between tries is a minute, a refused login's a quarter of an
-//! hour.
+//! hour where the server locks accounts.
 
 mod requests;
 
@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use leasehold::core::action::Action;
 use leasehold::core::ids::{FileId, LeaseId};
-use leasehold::core::view::Readiness;
 
 use requests::{lockout_not_tripped, most_a_minute, no_login_storm, quiet_during_outage};
 
@@ -232,7 +231,8 @@ fn patience(world: &World) -> Duration {
     let heard = world.server.turned_away.map(|at| at.max(world.asleep));
     let refused = heard.is_some_and(|at| at + LOCKED + PATIENCE > world.now);
     let blind = if world.setup.role.default_policy { Duration::ZERO } else { BLIND };
-    blind + if refused { LOCKED + PATIENCE } else { PATIENCE }
+    let locked = if world.setup.locks_out { LOCKED } else { Duration::ZERO };
+    blind + if refused { locked + PATIENCE } else { PATIENCE }
 }
 
 /// Leases on disk, with their files.
@@ -433,7 +433,7 @@ fn never_ready_when_expired(world: &World) -> Held {
         return Ok(());
     };
     let readiness = process.agent.outlook(world.clock()).readiness;
-    let good = matches!(readiness, Readiness::Ready | Readiness::ReadyWithoutServer { .. });
+    let good = readiness.is_ready();
     if good {
         for (file, id) in on_disk(world) {
             let end = world.server.lease_end(&id).unwrap_or(Duration::MAX);
@@ -486,7 +486,9 @@ fn nothing_left(world: &World) -> Held {
         }
     }
     // A token may have died of its last use, unknown to the run that took it over.
-    let judged = !world.meddled && world.server.refused.is_empty() && !is_counted(world);
+    // Refused logins are remembered where the server counts them, whoever refused them.
+    let refused = !world.server.refused.is_empty() || process.agent.snapshot().refusals.is_some();
+    let judged = !world.meddled && !refused && !is_counted(world);
     // Whom to tell it keeps also where there is nothing else to keep.
     let empty = |kept: &Handoff| kept.tokens.is_empty() && !kept.snapshot.untold.is_empty();
     if ours && judged && world.handoff.as_ref().is_some_and(|kept| !empty(kept)) {

@@ -31,6 +31,10 @@ pub enum Fault {
     LoginsRefused,
     /// As above, until the credentials on disk are changed: the file was late.
     CredentialsStale,
+    /// Everything is denied, logins too, by something in front of the server that speaks as it does.
+    AllDenied,
+    /// Token renewals fail, and nothing else does.
+    TokensStuck,
     /// Logins are granted, wrapped, and somebody else has unwrapped the token.
     WrappingStolen,
     /// All tokens are revoked.
@@ -90,6 +94,11 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
         for _ in 0..3 {
             all.push(Planned { at: own.millis(0, span * 700), lasts: Duration::ZERO, fault: Fault::Reload });
         }
+    }
+    let mut own = Dice::new(setup.seed ^ 0xca1f);
+    if setup.faults > 0 && own.chance(25) {
+        let fault = if own.chance(60) { Fault::AllDenied } else { Fault::TokensStuck };
+        all.push(Planned { at: own.millis(0, span * 700), lasts: own.seconds(1, 60), fault });
     }
     for (path, kind) in setup.paths.iter().filter(|_| !setup.quiet) {
         if *kind == Kind::Kv {

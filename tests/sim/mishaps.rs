@@ -128,6 +128,8 @@ impl World {
         }
         server.refuses_logins =
             faults.iter().any(|fault| matches!(fault, Fault::LoginsRefused | Fault::CredentialsStale));
+        server.denies_all = faults.contains(&Fault::AllDenied);
+        server.renews_no_tokens = faults.contains(&Fault::TokensStuck);
         server.wrapping_stolen = faults.contains(&Fault::WrappingStolen);
         server.forgets_leases = faults.contains(&Fault::LeasesForgotten);
         for (name, path) in &mut server.paths {

@@ -78,6 +78,12 @@ pub struct Server {
     pub health: Health,
     pub role: Role,
     pub refuses_logins: bool,
+    /// Something in front of it denies everything, in its words.
+    pub denies_all: bool,
+    /// Renewals of tokens fail.
+    pub renews_no_tokens: bool,
+    /// Whether refused logins lock the account.
+    pub locks_out: bool,
     /// What a login is granted is unwrapped by somebody else.
     pub wrapping_stolen: bool,
     /// Renewals of leases answer "lease not found".
@@ -122,6 +128,9 @@ impl Server {
             health: Health::Good,
             role: setup.role,
             refuses_logins: false,
+            denies_all: false,
+            renews_no_tokens: false,
+            locks_out: setup.locks_out,
             wrapping_stolen: false,
             forgets_leases: false,
             tokens: BTreeMap::new(),
@@ -203,6 +212,9 @@ impl Server {
     }
 
     fn grant(&mut self, now: Duration) -> Answer<(u64, TokenFacts)> {
+        if self.denies_all {
+            return fail(FailureKind::Refused, "permission denied");
+        }
         if self.is_locked_out(now) {
             return fail(FailureKind::Refused, "permission denied");
         }
@@ -236,7 +248,7 @@ impl Server {
     /// Five refusals, none a quarter of an hour after the one before, lock the account for as long,
     /// whatever it then brings; what it brings while it is locked is not counted.
     fn is_locked_out(&self, now: Duration) -> bool {
-        self.refused.len() >= 5 && self.remembers_refusals(now)
+        self.locks_out && self.refused.len() >= 5 && self.remembers_refusals(now)
     }
 
     fn remembers_refusals(&self, now: Duration) -> bool {
@@ -257,7 +269,7 @@ impl Server {
     /// Checks the token as every request does.
     fn check(&mut self, id: u64, now: Duration, standby: bool) -> Answer<()> {
         self.up()?;
-        if !self.is_token_alive(id, now) {
+        if self.denies_all || !self.is_token_alive(id, now) {
             return fail(FailureKind::Denied, "permission denied");
         }
         if standby && now < self.tokens[&id].created + self.standby_lag {
@@ -296,6 +308,9 @@ impl Server {
         self.enter(id, now, false)?;
         self.may_on_itself(id)?;
         let token = self.tokens.get_mut(&id).expect("it is alive");
+        if self.renews_no_tokens {
+            return fail(FailureKind::Fault, "client identity during renewal not matching");
+        }
         let Some(ttl) = token.role.ttl.filter(|_| token.role.renewable) else {
             return fail(FailureKind::Rejected, "the token is not renewable");
         };

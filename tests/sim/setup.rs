@@ -60,6 +60,8 @@ pub struct Setup {
     /// There is a process to be the parent of.
     pub application: Option<ApplicationSetup>,
     pub owns_token: bool,
+    /// The server locks the account after five refused logins.
+    pub locks_out: bool,
     /// Faults are drawn up to here; then the world is calm until `end`.
     pub trouble: Duration,
     pub end: Duration,
@@ -97,6 +99,8 @@ impl Setup {
             init: dice.chance(30),
             application: ApplicationSetup::random(seed),
             owns_token: dice.chance(90),
+            // Of its own, too.
+            locks_out: Dice::new(seed ^ 0x10c4).chance(50),
             // Some are stopped in the middle of it all.
             end: if dice.chance(15) { dice.seconds(1, trouble.as_secs()) } else { trouble + secs(2700) },
             faults: dice.below(7),
@@ -136,6 +140,7 @@ impl Setup {
             init: false,
             application: None,
             owns_token: true,
+            locks_out: false,
             trouble: Duration::ZERO,
             end: secs(7200),
             faults: 0,
@@ -197,6 +202,8 @@ impl Setup {
             handoff: self.handoff,
             owns_token: self.owns_token,
             sees_token: true,
+            locks_out: self.locks_out,
+            binds_certificate: false,
             max_in_flight: 8,
             seed: self.seed,
         }

@@ -74,10 +74,15 @@ fn f25_a_full_disk_leaves_the_old_set_and_costs_no_lease() {
     fault.holds("the old set stays, no lease is minted for it, published when there is room again");
 }
 
+/// As [`database`], with a login whose account the server locks.
+fn locking() -> Setup {
+    Setup { locks_out: true, ..database() }
+}
+
 #[test]
 fn f28_refused_credentials_are_tried_three_times_and_again_when_they_change() {
     let mut fault = evidence!(28, Simulated);
-    let mut world = with(database(), [(Duration::ZERO, 10 * MINUTE, Fault::LoginsRefused)]);
+    let mut world = with(locking(), [(Duration::ZERO, 10 * MINUTE, Fault::LoginsRefused)]);
     until(&mut world, 9 * MINUTE);
     assert_eq!(world.server.logins, 3);
     until(&mut world, 10 * MINUTE + secs(1));
@@ -95,7 +100,7 @@ fn f28_credentials_that_are_mended_while_the_server_is_away_are_tried_as_soon_as
     let mut fault = evidence!(28, Simulated);
     for away in [Health::Sealed, Health::Down] {
         let stale = (Duration::ZERO, 3 * MINUTE, Fault::CredentialsStale);
-        let mut world = with(database(), [stale, (2 * MINUTE, 2 * MINUTE, Fault::Health(away))]);
+        let mut world = with(locking(), [stale, (2 * MINUTE, 2 * MINUTE, Fault::Health(away))]);
         until(&mut world, 2 * MINUTE);
         assert_eq!(world.server.logins, 3);
         // The one try that new credentials are worth was never looked at.
@@ -110,7 +115,7 @@ fn f28_credentials_that_are_mended_while_the_server_is_away_are_tried_as_soon_as
 #[test]
 fn f28_refused_credentials_end_init_with_77_and_are_remembered_by_the_next_try() {
     let mut fault = evidence!(28, Simulated);
-    let setup = Setup { init: true, handoff: true, ..database() };
+    let setup = Setup { init: true, handoff: true, ..locking() };
     let mut world = with(setup, [(Duration::ZERO, HOUR, Fault::LoginsRefused)]);
     until(&mut world, 14 * MINUTE);
     assert!(world.exits.len() > 3, "the kubelet starts it again and again");

@@ -6,6 +6,7 @@ mod sim;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod doubt;
 mod exec;
 mod fleet;
 mod losses;

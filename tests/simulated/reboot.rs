@@ -89,7 +89,7 @@ fn a_token_that_may_not_look_itself_up_is_followed_by_a_login() {
 
 #[test]
 fn refused_logins_are_remembered_but_for_one_try() {
-    let setup = Setup { init: true, ..kept() };
+    let setup = Setup { init: true, locks_out: true, ..kept() };
     let faults = [(Duration::ZERO, 2 * HOUR, Fault::LoginsRefused), reboot(3 * MINUTE), reboot(6 * MINUTE)];
     let mut world = with(setup, faults);
     until(&mut world, 15 * MINUTE);

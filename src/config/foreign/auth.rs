@@ -14,7 +14,7 @@ const AUTO_AUTH: &[Row] = &[
 ];
 
 const OWN_PACE: (&str, &str) =
-    ("Leasehold logs in at its own pace, with at most three refused attempts in a run", "take it out");
+    ("Leasehold logs in at its own pace, and no more often than the server's lockout allows", "take it out");
 
 const METHOD: &[Row] = &[
     row("type", To::Own),

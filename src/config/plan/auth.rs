@@ -107,6 +107,24 @@ impl AuthMethod {
         }
     }
 
+    /// Returns whether the server may lock the account after some refused logins, so that good credentials are
+    /// refused, too: Vault and OpenBao do so for userpass, ldap and approle, and directories behind other
+    /// methods may. What proves an identity that somebody else has signed is never locked out.
+    #[must_use]
+    pub fn locks_out(&self) -> bool {
+        match self {
+            Self::AppRole { .. } | Self::Password { .. } => true,
+            // A mount has the name that its operator gave it: only the usual names of such methods are trusted.
+            Self::Path { path, .. } => {
+                let mount = path.trim_start_matches("auth/").split('/').next().unwrap_or_default();
+                !SIGNED.contains(&mount)
+            }
+            Self::Kubernetes { .. } | Self::Cert { .. } | Self::Token { .. } | Self::TokenFile { .. } => {
+                false
+            }
+        }
+    }
+
     /// The variable that a login needs and that is not set. Without it a configuration can be
     /// checked, and its daemon be asked, but nothing can log in.
     #[must_use]
@@ -118,6 +136,10 @@ impl AuthMethod {
         }
     }
 }
+
+/// The usual mounts of methods whose credential somebody else signs, as [`AuthMethod::Path`] asks them.
+const SIGNED: [&str; 11] =
+    ["alicloud", "aws", "azure", "cert", "cf", "gcp", "jwt", "kerberos", "kubernetes", "oci", "oidc"];
 
 /// Where a credential comes from.
 #[derive(Debug, Clone, PartialEq)]

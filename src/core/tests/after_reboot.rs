@@ -22,7 +22,10 @@ fn a_lease_whose_renewal_is_unheard_after_its_login_turned_out_dead_is_read_anew
     let sent = hand.now().moment;
     let renewing = hand.give(Event::LookedUp { token: TokenId(1), sent, result: Err(denied()) });
     assert!(renewing.contains(&Action::LogIn(TokenId(2))), "{renewing:?}");
-    let mut seen = hand.logged_in(2);
+    let asked = hand.logged_in(2);
+    assert!(asked.contains(&Action::LookUp(TokenId(1))), "once more, before anything is minted: {asked:?}");
+    let sent = hand.now().moment;
+    let mut seen = hand.give(Event::LookedUp { token: TokenId(1), sent, result: Err(denied()) });
     let renews = |seen: &[Action]| seen.iter().any(|action| matches!(action, Action::Renew { .. }));
     assert!(renews(&seen), "it may be the look-up alone that was denied: {seen:?}");
     // The new login's look-up shows that the old one is dead.

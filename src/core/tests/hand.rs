@@ -33,6 +33,8 @@ pub(super) fn policy(mode: Mode, files: usize) -> Policy {
         handoff: false,
         owns_token: true,
         sees_token: true,
+        locks_out: false,
+        binds_certificate: false,
         max_in_flight: 8,
         seed: 7,
     }

@@ -83,6 +83,9 @@ fn whole(writer: &mut Writer<'_>, view: &View, sandbox: sandbox::State) -> Resul
     let down = view.outage.as_ref().map_or(0, |outage| -status::until(view.now, outage.since));
     let help = "Since the server stopped answering; 0 while it does";
     writer.gauge("server_down", help, SECONDS, Some(down))?;
+    let failing = view.login.as_ref().map_or(0, |login| -status::until(view.now, login.since).min(-1));
+    let help = "Since logins that are wanted are refused or fail; 0 while none is";
+    writer.gauge("login_failing", help, SECONDS, Some(failing))?;
     let help = "1 for how requests pass: closed, all; narrow, one at a time; open, a probe only";
     writer.state("breaker", help, &BREAKER, status::breaker(view.breaker))?;
     let help = "1 for how much of the sandbox is in force; left_off where a child would inherit it";
