@@ -158,7 +158,7 @@ static VAULT: &[Key] = &[
         "server_name",
         Kind::Text,
         "",
-        "the name to expect in the server's certificate; such a server is spoken to over HTTP/1",
+        "the name or IP address to expect in the server's certificate; where it is a name, the server is spoken to over HTTP/1",
     )
     .also(&["tls_server_name"]),
     key(

@@ -1,10 +1,11 @@
 //! The HTTP clients: one for each host that may be spoken to, all rebuilt when a file of theirs
 //! changes.
 //!
-//! A client for each host, because `server_name` is what TLS asks for and checks, whoever is
-//! connected to: reqwest takes that name from the URL, so the URL gets `server_name` for its host
-//! and the client's resolver leads it to the real one. Two real hosts behind one such name must
-//! not share a pool.
+//! `server_name` is what TLS asks for and checks, and never where we connect to. reqwest takes the name to ask for from
+//! the URL. So where it is a host name, the URL gets it for its host, and the client's resolver leads it to the real
+//! one: hence a client for each host, since two real hosts behind one such name must not share a pool. An IP address is
+//! never asked for, and no resolver is asked about it: the URL keeps its host, and [`super::tls`] checks the certificate
+//! for the address instead.
 //!
 //! Over HTTP/2 one connection that has silently died would take every request with it until each has timed
 //! out, where HTTP/1 gives each its own; so one that carries requests and brings nothing is asked for a sign of
@@ -24,7 +25,7 @@ use url::Url;
 
 use super::failure::Failure;
 use super::files::local;
-use super::tls::{Contents, Fingerprint, TlsFiles};
+use super::tls::{self, Contents, Fingerprint, TlsFiles};
 use super::traffic::{IDLE, Pool, REST, Traffic, Turn};
 use super::trouble::NoSuchHost;
 use crate::config::plan::VaultPlan;
@@ -57,7 +58,8 @@ const CONNECTION_WINDOW: u32 = 256 * 1024;
 /// All connections to the server.
 pub(super) struct Connections {
     files: TlsFiles,
-    server_name: Option<String>,
+    /// The name that stands for every host: `server_name`, unless it is an IP address.
+    alias: Option<String>,
     proxy: Option<Url>,
     connect_timeout: Duration,
     max_in_flight: usize,
@@ -88,7 +90,7 @@ impl Connections {
         let current = RwLock::new(Arc::new(Generation::new(&files, &files.read()?)?));
         Ok(Self {
             files,
-            server_name: plan.server_name.clone(),
+            alias: plan.server_name.clone().filter(|name| tls::ip_address(name).is_none()),
             proxy: plan.proxy.clone(),
             connect_timeout: CONNECT_TIMEOUT.min(plan.timeout.mul_f64(CONNECTING)),
             max_in_flight: plan.max_in_flight,
@@ -127,7 +129,7 @@ impl Connections {
             }
         };
         let mut asked = url.clone();
-        if let Some(name) = &self.server_name {
+        if let Some(name) = &self.alias {
             asked.set_host(Some(name)).map_err(|_| local("vault.server_name is not a host name"))?;
         }
         Ok((client, asked, turn))
@@ -143,9 +145,9 @@ impl Connections {
             // They outlive their run by a rest: its requests follow each other at once.
             Pool::Burst => (self.max_in_flight, REST),
         };
-        let alias = self.server_name.as_ref().map(|name| (name.to_ascii_lowercase(), host.to_owned()));
-        // HTTP/2 has the host in the URL only, which is `server_name` where there is one.
-        let may_share = pool == Pool::Steady && self.server_name.is_none();
+        let alias = self.alias.as_ref().map(|name| (name.to_ascii_lowercase(), host.to_owned()));
+        // HTTP/2 has the host in the URL only, which is the alias where there is one.
+        let may_share = pool == Pool::Steady && self.alias.is_none();
         if may_share {
             tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         }

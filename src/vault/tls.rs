@@ -1,13 +1,17 @@
 //! TLS from files that change: authorities, and our own certificate.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::{ClientConfig, Resumption};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ClientConfig, Resumption, WantsClientCert, WebPkiServerVerifier};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ConfigBuilder, RootCertStore, WantsVerifier};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme, WantsVerifier};
 use sha2::{Digest, Sha256};
+use url::Host;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
@@ -28,6 +32,8 @@ pub(super) struct TlsFiles {
     ca_file: Option<PathBuf>,
     ca_dir: Option<PathBuf>,
     client: Option<ClientCert>,
+    /// What the server's certificate has to be for instead of the host of the URL.
+    address: Option<IpAddr>,
 }
 
 /// What the files held: two equal ones make the same connection.
@@ -49,6 +55,7 @@ impl TlsFiles {
             ca_file: plan.ca_file.clone(),
             ca_dir: plan.ca_dir.clone(),
             client: plan.client_cert.clone(),
+            address: plan.server_name.as_deref().and_then(ip_address),
         }
     }
 
@@ -82,7 +89,7 @@ impl TlsFiles {
 
     /// The configuration that `contents` make.
     pub(super) fn config(&self, contents: &Contents) -> Result<ClientConfig, Failure> {
-        let builder = start()?.with_root_certificates(self.roots(contents)?);
+        let builder = self.trusting(self.roots(contents)?)?;
         let mut config = match (&self.client, &contents.client) {
             (Some(own), Some((cert, key))) => {
                 let chain = certificates("client certificate", &own.cert_file, cert)?;
@@ -97,7 +104,25 @@ impl TlsFiles {
             _ => builder.with_no_client_auth(),
         };
         config.resumption = Resumption::in_memory_sessions(SESSIONS);
+        // An address is never asked for, and the host of the URL is not who is meant.
+        config.enable_sni = self.address.is_none();
         Ok(config)
+    }
+
+    fn trusting(
+        &self,
+        roots: RootCertStore,
+    ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Failure> {
+        let (builder, provider) = start()?;
+        let Some(address) = self.address else { return Ok(builder.with_root_certificates(roots)) };
+        // Without authorities nothing is read, since there is no TLS.
+        if roots.is_empty() {
+            return Ok(builder.with_root_certificates(roots));
+        }
+        let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|_| local("the certificate authorities are not acceptable"))?;
+        Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(Named { inner, address })))
     }
 
     /// The authorities given and no others; the system's only where none is given, because to
@@ -134,10 +159,67 @@ impl Contents {
 }
 
 /// ring by name: a process-wide default would be whatever another part of the program installed.
-fn start() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Failure> {
-    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+fn start() -> Result<(ConfigBuilder<ClientConfig, WantsVerifier>, Arc<CryptoProvider>), Failure> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|_| local("this build has no TLS version to offer"))
+        .map_err(|_| local("this build has no TLS version to offer"))?;
+    Ok((builder, provider))
+}
+
+/// The IP address that a name is, as a URL's host would be.
+pub(super) fn ip_address(name: &str) -> Option<IpAddr> {
+    if let Ok(address) = name.parse() {
+        return Some(address);
+    }
+    match Host::parse(name).ok()? {
+        Host::Ipv4(address) => Some(address.into()),
+        Host::Ipv6(address) => Some(address.into()),
+        Host::Domain(_) => None,
+    }
+}
+
+/// The usual verifier, for another name than that of the URL.
+#[derive(Debug)]
+struct Named {
+    inner: Arc<WebPkiServerVerifier>,
+    address: IpAddr,
+}
+
+impl ServerCertVerifier for Named {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _of_the_url: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let name = ServerName::from(self.address);
+        self.inner.verify_server_cert(end_entity, intermediates, &name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
 }
 
 /// The certificates of a file in PEM, at least one.

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION};
 use http::{Method, StatusCode};
+use percent_encoding::percent_decode_str;
 use rustify::endpoint::Endpoint;
 use rustify::errors::ClientError;
 use url::Url;
@@ -87,13 +88,13 @@ impl Transport {
     async fn exchange(&self, path_and_query: &str, out: &Outgoing) -> Result<Answer, Failure> {
         let url = self.url(path_and_query)?;
         let both = async {
-            let (first, turn) = self.hop(&url, out).await?;
+            let (first, turn) = self.hop(&url, None, out).await?;
             if !is_redirect(first.status()) {
                 return self.collect(&url, first).await;
             }
             let next = self.next_hop(&url, first.headers())?;
             drop((first, turn));
-            let (second, _turn) = self.hop(&next, out).await?;
+            let (second, _turn) = self.hop(&next, Some(&url), out).await?;
             if is_redirect(second.status()) {
                 return Err(redirected(format!("{} redirects once more", place(&next))));
             }
@@ -119,7 +120,13 @@ impl Transport {
         Url::parse(&text).map_err(|_| local("the path does not make a URL"))
     }
 
-    async fn hop(&self, url: &Url, out: &Outgoing) -> Result<(reqwest::Response, Turn), Failure> {
+    /// Asks at `url`, where a redirect of `from` may have led.
+    async fn hop(
+        &self,
+        url: &Url,
+        from: Option<&Url>,
+        out: &Outgoing,
+    ) -> Result<(reqwest::Response, Turn), Failure> {
         let (client, asked, turn) = self.connections.to(url)?;
         let mut request = reqwest::Request::new(out.method.clone(), asked);
         request.headers_mut().clone_from(&out.headers);
@@ -133,34 +140,64 @@ impl Transport {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             *request.body_mut() = Some(out.body.clone().into());
         }
-        let answer =
-            client.execute(request).await.map_err(|error| trouble::explain(&error, &self.way_to(url)))?;
+        let answer = client.execute(request).await.map_err(|error| match from {
+            Some(from) if trouble::is_forbidden(&error) => closed(from, url),
+            _ => trouble::explain(&error, &self.way_to(url)),
+        })?;
         turn.answered(answer.version());
         Ok((answer, turn))
     }
 
-    /// Where a redirect may lead: the same scheme, and our host or one that is allowed.
+    /// Where a redirect leads: to another server that may be asked, for what this one was asked for. Any port of our own
+    /// host is one, since nodes of a cluster on one machine differ by it; over TLS its certificate has to be good.
     fn next_hop(&self, from: &Url, headers: &HeaderMap) -> Result<Url, Failure> {
         let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
         let Some(next) = location.and_then(|location| from.join(location).ok()) else {
             return Err(redirected(format!("{} redirects without saying where to", place(from))));
         };
+        let refuse =
+            |why: &str| Err(redirected(format!("{} redirects to {}{why}", place(from), place(&next))));
         if next.scheme() != from.scheme() {
-            return Err(redirected(format!("{} redirects to {}: another scheme", place(from), place(&next))));
+            return refuse(": another scheme");
         }
-        let known = next.host_str().is_some_and(|host| {
+        if !next.username().is_empty() || next.password().is_some() {
+            return refuse(" with a user name or password in the URL, which Vault never does");
+        }
+        if !self.may_lead_to(&next) {
+            return refuse(", which is not in vault.redirect_hosts");
+        }
+        let Some(path) = self.same_path(from, &next) else {
+            return refuse(
+                " and another path or query than was asked for, which Vault never does: look at what is in front of it",
+            );
+        };
+        // Only the server is taken from the answer, and what was asked for is as it was.
+        let mut hop = from.clone();
+        hop.set_path(path);
+        let moved = hop.set_host(next.host_str()).is_ok() && hop.set_port(next.port()).is_ok();
+        if moved { Ok(hop) } else { refuse(": not a server") }
+    }
+
+    fn may_lead_to(&self, next: &Url) -> bool {
+        next.host_str().is_some_and(|host| {
             let port = next.port_or_known_default().unwrap_or_default();
             let with_port = format!("{host}:{port}");
             let named = |allowed: &String| {
                 allowed.eq_ignore_ascii_case(host) || allowed.eq_ignore_ascii_case(&with_port)
             };
             Some(host) == self.home.host_str() || self.redirect_hosts.iter().any(named)
-        });
-        if known && next.username().is_empty() && next.password().is_none() {
-            return Ok(next);
-        }
-        let (from, next) = (place(from), place(&next));
-        Err(redirected(format!("{from} redirects to {next}, which is not in vault.redirect_hosts")))
+        })
+    }
+
+    /// The path of ours that `next` has too, in whatever way it is escaped: the whole one, or that behind the path of
+    /// `vault.address`, which a proxy may have taken off before Vault saw it.
+    fn same_path<'u>(&self, from: &'u Url, next: &Url) -> Option<&'u str> {
+        let same = |ours: &str, theirs: &str| percent_decode_str(ours).eq(percent_decode_str(theirs));
+        let (asked, led_to) = (from.query().unwrap_or_default(), next.query().unwrap_or_default());
+        let whole = from.path();
+        let within = whole.strip_prefix(self.home.path().trim_end_matches('/'));
+        let paths = std::iter::once(whole).chain(within);
+        paths.filter(|_| same(asked, led_to)).find(|path| same(path, next.path()))
     }
 
     async fn collect(&self, url: &Url, mut response: reqwest::Response) -> Result<Answer, Failure> {
@@ -268,6 +305,17 @@ fn is_redirect(status: StatusCode) -> bool {
 
 fn redirected(why: String) -> Failure {
     Failure::new(FailureKind::Redirected, why)
+}
+
+/// A redirect to where this process may not connect.
+fn closed(from: &Url, to: &Url) -> Failure {
+    let (host, port) = (to.host_str().unwrap_or_default(), to.port_or_known_default().unwrap_or_default());
+    let why = format!(
+        "{} redirects to {}, where this process may not connect; add {host}:{port} to vault.redirect_hosts, which opens the sandbox for it, and check the network policy",
+        place(from),
+        place(to)
+    );
+    Failure::advised(FailureKind::Redirected, why)
 }
 
 fn place(url: &Url) -> String {

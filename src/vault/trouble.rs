@@ -31,6 +31,12 @@ pub(super) fn explain(error: &reqwest::Error, place: &str) -> Failure {
     Failure::advised(kind, format!("{place}: {why}"))
 }
 
+/// Whether this process was not allowed to connect, which is what the sandbox answers for a port that it does not know.
+pub(super) fn is_forbidden(error: &reqwest::Error) -> bool {
+    let denied = |io: &io::Error| io.kind() == io::ErrorKind::PermissionDenied;
+    error.is_connect() && causes(error).any(|cause| cause.downcast_ref::<io::Error>().is_some_and(denied))
+}
+
 /// Whether the connection ended before the request went out over it: hyper gives it back then.
 fn is_canceled(error: &reqwest::Error) -> bool {
     causes(error).any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))

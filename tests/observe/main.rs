@@ -9,6 +9,7 @@ mod support;
 mod abuse;
 mod log;
 mod prometheus;
+mod silent;
 mod status;
 mod tls;
 mod unread;

@@ -152,3 +152,47 @@ fn ask_for_server_name_and_check_it_wherever_they_lead() {
     let wrong = VaultPlan { server_name: Some("other.example".to_owned()), ..plan };
     assert!(read(&wrong).expect_err("a failure").why.contains("for another name"));
 }
+
+#[test]
+fn for_a_server_name_that_is_an_address_go_where_the_url_says_and_check_the_certificate_for_the_address() {
+    let fault = evidence!(51, Wire);
+    let authority = Authority::new("ours");
+    for (name, certified) in [("127.0.0.2", "127.0.0.2"), ("::1", "::1"), ("[::1]", "::1")] {
+        let config = || authority.server(certified, Dates::Now);
+        let home = Server::tls(config(), |_, wire| reply(wire, 204, &[], b""));
+        let named = home.beside("127.0.0.2", config(), |_, wire| reply(wire, 204, &[], b""));
+        for url in [home.url(), home.url_as("localhost")] {
+            let plan = VaultPlan {
+                ca_file: Some(authority.ca_file()),
+                server_name: Some(name.to_owned()),
+                ..plan(&url)
+            };
+            read(&plan).expect("an answer");
+            let wrong = VaultPlan { server_name: Some("127.0.0.3".to_owned()), ..plan };
+            let failure = read(&wrong).expect_err("a failure");
+            assert!(failure.why.contains("for another name"), "{failure}");
+        }
+        assert_eq!(named.connections(), 0);
+        let asked = home.asked();
+        assert!(asked.iter().all(|asked| asked.sni.is_none()), "an address is never asked for");
+        assert_eq!(asked.len(), 2);
+    }
+    fault.holds("a server_name that is an address is looked for in the certificate, and not connected to");
+}
+
+#[test]
+fn for_a_server_name_that_is_an_address_trust_no_other_authority_and_no_end_of_days() {
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    for (config, why) in [
+        (theirs.server("127.0.0.2", Dates::Now), "unknown authority"),
+        (ours.server("127.0.0.2", Dates::Past), "has expired"),
+        (ours.server("127.0.0.1", Dates::Now), "for another name"),
+    ] {
+        let server = Server::tls(config, |_, wire| reply(wire, 204, &[], b""));
+        let (ca_file, server_name) = (Some(ours.ca_file()), Some("127.0.0.2".to_owned()));
+        let failure = read(&VaultPlan { ca_file, server_name, ..plan(&server.url()) });
+        let failure = failure.expect_err("a failure");
+        assert!(failure.why.contains(why), "{failure}");
+        assert!(server.asked().is_empty());
+    }
+}

@@ -20,8 +20,8 @@ fn to_another_host_bring_the_token_nowhere() {
     let thief = Server::plain(|_, wire| reply(wire, 200, &[], b"{}"));
     let home = leading_to(&(thief.url_as("localhost") + "/v1/cubbyhole/web"));
     refused(&plan(&home.url()), "redirect_hosts");
-    let user = thief.url_as("x@127.0.0.1");
-    refused(&plan(&leading_to(&user).url()), "redirect_hosts");
+    let user = thief.url_as("x@127.0.0.1") + "/v1/cubbyhole/web";
+    refused(&plan(&leading_to(&user).url()), "a user name or password");
     let likeness = VaultPlan { redirect_hosts: vec!["host".to_owned()], ..plan(&home.url()) };
     refused(&likeness, "localhost");
     assert_eq!(thief.connections(), 0);
@@ -48,10 +48,10 @@ fn to_a_host_that_is_allowed_are_followed_with_method_and_body() {
 #[test]
 fn are_followed_once() {
     let fault = evidence!(21, Wire);
-    let home = leading_to("/v1/cubbyhole/other");
+    let home = leading_to("/v1/cubbyhole/web");
     refused(&plan(&home.url()), "redirects once more");
     let lines: Vec<_> = home.asked().into_iter().map(|asked| asked.line).collect();
-    assert_eq!(lines, ["GET /v1/cubbyhole/web HTTP/1.1", "GET /v1/cubbyhole/other HTTP/1.1"]);
+    assert_eq!(lines, ["GET /v1/cubbyhole/web HTTP/1.1"; 2]);
     fault.holds("followed once");
 }
 
@@ -76,5 +76,48 @@ fn without_a_place_or_as_a_303_are_refused() {
         [(307, &[][..]), (307, &[("Location", "http://")]), (303, &[("Location", "/v1/x")])]
     {
         assert_eq!(answers(status, headers, b"").kind, FailureKind::Redirected);
+    }
+}
+
+#[test]
+fn to_another_path_or_query_bring_nothing_there() {
+    let fault = evidence!(51, Wire);
+    let other = Server::plain(|_, wire| reply(wire, 200, &[], br#"{"lease_id":"x"}"#));
+    for to in [
+        "/v1/cubbyhole/other",
+        "/v1/cubbyhole/web/",
+        "/v1/cubbyhole//web",
+        "/v1/cubbyhole/web/../web2",
+        "/v1/cubbyhole/web?list=true",
+        "/cubbyhole/web",
+        "",
+        "/login?next=/v1/cubbyhole/web",
+    ] {
+        let home = leading_to(&(other.url() + to));
+        refused(&plan(&home.url()), "another path or query");
+    }
+    assert_eq!(other.connections(), 0);
+    fault.holds("what Vault never does is refused with its cause, and nothing is asked there");
+}
+
+#[test]
+fn to_another_port_of_the_same_host_are_followed_for_what_was_asked_for_however_it_is_spelled() {
+    for (asked, path_of_the_address, to) in [
+        ("cubbyhole/web", "", "/v1/cubbyhole/web"),
+        ("cubbyhole/web", "", "/v1/cubbyhole/./web"),
+        ("cubbyhole/web", "", "/v1/cubbyhole/%77eb#fragment"),
+        ("cubbyhole/web?version=2", "", "/v1/cubbyhole/web?version=2"),
+        ("cubbyhole/we b", "", "/v1/cubbyhole/we%20b"),
+        // A proxy took the address's own path off before Vault saw the request.
+        ("cubbyhole/web", "/vault", "/v1/cubbyhole/web"),
+    ] {
+        let leader = Server::plain(|_, wire| reply(wire, 200, &[], br#"{"lease_id":"x"}"#));
+        let home = leading_to(&(leader.url() + to));
+        let plan = plan(&(home.url() + path_of_the_address));
+        let answer = ask(&plan, &Request::read(asked).expect("a good path")).expect("an answer");
+        assert_eq!(answer.lease_id, "x");
+        let (ours, theirs) = (&home.asked()[0].line, &leader.asked()[0].line);
+        assert_eq!(theirs, &ours.replacen(path_of_the_address, "", 1), "{to}");
+        assert_eq!(leader.asked()[0].header("x-vault-token"), Some(TOKEN));
     }
 }

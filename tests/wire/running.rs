@@ -90,6 +90,25 @@ fn plan_asks_about_as_many_mounts_at_once_as_may_be_under_way() {
     assert_eq!(crowd.0.lock().expect("not poisoned").1, MOST);
 }
 
+#[test]
+fn a_redirect_to_a_port_that_the_sandbox_does_not_know_is_named_at_once() {
+    let fault = evidence!(51, Wire);
+    let leader = Server::plain(good);
+    let to = leader.url() + "/v1/cubbyhole/elsewhere";
+    let home = Server::plain(move |asked, wire| match asked.line.contains("elsewhere") {
+        true => reply(wire, 307, &[("Location", &to)], b""),
+        false => good(asked, wire),
+    });
+    let space = Workspace::new();
+    let elsewhere = "  - {path: elsewhere, secret: 'cubbyhole/elsewhere#value'}\n";
+    let sidecar = sidecar(&space, &format!("address: '{}'", home.url()), elsewhere, &[]);
+    let advice = leader.url().replace("http://", "add ") + " to vault.redirect_hosts";
+    wait_until("the cause", SOON, || sidecar.stderr().contains(&advice));
+    assert_eq!(leader.connections(), 0);
+    sidecar.stop().expect_code(0);
+    fault.holds("a port that the sandbox does not know is named with what opens it");
+}
+
 /// A folder as the kubelet writes it: `..data` leads to the files, and each name leads through it.
 fn project(volume: &Path, version: &str, files: &[(&str, &Path)]) {
     let folder = volume.join(version);

@@ -55,7 +55,7 @@ impl Server {
     pub(crate) fn plain(
         script: impl Fn(&Asked, &mut dyn Wire) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        Self::start("http", script, |stream| Ok((Box::new(stream), None)))
+        Self::start(free(), "http", script, |stream| Ok((Box::new(stream), None)))
     }
 
     /// The same behind TLS.
@@ -63,8 +63,16 @@ impl Server {
         config: ServerConfig,
         script: impl Fn(&Asked, &mut dyn Wire) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
+        Self::with_tls(free(), config, script)
+    }
+
+    fn with_tls(
+        listener: TcpListener,
+        config: ServerConfig,
+        script: impl Fn(&Asked, &mut dyn Wire) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let config = Arc::new(config);
-        Self::start("https", script, move |stream| {
+        Self::start(listener, "https", script, move |stream| {
             let connection = ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
             let mut stream = StreamOwned::new(connection, stream);
             while stream.conn.is_handshaking() {
@@ -80,12 +88,23 @@ impl Server {
         })
     }
 
+    /// The same behind TLS on another address of loopback, at the port of this server.
+    pub(crate) fn beside(
+        &self,
+        host: &str,
+        config: ServerConfig,
+        script: impl Fn(&Asked, &mut dyn Wire) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((host, self.address.port())).expect("only this server has the port");
+        Self::with_tls(listener, config, script)
+    }
+
     fn start(
+        listener: TcpListener,
         scheme: &'static str,
         script: impl Fn(&Asked, &mut dyn Wire) -> io::Result<()> + Send + Sync + 'static,
         wrap: impl Fn(TcpStream) -> io::Result<(Box<dyn Wire>, Option<String>)> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("it is bound");
         let shared = Arc::new(Shared::default());
         let inside = Arc::clone(&shared);
@@ -123,6 +142,10 @@ impl Server {
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+fn free() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").expect("loopback has a free port")
 }
 
 impl Drop for Server {

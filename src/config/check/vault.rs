@@ -1,5 +1,6 @@
 //! `vault`: the server, and what may never go to it in the clear.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use url::{Host, Url};
@@ -154,7 +155,12 @@ fn client_cert(entry: &Vault, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Clien
 }
 
 fn host_name(text: Option<&str>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<String> {
-    match Host::parse(text?) {
+    let text = text?;
+    // Without brackets, too: it stands in no URL.
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(address.to_string());
+    }
+    match Host::parse(text) {
         Ok(host) => Some(host.to_string()),
         Err(_) => {
             desk.wrong_value(

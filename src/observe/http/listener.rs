@@ -2,22 +2,21 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rustix::fs::Mode;
-use rustix::process::umask;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
+use super::gate::Origin;
 use super::route::Peer;
+use super::socket::{self, SocketFile};
 use crate::config::plan::Listen;
 use crate::exit::{Cause, Ending};
 
-/// A Unix socket is for its owner and the volume's group.
-const SOCKET_MODE: u32 = 0o660;
 /// Connections that the kernel keeps for us while as many as we serve at once are busy.
 const BACKLOG: u32 = 1024;
+/// How often a Unix socket whose file is gone is tried to be bound again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// A bound socket.
 #[derive(Debug)]
@@ -25,47 +24,86 @@ pub(super) enum Listener {
     /// TCP.
     Tcp(TcpListener),
     /// Unix.
-    Unix(UnixListener, SocketFile),
-}
-
-/// The file of our socket, removed with it.
-#[derive(Debug)]
-pub(super) struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        // Left behind it would be replaced at the next start.
-        let _left_behind = std::fs::remove_file(&self.0);
-    }
+    Unix {
+        /// The socket.
+        listener: UnixListener,
+        /// Its file.
+        file: SocketFile,
+        /// The file is gone, and cannot be made anew so far.
+        lost: bool,
+    },
 }
 
 impl Listener {
     pub(super) fn bind(listen: &Listen) -> Result<Self, Ending> {
-        let (bound, name) = match listen {
-            Listen::Tcp(address) => (tcp(*address), address.to_string()),
-            Listen::Unix(path) => (unix(path), format!("unix:{}", path.display())),
+        let bound = match listen {
+            Listen::Tcp(address) => tcp(*address),
+            Listen::Unix(path) => {
+                socket::bind(path).map(|(listener, file)| Self::Unix { listener, file, lost: false })
+            }
         };
-        bound.map_err(|why| unbound(&name, &why))
+        bound.map_err(|why| unbound(&name(listen), &why))
     }
 
     pub(super) fn address(&self) -> Listen {
         match self {
             Self::Tcp(listener) => Listen::Tcp(listener.local_addr().expect("a bound socket has an address")),
-            Self::Unix(_, file) => Listen::Unix(file.0.clone()),
+            Self::Unix { file, .. } => Listen::Unix(file.path().to_owned()),
         }
     }
 
-    pub(super) async fn accept(&self) -> io::Result<(Stream, Peer)> {
+    pub(super) async fn accept(&self) -> io::Result<(Stream, Peer, Origin)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
-                Ok((Box::new(stream), Peer::of(address)))
+                let peer = Peer::of(address);
+                let local = peer == Peer::Loopback;
+                let origin = if local { Origin::Local } else { Origin::elsewhere(address.ip()) };
+                Ok((Box::new(stream), peer, origin))
             }
-            Self::Unix(listener, _) => {
+            Self::Unix { listener, .. } => {
                 let (stream, _unnamed) = listener.accept().await?;
-                Ok((Box::new(stream), Peer::UnixSocket))
+                Ok((Box::new(stream), Peer::UnixSocket, Origin::Local))
             }
         }
+    }
+
+    /// Ends when the file of a Unix socket is gone, or it is time to make it once more. TCP has none.
+    pub(super) async fn is_lost(&self) {
+        match self {
+            Self::Tcp(_) => std::future::pending().await,
+            Self::Unix { lost: true, .. } => tokio::time::sleep(AGAIN).await,
+            Self::Unix { file, .. } => file.gone().await,
+        }
+    }
+
+    /// Binds the Unix socket again, whose file is gone: without it nobody reaches us, and a pod's probes would have
+    /// a process killed that does its work.
+    pub(super) fn restore(&mut self) {
+        let listen = self.address();
+        let Self::Unix { lost, .. } = self else { return };
+        match Self::bind(&listen) {
+            Ok(bound) => {
+                tracing::warn!("the socket {} was removed: it is there again", name(&listen));
+                *self = bound;
+            }
+            Err(why) if !*lost => {
+                *lost = true;
+                tracing::error!(
+                    "the socket was removed, and is tried again every 5 seconds: {}",
+                    why.words()
+                );
+            }
+            Err(_said_already) => {}
+        }
+    }
+}
+
+/// A listener as the configuration has it.
+fn name(listen: &Listen) -> String {
+    match listen {
+        Listen::Tcp(address) => address.to_string(),
+        Listen::Unix(path) => format!("unix:{}", path.display()),
     }
 }
 
@@ -97,33 +135,6 @@ fn tcp(address: SocketAddr) -> io::Result<Listener> {
     socket.listen(BACKLOG).map(Listener::Tcp)
 }
 
-fn unix(path: &Path) -> io::Result<Listener> {
-    let listener = match bind_private(path) {
-        Err(why) if why.kind() == io::ErrorKind::AddrInUse && is_dead_socket(path) => {
-            std::fs::remove_file(path)?;
-            bind_private(path)?
-        }
-        bound => bound?,
-    };
-    Ok(Listener::Unix(listener, SocketFile(path.to_owned())))
-}
-
-/// Binds with the mode that the socket is to have. To set it afterwards, by name, would set that of
-/// whatever somebody else who may write the folder has put there meanwhile, through a link too.
-fn bind_private(path: &Path) -> io::Result<UnixListener> {
-    let before = umask(Mode::from_raw_mode(0o777 & !SOCKET_MODE));
-    let bound = UnixListener::bind(path);
-    umask(before);
-    bound
-}
-
-/// Whether the file is a socket that nobody listens on: left by a run that was killed.
-fn is_dead_socket(path: &Path) -> bool {
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|about| about.file_type().is_socket());
-    let refused = |why: io::Error| why.kind() == io::ErrorKind::ConnectionRefused;
-    is_socket && std::os::unix::net::UnixStream::connect(path).is_err_and(refused)
-}
-
 /// An accepted connection of either kind.
 pub(super) type Stream = Box<dyn Duplex + Send>;
 
@@ -134,25 +145,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
-
-    #[tokio::test]
-    async fn the_socket_of_a_killed_run_is_replaced_and_a_living_one_is_not() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let listen = Listen::Unix(folder.path().join("status"));
-        let path = folder.path().join("status");
-        // Dropped without removing its file, as by a kill.
-        drop(std::os::unix::net::UnixListener::bind(&path).expect("bound"));
-        let listener = Listener::bind(&listen).expect("replaces the dead one");
-        let mode = std::fs::metadata(&path).expect("is there").permissions().mode();
-        assert_eq!(mode & 0o777, SOCKET_MODE);
-        let ending = Listener::bind(&listen).expect_err("somebody listens");
-        assert_eq!(ending.cause, Cause::Destination);
-        drop(listener);
-        assert!(!path.exists());
-    }
 
     #[tokio::test]
     async fn a_file_that_is_no_socket_is_left_alone() {

@@ -5,16 +5,20 @@
 //! memory stays bounded: so many connections, so long each, so much of a header, and no body is
 //! ever read.
 
+mod gate;
 mod listener;
 mod route;
+mod socket;
 mod tls;
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use futures_util::future::Abortable;
 use futures_util::stream::FuturesUnordered;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -28,24 +32,26 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_rustls::TlsAcceptor;
 use tracing::Level;
 
-use self::listener::Listener;
+use self::gate::{Gate, Guest, Places};
+use self::listener::{Listener, Stream};
 use self::route::{Peer, Refusal, Route};
 pub use self::tls::Tls;
 use super::metrics::{self, Besides};
-use super::readiness;
 use super::status::Status;
+use super::{clock, readiness};
 use crate::config::plan::Listen;
+use crate::core::time::Moment;
 use crate::core::view::View;
 use crate::exit::Ending;
 
 /// What a client may cost us.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    /// Connections served at once; others wait in the kernel's queue.
-    connections: usize,
+    /// Connections served at once.
+    places: Places,
     /// For a whole connection: a client that reads or writes slowly is cut off.
     life: Duration,
-    /// For the header of a request.
+    /// For the header of a request, and before it for the handshake of TLS.
     header_time: Duration,
     /// For the main loop to answer.
     loop_time: Duration,
@@ -56,9 +62,9 @@ struct Limits {
 }
 
 const LIMITS: Limits = Limits {
-    connections: 32,
+    places: Places { local: 64, remote: 32, each: 8, waiting: 64 },
     life: Duration::from_secs(10),
-    header_time: Duration::from_secs(5),
+    header_time: Duration::from_secs(2),
     loop_time: Duration::from_secs(5),
     header_bytes: 16 * 1024,
     header_lines: 64,
@@ -119,20 +125,54 @@ impl Server {
     /// Serves until it is dropped, and all connections with it. Runs where it is polled: it
     /// spawns nothing.
     pub async fn serve(self, asks: mpsc::Sender<Ask>) -> Infallible {
+        let Self { mut listener, tls, limits } = self;
+        let mut gate = Gate::new(limits.places);
         let mut connections = FuturesUnordered::new();
         loop {
+            while let Some(guest) = gate.admit(clock::moment()) {
+                connections.push(attend(guest, asks.clone(), limits));
+            }
             tokio::select! {
-                accepted = self.listener.accept(), if connections.len() < self.limits.connections => match accepted {
-                    Ok((stream, peer)) => {
-                        let acceptor = self.tls.as_ref().map(|tls| tls.acceptor(peer));
-                        connections.push(connection(stream, acceptor, peer, asks.clone(), self.limits));
+                // What has been asked already must not be taken for silence.
+                biased;
+                Some(number) = connections.next(), if !connections.is_empty() => {
+                    gate.leave(number, clock::moment());
+                }
+                accepted = listener.accept(), if gate.is_open() => match accepted {
+                    Ok((stream, peer, origin)) => {
+                        let acceptor = tls.as_ref().map(|tls| tls.acceptor(peer));
+                        gate.arrive(origin, Visitor { stream, acceptor, peer });
                     }
                     Err(_out_of_descriptors_or_gone_already) => tokio::time::sleep(PAUSE).await,
                 },
-                Some(()) = connections.next(), if !connections.is_empty() => {}
+                () = until(gate.deadline()) => gate.make_room(clock::moment()),
+                () = listener.is_lost() => listener.restore(),
             }
         }
     }
+}
+
+/// A connection and what it was accepted with.
+struct Visitor {
+    stream: Stream,
+    acceptor: Option<TlsAcceptor>,
+    peer: Peer,
+}
+
+/// Serves one connection to its end, or until it has to make room; returns its number.
+async fn attend(guest: Guest<Visitor>, asks: mpsc::Sender<Ask>, limits: Limits) -> u64 {
+    let Guest { number, stream: Visitor { stream, acceptor, peer }, heard, cut } = guest;
+    let _cut_off = Abortable::new(connection(stream, acceptor, peer, asks, limits, &heard), cut).await;
+    number
+}
+
+/// Ends behind the deadline, when the kernel has been asked for news since.
+async fn until(deadline: Option<Moment>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep(clock::moment().until(deadline)).await,
+        None => std::future::pending().await,
+    }
+    tokio::task::yield_now().await;
 }
 
 /// Serves one connection that comes from `address`, or from the Unix socket where there is none. A
@@ -142,22 +182,24 @@ pub async fn converse(
     address: Option<SocketAddr>,
     asks: mpsc::Sender<Ask>,
 ) {
-    connection(stream, None, address.map_or(Peer::UnixSocket, Peer::of), asks, LIMITS).await;
+    let peer = address.map_or(Peer::UnixSocket, Peer::of);
+    connection(stream, None, peer, asks, LIMITS, &Cell::default()).await;
 }
 
-/// One connection, behind TLS where there is an `acceptor`.
+/// One connection, behind TLS where there is an `acceptor`. Its request is `heard` when the whole header is there.
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     acceptor: Option<TlsAcceptor>,
     peer: Peer,
     asks: mpsc::Sender<Ask>,
     limits: Limits,
+    heard: &Cell<bool>,
 ) {
     let whole = async {
-        let Some(acceptor) = acceptor else { return exchange(stream, peer, asks, limits).await };
+        let Some(acceptor) = acceptor else { return exchange(stream, peer, asks, limits, heard).await };
         // The time for a header is also that for a handshake.
         if let Ok(Ok(stream)) = tokio::time::timeout(limits.header_time, acceptor.accept(stream)).await {
-            exchange(stream, peer, asks, limits).await;
+            exchange(stream, peer, asks, limits, heard).await;
         }
     };
     // A client that is too slow is its own trouble.
@@ -170,8 +212,10 @@ async fn exchange(
     peer: Peer,
     asks: mpsc::Sender<Ask>,
     limits: Limits,
+    heard: &Cell<bool>,
 ) {
     let service = service_fn(|request| {
+        heard.set(true);
         let asks = &asks;
         async move { Ok::<_, Infallible>(answer(&request, peer, asks, limits.loop_time).await) }
     });

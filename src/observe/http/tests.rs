@@ -222,7 +222,11 @@ fn huge_headers_and_rubbish_are_refused_and_bodies_are_not_read() {
 #[test]
 fn clients_that_say_nothing_do_not_keep_the_others_out() {
     local(async {
-        let limits = Limits { header_time: Duration::from_millis(100), connections: 4, ..LIMITS };
+        let limits = Limits {
+            header_time: Duration::from_millis(100),
+            places: Places { local: 4, ..LIMITS.places },
+            ..LIMITS
+        };
         let server = Running::start(sample::view(), limits);
         let mut silent = Vec::new();
         for _ in 0..8 {
@@ -237,7 +241,11 @@ fn clients_that_say_nothing_do_not_keep_the_others_out() {
 #[test]
 fn a_client_that_does_not_read_is_cut_off() {
     local(async {
-        let limits = Limits { life: Duration::from_millis(200), connections: 1, ..LIMITS };
+        let limits = Limits {
+            life: Duration::from_millis(200),
+            places: Places { local: 1, ..LIMITS.places },
+            ..LIMITS
+        };
         let file = sample::view().files[0].clone();
         let name = |number| FileView { name: format!("{number}-{}", "x".repeat(200)), ..file.clone() };
         let view = View { files: (0..20_000).map(name).collect(), ..sample::view() };

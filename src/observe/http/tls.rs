@@ -214,7 +214,8 @@ mod tests {
         runtime.block_on(async {
             let (ours, theirs) = tokio::io::duplex(64 * 1024);
             let (sender, mut asks) = mpsc::channel(1);
-            let serve = connection(ours, Some(tls.acceptor(peer)), peer, sender, LIMITS);
+            let heard = std::cell::Cell::default();
+            let serve = connection(ours, Some(tls.acceptor(peer)), peer, sender, LIMITS, &heard);
             let main_loop = async {
                 while let Some(ask) = asks.recv().await {
                     let Ask::Alive(reply) = ask else { panic!("nothing else is asked") };

@@ -55,10 +55,12 @@ volumeMounts:
 startupProbe:
   exec: {command: [/usr/local/bin/leasehold, status, --ready]}
   periodSeconds: 1
+  timeoutSeconds: 10
   failureThreshold: 120
 livenessProbe:
   exec: {command: [/usr/local/bin/leasehold, status, --live]}
   periodSeconds: 30
+  timeoutSeconds: 10
 {{- end }}
 
 {{- define "leasehold.pod" -}}
