@@ -303,6 +303,26 @@ fn a_value_in_many_places_is_not_walked_for_ever() {
 }
 
 #[test]
+fn a_copy_of_shared_parts_takes_no_more_than_a_text_may() {
+    let most = |field: &str| -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").expect("it can be read");
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the kernel counts it");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    };
+    let before = most("VmHWM:");
+    for list in ["sprig_list $x $x", "sprig_dict `a` $x `b` $x"] {
+        let bomb = format!(
+            "{{{{ $x := sprig_list 1 1 }}}}{{{{ range loop 60 }}}}{{{{ $x = {list} }}}}{{{{ end }}}}{{{{ sprig_deepCopy $x | len }}}}"
+        );
+        let error = fails(&bomb, Limits::default());
+        assert!(error.limit && error.message.contains("too much"), "{error}");
+    }
+    // Twice the limit of a text, for what an allocator adds, and for what the other tests here use meanwhile.
+    let grown = most("VmHWM:") - before;
+    assert!(grown < 256 << 10, "{grown} KiB");
+}
+
+#[test]
 fn a_list_that_is_deeper_than_the_stack_is_an_error() {
     let deep = "{{ $l := sprig_list 1 }}{{ range loop 100000 }}{{ $l = sprig_list $l }}{{ end }}";
     for (walk, why) in [

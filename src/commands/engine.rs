@@ -145,7 +145,8 @@ fn destinations(plan: &Plan) -> Result<(), PublishError> {
 /// The configuration again, which must do with what the sandbox of this run lets through.
 fn reread(sources: &Sources, fence: &Fence) -> Result<Plan, Ending> {
     let (plan, _notices) = sources.load(&[]).map_err(|rejected| {
-        if fence.is_up() {
+        // Only where a file could not be read: a mistake in the text has nothing to do with the sandbox.
+        if fence.is_up() && rejected.problems.iter().any(|problem| problem.is_unreadable()) {
             tracing::warn!(
                 "files that an earlier configuration did not name are outside the sandbox of this run"
             );

@@ -18,6 +18,7 @@ mod desk;
 mod digest;
 mod document;
 mod excerpt;
+mod exposed;
 mod file;
 pub mod foreign;
 pub mod keypath;

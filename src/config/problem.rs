@@ -104,6 +104,13 @@ impl Problem {
         format!("{}: {}", self.place, self.advice())
     }
 
+    /// Whether a file was there and could not be read for want of permission.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.severity == Severity::Error
+            && self.message.ends_with(&io_words(&io::ErrorKind::PermissionDenied.into()))
+    }
+
     fn advice(&self) -> String {
         if self.hint.is_empty() { self.message.clone() } else { format!("{}; {}", self.message, self.hint) }
     }

@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::exposed;
 use super::layers::Setting;
 use super::places::MAX_BYTES;
 use super::plan::Plan;
@@ -125,7 +126,10 @@ impl Sources {
             folder: &folder,
         };
         match read(&inputs) {
-            Ok((plan, problems)) => Ok((plan, [self.notices.clone(), problems].concat())),
+            Ok((plan, problems)) => {
+                let exposed = exposed::warnings(&plan, self.files(), &env, &mode);
+                Ok((plan, [self.notices.clone(), problems, exposed].concat()))
+            }
             Err(mut rejected) => {
                 rejected.problems.splice(0..0, self.notices.iter().cloned());
                 Err(rejected)
@@ -173,6 +177,13 @@ fn look(path: &Path) -> Seen {
         }
         Err(_) => Seen::Unknown,
     }
+}
+
+/// Where a path leads to, and the mode of that.
+fn mode(path: &Path) -> Option<(PathBuf, u32)> {
+    let real = path.canonicalize().ok()?;
+    let metadata = real.metadata().ok()?;
+    Some((real, metadata.permissions().mode() & 0o7777))
 }
 
 fn capped(from: impl Read) -> io::Result<Vec<u8>> {

@@ -6,9 +6,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::rc::Rc;
+use std::time::Duration;
 
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
+use super::variables::Room;
+use crate::config::plan::Plan;
 use crate::exit::Ending;
 use crate::process::child::{self, Blueprint, Child};
 use crate::process::reaper::Reaper;
@@ -26,6 +30,24 @@ pub struct Parent {
     pub(crate) held: Held,
 }
 
+/// So long a process may be there after SIGKILL before that is worth a word, and then every minute.
+const AFTER_KILL: Duration = Duration::from_secs(5);
+const A_MINUTE: Duration = Duration::from_secs(60);
+
+/// What a program's path, and the interpreter of a script, add to the arguments at most.
+const PATHS: usize = 4096 + 256;
+
+/// The room for arguments and environment of the process that `parent` starts with the variables of `plan`.
+pub(super) fn room(parent: Option<&Parent>, plan: &Plan) -> Room {
+    let limit = child::room();
+    let Some(parent) = parent else { return Room { limit, taken: 0 } };
+    let words = parent.blueprint.command.iter().map(|word| child::takes(word.len()));
+    let rendered = |name: &OsString| plan.exec.env.iter().any(|one| name.as_bytes() == one.name.as_bytes());
+    let inherited = parent.inherited.iter().filter(|(name, _)| !rendered(name));
+    let inherited = inherited.map(|(name, value)| child::takes(name.len() + 1 + value.len()));
+    Room { limit, taken: PATHS + words.chain(inherited).sum::<usize>() }
+}
+
 /// The process that there is, or was.
 pub(super) struct Offspring {
     parent: Parent,
@@ -33,13 +55,15 @@ pub(super) struct Offspring {
     running: Option<Child>,
     /// Whether the one that runs was told to stop: then its end is that of all of its group.
     stopping: Rc<Cell<bool>>,
+    /// Notified when the one that runs is killed.
+    killed: Rc<Notify>,
     ended: Option<ExitStatus>,
 }
 
 impl Offspring {
     /// None yet.
     pub(super) fn new(parent: Parent, reaper: Rc<Reaper>) -> Self {
-        Self { parent, reaper, running: None, stopping: Rc::default(), ended: None }
+        Self { parent, reaper, running: None, stopping: Rc::default(), killed: Rc::default(), ended: None }
     }
 
     /// Starts it with `variables` besides what it inherits. The future is its end: where it was told
@@ -56,15 +80,27 @@ impl Offspring {
         self.reaper.started(child.pid());
         self.running = Some(child);
         tracing::info!(pid = child.pid().as_raw_nonzero().get(), "started the process");
-        self.stopping = Rc::default();
+        (self.stopping, self.killed) = Default::default();
         let (reaper, stopping) = (Rc::clone(&self.reaper), Rc::clone(&self.stopping));
+        let killed = Rc::clone(&self.killed);
         Ok(async move {
-            let status = reaper.ended(child.pid()).await?;
-            if stopping.get() {
-                child.company_gone().await;
+            let end = async {
+                let status = reaper.ended(child.pid()).await?;
+                if stopping.get() {
+                    child.company_gone().await;
+                }
+                Ok(status)
+            };
+            tokio::select! {
+                status = end => status,
+                never = outlives(child, &killed) => never,
             }
-            Ok(status)
         })
+    }
+
+    /// What it is started from.
+    pub(super) fn parent(&self) -> &Parent {
+        &self.parent
     }
 
     /// Whether one was ever started.
@@ -109,6 +145,7 @@ impl Offspring {
     pub(super) fn kill(&self) {
         if let Some(child) = self.stoppable() {
             child.kill();
+            self.killed.notify_one();
         }
     }
 
@@ -135,6 +172,22 @@ impl Offspring {
         let inherited = inherited.map(|(name, value)| entry(name.as_bytes(), value.as_bytes()));
         let rendered = variables.iter().map(|(name, value)| entry(name.as_bytes(), value.expose()));
         inherited.chain(rendered).collect()
+    }
+}
+
+/// Logs for as long as it goes on that a process is still there though it was killed: it waits for a device,
+/// or has become another user's, and everything here waits for it.
+async fn outlives<T>(child: Child, killed: &Notify) -> T {
+    killed.notified().await;
+    let mut wait = AFTER_KILL;
+    loop {
+        tokio::time::sleep(wait).await;
+        let pid = child.pid().as_raw_nonzero().get();
+        tracing::warn!(
+            pid,
+            "the process, or one of its group, does not end though it was killed, and is waited for; look at its state and user in /proc/{pid}/status"
+        );
+        wait = A_MINUTE;
     }
 }
 

@@ -9,7 +9,7 @@ use crate::core::event::{self, Event, Published, RenderOutcome};
 use crate::core::ids::{FileId, UnitId};
 use crate::core::policy::Policy;
 use crate::driver::store::Store;
-use crate::driver::variables::{self, Variables};
+use crate::driver::variables::{self, Room, Variables};
 use crate::driver::written::Written;
 use crate::exit::{Cause, Ending};
 use crate::publish::{self, Attributes, Content, Look, Loss, Member, PublishError, Set, SingleFile};
@@ -55,11 +55,16 @@ impl Files {
     ///
     /// # Errors
     /// 73 for the first destination that cannot be written, or is not tmpfs where it must be.
-    pub(super) fn open(plan: Arc<Plan>, policy: &Policy, environment: Environment) -> Result<Self, Ending> {
+    pub(super) fn open(
+        plan: Arc<Plan>,
+        policy: &Policy,
+        environment: Environment,
+        room: Room,
+    ) -> Result<Self, Ending> {
         for folder in &plan.writes.folders {
             publish::prepare(folder, plan.dir_mode, plan.require_tmpfs).map_err(ending)?;
         }
-        let variables = Arc::new(Mutex::new(Variables::new(plan.exec.env.len())));
+        let variables = Arc::new(Mutex::new(Variables::new(plan.exec.env.len(), room)));
         let environment_unit = policy.child.and_then(|child| child.environment);
         let open = |(id, unit): (usize, &crate::core::policy::UnitPolicy)| {
             let target = if environment_unit == Some(UnitId(id)) {
@@ -158,7 +163,10 @@ impl Files {
             let bytes = made.as_ref().map(|made| made.bytes.clone());
             members.push(match self.plan.files.get(file.0) {
                 Some(plan) => member(plan, bytes),
-                None => variables::member(bytes),
+                None => {
+                    let name = &self.plan.exec.env[file.0 - self.plan.files.len()].name;
+                    variables::member(name, bytes)
+                }
             });
             writes.extend(made.map(|made| (file, made.writes)));
         }
@@ -279,7 +287,7 @@ impl Where {
         match (self, members) {
             (Self::Set(set), _) => set.publish(members),
             (Self::Environment(variables), _) => {
-                Ok(variables.lock().unwrap_or_else(PoisonError::into_inner).publish(members))
+                variables.lock().unwrap_or_else(PoisonError::into_inner).publish(members)
             }
             (Self::Alone(file), [Member { content: Content::Bytes(bytes), attributes, .. }]) => {
                 file.publish(bytes, attributes)

@@ -149,7 +149,8 @@ impl Driver {
     fn new(plan: Arc<Plan>, mode: Mode, mut surroundings: Surroundings) -> Result<Self, Ending> {
         let policy = Policy::new(&plan, mode, seed(&plan, &surroundings.pod));
         // Destinations first: what cannot be written must not cost a login.
-        let files = Files::open(Arc::clone(&plan), &policy, surroundings.environment.clone())?;
+        let room = child::room(surroundings.parent.as_ref(), &plan);
+        let files = Files::open(Arc::clone(&plan), &policy, surroundings.environment.clone(), room)?;
         let credentials = Credentials::new(plan.auth.method.files());
         let (keeper, kept) = Keeper::open(&plan, &surroundings.pod, &credentials)?;
         let client = Client::new(&plan.vault, &plan.auth).map_err(unusable)?;

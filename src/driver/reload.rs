@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::Driver;
+use super::child::{self, Offspring};
 use super::files::Files;
 use crate::config::plan::{AuthMethod, Listen, ListenTls, LogFormat, Plan, Sandbox};
 use crate::core::Agent;
@@ -118,7 +119,8 @@ impl Driver {
 
     fn reconfigured(&mut self, plan: Arc<Plan>) -> Result<Snapshot, Ending> {
         let policy = Policy::new(&plan, self.mode, seed(&plan, &self.surroundings.pod));
-        self.files = Files::open(Arc::clone(&plan), &policy, self.surroundings.environment.clone())?;
+        let room = child::room(self.offspring.as_ref().map(Offspring::parent), &plan);
+        self.files = Files::open(Arc::clone(&plan), &policy, self.surroundings.environment.clone(), room)?;
         self.keeper.rebind(&plan);
         self.surroundings.log.set_level(plan.log.level);
         if let Some(keys) = self.lasting.changed(&plan) {

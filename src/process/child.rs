@@ -15,7 +15,9 @@ use nix::errno::Errno;
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
 use nix::sys::signal::{SigSet, Signal as NixSignal};
 use rustix::fs::{Access, access};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
+use rustix::process::{
+    Pid, Resource, Signal, WaitOptions, getpgid, getrlimit, kill_process, kill_process_group, waitpid,
+};
 use zeroize::Zeroizing;
 
 use super::{group, hook, limits, signal};
@@ -112,18 +114,26 @@ impl Child {
     }
 
     /// Sends a signal to it and, where it leads its own group, to all of that.
+    ///
+    /// A process may join another group of its session (`setpgid`), as shells do. Then the group that it led is
+    /// empty, and a signal to that alone would reach nothing. It is not sent to the process twice otherwise: to
+    /// many programs a second SIGTERM means that they are to hurry.
     pub(crate) fn signal_all(&self, number: i32) {
         if !self.leads {
             return self.signal(number);
         }
         if let Ok(signal) = signal::from_number(number) {
-            let _changed_its_user = kill_process_group(self.pid, signal);
+            let _nobody_left = kill_process_group(self.pid, signal);
+        }
+        if getpgid(Some(self.pid)) != Ok(self.pid) {
+            self.signal(number);
         }
     }
 
     /// Kills it and, where it leads its own group, all of that.
     pub(crate) fn kill(&self) {
         self.signal_all(Signal::KILL.as_raw());
+        self.signal(Signal::KILL.as_raw());
     }
 
     /// Returns once nobody is left of the group that it led. To be called when it has ended.
@@ -161,6 +171,20 @@ pub(crate) fn stop_for_good() {
 
 fn last() -> std::sync::MutexGuard<'static, Option<Last>> {
     LAST.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The bytes that arguments and environment of a program may take together, by execve(2): a quarter of the stack's
+/// limit, at most 6 MiB and at least 128 KiB.
+pub(crate) fn room() -> usize {
+    let stack = getrlimit(Resource::Stack)
+        .current
+        .map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    (stack / 4).clamp(128 << 10, 6 << 20)
+}
+
+/// What one argument or entry of so many bytes takes of that: a NUL and a pointer more.
+pub(crate) const fn takes(bytes: usize) -> usize {
+    bytes + 1 + size_of::<*const u8>()
 }
 
 /// As shells report it: the exit code, or 128 and the number of the signal that ended it.

@@ -48,6 +48,13 @@ pub enum Problem {
     Unreadable,
     /// What is there already is more than can be added to.
     TooLarge,
+    /// A process's arguments and environment take more than the kernel has room for.
+    Environment {
+        /// The bytes that they take.
+        needed: usize,
+        /// The bytes that there are.
+        limit: usize,
+    },
     /// Any other refusal of the kernel.
     System {
         /// What was tried, an infinitive.
@@ -118,6 +125,9 @@ impl PublishError {
                 "let us read it: the same user in init and sidecar, or CAP_DAC_READ_SEARCH"
             }
             Problem::TooLarge => "write it anew instead of adding to it",
+            Problem::Environment { .. } => {
+                "give large values to the process as files, or raise the limit of its stack (ulimit -s)"
+            }
             Problem::System { .. } => "check the volume",
         }
     }
@@ -149,6 +159,10 @@ impl fmt::Display for PublishError {
             Problem::Busy => write!(f, "cannot write {path}: another process is writing it"),
             Problem::Unreadable => write!(f, "cannot carry over {path}: it cannot be read back"),
             Problem::TooLarge => write!(f, "cannot add to {path}: it is larger than 8 MiB"),
+            Problem::Environment { needed, limit } => write!(
+                f,
+                "arguments and environment of the process take {needed} bytes, and the kernel has room for {limit}"
+            ),
             Problem::System { doing, errno } => {
                 write!(f, "cannot {doing} {path}: {}", Errno::from_raw_os_error(errno))
             }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ::landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, NetPort, Ruleset, RulesetAttr,
-    RulesetCreated, RulesetCreatedAttr, RulesetError, path_beneath_rules,
+    RulesetCreated, RulesetCreatedAttr, RulesetError, Scope, path_beneath_rules,
 };
 
 use super::Lack;
@@ -13,7 +13,7 @@ use super::needs::Needs;
 
 const LAYER: &str = "Landlock";
 
-/// The first version that knows every right we speak of. A later one's are not asked for before
+/// The first version that knows every right of files and ports that we speak of. A later one's are not asked for before
 /// they were tried: of version 9, which also governs connecting to Unix sockets, one would have to
 /// know every socket that the name look-up and the service manager use.
 const KNOWN: ABI = ABI::V5;
@@ -34,7 +34,21 @@ pub(super) fn restrict(needs: &Needs) -> Result<(), Lack> {
     }
 }
 
-/// Signals are left alone (no scope): an application that we are to tell is outside.
+/// What may not be reached outside of this process, from version 6 (Linux 6.12) on: an older kernel leaves it open.
+///
+/// Abstract Unix sockets have no path, so that no rule of files is about them; only a service manager that
+/// listens on one has to be reached. Signals go out where a notifier sends some: the application is outside.
+fn scope(needs: &Needs) -> BitFlags<Scope> {
+    let mut scope = BitFlags::empty();
+    if !needs.abstract_sockets {
+        scope |= Scope::AbstractUnixSocket;
+    }
+    if !needs.signals {
+        scope |= Scope::Signal;
+    }
+    scope
+}
+
 fn ruleset(needs: &Needs) -> Result<RulesetCreated, RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let publish = read
@@ -49,8 +63,10 @@ fn ruleset(needs: &Needs) -> Result<RulesetCreated, RulesetError> {
     let listen = AccessFs::MakeSock | AccessFs::RemoveFile;
     let created = Ruleset::default()
         .handle_access(AccessFs::from_all(KNOWN))?
-        .handle_access(AccessNet::from_all(KNOWN))?
-        .create()?;
+        .handle_access(AccessNet::from_all(KNOWN))?;
+    let scope = scope(needs);
+    let created = if scope.is_empty() { created } else { created.scope(scope)? };
+    let created = created.create()?;
     let created = beneath(created, &needs.read, read)?;
     let created = beneath(created, &needs.publish, publish)?;
     let created = beneath(created, &needs.sockets, listen)?;

@@ -59,6 +59,8 @@ pub(super) struct Needs {
     pub(super) unknown: BTreeSet<String>,
     /// Whether to find processes and signal them.
     pub(super) signals: bool,
+    /// Whether the service manager listens on a Unix socket without a path.
+    pub(super) abstract_sockets: bool,
 }
 
 impl Needs {
@@ -80,6 +82,7 @@ impl Needs {
         for text in texts {
             needs.file(text);
         }
+        needs.abstract_sockets = env("NOTIFY_SOCKET").is_some_and(|at| at.as_bytes().starts_with(b"@"));
         needs.server(&plan.vault);
         needs.credentials(&plan.auth.method);
         needs.destinations(plan);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::evidence;
 use crate::scene::{FILE, Scene};
 use crate::support::{Leasehold, Lives, SOON, Stage, wait_until};
 
@@ -113,4 +114,34 @@ fn a_change_that_cannot_be_rendered_leaves_the_process_with_what_it_has() {
     scene.put("three");
     scene.wait_for_text("seen", "one\nthree\n");
     assert_eq!(running.stop().code, Some(0));
+}
+
+#[test]
+fn an_environment_that_has_become_too_large_keeps_the_process_that_runs() {
+    let evidence = evidence!(48, Machine);
+    let scene = Scene::new();
+    // More than the kernel takes under any limit of the stack.
+    let variables: String = (0..70)
+        .map(|number| format!("    V{number}: {{secret: 'secret/web#password', refresh: 1s}}\n"))
+        .collect();
+    let script = "trap 'exit 0' TERM; echo $$ $V1 >>seen; while :; do sleep 0.01; done";
+    let mut running = scene.start(&format!("exec:\n  env:\n{variables}"), script);
+    wait_until("the process to run", SOON, || {
+        scene.space.read("seen").is_some_and(|seen| seen.ends_with(" one\n"))
+    });
+    let first = scene.space.read("seen").expect("it runs");
+    scene.put(&"x".repeat(100_000));
+    let refusal = "arguments and environment of the process take";
+    wait_until("the refusal", SOON, || {
+        assert!(running.runs(), "{}", running.stderr());
+        running.stderr().contains(refusal)
+    });
+    assert!(!running.stderr().contains("stopping the process"), "{}", running.stderr());
+    assert_eq!(scene.space.read("seen"), Some(first), "it runs on");
+    scene.put("two");
+    wait_until("the next start", SOON, || {
+        scene.space.read("seen").is_some_and(|seen| seen.ends_with(" two\n"))
+    });
+    running.stop().expect_code(0);
+    evidence.holds("what the kernel would not start is not published, and the process that runs stays");
 }

@@ -1,6 +1,9 @@
 //! As PID 1 of a container: whom others leave behind is collected, and nobody else's end is stolen.
 
-use crate::scene::Scene;
+use nix::sys::signal::Signal;
+
+use crate::evidence;
+use crate::scene::{FILE, Scene, kill};
 use crate::support::{Child, Leasehold, SOON, have, need};
 
 /// Makes a thousand orphans, waits until all of them have ended, and counts what is left of them.
@@ -42,4 +45,22 @@ fn a_thousand_orphans_leave_no_zombie_and_the_exit_code_is_the_process_s() {
     let status = child.wait(4 * SOON);
     assert_eq!(child.stdout(), "zombies: 0\n", "{}", child.stderr());
     assert_eq!(status.code(), Some(11));
+}
+
+#[test]
+fn a_process_that_has_joined_another_group_is_stopped_all_the_same() {
+    if !need("perl", "apt-get install perl", have("perl")) {
+        return;
+    }
+    let mut evidence = evidence!(48, Machine);
+    let scene = Scene::new();
+    let script = "$c = fork; if (!$c) { setpgrp(0, 0); exec 'sleep', '600' } \
+        select(undef, undef, undef, 0.01) until eval { setpgrp(0, $c) }; \
+        open F, '>', 'member.new'; print F \"$c\\n\"; close F; rename 'member.new', 'member'; sleep 600";
+    let running = scene.program(FILE).spawn(&["exec", "--", "perl", "-e", script]);
+    let member = scene.wait_for_pid("member");
+    let finished = running.stop();
+    kill(member, Signal::SIGKILL);
+    evidence.exit(finished.code, 143);
+    evidence.holds("a process that left the group that it led is signalled by its own number, too");
 }

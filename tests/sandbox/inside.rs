@@ -2,6 +2,8 @@
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
 
@@ -14,7 +16,7 @@ use rustix::process::{
 };
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
-use super::support::Workspace;
+use super::support::{Workspace, need};
 use super::{DONE, again, assert_done, has_landlock, role};
 
 /// Goes inside, with a configuration of its own in `space`.
@@ -175,6 +177,59 @@ fn no_program_is_run_no_root_changed_and_no_other_process_opened() {
     }
     let test = "inside::no_program_is_run_no_root_changed_and_no_other_process_opened";
     assert_done(&mut again(test, "inside", space("").path()));
+}
+
+/// Whether the kernel knows Landlock's scope (6.12).
+fn has_scope() -> bool {
+    let release = nix::sys::utsname::uname().expect("every kernel has one").release().to_owned();
+    let release = release.to_string_lossy();
+    let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    need("Landlock's scope", "a kernel from 6.12 on", version >= (6, 12))
+}
+
+#[test]
+fn sockets_without_a_path_and_processes_outside_are_out_of_reach() {
+    if let Some((name, space)) = role() {
+        let address = UnixAddress::from_abstract_name(&name).expect("a short name");
+        let parent = getppid().expect("it waits for us");
+        assert!(UnixStream::connect_addr(&address).is_ok(), "outside it can be reached");
+        test_kill_process(parent).expect("outside it can be signalled");
+        go_inside(&space);
+        let error = UnixStream::connect_addr(&address).expect_err("refused");
+        assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
+        assert_eq!(test_kill_process(parent), Err(Errno::PERM), "there is no signal notifier");
+        test_kill_process(getpid()).expect("our own threads are inside");
+        println!("{DONE}");
+        return;
+    }
+    if !has_landlock() || !has_scope() {
+        return;
+    }
+    let name = format!("leasehold-test-{}", std::process::id());
+    let address = UnixAddress::from_abstract_name(&name).expect("a short name");
+    let _listens = UnixListener::bind_addr(&address).expect("a free name");
+    let test = "inside::sockets_without_a_path_and_processes_outside_are_out_of_reach";
+    assert_done(&mut again(test, &name, space("").path()));
+}
+
+#[test]
+fn with_a_signal_notifier_processes_outside_are_signalled() {
+    if let Some((_, space)) = role() {
+        go_inside(&space);
+        test_kill_process(getppid().expect("it waits for us")).expect("a notifier may mean it");
+        println!("{DONE}");
+        return;
+    }
+    if !has_landlock() {
+        return;
+    }
+    let space = space("notify: {app: {signal: HUP, process: web}}\n");
+    assert_done(&mut again(
+        "inside::with_a_signal_notifier_processes_outside_are_signalled",
+        "inside",
+        space.path(),
+    ));
 }
 
 #[test]

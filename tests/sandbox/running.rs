@@ -72,6 +72,15 @@ fn a_configuration_that_reaches_out_of_the_sandbox_is_refused_at_hup_and_the_old
     wait_until("the refusal", SOON, || sidecar.stderr().contains(says));
     assert!(stage.ready() && !target.exists());
 
+    stage.space.file(
+        "leasehold.yaml",
+        stage.config("files: [{path: password, template: '{{ if }}'}]\nsandbox: required\n"),
+    );
+    sidecar.signal(Signal::SIGHUP);
+    let says = "the configuration stays as it was: ";
+    wait_until("the refusal of a mistake", SOON, || sidecar.stderr().matches(says).count() == 2);
+    assert!(!sidecar.stderr().contains("outside the sandbox of this run"), "no file was the trouble");
+
     let outside_template = outside.file("template", "canary of the file outside");
     let reading = format!(
         "files: [{{path: password, template_file: '{}'}}]\nsandbox: required\n",

@@ -29,7 +29,7 @@ fn of_a_gibibyte_are_cut_off() {
     assert!(failure.why.contains("larger than 4 MiB"), "{failure}");
     // What the sockets hold comes on top of what was read.
     assert!(sent.load(Ordering::SeqCst) < 64 << 20);
-    fault.holds("cut off at 8 MiB");
+    fault.holds("cut off at 4 MiB");
 }
 
 #[test]

@@ -138,33 +138,48 @@ fn same(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     deep_equal(scope, any(args, 0), any(args, 1)).map(Value::Bool)
 }
 
-/// The bytes that a map of its own takes, however few its entries are.
+/// The bytes that a map or a list of its own takes, and each entry of it.
 const A_MAP: usize = 640;
+const A_LIST: usize = 96;
+const AN_ENTRY: usize = 2 * size_of::<Value>();
 
 /// Deeper values are refused, for each level is a call.
 const MAX_DEPTH: usize = 200;
 
 fn deep_copy(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    let mut left = scope.limits().output;
     match any(args, 0) {
         Value::Nil => fail("deepCopy: nothing to copy"),
-        value => copy(scope, value, 0),
+        value => copy(scope, value, 0, &mut left),
     }
 }
 
-fn copy(scope: &mut Scope<'_, '_>, value: &Value, depth: usize) -> Result<Value, FunctionError> {
+/// A copy of its own of every list and map, which takes no more than `left` bytes: of a value that stands in many
+/// places a copy is made for each, so that a few parts could fill the memory. A text is shared.
+fn copy(
+    scope: &mut Scope<'_, '_>,
+    value: &Value,
+    depth: usize,
+    left: &mut usize,
+) -> Result<Value, FunctionError> {
     if depth > MAX_DEPTH {
         return Err(FunctionError::beyond("deepCopy: nested too deeply"));
     }
-    scope.spend(if matches!(value, Value::Map(_)) { A_MAP } else { A_STEP })?;
+    let bytes = match value {
+        Value::List(list) => A_LIST + AN_ENTRY * list.items().len(),
+        Value::Map(map) => A_MAP + AN_ENTRY * map.len(),
+        _ => 0,
+    };
+    *left = left.checked_sub(bytes).ok_or_else(FunctionError::too_much)?;
+    scope.spend(bytes.max(A_STEP))?;
     Ok(match value {
         Value::List(list) => {
-            let items =
-                list.items().iter().map(|item| copy(scope, item, depth + 1)).collect::<Result<_, _>>()?;
-            Value::List(List::new(list.elem(), items))
+            let items = list.items().iter().map(|item| copy(scope, item, depth + 1, left));
+            Value::List(List::new(list.elem(), items.collect::<Result<_, _>>()?))
         }
         Value::Map(map) => {
             let entries = map.entries().into_iter();
-            let entries = entries.map(|(key, value)| Ok((key, copy(scope, &value, depth + 1)?)));
+            let entries = entries.map(|(key, value)| Ok((key, copy(scope, &value, depth + 1, left)?)));
             let entries = entries.collect::<Result<_, FunctionError>>()?;
             Value::Map(Map::with(map.key_type(), map.elem(), entries))
         }
