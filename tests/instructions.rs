@@ -165,7 +165,7 @@ impl World {
                 self.reads += 1;
                 let body = Zeroizing::new(BODY.to_vec());
                 let answer = Answer { status: StatusCode::OK, headers: HeaderMap::new(), body };
-                let response = judge(&answer, Asked::Other, &Unspoken(Vec::new())).expect("a good answer");
+                let response = judge(&answer, Asked::Read, &Unspoken(Vec::new())).expect("a good answer");
                 let facts = facts::read(&response, self.store.get(&request).as_deref());
                 self.store.answers.insert((*request).clone(), Arc::new(response));
                 Some(Event::Read { secret, token, sent, result: Ok(facts) })

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::client::{Client, answered};
 use super::endpoint::Raw;
 use super::failure::Failure;
+use super::verdict::Asked;
 use crate::secret::Secret;
 use crate::tree::Tree;
 
@@ -24,7 +25,8 @@ impl Client {
         let call = if own { self.for_tokens(Some(token)) } else { self.for_secrets(token) };
         let list = Tree::list(paths.iter().map(|path| Tree::text(*path)));
         let answer =
-            answered(&call, &Raw::put("sys/capabilities-self", Tree::map([("paths", list)]))).await?;
+            answered(&call, &Raw::put("sys/capabilities-self", Tree::map([("paths", list)])), Asked::Read)
+                .await?;
         let granted = |path: &&str| {
             let words = answer.data.get(path).and_then(Tree::as_list).unwrap_or_default();
             ((*path).to_owned(), words.iter().filter_map(Tree::as_str).map(str::to_owned).collect())

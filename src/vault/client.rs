@@ -145,7 +145,7 @@ impl Client {
         }
         let look = || async move {
             let endpoint = Raw::get(format!("sys/internal/ui/mounts/{path}"));
-            answered(&self.for_secrets(token), &endpoint).await
+            answered(&self.for_secrets(token), &endpoint, Asked::Mounts).await
         };
         self.mounts.find(path, look).await
     }
@@ -163,7 +163,11 @@ impl Client {
         }
         let endpoint = Raw::of(request, body);
         let mut unspoken = vec![token];
-        let asked = if request.verb == Verb::List { Asked::List } else { Asked::Other };
+        let asked = match request.verb {
+            Verb::Read => Asked::Read,
+            Verb::List => Asked::List,
+            Verb::Write => Asked::Write,
+        };
         if request.verb == Verb::Write {
             let telling = request.args.iter().filter(|(key, _)| !PLAIN_ARGS.contains(&key.as_str()));
             unspoken.extend(telling.map(|(_, value)| value));
@@ -184,7 +188,8 @@ impl Client {
     ) -> Result<Granted, Failure> {
         let increment = Tree::Number(increment.as_secs().to_string().into());
         let body = Tree::map([("lease_id", Tree::text(lease.0.as_str())), ("increment", increment)]);
-        let answer = answered(&self.for_secrets(token), &Raw::put("sys/leases/renew", body)).await?;
+        let endpoint = Raw::put("sys/leases/renew", body);
+        let answer = answered(&self.for_secrets(token), &endpoint, Asked::Renew).await?;
         Ok(facts::granted(&answer))
     }
 
@@ -194,7 +199,8 @@ impl Client {
     /// [`FailureKind::Denied`] where the policy has no line for `sys/leases/revoke`.
     pub async fn revoke_lease(&self, lease: &LeaseId, token: &Secret) -> Result<(), Failure> {
         let body = Tree::map([("lease_id", Tree::text(lease.0.as_str()))]);
-        answered(&self.for_secrets(token), &Raw::put("sys/leases/revoke", body)).await.map(drop)
+        let endpoint = Raw::put("sys/leases/revoke", body);
+        answered(&self.for_secrets(token), &endpoint, Asked::Revoke).await.map(drop)
     }
 
     /// Renews the token by its own increment.
@@ -205,7 +211,7 @@ impl Client {
     pub async fn renew_self(&self, token: &Secret) -> Result<Granted, Failure> {
         // vaultrs has a request for this too, with a tab in its path.
         let endpoint = Raw::put("auth/token/renew-self", Tree::map::<&str>([]));
-        let answer = answered(&self.for_tokens(Some(token)), &endpoint).await?;
+        let answer = answered(&self.for_tokens(Some(token)), &endpoint, Asked::RenewSelf).await?;
         let auth = answer.auth.ok_or_else(|| nonsense("the renewal's answer has no token"))?;
         Ok(Granted { ttl: Duration::from_secs(auth.lease_duration), renewable: auth.renewable })
     }
@@ -223,7 +229,7 @@ impl Client {
     /// # Errors
     /// [`FailureKind::Denied`] where it is dead already, or alive without the permission.
     pub async fn revoke_self(&self, token: &Secret) -> Result<(), Failure> {
-        answered(&self.for_tokens(Some(token)), &RevokeTokenSelfRequest {}).await.map(drop)
+        answered(&self.for_tokens(Some(token)), &RevokeTokenSelfRequest {}, Asked::Revoke).await.map(drop)
     }
 
     /// Whether the server is there and can serve: unsealed and, as a standby, with a leader.
@@ -242,7 +248,8 @@ impl Client {
     }
 
     async fn own_facts(&self, token: &Secret) -> Result<Auth, Failure> {
-        let answer = answered(&self.for_tokens(Some(token)), &LookupTokenSelfRequest {}).await?;
+        let answer =
+            answered(&self.for_tokens(Some(token)), &LookupTokenSelfRequest {}, Asked::LookUp).await?;
         Ok(facts::looked_up(&answer.data))
     }
 
@@ -260,8 +267,12 @@ impl Client {
 }
 
 /// Asks with a token and nothing else that must not be repeated.
-pub(super) async fn answered(call: &Call<'_>, endpoint: &impl Endpoint) -> Result<Response, Failure> {
-    ask(call, endpoint, Asked::Other, &Unspoken(call.token.into_iter().collect())).await
+pub(super) async fn answered(
+    call: &Call<'_>,
+    endpoint: &impl Endpoint,
+    asked: Asked,
+) -> Result<Response, Failure> {
+    ask(call, endpoint, asked, &Unspoken(call.token.into_iter().collect())).await
 }
 
 pub(super) async fn ask(
@@ -274,7 +285,7 @@ pub(super) async fn ask(
     // vaultrs writes a tab and a slash before some of its paths; the URL parser drops them.
     let path = path.trim_start().trim_start_matches('/');
     let took = || sent.until(clock::moment());
-    let count = |class| call.transport.meter.count(Operation::of(asked, path), took(), class);
+    let count = |class| call.transport.meter.count(Operation::of(asked), took(), class);
     let answer = call.ask(endpoint).await.inspect_err(|Failure { kind, why, .. }| {
         tracing::debug!(?method, path, took = told(took()), ?kind, why, "no answer");
         count(kind.class());

@@ -23,8 +23,10 @@ pub enum FailureKind {
     Unreachable,
     /// It may have got there, and no answer came: broken off, timed out.
     Unheard,
-    /// 502, 503, 504: sealed, no leader, a proxy without a server behind it.
+    /// The server's own 503 and what it stands for: sealed, no leader, a standby that does not serve.
     Unavailable,
+    /// A proxy, or whatever else is in between, answered for the server: proof of nothing but that.
+    Intercepted,
     /// 429, or 503 with `Retry-After`: asked to come later, and when.
     Overloaded(Option<Duration>),
     /// 500 and what it stands for: a fault of this path or plugin, not of the whole server.
@@ -51,7 +53,10 @@ impl FailureKind {
     /// Whether it says that the server as a whole is away.
     #[must_use]
     pub fn is_outage(self) -> bool {
-        matches!(self, Self::Unreachable | Self::Unheard | Self::Unavailable | Self::Overloaded(_))
+        matches!(
+            self,
+            Self::Unreachable | Self::Unheard | Self::Unavailable | Self::Intercepted | Self::Overloaded(_)
+        )
     }
 
     /// One word for it, for metrics and status.
@@ -59,7 +64,7 @@ impl FailureKind {
     pub fn class(self) -> &'static str {
         match self {
             Self::Unreachable | Self::Unheard => "unreachable",
-            Self::Unavailable => "unavailable",
+            Self::Unavailable | Self::Intercepted => "unavailable",
             Self::Overloaded(_) => "overloaded",
             Self::Fault => "fault",
             Self::NotYet => "not_yet",

@@ -53,7 +53,7 @@ impl Client {
         let unspoken = Unspoken(vec![token]);
         // Looking does not use it up.
         let look = Raw::put("sys/wrapping/lookup", Tree::map([("token", Tree::Text(token.clone()))]));
-        let looked = ask(&self.for_tokens(None), &look, Asked::Login, &unspoken).await.map_err(taken)?;
+        let looked = ask(&self.for_tokens(None), &look, Asked::Unwrap, &unspoken).await.map_err(taken)?;
         let path = looked.data.get("creation_path").and_then(Tree::as_str).unwrap_or_default();
         if path != made_by {
             // The server's word, but whoever made the token chose it.
@@ -62,7 +62,7 @@ impl Client {
         }
         let open = Raw::put("sys/wrapping/unwrap", Tree::map::<&str>([]));
         let opened =
-            ask(&self.for_tokens(Some(token)), &open, Asked::Login, &unspoken).await.map_err(taken)?;
+            ask(&self.for_tokens(Some(token)), &open, Asked::Unwrap, &unspoken).await.map_err(taken)?;
         let secret_id = opened.data.get("secret_id").and_then(Tree::as_text).filter(|id| !id.is_empty());
         secret_id.cloned().ok_or_else(|| alert("holds no secret id".to_owned()))
     }

@@ -23,7 +23,7 @@ impl Client {
         let body = Tree::map([("token", Tree::Text(token.clone()))]);
         let call = Call { wrap_ttl: Some(ttl), ..self.for_tokens(Some(token)) };
         let endpoint = Raw::put("sys/wrapping/wrap", body);
-        let response = ask(&call, &endpoint, Asked::Other, &Unspoken(vec![token])).await?;
+        let response = ask(&call, &endpoint, Asked::Wrap, &Unspoken(vec![token])).await?;
         Ok(held(info(&response)?))
     }
 }

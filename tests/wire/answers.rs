@@ -109,9 +109,14 @@ fn of_failures_carry_the_servers_words_and_its_wish_to_be_left_alone() {
 }
 
 #[test]
-fn of_proxies_and_enterprise_standbys_have_their_kind() {
-    for status in [472, 473, 502, 504] {
+fn of_proxies_are_told_from_those_of_standbys() {
+    for status in [400, 403, 404, 405, 472, 473, 500, 502, 503, 504] {
         let failure = answers(status, &[], b"<html>CANARY</html>");
+        assert_eq!(failure.kind, FailureKind::Intercepted, "{failure}");
+        assert!(failure.why.contains(&format!("a proxy answered for Vault: {status} with an HTML page")));
+    }
+    for status in [472, 473, 502, 504] {
+        let failure = answers(status, &[], br#"{"errors":["no"]}"#);
         assert_eq!(failure.kind, FailureKind::Unavailable, "{failure}");
     }
 }

@@ -8,7 +8,8 @@ use super::*;
 /// Answers one request after another on a connection, as servers do, until the client closes it.
 fn keeps_answering(wire: &mut dyn Wire) -> io::Result<()> {
     loop {
-        wire.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")?;
+        write!(wire, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", FINE.len())?;
+        wire.write_all(FINE)?;
         wire.flush()?;
         let mut last = [0; 4];
         while last != *b"\r\n\r\n" {

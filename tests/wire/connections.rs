@@ -52,7 +52,7 @@ fn that_cannot_be_trusted_say_why() {
         (ours.mutual("127.0.0.1"), "wants a client certificate"),
         (with_http_2(ours.mutual("127.0.0.1")), "wants a client certificate"),
     ] {
-        let server = Server::tls(config, |_, wire| reply(wire, 200, &[], b"{}"));
+        let server = Server::tls(config, |_, wire| fine(wire));
         let failure = read(&VaultPlan { ca_file: Some(ours.ca_file()), ..plan(&server.url()) });
         let failure = failure.expect_err("a failure");
         assert_eq!(failure.kind, FailureKind::Unreachable, "{failure}");
@@ -91,7 +91,7 @@ fn that_break_tls_behind_a_request_may_have_brought_it() {
 fn with_an_own_authority_do_not_trust_the_systems() {
     // Without one, the system's are loaded, or their lack is named.
     let server = Authority::new("ours").server("127.0.0.1", Dates::Now);
-    let server = Server::tls(server, |_, wire| reply(wire, 200, &[], b"{}"));
+    let server = Server::tls(server, |_, wire| fine(wire));
     let method = AuthMethod::Token { token_env: "X".to_owned(), token: Some(Secret::from(TOKEN)) };
     let auth = AuthPlan { mount: "token".to_owned(), namespace: None, method, wrap_ttl: None };
     match Client::new(&plan(&server.url()), &auth) {
@@ -105,9 +105,8 @@ fn with_an_own_authority_do_not_trust_the_systems() {
 #[test]
 fn show_our_certificate_where_there_is_one() {
     let authority = Authority::new("ours");
-    let server = Server::tls(authority.mutual("127.0.0.1"), |_, wire| reply(wire, 204, &[], b""));
-    let sharing =
-        Server::tls(with_http_2(authority.mutual("127.0.0.1")), |_, wire| reply(wire, 204, &[], b""));
+    let server = Server::tls(authority.mutual("127.0.0.1"), |_, wire| fine(wire));
+    let sharing = Server::tls(with_http_2(authority.mutual("127.0.0.1")), |_, wire| fine(wire));
     let (cert_file, key_file) = authority.client();
     let plan = VaultPlan {
         ca_file: Some(authority.ca_file()),
@@ -130,8 +129,7 @@ fn show_our_certificate_where_there_is_one() {
 #[test]
 fn ask_for_server_name_and_check_it_wherever_they_lead() {
     let authority = Authority::new("ours");
-    let leader =
-        Server::tls(authority.server("vault.example", Dates::Now), |_, wire| reply(wire, 204, &[], b""));
+    let leader = Server::tls(authority.server("vault.example", Dates::Now), |_, wire| fine(wire));
     let to = leader.url_as("localhost") + "/v1/cubbyhole/web";
     let home = Server::tls(authority.server("vault.example", Dates::Now), move |_, wire| {
         reply(wire, 307, &[("Location", &to)], b"")

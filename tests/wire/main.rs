@@ -44,6 +44,13 @@ const TOKEN: &str = "s.canaryCANARYcanary";
 /// A path whose mount is never asked about, so that one read is one request.
 const PATH: &str = "cubbyhole/web";
 
+/// A good answer to a read, a look-up and a question about the health.
+const FINE: &[u8] = br#"{"initialized":true,"sealed":false,"data":{"ttl":9}}"#;
+
+fn fine(wire: &mut dyn Wire) -> io::Result<()> {
+    reply(wire, 200, &[], FINE)
+}
+
 fn plan(url: &str) -> VaultPlan {
     VaultPlan { timeout: Duration::from_secs(20), ..vault_plan(url, None) }
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::support::{Leasehold, SOON, Workspace, request_unix, wait_until};
 
 /// A body that is right, but for what `answer` is about.
-const FINE: &[u8] = br#"{"data":{"k":"fine"}}"#;
+const FINE: &[u8] = br#"{"initialized":true,"sealed":false,"data":{"k":"fine"}}"#;
 
 /// How a path is answered.
 type Answer = fn(&mut dyn Wire) -> io::Result<()>;

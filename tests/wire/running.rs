@@ -70,7 +70,7 @@ fn plan_asks_about_as_many_mounts_at_once_as_may_be_under_way() {
         let (mut now, _) = more.wait_timeout_while(now, SOON, |now| now.1 < MOST).expect("not poisoned");
         now.0 -= 1;
         drop(now);
-        reply(wire, 403, &[], b"{}")
+        reply(wire, 403, &[], br#"{"errors":["permission denied"]}"#)
     });
     let space = Workspace::new();
     let file = |n| format!("  - {{path: f{n}, secret: mount{n}/web}}\n");

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leasehold::exit::Cause;
+use leasehold::vault::verdict::{PROXY_HINT, RULES, Rule, Sign};
 use syn::visit::Visit as _;
 
 use super::enums::{Arms, docs};
@@ -47,6 +48,10 @@ pub(super) fn failures(files: &[File]) -> Vec<Vec<String>> {
         for (scope, site) in each(&scopes) {
             for chosen in scope.choices(site) {
                 let Some((kinds, what)) = failure(scope, site, &chosen) else { continue };
+                // Its kind is that of a rule, which has a row of its own.
+                if kinds.is_empty() && file.path == "vault/verdict" {
+                    continue;
+                }
                 let meaning: Vec<&str> =
                     kinds.iter().filter_map(|kind| meanings.get(kind)).map(String::as_str).collect();
                 for what in known(what).into_iter().filter(|what| what != "…") {
@@ -59,8 +64,25 @@ pub(super) fn failures(files: &[File]) -> Vec<Vec<String>> {
                 }
             }
         }
+        if file.path == "vault/verdict/rules" {
+            rows.extend(by_rule(&meanings, &mends));
+        }
     }
     rows
+}
+
+/// What an answer means by its status, of the table that the client runs on.
+fn by_rule(meanings: &BTreeMap<String, String>, mends: &BTreeMap<String, String>) -> Vec<Vec<String>> {
+    let row = |rule: &Rule| {
+        let kind = format!("{:?}", rule.means?);
+        let kind = kind.split('(').next().unwrap_or_default();
+        let of = |texts: &BTreeMap<String, String>| texts.get(kind).cloned().unwrap_or_default();
+        Some(match rule.sign {
+            Sign::Page => vec![format!("{}: … with …", rule.why), PROXY_HINT.to_owned(), of(meanings)],
+            _ => vec![rule.why.to_owned(), of(mends), of(meanings)],
+        })
+    };
+    RULES.iter().filter_map(row).collect()
 }
 
 const KINDS: [&str; 2] = ["FailureKind", "K"];
@@ -72,10 +94,9 @@ fn failure<'f>(
     chosen: &Chosen<'f>,
 ) -> Option<(Vec<String>, Vec<String>)> {
     match (site.name.as_str(), &site.arguments[..]) {
-        ("Failure::new" | "", [kind, what]) => {
+        ("Failure::new" | "Failure::advised" | "", [kind, what]) => {
             let kinds = scope.variants(site, kind, &KINDS, chosen);
-            (!kinds.is_empty() || site.name == "Failure::new")
-                .then(|| (kinds, scope.texts(site, what, chosen)))
+            (!kinds.is_empty() || !site.name.is_empty()).then(|| (kinds, scope.texts(site, what, chosen)))
         }
         (name, [what]) => {
             let kinds = scope.closure_variants(site, name, &KINDS);

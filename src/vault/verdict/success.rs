@@ -1,0 +1,106 @@
+//! What a success has to bring, by what was asked. A proxy's 200 brings none of it.
+
+use super::Asked;
+use super::body::{Body, has_envelope, is_health};
+use crate::tree::Tree;
+use crate::vault::failure::{Failure, FailureKind};
+use crate::vault::response::Response;
+
+impl Asked {
+    /// What a success has to bring, as the documentation and a message have it.
+    #[must_use]
+    pub fn wants(self) -> &'static str {
+        match self {
+            Self::Login => "a token in `auth`, or a wrapping",
+            Self::Unwrap | Self::Read | Self::Mounts => "`data` with fields",
+            Self::List => "`data` with `keys`",
+            Self::Write => "the API's envelope, or no content",
+            Self::Wrap => "a token in `wrap_info`",
+            Self::Renew => "the lease and its duration",
+            Self::RenewSelf => "the token's `auth`",
+            Self::LookUp => "`data` with the token's `ttl`",
+            Self::Revoke => "no content, or the API's envelope",
+            Self::Health => "`initialized` and `sealed`",
+        }
+    }
+
+    /// Whether "no content" is an answer to it.
+    fn takes_nothing(self) -> bool {
+        matches!(self, Self::Write | Self::Revoke)
+    }
+
+    fn is_met(self, tree: &Tree, response: &Response) -> bool {
+        let data = response.data.as_map().is_some();
+        let field = |name| response.data.get(name);
+        let is_leased = || !response.lease_id.is_empty();
+        let wrapped = || response.wrap_info.as_ref().is_some_and(|info| !info.token.is_empty());
+        match self {
+            Self::Login => response.auth.is_some() || wrapped(),
+            Self::Unwrap | Self::Read | Self::Mounts => data,
+            Self::List => field("keys").is_some_and(|keys| keys.as_list().is_some()),
+            Self::Write | Self::Revoke => {
+                has_envelope(tree) || data || response.auth.is_some() || wrapped() || is_leased()
+            }
+            Self::Wrap => wrapped(),
+            Self::Renew => is_leased() && matches!(tree.get("lease_duration"), Some(Tree::Number(_))),
+            Self::RenewSelf => response.auth.is_some(),
+            Self::LookUp => field("ttl").is_some_and(|ttl| matches!(ttl, Tree::Number(_))),
+            Self::Health => is_health(tree),
+        }
+    }
+}
+
+/// The response in a success.
+pub(super) fn read(status: u16, body: &[u8], asked: Asked) -> Result<Response, Failure> {
+    // 204 and 202 (revocations that are queued): done, and nothing to tell.
+    if body.is_empty() && status != 200 && asked.takes_nothing() {
+        return Ok(Response::default());
+    }
+    if body.is_empty() {
+        return Err(lacks(status, asked));
+    }
+    let tree = match Tree::from_json(body) {
+        Ok(tree) => tree,
+        Err(_) if Body::foreign(body) == Body::Page => {
+            return Err(super::page(FailureKind::Nonsense, status, Body::Page));
+        }
+        Err(error) => return Err(nonsense(error.to_string())),
+    };
+    let response = Response::from_tree(&tree)
+        .map_err(|error| nonsense(format!("not what the API promises: {error}")))?;
+    if !asked.is_met(&tree, &response) {
+        return Err(lacks(status, asked));
+    }
+    match asked {
+        Asked::Read if response.kv2_fields() == Some(&Tree::Null) => {
+            Err(Failure::new(FailureKind::Missing, format!("this version is deleted ({status})")))
+        }
+        Asked::Health => health(&tree, status).map(|()| response),
+        _ => Ok(response),
+    }
+}
+
+fn health(tree: &Tree, status: u16) -> Result<(), Failure> {
+    let is = |name, wanted| tree.get(name).and_then(Tree::as_bool) == Some(wanted);
+    let why = match (is("initialized", true), is("sealed", false)) {
+        (false, _) => "the server is not initialised",
+        (true, false) => "the server is sealed",
+        (true, true) => return Ok(()),
+    };
+    Err(Failure::new(FailureKind::Unavailable, format!("{why} ({status})")))
+}
+
+fn lacks(status: u16, asked: Asked) -> Failure {
+    let wants = asked.wants();
+    Failure::advised(
+        FailureKind::Nonsense,
+        format!(
+            "the answer to {} lacks {wants} ({status}); check that nothing in between answers for Vault",
+            asked.name()
+        ),
+    )
+}
+
+fn nonsense(why: String) -> Failure {
+    Failure::new(FailureKind::Nonsense, format!("the server's answer is {why}"))
+}
