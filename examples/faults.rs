@@ -27,6 +27,9 @@ every step; **real server** is the built program, or the client in it, with Open
 is a server that does wrong what a script tells it to; **real files and processes** speaks for itself.
 A fault that a real server can produce is shown on one.
 
+What each answer means, by status, body and question, and what is done then, is in
+[reference/answers.md](reference/answers.md), which is made of the table that the client runs on.
+
 | fault | where | what holds | exit code or metric | test |
 | --- | --- | --- | --- | --- |
 ";

@@ -20,6 +20,7 @@ use super::ids::{LeaseId, SecretId, TokenId};
 use super::inspect::Inspector;
 use super::judge::Judge;
 use super::notice::Notices;
+use super::pauses::Pauses;
 use super::policy::Policy;
 use super::refresh::ClockWatch;
 use super::retire::Retirees;
@@ -40,6 +41,7 @@ pub struct Agent {
     pub(super) timers: Timers,
     pub(super) work: Work,
     pub(super) breaker: Breaker,
+    pub(super) pauses: Pauses,
     pub(super) session: Session,
     pub(super) judge: Judge,
     pub(super) graph: Graph,
@@ -90,6 +92,7 @@ impl Agent {
             timers: Timers::default(),
             work: Work::new(policy.max_in_flight),
             breaker: Breaker::new(dice),
+            pauses: Pauses::default(),
             session: Session::new(policy.locks_out),
             judge: Judge::new(policy.sees_token),
             graph: Graph::default(),
@@ -230,13 +233,16 @@ impl Agent {
     /// Sends requests, the most urgent first, as far as they may go.
     fn pump(&mut self) {
         let leaving = matches!(self.phase, Phase::Leaving(_));
-        while self.breaker.is_closed() {
+        self.note_recovery();
+        while self.breaker.is_closed() || self.breaker.takes_trial() {
             if !leaving {
                 self.want_login_for_work();
             }
             let open = leaving || (self.session.current.is_some() && !self.is_login_awaited());
             let Some(job) = self.work.next(open, self.breaker.is_narrow()) else { break };
-            self.send(job);
+            if leaving || !self.is_put_off(&job) {
+                self.send(job);
+            }
         }
         match self.breaker.probe_at() {
             Some(at) if at <= self.now.moment => self.probe(),
@@ -256,6 +262,7 @@ impl Agent {
         if let Some(login) = counted.and_then(|id| self.session.logins.get_mut(&id)) {
             login.uses = login.uses.map(|left| left.saturating_sub(1));
         }
+        self.breaker.sending();
         self.note_renewal(&job);
         self.work.start(job, token);
         self.out.push(action);

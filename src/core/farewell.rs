@@ -184,7 +184,7 @@ impl Agent {
                 }
             }
             Event::Probed(result) => {
-                self.breaker.probed(result, self.now.moment);
+                self.breaker.probed(result, LEAVING, self.now.moment);
             }
             Event::TokenRevoked { token, result } => self.token_given_back(token, result),
             Event::LeaseRevoked { lease, result } => self.lease_given_back(&lease, result),

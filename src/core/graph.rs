@@ -52,6 +52,8 @@ pub(super) struct Trouble {
     pub(super) advised: bool,
     /// Trying again soon will not mend it: init fails on it.
     pub(super) definitive: bool,
+    /// It is in the log.
+    pub(super) told: bool,
 }
 
 /// What the store has of it.

@@ -98,8 +98,7 @@ impl Agent {
     #[must_use]
     pub fn has_yielded(&self) -> bool {
         let publishing = self.shelf.units().any(|(_, unit)| unit.publishing.is_some());
-        let probing = !self.breaker.is_closed() && self.breaker.probe_at().is_none();
-        let asking = probing || self.work.is_waiting_for_answers();
+        let asking = self.breaker.is_probing() || self.work.is_waiting_for_answers();
         matches!(self.phase, Phase::Yielding) && !asking && !publishing && !self.inspector.is_at_work()
     }
 

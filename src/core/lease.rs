@@ -61,7 +61,7 @@ impl Lease {
             token,
             asked: sent,
             expires: sent.after(ttl),
-            latest: now.after(ttl + UNSAID),
+            latest: now.after(ttl.saturating_add(UNSAID)),
             granted: ttl,
             renewable: facts.renewable && !facts.ttl.is_zero(),
             clamped: false,
@@ -102,7 +102,7 @@ impl Lease {
 
     /// A renewal is sent: whether its answer arrives or not, the server may grant it.
     pub(super) fn renewing(&mut self, now: Moment) {
-        self.latest = self.latest.max(now.after(self.granted + UNSAID));
+        self.latest = self.latest.max(now.after(self.granted.saturating_add(UNSAID)));
     }
 
     /// Its login is dead, and it with it.
@@ -116,7 +116,7 @@ impl Lease {
     pub(super) fn renewed(&mut self, sent: Moment, now: Moment, granted: Granted) {
         self.asked = sent;
         self.expires = sent.after(granted.ttl);
-        self.latest = now.after(granted.ttl + UNSAID);
+        self.latest = now.after(granted.ttl.saturating_add(UNSAID));
         self.renewable = granted.renewable;
         self.clamped = is_clamped(self.granted, granted.ttl);
         self.worn = false;
@@ -198,6 +198,18 @@ mod tests {
     fn rounding_of_the_granted_ttl_is_not_taken_for_max_ttl() {
         assert!(!is_clamped(Duration::from_secs(3600), Duration::from_secs(3599)));
         assert!(is_clamped(Duration::from_secs(3600), Duration::from_secs(3000)));
+    }
+
+    #[test]
+    fn a_ttl_at_the_limit_of_what_a_number_holds_ends_at_the_end_of_time() {
+        for ttl in [u64::MAX, u64::MAX - 1, u64::MAX / 2] {
+            let mut lease = lease(ttl, true);
+            lease.renewing(at(2000));
+            lease.renewed(at(2000), at(2001), granted(u64::MAX));
+            assert!(lease.expires > at(1 << 40) && lease.latest >= lease.expires);
+            assert!(lease.next(1.0).1 > at(1 << 40));
+            let _ = retry(at(1000), lease.expires, 1.0);
+        }
     }
 
     #[test]

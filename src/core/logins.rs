@@ -216,7 +216,7 @@ impl Agent {
                 pause(self.session.tries, Duration::from_secs(1), Duration::from_secs(30), draw)
             }
         };
-        if !known && !away {
+        if !known && (!away || failure.kind == FailureKind::Intercepted) {
             self.say(Level::Warn, format!("could not log in: {}", failure.why));
         }
         self.session.failed(now, failure);

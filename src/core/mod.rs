@@ -40,6 +40,7 @@ mod leaving;
 mod logins;
 mod notice;
 mod outage;
+mod pauses;
 mod publishing;
 mod refresh;
 mod retire;

@@ -27,7 +27,7 @@ impl Certificate {
 
     /// A certificate from an earlier run, issued at `read`.
     pub(super) fn adopted(until: i64, read: Moment, now: Now) -> Self {
-        Self { until, life: left(until, now) + read.until(now.moment) }
+        Self { until, life: left(until, now).saturating_add(read.until(now.moment)) }
     }
 
     /// As [`Moment::name`], of its end.
@@ -103,7 +103,10 @@ pub(super) fn next(
         Life::RotatesIn(ttl) if ttl.is_zero() => {
             pause(zeros, AFTER_ROTATION, refresh.max(AFTER_ROTATION), draw).max(AFTER_ROTATION)
         }
-        Life::RotatesIn(ttl) => ttl + AFTER_ROTATION + (ttl / 10).min(AFTER_ROTATION).mul_f64(draw),
+        Life::RotatesIn(ttl) => {
+            let late = AFTER_ROTATION + (ttl / 10).min(AFTER_ROTATION).mul_f64(draw);
+            ttl.saturating_add(late)
+        }
     };
     (NextAction::Read, read.after(wait))
 }

@@ -97,8 +97,16 @@ impl Agent {
         if self.note_failure(&failure) {
             self.stranded.insert(id);
             self.trouble(id, op, &failure, false);
-            self.retry(id, op);
+            match failure.kind {
+                FailureKind::Overloaded(asked) => self.come_later(id, op, asked, &failure),
+                _ => self.retry(id, op),
+            }
             return;
+        }
+        if failure.kind != FailureKind::Nonsense {
+            self.taken(id, op);
+        } else if !self.breaker.is_closed() {
+            self.stranded.insert(id);
         }
         match (failure.kind, op) {
             (FailureKind::Denied, _) => self.denied(id, op, token, failure),
@@ -165,8 +173,9 @@ impl Agent {
         self.setback |= definitive;
         let Failure { kind, advised, .. } = *failure;
         let first = node.trouble.is_none();
-        let known = node.trouble.as_ref().is_some_and(|before| before.kind == kind);
-        node.trouble = Some(Trouble { kind, text: text.clone(), advised, definitive });
+        let before = node.trouble.as_ref().filter(|before| before.kind == kind);
+        let (known, told) = (before.is_some(), before.is_some_and(|before| before.told));
+        node.trouble = Some(Trouble { kind, text: text.clone(), advised, definitive, told });
         if first {
             self.touch_users(id);
         }

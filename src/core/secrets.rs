@@ -117,6 +117,7 @@ impl Agent {
         match result {
             Ok(request) => {
                 self.breaker.succeeded();
+                self.taken(id, Op::Resolve);
                 match self.graph.resolve(id, request) {
                     Resolved::Itself => self.set_step(id, Step::Busy(Op::Read)),
                     Resolved::Same(other) => self.merged(id, other),
@@ -163,6 +164,7 @@ impl Agent {
         match result {
             Ok(facts) => {
                 self.breaker.succeeded();
+                self.taken(id, Op::Read);
                 self.proven(token, sent);
                 if self.graph.get(id).is_some() {
                     self.inspect_users(id);
@@ -326,6 +328,7 @@ impl Agent {
     }
 
     fn renewal_done(&mut self, id: SecretId) {
+        self.taken(id, Op::Renew);
         let now = self.now.moment;
         let Some(node) = self.graph.get_mut(id) else { return };
         node.renewals += 1;

@@ -30,7 +30,7 @@ impl Agent {
             token: self.session.login().map(|login| self.view_token(login)),
             login: self.login_trouble(),
             outage,
-            breaker: self.breaker.view(),
+            breaker: self.breaker.view(!self.pauses.is_empty()),
             files,
             secrets: self.graph.iter().map(|(id, node)| self.view_secret(id, node)).collect(),
             notifiers: self.notices.view(),

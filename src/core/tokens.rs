@@ -88,7 +88,7 @@ impl Agent {
         login.unrenewed |= !away;
         let call = login.last_call().filter(|call| login.unrenewed && *call > now);
         let (first, end) = (login.tries == 1, login.expires.unwrap_or(now));
-        if first && !away {
+        if first && (!away || failure.kind == FailureKind::Intercepted) {
             self.say(Level::Warn, format!("could not renew the token: {}", failure.why));
         }
         if matches!(failure.kind, FailureKind::Rejected | FailureKind::Missing) {

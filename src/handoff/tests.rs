@@ -254,15 +254,14 @@ fn any_kept() -> impl Strategy<Value = Kept> {
             life,
             version,
         });
-    let response =
-        (any::<String>(), any::<u64>(), any::<String>()).prop_map(|(lease_id, lease_duration, value)| {
-            Response {
-                lease_id,
-                lease_duration,
-                data: Tree::map([("value", Tree::text(value))]),
-                ..Response::default()
-            }
-        });
+    let response = (any::<String>(), 0..=crate::vault::response::LONGEST, any::<String>()).prop_map(
+        |(lease_id, lease_duration, value)| Response {
+            lease_id,
+            lease_duration,
+            data: Tree::map([("value", Tree::text(value))]),
+            ..Response::default()
+        },
+    );
     (
         prop::collection::vec(secret, 0..3),
         prop::collection::vec(any_lease(), 0..3),

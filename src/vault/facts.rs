@@ -95,7 +95,8 @@ fn life(data: &Tree) -> Life {
 /// Whole seconds; OpenBao sends floats. `None` for what is not a count of seconds.
 fn seconds(data: &Tree, name: &str) -> Option<Duration> {
     let value = data.get(name)?.as_f64()?;
-    Duration::try_from_secs_f64(value.floor()).ok()
+    let most = Duration::from_secs(super::response::LONGEST);
+    Duration::try_from_secs_f64(value.floor().min(most.as_secs_f64())).ok()
 }
 
 #[cfg(test)]

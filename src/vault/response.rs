@@ -184,17 +184,24 @@ fn flag(tree: &Tree, name: &'static str) -> Result<bool, WrongType> {
     field(tree, name).map_or(Ok(false), |value| value.as_bool().ok_or(WrongType(name)))
 }
 
-/// Whole seconds. OpenBao sends some as floats; a negative one or one beyond a `u64` is refused.
+/// No duration of an answer is longer than a hundred years, so that no arithmetic on it meets its limits.
+pub(crate) const LONGEST: u64 = 100 * 366 * 24 * 60 * 60;
+
+/// Whole seconds, [`LONGEST`] at most. OpenBao sends some as floats; a negative one or one beyond a `u64` is refused.
 fn seconds(tree: &Tree, name: &'static str) -> Result<u64, WrongType> {
     let Some(value) = field(tree, name) else { return Ok(0) };
     let Tree::Number(spelling) = value else { return Err(WrongType(name)) };
     let spelling = spelling.expose_str().ok_or(WrongType(name))?;
-    if let Ok(whole) = spelling.parse() {
-        return Ok(whole);
+    if let Ok(whole) = spelling.parse::<u64>() {
+        return Ok(whole.min(LONGEST));
     }
     let float: f64 = spelling.parse().map_err(|_| WrongType(name))?;
     // A float that fits is cut to whole seconds, as the server counts them.
-    if float >= 0.0 && float < u64::MAX as f64 { Ok(float as u64) } else { Err(WrongType(name)) }
+    if float >= 0.0 && float < u64::MAX as f64 {
+        Ok((float as u64).min(LONGEST))
+    } else {
+        Err(WrongType(name))
+    }
 }
 
 #[cfg(test)]
@@ -222,8 +229,12 @@ mod tests {
     }
 
     #[test]
-    fn durations_beyond_u32_are_kept_and_nonsense_is_named() {
-        assert_eq!(parse(r#"{"lease_duration":4294967296}"#).map(|r| r.lease_duration), Ok(1 << 32));
+    fn durations_are_a_hundred_years_at_most_and_nonsense_is_named() {
+        for long in ["4294967296", "18446744073709551615", "18446744073709551614", "1e19"] {
+            let json = format!(r#"{{"lease_duration":{long}}}"#);
+            assert_eq!(parse(&json).map(|r| r.lease_duration), Ok(LONGEST), "{long}");
+        }
+        assert_eq!(parse(r#"{"lease_duration":3153600000}"#).map(|r| r.lease_duration), Ok(3_153_600_000));
         assert_eq!(parse(r#"{"lease_duration":60.0}"#).map(|r| r.lease_duration), Ok(60));
         for json in [r#"{"lease_duration":-1}"#, r#"{"lease_duration":1e40}"#, r#"{"lease_duration":"x"}"#] {
             assert_eq!(parse(json), Err(WrongType("lease_duration")));

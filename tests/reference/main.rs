@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod answers;
 mod commands;
 mod configuration;
 mod errors;
@@ -27,6 +28,7 @@ use page::Folder;
 fn the_pages_of_the_reference_are_what_the_code_says() {
     let mut folder = Folder::new("docs/reference");
     folder.page("README.md", index());
+    folder.page("answers.md", answers::page());
     folder.page("commands.md", commands::page());
     folder.page("configuration.md", configuration::page());
     folder.page("configuration.schema.json", schema::text());
@@ -62,6 +64,7 @@ These pages are made of the code by `make docs`, and a test fails where one is b
 
 | page | what is in it |
 | --- | --- |
+| [answers.md](answers.md) | what an answer of the server, or of a proxy in front of it, means and what is done |
 | [commands.md](commands.md) | every command and flag; as man pages in [docs/man](../man), for shells in [docs/completions](../completions) |
 | [configuration.md](configuration.md) | every key: shape, default, meaning |
 | [configuration.schema.json](configuration.schema.json) | the same for editors, as JSON Schema |

@@ -4,6 +4,7 @@
 
 use leasehold::core::view::Readiness;
 use leasehold::exit::Cause;
+use leasehold::vault::failure::FailureKind;
 
 use crate::evidence;
 use crate::sim::faults::Fault;
@@ -298,4 +299,105 @@ fn f15_too_many_requests_are_answered_by_fewer() {
     }
     fault
         .holds("fewer requests, fewer still where the server says when; all secrets are good a minute after");
+}
+
+/// A database beside a KV secret that is looked at every few seconds.
+fn beside_a_database() -> Setup {
+    let mut setup = Setup::plain(DB, dynamic(2 * MINUTE, 24 * HOUR));
+    setup.files[0].paths.push(KV.to_owned());
+    setup.files[0].refresh = secs(10);
+    setup.paths.push((KV.to_owned(), Kind::Kv));
+    setup
+}
+
+#[test]
+fn f31_pages_on_one_path_cost_no_lease_no_login_and_hold_no_other_path_up() {
+    let mut fault = evidence!(31, Simulated);
+    for path in [DB, KV] {
+        let page = Fault::Broken(path.to_owned(), FailureKind::Intercepted);
+        let mut world = with(beside_a_database(), [(secs(30), secs(60), page)]);
+        until(&mut world, secs(29));
+        let before = (world.disk.files.clone(), view(&world).secrets[1].reads);
+        until(&mut world, secs(89));
+        assert_eq!(world.disk.files, before.0, "{path}");
+        assert_eq!((world.server.logins, world.server.leases.len()), (1, 1), "{path}");
+        let reads = view(&world).secrets[1].reads - before.1;
+        assert!(path == KV || reads >= 5, "{reads} looks at the other path");
+        assert!(view(&world).outage.is_none(), "the server is well");
+        until(&mut world, secs(155));
+        assert_eq!(view(&world).readiness, Readiness::Ready, "{path}");
+        fault.metric(&metrics(&world), "leasehold_logins_total 1");
+        fault.metric(&metrics(&world), "leasehold_replacements_total 0");
+        fault.metric(&metrics(&world), "leasehold_secrets_failing 0");
+    }
+    fault.holds("pages on the renewals or reads of one path for 60 s: no login, no lease minted anew, no file changed, the other path followed, good within a minute of their end");
+}
+
+#[test]
+fn f31_pages_on_one_path_end_init_at_its_deadline_with_69() {
+    let mut fault = evidence!(31, Simulated);
+    let page = Fault::Broken(DB.to_owned(), FailureKind::Intercepted);
+    let mut world = with(Setup { init: true, ..database() }, [(Duration::ZERO, HOUR, page)]);
+    until(&mut world, secs(129));
+    let (at, result) = exit(&world, 0);
+    assert_eq!(result, Err(Cause::Unavailable));
+    assert!(at >= secs(120), "{at:?}");
+    fault.exit(code(&world, 0), 69);
+    fault.holds("init ends at its deadline and not before");
+}
+
+#[test]
+fn f32_answers_without_data_change_nothing() {
+    let mut fault = evidence!(32, Simulated);
+    let empty = Fault::Broken(KV.to_owned(), FailureKind::Nonsense);
+    let mut world = with(beside_a_database(), [(secs(30), secs(100), empty)]);
+    until(&mut world, secs(29));
+    let before = world.disk.files.clone();
+    until(&mut world, secs(129));
+    assert_eq!(world.disk.files, before);
+    assert_eq!(view(&world).readiness, Readiness::Ready);
+    assert_eq!((world.server.logins, world.server.leases.len()), (1, 1));
+    until(&mut world, secs(195));
+    fault.metric(&metrics(&world), "leasehold_secrets_failing 0");
+    fault.metric(&metrics(&world), "leasehold_ready 1");
+    fault.holds("the last good bytes stay, ready throughout, looked at again within a minute");
+}
+
+#[test]
+fn f33_an_hour_that_one_path_is_told_to_wait_is_a_minute_and_stops_no_renewal() {
+    let mut fault = evidence!(33, Simulated);
+    let hour = FailureKind::Overloaded(Some(HOUR));
+    for path in [DB, KV] {
+        let told = Fault::Broken(path.to_owned(), hour);
+        let mut world = with(beside_a_database(), [(secs(30), secs(65), told)]);
+        until(&mut world, secs(29));
+        let renewals = view(&world).secrets[0].renewals;
+        until(&mut world, secs(94));
+        assert_eq!(view(&world).readiness, Readiness::Ready, "{path}");
+        let more = view(&world).secrets[0].renewals - renewals;
+        assert!(path == DB || more >= 1, "{more} renewals");
+        until(&mut world, secs(155));
+        assert_eq!((world.server.logins, world.server.leases.len()), (1, 1), "{path}");
+        assert_eq!(view(&world).readiness, Readiness::Ready, "{path}");
+        fault.metric(&metrics(&world), "leasehold_secrets_failing 0");
+        fault.metric(&metrics(&world), "leasehold_replacements_total 0");
+    }
+    fault.holds("the path is asked again within a minute, renewals go on, and one that is told so is tried again before its lease needs it");
+}
+
+#[test]
+fn f33_a_server_that_asks_everybody_to_wait_an_hour_loses_no_lease_when_it_is_well_again() {
+    let mut fault = evidence!(33, Simulated);
+    let busy = Fault::Health(Health::Busy(Some(HOUR)));
+    let mut world = with(beside_a_database(), [(secs(30), secs(70), busy)]);
+    until(&mut world, secs(29));
+    let before = world.totals.requests;
+    until(&mut world, secs(99));
+    let asked = world.totals.requests - before;
+    assert!(asked <= 20, "{asked} requests in seventy seconds");
+    until(&mut world, secs(160));
+    assert_eq!((world.server.logins, world.server.leases.len()), (1, 1));
+    fault.metric(&metrics(&world), "leasehold_secrets_failing 0");
+    fault.metric(&metrics(&world), "leasehold_replacements_total 0");
+    fault.holds("few requests meanwhile, no lease lost, all good within a minute");
 }

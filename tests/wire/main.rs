@@ -8,6 +8,7 @@ mod answers;
 mod burst;
 mod certificates;
 mod connections;
+mod intercepted;
 mod link;
 mod memory;
 mod nonsense;
