@@ -4,6 +4,7 @@ mod after_reboot;
 mod hand;
 mod handing_back;
 mod looking;
+mod on_init;
 
 use std::sync::Arc;
 use std::time::Duration;
