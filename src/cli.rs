@@ -53,8 +53,8 @@ enum Command {
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
-    /// Configuration file, `-` for standard input; later ones override. Otherwise
-    /// LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text).
+    /// Configuration file, a folder of .hcl and .json files, or `-` for standard input; later ones
+    /// override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text).
     #[arg(long = "config", value_name = "F")]
     pub config: Vec<PathBuf>,
 }
@@ -137,9 +137,12 @@ impl StatusArgs {
 /// `leasehold convert`
 #[derive(Debug, Clone, Args)]
 pub struct ConvertArgs {
-    /// The other program's configuration files, taken together; `-` for standard input.
+    /// The other program's configuration files or folders, taken together; `-` for standard input.
     #[arg(value_name = "F", required = true)]
     pub config: Vec<PathBuf>,
+    /// Log in, and name each key of the secrets of which envconsul takes every key.
+    #[arg(long)]
+    pub from_server: bool,
 }
 
 /// `leasehold render`
@@ -200,7 +203,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => commands::plan::run(&args.config, args.format),
         Command::Policy(args) => commands::policy::run(&args),
         Command::Status(args) => status(&args),
-        Command::Convert(args) => commands::convert::run(&args.config),
+        Command::Convert(args) => commands::convert::run(&args.config, args.from_server),
         Command::Render(args) => commands::render::run(&args),
         Command::Install(args) => commands::install::run(&args.to),
     };

@@ -17,6 +17,7 @@ use support::{Child, Finished, Leasehold, OpenBao, Workspace};
 const POLICY: &str = r#"
 path "kv/*" { capabilities = ["read"] }
 path "secret/*" { capabilities = ["read"] }
+path "pki/issue/*" { capabilities = ["create", "update"] }
 "#;
 
 fn folder() -> PathBuf {
@@ -49,6 +50,7 @@ impl World {
         let server = OpenBao::start();
         server.kv1("kv");
         server.kv2("secret");
+        server.pki("pki", "web", "1h");
         server.policy("agents", POLICY);
         let (role_id, secret_id) = server.approle("agents", &["agents"], "1h");
         let pem = |what: &str| format!("-----BEGIN {what}-----\nMIIB+/==\n-----END {what}-----");
@@ -334,4 +336,221 @@ fn what_the_agent_refuses_to_read_is_refused_here_too() {
         let first = ours.stdout.lines().find(|line| line.starts_with(&name) && !line.contains(": warning:"));
         assert!(first.is_some_and(|line| line.contains("; ")), "{keys}: a place and a mend: {}", ours.stdout);
     }
+}
+
+/// Runs both programs on the same configuration; `before` is what stands in each folder.
+fn both(world: &World, config: &str, arguments: &[&str], code: i32) -> [Workspace; 2] {
+    let spaces = [world.machine("sprig.hcl"), world.machine("sprig.hcl")];
+    for space in &spaces {
+        space.file("odd.hcl", config);
+    }
+    world.run_the_agent("odd.hcl", &spaces[0]);
+    world
+        .leasehold(&[&["init", "--config", "odd.hcl"][..], arguments].concat(), &spaces[1])
+        .expect_code(code);
+    spaces
+}
+
+#[test]
+fn commands_of_a_configuration_that_ends_have_run_when_it_ends() {
+    let world = World::new();
+    let template = |name: &str, command: &str| {
+        format!("template {{\n contents = \"{name}\"\n destination = \"out/{name}\"\n {command}\n}}\n")
+    };
+    let config = [
+        "exit_after_auth = true\n",
+        LOGIN,
+        &template("plain", r#"command = "cp out/plain out/store""#),
+        &template("listed", r#"command = ["cp", "out/listed", "out/listed-store"]"#),
+        &template("inner", r#"exec { command = "cat out/inner out/inner >out/twice" timeout = "20s" }"#),
+        // What several run is run once.
+        &template("shared-1", r#"command = "echo once >>out/shared""#),
+        &template("shared-2", r#"command = "echo once >>out/shared""#),
+        // The agent goes on, and ends with 0.
+        &template("failing", r#"command = "touch out/tried && false""#),
+        &template("none", r#"command = """#),
+    ]
+    .concat();
+    let [theirs, ours] = both(&world, &config, &[], 0);
+    let (theirs, ours_files) = (files(&theirs.join("out")), files(&ours.join("out")));
+    assert!(
+        ["store", "listed-store", "twice", "shared", "tried"]
+            .iter()
+            .all(|name| theirs.contains_key(Path::new(name))),
+        "{theirs:?}"
+    );
+    assert_eq!(ours_files, theirs);
+    // Nothing is new to a second run.
+    fs::remove_file(ours.join("out/store")).expect("it was made");
+    let again = world.leasehold(&["init", "--config", "odd.hcl"], &ours).expect_code(0);
+    assert!(!ours.join("out/store").exists(), "{}", again.stderr);
+}
+
+#[test]
+fn init_says_that_it_leaves_a_command_out() {
+    let world = World::new();
+    let space = world.machine("sprig.hcl");
+    space.file(
+        "odd.hcl",
+        format!(
+            "{LOGIN}template {{ contents = \"x\" destination = \"out/x\" command = \"touch out/ran\" }}\n"
+        ),
+    );
+    let run = |command: &str| world.leasehold(&[command, "--config", "odd.hcl"], &space).expect_code(0);
+    let said = run("init").stderr;
+    assert!(said.contains("init does not run the command of `notify.command-1`"), "{said}");
+    assert!(!space.join("out/ran").exists());
+    let said = run("check").stdout;
+    assert!(said.contains("`init` does not run it"), "{said}");
+}
+
+#[test]
+fn a_field_of_what_is_missing_is_an_error_there_and_here() {
+    let world = World::new();
+    // Of each the agent writes nothing, or the same bytes.
+    const TEMPLATES: [(&str, bool); 6] = [
+        (r#"{{ with secret \"kv/slack\" }}{{ .Data.data.url }}{{ end }}"#, false),
+        (r#"{{ with secret \"kv/slack\" }}{{ .Data.a.b.c }}{{ end }}"#, false),
+        (r#"{{ with secret \"secret/web\" }}{{ .Data.data.nested.key }}{{ end }}"#, false),
+        (r#"{{ with secret \"kv/slack\" }}[{{ .Data.none }}]{{ end }}"#, true),
+        (r#"{{ with secret \"kv/slack\" }}{{ if .Data.none }}a{{ else }}b{{ end }}{{ end }}"#, true),
+        (r#"{{ with secret \"kv/slack\" }}{{ .Data.none | printf \"%v\" }}{{ end }}"#, true),
+    ];
+    for (index, (template, renders)) in TEMPLATES.iter().enumerate() {
+        let config = format!(
+            "exit_after_auth = true\ntemplate_config {{ exit_on_retry_failure = true }}\n{LOGIN}template {{ contents = \"{template}\" destination = \"out\" }}\n"
+        );
+        let [theirs, ours] = [world.machine("sprig.hcl"), world.machine("sprig.hcl")];
+        for space in [&theirs, &ours] {
+            space.file("odd.hcl", &config);
+        }
+        if *renders {
+            world.run_the_agent("odd.hcl", &theirs);
+            world.leasehold(&["init", "--config", "odd.hcl"], &ours).expect_code(0);
+            assert_eq!(fs::read(ours.join("out")).ok(), fs::read(theirs.join("out")).ok(), "{index}");
+            continue;
+        }
+        let failed = world.leasehold(&["init", "--config", "odd.hcl"], &ours).expect_code(65);
+        assert!(failed.last_line().contains("nil pointer evaluating interface {}"), "{}", failed.last_line());
+        assert!(!ours.join("out").exists(), "{index}");
+    }
+}
+
+#[test]
+fn a_folder_of_configurations_is_taken_as_the_agent_takes_it() {
+    let world = World::new();
+    let spaces = [world.machine("sprig.hcl"), world.machine("sprig.hcl")];
+    for space in &spaces {
+        for (name, text) in [
+            ("10-login.hcl", LOGIN),
+            ("20-vault.json", "{\"vault\": {\"retry\": {\"num_retries\": 2}}}"),
+            (
+                "30-files.hcl",
+                "template { contents = \"a\" destination = \"out/a\" }\ntemplate { contents = \"b\" destination = \"out/b\" }",
+            ),
+            (
+                "40-more.json",
+                "{\"template\": [{\"contents\": \"c\", \"destination\": \"out/c\", \"perms\": \"0600\"}]}",
+            ),
+            (".hidden.hcl", "template { contents = \"h\" destination = \"out/h\" }"),
+            ("50-files.hcl~", "junk (("),
+            ("README", "junk (("),
+            ("vars.yaml", "junk: ["),
+            ("sub.hcl/60-files.hcl", "template { contents = \"no\" destination = \"out/no\" }"),
+        ] {
+            fs::create_dir_all(space.join("conf/sub.hcl")).expect("a folder");
+            space.file(&format!("conf/{name}"), text);
+        }
+    }
+    let [theirs, ours] = &spaces;
+    world.run_the_agent("conf", theirs);
+    world.leasehold(&["init", "--config", "conf"], ours).expect_code(0);
+    let (theirs, made) = (files(&theirs.join("out")), files(&ours.join("out")));
+    assert_eq!(theirs.len(), 4, "{theirs:?}");
+    assert_eq!(made, theirs);
+    world.leasehold(&["check", "--config", "conf/"], ours).expect_code(0);
+    let yaml = world.leasehold(&["convert", "conf"], ours).expect_code(0).stdout;
+    assert!(yaml.contains("/out/c\n"), "{yaml}");
+    // One that is broken is named, and so is a folder with none.
+    ours.file("conf/35-broken.hcl", "template {\n contents = \"x\n}\n");
+    for command in [&["check", "--config", "conf"][..], &["convert", "conf"], &["init", "--config", "conf"]] {
+        let broken = world.leasehold(command, ours).expect_code(78);
+        assert!(broken.last_line().contains("conf/35-broken.hcl:2:"), "{}", broken.last_line());
+    }
+    let empty = world.leasehold(&["check", "--config", "etc"], ours).expect_code(78);
+    assert!(empty.stdout.starts_with("etc: a folder without a .hcl or .json file; "), "{}", empty.stdout);
+}
+
+/// A template whose one call issues a certificate.
+fn certificate(destination: &str, fields: &str, ttl: &str) -> String {
+    format!(
+        "template {{\n contents = \"{{{{ with pkiCert \\\"pki/issue/web\\\" \\\"common_name=a.test\\\" \\\"ttl={ttl}\\\" }}}}{fields}{{{{ end }}}}\"\n destination = \"{destination}\"\n perms = \"0600\"\n}}\n"
+    )
+}
+
+#[test]
+fn a_certificate_that_is_still_valid_is_kept_over_starts_as_the_agent_keeps_it() {
+    let world = World::new();
+    let config = format!(
+        "exit_after_auth = true\n{LOGIN}{}",
+        certificate("out/web.pem", "{{ .Cert }}{{ .CA }}{{ .Key }}", "1h")
+    );
+    let spaces = [world.machine("sprig.hcl"), world.machine("sprig.hcl")];
+    spaces.iter().for_each(|space| drop(space.file("odd.hcl", &config)));
+    let [theirs, ours] = &spaces;
+    let bytes = |space: &Workspace| fs::read(space.join("out/web.pem")).expect("a certificate");
+    let mut before = None;
+    for start in 1..=3 {
+        world.run_the_agent("odd.hcl", theirs);
+        world.leasehold(&["init", "--config", "odd.hcl"], ours).expect_code(0);
+        let now = [bytes(theirs), bytes(ours)];
+        assert_eq!(before.get_or_insert_with(|| now.clone()), &now, "start {start}");
+    }
+    assert_eq!(world.server.requests("pki/issue/web"), 2, "one of each program");
+    // What the other program left is as good as what we left.
+    fs::write(ours.join("out/web.pem"), bytes(theirs)).expect("written");
+    world.leasehold(&["init", "--config", "odd.hcl"], ours).expect_code(0);
+    assert_eq!(bytes(ours), bytes(theirs));
+    // What is no pair, or not whole, is replaced.
+    let whole = bytes(ours);
+    let half = &whole[..whole.len() / 2];
+    for spoilt in [half, b"", b"hunter2"] {
+        fs::write(ours.join("out/web.pem"), spoilt).expect("written");
+        world.leasehold(&["init", "--config", "odd.hcl"], ours).expect_code(0);
+        assert!(bytes(ours).len() > 1000 && bytes(ours) != whole, "{}", spoilt.len());
+    }
+}
+
+#[test]
+fn a_certificate_and_its_key_in_two_files_are_kept_together_and_replaced_when_they_end() {
+    let world = World::new();
+    let config = |ttl: &str| {
+        format!(
+            "exit_after_auth = true\n{LOGIN}{}{}",
+            certificate("out/cert.pem", "{{ .Cert }}{{ .CA }}", ttl),
+            certificate("out/key.pem", "{{ .Key }}", ttl)
+        )
+    };
+    let space = world.machine("sprig.hcl");
+    let start = |ttl: &str| {
+        space.file("odd.hcl", config(ttl));
+        world.leasehold(&["init", "--config", "odd.hcl"], &space).expect_code(0);
+        let read = |name: &str| fs::read(space.join("out").join(name)).expect("it is there");
+        (read("cert.pem"), read("key.pem"))
+    };
+    let first = start("1h");
+    assert_eq!(start("1h"), first);
+    // A key of another certificate is not believed.
+    fs::remove_file(space.join("out/key.pem")).expect("it was there");
+    let second = start("1h");
+    assert!(second.0 != first.0 && second.1 != first.1, "a new pair");
+    // What is asked for now is what counts: a certificate for another name is not kept.
+    space.file("odd.hcl", config("1h").replace("a.test", "b.test"));
+    world.leasehold(&["init", "--config", "odd.hcl"], &space).expect_code(0);
+    assert_ne!(fs::read(space.join("out/cert.pem")).expect("it is there"), second.0);
+    for name in ["cert.pem", "key.pem"] {
+        fs::remove_file(space.join("out").join(name)).expect("it was there");
+    }
+    let short = start("4s");
+    support::wait_until("its end is near", Duration::from_secs(30), || start("4s").0 != short.0);
 }

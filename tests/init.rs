@@ -160,3 +160,51 @@ fn init_without_a_handoff_keeps_what_its_files_need() {
     assert_eq!(stage.server.leases("pki/").len(), 1);
     assert_eq!(stage.server.accessors().len(), 1);
 }
+
+#[test]
+fn a_command_that_the_application_needs_before_its_start_has_run_when_init_ends() {
+    let stage = stage();
+    let store = stage.space.join("store");
+    let notify = |how: &str| {
+        format!(
+            "files:\n  - {{path: value, secret: \"secret/web#password\"}}\nsandbox: off\nnotify:\n  store: {{command: [sh, -c, {how}], on_init: true}}\n"
+        )
+    };
+    let good = format!("\"cp {0}/secrets/value {1}\"", stage.space.path().display(), store.display());
+    stage.init(&stage.config(&notify(&good))).expect_code(0);
+    assert_eq!(fs::read_to_string(&store).expect("the command made it"), CANARY);
+
+    // One that fails is tried again up to the deadline, and named then.
+    let stage = self::stage();
+    let log = stage.space.join("tries");
+    let bad = format!("\"echo x >>{}; exit 3\"", log.display());
+    let config = stage.config(&(notify(&bad) + "init: {timeout: 5s}\n"));
+    let failed = stage.init(&config).expect_code(75);
+    assert!(failed.last_line().contains("could not notify store: "), "{}", failed.last_line());
+    assert!(fs::read_to_string(&log).expect("it was tried").lines().count() > 1);
+}
+
+#[test]
+fn a_device_is_left_alone_and_what_is_written_beside_it_is_there() {
+    let stage = stage();
+    let out = stage.space.join("written").display().to_string();
+    let template = |name: &str| {
+        format!(
+            "  - path: /dev/null\n    template: '{{{{ with secret \"secret/web\" }}}}{{{{ .Data.data.password | writeToFile \"{out}/{name}\" \"\" \"\" \"0600\" }}}}{{{{ end }}}}'\n"
+        )
+    };
+    let config = stage.config(&format!(
+        "files:\n{}{}write_to_file: ['{out}']\nrequire_tmpfs: false\n",
+        template("a"),
+        template("b")
+    ));
+    stage.init(&config).expect_code(0);
+    for name in ["a", "b"] {
+        assert_eq!(
+            fs::read_to_string(stage.space.join("written").join(name)).expect("it was written"),
+            CANARY
+        );
+    }
+    use std::os::unix::fs::FileTypeExt as _;
+    assert!(fs::metadata("/dev/null").expect("it is there").file_type().is_char_device());
+}

@@ -125,7 +125,7 @@ _leasehold() {
             return 0
             ;;
         leasehold__subcmd__convert)
-            opts="-h --help"
+            opts="-h --from-server --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

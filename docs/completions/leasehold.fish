@@ -37,29 +37,30 @@ complete -c leasehold -n "__fish_leasehold_needs_command" -f -a "convert" -d 'Pr
 complete -c leasehold -n "__fish_leasehold_needs_command" -f -a "render" -d 'Render one template offline to standard output'
 complete -c leasehold -n "__fish_leasehold_needs_command" -f -a "install" -d 'Copy this program, for an image without a shell: an init container puts it where another one runs it'
 complete -c leasehold -n "__fish_leasehold_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c leasehold -n "__fish_leasehold_using_subcommand init" -l config -d 'Configuration file, `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
+complete -c leasehold -n "__fish_leasehold_using_subcommand init" -l config -d 'Configuration file, a folder of .hcl and .json files, or `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
 complete -c leasehold -n "__fish_leasehold_using_subcommand init" -l timeout -d 'How long all of it may take; overrides `init.timeout` (2m)' -r
 complete -c leasehold -n "__fish_leasehold_using_subcommand init" -s h -l help -d 'Print help'
-complete -c leasehold -n "__fish_leasehold_using_subcommand sidecar" -l config -d 'Configuration file, `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
+complete -c leasehold -n "__fish_leasehold_using_subcommand sidecar" -l config -d 'Configuration file, a folder of .hcl and .json files, or `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
 complete -c leasehold -n "__fish_leasehold_using_subcommand sidecar" -s h -l help -d 'Print help'
-complete -c leasehold -n "__fish_leasehold_using_subcommand exec" -l config -d 'Configuration file, `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
+complete -c leasehold -n "__fish_leasehold_using_subcommand exec" -l config -d 'Configuration file, a folder of .hcl and .json files, or `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
 complete -c leasehold -n "__fish_leasehold_using_subcommand exec" -s h -l help -d 'Print help'
-complete -c leasehold -n "__fish_leasehold_using_subcommand check" -l config -d 'Configuration file, `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
+complete -c leasehold -n "__fish_leasehold_using_subcommand check" -l config -d 'Configuration file, a folder of .hcl and .json files, or `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
 complete -c leasehold -n "__fish_leasehold_using_subcommand check" -l format -d 'The shape of the report' -r -f -a "text\t'For people: each problem with its line and a caret'
 json\t'For editors and CI: one object'"
 complete -c leasehold -n "__fish_leasehold_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c leasehold -n "__fish_leasehold_using_subcommand plan" -l config -d 'Configuration file, `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
+complete -c leasehold -n "__fish_leasehold_using_subcommand plan" -l config -d 'Configuration file, a folder of .hcl and .json files, or `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
 complete -c leasehold -n "__fish_leasehold_using_subcommand plan" -l format -d 'The shape of the report' -r -f -a "text\t'For people: each problem with its line and a caret'
 json\t'For editors and CI: one object'"
 complete -c leasehold -n "__fish_leasehold_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c leasehold -n "__fish_leasehold_using_subcommand policy" -l config -d 'Configuration file, `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
+complete -c leasehold -n "__fish_leasehold_using_subcommand policy" -l config -d 'Configuration file, a folder of .hcl and .json files, or `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
 complete -c leasehold -n "__fish_leasehold_using_subcommand policy" -s h -l help -d 'Print help'
-complete -c leasehold -n "__fish_leasehold_using_subcommand status" -l config -d 'Configuration file, `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
+complete -c leasehold -n "__fish_leasehold_using_subcommand status" -l config -d 'Configuration file, a folder of .hcl and .json files, or `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
 complete -c leasehold -n "__fish_leasehold_using_subcommand status" -l json -d 'JSON, as `GET /status` gives it'
 complete -c leasehold -n "__fish_leasehold_using_subcommand status" -l watch -d 'Show it again every two seconds'
 complete -c leasehold -n "__fish_leasehold_using_subcommand status" -l ready -d 'Only exit 0 (every file published and unexpired) or 1: a startup probe'
 complete -c leasehold -n "__fish_leasehold_using_subcommand status" -l live -d 'Only exit 0 (the daemon answers) or 1'
 complete -c leasehold -n "__fish_leasehold_using_subcommand status" -s h -l help -d 'Print help'
+complete -c leasehold -n "__fish_leasehold_using_subcommand convert" -l from-server -d 'Log in, and name each key of the secrets of which envconsul takes every key'
 complete -c leasehold -n "__fish_leasehold_using_subcommand convert" -s h -l help -d 'Print help'
 complete -c leasehold -n "__fish_leasehold_using_subcommand render" -l template -d 'The template, `-` for standard input' -r -F
 complete -c leasehold -n "__fish_leasehold_using_subcommand render" -l data -d 'JSON that becomes `.`; without it `.` is nil' -r -F

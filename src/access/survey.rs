@@ -7,7 +7,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::rules::{self, Rule};
 use super::wants::{Want, Wants};
-use crate::config::plan::{AuthMethod, AuthPlan, Plan};
+use crate::config::foreign::Keys;
+use crate::config::plan::{AuthMethod, AuthPlan, Plan, Source};
 use crate::core::no_login;
 use crate::exit::{Cause, Ending};
 use crate::secret::Secret;
@@ -49,6 +50,28 @@ pub struct Finding {
 /// 77 where the login is refused, or may not ask what it may do; 69 where the server is away; 78
 /// where asking would use up a credential that the real run needs.
 pub async fn survey(plan: &Plan, wants: &Wants) -> Result<Vec<Finding>, Ending> {
+    with_login(plan, async |surveyor| surveyor.look(plan, wants).await).await
+}
+
+/// Logs in, asks for the keys of the secrets that become variables as a whole, and gives the login back. Only secrets of
+/// KV engines are read: reading others would mint something.
+///
+/// # Errors
+/// As above, and 66 where a secret is not there.
+pub async fn keys_of(plan: &Plan) -> Result<Keys, Ending> {
+    let wanted = plan.exec.env.iter().filter_map(|variable| match &variable.source {
+        Source::Json { request } if variable.spread.is_some() => Some(request),
+        _ => None,
+    });
+    let wanted: Vec<&Request> = wanted.collect();
+    with_login(plan, async |surveyor| surveyor.keys(&wanted).await).await
+}
+
+/// What `ask` finds out with a login that is given back afterwards.
+async fn with_login<T>(
+    plan: &Plan,
+    ask: impl AsyncFnOnce(&Surveyor<'_>) -> Result<T, Ending>,
+) -> Result<T, Ending> {
     if matches!(plan.auth.method, AuthMethod::AppRole { wrapped_by: Some(_), .. }) {
         let what = "a login would use up the wrapping token that `auth.secret_id_wrapped` is about";
         let hint = "lay another `auth` of the same role over this one: --config own.yaml --config other.yaml";
@@ -60,7 +83,7 @@ pub async fn survey(plan: &Plan, wants: &Wants) -> Result<Vec<Finding>, Ending> 
         .map_err(|failure| Ending::new(Cause::Config, failure.why, "check the files that `vault` names"))?;
     let token = client.login().await.map_err(|failure| no_login(&failure))?.client_token;
     let surveyor = Surveyor { client: &client, token: &token, at_once: plan.vault.max_in_flight };
-    let result = surveyor.look(plan, wants).await;
+    let result = ask(&surveyor).await;
     if auth.owns_token()
         && let Err(failure) = client.revoke_self(&token).await
     {
@@ -90,6 +113,27 @@ impl Surveyor<'_> {
         let granted = self.granted(&paths).await?;
         let findings = stream::iter(asked).map(|asked| self.finding(asked, &granted));
         findings.buffered(self.at_once).try_collect().await
+    }
+
+    /// The names of the keys of KV secrets, by their paths.
+    async fn keys(&self, wanted: &[&Request]) -> Result<Keys, Ending> {
+        let mut keys = Keys::new();
+        for request in wanted {
+            let mount = self.client.mount_of(&request.path, self.token).await;
+            let mount = mount.map_err(|failure| unanswered(&request.path, &failure))?;
+            if !mount.as_ref().is_some_and(Mount::is_kv) {
+                continue;
+            }
+            let answer = async {
+                let resolved = self.client.resolve(request, self.token).await?;
+                self.client.read(&resolved, self.token).await
+            };
+            let answer = answer.await.map_err(|failure| unread(&request.path, &failure))?;
+            let fields = answer.kv2_fields().unwrap_or(&answer.data).as_map();
+            let names = fields.into_iter().flat_map(|map| map.iter().map(|(key, _)| key.to_owned()));
+            keys.insert(request.path.clone(), names.collect());
+        }
+        Ok(keys)
     }
 
     /// Everything that there is to ask about, as soon as it is known what it is mounted on.
@@ -171,6 +215,15 @@ impl Surveyor<'_> {
         }
         Ok(State::Works)
     }
+}
+
+fn unread(path: &str, failure: &Failure) -> Ending {
+    let (cause, hint) = match failure.kind {
+        FailureKind::Denied => (Cause::Denied, "grant the login access to it, or correct the path"),
+        FailureKind::Missing => (Cause::Missing, "create it, or correct the path"),
+        _ => return unanswered(path, failure),
+    };
+    Ending::new(cause, format!("could not read {path}: {}", failure.why), hint)
 }
 
 fn unanswered(path: &str, failure: &Failure) -> Ending {

@@ -4,21 +4,39 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::engine;
 use super::output::write_out;
-use crate::config::foreign::{Converted, convert};
-use crate::config::{Rejected, Severity, Sources, folder};
+use crate::access::survey::keys_of;
+use crate::config::foreign::{Converted, Keys, convert};
+use crate::config::{self, Rejected, Severity, Sources, folder};
 use crate::exit::{Cause, Ending};
+use crate::sandbox;
 
 /// Converts what `configs` name, taken together; `-` is standard input.
 ///
 /// # Errors
 /// 78 where one of them is not such a configuration, or asks for what Leasehold refuses to do: the
-/// text is printed all the same, with a comment there. 73 where standard output cannot be written.
-pub fn run(configs: &[PathBuf]) -> Result<ExitCode, Ending> {
-    let texts =
-        Sources::new(configs).and_then(|sources| sources.texts()).map_err(|rejected| told(&rejected))?;
-    let converted = convert(&texts, &folder()).map_err(|rejected| told(&rejected))?;
+/// text is printed all the same, with a comment there. 73 where standard output cannot be written. With
+/// `from_server` 77, 69 and 66 besides, as for `plan`.
+pub fn run(configs: &[PathBuf], from_server: bool) -> Result<ExitCode, Ending> {
+    let sources = Sources::new(configs).map_err(|rejected| told(&rejected))?;
+    let texts = sources.texts().map_err(|rejected| told(&rejected))?;
+    let keys = if from_server { Some(asked(&sources)?) } else { None };
+    let converted =
+        convert(&texts, &folder(), &config::read_file, keys.as_ref()).map_err(|rejected| told(&rejected))?;
     write(&converted, &mut io::stdout().lock(), &mut io::stderr().lock())
+}
+
+/// The keys of the secrets that become variables as a whole.
+fn asked(sources: &Sources) -> Result<Keys, Ending> {
+    let (plan, _notices) = sources.load(&[]).map_err(|rejected| told(&rejected))?;
+    engine::has_credentials(&plan)?;
+    sandbox::close_memory();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(engine::no_runtime)?;
+    let result = tokio::task::LocalSet::new().block_on(&runtime, keys_of(&plan));
+    runtime.shutdown_background();
+    result
 }
 
 fn told(rejected: &Rejected) -> Ending {

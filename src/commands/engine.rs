@@ -138,6 +138,7 @@ fn destinations(plan: &Plan) -> Result<(), PublishError> {
     plan.writes.folders.iter().try_for_each(|folder| prepare(Some(folder), plan.dir_mode))?;
     plan.files.iter().try_for_each(|file| match &file.target {
         Target::Member(_) => Ok(()),
+        target if target.is_nowhere() => Ok(()),
         Target::Alone(path) => prepare(path.parent(), plan.dir_mode),
     })
 }

@@ -72,7 +72,7 @@ fn resolve(plan: &mut Plan, inherited: &[(OsString, OsString)]) -> Result<(), En
     let Some(refresh) = plan.exec.resolve_env else { return Ok(()) };
     for (name, value) in inherited {
         let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else { continue };
-        if plan.exec.env.iter().any(|variable| variable.name == name) {
+        if plan.exec.env.iter().any(|variable| variable.name == name && variable.spread.is_none()) {
             continue;
         }
         let found = references::variable(name, value, refresh).map_err(|bad| {

@@ -55,12 +55,13 @@ fn rendered(template: &Template, data: Value, secrets: &Given, args: &RenderArgs
     let environment = environment::of_this_process();
     let mut world = World::new(secrets, &environment);
     let result = template.execute(data, args.missing_key.into(), Limits::default(), &mut world);
+    let result = result.map_err(|error| render::failed(None, &error, &world.answers()));
     let (_used, missing) = world.asked();
     if let Some(request) = missing.first() {
         let what = format!("{}: {} is not among the secrets given", template.name(), spelled(request));
         return Err(Ending::new(Cause::Missing, what, "add it to the file of --secrets"));
     }
-    result.map_err(|error| render::failed(None, &error))
+    result
 }
 
 /// A request as --secrets would name it, values left out.

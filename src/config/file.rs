@@ -232,6 +232,8 @@ pub(super) struct NotifierEntry {
     pub(super) timeout: Option<Duration>,
     #[serde(deserialize_with = "duration")]
     pub(super) splay: Option<Duration>,
+    pub(super) on_init: Option<bool>,
+    pub(super) may_fail: Option<bool>,
 }
 
 /// One of `sinks`.
@@ -279,6 +281,11 @@ pub(super) struct VariableEntry {
     pub(super) deny_functions: Option<Vec<String>>,
     pub(super) secret: Option<String>,
     pub(super) encoding: Option<Encoding>,
+    pub(super) from: Option<String>,
+    pub(super) prefix: Option<String>,
+    pub(super) format: Option<String>,
+    pub(super) sanitize: Option<bool>,
+    pub(super) upcase: Option<bool>,
     #[serde(deserialize_with = "duration")]
     pub(super) refresh: Option<Duration>,
 }

@@ -196,7 +196,7 @@ static AUTH: &[Key] = &[
     )
     .also(&["type"]),
     key("mount", Kind::Text, "the method's own name", "the mount below auth/").also(&["mount_path"]),
-    key("namespace", Kind::Text, "vault.namespace", "the namespace of the login"),
+    key("namespace", Kind::Text, "vault.namespace", "the namespace of the login; \"\" is the root"),
     key("role", Kind::Text, "", "kubernetes, jwt: the role of the mount"),
     key(
         "jwt_file",
@@ -302,6 +302,18 @@ static NOTIFIER: &[Key] = &[
         .private(),
     key("timeout", Kind::Duration, "http: 5s, command: 30s", "http, command: for the whole of it"),
     key("splay", Kind::Duration, "0s", "the longest random delay before, to spread many pods"),
+    key(
+        "on_init",
+        Kind::Flag,
+        "false",
+        "whether `leasehold init` notifies, too, of what it published, before it ends",
+    ),
+    key(
+        "may_fail",
+        Kind::Flag,
+        "false",
+        "on_init: whether init succeeds although this failed; it is tried once then",
+    ),
 ];
 
 static EXEC: &[Key] = &[
@@ -328,6 +340,21 @@ static VARIABLE: &[Key] = &[
     DENY_FUNCTIONS,
     SECRET,
     ENCODING,
+    key(
+        "from",
+        Kind::Text,
+        "",
+        "PATH: every key of this secret is a variable; the name of the entry is for messages only",
+    ),
+    key("prefix", Kind::Text, "", "from: what stands before each key in the variable's name"),
+    key("format", Kind::Text, "{{ key }}", "from: the variable's name, made of the prefixed key"),
+    key(
+        "sanitize",
+        Kind::Flag,
+        "false",
+        "from: whether `_` takes the place of what is no letter, digit or `_` in the name",
+    ),
+    key("upcase", Kind::Flag, "false", "from: whether the name is in capital letters"),
     key("refresh", Kind::Duration, "defaults.refresh", "how often to look at what has no lease"),
 ];
 

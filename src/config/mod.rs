@@ -42,4 +42,6 @@ pub use layers::Setting;
 pub use places::{MAX_BYTES, MAX_DEPTH};
 pub use problem::{Problem, Rejected, Severity};
 pub use scalars::deadline;
+pub(crate) use shape::nearest;
+pub(crate) use sources::read_file;
 pub use sources::{Sources, folder, load};

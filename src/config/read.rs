@@ -12,7 +12,7 @@ use super::desk::{Desk, Finding, On};
 use super::document::Document;
 use super::excerpt::excerpt;
 use super::file::File;
-use super::foreign;
+use super::foreign::{self, Site};
 use super::keypath::KeyPath;
 use super::keys;
 use super::layers::{self, Setting};
@@ -71,7 +71,19 @@ pub enum Seen {
 /// # Errors
 /// [`Rejected`] with everything that is wrong, and the warnings besides.
 pub fn read(inputs: &Inputs<'_>) -> Result<(Plan, Vec<Problem>), Rejected> {
-    let mut stack = Stack::of(inputs.texts, inputs.folder)?;
+    let mut settings = layers::from_environment(inputs.env);
+    let outer = settings.iter().rfind(|setting| setting.key == KeyPath::of(&["vault", "namespace"]));
+    let namespace = outer.map(|setting| setting.value.as_str());
+    let mut stack = Stack::of(
+        inputs.texts,
+        Site {
+            folder: inputs.folder,
+            namespace,
+            read_file: inputs.read_file,
+            keys: None,
+            asked: inputs.look.is_some(),
+        },
+    )?;
     let mut desk = Desk::new(inputs.env, inputs.read_file, inputs.functions);
     // Who has mistakes to mend is not told what else to look for.
     desk.look =
@@ -79,7 +91,6 @@ pub fn read(inputs: &Inputs<'_>) -> Result<(Plan, Vec<Problem>), Rejected> {
     for path in std::mem::take(&mut stack.broken) {
         desk.break_off(path);
     }
-    let mut settings = layers::from_environment(inputs.env);
     settings.extend_from_slice(inputs.flags);
     stack.apply(&settings);
     shape::check(&mut stack.value, &mut desk);
@@ -117,7 +128,7 @@ struct Stack {
 }
 
 impl Stack {
-    fn of(texts: &[Text], folder: &Path) -> Result<Self, Rejected> {
+    fn of(texts: &[Text], site: Site<'_>) -> Result<Self, Rejected> {
         let mut stack = Self {
             documents: Vec::new(),
             value: Value::Null,
@@ -126,12 +137,14 @@ impl Stack {
             broken: Vec::new(),
         };
         let mut problems = Vec::new();
+        let any = texts.iter().any(foreign::is_foreign);
+        let is_foreign = |text: &Text| foreign::is_foreign(text) || any && foreign::is_of_both(text);
         let mut rest = texts;
         while let Some((first, behind)) = rest.split_first() {
-            let foreign = rest.iter().take_while(|text| foreign::is_foreign(text)).count();
+            let foreign = rest.iter().take_while(|text| is_foreign(text)).count();
             if foreign > 0 {
-                match foreign::read(&rest[..foreign], folder) {
-                    Ok(reading) => stack.adopt(reading),
+                match foreign::read(&rest[..foreign], site) {
+                    Ok(reading) => stack.adopt(reading, site.asked),
                     Err(flaws) => problems.extend(flaws),
                 }
                 rest = &rest[foreign..];
@@ -147,8 +160,8 @@ impl Stack {
     }
 
     /// What another program's configuration means; what of it is lost is said once.
-    fn adopt(&mut self, reading: foreign::Reading) {
-        self.told.extend(reading.problems());
+    fn adopt(&mut self, reading: foreign::Reading, asked: bool) {
+        self.told.extend(reading.problems(asked));
         self.broken.extend(reading.broken);
         self.lay(reading.documents, reading.value);
     }

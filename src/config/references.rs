@@ -54,7 +54,7 @@ impl fmt::Display for BadReference {
 /// Where it looks like a reference and is none; never repeats the value.
 pub fn variable(name: &str, value: &str, refresh: Duration) -> Result<Option<VariablePlan>, BadReference> {
     let source = source(value)?;
-    Ok(source.map(|source| VariablePlan { name: name.to_owned(), source, refresh }))
+    Ok(source.map(|source| VariablePlan { name: name.to_owned(), source, spread: None, refresh }))
 }
 
 fn source(value: &str) -> Result<Option<Source>, BadReference> {

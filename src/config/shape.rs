@@ -249,7 +249,7 @@ fn home_of(name: &str, keys: &[Key], at: &str) -> Option<String> {
 }
 
 /// The nearest of `names` to a mistyped one: at most a third of its letters off.
-pub(super) fn nearest<'n>(typed: &str, names: &[&'n str]) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(typed: &str, names: &[&'n str]) -> Option<&'n str> {
     let lower = typed.to_lowercase().replace('-', "_");
     names
         .iter()

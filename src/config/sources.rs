@@ -71,7 +71,7 @@ impl Sources {
         Ok(sources)
     }
 
-    /// The files that [`Self::load`] reads the texts from.
+    /// The files, and folders of files, that [`Self::load`] reads the texts from.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.origins.iter().filter_map(|origin| match origin {
             Origin::File(file) => Some(file.as_path()),
@@ -84,11 +84,19 @@ impl Sources {
     /// # Errors
     /// Where one cannot be read.
     pub fn texts(&self) -> Result<Vec<Text>, Rejected> {
-        let texts = self.origins.iter().map(|origin| match origin {
-            Origin::File(file) => kept(&file.to_string_lossy(), read_file(file)),
-            Origin::Kept(text) => Ok(text.clone()),
-        });
-        texts.collect()
+        let mut texts = Vec::new();
+        for origin in &self.origins {
+            match origin {
+                Origin::File(path) if path.is_dir() => {
+                    for file in files_of(path)? {
+                        texts.push(kept(&file.to_string_lossy(), read_file(&file))?);
+                    }
+                }
+                Origin::File(file) => texts.push(kept(&file.to_string_lossy(), read_file(file))?),
+                Origin::Kept(text) => texts.push(text.clone()),
+            }
+        }
+        Ok(texts)
     }
 
     /// Reads the texts and what they name; `flags` win over them.
@@ -151,6 +159,34 @@ pub fn folder() -> PathBuf {
     std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
 }
 
+/// The endings of the files that are taken of a folder, as Vault Agent takes them.
+const TAKEN: [&str; 2] = ["hcl", "json"];
+
+/// The configuration files of a folder, in the order of their names. A folder within it is not entered: a mounted
+/// ConfigMap holds its files twice, the second time below `..data`.
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Rejected> {
+    let rejected = |message: String, hint: &str| {
+        Rejected::one(Cause::Config, Problem::whole(folder.to_string_lossy(), message, hint))
+    };
+    let unreadable = |error: io::Error| {
+        rejected(format!("cannot be listed: {}", io_words(&error)), "let our user read the folder")
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let taken = path.extension().is_some_and(|ending| TAKEN.iter().any(|taken| ending == *taken));
+        if taken && !path.is_dir() {
+            files.push(path);
+        }
+    }
+    if files.is_empty() {
+        let hint = "put one there, or name each file with a --config of its own, as for YAML";
+        return Err(rejected("a folder without a .hcl or .json file".to_owned(), hint));
+    }
+    files.sort();
+    Ok(files)
+}
+
 fn kept(name: &str, bytes: io::Result<Vec<u8>>) -> Result<Text, Rejected> {
     match bytes {
         Ok(bytes) => Ok(Text { name: name.to_owned(), bytes }),
@@ -163,7 +199,7 @@ fn kept(name: &str, bytes: io::Result<Vec<u8>>) -> Result<Text, Rejected> {
 }
 
 /// The whole of a file, or one byte more than anything may have.
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     capped(File::open(path)?)
 }
 

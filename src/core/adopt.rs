@@ -167,7 +167,7 @@ impl Agent {
         // refresh interval.
     }
 
-    /// An earlier run did not come to tell these. Init passes that on; the process of `exec` starts
+    /// An earlier run did not come to tell these. Init notifies when all is published, or passes it on; the process of `exec` starts
     /// with everything anyhow.
     fn owe(&mut self, untold: &BTreeSet<String>) -> BTreeSet<NotifierId> {
         let all = (0..self.policy.notifiers.len()).map(NotifierId);

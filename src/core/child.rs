@@ -266,6 +266,7 @@ mod tests {
                     }],
                     units: vec![UnitPolicy { files: vec![FileId(0)] }],
                     notifiers: vec![NotifierPolicy { name: "exec".into(), splay: Duration::ZERO }],
+                    on_init: Default::default(),
                     child: Some(child),
                     shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
                     handoff: false,

@@ -355,6 +355,7 @@ mod tests {
             files: vec![file.clone(), FilePolicy { name: "b".into(), ..file }],
             units: vec![UnitPolicy { files: vec![FileId(0), FileId(1)] }],
             notifiers: vec![],
+            on_init: Default::default(),
             child: None,
             shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
             handoff: false,

@@ -145,6 +145,7 @@ impl Agent {
     pub(super) fn untold(&self) -> BTreeSet<String> {
         let publishing = self.shelf.units().filter_map(|(_, unit)| unit.publishing.as_ref()).flatten();
         let promised = publishing.flat_map(|file| &self.policy.files[file.0].notify);
+        let promised = promised.filter(|whom| self.notifies(**whom));
         promised.map(|id| self.notices.name(*id)).chain(self.notices.owed()).map(str::to_owned).collect()
     }
 

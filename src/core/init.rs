@@ -85,6 +85,11 @@ impl Agent {
         if self.child.is_some() {
             return self.spawn_child();
         }
+        // What an application needs before its start, such as a keystore made of the files, is made by a command.
+        self.notify_on_init();
+        if self.awaited().is_some() {
+            return;
+        }
         let leased = self.graph.iter().any(|(_, node)| node.lease().is_some());
         let needed = leased || !self.sinks.is_empty();
         let revoke = if self.policy.handoff || needed { Revoke::Nothing } else { Revoke::Everything };
@@ -218,6 +223,14 @@ impl Agent {
             if let Some((trouble, path)) = file.needs.iter().find_map(troubles) {
                 return self.ending_for(id, trouble, path);
             }
+        }
+        if let Some((name, why)) = self.awaited() {
+            let what = format!("could not notify {name}: {}", why.unwrap_or("it did not end in time"));
+            return Ending::new(
+                Cause::Deadline,
+                what,
+                "see why it fails, or write `may_fail: true` beside its `on_init`",
+            );
         }
         if self.work.is_waiting_for_answers() {
             return Ending::new(Cause::Unavailable, "the server did not answer in time", HINT);

@@ -149,6 +149,21 @@ impl Notices {
         notice.knows = None;
     }
 
+    /// Whether it has not heard of everything.
+    pub(super) fn is_owed(&self, id: NotifierId) -> bool {
+        self.all[id.0].stage != Stage::Told
+    }
+
+    /// Whether it is to be told, and is not being told.
+    pub(super) fn is_waiting(&self, id: NotifierId) -> bool {
+        self.all[id.0].stage == Stage::Waiting
+    }
+
+    /// Why it could not be told, the last time.
+    pub(super) fn error(&self, id: NotifierId) -> Option<&str> {
+        self.all[id.0].error.as_deref()
+    }
+
     /// The names of those that have not heard of everything.
     pub(super) fn owed(&self) -> impl Iterator<Item = &str> {
         self.all.iter().filter(|notice| notice.stage != Stage::Told).map(|notice| notice.name.as_str())

@@ -1,10 +1,11 @@
 //! What the core needs to know of the configuration, and in which role it runs.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::ids::{FileId, NotifierId, UnitId};
 use crate::config::plan::{
-    AuthMethod, FilePlan, NotifierPlan, OnChange, Plan, ShutdownPlan, Source, Target, Wait,
+    AuthMethod, FilePlan, NotifierPlan, OnChange, OnInit, Plan, ShutdownPlan, Source, Target, Wait,
 };
 
 /// The role this run plays. The engine is the same.
@@ -36,6 +37,8 @@ pub struct Policy {
     pub units: Vec<UnitPolicy>,
     /// By [`NotifierId`].
     pub notifiers: Vec<NotifierPolicy>,
+    /// Those that init notifies, too, and what their failure is to it.
+    pub on_init: BTreeMap<NotifierId, OnInit>,
     /// The process of [`Mode::Exec`].
     pub child: Option<ChildPolicy>,
     /// How to stop.
@@ -123,6 +126,12 @@ pub struct ChildPolicy {
     pub stop_timeout: Duration,
 }
 
+fn on_init(plan: &Plan) -> BTreeMap<NotifierId, OnInit> {
+    let all = plan.notifiers.iter().enumerate();
+    let wanted = all.filter_map(|(index, notifier)| Some((NotifierId(index), notifier.on_init?)));
+    wanted.filter(|(_, on_init)| *on_init != OnInit::No).collect()
+}
+
 /// What status calls the process of `exec`, and files in their `notify`.
 const CHILD: &str = "exec";
 
@@ -147,6 +156,7 @@ impl Policy {
                 .map(|(id, file)| Self::file(file, FileId(id), &units))
                 .collect(),
             notifiers: plan.notifiers.iter().map(notifier).collect(),
+            on_init: on_init(plan),
             child: None,
             shutdown: plan.shutdown,
             handoff: plan.handoff.is_some(),

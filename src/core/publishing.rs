@@ -16,6 +16,7 @@ use super::notice::After;
 use super::policy::Mode;
 use super::time::Moment;
 use super::timers::Timer;
+use crate::config::plan::OnInit;
 use crate::exit::Ending;
 use crate::vault::request::Request;
 
@@ -141,7 +142,7 @@ impl Agent {
         let files = self.shelf.publish(id);
         self.sinks.publishing(&files);
         self.timers.clear(&Timer::Unit(id));
-        if !matches!(self.policy.mode, Mode::Init { .. }) && self.has_someone_to_tell(id) {
+        if self.has_someone_to_tell(id) {
             self.promise();
         }
         self.out.push(Action::Publish { unit: id, files });
@@ -149,7 +150,7 @@ impl Agent {
 
     fn has_someone_to_tell(&self, id: UnitId) -> bool {
         let files = self.shelf.unit(id).publishing.iter().flatten();
-        files.into_iter().any(|file| !self.policy.files[file.0].notify.is_empty())
+        files.into_iter().any(|file| self.policy.files[file.0].notify.iter().any(|whom| self.notifies(*whom)))
     }
 
     pub(super) fn rendered(&mut self, file: FileId, outcome: RenderOutcome) {
@@ -275,11 +276,13 @@ impl Agent {
 
     /// Tells the notifiers of these files, each once.
     fn notify_of(&mut self, changed: &[FileId]) {
-        if matches!(self.policy.mode, Mode::Init { .. }) {
-            return;
-        }
         let of_file = |file: &FileId| self.policy.files[file.0].notify.iter().copied();
-        let whom: BTreeSet<NotifierId> = changed.iter().flat_map(of_file).collect();
+        let whom: BTreeSet<NotifierId> =
+            changed.iter().flat_map(of_file).filter(|whom| self.notifies(*whom)).collect();
+        if matches!(self.policy.mode, Mode::Init { .. }) {
+            // What several files want is done once, when all of them are there.
+            return whom.into_iter().for_each(|notifier| self.notices.owe(notifier));
+        }
         for notifier in whom {
             // A process that is not there yet will see everything by itself.
             if !self.is_absent(notifier)
@@ -288,6 +291,11 @@ impl Agent {
                 self.tell(notifier, delay);
             }
         }
+    }
+
+    /// Whether this run notifies it. Init leaves those out that need not hear of the first generation.
+    pub(super) fn notifies(&self, whom: NotifierId) -> bool {
+        !matches!(self.policy.mode, Mode::Init { .. }) || self.policy.on_init.contains_key(&whom)
     }
 
     /// Who has not heard yet of what these files are on disk. Not of the last publish alone: one that changes
@@ -340,6 +348,7 @@ impl Agent {
     }
 
     pub(super) fn notified(&mut self, id: NotifierId, result: Result<(), String>) {
+        let result = self.forgiven(id, result);
         let why = result.as_ref().err().cloned();
         match self.notices.told(id, result, self.now.moment) {
             After::Told => {
@@ -357,5 +366,33 @@ impl Agent {
                 }
             }
         }
+    }
+
+    /// A failure that init is to go on with counts as success, once it is logged.
+    fn forgiven(&mut self, id: NotifierId, result: Result<(), String>) -> Result<(), String> {
+        let may_fail = self.policy.on_init.get(&id) == Some(&OnInit::MayFail);
+        match result {
+            Err(why) if may_fail && matches!(self.policy.mode, Mode::Init { .. }) => {
+                let text =
+                    format!("could not notify {}: {why}; init goes on without it", self.notices.name(id));
+                self.say(Level::Error, text);
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// Everything is published: notifies those that init has to.
+    pub(super) fn notify_on_init(&mut self) {
+        let due =
+            |id: &NotifierId| self.notices.is_waiting(*id) && self.timers.at(&Timer::Notifier(*id)).is_none();
+        let due: Vec<NotifierId> = self.policy.on_init.keys().copied().filter(due).collect();
+        due.into_iter().for_each(|id| self.notify(id));
+    }
+
+    /// A notifier that init waits for, and the last failure of it.
+    pub(super) fn awaited(&self) -> Option<(&str, Option<&str>)> {
+        let all = self.policy.on_init.keys().filter(|id| self.notices.is_owed(**id));
+        all.map(|id| (self.notices.name(*id), self.notices.error(*id))).next()
     }
 }

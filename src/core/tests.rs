@@ -5,6 +5,7 @@ mod doubting;
 mod hand;
 mod handing_back;
 mod looking;
+mod on_init;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -47,6 +47,8 @@ struct Place {
 enum Where {
     Set(Set),
     Alone(SingleFile),
+    /// A device, which is left alone: what goes there is what templates write beside.
+    Device,
     Environment(Arc<Mutex<Variables>>),
 }
 
@@ -86,8 +88,7 @@ impl Files {
     /// The variables that were published last, by name.
     pub(super) fn variables(&self) -> Vec<(String, Secret)> {
         let values = self.variables.lock().unwrap_or_else(PoisonError::into_inner);
-        let named = self.plan.exec.env.iter().zip(&values.values);
-        named.filter_map(|(plan, value)| Some((plan.name.clone(), value.clone()?))).collect()
+        variables::environment_of(&self.plan.exec.env, &values.values)
     }
 
     /// The bytes of each file's last rendering. Not of variables: those are single values, whose length
@@ -262,7 +263,11 @@ impl Where {
                 let dir = plan.secrets_dir.as_deref().expect("checked: relative files have a folder");
                 Set::open(dir, plan.dir_mode, plan.require_tmpfs).map(Self::Set)
             }
-            Target::Alone(path) => SingleFile::open(path, plan.dir_mode, plan.require_tmpfs).map(Self::Alone),
+            target if target.is_nowhere() => Ok(Self::Device),
+            Target::Alone(path) => match SingleFile::open(path, plan.dir_mode, plan.require_tmpfs) {
+                Err(error) if error.is_a_device() => Ok(Self::Device),
+                opened => opened.map(Self::Alone),
+            },
         }
     }
 
@@ -278,21 +283,24 @@ impl Where {
                 let loss = file.inspect(bytes, attributes, look)?;
                 Ok(loss.into_iter().map(|loss| (0, loss)).collect())
             }
-            // The variables of a process are in memory.
-            (Self::Environment(_) | Self::Alone(_), _) => Ok(Vec::new()),
+            // The variables of a process are in memory, and a device is never ours.
+            (Self::Environment(_) | Self::Alone(_) | Self::Device, _) => Ok(Vec::new()),
         }
     }
 
     fn publish(&mut self, members: &[Member]) -> Result<publish::Published, PublishError> {
         match (self, members) {
-            (Self::Set(set), _) => set.publish(members),
+            (Self::Set(set), _) => set.publish(members).map_err(|error| {
+                let folder = error.path.parent().map(Path::to_owned).unwrap_or_default();
+                error.named(&folder)
+            }),
             (Self::Environment(variables), _) => {
                 variables.lock().unwrap_or_else(PoisonError::into_inner).publish(members)
             }
-            (Self::Alone(file), [Member { content: Content::Bytes(bytes), attributes, .. }]) => {
-                file.publish(bytes, attributes)
+            (Self::Alone(file), [Member { content: Content::Bytes(bytes), attributes, path }]) => {
+                file.publish(bytes, attributes).map_err(|error| error.named(path))
             }
-            (Self::Alone(_), _) => {
+            (Self::Alone(_) | Self::Device, _) => {
                 Ok(publish::Published { generation: 0, changed: Vec::new(), aftermath: None })
             }
         }

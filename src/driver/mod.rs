@@ -4,6 +4,7 @@
 //! tmpfs) or when its future is done; the next event is whatever happens first: an answer, the
 //! core's own deadline, a signal, a request on the listener, a TLS file that changed.
 
+mod certificates;
 mod child;
 mod credentials;
 mod files;
@@ -152,7 +153,11 @@ impl Driver {
         let room = child::room(surroundings.parent.as_ref(), &plan);
         let files = Files::open(Arc::clone(&plan), &policy, surroundings.environment.clone(), room)?;
         let credentials = Credentials::new(plan.auth.method.files());
-        let (keeper, kept) = Keeper::open(&plan, &surroundings.pod, &credentials)?;
+        let (keeper, mut kept) = Keeper::open(&plan, &surroundings.pod, &credentials)?;
+        if kept.snapshot.is_none() {
+            let (environment, now) = (&surroundings.environment, clock::now());
+            kept.snapshot = certificates::found(&plan, environment, now, &mut kept.store);
+        }
         let client = Client::new(&plan.vault, &plan.auth).map_err(unusable)?;
         let client = Rc::new(client);
         let listen_tls = plan.listen_tls.as_ref().map(Tls::new).transpose().map_err(unservable)?.map(Rc::new);

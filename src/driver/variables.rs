@@ -1,8 +1,9 @@
 //! The variables that the next process of `exec` gets: rendered like files, published into memory.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::config::plan::{VariablePlan, WriteRules};
+use crate::config::plan::{Spread, VariablePlan, WriteRules};
 use crate::core::event::RenderOutcome;
 use crate::driver::store::Store;
 use crate::exit::{Cause, Ending};
@@ -10,6 +11,7 @@ use crate::process::child;
 use crate::publish::{Attributes, Content, Member, Problem, PublishError, Published};
 use crate::render::{self, Environment, Rendering};
 use crate::secret::Secret;
+use crate::tree::Tree;
 
 /// The kernel takes no longer entry (MAX_ARG_STRLEN), name, `=` and the NUL at its end included.
 const LONGEST: usize = 128 * 1024;
@@ -94,6 +96,15 @@ pub(super) fn render(
     let no_writes = WriteRules::default();
     let (outcome, made) = render::render(&label, &variable.source, store, environment, &no_writes);
     match (outcome, made) {
+        (RenderOutcome::Rendered { changed, used }, Some(made)) if variable.spread.is_some() => {
+            match spread_over(variable, &made.bytes) {
+                Ok(_) => (RenderOutcome::Rendered { changed, used }, Some(made)),
+                Err(why) => {
+                    let why = Ending { what: format!("{label}: {}", why.what), ..why };
+                    (RenderOutcome::Failed { why, used }, None)
+                }
+            }
+        }
         (RenderOutcome::Rendered { used, .. }, Some(made)) if !fits(&variable.name, &made.bytes) => {
             let what = format!("{label}: the value has a NUL byte, or more than 128 KiB");
             let why = Ending::new(Cause::Template, what, "give it to the process as a file");
@@ -108,6 +119,50 @@ pub(super) fn render(
         }
         rendered => rendered,
     }
+}
+
+/// The variables of the process, by name: those that are named win over the keys of whole secrets.
+pub(super) fn environment_of(plans: &[VariablePlan], values: &[Option<Secret>]) -> Vec<(String, Secret)> {
+    let mut all = BTreeMap::new();
+    let of = |spread: bool| plans.iter().zip(values).filter(move |(plan, _)| plan.spread.is_some() == spread);
+    for (plan, value) in of(true) {
+        // It was rendered, so that it can be taken apart.
+        let parts = value.as_ref().and_then(|value| spread_over(plan, value).ok());
+        all.extend(parts.into_iter().flatten());
+    }
+    all.extend(of(false).filter_map(|(plan, value)| Some((plan.name.clone(), value.clone()?))));
+    all.into_iter().collect()
+}
+
+/// The variables that the keys of a secret, `json`, become.
+fn spread_over(plan: &VariablePlan, json: &Secret) -> Result<BTreeMap<String, Secret>, Ending> {
+    let failed = |what: String, hint: &str| Ending::new(Cause::Template, what, hint);
+    let tree = Tree::from_json(json.expose()).unwrap_or(Tree::Null);
+    let default = Spread::default();
+    let spread = plan.spread.as_ref().unwrap_or(&default);
+    let mut variables = BTreeMap::new();
+    for (key, value) in tree.as_map().into_iter().flat_map(|map| map.iter()) {
+        let name = spread.name(key);
+        if name.is_empty() || name.contains(|c: char| c == '=' || c.is_control()) {
+            let what = format!("the key {key:?} does not make the name of a variable");
+            return Err(failed(what, "write `sanitize: true`, or name each variable"));
+        }
+        let value = match value {
+            Tree::Null => continue,
+            Tree::Text(text) | Tree::Number(text) => text.clone(),
+            Tree::Bool(flag) => flag.to_string().into(),
+            nested => Secret::new(std::mem::take(&mut *nested.to_json())),
+        };
+        if !fits(&name, &value) {
+            let what = format!("the value of the key {key:?} has a NUL byte, or more than 128 KiB");
+            return Err(failed(what, "give it to the process as a file, and name the other variables"));
+        }
+        if variables.insert(name, value).is_some() {
+            let what = format!("the key {key:?} and another make the same variable");
+            return Err(failed(what, "name each variable, or give them another `format`"));
+        }
+    }
+    Ok(variables)
 }
 
 fn fits(name: &str, value: &Secret) -> bool {
@@ -145,6 +200,50 @@ mod tests {
         assert!(words.contains(&format!("take {} bytes", 101 + 2 * each)), "{words}");
         assert!(words.contains("as files") && words.contains("ulimit -s"), "{words}");
         assert_eq!(variables.values, [Some("12345".into()), Some("12345".into())]);
+    }
+
+    #[test]
+    fn every_key_of_a_secret_becomes_a_variable_and_one_that_is_named_wins() {
+        let source = || crate::config::plan::Source::Parts(Vec::new());
+        let plan = |name: &str, spread| VariablePlan {
+            name: name.to_owned(),
+            source: source(),
+            spread,
+            refresh: std::time::Duration::from_secs(300),
+        };
+        let spread = |prefix: &str, format: &str, sanitize, upcase| {
+            let around = Spread::around(format).expect("one key");
+            Some(Spread { prefix: prefix.to_owned(), around, sanitize, upcase })
+        };
+        let json = r#"{"api-key":"hunter2","port":8443,"on":true,"none":null,"list":[1,"a"]}"#;
+        let names = |spread: Option<Spread>| {
+            let made = spread_over(&plan("ALL", spread), &json.into()).expect("good names");
+            made.into_iter()
+                .map(|(name, value)| format!("{name}={}", value.expose_str().unwrap_or_default()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            names(spread("", "{{key}}", false, false)),
+            ["api-key=hunter2", "list=[1,\"a\"]", "on=true", "port=8443"]
+        );
+        assert_eq!(names(spread("web_", "A_{{ key }}_Z", true, true))[0], "A_WEB_API_KEY_Z=hunter2");
+        for (spread, json, says) in [
+            (
+                spread("", "{{ key }}", false, true),
+                r#"{"a":"hunter2","A":"hunter2"}"#,
+                "make the same variable",
+            ),
+            (spread("", "{{ key }}", false, false), r#"{"a=b":"hunter2"}"#, "does not make the name"),
+            (spread("", "{{ key }}", false, false), r#"{"a":"\u0000hunter2"}"#, "has a NUL byte"),
+        ] {
+            let why = spread_over(&plan("ALL", spread), &json.into()).expect_err("it cannot be");
+            assert!(why.what.contains(says) && !why.to_string().contains("hunter2"), "{why}");
+        }
+        let plans = [plan("ALL", spread("", "{{ key }}", false, true)), plan("PORT", None)];
+        let values = [Some(r#"{"port":"1","host":"h"}"#.into()), Some("2".into())];
+        let all = environment_of(&plans, &values);
+        let all: Vec<_> = all.iter().map(|(name, value)| (name.as_str(), value.expose_str())).collect();
+        assert_eq!(all, [("HOST", Some("h")), ("PORT", Some("2"))]);
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Written {
             None => write.content.clone(),
         };
         let attributes = Attributes { mode: write.mode, uid: write.uid, gid: write.gid };
-        let published = file.publish(&bytes, &attributes)?;
+        let published = file.publish(&bytes, &attributes).map_err(|error| error.named(&write.path))?;
         if let Some(leftover) = &published.aftermath {
             tracing::warn!("written, but {leftover}");
         }

@@ -20,7 +20,7 @@ mod matching;
 mod membership;
 mod merge;
 mod numbers;
-mod pem;
+pub(crate) mod pem;
 mod scratch;
 mod sockaddr;
 mod spew;

@@ -62,6 +62,31 @@ pub(super) fn certificate_of(data: &Tree) -> Answer {
     Ok(Record::value(&SHAPE, vec![text(cert), text(key), authority, chain]))
 }
 
+/// A block of PEM: as Go writes it, and what is in it.
+pub(crate) struct Pem {
+    /// The block.
+    pub(crate) text: Secret,
+    /// Its bytes.
+    pub(crate) der: Zeroizing<Vec<u8>>,
+    private: bool,
+}
+
+impl Pem {
+    /// Whether it is the key of a certificate.
+    pub(crate) fn is_private_key(&self) -> bool {
+        self.private
+    }
+}
+
+/// The blocks in a text that can be read.
+pub(crate) fn all(text: &[u8]) -> Vec<Pem> {
+    let read = |block: Block<'_>| {
+        let private = block.label.ends_with(b"PRIVATE KEY");
+        Some(Pem { text: encode(&block)?, der: decode(&block)?, private })
+    };
+    blocks(text).into_iter().filter_map(read).collect()
+}
+
 /// The texts of the answer that hold PEM, the certificate first.
 fn fields(data: &Tree) -> Vec<&Secret> {
     let mut texts: Vec<&Secret> = ["certificate", "private_key", "issuing_ca"]
@@ -92,11 +117,15 @@ fn next_block<'a>(text: &mut &'a [u8]) -> Option<Block<'a>> {
     Some(Block { label, body: &inside[..end] })
 }
 
-/// A block as Go writes it: lines of 64 and a newline at the end.
-fn encode(block: &Block<'_>) -> Option<Secret> {
+fn decode(block: &Block<'_>) -> Option<Zeroizing<Vec<u8>>> {
     let mut digits = Zeroizing::new(Vec::with_capacity(block.body.len()));
     digits.extend(block.body.iter().filter(|byte| !byte.is_ascii_whitespace()));
-    let bytes = Zeroizing::new(STANDARD.decode(&*digits).ok()?);
+    STANDARD.decode(&*digits).ok().map(Zeroizing::new)
+}
+
+/// A block as Go writes it: lines of 64 and a newline at the end.
+fn encode(block: &Block<'_>) -> Option<Secret> {
+    let bytes = decode(block)?;
     let encoded = Zeroizing::new(STANDARD.encode(&*bytes));
     let mut out = Buffer::new(usize::MAX);
     let mut line = |parts: &[&[u8]]| {

@@ -1,12 +1,22 @@
 //! Why something could not be published: which path, which rule, what to do. Never the content.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
+use super::names;
 use crate::exit::{Cause, Ending};
+
+const DEVICE: &str = "a device";
+
+/// Whether we run in a pod: kubelet gives every container the address of the API server. What is wrong with a folder is
+/// put right elsewhere there than on a machine.
+fn in_a_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
 
 /// A destination that cannot be written. What was published before is intact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,33 +103,68 @@ impl PublishError {
                 FileType::Symlink => "a symbolic link",
                 FileType::Fifo => "a FIFO",
                 FileType::Socket => "a socket",
-                FileType::CharacterDevice | FileType::BlockDevice => "a device",
+                FileType::CharacterDevice | FileType::BlockDevice => DEVICE,
                 _ => "something",
             }),
         )
     }
 
-    /// What to do about it.
+    /// Whether a device has the name.
+    #[must_use]
+    pub fn is_a_device(&self) -> bool {
+        self.problem == Problem::InTheWay(DEVICE)
+    }
+
+    /// The same about `destination`, the path that was configured, where the path is a temporary one of ours. Names
+    /// of ours within the path are left out: they say nothing to a reader.
+    #[must_use]
+    pub fn named(mut self, destination: &Path) -> Self {
+        let is_ours = |part: &Component<'_>| part.as_os_str().as_bytes().starts_with(names::OURS.as_bytes());
+        let ours = self.path.components().filter(is_ours).count();
+        if ours > 0 && self.path.components().next_back().is_some_and(|last| is_ours(&last)) {
+            self.path = destination.to_owned();
+        } else if ours > 0 {
+            self.path = self.path.components().filter(|part| !is_ours(part)).collect();
+        }
+        self
+    }
+
+    /// What to do about it, here.
     #[must_use]
     pub fn hint(&self) -> &'static str {
+        self.hint_in(in_a_pod())
+    }
+
+    /// What to do about it, in a pod or on a machine.
+    fn hint_in(&self, pod: bool) -> &'static str {
         match self.problem {
             Problem::Name(_) => "choose another path",
-            Problem::NotMemory => {
+            Problem::NotMemory if pod => {
                 "mount a tmpfs there (emptyDir with medium: Memory), or set require_tmpfs: false"
+            }
+            Problem::NotMemory => {
+                "use a folder on a tmpfs, such as one below /run, or set require_tmpfs: false"
             }
             Problem::Unknown => {
                 "allow statfs and fstatfs in the container's seccomp profile, or set require_tmpfs: false"
             }
             Problem::Link => "give the path that the link leads to",
+            Problem::InTheWay(DEVICE) => "choose another path",
             Problem::InTheWay(_) => "remove it, or choose another path",
             Problem::MountPoint => "mount the folder instead of the single file (subPath or bind mount)",
-            Problem::Full => "raise the volume's sizeLimit: the old and the new files are there together",
-            Problem::Owner => "use fsGroup, or grant CAP_CHOWN",
-            Problem::Denied => "let our user write the folder (fsGroup), and check the volume's mode",
+            Problem::Full if pod => {
+                "raise the volume's sizeLimit: the old and the new files are there together"
+            }
+            Problem::Full => "make room there: the old and the new files are there together",
+            Problem::Owner if pod => "use fsGroup, or grant CAP_CHOWN",
+            Problem::Owner => "run as root, or grant CAP_CHOWN",
+            Problem::Denied if pod => "let our user write the folder (fsGroup), and check the volume's mode",
+            Problem::Denied => "let our user write the folder, or run as its owner",
             Problem::Replaced => {
                 "restart leasehold, whose sandbox reaches the folders of its start only; if that does not help, let our user write the folder"
             }
-            Problem::ReadOnly => "mount the volume read-write in our container",
+            Problem::ReadOnly if pod => "mount the volume read-write in our container",
+            Problem::ReadOnly => "mount it read-write, or under systemd name the folder in ReadWritePaths=",
             Problem::Busy => "stop the other leasehold, or give it a folder of its own",
             Problem::Unreadable => {
                 "let us read it: the same user in init and sidecar, or CAP_DAC_READ_SEARCH"
@@ -148,7 +193,11 @@ impl fmt::Display for PublishError {
             Problem::MountPoint => write!(f, "cannot publish {path}: it is a mount point"),
             Problem::Full => write!(f, "cannot write {path}: no space left on the volume"),
             Problem::Owner => write!(f, "cannot set owner or group of {path}: not permitted"),
-            Problem::Denied => write!(f, "cannot write {path}: permission denied"),
+            Problem::Denied => {
+                let user = rustix::process::geteuid().as_raw();
+                let folder = self.path.parent().unwrap_or(Path::new("/")).display();
+                write!(f, "cannot write {path}: permission denied to uid {user} in the folder {folder}")
+            }
             Problem::Replaced => {
                 write!(
                     f,
@@ -175,5 +224,46 @@ impl std::error::Error for PublishError {}
 impl From<PublishError> for Ending {
     fn from(error: PublishError) -> Self {
         Self::new(Cause::Destination, error.to_string(), error.hint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_the_destination_and_never_a_name_of_ours() {
+        let named = |path: &str, destination: &str| {
+            PublishError::new(path, Problem::Full).named(Path::new(destination)).to_string()
+        };
+        for (path, destination, says) in [
+            ("/srv/..leasehold_7db9.tmp", "/srv/app.env", "/srv/app.env"),
+            ("/run/s/..leasehold_4/sub/db.env", "/run/s", "/run/s/sub/db.env"),
+            ("/run/s/..leasehold_4", "/run/s", "/run/s"),
+            ("/run/s/..leasehold_4.link", "/run/s", "/run/s"),
+            ("/srv/app.env", "/other", "/srv/app.env"),
+        ] {
+            assert_eq!(named(path, destination), format!("cannot write {says}: no space left on the volume"));
+        }
+        let denied = PublishError::new("/srv/app.env", Problem::Denied).to_string();
+        assert!(denied.starts_with("cannot write /srv/app.env: permission denied to uid "), "{denied}");
+        assert!(denied.ends_with(" in the folder /srv"), "{denied}");
+    }
+
+    #[test]
+    fn advice_fits_the_place() {
+        for problem in [Problem::NotMemory, Problem::Full, Problem::Owner, Problem::Denied, Problem::ReadOnly]
+        {
+            let error = PublishError::new("/srv/app.env", problem);
+            let (pod, machine) = (error.hint_in(true), error.hint_in(false));
+            assert_ne!(pod, machine);
+            for word in ["fsGroup", "emptyDir", "sizeLimit", "container"] {
+                assert!(!machine.contains(word), "{machine}");
+            }
+        }
+        for pod in [true, false] {
+            let device = PublishError::in_the_way("/dev/null", FileType::CharacterDevice);
+            assert_eq!(device.hint_in(pod), "choose another path");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! A rendering asks for whatever it needs. While something is missing its output is thrown away
 //! and the missing requests are the answer, since a path may come out of another secret.
 
+mod advice;
 mod value;
 mod world;
 mod writes;
@@ -15,12 +16,13 @@ use crate::config::plan::{Source, TemplateSource, WriteRules};
 use crate::core::event::RenderOutcome;
 use crate::exit::{Cause, Ending};
 use crate::secret::Secret;
-use crate::template::error::{ExecError, ParseError};
+use crate::template::error::ParseError;
 use crate::template::host::{Moment, Network};
 use crate::template::limits::Limits;
 use crate::template::value::Value;
 use crate::vault::request::Request;
 use crate::vault::response::Response;
+pub use advice::{Answer, failed};
 pub use world::World;
 pub use writes::Write;
 pub(crate) use writes::joined;
@@ -88,10 +90,8 @@ pub fn render(
 }
 
 fn template(file: &str, source: &TemplateSource, world: &mut World<'_>) -> Result<Secret, Ending> {
-    source
-        .template
-        .execute(Value::Nil, source.missing_key.into(), Limits::default(), world)
-        .map_err(|error| failed(Some(file), &error))
+    let result = source.template.execute(Value::Nil, source.missing_key.into(), Limits::default(), world);
+    result.map_err(|error| failed(Some(file), &error, &world.answers()))
 }
 
 /// The end that a text which is no template leads to: 78, with `file:line:column`.
@@ -101,22 +101,6 @@ pub fn unparsable(error: &ParseError) -> Ending {
     // Go counts columns from 0, editors from 1.
     let what = format!("{name}:{}:{}: {message}", place.line, place.column + 1);
     Ending::new(Cause::Config, what, error.mend())
-}
-
-/// The end that a rendering which failed leads to: 65, naming the file and the place in the template.
-#[must_use]
-pub fn failed(file: Option<&str>, error: &ExecError) -> Ending {
-    let hint = if error.limit {
-        "make the template do less: its limits are far beyond any real file"
-    } else if error.message.starts_with("map has no entry for key") {
-        "add the key to the secret, or set missing_key for this file"
-    } else if error.message.contains("nil pointer evaluating") {
-        "see what the secret holds; the fields of a KV version 2 secret are in .Data.data"
-    } else {
-        "mend the template or the secret it uses"
-    };
-    let what = file.map_or_else(|| error.to_string(), |file| format!("{file}: {error}"));
-    Ending::new(Cause::Template, what, hint)
 }
 
 #[cfg(test)]

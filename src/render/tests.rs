@@ -182,3 +182,57 @@ fn a_thousand_files_share_one_secret() {
     }
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }
+
+#[test]
+fn a_key_on_the_wrong_level_of_a_secret_is_found_and_the_advice_never_leaves_a_hole() {
+    let kv2 = r#"{"data":{"password":"hunter2","user":"u"},"metadata":{"version":3,"created_time":"2024-01-01T00:00:00Z"}}"#;
+    let store = store(&[("secret/web", kv2), ("kv1/app", r#"{"password":"hunter2"}"#)]);
+    let hint = |text: &str, missing_key: MissingKey| {
+        let Source::Template(source) = template(text) else { panic!("a template") };
+        let why = rendered(&Source::Template(TemplateSource { missing_key, ..source }), &store);
+        let why = why.expect_err("no such key");
+        assert!(!why.to_string().contains("hunter2") && !why.hint.contains("missing_key"), "{why}");
+        why.hint
+    };
+    for (text, says) in [
+        (
+            r#"{{ with secret "secret/web" }}{{ .Data.password }}{{ end }}"#,
+            "secret/web is a secret of KV version 2: write .Data.data.password",
+        ),
+        (
+            r#"{{ with secret "secret/web" }}{{ .Data.user }}{{ .Data.data.user }}{{ end }}"#,
+            "secret/web is a secret of KV version 2: write .Data.data.user",
+        ),
+        (
+            r#"{{ (secret "secret/web").Data.password }}"#,
+            "secret/web is a secret of KV version 2: write .Data.data.password",
+        ),
+        (
+            r#"{{ with secret "kv1/app" }}{{ .Data.data.password }}{{ end }}"#,
+            "kv1/app is not a secret of KV version 2: its keys are in .Data, not in .Data.data",
+        ),
+        (r#"{{ with secret "secret/web" }}{{ .Data.data.pasword }}{{ end }}"#, "did you mean `password`?"),
+        (
+            r#"{{ with secret "kv1/app" }}{{ .Data.host }}{{ end }}"#,
+            r#"add the key to the secret, or correct its name; for one that may be absent, write {{ with index … "host" }}"#,
+        ),
+    ] {
+        assert_eq!(hint(text, MissingKey::Error), says, "{text}");
+    }
+    for (text, says) in [
+        (
+            r#"{{ with secret "kv1/app" }}{{ .Data.data.password }}{{ end }}"#,
+            "kv1/app is not a secret of KV version 2: write .Data.password",
+        ),
+        (
+            r#"{{ with secret "secret/web" }}{{ .Data.nested.password }}{{ end }}"#,
+            "secret/web is a secret of KV version 2: write .Data.data.password",
+        ),
+        (
+            r#"{{ with secret "kv1/app" }}{{ .Data.a.b }}{{ end }}"#,
+            "what `.b` is looked for in is not there; see what the secret holds: the fields of a KV version 2 secret are in .Data.data",
+        ),
+    ] {
+        assert_eq!(hint(text, MissingKey::Zero), says, "{text}");
+    }
+}

@@ -59,6 +59,13 @@ impl<'w> World<'w> {
         (self.used, self.missing)
     }
 
+    /// What was asked for and there, with its answers, in the order of the first asking.
+    #[must_use]
+    pub fn answers(&self) -> Vec<(&Request, Arc<Response>)> {
+        let answer = |request| Some((request, self.secrets.get(request)?));
+        self.used.iter().filter_map(answer).collect()
+    }
+
     /// The answer to `request`, which is noted.
     pub(super) fn get(&mut self, request: &Request) -> Option<Arc<Response>> {
         let answer = self.secrets.get(request);

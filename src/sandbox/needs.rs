@@ -164,7 +164,9 @@ impl Needs {
         self.publish.extend(plan.handoff.as_deref().and_then(Path::parent).map(Path::to_owned));
         self.publish.extend(plan.writes.folders.iter().cloned());
         for file in &plan.files {
-            if let Target::Alone(path) = &file.target {
+            if let Target::Alone(path) = &file.target
+                && !file.target.is_nowhere()
+            {
                 self.publish.extend(path.parent().map(Path::to_owned));
             }
             if let Source::Template(source) = &file.source {

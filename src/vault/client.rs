@@ -262,6 +262,8 @@ impl Client {
     /// that holds there and not below.
     pub(super) fn for_tokens<'a>(&'a self, token: Option<&'a Secret>) -> Call<'a> {
         let namespace = self.auth.namespace.as_deref().or(self.namespace.as_deref());
+        // The root has no header.
+        let namespace = namespace.filter(|namespace| !namespace.is_empty());
         Call { transport: &self.transport, token, namespace, wrap_ttl: None }
     }
 }

@@ -147,3 +147,49 @@ fn exec_takes_over_from_init_with_one_login_and_one_lease_and_answers_while_it_r
     assert_eq!(running.wait(SOON).code, Some(143));
     stage.assert_nothing_left();
 }
+
+#[test]
+fn every_key_of_a_secret_is_a_variable_where_that_is_wanted() {
+    let scene = Scene::new();
+    let rest = "exec:\n  env:\n    WEB: {from: secret/web, prefix: web_, upcase: true}\n    \
+                OTHER: {from: secret/data/web, format: 'APP_{{ key }}'}\n    APP_user: {template: named}";
+    let script = "echo $WEB_PASSWORD $WEB_USER $APP_password $APP_user \"[$WEB$OTHER]\"";
+    let finished = scene.run(rest, script).expect_code(0);
+    assert_eq!(finished.stdout, "one u one named []\n");
+    // A key that comes later is a change like any.
+    let running = scene.start(
+        &format!("{rest}\n  stop_timeout: 5s\ndefaults: {{refresh: 1s}}"),
+        "echo \"$WEB_PASSWORD $WEB_MORE\" >>seen; exec sleep 600",
+    );
+    scene.wait_for_text("seen", "one \n");
+    scene.server.put("secret", "web", serde_json::json!({ "password": "two", "user": "u", "more": "m" }));
+    scene.wait_for_text("seen", "one \ntwo m\n");
+    drop(running);
+    // What makes no name is a failure with the key, before the process.
+    scene.server.put("secret", "web", serde_json::json!({ "a=b": CANARY }));
+    let failed = scene.run("exec: {env: {WEB: {from: secret/web}}}", "true").expect_code(65);
+    assert!(failed.last_line().contains("exec.env.WEB: the key \"a=b\""), "{}", failed.last_line());
+    failed.assert_silent_about(CANARY);
+}
+
+#[test]
+fn envconsul_s_whole_secrets_are_taken_and_convert_can_name_each_key() {
+    let scene = Scene::new();
+    let config = format!(
+        "vault {{ address = \"{}\" renew_token = false }}\nupcase = true\nsecret {{ no_prefix = true path = \"secret/web\" }}\n\
+         exec {{ env {{ custom = [\"EXTRA=x\"] }} kill_timeout = \"5s\" }}\n",
+        scene.server.plain_address()
+    );
+    scene.space.file("envconsul.hcl", config);
+    let program = scene.program("").env("LEASEHOLD_CONFIG", "envconsul.hcl");
+    let show = ["exec", "--", "sh", "-c", "echo $PASSWORD $USER $EXTRA"];
+    assert_eq!(program.run(&show).expect_code(0).stdout, "one u x\n");
+    let named = program.run(&["convert", "--from-server", "envconsul.hcl"]).expect_code(0).stdout;
+    assert!(named.contains("    PASSWORD:\n      secret: \"secret/web#password\"\n"), "{named}");
+    assert!(!named.contains("from:"), "{named}");
+    scene.space.file("named.yaml", named);
+    let program = scene.program("").env("LEASEHOLD_CONFIG", "named.yaml");
+    assert_eq!(program.run(&show).expect_code(0).stdout, "one u x\n");
+    let refused = program.env("VAULT_TOKEN", "nonsense").run(&["convert", "--from-server", "envconsul.hcl"]);
+    refused.expect_code(77);
+}

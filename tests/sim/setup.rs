@@ -197,6 +197,7 @@ impl Setup {
             files: self.files.iter().enumerate().map(file).collect(),
             units,
             notifiers,
+            on_init: Default::default(),
             child: process.map(|setup| setup.policy(environment)),
             shutdown: ShutdownPlan { revoke: true, delay: self.delay },
             handoff: self.handoff,

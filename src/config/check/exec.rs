@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::config::desk::Desk;
 use crate::config::file::{Auth, Exec, FileEntry, VariableEntry};
 use crate::config::keypath::KeyPath;
-use crate::config::plan::{ExecPlan, OnChange, Source, VariablePlan};
+use crate::config::plan::{ExecPlan, OnChange, Source, Spread, VariablePlan};
 use crate::config::scalars;
+use crate::vault::request::Request;
 
 use super::runtime::{self, Defaults};
 use super::{files, notify, source};
@@ -75,12 +76,69 @@ fn variables(entry: &Exec, defaults: &Defaults, at: &KeyPath, desk: &mut Desk<'_
         if let Some(refresh) = entry.refresh {
             runtime::least_refresh(refresh, &at.key("refresh"), desk);
         }
-        if let Some(source) = source_of(entry, defaults, &at, desk) {
-            let refresh = entry.refresh.unwrap_or(defaults.refresh);
-            variables.push(VariablePlan { name: name.clone(), source, refresh });
+        let refresh = entry.refresh.unwrap_or(defaults.refresh);
+        let (source, spread) = match &entry.from {
+            Some(from) => (all_of(from, entry, &at, desk), spread(entry, &at, desk)),
+            None => (source_of(entry, defaults, &at, desk), None),
+        };
+        if let Some(source) = source {
+            variables.push(VariablePlan { name: name.clone(), source, spread, refresh });
         }
     }
     variables
+}
+
+/// The secret whose keys are all variables.
+fn all_of(from: &str, entry: &VariableEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Source> {
+    let others = [
+        ("template", entry.template.is_some()),
+        ("template_file", entry.template_file.is_some()),
+        ("secret", entry.secret.is_some()),
+        ("encoding", entry.encoding.is_some()),
+    ];
+    for (other, _) in others.iter().filter(|(_, given)| *given) {
+        let message = format!("`{other}` means nothing beside `from`, which takes every key of a secret");
+        desk.wrong_key(&at.key(other), message, "make it a variable of its own");
+    }
+    match Request::read(from) {
+        Ok(request) => Some(Source::Json { request }),
+        Err(bad) => {
+            desk.wrong_value(&at.key("from"), bad.to_string(), "write the path of a secret, like secret/web");
+            None
+        }
+    }
+}
+
+fn spread(entry: &VariableEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Spread> {
+    let around = match entry.format.as_deref() {
+        None => Some(<(String, String)>::default()),
+        Some(format) => Spread::around(format),
+    };
+    let Some(around) = around else {
+        let hint = "write a name with one {{ key }} in it, like APP_{{ key }}";
+        desk.wrong_value(&at.key("format"), "a format that is more than `{{ key }}`", hint);
+        return None;
+    };
+    Some(Spread {
+        prefix: entry.prefix.clone().unwrap_or_default(),
+        around,
+        sanitize: entry.sanitize == Some(true),
+        upcase: entry.upcase == Some(true),
+    })
+}
+
+/// Refuses what says how names are made where the entry is one variable.
+fn not_spread(entry: &VariableEntry, at: &KeyPath, desk: &mut Desk<'_>) {
+    let given = [
+        ("prefix", entry.prefix.is_some()),
+        ("format", entry.format.is_some()),
+        ("sanitize", entry.sanitize.is_some()),
+        ("upcase", entry.upcase.is_some()),
+    ];
+    for (key, _) in given.iter().filter(|(_, given)| *given) {
+        let message = format!("`{key}` means nothing without `from: PATH`");
+        desk.wrong_key(&at.key(key), message, "take it out, and write the name as it is to be");
+    }
 }
 
 /// A variable is made of what a file can be made of.
@@ -90,6 +148,7 @@ fn source_of(
     at: &KeyPath,
     desk: &mut Desk<'_>,
 ) -> Option<Source> {
+    not_spread(entry, at, desk);
     let file = FileEntry {
         template: entry.template.clone(),
         template_file: entry.template_file.clone(),

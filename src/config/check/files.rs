@@ -79,7 +79,7 @@ impl Clerk<'_> {
         desk: &mut Desk<'_>,
     ) -> Option<Place> {
         let target = target(entry, whose, self.folders, at, desk);
-        if let Some(target) = &target {
+        if let Some(target) = target.as_ref().filter(|target| !target.is_nowhere()) {
             collide(target, at, &mut self.taken, desk);
         }
         if let Some(mode) = entry.mode {

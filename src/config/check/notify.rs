@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::config::desk::Desk;
 use crate::config::file::NotifierEntry;
 use crate::config::keypath::KeyPath;
-use crate::config::plan::{Notifier, NotifierPlan, ProcessTarget};
+use crate::config::plan::{Notifier, NotifierPlan, OnInit, ProcessTarget};
 use crate::config::scalars;
 
 use super::{path, vault};
@@ -27,10 +27,26 @@ pub(super) fn check(entries: &BTreeMap<String, NotifierEntry>, desk: &mut Desk<'
             continue;
         }
         if let Some(how) = notifier(entry, &at.key(name), desk) {
-            notifiers.push(NotifierPlan { name: name.clone(), how });
+            let on_init = on_init(entry, &at.key(name), desk);
+            notifiers.push(NotifierPlan { name: name.clone(), how, on_init });
         }
     }
     notifiers
+}
+
+fn on_init(entry: &NotifierEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<OnInit> {
+    if entry.may_fail.is_some() && entry.on_init != Some(true) {
+        desk.wrong_key(
+            &at.key("may_fail"),
+            "`may_fail` means nothing without `on_init: true`",
+            "take it out",
+        );
+    }
+    Some(match (entry.on_init?, entry.may_fail) {
+        (false, _) => OnInit::No,
+        (true, Some(true)) => OnInit::MayFail,
+        (true, _) => OnInit::Must,
+    })
 }
 
 fn notifier(entry: &NotifierEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Notifier> {

@@ -37,6 +37,21 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) {
         program(notifier.command.as_deref(), &at, look, desk);
     }
     of_process(&file.exec, look, desk);
+    not_on_init(file, desk);
+}
+
+/// Warns of commands that init leaves out, where there is an init: with a handoff, or a section of its own.
+fn not_on_init(file: &File, desk: &mut Desk<'_>) {
+    if file.handoff.file.is_none() && file.init.timeout.is_none() {
+        return;
+    }
+    for (name, notifier) in &file.notify {
+        if notifier.command.is_some() && notifier.on_init.is_none() {
+            let message = "`leasehold init` does not run this command: only later changes do";
+            let hint = "write `on_init: true` where the application needs it before its start, otherwise `on_init: false`";
+            desk.warn(&KeyPath::of(&["notify", name, "command"]), message, hint);
+        }
+    }
 }
 
 fn of_server(file: &File) -> Vec<Named<'_>> {

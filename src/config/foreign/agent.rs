@@ -2,15 +2,15 @@
 
 use super::stanza::{Desk, Row, Stanza, To, row};
 use super::template::Habits;
-use super::{auth, exec, log, template, vault};
+use super::{auth, exec, kinds, listener, log, template, vault};
 use crate::config::keypath::KeyPath;
 
 const STANDARD_ERROR: (&str, &str) =
     ("Leasehold logs to standard error", "let the container runtime or the journal keep it");
 
 const PROXY: (&str, &str) = (
-    "Leasehold is not a proxy: applications that ask it for secrets would find nobody",
-    "give them files or variables, or keep Vault Agent or Vault Proxy for them; take this out where nobody asks",
+    "Leasehold is not a proxy: applications that ask it for secrets would get no answer",
+    "give them files or variables, or keep Vault Agent or Vault Proxy for them; take this out where no application asks",
 );
 
 pub(super) const TOP: &[Row] = &[
@@ -26,7 +26,7 @@ pub(super) const TOP: &[Row] = &[
         "exit_after_auth",
         To::Lost(
             "`leasehold sidecar` goes on when everything is rendered",
-            "run `leasehold init`, which ends then",
+            "run `leasehold init`, which ends then, and runs the templates' commands before",
         ),
     ),
     row(
@@ -39,7 +39,7 @@ pub(super) const TOP: &[Row] = &[
     row("log_rotate_max_files", To::Moot(STANDARD_ERROR.0)),
     row("cache", To::Moot("each path is read once, however many templates use it")),
     row("api_proxy", To::Refused(PROXY.0, PROXY.1)),
-    row("listener", To::Refused(PROXY.0, PROXY.1)),
+    row("listener", To::Own),
     row(
         "telemetry",
         To::Lost("metrics are not pushed", "have them scraped: `listen: 127.0.0.1:9110` serves /metrics"),
@@ -65,13 +65,16 @@ const TEMPLATE_CONFIG: &[Row] = &[
 /// Makes ours of the whole of it.
 pub(super) fn convert(top: &Stanza<'_>, desk: &mut Desk<'_>) {
     let at = KeyPath::top();
-    desk.walk(top, TOP, &at);
+    desk.walk_over(top, TOP, &at);
     vault::agent(top, desk);
     auth::convert(top, desk);
     if let Some(config) = top.only("template_config", desk) {
-        desk.walk(&config, TEMPLATE_CONFIG, &at);
+        desk.walk_over(&config, TEMPLATE_CONFIG, &at);
     }
+    listener::convert(top, desk);
     exec::agent(top, desk);
-    template::convert(top, &Habits::default(), desk);
+    // A word that is no flag is refused by nobody: the Agent would not start with it.
+    let ends = top.get("exit_after_auth").is_some_and(|item| kinds::flag(&item.value) == Ok(true));
+    template::convert(top, &Habits { ends, ..Habits::default() }, desk);
     log::convert(top, desk);
 }

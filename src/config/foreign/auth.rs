@@ -20,7 +20,7 @@ const METHOD: &[Row] = &[
     row("type", To::Own),
     row("mount_path", To::Own),
     row("config", To::Own),
-    row("namespace", To::Text(&["namespace"])),
+    row("namespace", To::Own),
     row("wrap_ttl", To::Seconds(&["wrap_ttl"])),
     row("min_backoff", To::Lost(OWN_PACE.0, OWN_PACE.1)),
     row("max_backoff", To::Lost(OWN_PACE.0, OWN_PACE.1)),
@@ -82,7 +82,7 @@ const METHODS: &[(&str, &[Row])] = &[
 /// Makes `auth` and `sinks` of `auto_auth`.
 pub(super) fn convert(top: &Stanza<'_>, desk: &mut Desk<'_>) {
     let Some(auto) = top.only("auto_auth", desk) else { return };
-    desk.walk(&auto, AUTO_AUTH, &KeyPath::of(&["auth"]));
+    desk.walk_over(&auto, AUTO_AUTH, &KeyPath::of(&["auth"]));
     match auto.only_labelled("method", desk) {
         Some(block) => method(&block, desk),
         None => {
@@ -115,7 +115,8 @@ fn kind(block: &Block<'_>, desk: &mut Desk<'_>) -> Option<String> {
 
 fn method(block: &Block<'_>, desk: &mut Desk<'_>) {
     let at = KeyPath::of(&["auth"]);
-    desk.walk(&block.stanza, METHOD, &at);
+    desk.walk_over(&block.stanza, METHOD, &at);
+    namespace(&block.stanza, desk);
     let Some(kind) = kind(block, desk) else { return };
     let place = block.label.map_or(block.stanza.at, |(_, at)| at);
     let names: Vec<&str> = METHODS.iter().map(|(name, _)| *name).collect();
@@ -137,7 +138,7 @@ fn method(block: &Block<'_>, desk: &mut Desk<'_>) {
         mount(&block.stanza, item, name, desk);
     }
     if let Some(config) = block.stanza.only("config", desk) {
-        desk.walk(&config, rows, &at);
+        desk.walk_over(&config, rows, &at);
         if *name == "cert" {
             certificate(&config, desk);
         }
@@ -145,15 +146,43 @@ fn method(block: &Block<'_>, desk: &mut Desk<'_>) {
     }
 }
 
-/// Theirs is the whole path, ours is below `auth/`.
-fn mount(stanza: &Stanza<'_>, item: &Item, method: &str, desk: &mut Desk<'_>) {
+/// The namespace of the login. Where `vault` names none, the Agent's templates are read in it, too.
+fn namespace(stanza: &Stanza<'_>, desk: &mut Desk<'_>) {
+    let home = KeyPath::of(&["auth", "namespace"]);
+    let Some(item) = stanza.get("namespace") else { return };
+    let Some(text) = desk.read(stanza, item, &home, kinds::text).filter(|text| !text.is_empty()) else {
+        return;
+    };
+    desk.draft.put(&home, text.as_str(), Some(Origin::of(item)));
+    let everyones = KeyPath::of(&["vault", "namespace"]);
+    let given = desk.draft.get(&everyones).and_then(serde_yaml::Value::as_str);
+    if given.is_none_or(str::is_empty) {
+        desk.draft.put(&everyones, text, Some(Origin::of(item)));
+    }
+}
+
+/// Theirs is a whole path, of namespaces, `auth` and the mount; ours is what is below `auth/`, and the namespaces
+/// are those of the login alone.
+pub(super) fn mount(stanza: &Stanza<'_>, item: &Item, method: &str, desk: &mut Desk<'_>) {
     let home = KeyPath::of(&["auth", "mount"]);
     let Some(text) = desk.read(stanza, item, &home, kinds::text) else { return };
-    let text = text.trim_matches('/');
-    let mount = text.strip_prefix("auth/").unwrap_or(text);
+    let parts: Vec<&str> = text.trim().split('/').filter(|part| !part.is_empty()).collect();
+    let auth = parts.iter().position(|part| *part == "auth");
+    let (namespaces, mount) = auth.map_or((&[][..], &parts[..]), |at| (&parts[..at], &parts[at + 1..]));
+    let mount = mount.join("/");
     if mount != method && !mount.is_empty() {
         desk.draft.put(&home, mount, Some(Origin::of(item)));
     }
+    if namespaces.is_empty() {
+        return;
+    }
+    let given = |at: &[&str]| desk.draft.get(&KeyPath::of(at)).and_then(serde_yaml::Value::as_str);
+    // The environment's wins over the one of `vault`.
+    let above = given(&["auth", "namespace"]).or(desk.namespace).or_else(|| given(&["vault", "namespace"]));
+    let above = above.unwrap_or_default().split('/').filter(|part| !part.is_empty());
+    let whole: Vec<&str> = above.chain(namespaces.iter().copied()).collect();
+    let whole = whole.join("/");
+    desk.draft.put(&KeyPath::of(&["auth", "namespace"]), whole, Some(Origin::of(item)));
 }
 
 /// The client certificate is the connection's, and here only `vault` has connections.
@@ -218,7 +247,7 @@ const SINK_FILE: &[Row] = &[
 fn sink(block: &Block<'_>, at: &KeyPath, desk: &mut Desk<'_>) {
     let origin = Origin { key: block.stanza.at, value: block.stanza.at, lies: super::tree::Lies::Somewhere };
     desk.draft.put(at, serde_yaml::Mapping::new(), Some(origin));
-    desk.walk(&block.stanza, SINK, at);
+    desk.walk_over(&block.stanza, SINK, at);
     match kind(block, desk).as_deref() {
         Some("file") | None => {}
         Some(_) => {
@@ -228,7 +257,7 @@ fn sink(block: &Block<'_>, at: &KeyPath, desk: &mut Desk<'_>) {
         }
     }
     if let Some(config) = block.stanza.only("config", desk) {
-        desk.walk(&config, SINK_FILE, at);
+        desk.walk_over(&config, SINK_FILE, at);
     }
     if desk.draft.get(&at.key("mode")).is_none() {
         // The Agent's.

@@ -51,7 +51,13 @@ pub(super) const TOP: &[Row] = &[
         "telemetry",
         To::Lost("metrics are not pushed", "have them scraped: `listen: 127.0.0.1:9110` serves /metrics"),
     ),
-    row("once", To::Lost("`leasehold sidecar` goes on when everything is rendered", "run `leasehold init`")),
+    row(
+        "once",
+        To::Lost(
+            "`leasehold sidecar` goes on when everything is rendered",
+            "run `leasehold init`, which ends then, and runs the templates' commands before",
+        ),
+    ),
     row("parse_only", To::Lost("`leasehold` runs what it is told", "run `leasehold check`")),
     row("template_error_fatal", To::Moot("a template that fails keeps its file as it was")),
     row("err_on_failed_lookup", To::Moot("a path that is not there is an error")),
@@ -67,7 +73,8 @@ pub(super) fn convert(top: &Stanza<'_>, desk: &mut Desk<'_>) {
         let item = keys.iter().find_map(|key| top.get(key))?;
         kinds::text(&item.value).ok().filter(|text| !text.is_empty())
     };
-    let habits = Habits { wait: Some(top), delimiters: [delimiter("left"), delimiter("right")] };
+    let ends = top.get("once").is_some_and(|item| kinds::flag(&item.value) == Ok(true));
+    let habits = Habits { ends, wait: Some(top), delimiters: [delimiter("left"), delimiter("right")] };
     template::convert(top, &habits, desk);
     log::convert(top, desk);
     desk.draft.put_default(&["log", "level"], "warn");

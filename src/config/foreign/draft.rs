@@ -60,6 +60,8 @@ pub(in crate::config) enum Weight {
     Refused,
     /// It runs, without this.
     Lost,
+    /// It runs, but not everywhere: told where somebody asks what a configuration means.
+    Partly,
     /// Nothing is lost. `convert` tells of it, nobody else.
     Moot,
 }

@@ -6,6 +6,7 @@ use super::stanza::{Block, Desk, Row, Stanza, To, row};
 use super::tree::Item;
 use super::{exec, log, vault};
 use crate::config::keypath::KeyPath;
+use crate::config::plan::Spread;
 
 const CONSUL: (&str, &str) = ("there is no Consul here", "take it out");
 
@@ -86,8 +87,7 @@ pub(super) fn convert(top: &Stanza<'_>, desk: &mut Desk<'_>) {
     desk.draft.put_default(&["log", "level"], "warn");
 }
 
-/// One variable for each key that the block names. envconsul takes all keys that it finds; here each
-/// is named, so that what somebody adds to a secret does not become a variable of a process.
+/// One variable for each key that the block names, or for every key that the secret has.
 fn secret(block: &Block<'_>, spelling: &Spelling, desk: &mut Desk<'_>) {
     let stanza = &block.stanza;
     let home = KeyPath::of(&["exec", "env"]);
@@ -99,19 +99,60 @@ fn secret(block: &Block<'_>, spelling: &Spelling, desk: &mut Desk<'_>) {
         return desk.mistake(stanza.at, stanza.path("path"), "a secret without a `path`", "say which");
     };
     let keys = stanza.blocks("key", desk);
-    if keys.is_empty() {
-        let hint = format!(
-            "name them: exec: {{env: {{NAME: {{secret: \"{path}#key\"}}}}}}, or here: key {{ name = \"…\" format = \"…\" }}"
-        );
-        let told = ("every key of a secret as a variable: Leasehold wants each named".to_owned(), hint);
-        return desk.refuse(stanza.at, stanza.name.clone(), &home, told);
-    }
     let no_prefix = stanza.get("no_prefix").and_then(|item| desk.read(stanza, item, &home, kinds::flag));
-    let prefix = (no_prefix != Some(true)).then(|| sanitized(&path));
+    let prefix = (no_prefix != Some(true)).then(|| sanitized(path.trim_matches('/')));
     let format = read("format", desk);
+    if keys.is_empty() {
+        return all_keys(stanza, &path, prefix.as_deref(), format.as_deref(), spelling, desk);
+    }
     for key in &keys {
         desk.walk(&key.stanza, KEY, &home);
         variable(&key.stanza, &path, prefix.as_deref(), format.as_deref(), spelling, desk);
+    }
+}
+
+/// Every key of a secret: each by its name where the server was asked for them, otherwise as they come.
+fn all_keys(
+    stanza: &Stanza<'_>,
+    path: &str,
+    prefix: Option<&str>,
+    format: Option<&str>,
+    spelling: &Spelling,
+    desk: &mut Desk<'_>,
+) {
+    let home = KeyPath::of(&["exec", "env"]);
+    let format = format.filter(|format| !format.is_empty());
+    let Some(around) = format.map_or(Some(<(String, String)>::default()), Spread::around) else {
+        let hint = "write a name with one {{ key }} in it, or name each: key { name = \"…\" format = \"…\" }";
+        let told = ("a format that is more than `{{ key }}`".to_owned(), hint.to_owned());
+        return desk.refuse(stanza.at, stanza.path("format"), &home, told);
+    };
+    let prefix = prefix.map(|prefix| format!("{prefix}_")).unwrap_or_default();
+    let Spelling { sanitize, upcase } = *spelling;
+    let spread = Spread { prefix, around, sanitize, upcase };
+    let here = Origin { key: stanza.at, value: stanza.at, lies: super::tree::Lies::Somewhere };
+    let path = path.trim_matches('/');
+    if let Some(keys) = desk.keys.and_then(|keys| keys.get(path)) {
+        for key in keys {
+            let at = home.key(&spread.name(key)).key("secret");
+            desk.draft.put(&at, format!("{path}#{key}"), Some(here));
+        }
+        return;
+    }
+    let mut label = sanitized(path);
+    while desk.draft.get(&home.key(&label)).is_some() {
+        label.push('_');
+    }
+    let home = home.key(&label);
+    desk.draft.put(&home.key("from"), path, Some(here));
+    if !spread.prefix.is_empty() {
+        desk.draft.put(&home.key("prefix"), spread.prefix, None);
+    }
+    if let Some(format) = format {
+        desk.draft.put(&home.key("format"), format, None);
+    }
+    for (key, _) in [("sanitize", sanitize), ("upcase", upcase)].iter().filter(|(_, wanted)| *wanted) {
+        desk.draft.put(&home.key(key), true, None);
     }
 }
 
@@ -146,9 +187,10 @@ fn variable(
 /// A format is a template with one value, `{{ key }}`.
 fn formatted(format: Option<&str>, plain: String) -> Option<String> {
     let Some(format) = format.filter(|format| !format.is_empty()) else { return Some(plain) };
-    let Some((before, rest)) = format.split_once("{{") else { return Some(format.to_owned()) };
-    let (inner, after) = rest.split_once("}}")?;
-    (inner.trim() == "key" && !after.contains("{{")).then(|| format!("{before}{plain}{after}"))
+    if !format.contains("{{") {
+        return Some(format.to_owned());
+    }
+    Spread::around(format).map(|(before, after)| format!("{before}{plain}{after}"))
 }
 
 fn odd_format(key: &Stanza<'_>, item: &Item, desk: &mut Desk<'_>) {
@@ -158,5 +200,5 @@ fn odd_format(key: &Stanza<'_>, item: &Item, desk: &mut Desk<'_>) {
 
 /// envconsul's own rule for names.
 fn sanitized(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect()
+    Spread::sanitized(name)
 }

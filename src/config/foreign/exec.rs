@@ -101,7 +101,7 @@ const ENV: (&str, &str) = (
 
 const ENVIRONMENT: &[Row] = &[
     row("pristine", To::Lost(ENV.0, ENV.1)),
-    row("custom", To::Lost(ENV.0, ENV.1)),
+    row("custom", To::Own),
     row("allowlist", To::Lost(ENV.0, ENV.1)),
     row("denylist", To::Lost(ENV.0, ENV.1)),
     row("whitelist", To::Lost(ENV.0, ENV.1)),
@@ -116,13 +116,32 @@ pub(super) fn consul_template(top: &Stanza<'_>, stop: &str, desk: &mut Desk<'_>)
     if enabled == Some(false) {
         return;
     }
-    command(&exec, desk);
+    // It may stand on the command line, as there.
+    if exec.get("command").is_some_and(|item| kinds::text(&item.value).as_deref() != Ok("")) {
+        command(&exec, desk);
+    }
     if let Some(env) = exec.only("env", desk) {
         desk.walk(&env, ENVIRONMENT, &home());
+        custom(&env, desk);
     }
     signal(&exec, "reload_signal", "on_change", desk);
     signal(&exec, "kill_signal", "stop_signal", desk);
     desk.draft.put_default(&["exec", "stop_signal"], stop);
+}
+
+/// Variables that are written down: each a template without an action.
+fn custom(env: &Stanza<'_>, desk: &mut Desk<'_>) {
+    let Some(item) = env.get("custom") else { return };
+    let home = home().key("env");
+    for word in desk.read(env, item, &home, kinds::texts).unwrap_or_default() {
+        let Some((name, value)) = word.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+            let hint = "write it like [\"NAME=value\"]";
+            desk.mistake(item.value.at, env.path("custom"), "a variable without a `=` and a name", hint);
+            continue;
+        };
+        let text = value.replace("{{", "{{ \"{{\" }}");
+        desk.draft.put(&home.key(name).key("template"), text, Some(Origin::of(item)));
+    }
 }
 
 fn command(exec: &Stanza<'_>, desk: &mut Desk<'_>) {

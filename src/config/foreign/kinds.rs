@@ -131,6 +131,14 @@ pub(super) fn mode(node: &Node) -> Result<u32, Bad> {
         .ok_or_else(|| ("not a file mode".to_owned(), "write it like 0600, with the 0".to_owned()))
 }
 
+/// A list of texts as they are; one text is a list of one.
+pub(super) fn texts(node: &Node) -> Result<Vec<String>, Bad> {
+    match &node.value {
+        Value::List(items) => items.iter().map(text).collect(),
+        _ => text(node).map(|text| vec![text]),
+    }
+}
+
 /// A list of texts; one text is the list that its commas make.
 pub(super) fn words(node: &Node) -> Result<Vec<String>, Bad> {
     match &node.value {

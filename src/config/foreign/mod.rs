@@ -19,6 +19,7 @@ mod exec;
 mod hcl;
 mod json;
 mod kinds;
+mod listener;
 mod log;
 mod places;
 mod print;
@@ -26,13 +27,15 @@ mod recognise;
 mod stanza;
 mod template;
 mod tree;
+mod unknown;
 mod vault;
 mod wait;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::Path;
 
 use serde_yaml::Value;
@@ -50,7 +53,7 @@ use super::read::Text;
 use crate::exit::Cause;
 
 pub(super) use places::Places;
-pub(super) use recognise::is_foreign;
+pub(super) use recognise::{is_foreign, is_of_both};
 
 /// Some foreign texts, which are one configuration, as ours.
 #[derive(Debug)]
@@ -65,9 +68,10 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// What is wrong and what is lost.
-    pub(super) fn problems(&self) -> Vec<Problem> {
-        let told = self.notes.iter().filter(|note| note.weight != Weight::Moot);
+    /// What is wrong and what is lost; where somebody `asks` also what holds of some commands only.
+    pub(super) fn problems(&self, asks: bool) -> Vec<Problem> {
+        let is_told = |weight| weight != Weight::Moot && (asks || weight != Weight::Partly);
+        let told = self.notes.iter().filter(|note| is_told(note.weight));
         told.map(|note| self.problem(note)).collect()
     }
 
@@ -84,11 +88,32 @@ impl Reading {
     }
 }
 
-/// Reads texts that are one configuration of another program; what is relative is so to `folder`.
+/// The keys of secrets, by their paths.
+pub type Keys = BTreeMap<String, Vec<String>>;
+
+/// Reads a file that a configuration names.
+pub(super) type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<Vec<u8>>;
+
+/// Where a foreign configuration runs.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'a> {
+    /// What relative paths are relative to.
+    pub(super) folder: &'a Path,
+    /// The namespace that the environment names.
+    pub(super) namespace: Option<&'a str>,
+    /// Reads a template's file.
+    pub(super) read_file: ReadFile<'a>,
+    /// The keys of secrets, where the server was asked for them.
+    pub(super) keys: Option<&'a Keys>,
+    /// Whether somebody asks what the configuration means, and does not run it.
+    pub(super) asked: bool,
+}
+
+/// Reads texts that are one configuration of another program, at `site`.
 ///
 /// # Errors
 /// Where one of them is not the language.
-pub(super) fn read(texts: &[Text], folder: &Path) -> Result<Reading, Vec<Problem>> {
+pub(super) fn read(texts: &[Text], site: Site<'_>) -> Result<Reading, Vec<Problem>> {
     let (mut parsed, mut flaws) = (Vec::new(), Vec::new());
     for (source, text) in texts.iter().enumerate() {
         match parse(text, source) {
@@ -101,7 +126,7 @@ pub(super) fn read(texts: &[Text], folder: &Path) -> Result<Reading, Vec<Problem
     }
     let items = parsed.iter().flat_map(|one| one.top.items.iter().cloned()).collect();
     let whole = Object { items };
-    let draft = converted(&whole, folder);
+    let draft = converted(&whole, site);
     let places = |source, spans| Places::new(draft.origins.clone(), source, spans);
     let documents = parsed.into_iter().enumerate().map(|(source, one)| match one.origin {
         Origin::Hcl { name, text, spans } => Document::foreign(&name, text, places(source, spans)),
@@ -136,9 +161,11 @@ fn parse(text: &Text, source: usize) -> Result<Parsed, Vec<Problem>> {
     }
 }
 
-fn converted(whole: &Object, folder: &Path) -> Draft {
+fn converted(whole: &Object, site: Site<'_>) -> Draft {
     let program = recognise::program(whole);
-    let mut desk = Desk { draft: Draft::default(), folder, merges: program != Program::Agent };
+    let Site { folder, namespace, read_file, keys, .. } = site;
+    let merges = program != Program::Agent;
+    let mut desk = Desk { draft: Draft::default(), folder, namespace, read_file, keys, merges };
     let top = Stanza::new("", At::start(0), whole);
     match program {
         Program::Agent => agent::convert(&top, &mut desk),
@@ -160,7 +187,9 @@ fn defaults(draft: &mut Draft) {
     draft.put_default(&["require_tmpfs"], false);
     draft.put_default(&["defaults", "mode"], "0644");
     draft.put_default(&["defaults", "refresh"], "5m");
-    draft.put_default(&["defaults", "missing_key"], "default");
+    // Go's `missingkey=zero`, which these programs set: what is missing prints `<no value>`, and a field of what is
+    // missing is an error.
+    draft.put_default(&["defaults", "missing_key"], "zero");
     draft.put_default(&["shutdown", "revoke"], false);
 }
 
@@ -173,11 +202,17 @@ pub struct Converted {
     pub problems: Vec<Problem>,
 }
 
-/// Writes what `texts` mean as our own configuration; what is relative is so to `folder`.
+/// Writes what `texts` mean as our own configuration; what is relative is so to `folder`. Of secrets whose `keys`
+/// are known each is named.
 ///
 /// # Errors
 /// Where they are not the language of a program that is known.
-pub fn convert(texts: &[Text], folder: &Path) -> Result<Converted, Rejected> {
+pub fn convert(
+    texts: &[Text],
+    folder: &Path,
+    read_file: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    keys: Option<&Keys>,
+) -> Result<Converted, Rejected> {
     let refused = |problems| Rejected { cause: Cause::Config, problems };
     let ours = texts.iter().filter(|text| !is_foreign(text));
     let ours: Vec<Problem> = ours
@@ -189,6 +224,8 @@ pub fn convert(texts: &[Text], folder: &Path) -> Result<Converted, Rejected> {
     if !ours.is_empty() {
         return Err(refused(ours));
     }
-    let reading = read(texts, folder).map_err(refused)?;
-    Ok(Converted { yaml: print::yaml(&reading), problems: reading.problems() })
+    // What is printed means the same wherever it is used, so that the environment does not count.
+    let reading =
+        read(texts, Site { folder, namespace: None, read_file, keys, asked: true }).map_err(refused)?;
+    Ok(Converted { yaml: print::yaml(&reading), problems: reading.problems(true) })
 }

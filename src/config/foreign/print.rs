@@ -48,6 +48,7 @@ impl Page<'_> {
             let word = match note.weight {
                 Weight::Refused => "REFUSED",
                 Weight::Lost => "lost",
+                Weight::Partly => "note",
                 Weight::Moot => "not needed",
             };
             let hint = if note.hint.is_empty() { String::new() } else { format!("; {}", note.hint) };

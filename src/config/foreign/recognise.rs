@@ -30,6 +30,24 @@ const AGENT: &[&str] = &[
     "cache",
     "log_format",
 ];
+/// More of theirs, which say nothing of whose they are, and are none of ours.
+const THEIRS: &[&str] = &["pid_file", "log_level", "log_file", "telemetry", "once", "template", "syslog"];
+
+/// Keys of their `vault` that ours has in other words.
+const THEIR_VAULT: &[&str] = &[
+    "ca_cert",
+    "ca_path",
+    "client_cert",
+    "client_key",
+    "tls_skip_verify",
+    "tls_server_name",
+    "retry",
+    "ssl",
+    "renew_token",
+    "unwrap_token",
+    "vault_agent_token_file",
+];
+
 const ENVCONSUL: &[&str] = &["secret", "prefix", "service", "upcase", "sanitize", "pristine"];
 
 /// Keys of ours that none of them has.
@@ -56,7 +74,19 @@ pub(super) fn is_json(bytes: &[u8]) -> bool {
 fn is_foreign_json(text: &Text) -> bool {
     let Ok((_, Value::Mapping(map))) = Document::read(&text.name, &text.bytes) else { return false };
     let has = |keys: &[&str]| keys.iter().any(|key| map.contains_key(*key));
-    !has(OURS) && (has(AGENT) || has(ENVCONSUL) || has(&["template"]))
+    let vault = map.get("vault").is_some_and(|vault| THEIR_VAULT.iter().any(|key| vault.get(*key).is_some()));
+    !has(OURS) && (has(AGENT) || has(ENVCONSUL) || has(THEIRS) || vault)
+}
+
+/// Whether a JSON text says the same in the words of both: the address of the server, and no more. Beside a foreign
+/// text it is a part of that.
+pub(in crate::config) fn is_of_both(text: &Text) -> bool {
+    if !is_json(&text.bytes) {
+        return false;
+    }
+    let Ok((_, Value::Mapping(map))) = Document::read(&text.name, &text.bytes) else { return false };
+    let Some(Value::Mapping(vault)) = map.get("vault") else { return false };
+    map.len() == 1 && vault.keys().all(|key| matches!(key.as_str(), Some("address" | "namespace")))
 }
 
 /// Whether the first line that says something is the beginning of an item of HCL: `key =`, `key {`

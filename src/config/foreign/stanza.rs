@@ -2,11 +2,12 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use super::Keys;
 use super::draft::{Draft, Note, Origin, Weight};
 use super::kinds::{self, Bad};
 use super::tree::{At, Item, Lies, Node, Object, Value};
+use super::unknown::Unknown;
 use crate::config::keypath::KeyPath;
-use crate::config::shape::nearest;
 
 /// Nobody reads more, and a hostile text could have millions.
 const MOST_NOTES: usize = 1_000;
@@ -45,7 +46,7 @@ pub(super) enum To {
 
 impl To {
     /// What becomes of the key in ours; all that its block becomes where code sees to it.
-    fn home(&self, base: &KeyPath) -> KeyPath {
+    pub(super) fn home(&self, base: &KeyPath) -> KeyPath {
         match self {
             Self::Text(path) | Self::Path(path) | Self::Count(path) | Self::Mode(path) => below(base, path),
             Self::Duration(path) | Self::Seconds(path) => below(base, path),
@@ -63,6 +64,12 @@ pub(super) struct Desk<'a> {
     pub(super) draft: Draft,
     /// What relative paths are relative to.
     pub(super) folder: &'a Path,
+    /// The namespace that the environment names.
+    pub(super) namespace: Option<&'a str>,
+    /// Reads a template's file.
+    pub(super) read_file: super::ReadFile<'a>,
+    /// The keys of secrets by their paths, where the server was asked for them.
+    pub(super) keys: Option<&'a Keys>,
     /// Whether the program lays the blocks of several texts upon one another key by key, rather than
     /// the last block in the place of all.
     pub(super) merges: bool,
@@ -213,7 +220,7 @@ impl Desk<'_> {
 
     /// Whether no more notes of this weight are kept: what is refused is never crowded out by what
     /// is only lost.
-    fn is_full(&self, weight: Weight) -> bool {
+    pub(super) fn is_full(&self, weight: Weight) -> bool {
         // So that the search ends early.
         self.draft.notes.len() >= MOST_NOTES
             && self.draft.notes.iter().filter(|note| note.weight == weight).take(MOST_NOTES).count()
@@ -259,15 +266,25 @@ impl Desk<'_> {
         }
     }
 
-    /// Makes ours of every key of `stanza`, by `rows`, below `base`.
+    /// Makes ours of every key of `stanza`, by `rows`, below `base`. A key that is not there is a mistake, as it
+    /// is for the foreign program.
     pub(super) fn walk(&mut self, stanza: &Stanza<'_>, rows: &[Row], base: &KeyPath) {
+        self.walk_as(stanza, rows, base, Unknown::Mistake);
+    }
+
+    /// The same for a block in which the foreign program passes over the keys that it does not know.
+    pub(super) fn walk_over(&mut self, stanza: &Stanza<'_>, rows: &[Row], base: &KeyPath) {
+        self.walk_as(stanza, rows, base, Unknown::PassedOver);
+    }
+
+    fn walk_as(&mut self, stanza: &Stanza<'_>, rows: &[Row], base: &KeyPath, unknown: Unknown) {
         if !base.steps().is_empty() {
             let here = Origin { key: stanza.at, value: stanza.at, lies: Lies::Somewhere };
             self.draft.origins.entry(base.clone()).or_insert(here);
         }
         for (index, item) in stanza.items.iter().enumerate() {
             let Some(row) = rows.iter().find(|row| row.key == item.key) else {
-                self.unknown(stanza, item, rows, base);
+                self.unknown(stanza, item, rows, base, unknown);
                 continue;
             };
             let later = stanza.items[index + 1..].iter().find(|later| later.key == item.key);
@@ -287,30 +304,12 @@ impl Desk<'_> {
         }
     }
 
-    fn unknown(&mut self, stanza: &Stanza<'_>, item: &Item, rows: &[Row], base: &KeyPath) {
-        if self.is_full(Weight::Refused) {
-            return;
-        }
-        let names: Vec<&str> = rows.iter().map(|row| row.key).collect();
-        let near = nearest(&item.key, &names);
-        let hint = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the keys here are {}", names.join(", ")),
-        };
-        let name: String = item.key.chars().take(40).filter(|c| !c.is_control()).collect();
-        let told = (format!("unknown key `{name}`"), hint);
-        let meant = rows.iter().find(|row| Some(row.key) == near && !base.steps().is_empty());
-        match meant {
-            // Or its absence would be a second problem with the same cause.
-            Some(row) => self.refuse(item.at, stanza.path(&name), &row.to.home(base), told),
-            None => self.note(Weight::Refused, item.at, stanza.path(&name), &KeyPath::top(), told),
-        }
-    }
-
     fn one(&mut self, stanza: &Stanza<'_>, item: &Item, to: &To, base: &KeyPath) {
         let below = |path: &[&str]| below(base, path);
         let key = stanza.path(&item.key);
         match *to {
+            // As if it were not there, for them as well.
+            To::Text(_) | To::Path(_) if kinds::text(&item.value).as_deref() == Ok("") => {}
             To::Text(path) => self.text(stanza, item, &below(path)),
             To::Path(path) => {
                 let home = below(path);

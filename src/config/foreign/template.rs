@@ -68,6 +68,8 @@ const EXEC: &[Row] = &[
 /// What holds for all templates of a configuration.
 #[derive(Default)]
 pub(super) struct Habits<'o> {
+    /// Whether the program ends when everything is rendered. It has run the commands then.
+    pub(super) ends: bool,
     /// The block that holds a `wait` for all.
     pub(super) wait: Option<&'o Stanza<'o>>,
     /// Delimiters for all.
@@ -87,6 +89,7 @@ pub(super) fn convert(top: &Stanza<'_>, habits: &Habits<'_>, desk: &mut Desk<'_>
         told.push(command(&block.stanza, &at, &mut commands, desk));
     }
     notifiers(&told, &commands.all, desk);
+    on_init(&commands.all, habits.ends, desk);
 }
 
 fn file(block: &Block<'_>, habits: &Habits<'_>, at: &KeyPath, desk: &mut Desk<'_>) {
@@ -96,7 +99,14 @@ fn file(block: &Block<'_>, habits: &Habits<'_>, at: &KeyPath, desk: &mut Desk<'_
     needed(stanza, &["contents", "source"], &at.key("template"), "say what the file is made of", desk);
     if let Some(item) = stanza.get("contents") {
         desk.text(stanza, item, &at.key("template"));
-        written(item, &at.key("template"), desk);
+        let text = desk.draft.get(&at.key("template")).and_then(Value::as_str).map(str::to_owned);
+        written(item, text.as_deref().unwrap_or_default(), desk);
+    }
+    if let Some(item) = stanza.get("source") {
+        let file = desk.draft.get(&at.key("template_file")).and_then(Value::as_str).map(Path::new);
+        // What cannot be read is told when the template is.
+        let bytes = file.and_then(|file| (desk.read_file)(file).ok()).unwrap_or_default();
+        written(item, &String::from_utf8_lossy(&bytes), desk);
     }
     // No permission bits at all mean the default.
     if let Some(item) = stanza.get("perms").filter(|item| kinds::mode(&item.value) != Ok(0)) {
@@ -135,9 +145,8 @@ fn needed(stanza: &Stanza<'_>, keys: &[&str], home: &KeyPath, hint: &str, desk: 
 }
 
 /// Allows the folders that a template says itself it writes below: the Agent asks nobody.
-fn written(item: &Item, template: &KeyPath, desk: &mut Desk<'_>) {
+fn written(item: &Item, text: &str, desk: &mut Desk<'_>) {
     let home = KeyPath::of(&["write_to_file"]);
-    let Some(text) = desk.draft.get(template).and_then(Value::as_str) else { return };
     let paths = text.split("writeToFile").skip(1).filter_map(|rest| {
         let path = rest.trim_start().strip_prefix('"')?.split('"').next()?;
         let folder = Path::new(path).parent()?.to_str()?;
@@ -234,9 +243,32 @@ impl Commands {
     }
 }
 
+/// Has init run the commands where the program did that. It went on where one failed, and so does init.
+fn on_init(commands: &[(Command, Origin)], ends: bool, desk: &mut Desk<'_>) {
+    for (index, (_, origin)) in commands.iter().enumerate() {
+        let at = KeyPath::of(&["notify", &name(index)]);
+        if ends {
+            desk.draft.put(&at.key("on_init"), true, None);
+            desk.draft.put(&at.key("may_fail"), true, None);
+        } else {
+            let told = (NOT_ON_INIT.0.to_owned(), NOT_ON_INIT.1.to_owned());
+            desk.note(Weight::Partly, origin.key, "command".to_owned(), &at, told);
+        }
+    }
+}
+
+const NOT_ON_INIT: (&str, &str) = (
+    "run by `sidecar` and `exec` at every change; `init` does not run it",
+    "write `on_init: true` where `init` should",
+);
+
+/// What the command of this index is called.
+fn name(index: usize) -> String {
+    format!("command-{}", index + 1)
+}
+
 /// Writes the commands down, and for each file which of them is its own.
 fn notifiers(told: &[Option<usize>], commands: &[(Command, Origin)], desk: &mut Desk<'_>) {
-    let name = |index: usize| format!("command-{}", index + 1);
     for (index, (command, origin)) in commands.iter().enumerate() {
         let at = KeyPath::of(&["notify", &name(index)]);
         desk.draft.put(&at.key("command"), command.words.clone(), Some(*origin));

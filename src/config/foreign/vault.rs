@@ -24,6 +24,10 @@ const AGENT: &[Row] = &[
     row("tls_skip_verify", To::Refused(VERIFIED.0, VERIFIED.1)),
     row("tls_server_name", To::Text(&["server_name"])),
     row("retry", To::Moot(TRIES)),
+    row(
+        "tls_disable",
+        To::Lost("the address says whether there is TLS", "write http:// where there is none"),
+    ),
 ];
 
 fn home() -> KeyPath {
@@ -33,7 +37,7 @@ fn home() -> KeyPath {
 /// Makes `vault` of the Agent's.
 pub(super) fn agent(top: &Stanza<'_>, desk: &mut Desk<'_>) {
     if let Some(stanza) = top.only("vault", desk) {
-        desk.walk(&stanza, AGENT, &home());
+        desk.walk_over(&stanza, AGENT, &home());
     }
 }
 
@@ -121,7 +125,7 @@ fn login(stanza: &Stanza<'_>, desk: &mut Desk<'_>) {
             path(stanza, item, "jwt_file", desk);
         }
         if let Some(item) = given("k8s_service_mount_path") {
-            desk.set(stanza, item, &at.key("mount"), kinds::text);
+            super::auth::mount(stanza, item, "kubernetes", desk);
         }
     } else {
         token_of_the_environment(desk);

@@ -11,7 +11,7 @@ use crate::secret::Secret;
 pub struct AuthPlan {
     /// The mount below `auth/`.
     pub mount: String,
-    /// The namespace of the login, where it differs from the one of the secrets.
+    /// The namespace of the login, where it differs from the one of the secrets; empty for the root.
     pub namespace: Option<String>,
     /// The method and its own fields.
     pub method: AuthMethod,

@@ -36,6 +36,8 @@ pub struct VariablePlan {
     pub name: String,
     /// What its value is made of.
     pub source: Source,
+    /// How the keys of the secret become variables, where it is not one variable but all of a secret's.
+    pub spread: Option<Spread>,
     /// How often to look at what has no lease of its own.
     pub refresh: Duration,
 }
@@ -45,6 +47,46 @@ impl VariablePlan {
     #[must_use]
     pub fn label(&self) -> String {
         format!("exec.env.{}", self.name)
+    }
+}
+
+/// How the keys of a secret become names of variables.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Spread {
+    /// Before each key.
+    pub prefix: String,
+    /// What stands before and behind the prefixed key.
+    pub around: (String, String),
+    /// Whether what no shell takes in a name becomes `_`.
+    pub sanitize: bool,
+    /// Whether the name is in capital letters.
+    pub upcase: bool,
+}
+
+impl Spread {
+    /// What stands before and behind the one `{{ key }}` of `format`; none where it has something else in it.
+    #[must_use]
+    pub fn around(format: &str) -> Option<(String, String)> {
+        let (before, rest) = format.split_once("{{")?;
+        let (inner, after) = rest.split_once("}}")?;
+        (inner.trim() == "key" && !after.contains("{{")).then(|| (before.to_owned(), after.to_owned()))
+    }
+
+    /// The variable that `key` becomes.
+    #[must_use]
+    pub fn name(&self, key: &str) -> String {
+        let (before, after) = &self.around;
+        let mut name = format!("{before}{}{key}{after}", self.prefix);
+        if self.sanitize {
+            name = Self::sanitized(&name);
+        }
+        if self.upcase { name.to_uppercase() } else { name }
+    }
+
+    /// `name` with `_` for every character that is no letter, digit or `_`.
+    #[must_use]
+    pub fn sanitized(name: &str) -> String {
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Files: where each goes, whose it is, and when it is looked at and published.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Source;
@@ -37,6 +37,14 @@ pub enum Target {
     Member(PathBuf),
     /// By itself: an absolute path of normal components.
     Alone(PathBuf),
+}
+
+impl Target {
+    /// Whether what is published there is thrown away: a template that only calls `writeToFile` goes there.
+    #[must_use]
+    pub fn is_nowhere(&self) -> bool {
+        matches!(self, Self::Alone(path) if path == Path::new("/dev/null"))
+    }
 }
 
 /// Quiescence: publish when nothing changed for `min`, and at the latest `max` after the first

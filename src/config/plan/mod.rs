@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use self::auth::{AuthMethod, AuthPlan, Credential};
-pub use self::exec::{ExecPlan, OnChange, VariablePlan};
+pub use self::exec::{ExecPlan, OnChange, Spread, VariablePlan};
 pub use self::files::{FilePlan, Target, Wait};
-pub use self::notify::{Notifier, NotifierPlan, ProcessTarget};
+pub use self::notify::{Notifier, NotifierPlan, OnInit, ProcessTarget};
 pub use self::source::{MissingKey, Part, Source, TemplateSource};
 pub use self::vault::{ClientCert, RateLimit, VaultPlan};
 pub use super::writes::WriteRules;

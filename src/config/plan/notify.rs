@@ -10,6 +10,19 @@ pub struct NotifierPlan {
     pub name: String,
     /// How it is told.
     pub how: Notifier,
+    /// Whether `init` notifies it, too; none where the configuration does not say, which means no.
+    pub on_init: Option<OnInit>,
+}
+
+/// What the failure of a notifier is to `init`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnInit {
+    /// Init does not notify it.
+    No,
+    /// It is tried again until init's deadline, which it fails then.
+    Must,
+    /// It is tried once, and a failure is logged.
+    MayFail,
 }
 
 /// How someone is told.

@@ -28,6 +28,7 @@ pub(super) fn policy(mode: Mode, files: usize) -> Policy {
         files: (0..files).map(file).collect(),
         units: vec![UnitPolicy { files: (0..files).map(FileId).collect() }],
         notifiers: vec![NotifierPolicy { name: "app".into(), splay: Duration::ZERO }],
+        on_init: Default::default(),
         child: None,
         shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
         handoff: false,

@@ -37,6 +37,8 @@ pub(super) fn check(
     foreign_fields(entry, method, &at, desk);
     let mount = mount(entry, method, &at, desk);
     let namespace = vault::namespace(entry.namespace.as_deref(), &at.key("namespace"), desk);
+    // One that is written down and empty is the root, and not the one of `vault`.
+    let namespace = entry.namespace.as_ref().map(|_| namespace.unwrap_or_default());
     let method = match method {
         Method::Kubernetes | Method::Jwt => jwt(entry, method, &at, desk),
         Method::AppRole => approle::check(entry, &at, desk),
@@ -107,16 +109,18 @@ fn mount(entry: &Auth, method: Method, at: &KeyPath, desk: &mut Desk<'_>) -> Opt
     let at = at.key("mount");
     let Some(text) = entry.mount.as_deref() else { return Some(name(method).to_owned()) };
     let text = text.trim_matches('/');
-    if text.starts_with("auth/") {
-        desk.wrong_value(&at, "a mount is named without `auth/`", "take that off");
-        return None;
-    }
+    // As the command line of the server names it.
+    let text = text.strip_prefix("auth/").unwrap_or(text).trim_start_matches('/');
     let odd = |segment: &str| matches!(segment, "" | "." | "..");
     if text.split('/').any(odd)
         || text.contains(|c: char| c.is_control() || c.is_whitespace() || "?#%\\".contains(c))
     {
         desk.wrong_value(&at, "not a mount", "write it like kubernetes or clusters/east");
         return None;
+    }
+    if let Some((namespace, mount)) = text.split_once("/auth/") {
+        let hint = format!("if it is a namespace, write namespace: {namespace} and mount: {mount}");
+        desk.warn(&at, "a mount with `auth/` within", hint);
     }
     Some(text.to_owned())
 }

@@ -115,7 +115,7 @@ fn the_agents_own_defaults_hold() {
     assert_eq!((plan.secrets_dir, plan.handoff, plan.listen), (None, None, None));
     assert_eq!(plan.vault.timeout, Duration::from_secs(60));
     let Source::Template(source) = &plan.files[0].source else { panic!("a template") };
-    assert_eq!(source.missing_key, MissingKey::Default);
+    assert_eq!(source.missing_key, MissingKey::Zero);
     assert_eq!((plan.files[0].mode, plan.files[0].refresh), (0o644, Duration::from_secs(300)));
 }
 
@@ -196,9 +196,8 @@ fn what_cannot_be_done_is_refused_with_its_place_and_a_mend() {
     for (rest, says) in [
         (
             "listener \"tcp\" { address = \"127.0.0.1:8100\" }\n",
-            "agent.hcl:3:1: Leasehold is not a proxy: applications that ask it for secrets would find nobody; give them files or variables, or keep Vault Agent or Vault Proxy for them; take this out where nobody asks",
+            "agent.hcl:3:1: Leasehold is not a proxy: applications that ask it for secrets would get no answer; give them files or variables, or keep Vault Agent or Vault Proxy for them; take this out where no application asks",
         ),
-        ("templat { }\n", "agent.hcl:3:1: unknown key `templat`; did you mean `template`?"),
         (
             "log_level = \"loud\"\n",
             "agent.hcl:3:13: unknown value; use one of trace, debug, info, notice, warn, warning, err, error, crit",
@@ -271,7 +270,11 @@ fn a_login_that_cannot_be_taken_over_is_refused_with_its_place_and_a_mend() {
         ),
         (
             "method \"kubernetes\" { config = { rol = \"x\" } }",
-            "agent.hcl:2:46: unknown key `rol`; did you mean `role`?",
+            "agent.hcl:2:46: warning: unknown key `rol`, which is passed over, as Vault Agent does; did you mean `role`?",
+        ),
+        (
+            "method \"kubernetes\" { config = { rol = \"x\" } }",
+            "agent.hcl:2:1: method `kubernetes` needs `role`; add `role:` to `auth`",
         ),
         (
             "method \"kubernetes\" { config = { role = \"x\" } }\nmethod \"jwt\" { }",

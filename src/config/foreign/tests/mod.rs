@@ -4,6 +4,7 @@ mod agent;
 mod consul_template;
 mod envconsul;
 mod print;
+mod published;
 
 use std::path::Path;
 
@@ -39,9 +40,10 @@ fn converted(texts: &[(&str, &str)]) -> Converted {
         .iter()
         .map(|(name, text)| Text { name: (*name).to_owned(), bytes: text.as_bytes().to_vec() })
         .collect();
-    convert(&texts, Path::new("/work-dir")).unwrap_or_else(|rejected| {
-        panic!("{:?}", rejected.problems.iter().map(Problem::one_line).collect::<Vec<_>>())
-    })
+    convert(&texts, Path::new("/work-dir"), &|_| Err(std::io::ErrorKind::NotFound.into()), None)
+        .unwrap_or_else(|rejected| {
+            panic!("{:?}", rejected.problems.iter().map(Problem::one_line).collect::<Vec<_>>())
+        })
 }
 
 /// The text of the template of file `index`.

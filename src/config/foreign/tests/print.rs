@@ -128,7 +128,7 @@ proptest::proptest! {
     #[test]
     fn no_bytes_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
         let texts = [crate::config::read::Text { name: "a.hcl".into(), bytes }];
-        let _any = super::convert(&texts, std::path::Path::new("/"));
+        let _any = super::convert(&texts, std::path::Path::new("/"), &|_| Err(std::io::ErrorKind::NotFound.into()), None);
     }
 
     #[test]
@@ -139,7 +139,7 @@ proptest::proptest! {
     ]), 0..60)) {
         let text = tokens.join(" ");
         let texts = [crate::config::read::Text { name: "a.hcl".into(), bytes: text.clone().into_bytes() }];
-        let _any = super::convert(&texts, std::path::Path::new("/"));
+        let _any = super::convert(&texts, std::path::Path::new("/"), &|_| Err(std::io::ErrorKind::NotFound.into()), None);
         let _any = World::empty().text("a.hcl", &text).read();
     }
 }
@@ -185,7 +185,7 @@ require_tmpfs: false
 defaults:
   mode: "0644"
   refresh: 5m
-  missing_key: default
+  missing_key: zero
 files:
   # lost: `template[0].backup` (agent.hcl:7:3): no copy of the file before is kept: it would be a secret that nobody looks after; a new file is put in place of the old in one step
   - path: /etc/app.env
@@ -200,6 +200,7 @@ files:
     notify: []
 notify:
   command-1:
+    # note: `command` (agent.hcl:13:3): run by `sidecar` and `exec` at every change; `init` does not run it; write `on_init: true` where `init` should
     command: [sh, "-c", "systemctl reload app"]
     timeout: 30s
 shutdown:
@@ -207,13 +208,19 @@ shutdown:
 "#
     );
     let lines: Vec<String> = converted.problems.iter().map(crate::config::Problem::one_line).collect();
-    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(lines.len(), 4, "{lines:?}");
 }
 
 #[test]
 fn what_is_ours_already_is_not_converted() {
     let texts = [crate::config::read::Text { name: "c.yaml".into(), bytes: b"vault: {}".to_vec() }];
-    let rejected = super::convert(&texts, std::path::Path::new("/")).expect_err("ours");
+    let rejected = super::convert(
+        &texts,
+        std::path::Path::new("/"),
+        &|_| Err(std::io::ErrorKind::NotFound.into()),
+        None,
+    )
+    .expect_err("ours");
     assert_eq!(
         rejected.problems[0].one_line(),
         "c.yaml: not a configuration of Vault Agent, consul-template or envconsul; Leasehold's own needs no conversion; HCL is known by .hcl"

@@ -17,10 +17,10 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "  role: web",
-        "  mount: auth/kubernetes",
+        "  mount: ns1/auth/kubernetes",
         &[
             "c.yaml:3:1: method `kubernetes` needs `role`; add `role:` to `auth`",
-            "c.yaml:5:10: a mount is named without `auth/`; take that off",
+            "c.yaml:5:10: warning: a mount with `auth/` within; if it is a namespace, write namespace: ns1 and mount: kubernetes",
         ],
     ),
     (

@@ -2,7 +2,8 @@ vault {
   address = "https://vault.example.com:8200"
 }
 secret {
-  path = "secret/web"
+  path   = "secret/web"
+  format = "WEB_{{ key | replaceKey `a` `b` }}"
 }
 exec {
   command = "/usr/local/bin/web"

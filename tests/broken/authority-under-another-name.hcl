@@ -1,5 +1,6 @@
 vault {
-  address = "https://vault.example.com:8200"
+  address      = "https://vault.example.com:8200"
+  ca_cert_file = "/etc/vault/ca.pem"
 }
 auto_auth {
   method "kubernetes" {
@@ -8,10 +9,7 @@ auto_auth {
     }
   }
 }
-templates {
-  path = "/etc/templates"
-}
 template {
   contents    = "{{ with secret \"secret/web\" }}{{ .Data.data.password }}{{ end }}"
-  destination = "/run/web/password"
+  destination = "/run/web.env"
 }

@@ -1,0 +1,160 @@
+//! Certificates of `pkiCert` that are in their destinations already. What is still valid is kept over a start, as
+//! Vault Agent keeps it; otherwise every start would issue another, and everything that uses it would be reloaded.
+//!
+//! A destination is believed only where it holds a certificate with its private key, and where the file would come out
+//! the same, byte for byte, or waits for other secrets. Nothing of this happens where a handoff says what is held.
+
+mod validity;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rustls::crypto::ring::sign::any_supported_type;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+
+use self::validity::Validity;
+use super::store::Store;
+use crate::config::plan::{FilePlan, Plan, Source, Target};
+use crate::core::event::{Life, RenderOutcome};
+use crate::core::snapshot::{KeptSecret, Snapshot};
+use crate::core::time::Now;
+use crate::functions::pem::{self, Pem};
+use crate::publish::SingleFile;
+use crate::render::{self, Environment};
+use crate::secret::Secret;
+use crate::tree::Tree;
+use crate::vault::request::{Request, Verb};
+use crate::vault::response::Response;
+
+/// Puts into `store` what the destinations of `plan` hold, and returns what the core goes on from; none where that is
+/// nothing.
+pub(super) fn found(plan: &Plan, environment: &Environment, now: Now, store: &mut Store) -> Option<Snapshot> {
+    let mut held: BTreeMap<Request, Vec<(&FilePlan, Secret)>> = BTreeMap::new();
+    for file in &plan.files {
+        if let Some((request, content)) = of_file(file, plan, environment) {
+            held.entry(request).or_default().push((file, content));
+        }
+    }
+    let mut secrets = Vec::new();
+    for (request, files) in held {
+        let Some((data, end)) = certificate_in(&request, files.iter().map(|(_, content)| content), now.wall)
+        else {
+            continue;
+        };
+        let response = Arc::new(Response { data, ..Response::default() });
+        let mut trial = Store::default();
+        trial.put(request.clone(), Arc::clone(&response));
+        if files.iter().all(|(file, content)| is_reproduced(file, content, &trial, plan, environment)) {
+            store.put(request.clone(), response);
+            let life = Life::Until(end);
+            secrets.push(KeptSecret {
+                request,
+                written: Vec::new(),
+                read: now.moment,
+                lease: None,
+                life,
+                version: None,
+            });
+        }
+    }
+    (!secrets.is_empty()).then(|| Snapshot { secrets, ..Snapshot::default() })
+}
+
+/// The one request for a certificate that a file's template makes, and what is in the file.
+fn of_file(file: &FilePlan, plan: &Plan, environment: &Environment) -> Option<(Request, Secret)> {
+    let (Source::Template(source), Target::Alone(path)) = (&file.source, &file.target) else { return None };
+    // A write by `secret` is one at each start, as it is for the Agent.
+    let calls = source.template.calls();
+    let writes = calls.iter().any(|call| call.function == "secret" && call.args.len() > 1);
+    if writes || !calls.iter().any(|call| call.function == "pkiCert") {
+        return None;
+    }
+    let place = SingleFile::open(path, plan.dir_mode, plan.require_tmpfs).ok()?;
+    let content = place.content().ok()??;
+    let empty = Store::default();
+    let (outcome, _) = render::render(&file.name, &file.source, &empty, environment, &plan.writes);
+    let RenderOutcome::Needs { missing, .. } = outcome else { return None };
+    let mut requests = missing.into_iter().filter(|request| request.verb == Verb::Write);
+    let request = requests.next()?;
+    requests.next().is_none().then_some((request, content))
+}
+
+/// Whether the file would be as it is, or cannot be rendered before other secrets are there.
+fn is_reproduced(
+    file: &FilePlan,
+    content: &Secret,
+    trial: &Store,
+    plan: &Plan,
+    environment: &Environment,
+) -> bool {
+    match render::render(&file.name, &file.source, trial, environment, &plan.writes) {
+        // What is written beside it is published only where it differs, too.
+        (RenderOutcome::Rendered { .. }, Some(made)) => made.bytes == *content,
+        (RenderOutcome::Needs { .. }, _) => true,
+        _ => false,
+    }
+}
+
+/// The answer to `request` that would have made what is in the files, and when its certificate ends; none where there is
+/// no pair of a certificate and a key, it is for other names, or not much of its life is left.
+fn certificate_in<'c>(
+    request: &Request,
+    contents: impl Iterator<Item = &'c Secret>,
+    now: i64,
+) -> Option<(Tree, i64)> {
+    let (mut keys, mut certificates) = (Vec::new(), Vec::<Pem>::new());
+    for block in contents.flat_map(|content| pem::all(content.expose())) {
+        if block.is_private_key() {
+            keys.push(block);
+        } else if !certificates.iter().any(|known| known.der.as_slice() == block.der.as_slice()) {
+            certificates.push(block);
+        }
+    }
+    let key = keys.first()?;
+    // Of several keys nobody knows which is meant.
+    if keys.iter().any(|other| other.der.as_slice() != key.der.as_slice()) {
+        return None;
+    }
+    let leaf = certificates.iter().position(|certificate| are_a_pair(certificate, key))?;
+    let leaf = certificates.remove(leaf);
+    let validity = Validity::of(&leaf.der)?;
+    if !validity.is_good_at(now) || !has_the_names(request, &leaf.der) {
+        return None;
+    }
+    let mut data = vec![
+        ("certificate", Tree::text(leaf.text.clone())),
+        ("private_key", Tree::text(key.text.clone())),
+        ("expiration", Tree::Number(validity.end.to_string().into())),
+    ];
+    if let Some(issuer) = certificates.first() {
+        data.push(("issuing_ca", Tree::text(issuer.text.clone())));
+        data.push(("ca_chain", Tree::list(certificates.iter().map(|one| Tree::text(one.text.clone())))));
+    }
+    Some((Tree::map(data), validity.end))
+}
+
+/// Whether every name that is asked for stands in the certificate. The Agent does not look, and keeps a certificate for
+/// the names of an earlier configuration.
+fn has_the_names(request: &Request, der: &[u8]) -> bool {
+    let has = |bytes: &[u8]| der.windows(bytes.len()).any(|window| window == bytes);
+    let names =
+        ["common_name", "alt_names", "ip_sans"].iter().filter_map(|key| request.args.get(*key)?.expose_str());
+    let mut names = names.flat_map(|names| names.split(',')).map(str::trim).filter(|name| !name.is_empty());
+    names.all(|name| match name.parse() {
+        Ok(IpAddr::V4(address)) => has(&address.octets()),
+        Ok(IpAddr::V6(address)) => has(&address.octets()),
+        Err(_) => has(name.as_bytes()),
+    })
+}
+
+fn are_a_pair(certificate: &Pem, key: &Pem) -> bool {
+    let Ok(key) = PrivateKeyDer::try_from(key.der.as_slice()) else { return false };
+    let Ok(key) = any_supported_type(&key) else { return false };
+    let certificate = CertificateDer::from(certificate.der.to_vec());
+    CertifiedKey::new(vec![certificate], key).keys_match().is_ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! What to do about a template that failed on its data. Most failures have one cause: a key is looked for on the wrong
+//! level of the secret. KV version 2 wraps the keys once more than version 1.
+
+use std::sync::Arc;
+
+use crate::exit::{Cause, Ending};
+use crate::template::error::ExecError;
+use crate::tree::Tree;
+use crate::vault::request::Request;
+use crate::vault::response::Response;
+
+/// Something that the template asked for, and what came.
+pub type Answer<'a> = (&'a Request, Arc<Response>);
+
+/// As Go words them, up to the name.
+const NO_ENTRY: &str = "map has no entry for key \"";
+const NIL_POINTER: &str = "nil pointer evaluating interface {}.";
+
+/// The end that a rendering which failed leads to: 65, naming the file and the place in the template. What to do
+/// is found in the `answers` that it had.
+#[must_use]
+pub fn failed(file: Option<&str>, error: &ExecError, answers: &[Answer<'_>]) -> Ending {
+    let what = file.map_or_else(|| error.to_string(), |file| format!("{file}: {error}"));
+    Ending::new(Cause::Template, what, hint(error, answers))
+}
+
+fn hint(error: &ExecError, answers: &[Answer<'_>]) -> String {
+    if error.limit {
+        return "make the template do less: its limits are far beyond any real file".to_owned();
+    }
+    let entry = error.message.split_once(NO_ENTRY).and_then(|(_, rest)| rest.split_once('"'));
+    let pointer = error.message.split_once(NIL_POINTER).map(|(_, rest)| rest);
+    match (entry, pointer) {
+        (Some((key, _)), _) => of_level(key, answers).unwrap_or_else(|| of_absent(key, answers)),
+        (None, Some(key)) => of_level(key, answers).unwrap_or_else(|| of_nothing(key)),
+        (None, None) if error.message.contains("nil pointer evaluating") => {
+            "see what the secret holds; the fields of a KV version 2 secret are in .Data.data".to_owned()
+        }
+        (None, None) => "correct the template, or the secret that it uses".to_owned(),
+    }
+}
+
+/// The level on which the key is, where it is on another than the template says.
+fn of_level(key: &str, answers: &[Answer<'_>]) -> Option<String> {
+    let of = |(request, response): (&Request, &Response)| {
+        let path = &request.path;
+        let fields = response.kv2_fields();
+        if fields.is_some_and(|fields| fields.get(key).is_some()) {
+            return Some(format!("{path} is a secret of KV version 2: write .Data.data.{key}"));
+        }
+        if fields.is_none() && key == "data" && response.data.as_map().is_some() {
+            return Some(format!(
+                "{path} is not a secret of KV version 2: its keys are in .Data, not in .Data.data"
+            ));
+        }
+        (fields.is_none() && response.data.get(key).is_some())
+            .then(|| format!("{path} is not a secret of KV version 2: write .Data.{key}"))
+    };
+    answers.iter().find_map(|(request, response)| of((*request, response)))
+}
+
+/// A key that is nowhere; perhaps one of another name was meant.
+fn of_absent(key: &str, answers: &[Answer<'_>]) -> String {
+    let keys = answers.iter().flat_map(|(_, response)| {
+        let fields = response.kv2_fields().unwrap_or(&response.data);
+        fields.as_map().into_iter().flat_map(|map| map.iter().map(|(key, _): (&str, &Tree)| key))
+    });
+    let keys: Vec<&str> = keys.collect();
+    match crate::config::nearest(key, &keys) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!(
+            "add the key to the secret, or correct its name; for one that may be absent, write {{{{ with index … \"{key}\" }}}}"
+        ),
+    }
+}
+
+fn of_nothing(key: &str) -> String {
+    format!(
+        "what `.{key}` is looked for in is not there; see what the secret holds: the fields of a KV version 2 secret are in .Data.data"
+    )
+}
