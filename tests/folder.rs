@@ -155,3 +155,73 @@ fn what_is_gone_is_put_back_while_the_server_is_away() {
     assert_eq!(stage.post("/refresh").status / 100, 2);
     wait_until("the file", SOON, || is_published(&stage));
 }
+
+#[test]
+fn a_second_run_on_the_same_folder_is_kept_out_and_told_by_which_process() {
+    let mut evidence = evidence!(44, Machine);
+    let stage = Stage::new();
+    stage.put_password("one");
+    let config = stage.config(SELDOM);
+    let first = stage.sidecar(&config);
+    // Neither the handoff nor the listener of the first is in its way.
+    let other = |config: &str| {
+        let config = config.replace("handoff/state", "handoff/other").replace("status.sock", "other.sock");
+        config.replace("path: password", "path: other")
+    };
+    for command in [&["init", "--timeout", "20s"][..], &["sidecar"]] {
+        let second = stage.run(command, &other(&config));
+        evidence.exit(second.code, 73);
+        let says = format!("another leasehold does, process {}", first.pid());
+        assert!(second.last_line().contains(&says), "{}", second.stderr);
+    }
+    assert_eq!(stage.published().iter().filter(|name| !name.starts_with("..")).count(), 1);
+    assert!(is_published(&stage) && stage.ready());
+    // A configuration that is read again goes on in the folder that is ours already.
+    stage.space.file("leasehold.yaml", stage.config(OFTEN));
+    first.signal(nix::sys::signal::Signal::SIGHUP);
+    wait_until("the configuration to be read again", SOON, || {
+        first.stderr().contains("configuration read again")
+    });
+    let elsewhere = other(&config).replace("/secrets'", "/elsewhere'");
+    stage.init(&elsewhere).expect_code(0);
+    first.stop().expect_code(0);
+    // Nothing is left that would keep the next run out.
+    stage.init(&other(&config)).expect_code(0);
+    evidence
+        .holds("the second ends at once and names the process of the first, whose files stay as they are");
+}
+
+#[test]
+fn a_file_and_a_sink_that_leave_the_configuration_leave_the_disk_and_the_token_is_replaced() {
+    let evidence = evidence!(45, Server);
+    let stage = Stage::new();
+    stage.put_password("one");
+    let path = |name: &str| stage.space.join("alone").join(name);
+    let (file, changed, sink) = (path("file"), path("changed"), path("sink"));
+    let with = stage.config(&format!(
+        "files: [{{path: password, secret: 'secret/web#password'}}, {{path: '{}', secret: 'secret/web#password'}}, \
+         {{path: '{}', secret: 'secret/web#password'}}]\nsinks: [{{path: '{}'}}]\n",
+        file.display(),
+        changed.display(),
+        sink.display()
+    ));
+    let sidecar = stage.sidecar(&with);
+    let token = fs::read_to_string(&sink).expect("the token");
+    fs::remove_file(&changed).expect("removed");
+    fs::write(&changed, "mine").expect("written");
+
+    stage.space.file("leasehold.yaml", stage.config(SELDOM));
+    sidecar.signal(nix::sys::signal::Signal::SIGHUP);
+    wait_until("the files to go", SOON, || !file.exists() && !sink.exists());
+    assert_eq!(fs::read_to_string(&changed).expect("it stays"), "mine");
+    let is_dead = || stage.server.ask_as(token.trim(), "GET", "auth/token/lookup-self", None).status == 403;
+    wait_until("the token to be revoked", SOON * 4, is_dead);
+    assert!(stage.ready() && is_published(&stage));
+    let finished = sidecar.stop().expect_code(0);
+    for says in ["removed", "stays, although the configuration no longer names it", "logging in anew"] {
+        assert!(finished.stderr.contains(says), "{says}: {}", finished.stderr);
+    }
+    finished.assert_silent_about(token.trim());
+    stage.assert_nothing_left();
+    evidence.holds("removed after HUP where they are as published, named where not; the token that a sink showed is replaced and revoked");
+}

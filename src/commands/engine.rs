@@ -19,7 +19,7 @@ use crate::observe::systemd::ServiceManager;
 use crate::observe::{log, panic, stderr};
 use crate::pages::Pages;
 use crate::process::{child, kernel};
-use crate::publish::{self, PublishError};
+use crate::publish::{self, Claims, PublishError};
 use crate::sandbox::{self, Fence};
 
 /// What a run plays: its mode, and the process that it is the parent of.
@@ -78,7 +78,8 @@ fn run_plan(
     sandbox::close_memory();
     // Init is over before it is idle. Where `/proc` is missing nothing is given back.
     let pages = if matches!(mode, Mode::Init { .. }) { None } else { Pages::open().ok() };
-    let fence = fence(&plan, &sources, parent.is_some())?;
+    let mut claims = Claims::default();
+    let fence = fence(&plan, &sources, parent.is_some(), &mut claims)?;
     let sandbox = fence.state();
     let surroundings = Surroundings {
         environment: super::environment::of_this_process(),
@@ -86,6 +87,7 @@ fn run_plan(
         manager: ServiceManager::from_env(variable).map_err(|why| kernel::refused("socket", &why))?,
         reread: Box::new(move || reread(&sources, &fence)),
         parent,
+        claims,
         progress: progress(mode, log_plan, &log),
         log,
         sandbox,
@@ -120,19 +122,21 @@ pub(super) fn has_credentials(plan: &Plan) -> Result<(), Ending> {
 }
 
 /// The sandbox for all that follows: before any thread is started, which would stay outside.
-fn fence(plan: &Plan, sources: &Sources, parent: bool) -> Result<Fence, Ending> {
-    // Its rules are about folders that are there.
-    destinations(plan).map_err(|error| Ending::new(Cause::Destination, error.to_string(), error.hint()))?;
+fn fence(plan: &Plan, sources: &Sources, parent: bool, claims: &mut Claims) -> Result<Fence, Ending> {
+    // Its rules are about folders that are there. Outside it can still be seen which process is in one.
+    destinations(plan, claims)
+        .map_err(|error| Ending::new(Cause::Destination, error.to_string(), error.hint()))?;
     sandbox::raise(plan, &sources.files().collect::<Vec<_>>(), parent, variable)
 }
 
-/// Creates the folders that are published in, where they are missing.
-fn destinations(plan: &Plan) -> Result<(), PublishError> {
+/// Creates the folders that are published in, where they are missing, and claims that of the set.
+fn destinations(plan: &Plan, claims: &mut Claims) -> Result<(), PublishError> {
     let prepare = |folder: Option<&Path>, mode| {
         folder.map_or(Ok(()), |folder| publish::prepare(folder, mode, plan.require_tmpfs))
     };
-    if plan.files.iter().any(|file| matches!(file.target, Target::Member(_))) {
-        prepare(plan.secrets_dir.as_deref(), plan.dir_mode)?;
+    if let Some(folder) = plan.set_folder() {
+        prepare(Some(folder), plan.dir_mode)?;
+        claims.wait(folder, plan.dir_mode, plan.require_tmpfs)?;
     }
     prepare(plan.handoff.as_deref().and_then(Path::parent), handoff::FOLDER_MODE)?;
     plan.writes.folders.iter().try_for_each(|folder| prepare(Some(folder), plan.dir_mode))?;

@@ -174,6 +174,7 @@ impl Agent {
                 self.refresh();
             }
             Event::Look => self.inspect_all(false),
+            Event::Exposed => self.replace_login(),
             Event::Yield => self.yield_to_successor(),
             Event::Resume => self.resume(),
             Event::CredentialsChanged => self.ask_again(),

@@ -146,6 +146,8 @@ pub enum Event {
     Refresh,
     /// A minute is over, or the process is awake for another reason: published files may be looked at.
     Look,
+    /// A sink left the configuration: what has read the current token there is not to use it any longer.
+    Exposed,
     /// Another agent is to go on from this one's snapshot: come to rest, asking and publishing nothing
     /// more. [`Agent::has_yielded`](super::Agent::is_at_rest) tells when.
     Yield,

@@ -191,7 +191,7 @@ impl Agent {
             Event::Published { unit, .. } => {
                 self.shelf.unit_mut(unit).publishing = None;
             }
-            Event::Inspected { .. } | Event::Look => {}
+            Event::Inspected { .. } | Event::Look | Event::Exposed => {}
             Event::HandoffSaved(result) => self.handoff_closed(result),
             // A second signal means: now.
             Event::Stop { .. } => self.stop_due(),

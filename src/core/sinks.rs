@@ -180,6 +180,14 @@ impl Agent {
         }
     }
 
+    /// The current token was shown where it is not to be known any longer: another login takes over, and it is
+    /// revoked like any that was replaced. One that we did not make is not ours to end.
+    pub(super) fn replace_login(&mut self) {
+        if self.policy.owns_token && self.session.current.is_some() {
+            self.want_login(true);
+        }
+    }
+
     /// A sink cannot be rendered: if what it lacks is a wrapping, that is asked for.
     pub(super) fn want_wrapping(&mut self, file: FileId) {
         let (now, current) = (self.now.moment, self.session.current);

@@ -1,7 +1,7 @@
 //! The files, and the variables of a process: rendered from the store, published as units.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::plan::{FilePlan, Plan, Source, Target};
@@ -34,17 +34,20 @@ pub(super) struct Files {
 
 struct Unit {
     /// Locked by one publish at a time; the core starts no second of one unit.
-    place: Arc<Mutex<Place>>,
+    place: Shared,
     files: Vec<FileId>,
 }
 
+/// A place that one publish at a time uses.
+pub(super) type Shared = Arc<Mutex<Place>>;
+
 /// Where a unit goes, and what its templates write beside it.
-struct Place {
-    target: Where,
+pub(super) struct Place {
+    pub(super) target: Where,
     written: Written,
 }
 
-enum Where {
+pub(super) enum Where {
     Set(Set),
     Alone(SingleFile),
     /// A device, which is left alone: what goes there is what templates write beside.
@@ -102,6 +105,27 @@ impl Files {
     pub(super) fn name(&self, file: FileId) -> String {
         let variable = || self.plan.exec.env[file.0 - self.plan.files.len()].label();
         self.plan.files.get(file.0).map_or_else(variable, |file| file.name.clone())
+    }
+
+    /// The absolute files, with where they go.
+    pub(super) fn alone(&self) -> impl Iterator<Item = (FileId, Shared, &PathBuf)> {
+        self.units.iter().filter_map(|unit| {
+            let file = *unit.files.first()?;
+            match &self.plan.files.get(file.0)?.target {
+                Target::Alone(path) => Some((file, Arc::clone(&unit.place), path)),
+                Target::Member(_) => None,
+            }
+        })
+    }
+
+    /// The bytes of a file's last rendering.
+    pub(super) fn rendered(&self, file: FileId) -> Option<Secret> {
+        self.renderings[file.0].as_ref().map(|made| made.bytes.clone())
+    }
+
+    /// A file as configured; not a variable.
+    pub(super) fn plan_of(&self, file: FileId) -> &FilePlan {
+        &self.plan.files[file.0]
     }
 
     /// Renders a file from the store.

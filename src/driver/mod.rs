@@ -7,6 +7,7 @@
 mod certificates;
 mod child;
 mod credentials;
+mod departed;
 mod files;
 mod hear;
 mod inputs;
@@ -41,7 +42,7 @@ use crate::observe::{clock, stderr};
 use crate::pages::Pages;
 use crate::process::Teller;
 use crate::process::reaper::Reaper;
-use crate::publish::Look;
+use crate::publish::{Claims, Look};
 use crate::render::{Environment, Secrets as _};
 use crate::sandbox;
 use crate::vault::client::Client;
@@ -51,6 +52,7 @@ use crate::vault::failure::Failure;
 use child::Offspring;
 pub use child::Parent;
 use credentials::Credentials;
+use departed::Departed;
 use files::Files;
 use inputs::Inputs;
 use keeper::Keeper;
@@ -70,6 +72,8 @@ pub struct Surroundings {
     pub manager: ServiceManager,
     /// Reads the configuration again, for HUP.
     pub reread: Box<dyn Fn() -> Result<Plan, Ending>>,
+    /// The folder of the set, which no other run publishes in.
+    pub claims: Claims,
     /// The process to be the parent of, in `exec` mode.
     pub parent: Option<Parent>,
     /// The level of the log.
@@ -103,6 +107,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
         };
         for action in driver.agent.handle(event, now) {
             if let Action::Exit(result) = action {
+                driver.sweep_departed(true);
                 driver.voice.stopping();
                 if result.is_ok() {
                     driver.voice.done();
@@ -112,6 +117,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             driver.perform(action);
         }
         driver.hand_over();
+        driver.sweep_departed(false);
         if moves_readiness {
             driver.voice.follow(&driver.agent.outlook(clock::now()), driver.has_begun());
         }
@@ -142,6 +148,10 @@ struct Driver {
     /// The configuration that a new agent goes on with as soon as this one is at rest.
     successor: Option<Plan>,
     certificate: Certificate,
+    /// Files that left the configuration, and are still on the disk.
+    departed: Vec<Departed>,
+    /// A sink was among them, and showed the current token.
+    exposed: bool,
     /// What happened while performing, in order: handled before anything else is waited for.
     backlog: VecDeque<Event>,
 }
@@ -187,6 +197,8 @@ impl Driver {
             voice: Voice::new(manager, surroundings.progress),
             successor: None,
             certificate: Certificate::default(),
+            departed: Vec::new(),
+            exposed: false,
             backlog: VecDeque::from([Event::Start { kept: kept.snapshot, rebooted: kept.rebooted }]),
             client,
             credentials,

@@ -14,12 +14,14 @@ use crate::core::event::Event;
 use crate::core::policy::Policy;
 use crate::core::snapshot::Snapshot;
 use crate::exit::{Cause, Ending};
+use crate::publish::{Problem, PublishError};
 
 impl Driver {
     /// Watched files changed, or may have.
     pub(super) fn look_at_files(&mut self) -> Option<Event> {
         let changed = self.look_at_credentials();
         self.reload_listener();
+        self.claim_again();
         self.backlog.push_back(Event::Look);
         if self.certificate.take() {
             return Some(Event::CertificateChanged);
@@ -33,6 +35,18 @@ impl Driver {
         self.certificate.touched |= changed && matches!(self.plan.auth.method, AuthMethod::Cert { .. });
         self.reload_tls();
         changed
+    }
+
+    /// The folder of the set may be another one by now, and then it is to be claimed as well. That it cannot be
+    /// opened is the next publish's to say.
+    fn claim_again(&mut self) {
+        let plan = Arc::clone(&self.plan);
+        let Some(folder) = plan.set_folder() else { return };
+        let held = self.surroundings.claims.hold(folder, plan.dir_mode, plan.require_tmpfs);
+        if let Err(error @ PublishError { problem: Problem::Claimed(_), .. }) = held {
+            tracing::warn!("{error}");
+        }
+        self.surroundings.claims.keep_only(Some(folder));
     }
 
     fn reload_tls(&mut self) {
@@ -105,6 +119,7 @@ impl Driver {
             Ok(snapshot) => {
                 tracing::info!("configuration read again");
                 self.backlog.push_back(Event::Start { kept: Some(snapshot), rebooted: false });
+                self.replace_exposed();
             }
             Err(ending) => {
                 stays(&ending);
@@ -120,7 +135,14 @@ impl Driver {
     fn reconfigured(&mut self, plan: Arc<Plan>) -> Result<Snapshot, Ending> {
         let policy = Policy::new(&plan, self.mode, seed(&plan, &self.surroundings.pod));
         let room = child::room(self.offspring.as_ref().map(Offspring::parent), &plan);
-        self.files = Files::open(Arc::clone(&plan), &policy, self.surroundings.environment.clone(), room)?;
+        if let Some(folder) = plan.set_folder() {
+            let claims = &mut self.surroundings.claims;
+            claims.hold(folder, plan.dir_mode, plan.require_tmpfs).map_err(Ending::from)?;
+        }
+        let files = Files::open(Arc::clone(&plan), &policy, self.surroundings.environment.clone(), room)?;
+        self.depart(&plan);
+        self.files = files;
+        self.surroundings.claims.keep_only(plan.set_folder());
         self.keeper.rebind(&plan);
         self.surroundings.log.set_level(plan.log.level);
         if let Some(keys) = self.lasting.changed(&plan) {

@@ -54,6 +54,8 @@ pub enum Problem {
     ReadOnly,
     /// Another process publishes there at this moment.
     Busy,
+    /// Another run publishes in the folder for as long as it lives: this process, where it can be seen.
+    Claimed(Option<i32>),
     /// What was published before cannot be read back, so it cannot be carried over.
     Unreadable,
     /// What is there already is more than can be added to.
@@ -166,6 +168,7 @@ impl PublishError {
             Problem::ReadOnly if pod => "mount the volume read-write in our container",
             Problem::ReadOnly => "mount it read-write, or under systemd name the folder in ReadWritePaths=",
             Problem::Busy => "stop the other leasehold, or give it a folder of its own",
+            Problem::Claimed(_) => "stop it first, or give this one a `secrets_dir` of its own",
             Problem::Unreadable => {
                 "let us read it: the same user in init and sidecar, or CAP_DAC_READ_SEARCH"
             }
@@ -206,6 +209,12 @@ impl fmt::Display for PublishError {
             }
             Problem::ReadOnly => write!(f, "cannot write {path}: the volume is read-only"),
             Problem::Busy => write!(f, "cannot write {path}: another process is writing it"),
+            Problem::Claimed(Some(pid)) => {
+                write!(f, "cannot publish in {path}: another leasehold does, process {pid}")
+            }
+            Problem::Claimed(None) => {
+                write!(f, "cannot publish in {path}: a process outside of this container has locked it")
+            }
             Problem::Unreadable => write!(f, "cannot carry over {path}: it cannot be read back"),
             Problem::TooLarge => write!(f, "cannot add to {path}: it is larger than 8 MiB"),
             Problem::Environment { needed, limit } => write!(

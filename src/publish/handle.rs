@@ -19,7 +19,8 @@ pub(super) fn lock(file: impl AsFd, path: &Path) -> Result<(), PublishError> {
     match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
         Err(Errno::WOULDBLOCK) => Err(PublishError::new(path, Problem::Busy)),
         // EPERM is no answer of the kernel's, but one of a container runtime that refuses the call.
-        Ok(()) | Err(Errno::NOSYS | Errno::PERM | Errno::OPNOTSUPP | Errno::NOLCK) => Ok(()),
+        // NFS wants a descriptor that is open for writing, which a folder's never is: EBADF.
+        Ok(()) | Err(Errno::NOSYS | Errno::PERM | Errno::OPNOTSUPP | Errno::NOLCK | Errno::BADF) => Ok(()),
         Err(errno) => Err(PublishError::from_errno(path, "lock", errno)),
     }
 }

@@ -10,7 +10,7 @@ mod notify;
 mod source;
 mod vault;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use self::auth::{AuthMethod, AuthPlan, Credential};
@@ -59,6 +59,15 @@ pub struct Plan {
     /// SHA-256 over what a handoff depends on (`vault`, `auth`, `files`), stable across versions
     /// of the text that mean the same.
     pub digest: [u8; 32],
+}
+
+impl Plan {
+    /// The folder of the set, where any file is a member of it.
+    #[must_use]
+    pub fn set_folder(&self) -> Option<&Path> {
+        let any = self.files.iter().any(|file| matches!(file.target, Target::Member(_)));
+        self.secrets_dir.as_deref().filter(|_| any)
+    }
 }
 
 /// How to stop.
