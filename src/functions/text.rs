@@ -1,6 +1,6 @@
 //! Texts, which are bytes: cutting, joining, replacing, changing case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::arg::{Answer, answer, fail, int, items, secret, text, written};
 use super::cases;
@@ -54,7 +54,9 @@ pub(super) fn trim_while(mut text: &[u8], cut: impl Fn(char) -> bool) -> &[u8] {
 
 /// Go's `strings.Trim`: without the runes of `set` at both ends.
 pub(super) fn trim_set<'a>(text: &'a [u8], set: &[u8]) -> &'a [u8] {
-    trim_while(text, |rune| rune::runes(set).any(|(_, member, _)| member == rune))
+    // Looked up, not walked: a long text of a long set would take one times the other.
+    let set: BTreeSet<char> = rune::runes(set).map(|(_, member, _)| member).collect();
+    trim_while(text, |rune| set.contains(&rune))
 }
 
 /// The last rune and how many bytes it takes: 0 of nothing, 1 where the bytes are no UTF-8.

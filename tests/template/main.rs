@@ -1,5 +1,6 @@
 //! The template language beside Go's own: a recorded corpus, Go's test tables, and generated cases.
 
+mod bombs;
 mod case;
 mod corpus;
 mod functions;
