@@ -198,7 +198,8 @@ impl Agent {
         let (_, failure) = self.judge.suspects.get(&id)?;
         let path = self.graph.get(id)?.path();
         let text = format!("could not read {path}: {}", failure.why);
-        let trouble = Trouble { kind: failure.kind, text, advised: failure.advised, definitive: true };
+        let trouble =
+            Trouble { kind: failure.kind, text, advised: failure.advised, definitive: true, told: false };
         Some((trouble, path))
     }
 
