@@ -4,8 +4,8 @@
 //! answered for the server, or nonsense, is a doubt: requests go on while one probe finds out, so that a proxy which
 //! answers for one path holds no other path up.
 //!
-//! While it is not, nothing is sent but one probe at a time, 1 s to 5 s apart, however many
-//! secrets wait. The first probe goes at once: where a single path hangs or resets and the
+//! While it is not, nothing is sent but one probe at a time, 1 s to 5 s apart and after half a minute 2 s to
+//! 10 s, however many secrets wait. The first probe goes at once: where a single path hangs or resets and the
 //! server is well, that costs the others one short question.
 
 use std::time::Duration;
@@ -21,6 +21,11 @@ const LEAST_GAP: Duration = Duration::from_secs(1);
 const MOST_GAP: Duration = Duration::from_secs(5);
 /// The same where it asks to be left alone for longer.
 const MOST_WAIT: Duration = Duration::from_secs(60);
+/// An outage of so long is none that ends at any moment: all who use the server knock half as often from then on,
+/// and are not back all at once.
+const LONG: Duration = Duration::from_secs(30);
+/// The gaps between probes then.
+const LONG_GAPS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
 
 /// Open: nothing passes. Closed: all does.
 #[derive(Debug)]
@@ -218,7 +223,7 @@ impl Breaker {
         patience: Duration,
         now: Moment,
     ) -> Option<Closed> {
-        let gap = self.gap();
+        let gap = self.gap(now);
         if let (Some(doubt), None) = (self.doubt.take(), &self.open) {
             let last = match &result {
                 Ok(()) => return Some(Closed::FalseAlarm),
@@ -271,9 +276,11 @@ impl Breaker {
         )
     }
 
-    fn gap(&mut self) -> Duration {
+    fn gap(&mut self, now: Moment) -> Duration {
         self.draws += 1;
-        self.dice.between(LEAST_GAP, MOST_GAP, self.name, self.draws)
+        let long = self.open.as_ref().is_some_and(|open| open.since.until(now) >= LONG);
+        let (least, most) = if long { LONG_GAPS } else { (LEAST_GAP, MOST_GAP) };
+        self.dice.between(least, most, self.name, self.draws)
     }
 
     fn draw(&mut self) -> f64 {
@@ -336,12 +343,12 @@ mod tests {
     }
 
     #[test]
-    fn while_the_server_is_down_probes_are_one_to_five_seconds_apart() {
+    fn while_the_server_is_down_probes_are_a_second_to_ten_apart_until_one_is_good() {
         let mut breaker = tripped();
         let mut now = at(0);
         for _ in 0..100 {
             let next = breaker.probe_at().expect("one is set");
-            assert!(now.until(next) <= MOST_GAP);
+            assert!(now.until(next) <= if now < at(30_000) { MOST_GAP } else { LONG_GAPS.1 });
             breaker.probing(next);
             assert_eq!(breaker.probed(Err(failure(FailureKind::Unreachable)), Duration::MAX, next), None);
             let gap = next.until(breaker.probe_at().expect("one is set"));
@@ -350,6 +357,23 @@ mod tests {
         }
         breaker.probing(now);
         assert_eq!(breaker.probed(Ok(()), Duration::MAX, now), Some(Closed::AfterOutage));
+    }
+
+    #[test]
+    fn probes_are_five_seconds_apart_at_the_most_for_half_a_minute_and_ten_from_then_on() {
+        let mut breaker = Breaker::new(Dice::new(1));
+        breaker.trip(&failure(FailureKind::Unreachable), at(0));
+        let (mut now, mut early, mut late) = (at(0), Vec::new(), Vec::new());
+        while now < at(600_000) {
+            breaker.probing(now);
+            breaker.probed(Err(failure(FailureKind::Unreachable)), Duration::MAX, now);
+            let next = breaker.probe_at().expect("one is set");
+            if now < at(30_000) { &mut early } else { &mut late }.push(now.until(next).as_millis());
+            now = next;
+        }
+        assert!(early.iter().all(|gap| (1000..=5000).contains(gap)), "{early:?}");
+        assert!(late.iter().all(|gap| (2000..=10_000).contains(gap)), "{late:?}");
+        assert!(late.len() < 140, "six seconds on the average: {}", late.len());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::action::{Action, Level};
 use super::agent::{Agent, Phase};
 use super::breaker::Closed;
 use super::graph::Step;
+use super::schedule::in_time;
 use super::time::Moment;
 use super::timers::Timer;
 use super::work::Job;
@@ -63,9 +64,10 @@ impl Agent {
     }
 
     /// The server is back. The login goes at once; everybody else who waited is spread, since all
-    /// who use this server were waiting for the same moment.
+    /// who use this server were waiting for the same moment. What ends soonest goes first.
     fn release(&mut self) {
         self.release_login();
+        self.spread_token();
         let mut waiting = self.work.take_secrets();
         waiting.extend(std::mem::take(&mut self.stranded));
         for id in waiting {
@@ -76,6 +78,16 @@ impl Agent {
                 self.spread(id, op);
             }
         }
+    }
+
+    /// The renewal of a token that lives on for a while waits its turn.
+    fn spread_token(&mut self) {
+        let (now, draw) = (self.now.moment, self.session_draw());
+        let (Some(id), Some(login)) = (self.session.current, self.session.login()) else { return };
+        let due = login.tries > 0 || self.work.has(&Job::RenewToken(id));
+        let Some(end) = login.expires.filter(|_| due && !login.is_nearly_over(now)) else { return };
+        self.work.remove(&Job::RenewToken(id));
+        self.timers.set(Timer::Token(id), now.after(in_time(now, end).mul_f64(draw)));
     }
 
     fn is_under_way(&self, wanted: &Job) -> bool {

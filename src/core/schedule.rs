@@ -18,8 +18,17 @@ use crate::vault::failure::{Failure, FailureKind};
 pub(super) const MOST: Duration = Duration::from_secs(60);
 /// The first pause.
 const FIRST: Duration = Duration::from_secs(1);
-/// When the server is back, those who waited are spread over this.
-const SPREAD: Duration = Duration::from_millis(1500);
+/// When the server is back, news that waited is spread over this: all who use the server have waited for it.
+const NEWS: Duration = Duration::from_secs(3);
+/// And what an application waits for, or what is over, over this.
+const URGENT: Duration = Duration::from_millis(1500);
+/// What lives on for a while is renewed in the first tenth of what is left, and no later than this.
+const IN_TIME: Duration = Duration::from_secs(30);
+
+/// Over how long the renewal of what ends at `end` may be spread.
+pub(super) fn in_time(now: Moment, end: Moment) -> Duration {
+    (now.until(end) / 10).clamp(URGENT, IN_TIME)
+}
 
 impl Agent {
     /// The secret waits for its next ordinary look, which a new user may want sooner.
@@ -81,9 +90,16 @@ impl Agent {
         self.set_step(id, Step::Busy(if over { Op::Read } else { op }));
     }
 
-    /// Tries `op` again within the time over which returning work is spread.
+    /// Tries `op` again within the time over which returning work is spread: the shorter, the sooner something ends.
     pub(super) fn spread(&mut self, id: SecretId, op: Op) {
-        let at = self.now.moment.after(SPREAD.mul_f64(self.draw(id)));
+        let now = self.now.moment;
+        let held = self.graph.get(id).is_some_and(|node| node.held.is_some());
+        let over = match self.secret_expires(id) {
+            Some(end) => in_time(now, end),
+            None if held => NEWS,
+            None => URGENT,
+        };
+        let at = now.after(over.mul_f64(self.draw(id)));
         self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });
     }
 

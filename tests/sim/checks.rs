@@ -4,6 +4,7 @@
 //! long enough: the longest pause between tries is a minute, a refused login's a quarter of an
 //! hour where the server locks accounts.
 
+mod proxies;
 mod requests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -47,6 +48,8 @@ pub struct Checks {
     /// A run was killed, and what it knew was not in the handoff.
     lost: bool,
     runs: u64,
+    /// When something was last in the way of a lease's renewal.
+    hindered: Duration,
 }
 
 impl Checks {
@@ -82,6 +85,7 @@ impl Checks {
         );
         if is_request {
             Self::request(world, action)?;
+            proxies::replaces_nothing_good(world, action)?;
         }
         if let Action::LogIn(_) = action {
             world.checks.logins.push_back(now);
@@ -154,6 +158,8 @@ impl Checks {
     /// Looks at the world after a step.
     pub fn look(world: &mut World) -> Held {
         no_login_storm(world)?;
+        proxies::no_page_is_published(world)?;
+        proxies::what_can_be_renewed_is(world)?;
         lockout_not_tripped(world)?;
         never_served_past_expiry(world)?;
         recovers(world)?;
@@ -232,7 +238,8 @@ fn patience(world: &World) -> Duration {
     let refused = heard.is_some_and(|at| at + LOCKED + PATIENCE > world.now);
     let blind = if world.setup.role.default_policy { Duration::ZERO } else { BLIND };
     let locked = if world.setup.locks_out { LOCKED } else { Duration::ZERO };
-    blind + if refused { locked + PATIENCE } else { PATIENCE }
+    let soon = if world.is_tame { MINUTE } else { PATIENCE };
+    blind + if refused { locked + PATIENCE } else { soon }
 }
 
 /// Leases on disk, with their files.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use leasehold::vault::failure::FailureKind;
 
 use super::dice::Dice;
+use super::proxy::Interference;
 use super::server::Health;
 use super::setup::{Kind, Setup};
 
@@ -15,6 +16,8 @@ pub enum Fault {
     Health(Health),
     /// Requests and answers are lost, late, reset, in this many of a hundred cases.
     Network(u64),
+    /// What stands in front of the server answers for it.
+    Proxy(Interference),
     /// The server does what it is asked, and no answer arrives.
     AnswersLost,
     /// The policy denies a path.
@@ -67,6 +70,32 @@ pub enum Fault {
     Change(String),
 }
 
+impl Fault {
+    /// Whether it harms nothing by itself, or is a proxy that can be told from the server.
+    pub fn is_tame(&self) -> bool {
+        match self {
+            Self::Proxy(proxy) => !proxy.is_genuine(),
+            Self::Reload | Self::Refresh | Self::Change(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it makes a good token or lease look dead.
+    pub fn misleads(&self) -> bool {
+        match self {
+            Self::Proxy(proxy) => proxy.is_genuine(),
+            // What was granted unheard looks over before it is.
+            Self::AllDenied
+            | Self::TokensStuck
+            | Self::LeasesForgotten
+            | Self::AnswersLost
+            | Self::Network(_)
+            | Self::Health(Health::Hanging) => true,
+            _ => false,
+        }
+    }
+}
+
 /// A fault with its time.
 #[derive(Debug, Clone)]
 pub struct Planned {
@@ -100,6 +129,9 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
         let fault = if own.chance(60) { Fault::AllDenied } else { Fault::TokensStuck };
         all.push(Planned { at: own.millis(0, span * 700), lasts: own.seconds(1, 60), fault });
     }
+    if !setup.quiet {
+        interfere(setup, &mut all);
+    }
     for (path, kind) in setup.paths.iter().filter(|_| !setup.quiet) {
         if *kind == Kind::Kv {
             for _ in 0..2 + dice.below(3) {
@@ -109,6 +141,31 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
         }
     }
     all
+}
+
+/// In so many worlds of a hundred.
+const PROXIED: u64 = 30;
+
+/// A proxy answers for the server now and then: in some worlds beside the other faults, in some it is all that happens.
+fn interfere(setup: &Setup, all: &mut Vec<Planned>) {
+    let mut own = Dice::new(setup.seed ^ 0x9a6e);
+    if !own.chance(PROXIED) {
+        return;
+    }
+    if own.chance(60) {
+        all.retain(|planned| matches!(planned.fault, Fault::Reload | Fault::Refresh));
+    }
+    for _ in 0..=own.below(3) {
+        let genuine = own.chance(15);
+        let (proxy, lasts) = if genuine {
+            (Interference::mesh(), own.seconds(1, 30))
+        } else {
+            let most = own.pick(&[10, 60, 600]);
+            (Interference::random(setup, &mut own), own.seconds(1, most))
+        };
+        let at = own.millis(0, setup.trouble.as_secs() * 700);
+        all.push(Planned { at, lasts, fault: Fault::Proxy(proxy) });
+    }
 }
 
 /// Failures of one path alone.

@@ -17,8 +17,8 @@ use super::{HOUR, KV, MINUTE};
 pub enum Blow {
     /// Each is killed and started again. It has its handoff still.
     Restart,
-    /// As above, and each has lost it: as where all pods are made anew.
-    Recreation,
+    /// As above, and each has lost it: as where all pods are made anew, evenly over this.
+    Recreation(Duration),
     /// The server is sealed for so long.
     Seal(Duration),
 }
@@ -33,9 +33,14 @@ pub struct Fleet {
     pub blows: Vec<(Duration, Blow)>,
 }
 
-/// How many requests were sent in each second.
+/// What all of them sent, and how soon each was current again.
 #[derive(Debug, Clone)]
-pub struct Load(pub Vec<u32>);
+pub struct Load {
+    /// How many requests were sent in each second.
+    pub seconds: Vec<u32>,
+    /// From the end of each blow until a sidecar's file was current, sorted; none where it was all along.
+    pub back: Vec<Vec<Duration>>,
+}
 
 impl Fleet {
     /// So many that were started over half an hour, and meet `blow` after two hours of three.
@@ -51,7 +56,7 @@ impl Fleet {
         let next = AtomicU64::new(0);
         let seconds = usize::try_from(self.lasts.as_secs()).expect("a few days") + 1;
         let work = || {
-            let mut load = vec![0; seconds];
+            let mut load = Load { seconds: vec![0; seconds], back: vec![Vec::new(); self.blows.len()] };
             loop {
                 let sidecar = next.fetch_add(1, Ordering::Relaxed);
                 if sidecar >= self.sidecars {
@@ -63,33 +68,53 @@ impl Fleet {
                 }
             }
         };
-        let parts: Vec<Result<Vec<u32>, String>> = std::thread::scope(|scope| {
+        let parts: Vec<Result<Load, String>> = std::thread::scope(|scope| {
             let threads = std::thread::available_parallelism().map_or(1, usize::from);
             let all: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
             all.into_iter().map(|one| one.join().expect("a violation is an error, not a panic")).collect()
         });
-        let mut sum = vec![0; seconds];
+        let mut all = Load { seconds: vec![0; seconds], back: vec![Vec::new(); self.blows.len()] };
         for part in parts {
-            sum.iter_mut().zip(part?).for_each(|(sum, part)| *sum += part);
+            let part = part?;
+            all.seconds.iter_mut().zip(part.seconds).for_each(|(sum, part)| *sum += part);
+            all.back.iter_mut().zip(part.back).for_each(|(all, part)| all.extend(part));
         }
-        Ok(Load(sum))
+        all.back.iter_mut().for_each(|back| back.sort());
+        Ok(all)
     }
 
-    fn live_one(&self, sidecar: u64, load: &mut [u32]) -> Result<(), String> {
-        let start = self.rollout.mul_f64(sidecar as f64 / self.sidecars as f64);
+    fn live_one(&self, sidecar: u64, load: &mut Load) -> Result<(), String> {
+        let part = sidecar as f64 / self.sidecars as f64;
+        let start = self.rollout.mul_f64(part);
         let mut world = World::new(sidecar, web(sidecar, self.lasts));
+        let mut ends = Vec::new();
         for (at, blow) in &self.blows {
-            let (lasts, fault) = match blow {
-                Blow::Restart => (Duration::ZERO, Fault::Kill),
-                Blow::Recreation => (Duration::ZERO, Fault::KillAndForget),
-                Blow::Seal(lasts) => (*lasts, Fault::Health(Health::Sealed)),
+            let (late, lasts, fault) = match blow {
+                Blow::Restart => (Duration::ZERO, Duration::ZERO, Fault::Kill),
+                Blow::Recreation(over) => (over.mul_f64(part), Duration::ZERO, Fault::KillAndForget),
+                Blow::Seal(lasts) => (Duration::ZERO, *lasts, Fault::Health(Health::Sealed)),
             };
-            world.plan(Planned { at: at.saturating_sub(start), lasts, fault });
+            let at = (*at + late).saturating_sub(start);
+            world.plan(Planned { at, lasts, fault });
+            if !lasts.is_zero() {
+                // Who is current has this.
+                let fault = Fault::Change(KV.to_owned());
+                world.plan(Planned { at: at + lasts / 2, lasts: Duration::ZERO, fault });
+            }
+            ends.push(at + lasts);
+        }
+        for (end, back) in ends.into_iter().zip(&mut load.back) {
+            world.live_until(end)?;
+            let before = world.disk.changed.clone();
+            world.live_until(end + MINUTE)?;
+            if before != world.disk.changed {
+                back.extend(world.disk.changed.values().map(|at| *at - BEGIN - end));
+            }
         }
         world.live_until(self.lasts - start)?;
         for at in &world.sent {
             let second = usize::try_from((*at - BEGIN + start).as_secs()).expect("a few days");
-            load[second] += 1;
+            load.seconds[second] += 1;
         }
         Ok(())
     }
@@ -117,10 +142,16 @@ pub struct Stretch {
 }
 
 impl Load {
+    /// How soon so many of a hundred were current after the blow of this number.
+    pub fn current(&self, blow: usize, percent: usize) -> Duration {
+        let back = &self.back[blow];
+        back.get((back.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default()
+    }
+
     /// From one moment up to another.
     pub fn between(&self, from: Duration, to: Duration) -> Stretch {
         let second = |at: Duration| usize::try_from(at.as_secs()).expect("a few days");
-        let all = &self.0[second(from)..second(to)];
+        let all = &self.seconds[second(from)..second(to)];
         let rate = |seconds: &[u32]| f64::from(seconds.iter().sum::<u32>()) / seconds.len() as f64;
         Stretch {
             mean: rate(all),

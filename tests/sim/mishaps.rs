@@ -30,6 +30,7 @@ impl World {
                 self.kill(fault == Fault::KillAndForget, Duration::from_secs(1));
             }
             Fault::Reboot(takes) => {
+                self.misled = true;
                 self.kill(false, *takes);
                 // How long ago it was refused the next run cannot tell, and takes it for just now.
                 self.server.turned_away = self.server.turned_away.map(|_| now + *takes);
@@ -48,6 +49,7 @@ impl World {
                 });
             }
             _ => {
+                self.misled |= fault.misleads();
                 self.spoil(&fault, true);
                 self.faults.push(fault.clone());
                 self.push(lasts, Next::End(fault));

@@ -15,6 +15,7 @@ pub mod faults;
 pub mod fleet;
 pub mod mishaps;
 pub mod network;
+pub mod proxy;
 pub mod server;
 pub mod setup;
 pub mod stage;

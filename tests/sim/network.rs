@@ -64,11 +64,15 @@ impl World {
     }
 
     fn fail_call(&mut self, call: &Call, wait: Duration, why: &str) {
-        // After a refusal a login without an answer counts as another.
-        if matches!(call.action, Action::LogIn(_)) && !call.innocent {
-            self.server.turned_away = Some((self.now + wait).max(self.asleep));
-        }
+        self.note_lost_login(call, self.now + wait);
         self.lose_call(call, wait, FailureKind::Unheard, why);
+    }
+
+    /// After a refusal a login without an answer counts as another.
+    pub(super) fn note_lost_login(&mut self, call: &Call, at: Duration) {
+        if matches!(call.action, Action::LogIn(_)) && !call.innocent {
+            self.server.turned_away = Some(at.max(self.asleep));
+        }
     }
 
     /// The client gets no answer, for this reason.
@@ -81,6 +85,9 @@ impl World {
 
     /// The server does what it is asked, and answers.
     pub fn arrive(&mut self, call: Call) {
+        if let Some((event, load)) = self.interfere(&call) {
+            return self.answer(&call, event, load);
+        }
         let (now, wall) = (self.now, self.true_wall());
         let standby = self.dice.chance(50);
         let sent = self.boot.moment(call.sent);
@@ -148,11 +155,16 @@ impl World {
         if unheard && call.innocent && self.server.refused.last() == Some(&now) {
             self.server.refused.pop();
         }
+        self.answer(&call, event, load);
+    }
+
+    /// The answer on its way to the client.
+    fn answer(&mut self, call: &Call, event: Event, load: Load) {
         if call.late {
             return;
         }
         if call.deaf {
-            return self.fail_call(&call, TIMEOUT, "timed out");
+            return self.fail_call(call, TIMEOUT, "timed out");
         }
         let way = self.dice.millis(1, 8);
         self.push(way, Next::Tell { run: call.run, event, load });
@@ -223,7 +235,7 @@ fn kind(answer: &Event) -> Option<Kind> {
 }
 
 /// The event that says that a request failed.
-fn failed(call: &Call, sent: Moment, failure: Failure) -> Option<Event> {
+pub(super) fn failed(call: &Call, sent: Moment, failure: Failure) -> Option<Event> {
     Some(match call.action.clone() {
         Action::Probe => Event::Probed(Err(failure)),
         Action::LogIn(token) => Event::LoggedIn { token, sent, result: Err(failure) },

@@ -41,6 +41,8 @@ pub struct Lease {
     pub path: String,
     pub token: u64,
     pub minted: Duration,
+    /// When it was last granted time.
+    pub asked: Duration,
     pub expires: Duration,
     pub last: Duration,
     pub ttl: Duration,
@@ -413,6 +415,7 @@ impl Server {
             path: path.to_owned(),
             token,
             minted: now,
+            asked: now,
             expires: now + ttl,
             last: now + max,
             ttl,
@@ -451,6 +454,7 @@ impl Server {
         }
         let end = (now + increment).min(lease.last);
         lease.expires = end.max(now);
+        lease.asked = now;
         Ok(Granted { ttl: whole(lease.expires - now), renewable: true })
     }
 

@@ -87,6 +87,10 @@ pub struct World {
     pub unsaved: bool,
     /// Somebody else revoked our tokens.
     pub meddled: bool,
+    /// Something denied what it should not have, or lost what it had: a token or a lease looks dead that is not.
+    pub misled: bool,
+    /// Nothing goes wrong but that a proxy answers for the server.
+    pub is_tame: bool,
     /// When the process that runs was started.
     pub started: Duration,
     pub dice: Dice,
@@ -122,6 +126,8 @@ impl World {
             sent: Vec::new(),
             unsaved: false,
             meddled: false,
+            misled: false,
+            is_tame: true,
             started: Duration::ZERO,
             dice,
             queue: BTreeMap::new(),
@@ -141,6 +147,7 @@ impl World {
 
     /// Adds a fault, `at` after the beginning.
     pub fn plan(&mut self, planned: Planned) {
+        self.is_tame &= planned.fault.is_tame();
         self.push(planned.at, Next::Begin(planned.fault, planned.lasts));
     }
 

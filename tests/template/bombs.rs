@@ -1,6 +1,8 @@
 //! Every function there is, thrown at values that are much larger than they look and at sizes without end: it
 //! answers or fails in bounded memory and time.
 
+#![allow(clippy::disallowed_methods, reason = "a test measures real time and memory")]
+
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -1,0 +1,114 @@
+//! What a proxy's answer must not cause: it proves nothing about a login, a lease or a secret.
+
+use std::time::Duration;
+
+use leasehold::core::action::Action;
+use leasehold::core::ids::LeaseId;
+
+use super::super::faults::Fault;
+use super::super::proxy::{Asking, FOREIGN, Reach};
+use super::super::server::Lease;
+use super::super::world::World;
+use super::{Held, is_serving, on_disk};
+
+/// While more than this part of its granted time is left, nothing that can be renewed is replaced: steps are at half
+/// of it, a tenth sooner or later.
+const EARLY: f64 = 0.57;
+/// So long before its end a lease is renewed at the latest, where its renewal gets through.
+const IN_TIME: Duration = Duration::from_secs(20);
+
+/// Nothing is minted, and no login made, in the place of what lives, can be renewed and has most of its time before it.
+pub(super) fn replaces_nothing_good(world: &World, action: &Action) -> Held {
+    let role = world.setup.role;
+    let judged = role.default_policy && role.uses.is_none() && world.setup.standby_lag.is_zero();
+    let Some(process) = world.process.as_ref().filter(|_| judged && !world.misled) else { return Ok(()) };
+    let has_time = |expires, granted: Duration| {
+        world.boot.time(expires).saturating_sub(world.now) > granted.mul_f64(EARLY)
+    };
+    match action {
+        Action::LogIn(_) => {
+            let snapshot = process.agent.snapshot();
+            let Some(kept) = snapshot.tokens.last() else { return Ok(()) };
+            let (Some(expires), Some(granted)) = (kept.expires, kept.granted) else { return Ok(()) };
+            let own = process.tokens.get(&kept.id).copied().unwrap_or_default();
+            let lives = world.server.is_token_alive(own, world.now) && kept.renewable && !kept.undated;
+            if lives && has_time(expires, granted) {
+                return Err(format!("a login, while {:?} lives and has time", kept.id));
+            }
+        }
+        Action::Read { request, token, .. } => {
+            let snapshot = process.agent.snapshot();
+            let kept = snapshot.secrets.iter().find(|kept| kept.request.path == request.path);
+            let Some(lease) = kept.and_then(|kept| kept.lease.as_ref()) else { return Ok(()) };
+            let lives = world.server.is_lease_alive(&lease.id, world.now);
+            if lives
+                && lease.renewable
+                && !lease.undated
+                && lease.token == *token
+                && has_time(lease.expires, lease.granted)
+            {
+                return Err(format!("{} is read, while {:?} lives and has time", request.path, lease.id));
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// No file has what a proxy said.
+pub(super) fn no_page_is_published(world: &World) -> Held {
+    for (file, content) in &world.disk.files {
+        if let Some((path, _)) = content.iter().find(|(_, value)| value.version == FOREIGN) {
+            return Err(format!("{file:?} has a proxy's answer in the place of {path}"));
+        }
+    }
+    Ok(())
+}
+
+/// A lease whose renewal gets through does not end, whatever else a proxy answers for.
+pub(super) fn what_can_be_renewed_is(world: &mut World) -> Held {
+    let hindered = world.faults.iter().any(|fault| match fault {
+        Fault::Proxy(proxy) => hinders_renewals(&proxy.reach),
+        _ => true,
+    });
+    if hindered || !is_serving(world) || world.asleep > world.now {
+        world.checks.hindered = world.now;
+        return Ok(());
+    }
+    let free = world.checks.hindered.max(world.started).max(world.asleep);
+    for (file, id) in on_disk(world) {
+        let Some(lease) = world.server.leases.get(&id) else { continue };
+        let Some(end) = world.server.lease_end(&id) else { continue };
+        let over = end <= world.now
+            && lease.revoked.is_none()
+            && free + IN_TIME < end
+            && free < lease.asked + lease.ttl.mul_f64(0.9);
+        if over && can_be_renewed(world, lease) && is_held(world, &id) {
+            return Err(format!("{file:?} has {id:?}, which ended at {end:?} and could be renewed"));
+        }
+    }
+    Ok(())
+}
+
+/// A proxy in the way of one path, of logins or of look-ups does not keep a lease from its renewal.
+fn hinders_renewals(reach: &Reach) -> bool {
+    match reach {
+        Reach::All => true,
+        Reach::Path(_) => false,
+        Reach::Kind(kind) => matches!(kind, Asking::Renew | Asking::RenewToken | Asking::Probe),
+    }
+}
+
+/// Whether the run that serves knows of it: what a lost one left can only end by itself.
+fn is_held(world: &World, id: &LeaseId) -> bool {
+    let snapshot = world.process.as_ref().map(|process| process.agent.snapshot()).unwrap_or_default();
+    snapshot.secrets.iter().any(|kept| kept.lease.as_ref().is_some_and(|lease| lease.id == *id))
+}
+
+fn can_be_renewed(world: &World, lease: &Lease) -> bool {
+    let Some(token) = world.server.tokens.get(&lease.token) else { return false };
+    let endless = token.expires.is_none()
+        || token.role.renewable && token.last.is_none_or(|last| token.expires < Some(last));
+    let may = token.role.default_policy && token.role.uses.is_none() && !token.revoked;
+    lease.renewable && lease.expires < lease.last && endless && may && !world.misled
+}
