@@ -21,6 +21,9 @@ impl Driver {
         let changed = self.look_at_credentials();
         self.reload_listener();
         self.backlog.push_back(Event::Look);
+        if changed {
+            self.backlog.push_back(Event::UsedUp(self.client.is_used_up()));
+        }
         if self.certificate.take() {
             return Some(Event::CertificateChanged);
         }
@@ -105,6 +108,7 @@ impl Driver {
             Ok(snapshot) => {
                 tracing::info!("configuration read again");
                 self.backlog.push_back(Event::Start { kept: Some(snapshot), rebooted: false });
+                self.backlog.push_back(Event::UsedUp(self.client.is_used_up()));
             }
             Err(ending) => {
                 stays(&ending);

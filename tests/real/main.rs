@@ -10,6 +10,7 @@ mod cluster;
 mod database;
 mod farewell;
 mod kinds;
+mod leftovers;
 mod limits;
 mod outages;
 mod tokens;

@@ -8,6 +8,7 @@ mod answers;
 mod burst;
 mod certificates;
 mod connections;
+mod kills;
 mod link;
 mod memory;
 mod nonsense;
