@@ -117,8 +117,12 @@ fn any_configuration_is_a_plan_or_problems() {
 #[test]
 fn any_handoff_is_ours_or_unusable() {
     run("handoff", bodies::handoff::run);
-    let ours =
-        |bytes: &Vec<u8>| matches!(Loaded::parse(bytes, &bodies::handoff::binding()), Loaded::Found { .. });
+    let ours = |bytes: &Vec<u8>| {
+        matches!(
+            Loaded::parse(bytes, &bodies::handoff::binding(), bodies::handoff::NOW),
+            Loaded::Found { .. }
+        )
+    };
     assert!(corpus("handoff").iter().any(ours), "the corpus gets inside");
 }
 

@@ -64,6 +64,10 @@ async fn exchange(from: Option<SocketAddr>, said: &[u8]) -> (Vec<u8>, Reached) {
                     reached.looks += 1;
                     let _ = reply.send((view(), Besides::default()));
                 }
+                Ask::Renew(_, reply) => {
+                    reached.deeds += 1;
+                    let _ = reply.send(true);
+                }
                 Ask::Refresh(reply) | Ask::Quit(reply) | Ask::Log(_, reply) => {
                     reached.deeds += 1;
                     let _ = reply.send(());
@@ -91,6 +95,7 @@ fn view() -> View {
         readiness: Readiness::Ready,
         token: None,
         login: None,
+        used_up: false,
         outage: None,
         breaker: BreakerView::default(),
         files: Vec::new(),

@@ -126,7 +126,25 @@ pub fn for_upkeep(plan: &Plan, wants: &Wants, leases: bool) -> Vec<Rule> {
 pub fn offline(plan: &Plan, wants: &Wants) -> Vec<Rule> {
     let leases = !wants.known.iter().all(|want| want.verb == Verb::List) || !wants.unknown.is_empty();
     let known = wants.known.iter().flat_map(|want| for_want(want, None));
-    merged(known.chain(for_upkeep(plan, wants, leases)))
+    let elsewhere = wants.known.iter().flat_map(for_leases_elsewhere);
+    merged(known.chain(for_upkeep(plan, wants, leases)).chain(elsewhere))
+}
+
+/// What the leases of `want` take where its path begins with a namespace. The server asks the policy of the lease's own
+/// namespace, and revokes nothing there with the login. Without a server a namespace cannot be told from a mount of
+/// several parts, whose lines then grant nothing.
+fn for_leases_elsewhere(want: &Want) -> Vec<Rule> {
+    let parts: Vec<&str> = want.path.split('/').collect();
+    if matches!(parts[0], "auth" | "sys" | "identity" | "cubbyhole") {
+        return Vec::new();
+    }
+    let Some(place) = parts.iter().skip(2).position(|part| NOT_KV.contains(part)) else { return Vec::new() };
+    let namespace = parts[..=place].join("/");
+    let rule = |what: &str| {
+        let whose = format!("to {what} leases of {namespace}, where that is a namespace");
+        Rule::new(&format!("{namespace}/sys/leases/{what}"), &["update"], &whose)
+    };
+    vec![rule("renew"), rule("revoke")]
 }
 
 /// Each path once, sorted.
@@ -194,6 +212,16 @@ mod tests {
             assert_eq!(paths(&template(text)), expected, "{text}");
         }
         assert_eq!(paths(&template("{{ secrets \"secret/a\" }}")), ["secret/a", "secret/metadata/a"]);
+    }
+
+    #[test]
+    fn leases_of_a_namespace_in_a_path_are_renewed_and_revoked_there() {
+        let all = paths(
+            "files: [{path: a, secret: team/blue/database/creds/web}, {path: b, secret: pki/issue/web}]\n",
+        );
+        let of_team: Vec<&String> = all.iter().filter(|path| path.starts_with("team/blue/sys/")).collect();
+        assert_eq!(of_team, ["team/blue/sys/leases/renew", "team/blue/sys/leases/revoke"]);
+        assert!(!all.iter().any(|path| path.starts_with("pki/sys")), "{all:?}");
     }
 
     #[test]

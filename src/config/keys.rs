@@ -225,7 +225,7 @@ static AUTH: &[Key] = &[
     key("token_env", Kind::Text, "VAULT_TOKEN, or BAO_TOKEN", "token: the variable that holds it")
         .also(&["token"])
         .private(),
-    key("token_file", Kind::Text, "", "token_file: a file that somebody else keeps")
+    key("token_file", Kind::Text, "", "token_file: a file that another program keeps; read when a login is wanted, at the start and once the token has died. A new token in it is not taken up while the old one lives")
         .also(&["token_file_path"])
         .private(),
     key("name", Kind::Text, "", "cert: the role's name; without it the server tries them all"),
@@ -276,7 +276,7 @@ static SINK: &[Key] = &[
         "wrap_ttl",
         Kind::Duration,
         "",
-        "the token is wrapped, and its wrapping can be opened once within this time",
+        "the token is wrapped, and its wrapping can be opened once within this time. One that ends unopened is made anew by `POST /refresh`, HUP or a restart only",
     ),
     key("notify", Kind::List(&Kind::Text), "[]", "whom to tell of another token"),
 ];

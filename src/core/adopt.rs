@@ -17,6 +17,7 @@ use super::event::Life;
 use super::graph::{Held, Op, Step};
 use super::ids::{FileId, NotifierId, TokenId};
 use super::lease::Lease;
+use super::namespace;
 use super::policy::Mode;
 use super::refresh::Certificate;
 use super::session::{Login, Standing};
@@ -65,7 +66,12 @@ impl Agent {
         self.judge.can_look_up = kept.blind.then_some(false);
         let owed = self.owe(&kept.untold);
         self.keeper.unsorted = true;
+        // Until that is known: this run may be killed before it has asked.
+        self.judge.unsure = kept.unsure;
         self.adopt_tokens(&kept.tokens, &owed);
+        if kept.ending {
+            self.doubt_all();
+        }
         let undated = self.session.login().is_some_and(|login| login.undated);
         if undated && kept.blind {
             // Nobody can tell what is left of it.
@@ -84,7 +90,10 @@ impl Agent {
                 let lease = Lease::adopted(lease, self.now.moment);
                 // Who has not heard of all that is on disk may still use it.
                 self.retirees.leave(&lease.id, owed.iter().copied());
-                self.retirees.add(lease, None, all.clone());
+                let id = lease.id.clone();
+                if self.retirees.add(lease, None, all.clone()) {
+                    self.free_leases(vec![id]);
+                }
             }
         }
         for id in self.standing(Standing::Leaving) {
@@ -133,10 +142,18 @@ impl Agent {
             self.plan_token(token.id);
         }
         let is_good = |token: &&KeptToken| token.expires.is_none_or(|end| end > now);
-        let last = tokens.last().filter(is_good).map(|token| token.id);
+        let last = tokens.iter().rev().find(|token| !token.leaving).filter(is_good).map(|token| token.id);
         if let Some(login) = last.and_then(|id| self.session.logins.get_mut(&id)) {
             login.state = Standing::Good;
             self.session.current = last;
+        }
+    }
+
+    /// The earlier run was giving back what it had: nobody knows what of it the server still has.
+    fn doubt_all(&mut self) {
+        for login in self.session.logins.values_mut() {
+            login.undated = true;
+            login.doubted = Some(self.now.moment);
         }
     }
 
@@ -154,8 +171,11 @@ impl Agent {
         };
         let Some(node) = self.graph.get_mut(id) else { return };
         let mut held = Held { read: kept.read, lease, life: kept.life, certificate, version: kept.version };
-        if let (true, Some(lease)) = (orphan, &mut held.lease) {
-            lease.died(now.moment);
+        match &mut held.lease {
+            // Its login may have been in another namespace, and not have taken it along.
+            Some(lease) if orphan && !namespace::of(&lease.id.0).is_empty() => lease.orphaned(now.moment),
+            Some(lease) if orphan => lease.died(now.moment),
+            _ => {}
         }
         node.fresh = Some(kept.read);
         node.held = Some(held);
@@ -213,6 +233,7 @@ impl Agent {
         self.timers.clear(&Timer::Proof(token));
         if let Some(login) = self.session.logins.get_mut(&token) {
             login.used = Some(sent);
+            login.doubted = None;
         }
     }
 }

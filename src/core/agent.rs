@@ -179,6 +179,8 @@ impl Agent {
             Event::Resume => self.resume(),
             Event::CredentialsChanged => self.ask_again(),
             Event::CertificateChanged => self.certificate_changed(),
+            Event::UsedUp(used_up) => self.used_up(used_up),
+            Event::Renew(wanted) => self.renew_now(&wanted),
             Event::Stop { at_once } => self.stop(at_once),
         }
     }
@@ -222,6 +224,7 @@ impl Agent {
                 self.settle_units();
                 self.settle_init();
                 self.settle_child();
+                self.settle_strays();
             }
             Phase::Yielding => return self.settle_handoff(),
             Phase::New | Phase::Leaving(_) => {}
@@ -241,6 +244,10 @@ impl Agent {
             }
             let open = leaving || (self.session.current.is_some() && !self.is_login_awaited());
             let Some(job) = self.work.next(open, self.breaker.is_narrow()) else { break };
+            // Revocations are last in the queue: nothing else waits behind them.
+            if job.is_revocation() && !self.is_written_ahead() {
+                break;
+            }
             if leaving || !self.is_put_off(&job) {
                 self.send(job);
             }

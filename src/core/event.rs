@@ -157,11 +157,25 @@ pub enum Event {
     CredentialsChanged,
     /// The client certificate of the connection is another one.
     CertificateChanged,
+    /// Whether the credentials at hand were used up by an earlier run, so that nothing can log in with them: a
+    /// wrapping token that it opened.
+    UsedUp(bool),
+    /// Mint these anew, with overlap (`POST /renew`).
+    Renew(Wanted),
     /// End (SIGTERM, `POST /quit`).
     Stop {
         /// Whether to skip `shutdown.delay`: quit does.
         at_once: bool,
     },
+}
+
+/// What is to be minted anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// Everything that the file of this name is made of.
+    File(String),
+    /// What is read under this path, however it is written.
+    Path(String),
 }
 
 /// A token, without the token.

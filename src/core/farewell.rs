@@ -1,12 +1,16 @@
 //! The end: everything minted is given back where that is wanted, within a bound, and the
 //! handoff is left or deleted to match.
+//!
+//! The handoff says what is going to be given back before the first of it is: who kills us in between, as a
+//! container runtime does when its patience is over, leaves a next run that asks before it relies on anything.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::action::{Action, Level};
 use super::agent::{Agent, Phase};
 use super::event::Event;
-use super::ids::{LeaseId, TokenId};
+use super::ids::{LeaseId, SecretId, TokenId};
 use super::lease::Lease;
 use super::policy::Mode;
 use super::timers::Timer;
@@ -32,6 +36,8 @@ pub(super) struct Farewell {
     result: Result<(), Ending>,
     revoke: Revoke,
     stage: Stage,
+    /// Logins that are revoked once the leases are that do not go with them.
+    tokens: BTreeSet<TokenId>,
     /// Something could not be given back.
     left: bool,
 }
@@ -73,8 +79,10 @@ impl Agent {
         match &mut self.phase {
             Phase::Draining => self.stop_now(),
             Phase::Leaving(farewell) if farewell.stage == Stage::Revoking => {
-                farewell.left |= farewell.revoke != Revoke::Nothing && !self.work.any(Job::is_revocation);
-                if self.work.any(Job::is_revocation) {
+                let revoking = self.work.any(Job::is_revocation) || !farewell.tokens.is_empty();
+                farewell.tokens.clear();
+                farewell.left |= farewell.revoke != Revoke::Nothing && !revoking;
+                if revoking {
                     self.mark_left("no time is left to revoke everything");
                 }
                 self.work.clear_ready();
@@ -87,58 +95,92 @@ impl Agent {
 
     /// Begins the end: it takes at most `within`.
     pub(super) fn leave_with(&mut self, result: Result<(), Ending>, revoke: Revoke, within: Duration) {
-        self.phase = Phase::Leaving(Farewell { result, revoke, stage: Stage::Revoking, left: false });
+        let tokens = BTreeSet::new();
+        self.phase = Phase::Leaving(Farewell { result, revoke, stage: Stage::Revoking, tokens, left: false });
         self.timers.clear_all();
         self.work.clear_ready();
         self.timers.set(Timer::Stop, self.now.moment.after(within));
-        self.give_back_all();
+        self.give_back_all(within / 2);
     }
 
-    fn give_back_all(&mut self) {
+    /// Gives back everything; logins after `patience` at the latest, whatever has become of leases by then.
+    fn give_back_all(&mut self, patience: Duration) {
         let tokens: Vec<TokenId> = self.session.logins.keys().copied().collect();
         for token in tokens {
             self.give_back(token);
         }
+        if matches!(&self.phase, Phase::Leaving(farewell) if farewell.revoke == Revoke::Everything) {
+            // Their login is gone, and they did not go with it.
+            self.give_back_leases(|agent, lease| !agent.session.is_alive(lease.token));
+        }
+        if let Phase::Leaving(Farewell { tokens, .. }) = &self.phase
+            && let Some(first) = tokens.first()
+        {
+            self.timers.set(Timer::Leaving(*first), self.now.moment.after(patience));
+        }
+        self.begin_giving_back();
     }
 
-    /// Gives back a login with all it made: the token where it is ours, or its leases.
+    /// Gives back a login with all it made: the token where it is ours, and the leases that do not go with it.
     fn give_back(&mut self, token: TokenId) {
-        let Phase::Leaving(farewell) = &self.phase else { return };
+        let Phase::Leaving(farewell) = &mut self.phase else { return };
         let Some(login) = self.session.logins.get(&token) else { return };
         match farewell.revoke {
             Revoke::Nothing => return,
             Revoke::Minted if login.since.is_none() => return,
             Revoke::Minted | Revoke::Everything => {}
         }
-        if self.policy.owns_token && !login.batch {
-            // Whatever is heard of it, the next run must not rely on a token that was to be revoked.
-            self.judge.unsure = true;
-            self.work.add(Job::RevokeToken(token), self.now.moment);
-        } else {
-            self.give_back_leases(token);
+        let ours = login.is_ours();
+        if ours {
+            farewell.tokens.insert(token);
+        }
+        self.give_back_leases(|agent, lease| lease.token == token && !(ours && agent.goes_with_login(lease)));
+    }
+
+    /// Has these leases revoked by themselves.
+    fn give_back_leases(&mut self, which: impl Fn(&Self, &Lease) -> bool) {
+        let now = self.now.moment;
+        let held = self.graph.iter().filter_map(|(_, node)| node.lease());
+        let held: Vec<Lease> = held.filter(|lease| which(self, lease)).cloned().collect();
+        for lease in held {
+            self.retirees.add(lease, None, BTreeSet::new());
+        }
+        let living = |lease: &Lease| lease.latest > now && which(self, lease);
+        let leases: Vec<LeaseId> =
+            self.retirees.iter().filter(|one| living(&one.lease)).map(|one| one.lease.id.clone()).collect();
+        for lease in leases {
+            self.work.add(Job::RevokeLease(lease), now);
         }
     }
 
-    fn give_back_leases(&mut self, token: TokenId) {
-        let now = self.now.moment;
-        let held: Vec<Lease> = self
-            .graph
-            .iter()
-            .filter_map(|(_, node)| node.lease())
-            .filter(|l| l.token == token)
-            .cloned()
-            .collect();
-        for lease in held {
-            self.retirees.add(lease, None, std::collections::BTreeSet::new());
+    /// What is to be given back is known: that is written down, and then it is done.
+    fn begin_giving_back(&mut self) {
+        if self.has_something_to_revoke() {
+            self.write_ahead();
         }
-        for (lease, latest) in self.retirees.of(token).into_iter().filter_map(|id| {
-            let latest = self.retirees.get(&id)?.lease.latest;
-            Some((id, latest))
-        }) {
-            if latest > now {
-                self.work.add(Job::RevokeLease(lease), now);
-            }
+        self.give_back_tokens(false);
+    }
+
+    fn has_something_to_revoke(&self) -> bool {
+        let waiting = matches!(&self.phase, Phase::Leaving(farewell) if !farewell.tokens.is_empty());
+        waiting || self.work.any(Job::is_revocation)
+    }
+
+    /// Revokes the logins once their leases elsewhere are: nothing could revoke those afterwards. `now` where that
+    /// has taken too long: a login takes more along than is left behind.
+    pub(super) fn give_back_tokens(&mut self, now: bool) {
+        if !now && self.work.any(|job| matches!(job, Job::RevokeLease(_))) {
+            return;
         }
+        let Phase::Leaving(farewell) = &mut self.phase else { return };
+        for token in std::mem::take(&mut farewell.tokens) {
+            self.work.add(Job::RevokeToken(token), self.now.moment);
+        }
+    }
+
+    /// Whether what has to be given back is being given back.
+    pub(super) fn is_revoking(&self) -> bool {
+        matches!(&self.phase, Phase::Leaving(farewell) if farewell.stage == Stage::Revoking)
     }
 
     /// While leaving, only answers about what must be given back matter.
@@ -148,8 +190,10 @@ impl Agent {
                 self.work.finish(&Job::LogIn);
                 match result {
                     Ok(facts) => {
-                        self.session.logins.insert(token, super::session::Login::new(facts, sent));
+                        let login = super::session::Login::new(facts, sent, self.policy.owns_token);
+                        self.session.logins.insert(token, login);
                         self.give_back(token);
+                        self.begin_giving_back();
                     }
                     // The next run must know: a crash loop would be refused once a run, up to the lockout.
                     Err(failure) if self.counts_as_refused(failure.kind) => {
@@ -180,6 +224,7 @@ impl Agent {
                     self.hold_for_the_next(secret, token, sent, facts);
                     if leased {
                         self.give_back(token);
+                        self.begin_giving_back();
                     }
                 }
             }
@@ -205,6 +250,8 @@ impl Agent {
             | Event::Refresh
             | Event::Yield
             | Event::Resume
+            | Event::UsedUp(_)
+            | Event::Renew(_)
             | Event::CredentialsChanged
             | Event::CertificateChanged => {}
         }
@@ -215,19 +262,16 @@ impl Agent {
         match result {
             Ok(()) => {
                 self.breaker.succeeded();
-                for lease in self.retirees.of(token) {
-                    self.retirees.remove(&lease);
-                    self.work.remove(&Job::RevokeLease(lease));
-                }
-                self.session.logins.remove(&token);
                 self.forget_leases(token);
+                self.session.logins.remove(&token);
                 self.out.push(Action::DropToken(token));
             }
             Err(failure) if failure.kind == FailureKind::Denied => {
                 // It may not revoke itself: then at least its leases. Or it is dead.
                 self.note_failure(&failure);
                 self.mark_left(&format!("may not revoke the token: {}", failure.why));
-                self.give_back_leases(token);
+                self.give_back_leases(|_, lease| lease.token == token);
+                self.begin_giving_back();
             }
             Err(failure) => {
                 self.note_failure(&failure);
@@ -238,10 +282,17 @@ impl Agent {
 
     /// A revoked token's leases are gone: they are not in what is left for the next run.
     fn forget_leases(&mut self, token: TokenId) {
-        for id in self.graph.ids() {
-            if let Some(node) = self.graph.get_mut(id)
-                && node.lease().is_some_and(|lease| lease.token == token)
-            {
+        let gone = |agent: &Self, lease: &Lease| lease.token == token && agent.goes_with_login(lease);
+        let retired = self.retirees.iter().filter(|one| gone(self, &one.lease));
+        let retired: Vec<LeaseId> = retired.map(|one| one.lease.id.clone()).collect();
+        for lease in retired {
+            self.retirees.remove(&lease);
+            self.work.remove(&Job::RevokeLease(lease));
+        }
+        let held = self.graph.iter().filter(|(_, node)| node.lease().is_some_and(|lease| gone(self, lease)));
+        let held: Vec<SecretId> = held.map(|(id, _)| id).collect();
+        for id in held {
+            if let Some(node) = self.graph.get_mut(id) {
                 node.held = None;
             }
         }
@@ -249,6 +300,11 @@ impl Agent {
 
     fn lease_given_back(&mut self, lease: &LeaseId, result: Result<(), Failure>) {
         self.work.finish(&Job::RevokeLease(lease.clone()));
+        self.lease_answered(lease, result);
+        self.give_back_tokens(false);
+    }
+
+    fn lease_answered(&mut self, lease: &LeaseId, result: Result<(), Failure>) {
         match result {
             Ok(()) => {
                 self.breaker.succeeded();
@@ -261,12 +317,24 @@ impl Agent {
             Err(_) if self.retirees.get(lease).is_none() => {}
             Err(failure) if failure.kind == FailureKind::Denied => {
                 self.note_failure(&failure);
-                self.mark_left(&format!("may not revoke the lease {}: {}", lease.0, failure.why));
+                self.lease_denied(lease, &failure);
             }
             Err(failure) => {
                 self.note_failure(&failure);
                 self.again_while_leaving(Job::RevokeLease(lease.clone()), &failure);
             }
+        }
+    }
+
+    /// Each is named: a person may want to revoke it by hand.
+    fn lease_denied(&mut self, lease: &LeaseId, failure: &Failure) {
+        let text = format!(
+            "may not revoke the lease {}: {}; grant update on sys/leases/revoke in its namespace; it ends by itself",
+            lease.0, failure.why
+        );
+        self.say_of_lease(lease, Level::Warn, text);
+        if let Phase::Leaving(farewell) = &mut self.phase {
+            farewell.left = true;
         }
     }
 
@@ -306,7 +374,7 @@ impl Agent {
         if farewell.stage != Stage::Revoking {
             return;
         }
-        let revoking = self.work.any(Job::is_revocation);
+        let revoking = self.has_something_to_revoke();
         // An answer on its way may bring something that must be given back.
         let minting = farewell.revoke != Revoke::Nothing && self.is_minting();
         let publishing = self.shelf.units().any(|(_, unit)| unit.publishing.is_some());
@@ -327,7 +395,8 @@ impl Agent {
         let clean = farewell.revoke == Revoke::Everything && !farewell.left;
         let nothing = clean || self.session.logins.is_empty();
         // What the next run is to know although there is nothing for it to go on with.
-        let remembered = self.session.refusals.is_some() || !self.untold().is_empty();
+        let leases = self.retirees.iter().any(|one| one.lease.latest > self.now.moment);
+        let remembered = self.session.refusals.is_some() || !self.untold().is_empty() || (leases && !clean);
         if !self.policy.handoff {
             self.end();
         } else if nothing && !remembered {
@@ -343,6 +412,10 @@ impl Agent {
         let saving = matches!(&self.phase, Phase::Leaving(farewell) if farewell.stage == Stage::Saving);
         self.keeper.written();
         if !saving {
+            if let (Err(why), true) = (&result, self.is_covered() && self.has_something_to_revoke()) {
+                self.give_up_handoff(why);
+                self.give_back_rest();
+            }
             return;
         }
         match (result, &mut self.phase) {
@@ -355,9 +428,20 @@ impl Agent {
                 farewell.result = Err(Ending::new(Cause::Destination, what, hint));
                 farewell.revoke = Revoke::Minted;
                 farewell.stage = Stage::Revoking;
-                self.give_back_all();
+                self.give_up_handoff(&why);
+                self.give_back_rest();
             }
             _ => self.end(),
+        }
+    }
+
+    /// The handoff is gone: what an earlier run left in it would be lost, and is given back as well.
+    fn give_back_rest(&mut self) {
+        if let Phase::Leaving(farewell) = &mut self.phase
+            && farewell.revoke == Revoke::Minted
+        {
+            farewell.revoke = Revoke::Everything;
+            self.give_back_all(LEAVING / 2);
         }
     }
 

@@ -31,6 +31,8 @@ pub(super) struct Keeper {
     failed: Option<String>,
     /// Secrets of an earlier run are held that no file may use any more.
     pub(super) unsorted: bool,
+    /// It could not be written at the end, and was deleted: it says nothing that is wrong.
+    gone: bool,
 }
 
 impl Keeper {
@@ -75,6 +77,7 @@ impl Agent {
             untold: self.untold(),
             blind: self.judge.can_look_up == Some(false),
             unsure: self.is_token_unsure(),
+            ending: self.is_token_ending(),
         }
     }
 
@@ -115,9 +118,41 @@ impl Agent {
         }
     }
 
+    /// Whether the handoff on disk says of nothing that it is good which is about to be revoked. A run that is killed
+    /// after the server has revoked something leaves the handoff as it is: the next run would go on with a dead
+    /// token, or put a dead lease back into a file, and call it good.
+    pub(super) fn is_written_ahead(&self) -> bool {
+        let keeper = &self.keeper;
+        !self.policy.handoff || keeper.gone || (!keeper.urgent && keeper.is_written())
+    }
+
+    /// The handoff is to say what is going to be given back, before that is done.
+    pub(super) fn write_ahead(&mut self) {
+        self.judge.unsure = true;
+        self.judge.ending = true;
+        self.keeper.urgent = true;
+        self.keeper.resting = false;
+    }
+
+    /// The handoff cannot say so: then it is not to be there. Its next run logs in anew.
+    pub(super) fn give_up_handoff(&mut self, why: &str) {
+        self.keeper.gone = true;
+        let text = format!(
+            "could not write the handoff before revoking: {why}; it is deleted, and the next run logs in anew"
+        );
+        self.say(Level::Warn, text);
+        self.out.push(Action::DropHandoff);
+    }
+
+    /// Whether a write that has been asked for covers everything that has changed.
+    pub(super) fn is_covered(&self) -> bool {
+        !self.keeper.urgent
+    }
+
     /// Writes the handoff, where there is something to write and nothing is being written.
     pub(super) fn settle_handoff(&mut self) {
-        let at_work = matches!(self.phase, Phase::Running | Phase::Yielding | Phase::Draining);
+        let at_work = matches!(self.phase, Phase::Running | Phase::Yielding | Phase::Draining)
+            || (self.is_revoking() && !self.keeper.gone);
         let ready = self.keeper.urgent && self.keeper.is_written() && !self.keeper.resting;
         if at_work && ready && self.policy.handoff {
             self.save_handoff();

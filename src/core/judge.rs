@@ -60,6 +60,8 @@ pub(super) struct Judge {
     pub(super) heir: Option<TokenId>,
     /// A login is due as soon as the token in doubt was denied once more.
     pub(super) login_follows: bool,
+    /// What we have is being given back: the next run must not take it for good.
+    pub(super) ending: bool,
     guesses: u32,
     guessed: Option<Moment>,
 }
@@ -151,7 +153,14 @@ impl Agent {
     pub(super) fn is_token_unsure(&self) -> bool {
         let counted = self.session.login().is_some_and(|login| login.uses.is_some());
         let doubted = !self.standing(Standing::Doubtful).is_empty();
-        counted || doubted || self.judge.unsure || self.judge.renewal || self.judge.has_suspects()
+        // One that was good until it was denied is the one that the next run finds.
+        let denied = self.session.current.is_none() && !self.session.logins.is_empty();
+        counted || doubted || denied || self.judge.unsure || self.judge.renewal || self.judge.has_suspects()
+    }
+
+    /// Whether the next run may find the current token revoked, with all it leased, by us.
+    pub(super) fn is_token_ending(&self) -> bool {
+        self.judge.ending || self.session.login().is_some_and(|login| login.doubted.is_some())
     }
 
     /// Asks the server about a token, unless that is being asked.

@@ -112,6 +112,12 @@ impl Lease {
         self.undated = false;
     }
 
+    /// Its login is dead, and it may not be: it is not taken to be good, and to be given back.
+    pub(super) fn orphaned(&mut self, now: Moment) {
+        self.expires = self.expires.min(now);
+        self.undated = false;
+    }
+
     /// The server renewed it, as it was asked to at `sent`; that is heard of `now`.
     pub(super) fn renewed(&mut self, sent: Moment, now: Moment, granted: Granted) {
         self.asked = sent;

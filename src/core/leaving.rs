@@ -9,6 +9,7 @@ use super::agent::{Agent, Phase};
 use super::dice::pause;
 use super::ids::{FileId, LeaseId, SecretId, TokenId};
 use super::lease::Lease;
+use super::namespace;
 use super::retire::Way;
 use super::session::Standing;
 use super::timers::Timer;
@@ -44,16 +45,17 @@ impl Agent {
     /// The grace of a lease is over, or its revocation is tried again.
     pub(super) fn retiree_due(&mut self, id: &LeaseId) {
         let now = self.now.moment;
-        let Some(one) = self.retirees.get_mut(id) else { return };
+        let Some(one) = self.retirees.get(id) else { return };
         if one.lease.latest <= now {
             self.lease_over(id);
             return;
         }
         let token = one.lease.token;
         let login = self.session.logins.get(&token);
-        let with_token = self.policy.owns_token
-            && login.is_some_and(|login| login.state == Standing::Leaving && !login.batch)
-            && one.tries == 0;
+        let with_token = login.is_some_and(|login| login.state == Standing::Leaving && login.is_ours())
+            && one.tries == 0
+            && self.retirees.get(id).is_some_and(|one| self.goes_with_login(&one.lease));
+        let Some(one) = self.retirees.get_mut(id) else { return };
         if with_token {
             one.way = Way::WithToken;
             self.check_leaving(token);
@@ -73,11 +75,35 @@ impl Agent {
         }
     }
 
+    /// Whether the server revokes this lease with the login that made it. It does so within one namespace only.
+    pub(super) fn goes_with_login(&self, lease: &Lease) -> bool {
+        let login = self.session.logins.get(&lease.token);
+        login.is_none_or(|login| namespace::of(&login.accessor) == namespace::of(&lease.id.0))
+    }
+
     /// With which login to revoke a lease: the current one, or the one that made it.
     pub(super) fn token_to_revoke(&self, id: &LeaseId) -> Option<TokenId> {
-        let own = self.retirees.get(id).map(|one| one.lease.token);
+        let one = self.retirees.get(id);
+        let own = one.map(|one| one.lease.token);
+        let by_own = one.is_some_and(|one| one.by_own);
         // At the end the current one may be revoked while another, and its leases, are not yet.
-        self.session.current.into_iter().chain(own).find(|token| self.session.is_alive(*token))
+        let first = own.filter(|_| by_own);
+        let order = first.into_iter().chain(self.session.current).chain(own);
+        order.into_iter().find(|token| self.session.is_alive(*token))
+    }
+
+    /// What the current login may not revoke, the one that made it may: their roles can differ.
+    fn try_own_login(&mut self, id: &LeaseId) -> bool {
+        let current = self.session.current;
+        let session = &self.session;
+        let Some(one) = self.retirees.get_mut(id) else { return false };
+        let other = current != Some(one.lease.token) && session.is_alive(one.lease.token);
+        if one.by_own || !other {
+            return false;
+        }
+        one.by_own = true;
+        self.work.add(Job::RevokeLease(id.clone()), self.now.moment);
+        true
     }
 
     pub(super) fn lease_revoked(&mut self, id: &LeaseId, result: Result<(), Failure>) {
@@ -99,6 +125,9 @@ impl Agent {
 
     fn lease_not_revoked(&mut self, id: &LeaseId, failure: &Failure) {
         self.note_failure(failure);
+        if failure.kind == FailureKind::Denied && self.try_own_login(id) {
+            return;
+        }
         let draw = self.session_draw();
         let Some(one) = self.retirees.get_mut(id) else { return };
         match failure.kind {
@@ -132,9 +161,35 @@ impl Agent {
         self.check_leaving(id);
     }
 
-    /// The revocation of a login that was replaced is tried again.
+    /// The revocation of a login that was replaced is tried again. At the end: no longer waits for its leases.
     pub(super) fn leaving_due(&mut self, id: TokenId) {
-        self.check_leaving(id);
+        if matches!(self.phase, Phase::Leaving(_)) {
+            self.give_back_tokens(true);
+        } else {
+            self.check_leaving(id);
+        }
+    }
+
+    /// An earlier run left this login to be given back, and what is on disk may still be of its making: this run has
+    /// not published everything yet, or not everyone was told.
+    fn is_stray(&self, id: TokenId) -> bool {
+        let published = || self.shelf.files().all(|(_, file)| file.generation.is_some());
+        let stray = self.session.logins.get(&id).is_some_and(|login| login.stray);
+        stray && !(published() && self.untold().is_empty())
+    }
+
+    /// Gives back what an earlier run left, once nothing on disk is of its making.
+    pub(super) fn settle_strays(&mut self) {
+        let strays = self.session.logins.iter().filter(|(_, login)| login.stray);
+        let strays: Vec<TokenId> = strays.map(|(id, _)| *id).collect();
+        for id in strays {
+            if !self.is_stray(id) {
+                if let Some(login) = self.session.logins.get_mut(&id) {
+                    login.stray = false;
+                }
+                self.check_leaving(id);
+            }
+        }
     }
 
     /// Revokes a login that was replaced once nothing depends on it.
@@ -146,13 +201,13 @@ impl Agent {
         let waiting = self.retirees.iter().any(|one| one.lease.token == id && one.way != Way::WithToken);
         let of = |lease: &Lease| lease.token == id;
         let held = || self.graph.iter().any(|(_, node)| node.lease().is_some_and(of));
-        if waiting || held() || self.sinks.keep(id, self.now.moment) {
+        if waiting || held() || self.sinks.keep(id, self.now.moment) || self.is_stray(id) {
             return;
         }
         if self.work.uses(id) {
             // A lease minted by an answer on its way would be lost; its answer asks again.
             self.timers.set(Timer::Leaving(id), self.now.moment.after(Duration::from_secs(1)));
-        } else if self.policy.owns_token && !login.batch {
+        } else if login.is_ours() {
             self.work.add(Job::RevokeToken(id), self.now.moment);
         } else {
             self.forget_login(id);

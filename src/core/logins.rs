@@ -121,7 +121,7 @@ impl Agent {
         self.session.entry = Entry::Quiet;
         self.session.refusals = None;
         self.session.settled();
-        self.session.logins.insert(token, Login::new(facts, sent));
+        self.session.logins.insert(token, Login::new(facts, sent, self.policy.owns_token));
         self.plan_token(token);
         self.leave(token);
         self.keep(true);
@@ -140,7 +140,7 @@ impl Agent {
         let planned = self.session.planned;
         self.session.granted(self.now.moment, planned);
         self.timers.clear(&Timer::Patience);
-        self.session.logins.insert(token, Login::new(facts, sent));
+        self.session.logins.insert(token, Login::new(facts, sent, self.policy.owns_token));
         if !self.doubtful_has_last_word(token) {
             self.take_over(token);
         }

@@ -38,6 +38,8 @@ mod judge;
 mod lease;
 mod leaving;
 mod logins;
+mod namespace;
+mod newcomers;
 mod notice;
 mod outage;
 mod pauses;

@@ -42,6 +42,8 @@ pub(super) struct Retiree {
     pub(super) notifiers: BTreeSet<NotifierId>,
     pub(super) way: Way,
     pub(super) tries: u32,
+    /// The current login may not revoke it.
+    pub(super) by_own: bool,
 }
 
 /// All replaced leases, and who may go on with one that is going to be replaced.
@@ -57,7 +59,7 @@ impl Retirees {
     /// Adds a lease that `files` on disk are still made of. Whether nobody uses it any more.
     pub(super) fn add(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) -> bool {
         let notifiers = self.left.remove(&lease.id).unwrap_or_default();
-        let retiree = Retiree { secret, files, notifiers, way: Way::Used, tries: 0, lease };
+        let retiree = Retiree { secret, files, notifiers, way: Way::Used, tries: 0, by_own: false, lease };
         let free = retiree.is_free();
         self.all.insert(retiree.lease.id.clone(), retiree);
         free

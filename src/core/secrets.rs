@@ -335,13 +335,14 @@ impl Agent {
         node.fresh = Some(now);
         let (recovered, path) = (node.recovered(), node.path().to_owned());
         let token = node.lease().map(|lease| lease.token);
+        let again = std::mem::take(&mut node.again);
         let level = if recovered { Level::Info } else { Level::Debug };
         self.say_of(id, level, format!("renewed the lease of {path}"));
         self.keep(false);
-        if token == self.session.current {
+        if token == self.session.current && !again {
             self.plan(id);
         } else {
-            // A login has taken over since: its successor is due whatever this renewal brought.
+            // A login has taken over since, or it is wanted anew: its successor is due whatever this renewal brought.
             self.set_step(id, Step::Busy(Op::Read));
         }
     }

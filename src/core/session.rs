@@ -49,8 +49,15 @@ pub(super) struct Login {
     pub(super) clamped: bool,
     /// When something that the server did was last asked with it.
     pub(super) used: Option<Moment>,
-    /// It comes from another boot, and the server has not told yet what is left of it.
+    /// It comes from another boot, or from a run that was giving it back, and the server has not told yet what
+    /// is left of it.
     pub(super) undated: bool,
+    /// Since when it is not known whether an earlier run has revoked it; none where nothing speaks for that.
+    pub(super) doubted: Option<Moment>,
+    /// An earlier run left it to be given back: only once everything is published without it.
+    pub(super) stray: bool,
+    /// It is ours to revoke.
+    pub(super) owned: bool,
     /// When it logged in; none where it comes from an earlier run.
     pub(super) since: Option<Moment>,
     pub(super) state: Standing,
@@ -72,7 +79,8 @@ pub(super) enum Standing {
 }
 
 impl Login {
-    pub(super) fn new(facts: TokenFacts, sent: Moment) -> Self {
+    /// A login as granted; `owned` where it is ours to revoke.
+    pub(super) fn new(facts: TokenFacts, sent: Moment, owned: bool) -> Self {
         Self {
             accessor: facts.accessor,
             asked: sent,
@@ -85,6 +93,9 @@ impl Login {
             clamped: false,
             used: None,
             undated: false,
+            doubted: None,
+            stray: false,
+            owned,
             since: Some(sent),
             state: Standing::Good,
             tries: 0,
@@ -110,6 +121,9 @@ impl Login {
             clamped: false,
             used: None,
             undated: kept.undated,
+            doubted: None,
+            stray: kept.leaving,
+            owned: kept.owned,
             since: None,
             state: Standing::Good,
             tries: 0,
@@ -129,7 +143,14 @@ impl Login {
             batch: self.batch,
             uses: self.uses,
             undated: self.undated,
+            leaving: self.state == Standing::Leaving,
+            owned: self.owned,
         }
+    }
+
+    /// Whether revoking it is possible and ours to do. Where not, its leases are given back one by one.
+    pub(super) fn is_ours(&self) -> bool {
+        self.owned && !self.batch
     }
 
     /// A renewal is sent: whether its answer arrives or not, the server may grant it.
@@ -163,6 +184,7 @@ impl Login {
         self.batch = facts.batch;
         self.uses = facts.uses;
         self.undated = false;
+        self.doubted = None;
         if self.granted.is_none() {
             self.granted = facts.ttl;
             self.asked = sent;
@@ -231,6 +253,8 @@ pub(super) struct Session {
     /// Whether the login that is wanted replaces one that still lives.
     pub(super) planned: bool,
     pub(super) refusals: Option<Refusals>,
+    /// The credentials at hand were used up by an earlier run.
+    pub(super) used_up: bool,
     /// Whether refused logins lock the account on the server.
     locks_out: bool,
     /// The credentials have changed since the last refusal, or a person asks: one more try, however many there were.
@@ -267,6 +291,7 @@ impl Session {
             entry: Entry::Quiet,
             planned: false,
             refusals: None,
+            used_up: false,
             pardoned: false,
             tries: 0,
             unfound: 0,
@@ -437,7 +462,7 @@ mod tests {
 
     #[test]
     fn a_renewable_token_is_renewed_at_half_life_and_followed_when_max_ttl_cuts_it() {
-        let mut login = Login::new(facts(Some(1000), true), at(0));
+        let mut login = Login::new(facts(Some(1000), true), at(0), true);
         assert_eq!(login.next(0.5), Some((NextAction::Renew, at(500))));
         login.renewed(at(500), Granted { ttl: Duration::from_secs(200), renewable: true });
         assert_eq!(login.next(0.5), Some((NextAction::LogIn, at(600))));
@@ -445,8 +470,11 @@ mod tests {
 
     #[test]
     fn a_token_that_cannot_be_renewed_is_followed_at_two_thirds_and_one_without_end_never() {
-        assert_eq!(Login::new(facts(Some(900), false), at(0)).next(0.5), Some((NextAction::LogIn, at(600))));
-        assert_eq!(Login::new(facts(None, false), at(0)).next(0.5), None);
+        assert_eq!(
+            Login::new(facts(Some(900), false), at(0), true).next(0.5),
+            Some((NextAction::LogIn, at(600)))
+        );
+        assert_eq!(Login::new(facts(None, false), at(0), true).next(0.5), None);
     }
 
     #[test]

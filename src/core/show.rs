@@ -29,6 +29,7 @@ impl Agent {
             readiness: self.outlook(now).readiness,
             token: self.session.login().map(|login| self.view_token(login)),
             login: self.login_trouble(),
+            used_up: self.session.used_up,
             outage,
             breaker: self.breaker.view(!self.pauses.is_empty()),
             files,
@@ -66,7 +67,13 @@ impl Agent {
         let is_over =
             |(id, file): &(FileId, &File)| self.file_expires(*id, file).is_some_and(|end| end <= now);
         if let Some((id, file)) = self.shelf.files().filter(|_| until.is_some()).find(is_over) {
-            let (file, why) = told(id, file, "its secret has expired");
+            let doubted = self.file_doubted(id, file).is_some();
+            let otherwise = if doubted {
+                "an earlier run may have revoked its token, which is being looked up"
+            } else {
+                "its secret has expired"
+            };
+            let (file, why) = told(id, file, otherwise);
             return Readiness::Expired { file, why };
         }
         match self.login_trouble() {
@@ -90,7 +97,14 @@ impl Agent {
         // On disk it may still be made of a lease that has been replaced.
         let replaced = self.retirees.iter().filter(|one| one.secret.is_some() && one.files.contains(&id));
         let replaced = replaced.map(|one| self.lease_expires(&one.lease));
-        held.chain(replaced).chain(self.sink_expires(id)).min()
+        held.chain(replaced).chain(self.sink_expires(id)).chain(self.file_doubted(id, file)).min()
+    }
+
+    /// Since when a file is made of what an earlier run may have revoked, where that is not known yet.
+    fn file_doubted(&self, id: FileId, file: &File) -> Option<Moment> {
+        let lease = |secret: &SecretId| Some(self.graph.get(*secret)?.lease()?.token);
+        let tokens = file.uses.iter().filter_map(lease).chain(self.sinks.shown_in(id));
+        tokens.filter_map(|token| self.session.logins.get(&token)?.doubted).min()
     }
 
     fn view_token(&self, login: &Login) -> TokenView {

@@ -29,6 +29,8 @@ pub struct Snapshot {
     /// The current token is to be looked up before it is relied on: something was denied with it that is not
     /// judged yet, or its uses are counted.
     pub unsure: bool,
+    /// The run had begun to give back what it has: the current token, and all it leased, may be revoked.
+    pub ending: bool,
 }
 
 /// Refused logins in a row.
@@ -67,6 +69,10 @@ pub struct KeptToken {
     /// It comes from another boot, and the server has not told yet what is left of it: the times are the latest
     /// that it can have.
     pub undated: bool,
+    /// Another login has taken over from it: it is only to be given back.
+    pub leaving: bool,
+    /// A login of ours made it. Any other token is not ours to revoke, but its leases are.
+    pub owned: bool,
 }
 
 /// Something read.

@@ -7,7 +7,8 @@ use super::dice::number;
 use super::event::Granted;
 use super::graph::{Op, Step};
 use super::ids::{SecretId, TokenId};
-use super::lease;
+use super::lease::{self, Lease};
+use super::namespace;
 use super::retire::Way;
 use super::session::Standing;
 use super::time::Moment;
@@ -133,16 +134,25 @@ impl Agent {
     pub(super) fn bury(&mut self, id: TokenId) {
         let now = self.now.moment;
         let mut lost: Vec<SecretId> = Vec::new();
+        let home = self.session.logins.get(&id).map(|login| namespace::of(&login.accessor).to_owned());
+        let end = |lease: &mut Lease| match &home {
+            // It may live on, and is to be revoked by itself.
+            Some(home) if namespace::of(&lease.id.0) != home => lease.orphaned(now),
+            _ => lease.died(now),
+        };
         for (secret, node) in self.graph.iter_mut() {
             if let Some(lease) = node.lease_mut().filter(|lease| lease.token == id) {
-                lease.died(now);
+                end(lease);
                 lost.push(secret);
             }
         }
         for lease in self.retirees.of(id) {
             match self.retirees.get_mut(&lease) {
                 // Files on disk are still made of it: that they are past their end must show.
-                Some(one) if one.way == Way::Used => one.lease.died(now),
+                Some(one) if one.way == Way::Used => end(&mut one.lease),
+                Some(one) if home.as_deref().is_some_and(|home| namespace::of(&lease.0) != home) => {
+                    end(&mut one.lease);
+                }
                 _ => self.lease_over(&lease),
             }
         }

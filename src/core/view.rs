@@ -13,6 +13,8 @@ pub struct View {
     pub token: Option<TokenView>,
     /// Since when logins are refused or fail, and the last reason.
     pub login: Option<LoginTrouble>,
+    /// The credentials of the login were used up by an earlier run: nothing can log in until others are delivered.
+    pub used_up: bool,
     /// Since when the server does not answer, and the last reason.
     pub outage: Option<Outage>,
     /// Whether requests pass.

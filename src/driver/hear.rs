@@ -42,6 +42,11 @@ impl Driver {
                 let _gone = reply.send(());
                 return Some(Event::Refresh);
             }
+            Ask::Renew(wanted, reply) => {
+                let is_there = self.agent.has(&wanted);
+                let _gone = reply.send(is_there);
+                return is_there.then_some(Event::Renew(wanted));
+            }
             Ask::Quit(reply) => {
                 let _gone = reply.send(());
                 return Some(Event::Stop { at_once: true });

@@ -8,7 +8,7 @@ use crate::config::plan::Plan;
 use crate::core::ids::TokenId;
 use crate::core::snapshot::Snapshot;
 use crate::exit::Ending;
-use crate::handoff::{Binding, Handoff, Kept, Loaded};
+use crate::handoff::{self, Binding, Handoff, Kept, Loaded};
 use crate::observe::clock;
 use crate::render::Secrets as _;
 use crate::secret::Secret;
@@ -16,9 +16,16 @@ use crate::vault::request::Request;
 
 /// The handoff of this run, where one is configured.
 pub(super) struct Keeper {
-    handoff: Option<(Handoff, Binding)>,
+    place: Option<Place>,
     /// How the files of the credentials were at the last login, of this run or of the one before.
     sent: Option<String>,
+}
+
+struct Place {
+    handoff: Handoff,
+    binding: Binding,
+    /// A digest of the wrapping token that this pod opened last.
+    opened: Option<String>,
 }
 
 /// What an earlier run left.
@@ -32,6 +39,8 @@ pub(super) struct Found {
     pub(super) tokens: BTreeMap<TokenId, Secret>,
     /// For the renderings.
     pub(super) store: Store,
+    /// For the client: a digest of the wrapping token that was opened.
+    pub(super) opened: Option<String>,
 }
 
 impl Keeper {
@@ -41,27 +50,38 @@ impl Keeper {
     /// 73: another process holds it, or its place cannot be written.
     pub(super) fn open(plan: &Plan, pod: &str, credentials: &Credentials) -> Result<(Self, Found), Ending> {
         let Some(path) = &plan.handoff else {
-            return Ok((Self { handoff: None, sent: None }, Found::default()));
+            return Ok((Self { place: None, sent: None }, Found::default()));
         };
         let handoff = Handoff::open(path, plan.require_tmpfs)?;
         // Without a boot id every start is taken for one after another boot, which costs a look-up and renewals.
         let boot = clock::boot_id().unwrap_or_default();
-        let binding = Binding { digest: plan.digest, pod: pod.to_owned(), boot };
+        let (namespace, of_login) = (plan.vault.namespace.as_deref(), plan.auth.namespace.as_deref());
+        let server = handoff::server(plan.vault.address.as_str(), namespace, of_login);
+        let owns = plan.auth.owns_token();
+        let binding = Binding { digest: plan.digest, pod: pod.to_owned(), boot, server, owns };
         let mut sent = None;
-        let found = match handoff.load(&binding) {
-            Loaded::Found { mut kept, same_boot } => {
+        let found = match handoff.load(&binding, clock::moment()) {
+            Loaded::Found { mut kept, same_clock } => {
                 sent = kept.refused_with.take();
                 // Good credentials after bad ones are worth a try at once, also in a process that saw only the good.
                 let others = sent.as_ref().is_some_and(|sent| *sent != credentials.digest());
                 if let (true, Some(refusals)) = (others, &mut kept.snapshot.refusals) {
                     refusals.pardoned = true;
                 }
-                if !same_boot {
+                if !same_clock {
                     tracing::info!(
-                        "the handoff was written before the machine was restarted: asking the server what is left of it"
+                        "the handoff was written before the machine was restarted, or under another clock: asking the server what is left of it"
                     );
                 }
-                Found { rebooted: !same_boot, ..Found::from(*kept) }
+                Found { rebooted: !same_clock, ..Found::from(*kept) }
+            }
+            Loaded::Strays { kept, same_clock, why } => {
+                let (tokens, leases) = (kept.tokens.len(), kept.snapshot.retiring.len());
+                tracing::warn!(
+                    handoff = %path.display(), tokens, leases,
+                    "cannot go on from the handoff, logging in anew: {why}; what it names is given back once the new files are published"
+                );
+                Found { rebooted: !same_clock, ..Found::from(*kept) }
             }
             Loaded::Absent => Found::default(),
             Loaded::Unusable(why) => {
@@ -69,12 +89,20 @@ impl Keeper {
                 Found::default()
             }
         };
-        Ok((Self { handoff: Some((handoff, binding)), sent }, found))
+        let opened = found.opened.clone();
+        Ok((Self { place: Some(Place { handoff, binding, opened }), sent }, found))
     }
 
     /// A login is sent with the files of the credentials as they are now.
     pub(super) fn sending(&mut self, credentials: &Credentials) {
-        self.sent = self.handoff.is_some().then(|| credentials.digest());
+        self.sent = self.place.is_some().then(|| credentials.digest());
+    }
+
+    /// Another wrapping token is about to be opened, or none was after all: what is written from now on says so.
+    pub(super) fn note_opening(&mut self, opened: Option<String>) {
+        if let Some(place) = &mut self.place {
+            place.opened = opened;
+        }
     }
 
     /// Replaces what is kept.
@@ -87,7 +115,7 @@ impl Keeper {
         tokens: &BTreeMap<TokenId, Secret>,
         store: &Store,
     ) -> Result<(), String> {
-        let Some((handoff, binding)) = &mut self.handoff else { return Ok(()) };
+        let Some(Place { handoff, binding, opened }) = &mut self.place else { return Ok(()) };
         let answer =
             |request: &Request| store.get(request).map(|answer| (Request::clone(request), (*answer).clone()));
         let kept = Kept {
@@ -95,38 +123,46 @@ impl Keeper {
             tokens: tokens.clone(),
             refused_with: self.sent.clone().filter(|_| snapshot.refusals.is_some()),
             responses: snapshot.secrets.iter().filter_map(|secret| answer(&secret.request)).collect(),
+            opened: opened.clone(),
         };
         handoff.store(binding, &kept).map_err(|error| error.to_string())
     }
 
     /// The configuration changed: what is kept from now on is for the new one.
     pub(super) fn rebind(&mut self, plan: &Plan) {
-        if let Some((_, binding)) = &mut self.handoff {
-            binding.digest = plan.digest;
+        if let Some(place) = &mut self.place {
+            place.binding.digest = plan.digest;
         }
     }
 
-    /// Deletes what is kept: it is revoked.
+    /// Deletes what is kept: it is revoked. That a wrapping token was opened stays true, and the next run that finds
+    /// the same one has to know it from a theft.
     pub(super) fn remove(&mut self) {
-        if let Some((handoff, _)) = &mut self.handoff
-            && let Err(error) = handoff.remove()
-        {
+        let Some(Place { handoff, binding, opened }) = &mut self.place else { return };
+        if opened.is_some() {
+            let rest = Kept { opened: opened.clone(), ..Kept::default() };
+            if handoff.store(binding, &rest).is_ok() {
+                return;
+            }
+        }
+        if let Err(error) = handoff.remove() {
             tracing::warn!("cannot delete the handoff, whose token is revoked: {error}");
         }
     }
 }
 
 impl From<Kept> for Found {
-    fn from(kept: Kept) -> Self {
+    fn from(mut kept: Kept) -> Self {
         let mut store = Store::default();
         for secret in &kept.snapshot.secrets {
             for written in &secret.written {
                 store.resolve(written.clone(), secret.request.clone());
             }
         }
-        for (request, response) in kept.responses {
+        for (request, response) in std::mem::take(&mut kept.responses) {
             store.put(request, response.into());
         }
-        Self { snapshot: Some(kept.snapshot), rebooted: false, tokens: kept.tokens, store }
+        let Kept { snapshot, tokens, opened, .. } = kept;
+        Self { snapshot: Some(snapshot), rebooted: false, tokens, store, opened }
     }
 }

@@ -26,6 +26,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use crate::config::plan::Plan;
 use crate::core::Agent;
 use crate::core::action::Action;
@@ -48,6 +50,7 @@ use crate::sandbox;
 use crate::vault::client::Client;
 use crate::vault::facts;
 use crate::vault::failure::Failure;
+use crate::vault::unwrap::Opening;
 
 use child::Offspring;
 pub use child::Parent;
@@ -145,6 +148,8 @@ struct Driver {
     /// The listener's certificates.
     listen_tls: Option<Rc<Tls>>,
     voice: Voice,
+    /// Wrapping tokens that are about to be opened, which is written down first.
+    openings: mpsc::UnboundedReceiver<Opening>,
     /// The configuration that a new agent goes on with as soon as this one is at rest.
     successor: Option<Plan>,
     certificate: Certificate,
@@ -181,6 +186,8 @@ impl Driver {
         let parent = surroundings.parent.take();
         let held = parent.as_ref().map(|parent| &parent.held);
         let manager = std::mem::take(&mut surroundings.manager);
+        client.opened_earlier(kept.opened);
+        let start = Event::Start { kept: kept.snapshot, rebooted: kept.rebooted };
         let mut driver = Self {
             mode,
             agent: Agent::new(policy),
@@ -199,7 +206,8 @@ impl Driver {
             certificate: Certificate::default(),
             departed: Vec::new(),
             exposed: false,
-            backlog: VecDeque::from([Event::Start { kept: kept.snapshot, rebooted: kept.rebooted }]),
+            backlog: VecDeque::from([start, Event::UsedUp(client.is_used_up())]),
+            openings: client.openings(),
             client,
             credentials,
             lasting: Lasting::of(&plan),
@@ -231,6 +239,10 @@ impl Driver {
             let input = tokio::select! {
                 answer = self.requests.next() => return self.absorb(answer),
                 input = self.inputs.next(self.agent.deadline()) => input,
+                Some(opening) = self.openings.recv() => {
+                    self.write_down(opening);
+                    continue;
+                }
                 () = self.rest.comes() => {
                     self.rest.begin();
                     continue;
@@ -241,6 +253,17 @@ impl Driver {
                 return event;
             }
         }
+    }
+
+    /// A wrapping token is about to be opened. The handoff says so before it is: a run that is killed in between
+    /// leaves a token that nobody can open, and the next run must not take that for a theft.
+    fn write_down(&mut self, opening: Opening) {
+        self.keeper.note_opening(opening.digest);
+        let saved = self.keeper.save(&self.agent.snapshot(), self.requests.tokens(), &self.store);
+        if let Err(why) = saved {
+            tracing::warn!("could not write the handoff before opening the wrapping token: {why}");
+        }
+        let _gone = opening.written.send(());
     }
 
     /// Puts the secrets of an answer where they belong and leaves what the core needs.

@@ -23,6 +23,9 @@ impl Driver {
         self.reload_listener();
         self.claim_again();
         self.backlog.push_back(Event::Look);
+        if changed {
+            self.backlog.push_back(Event::UsedUp(self.client.is_used_up()));
+        }
         if self.certificate.take() {
             return Some(Event::CertificateChanged);
         }
@@ -119,6 +122,7 @@ impl Driver {
             Ok(snapshot) => {
                 tracing::info!("configuration read again");
                 self.backlog.push_back(Event::Start { kept: Some(snapshot), rebooted: false });
+                self.backlog.push_back(Event::UsedUp(self.client.is_used_up()));
                 self.replace_exposed();
             }
             Err(ending) => {

@@ -1,8 +1,9 @@
 //! Whose state it is: a handoff is used only by the configuration, the pod and the machine's run
-//! that it was written for.
+//! that it was written for. One of another configuration still names what is to be given back.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use crate::tree::Tree;
@@ -14,9 +15,26 @@ pub struct Binding {
     pub digest: [u8; 32],
     /// Who we are: [`owner`].
     pub pod: String,
-    /// This run of the machine, `/proc/sys/kernel/random/boot_id`: the boot clock's times mean
-    /// nothing in another. Empty where it is not known, which matches nothing.
+    /// The clock that times are on: this run of the machine, and the time namespace
+    /// ([`clock::boot_id`](crate::observe::clock::boot_id)). Times of another mean nothing. Empty where it is not
+    /// known, which matches nothing.
     pub boot: String,
+    /// Which server gave the tokens, and in which namespaces: [`server`]. A token goes to no other.
+    pub server: String,
+    /// Whether the login's token is ours to revoke; what an older build did not write down.
+    pub owns: bool,
+}
+
+/// Names a server and the namespaces that requests go to, without showing either.
+#[must_use]
+pub fn server(address: &str, namespace: Option<&str>, of_login: Option<&str>) -> String {
+    let mut hash = Sha256::new();
+    for part in [Some(address), namespace, of_login.or(namespace)] {
+        let part = part.unwrap_or_default().trim_matches('/');
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Who we are, as far as can be told: the pod that the service account's token was made for, else
@@ -57,6 +75,19 @@ mod tests {
     fn a_pod_is_known_by_the_uid_in_its_token() {
         let token = jwt(r#"{"sub":"x","kubernetes.io":{"namespace":"n","pod":{"name":"web","uid":"u-1"}}}"#);
         assert_eq!(owner(Some(format!("{token}\n").as_bytes()), Some("m\n")), "pod u-1");
+    }
+
+    #[test]
+    fn a_server_is_another_one_with_another_address_or_namespace() {
+        let here = server("https://vault:8200/", Some("team"), None);
+        assert_eq!(here, server("https://vault:8200", Some("team/"), Some("team")));
+        for other in [
+            server("https://other:8200/", Some("team"), None),
+            server("https://vault:8200/", None, None),
+            server("https://vault:8200/", Some("team"), Some("")),
+        ] {
+            assert_ne!(here, other);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::{Binding, Kept, Unusable};
+use super::{Binding, Kept, Loaded, Unusable, strays};
 use crate::core::event::Life;
 use crate::core::ids::{LeaseId, TokenId};
 use crate::core::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals, Snapshot};
@@ -20,20 +20,26 @@ use crate::tree::Tree;
 use crate::vault::request::{Request, Verb};
 use crate::vault::response::Response;
 
-/// Counts up when the meaning of a field changes; another version is not read.
-const VERSION: u64 = 3;
+/// Counts up when the meaning of a field changes. A state of another version is not gone on from, but what it
+/// names is given back ([`strays`](super::strays)). For that these keep their names and meanings in all versions:
+/// `version`, `digest`, `pod`, `boot`, `server`; of `tokens` `id`, `secret`, `accessor`, `expires`, `latest`, `granted`,
+/// `batch`, `owned`; of `retiring` and of each secret's `lease` `id`, `token`, `expires`, `latest`, `granted`; `untold`
+/// and `opened`. A field may be missing, and then reads as in a build that did not know it.
+pub(super) const VERSION: u64 = 3;
 
 /// For the values of a state. It is ours: mode and owner are checked before it is read.
 const ROOM: usize = 1 << 30;
 
 /// The state as bytes.
 pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
-    let Snapshot { tokens, secrets, retiring, refusals, untold, blind, unsure } = &kept.snapshot;
+    let Snapshot { tokens, secrets, retiring, refusals, untold, blind, unsure, ending } = &kept.snapshot;
     let tree = Tree::map([
         ("version", number(VERSION)),
         ("digest", text(&hex(&binding.digest))),
         ("pod", text(&binding.pod)),
         ("boot", text(&binding.boot)),
+        ("server", text(&binding.server)),
+        ("opened", optional(kept.opened.as_deref(), text)),
         ("tokens", Tree::list(tokens.iter().map(|token| token_tree(token, kept.tokens.get(&token.id))))),
         ("secrets", Tree::list(secrets.iter().map(secret_tree))),
         ("retiring", Tree::list(retiring.iter().map(lease_tree))),
@@ -52,6 +58,7 @@ pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
         ("untold", Tree::list(untold.iter().map(|name| text(name)))),
         ("blind", Tree::Bool(*blind)),
         ("unsure", Tree::Bool(*unsure)),
+        ("ending", Tree::Bool(*ending)),
         (
             "responses",
             Tree::list(kept.responses.iter().map(|(request, response)| {
@@ -63,33 +70,45 @@ pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
     tree.to_json()
 }
 
-/// The state in `bytes`, and whether it is of this run of the machine.
-pub(super) fn parse(bytes: &[u8], binding: &Binding) -> Result<(Kept, bool), Unusable> {
+/// What `bytes` mean to `binding` at `now`.
+pub(super) fn parse(bytes: &[u8], binding: &Binding, now: Moment) -> Result<Loaded, Unusable> {
     let tree = Tree::from_json_within(bytes, ROOM).map_err(|error| Unusable::Corrupt(error.to_string()))?;
     let corrupt = |Damaged(field): Damaged| Unusable::Corrupt(format!("`{field}` is not as we write it"));
-    if get::<u64>(&tree, "version").map_err(corrupt)? != VERSION {
-        return Err(Unusable::Corrupt("it is of another version".to_owned()));
-    }
-    if string(&tree, "digest").map_err(corrupt)? != hex(&binding.digest) {
-        return Err(Unusable::OtherConfiguration);
-    }
+    let version = get::<u64>(&tree, "version").map_err(corrupt)?;
     if string(&tree, "pod").map_err(corrupt)? != binding.pod {
         return Err(Unusable::OtherPod);
     }
     // Nobody knows whether two runs without a name are one.
     let same_boot = string(&tree, "boot").map_err(corrupt)? == binding.boot && !binding.boot.is_empty();
-    Ok((kept(&tree).map_err(corrupt)?, same_boot))
+    let same_configuration = string(&tree, "digest").map_err(corrupt)? == hex(&binding.digest);
+    let why = match (version == VERSION, same_configuration) {
+        (true, true) => {
+            let kept = kept(&tree, binding.owns).map_err(corrupt)?;
+            let same_clock = same_boot && !strays::is_ahead(&kept, now);
+            return Ok(Loaded::Found { kept: Box::new(kept), same_clock });
+        }
+        (true, false) => Unusable::OtherConfiguration,
+        (false, _) => Unusable::OtherVersion,
+    };
+    // A configuration that is the same names the same server.
+    let server = tree.get("server").and_then(Tree::as_str);
+    if !server.map_or(same_configuration, |server| server == binding.server) {
+        return Err(Unusable::OtherServer);
+    }
+    let kept = strays::of(&tree, binding.owns);
+    let same_clock = same_boot && !strays::is_ahead(&kept, now);
+    Ok(Loaded::Strays { kept: Box::new(kept), same_clock, why })
 }
 
 /// The field that is missing or of another type.
-struct Damaged(&'static str);
+pub(super) struct Damaged(&'static str);
 
-type Parsed<T> = Result<T, Damaged>;
+pub(super) type Parsed<T> = Result<T, Damaged>;
 
-fn kept(tree: &Tree) -> Parsed<Kept> {
-    let mut kept = Kept::default();
+fn kept(tree: &Tree, owns: bool) -> Parsed<Kept> {
+    let mut kept = Kept { opened: opened(tree), ..Kept::default() };
     for entry in list(tree, "tokens")? {
-        let (token, secret) = token(entry)?;
+        let (token, secret) = token(entry, owns)?;
         kept.tokens.extend(secret.map(|secret| (token.id, secret)));
         kept.snapshot.tokens.push(token);
     }
@@ -101,6 +120,7 @@ fn kept(tree: &Tree) -> Parsed<Kept> {
     kept.snapshot.untold = list(tree, "untold")?.iter().map(name).collect::<Parsed<_>>()?;
     kept.snapshot.blind = flag(tree, "blind")?;
     kept.snapshot.unsure = flag(tree, "unsure")?;
+    kept.snapshot.ending = flag_or(tree, "ending", false)?;
     for entry in list(tree, "responses")? {
         let json = entry.get("response").and_then(Tree::as_text).ok_or(Damaged("response"))?;
         let response = Tree::from_json_within(json.expose(), ROOM).ok();
@@ -130,10 +150,12 @@ fn token_tree(token: &KeptToken, secret: Option<&Secret>) -> Tree {
         ("batch", Tree::Bool(token.batch)),
         ("uses", optional(token.uses, number)),
         ("undated", Tree::Bool(token.undated)),
+        ("leaving", Tree::Bool(token.leaving)),
+        ("owned", Tree::Bool(token.owned)),
     ])
 }
 
-fn token(tree: &Tree) -> Parsed<(KeptToken, Option<Secret>)> {
+fn token(tree: &Tree, owns: bool) -> Parsed<(KeptToken, Option<Secret>)> {
     let token = KeptToken {
         id: TokenId(get(tree, "id")?),
         accessor: string(tree, "accessor")?.to_owned(),
@@ -144,6 +166,8 @@ fn token(tree: &Tree) -> Parsed<(KeptToken, Option<Secret>)> {
         batch: flag(tree, "batch")?,
         uses: present(tree, "uses").map(|_| get(tree, "uses")).transpose()?,
         undated: flag(tree, "undated")?,
+        leaving: flag_or(tree, "leaving", false)?,
+        owned: flag_or(tree, "owned", owns)?,
     };
     let secret = present(tree, "secret").map(|secret| get_bytes(secret, "secret")).transpose()?;
     Ok((token, secret))
@@ -245,6 +269,11 @@ fn request(tree: &Tree) -> Parsed<Request> {
     Ok(Request { verb, path: path.to_owned(), ..request })
 }
 
+/// The digest of the wrapping token that was opened, where one was.
+pub(super) fn opened(tree: &Tree) -> Option<String> {
+    present(tree, "opened").and_then(Tree::as_str).map(str::to_owned)
+}
+
 fn text(text: &str) -> Tree {
     Tree::text(text)
 }
@@ -273,15 +302,15 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn present<'a>(tree: &'a Tree, field: &str) -> Option<&'a Tree> {
+pub(super) fn present<'a>(tree: &'a Tree, field: &str) -> Option<&'a Tree> {
     tree.get(field).filter(|value| **value != Tree::Null)
 }
 
-fn list<'a>(tree: &'a Tree, field: &'static str) -> Parsed<&'a [Tree]> {
+pub(super) fn list<'a>(tree: &'a Tree, field: &'static str) -> Parsed<&'a [Tree]> {
     tree.get(field).and_then(Tree::as_list).ok_or(Damaged(field))
 }
 
-fn string<'a>(tree: &'a Tree, field: &'static str) -> Parsed<&'a str> {
+pub(super) fn string<'a>(tree: &'a Tree, field: &'static str) -> Parsed<&'a str> {
     tree.get(field).and_then(Tree::as_str).ok_or(Damaged(field))
 }
 
@@ -289,12 +318,17 @@ fn flag(tree: &Tree, field: &'static str) -> Parsed<bool> {
     tree.get(field).and_then(Tree::as_bool).ok_or(Damaged(field))
 }
 
-fn get<T: std::str::FromStr>(tree: &Tree, field: &'static str) -> Parsed<T> {
+/// A field that earlier builds did not write.
+pub(super) fn flag_or(tree: &Tree, field: &'static str, otherwise: bool) -> Parsed<bool> {
+    if tree.get(field).is_none() { Ok(otherwise) } else { flag(tree, field) }
+}
+
+pub(super) fn get<T: std::str::FromStr>(tree: &Tree, field: &'static str) -> Parsed<T> {
     let Some(Tree::Number(spelling)) = tree.get(field) else { return Err(Damaged(field)) };
     spelling.expose_str().and_then(|spelling| spelling.parse().ok()).ok_or(Damaged(field))
 }
 
-fn get_duration(tree: &Tree, field: &'static str) -> Parsed<Duration> {
+pub(super) fn get_duration(tree: &Tree, field: &'static str) -> Parsed<Duration> {
     const SECOND: u128 = 1_000_000_000;
     let nanos: u128 = get(tree, field)?;
     let seconds = u64::try_from(nanos / SECOND).map_err(|_| Damaged(field))?;
@@ -302,11 +336,11 @@ fn get_duration(tree: &Tree, field: &'static str) -> Parsed<Duration> {
     Ok(Duration::new(seconds, rest))
 }
 
-fn get_moment(tree: &Tree, field: &'static str) -> Parsed<Moment> {
+pub(super) fn get_moment(tree: &Tree, field: &'static str) -> Parsed<Moment> {
     get_duration(tree, field).map(Moment::new)
 }
 
-fn get_bytes(tree: &Tree, field: &'static str) -> Parsed<Secret> {
+pub(super) fn get_bytes(tree: &Tree, field: &'static str) -> Parsed<Secret> {
     let text = tree.as_text().ok_or(Damaged(field))?;
     STANDARD.decode(text.expose()).map(Secret::new).map_err(|_| Damaged(field))
 }

@@ -8,14 +8,16 @@
 //!
 //! Whatever is wrong with it costs a fresh login and nothing else: it is believed only where it
 //! parses completely, was written for this configuration and pod, and nobody else could have
-//! written it.
+//! written it. Where only the configuration or the version of the format is another, its logins and leases are
+//! given back after the new files are published.
 
 mod binding;
 mod format;
+mod strays;
 #[cfg(test)]
 mod tests;
 
-pub use binding::{Binding, owner};
+pub use binding::{Binding, owner, server};
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -28,6 +30,7 @@ use zeroize::Zeroizing;
 
 use crate::core::ids::TokenId;
 use crate::core::snapshot::Snapshot;
+use crate::core::time::Moment;
 use crate::exit::{Cause, Ending};
 use crate::publish::{Attributes, Problem, PublishError, SingleFile};
 use crate::secret::Secret;
@@ -64,6 +67,9 @@ pub struct Kept {
     /// How the files of the credentials were when the last login was sent, where it was refused: as a digest of
     /// their device, inode, length and time.
     pub refused_with: Option<String>,
+    /// A digest of the wrapping token that was opened for the login
+    /// (the `vault` room makes it): it cannot be opened again, and nobody has stolen it.
+    pub opened: Option<String>,
 }
 
 /// What was found at the start.
@@ -73,9 +79,18 @@ pub enum Loaded {
     Found {
         /// The state.
         kept: Box<Kept>,
-        /// Whether its times are on our boot clock. Where not, only the server knows what is left
-        /// of token and leases.
-        same_boot: bool,
+        /// Whether its times are on our clock. Where not, only the server knows what is left of token and
+        /// leases.
+        same_clock: bool,
+    },
+    /// An earlier run's state that cannot be gone on from, and that is ours to give back.
+    Strays {
+        /// The logins and leases.
+        kept: Box<Kept>,
+        /// As above.
+        same_clock: bool,
+        /// Why nobody goes on from it.
+        why: Unusable,
     },
     /// Nothing is there.
     Absent,
@@ -92,10 +107,15 @@ pub enum Unusable {
     Exposed,
     /// It is larger than any state of ours.
     TooLarge,
-    /// It is not what we write: cut off, damaged, or of another version.
+    /// It is not what we write: cut off or damaged.
     Corrupt(String),
     /// It was written for another configuration.
     OtherConfiguration,
+    /// It was written in another version of the format.
+    OtherVersion,
+    /// It was written for another configuration, and for another server or namespace: its tokens must not be sent to
+    /// this one.
+    OtherServer,
     /// It was written by another pod or on another machine.
     OtherPod,
 }
@@ -109,13 +129,10 @@ impl Kept {
 }
 
 impl Loaded {
-    /// What `bytes` mean to `binding`. Never panics, whatever they are.
+    /// What `bytes` mean to `binding` at `now`. Never panics, whatever they are.
     #[must_use]
-    pub fn parse(bytes: &[u8], binding: &Binding) -> Self {
-        match format::parse(bytes, binding) {
-            Ok((kept, same_boot)) => Self::Found { kept: Box::new(kept), same_boot },
-            Err(why) => Self::Unusable(why),
-        }
+    pub fn parse(bytes: &[u8], binding: &Binding, now: Moment) -> Self {
+        format::parse(bytes, binding, now).unwrap_or_else(Self::Unusable)
     }
 }
 
@@ -127,6 +144,10 @@ impl fmt::Display for Unusable {
             Self::TooLarge => write!(f, "it is larger than {MAX_BYTES} bytes"),
             Self::Corrupt(why) => write!(f, "it is damaged: {why}"),
             Self::OtherConfiguration => f.write_str("it was written for another configuration"),
+            Self::OtherVersion => f.write_str("it was written in another version of the format"),
+            Self::OtherServer => f.write_str(
+                "it was written for another configuration and another server or namespace; what it names there ends by itself",
+            ),
             Self::OtherPod => f.write_str("it was written by another pod or machine"),
         }
     }
@@ -197,11 +218,11 @@ impl Handoff {
         Ok(Self { file, path: path.to_owned(), _lock: lock })
     }
 
-    /// What an earlier run left for `binding`.
+    /// What an earlier run left for `binding`, read at `now`.
     #[must_use]
-    pub fn load(&self, binding: &Binding) -> Loaded {
+    pub fn load(&self, binding: &Binding, now: Moment) -> Loaded {
         match self.read() {
-            Ok(Some(bytes)) => Loaded::parse(&bytes, binding),
+            Ok(Some(bytes)) => Loaded::parse(&bytes, binding, now),
             Ok(None) => Loaded::Absent,
             Err(why) => Loaded::Unusable(why),
         }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -21,8 +21,11 @@ use crate::vault::request::Verb;
 const CANARY: &str = "hvs.CANARY";
 
 fn binding() -> Binding {
-    Binding { digest: [7; 32], pod: "pod u-1".into(), boot: "b-1".into() }
+    Binding { digest: [7; 32], pod: "pod u-1".into(), boot: "b-1".into(), server: "s-1".into(), owns: true }
 }
+
+/// After everything that the sample says is past.
+const NOW: Moment = Moment::new(Duration::from_secs(100));
 
 fn folder() -> tempfile::TempDir {
     tempfile::Builder::new().prefix("leasehold-handoff-").tempdir_in("/dev/shm").expect("/dev/shm is a tmpfs")
@@ -65,12 +68,15 @@ fn sample() -> Kept {
         batch: false,
         uses: Some(7),
         undated: true,
+        leaving: true,
+        owned: false,
     };
     let data = Tree::from_json(br#"{"a":1.50,"b":[null,true,"\u0000"]}"#).expect("JSON");
     let response = Response { lease_id: "l".into(), lease_duration: 9, data, ..Response::default() };
     Kept {
         tokens: BTreeMap::from([(TokenId(3), Secret::from(CANARY))]),
         responses: BTreeMap::from([(secret.request.clone(), response)]),
+        opened: Some("0f".into()),
         snapshot: Snapshot {
             tokens: vec![token],
             secrets: vec![secret],
@@ -84,27 +90,28 @@ fn sample() -> Kept {
             untold: BTreeSet::from(["nginx".to_owned()]),
             blind: true,
             unsure: true,
+            ending: true,
         },
         refused_with: Some("5ca1ab1e".into()),
     }
 }
 
-fn found(kept: Kept, same_boot: bool) -> Loaded {
-    Loaded::Found { kept: Box::new(kept), same_boot }
+fn found(kept: Kept, same_clock: bool) -> Loaded {
+    Loaded::Found { kept: Box::new(kept), same_clock }
 }
 
 #[test]
 fn what_one_process_stores_the_next_one_finds() {
     let dir = folder();
     let (mut handoff, path) = open(&dir);
-    assert_eq!(handoff.load(&binding()), Loaded::Absent);
+    assert_eq!(handoff.load(&binding(), NOW), Loaded::Absent);
     handoff.store(&binding(), &sample()).expect("stored");
     drop(handoff);
     assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o7777, 0o600);
     let (mut handoff, _) = open(&dir);
-    assert_eq!(handoff.load(&binding()), found(sample(), true));
+    assert_eq!(handoff.load(&binding(), NOW), found(sample(), true));
     handoff.remove().expect("removed");
-    assert_eq!(handoff.load(&binding()), Loaded::Absent);
+    assert_eq!(handoff.load(&binding(), NOW), Loaded::Absent);
     handoff.remove().expect("there is nothing to remove");
 }
 
@@ -115,25 +122,104 @@ fn refused_logins_are_kept_when_there_is_nothing_else() {
     let mut kept = Kept::default();
     kept.snapshot.refusals = sample().snapshot.refusals;
     handoff.store(&binding(), &kept).expect("stored");
-    assert_eq!(handoff.load(&binding()), found(kept, true));
+    assert_eq!(handoff.load(&binding(), NOW), found(kept, true));
 }
 
 #[test]
-fn another_configuration_or_pod_may_not_use_it_and_another_boot_is_told() {
+fn another_pod_may_not_use_it_and_another_boot_is_told() {
     let dir = folder();
     let (mut handoff, _) = open(&dir);
     handoff.store(&binding(), &sample()).expect("stored");
     let load = |change: fn(&mut Binding)| {
         let mut other = binding();
         change(&mut other);
-        handoff.load(&other)
+        handoff.load(&other, NOW)
     };
-    assert_eq!(load(|other| other.digest[31] ^= 1), Loaded::Unusable(Unusable::OtherConfiguration));
     assert_eq!(load(|other| other.pod = "pod u-2".into()), Loaded::Unusable(Unusable::OtherPod));
     assert_eq!(load(|other| other.boot = "b-2".into()), found(sample(), false));
     let nameless = Binding { boot: String::new(), ..binding() };
     handoff.store(&nameless, &sample()).expect("stored");
-    assert_eq!(handoff.load(&nameless), found(sample(), false));
+    assert_eq!(handoff.load(&nameless, NOW), found(sample(), false));
+}
+
+/// What the sample names, to be given back.
+fn strays(why: Unusable, same_clock: bool) -> Loaded {
+    let Kept { tokens, opened, snapshot, .. } = sample();
+    let lease = |lease: KeptLease| KeptLease { renewable: false, undated: false, ..lease };
+    let held = snapshot.secrets.into_iter().filter_map(|secret| secret.lease);
+    let login = |token: KeptToken| KeptToken { renewable: false, undated: false, leaving: true, ..token };
+    let snapshot = Snapshot {
+        tokens: snapshot.tokens.into_iter().map(login).collect(),
+        retiring: held.chain(snapshot.retiring).map(lease).collect(),
+        untold: snapshot.untold,
+        ..Snapshot::default()
+    };
+    let kept = Kept { tokens, snapshot, opened, ..Kept::default() };
+    Loaded::Strays { kept: Box::new(kept), same_clock, why }
+}
+
+#[test]
+fn another_configuration_does_not_go_on_from_it_and_gives_back_what_it_names() {
+    let dir = folder();
+    let (mut handoff, _) = open(&dir);
+    handoff.store(&binding(), &sample()).expect("stored");
+    let mut other = Binding { digest: [8; 32], owns: false, ..binding() };
+    assert_eq!(handoff.load(&other, NOW), strays(Unusable::OtherConfiguration, true));
+    other.boot = "b-2".into();
+    assert_eq!(handoff.load(&other, NOW), strays(Unusable::OtherConfiguration, false));
+    other.server = "s-2".into();
+    let elsewhere = handoff.load(&other, NOW);
+    assert_eq!(elsewhere, Loaded::Unusable(Unusable::OtherServer), "a token goes to no other server");
+}
+
+/// The state as a build of before would have written it: without the fields that are newer.
+fn older(path: &Path, version: &str) {
+    let text = fs::read_to_string(path).expect("JSON");
+    let mut text = text.replace("\"version\":3", version);
+    for newer in [
+        "\"server\":\"s-1\",",
+        "\"ending\":true,",
+        "\"leaving\":true,",
+        ",\"owned\":false",
+        "\"unsure\":true,",
+    ] {
+        assert!(text.contains(newer), "{newer} in {text}");
+        text = text.replace(newer, "");
+    }
+    fs::File::create(path)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+        .expect("ours");
+}
+
+#[test]
+fn the_version_before_this_one_is_not_gone_on_from_and_what_it_names_is_given_back() {
+    for (version, owns) in [("\"version\":2", true), ("\"version\":2", false), ("\"version\":4", true)] {
+        let dir = folder();
+        let (mut handoff, path) = open(&dir);
+        handoff.store(&binding(), &sample()).expect("stored");
+        older(&path, version);
+        let loaded = handoff.load(&Binding { owns, ..binding() }, NOW);
+        let Loaded::Strays { kept, why: Unusable::OtherVersion, .. } = loaded else { panic!("{loaded:?}") };
+        assert_eq!(kept.tokens, sample().tokens);
+        assert_eq!((kept.snapshot.tokens[0].leaving, kept.snapshot.tokens[0].owned), (true, owns));
+        assert_eq!(kept.snapshot.retiring.len(), 2);
+        // Which server it was written for it does not say: only the same configuration tells.
+        let other = Binding { digest: [8; 32], ..binding() };
+        assert_eq!(handoff.load(&other, NOW), Loaded::Unusable(Unusable::OtherServer));
+    }
+}
+
+#[test]
+fn times_that_lie_ahead_are_on_another_clock() {
+    let dir = folder();
+    let (mut handoff, _) = open(&dir);
+    let mut kept = sample();
+    handoff.store(&binding(), &kept).expect("stored");
+    let early = Moment::new(Duration::from_secs(4));
+    assert_eq!(handoff.load(&binding(), early), found(sample(), true), "within a few seconds");
+    kept.snapshot.secrets[0].read = Moment::new(Duration::from_secs(200));
+    handoff.store(&binding(), &kept).expect("stored");
+    assert_eq!(handoff.load(&binding(), NOW), found(kept, false));
 }
 
 #[test]
@@ -160,11 +246,11 @@ fn a_state_that_is_cut_off_anywhere_is_unusable_and_replaced() {
             .open(&path)
             .and_then(|file| file.set_len(length as u64))
             .expect("cut");
-        let loaded = handoff.load(&binding());
+        let loaded = handoff.load(&binding(), NOW);
         assert!(matches!(loaded, Loaded::Unusable(Unusable::Corrupt(_))), "{length}: {loaded:?}");
         handoff.store(&binding(), &sample()).expect("stored over it");
     }
-    assert_eq!(handoff.load(&binding()), found(sample(), true));
+    assert_eq!(handoff.load(&binding(), NOW), found(sample(), true));
 }
 
 #[test]
@@ -173,9 +259,9 @@ fn a_state_that_others_could_have_written_is_not_believed() {
     let (mut handoff, path) = open(&dir);
     handoff.store(&binding(), &sample()).expect("stored");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o660)).expect("ours");
-    assert_eq!(handoff.load(&binding()), Loaded::Unusable(Unusable::Exposed));
+    assert_eq!(handoff.load(&binding(), NOW), Loaded::Unusable(Unusable::Exposed));
     handoff.store(&binding(), &sample()).expect("stored over it, private again");
-    assert_eq!(handoff.load(&binding()), found(sample(), true));
+    assert_eq!(handoff.load(&binding(), NOW), found(sample(), true));
 }
 
 #[test]
@@ -185,12 +271,12 @@ fn a_link_is_not_followed_and_a_giant_is_not_read() {
     let elsewhere = dir.path().join("elsewhere");
     fs::File::create(&elsewhere).expect("created");
     symlink(&elsewhere, &path).expect("linked");
-    assert!(matches!(handoff.load(&binding()), Loaded::Unusable(Unusable::Unreadable(_))));
+    assert!(matches!(handoff.load(&binding(), NOW), Loaded::Unusable(Unusable::Unreadable(_))));
     fs::remove_file(&path).expect("removed");
     let giant = fs::File::create(&path).expect("created");
     giant.set_permissions(fs::Permissions::from_mode(0o600)).expect("ours");
     giant.set_len(MAX_BYTES + 1).expect("sparse");
-    assert_eq!(handoff.load(&binding()), Loaded::Unusable(Unusable::TooLarge));
+    assert_eq!(handoff.load(&binding(), NOW), Loaded::Unusable(Unusable::TooLarge));
 }
 
 #[test]
@@ -198,10 +284,10 @@ fn neither_debug_nor_an_error_shows_a_secret() {
     let dir = folder();
     let (mut handoff, path) = open(&dir);
     handoff.store(&binding(), &sample()).expect("stored");
-    assert!(!format!("{:?} {handoff:?}", handoff.load(&binding())).contains("CANARY"));
+    assert!(!format!("{:?} {handoff:?}", handoff.load(&binding(), NOW)).contains("CANARY"));
     let text = fs::read_to_string(&path).expect("JSON");
     for broken in [text.replacen("\"tokens\":[", "\"tokens\":[\"hvs.CANARY\",", 1), text.replace(':', "=")] {
-        let why = format::parse(broken.as_bytes(), &binding()).expect_err("broken");
+        let why = format::parse(broken.as_bytes(), &binding(), NOW).expect_err("broken");
         assert!(!format!("{why} {why:?}").contains("CANARY"), "{why}");
     }
 }
@@ -268,30 +354,34 @@ fn any_kept() -> impl Strategy<Value = Kept> {
         prop::collection::btree_map(any_request(), response, 0..3),
         prop::collection::btree_map(any::<u64>(), any::<Vec<u8>>(), 0..3),
         any::<Option<(u32, Duration)>>(),
-        (prop::collection::btree_set(any::<String>(), 0..3), any::<bool>(), any::<bool>()),
+        (prop::collection::btree_set(any::<String>(), 0..3), any::<[bool; 3]>()),
     )
-        .prop_map(|(secrets, retiring, responses, tokens, refusals, (untold, blind, unsure))| Kept {
-            snapshot: Snapshot {
-                tokens: tokens
-                    .keys()
-                    .map(|id| KeptToken { id: TokenId(*id), ..sample().snapshot.tokens[0].clone() })
-                    .collect(),
-                secrets,
-                retiring,
-                refusals: refusals.map(|(count, last)| Refusals {
-                    count,
-                    last: Moment::new(last),
-                    why: "no".into(),
-                    pardoned: blind,
-                }),
-                untold,
-                blind,
-                unsure,
+        .prop_map(
+            |(secrets, retiring, responses, tokens, refusals, (untold, [blind, unsure, ending]))| Kept {
+                snapshot: Snapshot {
+                    tokens: tokens
+                        .keys()
+                        .map(|id| KeptToken { id: TokenId(*id), ..sample().snapshot.tokens[0].clone() })
+                        .collect(),
+                    secrets,
+                    retiring,
+                    refusals: refusals.map(|(count, last)| Refusals {
+                        count,
+                        last: Moment::new(last),
+                        why: "no".into(),
+                        pardoned: blind,
+                    }),
+                    untold,
+                    blind,
+                    unsure,
+                    ending,
+                },
+                tokens: tokens.into_iter().map(|(id, bytes)| (TokenId(id), Secret::from(bytes))).collect(),
+                responses,
+                opened: None,
+                refused_with: unsure.then(|| "5ca1ab1e".to_owned()),
             },
-            tokens: tokens.into_iter().map(|(id, bytes)| (TokenId(id), Secret::from(bytes))).collect(),
-            responses,
-            refused_with: unsure.then(|| "5ca1ab1e".to_owned()),
-        })
+        )
 }
 
 proptest! {
@@ -300,7 +390,8 @@ proptest! {
     #[test]
     fn every_state_survives(kept in any_kept()) {
         let bytes = format::write(&kept, &binding());
-        prop_assert_eq!(format::parse(&bytes, &binding()), Ok((kept, true)));
+        let now = Moment::new(Duration::MAX);
+        prop_assert_eq!(format::parse(&bytes, &binding(), now), Ok(found(kept, true)));
     }
 
     #[test]
@@ -313,11 +404,11 @@ proptest! {
             bytes[place] = byte;
         }
         // Whatever it makes of this, it is a state or a reason.
-        let _ = format::parse(&bytes, &binding());
+        let _ = format::parse(&bytes, &binding(), NOW);
     }
 
     #[test]
     fn no_foreign_bytes_make_the_reader_panic(bytes in any::<Vec<u8>>()) {
-        prop_assert!(format::parse(&bytes, &binding()).is_err());
+        prop_assert!(format::parse(&bytes, &binding(), NOW).is_err());
     }
 }

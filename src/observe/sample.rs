@@ -32,6 +32,7 @@ pub(crate) fn view() -> View {
             next: Some((NextAction::Renew, after(900))),
         }),
         login: None,
+        used_up: false,
         outage: None,
         breaker: BreakerView::Closed,
         files: vec![

@@ -32,6 +32,9 @@ pub struct Status {
     /// The login that is wanted and fails, where one does.
     #[serde(default)]
     pub login: Option<Login>,
+    /// The wrapping token at hand was opened by an earlier run of this pod: deliver another before the login ends.
+    #[serde(default)]
+    pub credentials_used_up: bool,
     /// The files, as configured.
     pub files: Vec<File>,
     /// What they are made of.
@@ -190,6 +193,7 @@ impl From<&View> for Status {
                 error: login.why.clone(),
                 next_in_seconds: login.next.map(|at| until(now, at)),
             }),
+            credentials_used_up: view.used_up,
             files: view.files.iter().map(|file| File::at(view, file)).collect(),
             secrets: view.secrets.iter().map(|secret| Secret::at(now, secret)).collect(),
             notifiers: view.notifiers.iter().map(|notifier| Notifier::at(now, notifier)).collect(),

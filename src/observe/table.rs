@@ -76,6 +76,10 @@ fn token(status: &Status) -> (String, Paint) {
     if let Some(next) = &token.next {
         let _into_a_string = write!(text, ", {}", action(next));
     }
+    if status.credentials_used_up {
+        text.push_str("; deliver another wrapping token, this one was opened by an earlier run");
+        return (text, Paint::Doubtful);
+    }
     (text, Paint::Plain)
 }
 

@@ -43,7 +43,7 @@ pub struct Client {
     transport: Transport,
     /// Where the secrets and their leases are.
     namespace: Option<String>,
-    auth: AuthPlan,
+    pub(super) auth: AuthPlan,
     mounts: Mounts,
     /// What a wrapped secret id turned out to be.
     pub(super) unwrapped: Unwrapped,

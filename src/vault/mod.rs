@@ -26,7 +26,7 @@ mod tls;
 mod traffic;
 mod transport;
 mod trouble;
-mod unwrap;
+pub mod unwrap;
 mod wrap;
 
 pub use files::credential_in;

@@ -1,13 +1,18 @@
 //! A secret id that comes wrapped in a one-time token: looked at first, taken once, kept.
 //!
 //! Wrapping is there to show that somebody else was quicker. So whatever is not as it was promised
-//! is an alert: said once, loudly, and never tried again with the same token.
+//! is an alert: said once, loudly, and never tried again with the same token. An earlier run of the same pod is
+//! nobody else: a digest of what it opened is in the handoff before it is opened.
 
 use std::cell::RefCell;
+
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{mpsc, oneshot};
 
 use super::client::{Client, ask};
 use super::endpoint::Raw;
 use super::failure::{Failure, FailureKind};
+use super::login::{self, Attempt};
 use super::message::Unspoken;
 use super::verdict::Asked;
 use crate::secret::Secret;
@@ -16,16 +21,77 @@ use crate::tree::Tree;
 /// What became of the last wrapping token. The secret id is kept for the next login: its token is
 /// used up.
 #[derive(Default)]
-pub(super) struct Unwrapped(RefCell<Option<(Secret, Result<Secret, Failure>)>>);
+pub(super) struct Unwrapped {
+    last: RefCell<Option<(Secret, Result<Secret, Failure>)>>,
+    /// A digest of what an earlier run of this pod opened.
+    earlier: RefCell<Option<String>>,
+    /// Who writes down what is about to be opened.
+    scribe: RefCell<Option<mpsc::UnboundedSender<Opening>>>,
+}
+
+/// A wrapping token is about to be opened.
+#[derive(Debug)]
+pub struct Opening {
+    /// Its [`digest`]; none where it could not be opened after all.
+    pub digest: Option<String>,
+    /// To be dropped or answered once that is written down.
+    pub written: oneshot::Sender<()>,
+}
+
+/// Names a wrapping token without giving it away: it is long and random.
+#[must_use]
+pub fn digest(token: &Secret) -> String {
+    let mut hash = Sha256::new();
+    hash.update("leasehold wrapping token\0");
+    hash.update(token.expose());
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 impl Unwrapped {
     fn of(&self, token: &Secret) -> Option<Result<Secret, Failure>> {
-        let known = self.0.borrow();
+        let known = self.last.borrow();
         known.as_ref().filter(|(known, _)| known == token).map(|(_, outcome)| outcome.clone())
+    }
+
+    fn is_from_earlier(&self, token: &Secret) -> bool {
+        self.earlier.borrow().as_ref().is_some_and(|earlier| *earlier == digest(token))
+    }
+
+    /// Has it written down what is about to be opened. Where that is not possible it is opened all the same.
+    async fn announce(&self, digest: Option<String>) {
+        let Some(scribe) = self.scribe.borrow().clone() else { return };
+        let (written, is_written) = oneshot::channel();
+        if scribe.send(Opening { digest, written }).is_ok() {
+            let _written_or_not = is_written.await;
+        }
     }
 }
 
 impl Client {
+    /// An earlier run of this pod opened the wrapping token of this [`digest`].
+    pub fn opened_earlier(&self, digest: Option<String>) {
+        *self.unwrapped.earlier.borrow_mut() = digest;
+    }
+
+    /// What is going to be opened, from now on: each waits until its `written` is answered.
+    pub fn openings(&self) -> mpsc::UnboundedReceiver<Opening> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        *self.unwrapped.scribe.borrow_mut() = Some(sender);
+        receiver
+    }
+
+    /// Whether the wrapping token that is there now was opened by an earlier run, so that nothing can log in until
+    /// another is delivered. Reads its file.
+    #[must_use]
+    pub fn is_used_up(&self) -> bool {
+        match login::prepare(&self.auth) {
+            Ok(Attempt::Unwrap { token, .. }) => {
+                self.unwrapped.is_from_earlier(&token) && !matches!(self.unwrapped.of(&token), Some(Ok(_)))
+            }
+            _ => false,
+        }
+    }
+
     /// The secret id in `token`, which `made_by` must have made.
     ///
     /// # Errors
@@ -41,10 +107,12 @@ impl Client {
             Err(failure) => failure.kind == FailureKind::Refused,
         };
         if settled {
-            if let Err(failure) = &outcome {
-                tracing::error!("{failure}");
+            match &outcome {
+                Err(failure) if self.unwrapped.is_from_earlier(token) => tracing::warn!("{failure}"),
+                Err(failure) => tracing::error!("{failure}"),
+                Ok(_) => {}
             }
-            *self.unwrapped.0.borrow_mut() = Some((token.clone(), outcome.clone()));
+            *self.unwrapped.last.borrow_mut() = Some((token.clone(), outcome.clone()));
         }
         outcome
     }
@@ -53,18 +121,39 @@ impl Client {
         let unspoken = Unspoken(vec![token]);
         // Looking does not use it up.
         let look = Raw::put("sys/wrapping/lookup", Tree::map([("token", Tree::Text(token.clone()))]));
-        let looked = ask(&self.for_tokens(None), &look, Asked::Unwrap, &unspoken).await.map_err(taken)?;
+        let looked = ask(&self.for_tokens(None), &look, Asked::Unwrap, &unspoken).await;
+        let looked = looked.map_err(|failure| match self.unwrapped.is_from_earlier(token) {
+            true => used_up(failure),
+            false => taken(failure),
+        })?;
         let path = looked.data.get("creation_path").and_then(Tree::as_str).unwrap_or_default();
         if path != made_by {
             // The server's word, but whoever made the token chose it.
             let path: String = path.escape_debug().take(200).collect();
             return Err(alert(format!("was made by `{path}`, not by `{made_by}`, and is left as it is")));
         }
+        // A run that is killed from here on leaves the next one a token that cannot be opened, and the reason why.
+        self.unwrapped.announce(Some(digest(token))).await;
         let open = Raw::put("sys/wrapping/unwrap", Tree::map::<&str>([]));
-        let opened =
-            ask(&self.for_tokens(Some(token)), &open, Asked::Unwrap, &unspoken).await.map_err(taken)?;
+        let opened = ask(&self.for_tokens(Some(token)), &open, Asked::Unwrap, &unspoken).await;
+        if opened.as_ref().is_err_and(|failure| failure.kind == FailureKind::Refused) {
+            // Somebody else was quicker after all: the next run must not take that for ours.
+            self.unwrapped.announce(None).await;
+        }
+        let opened = opened.map_err(taken)?;
         let secret_id = opened.data.get("secret_id").and_then(Tree::as_text).filter(|id| !id.is_empty());
         secret_id.cloned().ok_or_else(|| alert("holds no secret id".to_owned()))
+    }
+}
+
+/// The server refuses the token that an earlier run of ours opened: no wonder.
+fn used_up(failure: Failure) -> Failure {
+    match failure.kind {
+        FailureKind::Refused => Failure::new(
+            FailureKind::Refused,
+            "the wrapping token of the secret id was opened by an earlier run of this pod, and can be opened once only: deliver a new one",
+        ),
+        _ => failure,
     }
 }
 

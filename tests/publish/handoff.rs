@@ -14,7 +14,7 @@ use crate::scene::{self, is_root};
 use crate::support::{Workspace, need, wait_until};
 
 fn binding() -> Binding {
-    Binding { digest: [1; 32], pod: "pod u-1".into(), boot: "b-1".into() }
+    Binding { digest: [1; 32], pod: "pod u-1".into(), boot: "b-1".into(), server: "s".into(), owns: true }
 }
 
 #[test]
@@ -40,7 +40,10 @@ fn the_lock_is_held_for_as_long_as_its_process_lives_and_no_longer() {
 
     holder.kill().and_then(|()| holder.wait()).expect("it is ours to end");
     let handoff = Handoff::open(&path, true).expect("the dead hold no lock");
-    assert!(matches!(handoff.load(&binding()), Loaded::Found { same_boot: true, .. }));
+    assert!(matches!(
+        handoff.load(&binding(), leasehold::core::time::Moment::default()),
+        Loaded::Found { same_clock: true, .. }
+    ));
     assert_eq!(names(dir.path()), ["locked", "state", "state.lock"]);
 }
 
@@ -54,7 +57,10 @@ fn a_state_that_belongs_to_somebody_else_is_not_believed() {
     let mut handoff = Handoff::open(&path, true).expect("free");
     handoff.store(&binding(), &Kept::default()).expect("stored");
     chown(&path, Some(101), None).expect("root may");
-    assert_eq!(handoff.load(&binding()), Loaded::Unusable(Unusable::Exposed));
+    assert_eq!(
+        handoff.load(&binding(), leasehold::core::time::Moment::default()),
+        Loaded::Unusable(Unusable::Exposed)
+    );
 }
 
 #[test]

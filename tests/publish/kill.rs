@@ -178,7 +178,8 @@ fn a_single_file_is_the_old_or_the_new_wherever_its_publisher_is_killed() {
 #[test]
 fn a_handoff_is_the_old_or_the_new_wherever_its_holder_is_killed() {
     const TEST: &str = "kill::a_handoff_is_the_old_or_the_new_wherever_its_holder_is_killed";
-    let binding = Binding { digest: [1; 32], pod: "p".into(), boot: "b".into() };
+    let binding =
+        Binding { digest: [1; 32], pod: "p".into(), boot: "b".into(), server: "s".into(), owns: true };
     let state = |token: &str| {
         let tokens = [(leasehold::core::ids::TokenId(1), Secret::from(token))].into();
         let mut kept = Kept { tokens, ..Kept::default() };
@@ -192,6 +193,8 @@ fn a_handoff_is_the_old_or_the_new_wherever_its_holder_is_killed() {
             batch: false,
             uses: None,
             undated: false,
+            leaving: false,
+            owned: true,
         });
         kept
     };
@@ -203,7 +206,9 @@ fn a_handoff_is_the_old_or_the_new_wherever_its_holder_is_killed() {
     let fault = evidence!(26, Machine);
     let prepare = |folder: &Path| at(folder).store(&binding, &state("OLD")).expect("stored");
     at_every_call(TEST, prepare, |folder, when| {
-        let Loaded::Found { kept, same_boot: true } = at(folder).load(&binding) else {
+        let Loaded::Found { kept, same_clock: true } =
+            at(folder).load(&binding, leasehold::core::time::Moment::default())
+        else {
             panic!("{when}: lost")
         };
         let done = *kept == state("NEW");

@@ -11,6 +11,7 @@ mod database;
 mod doubt;
 mod farewell;
 mod kinds;
+mod leftovers;
 mod limits;
 mod outages;
 mod tokens;

@@ -314,6 +314,11 @@ fn recovers(world: &World) -> Held {
     Ok(())
 }
 
+/// Whether a run knows of what the one before it leased, where that outlives its token.
+fn inherits(world: &World) -> bool {
+    world.setup.handoff || !world.setup.init
+}
+
 /// Tokens that can be used so many times take their leases with them again and again: the log says
 /// so, and no client can help it.
 fn is_counted(world: &World) -> bool {
@@ -390,8 +395,13 @@ fn overlap_is_bounded(world: &mut World) -> Held {
     let mut count: BTreeMap<&String, usize> = BTreeMap::new();
     let tokens: BTreeSet<u64> =
         world.process.iter().flat_map(|process| process.tokens.values().copied()).collect();
+    let inherited = inherits(world);
     // A login whose renewal was granted and never heard of is taken to have ended.
-    for lease in world.server.living(now).filter(|lease| lease.known && tokens.contains(&lease.token)) {
+    for lease in world
+        .server
+        .living(now)
+        .filter(|lease| lease.known && (tokens.contains(&lease.token) || inherited && lease.elsewhere))
+    {
         *count.entry(&lease.path).or_default() += 1;
     }
     let double: BTreeSet<String> =
@@ -448,6 +458,10 @@ fn never_ready_when_expired(world: &World) -> Held {
             if end + Duration::from_secs(1) < world.now {
                 return Err(format!("ready, and {file:?} serves {id:?}, which ended at {end:?}"));
             }
+            // Whatever became of the run that did it.
+            if world.server.leases.get(&id).is_some_and(|lease| lease.given_back) {
+                return Err(format!("ready, and {file:?} serves {id:?}, which was given back"));
+            }
         }
     } else if world.calm_for() > patience(world) + MINUTE && !has_wrong_clock(world) && !is_counted(world) {
         // That a token was revoked shows with its next use.
@@ -482,7 +496,7 @@ fn nothing_left(world: &World) -> Held {
     let ours = world.setup.owns_token && !role.batch && role.default_policy;
     let tokens: BTreeSet<u64> = process.tokens.values().copied().collect();
     for (id, lease) in &world.server.leases {
-        let knows = lease.known && tokens.contains(&lease.token);
+        let knows = lease.known && (tokens.contains(&lease.token) || inherits(world) && lease.elsewhere);
         if knows && world.server.is_lease_alive(id, world.now) {
             return Err(format!("{id:?} is left behind"));
         }

@@ -105,6 +105,8 @@ pub struct Process {
     pub looking_up: BTreeSet<TokenId>,
     pub probing: bool,
     pub stopping: bool,
+    /// It is started again when it has ended.
+    pub restarting: bool,
     /// A process of `exec` was started by this run.
     pub has_application: bool,
 }
@@ -127,6 +129,7 @@ impl Process {
             looking_up: BTreeSet::new(),
             probing: false,
             stopping: false,
+            restarting: false,
             has_application: false,
         }
     }

@@ -60,6 +60,10 @@ pub enum Fault {
     Kill,
     /// As above, and what it left is lost.
     KillAndForget,
+    /// As above, at the write of the handoff after so many: when that is on disk, or before.
+    KillAtWrite { after: u64, written: bool },
+    /// It is told to stop, killed where it takes longer than this, and started again.
+    Restart(Duration),
     /// The machine is restarted, which takes so long; what is on disk stays.
     Reboot(Duration),
     /// The configuration is read again (HUP).
@@ -131,6 +135,17 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
     }
     if !setup.quiet {
         interfere(setup, &mut all);
+    }
+    let mut own = Dice::new(setup.seed ^ 0xdead);
+    if setup.faults > 0 && own.chance(40) {
+        for _ in 0..2 {
+            let fault = if own.chance(50) {
+                Fault::KillAtWrite { after: own.below(4), written: own.chance(50) }
+            } else {
+                Fault::Restart(own.millis(0, 60))
+            };
+            all.push(Planned { at: own.millis(0, span * 700), lasts: Duration::ZERO, fault });
+        }
     }
     for (path, kind) in setup.paths.iter().filter(|_| !setup.quiet) {
         if *kind == Kind::Kv {

@@ -26,6 +26,13 @@ impl World {
                 return Ok(());
             }
             Fault::Reload => return self.give(Event::Yield),
+            Fault::Restart(_) if self.asleep > self.now => {
+                let wait = self.asleep - self.now;
+                self.push(wait, Next::Begin(fault, lasts));
+                return Ok(());
+            }
+            Fault::Restart(patience) => return self.restart(*patience),
+            Fault::KillAtWrite { after, written } => self.doom = Some((*after, *written)),
             Fault::Kill | Fault::KillAndForget => {
                 self.kill(fault == Fault::KillAndForget, Duration::from_secs(1));
             }
@@ -78,12 +85,29 @@ impl World {
         self.give(Event::Refresh)
     }
 
+    /// The process is told to stop, and killed where it takes longer than `patience`.
+    fn restart(&mut self, patience: Duration) -> Result<(), String> {
+        let Some(process) = self.process.as_mut().filter(|process| !process.stopping) else { return Ok(()) };
+        process.stopping = true;
+        process.restarting = true;
+        let run = process.run;
+        self.push(patience, Next::Kill { run });
+        self.give(Event::Stop { at_once: true })
+    }
+
+    /// A write of the handoff begins: whether the process is killed with it, and if so, whether that is on disk.
+    pub fn doomed(&mut self) -> Option<bool> {
+        let (left, written) = self.doom?;
+        self.doom = left.checked_sub(1).map(|left| (left, written));
+        self.doom.is_none().then_some(written)
+    }
+
     /// The process is killed, and started again after `pause`.
-    fn kill(&mut self, forget: bool, pause: Duration) {
+    pub fn kill(&mut self, forget: bool, pause: Duration) {
         // What a run that has ended left is lost with its handoff, too.
         let mut lost = forget && self.handoff.take().is_some();
         if let Some(process) = self.process.take() {
-            self.over |= process.stopping;
+            self.over |= process.stopping && !process.restarting;
             self.push(pause, Next::StartProcess(process.mode));
             lost |= forget || !self.setup.handoff || self.unsaved;
         }

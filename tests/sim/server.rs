@@ -52,6 +52,10 @@ pub struct Lease {
     pub known: bool,
     /// Until when the client has to take it to be alive, whatever it has heard.
     pub seen: Duration,
+    /// It is in another namespace than its token, and is not revoked with it.
+    pub elsewhere: bool,
+    /// The client itself had it revoked, or its token.
+    pub given_back: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -105,6 +109,9 @@ pub struct Server {
     pub turned_away: Option<Duration>,
     count: u64,
 }
+
+/// Where the paths of another namespace begin.
+pub const ELSEWHERE: &str = "team/";
 
 /// The servers' own [`Server::lockout`].
 const LOCKOUT: Duration = Duration::from_secs(15 * 60);
@@ -170,7 +177,8 @@ impl Server {
 
     pub fn is_lease_alive(&self, id: &LeaseId, now: Duration) -> bool {
         self.leases.get(id).is_some_and(|lease| {
-            lease.revoked.is_none() && lease.expires > now && self.is_token_alive(lease.token, now)
+            let token = lease.elsewhere || self.is_token_alive(lease.token, now);
+            lease.revoked.is_none() && lease.expires > now && token
         })
     }
 
@@ -179,7 +187,8 @@ impl Server {
     pub fn is_lease_known(&self, id: &LeaseId, now: Duration) -> bool {
         self.is_lease_alive(id, now)
             && self.leases.get(id).is_some_and(|lease| {
-                let token = self.tokens.get(&lease.token).and_then(|token| token.seen);
+                let token = self.tokens.get(&lease.token).filter(|_| !lease.elsewhere);
+                let token = token.and_then(|token| token.seen);
                 lease.seen > now && token.is_none_or(|seen| seen > now)
             })
     }
@@ -195,7 +204,8 @@ impl Server {
     /// When the lease ended or will by itself: on its own, or with its token.
     pub fn lease_end(&self, id: &LeaseId) -> Option<Duration> {
         let lease = self.leases.get(id)?;
-        let token = self.tokens.get(&lease.token).and_then(|token| token.expires);
+        let token = self.tokens.get(&lease.token).filter(|_| !lease.elsewhere);
+        let token = token.and_then(|token| token.expires);
         Some(token.map_or(lease.expires, |end| end.min(lease.expires)))
     }
 
@@ -325,6 +335,9 @@ impl Server {
         self.enter(id, now, false)?;
         self.may_on_itself(id)?;
         self.kill(id);
+        for lease in self.leases.values_mut().filter(|lease| lease.token == id && !lease.elsewhere) {
+            lease.given_back = true;
+        }
         Ok(())
     }
 
@@ -409,7 +422,9 @@ impl Server {
         (ttl, max, renewable): (Duration, Duration, bool),
     ) -> LeaseFacts {
         self.count += 1;
-        let id = LeaseId(format!("{path}/{}", self.count));
+        let elsewhere = path.starts_with(ELSEWHERE);
+        let end = if elsewhere { ".team" } else { "" };
+        let id = LeaseId(format!("{path}/{}{end}", self.count));
         let ttl = self.cut(token, ttl, now).min(max);
         let lease = Lease {
             path: path.to_owned(),
@@ -423,6 +438,8 @@ impl Server {
             revoked: None,
             known: false,
             seen: now,
+            elsewhere,
+            given_back: false,
         };
         self.leases.insert(id.clone(), lease);
         self.recent.push(id.clone());
@@ -463,6 +480,7 @@ impl Server {
         // One that is gone already, or never was, is as good as revoked.
         if let Some(lease) = self.leases.get_mut(id) {
             lease.revoked.get_or_insert(now);
+            lease.given_back = true;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use leasehold::core::policy::{FilePolicy, Mode, NotifierPolicy, Policy, SinkPoli
 
 use super::application::{ApplicationSetup, NOTIFIER};
 use super::dice::Dice;
+use super::server::ELSEWHERE;
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -77,7 +78,7 @@ impl Setup {
     /// The world of `seed`.
     pub fn random(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
-        let paths = random_paths(&mut dice);
+        let paths = elsewhere(seed, random_paths(&mut dice));
         let mut files = random_files(&mut dice, &paths);
         let mut members = usize::try_from(dice.below(files.len() as u64 + 1)).expect("small");
         // Of its own, so that the rest of each world stays as it was before there were sinks.
@@ -231,6 +232,17 @@ fn random_paths(dice: &mut Dice) -> Vec<(String, Kind)> {
             }
         })
         .collect()
+}
+
+/// Moves credentials to another namespace, in some worlds. With dice of its own, as sinks have.
+fn elsewhere(seed: u64, mut paths: Vec<(String, Kind)>) -> Vec<(String, Kind)> {
+    let mut own = Dice::new(seed ^ 0x7ea3);
+    if own.chance(20) {
+        for (path, _) in paths.iter_mut().filter(|(_, kind)| matches!(kind, Kind::Dynamic { .. })) {
+            *path = format!("{ELSEWHERE}{path}");
+        }
+    }
+    paths
 }
 
 fn random_role(dice: &mut Dice) -> Role {

@@ -54,6 +54,10 @@ pub enum Next {
     StartProcess(Mode),
     /// The process of `exec` of this number ends.
     ApplicationEnds(u64),
+    /// This run is killed, where it has not ended by itself.
+    Kill {
+        run: u64,
+    },
     Stop,
 }
 
@@ -85,6 +89,8 @@ pub struct World {
     pub sent: Vec<Duration>,
     /// The last write of the handoff failed.
     pub unsaved: bool,
+    /// The process is killed at the write of the handoff after so many: when that is on disk, or before.
+    pub doom: Option<(u64, bool)>,
     /// Somebody else revoked our tokens.
     pub meddled: bool,
     /// Something denied what it should not have, or lost what it had: a token or a lease looks dead that is not.
@@ -125,6 +131,7 @@ impl World {
             over: false,
             sent: Vec::new(),
             unsaved: false,
+            doom: None,
             meddled: false,
             misled: false,
             is_tame: true,
@@ -234,6 +241,13 @@ impl World {
             Next::End(fault) => return self.end(&fault),
             Next::StartProcess(mode) => return self.start(mode),
             Next::ApplicationEnds(number) => return self.application_ends(number),
+            Next::Kill { run } => {
+                if self.process.as_ref().is_some_and(|process| process.run == run) {
+                    self.log(|| "-- killed while it stops".to_owned());
+                    self.kill(false, Duration::from_secs(1));
+                    self.calm = self.now;
+                }
+            }
             Next::Stop if self.asleep > self.now => {
                 let wait = self.asleep - self.now;
                 self.push(wait, Next::Stop);
@@ -286,6 +300,10 @@ impl World {
             self.log(|| format!("    < {action:?}"));
             Checks::action(self, &action).map_err(|why| format!("{why} at {:?}", self.now))?;
             self.act(action).map_err(|why| format!("{why} at {:?}", self.now))?;
+            if self.process.is_none() {
+                // It has ended, or was killed in the middle of what it was about to do.
+                break;
+            }
         }
         self.hand_over()
     }
@@ -378,6 +396,13 @@ impl World {
     }
 
     fn save_handoff(&mut self) {
+        let doomed = self.doomed();
+        if doomed == Some(false) {
+            self.log(|| "-- killed before the write".to_owned());
+            self.checks.note_kill(true);
+            self.calm = self.now;
+            return self.kill(false, Duration::from_secs(1));
+        }
         let wait = self.dice.millis(0, 5);
         self.unsaved = self.faults.contains(&Fault::HandoffFull);
         if self.unsaved {
@@ -385,6 +410,11 @@ impl World {
         } else {
             self.handoff = self.process.as_ref().map(|process| process.handoff(self.boot));
             self.tell_later(wait, Event::HandoffSaved(Ok(())));
+        }
+        if doomed.is_some() {
+            self.log(|| "-- killed after the write".to_owned());
+            self.calm = self.now;
+            self.kill(false, Duration::from_secs(1));
         }
     }
 
@@ -435,7 +465,7 @@ impl World {
             self.disk.changed.clear();
         }
         self.calm = self.now;
-        if process.stopping {
+        if process.stopping && !process.restarting {
             self.over = true;
         } else if process.is_daemon() || result.is_ok() {
             self.push(Duration::from_secs(1), Next::StartProcess(self.setup.mode()));

@@ -9,6 +9,7 @@ mod support;
 mod doubt;
 mod exec;
 mod fleet;
+mod kills;
 mod losses;
 mod machine;
 mod reboot;

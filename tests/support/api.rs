@@ -82,7 +82,26 @@ impl OpenBao {
 
     /// Mounts the rabbitmq engine at `mount` with a role whose credentials live `ttl`, at most `max_ttl`.
     pub fn rabbit(&self, mount: &str, rabbit: &Rabbit, role: &str, ttl: Duration, max_ttl: Duration) {
-        self.mount(mount, json!({ "type": "rabbitmq" }));
+        self.mount_rabbit("", mount, rabbit, role, (ttl, max_ttl));
+    }
+
+    /// The same in a `namespace`, which ends in a slash, with leases of an hour.
+    pub fn rabbit_in(&self, namespace: &str, mount: &str, rabbit: &Rabbit, role: &str) {
+        let hour = Duration::from_secs(3600);
+        self.mount_rabbit(namespace, mount, rabbit, role, (hour, 2 * hour));
+    }
+
+    fn mount_rabbit(
+        &self,
+        namespace: &str,
+        mount: &str,
+        rabbit: &Rabbit,
+        role: &str,
+        (ttl, max_ttl): (Duration, Duration),
+    ) {
+        let engine = json!({ "type": "rabbitmq" });
+        self.ask("POST", &format!("{namespace}sys/mounts/{mount}"), Some(engine)).ok();
+        let mount = format!("{namespace}{mount}");
         self.write(
             &format!("{mount}/config/connection"),
             json!({

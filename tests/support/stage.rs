@@ -130,6 +130,12 @@ impl Stage {
         self.until_ready(leasehold.spawn(&self.arguments(&["sidecar"], config)))
     }
 
+    /// As above under a boot clock that is ahead by so many seconds.
+    pub fn sidecar_with_a_clock_ahead(&self, config: &str, seconds: u64) -> Running {
+        let leasehold = Leasehold::new(&self.space).with_a_clock_ahead(seconds);
+        self.until_ready(leasehold.spawn(&self.arguments(&["sidecar"], config)))
+    }
+
     fn until_ready(&self, mut running: Running) -> Running {
         wait_until("the sidecar to be ready", SOON, || {
             assert!(running.runs(), "the sidecar ended: {}", running.stderr());

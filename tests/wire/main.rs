@@ -9,6 +9,7 @@ mod burst;
 mod certificates;
 mod connections;
 mod intercepted;
+mod kills;
 mod link;
 mod memory;
 mod nonsense;

@@ -56,7 +56,9 @@ async fn show(view: View, mut asks: mpsc::Receiver<Ask>) {
         match ask {
             Ask::View(reply) => reply.send(view.clone()).expect("somebody asked"),
             Ask::Alive(reply) => reply.send(()).expect("somebody asked"),
-            Ask::Scrape(_) | Ask::Log(..) | Ask::Refresh(_) | Ask::Quit(_) => panic!("a status only looks"),
+            Ask::Scrape(_) | Ask::Log(..) | Ask::Refresh(_) | Ask::Renew(..) | Ask::Quit(_) => {
+                panic!("a status only looks")
+            }
         }
     }
 }

@@ -40,6 +40,7 @@ use super::metrics::{self, Besides};
 use super::status::Status;
 use super::{clock, readiness};
 use crate::config::plan::Listen;
+use crate::core::event::Wanted;
 use crate::core::time::Moment;
 use crate::core::view::View;
 use crate::exit::Ending;
@@ -89,6 +90,8 @@ pub enum Ask {
     Log(Level, oneshot::Sender<()>),
     /// Look at everything now; answered when that is understood, not when it is done.
     Refresh(oneshot::Sender<()>),
+    /// Mint this anew; answered as above, and whether there is such a thing.
+    Renew(Wanted, oneshot::Sender<bool>),
     /// Revoke and end with 0; answered as above.
     Quit(oneshot::Sender<()>),
 }
@@ -240,7 +243,7 @@ async fn answer(
         Ok(route) => route,
         Err(refusal) => return refused(&refusal),
     };
-    match tokio::time::timeout(limit, performed(route, asks)).await {
+    match tokio::time::timeout(limit, performed(route, request.uri().query(), asks)).await {
         Ok(Some(answer)) => answer,
         Ok(None) => text(StatusCode::SERVICE_UNAVAILABLE, "shutting down"),
         Err(_elapsed) => text(StatusCode::SERVICE_UNAVAILABLE, "the main loop does not answer"),
@@ -248,7 +251,7 @@ async fn answer(
 }
 
 /// Asks the main loop; `None` where it is gone.
-async fn performed(route: Route, asks: &mpsc::Sender<Ask>) -> Option<Answer> {
+async fn performed(route: Route, query: Option<&str>, asks: &mpsc::Sender<Ask>) -> Option<Answer> {
     Some(match route {
         Route::Live => asked(asks, Ask::Alive).await.map(|()| text(StatusCode::OK, "alive"))?,
         Route::Refresh => {
@@ -258,6 +261,10 @@ async fn performed(route: Route, asks: &mpsc::Sender<Ask>) -> Option<Answer> {
             let line = format!("logging {}", level.as_str().to_lowercase());
             asked(asks, |reply| Ask::Log(level, reply)).await.map(|()| text(StatusCode::OK, &line))?
         }
+        Route::Renew => match route::wanted(query) {
+            Ok(wanted) => renewing(asked(asks, |reply| Ask::Renew(wanted, reply)).await?),
+            Err(refusal) => refused(&refusal),
+        },
         Route::Quit => asked(asks, Ask::Quit).await.map(|()| text(StatusCode::ACCEPTED, "quitting"))?,
         Route::Ready => ready(&asked(asks, Ask::View).await?),
         Route::Metrics => {
@@ -271,6 +278,13 @@ async fn performed(route: Route, asks: &mpsc::Sender<Ask>) -> Option<Answer> {
             typed(StatusCode::OK, "application/json", json)
         }
     })
+}
+
+fn renewing(is_there: bool) -> Answer {
+    match is_there {
+        true => text(StatusCode::ACCEPTED, "renewing"),
+        false => text(StatusCode::NOT_FOUND, "no file of that name, or nothing is read under that path"),
+    }
 }
 
 fn ready(view: &View) -> Answer {

@@ -7,6 +7,8 @@ use http::uri::Authority;
 use http::{HeaderMap, Method, Request, StatusCode};
 use tracing::Level;
 
+use crate::core::event::Wanted;
+
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Peer {
@@ -31,6 +33,8 @@ pub(super) enum Route {
     Status,
     /// `POST /refresh`.
     Refresh,
+    /// `POST /renew?file=NAME` or `?path=PATH`.
+    Renew,
     /// `POST /quit`.
     Quit,
     /// `POST /log?level=debug`.
@@ -53,6 +57,8 @@ pub(super) enum Refusal {
     Browser,
     /// Not a level of the log.
     Level,
+    /// It does not say what to mint anew.
+    Wanted,
 }
 
 impl Peer {
@@ -68,7 +74,7 @@ impl Refusal {
             Self::Path => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Peer | Self::Browser => StatusCode::FORBIDDEN,
-            Self::Level => StatusCode::BAD_REQUEST,
+            Self::Level | Self::Wanted => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -78,6 +84,7 @@ impl Refusal {
             Self::Method { .. } => "method not allowed",
             Self::Peer => "only from loopback or the Unix socket",
             Self::Level => "write it like /log?level=debug; error, warn, info, debug or trace",
+            Self::Wanted => "write it like /renew?file=NAME or /renew?path=PATH",
             Self::Browser => "not for web pages: Host must be an IP address or localhost, without Origin",
         }
     }
@@ -91,11 +98,12 @@ pub(super) fn of<B>(request: &Request<B>, peer: Peer) -> Result<Route, Refusal> 
         "/metrics" => Route::Metrics,
         "/status" => Route::Status,
         "/refresh" => Route::Refresh,
+        "/renew" => Route::Renew,
         "/quit" => Route::Quit,
         "/log" => Route::Log(level(request.uri().query()).ok_or(Refusal::Level)?),
         _ => return Err(Refusal::Path),
     };
-    let acts = matches!(route, Route::Refresh | Route::Quit | Route::Log(_));
+    let acts = matches!(route, Route::Refresh | Route::Renew | Route::Quit | Route::Log(_));
     match *request.method() {
         Method::POST if acts => {}
         Method::GET | Method::HEAD if !acts => {}
@@ -113,6 +121,17 @@ pub(super) fn of<B>(request: &Request<B>, peer: Peer) -> Result<Route, Refusal> 
         return Err(Refusal::Browser);
     }
     Ok(route)
+}
+
+/// What a query wants to be minted anew.
+pub(super) fn wanted(query: Option<&str>) -> Result<Wanted, Refusal> {
+    let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let (key, value) = pairs.next().ok_or(Refusal::Wanted)?;
+    match (&*key, pairs.next()) {
+        ("file", None) => Ok(Wanted::File(value.into_owned())),
+        ("path", None) => Ok(Wanted::Path(value.into_owned())),
+        _ => Err(Refusal::Wanted),
+    }
 }
 
 /// The level that a query names.
@@ -181,8 +200,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wanted_anew_is_a_file_or_a_path() {
+        assert_eq!(wanted(Some("file=db.env")), Ok(Wanted::File("db.env".into())));
+        assert_eq!(wanted(Some("path=pki%2Fissue%2Fweb")), Ok(Wanted::Path("pki/issue/web".into())));
+        for query in [None, Some(""), Some("db.env"), Some("file=a&path=b"), Some("all=true")] {
+            assert_eq!(wanted(query), Err(Refusal::Wanted), "{query:?}");
+        }
+        assert_eq!(ask("POST", "/renew?file=a", &[], Peer::Loopback), Ok(Route::Renew));
+        assert_eq!(
+            ask("GET", "/renew?file=a", &[], Peer::Loopback),
+            Err(Refusal::Method { allowed: "POST" })
+        );
+    }
+
+    #[test]
     fn what_acts_is_taken_from_loopback_and_the_unix_socket_only() {
-        for path in ["/refresh", "/quit"] {
+        for path in ["/refresh", "/renew?file=a", "/quit"] {
             assert_eq!(ask("POST", path, &[], Peer::Remote), Err(Refusal::Peer));
             assert_eq!(ask("POST", path, &[("host", "127.0.0.1")], Peer::Remote), Err(Refusal::Peer));
             assert!(ask("POST", path, &[], Peer::UnixSocket).is_ok());

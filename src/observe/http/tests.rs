@@ -53,6 +53,7 @@ impl Running {
                         count(&refreshes);
                         reply.send(()).is_ok()
                     }
+                    Ask::Renew(wanted, reply) => reply.send(wanted == Wanted::File("db.env".into())).is_ok(),
                     Ask::Quit(reply) => {
                         count(&quits);
                         reply.send(()).is_ok()

@@ -1,0 +1,86 @@
+//! What a state names that nobody goes on from: it was written for another configuration, or in another version of
+//! the format. Its logins and leases are only given back.
+//!
+//! Read field by field: whatever can be read is given back, and what cannot ends by itself.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::Kept;
+use super::format::{self, Parsed, flag_or, get, get_bytes, get_duration, get_moment, list, present, string};
+use crate::core::ids::{LeaseId, TokenId};
+use crate::core::snapshot::{KeptLease, KeptToken, Snapshot};
+use crate::core::time::Moment;
+use crate::secret::Secret;
+use crate::tree::Tree;
+
+/// Clocks of two processes of one boot are one clock; this is for reading it at different moments.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// The logins and leases in `tree`, each only to be given back; `owns` is what an older build did not write down.
+pub(super) fn of(tree: &Tree, owns: bool) -> Kept {
+    let mut kept = Kept { opened: format::opened(tree), ..Kept::default() };
+    for (token, secret) in entries(tree, "tokens").filter_map(|entry| token(entry, owns).ok()) {
+        kept.tokens.insert(token.id, secret);
+        kept.snapshot.tokens.push(token);
+    }
+    let held = entries(tree, "secrets").filter_map(|secret| present(secret, "lease"));
+    let leases = held.chain(entries(tree, "retiring")).filter_map(|entry| lease(entry).ok());
+    let names = entries(tree, "untold").filter_map(Tree::as_str).map(str::to_owned);
+    let untold: BTreeSet<String> = names.collect();
+    kept.snapshot = Snapshot { retiring: leases.collect(), untold, ..kept.snapshot };
+    kept
+}
+
+fn entries<'a>(tree: &'a Tree, field: &'static str) -> impl Iterator<Item = &'a Tree> {
+    list(tree, field).unwrap_or_default().iter()
+}
+
+fn token(tree: &Tree, owns: bool) -> Parsed<(KeptToken, Secret)> {
+    let secret = get_bytes(tree.get("secret").unwrap_or(&Tree::Null), "secret")?;
+    let expires = get_moment(tree, "expires").ok();
+    let token = KeptToken {
+        id: TokenId(get(tree, "id")?),
+        accessor: string(tree, "accessor").unwrap_or_default().to_owned(),
+        expires,
+        latest: get_moment(tree, "latest").ok().or(expires),
+        granted: get_duration(tree, "granted").ok(),
+        renewable: false,
+        batch: flag_or(tree, "batch", false).unwrap_or_default(),
+        uses: get(tree, "uses").ok(),
+        undated: false,
+        leaving: true,
+        owned: flag_or(tree, "owned", owns).unwrap_or_default(),
+    };
+    Ok((token, secret))
+}
+
+fn lease(tree: &Tree) -> Parsed<KeptLease> {
+    let granted = get_duration(tree, "granted")?;
+    let expires = get_moment(tree, "expires")?;
+    Ok(KeptLease {
+        id: LeaseId(string(tree, "id")?.to_owned()),
+        token: TokenId(get(tree, "token")?),
+        expires,
+        latest: get_moment(tree, "latest").unwrap_or(expires),
+        granted,
+        renewable: false,
+        undated: false,
+    })
+}
+
+/// Whether times lie ahead of our clock that were past, or granted from then, when they were written: then they are
+/// on another one. A machine that was restored and a time namespace keep the name of the boot.
+pub(super) fn is_ahead(kept: &Kept, now: Moment) -> bool {
+    let now = now.after(SLACK);
+    let Snapshot { tokens, secrets, retiring, refusals, .. } = &kept.snapshot;
+    let lease = |lease: &KeptLease| !lease.undated && lease.expires.before(lease.granted) > now;
+    let token = |token: &KeptToken| match (token.expires, token.granted) {
+        (Some(expires), Some(granted)) => !token.undated && expires.before(granted) > now,
+        _ => false,
+    };
+    secrets.iter().any(|secret| secret.read > now || secret.lease.as_ref().is_some_and(lease))
+        || tokens.iter().any(token)
+        || retiring.iter().any(lease)
+        || refusals.as_ref().is_some_and(|refusals| refusals.last > now)
+}
