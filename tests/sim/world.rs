@@ -292,6 +292,8 @@ impl World {
         let now = self.clock();
         let Some(process) = &mut self.process else { return Ok(()) };
         let text = self.trace.then(|| format!("> {event:?}"));
+        // A person wants it replaced although it is good.
+        self.misled |= matches!(event, Event::Renew(_));
         let actions = process.agent.handle(event, now);
         if let Some(text) = text.filter(|text| !text.contains("Wake") || !actions.is_empty()) {
             self.log(|| text);
