@@ -260,3 +260,21 @@ pub(super) fn trim_suffix(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
         None => Ok(Value::Text(secret(args, 1))),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test measures real time")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_trimmed_by_a_long_set_in_time() {
+        // Each rune of the text is the last of the set: walked for each, this is sixteen billion looks.
+        let set = "a".repeat(1 << 17) + "b";
+        let text = "b".repeat(1 << 17);
+        let begun = std::time::Instant::now();
+        assert_eq!(trim_set(text.as_bytes(), set.as_bytes()), b"");
+        let took = begun.elapsed();
+        assert!(took < std::time::Duration::from_secs(30), "{took:?}");
+        assert_eq!(trim_set("éxé".as_bytes(), "é".as_bytes()), b"x");
+    }
+}
