@@ -100,6 +100,24 @@ fn a_refresh_on_request_puts_files_back_whatever_their_own_interval() {
 }
 
 #[test]
+fn what_is_gone_is_put_back_with_whatever_wakes_the_process_although_no_refresh_is_due() {
+    let stage = Stage::new();
+    stage.put_password("one");
+    let sidecar = stage.sidecar(&stage.config(SELDOM));
+    fs::remove_file(stage.space.join("secrets/..data")).expect("removed");
+    // The minute is long for a test. The same look comes with a change beside the watched credentials, which are
+    // watched from a second after the start on.
+    let mut changes = 0;
+    wait_until("the file", SOON, || {
+        changes += 1;
+        stage.space.file("serviceaccount/beside", changes.to_string());
+        is_published(&stage)
+    });
+    let finished = sidecar.stop().expect_code(0);
+    assert!(finished.stderr.contains("put back password"), "{}", finished.stderr);
+}
+
+#[test]
 fn a_file_that_cannot_be_put_back_is_named_and_ready_is_not_said() {
     let stage = Stage::new();
     stage.put_password("one");

@@ -22,14 +22,17 @@ impl Driver {
         let changed = self.look_at_credentials();
         self.reload_listener();
         self.claim_again();
-        self.backlog.push_back(Event::Look);
         if changed {
             self.backlog.push_back(Event::UsedUp(self.client.is_used_up()));
         }
-        if self.certificate.take() {
-            return Some(Event::CertificateChanged);
-        }
-        changed.then_some(Event::CredentialsChanged)
+        let news = match (self.certificate.take(), changed) {
+            (true, _) => Event::CertificateChanged,
+            (false, true) => Event::CredentialsChanged,
+            // The loop waits on where there is no event, so this one must be returned and not only queued.
+            (false, false) => return Some(Event::Look),
+        };
+        self.backlog.push_back(Event::Look);
+        Some(news)
     }
 
     /// Whether the credentials have changed. A client certificate is one, and counts once the connection has it.
