@@ -380,6 +380,51 @@ fn cert_logs_in_with_the_certificate_that_is_there_now() {
     scene.lives(|| own("next"));
 }
 
+#[test]
+fn a_client_certificate_that_is_replaced_logs_in_at_once_and_its_leases_move_with_overlap() {
+    let mut fault = evidence!(36, Server);
+    let mut scene = Scene::new("auth/cert/login", "{method: cert, name: web}");
+    let space = scene.stage.space.path().display();
+    scene.vault = format!(", client_cert_file: '{space}/own.pem', client_key_file: '{space}/own.key'");
+    scene.enable("cert");
+    let authority = certificates(&scene);
+    let role = json!({
+        "certificate": authority, "allowed_common_names": "web.test", "token_policies": ["web"], "token_ttl": "20s",
+    });
+    scene.write("auth/cert/certs/web", role);
+    let own = |name: &str| {
+        for kind in ["pem", "key"] {
+            let text = scene.stage.space.read(&format!("{name}.{kind}")).expect("made");
+            scene.stage.space.file(&format!("own.{kind}"), text);
+        }
+    };
+    own("web");
+    let stage = &scene.stage;
+    let lease = "files: [{path: user, secret: 'rabbitmq/creds/app#username'}]\n";
+    let sidecar = stage.sidecar(&scene.config().replace(FILES, lease));
+    let first = stage.read("user").expect("rendered");
+    // It is watched from a second after the start.
+    own("next");
+    let alive = || {
+        let user = stage.read("user").expect("never missing");
+        assert!(stage.rabbit.users().contains(&user), "{user} is on disk and was deleted");
+        user
+    };
+    let took = wait_until("the next user", SOON, || alive() != first);
+    assert!(took < std::time::Duration::from_secs(12), "well before the token's end: {took:?}");
+    wait_until("the first user to be gone", SOON * 2, || {
+        alive();
+        !stage.rabbit.users().contains(&first)
+    });
+    assert_eq!(scene.logins(), 2);
+    assert!(sidecar.stderr().contains("the client certificate changed: logging in with it"));
+    fault.metric(&stage.metrics(), "leasehold_logins_total 2");
+    fault.metric(&stage.metrics(), "leasehold_ready 1");
+    sidecar.stop().expect_code(0);
+    fault
+        .holds("a replaced client certificate: a login at once, and the user on disk is alive at every look");
+}
+
 const WRAPPED: &str = "{method: approle, role_id_file: 'SPACE/role-id', secret_id_file: 'SPACE/wrapped', \
                        secret_id_wrapped: auth/approle/role/web/secret-id}";
 

@@ -193,6 +193,15 @@ impl Agent {
         Ending::new(cause, format!("{}: {}", self.policy.files[id.0].name, trouble.text), hint)
     }
 
+    /// The denial of a secret that is not judged yet.
+    fn suspicion(&self, id: SecretId) -> Option<(Trouble, &str)> {
+        let (_, failure) = self.judge.suspects.get(&id)?;
+        let path = self.graph.get(id)?.path();
+        let text = format!("could not read {path}: {}", failure.why);
+        let trouble = Trouble { kind: failure.kind, text, advised: failure.advised, definitive: true };
+        Some((trouble, path))
+    }
+
     /// The deadline was reached for a cause that may pass.
     fn too_late(&self) -> Ending {
         if let Some((_, failure)) = self.breaker.outage() {
@@ -203,6 +212,10 @@ impl Agent {
             return no_login(failure);
         }
         for (id, file) in self.shelf.files().filter(|(_, file)| !file.rendered) {
+            // Denied, and not judged yet: it is what was seen.
+            if let Some((trouble, path)) = file.needs.iter().find_map(|secret| self.suspicion(*secret)) {
+                return self.ending_for(id, &trouble, path);
+            }
             let troubles = |secret: &SecretId| {
                 let node = self.graph.get(*secret)?;
                 Some((node.trouble.as_ref()?, node.path()))

@@ -8,6 +8,7 @@ mod support;
 
 mod cluster;
 mod database;
+mod doubt;
 mod farewell;
 mod kinds;
 mod limits;

@@ -1,7 +1,7 @@
 //! The part that a Kubernetes cluster plays in a login: it signs service-account tokens, and its API
 //! server reviews them when Vault asks.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -59,6 +59,7 @@ struct Shared {
     public_key: Vec<u8>,
     reviews: AtomicUsize,
     deleted: Mutex<Vec<String>>,
+    away: AtomicBool,
 }
 
 impl Cluster {
@@ -73,6 +74,7 @@ impl Cluster {
             public_key: signer.public_key().as_ref().to_vec(),
             reviews: AtomicUsize::new(0),
             deleted: Mutex::default(),
+            away: AtomicBool::new(false),
         });
         let answerer = Arc::clone(&shared);
         let listener = Listener::start(move |asked| answerer.answer(asked));
@@ -134,6 +136,11 @@ impl Cluster {
         self.shared.reviews.load(Ordering::SeqCst)
     }
 
+    /// The API server is away, or back: it answers nothing but 503.
+    pub fn is_away(&self, away: bool) {
+        self.shared.away.store(away, Ordering::SeqCst);
+    }
+
     /// Deletes a service account: its tokens are no longer authenticated.
     pub fn delete(&self, identity: &Identity) {
         let mut deleted = self.shared.deleted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -143,6 +150,9 @@ impl Cluster {
 
 impl Shared {
     fn answer(&self, asked: &Asked) -> (u16, String) {
+        if self.away.load(Ordering::SeqCst) {
+            return (503, String::new());
+        }
         if asked.method != "POST" || asked.path != "/apis/authentication.k8s.io/v1/tokenreviews" {
             return (404, String::new());
         }

@@ -118,6 +118,8 @@ pub struct Asked {
     pub path: String,
     /// The bearer token, where there is one.
     pub bearer: Option<String>,
+    /// The token of Vault's own header, where there is one.
+    pub token: Option<String>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -189,18 +191,19 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Asked> {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let mut length = 0;
-    let mut bearer = None;
+    let (mut bearer, mut token) = (None, None);
     loop {
         let mut header = String::new();
         reader.read_line(&mut header)?;
         let Some((name, value)) = header.trim_end().split_once(": ") else { break };
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.parse().map_err(|_| io::ErrorKind::InvalidData)?,
+            "x-vault-token" => token = Some(value.to_owned()),
             "authorization" => bearer = value.strip_prefix("Bearer ").map(str::to_owned),
             _ => {}
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    Ok(Asked { method, path, bearer, body })
+    Ok(Asked { method, path, bearer, token, body })
 }

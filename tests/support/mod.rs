@@ -37,7 +37,7 @@ pub use cell::{Cell, children, inside};
 pub use child::Child;
 pub use cluster::{Cluster, Identity};
 pub use faults::{Evidence, Place};
-pub use http::{Reply, request, request_tls, request_unix};
+pub use http::{Listener, Reply, request, request_tls, request_unix};
 pub use leasehold::{Finished, Leasehold, Running};
 pub use messages::Messages;
 pub use need::{have, need};
