@@ -157,8 +157,8 @@ fn for_a_server_name_that_is_an_address_go_where_the_url_says_and_check_the_cert
     let authority = Authority::new("ours");
     for (name, certified) in [("127.0.0.2", "127.0.0.2"), ("::1", "::1"), ("[::1]", "::1")] {
         let config = || authority.server(certified, Dates::Now);
-        let home = Server::tls(config(), |_, wire| reply(wire, 204, &[], b""));
-        let named = home.beside("127.0.0.2", config(), |_, wire| reply(wire, 204, &[], b""));
+        let home = Server::tls(config(), |_, wire| reply(wire, 200, &[], br#"{"data":{}}"#));
+        let named = home.beside("127.0.0.2", config(), |_, wire| reply(wire, 200, &[], br#"{"data":{}}"#));
         for url in [home.url(), home.url_as("localhost")] {
             let plan = VaultPlan {
                 ca_file: Some(authority.ca_file()),
@@ -186,7 +186,7 @@ fn for_a_server_name_that_is_an_address_trust_no_other_authority_and_no_end_of_d
         (ours.server("127.0.0.2", Dates::Past), "has expired"),
         (ours.server("127.0.0.1", Dates::Now), "for another name"),
     ] {
-        let server = Server::tls(config, |_, wire| reply(wire, 204, &[], b""));
+        let server = Server::tls(config, |_, wire| reply(wire, 200, &[], br#"{"data":{}}"#));
         let (ca_file, server_name) = (Some(ours.ca_file()), Some("127.0.0.2".to_owned()));
         let failure = read(&VaultPlan { ca_file, server_name, ..plan(&server.url()) });
         let failure = failure.expect_err("a failure");

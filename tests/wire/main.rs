@@ -17,6 +17,7 @@ mod running;
 mod server;
 mod sharing;
 mod the_log;
+mod tls;
 mod waits;
 
 use std::collections::BTreeMap;

@@ -111,7 +111,7 @@ fn to_another_port_of_the_same_host_are_followed_for_what_was_asked_for_however_
         // A proxy took the address's own path off before Vault saw the request.
         ("cubbyhole/web", "/vault", "/v1/cubbyhole/web"),
     ] {
-        let leader = Server::plain(|_, wire| reply(wire, 200, &[], br#"{"lease_id":"x"}"#));
+        let leader = Server::plain(|_, wire| reply(wire, 200, &[], br#"{"lease_id":"x","data":{}}"#));
         let home = leading_to(&(leader.url() + to));
         let plan = plan(&(home.url() + path_of_the_address));
         let answer = ask(&plan, &Request::read(asked).expect("a good path")).expect("an answer");
