@@ -21,8 +21,8 @@ use super::world::World;
 /// The version of what the server never had: it came with a proxy's answer.
 pub const FOREIGN: u64 = u64::MAX;
 
-/// So many of a hundred answers that may name a time for the next try do so. None until the core takes it for a path.
-const LATER: u64 = 0;
+/// So many of a hundred answers that may name a time for the next try do so.
+const LATER: u64 = 70;
 
 /// Which requests are answered, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
