@@ -256,6 +256,8 @@ impl World {
                 self.log(|| "-- stop".to_owned());
                 if let Some(process) = &mut self.process {
                     process.stopping = true;
+                    // One that was about to be started again is not.
+                    process.restarting = false;
                 }
                 if self.process.is_none() {
                     self.over = true;
