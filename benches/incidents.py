@@ -1,10 +1,12 @@
-"""The same bad day for Leasehold and for `bao agent`: tokens revoked, a server away, credentials that rotate.
+"""The same bad day for Leasehold and for `bao agent`: tokens revoked, a server away, pages of a proxy, credentials
+that rotate.
 
     incidents.py BAO POSTGRES LEASEHOLD OUTPUT
 
 Both log in with AppRole over TLS and keep two files: a value of KV v2, looked at every 2 s, and user and
 password of a PostgreSQL role. Every incident has a server of its own; what is counted comes from the server
-or from the database. OUTAGE and PATIENCE in the environment are seconds. The report goes to OUTPUT.
+or from the database. OUTAGE and PATIENCE in the environment are seconds. The report goes to OUTPUT. With ONLY in the
+environment, only the incidents whose title has that text run, and their rows are printed.
 """
 
 import os
@@ -21,12 +23,17 @@ from lab.knocking import Knocking
 from lab.openbao import OpenBao
 from lab.postgres import Postgres
 from lab.processes import Children, Failed, wait_for
+from lab.proxy import Proxy
 
 OUTAGE = int(os.environ.get("OUTAGE", "180"))
 PATIENCE = int(os.environ.get("PATIENCE", "120"))
 LONG = ("1h", "24h")
 # The longest life is met twice within half a minute.
 SHORT = ("8s", "14s")
+# Both renew these while a proxy answers: at half of the life, and at two thirds of it.
+BRIEF = ("40s", "24h")
+INGRESS = (404, "text/html", "<html><body>default backend - 404</body></html>")
+MESH = (403, "text/plain", "RBAC: access denied")
 REFRESH = "2s"
 # A 403 just after a login may be a standby that lags; an incident comes to a login that has settled.
 SETTLED = 12
@@ -58,13 +65,14 @@ path "sys/leases/revoke" { capabilities = ["update"] }
 class Day:
     """One program, and a server that it has for itself."""
 
-    def __init__(self, name, programs, postgres, lives=LONG, durable=False):
+    def __init__(self, name, programs, postgres, lives=LONG, durable=False, proxied=False):
         self.name, self.program, self.postgres = name, programs[name], postgres
         self.children = Children()
         self.space = Path(tempfile.mkdtemp(prefix="leasehold-compare-", dir="/dev/shm"))
         for folder in ("server", "out", "handoff"):
             (self.space / folder).mkdir()
         self.server = OpenBao(programs["bao agent"], self.space / "server", self.children, durable)
+        self.proxy = Proxy(self.server.plain) if proxied else None
         ask = self.server.ask
         ask("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
         self.put("one")
@@ -77,7 +85,7 @@ class Day:
         (self.space / "role-id").write_text(role)
         (self.space / "secret-id").write_text(secret)
         text = LEASEHOLD if name == "leasehold" else AGENT
-        fields = {"address": self.server.address, "ca_file": self.server.ca_file, "space": self.space}
+        fields = {"address": self.proxy.address if self.proxy else self.server.address, "ca_file": self.server.ca_file, "space": self.space}
         (self.space / "config").write_text(text.format(refresh=REFRESH, **fields))
 
     def __enter__(self):
@@ -85,6 +93,8 @@ class Day:
 
     def __exit__(self, *_):
         self.children.stop()
+        if self.proxy:
+            self.proxy.stop()
         shutil.rmtree(self.space, ignore_errors=True)
 
     def put(self, value):
@@ -183,6 +193,34 @@ def away(day):
     yield "the database user is", "the same" if day.credentials() == before else "another"
 
 
+def intercepted(page, after, lasts):
+    """A proxy answers for the server with `page`, so long after the start and for so long."""
+
+    def incident(day):
+        day.sidecar()
+        time.sleep(after)
+        logins, mints, user = day.count("auth/approle/login"), day.count("database/creds/app"), day.credentials()
+        day.proxy.page = page
+        day.put("two")
+        time.sleep(lasts)
+        day.proxy.page = None
+        current = day.seconds_until(lambda: day.read("kv") == "two")
+        # What it makes anew for fear that the old was lost comes within this.
+        time.sleep(SETTLED)
+        yield "logins because of it", str(day.count("auth/approle/login") - logins)
+        yield "database users because of it", str(day.count("database/creds/app") - mints)
+        yield "from its end until the KV value is current", said(current)
+        yield "the database user on disk", state(day, user)
+
+    return incident
+
+
+def state(day, before):
+    """Whether the user on disk is the one of before, and logs in."""
+    which = "the same" if day.credentials() == before else "another"
+    return which + (", logs in" if day.postgres.logs_in(*day.credentials()) else ", does not log in")
+
+
 def terminated(day):
     """SIGTERM, as at the end of every pod."""
     child = day.sidecar()
@@ -220,6 +258,8 @@ INCIDENTS = [
     ("init, then the sidecar", handover, {}),
     ("the token is revoked", revoked, {}),
     (f"the server is killed, and back after {OUTAGE} s", away, {"durable": True}),
+    ("an ingress answers 404 for 10 s", intercepted(INGRESS, 19, 10), {"lives": BRIEF, "proxied": True}),
+    ("a mesh answers 403 for 15 s", intercepted(MESH, 17, 15), {"lives": BRIEF, "proxied": True}),
     ("SIGTERM", terminated, {}),
     ("database credentials through two rotations", rotated, {"lives": SHORT}),
 ]
@@ -260,7 +300,8 @@ def main():
     try:
         database = Postgres(postgres, space, children)
         table, server = [], ""
-        for title, incident, options in INCIDENTS:
+        only = os.environ.get("ONLY", "")
+        for title, incident, options in (one for one in INCIDENTS if only in one[0]):
             seen = {}
             for name in programs:
                 with Day(name, programs, database, **options) as day:
@@ -270,7 +311,8 @@ def main():
                 line = f"| {title} | {what} | {ours} | {theirs} |"
                 print(line, flush=True)
                 table.append(line)
-        Path(output).write_text(page(table, server, version))
+        if not only:
+            Path(output).write_text(page(table, server, version))
     finally:
         children.stop()
         shutil.rmtree(space, ignore_errors=True)
