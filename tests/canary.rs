@@ -272,7 +272,7 @@ fn refused_logins_show_nothing_of_what_was_refused() {
         let config = stage.config("files: [{path: password, secret: 'secret/web#password'}]");
         let own = config.lines().find(|line| line.starts_with("auth:")).expect("a login").to_owned();
         let config = config.replace(&own, &format!("auth: {auth}")) + "\nlog: {level: trace}";
-        let arguments = arguments(&stage, &["init", "--timeout", "30s"], &config);
+        let arguments = arguments(&stage, &["init", "--timeout", "3s"], &config);
         let finished = leasehold(&stage).run(&arguments).expect_code(77);
         ear.finished(&auth, finished);
     }
