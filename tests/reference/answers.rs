@@ -54,7 +54,7 @@ fn done(kind: FailureKind) -> &'static str {
     use FailureKind as K;
     match kind {
         K::Unreachable | K::Unheard | K::Unavailable => {
-            "an outage: what is there stays, one probe every 1 s to 5 s, all goes on when it is back"
+            "an outage: what is there stays, one probe every 1 s to 5 s (after half a minute 2 s to 10 s), all goes on when it is back"
         }
         K::Intercepted => {
             "as an outage for this path, which is asked again after 1 s, doubling up to 60 s; one probe of `sys/health` finds out \
@@ -70,7 +70,9 @@ fn done(kind: FailureKind) -> &'static str {
         K::Denied => {
             "the token is looked up: a dead one is replaced, a living one is denied by policy and asks again"
         }
-        K::Refused => "few tries, below the server's lockout",
+        K::Refused => {
+            "where the server locks accounts (approle, userpass, ldap): few tries, below its lockout; elsewhere asked again after 1 s, doubling up to 60 s"
+        }
         K::Missing => "the file stays; asked again up to once a minute; init ends with 66",
         K::Rejected => {
             "a renewal: the lease is minted anew, once in its life; anything else: the file stays, and init ends with 66"
