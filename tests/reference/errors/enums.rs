@@ -67,9 +67,11 @@ pub(super) fn variants(files: &[File], shown: &str, of: &str) -> Vec<Vec<String>
     text.into_iter()
         .map(|(variant, texts)| {
             let (what, behind) = split(&known(texts).join(" · "));
-            let mend =
-                mend.iter().find(|(of, _)| *of == variant).map(|(_, texts)| known(texts.clone()).join(" · "));
-            vec![what, mend.unwrap_or(behind), why.get(&variant).cloned().unwrap_or_default()]
+            // In a pod and on a machine, or for kinds of the same variant, there may be several.
+            let several = mend.iter().filter(|(of, _)| *of == variant);
+            let advice: Vec<String> = several.flat_map(|(_, texts)| known(texts.clone())).collect();
+            let advice = if advice.is_empty() { behind } else { advice.join(" · ") };
+            vec![what, advice, why.get(&variant).cloned().unwrap_or_default()]
         })
         .collect()
 }
@@ -92,7 +94,8 @@ fn arms(file: &File, of_type: &str, method: &str, of: &str) -> Vec<(String, Vec<
         }
         for item in &block.items {
             let ImplItem::Fn(function) = item else { continue };
-            if function.sig.ident == method {
+            // Advice that fits the place is in a method of its own.
+            if function.sig.ident == method || function.sig.ident == format!("{method}_in") {
                 let mut arms = Arms { of, found: Vec::new() };
                 arms.visit_block(&function.block);
                 found.extend(arms.found);
