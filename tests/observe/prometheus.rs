@@ -66,7 +66,7 @@ fn the_rules_fire_when_they_should_and_not_before() {
     let text = |name: &str| fs::read_to_string(rules().join(name)).expect("it is ours");
     let (all, tests) = (text("leasehold.rules.yaml"), text("leasehold.rules.test.yaml"));
     let alerts: Vec<&str> = all.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
-    assert_eq!(alerts.len(), 8);
+    assert_eq!(alerts.len(), 9);
     for alert in alerts {
         assert!(tests.contains(&format!("alertname: {alert}\n")), "{alert} is never seen to fire");
     }
@@ -171,7 +171,7 @@ fn every_panel_shows_something_of_a_sidecar_with_troubles_and_every_rule_is_eval
         });
     }
     let rules = rules();
-    assert_eq!(rules.len(), 8);
+    assert_eq!(rules.len(), 9);
     for rule in &rules {
         assert_eq!(rule["health"], "ok", "{rule}");
     }
