@@ -34,6 +34,8 @@ pub(super) const LAG_TRIES: u32 = 3;
 const ONCE_MORE: Duration = Duration::from_millis(1500);
 /// What is denied for so long, for whatever reason, holds back no other file of a daemon.
 pub(super) const HELD_BACK: Duration = Duration::from_secs(2);
+/// So many look-ups without an answer, while requests go through, and nothing waits for one any more.
+const UNANSWERED: u32 = 3;
 /// Where the token may not look itself up, a login is a guess: not more often than this, then less.
 const GUESS: Duration = Duration::from_secs(60);
 /// The longest time between such logins.
@@ -195,8 +197,10 @@ impl Agent {
             Err(failure) => {
                 let away = self.note_failure(&failure);
                 self.doubtful_unheard(away);
-                if !away && let Some(login) = self.session.logins.get_mut(&token) {
-                    // The server will not tell: nothing else may wait for that for ever.
+                // The server does not answer this question, or a proxy answers it in its place. Renewals must not wait
+                // for that until their leases are over: the first that is granted proves the token as well.
+                let unanswerable = !away || self.judge.tries >= UNANSWERED;
+                if unanswerable && let Some(login) = self.session.logins.get_mut(&token) {
                     login.undated = false;
                 }
                 self.look_up_later(Duration::from_secs(30));

@@ -81,7 +81,7 @@ fn without_cap_chown_an_owner_is_refused_with_a_hint_and_nothing_is_published() 
         set.publish(&[member("a", "old")]).expect("published");
         let error = set.publish(&[member("a", "new"), theirs]).expect_err("not permitted");
         assert_eq!(error.problem, Problem::Owner);
-        assert!(error.hint().contains("fsGroup"));
+        assert!(error.hint().contains("CAP_CHOWN"));
         assert_eq!(names(&folder), ["..data", "..leasehold_1", "a"]);
         assert_eq!(read(&folder, "a").as_deref(), Some("old"));
 
@@ -114,7 +114,7 @@ fn a_folder_that_we_may_not_write_is_named_with_what_to_do() {
             .and_then(|mut file| file.publish(&"x".into(), &PLAIN))
             .expect_err("read-only to us");
         assert_eq!(error.problem, Problem::Denied);
-        assert!(error.hint().contains("fsGroup"));
+        assert!(error.hint().contains("let our user write the folder"));
         return;
     }
     if !need("root", "run the tests as root", is_root()) {

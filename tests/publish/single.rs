@@ -96,7 +96,7 @@ fn a_folder_that_is_not_in_memory_is_refused_before_anything_is_made() {
     assert_eq!(error.problem, Problem::NotMemory);
     let ending = Ending::from(error);
     assert_eq!(ending.cause, Cause::Destination);
-    assert!(ending.to_string().contains("medium: Memory"), "{ending}");
+    assert!(ending.to_string().contains("require_tmpfs: false"), "{ending}");
     assert!(names(disk.path()).is_empty());
     let mut file = SingleFile::open(&disk.path().join("new/a"), 0o750, false).expect("allowed");
     file.publish(&"x".into(), &PLAIN).expect("published");
