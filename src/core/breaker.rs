@@ -261,6 +261,10 @@ impl Breaker {
         self.overloads = 0;
         if let Some(open) = self.open.take_if(|open| open.trial == Trial::UnderWay) {
             self.recovered = Some(open.since);
+            if open.probe == Probe::UnderWay {
+                // Its answer is still to come, and no other goes before that.
+                self.doubt = Some(Doubt { since: open.since, probe: open.probe });
+            }
         }
     }
 

@@ -159,6 +159,8 @@ impl Agent {
         if let Some(heir) = self.judge.heir.take() {
             self.leave(heir);
         }
+        // A sink whose wrapping came while the token was in doubt waits for a login, and this is the one.
+        self.mark_sinks();
         self.touch_waiting();
         self.plan_token(token);
         self.keep(true);

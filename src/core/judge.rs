@@ -162,7 +162,7 @@ impl Agent {
 
     /// Whether the next run may find the current token revoked, with all it leased, by us.
     pub(super) fn is_token_ending(&self) -> bool {
-        self.judge.ending || self.session.login().is_some_and(|login| login.doubted.is_some())
+        self.judge.ending || self.session.logins.values().any(|login| login.doubted.is_some())
     }
 
     /// Asks the server about a token, unless that is being asked.

@@ -67,9 +67,12 @@ impl Agent {
         }
     }
 
-    /// The server is back: a login that failed for its absence goes first.
+    /// The server is back: a login that failed for its absence goes first. One that was asked to come later keeps
+    /// its pause: it was the login that was told so, not all of the server.
     pub(super) fn release_login(&mut self) {
-        let away = self.session.trouble.as_ref().is_some_and(|failure| failure.kind.is_outage());
+        let away = self.session.trouble.as_ref().is_some_and(|failure| {
+            failure.kind.is_outage() && !matches!(failure.kind, FailureKind::Overloaded(_))
+        });
         if self.session.entry == Entry::Resting && away && !self.session.may_be_counted() {
             self.login_due();
         }

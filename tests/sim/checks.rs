@@ -415,6 +415,7 @@ fn overlap_is_bounded(world: &mut World) -> Held {
         let mended = longest_refresh(world);
         // What a lost run or a policy left can only end by itself.
         let excused = world.checks.lost
+            || is_counted(world)
             || application::keeps_old_leases(&world.setup)
             || !world.setup.role.default_policy
             || world.setup.role.batch && world.setup.role.ttl.is_some()

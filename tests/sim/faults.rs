@@ -161,12 +161,17 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
 /// In so many worlds of a hundred.
 const PROXIED: u64 = 30;
 
+/// Whether a proxy stands in front of the server of this world.
+pub fn is_proxied(seed: u64) -> bool {
+    Dice::new(seed ^ 0x9a6e).chance(PROXIED)
+}
+
 /// A proxy answers for the server now and then: in some worlds beside the other faults, in some it is all that happens.
 fn interfere(setup: &Setup, all: &mut Vec<Planned>) {
-    let mut own = Dice::new(setup.seed ^ 0x9a6e);
-    if !own.chance(PROXIED) {
+    if !setup.proxied {
         return;
     }
+    let mut own = Dice::new(setup.seed ^ 0x9a6f);
     if own.chance(60) {
         all.retain(|planned| matches!(planned.fault, Fault::Reload | Fault::Refresh));
     }

@@ -109,7 +109,8 @@ impl World {
         if let Some(process) = self.process.take() {
             self.over |= process.stopping && !process.restarting;
             self.push(pause, Next::StartProcess(process.mode));
-            lost |= forget || !self.setup.handoff || self.unsaved;
+            // A login under way may be refused, and nobody hears of it.
+            lost |= forget || !self.setup.handoff || self.unsaved || process.logging_in;
         }
         self.checks.note_kill(lost);
     }

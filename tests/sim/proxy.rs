@@ -72,6 +72,8 @@ pub enum Body {
     Cut,
     /// Somebody else's JSON.
     Foreign,
+    /// The API's envelope, and nothing in it.
+    Bare,
     /// The API's own words for a denial: a proxy that says so cannot be told from the server.
     Denial,
 }
@@ -84,6 +86,7 @@ impl Body {
             Self::Empty => b"",
             Self::Cut => br#"{"request_id":"f1","lease_id":"","data":{"#,
             Self::Foreign => br#"{"message":"no Route matched with those values","code":404}"#,
+            Self::Bare => br#"{"request_id":"f1","lease_id":"","lease_duration":0,"data":null}"#,
             Self::Denial => br#"{"errors":["permission denied"]}"#,
         }
     }
@@ -141,6 +144,7 @@ impl Page {
         let status = dice.pick(&[200, 200, 204, 400, 403, 404, 404, 405, 429, 502, 503, 503]);
         let body = match status {
             204 => Body::Empty,
+            200 if dice.chance(30) => Body::Bare,
             _ => dice.pick(&[Body::Html, Body::Text, Body::Empty, Body::Cut, Body::Foreign]),
         };
         // From a second to a day, each order of magnitude as often.
@@ -204,7 +208,9 @@ impl World {
             Ok(response) => self.believe(call, &response),
             Err(failure) => {
                 match (failure.kind, kind) {
-                    (FailureKind::Refused, Asking::Login) => self.server.turned_away = Some(self.now),
+                    (FailureKind::Refused, Asking::Login) if page.body == Body::Denial => {
+                        self.server.turned_away = Some(self.now);
+                    }
                     (FailureKind::Unheard, _) => self.note_lost_login(call, self.now),
                     _ => {}
                 }

@@ -341,6 +341,11 @@ impl Server {
         Ok(())
     }
 
+    /// What of this token's leases was given back was so too late to be known of.
+    pub fn forgive(&mut self, id: u64) {
+        self.leases.values_mut().filter(|lease| lease.token == id).for_each(|lease| lease.given_back = false);
+    }
+
     /// Keeps the token under another.
     pub fn wrap(&mut self, id: u64, now: Duration, standby: bool) -> Answer<()> {
         self.enter(id, now, standby)

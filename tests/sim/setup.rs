@@ -8,6 +8,7 @@ use leasehold::core::policy::{FilePolicy, Mode, NotifierPolicy, Policy, SinkPoli
 
 use super::application::{ApplicationSetup, NOTIFIER};
 use super::dice::Dice;
+use super::faults;
 use super::server::ELSEWHERE;
 
 const fn secs(n: u64) -> Duration {
@@ -69,6 +70,8 @@ pub struct Setup {
     pub faults: u64,
     /// Nothing changes and nothing fails but what the test plans.
     pub quiet: bool,
+    /// A proxy answers for the server now and then.
+    pub proxied: bool,
     pub delay: Duration,
     pub standby_lag: Duration,
     pub seed: u64,
@@ -106,6 +109,7 @@ impl Setup {
             end: if dice.chance(15) { dice.seconds(1, trouble.as_secs()) } else { trouble + secs(2700) },
             faults: dice.below(7),
             quiet: false,
+            proxied: faults::is_proxied(seed),
             delay: if dice.chance(20) { secs(5) } else { Duration::ZERO },
             standby_lag: if dice.chance(20) { dice.seconds(1, 4) } else { Duration::ZERO },
             trouble,
@@ -146,6 +150,7 @@ impl Setup {
             end: secs(7200),
             faults: 0,
             quiet: true,
+            proxied: false,
             delay: Duration::ZERO,
             standby_lag: Duration::ZERO,
             seed: 1,

@@ -57,9 +57,11 @@ fn f53_a_server_that_is_back_is_asked_by_a_thousand_sidecars_over_ten_seconds_an
     let sealed = 10 * MINUTE;
     let load = Fleet::of(1000, Blow::Seal(sealed)).live().expect("every promise holds");
     let back = load.between(BLOW + sealed, BLOW + sealed + MINUTE);
-    assert!(back.second <= 0.4 * 1000.0, "{back:?}");
+    assert!(back.second <= 0.34 * 1000.0, "{back:?}");
     let (most, all) = (load.current(0, 95), load.current(0, 100));
     assert_eq!(load.back[0].len(), 1000, "each has what changed meanwhile");
     assert!(most <= secs(10) && all <= secs(15), "95 % within {most:?}, all within {all:?}");
-    fault.holds("the busiest second has 0.4 requests a sidecar, and 95 % of them are current within 10 s");
+    fault.holds(
+        "the busiest second has a third of a request a sidecar, and 95 % of them are current within 10 s",
+    );
 }

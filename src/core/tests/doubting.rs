@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::super::action::Action;
 use super::super::event::{Event, Granted, TokenFacts};
-use super::super::ids::{SecretId, TokenId};
-use super::super::policy::Mode;
+use super::super::ids::{FileId, SecretId, TokenId};
+use super::super::policy::{Mode, SinkPolicy};
 use super::hand::{Hand, denied, leased, policy};
 use crate::exit::Cause;
 
@@ -68,4 +68,40 @@ fn the_deadline_of_init_names_a_denial_that_is_not_judged_yet() {
     };
     assert_eq!(ending.cause, Cause::Denied, "{ending:?}");
     assert!(ending.what.contains("could not read database/creds/web"), "{ending:?}");
+}
+
+/// The answer to a wrapping may come while its token is in doubt, when no login is there to render a sink with.
+#[test]
+fn a_sink_whose_wrapping_comes_while_its_token_is_in_doubt_is_rendered_when_the_token_is_taken_back() {
+    let mut policy = policy(Mode::Daemon, 2);
+    policy.files[0].sink = Some(SinkPolicy::Wrapped(Duration::from_secs(300)));
+    let mut hand = Hand::new(policy);
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(1, "database/creds/web");
+    hand.logged_in(1);
+    // A standby that lags is no explanation any more.
+    hand.millis += 60_000;
+    hand.resolved(0, "database/creds/web");
+    let (secret, token) = (SecretId(0), TokenId(1));
+    let sent = hand.now().moment;
+    let mut actions = hand.give(Event::Read { secret, token, sent, result: Err(denied()) });
+    while !actions.iter().any(|action| matches!(action, Action::LogIn(_))) {
+        let asks = actions.iter().any(|action| matches!(action, Action::LookUp(_)));
+        let sent = hand.now().moment;
+        actions = if asks {
+            hand.give(Event::LookedUp { token, sent, result: Err(denied()) })
+        } else {
+            hand.sleep()
+        };
+    }
+    let rendered =
+        |actions: &[Action]| actions.iter().any(|action| matches!(action, Action::RenderSink { .. }));
+    let wrapped = hand.give(Event::Wrapped { file: FileId(0), token, result: Ok(()) });
+    assert!(!rendered(&wrapped), "there is no login");
+    while !actions.iter().any(|action| matches!(action, Action::LookUp(_))) {
+        actions = hand.sleep();
+    }
+    let sent = hand.now().moment;
+    let taken_back = hand.give(Event::LookedUp { token, sent, result: Ok(Hand::facts(1, 3600)) });
+    assert!(rendered(&taken_back), "{taken_back:?}");
 }

@@ -11,9 +11,11 @@ use super::super::server::Lease;
 use super::super::world::World;
 use super::{Held, is_serving, on_disk};
 
-/// While more than this part of its granted time is left, nothing that can be renewed is replaced: steps are at half
-/// of it, a tenth sooner or later.
-const EARLY: f64 = 0.57;
+/// While more than this part of its granted time is left, no login is made in the place of a token that can be renewed:
+/// the last call is when a quarter is left.
+const EARLY: f64 = 0.27;
+/// Nor is a lease minted anew before its last moments.
+const LATE: Duration = Duration::from_secs(5);
 /// So long before its end a lease is renewed at the latest, where its renewal gets through.
 const IN_TIME: Duration = Duration::from_secs(20);
 
@@ -22,9 +24,7 @@ pub(super) fn replaces_nothing_good(world: &World, action: &Action) -> Held {
     let role = world.setup.role;
     let judged = role.default_policy && role.uses.is_none() && world.setup.standby_lag.is_zero();
     let Some(process) = world.process.as_ref().filter(|_| judged && !world.misled) else { return Ok(()) };
-    let has_time = |expires, granted: Duration| {
-        world.boot.time(expires).saturating_sub(world.now) > granted.mul_f64(EARLY)
-    };
+    let left = |expires| world.boot.time(expires).saturating_sub(world.now);
     match action {
         Action::LogIn(_) => {
             let snapshot = process.agent.snapshot();
@@ -32,7 +32,10 @@ pub(super) fn replaces_nothing_good(world: &World, action: &Action) -> Held {
             let (Some(expires), Some(granted)) = (kept.expires, kept.granted) else { return Ok(()) };
             let own = process.tokens.get(&kept.id).copied().unwrap_or_default();
             let lives = world.server.is_token_alive(own, world.now) && kept.renewable && !kept.undated;
-            if lives && has_time(expires, granted) {
+            let more = world.server.tokens.get(&own).is_some_and(|token| {
+                token.last.is_none_or(|last| token.expires.is_some_and(|end| end < last))
+            });
+            if lives && more && left(expires) > granted.mul_f64(EARLY) {
                 return Err(format!("a login, while {:?} lives and has time", kept.id));
             }
         }
@@ -40,13 +43,12 @@ pub(super) fn replaces_nothing_good(world: &World, action: &Action) -> Held {
             let snapshot = process.agent.snapshot();
             let kept = snapshot.secrets.iter().find(|kept| kept.request.path == request.path);
             let Some(lease) = kept.and_then(|kept| kept.lease.as_ref()) else { return Ok(()) };
-            let lives = world.server.is_lease_alive(&lease.id, world.now);
-            if lives
-                && lease.renewable
-                && !lease.undated
-                && lease.token == *token
-                && has_time(lease.expires, lease.granted)
-            {
+            let lives =
+                world.server.is_lease_alive(&lease.id, world.now) && lease.renewable && !lease.undated;
+            // One under a batch token ends with it, whatever is asked for.
+            let more = !role.batch
+                && world.server.leases.get(&lease.id).is_some_and(|lease| lease.expires < lease.last);
+            if lives && more && lease.token == *token && left(lease.expires) > LATE {
                 return Err(format!("{} is read, while {:?} lives and has time", request.path, lease.id));
             }
         }
