@@ -109,9 +109,16 @@ impl Agent {
         for token in tokens {
             self.give_back(token);
         }
-        if matches!(&self.phase, Phase::Leaving(farewell) if farewell.revoke == Revoke::Everything) {
-            // Their login is gone, and they did not go with it.
-            self.give_back_leases(|agent, lease| !agent.session.is_alive(lease.token));
+        // The login of these is gone, and they did not go with it.
+        let left = |agent: &Self, lease: &Lease| !agent.session.is_alive(lease.token);
+        match &self.phase {
+            Phase::Leaving(farewell) if farewell.revoke == Revoke::Everything => self.give_back_leases(left),
+            Phase::Leaving(farewell) if farewell.revoke == Revoke::Minted => {
+                self.give_back_leases(|agent, lease| {
+                    left(agent, lease) && agent.session.is_of_this_run(lease.token)
+                })
+            }
+            _ => {}
         }
         if let Phase::Leaving(Farewell { tokens, .. }) = &self.phase
             && let Some(first) = tokens.first()

@@ -162,6 +162,7 @@ impl Agent {
         let (now, draw) = (self.now.moment, self.draw(id));
         let spread = FIRST.mul_f64(0.25 + 0.75 * draw);
         let at = match self.pauses.held_until(&lane) {
+            Some(until) if until > now && self.is_pressing(id) => return false,
             Some(until) if until > now => self.in_time(id, until.after(spread)),
             _ if self.is_narrow(&lane) => now.after(spread),
             _ => return false,
@@ -169,6 +170,17 @@ impl Agent {
         let Some(Step::Busy(op)) = self.graph.get(id).map(|node| node.step) else { return false };
         self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });
         true
+    }
+
+    /// Whether a quarter of a lease's life is left at most: it waits for no pause of others. Each pause that it meets
+    /// would take half of what is left otherwise, until nothing is.
+    fn is_pressing(&self, id: SecretId) -> bool {
+        let (Some(end), Some(lease)) =
+            (self.secret_expires(id), self.graph.get(id).and_then(|node| node.lease()))
+        else {
+            return false;
+        };
+        self.now.moment.until(end) <= lease.asked.until(end) / 4
     }
 
     /// A lane that was told to pause goes one at a time.

@@ -276,6 +276,8 @@ pub(super) struct Session {
     /// Logins in a row that did not last.
     restless: u32,
     count: u64,
+    /// Logins up to this number come from an earlier run.
+    adopted: u64,
 }
 
 impl Session {
@@ -300,6 +302,7 @@ impl Session {
             last: None,
             restless: 0,
             count: 0,
+            adopted: 0,
         }
     }
 
@@ -309,9 +312,15 @@ impl Session {
         TokenId(self.count)
     }
 
-    /// Numbers up to this one are taken.
+    /// An earlier run made this login: numbers up to its own are taken.
     pub(super) fn taken(&mut self, id: TokenId) {
         self.count = self.count.max(id.0);
+        self.adopted = self.count;
+    }
+
+    /// Whether this run made the login, which may be over.
+    pub(super) fn is_of_this_run(&self, id: TokenId) -> bool {
+        id.0 > self.adopted
     }
 
     /// The current login.

@@ -103,7 +103,10 @@ impl Agent {
     /// Since when a file is made of what an earlier run may have revoked, where that is not known yet.
     fn file_doubted(&self, id: FileId, file: &File) -> Option<Moment> {
         let lease = |secret: &SecretId| Some(self.graph.get(*secret)?.lease()?.token);
-        let tokens = file.uses.iter().filter_map(lease).chain(self.sinks.shown_in(id));
+        // On disk it may still be made of a lease that has been replaced.
+        let replaced = self.retirees.iter().filter(|one| one.secret.is_some() && one.files.contains(&id));
+        let replaced = replaced.map(|one| one.lease.token);
+        let tokens = file.uses.iter().filter_map(lease).chain(replaced).chain(self.sinks.shown_in(id));
         tokens.filter_map(|token| self.session.logins.get(&token)?.doubted).min()
     }
 
