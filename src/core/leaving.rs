@@ -16,6 +16,10 @@ use super::timers::Timer;
 use super::work::Job;
 use crate::vault::failure::{Failure, FailureKind};
 
+/// A lease whose revocation was denied so often, over half a minute, is left to end by itself. Once is not enough: a mesh
+/// that denies everything for some seconds would leave a database user for the whole life of the lease.
+const DENIALS: u32 = 5;
+
 impl Agent {
     /// A lease is replaced, or its secret dropped; `files` on disk are still made of it.
     pub(super) fn retire(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) {
@@ -133,7 +137,7 @@ impl Agent {
         match failure.kind {
             // Gone already.
             FailureKind::Missing | FailureKind::Rejected => self.lease_over(id),
-            FailureKind::Denied if self.session.current.is_some() => {
+            FailureKind::Denied if self.session.current.is_some() && one.tries >= DENIALS => {
                 let why = &failure.why;
                 let text = format!("may not revoke the lease {}: {why}; it ends by itself", id.0);
                 self.say_of_lease(id, Level::Warn, text);

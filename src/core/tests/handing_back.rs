@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::super::action::Action;
 use super::super::event::{Event, ReadFacts, RenderOutcome};
-use super::super::ids::{FileId, NotifierId, SecretId, TokenId};
+use super::super::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId};
 use super::super::policy::{FilePolicy, Mode, NotifierPolicy, Policy};
 use super::super::snapshot::KeptToken;
-use super::hand::{Hand, kv, leased, policy, publish, request, settled};
+use super::hand::{Hand, denied, kv, leased, policy, publish, request, settled};
 
 const WEB: &str = "secret/data/web";
 const DB: &str = "database/creds/web";
@@ -159,4 +159,41 @@ fn a_lease_that_the_server_may_keep_for_a_part_of_a_second_is_given_back_at_the_
     hand.millis += 3_600_300;
     let given = hand.give(Event::Stop { at_once: true });
     assert!(matches!(&given[..], [Action::RevokeLease { lease, .. }] if lease.0 == "old"), "{given:?}");
+}
+
+/// A mesh may deny everything for some seconds, and the lease would live on for all of its time.
+#[test]
+fn a_lease_whose_revocation_is_denied_for_a_while_is_given_back_after_it() {
+    let mut hand = shared();
+    replace(&mut hand);
+    made(&mut hand, 0, &[WEB, DB], true);
+    made(&mut hand, 1, &[DB], true);
+    hand.published(2, &[0, 1]);
+    told(&mut hand, 0);
+    told(&mut hand, 1);
+    for _ in 0..4 {
+        let lease = revocation(&mut hand);
+        hand.give(Event::LeaseRevoked { lease, result: Err(denied()) });
+    }
+    let lease = revocation(&mut hand);
+    hand.give(Event::LeaseRevoked { lease: lease.clone(), result: Ok(()) });
+    assert!(hand.agent.snapshot().retiring.iter().all(|one| one.id != lease));
+}
+
+/// Sleeps until a lease is revoked.
+fn revocation(hand: &mut Hand) -> LeaseId {
+    for _ in 0..50 {
+        let actions = hand.sleep();
+        let revoked = actions.iter().find_map(|action| match action {
+            Action::RevokeLease { lease, .. } => Some(lease.clone()),
+            _ => None,
+        });
+        if let Some(lease) = revoked {
+            return lease;
+        }
+        if actions.iter().any(|it| matches!(it, Action::Read { secret, .. } if secret.0 == 0)) {
+            hand.read(0, kv(false));
+        }
+    }
+    panic!("no lease is revoked");
 }
