@@ -214,9 +214,12 @@ impl Agent {
                 let tries = if early { 1 } else { self.session.unfound - MOST_UNFOUND };
                 pause(tries, Duration::from_secs(1), Duration::from_secs(60), draw)
             }
-            _ => {
+            kind => {
                 self.session.tries = self.session.tries.saturating_add(1);
-                pause(self.session.tries, Duration::from_secs(1), Duration::from_secs(30), draw)
+                let longest = Duration::from_secs(30);
+                let asked = if let FailureKind::Overloaded(asked) = kind { asked } else { None };
+                let asked = asked.unwrap_or_default().min(longest);
+                pause(self.session.tries, Duration::from_secs(1), longest, draw).max(asked)
             }
         };
         if !known && (!away || failure.kind == FailureKind::Intercepted) {

@@ -5,6 +5,7 @@
 //! hour where the server locks accounts.
 
 mod proxies;
+mod readiness;
 mod requests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -13,6 +14,7 @@ use std::time::Duration;
 use leasehold::core::action::Action;
 use leasehold::core::ids::{FileId, LeaseId};
 
+use readiness::{never_ready_when_expired, note_given_back};
 use requests::{lockout_not_tripped, most_a_minute, no_login_storm, quiet_during_outage};
 
 use super::application;
@@ -50,6 +52,8 @@ pub struct Checks {
     runs: u64,
     /// When something was last in the way of a lease's renewal.
     hindered: Duration,
+    /// Since when it has called good what it had given back.
+    dead: BTreeMap<LeaseId, Duration>,
 }
 
 impl Checks {
@@ -166,6 +170,7 @@ impl Checks {
         fresh(world)?;
         overlap_is_bounded(world)?;
         all_are_told(world)?;
+        note_given_back(world);
         never_ready_when_expired(world)?;
         application::is_kept_up(world)?;
         quiet_during_outage(world)
@@ -444,49 +449,6 @@ fn all_are_told(world: &World) -> Held {
     Ok(())
 }
 
-/// Readiness never says that a file is good whose lease has ended by itself.
-fn never_ready_when_expired(world: &World) -> Held {
-    let Some(process) = world.process.as_ref().filter(|_| is_serving(world) && world.asleep <= world.now)
-    else {
-        return Ok(());
-    };
-    let readiness = process.agent.outlook(world.clock()).readiness;
-    let good = readiness.is_ready();
-    if good {
-        for (file, id) in on_disk(world) {
-            let end = world.server.lease_end(&id).unwrap_or(Duration::MAX);
-            // A renewal's answer may be on its way to us.
-            if end + Duration::from_secs(1) < world.now {
-                return Err(format!("ready, and {file:?} serves {id:?}, which ended at {end:?}"));
-            }
-            // Whatever became of the run that did it.
-            if world.server.leases.get(&id).is_some_and(|lease| lease.given_back) {
-                return Err(format!("ready, and {file:?} serves {id:?}, which was given back"));
-            }
-        }
-    } else if world.calm_for() > patience(world) + MINUTE && !has_wrong_clock(world) && !is_counted(world) {
-        // That a token was revoked shows with its next use.
-        let longest = world.setup.paths.iter().map(|(_, kind)| match kind {
-            Kind::Dynamic { ttl: life, .. } | Kind::Certificate { life } | Kind::Static { period: life } => {
-                *life
-            }
-            Kind::Kv => MINUTE,
-        });
-        let longest = longest.max().unwrap_or(MINUTE);
-        let longest = longest.max(world.setup.role.ttl.unwrap_or_default()).max(longest_refresh(world));
-        if world.calm_for() > patience(world) + MINUTE + longest {
-            return Err(format!("not ready after {:?} of calm: {:?}", world.calm_for(), readiness));
-        }
-    }
-    Ok(())
-}
-
-/// A certificate is over when this machine's clock says so, right or wrong.
-fn has_wrong_clock(world: &World) -> bool {
-    let dated = world.setup.paths.iter().any(|(_, kind)| matches!(kind, Kind::Certificate { .. }));
-    dated && world.wall != world.true_wall()
-}
-
 /// After a stop in calm, nothing that this run knows of is left on the server.
 fn nothing_left(world: &World) -> Held {
     let Some(process) = world.process.as_ref().filter(|process| process.is_daemon()) else { return Ok(()) };
@@ -498,8 +460,9 @@ fn nothing_left(world: &World) -> Held {
     let tokens: BTreeSet<u64> = process.tokens.values().copied().collect();
     for (id, lease) in &world.server.leases {
         let knows = lease.known && (tokens.contains(&lease.token) || inherits(world) && lease.elsewhere);
-        // The last use of a counted token may come before the last revocation, and does not end leases elsewhere.
-        let spent = lease.elsewhere && is_counted(world);
+        // The last use of a counted token, or whoever revokes one, may come before the last revocation, and does not
+        // end leases elsewhere.
+        let spent = lease.elsewhere && (is_counted(world) || world.meddled);
         if knows && !spent && world.server.is_lease_alive(id, world.now) {
             return Err(format!("{id:?} is left behind"));
         }

@@ -1,0 +1,69 @@
+//! What is called ready, and what is not.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use leasehold::core::ids::LeaseId;
+
+use super::super::setup::Kind;
+use super::super::world::World;
+use super::{Held, MINUTE, is_counted, is_serving, longest_refresh, on_disk, patience};
+
+/// Notes since when a file is called good that is made of what was given back.
+pub(super) fn note_given_back(world: &mut World) {
+    let good = world.process.as_ref().is_some_and(|process| {
+        is_serving(world) && process.agent.outlook(world.clock()).readiness.is_ready()
+    });
+    let dead = |id: &LeaseId| good && world.server.leases.get(id).is_some_and(|lease| lease.given_back);
+    let dead: BTreeSet<LeaseId> = on_disk(world).into_iter().map(|(_, id)| id).filter(dead).collect();
+    world.checks.dead.retain(|id, _| dead.contains(id));
+    for id in dead {
+        world.checks.dead.entry(id).or_insert(world.now);
+    }
+}
+
+/// Readiness never says that a file is good whose lease has ended by itself.
+pub(super) fn never_ready_when_expired(world: &World) -> Held {
+    let Some(process) = world.process.as_ref().filter(|_| is_serving(world) && world.asleep <= world.now)
+    else {
+        return Ok(());
+    };
+    let readiness = process.agent.outlook(world.clock()).readiness;
+    let good = readiness.is_ready();
+    if good {
+        for (file, id) in on_disk(world) {
+            let end = world.server.lease_end(&id).unwrap_or(Duration::MAX);
+            // A renewal's answer may be on its way to us.
+            if end + Duration::from_secs(1) < world.now {
+                return Err(format!("ready, and {file:?} serves {id:?}, which ended at {end:?}"));
+            }
+            // Whatever became of the run that did it.
+            // What is read anew is held a moment before it is published.
+            let given_back = world.server.leases.get(&id).is_some_and(|lease| lease.given_back);
+            let since = world.checks.dead.get(&id).copied().unwrap_or(world.now);
+            if given_back && since + Duration::from_secs(1) < world.now {
+                return Err(format!("ready, and {file:?} serves {id:?}, which was given back"));
+            }
+        }
+    } else if world.calm_for() > patience(world) + MINUTE && !has_wrong_clock(world) && !is_counted(world) {
+        // That a token was revoked shows with its next use.
+        let longest = world.setup.paths.iter().map(|(_, kind)| match kind {
+            Kind::Dynamic { ttl: life, .. } | Kind::Certificate { life } | Kind::Static { period: life } => {
+                *life
+            }
+            Kind::Kv => MINUTE,
+        });
+        let longest = longest.max().unwrap_or(MINUTE);
+        let longest = longest.max(world.setup.role.ttl.unwrap_or_default()).max(longest_refresh(world));
+        if world.calm_for() > patience(world) + MINUTE + longest {
+            return Err(format!("not ready after {:?} of calm: {:?}", world.calm_for(), readiness));
+        }
+    }
+    Ok(())
+}
+
+/// A certificate is over when this machine's clock says so, right or wrong.
+fn has_wrong_clock(world: &World) -> bool {
+    let dated = world.setup.paths.iter().any(|(_, kind)| matches!(kind, Kind::Certificate { .. }));
+    dated && world.wall != world.true_wall()
+}
