@@ -4,11 +4,10 @@
 mod support;
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::process::Command;
 
 use serde_json::json;
-use support::{CANARY, Finished, Identity, Stage};
+use support::{CANARY, Finished, Identity, Stage, free_address};
 
 const ONE_FILE: &str = "files: [{path: password, secret: 'secret/web#password'}]\n";
 
@@ -195,9 +194,7 @@ fn a_failure_is_told_once_and_what_failed_besides_too() {
 fn a_server_that_is_not_there_is_named_when_the_deadline_has_passed() {
     let mut fault = evidence!(3, Server);
     let stage = stage();
-    // Bound and let go: nobody listens there.
-    let address =
-        TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("loopback has a free port");
+    let address = free_address();
     let config = stage.config(ONE_FILE).replace(&stage.server.address(), &format!("https://{address}"));
     let finished = stage.run(&["init", "--timeout", "2s"], &config).expect_code(69);
     assert!(finished.took.as_secs() < 20, "{:?}", finished.took);

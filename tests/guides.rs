@@ -8,7 +8,6 @@
 mod support;
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use serde_yaml::Value;
 use support::guide::{Block, STEP, blocks, commands, page, steps};
-use support::{Child, Leasehold, Messages, Workspace, repository};
+use support::{Child, Leasehold, Messages, Workspace, free_address, repository};
 
 /// The newcomer's path.
 const FIRST: &str = "docs/guides/first-secret.md";
@@ -227,9 +226,7 @@ impl Drop for Sweep {
 fn a_newcomer_gets_from_nothing_to_a_secret_of_their_own() {
     let space = Workspace::new();
     let _sweep = Sweep(space.path().to_owned());
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = listener.local_addr().expect("it is bound").to_string();
-    drop(listener);
+    let address = free_address().to_string();
     let text = page(FIRST);
     let script = prologue(&space, &address) + &commands(&text).replace("127.0.0.1:8200", &address);
     let script = space.file("path.sh", script);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::support::{Lives, Running, SOON, Stage, wait_until};
-use crate::{free, sidecar_on};
+use crate::sidecar_on;
+use crate::support::{Lives, Running, SOON, Stage, free_address, wait_until};
 
 /// What all of it together may cost, in KiB.
 const MOST: u64 = 8 * 1024;
@@ -17,7 +17,7 @@ const SCRAPES: usize = 1000;
 
 /// A sidecar on a TCP port that keeps a lease of a few seconds.
 fn sidecar(stage: &Stage) -> (Running, SocketAddr) {
-    let address = free();
+    let address = free_address();
     let running =
         sidecar_on(stage, address, "files: [{path: user, secret: 'rabbitmq/creds/app#username'}]\n");
     wait_until("the sidecar to be ready", SOON, || get(address, "/readyz").starts_with("HTTP/1.1 200"));

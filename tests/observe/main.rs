@@ -14,16 +14,9 @@ mod status;
 mod tls;
 mod unread;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use support::{Leasehold, Running, Stage};
-
-/// An address of loopback that nobody listens on.
-fn free() -> SocketAddr {
-    // Free a moment ago; nothing else here asks for ports by number.
-    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    free.expect("loopback has a free port")
-}
 
 /// A sidecar that listens on TCP, with `rest` of a configuration.
 fn sidecar_on(stage: &Stage, address: SocketAddr, rest: &str) -> Running {

@@ -9,8 +9,10 @@ use std::process::Command;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::support::{Child, Lives, SOON, Stage, Workspace, have, need, repository, request, wait_until};
-use crate::{free, sidecar_on};
+use crate::sidecar_on;
+use crate::support::{
+    Child, Lives, SOON, Stage, Workspace, free_address, have, need, repository, request, wait_until,
+};
 
 /// Half the scrape interval that Grafana would take four of.
 const RATE_INTERVAL: &str = "10s";
@@ -104,7 +106,8 @@ impl Prometheus {
              scrape_configs:\n- job_name: leasehold\n  static_configs: [{{targets: ['{target}']}}]\n",
             rules().join("leasehold.rules.yaml").display()
         );
-        let (config, data, address) = (space.file("prometheus.yml", config), space.dir("data"), free());
+        let (config, data, address) =
+            (space.file("prometheus.yml", config), space.dir("data"), free_address());
         let child = Child::start("prometheus".as_ref(), "prometheus", space.path(), |command| {
             command
                 .arg(format!("--config.file={}", config.display()))
@@ -141,7 +144,7 @@ fn every_panel_shows_something_of_a_sidecar_with_troubles_and_every_rule_is_eval
     }
     let stage = Stage::with(Lives { lease: (4, 600), ..Lives::default() });
     stage.put_password("one");
-    let target = free();
+    let target = free_address();
     let rest = "files:\n- {path: password, secret: 'secret/web#password', refresh: 1s}\n\
                 - {path: user, secret: 'rabbitmq/creds/app#username'}\n\
                 - {path: denied, secret: 'secret/denied#a'}\n\

@@ -11,8 +11,7 @@ use std::time::Duration;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
 use crate::evidence;
-use crate::free;
-use crate::support::{Leasehold, SOON, Stage, need, wait_until};
+use crate::support::{Leasehold, SOON, Stage, free_address, free_port, need, wait_until};
 
 /// What the kubelet grants a probe by default.
 const PROBE: Duration = Duration::from_secs(1);
@@ -86,7 +85,7 @@ fn a_hundred_silent_connections_from_within_the_pod_do_not_delay_a_probe() {
     let fault = evidence!(50, Machine);
     let stage = Stage::new();
     stage.put_password("one");
-    let address = free();
+    let address = free_address();
     let config = configured(&stage, &address.to_string(), "");
     let sidecar = Leasehold::new(&stage.space).spawn(&["sidecar", "--config", &config]);
     wait_until("the sidecar to listen", SOON, || TcpStream::connect(address).is_ok());
@@ -122,7 +121,7 @@ fn silent_peers_from_elsewhere_take_no_place_of_the_probes_within_the_pod() {
     let tls = format!(
         "listen_tls: {{cert_file: '{at}/tls.crt', key_file: '{at}/tls.key', client_ca_file: '{at}/tls.crt'}}\n"
     );
-    let port = free().port();
+    let port = free_port();
     let config = configured(&stage, &format!("0.0.0.0:{port}"), &tls);
     let sidecar = Leasehold::new(&stage.space).spawn(&["sidecar", "--config", &config]);
     let outside = SocketAddr::new(elsewhere.expect("checked above"), port);

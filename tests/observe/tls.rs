@@ -5,8 +5,7 @@ use std::path::Path;
 
 use rcgen::{CertificateParams, KeyPair};
 
-use crate::free;
-use crate::support::{Leasehold, Reply, SOON, Stage, request, request_tls, wait_until};
+use crate::support::{Leasehold, Reply, SOON, Stage, free_address, request, request_tls, wait_until};
 
 /// Writes a certificate for 127.0.0.1 that is its own authority, and its key; the key last.
 fn write(folder: &Path) {
@@ -25,7 +24,7 @@ fn get(address: SocketAddr, ca: &Path, path: &str) -> Option<Reply> {
 fn a_listener_with_tls_serves_probes_and_scrapes_and_follows_its_files() {
     let stage = Stage::new();
     stage.put_password("one");
-    let (address, folder) = (free(), stage.space.dir("tls"));
+    let (address, folder) = (free_address(), stage.space.dir("tls"));
     write(&folder);
     let (cert, at) = (folder.join("tls.crt"), folder.display());
     let socket = format!("unix:{}/status.sock", stage.space.path().display());

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::child::Child;
 use super::http::{self, Reply};
 use super::need::{have, need};
-use super::openbao::{free_ports, write_certificates};
+use super::openbao::write_certificates;
+use super::ports::free_port;
 use super::script::{repository, script};
 use super::wait::wait_for;
 use super::workspace::Workspace;
@@ -48,7 +49,7 @@ impl ApiServer {
     /// A server with TLS on a free loopback port.
     pub fn start() -> Self {
         let programs = PathBuf::from(script("kube-apiserver", &[]));
-        // Another process can take a free port before the server binds it: choose others then.
+        // A program that is no test can take a free port before the server binds it: choose others then.
         loop {
             if let Some(server) = Self::boot(&programs) {
                 return server;
@@ -63,7 +64,7 @@ impl ApiServer {
         space.file("accounts.key", key.serialize_pem());
         space.file("accounts.pub", key.public_key_pem());
         space.file("tokens.csv", format!("{ADMIN},admin,1,system:masters\n"));
-        let [client, peer, port] = free_ports();
+        let [client, peer, port] = [(); 3].map(|()| free_port());
         let etcd = Child::start(Path::new("etcd"), "etcd", space.path(), |command| {
             command.arg("--data-dir").arg(space.join("etcd")).args(etcd_flags(client, peer));
         });

@@ -1,6 +1,6 @@
 //! A real OpenBao server: one for each test, with TLS and its own authority, on free loopback ports.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::child::Child;
 use super::http::{self, Reply};
+use super::ports::free_port;
 use super::script::script;
 use super::wait::{wait_for, wait_until};
 use super::workspace::Workspace;
@@ -59,7 +60,7 @@ impl OpenBao {
         write_certificates(&space);
         space.dir("raft");
         let mut server = Self { child: None, space, durable, joins: None, ports: Ports::free(), keys: None };
-        // Another process can take a free port before the server binds it: choose others then.
+        // A program that is no test can take a free port before the server binds it: choose others then.
         while !server.boot() {
             server.ports = Ports::free();
         }
@@ -261,16 +262,8 @@ log_level = "warn"
 
 impl Ports {
     pub(super) fn free() -> Self {
-        let [tls, plain, cluster] = free_ports();
-        Self { tls, plain, cluster }
+        Self { tls: free_port(), plain: free_port(), cluster: free_port() }
     }
-}
-
-/// Three that are free now; another process can take them before they are bound.
-pub(super) fn free_ports() -> [u16; 3] {
-    // All three are held until all are known, so that they differ.
-    let held = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("loopback has a free port"));
-    held.each_ref().map(|it| it.local_addr().expect("it is bound").port())
 }
 
 /// An authority, and a certificate of it for loopback: `ca.pem`, `server.pem`, `server.key`.

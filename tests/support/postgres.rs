@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,6 +13,7 @@ use serde_json::json;
 use super::child::Child;
 use super::need::need;
 use super::openbao::OpenBao;
+use super::ports::free_port;
 use super::script::repository;
 use super::wait::wait_for;
 use super::workspace::Workspace;
@@ -52,9 +52,8 @@ impl Postgres {
         fs::set_permissions(space.path(), fs::Permissions::from_mode(0o755)).expect("it is ours");
         create(&programs, &space);
         loop {
-            // Another process can take a free port before the server binds it: choose another then.
-            let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-            let port = port.expect("loopback has a free port").port();
+            // A program that is no test can take a free port before the server binds it: choose another then.
+            let port = free_port();
             if let Some(child) = serve(&programs, &space, port) {
                 return Some(Self { child, port, space });
             }
