@@ -22,8 +22,8 @@ use leasehold::template::host::{Interface, Moment, Network};
 use leasehold::template::limits::Limits;
 use leasehold::template::value::Value;
 use leasehold::tree::Tree;
-use leasehold::vault::request::{Request, Verb};
-use leasehold::vault::response::Response;
+use leasehold_base::request::{Request, Verb};
+use leasehold_base::response::Response;
 use serde::Deserialize;
 
 /// A case with its recorded answer: one of `want`, `base64` and `fails`.

@@ -23,17 +23,17 @@ use leasehold::core::Agent;
 use leasehold::core::action::Action;
 use leasehold::core::event::{Event, Published, RenderOutcome, TokenFacts};
 use leasehold::core::ids::FileId;
-use leasehold::core::policy::{Mode, Policy};
-use leasehold::core::time::{Moment, Now};
+use leasehold::core::policy::Mode;
 use leasehold::functions;
 use leasehold::render::{self, Environment, Rendering, Secrets};
 use leasehold::secret::Secret;
 use leasehold::template::host;
 use leasehold::vault::facts;
 use leasehold::vault::mounts::{Mount, canonical};
-use leasehold::vault::request::Request;
-use leasehold::vault::response::Response;
 use leasehold::vault::verdict::{Answer, Asked, Unspoken, judge};
+use leasehold_base::request::Request;
+use leasehold_base::response::Response;
+use leasehold_base::time::{Moment, Now};
 use serde_json::{Value, json};
 use support::{Workspace, have, need, repository};
 use zeroize::Zeroizing;
@@ -114,7 +114,7 @@ impl World {
     fn new(mode: Mode) -> Self {
         let plan = plan();
         Self {
-            agent: Agent::new(Policy::new(&plan, mode, 7)),
+            agent: Agent::new(plan.policy(mode, 7)),
             store: Store::default(),
             renderings: vec![None; plan.files.len()],
             environment: Environment {

@@ -12,9 +12,9 @@ use leasehold::secret::Secret;
 use leasehold::tree::Tree;
 use leasehold::vault::client::Client;
 use leasehold::vault::facts;
-use leasehold::vault::failure::{Failure, FailureKind};
-use leasehold::vault::request::Request;
-use leasehold::vault::response::Response;
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::request::Request;
+use leasehold_base::response::Response;
 use serde_json::json;
 use support::{
     Cluster, Identity, KubernetesRole, OpenBao, Rabbit, Workspace, auth_plan, run, vault_plan, wait_until,
@@ -47,7 +47,7 @@ fn root(server: &OpenBao) -> Secret {
     Secret::from(server.root_token())
 }
 
-fn log_in(server: &OpenBao, plan: &AuthPlan) -> Result<leasehold::vault::response::Auth, Failure> {
+fn log_in(server: &OpenBao, plan: &AuthPlan) -> Result<leasehold_base::response::Auth, Failure> {
     run(Client::new(&vault(server), plan).expect("a client").login())
 }
 

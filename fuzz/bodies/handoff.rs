@@ -1,7 +1,7 @@
 //! Any bytes as an earlier run's state: used only where they are what we write.
 
-use leasehold::core::time::Moment;
 use leasehold::handoff::{Binding, Loaded};
+use leasehold_base::time::Moment;
 
 /// Nothing lies ahead of it.
 pub const NOW: Moment = Moment::new(std::time::Duration::MAX);

@@ -4,10 +4,10 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use leasehold::core::time::Moment;
 use leasehold::core::view::{BreakerView, Counters, Readiness, View};
 use leasehold::observe::http::{Ask, converse};
 use leasehold::observe::metrics::Besides;
+use leasehold_base::time::Moment;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 

@@ -2,7 +2,7 @@
 
 use leasehold::secret::Secret;
 use leasehold::vault::mounts::{Mount, canonical};
-use leasehold::vault::request::Request;
+use leasehold_base::request::Request;
 
 /// A path, and behind a newline one of a mount.
 pub fn run(input: &[u8]) {

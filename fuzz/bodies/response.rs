@@ -6,8 +6,8 @@ use http::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use leasehold::secret::Secret;
 use leasehold::tree::Tree;
 use leasehold::vault::facts;
-use leasehold::vault::response::Response;
 use leasehold::vault::verdict::{Answer, Asked, Unspoken, judge};
+use leasehold_base::response::Response;
 use zeroize::Zeroizing;
 
 /// Sent with the request, so that a server could repeat it.

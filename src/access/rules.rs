@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::wants::{Want, Wants};
 use crate::config::plan::Plan;
 use crate::vault::mounts::{Mount, canonical};
-use crate::vault::request::{Request, Verb};
+use leasehold_base::request::{Request, Verb};
 
 /// Second parts of paths that engines other than KV have. Without a server they tell that a path
 /// is no KV secret, which has two forms.

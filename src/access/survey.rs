@@ -13,9 +13,9 @@ use crate::core::no_login;
 use crate::exit::{Cause, Ending};
 use crate::secret::Secret;
 use crate::vault::client::Client;
-use crate::vault::failure::{Failure, FailureKind};
 use crate::vault::mounts::{Mount, canonical};
-use crate::vault::request::{Request, Verb};
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::request::{Request, Verb};
 
 /// Paths that are asked about at once.
 const BATCH: usize = 100;

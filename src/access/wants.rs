@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::config::plan::{Part, Plan, Source, TemplateSource};
 use crate::secret::Secret;
 use crate::template::calls::Call;
-use crate::vault::request::{BadPath, Request, Verb};
+use leasehold_base::request::{BadPath, Request, Verb};
 
 /// A path that is asked for, in one way.
 #[derive(Debug, Clone, PartialEq, Eq)]

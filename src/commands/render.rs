@@ -21,8 +21,8 @@ use crate::template::Template;
 use crate::template::limits::Limits;
 use crate::template::value::Value;
 use crate::tree::Tree;
-use crate::vault::request::{Request, Verb};
-use crate::vault::response::Response;
+use leasehold_base::request::{Request, Verb};
+use leasehold_base::response::Response;
 
 /// The largest input that is read, bytes.
 const LARGEST_INPUT: u64 = 8 << 20;

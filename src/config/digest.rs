@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::plan::{AuthMethod, AuthPlan, Credential, FilePlan, MissingKey, Source, Target, VaultPlan};
-use crate::vault::request::Request;
+use leasehold_base::request::Request;
 
 /// Changed with the encoding, so that a handoff of an older one is not taken for ours.
 const VERSION: &[u8] = b"leasehold-plan-4";

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::plan::{Part, Source, VariablePlan};
 use crate::secret::Secret;
-use crate::vault::request::{BadPath, Request};
+use leasehold_base::request::{BadPath, Request};
 
 const WHOLE: &str = "vault:";
 const WRITE: &str = ">>vault:";

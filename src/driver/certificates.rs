@@ -19,14 +19,14 @@ use super::store::Store;
 use crate::config::plan::{FilePlan, Plan, Source, Target};
 use crate::core::event::{Life, RenderOutcome};
 use crate::core::snapshot::{KeptSecret, Snapshot};
-use crate::core::time::Now;
 use crate::functions::pem::{self, Pem};
 use crate::publish::SingleFile;
 use crate::render::{self, Environment};
 use crate::secret::Secret;
 use crate::tree::Tree;
-use crate::vault::request::{Request, Verb};
-use crate::vault::response::Response;
+use leasehold_base::request::{Request, Verb};
+use leasehold_base::response::Response;
+use leasehold_base::time::Now;
 
 /// Puts into `store` what the destinations of `plan` hold, and returns what the core goes on from; none where that is
 /// nothing.

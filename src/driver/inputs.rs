@@ -10,12 +10,12 @@ use notify::{RecursiveMode, Watcher as _};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::core::time::Moment;
 use crate::exit::Ending;
 use crate::observe::http::{Ask, Server};
 use crate::observe::timer::Timer;
 use crate::process::kernel;
 use crate::process::signals::{Arrived, Held, Signals};
+use leasehold_base::time::Moment;
 
 /// How often watched files are looked at besides the watch, which misses what happens on some file
 /// systems.

@@ -12,7 +12,7 @@ use crate::handoff::{self, Binding, Handoff, Kept, Loaded};
 use crate::observe::clock;
 use crate::render::Secrets as _;
 use crate::secret::Secret;
-use crate::vault::request::Request;
+use leasehold_base::request::Request;
 
 /// The handoff of this run, where one is configured.
 pub(super) struct Keeper {

@@ -33,8 +33,7 @@ use crate::core::Agent;
 use crate::core::action::Action;
 use crate::core::event::{Event, RenderOutcome};
 use crate::core::ids::NotifierId;
-use crate::core::policy::{Mode, Policy};
-use crate::core::time::Moment;
+use crate::core::policy::Mode;
 use crate::exit::{Cause, Ending};
 use crate::observe::http::{Server, Tls};
 use crate::observe::log::LogHandle;
@@ -49,8 +48,9 @@ use crate::render::{Environment, Secrets as _};
 use crate::sandbox;
 use crate::vault::client::Client;
 use crate::vault::facts;
-use crate::vault::failure::Failure;
 use crate::vault::unwrap::Opening;
+use leasehold_base::failure::Failure;
+use leasehold_base::time::Moment;
 
 use child::Offspring;
 pub use child::Parent;
@@ -163,7 +163,7 @@ struct Driver {
 
 impl Driver {
     fn new(plan: Arc<Plan>, mode: Mode, mut surroundings: Surroundings) -> Result<Self, Ending> {
-        let policy = Policy::new(&plan, mode, seed(&plan, &surroundings.pod));
+        let policy = plan.policy(mode, seed(&plan, &surroundings.pod));
         // Destinations first: what cannot be written must not cost a login.
         let room = child::room(surroundings.parent.as_ref(), &plan);
         let files = Files::open(Arc::clone(&plan), &policy, surroundings.environment.clone(), room)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::plan::RateLimit;
-use crate::core::time::Moment;
+use leasehold_base::time::Moment;
 
 /// A bucket, kept as the moment at which it would be full again (GCRA: one number, no timer).
 #[derive(Debug)]

@@ -11,7 +11,6 @@ use super::files::Files;
 use crate::config::plan::{AuthMethod, Listen, ListenTls, LogFormat, Plan, Sandbox};
 use crate::core::Agent;
 use crate::core::event::Event;
-use crate::core::policy::Policy;
 use crate::core::snapshot::Snapshot;
 use crate::exit::{Cause, Ending};
 use crate::publish::{Problem, PublishError};
@@ -140,7 +139,7 @@ impl Driver {
     }
 
     fn reconfigured(&mut self, plan: Arc<Plan>) -> Result<Snapshot, Ending> {
-        let policy = Policy::new(&plan, self.mode, seed(&plan, &self.surroundings.pod));
+        let policy = plan.policy(self.mode, seed(&plan, &self.surroundings.pod));
         let room = child::room(self.offspring.as_ref().map(Offspring::parent), &plan);
         if let Some(folder) = plan.set_folder() {
             let claims = &mut self.surroundings.claims;

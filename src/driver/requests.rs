@@ -18,14 +18,14 @@ use crate::config::plan::RateLimit;
 use crate::core::action::Action;
 use crate::core::event::{Event, TokenFacts};
 use crate::core::ids::{FileId, LeaseId, SecretId, TokenId};
-use crate::core::time::Moment;
 use crate::observe::clock;
 use crate::secret::Secret;
 use crate::vault::client::Client;
 use crate::vault::facts;
-use crate::vault::failure::{Failure, FailureKind};
-use crate::vault::request::Request;
-use crate::vault::response::Response;
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::request::Request;
+use leasehold_base::response::Response;
+use leasehold_base::time::Moment;
 
 /// What came of a request, before the driver has put secrets where they belong.
 pub(super) enum Answer {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::inputs::FIRST_LOOK;
-use crate::core::time::Moment;
 use crate::observe::clock;
 use crate::pages::Pages;
+use leasehold_base::time::Moment;
 
 /// There is nothing to do where nothing has happened for so long. Not less than the time after the start in which files
 /// are looked at first: that would bring back what was given back just before, for a whole pause.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::render::Secrets;
-use crate::vault::request::Request;
-use crate::vault::response::Response;
+use leasehold_base::request::Request;
+use leasehold_base::response::Response;
 
 /// Answers by resolved request, and the other ways those requests are written.
 #[derive(Debug, Default)]

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::core::action::{Level, Say};
-use crate::core::time::Moment;
 use crate::core::view::Outlook;
 use crate::observe::paint::{Paint, Palette};
 use crate::observe::repeats::Repeats;
 use crate::observe::systemd::ServiceManager;
 use crate::observe::{clock, readiness, stderr};
+use leasehold_base::time::Moment;
 
 /// The same trouble is told again after this time at the earliest.
 const EVERY: Duration = Duration::from_secs(60);

@@ -9,8 +9,8 @@ use crate::template::eval::Scope;
 use crate::template::function::{Function, FunctionError};
 use crate::template::value::{IntType, Key, Map, Record, Shape, Type, Value};
 use crate::tree::Tree;
-use crate::vault::request::{BadPath, Request};
-use crate::vault::response::{Auth, Response, WrapInfo};
+use leasehold_base::request::{BadPath, Request};
+use leasehold_base::response::{Auth, Response, WrapInfo};
 
 pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("pkiCert", &[Type::String], pki_cert).variadic(),

@@ -14,11 +14,11 @@ use super::{Binding, Kept, Loaded, Unusable, strays};
 use crate::core::event::Life;
 use crate::core::ids::{LeaseId, TokenId};
 use crate::core::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals, Snapshot};
-use crate::core::time::Moment;
 use crate::secret::Secret;
 use crate::tree::Tree;
-use crate::vault::request::{Request, Verb};
-use crate::vault::response::Response;
+use leasehold_base::request::{Request, Verb};
+use leasehold_base::response::Response;
+use leasehold_base::time::Moment;
 
 /// Counts up when the meaning of a field changes. A state of another version is not gone on from, but what it
 /// names is given back ([`strays`](super::strays)). For that these keep their names and meanings in all versions:

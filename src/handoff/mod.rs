@@ -30,12 +30,12 @@ use zeroize::Zeroizing;
 
 use crate::core::ids::TokenId;
 use crate::core::snapshot::Snapshot;
-use crate::core::time::Moment;
 use crate::exit::{Cause, Ending};
 use crate::publish::{Attributes, Problem, PublishError, SingleFile};
 use crate::secret::Secret;
-use crate::vault::request::Request;
-use crate::vault::response::Response;
+use leasehold_base::request::Request;
+use leasehold_base::response::Response;
+use leasehold_base::time::Moment;
 
 /// The largest state that is written or read. Each response is capped far below by the client.
 const MAX_BYTES: u64 = 64 << 20;

@@ -10,9 +10,9 @@ use super::Kept;
 use super::format::{self, Parsed, flag_or, get, get_bytes, get_duration, get_moment, list, present, string};
 use crate::core::ids::{LeaseId, TokenId};
 use crate::core::snapshot::{KeptLease, KeptToken, Snapshot};
-use crate::core::time::Moment;
 use crate::secret::Secret;
 use crate::tree::Tree;
+use leasehold_base::time::Moment;
 
 /// Clocks of two processes of one boot are one clock; this is for reading it at different moments.
 const SLACK: Duration = Duration::from_secs(5);

@@ -14,9 +14,9 @@ use super::*;
 use crate::core::event::Life;
 use crate::core::ids::LeaseId;
 use crate::core::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals};
-use crate::core::time::Moment;
 use crate::tree::Tree;
-use crate::vault::request::Verb;
+use leasehold_base::request::Verb;
+use leasehold_base::time::Moment;
 
 const CANARY: &str = "hvs.CANARY";
 
@@ -340,7 +340,7 @@ fn any_kept() -> impl Strategy<Value = Kept> {
             life,
             version,
         });
-    let response = (any::<String>(), 0..=crate::vault::response::LONGEST, any::<String>()).prop_map(
+    let response = (any::<String>(), 0..=leasehold_base::response::LONGEST, any::<String>()).prop_map(
         |(lease_id, lease_duration, value)| Response {
             lease_id,
             lease_duration,

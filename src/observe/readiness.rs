@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::core::time::Moment;
 use crate::core::view::Readiness;
+use leasehold_base::time::Moment;
 
 /// The body of `/readyz`, one line. Whether it is 200 or 503 is [`Readiness::is_ready`].
 #[must_use]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::core::time::Moment;
+use leasehold_base::time::Moment;
 
 /// More different lines than this at a time are not told apart any more.
 const MAX_LINES: usize = 1024;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::core::time::Moment;
 use crate::core::view::{
     BreakerView, Counters, FileView, NextAction, NotifierView, Readiness, SecretView, TokenView, View,
 };
 use crate::observe::metrics::Besides;
 use crate::sandbox::State;
 use crate::vault::meter::{Measured, Operation};
+use leasehold_base::time::Moment;
 
 /// What stands beside it: three reads, two of them quick.
 pub(crate) fn besides() -> Besides {

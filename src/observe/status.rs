@@ -9,10 +9,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::readiness;
-use crate::core::time::Moment;
 use crate::core::view::{
     BreakerView, Counters, FileView, NextAction, NotifierView, Readiness, SecretView, TokenView, View,
 };
+use leasehold_base::time::Moment;
 
 /// Everything at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

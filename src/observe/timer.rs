@@ -12,7 +12,7 @@ use rustix::time::{
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::core::time::Moment;
+use leasehold_base::time::Moment;
 
 /// A timer that is armed to one moment, or to none.
 #[derive(Debug)]

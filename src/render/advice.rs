@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::exit::{Cause, Ending};
 use crate::template::error::ExecError;
 use crate::tree::Tree;
-use crate::vault::request::Request;
-use crate::vault::response::Response;
+use leasehold_base::request::Request;
+use leasehold_base::response::Response;
 
 /// Something that the template asked for, and what came.
 pub type Answer<'a> = (&'a Request, Arc<Response>);

@@ -10,8 +10,8 @@ use crate::config::plan::Part;
 use crate::exit::{Cause, Ending};
 use crate::secret::Secret;
 use crate::tree::Tree;
-use crate::vault::request::Request;
-use crate::vault::response::Response;
+use leasehold_base::request::Request;
+use leasehold_base::response::Response;
 
 /// Padding may be there or not: values come from many hands.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(

@@ -9,8 +9,8 @@ use super::{Environment, Secrets};
 use crate::config::plan::WriteRules;
 use crate::secret::Secret;
 use crate::template::host::{Host, HostError, Moment, Network, WrittenFile};
-use crate::vault::request::Request;
-use crate::vault::response::Response;
+use leasehold_base::request::Request;
+use leasehold_base::response::Response;
 
 /// The world of one rendering.
 pub struct World<'w> {

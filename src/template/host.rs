@@ -8,8 +8,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::secret::Secret;
-use crate::vault::request::Request;
-use crate::vault::response::Response;
+use leasehold_base::request::Request;
+use leasehold_base::response::Response;
 
 /// The world of one rendering.
 pub trait Host {

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use super::client::{Client, answered};
 use super::endpoint::Raw;
-use super::failure::Failure;
 use super::verdict::Asked;
 use crate::secret::Secret;
 use crate::tree::Tree;
+use leasehold_base::failure::Failure;
 
 impl Client {
     /// What `token` may do at these paths, in the server's words: `read`, `deny`, `root`. `own` asks
     /// in the namespace that made the token instead of that of the secrets.
     ///
     /// # Errors
-    /// [`FailureKind::Denied`](super::failure::FailureKind::Denied) where it may not ask, which the
+    /// [`FailureKind::Denied`](leasehold_base::failure::FailureKind::Denied) where it may not ask, which the
     /// default policy allows.
     pub async fn capabilities(
         &self,

@@ -12,14 +12,11 @@ use vaultrs::api::token::requests::{LookupTokenSelfRequest, RevokeTokenSelfReque
 
 use super::endpoint::Raw;
 use super::facts;
-use super::failure::{Failure, FailureKind};
 use super::files::is_token;
 use super::login::{self, Attempt, Post};
 use super::message::{self, Unspoken};
 use super::meter::{self, Operation, Requests};
 use super::mounts::{self, Mount, Mounts};
-use super::request::{Request, Verb};
-use super::response::{Auth, Response};
 use super::transport::{Call, Transport};
 use super::unwrap::Unwrapped;
 use super::verdict::{self, Asked};
@@ -30,6 +27,9 @@ use crate::core::ids::LeaseId;
 use crate::observe::clock;
 use crate::secret::Secret;
 use crate::tree::Tree;
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::request::{Request, Verb};
+use leasehold_base::response::{Auth, Response};
 
 /// Below these is no KV engine: their mounts need not be looked up.
 const NEVER_KV: [&str; 4] = ["auth/", "sys/", "identity/", "cubbyhole/"];

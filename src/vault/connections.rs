@@ -23,13 +23,13 @@ use reqwest::redirect::Policy;
 use rustls::ClientConfig;
 use url::Url;
 
-use super::failure::Failure;
 use super::files::local;
 use super::tls::{self, Contents, Fingerprint, TlsFiles};
 use super::traffic::{IDLE, Pool, REST, Traffic, Turn};
 use super::trouble::NoSuchHost;
 use crate::config::plan::VaultPlan;
 use crate::observe::clock;
+use leasehold_base::failure::Failure;
 
 /// A server that is there takes the connection well within this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -9,8 +9,8 @@ use rustify::errors::ClientError;
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
-use super::request::{Request, Verb};
 use crate::tree::Tree;
+use leasehold_base::request::{Request, Verb};
 
 /// What Go's `url.URL` leaves alone in a path, the slash included. A `%` is encoded too: a path
 /// is taken as written, so that what the policy names is what is asked for.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::response::{Auth, Response};
 use crate::core::event::{Granted, LeaseFacts, Life, ReadFacts, TokenFacts};
 use crate::core::ids::LeaseId;
 use crate::tree::Tree;
+use leasehold_base::response::{Auth, Response};
 
 /// What a read brought. `before` is what the same secret held until now.
 #[must_use]
@@ -95,7 +95,7 @@ fn life(data: &Tree) -> Life {
 /// Whole seconds; OpenBao sends floats. `None` for what is not a count of seconds.
 fn seconds(data: &Tree, name: &str) -> Option<Duration> {
     let value = data.get(name)?.as_f64()?;
-    let most = Duration::from_secs(super::response::LONGEST);
+    let most = Duration::from_secs(leasehold_base::response::LONGEST);
     Duration::try_from_secs_f64(value.floor().min(most.as_secs_f64())).ok()
 }
 

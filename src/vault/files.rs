@@ -7,8 +7,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::failure::{Failure, FailureKind};
 use crate::secret::Secret;
+use leasehold_base::failure::{Failure, FailureKind};
 
 /// No JWT, token or secret id is longer.
 const CREDENTIAL_MAX: usize = 64 * 1024;

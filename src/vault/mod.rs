@@ -8,11 +8,8 @@
 
 pub mod client;
 pub mod facts;
-pub mod failure;
 pub mod meter;
 pub mod mounts;
-pub mod request;
-pub mod response;
 pub mod verdict;
 
 mod body;

@@ -14,9 +14,9 @@ use sha2::{Digest, Sha256};
 use url::Host;
 use zeroize::Zeroizing;
 
-use super::failure::Failure;
 use super::files::{self, local, plain};
 use crate::config::plan::{ClientCert, VaultPlan};
+use leasehold_base::failure::Failure;
 
 /// A bundle of all public authorities is a quarter of this.
 pub(crate) const PEM_MAX: usize = 1024 * 1024;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use http::Version;
 
-use crate::core::time::Moment;
+use leasehold_base::time::Moment;
 
 /// HTTP/1 connections kept for the next request.
 pub(super) const IDLE: usize = 2;

@@ -22,7 +22,6 @@ use zeroize::Zeroizing;
 
 use super::body::{Collector, Growth, MAX, TooLarge};
 use super::connections::Connections;
-use super::failure::{Failure, FailureKind};
 use super::files::{is_token, local};
 use super::meter::Meter;
 use super::traffic::Turn;
@@ -30,6 +29,7 @@ use super::trouble;
 use super::verdict::Answer;
 use crate::config::plan::VaultPlan;
 use crate::secret::Secret;
+use leasehold_base::failure::{Failure, FailureKind};
 
 /// What [`Call`] tells rustify its server is: only the path and query of what rustify builds are
 /// used, since it would put a prefix of the address (`https://host/vault`) into the wrong place.

@@ -9,7 +9,7 @@ use std::io;
 
 use rustls::{AlertDescription, CertificateError};
 
-use super::failure::{Failure, FailureKind};
+use leasehold_base::failure::{Failure, FailureKind};
 
 /// The name does not resolve. Our resolver's own error, so that it can be told from the others.
 #[derive(Debug)]

@@ -11,12 +11,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::client::{Client, ask};
 use super::endpoint::Raw;
-use super::failure::{Failure, FailureKind};
 use super::login::{self, Attempt};
 use super::message::Unspoken;
 use super::verdict::Asked;
 use crate::secret::Secret;
 use crate::tree::Tree;
+use leasehold_base::failure::{Failure, FailureKind};
 
 /// What became of the last wrapping token. The secret id is kept for the next login: its token is
 /// used up.

@@ -11,10 +11,10 @@ use http::StatusCode;
 use http::header::{DATE, HeaderMap, RETRY_AFTER};
 use zeroize::Zeroizing;
 
-use super::failure::{Failure, FailureKind};
 use super::message;
-use super::response::Response;
 use crate::tree::Tree;
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::response::Response;
 
 mod body;
 mod rules;

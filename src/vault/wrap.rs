@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use super::client::{Client, ask, nonsense};
 use super::endpoint::Raw;
-use super::failure::Failure;
 use super::message::Unspoken;
-use super::response::{Auth, Response, WrapInfo};
 use super::transport::Call;
 use super::verdict::Asked;
 use crate::secret::Secret;
 use crate::tree::Tree;
+use leasehold_base::failure::Failure;
+use leasehold_base::response::{Auth, Response, WrapInfo};
 
 impl Client {
     /// Has `token` wrapped by itself, to be opened once within `ttl`: the wrapping, as a sink holds it.
     ///
     /// # Errors
-    /// [`FailureKind::Denied`](super::failure::FailureKind::Denied) where the policy has no line for
+    /// [`FailureKind::Denied`](leasehold_base::failure::FailureKind::Denied) where the policy has no line for
     /// `sys/wrapping/wrap`, which the default policy has.
     pub async fn wrap(&self, token: &Secret, ttl: Duration) -> Result<Secret, Failure> {
         let body = Tree::map([("token", Tree::Text(token.clone()))]);

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use leasehold::vault::failure::FailureKind;
+use leasehold_base::failure::FailureKind;
 use serde_json::json;
 
 use super::pretended::Pretended;

@@ -26,7 +26,7 @@ mod real;
 
 use std::time::Duration;
 
-use leasehold::vault::failure::FailureKind as K;
+use leasehold_base::failure::FailureKind as K;
 use serde_json::json;
 
 use both::{

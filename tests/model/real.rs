@@ -7,8 +7,8 @@ use leasehold::core::ids::LeaseId;
 use leasehold::secret::Secret;
 use leasehold::vault::client::Client;
 use leasehold::vault::facts;
-use leasehold::vault::failure::Failure;
-use leasehold::vault::request::Request;
+use leasehold_base::failure::Failure;
+use leasehold_base::request::Request;
 use serde_json::json;
 
 use super::both::{Answer, Ask, CERTIFICATE, CERTIFICATE_LIFE, CREDENTIALS, Grants, Lease, Says, Token};

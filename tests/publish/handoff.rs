@@ -41,7 +41,7 @@ fn the_lock_is_held_for_as_long_as_its_process_lives_and_no_longer() {
     holder.kill().and_then(|()| holder.wait()).expect("it is ours to end");
     let handoff = Handoff::open(&path, true).expect("the dead hold no lock");
     assert!(matches!(
-        handoff.load(&binding(), leasehold::core::time::Moment::default()),
+        handoff.load(&binding(), leasehold_base::time::Moment::default()),
         Loaded::Found { same_clock: true, .. }
     ));
     assert_eq!(names(dir.path()), ["locked", "state", "state.lock"]);
@@ -58,7 +58,7 @@ fn a_state_that_belongs_to_somebody_else_is_not_believed() {
     handoff.store(&binding(), &Kept::default()).expect("stored");
     chown(&path, Some(101), None).expect("root may");
     assert_eq!(
-        handoff.load(&binding(), leasehold::core::time::Moment::default()),
+        handoff.load(&binding(), leasehold_base::time::Moment::default()),
         Loaded::Unusable(Unusable::Exposed)
     );
 }

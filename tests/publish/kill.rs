@@ -207,7 +207,7 @@ fn a_handoff_is_the_old_or_the_new_wherever_its_holder_is_killed() {
     let prepare = |folder: &Path| at(folder).store(&binding, &state("OLD")).expect("stored");
     at_every_call(TEST, prepare, |folder, when| {
         let Loaded::Found { kept, same_clock: true } =
-            at(folder).load(&binding, leasehold::core::time::Moment::default())
+            at(folder).load(&binding, leasehold_base::time::Moment::default())
         else {
             panic!("{when}: lost")
         };

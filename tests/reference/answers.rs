@@ -1,7 +1,7 @@
 //! What an answer means and what is done: the table that the client runs on.
 
-use leasehold::vault::failure::FailureKind;
 use leasehold::vault::verdict::{Asked, RULES, Rule};
+use leasehold_base::failure::FailureKind;
 
 use crate::page::cell;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leasehold::core::time::{Moment, Now};
+use leasehold_base::time::{Moment, Now};
 
 use super::world::World;
 

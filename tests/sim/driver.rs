@@ -9,7 +9,7 @@ use leasehold::core::ids::{FileId, LeaseId, TokenId, UnitId};
 use leasehold::core::policy::{Mode, SinkPolicy};
 use leasehold::core::snapshot::Snapshot;
 use leasehold::exit::{Cause, Ending};
-use leasehold::vault::request::Request;
+use leasehold_base::request::Request;
 
 use super::clock::Boot;
 use super::server::Value;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leasehold::vault::failure::FailureKind;
+use leasehold_base::failure::FailureKind;
 
 use super::dice::Dice;
 use super::proxy::Interference;

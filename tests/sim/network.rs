@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use leasehold::core::action::Action;
 use leasehold::core::event::Event;
-use leasehold::core::time::Moment;
-use leasehold::vault::failure::{Failure, FailureKind};
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::time::Moment;
 
 use super::driver::{Kind, Load};
 use super::faults::Fault;

@@ -6,9 +6,9 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use leasehold::core::action::Action;
 use leasehold::core::event::{Event, Granted};
 use leasehold::vault::facts;
-use leasehold::vault::failure::{Failure, FailureKind};
-use leasehold::vault::response::Response;
 use leasehold::vault::verdict::{self, Answer, Asked, Unspoken};
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::response::Response;
 use std::time::Duration;
 
 use super::dice::Dice;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use leasehold::core::event::{Granted, LeaseFacts, Life, ReadFacts, TokenFacts};
 use leasehold::core::ids::LeaseId;
-use leasehold::vault::failure::{Failure, FailureKind};
+use leasehold_base::failure::{Failure, FailureKind};
 
 use super::setup::{Kind, Role, Setup};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leasehold::core::ids::{FileId, NotifierId};
 use leasehold::core::view::Readiness;
-use leasehold::vault::failure::FailureKind;
+use leasehold_base::failure::FailureKind;
 
 use crate::sim::clock::BEGIN;
 use crate::sim::faults::Fault;

@@ -118,7 +118,7 @@ fn init_shows_nothing_of_an_earlier_try_that_has_ended_since() {
         (
             Duration::ZERO,
             secs(100),
-            Fault::Broken(KV.to_owned(), leasehold::vault::failure::FailureKind::Fault),
+            Fault::Broken(KV.to_owned(), leasehold_base::failure::FailureKind::Fault),
         ),
         (secs(1), Duration::ZERO, Fault::Kill),
         (secs(3), secs(200), Fault::Health(Health::Down)),

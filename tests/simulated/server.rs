@@ -4,7 +4,7 @@
 
 use leasehold::core::view::Readiness;
 use leasehold::exit::Cause;
-use leasehold::vault::failure::FailureKind;
+use leasehold_base::failure::FailureKind;
 
 use crate::evidence;
 use crate::sim::faults::Fault;

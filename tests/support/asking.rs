@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use leasehold::config::plan::{AuthMethod, AuthPlan, VaultPlan};
 use leasehold::secret::Secret;
-use leasehold::vault::request::Request;
+use leasehold_base::request::Request;
 
 /// Runs to its end what is asked, as the program does: on one thread.
 pub fn run<T>(future: impl Future<Output = T>) -> T {

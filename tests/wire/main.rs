@@ -34,9 +34,9 @@ use leasehold::config::plan::{AuthMethod, AuthPlan, ClientCert, Credential, Vaul
 use leasehold::core::ids::LeaseId;
 use leasehold::secret::Secret;
 use leasehold::vault::client::Client;
-use leasehold::vault::failure::{Failure, FailureKind};
-use leasehold::vault::request::Request;
-use leasehold::vault::response::Response;
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::request::Request;
+use leasehold_base::response::Response;
 use server::{Server, Wire, reply, until_gone};
 use support::{auth_plan, run, vault_plan};
 use tokio::net::TcpSocket;

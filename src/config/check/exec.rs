@@ -7,7 +7,7 @@ use crate::config::file::{Auth, Exec, FileEntry, VariableEntry};
 use crate::config::keypath::KeyPath;
 use crate::config::plan::{ExecPlan, OnChange, Source, Spread, VariablePlan};
 use crate::config::scalars;
-use crate::vault::request::Request;
+use leasehold_base::request::Request;
 
 use super::runtime::{self, Defaults};
 use super::{files, notify, source};

@@ -10,7 +10,7 @@ use crate::config::keypath::KeyPath;
 use crate::config::places::MAX_BYTES;
 use crate::config::plan::{MissingKey, Source, TemplateSource};
 use crate::template::error::Place;
-use crate::vault::request::Request;
+use leasehold_base::request::Request;
 
 use super::path;
 use crate::config::problem::io_words;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::{Source, Wait};
+use super::{OnChange, Source, Wait};
 
 /// The process of `leasehold exec`, and what it is given.
 #[derive(Debug, Clone)]
@@ -88,16 +88,4 @@ impl Spread {
     pub fn sanitized(name: &str) -> String {
         name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect()
     }
-}
-
-/// What a change does to the process of `leasehold exec`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnChange {
-    /// It is stopped, and started with the new values.
-    Restart,
-    /// It gets the signal of this number. Its variables stay as they were: only a restart changes
-    /// them.
-    Signal(i32),
-    /// It is left alone.
-    Ignore,
 }

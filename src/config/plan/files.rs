@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Source;
+use super::{Source, Wait};
 
 /// One file to render.
 #[derive(Debug, Clone)]
@@ -45,14 +45,4 @@ impl Target {
     pub fn is_nowhere(&self) -> bool {
         matches!(self, Self::Alone(path) if path == Path::new("/dev/null"))
     }
-}
-
-/// Quiescence: publish when nothing changed for `min`, and at the latest `max` after the first
-/// change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wait {
-    /// The quiet time.
-    pub min: Duration,
-    /// The longest delay; at least `min`.
-    pub max: Duration,
 }

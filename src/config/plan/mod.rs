@@ -14,12 +14,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use self::auth::{AuthMethod, AuthPlan, Credential};
-pub use self::exec::{ExecPlan, OnChange, Spread, VariablePlan};
-pub use self::files::{FilePlan, Target, Wait};
-pub use self::notify::{Notifier, NotifierPlan, OnInit, ProcessTarget};
+pub use self::exec::{ExecPlan, Spread, VariablePlan};
+pub use self::files::{FilePlan, Target};
+pub use self::notify::{Notifier, NotifierPlan, ProcessTarget};
 pub use self::source::{MissingKey, Part, Source, TemplateSource};
 pub use self::vault::{ClientCert, RateLimit, VaultPlan};
 pub use super::writes::WriteRules;
+pub use crate::core::policy::{OnChange, OnInit, ShutdownPlan, Wait};
 
 /// A whole configuration.
 #[derive(Debug, Clone)]
@@ -68,15 +69,6 @@ impl Plan {
         let any = self.files.iter().any(|file| matches!(file.target, Target::Member(_)));
         self.secrets_dir.as_deref().filter(|_| any)
     }
-}
-
-/// How to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ShutdownPlan {
-    /// Whether to revoke token and leases.
-    pub revoke: bool,
-    /// How long to keep renewing after SIGTERM first.
-    pub delay: Duration,
 }
 
 /// Where status, readiness and metrics are served.

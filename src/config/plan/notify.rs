@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::OnInit;
+
 /// Someone to tell of a new generation.
 #[derive(Debug, Clone)]
 pub struct NotifierPlan {
@@ -12,17 +14,6 @@ pub struct NotifierPlan {
     pub how: Notifier,
     /// Whether `init` notifies it, too; none where the configuration does not say, which means no.
     pub on_init: Option<OnInit>,
-}
-
-/// What the failure of a notifier is to `init`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnInit {
-    /// Init does not notify it.
-    No,
-    /// It is tried again until init's deadline, which it fails then.
-    Must,
-    /// It is tried once, and a failure is logged.
-    MayFail,
 }
 
 /// How someone is told.

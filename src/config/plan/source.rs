@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::secret::Secret;
 use crate::template::Template;
-use crate::vault::request::Request;
+use leasehold_base::request::Request;
 
 /// What a file is made of.
 #[derive(Debug, Clone)]

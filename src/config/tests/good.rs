@@ -8,7 +8,7 @@ use crate::config::keypath::KeyPath;
 use crate::config::layers::Setting;
 use crate::config::plan::*;
 use crate::secret::Secret;
-use crate::vault::request::Request;
+use leasehold_base::request::Request;
 
 /// Every key that this version has, at a value that is not its default.
 const WHOLE: &str = r#"

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_util::future::{AbortHandle, AbortRegistration};
 
-use crate::core::time::Moment;
+use leasehold_base::time::Moment;
 
 /// A connection may stay silent for so long where others wait for its place and none is served any more. While some are
 /// served, those that wait have their turn soon, and who has not asked yet may be waiting for the processor.

@@ -41,9 +41,9 @@ use super::status::Status;
 use super::{clock, readiness};
 use crate::config::plan::Listen;
 use crate::core::event::Wanted;
-use crate::core::time::Moment;
 use crate::core::view::View;
 use crate::exit::Ending;
+use leasehold_base::time::Moment;
 
 /// What a client may cost us.
 #[derive(Debug, Clone, Copy)]

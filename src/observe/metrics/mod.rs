@@ -15,10 +15,10 @@ use prometheus_client::registry::Registry;
 
 use self::writer::{BYTES, Distribution, Labels, SECONDS, Writer};
 use super::status;
-use crate::core::time::Moment;
 use crate::core::view::{FileView, NextAction, NotifierView, SecretView, View};
 use crate::sandbox;
 use crate::vault::meter::{BOUNDS, Requests};
+use leasehold_base::time::Moment;
 
 /// The media type of [`render`]'s text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

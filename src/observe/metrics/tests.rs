@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::core::time::Moment;
 use crate::core::view::{BreakerView, Fault, Outage, Readiness};
 use crate::observe::sample;
+use leasehold_base::time::Moment;
 
 fn has(text: &str, line: &str) {
     assert!(text.lines().any(|one| one == line), "{line} is not in:\n{text}");

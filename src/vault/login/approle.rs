@@ -4,8 +4,8 @@ use super::{Attempt, Post};
 use crate::config::plan::Credential;
 use crate::secret::Secret;
 use crate::tree::Tree;
-use crate::vault::failure::Failure;
 use crate::vault::files;
+use leasehold_base::failure::Failure;
 
 pub(super) fn prepare(
     mount: &str,

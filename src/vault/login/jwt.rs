@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{Attempt, Post};
 use crate::tree::Tree;
-use crate::vault::failure::Failure;
 use crate::vault::files;
+use leasehold_base::failure::Failure;
 
 /// The kubelet swaps the projected file while we run: what counts is what is there now.
 pub(super) fn prepare(mount: &str, role: &str, jwt_file: &Path) -> Result<Attempt, Failure> {

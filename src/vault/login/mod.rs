@@ -8,10 +8,10 @@ mod path;
 mod token;
 mod token_file;
 
-use super::failure::Failure;
 use crate::config::plan::{AuthMethod, AuthPlan};
 use crate::secret::Secret;
 use crate::tree::Tree;
+use leasehold_base::failure::Failure;
 
 /// What a login takes.
 pub(super) enum Attempt {

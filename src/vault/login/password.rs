@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::{Attempt, Post};
 use crate::tree::Tree;
-use crate::vault::failure::Failure;
 use crate::vault::files;
+use leasehold_base::failure::Failure;
 
 pub(super) fn prepare(mount: &str, username: &str, password_file: &Path) -> Result<Attempt, Failure> {
     let password = files::password("password_file", password_file)?;

@@ -2,8 +2,8 @@
 
 use super::Attempt;
 use crate::secret::Secret;
-use crate::vault::failure::Failure;
 use crate::vault::files::{is_token, local, unset};
+use leasehold_base::failure::Failure;
 
 pub(super) fn prepare(variable: &str, token: Option<&Secret>) -> Result<Attempt, Failure> {
     let Some(token) = token else { return Err(unset(variable)) };

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::Attempt;
-use crate::vault::failure::Failure;
 use crate::vault::files;
+use leasehold_base::failure::Failure;
 
 pub(super) fn prepare(token_file: &Path) -> Result<Attempt, Failure> {
     Ok(Attempt::Hold(files::credential("token_file", token_file)?))

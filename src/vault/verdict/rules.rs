@@ -4,7 +4,7 @@ use Asked::{List, Login, Unwrap};
 
 use super::Asked;
 use super::body::Body;
-use crate::vault::failure::FailureKind as K;
+use leasehold_base::failure::FailureKind as K;
 
 /// All that the server says to most refusals.
 pub(super) const DENIED: &str = "permission denied";

@@ -3,8 +3,8 @@
 use super::Asked;
 use super::body::{Body, has_envelope, is_health};
 use crate::tree::Tree;
-use crate::vault::failure::{Failure, FailureKind};
-use crate::vault::response::Response;
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::response::Response;
 
 impl Asked {
     /// What a success has to bring, as the documentation and a message have it.

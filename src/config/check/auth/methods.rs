@@ -6,7 +6,7 @@ use crate::config::file::{Auth, Field, Method};
 use crate::config::keypath::KeyPath;
 use crate::config::plan::{AuthMethod, Credential, VaultPlan};
 use crate::secret::Secret;
-use crate::vault::request::Request;
+use leasehold_base::request::Request;
 
 use super::required;
 

@@ -1,0 +1,347 @@
+//! YAML in: a text's nodes, and a [`Tree`] of them whose numbers keep their spelling.
+//!
+//! serde's YAML makes a number of `1.50` before anyone can see how it was written, so this reads
+//! the parser's events itself.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::io::BufReader;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use libyaml_safer::{EventData, Parser, ScalarStyle};
+
+use super::Tree;
+use super::comma::Apart;
+use crate::secret::Secret;
+
+/// How deep lists and maps may nest. The parser's time grows with the square of it.
+const MAX_DEPTH: usize = 64;
+
+/// The nodes that a [`Tree`] may have, aliases followed.
+const MOST_NODES: usize = 1_000_000;
+
+/// Where a text stops being YAML, and why. Never what stands there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct YamlError {
+    /// From 1.
+    pub line: u64,
+    /// From 1, in characters.
+    pub column: u64,
+    /// What is wrong there.
+    pub problem: &'static str,
+}
+
+impl fmt::Display for YamlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.problem)
+    }
+}
+
+impl std::error::Error for YamlError {}
+
+/// A node of a document, aliases already followed.
+#[derive(Debug)]
+pub enum Node {
+    /// A text, a number or a word.
+    Scalar(Scalar),
+    /// A sequence.
+    List(Vec<Rc<Node>>),
+    /// A mapping, in the order of the text.
+    Map(Vec<(Rc<Node>, Rc<Node>)>),
+}
+
+/// A scalar and what the text says of its type.
+#[derive(Debug)]
+pub struct Scalar {
+    /// What it says, without quotes.
+    pub text: Secret,
+    /// Whether it stands without quotes, so that its text decides its type.
+    pub plain: bool,
+    /// `tag:yaml.org,2002:str` and others.
+    pub tag: Option<String>,
+}
+
+/// The first document of `text`; `None` where there is none. Aliases followed it is at most [`MAX_DEPTH`]
+/// deep and has at most `most` nodes, so that walking and dropping it ends, and does so on this stack:
+/// texts come out of secrets, and each alias may stand in the next.
+pub fn compose(text: &[u8], most: usize) -> Result<Option<Rc<Node>>, YamlError> {
+    let text = std::str::from_utf8(text).map_err(|error| not_utf8(text, error.valid_up_to()))?;
+    if let Some(at) = text.find(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')) {
+        return Err(at_offset(text, at, "control characters are not allowed"));
+    }
+    let apart = Apart::new(text).ok_or_else(|| at_offset(text, 0, "it has the character U+E001"))?;
+    let mut parser = Parser::new();
+    parser.set_input(BufReader::with_capacity(16 * 1024, apart.as_bytes()));
+    let mut composer = Composer { parser, apart: &apart, most, anchors: HashMap::new() };
+    loop {
+        match composer.next()? {
+            (EventData::StreamEnd, _) => return Ok(None),
+            (EventData::DocumentStart { .. }, _) => {
+                let (event, place) = composer.next()?;
+                return composer.node(event, place, 0).map(|built| Some(built.node));
+            }
+            _ => {}
+        }
+    }
+}
+
+type Place = (u64, u64);
+
+/// A node that is complete, and its measures with all aliases in it followed.
+#[derive(Clone)]
+struct Built {
+    node: Rc<Node>,
+    size: Size,
+}
+
+#[derive(Clone, Copy)]
+struct Size {
+    /// Levels below the node.
+    height: usize,
+    /// The node itself and all below it.
+    nodes: usize,
+}
+
+struct Composer<'t> {
+    parser: Parser<BufReader<&'t [u8]>>,
+    apart: &'t Apart,
+    most: usize,
+    /// Only complete nodes, so that an alias cannot mean what it stands in.
+    anchors: HashMap<String, Built>,
+}
+
+impl Composer<'_> {
+    fn next(&mut self) -> Result<(EventData, Place), YamlError> {
+        match self.parser.parse() {
+            Ok(event) => {
+                let mark = event.start_mark;
+                Ok((event.data, (mark.line + 1, mark.column + 1)))
+            }
+            Err(error) => {
+                let (line, column) =
+                    error.problem_mark().map_or((1, 1), |mark| (mark.line + 1, mark.column + 1));
+                Err(YamlError { line, column, problem: "not YAML" })
+            }
+        }
+    }
+
+    fn node(&mut self, event: EventData, place: Place, depth: usize) -> Result<Built, YamlError> {
+        let mut size = Size { height: 0, nodes: 1 };
+        let (anchor, node) = match event {
+            EventData::Alias { anchor } => {
+                let Some(built) = self.anchors.get(&anchor) else {
+                    return wrong(place, "an alias of nothing before it");
+                };
+                return if depth + built.size.height > MAX_DEPTH {
+                    too_deep(place)
+                } else {
+                    Ok(built.clone())
+                };
+            }
+            _ if depth > MAX_DEPTH => return too_deep(place),
+            EventData::Scalar { anchor, tag, value, plain_implicit, style, .. } => {
+                let plain = style == ScalarStyle::Plain && plain_implicit;
+                let Some(text) = self.apart.scalar(value) else {
+                    return wrong(place, "put a space behind the comma that follows an apostrophe");
+                };
+                (anchor, Node::Scalar(Scalar { text: text.into(), plain, tag }))
+            }
+            EventData::SequenceStart { anchor, .. } => {
+                let mut items = Vec::new();
+                while let Some(item) = self.below(depth, &mut size)? {
+                    items.push(item);
+                }
+                (anchor, Node::List(items))
+            }
+            EventData::MappingStart { anchor, .. } => {
+                let mut entries = Vec::new();
+                while let Some(key) = self.below(depth, &mut size)? {
+                    let Some(value) = self.below(depth, &mut size)? else { return wrong(place, "not YAML") };
+                    entries.push((key, value));
+                }
+                (anchor, Node::Map(entries))
+            }
+            _ => return wrong(place, "not YAML"),
+        };
+        let built = Built { node: Rc::new(node), size };
+        if let Some(anchor) = anchor {
+            self.anchors.insert(anchor, built.clone());
+        }
+        Ok(built)
+    }
+
+    /// The next node in a list or map at `depth`, which grows by it; `None` at its end.
+    fn below(&mut self, depth: usize, size: &mut Size) -> Result<Option<Rc<Node>>, YamlError> {
+        let (event, place) = self.next()?;
+        if matches!(event, EventData::SequenceEnd | EventData::MappingEnd) {
+            return Ok(None);
+        }
+        let built = self.node(event, place, depth + 1)?;
+        size.height = size.height.max(built.size.height + 1);
+        size.nodes = size.nodes.saturating_add(built.size.nodes);
+        if size.nodes > self.most {
+            wrong(place, "too many values, aliases followed")
+        } else {
+            Ok(Some(built.node))
+        }
+    }
+}
+
+fn wrong<T>((line, column): Place, problem: &'static str) -> Result<T, YamlError> {
+    Err(YamlError { line, column, problem })
+}
+
+fn too_deep<T>(place: Place) -> Result<T, YamlError> {
+    wrong(place, "nested too deeply")
+}
+
+impl Tree {
+    /// Reads the first document of a YAML text, by the rules of YAML 1.2's JSON schema: without
+    /// quotes `true`, `false`, `null` and what JSON takes for a number are such, in their spelling;
+    /// everything else is a text. Of a key given twice the last counts.
+    ///
+    /// # Errors
+    /// [`YamlError`] with the place, never the content.
+    pub fn from_yaml(text: &[u8]) -> Result<Self, YamlError> {
+        compose(text, MOST_NODES)?.map_or(Ok(Self::Null), |node| tree(&node))
+    }
+}
+
+fn tree(node: &Node) -> Result<Tree, YamlError> {
+    Ok(match node {
+        Node::Scalar(scalar) => self::scalar(scalar),
+        Node::List(items) => {
+            Tree::List(Arc::new(items.iter().map(|item| tree(item)).collect::<Result<_, _>>()?))
+        }
+        Node::Map(entries) => {
+            let mut map = BTreeMap::new();
+            fill(&mut map, entries)?;
+            Tree::Map(Arc::new(map.into()))
+        }
+    })
+}
+
+fn fill(map: &mut BTreeMap<String, Tree>, entries: &[(Rc<Node>, Rc<Node>)]) -> Result<(), YamlError> {
+    for (key, value) in entries {
+        // Of the whole document: nodes keep no places.
+        let Node::Scalar(key) = &**key else { return wrong((1, 1), "a key that is a list or a map") };
+        match &**value {
+            Node::Map(merged) if key.plain && key.text.expose() == b"<<" => fill(map, merged)?,
+            value => {
+                let name = String::from_utf8_lossy(key.text.expose()).into_owned();
+                map.insert(name, tree(value)?);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn scalar(scalar: &Scalar) -> Tree {
+    let text = || Tree::Text(scalar.text.clone());
+    if !scalar.plain {
+        return text();
+    }
+    match scalar.text.expose() {
+        b"" | b"~" | b"null" | b"Null" | b"NULL" => Tree::Null,
+        b"true" | b"True" | b"TRUE" => Tree::Bool(true),
+        b"false" | b"False" | b"FALSE" => Tree::Bool(false),
+        [b'-' | b'0'..=b'9', ..] => match Tree::from_json(scalar.text.expose()) {
+            Ok(number @ Tree::Number(_)) => number,
+            _ => text(),
+        },
+        _ => text(),
+    }
+}
+
+fn not_utf8(text: &[u8], valid: usize) -> YamlError {
+    let valid = String::from_utf8_lossy(&text[..valid]);
+    at_offset(&valid, valid.len(), "not UTF-8")
+}
+
+fn at_offset(text: &str, offset: usize, problem: &'static str) -> YamlError {
+    let before = &text[..offset];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
+    // A text in memory has neither lines nor columns past u64.
+    YamlError { line: line as u64, column: column as u64, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(yaml: &str) -> String {
+        let tree = Tree::from_yaml(yaml.as_bytes()).expect("valid YAML");
+        String::from_utf8(tree.to_json().to_vec()).expect("UTF-8")
+    }
+
+    #[test]
+    fn numbers_keep_their_spelling() {
+        assert_eq!(
+            json("a: 1.50\nb: 1e3\nc: -0\nd: 010\ne: \"5\"\nf: 18446744073709551616"),
+            r#"{"a":1.50,"b":1e3,"c":-0,"d":"010","e":"5","f":18446744073709551616}"#
+        );
+    }
+
+    #[test]
+    fn only_the_words_of_json_are_not_texts() {
+        assert_eq!(
+            json("[true, False, yes, on, ~, null, '', 2024-01-01]"),
+            r#"[true,false,"yes","on",null,null,"","2024-01-01"]"#
+        );
+    }
+
+    #[test]
+    fn aliases_and_merges_are_followed() {
+        assert_eq!(
+            json("base: &b {x: 1, y: 2}\nuse: {<<: *b, y: 3}\nsame: *b"),
+            r#"{"base":{"x":1,"y":2},"same":{"x":1,"y":2},"use":{"x":1,"y":3}}"#
+        );
+    }
+
+    #[test]
+    fn what_is_not_yaml_is_refused_with_its_place() {
+        for (yaml, line, column) in
+            [(&b"a: [1"[..], 2, 1), (b"a: *b", 1, 4), (b"a: \xff", 1, 4), (b"a:\n  \x01", 2, 3)]
+        {
+            let error = Tree::from_yaml(yaml).expect_err("not YAML");
+            assert_eq!((error.line, error.column), (line, column), "{error}");
+        }
+    }
+
+    #[test]
+    fn aliases_cannot_make_much_out_of_little() {
+        let mut yaml = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
+        for level in 1..12 {
+            let below = format!("*a{}", level - 1);
+            yaml.push_str(&format!("a{level}: &a{level} [{}]\n", vec![below; 10].join(",")));
+        }
+        assert!(Tree::from_yaml(yaml.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn merges_of_nothing_cannot_be_walked_for_ever() {
+        let mut yaml = String::from("a0: &a0 {}\n");
+        for level in 1..20 {
+            let below = format!("*a{}", level - 1);
+            yaml.push_str(&format!("a{level}: &a{level} {{<<: [{}]}}\n", vec![below; 10].join(",")));
+        }
+        let error = Tree::from_yaml(yaml.as_bytes()).expect_err("ten to the nineteenth maps");
+        assert_eq!(error.problem, "too many values, aliases followed");
+    }
+
+    #[test]
+    fn aliases_nest_no_deeper_than_what_is_written_out() {
+        for (first, open, close) in [("1", "[", "]"), ("{}", "{<<: ", "}")] {
+            let chain = |levels: usize| {
+                let link = |level| format!("- &a{level} {open}*a{}{close}\n", level - 1);
+                format!("- &a0 {first}\n{}", (1..levels).map(link).collect::<String>())
+            };
+            assert!(Tree::from_yaml(chain(MAX_DEPTH).as_bytes()).is_ok(), "{open}");
+            // So long that to drop it one in another would overflow the stack.
+            let error = Tree::from_yaml(chain(100_000).as_bytes()).expect_err("too deep");
+            assert_eq!(error.problem, "nested too deeply", "{open}");
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! A 403 is ambiguous: the token is dead, or the policy says no. One look-up of the token by
+//! itself tells, however many requests were denied.
+//!
+//! Three things blur that. Just after a login a standby may not know the token yet. A token
+//! without the default policy may not look itself up, which is found out when a token that is
+//! certainly alive, since it has just logged in, is denied its look-up. And a denial may be older
+//! than the login that has meanwhile taken over.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::agent::Agent;
+use super::dice::pause;
+use super::event::TokenFacts;
+use super::graph::{Op, Step};
+use super::ids::{SecretId, TokenId};
+use super::session::{Login, Standing};
+use super::timers::Timer;
+use super::view::NextAction;
+use super::work::Job;
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::time::Moment;
+
+/// How long "the token is alive" answers the first denials of secrets.
+const VERDICT: Duration = Duration::from_secs(5);
+/// The same for a secret that had been denied before the look-up. An earlier look-up proves nothing to a
+/// secret that is denied a second time: the token may have died in between.
+const KNOWN_VERDICT: Duration = Duration::from_secs(60);
+/// How often a denial just after the login is put down to a standby that lags: after one, two and
+/// three seconds more.
+pub(super) const LAG_TRIES: u32 = 3;
+/// A denial just after the login is final in a daemon when it is repeated after this, while the token is known
+/// to be alive.
+const ONCE_MORE: Duration = Duration::from_millis(1500);
+/// What is denied for so long, for whatever reason, holds back no other file of a daemon.
+pub(super) const HELD_BACK: Duration = Duration::from_secs(2);
+/// So many look-ups without an answer, while requests go through, and nothing waits for one any more.
+const UNANSWERED: u32 = 3;
+/// Where the token may not look itself up, a login is a guess: not more often than this, then less.
+const GUESS: Duration = Duration::from_secs(60);
+/// The longest time between such logins.
+const MOST_GUESS: Duration = Duration::from_secs(15 * 60);
+
+/// What is known and being asked about denials.
+#[derive(Debug, Default)]
+pub(super) struct Judge {
+    pub(super) suspects: BTreeMap<SecretId, (Op, Failure)>,
+    /// The renewal of the token itself was denied.
+    pub(super) renewal: bool,
+    /// Whether a token may look itself up; none while that is not known.
+    pub(super) can_look_up: Option<bool>,
+    /// When the token was last known to be alive.
+    pub(super) alive: Option<Moment>,
+    /// The token that a look-up is asked about, or will be.
+    pub(super) asked: Option<TokenId>,
+    pub(super) tries: u32,
+    /// When an adopted token has to have shown that it lives.
+    pub(super) proof_by: Moment,
+    /// The token is to be looked up by the next run if this one does not come to it.
+    pub(super) unsure: bool,
+    /// A login that was granted while the one before was in doubt: it takes over if that is denied once more.
+    pub(super) heir: Option<TokenId>,
+    /// A login is due as soon as the token in doubt was denied once more.
+    pub(super) login_follows: bool,
+    /// What we have is being given back: the next run must not take it for good.
+    pub(super) ending: bool,
+    guesses: u32,
+    guessed: Option<Moment>,
+}
+
+impl Judge {
+    /// Knows nothing yet, but that a token which is never seen cannot be looked up.
+    pub(super) fn new(sees_token: bool) -> Self {
+        Self { can_look_up: (!sees_token).then_some(false), ..Self::default() }
+    }
+
+    /// The secret no longer exists.
+    pub(super) fn forget(&mut self, id: SecretId) {
+        self.suspects.remove(&id);
+    }
+
+    /// Whether denials wait to be judged.
+    pub(super) fn has_suspects(&self) -> bool {
+        !self.suspects.is_empty()
+    }
+
+    fn guess_at(&self, draw: f64) -> Option<Moment> {
+        Some(self.guessed?.after(pause(self.guesses, GUESS, MOST_GUESS, draw)))
+    }
+}
+
+impl Agent {
+    /// A request about a secret was denied.
+    pub(super) fn denied(&mut self, id: SecretId, op: Op, token: Option<TokenId>, failure: Failure) {
+        let current = self.session.current;
+        if token != current || current.is_none() {
+            // Another login has taken over since, or will: that one is to be asked.
+            let op = if op == Op::Renew { Op::Read } else { op };
+            self.set_step(id, Step::Busy(op));
+            return;
+        }
+        let now = self.now.moment;
+        let Some(node) = self.graph.get_mut(id) else { return };
+        let known = node.denied.is_some();
+        let since = *node.denied.get_or_insert(now);
+        if !known {
+            self.timers.set(Timer::Denied(id), now.after(HELD_BACK));
+        }
+        if self.judge.can_look_up == Some(false) {
+            self.guess(id, op, since, failure);
+            return;
+        }
+        let lives = |alive: Moment| match known {
+            true => alive >= since && alive.until(now) < KNOWN_VERDICT,
+            false => alive.until(now) < VERDICT,
+        };
+        if self.judge.alive.is_some_and(lives) {
+            self.by_policy(id, op, &failure);
+            return;
+        }
+        self.judge.suspects.insert(id, (op, failure));
+        self.set_step(id, Step::Suspect(op));
+        self.look_up(token);
+    }
+
+    /// The renewal of the token was denied.
+    pub(super) fn renewal_denied(&mut self, token: TokenId) {
+        if self.session.current != Some(token) {
+            return;
+        }
+        if self.judge.can_look_up == Some(false) {
+            self.not_renewable(token);
+        } else {
+            self.judge.renewal = true;
+            self.look_up(Some(token));
+            self.follow_unjudged(token);
+        }
+    }
+
+    /// The verdict may take as long as a standby lags, and a short life may not last until then: the token
+    /// is followed in time whatever is found. A verdict that comes before plans anew.
+    fn follow_unjudged(&mut self, token: TokenId) {
+        if let Some(at) = self.session.logins.get(&token).and_then(Login::last_call) {
+            self.timers.set(Timer::Token(token), at.max(self.now.moment));
+        }
+    }
+
+    /// Whether the current token's renewal was denied, and nobody knows yet why.
+    pub(super) fn is_renewal_unjudged(&self) -> bool {
+        self.judge.renewal
+    }
+
+    /// Whether the next run is to ask about the current token before it relies on it. How often a
+    /// counted one can still be used only the server knows.
+    pub(super) fn is_token_unsure(&self) -> bool {
+        let counted = self.session.login().is_some_and(|login| login.uses.is_some());
+        let doubted = !self.standing(Standing::Doubtful).is_empty();
+        // One that was good until it was denied is the one that the next run finds.
+        let denied = self.session.current.is_none() && !self.session.logins.is_empty();
+        counted || doubted || denied || self.judge.unsure || self.judge.renewal || self.judge.has_suspects()
+    }
+
+    /// Whether the next run may find the current token revoked, with all it leased, by us.
+    pub(super) fn is_token_ending(&self) -> bool {
+        self.judge.ending || self.session.logins.values().any(|login| login.doubted.is_some())
+    }
+
+    /// Asks the server about a token, unless that is being asked.
+    pub(super) fn look_up(&mut self, token: Option<TokenId>) {
+        let Some(token) = token else { return };
+        if self.judge.asked != Some(token) {
+            self.judge.asked = Some(token);
+            self.judge.tries = 0;
+            self.work.add(Job::LookUp(token), self.now.moment);
+        }
+    }
+
+    /// A look-up that was put off is due.
+    pub(super) fn look_up_due(&mut self) {
+        if let Some(token) = self.judge.asked {
+            self.work.add(Job::LookUp(token), self.now.moment);
+        }
+    }
+
+    pub(super) fn looked_up(&mut self, token: TokenId, sent: Moment, result: Result<TokenFacts, Failure>) {
+        self.work.finish(&Job::LookUp(token));
+        if self.judge.asked != Some(token) || !self.session.is_alive(token) {
+            return;
+        }
+        match result {
+            Ok(facts) if self.is_doubtful(token) => self.take_back(token, sent, facts),
+            Ok(facts) => self.alive(token, sent, facts),
+            Err(failure) if matches!(failure.kind, FailureKind::Denied | FailureKind::Refused) => {
+                self.note_failure(&failure);
+                self.look_up_denied(token);
+            }
+            Err(failure) => {
+                let away = self.note_failure(&failure);
+                self.doubtful_unheard(away);
+                // The server does not answer this question, or a proxy answers it in its place. Renewals must not wait
+                // for that until their leases are over: the first that is granted proves the token as well.
+                let unanswerable = !away || self.judge.tries >= UNANSWERED;
+                if unanswerable && let Some(login) = self.session.logins.get_mut(&token) {
+                    login.undated = false;
+                }
+                self.look_up_later(Duration::from_secs(30));
+            }
+        }
+        self.spend(token);
+    }
+
+    pub(super) fn look_up_later(&mut self, most: Duration) {
+        self.judge.tries = self.judge.tries.saturating_add(1);
+        let draw = self.session_draw();
+        let at = self.now.moment.after(pause(self.judge.tries, Duration::from_secs(1), most, draw));
+        self.timers.set(Timer::LookUp, at);
+    }
+
+    /// The token lives: what was denied was denied by policy.
+    fn alive(&mut self, token: TokenId, sent: Moment, facts: TokenFacts) {
+        self.breaker.succeeded();
+        self.judge.asked = None;
+        self.judge.can_look_up = Some(true);
+        self.judge.alive = Some(sent);
+        self.judge.unsure = false;
+        self.proven(token, sent);
+        if let Some(login) = self.session.logins.get_mut(&token) {
+            login.looked_up(sent, facts);
+        }
+        if std::mem::take(&mut self.judge.renewal) {
+            self.not_renewable(token);
+        } else {
+            self.plan_token(token);
+        }
+        // Those that were denied their look-up were denied because they were dead.
+        for doubtful in self.standing(Standing::Doubtful) {
+            self.bury(doubtful);
+        }
+        for (id, (op, failure)) in std::mem::take(&mut self.judge.suspects) {
+            self.by_policy(id, op, &failure);
+        }
+        self.keep(false);
+    }
+
+    fn look_up_denied(&mut self, token: TokenId) {
+        if self.is_doubtful(token) {
+            self.still_denied(token);
+            return;
+        }
+        let fresh = self.session.logins.get(&token).is_some_and(|login| login.is_fresh(self.now.moment));
+        if fresh && self.judge.tries < LAG_TRIES {
+            self.look_up_later(Duration::from_secs(4));
+            return;
+        }
+        self.judge.asked = None;
+        self.judge.renewal = false;
+        if fresh {
+            self.blind();
+        } else {
+            self.doubt(token);
+        }
+    }
+
+    /// A token that has just logged in may not look itself up: policy, not death. So those that
+    /// were doubted for the same reason may be alive, and are replaced with an overlap.
+    fn blind(&mut self) {
+        self.judge.can_look_up = Some(false);
+        for doubtful in self.standing(Standing::Doubtful) {
+            self.leave(doubtful);
+        }
+        for (id, (op, failure)) in std::mem::take(&mut self.judge.suspects) {
+            self.by_policy(id, op, &failure);
+        }
+    }
+
+    /// Where tokens may not look themselves up, another login shows whether it was the token, unless this one
+    /// is the answer to that question: it is newer than the denial, or something was granted to it since. Not for ever,
+    /// for it may have died while the policy went on denying.
+    fn guess(&mut self, id: SecretId, op: Op, denied: Moment, failure: Failure) {
+        let (now, draw) = (self.now.moment, self.session_draw());
+        let lived = self.session.login().and_then(|login| login.since.max(login.used));
+        let answered = lived.is_some_and(|at| at >= denied && at.until(now) < MOST_GUESS);
+        let too_soon = self.judge.guess_at(draw).is_some_and(|at| now < at);
+        if answered || too_soon {
+            self.by_policy(id, op, &failure);
+            return;
+        }
+        self.judge.guessed = Some(now);
+        self.judge.guesses = self.judge.guesses.saturating_add(1);
+        self.judge.suspects.insert(id, (op, failure));
+        self.set_step(id, Step::Suspect(op));
+        self.want_login(true);
+    }
+
+    /// The policy denies it, or a standby does that does not know the fresh token yet.
+    fn by_policy(&mut self, id: SecretId, op: Op, failure: &Failure) {
+        let (now, draw) = (self.now.moment, self.draw(id));
+        let fresh = self.session.login().is_some_and(|login| login.is_fresh(now));
+        // Nothing else waits at a start, which would fail on it; a daemon publishes the rest meanwhile.
+        let patient = self.is_starting() || self.judge.can_look_up != Some(true);
+        let most = if patient { LAG_TRIES } else { 1 };
+        let Some(node) = self.graph.get_mut(id) else { return };
+        if fresh && node.lag < most {
+            node.lag += 1;
+            let at = now.after(if patient { Duration::from_secs(1) * node.lag } else { ONCE_MORE });
+            self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });
+            return;
+        }
+        if op == Op::Renew {
+            node.cannot_renew = true;
+            if let Some(lease) = node.lease_mut() {
+                lease.renewable = false;
+            }
+            self.trouble(id, op, failure, false);
+            self.plan(id);
+            return;
+        }
+        node.tries = node.tries.saturating_add(1);
+        let wait = pause(node.tries, Duration::from_secs(2), Duration::from_secs(60), draw);
+        self.trouble(id, op, failure, true);
+        self.set_step(id, Step::Waiting { what: NextAction::Retry, at: now.after(wait), op });
+    }
+
+    /// A new login is here: all that was denied is asked again with it.
+    pub(super) fn acquit(&mut self) {
+        for (id, (op, _)) in std::mem::take(&mut self.judge.suspects) {
+            let op = if op == Op::Renew { Op::Read } else { op };
+            self.set_step(id, Step::Busy(op));
+        }
+        self.judge.alive = None;
+        self.judge.asked = None;
+        self.judge.unsure = false;
+        self.judge.renewal = false;
+        self.timers.clear(&Timer::LookUp);
+    }
+}

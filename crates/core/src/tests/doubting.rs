@@ -1,0 +1,107 @@
+//! Tokens and leases whose end, or whose denial, meets something that is under way.
+
+use std::time::Duration;
+
+use super::super::action::Action;
+use super::super::event::{Event, Granted, TokenFacts};
+use super::super::ids::{FileId, SecretId, TokenId};
+use super::super::policy::{Mode, SinkPolicy};
+use super::hand::{Hand, denied, leased, policy};
+use leasehold_base::exit::Cause;
+
+/// Under load the answer to a login may take as long as what is left of a short token. A lease that is minted with that
+/// token meanwhile ends with it, in a moment, and would be called expired before its successor is there.
+#[test]
+fn a_lease_is_not_replaced_with_a_token_whose_successor_is_under_way() {
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, "database/creds/web");
+    let facts = TokenFacts { accessor: String::new(), renewable: false, batch: true, ..Hand::facts(1, 60) };
+    let (begin, sent) = (hand.millis, hand.now().moment);
+    hand.give(Event::LoggedIn { token: TokenId(1), sent, result: Ok(facts.clone()) });
+    hand.resolved(0, "database/creds/web");
+    hand.read(0, leased("l", 60));
+    hand.rendered(0, "database/creds/web");
+    hand.published(1, &[0]);
+    let mut logging_in = false;
+    while hand.millis < begin + 57_000 {
+        for action in hand.sleep() {
+            match action {
+                Action::Renew { lease, .. } => {
+                    // A lease under a batch token is cut to it.
+                    let left = Duration::from_millis(begin + 60_000 - hand.millis);
+                    let granted = Granted { ttl: Duration::from_secs(left.as_secs()), renewable: true };
+                    let (secret, sent) = (SecretId(0), hand.now().moment);
+                    hand.give(Event::Renewed { secret, lease, sent, result: Ok(granted) });
+                }
+                Action::LogIn(_) => logging_in = true,
+                Action::Read { .. } => panic!("minted {} ms after the login", hand.millis - begin),
+                _ => {}
+            }
+        }
+    }
+    assert!(logging_in, "its successor is asked for");
+    let sent = hand.now().moment;
+    let taken_over = hand.give(Event::LoggedIn { token: TokenId(2), sent, result: Ok(facts) });
+    let reads = |action: &Action| matches!(action, Action::Read { token: TokenId(2), .. });
+    assert!(taken_over.iter().any(reads), "{taken_over:?}");
+}
+
+#[test]
+fn the_deadline_of_init_names_a_denial_that_is_not_judged_yet() {
+    let mut hand = Hand::new(policy(Mode::Init { timeout: Duration::from_millis(500) }, 1));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, "database/creds/web");
+    hand.logged_in(1);
+    hand.resolved(0, "database/creds/web");
+    let (secret, token, sent) = (SecretId(0), TokenId(1), hand.now().moment);
+    let mut actions = hand.give(Event::Read { secret, token, sent, result: Err(denied()) });
+    let ending = loop {
+        let exit = actions.iter().find_map(|action| match action {
+            Action::Exit(result) => Some(result.clone()),
+            _ => None,
+        });
+        match exit {
+            Some(result) => break result.expect_err("it is denied"),
+            None => actions = hand.sleep(),
+        }
+    };
+    assert_eq!(ending.cause, Cause::Denied, "{ending:?}");
+    assert!(ending.what.contains("could not read database/creds/web"), "{ending:?}");
+}
+
+/// The answer to a wrapping may come while its token is in doubt, when no login is there to render a sink with.
+#[test]
+fn a_sink_whose_wrapping_comes_while_its_token_is_in_doubt_is_rendered_when_the_token_is_taken_back() {
+    let mut policy = policy(Mode::Daemon, 2);
+    policy.files[0].sink = Some(SinkPolicy::Wrapped(Duration::from_secs(300)));
+    let mut hand = Hand::new(policy);
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(1, "database/creds/web");
+    hand.logged_in(1);
+    // A standby that lags is no explanation any more.
+    hand.millis += 60_000;
+    hand.resolved(0, "database/creds/web");
+    let (secret, token) = (SecretId(0), TokenId(1));
+    let sent = hand.now().moment;
+    let mut actions = hand.give(Event::Read { secret, token, sent, result: Err(denied()) });
+    while !actions.iter().any(|action| matches!(action, Action::LogIn(_))) {
+        let asks = actions.iter().any(|action| matches!(action, Action::LookUp(_)));
+        let sent = hand.now().moment;
+        actions = if asks {
+            hand.give(Event::LookedUp { token, sent, result: Err(denied()) })
+        } else {
+            hand.sleep()
+        };
+    }
+    let rendered =
+        |actions: &[Action]| actions.iter().any(|action| matches!(action, Action::RenderSink { .. }));
+    let wrapped = hand.give(Event::Wrapped { file: FileId(0), token, result: Ok(()) });
+    assert!(!rendered(&wrapped), "there is no login");
+    while !actions.iter().any(|action| matches!(action, Action::LookUp(_))) {
+        actions = hand.sleep();
+    }
+    let sent = hand.now().moment;
+    let taken_back = hand.give(Event::LookedUp { token, sent, result: Ok(Hand::facts(1, 3600)) });
+    assert!(rendered(&taken_back), "{taken_back:?}");
+}

@@ -1,0 +1,169 @@
+//! An agent at hand: events in, actions out, and what the tests say most often.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::Agent;
+use super::super::action::Action;
+use super::super::event::{Event, LeaseFacts, Life, Loss, Published, ReadFacts, RenderOutcome, TokenFacts};
+use super::super::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
+use super::super::policy::{FilePolicy, Mode, NotifierPolicy, Policy, UnitPolicy};
+use crate::policy::ShutdownPlan;
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::request::Request;
+use leasehold_base::time::{Moment, Now};
+
+pub(super) fn policy(mode: Mode, files: usize) -> Policy {
+    let file = |index: usize| FilePolicy {
+        name: format!("file-{index}"),
+        unit: UnitId(0),
+        refresh: Duration::from_secs(10),
+        wait: None,
+        notify: vec![NotifierId(0)],
+        sink: None,
+    };
+    Policy {
+        mode,
+        files: (0..files).map(file).collect(),
+        units: vec![UnitPolicy { files: (0..files).map(FileId).collect() }],
+        notifiers: vec![NotifierPolicy { name: "app".into(), splay: Duration::ZERO }],
+        on_init: Default::default(),
+        child: None,
+        shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
+        handoff: false,
+        owns_token: true,
+        sees_token: true,
+        locks_out: false,
+        binds_certificate: false,
+        max_in_flight: 8,
+        seed: 7,
+    }
+}
+
+/// An agent and the time; actions without the lines for the log.
+pub(super) struct Hand {
+    pub(super) agent: Agent,
+    pub(super) millis: u64,
+    /// What a look does not find.
+    pub(super) lost: BTreeMap<FileId, Loss>,
+    pub(super) looks: usize,
+}
+
+impl Hand {
+    pub(super) fn new(policy: Policy) -> Self {
+        Self { agent: Agent::new(policy), millis: 1_000_000, lost: BTreeMap::new(), looks: 0 }
+    }
+
+    pub(super) fn now(&self) -> Now {
+        let moment = Moment::new(Duration::from_millis(self.millis));
+        Now { moment, wall: 1_700_000_000 + i64::try_from(self.millis / 1000).expect("small") }
+    }
+
+    pub(super) fn give(&mut self, event: Event) -> Vec<Action> {
+        self.millis += 1;
+        let mut actions = self.agent.handle(event, self.now());
+        actions.retain(|action| !matches!(action, Action::Say(_)));
+        let looks: Vec<Action> =
+            actions.extract_if(.., |action| matches!(action, Action::Inspect { .. })).collect();
+        for look in looks {
+            let Action::Inspect { unit, .. } = look else { continue };
+            self.looks += 1;
+            let result = Ok(self.lost.clone());
+            actions.extend(self.give(Event::Inspected { unit, result }));
+        }
+        actions
+    }
+
+    /// Sleeps to the next deadline.
+    pub(super) fn sleep(&mut self) -> Vec<Action> {
+        let at = self.agent.deadline().expect("something is due");
+        self.millis = u64::try_from(at.since_boot().as_millis()).expect("small");
+        self.give(Event::Wake)
+    }
+
+    pub(super) fn logged_in(&mut self, token: u64) -> Vec<Action> {
+        self.logged_in_for(token, 3600)
+    }
+
+    /// What the server tells of a login.
+    pub(super) fn facts(token: u64, ttl: u64) -> TokenFacts {
+        TokenFacts {
+            accessor: format!("accessor-{token}"),
+            ttl: Some(Duration::from_secs(ttl)),
+            renewable: true,
+            batch: false,
+            uses: None,
+        }
+    }
+
+    pub(super) fn logged_in_for(&mut self, token: u64, ttl: u64) -> Vec<Action> {
+        let facts = Self::facts(token, ttl);
+        let sent = self.now().moment;
+        self.give(Event::LoggedIn { token: TokenId(token), sent, result: Ok(facts) })
+    }
+
+    pub(super) fn read(&mut self, secret: usize, facts: ReadFacts) -> Vec<Action> {
+        let sent = self.now().moment;
+        self.give(Event::Read { secret: SecretId(secret), token: TokenId(1), sent, result: Ok(facts) })
+    }
+
+    pub(super) fn needs(&mut self, file: usize, path: &str) -> Vec<Action> {
+        let outcome = RenderOutcome::Needs { missing: vec![request(path)], used: vec![] };
+        self.give(Event::Rendered { file: FileId(file), outcome })
+    }
+
+    pub(super) fn rendered(&mut self, file: usize, path: &str) -> Vec<Action> {
+        let outcome = RenderOutcome::Rendered { changed: true, used: vec![request(path)] };
+        self.give(Event::Rendered { file: FileId(file), outcome })
+    }
+
+    pub(super) fn resolved(&mut self, secret: usize, path: &str) -> Vec<Action> {
+        self.give(Event::Resolved { secret: SecretId(secret), result: Ok(request(path)) })
+    }
+
+    pub(super) fn published(&mut self, generation: u64, changed: &[usize]) -> Vec<Action> {
+        let changed = changed.iter().copied().map(FileId).collect();
+        self.give(Event::Published { unit: UnitId(0), result: Ok(Published { generation, changed }) })
+    }
+}
+
+pub(super) fn request(path: &str) -> Request {
+    Request::read(path).expect("a good path")
+}
+
+pub(super) fn kv(changed: bool) -> ReadFacts {
+    ReadFacts { lease: None, life: Life::Unknown, version: Some(1), changed }
+}
+
+pub(super) fn leased(name: &str, ttl: u64) -> ReadFacts {
+    let lease = LeaseFacts { id: LeaseId(name.into()), ttl: Duration::from_secs(ttl), renewable: true };
+    ReadFacts { lease: Some(lease), life: Life::Unknown, version: None, changed: true }
+}
+
+pub(super) fn denied() -> Failure {
+    Failure::new(FailureKind::Denied, "permission denied")
+}
+
+pub(super) fn read_of(secret: usize, path: &str) -> Action {
+    Action::Read { secret: SecretId(secret), token: TokenId(1), request: Arc::new(request(path)) }
+}
+
+pub(super) fn publish(files: &[usize]) -> Action {
+    Action::Publish { unit: UnitId(0), files: files.iter().copied().map(FileId).collect() }
+}
+
+/// A daemon with one file of one secret, published.
+pub(super) fn settled(facts: ReadFacts) -> Hand {
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, "secret/web");
+    hand.logged_in(1);
+    hand.resolved(0, "secret/data/web");
+    hand.read(0, facts);
+    assert_eq!(hand.rendered(0, "secret/web"), [publish(&[0])]);
+    let notify = Action::Notify { notifier: NotifierId(0), delay: Duration::ZERO };
+    assert_eq!(hand.published(1, &[0]), [notify]);
+    hand.give(Event::Notified { notifier: NotifierId(0), result: Ok(()) });
+    hand
+}

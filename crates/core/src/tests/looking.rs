@@ -1,0 +1,97 @@
+//! What was published is removed or changed by another process.
+
+use super::super::action::Action;
+use super::super::event::{Event, Loss};
+use super::super::ids::{FileId, UnitId};
+use super::super::view::Readiness;
+use super::hand::{Hand, kv, publish, settled};
+use leasehold_base::exit::{Cause, Ending};
+
+fn lost(hand: &mut Hand, loss: Loss) {
+    hand.lost = [(FileId(0), loss)].into();
+}
+
+fn full() -> Ending {
+    Ending::new(Cause::Destination, "no space left on the volume", "")
+}
+
+#[test]
+fn a_file_that_is_gone_is_put_back_by_a_read_that_brings_nothing_new_and_notifies_nothing() {
+    for loss in [Loss::Gone, Loss::Changed] {
+        let mut hand = settled(kv(true));
+        lost(&mut hand, loss);
+        hand.sleep();
+        assert_eq!(hand.read(0, kv(false)), [publish(&[0])], "{loss:?}");
+        let readiness = hand.agent.view(hand.now()).readiness;
+        assert!(matches!(readiness, Readiness::Lost { .. }), "{readiness:?}");
+        hand.lost.clear();
+        assert_eq!(hand.published(2, &[0]), [], "the application was notified of these bytes before");
+        assert_eq!(hand.agent.view(hand.now()).readiness, Readiness::Ready);
+    }
+}
+
+#[test]
+fn a_refresh_and_the_minute_look_as_well_but_not_without_a_pause() {
+    for (event, looks) in [(Event::Refresh, 1), (Event::Look, 1)] {
+        let mut hand = settled(kv(true));
+        hand.give(event.clone());
+        assert_eq!(hand.looks, looks);
+        // Answers in a row are one occasion, and what asks for news is one by itself.
+        hand.give(Event::Look);
+        assert_eq!(hand.looks, looks, "{event:?}");
+        hand.give(Event::Refresh);
+        assert_eq!(hand.looks, looks + 1, "{event:?}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_put_back_makes_the_run_not_ready_until_it_is_there() {
+    let mut hand = settled(kv(true));
+    lost(&mut hand, Loss::Gone);
+    assert!(hand.give(Event::Refresh).contains(&publish(&[0])));
+    hand.give(Event::Published { unit: UnitId(0), result: Err(full()) });
+    let Readiness::Lost { file, why } = hand.agent.view(hand.now()).readiness else { panic!("it is gone") };
+    assert_eq!((file.as_str(), why.as_str()), ("file-0", "no space left on the volume"));
+    let mut again = hand.sleep();
+    while !again.contains(&publish(&[0])) {
+        again = hand.sleep();
+    }
+    hand.lost.clear();
+    assert_eq!(hand.published(2, &[0]), []);
+    assert_eq!(hand.agent.view(hand.now()).readiness, Readiness::Ready);
+    assert_eq!(hand.agent.view(hand.now()).files[0].error, None);
+}
+
+#[test]
+fn a_volume_that_comes_back_by_itself_is_ready_again() {
+    let mut hand = settled(kv(true));
+    lost(&mut hand, Loss::Gone);
+    hand.give(Event::Refresh);
+    hand.give(Event::Published { unit: UnitId(0), result: Err(full()) });
+    hand.lost.clear();
+    hand.give(Event::Refresh);
+    assert_eq!(hand.agent.view(hand.now()).readiness, Readiness::Ready);
+    assert_eq!(hand.agent.view(hand.now()).files[0].error, None);
+}
+
+#[test]
+fn a_publish_that_fails_asks_whether_what_was_there_stays() {
+    let mut hand = settled(kv(true));
+    hand.sleep();
+    assert_eq!(hand.read(0, kv(true)), [Action::Render(FileId(0))]);
+    assert_eq!(hand.rendered(0, "secret/web"), [publish(&[0])]);
+    let before = hand.looks;
+    hand.give(Event::Published { unit: UnitId(0), result: Err(full()) });
+    assert_eq!(hand.looks, before + 1);
+    assert_eq!(hand.agent.view(hand.now()).readiness, Readiness::Ready, "the old one is there");
+}
+
+#[test]
+fn news_that_come_with_what_is_put_back_are_notified() {
+    let mut hand = settled(kv(true));
+    lost(&mut hand, Loss::Gone);
+    hand.sleep();
+    assert_eq!(hand.read(0, kv(true)), [Action::Render(FileId(0))], "its publish will find out");
+    assert_eq!(hand.rendered(0, "secret/web"), [publish(&[0])]);
+    assert!(matches!(hand.published(2, &[0])[..], [Action::Notify { .. }]));
+}

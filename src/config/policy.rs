@@ -1,0 +1,112 @@
+//! What the core is told of a plan.
+
+use std::collections::BTreeMap;
+
+use super::plan::{AuthMethod, FilePlan, NotifierPlan, OnChange, OnInit, Plan, Source, Target};
+use crate::core::ids::{FileId, NotifierId, UnitId};
+use crate::core::policy::{ChildPolicy, FilePolicy, Mode, NotifierPolicy, Policy, SinkPolicy, UnitPolicy};
+
+/// What status calls the process of `exec`, and files in their `notify`.
+const CHILD: &str = "exec";
+
+impl Plan {
+    /// What the core decides by in the role `mode`, spread by `seed`.
+    #[must_use]
+    pub fn policy(&self, mode: Mode, seed: u64) -> Policy {
+        let units = self.units();
+        let files = self.files.iter().enumerate().map(|(id, plan)| file(plan, FileId(id), &units)).collect();
+        let notifier = |one: &NotifierPlan| NotifierPolicy { name: one.name.clone(), splay: one.how.splay() };
+        let mut policy = Policy {
+            mode,
+            files,
+            notifiers: self.notifiers.iter().map(notifier).collect(),
+            on_init: self.on_init(),
+            child: None,
+            shutdown: self.shutdown,
+            handoff: self.handoff.is_some(),
+            owns_token: self.auth.owns_token(),
+            sees_token: self.auth.wrap_ttl.is_none(),
+            locks_out: self.auth.method.locks_out(),
+            binds_certificate: matches!(self.auth.method, AuthMethod::Cert { .. }),
+            max_in_flight: self.vault.max_in_flight,
+            seed,
+            units,
+        };
+        if matches!(mode, Mode::Exec { .. }) {
+            add_child(&mut policy, self);
+        }
+        policy
+    }
+
+    /// The set first, where there is one, then each absolute file by itself.
+    fn units(&self) -> Vec<UnitPolicy> {
+        let ids = |wanted: fn(&Target) -> bool| {
+            let of = self.files.iter().enumerate().filter(move |(_, file)| wanted(&file.target));
+            of.map(|(index, _)| FileId(index))
+        };
+        let members: Vec<_> = ids(|target| matches!(target, Target::Member(_))).collect();
+        let set = (!members.is_empty()).then_some(UnitPolicy { files: members });
+        let alone = ids(|target| matches!(target, Target::Alone(_)));
+        set.into_iter().chain(alone.map(|file| UnitPolicy { files: vec![file] })).collect()
+    }
+
+    /// The notifiers that `init` notifies, too.
+    fn on_init(&self) -> BTreeMap<NotifierId, OnInit> {
+        let all = self.notifiers.iter().enumerate();
+        let wanted = all.filter_map(|(index, notifier)| Some((NotifierId(index), notifier.on_init?)));
+        wanted.filter(|(_, on_init)| *on_init != OnInit::No).collect()
+    }
+}
+
+fn file(plan: &FilePlan, id: FileId, units: &[UnitPolicy]) -> FilePolicy {
+    let unit = units.iter().position(|unit| unit.files.contains(&id));
+    FilePolicy {
+        name: plan.name.clone(),
+        unit: UnitId(unit.expect("every file is a member or alone")),
+        refresh: plan.refresh,
+        wait: plan.wait,
+        notify: plan.notify.iter().copied().map(NotifierId).collect(),
+        sink: sink(&plan.source),
+    }
+}
+
+fn sink(source: &Source) -> Option<SinkPolicy> {
+    match source {
+        Source::Token { wrap_ttl } => Some(wrap_ttl.map_or(SinkPolicy::Plain, SinkPolicy::Wrapped)),
+        _ => None,
+    }
+}
+
+/// The process is told like a notifier; its variables are files of a unit that is published into
+/// its next environment.
+fn add_child(policy: &mut Policy, plan: &Plan) {
+    let exec = &plan.exec;
+    let notifier = NotifierId(policy.notifiers.len());
+    policy.notifiers.push(NotifierPolicy { name: CHILD.to_owned(), splay: exec.splay });
+    if exec.on_change != OnChange::Ignore {
+        let telling = plan.files.iter().zip(&mut policy.files).filter(|(plan, _)| plan.tells_child);
+        telling.for_each(|(_, file)| file.notify.push(notifier));
+    }
+    let unit = UnitId(policy.units.len());
+    let first = policy.files.len();
+    policy.files.extend(exec.env.iter().map(|variable| FilePolicy {
+        name: variable.label(),
+        unit,
+        refresh: variable.refresh,
+        wait: exec.wait,
+        notify: if exec.on_change == OnChange::Ignore { Vec::new() } else { vec![notifier] },
+        sink: None,
+    }));
+    let variables: Vec<FileId> = (first..policy.files.len()).map(FileId).collect();
+    let environment = (!variables.is_empty()).then_some(unit);
+    if environment.is_some() {
+        policy.units.push(UnitPolicy { files: variables });
+    }
+    policy.child = Some(ChildPolicy {
+        notifier,
+        environment,
+        on_change: exec.on_change,
+        stop_signal: exec.stop_signal,
+        stop_timeout: exec.stop_timeout,
+    });
+}
