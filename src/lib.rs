@@ -6,7 +6,6 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod driver;
-pub mod functions;
 pub mod handoff;
 pub mod observe;
 pub mod pages;
@@ -14,8 +13,9 @@ pub mod process;
 pub mod publish;
 pub mod render;
 pub mod sandbox;
-pub mod template;
 pub mod vault;
 
 pub use leasehold_base::{exit, secret, tree};
 pub use leasehold_core as core;
+pub use leasehold_template as template;
+pub use leasehold_template::functions;

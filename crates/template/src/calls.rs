@@ -1,0 +1,134 @@
+//! Which functions a template calls with which constants, without rendering it: what `policy` and
+//! `plan` can know of the paths it asks for.
+
+use super::Template;
+use super::error::Place;
+use super::node::{Body, Command, Node, Pipe, Term};
+use leasehold_base::secret::Secret;
+
+/// A call of a function, as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call<'t> {
+    /// The function's name.
+    pub function: &'t str,
+    /// The arguments, what a pipeline hands over last: the text of a string constant, `None` for what
+    /// only a rendering can know.
+    pub args: Vec<Option<&'t Secret>>,
+    /// Where the function's name stands.
+    pub place: Place,
+}
+
+impl Template {
+    /// Every call in the text, its definitions included, in the order of the text within each.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call<'_>> {
+        let mut walker = Walker { text: self.text(), calls: Vec::new() };
+        self.trees.iter().for_each(|(_, body)| walker.body(body));
+        walker.calls
+    }
+}
+
+struct Walker<'t> {
+    text: &'t [u8],
+    calls: Vec<Call<'t>>,
+}
+
+impl<'t> Walker<'t> {
+    fn body(&mut self, body: &'t Body) {
+        for node in body {
+            match node {
+                Node::Text(_) | Node::Break(_) | Node::Continue(_) => {}
+                Node::Action(pipe) => self.pipe(pipe),
+                Node::If(branch) | Node::With(branch) | Node::Range(branch) => {
+                    self.pipe(&branch.pipe);
+                    self.body(&branch.body);
+                    branch.otherwise.iter().for_each(|body| self.body(body));
+                }
+                Node::Template(invocation) => invocation.pipe.iter().for_each(|pipe| self.pipe(pipe)),
+            }
+        }
+    }
+
+    fn pipe(&mut self, pipe: &'t Pipe) {
+        let mut before = None;
+        for command in &pipe.commands {
+            self.command(command, before);
+            before = Some(match command.terms.as_slice() {
+                [only] => constant(only),
+                _ => None,
+            });
+        }
+    }
+
+    /// A stage; `before` is what the stage before it hands over, where there is one.
+    fn command(&mut self, command: &'t Command, before: Option<Option<&'t Secret>>) {
+        let Some((first, args)) = command.terms.split_first() else { return };
+        if let Term::Function { .. } = first {
+            self.call(first, args.iter().map(constant).chain(before).collect());
+        } else {
+            self.term(first);
+        }
+        args.iter().for_each(|term| self.term(term));
+    }
+
+    fn term(&mut self, term: &'t Term) {
+        match term {
+            Term::Function { .. } => self.call(term, Vec::new()),
+            Term::Chain { base, .. } => self.term(base),
+            Term::Pipe(pipe) => self.pipe(pipe),
+            _ => {}
+        }
+    }
+
+    fn call(&mut self, term: &'t Term, args: Vec<Option<&'t Secret>>) {
+        if let Term::Function { at, name, .. } = term {
+            // The parser found a function of this name, and those have names in UTF-8.
+            let function = std::str::from_utf8(name).unwrap_or_default();
+            self.calls.push(Call { function, args, place: Place::of(self.text, *at) });
+        }
+    }
+}
+
+fn constant(term: &Term) -> Option<&Secret> {
+    match term {
+        Term::Text { text, .. } => Some(text),
+        Term::Pipe(Pipe { commands, variables, .. }) => match (commands.as_slice(), variables.as_slice()) {
+            ([Command { terms, .. }], []) => match terms.as_slice() {
+                [only] => constant(only),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::function::Functions;
+
+    #[test]
+    fn calls_are_found_wherever_they_stand() {
+        let text = r#"{{ with print "a" (html "b") }}{{ "c" | js }}{{ else }}{{ len . | print ("d") }}{{ end }}
+            {{ define "x" }}{{ (urlquery "e").y }}{{ template "x" not "f" }}{{ end }}"#;
+        let template = Template::parse("t", text.as_bytes(), None, &Functions::new()).expect("a template");
+        let calls: Vec<(&str, Vec<Option<&[u8]>>)> = template
+            .calls()
+            .into_iter()
+            .map(|call| (call.function, call.args.into_iter().map(|arg| arg.map(Secret::expose)).collect()))
+            .collect();
+        assert_eq!(
+            calls,
+            [
+                ("print", vec![Some(&b"a"[..]), None]),
+                ("html", vec![Some(b"b")]),
+                ("js", vec![Some(b"c")]),
+                ("len", vec![None]),
+                ("print", vec![Some(b"d"), None]),
+                ("urlquery", vec![Some(b"e")]),
+                ("not", vec![Some(b"f")]),
+            ]
+        );
+    }
+}

@@ -1,0 +1,280 @@
+//! Walking a template's nodes over data, in the order and with the words of Go's evaluator.
+
+mod argument;
+mod call;
+mod control;
+mod field;
+mod scope;
+
+pub use scope::{A_STEP, Scope};
+
+use super::Template;
+use super::buffer::Buffer;
+use super::builtins::Operand;
+use super::error::{ExecError, Place};
+use super::fmt;
+use super::limits::Limits;
+use super::node::{At, Body, Command, Node, Number, Pipe, Term};
+use super::value::Value;
+use crate::host::Host;
+use leasehold_base::secret::Secret;
+use scope::Session;
+
+/// What a key that a map does not have is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingKey {
+    /// Nothing: it prints as `<no value>`. Go's default, also called `invalid`.
+    Default,
+    /// The zero of the map's elements.
+    Zero,
+    /// An error.
+    #[default]
+    Error,
+}
+
+type Result<T> = std::result::Result<T, Box<ExecError>>;
+
+/// Renders `template` with `data`.
+pub(crate) fn execute(
+    template: &Template,
+    data: Value,
+    missing_key: MissingKey,
+    limits: Limits,
+    host: &mut dyn Host,
+) -> Result<Secret> {
+    let mut session = Session::new(host, missing_key, limits);
+    run(&mut session, template, template.name().as_bytes(), data)
+}
+
+/// Renders the template called `name` of a text, within a session.
+fn run(session: &mut Session<'_>, template: &Template, name: &[u8], data: Value) -> Result<Secret> {
+    let out = Buffer::new(session.limits.output);
+    let dot = Operand::plain(data);
+    let mut state =
+        State { session, template, executing: name, at: None, variables: vec![(b"$", dot.clone())], out };
+    let Some(body) = template.body(name) else {
+        return Err(state.error(format!("{} is an incomplete or empty template", super::node::quoted(name))));
+    };
+    state.body(&dot, body)?;
+    Ok(state.out.into_secret())
+}
+
+/// Where an execution stands.
+struct State<'t, 's, 'h> {
+    session: &'s mut Session<'h>,
+    template: &'t Template,
+    /// The name of the template that is executing.
+    executing: &'t [u8],
+    /// The node that an error would be about.
+    at: Option<At<'t>>,
+    /// The variables, innermost last.
+    variables: Vec<(&'t [u8], Operand)>,
+    out: Buffer,
+}
+
+/// What a node does to the `range` around it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Next,
+    Break,
+    Continue,
+}
+
+impl<'t> State<'t, '_, '_> {
+    /// An error at the current node.
+    fn error(&self, message: impl Into<String>) -> Box<ExecError> {
+        let at = self.at.map(|at| {
+            let place = Place::of(self.template.text(), at.at());
+            (place, at.show(self.template.delimiters()))
+        });
+        Box::new(ExecError {
+            name: self.template.name().to_owned(),
+            executing: String::from_utf8_lossy(self.executing).into_owned(),
+            at,
+            message: message.into(),
+            limit: false,
+        })
+    }
+
+    /// The error of a limit that was reached.
+    fn limit(&self, message: impl Into<String>) -> Box<ExecError> {
+        let mut error = self.error(message);
+        error.limit = true;
+        error
+    }
+
+    /// Counts one step of work.
+    fn step(&mut self) -> Result<()> {
+        if self.session.step() { Ok(()) } else { Err(self.limit("too much work for one rendering")) }
+    }
+
+    /// Goes one level deeper; the caller comes back with `self.session.depth -= 1`.
+    fn descend(&mut self) -> Result<()> {
+        self.session.depth += 1;
+        let most = self.session.limits.depth;
+        if self.session.depth > most {
+            return Err(self.limit(format!("exceeded maximum template depth ({most})")));
+        }
+        Ok(())
+    }
+
+    /// Walks a list of nodes; after an error the state is not used again.
+    fn body(&mut self, dot: &Operand, body: &'t Body) -> Result<Flow> {
+        self.descend()?;
+        let mut flow = Flow::Next;
+        for node in body {
+            flow = self.node(dot, node)?;
+            if flow != Flow::Next {
+                break;
+            }
+        }
+        self.session.depth -= 1;
+        Ok(flow)
+    }
+
+    fn node(&mut self, dot: &Operand, node: &'t Node) -> Result<Flow> {
+        self.at = Some(At::Node(node));
+        self.step()?;
+        match node {
+            Node::Text(text) => {
+                self.out.push(&text.text);
+                self.check_output()?;
+                Ok(Flow::Next)
+            }
+            Node::Action(pipe) => {
+                let value = self.pipeline(dot, pipe)?;
+                if pipe.variables.is_empty() {
+                    self.print(node, &value.value)?;
+                }
+                Ok(Flow::Next)
+            }
+            Node::If(branch) => self.choose(dot, branch, false),
+            Node::With(branch) => self.choose(dot, branch, true),
+            Node::Range(branch) => self.range(dot, branch),
+            Node::Template(invocation) => self.invoke(dot, node, invocation),
+            Node::Break(_) => Ok(Flow::Break),
+            Node::Continue(_) => Ok(Flow::Continue),
+        }
+    }
+
+    /// Writes what an action came to.
+    fn print(&mut self, node: &'t Node, value: &Value) -> Result<()> {
+        self.at = Some(At::Node(node));
+        if matches!(value, Value::Func(_) | Value::Channel(_)) {
+            let shown = At::Node(node).show(self.template.delimiters());
+            return Err(self.error(format!("can't print {shown} of type {}", Self::type_name(value))));
+        }
+        fmt::print_action(value, &mut self.out);
+        self.check_output()
+    }
+
+    fn check_output(&self) -> Result<()> {
+        if self.out.is_full() { Err(self.limit("too much output for one rendering")) } else { Ok(()) }
+    }
+
+    fn type_name(value: &Value) -> String {
+        value.type_of().map_or_else(|| "nil".to_owned(), |of| of.to_string())
+    }
+
+    /// A pipeline's value. The variables it declares stay until whoever called takes them away.
+    fn pipeline(&mut self, dot: &Operand, pipe: &'t Pipe) -> Result<Operand> {
+        self.at = Some(At::Pipe(pipe));
+        self.descend()?;
+        let mut value = None;
+        for command in &pipe.commands {
+            self.step()?;
+            let made = self.command(dot, command, value)?;
+            // What an interface holds goes on, not the interface.
+            value = Some(Operand::plain(made.value));
+        }
+        self.session.depth -= 1;
+        // The parser lets no pipeline be empty.
+        let value = value.unwrap_or_default();
+        for variable in &pipe.variables {
+            if pipe.assign {
+                self.assign(variable.expose(), value.clone())?;
+            } else {
+                self.variables.push((variable.expose(), value.clone()));
+            }
+        }
+        Ok(value)
+    }
+
+    /// Changes the innermost variable of that name.
+    fn assign(&mut self, name: &[u8], value: Operand) -> Result<()> {
+        match self.variables.iter_mut().rev().find(|(known, _)| *known == name) {
+            Some((_, variable)) => {
+                *variable = value;
+                Ok(())
+            }
+            None => Err(self.undefined(name)),
+        }
+    }
+
+    fn variable(&self, name: &[u8]) -> Result<Operand> {
+        match self.variables.iter().rev().find(|(known, _)| *known == name) {
+            Some((_, variable)) => Ok(variable.clone()),
+            None => Err(self.undefined(name)),
+        }
+    }
+
+    fn undefined(&self, name: &[u8]) -> Box<ExecError> {
+        self.error(format!("undefined variable: {}", String::from_utf8_lossy(name)))
+    }
+
+    /// One stage of a pipeline; `last` is what the stage before it made.
+    fn command(&mut self, dot: &Operand, command: &'t Command, last: Option<Operand>) -> Result<Operand> {
+        let first = &command.terms[0];
+        match first {
+            Term::Field { names, .. } => self.field_term(dot, first, names, &command.terms, last),
+            Term::Chain { base, fields, .. } => {
+                self.chain_term(dot, first, base, fields, &command.terms, last)
+            }
+            Term::Function { callee, .. } => {
+                self.function_term(dot, (first, *callee), At::Command(command), &command.terms, last)
+            }
+            Term::Pipe(pipe) => {
+                self.not_a_function(&command.terms, last.as_ref())?;
+                self.pipeline(dot, pipe)
+            }
+            Term::Variable { name, fields, .. } => {
+                self.variable_term(dot, first, name.expose(), fields, &command.terms, last)
+            }
+            constant => {
+                self.at = Some(At::Term(constant));
+                self.not_a_function(&command.terms, last.as_ref())?;
+                self.constant(dot, constant)
+            }
+        }
+    }
+
+    fn constant(&mut self, dot: &Operand, term: &'t Term) -> Result<Operand> {
+        match term {
+            Term::Dot(_) => Ok(dot.clone()),
+            Term::Bool(_, flag) => Ok(Operand::plain(Value::Bool(*flag))),
+            Term::Text { text, .. } => Ok(Operand::plain(Value::Text(text.clone()))),
+            Term::Number(number) => self.ideal(term, number),
+            _ => Err(self.error("nil is not a command")),
+        }
+    }
+
+    /// The value of a number where nothing says which kind it should be: its spelling decides.
+    fn ideal(&mut self, term: &'t Term, number: &Number) -> Result<Operand> {
+        self.at = Some(At::Term(term));
+        let value = match (number.complex, number.float, number.int) {
+            (Some(parts), ..) => Value::Complex(std::rc::Rc::new(parts)),
+            (_, Some(float), _) if number.looks_like_float() => Value::Float(float),
+            (.., Some(int)) => Value::int(int),
+            _ => return Err(self.error(format!("{} overflows int", number.literal))),
+        };
+        Ok(Operand::plain(value))
+    }
+
+    fn not_a_function(&self, terms: &[Term], last: Option<&Operand>) -> Result<()> {
+        if terms.len() > 1 || last.is_some() {
+            let shown = At::Term(&terms[0]).show(self.template.delimiters());
+            return Err(self.error(format!("can't give argument to non-function {shown}")));
+        }
+        Ok(())
+    }
+}

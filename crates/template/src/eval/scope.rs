@@ -1,0 +1,134 @@
+//! What a running function sees of the rendering it belongs to.
+
+use std::any::Any;
+
+use super::{MissingKey, run};
+use crate::Template;
+use crate::error::ExecError;
+use crate::function::FunctionError;
+use crate::host::Host;
+use crate::limits::Limits;
+use crate::value::Value;
+use leasehold_base::secret::Secret;
+
+/// One rendering: its world, its limits, and what its functions remember between calls.
+pub(crate) struct Session<'h> {
+    host: &'h mut dyn Host,
+    pub(super) limits: Limits,
+    pub(super) missing_key: MissingKey,
+    /// How deep the evaluator is in itself.
+    pub(super) depth: usize,
+    steps: u64,
+    locals: Vec<Box<dyn Any>>,
+}
+
+/// The bytes of text that count as one step of work: what to [spend](Scope::spend) on each part of a value
+/// that may stand in many places at once.
+pub const A_STEP: usize = 64;
+
+impl<'h> Session<'h> {
+    pub(crate) fn new(host: &'h mut dyn Host, missing_key: MissingKey, limits: Limits) -> Self {
+        Self { host, limits, missing_key, depth: 0, steps: 0, locals: Vec::new() }
+    }
+
+    /// Counts one step; false once there have been too many.
+    pub(super) const fn step(&mut self) -> bool {
+        self.steps += 1;
+        self.steps <= self.limits.steps
+    }
+
+    /// Counts the making of a text; false once it is too long or there have been too many.
+    pub(super) const fn made(&mut self, bytes: usize) -> bool {
+        self.steps += (bytes / A_STEP) as u64;
+        bytes <= self.limits.output && self.steps <= self.limits.steps
+    }
+}
+
+/// The rendering that a function runs in.
+pub struct Scope<'s, 'h> {
+    session: &'s mut Session<'h>,
+    template: &'s Template,
+}
+
+impl<'s, 'h> Scope<'s, 'h> {
+    pub(super) const fn new(session: &'s mut Session<'h>, template: &'s Template) -> Self {
+        Self { session, template }
+    }
+
+    /// The world.
+    pub fn host(&mut self) -> &mut (dyn Host + 'h) {
+        self.session.host
+    }
+
+    /// What a function remembers within one rendering (`scratch`, counters), one of each type;
+    /// made when first asked for, gone with the rendering.
+    pub fn local<T: Default + 'static>(&mut self) -> &mut T {
+        let locals = &mut self.session.locals;
+        let at = locals.iter().position(|local| local.is::<T>()).unwrap_or_else(|| {
+            locals.push(Box::new(T::default()));
+            locals.len() - 1
+        });
+        locals[at].downcast_mut().expect("found by this type, or just made of it")
+    }
+
+    /// The limits of this rendering.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.session.limits
+    }
+
+    /// Asks before making `bytes` of text or `bytes / 64` elements: to be called by whatever can
+    /// make much out of little (`repeat`, `indent`, `until`).
+    ///
+    /// # Errors
+    /// Where it would be more than the limits allow.
+    pub fn spend(&mut self, bytes: usize) -> Result<(), FunctionError> {
+        if self.session.made(bytes) { Ok(()) } else { Err(FunctionError::too_much()) }
+    }
+
+    /// Renders another template of the same text with `data`: `executeTemplate`.
+    ///
+    /// # Errors
+    /// Where it fails, or there is no template of that name.
+    pub fn execute_template(&mut self, name: &[u8], data: Value) -> Result<Secret, FunctionError> {
+        // Without the name, which may come out of a secret.
+        if self.template.definition(name).is_none() {
+            return Err(FunctionError::new("there is no template of this name"));
+        }
+        run(self.session, self.template, name, data).map_err(|error: Box<ExecError>| {
+            let why = error.to_string();
+            if error.limit { FunctionError::beyond(why) } else { FunctionError::new(why) }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::function::Functions;
+    use crate::host::Nowhere;
+
+    fn with_scope(limits: Limits, test: impl FnOnce(&mut Scope<'_, '_>)) {
+        let template = Template::parse("t", b"", None, &Functions::new()).expect("an empty template");
+        let mut world = Nowhere;
+        let mut session = Session::new(&mut world, MissingKey::Error, limits);
+        test(&mut Scope::new(&mut session, &template));
+    }
+
+    #[test]
+    fn locals_are_one_of_a_type_and_last() {
+        with_scope(Limits::default(), |scope| {
+            *scope.local::<u32>() = 7;
+            scope.local::<String>().push('x');
+            assert_eq!(*scope.local::<u32>(), 7);
+        });
+    }
+
+    #[test]
+    fn work_ends_at_the_limit() {
+        with_scope(Limits { steps: 1, output: 100, ..Limits::default() }, |scope| {
+            assert!(scope.spend(101).is_err(), "too long at once");
+            assert!(scope.spend(100).is_err(), "too much in all");
+        });
+    }
+}

@@ -1,0 +1,93 @@
+//! `in`, `contains` and its kin: whether a list has an element, or a text a part.
+
+use super::arg::{Answer, any, fail, items};
+use super::text::find;
+use crate::eval::Scope;
+use crate::function::{Function, FunctionError};
+use crate::value::{Type, Value};
+
+const LIST_AND_ANY: &[Type] = &[Type::LIST, Type::Interface];
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    Function::new("contains", &[Type::Interface; 2], contains).returns(Type::Bool),
+    Function::new("containsAll", LIST_AND_ANY, contains_all).returns(Type::Bool),
+    Function::new("containsAny", LIST_AND_ANY, contains_any).returns(Type::Bool),
+    Function::new("containsNone", LIST_AND_ANY, contains_none).returns(Type::Bool),
+    Function::new("containsNotAll", LIST_AND_ANY, contains_not_all).returns(Type::Bool),
+    Function::new("in", &[Type::Interface; 2], is_in).returns(Type::Bool),
+];
+
+/// `in collection value`
+fn is_in(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    has(any(args, 0), any(args, 1)).map(Value::Bool)
+}
+
+/// `contains value collection`
+fn contains(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    has(any(args, 1), any(args, 0)).map(Value::Bool)
+}
+
+fn contains_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    some(scope, args, false).map(|missing| Value::Bool(!missing))
+}
+
+fn contains_not_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    some(scope, args, false).map(Value::Bool)
+}
+
+fn contains_any(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    some(scope, args, true).map(Value::Bool)
+}
+
+fn contains_none(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    some(scope, args, true).map(|there| Value::Bool(!there))
+}
+
+/// Whether one of the values is in the collection, or, where `there` is false, is not.
+fn some(scope: &mut Scope<'_, '_>, args: &[Value], there: bool) -> Result<bool, FunctionError> {
+    for value in items(args, 0) {
+        scope.spend(items(args, 1).len())?;
+        if has(any(args, 1), value)? == there {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Elements equal a value of their own kind only; a `json.Number` equals no text.
+fn has(collection: &Value, value: &Value) -> Result<bool, FunctionError> {
+    match collection {
+        Value::List(list) => {
+            for item in list.items() {
+                let equal = match (item, value) {
+                    (Value::Int(_, item), Value::Int(_, value)) => item == value,
+                    (Value::Float(item), Value::Float(value)) => item == value,
+                    (Value::Text(item), Value::Text(value)) => item == value,
+                    (Value::Number(item), Value::Number(value)) => item == value,
+                    (Value::Text(_) | Value::Number(_), Value::Nil) => return typeless(),
+                    _ => false,
+                };
+                if equal {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+        Value::Text(text) => match value {
+            Value::Text(part) => Ok(find(text.expose(), part.expose()).is_some()),
+            Value::Nil => typeless(),
+            _ => Ok(false),
+        },
+        Value::Number(text) => match value {
+            Value::Number(part) => Ok(find(text.expose(), part.expose()).is_some()),
+            Value::Nil => typeless(),
+            _ => Ok(false),
+        },
+        _ => Ok(false),
+    }
+}
+
+/// Go compares types here, and nil has none.
+fn typeless<T>() -> Result<T, FunctionError> {
+    fail("reflect: call of reflect.Value.Type on zero Value")
+}

@@ -1,0 +1,188 @@
+//! What stands in where nothing is given; JSON; types.
+
+use super::convert::kind;
+use super::same::deep_equal;
+use crate::eval::{A_STEP, Scope};
+use crate::function::{Function, FunctionError};
+use crate::functions::arg::{Answer, any, fail, flag, name, or_nothing, text, written};
+use crate::functions::json::{self, Style};
+use crate::functions::merge::is_empty;
+use crate::value::{List, Map, Type, Value};
+
+const ANY: Type = Type::Interface;
+
+const RAW: Style = Style { html: false, pretty: false };
+
+const PRETTY: Style = Style { html: true, pretty: true };
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    Function::new("sprig_all", &[ANY], all).variadic().returns(Type::Bool),
+    Function::new("sprig_any", &[ANY], one).variadic().returns(Type::Bool),
+    Function::new("sprig_coalesce", &[ANY], coalesce).variadic(),
+    Function::new("sprig_deepCopy", &[ANY], deep_copy),
+    Function::new("sprig_deepEqual", &[ANY; 2], same).returns(Type::Bool),
+    Function::new("sprig_default", &[ANY; 2], default).variadic(),
+    Function::new("sprig_empty", &[ANY], empty).returns(Type::Bool),
+    Function::new("sprig_fail", &[Type::String], refuse).returns(Type::String),
+    Function::new("sprig_fromJson", &[Type::String], from_json),
+    Function::new("sprig_kindIs", &[Type::String, ANY], kind_is).returns(Type::Bool),
+    Function::new("sprig_kindOf", &[ANY], kind_of).returns(Type::String),
+    Function::new("sprig_mustDeepCopy", &[ANY], deep_copy),
+    Function::new("sprig_mustFromJson", &[Type::String], must_from_json),
+    Function::new("sprig_mustToJson", &[ANY], must_to_json).returns(Type::String),
+    Function::new("sprig_mustToPrettyJson", &[ANY], must_to_pretty_json).returns(Type::String),
+    Function::new("sprig_mustToRawJson", &[ANY], to_raw_json).returns(Type::String),
+    Function::new("sprig_ternary", &[ANY, ANY, Type::Bool], ternary),
+    Function::new("sprig_toJson", &[ANY], to_json).returns(Type::String),
+    Function::new("sprig_toPrettyJson", &[ANY], to_pretty_json).returns(Type::String),
+    Function::new("sprig_toRawJson", &[ANY], to_raw_json).returns(Type::String),
+    Function::new("sprig_typeIs", &[Type::String, ANY], type_is).returns(Type::Bool),
+    Function::new("sprig_typeIsLike", &[Type::String, ANY], type_is_like).returns(Type::Bool),
+    Function::new("sprig_typeOf", &[ANY], type_of).returns(Type::String),
+];
+
+fn all(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    Ok(Value::Bool(!args.iter().any(is_empty)))
+}
+
+fn one(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    Ok(Value::Bool(!args.iter().all(is_empty)))
+}
+
+fn coalesce(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    Ok(args.iter().find(|arg| !is_empty(arg)).cloned().unwrap_or_default())
+}
+
+/// `default fallback [value…]`: the first value, unless it is empty.
+fn default(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    Ok(args.get(1).filter(|given| !is_empty(given)).unwrap_or_else(|| any(args, 0)).clone())
+}
+
+fn empty(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    Ok(Value::Bool(is_empty(any(args, 0))))
+}
+
+/// `ternary yes no flag`
+fn ternary(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    Ok(any(args, if flag(args, 2) { 0 } else { 1 }).clone())
+}
+
+/// The message is the template's own text, unless it was made out of a secret: it is not repeated.
+fn refuse(_: &mut Scope<'_, '_>, _: &[Value]) -> Answer {
+    fail("fail: the template gave up here")
+}
+
+/// Nothing where it is no JSON.
+fn from_json(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    scope.spend(text(args, 0).len())?;
+    json::read(text(args, 0)).or_else(|error| or_nothing(error, Value::Nil))
+}
+
+fn must_from_json(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    scope.spend(text(args, 0).len())?;
+    json::read(text(args, 0))
+}
+
+fn encode(scope: &mut Scope<'_, '_>, args: &[Value], style: Style) -> Answer {
+    written(scope, |out| json::write(any(args, 0), style, out))
+}
+
+/// Nothing where it has no JSON.
+fn to_json(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    encode(scope, args, Style::COMPACT).or_else(|error| or_nothing(error, Value::text("")))
+}
+
+fn to_pretty_json(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    encode(scope, args, PRETTY).or_else(|error| or_nothing(error, Value::text("")))
+}
+
+fn to_raw_json(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    encode(scope, args, RAW)
+}
+
+fn must_to_json(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    encode(scope, args, Style::COMPACT)
+}
+
+fn must_to_pretty_json(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    encode(scope, args, PRETTY)
+}
+
+fn kind_of(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    Ok(Value::text(kind(any(args, 0))))
+}
+
+fn kind_is(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    Ok(Value::Bool(name(args, 0) == kind(any(args, 1))))
+}
+
+fn type_name(value: &Value) -> String {
+    value.type_of().map_or_else(|| "<nil>".to_owned(), |of| of.to_string())
+}
+
+fn type_of(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    Ok(Value::text(type_name(any(args, 0))))
+}
+
+fn type_is(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    Ok(Value::Bool(name(args, 0) == type_name(any(args, 1))))
+}
+
+/// The type itself or a pointer to it.
+fn type_is_like(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    let (wanted, of) = (name(args, 0), type_name(any(args, 1)));
+    Ok(Value::Bool(wanted == of || of.strip_prefix('*') == Some(&wanted)))
+}
+
+fn same(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    deep_equal(scope, any(args, 0), any(args, 1)).map(Value::Bool)
+}
+
+/// The bytes that a map or a list of its own takes, and each entry of it.
+const A_MAP: usize = 640;
+const A_LIST: usize = 96;
+const AN_ENTRY: usize = 2 * size_of::<Value>();
+
+/// Deeper values are refused, for each level is a call.
+const MAX_DEPTH: usize = 200;
+
+fn deep_copy(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    let mut left = scope.limits().output;
+    match any(args, 0) {
+        Value::Nil => fail("deepCopy: nothing to copy"),
+        value => copy(scope, value, 0, &mut left),
+    }
+}
+
+/// A copy of its own of every list and map, which takes no more than `left` bytes: of a value that stands in many
+/// places a copy is made for each, so that a few parts could fill the memory. A text is shared.
+fn copy(
+    scope: &mut Scope<'_, '_>,
+    value: &Value,
+    depth: usize,
+    left: &mut usize,
+) -> Result<Value, FunctionError> {
+    if depth > MAX_DEPTH {
+        return Err(FunctionError::beyond("deepCopy: nested too deeply"));
+    }
+    let bytes = match value {
+        Value::List(list) => A_LIST + AN_ENTRY * list.items().len(),
+        Value::Map(map) => A_MAP + AN_ENTRY * map.len(),
+        _ => 0,
+    };
+    *left = left.checked_sub(bytes).ok_or_else(FunctionError::too_much)?;
+    scope.spend(bytes.max(A_STEP))?;
+    Ok(match value {
+        Value::List(list) => {
+            let items = list.items().iter().map(|item| copy(scope, item, depth + 1, left));
+            Value::List(List::new(list.elem(), items.collect::<Result<_, _>>()?))
+        }
+        Value::Map(map) => {
+            let entries = map.entries().into_iter();
+            let entries = entries.map(|(key, value)| Ok((key, copy(scope, &value, depth + 1, left)?)));
+            let entries = entries.collect::<Result<_, FunctionError>>()?;
+            Value::Map(Map::with(map.key_type(), map.elem(), entries))
+        }
+        other => other.clone(),
+    })
+}

@@ -1,0 +1,255 @@
+//! `camelcase`, `snakecase`, `kebabcase`: names in the spelling of another language.
+
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
+
+use crate::buffer::Buffer;
+use crate::eval::Scope;
+use crate::function::Function;
+use crate::functions::arg::{Answer, text, written};
+use crate::functions::cases;
+use crate::functions::text::is_space;
+use crate::spell::rune;
+use crate::value::{Type, Value};
+
+pub(super) static FUNCTIONS: &[Function] = &[
+    Function::new("sprig_camelcase", &[Type::String], camel_case).returns(Type::String),
+    Function::new("sprig_kebabcase", &[Type::String], |scope, args| separated(scope, args, '-'))
+        .returns(Type::String),
+    Function::new("sprig_snakecase", &[Type::String], |scope, args| separated(scope, args, '_'))
+        .returns(Type::String),
+];
+
+/// What stands between words.
+fn is_connector(rune: char) -> bool {
+    rune == '-' || rune == '_' || is_space(rune)
+}
+
+fn is_upper(rune: char) -> bool {
+    rune.general_category() == GeneralCategory::UppercaseLetter
+}
+
+/// A letter of a script that has words of letters: not a Chinese character.
+fn is_alphabetic(rune: char) -> bool {
+    let ideograph =
+        matches!(rune, '\u{3400}'..='\u{4d85}' | '\u{4e00}'..='\u{9fcc}' | '\u{20000}'..='\u{2b81d}');
+    cases::is_letter(rune) && !ideograph
+}
+
+fn push(out: &mut Buffer, rune: char) {
+    out.push(rune.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+/// Every word begins with a capital and what connects them is gone, but for what stands before the
+/// first, behind the last, and the rest of several in a row.
+fn camel_case(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
+    written(scope, |out| {
+        let mut runes = rune::runes(text(args, 0)).map(|(_, rune, _)| rune);
+        let mut last = None;
+        for rune in runes.by_ref() {
+            last = Some(rune);
+            if !is_connector(rune) {
+                last = Some(cases::upper(rune));
+                break;
+            }
+            push(out, rune);
+        }
+        let Some(mut last) = last else { return Ok(()) };
+        for rune in runes {
+            match (is_connector(last), is_connector(rune)) {
+                (true, false) => last = cases::upper(rune),
+                (_, _) => {
+                    push(out, last);
+                    last = rune;
+                }
+            }
+        }
+        // Of connectors alone the last is there twice, as in Sprig.
+        push(out, last);
+        Ok(())
+    })
+}
+
+/// What a piece of a name is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Nothing more, or no characters.
+    Invalid,
+    Number,
+    /// A capital and what goes with it.
+    Upper,
+    Alphabet,
+    Connector,
+    Punctuation,
+    Other,
+}
+
+fn kind_of(rune: char) -> Kind {
+    match rune.general_category_group() {
+        _ if is_connector(rune) => Kind::Connector,
+        GeneralCategoryGroup::Punctuation => Kind::Punctuation,
+        _ if is_upper(rune) => Kind::Upper,
+        _ if is_alphabetic(rune) => Kind::Alphabet,
+        GeneralCategoryGroup::Number => Kind::Number,
+        _ => Kind::Other,
+    }
+}
+
+/// The next character of `text` and where it ends. Bytes that are none belong to it; at the end
+/// they count as what came before.
+fn next_rune(text: &[u8], before: char) -> (char, usize) {
+    let mut size = 0;
+    while size < text.len() {
+        let (rune, length) = rune::decode(&text[size..]);
+        size += length;
+        if rune != rune::REPLACEMENT {
+            return (rune, size);
+        }
+    }
+    (before, size)
+}
+
+/// A piece of a name, and what follows it.
+struct Piece<'t> {
+    kind: Kind,
+    word: &'t [u8],
+    rest: &'t [u8],
+}
+
+impl<'t> Piece<'t> {
+    /// The first of `text`.
+    fn of(text: &'t [u8]) -> Self {
+        let (rune, size) = next_rune(text, rune::REPLACEMENT);
+        if rune == rune::REPLACEMENT {
+            return Self::cut(Kind::Invalid, text, size);
+        }
+        let kind = kind_of(rune);
+        let end = match kind {
+            Kind::Upper => Self::end_of_upper(text, rune, size),
+            Kind::Alphabet => Self::end(text, rune, size, |rune| is_alphabetic(rune) && !is_upper(rune)).0,
+            Kind::Other => {
+                Self::end(text, rune, size, |rune| {
+                    kind_of(rune) == Kind::Other || is_upper(rune) && !is_alphabetic(rune)
+                })
+                .0
+            }
+            Kind::Number => {
+                let number = |rune: char| rune.general_category_group() == GeneralCategoryGroup::Number;
+                Self::end(text, rune, size, number).0
+            }
+            kind => Self::end(text, rune, size, |rune| kind_of(rune) == kind).0,
+        };
+        Self::cut(kind, text, end)
+    }
+
+    fn cut(kind: Kind, text: &'t [u8], end: usize) -> Self {
+        let (word, rest) = text.split_at(end);
+        Self { kind, word, rest }
+    }
+
+    /// Where a run of characters that `belongs` ends, the last one's length, and what comes then.
+    fn end(
+        text: &[u8],
+        mut rune: char,
+        mut end: usize,
+        belongs: impl Fn(char) -> bool,
+    ) -> (usize, usize, Option<char>) {
+        let mut last = end;
+        while end < text.len() {
+            let (next, size) = next_rune(&text[end..], rune);
+            rune = next;
+            if !belongs(next) {
+                return (end, last, Some(next));
+            }
+            end += size;
+            last = size;
+        }
+        (end, last, None)
+    }
+
+    /// `Status`, or `HTTP` of `HTTPStatus`, whose `S` begins the next.
+    fn end_of_upper(text: &[u8], rune: char, size: usize) -> usize {
+        let (capitals, last, next) = Self::end(text, rune, size, is_upper);
+        if capitals == size {
+            return Self::end(text, rune, size, |rune| is_alphabetic(rune) && !is_upper(rune)).0;
+        }
+        match next {
+            Some(next) if is_alphabetic(next) => capitals - last,
+            _ => capitals,
+        }
+    }
+}
+
+/// The words in lower case, with `connector` where one begins.
+fn separated(scope: &mut Scope<'_, '_>, args: &[Value], connector: char) -> Answer {
+    written(scope, |out| {
+        let mut piece = Piece::of(text(args, 0));
+        while !piece.rest.is_empty() {
+            if piece.kind != Kind::Connector {
+                lower(out, &piece, connector);
+            }
+            let before = piece;
+            piece = Piece::of(before.rest);
+            match before.kind {
+                Kind::Number => piece = behind_number(out, piece, connector),
+                Kind::Connector => lower(out, &before, connector),
+                Kind::Punctuation => {}
+                _ if piece.kind != Kind::Number => {
+                    if !matches!(piece.kind, Kind::Connector | Kind::Punctuation) {
+                        push(out, connector);
+                    }
+                }
+                _ if piece.rest.is_empty() => {}
+                _ => piece = number_in_name(out, piece, connector),
+            }
+        }
+        lower(out, &piece, connector);
+        Ok(())
+    })
+}
+
+/// Letters and digits behind a number belong to it (`20x`).
+fn behind_number<'t>(out: &mut Buffer, mut piece: Piece<'t>, connector: char) -> Piece<'t> {
+    while matches!(piece.kind, Kind::Alphabet | Kind::Number) {
+        lower(out, &piece, connector);
+        piece = Piece::of(piece.rest);
+    }
+    if !matches!(piece.kind, Kind::Invalid | Kind::Punctuation | Kind::Connector) {
+        push(out, connector);
+    }
+    piece
+}
+
+/// A number within a name belongs to the word before it (`Bld4Floor`), or, with small letters
+/// behind it, is a word of its own with them (`HTTP2xx`).
+fn number_in_name<'t>(out: &mut Buffer, number: Piece<'t>, connector: char) -> Piece<'t> {
+    let piece = Piece::of(number.rest);
+    if piece.kind == Kind::Alphabet {
+        push(out, connector);
+        lower(out, &number, connector);
+        return behind_number(out, piece, connector);
+    }
+    lower(out, &number, connector);
+    if !matches!(piece.kind, Kind::Connector | Kind::Punctuation) {
+        push(out, connector);
+    }
+    piece
+}
+
+/// Only capitals and connectors change: the rest stays as it is, byte for byte.
+fn lower(out: &mut Buffer, piece: &Piece<'_>, connector: char) {
+    if !matches!(piece.kind, Kind::Upper | Kind::Connector) {
+        return out.push(piece.word);
+    }
+    for (_, rune, _) in rune::runes(piece.word) {
+        push(
+            out,
+            if is_connector(rune) {
+                connector
+            } else if is_upper(rune) {
+                cases::lower(rune)
+            } else {
+                rune
+            },
+        );
+    }
+}

@@ -1,0 +1,108 @@
+//! A YAML text as the values that yaml.v2 makes of it: maps are `map[interface {}]interface {}`,
+//! numbers are Go's own.
+
+use std::rc::Rc;
+
+use super::resolve::{Plain, resolve};
+use crate::function::FunctionError;
+use crate::functions::arg::fail;
+use crate::functions::encoding::{STANDARD, decode};
+use crate::value::{Key, List, Map, Type, UintType, Value};
+use leasehold_base::tree::yaml::{Node, Scalar, compose};
+
+/// The values that a text may have, aliases followed.
+const MOST_NODES: usize = 100_000;
+
+/// The tags of YAML 1.1 begin with this.
+const CORE: &str = "tag:yaml.org,2002:";
+
+/// What `text`, its first document, means.
+pub(in crate::functions) fn read(text: &[u8]) -> Result<Value, FunctionError> {
+    let wrong = |error: leasehold_base::tree::yaml::YamlError| FunctionError::new(format!("yaml: {error}"));
+    compose(text, MOST_NODES).map_err(wrong)?.map_or(Ok(Value::Nil), |node| value(&node))
+}
+
+fn value(node: &Node) -> Result<Value, FunctionError> {
+    match node {
+        Node::Scalar(scalar) => self::scalar(scalar),
+        Node::List(items) => {
+            let items = items.iter().map(|item| value(item)).collect::<Result<Vec<_>, _>>()?;
+            Ok(Value::List(List::new(Type::Interface, items)))
+        }
+        Node::Map(entries) => {
+            let map = Map::with(Type::Interface, Type::Interface, Default::default());
+            fill(&map, entries)?;
+            Ok(Value::Map(map))
+        }
+    }
+}
+
+fn fill(map: &Map, entries: &[(Rc<Node>, Rc<Node>)]) -> Result<(), FunctionError> {
+    for (key, item) in entries {
+        if is_merge(key) {
+            merge(map, item)?;
+            continue;
+        }
+        let Some(key) = Key::from_value(&value(key)?) else {
+            return fail("yaml: invalid map key");
+        };
+        map.insert(key, value(item)?)?;
+    }
+    Ok(())
+}
+
+/// `<<`: what other maps have; of several the first counts.
+fn merge(map: &Map, node: &Node) -> Result<(), FunctionError> {
+    match node {
+        Node::Map(entries) => fill(map, entries),
+        Node::List(items) => items.iter().rev().try_for_each(|item| match &**item {
+            Node::Map(entries) => fill(map, entries),
+            _ => fail("yaml: map merge requires map or sequence of maps as the value"),
+        }),
+        Node::Scalar(_) => fail("yaml: map merge requires map or sequence of maps as the value"),
+    }
+}
+
+fn is_merge(key: &Node) -> bool {
+    match key {
+        Node::Scalar(scalar) => scalar.plain && scalar.text.expose() == b"<<",
+        _ => false,
+    }
+}
+
+fn scalar(scalar: &Scalar) -> Result<Value, FunctionError> {
+    let whole = || Value::Text(scalar.text.clone());
+    let tag = scalar.tag.as_deref().map(|tag| tag.strip_prefix(CORE).unwrap_or(tag));
+    let text = scalar.text.expose_str().unwrap_or_default();
+    match tag {
+        None if !scalar.plain => return Ok(whole()),
+        Some("str") => return Ok(whole()),
+        Some("binary") => {
+            return match decode(&STANDARD, scalar.text.expose()) {
+                Some(bytes) => Ok(Value::text(bytes)),
+                None => fail("yaml: !!binary value contains invalid base64 data"),
+            };
+        }
+        None | Some("bool" | "int" | "float" | "null" | "timestamp") => {}
+        Some(_) => return Ok(whole()),
+    }
+    let (value, kind) = match resolve(text) {
+        Plain::Null => (Value::Nil, "null"),
+        Plain::Bool(flag) => (Value::Bool(flag), "bool"),
+        Plain::Int(number) => (Value::int(number), "int"),
+        Plain::Uint(number) => (Value::Uint(UintType::Uint64, number), "int"),
+        Plain::Float(number) => (Value::Float(number), "float"),
+        Plain::Timestamp => (whole(), "timestamp"),
+        Plain::Text => (whole(), "str"),
+    };
+    match (tag, value) {
+        (Some("float"), Value::Int(_, number)) => Ok(Value::Float(as_float(number))),
+        (Some(tag), _) if tag != kind => fail(format!("yaml: cannot decode !!{kind} as a !!{tag}")),
+        (_, value) => Ok(value),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "as Go converts")]
+const fn as_float(number: i64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,149 @@
+//! Actions: keywords and what belongs to them.
+
+use super::{Ending, Item, Parser};
+use crate::error::ParseError;
+use crate::lex::{Kind, Token};
+use crate::node::{Body, Branch, Invocation, Node};
+
+/// The actions that have a pipeline and a body.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Control {
+    If,
+    With,
+    Range,
+}
+
+impl Control {
+    const fn context(self) -> &'static str {
+        match self {
+            Self::If => "if",
+            Self::With => "with",
+            Self::Range => "range",
+        }
+    }
+
+    /// The keyword that may follow `else` in the same action.
+    const fn chains_with(self) -> Option<Kind> {
+        match self {
+            Self::If => Some(Kind::If),
+            Self::With => Some(Kind::With),
+            Self::Range => None,
+        }
+    }
+}
+
+impl Parser<'_> {
+    /// What stands between the delimiters; the left one is behind.
+    pub(super) fn action(&mut self) -> Result<Item, Box<ParseError>> {
+        let token = self.stream.next_non_space();
+        let node = match token.kind {
+            Kind::Block => self.block()?,
+            Kind::Break => self.jump(&token, "break", Node::Break)?,
+            Kind::Continue => self.jump(&token, "continue", Node::Continue)?,
+            Kind::Else => return self.otherwise(),
+            Kind::End => {
+                self.expect(Kind::RightDelim, "end")?;
+                return Ok(Item::Ending(Ending::End));
+            }
+            Kind::If => self.control(Control::If)?,
+            Kind::Range => self.control(Control::Range)?,
+            Kind::Template => self.invocation()?,
+            Kind::With => self.control(Control::With)?,
+            _ => {
+                self.stream.back_up();
+                Node::Action(self.pipeline("command", Kind::RightDelim)?)
+            }
+        };
+        Ok(Item::Node(node))
+    }
+
+    fn jump(&mut self, token: &Token, word: &str, node: fn(usize) -> Node) -> Result<Node, Box<ParseError>> {
+        let next = self.stream.next_non_space();
+        if next.kind != Kind::RightDelim {
+            return Err(self.stream.unexpected(&next, &format!("{{{{{word}}}}}")));
+        }
+        if self.ranges == 0 {
+            return Err(self.stream.error(format!("{{{{{word}}}}} outside {{{{range}}}}")));
+        }
+        Ok(node(token.start))
+    }
+
+    /// `{{else}}`, or the `else` of `{{else if …}}`, whose `if` is left for [`Self::else_body`].
+    fn otherwise(&mut self) -> Result<Item, Box<ParseError>> {
+        if !matches!(self.stream.peek_non_space().kind, Kind::If | Kind::With) {
+            self.expect(Kind::RightDelim, "else")?;
+        }
+        Ok(Item::Ending(Ending::Else))
+    }
+
+    fn control(&mut self, control: Control) -> Result<Node, Box<ParseError>> {
+        let variables = self.variables.len();
+        let pipe = self.pipeline(control.context(), Kind::RightDelim)?;
+        let range = usize::from(control == Control::Range);
+        self.ranges += range;
+        let (body, ending) = self.body()?;
+        self.ranges -= range;
+        let otherwise = match ending {
+            Ending::End => None,
+            Ending::Else => Some(self.else_body(control)?),
+        };
+        self.variables.truncate(variables);
+        let branch = Branch { at: pipe.at, pipe, body, otherwise };
+        Ok(match control {
+            Control::If => Node::If(branch),
+            Control::With => Node::With(branch),
+            Control::Range => Node::Range(branch),
+        })
+    }
+
+    /// What follows `else`: a body with its `end`, or one more `if` that shares ours.
+    fn else_body(&mut self, control: Control) -> Result<Body, Box<ParseError>> {
+        if control.chains_with().is_some_and(|kind| self.stream.peek().kind == kind) {
+            self.stream.next();
+            self.deeper()?;
+            let node = self.control(control)?;
+            self.nesting -= 1;
+            return Ok(vec![node]);
+        }
+        match self.body()? {
+            (body, Ending::End) => Ok(body),
+            (_, Ending::Else) => {
+                let (left, right) = self.stream.delimiters();
+                let (left, right) = (String::from_utf8_lossy(left), String::from_utf8_lossy(right));
+                Err(self.stream.error(format!("expected end; found {left}else{right}")))
+            }
+        }
+    }
+
+    /// `{{block "name" pipeline}} … {{end}}`: a definition and its invocation in one.
+    fn block(&mut self) -> Result<Node, Box<ParseError>> {
+        const CONTEXT: &str = "block clause";
+        let token = self.stream.next_non_space();
+        let name = self.template_name(&token, CONTEXT)?;
+        let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
+        let body = self.separate_body(CONTEXT)?;
+        self.define(name.clone(), body)?;
+        Ok(Node::Template(Invocation { at: token.start, name, pipe: Some(pipe) }))
+    }
+
+    fn invocation(&mut self) -> Result<Node, Box<ParseError>> {
+        const CONTEXT: &str = "template clause";
+        let token = self.stream.next_non_space();
+        let name = self.template_name(&token, CONTEXT)?;
+        let pipe = if self.stream.next_non_space().kind == Kind::RightDelim {
+            None
+        } else {
+            self.stream.back_up();
+            Some(self.pipeline(CONTEXT, Kind::RightDelim)?)
+        };
+        Ok(Node::Template(Invocation { at: token.start, name, pipe }))
+    }
+
+    fn template_name(&self, token: &Token, context: &str) -> Result<Vec<u8>, Box<ParseError>> {
+        if matches!(token.kind, Kind::String | Kind::RawString) {
+            self.unquote(token)
+        } else {
+            Err(self.stream.unexpected(token, context))
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! From tokens to nodes, with Go's grammar and Go's messages.
+//!
+//! Like Go's, the parser stops at the first error of a text.
+
+mod control;
+mod pipeline;
+mod stream;
+
+use std::collections::BTreeMap;
+
+use super::error::ParseError;
+use super::function::Functions;
+use super::lex::{Kind, Token};
+use super::node::{Body, Node, TextNode};
+use super::spell::quote;
+use stream::Stream;
+
+/// How deep actions and parentheses may nest. Go takes 10,000 parentheses; no template that people
+/// write comes near this, and the parser's stack must hold it.
+const MAX_NESTING: usize = 200;
+
+/// The templates that one text defines, by name. The text itself is one of them.
+pub(crate) type Trees = BTreeMap<Vec<u8>, Body>;
+
+/// Parses `text`, which is called `name`.
+///
+/// # Errors
+/// The first thing in it that is not the language.
+pub(crate) fn parse(
+    name: &str,
+    text: &[u8],
+    delimiters: (&[u8], &[u8]),
+    functions: &Functions,
+) -> Result<Trees, Box<ParseError>> {
+    let stream = Stream::new(name, text, delimiters);
+    let mut parser = Parser {
+        stream,
+        functions,
+        trees: Trees::new(),
+        variables: vec![b"$".to_vec()],
+        ranges: 0,
+        nesting: 0,
+    };
+    let body = parser.top()?;
+    parser.define(name.as_bytes().to_vec(), body)?;
+    Ok(parser.trees)
+}
+
+struct Parser<'t> {
+    stream: Stream<'t>,
+    functions: &'t Functions,
+    trees: Trees,
+    /// The variables in scope.
+    variables: Vec<Vec<u8>>,
+    /// How many `range`s we are in.
+    ranges: usize,
+    nesting: usize,
+}
+
+/// What ends a list of nodes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    End,
+    Else,
+}
+
+/// A node, or the end of the list it would stand in.
+enum Item {
+    Node(Node),
+    Ending(Ending),
+}
+
+impl Parser<'_> {
+    /// The text itself: nodes and definitions, to its end.
+    fn top(&mut self) -> Result<Body, Box<ParseError>> {
+        let mut body = Body::new();
+        while self.stream.peek().kind != Kind::Eof {
+            if self.stream.peek().kind == Kind::LeftDelim {
+                let delimiter = self.stream.next();
+                if self.stream.next_non_space().kind == Kind::Define {
+                    self.definition()?;
+                    continue;
+                }
+                self.stream.back_up_2(delimiter);
+            }
+            match self.text_or_action()? {
+                Item::Node(node) => body.push(node),
+                Item::Ending(ending) => return Err(self.unexpected_ending(ending, "")),
+            }
+        }
+        body.shrink_to_fit();
+        Ok(body)
+    }
+
+    /// `{{define "name"}} … {{end}}`; the keyword is behind.
+    fn definition(&mut self) -> Result<(), Box<ParseError>> {
+        const CONTEXT: &str = "define clause";
+        let token = self.stream.next_non_space();
+        if !matches!(token.kind, Kind::String | Kind::RawString) {
+            return Err(self.stream.unexpected(&token, CONTEXT));
+        }
+        let name = self.unquote(&token)?;
+        self.expect(Kind::RightDelim, CONTEXT)?;
+        let body = self.separate_body(CONTEXT)?;
+        self.define(name, body)
+    }
+
+    /// The body of a template of its own: it sees no variables of the text around it.
+    fn separate_body(&mut self, context: &str) -> Result<Body, Box<ParseError>> {
+        let variables = std::mem::replace(&mut self.variables, vec![b"$".to_vec()]);
+        let ranges = std::mem::take(&mut self.ranges);
+        let (body, ending) = self.body()?;
+        self.variables = variables;
+        self.ranges = ranges;
+        match ending {
+            Ending::End => Ok(body),
+            Ending::Else => Err(self.unexpected_ending(ending, &format!(" in {context}"))),
+        }
+    }
+
+    /// Adds a template. One that has only space gives way to another of its name.
+    fn define(&mut self, name: Vec<u8>, body: Body) -> Result<(), Box<ParseError>> {
+        match self.trees.get(&name) {
+            Some(other) if !is_empty(other) => {
+                if is_empty(&body) {
+                    return Ok(());
+                }
+                let name = crate::node::quoted(&name);
+                Err(self.stream.error(format!("template: multiple definition of template {name}")))
+            }
+            _ => {
+                self.trees.insert(name, body);
+                Ok(())
+            }
+        }
+    }
+
+    /// Nodes up to an `end` or `else`, which is taken too.
+    fn body(&mut self) -> Result<(Body, Ending), Box<ParseError>> {
+        self.deeper()?;
+        let mut body = Body::new();
+        while self.stream.peek_non_space().kind != Kind::Eof {
+            match self.text_or_action()? {
+                Item::Node(node) => body.push(node),
+                Item::Ending(ending) => {
+                    self.nesting -= 1;
+                    body.shrink_to_fit();
+                    return Ok((body, ending));
+                }
+            }
+        }
+        Err(self.stream.error("unexpected EOF".to_owned()))
+    }
+
+    fn text_or_action(&mut self) -> Result<Item, Box<ParseError>> {
+        let token = self.stream.next_non_space();
+        match token.kind {
+            Kind::Text => {
+                let text = self.stream.value(&token).to_vec();
+                Ok(Item::Node(Node::Text(TextNode { at: token.start, text })))
+            }
+            Kind::LeftDelim => {
+                self.stream.action_line = Some(token.line);
+                let item = self.action()?;
+                self.stream.action_line = None;
+                Ok(item)
+            }
+            _ => Err(self.stream.unexpected(&token, "input")),
+        }
+    }
+
+    /// Counts one more level of nesting; whoever closes it counts back.
+    fn deeper(&mut self) -> Result<(), Box<ParseError>> {
+        self.nesting += 1;
+        if self.nesting > MAX_NESTING {
+            return Err(self.stream.error("max expression depth exceeded".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token, Box<ParseError>> {
+        let token = self.stream.next_non_space();
+        if token.kind == kind { Ok(token) } else { Err(self.stream.unexpected(&token, context)) }
+    }
+
+    fn unquote(&self, token: &Token) -> Result<Vec<u8>, Box<ParseError>> {
+        quote::unquote(self.stream.value(token)).map_err(|error| self.stream.error(error.to_string()))
+    }
+
+    fn unexpected_ending(&self, ending: Ending, context: &str) -> Box<ParseError> {
+        let (left, right) = self.stream.delimiters();
+        let word = if ending == Ending::End { "end" } else { "else" };
+        let (left, right) = (String::from_utf8_lossy(left), String::from_utf8_lossy(right));
+        self.stream.error(format!("unexpected {left}{word}{right}{context}"))
+    }
+}
+
+/// Whether a template has nothing but space.
+fn is_empty(body: &Body) -> bool {
+    body.iter().all(|node| match node {
+        Node::Text(text) => String::from_utf8_lossy(&text.text).trim().is_empty(),
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::function::{Function, Functions};
+    use crate::value::{Type, Value};
+
+    static KNOWN: [Function; 1] =
+        [Function::new("secret", &[Type::String], |_, _| Ok(Value::Nil)).variadic()];
+
+    fn error(text: &str) -> ParseError {
+        let mut functions = Functions::new();
+        functions.add(&KNOWN);
+        functions.forbid("service", "it asks Consul, which is not here");
+        let parsed = parse("web", text.as_bytes(), (b"{{", b"}}"), &functions);
+        *parsed.err().expect("an error")
+    }
+
+    #[test]
+    fn an_unknown_function_is_answered_with_the_nearest_name() {
+        let typo = error(r#"{{ secrte "secret/web" }}"#);
+        assert_eq!(typo.message, r#"function "secrte" not defined"#);
+        assert_eq!(typo.hint.as_deref(), Some(r#"did you mean "secret"?"#));
+        assert_eq!(error("{{ pritnf }}").hint.as_deref(), Some(r#"did you mean "printf"?"#));
+        assert_eq!(error("{{ zzzzzzzz }}").hint, None);
+        assert_eq!(error(&format!("{{{{ {} }}}}", "s".repeat(100_000))).hint, None);
+    }
+
+    #[test]
+    fn a_function_that_is_left_out_says_why() {
+        let error = error("{{ service }}");
+        let said = r#"template: web:1: function "service" not defined (it asks Consul, which is not here)"#;
+        assert_eq!(error.to_string(), said);
+    }
+
+    #[test]
+    fn errors_have_a_place_for_a_caret() {
+        let unclosed = error("one\n  {{ .x }} {{ .y ] }}");
+        assert_eq!((unclosed.place.line, unclosed.place.column, unclosed.line), (2, 17, 2));
+        let end = error("{{ if .x }}\n");
+        assert_eq!((end.place.offset, end.message.as_str()), (12, "unexpected EOF"));
+    }
+}

@@ -1,0 +1,274 @@
+//! Pipelines, commands and terms.
+
+use super::Parser;
+use crate::builtins::Builtin;
+use crate::error::ParseError;
+use crate::lex::{Kind, Token};
+use crate::node::{Callee, Command, Name, Number, Pipe, Term, quoted};
+use leasehold_base::secret::Secret;
+
+impl Parser<'_> {
+    /// `declarations? command ('|' command)*`, up to `end`, which is taken.
+    pub(super) fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe, Box<ParseError>> {
+        let at = self.stream.peek_non_space().start;
+        let mut pipe = Pipe { at, assign: false, variables: Vec::new(), commands: Vec::new() };
+        self.declarations(&mut pipe, context)?;
+        loop {
+            let token = self.stream.next_non_space();
+            match token.kind {
+                kind if kind == end => break,
+                Kind::Bool
+                | Kind::CharConstant
+                | Kind::Complex
+                | Kind::Dot
+                | Kind::Field
+                | Kind::Identifier
+                | Kind::Number
+                | Kind::Nil
+                | Kind::RawString
+                | Kind::String
+                | Kind::Variable
+                | Kind::LeftParen => {
+                    self.stream.back_up();
+                    let command = self.command()?;
+                    pipe.commands.push(command);
+                }
+                _ => return Err(self.stream.unexpected(&token, context)),
+            }
+        }
+        self.check(&pipe, context)?;
+        pipe.commands.shrink_to_fit();
+        Ok(pipe)
+    }
+
+    /// `$x :=`, `$x =` or, in a range, `$x, $y :=`.
+    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<(), Box<ParseError>> {
+        loop {
+            let variable = self.stream.peek_non_space();
+            if variable.kind != Kind::Variable {
+                return Ok(());
+            }
+            self.stream.next();
+            // In "$x foo" only what follows the space tells that $x is an argument: so the space is
+            // remembered too, to be put back.
+            let after = self.stream.peek().clone();
+            let next = self.stream.peek_non_space();
+            match next.kind {
+                Kind::Assign | Kind::Declare => {
+                    pipe.assign = next.kind == Kind::Assign;
+                    self.stream.next_non_space();
+                    self.declare(pipe, &variable);
+                    return Ok(());
+                }
+                Kind::Char if self.stream.value(&next) == b"," => {
+                    self.stream.next_non_space();
+                    self.declare(pipe, &variable);
+                    self.second_declaration(pipe, context)?;
+                }
+                _ if after.kind == Kind::Space => {
+                    self.stream.back_up_3(variable, after);
+                    return Ok(());
+                }
+                _ => {
+                    self.stream.back_up_2(variable);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn declare(&mut self, pipe: &mut Pipe, variable: &Token) {
+        let name = self.stream.value(variable).to_vec();
+        pipe.variables.push(Secret::new(name.clone()));
+        self.variables.push(name);
+    }
+
+    fn second_declaration(&mut self, pipe: &Pipe, context: &str) -> Result<(), Box<ParseError>> {
+        if context == "range" && pipe.variables.len() < 2 {
+            return match self.stream.peek_non_space().kind {
+                Kind::Variable | Kind::RightDelim | Kind::RightParen => Ok(()),
+                _ => Err(self.stream.error("range can only initialize variables".to_owned())),
+            };
+        }
+        Err(self.stream.error(format!("too many declarations in {context}")))
+    }
+
+    /// There is something, and only its first stage may be a constant.
+    fn check(&self, pipe: &Pipe, context: &str) -> Result<(), Box<ParseError>> {
+        if pipe.commands.is_empty() {
+            return Err(self.stream.error(format!("missing value for {context}")));
+        }
+        for (index, command) in pipe.commands.iter().enumerate().skip(1) {
+            if matches!(
+                command.terms[0],
+                Term::Bool(..) | Term::Dot(_) | Term::Nil(_) | Term::Number(_) | Term::Text { .. }
+            ) {
+                let message = format!("non executable command in pipeline stage {}", index + 1);
+                return Err(self.stream.error(message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Terms up to a pipe, which is taken, or the pipeline's end, which is not.
+    fn command(&mut self) -> Result<Command, Box<ParseError>> {
+        let at = self.stream.peek_non_space().start;
+        let mut terms = Vec::new();
+        loop {
+            self.stream.peek_non_space();
+            if let Some(term) = self.operand()? {
+                terms.push(term);
+            }
+            let token = self.stream.next();
+            match token.kind {
+                Kind::Space => continue,
+                Kind::RightDelim | Kind::RightParen => self.stream.back_up(),
+                Kind::Pipe => {}
+                _ => return Err(self.stream.unexpected(&token, "operand")),
+            }
+            break;
+        }
+        if terms.is_empty() {
+            return Err(self.stream.error("empty command".to_owned()));
+        }
+        // They live as long as the file does: what a vector keeps in reserve would be most of them.
+        terms.shrink_to_fit();
+        Ok(Command { at, terms })
+    }
+
+    /// A term and the fields that follow it without a space.
+    fn operand(&mut self) -> Result<Option<Term>, Box<ParseError>> {
+        let Some(term) = self.term()? else { return Ok(None) };
+        if self.stream.peek().kind != Kind::Field {
+            return Ok(Some(term));
+        }
+        let at = self.stream.peek().start;
+        let mut more = Vec::new();
+        while self.stream.peek().kind == Kind::Field {
+            let token = self.stream.next();
+            more.push(self.field_name(&token));
+        }
+        Ok(Some(match term {
+            Term::Field { mut names, .. } => {
+                names.append(&mut more);
+                Term::Field { at, names }
+            }
+            Term::Variable { name, mut fields, .. } => {
+                fields.append(&mut more);
+                Term::Variable { at, name, fields }
+            }
+            Term::Bool(..) | Term::Text { .. } | Term::Number(_) | Term::Nil(_) | Term::Dot(_) => {
+                let shown = crate::node::At::Term(&term).show(self.stream.delimiters());
+                let message = format!("unexpected . after term {}", quoted(shown.as_bytes()));
+                return Err(self.stream.error(message));
+            }
+            base => Term::Chain { at, base: Box::new(base), fields: more },
+        }))
+    }
+
+    /// The field's name without its dot.
+    fn field_name(&self, token: &Token) -> Name {
+        Secret::new(self.stream.value(token)[1..].to_vec())
+    }
+
+    fn term(&mut self) -> Result<Option<Term>, Box<ParseError>> {
+        let token = self.stream.next_non_space();
+        let at = token.start;
+        let value = self.stream.value(&token);
+        Ok(Some(match token.kind {
+            Kind::Identifier => self.function(&token)?,
+            Kind::Dot => Term::Dot(at),
+            Kind::Nil => Term::Nil(at),
+            Kind::Variable => self.variable(&token)?,
+            Kind::Field => Term::Field { at, names: vec![self.field_name(&token)] },
+            Kind::Bool => Term::Bool(at, value == b"true"),
+            Kind::CharConstant | Kind::Complex | Kind::Number => Term::Number(self.number(&token)?),
+            Kind::LeftParen => {
+                self.deeper()?;
+                let pipe = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
+                self.nesting -= 1;
+                Term::Pipe(pipe)
+            }
+            Kind::String | Kind::RawString => {
+                let text = Secret::new(self.unquote(&token)?);
+                Term::Text { at, literal: value.to_vec(), text }
+            }
+            _ => {
+                self.stream.back_up();
+                return Ok(None);
+            }
+        }))
+    }
+
+    fn number(&self, token: &Token) -> Result<Number, Box<ParseError>> {
+        let value = self.stream.value(token);
+        // Number tokens are ASCII, but for those that the lexer refused.
+        let text = String::from_utf8_lossy(value);
+        match token.kind {
+            Kind::CharConstant => Number::rune(token.start, value),
+            Kind::Complex => Number::complex(token.start, &text),
+            _ => Number::plain(token.start, &text),
+        }
+        .map_err(|message| self.stream.error(message))
+    }
+
+    fn variable(&self, token: &Token) -> Result<Term, Box<ParseError>> {
+        let name = self.stream.value(token);
+        if !self.variables.iter().any(|known| known == name) {
+            return Err(self.stream.error(format!("undefined variable {}", quoted(name))));
+        }
+        Ok(Term::Variable { at: token.start, name: Secret::new(name.to_vec()), fields: Vec::new() })
+    }
+
+    fn function(&self, token: &Token) -> Result<Term, Box<ParseError>> {
+        let name = self.stream.value(token);
+        let text = String::from_utf8_lossy(name);
+        let callee = match self.functions.get(&text) {
+            Some(function) => Callee::Function(function),
+            None => match Builtin::named(&text) {
+                Some(builtin) => Callee::Builtin(builtin),
+                None => return Err(self.unknown_function(&text)),
+            },
+        };
+        Ok(Term::Function { at: token.start, name: name.to_vec(), callee })
+    }
+
+    /// With the reason why it is not there, or the name that was probably meant.
+    fn unknown_function(&self, name: &str) -> Box<ParseError> {
+        let why = self.functions.why_absent(name).map(str::to_owned);
+        let nearest = || {
+            let names = self.functions.names().chain(Builtin::ALL.iter().map(|builtin| builtin.name()));
+            let near = names.map(|known| (distance(name, known), known)).min()?;
+            (near.0 <= 1 + name.len() / 4).then(|| format!("did you mean {}?", quoted(near.1.as_bytes())))
+        };
+        // As helm and others have it; consul-template has all of Sprig behind this prefix.
+        let sprig = self.functions.get(&format!("sprig_{name}"));
+        let sprig = sprig.map(|known| format!("Sprig's is called {}", quoted(known.name.as_bytes())));
+        let mut error = self.stream.error(format!("function {} not defined", quoted(name.as_bytes())));
+        error.hint = why.or(sprig).or_else(|| if name.len() <= LONGEST_NAME { nearest() } else { None });
+        error
+    }
+}
+
+/// Names longer than this are compared with none: the comparison takes time, and they are no typing errors.
+const LONGEST_NAME: usize = 64;
+
+/// How many letters must be changed, added, removed or swapped with their neighbour.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let change = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut least = change.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                least = least.min(before[j - 2] + 1);
+            }
+            row.push(least);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
