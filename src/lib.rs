@@ -13,9 +13,9 @@ pub mod process;
 pub mod publish;
 pub mod render;
 pub mod sandbox;
-pub mod vault;
 
 pub use leasehold_base::{exit, secret, tree};
 pub use leasehold_core as core;
 pub use leasehold_template as template;
 pub use leasehold_template::functions;
+pub use leasehold_vault as vault;

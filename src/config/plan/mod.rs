@@ -3,24 +3,21 @@
 //! Everything here has been checked: paths are clean, durations positive, notifiers exist,
 //! templates parse. Nothing downstream asks again.
 
-mod auth;
 mod exec;
 mod files;
 mod notify;
 mod source;
-mod vault;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use self::auth::{AuthMethod, AuthPlan, Credential};
 pub use self::exec::{ExecPlan, Spread, VariablePlan};
 pub use self::files::{FilePlan, Target};
 pub use self::notify::{Notifier, NotifierPlan, ProcessTarget};
 pub use self::source::{MissingKey, Part, Source, TemplateSource};
-pub use self::vault::{ClientCert, RateLimit, VaultPlan};
 pub use super::writes::WriteRules;
 pub use crate::core::policy::{OnChange, OnInit, ShutdownPlan, Wait};
+pub use crate::vault::settings::{AuthMethod, AuthPlan, ClientCert, Credential, RateLimit, VaultPlan};
 
 /// A whole configuration.
 #[derive(Debug, Clone)]

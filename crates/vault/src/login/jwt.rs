@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::{Attempt, Post};
-use crate::tree::Tree;
-use crate::vault::files;
+use crate::files;
 use leasehold_base::failure::Failure;
+use leasehold_base::tree::Tree;
 
 /// The kubelet swaps the projected file while we run: what counts is what is there now.
 pub(super) fn prepare(mount: &str, role: &str, jwt_file: &Path) -> Result<Attempt, Failure> {

@@ -1,9 +1,9 @@
 //! `token`: one from the environment.
 
 use super::Attempt;
-use crate::secret::Secret;
-use crate::vault::files::{is_token, local, unset};
+use crate::files::{is_token, local, unset};
 use leasehold_base::failure::Failure;
+use leasehold_base::secret::Secret;
 
 pub(super) fn prepare(variable: &str, token: Option<&Secret>) -> Result<Attempt, Failure> {
     let Some(token) = token else { return Err(unset(variable)) };

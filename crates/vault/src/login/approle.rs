@@ -1,11 +1,11 @@
 //! `approle`: an id, and a secret id where the role binds one, which may come wrapped.
 
 use super::{Attempt, Post};
-use crate::config::plan::Credential;
-use crate::secret::Secret;
-use crate::tree::Tree;
-use crate::vault::files;
+use crate::files;
+use crate::settings::Credential;
 use leasehold_base::failure::Failure;
+use leasehold_base::secret::Secret;
+use leasehold_base::tree::Tree;
 
 pub(super) fn prepare(
     mount: &str,
@@ -23,7 +23,7 @@ pub(super) fn prepare(
 
 impl Post {
     /// With the secret id itself.
-    pub(in crate::vault) fn approle(mount: &str, role_id: Secret, secret_id: Option<Secret>) -> Self {
+    pub(crate) fn approle(mount: &str, role_id: Secret, secret_id: Option<Secret>) -> Self {
         let mut body = vec![("role_id", Tree::Text(role_id.clone()))];
         let mut credentials = vec![role_id];
         if let Some(secret_id) = secret_id {

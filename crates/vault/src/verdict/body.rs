@@ -1,7 +1,7 @@
 //! Whose answer a body is: the API's own, or that of something in between.
 
 use super::Asked;
-use crate::tree::Tree;
+use leasehold_base::tree::Tree;
 
 /// What a TLS listener says to plain HTTP: Go's own, and nginx in front of it.
 const NOT_TLS: [&[u8]; 2] =

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Attempt;
-use crate::vault::files;
+use crate::files;
 use leasehold_base::failure::Failure;
 
 pub(super) fn prepare(token_file: &Path) -> Result<Attempt, Failure> {

@@ -1,7 +1,7 @@
 //! The server's own words, fit for a log line.
 
-use crate::secret::Secret;
-use crate::tree::Tree;
+use leasehold_base::secret::Secret;
+use leasehold_base::tree::Tree;
 
 /// Enough for what went wrong; a plugin may put a page of output into an error.
 const LONGEST: usize = 300;

@@ -27,9 +27,9 @@ use super::meter::Meter;
 use super::traffic::Turn;
 use super::trouble;
 use super::verdict::Answer;
-use crate::config::plan::VaultPlan;
-use crate::secret::Secret;
+use crate::settings::VaultPlan;
 use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::secret::Secret;
 
 /// What [`Call`] tells rustify its server is: only the path and query of what rustify builds are
 /// used, since it would put a prefix of the address (`https://host/vault`) into the wrong place.

@@ -21,15 +21,15 @@ use super::transport::{Call, Transport};
 use super::unwrap::Unwrapped;
 use super::verdict::{self, Asked};
 use super::wrap;
-use crate::config::plan::{AuthPlan, VaultPlan};
-use crate::core::event::{Granted, TokenFacts};
-use crate::core::ids::LeaseId;
-use crate::observe::clock;
-use crate::secret::Secret;
-use crate::tree::Tree;
+use crate::settings::{AuthPlan, VaultPlan};
+use leasehold_base::clock;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::{Auth, Response};
+use leasehold_base::secret::Secret;
+use leasehold_base::tree::Tree;
+use leasehold_core::event::{Granted, TokenFacts};
+use leasehold_core::ids::LeaseId;
 
 /// Below these is no KV engine: their mounts need not be looked up.
 const NEVER_KV: [&str; 4] = ["auth/", "sys/", "identity/", "cubbyhole/"];

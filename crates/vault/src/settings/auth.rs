@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ClientCert;
-use crate::secret::Secret;
+use leasehold_base::secret::Secret;
 
 /// How to log in.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::core::event::{Granted, LeaseFacts, Life, ReadFacts, TokenFacts};
-use crate::core::ids::LeaseId;
-use crate::tree::Tree;
 use leasehold_base::response::{Auth, Response};
+use leasehold_base::tree::Tree;
+use leasehold_core::event::{Granted, LeaseFacts, Life, ReadFacts, TokenFacts};
+use leasehold_core::ids::LeaseId;
 
 /// What a read brought. `before` is what the same secret held until now.
 #[must_use]

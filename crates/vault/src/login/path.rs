@@ -1,11 +1,11 @@
 //! `path`: any other method, as its own documentation has it.
 
 use super::{Attempt, Post};
-use crate::config::plan::Credential;
-use crate::secret::Secret;
-use crate::tree::Tree;
-use crate::vault::files;
+use crate::files;
+use crate::settings::Credential;
 use leasehold_base::failure::Failure;
+use leasehold_base::secret::Secret;
+use leasehold_base::tree::Tree;
 
 pub(super) fn prepare(path: &str, fields: &[(String, Credential)]) -> Result<Attempt, Failure> {
     let value = |(name, field): &(String, Credential)| {

@@ -8,10 +8,10 @@ use super::endpoint::Raw;
 use super::message::Unspoken;
 use super::transport::Call;
 use super::verdict::Asked;
-use crate::secret::Secret;
-use crate::tree::Tree;
 use leasehold_base::failure::Failure;
 use leasehold_base::response::{Auth, Response, WrapInfo};
+use leasehold_base::secret::Secret;
+use leasehold_base::tree::Tree;
 
 impl Client {
     /// Has `token` wrapped by itself, to be opened once within `ttl`: the wrapping, as a sink holds it.

@@ -8,10 +8,10 @@ mod path;
 mod token;
 mod token_file;
 
-use crate::config::plan::{AuthMethod, AuthPlan};
-use crate::secret::Secret;
-use crate::tree::Tree;
+use crate::settings::{AuthMethod, AuthPlan};
 use leasehold_base::failure::Failure;
+use leasehold_base::secret::Secret;
+use leasehold_base::tree::Tree;
 
 /// What a login takes.
 pub(super) enum Attempt {

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
 use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::secret::Secret;
 
 /// No JWT, token or secret id is longer.
 const CREDENTIAL_MAX: usize = 64 * 1024;
@@ -16,7 +16,7 @@ const CREDENTIAL_MAX: usize = 64 * 1024;
 /// The whole of a regular file of at most `max` bytes. `what` names it in messages.
 ///
 /// Opened without blocking: a FIFO in place of the file would otherwise stop the daemon for ever.
-pub(crate) fn read(what: &str, path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+pub fn read(what: &str, path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let complain = |why: &str| local(format!("{what} {} {why}", path.display()));
     let file = OpenOptions::new()
         .read(true)

@@ -2,9 +2,9 @@
 
 use super::Asked;
 use super::body::{Body, has_envelope, is_health};
-use crate::tree::Tree;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::response::Response;
+use leasehold_base::tree::Tree;
 
 impl Asked {
     /// What a success has to bring, as the documentation and a message have it.

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use crate::tree::Tree;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
+use leasehold_base::tree::Tree;
 
 /// A secrets engine's place and kind.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::client::{Client, answered};
 use super::endpoint::Raw;
 use super::verdict::Asked;
-use crate::secret::Secret;
-use crate::tree::Tree;
 use leasehold_base::failure::Failure;
+use leasehold_base::secret::Secret;
+use leasehold_base::tree::Tree;
 
 impl Client {
     /// What `token` may do at these paths, in the server's words: `read`, `deny`, `root`. `own` asks

@@ -1,7 +1,7 @@
 //! `cert`: the certificate goes with the connection; what is sent is a role's name at most.
 
 use super::{Attempt, Post};
-use crate::tree::Tree;
+use leasehold_base::tree::Tree;
 
 pub(super) fn prepare(mount: &str, name: Option<&str>) -> Attempt {
     let body = Tree::map(name.map(|name| ("name", Tree::text(name))));

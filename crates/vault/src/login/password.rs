@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::{Attempt, Post};
-use crate::tree::Tree;
-use crate::vault::files;
+use crate::files;
 use leasehold_base::failure::Failure;
+use leasehold_base::tree::Tree;
 
 pub(super) fn prepare(mount: &str, username: &str, password_file: &Path) -> Result<Attempt, Failure> {
     let password = files::password("password_file", password_file)?;

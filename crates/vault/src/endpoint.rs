@@ -9,8 +9,8 @@ use rustify::errors::ClientError;
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
-use crate::tree::Tree;
 use leasehold_base::request::{Request, Verb};
+use leasehold_base::tree::Tree;
 
 /// What Go's `url.URL` leaves alone in a path, the slash included. A `%` is encoded too: a path
 /// is taken as written, so that what the policy names is what is asked for.
@@ -110,7 +110,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::secret::Secret;
+    use leasehold_base::secret::Secret;
 
     fn uri(request: &Request) -> String {
         Raw::of(request, Tree::Null).request("http://x").expect("a request").uri().to_string()

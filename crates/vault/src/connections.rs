@@ -27,8 +27,8 @@ use super::files::local;
 use super::tls::{self, Contents, Fingerprint, TlsFiles};
 use super::traffic::{IDLE, Pool, REST, Traffic, Turn};
 use super::trouble::NoSuchHost;
-use crate::config::plan::VaultPlan;
-use crate::observe::clock;
+use crate::settings::VaultPlan;
+use leasehold_base::clock;
 use leasehold_base::failure::Failure;
 
 /// A server that is there takes the connection well within this.

@@ -12,9 +12,9 @@ use http::header::{DATE, HeaderMap, RETRY_AFTER};
 use zeroize::Zeroizing;
 
 use super::message;
-use crate::tree::Tree;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::response::Response;
+use leasehold_base::tree::Tree;
 
 mod body;
 mod rules;

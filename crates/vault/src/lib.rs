@@ -19,6 +19,7 @@ mod endpoint;
 mod files;
 mod login;
 mod message;
+pub mod settings;
 mod tls;
 mod traffic;
 mod transport;
@@ -27,5 +28,5 @@ pub mod unwrap;
 mod wrap;
 
 pub use files::credential_in;
-pub(crate) use files::read as read_file;
-pub(crate) use tls::{PEM_MAX, certificates};
+pub use files::read as read_file;
+pub use tls::{PEM_MAX, certificates};

@@ -15,11 +15,11 @@ use url::Host;
 use zeroize::Zeroizing;
 
 use super::files::{self, local, plain};
-use crate::config::plan::{ClientCert, VaultPlan};
+use crate::settings::{ClientCert, VaultPlan};
 use leasehold_base::failure::Failure;
 
 /// A bundle of all public authorities is a quarter of this.
-pub(crate) const PEM_MAX: usize = 1024 * 1024;
+pub const PEM_MAX: usize = 1024 * 1024;
 
 /// TLS sessions kept for a quick return; there is one server.
 const SESSIONS: usize = 4;
@@ -223,11 +223,7 @@ impl ServerCertVerifier for Named {
 }
 
 /// The certificates of a file in PEM, at least one.
-pub(crate) fn certificates(
-    what: &str,
-    path: &Path,
-    pem: &[u8],
-) -> Result<Vec<CertificateDer<'static>>, Failure> {
+pub fn certificates(what: &str, path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),

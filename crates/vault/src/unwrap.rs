@@ -14,9 +14,9 @@ use super::endpoint::Raw;
 use super::login::{self, Attempt};
 use super::message::Unspoken;
 use super::verdict::Asked;
-use crate::secret::Secret;
-use crate::tree::Tree;
 use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::secret::Secret;
+use leasehold_base::tree::Tree;
 
 /// What became of the last wrapping token. The secret id is kept for the next login: its token is
 /// used up.

@@ -1,0 +1,7 @@
+//! What a client is set up with: the server and how to reach it, and how to log in.
+
+mod auth;
+mod server;
+
+pub use auth::{AuthMethod, AuthPlan, Credential};
+pub use server::{ClientCert, RateLimit, VaultPlan};
