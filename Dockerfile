@@ -8,6 +8,7 @@ ARG TARGETARCH
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src src
+COPY crates crates
 # Builders without BuildKit do not say for which machine, and build for their own.
 RUN case "${TARGETARCH:-$(dpkg --print-architecture)}" in \
         amd64) target=x86_64-unknown-linux-gnu ;; \

@@ -4,16 +4,12 @@
 #![allow(clippy::disallowed_methods, reason = "the page is no secret")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a command")]
 
-#[path = "../tests/support/faults.rs"]
-#[allow(dead_code, unreachable_pub, unused_macros, reason = "the tests write what is read here")]
-mod faults;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use faults::{FAULTS, Fault, Place};
+use leasehold_testkit::faults::{self, FAULTS, Fault, Place};
 use serde_json::Value;
 
 const HEAD: &str = "# Faults, and what holds in each

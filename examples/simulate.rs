@@ -6,14 +6,13 @@
 mod fleet;
 #[path = "simulate/plot.rs"]
 mod plot;
-#[path = "../tests/sim/mod.rs"]
-mod sim;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Parser;
+use leasehold_testkit::sim;
 
 #[derive(Parser)]
 struct Arguments {

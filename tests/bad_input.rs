@@ -6,6 +6,7 @@ mod support;
 use std::fs::File;
 use std::process::Command;
 
+use leasehold_testkit::evidence;
 use serde_json::json;
 use support::{CANARY, Finished, Identity, Stage, free_address};
 

@@ -8,6 +8,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use leasehold_testkit::evidence;
 use support::{CANARY, SOON, Stage, need, wait_until};
 
 /// Looked at every second.

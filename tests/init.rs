@@ -5,6 +5,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 
+use leasehold_testkit::evidence;
 use serde_json::json;
 use support::{CANARY, Stage};
 

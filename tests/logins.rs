@@ -5,6 +5,7 @@
 
 mod support;
 
+use leasehold_testkit::evidence;
 use nix::sys::signal::Signal;
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use leasehold_testkit::evidence;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::geteuid;

@@ -15,6 +15,7 @@ use leasehold::vault::facts;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
+use leasehold_testkit::evidence;
 use serde_json::json;
 use support::{
     Cluster, Identity, KubernetesRole, OpenBao, Rabbit, Workspace, auth_plan, run, vault_plan, wait_until,

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::plot;
-use crate::sim::fleet::{Blow, Fleet, Load};
-use crate::sim::{HOUR, MINUTE};
+use leasehold_testkit::sim::fleet::{Blow, Fleet, Load};
+use leasehold_testkit::sim::{HOUR, MINUTE};
 
 /// So many sidecars meet each blow by itself.
 const SOME: u64 = 1000;

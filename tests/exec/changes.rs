@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::evidence;
 use crate::scene::{FILE, Scene};
 use crate::support::{Leasehold, Lives, SOON, Stage, wait_until};
+use leasehold_testkit::evidence;
 
 /// A variable of the one secret.
 const VARIABLE: &str = "env: {PASSWORD: {secret: 'secret/web#password', refresh: 1s}}";

@@ -2,9 +2,9 @@
 
 use nix::sys::signal::Signal;
 
-use crate::evidence;
 use crate::scene::{FILE, Scene, kill};
 use crate::support::{Child, Leasehold, SOON, have, need};
+use leasehold_testkit::evidence;
 
 /// Makes a thousand orphans, waits until all of them have ended, and counts what is left of them.
 const ORPHANS: &str = r#"

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::pretended::Pretended;
 use super::real::Real;
-use super::sim::server::Health;
-use super::sim::setup::Role;
 use super::support::wait_until;
+use leasehold_testkit::sim::server::Health;
+use leasehold_testkit::sim::setup::Role;
 
 /// The nth token that a login brought, from 0.
 pub(crate) type Token = usize;

@@ -1,4 +1,4 @@
-//! The simulation is worth what its model server is. Here the model (`tests/sim/server.rs`) and a real
+//! The simulation is worth what its model server is. Here the model (`crates/testkit/src/sim/server.rs`) and a real
 //! OpenBao are asked the same, by one script, and must answer alike: the same status, as the client's
 //! classes have it, and the same lives of tokens and leases, to the second.
 //!
@@ -15,8 +15,6 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests write their own files and measure real time")]
 
-#[path = "../sim/mod.rs"]
-mod sim;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -8,8 +8,8 @@ use leasehold::core::ids::LeaseId;
 use super::both::{
     Answer, Ask, CERTIFICATE, CERTIFICATE_LIFE, CREDENTIALS, Grants, KV, Lease, NEVER, Says, Token,
 };
-use super::sim::server::{Path, Server};
-use super::sim::setup::{Kind, Setup};
+use leasehold_testkit::sim::server::{Path, Server};
+use leasehold_testkit::sim::setup::{Kind, Setup};
 
 /// The model's clock when the script begins, and its wall clock then.
 const BEGIN: Duration = Duration::from_secs(1000);

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
-use crate::evidence;
 use crate::support::{Leasehold, SOON, Stage, free_address, free_port, need, wait_until};
+use leasehold_testkit::evidence;
 
 /// What the kubelet grants a probe by default.
 const PROBE: Duration = Duration::from_secs(1);

@@ -10,8 +10,8 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use serde_json::Value;
 
-use crate::evidence;
 use crate::support::{CANARY, Leasehold, SOON, Stage, wait_until};
+use leasehold_testkit::evidence;
 
 /// A named pipe that blocks its writers after one page.
 struct Pipe {

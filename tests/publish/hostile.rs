@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use leasehold::publish::{Problem, PublishError, Set, SingleFile};
 
-use crate::evidence;
 use crate::fixture::{Census, PLAIN, census, kept, member, names, open, read, temporary_name};
 use crate::scene::{self, is_root};
 use crate::support::{Workspace, need};
+use leasehold_testkit::evidence;
 
 /// Puts something at a path; `outside` is a folder that must stay as it is.
 type Trap = (&'static str, fn(&Path, &Path));

@@ -16,10 +16,10 @@ use leasehold::handoff::{Binding, Handoff, Kept, Loaded};
 use leasehold::publish::SingleFile;
 use leasehold::secret::Secret;
 
-use crate::evidence;
 use crate::fixture::{PLAIN, census, kept, member, names, open, read};
 use crate::scene;
 use crate::support::{Workspace, need};
+use leasehold_testkit::evidence;
 
 const BEGIN: &str = "/leasehold-scene-begin";
 const END: &str = "/leasehold-scene-end";

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use leasehold::publish::{Member, Problem, SingleFile};
 
-use crate::evidence;
 use crate::fixture::{PLAIN, census, member, open, read};
 use crate::scene;
 use crate::support::{Workspace, need};
+use leasehold_testkit::evidence;
 
 fn old() -> Vec<Member> {
     vec![member("a", &"old".repeat(2000)), member("tls/b", "old")]

@@ -1,7 +1,7 @@
 //! Two nodes: a standby that is asked, and a leader that gives its place away.
 
-use crate::evidence;
 use crate::support::{CANARY, Lives, SOON, Stage, wait_for, wait_until};
+use leasehold_testkit::evidence;
 
 const FILES: &str = "files:\n- {path: user, secret: 'rabbitmq/creds/app#username'}\n\
                      - {path: kv, secret: 'secret/web#password', refresh: 1s}\n";

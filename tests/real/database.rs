@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::evidence;
 use crate::support::{Postgres, SOON, Stage, wait_for};
+use leasehold_testkit::evidence;
 
 const FILES: &str = r#"
 files:

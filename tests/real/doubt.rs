@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::evidence;
 use crate::support::{Identity, KubernetesRole, Listener, Lives, SOON, Stage, request, wait_until};
+use leasehold_testkit::evidence;
 
 const FILES: &str = "files:\n- {path: user, secret: 'rabbitmq/creds/app#username'}\n\
                      - {path: password, secret: 'secret/web#password', refresh: 1s}\n";

@@ -6,8 +6,8 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::evidence;
 use crate::support::{Lives, SOON, Stage, need, wait_until};
+use leasehold_testkit::evidence;
 
 const USER: &str = "files:\n- {path: user, secret: 'rabbitmq/creds/app#username'}\n";
 

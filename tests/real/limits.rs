@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::evidence;
 use crate::support::{CANARY, SOON, Stage, wait_until};
+use leasehold_testkit::evidence;
 
 /// This many secrets of KV v2, each a file.
 fn many(stage: &Stage, count: usize) -> String {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::evidence;
 use crate::support::{CANARY, Lives, SOON, Stage, wait_until};
+use leasehold_testkit::evidence;
 
 /// One lease, and a secret that is looked at every second.
 const FILES: &str = "files:\n- {path: user, secret: 'rabbitmq/creds/app#username'}\n\

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::evidence;
 use crate::support::{Lives, SOON, Stage, wait_until};
+use leasehold_testkit::evidence;
 
 /// One lease, whose user the engine deletes when it ends.
 const LEASE: &str = "files: [{path: user, secret: 'rabbitmq/creds/app#username'}]\n";

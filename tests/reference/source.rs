@@ -11,17 +11,20 @@ use syn::{Attribute, Expr, ImplItemFn, Item, ItemFn, Lit, Local, Pat};
 
 use crate::support::repository;
 
-/// One file of src, without its tests.
+/// One file of the product, without its tests.
 pub(crate) struct File {
-    /// Below src.
+    /// Below `src`, or the crate's name and what is below its `src`.
     pub(crate) path: String,
     pub(crate) syntax: syn::File,
 }
 
-/// All of src, in the order of paths.
+/// All of the agent and of the crates that it is made of, in the order of paths.
 pub(crate) fn files() -> Vec<File> {
     let mut files = Vec::new();
     collect(&repository().join("src"), "", &mut files);
+    for name in ["base", "core", "template", "vault"] {
+        collect(&repository().join("crates").join(name).join("src"), &format!("{name}/"), &mut files);
+    }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
 }

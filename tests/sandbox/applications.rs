@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 
 use super::support::{Leasehold, SOON, Stage, have, need, wait_until};
-use crate::evidence;
+use leasehold_testkit::evidence;
 
 const NOBODY: u32 = 65_534;
 

@@ -7,12 +7,13 @@ use leasehold::core::ids::FileId;
 use leasehold::core::view::Readiness;
 use leasehold::exit::Cause;
 
-use crate::evidence;
-use crate::sim::faults::Fault;
-use crate::sim::setup::{Kind, Setup};
-use crate::sim::stage::{code, database, dynamic, exit, metrics, until, view, with};
-use crate::sim::world::World;
-use crate::sim::{DB, HOUR, KV, MINUTE, secs};
+use crate::metrics;
+use leasehold_testkit::evidence;
+use leasehold_testkit::sim::faults::Fault;
+use leasehold_testkit::sim::setup::{Kind, Setup};
+use leasehold_testkit::sim::stage::{code, database, dynamic, exit, until, view, with};
+use leasehold_testkit::sim::world::World;
+use leasehold_testkit::sim::{DB, HOUR, KV, MINUTE, secs};
 
 fn mints(world: &World) -> usize {
     world.server.leases.len()

@@ -6,13 +6,13 @@ use leasehold::config::plan::OnChange;
 use leasehold::core::ids::NotifierId;
 use leasehold::exit::Cause;
 
-use crate::sim::application::{ApplicationSetup, STOP_TIMEOUT};
-use crate::sim::faults::Fault;
-use crate::sim::server::Health;
-use crate::sim::setup::{Kind, Setup};
-use crate::sim::stage::{dynamic, kill, living, until, view, with};
-use crate::sim::world::World;
-use crate::sim::{DB, HOUR, KV, MINUTE, secs};
+use leasehold_testkit::sim::application::{ApplicationSetup, STOP_TIMEOUT};
+use leasehold_testkit::sim::faults::Fault;
+use leasehold_testkit::sim::server::Health;
+use leasehold_testkit::sim::setup::{Kind, Setup};
+use leasehold_testkit::sim::stage::{dynamic, kill, living, until, view, with};
+use leasehold_testkit::sim::world::World;
+use leasehold_testkit::sim::{DB, HOUR, KV, MINUTE, secs};
 
 /// A world of one secret in a file and a variable, and these faults.
 fn world<const N: usize>(

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::evidence;
-use crate::sim::fleet::{Blow, Fleet};
-use crate::sim::{HOUR, MINUTE, secs};
+use leasehold_testkit::evidence;
+use leasehold_testkit::sim::fleet::{Blow, Fleet};
+use leasehold_testkit::sim::{HOUR, MINUTE, secs};
 
 const BLOW: Duration = Duration::from_secs(2 * 3600);
 

@@ -6,13 +6,14 @@ use leasehold::core::event::{Event, Wanted};
 use leasehold::core::ids::FileId;
 use leasehold::core::view::Readiness;
 
-use crate::evidence;
-use crate::sim::faults::Fault;
-use crate::sim::server::{ELSEWHERE, Health};
-use crate::sim::setup::{Kind, Setup};
-use crate::sim::stage::{database, dynamic, living, metrics, until, view, with};
-use crate::sim::world::World;
-use crate::sim::{DB, HOUR, KV, MINUTE, secs};
+use crate::metrics;
+use leasehold_testkit::evidence;
+use leasehold_testkit::sim::faults::Fault;
+use leasehold_testkit::sim::server::{ELSEWHERE, Health};
+use leasehold_testkit::sim::setup::{Kind, Setup};
+use leasehold_testkit::sim::stage::{database, dynamic, living, until, view, with};
+use leasehold_testkit::sim::world::World;
+use leasehold_testkit::sim::{DB, HOUR, KV, MINUTE, secs};
 
 const NOW: Duration = Duration::ZERO;
 

@@ -6,13 +6,13 @@ use leasehold::core::ids::{FileId, NotifierId};
 use leasehold::core::view::Readiness;
 use leasehold_base::failure::FailureKind;
 
-use crate::sim::clock::BEGIN;
-use crate::sim::faults::Fault;
-use crate::sim::server::Health;
-use crate::sim::setup::{Kind, Setup};
-use crate::sim::stage::{dynamic, kill, living, plan, until, view};
-use crate::sim::world::World;
-use crate::sim::{DB, HOUR, KV, MINUTE, secs};
+use leasehold_testkit::sim::clock::BEGIN;
+use leasehold_testkit::sim::faults::Fault;
+use leasehold_testkit::sim::server::Health;
+use leasehold_testkit::sim::setup::{Kind, Setup};
+use leasehold_testkit::sim::stage::{dynamic, kill, living, plan, until, view};
+use leasehold_testkit::sim::world::World;
+use leasehold_testkit::sim::{DB, HOUR, KV, MINUTE, secs};
 
 fn database(ttl: Duration) -> Setup {
     Setup::plain(DB, dynamic(ttl, 24 * HOUR))

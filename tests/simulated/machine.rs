@@ -8,12 +8,13 @@ use leasehold::core::ids::FileId;
 use leasehold::core::view::Readiness;
 use leasehold::exit::Cause;
 
-use crate::evidence;
-use crate::sim::faults::Fault;
-use crate::sim::server::Health;
-use crate::sim::setup::{Kind, Setup};
-use crate::sim::stage::{code, database, dynamic, exit, metrics, until, view, with};
-use crate::sim::{DB, HOUR, KV, MINUTE, secs};
+use crate::metrics;
+use leasehold_testkit::evidence;
+use leasehold_testkit::sim::faults::Fault;
+use leasehold_testkit::sim::server::Health;
+use leasehold_testkit::sim::setup::{Kind, Setup};
+use leasehold_testkit::sim::stage::{code, database, dynamic, exit, until, view, with};
+use leasehold_testkit::sim::{DB, HOUR, KV, MINUTE, secs};
 
 #[test]
 fn f23_a_wall_clock_that_jumps_a_day_moves_nothing_but_certificates_and_makes_no_burst() {

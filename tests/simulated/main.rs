@@ -1,11 +1,6 @@
 //! The core in simulated worlds: virtual time, a model server, and the promises of `sim::checks` looked at after
 //! every step of every test here.
 
-#[path = "../sim/mod.rs"]
-mod sim;
-#[path = "../support/mod.rs"]
-mod support;
-
 mod doubt;
 mod exec;
 mod fleet;
@@ -15,4 +10,12 @@ mod machine;
 mod reboot;
 mod reload;
 mod server;
-mod worlds;
+
+use leasehold::observe::metrics::{Besides, render};
+use leasehold_testkit::sim::stage::view;
+use leasehold_testkit::sim::world::World;
+
+/// What `/metrics` would answer.
+fn metrics(world: &World) -> String {
+    render(view(world), Besides::default())
+}

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use leasehold::core::view::Readiness;
 
-use crate::sim::faults::Fault;
-use crate::sim::server::Health;
-use crate::sim::setup::{Kind, Setup};
-use crate::sim::stage::{database, dynamic, exit, living, until, view, with};
-use crate::sim::{DB, HOUR, KV, MINUTE, secs};
+use leasehold_testkit::sim::faults::Fault;
+use leasehold_testkit::sim::server::Health;
+use leasehold_testkit::sim::setup::{Kind, Setup};
+use leasehold_testkit::sim::stage::{database, dynamic, exit, living, until, view, with};
+use leasehold_testkit::sim::{DB, HOUR, KV, MINUTE, secs};
 
 fn reboot(at: Duration) -> (Duration, Duration, Fault) {
     (at, Duration::ZERO, Fault::Reboot(MINUTE))

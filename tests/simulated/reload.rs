@@ -6,11 +6,11 @@ use leasehold::core::event::Event;
 use leasehold::core::ids::NotifierId;
 use leasehold::core::view::Readiness;
 
-use crate::sim::faults::Fault;
-use crate::sim::setup::{Kind, Setup};
-use crate::sim::stage::{database, living, until, view, with};
-use crate::sim::world::World;
-use crate::sim::{HOUR, KV, MINUTE, secs};
+use leasehold_testkit::sim::faults::Fault;
+use leasehold_testkit::sim::setup::{Kind, Setup};
+use leasehold_testkit::sim::stage::{database, living, until, view, with};
+use leasehold_testkit::sim::world::World;
+use leasehold_testkit::sim::{HOUR, KV, MINUTE, secs};
 
 fn changing() -> World {
     with(Setup::plain(KV, Kind::Kv), [(MINUTE, Duration::ZERO, Fault::Change(KV.to_owned()))])

@@ -6,12 +6,13 @@ use leasehold::core::view::Readiness;
 use leasehold::exit::Cause;
 use leasehold_base::failure::FailureKind;
 
-use crate::evidence;
-use crate::sim::faults::Fault;
-use crate::sim::server::Health;
-use crate::sim::setup::{FileSetup, Kind, Role, Setup};
-use crate::sim::stage::{code, database, down, dynamic, exit, metrics, until, view, with};
-use crate::sim::{DB, HOUR, KV, MINUTE, secs};
+use crate::metrics;
+use leasehold_testkit::evidence;
+use leasehold_testkit::sim::faults::Fault;
+use leasehold_testkit::sim::server::Health;
+use leasehold_testkit::sim::setup::{FileSetup, Kind, Role, Setup};
+use leasehold_testkit::sim::stage::{code, database, down, dynamic, exit, until, view, with};
+use leasehold_testkit::sim::{DB, HOUR, KV, MINUTE, secs};
 use std::time::Duration;
 
 #[test]

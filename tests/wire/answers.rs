@@ -1,6 +1,7 @@
 //! What comes back is bounded, judged, and never quoted beyond what the server says for itself.
 
 use super::*;
+use leasehold_testkit::evidence;
 
 /// Writes until the client has had enough.
 pub(crate) fn flood(wire: &mut dyn Wire, sent: &AtomicUsize) -> io::Result<()> {

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::*;
+use leasehold_testkit::evidence;
 
 #[test]
 fn that_are_refused_or_have_no_name_say_so() {

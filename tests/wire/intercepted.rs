@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::support::{Finished, Leasehold, Running, SOON, Workspace, request_unix, wait_until};
+use leasehold_testkit::evidence;
 
 /// A status, a header or none, and a body.
 type Answer = (u16, &'static [(&'static str, &'static str)], &'static str);

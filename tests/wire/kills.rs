@@ -4,10 +4,10 @@ use std::sync::{Condvar, Mutex};
 
 use nix::sys::signal::Signal;
 
-use crate::evidence;
 use crate::support::{Leasehold, Running, SOON, Workspace, request_unix, wait_until};
 
 use super::*;
+use leasehold_testkit::evidence;
 
 /// What the server knows: how many logins it granted, which of them are revoked, and whether it may say so.
 #[derive(Default)]

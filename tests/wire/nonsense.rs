@@ -4,6 +4,7 @@
 use super::answers::flood;
 use super::*;
 use crate::support::{Leasehold, SOON, Workspace, request_unix, wait_until};
+use leasehold_testkit::evidence;
 
 /// A body that is right, but for what `answer` is about.
 const FINE: &[u8] = br#"{"initialized":true,"sealed":false,"data":{"k":"fine"}}"#;

@@ -1,6 +1,7 @@
 //! Where the token may follow.
 
 use super::*;
+use leasehold_testkit::evidence;
 
 /// A server that redirects everything to `to`.
 fn leading_to(to: &str) -> Server {

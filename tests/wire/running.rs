@@ -8,6 +8,7 @@ use std::sync::{Condvar, Mutex};
 use crate::support::{Leasehold, Running, SOON, Workspace, wait_until};
 
 use super::*;
+use leasehold_testkit::evidence;
 
 /// What a server that does well answers.
 pub(crate) fn good(asked: &server::Asked, wire: &mut dyn Wire) -> io::Result<()> {

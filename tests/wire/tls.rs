@@ -12,6 +12,7 @@ use super::certificates::Shown;
 use super::running::sidecar;
 use super::*;
 use crate::support::{SOON, Workspace, wait_until};
+use leasehold_testkit::evidence;
 
 /// What `cubbyhole/good` holds, as a number that the test counts up.
 type Version = Arc<AtomicUsize>;

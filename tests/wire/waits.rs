@@ -1,6 +1,7 @@
 //! Every wait has an end.
 
 use super::*;
+use leasehold_testkit::evidence;
 
 fn given_up(script: impl Fn(&mut dyn Wire) -> io::Result<()> + Send + Sync + 'static) {
     let server = Server::plain(move |_, wire| script(wire));

@@ -1,6 +1,6 @@
 //! Worlds of faults drawn from seeds.
 
-use crate::sim;
+use leasehold_testkit::sim;
 
 /// So many worlds in every test run, unless `WORLDS` says otherwise; `make simulate` lives through
 /// many more.

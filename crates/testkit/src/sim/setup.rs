@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use leasehold::config::plan::{OnChange, ShutdownPlan, Wait};
-use leasehold::core::ids::{FileId, NotifierId, UnitId};
-use leasehold::core::policy::{FilePolicy, Mode, NotifierPolicy, Policy, SinkPolicy, UnitPolicy};
+use leasehold_core::ids::{FileId, NotifierId, UnitId};
+use leasehold_core::policy::{FilePolicy, Mode, NotifierPolicy, Policy, SinkPolicy, UnitPolicy};
+use leasehold_core::policy::{OnChange, ShutdownPlan, Wait};
 
 use super::application::{ApplicationSetup, NOTIFIER};
 use super::dice::Dice;

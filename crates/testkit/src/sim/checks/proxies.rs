@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use leasehold::core::action::Action;
-use leasehold::core::ids::LeaseId;
+use leasehold_core::action::Action;
+use leasehold_core::ids::LeaseId;
 
 use super::super::faults::Fault;
 use super::super::proxy::{Asking, FOREIGN, Reach};

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use leasehold::config::plan::OnChange;
-use leasehold::core::event::Event;
-use leasehold::core::ids::{FileId, LeaseId, NotifierId, UnitId};
-use leasehold::core::policy::ChildPolicy;
-use leasehold::exit::{Cause, Ending};
+use leasehold_base::exit::{Cause, Ending};
+use leasehold_core::event::Event;
+use leasehold_core::ids::{FileId, LeaseId, NotifierId, UnitId};
+use leasehold_core::policy::ChildPolicy;
+use leasehold_core::policy::OnChange;
 
 use super::dice::Dice;
 use super::driver::Content;

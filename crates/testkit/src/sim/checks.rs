@@ -11,8 +11,8 @@ mod requests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use leasehold::core::action::Action;
-use leasehold::core::ids::{FileId, LeaseId};
+use leasehold_core::action::Action;
+use leasehold_core::ids::{FileId, LeaseId};
 
 use readiness::{never_ready_when_expired, note_given_back};
 use requests::{lockout_not_tripped, most_a_minute, no_login_storm, quiet_during_outage};

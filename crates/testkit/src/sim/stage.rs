@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use leasehold::core::view::View;
-use leasehold::exit::Cause;
+use leasehold_base::exit::Cause;
+use leasehold_core::view::View;
 
 use super::clock::BEGIN;
 use super::faults::{Fault, Planned};
@@ -51,11 +51,6 @@ pub fn kill(world: &mut World) {
 
 pub fn view(world: &World) -> View {
     world.process.as_ref().expect("it runs").agent.view(world.clock())
-}
-
-/// What `/metrics` would answer.
-pub fn metrics(world: &World) -> String {
-    leasehold::observe::metrics::render(view(world), leasehold::observe::metrics::Besides::default())
 }
 
 /// How many leases live on the server.

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use leasehold::core::action::Action;
-use leasehold::core::event::Event;
-use leasehold::core::ids::{FileId, NotifierId, TokenId, UnitId};
-use leasehold::core::policy::Mode;
-use leasehold::exit::{Cause, Ending};
+use leasehold_base::exit::{Cause, Ending};
+use leasehold_core::action::Action;
+use leasehold_core::event::Event;
+use leasehold_core::ids::{FileId, NotifierId, TokenId, UnitId};
+use leasehold_core::policy::Mode;
 
 use super::application::Applications;
 use super::checks::Checks;

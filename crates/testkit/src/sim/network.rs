@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use leasehold::core::action::Action;
-use leasehold::core::event::Event;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
+use leasehold_core::action::Action;
+use leasehold_core::event::Event;
 
 use super::driver::{Kind, Load};
 use super::faults::Fault;

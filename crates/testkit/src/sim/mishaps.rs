@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leasehold::core::event::Event;
+use leasehold_core::event::Event;
 
 use super::faults::Fault;
 use super::server::Health;

@@ -3,12 +3,12 @@
 
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use leasehold::core::action::Action;
-use leasehold::core::event::{Event, Granted};
-use leasehold::vault::facts;
-use leasehold::vault::verdict::{self, Answer, Asked, Unspoken};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::response::Response;
+use leasehold_core::action::Action;
+use leasehold_core::event::{Event, Granted};
+use leasehold_vault::facts;
+use leasehold_vault::verdict::{self, Answer, Asked, Unspoken};
 use std::time::Duration;
 
 use super::dice::Dice;

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use leasehold::core::Agent;
-use leasehold::core::event::{Event, Loss, Published, RenderOutcome};
-use leasehold::core::ids::{FileId, LeaseId, TokenId, UnitId};
-use leasehold::core::policy::{Mode, SinkPolicy};
-use leasehold::core::snapshot::Snapshot;
-use leasehold::exit::{Cause, Ending};
+use leasehold_base::exit::{Cause, Ending};
 use leasehold_base::request::Request;
+use leasehold_core::Agent;
+use leasehold_core::event::{Event, Loss, Published, RenderOutcome};
+use leasehold_core::ids::{FileId, LeaseId, TokenId, UnitId};
+use leasehold_core::policy::{Mode, SinkPolicy};
+use leasehold_core::snapshot::Snapshot;
 
 use super::clock::Boot;
 use super::server::Value;

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use leasehold::core::event::{Granted, LeaseFacts, Life, ReadFacts, TokenFacts};
-use leasehold::core::ids::LeaseId;
 use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_core::event::{Granted, LeaseFacts, Life, ReadFacts, TokenFacts};
+use leasehold_core::ids::LeaseId;
 
 use super::setup::{Kind, Role, Setup};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use leasehold::core::ids::LeaseId;
+use leasehold_core::ids::LeaseId;
 
 use super::super::setup::Kind;
 use super::super::world::World;
