@@ -37,7 +37,7 @@ fn what_a_killed_run_had_is_given_back_by_the_next_one_of_another_configuration(
 }
 
 /// The engine in a namespace below that of the login.
-fn in_a_team(stage: &Stage) {
+pub(crate) fn in_a_team(stage: &Stage) {
     let write = |path: &str, body| stage.server.write(path, body);
     write("sys/namespaces/team", json!({}));
     stage.server.rabbit_in("team/", "rabbitmq", &stage.rabbit, "app");

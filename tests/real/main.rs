@@ -14,4 +14,5 @@ mod kinds;
 mod leftovers;
 mod limits;
 mod outages;
+mod pages;
 mod tokens;

@@ -15,7 +15,7 @@ credential, a token, a lease or a path. Nothing of a page's body is ever quoted.
 ## Successes
 
 A 2xx that lacks what was asked for is nonsense: nothing is changed, and it is asked again. A read whose `data.data` is null beside
-the metadata of KV v2 is a deleted version.
+the metadata of KV v2 is a deleted version. A revocation whose answer lacks it is not done: that is a page, too.
 
 | asked | a success has to bring |
 | --- | --- |

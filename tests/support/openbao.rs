@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::child::Child;
 use super::http::{self, Reply};
 use super::ports::free_port;
+use super::proxy::Proxy;
 use super::script::script;
 use super::wait::{wait_for, wait_until};
 use super::workspace::Workspace;
@@ -81,6 +82,11 @@ impl OpenBao {
     /// `http://127.0.0.1:PORT`, the same server without TLS.
     pub fn plain_address(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports.plain)
+    }
+
+    /// A proxy in front of the server, which speaks plain HTTP.
+    pub fn behind_a_proxy(&self) -> Proxy {
+        Proxy::to(self.ports.plain)
     }
 
     /// The authority that signed the server's certificate, PEM.

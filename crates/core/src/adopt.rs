@@ -72,8 +72,8 @@ impl Agent {
         if kept.ending {
             self.doubt_all();
         }
-        let undated = self.session.login().is_some_and(|login| login.undated);
-        if undated && kept.blind {
+        let unknown = self.session.login().is_some_and(Login::is_awaited);
+        if unknown && kept.blind {
             // Nobody can tell what is left of it.
             self.session.current = None;
             self.session.logins.values_mut().for_each(|login| login.state = Standing::Leaving);
@@ -102,7 +102,7 @@ impl Agent {
         match self.session.current {
             Some(token) => {
                 self.plan_token(token);
-                self.plan_proof(token, undated || kept.unsure);
+                self.plan_proof(token, unknown || kept.unsure);
             }
             // Whoever looks is to see why nothing happens.
             None => self.tell_refusals(rebooted),
@@ -152,7 +152,6 @@ impl Agent {
     /// The earlier run was giving back what it had: nobody knows what of it the server still has.
     fn doubt_all(&mut self) {
         for login in self.session.logins.values_mut() {
-            login.undated = true;
             login.doubted = Some(self.now.moment);
         }
     }

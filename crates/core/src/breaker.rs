@@ -165,7 +165,10 @@ impl Breaker {
 
     /// A request was answered in a way that says nothing of the server: one probe finds out, and requests go on.
     pub(super) fn doubt(&mut self, failure: &Failure, now: Moment) {
-        let earliest = self.last_probe.map_or(now, |last| last.after(LEAST_GAP).max(now));
+        // Where requests are counted, it is mostly the server itself that says so: the first probe goes at once, and not
+        // one a second for as long as that lasts.
+        let gap = if matches!(failure.kind, FailureKind::Overloaded(_)) { MOST_GAP } else { LEAST_GAP };
+        let earliest = self.last_probe.map_or(now, |last| last.after(gap).max(now));
         match (&mut self.open, &self.doubt) {
             (Some(open), _) => {
                 open.last.clone_from(failure);
@@ -420,6 +423,18 @@ mod tests {
         assert_eq!(breaker.probed(Ok(()), Duration::MAX, at(10)), Some(Closed::FalseAlarm));
         breaker.doubt(&page, at(20));
         assert_eq!(breaker.probe_at(), Some(at(1000)));
+    }
+
+    #[test]
+    fn a_server_that_takes_too_many_for_an_answer_is_not_probed_every_second() {
+        let mut breaker = Breaker::new(Dice::new(1));
+        let busy = failure(FailureKind::Overloaded(None));
+        breaker.doubt(&busy, at(0));
+        assert_eq!(breaker.probe_at(), Some(at(0)), "the first goes at once");
+        breaker.probing(at(0));
+        breaker.probed(Ok(()), Duration::MAX, at(10));
+        breaker.doubt(&busy, at(20));
+        assert_eq!(breaker.probe_at(), Some(at(5000)));
     }
 
     #[test]

@@ -399,10 +399,16 @@ impl Agent {
     fn close(&mut self) {
         let Phase::Leaving(farewell) = &mut self.phase else { return };
         farewell.stage = Stage::Saving;
-        let clean = farewell.revoke == Revoke::Everything && !farewell.left;
+        let everything = farewell.revoke == Revoke::Everything;
+        let leases = self.retirees.iter().any(|one| one.lease.latest > self.now.moment);
+        if everything && leases {
+            // Those of a login that is dead and was in another namespace: the next run's login revokes them.
+            self.mark_left("no login is left to revoke every lease with");
+        }
+        let left = matches!(&self.phase, Phase::Leaving(farewell) if farewell.left);
+        let clean = everything && !left;
         let nothing = clean || self.session.logins.is_empty();
         // What the next run is to know although there is nothing for it to go on with.
-        let leases = self.retirees.iter().any(|one| one.lease.latest > self.now.moment);
         let remembered = self.session.refusals.is_some() || !self.untold().is_empty() || (leases && !clean);
         if !self.policy.handoff {
             self.end();

@@ -199,14 +199,23 @@ impl Agent {
                 self.doubtful_unheard(away);
                 // The server does not answer this question, or a proxy answers it in its place. Renewals must not wait
                 // for that until their leases are over: the first that is granted proves the token as well.
-                let unanswerable = !away || self.judge.tries >= UNANSWERED;
-                if unanswerable && let Some(login) = self.session.logins.get_mut(&token) {
-                    login.undated = false;
+                if !away || self.judge.tries >= UNANSWERED {
+                    self.go_on_unanswered(token);
                 }
                 self.look_up_later(Duration::from_secs(30));
             }
         }
         self.spend(token);
+    }
+
+    /// Nobody tells whether this token lives, and for how long. Work goes on with it. Where it comes from another boot,
+    /// its renewal tells as well, or another login follows it: until then nothing that it made is called good.
+    fn go_on_unanswered(&mut self, token: TokenId) {
+        let Some(login) = self.session.logins.get_mut(&token) else { return };
+        login.unanswered = true;
+        if login.undated {
+            self.token_due(token);
+        }
     }
 
     pub(super) fn look_up_later(&mut self, most: Duration) {

@@ -102,7 +102,7 @@ impl Agent {
     pub(super) fn is_login_awaited(&self) -> bool {
         let (Some(id), Some(login)) = (self.session.current, self.session.login()) else { return false };
         let coming = || self.work.has(&Job::LogIn) || self.work.has(&Job::RenewToken(id));
-        login.undated || (login.is_nearly_over(self.now.moment) && coming())
+        login.is_awaited() || (login.is_nearly_over(self.now.moment) && coming())
     }
 
     pub(super) fn logged_in(&mut self, token: TokenId, sent: Moment, result: Result<TokenFacts, Failure>) {

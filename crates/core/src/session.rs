@@ -39,6 +39,8 @@ pub(super) struct Login {
     pub(super) expires: Option<Moment>,
     /// Until when the server may keep it, as of a lease.
     pub(super) latest: Option<Moment>,
+    /// The same before the renewal that is under way.
+    before: Option<Moment>,
     /// The TTL it was granted at login.
     pub(super) granted: Option<Duration>,
     pub(super) renewable: bool,
@@ -49,11 +51,12 @@ pub(super) struct Login {
     pub(super) clamped: bool,
     /// When something that the server did was last asked with it.
     pub(super) used: Option<Moment>,
-    /// It comes from another boot, or from a run that was giving it back, and the server has not told yet what
-    /// is left of it.
+    /// It comes from another boot, and the server has not told yet what is left of it.
     pub(super) undated: bool,
     /// Since when it is not known whether an earlier run has revoked it; none where nothing speaks for that.
     pub(super) doubted: Option<Moment>,
+    /// The server does not answer the question about it: work goes on with it, and what it made is not called good.
+    pub(super) unanswered: bool,
     /// An earlier run left it to be given back: only once everything is published without it.
     pub(super) stray: bool,
     /// It is ours to revoke.
@@ -86,6 +89,7 @@ impl Login {
             asked: sent,
             expires: facts.ttl.map(|ttl| sent.after(ttl)),
             latest: facts.ttl.map(|ttl| sent.after(ttl)),
+            before: None,
             granted: facts.ttl,
             renewable: facts.renewable && !facts.batch,
             batch: facts.batch,
@@ -94,6 +98,7 @@ impl Login {
             used: None,
             undated: false,
             doubted: None,
+            unanswered: false,
             stray: false,
             owned,
             since: Some(sent),
@@ -114,6 +119,7 @@ impl Login {
             asked,
             expires: kept.expires,
             latest: kept.latest,
+            before: None,
             granted: kept.granted,
             renewable: kept.renewable,
             batch: kept.batch,
@@ -122,6 +128,7 @@ impl Login {
             used: None,
             undated: kept.undated,
             doubted: None,
+            unanswered: false,
             stray: kept.leaving,
             owned: kept.owned,
             since: None,
@@ -155,9 +162,15 @@ impl Login {
 
     /// A renewal is sent: whether its answer arrives or not, the server may grant it.
     pub(super) fn renewing(&mut self, now: Moment) {
+        self.before = self.latest;
         if let (Some(latest), Some(ttl)) = (&mut self.latest, self.granted) {
             *latest = now.after(ttl).max(*latest);
         }
+    }
+
+    /// The server did not do that.
+    pub(super) fn not_renewed(&mut self) {
+        self.latest = self.before.take().or(self.latest);
     }
 
     /// Whether the server may know it still.
@@ -213,9 +226,19 @@ impl Login {
         Some(self.asked.after(life.mul_f64(0.75)))
     }
 
-    /// Whether its renewal goes on failing, and little enough is left for its successor.
+    /// Whether its renewal goes on failing, and little enough is left for its successor, or nobody knows how much.
     pub(super) fn wants_successor(&self, now: Moment) -> bool {
-        self.unrenewed && self.last_call().is_some_and(|call| call <= now)
+        self.unrenewed && (self.undated || self.last_call().is_some_and(|call| call <= now))
+    }
+
+    /// Whether work waits until the server has told whether it lives, and for how long.
+    pub(super) fn is_awaited(&self) -> bool {
+        (self.undated || self.doubted.is_some()) && !self.unanswered
+    }
+
+    /// Since when nobody knows whether what it made is still good; none where that is known.
+    pub(super) fn unknown_since(&self) -> Option<Moment> {
+        self.doubted.or(self.expires.filter(|_| self.undated).map(|_| self.asked))
     }
 
     /// Whether so little of its life is left that what it mints would die with it.

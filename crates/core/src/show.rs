@@ -67,11 +67,9 @@ impl Agent {
         let is_over =
             |(id, file): &(FileId, &File)| self.file_expires(*id, file).is_some_and(|end| end <= now);
         if let Some((id, file)) = self.shelf.files().filter(|_| until.is_some()).find(is_over) {
-            let doubted = self.file_doubted(id, file).is_some();
-            let otherwise = if doubted {
-                "an earlier run may have revoked its token, which is being looked up"
-            } else {
-                "its secret has expired"
+            let otherwise = match self.file_unknown(id, file) {
+                Some(_) => "it is not known yet whether its token lives: the server is being asked",
+                None => "its secret has expired",
             };
             let (file, why) = told(id, file, otherwise);
             return Readiness::Expired { file, why };
@@ -97,17 +95,18 @@ impl Agent {
         // On disk it may still be made of a lease that has been replaced.
         let replaced = self.retirees.iter().filter(|one| one.secret.is_some() && one.files.contains(&id));
         let replaced = replaced.map(|one| self.lease_expires(&one.lease));
-        held.chain(replaced).chain(self.sink_expires(id)).chain(self.file_doubted(id, file)).min()
+        held.chain(replaced).chain(self.sink_expires(id)).chain(self.file_unknown(id, file)).min()
     }
 
-    /// Since when a file is made of what an earlier run may have revoked, where that is not known yet.
-    fn file_doubted(&self, id: FileId, file: &File) -> Option<Moment> {
+    /// Since when a file is made of what an earlier run may have revoked, or what may have ended while the machine was
+    /// restarted, where that is not known yet.
+    fn file_unknown(&self, id: FileId, file: &File) -> Option<Moment> {
         let lease = |secret: &SecretId| Some(self.graph.get(*secret)?.lease()?.token);
         // On disk it may still be made of a lease that has been replaced.
         let replaced = self.retirees.iter().filter(|one| one.secret.is_some() && one.files.contains(&id));
         let replaced = replaced.map(|one| one.lease.token);
         let tokens = file.uses.iter().filter_map(lease).chain(replaced).chain(self.sinks.shown_in(id));
-        tokens.filter_map(|token| self.session.logins.get(&token)?.doubted).min()
+        tokens.filter_map(|token| self.session.logins.get(&token)?.unknown_since()).min()
     }
 
     fn view_token(&self, login: &Login) -> TokenView {

@@ -60,6 +60,7 @@ impl Agent {
                 let failed = std::mem::take(&mut login.unrenewed);
                 login.renewed(sent, granted);
                 let clamped = login.clamped;
+                self.go_on_with(id);
                 if failed && self.session.planned && self.session.current == Some(id) {
                     self.forgo_login();
                 }
@@ -72,11 +73,52 @@ impl Agent {
             }
             Err(failure) if failure.kind == FailureKind::Denied => {
                 self.note_failure(&failure);
+                self.not_renewed(id);
                 self.renewal_denied(id);
             }
             Err(failure) => self.token_renewal_failed(id, &failure),
         }
         self.spend(id);
+    }
+
+    /// A renewal was granted that is heard of after the token's end, as where the machine slept meanwhile. Where no
+    /// other login has taken over, everything goes on with it.
+    fn go_on_with(&mut self, id: TokenId) {
+        let Some(login) = self.session.logins.get_mut(&id) else { return };
+        let lives = login.expires.is_some_and(|end| end > self.now.moment);
+        let over = login.state == Standing::Leaving && !login.stray && !self.work.has(&Job::RevokeToken(id));
+        if !(lives && over) || self.session.current.is_some() || self.judge.heir.is_some() {
+            return;
+        }
+        login.state = Standing::Good;
+        self.session.current = Some(id);
+        self.timers.clear(&Timer::Leaving(id));
+        self.forgo_login();
+        self.session.settled();
+        for lease in self.retirees.of(id) {
+            if self.retirees.get(&lease).is_some_and(|one| one.way == Way::WithToken) {
+                self.retiree_due(&lease);
+            }
+        }
+        for secret in self.graph.ids() {
+            let waits = !self.work.is_under_way(&Job::Read(secret));
+            let lease =
+                self.graph.get(secret).and_then(|node| node.lease()).filter(|lease| lease.token == id);
+            if waits && lease.is_some_and(|lease| lease.expires > self.now.moment) {
+                self.plan(secret);
+            }
+        }
+        self.mark_sinks();
+        self.touch_waiting();
+    }
+
+    /// The server has answered that it does not renew a token: then it keeps it no longer than it would have.
+    fn not_renewed(&mut self, id: TokenId) {
+        let Some(login) = self.session.logins.get_mut(&id) else { return };
+        login.not_renewed();
+        if let (Standing::Leaving, Some(latest)) = (login.state, login.latest) {
+            self.timers.set(Timer::TokenEnd(id), latest.max(self.now.moment));
+        }
     }
 
     /// Keeps trying until the token's real end. Where the server answers other things, as it does to a client
@@ -93,6 +135,7 @@ impl Agent {
             self.say(Level::Warn, format!("could not renew the token: {}", failure.why));
         }
         if matches!(failure.kind, FailureKind::Rejected | FailureKind::Missing) {
+            self.not_renewed(id);
             self.not_renewable(id);
         } else if self.session.current == Some(id) {
             let retry = lease::retry(now, end, draw);

@@ -82,7 +82,11 @@ pub const FAULTS: [Fault; 54] = [
     fault(28, "the JWT is swapped while it is used, or has expired", &[Simulated, Server]),
     fault(29, "the application ignores the signal, has ended, or its pid is another's", &[Simulated]),
     fault(30, "init hands over; the handoff is lost, broken or worthless", &[Simulated, Server]),
-    fault(31, "a proxy answers for the server: pages with a status of 4xx or 5xx", &[Simulated, Wire]),
+    fault(
+        31,
+        "a proxy answers for the server: pages with a status of 4xx or 5xx",
+        &[Simulated, Server, Wire],
+    ),
     fault(32, "a read or a list is answered 200 or 204, without data", &[Simulated, Wire]),
     fault(33, "Retry-After of an hour, on one path or on a maintenance page", &[Simulated, Wire]),
     fault(

@@ -25,6 +25,8 @@ pub(super) struct Unwrapped {
     last: RefCell<Option<(Secret, Result<Secret, Failure>)>>,
     /// A digest of what an earlier run of this pod opened.
     earlier: RefCell<Option<String>>,
+    /// What this run asked to open without getting the server's answer: a digest, and why not.
+    unanswered: RefCell<Option<(String, Failure)>>,
     /// Who writes down what is about to be opened.
     scribe: RefCell<Option<mpsc::UnboundedSender<Opening>>>,
 }
@@ -55,6 +57,32 @@ impl Unwrapped {
 
     fn is_from_earlier(&self, token: &Secret) -> bool {
         self.earlier.borrow().as_ref().is_some_and(|earlier| *earlier == digest(token))
+    }
+
+    /// Notes what became of the request to open `token`: where no answer of the server's came, the token may be
+    /// open all the same.
+    fn note(&self, token: &Secret, failure: &Failure) {
+        let was_not_sent = matches!(failure.kind, FailureKind::Unreachable | FailureKind::Local);
+        if failure.kind != FailureKind::Refused && !was_not_sent {
+            *self.unanswered.borrow_mut() = Some((digest(token), failure.clone()));
+        }
+    }
+
+    /// Why an earlier request of this run to open `token` got no answer; none where there was no such request.
+    fn lost_answer(&self, token: &Secret) -> Option<Failure> {
+        let unanswered = self.unanswered.borrow();
+        unanswered.as_ref().filter(|(of, _)| *of == digest(token)).map(|(_, why)| why.clone())
+    }
+
+    /// What it means that the server does not know `token`, or that it has been used. Any other failure says nothing
+    /// about the token.
+    fn explain(&self, token: &Secret, failure: Failure) -> Failure {
+        match (failure.kind, self.lost_answer(token)) {
+            (FailureKind::Refused, Some(why)) => lost(&why),
+            (FailureKind::Refused, None) if self.is_from_earlier(token) => used_up(),
+            (FailureKind::Refused, None) => taken(&failure),
+            _ => failure,
+        }
     }
 
     /// Has it written down what is about to be opened. Where that is not possible it is opened all the same.
@@ -122,10 +150,7 @@ impl Client {
         // Looking does not use it up.
         let look = Raw::put("sys/wrapping/lookup", Tree::map([("token", Tree::Text(token.clone()))]));
         let looked = ask(&self.for_tokens(None), &look, Asked::Unwrap, &unspoken).await;
-        let looked = looked.map_err(|failure| match self.unwrapped.is_from_earlier(token) {
-            true => used_up(failure),
-            false => taken(failure),
-        })?;
+        let looked = looked.map_err(|failure| self.unwrapped.explain(token, failure))?;
         let path = looked.data.get("creation_path").and_then(Tree::as_str).unwrap_or_default();
         if path != made_by {
             // The server's word, but whoever made the token chose it.
@@ -136,35 +161,40 @@ impl Client {
         self.unwrapped.announce(Some(digest(token))).await;
         let open = Raw::put("sys/wrapping/unwrap", Tree::map::<&str>([]));
         let opened = ask(&self.for_tokens(Some(token)), &open, Asked::Unwrap, &unspoken).await;
-        if opened.as_ref().is_err_and(|failure| failure.kind == FailureKind::Refused) {
-            // Somebody else was quicker after all: the next run must not take that for ours.
-            self.unwrapped.announce(None).await;
+        if let Err(failure) = &opened {
+            self.unwrapped.note(token, failure);
+            if failure.kind == FailureKind::Refused && self.unwrapped.lost_answer(token).is_none() {
+                // Another process was quicker after all: the next run must not take that for ours.
+                self.unwrapped.announce(None).await;
+            }
         }
-        let opened = opened.map_err(taken)?;
+        let opened = opened.map_err(|failure| self.unwrapped.explain(token, failure))?;
         let secret_id = opened.data.get("secret_id").and_then(Tree::as_text).filter(|id| !id.is_empty());
         secret_id.cloned().ok_or_else(|| alert("holds no secret id".to_owned()))
     }
 }
 
-/// The server refuses the token that an earlier run of ours opened: no wonder.
-fn used_up(failure: Failure) -> Failure {
-    match failure.kind {
-        FailureKind::Refused => Failure::new(
-            FailureKind::Refused,
-            "the wrapping token of the secret id was opened by an earlier run of this pod, and can be opened once only: deliver a new one",
-        ),
-        _ => failure,
-    }
+/// An earlier run of ours opened the token.
+fn used_up() -> Failure {
+    Failure::new(
+        FailureKind::Refused,
+        "the wrapping token of the secret id was opened by an earlier run of this pod, and can be opened once only: deliver a new one",
+    )
 }
 
-/// The server refuses the token; anything else that went wrong says nothing about it.
-fn taken(failure: Failure) -> Failure {
-    match failure.kind {
-        FailureKind::Refused => alert(format!(
-            "is unknown, has ended or was used already: somebody else may have unwrapped it ({failure})"
-        )),
-        _ => failure,
-    }
+/// This run asked to open the token, and no answer of the server's came. That request has used the token up, or
+/// another process was quicker; nothing tells the two apart.
+fn lost(why: &Failure) -> Failure {
+    let what = "the wrapping token of the secret id is used up, most likely by our own request, whose answer was lost";
+    let mend = "a proxy in front of the server may have taken the answer, and with it the secret id: destroy the secret id, and deliver a new one";
+    Failure::advised(FailureKind::Refused, format!("{what} ({why}); {mend}"))
+}
+
+/// Nothing of ours has opened the token.
+fn taken(failure: &Failure) -> Failure {
+    alert(format!(
+        "is unknown, has ended or was used already: somebody else may have unwrapped it ({failure})"
+    ))
 }
 
 fn alert(what: String) -> Failure {

@@ -1,7 +1,9 @@
 //! What an earlier boot left: its times mean nothing until the server has told.
 
+use std::time::Duration;
+
 use super::super::action::Action;
-use super::super::event::Event;
+use super::super::event::{Event, Granted};
 use super::super::ids::{LeaseId, SecretId, TokenId};
 use super::super::policy::Mode;
 use super::hand::{Hand, denied, leased, policy, settled};
@@ -43,5 +45,51 @@ fn a_lease_whose_renewal_is_unheard_after_its_login_turned_out_dead_is_read_anew
     let end = hand.millis + 60_000;
     while !reads(&hand.sleep()) {
         assert!(hand.millis < end, "nobody asks any more");
+    }
+}
+
+/// What is left of a token from before a restart only the server knows, and a proxy, or a quota, keeps it from saying so.
+#[test]
+fn what_is_leased_under_a_token_is_not_called_good_before_the_server_has_told_what_is_left_of_that() {
+    for kind in [FailureKind::Nonsense, FailureKind::Overloaded(None)] {
+        let kept = settled(leased("l", 3600)).agent.snapshot();
+        let mut hand = Hand::new(policy(Mode::Daemon, 1));
+        let mut seen = hand.give(Event::Start { kept: Some(kept), rebooted: true });
+        seen.extend(hand.rendered(0, "secret/web"));
+        hand.published(1, &[]);
+        let (mut renewals, end) = (0, hand.millis + 60_000);
+        while renewals < 2 {
+            assert!(hand.millis < end, "{kind:?}: the lease or the token is not renewed");
+            let mut next = Vec::new();
+            for action in seen {
+                let sent = hand.now().moment;
+                next.extend(match action {
+                    Action::LookUp(token) => {
+                        let result = Err(Failure::new(kind, "not the server's word"));
+                        hand.give(Event::LookedUp { token, sent, result })
+                    }
+                    Action::Probe => hand.give(Event::Probed(Ok(()))),
+                    Action::Renew { secret, lease, .. } => {
+                        renewals += 1;
+                        let granted = Granted { ttl: Duration::from_secs(3600), renewable: true };
+                        hand.give(Event::Renewed { secret, lease, sent, result: Ok(granted) })
+                    }
+                    Action::RenewToken(_) => {
+                        renewals += 1;
+                        Vec::new()
+                    }
+                    _ => Vec::new(),
+                });
+            }
+            seen = if next.is_empty() && renewals < 2 { hand.sleep() } else { next };
+        }
+        let readiness = hand.agent.outlook(hand.now()).readiness;
+        assert!(!readiness.is_ready(), "{kind:?}: {readiness:?}, and the token may end at any moment");
+        let granted = Granted { ttl: Duration::from_secs(600), renewable: true };
+        let sent = hand.now().moment;
+        hand.give(Event::TokenRenewed { token: TokenId(1), sent, result: Ok(granted) });
+        let outlook = hand.agent.outlook(hand.now());
+        assert!(outlook.readiness.is_ready(), "{kind:?}: {:?}", outlook.readiness);
+        assert_eq!(outlook.until, Some(sent.after(Duration::from_secs(600))));
     }
 }

@@ -6,8 +6,9 @@ use super::super::action::Action;
 use super::super::event::{Event, Granted, TokenFacts};
 use super::super::ids::{FileId, SecretId, TokenId};
 use super::super::policy::{Mode, SinkPolicy};
-use super::hand::{Hand, denied, leased, policy};
+use super::hand::{Hand, denied, leased, policy, settled};
 use leasehold_base::exit::Cause;
+use leasehold_base::time::Moment;
 
 /// Under load the answer to a login may take as long as what is left of a short token. A lease that is minted with that
 /// token meanwhile ends with it, in a moment, and would be called expired before its successor is there.
@@ -104,4 +105,40 @@ fn a_sink_whose_wrapping_comes_while_its_token_is_in_doubt_is_rendered_when_the_
     let sent = hand.now().moment;
     let taken_back = hand.give(Event::LookedUp { token, sent, result: Ok(Hand::facts(1, 3600)) });
     assert!(rendered(&taken_back), "{taken_back:?}");
+}
+
+/// A daemon whose token's renewal is under way when its hour is over.
+fn past_its_end() -> (Hand, Moment) {
+    let mut hand = settled(leased("l", 3 * 3600));
+    let mut seen = Vec::new();
+    while !seen.contains(&Action::RenewToken(TokenId(1))) {
+        seen = hand.sleep();
+    }
+    let sent = hand.now().moment;
+    hand.millis += 2_000_000;
+    let seen = hand.give(Event::Wake);
+    assert!(seen.contains(&Action::LogIn(TokenId(2))), "{seen:?}");
+    (hand, sent)
+}
+
+/// A machine may sleep while the answer is on its way.
+#[test]
+fn a_token_whose_renewal_is_heard_of_after_its_end_goes_on_with_all_that_it_leased() {
+    let (mut hand, sent) = past_its_end();
+    let granted = Granted { ttl: Duration::from_secs(3600), renewable: true };
+    let asked = hand.give(Event::TokenRenewed { token: TokenId(1), sent, result: Ok(granted) });
+    assert!(!asked.iter().any(|action| matches!(action, Action::Read { .. })), "{asked:?}");
+    let kept = hand.agent.snapshot();
+    assert!(kept.tokens.last().is_some_and(|token| token.id == TokenId(1) && !token.leaving), "{kept:?}");
+    assert!(hand.agent.outlook(hand.now()).readiness.is_ready());
+    assert!(hand.logged_in(2).contains(&Action::RevokeToken(TokenId(2))), "nothing needs that login");
+}
+
+/// The server may have kept it for as long as a renewal would have brought, until it says that it did not.
+#[test]
+fn a_token_whose_renewal_is_denied_after_its_end_is_over() {
+    let (mut hand, sent) = past_its_end();
+    assert!(hand.agent.snapshot().tokens.iter().any(|token| token.id == TokenId(1)), "it may live");
+    let over = hand.give(Event::TokenRenewed { token: TokenId(1), sent, result: Err(denied()) });
+    assert!(over.contains(&Action::DropToken(TokenId(1))), "{over:?}");
 }

@@ -8,6 +8,7 @@ use super::super::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId};
 use super::super::policy::{FilePolicy, Mode, NotifierPolicy, Policy};
 use super::super::snapshot::KeptToken;
 use super::hand::{Hand, denied, kv, leased, policy, publish, request, settled};
+use leasehold_base::failure::{Failure, FailureKind};
 
 const WEB: &str = "secret/data/web";
 const DB: &str = "database/creds/web";
@@ -196,4 +197,37 @@ fn revocation(hand: &mut Hand) -> LeaseId {
         }
     }
     panic!("no lease is revoked");
+}
+
+/// A lease in another namespace than its login's does not end with that. With no login there is nothing to revoke it with.
+#[test]
+fn a_lease_that_outlives_its_login_elsewhere_is_left_to_the_next_run() {
+    let mut hand = Hand::new(Policy { handoff: true, ..policy(Mode::Daemon, 1) });
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, DB);
+    hand.logged_in_for(1, 60);
+    hand.resolved(0, DB);
+    hand.read(0, fixed("database/creds/web/1.team"));
+    hand.rendered(0, DB);
+    hand.give(Event::HandoffSaved(Ok(())));
+    hand.give(Event::HandoffSaved(Ok(())));
+    hand.published(1, &[0]);
+    // Its renewal is not answered; nor is the login that is asked for.
+    let mut seen = Vec::new();
+    while !seen.contains(&Action::DropToken(TokenId(1))) {
+        seen = hand.sleep();
+    }
+    hand.give(Event::HandoffSaved(Ok(())));
+    let sent = hand.now().moment;
+    let lost = Failure::new(FailureKind::Local, "there is no such file");
+    hand.give(Event::LoggedIn { token: TokenId(2), sent, result: Err(lost) });
+    let mut end = hand.give(Event::Stop { at_once: true });
+    while end.contains(&Action::SaveHandoff) {
+        assert!(!end.contains(&Action::DropHandoff), "{end:?}");
+        end = hand.give(Event::HandoffSaved(Ok(())));
+    }
+    assert_eq!(end, [Action::Exit(Ok(()))]);
+    let kept = hand.agent.snapshot();
+    let leases: Vec<&str> = kept.retiring.iter().map(|lease| lease.id.0.as_str()).collect();
+    assert_eq!(leases, ["database/creds/web/1.team"]);
 }

@@ -43,6 +43,8 @@ pub struct Checks {
     sent: VecDeque<Duration>,
     /// When logins were sent.
     logins: VecDeque<Duration>,
+    /// When runs were started, but for the first.
+    starts: VecDeque<Duration>,
     /// Since when each path has had more than one live lease that we know of.
     double: BTreeMap<String, Duration>,
     /// When a file's template was last seen failing.
@@ -57,7 +59,10 @@ pub struct Checks {
 }
 
 impl Checks {
-    pub fn started(&mut self, run: u64) {
+    pub fn started(&mut self, run: u64, now: Duration) {
+        if self.runs > 0 {
+            self.starts.push_back(now);
+        }
         self.runs = run;
     }
 

@@ -284,7 +284,7 @@ impl World {
         self.disk.files.retain(|file, _| !variable(file));
         let kept = self.handoff.clone().filter(|_| self.setup.handoff);
         self.process = Some(Process::new(self.runs, mode, &self.setup, kept.as_ref()));
-        self.checks.started(self.runs);
+        self.checks.started(self.runs, self.now);
         let rebooted = kept.as_ref().is_some_and(|kept| kept.boot != self.boot);
         self.give(Event::Start { kept: kept.map(|kept| kept.snapshot), rebooted })
     }

@@ -24,6 +24,12 @@ impl Asked {
         }
     }
 
+    /// What it means that a success does not bring it. A revocation is not done then, and a process that is about to
+    /// end must ask for it again as after any other page.
+    fn unmet(self) -> FailureKind {
+        if self == Self::Revoke { FailureKind::Intercepted } else { FailureKind::Nonsense }
+    }
+
     /// Whether "no content" is an answer to it.
     fn takes_nothing(self) -> bool {
         matches!(self, Self::Write | Self::Revoke)
@@ -62,12 +68,12 @@ pub(super) fn read(status: u16, body: &[u8], asked: Asked) -> Result<Response, F
     let tree = match Tree::from_json(body) {
         Ok(tree) => tree,
         Err(_) if Body::foreign(body) == Body::Page => {
-            return Err(super::page(FailureKind::Nonsense, status, Body::Page));
+            return Err(super::page(asked.unmet(), status, Body::Page));
         }
-        Err(error) => return Err(nonsense(error.to_string())),
+        Err(error) => return Err(nonsense(asked, error.to_string())),
     };
     let response = Response::from_tree(&tree)
-        .map_err(|error| nonsense(format!("not what the API promises: {error}")))?;
+        .map_err(|error| nonsense(asked, format!("not what the API promises: {error}")))?;
     if !asked.is_met(&tree, &response) {
         return Err(lacks(status, asked));
     }
@@ -93,7 +99,7 @@ fn health(tree: &Tree, status: u16) -> Result<(), Failure> {
 fn lacks(status: u16, asked: Asked) -> Failure {
     let wants = asked.wants();
     Failure::advised(
-        FailureKind::Nonsense,
+        asked.unmet(),
         format!(
             "the answer to {} lacks {wants} ({status}); check that nothing in between answers for Vault",
             asked.name()
@@ -101,6 +107,6 @@ fn lacks(status: u16, asked: Asked) -> Failure {
     )
 }
 
-fn nonsense(why: String) -> Failure {
-    Failure::new(FailureKind::Nonsense, format!("the server's answer is {why}"))
+fn nonsense(asked: Asked, why: String) -> Failure {
+    Failure::new(asked.unmet(), format!("the server's answer is {why}"))
 }

@@ -29,15 +29,25 @@ pub(super) fn most_a_minute(world: &World) -> usize {
     room + (2.0 * need).ceil() as usize
 }
 
+/// So many logins in a minute come of pauses that double from a second on: refused ones and those that fail otherwise
+/// have one each.
+const LOGINS: usize = 14;
+/// So many more come of a start: who starts it again has done something about it, or hopes that it has passed, so the
+/// pauses begin anew.
+const ANEW: usize = 7;
+
 /// Single flight, and a pause that grows where logins do not last.
 pub(super) fn no_login_storm(world: &mut World) -> Held {
     let now = world.now;
-    let logins = &mut world.checks.logins;
-    while logins.front().is_some_and(|at| *at + MINUTE < now) {
-        logins.pop_front();
+    let (logins, starts) = (&mut world.checks.logins, &mut world.checks.starts);
+    for times in [&mut *logins, &mut *starts] {
+        while times.front().is_some_and(|at| *at + MINUTE < now) {
+            times.pop_front();
+        }
     }
-    if logins.len() > 14 {
-        return Err(format!("{} logins in a minute", logins.len()));
+    let most = LOGINS + ANEW * starts.len();
+    if logins.len() > most {
+        return Err(format!("{} logins in a minute, where {most} are plenty", logins.len()));
     }
     Ok(())
 }
