@@ -9,9 +9,12 @@ CARGO ?= cargo
 # Relocations packed: of a static program that is placed at random there are 17,000, 400 KB that every start reads.
 # Without the index for unwinding, 90 KB: a panic ends the process, and its message has the place but no backtrace.
 STATIC := RUSTFLAGS='-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs,--no-eh-frame-hdr'
+# What a shell starts in the background ignores these signals, and so would the programs under test. Tests wait for
+# servers more than they compute.
+TESTS = env --default-signal=HUP,INT,QUIT RUST_TEST_THREADS=$(or $(THREADS),4) $(CARGO) test --no-fail-fast
 BINARY := target/$(TARGET)/release/leasehold
 
-.PHONY: help build release demo test docs lint bench picture compare simulate fleet fuzz mutants oracle clean
+.PHONY: help build release demo check test docs lint bench picture compare simulate fleet fuzz mutants oracle clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -26,24 +29,35 @@ release: ## the static binary that ships
 demo: release ## a real server, init, a sidecar and an application, in under a minute after the build
 	scripts/demo $(BINARY)
 
-test: ## every test, on real servers: OpenBao, systemd, pods, a Kubernetes API server; writes docs/FAULTS.md
+check: ## the inner loop, under a minute: format, clippy, doc links, and the tests that need no server and no root
+	$(CARGO) fmt --check
+	$(CARGO) clippy --quiet --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --no-deps --document-private-items
+	WORLDS=100 $(CARGO) test --quiet --lib --test pure --test simulated --test worlds
+
+test: ## every test, on real servers: OpenBao, systemd, pods, a Kubernetes API server; T=name for those of a name
+ifdef T
+	$(TESTS) $(T)
+else
 	scripts/openbao >/dev/null
 	rm -rf target/faults
-# What a shell starts in the background ignores these, and so would the programs under test.
-	env --default-signal=HUP,INT,QUIT $(CARGO) test --no-fail-fast
+	$(TESTS)
 	$(CARGO) run --quiet --example faults
+endif
 
-docs: ## docs/reference, man pages, completions and the README's tables, out of the code
-	BLESS=1 $(CARGO) test --quiet --test reference --test readme
+docs: ## docs/reference, man pages, completions, the README's tables, and docs/FAULTS.md of the last `make test`
+	BLESS=1 $(CARGO) test --quiet --test pure -- reference:: readme::
+	BLESS=1 $(CARGO) run --quiet --example faults
 
-lint: ## formatting, clippy, and what may be a dependency
+lint: ## formatting, clippy, links in the comments, and what may be a dependency
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
 	scripts/cargo-deny check --hide-inclusion-graph --allow no-license-field bans licenses sources
 
 bench: release ## start, memory, processor and size beside `bao agent`; writes docs/BENCHMARKS.md and the README, 11 minutes
 	$(STATIC) CARGO_BUILD_TARGET=$(TARGET) scripts/bench $(BINARY)
-	BLESS=1 $(CARGO) test --quiet --test readme
+	BLESS=1 $(CARGO) test --quiet --test pure readme::
 
 picture: release ## the dashboard's panels with a real sidecar's figures, 2 minutes; writes docs/dashboard.svg
 	scripts/dashboard-picture $(BINARY) 100

@@ -1,5 +1,5 @@
 //! What each fuzz target does with its input. One copy of it, which both the targets and
-//! `tests/fuzz.rs` use, so that the short run of every test run cannot drift from the long one.
+//! `tests/pure/fuzz.rs` use, so that the short run of every test run cannot drift from the long one.
 
 pub mod configuration;
 pub mod handoff;

@@ -21,7 +21,7 @@ use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
 
 /// Counts up when the meaning of a field changes. A state of another version is not gone on from, but what it
-/// names is given back ([`strays`](super::strays)). For that these keep their names and meanings in all versions:
+/// names is given back ([`strays`]). For that these keep their names and meanings in all versions:
 /// `version`, `digest`, `pod`, `boot`, `server`; of `tokens` `id`, `secret`, `accessor`, `expires`, `latest`, `granted`,
 /// `batch`, `owned`; of `retiring` and of each secret's `lease` `id`, `token`, `expires`, `latest`, `granted`; `untold`
 /// and `opened`. A field may be missing, and then reads as in a build that did not know it.

@@ -1,7 +1,7 @@
 //! What this process gives up before it touches the first secret, so that whoever gets to run code
 //! in it can do no more than it has to do itself.
 //!
-//! Always: no core dumps and no reading of our memory by others of the same user ([`memory`]).
+//! Always: no core dumps and no reading of our memory by others of the same user (`memory`).
 //! By `sandbox`: no new privileges, only the capabilities that files and signals need, Landlock to
 //! our own paths and TCP ports, and a list of system calls that are refused. These are inherited by
 //! every child and cannot be taken back, so they stay off in `exec` mode and where a `command`

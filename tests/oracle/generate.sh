@@ -4,4 +4,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export LEASEHOLD_GENERATED=${1:-100000} LEASEHOLD_SEED=${2:-1}
-exec cargo test --quiet --profile quick --test template generated -- --nocapture
+exec cargo test --quiet --profile quick --test pure template::generated -- --nocapture

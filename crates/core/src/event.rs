@@ -149,7 +149,7 @@ pub enum Event {
     /// A sink left the configuration: what has read the current token there is not to use it any longer.
     Exposed,
     /// Another agent is to go on from this one's snapshot: come to rest, asking and publishing nothing
-    /// more. [`Agent::has_yielded`](super::Agent::is_at_rest) tells when.
+    /// more. [`Agent::has_yielded`](super::Agent::has_yielded) tells when.
     Yield,
     /// Nothing came of that: go on.
     Resume,

@@ -19,7 +19,7 @@ pub struct View {
     pub outage: Option<Outage>,
     /// Whether requests pass.
     pub breaker: BreakerView,
-    /// By [`FileId`].
+    /// By [`FileId`](super::ids::FileId).
     pub files: Vec<FileView>,
     /// What is read, in the order it was first needed.
     pub secrets: Vec<SecretView>,

@@ -2,7 +2,7 @@
 //!
 //! Labels are names of the configuration (files, notifiers), words of fixed sets, and places; never
 //! paths or leases. So the number of series is bounded by the configuration, and by
-//! [a constant](secrets::MOST) where a template decides how many secrets there are.
+//! `secrets::MOST` where a template decides how many secrets there are.
 
 mod secrets;
 mod writer;

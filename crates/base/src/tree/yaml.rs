@@ -62,7 +62,7 @@ pub struct Scalar {
     pub tag: Option<String>,
 }
 
-/// The first document of `text`; `None` where there is none. Aliases followed it is at most [`MAX_DEPTH`]
+/// The first document of `text`; `None` where there is none. Aliases followed it is at most `MAX_DEPTH`
 /// deep and has at most `most` nodes, so that walking and dropping it ends, and does so on this stack:
 /// texts come out of secrets, and each alias may stand in the next.
 pub fn compose(text: &[u8], most: usize) -> Result<Option<Rc<Node>>, YamlError> {

@@ -1,7 +1,7 @@
 //! What a template computes with: Go's values, their kinds kept apart.
 //!
 //! A clone copies a pointer at most. Values belong to one rendering on one thread (`Rc`); what
-//! outlives a rendering is a [`Tree`](leasehold_base::tree::Tree) or a [`Secret`]. Nothing here prints
+//! outlives a rendering is a [`Tree`] or a [`Secret`]. Nothing here prints
 //! content through `Debug`.
 
 mod list;

@@ -1,4 +1,4 @@
-//! The language, against what hashicorp/hcl v1 makes of it; `tests/agents.rs` asks the real thing.
+//! The language, against what hashicorp/hcl v1 makes of it; `tests/server/agents.rs` asks the real thing.
 
 use super::*;
 use crate::config::foreign::tree::{Lies, Number, Value};

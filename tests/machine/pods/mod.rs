@@ -1,0 +1,172 @@
+//! The shipped manifests as real pods, the image as the Dockerfile makes it.
+
+mod podman;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crate::support::{
+    Cluster, Identity, Leasehold, OpenBao, Rabbit, SOON, need, repository, set_up_vault, wait_until,
+};
+use podman::{IMAGE, Podman, possible};
+use serde_json::{Value, json};
+
+/// Pods here share the host's network, and so the port that the shipped configurations listen on.
+static PORT: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    PORT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the shipped manifests expect of a Vault, set up by the shipped script with the shipped policy.
+struct Stage {
+    server: OpenBao,
+    cluster: Cluster,
+    rabbit: Rabbit,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let (server, cluster, rabbit) = (OpenBao::start(), Cluster::start(), Rabbit::start());
+        set_up_vault(&server, &cluster.address(), &server.ca_file(), &cluster.reviewer_token());
+        server.kv2("secret");
+        server.pki("pki", "web", "1h");
+        // Any engine that leases a user and a password will do.
+        let hour = Duration::from_secs(3600);
+        server.rabbit("database", &rabbit, "web", hour, hour);
+        Self { server, cluster, rabbit }
+    }
+
+    fn put(&self, key: &str) {
+        self.server.put("secret", "web", json!({ "api_key": key }));
+    }
+
+    fn podman(&self) -> Podman {
+        Podman::start(&self.server, &self.cluster.token(&Identity::default()))
+    }
+
+    fn assert_nothing_left(&self) {
+        assert_eq!(self.server.accessors(), [""; 0], "a token is left");
+        wait_until("the leased users to be gone", SOON, || self.rabbit.users().is_empty());
+    }
+}
+
+#[test]
+fn an_init_container_comes_first_and_the_sidecar_tells_the_application_and_revokes_at_the_end() {
+    if !possible() {
+        return;
+    }
+    let _alone = alone();
+    let stage = Stage::new();
+    let podman = stage.podman();
+
+    // Without a secret init fails, the application is never started, and nothing is left on the server.
+    let pod = podman.pod("pod.yaml");
+    podman.play(&pod).expect_err("init cannot have rendered what is not there");
+    assert_eq!(podman.state("web-web").as_deref().unwrap_or("created"), "created");
+    assert!(
+        podman.logs("web-leasehold-init").contains("secret/web"),
+        "{}",
+        podman.logs("web-leasehold-init")
+    );
+    stage.assert_nothing_left();
+    podman.remove("web");
+
+    stage.put("one");
+    podman.play(&pod).expect("it starts");
+    wait_until("the application to start", SOON, || podman.logs("web-web").contains("started: "));
+    assert_eq!(podman.logs("web-web").lines().next(), Some("started: one"), "its files were there before it");
+    // One login, and one user, for init and sidecar together.
+    wait_until("the sidecar to be ready", SOON, || podman.probe("web-leasehold", "--ready"));
+    assert!(podman.probe("web-leasehold", "--live"));
+    assert_eq!(
+        stage.server.requests("auth/kubernetes/login"),
+        2,
+        "that of the pod that failed, and this one"
+    );
+    assert_eq!(stage.rabbit.users().len(), 1);
+
+    // Across the shared pid namespace, with the same user and without any capability.
+    stage.put("two");
+    podman.refresh();
+    wait_until("the application to be told", SOON, || podman.logs("web-web").contains("told: two"));
+    for container in ["web-web", "web-leasehold"] {
+        assert_eq!(podman.user(container), "65532");
+    }
+    let log = podman.logs("web-leasehold");
+    assert!(!log.contains("two") && !log.contains("one\""), "{log}");
+
+    // SIGTERM, as the kubelet sends it.
+    assert_eq!(podman.stop("web-leasehold"), 0);
+    stage.assert_nothing_left();
+}
+
+#[test]
+fn a_program_that_copied_itself_is_the_parent_of_the_application_and_gives_it_its_environment() {
+    if !possible() {
+        return;
+    }
+    let _alone = alone();
+    let stage = Stage::new();
+    stage.put("one");
+    let podman = stage.podman();
+    podman.play(&podman.pod("pod-exec.yaml")).expect("it starts");
+    let log = || podman.logs("web-exec-web");
+    wait_until("the application to start", SOON, || log().contains("started: one"));
+    wait_until("the probe to succeed", SOON, || {
+        podman.run_in("web-exec-web", &["/leasehold/bin/leasehold", "status", "--ready"])
+    });
+    assert_eq!(podman.user("web-exec-web"), "65532");
+
+    stage.put("two");
+    podman.refresh();
+    wait_until("the application to be started again", SOON, || log().contains("started: two"));
+    assert_eq!(stage.server.requests("auth/kubernetes/login"), 1);
+
+    assert_eq!(podman.stop("web-exec-web"), 0);
+    stage.assert_nothing_left();
+}
+
+/// What `make release` builds, where it is as new as what it is built from.
+fn release() -> Option<PathBuf> {
+    let target = Leasehold::binary().parent()?.parent()?;
+    let machine = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let program = target.join(machine).join("release/leasehold");
+    let sources = ["src", "Cargo.toml", "Cargo.lock"].map(|name| newest(&repository().join(name)));
+    (changed(&program)? >= *sources.iter().flatten().max()?).then_some(program)
+}
+
+fn changed(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).ok()?.modified().ok()
+}
+
+/// When a file, or the latest of a folder, was changed.
+fn newest(path: &Path) -> Option<SystemTime> {
+    let inside = fs::read_dir(path).into_iter().flatten().flatten();
+    inside
+        .filter_map(|entry| newest(&entry.path()))
+        .chain(path.is_file().then(|| changed(path)).flatten())
+        .max()
+}
+
+#[test]
+fn the_image_of_a_release_is_one_small_program_that_runs_as_nobody() {
+    let program = release();
+    let fresh = need("a release build as new as the sources", "make release", program.is_some());
+    if !fresh || !possible() {
+        return;
+    }
+    let podman = Podman::bare();
+    podman.image(&program.expect("it was looked for"));
+    let told: Value = serde_json::from_str(&podman.expect(&["image", "inspect", IMAGE])).expect("JSON");
+    let image = &told[0];
+    let size = image["Size"].as_u64().expect("a size");
+    assert!(size < 8_000_000, "the image has {size} bytes");
+    assert_eq!(image["RootFS"]["Layers"].as_array().map(Vec::len), Some(1));
+    assert_eq!(image["Config"]["User"], "65532:65532");
+    assert_eq!(image["Config"]["Entrypoint"], json!(["/usr/local/bin/leasehold"]));
+    let run = ["run", "--rm", "--network=none", "--read-only", "--cap-drop=ALL", IMAGE, "--version"];
+    assert!(podman.expect(&run).starts_with("leasehold "));
+}

@@ -1,0 +1,220 @@
+//! kill -9 at every system call: a reader finds the old or the new, and the next start removes
+//! what is left.
+//!
+//! strace first records which calls the publishing process makes, then runs it once for each of
+//! those that can change something, killing it on entry to that call, and once more at the end.
+//! So every state that a kill at any call can leave is seen; a call that only looks leaves the one
+//! before it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+
+use leasehold::handoff::{Binding, Handoff, Kept, Loaded};
+use leasehold::publish::SingleFile;
+use leasehold::secret::Secret;
+
+use crate::publish::fixture::{PLAIN, census, kept, member, names, open, read};
+use crate::publish::scene;
+use crate::support::{Workspace, need};
+use leasehold_testkit::evidence;
+
+const BEGIN: &str = "/leasehold-scene-begin";
+const END: &str = "/leasehold-scene-end";
+
+/// Calls that change what is on the volume, or who holds a lock. `openat` where it creates.
+const CHANGING: [&str; 10] =
+    ["mkdirat", "symlinkat", "write", "fchmod", "fchown", "fsync", "renameat", "unlinkat", "flock", "openat"];
+
+/// Does `act` between two calls that stand out in the record.
+///
+/// strace counts calls for each thread by itself and kills at the first that gets so far. So this
+/// thread gets ahead of the test runner's first.
+fn recorded(act: impl FnOnce()) {
+    for _ in 0..100 {
+        fs::write("/dev/null", "x").expect("it takes everything");
+        fs::metadata("/dev/null").expect("it is there");
+    }
+    let _ = fs::metadata(BEGIN);
+    act();
+    let _ = fs::metadata(END);
+}
+
+/// One call to kill at: its name, and how often the thread makes it up to there.
+type Moment = (String, usize);
+
+/// The changing calls between the two marks, and the second mark.
+fn record(test: &str, folder: &Path) -> Vec<Moment> {
+    let logs = Workspace::new();
+    let log = logs.join("log");
+    let before = ["strace", "-ff", "-o"].map(OsStr::new);
+    let before = [&before[..], &[log.as_os_str()]].concat();
+    scene::play(scene::command(&before, &scene::binary(), test, folder));
+    let threads = names(logs.path()).into_iter().map(|name| logs.read(&name).expect("readable"));
+    let (acting, others): (Vec<_>, Vec<_>) = threads.partition(|log| log.contains(BEGIN));
+    let (mut counts, mut moments, mut within) = (BTreeMap::<&str, usize>::new(), Vec::new(), false);
+    for (name, arguments) in acting.iter().flat_map(|log| log.lines()).filter_map(|line| line.split_once('('))
+    {
+        let count = counts.entry(name).or_default();
+        *count += 1;
+        let end = within && arguments.contains(END);
+        let changing = CHANGING.contains(&name) && (name != "openat" || arguments.contains("O_CREAT"));
+        if end || within && changing {
+            moments.push((name.to_owned(), *count));
+        }
+        within = within && !end || arguments.contains(BEGIN);
+    }
+    for (call, count) in &moments {
+        let begins = |log: &String| log.lines().filter(|line| line.starts_with(&format!("{call}("))).count();
+        assert!(others.iter().all(|log| begins(log) < *count), "another thread is ahead at {call} {count}");
+    }
+    moments
+}
+
+/// Runs `test` and kills it at `moment`.
+fn kill_at((call, count): &Moment, test: &str, folder: &Path) {
+    let trace = format!("trace={call}");
+    let inject = format!("--inject={call}:signal=KILL:when={count}");
+    let before = ["strace", "-f", "-e", &trace, &inject, "-o", "/dev/null"].map(OsStr::new);
+    let output = scene::command(&before, &scene::binary(), test, folder).output().expect("strace starts");
+    let killed = output.status.signal() == Some(9) || output.status.code() == Some(128 + 9);
+    assert!(killed, "{call} {count}: {output:?}");
+}
+
+/// For each call: `prepare`, kill there, and let `check` say whether the new is there.
+fn at_every_call(test: &str, prepare: impl Fn(&Path), check: impl Fn(&Path, &str) -> bool) {
+    if !need("strace", "apt-get install strace, and allow ptrace", scene::can_trace()) {
+        return;
+    }
+    let dir = Workspace::new();
+    let fresh = |name: String| {
+        let folder = dir.dir(&name);
+        prepare(&folder);
+        folder
+    };
+    let moments = record(test, &fresh("record".into()));
+    assert!(moments.len() > 5, "that is no publish: {moments:?}");
+    let mut done = Vec::new();
+    for (index, moment) in moments.iter().enumerate() {
+        let folder = fresh(index.to_string());
+        kill_at(moment, test, &folder);
+        done.push(check(&folder, &format!("killed at {} {}", moment.0, moment.1)));
+    }
+    // First always the old, from one call on always the new.
+    assert!(done.is_sorted() && !done[0] && done[done.len() - 1], "{done:?}");
+}
+
+fn assert_no_trace_of(bytes: &str, folder: &Path, when: &str) {
+    for (path, .., content) in census(folder) {
+        assert!(!String::from_utf8_lossy(&content).contains(bytes), "{when}: {path:?}");
+    }
+}
+
+#[test]
+fn a_set_is_the_old_or_the_new_wherever_its_publisher_is_killed() {
+    const TEST: &str = "kill::a_set_is_the_old_or_the_new_wherever_its_publisher_is_killed";
+    let new = [member("a", "NEW"), member("tls/b", "NEW"), member("fresh/c", "NEW"), kept("kept")];
+    if let Some(folder) = scene::folder() {
+        recorded(|| assert_eq!(open(&folder).publish(&new).expect("published").changed, [0, 1, 2]));
+        return;
+    }
+    let fault = evidence!(26, Machine);
+    let prepare = |folder: &Path| {
+        let old = [member("a", "OLD"), member("tls/b", "OLD"), member("gone", "OLD"), member("kept", "good")];
+        open(folder).publish(&old).expect("published");
+        // What an earlier crash left is swept on the way.
+        fs::create_dir(folder.join("..leasehold_9")).expect("made");
+        fs::write(folder.join("..leasehold_9/a"), "OLDER").expect("written");
+    };
+    at_every_call(TEST, prepare, |folder, when| {
+        let visible = ["a", "tls/b", "gone", "fresh/c", "kept"].map(|name| read(folder, name));
+        let old = [Some("OLD"), Some("OLD"), Some("OLD"), None, Some("good")];
+        let done = visible.each_ref().map(Option::as_deref) != old;
+        if done {
+            let expected = [Some("NEW"), Some("NEW"), None, Some("NEW"), Some("good")];
+            assert_eq!(visible.each_ref().map(Option::as_deref), expected, "{when}: neither old nor new");
+        }
+        let mut next = open(folder);
+        assert_no_trace_of(if done { "OLD" } else { "NEW" }, folder, when);
+        let expected: &[&str] =
+            if done { &["a", "fresh", "kept", "tls"] } else { &["a", "gone", "kept", "tls"] };
+        let visible = names(folder).into_iter().filter(|name| !name.starts_with("..")).collect::<Vec<_>>();
+        assert_eq!(visible, expected, "{when}");
+        assert_eq!(names(folder).len(), 2 + expected.len(), "{when}: {:?}", names(folder));
+        next.publish(&new).expect("the next start finishes it");
+        assert_eq!(read(folder, "fresh/c").as_deref(), Some("NEW"), "{when}");
+        assert_no_trace_of("OLD", folder, when);
+        done
+    });
+    fault.holds("the old set or the new one, at every system call");
+}
+
+#[test]
+fn a_single_file_is_the_old_or_the_new_wherever_its_publisher_is_killed() {
+    const TEST: &str = "kill::a_single_file_is_the_old_or_the_new_wherever_its_publisher_is_killed";
+    let at = |folder: &Path| SingleFile::open(&folder.join("deeper/a"), 0o750, true).expect("on tmpfs");
+    if let Some(folder) = scene::folder() {
+        recorded(|| assert_eq!(at(&folder).publish(&"NEW".into(), &PLAIN).expect("published").changed, [0]));
+        return;
+    }
+    let fault = evidence!(26, Machine);
+    let prepare = |folder: &Path| {
+        at(folder).publish(&"OLD".into(), &PLAIN).expect("published");
+    };
+    at_every_call(TEST, prepare, |folder, when| {
+        let found = read(folder, "deeper/a");
+        let done = found.as_deref() == Some("NEW");
+        assert!(done || found.as_deref() == Some("OLD"), "{when}: {found:?}");
+        at(folder);
+        assert_eq!(names(&folder.join("deeper")), ["a"], "{when}");
+        assert_eq!(read(folder, "deeper/a"), found, "{when}");
+        done
+    });
+    fault.holds("the old file or the new one");
+}
+
+#[test]
+fn a_handoff_is_the_old_or_the_new_wherever_its_holder_is_killed() {
+    const TEST: &str = "kill::a_handoff_is_the_old_or_the_new_wherever_its_holder_is_killed";
+    let binding =
+        Binding { digest: [1; 32], pod: "p".into(), boot: "b".into(), server: "s".into(), owns: true };
+    let state = |token: &str| {
+        let tokens = [(leasehold::core::ids::TokenId(1), Secret::from(token))].into();
+        let mut kept = Kept { tokens, ..Kept::default() };
+        kept.snapshot.tokens.push(leasehold::core::snapshot::KeptToken {
+            id: leasehold::core::ids::TokenId(1),
+            accessor: "a".into(),
+            expires: None,
+            latest: None,
+            granted: None,
+            renewable: true,
+            batch: false,
+            uses: None,
+            undated: false,
+            leaving: false,
+            owned: true,
+        });
+        kept
+    };
+    let at = |folder: &Path| Handoff::open(&folder.join("state"), true).expect("free: the dead hold no lock");
+    if let Some(folder) = scene::folder() {
+        recorded(|| at(&folder).store(&binding, &state("NEW")).expect("stored"));
+        return;
+    }
+    let fault = evidence!(26, Machine);
+    let prepare = |folder: &Path| at(folder).store(&binding, &state("OLD")).expect("stored");
+    at_every_call(TEST, prepare, |folder, when| {
+        let Loaded::Found { kept, same_clock: true } =
+            at(folder).load(&binding, leasehold_base::time::Moment::default())
+        else {
+            panic!("{when}: lost")
+        };
+        let done = *kept == state("NEW");
+        assert!(done || *kept == state("OLD"), "{when}: {kept:?}");
+        assert_eq!(names(folder), ["state", "state.lock"], "{when}");
+        done
+    });
+    fault.holds("the old handoff or the new one");
+}

@@ -1,0 +1,19 @@
+//! What needs neither a server nor privileges: documents, the template language, configurations.
+
+#![allow(clippy::disallowed_methods, reason = "tests measure real time and write their own files")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod broken;
+mod documents;
+mod examples;
+mod functions;
+mod fuzz;
+mod readme;
+mod reference;
+mod render;
+mod template;
+
+// The sample of a scrape names the room as it does where it lives.
+use leasehold::{core, observe, sandbox, vault};

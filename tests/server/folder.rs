@@ -1,0 +1,242 @@
+//! The folder that is shared with an application, on a bad day: files are removed or changed, the folder is
+//! replaced, a second run has the same one, and what leaves the configuration leaves the disk.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use crate::support::{CANARY, SOON, Stage, need, wait_until};
+use leasehold_testkit::evidence;
+
+/// Looked at every second.
+const OFTEN: &str = "files: [{path: password, secret: 'secret/web#password', refresh: 1s}]\n";
+
+/// Not looked at, but on request, for as long as a test takes.
+const SELDOM: &str = "files: [{path: password, secret: 'secret/web#password'}]\n";
+
+fn is_published(stage: &Stage) -> bool {
+    stage.read("password") == Some(format!("{CANARY}-one"))
+}
+
+/// What happens to the folder of a stage, in words and in fact.
+type Mishap = (&'static str, fn(&Stage));
+
+const MISHAPS: [Mishap; 6] = [
+    ("the link of the set is removed", |stage| {
+        fs::remove_file(stage.space.join("secrets/..data")).expect("removed");
+    }),
+    ("an application empties its folder", |stage| {
+        fs::remove_file(stage.space.join("secrets/password")).expect("removed");
+    }),
+    ("a cleaner removes the old files", |stage| {
+        fs::remove_file(stage.space.join("secrets/..data/password")).expect("removed");
+    }),
+    ("all of it is removed", |stage| {
+        for name in stage.published() {
+            let path = stage.space.join("secrets").join(name);
+            let is_folder = fs::symlink_metadata(&path).expect("there").is_dir();
+            if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) }.expect("removed");
+        }
+    }),
+    ("the link leads elsewhere", |stage| {
+        fs::remove_file(stage.space.join("secrets/password")).expect("removed");
+        symlink("/etc/hostname", stage.space.join("secrets/password")).expect("linked");
+    }),
+    ("somebody edits a file", |stage| {
+        let path = stage.space.join("secrets/..data/password");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("ours");
+        let bytes = fs::read(&path).expect("there").into_iter().rev().collect::<Vec<_>>();
+        fs::write(&path, bytes).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o440)).expect("ours");
+    }),
+];
+
+#[test]
+fn files_that_are_gone_or_changed_are_put_back_within_a_refresh_and_nothing_is_notified() {
+    let evidence = evidence!(43, Machine);
+    let stage = Stage::new();
+    stage.put_password("one");
+    let posted = crate::support::Posted::start();
+    let alone = stage.space.join("alone/password");
+    let config = stage.config(&format!("notify: {{app: {{http: '{}/reload'}}}}\n{OFTEN}", posted.address(),));
+    let config = config.replace(
+        "files: [",
+        &format!("files: [{{path: '{}', secret: 'secret/web#password', refresh: 1s}}, ", alone.display()),
+    );
+    // The first generation is init's, which notifies nothing.
+    stage.init(&config).expect_code(0);
+    let sidecar = stage.sidecar(&config);
+    for (what, mishap) in MISHAPS {
+        mishap(&stage);
+        wait_until(what, SOON, || is_published(&stage));
+    }
+    fs::remove_file(&alone).expect("removed");
+    wait_until("the single file", SOON, || {
+        fs::read_to_string(&alone).is_ok_and(|text| text.ends_with("-one"))
+    });
+    wait_until("to be ready", SOON, || stage.ready());
+    assert_eq!(posted.paths(), [""; 0], "the application has these bytes already");
+    let finished = sidecar.stop().expect_code(0);
+    assert!(finished.stderr.contains("removed by another process"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("changed by another process"), "{}", finished.stderr);
+    finished.assert_silent_about(CANARY);
+    evidence.holds(
+        "put back within one `refresh`, whatever was done to them; the application is not notified again",
+    );
+}
+
+#[test]
+fn a_refresh_on_request_puts_files_back_whatever_their_own_interval() {
+    let stage = Stage::new();
+    stage.put_password("one");
+    let _sidecar = stage.sidecar(&stage.config(SELDOM));
+    for (what, mishap) in MISHAPS {
+        mishap(&stage);
+        assert_eq!(stage.post("/refresh").status / 100, 2);
+        wait_until(what, SOON, || is_published(&stage));
+    }
+}
+
+#[test]
+fn what_is_gone_is_put_back_with_whatever_wakes_the_process_although_no_refresh_is_due() {
+    let stage = Stage::new();
+    stage.put_password("one");
+    let sidecar = stage.sidecar(&stage.config(SELDOM));
+    fs::remove_file(stage.space.join("secrets/..data")).expect("removed");
+    // The minute is long for a test. The same look comes with a change beside the watched credentials, which are
+    // watched from a second after the start on.
+    let mut changes = 0;
+    wait_until("the file", SOON, || {
+        changes += 1;
+        stage.space.file("serviceaccount/beside", changes.to_string());
+        is_published(&stage)
+    });
+    let finished = sidecar.stop().expect_code(0);
+    assert!(finished.stderr.contains("put back password"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_file_that_cannot_be_put_back_is_named_and_ready_is_not_said() {
+    let stage = Stage::new();
+    stage.put_password("one");
+    let _sidecar = stage.sidecar(&stage.config(OFTEN));
+    fs::remove_file(stage.space.join("secrets/password")).expect("removed");
+    fs::create_dir(stage.space.join("secrets/password")).expect("made");
+    let says = || stage.get("/readyz").map(|reply| (reply.status, reply.text));
+    wait_until("not to be ready", SOON, || says().is_some_and(|(status, _)| status == 503));
+    let (_, text) = says().expect("the sidecar listens");
+    assert!(text.contains("lost: password") && text.contains("a directory is in the way"), "{text}");
+    fs::remove_dir(stage.space.join("secrets/password")).expect("removed");
+    wait_until("the file", SOON, || is_published(&stage));
+    wait_until("to be ready", SOON, || stage.ready());
+}
+
+#[test]
+fn a_folder_that_was_replaced_is_published_into_or_named_where_the_sandbox_forbids_that() {
+    let landlock =
+        fs::read_to_string("/sys/kernel/security/lsm").map_or(true, |list| list.contains("landlock"));
+    for sandbox in ["'off'", "required"] {
+        if sandbox == "required" && !need("Landlock", "a kernel from 6.7 on, with landlock in lsm=", landlock)
+        {
+            return;
+        }
+        let stage = Stage::new();
+        stage.put_password("one");
+        let sidecar = stage.sidecar(&stage.config(&format!("{OFTEN}sandbox: {sandbox}\n")));
+        fs::rename(stage.space.join("secrets"), stage.space.join("old")).expect("moved");
+        fs::create_dir(stage.space.join("secrets")).expect("made");
+        if sandbox == "'off'" {
+            wait_until("the file", SOON, || is_published(&stage));
+            continue;
+        }
+        wait_until("not to be ready", SOON, || !stage.ready());
+        let text = stage.get("/readyz").expect("the sidecar listens").text;
+        assert!(text.contains("the folder was removed or replaced since leasehold started"), "{text}");
+        assert!(sidecar.stderr().contains("removed or replaced"), "{}", sidecar.stderr());
+        // The old one comes back, as where a mount over it is undone.
+        fs::remove_dir(stage.space.join("secrets")).expect("removed");
+        fs::rename(stage.space.join("old"), stage.space.join("secrets")).expect("moved");
+        wait_until("to be ready", SOON, || stage.ready());
+        assert!(is_published(&stage));
+    }
+}
+
+#[test]
+fn what_is_gone_is_put_back_while_the_server_is_away() {
+    let mut stage = Stage::new();
+    stage.put_password("one");
+    let _sidecar = stage.sidecar(&stage.config(SELDOM));
+    stage.server.kill();
+    fs::remove_file(stage.space.join("secrets/..data")).expect("removed");
+    assert_eq!(stage.post("/refresh").status / 100, 2);
+    wait_until("the file", SOON, || is_published(&stage));
+}
+
+#[test]
+fn a_second_run_on_the_same_folder_is_kept_out_and_told_by_which_process() {
+    let mut evidence = evidence!(44, Machine);
+    let stage = Stage::new();
+    stage.put_password("one");
+    let config = stage.config(SELDOM);
+    let first = stage.sidecar(&config);
+    // Neither the handoff nor the listener of the first is in its way.
+    let other = |config: &str| {
+        let config = config.replace("handoff/state", "handoff/other").replace("status.sock", "other.sock");
+        config.replace("path: password", "path: other")
+    };
+    for command in [&["init", "--timeout", "20s"][..], &["sidecar"]] {
+        let second = stage.run(command, &other(&config));
+        evidence.exit(second.code, 73);
+        let says = format!("another leasehold does, process {}", first.pid());
+        assert!(second.last_line().contains(&says), "{}", second.stderr);
+    }
+    assert_eq!(stage.published().iter().filter(|name| !name.starts_with("..")).count(), 1);
+    assert!(is_published(&stage) && stage.ready());
+    // A configuration that is read again goes on in the folder that is ours already.
+    stage.space.file("leasehold.yaml", stage.config(OFTEN));
+    first.signal(nix::sys::signal::Signal::SIGHUP);
+    wait_until("the configuration to be read again", SOON, || {
+        first.stderr().contains("configuration read again")
+    });
+    let elsewhere = other(&config).replace("/secrets'", "/elsewhere'");
+    stage.init(&elsewhere).expect_code(0);
+    first.stop().expect_code(0);
+    // Nothing is left that would keep the next run out.
+    stage.init(&other(&config)).expect_code(0);
+    evidence
+        .holds("the second ends at once and names the process of the first, whose files stay as they are");
+}
+
+#[test]
+fn a_file_and_a_sink_that_leave_the_configuration_leave_the_disk_and_the_token_is_replaced() {
+    let evidence = evidence!(45, Server);
+    let stage = Stage::new();
+    stage.put_password("one");
+    let path = |name: &str| stage.space.join("alone").join(name);
+    let (file, changed, sink) = (path("file"), path("changed"), path("sink"));
+    let with = stage.config(&format!(
+        "files: [{{path: password, secret: 'secret/web#password'}}, {{path: '{}', secret: 'secret/web#password'}}, \
+         {{path: '{}', secret: 'secret/web#password'}}]\nsinks: [{{path: '{}'}}]\n",
+        file.display(),
+        changed.display(),
+        sink.display()
+    ));
+    let sidecar = stage.sidecar(&with);
+    let token = fs::read_to_string(&sink).expect("the token");
+    fs::remove_file(&changed).expect("removed");
+    fs::write(&changed, "mine").expect("written");
+
+    stage.space.file("leasehold.yaml", stage.config(SELDOM));
+    sidecar.signal(nix::sys::signal::Signal::SIGHUP);
+    wait_until("the files to go", SOON, || !file.exists() && !sink.exists());
+    assert_eq!(fs::read_to_string(&changed).expect("it stays"), "mine");
+    let is_dead = || stage.server.ask_as(token.trim(), "GET", "auth/token/lookup-self", None).status == 403;
+    wait_until("the token to be revoked", SOON * 4, is_dead);
+    assert!(stage.ready() && is_published(&stage));
+    let finished = sidecar.stop().expect_code(0);
+    for says in ["removed", "stays, although the configuration no longer names it", "logging in anew"] {
+        assert!(finished.stderr.contains(says), "{says}: {}", finished.stderr);
+    }
+    finished.assert_silent_about(token.trim());
+    stage.assert_nothing_left();
+    evidence.holds("removed after HUP where they are as published, named where not; the token that a sink showed is replaced and revoked");
+}

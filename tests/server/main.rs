@@ -1,0 +1,25 @@
+//! The built program, and the client in it, beside a real OpenBao server of its own for each test.
+
+#![allow(clippy::disallowed_methods, reason = "tests measure real time and write their own files")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod agents;
+mod bad_input;
+mod canary;
+mod differential;
+mod exec;
+mod folder;
+mod harness;
+mod init;
+mod logins;
+mod model;
+mod observe;
+mod pki;
+mod plan;
+mod real;
+mod sidecar;
+mod sinks;
+mod terminal;
+mod vault;

@@ -1,0 +1,182 @@
+//! The alert rules by promtool, and rules and dashboard against a real Prometheus that scrapes a real sidecar.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::observe::sidecar_on;
+use crate::support::{
+    Child, Lives, SOON, Stage, Workspace, free_address, have, need, repository, request, wait_until,
+};
+
+/// Half the scrape interval that Grafana would take four of.
+const RATE_INTERVAL: &str = "10s";
+
+fn possible() -> bool {
+    let available = have("prometheus") && have("promtool");
+    need("prometheus and promtool", "apt-get install prometheus", available)
+}
+
+fn rules() -> PathBuf {
+    repository().join("manifests/prometheus")
+}
+
+fn dashboard() -> Value {
+    let path = repository().join("manifests/grafana/leasehold.json");
+    let text = fs::read_to_string(path).expect("it is in the repository");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// Each query of each panel, with its panel's title.
+fn queries(dashboard: &Value) -> Vec<(String, String)> {
+    let panels = dashboard["panels"].as_array().expect("it has panels");
+    let of = |panel: &Value| {
+        let title = panel["title"].as_str().expect("a panel has a title").to_owned();
+        let targets = panel["targets"].as_array().expect("a panel has queries").clone();
+        targets.into_iter().map(move |target| {
+            (title.clone(), target["expr"].as_str().expect("a query has words").to_owned())
+        })
+    };
+    panels.iter().flat_map(of).collect()
+}
+
+/// A query as Grafana sends it where everything is chosen.
+fn filled(query: &str) -> String {
+    query.replace("$job", ".*").replace("$instance", ".*").replace("$__rate_interval", RATE_INTERVAL)
+}
+
+#[test]
+fn the_rules_fire_when_they_should_and_not_before() {
+    if !possible() {
+        return;
+    }
+    for arguments in
+        [&["check", "rules", "leasehold.rules.yaml"], &["test", "rules", "leasehold.rules.test.yaml"]]
+    {
+        let output =
+            Command::new("promtool").args(arguments).current_dir(rules()).output().expect("it is there");
+        let said =
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.contains("SUCCESS"), "{said}");
+    }
+    // Every alert is tested.
+    let text = |name: &str| fs::read_to_string(rules().join(name)).expect("it is ours");
+    let (all, tests) = (text("leasehold.rules.yaml"), text("leasehold.rules.test.yaml"));
+    let alerts: Vec<&str> = all.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert_eq!(alerts.len(), 9);
+    for alert in alerts {
+        assert!(tests.contains(&format!("alertname: {alert}\n")), "{alert} is never seen to fire");
+    }
+}
+
+#[test]
+fn every_metric_that_is_asked_for_is_one_that_we_have() {
+    let page =
+        fs::read_to_string(repository().join("docs/reference/metrics.md")).expect("it is in the repository");
+    let known: BTreeSet<&str> = page.split('`').filter(|word| word.starts_with("leasehold_")).collect();
+    let rules = fs::read_to_string(rules().join("leasehold.rules.yaml")).expect("it is ours");
+    let expressions = rules.split("labels: {severity").filter_map(|part| Some(part.split_once("expr: ")?.1));
+    let asked: String = expressions
+        .map(str::to_owned)
+        .chain(queries(&dashboard()).into_iter().map(|(_, query)| query))
+        .collect();
+    let name = Regex::new("leasehold_[a-z_]+").expect("an expression");
+    let asked: BTreeSet<&str> = name.find_iter(&asked).map(|found| found.as_str()).collect();
+    assert!(asked.len() > 20, "{asked:?}");
+    let unknown: Vec<_> = asked.difference(&known).collect();
+    assert!(unknown.is_empty(), "{unknown:?} of {known:?}");
+}
+
+/// A Prometheus of one's own, which scrapes one target each second.
+struct Prometheus {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Prometheus {
+    fn start(space: &Workspace, target: SocketAddr) -> Self {
+        let config = format!(
+            "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
+             rule_files: ['{}']\n\
+             scrape_configs:\n- job_name: leasehold\n  static_configs: [{{targets: ['{target}']}}]\n",
+            rules().join("leasehold.rules.yaml").display()
+        );
+        let (config, data, address) =
+            (space.file("prometheus.yml", config), space.dir("data"), free_address());
+        let child = Child::start("prometheus".as_ref(), "prometheus", space.path(), |command| {
+            command
+                .arg(format!("--config.file={}", config.display()))
+                .arg(format!("--storage.tsdb.path={}", data.display()))
+                .arg(format!("--web.listen-address={address}"));
+        });
+        let mut prometheus = Self { child, address };
+        wait_until("Prometheus to be ready", SOON, || {
+            assert!(prometheus.child.ended().is_none(), "{}", prometheus.child.stderr());
+            request(address, "GET", "/-/ready", &[], None).is_ok_and(|reply| reply.status == 200)
+        });
+        prometheus
+    }
+
+    fn get(&self, path: &str) -> Value {
+        request(self.address, "GET", path, &[], None).expect("it answers").json()
+    }
+
+    /// The series that a query finds now, or its error.
+    fn query(&self, query: &str) -> Result<Vec<Value>, String> {
+        let encoded = percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC);
+        let answer = self.get(&format!("/api/v1/query?query={encoded}"));
+        match answer["status"].as_str() {
+            Some("success") => Ok(answer["data"]["result"].as_array().cloned().unwrap_or_default()),
+            _ => Err(answer.to_string()),
+        }
+    }
+}
+
+#[test]
+fn every_panel_shows_something_of_a_sidecar_with_troubles_and_every_rule_is_evaluated() {
+    if !possible() {
+        return;
+    }
+    let stage = Stage::with(Lives { lease: (4, 600), ..Lives::default() });
+    stage.put_password("one");
+    let target = free_address();
+    let rest = "files:\n- {path: password, secret: 'secret/web#password', refresh: 1s}\n\
+                - {path: user, secret: 'rabbitmq/creds/app#username'}\n\
+                - {path: denied, secret: 'secret/denied#a'}\n\
+                notify: {nobody: {signal: HUP, process: no-such-process-anywhere}}\n";
+    let sidecar = sidecar_on(&stage, target, rest);
+    let prometheus = Prometheus::start(&stage.space, target);
+
+    let mut waiting = queries(&dashboard());
+    assert!(waiting.len() > 20);
+    wait_until("every panel to show something", 2 * SOON, || {
+        waiting.retain(|(title, query)| {
+            let found = prometheus.query(&filled(query)).unwrap_or_else(|why| panic!("{title}: {why}"));
+            let number = |series: &Value| series["value"][1].as_str().is_some_and(|value| value != "NaN");
+            !found.iter().any(number)
+        });
+        waiting.is_empty()
+    });
+
+    // What is wrong here is on its way to be told.
+    let rules = || -> Vec<Value> {
+        let told = prometheus.get("/api/v1/rules");
+        told["data"]["groups"][0]["rules"].as_array().cloned().unwrap_or_default()
+    };
+    for name in ["LeaseholdFileStale", "LeaseholdNotifierFailing"] {
+        wait_until(name, SOON, || {
+            rules().iter().any(|rule| rule["name"] == name && rule["state"] == "pending")
+        });
+    }
+    let rules = rules();
+    assert_eq!(rules.len(), 9);
+    for rule in &rules {
+        assert_eq!(rule["health"], "ok", "{rule}");
+    }
+    sidecar.stop().expect_code(0);
+}

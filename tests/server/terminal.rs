@@ -1,0 +1,172 @@
+//! What a person sees at a terminal: the steps of init with their times, the status in colours; and nothing of
+//! that anywhere else.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use crate::support::{CANARY, Leasehold, SOON, Stage, wait_until};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+/// A command whose output goes to a terminal; killed when it is dropped.
+struct Terminal {
+    child: Child,
+    seen: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Terminal {
+    fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal");
+        let name = ptsname(&master, Vec::new()).expect("it has a name").into_string().expect("a plain name");
+        let slave =
+            || Stdio::from(File::options().read(true).write(true).open(&name).expect("the other end"));
+        let mut command = Command::new(Leasehold::binary());
+        command.args(arguments).env_clear().envs(variables.iter().copied()).stdin(Stdio::null());
+        let child = command.stdout(slave()).stderr(slave()).spawn().expect("the binary runs");
+        // The command holds the other end alone now: reading ends with it.
+        drop(command);
+        let seen = Arc::new(Mutex::new(String::new()));
+        let (mut screen, shown) = (File::from(master), Arc::clone(&seen));
+        let reader = std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count) = screen.read(&mut bytes) {
+                shown.lock().expect("not poisoned").push_str(&String::from_utf8_lossy(&bytes[..count]));
+            }
+        });
+        Self { child, seen, reader: Some(reader) }
+    }
+
+    fn seen(&self) -> String {
+        self.seen.lock().expect("not poisoned").clone()
+    }
+
+    /// The exit code and all that was shown.
+    fn end(mut self) -> (Option<i32>, String) {
+        let code = self.child.wait().expect("it ends").code();
+        self.reader.take().expect("there is one").join().expect("read");
+        (code, self.seen())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _reaped_already = self.child.wait();
+    }
+}
+
+const FILES: &str = "\
+files:
+  - {path: password, secret: 'secret/web#password'}
+  - {path: user, secret: 'rabbitmq/creds/app#username'}
+";
+
+fn stage() -> (Stage, String) {
+    let stage = Stage::new();
+    stage.put_password("one");
+    let config = stage.space.file("leasehold.yaml", stage.config(FILES)).to_string_lossy().into_owned();
+    (stage, config)
+}
+
+#[test]
+fn init_tells_each_step_with_its_time() {
+    let (stage, config) = stage();
+    let (code, seen) = Terminal::start(&["init", "--config", &config], &[("NO_COLOR", "1")]).end();
+    assert_eq!(code, Some(0), "{seen}");
+    let mut steps: Vec<&str> = seen
+        .lines()
+        .map(|line| {
+            let (took, what) = line.trim().split_once("  ").expect("a time and a step");
+            assert!(took.ends_with('s') && took.starts_with(|char: char| char.is_ascii_digit()), "{line:?}");
+            what
+        })
+        .collect();
+    // Two are asked for at once.
+    steps[1..5].sort_unstable();
+    assert_eq!(
+        steps,
+        [
+            "logged in",
+            "read rabbitmq/creds/app",
+            "read secret/data/web",
+            "rendered password",
+            "rendered user",
+            "published generation 1: 2 changed",
+            "done"
+        ],
+        "{seen}"
+    );
+    assert!(!seen.contains(CANARY) && !seen.contains('\u{1b}'), "{seen:?}");
+
+    stage.space.dir("handoff");
+    let (_, seen) = Terminal::start(&["init", "--config", &config], &[]).end();
+    assert!(seen.contains("\u{1b}[2m"), "the times are faint: {seen:?}");
+}
+
+#[test]
+fn init_off_a_terminal_and_with_a_log_that_was_asked_for_tells_no_steps() {
+    let (stage, _) = stage();
+    let finished = stage.init(&stage.config(FILES)).expect_code(0);
+    assert!(finished.stderr.lines().all(|line| line.starts_with('{')), "{}", finished.stderr);
+    let json = stage.config(&format!("{FILES}log: {{format: json}}\n"));
+    let config = stage.space.file("json.yaml", json).to_string_lossy().into_owned();
+    let (code, seen) = Terminal::start(&["init", "--config", &config], &[]).end();
+    assert_eq!(code, Some(0));
+    assert!(seen.lines().all(|line| line.starts_with('{')), "{seen}");
+}
+
+#[test]
+fn init_that_fails_says_what_and_what_to_do() {
+    let (stage, _) = stage();
+    let config = stage.config(FILES).replace("role: web", "role: other");
+    let config = stage.space.file("other.yaml", config).to_string_lossy().into_owned();
+    let (code, seen) = Terminal::start(&["init", "--config", &config], &[("NO_COLOR", "1")]).end();
+    let last = seen.lines().last().unwrap_or_default();
+    assert_eq!(code, Some(77), "{seen}");
+    assert!(last.starts_with("leasehold: login refused") && last.contains("check the role"), "{seen}");
+    assert!(!seen.contains("  done"), "{seen}");
+    // At once, since it is tried for a while, and at the end.
+    assert_eq!(seen.matches("login refused").count(), 2, "{seen}");
+}
+
+#[test]
+fn a_configuration_that_is_not_good_is_shown_once() {
+    let (stage, _) = stage();
+    let config = stage.space.file("odd.yaml", stage.config(FILES) + "sekrets: 1\n");
+    let config = config.to_string_lossy().into_owned();
+    for command in ["init", "sidecar", "policy", "plan"] {
+        let (code, seen) = Terminal::start(&[command, "--config", &config], &[("NO_COLOR", "1")]).end();
+        assert_eq!(code, Some(78), "{seen}");
+        assert_eq!(seen.matches("unknown key").count(), 1, "{seen}");
+        let last = seen.lines().last().unwrap_or_default();
+        assert!(
+            last.starts_with("leasehold: ")
+                && last.ends_with("an error in `sekrets`; mend what is shown above"),
+            "{seen}"
+        );
+    }
+}
+
+#[test]
+fn the_status_is_coloured_and_watched() {
+    let (stage, config) = stage();
+    let sidecar = stage.sidecar(&stage.config(FILES));
+    let (code, seen) = Terminal::start(&["status", "--config", &config], &[]).end();
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(
+        seen.contains(": \u{1b}[32mready\u{1b}[0m") && seen.contains("\u{1b}[32mok\u{1b}[0m"),
+        "{seen:?}"
+    );
+    let (_, plain) = Terminal::start(&["status", "--config", &config], &[("NO_COLOR", "1")]).end();
+    assert!(plain.contains(": ready") && !plain.contains('\u{1b}'), "{plain:?}");
+    let watched = Terminal::start(&["status", "--watch", "--config", &config], &[("NO_COLOR", "1")]);
+    wait_until("the screen to be drawn again", SOON, || {
+        watched.seen().matches("\u{1b}[H\u{1b}[2J").count() >= 2
+    });
+    sidecar.stop().expect_code(0);
+    wait_until("the daemon to be missed", SOON, || watched.seen().contains("no status from unix:"));
+}
