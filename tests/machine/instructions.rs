@@ -256,7 +256,7 @@ fn count(workload: &str, function: &str) -> u64 {
         .arg(format!("--callgrind-out-file={}", space.join("callgrind").display()))
         .arg(format!("--toggle-collect=*{function}*"))
         .arg(std::env::current_exe().expect("a path"))
-        .args(["--exact", "a_start_and_an_idle_minute_cost_what_they_did", "--test-threads=1"])
+        .args(["--exact", "instructions::a_start_and_an_idle_minute_cost_what_they_did", "--test-threads=1"])
         .env(WORKLOAD, workload)
         .output()
         .expect("it is there");

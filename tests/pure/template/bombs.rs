@@ -122,7 +122,10 @@ fn every_function_ends_in_bounded_memory_and_time_whatever_it_is_given() {
     }
     // A process of its own: other tests use memory too.
     let child = Command::new(std::env::current_exe().expect("this program has a path"))
-        .args(["--exact", "bombs::every_function_ends_in_bounded_memory_and_time_whatever_it_is_given"])
+        .args([
+            "--exact",
+            "template::bombs::every_function_ends_in_bounded_memory_and_time_whatever_it_is_given",
+        ])
         .env(CHILD, "1")
         .output()
         .expect("this program runs");
