@@ -129,14 +129,13 @@ fn fence(plan: &Plan, sources: &Sources, parent: bool, claims: &mut Claims) -> R
     sandbox::raise(plan, &sources.files().collect::<Vec<_>>(), parent, variable)
 }
 
-/// Creates the folders that are published in, where they are missing, and claims that of the set.
+/// Creates the folders that are published in, where they are missing, and claims what is published.
 fn destinations(plan: &Plan, claims: &mut Claims) -> Result<(), PublishError> {
     let prepare = |folder: Option<&Path>, mode| {
         folder.map_or(Ok(()), |folder| publish::prepare(folder, mode, plan.require_tmpfs))
     };
     if let Some(folder) = plan.set_folder() {
         prepare(Some(folder), plan.dir_mode)?;
-        claims.wait(folder, plan.dir_mode, plan.require_tmpfs)?;
     }
     prepare(plan.handoff.as_deref().and_then(Path::parent), handoff::FOLDER_MODE)?;
     plan.writes.folders.iter().try_for_each(|folder| prepare(Some(folder), plan.dir_mode))?;
@@ -144,7 +143,8 @@ fn destinations(plan: &Plan, claims: &mut Claims) -> Result<(), PublishError> {
         Target::Member(_) => Ok(()),
         target if target.is_nowhere() => Ok(()),
         Target::Alone(path) => prepare(path.parent(), plan.dir_mode),
-    })
+    })?;
+    claims.wait(&driver::wanted(plan))
 }
 
 /// The configuration again, which must do with what the sandbox of this run lets through.

@@ -12,7 +12,7 @@ use crate::driver::store::Store;
 use crate::driver::variables::{self, Room, Variables};
 use crate::driver::written::Written;
 use crate::exit::{Cause, Ending};
-use crate::publish::{self, Attributes, Content, Look, Loss, Member, PublishError, Set, SingleFile};
+use crate::publish::{self, Attributes, Content, Look, Loss, Member, PublishError, Set, SingleFile, Wanted};
 use crate::render::{self, Environment, Rendering, Write};
 use crate::secret::Secret;
 
@@ -329,6 +329,18 @@ impl Where {
             }
         }
     }
+}
+
+/// Where a run with `plan` publishes.
+#[must_use]
+pub fn wanted(plan: &Plan) -> Wanted<'_> {
+    let alone = plan.files.iter().filter_map(|file| match &file.target {
+        target if target.is_nowhere() => None,
+        Target::Alone(path) => Some(path.as_path()),
+        Target::Member(_) => None,
+    });
+    let (dir_mode, require_tmpfs) = (plan.dir_mode, plan.require_tmpfs);
+    Wanted { set: plan.set_folder(), alone: alone.collect(), dir_mode, require_tmpfs }
 }
 
 fn member(file: &FilePlan, bytes: Option<Secret>) -> Member {

@@ -57,6 +57,7 @@ pub use child::Parent;
 use credentials::Credentials;
 use departed::Departed;
 use files::Files;
+pub use files::wanted;
 use inputs::Inputs;
 use keeper::Keeper;
 use reload::{Certificate, Lasting, seed};
@@ -75,7 +76,7 @@ pub struct Surroundings {
     pub manager: ServiceManager,
     /// Reads the configuration again, for HUP.
     pub reread: Box<dyn Fn() -> Result<Plan, Ending>>,
-    /// The folder of the set, which no other run publishes in.
+    /// The folder of the set, and the absolute files, which no other run publishes.
     pub claims: Claims,
     /// The process to be the parent of, in `exec` mode.
     pub parent: Option<Parent>,

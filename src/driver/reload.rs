@@ -7,13 +7,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::Driver;
 use super::child::{self, Offspring};
-use super::files::Files;
+use super::files::{Files, wanted};
 use crate::config::plan::{AuthMethod, Listen, ListenTls, LogFormat, Plan, Sandbox};
 use crate::core::Agent;
 use crate::core::event::Event;
 use crate::core::snapshot::Snapshot;
 use crate::exit::{Cause, Ending};
-use crate::publish::{Problem, PublishError};
 
 impl Driver {
     /// Watched files changed, or may have.
@@ -42,16 +41,17 @@ impl Driver {
         changed
     }
 
-    /// The folder of the set may be another one by now, and then it is to be claimed as well. That it cannot be
-    /// opened is the next publish's to say.
+    /// A folder may be another one by now, and then what is published there is to be claimed as well. That the
+    /// folder cannot be opened is the next publish's to say.
     fn claim_again(&mut self) {
         let plan = Arc::clone(&self.plan);
-        let Some(folder) = plan.set_folder() else { return };
-        let held = self.surroundings.claims.hold(folder, plan.dir_mode, plan.require_tmpfs);
-        if let Err(error @ PublishError { problem: Problem::Claimed(_), .. }) = held {
+        let wanted = wanted(&plan);
+        if let Err(error) = self.surroundings.claims.hold(&wanted)
+            && error.is_held_elsewhere()
+        {
             tracing::warn!("{error}");
         }
-        self.surroundings.claims.keep_only(Some(folder));
+        self.surroundings.claims.keep_only(&wanted);
     }
 
     fn reload_tls(&mut self) {
@@ -141,14 +141,12 @@ impl Driver {
     fn reconfigured(&mut self, plan: Arc<Plan>) -> Result<Snapshot, Ending> {
         let policy = plan.policy(self.mode, seed(&plan, &self.surroundings.pod));
         let room = child::room(self.offspring.as_ref().map(Offspring::parent), &plan);
-        if let Some(folder) = plan.set_folder() {
-            let claims = &mut self.surroundings.claims;
-            claims.hold(folder, plan.dir_mode, plan.require_tmpfs).map_err(Ending::from)?;
-        }
+        // What is claimed in vain, since the rest of the plan cannot be had, is given up with the next look.
+        self.surroundings.claims.hold(&wanted(&plan)).map_err(Ending::from)?;
         let files = Files::open(Arc::clone(&plan), &policy, self.surroundings.environment.clone(), room)?;
         self.depart(&plan);
         self.files = files;
-        self.surroundings.claims.keep_only(plan.set_folder());
+        self.surroundings.claims.keep_only(&wanted(&plan));
         self.keeper.rebind(&plan);
         self.surroundings.log.set_level(plan.log.level);
         if let Some(keys) = self.lasting.changed(&plan) {

@@ -1,28 +1,44 @@
-//! One run for each folder of a set.
+//! One run for each folder of a set, and for each absolute file.
 //!
 //! Two runs that publish different sets in one folder remove each other's files: each sweeps what is not
 //! its own. So a run locks the folder's descriptor, which applications do not see, for as long as it lives.
 //!
-//! A single file needs no such lock: only its own name collides, and its temporary name is locked while it
-//! is written. So several runs may publish different files in one folder, such as `/etc/app`.
+//! Several runs may publish different absolute files in one folder, such as `/etc/app`: see [`alone`](super::alone).
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{major, minor};
 
+use super::alone::Locks;
 use super::dir::Dir;
 use super::error::{Problem, PublishError};
 use super::resolve::Create;
 use super::stamp::Identity;
 
-/// How long a start waits for a run that is about to end, as init's is when its sidecar starts.
+/// How long a start waits for a run that is about to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The folders that this process publishes sets in.
+/// Where a run publishes.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted<'p> {
+    /// The folder of the set.
+    pub set: Option<&'p Path>,
+    /// The absolute files.
+    pub alone: Vec<&'p Path>,
+    /// The mode of folders that are missing.
+    pub dir_mode: u32,
+    /// Refuse to create a folder outside tmpfs and ramfs.
+    pub require_tmpfs: bool,
+}
+
+/// What this process publishes and no other does.
 #[derive(Debug, Default)]
-pub struct Claims(Vec<Claim>);
+pub struct Claims {
+    sets: Vec<Claim>,
+    alone: Locks,
+}
 
 #[derive(Debug)]
 struct Claim {
@@ -33,33 +49,43 @@ struct Claim {
 }
 
 impl Claims {
-    /// Claims the folder at `path`, which is created with `mode` where it is missing, and waits shortly for a
-    /// run that holds it.
+    /// Claims all that is wanted, and waits shortly for a run that holds some of it. It blocks: at a start, before there
+    /// is a loop that something else could wait in.
     ///
     /// # Errors
-    /// `Claimed`: another run holds it still. Or it cannot be opened or created.
-    pub fn wait(&mut self, path: &Path, mode: u32, require_tmpfs: bool) -> Result<(), PublishError> {
-        let mut waited = Duration::ZERO;
+    /// `Claimed` or `Taken`: another run holds it still. Or a folder cannot be opened or created.
+    pub fn wait(&mut self, wanted: &Wanted<'_>) -> Result<(), PublishError> {
+        let began = Instant::now();
         loop {
-            match self.hold(path, mode, require_tmpfs) {
-                Err(PublishError { problem: Problem::Claimed(_), .. }) if waited < PATIENCE => {
+            match self.hold(wanted) {
+                Err(error) if error.is_held_elsewhere() && began.elapsed() < PATIENCE => {
                     std::thread::sleep(PAUSE);
-                    waited += PAUSE;
                 }
                 result => return result,
             }
         }
     }
 
-    /// Claims the folder that is at `path` now; nothing to do where it is claimed already.
+    /// Claims what is there now of all that is wanted; nothing to do for what is claimed already.
     ///
     /// # Errors
     /// As [`wait`](Self::wait), at once.
-    pub fn hold(&mut self, path: &Path, mode: u32, require_tmpfs: bool) -> Result<(), PublishError> {
-        let dir = Dir::open(path, Some(Create { mode, in_memory: require_tmpfs }))?;
+    pub fn hold(&mut self, wanted: &Wanted<'_>) -> Result<(), PublishError> {
+        let create = Create { mode: wanted.dir_mode, in_memory: wanted.require_tmpfs };
+        if let Some(folder) = wanted.set {
+            self.hold_set(folder, create)?;
+        }
+        // In one order, so that of two runs with several files in common one gets all of them.
+        let mut alone = wanted.alone.clone();
+        alone.sort_unstable();
+        alone.into_iter().try_for_each(|path| self.alone.take(path, create))
+    }
+
+    fn hold_set(&mut self, path: &Path, create: Create) -> Result<(), PublishError> {
+        let dir = Dir::open(path, Some(create))?;
         let stat = dir.stat()?;
         let folder = Identity::of(&stat);
-        if self.0.iter().any(|claim| claim.folder == folder) {
+        if self.sets.iter().any(|claim| claim.folder == folder) {
             return Ok(());
         }
         match dir.lock() {
@@ -68,16 +94,17 @@ impl Claims {
             }
             locked => locked?,
         }
-        self.0.push(Claim { path: path.to_owned(), folder, _dir: dir });
+        self.sets.push(Claim { path: path.to_owned(), folder, _dir: dir });
         Ok(())
     }
 
-    /// Gives up all folders but the one at `path`, if any.
-    pub fn keep_only(&mut self, path: Option<&Path>) {
+    /// Gives up everything that is not wanted.
+    pub fn keep_only(&mut self, wanted: &Wanted<'_>) {
         // The last claim of a path is that of the folder which is there now.
-        let last = self.0.iter().rposition(|claim| Some(claim.path.as_path()) == path);
-        let kept = last.map(|index| self.0.swap_remove(index));
-        self.0 = kept.into_iter().collect();
+        let last = self.sets.iter().rposition(|claim| Some(claim.path.as_path()) == wanted.set);
+        let kept = last.map(|index| self.sets.swap_remove(index));
+        self.sets = kept.into_iter().collect();
+        self.alone.keep_only(&wanted.alone);
     }
 }
 
@@ -97,20 +124,24 @@ fn holder(folder: &rustix::fs::Stat) -> Option<i32> {
 mod tests {
     use super::*;
 
+    fn set(path: &Path) -> Wanted<'_> {
+        Wanted { set: Some(path), dir_mode: 0o750, ..Wanted::default() }
+    }
+
     #[test]
     fn a_folder_has_one_run_which_is_named_and_may_claim_it_again() {
         let dir = tempfile::tempdir().expect("a folder");
         let (mut first, mut second) = (Claims::default(), Claims::default());
         for _ in 0..2 {
-            first.hold(dir.path(), 0o750, false).expect("free");
+            first.hold(&set(dir.path())).expect("free");
         }
-        let error = second.hold(dir.path(), 0o750, false).expect_err("taken");
+        let error = second.hold(&set(dir.path())).expect_err("taken");
         let us = i32::try_from(std::process::id()).expect("small");
         assert_eq!(error.problem, Problem::Claimed(Some(us)));
-        first.keep_only(Some(dir.path()));
-        assert!(second.hold(dir.path(), 0o750, false).is_err(), "kept");
-        first.keep_only(None);
-        second.hold(dir.path(), 0o750, false).expect("given up");
+        first.keep_only(&set(dir.path()));
+        assert!(second.hold(&set(dir.path())).is_err(), "kept");
+        first.keep_only(&Wanted::default());
+        second.hold(&set(dir.path())).expect("given up");
     }
 
     #[test]
@@ -118,11 +149,11 @@ mod tests {
         let space = tempfile::tempdir().expect("a folder");
         let path = space.path().join("secrets");
         let mut claims = Claims::default();
-        claims.hold(&path, 0o750, false).expect("made");
+        claims.hold(&set(&path)).expect("made");
         std::fs::rename(&path, space.path().join("old")).expect("moved");
-        claims.hold(&path, 0o750, false).expect("made anew");
-        claims.keep_only(Some(&path));
-        assert!(Claims::default().hold(&path, 0o750, false).is_err(), "the new one is kept");
-        Claims::default().hold(&space.path().join("old"), 0o750, false).expect("the old one is free");
+        claims.hold(&set(&path)).expect("made anew");
+        claims.keep_only(&set(&path));
+        assert!(Claims::default().hold(&set(&path)).is_err(), "the new one is kept");
+        Claims::default().hold(&set(&space.path().join("old"))).expect("the old one is free");
     }
 }

@@ -135,12 +135,21 @@ impl Dir {
     /// Opens the regular file `name` for reading; none where it is not there. What is not a
     /// regular file is in the way and not opened: a FIFO would block, a device might act.
     pub(crate) fn read_file(&self, name: &OsStr) -> Result<Option<std::fs::File>, PublishError> {
+        self.open_file(name, OFlags::RDONLY)
+    }
+
+    /// The same with another access.
+    pub(super) fn open_file(
+        &self,
+        name: &OsStr,
+        access: OFlags,
+    ) -> Result<Option<std::fs::File>, PublishError> {
         match self.stat_of(name)? {
             None => return Ok(None),
             Some(stat) => self.require_file(name, &stat)?,
         }
         // O_NONBLOCK and the second look: it could have been swapped in between.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let fd = match rustix::fs::openat(&self.fd, name, flags, Mode::empty()) {
             Err(Errno::NOENT) => return Ok(None),
             result => result.map_err(self.error(name, "open"))?,

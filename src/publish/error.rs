@@ -56,6 +56,8 @@ pub enum Problem {
     Busy,
     /// Another run publishes in the folder for as long as it lives: this process, where it can be seen.
     Claimed(Option<i32>),
+    /// Another run publishes this absolute file for as long as it lives: this process, where it can be seen.
+    Taken(Option<i32>),
     /// What was published before cannot be read back, so it cannot be carried over.
     Unreadable,
     /// What is there already is more than can be added to.
@@ -109,6 +111,11 @@ impl PublishError {
                 _ => "something",
             }),
         )
+    }
+
+    /// Whether another run publishes there.
+    pub(crate) fn is_held_elsewhere(&self) -> bool {
+        matches!(self.problem, Problem::Claimed(_) | Problem::Taken(_))
     }
 
     /// Whether a device has the name.
@@ -169,6 +176,7 @@ impl PublishError {
             Problem::ReadOnly => "mount it read-write, or under systemd name the folder in ReadWritePaths=",
             Problem::Busy => "stop the other leasehold, or give it a folder of its own",
             Problem::Claimed(_) => "stop it first, or give this one a `secrets_dir` of its own",
+            Problem::Taken(_) => "stop it first, or give this one another `path`",
             Problem::Unreadable => {
                 "let us read it: the same user in init and sidecar, or CAP_DAC_READ_SEARCH"
             }
@@ -214,6 +222,12 @@ impl fmt::Display for PublishError {
             }
             Problem::Claimed(None) => {
                 write!(f, "cannot publish in {path}: a process outside of this container has locked it")
+            }
+            Problem::Taken(Some(pid)) => {
+                write!(f, "cannot publish {path}: another leasehold does, process {pid}")
+            }
+            Problem::Taken(None) => {
+                write!(f, "cannot publish {path}: a leasehold outside of this container does")
             }
             Problem::Unreadable => write!(f, "cannot carry over {path}: it cannot be read back"),
             Problem::TooLarge => write!(f, "cannot add to {path}: it is larger than 8 MiB"),

@@ -205,7 +205,7 @@ impl SingleFile {
 }
 
 /// Step 2.
-fn replaceable(dir: &Dir, name: &OsStr) -> Result<(), PublishError> {
+pub(super) fn replaceable(dir: &Dir, name: &OsStr) -> Result<(), PublishError> {
     let Some(stat) = dir.stat_of(name)? else { return Ok(()) };
     let refuse = |problem| Err(PublishError::new(dir.at(name), problem));
     match FileType::from_raw_mode(stat.st_mode) {

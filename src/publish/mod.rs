@@ -11,6 +11,7 @@
 //! On tmpfs nothing here waits. On a disk `fsync` does, so the driver publishes from a thread of
 //! its own there: every type is `Send`, and none holds a descriptor between two publishes.
 
+mod alone;
 mod claim;
 mod dir;
 mod error;
@@ -27,7 +28,7 @@ mod set;
 mod stamp;
 mod sweep;
 
-pub use claim::Claims;
+pub use claim::{Claims, Wanted};
 pub use error::{Problem, PublishError};
 pub use file::SingleFile;
 pub use inspect::{Look, Loss};

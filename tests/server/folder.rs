@@ -207,6 +207,56 @@ fn a_second_run_on_the_same_folder_is_kept_out_and_told_by_which_process() {
 }
 
 #[test]
+fn a_second_run_with_the_same_absolute_file_is_kept_out_and_one_with_another_file_of_the_folder_is_not() {
+    let mut evidence = evidence!(44, Machine);
+    let stage = Stage::new();
+    stage.put_password("one");
+    let folder = stage.space.join("alone");
+    let file =
+        |name: &str| format!("{{path: '{}', secret: 'secret/web#password'}}", folder.join(name).display());
+    let run = |run: &str, files: &[String]| {
+        let config = stage.config(&format!("files: [{}]\n", files.join(", ")));
+        let config = config.replace("handoff/state", &format!("handoff/{run}"));
+        config.replace("/secrets'", &format!("/{run}'")).replace("status.sock", &format!("{run}.sock"))
+    };
+    let start = |config: &str, text: &str, file: &str| {
+        let path = stage.space.file(config, text).to_string_lossy().into_owned();
+        let running = support::Leasehold::new(&stage.space).spawn(&["sidecar", "--config", &path]);
+        wait_until("its file", SOON, || folder.join(file).exists());
+        running
+    };
+    let mut first = start("first.yaml", &run("first", &[file("a"), file("b")]), "b");
+    for command in [&["init", "--timeout", "20s"][..], &["sidecar"]] {
+        let second = stage.run(command, &run("second", &[file("c"), file("b")]));
+        evidence.exit(second.code, 73);
+        let says = format!("b: another leasehold does, process {}", first.pid());
+        assert!(second.last_line().contains(&says), "{}", second.stderr);
+    }
+    assert!(!folder.join("c").exists(), "nothing of the second is there");
+    // Another file of the folder is another affair, and is not given away by a configuration that is read again.
+    let mut third = start("third.yaml", &run("third", &[file("c")]), "c");
+    let reread = |running: &support::Running, says: &str| {
+        running.signal(nix::sys::signal::Signal::SIGHUP);
+        wait_until(says, SOON, || running.stderr().contains(says));
+    };
+    stage.space.file("third.yaml", run("third", &[file("c"), file("a")]));
+    reread(&third, &format!("a: another leasehold does, process {}", first.pid()));
+    assert!(third.stderr().contains("the configuration stays as it was"), "{}", third.stderr());
+    // What leaves the configuration of one run is free for the other.
+    stage.space.file("first.yaml", run("first", &[file("b")]));
+    reread(&first, "which the configuration no longer names");
+    reread(&third, "configuration read again");
+    wait_until("the file of its new run", SOON, || folder.join("a").exists());
+    assert!(first.runs() && third.runs());
+    let again = stage.run(&["init", "--timeout", "20s"], &run("second", &[file("a")])).expect_code(73);
+    assert!(again.last_line().contains(&format!("process {}", third.pid())), "{}", again.stderr);
+    first.stop().expect_code(0);
+    third.stop().expect_code(0);
+    stage.run(&["init", "--timeout", "20s"], &run("second", &[file("b"), file("c")])).expect_code(0);
+    evidence.holds("the second run of an absolute file ends at once and names the first; other files of the folder are free");
+}
+
+#[test]
 fn a_file_and_a_sink_that_leave_the_configuration_leave_the_disk_and_the_token_is_replaced() {
     let evidence = evidence!(45, Server);
     let stage = Stage::new();

@@ -1,0 +1,213 @@
+//! One run for each absolute file.
+//!
+//! Two runs that publish the same absolute file replace each other's content for as long as both live. A lock on
+//! the folder would keep out runs that publish other files in it, and a descriptor for each file would meet the
+//! limit of open files. So each folder has one empty file, [`LOCK`], and a run locks one byte of it for each of its
+//! files: the byte whose number is a hash of the file's name. These are the locks of POSIX, since only of
+//! them the kernel names the holder. They belong to the process, and closing *any* of its descriptors for the lock
+//! file gives up all of them: so a descriptor is opened once and kept.
+//!
+//! The lock is a safeguard against two configurations that name one file, and none against an attacker. It is
+//! left out where the lock file cannot be had, or belongs to another user, who could lock us out with it.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use rustix::fs::{FileType, OFlags};
+use sha2::{Digest as _, Sha256};
+
+use super::dir::Dir;
+use super::error::{Problem, PublishError};
+use super::file::replaceable;
+use super::resolve::Create;
+use super::stamp::Identity;
+
+/// The file beside absolute files, whose bytes stand for their names. It is not swept, and never removed: a run
+/// that holds a lock on a file without a name would not keep out the next one.
+pub(super) const LOCK: &str = ".leasehold.lock";
+
+/// The absolute files that this process publishes.
+#[derive(Debug, Default)]
+pub(super) struct Locks {
+    held: Vec<Held>,
+    /// The lock files, each open as long as a lock on it is held. More than one descriptor of a file is kept where
+    /// the file was opened before it was known.
+    open: Vec<(Identity, File)>,
+}
+
+/// One locked file.
+#[derive(Debug)]
+struct Held {
+    path: PathBuf,
+    /// The lock file.
+    lock: Identity,
+    byte: i64,
+}
+
+impl Locks {
+    /// Locks the absolute file `path`; nothing to do where it is locked already.
+    ///
+    /// # Errors
+    /// `Taken`: another run publishes it. Or its folder cannot be opened or created.
+    pub(super) fn take(&mut self, path: &Path, create: Create) -> Result<(), PublishError> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+        let dir = Dir::open(folder, Some(create))?;
+        // What cannot be replaced is refused when it is opened, and needs no lock: a device has a folder of its own.
+        if replaceable(&dir, name).is_err() {
+            return Ok(());
+        }
+        let Some(lock) = self.lock_file(&dir)? else {
+            tracing::debug!("{} is published without a lock", path.display());
+            return Ok(());
+        };
+        let byte = byte_of(name);
+        if self.held.iter().any(|held| (held.lock, held.byte, held.path.as_path()) == (lock, byte, path)) {
+            return Ok(());
+        }
+        let Some((_, file)) = self.open.iter().find(|(identity, _)| *identity == lock) else { return Ok(()) };
+        if !set(file, byte, libc::F_WRLCK) {
+            return Err(PublishError::new(path, Problem::Taken(holder(file, byte))));
+        }
+        self.held.push(Held { path: path.to_owned(), lock, byte });
+        Ok(())
+    }
+
+    /// Gives up all but the last lock on each of these files.
+    pub(super) fn keep_only(&mut self, paths: &[&Path]) {
+        let last = |path: &Path| self.held.iter().rposition(|held| held.path == path);
+        let kept: Vec<usize> = paths.iter().filter_map(|path| last(path)).collect();
+        let held = std::mem::take(&mut self.held).into_iter().enumerate();
+        let (kept, given_up): (Vec<_>, Vec<_>) = held.partition(|(index, _)| kept.contains(index));
+        self.held = kept.into_iter().map(|(_, held)| held).collect();
+        for (_, gone) in given_up {
+            // Two paths may lead to one file.
+            if !self.held.iter().any(|held| (held.lock, held.byte) == (gone.lock, gone.byte)) {
+                let file = self.open.iter().find(|(identity, _)| *identity == gone.lock);
+                file.map(|(_, file)| set(file, gone.byte, libc::F_UNLCK));
+            }
+        }
+        self.open.retain(|(lock, _)| self.held.iter().any(|held| held.lock == *lock));
+    }
+
+    /// The lock file of a folder, which is open from then on; none where it cannot be used.
+    fn lock_file(&mut self, dir: &Dir) -> Result<Option<Identity>, PublishError> {
+        let name = OsStr::new(LOCK);
+        let there = dir.stat_of(name)?;
+        // Not opened once more: closing that descriptor would give up our locks.
+        if let Some(known) = there.as_ref().map(Identity::of)
+            && self.open.iter().any(|(identity, _)| *identity == known)
+        {
+            return Ok(Some(known));
+        }
+        let file = match there {
+            None => dir.create_file(name),
+            Some(_) => dir.open_file(name, OFlags::RDWR).and_then(|file| file.ok_or_else(|| dir.taken(name))),
+        };
+        // Another run may have been quicker to create it.
+        let file = match file {
+            Err(PublishError { problem: Problem::InTheWay(_), .. }) if there.is_none() => {
+                dir.open_file(name, OFlags::RDWR).ok().flatten()
+            }
+            file => file.ok(),
+        };
+        let Some(file) = file else { return Ok(None) };
+        let Ok(stat) = rustix::fs::fstat(&file) else { return Ok(None) };
+        let ours = stat.st_uid == rustix::process::geteuid().as_raw()
+            && FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        if !ours {
+            return Ok(None);
+        }
+        let identity = Identity::of(&stat);
+        self.open.push((identity, file));
+        Ok(Some(identity))
+    }
+}
+
+/// The byte that stands for a name. Two names of one byte are as unlikely as two equal hashes of 62 bits.
+fn byte_of(name: &OsStr) -> i64 {
+    let digest = Sha256::digest(name.as_bytes());
+    let eight: [u8; 8] = digest[..8].try_into().expect("a SHA-256 has more than 8 bytes");
+    i64::from_be_bytes(eight) & (i64::MAX >> 1)
+}
+
+fn range(byte: i64, kind: libc::c_int) -> libc::flock {
+    libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: byte,
+        l_len: 1,
+        l_pid: 0,
+    }
+}
+
+/// Locks or unlocks a byte; whether no other process holds it. File systems without locks know no other process.
+fn set(file: &File, byte: i64, kind: libc::c_int) -> bool {
+    use nix::errno::Errno;
+    let refused = fcntl(file, FcntlArg::F_SETLK(&range(byte, kind))).err();
+    !matches!(refused, Some(Errno::EAGAIN | Errno::EACCES))
+}
+
+/// The process that holds a byte: none where it is one of another container.
+fn holder(file: &File, byte: i64) -> Option<i32> {
+    let mut range = range(byte, libc::F_WRLCK);
+    fcntl(file, FcntlArg::F_GETLK(&mut range)).ok()?;
+    let locked = i32::from(range.l_type) != libc::F_UNLCK;
+    (locked && range.l_pid > 0).then_some(range.l_pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CREATE: Create = Create { mode: 0o750, in_memory: false };
+
+    #[test]
+    fn a_file_is_locked_once_and_its_folder_has_one_descriptor() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut locks = Locks::default();
+        let (one, two) = (dir.path().join("sub/one"), dir.path().join("sub/two"));
+        for path in [&one, &two, &one] {
+            locks.take(path, CREATE).expect("free");
+        }
+        assert_eq!((locks.held.len(), locks.open.len()), (2, 1));
+        locks.keep_only(&[&two]);
+        assert_eq!((locks.held.len(), locks.open.len()), (1, 1));
+        locks.keep_only(&[]);
+        assert_eq!((locks.held.len(), locks.open.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_folder_in_place_of_the_one_before_is_locked_too() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (folder, mut locks) = (dir.path().join("sub"), Locks::default());
+        locks.take(&folder.join("one"), CREATE).expect("free");
+        std::fs::rename(&folder, dir.path().join("old")).expect("moved");
+        locks.take(&folder.join("one"), CREATE).expect("free");
+        assert_eq!((locks.held.len(), locks.open.len()), (2, 2));
+        locks.keep_only(&[&folder.join("one")]);
+        assert_eq!((locks.held.len(), locks.open.len()), (1, 1));
+        assert_eq!(locks.held[0].lock, locks.open[0].0);
+    }
+
+    #[test]
+    fn what_cannot_be_locked_or_replaced_is_left_alone() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut locks = Locks::default();
+        std::fs::create_dir(dir.path().join(LOCK)).expect("made");
+        locks.take(&dir.path().join("one"), CREATE).expect("published without a lock");
+        let device = Path::new("/dev/null");
+        locks.take(device, CREATE).expect("a device is not ours");
+        assert!(locks.held.is_empty() && !Path::new("/dev").join(LOCK).exists());
+    }
+
+    #[test]
+    fn names_have_bytes_of_their_own() {
+        let bytes: std::collections::BTreeSet<_> =
+            ["a", "b", "ab", ""].map(|name| byte_of(OsStr::new(name))).into();
+        assert!(bytes.len() == 4 && bytes.iter().all(|byte| *byte >= 0 && *byte < i64::MAX));
+    }
+}
