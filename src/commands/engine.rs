@@ -79,11 +79,12 @@ fn run_plan(
     // Init is over before it is idle. Where `/proc` is missing nothing is given back.
     let pages = if matches!(mode, Mode::Init { .. }) { None } else { Pages::open().ok() };
     let mut claims = Claims::default();
-    let fence = fence(&plan, &sources, parent.is_some(), &mut claims)?;
+    let pod = owner(&plan);
+    let fence = fence(&plan, &sources, &pod, parent.is_some(), &mut claims)?;
     let sandbox = fence.state();
     let surroundings = Surroundings {
         environment: super::environment::of_this_process(),
-        pod: owner(&plan),
+        pod,
         manager: ServiceManager::from_env(variable).map_err(|why| kernel::refused("socket", &why))?,
         reread: Box::new(move || reread(&sources, &fence)),
         parent,
@@ -122,11 +123,18 @@ pub(super) fn has_credentials(plan: &Plan) -> Result<(), Ending> {
 }
 
 /// The sandbox for all that follows: before any thread is started, which would stay outside.
-fn fence(plan: &Plan, sources: &Sources, parent: bool, claims: &mut Claims) -> Result<Fence, Ending> {
+fn fence(
+    plan: &Plan,
+    sources: &Sources,
+    pod: &str,
+    parent: bool,
+    claims: &mut Claims,
+) -> Result<Fence, Ending> {
     // Its rules are about folders that are there. Outside it can still be seen which process is in one.
     destinations(plan, claims)
         .map_err(|error| Ending::new(Cause::Destination, error.to_string(), error.hint()))?;
-    sandbox::raise(plan, &sources.files().collect::<Vec<_>>(), parent, variable)
+    let cleared = driver::folders_to_clear(plan, pod);
+    sandbox::raise(plan, &sources.files().collect::<Vec<_>>(), &cleared, parent, variable)
 }
 
 /// Creates the folders that are published in, where they are missing, and claims what is published.

@@ -1,79 +1,140 @@
 //! Absolute files, sinks among them, that a new configuration no longer names: they leave the disk.
 //!
 //! Members of the set are swept by its next publish. An absolute file stands alone, perhaps in a folder of
-//! somebody else's, so it is removed only where it is what we published. It goes after the files of the new
+//! another user, so it is removed only where it is what we published. It goes after the files of the new
 //! configuration are there: an application that moves from the one to the other finds either.
+//!
+//! The configuration may change while no process runs. Then the list in the handoff says what was published.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 use super::Driver;
 use super::files::{Files, Shared, Where};
+use super::ledger::Ledger;
 use crate::config::plan::{FilePlan, Plan, Source, Target};
 use crate::core::event::Event;
 use crate::core::view::Readiness;
+use crate::handoff::Handoff;
 use crate::observe::clock;
-use crate::publish::{Attributes, Look};
+use crate::publish::{Attributes, Found, Listed, Look, PublishError};
 use crate::secret::Secret;
 
 /// One such file.
 pub(super) struct Departed {
     path: PathBuf,
-    place: Shared,
-    /// What we published last, where this run did.
-    bytes: Option<Secret>,
-    attributes: Attributes,
+    published: Published,
+}
+
+/// How it was published.
+enum Published {
+    /// By this run.
+    Here {
+        place: Shared,
+        /// What was published last; none where this run has not come to it.
+        bytes: Option<Secret>,
+        attributes: Attributes,
+    },
+    /// By an earlier run.
+    Earlier(Listed),
 }
 
 impl Files {
     /// What of these files `plan` no longer names.
-    pub(super) fn departed(&self, plan: &Plan) -> Vec<Departed> {
-        let is_at = |target: &Target, path: &PathBuf| matches!(target, Target::Alone(at) if at == path);
-        let stays = |path: &PathBuf| plan.files.iter().any(|file| is_at(&file.target, path));
-        let files = self.alone().filter(|(_, _, path)| !stays(path));
+    pub(super) fn departed(&self, plan: &Plan, earlier: &Ledger) -> Vec<Departed> {
+        let mut listed: BTreeMap<PathBuf, Listed> =
+            earlier.files().into_iter().map(|file| (file.path.clone(), file)).collect();
+        let files = self.alone().filter(|(_, _, path)| !is_named(plan, path));
         let departed = files.map(|(file, place, path)| {
-            let bytes = self.rendered(file);
-            let plan = self.plan_of(file);
-            let attributes = Attributes { mode: plan.mode, uid: plan.uid, gid: plan.gid };
-            Departed { path: path.clone(), place, bytes, attributes }
+            let published = match (self.rendered(file), listed.remove(path)) {
+                (None, Some(listed)) => Published::Earlier(listed),
+                (bytes, _) => {
+                    let plan = self.plan_of(file);
+                    let attributes = Attributes { mode: plan.mode, uid: plan.uid, gid: plan.gid };
+                    Published::Here { place, bytes, attributes }
+                }
+            };
+            Departed { path: path.clone(), published }
         });
         departed.collect()
     }
 }
 
+/// Whether `plan` has this absolute file.
+fn is_named(plan: &Plan, path: &Path) -> bool {
+    plan.files.iter().any(|file| matches!(&file.target, Target::Alone(at) if at == path))
+}
+
+/// The files that an earlier run has published and `plan` does not name.
+pub(super) fn from_earlier(plan: &Plan, published: &[Listed]) -> Vec<Departed> {
+    let departed = published.iter().filter(|file| !is_named(plan, &file.path));
+    let departed = departed
+        .map(|file| Departed { path: file.path.clone(), published: Published::Earlier(file.clone()) });
+    departed.collect()
+}
+
+/// The folders from which a run of `plan` for `pod` will remove files of an earlier run: the sandbox has to know
+/// them before anything else is read.
+#[must_use]
+pub fn folders_to_clear(plan: &Plan, pod: &str) -> Vec<PathBuf> {
+    let Some(handoff) = &plan.handoff else { return Vec::new() };
+    let files = Handoff::published(handoff, pod);
+    let unchanged = |file: &&Listed| matches!(file.find(), Ok(Found::Unchanged));
+    let departed = files.iter().filter(|file| !is_named(plan, &file.path)).filter(unchanged);
+    departed.filter_map(|file| file.path.parent().map(Path::to_owned)).collect()
+}
+
 impl Departed {
-    /// Removes it where it is as we published it; a line in the log says what was done.
+    /// Removes it where it is as it was published; a line in the log says what was done.
     fn leave(self) {
-        let path = self.path.display();
-        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-        let Where::Alone(file) = &mut place.target else { return };
-        let look = Look { wall: clock::now().wall, thorough: true };
-        let why = match (&self.bytes, file.exists()) {
-            (_, Ok(false)) => return,
-            (_, Err(error)) => error.to_string(),
-            (None, Ok(true)) => "this run did not publish it".to_owned(),
-            (Some(bytes), Ok(true)) => match file.inspect(Some(bytes), &self.attributes, look) {
-                Ok(None) => match file.remove() {
-                    Ok(()) => {
-                        tracing::info!("removed {path}, which the configuration no longer names");
-                        return;
-                    }
-                    Err(error) => error.to_string(),
-                },
-                Ok(Some(_)) => "it is not as it was published".to_owned(),
-                Err(error) => error.to_string(),
+        let why = match self.published {
+            Published::Here { place, bytes, attributes } => remove_own(&place, bytes.as_ref(), &attributes),
+            Published::Earlier(listed) => match listed.remove() {
+                Ok(Found::Gone) => Ok(false),
+                Ok(Found::Unchanged) => Ok(true),
+                Ok(Found::Changed) => Err(CHANGED.to_owned()),
+                Ok(Found::Elsewhere) => {
+                    Err("its folder has no `.leasehold.lock` of this user any more".to_owned())
+                }
+                Err(error) => Err(error.to_string()),
             },
         };
-        tracing::warn!(
-            "{path} stays, although the configuration no longer names it: {why}; remove it by hand"
-        );
+        let path = self.path.display();
+        match why {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("removed {path}, which the configuration no longer names"),
+            Err(why) => tracing::warn!(
+                "{path} stays, although the configuration no longer names it: {why}; remove it by hand"
+            ),
+        }
+    }
+}
+
+const CHANGED: &str = "it is not as it was published";
+
+/// Removes a file that this run has published, or says why not; false where it is not there.
+fn remove_own(place: &Shared, bytes: Option<&Secret>, attributes: &Attributes) -> Result<bool, String> {
+    let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+    let Where::Alone(file) = &mut place.target else { return Ok(false) };
+    let words = |error: PublishError| error.to_string();
+    if !file.exists().map_err(words)? {
+        return Ok(false);
+    }
+    let bytes = bytes.ok_or("this run did not publish it")?;
+    let look = Look { wall: clock::now().wall, thorough: true };
+    match file.inspect(Some(bytes), attributes, look).map_err(words)? {
+        None => file.remove().map(|()| true).map_err(words),
+        Some(_) => Err(CHANGED.to_owned()),
     }
 }
 
 impl Driver {
     /// Notes what the configuration that is about to end names and `plan` does not.
     pub(super) fn depart(&mut self, plan: &Plan) {
-        self.departed.extend(self.files.departed(plan));
+        self.departed.extend(self.files.departed(plan, self.keeper.ledger()));
+        // One that is named again stays.
+        self.departed.retain(|departed| !is_named(plan, &departed.path));
         let is_sink = |file: &FilePlan| matches!(file.source, Source::Token { .. });
         let stays =
             |sink: &FilePlan| plan.files.iter().any(|file| is_sink(file) && file.target == sink.target);
@@ -92,14 +153,18 @@ impl Driver {
         }
     }
 
-    /// Removes files that left the configuration, once all others are published; at the end, in any case.
+    /// Removes files that left the configuration, once all others are published. At the end without that, they are
+    /// left to the next run, which finds them in the handoff; without a handoff they go now.
     pub(super) fn sweep_departed(&mut self, at_the_end: bool) {
         if self.departed.is_empty() {
             return;
         }
         let waits = matches!(self.agent.outlook(clock::now()).readiness, Readiness::NotRendered { .. });
-        if at_the_end || !waits {
-            self.departed.drain(..).for_each(Departed::leave);
+        if !waits || (at_the_end && self.plan.handoff.is_none()) {
+            for departed in std::mem::take(&mut self.departed) {
+                self.keeper.ledger().forget(&departed.path);
+                departed.leave();
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::config::plan::{FilePlan, Plan, Source, Target};
 use crate::core::event::{self, Event, Published, RenderOutcome};
 use crate::core::ids::{FileId, UnitId};
 use crate::core::policy::Policy;
+use crate::driver::ledger::Ledger;
 use crate::driver::store::Store;
 use crate::driver::variables::{self, Room, Variables};
 use crate::driver::written::Written;
@@ -30,6 +31,8 @@ pub(super) struct Files {
     wrappings: BTreeMap<FileId, Secret>,
     /// What the next process gets, by the place in `plan.exec.env`.
     variables: Arc<Mutex<Variables>>,
+    /// Where absolute files are noted that were published.
+    ledger: Ledger,
 }
 
 struct Unit {
@@ -65,6 +68,7 @@ impl Files {
         policy: &Policy,
         environment: Environment,
         room: Room,
+        ledger: Ledger,
     ) -> Result<Self, Ending> {
         for folder in &plan.writes.folders {
             publish::prepare(folder, plan.dir_mode, plan.require_tmpfs).map_err(ending)?;
@@ -85,7 +89,7 @@ impl Files {
         let units = units.collect::<Result<_, PublishError>>().map_err(ending)?;
         let renderings = vec![None; policy.files.len()];
         let (on_disk, wrappings) = (!plan.require_tmpfs, BTreeMap::new());
-        Ok(Self { on_disk, plan, environment, renderings, units, wrappings, variables })
+        Ok(Self { on_disk, plan, environment, renderings, units, wrappings, variables, ledger })
     }
 
     /// The variables that were published last, by name.
@@ -195,7 +199,8 @@ impl Files {
             });
             writes.extend(made.map(|made| (file, made.writes)));
         }
-        let on_disk = self.on_disk;
+        let (on_disk, ledger) = (self.on_disk, self.ledger.clone());
+        ledger.begin();
         let publish = move || {
             // Poisoned means that a publish panicked, and a panic ends the process.
             let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
@@ -203,6 +208,7 @@ impl Files {
                 place.written.publish(*file, writes).map_err(ending)?;
             }
             let published = place.target.publish(&members).map_err(ending)?;
+            place.target.note(&members, &ledger);
             if let Some(leftover) = &published.aftermath {
                 tracing::warn!("published, but {leftover}");
             }
@@ -309,6 +315,13 @@ impl Where {
             }
             // The variables of a process are in memory, and a device is never ours.
             (Self::Environment(_) | Self::Alone(_) | Self::Device, _) => Ok(Vec::new()),
+        }
+    }
+
+    /// Notes an absolute file that was just published.
+    fn note(&self, members: &[Member], ledger: &Ledger) {
+        if let (Self::Alone(file), [Member { content: Content::Bytes(bytes), path, .. }]) = (self, members) {
+            ledger.note(path, file, bytes);
         }
     }
 

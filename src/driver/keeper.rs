@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::credentials::Credentials;
+use super::ledger::Ledger;
 use super::store::Store;
 use crate::config::plan::Plan;
 use crate::core::ids::TokenId;
 use crate::core::snapshot::Snapshot;
 use crate::exit::Ending;
-use crate::handoff::{self, Binding, Handoff, Kept, Loaded};
+use crate::handoff::{self, Binding, Handoff, Kept, Loaded, Unusable};
 use crate::observe::clock;
+use crate::publish::Listed;
 use crate::render::Secrets as _;
 use crate::secret::Secret;
 use leasehold_base::request::Request;
@@ -19,6 +21,8 @@ pub(super) struct Keeper {
     place: Option<Place>,
     /// How the files of the credentials were at the last login, of this run or of the one before.
     sent: Option<String>,
+    /// The absolute files that were published.
+    ledger: Ledger,
 }
 
 struct Place {
@@ -41,6 +45,8 @@ pub(super) struct Found {
     pub(super) store: Store,
     /// For the client: a digest of the wrapping token that was opened.
     pub(super) opened: Option<String>,
+    /// The absolute files that it had published.
+    pub(super) published: Vec<Listed>,
 }
 
 impl Keeper {
@@ -50,7 +56,7 @@ impl Keeper {
     /// 73: another process holds it, or its place cannot be written.
     pub(super) fn open(plan: &Plan, pod: &str, credentials: &Credentials) -> Result<(Self, Found), Ending> {
         let Some(path) = &plan.handoff else {
-            return Ok((Self { place: None, sent: None }, Found::default()));
+            return Ok((Self { place: None, sent: None, ledger: Ledger::default() }, Found::default()));
         };
         let handoff = Handoff::open(path, plan.require_tmpfs)?;
         // Without a boot id every start is taken for one after another boot, which costs a look-up and renewals.
@@ -75,6 +81,10 @@ impl Keeper {
                 }
                 Found { rebooted: !same_clock, ..Found::from(*kept) }
             }
+            Loaded::Strays { kept, why: why @ Unusable::OtherServer, .. } => {
+                tracing::warn!(handoff = %path.display(), "cannot use the handoff, logging in anew: {why}");
+                Found::from(*kept)
+            }
             Loaded::Strays { kept, same_clock, why } => {
                 let (tokens, leases) = (kept.tokens.len(), kept.snapshot.retiring.len());
                 tracing::warn!(
@@ -90,7 +100,13 @@ impl Keeper {
             }
         };
         let opened = found.opened.clone();
-        Ok((Self { place: Some(Place { handoff, binding, opened }), sent }, found))
+        let ledger = Ledger::of(found.published.clone());
+        Ok((Self { place: Some(Place { handoff, binding, opened }), sent, ledger }, found))
+    }
+
+    /// The absolute files that were published: each publish notes its own.
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// A login is sent with the files of the credentials as they are now.
@@ -124,8 +140,11 @@ impl Keeper {
             refused_with: self.sent.clone().filter(|_| snapshot.refusals.is_some()),
             responses: snapshot.secrets.iter().filter_map(|secret| answer(&secret.request)).collect(),
             opened: opened.clone(),
+            published: self.ledger.files(),
         };
-        handoff.store(binding, &kept).map_err(|error| error.to_string())
+        handoff.store(binding, &kept).map_err(|error| error.to_string())?;
+        self.ledger.written();
+        Ok(())
     }
 
     /// The configuration changed: what is kept from now on is for the new one.
@@ -136,11 +155,12 @@ impl Keeper {
     }
 
     /// Deletes what is kept: it is revoked. That a wrapping token was opened stays true, and the next run that finds
-    /// the same one has to know it from a theft.
+    /// the same one has to know it from a theft. Absolute files stay on the disk, and the next run has to know which.
     pub(super) fn remove(&mut self) {
         let Some(Place { handoff, binding, opened }) = &mut self.place else { return };
-        if opened.is_some() {
-            let rest = Kept { opened: opened.clone(), ..Kept::default() };
+        let published = self.ledger.files();
+        if opened.is_some() || !published.is_empty() {
+            let rest = Kept { opened: opened.clone(), published, ..Kept::default() };
             if handoff.store(binding, &rest).is_ok() {
                 return;
             }
@@ -162,7 +182,9 @@ impl From<Kept> for Found {
         for (request, response) in std::mem::take(&mut kept.responses) {
             store.put(request, response.into());
         }
-        let Kept { snapshot, tokens, opened, .. } = kept;
-        Self { snapshot: Some(snapshot), rebooted: false, tokens, store, opened }
+        let Kept { snapshot, tokens, opened, published, .. } = kept;
+        // A run that has ended in good order leaves nothing to go on from.
+        let snapshot = Some(snapshot).filter(|snapshot| *snapshot != Snapshot::default());
+        Self { snapshot, rebooted: false, tokens, store, opened, published }
     }
 }

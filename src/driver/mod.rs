@@ -12,6 +12,7 @@ mod files;
 mod hear;
 mod inputs;
 mod keeper;
+mod ledger;
 mod pace;
 mod reload;
 mod requests;
@@ -56,6 +57,7 @@ use child::Offspring;
 pub use child::Parent;
 use credentials::Credentials;
 use departed::Departed;
+pub use departed::folders_to_clear;
 use files::Files;
 pub use files::wanted;
 use inputs::Inputs;
@@ -165,11 +167,12 @@ struct Driver {
 impl Driver {
     fn new(plan: Arc<Plan>, mode: Mode, mut surroundings: Surroundings) -> Result<Self, Ending> {
         let policy = plan.policy(mode, seed(&plan, &surroundings.pod));
-        // Destinations first: what cannot be written must not cost a login.
+        // Handoff and destinations first: what cannot be written must not cost a login.
         let room = child::room(surroundings.parent.as_ref(), &plan);
-        let files = Files::open(Arc::clone(&plan), &policy, surroundings.environment.clone(), room)?;
         let credentials = Credentials::new(plan.auth.method.files());
         let (keeper, mut kept) = Keeper::open(&plan, &surroundings.pod, &credentials)?;
+        let (environment, ledger) = (surroundings.environment.clone(), keeper.ledger().clone());
+        let files = Files::open(Arc::clone(&plan), &policy, environment, room, ledger)?;
         if kept.snapshot.is_none() {
             let (environment, now) = (&surroundings.environment, clock::now());
             kept.snapshot = certificates::found(&plan, environment, now, &mut kept.store);
@@ -205,7 +208,7 @@ impl Driver {
             voice: Voice::new(manager, surroundings.progress),
             successor: None,
             certificate: Certificate::default(),
-            departed: Vec::new(),
+            departed: departed::from_earlier(&plan, &kept.published),
             exposed: false,
             backlog: VecDeque::from([start, Event::UsedUp(client.is_used_up())]),
             openings: client.openings(),
@@ -267,6 +270,15 @@ impl Driver {
         let _gone = opening.written.send(());
     }
 
+    /// Absolute files have been published: a run that is killed from here on leaves the next one their list.
+    fn save_ledger(&mut self) {
+        let saved = self.keeper.save(&self.agent.snapshot(), self.requests.tokens(), &self.store);
+        if let Err(why) = saved {
+            // The core says this of its own writes, which go to the same place.
+            tracing::debug!("could not write the list of absolute files: {why}");
+        }
+    }
+
     /// Puts the secrets of an answer where they belong and leaves what the core needs.
     fn absorb(&mut self, answer: Answer) -> Event {
         match answer {
@@ -306,6 +318,9 @@ impl Driver {
                 Event::ChildEnded
             }
             Answer::Published { event, began } => {
+                if self.keeper.ledger().end() {
+                    self.save_ledger();
+                }
                 if let Event::Published { result: Ok(published), .. } = &*event {
                     let (generation, files) = (published.generation, published.changed.len());
                     let what = || format!("published generation {generation}: {files} changed");

@@ -143,7 +143,8 @@ impl Driver {
         let room = child::room(self.offspring.as_ref().map(Offspring::parent), &plan);
         // What is claimed in vain, since the rest of the plan cannot be had, is given up with the next look.
         self.surroundings.claims.hold(&wanted(&plan)).map_err(Ending::from)?;
-        let files = Files::open(Arc::clone(&plan), &policy, self.surroundings.environment.clone(), room)?;
+        let (environment, ledger) = (self.surroundings.environment.clone(), self.keeper.ledger().clone());
+        let files = Files::open(Arc::clone(&plan), &policy, environment, room, ledger)?;
         self.depart(&plan);
         self.files = files;
         self.surroundings.claims.keep_only(&wanted(&plan));

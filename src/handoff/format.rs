@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::{Binding, Kept, Loaded, Unusable, strays};
+use super::{Binding, Kept, Loaded, Unusable, published, strays};
 use crate::core::event::Life;
 use crate::core::ids::{LeaseId, TokenId};
 use crate::core::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals, Snapshot};
@@ -24,7 +24,7 @@ use leasehold_base::time::Moment;
 /// names is given back ([`strays`]). For that these keep their names and meanings in all versions:
 /// `version`, `digest`, `pod`, `boot`, `server`; of `tokens` `id`, `secret`, `accessor`, `expires`, `latest`, `granted`,
 /// `batch`, `owned`; of `retiring` and of each secret's `lease` `id`, `token`, `expires`, `latest`, `granted`; `untold`
-/// and `opened`. A field may be missing, and then reads as in a build that did not know it.
+/// and `opened`; of `published` all. A field may be missing, and then reads as in a build that did not know it.
 pub(super) const VERSION: u64 = 3;
 
 /// For the values of a state. It is ours: mode and owner are checked before it is read.
@@ -40,6 +40,7 @@ pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
         ("boot", text(&binding.boot)),
         ("server", text(&binding.server)),
         ("opened", optional(kept.opened.as_deref(), text)),
+        ("published", published::tree(&kept.published)),
         ("tokens", Tree::list(tokens.iter().map(|token| token_tree(token, kept.tokens.get(&token.id))))),
         ("secrets", Tree::list(secrets.iter().map(secret_tree))),
         ("retiring", Tree::list(retiring.iter().map(lease_tree))),
@@ -93,7 +94,14 @@ pub(super) fn parse(bytes: &[u8], binding: &Binding, now: Moment) -> Result<Load
     // A configuration that is the same names the same server.
     let server = tree.get("server").and_then(Tree::as_str);
     if !server.map_or(same_configuration, |server| server == binding.server) {
-        return Err(Unusable::OtherServer);
+        // Files are none of that server's affair.
+        return match published::of(&tree) {
+            none if none.is_empty() => Err(Unusable::OtherServer),
+            published => {
+                let kept = Box::new(Kept { published, ..Kept::default() });
+                Ok(Loaded::Strays { kept, same_clock: same_boot, why: Unusable::OtherServer })
+            }
+        };
     }
     let kept = strays::of(&tree, binding.owns);
     let same_clock = same_boot && !strays::is_ahead(&kept, now);
@@ -106,7 +114,7 @@ pub(super) struct Damaged(&'static str);
 pub(super) type Parsed<T> = Result<T, Damaged>;
 
 fn kept(tree: &Tree, owns: bool) -> Parsed<Kept> {
-    let mut kept = Kept { opened: opened(tree), ..Kept::default() };
+    let mut kept = Kept { opened: opened(tree), published: published::of(tree), ..Kept::default() };
     for entry in list(tree, "tokens")? {
         let (token, secret) = token(entry, owns)?;
         kept.tokens.extend(secret.map(|secret| (token.id, secret)));
@@ -274,11 +282,11 @@ pub(super) fn opened(tree: &Tree) -> Option<String> {
     present(tree, "opened").and_then(Tree::as_str).map(str::to_owned)
 }
 
-fn text(text: &str) -> Tree {
+pub(super) fn text(text: &str) -> Tree {
     Tree::text(text)
 }
 
-fn number(number: impl ToString) -> Tree {
+pub(super) fn number(number: impl ToString) -> Tree {
     Tree::Number(number.to_string().into())
 }
 
@@ -290,7 +298,7 @@ fn moment(moment: Moment) -> Tree {
     duration(moment.since_boot())
 }
 
-fn bytes(secret: &Secret) -> Tree {
+pub(super) fn bytes(secret: &Secret) -> Tree {
     Tree::text(STANDARD.encode(secret.expose()))
 }
 

@@ -13,6 +13,7 @@
 
 mod binding;
 mod format;
+mod published;
 mod strays;
 #[cfg(test)]
 mod tests;
@@ -31,8 +32,9 @@ use zeroize::Zeroizing;
 use crate::core::ids::TokenId;
 use crate::core::snapshot::Snapshot;
 use crate::exit::{Cause, Ending};
-use crate::publish::{Attributes, Problem, PublishError, SingleFile};
+use crate::publish::{Attributes, Listed, Problem, PublishError, SingleFile};
 use crate::secret::Secret;
+use crate::tree::Tree;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
@@ -70,6 +72,8 @@ pub struct Kept {
     /// A digest of the wrapping token that was opened for the login
     /// (the `vault` room makes it): it cannot be opened again, and nobody has stolen it.
     pub opened: Option<String>,
+    /// The absolute files, sinks among them, that this run has published, or an earlier one.
+    pub published: Vec<Listed>,
 }
 
 /// What was found at the start.
@@ -83,7 +87,8 @@ pub enum Loaded {
         /// leases.
         same_clock: bool,
     },
-    /// An earlier run's state that cannot be gone on from, and that is ours to give back.
+    /// An earlier run's state that cannot be gone on from, and that is ours to give back; of another server's only the
+    /// list of files.
     Strays {
         /// The logins and leases.
         kept: Box<Kept>,
@@ -228,18 +233,18 @@ impl Handoff {
         }
     }
 
+    /// The absolute files that an earlier run of `pod` has published. Takes no lock and removes nothing: it is for
+    /// the time before the sandbox is up, which has to know their folders.
+    #[must_use]
+    pub fn published(path: &Path, pod: &str) -> Vec<Listed> {
+        let bytes = SingleFile::peek(path).ok().flatten().and_then(|opened| whole(opened).ok());
+        let tree = bytes.and_then(|bytes| Tree::from_json(&bytes).ok());
+        let ours = tree.filter(|tree| tree.get("pod").and_then(Tree::as_str) == Some(pod));
+        ours.map(|tree| published::of(&tree)).unwrap_or_default()
+    }
+
     fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Unusable> {
-        let Some((mut file, stat)) = self.file.read().map_err(Unusable::Unreadable)? else {
-            return Ok(None);
-        };
-        if stat.st_uid != rustix::process::geteuid().as_raw() || stat.st_mode & 0o077 != 0 {
-            return Err(Unusable::Exposed);
-        }
-        let size = u64::try_from(stat.st_size).ok().filter(|size| *size <= MAX_BYTES);
-        let size = size.and_then(|size| usize::try_from(size).ok()).ok_or(Unusable::TooLarge)?;
-        let mut bytes = Zeroizing::new(vec![0; size]);
-        file.read_exact(&mut bytes).map_err(|error| Unusable::Corrupt(error.kind().to_string()))?;
-        Ok(Some(bytes))
+        self.file.read().map_err(Unusable::Unreadable)?.map(whole).transpose()
     }
 
     /// Replaces the state in one step.
@@ -262,4 +267,16 @@ impl Handoff {
     pub fn remove(&mut self) -> Result<(), HandoffError> {
         Ok(self.file.remove()?)
     }
+}
+
+/// All of an open state, where nobody else could have written it.
+fn whole((mut file, stat): (File, rustix::fs::Stat)) -> Result<Zeroizing<Vec<u8>>, Unusable> {
+    if stat.st_uid != rustix::process::geteuid().as_raw() || stat.st_mode & 0o077 != 0 {
+        return Err(Unusable::Exposed);
+    }
+    let size = u64::try_from(stat.st_size).ok().filter(|size| *size <= MAX_BYTES);
+    let size = size.and_then(|size| usize::try_from(size).ok()).ok_or(Unusable::TooLarge)?;
+    let mut bytes = Zeroizing::new(vec![0; size]);
+    file.read_exact(&mut bytes).map_err(|error| Unusable::Corrupt(error.kind().to_string()))?;
+    Ok(bytes)
 }

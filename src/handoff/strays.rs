@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::Kept;
 use super::format::{self, Parsed, flag_or, get, get_bytes, get_duration, get_moment, list, present, string};
+use super::{Kept, published};
 use crate::core::ids::{LeaseId, TokenId};
 use crate::core::snapshot::{KeptLease, KeptToken, Snapshot};
 use crate::secret::Secret;
@@ -19,7 +19,7 @@ const SLACK: Duration = Duration::from_secs(5);
 
 /// The logins and leases in `tree`, each only to be given back; `owns` is what an older build did not write down.
 pub(super) fn of(tree: &Tree, owns: bool) -> Kept {
-    let mut kept = Kept { opened: format::opened(tree), ..Kept::default() };
+    let mut kept = Kept { opened: format::opened(tree), published: published::of(tree), ..Kept::default() };
     for (token, secret) in entries(tree, "tokens").filter_map(|entry| token(entry, owns).ok()) {
         kept.tokens.insert(token.id, secret);
         kept.snapshot.tokens.push(token);

@@ -93,6 +93,7 @@ fn sample() -> Kept {
             ending: true,
         },
         refused_with: Some("5ca1ab1e".into()),
+        published: vec![Listed { path: "/etc/app/db.env".into(), inode: 7, digest: "d1".into() }],
     }
 }
 
@@ -144,7 +145,7 @@ fn another_pod_may_not_use_it_and_another_boot_is_told() {
 
 /// What the sample names, to be given back.
 fn strays(why: Unusable, same_clock: bool) -> Loaded {
-    let Kept { tokens, opened, snapshot, .. } = sample();
+    let Kept { tokens, opened, snapshot, published, .. } = sample();
     let lease = |lease: KeptLease| KeptLease { renewable: false, undated: false, ..lease };
     let held = snapshot.secrets.into_iter().filter_map(|secret| secret.lease);
     let login = |token: KeptToken| KeptToken { renewable: false, undated: false, leaving: true, ..token };
@@ -154,7 +155,7 @@ fn strays(why: Unusable, same_clock: bool) -> Loaded {
         untold: snapshot.untold,
         ..Snapshot::default()
     };
-    let kept = Kept { tokens, snapshot, opened, ..Kept::default() };
+    let kept = Kept { tokens, snapshot, opened, published, ..Kept::default() };
     Loaded::Strays { kept: Box::new(kept), same_clock, why }
 }
 
@@ -168,8 +169,13 @@ fn another_configuration_does_not_go_on_from_it_and_gives_back_what_it_names() {
     other.boot = "b-2".into();
     assert_eq!(handoff.load(&other, NOW), strays(Unusable::OtherConfiguration, false));
     other.server = "s-2".into();
-    let elsewhere = handoff.load(&other, NOW);
-    assert_eq!(elsewhere, Loaded::Unusable(Unusable::OtherServer), "a token goes to no other server");
+    let Loaded::Strays { kept, why: Unusable::OtherServer, .. } = handoff.load(&other, NOW) else {
+        panic!("the files are none of another server's affair")
+    };
+    let files = Kept { published: sample().published, ..Kept::default() };
+    assert_eq!(*kept, files, "a token goes to no other server");
+    handoff.store(&binding(), &Kept { published: Vec::new(), ..sample() }).expect("stored");
+    assert_eq!(handoff.load(&other, NOW), Loaded::Unusable(Unusable::OtherServer));
 }
 
 /// The state as a build of before would have written it: without the fields that are newer.
@@ -182,6 +188,7 @@ fn older(path: &Path, version: &str) {
         "\"leaving\":true,",
         ",\"owned\":false",
         "\"unsure\":true,",
+        "\"published\":[{\"digest\":\"d1\",\"inode\":7,\"path\":\"L2V0Yy9hcHAvZGIuZW52\"}],",
     ] {
         assert!(text.contains(newer), "{newer} in {text}");
         text = text.replace(newer, "");
@@ -207,6 +214,24 @@ fn the_version_before_this_one_is_not_gone_on_from_and_what_it_names_is_given_ba
         let other = Binding { digest: [8; 32], ..binding() };
         assert_eq!(handoff.load(&other, NOW), Loaded::Unusable(Unusable::OtherServer));
     }
+}
+
+#[test]
+fn the_list_of_files_is_read_before_the_lock_is_taken_and_only_by_the_same_pod() {
+    let dir = folder();
+    let (mut handoff, path) = open(&dir);
+    assert_eq!(Handoff::published(&path, "pod u-1"), []);
+    handoff.store(&binding(), &sample()).expect("stored");
+    assert_eq!(
+        Handoff::published(&path, "pod u-1"),
+        sample().published,
+        "while another process holds the lock"
+    );
+    assert_eq!(Handoff::published(&path, "pod u-2"), []);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o660)).expect("ours");
+    assert_eq!(Handoff::published(&path, "pod u-1"), [], "others could have written it");
+    assert_eq!(Handoff::published(&dir.path().join("none/state"), "pod u-1"), []);
+    assert!(!dir.path().join("none").exists(), "nothing is created");
 }
 
 #[test]
@@ -358,6 +383,7 @@ fn any_kept() -> impl Strategy<Value = Kept> {
     )
         .prop_map(
             |(secrets, retiring, responses, tokens, refusals, (untold, [blind, unsure, ending]))| Kept {
+                published: sample().published,
                 snapshot: Snapshot {
                     tokens: tokens
                         .keys()

@@ -6,7 +6,7 @@
 //! Several runs may publish different absolute files in one folder, such as `/etc/app`: see [`alone`](super::alone).
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::{major, minor};
 
@@ -16,8 +16,8 @@ use super::error::{Problem, PublishError};
 use super::resolve::Create;
 use super::stamp::Identity;
 
-/// How long a start waits for a run that is about to end.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A start waits two seconds for a run that is about to end.
+const TRIES: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Where a run publishes.
@@ -55,15 +55,13 @@ impl Claims {
     /// # Errors
     /// `Claimed` or `Taken`: another run holds it still. Or a folder cannot be opened or created.
     pub fn wait(&mut self, wanted: &Wanted<'_>) -> Result<(), PublishError> {
-        let began = Instant::now();
-        loop {
+        for _ in 0..TRIES {
             match self.hold(wanted) {
-                Err(error) if error.is_held_elsewhere() && began.elapsed() < PATIENCE => {
-                    std::thread::sleep(PAUSE);
-                }
+                Err(error) if error.is_held_elsewhere() => std::thread::sleep(PAUSE),
                 result => return result,
             }
         }
+        self.hold(wanted)
     }
 
     /// Claims what is there now of all that is wanted; nothing to do for what is claimed already.

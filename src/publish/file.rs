@@ -149,10 +149,22 @@ impl SingleFile {
     /// Opens it for reading, with its facts; none where it is not there.
     pub(crate) fn read(&self) -> Result<Option<(File, Stat)>, PublishError> {
         let (dir, name) = self.place()?;
+        self.read_in(&dir, name)
+    }
+
+    fn read_in(&self, dir: &Dir, name: &OsStr) -> Result<Option<(File, Stat)>, PublishError> {
         let Some(file) = dir.read_file(name)? else { return Ok(None) };
         let stat = rustix::fs::fstat(&file)
             .map_err(|errno| PublishError::from_errno(&self.path, "look at", errno))?;
         Ok(Some((file, stat)))
+    }
+
+    /// The same for the file at `path`, of which nothing else is wanted: nothing is created and nothing is swept.
+    pub(crate) fn peek(path: &Path) -> Result<Option<(File, Stat)>, PublishError> {
+        let single = Self::new(path, 0, false);
+        let (folder, name) = single.parts()?;
+        let dir = Dir::open(folder, None)?;
+        single.read_in(&dir, name)
     }
 
     /// Removes it; nothing to do where it is not there.

@@ -134,7 +134,7 @@ impl SingleFile {
 }
 
 /// The folder, if it is there.
-fn there(opened: Result<Dir, PublishError>) -> Result<Option<Dir>, PublishError> {
+pub(super) fn there(opened: Result<Dir, PublishError>) -> Result<Option<Dir>, PublishError> {
     match opened {
         Err(PublishError { problem: Problem::System { errno, .. }, .. })
             if errno == rustix::io::Errno::NOENT.raw_os_error() =>

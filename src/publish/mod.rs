@@ -21,6 +21,7 @@ mod handle;
 mod inspect;
 mod leaf;
 mod links;
+mod listed;
 mod names;
 mod published;
 mod resolve;
@@ -33,6 +34,7 @@ pub use error::{Problem, PublishError};
 pub use file::SingleFile;
 pub use inspect::{Look, Loss};
 pub use leaf::Attributes;
+pub use listed::{Found, Listed};
 pub use published::Published;
 pub use set::{Content, Member, Set};
 

@@ -66,6 +66,11 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// Its inode.
+    pub(super) fn inode(&self) -> Option<u64> {
+        u64::try_from(self.stamp.place.inode).ok()
+    }
+
     /// It was just written, or found to be right.
     pub(super) fn new(stamp: Stamp, handed_over: Option<Secret>) -> Self {
         Self { stamp, settled: false, handed_over }

@@ -69,6 +69,7 @@ fn ruleset(needs: &Needs) -> Result<RulesetCreated, RulesetError> {
     let created = created.create()?;
     let created = beneath(created, &needs.read, read)?;
     let created = beneath(created, &needs.publish, publish)?;
+    let created = beneath(created, &needs.clear, read | AccessFs::RemoveFile)?;
     let created = beneath(created, &needs.sockets, listen)?;
     let ports = |ports: &BTreeSet<u16>, access: AccessNet| {
         let rules: Vec<_> = ports.iter().map(|&port| Ok(NetPort::new(port, access))).collect();

@@ -16,7 +16,7 @@ mod privileges;
 mod system_calls;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::plan::{Notifier, Plan, Sandbox};
 use crate::exit::{Cause, Ending};
@@ -78,7 +78,8 @@ impl Lack {
 }
 
 /// Applies what `plan` asks for to this thread and all that it starts. The folders that files go
-/// to must be there. `texts` are the files that the configuration is read from, now and at HUP;
+/// to must be there. `texts` are the files that the configuration is read from, now and at HUP; from the folders
+/// `cleared` files of an earlier run will be removed;
 /// `parent` tells whether this run starts the application itself, which would inherit it all.
 ///
 /// # Errors
@@ -86,6 +87,7 @@ impl Lack {
 pub fn raise(
     plan: &Plan,
     texts: &[&Path],
+    cleared: &[PathBuf],
     parent: bool,
     env: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Fence, Ending> {
@@ -103,7 +105,8 @@ pub fn raise(
         );
         return Ok(Fence::down(State::LeftOff));
     }
-    let needs = Needs::of(plan, texts, env);
+    let mut needs = Needs::of(plan, texts, env);
+    needs.clear.extend(cleared.iter().cloned());
     for template in &needs.unknown {
         tracing::warn!("sandbox: the file that {template} reads has to lie in a folder that is read anyway");
     }

@@ -49,6 +49,8 @@ pub(super) struct Needs {
     pub(super) read: BTreeSet<PathBuf>,
     /// Folders to publish in.
     pub(super) publish: BTreeSet<PathBuf>,
+    /// Folders to remove files from that an earlier run has published there.
+    pub(super) clear: BTreeSet<PathBuf>,
     /// Folders to put a socket in.
     pub(super) sockets: BTreeSet<PathBuf>,
     /// TCP ports to connect to.

@@ -221,7 +221,7 @@ fn a_second_run_with_the_same_absolute_file_is_kept_out_and_one_with_another_fil
     };
     let start = |config: &str, text: &str, file: &str| {
         let path = stage.space.file(config, text).to_string_lossy().into_owned();
-        let running = support::Leasehold::new(&stage.space).spawn(&["sidecar", "--config", &path]);
+        let running = crate::support::Leasehold::new(&stage.space).spawn(&["sidecar", "--config", &path]);
         wait_until("its file", SOON, || folder.join(file).exists());
         running
     };
@@ -235,7 +235,7 @@ fn a_second_run_with_the_same_absolute_file_is_kept_out_and_one_with_another_fil
     assert!(!folder.join("c").exists(), "nothing of the second is there");
     // Another file of the folder is another affair, and is not given away by a configuration that is read again.
     let mut third = start("third.yaml", &run("third", &[file("c")]), "c");
-    let reread = |running: &support::Running, says: &str| {
+    let reread = |running: &crate::support::Running, says: &str| {
         running.signal(nix::sys::signal::Signal::SIGHUP);
         wait_until(says, SOON, || running.stderr().contains(says));
     };
@@ -289,4 +289,79 @@ fn a_file_and_a_sink_that_leave_the_configuration_leave_the_disk_and_the_token_i
     finished.assert_silent_about(token.trim());
     stage.assert_nothing_left();
     evidence.holds("removed after HUP where they are as published, named where not; the token that a sink showed is replaced and revoked");
+}
+
+#[test]
+fn files_and_sinks_that_leave_the_configuration_while_no_process_runs_leave_the_disk_at_the_next_start() {
+    let evidence = evidence!(45, Server);
+    for (sandbox, killed) in [("'off'", false), ("auto", false), ("auto", true)] {
+        let stage = Stage::new();
+        stage.put_password("one");
+        let path = |name: &str| stage.space.join("alone").join(name);
+        let names = ["file", "changed", "sink", "stays"];
+        let entry =
+            |name: &str| format!("{{path: '{}', secret: 'secret/web#password'}}", path(name).display());
+        let config = |files: &[&str], sinks: &str| {
+            let files: Vec<String> = files.iter().map(|name| entry(name)).collect();
+            let files = format!("files: [{}]\nsinks: [{sinks}]\nsandbox: {sandbox}\n", files.join(", "));
+            stage.config(&files)
+        };
+        let with = config(&["file", "changed", "stays"], &format!("{{path: '{}'}}", path("sink").display()));
+        let first = stage.sidecar(&with);
+        if killed {
+            first.signal(nix::sys::signal::Signal::SIGKILL);
+            first.wait(SOON);
+        } else {
+            first.stop().expect_code(0);
+        }
+        assert!(names.iter().all(|name| path(name).exists()), "what was published stays over a stop");
+        fs::remove_file(path("changed")).expect("removed");
+        fs::write(path("changed"), "mine").expect("written");
+        // Nothing that is published needs the folder of the others any more.
+        let moved = config(&["stays"], "").replace("/alone/", "/elsewhere/");
+        let second = stage.sidecar(&moved);
+        wait_until("the files to go", SOON, || !path("file").exists() && !path("sink").exists());
+        wait_until("the third to go", SOON, || !path("stays").exists());
+        assert!(stage.space.join("elsewhere/stays").exists(), "they go once the new ones are there");
+        assert_eq!(fs::read_to_string(path("changed")).expect("it stays"), "mine");
+        let finished = second.stop().expect_code(0);
+        let says = |name: &str, what: &str| {
+            let file = path(name).display().to_string();
+            finished.stderr.lines().filter(|line| line.contains(&file) && line.contains(what)).count()
+        };
+        for name in ["file", "sink", "stays"] {
+            assert_eq!(says(name, "which the configuration no longer names"), 1, "{}", finished.stderr);
+        }
+        assert_eq!(says("changed", "it is not as it was published"), 1, "{}", finished.stderr);
+        // It is said once.
+        let third = stage.sidecar(&moved).stop().expect_code(0);
+        assert!(!third.stderr.contains("no longer names"), "{}", third.stderr);
+        stage.assert_nothing_left();
+    }
+    evidence.holds("removed by the next run, in the sandbox too, after its own files are there; a changed one stays and is named");
+}
+
+#[test]
+fn files_that_left_the_configuration_stay_until_the_new_ones_are_published() {
+    let stage = Stage::new();
+    stage.put_password("one");
+    let path = |name: &str| stage.space.join("alone").join(name);
+    let config = |name: &str| {
+        stage.config(&format!(
+            "files: [{{path: '{}', secret: 'secret/web#password'}}]\n",
+            path(name).display()
+        ))
+    };
+    let (old, new) = (config("old"), config("new"));
+    stage.sidecar(&old).stop().expect_code(0);
+    stage.server.seal();
+    let waiting = stage.start(&new);
+    wait_until("the server to be missed", SOON, || waiting.stderr().contains("the server is away"));
+    waiting.stop().expect_code(0);
+    assert!(path("old").exists() && !path("new").exists(), "the application has nothing else");
+    stage.server.unseal();
+    let ready = stage.sidecar(&new);
+    wait_until("the old file to go", SOON, || !path("old").exists());
+    assert!(path("new").exists());
+    ready.stop().expect_code(0);
 }

@@ -28,7 +28,7 @@ fn raise(space: &Path) -> Result<sandbox::Fence, Ending> {
     let config = space.join("config").join("leasehold.yaml");
     let (plan, _) =
         leasehold::config::load(std::slice::from_ref(&config), &[]).expect("a good configuration");
-    sandbox::raise(&plan, &[&config], false, |_| None)
+    sandbox::raise(&plan, &[&config], &[], false, |_| None)
 }
 
 /// From now on the kernel has no Landlock, for this thread.

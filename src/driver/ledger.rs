@@ -1,0 +1,100 @@
+//! The absolute files that are on the disk by our doing: each publish notes one, and the handoff keeps the list for
+//! the next run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::publish::{Listed, SingleFile};
+use crate::secret::Secret;
+
+/// The list. A publish on a disk notes its file from another thread.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ledger(Arc<Mutex<Entries>>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    files: BTreeMap<PathBuf, Listed>,
+    /// Publishes that have begun and not ended.
+    publishing: usize,
+    /// The list differs from the one in the handoff.
+    changed: bool,
+}
+
+impl Ledger {
+    /// What an earlier run has published.
+    pub(super) fn of(files: Vec<Listed>) -> Self {
+        let files = files.into_iter().map(|file| (file.path.clone(), file)).collect();
+        Self(Arc::new(Mutex::new(Entries { files, ..Entries::default() })))
+    }
+
+    /// All files, for the handoff.
+    pub(super) fn files(&self) -> Vec<Listed> {
+        self.entries().files.values().cloned().collect()
+    }
+
+    /// Notes that `bytes` are in the file at `path`.
+    pub(super) fn note(&self, path: &Path, file: &SingleFile, bytes: &Secret) {
+        let Some(listed) = file.listed(path, bytes) else { return };
+        let mut entries = self.entries();
+        entries.changed |= entries.files.get(path) != Some(&listed);
+        entries.files.insert(path.to_owned(), listed);
+    }
+
+    /// The file has left the disk, or is not ours any more.
+    pub(super) fn forget(&self, path: &Path) {
+        let mut entries = self.entries();
+        entries.changed |= entries.files.remove(path).is_some();
+    }
+
+    /// A publish begins.
+    pub(super) fn begin(&self) {
+        self.entries().publishing += 1;
+    }
+
+    /// A publish has ended; whether the handoff should be written: not after each of a hundred files.
+    pub(super) fn end(&self) -> bool {
+        let mut entries = self.entries();
+        entries.publishing = entries.publishing.saturating_sub(1);
+        entries.publishing == 0 && entries.changed
+    }
+
+    /// The handoff has the list.
+    pub(super) fn written(&self) {
+        self.entries().changed = false;
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::Attributes;
+
+    #[test]
+    fn the_handoff_is_written_once_for_files_that_are_published_together() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let ledger = Ledger::default();
+        let publish = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            let mut file = SingleFile::open(&path, 0o750, false).expect("a place");
+            let attributes = Attributes { mode: 0o600, uid: None, gid: None };
+            file.publish(&text.into(), &attributes).expect("published");
+            ledger.note(&path, &file, &text.into());
+            ledger.end()
+        };
+        (0..2).for_each(|_| ledger.begin());
+        assert_eq!([publish("a", "1"), publish("b", "1")], [false, true]);
+        ledger.written();
+        ledger.begin();
+        assert!(!publish("a", "1"), "nothing has changed");
+        ledger.begin();
+        assert!(publish("a", "2"));
+        assert_eq!(ledger.files().len(), 2);
+        ledger.forget(&dir.path().join("a"));
+        assert_eq!(ledger.files().len(), 1);
+    }
+}

@@ -1,0 +1,31 @@
+//! The absolute files that a run has published: for the next one, which removes those that it no longer names.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+
+use super::format::{Parsed, bytes, get, get_bytes, list, number, string, text};
+use crate::publish::Listed;
+use crate::secret::Secret;
+use crate::tree::Tree;
+
+pub(super) fn tree(published: &[Listed]) -> Tree {
+    Tree::list(published.iter().map(|file| {
+        Tree::map([
+            ("path", bytes(&Secret::new(file.path.as_os_str().as_bytes().to_vec()))),
+            ("inode", number(file.inode)),
+            ("digest", text(&file.digest)),
+        ])
+    }))
+}
+
+/// Those in a state of any version. What cannot be read stays on the disk.
+pub(super) fn of(tree: &Tree) -> Vec<Listed> {
+    let entries = list(tree, "published").unwrap_or_default();
+    entries.iter().filter_map(|entry| listed(entry).ok()).collect()
+}
+
+fn listed(tree: &Tree) -> Parsed<Listed> {
+    let path = get_bytes(tree.get("path").unwrap_or(&Tree::Null), "path")?;
+    let path = OsString::from_vec(path.expose().to_vec()).into();
+    Ok(Listed { path, inode: get(tree, "inode")?, digest: string(tree, "digest")?.to_owned() })
+}
