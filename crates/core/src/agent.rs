@@ -17,7 +17,7 @@ use super::files::Shelf;
 use super::graph::{Graph, Op};
 use super::handoff::Keeper;
 use super::ids::{LeaseId, SecretId, TokenId};
-use super::inspect::Inspector;
+use super::inspect::{Inspector, Look};
 use super::judge::Judge;
 use super::notice::Notices;
 use super::pauses::Pauses;
@@ -173,7 +173,7 @@ impl Agent {
                 self.ask_again();
                 self.refresh();
             }
-            Event::Look => self.inspect_all(false),
+            Event::Look => self.inspect_all(Look::Now),
             Event::Exposed => self.replace_login(),
             Event::Yield => self.yield_to_successor(),
             Event::Resume => self.resume(),
@@ -272,7 +272,7 @@ impl Agent {
         }
         self.breaker.sending();
         self.note_renewal(&job);
-        self.work.start(job, token);
+        self.work.start(job, token, self.now.moment);
         self.out.push(action);
     }
 

@@ -146,6 +146,11 @@ impl Breaker {
         open.or(self.doubt.as_ref().map(|doubt| doubt.probe)) == Some(Probe::UnderWay)
     }
 
+    /// When the probe that is under way was sent.
+    pub(super) fn probe_sent(&self) -> Option<Moment> {
+        self.last_probe.filter(|_| self.is_probing())
+    }
+
     /// Whether one request may pass to find out what probes do not.
     pub(super) fn takes_trial(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.trial == Trial::Due)

@@ -72,7 +72,7 @@ impl Agent {
 
     /// A login is due: the token in doubt is asked about before it.
     pub(super) fn ask_doubtful_first(&mut self) -> bool {
-        self.judge.login_follows = self.ask_doubtful();
+        self.judge.login_follows = self.judge.paused <= self.now.moment && self.ask_doubtful();
         self.judge.login_follows
     }
 

@@ -194,7 +194,7 @@ impl Agent {
     pub(super) fn take_leaving(&mut self, event: Event) {
         match event {
             Event::LoggedIn { token, sent, result } => {
-                self.work.finish(&Job::LogIn);
+                self.work.finish(&Job::LogIn, self.now.moment);
                 match result {
                     Ok(facts) => {
                         let login = super::session::Login::new(facts, sent, self.policy.owns_token);
@@ -210,22 +210,22 @@ impl Agent {
                 }
             }
             Event::LookedUp { token, .. } => {
-                self.work.finish(&Job::LookUp(token));
+                self.work.finish(&Job::LookUp(token), self.now.moment);
             }
             Event::TokenRenewed { token, .. } => {
-                self.work.finish(&Job::RenewToken(token));
+                self.work.finish(&Job::RenewToken(token), self.now.moment);
             }
             Event::Resolved { secret, .. } => {
-                self.work.finish(&Job::Resolve(secret));
+                self.work.finish(&Job::Resolve(secret), self.now.moment);
             }
             Event::Wrapped { file, .. } => {
-                self.work.finish(&Job::Wrap(file));
+                self.work.finish(&Job::Wrap(file), self.now.moment);
             }
             Event::Renewed { secret, .. } => {
-                self.work.finish(&Job::Renew(secret));
+                self.work.finish(&Job::Renew(secret), self.now.moment);
             }
             Event::Read { secret, token, sent, result } => {
-                self.work.finish(&Job::Read(secret));
+                self.work.finish(&Job::Read(secret), self.now.moment);
                 if let Ok(facts) = result {
                     let leased = facts.lease.is_some();
                     self.hold_for_the_next(secret, token, sent, facts);
@@ -265,7 +265,7 @@ impl Agent {
     }
 
     fn token_given_back(&mut self, token: TokenId, result: Result<(), Failure>) {
-        self.work.finish(&Job::RevokeToken(token));
+        self.work.finish(&Job::RevokeToken(token), self.now.moment);
         match result {
             Ok(()) => {
                 self.breaker.succeeded();
@@ -306,7 +306,7 @@ impl Agent {
     }
 
     fn lease_given_back(&mut self, lease: &LeaseId, result: Result<(), Failure>) {
-        self.work.finish(&Job::RevokeLease(lease.clone()));
+        self.work.finish(&Job::RevokeLease(lease.clone()), self.now.moment);
         self.lease_answered(lease, result);
         self.give_back_tokens(false);
     }
@@ -400,7 +400,7 @@ impl Agent {
         let Phase::Leaving(farewell) = &mut self.phase else { return };
         farewell.stage = Stage::Saving;
         let everything = farewell.revoke == Revoke::Everything;
-        let leases = self.retirees.iter().any(|one| one.lease.latest > self.now.moment);
+        let leases = self.has_living_leases();
         if everything && leases {
             // Those of a login that is dead and was in another namespace: the next run's login revokes them.
             self.mark_left("no login is left to revoke every lease with");
@@ -419,6 +419,13 @@ impl Agent {
             self.timers.set(Timer::Stop, self.now.moment.after(LEAVING));
             self.save_handoff();
         }
+    }
+
+    /// Whether the server may have a lease that we know of.
+    fn has_living_leases(&self) -> bool {
+        let held = self.graph.iter().filter_map(|(_, node)| node.lease());
+        let mut all = held.chain(self.retirees.iter().map(|one| &one.lease));
+        all.any(|lease| lease.latest > self.now.moment)
     }
 
     fn handoff_closed(&mut self, result: Result<(), String>) {

@@ -21,6 +21,17 @@ use leasehold_base::time::Moment;
 /// Answers that come one after the other do not each cause a look. Less than the shortest sensible `refresh`.
 const PAUSE: Duration = Duration::from_millis(900);
 
+/// How soon a look is to be, and how close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Look {
+    /// Once for all answers that are on their way.
+    WithAnswers,
+    /// Now, whatever a server has to answer: that may take long.
+    Now,
+    /// Now, and at every byte.
+    Thorough,
+}
+
 /// How it stands with the looks at each unit.
 #[derive(Debug, Default)]
 pub(super) struct Inspector {
@@ -29,8 +40,8 @@ pub(super) struct Inspector {
 
 #[derive(Debug, Default)]
 struct Watch {
-    /// A look is wanted; whether at every byte.
-    wanted: Option<bool>,
+    /// A look is wanted.
+    wanted: Option<Look>,
     under_way: bool,
     last: Option<Moment>,
     /// What the last look did not find as it was published, and no publish has put back since.
@@ -85,11 +96,11 @@ pub(super) fn words(loss: Loss) -> &'static str {
 }
 
 impl Agent {
-    /// Every unit is to be looked at; at every byte of it where the look is `thorough`.
-    pub(super) fn inspect_all(&mut self, thorough: bool) {
+    /// Every unit is to be looked at.
+    pub(super) fn inspect_all(&mut self, look: Look) {
         let units: Vec<UnitId> = self.shelf.units().map(|(id, _)| id).collect();
         for id in units {
-            self.want_look(id, thorough);
+            self.want_look(id, look);
         }
     }
 
@@ -98,11 +109,11 @@ impl Agent {
         let users = self.graph.get(id).into_iter().flat_map(|node| &node.users);
         let units: BTreeSet<UnitId> = users.map(|file| self.shelf.file(*file).unit).collect();
         for id in units {
-            self.want_look(id, false);
+            self.want_look(id, Look::WithAnswers);
         }
     }
 
-    pub(super) fn want_look(&mut self, id: UnitId, thorough: bool) {
+    pub(super) fn want_look(&mut self, id: UnitId, look: Look) {
         let environment = self.policy.child.and_then(|child| child.environment);
         if self.is_starting() || environment == Some(id) || self.shelf.unit(id).generation.is_none() {
             return;
@@ -110,8 +121,8 @@ impl Agent {
         let now = self.now.moment;
         let watch = self.inspector.watch(id);
         let lately = watch.last.is_some_and(|at| at.until(now) < PAUSE);
-        if thorough || !lately {
-            watch.wanted = Some(thorough || watch.wanted == Some(true));
+        if look == Look::Thorough || !lately {
+            watch.wanted = watch.wanted.max(Some(look));
             self.shelf.touched.insert(id);
         }
     }
@@ -121,9 +132,9 @@ impl Agent {
         let unit = self.shelf.unit(id);
         let quiet = unit.publishing.is_none() && unit.rendering.is_empty() && unit.dirty.is_empty();
         let (now, watch) = (self.now.moment, self.inspector.watch(id));
-        let Some(thorough) = watch.wanted.filter(|_| quiet && !watch.under_way) else { return };
-        // One look for all answers that are on their way. Who asks for it does not wait for a server.
-        if !thorough && self.is_reading_for(id) {
+        let Some(look) = watch.wanted.filter(|_| quiet && !watch.under_way) else { return };
+        let thorough = look == Look::Thorough;
+        if look == Look::WithAnswers && self.is_reading_for(id) {
             return;
         }
         let watch = self.inspector.watch(id);

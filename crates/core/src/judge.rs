@@ -54,6 +54,8 @@ pub(super) struct Judge {
     /// The token that a look-up is asked about, or will be.
     pub(super) asked: Option<TokenId>,
     pub(super) tries: u32,
+    /// The next look-up was asked to come no sooner.
+    pub(super) paused: Moment,
     /// When an adopted token has to have shown that it lives.
     pub(super) proof_by: Moment,
     /// The token is to be looked up by the next run if this one does not come to it.
@@ -183,7 +185,7 @@ impl Agent {
     }
 
     pub(super) fn looked_up(&mut self, token: TokenId, sent: Moment, result: Result<TokenFacts, Failure>) {
-        self.work.finish(&Job::LookUp(token));
+        self.work.finish(&Job::LookUp(token), self.now.moment);
         if self.judge.asked != Some(token) || !self.session.is_alive(token) {
             return;
         }
@@ -199,10 +201,12 @@ impl Agent {
                 self.doubtful_unheard(away);
                 // The server does not answer this question, or a proxy answers it in its place. Renewals must not wait
                 // for that until their leases are over: the first that is granted proves the token as well.
-                if !away || self.judge.tries >= UNANSWERED {
+                // Nor for as long as a server, or whatever else, asks that it be left alone.
+                let put_off = matches!(failure.kind, FailureKind::Overloaded(Some(_)));
+                if !away || put_off || self.judge.tries >= UNANSWERED {
                     self.go_on_unanswered(token);
                 }
-                self.look_up_later(Duration::from_secs(30));
+                self.look_up_again(token, &failure);
             }
         }
         self.spend(token);
@@ -215,6 +219,17 @@ impl Agent {
         login.unanswered = true;
         if login.undated {
             self.token_due(token);
+        }
+    }
+
+    /// The look-up brought nothing: once more after a pause, which is as long as was asked for.
+    fn look_up_again(&mut self, token: TokenId, failure: &Failure) {
+        self.look_up_later(Duration::from_secs(30));
+        // A login that was granted waits for this one answer, and everything for that.
+        if let (Some(at), None) = (self.timers.at(&Timer::LookUp), self.judge.heir) {
+            let at = self.token_may_come(token, at, failure);
+            self.judge.paused = at;
+            self.timers.set(Timer::LookUp, at);
         }
     }
 

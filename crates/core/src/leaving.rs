@@ -16,9 +16,9 @@ use super::timers::Timer;
 use super::work::Job;
 use leasehold_base::failure::{Failure, FailureKind};
 
-/// A lease whose revocation was denied so often, over half a minute, is left to end by itself. Once is not enough: a mesh
-/// that denies everything for some seconds would leave a database user for the whole life of the lease.
-const DENIALS: u32 = 5;
+/// A lease whose revocation was denied so often, over three minutes, is left to end by itself. Once is not enough: a mesh
+/// that denies everything for a while would leave a database user for the whole life of the lease.
+const DENIALS: u32 = 8;
 
 impl Agent {
     /// A lease is replaced, or its secret dropped; `files` on disk are still made of it.
@@ -113,7 +113,7 @@ impl Agent {
     pub(super) fn lease_revoked(&mut self, id: &LeaseId, result: Result<(), Failure>) {
         let job = Job::RevokeLease(id.clone());
         let with = self.work.token_of(&job);
-        self.work.finish(&job);
+        self.work.finish(&job, self.now.moment);
         match result {
             Ok(()) => {
                 self.breaker.succeeded();
@@ -219,7 +219,7 @@ impl Agent {
     }
 
     pub(super) fn token_revoked(&mut self, id: TokenId, result: Result<(), Failure>) {
-        self.work.finish(&Job::RevokeToken(id));
+        self.work.finish(&Job::RevokeToken(id), self.now.moment);
         match result {
             Ok(()) => {
                 self.breaker.succeeded();

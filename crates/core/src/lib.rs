@@ -6,7 +6,7 @@
 //!
 //! The interface is `event`, `action`, `policy`, `ids`, `snapshot` and `view`. Behind it,
 //! rooms of two kinds. Those that know one thing and nothing of the others: `dice`, `timers`,
-//! `work`, `lease`, `refresh`, `breaker`, `session`, `graph`, `files`, `notice`, `retire`. And
+//! `work`, `pace`, `lease`, `refresh`, `breaker`, `session`, `graph`, `files`, `notice`, `retire`. And
 //! those that carry a part of [`Agent`] across them: `secrets` (the life of one secret) and
 //! `schedule` (when its next request goes), `logins` and `tokens`, `judge` (what a 403 means),
 //! `outage` (the server goes and comes back), `leaving` (giving back what was replaced),
@@ -41,6 +41,7 @@ mod namespace;
 mod newcomers;
 mod notice;
 mod outage;
+mod pace;
 mod pauses;
 mod publishing;
 mod refresh;

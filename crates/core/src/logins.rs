@@ -76,13 +76,13 @@ impl Agent {
         if self.session.entry == Entry::Resting && away && !self.session.may_be_counted() {
             self.login_due();
         }
-        if self.judge.asked.is_some() {
+        if self.judge.asked.is_some() && self.judge.paused <= self.now.moment {
             self.look_up_due();
         }
-        if let Some(id) = self.session.current
-            && self.session.login().is_some_and(|login| login.tries > 0)
+        if let (Some(id), Some(login)) = (self.session.current, self.session.login())
+            && login.tries > 0
         {
-            self.timers.set(Timer::Token(id), self.now.moment);
+            self.timers.set(Timer::Token(id), login.paused.max(self.now.moment));
         }
     }
 
@@ -106,7 +106,7 @@ impl Agent {
     }
 
     pub(super) fn logged_in(&mut self, token: TokenId, sent: Moment, result: Result<TokenFacts, Failure>) {
-        if !self.work.finish(&Job::LogIn) {
+        if !self.work.finish(&Job::LogIn, self.now.moment) {
             return;
         }
         let forgone = std::mem::take(&mut self.session.forgone);

@@ -19,6 +19,9 @@ impl Agent {
     }
 
     pub(super) fn probed(&mut self, result: Result<(), Failure>) {
+        if let Some(sent) = self.breaker.probe_sent() {
+            self.work.pace.answered(sent, self.now.moment);
+        }
         let down = self.breaker.outage().map(|(since, _)| since);
         let known = self.breaker.is_confirmed();
         let why = result.as_ref().err().map(|failure| failure.why.clone());
@@ -86,8 +89,9 @@ impl Agent {
         let (Some(id), Some(login)) = (self.session.current, self.session.login()) else { return };
         let due = login.tries > 0 || self.work.has(&Job::RenewToken(id));
         let Some(end) = login.expires.filter(|_| due && !login.is_nearly_over(now)) else { return };
+        let at = now.after(in_time(now, end).mul_f64(draw)).max(login.paused);
         self.work.remove(&Job::RenewToken(id));
-        self.timers.set(Timer::Token(id), now.after(in_time(now, end).mul_f64(draw)));
+        self.timers.set(Timer::Token(id), at);
     }
 
     fn is_under_way(&self, wanted: &Job) -> bool {

@@ -14,9 +14,10 @@ use super::agent::Agent;
 use super::dice::pause;
 use super::graph::{Op, Step};
 use super::ids::SecretId;
+use super::ids::TokenId;
 use super::view::NextAction;
 use super::work::Job;
-use leasehold_base::failure::Failure;
+use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 
 /// No pause is longer, whatever is asked for: a page that asks for an hour may be gone in a minute, and what is
@@ -152,9 +153,30 @@ impl Agent {
         }
     }
 
-    /// Whether a job has to wait for a pause of its lane, or for the one request that finds out. It is put off then.
+    /// When the token itself may be asked about, or renewed, again: `at`, or later where it was asked to come `later`.
+    /// No later than halfway to its end, as for a lease. Of one from before a restart nobody knows where that is.
+    pub(super) fn token_may_come(&mut self, token: TokenId, at: Moment, failure: &Failure) -> Moment {
+        let FailureKind::Overloaded(Some(asked)) = failure.kind else { return at };
+        let (now, draw) = (self.now.moment, self.session_draw());
+        let later = now.after(asked.min(LONGEST).saturating_add(FIRST.mul_f64(draw)));
+        let end =
+            self.session.logins.get(&token).filter(|login| !login.undated).and_then(|login| login.expires);
+        match end.filter(|end| *end > now) {
+            Some(end) => at.max(later.min(now.after((now.until(end) / 2).max(FIRST)))),
+            None => at.max(later),
+        }
+    }
+
+    /// Whether a job has to wait for a pause of its lane, for the one request that finds out, or for another login. It is
+    /// put off then.
     pub(super) fn is_put_off(&mut self, job: &Job) -> bool {
         let (Job::Resolve(id) | Job::Read(id) | Job::Renew(id)) = *job else { return false };
+        if *job == Job::Read(id) && self.is_better_left_to_successor(id) {
+            // Here, since it may have waited for the server since it was due.
+            let at = self.now.moment.after(FIRST);
+            self.set_step(id, Step::Waiting { what: NextAction::Replace, at, op: Op::Read });
+            return true;
+        }
         if self.pauses.is_empty() {
             return false;
         }

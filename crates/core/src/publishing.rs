@@ -11,6 +11,7 @@ use super::event::{Published, RenderOutcome};
 use super::few::Few;
 use super::files::GATHER;
 use super::ids::{FileId, NotifierId, SecretId, UnitId};
+use super::inspect::Look;
 use super::judge::HELD_BACK;
 use super::notice::After;
 use super::policy::Mode;
@@ -337,7 +338,7 @@ impl Agent {
         self.shelf.not_published(id, why, at);
         // Whether it does stay decides whether we are ready.
         self.inspector.forget_pause(id);
-        self.want_look(id, false);
+        self.want_look(id, Look::Now);
         self.timers.set(Timer::Unit(id), at);
     }
 

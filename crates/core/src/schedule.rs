@@ -7,6 +7,7 @@ use super::agent::Agent;
 use super::dice::{number, pause};
 use super::graph::{Op, Step, Trouble};
 use super::ids::{SecretId, TokenId};
+use super::inspect::Look;
 use super::lease::{self, Lease};
 use super::refresh;
 use super::view::NextAction;
@@ -82,11 +83,6 @@ impl Agent {
         // A lease that is over cannot be renewed.
         let dated = node.lease().is_some_and(|lease| !lease.undated);
         let over = op == Op::Renew && dated && self.secret_expires(id).is_some_and(|end| end <= now);
-        if op == Op::Read && !over && self.is_better_left_to_successor(id) {
-            let at = now.after(FIRST);
-            self.set_step(id, Step::Waiting { what: NextAction::Replace, at, op });
-            return;
-        }
         self.set_step(id, Step::Busy(if over { Op::Read } else { op }));
     }
 
@@ -96,8 +92,8 @@ impl Agent {
         let held = self.graph.get(id).is_some_and(|node| node.held.is_some());
         let over = match self.secret_expires(id) {
             Some(end) => in_time(now, end),
-            None if held => NEWS,
-            None => URGENT,
+            None if held => self.work.pace.stretched(NEWS),
+            None => self.work.pace.stretched(URGENT),
         };
         let at = now.after(over.mul_f64(self.draw(id)));
         self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });
@@ -218,7 +214,7 @@ impl Agent {
     /// Looks at everything without a lease now (`POST /refresh`, HUP).
     pub(super) fn refresh(&mut self) {
         self.rewrap();
-        self.inspect_all(true);
+        self.inspect_all(Look::Thorough);
         for id in self.graph.ids() {
             let Some(node) = self.graph.get_mut(id) else { continue };
             let leased =

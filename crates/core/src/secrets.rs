@@ -111,7 +111,7 @@ impl Agent {
     }
 
     pub(super) fn resolved(&mut self, id: SecretId, result: Result<Request, Failure>) {
-        if !self.work.finish(&Self::job(id, Op::Resolve)) || self.graph.get(id).is_none() {
+        if !self.work.finish(&Self::job(id, Op::Resolve), self.now.moment) || self.graph.get(id).is_none() {
             return;
         }
         match result {
@@ -158,7 +158,7 @@ impl Agent {
         sent: Moment,
         result: Result<ReadFacts, Failure>,
     ) {
-        if !self.work.finish(&Self::job(id, Op::Read)) {
+        if !self.work.finish(&Self::job(id, Op::Read), self.now.moment) {
             return;
         }
         match result {
@@ -303,7 +303,7 @@ impl Agent {
         sent: Moment,
         result: Result<Granted, Failure>,
     ) {
-        if !self.work.finish(&Self::job(id, Op::Renew)) {
+        if !self.work.finish(&Self::job(id, Op::Renew), self.now.moment) {
             return;
         }
         let Some(held) = self.graph.get_mut(id).and_then(|node| node.lease_mut()) else { return };

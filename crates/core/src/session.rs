@@ -68,6 +68,8 @@ pub(super) struct Login {
     pub(super) tries: u32,
     /// Its last renewal failed, and not because the server was away.
     pub(super) unrenewed: bool,
+    /// Its next renewal was asked to come no sooner.
+    pub(super) paused: Moment,
 }
 
 /// How a login stands.
@@ -105,6 +107,7 @@ impl Login {
             state: Standing::Good,
             tries: 0,
             unrenewed: false,
+            paused: Moment::default(),
         }
     }
 
@@ -135,6 +138,7 @@ impl Login {
             state: Standing::Good,
             tries: 0,
             unrenewed: false,
+            paused: Moment::default(),
         }
     }
 

@@ -207,7 +207,7 @@ impl Agent {
     }
 
     pub(super) fn wrapped(&mut self, file: FileId, token: TokenId, result: Result<(), Failure>) {
-        if !self.work.finish(&Job::Wrap(file)) {
+        if !self.work.finish(&Job::Wrap(file), self.now.moment) {
             return;
         }
         match result {

@@ -52,7 +52,7 @@ impl Agent {
     }
 
     pub(super) fn token_renewed(&mut self, id: TokenId, sent: Moment, result: Result<Granted, Failure>) {
-        self.work.finish(&Job::RenewToken(id));
+        self.work.finish(&Job::RenewToken(id), self.now.moment);
         let Some(login) = self.session.logins.get_mut(&id) else { return };
         match result {
             Ok(granted) => {
@@ -138,8 +138,11 @@ impl Agent {
             self.not_renewed(id);
             self.not_renewable(id);
         } else if self.session.current == Some(id) {
-            let retry = lease::retry(now, end, draw);
-            self.timers.set(Timer::Token(id), call.map_or(retry, |call| call.min(retry)));
+            let at = self.token_may_come(id, lease::retry(now, end, draw), failure);
+            if let Some(login) = self.session.logins.get_mut(&id) {
+                login.paused = at;
+            }
+            self.timers.set(Timer::Token(id), call.map_or(at, |call| call.min(at)));
         }
     }
 

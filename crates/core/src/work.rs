@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::ids::{FileId, LeaseId, SecretId, TokenId};
+use super::pace::Pace;
 use leasehold_base::time::Moment;
 
 /// One request to the server.
@@ -64,7 +65,9 @@ pub(super) struct Work {
     count: u64,
     ready: BTreeMap<Place, Job>,
     places: BTreeMap<Job, Place>,
-    under_way: BTreeMap<Job, Option<TokenId>>,
+    /// With the login each uses, and when it was sent.
+    under_way: BTreeMap<Job, (Option<TokenId>, Moment)>,
+    pub(super) pace: Pace,
 }
 
 impl Work {
@@ -75,6 +78,7 @@ impl Work {
             ready: BTreeMap::new(),
             places: BTreeMap::new(),
             under_way: BTreeMap::new(),
+            pace: Pace::new(limit.max(1)),
         }
     }
 
@@ -110,6 +114,10 @@ impl Work {
             return None;
         }
         let (_, job) = self.ready.first_key_value()?;
+        // Only what has time waits for a slow server.
+        if job.class() >= Class::Read && self.under_way.len() >= self.pace.limit() {
+            return None;
+        }
         (with_token || job.is_about_login()).then(|| job.clone())
     }
 
@@ -118,25 +126,27 @@ impl Work {
         self.ready.last_key_value().is_some_and(|(_, job)| !job.is_about_login())
     }
 
-    /// Moves a job under way, asked with `token`.
-    pub(super) fn start(&mut self, job: Job, token: Option<TokenId>) {
+    /// Moves a job under way, asked with `token` at `now`.
+    pub(super) fn start(&mut self, job: Job, token: Option<TokenId>, now: Moment) {
         self.remove(&job);
-        self.under_way.insert(job, token);
+        self.under_way.insert(job, (token, now));
     }
 
     /// The answer is here. False where nothing was asked.
-    pub(super) fn finish(&mut self, job: &Job) -> bool {
-        self.under_way.remove(job).is_some()
+    pub(super) fn finish(&mut self, job: &Job, now: Moment) -> bool {
+        let Some((_, sent)) = self.under_way.remove(job) else { return false };
+        self.pace.answered(sent, now);
+        true
     }
 
     /// The login that a job under way is asked with.
     pub(super) fn token_of(&self, job: &Job) -> Option<TokenId> {
-        *self.under_way.get(job)?
+        self.under_way.get(job)?.0
     }
 
     /// Whether a request under way uses this login.
     pub(super) fn uses(&self, token: TokenId) -> bool {
-        self.under_way.values().any(|used| *used == Some(token))
+        self.under_way.values().any(|(used, _)| *used == Some(token))
     }
 
     /// Whether anything of this kind is queued or under way.
@@ -198,7 +208,7 @@ mod tests {
         work.add(Job::LogIn, at(99));
         let mut order = Vec::new();
         while let Some(job) = work.next(true, false) {
-            work.start(job.clone(), None);
+            work.start(job.clone(), None, at(0));
             order.push(job);
         }
         assert_eq!(
@@ -219,12 +229,12 @@ mod tests {
         work.add(Job::Read(SecretId(0)), at(0));
         work.add(Job::Read(SecretId(0)), at(0));
         work.add(Job::Read(SecretId(1)), at(0));
-        work.start(work.next(true, false).expect("one is queued"), Some(TokenId(4)));
+        work.start(work.next(true, false).expect("one is queued"), Some(TokenId(4)), at(0));
         assert!(work.uses(TokenId(4)));
         assert_eq!(work.next(true, true), None, "that one is alone");
         assert_eq!(work.next(true, false), None, "the limit is one");
-        assert!(work.finish(&Job::Read(SecretId(0))));
-        assert!(!work.finish(&Job::Read(SecretId(0))), "an answer nobody asked for");
+        assert!(work.finish(&Job::Read(SecretId(0)), at(1)));
+        assert!(!work.finish(&Job::Read(SecretId(0)), at(1)), "an answer nobody asked for");
         assert_eq!(work.next(true, false), Some(Job::Read(SecretId(1))));
         assert_eq!(work.next(false, false), None, "without a login only a login goes");
     }

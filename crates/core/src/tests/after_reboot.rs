@@ -93,3 +93,25 @@ fn what_is_leased_under_a_token_is_not_called_good_before_the_server_has_told_wh
         assert_eq!(outlook.until, Some(sent.after(Duration::from_secs(600))));
     }
 }
+
+#[test]
+fn a_look_up_that_is_asked_to_come_later_does_so_and_renewals_do_not_wait_for_it() {
+    let kept = settled(leased("l", 3600)).agent.snapshot();
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let mut seen = hand.give(Event::Start { kept: Some(kept), rebooted: true });
+    assert!(seen.contains(&Action::LookUp(TokenId(1))), "{seen:?}");
+    hand.rendered(0, "secret/web");
+    let later = Failure::new(FailureKind::Overloaded(Some(Duration::from_secs(3600))), "too many requests");
+    let (sent, told) = (hand.now().moment, hand.millis);
+    seen = hand.give(Event::LookedUp { token: TokenId(1), sent, result: Err(later) });
+    assert!(seen.iter().any(|action| matches!(action, Action::Renew { .. })), "{seen:?}");
+    hand.give(Event::Probed(Ok(())));
+    while !seen.contains(&Action::LookUp(TokenId(1))) {
+        seen = hand.sleep();
+    }
+    let waited = hand.millis - told;
+    assert!(
+        (50_000..=52_000).contains(&waited),
+        "no shorter than asked, and no longer than a minute: {waited}"
+    );
+}

@@ -8,6 +8,7 @@ use super::super::ids::{FileId, SecretId, TokenId};
 use super::super::policy::{Mode, SinkPolicy};
 use super::hand::{Hand, denied, leased, policy, settled};
 use leasehold_base::exit::Cause;
+use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 
 /// Under load the answer to a login may take as long as what is left of a short token. A lease that is minted with that
@@ -141,4 +142,23 @@ fn a_token_whose_renewal_is_denied_after_its_end_is_over() {
     assert!(hand.agent.snapshot().tokens.iter().any(|token| token.id == TokenId(1)), "it may live");
     let over = hand.give(Event::TokenRenewed { token: TokenId(1), sent, result: Err(denied()) });
     assert!(over.contains(&Action::DropToken(TokenId(1))), "{over:?}");
+}
+
+#[test]
+fn a_token_s_renewal_that_is_asked_to_come_later_does_so_but_not_too_late() {
+    for (ttl, least, most) in [(3600, 40_000, 42_000), (60, 10_000, 18_000)] {
+        let mut hand = Hand::new(policy(Mode::Daemon, 1));
+        let _ = hand.give(Event::Start { kept: None, rebooted: false });
+        hand.needs(0, "secret/web");
+        hand.logged_in_for(1, ttl);
+        let renewal = |seen: &[Action]| seen.contains(&Action::RenewToken(TokenId(1)));
+        while !renewal(&hand.sleep()) {}
+        let (sent, told) = (hand.now().moment, hand.millis);
+        let later = Failure::new(FailureKind::Overloaded(Some(Duration::from_secs(40))), "too many requests");
+        hand.give(Event::TokenRenewed { token: TokenId(1), sent, result: Err(later) });
+        hand.give(Event::Probed(Ok(())));
+        while !renewal(&hand.sleep()) {}
+        let waited = hand.millis - told;
+        assert!((least..=most).contains(&waited), "a token of {ttl} s: {waited}");
+    }
 }

@@ -4,7 +4,7 @@ use super::super::action::Action;
 use super::super::event::{Event, Loss};
 use super::super::ids::{FileId, UnitId};
 use super::super::view::Readiness;
-use super::hand::{Hand, kv, publish, settled};
+use super::hand::{Hand, kv, publish, read_of, settled};
 use leasehold_base::exit::{Cause, Ending};
 
 fn lost(hand: &mut Hand, loss: Loss) {
@@ -94,4 +94,14 @@ fn news_that_come_with_what_is_put_back_are_notified() {
     assert_eq!(hand.read(0, kv(true)), [Action::Render(FileId(0))], "its publish will find out");
     assert_eq!(hand.rendered(0, "secret/web"), [publish(&[0])]);
     assert!(matches!(hand.published(2, &[0])[..], [Action::Notify { .. }]));
+}
+
+/// A read that waits for a login may wait for a quarter of an hour.
+#[test]
+fn the_minute_look_does_not_wait_for_answers() {
+    let mut hand = settled(kv(true));
+    while hand.sleep() != [read_of(0, "secret/data/web")] {}
+    let before = hand.looks;
+    hand.give(Event::Look);
+    assert_eq!(hand.looks, before + 1);
 }
