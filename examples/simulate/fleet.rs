@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::plot;
-use leasehold_testkit::sim::fleet::{Blow, Fleet, Load};
+use leasehold_testkit::sim::fleet::{Blow, Fleet, Flood, Load};
 use leasehold_testkit::sim::{HOUR, MINUTE};
 
 /// So many sidecars meet each blow by itself.
@@ -76,6 +76,7 @@ pub(crate) fn tell(
         ),
     );
     some(&mut text)?;
+    flood(&mut text)?;
     if let Some(path) = page {
         write(path, &text)?;
     }
@@ -98,6 +99,9 @@ KV v2 that is looked at every five minutes, under a token of an hour, and keeps 
   every 2 to 10 s. When the server is back, each finds out within that time. What an application waits for and what is
   over goes within 1.5 s then, news within 3 s, and what lives on is renewed in the first tenth of what is left of it,
   within 30 s at the most.
+- **Answers that take long** say that a server is flooded where no quota does. After one that took more than a second, and none
+  that came quickly meanwhile, half as many requests go at once, down to two; and what returns is spread over longer, by five times
+  what the last answer took beyond a second.
 - **Pods made anew** need a login and one read for each secret before they are ready, and ask which engine is behind
   each mount. No start is put off: a thousand that start in the same instant are as many requests in the same second
   whatever they wait for within it. Controllers make pods one after another.
@@ -133,6 +137,33 @@ fn some(text: &mut String) -> Result<(), String> {
         if matches!(blow, Blow::Restart) && after.ten_seconds > 2.0 * before.mean {
             return Err(format!("after a restart {after:?}, before it {before:?}"));
         }
+    }
+    Ok(())
+}
+
+/// So many come back to a server that answers so many requests a second, and no more.
+fn flood(text: &mut String) -> Result<(), String> {
+    const SIDECARS: u64 = 300;
+    put(
+        text,
+        format_args!(
+            "\n## {SIDECARS} sidecars, and a server that answers no more than so many requests a second\n\n\
+             It was sealed for ten minutes, and a secret has changed. What it does not answer at once waits in its queue, \
+             and after 15 s a client waits no longer.\n\n\
+             | answers a second | longest wait | half current within | 95 % of those that are | current after two minutes |\n\
+             | --- | --- | --- | --- | --- |\n"
+        ),
+    );
+    for capacity in [60.0, 30.0, 20.0, 15.0] {
+        let flooded = Flood { sidecars: SIDECARS, sealed: SEALED, capacity }.live()?;
+        let back = &flooded.back;
+        let within = |percent: usize| {
+            let place = (back.len() * percent).div_ceil(100).saturating_sub(1);
+            back.get(place).copied().unwrap_or_default().as_secs_f64()
+        };
+        let longest = flooded.waits.iter().max().copied().unwrap_or_default().as_secs_f64();
+        let (half, most, all) = (within(50), within(95), back.len());
+        put(text, format_args!("| {capacity} | {longest:.1} s | {half:.1} s | {most:.1} s | {all} |\n"));
     }
     Ok(())
 }

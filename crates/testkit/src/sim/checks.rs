@@ -4,6 +4,7 @@
 //! long enough: the longest pause between tries is a minute, a refused login's a quarter of an
 //! hour where the server locks accounts.
 
+mod losses;
 mod proxies;
 mod readiness;
 mod requests;
@@ -14,11 +15,12 @@ use std::time::Duration;
 use leasehold_core::action::Action;
 use leasehold_core::ids::{FileId, LeaseId};
 
-use readiness::{never_ready_when_expired, note_given_back};
+use readiness::never_ready_when_expired;
 use requests::{lockout_not_tripped, most_a_minute, no_login_storm, quiet_during_outage};
 
 use super::application;
 use super::driver::{Handoff, SINK};
+use super::server::Lease;
 use super::setup::Kind;
 use super::world::World;
 
@@ -52,10 +54,12 @@ pub struct Checks {
     /// A run was killed, and what it knew was not in the handoff.
     lost: bool,
     runs: u64,
+    /// When files were lost that are not back yet.
+    losses: BTreeMap<FileId, Duration>,
+    /// When a file was last lost.
+    lost_last: Option<Duration>,
     /// When something was last in the way of a lease's renewal.
     hindered: Duration,
-    /// Since when it has called good what it had given back.
-    dead: BTreeMap<LeaseId, Duration>,
 }
 
 impl Checks {
@@ -69,6 +73,12 @@ impl Checks {
     /// The pauses between logins begin anew.
     pub fn forget_logins(&mut self) {
         self.logins.clear();
+    }
+
+    /// Another process removed or changed this file.
+    pub fn note_loss(&mut self, file: FileId, now: Duration) {
+        self.losses.insert(file, now);
+        self.lost_last = Some(now);
     }
 
     /// A run was killed; `lost` where it could not leave what it knew to the next.
@@ -175,9 +185,9 @@ impl Checks {
         fresh(world)?;
         overlap_is_bounded(world)?;
         all_are_told(world)?;
-        note_given_back(world);
         never_ready_when_expired(world)?;
         application::is_kept_up(world)?;
+        losses::what_is_lost_comes_back(world)?;
         quiet_during_outage(world)
     }
 }
@@ -324,9 +334,10 @@ fn recovers(world: &World) -> Held {
     Ok(())
 }
 
-/// Whether a run knows of what the one before it leased, where that outlives its token.
-fn inherits(world: &World) -> bool {
-    world.setup.handoff || !world.setup.init
+/// Tells whether the run knows of a lease that may outlive its token: it made it, or was told by the one that did.
+fn known_elsewhere(world: &World) -> impl Fn(&Lease) -> bool + use<> {
+    let (told, started) = (world.setup.handoff, world.started);
+    move |lease| lease.elsewhere && (told || lease.minted >= started)
 }
 
 /// Tokens that can be used so many times take their leases with them again and again: the log says
@@ -405,12 +416,12 @@ fn overlap_is_bounded(world: &mut World) -> Held {
     let mut count: BTreeMap<&String, usize> = BTreeMap::new();
     let tokens: BTreeSet<u64> =
         world.process.iter().flat_map(|process| process.tokens.values().copied()).collect();
-    let inherited = inherits(world);
+    let knows = known_elsewhere(world);
     // A login whose renewal was granted and never heard of is taken to have ended.
     for lease in world
         .server
         .living(now)
-        .filter(|lease| lease.known && (tokens.contains(&lease.token) || inherited && lease.elsewhere))
+        .filter(|lease| lease.known && (tokens.contains(&lease.token) || knows(lease)))
     {
         *count.entry(&lease.path).or_default() += 1;
     }
@@ -463,8 +474,9 @@ fn nothing_left(world: &World) -> Held {
     let role = world.setup.role;
     let ours = world.setup.owns_token && !role.batch && role.default_policy;
     let tokens: BTreeSet<u64> = process.tokens.values().copied().collect();
+    let is_known_elsewhere = known_elsewhere(world);
     for (id, lease) in &world.server.leases {
-        let knows = lease.known && (tokens.contains(&lease.token) || inherits(world) && lease.elsewhere);
+        let knows = lease.known && (tokens.contains(&lease.token) || is_known_elsewhere(lease));
         // The last use of a counted token, or whoever revokes one, may come before the last revocation, and does not
         // end leases elsewhere.
         let spent = lease.elsewhere && (is_counted(world) || world.meddled);

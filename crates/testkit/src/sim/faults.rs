@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use leasehold_base::failure::FailureKind;
+use leasehold_core::event::Loss;
 
 use super::dice::Dice;
 use super::proxy::Interference;
@@ -52,6 +53,12 @@ pub enum Fault {
     HandoffFull,
     /// Notifiers fail.
     NotifiersFail,
+    /// Another process removes or changes a published file, or the link to all of its unit.
+    Lost { file: u64, link: bool, how: Loss },
+    /// The answers to logins take so long.
+    SlowLogins(Duration),
+    /// All answers take so long.
+    Slow(Duration),
     /// The wall clock jumps by so many seconds.
     WallJump(i64),
     /// The machine sleeps.
@@ -79,7 +86,7 @@ impl Fault {
     pub fn is_tame(&self) -> bool {
         match self {
             Self::Proxy(proxy) => !proxy.is_genuine(),
-            Self::Reload | Self::Refresh | Self::Change(_) => true,
+            Self::Reload | Self::Refresh | Self::Change(_) | Self::Lost { .. } => true,
             _ => false,
         }
     }
@@ -135,6 +142,8 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
     }
     if !setup.quiet {
         interfere(setup, &mut all);
+        meddle(setup, &mut all);
+        slow_down(setup, &mut all);
     }
     let mut own = Dice::new(setup.seed ^ 0xdead);
     if setup.faults > 0 && own.chance(40) {
@@ -185,6 +194,40 @@ fn interfere(setup: &Setup, all: &mut Vec<Planned>) {
         };
         let at = own.millis(0, setup.trouble.as_secs() * 700);
         all.push(Planned { at, lasts, fault: Fault::Proxy(proxy) });
+    }
+}
+
+/// Whether somebody removes files of this world by hand.
+pub fn is_meddled_with(seed: u64) -> bool {
+    Dice::new(seed ^ 0x105e).chance(20)
+}
+
+/// Files and links go by hand now and then.
+fn meddle(setup: &Setup, all: &mut Vec<Planned>) {
+    if !is_meddled_with(setup.seed) {
+        return;
+    }
+    let mut own = Dice::new(setup.seed ^ 0x105f);
+    for _ in 0..1 + own.below(4) {
+        let how = own.pick(&[Loss::Gone, Loss::Changed]);
+        let fault = Fault::Lost { file: own.roll(), link: own.chance(40), how };
+        all.push(Planned { at: own.millis(0, setup.trouble.as_secs() * 1000), lasts: Duration::ZERO, fault });
+    }
+}
+
+/// A server under load: answers take long, to logins or to everything.
+fn slow_down(setup: &Setup, all: &mut Vec<Planned>) {
+    let mut own = Dice::new(setup.seed ^ 0x510e);
+    if setup.faults == 0 || !own.chance(20) {
+        return;
+    }
+    for _ in 0..2 {
+        let fault = match own.chance(70) {
+            true => Fault::SlowLogins(own.millis(1000, 12_000)),
+            false => Fault::Slow(own.millis(500, 9000)),
+        };
+        let at = own.millis(0, setup.trouble.as_secs() * 700);
+        all.push(Planned { at, lasts: own.seconds(60, 600), fault });
     }
 }
 

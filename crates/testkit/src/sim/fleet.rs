@@ -120,6 +120,71 @@ impl Fleet {
     }
 }
 
+/// The return of a server that answers so many requests a second; what comes beside them waits in its queue.
+#[derive(Debug, Clone, Copy)]
+pub struct Flood {
+    pub sidecars: u64,
+    pub sealed: Duration,
+    pub capacity: f64,
+}
+
+/// What the first two minutes of that came to.
+#[derive(Debug, Clone)]
+pub struct Flooded {
+    /// How long an answer took in each step of time, one after the other.
+    pub waits: Vec<Duration>,
+    /// How soon each sidecar's file was current, sorted.
+    pub back: Vec<Duration>,
+}
+
+impl Flood {
+    /// The queue is looked at so often.
+    const STEP: Duration = Duration::from_millis(250);
+
+    /// Lives through it: all of them together, since each waits for what the others ask.
+    ///
+    /// # Errors
+    /// The first promise that one of them broke.
+    pub fn live(&self) -> Result<Flooded, String> {
+        let end = HOUR + self.sealed;
+        let mut worlds =
+            (0..self.sidecars).map(|one| self.wait_for(one, end)).collect::<Result<Vec<_>, _>>()?;
+        let (mut queue, mut flooded) = (0.0, Flooded { waits: Vec::new(), back: Vec::new() });
+        let mut now = Duration::ZERO;
+        while now < 2 * MINUTE {
+            now += Self::STEP;
+            let backlog = Duration::from_secs_f64(queue / self.capacity);
+            flooded.waits.push(backlog);
+            let mut sent = 0;
+            for (begin, world) in &mut worlds {
+                world.backlog = backlog;
+                let before = world.sent.len();
+                world.live_until(*begin + now)?;
+                sent += world.sent.len() - before;
+            }
+            queue = f64::max(queue + sent as f64 - self.capacity * Self::STEP.as_secs_f64(), 0.0);
+        }
+        for (begin, world) in &worlds {
+            let changed = world.disk.changed.values().map(|at| at.saturating_sub(BEGIN + *begin));
+            flooded.back.extend(changed.filter(|at| !at.is_zero()));
+        }
+        flooded.back.sort();
+        Ok(flooded)
+    }
+
+    /// A sidecar at the moment of the return, which is `end` on the fleet's clock; with that on its own.
+    fn wait_for(&self, sidecar: u64, end: Duration) -> Result<(Duration, World), String> {
+        let start = (20 * MINUTE).mul_f64(sidecar as f64 / self.sidecars as f64);
+        let mut world = World::new(sidecar, web(sidecar, 4 * HOUR));
+        let at = end - self.sealed - start;
+        world.plan(Planned { at, lasts: self.sealed, fault: Fault::Health(Health::Sealed) });
+        let fault = Fault::Change(KV.to_owned());
+        world.plan(Planned { at: at + self.sealed / 2, lasts: Duration::ZERO, fault });
+        world.live_until(end - start)?;
+        Ok((end - start, world))
+    }
+}
+
 /// A sidecar such as most are: a database credential of an hour and a secret of KV v2, which is looked at
 /// every five minutes, under a token of an hour; and a handoff.
 fn web(seed: u64, lasts: Duration) -> Setup {

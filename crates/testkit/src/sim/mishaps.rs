@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use leasehold_core::event::Event;
+use leasehold_core::event::{Event, Loss};
+use leasehold_core::ids::FileId;
 
 use super::faults::Fault;
 use super::server::Health;
@@ -20,6 +21,10 @@ impl World {
                 return Ok(());
             }
             Fault::Refresh => return self.give(Event::Refresh),
+            Fault::Lost { file, link, how } => {
+                self.lose_files(*file, *link, *how);
+                return Ok(());
+            }
             Fault::Reload if self.asleep > self.now => {
                 let wait = self.asleep - self.now;
                 self.push(wait, Next::Begin(fault, lasts));
@@ -66,6 +71,19 @@ impl World {
         }
         self.calm = self.now.max(self.asleep);
         Ok(())
+    }
+
+    /// Another process removes or changes a file that is there, or all that a link leads to.
+    fn lose_files(&mut self, file: u64, link: bool, how: Loss) {
+        let variable = |file: &FileId| self.setup.is_variable(*file);
+        let there: Vec<FileId> = self.disk.files.keys().filter(|file| !variable(file)).copied().collect();
+        let Some(index) = file.checked_rem(there.len() as u64) else { return };
+        let file = there[usize::try_from(index).expect("small")];
+        let with = |other: &FileId| *other == file || link && file.0.max(other.0) < self.setup.members;
+        for file in there.iter().filter(|file| with(file)) {
+            self.disk.lost.insert(*file, if link { Loss::Gone } else { how });
+            self.checks.note_loss(*file, self.now);
+        }
     }
 
     /// A new agent goes on from the old one's snapshot, as soon as that is at rest.

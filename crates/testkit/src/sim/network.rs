@@ -167,11 +167,21 @@ impl World {
         if call.late {
             return;
         }
-        if call.deaf {
+        let way = self.dice.millis(1, 8) + self.slowness(call);
+        if call.deaf || way > TIMEOUT {
             return self.fail_call(call, TIMEOUT, "timed out");
         }
-        let way = self.dice.millis(1, 8);
         self.push(way, Next::Tell { run: call.run, event, load });
+    }
+
+    /// How much longer than usual an answer takes.
+    fn slowness(&self, call: &Call) -> Duration {
+        let slow = self.faults.iter().filter_map(|fault| match fault {
+            Fault::SlowLogins(by) if matches!(call.action, Action::LogIn(_)) => Some(*by),
+            Fault::Slow(by) => Some(*by),
+            _ => None,
+        });
+        slow.max().unwrap_or_default() + self.backlog
     }
 
     /// An answer, or what the process did itself, reaches its core.

@@ -9,6 +9,7 @@ use leasehold_core::event::Event;
 use leasehold_core::ids::{FileId, NotifierId, TokenId, UnitId};
 use leasehold_core::policy::Mode;
 
+use super::MINUTE;
 use super::application::Applications;
 use super::checks::Checks;
 use super::clock::{BEGIN, Boot, EPOCH};
@@ -54,6 +55,8 @@ pub enum Next {
     StartProcess(Mode),
     /// The process of `exec` of this number ends.
     ApplicationEnds(u64),
+    /// The process is awake for another reason, and looks at its files on that occasion.
+    Look,
     /// This run is killed, where it has not ended by itself.
     Kill {
         run: u64,
@@ -97,6 +100,8 @@ pub struct World {
     pub misled: bool,
     /// Nothing goes wrong but that a proxy answers for the server.
     pub is_tame: bool,
+    /// What every answer takes beside its way, where a server is shared.
+    pub backlog: Duration,
     /// When the process that runs was started.
     pub started: Duration,
     pub dice: Dice,
@@ -135,6 +140,7 @@ impl World {
             meddled: false,
             misled: false,
             is_tame: true,
+            backlog: Duration::ZERO,
             started: Duration::ZERO,
             dice,
             queue: BTreeMap::new(),
@@ -143,6 +149,9 @@ impl World {
             crashes: 0,
             setup,
         };
+        if faults::is_meddled_with(seed) && !world.setup.quiet {
+            world.push(MINUTE, Next::Look);
+        }
         let mode = if world.setup.init { init() } else { world.setup.mode() };
         world.push(Duration::ZERO, Next::StartProcess(mode));
         for planned in plan {
@@ -240,6 +249,10 @@ impl World {
             Next::Begin(fault, lasts) => return self.begin(fault, lasts),
             Next::End(fault) => return self.end(&fault),
             Next::StartProcess(mode) => return self.start(mode),
+            Next::Look => {
+                self.push(MINUTE, Next::Look);
+                return if self.asleep > self.now { Ok(()) } else { self.give(Event::Look) };
+            }
             Next::ApplicationEnds(number) => return self.application_ends(number),
             Next::Kill { run } => {
                 if self.process.as_ref().is_some_and(|process| process.run == run) {

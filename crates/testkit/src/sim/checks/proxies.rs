@@ -16,6 +16,8 @@ use super::{Held, is_serving, on_disk};
 const EARLY: f64 = 0.27;
 /// Nor is a lease minted anew before its last moments.
 const LATE: Duration = Duration::from_secs(5);
+/// What ends at this very moment is replaced with whatever token there is.
+const FIRST: Duration = Duration::from_secs(2);
 /// So long before its end a lease is renewed at the latest, where its renewal gets through.
 const IN_TIME: Duration = Duration::from_secs(20);
 
@@ -50,6 +52,18 @@ pub(super) fn replaces_nothing_good(world: &World, action: &Action) -> Held {
                 && world.server.leases.get(&lease.id).is_some_and(|lease| lease.expires < lease.last);
             if lives && more && lease.token == *token && left(lease.expires) > LATE {
                 return Err(format!("{} is read, while {:?} lives and has time", request.path, lease.id));
+            }
+            let alive = world.server.is_lease_alive(&lease.id, world.now) && !lease.undated;
+            let made_by = snapshot.tokens.iter().find(|kept| kept.id == lease.token && kept.id == *token);
+            let bound = made_by.is_some_and(|login| {
+                let spare = login.granted.unwrap_or_default() / 10;
+                login.expires.is_some_and(|end| lease.expires.after(spare) >= end)
+            });
+            if process.logging_in && alive && bound && left(lease.expires) > FIRST {
+                return Err(format!(
+                    "{} is read with a token whose successor is under way, while {:?} lives as long as that",
+                    request.path, lease.id
+                ));
             }
         }
         _ => {}

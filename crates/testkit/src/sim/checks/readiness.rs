@@ -1,26 +1,11 @@
 //! What is called ready, and what is not.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
-
-use leasehold_core::ids::LeaseId;
 
 use super::super::setup::Kind;
 use super::super::world::World;
+use super::losses;
 use super::{Held, MINUTE, is_counted, is_serving, longest_refresh, on_disk, patience};
-
-/// Notes since when a file is called good that is made of what was given back.
-pub(super) fn note_given_back(world: &mut World) {
-    let good = world.process.as_ref().is_some_and(|process| {
-        is_serving(world) && process.agent.outlook(world.clock()).readiness.is_ready()
-    });
-    let dead = |id: &LeaseId| good && world.server.leases.get(id).is_some_and(|lease| lease.given_back);
-    let dead: BTreeSet<LeaseId> = on_disk(world).into_iter().map(|(_, id)| id).filter(dead).collect();
-    world.checks.dead.retain(|id, _| dead.contains(id));
-    for id in dead {
-        world.checks.dead.entry(id).or_insert(world.now);
-    }
-}
 
 /// Readiness never says that a file is good whose lease has ended by itself.
 pub(super) fn never_ready_when_expired(world: &World) -> Held {
@@ -38,14 +23,15 @@ pub(super) fn never_ready_when_expired(world: &World) -> Held {
                 return Err(format!("ready, and {file:?} serves {id:?}, which ended at {end:?}"));
             }
             // Whatever became of the run that did it.
-            // What is read anew is held a moment before it is published.
-            let given_back = world.server.leases.get(&id).is_some_and(|lease| lease.given_back);
-            let since = world.checks.dead.get(&id).copied().unwrap_or(world.now);
-            if given_back && since + Duration::from_secs(1) < world.now {
+            if world.server.leases.get(&id).is_some_and(|lease| lease.given_back) {
                 return Err(format!("ready, and {file:?} serves {id:?}, which was given back"));
             }
         }
-    } else if world.calm_for() > patience(world) + MINUTE && !has_wrong_clock(world) && !is_counted(world) {
+    } else if world.calm_for() > patience(world) + MINUTE
+        && !has_wrong_clock(world)
+        && !is_counted(world)
+        && !losses::is_being_put_back(world)
+    {
         // That a token was revoked shows with its next use.
         let longest = world.setup.paths.iter().map(|(_, kind)| match kind {
             Kind::Dynamic { ttl: life, .. } | Kind::Certificate { life } | Kind::Static { period: life } => {
