@@ -48,7 +48,7 @@ pub(crate) fn execute(
 
 /// Renders the template called `name` of a text, within a session.
 fn run(session: &mut Session<'_>, template: &Template, name: &[u8], data: Value) -> Result<Secret> {
-    let out = Buffer::new(session.limits.output);
+    let out = Buffer::new(session.limits.output.saturating_sub(session.written));
     let dot = Operand::plain(data);
     let mut state =
         State { session, template, executing: name, at: None, variables: vec![(b"$", dot.clone())], out };
@@ -56,7 +56,9 @@ fn run(session: &mut Session<'_>, template: &Template, name: &[u8], data: Value)
         return Err(state.error(format!("{} is an incomplete or empty template", super::node::quoted(name))));
     };
     state.body(&dot, body)?;
-    Ok(state.out.into_secret())
+    let out = state.out.into_secret();
+    session.written -= out.len();
+    Ok(out)
 }
 
 /// Where an execution stands.
@@ -137,8 +139,7 @@ impl<'t> State<'t, '_, '_> {
         self.step()?;
         match node {
             Node::Text(text) => {
-                self.out.push(&text.text);
-                self.check_output()?;
+                self.write(|out| out.push(&text.text))?;
                 Ok(Flow::Next)
             }
             Node::Action(pipe) => {
@@ -164,11 +165,14 @@ impl<'t> State<'t, '_, '_> {
             let shown = At::Node(node).show(self.template.delimiters());
             return Err(self.error(format!("can't print {shown} of type {}", Self::type_name(value))));
         }
-        fmt::print_action(value, &mut self.out);
-        self.check_output()
+        self.write(|out| fmt::print_action(value, out))
     }
 
-    fn check_output(&self) -> Result<()> {
+    /// Writes to the output, which counts together with that of the templates that wait for this one.
+    fn write(&mut self, what: impl FnOnce(&mut Buffer)) -> Result<()> {
+        let before = self.out.len();
+        what(&mut self.out);
+        self.session.written += self.out.len() - before;
         if self.out.is_full() { Err(self.limit("too much output for one rendering")) } else { Ok(()) }
     }
 

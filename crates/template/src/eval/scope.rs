@@ -19,6 +19,9 @@ pub(crate) struct Session<'h> {
     /// How deep the evaluator is in itself.
     pub(super) depth: usize,
     steps: u64,
+    /// The bytes of output that are held at this moment: a template that calls another as a text
+    /// (`executeTemplate`) holds its own meanwhile.
+    pub(super) written: usize,
     locals: Vec<Box<dyn Any>>,
 }
 
@@ -28,7 +31,7 @@ pub const A_STEP: usize = 64;
 
 impl<'h> Session<'h> {
     pub(crate) fn new(host: &'h mut dyn Host, missing_key: MissingKey, limits: Limits) -> Self {
-        Self { host, limits, missing_key, depth: 0, steps: 0, locals: Vec::new() }
+        Self { host, limits, missing_key, depth: 0, steps: 0, written: 0, locals: Vec::new() }
     }
 
     /// Counts one step; false once there have been too many.
