@@ -19,6 +19,7 @@ use crate::tree::Tree;
 use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
+use crate::vault::mounts::Mount;
 
 /// Counts up when the meaning of a field changes. A state of another version is not gone on from, but what it
 /// names is given back ([`strays`]). For that these keep their names and meanings in all versions:
@@ -55,6 +56,7 @@ pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
                 ])
             }),
         ),
+        ("mounts", Tree::list(kept.mounts.iter().map(mount_tree))),
         ("refused_with", optional(kept.refused_with.as_deref(), text)),
         ("untold", Tree::list(untold.iter().map(|name| text(name)))),
         ("blind", Tree::Bool(*blind)),
@@ -123,6 +125,9 @@ fn kept(tree: &Tree, owns: bool) -> Parsed<Kept> {
     kept.snapshot.secrets = list(tree, "secrets")?.iter().map(secret).collect::<Parsed<_>>()?;
     kept.snapshot.retiring = list(tree, "retiring")?.iter().map(lease).collect::<Parsed<_>>()?;
     kept.snapshot.refusals = present(tree, "refusals").map(refusals_of).transpose()?;
+    // An earlier version kept none.
+    kept.mounts =
+        tree.get("mounts").and_then(Tree::as_list).unwrap_or_default().iter().filter_map(mount).collect();
     kept.refused_with = tree.get("refused_with").and_then(Tree::as_str).map(str::to_owned);
     let name = |entry: &Tree| entry.as_str().map(str::to_owned).ok_or(Damaged("untold"));
     kept.snapshot.untold = list(tree, "untold")?.iter().map(name).collect::<Parsed<_>>()?;
@@ -137,6 +142,15 @@ fn kept(tree: &Tree, owns: bool) -> Parsed<Kept> {
         kept.responses.insert(request, response.ok_or(Damaged("response"))?);
     }
     Ok(kept)
+}
+
+fn mount_tree(mount: &Mount) -> Tree {
+    Tree::map([("path", text(&mount.path)), ("kind", text(&mount.kind)), ("kv2", Tree::Bool(mount.kv2))])
+}
+
+fn mount(tree: &Tree) -> Option<Mount> {
+    let text = |field| tree.get(field).and_then(Tree::as_str).map(str::to_owned);
+    Some(Mount { path: text("path")?, kind: text("kind")?, kv2: tree.get("kv2")?.as_bool()? })
 }
 
 fn refusals_of(tree: &Tree) -> Parsed<Refusals> {

@@ -38,6 +38,7 @@ use crate::tree::Tree;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
+use crate::vault::mounts::Mount;
 
 /// The largest state that is written or read. Each response is capped far below by the client.
 const MAX_BYTES: u64 = 64 << 20;
@@ -66,6 +67,8 @@ pub struct Kept {
     pub tokens: BTreeMap<TokenId, Secret>,
     /// The answers to the snapshot's requests, as the server keeps them.
     pub responses: BTreeMap<Request, Response>,
+    /// The mounts that are known, so that the next run asks about none of them.
+    pub mounts: Vec<Mount>,
     /// How the files of the credentials were when the last login was sent, where it was refused: as a digest of
     /// their device, inode, length and time.
     pub refused_with: Option<String>,

@@ -17,6 +17,7 @@ use crate::core::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals};
 use crate::tree::Tree;
 use leasehold_base::request::Verb;
 use leasehold_base::time::Moment;
+use crate::vault::mounts::Mount;
 
 const CANARY: &str = "hvs.CANARY";
 
@@ -94,6 +95,7 @@ fn sample() -> Kept {
         },
         refused_with: Some("5ca1ab1e".into()),
         published: vec![Listed { path: "/etc/app/db.env".into(), inode: 7, digest: "d1".into() }],
+        mounts: vec![Mount { path: "secret/".into(), kind: "kv".into(), kv2: true }],
     }
 }
 
@@ -406,6 +408,7 @@ fn any_kept() -> impl Strategy<Value = Kept> {
                 responses,
                 opened: None,
                 refused_with: unsure.then(|| "5ca1ab1e".to_owned()),
+                mounts: Vec::new(),
             },
         )
 }

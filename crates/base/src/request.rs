@@ -55,7 +55,32 @@ impl fmt::Display for BadPath {
 
 impl std::error::Error for BadPath {}
 
+/// Below these is no KV engine: their mounts need not be looked up.
+const NEVER_KV: [&str; 4] = ["auth/", "sys/", "identity/", "cubbyhole/"];
+
 impl Request {
+    /// Whether no KV engine can stand behind this path.
+    #[must_use]
+    pub fn is_never_kv(path: &str) -> bool {
+        NEVER_KV.iter().any(|prefix| path.starts_with(prefix))
+    }
+
+    /// Whether it is a read that is written as KV version 2 keeps a secret: `secret/data/web`. Then the answer tells
+    /// about the mount, which need not be asked about first.
+    #[must_use]
+    pub fn is_written_as_kept(&self) -> bool {
+        self.verb == Verb::Read && !Self::is_never_kv(&self.path) && inner_data(&self.path).next().is_some()
+    }
+
+    /// The mount that a KV version 2 secret of this path is on; none where that is not certain, as where two segments
+    /// are called `data`.
+    #[must_use]
+    pub fn mount_as_kept(&self) -> Option<&str> {
+        let mut places = inner_data(&self.path);
+        let place = places.next().filter(|_| self.is_written_as_kept())?;
+        places.next().is_none().then(|| &self.path[..place])
+    }
+
     /// A read of `path`, whose query (`?version=3`) becomes the arguments.
     ///
     /// # Errors
@@ -94,6 +119,14 @@ impl fmt::Debug for Request {
         }
         Ok(())
     }
+}
+
+/// Where segments called `data` begin that have something before and behind them.
+fn inner_data(path: &str) -> impl Iterator<Item = usize> {
+    // Their slashes may be shared, as in `a/data/data/b`.
+    path.match_indices('/')
+        .map(|(slash, _)| slash + 1)
+        .filter(move |place| path[*place..].starts_with("data/"))
 }
 
 fn clean(path: &str) -> Result<String, BadPath> {

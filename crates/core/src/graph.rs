@@ -12,6 +12,7 @@ use super::event::Life;
 use super::few::Few;
 use super::ids::{FileId, SecretId};
 use super::lease::Lease;
+use super::mounts::Path;
 use super::refresh::Certificate;
 use super::view::NextAction;
 use leasehold_base::failure::FailureKind;
@@ -92,6 +93,8 @@ pub(super) struct Node {
     pub(super) held: Option<Held>,
     pub(super) step: Step,
     pub(super) trouble: Option<Trouble>,
+    /// What is known of its path.
+    pub(super) path: Path,
     /// Failures in a row.
     pub(super) tries: u32,
     /// Denials in a row that were put down to a standby that lags behind a fresh login.
@@ -127,6 +130,7 @@ impl Node {
             held: None,
             step: Step::Idle,
             trouble: None,
+            path: Path::Unknown,
             tries: 0,
             lag: 0,
             denied: None,
@@ -152,6 +156,11 @@ impl Node {
     /// As above.
     pub(super) fn lease_mut(&mut self) -> Option<&mut Lease> {
         self.held.as_mut()?.lease.as_mut()
+    }
+
+    /// Whether it is read as it is written, and its mount was not asked about.
+    pub(super) fn is_assumed(&self) -> bool {
+        self.path == Path::Assumed
     }
 
     /// As people wrote it, for messages.

@@ -101,6 +101,12 @@ impl Agent {
 
     /// A request about a secret failed.
     pub(super) fn failed(&mut self, id: SecretId, op: Op, token: Option<TokenId>, failure: Failure) {
+        if self.is_doubtful_refusal(id, &failure) {
+            self.note_failure(&failure);
+            self.taken(id, op);
+            self.ask_about_mount(id);
+            return;
+        }
         let refused = matches!(failure.kind, FailureKind::Denied | FailureKind::Missing);
         let op = match op {
             Op::Read if refused && self.graph.may_be_unresolved(id) => Op::Resolve,

@@ -9,6 +9,7 @@ use super::files::Stage;
 use super::graph::{Held, Op, Resolved, Step};
 use super::ids::{FileId, LeaseId, SecretId, TokenId};
 use super::lease::Lease;
+use super::mounts::Path;
 use super::refresh::Certificate;
 use super::schedule::MOST;
 use super::timers::Timer;
@@ -118,6 +119,9 @@ impl Agent {
             Ok(request) => {
                 self.breaker.succeeded();
                 self.taken(id, Op::Resolve);
+                if let Some(node) = self.graph.get_mut(id) {
+                    node.path = Path::Known;
+                }
                 match self.graph.resolve(id, request) {
                     Resolved::Itself => self.set_step(id, Step::Busy(Op::Read)),
                     Resolved::Same(other) => self.merged(id, other),
@@ -128,7 +132,7 @@ impl Agent {
     }
 
     /// `gone` turned out to be `other`: files that waited for the one may have it already.
-    fn merged(&mut self, gone: SecretId, other: SecretId) {
+    pub(super) fn merged(&mut self, gone: SecretId, other: SecretId) {
         self.timers.clear(&Timer::Secret(gone));
         self.stranded.remove(&gone);
         let users: Vec<FileId> =
@@ -168,7 +172,11 @@ impl Agent {
                 self.proven(token, sent);
                 if self.graph.get(id).is_some() {
                     self.inspect_users(id);
-                    self.hold(id, token, sent, facts);
+                    if self.is_doubtful_answer(id, &facts) {
+                        self.put_aside(id);
+                    } else {
+                        self.hold(id, token, sent, facts);
+                    }
                 } else if let Some(lease) = facts.lease {
                     let lease = self.of_nobody(lease, token, sent);
                     self.retire(lease, None, BTreeSet::new());
@@ -196,6 +204,7 @@ impl Agent {
         let zero = matches!(facts.life, Life::RotatesIn(ttl) if ttl.is_zero());
         node.zeros = if zero { node.zeros.saturating_add(1) } else { 0 };
         node.reads += 1;
+        node.path = Path::Known;
         node.fresh = Some(self.now.moment);
         let before = node.held.replace(held);
         let (first, path) = (before.is_none(), node.path().to_owned());
@@ -237,6 +246,9 @@ impl Agent {
     /// An answer that comes at the end. It is in the store, and so in the handoff: the next run goes on from it,
     /// and not from what was there before it.
     pub(super) fn hold_for_the_next(&mut self, id: SecretId, token: TokenId, sent: Moment, facts: ReadFacts) {
+        if self.is_doubtful_answer(id, &facts) {
+            return;
+        }
         if self.graph.get(id).is_none() {
             if let Some(lease) = facts.lease {
                 let lease = self.of_nobody(lease, token, sent);

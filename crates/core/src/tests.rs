@@ -5,6 +5,7 @@ mod doubting;
 mod hand;
 mod handing_back;
 mod looking;
+mod mounts;
 mod on_init;
 mod pacing;
 

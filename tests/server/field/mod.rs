@@ -1,0 +1,3 @@
+//! What people report of the peers, on real servers: what a start asks for, and leases of every kind.
+
+mod starts;
