@@ -14,8 +14,8 @@ use crate::observe::clock;
 use crate::publish::Listed;
 use crate::render::Secrets as _;
 use crate::secret::Secret;
-use leasehold_base::request::Request;
 use crate::vault::mounts::Mount;
+use leasehold_base::request::Request;
 
 /// The handoff of this run, where one is configured.
 pub(super) struct Keeper {

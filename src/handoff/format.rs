@@ -16,10 +16,10 @@ use crate::core::ids::{LeaseId, TokenId};
 use crate::core::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals, Snapshot};
 use crate::secret::Secret;
 use crate::tree::Tree;
+use crate::vault::mounts::Mount;
 use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
-use crate::vault::mounts::Mount;
 
 /// Counts up when the meaning of a field changes. A state of another version is not gone on from, but what it
 /// names is given back ([`strays`]). For that these keep their names and meanings in all versions:
@@ -202,6 +202,7 @@ fn secret_tree(secret: &KeptSecret) -> Tree {
         ("read", moment(secret.read)),
         ("lease", optional(secret.lease.as_ref(), lease_tree)),
         ("life", life_tree(secret.life)),
+        ("ends_in", optional(ends_in(secret.life), duration)),
         ("version", optional(secret.version, number)),
     ])
 }
@@ -212,7 +213,10 @@ fn secret(tree: &Tree) -> Parsed<KeptSecret> {
         written: list(tree, "written")?.iter().map(request).collect::<Parsed<_>>()?,
         read: get_moment(tree, "read")?,
         lease: present(tree, "lease").map(lease).transpose()?,
-        life: life(tree.get("life").ok_or(Damaged("life"))?)?,
+        life: match present(tree, "ends_in") {
+            Some(_) => Life::EndsIn(get_duration(tree, "ends_in")?),
+            None => life(tree.get("life").ok_or(Damaged("life"))?)?,
+        },
         version: present(tree, "version").map(|_| get(tree, "version")).transpose()?,
     })
 }
@@ -243,9 +247,17 @@ fn lease(tree: &Tree) -> Parsed<KeptLease> {
 
 fn life_tree(life: Life) -> Tree {
     match life {
-        Life::Unknown => Tree::Null,
+        // An earlier build does not know the second, and polls it as it did.
+        Life::Unknown | Life::EndsIn(_) => Tree::Null,
         Life::Until(wall) => Tree::map([("until", number(wall))]),
         Life::RotatesIn(wait) => Tree::map([("rotates_in", duration(wait))]),
+    }
+}
+
+fn ends_in(life: Life) -> Option<Duration> {
+    match life {
+        Life::EndsIn(ttl) => Some(ttl),
+        Life::Unknown | Life::Until(_) | Life::RotatesIn(_) => None,
     }
 }
 

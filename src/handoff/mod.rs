@@ -35,10 +35,10 @@ use crate::exit::{Cause, Ending};
 use crate::publish::{Attributes, Listed, Problem, PublishError, SingleFile};
 use crate::secret::Secret;
 use crate::tree::Tree;
+use crate::vault::mounts::Mount;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
-use crate::vault::mounts::Mount;
 
 /// The largest state that is written or read. Each response is capped far below by the client.
 const MAX_BYTES: u64 = 64 << 20;

@@ -15,9 +15,9 @@ use crate::core::event::Life;
 use crate::core::ids::LeaseId;
 use crate::core::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals};
 use crate::tree::Tree;
+use crate::vault::mounts::Mount;
 use leasehold_base::request::Verb;
 use leasehold_base::time::Moment;
-use crate::vault::mounts::Mount;
 
 const CANARY: &str = "hvs.CANARY";
 
@@ -323,7 +323,8 @@ fn any_life() -> impl Strategy<Value = Life> {
     prop_oneof![
         Just(Life::Unknown),
         any::<i64>().prop_map(Life::Until),
-        any::<Duration>().prop_map(Life::RotatesIn)
+        any::<Duration>().prop_map(Life::RotatesIn),
+        any::<Duration>().prop_map(Life::EndsIn)
     ]
 }
 

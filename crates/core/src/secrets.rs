@@ -6,7 +6,7 @@ use super::action::{Action, Level};
 use super::agent::Agent;
 use super::event::{Granted, LeaseFacts, Life, ReadFacts};
 use super::files::Stage;
-use super::graph::{Held, Op, Resolved, Step};
+use super::graph::{Held, Node, Op, Resolved, Step};
 use super::ids::{FileId, LeaseId, SecretId, TokenId};
 use super::lease::Lease;
 use super::mounts::Path;
@@ -17,6 +17,9 @@ use super::work::Job;
 use leasehold_base::failure::Failure;
 use leasehold_base::request::Request;
 use leasehold_base::time::Moment;
+
+/// A value that stays the same although its rotation was moved on is asked for so often, over a minute.
+const DOUBTS: u32 = 6;
 
 impl Agent {
     /// Moves a secret to `step`: the one place that queues its requests and sets its deadline.
@@ -201,13 +204,12 @@ impl Agent {
         let dead = leased && !self.session.is_alive(token);
         let Some(node) = self.graph.get_mut(id) else { return };
         let recovered = node.recovered();
-        let zero = matches!(facts.life, Life::RotatesIn(ttl) if ttl.is_zero());
-        node.zeros = if zero { node.zeros.saturating_add(1) } else { 0 };
         node.reads += 1;
         node.path = Path::Known;
         node.fresh = Some(self.now.moment);
         let before = node.held.replace(held);
         let (first, path) = (before.is_none(), node.path().to_owned());
+        node.outstanding = outstanding(node, before.as_ref(), facts.rotated);
         if facts.changed || first {
             node.turned = Some(self.now.moment);
             self.mark_users(id);
@@ -238,7 +240,7 @@ impl Agent {
         }
         let certificate = match facts.life {
             Life::Until(until) => Some(Certificate::issued(until, self.now)),
-            Life::Unknown | Life::RotatesIn(_) => None,
+            Life::Unknown | Life::EndsIn(_) | Life::RotatesIn(_) => None,
         };
         Held { read: sent, lease, life: facts.life, certificate, version: facts.version }
     }
@@ -357,5 +359,19 @@ impl Agent {
             // A login has taken over since, or it is wanted anew: its successor is due whatever this renewal brought.
             self.set_step(id, Step::Busy(Op::Read));
         }
+    }
+}
+
+/// How many answers in a row leave a rotation outstanding, with the one that is held now. Some servers reset the time
+/// before the password: where that has been moved on and the value is the same, the value is asked for again soon. It may
+/// also stay the same for good, as where a period was made longer.
+fn outstanding(node: &Node, before: Option<&Held>, rotated: bool) -> u32 {
+    let Some(now) = &node.held else { return 0 };
+    let more = node.outstanding.saturating_add(1);
+    let put_off = before.is_some_and(|before| now.is_put_off(before));
+    match now.life {
+        Life::RotatesIn(ttl) if ttl.is_zero() => more,
+        Life::RotatesIn(_) if !rotated && (put_off || node.outstanding > 0) && more <= DOUBTS => more,
+        _ => 0,
     }
 }

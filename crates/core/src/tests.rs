@@ -2,6 +2,7 @@
 
 mod after_reboot;
 mod doubting;
+mod ends;
 mod hand;
 mod handing_back;
 mod looking;
