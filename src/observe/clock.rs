@@ -8,8 +8,8 @@ use crate::template;
 
 /// The wall clock as templates see it.
 #[must_use]
-pub fn wall() -> template::host::Moment {
+pub fn wall() -> template::host::WallTime {
     let time = clock_gettime(ClockId::Realtime);
     let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or(0);
-    template::host::Moment { seconds: time.tv_sec, nanoseconds }
+    template::host::WallTime { seconds: time.tv_sec, nanoseconds }
 }

@@ -2,7 +2,7 @@
 //! `plan` can know of the paths it asks for.
 
 use super::Template;
-use super::error::Place;
+use super::error::Position;
 use super::node::{Body, Command, Node, Pipe, Term};
 use leasehold_base::secret::Secret;
 
@@ -15,7 +15,7 @@ pub struct Call<'t> {
     /// only a rendering can know.
     pub args: Vec<Option<&'t Secret>>,
     /// Where the function's name stands.
-    pub place: Place,
+    pub position: Position,
 }
 
 impl Template {
@@ -84,7 +84,7 @@ impl<'t> Walker<'t> {
         if let Term::Function { at, name, .. } = term {
             // The parser found a function of this name, and those have names in UTF-8.
             let function = std::str::from_utf8(name).unwrap_or_default();
-            self.calls.push(Call { function, args, place: Place::of(self.text, *at) });
+            self.calls.push(Call { function, args, position: Position::of(self.text, *at) });
         }
     }
 }

@@ -4,9 +4,9 @@ use std::fmt;
 
 use super::node::quoted;
 
-/// A place in a template's text.
+/// A position in a template's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct Position {
     /// Bytes from the start.
     pub offset: usize,
     /// From 1.
@@ -15,8 +15,8 @@ pub struct Place {
     pub column: usize,
 }
 
-impl Place {
-    /// The place `offset` bytes into `text`.
+impl Position {
+    /// The position `offset` bytes into `text`.
     #[must_use]
     pub fn of(text: &[u8], offset: usize) -> Self {
         let offset = offset.min(text.len());
@@ -33,7 +33,7 @@ pub struct ParseError {
     /// The template's name.
     pub name: String,
     /// Where the parser was: for a caret. Go's own message has the line of the token it last read.
-    pub place: Place,
+    pub position: Position,
     /// The line that Go's message names.
     pub line: usize,
     /// Go's wording.
@@ -43,7 +43,7 @@ pub struct ParseError {
 }
 
 /// What to do about Go's words, by a part of them. The first that fits counts.
-const MENDS: &[(&str, &str)] = &[
+const ADVICE: &[(&str, &str)] = &[
     ("not defined", "see docs/reference/functions.md for what there is"),
     ("unexpected EOF", "close each if, with, range, block and define with {{ end }}"),
     ("unexpected {{end}}", "take it out, or open what it closes with if, with, range, block or define"),
@@ -69,8 +69,8 @@ const MENDS: &[(&str, &str)] = &[
 impl ParseError {
     /// What to do about it.
     #[must_use]
-    pub fn mend(&self) -> &str {
-        let known = || MENDS.iter().find(|(part, _)| self.message.contains(part)).map(|(_, mend)| *mend);
+    pub fn advice(&self) -> &str {
+        let known = || ADVICE.iter().find(|(part, _)| self.message.contains(part)).map(|(_, advice)| *advice);
         self.hint.as_deref().or_else(known).unwrap_or("see docs/TEMPLATES.md for the language")
     }
 }
@@ -95,7 +95,7 @@ pub struct ExecError {
     /// The template that was executing: that name, or the one a `define` gave.
     pub executing: String,
     /// Where, and the node there as Go prints it; `None` where Go gives no place either.
-    pub at: Option<(Place, String)>,
+    pub at: Option<(Position, String)>,
     /// Go's wording.
     pub message: String,
     /// Whether a limit ended it rather than the data.
@@ -108,7 +108,7 @@ impl fmt::Display for ExecError {
             return write!(f, "template: {}: {}", self.executing, self.message);
         };
         let Self { name, executing, message, .. } = self;
-        let Place { line, column, .. } = place;
+        let Position { line, column, .. } = place;
         let executing = quoted(executing.as_bytes());
         write!(f, "template: {name}:{line}:{column}: executing {executing} at <{context}>: {message}")
     }

@@ -29,7 +29,7 @@ pub trait Host {
     fn file(&mut self, path: &str) -> Result<Option<Secret>, HostError>;
 
     /// The time: the same throughout one rendering.
-    fn now(&mut self) -> Moment;
+    fn now(&mut self) -> WallTime;
 
     /// The table (`tzfile(5)`) of a time zone by its name, such as `Europe/Berlin`, or of the machine's
     /// own, `Local`; `None` where the machine has none.
@@ -54,7 +54,7 @@ pub trait Host {
 
 /// A point in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
+pub struct WallTime {
     /// Seconds since 1970-01-01T00:00:00Z.
     pub seconds: i64,
     /// Nanoseconds within the second.
@@ -139,8 +139,8 @@ impl Host for Nowhere {
         Ok(None)
     }
 
-    fn now(&mut self) -> Moment {
-        Moment { seconds: 0, nanoseconds: 0 }
+    fn now(&mut self) -> WallTime {
+        WallTime { seconds: 0, nanoseconds: 0 }
     }
 
     fn zone(&mut self, _: &str) -> Option<Vec<u8>> {

@@ -57,7 +57,7 @@ fn calls(
     let Source::Template(source) = source else { return };
     for call in source.template.calls().iter().filter(|call| call.function == "writeToFile") {
         let Some((message, hint)) = judge(call.args.first().copied().flatten()) else { continue };
-        let spot = spot(source.template.text(), call.place);
+        let spot = spot(source.template.text(), call.position);
         let (key, on) = match &source.file {
             Some(_) => ("template_file", On::File(source.name.clone(), spot)),
             None => ("template", On::Inside(spot)),

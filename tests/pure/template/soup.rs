@@ -17,7 +17,7 @@ fn swallow(text: &[u8], delimiters: Option<(&str, &str)>) {
     let tree =
         Tree::from_json(br#"{"a":"x","b":{"c":[1,2.50,null]},"l":["y",true,{}],"n":5432}"#).expect("JSON");
     match Template::parse("soup", text, delimiters, &Functions::new()) {
-        Err(error) => assert!(error.place.offset <= text.len(), "{error}"),
+        Err(error) => assert!(error.position.offset <= text.len(), "{error}"),
         Ok(template) => {
             if let Ok(output) =
                 template.execute(Value::from_tree(&tree), MissingKey::Default, LIMITS, &mut Nowhere)

@@ -81,7 +81,7 @@ impl Tree {
     /// # Errors
     /// As above.
     pub fn from_json_within(bytes: &[u8], room: usize) -> Result<Self, JsonError> {
-        let mut reader = Reader { bytes, at: 0, room };
+        let mut reader = JsonReader { bytes, at: 0, room };
         let tree = reader.value(0)?;
         reader.space();
         if reader.at < bytes.len() { Err(reader.error(JsonProblem::Trailing)) } else { Ok(tree) }
@@ -170,14 +170,14 @@ fn write_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-struct Reader<'a> {
+struct JsonReader<'a> {
     bytes: &'a [u8],
     at: usize,
     /// What is left for further values.
     room: usize,
 }
 
-impl Reader<'_> {
+impl JsonReader<'_> {
     fn error(&self, problem: JsonProblem) -> JsonError {
         JsonError { offset: self.at, problem }
     }

@@ -42,18 +42,18 @@ impl std::error::Error for YamlError {}
 
 /// A node of a document, aliases already followed.
 #[derive(Debug)]
-pub enum Node {
+pub enum YamlNode {
     /// A text, a number or a word.
-    Scalar(Scalar),
+    Scalar(YamlScalar),
     /// A sequence.
-    List(Vec<Rc<Node>>),
+    List(Vec<Rc<YamlNode>>),
     /// A mapping, in the order of the text.
-    Map(Vec<(Rc<Node>, Rc<Node>)>),
+    Map(Vec<(Rc<YamlNode>, Rc<YamlNode>)>),
 }
 
 /// A scalar and what the text says of its type.
 #[derive(Debug)]
-pub struct Scalar {
+pub struct YamlScalar {
     /// What it says, without quotes.
     pub text: Secret,
     /// Whether it stands without quotes, so that its text decides its type.
@@ -65,7 +65,7 @@ pub struct Scalar {
 /// The first document of `text`; `None` where there is none. Aliases followed it is at most `MAX_DEPTH`
 /// deep and has at most `most` nodes, so that walking and dropping it ends, and does so on this stack:
 /// texts come out of secrets, and each alias may stand in the next.
-pub fn compose(text: &[u8], most: usize) -> Result<Option<Rc<Node>>, YamlError> {
+pub fn compose(text: &[u8], most: usize) -> Result<Option<Rc<YamlNode>>, YamlError> {
     let text = std::str::from_utf8(text).map_err(|error| not_utf8(text, error.valid_up_to()))?;
     if let Some(at) = text.find(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')) {
         return Err(at_offset(text, at, "control characters are not allowed"));
@@ -91,7 +91,7 @@ type Place = (u64, u64);
 /// A node that is complete, and its measures with all aliases in it followed.
 #[derive(Clone)]
 struct Built {
-    node: Rc<Node>,
+    node: Rc<YamlNode>,
     size: Size,
 }
 
@@ -145,14 +145,14 @@ impl Composer<'_> {
                 let Some(text) = self.apart.scalar(value) else {
                     return wrong(place, "put a space behind the comma that follows an apostrophe");
                 };
-                (anchor, Node::Scalar(Scalar { text: text.into(), plain, tag }))
+                (anchor, YamlNode::Scalar(YamlScalar { text: text.into(), plain, tag }))
             }
             EventData::SequenceStart { anchor, .. } => {
                 let mut items = Vec::new();
                 while let Some(item) = self.below(depth, &mut size)? {
                     items.push(item);
                 }
-                (anchor, Node::List(items))
+                (anchor, YamlNode::List(items))
             }
             EventData::MappingStart { anchor, .. } => {
                 let mut entries = Vec::new();
@@ -160,7 +160,7 @@ impl Composer<'_> {
                     let Some(value) = self.below(depth, &mut size)? else { return wrong(place, "not YAML") };
                     entries.push((key, value));
                 }
-                (anchor, Node::Map(entries))
+                (anchor, YamlNode::Map(entries))
             }
             _ => return wrong(place, "not YAML"),
         };
@@ -172,7 +172,7 @@ impl Composer<'_> {
     }
 
     /// The next node in a list or map at `depth`, which grows by it; `None` at its end.
-    fn below(&mut self, depth: usize, size: &mut Size) -> Result<Option<Rc<Node>>, YamlError> {
+    fn below(&mut self, depth: usize, size: &mut Size) -> Result<Option<Rc<YamlNode>>, YamlError> {
         let (event, place) = self.next()?;
         if matches!(event, EventData::SequenceEnd | EventData::MappingEnd) {
             return Ok(None);
@@ -208,13 +208,13 @@ impl Tree {
     }
 }
 
-fn tree(node: &Node) -> Result<Tree, YamlError> {
+fn tree(node: &YamlNode) -> Result<Tree, YamlError> {
     Ok(match node {
-        Node::Scalar(scalar) => self::scalar(scalar),
-        Node::List(items) => {
+        YamlNode::Scalar(scalar) => self::scalar(scalar),
+        YamlNode::List(items) => {
             Tree::List(Arc::new(items.iter().map(|item| tree(item)).collect::<Result<_, _>>()?))
         }
-        Node::Map(entries) => {
+        YamlNode::Map(entries) => {
             let mut map = BTreeMap::new();
             fill(&mut map, entries)?;
             Tree::Map(Arc::new(map.into()))
@@ -222,12 +222,12 @@ fn tree(node: &Node) -> Result<Tree, YamlError> {
     })
 }
 
-fn fill(map: &mut BTreeMap<String, Tree>, entries: &[(Rc<Node>, Rc<Node>)]) -> Result<(), YamlError> {
+fn fill(map: &mut BTreeMap<String, Tree>, entries: &[(Rc<YamlNode>, Rc<YamlNode>)]) -> Result<(), YamlError> {
     for (key, value) in entries {
         // Of the whole document: nodes keep no places.
-        let Node::Scalar(key) = &**key else { return wrong((1, 1), "a key that is a list or a map") };
+        let YamlNode::Scalar(key) = &**key else { return wrong((1, 1), "a key that is a list or a map") };
         match &**value {
-            Node::Map(merged) if key.plain && key.text.expose() == b"<<" => fill(map, merged)?,
+            YamlNode::Map(merged) if key.plain && key.text.expose() == b"<<" => fill(map, merged)?,
             value => {
                 let name = String::from_utf8_lossy(key.text.expose()).into_owned();
                 map.insert(name, tree(value)?);
@@ -237,7 +237,7 @@ fn fill(map: &mut BTreeMap<String, Tree>, entries: &[(Rc<Node>, Rc<Node>)]) -> R
     Ok(())
 }
 
-fn scalar(scalar: &Scalar) -> Tree {
+fn scalar(scalar: &YamlScalar) -> Tree {
     let text = || Tree::Text(scalar.text.clone());
     if !scalar.plain {
         return text();

@@ -1,10 +1,10 @@
 //! Arguments, and whether they are what a parameter takes.
 
-use super::{Operand, Result, State};
+use super::{Evaluation, Operand, Result};
 use crate::node::{At, Number, Term};
 use crate::value::{Type, Value};
 
-impl<'t> State<'t, '_, '_> {
+impl<'t> Evaluation<'t, '_, '_> {
     /// The value of a term as an argument for a parameter of type `of`; `None` takes everything.
     pub(super) fn argument(&mut self, dot: &Operand, of: Option<Type>, term: &'t Term) -> Result<Operand> {
         self.at = Some(At::Term(term));

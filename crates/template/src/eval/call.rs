@@ -1,7 +1,7 @@
 //! Calling functions and methods, with the checks that Go's reflection makes.
 
 use super::scope::Scope;
-use super::{Operand, Result, State};
+use super::{Evaluation, Operand, Result};
 use crate::builtins::{Builtin, Made};
 use crate::function::{Function, FunctionError};
 use crate::node::{At, Callee, Term};
@@ -24,7 +24,7 @@ impl Callable {
     }
 }
 
-impl<'t> State<'t, '_, '_> {
+impl<'t> Evaluation<'t, '_, '_> {
     /// Calls the function that `term` names; `node` is what an error of its is about.
     pub(super) fn function_term(
         &mut self,

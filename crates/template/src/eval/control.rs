@@ -1,10 +1,10 @@
 //! `if`, `with`, `range` and `template`.
 
-use super::{Flow, Operand, Result, State};
+use super::{Evaluation, Flow, Operand, Result};
 use crate::node::{At, Branch, Invocation, Node};
 use crate::value::{Type, Value};
 
-impl<'t> State<'t, '_, '_> {
+impl<'t> Evaluation<'t, '_, '_> {
     /// `if` and `with`, which differ in what dot is inside.
     pub(super) fn choose(&mut self, dot: &Operand, branch: &'t Branch, with: bool) -> Result<Flow> {
         let mark = self.variables.len();

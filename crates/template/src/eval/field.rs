@@ -1,11 +1,11 @@
 //! Fields, chains and variables: `.a.b`, `(pipeline).a`, `$x.a`.
 
 use super::call::Callable;
-use super::{MissingKey, Operand, Result, State};
+use super::{Evaluation, MissingKey, Operand, Result};
 use crate::node::{At, Name, Term, quoted};
 use crate::value::{Map, Object, Type, Value};
 
-impl<'t> State<'t, '_, '_> {
+impl<'t> Evaluation<'t, '_, '_> {
     pub(super) fn field_term(
         &mut self,
         dot: &Operand,

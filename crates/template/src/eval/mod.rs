@@ -11,14 +11,14 @@ pub use scope::{A_STEP, Scope};
 use super::Template;
 use super::buffer::Buffer;
 use super::builtins::Operand;
-use super::error::{ExecError, Place};
+use super::error::{ExecError, Position};
 use super::fmt;
 use super::limits::Limits;
 use super::node::{At, Body, Command, Node, Number, Pipe, Term};
 use super::value::Value;
 use crate::host::Host;
 use leasehold_base::secret::Secret;
-use scope::Session;
+use scope::Rendering;
 
 /// What a key that a map does not have is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,16 +42,22 @@ pub(crate) fn execute(
     limits: Limits,
     host: &mut dyn Host,
 ) -> Result<Secret> {
-    let mut session = Session::new(host, missing_key, limits);
+    let mut session = Rendering::new(host, missing_key, limits);
     run(&mut session, template, template.name().as_bytes(), data)
 }
 
 /// Renders the template called `name` of a text, within a session.
-fn run(session: &mut Session<'_>, template: &Template, name: &[u8], data: Value) -> Result<Secret> {
+fn run(session: &mut Rendering<'_>, template: &Template, name: &[u8], data: Value) -> Result<Secret> {
     let out = Buffer::new(session.limits.output);
     let dot = Operand::plain(data);
-    let mut state =
-        State { session, template, executing: name, at: None, variables: vec![(b"$", dot.clone())], out };
+    let mut state = Evaluation {
+        session,
+        template,
+        executing: name,
+        at: None,
+        variables: vec![(b"$", dot.clone())],
+        out,
+    };
     let Some(body) = template.body(name) else {
         return Err(state.error(format!("{} is an incomplete or empty template", super::node::quoted(name))));
     };
@@ -60,8 +66,8 @@ fn run(session: &mut Session<'_>, template: &Template, name: &[u8], data: Value)
 }
 
 /// Where an execution stands.
-struct State<'t, 's, 'h> {
-    session: &'s mut Session<'h>,
+struct Evaluation<'t, 's, 'h> {
+    session: &'s mut Rendering<'h>,
     template: &'t Template,
     /// The name of the template that is executing.
     executing: &'t [u8],
@@ -80,11 +86,11 @@ enum Flow {
     Continue,
 }
 
-impl<'t> State<'t, '_, '_> {
+impl<'t> Evaluation<'t, '_, '_> {
     /// An error at the current node.
     fn error(&self, message: impl Into<String>) -> Box<ExecError> {
         let at = self.at.map(|at| {
-            let place = Place::of(self.template.text(), at.at());
+            let place = Position::of(self.template.text(), at.at());
             (place, at.show(self.template.delimiters()))
         });
         Box::new(ExecError {

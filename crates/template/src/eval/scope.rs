@@ -12,7 +12,7 @@ use crate::value::Value;
 use leasehold_base::secret::Secret;
 
 /// One rendering: its world, its limits, and what its functions remember between calls.
-pub(crate) struct Session<'h> {
+pub(crate) struct Rendering<'h> {
     host: &'h mut dyn Host,
     pub(super) limits: Limits,
     pub(super) missing_key: MissingKey,
@@ -26,7 +26,7 @@ pub(crate) struct Session<'h> {
 /// that may stand in many places at once.
 pub const A_STEP: usize = 64;
 
-impl<'h> Session<'h> {
+impl<'h> Rendering<'h> {
     pub(crate) fn new(host: &'h mut dyn Host, missing_key: MissingKey, limits: Limits) -> Self {
         Self { host, limits, missing_key, depth: 0, steps: 0, locals: Vec::new() }
     }
@@ -46,12 +46,12 @@ impl<'h> Session<'h> {
 
 /// The rendering that a function runs in.
 pub struct Scope<'s, 'h> {
-    session: &'s mut Session<'h>,
+    session: &'s mut Rendering<'h>,
     template: &'s Template,
 }
 
 impl<'s, 'h> Scope<'s, 'h> {
-    pub(super) const fn new(session: &'s mut Session<'h>, template: &'s Template) -> Self {
+    pub(super) const fn new(session: &'s mut Rendering<'h>, template: &'s Template) -> Self {
         Self { session, template }
     }
 
@@ -111,7 +111,7 @@ mod tests {
     fn with_scope(limits: Limits, test: impl FnOnce(&mut Scope<'_, '_>)) {
         let template = Template::parse("t", b"", None, &Functions::new()).expect("an empty template");
         let mut world = Nowhere;
-        let mut session = Session::new(&mut world, MissingKey::Error, limits);
+        let mut session = Rendering::new(&mut world, MissingKey::Error, limits);
         test(&mut Scope::new(&mut session, &template));
     }
 

@@ -10,7 +10,7 @@ const LARGEST: i64 = 1_000_000;
 
 /// Appends `args` as `format` asks for; what is wrong with a verb is said in the text, as Go does.
 pub fn sprintf(format: &[u8], args: &[Value], out: &mut Buffer) {
-    let mut reader = Reader { format, at: 0, args, next: 0, reordered: false, good: true };
+    let mut reader = FormatReader { format, at: 0, args, next: 0, reordered: false, good: true };
     let mut printer = Printer::new(out);
     while reader.at < format.len() && !printer.out.is_full() {
         let rest = &format[reader.at..];
@@ -46,7 +46,7 @@ fn extra(args: &[Value], printer: &mut Printer<'_>) {
     printer.out.push(b")");
 }
 
-struct Reader<'a> {
+struct FormatReader<'a> {
     format: &'a [u8],
     at: usize,
     args: &'a [Value],
@@ -58,7 +58,7 @@ struct Reader<'a> {
     good: bool,
 }
 
-impl Reader<'_> {
+impl FormatReader<'_> {
     /// One directive; its `%` is behind.
     fn directive(&mut self, printer: &mut Printer<'_>) {
         self.good = true;

@@ -30,15 +30,15 @@ const MAX_DEPTH: usize = 500;
 
 /// Appends `value` as JSON.
 pub(super) fn write(value: &Value, style: Style, out: &mut Buffer) -> Result<(), FunctionError> {
-    Writer { style, out }.value(value, 0)
+    JsonWriter { style, out }.value(value, 0)
 }
 
-struct Writer<'b> {
+struct JsonWriter<'b> {
     style: Style,
     out: &'b mut Buffer,
 }
 
-impl Writer<'_> {
+impl JsonWriter<'_> {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), FunctionError> {
         if depth > MAX_DEPTH {
             return Err(FunctionError::beyond("json: nested too deeply"));

@@ -10,7 +10,7 @@ const TEXT: &str = include_str!("manual.txt");
 
 /// One function.
 #[derive(Debug)]
-pub struct Entry {
+pub struct ManualEntry {
     /// What it is listed under.
     pub group: &'static str,
     /// As templates call it.
@@ -21,7 +21,7 @@ pub struct Entry {
     pub line: &'static str,
 }
 
-impl Entry {
+impl ManualEntry {
     /// Its Go types; none for the built-ins, which take arguments of any.
     #[must_use]
     pub fn function(&self) -> Option<&'static Function> {
@@ -40,7 +40,7 @@ impl Entry {
 }
 
 /// Every function, in the order of the reference.
-pub fn entries() -> impl Iterator<Item = Entry> {
+pub fn entries() -> impl Iterator<Item = ManualEntry> {
     TEXT.lines()
         .scan("", |group, line| {
             if let Some(heading) = line.strip_prefix("# ") {
@@ -49,7 +49,7 @@ pub fn entries() -> impl Iterator<Item = Entry> {
             Some(line.split_once(" | ").map(|(call, line)| {
                 let mut words = call.split(' ');
                 let name = words.next().unwrap_or_default();
-                Entry { group, name, arguments: words.collect(), line }
+                ManualEntry { group, name, arguments: words.collect(), line }
             }))
         })
         .flatten()

@@ -25,9 +25,9 @@ pub(super) struct Search<'t> {
 }
 
 /// One match: the place of the whole, and of each group that took part in it.
-pub(super) struct Found(Vec<Option<Range<usize>>>);
+pub(super) struct Groups(Vec<Option<Range<usize>>>);
 
-impl Found {
+impl Groups {
     /// Where the whole match is.
     pub(super) fn span(&self) -> Range<usize> {
         self.0.first().cloned().flatten().unwrap_or_default()
@@ -56,12 +56,12 @@ impl<'t> Search<'t> {
     }
 
     /// The first match.
-    pub(super) fn first(&self) -> Option<Found> {
+    pub(super) fn first(&self) -> Option<Groups> {
         self.regex.captures(self.searched()).map(|found| self.found(&found))
     }
 
     /// All matches, none of them empty right behind another, and none within a character.
-    pub(super) fn all(&self) -> impl Iterator<Item = Found> {
+    pub(super) fn all(&self) -> impl Iterator<Item = Groups> {
         let whole = std::str::from_utf8(self.searched()).ok();
         self.regex.captures_iter(self.searched()).filter_map(move |found| {
             let span = found.get_match();
@@ -70,13 +70,13 @@ impl<'t> Search<'t> {
         })
     }
 
-    fn found(&self, found: &Captures<'_>) -> Found {
+    fn found(&self, found: &Captures<'_>) -> Groups {
         let place = |span: regex::bytes::Match<'_>| self.place(span.start())..self.place(span.end());
-        Found(found.iter().map(|group| group.map(place)).collect())
+        Groups(found.iter().map(|group| group.map(place)).collect())
     }
 
     /// Appends the text with every match replaced by what `replacement` says.
-    pub(super) fn replace(&self, out: &mut Buffer, replacement: impl Fn(&Found, &mut Buffer)) {
+    pub(super) fn replace(&self, out: &mut Buffer, replacement: impl Fn(&Groups, &mut Buffer)) {
         let mut from = 0;
         for found in self.all() {
             let span = found.span();
@@ -88,7 +88,7 @@ impl<'t> Search<'t> {
     }
 
     /// Appends `template` with what the groups of `found` matched: `$1`, `${name}`, `$$`.
-    pub(super) fn expand(&self, found: &Found, template: &[u8], out: &mut Buffer) {
+    pub(super) fn expand(&self, found: &Groups, template: &[u8], out: &mut Buffer) {
         let mut rest = template;
         while let Some(dollar) = rest.iter().position(|&byte| byte == b'$') {
             out.push(&rest[..dollar]);

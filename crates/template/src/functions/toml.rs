@@ -22,10 +22,10 @@ pub(super) fn write(value: &Value, out: &mut Buffer) -> Result<(), FunctionError
         Value::NilOf(_) => return Ok(()),
         _ => {}
     }
-    Writer { out, written: false }.member(&[], value)
+    TomlWriter { out, written: false }.member(&[], value)
 }
 
-struct Writer<'b> {
+struct TomlWriter<'b> {
     out: &'b mut Buffer,
     /// Whether anything was written: no empty line comes before that.
     written: bool,
@@ -33,49 +33,49 @@ struct Writer<'b> {
 
 /// What a value becomes, as far as its place depends on it.
 #[derive(PartialEq, Eq)]
-enum Kind {
+enum TomlKind {
     Nil,
     Plain,
     Table,
     Tables,
 }
 
-fn kind(value: &Value) -> Result<Kind, FunctionError> {
+fn kind(value: &Value) -> Result<TomlKind, FunctionError> {
     let Value::List(list) = value else { return kind_of_one(value) };
     let mut tables = !list.items().is_empty();
     for item in list.items() {
         match kind_of_one(item)? {
-            Kind::Nil => return fail("toml: cannot encode array with nil element"),
-            Kind::Table => {}
+            TomlKind::Nil => return fail("toml: cannot encode array with nil element"),
+            TomlKind::Table => {}
             _ => tables = false,
         }
     }
-    Ok(if tables { Kind::Tables } else { Kind::Plain })
+    Ok(if tables { TomlKind::Tables } else { TomlKind::Plain })
 }
 
 /// The kind of an element: a list in a list is plain, whatever is in it.
-fn kind_of_one(value: &Value) -> Result<Kind, FunctionError> {
+fn kind_of_one(value: &Value) -> Result<TomlKind, FunctionError> {
     Ok(match value {
-        Value::Nil | Value::NilOf(_) => Kind::Nil,
-        Value::Map(_) => Kind::Table,
+        Value::Nil | Value::NilOf(_) => TomlKind::Nil,
+        Value::Map(_) => TomlKind::Table,
         Value::Object(object) => {
             if object.encoded().is_some() {
-                Kind::Plain
+                TomlKind::Plain
             } else {
-                Kind::Table
+                TomlKind::Table
             }
         }
         Value::Complex(_) | Value::Func(_) | Value::Channel(_) => {
             let of = value.type_of().map_or_else(String::new, |of| of.to_string());
             return fail(format!("unsupported type: {of}"));
         }
-        _ => Kind::Plain,
+        _ => TomlKind::Plain,
     })
 }
 
 type Path<'p> = &'p [Vec<u8>];
 
-impl Writer<'_> {
+impl TomlWriter<'_> {
     fn push(&mut self, text: &[u8]) {
         self.out.push(text);
         self.written = true;
@@ -100,10 +100,10 @@ impl Writer<'_> {
             return Err(FunctionError::too_much());
         }
         match kind(value)? {
-            Kind::Nil => Ok(()),
-            Kind::Table => self.table(path, value),
-            Kind::Tables => self.tables(path, value),
-            Kind::Plain => {
+            TomlKind::Nil => Ok(()),
+            TomlKind::Table => self.table(path, value),
+            TomlKind::Tables => self.tables(path, value),
+            TomlKind::Plain => {
                 self.key_value(path, value)?;
                 self.newline();
                 Ok(())
@@ -148,7 +148,7 @@ impl Writer<'_> {
         let members = members_of(value)?;
         for tables in [false, true] {
             for (name, value) in &members {
-                if matches!(kind(value)?, Kind::Table | Kind::Tables) == tables {
+                if matches!(kind(value)?, TomlKind::Table | TomlKind::Tables) == tables {
                     let below = [path, std::slice::from_ref(name)].concat();
                     self.member(&below, value)?;
                 }
@@ -205,11 +205,12 @@ impl Writer<'_> {
     /// A table on one line: the members that are no tables first.
     fn inline(&mut self, value: &Value, depth: usize) -> Result<(), FunctionError> {
         let members = members_of(value)?;
-        let is_table = |value: &Value| kind(value).map(|kind| matches!(kind, Kind::Table | Kind::Tables));
+        let is_table =
+            |value: &Value| kind(value).map(|kind| matches!(kind, TomlKind::Table | TomlKind::Tables));
         let mut sorted = Vec::new();
         for tables in [false, true] {
             for (name, value) in &members {
-                if is_table(value)? == tables && kind(value)? != Kind::Nil {
+                if is_table(value)? == tables && kind(value)? != TomlKind::Nil {
                     sorted.push((name, value));
                 }
             }

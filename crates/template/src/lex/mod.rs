@@ -5,7 +5,7 @@ mod action;
 mod scan;
 mod token;
 
-pub(crate) use token::{Kind, Token};
+pub(crate) use token::{Token, TokenKind};
 
 use super::spell::rune;
 
@@ -45,11 +45,11 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// The next token; at the end `Kind::Eof`, again and again.
+    /// The next token; at the end `TokenKind::Eof`, again and again.
     pub(crate) fn next_token(&mut self) -> Token {
         if self.failed {
             return Token {
-                kind: Kind::Eof,
+                kind: TokenKind::Eof,
                 start: self.at,
                 end: self.at,
                 line: self.start_line,
@@ -76,7 +76,7 @@ impl<'t> Lexer<'t> {
         (size > 0).then_some(rune)
     }
 
-    fn token(&mut self, kind: Kind) -> Token {
+    fn token(&mut self, kind: TokenKind) -> Token {
         let token = Token { kind, start: self.start, end: self.at, line: self.start_line, error: None };
         self.start = self.at;
         self.start_line = self.line;
@@ -97,7 +97,7 @@ impl<'t> Lexer<'t> {
     fn error(&mut self, message: impl Into<String>) -> Token {
         self.failed = true;
         Token {
-            kind: Kind::Error,
+            kind: TokenKind::Error,
             start: self.start,
             end: self.at,
             line: self.start_line,
@@ -111,7 +111,7 @@ impl<'t> Lexer<'t> {
             let Some(found) = find(self.rest(), self.left) else {
                 self.at = self.text.len();
                 self.count_lines();
-                let kind = if self.at > self.start { Kind::Text } else { Kind::Eof };
+                let kind = if self.at > self.start { TokenKind::Text } else { TokenKind::Eof };
                 return self.token(kind);
             };
             if found > 0 {
@@ -119,7 +119,7 @@ impl<'t> Lexer<'t> {
                 let trimmed = self.trimmed_before();
                 self.at -= trimmed;
                 self.count_lines();
-                let token = self.token(Kind::Text);
+                let token = self.token(TokenKind::Text);
                 self.at += trimmed;
                 self.ignore();
                 if token.end > token.start {
@@ -150,7 +150,7 @@ impl<'t> Lexer<'t> {
             self.ignore();
             return self.comment();
         }
-        let token = self.token(Kind::LeftDelim);
+        let token = self.token(TokenKind::LeftDelim);
         self.inside = true;
         self.at += marker;
         self.ignore();
@@ -189,7 +189,7 @@ impl<'t> Lexer<'t> {
             self.ignore();
         }
         self.at += self.right.len();
-        let token = self.token(Kind::RightDelim);
+        let token = self.token(TokenKind::RightDelim);
         if trim {
             self.skip_space();
             self.ignore();
@@ -224,20 +224,20 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn tokens(text: &str) -> Vec<(Kind, String, usize)> {
+    fn tokens(text: &str) -> Vec<(TokenKind, String, usize)> {
         let mut lexer = Lexer::new(text.as_bytes(), b"{{", b"}}");
         let mut tokens = Vec::new();
         loop {
             let token = lexer.next_token();
             let value = token.error.clone().unwrap_or_else(|| text[token.start..token.end].to_owned());
             tokens.push((token.kind, value, token.line));
-            if matches!(token.kind, Kind::Eof | Kind::Error) {
+            if matches!(token.kind, TokenKind::Eof | TokenKind::Error) {
                 return tokens;
             }
         }
     }
 
-    fn kinds(text: &str) -> Vec<Kind> {
+    fn kinds(text: &str) -> Vec<TokenKind> {
         tokens(text).into_iter().map(|(kind, ..)| kind).collect()
     }
 
@@ -245,7 +245,10 @@ mod tests {
     fn trim_markers_eat_the_space_around_an_action() {
         let texts: Vec<String> = tokens("a \n{{- 3 -}} \n b").into_iter().map(|(_, text, _)| text).collect();
         assert_eq!(texts, ["a", "{{", "3", "}}", "b", ""]);
-        assert_eq!(kinds("{{-3}}"), [Kind::LeftDelim, Kind::Number, Kind::RightDelim, Kind::Eof]);
+        assert_eq!(
+            kinds("{{-3}}"),
+            [TokenKind::LeftDelim, TokenKind::Number, TokenKind::RightDelim, TokenKind::Eof]
+        );
     }
 
     #[test]
@@ -253,11 +256,11 @@ mod tests {
         assert_eq!(
             tokens("{{/*\n*/}}x{{.}}"),
             [
-                (Kind::Text, "x".to_owned(), 2),
-                (Kind::LeftDelim, "{{".to_owned(), 2),
-                (Kind::Dot, ".".to_owned(), 2),
-                (Kind::RightDelim, "}}".to_owned(), 2),
-                (Kind::Eof, String::new(), 2),
+                (TokenKind::Text, "x".to_owned(), 2),
+                (TokenKind::LeftDelim, "{{".to_owned(), 2),
+                (TokenKind::Dot, ".".to_owned(), 2),
+                (TokenKind::RightDelim, "}}".to_owned(), 2),
+                (TokenKind::Eof, String::new(), 2),
             ]
         );
     }

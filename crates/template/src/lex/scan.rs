@@ -1,6 +1,6 @@
 //! Number tokens. Like Go's, the scanner takes a little too much: the parser notices.
 
-use super::{Kind, Lexer, Token};
+use super::{Lexer, Token, TokenKind};
 use crate::spell::{quote, rune};
 
 impl Lexer<'_> {
@@ -9,13 +9,13 @@ impl Lexer<'_> {
             return self.bad_number();
         }
         if !matches!(self.peek(), Some('+' | '-')) {
-            return self.token(Kind::Number);
+            return self.token(TokenKind::Number);
         }
         // Complex: 1+2i, without spaces, ending in i.
         if !self.scan_number() || self.text[self.at - 1] != b'i' {
             return self.bad_number();
         }
-        self.token(Kind::Complex)
+        self.token(TokenKind::Complex)
     }
 
     fn bad_number(&mut self) -> Token {

@@ -2,7 +2,7 @@
 
 /// What a token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TokenKind {
     /// No token: its message stands in [`Token::error`].
     Error,
     Bool,
@@ -43,7 +43,7 @@ pub(crate) enum Kind {
 /// A piece of the text.
 #[derive(Debug, Clone)]
 pub(crate) struct Token {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TokenKind,
     /// Bytes from the start of the text.
     pub(crate) start: usize,
     pub(crate) end: usize,
@@ -52,7 +52,7 @@ pub(crate) struct Token {
     pub(crate) error: Option<String>,
 }
 
-impl Kind {
+impl TokenKind {
     /// The keyword that `word` is.
     pub(crate) fn keyword(word: &[u8]) -> Option<Self> {
         Some(match word {

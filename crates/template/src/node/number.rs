@@ -1,7 +1,7 @@
 //! A number literal and everything it can be: the context decides.
 
 use super::super::spell::number::{parse_float, parse_int, parse_uint};
-use super::super::spell::quote::{self, Unit};
+use super::super::spell::quote::{self, QuotedUnit};
 
 /// A number literal. Each field is there where the number has that form without loss.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -61,8 +61,8 @@ impl Number {
             return Err(format!("malformed character constant: {literal}"));
         }
         let code = match unit {
-            Unit::Byte(byte) => u32::from(byte),
-            Unit::Rune(rune) => u32::from(rune),
+            QuotedUnit::Byte(byte) => u32::from(byte),
+            QuotedUnit::Rune(rune) => u32::from(rune),
         };
         Ok(Self {
             at,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::error::ParseError;
 use super::function::Functions;
-use super::lex::{Kind, Token};
+use super::lex::{Token, TokenKind};
 use super::node::{Body, Node, TextNode};
 use super::spell::quote;
 use stream::Stream;
@@ -74,10 +74,10 @@ impl Parser<'_> {
     /// The text itself: nodes and definitions, to its end.
     fn top(&mut self) -> Result<Body, Box<ParseError>> {
         let mut body = Body::new();
-        while self.stream.peek().kind != Kind::Eof {
-            if self.stream.peek().kind == Kind::LeftDelim {
+        while self.stream.peek().kind != TokenKind::Eof {
+            if self.stream.peek().kind == TokenKind::LeftDelim {
                 let delimiter = self.stream.next();
-                if self.stream.next_non_space().kind == Kind::Define {
+                if self.stream.next_non_space().kind == TokenKind::Define {
                     self.definition()?;
                     continue;
                 }
@@ -96,11 +96,11 @@ impl Parser<'_> {
     fn definition(&mut self) -> Result<(), Box<ParseError>> {
         const CONTEXT: &str = "define clause";
         let token = self.stream.next_non_space();
-        if !matches!(token.kind, Kind::String | Kind::RawString) {
+        if !matches!(token.kind, TokenKind::String | TokenKind::RawString) {
             return Err(self.stream.unexpected(&token, CONTEXT));
         }
         let name = self.unquote(&token)?;
-        self.expect(Kind::RightDelim, CONTEXT)?;
+        self.expect(TokenKind::RightDelim, CONTEXT)?;
         let body = self.separate_body(CONTEXT)?;
         self.define(name, body)
     }
@@ -139,7 +139,7 @@ impl Parser<'_> {
     fn body(&mut self) -> Result<(Body, Ending), Box<ParseError>> {
         self.deeper()?;
         let mut body = Body::new();
-        while self.stream.peek_non_space().kind != Kind::Eof {
+        while self.stream.peek_non_space().kind != TokenKind::Eof {
             match self.text_or_action()? {
                 Item::Node(node) => body.push(node),
                 Item::Ending(ending) => {
@@ -155,11 +155,11 @@ impl Parser<'_> {
     fn text_or_action(&mut self) -> Result<Item, Box<ParseError>> {
         let token = self.stream.next_non_space();
         match token.kind {
-            Kind::Text => {
+            TokenKind::Text => {
                 let text = self.stream.value(&token).to_vec();
                 Ok(Item::Node(Node::Text(TextNode { at: token.start, text })))
             }
-            Kind::LeftDelim => {
+            TokenKind::LeftDelim => {
                 self.stream.action_line = Some(token.line);
                 let item = self.action()?;
                 self.stream.action_line = None;
@@ -178,7 +178,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token, Box<ParseError>> {
+    fn expect(&mut self, kind: TokenKind, context: &str) -> Result<Token, Box<ParseError>> {
         let token = self.stream.next_non_space();
         if token.kind == kind { Ok(token) } else { Err(self.stream.unexpected(&token, context)) }
     }
@@ -240,8 +240,8 @@ mod tests {
     #[test]
     fn errors_have_a_place_for_a_caret() {
         let unclosed = error("one\n  {{ .x }} {{ .y ] }}");
-        assert_eq!((unclosed.place.line, unclosed.place.column, unclosed.line), (2, 17, 2));
+        assert_eq!((unclosed.position.line, unclosed.position.column, unclosed.line), (2, 17, 2));
         let end = error("{{ if .x }}\n");
-        assert_eq!((end.place.offset, end.message.as_str()), (12, "unexpected EOF"));
+        assert_eq!((end.position.offset, end.message.as_str()), (12, "unexpected EOF"));
     }
 }

@@ -3,13 +3,13 @@
 use super::Parser;
 use crate::builtins::Builtin;
 use crate::error::ParseError;
-use crate::lex::{Kind, Token};
+use crate::lex::{Token, TokenKind};
 use crate::node::{Callee, Command, Name, Number, Pipe, Term, quoted};
 use leasehold_base::secret::Secret;
 
 impl Parser<'_> {
     /// `declarations? command ('|' command)*`, up to `end`, which is taken.
-    pub(super) fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe, Box<ParseError>> {
+    pub(super) fn pipeline(&mut self, context: &str, end: TokenKind) -> Result<Pipe, Box<ParseError>> {
         let at = self.stream.peek_non_space().start;
         let mut pipe = Pipe { at, assign: false, variables: Vec::new(), commands: Vec::new() };
         self.declarations(&mut pipe, context)?;
@@ -17,18 +17,18 @@ impl Parser<'_> {
             let token = self.stream.next_non_space();
             match token.kind {
                 kind if kind == end => break,
-                Kind::Bool
-                | Kind::CharConstant
-                | Kind::Complex
-                | Kind::Dot
-                | Kind::Field
-                | Kind::Identifier
-                | Kind::Number
-                | Kind::Nil
-                | Kind::RawString
-                | Kind::String
-                | Kind::Variable
-                | Kind::LeftParen => {
+                TokenKind::Bool
+                | TokenKind::CharConstant
+                | TokenKind::Complex
+                | TokenKind::Dot
+                | TokenKind::Field
+                | TokenKind::Identifier
+                | TokenKind::Number
+                | TokenKind::Nil
+                | TokenKind::RawString
+                | TokenKind::String
+                | TokenKind::Variable
+                | TokenKind::LeftParen => {
                     self.stream.back_up();
                     let command = self.command()?;
                     pipe.commands.push(command);
@@ -45,7 +45,7 @@ impl Parser<'_> {
     fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<(), Box<ParseError>> {
         loop {
             let variable = self.stream.peek_non_space();
-            if variable.kind != Kind::Variable {
+            if variable.kind != TokenKind::Variable {
                 return Ok(());
             }
             self.stream.next();
@@ -54,18 +54,18 @@ impl Parser<'_> {
             let after = self.stream.peek().clone();
             let next = self.stream.peek_non_space();
             match next.kind {
-                Kind::Assign | Kind::Declare => {
-                    pipe.assign = next.kind == Kind::Assign;
+                TokenKind::Assign | TokenKind::Declare => {
+                    pipe.assign = next.kind == TokenKind::Assign;
                     self.stream.next_non_space();
                     self.declare(pipe, &variable);
                     return Ok(());
                 }
-                Kind::Char if self.stream.value(&next) == b"," => {
+                TokenKind::Char if self.stream.value(&next) == b"," => {
                     self.stream.next_non_space();
                     self.declare(pipe, &variable);
                     self.second_declaration(pipe, context)?;
                 }
-                _ if after.kind == Kind::Space => {
+                _ if after.kind == TokenKind::Space => {
                     self.stream.back_up_3(variable, after);
                     return Ok(());
                 }
@@ -86,7 +86,7 @@ impl Parser<'_> {
     fn second_declaration(&mut self, pipe: &Pipe, context: &str) -> Result<(), Box<ParseError>> {
         if context == "range" && pipe.variables.len() < 2 {
             return match self.stream.peek_non_space().kind {
-                Kind::Variable | Kind::RightDelim | Kind::RightParen => Ok(()),
+                TokenKind::Variable | TokenKind::RightDelim | TokenKind::RightParen => Ok(()),
                 _ => Err(self.stream.error("range can only initialize variables".to_owned())),
             };
         }
@@ -121,9 +121,9 @@ impl Parser<'_> {
             }
             let token = self.stream.next();
             match token.kind {
-                Kind::Space => continue,
-                Kind::RightDelim | Kind::RightParen => self.stream.back_up(),
-                Kind::Pipe => {}
+                TokenKind::Space => continue,
+                TokenKind::RightDelim | TokenKind::RightParen => self.stream.back_up(),
+                TokenKind::Pipe => {}
                 _ => return Err(self.stream.unexpected(&token, "operand")),
             }
             break;
@@ -139,12 +139,12 @@ impl Parser<'_> {
     /// A term and the fields that follow it without a space.
     fn operand(&mut self) -> Result<Option<Term>, Box<ParseError>> {
         let Some(term) = self.term()? else { return Ok(None) };
-        if self.stream.peek().kind != Kind::Field {
+        if self.stream.peek().kind != TokenKind::Field {
             return Ok(Some(term));
         }
         let at = self.stream.peek().start;
         let mut more = Vec::new();
-        while self.stream.peek().kind == Kind::Field {
+        while self.stream.peek().kind == TokenKind::Field {
             let token = self.stream.next();
             more.push(self.field_name(&token));
         }
@@ -176,20 +176,22 @@ impl Parser<'_> {
         let at = token.start;
         let value = self.stream.value(&token);
         Ok(Some(match token.kind {
-            Kind::Identifier => self.function(&token)?,
-            Kind::Dot => Term::Dot(at),
-            Kind::Nil => Term::Nil(at),
-            Kind::Variable => self.variable(&token)?,
-            Kind::Field => Term::Field { at, names: vec![self.field_name(&token)] },
-            Kind::Bool => Term::Bool(at, value == b"true"),
-            Kind::CharConstant | Kind::Complex | Kind::Number => Term::Number(self.number(&token)?),
-            Kind::LeftParen => {
+            TokenKind::Identifier => self.function(&token)?,
+            TokenKind::Dot => Term::Dot(at),
+            TokenKind::Nil => Term::Nil(at),
+            TokenKind::Variable => self.variable(&token)?,
+            TokenKind::Field => Term::Field { at, names: vec![self.field_name(&token)] },
+            TokenKind::Bool => Term::Bool(at, value == b"true"),
+            TokenKind::CharConstant | TokenKind::Complex | TokenKind::Number => {
+                Term::Number(self.number(&token)?)
+            }
+            TokenKind::LeftParen => {
                 self.deeper()?;
-                let pipe = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
+                let pipe = self.pipeline("parenthesized pipeline", TokenKind::RightParen)?;
                 self.nesting -= 1;
                 Term::Pipe(pipe)
             }
-            Kind::String | Kind::RawString => {
+            TokenKind::String | TokenKind::RawString => {
                 let text = Secret::new(self.unquote(&token)?);
                 Term::Text { at, literal: value.to_vec(), text }
             }
@@ -205,8 +207,8 @@ impl Parser<'_> {
         // Number tokens are ASCII, but for those that the lexer refused.
         let text = String::from_utf8_lossy(value);
         match token.kind {
-            Kind::CharConstant => Number::rune(token.start, value),
-            Kind::Complex => Number::complex(token.start, &text),
+            TokenKind::CharConstant => Number::rune(token.start, value),
+            TokenKind::Complex => Number::complex(token.start, &text),
             _ => Number::plain(token.start, &text),
         }
         .map_err(|message| self.stream.error(message))

@@ -1,7 +1,7 @@
 //! The tokens with Go's look-ahead of three, and errors at the place last read.
 
-use crate::error::{ParseError, Place};
-use crate::lex::{Kind, Lexer, Token};
+use crate::error::{ParseError, Position};
+use crate::lex::{Lexer, Token, TokenKind};
 use crate::node::quoted;
 use crate::spell::rune;
 
@@ -22,7 +22,7 @@ const SHOWN: usize = 10;
 
 impl<'t> Stream<'t> {
     pub(super) fn new(name: &'t str, text: &'t [u8], delimiters: (&'t [u8], &'t [u8])) -> Self {
-        let none = Token { kind: Kind::Eof, start: 0, end: 0, line: 1, error: None };
+        let none = Token { kind: TokenKind::Eof, start: 0, end: 0, line: 1, error: None };
         Self {
             name,
             text,
@@ -80,7 +80,7 @@ impl<'t> Stream<'t> {
     pub(super) fn next_non_space(&mut self) -> Token {
         loop {
             let token = self.next();
-            if token.kind != Kind::Space {
+            if token.kind != TokenKind::Space {
                 return token;
             }
         }
@@ -97,7 +97,7 @@ impl<'t> Stream<'t> {
         let token = &self.tokens[0];
         Box::new(ParseError {
             name: self.name.to_owned(),
-            place: Place::of(self.text, token.start),
+            position: Position::of(self.text, token.start),
             line: token.line,
             message,
             hint: None,
@@ -122,7 +122,7 @@ impl<'t> Stream<'t> {
 
     fn shown(&self, token: &Token) -> String {
         let value = self.value(token);
-        if token.kind == Kind::Eof {
+        if token.kind == TokenKind::Eof {
             return "EOF".to_owned();
         }
         if token.kind.is_keyword() {

@@ -98,8 +98,8 @@ pub fn unquote(literal: &[u8]) -> Result<Vec<u8>, BadSyntax> {
     while !rest.is_empty() {
         let (unit, tail) = unquote_unit(rest, quote)?;
         match unit {
-            Unit::Byte(byte) => text.push(byte),
-            Unit::Rune(rune) => text.extend(rune.encode_utf8(&mut [0; 4]).as_bytes()),
+            QuotedUnit::Byte(byte) => text.push(byte),
+            QuotedUnit::Rune(rune) => text.extend(rune.encode_utf8(&mut [0; 4]).as_bytes()),
         }
         rest = tail;
     }
@@ -108,7 +108,7 @@ pub fn unquote(literal: &[u8]) -> Result<Vec<u8>, BadSyntax> {
 
 /// What one step through a quoted literal gives: a byte (`\x`, octal, ASCII) or a rune.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub enum QuotedUnit {
     /// A byte, which need not be part of UTF-8.
     Byte(u8),
     /// A rune.
@@ -119,21 +119,21 @@ pub enum Unit {
 ///
 /// # Errors
 /// [`BadSyntax`] for a bare quote or an escape that is none.
-pub fn unquote_unit(text: &[u8], quote: u8) -> Result<(Unit, &[u8]), BadSyntax> {
+pub fn unquote_unit(text: &[u8], quote: u8) -> Result<(QuotedUnit, &[u8]), BadSyntax> {
     match text {
         [] => Err(BadSyntax),
         [byte, ..] if *byte == quote => Err(BadSyntax),
         [b'\\', letter, rest @ ..] => unescape(*letter, rest, quote),
         [b'\\'] => Err(BadSyntax),
-        [byte, rest @ ..] if byte.is_ascii() => Ok((Unit::Byte(*byte), rest)),
+        [byte, rest @ ..] if byte.is_ascii() => Ok((QuotedUnit::Byte(*byte), rest)),
         _ => {
             let (rune, size) = rune::decode(text);
-            Ok((Unit::Rune(rune), &text[size..]))
+            Ok((QuotedUnit::Rune(rune), &text[size..]))
         }
     }
 }
 
-fn unescape(letter: u8, rest: &[u8], quote: u8) -> Result<(Unit, &[u8]), BadSyntax> {
+fn unescape(letter: u8, rest: &[u8], quote: u8) -> Result<(QuotedUnit, &[u8]), BadSyntax> {
     let byte = match letter {
         b'a' => 7,
         b'b' => 8,
@@ -153,7 +153,7 @@ fn unescape(letter: u8, rest: &[u8], quote: u8) -> Result<(Unit, &[u8]), BadSynt
         }
         _ => return Err(BadSyntax),
     };
-    Ok((Unit::Byte(byte), rest))
+    Ok((QuotedUnit::Byte(byte), rest))
 }
 
 fn digits(text: &[u8], count: usize, base: u32) -> Result<(u32, &[u8]), BadSyntax> {
@@ -163,12 +163,12 @@ fn digits(text: &[u8], count: usize, base: u32) -> Result<(u32, &[u8]), BadSynta
     digits.iter().try_fold(0, step).map(|code| (code, rest)).ok_or(BadSyntax)
 }
 
-fn byte_unit((code, rest): (u32, &[u8])) -> Result<(Unit, &[u8]), BadSyntax> {
-    u8::try_from(code).map(|byte| (Unit::Byte(byte), rest)).map_err(|_| BadSyntax)
+fn byte_unit((code, rest): (u32, &[u8])) -> Result<(QuotedUnit, &[u8]), BadSyntax> {
+    u8::try_from(code).map(|byte| (QuotedUnit::Byte(byte), rest)).map_err(|_| BadSyntax)
 }
 
-fn rune_unit((code, rest): (u32, &[u8])) -> Result<(Unit, &[u8]), BadSyntax> {
-    char::from_u32(code).map(|rune| (Unit::Rune(rune), rest)).ok_or(BadSyntax)
+fn rune_unit((code, rest): (u32, &[u8])) -> Result<(QuotedUnit, &[u8]), BadSyntax> {
+    char::from_u32(code).map(|rune| (QuotedUnit::Rune(rune), rest)).ok_or(BadSyntax)
 }
 
 #[cfg(test)]

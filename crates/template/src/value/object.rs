@@ -87,9 +87,9 @@ impl Object for Record {
 
 /// A channel that somebody has filled: `range` takes what comes, once.
 #[derive(Clone)]
-pub struct Channel(Rc<Source>);
+pub struct Channel(Rc<Filled>);
 
-struct Source {
+struct Filled {
     go_type: &'static str,
     items: RefCell<Box<dyn Iterator<Item = Value>>>,
 }
@@ -98,7 +98,7 @@ impl Channel {
     /// A channel of the given Go type (`<-chan int64`) that gives `items` and is then closed.
     #[must_use]
     pub fn new(go_type: &'static str, items: impl Iterator<Item = Value> + 'static) -> Self {
-        Self(Rc::new(Source { go_type, items: RefCell::new(Box::new(items)) }))
+        Self(Rc::new(Filled { go_type, items: RefCell::new(Box::new(items)) }))
     }
 
     /// The channel's Go type.

@@ -71,7 +71,7 @@ fn sockaddr(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let expression = [b"{{ ", words.join(&b' ').as_slice(), b" }}"].concat();
     // The expression may be made of a secret, so no error quotes it.
     let template = Template::parse("sockaddr", &expression, None, functions).map_err(|error| {
-        FunctionError::new(format!("the expression is none at column {}", error.place.column))
+        FunctionError::new(format!("the expression is none at column {}", error.position.column))
     })?;
     let dot = value(all(scope)?)?;
     let output = template.execute(dot, MissingKey::Error, LIMITS, scope.host());

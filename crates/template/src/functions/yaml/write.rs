@@ -26,15 +26,15 @@ const BASE64_LINE: usize = 70;
 
 /// Appends `value` as a document.
 pub(in crate::functions) fn write(value: &Value, out: &mut Buffer) -> Result<(), FunctionError> {
-    let mut writer = Writer { emitter: Emitter::new(out) };
-    writer.node(value, Place::Root, 0)?;
+    let mut writer = YamlWriter { emitter: Emitter::new(out) };
+    writer.node(value, Context::Root, 0)?;
     writer.emitter.line_break();
     Ok(())
 }
 
 /// Where a node stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Context {
     Root,
     Item,
     /// A key that stands before its `:` on one line.
@@ -42,7 +42,7 @@ enum Place {
     Value,
 }
 
-struct Writer<'b> {
+struct YamlWriter<'b> {
     emitter: Emitter<'b>,
 }
 
@@ -137,8 +137,8 @@ fn float_text(number: f64) -> Vec<u8> {
     text
 }
 
-impl Writer<'_> {
-    fn node(&mut self, value: &Value, place: Place, depth: usize) -> Result<(), FunctionError> {
+impl YamlWriter<'_> {
+    fn node(&mut self, value: &Value, place: Context, depth: usize) -> Result<(), FunctionError> {
         if depth > MAX_DEPTH {
             return Err(FunctionError::beyond("nested too deeply"));
         }
@@ -147,7 +147,7 @@ impl Writer<'_> {
             return Err(FunctionError::too_much());
         }
         if let Some(scalar) = Scalar::of(value)? {
-            self.scalar(&scalar, place == Place::Key);
+            self.scalar(&scalar, place == Context::Key);
             return Ok(());
         }
         match value {
@@ -187,17 +187,17 @@ impl Writer<'_> {
         self.emitter.indent -= INDENT;
     }
 
-    fn list(&mut self, items: &[Value], place: Place, depth: usize) -> Result<(), FunctionError> {
+    fn list(&mut self, items: &[Value], place: Context, depth: usize) -> Result<(), FunctionError> {
         let outer = self.emitter.indent;
         // A list under a key begins at the key's own column.
-        let indentless = place == Place::Value && !self.emitter.indention;
-        if place != Place::Root && !indentless {
+        let indentless = place == Context::Value && !self.emitter.indention;
+        if place != Context::Root && !indentless {
             self.emitter.indent += INDENT;
         }
         for item in items {
             self.emitter.write_indent();
             self.emitter.indicator(b"-", true, true);
-            self.node(item, Place::Item, depth + 1)?;
+            self.node(item, Context::Item, depth + 1)?;
         }
         self.emitter.indent = outer;
         Ok(())
@@ -206,25 +206,25 @@ impl Writer<'_> {
     fn map(
         &mut self,
         entries: impl Iterator<Item = (Value, Value)>,
-        place: Place,
+        place: Context,
         depth: usize,
     ) -> Result<(), FunctionError> {
         let outer = self.emitter.indent;
-        if place != Place::Root {
+        if place != Context::Root {
             self.emitter.indent += INDENT;
         }
         for (key, value) in entries {
             self.emitter.write_indent();
             if is_simple_key(&key)? {
-                self.node(&key, Place::Key, depth + 1)?;
+                self.node(&key, Context::Key, depth + 1)?;
                 self.emitter.indicator(b":", false, false);
             } else {
                 self.emitter.indicator(b"?", true, true);
-                self.node(&key, Place::Value, depth + 1)?;
+                self.node(&key, Context::Value, depth + 1)?;
                 self.emitter.write_indent();
                 self.emitter.indicator(b":", true, true);
             }
-            self.node(&value, Place::Value, depth + 1)?;
+            self.node(&value, Context::Value, depth + 1)?;
         }
         self.emitter.indent = outer;
         Ok(())
