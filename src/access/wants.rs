@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::plan::{Part, Plan, Source, TemplateSource};
 use crate::secret::Secret;
-use crate::template::calls::Call;
+use crate::template::Call;
 use leasehold_base::request::{BadPath, Request, Verb};
 
 /// A path that is asked for, in one way.

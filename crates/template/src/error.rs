@@ -1,4 +1,4 @@
-//! Errors with Go's wording and Go's places. Never a value.
+//! Errors with Go's wording and Go's positions. They never hold a value.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use super::node::quoted;
 /// A position in a template's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// Bytes from the start.
+    /// The bytes from the start of the text, from 0.
     pub offset: usize,
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// Bytes from the start of the line, from 0 as Go counts.
+    /// The bytes from the start of the line, from 0, as Go counts columns.
     pub column: usize,
 }
 
 impl Position {
-    /// The position `offset` bytes into `text`.
+    /// Returns the position `offset` bytes into `text`, or its end if `offset` is beyond it.
     #[must_use]
     pub fn of(text: &[u8], offset: usize) -> Self {
         let offset = offset.min(text.len());
@@ -27,22 +27,22 @@ impl Position {
     }
 }
 
-/// A text that is not a template.
+/// A text that is not a template. It prints as Go's error does, with the hint in brackets behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
     /// The template's name.
     pub name: String,
-    /// Where the parser was: for a caret. Go's own message has the line of the token it last read.
+    /// Where the parser was: the position for a caret. Go's message names `line` instead.
     pub position: Position,
-    /// The line that Go's message names.
+    /// The line that Go's message names, from 1: the line of the token that the parser read last.
     pub line: usize,
-    /// Go's wording.
+    /// The message in Go's words, without name and line.
     pub message: String,
-    /// What may have been meant, or why a function is not there.
+    /// What may have been meant, or why a function is not available. Go has no such hint.
     pub hint: Option<String>,
 }
 
-/// What to do about Go's words, by a part of them. The first that fits counts.
+/// What to do about an error, by a part of Go's words. The first that fits counts.
 const ADVICE: &[(&str, &str)] = &[
     ("not defined", "see docs/reference/functions.md for what there is"),
     ("unexpected EOF", "close each if, with, range, block and define with {{ end }}"),
@@ -67,7 +67,7 @@ const ADVICE: &[(&str, &str)] = &[
 ];
 
 impl ParseError {
-    /// What to do about it.
+    /// Returns what to do about the error: an imperative in lowercase.
     #[must_use]
     pub fn advice(&self) -> &str {
         let known = || ADVICE.iter().find(|(part, _)| self.message.contains(part)).map(|(_, advice)| *advice);
@@ -87,18 +87,18 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// A rendering that failed.
+/// A rendering that failed. It prints as Go's error does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecError {
-    /// The name of the template's text.
+    /// The name that the text was parsed under.
     pub name: String,
-    /// The template that was executing: that name, or the one a `define` gave.
+    /// The template that was executing: that name, or the name in a `define`.
     pub executing: String,
-    /// Where, and the node there as Go prints it; `None` where Go gives no place either.
+    /// The position, and the node there as Go prints it. `None` if Go gives no position either.
     pub at: Option<(Position, String)>,
-    /// Go's wording.
+    /// The message in Go's words, without name and position.
     pub message: String,
-    /// Whether a limit ended it rather than the data.
+    /// Whether one of the [`Limits`](crate::Limits) ended the rendering, and not the template or its data.
     pub limit: bool,
 }
 

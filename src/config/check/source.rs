@@ -9,7 +9,7 @@ use crate::config::file::{Encoding, FileEntry};
 use crate::config::keypath::KeyPath;
 use crate::config::places::MAX_BYTES;
 use crate::config::plan::{MissingKey, Source, TemplateSource};
-use crate::template::error::Position;
+use crate::template::Position;
 use leasehold_base::request::Request;
 
 use super::path;

@@ -1,12 +1,10 @@
 //! Nonsense: whatever the bytes, parsing and rendering end without a panic. The fuzz targets go on where
 //! these stop.
 
-use leasehold::template::Template;
-use leasehold::template::eval::MissingKey;
 use leasehold::template::function::Functions;
 use leasehold::template::host::Nowhere;
-use leasehold::template::limits::Limits;
 use leasehold::template::value::Value;
+use leasehold::template::{Limits, MissingKey, Template};
 use leasehold::tree::Tree;
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Walking a template's nodes over data, in the order and with the words of Go's evaluator.
+//! The evaluator: it walks a template's nodes over data, in the order and with the words of Go's evaluator.
 
 mod argument;
 mod call;
@@ -6,7 +6,8 @@ mod control;
 mod field;
 mod scope;
 
-pub use scope::{A_STEP, Scope};
+pub(crate) use scope::A_STEP;
+pub use scope::Scope;
 
 use super::Template;
 use super::buffer::Buffer;
@@ -20,14 +21,14 @@ use crate::host::Host;
 use leasehold_base::secret::Secret;
 use scope::Rendering;
 
-/// What a key that a map does not have is.
+/// What a template gets for a key that a map does not have: Go's option `missingkey`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MissingKey {
-    /// Nothing: it prints as `<no value>`. Go's default, also called `invalid`.
+    /// No value, which prints as `<no value>`. This is Go's default; it is also called `invalid`.
     Default,
-    /// The zero of the map's elements.
+    /// The zero value of the map's element type.
     Zero,
-    /// An error.
+    /// An error. This is the default here.
     #[default]
     Error,
 }
@@ -46,7 +47,7 @@ pub(crate) fn execute(
     run(&mut session, template, template.name().as_bytes(), data)
 }
 
-/// Renders the template called `name` of a text, within a session.
+/// Renders the template called `name` of a text, within a rendering.
 fn run(session: &mut Rendering<'_>, template: &Template, name: &[u8], data: Value) -> Result<Secret> {
     let out = Buffer::new(session.limits.output);
     let dot = Operand::plain(data);
@@ -65,20 +66,20 @@ fn run(session: &mut Rendering<'_>, template: &Template, name: &[u8], data: Valu
     Ok(state.out.into_secret())
 }
 
-/// Where an execution stands.
+/// The state of one execution of one template.
 struct Evaluation<'t, 's, 'h> {
     session: &'s mut Rendering<'h>,
     template: &'t Template,
     /// The name of the template that is executing.
     executing: &'t [u8],
-    /// The node that an error would be about.
+    /// The node that the next error is about.
     at: Option<At<'t>>,
     /// The variables, innermost last.
     variables: Vec<(&'t [u8], Operand)>,
     out: Buffer,
 }
 
-/// What a node does to the `range` around it.
+/// What a node does to the `range` that encloses it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flow {
     Next,
@@ -87,7 +88,7 @@ enum Flow {
 }
 
 impl<'t> Evaluation<'t, '_, '_> {
-    /// An error at the current node.
+    /// Makes an error at the current node.
     fn error(&self, message: impl Into<String>) -> Box<ExecError> {
         let at = self.at.map(|at| {
             let place = Position::of(self.template.text(), at.at());
@@ -102,7 +103,7 @@ impl<'t> Evaluation<'t, '_, '_> {
         })
     }
 
-    /// The error of a limit that was reached.
+    /// Makes the error of a limit that was reached.
     fn limit(&self, message: impl Into<String>) -> Box<ExecError> {
         let mut error = self.error(message);
         error.limit = true;
@@ -163,7 +164,7 @@ impl<'t> Evaluation<'t, '_, '_> {
         }
     }
 
-    /// Writes what an action came to.
+    /// Writes the value of an action.
     fn print(&mut self, node: &'t Node, value: &Value) -> Result<()> {
         self.at = Some(At::Node(node));
         if matches!(value, Value::Func(_) | Value::Channel(_)) {
@@ -182,7 +183,7 @@ impl<'t> Evaluation<'t, '_, '_> {
         value.type_of().map_or_else(|| "nil".to_owned(), |of| of.to_string())
     }
 
-    /// A pipeline's value. The variables it declares stay until whoever called takes them away.
+    /// Evaluates a pipeline. The variables that it declares stay until the caller removes them.
     fn pipeline(&mut self, dot: &Operand, pipe: &'t Pipe) -> Result<Operand> {
         self.at = Some(At::Pipe(pipe));
         self.descend()?;
@@ -190,7 +191,7 @@ impl<'t> Evaluation<'t, '_, '_> {
         for command in &pipe.commands {
             self.step()?;
             let made = self.command(dot, command, value)?;
-            // What an interface holds goes on, not the interface.
+            // The next stage gets what an interface holds, not the interface.
             value = Some(Operand::plain(made.value));
         }
         self.session.depth -= 1;
@@ -206,7 +207,7 @@ impl<'t> Evaluation<'t, '_, '_> {
         Ok(value)
     }
 
-    /// Changes the innermost variable of that name.
+    /// Assigns to the innermost variable of that name.
     fn assign(&mut self, name: &[u8], value: Operand) -> Result<()> {
         match self.variables.iter_mut().rev().find(|(known, _)| *known == name) {
             Some((_, variable)) => {
@@ -228,7 +229,7 @@ impl<'t> Evaluation<'t, '_, '_> {
         self.error(format!("undefined variable: {}", String::from_utf8_lossy(name)))
     }
 
-    /// One stage of a pipeline; `last` is what the stage before it made.
+    /// Evaluates one stage of a pipeline. `last` is the value of the stage before it.
     fn command(&mut self, dot: &Operand, command: &'t Command, last: Option<Operand>) -> Result<Operand> {
         let first = &command.terms[0];
         match first {
@@ -264,7 +265,7 @@ impl<'t> Evaluation<'t, '_, '_> {
         }
     }
 
-    /// The value of a number where nothing says which kind it should be: its spelling decides.
+    /// Returns the value of a number literal where no parameter decides its type: the spelling decides.
     fn ideal(&mut self, term: &'t Term, number: &Number) -> Result<Operand> {
         self.at = Some(At::Term(term));
         let value = match (number.complex, number.float, number.int) {

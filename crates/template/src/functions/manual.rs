@@ -1,5 +1,5 @@
-//! What every function is for, in one line each, of which the reference is made. Nothing that runs reads it,
-//! so the shipped program does not hold it.
+//! What every function does, in one line each. Leasehold's reference is made of it. No rendering reads it, so a program that
+//! does not either does not contain it.
 
 use super::all;
 use crate::builtins::Builtin;
@@ -8,27 +8,27 @@ use crate::function::Function;
 /// `# GROUP`, and below it `NAME ARGUMENT… | LINE`. An argument that ends in `…` may repeat or be left out.
 const TEXT: &str = include_str!("manual.txt");
 
-/// One function.
+/// The description of one function.
 #[derive(Debug)]
 pub struct ManualEntry {
-    /// What it is listed under.
+    /// The heading that the function is listed under.
     pub group: &'static str,
-    /// As templates call it.
+    /// The name that templates call.
     pub name: &'static str,
-    /// What its arguments are called; one that ends in `…` may repeat or be left out.
+    /// The names of the arguments. One that ends in `…` may repeat or be left out.
     pub arguments: Vec<&'static str>,
-    /// What it answers.
+    /// What the function returns: one line of Markdown.
     pub line: &'static str,
 }
 
 impl ManualEntry {
-    /// Its Go types; none for the built-ins, which take arguments of any.
+    /// Returns the function with its Go types, or `None` for a built-in of Go, which takes arguments of any type.
     #[must_use]
     pub fn function(&self) -> Option<&'static Function> {
         all().get(self.name)
     }
 
-    /// Who has it: a template that uses no others can go back there.
+    /// Returns where the function comes from: `Go`, `consul-template` or `Sprig`.
     #[must_use]
     pub fn origin(&self) -> &'static str {
         match self.name {
@@ -39,7 +39,7 @@ impl ManualEntry {
     }
 }
 
-/// Every function, in the order of the reference.
+/// Returns every function, in the order of the reference.
 pub fn entries() -> impl Iterator<Item = ManualEntry> {
     TEXT.lines()
         .scan("", |group, line| {
@@ -55,7 +55,7 @@ pub fn entries() -> impl Iterator<Item = ManualEntry> {
         .flatten()
 }
 
-/// What a template may name in the agents and not here, and why, in the order of the names.
+/// Returns the functions that the agents have and this crate has not, sorted by name, each with the reason.
 pub fn absent() -> impl Iterator<Item = (&'static str, &'static str)> {
     all().absent()
 }

@@ -12,7 +12,7 @@ struct Decimal {
 
 /// Appends `value` with its sign as `verb` (`e E f g G b x X`) prints it; `precision` `None` asks for the
 /// fewest digits that read back as the same float.
-pub fn format(value: f64, verb: u8, precision: Option<usize>, out: &mut Vec<u8>) {
+pub(crate) fn format(value: f64, verb: u8, precision: Option<usize>, out: &mut Vec<u8>) {
     if value.is_nan() {
         return out.extend(b"NaN");
     }

@@ -2,7 +2,7 @@
 
 /// An unsigned literal in any base that a prefix names; `None` where it is none or too large.
 #[must_use]
-pub fn parse_uint(text: &str) -> Option<u64> {
+pub(crate) fn parse_uint(text: &str) -> Option<u64> {
     let (base, digits) = match text.as_bytes() {
         [b'0', b'b' | b'B', _, ..] => (2, &text[2..]),
         [b'0', b'o' | b'O', _, ..] => (8, &text[2..]),
@@ -23,7 +23,7 @@ pub fn parse_uint(text: &str) -> Option<u64> {
 
 /// A signed literal; `None` where it is none or does not fit.
 #[must_use]
-pub fn parse_int(text: &str) -> Option<i64> {
+pub(crate) fn parse_int(text: &str) -> Option<i64> {
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -35,7 +35,7 @@ pub fn parse_int(text: &str) -> Option<i64> {
 
 /// A floating-point literal; `None` where it is none or too large.
 #[must_use]
-pub fn parse_float(text: &str) -> Option<f64> {
+pub(crate) fn parse_float(text: &str) -> Option<f64> {
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),

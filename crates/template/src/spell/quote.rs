@@ -6,7 +6,7 @@ use super::rune;
 
 /// A quoted text that breaks Go's syntax; says so as Go does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BadSyntax;
+pub(crate) struct BadSyntax;
 
 impl fmt::Display for BadSyntax {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -17,7 +17,7 @@ impl fmt::Display for BadSyntax {
 impl std::error::Error for BadSyntax {}
 
 /// Appends `text` as a double-quoted Go literal, in ASCII only where `ascii`.
-pub fn quote(text: &[u8], ascii: bool, out: &mut Vec<u8>) {
+pub(crate) fn quote(text: &[u8], ascii: bool, out: &mut Vec<u8>) {
     out.push(b'"');
     for (at, rune, size) in rune::runes(text) {
         if rune == rune::REPLACEMENT && size == 1 {
@@ -30,7 +30,7 @@ pub fn quote(text: &[u8], ascii: bool, out: &mut Vec<u8>) {
 }
 
 /// Appends `rune` as a single-quoted Go literal, in ASCII only where `ascii`.
-pub fn quote_rune(rune: char, ascii: bool, out: &mut Vec<u8>) {
+pub(crate) fn quote_rune(rune: char, ascii: bool, out: &mut Vec<u8>) {
     out.push(b'\'');
     escape(rune, '\'', ascii, out);
     out.push(b'\'');
@@ -71,7 +71,7 @@ fn hex(code: u32, letter: char, width: usize, out: &mut Vec<u8>) {
 
 /// Whether `text` can stand between backquotes unchanged.
 #[must_use]
-pub fn can_backquote(text: &[u8]) -> bool {
+pub(crate) fn can_backquote(text: &[u8]) -> bool {
     rune::runes(text).all(|(_, rune, size)| match rune {
         rune::REPLACEMENT => size > 1,
         '\u{feff}' | '`' | '\u{7f}' => false,
@@ -84,7 +84,7 @@ pub fn can_backquote(text: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`BadSyntax`] where it is none.
-pub fn unquote(literal: &[u8]) -> Result<Vec<u8>, BadSyntax> {
+pub(crate) fn unquote(literal: &[u8]) -> Result<Vec<u8>, BadSyntax> {
     let (Some(&quote), true) = (literal.first(), literal.len() >= 2) else { return Err(BadSyntax) };
     if literal.last() != Some(&quote) {
         return Err(BadSyntax);
@@ -108,7 +108,7 @@ pub fn unquote(literal: &[u8]) -> Result<Vec<u8>, BadSyntax> {
 
 /// What one step through a quoted literal gives: a byte (`\x`, octal, ASCII) or a rune.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum QuotedUnit {
+pub(crate) enum QuotedUnit {
     /// A byte, which need not be part of UTF-8.
     Byte(u8),
     /// A rune.
@@ -119,7 +119,7 @@ pub enum QuotedUnit {
 ///
 /// # Errors
 /// [`BadSyntax`] for a bare quote or an escape that is none.
-pub fn unquote_unit(text: &[u8], quote: u8) -> Result<(QuotedUnit, &[u8]), BadSyntax> {
+pub(crate) fn unquote_unit(text: &[u8], quote: u8) -> Result<(QuotedUnit, &[u8]), BadSyntax> {
     match text {
         [] => Err(BadSyntax),
         [byte, ..] if *byte == quote => Err(BadSyntax),

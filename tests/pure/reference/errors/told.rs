@@ -1,7 +1,7 @@
 //! What the configuration's checks, templates and the log say.
 
 use leasehold::render::failed;
-use leasehold::template::error::{ExecError, ParseError, Position};
+use leasehold::template::{ExecError, ParseError, Position};
 use syn::Expr;
 
 use super::{each, known, paired, split};
