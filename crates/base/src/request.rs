@@ -1,11 +1,11 @@
-//! What a template or a file asks of the server, and when two of them ask the same.
+//! What a template or a file requests of the server, and when two requests are the same.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::secret::Secret;
 
-/// How a path is asked.
+/// The operation on a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verb {
     /// GET: `secret "path"`.
@@ -16,30 +16,30 @@ pub enum Verb {
     List,
 }
 
-/// One thing asked of the server. Two equal requests are one secret: read once, leased once.
+/// A request to the server. Two equal requests are one secret: it is read once and leased once.
 ///
-/// The identity of a read is its path and its query (`?version=3`); of a write its path and its
-/// data. Values of arguments may come out of another secret, so they are kept as one.
+/// A read is identified by its path and its query (`?version=3`), a write by its path and its
+/// data. The values of arguments are kept as secrets, because they may come out of another secret.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Request {
-    /// How it is asked.
+    /// The operation.
     pub verb: Verb,
-    /// The path as written, without a leading `v1/` or slashes at either end, and without the
-    /// query. `data/` of a KV v2 mount may be there or not: the client finds out.
+    /// The path as the template wrote it, without a leading `v1/`, without slashes at either end, and without the
+    /// query. The `data/` of a KV v2 mount may be there or not; the client finds out.
     pub path: String,
-    /// The query of a read, the body of a write.
+    /// The query of a read, or the body of a write.
     pub args: BTreeMap<String, Secret>,
 }
 
-/// Why a path is not asked for at all. Refused before a request is made, since a server or a
-/// proxy on the way may normalise it into another path than the policy was read for.
+/// Why a path is refused before any request is made. A server or a
+/// proxy on the way might normalise it into another path than the one that a policy was reviewed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadPath {
-    /// Nothing left after trimming slashes.
+    /// Nothing is left after the slashes at the ends are removed.
     Empty,
-    /// A segment `.` or `..`, plain or percent-encoded.
+    /// It has a segment `.` or `..`, plain or percent-encoded.
     Dots,
-    /// NUL, a control byte, or a newline.
+    /// It has a control character, such as NUL or a newline.
     Control,
 }
 
@@ -56,10 +56,10 @@ impl fmt::Display for BadPath {
 impl std::error::Error for BadPath {}
 
 impl Request {
-    /// A read of `path`, whose query (`?version=3`) becomes the arguments.
+    /// Makes a read of `path`. Its query (`?version=3`) becomes the arguments.
     ///
     /// # Errors
-    /// [`BadPath`] where the path must not be sent.
+    /// [`BadPath`] if the path must not be sent.
     pub fn read(path: &str) -> Result<Self, BadPath> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let args = url::form_urlencoded::parse(query.as_bytes())
@@ -68,24 +68,24 @@ impl Request {
         Ok(Self { verb: Verb::Read, path: clean(path)?, args })
     }
 
-    /// A write of `args` to `path`.
+    /// Makes a write of `args` to `path`.
     ///
     /// # Errors
-    /// [`BadPath`] where the path must not be sent.
+    /// [`BadPath`] if the path must not be sent.
     pub fn write(path: &str, args: BTreeMap<String, Secret>) -> Result<Self, BadPath> {
         Ok(Self { verb: Verb::Write, path: clean(path)?, args })
     }
 
-    /// The names below `path`.
+    /// Makes a list of the names below `path`.
     ///
     /// # Errors
-    /// [`BadPath`] where the path must not be sent.
+    /// [`BadPath`] if the path must not be sent.
     pub fn list(path: &str) -> Result<Self, BadPath> {
         Ok(Self { verb: Verb::List, path: clean(path)?, args: BTreeMap::new() })
     }
 }
 
-/// Paths and the names of arguments are configuration and may be shown; values never are.
+/// Shows the path and the names of arguments, which are configuration. It never shows a value.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} {}", self.verb, self.path)?;
