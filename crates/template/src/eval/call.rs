@@ -7,11 +7,11 @@ use crate::function::{Function, FunctionError};
 use crate::node::{At, Callee, Term};
 use crate::value::{Type, Value};
 
-/// What can be called.
+/// A callee.
 pub(super) enum Callable {
     Builtin(Builtin),
     Function(&'static Function),
-    /// A method and the value it is a method of.
+    /// A method, and the value that it is called on.
     Method(&'static Function, Value),
 }
 
@@ -25,7 +25,7 @@ impl Callable {
 }
 
 impl<'t> Evaluation<'t, '_, '_> {
-    /// Calls the function that `term` names; `node` is what an error of its is about.
+    /// Calls the function that `term` names. An error of the function is reported at `node`.
     pub(super) fn function_term(
         &mut self,
         dot: &Operand,
@@ -95,7 +95,7 @@ impl<'t> Evaluation<'t, '_, '_> {
         Ok(())
     }
 
-    /// The first argument that decides, and none after it is evaluated.
+    /// Evaluates the arguments of `and` or `or` up to the first that decides, and none after it.
     fn and_or(
         &mut self,
         or: bool,
@@ -144,7 +144,7 @@ impl<'t> Evaluation<'t, '_, '_> {
         Ok(())
     }
 
-    /// `call f 1 2`: the function is a value.
+    /// Evaluates `call f 1 2`, where the function is a value.
     fn call_value(&mut self, terms: &[Term], args: &[Operand]) -> Made {
         let Some((callee, args)) = args.split_first() else { return Err(FunctionError::new("call of nil")) };
         let name = match terms.first() {
@@ -179,7 +179,7 @@ impl<'t> Evaluation<'t, '_, '_> {
     }
 }
 
-/// `value` as an argument of type `of`; integers of all sizes convert.
+/// Returns `value` as an argument of type `of`. Integers of all sizes convert.
 fn prepare(value: &Value, of: Type) -> std::result::Result<Value, FunctionError> {
     let Some(given) = value.type_of() else {
         return if of.can_be_nil() {

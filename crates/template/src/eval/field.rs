@@ -52,7 +52,7 @@ impl<'t> Evaluation<'t, '_, '_> {
         self.field_chain(dot, value, term, fields, terms, last)
     }
 
-    /// Field after field; the last, where it is a method, gets the arguments.
+    /// Evaluates field after field. If the last one is a method, it gets the arguments.
     fn field_chain(
         &mut self,
         dot: &Operand,

@@ -22,8 +22,8 @@ pub(crate) struct Rendering<'h> {
     locals: Vec<Box<dyn Any>>,
 }
 
-/// The bytes of text that count as one step of work. A function that walks a value [spends](Scope::spend) this much on each part,
-/// since the part may stand in many places at once.
+/// The bytes of text that count as one step of work. A function that walks a value [spends](Scope::spend)
+/// this much on each part, because a part may stand in many places at once.
 pub(crate) const A_STEP: usize = 64;
 
 impl<'h> Rendering<'h> {
@@ -77,8 +77,8 @@ impl<'s, 'h> Scope<'s, 'h> {
         &self.session.limits
     }
 
-    /// Charges this rendering for `bytes` of text, or for `bytes / 64` elements, before a function makes them. Every function that can
-    /// make much out of little (`repeat`, `indent`, `until`) calls it.
+    /// Charges this rendering for `bytes` of text, or for `bytes / 64` elements, before a function makes them. Every
+    /// function that can make much out of little (`repeat`, `indent`, `until`) calls it.
     ///
     /// # Errors
     /// [`FunctionError`] if that is more than the limits allow.

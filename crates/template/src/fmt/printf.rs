@@ -8,8 +8,8 @@ use crate::value::Value;
 /// Larger widths and precisions are ignored, as in Go.
 const LARGEST: i64 = 1_000_000;
 
-/// Appends `args` by `format`, as `fmt.Sprintf` does. A wrong verb is no error: the text itself reports it (`%!d(string=x)`), as in
-/// Go.
+/// Appends `args` by `format`, as `fmt.Sprintf` does. A wrong verb is no error: the text itself reports
+/// it (`%!d(string=x)`), as in Go.
 pub fn sprintf(format: &[u8], args: &[Value], out: &mut Buffer) {
     let mut reader = FormatReader { format, at: 0, args, next: 0, reordered: false, good: true };
     let mut printer = Printer::new(out);

@@ -8,10 +8,10 @@ use crate::function::FunctionError;
 use crate::spell::{float, rune};
 use crate::value::{Key, Map, Object, Type, Value};
 
-/// Deeper values are refused, for each level is a call.
+/// Deeper values are refused, because each level is a call on the stack.
 const MAX_DEPTH: usize = 200;
 
-/// Appends `value` as a TOML document; one that is no table as what would stand behind a `=`.
+/// Appends `value` as a TOML document. A value that is no table is written as it would be behind a `=`.
 pub(super) fn write(value: &Value, out: &mut Buffer) -> Result<(), FunctionError> {
     match value {
         Value::Nil => return fail("toml: cannot encode nil"),
@@ -27,11 +27,11 @@ pub(super) fn write(value: &Value, out: &mut Buffer) -> Result<(), FunctionError
 
 struct TomlWriter<'b> {
     out: &'b mut Buffer,
-    /// Whether anything was written: no empty line comes before that.
+    /// True if anything was written. No empty line stands before that.
     written: bool,
 }
 
-/// What a value becomes, as far as its place depends on it.
+/// The form of a value, as far as its position in the document depends on it.
 #[derive(PartialEq, Eq)]
 enum TomlKind {
     Nil,
@@ -53,7 +53,7 @@ fn kind(value: &Value) -> Result<TomlKind, FunctionError> {
     Ok(if tables { TomlKind::Tables } else { TomlKind::Plain })
 }
 
-/// The kind of an element: a list in a list is plain, whatever is in it.
+/// Returns the form of an element. A list in a list is plain, whatever it holds.
 fn kind_of_one(value: &Value) -> Result<TomlKind, FunctionError> {
     Ok(match value {
         Value::Nil | Value::NilOf(_) => TomlKind::Nil,
@@ -95,7 +95,7 @@ impl TomlWriter<'_> {
         if path.len() > MAX_DEPTH {
             return Err(FunctionError::beyond("toml: nested too deeply"));
         }
-        // One value may stand in many places, so that walking all of it may take for ever.
+        // One value may stand in many places, so a walk over all of them might not end.
         if self.out.is_full() {
             return Err(FunctionError::too_much());
         }
@@ -142,7 +142,7 @@ impl TomlWriter<'_> {
         Ok(())
     }
 
-    /// The members of a map or struct: first those that are no tables, for what follows a table's
+    /// Writes the members of a map or struct, first those that are no tables: what follows a table's
     /// head belongs to the table.
     fn members(&mut self, path: Path<'_>, value: &Value) -> Result<(), FunctionError> {
         let members = members_of(value)?;
@@ -169,7 +169,7 @@ impl TomlWriter<'_> {
         if depth > MAX_DEPTH {
             return Err(FunctionError::beyond("toml: nested too deeply"));
         }
-        // One value may stand in many places, so that walking all of it may take for ever.
+        // One value may stand in many places, so a walk over all of them might not end.
         if self.out.is_full() {
             return Err(FunctionError::too_much());
         }
@@ -191,7 +191,7 @@ impl TomlWriter<'_> {
                 self.push(b"]");
             }
             Value::Object(object) => match object.encoded() {
-                // Times are a type of TOML's own.
+                // TOML has a type for times.
                 Some(text) if object.as_any().is::<Time>() => self.push(text.as_bytes()),
                 Some(text) => self.quoted(text.as_bytes()),
                 None => return self.inline(value, depth),
@@ -202,7 +202,7 @@ impl TomlWriter<'_> {
         Ok(())
     }
 
-    /// A table on one line: the members that are no tables first.
+    /// Writes a table on one line, first the members that are no tables.
     fn inline(&mut self, value: &Value, depth: usize) -> Result<(), FunctionError> {
         let members = members_of(value)?;
         let is_table =
@@ -266,7 +266,7 @@ impl TomlWriter<'_> {
         }
     }
 
-    /// A key: bare where it can be.
+    /// Writes a key, without quotes if possible.
     fn name(&mut self, name: &[u8]) {
         let bare = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         if !name.is_empty() && name.iter().all(bare) { self.push(name) } else { self.quoted(name) }
@@ -291,7 +291,7 @@ impl TomlWriter<'_> {
     }
 }
 
-/// The members of a map, sorted, or the fields of a struct.
+/// Returns the members of a map, sorted, or the fields of a struct.
 fn members_of(value: &Value) -> Result<Vec<(Vec<u8>, Value)>, FunctionError> {
     match value {
         Value::Map(map) => map_members(map),

@@ -50,7 +50,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// A run of space, all but the one before a right delimiter with a trim marker.
+    /// Reads a run of space, except for the space before a right delimiter with a trim marker.
     fn space(&mut self) -> Token {
         let mut spaces = 0;
         while self.peek().is_some_and(rune::is_space) {
@@ -81,7 +81,7 @@ impl Lexer<'_> {
         self.token(kind)
     }
 
-    /// After a dot: a number's fraction, a field, or the dot alone.
+    /// Reads what follows a dot: the fraction of a number, a field, or nothing.
     fn dot(&mut self) -> Token {
         if self.peek().is_some_and(|rune| rune.is_ascii_digit()) {
             self.at -= 1;
@@ -104,7 +104,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// The error where a word runs into something that cannot follow it.
+    /// Makes the error of a word that is followed by a wrong character.
     fn bad_end(&mut self) -> Option<Token> {
         if self.at_terminator() {
             return None;
@@ -121,7 +121,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// The rest of a literal in quotes of either kind; what is inside is the parser's business.
+    /// Reads the rest of a literal in quotes of either kind. The parser checks the content.
     fn quoted(&mut self, quote: char, kind: TokenKind, unterminated: &str) -> Token {
         loop {
             match self.next() {

@@ -1,5 +1,5 @@
-//! Cutting a template's text into tokens, as Go's lexer does: the trim markers are its business, and
-//! so are the messages for what is no token at all.
+//! The lexer: it cuts a template's text into tokens, as Go's does. It handles the trim markers, and it
+//! makes the errors for text that is no token.
 
 mod action;
 mod scan;
@@ -29,7 +29,7 @@ pub(crate) struct Lexer<'t> {
 }
 
 impl<'t> Lexer<'t> {
-    /// A scanner of `text` whose actions stand between `left` and `right`.
+    /// Makes a scanner of `text`, whose actions stand between `left` and `right`.
     pub(crate) const fn new(text: &'t [u8], left: &'t [u8], right: &'t [u8]) -> Self {
         Self {
             text,
@@ -45,7 +45,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// The next token; at the end `TokenKind::Eof`, again and again.
+    /// Returns the next token; at the end always `TokenKind::Eof`.
     pub(crate) fn next_token(&mut self) -> Token {
         if self.failed {
             return Token {
@@ -63,7 +63,7 @@ impl<'t> Lexer<'t> {
         &self.text[self.at..]
     }
 
-    /// The next rune, consumed; `None` at the end.
+    /// Consumes the next rune and returns it; `None` at the end.
     fn next(&mut self) -> Option<char> {
         let (rune, size) = rune::decode(self.rest());
         self.at += size;
@@ -83,7 +83,7 @@ impl<'t> Lexer<'t> {
         token
     }
 
-    /// Skips what lies between `start` and here, which was not read by `next`.
+    /// Skips the text between `start` and here, which `next` has not read.
     fn ignore(&mut self) {
         self.count_lines();
         self.start = self.at;
@@ -105,7 +105,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// Text up to the next action, then the action's delimiter; comments vanish.
+    /// Reads text up to the next action, then the action's delimiter. Comments are left out.
     fn text_token(&mut self) -> Token {
         loop {
             let Some(found) = find(self.rest(), self.left) else {
@@ -133,7 +133,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// How much space before the delimiter here goes, where it has a trim marker.
+    /// Returns how much space before this delimiter is trimmed; 0 without a trim marker.
     fn trimmed_before(&self) -> usize {
         if !has_left_marker(&self.text[self.at + self.left.len()..]) {
             return 0;
@@ -141,7 +141,7 @@ impl<'t> Lexer<'t> {
         self.text[self.start..self.at].iter().rev().take_while(|&&byte| is_space_byte(byte)).count()
     }
 
-    /// The delimiter here; `None` where it opened a comment that is now behind.
+    /// Reads the left delimiter here; `None` if it opened a comment, which has been skipped.
     fn left_delimiter(&mut self) -> Option<Token> {
         self.at += self.left.len();
         let marker = if has_left_marker(self.rest()) { TRIM_MARKER } else { 0 };
@@ -174,7 +174,7 @@ impl<'t> Lexer<'t> {
         None
     }
 
-    /// Whether the right delimiter stands here: `Some(true)` with a trim marker before it.
+    /// Returns `Some` if the right delimiter stands here: `Some(true)` with a trim marker before it.
     fn right_delimiter_here(&self) -> Option<bool> {
         let rest = self.rest();
         if has_right_marker(rest) && rest[TRIM_MARKER..].starts_with(self.right) {
@@ -215,7 +215,7 @@ fn has_right_marker(text: &[u8]) -> bool {
     matches!(text, [space, b'-', ..] if is_space_byte(*space))
 }
 
-/// Where `what` first stands in `text`.
+/// Returns the offset of the first `what` in `text`.
 fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|window| window == what)
 }

@@ -1,4 +1,4 @@
-//! Number tokens. Like Go's, the scanner takes a little too much: the parser notices.
+//! Number tokens. Like Go's, the scanner accepts a little too much, and the parser reports it.
 
 use super::{Lexer, Token, TokenKind};
 use crate::spell::{quote, rune};
@@ -24,7 +24,7 @@ impl Lexer<'_> {
         self.error(String::from_utf8_lossy(&message).into_owned())
     }
 
-    /// Takes a number; false where a letter or digit follows that does not belong to it.
+    /// Consumes a number. Returns false if a letter or a digit follows that does not belong to it.
     fn scan_number(&mut self) -> bool {
         self.accept(b"+-");
         let mut digits: &[u8] = b"0123456789_";

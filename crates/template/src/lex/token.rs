@@ -1,9 +1,9 @@
 //! The tokens of a template.
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TokenKind {
-    /// No token: its message stands in [`Token::error`].
+    /// No token but an error, whose message is [`Token::error`].
     Error,
     Bool,
     /// A printing ASCII character without a meaning of its own, such as a comma.
@@ -53,7 +53,7 @@ pub(crate) struct Token {
 }
 
 impl TokenKind {
-    /// The keyword that `word` is.
+    /// Returns the keyword that `word` is, if it is one.
     pub(crate) fn keyword(word: &[u8]) -> Option<Self> {
         Some(match word {
             b"block" => Self::Block,
@@ -71,7 +71,7 @@ impl TokenKind {
         })
     }
 
-    /// Whether messages show it as `<word>`.
+    /// Returns whether messages show the token as `<word>`.
     pub(crate) const fn is_keyword(self) -> bool {
         matches!(
             self,

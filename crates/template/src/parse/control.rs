@@ -1,4 +1,4 @@
-//! Actions: keywords and what belongs to them.
+//! Actions: the keywords and their parts.
 
 use super::{Ending, Item, Parser};
 use crate::error::ParseError;
@@ -33,7 +33,7 @@ impl Control {
 }
 
 impl Parser<'_> {
-    /// What stands between the delimiters; the left one is behind.
+    /// Parses an action. Its left delimiter has been read.
     pub(super) fn action(&mut self) -> Result<Item, Box<ParseError>> {
         let token = self.stream.next_non_space();
         let node = match token.kind {
@@ -68,7 +68,7 @@ impl Parser<'_> {
         Ok(node(token.start))
     }
 
-    /// `{{else}}`, or the `else` of `{{else if …}}`, whose `if` is left for [`Self::else_body`].
+    /// Parses `{{else}}`, or the `else` of `{{else if …}}`. [`Self::else_body`] reads that `if`.
     fn otherwise(&mut self) -> Result<Item, Box<ParseError>> {
         if !matches!(self.stream.peek_non_space().kind, TokenKind::If | TokenKind::With) {
             self.expect(TokenKind::RightDelim, "else")?;
@@ -96,7 +96,7 @@ impl Parser<'_> {
         })
     }
 
-    /// What follows `else`: a body with its `end`, or one more `if` that shares ours.
+    /// Parses what follows `else`: a body with its `end`, or another `if` that shares the `end`.
     fn else_body(&mut self, control: Control) -> Result<Body, Box<ParseError>> {
         if control.chains_with().is_some_and(|kind| self.stream.peek().kind == kind) {
             self.stream.next();
@@ -115,7 +115,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `{{block "name" pipeline}} … {{end}}`: a definition and its invocation in one.
+    /// Parses `{{block "name" pipeline}} … {{end}}`: a definition and its invocation in one.
     fn block(&mut self) -> Result<Node, Box<ParseError>> {
         const CONTEXT: &str = "block clause";
         let token = self.stream.next_non_space();

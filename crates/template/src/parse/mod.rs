@@ -1,4 +1,4 @@
-//! From tokens to nodes, with Go's grammar and Go's messages.
+//! The parser: it makes nodes of tokens, with Go's grammar and Go's messages.
 //!
 //! Like Go's, the parser stops at the first error of a text.
 
@@ -15,8 +15,8 @@ use super::node::{Body, Node, TextNode};
 use super::spell::quote;
 use stream::Stream;
 
-/// How deep actions and parentheses may nest. Go takes 10,000 parentheses; no template that people
-/// write comes near this, and the parser's stack must hold it.
+/// The depth to which actions and parentheses may nest. Go takes 10,000 parentheses. No real template
+/// comes near this, and the parser's stack must have room for it.
 const MAX_NESTING: usize = 200;
 
 /// The templates that one text defines, by name. The text itself is one of them.
@@ -25,7 +25,7 @@ pub(crate) type Trees = BTreeMap<Vec<u8>, Body>;
 /// Parses `text`, which is called `name`.
 ///
 /// # Errors
-/// The first thing in it that is not the language.
+/// The first thing in `text` that is not the language.
 pub(crate) fn parse(
     name: &str,
     text: &[u8],
@@ -52,26 +52,26 @@ struct Parser<'t> {
     trees: Trees,
     /// The variables in scope.
     variables: Vec<Vec<u8>>,
-    /// How many `range`s we are in.
+    /// The number of `range`s around the current position.
     ranges: usize,
     nesting: usize,
 }
 
-/// What ends a list of nodes.
+/// The keyword that ends a list of nodes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ending {
     End,
     Else,
 }
 
-/// A node, or the end of the list it would stand in.
+/// A node, or the end of the list of nodes.
 enum Item {
     Node(Node),
     Ending(Ending),
 }
 
 impl Parser<'_> {
-    /// The text itself: nodes and definitions, to its end.
+    /// Parses the text itself: nodes and definitions, to its end.
     fn top(&mut self) -> Result<Body, Box<ParseError>> {
         let mut body = Body::new();
         while self.stream.peek().kind != TokenKind::Eof {
@@ -92,7 +92,7 @@ impl Parser<'_> {
         Ok(body)
     }
 
-    /// `{{define "name"}} … {{end}}`; the keyword is behind.
+    /// Parses `{{define "name"}} … {{end}}`. The keyword has been read.
     fn definition(&mut self) -> Result<(), Box<ParseError>> {
         const CONTEXT: &str = "define clause";
         let token = self.stream.next_non_space();
@@ -105,7 +105,7 @@ impl Parser<'_> {
         self.define(name, body)
     }
 
-    /// The body of a template of its own: it sees no variables of the text around it.
+    /// Parses the body of a template of its own, which does not see the variables around it.
     fn separate_body(&mut self, context: &str) -> Result<Body, Box<ParseError>> {
         let variables = std::mem::replace(&mut self.variables, vec![b"$".to_vec()]);
         let ranges = std::mem::take(&mut self.ranges);
@@ -118,7 +118,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Adds a template. One that has only space gives way to another of its name.
+    /// Adds a template. A template of space only is replaced by another of the same name.
     fn define(&mut self, name: Vec<u8>, body: Body) -> Result<(), Box<ParseError>> {
         match self.trees.get(&name) {
             Some(other) if !is_empty(other) => {
@@ -135,7 +135,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Nodes up to an `end` or `else`, which is taken too.
+    /// Parses nodes up to an `end` or `else`, which is consumed too.
     fn body(&mut self) -> Result<(Body, Ending), Box<ParseError>> {
         self.deeper()?;
         let mut body = Body::new();
@@ -169,7 +169,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Counts one more level of nesting; whoever closes it counts back.
+    /// Counts one more level of nesting. The caller counts back at its end.
     fn deeper(&mut self) -> Result<(), Box<ParseError>> {
         self.nesting += 1;
         if self.nesting > MAX_NESTING {
@@ -195,7 +195,7 @@ impl Parser<'_> {
     }
 }
 
-/// Whether a template has nothing but space.
+/// Returns whether a template has nothing but space.
 fn is_empty(body: &Body) -> bool {
     body.iter().all(|node| match node {
         Node::Text(text) => String::from_utf8_lossy(&text.text).trim().is_empty(),

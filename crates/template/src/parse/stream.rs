@@ -1,4 +1,4 @@
-//! The tokens with Go's look-ahead of three, and errors at the place last read.
+//! The tokens with Go's look-ahead of three, and errors at the token read last.
 
 use crate::error::{ParseError, Position};
 use crate::lex::{Lexer, Token, TokenKind};
@@ -10,10 +10,10 @@ pub(super) struct Stream<'t> {
     text: &'t [u8],
     delimiters: (&'t [u8], &'t [u8]),
     lexer: Lexer<'t>,
-    /// The token last read, and up to two that were put back before it.
+    /// The token read last, and up to two that were put back before it.
     tokens: [Token; 3],
     peeked: usize,
-    /// The line of the action that we are in.
+    /// The line of the current action.
     pub(super) action_line: Option<usize>,
 }
 
@@ -38,7 +38,7 @@ impl<'t> Stream<'t> {
         self.delimiters
     }
 
-    /// The token's text.
+    /// Returns the token's text.
     pub(super) fn value(&self, token: &Token) -> &'t [u8] {
         &self.text[token.start..token.end]
     }
@@ -64,13 +64,13 @@ impl<'t> Stream<'t> {
         self.peeked += 1;
     }
 
-    /// Puts back the token last read, and `before` it.
+    /// Puts back the token read last, and `before` in front of it.
     pub(super) fn back_up_2(&mut self, before: Token) {
         self.tokens[1] = before;
         self.peeked = 2;
     }
 
-    /// Puts back the token last read, and `first` and `second` before it.
+    /// Puts back the token read last, and `first` and `second` in front of it.
     pub(super) fn back_up_3(&mut self, first: Token, second: Token) {
         self.tokens[1] = second;
         self.tokens[2] = first;
@@ -92,7 +92,7 @@ impl<'t> Stream<'t> {
         token
     }
 
-    /// An error at the token last read.
+    /// Makes an error at the token read last.
     pub(super) fn error(&self, message: String) -> Box<ParseError> {
         let token = &self.tokens[0];
         Box::new(ParseError {
@@ -104,14 +104,14 @@ impl<'t> Stream<'t> {
         })
     }
 
-    /// The error that `token` cannot stand in `context`, or is no token at all.
+    /// Makes the error of a `token` that cannot stand in `context`, or that is no token at all.
     pub(super) fn unexpected(&self, token: &Token, context: &str) -> Box<ParseError> {
         let Some(message) = &token.error else {
             return self.error(format!("unexpected {} in {context}", self.shown(token)));
         };
         let started = match self.action_line {
             Some(line) if line != token.line => {
-                // Not "unclosed action in action".
+                // So that it does not read "unclosed action in action".
                 let action = if message.ends_with(" action") { "" } else { " in action" };
                 format!("{action} started at {}:{line}", self.name)
             }

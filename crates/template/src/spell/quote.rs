@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::rune;
 
-/// A quoted text that breaks Go's syntax; says so as Go does.
+/// The error of a quoted text that breaks Go's syntax, in Go's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BadSyntax;
 
@@ -16,7 +16,7 @@ impl fmt::Display for BadSyntax {
 
 impl std::error::Error for BadSyntax {}
 
-/// Appends `text` as a double-quoted Go literal, in ASCII only where `ascii`.
+/// Appends `text` as a double-quoted Go literal, in ASCII only if `ascii` is set.
 pub(crate) fn quote(text: &[u8], ascii: bool, out: &mut Vec<u8>) {
     out.push(b'"');
     for (at, rune, size) in rune::runes(text) {
@@ -29,7 +29,7 @@ pub(crate) fn quote(text: &[u8], ascii: bool, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Appends `rune` as a single-quoted Go literal, in ASCII only where `ascii`.
+/// Appends `rune` as a single-quoted Go literal, in ASCII only if `ascii` is set.
 pub(crate) fn quote_rune(rune: char, ascii: bool, out: &mut Vec<u8>) {
     out.push(b'\'');
     escape(rune, '\'', ascii, out);
@@ -69,7 +69,7 @@ fn hex(code: u32, letter: char, width: usize, out: &mut Vec<u8>) {
     out.extend(format!("\\{letter}{code:0width$x}").as_bytes());
 }
 
-/// Whether `text` can stand between backquotes unchanged.
+/// Returns whether `text` can stand between backquotes unchanged.
 #[must_use]
 pub(crate) fn can_backquote(text: &[u8]) -> bool {
     rune::runes(text).all(|(_, rune, size)| match rune {
@@ -80,10 +80,10 @@ pub(crate) fn can_backquote(text: &[u8]) -> bool {
     })
 }
 
-/// The text of a Go literal in double quotes or backquotes.
+/// Reads a Go literal in double quotes or backquotes.
 ///
 /// # Errors
-/// [`BadSyntax`] where it is none.
+/// [`BadSyntax`] if it is none.
 pub(crate) fn unquote(literal: &[u8]) -> Result<Vec<u8>, BadSyntax> {
     let (Some(&quote), true) = (literal.first(), literal.len() >= 2) else { return Err(BadSyntax) };
     if literal.last() != Some(&quote) {
@@ -91,7 +91,7 @@ pub(crate) fn unquote(literal: &[u8]) -> Result<Vec<u8>, BadSyntax> {
     }
     let mut rest = &literal[1..literal.len() - 1];
     if quote == b'`' {
-        // As Go's own reader of raw strings, which drops carriage returns.
+        // Go's reader of raw strings drops carriage returns, too.
         return Ok(rest.iter().copied().filter(|&byte| byte != b'\r').collect());
     }
     let mut text = Vec::with_capacity(rest.len());
@@ -106,7 +106,7 @@ pub(crate) fn unquote(literal: &[u8]) -> Result<Vec<u8>, BadSyntax> {
     Ok(text)
 }
 
-/// What one step through a quoted literal gives: a byte (`\x`, octal, ASCII) or a rune.
+/// One unit of a quoted literal: a byte (`\x`, octal, ASCII) or a rune.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum QuotedUnit {
     /// A byte, which need not be part of UTF-8.
@@ -115,10 +115,10 @@ pub(crate) enum QuotedUnit {
     Rune(char),
 }
 
-/// The first byte or rune of the inside of a literal, and the rest.
+/// Reads the first byte or rune of the inside of a literal. Returns it and the rest.
 ///
 /// # Errors
-/// [`BadSyntax`] for a bare quote or an escape that is none.
+/// [`BadSyntax`] for a bare quote or an unknown escape.
 pub(crate) fn unquote_unit(text: &[u8], quote: u8) -> Result<(QuotedUnit, &[u8]), BadSyntax> {
     match text {
         [] => Err(BadSyntax),

@@ -1,4 +1,5 @@
-//! The values that a template computes with. They keep Go's types apart: an `int` is no `int64`, and a `json.Number` no `string`.
+//! The values that a template computes with. They keep Go's types apart: an `int` is no `int64`, and a `json.Number` is no
+//! `string`.
 //!
 //! A clone copies a pointer at most. A value belongs to one rendering on one thread (`Rc`). What outlives a rendering is a
 //! [`Tree`] or a [`Secret`]. `Debug` shows the type of a value and never its content.

@@ -1,5 +1,5 @@
-//! Go's types, as far as a template can meet them. They decide what an argument may be and what a missing entry is, and they give
-//! `%T`, `%#v` and error messages the name of a value's type.
+//! Go's types, as far as a template can meet them. They decide what an argument may be and what a missing entry is, and
+//! `%T`, `%#v` and error messages show their names.
 
 use std::fmt;
 

@@ -63,7 +63,7 @@ fn camel_case(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
                 }
             }
         }
-        // Of connectors alone the last is there twice, as in Sprig.
+        // A name of connectors alone has the last one twice, as in Sprig.
         push(out, last);
         Ok(())
     })

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 enum UrlPart {
     Path,
     Host,
-    /// Of an IPv6 address.
+    /// The zone of an IPv6 address.
     Zone,
     User,
     Fragment,

@@ -15,7 +15,7 @@ use crate::functions::time::Time;
 use crate::spell::float;
 use crate::value::{Key, Object, Type, Value};
 
-/// Deeper values are refused, for each level is a call.
+/// Deeper values are refused, because each level is a call on the stack.
 const MAX_DEPTH: usize = 500;
 
 /// A key longer than this needs a `?` before it.
@@ -32,7 +32,7 @@ pub(in crate::functions) fn write(value: &Value, out: &mut Buffer) -> Result<(),
     Ok(())
 }
 
-/// Where a node stands.
+/// The position of a node in the document.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Context {
     Root,
@@ -94,7 +94,7 @@ impl Scalar {
             Value::NilOf(Type::Pointer(_)) => Self::plain(*b"null"),
             Value::NilOf(_) | Value::List(_) | Value::Map(_) => return Ok(None),
             Value::Object(object) => match object.encoded() {
-                // Times are a type of YAML's own.
+                // YAML has a type for times.
                 Some(text) if object.as_any().is::<Time>() => Self::plain(text),
                 Some(text) => Self::text(text.as_bytes()),
                 None => return Ok(None),
@@ -142,7 +142,7 @@ impl YamlWriter<'_> {
         if depth > MAX_DEPTH {
             return Err(FunctionError::beyond("nested too deeply"));
         }
-        // One value may stand in many places, so that walking all of it may take for ever.
+        // One value may stand in many places, so a walk over all of them might not end.
         if self.emitter.is_full() {
             return Err(FunctionError::too_much());
         }
