@@ -99,9 +99,9 @@ KV v2 that is looked at every five minutes, under a token of an hour, and keeps 
   every 2 to 10 s. When the server is back, each finds out within that time. What an application waits for and what is
   over goes within 1.5 s then, news within 3 s, and what lives on is renewed in the first tenth of what is left of it,
   within 30 s at the most.
-- **Answers that take long** say that a server is flooded where no quota does. After one that took more than a second, and none
-  that came quickly meanwhile, half as many requests go at once, down to two; and what returns is spread over longer, by five times
-  what the last answer took beyond a second.
+- **Answers that take long** say that a server is flooded where no quota does. After one that took more than three seconds, and
+  none that came quickly meanwhile, half as many requests go at once, down to two; and what returns is spread over longer, by five
+  times what the last answer took beyond a second.
 - **Pods made anew** need a login and one read for each secret before they are ready, and ask which engine is behind
   each mount. No start is put off: a thousand that start in the same instant are as many requests in the same second
   whatever they wait for within it. Controllers make pods one after another.

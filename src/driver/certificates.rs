@@ -4,7 +4,7 @@
 //! A destination is believed only where it holds a certificate with its private key, and where the file would come out
 //! the same, byte for byte, or waits for other secrets. Nothing of this happens where a handoff says what is held.
 
-mod validity;
+pub(super) mod validity;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -95,7 +95,7 @@ impl Departed {
                 Ok(Found::Unchanged) => Ok(true),
                 Ok(Found::Changed) => Err(CHANGED.to_owned()),
                 Ok(Found::Elsewhere) => {
-                    Err("its folder has no `.leasehold.lock` of this user any more".to_owned())
+                    Err("its folder has no `..leasehold.lock` of this user any more".to_owned())
                 }
                 Err(error) => Err(error.to_string()),
             },

@@ -61,11 +61,12 @@ impl Driver {
             requests: self.client.requests(),
             bytes: self.files.sizes(),
             sandbox: self.surroundings.sandbox,
+            certificates: self.expiring.view(clock::now().wall),
         }
     }
 
     fn tell_log(&self) {
-        let status = Status::from(&self.agent.view(clock::now()));
+        let status = Status::of(&self.agent.view(clock::now()), &self.besides());
         let json = serde_json::to_string(&status).expect("a status is texts and numbers");
         tracing::info!("status: {json}");
     }

@@ -74,17 +74,21 @@ impl Keeper {
                 if let (true, Some(refusals)) = (others, &mut kept.snapshot.refusals) {
                     refusals.pardoned = true;
                 }
-                if !same_clock {
+                let found = Found::from(*kept);
+                let rebooted = !same_clock && found.snapshot.is_some();
+                if rebooted {
                     tracing::info!(
                         "the handoff was written before the machine was restarted, or under another clock: asking the server what is left of it"
                     );
                 }
-                Found { rebooted: !same_clock, ..Found::from(*kept) }
+                Found { rebooted, ..found }
             }
             Loaded::Strays { kept, why: why @ Unusable::OtherServer, .. } => {
                 tracing::warn!(handoff = %path.display(), "cannot use the handoff, logging in anew: {why}");
                 Found::from(*kept)
             }
+            // A run that has ended in good order leaves a list of files, and nothing to give back.
+            Loaded::Strays { kept, .. } if kept.snapshot == Snapshot::default() => Found::from(*kept),
             Loaded::Strays { kept, same_clock, why } => {
                 let (tokens, leases) = (kept.tokens.len(), kept.snapshot.retiring.len());
                 tracing::warn!(

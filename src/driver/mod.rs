@@ -8,6 +8,7 @@ mod certificates;
 mod child;
 mod credentials;
 mod departed;
+mod expiring;
 mod files;
 mod hear;
 mod inputs;
@@ -58,6 +59,7 @@ pub use child::Parent;
 use credentials::Credentials;
 use departed::Departed;
 pub use departed::folders_to_clear;
+use expiring::Expiring;
 use files::Files;
 pub use files::wanted;
 use inputs::Inputs;
@@ -148,6 +150,8 @@ struct Driver {
     rest: Rest,
     /// What no later configuration changes.
     lasting: Lasting,
+    /// When our own certificates end.
+    expiring: Expiring,
     /// The listener's certificates.
     listen_tls: Option<Rc<Tls>>,
     voice: Voice,
@@ -204,6 +208,7 @@ impl Driver {
             rest: Rest::new(surroundings.pages.take()),
             offspring: parent.map(|parent| Offspring::new(parent, Rc::clone(&reaper))),
             reaper,
+            expiring: Expiring::of(&plan),
             listen_tls,
             voice: Voice::new(manager, surroundings.progress),
             successor: None,
@@ -218,6 +223,7 @@ impl Driver {
             plan,
             surroundings,
         };
+        driver.look_at_own_certificates(false);
         if !matches!(mode, Mode::Init { .. }) {
             driver.watch();
         }

@@ -19,6 +19,7 @@ impl Driver {
     pub(super) fn look_at_files(&mut self) -> Option<Event> {
         let changed = self.look_at_credentials();
         self.reload_listener();
+        self.look_at_own_certificates(false);
         self.claim_again();
         if changed {
             self.backlog.push_back(Event::UsedUp(self.client.is_used_up()));
@@ -60,6 +61,7 @@ impl Driver {
             Ok(true) => {
                 tracing::info!("TLS files changed: new connections use them");
                 self.certificate.taken = self.certificate.touched;
+                self.look_at_own_certificates(true);
                 self.watch();
             }
             Err(failure) => {
@@ -74,6 +76,7 @@ impl Driver {
             Ok(false) => {}
             Ok(true) => {
                 tracing::info!("the files of `listen_tls` changed: new connections use them");
+                self.look_at_own_certificates(true);
                 self.watch();
             }
             Err(why) => tracing::warn!("the files of `listen_tls` changed but the old ones stay: {why}"),

@@ -2,6 +2,7 @@
 //! listener, systemd, and the panic hook. Nothing here can hold a value: it is fed from
 //! [`View`](crate::core::view::View), which has none.
 
+pub mod certificate;
 pub mod clock;
 pub mod http;
 pub mod journal;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::core::view::{
     BreakerView, Counters, FileView, NextAction, NotifierView, Readiness, SecretView, TokenView, View,
 };
+use crate::observe::certificate::CertificateView;
 use crate::observe::metrics::Besides;
 use crate::sandbox::State;
 use crate::vault::meter::{Measured, Operation};
@@ -15,7 +16,18 @@ pub(crate) fn besides() -> Besides {
     let mut read = Measured { results: [("ok", 3)].into(), seconds: 0.1, ..Measured::default() };
     read.buckets[1] = 2;
     read.buckets[6] = 1;
-    Besides { requests: [(Operation::Read, read)].into(), bytes: vec![Some(42), None], sandbox: State::Whole }
+    let certificate = CertificateView {
+        key: "listen_tls.cert_file",
+        file: "/tls/own.pem".into(),
+        left: 60,
+        error: Some("the certificate /tls/own.pem ends soon".into()),
+    };
+    Besides {
+        requests: [(Operation::Read, read)].into(),
+        bytes: vec![Some(42), None],
+        sandbox: State::Whole,
+        certificates: vec![certificate],
+    }
 }
 
 /// A ready sidecar, 10,000 s after boot.

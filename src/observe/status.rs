@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::metrics::Besides;
 use super::readiness;
 use crate::core::view::{
     BreakerView, Counters, FileView, NextAction, NotifierView, Readiness, SecretView, TokenView, View,
@@ -35,6 +36,9 @@ pub struct Status {
     /// The wrapping token at hand was opened by an earlier run of this pod: deliver another before the login ends.
     #[serde(default)]
     pub credentials_used_up: bool,
+    /// Our own certificates: that of the connection to the server, and the listener's.
+    #[serde(default)]
+    pub certificates: Vec<Certificate>,
     /// The files, as configured.
     pub files: Vec<File>,
     /// What they are made of.
@@ -79,6 +83,19 @@ pub struct Login {
     pub error: String,
     /// Until it is tried again; absent while that is under way.
     pub next_in_seconds: Option<i64>,
+}
+
+/// A certificate of our own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The key of the configuration that names it.
+    pub key: String,
+    /// Its file.
+    pub file: String,
+    /// Until it ends; negative where that is past.
+    pub expires_in_seconds: i64,
+    /// What is wrong, where it ends soon or has ended.
+    pub error: Option<String>,
 }
 
 /// What happens next about something.
@@ -173,6 +190,20 @@ pub struct Counts {
     pub publishes: u64,
 }
 
+impl Status {
+    /// How everything stands, with what the core knows nothing of.
+    #[must_use]
+    pub fn of(view: &View, besides: &Besides) -> Self {
+        let certificates = besides.certificates.iter().map(|one| Certificate {
+            key: one.key.to_owned(),
+            file: one.file.clone(),
+            expires_in_seconds: one.left,
+            error: one.error.clone(),
+        });
+        Self { certificates: certificates.collect(), ..Self::from(view) }
+    }
+}
+
 impl From<&View> for Status {
     fn from(view: &View) -> Self {
         let now = view.now;
@@ -194,6 +225,7 @@ impl From<&View> for Status {
                 next_in_seconds: login.next.map(|at| until(now, at)),
             }),
             credentials_used_up: view.used_up,
+            certificates: Vec::new(),
             files: view.files.iter().map(|file| File::at(view, file)).collect(),
             secrets: view.secrets.iter().map(|secret| Secret::at(now, secret)).collect(),
             notifiers: view.notifiers.iter().map(|notifier| Notifier::at(now, notifier)).collect(),

@@ -19,6 +19,10 @@ pub fn text(status: &Status, palette: Palette) -> String {
         line("server  ", server(status)),
         line("token   ", token(status)),
     ];
+    lines.extend(status.certificates.iter().filter_map(|one| {
+        let paint = if one.expires_in_seconds <= 0 { Paint::Bad } else { Paint::Doubtful };
+        Some(line("cert    ", (one.error.clone()?, paint)))
+    }));
     let files = status.files.iter().map(file_row);
     let secrets = status.secrets.iter().map(secret_row);
     let notifiers = status.notifiers.iter().map(notifier_row);

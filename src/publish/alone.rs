@@ -26,9 +26,10 @@ use super::file::replaceable;
 use super::resolve::Create;
 use super::stamp::Identity;
 
-/// The file beside absolute files, whose bytes stand for their names. It is not swept, and never removed: a run
-/// that holds a lock on a file without a name would not keep out the next one.
-pub(super) const LOCK: &str = ".leasehold.lock";
+/// The file beside absolute files, whose bytes stand for their names. What reads all files of a folder (Spring's
+/// `configtree`, for one) leaves out names that begin with two dots, as it does those of the kubelet. The file is not swept, and
+/// never removed: a run that holds a lock on a file without a name would not keep out the next one.
+pub(super) const LOCK: &str = "..leasehold.lock";
 
 /// The absolute files that this process publishes.
 #[derive(Debug, Default)]

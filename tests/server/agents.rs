@@ -129,7 +129,8 @@ impl World {
 }
 
 /// What the two programs and their test leave beside what was asked for.
-const OUR_OWN: [&str; 6] = ["agent.out", "agent.err", "run-0.out", "run-0.err", "run-1.out", "run-1.err"];
+const OUR_OWN: [&str; 7] =
+    ["..leasehold.lock", "agent.out", "agent.err", "run-0.out", "run-0.err", "run-1.out", "run-1.err"];
 
 /// A file's bytes, of a wrapping without what is another each time.
 fn without_wrapping(bytes: &[u8]) -> String {

@@ -333,12 +333,39 @@ fn files_and_sinks_that_leave_the_configuration_while_no_process_runs_leave_the_
             assert_eq!(says(name, "which the configuration no longer names"), 1, "{}", finished.stderr);
         }
         assert_eq!(says("changed", "it is not as it was published"), 1, "{}", finished.stderr);
+        // After an orderly end there is nothing on the server to give back.
+        assert_eq!(finished.stderr.contains("cannot go on from the handoff"), killed, "{}", finished.stderr);
         // It is said once.
         let third = stage.sidecar(&moved).stop().expect_code(0);
         assert!(!third.stderr.contains("no longer names"), "{}", third.stderr);
         stage.assert_nothing_left();
     }
     evidence.holds("removed by the next run, in the sandbox too, after its own files are there; a changed one stays and is named");
+}
+
+#[test]
+fn a_file_that_the_configuration_names_again_before_the_others_are_published_stays() {
+    let stage = Stage::new();
+    stage.put_password("one");
+    let path = stage.space.join("alone/file");
+    let file = format!("{{path: '{}', secret: 'secret/web#password'}}", path.display());
+    let sidecar = stage.sidecar(&stage.config(&format!("files: [{file}]\n")));
+    let mut reread = 0;
+    let mut reload = |files: &str| {
+        reread += 1;
+        stage.space.file("leasehold.yaml", stage.config(&format!("files: [{files}]\n")));
+        sidecar.signal(nix::sys::signal::Signal::SIGHUP);
+        wait_until("the configuration to be read again", SOON, || {
+            sidecar.stderr().matches("configuration read again").count() == reread
+        });
+    };
+    // Nothing is there, so that this one is never published.
+    reload("{path: other, secret: 'secret/none#password'}");
+    assert!(path.exists(), "the others are not there yet");
+    reload(&file);
+    wait_until("to be ready", SOON, || stage.ready());
+    let finished = sidecar.stop().expect_code(0);
+    assert!(path.exists() && !finished.stderr.contains("no longer names"), "{}", finished.stderr);
 }
 
 #[test]

@@ -70,3 +70,20 @@ fn a_certificate_is_replaced_with_its_key_before_it_expires() {
     assert!(belong_together(&second), "key and certificate are of one issue");
     sidecar.stop().expect_code(0);
 }
+
+#[test]
+fn a_certificate_in_an_absolute_file_is_kept_over_an_orderly_end_although_there_is_a_handoff() {
+    let stage = Stage::new();
+    let path = stage.space.join("alone/tls.pem");
+    let template = "{{ with pkiCert \"pki/issue/web\" \"common_name=web.test\" \"ttl=30m\" }}{{ .Cert }}{{ .Key }}{{ end }}";
+    let config = stage.config(&format!("files: [{{path: '{}', template: '{template}'}}]\n", path.display()));
+    let run = || {
+        stage.sidecar(&config).stop().expect_code(0);
+        std::fs::read(&path).expect("published")
+    };
+    let first = run();
+    assert!(Path::new(&stage.space.join("handoff/state")).exists(), "it lists the file");
+    assert!(run() == first, "another start issues no other certificate");
+    assert_eq!(stage.server.requests("pki/issue/web"), 1);
+    stage.assert_nothing_left();
+}

@@ -110,7 +110,19 @@ fn a_client_certificate_that_ends_is_named_and_its_successor_taken_without_a_res
     );
     let sidecar = sidecar(&space, &vault, "", &[]);
     wait_until("the first version", SOON, next(&version, &space));
+    let says = |what: &str| {
+        let certificate = format!("the certificate {} (`vault.client_cert_file`) {what}", cert.display());
+        sidecar.stderr().matches(&certificate).count()
+    };
+    assert_eq!(says("ends at"), 1, "it is in the last tenth of its life: {}", sidecar.stderr());
     wait_past(end);
+    // The minute is long for a test. The same look comes with a change beside the watched files.
+    let mut changes = 0;
+    wait_until("the end to be said", SOON, || {
+        changes += 1;
+        space.file("beside", changes.to_string());
+        says("has ended at") == 1
+    });
     let later = next(&version, &space);
     wait_until("the end in words", SOON, || {
         sidecar.stderr().contains("it refuses our client certificate; check vault.client_cert_file")
@@ -118,8 +130,10 @@ fn a_client_certificate_that_ends_is_named_and_its_successor_taken_without_a_res
     assert!(!later() && space.read("secrets/good").is_some(), "the last good file stays");
     files(Dates::Now);
     wait_until("a version with the new one", SOON, later);
+    wait_until("the good end to be said", SOON, || says("is good until 2100-01-01T00:00:00Z") == 1);
+    assert_eq!((says("ends at"), says("has ended at")), (1, 1), "{}", sidecar.stderr());
     sidecar.stop().expect_code(0);
-    fault.holds("an ended client certificate is named, files stay, and a new one is used without a restart");
+    fault.holds("a client certificate is named before its end and after, files stay, and a new one is used without a restart");
 }
 
 #[test]

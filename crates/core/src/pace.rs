@@ -9,8 +9,11 @@ use std::time::Duration;
 
 use leasehold_base::time::Moment;
 
-/// An answer that takes longer has waited.
-const SLOW: Duration = Duration::from_secs(1);
+/// An answer that takes longer has waited. Some engines take a second or two to make a user, and a start with many of
+/// those is not to take longer for that.
+const SLOW: Duration = Duration::from_secs(3);
+/// What an answer takes up to this says nothing.
+const USUAL: Duration = Duration::from_secs(1);
 /// No fewer than this, whatever the answers take.
 const FEWEST: usize = 2;
 /// What returns is spread over so many times what the last answer took beyond that, on top of the usual.
@@ -53,7 +56,7 @@ impl Pace {
             if self.run >= self.limit && self.limit < self.most {
                 (self.limit, self.run) = (self.limit + 1, 0);
             }
-        } else if self.quick < sent && self.lowered <= sent {
+        } else if self.quick <= sent && self.lowered <= sent {
             (self.limit, self.run) = ((self.limit / 2).max(FEWEST.min(self.most)), 0);
             self.lowered = now;
         }
@@ -61,7 +64,7 @@ impl Pace {
 
     /// What is spread over `usual` is spread over so long now.
     pub(super) fn stretched(&self, usual: Duration) -> Duration {
-        usual + self.took.saturating_sub(SLOW).saturating_mul(TIMES).min(MOST)
+        usual + self.took.saturating_sub(USUAL).saturating_mul(TIMES).min(MOST)
     }
 }
 
@@ -76,19 +79,19 @@ mod tests {
     #[test]
     fn slow_answers_halve_what_goes_at_once_and_quick_ones_bring_it_back_one_by_one() {
         let mut pace = Pace::new(8);
-        pace.answered(at(1), at(3000));
+        pace.answered(at(1), at(4000));
         assert_eq!(pace.limit(), 4);
-        pace.answered(at(100), at(3100));
+        pace.answered(at(100), at(4100));
         assert_eq!(pace.limit(), 4, "once for all that were under way");
-        pace.answered(at(3000), at(6000));
-        pace.answered(at(6000), at(9000));
+        pace.answered(at(4000), at(8000));
+        pace.answered(at(8000), at(12_000));
         assert_eq!(pace.limit(), 2, "no fewer");
         for quick in 0..2 {
-            pace.answered(at(10_000 + quick), at(10_010 + quick));
+            pace.answered(at(13_000 + quick), at(13_010 + quick));
         }
         assert_eq!(pace.limit(), 3);
         for quick in 0..100 {
-            pace.answered(at(11_000 + quick), at(11_010 + quick));
+            pace.answered(at(14_000 + quick), at(16_000 + quick));
         }
         assert_eq!(pace.limit(), 8, "and no more than ever");
     }
@@ -104,7 +107,7 @@ mod tests {
     #[test]
     fn where_one_goes_at_a_time_anyhow_it_stays_so() {
         let mut pace = Pace::new(1);
-        pace.answered(at(0), at(3000));
+        pace.answered(at(1), at(4000));
         assert_eq!(pace.limit(), 1);
     }
 

@@ -6,6 +6,7 @@ mod hand;
 mod handing_back;
 mod looking;
 mod on_init;
+mod pacing;
 
 use std::sync::Arc;
 use std::time::Duration;

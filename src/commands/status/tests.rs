@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::*;
 use crate::core::view::{Readiness, View};
 use crate::observe::http::{Ask, Server};
+use crate::observe::metrics::Besides;
 use crate::observe::sample;
 
 /// A daemon that shows one view until it is dropped.
@@ -55,8 +56,9 @@ async fn show(view: View, mut asks: mpsc::Receiver<Ask>) {
     while let Some(ask) = asks.recv().await {
         match ask {
             Ask::View(reply) => reply.send(view.clone()).expect("somebody asked"),
+            Ask::Scrape(reply) => reply.send((view.clone(), Besides::default())).expect("somebody asked"),
             Ask::Alive(reply) => reply.send(()).expect("somebody asked"),
-            Ask::Scrape(_) | Ask::Log(..) | Ask::Refresh(_) | Ask::Renew(..) | Ask::Quit(_) => {
+            Ask::Log(..) | Ask::Refresh(_) | Ask::Renew(..) | Ask::Quit(_) => {
                 panic!("a status only looks")
             }
         }

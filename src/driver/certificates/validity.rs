@@ -2,9 +2,9 @@
 
 /// Seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Validity {
-    pub(super) start: i64,
-    pub(super) end: i64,
+pub(crate) struct Validity {
+    pub(crate) start: i64,
+    pub(crate) end: i64,
 }
 
 const INTEGER: u8 = 0x02;
@@ -15,7 +15,7 @@ const VERSION: u8 = 0xa0;
 
 impl Validity {
     /// That of a certificate; none where these bytes are none.
-    pub(super) fn of(der: &[u8]) -> Option<Self> {
+    pub(crate) fn of(der: &[u8]) -> Option<Self> {
         let (SEQUENCE, certificate, _) = element(der)? else { return None };
         let (SEQUENCE, mut rest, _) = element(certificate)? else { return None };
         // Version, which may be left out, serial number, algorithm, issuer.

@@ -84,7 +84,7 @@ pub enum Ask {
     Alive(oneshot::Sender<()>),
     /// How everything stands.
     View(oneshot::Sender<View>),
-    /// The same, with what metrics tell besides.
+    /// The same, with what the core knows nothing of.
     Scrape(oneshot::Sender<(View, Besides)>),
     /// Show log lines of this level and above from now on, until the configuration is read again.
     Log(Level, oneshot::Sender<()>),
@@ -273,7 +273,8 @@ async fn performed(route: Route, query: Option<&str>, asks: &mpsc::Sender<Ask>) 
             typed(StatusCode::OK, metrics::CONTENT_TYPE, body.into_bytes())
         }
         Route::Status => {
-            let status = Status::from(&asked(asks, Ask::View).await?);
+            let (view, besides) = asked(asks, Ask::Scrape).await?;
+            let status = Status::of(&view, &besides);
             let json = serde_json::to_vec(&status).expect("plain structs always serialize");
             typed(StatusCode::OK, "application/json", json)
         }

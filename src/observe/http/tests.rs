@@ -128,7 +128,7 @@ fn every_endpoint_answers_what_it_is_for() {
         let status = server.get("/status").await;
         has_status(&status, 200);
         let parsed: Status = serde_json::from_str(body(&status)).expect("JSON");
-        assert_eq!(parsed, Status::from(&sample::view()));
+        assert_eq!(parsed, Status::of(&sample::view(), &sample::besides()));
         let metrics = server.get("/metrics").await;
         has_status(&metrics, 200);
         assert!(metrics.contains(metrics::CONTENT_TYPE) && metrics.ends_with("# EOF\n"));

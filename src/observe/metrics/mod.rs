@@ -16,6 +16,7 @@ use prometheus_client::registry::Registry;
 use self::writer::{BYTES, Distribution, Labels, SECONDS, Writer};
 use super::status;
 use crate::core::view::{FileView, NextAction, NotifierView, SecretView, View};
+use crate::observe::certificate::CertificateView;
 use crate::sandbox;
 use crate::vault::meter::{BOUNDS, Requests};
 use leasehold_base::time::Moment;
@@ -39,6 +40,8 @@ pub struct Besides {
     pub bytes: Vec<Option<usize>>,
     /// How much of the sandbox is in force.
     pub sandbox: sandbox::State,
+    /// Our own certificates.
+    pub certificates: Vec<CertificateView>,
 }
 
 /// The text of one scrape.
@@ -62,6 +65,7 @@ impl Collector for Scrape {
         let mut writer = Writer::new(encoder);
         let (view, besides) = (&self.view, &self.besides);
         whole(&mut writer, view, besides.sandbox)?;
+        certificates(&mut writer, &besides.certificates)?;
         files(&mut writer, view, &besides.bytes)?;
         secrets::write(&mut writer, view)?;
         notifiers(&mut writer, view)?;
@@ -99,6 +103,12 @@ fn whole(writer: &mut Writer<'_>, view: &View, sandbox: sandbox::State) -> Resul
     let next =
         next.map(|(action, at)| ([("action", status::action_name(action))], status::until(view.now, at)));
     writer.gauges("token_next", "Until the next action about the token", SECONDS, next)
+}
+
+fn certificates(writer: &mut Writer<'_>, all: &[CertificateView]) -> Result<(), Error> {
+    let help = "Until our own certificate of that key ends, negative where that is past";
+    let left = all.iter().map(|one| ([("key", one.key)], one.left));
+    writer.gauges("certificate_expiry", help, SECONDS, left)
 }
 
 fn files(writer: &mut Writer<'_>, view: &View, bytes: &[Option<usize>]) -> Result<(), Error> {

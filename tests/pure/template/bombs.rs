@@ -17,6 +17,8 @@ use leasehold::template::{Limits, MissingKey, Template};
 const LIMITS: Limits = Limits { depth: 500, range: 100_000, output: 1 << 20, steps: 100_000 };
 /// The steps' worth of text, and the values themselves, twice over.
 const MOST_KIB: u64 = 48 << 10;
+/// What all that a template holds may take: the steps' worth of text twice over, and the values themselves.
+const HELD_KIB: u64 = 16 << 10;
 const LONGEST: Duration = Duration::from_secs(20);
 const CHILD: &str = "TEMPLATE_TEST_BOMBS";
 const TEXT: usize = 64 << 10;
@@ -88,6 +90,52 @@ fn peak() -> u64 {
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
+/// Holds all that the function makes of everything, for as long as the steps last; what was too much of it.
+fn hoard(name: &str, function: &Function) -> Vec<String> {
+    let mut faults = Vec::new();
+    // Not all of them, for the time's sake.
+    for (round, args) in calls(function).into_iter().enumerate().step_by(5) {
+        let names: String = (0..args.len()).map(|index| format!(" .a{index}")).collect();
+        let text = format!(
+            "{{{{ $all := sprig_list }}}}{{{{ range loop 100000 }}}}{{{{ $all = sprig_list $all ({name}{names}) }}}}{{{{ end }}}}"
+        );
+        let Ok(template) = Template::parse("bomb", text.as_bytes(), None, functions::all()) else { continue };
+        let data = Value::map(
+            args.into_iter().enumerate().map(|(index, arg)| (format!("a{index}").into_bytes(), arg)),
+        );
+        let (before, begun) = (peak(), Instant::now());
+        let _answered_or_not = template.execute(data, MissingKey::Error, LIMITS, &mut Nowhere);
+        let (took, grown) = (begun.elapsed(), peak().saturating_sub(before.min(40 << 10)));
+        if took > LONGEST || grown > HELD_KIB {
+            faults.push(format!("{name} {round}: {grown} KiB, {took:?}"));
+        }
+    }
+    faults
+}
+
+#[test]
+fn what_functions_make_is_bounded_together_where_a_template_holds_all_of_it() {
+    if std::env::var_os(CHILD).is_some() {
+        let faults: Vec<String> = functions::all()
+            .names()
+            .flat_map(|name| hoard(name, functions::all().get(name).expect("it is among the names")))
+            .collect();
+        assert!(faults.is_empty(), "{faults:#?}");
+        return;
+    }
+    // A process of its own: other tests use memory too.
+    let child = Command::new(std::env::current_exe().expect("this program has a path"))
+        .args([
+            "--exact",
+            "template::bombs::what_functions_make_is_bounded_together_where_a_template_holds_all_of_it",
+        ])
+        .env(CHILD, "1")
+        .output()
+        .expect("this program runs");
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && said.contains("1 passed"), "{said}");
+}
+
 /// Calls the function with everything; what was too much of it.
 fn throw(name: &str, function: &Function) -> Vec<String> {
     let mut faults = Vec::new();
@@ -98,8 +146,11 @@ fn throw(name: &str, function: &Function) -> Vec<String> {
         let data = Value::map(
             args.into_iter().enumerate().map(|(index, arg)| (format!("a{index}").into_bytes(), arg)),
         );
+        // Values that hold themselves many times over come first, and there the steps must not be what bounds the
+        // memory: a copy of ten times as many parts takes as much as it would here.
+        let limits = if round == 0 { Limits { steps: 10 * LIMITS.steps, ..LIMITS } } else { LIMITS };
         let (before, begun) = (peak(), Instant::now());
-        let _answered_or_not = template.execute(data, MissingKey::Error, LIMITS, &mut Nowhere);
+        let _answered_or_not = template.execute(data, MissingKey::Error, limits, &mut Nowhere);
         let (took, grown) = (begun.elapsed(), peak().saturating_sub(before.min(40 << 10)));
         if took > LONGEST || grown > MOST_KIB {
             faults.push(format!("{name} {round}: {grown} KiB, {took:?}"));
@@ -129,4 +180,19 @@ fn every_function_ends_in_bounded_memory_and_time_whatever_it_is_given() {
         .expect("this program runs");
     let said = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+fn the_output_of_templates_that_wait_for_one_another_counts_together() {
+    let text = "{{ define \"t\" }}{{ printf \"%600000s\" \"\" }}{{ executeTemplate \"t\" . }}{{ end }}{{ executeTemplate \"t\" . }}";
+    let template = Template::parse("bomb", text.as_bytes(), None, functions::all()).expect("a template");
+    let error =
+        template.execute(Value::int(1), MissingKey::Error, LIMITS, &mut Nowhere).expect_err("too much");
+    assert!(error.to_string().contains("too much output for one rendering"), "{error}");
+    // What was given back counts no more.
+    let text = "{{ define \"t\" }}{{ printf \"%600000s\" \"\" }}{{ end }}{{ range loop 3 }}{{ executeTemplate \"t\" . | len }} {{ end }}";
+    let template = Template::parse("bomb", text.as_bytes(), None, functions::all()).expect("a template");
+    let made =
+        template.execute(Value::int(1), MissingKey::Error, LIMITS, &mut Nowhere).expect("within bounds");
+    assert_eq!(made.expose(), b"600000 600000 600000 ");
 }

@@ -117,7 +117,7 @@ impl<'t> Evaluation<'t, '_, '_> {
     }
 
     fn call_builtin(&mut self, builtin: Builtin, args: &[Operand]) -> Made {
-        let made = builtin.run(args, self.session.limits.output)?;
+        let made = builtin.run(args, self.rendering.limits.output)?;
         self.spend(&made.value)?;
         Ok(made)
     }
@@ -129,7 +129,7 @@ impl<'t> Evaluation<'t, '_, '_> {
         args: Vec<Operand>,
     ) -> Made {
         let values: Vec<Value> = receiver.into_iter().chain(args.into_iter().map(|arg| arg.value)).collect();
-        let mut scope = Scope::new(self.session, self.template);
+        let mut scope = Scope::new(self.rendering, self.template);
         let value = (function.run)(&mut scope, &values)?;
         self.spend(&value)?;
         Ok(Operand::of(value, function.returns))
@@ -138,7 +138,7 @@ impl<'t> Evaluation<'t, '_, '_> {
     /// Counts the text that a function made.
     fn spend(&mut self, value: &Value) -> std::result::Result<(), FunctionError> {
         let bytes = value.as_bytes_kind().map_or(0, leasehold_base::secret::Secret::len);
-        if !self.session.made(bytes) {
+        if !self.rendering.made(bytes) {
             return Err(FunctionError::too_much());
         }
         Ok(())

@@ -29,8 +29,8 @@ impl<'t> Evaluation<'t, '_, '_> {
             let name = crate::node::quoted(&invocation.name);
             return Err(self.error(format!("template {name} not defined")));
         };
-        if self.session.depth >= self.session.limits.depth {
-            let most = self.session.limits.depth;
+        if self.rendering.depth >= self.rendering.limits.depth {
+            let most = self.rendering.limits.depth;
             return Err(self.limit(format!("exceeded maximum template depth ({most})")));
         }
         let data = match &invocation.pipe {
@@ -116,8 +116,8 @@ impl<'t> Evaluation<'t, '_, '_> {
         let mut rounds = 0;
         for (index, item) in items {
             rounds += 1;
-            if rounds > self.session.limits.range {
-                let most = self.session.limits.range;
+            if rounds > self.rendering.limits.range {
+                let most = self.rendering.limits.range;
                 return Err(self.limit(format!("range goes round more than {most} times")));
             }
             self.step()?;

@@ -81,7 +81,7 @@ impl<'t> Evaluation<'t, '_, '_> {
     ) -> Result<Operand> {
         let shown = || String::from_utf8_lossy(name.expose()).into_owned();
         if receiver.is_invalid() {
-            return match self.session.missing_key {
+            return match self.rendering.missing_key {
                 MissingKey::Error => {
                     Err(self.error(format!("nil data; no entry for key {}", quoted(name.expose()))))
                 }
@@ -139,7 +139,7 @@ impl<'t> Evaluation<'t, '_, '_> {
         if let Some(value) = map.and_then(|map| map.get_text(name)) {
             return Ok(Operand::of(value, elem));
         }
-        match self.session.missing_key {
+        match self.rendering.missing_key {
             MissingKey::Default => Ok(Operand::default()),
             MissingKey::Zero => Ok(Operand::of(Value::zero(elem), elem)),
             MissingKey::Error => {

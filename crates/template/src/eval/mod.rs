@@ -43,16 +43,16 @@ pub(crate) fn execute(
     limits: Limits,
     host: &mut dyn Host,
 ) -> Result<Secret> {
-    let mut session = Rendering::new(host, missing_key, limits);
-    run(&mut session, template, template.name().as_bytes(), data)
+    let mut rendering = Rendering::new(host, missing_key, limits);
+    run(&mut rendering, template, template.name().as_bytes(), data)
 }
 
 /// Renders the template called `name` of a text, within a rendering.
-fn run(session: &mut Rendering<'_>, template: &Template, name: &[u8], data: Value) -> Result<Secret> {
-    let out = Buffer::new(session.limits.output);
+fn run(rendering: &mut Rendering<'_>, template: &Template, name: &[u8], data: Value) -> Result<Secret> {
+    let out = Buffer::new(rendering.limits.output.saturating_sub(rendering.written));
     let dot = Operand::plain(data);
     let mut state = Evaluation {
-        session,
+        rendering,
         template,
         executing: name,
         at: None,
@@ -63,12 +63,14 @@ fn run(session: &mut Rendering<'_>, template: &Template, name: &[u8], data: Valu
         return Err(state.error(format!("{} is an incomplete or empty template", super::node::quoted(name))));
     };
     state.body(&dot, body)?;
-    Ok(state.out.into_secret())
+    let out = state.out.into_secret();
+    rendering.written -= out.len();
+    Ok(out)
 }
 
 /// The state of one execution of one template.
 struct Evaluation<'t, 's, 'h> {
-    session: &'s mut Rendering<'h>,
+    rendering: &'s mut Rendering<'h>,
     template: &'t Template,
     /// The name of the template that is executing.
     executing: &'t [u8],
@@ -112,14 +114,14 @@ impl<'t> Evaluation<'t, '_, '_> {
 
     /// Counts one step of work.
     fn step(&mut self) -> Result<()> {
-        if self.session.step() { Ok(()) } else { Err(self.limit("too much work for one rendering")) }
+        if self.rendering.step() { Ok(()) } else { Err(self.limit("too much work for one rendering")) }
     }
 
-    /// Goes one level deeper; the caller comes back with `self.session.depth -= 1`.
+    /// Goes one level deeper; the caller comes back with `self.rendering.depth -= 1`.
     fn descend(&mut self) -> Result<()> {
-        self.session.depth += 1;
-        let most = self.session.limits.depth;
-        if self.session.depth > most {
+        self.rendering.depth += 1;
+        let most = self.rendering.limits.depth;
+        if self.rendering.depth > most {
             return Err(self.limit(format!("exceeded maximum template depth ({most})")));
         }
         Ok(())
@@ -135,7 +137,7 @@ impl<'t> Evaluation<'t, '_, '_> {
                 break;
             }
         }
-        self.session.depth -= 1;
+        self.rendering.depth -= 1;
         Ok(flow)
     }
 
@@ -144,8 +146,7 @@ impl<'t> Evaluation<'t, '_, '_> {
         self.step()?;
         match node {
             Node::Text(text) => {
-                self.out.push(&text.text);
-                self.check_output()?;
+                self.write(|out| out.push(&text.text))?;
                 Ok(Flow::Next)
             }
             Node::Action(pipe) => {
@@ -171,11 +172,14 @@ impl<'t> Evaluation<'t, '_, '_> {
             let shown = At::Node(node).show(self.template.delimiters());
             return Err(self.error(format!("can't print {shown} of type {}", Self::type_name(value))));
         }
-        fmt::print_action(value, &mut self.out);
-        self.check_output()
+        self.write(|out| fmt::print_action(value, out))
     }
 
-    fn check_output(&self) -> Result<()> {
+    /// Writes to the output, which counts together with that of the templates that wait for this one.
+    fn write(&mut self, what: impl FnOnce(&mut Buffer)) -> Result<()> {
+        let before = self.out.len();
+        what(&mut self.out);
+        self.rendering.written += self.out.len() - before;
         if self.out.is_full() { Err(self.limit("too much output for one rendering")) } else { Ok(()) }
     }
 
@@ -194,7 +198,7 @@ impl<'t> Evaluation<'t, '_, '_> {
             // The next stage gets what an interface holds, not the interface.
             value = Some(Operand::plain(made.value));
         }
-        self.session.depth -= 1;
+        self.rendering.depth -= 1;
         // The parser lets no pipeline be empty.
         let value = value.unwrap_or_default();
         for variable in &pipe.variables {

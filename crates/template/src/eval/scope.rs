@@ -19,6 +19,9 @@ pub(crate) struct Rendering<'h> {
     /// The depth of the evaluator's recursion.
     pub(super) depth: usize,
     steps: u64,
+    /// The bytes of output that are held at this moment. A template that calls another as a text
+    /// (`executeTemplate`) holds its own meanwhile.
+    pub(super) written: usize,
     locals: Vec<Box<dyn Any>>,
 }
 
@@ -28,7 +31,7 @@ pub(crate) const A_STEP: usize = 64;
 
 impl<'h> Rendering<'h> {
     pub(crate) fn new(host: &'h mut dyn Host, missing_key: MissingKey, limits: Limits) -> Self {
-        Self { host, limits, missing_key, depth: 0, steps: 0, locals: Vec::new() }
+        Self { host, limits, missing_key, depth: 0, steps: 0, written: 0, locals: Vec::new() }
     }
 
     /// Counts one step. Returns false if there have been too many.
@@ -46,24 +49,24 @@ impl<'h> Rendering<'h> {
 
 /// The rendering that a function runs in: its [host](crate::host::Host), its limits, and its memory.
 pub struct Scope<'s, 'h> {
-    session: &'s mut Rendering<'h>,
+    rendering: &'s mut Rendering<'h>,
     template: &'s Template,
 }
 
 impl<'s, 'h> Scope<'s, 'h> {
-    pub(super) const fn new(session: &'s mut Rendering<'h>, template: &'s Template) -> Self {
-        Self { session, template }
+    pub(super) const fn new(rendering: &'s mut Rendering<'h>, template: &'s Template) -> Self {
+        Self { rendering, template }
     }
 
     /// Returns the host of this rendering.
     pub fn host(&mut self) -> &mut (dyn Host + 'h) {
-        self.session.host
+        self.rendering.host
     }
 
     /// Returns what functions keep between calls within one rendering, such as a counter: one value of each type `T`. It is made
     /// by the first call and dropped with the rendering.
     pub fn local<T: Default + 'static>(&mut self) -> &mut T {
-        let locals = &mut self.session.locals;
+        let locals = &mut self.rendering.locals;
         let at = locals.iter().position(|local| local.is::<T>()).unwrap_or_else(|| {
             locals.push(Box::new(T::default()));
             locals.len() - 1
@@ -74,7 +77,7 @@ impl<'s, 'h> Scope<'s, 'h> {
     /// Returns the limits of this rendering.
     #[must_use]
     pub const fn limits(&self) -> &Limits {
-        &self.session.limits
+        &self.rendering.limits
     }
 
     /// Charges this rendering for `bytes` of text, or for `bytes / 64` elements, before a function makes them. Every
@@ -83,7 +86,7 @@ impl<'s, 'h> Scope<'s, 'h> {
     /// # Errors
     /// [`FunctionError`] if that is more than the limits allow.
     pub fn spend(&mut self, bytes: usize) -> Result<(), FunctionError> {
-        if self.session.made(bytes) { Ok(()) } else { Err(FunctionError::too_much()) }
+        if self.rendering.made(bytes) { Ok(()) } else { Err(FunctionError::too_much()) }
     }
 
     /// Renders another template of the same text with `data` as dot, as the function `executeTemplate` does.
@@ -95,7 +98,7 @@ impl<'s, 'h> Scope<'s, 'h> {
         if self.template.definition(name).is_none() {
             return Err(FunctionError::new("there is no template of this name"));
         }
-        run(self.session, self.template, name, data).map_err(|error: Box<ExecError>| {
+        run(self.rendering, self.template, name, data).map_err(|error: Box<ExecError>| {
             let why = error.to_string();
             if error.limit { FunctionError::beyond(why) } else { FunctionError::new(why) }
         })
@@ -111,8 +114,8 @@ mod tests {
     fn with_scope(limits: Limits, test: impl FnOnce(&mut Scope<'_, '_>)) {
         let template = Template::parse("t", b"", None, &Functions::new()).expect("an empty template");
         let mut world = Nowhere;
-        let mut session = Rendering::new(&mut world, MissingKey::Error, limits);
-        test(&mut Scope::new(&mut session, &template));
+        let mut rendering = Rendering::new(&mut world, MissingKey::Error, limits);
+        test(&mut Scope::new(&mut rendering, &template));
     }
 
     #[test]

@@ -18,8 +18,7 @@ pub(super) fn never_ready_when_expired(world: &World) -> Held {
     if good {
         for (file, id) in on_disk(world) {
             let end = world.server.lease_end(&id).unwrap_or(Duration::MAX);
-            // A renewal's answer may be on its way to us.
-            if end + Duration::from_secs(1) < world.now {
+            if end < world.now {
                 return Err(format!("ready, and {file:?} serves {id:?}, which ended at {end:?}"));
             }
             // Whatever became of the run that did it.

@@ -1,0 +1,35 @@
+//! How many requests go at once when a server is slow.
+
+use super::super::action::Action;
+use super::super::event::{Event, RenderOutcome};
+use super::super::ids::{FileId, SecretId};
+use super::super::policy::Mode;
+use super::hand::{Hand, policy, request};
+use leasehold_base::failure::{Failure, FailureKind};
+
+const SECRETS: usize = 20;
+
+/// How many questions about mounts are under way, after the first of them was answered so late.
+fn under_way_after(millis: u64) -> usize {
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    let missing = (0..SECRETS).map(|number| request(&format!("secret/{number}"))).collect();
+    let outcome = RenderOutcome::Needs { missing, used: vec![] };
+    hand.give(Event::Rendered { file: FileId(0), outcome });
+    let asks = |seen: &[Action]| seen.iter().filter(|one| matches!(one, Action::Resolve { .. })).count();
+    let mut under_way = asks(&hand.logged_in(1));
+    assert_eq!(under_way, 8, "the limit");
+    hand.millis += millis;
+    for secret in 0..4 {
+        let missing = Failure::new(FailureKind::Missing, "nothing is there");
+        let seen = hand.give(Event::Resolved { secret: SecretId(secret), result: Err(missing) });
+        under_way = under_way - 1 + asks(&seen);
+    }
+    under_way
+}
+
+#[test]
+fn fewer_requests_go_at_once_when_answers_take_long() {
+    assert_eq!(under_way_after(100), 8);
+    assert_eq!(under_way_after(4000), 4);
+}
