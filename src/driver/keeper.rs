@@ -14,6 +14,7 @@ use crate::observe::clock;
 use crate::publish::Listed;
 use crate::render::Secrets as _;
 use crate::secret::Secret;
+use crate::vault::mounts::Mount;
 use leasehold_base::request::Request;
 
 /// The handoff of this run, where one is configured.
@@ -43,6 +44,8 @@ pub(super) struct Found {
     pub(super) tokens: BTreeMap<TokenId, Secret>,
     /// For the renderings.
     pub(super) store: Store,
+    /// For the client: the mounts that are known.
+    pub(super) mounts: Vec<Mount>,
     /// For the client: a digest of the wrapping token that was opened.
     pub(super) opened: Option<String>,
     /// The absolute files that it had published.
@@ -134,6 +137,7 @@ impl Keeper {
         snapshot: &Snapshot,
         tokens: &BTreeMap<TokenId, Secret>,
         store: &Store,
+        mounts: Vec<Mount>,
     ) -> Result<(), String> {
         let Some(Place { handoff, binding, opened }) = &mut self.place else { return Ok(()) };
         let answer =
@@ -145,6 +149,7 @@ impl Keeper {
             responses: snapshot.secrets.iter().filter_map(|secret| answer(&secret.request)).collect(),
             opened: opened.clone(),
             published: self.ledger.files(),
+            mounts,
         };
         handoff.store(binding, &kept).map_err(|error| error.to_string())?;
         self.ledger.written();
@@ -186,9 +191,9 @@ impl From<Kept> for Found {
         for (request, response) in std::mem::take(&mut kept.responses) {
             store.put(request, response.into());
         }
-        let Kept { snapshot, tokens, opened, published, .. } = kept;
+        let Kept { snapshot, tokens, opened, published, mounts, .. } = kept;
         // A run that has ended in good order leaves nothing to go on from.
         let snapshot = Some(snapshot).filter(|snapshot| *snapshot != Snapshot::default());
-        Self { snapshot, rebooted: false, tokens, store, opened, published }
+        Self { snapshot, rebooted: false, tokens, store, mounts, opened, published }
     }
 }

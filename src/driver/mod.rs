@@ -195,6 +195,7 @@ impl Driver {
         let held = parent.as_ref().map(|parent| &parent.held);
         let manager = std::mem::take(&mut surroundings.manager);
         client.opened_earlier(kept.opened);
+        client.adopt_mounts(kept.mounts);
         let start = Event::Start { kept: kept.snapshot, rebooted: kept.rebooted };
         let mut driver = Self {
             mode,
@@ -269,7 +270,7 @@ impl Driver {
     /// leaves a token that nobody can open, and the next run must not take that for a theft.
     fn write_down(&mut self, opening: Opening) {
         self.keeper.note_opening(opening.digest);
-        let saved = self.keeper.save(&self.agent.snapshot(), self.requests.tokens(), &self.store);
+        let saved = self.save();
         if let Err(why) = saved {
             tracing::warn!("could not write the handoff before opening the wrapping token: {why}");
         }
@@ -278,11 +279,16 @@ impl Driver {
 
     /// Absolute files have been published: a run that is killed from here on leaves the next one their list.
     fn save_ledger(&mut self) {
-        let saved = self.keeper.save(&self.agent.snapshot(), self.requests.tokens(), &self.store);
-        if let Err(why) = saved {
+        if let Err(why) = self.save() {
             // The core says this of its own writes, which go to the same place.
             tracing::debug!("could not write the list of absolute files: {why}");
         }
+    }
+
+    /// Writes the handoff.
+    fn save(&mut self) -> Result<(), String> {
+        let (snapshot, mounts) = (self.agent.snapshot(), self.client.mounts());
+        self.keeper.save(&snapshot, self.requests.tokens(), &self.store, mounts)
     }
 
     /// Puts the secrets of an answer where they belong and leaves what the core needs.
@@ -365,7 +371,7 @@ impl Driver {
             Action::StopChild(number) => self.to_child(|child| child.stop(number)),
             Action::KillChild => self.to_child(Offspring::kill),
             Action::SaveHandoff => {
-                let saved = self.keeper.save(&self.agent.snapshot(), self.requests.tokens(), &self.store);
+                let saved = self.save();
                 self.backlog.push_back(Event::HandoffSaved(saved));
             }
             Action::DropHandoff => self.keeper.remove(),

@@ -16,6 +16,7 @@ use crate::core::ids::{LeaseId, TokenId};
 use crate::core::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals, Snapshot};
 use crate::secret::Secret;
 use crate::tree::Tree;
+use crate::vault::mounts::Mount;
 use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
@@ -55,6 +56,7 @@ pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
                 ])
             }),
         ),
+        ("mounts", Tree::list(kept.mounts.iter().map(mount_tree))),
         ("refused_with", optional(kept.refused_with.as_deref(), text)),
         ("untold", Tree::list(untold.iter().map(|name| text(name)))),
         ("blind", Tree::Bool(*blind)),
@@ -123,6 +125,9 @@ fn kept(tree: &Tree, owns: bool) -> Parsed<Kept> {
     kept.snapshot.secrets = list(tree, "secrets")?.iter().map(secret).collect::<Parsed<_>>()?;
     kept.snapshot.retiring = list(tree, "retiring")?.iter().map(lease).collect::<Parsed<_>>()?;
     kept.snapshot.refusals = present(tree, "refusals").map(refusals_of).transpose()?;
+    // An earlier version kept none.
+    kept.mounts =
+        tree.get("mounts").and_then(Tree::as_list).unwrap_or_default().iter().filter_map(mount).collect();
     kept.refused_with = tree.get("refused_with").and_then(Tree::as_str).map(str::to_owned);
     let name = |entry: &Tree| entry.as_str().map(str::to_owned).ok_or(Damaged("untold"));
     kept.snapshot.untold = list(tree, "untold")?.iter().map(name).collect::<Parsed<_>>()?;
@@ -137,6 +142,15 @@ fn kept(tree: &Tree, owns: bool) -> Parsed<Kept> {
         kept.responses.insert(request, response.ok_or(Damaged("response"))?);
     }
     Ok(kept)
+}
+
+fn mount_tree(mount: &Mount) -> Tree {
+    Tree::map([("path", text(&mount.path)), ("kind", text(&mount.kind)), ("kv2", Tree::Bool(mount.kv2))])
+}
+
+fn mount(tree: &Tree) -> Option<Mount> {
+    let text = |field| tree.get(field).and_then(Tree::as_str).map(str::to_owned);
+    Some(Mount { path: text("path")?, kind: text("kind")?, kv2: tree.get("kv2")?.as_bool()? })
 }
 
 fn refusals_of(tree: &Tree) -> Parsed<Refusals> {
@@ -188,6 +202,7 @@ fn secret_tree(secret: &KeptSecret) -> Tree {
         ("read", moment(secret.read)),
         ("lease", optional(secret.lease.as_ref(), lease_tree)),
         ("life", life_tree(secret.life)),
+        ("ends_in", optional(ends_in(secret.life), duration)),
         ("version", optional(secret.version, number)),
     ])
 }
@@ -198,7 +213,10 @@ fn secret(tree: &Tree) -> Parsed<KeptSecret> {
         written: list(tree, "written")?.iter().map(request).collect::<Parsed<_>>()?,
         read: get_moment(tree, "read")?,
         lease: present(tree, "lease").map(lease).transpose()?,
-        life: life(tree.get("life").ok_or(Damaged("life"))?)?,
+        life: match present(tree, "ends_in") {
+            Some(_) => Life::EndsIn(get_duration(tree, "ends_in")?),
+            None => life(tree.get("life").ok_or(Damaged("life"))?)?,
+        },
         version: present(tree, "version").map(|_| get(tree, "version")).transpose()?,
     })
 }
@@ -229,9 +247,17 @@ fn lease(tree: &Tree) -> Parsed<KeptLease> {
 
 fn life_tree(life: Life) -> Tree {
     match life {
-        Life::Unknown => Tree::Null,
+        // An earlier build does not know the second, and polls it as it did.
+        Life::Unknown | Life::EndsIn(_) => Tree::Null,
         Life::Until(wall) => Tree::map([("until", number(wall))]),
         Life::RotatesIn(wait) => Tree::map([("rotates_in", duration(wait))]),
+    }
+}
+
+fn ends_in(life: Life) -> Option<Duration> {
+    match life {
+        Life::EndsIn(ttl) => Some(ttl),
+        Life::Unknown | Life::Until(_) | Life::RotatesIn(_) => None,
     }
 }
 

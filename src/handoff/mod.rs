@@ -35,6 +35,7 @@ use crate::exit::{Cause, Ending};
 use crate::publish::{Attributes, Listed, Problem, PublishError, SingleFile};
 use crate::secret::Secret;
 use crate::tree::Tree;
+use crate::vault::mounts::Mount;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
@@ -66,6 +67,8 @@ pub struct Kept {
     pub tokens: BTreeMap<TokenId, Secret>,
     /// The answers to the snapshot's requests, as the server keeps them.
     pub responses: BTreeMap<Request, Response>,
+    /// The mounts that are known, so that the next run asks about none of them.
+    pub mounts: Vec<Mount>,
     /// How the files of the credentials were when the last login was sent, where it was refused: as a digest of
     /// their device, inode, length and time.
     pub refused_with: Option<String>,

@@ -15,6 +15,7 @@ use crate::core::event::Life;
 use crate::core::ids::LeaseId;
 use crate::core::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals};
 use crate::tree::Tree;
+use crate::vault::mounts::Mount;
 use leasehold_base::request::Verb;
 use leasehold_base::time::Moment;
 
@@ -94,6 +95,7 @@ fn sample() -> Kept {
         },
         refused_with: Some("5ca1ab1e".into()),
         published: vec![Listed { path: "/etc/app/db.env".into(), inode: 7, digest: "d1".into() }],
+        mounts: vec![Mount { path: "secret/".into(), kind: "kv".into(), kv2: true }],
     }
 }
 
@@ -321,7 +323,8 @@ fn any_life() -> impl Strategy<Value = Life> {
     prop_oneof![
         Just(Life::Unknown),
         any::<i64>().prop_map(Life::Until),
-        any::<Duration>().prop_map(Life::RotatesIn)
+        any::<Duration>().prop_map(Life::RotatesIn),
+        any::<Duration>().prop_map(Life::EndsIn)
     ]
 }
 
@@ -406,6 +409,7 @@ fn any_kept() -> impl Strategy<Value = Kept> {
                 responses,
                 opened: None,
                 refused_with: unsure.then(|| "5ca1ab1e".to_owned()),
+                mounts: Vec::new(),
             },
         )
 }

@@ -10,6 +10,7 @@ mod bad_input;
 mod canary;
 mod differential;
 mod exec;
+mod field;
 mod folder;
 mod harness;
 mod init;

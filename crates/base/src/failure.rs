@@ -27,13 +27,13 @@ pub enum FailureKind {
     Unavailable,
     /// A proxy or something else on the way answered in the server's place. The answer says nothing about the server.
     Intercepted,
-    /// 429, or 503 with `Retry-After`: the server asks for a retry later. The value is the wait, if it named one.
+    /// 429, or 503 with `Retry-After`: the server asks for a later retry, and may say when.
     Overloaded(Option<Duration>),
     /// 500 and its equivalents: a fault of this path or plugin, not of the whole server.
     Fault,
     /// 412: a standby that has not caught up. The request is retried with the usual backoff.
     NotYet,
-    /// 403: the token is dead, or a policy denies the path. The core finds out which.
+    /// 403: the token is dead, or a policy denies the path. Leasehold finds out which.
     Denied,
     /// 400 or 403 on a login: the credentials or the role are refused.
     Refused,

@@ -55,7 +55,32 @@ impl fmt::Display for BadPath {
 
 impl std::error::Error for BadPath {}
 
+/// No KV engine can be mounted below these prefixes, so the mount of such a path is not looked up.
+const NEVER_KV: [&str; 4] = ["auth/", "sys/", "identity/", "cubbyhole/"];
+
 impl Request {
+    /// Returns whether no KV engine can answer this path.
+    #[must_use]
+    pub fn is_never_kv(path: &str) -> bool {
+        NEVER_KV.iter().any(|prefix| path.starts_with(prefix))
+    }
+
+    /// Returns whether this is a read whose path has the form that KV version 2 uses: `secret/data/web`. The answer then shows
+    /// what the mount is, so the mount need not be looked up first.
+    #[must_use]
+    pub fn is_written_as_kept(&self) -> bool {
+        self.verb == Verb::Read && !Self::is_never_kv(&self.path) && inner_data(&self.path).next().is_some()
+    }
+
+    /// Returns the mount of a KV version 2 secret with this path; `None` if it is not certain, as when two segments are called
+    /// `data`.
+    #[must_use]
+    pub fn mount_as_kept(&self) -> Option<&str> {
+        let mut places = inner_data(&self.path);
+        let place = places.next().filter(|_| self.is_written_as_kept())?;
+        places.next().is_none().then(|| &self.path[..place])
+    }
+
     /// Makes a read of `path`. Its query (`?version=3`) becomes the arguments.
     ///
     /// # Errors
@@ -94,6 +119,14 @@ impl fmt::Debug for Request {
         }
         Ok(())
     }
+}
+
+/// Returns the offsets of the segments called `data` that are neither the first nor the last.
+fn inner_data(path: &str) -> impl Iterator<Item = usize> {
+    // Two of them may share a slash, as in `a/data/data/b`.
+    path.match_indices('/')
+        .map(|(slash, _)| slash + 1)
+        .filter(move |place| path[*place..].starts_with("data/"))
 }
 
 fn clean(path: &str) -> Result<String, BadPath> {

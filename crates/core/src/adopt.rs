@@ -163,10 +163,11 @@ impl Agent {
         let orphaned = |lease: &Lease| !self.session.is_alive(lease.token);
         let orphan = lease.as_ref().is_some_and(orphaned);
         let over = orphan || lease.as_ref().is_some_and(|lease| lease.expires <= now.moment);
+        let over = over || matches!(kept.life, Life::EndsIn(ttl) if kept.read.after(ttl) <= now.moment);
         let renewable = !orphan && lease.as_ref().is_some_and(|lease| lease.undated && lease.renewable);
         let certificate = match kept.life {
             Life::Until(until) => Some(Certificate::adopted(until, kept.read, now)),
-            Life::Unknown | Life::RotatesIn(_) => None,
+            Life::Unknown | Life::EndsIn(_) | Life::RotatesIn(_) => None,
         };
         let Some(node) = self.graph.get_mut(id) else { return };
         let mut held = Held { read: kept.read, lease, life: kept.life, certificate, version: kept.version };
@@ -259,8 +260,13 @@ fn redated(kept: Snapshot, now: Moment) -> Snapshot {
     let secret = |secret: KeptSecret| KeptSecret {
         read: match secret.life {
             // Its end is on the wall clock, and what it had left when it was issued is not known.
-            Life::Until(_) => now,
+            Life::Until(_) | Life::EndsIn(_) => now,
             Life::Unknown | Life::RotatesIn(_) => Moment::default(),
+        },
+        life: match secret.life {
+            // What is left of it nobody knows.
+            Life::EndsIn(_) => Life::EndsIn(Duration::ZERO),
+            other => other,
         },
         lease: secret.lease.map(lease),
         ..secret

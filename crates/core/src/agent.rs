@@ -244,6 +244,11 @@ impl Agent {
             }
             let open = leaving || (self.session.current.is_some() && !self.is_login_awaited());
             let Some(job) = self.work.next(open, self.breaker.is_narrow()) else { break };
+            if let Job::Resolve(id) = job
+                && self.assume_path(id)
+            {
+                continue;
+            }
             // Revocations are last in the queue: nothing else waits behind them.
             if job.is_revocation() && !self.is_written_ahead() {
                 break;

@@ -211,8 +211,10 @@ pub struct ReadFacts {
     pub life: Life,
     /// The version, where the engine counts them (KV v2).
     pub version: Option<u64>,
-    /// Whether the data differs from what the store held before.
+    /// Whether the data differs from what the store held before, but for a time that is counted down.
     pub changed: bool,
+    /// Whether what the server rotates is another; of everything else the same as `changed`.
+    pub rotated: bool,
 }
 
 /// A lease as minted.
@@ -233,7 +235,9 @@ pub enum Life {
     Unknown,
     /// A certificate's end in seconds since 1970 (`expiration` of PKI).
     Until(i64),
-    /// The server itself changes it after this (`ttl` of a static database role, a rotation).
+    /// It ends after this (`ttl` of an identity token), and every read makes another.
+    EndsIn(Duration),
+    /// The server itself changes it after this (`ttl` of a static role).
     RotatesIn(Duration),
 }
 

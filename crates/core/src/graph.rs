@@ -6,17 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::dice::number;
 use super::event::Life;
 use super::few::Few;
 use super::ids::{FileId, SecretId};
 use super::lease::Lease;
+use super::mounts::Path;
 use super::refresh::Certificate;
 use super::view::NextAction;
 use leasehold_base::failure::FailureKind;
 use leasehold_base::request::Request;
-use leasehold_base::time::Moment;
+use leasehold_base::time::{Moment, Now};
 
 /// What can be asked about a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,9 @@ pub(super) struct Trouble {
     pub(super) told: bool,
 }
 
+/// Two answers about one time may differ by so much: each is in whole seconds, and counts from when it was asked.
+const UNSURE: Duration = Duration::from_secs(3);
+
 /// What the store has of it.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -68,6 +73,29 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// When it ends by itself, as its data says; none where it does not say.
+    pub(super) fn own_end(&self, now: Now) -> Option<Moment> {
+        match self.life {
+            Life::EndsIn(ttl) => Some(self.read.after(ttl)),
+            _ => self.certificate.map(|certificate| certificate.expires(now)),
+        }
+    }
+
+    /// Whether every read makes another one, so that none is asked for while this one lives.
+    pub(super) fn is_minted(&self) -> bool {
+        self.lease.is_some() || self.certificate.is_some() || matches!(self.life, Life::EndsIn(_))
+    }
+
+    /// Whether the server has moved on the time of the next rotation since `before`.
+    pub(super) fn is_put_off(&self, before: &Self) -> bool {
+        match (before.life, self.life) {
+            (Life::RotatesIn(old), Life::RotatesIn(new)) => {
+                self.read.after(new) > before.read.after(old).after(UNSURE)
+            }
+            _ => false,
+        }
+    }
+
     /// Tells this answer from those before and after it, also in the next run: its jitter hangs on that, so
     /// that a restart does not move when it is renewed.
     pub(super) fn name(&self) -> u64 {
@@ -92,6 +120,8 @@ pub(super) struct Node {
     pub(super) held: Option<Held>,
     pub(super) step: Step,
     pub(super) trouble: Option<Trouble>,
+    /// What is known of its path.
+    pub(super) path: Path,
     /// Failures in a row.
     pub(super) tries: u32,
     /// Denials in a row that were put down to a standby that lags behind a fresh login.
@@ -102,8 +132,8 @@ pub(super) struct Node {
     pub(super) cannot_renew: bool,
     /// When a lease that the server did not know was replaced.
     pub(super) reminted: Option<Moment>,
-    /// Answers in a row that said "rotates now".
-    pub(super) zeros: u32,
+    /// Answers in a row that leave a rotation outstanding: it is due, or its time was moved on without it.
+    pub(super) outstanding: u32,
     /// Read it once more when the read under way is over: it may have missed the change.
     pub(super) again: bool,
     /// Names its draws of the dice.
@@ -127,12 +157,13 @@ impl Node {
             held: None,
             step: Step::Idle,
             trouble: None,
+            path: Path::Unknown,
             tries: 0,
             lag: 0,
             denied: None,
             cannot_renew: false,
             reminted: None,
-            zeros: 0,
+            outstanding: 0,
             again: false,
             number,
             draws: 0,
@@ -152,6 +183,11 @@ impl Node {
     /// As above.
     pub(super) fn lease_mut(&mut self) -> Option<&mut Lease> {
         self.held.as_mut()?.lease.as_mut()
+    }
+
+    /// Whether it is read as it is written, and its mount was not asked about.
+    pub(super) fn is_assumed(&self) -> bool {
+        self.path == Path::Assumed
     }
 
     /// As people wrote it, for messages.

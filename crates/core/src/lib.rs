@@ -8,7 +8,7 @@
 //! rooms of two kinds. Those that know one thing and nothing of the others: `dice`, `timers`,
 //! `work`, `pace`, `lease`, `refresh`, `breaker`, `session`, `graph`, `files`, `notice`, `retire`. And
 //! those that carry a part of [`Agent`] across them: `secrets` (the life of one secret) and
-//! `schedule` (when its next request goes), `logins` and `tokens`, `judge` (what a 403 means),
+//! `schedule` (when its next request goes), `mounts` (whether its path has to be asked about), `logins` and `tokens`, `judge` (what a 403 means),
 //! `outage` (the server goes and comes back), `leaving` (giving back what was replaced),
 //! `sinks` (the token itself as a file), `publishing`, `handoff` (what the next run gets) and `adopt`
 //! (what the last one left), `init`, `child` (the process of `exec`), `farewell` (the end), `show`.
@@ -37,6 +37,7 @@ mod judge;
 mod lease;
 mod leaving;
 mod logins;
+mod mounts;
 mod namespace;
 mod newcomers;
 mod notice;

@@ -10,6 +10,9 @@ use leasehold_base::time::{Moment, Now};
 /// How long after the server's own rotation a role is read: the server may be a little late.
 const AFTER_ROTATION: Duration = Duration::from_secs(1);
 
+/// The part of its life after which the successor of what says its own end is asked for.
+const REPLACE_AT: f64 = 2.0 / 3.0;
+
 /// The dates of a certificate, which are on the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Certificate {
@@ -49,7 +52,7 @@ impl Certificate {
         if self.life.is_zero() {
             return read.after(around(refresh, draw));
         }
-        let rest = self.life.saturating_sub(around(self.life.mul_f64(2.0 / 3.0), draw));
+        let rest = self.life.saturating_sub(around(self.life.mul_f64(REPLACE_AT), draw));
         let left = left(self.until, now);
         if left > rest {
             now.moment.after(left - rest)
@@ -88,27 +91,33 @@ fn left(until: i64, now: Now) -> Duration {
     Duration::from_secs(u64::try_from(until.saturating_sub(now.wall)).unwrap_or(0))
 }
 
-/// When to read again what was asked at `read`: what says nothing of itself at the pod's own `beat` of
-/// `refresh`, so that one pod looks at everything together, and a fleet that did something together never does. `zeros`
-/// counts the answers in a row that said "rotates now"; `draw` from 0 to 1 spreads those.
+/// When to read again what was asked at `read`: what every read makes anew before it ends, and all else at the pod's own
+/// `beat` of `refresh`, so that one pod looks at everything together, and a fleet that did something together never
+/// does. What the server rotates is read after its rotation besides; `outstanding` counts the answers in a row that left
+/// one outstanding, and `draw` from 0 to 1 spreads the next.
 pub(super) fn next(
     life: Life,
     read: Moment,
     (refresh, beat): (Duration, Moment),
-    zeros: u32,
+    outstanding: u32,
     draw: f64,
 ) -> (NextAction, Moment) {
     let wait = match life {
         Life::Unknown | Life::Until(_) => return (NextAction::Read, beat),
-        Life::RotatesIn(ttl) if ttl.is_zero() => {
-            pause(zeros, AFTER_ROTATION, refresh.max(AFTER_ROTATION), draw).max(AFTER_ROTATION)
+        Life::EndsIn(ttl) => {
+            let wait = around(ttl.mul_f64(REPLACE_AT), draw).max(AFTER_ROTATION / 2);
+            return (NextAction::Replace, read.after(wait));
+        }
+        Life::RotatesIn(_) if outstanding > 0 => {
+            pause(outstanding, AFTER_ROTATION, refresh.max(AFTER_ROTATION), draw).max(AFTER_ROTATION)
         }
         Life::RotatesIn(ttl) => {
             let late = AFTER_ROTATION + (ttl / 10).min(AFTER_ROTATION).mul_f64(draw);
             ttl.saturating_add(late)
         }
     };
-    (NextAction::Read, read.after(wait))
+    // Somebody may have rotated it by hand, long before its time.
+    (NextAction::Read, read.after(wait).min(beat))
 }
 
 #[cfg(test)]
@@ -141,8 +150,32 @@ mod tests {
     }
 
     #[test]
+    fn a_rotating_password_is_looked_at_at_the_beat_as_well() {
+        let month = Life::RotatesIn(Duration::from_secs(30 * 86_400));
+        assert_eq!(next(month, at(100), (HOUR, at(110)), 0, 1.0), (NextAction::Read, at(110)));
+    }
+
+    #[test]
+    fn a_rotation_that_left_the_password_as_it_was_is_asked_about_again_soon_and_then_less_often() {
+        let wait = |outstanding| at(0).until(next(Life::RotatesIn(HOUR), at(0), NEVER, outstanding, 0.0).1);
+        assert_eq!(wait(1), Duration::from_secs(1));
+        assert!(wait(4) > wait(3) && wait(3) > wait(2) && wait(2) > wait(1));
+        assert!(wait(0) > HOUR);
+    }
+
+    #[test]
+    fn what_each_read_mints_is_replaced_at_two_thirds_of_its_life_and_never_at_the_beat() {
+        let day = Life::EndsIn(Duration::from_secs(86_400));
+        assert_eq!(next(day, at(0), (HOUR, at(10)), 0, 0.5), (NextAction::Replace, at(57_600)));
+        let (_, soonest) = next(Life::EndsIn(Duration::from_nanos(1)), at(0), NEVER, 0, 0.0);
+        assert!(at(0).until(soonest) >= Duration::from_millis(500), "no hot loop");
+    }
+
+    #[test]
     fn a_rotation_that_is_always_now_is_asked_less_and_less_often() {
-        let wait = |zeros| at(0).until(next(Life::RotatesIn(Duration::ZERO), at(0), NEVER, zeros, 0.0).1);
+        let wait = |outstanding| {
+            at(0).until(next(Life::RotatesIn(Duration::ZERO), at(0), NEVER, outstanding, 0.0).1)
+        };
         assert_eq!(wait(1), Duration::from_secs(1));
         assert!(wait(4) > Duration::from_secs(7));
         assert!(wait(40) <= HOUR);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::action::Level;
 use super::agent::Agent;
 use super::dice::{number, pause};
-use super::graph::{Op, Step, Trouble};
+use super::graph::{Held, Op, Step, Trouble};
 use super::ids::{SecretId, TokenId};
 use super::inspect::Look;
 use super::lease::{self, Lease};
@@ -50,7 +50,7 @@ impl Agent {
             (None, None) => {
                 let own = node.reads > 0;
                 let beat = self.beat(refresh, if own { held.read } else { now.moment });
-                refresh::next(held.life, held.read, (refresh, beat), node.zeros, draw)
+                refresh::next(held.life, held.read, (refresh, beat), node.outstanding, draw)
             }
         };
         if let Some(certificate) = held.certificate {
@@ -101,6 +101,12 @@ impl Agent {
 
     /// A request about a secret failed.
     pub(super) fn failed(&mut self, id: SecretId, op: Op, token: Option<TokenId>, failure: Failure) {
+        if self.is_doubtful_refusal(id, &failure) {
+            self.note_failure(&failure);
+            self.taken(id, op);
+            self.ask_about_mount(id);
+            return;
+        }
         let refused = matches!(failure.kind, FailureKind::Denied | FailureKind::Missing);
         let op = match op {
             Op::Read if refused && self.graph.may_be_unresolved(id) => Op::Resolve,
@@ -143,11 +149,12 @@ impl Agent {
         let end = self.secret_expires(id).filter(|end| *end > now);
         let Some(node) = self.graph.get_mut(id) else { return };
         node.tries = node.tries.saturating_add(1);
+        let minted = node.held.as_ref().is_some_and(Held::is_minted);
         let most = if node.lease().is_some() { MOST } else { MOST.min(refresh) };
         let backoff = now.after(pause(node.tries, FIRST, most, draw));
         let at = match (op, end) {
             (Op::Renew, Some(end)) => lease::retry(now, end, draw),
-            (Op::Read, Some(end)) if node.lease().is_some() => backoff.min(lease::retry(now, end, draw)),
+            (Op::Read, Some(end)) if minted => backoff.min(lease::retry(now, end, draw)),
             _ => backoff,
         };
         self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });
@@ -198,12 +205,11 @@ impl Agent {
         }
     }
 
-    /// `min(lease, its token)`, or the end of a certificate; none where nothing expires.
+    /// `min(lease, its token)`, or the end that the data says; none where nothing expires.
     pub(super) fn secret_expires(&self, id: SecretId) -> Option<Moment> {
         let held = self.graph.get(id)?.held.as_ref()?;
         let lease = held.lease.as_ref().map(|lease| self.lease_expires(lease));
-        let certificate = held.certificate.map(|certificate| certificate.expires(self.now));
-        lease.into_iter().chain(certificate).min()
+        lease.into_iter().chain(held.own_end(self.now)).min()
     }
 
     /// `min(lease, its token)`.
@@ -217,11 +223,10 @@ impl Agent {
         self.inspect_all(Look::Thorough);
         for id in self.graph.ids() {
             let Some(node) = self.graph.get_mut(id) else { continue };
-            let leased =
-                node.held.as_ref().is_some_and(|held| held.lease.is_some() || held.certificate.is_some());
+            let leased = node.held.as_ref().is_some_and(Held::is_minted);
             match node.step {
                 Step::Busy(Op::Read) if !leased => node.again = self.work.is_under_way(&Job::Read(id)),
-                // Nobody asks for a new lease or certificate by asking for news.
+                // To ask for news is not to ask for a new lease, token or certificate.
                 Step::Waiting { .. } if leased => {}
                 Step::Waiting { op, .. } => self.set_step(id, Step::Busy(op)),
                 // Adopted, and no file has shown yet that it uses it.

@@ -6,9 +6,10 @@ use super::action::{Action, Level};
 use super::agent::Agent;
 use super::event::{Granted, LeaseFacts, Life, ReadFacts};
 use super::files::Stage;
-use super::graph::{Held, Op, Resolved, Step};
+use super::graph::{Held, Node, Op, Resolved, Step};
 use super::ids::{FileId, LeaseId, SecretId, TokenId};
 use super::lease::Lease;
+use super::mounts::Path;
 use super::refresh::Certificate;
 use super::schedule::MOST;
 use super::timers::Timer;
@@ -16,6 +17,9 @@ use super::work::Job;
 use leasehold_base::failure::Failure;
 use leasehold_base::request::Request;
 use leasehold_base::time::Moment;
+
+/// A value that stays the same although its rotation was moved on is asked for so often, over a minute.
+const DOUBTS: u32 = 6;
 
 impl Agent {
     /// Moves a secret to `step`: the one place that queues its requests and sets its deadline.
@@ -118,6 +122,9 @@ impl Agent {
             Ok(request) => {
                 self.breaker.succeeded();
                 self.taken(id, Op::Resolve);
+                if let Some(node) = self.graph.get_mut(id) {
+                    node.path = Path::Known;
+                }
                 match self.graph.resolve(id, request) {
                     Resolved::Itself => self.set_step(id, Step::Busy(Op::Read)),
                     Resolved::Same(other) => self.merged(id, other),
@@ -128,7 +135,7 @@ impl Agent {
     }
 
     /// `gone` turned out to be `other`: files that waited for the one may have it already.
-    fn merged(&mut self, gone: SecretId, other: SecretId) {
+    pub(super) fn merged(&mut self, gone: SecretId, other: SecretId) {
         self.timers.clear(&Timer::Secret(gone));
         self.stranded.remove(&gone);
         let users: Vec<FileId> =
@@ -168,7 +175,11 @@ impl Agent {
                 self.proven(token, sent);
                 if self.graph.get(id).is_some() {
                     self.inspect_users(id);
-                    self.hold(id, token, sent, facts);
+                    if self.is_doubtful_answer(id, &facts) {
+                        self.put_aside(id);
+                    } else {
+                        self.hold(id, token, sent, facts);
+                    }
                 } else if let Some(lease) = facts.lease {
                     let lease = self.of_nobody(lease, token, sent);
                     self.retire(lease, None, BTreeSet::new());
@@ -193,12 +204,12 @@ impl Agent {
         let dead = leased && !self.session.is_alive(token);
         let Some(node) = self.graph.get_mut(id) else { return };
         let recovered = node.recovered();
-        let zero = matches!(facts.life, Life::RotatesIn(ttl) if ttl.is_zero());
-        node.zeros = if zero { node.zeros.saturating_add(1) } else { 0 };
         node.reads += 1;
+        node.path = Path::Known;
         node.fresh = Some(self.now.moment);
         let before = node.held.replace(held);
         let (first, path) = (before.is_none(), node.path().to_owned());
+        node.outstanding = outstanding(node, before.as_ref(), facts.rotated);
         if facts.changed || first {
             node.turned = Some(self.now.moment);
             self.mark_users(id);
@@ -229,7 +240,7 @@ impl Agent {
         }
         let certificate = match facts.life {
             Life::Until(until) => Some(Certificate::issued(until, self.now)),
-            Life::Unknown | Life::RotatesIn(_) => None,
+            Life::Unknown | Life::EndsIn(_) | Life::RotatesIn(_) => None,
         };
         Held { read: sent, lease, life: facts.life, certificate, version: facts.version }
     }
@@ -237,6 +248,9 @@ impl Agent {
     /// An answer that comes at the end. It is in the store, and so in the handoff: the next run goes on from it,
     /// and not from what was there before it.
     pub(super) fn hold_for_the_next(&mut self, id: SecretId, token: TokenId, sent: Moment, facts: ReadFacts) {
+        if self.is_doubtful_answer(id, &facts) {
+            return;
+        }
         if self.graph.get(id).is_none() {
             if let Some(lease) = facts.lease {
                 let lease = self.of_nobody(lease, token, sent);
@@ -345,5 +359,19 @@ impl Agent {
             // A login has taken over since, or it is wanted anew: its successor is due whatever this renewal brought.
             self.set_step(id, Step::Busy(Op::Read));
         }
+    }
+}
+
+/// How many answers in a row leave a rotation outstanding, with the one that is held now. Some servers reset the time
+/// before the password: where that has been moved on and the value is the same, the value is asked for again soon. It may
+/// also stay the same for good, as where a period was made longer.
+fn outstanding(node: &Node, before: Option<&Held>, rotated: bool) -> u32 {
+    let Some(now) = &node.held else { return 0 };
+    let more = node.outstanding.saturating_add(1);
+    let put_off = before.is_some_and(|before| now.is_put_off(before));
+    match now.life {
+        Life::RotatesIn(ttl) if ttl.is_zero() => more,
+        Life::RotatesIn(_) if !rotated && (put_off || node.outstanding > 0) && more <= DOUBTS => more,
+        _ => 0,
     }
 }

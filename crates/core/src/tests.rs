@@ -2,9 +2,11 @@
 
 mod after_reboot;
 mod doubting;
+mod ends;
 mod hand;
 mod handing_back;
 mod looking;
+mod mounts;
 mod on_init;
 mod pacing;
 

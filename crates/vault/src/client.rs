@@ -31,9 +31,6 @@ use leasehold_base::tree::Tree;
 use leasehold_core::event::{Granted, TokenFacts};
 use leasehold_core::ids::LeaseId;
 
-/// Below these is no KV engine: their mounts need not be looked up.
-const NEVER_KV: [&str; 4] = ["auth/", "sys/", "identity/", "cubbyhole/"];
-
 /// Arguments of a write that a refusal may repeat: names and times that policies and roles bind.
 const PLAIN_ARGS: [&str; 8] =
     ["common_name", "alt_names", "ip_sans", "uri_sans", "ttl", "role", "role_name", "format"];
@@ -84,6 +81,17 @@ impl Client {
     #[must_use]
     pub fn requests(&self) -> Requests {
         self.transport.meter.read()
+    }
+
+    /// The mounts that are known, for the next run.
+    #[must_use]
+    pub fn mounts(&self) -> Vec<Mount> {
+        self.mounts.all()
+    }
+
+    /// Takes over what an earlier run knew of mounts of this server.
+    pub fn adopt_mounts(&self, mounts: Vec<Mount>) {
+        self.mounts.adopt(mounts);
     }
 
     /// Forgets which paths are KV v2: a mount may have been upgraded or replaced.
@@ -140,7 +148,7 @@ impl Client {
     /// # Errors
     /// Where the server could not be asked; a refusal to tell is `None`.
     pub async fn mount_of(&self, path: &str, token: &Secret) -> Result<Option<Mount>, Failure> {
-        if NEVER_KV.iter().any(|prefix| path.starts_with(prefix)) {
+        if Request::is_never_kv(path) {
             return Ok(None);
         }
         let look = || async move {
@@ -172,7 +180,11 @@ impl Client {
             let telling = request.args.iter().filter(|(key, _)| !PLAIN_ARGS.contains(&key.as_str()));
             unspoken.extend(telling.map(|(_, value)| value));
         }
-        ask(&self.for_secrets(token), &endpoint, asked, &Unspoken(unspoken)).await
+        let response = ask(&self.for_secrets(token), &endpoint, asked, &Unspoken(unspoken)).await?;
+        if response.kv2_fields().is_some() {
+            self.mounts.learn(request);
+        }
+        Ok(response)
     }
 
     /// Renews a lease, asking for `increment` from now.

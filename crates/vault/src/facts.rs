@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::life::{self, seconds};
 use leasehold_base::response::{Auth, Response};
 use leasehold_base::tree::Tree;
-use leasehold_core::event::{Granted, LeaseFacts, Life, ReadFacts, TokenFacts};
+use leasehold_core::event::{Granted, LeaseFacts, ReadFacts, TokenFacts};
 use leasehold_core::ids::LeaseId;
 
 /// What a read brought. `before` is what the same secret held until now.
@@ -15,12 +16,10 @@ pub fn read(response: &Response, before: Option<&Response>) -> ReadFacts {
         ttl: Duration::from_secs(response.lease_duration),
         renewable: response.renewable,
     });
-    ReadFacts {
-        lease,
-        life: life(&response.data),
-        version: version(&response.data),
-        changed: before.is_none_or(|before| before.data != response.data),
-    }
+    let life = life::of(response);
+    let news = before.map_or((true, true), |before| life::differs(life, &before.data, &response.data));
+    let (changed, rotated) = news;
+    ReadFacts { lease, life, version: version(&response.data), changed, rotated }
 }
 
 /// What a login, or a renewal of its token, brought.
@@ -72,36 +71,11 @@ fn version(data: &Tree) -> Option<u64> {
     }
 }
 
-/// What data without a lease says of its own end. Each field counts only beside the one that
-/// shows which engine wrote it: a KV v1 secret may have a field of any name.
-fn life(data: &Tree) -> Life {
-    let has = |name| data.get(name).is_some();
-    if has("certificate")
-        && let Some(end) = data.get("expiration").and_then(Tree::as_f64)
-    {
-        // Seconds since 1970 fit a float exactly.
-        return Life::Until(end as i64);
-    }
-    let next = if has("rotation_period") || has("rotation_schedule") {
-        seconds(data, "ttl")
-    } else if has("secret_id") {
-        seconds(data, "secret_id_ttl").filter(|ttl| !ttl.is_zero())
-    } else {
-        None
-    };
-    next.map_or(Life::Unknown, Life::RotatesIn)
-}
-
-/// Whole seconds; OpenBao sends floats. `None` for what is not a count of seconds.
-fn seconds(data: &Tree, name: &str) -> Option<Duration> {
-    let value = data.get(name)?.as_f64()?;
-    let most = Duration::from_secs(leasehold_base::response::LONGEST);
-    Duration::try_from_secs_f64(value.floor().min(most.as_secs_f64())).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use leasehold_base::response::LONGEST;
+    use leasehold_core::event::Life;
 
     fn data(json: &str) -> Tree {
         Tree::from_json(json.as_bytes()).expect("valid JSON")
@@ -132,6 +106,7 @@ mod tests {
     fn the_data_tells_its_own_end() {
         let life = |json| read(&answer(json), None).life;
         let rotates = |seconds| Life::RotatesIn(Duration::from_secs(seconds));
+        let ends = |seconds| Life::EndsIn(Duration::from_secs(seconds));
         for (json, expected) in [
             (r#"{"certificate":"x","expiration":1700000000}"#, Life::Until(1_700_000_000)),
             (r#"{"expiration":1700000000}"#, Life::Unknown),
@@ -140,12 +115,65 @@ mod tests {
             (r#"{"ttl":29,"rotation_schedule":"* * * * *"}"#, rotates(29)),
             (r#"{"ttl":29}"#, Life::Unknown),
             (r#"{"ttl":-1,"rotation_period":60}"#, Life::Unknown),
-            (r#"{"secret_id":"x","secret_id_ttl":600}"#, rotates(600)),
-            (r#"{"secret_id":"x","secret_id_ttl":0}"#, Life::Unknown),
+            (r#"{"secret_id":"x","secret_id_ttl":600}"#, ends(600)),
+            (r#"{"secret_id":"x","secret_id_ttl":0}"#, ends(LONGEST)),
+            (r#"{"secret_id":"x"}"#, Life::Unknown),
+            (r#"{"token":"x","client_id":"c","ttl":600}"#, ends(600)),
+            (r#"{"token":"x","client_id":"c","ttl":600.9}"#, ends(600)),
+            (r#"{"token":"x","client_id":"c","ttl":"600"}"#, ends(600)),
+            (r#"{"token":"x","client_id":"c","ttl":1e300}"#, ends(LONGEST)),
+            (r#"{"token":"x","client_id":"c","ttl":"1h"}"#, Life::Unknown),
+            (r#"{"token":"x","client_id":"c","ttl":"NaN"}"#, Life::Unknown),
+            (r#"{"token":"x","client_id":"c","ttl":0}"#, Life::Unknown),
+            (r#"{"token":"x","client_id":"c","ttl":-600}"#, Life::Unknown),
+            (r#"{"token":"x","client_id":"c"}"#, Life::Unknown),
+            (r#"{"token":"x","ttl":600}"#, Life::Unknown),
+            (r#"{"token":"x","token_ttl":3599,"expires_at_seconds":1700000000}"#, ends(3599)),
+            (r#"{"signed_key":"ssh-rsa AAAA","serial_number":"1"}"#, Life::Unknown),
+            (r#"{"certificate":"x","expiration":"1700000000"}"#, Life::Until(1_700_000_000)),
+            (r#"{"certificate":"x","expiration":"soon"}"#, Life::Unknown),
+            (r#"{"certificate":"x","expiration":-5}"#, Life::Unknown),
+            (r#"{"certificate":"x","expiration":9e30}"#, Life::Until(253_402_300_799)),
+            (r#"{"ttl":"29","rotation_period":"60"}"#, rotates(29)),
+            (r#"{"ttl":"soon","rotation_period":60}"#, Life::Unknown),
+            (r#"{"rotation_period":60}"#, Life::Unknown),
             (r#"{"password":"x"}"#, Life::Unknown),
         ] {
             assert_eq!(life(json), expected, "{json}");
         }
+    }
+
+    #[test]
+    fn fields_of_a_kv1_secret_are_only_fields() {
+        for json in [
+            r#"{"token":"x","client_id":"c","ttl":600}"#,
+            r#"{"certificate":"x","expiration":1700000000}"#,
+            r#"{"password":"x","rotation_period":"30d","ttl":600}"#,
+        ] {
+            let kept = Response { lease_duration: 2_764_800, ..answer(json) };
+            assert_eq!(read(&kept, None).life, Life::Unknown, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_countdown_is_no_news_and_a_time_of_rotation_is_no_rotation() {
+        let role = |ttl: u32, at: &str, password: &str| {
+            answer(&format!(
+                r#"{{"ttl":{ttl},"rotation_period":60,"last_vault_rotation":"{at}","password":"{password}"}}"#
+            ))
+        };
+        let news = |now: &Response| {
+            let facts = read(now, Some(&role(30, "10:00", "a")));
+            (facts.changed, facts.rotated)
+        };
+        assert_eq!(news(&role(20, "10:00", "a")), (false, false));
+        assert_eq!(news(&role(60, "10:01", "a")), (true, false));
+        assert_eq!(news(&role(60, "10:01", "b")), (true, true));
+        let more =
+            answer(r#"{"ttl":20,"rotation_period":60,"last_vault_rotation":"10:00","password":"a","n":1}"#);
+        assert_eq!(news(&more), (true, true));
+        // A secret of any other kind may call a field so.
+        assert!(read(&answer(r#"{"ttl":1}"#), Some(&answer(r#"{"ttl":2}"#))).changed);
     }
 
     #[test]

@@ -8,8 +8,10 @@
 
 pub mod client;
 pub mod facts;
+mod life;
 pub mod meter;
 pub mod mounts;
+mod ssh;
 pub mod verdict;
 
 mod body;

@@ -118,6 +118,25 @@ impl Mounts {
         lock(&self.known).iter().find(|mount| mount.inside(path).is_some()).cloned()
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> Vec<Mount> {
+        lock(&self.known).clone()
+    }
+
+    /// Takes over what an earlier run found.
+    pub(super) fn adopt(&self, mounts: Vec<Mount>) {
+        lock(&self.known).extend(mounts);
+    }
+
+    /// A KV version 2 answered this request, which may tell where it is mounted.
+    pub(super) fn learn(&self, request: &Request) {
+        let Some(path) = request.mount_as_kept() else { return };
+        if self.known(&request.path).is_none() {
+            let mount = Mount { path: path.to_owned(), kind: "kv".to_owned(), kv2: true };
+            lock(&self.known).push(mount);
+        }
+    }
+
     pub(super) fn forget(&self) {
         lock(&self.known).clear();
     }

@@ -133,12 +133,12 @@ pub(super) fn request(path: &str) -> Request {
 }
 
 pub(super) fn kv(changed: bool) -> ReadFacts {
-    ReadFacts { lease: None, life: Life::Unknown, version: Some(1), changed }
+    ReadFacts { lease: None, life: Life::Unknown, version: Some(1), changed, rotated: changed }
 }
 
 pub(super) fn leased(name: &str, ttl: u64) -> ReadFacts {
     let lease = LeaseFacts { id: LeaseId(name.into()), ttl: Duration::from_secs(ttl), renewable: true };
-    ReadFacts { lease: Some(lease), life: Life::Unknown, version: None, changed: true }
+    ReadFacts { lease: Some(lease), life: Life::Unknown, version: None, changed: true, rotated: true }
 }
 
 pub(super) fn denied() -> Failure {
@@ -155,7 +155,12 @@ pub(super) fn publish(files: &[usize]) -> Action {
 
 /// A daemon with one file of one secret, published.
 pub(super) fn settled(facts: ReadFacts) -> Hand {
-    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    settled_by(policy(Mode::Daemon, 1), facts)
+}
+
+/// The same by another policy.
+pub(super) fn settled_by(policy: Policy, facts: ReadFacts) -> Hand {
+    let mut hand = Hand::new(policy);
     let _ = hand.give(Event::Start { kept: None, rebooted: false });
     hand.needs(0, "secret/web");
     hand.logged_in(1);

@@ -356,7 +356,8 @@ fn fresh(world: &World) -> Held {
         for (path, value) in content {
             let Some(entry) = world.server.paths.get(path) else { continue };
             let quiet = set_wait(world, *file);
-            let due = entry.changed.max(world.calm + patience(world)) + setup.refresh + quiet;
+            let (version, changed, _) = entry.at(world.now);
+            let due = changed.max(world.calm + patience(world)) + setup.refresh + quiet;
             // What a file has only just begun to use is looked at then; what an earlier run had read within
             // `refresh` of it.
             let read = world.process.as_ref().and_then(|process| process.read.get(path));
@@ -365,10 +366,16 @@ fn fresh(world: &World) -> Held {
             let joined = setup.choice.as_ref().and(world.disk.changed.get(file)).map(|at| first(*at));
             let lag = if world.setup.standby_lag.is_zero() { Duration::ZERO } else { LAG };
             let late = due.max(joined.map_or(due, |at| at + quiet)) + lag + Duration::from_secs(1);
-            if entry.kind == Kind::Kv && value.version < entry.version && late < world.now {
+            let late = match entry.kind {
+                Kind::Kv => late,
+                // A second after its time at the latest, and a little more where the password comes after that.
+                Kind::Static { .. } => late + entry.late + 3 * Duration::from_secs(1),
+                Kind::Dynamic { .. } | Kind::Certificate { .. } => continue,
+            };
+            if value.version < version && late < world.now {
                 return Err(format!(
-                    "{file:?} has version {} of {path}, changed at {:?}",
-                    value.version, entry.changed
+                    "{file:?} has version {} of {path}, changed at {changed:?}",
+                    value.version
                 ));
             }
         }

@@ -157,6 +157,7 @@ impl Process {
                 if self.agent.knows(*secret) =>
             {
                 facts.changed = self.store.answers.get(&path) != Some(&value);
+                facts.rotated = facts.changed;
                 self.read.entry(path.clone()).or_insert(now);
                 self.store.answers.insert(path, value);
             }

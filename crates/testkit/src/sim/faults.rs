@@ -156,7 +156,13 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
             all.push(Planned { at: own.millis(0, span * 700), lasts: Duration::ZERO, fault });
         }
     }
+    // Dice of their own, too.
+    let mut own = Dice::new(setup.seed ^ 0x57a7);
     for (path, kind) in setup.paths.iter().filter(|_| !setup.quiet) {
+        if matches!(kind, Kind::Static { .. }) && own.chance(60) {
+            let at = own.millis(0, setup.end.as_secs().saturating_sub(400) * 1000);
+            all.push(Planned { at, lasts: Duration::ZERO, fault: Fault::Change(path.clone()) });
+        }
         if *kind == Kind::Kv {
             for _ in 0..2 + dice.below(3) {
                 let at = dice.millis(0, setup.end.as_secs().saturating_sub(400) * 1000);

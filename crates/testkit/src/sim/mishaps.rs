@@ -7,6 +7,7 @@ use leasehold_core::ids::FileId;
 
 use super::faults::Fault;
 use super::server::Health;
+use super::setup::Kind;
 use super::world::{Next, World};
 
 impl World {
@@ -16,8 +17,12 @@ impl World {
         match &fault {
             Fault::Change(path) => {
                 let path = self.server.paths.get_mut(path).expect("it is known");
-                path.version += 1;
-                path.changed = now;
+                if matches!(path.kind, Kind::Static { .. }) {
+                    path.rotate(now);
+                } else {
+                    path.version += 1;
+                    path.changed = now;
+                }
                 return Ok(());
             }
             Fault::Refresh => return self.give(Event::Refresh),

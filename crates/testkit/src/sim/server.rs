@@ -69,6 +69,32 @@ pub struct Path {
     pub bad: bool,
     pub version: u64,
     pub changed: Duration,
+    /// When a static role was last rotated by hand, and how much later than its time its password is another.
+    pub rotated: Duration,
+    pub late: Duration,
+}
+
+impl Path {
+    /// The version that a read brings, since when, and in how long a static role rotates.
+    pub fn at(&self, now: Duration) -> (u64, Duration, Duration) {
+        let Kind::Static { period } = self.kind else { return (self.version, self.changed, Duration::ZERO) };
+        let rotations = (now - self.rotated).as_secs() / period.as_secs();
+        let last = self.rotated + Duration::from_secs(rotations * period.as_secs());
+        let next = (last + period).saturating_sub(now);
+        let version = self.version + rotations;
+        // The time is moved on before the password.
+        if now < last + self.late && version > 1 {
+            let before = if rotations == 0 { self.changed } else { last - period + self.late };
+            return (version - 1, before, next);
+        }
+        (version, last + self.late, next)
+    }
+
+    /// Somebody rotates it by hand.
+    pub fn rotate(&mut self, now: Duration) {
+        let (version, changed, _) = self.at(now + self.late);
+        (self.version, self.changed, self.rotated) = (version + 1, changed, now);
+    }
 }
 
 /// What was read: a value that tells which answer it came with.
@@ -132,6 +158,8 @@ impl Server {
             bad: false,
             version: 1,
             changed: Duration::ZERO,
+            rotated: Duration::ZERO,
+            late: setup.late,
         };
         Self {
             health: Health::Good,
@@ -392,7 +420,8 @@ impl Server {
         if let Some(kind) = entry.broken {
             return fail(kind, "the database is down");
         }
-        let mut facts = ReadFacts { lease: None, life: Life::Unknown, version: None, changed: false };
+        let mut facts =
+            ReadFacts { lease: None, life: Life::Unknown, version: None, changed: false, rotated: false };
         match entry.kind {
             Kind::Kv => facts.version = Some(entry.version),
             Kind::Dynamic { .. } if last_use => {
@@ -402,19 +431,14 @@ impl Server {
                 let lease = self.mint(token, path, now, (ttl, max, renewable));
                 facts.lease = Some(lease);
             }
-            Kind::Static { period } => {
-                // It rotates at every multiple of its period.
-                entry.version = now.as_secs() / period.as_secs();
-                let next = period.as_secs() - now.as_secs() % period.as_secs();
-                facts.life = Life::RotatesIn(Duration::from_secs(next));
-            }
+            Kind::Static { .. } => facts.life = Life::RotatesIn(whole(entry.at(now).2)),
             Kind::Certificate { life } => {
                 self.count += 1;
                 entry.version = self.count;
                 facts.life = Life::Until(wall + i64::try_from(life.as_secs()).expect("small"));
             }
         }
-        let (version, bad) = (self.paths[path].version, self.paths[path].bad);
+        let (version, bad) = (self.paths[path].at(now).0, self.paths[path].bad);
         let lease = facts.lease.as_ref().map(|lease| lease.id.clone());
         Ok((facts, Value { version, lease, bad }))
     }

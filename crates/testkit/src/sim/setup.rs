@@ -74,6 +74,8 @@ pub struct Setup {
     pub proxied: bool,
     pub delay: Duration,
     pub standby_lag: Duration,
+    /// How much later than its time the password of a static role is another.
+    pub late: Duration,
     pub seed: u64,
 }
 
@@ -112,6 +114,8 @@ impl Setup {
             proxied: faults::is_proxied(seed),
             delay: if dice.chance(20) { secs(5) } else { Duration::ZERO },
             standby_lag: if dice.chance(20) { dice.seconds(1, 4) } else { Duration::ZERO },
+            // Of its own, too.
+            late: secs(Dice::new(seed ^ 0x1a7e).pick(&[0, 0, 0, 1, 3])),
             trouble,
             paths,
             role,
@@ -153,6 +157,7 @@ impl Setup {
             proxied: false,
             delay: Duration::ZERO,
             standby_lag: Duration::ZERO,
+            late: Duration::ZERO,
             seed: 1,
         }
     }

@@ -1,0 +1,139 @@
+//! Which paths are read at once, and whose mount is asked about first.
+
+use std::sync::Arc;
+
+use super::super::action::Action;
+use super::super::event::{Event, ReadFacts};
+use super::super::ids::{FileId, SecretId, TokenId};
+use super::super::policy::Mode;
+use super::hand::{Hand, denied, kv, leased, policy, publish, read_of, request};
+use leasehold_base::failure::{Failure, FailureKind};
+
+const KEPT: &str = "secret/data/web";
+
+/// A daemon whose one file needs `path`, with its login.
+fn needing(path: &str) -> (Hand, Vec<Action>) {
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, path);
+    let actions = hand.logged_in(1);
+    (hand, actions)
+}
+
+fn resolve(path: &str) -> Action {
+    Action::Resolve { secret: SecretId(0), token: TokenId(1), request: Arc::new(request(path)) }
+}
+
+fn fails(hand: &mut Hand, failure: Failure) -> Vec<Action> {
+    let sent = hand.now().moment;
+    hand.give(Event::Read { secret: SecretId(0), token: TokenId(1), sent, result: Err(failure) })
+}
+
+fn plain() -> ReadFacts {
+    ReadFacts { version: None, ..kv(true) }
+}
+
+#[test]
+fn a_path_that_is_written_as_it_is_kept_is_read_at_once() {
+    for path in [KEPT, "team/a/secret/data/web", "kv/data/a/b?version=3", "a/data/data/b"] {
+        let (mut hand, actions) = needing(path);
+        assert_eq!(actions, [read_of(0, path)], "{path}");
+        assert_eq!(hand.read(0, kv(true)), [Action::Render(FileId(0))]);
+        assert_eq!(hand.rendered(0, path), [publish(&[0])]);
+    }
+}
+
+#[test]
+fn a_path_that_may_be_kept_elsewhere_has_its_mount_asked_about_first() {
+    for path in
+        ["secret/web", "data/web", "secret/data", "secret/database/web", "sys/data/x", "cubbyhole/data/x"]
+    {
+        let (_, actions) = needing(path);
+        assert_eq!(actions, [resolve(path)], "{path}");
+    }
+}
+
+#[test]
+fn a_refusal_of_a_path_that_was_assumed_has_its_mount_asked_about_at_once() {
+    for failure in [
+        denied(),
+        Failure::new(FailureKind::Missing, "nothing there"),
+        Failure::new(FailureKind::Rejected, "unsupported operation"),
+    ] {
+        let (mut hand, _) = needing("apps/data/web");
+        assert_eq!(fails(&mut hand, failure.clone()), [resolve("apps/data/web")], "{failure}");
+        assert_eq!(hand.resolved(0, "apps/data/data/web"), [read_of(0, "apps/data/data/web")]);
+        assert_eq!(hand.read(0, kv(true)), [Action::Render(FileId(0))]);
+    }
+}
+
+#[test]
+fn a_refusal_is_asked_about_once_and_is_then_one() {
+    let (mut hand, _) = needing(KEPT);
+    let missing = || Failure::new(FailureKind::Missing, "nothing there");
+    assert_eq!(fails(&mut hand, missing()), [resolve(KEPT)]);
+    assert_eq!(hand.resolved(0, KEPT), [read_of(0, KEPT)]);
+    assert_eq!(fails(&mut hand, missing()), [], "after a pause");
+    let trouble = hand.agent.view(hand.now()).secrets[0].error.clone();
+    assert!(trouble.is_some_and(|trouble| trouble.text.contains("does not exist")));
+}
+
+#[test]
+fn an_answer_that_is_not_of_a_kv2_does_not_count_until_the_mount_was_asked_about() {
+    let (mut hand, _) = needing("kv/subkeys/data/web");
+    let doubted = hand.read(0, plain());
+    let forget = Action::Forget(Arc::new(request("kv/subkeys/data/web")));
+    assert_eq!(doubted, [forget, resolve("kv/subkeys/data/web")]);
+    assert_eq!(hand.resolved(0, "kv/data/subkeys/data/web"), [read_of(0, "kv/data/subkeys/data/web")]);
+}
+
+#[test]
+fn an_answer_of_a_kv1_counts_once_its_mount_was_asked_about() {
+    let (mut hand, _) = needing("old/data/web");
+    hand.read(0, plain());
+    assert_eq!(hand.resolved(0, "old/data/web"), [read_of(0, "old/data/web")]);
+    assert_eq!(hand.read(0, plain()), [Action::Render(FileId(0))]);
+}
+
+#[test]
+fn a_lease_counts_at_once_so_that_none_is_minted_twice() {
+    let (mut hand, _) = needing("database/data/creds");
+    assert_eq!(hand.read(0, leased("l", 3600)), [Action::Render(FileId(0))]);
+}
+
+#[test]
+fn a_server_that_is_away_leaves_the_path_to_be_tried_again() {
+    let (mut hand, _) = needing(KEPT);
+    let mut actions = fails(&mut hand, Failure::new(FailureKind::Unavailable, "sealed"));
+    while !actions.contains(&read_of(0, KEPT)) {
+        assert!(!actions.contains(&resolve(KEPT)), "nothing was said about the path");
+        if actions.contains(&Action::Probe) {
+            actions = hand.give(Event::Probed(Ok(())));
+        } else {
+            actions = hand.sleep();
+        }
+    }
+}
+
+#[test]
+fn a_token_whose_uses_are_counted_asks_first_since_that_costs_none() {
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, KEPT);
+    let sent = hand.now().moment;
+    let facts = super::super::event::TokenFacts { uses: Some(2), ..Hand::facts(1, 3600) };
+    let actions = hand.give(Event::LoggedIn { token: TokenId(1), sent, result: Ok(facts) });
+    assert_eq!(actions, [resolve(KEPT)]);
+}
+
+#[test]
+fn both_ways_of_writing_one_secret_are_one_read_whichever_comes_first() {
+    let mut hand = Hand::new(policy(Mode::Daemon, 2));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, "secret/web");
+    hand.needs(1, KEPT);
+    let plain = resolve("secret/web");
+    assert_eq!(hand.logged_in(1), [plain, read_of(1, KEPT)]);
+    assert_eq!(hand.resolved(0, KEPT), [], "it is being read");
+    assert_eq!(hand.read(1, kv(true)), [Action::Render(FileId(0)), Action::Render(FileId(1))]);
+}

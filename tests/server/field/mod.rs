@@ -1,0 +1,5 @@
+//! What people report of the peers, on real servers: what a start asks for, and leases of every kind.
+
+mod ends;
+mod roles;
+mod starts;
