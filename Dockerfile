@@ -10,6 +10,8 @@ COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY crates crates
 COPY scripts/no-unwind-tables.ld scripts/
+# Not built, but named in Cargo.toml, which is not read without it.
+COPY benches benches
 # Builders without BuildKit do not say for which machine, and build for their own.
 RUN case "${TARGETARCH:-$(dpkg --print-architecture)}" in \
         amd64) target=x86_64-unknown-linux-gnu ;; \

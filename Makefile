@@ -34,6 +34,7 @@ check: ## the inner loop, under a minute: format, clippy, doc links, and the tes
 	$(CARGO) fmt --check
 	$(CARGO) clippy --quiet --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --quiet --no-deps --document-private-items
+	$(CARGO) test --quiet --doc --package leasehold-base --package leasehold-core --package leasehold-template
 	WORLDS=100 $(CARGO) test --quiet --lib --test pure --test simulated --test worlds
 
 test: ## every test, on real servers: OpenBao, systemd, pods, a Kubernetes API server; T=name for those of a name

@@ -7,12 +7,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use leasehold::template::Template;
-use leasehold::template::eval::MissingKey;
 use leasehold::template::function::Functions;
 use leasehold::template::host::Nowhere;
-use leasehold::template::limits::Limits;
 use leasehold::template::value::Value;
+use leasehold::template::{Limits, MissingKey, Template};
 use leasehold::tree::Tree;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/template");

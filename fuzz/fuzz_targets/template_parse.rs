@@ -10,7 +10,7 @@ fuzz_target!(|input: (&[u8], &str, &str)| {
     let functions = functions::all();
     let _ = Template::parse("fuzz", text, None, functions);
     if let Err(error) = Template::parse("fuzz", text, Some((left, right)), functions) {
-        assert!(error.place.offset <= text.len(), "the place is in the text");
+        assert!(error.position.offset <= text.len(), "the place is in the text");
         let _ = error.to_string();
     }
 });

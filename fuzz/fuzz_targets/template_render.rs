@@ -3,10 +3,8 @@
 #![no_main]
 
 use leasehold::functions;
-use leasehold::template::Template;
-use leasehold::template::eval::MissingKey;
+use leasehold::template::{Limits, MissingKey, Template};
 use leasehold::template::host::Nowhere;
-use leasehold::template::limits::Limits;
 use leasehold::template::value::Value;
 use leasehold::tree::Tree;
 use libfuzzer_sys::fuzz_target;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::plan::{Part, Plan, Source, TemplateSource};
 use crate::secret::Secret;
-use crate::template::calls::Call;
+use crate::template::Call;
 use leasehold_base::request::{BadPath, Request, Verb};
 
 /// A path that is asked for, in one way.
@@ -87,7 +87,7 @@ impl Finder {
                 None | Some(Asked::Path(Err(_))) => {}
                 Some(Asked::Path(Ok(request))) => self.add(user, request, None),
                 Some(Asked::Unknown) => self.wants.unknown.push(Unknown {
-                    place: format!("{}:{}:{}", source.name, call.place.line, call.place.column + 1),
+                    place: format!("{}:{}:{}", source.name, call.position.line, call.position.column + 1),
                     function: call.function.to_owned(),
                 }),
             }

@@ -12,7 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::config::problem::io_words;
 use crate::render::Environment;
 use crate::secret::Secret;
-use crate::template::host::Moment;
+use crate::template::host::WallTime;
 
 /// The largest file that `file` reads, bytes.
 const LARGEST_FILE: u64 = 8 << 20;
@@ -32,9 +32,9 @@ pub(super) fn of_this_process() -> Environment {
 }
 
 /// The wall clock as templates see it.
-fn wall() -> Moment {
+fn wall() -> WallTime {
     let time = clock_gettime(ClockId::Realtime);
-    Moment { seconds: time.tv_sec, nanoseconds: u32::try_from(time.tv_nsec).unwrap_or(0) }
+    WallTime { seconds: time.tv_sec, nanoseconds: u32::try_from(time.tv_nsec).unwrap_or(0) }
 }
 
 /// A regular file's content. Opened without blocking, since a template could name a FIFO. The path is left out of what

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::exit::{Cause, Ending};
-use crate::template::error::ExecError;
+use crate::template::ExecError;
 use crate::tree::Tree;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;

@@ -16,10 +16,9 @@ use crate::config::plan::{Source, TemplateSource, WriteRules};
 use crate::core::event::RenderOutcome;
 use crate::exit::{Cause, Ending};
 use crate::secret::Secret;
-use crate::template::error::ParseError;
-use crate::template::host::{Moment, Network};
-use crate::template::limits::Limits;
+use crate::template::host::{Network, WallTime};
 use crate::template::value::Value;
+use crate::template::{Limits, ParseError};
 pub use advice::{Answer, failed};
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
@@ -44,7 +43,7 @@ pub struct Environment {
     /// Reads a file; bounded in size by whoever gives it.
     pub read_file: ReadFile,
     /// The time, asked once a rendering.
-    pub now: fn() -> Moment,
+    pub now: fn() -> WallTime,
     /// The table of a time zone by its name, `Local` for the machine's own; bounded in size.
     pub zone: fn(&str) -> Option<Vec<u8>>,
     /// The machine's interfaces, asked once a rendering that wants them.
@@ -97,10 +96,10 @@ fn template(file: &str, source: &TemplateSource, world: &mut World<'_>) -> Resul
 /// The end that a text which is no template leads to: 78, with `file:line:column`.
 #[must_use]
 pub fn unparsable(error: &ParseError) -> Ending {
-    let ParseError { name, place, message, .. } = error;
+    let ParseError { name, position, message, .. } = error;
     // Go counts columns from 0, editors from 1.
-    let what = format!("{name}:{}:{}: {message}", place.line, place.column + 1);
-    Ending::new(Cause::Config, what, error.mend())
+    let what = format!("{name}:{}:{}: {message}", position.line, position.column + 1);
+    Ending::new(Cause::Config, what, error.advice())
 }
 
 #[cfg(test)]

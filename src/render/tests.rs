@@ -39,7 +39,7 @@ fn environment() -> Environment {
             Some("/etc/group") => Ok("tls:x:7:\n".into()),
             _ => Err(format!("{}: no such file", path.display())),
         }),
-        now: || Moment { seconds: 1_700_000_000, nanoseconds: 0 },
+        now: || WallTime { seconds: 1_700_000_000, nanoseconds: 0 },
         zone: |_| None,
         network: || Err("no network".to_owned()),
         random: |bytes| bytes.fill(7),

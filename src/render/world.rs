@@ -8,7 +8,7 @@ use super::writes::{Write, Writes};
 use super::{Environment, Secrets};
 use crate::config::plan::WriteRules;
 use crate::secret::Secret;
-use crate::template::host::{Host, HostError, Moment, Network, WrittenFile};
+use crate::template::host::{Host, HostError, Network, WallTime, WrittenFile};
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 
@@ -16,7 +16,7 @@ use leasehold_base::response::Response;
 pub struct World<'w> {
     secrets: &'w dyn Secrets,
     environment: &'w Environment,
-    now: Option<Moment>,
+    now: Option<WallTime>,
     network: Option<Network>,
     seen: BTreeSet<Request>,
     used: Vec<Request>,
@@ -91,7 +91,7 @@ impl Host for World<'_> {
         (self.environment.read_file)(Path::new(path)).map(Some).map_err(HostError)
     }
 
-    fn now(&mut self) -> Moment {
+    fn now(&mut self) -> WallTime {
         *self.now.get_or_insert_with(self.environment.now)
     }
 

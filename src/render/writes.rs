@@ -7,9 +7,8 @@ use super::ReadFile;
 use crate::config::accounts::{self, Account};
 use crate::config::plan::WriteRules;
 use crate::secret::Secret;
-use crate::template::buffer::Buffer;
 use crate::template::host::WrittenFile;
-use crate::template::limits::Limits;
+use crate::template::{Buffer, Limits};
 
 /// The most files that one rendering writes.
 const MOST: usize = 1_000;

@@ -184,7 +184,7 @@ impl Needs {
             match (call.function, call.args.first()) {
                 ("file", Some(Some(path))) => self.file(Path::new(OsStr::from_bytes(path.expose()))),
                 ("file", _) => {
-                    let (line, column) = (call.place.line, call.place.column + 1);
+                    let (line, column) = (call.position.line, call.position.column + 1);
                     self.unknown.insert(format!("{}:{line}:{column}", source.name));
                 }
                 ("sockaddr", _) => self.read.extend(NETWORK.map(PathBuf::from)),

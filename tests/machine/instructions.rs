@@ -116,7 +116,7 @@ impl World {
             environment: Environment {
                 variables: Arc::default(),
                 read_file: Arc::new(|_: &Path| Err("there is none".to_owned())),
-                now: || host::Moment { seconds: 1_700_000_000, nanoseconds: 0 },
+                now: || host::WallTime { seconds: 1_700_000_000, nanoseconds: 0 },
                 zone: |_| None,
                 network: || Err("there is none".to_owned()),
                 random: |bytes| bytes.fill(7),

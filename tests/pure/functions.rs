@@ -15,12 +15,9 @@ use base64::engine::general_purpose::STANDARD;
 use leasehold::functions;
 use leasehold::render::{Environment, Secrets, World};
 use leasehold::secret::Secret;
-use leasehold::template::Template;
-use leasehold::template::error::ExecError;
-use leasehold::template::eval::MissingKey;
-use leasehold::template::host::{Interface, Moment, Network};
-use leasehold::template::limits::Limits;
+use leasehold::template::host::{Interface, Network, WallTime};
 use leasehold::template::value::Value;
+use leasehold::template::{ExecError, Limits, MissingKey, Template};
 use leasehold::tree::Tree;
 use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
@@ -153,7 +150,7 @@ fn environment() -> Environment {
     Environment {
         variables: Arc::new(BTreeMap::from(variables)),
         read_file: Arc::new(|path| fs::read(path).map(Secret::new).map_err(|error| error.to_string())),
-        now: || Moment { seconds: 1_790_000_000, nanoseconds: 0 },
+        now: || WallTime { seconds: 1_790_000_000, nanoseconds: 0 },
         zone,
         network,
         random,

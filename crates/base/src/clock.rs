@@ -7,29 +7,29 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use crate::time::{Moment, Now};
 
-/// The time on both clocks.
+/// Returns the time on both clocks.
 #[must_use]
 pub fn now() -> Now {
     Now { moment: moment(), wall: clock_gettime(ClockId::Realtime).tv_sec }
 }
 
-/// The boot clock, which counts suspend and never jumps.
+/// Returns the time on the boot clock, which counts suspend and never jumps.
 #[must_use]
 pub fn moment() -> Moment {
     Moment::new(duration(clock_gettime(ClockId::Boottime)))
 }
 
-/// `CLOCK_MONOTONIC`, for systemd, which compares it with its own.
+/// Returns the time on `CLOCK_MONOTONIC`, for systemd, which compares it with its own.
 #[must_use]
 pub fn monotonic() -> Duration {
     duration(clock_gettime(ClockId::Monotonic))
 }
 
-/// Names the boot clock: this boot of the machine, and in a time namespace by how much its clock is ahead. A [`Moment`]
-/// on another clock means nothing.
+/// Returns a name for the boot clock: the id of this boot, and in a time namespace also the offset of its clock. A [`Moment`]
+/// of another clock means nothing here.
 ///
 /// # Errors
-/// Where `/proc` is not mounted.
+/// Fails if `/proc` is not mounted.
 pub fn boot_id() -> io::Result<String> {
     let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
     // Kernels without time namespaces (before 5.6) have no such file.
@@ -40,10 +40,10 @@ pub fn boot_id() -> io::Result<String> {
     })
 }
 
-/// The offset of the boot clock in `/proc/self/timens_offsets`, in seconds and nanoseconds; none where there is none.
+/// Returns the offset of the boot clock in `/proc/self/timens_offsets`, in seconds; `None` if there is no offset.
 fn offset(offsets: &str) -> Option<String> {
     let mut lines = offsets.lines().map(str::split_whitespace);
-    // By name, or by the number of the clock.
+    // Kernels write the clock's name or its number.
     let mut boot = lines.find_map(|mut words| {
         let name = words.next()?;
         (name == "boottime" || name == "7").then_some(words)

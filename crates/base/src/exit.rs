@@ -10,7 +10,7 @@ pub fn in_a_pod() -> bool {
     std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
 }
 
-/// Why a command ends, one for each code of the contract.
+/// Why a command ends. Each cause has one exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// 64: the command line.
@@ -40,7 +40,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Every cause, by its code.
+    /// Every cause, in the order of the codes.
     pub const ALL: [Self; 12] = [
         Self::Usage,
         Self::Template,
@@ -56,7 +56,7 @@ impl Cause {
         Self::NotFound,
     ];
 
-    /// What the exit code says, for the help and the reference.
+    /// Returns what the exit code means, for the help and the reference.
     #[must_use]
     pub const fn means(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl Cause {
         }
     }
 
-    /// The exit code.
+    /// Returns the exit code.
     #[must_use]
     pub fn code(self) -> u8 {
         match self {
@@ -94,7 +94,7 @@ impl Cause {
         }
     }
 
-    /// One word for it, for metrics and status.
+    /// Returns one word for the cause, for metrics and status.
     #[must_use]
     pub fn class(self) -> &'static str {
         match self {
@@ -114,30 +114,30 @@ impl Cause {
     }
 }
 
-/// The end of a command that did not succeed; printed as the last line on standard error.
+/// The end of a command that failed. It is the last line on standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {
-    /// Gives the exit code.
+    /// The cause, which gives the exit code.
     pub cause: Cause,
-    /// What failed and where: names the file or the path, lowercase, one line, no value.
+    /// What failed and where: one lowercase line that names the file or the path, and never a value.
     pub what: String,
-    /// What to do about it, an imperative; empty where the text says it already.
+    /// What to do about it, in the imperative; empty if `what` says it already.
     pub hint: String,
 }
 
 impl Ending {
-    /// An ending for `cause`.
+    /// Makes an ending for `cause`.
     pub fn new(cause: Cause, what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { cause, what: what.into(), hint: hint.into() }
     }
 
-    /// What failed and what to do about it, in one line.
+    /// Returns what failed and what to do about it, in one line.
     #[must_use]
     pub fn words(&self) -> String {
         if self.hint.is_empty() { self.what.clone() } else { format!("{}; {}", self.what, self.hint) }
     }
 
-    /// The process's exit code.
+    /// Returns the exit code of the process.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.cause.code())

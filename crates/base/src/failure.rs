@@ -1,4 +1,4 @@
-//! What went wrong with a request, in the few classes the core decides by.
+//! What went wrong with a request, in the few classes that the core decides by.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,49 +6,49 @@ use std::time::Duration;
 /// What is said of a path that does not exist.
 pub const NOTHING: &str = "nothing there";
 
-/// Why a request brought nothing. The kind is for the core, the text for a person.
+/// Why a request failed. The kind is for the core, the text for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// What it means.
+    /// The class of the failure.
     pub kind: FailureKind,
-    /// One line, lowercase, that fits behind "could not read secret/web: ". It carries the
-    /// server's own message where there is one, never a value, a token or a body.
+    /// One lowercase line that fits behind "could not read secret/web: ". It has the
+    /// server's own message if there is one, and never a value, a token or a body.
     pub why: String,
-    /// `why` ends with what to do about it, as those about connections do ("it refuses the connection; is the
-    /// server up, and is the port right?"): of two hints only one fits.
+    /// True if `why` ends with what to do about it, as the texts about connections do ("it refuses the connection; is the
+    /// server up, and is the port right?"). A second, general hint would not fit then.
     pub advised: bool,
 }
 
-/// The classes of failure, from Vault's documented status codes and what servers really do.
+/// The classes of failure, by Vault's documented status codes and by what servers really do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
-    /// It never got there: refused, no route, TLS not trusted.
+    /// The request did not reach the server: connection refused, no route, TLS not trusted.
     Unreachable,
-    /// It may have got there, and no answer came: broken off, timed out.
+    /// The request may have reached the server, and no answer came: connection broken, timeout.
     Unheard,
-    /// The server's own 503 and what it stands for: sealed, no leader, a standby that does not serve.
+    /// The server's own 503 and its equivalents: sealed, no leader, a standby that does not serve.
     Unavailable,
-    /// A proxy, or whatever else is in between, answered for the server: proof of nothing but that.
+    /// A proxy or something else on the way answered in the server's place. The answer says nothing about the server.
     Intercepted,
-    /// 429, or 503 with `Retry-After`: asked to come later, and when.
+    /// 429, or 503 with `Retry-After`: the server asks for a later retry, and may say when.
     Overloaded(Option<Duration>),
-    /// 500 and what it stands for: a fault of this path or plugin, not of the whole server.
+    /// 500 and its equivalents: a fault of this path or plugin, not of the whole server.
     Fault,
-    /// 412: a standby that has not caught up; asked again with the usual backoff.
+    /// 412: a standby that has not caught up. The request is retried with the usual backoff.
     NotYet,
-    /// 403: a dead token or a policy; the core finds out which.
+    /// 403: the token is dead, or a policy denies the path. Leasehold finds out which.
     Denied,
-    /// 400 and 403 on a login: the credentials or the role are refused.
+    /// 400 or 403 on a login: the credentials or the role are refused.
     Refused,
     /// 404, or a KV v2 version that is deleted or destroyed.
     Missing,
-    /// 400 elsewhere: on renewal "lease not found", or a request the engine does not take.
+    /// 400 elsewhere: "lease not found" on a renewal, or a request that the secrets engine refuses.
     Rejected,
-    /// An answer that is not what the API promises: truncated, too large, too deep, wrong types.
+    /// An answer that breaks the API: truncated, too large, too deep, wrong types.
     Nonsense,
     /// A redirect to a host or a scheme that is not allowed.
     Redirected,
-    /// Our own side: a JWT file that is missing or empty, which may come, or a path that must not be sent.
+    /// A fault on our own side: a JWT file that is missing or empty, which may come, or a path that must not be sent.
     Local,
     /// Our own side: credentials that are there and cannot be used, such as a file that we may not read. Waiting does
     /// not help.
@@ -56,7 +56,7 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    /// Whether it says that the server as a whole is away.
+    /// Returns whether the failure means that the server as a whole is unavailable.
     #[must_use]
     pub fn is_outage(self) -> bool {
         matches!(
@@ -65,7 +65,7 @@ impl FailureKind {
         )
     }
 
-    /// One word for it, for metrics and status.
+    /// Returns one word for the class, for metrics and status.
     #[must_use]
     pub fn class(self) -> &'static str {
         match self {
@@ -86,17 +86,17 @@ impl FailureKind {
 }
 
 impl Failure {
-    /// A failure of `kind`, told by `why`.
+    /// Makes a failure of `kind` with the text `why`.
     pub fn new(kind: FailureKind, why: impl Into<String>) -> Self {
         Self { kind, why: why.into(), advised: false }
     }
 
-    /// A failure of `kind`, told by `why`, which says what to do about it too.
+    /// Makes a failure of `kind` whose text `why` also says what to do about it.
     pub fn advised(kind: FailureKind, why: impl Into<String>) -> Self {
         Self { advised: true, ..Self::new(kind, why) }
     }
 
-    /// The hint for a person: `general`, where the reason itself has none that is closer.
+    /// Returns the hint for a person: `general`, or nothing if the text itself has a more specific one.
     #[must_use]
     pub fn hint(&self, general: &'static str) -> &'static str {
         if self.advised { "" } else { general }

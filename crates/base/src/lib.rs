@@ -1,6 +1,4 @@
-//! What the rooms of Leasehold share: [`secret::Secret`] and [`tree::Tree`], which wipe themselves; a
-//! [`request`](request::Request) to a server, its [`response`](response::Response) or
-//! [`failure`](failure::Failure); how a run [ends](exit::Ending); and [time](time::Moment) as it is handed in.
+#![doc = include_str!("../README.md")]
 
 #[cfg(feature = "clock")]
 pub mod clock;

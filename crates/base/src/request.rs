@@ -1,11 +1,11 @@
-//! What a template or a file asks of the server, and when two of them ask the same.
+//! What a template or a file requests of the server, and when two requests are the same.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::secret::Secret;
 
-/// How a path is asked.
+/// The operation on a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verb {
     /// GET: `secret "path"`.
@@ -16,30 +16,30 @@ pub enum Verb {
     List,
 }
 
-/// One thing asked of the server. Two equal requests are one secret: read once, leased once.
+/// A request to the server. Two equal requests are one secret: it is read once and leased once.
 ///
-/// The identity of a read is its path and its query (`?version=3`); of a write its path and its
-/// data. Values of arguments may come out of another secret, so they are kept as one.
+/// A read is identified by its path and its query (`?version=3`), a write by its path and its
+/// data. The values of arguments are kept as secrets, because they may come out of another secret.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Request {
-    /// How it is asked.
+    /// The operation.
     pub verb: Verb,
-    /// The path as written, without a leading `v1/` or slashes at either end, and without the
-    /// query. `data/` of a KV v2 mount may be there or not: the client finds out.
+    /// The path as the template wrote it, without a leading `v1/`, without slashes at either end, and without the
+    /// query. The `data/` of a KV v2 mount may be there or not; the client finds out.
     pub path: String,
-    /// The query of a read, the body of a write.
+    /// The query of a read, or the body of a write.
     pub args: BTreeMap<String, Secret>,
 }
 
-/// Why a path is not asked for at all. Refused before a request is made, since a server or a
-/// proxy on the way may normalise it into another path than the policy was read for.
+/// Why a path is refused before any request is made. A server or a
+/// proxy on the way might normalise it into another path than the one that a policy was reviewed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadPath {
-    /// Nothing left after trimming slashes.
+    /// Nothing is left after the slashes at the ends are removed.
     Empty,
-    /// A segment `.` or `..`, plain or percent-encoded.
+    /// It has a segment `.` or `..`, plain or percent-encoded.
     Dots,
-    /// NUL, a control byte, or a newline.
+    /// It has a control character, such as NUL or a newline.
     Control,
 }
 
@@ -55,25 +55,25 @@ impl fmt::Display for BadPath {
 
 impl std::error::Error for BadPath {}
 
-/// Below these is no KV engine: their mounts need not be looked up.
+/// No KV engine can be mounted below these prefixes, so the mount of such a path is not looked up.
 const NEVER_KV: [&str; 4] = ["auth/", "sys/", "identity/", "cubbyhole/"];
 
 impl Request {
-    /// Whether no KV engine can stand behind this path.
+    /// Returns whether no KV engine can answer this path.
     #[must_use]
     pub fn is_never_kv(path: &str) -> bool {
         NEVER_KV.iter().any(|prefix| path.starts_with(prefix))
     }
 
-    /// Whether it is a read that is written as KV version 2 keeps a secret: `secret/data/web`. Then the answer tells
-    /// about the mount, which need not be asked about first.
+    /// Returns whether this is a read whose path has the form that KV version 2 uses: `secret/data/web`. The answer then shows
+    /// what the mount is, so the mount need not be looked up first.
     #[must_use]
     pub fn is_written_as_kept(&self) -> bool {
         self.verb == Verb::Read && !Self::is_never_kv(&self.path) && inner_data(&self.path).next().is_some()
     }
 
-    /// The mount that a KV version 2 secret of this path is on; none where that is not certain, as where two segments
-    /// are called `data`.
+    /// Returns the mount of a KV version 2 secret with this path; `None` if it is not certain, as when two segments are called
+    /// `data`.
     #[must_use]
     pub fn mount_as_kept(&self) -> Option<&str> {
         let mut places = inner_data(&self.path);
@@ -81,10 +81,10 @@ impl Request {
         places.next().is_none().then(|| &self.path[..place])
     }
 
-    /// A read of `path`, whose query (`?version=3`) becomes the arguments.
+    /// Makes a read of `path`. Its query (`?version=3`) becomes the arguments.
     ///
     /// # Errors
-    /// [`BadPath`] where the path must not be sent.
+    /// [`BadPath`] if the path must not be sent.
     pub fn read(path: &str) -> Result<Self, BadPath> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let args = url::form_urlencoded::parse(query.as_bytes())
@@ -93,24 +93,24 @@ impl Request {
         Ok(Self { verb: Verb::Read, path: clean(path)?, args })
     }
 
-    /// A write of `args` to `path`.
+    /// Makes a write of `args` to `path`.
     ///
     /// # Errors
-    /// [`BadPath`] where the path must not be sent.
+    /// [`BadPath`] if the path must not be sent.
     pub fn write(path: &str, args: BTreeMap<String, Secret>) -> Result<Self, BadPath> {
         Ok(Self { verb: Verb::Write, path: clean(path)?, args })
     }
 
-    /// The names below `path`.
+    /// Makes a list of the names below `path`.
     ///
     /// # Errors
-    /// [`BadPath`] where the path must not be sent.
+    /// [`BadPath`] if the path must not be sent.
     pub fn list(path: &str) -> Result<Self, BadPath> {
         Ok(Self { verb: Verb::List, path: clean(path)?, args: BTreeMap::new() })
     }
 }
 
-/// Paths and the names of arguments are configuration and may be shown; values never are.
+/// Shows the path and the names of arguments, which are configuration. It never shows a value.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} {}", self.verb, self.path)?;
@@ -121,9 +121,9 @@ impl fmt::Debug for Request {
     }
 }
 
-/// Where segments called `data` begin that have something before and behind them.
+/// Returns the offsets of the segments called `data` that are neither the first nor the last.
 fn inner_data(path: &str) -> impl Iterator<Item = usize> {
-    // Their slashes may be shared, as in `a/data/data/b`.
+    // Two of them may share a slash, as in `a/data/data/b`.
     path.match_indices('/')
         .map(|(slash, _)| slash + 1)
         .filter(move |place| path[*place..].starts_with("data/"))

@@ -1,71 +1,71 @@
-//! What the server answers, every field defaulted: servers leave out what they like, and write
+//! The server's answers. Every field has a default: servers leave out fields as they like, and they write
 //! `null` for an empty list or text as often as not.
 
 use crate::secret::Secret;
 use crate::tree::Tree;
 
-/// An answer to a read, a write or a list, as `api.Secret` of Vault's Go client has it.
+/// The answer to a read, a write or a list, with the fields of `api.Secret` in Vault's Go client.
 ///
 /// `data` is what the server sent: for KV v2 that is `{data: …, metadata: …}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Response {
-    /// The server's name for this exchange; appears in its audit log.
+    /// The server's id for this request, which stands in its audit log.
     pub request_id: String,
-    /// Empty where nothing was leased.
+    /// The id of the lease; empty if nothing was leased.
     pub lease_id: String,
-    /// Seconds. Also set, without a lease, by KV v1 (the mount's default TTL).
+    /// How long the lease lasts, in seconds. KV v1 sets it without a lease: the mount's default TTL.
     pub lease_duration: u64,
     /// Whether the lease can be renewed.
     pub renewable: bool,
     /// The secret itself.
     pub data: Tree,
-    /// What the server wants said: may name paths, never values.
+    /// The server's warnings. They may name paths, and never hold values.
     pub warnings: Vec<String>,
-    /// Of a login: the token and what it may do.
+    /// The answer to a login: the token and its properties.
     pub auth: Option<Auth>,
-    /// Of a wrapped answer: where the real one waits.
+    /// Where the real answer is kept, if this one is wrapped.
     pub wrap_info: Option<WrapInfo>,
 }
 
-/// A login's answer. The token omits `token_policies` where it has none of its own.
+/// The answer to a login. Servers leave out `token_policies` if the token has none of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Auth {
     /// The token.
     pub client_token: Secret,
-    /// A name for the token that gives no power by itself; empty for a batch token.
+    /// The accessor: a name for the token that grants nothing by itself. Empty for a batch token.
     pub accessor: String,
     /// All policies of the token.
     pub policies: Vec<String>,
-    /// Seconds; 0 for a token that never expires (root).
+    /// How long the token lasts, in seconds; 0 for a token that never expires (root).
     pub lease_duration: u64,
     /// Whether the token can be renewed.
     pub renewable: bool,
     /// `service` or `batch`.
     pub token_type: String,
-    /// How often the token may be used; 0 for as often as one likes.
+    /// How often the token may be used; 0 for any number of times.
     pub num_uses: u64,
-    /// What the auth method knows of the caller (service account, role): texts by name.
+    /// What the auth method knows about the caller (service account, role): a map of texts.
     pub metadata: Tree,
 }
 
-/// Where a wrapped answer waits.
+/// Where a wrapped answer is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WrapInfo {
     /// The wrapping token.
     pub token: Secret,
     /// Its accessor.
     pub accessor: String,
-    /// Seconds.
+    /// How long the wrapping token lasts, in seconds.
     pub ttl: u64,
-    /// RFC 3339.
+    /// When the answer was wrapped, in RFC 3339.
     pub creation_time: String,
-    /// The path that was asked; compared before unwrapping.
+    /// The path of the request that was wrapped. It is compared before unwrapping.
     pub creation_path: String,
-    /// The accessor of the token in the real answer, where there is one.
+    /// The accessor of the token in the real answer; empty if there is none.
     pub wrapped_accessor: String,
 }
 
-/// A field of the answer that has another type than the API promises.
+/// The name of a field of the answer that has another type than the API promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WrongType(pub &'static str);
 
@@ -78,10 +78,10 @@ impl std::fmt::Display for WrongType {
 impl std::error::Error for WrongType {}
 
 impl Response {
-    /// The answer in `tree`.
+    /// Reads the answer in `tree`.
     ///
     /// # Errors
-    /// [`WrongType`] names the first field that is not what the API promises, such as a negative
+    /// [`WrongType`] names the first field that breaks the API, such as a negative
     /// `lease_duration`.
     pub fn from_tree(tree: &Tree) -> Result<Self, WrongType> {
         if tree.as_map().is_none() {
@@ -99,8 +99,8 @@ impl Response {
         })
     }
 
-    /// The fields of a KV version 2 secret, which stand below `data` beside `metadata`; `None` where
-    /// this is not one. Of a deleted version they are `null`.
+    /// Returns the fields of a KV version 2 secret, which stand below `data` beside `metadata`; `None` if
+    /// this is none. A deleted version has `null` there.
     #[must_use]
     pub fn kv2_fields(&self) -> Option<&Tree> {
         let fields = self.data.get("data")?;
@@ -109,7 +109,7 @@ impl Response {
         (versioned && matches!(fields, Tree::Map(_) | Tree::Null)).then_some(fields)
     }
 
-    /// The answer as the server would send it: for the handoff.
+    /// Returns the answer as the server would send it, for the handoff. Login and wrapping are left out.
     #[must_use]
     pub fn to_tree(&self) -> Tree {
         let number = |n: u64| Tree::Number(n.to_string().into());

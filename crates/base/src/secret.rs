@@ -1,8 +1,8 @@
 //! The types that hold secret bytes.
 //!
-//! Everything that came out of the server, and everything rendered from it, is a [`Secret`] or a
+//! Everything that a server answered, and everything rendered from it, is a [`Secret`] or a
 //! [`Tree`](crate::tree::Tree) of them. Neither can be printed: there is no `Display`, and `Debug`
-//! says only that something is there. Whoever needs the bytes writes [`Secret::expose`], which is
+//! says only that something is there. Code that needs the bytes calls [`Secret::expose`], which is
 //! the one word to search for in a review.
 
 use std::fmt;
@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// Bytes nobody may see: cheap to share, wiped when the last holder lets go.
+/// Secret bytes: a clone copies a pointer, and the bytes are wiped when the last clone is dropped.
 ///
-/// Bytes rather than text, because templates count and cut bytes as Go does and a value may be
+/// They are bytes and not text, because templates count and cut bytes as Go does, and a value may be
 /// binary after `base64Decode`.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Secret(Arc<Wiped>);
@@ -21,32 +21,32 @@ pub struct Secret(Arc<Wiped>);
 struct Wiped(Vec<u8>);
 
 impl Secret {
-    /// Takes the bytes over; the vector must not have been grown since it first held a secret,
-    /// for a reallocation leaves an unwiped copy behind.
+    /// Takes over the bytes without a copy. The vector must not have grown since it first held a secret,
+    /// because a reallocation leaves an unwiped copy behind.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Arc::new(Wiped(bytes)))
     }
 
-    /// The bytes themselves. Every caller of this is a place to look at in a review.
+    /// Returns the bytes. A review has to read every call of this.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0.0
     }
 
-    /// The bytes as text, or `None` where they are not UTF-8.
+    /// Returns the bytes as text, or `None` if they are not UTF-8.
     #[must_use]
     pub fn expose_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0.0).ok()
     }
 
-    /// How many bytes there are.
+    /// Returns the number of bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.0.is_empty()

@@ -1,55 +1,55 @@
-//! Time as the core sees it: handed in with every event, never read.
+//! Points in time. The core gets one with every event, and never reads a clock.
 
 use std::time::Duration;
 
-/// A point on the machine's boot clock (`CLOCK_BOOTTIME`), which counts suspend and never jumps.
-/// Leases are measured on it: a pod that slept two hours finds them expired on waking.
+/// A point in time on the machine's boot clock (`CLOCK_BOOTTIME`), which counts suspend and never jumps.
+/// Leases are measured on it: a machine that was suspended for two hours finds them expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Moment(Duration);
 
 impl Moment {
-    /// The moment `since_boot` after the machine started.
+    /// Makes the moment `since_boot` after the machine started.
     #[must_use]
     pub const fn new(since_boot: Duration) -> Self {
         Self(since_boot)
     }
 
-    /// How long after the machine started.
+    /// Returns the time since the machine started.
     #[must_use]
     pub const fn since_boot(self) -> Duration {
         self.0
     }
 
-    /// A number for this moment that hardly another has: a name for what happens then.
+    /// Returns a number for this moment that hardly any other moment has, as a name for what happens then.
     #[must_use]
     pub fn name(self) -> u64 {
         self.0.as_secs().rotate_left(32) ^ u64::from(self.0.subsec_nanos())
     }
 
-    /// This much later; the far end of time where it does not fit.
+    /// Returns the moment `wait` later, or the last one that can be expressed.
     #[must_use]
     pub fn after(self, wait: Duration) -> Self {
         Self(self.0.saturating_add(wait))
     }
 
-    /// This much earlier; the machine's start where that is too far.
+    /// Returns the moment `span` earlier, or the machine's start if that is later.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(span))
     }
 
-    /// How long until `later`; nothing where it is past.
+    /// Returns the time until `later`; zero if that is in the past.
     #[must_use]
     pub fn until(self, later: Self) -> Duration {
         later.0.saturating_sub(self.0)
     }
 }
 
-/// When an event happened, on both clocks.
+/// The time of an event on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// The boot clock, for everything.
+    /// The boot clock: for every decision.
     pub moment: Moment,
-    /// Seconds since 1970, for certificate dates only: this clock jumps.
+    /// The wall clock, in seconds since 1970: for the dates of certificates only, because this clock jumps.
     pub wall: i64,
 }

@@ -1,10 +1,10 @@
-//! Where text is made: a buffer that wipes what it leaves behind, and stops at a limit.
+//! A buffer for text in the making, which wipes its memory and stops at a limit.
 
 use zeroize::Zeroizing;
 
 use leasehold_base::secret::Secret;
 
-/// A growing text of at most so many bytes.
+/// A growing text with a limit. When it has to move, it wipes the bytes that it leaves behind.
 #[derive(Default)]
 pub struct Buffer {
     bytes: Zeroizing<Vec<u8>>,
@@ -13,20 +13,20 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// An empty buffer that takes `limit` bytes.
+    /// Makes an empty buffer that takes at most `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self { bytes: Zeroizing::default(), limit, full: false }
     }
 
-    /// Appends `bytes`, or, where they are too many, none of them ever again.
+    /// Appends `bytes`. If they do not fit, the buffer is full: it takes none of them, and nothing afterwards.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.reserve(bytes.len()) {
             self.bytes.extend_from_slice(bytes);
         }
     }
 
-    /// Appends `count` times the same byte.
+    /// Appends `byte` `count` times, under the same rule.
     pub fn repeat(&mut self, byte: u8, count: usize) {
         if self.reserve(count) {
             let longer = self.bytes.len() + count;
@@ -34,48 +34,48 @@ impl Buffer {
         }
     }
 
-    /// Refuses everything from here on, as if the limit were reached.
+    /// Marks the buffer as full, as if something had not fitted.
     pub const fn overflow(&mut self) {
         self.full = true;
     }
 
-    /// Whether something did not fit.
+    /// Returns whether something did not fit.
     #[must_use]
     pub const fn is_full(&self) -> bool {
         self.full
     }
 
-    /// How many bytes it takes.
+    /// Returns the limit, in bytes.
     #[must_use]
     pub const fn limit(&self) -> usize {
         self.limit
     }
 
-    /// How many bytes there are.
+    /// Returns the length of the text so far, in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether the text is empty so far.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// The bytes so far.
+    /// Returns the text so far.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The text.
+    /// Turns the text into a secret, without a copy.
     #[must_use]
     pub fn into_secret(mut self) -> Secret {
         Secret::new(std::mem::take(&mut *self.bytes))
     }
 
-    /// Makes room; the old bytes are wiped where they have to move.
+    /// Makes room for `more` bytes, and wipes the old memory if the text has to move. Returns false if they do not fit.
     fn reserve(&mut self, more: usize) -> bool {
         let needed = self.bytes.len().saturating_add(more);
         if self.full || needed > self.limit {

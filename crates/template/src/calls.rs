@@ -1,25 +1,37 @@
-//! Which functions a template calls with which constants, without rendering it: what `policy` and
-//! `plan` can know of the paths it asks for.
+//! Which functions a template calls with which constants, without rendering it. The agent's `policy` and `plan` learn from
+//! this which paths a template asks for.
 
 use super::Template;
-use super::error::Place;
+use super::error::Position;
 use super::node::{Body, Command, Node, Pipe, Term};
 use leasehold_base::secret::Secret;
 
-/// A call of a function, as it is written.
+/// A call of a function, as the template writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call<'t> {
     /// The function's name.
     pub function: &'t str,
-    /// The arguments, what a pipeline hands over last: the text of a string constant, `None` for what
-    /// only a rendering can know.
+    /// The arguments: the text of a string constant, or `None` for a value that only a rendering can know. The value that a
+    /// pipeline passes on comes last.
     pub args: Vec<Option<&'t Secret>>,
-    /// Where the function's name stands.
-    pub place: Place,
+    /// The position of the function's name.
+    pub position: Position,
 }
 
 impl Template {
-    /// Every call in the text, its definitions included, in the order of the text within each.
+    /// Returns every call in the text and in the templates that it defines, without rendering it. Calls are in the order of
+    /// the text within each template, also those in branches that a rendering would not take.
+    ///
+    /// ```
+    /// use leasehold_template::{Template, functions};
+    ///
+    /// let text = br#"{{ with secret "secret/web" }}{{ .Data.key }}{{ end }}"#;
+    /// let template = Template::parse("t", text, None, functions::all())?;
+    /// let calls = template.calls();
+    /// assert_eq!(calls[0].function, "secret");
+    /// assert_eq!(calls[0].args[0].map(|path| path.expose()), Some(&b"secret/web"[..]));
+    /// # Ok::<(), leasehold_template::ParseError>(())
+    /// ```
     #[must_use]
     pub fn calls(&self) -> Vec<Call<'_>> {
         let mut walker = Walker { text: self.text(), calls: Vec::new() };
@@ -60,7 +72,7 @@ impl<'t> Walker<'t> {
         }
     }
 
-    /// A stage; `before` is what the stage before it hands over, where there is one.
+    /// Walks a stage of a pipeline. `before` is the value that the stage before it passes on, if there is one.
     fn command(&mut self, command: &'t Command, before: Option<Option<&'t Secret>>) {
         let Some((first, args)) = command.terms.split_first() else { return };
         if let Term::Function { .. } = first {
@@ -84,7 +96,7 @@ impl<'t> Walker<'t> {
         if let Term::Function { at, name, .. } = term {
             // The parser found a function of this name, and those have names in UTF-8.
             let function = std::str::from_utf8(name).unwrap_or_default();
-            self.calls.push(Call { function, args, place: Place::of(self.text, *at) });
+            self.calls.push(Call { function, args, position: Position::of(self.text, *at) });
         }
     }
 }

@@ -1,22 +1,22 @@
-//! Errors with Go's wording and Go's places. Never a value.
+//! Errors with Go's wording and Go's positions. They never hold a value.
 
 use std::fmt;
 
 use super::node::quoted;
 
-/// A place in a template's text.
+/// A position in a template's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// Bytes from the start.
+pub struct Position {
+    /// The bytes from the start of the text, from 0.
     pub offset: usize,
-    /// From 1.
+    /// The line, from 1.
     pub line: usize,
-    /// Bytes from the start of the line, from 0 as Go counts.
+    /// The bytes from the start of the line, from 0, as Go counts columns.
     pub column: usize,
 }
 
-impl Place {
-    /// The place `offset` bytes into `text`.
+impl Position {
+    /// Returns the position `offset` bytes into `text`, or its end if `offset` is beyond it.
     #[must_use]
     pub fn of(text: &[u8], offset: usize) -> Self {
         let offset = offset.min(text.len());
@@ -27,23 +27,23 @@ impl Place {
     }
 }
 
-/// A text that is not a template.
+/// A text that is not a template. It prints as Go's error does, with the hint in brackets behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
     /// The template's name.
     pub name: String,
-    /// Where the parser was: for a caret. Go's own message has the line of the token it last read.
-    pub place: Place,
-    /// The line that Go's message names.
+    /// Where the parser was: the position for a caret. Go's message names `line` instead.
+    pub position: Position,
+    /// The line that Go's message names, from 1: the line of the token that the parser read last.
     pub line: usize,
-    /// Go's wording.
+    /// The message in Go's words, without name and line.
     pub message: String,
-    /// What may have been meant, or why a function is not there.
+    /// What may have been meant, or why a function is not available. Go has no such hint.
     pub hint: Option<String>,
 }
 
-/// What to do about Go's words, by a part of them. The first that fits counts.
-const MENDS: &[(&str, &str)] = &[
+/// What to do about an error, by a part of Go's words. The first that fits counts.
+const ADVICE: &[(&str, &str)] = &[
     ("not defined", "see docs/reference/functions.md for what there is"),
     ("unexpected EOF", "close each if, with, range, block and define with {{ end }}"),
     ("unexpected {{end}}", "take it out, or open what it closes with if, with, range, block or define"),
@@ -67,10 +67,10 @@ const MENDS: &[(&str, &str)] = &[
 ];
 
 impl ParseError {
-    /// What to do about it.
+    /// Returns what to do about the error: an imperative in lowercase.
     #[must_use]
-    pub fn mend(&self) -> &str {
-        let known = || MENDS.iter().find(|(part, _)| self.message.contains(part)).map(|(_, mend)| *mend);
+    pub fn advice(&self) -> &str {
+        let known = || ADVICE.iter().find(|(part, _)| self.message.contains(part)).map(|(_, advice)| *advice);
         self.hint.as_deref().or_else(known).unwrap_or("see docs/TEMPLATES.md for the language")
     }
 }
@@ -87,18 +87,18 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// A rendering that failed.
+/// A rendering that failed. It prints as Go's error does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecError {
-    /// The name of the template's text.
+    /// The name that the text was parsed under.
     pub name: String,
-    /// The template that was executing: that name, or the one a `define` gave.
+    /// The template that was executing: that name, or the name in a `define`.
     pub executing: String,
-    /// Where, and the node there as Go prints it; `None` where Go gives no place either.
-    pub at: Option<(Place, String)>,
-    /// Go's wording.
+    /// The position, and the node there as Go prints it. `None` if Go gives no position either.
+    pub at: Option<(Position, String)>,
+    /// The message in Go's words, without name and position.
     pub message: String,
-    /// Whether a limit ended it rather than the data.
+    /// Whether one of the [`Limits`](crate::Limits) ended the rendering, and not the template or its data.
     pub limit: bool,
 }
 
@@ -108,7 +108,7 @@ impl fmt::Display for ExecError {
             return write!(f, "template: {}: {}", self.executing, self.message);
         };
         let Self { name, executing, message, .. } = self;
-        let Place { line, column, .. } = place;
+        let Position { line, column, .. } = place;
         let executing = quoted(executing.as_bytes());
         write!(f, "template: {name}:{line}:{column}: executing {executing} at <{context}>: {message}")
     }

@@ -3,7 +3,7 @@
 
 use super::Template;
 use super::calls::constant;
-use super::error::Place;
+use super::error::Position;
 use super::node::{Body, Branch, Command, Name, Node, Pipe, Term};
 use leasehold_base::secret::Secret;
 
@@ -18,7 +18,7 @@ pub struct FieldOf<'t> {
     /// Whether the last name is an argument of `index`.
     pub indexed: bool,
     /// Where the field stands.
-    pub place: Place,
+    pub place: Position,
 }
 
 impl Template {
@@ -157,7 +157,7 @@ impl<'t> Walker<'t, '_> {
     }
 
     fn add(&mut self, path: &'t Secret, names: Vec<&'t Secret>, indexed: bool, at: usize) {
-        let place = Place::of(self.text, at);
+        let place = Position::of(self.text, at);
         self.found.push(FieldOf { path, names, indexed, place });
     }
 

@@ -1,59 +1,71 @@
-//! Go's `text/template` language, byte for byte.
-//!
-//! The templates of this field are Go's. `lex` cuts a text into tokens, `parse` makes a tree of
-//! nodes, `eval` walks it over [`value::Value`]s (Go's kinds kept apart), `fmt` prints as Go's `fmt`
-//! does, `builtins` are the functions that every template has. What else a template may call is
-//! registered by its [`function::Function`] signature, and reaches the world only through a
-//! [`host::Host`].
-//!
-//! The room is pure: the same template, data and host give the same bytes. Everything is bounded by
-//! [`limits::Limits`], no input makes it panic, and no error holds a value.
+#![doc = include_str!("../README.md")]
 
-pub mod buffer;
-pub(crate) mod builtins;
-pub mod calls;
-pub mod error;
-pub mod eval;
+mod buffer;
+mod builtins;
+mod calls;
+mod error;
+mod eval;
 pub mod fields;
 pub mod fmt;
 pub mod function;
 pub mod functions;
 pub mod host;
 mod lex;
-pub mod limits;
+mod limits;
 mod node;
 mod parse;
-pub mod spell;
+mod spell;
 pub mod value;
 
-use error::{ExecError, ParseError};
-use eval::MissingKey;
+pub use buffer::Buffer;
+pub use calls::Call;
+pub use error::{ExecError, ParseError, Position};
+pub use eval::MissingKey;
+pub use leasehold_base::secret::Secret;
+pub use leasehold_base::tree::Tree;
+pub use limits::Limits;
+
 use function::Functions;
 use host::Host;
-use leasehold_base::secret::Secret;
-use limits::Limits;
 use node::Body;
 use value::Value;
 
-/// A parsed text: the template it is, and those it defines.
+/// A parsed text: the template that it is, and the templates that it defines.
+///
+/// Parse it once and execute it as often as you like. It is `Send` and `Sync`. A [`Value`] is neither: it belongs to one
+/// rendering on one thread.
 pub struct Template {
     name: String,
     text: Vec<u8>,
     left: Vec<u8>,
     right: Vec<u8>,
-    /// By name: a template has one or few, and lives as long as its file.
+    /// Sorted by name. A list, because a text defines one template or a few.
     trees: Box<[(Vec<u8>, Body)]>,
 }
 
-/// What actions stand between where nothing else is said.
+/// The delimiters of an action, left and right, unless [`Template::parse`] is given others: `{{` and `}}`.
 pub const DELIMITERS: (&[u8], &[u8]) = (b"{{", b"}}");
 
 impl Template {
-    /// Parses `text`. `name` stands in errors. `delimiters` are what actions stand between,
-    /// [`DELIMITERS`] where there are none or one is empty. Functions must be known now.
+    /// Parses `text`, like Go's `template.New(name).Delims(left, right).Funcs(functions).Parse(text)`.
+    ///
+    /// - `name` stands in every error.
+    /// - `delimiters` are the left and the right delimiter. `None`, or an empty one, stands for its part of [`DELIMITERS`].
+    /// - `functions` are those that the text may call, such as [`functions::all`]. A name that is not among them is an
+    ///   error now, not at the execution. Go's built-ins (`print`, `index`, `eq` …) are always there.
+    ///
+    /// ```
+    /// use leasehold_template::{Template, functions};
+    ///
+    /// assert!(Template::parse("web.conf", b"<< env \"HOME\" >>", Some(("<<", ">>")), functions::all()).is_ok());
+    ///
+    /// let error = Template::parse("web.conf", b"port =\n{{ .port }", None, functions::all()).unwrap_err();
+    /// assert_eq!(error.to_string(), "template: web.conf:2: unexpected \"}\" in operand");
+    /// assert_eq!((error.position.line, error.advice()), (2, "close the action with }}, both braces together"));
+    /// ```
     ///
     /// # Errors
-    /// The first thing in it that is not the language, with Go's words and the place.
+    /// [`ParseError`] for the first thing in `text` that is not the language. It has Go's words.
     pub fn parse(
         name: &str,
         text: &[u8],
@@ -70,11 +82,17 @@ impl Template {
         Ok(Self { name: name.to_owned(), text: text.to_vec(), left, right, trees })
     }
 
-    /// Renders it with `data` as dot.
+    /// Renders the template with `data` as dot, like Go's `Execute`.
+    ///
+    /// - `missing_key` says what a key is that a map does not have: Go's option `missingkey`.
+    /// - `limits` bound the work and the output of this one execution.
+    /// - `host` answers what the template asks of the world. [`host::Nowhere`] answers nothing.
+    ///
+    /// The output is a [`Secret`], which is wiped when it is dropped. [`Secret::expose`] gives its bytes.
     ///
     /// # Errors
-    /// Where the data does not fit, a function fails, or a limit is reached; with Go's words and the
-    /// place, and no value.
+    /// [`ExecError`] if the data does not fit the template, a function fails, or a limit is reached. It has Go's words and
+    /// the position, and never a value of the data. There is no partial output, unlike in Go.
     pub fn execute(
         &self,
         data: Value,
@@ -85,13 +103,13 @@ impl Template {
         eval::execute(self, data, missing_key, limits, host)
     }
 
-    /// The name that stands in errors.
+    /// Returns the name that stands in errors.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The text that it was parsed from.
+    /// Returns the text that the template was parsed from.
     #[must_use]
     pub fn text(&self) -> &[u8] {
         &self.text
@@ -105,7 +123,7 @@ impl Template {
         self.definition(name).map(|(_, body)| body)
     }
 
-    /// A template by its name, with the name as it lives here.
+    /// Returns the template called `name`, and its name as this template owns it.
     fn definition(&self, name: &[u8]) -> Option<(&[u8], &Body)> {
         let at = self.trees.binary_search_by(|(known, _)| known.as_slice().cmp(name)).ok()?;
         let (name, body) = &self.trees[at];
@@ -113,9 +131,27 @@ impl Template {
     }
 }
 
-/// Says which template, and nothing of its text.
+/// Shows the name and nothing of the text.
 impl std::fmt::Debug for Template {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "template {}", self.name)
+    }
+}
+
+/// Reads a Go string literal (`strconv.Unquote`). For the tests of this repository, which read Go's own tables.
+#[doc(hidden)]
+#[must_use]
+pub fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
+    spell::quote::unquote(literal).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_can_be_shared_between_threads() {
+        const fn is_shared<T: Send + Sync>() {}
+        is_shared::<Template>();
     }
 }

@@ -1,20 +1,23 @@
-//! How much one rendering may do, so that no template can hang or fill the process.
+//! How much one rendering may do, so that no template can hang the process or fill its memory.
 
-/// The limits of one rendering.
+/// The limits of one rendering. A rendering that reaches one fails, and [`ExecError::limit`](crate::ExecError::limit) is set.
+///
+/// Go has a limit of the depth alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How deep templates may call templates and pipelines may nest.
+    /// How deep templates may call templates, and pipelines and blocks may nest.
     pub depth: usize,
-    /// How often one `range` may go round.
+    /// How many rounds one `range` may take.
     pub range: usize,
-    /// Bytes of output, and of any single text on the way.
+    /// The bytes of the output, and of any single text on the way to it.
     pub output: usize,
-    /// Work: nodes evaluated, and one for every 64 bytes of text made.
+    /// Steps of work: one for each node that is evaluated, and one for each 64 bytes of text that a function makes.
     pub steps: u64,
 }
 
 impl Default for Limits {
-    /// Far beyond any real file, a second or two of work at most.
+    /// Depth 500, a million rounds of one `range`, 64 MiB of output and 20 million steps: far beyond any real file, and a
+    /// second or two of work at most.
     fn default() -> Self {
         Self { depth: 500, range: 1_000_000, output: 64 << 20, steps: 20_000_000 }
     }

@@ -5,8 +5,7 @@ use crate::config::desk::Desk;
 use crate::config::file::FileEntry;
 use crate::config::keypath::KeyPath;
 use crate::config::plan::MissingKey;
-use crate::template::error::ParseError;
-use crate::template::{DELIMITERS, Template};
+use crate::template::{DELIMITERS, ParseError, Template};
 
 use super::runtime;
 

@@ -9,7 +9,7 @@ use crate::config::file::{Encoding, FileEntry};
 use crate::config::keypath::KeyPath;
 use crate::config::places::MAX_BYTES;
 use crate::config::plan::{MissingKey, Source, TemplateSource};
-use crate::template::error::Place;
+use crate::template::Position;
 use leasehold_base::request::Request;
 
 use super::path;
@@ -74,16 +74,16 @@ fn template(
             Some(Source::Template(source))
         }
         Err(error) => {
-            let spot = spot(&text, error.place);
+            let spot = spot(&text, error.position);
             let on = if file.is_some() { On::File(name, spot) } else { On::Inside(spot) };
-            desk.wrong_text(at, on, format!("template: {}", error.message), error.mend());
+            desk.wrong_text(at, on, format!("template: {}", error.message), error.advice());
             None
         }
     }
 }
 
 /// A place in characters, which people and editors count; Go counts bytes.
-fn spot(text: &[u8], place: Place) -> Spot {
+fn spot(text: &[u8], place: Position) -> Spot {
     let start = place.offset.saturating_sub(place.column);
     let before = text.get(start..place.offset).unwrap_or_default();
     Spot {
@@ -96,7 +96,7 @@ fn spot(text: &[u8], place: Place) -> Spot {
 /// Warns of a place in a template, which stands at `at` or in a file that is named there.
 pub(super) fn warn_in(
     source: &TemplateSource,
-    place: Place,
+    place: Position,
     at: &KeyPath,
     desk: &mut Desk<'_>,
     message: impl Into<String>,

@@ -57,6 +57,6 @@ fn calls(
     let Source::Template(source) = source else { return };
     for call in source.template.calls().iter().filter(|call| call.function == "writeToFile") {
         let Some((message, hint)) = judge(call.args.first().copied().flatten()) else { continue };
-        warn_in(source, call.place, at, desk, message, hint);
+        warn_in(source, call.position, at, desk, message, hint);
     }
 }

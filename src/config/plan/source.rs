@@ -79,7 +79,7 @@ pub enum MissingKey {
     Zero,
 }
 
-impl From<MissingKey> for crate::template::eval::MissingKey {
+impl From<MissingKey> for crate::template::MissingKey {
     fn from(from: MissingKey) -> Self {
         match from {
             MissingKey::Error => Self::Error,

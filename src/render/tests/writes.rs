@@ -114,7 +114,7 @@ fn without_a_configuration_nothing_is_written() {
     let template = Template::parse("t", text, None, functions::all()).expect("a template");
     let mut world = World::new(&store, &environment);
     let error = template
-        .execute(Value::Nil, crate::template::eval::MissingKey::Error, Limits::default(), &mut world)
+        .execute(Value::Nil, crate::template::MissingKey::Error, Limits::default(), &mut world)
         .expect_err("refused");
     assert!(error.to_string().contains("writeToFile: nothing is written without a configuration"), "{error}");
 }

@@ -1,6 +1,6 @@
 //! The functions that a template can call.
 
-use leasehold::functions::manual::{Entry, absent, entries};
+use leasehold::functions::manual::{ManualEntry, absent, entries};
 use leasehold::template::function::Function;
 
 use crate::reference::page::{cell, code};
@@ -38,7 +38,7 @@ pub(crate) fn page() -> String {
 }
 
 /// `join SEPARATOR:string LIST:[]string`; of built-ins and what takes anything, the names alone.
-fn call(entry: &Entry) -> String {
+fn call(entry: &ManualEntry) -> String {
     let typed = entry.arguments.iter().enumerate().map(|(index, name)| {
         let of = entry.function().and_then(|function| type_of(function, index));
         of.map_or_else(|| format!(" {name}"), |of| format!(" {name}:{of}"))

@@ -8,12 +8,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use leasehold::functions;
-use leasehold::template::Template;
-use leasehold::template::eval::MissingKey;
 use leasehold::template::function::Function;
 use leasehold::template::host::Nowhere;
-use leasehold::template::limits::Limits;
 use leasehold::template::value::{Type, Value};
+use leasehold::template::{Limits, MissingKey, Template};
 
 /// Small ones, so that the test is quick also where nothing is optimised. What a function takes grows with them.
 const LIMITS: Limits = Limits { depth: 500, range: 100_000, output: 1 << 20, steps: 100_000 };

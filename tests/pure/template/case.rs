@@ -2,12 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use leasehold::template::Template;
-use leasehold::template::eval::MissingKey;
 use leasehold::template::function::Functions;
 use leasehold::template::host::Nowhere;
-use leasehold::template::limits::Limits;
 use leasehold::template::value::Value;
+use leasehold::template::{Limits, MissingKey, Template};
 use leasehold::tree::Tree;
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use leasehold::template::function::Functions;
-use leasehold::template::spell::quote::unquote;
+use leasehold::template::unquote;
 
 use super::case::{Case, Outcome};
 

@@ -1,9 +1,9 @@
 //! The functions that Go's own test tables call.
 
 use leasehold::secret::Secret;
-use leasehold::template::buffer::Buffer;
-use leasehold::template::eval::Scope;
+use leasehold::template::Buffer;
 use leasehold::template::fmt;
+use leasehold::template::function::Scope;
 use leasehold::template::function::{Function, FunctionError, Functions};
 use leasehold::template::value::{Channel, Key, Map, Type, Value};
 

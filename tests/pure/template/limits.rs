@@ -1,12 +1,9 @@
 //! Whatever a template does, it ends: in an error that says which limit, on a small stack.
 
-use leasehold::template::Template;
-use leasehold::template::error::ExecError;
-use leasehold::template::eval::MissingKey;
 use leasehold::template::function::Functions;
 use leasehold::template::host::Nowhere;
-use leasehold::template::limits::Limits;
 use leasehold::template::value::Value;
+use leasehold::template::{ExecError, Limits, MissingKey, Template};
 
 fn fails(template: &str, limits: Limits) -> Box<ExecError> {
     let parsed = Template::parse("limits", template.as_bytes(), None, &Functions::new()).expect("a template");

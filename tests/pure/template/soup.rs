@@ -1,12 +1,10 @@
 //! Nonsense: whatever the bytes, parsing and rendering end without a panic. The fuzz targets go on where
 //! these stop.
 
-use leasehold::template::Template;
-use leasehold::template::eval::MissingKey;
 use leasehold::template::function::Functions;
 use leasehold::template::host::Nowhere;
-use leasehold::template::limits::Limits;
 use leasehold::template::value::Value;
+use leasehold::template::{Limits, MissingKey, Template};
 use leasehold::tree::Tree;
 use proptest::prelude::*;
 
@@ -17,7 +15,7 @@ fn swallow(text: &[u8], delimiters: Option<(&str, &str)>) {
     let tree =
         Tree::from_json(br#"{"a":"x","b":{"c":[1,2.50,null]},"l":["y",true,{}],"n":5432}"#).expect("JSON");
     match Template::parse("soup", text, delimiters, &Functions::new()) {
-        Err(error) => assert!(error.place.offset <= text.len(), "{error}"),
+        Err(error) => assert!(error.position.offset <= text.len(), "{error}"),
         Ok(template) => {
             if let Ok(output) =
                 template.execute(Value::from_tree(&tree), MissingKey::Default, LIMITS, &mut Nowhere)

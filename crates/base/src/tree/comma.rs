@@ -1,35 +1,35 @@
-//! A tag right before a comma (`[!, a]`), on which libyaml-safer 0.3 panics: with our `panic = "abort"`
-//! whoever may write a secret that a template reads as YAML could end us. Blank space between the two is
-//! the same YAML, and harmless to it.
+//! A workaround for libyaml-safer 0.3, which panics on a tag right before a comma (`[!, a]`). The agent is built with
+//! `panic = "abort"`, so a secret that a template reads as YAML could end the process. Blank space between the tag and
+//! the comma means the same in YAML, and the parser accepts it.
 //!
-//! What is a tag only the parser knows. So every comma behind a word with a `!` in it is treated so, in
-//! texts too, from which it is taken out again.
+//! Only the parser knows what is a tag. So this module puts blanks before every comma that follows a word with a `!` in it,
+//! also within texts, and removes them from the texts again.
 
 use std::borrow::Cow;
 
 use zeroize::Zeroizing;
 
-/// Stands between the blanks, to be recognised: a character of nobody's.
+/// Marks the blanks, so that they can be recognised: a character for private use.
 const SIGN: char = '\u{e001}';
 
-/// What is put behind an apostrophe: it may end a text, and nothing but blanks may follow that.
+/// What stands at an apostrophe afterwards. The apostrophe may end a text, which only blanks may follow, so there is no mark.
 const APOSTROPHE_APART: &str = "' ,";
 
-/// A comma that a tag may end at.
+/// A comma that may stand right behind a tag.
 struct Comma {
-    /// Its offset.
+    /// Its offset, in bytes.
     at: usize,
     /// The character before it, which may belong to the tag.
     last: char,
-    /// Whether the `!` stands where a token may begin.
+    /// True if the `!` stands where a token may begin.
     begins: bool,
 }
 
-/// Each such comma of `text`.
+/// Returns every such comma of `text`.
 fn commas(text: &str) -> impl Iterator<Item = Comma> + '_ {
     let (mut seen, mut begins, mut last) = (false, false, ' ');
     text.char_indices().filter_map(move |(at, char)| {
-        // No tag has these in it: the parser stops there, and refuses what stands so.
+        // A tag cannot hold these characters: the parser stops there and reports an error.
         let found = char == ',' && seen && !matches!(last, '"' | ']' | '}');
         let found = found.then_some(Comma { at, last, begins });
         if char == ',' || char.is_whitespace() {
@@ -43,20 +43,20 @@ fn commas(text: &str) -> impl Iterator<Item = Comma> + '_ {
     })
 }
 
-/// A text whose commas are kept apart.
+/// A text in which such commas are kept apart from the tags.
 pub(super) struct Apart {
     text: Zeroizing<String>,
     apostrophes: bool,
 }
 
 impl Apart {
-    /// Keeps the commas of `text` apart, and ends its last line: without that the scanner panics in the
-    /// header of a block. `None` where it uses our sign itself.
+    /// Keeps the commas of `text` apart, and ends its last line, because the scanner panics without it in the
+    /// header of a block. Returns `None` if `text` has the mark already.
     pub(super) fn new(text: &str) -> Option<Self> {
         if text.contains(SIGN) {
             return None;
         }
-        // Exactly what is needed: a text that grows leaves unwiped copies behind.
+        // The exact size: a text that grows leaves unwiped copies behind.
         let room = text.len() + commas(text).count() * (SIGN.len_utf8() + 2) + 1;
         let mut apart = Zeroizing::new(String::with_capacity(room));
         let (mut from, mut apostrophes) = (0, false);
@@ -80,7 +80,7 @@ impl Apart {
         self.text.as_bytes()
     }
 
-    /// A scalar as it stood in the text, where that can be told; `None` where not.
+    /// Returns a scalar as it stood in the text; `None` if that cannot be known.
     pub(super) fn scalar(&self, scalar: String) -> Option<String> {
         if self.apostrophes && scalar.contains(APOSTROPHE_APART) {
             return None;
@@ -91,7 +91,7 @@ impl Apart {
         let scalar = Zeroizing::new(scalar);
         let mut plain = String::with_capacity(scalar.len());
         for (index, part) in scalar.split(SIGN).enumerate() {
-            // The blanks beside a sign are ours too, where the parser left them.
+            // The blanks beside a mark belong to it, if the parser left them.
             let blank = index > 0 && plain.ends_with('\t');
             if blank {
                 plain.pop();
@@ -102,11 +102,11 @@ impl Apart {
     }
 }
 
-/// `text` for those who look for places only: a blank before every such comma, and every character that
-/// is not next to one in its line and column.
+/// Returns `text` for a parser that needs positions only: with a blank before every such comma, and every character that
+/// is not next to one at its line and column.
 ///
 /// # Errors
-/// The offset of a comma that cannot be kept apart so: it wants a space before it.
+/// The offset of a comma that cannot be kept apart so. It needs a space before it in the text.
 pub fn blanked(text: &str) -> Result<Cow<'_, str>, usize> {
     let mut blanked = String::new();
     let mut from = 0;

@@ -1,4 +1,4 @@
-//! JSON (RFC 8259) in and out of a [`Tree`], without a copy that is not wiped.
+//! Reads and writes a [`Tree`] as JSON (RFC 8259). Every copy of a text on the way is wiped.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,26 +9,26 @@ use zeroize::Zeroizing;
 use super::Tree;
 use crate::secret::Secret;
 
-/// How deep lists and maps may nest. Go's decoder stops at 10,000; no secret needs more than this.
+/// The depth to which lists and maps may nest. Go's decoder stops at 10,000; no secret needs more than this.
 pub const MAX_DEPTH: usize = 128;
 
-/// What the values of one text may take beside their bytes. A text of four MiB like `[0,0,…]` would
-/// become a tree of 200; this is room for sixty thousand values.
+/// The memory, in bytes, that the values of one text may take beside their own bytes. A text of four MiB like `[0,0,…]` would
+/// become a tree of 200 MiB. This is room for sixty thousand values.
 const ROOM: usize = 6 * 1024 * 1024;
 
-/// What any value takes: itself in its list or map, what it shares, and the allocator's rounding.
+/// The memory of a value: itself in its list or map, what it shares, and the allocator's rounding.
 const VALUE: usize = 96;
 
-/// What a map takes besides: its first node has room for eleven keys.
+/// What a map takes in addition: its first node has room for eleven keys.
 const MAP: usize = 480;
 
-/// What a key takes beside its bytes.
+/// What a key takes in addition to its bytes.
 const KEY: usize = 56;
 
-/// Where a text stops being JSON, and why. Never what stands there.
+/// Where a text stops being JSON, and why. It never holds any of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JsonError {
-    /// Bytes from the start.
+    /// The bytes from the start of the text, from 0.
     pub offset: usize,
     /// What is wrong there.
     pub problem: JsonProblem,
@@ -37,13 +37,13 @@ pub struct JsonError {
 /// What may be wrong with a JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JsonProblem {
-    /// It ends too early: a truncated body.
+    /// The text ends too early, such as a truncated body.
     Truncated,
-    /// Something else is expected here.
+    /// Another character is expected here.
     Unexpected,
     /// Lists and maps nest deeper than [`MAX_DEPTH`].
     TooDeep,
-    /// There are more values than there is room for.
+    /// There are more values than the memory limit allows.
     TooMany,
     /// A text is not UTF-8.
     NotUtf8,
@@ -68,26 +68,27 @@ impl fmt::Display for JsonError {
 impl std::error::Error for JsonError {}
 
 impl Tree {
-    /// Reads one JSON value that fills `bytes`. Of a key given twice the last counts, as in Go.
+    /// Reads one JSON value that fills `bytes`. The last of equal keys counts, as in Go. A text may nest [`MAX_DEPTH`] levels and
+    /// have some sixty thousand values.
     ///
     /// # Errors
-    /// [`JsonError`] with the place, never the content.
+    /// [`JsonError`] with the position, and never with content.
     pub fn from_json(bytes: &[u8]) -> Result<Self, JsonError> {
         Self::from_json_within(bytes, ROOM)
     }
 
-    /// The same, with `room` bytes for what the values take beside their own bytes.
+    /// Reads one JSON value like [`Tree::from_json`], with `room` bytes of memory for the values in addition to their own bytes.
     ///
     /// # Errors
-    /// As above.
+    /// [`JsonError`] with the position, and never with content.
     pub fn from_json_within(bytes: &[u8], room: usize) -> Result<Self, JsonError> {
-        let mut reader = Reader { bytes, at: 0, room };
+        let mut reader = JsonReader { bytes, at: 0, room };
         let tree = reader.value(0)?;
         reader.space();
         if reader.at < bytes.len() { Err(reader.error(JsonProblem::Trailing)) } else { Ok(tree) }
     }
 
-    /// Writes the value as compact JSON, secrets in clear: for requests and the handoff.
+    /// Writes the value as compact JSON, with its secrets in clear text. The agent uses it for requests and the handoff.
     #[must_use]
     pub fn to_json(&self) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(self.json_len()));
@@ -95,7 +96,7 @@ impl Tree {
         out
     }
 
-    /// The JSON's length or a little more, so that the buffer of secrets never moves.
+    /// Returns the length of the JSON or a little more, so that the buffer with the secrets never moves.
     fn json_len(&self) -> usize {
         match self {
             Self::Null | Self::Bool(_) => 5,
@@ -170,14 +171,14 @@ fn write_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-struct Reader<'a> {
+struct JsonReader<'a> {
     bytes: &'a [u8],
     at: usize,
     /// What is left for further values.
     room: usize,
 }
 
-impl Reader<'_> {
+impl JsonReader<'_> {
     fn error(&self, problem: JsonProblem) -> JsonError {
         JsonError { offset: self.at, problem }
     }

@@ -1,5 +1,5 @@
-//! A map that is read often and never changed: one piece of memory, where a tree of nodes keeps
-//! room for eleven entries however few there are. A thousand secrets are three thousand maps.
+//! A map that is read often and never changed. It is one piece of memory, whereas a `BTreeMap` reserves
+//! room for eleven entries however few there are: a thousand secrets are three thousand maps.
 
 use std::collections::BTreeMap;
 
@@ -10,26 +10,26 @@ use super::Tree;
 pub struct Map(Box<[(Box<str>, Tree)]>);
 
 impl Map {
-    /// The value under `key`.
+    /// Returns the value under `key`, if there is one.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Tree> {
         let at = self.0.binary_search_by(|(name, _)| (**name).cmp(key)).ok()?;
         Some(&self.0[at].1)
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether the map is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All entries, by key.
+    /// Returns all entries, sorted by key.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Tree)> {
         self.0.iter().map(|(key, value)| (&**key, value))
     }

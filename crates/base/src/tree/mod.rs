@@ -1,12 +1,14 @@
 //! JSON as the server sent it, in a tree that wipes itself.
 //!
-//! Numbers keep their spelling (Go's `json.Number`): `1.50` stays `1.50` and a 64-bit identifier
+//! Numbers keep their spelling, as Go's `json.Number` does: `1.50` stays `1.50`, and a 64-bit identifier
 //! does not pass through a float. Maps are sorted, as Go prints and iterates them. Sharing is
 //! cheap: a clone of any node copies a pointer.
 //!
-//! The reader and the writer are our own (`json`), because `serde_json` respells numbers (`1e3`
-//! becomes `1e+3`), which would change a rendered file, and keeps unwiped copies of every text.
+//! The reader and the writer are this crate's own, because `serde_json` respells numbers (`1e3`
+//! becomes `1e+3`), which would change a rendered file, and leaves unwiped copies of every text.
 
+// For the agent's reader of configurations, which has the same parser underneath.
+#[doc(hidden)]
 pub mod comma;
 mod json;
 mod map;
@@ -22,7 +24,7 @@ use std::sync::Arc;
 
 use crate::secret::Secret;
 
-/// A JSON value whose texts and numbers are wiped when dropped.
+/// A JSON value. Its texts and numbers are wiped when it is dropped.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Tree {
     /// `null`
@@ -30,41 +32,41 @@ pub enum Tree {
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number in the spelling it arrived in.
+    /// A number, in the spelling in which it arrived.
     Number(Secret),
     /// A text.
     Text(Secret),
     /// A list.
     List(Arc<Vec<Tree>>),
-    /// A map, sorted by key. Keys are names, not secrets: they may appear in messages only where
-    /// the configuration itself names them.
+    /// A map, sorted by key. Keys are names and not secrets. Even so, a message may show a key only if
+    /// the configuration names it.
     Map(Arc<Map>),
 }
 
 impl Tree {
-    /// A map from pairs.
+    /// Makes a map from pairs. The last of equal keys counts.
     pub fn map<K: Into<String>>(pairs: impl IntoIterator<Item = (K, Tree)>) -> Self {
         let pairs: BTreeMap<String, Tree> = pairs.into_iter().map(|(k, v)| (k.into(), v)).collect();
         Self::Map(Arc::new(pairs.into()))
     }
 
-    /// A list from values.
+    /// Makes a list from values.
     pub fn list(values: impl IntoIterator<Item = Tree>) -> Self {
         Self::List(Arc::new(values.into_iter().collect()))
     }
 
-    /// A text.
+    /// Makes a text.
     pub fn text(text: impl Into<Secret>) -> Self {
         Self::Text(text.into())
     }
 
-    /// The value under `key`, where this is a map that has it.
+    /// Returns the value under `key`, if this is a map that has it.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Tree> {
         self.as_map().and_then(|map| map.get(key))
     }
 
-    /// The map, where this is one.
+    /// Returns the map, if this is one.
     #[must_use]
     pub fn as_map(&self) -> Option<&Map> {
         match self {
@@ -73,7 +75,7 @@ impl Tree {
         }
     }
 
-    /// The text as UTF-8, where this is one.
+    /// Returns the text, if this is one and it is UTF-8.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
@@ -82,7 +84,7 @@ impl Tree {
         }
     }
 
-    /// The text, where this is one.
+    /// Returns the text, if this is one.
     #[must_use]
     pub fn as_text(&self) -> Option<&Secret> {
         match self {
@@ -91,7 +93,7 @@ impl Tree {
         }
     }
 
-    /// The list, where this is one.
+    /// Returns the list, if this is one.
     #[must_use]
     pub fn as_list(&self) -> Option<&[Tree]> {
         match self {
@@ -100,7 +102,7 @@ impl Tree {
         }
     }
 
-    /// The flag, where this is one.
+    /// Returns the truth value, if this is one.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         match self {
@@ -109,7 +111,7 @@ impl Tree {
         }
     }
 
-    /// The number as a float, where this is one (OpenBao sends some whole seconds as floats).
+    /// Returns the number as a float, if this is one. (OpenBao sends some whole seconds as floats.)
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
         match self {

@@ -1,6 +1,6 @@
-//! YAML in: a text's nodes, and a [`Tree`] of them whose numbers keep their spelling.
+//! Reads YAML: the nodes of a text, and a [`Tree`] made of them whose numbers keep their spelling.
 //!
-//! serde's YAML makes a number of `1.50` before anyone can see how it was written, so this reads
+//! serde's YAML makes a number of `1.50` and loses how it was written. So this module reads
 //! the parser's events itself.
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,18 +15,18 @@ use super::Tree;
 use super::comma::Apart;
 use crate::secret::Secret;
 
-/// How deep lists and maps may nest. The parser's time grows with the square of it.
+/// The depth to which lists and maps may nest. The parser's time grows with its square.
 const MAX_DEPTH: usize = 64;
 
-/// The nodes that a [`Tree`] may have, aliases followed.
+/// The number of nodes that a [`Tree`] may have, with all aliases followed.
 const MOST_NODES: usize = 1_000_000;
 
-/// Where a text stops being YAML, and why. Never what stands there.
+/// Where a text stops being YAML, and why. It never holds any of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct YamlError {
-    /// From 1.
+    /// The line, from 1.
     pub line: u64,
-    /// From 1, in characters.
+    /// The column in characters, from 1.
     pub column: u64,
     /// What is wrong there.
     pub problem: &'static str,
@@ -40,32 +40,37 @@ impl fmt::Display for YamlError {
 
 impl std::error::Error for YamlError {}
 
-/// A node of a document, aliases already followed.
+/// A node of a document. Aliases are followed already.
 #[derive(Debug)]
-pub enum Node {
+pub enum YamlNode {
     /// A text, a number or a word.
-    Scalar(Scalar),
+    Scalar(YamlScalar),
     /// A sequence.
-    List(Vec<Rc<Node>>),
+    List(Vec<Rc<YamlNode>>),
     /// A mapping, in the order of the text.
-    Map(Vec<(Rc<Node>, Rc<Node>)>),
+    Map(Vec<(Rc<YamlNode>, Rc<YamlNode>)>),
 }
 
-/// A scalar and what the text says of its type.
+/// A scalar, and what the text says about its type.
 #[derive(Debug)]
-pub struct Scalar {
-    /// What it says, without quotes.
+pub struct YamlScalar {
+    /// The content, without quotes.
     pub text: Secret,
-    /// Whether it stands without quotes, so that its text decides its type.
+    /// True if it stands without quotes and tag, so that its content decides its type.
     pub plain: bool,
-    /// `tag:yaml.org,2002:str` and others.
+    /// The tag, such as `tag:yaml.org,2002:str`.
     pub tag: Option<String>,
 }
 
-/// The first document of `text`; `None` where there is none. Aliases followed it is at most `MAX_DEPTH`
-/// deep and has at most `most` nodes, so that walking and dropping it ends, and does so on this stack:
-/// texts come out of secrets, and each alias may stand in the next.
-pub fn compose(text: &[u8], most: usize) -> Result<Option<Rc<Node>>, YamlError> {
+/// Reads the first document of `text`; `None` if there is none.
+///
+/// With all aliases followed, the document is at most 64 levels deep and has at most `most` nodes. Texts come out of secrets,
+/// and each alias may stand in the next. The bounds make sure that a walk over the document ends and does not overflow the
+/// stack.
+///
+/// # Errors
+/// [`YamlError`] if the text is not YAML or beyond the bounds.
+pub fn compose(text: &[u8], most: usize) -> Result<Option<Rc<YamlNode>>, YamlError> {
     let text = std::str::from_utf8(text).map_err(|error| not_utf8(text, error.valid_up_to()))?;
     if let Some(at) = text.find(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')) {
         return Err(at_offset(text, at, "control characters are not allowed"));
@@ -88,18 +93,18 @@ pub fn compose(text: &[u8], most: usize) -> Result<Option<Rc<Node>>, YamlError> 
 
 type Place = (u64, u64);
 
-/// A node that is complete, and its measures with all aliases in it followed.
+/// A complete node, and its size with all its aliases followed.
 #[derive(Clone)]
 struct Built {
-    node: Rc<Node>,
+    node: Rc<YamlNode>,
     size: Size,
 }
 
 #[derive(Clone, Copy)]
 struct Size {
-    /// Levels below the node.
+    /// The levels below the node.
     height: usize,
-    /// The node itself and all below it.
+    /// The number of nodes: this one and all below it.
     nodes: usize,
 }
 
@@ -107,7 +112,7 @@ struct Composer<'t> {
     parser: Parser<BufReader<&'t [u8]>>,
     apart: &'t Apart,
     most: usize,
-    /// Only complete nodes, so that an alias cannot mean what it stands in.
+    /// The complete nodes with an anchor. An alias inside a node therefore cannot mean that node.
     anchors: HashMap<String, Built>,
 }
 
@@ -145,14 +150,14 @@ impl Composer<'_> {
                 let Some(text) = self.apart.scalar(value) else {
                     return wrong(place, "put a space behind the comma that follows an apostrophe");
                 };
-                (anchor, Node::Scalar(Scalar { text: text.into(), plain, tag }))
+                (anchor, YamlNode::Scalar(YamlScalar { text: text.into(), plain, tag }))
             }
             EventData::SequenceStart { anchor, .. } => {
                 let mut items = Vec::new();
                 while let Some(item) = self.below(depth, &mut size)? {
                     items.push(item);
                 }
-                (anchor, Node::List(items))
+                (anchor, YamlNode::List(items))
             }
             EventData::MappingStart { anchor, .. } => {
                 let mut entries = Vec::new();
@@ -160,7 +165,7 @@ impl Composer<'_> {
                     let Some(value) = self.below(depth, &mut size)? else { return wrong(place, "not YAML") };
                     entries.push((key, value));
                 }
-                (anchor, Node::Map(entries))
+                (anchor, YamlNode::Map(entries))
             }
             _ => return wrong(place, "not YAML"),
         };
@@ -171,8 +176,8 @@ impl Composer<'_> {
         Ok(built)
     }
 
-    /// The next node in a list or map at `depth`, which grows by it; `None` at its end.
-    fn below(&mut self, depth: usize, size: &mut Size) -> Result<Option<Rc<Node>>, YamlError> {
+    /// Reads the next node in a list or map at `depth`, and adds it to `size`; `None` at the end of the list or map.
+    fn below(&mut self, depth: usize, size: &mut Size) -> Result<Option<Rc<YamlNode>>, YamlError> {
         let (event, place) = self.next()?;
         if matches!(event, EventData::SequenceEnd | EventData::MappingEnd) {
             return Ok(None);
@@ -197,24 +202,24 @@ fn too_deep<T>(place: Place) -> Result<T, YamlError> {
 }
 
 impl Tree {
-    /// Reads the first document of a YAML text, by the rules of YAML 1.2's JSON schema: without
-    /// quotes `true`, `false`, `null` and what JSON takes for a number are such, in their spelling;
-    /// everything else is a text. Of a key given twice the last counts.
+    /// Reads the first document of a YAML text, by the rules of YAML 1.2's JSON schema. Scalars without
+    /// quotes that are `true`, `false`, `null` or a number of JSON are such, in their spelling;
+    /// everything else is a text. The last of equal keys counts.
     ///
     /// # Errors
-    /// [`YamlError`] with the place, never the content.
+    /// [`YamlError`] with the position, and never with content.
     pub fn from_yaml(text: &[u8]) -> Result<Self, YamlError> {
         compose(text, MOST_NODES)?.map_or(Ok(Self::Null), |node| tree(&node))
     }
 }
 
-fn tree(node: &Node) -> Result<Tree, YamlError> {
+fn tree(node: &YamlNode) -> Result<Tree, YamlError> {
     Ok(match node {
-        Node::Scalar(scalar) => self::scalar(scalar),
-        Node::List(items) => {
+        YamlNode::Scalar(scalar) => self::scalar(scalar),
+        YamlNode::List(items) => {
             Tree::List(Arc::new(items.iter().map(|item| tree(item)).collect::<Result<_, _>>()?))
         }
-        Node::Map(entries) => {
+        YamlNode::Map(entries) => {
             let mut map = BTreeMap::new();
             fill(&mut map, entries)?;
             Tree::Map(Arc::new(map.into()))
@@ -222,12 +227,12 @@ fn tree(node: &Node) -> Result<Tree, YamlError> {
     })
 }
 
-fn fill(map: &mut BTreeMap<String, Tree>, entries: &[(Rc<Node>, Rc<Node>)]) -> Result<(), YamlError> {
+fn fill(map: &mut BTreeMap<String, Tree>, entries: &[(Rc<YamlNode>, Rc<YamlNode>)]) -> Result<(), YamlError> {
     for (key, value) in entries {
-        // Of the whole document: nodes keep no places.
-        let Node::Scalar(key) = &**key else { return wrong((1, 1), "a key that is a list or a map") };
+        // The error is about the whole document: nodes keep no positions.
+        let YamlNode::Scalar(key) = &**key else { return wrong((1, 1), "a key that is a list or a map") };
         match &**value {
-            Node::Map(merged) if key.plain && key.text.expose() == b"<<" => fill(map, merged)?,
+            YamlNode::Map(merged) if key.plain && key.text.expose() == b"<<" => fill(map, merged)?,
             value => {
                 let name = String::from_utf8_lossy(key.text.expose()).into_owned();
                 map.insert(name, tree(value)?);
@@ -237,7 +242,7 @@ fn fill(map: &mut BTreeMap<String, Tree>, entries: &[(Rc<Node>, Rc<Node>)]) -> R
     Ok(())
 }
 
-fn scalar(scalar: &Scalar) -> Tree {
+fn scalar(scalar: &YamlScalar) -> Tree {
     let text = || Tree::Text(scalar.text.clone());
     if !scalar.plain {
         return text();

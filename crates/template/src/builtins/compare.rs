@@ -31,7 +31,7 @@ fn basic(value: &Value) -> Option<Basic<'_>> {
     })
 }
 
-/// How two of one kind, or two integers of either sign, compare; the outer `None` is for two kinds.
+/// Compares two values of one kind, or two integers of either sign. The outer `None` stands for two different kinds.
 fn order(a: Basic<'_>, b: Basic<'_>) -> Option<Option<Ordering>> {
     Some(match (a, b) {
         (Basic::Bool(a), Basic::Bool(b)) => (a == b).then_some(Ordering::Equal),
@@ -54,7 +54,7 @@ fn incompatible(a: &Value, b: &Value) -> FunctionError {
     FunctionError::new(format!("incompatible types for comparison: {} and {}", name(a), name(b)))
 }
 
-/// Whether the first equals any of the others.
+/// Returns whether the first value equals any of the others.
 pub(super) fn eq(args: &[Operand]) -> Result<bool, FunctionError> {
     let (first, others) =
         args.split_first().ok_or_else(|| FunctionError::new("missing argument for comparison"))?;
@@ -80,7 +80,7 @@ fn equal(a: &Value, b: &Value) -> Result<bool, FunctionError> {
     }
 }
 
-/// Containers, structs, functions and nils.
+/// Compares containers, structs, functions and nils.
 fn equal_others(a: &Value, b: &Value) -> Result<bool, FunctionError> {
     if !matches!(a, Value::Nil) && !matches!(b, Value::Nil) && kind(a) != kind(b) {
         return Err(FunctionError::new(format!("non-comparable types {}, {}", name(a), name(b))));
@@ -102,7 +102,7 @@ fn same_object(a: &Rc<dyn Object>, b: &Rc<dyn Object>) -> bool {
     std::ptr::addr_eq(Rc::as_ptr(a), Rc::as_ptr(b))
 }
 
-/// Go's kind of what has no content to compare.
+/// Returns Go's kind of a value that has no content to compare.
 fn kind(value: &Value) -> u8 {
     match value.type_of() {
         Some(Type::Slice(_)) => 1,
@@ -115,7 +115,7 @@ fn kind(value: &Value) -> u8 {
     }
 }
 
-/// Whether the first is less than the second.
+/// Returns whether the first value is less than the second.
 pub(super) fn lt(args: &[Operand]) -> Result<bool, FunctionError> {
     let (a, b) = (&args[0].value, &args[1].value);
     let (Some(x), Some(y)) = (basic(a), basic(b)) else { return Err(bad_type()) };
@@ -126,7 +126,7 @@ pub(super) fn lt(args: &[Operand]) -> Result<bool, FunctionError> {
     }
 }
 
-/// Whether the first is less than or equal to the second.
+/// Returns whether the first value is less than or equal to the second.
 pub(super) fn le(args: &[Operand]) -> Result<bool, FunctionError> {
     Ok(lt(args)? || eq(args)?)
 }

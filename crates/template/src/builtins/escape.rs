@@ -6,7 +6,7 @@ use crate::spell::rune;
 use crate::value::Value;
 use leasehold_base::secret::Secret;
 
-/// The arguments as one text, as `print` makes it, but a missing one is the text `<no value>` and a pointer what
+/// Returns the arguments as one text, as `print` does, except that a missing one is `<no value>` and a pointer is what
 /// it points to.
 fn text(values: &[Value], limit: usize) -> Option<Secret> {
     if let [Value::Text(text)] = values {

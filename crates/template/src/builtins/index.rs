@@ -58,7 +58,7 @@ fn entry(map: &Map, index: &Value) -> Made {
     Ok(Operand::of(value, map.elem()))
 }
 
-/// `index` as a key of a map with such keys.
+/// Returns `index` as a key of a map whose keys have the type `keys`.
 fn key_of(index: &Value, keys: Type) -> Result<Key, FunctionError> {
     match (index, keys) {
         (Value::Nil, Type::Interface) => Ok(Key::Nil),
@@ -75,7 +75,7 @@ fn name(value: &Value) -> String {
     value.type_of().unwrap_or(Type::Interface).to_string()
 }
 
-/// The type of what a pointer points to, of anything else its own.
+/// Returns the type that a pointer points to; for anything else its own type.
 fn dereferenced(value: &Value) -> String {
     match value.type_of() {
         Some(Type::Pointer(name)) => name.to_owned(),
@@ -83,7 +83,7 @@ fn dereferenced(value: &Value) -> String {
     }
 }
 
-/// An index into something that takes them up to `most`.
+/// Returns the value as an index from 0 to `most`.
 fn position(index: &Value, most: usize) -> Result<usize, FunctionError> {
     let index = match index {
         Value::Int(_, number) => *number,
@@ -132,14 +132,14 @@ pub(super) fn slice(args: &[Operand]) -> Made {
     }))
 }
 
-/// The length of anything that has one.
+/// Returns the length of a value that has one.
 pub(super) fn len(item: &Operand) -> Made {
     let length = match &item.value {
         Value::Text(text) | Value::Number(text) => text.len(),
         Value::List(list) => list.items().len(),
         Value::Map(map) => map.len(),
         Value::NilOf(Type::Slice(_) | Type::Map(..) | Type::Chan(_)) | Value::Channel(_) => 0,
-        // Go's own words for what is not there at all.
+        // Go's own words for a missing value.
         Value::Nil if !item.boxed => return failed("reflect: call of reflect.Value.Type on zero Value"),
         Value::Nil | Value::NilOf(Type::Pointer(_)) => return failed("len of nil pointer"),
         other => return failed(format!("len of type {}", dereferenced(other))),

@@ -1,8 +1,8 @@
 //! The functions that every template has.
 //!
-//! They see values as Go's reflection does ([`Operand`]): a nil that stands in an `interface {}` is
-//! another thing to `len` than no value at all. `and`, `or` and `call` are the evaluator's, since
-//! they evaluate arguments late or call back.
+//! They see values as Go's reflection does ([`Operand`]): to `len`, a nil in an `interface {}` is
+//! something else than no value at all. The evaluator itself does `and`, `or` and `call`, because
+//! they evaluate arguments late or call functions.
 
 mod compare;
 mod escape;
@@ -13,7 +13,7 @@ use super::fmt;
 use super::function::FunctionError;
 use super::value::{Type, Value};
 
-/// A value as Go's reflection holds it: `boxed` where its static type is `interface {}`.
+/// A value as Go's reflection holds it. It is `boxed` if its static type is `interface {}`.
 #[derive(Clone, Default)]
 pub(crate) struct Operand {
     pub(crate) value: Value,
@@ -25,17 +25,17 @@ impl Operand {
         Self { value, boxed: false }
     }
 
-    /// The value of something whose static type is `of`.
+    /// Makes an operand of a value whose static type is `of`.
     pub(crate) const fn of(value: Value, of: Type) -> Self {
         Self { value, boxed: matches!(of, Type::Interface) }
     }
 
-    /// Whether there is no value at all: a missing key, as opposed to a nil in an interface.
+    /// Returns whether there is no value at all, as for a missing key, and not a nil in an interface.
     pub(crate) const fn is_invalid(&self) -> bool {
         matches!(self.value, Value::Nil) && !self.boxed
     }
 
-    /// The static type's name in messages.
+    /// Returns the name of the static type, for messages.
     pub(crate) fn type_name(&self) -> String {
         match self.value.type_of() {
             Some(of) if !self.boxed => of.to_string(),
@@ -68,7 +68,7 @@ pub(crate) enum Builtin {
     Ne,
 }
 
-/// What a built-in makes.
+/// The result of a built-in.
 pub(crate) type Made = Result<Operand, FunctionError>;
 
 impl Builtin {
@@ -122,7 +122,7 @@ impl Builtin {
         }
     }
 
-    /// The types of its parameters, and whether the last repeats.
+    /// Returns the types of the parameters, and whether the last one repeats.
     pub(crate) const fn params(self) -> (&'static [Type], bool) {
         match self {
             Self::Len | Self::Not => (&[Type::Reflect], false),
@@ -137,7 +137,7 @@ impl Builtin {
         }
     }
 
-    /// Calls it; a text that it makes may have `limit` bytes.
+    /// Calls the built-in. A text that it makes may have `limit` bytes.
     pub(crate) fn run(self, args: &[Operand], limit: usize) -> Made {
         let flag = |flag: Result<bool, FunctionError>| Ok(Operand::plain(Value::Bool(flag?)));
         match self {
@@ -160,7 +160,7 @@ impl Builtin {
                 }
                 Ok(Operand::plain(Value::Text(out.into_secret())))
             }
-            // These never come here: the evaluator has to evaluate their arguments late, or to call back.
+            // These are not called here: the evaluator evaluates their arguments late, or calls functions for them.
             Self::And | Self::Or | Self::Call => {
                 Err(FunctionError::new("cannot be called as a plain function"))
             }

@@ -1,11 +1,11 @@
-//! Arguments, and whether they are what a parameter takes.
+//! Arguments: their values, and the check against the type of the parameter.
 
-use super::{Operand, Result, State};
+use super::{Evaluation, Operand, Result};
 use crate::node::{At, Number, Term};
 use crate::value::{Type, Value};
 
-impl<'t> State<'t, '_, '_> {
-    /// The value of a term as an argument for a parameter of type `of`; `None` takes everything.
+impl<'t> Evaluation<'t, '_, '_> {
+    /// Evaluates a term as an argument for a parameter of type `of`; `None` takes any type.
     pub(super) fn argument(&mut self, dot: &Operand, of: Option<Type>, term: &'t Term) -> Result<Operand> {
         self.at = Some(At::Term(term));
         let value = match term {
@@ -33,7 +33,7 @@ impl<'t> State<'t, '_, '_> {
         self.fit(value, of)
     }
 
-    /// A constant as an argument: its kind follows the parameter's.
+    /// Evaluates a constant as an argument: its type follows the parameter's.
     fn constant_argument(&mut self, dot: &Operand, of: Option<Type>, term: &'t Term) -> Result<Operand> {
         let value = match (of, term) {
             (None | Some(Type::Interface | Type::Reflect), _) => return self.constant(dot, term),
@@ -69,7 +69,7 @@ impl<'t> State<'t, '_, '_> {
         self.error(format!("expected {expected}; found {shown}"))
     }
 
-    /// `value` as a parameter of type `of` takes it: out of its interface where that is needed.
+    /// Returns `value` as a parameter of type `of` takes it, out of its interface if that is needed.
     pub(super) fn fit(&self, value: Operand, of: Option<Type>) -> Result<Operand> {
         let Some(of) = of else { return Ok(value) };
         if value.is_invalid() {
@@ -84,7 +84,7 @@ impl<'t> State<'t, '_, '_> {
         }
         match value.value.type_of() {
             Some(given) if given == of => Ok(Operand::plain(value.value)),
-            // One dereference works.
+            // One dereference is allowed.
             Some(Type::Pointer(name)) if of == Type::Struct(name) && !value.value.is_nil() => Ok(value),
             Some(given) => Err(self.error(format!("wrong type for value; expected {of}; got {given}"))),
             None => Err(self.error(format!("wrong type for value; expected {of}; got interface {{}}"))),

@@ -1,17 +1,17 @@
 //! Calling functions and methods, with the checks that Go's reflection makes.
 
 use super::scope::Scope;
-use super::{Operand, Result, State};
+use super::{Evaluation, Operand, Result};
 use crate::builtins::{Builtin, Made};
 use crate::function::{Function, FunctionError};
 use crate::node::{At, Callee, Term};
 use crate::value::{Type, Value};
 
-/// What can be called.
+/// A callee.
 pub(super) enum Callable {
     Builtin(Builtin),
     Function(&'static Function),
-    /// A method and the value it is a method of.
+    /// A method, and the value that it is called on.
     Method(&'static Function, Value),
 }
 
@@ -24,8 +24,8 @@ impl Callable {
     }
 }
 
-impl<'t> State<'t, '_, '_> {
-    /// Calls the function that `term` names; `node` is what an error of its is about.
+impl<'t> Evaluation<'t, '_, '_> {
+    /// Calls the function that `term` names. An error of the function is reported at `node`.
     pub(super) fn function_term(
         &mut self,
         dot: &Operand,
@@ -95,7 +95,7 @@ impl<'t> State<'t, '_, '_> {
         Ok(())
     }
 
-    /// The first argument that decides, and none after it is evaluated.
+    /// Evaluates the arguments of `and` or `or` up to the first that decides, and none after it.
     fn and_or(
         &mut self,
         or: bool,
@@ -117,7 +117,7 @@ impl<'t> State<'t, '_, '_> {
     }
 
     fn call_builtin(&mut self, builtin: Builtin, args: &[Operand]) -> Made {
-        let made = builtin.run(args, self.session.limits.output)?;
+        let made = builtin.run(args, self.rendering.limits.output)?;
         self.spend(&made.value)?;
         Ok(made)
     }
@@ -129,7 +129,7 @@ impl<'t> State<'t, '_, '_> {
         args: Vec<Operand>,
     ) -> Made {
         let values: Vec<Value> = receiver.into_iter().chain(args.into_iter().map(|arg| arg.value)).collect();
-        let mut scope = Scope::new(self.session, self.template);
+        let mut scope = Scope::new(self.rendering, self.template);
         let value = (function.run)(&mut scope, &values)?;
         self.spend(&value)?;
         Ok(Operand::of(value, function.returns))
@@ -138,13 +138,13 @@ impl<'t> State<'t, '_, '_> {
     /// Counts the text that a function made.
     fn spend(&mut self, value: &Value) -> std::result::Result<(), FunctionError> {
         let bytes = value.as_bytes_kind().map_or(0, leasehold_base::secret::Secret::len);
-        if !self.session.made(bytes) {
+        if !self.rendering.made(bytes) {
             return Err(FunctionError::too_much());
         }
         Ok(())
     }
 
-    /// `call f 1 2`: the function is a value.
+    /// Evaluates `call f 1 2`, where the function is a value.
     fn call_value(&mut self, terms: &[Term], args: &[Operand]) -> Made {
         let Some((callee, args)) = args.split_first() else { return Err(FunctionError::new("call of nil")) };
         let name = match terms.first() {
@@ -179,7 +179,7 @@ impl<'t> State<'t, '_, '_> {
     }
 }
 
-/// `value` as an argument of type `of`; integers of all sizes convert.
+/// Returns `value` as an argument of type `of`. Integers of all sizes convert.
 fn prepare(value: &Value, of: Type) -> std::result::Result<Value, FunctionError> {
     let Some(given) = value.type_of() else {
         return if of.can_be_nil() {

@@ -1,11 +1,11 @@
 //! `if`, `with`, `range` and `template`.
 
-use super::{Flow, Operand, Result, State};
+use super::{Evaluation, Flow, Operand, Result};
 use crate::node::{At, Branch, Invocation, Node};
 use crate::value::{Type, Value};
 
-impl<'t> State<'t, '_, '_> {
-    /// `if` and `with`, which differ in what dot is inside.
+impl<'t> Evaluation<'t, '_, '_> {
+    /// Executes `if` or `with`, which differ in what dot is inside.
     pub(super) fn choose(&mut self, dot: &Operand, branch: &'t Branch, with: bool) -> Result<Flow> {
         let mark = self.variables.len();
         let value = self.pipeline(dot, &branch.pipe)?;
@@ -29,15 +29,15 @@ impl<'t> State<'t, '_, '_> {
             let name = crate::node::quoted(&invocation.name);
             return Err(self.error(format!("template {name} not defined")));
         };
-        if self.session.depth >= self.session.limits.depth {
-            let most = self.session.limits.depth;
+        if self.rendering.depth >= self.rendering.limits.depth {
+            let most = self.rendering.limits.depth;
             return Err(self.limit(format!("exceeded maximum template depth ({most})")));
         }
         let data = match &invocation.pipe {
             Some(pipe) => self.pipeline(dot, pipe)?,
             None => Operand::default(),
         };
-        // A template sees none of the variables around its invocation.
+        // A template does not see the variables around its invocation.
         let variables = std::mem::replace(&mut self.variables, vec![(b"$", data.clone())]);
         let executing = std::mem::replace(&mut self.executing, name);
         self.body(&data, body)?;
@@ -62,7 +62,7 @@ impl<'t> State<'t, '_, '_> {
         Ok(flow)
     }
 
-    /// Goes over all elements; answers whether there were any.
+    /// Runs the body for every element. Returns whether there were any.
     fn iterate(&mut self, value: &Value, branch: &'t Branch) -> Result<bool> {
         let index = |index: usize| Operand::plain(Value::int(i64::try_from(index).unwrap_or(i64::MAX)));
         match value {
@@ -93,7 +93,7 @@ impl<'t> State<'t, '_, '_> {
                 self.over(items.map(|(at, item)| (index(at), Operand::plain(item))), branch)
             }
             Value::Nil | Value::NilOf(Type::Slice(_) | Type::Map(..) | Type::Chan(_)) => Ok(false),
-            // Go shows the value here; we do not.
+            // Go shows the value here. This error does not, because it may be a secret.
             other => Err(self.error(format!("range can't iterate over {}", Self::type_name(other)))),
         }
     }
@@ -116,8 +116,8 @@ impl<'t> State<'t, '_, '_> {
         let mut rounds = 0;
         for (index, item) in items {
             rounds += 1;
-            if rounds > self.session.limits.range {
-                let most = self.session.limits.range;
+            if rounds > self.rendering.limits.range {
+                let most = self.rendering.limits.range;
                 return Err(self.limit(format!("range goes round more than {most} times")));
             }
             self.step()?;
@@ -131,7 +131,7 @@ impl<'t> State<'t, '_, '_> {
         Ok(rounds > 0)
     }
 
-    /// With two variables the index comes first; with one it is the element.
+    /// With two variables the first is the index. A single variable is the element.
     fn set_loop_variables(&mut self, index: Operand, item: &Operand, branch: &'t Branch) -> Result<()> {
         let pipe = &branch.pipe;
         let top = self.variables.len();

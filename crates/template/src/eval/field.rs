@@ -1,11 +1,11 @@
 //! Fields, chains and variables: `.a.b`, `(pipeline).a`, `$x.a`.
 
 use super::call::Callable;
-use super::{MissingKey, Operand, Result, State};
+use super::{Evaluation, MissingKey, Operand, Result};
 use crate::node::{At, Name, Term, quoted};
 use crate::value::{Map, Object, Type, Value};
 
-impl<'t> State<'t, '_, '_> {
+impl<'t> Evaluation<'t, '_, '_> {
     pub(super) fn field_term(
         &mut self,
         dot: &Operand,
@@ -52,7 +52,7 @@ impl<'t> State<'t, '_, '_> {
         self.field_chain(dot, value, term, fields, terms, last)
     }
 
-    /// Field after field; the last, where it is a method, gets the arguments.
+    /// Evaluates field after field. If the last one is a method, it gets the arguments.
     fn field_chain(
         &mut self,
         dot: &Operand,
@@ -81,7 +81,7 @@ impl<'t> State<'t, '_, '_> {
     ) -> Result<Operand> {
         let shown = || String::from_utf8_lossy(name.expose()).into_owned();
         if receiver.is_invalid() {
-            return match self.session.missing_key {
+            return match self.rendering.missing_key {
                 MissingKey::Error => {
                     Err(self.error(format!("nil data; no entry for key {}", quoted(name.expose()))))
                 }
@@ -139,7 +139,7 @@ impl<'t> State<'t, '_, '_> {
         if let Some(value) = map.and_then(|map| map.get_text(name)) {
             return Ok(Operand::of(value, elem));
         }
-        match self.session.missing_key {
+        match self.rendering.missing_key {
             MissingKey::Default => Ok(Operand::default()),
             MissingKey::Zero => Ok(Operand::of(Value::zero(elem), elem)),
             MissingKey::Error => {

@@ -1,4 +1,4 @@
-//! Walking a template's nodes over data, in the order and with the words of Go's evaluator.
+//! The evaluator: it walks a template's nodes over data, in the order and with the words of Go's evaluator.
 
 mod argument;
 mod call;
@@ -6,28 +6,29 @@ mod control;
 mod field;
 mod scope;
 
-pub use scope::{A_STEP, Scope};
+pub(crate) use scope::A_STEP;
+pub use scope::Scope;
 
 use super::Template;
 use super::buffer::Buffer;
 use super::builtins::Operand;
-use super::error::{ExecError, Place};
+use super::error::{ExecError, Position};
 use super::fmt;
 use super::limits::Limits;
 use super::node::{At, Body, Command, Node, Number, Pipe, Term};
 use super::value::Value;
 use crate::host::Host;
 use leasehold_base::secret::Secret;
-use scope::Session;
+use scope::Rendering;
 
-/// What a key that a map does not have is.
+/// What a template gets for a key that a map does not have: Go's option `missingkey`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MissingKey {
-    /// Nothing: it prints as `<no value>`. Go's default, also called `invalid`.
+    /// No value, which prints as `<no value>`. This is Go's default; it is also called `invalid`.
     Default,
-    /// The zero of the map's elements.
+    /// The zero value of the map's element type.
     Zero,
-    /// An error.
+    /// An error. This is the default here.
     #[default]
     Error,
 }
@@ -42,39 +43,45 @@ pub(crate) fn execute(
     limits: Limits,
     host: &mut dyn Host,
 ) -> Result<Secret> {
-    let mut session = Session::new(host, missing_key, limits);
-    run(&mut session, template, template.name().as_bytes(), data)
+    let mut rendering = Rendering::new(host, missing_key, limits);
+    run(&mut rendering, template, template.name().as_bytes(), data)
 }
 
-/// Renders the template called `name` of a text, within a session.
-fn run(session: &mut Session<'_>, template: &Template, name: &[u8], data: Value) -> Result<Secret> {
-    let out = Buffer::new(session.limits.output.saturating_sub(session.written));
+/// Renders the template called `name` of a text, within a rendering.
+fn run(rendering: &mut Rendering<'_>, template: &Template, name: &[u8], data: Value) -> Result<Secret> {
+    let out = Buffer::new(rendering.limits.output.saturating_sub(rendering.written));
     let dot = Operand::plain(data);
-    let mut state =
-        State { session, template, executing: name, at: None, variables: vec![(b"$", dot.clone())], out };
+    let mut state = Evaluation {
+        rendering,
+        template,
+        executing: name,
+        at: None,
+        variables: vec![(b"$", dot.clone())],
+        out,
+    };
     let Some(body) = template.body(name) else {
         return Err(state.error(format!("{} is an incomplete or empty template", super::node::quoted(name))));
     };
     state.body(&dot, body)?;
     let out = state.out.into_secret();
-    session.written -= out.len();
+    rendering.written -= out.len();
     Ok(out)
 }
 
-/// Where an execution stands.
-struct State<'t, 's, 'h> {
-    session: &'s mut Session<'h>,
+/// The state of one execution of one template.
+struct Evaluation<'t, 's, 'h> {
+    rendering: &'s mut Rendering<'h>,
     template: &'t Template,
     /// The name of the template that is executing.
     executing: &'t [u8],
-    /// The node that an error would be about.
+    /// The node that the next error is about.
     at: Option<At<'t>>,
     /// The variables, innermost last.
     variables: Vec<(&'t [u8], Operand)>,
     out: Buffer,
 }
 
-/// What a node does to the `range` around it.
+/// What a node does to the `range` that encloses it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flow {
     Next,
@@ -82,11 +89,11 @@ enum Flow {
     Continue,
 }
 
-impl<'t> State<'t, '_, '_> {
-    /// An error at the current node.
+impl<'t> Evaluation<'t, '_, '_> {
+    /// Makes an error at the current node.
     fn error(&self, message: impl Into<String>) -> Box<ExecError> {
         let at = self.at.map(|at| {
-            let place = Place::of(self.template.text(), at.at());
+            let place = Position::of(self.template.text(), at.at());
             (place, at.show(self.template.delimiters()))
         });
         Box::new(ExecError {
@@ -98,7 +105,7 @@ impl<'t> State<'t, '_, '_> {
         })
     }
 
-    /// The error of a limit that was reached.
+    /// Makes the error of a limit that was reached.
     fn limit(&self, message: impl Into<String>) -> Box<ExecError> {
         let mut error = self.error(message);
         error.limit = true;
@@ -107,14 +114,14 @@ impl<'t> State<'t, '_, '_> {
 
     /// Counts one step of work.
     fn step(&mut self) -> Result<()> {
-        if self.session.step() { Ok(()) } else { Err(self.limit("too much work for one rendering")) }
+        if self.rendering.step() { Ok(()) } else { Err(self.limit("too much work for one rendering")) }
     }
 
-    /// Goes one level deeper; the caller comes back with `self.session.depth -= 1`.
+    /// Goes one level deeper; the caller comes back with `self.rendering.depth -= 1`.
     fn descend(&mut self) -> Result<()> {
-        self.session.depth += 1;
-        let most = self.session.limits.depth;
-        if self.session.depth > most {
+        self.rendering.depth += 1;
+        let most = self.rendering.limits.depth;
+        if self.rendering.depth > most {
             return Err(self.limit(format!("exceeded maximum template depth ({most})")));
         }
         Ok(())
@@ -130,7 +137,7 @@ impl<'t> State<'t, '_, '_> {
                 break;
             }
         }
-        self.session.depth -= 1;
+        self.rendering.depth -= 1;
         Ok(flow)
     }
 
@@ -158,7 +165,7 @@ impl<'t> State<'t, '_, '_> {
         }
     }
 
-    /// Writes what an action came to.
+    /// Writes the value of an action.
     fn print(&mut self, node: &'t Node, value: &Value) -> Result<()> {
         self.at = Some(At::Node(node));
         if matches!(value, Value::Func(_) | Value::Channel(_)) {
@@ -172,7 +179,7 @@ impl<'t> State<'t, '_, '_> {
     fn write(&mut self, what: impl FnOnce(&mut Buffer)) -> Result<()> {
         let before = self.out.len();
         what(&mut self.out);
-        self.session.written += self.out.len() - before;
+        self.rendering.written += self.out.len() - before;
         if self.out.is_full() { Err(self.limit("too much output for one rendering")) } else { Ok(()) }
     }
 
@@ -180,7 +187,7 @@ impl<'t> State<'t, '_, '_> {
         value.type_of().map_or_else(|| "nil".to_owned(), |of| of.to_string())
     }
 
-    /// A pipeline's value. The variables it declares stay until whoever called takes them away.
+    /// Evaluates a pipeline. The variables that it declares stay until the caller removes them.
     fn pipeline(&mut self, dot: &Operand, pipe: &'t Pipe) -> Result<Operand> {
         self.at = Some(At::Pipe(pipe));
         self.descend()?;
@@ -188,10 +195,10 @@ impl<'t> State<'t, '_, '_> {
         for command in &pipe.commands {
             self.step()?;
             let made = self.command(dot, command, value)?;
-            // What an interface holds goes on, not the interface.
+            // The next stage gets what an interface holds, not the interface.
             value = Some(Operand::plain(made.value));
         }
-        self.session.depth -= 1;
+        self.rendering.depth -= 1;
         // The parser lets no pipeline be empty.
         let value = value.unwrap_or_default();
         for variable in &pipe.variables {
@@ -204,7 +211,7 @@ impl<'t> State<'t, '_, '_> {
         Ok(value)
     }
 
-    /// Changes the innermost variable of that name.
+    /// Assigns to the innermost variable of that name.
     fn assign(&mut self, name: &[u8], value: Operand) -> Result<()> {
         match self.variables.iter_mut().rev().find(|(known, _)| *known == name) {
             Some((_, variable)) => {
@@ -226,7 +233,7 @@ impl<'t> State<'t, '_, '_> {
         self.error(format!("undefined variable: {}", String::from_utf8_lossy(name)))
     }
 
-    /// One stage of a pipeline; `last` is what the stage before it made.
+    /// Evaluates one stage of a pipeline. `last` is the value of the stage before it.
     fn command(&mut self, dot: &Operand, command: &'t Command, last: Option<Operand>) -> Result<Operand> {
         let first = &command.terms[0];
         match first {
@@ -262,7 +269,7 @@ impl<'t> State<'t, '_, '_> {
         }
     }
 
-    /// The value of a number where nothing says which kind it should be: its spelling decides.
+    /// Returns the value of a number literal where no parameter decides its type: the spelling decides.
     fn ideal(&mut self, term: &'t Term, number: &Number) -> Result<Operand> {
         self.at = Some(At::Term(term));
         let value = match (number.complex, number.float, number.int) {

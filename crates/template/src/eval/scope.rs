@@ -1,4 +1,4 @@
-//! What a running function sees of the rendering it belongs to.
+//! What a running function can reach of the rendering that it belongs to.
 
 use std::any::Any;
 
@@ -11,62 +11,62 @@ use crate::limits::Limits;
 use crate::value::Value;
 use leasehold_base::secret::Secret;
 
-/// One rendering: its world, its limits, and what its functions remember between calls.
-pub(crate) struct Session<'h> {
+/// One rendering: its host, its limits, and what its functions keep between calls.
+pub(crate) struct Rendering<'h> {
     host: &'h mut dyn Host,
     pub(super) limits: Limits,
     pub(super) missing_key: MissingKey,
-    /// How deep the evaluator is in itself.
+    /// The depth of the evaluator's recursion.
     pub(super) depth: usize,
     steps: u64,
-    /// The bytes of output that are held at this moment: a template that calls another as a text
+    /// The bytes of output that are held at this moment. A template that calls another as a text
     /// (`executeTemplate`) holds its own meanwhile.
     pub(super) written: usize,
     locals: Vec<Box<dyn Any>>,
 }
 
-/// The bytes of text that count as one step of work: what to [spend](Scope::spend) on each part of a value
-/// that may stand in many places at once.
-pub const A_STEP: usize = 64;
+/// The bytes of text that count as one step of work. A function that walks a value [spends](Scope::spend)
+/// this much on each part, because a part may stand in many places at once.
+pub(crate) const A_STEP: usize = 64;
 
-impl<'h> Session<'h> {
+impl<'h> Rendering<'h> {
     pub(crate) fn new(host: &'h mut dyn Host, missing_key: MissingKey, limits: Limits) -> Self {
         Self { host, limits, missing_key, depth: 0, steps: 0, written: 0, locals: Vec::new() }
     }
 
-    /// Counts one step; false once there have been too many.
+    /// Counts one step. Returns false if there have been too many.
     pub(super) const fn step(&mut self) -> bool {
         self.steps += 1;
         self.steps <= self.limits.steps
     }
 
-    /// Counts the making of a text; false once it is too long or there have been too many.
+    /// Counts a text of `bytes` bytes. Returns false if it is too long or there has been too much work.
     pub(super) const fn made(&mut self, bytes: usize) -> bool {
         self.steps += (bytes / A_STEP) as u64;
         bytes <= self.limits.output && self.steps <= self.limits.steps
     }
 }
 
-/// The rendering that a function runs in.
+/// The rendering that a function runs in: its [host](crate::host::Host), its limits, and its memory.
 pub struct Scope<'s, 'h> {
-    session: &'s mut Session<'h>,
+    rendering: &'s mut Rendering<'h>,
     template: &'s Template,
 }
 
 impl<'s, 'h> Scope<'s, 'h> {
-    pub(super) const fn new(session: &'s mut Session<'h>, template: &'s Template) -> Self {
-        Self { session, template }
+    pub(super) const fn new(rendering: &'s mut Rendering<'h>, template: &'s Template) -> Self {
+        Self { rendering, template }
     }
 
-    /// The world.
+    /// Returns the host of this rendering.
     pub fn host(&mut self) -> &mut (dyn Host + 'h) {
-        self.session.host
+        self.rendering.host
     }
 
-    /// What a function remembers within one rendering (`scratch`, counters), one of each type;
-    /// made when first asked for, gone with the rendering.
+    /// Returns what functions keep between calls within one rendering, such as a counter: one value of each type `T`. It is made
+    /// by the first call and dropped with the rendering.
     pub fn local<T: Default + 'static>(&mut self) -> &mut T {
-        let locals = &mut self.session.locals;
+        let locals = &mut self.rendering.locals;
         let at = locals.iter().position(|local| local.is::<T>()).unwrap_or_else(|| {
             locals.push(Box::new(T::default()));
             locals.len() - 1
@@ -74,31 +74,31 @@ impl<'s, 'h> Scope<'s, 'h> {
         locals[at].downcast_mut().expect("found by this type, or just made of it")
     }
 
-    /// The limits of this rendering.
+    /// Returns the limits of this rendering.
     #[must_use]
     pub const fn limits(&self) -> &Limits {
-        &self.session.limits
+        &self.rendering.limits
     }
 
-    /// Asks before making `bytes` of text or `bytes / 64` elements: to be called by whatever can
-    /// make much out of little (`repeat`, `indent`, `until`).
+    /// Charges this rendering for `bytes` of text, or for `bytes / 64` elements, before a function makes them. Every
+    /// function that can make much out of little (`repeat`, `indent`, `until`) calls it.
     ///
     /// # Errors
-    /// Where it would be more than the limits allow.
+    /// [`FunctionError`] if that is more than the limits allow.
     pub fn spend(&mut self, bytes: usize) -> Result<(), FunctionError> {
-        if self.session.made(bytes) { Ok(()) } else { Err(FunctionError::too_much()) }
+        if self.rendering.made(bytes) { Ok(()) } else { Err(FunctionError::too_much()) }
     }
 
-    /// Renders another template of the same text with `data`: `executeTemplate`.
+    /// Renders another template of the same text with `data` as dot, as the function `executeTemplate` does.
     ///
     /// # Errors
-    /// Where it fails, or there is no template of that name.
+    /// [`FunctionError`] if the rendering fails, or if no template has this name.
     pub fn execute_template(&mut self, name: &[u8], data: Value) -> Result<Secret, FunctionError> {
-        // Without the name, which may come out of a secret.
+        // The error leaves out the name, which may come out of a secret.
         if self.template.definition(name).is_none() {
             return Err(FunctionError::new("there is no template of this name"));
         }
-        run(self.session, self.template, name, data).map_err(|error: Box<ExecError>| {
+        run(self.rendering, self.template, name, data).map_err(|error: Box<ExecError>| {
             let why = error.to_string();
             if error.limit { FunctionError::beyond(why) } else { FunctionError::new(why) }
         })
@@ -114,8 +114,8 @@ mod tests {
     fn with_scope(limits: Limits, test: impl FnOnce(&mut Scope<'_, '_>)) {
         let template = Template::parse("t", b"", None, &Functions::new()).expect("an empty template");
         let mut world = Nowhere;
-        let mut session = Session::new(&mut world, MissingKey::Error, limits);
-        test(&mut Scope::new(&mut session, &template));
+        let mut rendering = Rendering::new(&mut world, MissingKey::Error, limits);
+        test(&mut Scope::new(&mut rendering, &template));
     }
 
     #[test]

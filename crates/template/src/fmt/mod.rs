@@ -1,4 +1,6 @@
-//! Printing values as Go's `fmt` does: `Sprint`, `Sprintln`, `Sprintf`, with every verb and flag.
+//! Prints values as Go's package `fmt` does: `Sprint`, `Sprintln` and `Sprintf`, with every verb and flag.
+//!
+//! For functions of your own. The text goes into a [`Buffer`], which has a limit: [`Buffer::is_full`] says whether it fitted.
 
 mod number;
 mod printf;
@@ -10,7 +12,7 @@ use super::value::{Type, Value};
 
 pub use printf::sprintf;
 
-/// What stands between `%` and the verb.
+/// The flags, the width and the precision between `%` and the verb.
 #[derive(Debug, Default, Clone, Copy)]
 struct Flags {
     width: Option<usize>,
@@ -26,11 +28,11 @@ struct Flags {
     sharp_v: bool,
 }
 
-/// One act of printing.
+/// The printing of one value.
 struct Printer<'b> {
     out: &'b mut Buffer,
     flags: Flags,
-    /// In the middle of reporting a bad verb: methods are not called, so that it ends.
+    /// True while a bad verb is reported. Methods are not called then, so that the report cannot fail in turn.
     erroring: bool,
 }
 
@@ -40,7 +42,7 @@ impl<'b> Printer<'b> {
     }
 }
 
-/// Appends `values` as `fmt.Sprint` prints them: with spaces between two that are no strings.
+/// Appends `values` as `fmt.Sprint` prints them: with a space between two values if neither is a string.
 pub fn sprint(values: &[Value], out: &mut Buffer) {
     let mut after_text = true;
     for value in values {
@@ -53,7 +55,7 @@ pub fn sprint(values: &[Value], out: &mut Buffer) {
     }
 }
 
-/// Appends `values` as `fmt.Sprintln` prints them: with spaces between all, and a newline.
+/// Appends `values` as `fmt.Sprintln` prints them: with a space between any two, and a newline at the end.
 pub fn sprintln(values: &[Value], out: &mut Buffer) {
     for (index, value) in values.iter().enumerate() {
         if index > 0 {
@@ -67,14 +69,14 @@ pub fn sprintln(values: &[Value], out: &mut Buffer) {
 /// Appends one value as `%v` prints it.
 pub fn print(value: &Value, out: &mut Buffer) {
     match value {
-        // What templates print most, without ado.
+        // The most frequent case takes the short way.
         Value::Text(text) | Value::Number(text) => out.push(text.expose()),
         value => Printer::new(out).argument(value, 'v'),
     }
 }
 
-/// Appends one value as a template's action prints it: a pointer as what it points to, and what
-/// there is not as `<no value>`.
+/// Appends one value as a template's action prints it: a pointer as what it points to, and a missing value as
+/// `<no value>`.
 pub(crate) fn print_action(value: &Value, out: &mut Buffer) {
     match value {
         Value::Nil => out.push(b"<no value>"),
@@ -83,7 +85,7 @@ pub(crate) fn print_action(value: &Value, out: &mut Buffer) {
     }
 }
 
-/// The name of a value's type, as messages and `%T` show it.
+/// Returns the name of a value's type, as messages and `%T` show it.
 fn type_name(value: &Value) -> String {
     value.type_of().map_or_else(|| "<nil>".to_owned(), |of: Type| of.to_string())
 }

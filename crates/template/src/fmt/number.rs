@@ -1,9 +1,9 @@
-//! Numbers: integers in every base, runes, floats, complex numbers.
+//! Prints numbers: integers in every base, runes, floats and complex numbers.
 
 use super::Printer;
 use crate::spell::{float, quote, rune};
 
-/// An integer's magnitude and sign: all that printing needs of Go's twelve integer types.
+/// The magnitude and the sign of an integer. Printing needs nothing else of Go's integer types.
 #[derive(Clone, Copy)]
 pub(super) struct Integer {
     pub(super) magnitude: u64,
@@ -20,7 +20,7 @@ impl Integer {
         Self { magnitude: value, negative: false, signed: false }
     }
 
-    /// The rune that the number names; U+FFFD where it names none.
+    /// Returns the rune with this number; U+FFFD if there is none.
     fn rune(self) -> char {
         let code = u32::try_from(self.magnitude).ok().filter(|_| !self.negative);
         code.and_then(char::from_u32).unwrap_or(rune::REPLACEMENT)
@@ -28,7 +28,7 @@ impl Integer {
 }
 
 impl Printer<'_> {
-    /// An integer by any verb; false where the verb is not for integers.
+    /// Prints an integer by any verb. Returns false if the verb is not for integers.
     pub(super) fn integer(&mut self, value: Integer, verb: char) -> bool {
         match verb {
             'v' if self.flags.sharp_v && !value.signed => self.hex_0x(value.magnitude, true),
@@ -51,7 +51,7 @@ impl Printer<'_> {
         true
     }
 
-    /// Hexadecimal with or without its prefix, whatever the flags say.
+    /// Prints hexadecimal digits with or without the prefix, whatever the flags say.
     pub(super) fn hex_0x(&mut self, value: u64, prefix: bool) {
         let sharp = std::mem::replace(&mut self.flags.sharp, prefix);
         self.digits(Integer::unsigned(value), 16, 'v');
@@ -67,7 +67,7 @@ impl Printer<'_> {
         };
         let least = match (self.flags.precision, self.flags.width) {
             (Some(0), _) if value.magnitude == 0 => {
-                // A precision of 0 and a value of 0 print nothing but padding.
+                // A value of 0 with a precision of 0 prints padding only.
                 return self.out.repeat(b' ', self.flags.width.unwrap_or(0));
             }
             (Some(precision), _) => precision,
@@ -93,7 +93,7 @@ impl Printer<'_> {
         self.pad_with_spaces(format!("{sign}{octal}{prefix}{zeros}{digits}").as_bytes());
     }
 
-    /// `%U`: `U+0040`, with the rune itself where sharp.
+    /// Prints `%U`: `U+0040`, and the rune itself with the flag `#`.
     fn unicode(&mut self, value: Integer) {
         let code = if value.negative { value.magnitude.wrapping_neg() } else { value.magnitude };
         let digits = format!("{code:X}");
@@ -106,7 +106,7 @@ impl Printer<'_> {
         self.pad_with_spaces(text.as_bytes());
     }
 
-    /// A float by any verb; false where the verb is not for floats.
+    /// Prints a float by any verb. Returns false if the verb is not for floats.
     pub(super) fn float(&mut self, value: f64, verb: char) -> bool {
         let (letter, precision) = match verb {
             'v' => (b'g', None),
@@ -130,7 +130,7 @@ impl Printer<'_> {
             }
             self.pad_float(&text);
         } else {
-            // These do not look like numbers, so they are not padded with zeros. NaN has no sign
+            // NaN and infinities are not padded with zeros. NaN has no sign
             // unless one is asked for.
             let bare = value.is_nan() && !self.flags.space && !self.flags.plus;
             self.pad_with_spaces(&text[usize::from(bare)..]);
@@ -138,7 +138,7 @@ impl Printer<'_> {
         true
     }
 
-    /// A number that begins with its sign: the plus is shown only where asked for, and zeros go
+    /// Prints a number that begins with its sign. A plus is shown only if the flag asks for it, and zeros go
     /// between the sign and the digits.
     fn pad_float(&mut self, text: &[u8]) {
         if !self.flags.plus && text[0] == b'+' {
@@ -154,7 +154,7 @@ impl Printer<'_> {
         }
     }
 
-    /// A complex number by any verb; false where the verb is not for floats.
+    /// Prints a complex number by any verb. Returns false if the verb is not for floats.
     pub(super) fn complex(&mut self, (real, imaginary): (f64, f64), verb: char) -> bool {
         if !matches!(verb, 'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E') {
             return false;
@@ -170,7 +170,7 @@ impl Printer<'_> {
     }
 }
 
-/// `#`: a decimal point always, and for `%g` the zeros that the precision asks for.
+/// Applies the flag `#`: a decimal point always, and for `%g` the zeros that the precision asks for.
 fn keep_point(text: &mut Vec<u8>, letter: u8, precision: Option<usize>) {
     let exponents: &[u8] = if matches!(letter, b'x' | b'X') { b"pP" } else { b"eE" };
     let tail = text.iter().position(|byte| exponents.contains(byte)).map(|at| text.split_off(at));

@@ -1,16 +1,17 @@
-//! `fmt.Sprintf`: reading the format.
+//! `fmt.Sprintf`: the format.
 
 use super::{Flags, Printer, type_name};
 use crate::buffer::Buffer;
 use crate::spell::rune;
 use crate::value::Value;
 
-/// Widths and precisions beyond this are ignored, as Go does.
+/// Larger widths and precisions are ignored, as in Go.
 const LARGEST: i64 = 1_000_000;
 
-/// Appends `args` as `format` asks for; what is wrong with a verb is said in the text, as Go does.
+/// Appends `args` by `format`, as `fmt.Sprintf` does. A wrong verb is no error: the text itself reports
+/// it (`%!d(string=x)`), as in Go.
 pub fn sprintf(format: &[u8], args: &[Value], out: &mut Buffer) {
-    let mut reader = Reader { format, at: 0, args, next: 0, reordered: false, good: true };
+    let mut reader = FormatReader { format, at: 0, args, next: 0, reordered: false, good: true };
     let mut printer = Printer::new(out);
     while reader.at < format.len() && !printer.out.is_full() {
         let rest = &format[reader.at..];
@@ -46,20 +47,20 @@ fn extra(args: &[Value], printer: &mut Printer<'_>) {
     printer.out.push(b")");
 }
 
-struct Reader<'a> {
+struct FormatReader<'a> {
     format: &'a [u8],
     at: usize,
     args: &'a [Value],
-    /// The argument that the next verb takes.
+    /// The index of the argument that the next verb takes.
     next: usize,
-    /// Whether an index was given: then nobody can say what is left over.
+    /// Whether an index (`%[1]d`) was given. Left-over arguments are not reported then, as in Go.
     reordered: bool,
-    /// Whether this directive's index was a good one.
+    /// Whether this directive's index was valid.
     good: bool,
 }
 
-impl Reader<'_> {
-    /// One directive; its `%` is behind.
+impl FormatReader<'_> {
+    /// Reads and prints one directive. Its `%` has been read.
     fn directive(&mut self, printer: &mut Printer<'_>) {
         self.good = true;
         printer.flags = self.flags();
@@ -137,7 +138,7 @@ impl Reader<'_> {
             Some(width) => {
                 flags.width = usize::try_from(width.unsigned_abs()).ok();
                 if width < 0 {
-                    // Zeros do not pad on the right.
+                    // Padding on the right is never zeros.
                     flags.minus = true;
                     flags.zero = false;
                 }
@@ -153,7 +154,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The next argument as a width or precision.
+    /// Takes the next argument as a width or a precision.
     fn int_argument(&mut self) -> Option<i64> {
         let number = match self.args.get(self.next)? {
             Value::Int(_, number) => Some(*number),
@@ -170,14 +171,14 @@ impl Reader<'_> {
         here
     }
 
-    /// A number here; one that is far too large swallows the rest of the format, as Go has it.
+    /// Reads a number. A number that is far too large consumes the rest of the format, as in Go.
     fn number(&mut self) -> Option<usize> {
         let (number, end) = number_at(self.format, self.at, self.format.len());
         self.at = end;
         number
     }
 
-    /// `[n]`: which argument comes next. Answers whether there was one.
+    /// Reads `[n]`, the index of the next argument. Returns whether there was one.
     fn index(&mut self) -> bool {
         if self.format.get(self.at) != Some(&b'[') {
             return false;
@@ -204,7 +205,7 @@ impl Reader<'_> {
     }
 }
 
-/// The number in `text[start..end]` and where it ends.
+/// Returns the number in `text[start..end]` and where it ends.
 fn number_at(text: &[u8], start: usize, end: usize) -> (Option<usize>, usize) {
     let mut number = None;
     let mut at = start;

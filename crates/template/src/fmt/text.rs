@@ -1,4 +1,4 @@
-//! Texts: padding, cutting, quoting, hexadecimal.
+//! Prints texts: padding, cutting, quoting, hexadecimal.
 
 use zeroize::Zeroizing;
 
@@ -6,7 +6,7 @@ use super::Printer;
 use crate::spell::{quote, rune};
 
 impl Printer<'_> {
-    /// `text` on its side of the width.
+    /// Pads `text` to the width, with zeros if the flags say so.
     pub(super) fn pad(&mut self, text: &[u8]) {
         let Some(width) = self.flags.width.filter(|&width| width > 0) else { return self.out.push(text) };
         let padding = width.saturating_sub(rune::count(text));
@@ -19,7 +19,7 @@ impl Printer<'_> {
         }
     }
 
-    /// `text` on its side of the width, with spaces whatever the flags say.
+    /// Pads `text` to the width with spaces, whatever the flags say.
     pub(super) fn pad_with_spaces(&mut self, text: &[u8]) {
         let zero = std::mem::replace(&mut self.flags.zero, false);
         self.pad(text);
@@ -31,7 +31,7 @@ impl Printer<'_> {
         self.out.repeat(if zero { b'0' } else { b' ' }, count);
     }
 
-    /// A string kind by any verb; false where the verb is not for texts.
+    /// Prints a string kind by any verb. Returns false if the verb is not for texts.
     pub(super) fn text(&mut self, text: &[u8], verb: char) -> bool {
         match verb {
             'v' if self.flags.sharp_v => self.quoted(text),
@@ -53,7 +53,7 @@ impl Printer<'_> {
     /// `%q`
     pub(super) fn quoted(&mut self, text: &[u8]) {
         let text = self.cut(text);
-        // The longest escape is four bytes for one; so it never moves.
+        // The longest escape makes four bytes of one, so the buffer never moves.
         let mut out = Zeroizing::new(Vec::with_capacity(text.len() * 4 + 2));
         if self.flags.sharp && quote::can_backquote(text) {
             out.push(b'`');
@@ -65,13 +65,13 @@ impl Printer<'_> {
         self.pad(&out);
     }
 
-    /// As many runes as the precision allows.
+    /// Returns as many runes as the precision allows.
     fn cut<'t>(&self, text: &'t [u8]) -> &'t [u8] {
         let end = self.flags.precision.and_then(|precision| rune::runes(text).nth(precision));
         end.map_or(text, |(at, ..)| &text[..at])
     }
 
-    /// `%x`: the digits, and in their last place the letter of the prefix.
+    /// Prints `%x` or `%X`. `digits` are the sixteen digits and, in the last place, the letter of the prefix.
     fn hex(&mut self, text: &[u8], digits: &[u8; 17]) {
         let text = &text[..self.flags.precision.unwrap_or(text.len()).min(text.len())];
         let width = self.flags.width.unwrap_or(0);

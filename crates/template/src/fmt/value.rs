@@ -1,17 +1,17 @@
-//! Values of every kind by any verb.
+//! Prints values of every kind by any verb.
 
 use super::number::Integer;
 use super::{Printer, type_name};
 use crate::value::{List, Map, Object, Type, Value};
 
-/// How deep containers are printed. Nothing that people write is deeper, and the stack holds it.
+/// The depth to which containers are printed. Real data is not deeper, and the stack has room for it.
 const MAX_DEPTH: usize = 100;
 
-/// What stands for the address of something that has none here.
+/// What is printed in place of an address: values have none here.
 const ADDRESS: u64 = 0xc000_0000;
 
 impl Printer<'_> {
-    /// An argument of a printing function.
+    /// Prints an argument of a printing function.
     pub(super) fn argument(&mut self, value: &Value, verb: char) {
         match (value, verb) {
             (Value::Nil, 'T' | 'v') => self.pad(b"<nil>"),
@@ -23,7 +23,7 @@ impl Printer<'_> {
         }
     }
 
-    /// What a pointer points to, as an action prints it.
+    /// Prints what a pointer points to, as an action does.
     pub(super) fn pointed_to(&mut self, object: &dyn Object) {
         match object.text() {
             Some(text) => self.plain(text.expose()),
@@ -48,16 +48,16 @@ impl Printer<'_> {
         self.erroring = false;
     }
 
-    /// A value, `depth` levels inside another.
+    /// Prints a value, `depth` levels inside another.
     pub(super) fn value(&mut self, value: &Value, verb: char, depth: usize) {
         if depth > MAX_DEPTH {
             return self.out.overflow();
         }
-        // One value may stand in many places, so that walking all of it may take for ever.
+        // One value may stand in many places, so a walk over all of them might not end.
         if self.out.is_full() {
             return;
         }
-        // `%w` is for errors, which no value here is.
+        // `%w` is for errors, and no value here is an error.
         if verb == 'w' && !self.erroring {
             return self.bad_verb(value, verb);
         }
@@ -123,7 +123,7 @@ impl Printer<'_> {
         self.out.push(if self.flags.sharp_v { b"}" } else { b"]" });
     }
 
-    /// What stands before the elements of a container; answers what stands between them.
+    /// Prints what stands before the elements of a container. Returns what stands between them.
     fn open(&mut self, of: &Type, plain: &[u8]) -> &'static [u8] {
         if !self.flags.sharp_v {
             self.out.push(plain);
@@ -147,7 +147,7 @@ impl Printer<'_> {
         self.out.push(if self.flags.sharp_v { b"}" } else { b"]" });
     }
 
-    /// Whether a value that has a method `String` is printed by it.
+    /// Returns whether a value with a method `String` is printed by it.
     const fn calls_methods(&self, verb: char) -> bool {
         !self.erroring && !self.flags.sharp_v && matches!(verb, 'v' | 's' | 'x' | 'X' | 'q')
     }
@@ -161,7 +161,7 @@ impl Printer<'_> {
             self.out.push(b"&");
             self.structure(object, verb, depth + 1);
         } else {
-            // Go shows the address of a pointer inside something else.
+            // Go prints a pointer inside another value as an address.
             self.pointer(value, verb);
         }
     }
@@ -200,7 +200,7 @@ impl Printer<'_> {
         }
     }
 
-    /// `[]byte` by any verb.
+    /// Prints a `[]byte` by any verb.
     fn bytes(&mut self, list: &List, verb: char, name: &str, depth: usize) {
         let bytes: zeroize::Zeroizing<Vec<u8>> = list.items().iter().map(byte_of).collect::<Vec<u8>>().into();
         match verb {
@@ -227,7 +227,7 @@ impl Printer<'_> {
         }
     }
 
-    /// Something that Go shows by its address.
+    /// Prints a value that Go prints as an address.
     fn pointer(&mut self, value: &Value, verb: char) {
         let address = match value {
             Value::NilOf(_) => 0,
@@ -255,7 +255,7 @@ impl Printer<'_> {
     }
 }
 
-/// The byte that an element of `[]byte` is.
+/// Returns the byte that an element of a `[]byte` is.
 fn byte_of(item: &Value) -> u8 {
     match item {
         Value::Uint(_, byte) => u8::try_from(*byte).unwrap_or(u8::MAX),

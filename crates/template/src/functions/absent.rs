@@ -1,5 +1,5 @@
-//! Names that templates for the references may use and that have no place here, each with the
-//! reason that the error shows.
+//! Functions that the agents have and this crate leaves out, each with the
+//! reason, which the error shows.
 
 use crate::function::Functions;
 
@@ -65,7 +65,7 @@ const ABSENT: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Names what is not here in `functions`.
+/// Records the functions that are left out in `functions`.
 pub(super) fn forbid_in(functions: &mut Functions) {
     for (why, names) in ABSENT {
         for name in *names {

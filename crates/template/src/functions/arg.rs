@@ -1,7 +1,7 @@
-//! Taking arguments apart and putting answers together.
+//! Reading arguments and making results.
 //!
-//! The engine has checked count and types, so a missing or other value cannot come; the accessors
-//! answer the type's zero then, which keeps them free of panics.
+//! The engine has checked the number and the types of the arguments. The accessors
+//! return the zero of the type for any other value, so that they need no panic.
 
 use crate::buffer::Buffer;
 use crate::eval::Scope;
@@ -9,10 +9,10 @@ use crate::function::FunctionError;
 use crate::value::{Map, Value};
 use leasehold_base::secret::Secret;
 
-/// What a function answers.
+/// The result of a function.
 pub(super) type Answer = Result<Value, FunctionError>;
 
-/// The bytes of the text at `index`.
+/// Returns the bytes of the text at `index`.
 pub(super) fn text(args: &[Value], index: usize) -> &[u8] {
     match args.get(index) {
         Some(Value::Text(text) | Value::Number(text)) => text.expose(),
@@ -20,7 +20,7 @@ pub(super) fn text(args: &[Value], index: usize) -> &[u8] {
     }
 }
 
-/// The text at `index`, shared.
+/// Returns the text at `index`, shared.
 pub(super) fn secret(args: &[Value], index: usize) -> Secret {
     match args.get(index) {
         Some(Value::Text(text) | Value::Number(text)) => text.clone(),
@@ -28,13 +28,13 @@ pub(super) fn secret(args: &[Value], index: usize) -> Secret {
     }
 }
 
-/// The text at `index` as a name (a path, a layout, a variable); of bytes that are not UTF-8 each
+/// Returns the text at `index` as a name (a path, a layout, a variable). Each byte that is not UTF-8
 /// becomes U+FFFD.
 pub(super) fn name(args: &[Value], index: usize) -> String {
     String::from_utf8_lossy(text(args, index)).into_owned()
 }
 
-/// The whole number at `index`.
+/// Returns the whole number at `index`.
 pub(super) fn int(args: &[Value], index: usize) -> i64 {
     match args.get(index) {
         Some(Value::Int(_, number)) => *number,
@@ -42,12 +42,12 @@ pub(super) fn int(args: &[Value], index: usize) -> i64 {
     }
 }
 
-/// The flag at `index`.
+/// Returns the truth value at `index`.
 pub(super) fn flag(args: &[Value], index: usize) -> bool {
     matches!(args.get(index), Some(Value::Bool(true)))
 }
 
-/// The elements of the list at `index`; none of a nil one.
+/// Returns the elements of the list at `index`; none if it is nil.
 pub(super) fn items(args: &[Value], index: usize) -> &[Value] {
     match args.get(index) {
         Some(Value::List(list)) => list.items(),
@@ -55,7 +55,7 @@ pub(super) fn items(args: &[Value], index: usize) -> &[Value] {
     }
 }
 
-/// The map at `index`; `None` for a nil one.
+/// Returns the map at `index`; `None` if it is nil.
 pub(super) fn map(args: &[Value], index: usize) -> Option<&Map> {
     match args.get(index) {
         Some(Value::Map(map)) => Some(map),
@@ -63,27 +63,28 @@ pub(super) fn map(args: &[Value], index: usize) -> Option<&Map> {
     }
 }
 
-/// The argument at `index`, whatever it is.
+/// Returns the argument at `index`, whatever it is.
 pub(super) fn any(args: &[Value], index: usize) -> &Value {
     args.get(index).unwrap_or(&Value::Nil)
 }
 
-/// A text made of a slice of one that is there already.
+/// Makes a text of a slice of an existing one.
 pub(super) fn answer(text: &[u8]) -> Answer {
     Ok(Value::text(text.to_vec()))
 }
 
-/// An error that says `why`.
+/// Makes an error that says `why`.
 pub(super) fn fail<T>(why: impl Into<String>) -> Result<T, FunctionError> {
     Err(FunctionError::new(why))
 }
 
-/// `nothing`, for functions that answer it where others fail; but not in place of what Go would have made.
+/// Returns `nothing` in place of an error, for functions that do so. A limit remains an error, because Go would have returned
+/// a result.
 pub(super) fn or_nothing(error: FunctionError, nothing: Value) -> Answer {
     if error.is_limit() { Err(error) } else { Ok(nothing) }
 }
 
-/// A text made by `write`, counted as work and no longer than the limits allow.
+/// Makes a text with `write`. It counts as work, and is no longer than the limits allow.
 pub(super) fn written(
     scope: &mut Scope<'_, '_>,
     write: impl FnOnce(&mut Buffer) -> Result<(), FunctionError>,

@@ -1,8 +1,8 @@
 //! Arithmetic on whole numbers and floats of any of Go's sizes.
 //!
-//! As in Go the left operand comes last, so that it can be piped in, and its kind decides with the
-//! other's what the answer is: two unsigned are unsigned, anything with a float is a float, all
-//! else is an `int64`. Whole numbers wrap around.
+//! As in Go, the left operand comes last, so that a pipeline can pass it. The types of both operands decide the type of
+//! the result: two unsigned integers make an unsigned one, anything with a float makes a float, and all
+//! else makes an `int64`. Integers wrap around.
 
 use super::arg::{Answer, any, fail};
 use crate::eval::Scope;
@@ -29,7 +29,7 @@ enum Number {
     Float(f64),
 }
 
-/// Two numbers brought to the family of the answer.
+/// Two numbers, converted to the family of the result.
 enum Pair {
     Int(i64, i64),
     Uint(u64, u64),
@@ -67,7 +67,7 @@ impl Number {
     }
 }
 
-/// The left operand, which is the second argument, and the right one.
+/// Returns the left operand, which is the second argument, and the right one.
 fn operands(args: &[Value], function: &str) -> Result<(Number, Number), FunctionError> {
     Ok((Number::of(any(args, 1), function)?, Number::of(any(args, 0), function)?))
 }

@@ -1,4 +1,4 @@
-//! Upper, lower and title case, rune by rune as Go's `unicode` package maps them: one rune to one.
+//! Upper, lower and title case, as Go's `unicode` package maps them: each rune to one rune.
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
@@ -29,7 +29,7 @@ pub(super) fn title(rune: char) -> char {
         'Ǉ' | 'ǈ' | 'ǉ' => 'ǈ',
         'Ǌ' | 'ǋ' | 'ǌ' => 'ǋ',
         'Ǳ' | 'ǲ' | 'ǳ' => 'ǲ',
-        // Georgian has capitals, but no titles begin with them.
+        // Georgian has capitals, but titles do not begin with them.
         '\u{10d0}'..='\u{10fa}' | '\u{10fd}'..='\u{10ff}' => rune,
         _ => upper(rune),
     }
@@ -119,7 +119,7 @@ const fn is_mid_word(rune: char) -> bool {
     )
 }
 
-/// Whether a rune that has no case ends a word.
+/// Returns whether a rune without case ends a word.
 fn is_break(rune: char) -> bool {
     // The Hebrew geresh is punctuation that Unicode counts among the letters.
     if is_mid_word(rune) || matches!(rune, '_' | '\u{5f3}') {

@@ -51,7 +51,7 @@ fn explode(into: &Map, key: &Secret, value: Value) -> Result<(), FunctionError> 
     Ok(())
 }
 
-/// `mergeMap into from`: what `into` lacks or has empty.
+/// `mergeMap into from`: sets what `into` lacks or has empty.
 fn merge_map(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     merged(scope, args, Merge::Fill)
 }
@@ -60,7 +60,7 @@ fn merge_map_with_override(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer 
     merged(scope, args, Merge::Overwrite)
 }
 
-/// The first map itself, changed for all who hold it, as the reference changes it.
+/// Changes the first map itself, as consul-template does: every variable with this map sees the change.
 fn merged(scope: &mut Scope<'_, '_>, args: &[Value], how: Merge) -> Answer {
     let into = map(args, 0).cloned().unwrap_or_default();
     if let Some(from) = map(args, 1) {

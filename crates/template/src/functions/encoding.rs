@@ -23,7 +23,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("sha256Hex", &[Type::String], sha256_hex).returns(Type::String),
 ];
 
-/// As Go's decoders: padding must be there, what the last character says too much is let pass.
+/// The rules of Go's decoders: padding is required, and surplus bits in the last character are ignored.
 const GO: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::RequireCanonical)
     .with_decode_allow_trailing_bits(true);
@@ -36,7 +36,7 @@ const URL: GeneralPurpose = GeneralPurpose::new(URL_ALPHABET, GO);
 
 const URL_ALPHABET: &Alphabet = &base64::alphabet::URL_SAFE;
 
-/// The bytes that `text` encodes; `None` where it is not base64. Line breaks are skipped, as Go does.
+/// Returns the bytes that `text` encodes; `None` if it is not base64. Line breaks are skipped, as in Go.
 pub(super) fn decode(engine: &impl Engine, text: &[u8]) -> Option<Vec<u8>> {
     if !text.iter().any(|byte| matches!(byte, b'\r' | b'\n')) {
         return engine.decode(text).ok();
@@ -46,7 +46,7 @@ pub(super) fn decode(engine: &impl Engine, text: &[u8]) -> Option<Vec<u8>> {
     engine.decode(&*joined).ok()
 }
 
-/// `bytes` in hexadecimal.
+/// Returns `bytes` in hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! What is around a template: environment, files read, files written, other templates.
+//! The surroundings of a template: environment, files that it reads and writes, other templates.
 
 use super::arg::{Answer, any, fail, name, secret, text};
 use crate::buffer::Buffer;
@@ -19,7 +19,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("writeToFile", &[Type::String; 5], write_to_file).variadic().returns(Type::String),
 ];
 
-/// The variable's value; the empty text where it is not set.
+/// Returns the variable's value; the empty text if it is not set.
 pub(super) fn env(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::Text(scope.host().env(&name(args, 0)).unwrap_or_default()))
 }
@@ -31,7 +31,7 @@ fn env_or_default(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 fn must_env(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     match scope.host().env(&name(args, 0)) {
         Some(value) if !value.is_empty() => Ok(Value::Text(value)),
-        // Not which: its name may come out of a secret, and where it does not, the error shows the call.
+        // The error does not name the variable, because the name may come out of a secret. The position shows the call.
         _ => fail("the required environment variable is empty"),
     }
 }

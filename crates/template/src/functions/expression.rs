@@ -1,8 +1,8 @@
 //! Regular expressions in Go's dialect (RE2), run by the `regex` crate.
 //!
-//! Both match leftmost-first and in linear time. What differs is translated: Go's `\d`, `\w`, `\s`
-//! and `\b` are ASCII, its classes know no set operations, `\Q…\E` quotes, and `\C` is not there.
-//! What is no character of a text is the business of `matching`.
+//! Both match leftmost-first and in linear time. The differences are translated: Go's `\d`, `\w`, `\s`
+//! and `\b` are ASCII, its classes have no set operations, `\Q…\E` quotes, and there is no `\C`.
+//! The module `matching` handles bytes that are no characters.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("regexReplaceAll", &[Type::String; 3], regex_replace_all).returns(Type::String),
 ];
 
-/// The largest program that an expression may become, bytes.
+/// The size of the largest program that an expression may become, in bytes.
 const SIZE_LIMIT: usize = 2 << 20;
 
 /// Go's limit on counted repetition.
@@ -29,7 +29,7 @@ const MOST_REPEATS: u32 = 1000;
 #[derive(Default)]
 struct Compiled(HashMap<String, Regex>);
 
-/// The compiled expression at `index`.
+/// Returns the compiled expression at `index`.
 pub(super) fn expression(
     scope: &mut Scope<'_, '_>,
     args: &[Value],
@@ -67,11 +67,11 @@ fn regex_replace_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     })
 }
 
-/// The expression in the syntax of the `regex` crate; `None` where Go would not take it.
+/// Translates the expression into the syntax of the `regex` crate; `None` if Go would not take it.
 fn translate(pattern: &str) -> Option<String> {
     let mut out = String::with_capacity(pattern.len() + 16);
     let mut rest = pattern;
-    // Operators cannot be stacked, but for the one `?` that makes another modest.
+    // Operators cannot be stacked, except for the one `?` that makes another non-greedy.
     let mut repeated = false;
     while let Some(first) = rest.chars().next() {
         let operator = match first {
@@ -107,7 +107,7 @@ fn translate(pattern: &str) -> Option<String> {
     Some(out)
 }
 
-/// The counts of a repetition that `rest` begins with; `None` where its brace is a plain one.
+/// Reads the counts of a repetition at the start of `rest`; `None` if the brace is a plain one.
 fn counts(rest: &str) -> Option<&str> {
     let counts = rest.strip_prefix('{')?;
     let counts = &counts[..counts.find('}')?];
@@ -122,7 +122,7 @@ fn too_many(counts: &str) -> bool {
     counts.split(',').any(too_many)
 }
 
-/// What follows a backslash.
+/// Translates what follows a backslash.
 fn escape<'p>(rest: &'p str, out: &mut String, in_class: bool) -> Option<&'p str> {
     let first = rest.chars().next()?;
     let after = &rest[first.len_utf8()..];
@@ -180,17 +180,17 @@ fn property<'p>(negated: bool, rest: &'p str, out: &mut String) -> Option<&'p st
     Some(after)
 }
 
-/// `\x41` and `\x{1F600}`, behind the `x`.
+/// Translates `\x41` and `\x{1F600}`. The `x` has been read.
 fn hex<'p>(rest: &'p str, out: &mut String, in_class: bool) -> Option<&'p str> {
     let (digits, after) = match rest.strip_prefix('{') {
         Some(braced) => braced.split_once('}')?,
         None => rest.split_at_checked(2)?,
     };
-    // A sign would be taken for part of the number.
+    // Rust would take a sign for part of the number.
     let code = digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(digits)?;
     let code = u32::from_str_radix(code, 16).ok().filter(|&code| code <= u32::from(char::MAX))?;
     if char::from_u32(code).is_none() {
-        // Half of a surrogate pair, which no text has: a set of nothing.
+        // Half of a surrogate pair, which no text has, becomes an empty class.
         out.push_str(if in_class { "" } else { r"[^\x00-\x{10FFFF}]" });
         return Some(after);
     }
@@ -198,7 +198,7 @@ fn hex<'p>(rest: &'p str, out: &mut String, in_class: bool) -> Option<&'p str> {
     Some(after)
 }
 
-/// `\123` and `\0`; a single digit from 1 on would be a backreference, which neither has.
+/// Translates `\123` and `\0`. A single digit from 1 on would be a backreference, which neither dialect has.
 fn octal<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
     let digits = rest.bytes().take(3).take_while(|digit| matches!(digit, b'0'..=b'7')).count();
     if !rest.starts_with('0') && digits < 2 {
@@ -209,7 +209,7 @@ fn octal<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
     Some(&rest[digits..])
 }
 
-/// The inside of a class: nested brackets and doubled signs are plain characters in Go, and a minus is one
+/// Translates the inside of a class. Nested brackets and doubled signs are plain characters in Go, and so is a minus
 /// unless it stands between two characters.
 fn class<'p>(mut rest: &'p str, out: &mut String) -> Option<&'p str> {
     out.push('[');
@@ -239,7 +239,7 @@ fn class<'p>(mut rest: &'p str, out: &mut String) -> Option<&'p str> {
     }
 }
 
-/// `[:alpha:]`; what has other signs in it would be a class within the class to the crate.
+/// Translates `[:alpha:]`. With other characters in it, the crate would take it for a class within the class.
 fn named_class<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
     let (name, after) = rest.strip_prefix("[:")?.split_once(":]")?;
     let bare = name.strip_prefix('^').unwrap_or(name);
@@ -250,7 +250,7 @@ fn named_class<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
     Some(after)
 }
 
-/// One character of a class.
+/// Translates one character of a class.
 fn member<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
     let first = rest.chars().next()?;
     match first {
@@ -262,7 +262,7 @@ fn member<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
     Some(&rest[first.len_utf8()..])
 }
 
-/// Behind `(?`: flags that Go knows, or a name.
+/// Translates what follows `(?`: flags that Go knows, or a name.
 fn group<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
     out.push_str("(?");
     if rest.starts_with("P<") || rest.starts_with('<') {
@@ -273,7 +273,7 @@ fn group<'p>(rest: &'p str, out: &mut String) -> Option<&'p str> {
     if !flags.bytes().all(|flag| matches!(flag, b'i' | b'm' | b's' | b'U' | b'-')) {
         return None;
     }
-    // `(?:` and `(?)` have no flags; the crate wants none of the empty ones.
+    // `(?:` and `(?)` have no flags. The crate refuses empty ones.
     if flags.is_empty() && rest[end..].starts_with(')') {
         out.truncate(out.len() - 2);
         return Some(&rest[end + 1..]);

@@ -11,39 +11,39 @@ use crate::spell::{float, rune};
 use crate::value::{Key, List, Map, Type, Value};
 use leasehold_base::tree::{JsonProblem, Tree};
 
-/// How JSON is laid out.
+/// The layout of JSON.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Style {
-    /// Whether `<`, `>` and `&` are escaped, for HTML.
+    /// True if `<`, `>` and `&` are escaped, for HTML.
     pub(super) html: bool,
-    /// Whether every member gets a line, indented by two spaces a level.
+    /// True if every member has its line, indented by two spaces a level.
     pub(super) pretty: bool,
 }
 
 impl Style {
-    /// What Go does unless told otherwise.
+    /// Go's default.
     pub(super) const COMPACT: Self = Self { html: true, pretty: false };
 }
 
-/// Deeper values are refused, for each level is a call.
+/// Deeper values are refused, because each level is a call on the stack.
 const MAX_DEPTH: usize = 500;
 
 /// Appends `value` as JSON.
 pub(super) fn write(value: &Value, style: Style, out: &mut Buffer) -> Result<(), FunctionError> {
-    Writer { style, out }.value(value, 0)
+    JsonWriter { style, out }.value(value, 0)
 }
 
-struct Writer<'b> {
+struct JsonWriter<'b> {
     style: Style,
     out: &'b mut Buffer,
 }
 
-impl Writer<'_> {
+impl JsonWriter<'_> {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), FunctionError> {
         if depth > MAX_DEPTH {
             return Err(FunctionError::beyond("json: nested too deeply"));
         }
-        // One value may stand in many places, so that walking all of it may take for ever.
+        // One value may stand in many places, so a walk over all of them might not end.
         if self.out.is_full() {
             return Err(FunctionError::too_much());
         }
@@ -158,7 +158,7 @@ impl Writer<'_> {
         let magnitude = number.abs();
         if magnitude != 0.0 && !(1e-6..1e21).contains(&magnitude) {
             float::format(number, b'e', None, &mut digits);
-            // Go writes an exponent of one digit where two are usual: e-09 as e-9.
+            // Go writes an exponent with one digit if that is enough: e-9 and not e-09.
             let len = digits.len();
             if len >= 4 && digits[len - 4..len - 1] == *b"e-0" {
                 digits.swap(len - 2, len - 1);
@@ -209,7 +209,7 @@ impl Writer<'_> {
     }
 }
 
-/// A member of a `map[interface {}]…`: a whole number is a name too.
+/// Returns the name of a member of a `map[interface {}]…`. A whole number is a name too.
 fn named((key, value): (Key, Value)) -> Result<(Key, Value), FunctionError> {
     let name = match key {
         Key::Text(_) => key,
@@ -220,11 +220,11 @@ fn named((key, value): (Key, Value)) -> Result<(Key, Value), FunctionError> {
     Ok((name, value))
 }
 
-/// What `json.Unmarshal` makes of a text: numbers become `float64`.
+/// Reads a text as `json.Unmarshal` does: numbers become `float64`.
 pub(super) fn read(text: &[u8]) -> Result<Value, FunctionError> {
     let tree = match std::str::from_utf8(text) {
         Ok(_) => Tree::from_json(text),
-        // Go's reader takes what is not UTF-8 for U+FFFD.
+        // Go's reader takes bytes that are not UTF-8 for U+FFFD.
         Err(_) => Tree::from_json(Zeroizing::new(String::from_utf8_lossy(text).into_owned()).as_bytes()),
     };
     let tree = tree.map_err(|error| match error.problem {

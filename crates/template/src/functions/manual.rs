@@ -1,5 +1,5 @@
-//! What every function is for, in one line each, of which the reference is made. Nothing that runs reads it,
-//! so the shipped program does not hold it.
+//! What every function does, in one line each. Leasehold's reference is made of it. No rendering reads it, so a program that
+//! does not either does not contain it.
 
 use super::all;
 use crate::builtins::Builtin;
@@ -8,27 +8,27 @@ use crate::function::Function;
 /// `# GROUP`, and below it `NAME ARGUMENT… | LINE`. An argument that ends in `…` may repeat or be left out.
 const TEXT: &str = include_str!("manual.txt");
 
-/// One function.
+/// The description of one function.
 #[derive(Debug)]
-pub struct Entry {
-    /// What it is listed under.
+pub struct ManualEntry {
+    /// The heading that the function is listed under.
     pub group: &'static str,
-    /// As templates call it.
+    /// The name that templates call.
     pub name: &'static str,
-    /// What its arguments are called; one that ends in `…` may repeat or be left out.
+    /// The names of the arguments. One that ends in `…` may repeat or be left out.
     pub arguments: Vec<&'static str>,
-    /// What it answers.
+    /// What the function returns: one line of Markdown.
     pub line: &'static str,
 }
 
-impl Entry {
-    /// Its Go types; none for the built-ins, which take arguments of any.
+impl ManualEntry {
+    /// Returns the function with its Go types, or `None` for a built-in of Go, which takes arguments of any type.
     #[must_use]
     pub fn function(&self) -> Option<&'static Function> {
         all().get(self.name)
     }
 
-    /// Who has it: a template that uses no others can go back there.
+    /// Returns where the function comes from: `Go`, `consul-template` or `Sprig`.
     #[must_use]
     pub fn origin(&self) -> &'static str {
         match self.name {
@@ -39,8 +39,8 @@ impl Entry {
     }
 }
 
-/// Every function, in the order of the reference.
-pub fn entries() -> impl Iterator<Item = Entry> {
+/// Returns every function, in the order of the reference.
+pub fn entries() -> impl Iterator<Item = ManualEntry> {
     TEXT.lines()
         .scan("", |group, line| {
             if let Some(heading) = line.strip_prefix("# ") {
@@ -49,13 +49,13 @@ pub fn entries() -> impl Iterator<Item = Entry> {
             Some(line.split_once(" | ").map(|(call, line)| {
                 let mut words = call.split(' ');
                 let name = words.next().unwrap_or_default();
-                Entry { group, name, arguments: words.collect(), line }
+                ManualEntry { group, name, arguments: words.collect(), line }
             }))
         })
         .flatten()
 }
 
-/// What a template may name in the agents and not here, and why, in the order of the names.
+/// Returns the functions that the agents have and this crate has not, sorted by name, each with the reason.
 pub fn absent() -> impl Iterator<Item = (&'static str, &'static str)> {
     all().absent()
 }

@@ -1,8 +1,8 @@
-//! What an expression finds in a text, as Go's `regexp` sees it.
+//! The matches of an expression in a text, as Go's `regexp` finds them.
 //!
-//! Go takes every byte that is not UTF-8 for a character of its own, U+FFFD; the `regex` crate lets no `.`
-//! match it. So a text with such bytes is searched in a copy that has the character in their place, and
-//! what was found is told in places of the text itself.
+//! Go takes every byte that is not UTF-8 for a character of its own, U+FFFD. In the `regex` crate no `.`
+//! matches it. So a text with such bytes is searched in a copy that has this character in their place, and
+//! the matches are converted to positions in the text itself.
 
 use std::ops::Range;
 
@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 use super::cases::{is_digit, is_letter};
 use crate::buffer::Buffer;
 
-/// What stands for a byte that is no character.
+/// The character that stands for a byte that is none.
 const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
 
-/// An expression and a text to look for it in.
+/// An expression, and a text to search for it.
 pub(super) struct Search<'t> {
     regex: &'t Regex,
     text: &'t [u8],
@@ -24,18 +24,18 @@ pub(super) struct Search<'t> {
     copy: Option<(Zeroizing<Vec<u8>>, Vec<usize>)>,
 }
 
-/// One match: the place of the whole, and of each group that took part in it.
-pub(super) struct Found(Vec<Option<Range<usize>>>);
+/// One match: the range of the whole, and of each group that took part in it.
+pub(super) struct Groups(Vec<Option<Range<usize>>>);
 
-impl Found {
-    /// Where the whole match is.
+impl Groups {
+    /// Returns the range of the whole match.
     pub(super) fn span(&self) -> Range<usize> {
         self.0.first().cloned().flatten().unwrap_or_default()
     }
 }
 
 impl<'t> Search<'t> {
-    /// Looks for `regex` in `text`.
+    /// Prepares the search for `regex` in `text`.
     pub(super) fn new(regex: &'t Regex, text: &'t [u8]) -> Self {
         Self { regex, text, copy: copy(text) }
     }
@@ -44,24 +44,24 @@ impl<'t> Search<'t> {
         self.copy.as_ref().map_or(self.text, |(copy, _)| copy)
     }
 
-    /// The place in the text that the place `at` in what is searched stands for.
+    /// Returns the position in the text for the position `at` in the searched copy.
     fn place(&self, at: usize) -> usize {
         let Some((_, replaced)) = &self.copy else { return at };
         at - replaced.partition_point(|&place| place < at) * (REPLACEMENT.len() - 1)
     }
 
-    /// Whether there is a match.
+    /// Returns whether there is a match.
     pub(super) fn is_match(&self) -> bool {
         self.regex.is_match(self.searched())
     }
 
-    /// The first match.
-    pub(super) fn first(&self) -> Option<Found> {
+    /// Returns the first match.
+    pub(super) fn first(&self) -> Option<Groups> {
         self.regex.captures(self.searched()).map(|found| self.found(&found))
     }
 
-    /// All matches, none of them empty right behind another, and none within a character.
-    pub(super) fn all(&self) -> impl Iterator<Item = Found> {
+    /// Returns all matches, without an empty one right behind another, and without one inside a character.
+    pub(super) fn all(&self) -> impl Iterator<Item = Groups> {
         let whole = std::str::from_utf8(self.searched()).ok();
         self.regex.captures_iter(self.searched()).filter_map(move |found| {
             let span = found.get_match();
@@ -70,13 +70,13 @@ impl<'t> Search<'t> {
         })
     }
 
-    fn found(&self, found: &Captures<'_>) -> Found {
+    fn found(&self, found: &Captures<'_>) -> Groups {
         let place = |span: regex::bytes::Match<'_>| self.place(span.start())..self.place(span.end());
-        Found(found.iter().map(|group| group.map(place)).collect())
+        Groups(found.iter().map(|group| group.map(place)).collect())
     }
 
-    /// Appends the text with every match replaced by what `replacement` says.
-    pub(super) fn replace(&self, out: &mut Buffer, replacement: impl Fn(&Found, &mut Buffer)) {
+    /// Appends the text with every match replaced by what `replacement` writes.
+    pub(super) fn replace(&self, out: &mut Buffer, replacement: impl Fn(&Groups, &mut Buffer)) {
         let mut from = 0;
         for found in self.all() {
             let span = found.span();
@@ -88,7 +88,7 @@ impl<'t> Search<'t> {
     }
 
     /// Appends `template` with what the groups of `found` matched: `$1`, `${name}`, `$$`.
-    pub(super) fn expand(&self, found: &Found, template: &[u8], out: &mut Buffer) {
+    pub(super) fn expand(&self, found: &Groups, template: &[u8], out: &mut Buffer) {
         let mut rest = template;
         while let Some(dollar) = rest.iter().position(|&byte| byte == b'$') {
             out.push(&rest[..dollar]);
@@ -108,7 +108,7 @@ impl<'t> Search<'t> {
         out.push(rest);
     }
 
-    /// The group that a name or a number stands for.
+    /// Returns the group with a name or a number.
     fn group(&self, name: &str) -> Option<usize> {
         let digits = name.bytes().all(|byte| byte.is_ascii_digit());
         if digits && (name.len() == 1 || !name.starts_with('0')) {
@@ -118,7 +118,7 @@ impl<'t> Search<'t> {
     }
 }
 
-/// The name behind a `$`, in braces or not, and what follows it.
+/// Reads the name after a `$`, in braces or not. Returns it and the rest.
 fn reference(text: &[u8]) -> Option<(&str, &[u8])> {
     let name = text.strip_prefix(b"{").unwrap_or(text);
     let braced = name.len() < text.len();
@@ -130,14 +130,14 @@ fn reference(text: &[u8]) -> Option<(&str, &[u8])> {
     (end > 0).then_some((&valid[..end], after))
 }
 
-/// `text` with U+FFFD for each byte that is no character, and where these are in it; `None` where there
+/// Returns `text` with U+FFFD for each byte that is no character, and the positions of these; `None` if there
 /// is no such byte.
 fn copy(text: &[u8]) -> Option<(Zeroizing<Vec<u8>>, Vec<usize>)> {
     if std::str::from_utf8(text).is_ok() {
         return None;
     }
     let bad: usize = text.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
-    // With room for all of it the copy does not move.
+    // The copy has room for all of it, so it never moves.
     let mut copy = Zeroizing::new(Vec::with_capacity(text.len() + bad * (REPLACEMENT.len() - 1)));
     let mut replaced = Vec::with_capacity(bad);
     for chunk in text.utf8_chunks() {

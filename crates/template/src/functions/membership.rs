@@ -1,4 +1,4 @@
-//! `in`, `contains` and its kin: whether a list has an element, or a text a part.
+//! `in`, `contains` and similar functions: whether a list has an element, or a text a part.
 
 use super::arg::{Answer, any, fail, items};
 use super::text::find;
@@ -43,7 +43,7 @@ fn contains_none(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     some(scope, args, true).map(|there| Value::Bool(!there))
 }
 
-/// Whether one of the values is in the collection, or, where `there` is false, is not.
+/// Returns whether one of the values is in the collection, or is missing from it if `there` is false.
 fn some(scope: &mut Scope<'_, '_>, args: &[Value], there: bool) -> Result<bool, FunctionError> {
     for value in items(args, 0) {
         scope.spend(items(args, 1).len())?;
@@ -54,7 +54,7 @@ fn some(scope: &mut Scope<'_, '_>, args: &[Value], there: bool) -> Result<bool, 
     Ok(false)
 }
 
-/// Elements equal a value of their own kind only; a `json.Number` equals no text.
+/// An element equals a value of its own type only: a `json.Number` equals no text.
 fn has(collection: &Value, value: &Value) -> Result<bool, FunctionError> {
     match collection {
         Value::List(list) => {
@@ -87,7 +87,7 @@ fn has(collection: &Value, value: &Value) -> Result<bool, FunctionError> {
     }
 }
 
-/// Go compares types here, and nil has none.
+/// Go compares types here, and a nil has none.
 fn typeless<T>() -> Result<T, FunctionError> {
     fail("reflect: call of reflect.Value.Type on zero Value")
 }

@@ -1,22 +1,22 @@
-//! Merging maps as the Go library `mergo` does it, on which the references build.
+//! Merges maps as the Go library `mergo` does, which the agents use.
 
 use crate::eval::{A_STEP, Scope};
 use crate::function::FunctionError;
 use crate::value::{Map, Value};
 
-/// What counts where both maps have a key.
+/// Which value counts if both maps have a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Merge {
-    /// The first one's value, unless it is empty.
+    /// The value of the first map, unless it is empty.
     Fill,
-    /// The second one's value; two maps are merged all the way down.
+    /// The value of the second map. Two maps are merged at every level.
     Overwrite,
 }
 
-/// Deeper maps are refused, for each level is a call.
+/// Deeper maps are refused, because each level is a call on the stack.
 const MAX_DEPTH: usize = 200;
 
-/// Go's emptiness, as `mergo` and Sprig have it: zero, false, nothing in it, or nil.
+/// Returns whether a value is empty for `mergo` and Sprig: zero, false, without elements, or nil.
 pub(super) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Object(_) | Value::Func(_) | Value::Channel(_) => false,

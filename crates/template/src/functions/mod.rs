@@ -1,10 +1,9 @@
-//! What templates call besides the language's built-ins: the functions of Vault's and OpenBao's
-//! agents, and the Sprig library under `sprig_NAME`.
+//! The functions that templates call besides Go's built-ins: those of Vault Agent, OpenBao Agent and consul-template, and
+//! Sprig's as `sprig_NAME`.
 //!
-//! Every function renders the bytes that the agents render (`tests/corpus/functions` were
-//! recorded from one). An error here names the function and the reason but never a value, where Go
-//! would quote it. The argument types of the signatures are checked by the engine before the code
-//! runs; the world is reached only through the rendering's [`Host`](crate::host::Host).
+//! Every function renders the bytes that the agents render: the test cases were recorded from the real `bao agent`. An error
+//! names the function and the reason, and never a value, which Go would quote. The engine checks the types of the arguments
+//! before a function runs. A function reaches the world only through the rendering's [`Host`](crate::host::Host).
 
 mod absent;
 mod arg;
@@ -20,6 +19,8 @@ mod matching;
 mod membership;
 mod merge;
 mod numbers;
+// For the agent, which reads dates and names out of the certificates that it rendered.
+#[doc(hidden)]
 pub mod pem;
 mod scratch;
 mod sockaddr;
@@ -36,7 +37,9 @@ use std::sync::OnceLock;
 
 use crate::function::Functions;
 
-/// Every function there is, and why others are not.
+/// Returns every function of this crate, and the reasons why other functions of the agents are not available.
+///
+/// To leave some out or to add your own, clone the set: [`Functions::forbid`], [`Functions::add`].
 pub fn all() -> &'static Functions {
     static ALL: OnceLock<Functions> = OnceLock::new();
     ALL.get_or_init(|| {

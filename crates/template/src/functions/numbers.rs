@@ -1,4 +1,4 @@
-//! Reading numbers and flags out of texts. The empty text is zero, or false.
+//! Reads numbers and truth values out of texts. The empty text is zero, or false.
 
 use super::arg::{Answer, fail, text};
 use crate::eval::Scope;

@@ -1,4 +1,4 @@
-//! `pkiCert`'s answer: PEM blocks out of what a PKI mount issued.
+//! The result of `pkiCert`: the PEM blocks that a PKI mount issued.
 
 use base64::Engine as _;
 use zeroize::Zeroizing;
@@ -19,12 +19,12 @@ static SHAPE: Shape = Shape {
     methods: METHODS,
 };
 
-/// `.Data` answers the certificate itself, so that a template for `secret` works with `pkiCert`.
+/// The method `.Data` returns the certificate itself, so that a template for `secret` works with `pkiCert`.
 static METHODS: &[Function] =
     &[Function::new("Data", &[], |_, args| Ok(args.first().cloned().unwrap_or_default()))
         .returns(Type::Struct("dependency.PemEncoded"))];
 
-/// Bytes of base64 on a line of PEM.
+/// The bytes of base64 on one line of PEM.
 const LINE: usize = 64;
 
 /// One block of PEM: its label and the text between the lines.
@@ -33,10 +33,10 @@ struct Block<'a> {
     body: &'a [u8],
 }
 
-/// The certificate, its key and its authorities in an answer to `issue` or `sign`.
+/// Returns the certificate, its key and its authorities from an answer to `issue` or `sign`.
 ///
-/// The CA is the one that issued it: the agents read the texts of the answer only, so that the list
-/// `ca_chain` does not count. Where there is no `issuing_ca` it is the last of a bundle.
+/// The CA is the one that issued the certificate. The agents read only the texts of the answer, so the list
+/// `ca_chain` does not count. Without an `issuing_ca`, the CA is the last certificate of a bundle.
 /// `.CAChain`, which only Vault's agent has, is all of them in order.
 pub(super) fn certificate_of(data: &Tree) -> Answer {
     let (mut cert, mut key, mut chain) = (None, None, Vec::new());
@@ -62,23 +62,23 @@ pub(super) fn certificate_of(data: &Tree) -> Answer {
     Ok(Record::value(&SHAPE, vec![text(cert), text(key), authority, chain]))
 }
 
-/// A block of PEM: as Go writes it, and what is in it.
+/// A block of PEM, as Go writes it, and its content.
 pub struct Pem {
-    /// The block.
+    /// The block as text.
     pub text: Secret,
-    /// Its bytes.
+    /// The content, decoded.
     pub der: Zeroizing<Vec<u8>>,
     private: bool,
 }
 
 impl Pem {
-    /// Whether it is the key of a certificate.
+    /// Returns whether the block is a private key.
     pub fn is_private_key(&self) -> bool {
         self.private
     }
 }
 
-/// The blocks in a text that can be read.
+/// Returns the valid blocks in a text.
 pub fn all(text: &[u8]) -> Vec<Pem> {
     let read = |block: Block<'_>| {
         let private = block.label.ends_with(b"PRIVATE KEY");
@@ -87,7 +87,7 @@ pub fn all(text: &[u8]) -> Vec<Pem> {
     blocks(text).into_iter().filter_map(read).collect()
 }
 
-/// The texts of the answer that hold PEM, the certificate first.
+/// Returns the texts of the answer that hold PEM, the certificate first.
 fn fields(data: &Tree) -> Vec<&Secret> {
     let mut texts: Vec<&Secret> = ["certificate", "private_key", "issuing_ca"]
         .iter()
@@ -99,7 +99,7 @@ fn fields(data: &Tree) -> Vec<&Secret> {
     texts
 }
 
-/// The blocks of a PEM text in order; what stands between them is skipped.
+/// Returns the blocks of a PEM text in their order. Text between them is skipped.
 fn blocks(mut text: &[u8]) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
     while let Some(block) = next_block(&mut text) {
@@ -123,7 +123,7 @@ fn decode(block: &Block<'_>) -> Option<Zeroizing<Vec<u8>>> {
     STANDARD.decode(&*digits).ok().map(Zeroizing::new)
 }
 
-/// A block as Go writes it: lines of 64 and a newline at the end.
+/// Returns a block as Go writes it: in lines of 64 bytes, with a newline at the end.
 fn encode(block: &Block<'_>) -> Option<Secret> {
     let bytes = decode(block)?;
     let encoded = Zeroizing::new(STANDARD.encode(&*bytes));

@@ -1,4 +1,4 @@
-//! `scratch`: values that a template keeps by name while it renders.
+//! `scratch`: named values that a template keeps during one rendering.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -24,11 +24,11 @@ static METHODS: &[Function] = &[
     Function::new("SetX", &[Type::String, Type::Interface], set_x).returns(Type::String),
 ];
 
-/// The values of one rendering by name.
+/// The values of one rendering, by name.
 #[derive(Default)]
 struct Values(BTreeMap<String, Value>);
 
-/// What `scratch` answers: all calls in one rendering mean the same values.
+/// The result of `scratch`. All calls in one rendering share the same values.
 struct Handle;
 
 impl Object for Handle {
@@ -78,7 +78,7 @@ fn map_set_x(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 fn store(scope: &mut Scope<'_, '_>, args: &[Value], overwrite: bool) -> Answer {
     let values = &mut scope.local::<Values>().0;
     let entry = values.entry(name(args, 1)).or_insert_with(|| Value::Map(Map::new()));
-    // Maps of other types (splitToMap's, parseYAML's) are none here.
+    // Maps of other types (of splitToMap and parseYAML) do not count as maps here.
     let Some(map) = as_map(entry) else {
         return fail("what is kept under this name is not a map[string]interface {}");
     };

@@ -1,8 +1,8 @@
 //! `spew_…`: showing a value while a template is written.
 //!
-//! The references print `spew_dump` and `spew_printf` to the agent's own output, where a secret
-//! would end up in its log; here they are silent. The two that answer a text show types and sizes
-//! as the reference does, sorted where it is not.
+//! The agents print `spew_dump` and `spew_printf` to their own output, where a secret
+//! would end up in the log. Here they print nothing. The two that return a text show types and sizes
+//! as the agents do, but sorted.
 
 use super::arg::{Answer, text, written};
 use crate::buffer::Buffer;
@@ -18,7 +18,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("spew_sprintf", &[Type::String, Type::Interface], sprintf).variadic().returns(Type::String),
 ];
 
-/// Deeper values are cut off, for each level is a call.
+/// Deeper values are cut off, because each level is a call on the stack.
 const MAX_DEPTH: usize = 200;
 
 fn silent(_: &mut Scope<'_, '_>, _: &[Value]) -> Answer {
@@ -35,7 +35,7 @@ fn dump(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     })
 }
 
-/// Only what `fmt` shows too: types and addresses of `%#v` have no use in a file.
+/// It prints what `fmt` prints. The types and addresses of `%#v` have no use in a file.
 fn sprintf(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     written(scope, |out| {
         crate::fmt::sprintf(text(args, 0), args.get(1..).unwrap_or_default(), out);

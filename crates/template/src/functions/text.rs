@@ -35,7 +35,7 @@ pub(super) fn trim_space(text: &[u8]) -> &[u8] {
     trim_while(text, is_space)
 }
 
-/// Go's `strings.TrimFunc`: without the runes at both ends that `cut` names.
+/// Go's `strings.TrimFunc`: removes the runes for which `cut` is true from both ends.
 pub(super) fn trim_while(mut text: &[u8], cut: impl Fn(char) -> bool) -> &[u8] {
     while let (rune, size @ 1..) = rune::decode(text) {
         if !cut(rune) {
@@ -52,14 +52,14 @@ pub(super) fn trim_while(mut text: &[u8], cut: impl Fn(char) -> bool) -> &[u8] {
     text
 }
 
-/// Go's `strings.Trim`: without the runes of `set` at both ends.
+/// Go's `strings.Trim`: removes the runes of `set` from both ends.
 pub(super) fn trim_set<'a>(text: &'a [u8], set: &[u8]) -> &'a [u8] {
-    // Looked up, not walked: a long text of a long set would take one times the other.
+    // A set is looked up and not walked: a long text and a long set would multiply.
     let set: BTreeSet<char> = rune::runes(set).map(|(_, member, _)| member).collect();
     trim_while(text, |rune| set.contains(&rune))
 }
 
-/// The last rune and how many bytes it takes: 0 of nothing, 1 where the bytes are no UTF-8.
+/// Returns the last rune and the number of its bytes: 0 for the empty text, 1 if the bytes are not UTF-8.
 pub(super) fn last_rune(text: &[u8]) -> (char, usize) {
     let whole = (1..=text.len().min(4)).rev().find_map(|len| {
         let (rune, size) = rune::decode(&text[text.len() - len..]);
@@ -68,7 +68,7 @@ pub(super) fn last_rune(text: &[u8]) -> (char, usize) {
     whole.unwrap_or((rune::REPLACEMENT, text.len().min(1)))
 }
 
-/// The offsets of `needle`, which is not empty, none overlapping another.
+/// Returns the offsets of `needle`, which is not empty, without overlaps.
 pub(super) fn find_all<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
     let mut from = 0;
     std::iter::from_fn(move || {
@@ -79,7 +79,7 @@ pub(super) fn find_all<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<It
     })
 }
 
-/// Where `needle` is first.
+/// Returns the offset of the first `needle`.
 pub(super) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
     if needle.is_empty() {
         return Some(0);
@@ -87,7 +87,7 @@ pub(super) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
     text.windows(needle.len()).position(|window| window == needle)
 }
 
-/// Go's `strings.SplitN`: at most `limit` parts where there is one; an empty separator splits into
+/// Go's `strings.SplitN`: at most `limit` parts, if there is a limit. An empty separator splits into
 /// runes.
 fn parts<'a>(text: &'a [u8], separator: &[u8], limit: Option<usize>) -> Vec<&'a [u8]> {
     let limit = limit.unwrap_or(usize::MAX);
@@ -120,7 +120,7 @@ fn parts<'a>(text: &'a [u8], separator: &[u8], limit: Option<usize>) -> Vec<&'a 
     parts
 }
 
-/// The same, counted as work by their number before they are made.
+/// The same, but charged as work by the number of parts before they are made.
 pub(super) fn counted_parts<'a>(
     scope: &mut Scope<'_, '_>,
     text: &'a [u8],
@@ -150,7 +150,7 @@ pub(super) fn replace(text: &[u8], old: &[u8], new: &[u8], out: &mut Buffer) {
     out.push(&text[start..]);
 }
 
-/// Every rune mapped, as Go's `strings.Map` does it; a byte that is no UTF-8 becomes U+FFFD.
+/// Maps every rune, as Go's `strings.Map` does. A byte that is not UTF-8 becomes U+FFFD.
 pub(super) fn map_runes(text: &[u8], out: &mut Buffer, map: impl Fn(char) -> char) {
     for (_, rune, _) in rune::runes(text) {
         out.push(map(rune).encode_utf8(&mut [0; 4]).as_bytes());
@@ -175,7 +175,7 @@ fn indent(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     })
 }
 
-/// `join separator list`, where the list is one of texts only.
+/// `join separator list`. The list must be a list of texts.
 fn join(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     written(scope, |out| {
         for (index, _) in items(args, 1).iter().enumerate() {
@@ -195,7 +195,7 @@ fn replace_all(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     })
 }
 
-/// `split separator text`: the text is trimmed first; of nothing there are no parts.
+/// `split separator text`. The text is trimmed first, and the empty text has no parts.
 fn split(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let trimmed = trim_space(text(args, 1));
     if trimmed.is_empty() {
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_long_text_is_trimmed_by_a_long_set_in_time() {
-        // Each rune of the text is the last of the set: walked for each, this is sixteen billion looks.
+        // Each rune of the text is the last of the set. A walk over the set for each would make sixteen billion comparisons.
         let set = "a".repeat(1 << 17) + "b";
         let text = "b".repeat(1 << 17);
         let begun = std::time::Instant::now();

@@ -8,10 +8,10 @@ use crate::function::FunctionError;
 use crate::spell::{float, rune};
 use crate::value::{Key, Map, Object, Type, Value};
 
-/// Deeper values are refused, for each level is a call.
+/// Deeper values are refused, because each level is a call on the stack.
 const MAX_DEPTH: usize = 200;
 
-/// Appends `value` as a TOML document; one that is no table as what would stand behind a `=`.
+/// Appends `value` as a TOML document. A value that is no table is written as it would be behind a `=`.
 pub(super) fn write(value: &Value, out: &mut Buffer) -> Result<(), FunctionError> {
     match value {
         Value::Nil => return fail("toml: cannot encode nil"),
@@ -22,60 +22,60 @@ pub(super) fn write(value: &Value, out: &mut Buffer) -> Result<(), FunctionError
         Value::NilOf(_) => return Ok(()),
         _ => {}
     }
-    Writer { out, written: false }.member(&[], value)
+    TomlWriter { out, written: false }.member(&[], value)
 }
 
-struct Writer<'b> {
+struct TomlWriter<'b> {
     out: &'b mut Buffer,
-    /// Whether anything was written: no empty line comes before that.
+    /// True if anything was written. No empty line stands before that.
     written: bool,
 }
 
-/// What a value becomes, as far as its place depends on it.
+/// The form of a value, as far as its position in the document depends on it.
 #[derive(PartialEq, Eq)]
-enum Kind {
+enum TomlKind {
     Nil,
     Plain,
     Table,
     Tables,
 }
 
-fn kind(value: &Value) -> Result<Kind, FunctionError> {
+fn kind(value: &Value) -> Result<TomlKind, FunctionError> {
     let Value::List(list) = value else { return kind_of_one(value) };
     let mut tables = !list.items().is_empty();
     for item in list.items() {
         match kind_of_one(item)? {
-            Kind::Nil => return fail("toml: cannot encode array with nil element"),
-            Kind::Table => {}
+            TomlKind::Nil => return fail("toml: cannot encode array with nil element"),
+            TomlKind::Table => {}
             _ => tables = false,
         }
     }
-    Ok(if tables { Kind::Tables } else { Kind::Plain })
+    Ok(if tables { TomlKind::Tables } else { TomlKind::Plain })
 }
 
-/// The kind of an element: a list in a list is plain, whatever is in it.
-fn kind_of_one(value: &Value) -> Result<Kind, FunctionError> {
+/// Returns the form of an element. A list in a list is plain, whatever it holds.
+fn kind_of_one(value: &Value) -> Result<TomlKind, FunctionError> {
     Ok(match value {
-        Value::Nil | Value::NilOf(_) => Kind::Nil,
-        Value::Map(_) => Kind::Table,
+        Value::Nil | Value::NilOf(_) => TomlKind::Nil,
+        Value::Map(_) => TomlKind::Table,
         Value::Object(object) => {
             if object.encoded().is_some() {
-                Kind::Plain
+                TomlKind::Plain
             } else {
-                Kind::Table
+                TomlKind::Table
             }
         }
         Value::Complex(_) | Value::Func(_) | Value::Channel(_) => {
             let of = value.type_of().map_or_else(String::new, |of| of.to_string());
             return fail(format!("unsupported type: {of}"));
         }
-        _ => Kind::Plain,
+        _ => TomlKind::Plain,
     })
 }
 
 type Path<'p> = &'p [Vec<u8>];
 
-impl Writer<'_> {
+impl TomlWriter<'_> {
     fn push(&mut self, text: &[u8]) {
         self.out.push(text);
         self.written = true;
@@ -95,15 +95,15 @@ impl Writer<'_> {
         if path.len() > MAX_DEPTH {
             return Err(FunctionError::beyond("toml: nested too deeply"));
         }
-        // One value may stand in many places, so that walking all of it may take for ever.
+        // One value may stand in many places, so a walk over all of them might not end.
         if self.out.is_full() {
             return Err(FunctionError::too_much());
         }
         match kind(value)? {
-            Kind::Nil => Ok(()),
-            Kind::Table => self.table(path, value),
-            Kind::Tables => self.tables(path, value),
-            Kind::Plain => {
+            TomlKind::Nil => Ok(()),
+            TomlKind::Table => self.table(path, value),
+            TomlKind::Tables => self.tables(path, value),
+            TomlKind::Plain => {
                 self.key_value(path, value)?;
                 self.newline();
                 Ok(())
@@ -142,13 +142,13 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The members of a map or struct: first those that are no tables, for what follows a table's
+    /// Writes the members of a map or struct, first those that are no tables: what follows a table's
     /// head belongs to the table.
     fn members(&mut self, path: Path<'_>, value: &Value) -> Result<(), FunctionError> {
         let members = members_of(value)?;
         for tables in [false, true] {
             for (name, value) in &members {
-                if matches!(kind(value)?, Kind::Table | Kind::Tables) == tables {
+                if matches!(kind(value)?, TomlKind::Table | TomlKind::Tables) == tables {
                     let below = [path, std::slice::from_ref(name)].concat();
                     self.member(&below, value)?;
                 }
@@ -169,7 +169,7 @@ impl Writer<'_> {
         if depth > MAX_DEPTH {
             return Err(FunctionError::beyond("toml: nested too deeply"));
         }
-        // One value may stand in many places, so that walking all of it may take for ever.
+        // One value may stand in many places, so a walk over all of them might not end.
         if self.out.is_full() {
             return Err(FunctionError::too_much());
         }
@@ -191,7 +191,7 @@ impl Writer<'_> {
                 self.push(b"]");
             }
             Value::Object(object) => match object.encoded() {
-                // Times are a type of TOML's own.
+                // TOML has a type for times.
                 Some(text) if object.as_any().is::<Time>() => self.push(text.as_bytes()),
                 Some(text) => self.quoted(text.as_bytes()),
                 None => return self.inline(value, depth),
@@ -202,14 +202,15 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A table on one line: the members that are no tables first.
+    /// Writes a table on one line, first the members that are no tables.
     fn inline(&mut self, value: &Value, depth: usize) -> Result<(), FunctionError> {
         let members = members_of(value)?;
-        let is_table = |value: &Value| kind(value).map(|kind| matches!(kind, Kind::Table | Kind::Tables));
+        let is_table =
+            |value: &Value| kind(value).map(|kind| matches!(kind, TomlKind::Table | TomlKind::Tables));
         let mut sorted = Vec::new();
         for tables in [false, true] {
             for (name, value) in &members {
-                if is_table(value)? == tables && kind(value)? != Kind::Nil {
+                if is_table(value)? == tables && kind(value)? != TomlKind::Nil {
                     sorted.push((name, value));
                 }
             }
@@ -265,7 +266,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A key: bare where it can be.
+    /// Writes a key, without quotes if possible.
     fn name(&mut self, name: &[u8]) {
         let bare = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         if !name.is_empty() && name.iter().all(bare) { self.push(name) } else { self.quoted(name) }
@@ -290,7 +291,7 @@ impl Writer<'_> {
     }
 }
 
-/// The members of a map, sorted, or the fields of a struct.
+/// Returns the members of a map, sorted, or the fields of a struct.
 fn members_of(value: &Value) -> Result<Vec<(Vec<u8>, Value)>, FunctionError> {
     match value {
         Value::Map(map) => map_members(map),

@@ -1,4 +1,4 @@
-//! `secret`, `secrets` and `pkiCert`: what a template asks of the server.
+//! `secret`, `secrets` and `pkiCert`: the functions that ask the server.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ static WRAP_INFO: Shape = Shape {
     methods: &[],
 };
 
-/// `secret path [key=value…]`: without arguments a read, with any a write.
+/// `secret path [key=value…]`: a read without arguments, and a write with any.
 fn secret(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let request = match args {
         [] => return Ok(Value::Nil),
@@ -49,7 +49,7 @@ fn secret(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(scope.host().ask(&request.map_err(bad_path)?)?.map_or(Value::Nil, |response| value_of(&response)))
 }
 
-/// `secrets path`: the names below a path; those of folders end in a slash.
+/// `secrets path`: the names below a path. The name of a folder ends in a slash.
 fn secrets(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     if text(args, 0).is_empty() {
         return Ok(Value::NilOf(Type::STRINGS));
@@ -64,7 +64,7 @@ fn secrets(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::texts(names))
 }
 
-/// `pkiCert path key=value…`: one certificate with its key and authorities.
+/// `pkiCert path key=value…`: a certificate with its key and its authorities.
 fn pki_cert(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     if args.is_empty() {
         return Ok(Value::Nil);
@@ -80,7 +80,7 @@ fn bad_path(bad: BadPath) -> FunctionError {
     FunctionError::new(bad.to_string())
 }
 
-/// Arguments split at their first `=`, both sides trimmed; empty ones are skipped.
+/// Splits arguments at their first `=` and trims both sides. Empty arguments are skipped.
 fn pairs(args: &[Value]) -> Result<BTreeMap<String, Secret>, FunctionError> {
     let mut pairs = BTreeMap::new();
     for index in 0..args.len() {

@@ -1,6 +1,6 @@
 //! The tokens inside an action.
 
-use super::{Kind, Lexer, TRIM_MARKER, Token, has_right_marker};
+use super::{Lexer, TRIM_MARKER, Token, TokenKind, has_right_marker};
 use crate::spell::rune;
 
 impl Lexer<'_> {
@@ -24,33 +24,33 @@ impl Lexer<'_> {
         }
         self.next();
         match rune {
-            '=' => self.token(Kind::Assign),
+            '=' => self.token(TokenKind::Assign),
             ':' if self.peek() == Some('=') => {
                 self.next();
-                self.token(Kind::Declare)
+                self.token(TokenKind::Declare)
             }
             ':' => self.error("expected :="),
-            '|' => self.token(Kind::Pipe),
-            '"' => self.quoted('"', Kind::String, "unterminated quoted string"),
-            '\'' => self.quoted('\'', Kind::CharConstant, "unterminated character constant"),
+            '|' => self.token(TokenKind::Pipe),
+            '"' => self.quoted('"', TokenKind::String, "unterminated quoted string"),
+            '\'' => self.quoted('\'', TokenKind::CharConstant, "unterminated character constant"),
             '`' => self.raw(),
-            '$' => self.field_or_variable(Kind::Variable),
+            '$' => self.field_or_variable(TokenKind::Variable),
             '.' => self.dot(),
             '(' => {
                 self.parens += 1;
-                self.token(Kind::LeftParen)
+                self.token(TokenKind::LeftParen)
             }
             ')' if self.parens == 0 => self.error("unexpected right paren"),
             ')' => {
                 self.parens -= 1;
-                self.token(Kind::RightParen)
+                self.token(TokenKind::RightParen)
             }
-            rune if rune.is_ascii() && rune::is_print(rune) => self.token(Kind::Char),
+            rune if rune.is_ascii() && rune::is_print(rune) => self.token(TokenKind::Char),
             rune => self.error(format!("unrecognized character in action: {}", rune::name(rune))),
         }
     }
 
-    /// A run of space, all but the one before a right delimiter with a trim marker.
+    /// Reads a run of space, except for the space before a right delimiter with a trim marker.
     fn space(&mut self) -> Token {
         let mut spaces = 0;
         while self.peek().is_some_and(rune::is_space) {
@@ -65,7 +65,7 @@ impl Lexer<'_> {
                 return self.right_delimiter(true);
             }
         }
-        self.token(Kind::Space)
+        self.token(TokenKind::Space)
     }
 
     fn identifier(&mut self) -> Token {
@@ -75,24 +75,24 @@ impl Lexer<'_> {
         }
         let word = &self.text[self.start..self.at];
         let kind = match word {
-            b"true" | b"false" => Kind::Bool,
-            _ => Kind::keyword(word).unwrap_or(Kind::Identifier),
+            b"true" | b"false" => TokenKind::Bool,
+            _ => TokenKind::keyword(word).unwrap_or(TokenKind::Identifier),
         };
         self.token(kind)
     }
 
-    /// After a dot: a number's fraction, a field, or the dot alone.
+    /// Reads what follows a dot: the fraction of a number, a field, or nothing.
     fn dot(&mut self) -> Token {
         if self.peek().is_some_and(|rune| rune.is_ascii_digit()) {
             self.at -= 1;
             return self.number();
         }
-        self.field_or_variable(Kind::Field)
+        self.field_or_variable(TokenKind::Field)
     }
 
-    fn field_or_variable(&mut self, kind: Kind) -> Token {
+    fn field_or_variable(&mut self, kind: TokenKind) -> Token {
         if self.at_terminator() {
-            return self.token(if kind == Kind::Variable { kind } else { Kind::Dot });
+            return self.token(if kind == TokenKind::Variable { kind } else { TokenKind::Dot });
         }
         self.skip_alphanumeric();
         self.bad_end().unwrap_or_else(|| self.token(kind))
@@ -104,7 +104,7 @@ impl Lexer<'_> {
         }
     }
 
-    /// The error where a word runs into something that cannot follow it.
+    /// Makes the error of a word that is followed by a wrong character.
     fn bad_end(&mut self) -> Option<Token> {
         if self.at_terminator() {
             return None;
@@ -121,8 +121,8 @@ impl Lexer<'_> {
         }
     }
 
-    /// The rest of a literal in quotes of either kind; what is inside is the parser's business.
-    fn quoted(&mut self, quote: char, kind: Kind, unterminated: &str) -> Token {
+    /// Reads the rest of a literal in quotes of either kind. The parser checks the content.
+    fn quoted(&mut self, quote: char, kind: TokenKind, unterminated: &str) -> Token {
         loop {
             match self.next() {
                 Some('\\') if self.peek().is_some_and(|rune| rune != '\n') => {
@@ -139,7 +139,7 @@ impl Lexer<'_> {
         loop {
             match self.next() {
                 None => return self.error("unterminated raw quoted string"),
-                Some('`') => return self.token(Kind::RawString),
+                Some('`') => return self.token(TokenKind::RawString),
                 Some(_) => {}
             }
         }

@@ -1,11 +1,11 @@
-//! Cutting a template's text into tokens, as Go's lexer does: the trim markers are its business, and
-//! so are the messages for what is no token at all.
+//! The lexer: it cuts a template's text into tokens, as Go's does. It handles the trim markers, and it
+//! makes the errors for text that is no token.
 
 mod action;
 mod scan;
 mod token;
 
-pub(crate) use token::{Kind, Token};
+pub(crate) use token::{Token, TokenKind};
 
 use super::spell::rune;
 
@@ -29,7 +29,7 @@ pub(crate) struct Lexer<'t> {
 }
 
 impl<'t> Lexer<'t> {
-    /// A scanner of `text` whose actions stand between `left` and `right`.
+    /// Makes a scanner of `text`, whose actions stand between `left` and `right`.
     pub(crate) const fn new(text: &'t [u8], left: &'t [u8], right: &'t [u8]) -> Self {
         Self {
             text,
@@ -45,11 +45,11 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// The next token; at the end `Kind::Eof`, again and again.
+    /// Returns the next token; at the end always `TokenKind::Eof`.
     pub(crate) fn next_token(&mut self) -> Token {
         if self.failed {
             return Token {
-                kind: Kind::Eof,
+                kind: TokenKind::Eof,
                 start: self.at,
                 end: self.at,
                 line: self.start_line,
@@ -63,7 +63,7 @@ impl<'t> Lexer<'t> {
         &self.text[self.at..]
     }
 
-    /// The next rune, consumed; `None` at the end.
+    /// Consumes the next rune and returns it; `None` at the end.
     fn next(&mut self) -> Option<char> {
         let (rune, size) = rune::decode(self.rest());
         self.at += size;
@@ -76,14 +76,14 @@ impl<'t> Lexer<'t> {
         (size > 0).then_some(rune)
     }
 
-    fn token(&mut self, kind: Kind) -> Token {
+    fn token(&mut self, kind: TokenKind) -> Token {
         let token = Token { kind, start: self.start, end: self.at, line: self.start_line, error: None };
         self.start = self.at;
         self.start_line = self.line;
         token
     }
 
-    /// Skips what lies between `start` and here, which was not read by `next`.
+    /// Skips the text between `start` and here, which `next` has not read.
     fn ignore(&mut self) {
         self.count_lines();
         self.start = self.at;
@@ -97,7 +97,7 @@ impl<'t> Lexer<'t> {
     fn error(&mut self, message: impl Into<String>) -> Token {
         self.failed = true;
         Token {
-            kind: Kind::Error,
+            kind: TokenKind::Error,
             start: self.start,
             end: self.at,
             line: self.start_line,
@@ -105,13 +105,13 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// Text up to the next action, then the action's delimiter; comments vanish.
+    /// Reads text up to the next action, then the action's delimiter. Comments are left out.
     fn text_token(&mut self) -> Token {
         loop {
             let Some(found) = find(self.rest(), self.left) else {
                 self.at = self.text.len();
                 self.count_lines();
-                let kind = if self.at > self.start { Kind::Text } else { Kind::Eof };
+                let kind = if self.at > self.start { TokenKind::Text } else { TokenKind::Eof };
                 return self.token(kind);
             };
             if found > 0 {
@@ -119,7 +119,7 @@ impl<'t> Lexer<'t> {
                 let trimmed = self.trimmed_before();
                 self.at -= trimmed;
                 self.count_lines();
-                let token = self.token(Kind::Text);
+                let token = self.token(TokenKind::Text);
                 self.at += trimmed;
                 self.ignore();
                 if token.end > token.start {
@@ -133,7 +133,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    /// How much space before the delimiter here goes, where it has a trim marker.
+    /// Returns how much space before this delimiter is trimmed; 0 without a trim marker.
     fn trimmed_before(&self) -> usize {
         if !has_left_marker(&self.text[self.at + self.left.len()..]) {
             return 0;
@@ -141,7 +141,7 @@ impl<'t> Lexer<'t> {
         self.text[self.start..self.at].iter().rev().take_while(|&&byte| is_space_byte(byte)).count()
     }
 
-    /// The delimiter here; `None` where it opened a comment that is now behind.
+    /// Reads the left delimiter here; `None` if it opened a comment, which has been skipped.
     fn left_delimiter(&mut self) -> Option<Token> {
         self.at += self.left.len();
         let marker = if has_left_marker(self.rest()) { TRIM_MARKER } else { 0 };
@@ -150,7 +150,7 @@ impl<'t> Lexer<'t> {
             self.ignore();
             return self.comment();
         }
-        let token = self.token(Kind::LeftDelim);
+        let token = self.token(TokenKind::LeftDelim);
         self.inside = true;
         self.at += marker;
         self.ignore();
@@ -174,7 +174,7 @@ impl<'t> Lexer<'t> {
         None
     }
 
-    /// Whether the right delimiter stands here: `Some(true)` with a trim marker before it.
+    /// Returns `Some` if the right delimiter stands here: `Some(true)` with a trim marker before it.
     fn right_delimiter_here(&self) -> Option<bool> {
         let rest = self.rest();
         if has_right_marker(rest) && rest[TRIM_MARKER..].starts_with(self.right) {
@@ -189,7 +189,7 @@ impl<'t> Lexer<'t> {
             self.ignore();
         }
         self.at += self.right.len();
-        let token = self.token(Kind::RightDelim);
+        let token = self.token(TokenKind::RightDelim);
         if trim {
             self.skip_space();
             self.ignore();
@@ -215,7 +215,7 @@ fn has_right_marker(text: &[u8]) -> bool {
     matches!(text, [space, b'-', ..] if is_space_byte(*space))
 }
 
-/// Where `what` first stands in `text`.
+/// Returns the offset of the first `what` in `text`.
 fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|window| window == what)
 }
@@ -224,20 +224,20 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn tokens(text: &str) -> Vec<(Kind, String, usize)> {
+    fn tokens(text: &str) -> Vec<(TokenKind, String, usize)> {
         let mut lexer = Lexer::new(text.as_bytes(), b"{{", b"}}");
         let mut tokens = Vec::new();
         loop {
             let token = lexer.next_token();
             let value = token.error.clone().unwrap_or_else(|| text[token.start..token.end].to_owned());
             tokens.push((token.kind, value, token.line));
-            if matches!(token.kind, Kind::Eof | Kind::Error) {
+            if matches!(token.kind, TokenKind::Eof | TokenKind::Error) {
                 return tokens;
             }
         }
     }
 
-    fn kinds(text: &str) -> Vec<Kind> {
+    fn kinds(text: &str) -> Vec<TokenKind> {
         tokens(text).into_iter().map(|(kind, ..)| kind).collect()
     }
 
@@ -245,7 +245,10 @@ mod tests {
     fn trim_markers_eat_the_space_around_an_action() {
         let texts: Vec<String> = tokens("a \n{{- 3 -}} \n b").into_iter().map(|(_, text, _)| text).collect();
         assert_eq!(texts, ["a", "{{", "3", "}}", "b", ""]);
-        assert_eq!(kinds("{{-3}}"), [Kind::LeftDelim, Kind::Number, Kind::RightDelim, Kind::Eof]);
+        assert_eq!(
+            kinds("{{-3}}"),
+            [TokenKind::LeftDelim, TokenKind::Number, TokenKind::RightDelim, TokenKind::Eof]
+        );
     }
 
     #[test]
@@ -253,11 +256,11 @@ mod tests {
         assert_eq!(
             tokens("{{/*\n*/}}x{{.}}"),
             [
-                (Kind::Text, "x".to_owned(), 2),
-                (Kind::LeftDelim, "{{".to_owned(), 2),
-                (Kind::Dot, ".".to_owned(), 2),
-                (Kind::RightDelim, "}}".to_owned(), 2),
-                (Kind::Eof, String::new(), 2),
+                (TokenKind::Text, "x".to_owned(), 2),
+                (TokenKind::LeftDelim, "{{".to_owned(), 2),
+                (TokenKind::Dot, ".".to_owned(), 2),
+                (TokenKind::RightDelim, "}}".to_owned(), 2),
+                (TokenKind::Eof, String::new(), 2),
             ]
         );
     }

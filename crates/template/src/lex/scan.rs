@@ -1,6 +1,6 @@
-//! Number tokens. Like Go's, the scanner takes a little too much: the parser notices.
+//! Number tokens. Like Go's, the scanner accepts a little too much, and the parser reports it.
 
-use super::{Kind, Lexer, Token};
+use super::{Lexer, Token, TokenKind};
 use crate::spell::{quote, rune};
 
 impl Lexer<'_> {
@@ -9,13 +9,13 @@ impl Lexer<'_> {
             return self.bad_number();
         }
         if !matches!(self.peek(), Some('+' | '-')) {
-            return self.token(Kind::Number);
+            return self.token(TokenKind::Number);
         }
         // Complex: 1+2i, without spaces, ending in i.
         if !self.scan_number() || self.text[self.at - 1] != b'i' {
             return self.bad_number();
         }
-        self.token(Kind::Complex)
+        self.token(TokenKind::Complex)
     }
 
     fn bad_number(&mut self) -> Token {
@@ -24,7 +24,7 @@ impl Lexer<'_> {
         self.error(String::from_utf8_lossy(&message).into_owned())
     }
 
-    /// Takes a number; false where a letter or digit follows that does not belong to it.
+    /// Consumes a number. Returns false if a letter or a digit follows that does not belong to it.
     fn scan_number(&mut self) -> bool {
         self.accept(b"+-");
         let mut digits: &[u8] = b"0123456789_";

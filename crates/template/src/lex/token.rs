@@ -1,9 +1,9 @@
 //! The tokens of a template.
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// No token: its message stands in [`Token::error`].
+pub(crate) enum TokenKind {
+    /// No token but an error, whose message is [`Token::error`].
     Error,
     Bool,
     /// A printing ASCII character without a meaning of its own, such as a comma.
@@ -43,7 +43,7 @@ pub(crate) enum Kind {
 /// A piece of the text.
 #[derive(Debug, Clone)]
 pub(crate) struct Token {
-    pub(crate) kind: Kind,
+    pub(crate) kind: TokenKind,
     /// Bytes from the start of the text.
     pub(crate) start: usize,
     pub(crate) end: usize,
@@ -52,8 +52,8 @@ pub(crate) struct Token {
     pub(crate) error: Option<String>,
 }
 
-impl Kind {
-    /// The keyword that `word` is.
+impl TokenKind {
+    /// Returns the keyword that `word` is, if it is one.
     pub(crate) fn keyword(word: &[u8]) -> Option<Self> {
         Some(match word {
             b"block" => Self::Block,
@@ -71,7 +71,7 @@ impl Kind {
         })
     }
 
-    /// Whether messages show it as `<word>`.
+    /// Returns whether messages show the token as `<word>`.
     pub(crate) const fn is_keyword(self) -> bool {
         matches!(
             self,

@@ -1,5 +1,5 @@
-//! What a parsed template is made of. Every node knows where it stands (`at`, bytes from the start
-//! of the text), for the places in errors.
+//! The nodes of a parsed template. Every node has its position (`at`, bytes from the start
+//! of the text), for errors.
 
 mod number;
 mod show;
@@ -26,7 +26,7 @@ pub(crate) enum Node {
     Continue(usize),
 }
 
-/// Text that goes out as it is.
+/// Text that is printed as it is.
 pub(crate) struct TextNode {
     pub(crate) at: usize,
     pub(crate) text: Vec<u8>,
@@ -61,7 +61,7 @@ pub(crate) struct Command {
     pub(crate) terms: Vec<Term>,
 }
 
-/// The name of a field or variable. It is a [`Secret`] only because maps are keyed by those.
+/// The name of a field or variable. It is a [`Secret`] only because the keys of maps are.
 pub(crate) type Name = Secret;
 
 /// An operand.
@@ -78,7 +78,7 @@ pub(crate) enum Term {
     Pipe(Pipe),
 }
 
-/// What a function's name means.
+/// The function that a name stands for.
 #[derive(Clone, Copy)]
 pub(crate) enum Callee {
     Builtin(Builtin),

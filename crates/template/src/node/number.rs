@@ -1,9 +1,9 @@
-//! A number literal and everything it can be: the context decides.
+//! A number literal, in all forms that it can take: the context decides between them.
 
 use super::super::spell::number::{parse_float, parse_int, parse_uint};
-use super::super::spell::quote::{self, Unit};
+use super::super::spell::quote::{self, QuotedUnit};
 
-/// A number literal. Each field is there where the number has that form without loss.
+/// A number literal. Each field is set if the number has that form without loss.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct Number {
     pub(crate) at: usize,
@@ -15,10 +15,10 @@ pub(crate) struct Number {
 }
 
 impl Number {
-    /// The number that a token spells.
+    /// Reads the number that a token spells.
     ///
     /// # Errors
-    /// Go's message for what is none.
+    /// Go's message for a token that is no number.
     pub(crate) fn plain(at: usize, literal: &str) -> Result<Self, String> {
         let mut number = Self { at, literal: literal.to_owned(), ..Self::default() };
         if let Some(imaginary) = literal.strip_suffix('i').and_then(parse_float) {
@@ -49,10 +49,10 @@ impl Number {
         Ok(number)
     }
 
-    /// The rune in quotes that a token spells, as a number.
+    /// Reads the rune in quotes that a token spells, as a number.
     ///
     /// # Errors
-    /// Go's message for what is none.
+    /// Go's message for a token that is no number.
     pub(crate) fn rune(at: usize, literal: &[u8]) -> Result<Self, String> {
         let inside = literal.get(1..).unwrap_or_default();
         let (unit, tail) = quote::unquote_unit(inside, b'\'').map_err(|error| error.to_string())?;
@@ -61,8 +61,8 @@ impl Number {
             return Err(format!("malformed character constant: {literal}"));
         }
         let code = match unit {
-            Unit::Byte(byte) => u32::from(byte),
-            Unit::Rune(rune) => u32::from(rune),
+            QuotedUnit::Byte(byte) => u32::from(byte),
+            QuotedUnit::Rune(rune) => u32::from(rune),
         };
         Ok(Self {
             at,
@@ -74,10 +74,10 @@ impl Number {
         })
     }
 
-    /// The complex number that a token spells: `1+2i`.
+    /// Reads the complex number that a token spells: `1+2i`.
     ///
     /// # Errors
-    /// Go's message for what is none.
+    /// Go's message for a token that is no number.
     pub(crate) fn complex(at: usize, literal: &str) -> Result<Self, String> {
         let mut number = Self { at, literal: literal.to_owned(), ..Self::default() };
         let sum = literal.strip_suffix('i').unwrap_or(literal);
@@ -96,7 +96,7 @@ impl Number {
         }
     }
 
-    /// Whether the spelling is a float's, where nothing else decides.
+    /// Returns whether the spelling is a float's. It decides the type if nothing else does.
     pub(crate) fn looks_like_float(&self) -> bool {
         let literal = &self.literal;
         let hex = literal.starts_with("0x") || literal.starts_with("0X");
@@ -111,7 +111,7 @@ impl Number {
         }
     }
 
-    /// A float, and the whole numbers it equals.
+    /// Makes the forms of a float: itself, and the whole numbers that it equals.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -120,7 +120,7 @@ impl Number {
     #[expect(clippy::cast_precision_loss, clippy::float_cmp, reason = "compared to see that nothing is lost")]
     fn set_float(&mut self, float: f64) {
         self.float = Some(float);
-        // The upper limits round up as floats: what equals them does not fit.
+        // The upper limits round up as floats, so a float that equals one does not fit.
         if float < i64::MAX as f64 && float as i64 as f64 == float {
             self.int = Some(float as i64);
         }

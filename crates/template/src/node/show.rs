@@ -14,7 +14,7 @@ pub(crate) enum At<'t> {
 }
 
 impl At<'_> {
-    /// Where it stands.
+    /// Returns its position.
     pub(crate) const fn at(self) -> usize {
         match self {
             Self::Node(node) => node.at(),
@@ -24,7 +24,7 @@ impl At<'_> {
         }
     }
 
-    /// The node's text, in a template whose actions stand between `left` and `right`.
+    /// Returns the node's text, in a template whose actions stand between `left` and `right`.
     pub(crate) fn show(self, (left, right): (&[u8], &[u8])) -> String {
         let mut out = Vec::new();
         match self {
@@ -49,14 +49,14 @@ impl Node {
     }
 }
 
-/// `text` as `%q` shows it.
+/// Returns `text` as `%q` shows it.
 pub(crate) fn quoted(text: &[u8]) -> String {
     let mut out = Vec::new();
     quote::quote(text, false, &mut out);
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The action only: what stands between it and its end would fill a page.
+/// Shows the action only, because its body could fill a page.
 fn node_in(node: &Node, left: &[u8], right: &[u8], out: &mut Vec<u8>) {
     let branch = |keyword: &[u8], branch: &Branch, out: &mut Vec<u8>| {
         out.extend(keyword);
@@ -106,7 +106,7 @@ fn command_in(command: &Command, out: &mut Vec<u8>) {
     }
 }
 
-/// A term as part of something: pipelines in parentheses.
+/// Shows a term as part of something else, with parentheses around a pipeline.
 fn nested_in(term: &Term, out: &mut Vec<u8>) {
     match term {
         Term::Pipe(pipe) => {

@@ -1,8 +1,8 @@
-//! Actions: keywords and what belongs to them.
+//! Actions: the keywords and their parts.
 
 use super::{Ending, Item, Parser};
 use crate::error::ParseError;
-use crate::lex::{Kind, Token};
+use crate::lex::{Token, TokenKind};
 use crate::node::{Body, Branch, Invocation, Node};
 
 /// The actions that have a pipeline and a body.
@@ -23,35 +23,35 @@ impl Control {
     }
 
     /// The keyword that may follow `else` in the same action.
-    const fn chains_with(self) -> Option<Kind> {
+    const fn chains_with(self) -> Option<TokenKind> {
         match self {
-            Self::If => Some(Kind::If),
-            Self::With => Some(Kind::With),
+            Self::If => Some(TokenKind::If),
+            Self::With => Some(TokenKind::With),
             Self::Range => None,
         }
     }
 }
 
 impl Parser<'_> {
-    /// What stands between the delimiters; the left one is behind.
+    /// Parses an action. Its left delimiter has been read.
     pub(super) fn action(&mut self) -> Result<Item, Box<ParseError>> {
         let token = self.stream.next_non_space();
         let node = match token.kind {
-            Kind::Block => self.block()?,
-            Kind::Break => self.jump(&token, "break", Node::Break)?,
-            Kind::Continue => self.jump(&token, "continue", Node::Continue)?,
-            Kind::Else => return self.otherwise(),
-            Kind::End => {
-                self.expect(Kind::RightDelim, "end")?;
+            TokenKind::Block => self.block()?,
+            TokenKind::Break => self.jump(&token, "break", Node::Break)?,
+            TokenKind::Continue => self.jump(&token, "continue", Node::Continue)?,
+            TokenKind::Else => return self.otherwise(),
+            TokenKind::End => {
+                self.expect(TokenKind::RightDelim, "end")?;
                 return Ok(Item::Ending(Ending::End));
             }
-            Kind::If => self.control(Control::If)?,
-            Kind::Range => self.control(Control::Range)?,
-            Kind::Template => self.invocation()?,
-            Kind::With => self.control(Control::With)?,
+            TokenKind::If => self.control(Control::If)?,
+            TokenKind::Range => self.control(Control::Range)?,
+            TokenKind::Template => self.invocation()?,
+            TokenKind::With => self.control(Control::With)?,
             _ => {
                 self.stream.back_up();
-                Node::Action(self.pipeline("command", Kind::RightDelim)?)
+                Node::Action(self.pipeline("command", TokenKind::RightDelim)?)
             }
         };
         Ok(Item::Node(node))
@@ -59,7 +59,7 @@ impl Parser<'_> {
 
     fn jump(&mut self, token: &Token, word: &str, node: fn(usize) -> Node) -> Result<Node, Box<ParseError>> {
         let next = self.stream.next_non_space();
-        if next.kind != Kind::RightDelim {
+        if next.kind != TokenKind::RightDelim {
             return Err(self.stream.unexpected(&next, &format!("{{{{{word}}}}}")));
         }
         if self.ranges == 0 {
@@ -68,17 +68,17 @@ impl Parser<'_> {
         Ok(node(token.start))
     }
 
-    /// `{{else}}`, or the `else` of `{{else if …}}`, whose `if` is left for [`Self::else_body`].
+    /// Parses `{{else}}`, or the `else` of `{{else if …}}`. [`Self::else_body`] reads that `if`.
     fn otherwise(&mut self) -> Result<Item, Box<ParseError>> {
-        if !matches!(self.stream.peek_non_space().kind, Kind::If | Kind::With) {
-            self.expect(Kind::RightDelim, "else")?;
+        if !matches!(self.stream.peek_non_space().kind, TokenKind::If | TokenKind::With) {
+            self.expect(TokenKind::RightDelim, "else")?;
         }
         Ok(Item::Ending(Ending::Else))
     }
 
     fn control(&mut self, control: Control) -> Result<Node, Box<ParseError>> {
         let variables = self.variables.len();
-        let pipe = self.pipeline(control.context(), Kind::RightDelim)?;
+        let pipe = self.pipeline(control.context(), TokenKind::RightDelim)?;
         let range = usize::from(control == Control::Range);
         self.ranges += range;
         let (body, ending) = self.body()?;
@@ -96,7 +96,7 @@ impl Parser<'_> {
         })
     }
 
-    /// What follows `else`: a body with its `end`, or one more `if` that shares ours.
+    /// Parses what follows `else`: a body with its `end`, or another `if` that shares the `end`.
     fn else_body(&mut self, control: Control) -> Result<Body, Box<ParseError>> {
         if control.chains_with().is_some_and(|kind| self.stream.peek().kind == kind) {
             self.stream.next();
@@ -115,12 +115,12 @@ impl Parser<'_> {
         }
     }
 
-    /// `{{block "name" pipeline}} … {{end}}`: a definition and its invocation in one.
+    /// Parses `{{block "name" pipeline}} … {{end}}`: a definition and its invocation in one.
     fn block(&mut self) -> Result<Node, Box<ParseError>> {
         const CONTEXT: &str = "block clause";
         let token = self.stream.next_non_space();
         let name = self.template_name(&token, CONTEXT)?;
-        let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
+        let pipe = self.pipeline(CONTEXT, TokenKind::RightDelim)?;
         let body = self.separate_body(CONTEXT)?;
         self.define(name.clone(), body)?;
         Ok(Node::Template(Invocation { at: token.start, name, pipe: Some(pipe) }))
@@ -130,17 +130,17 @@ impl Parser<'_> {
         const CONTEXT: &str = "template clause";
         let token = self.stream.next_non_space();
         let name = self.template_name(&token, CONTEXT)?;
-        let pipe = if self.stream.next_non_space().kind == Kind::RightDelim {
+        let pipe = if self.stream.next_non_space().kind == TokenKind::RightDelim {
             None
         } else {
             self.stream.back_up();
-            Some(self.pipeline(CONTEXT, Kind::RightDelim)?)
+            Some(self.pipeline(CONTEXT, TokenKind::RightDelim)?)
         };
         Ok(Node::Template(Invocation { at: token.start, name, pipe }))
     }
 
     fn template_name(&self, token: &Token, context: &str) -> Result<Vec<u8>, Box<ParseError>> {
-        if matches!(token.kind, Kind::String | Kind::RawString) {
+        if matches!(token.kind, TokenKind::String | TokenKind::RawString) {
             self.unquote(token)
         } else {
             Err(self.stream.unexpected(token, context))

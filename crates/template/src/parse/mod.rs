@@ -1,4 +1,4 @@
-//! From tokens to nodes, with Go's grammar and Go's messages.
+//! The parser: it makes nodes of tokens, with Go's grammar and Go's messages.
 //!
 //! Like Go's, the parser stops at the first error of a text.
 
@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 
 use super::error::ParseError;
 use super::function::Functions;
-use super::lex::{Kind, Token};
+use super::lex::{Token, TokenKind};
 use super::node::{Body, Node, TextNode};
 use super::spell::quote;
 use stream::Stream;
 
-/// How deep actions and parentheses may nest. Go takes 10,000 parentheses; no template that people
-/// write comes near this, and the parser's stack must hold it.
+/// The depth to which actions and parentheses may nest. Go takes 10,000 parentheses. No real template
+/// comes near this, and the parser's stack must have room for it.
 const MAX_NESTING: usize = 200;
 
 /// The templates that one text defines, by name. The text itself is one of them.
@@ -25,7 +25,7 @@ pub(crate) type Trees = BTreeMap<Vec<u8>, Body>;
 /// Parses `text`, which is called `name`.
 ///
 /// # Errors
-/// The first thing in it that is not the language.
+/// The first thing in `text` that is not the language.
 pub(crate) fn parse(
     name: &str,
     text: &[u8],
@@ -52,32 +52,32 @@ struct Parser<'t> {
     trees: Trees,
     /// The variables in scope.
     variables: Vec<Vec<u8>>,
-    /// How many `range`s we are in.
+    /// The number of `range`s around the current position.
     ranges: usize,
     nesting: usize,
 }
 
-/// What ends a list of nodes.
+/// The keyword that ends a list of nodes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ending {
     End,
     Else,
 }
 
-/// A node, or the end of the list it would stand in.
+/// A node, or the end of the list of nodes.
 enum Item {
     Node(Node),
     Ending(Ending),
 }
 
 impl Parser<'_> {
-    /// The text itself: nodes and definitions, to its end.
+    /// Parses the text itself: nodes and definitions, to its end.
     fn top(&mut self) -> Result<Body, Box<ParseError>> {
         let mut body = Body::new();
-        while self.stream.peek().kind != Kind::Eof {
-            if self.stream.peek().kind == Kind::LeftDelim {
+        while self.stream.peek().kind != TokenKind::Eof {
+            if self.stream.peek().kind == TokenKind::LeftDelim {
                 let delimiter = self.stream.next();
-                if self.stream.next_non_space().kind == Kind::Define {
+                if self.stream.next_non_space().kind == TokenKind::Define {
                     self.definition()?;
                     continue;
                 }
@@ -92,20 +92,20 @@ impl Parser<'_> {
         Ok(body)
     }
 
-    /// `{{define "name"}} … {{end}}`; the keyword is behind.
+    /// Parses `{{define "name"}} … {{end}}`. The keyword has been read.
     fn definition(&mut self) -> Result<(), Box<ParseError>> {
         const CONTEXT: &str = "define clause";
         let token = self.stream.next_non_space();
-        if !matches!(token.kind, Kind::String | Kind::RawString) {
+        if !matches!(token.kind, TokenKind::String | TokenKind::RawString) {
             return Err(self.stream.unexpected(&token, CONTEXT));
         }
         let name = self.unquote(&token)?;
-        self.expect(Kind::RightDelim, CONTEXT)?;
+        self.expect(TokenKind::RightDelim, CONTEXT)?;
         let body = self.separate_body(CONTEXT)?;
         self.define(name, body)
     }
 
-    /// The body of a template of its own: it sees no variables of the text around it.
+    /// Parses the body of a template of its own, which does not see the variables around it.
     fn separate_body(&mut self, context: &str) -> Result<Body, Box<ParseError>> {
         let variables = std::mem::replace(&mut self.variables, vec![b"$".to_vec()]);
         let ranges = std::mem::take(&mut self.ranges);
@@ -118,7 +118,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Adds a template. One that has only space gives way to another of its name.
+    /// Adds a template. A template of space only is replaced by another of the same name.
     fn define(&mut self, name: Vec<u8>, body: Body) -> Result<(), Box<ParseError>> {
         match self.trees.get(&name) {
             Some(other) if !is_empty(other) => {
@@ -135,11 +135,11 @@ impl Parser<'_> {
         }
     }
 
-    /// Nodes up to an `end` or `else`, which is taken too.
+    /// Parses nodes up to an `end` or `else`, which is consumed too.
     fn body(&mut self) -> Result<(Body, Ending), Box<ParseError>> {
         self.deeper()?;
         let mut body = Body::new();
-        while self.stream.peek_non_space().kind != Kind::Eof {
+        while self.stream.peek_non_space().kind != TokenKind::Eof {
             match self.text_or_action()? {
                 Item::Node(node) => body.push(node),
                 Item::Ending(ending) => {
@@ -155,11 +155,11 @@ impl Parser<'_> {
     fn text_or_action(&mut self) -> Result<Item, Box<ParseError>> {
         let token = self.stream.next_non_space();
         match token.kind {
-            Kind::Text => {
+            TokenKind::Text => {
                 let text = self.stream.value(&token).to_vec();
                 Ok(Item::Node(Node::Text(TextNode { at: token.start, text })))
             }
-            Kind::LeftDelim => {
+            TokenKind::LeftDelim => {
                 self.stream.action_line = Some(token.line);
                 let item = self.action()?;
                 self.stream.action_line = None;
@@ -169,7 +169,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Counts one more level of nesting; whoever closes it counts back.
+    /// Counts one more level of nesting. The caller counts back at its end.
     fn deeper(&mut self) -> Result<(), Box<ParseError>> {
         self.nesting += 1;
         if self.nesting > MAX_NESTING {
@@ -178,7 +178,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Result<Token, Box<ParseError>> {
+    fn expect(&mut self, kind: TokenKind, context: &str) -> Result<Token, Box<ParseError>> {
         let token = self.stream.next_non_space();
         if token.kind == kind { Ok(token) } else { Err(self.stream.unexpected(&token, context)) }
     }
@@ -195,7 +195,7 @@ impl Parser<'_> {
     }
 }
 
-/// Whether a template has nothing but space.
+/// Returns whether a template has nothing but space.
 fn is_empty(body: &Body) -> bool {
     body.iter().all(|node| match node {
         Node::Text(text) => String::from_utf8_lossy(&text.text).trim().is_empty(),
@@ -240,8 +240,8 @@ mod tests {
     #[test]
     fn errors_have_a_place_for_a_caret() {
         let unclosed = error("one\n  {{ .x }} {{ .y ] }}");
-        assert_eq!((unclosed.place.line, unclosed.place.column, unclosed.line), (2, 17, 2));
+        assert_eq!((unclosed.position.line, unclosed.position.column, unclosed.line), (2, 17, 2));
         let end = error("{{ if .x }}\n");
-        assert_eq!((end.place.offset, end.message.as_str()), (12, "unexpected EOF"));
+        assert_eq!((end.position.offset, end.message.as_str()), (12, "unexpected EOF"));
     }
 }

@@ -3,13 +3,13 @@
 use super::Parser;
 use crate::builtins::Builtin;
 use crate::error::ParseError;
-use crate::lex::{Kind, Token};
+use crate::lex::{Token, TokenKind};
 use crate::node::{Callee, Command, Name, Number, Pipe, Term, quoted};
 use leasehold_base::secret::Secret;
 
 impl Parser<'_> {
-    /// `declarations? command ('|' command)*`, up to `end`, which is taken.
-    pub(super) fn pipeline(&mut self, context: &str, end: Kind) -> Result<Pipe, Box<ParseError>> {
+    /// Parses `declarations? command ('|' command)*` up to `end`, which is consumed.
+    pub(super) fn pipeline(&mut self, context: &str, end: TokenKind) -> Result<Pipe, Box<ParseError>> {
         let at = self.stream.peek_non_space().start;
         let mut pipe = Pipe { at, assign: false, variables: Vec::new(), commands: Vec::new() };
         self.declarations(&mut pipe, context)?;
@@ -17,18 +17,18 @@ impl Parser<'_> {
             let token = self.stream.next_non_space();
             match token.kind {
                 kind if kind == end => break,
-                Kind::Bool
-                | Kind::CharConstant
-                | Kind::Complex
-                | Kind::Dot
-                | Kind::Field
-                | Kind::Identifier
-                | Kind::Number
-                | Kind::Nil
-                | Kind::RawString
-                | Kind::String
-                | Kind::Variable
-                | Kind::LeftParen => {
+                TokenKind::Bool
+                | TokenKind::CharConstant
+                | TokenKind::Complex
+                | TokenKind::Dot
+                | TokenKind::Field
+                | TokenKind::Identifier
+                | TokenKind::Number
+                | TokenKind::Nil
+                | TokenKind::RawString
+                | TokenKind::String
+                | TokenKind::Variable
+                | TokenKind::LeftParen => {
                     self.stream.back_up();
                     let command = self.command()?;
                     pipe.commands.push(command);
@@ -41,31 +41,31 @@ impl Parser<'_> {
         Ok(pipe)
     }
 
-    /// `$x :=`, `$x =` or, in a range, `$x, $y :=`.
+    /// Parses `$x :=`, `$x =` or, in a range, `$x, $y :=`.
     fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Result<(), Box<ParseError>> {
         loop {
             let variable = self.stream.peek_non_space();
-            if variable.kind != Kind::Variable {
+            if variable.kind != TokenKind::Variable {
                 return Ok(());
             }
             self.stream.next();
-            // In "$x foo" only what follows the space tells that $x is an argument: so the space is
-            // remembered too, to be put back.
+            // In "$x foo" only the token after the space shows that $x is an argument. So the space is
+            // remembered too, and put back.
             let after = self.stream.peek().clone();
             let next = self.stream.peek_non_space();
             match next.kind {
-                Kind::Assign | Kind::Declare => {
-                    pipe.assign = next.kind == Kind::Assign;
+                TokenKind::Assign | TokenKind::Declare => {
+                    pipe.assign = next.kind == TokenKind::Assign;
                     self.stream.next_non_space();
                     self.declare(pipe, &variable);
                     return Ok(());
                 }
-                Kind::Char if self.stream.value(&next) == b"," => {
+                TokenKind::Char if self.stream.value(&next) == b"," => {
                     self.stream.next_non_space();
                     self.declare(pipe, &variable);
                     self.second_declaration(pipe, context)?;
                 }
-                _ if after.kind == Kind::Space => {
+                _ if after.kind == TokenKind::Space => {
                     self.stream.back_up_3(variable, after);
                     return Ok(());
                 }
@@ -86,14 +86,14 @@ impl Parser<'_> {
     fn second_declaration(&mut self, pipe: &Pipe, context: &str) -> Result<(), Box<ParseError>> {
         if context == "range" && pipe.variables.len() < 2 {
             return match self.stream.peek_non_space().kind {
-                Kind::Variable | Kind::RightDelim | Kind::RightParen => Ok(()),
+                TokenKind::Variable | TokenKind::RightDelim | TokenKind::RightParen => Ok(()),
                 _ => Err(self.stream.error("range can only initialize variables".to_owned())),
             };
         }
         Err(self.stream.error(format!("too many declarations in {context}")))
     }
 
-    /// There is something, and only its first stage may be a constant.
+    /// Checks that the pipeline is not empty, and that only its first stage is a constant.
     fn check(&self, pipe: &Pipe, context: &str) -> Result<(), Box<ParseError>> {
         if pipe.commands.is_empty() {
             return Err(self.stream.error(format!("missing value for {context}")));
@@ -110,7 +110,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Terms up to a pipe, which is taken, or the pipeline's end, which is not.
+    /// Parses terms up to a pipe, which is consumed, or up to the pipeline's end, which is not.
     fn command(&mut self) -> Result<Command, Box<ParseError>> {
         let at = self.stream.peek_non_space().start;
         let mut terms = Vec::new();
@@ -121,9 +121,9 @@ impl Parser<'_> {
             }
             let token = self.stream.next();
             match token.kind {
-                Kind::Space => continue,
-                Kind::RightDelim | Kind::RightParen => self.stream.back_up(),
-                Kind::Pipe => {}
+                TokenKind::Space => continue,
+                TokenKind::RightDelim | TokenKind::RightParen => self.stream.back_up(),
+                TokenKind::Pipe => {}
                 _ => return Err(self.stream.unexpected(&token, "operand")),
             }
             break;
@@ -131,20 +131,20 @@ impl Parser<'_> {
         if terms.is_empty() {
             return Err(self.stream.error("empty command".to_owned()));
         }
-        // They live as long as the file does: what a vector keeps in reserve would be most of them.
+        // The terms live as long as the file. Without this, the vector's reserve would be most of their memory.
         terms.shrink_to_fit();
         Ok(Command { at, terms })
     }
 
-    /// A term and the fields that follow it without a space.
+    /// Parses a term and the fields that follow it without a space.
     fn operand(&mut self) -> Result<Option<Term>, Box<ParseError>> {
         let Some(term) = self.term()? else { return Ok(None) };
-        if self.stream.peek().kind != Kind::Field {
+        if self.stream.peek().kind != TokenKind::Field {
             return Ok(Some(term));
         }
         let at = self.stream.peek().start;
         let mut more = Vec::new();
-        while self.stream.peek().kind == Kind::Field {
+        while self.stream.peek().kind == TokenKind::Field {
             let token = self.stream.next();
             more.push(self.field_name(&token));
         }
@@ -166,7 +166,7 @@ impl Parser<'_> {
         }))
     }
 
-    /// The field's name without its dot.
+    /// Returns the field's name without its dot.
     fn field_name(&self, token: &Token) -> Name {
         Secret::new(self.stream.value(token)[1..].to_vec())
     }
@@ -176,20 +176,22 @@ impl Parser<'_> {
         let at = token.start;
         let value = self.stream.value(&token);
         Ok(Some(match token.kind {
-            Kind::Identifier => self.function(&token)?,
-            Kind::Dot => Term::Dot(at),
-            Kind::Nil => Term::Nil(at),
-            Kind::Variable => self.variable(&token)?,
-            Kind::Field => Term::Field { at, names: vec![self.field_name(&token)] },
-            Kind::Bool => Term::Bool(at, value == b"true"),
-            Kind::CharConstant | Kind::Complex | Kind::Number => Term::Number(self.number(&token)?),
-            Kind::LeftParen => {
+            TokenKind::Identifier => self.function(&token)?,
+            TokenKind::Dot => Term::Dot(at),
+            TokenKind::Nil => Term::Nil(at),
+            TokenKind::Variable => self.variable(&token)?,
+            TokenKind::Field => Term::Field { at, names: vec![self.field_name(&token)] },
+            TokenKind::Bool => Term::Bool(at, value == b"true"),
+            TokenKind::CharConstant | TokenKind::Complex | TokenKind::Number => {
+                Term::Number(self.number(&token)?)
+            }
+            TokenKind::LeftParen => {
                 self.deeper()?;
-                let pipe = self.pipeline("parenthesized pipeline", Kind::RightParen)?;
+                let pipe = self.pipeline("parenthesized pipeline", TokenKind::RightParen)?;
                 self.nesting -= 1;
                 Term::Pipe(pipe)
             }
-            Kind::String | Kind::RawString => {
+            TokenKind::String | TokenKind::RawString => {
                 let text = Secret::new(self.unquote(&token)?);
                 Term::Text { at, literal: value.to_vec(), text }
             }
@@ -202,11 +204,11 @@ impl Parser<'_> {
 
     fn number(&self, token: &Token) -> Result<Number, Box<ParseError>> {
         let value = self.stream.value(token);
-        // Number tokens are ASCII, but for those that the lexer refused.
+        // Number tokens are ASCII, except for those that the lexer refused.
         let text = String::from_utf8_lossy(value);
         match token.kind {
-            Kind::CharConstant => Number::rune(token.start, value),
-            Kind::Complex => Number::complex(token.start, &text),
+            TokenKind::CharConstant => Number::rune(token.start, value),
+            TokenKind::Complex => Number::complex(token.start, &text),
             _ => Number::plain(token.start, &text),
         }
         .map_err(|message| self.stream.error(message))
@@ -233,7 +235,8 @@ impl Parser<'_> {
         Ok(Term::Function { at: token.start, name: name.to_vec(), callee })
     }
 
-    /// With the reason why it is not there, or the name that was probably meant.
+    /// Makes the error of an unknown function. The hint is the reason why it is not available, or the name that was
+    /// probably meant.
     fn unknown_function(&self, name: &str) -> Box<ParseError> {
         let why = self.functions.why_absent(name).map(str::to_owned);
         let nearest = || {
@@ -241,7 +244,7 @@ impl Parser<'_> {
             let near = names.map(|known| (distance(name, known), known)).min()?;
             (near.0 <= 1 + name.len() / 4).then(|| format!("did you mean {}?", quoted(near.1.as_bytes())))
         };
-        // As helm and others have it; consul-template has all of Sprig behind this prefix.
+        // Helm and others have Sprig's functions without a prefix; consul-template has all of them behind this one.
         let sprig = self.functions.get(&format!("sprig_{name}"));
         let sprig = sprig.map(|known| format!("Sprig's is called {}", quoted(known.name.as_bytes())));
         let mut error = self.stream.error(format!("function {} not defined", quoted(name.as_bytes())));
@@ -250,10 +253,10 @@ impl Parser<'_> {
     }
 }
 
-/// Names longer than this are compared with none: the comparison takes time, and they are no typing errors.
+/// Longer names are not compared: the comparison takes time, and they are no typing errors.
 const LONGEST_NAME: usize = 64;
 
-/// How many letters must be changed, added, removed or swapped with their neighbour.
+/// Returns how many letters must be changed, added, removed or swapped with their neighbour.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     let mut before: Vec<usize> = Vec::new();

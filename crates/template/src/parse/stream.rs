@@ -1,7 +1,7 @@
-//! The tokens with Go's look-ahead of three, and errors at the place last read.
+//! The tokens with Go's look-ahead of three, and errors at the token read last.
 
-use crate::error::{ParseError, Place};
-use crate::lex::{Kind, Lexer, Token};
+use crate::error::{ParseError, Position};
+use crate::lex::{Lexer, Token, TokenKind};
 use crate::node::quoted;
 use crate::spell::rune;
 
@@ -10,10 +10,10 @@ pub(super) struct Stream<'t> {
     text: &'t [u8],
     delimiters: (&'t [u8], &'t [u8]),
     lexer: Lexer<'t>,
-    /// The token last read, and up to two that were put back before it.
+    /// The token read last, and up to two that were put back before it.
     tokens: [Token; 3],
     peeked: usize,
-    /// The line of the action that we are in.
+    /// The line of the current action.
     pub(super) action_line: Option<usize>,
 }
 
@@ -22,7 +22,7 @@ const SHOWN: usize = 10;
 
 impl<'t> Stream<'t> {
     pub(super) fn new(name: &'t str, text: &'t [u8], delimiters: (&'t [u8], &'t [u8])) -> Self {
-        let none = Token { kind: Kind::Eof, start: 0, end: 0, line: 1, error: None };
+        let none = Token { kind: TokenKind::Eof, start: 0, end: 0, line: 1, error: None };
         Self {
             name,
             text,
@@ -38,7 +38,7 @@ impl<'t> Stream<'t> {
         self.delimiters
     }
 
-    /// The token's text.
+    /// Returns the token's text.
     pub(super) fn value(&self, token: &Token) -> &'t [u8] {
         &self.text[token.start..token.end]
     }
@@ -64,13 +64,13 @@ impl<'t> Stream<'t> {
         self.peeked += 1;
     }
 
-    /// Puts back the token last read, and `before` it.
+    /// Puts back the token read last, and `before` in front of it.
     pub(super) fn back_up_2(&mut self, before: Token) {
         self.tokens[1] = before;
         self.peeked = 2;
     }
 
-    /// Puts back the token last read, and `first` and `second` before it.
+    /// Puts back the token read last, and `first` and `second` in front of it.
     pub(super) fn back_up_3(&mut self, first: Token, second: Token) {
         self.tokens[1] = second;
         self.tokens[2] = first;
@@ -80,7 +80,7 @@ impl<'t> Stream<'t> {
     pub(super) fn next_non_space(&mut self) -> Token {
         loop {
             let token = self.next();
-            if token.kind != Kind::Space {
+            if token.kind != TokenKind::Space {
                 return token;
             }
         }
@@ -92,26 +92,26 @@ impl<'t> Stream<'t> {
         token
     }
 
-    /// An error at the token last read.
+    /// Makes an error at the token read last.
     pub(super) fn error(&self, message: String) -> Box<ParseError> {
         let token = &self.tokens[0];
         Box::new(ParseError {
             name: self.name.to_owned(),
-            place: Place::of(self.text, token.start),
+            position: Position::of(self.text, token.start),
             line: token.line,
             message,
             hint: None,
         })
     }
 
-    /// The error that `token` cannot stand in `context`, or is no token at all.
+    /// Makes the error of a `token` that cannot stand in `context`, or that is no token at all.
     pub(super) fn unexpected(&self, token: &Token, context: &str) -> Box<ParseError> {
         let Some(message) = &token.error else {
             return self.error(format!("unexpected {} in {context}", self.shown(token)));
         };
         let started = match self.action_line {
             Some(line) if line != token.line => {
-                // Not "unclosed action in action".
+                // So that it does not read "unclosed action in action".
                 let action = if message.ends_with(" action") { "" } else { " in action" };
                 format!("{action} started at {}:{line}", self.name)
             }
@@ -122,7 +122,7 @@ impl<'t> Stream<'t> {
 
     fn shown(&self, token: &Token) -> String {
         let value = self.value(token);
-        if token.kind == Kind::Eof {
+        if token.kind == TokenKind::Eof {
             return "EOF".to_owned();
         }
         if token.kind.is_keyword() {

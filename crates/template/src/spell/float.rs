@@ -1,18 +1,18 @@
 //! Go's ways to print a float: `strconv.FormatFloat`.
 
-/// No float has more digits after the point than this, so all further ones are zeros. (Rust formats
+/// No float has more digits after the point than this, so all further digits are zeros. (Rust formats
 /// up to 65,535.)
 const EXACT: usize = 1100;
 
-/// A float's digits and where the decimal point stands: `0.d1d2d3… * 10^point`.
+/// The digits of a float and the position of its decimal point: `0.d1d2d3… * 10^point`.
 struct Decimal {
     digits: Vec<u8>,
     point: i32,
 }
 
-/// Appends `value` with its sign as `verb` (`e E f g G b x X`) prints it; `precision` `None` asks for the
+/// Appends `value` with its sign as `verb` (`e E f g G b x X`) prints it. A `precision` of `None` asks for the
 /// fewest digits that read back as the same float.
-pub fn format(value: f64, verb: u8, precision: Option<usize>, out: &mut Vec<u8>) {
+pub(crate) fn format(value: f64, verb: u8, precision: Option<usize>, out: &mut Vec<u8>) {
     if value.is_nan() {
         return out.extend(b"NaN");
     }
@@ -48,7 +48,7 @@ pub fn format(value: f64, verb: u8, precision: Option<usize>, out: &mut Vec<u8>)
 /// `%g`: exponential for very small and very large numbers, plain otherwise.
 fn general(value: f64, verb: u8, precision: Option<usize>, out: &mut Vec<u8>) {
     let (mut decimal, limit) = match precision {
-        // Go decides by a precision of 6 where the form is the shortest.
+        // For the shortest form, Go decides by a precision of 6.
         None => (shortest(value), 6),
         Some(precision) => {
             let precision = precision.max(1);
@@ -82,7 +82,7 @@ fn shortest(value: f64) -> Decimal {
     decimal_of(&format!("{value:e}"))
 }
 
-/// `digits` significant digits, rounded half to even on the exact value.
+/// Returns `digits` significant digits, rounded half to even on the exact value.
 fn rounded(value: f64, digits: usize) -> Decimal {
     decimal_of(&format!("{value:.*e}", digits.saturating_sub(1).min(EXACT)))
 }
@@ -95,7 +95,7 @@ fn decimal_of(exponential: &str) -> Decimal {
     Decimal { point: if zero { 0 } else { exponent + 1 }, digits }
 }
 
-/// Digits without an exponent, as many after the point as there are, `fraction` at least.
+/// Appends the digits without an exponent, with at least `fraction` digits after the point.
 fn plain(decimal: &Decimal, fraction: usize, out: &mut Vec<u8>) {
     let Decimal { digits, point } = decimal;
     let whole = usize::try_from(*point).unwrap_or(0);
@@ -119,7 +119,7 @@ fn plain(decimal: &Decimal, fraction: usize, out: &mut Vec<u8>) {
     out.extend(std::iter::repeat_n(b'0', fraction.saturating_sub(count)));
 }
 
-/// `d.ddde±dd` with exactly `fraction` digits after the point.
+/// Appends `d.ddde±dd` with exactly `fraction` digits after the point.
 fn exponential(decimal: &Decimal, fraction: usize, verb: u8, out: &mut Vec<u8>) {
     let digit = |index: usize| decimal.digits.get(index).copied().unwrap_or(b'0');
     out.push(digit(0));
@@ -133,7 +133,7 @@ fn exponential(decimal: &Decimal, fraction: usize, verb: u8, out: &mut Vec<u8>) 
     out.extend(format!("{:02}", exponent.unsigned_abs()).as_bytes());
 }
 
-/// The mantissa as a whole number of 53 bits, and the exponent of two it is scaled by.
+/// Returns the mantissa as a whole number of 53 bits, and the exponent of two that scales it.
 const fn parts(value: f64) -> (u64, i32) {
     let bits = value.to_bits();
     let mantissa = bits & ((1 << 52) - 1);

@@ -1,6 +1,6 @@
 //! How Go spells runes, quoted texts and numbers: reading them in a template, printing them.
 
-pub mod float;
-pub mod number;
-pub mod quote;
-pub mod rune;
+pub(crate) mod float;
+pub(crate) mod number;
+pub(crate) mod quote;
+pub(crate) mod rune;

@@ -1,8 +1,8 @@
 //! Go's number literals: prefixes, underscores, hexadecimal floats.
 
-/// An unsigned literal in any base that a prefix names; `None` where it is none or too large.
+/// Reads an unsigned literal in any base that a prefix names; `None` if it is none or too large.
 #[must_use]
-pub fn parse_uint(text: &str) -> Option<u64> {
+pub(crate) fn parse_uint(text: &str) -> Option<u64> {
     let (base, digits) = match text.as_bytes() {
         [b'0', b'b' | b'B', _, ..] => (2, &text[2..]),
         [b'0', b'o' | b'O', _, ..] => (8, &text[2..]),
@@ -21,9 +21,9 @@ pub fn parse_uint(text: &str) -> Option<u64> {
     Some(value)
 }
 
-/// A signed literal; `None` where it is none or does not fit.
+/// Reads a signed literal; `None` if it is none or does not fit.
 #[must_use]
-pub fn parse_int(text: &str) -> Option<i64> {
+pub(crate) fn parse_int(text: &str) -> Option<i64> {
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -33,9 +33,9 @@ pub fn parse_int(text: &str) -> Option<i64> {
     if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
-/// A floating-point literal; `None` where it is none or too large.
+/// Reads a floating-point literal; `None` if it is none or too large.
 #[must_use]
-pub fn parse_float(text: &str) -> Option<f64> {
+pub(crate) fn parse_float(text: &str) -> Option<f64> {
     let (negative, digits) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -65,14 +65,14 @@ fn is_infinity(text: &str) -> bool {
     text.eq_ignore_ascii_case("inf") || text.eq_ignore_ascii_case("infinity")
 }
 
-/// Rust's reader takes Go's decimal syntax once signs, words and underscores are gone.
+/// Reads decimal digits. Rust's parser takes Go's syntax once signs, words and underscores are removed.
 fn decimal_float(text: &str) -> Option<f64> {
     let digits = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-');
     let starts = text.starts_with(|first: char| first.is_ascii_digit() || first == '.');
     if starts && text.bytes().all(digits) { text.parse().ok() } else { None }
 }
 
-/// `1.8p3` without its `0x`: the mantissa in hexadecimal, the exponent, which must be there, of two.
+/// Reads `1.8p3` without its `0x`: a hexadecimal mantissa and an exponent of two, which is required.
 fn hex_float(text: &str) -> Option<f64> {
     let (mantissa, exponent) = text.split_once(['p', 'P'])?;
     let sign = exponent.starts_with(['+', '-']);
@@ -102,7 +102,7 @@ fn hex_float(text: &str) -> Option<f64> {
     Some(scale(bits << 1 | u64::from(sticky), exponent - 1))
 }
 
-/// `bits * 2^exponent`, rounded to nearest even once, also where the result is subnormal.
+/// Returns `bits * 2^exponent`, rounded to nearest even once, also if the result is subnormal.
 fn scale(bits: u64, exponent: i64) -> f64 {
     if bits == 0 {
         return 0.0;
@@ -147,7 +147,7 @@ fn power_of_two_times(kept: u64, exponent: i64) -> f64 {
     value
 }
 
-/// Underscores stand between digits, or after a base's prefix.
+/// Checks that underscores stand between digits, or after the prefix of a base.
 fn underscores_ok(text: &str) -> bool {
     let text = text.strip_prefix(['+', '-']).unwrap_or(text);
     let bytes = text.as_bytes();

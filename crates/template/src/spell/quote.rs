@@ -4,9 +4,9 @@ use std::fmt;
 
 use super::rune;
 
-/// A quoted text that breaks Go's syntax; says so as Go does.
+/// The error of a quoted text that breaks Go's syntax, in Go's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BadSyntax;
+pub(crate) struct BadSyntax;
 
 impl fmt::Display for BadSyntax {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -16,8 +16,8 @@ impl fmt::Display for BadSyntax {
 
 impl std::error::Error for BadSyntax {}
 
-/// Appends `text` as a double-quoted Go literal, in ASCII only where `ascii`.
-pub fn quote(text: &[u8], ascii: bool, out: &mut Vec<u8>) {
+/// Appends `text` as a double-quoted Go literal, in ASCII only if `ascii` is set.
+pub(crate) fn quote(text: &[u8], ascii: bool, out: &mut Vec<u8>) {
     out.push(b'"');
     for (at, rune, size) in rune::runes(text) {
         if rune == rune::REPLACEMENT && size == 1 {
@@ -29,8 +29,8 @@ pub fn quote(text: &[u8], ascii: bool, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Appends `rune` as a single-quoted Go literal, in ASCII only where `ascii`.
-pub fn quote_rune(rune: char, ascii: bool, out: &mut Vec<u8>) {
+/// Appends `rune` as a single-quoted Go literal, in ASCII only if `ascii` is set.
+pub(crate) fn quote_rune(rune: char, ascii: bool, out: &mut Vec<u8>) {
     out.push(b'\'');
     escape(rune, '\'', ascii, out);
     out.push(b'\'');
@@ -69,9 +69,9 @@ fn hex(code: u32, letter: char, width: usize, out: &mut Vec<u8>) {
     out.extend(format!("\\{letter}{code:0width$x}").as_bytes());
 }
 
-/// Whether `text` can stand between backquotes unchanged.
+/// Returns whether `text` can stand between backquotes unchanged.
 #[must_use]
-pub fn can_backquote(text: &[u8]) -> bool {
+pub(crate) fn can_backquote(text: &[u8]) -> bool {
     rune::runes(text).all(|(_, rune, size)| match rune {
         rune::REPLACEMENT => size > 1,
         '\u{feff}' | '`' | '\u{7f}' => false,
@@ -80,60 +80,60 @@ pub fn can_backquote(text: &[u8]) -> bool {
     })
 }
 
-/// The text of a Go literal in double quotes or backquotes.
+/// Reads a Go literal in double quotes or backquotes.
 ///
 /// # Errors
-/// [`BadSyntax`] where it is none.
-pub fn unquote(literal: &[u8]) -> Result<Vec<u8>, BadSyntax> {
+/// [`BadSyntax`] if it is none.
+pub(crate) fn unquote(literal: &[u8]) -> Result<Vec<u8>, BadSyntax> {
     let (Some(&quote), true) = (literal.first(), literal.len() >= 2) else { return Err(BadSyntax) };
     if literal.last() != Some(&quote) {
         return Err(BadSyntax);
     }
     let mut rest = &literal[1..literal.len() - 1];
     if quote == b'`' {
-        // As Go's own reader of raw strings, which drops carriage returns.
+        // Go's reader of raw strings drops carriage returns, too.
         return Ok(rest.iter().copied().filter(|&byte| byte != b'\r').collect());
     }
     let mut text = Vec::with_capacity(rest.len());
     while !rest.is_empty() {
         let (unit, tail) = unquote_unit(rest, quote)?;
         match unit {
-            Unit::Byte(byte) => text.push(byte),
-            Unit::Rune(rune) => text.extend(rune.encode_utf8(&mut [0; 4]).as_bytes()),
+            QuotedUnit::Byte(byte) => text.push(byte),
+            QuotedUnit::Rune(rune) => text.extend(rune.encode_utf8(&mut [0; 4]).as_bytes()),
         }
         rest = tail;
     }
     Ok(text)
 }
 
-/// What one step through a quoted literal gives: a byte (`\x`, octal, ASCII) or a rune.
+/// One unit of a quoted literal: a byte (`\x`, octal, ASCII) or a rune.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub(crate) enum QuotedUnit {
     /// A byte, which need not be part of UTF-8.
     Byte(u8),
     /// A rune.
     Rune(char),
 }
 
-/// The first byte or rune of the inside of a literal, and the rest.
+/// Reads the first byte or rune of the inside of a literal. Returns it and the rest.
 ///
 /// # Errors
-/// [`BadSyntax`] for a bare quote or an escape that is none.
-pub fn unquote_unit(text: &[u8], quote: u8) -> Result<(Unit, &[u8]), BadSyntax> {
+/// [`BadSyntax`] for a bare quote or an unknown escape.
+pub(crate) fn unquote_unit(text: &[u8], quote: u8) -> Result<(QuotedUnit, &[u8]), BadSyntax> {
     match text {
         [] => Err(BadSyntax),
         [byte, ..] if *byte == quote => Err(BadSyntax),
         [b'\\', letter, rest @ ..] => unescape(*letter, rest, quote),
         [b'\\'] => Err(BadSyntax),
-        [byte, rest @ ..] if byte.is_ascii() => Ok((Unit::Byte(*byte), rest)),
+        [byte, rest @ ..] if byte.is_ascii() => Ok((QuotedUnit::Byte(*byte), rest)),
         _ => {
             let (rune, size) = rune::decode(text);
-            Ok((Unit::Rune(rune), &text[size..]))
+            Ok((QuotedUnit::Rune(rune), &text[size..]))
         }
     }
 }
 
-fn unescape(letter: u8, rest: &[u8], quote: u8) -> Result<(Unit, &[u8]), BadSyntax> {
+fn unescape(letter: u8, rest: &[u8], quote: u8) -> Result<(QuotedUnit, &[u8]), BadSyntax> {
     let byte = match letter {
         b'a' => 7,
         b'b' => 8,
@@ -153,7 +153,7 @@ fn unescape(letter: u8, rest: &[u8], quote: u8) -> Result<(Unit, &[u8]), BadSynt
         }
         _ => return Err(BadSyntax),
     };
-    Ok((Unit::Byte(byte), rest))
+    Ok((QuotedUnit::Byte(byte), rest))
 }
 
 fn digits(text: &[u8], count: usize, base: u32) -> Result<(u32, &[u8]), BadSyntax> {
@@ -163,12 +163,12 @@ fn digits(text: &[u8], count: usize, base: u32) -> Result<(u32, &[u8]), BadSynta
     digits.iter().try_fold(0, step).map(|code| (code, rest)).ok_or(BadSyntax)
 }
 
-fn byte_unit((code, rest): (u32, &[u8])) -> Result<(Unit, &[u8]), BadSyntax> {
-    u8::try_from(code).map(|byte| (Unit::Byte(byte), rest)).map_err(|_| BadSyntax)
+fn byte_unit((code, rest): (u32, &[u8])) -> Result<(QuotedUnit, &[u8]), BadSyntax> {
+    u8::try_from(code).map(|byte| (QuotedUnit::Byte(byte), rest)).map_err(|_| BadSyntax)
 }
 
-fn rune_unit((code, rest): (u32, &[u8])) -> Result<(Unit, &[u8]), BadSyntax> {
-    char::from_u32(code).map(|rune| (Unit::Rune(rune), rest)).ok_or(BadSyntax)
+fn rune_unit((code, rest): (u32, &[u8])) -> Result<(QuotedUnit, &[u8]), BadSyntax> {
+    char::from_u32(code).map(|rune| (QuotedUnit::Rune(rune), rest)).ok_or(BadSyntax)
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
-/// What stands for bytes that are not UTF-8.
-pub const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
+/// The rune that stands for bytes that are not UTF-8.
+pub(crate) const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 
-/// The first rune and how many bytes it takes: 0 at the end, 1 (and U+FFFD) where the bytes are no
+/// Returns the first rune and the number of its bytes: 0 at the end, and 1 with U+FFFD if the bytes are not
 /// UTF-8.
 #[must_use]
-pub fn decode(bytes: &[u8]) -> (char, usize) {
+pub(crate) fn decode(bytes: &[u8]) -> (char, usize) {
     match bytes.first() {
         None => (REPLACEMENT, 0),
         Some(&byte) if byte < 0x80 => (char::from(byte), 1),
@@ -25,14 +25,14 @@ pub fn decode(bytes: &[u8]) -> (char, usize) {
     }
 }
 
-/// How many runes there are; a byte that is no UTF-8 counts as one.
+/// Returns the number of runes. A byte that is not UTF-8 counts as one.
 #[must_use]
-pub fn count(bytes: &[u8]) -> usize {
+pub(crate) fn count(bytes: &[u8]) -> usize {
     runes(bytes).count()
 }
 
-/// The runes with their offsets.
-pub fn runes(bytes: &[u8]) -> impl Iterator<Item = (usize, char, usize)> + '_ {
+/// Returns the runes with their offsets and lengths.
+pub(crate) fn runes(bytes: &[u8]) -> impl Iterator<Item = (usize, char, usize)> + '_ {
     let mut at = 0;
     std::iter::from_fn(move || {
         let (rune, size) = decode(&bytes[at..]);
@@ -42,18 +42,18 @@ pub fn runes(bytes: &[u8]) -> impl Iterator<Item = (usize, char, usize)> + '_ {
     })
 }
 
-/// Whether Go prints the rune as it is: letters, marks, numbers, punctuation, symbols and the space.
+/// Returns whether Go prints the rune as it is: letters, marks, numbers, punctuation, symbols and the space.
 #[must_use]
-pub fn is_print(rune: char) -> bool {
+pub(crate) fn is_print(rune: char) -> bool {
     if rune.is_ascii() {
         return matches!(rune, ' '..='~');
     }
     !matches!(rune.general_category_group(), GeneralCategoryGroup::Separator | GeneralCategoryGroup::Other)
 }
 
-/// Whether the rune may stand in an identifier.
+/// Returns whether the rune may stand in an identifier.
 #[must_use]
-pub fn is_alphanumeric(rune: char) -> bool {
+pub(crate) fn is_alphanumeric(rune: char) -> bool {
     if rune.is_ascii() {
         return rune == '_' || rune.is_ascii_alphanumeric();
     }
@@ -61,15 +61,15 @@ pub fn is_alphanumeric(rune: char) -> bool {
         || rune.general_category() == GeneralCategory::DecimalNumber
 }
 
-/// The space of templates: no other characters separate.
+/// Returns whether the rune is space in a template. No other characters separate.
 #[must_use]
-pub const fn is_space(rune: char) -> bool {
+pub(crate) const fn is_space(rune: char) -> bool {
     matches!(rune, ' ' | '\t' | '\r' | '\n')
 }
 
-/// The rune as `%#U` shows it: `U+0040 '@'`.
+/// Returns the rune as `%#U` shows it: `U+0040 '@'`.
 #[must_use]
-pub fn name(rune: char) -> String {
+pub(crate) fn name(rune: char) -> String {
     let code = format!("U+{:04X}", u32::from(rune));
     if is_print(rune) { format!("{code} '{rune}'") } else { code }
 }

@@ -1,4 +1,4 @@
-//! Go's slices. Nothing in the language changes an element, so a list is shared as it is.
+//! Go's slices. No template can change an element, so a list is shared and never copied.
 
 use std::rc::Rc;
 
@@ -15,25 +15,25 @@ pub(super) struct Items {
 }
 
 impl List {
-    /// A slice of `elem`s; every item must be one.
+    /// Makes a slice whose elements have the type `elem`. Every item must have it.
     #[must_use]
     pub fn new(elem: Type, items: Vec<Value>) -> Self {
         Self(Rc::new(Items { elem, items }))
     }
 
-    /// The elements.
+    /// Returns the elements.
     #[must_use]
     pub fn items(&self) -> &[Value] {
         &self.0.items
     }
 
-    /// The type of the elements.
+    /// Returns the type of the elements.
     #[must_use]
     pub fn elem(&self) -> Type {
         self.0.elem
     }
 
-    /// The type of the slice.
+    /// Returns the type of the slice.
     #[must_use]
     pub fn type_of(&self) -> Type {
         match self.0.elem {

@@ -1,7 +1,7 @@
-//! Go's maps: references, sorted whenever they are walked or printed.
+//! Go's maps: references, which are sorted whenever they are iterated or printed.
 //!
-//! A map of a secret shares the secret's tree. Only when a function changes it (`set`, `unset`)
-//! does it get entries of its own, so a hundred files of one secret copy nothing.
+//! A map of a secret shares the secret's tree. It gets entries of its own only when a function changes it (`set`, `unset`). So a
+//! hundred files made of one secret copy nothing.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
@@ -14,7 +14,7 @@ use super::{IntType, Type, UintType, Value};
 use leasehold_base::secret::Secret;
 use leasehold_base::tree::{self, Tree};
 
-/// A map with the types of its keys (`string` or `interface {}`) and elements.
+/// A map with the type of its keys (`string` or `interface {}`) and the type of its elements. A clone is the same map.
 #[derive(Clone)]
 pub struct Map(pub(super) Rc<Inner>);
 
@@ -25,8 +25,8 @@ pub(super) struct Inner {
 }
 
 enum Store {
-    /// The tree's entries, and the containers among them that someone has seen: a second look must
-    /// find the same map, since maps are references.
+    /// The tree's entries, and the containers among them that have been read. Maps are references, so a second read must find the
+    /// same map.
     Shared {
         tree: Arc<tree::Map>,
         opened: BTreeMap<String, Value>,
@@ -34,27 +34,27 @@ enum Store {
     Own(BTreeMap<Key, Value>),
 }
 
-/// Sorted key-value pairs.
+/// Pairs of key and value, sorted by key.
 pub type Entries = Vec<(Key, Value)>;
 
-/// A map's key. The order is the one Go prints and iterates in, within each kind.
+/// The key of a map. Within each kind, keys sort in the order in which Go prints and iterates them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
-    /// `nil`, only of `map[interface {}]…`.
+    /// `nil`, in a `map[interface {}]…` only.
     Nil,
-    /// A flag, only of `map[interface {}]…`.
+    /// A `bool`, in a `map[interface {}]…` only.
     Bool(bool),
-    /// A whole number, only of `map[interface {}]…`.
+    /// A signed integer, in a `map[interface {}]…` only.
     Int(IntType, i64),
-    /// An unsigned number, only of `map[interface {}]…`.
+    /// An unsigned integer, in a `map[interface {}]…` only.
     Uint(UintType, u64),
-    /// A float, by its bits made sortable; only of `map[interface {}]…`.
+    /// A float, as bits that sort as the numbers do; in a `map[interface {}]…` only.
     Float(u64),
     /// A string.
     Text(Secret),
 }
 
-/// A map cannot be put into itself: Go would print it for ever, and it would never be wiped.
+/// The error of putting a map into itself. Go would print such a map without end, and its memory would never be wiped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cyclic;
 
@@ -66,11 +66,12 @@ impl fmt::Display for Cyclic {
 
 impl std::error::Error for Cyclic {}
 
-/// The sign bit of a float, flipped or with all others so that bits sort as numbers do.
+/// The sign bit of a float. It is flipped in positive numbers, and with all other bits in negative ones, so that bits sort as
+/// numbers do.
 const SIGN: u64 = 1 << 63;
 
 impl Key {
-    /// The key that `value` is, where it can be one.
+    /// Returns `value` as a key, or `None` if it cannot be one.
     #[must_use]
     pub fn from_value(value: &Value) -> Option<Self> {
         Some(match value {
@@ -87,7 +88,7 @@ impl Key {
         })
     }
 
-    /// The key as a value.
+    /// Returns the key as a value.
     #[must_use]
     pub fn to_value(&self) -> Value {
         match self {
@@ -104,38 +105,38 @@ impl Key {
 }
 
 impl Map {
-    /// An empty `map[string]interface {}`.
+    /// Makes an empty `map[string]interface {}`.
     #[must_use]
     pub fn new() -> Self {
         Self::with(Type::String, Type::Interface, BTreeMap::new())
     }
 
-    /// A map of the given types; every entry must be of them.
+    /// Makes a map of the given types. Every entry must have them.
     #[must_use]
     pub fn with(key: Type, elem: Type, entries: BTreeMap<Key, Value>) -> Self {
         Self(Rc::new(Inner { key, elem, store: RefCell::new(Store::Own(entries)) }))
     }
 
-    /// A `map[string]interface {}` that shares a tree's entries.
+    /// Makes a `map[string]interface {}` that shares the entries of a tree.
     #[must_use]
     pub fn shared(tree: Arc<tree::Map>) -> Self {
         let store = RefCell::new(Store::Shared { tree, opened: BTreeMap::new() });
         Self(Rc::new(Inner { key: Type::String, elem: Type::Interface, store }))
     }
 
-    /// The type of the keys.
+    /// Returns the type of the keys.
     #[must_use]
     pub fn key_type(&self) -> Type {
         self.0.key
     }
 
-    /// The type of the elements.
+    /// Returns the type of the elements.
     #[must_use]
     pub fn elem(&self) -> Type {
         self.0.elem
     }
 
-    /// The type of the map.
+    /// Returns the type of the map.
     #[must_use]
     pub fn type_of(&self) -> Type {
         match (self.0.key, self.0.elem) {
@@ -147,7 +148,7 @@ impl Map {
         }
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
         match &*self.0.store.borrow() {
@@ -156,13 +157,13 @@ impl Map {
         }
     }
 
-    /// Whether there are none.
+    /// Returns whether the map is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The element under `key`, where there is one.
+    /// Returns the element under `key`, if there is one.
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<Value> {
         match &mut *self.0.store.borrow_mut() {
@@ -175,13 +176,13 @@ impl Map {
         }
     }
 
-    /// The element under a text, where there is one.
+    /// Returns the element under the string `key`, if there is one.
     #[must_use]
     pub fn get_text(&self, key: &Secret) -> Option<Value> {
         self.get(&Key::Text(key.clone()))
     }
 
-    /// All entries, sorted by key.
+    /// Returns all entries, sorted by key.
     #[must_use]
     pub fn entries(&self) -> Entries {
         match &mut *self.0.store.borrow_mut() {
@@ -193,10 +194,10 @@ impl Map {
         }
     }
 
-    /// Sets the element under `key`, for every holder of this map.
+    /// Sets the element under `key`, in every clone of this map.
     ///
     /// # Errors
-    /// [`Cyclic`] where `value` holds this map.
+    /// [`Cyclic`] if `value` is or holds this map.
     pub fn insert(&self, key: Key, value: Value) -> Result<(), Cyclic> {
         if self.is_in(&value) {
             return Err(Cyclic);
@@ -205,18 +206,18 @@ impl Map {
         Ok(())
     }
 
-    /// Removes the element under `key`, for every holder of this map.
+    /// Removes the element under `key`, in every clone of this map.
     pub fn remove(&self, key: &Key) {
         self.own(|entries| entries.remove(key));
     }
 
-    /// Another map with the same elements.
+    /// Makes another map with the same elements.
     #[must_use]
     pub fn copy(&self) -> Self {
         Self::with(self.0.key, self.0.elem, self.entries().into_iter().collect())
     }
 
-    /// Whether both are one map.
+    /// Returns whether both are the same map, and not only equal ones.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
@@ -234,10 +235,10 @@ impl Map {
         }
     }
 
-    /// Whether `value` is or holds this map. A shared tree holds no map of the language, except
-    /// through what was opened and then changed.
+    /// Returns whether `value` is or holds this map. A shared tree can hold a map only through containers that were read and then
+    /// changed.
     fn is_in(&self, value: &Value) -> bool {
-        // What was seen is kept alive by `value`, so an address names one container throughout.
+        // `value` keeps every container alive that was seen, so an address stands for one container throughout.
         let mut seen = HashSet::new();
         let mut pending = vec![value.clone()];
         while let Some(value) = pending.pop() {
@@ -266,7 +267,7 @@ impl Default for Map {
 }
 
 impl Inner {
-    /// Moves every element that lives only here to `pending`.
+    /// Moves every element to `pending`.
     pub(super) fn take_values(&mut self, pending: &mut Vec<Value>) {
         match self.store.get_mut() {
             Store::Own(entries) => pending.extend(std::mem::take(entries).into_values()),
@@ -292,7 +293,7 @@ fn text_key(key: &str) -> Key {
     Key::Text(key.into())
 }
 
-/// The value of a tree's entry; containers are made once.
+/// Returns the value of a tree's entry. A container is made once, and the same one is returned afterwards.
 fn open(key: &str, item: &Tree, opened: &mut BTreeMap<String, Value>) -> Value {
     if !matches!(item, Tree::Map(_) | Tree::List(_)) {
         return Value::from_tree(item);

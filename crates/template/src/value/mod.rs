@@ -1,8 +1,8 @@
-//! What a template computes with: Go's values, their kinds kept apart.
+//! The values that a template computes with. They keep Go's types apart: an `int` is no `int64`, and a `json.Number` is no
+//! `string`.
 //!
-//! A clone copies a pointer at most. Values belong to one rendering on one thread (`Rc`); what
-//! outlives a rendering is a [`Tree`] or a [`Secret`]. Nothing here prints
-//! content through `Debug`.
+//! A clone copies a pointer at most. A value belongs to one rendering on one thread (`Rc`). What outlives a rendering is a
+//! [`Tree`] or a [`Secret`]. `Debug` shows the type of a value and never its content.
 
 mod list;
 mod map;
@@ -24,13 +24,13 @@ use crate::function::Function;
 use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
 
-/// One value of the language.
+/// A value of the language.
 #[derive(Clone, Default)]
 pub enum Value {
-    /// Nothing at all: the constant `nil`, a missing key, JSON's `null`. It has no type.
+    /// The nil without a type: the constant `nil`, a missing key, JSON's `null`.
     #[default]
     Nil,
-    /// A nil that has a type: an empty pointer, slice, map, function or channel.
+    /// A nil with a type: of a pointer, slice, map, function or channel.
     NilOf(Type),
     /// `bool`
     Bool(bool),
@@ -40,7 +40,7 @@ pub enum Value {
     Uint(UintType, u64),
     /// `float64`
     Float(f64),
-    /// `complex128`: real and imaginary part.
+    /// `complex128`: the real and the imaginary part.
     Complex(Rc<(f64, f64)>),
     /// `string`: bytes, which need not be UTF-8.
     Text(Secret),
@@ -48,7 +48,7 @@ pub enum Value {
     Number(Secret),
     /// `[]T`
     List(List),
-    /// `map[K]V`, a reference: who changes it changes it for all holders.
+    /// `map[K]V`, a reference: a change is seen through every clone.
     Map(Map),
     /// A struct, or a pointer to one, with fields and methods.
     Object(Rc<dyn Object>),
@@ -59,48 +59,48 @@ pub enum Value {
 }
 
 impl Value {
-    /// Go's `int`.
+    /// Makes an `int`.
     #[must_use]
     pub const fn int(value: i64) -> Self {
         Self::Int(IntType::Int, value)
     }
 
-    /// Go's `int64`.
+    /// Makes an `int64`.
     #[must_use]
     pub const fn int64(value: i64) -> Self {
         Self::Int(IntType::Int64, value)
     }
 
-    /// Go's `string`.
+    /// Makes a `string`.
     pub fn text(text: impl Into<Secret>) -> Self {
         Self::Text(text.into())
     }
 
-    /// Go's `[]string`.
+    /// Makes a `[]string`.
     pub fn texts<T: Into<Secret>>(texts: impl IntoIterator<Item = T>) -> Self {
         Self::List(List::new(Type::String, texts.into_iter().map(Self::text).collect()))
     }
 
-    /// Go's `[]interface {}`.
+    /// Makes an `[]interface {}`.
     pub fn list(items: impl IntoIterator<Item = Value>) -> Self {
         Self::List(List::new(Type::Interface, items.into_iter().collect()))
     }
 
-    /// Go's `[]byte`.
+    /// Makes a `[]byte`.
     #[must_use]
     pub fn bytes(bytes: &[u8]) -> Self {
         let items = bytes.iter().map(|&byte| Self::Uint(UintType::Uint8, byte.into())).collect();
         Self::List(List::new(Type::BYTE, items))
     }
 
-    /// Go's `map[string]interface {}` from pairs.
+    /// Makes a `map[string]interface {}` from pairs.
     pub fn map<K: Into<Secret>>(pairs: impl IntoIterator<Item = (K, Value)>) -> Self {
         let entries = pairs.into_iter().map(|(key, value)| (Key::Text(key.into()), value)).collect();
         Self::Map(Map::with(Type::String, Type::Interface, entries))
     }
 
-    /// A secret's tree as a template sees it: numbers are `json.Number`, lists `[]interface {}`,
-    /// maps `map[string]interface {}` that share the tree until someone changes them.
+    /// Makes the value that a template sees of a secret: numbers are `json.Number`, lists are `[]interface {}`, and maps are
+    /// `map[string]interface {}`. A map shares the tree until a function changes it.
     #[must_use]
     pub fn from_tree(tree: &Tree) -> Self {
         match tree {
@@ -115,7 +115,7 @@ impl Value {
         }
     }
 
-    /// Data as an author gives it: like [`Value::from_tree`], but whole numbers are `int` and other
+    /// Makes a value of data as a person writes it. It is like [`Value::from_tree`], but whole numbers are `int` and other
     /// numbers `float64`, as constants in a template are.
     #[must_use]
     pub fn from_data(tree: &Tree) -> Self {
@@ -131,7 +131,7 @@ impl Value {
         }
     }
 
-    /// The value's Go type; `None` for the nil that has none.
+    /// Returns the value's Go type; `None` for the nil without a type.
     #[must_use]
     pub fn type_of(&self) -> Option<Type> {
         Some(match self {
@@ -152,7 +152,7 @@ impl Value {
         })
     }
 
-    /// The zero value of `of`: `""`, `0`, `false`, or nil.
+    /// Returns the zero value of the type `of`: `""`, `0`, `false`, or nil.
     #[must_use]
     pub fn zero(of: Type) -> Self {
         match of {
@@ -173,7 +173,8 @@ impl Value {
         }
     }
 
-    /// Go's truth: not the zero of its type. A struct is always true, a `json.Number` of `0` too.
+    /// Returns what `if` makes of the value, by Go's rule: true unless it is the zero of its type. A struct is always true, and so
+    /// is the `json.Number` `0`.
     #[must_use]
     pub fn is_true(&self) -> bool {
         match self {
@@ -190,13 +191,13 @@ impl Value {
         }
     }
 
-    /// Whether this is a nil, with a type or without.
+    /// Returns whether this is a nil, with a type or without.
     #[must_use]
     pub const fn is_nil(&self) -> bool {
         matches!(self, Self::Nil | Self::NilOf(_))
     }
 
-    /// The bytes of a string kind (`string` or `json.Number`).
+    /// Returns the bytes of a string kind (`string` or `json.Number`).
     #[must_use]
     pub const fn as_bytes_kind(&self) -> Option<&Secret> {
         match self {
@@ -206,7 +207,7 @@ impl Value {
     }
 }
 
-/// Says what kind of value it is, never what is in it.
+/// Shows the type of the value, and never its content.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.type_of() {

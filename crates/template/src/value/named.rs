@@ -3,7 +3,7 @@
 use super::{IntType, Type, Value};
 use crate::function::Function;
 
-/// The months, the first of which is number 1.
+/// The months. January is number 1.
 pub(crate) const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -19,7 +19,7 @@ pub(crate) const MONTHS: [&str; 12] = [
     "December",
 ];
 
-/// The days of the week, the first of which is number 0.
+/// The days of the week. Sunday is number 0.
 pub(crate) const DAYS: [&str; 7] =
     ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
@@ -30,7 +30,7 @@ static METHODS: [Function; 1] = [Function::new("String", &[], |_, args| match ar
 .returns(Type::String)];
 
 impl IntType {
-    /// What the method `String` of `number` says; `None` of a type that has none.
+    /// Returns the result of the method `String` of `number`; `None` if the type has no such method.
     #[must_use]
     pub fn text(self, number: i64) -> Option<String> {
         let (words, index, of) = match self {
@@ -42,7 +42,7 @@ impl IntType {
         Some(word.map_or_else(|| format!("%!{of}({number})"), |&word| word.to_owned()))
     }
 
-    /// The methods of the type.
+    /// Returns the methods of the type.
     #[must_use]
     pub(crate) fn methods(self) -> &'static [Function] {
         if matches!(self, Self::Month | Self::Weekday) { &METHODS } else { &[] }

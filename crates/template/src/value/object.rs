@@ -8,7 +8,7 @@ use super::{Type, Value};
 use crate::function::Function;
 use leasehold_base::secret::Secret;
 
-/// What Go knows of a struct's type.
+/// The type of a struct: its name, its fields and its methods.
 #[derive(Debug)]
 pub struct Shape {
     /// The struct's name with its package, as Go prints it: `dependency.Secret`.
@@ -17,53 +17,53 @@ pub struct Shape {
     pub pointer: bool,
     /// The exported fields, in Go's order.
     pub fields: &'static [&'static str],
-    /// The exported methods. Each gets its receiver as first argument, which its parameters leave out.
+    /// The exported methods. Each gets its receiver as the first argument; its parameters do not list the receiver.
     pub methods: &'static [Function],
 }
 
 impl Shape {
-    /// The Go type of a value of this shape.
+    /// Returns the Go type of a value of this shape.
     #[must_use]
     pub const fn type_of(&self) -> Type {
         if self.pointer { Type::Pointer(self.name) } else { Type::Struct(self.name) }
     }
 }
 
-/// A struct, or a pointer to one.
+/// A struct, or a pointer to a struct.
 pub trait Object {
-    /// Its type.
+    /// Returns the type.
     fn shape(&self) -> &'static Shape;
 
-    /// The field at `index` of [`Shape::fields`].
+    /// Returns the field at `index` of [`Shape::fields`].
     fn field(&self, index: usize) -> Value;
 
-    /// The type of that field, where it is an `interface {}` holding something else.
+    /// Returns whether the type of that field is `interface {}`, whatever it holds.
     fn field_is_interface(&self, _index: usize) -> bool {
         false
     }
 
-    /// What its method `String` or `Error` says, where it has one: that is then how it prints.
+    /// Returns the result of the method `String` or `Error`, if the type has one. The value then prints as this text.
     fn text(&self) -> Option<Secret> {
         None
     }
 
-    /// What JSON, YAML and TOML have for it, where that is a text and not its fields.
+    /// Returns what stands for the value in JSON, YAML and TOML, if that is a text and not its fields.
     fn encoded(&self) -> Option<String> {
         None
     }
 
-    /// Itself, for a method that needs its receiver.
+    /// Returns itself, for a method that needs its receiver.
     fn as_any(&self) -> &dyn Any;
 }
 
-/// A struct that is nothing but its fields.
+/// A struct with fields and no state of its own.
 pub struct Record {
     shape: &'static Shape,
     values: Vec<Value>,
 }
 
 impl Record {
-    /// A struct of `shape`, with a value for every one of its fields in order.
+    /// Makes a struct of `shape`. `values` has a value for each of its fields, in their order.
     #[must_use]
     pub fn value(shape: &'static Shape, values: Vec<Value>) -> Value {
         debug_assert_eq!(shape.fields.len(), values.len(), "a value for every field");
@@ -85,35 +85,35 @@ impl Object for Record {
     }
 }
 
-/// A channel that somebody has filled: `range` takes what comes, once.
+/// A channel. `range` receives its items, each once.
 #[derive(Clone)]
-pub struct Channel(Rc<Source>);
+pub struct Channel(Rc<Filled>);
 
-struct Source {
+struct Filled {
     go_type: &'static str,
     items: RefCell<Box<dyn Iterator<Item = Value>>>,
 }
 
 impl Channel {
-    /// A channel of the given Go type (`<-chan int64`) that gives `items` and is then closed.
+    /// Makes a channel of the given Go type (`<-chan int64`), which gives `items` and is then closed.
     #[must_use]
     pub fn new(go_type: &'static str, items: impl Iterator<Item = Value> + 'static) -> Self {
-        Self(Rc::new(Source { go_type, items: RefCell::new(Box::new(items)) }))
+        Self(Rc::new(Filled { go_type, items: RefCell::new(Box::new(items)) }))
     }
 
-    /// The channel's Go type.
+    /// Returns the channel's Go type.
     #[must_use]
     pub fn go_type(&self) -> &'static str {
         self.0.go_type
     }
 
-    /// Whether both are one channel.
+    /// Returns whether both are the same channel.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The next item; `None` once it is closed.
+    /// Receives the next item; `None` if the channel is closed.
     #[must_use]
     pub fn receive(&self) -> Option<Value> {
         self.0.items.borrow_mut().next()

@@ -1,5 +1,5 @@
-//! Go's types, as far as the language can meet one: they decide what an argument may be, what a
-//! missing entry is, and how `%T`, `%#v` and error messages name a value.
+//! Go's types, as far as a template can meet them. They decide what an argument may be and what a missing entry is, and
+//! `%T`, `%#v` and error messages show their names.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use std::fmt;
 pub enum Type {
     /// `interface {}`: anything.
     Interface,
-    /// `reflect.Value`: what the built-ins take; anything, and nil stays nil.
+    /// `reflect.Value`: the parameters of the built-ins. Anything, and a nil stays a nil.
     Reflect,
     /// `bool`
     Bool,
@@ -41,7 +41,7 @@ pub enum Type {
 /// Go's signed integers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IntType {
-    /// `int`: 64 bits wide on the platforms that matter.
+    /// `int`: 64 bits wide, as Go's is on 64-bit platforms.
     Int,
     /// `int8`
     Int8,
@@ -94,7 +94,7 @@ impl Type {
     /// `map[interface {}]interface {}`, as yaml.v2 makes them.
     pub const ANY_MAP: Self = Self::Map(&Self::Interface, &Self::Interface);
 
-    /// Whether `nil` can be a value of this type.
+    /// Returns whether `nil` can be a value of this type.
     #[must_use]
     pub const fn can_be_nil(self) -> bool {
         matches!(
@@ -109,7 +109,7 @@ impl Type {
         )
     }
 
-    /// Whether values of this type can be compared with `==` in Go.
+    /// Returns whether values of this type can be compared with `==` in Go.
     #[must_use]
     pub const fn is_comparable(self) -> bool {
         !matches!(self, Self::Slice(_) | Self::Map(..) | Self::Func(_))
@@ -129,7 +129,7 @@ impl IntType {
         }
     }
 
-    /// `value` cut to this size, as a Go conversion does.
+    /// Returns `value` cut to this size, as a Go conversion does.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "cutting is what a Go conversion does")]
     pub const fn cut(self, value: i64) -> i64 {
@@ -153,7 +153,7 @@ impl UintType {
         }
     }
 
-    /// `value` cut to this size, as a Go conversion does.
+    /// Returns `value` cut to this size, as a Go conversion does.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "cutting is what a Go conversion does")]
     pub const fn cut(self, value: u64) -> u64 {
@@ -166,7 +166,7 @@ impl UintType {
     }
 }
 
-/// The type's name as Go prints it.
+/// Prints the type's name as Go does.
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,13 +1,13 @@
-//! Letting go of nested containers without recursion.
+//! Dropping nested containers without recursion.
 //!
-//! A template can nest lists as deep as it has steps; dropping such a value by recursion would
+//! A template can nest lists as deep as it has steps. Dropping such a value by recursion would
 //! overflow the stack, which ends the process.
 
 use std::rc::Rc;
 
 use super::Value;
 
-/// Drops `pending` and everything only they hold, level by level.
+/// Drops `pending`, and everything that nothing else holds, level by level.
 pub(super) fn unravel(mut pending: Vec<Value>) {
     while let Some(value) = pending.pop() {
         match value {

@@ -1,7 +1,7 @@
 //! What the configuration's checks, templates and the log say.
 
 use leasehold::render::failed;
-use leasehold::template::error::{ExecError, ParseError, Place};
+use leasehold::template::{ExecError, ParseError, Position};
 use syn::Expr;
 
 use super::{each, known, paired, split};
@@ -105,9 +105,10 @@ pub(super) fn templates(files: &[File]) -> Vec<Vec<String>> {
 
 /// What the program itself says to do about a text that is no template.
 fn parse_mend(message: &str) -> String {
-    let place = Place { offset: 0, line: 1, column: 0 };
-    let error = ParseError { name: String::new(), place, line: 1, message: message.to_owned(), hint: None };
-    error.mend().to_owned()
+    let position = Position { offset: 0, line: 1, column: 0 };
+    let error =
+        ParseError { name: String::new(), position, line: 1, message: message.to_owned(), hint: None };
+    error.advice().to_owned()
 }
 
 /// What it says to do about a rendering that failed.

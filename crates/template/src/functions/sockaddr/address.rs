@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// An IPv4 or IPv6 address in its network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Address {
-    /// Whether it is 128 bits wide rather than 32.
+    /// True if it is 128 bits wide, and not 32.
     pub(super) v6: bool,
     /// The address as a number.
     pub(super) bits: u128,
@@ -15,7 +15,7 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// The address `ip` in a network of `prefix` bits, where there are so many.
+    /// Makes the address `ip` in a network of `prefix` bits; `None` if the family has fewer.
     pub(super) fn new(ip: IpAddr, prefix: u32) -> Option<Self> {
         let (v6, bits) = match ip {
             IpAddr::V4(ip) => (false, u128::from(u32::from(ip))),
@@ -56,7 +56,7 @@ impl Address {
         self.bits & self.mask
     }
 
-    /// The last address of the network: of IPv4 that for all.
+    /// Returns the last address of the network; for IPv4 that is the broadcast address.
     pub(super) const fn last(self) -> u128 {
         self.first() | (self.mask ^ self.host_mask())
     }
@@ -71,7 +71,7 @@ impl Address {
         if !self.v6 && self.prefix() < 31 { self.last() - 1 } else { self.last() }
     }
 
-    /// Whether all of `other`'s network is in this one.
+    /// Returns whether all of `other`'s network is in this one.
     pub(super) const fn contains(self, other: Self) -> bool {
         self.v6 == other.v6 && self.first() <= other.first() && self.last() >= other.last()
     }

@@ -1,7 +1,7 @@
 //! `sockaddr`: questions about the machine's addresses, in the language of go-sockaddr.
 //!
-//! Its argument is a template of its own, with functions of its own, over the addresses that the
-//! rendering's host tells.
+//! The argument is a template of its own, with functions of its own, over the addresses that the
+//! rendering's host lists.
 
 mod address;
 mod interface;
@@ -52,7 +52,7 @@ static OF_EXPRESSIONS: &[Function] = &[
     Function::new("unique", &[Type::String, Type::Interface], select::unique),
 ];
 
-/// Of one expression. It is charged to the rendering before it runs, so that a loop over such
+/// The limits of one expression. They are charged to the rendering before it runs, so that a loop over such
 /// calls ends at the rendering's own limits.
 const LIMITS: Limits = Limits { depth: 100, range: 10_000, output: 1 << 20, steps: 20_000 };
 
@@ -71,7 +71,7 @@ fn sockaddr(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let expression = [b"{{ ", words.join(&b' ').as_slice(), b" }}"].concat();
     // The expression may be made of a secret, so no error quotes it.
     let template = Template::parse("sockaddr", &expression, None, functions).map_err(|error| {
-        FunctionError::new(format!("the expression is none at column {}", error.place.column))
+        FunctionError::new(format!("the expression is none at column {}", error.position.column))
     })?;
     let dot = value(all(scope)?)?;
     let output = template.execute(dot, MissingKey::Error, LIMITS, scope.host());
@@ -97,7 +97,7 @@ fn default_interfaces(scope: &mut Scope<'_, '_>, _: &[Value]) -> Answer {
     value(all(scope)?.into_iter().filter(|one| one.interface.name == default))
 }
 
-/// What can be reached from elsewhere, that of the default route first: private addresses (RFC
+/// Returns the addresses that other machines can reach, the one of the default route first: private ones (RFC
 /// 6890), or the others.
 fn routed(scope: &mut Scope<'_, '_>, private: bool) -> Result<Vec<IfAddr>, FunctionError> {
     let (forwardable, _) = select::by_flags("forwardable", all(scope)?)?;
@@ -109,7 +109,7 @@ fn routed(scope: &mut Scope<'_, '_>, private: bool) -> Result<Vec<IfAddr>, Funct
     Ok(if private { of_rfc } else { others })
 }
 
-/// All private or all public addresses of all interfaces.
+/// Returns all private or all public addresses of all interfaces.
 fn every(scope: &mut Scope<'_, '_>, private: bool) -> Answer {
     let mut addresses = all(scope)?;
     order::sort(&mut addresses, &[By::Type, By::Size].map(|by| (by, false)), None);

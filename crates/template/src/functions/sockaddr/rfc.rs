@@ -100,7 +100,7 @@ const NETWORKS: &[(u64, &[&str])] = &[
     ),
 ];
 
-/// Whether `address` is in a network of the RFC; `None` for one that is not listed.
+/// Returns whether `address` is in a network of the RFC; `None` if the RFC is not listed.
 pub(super) fn holds(rfc: u64, address: Address) -> Option<bool> {
     let (_, networks) = NETWORKS.iter().find(|(number, _)| *number == rfc)?;
     let networks = networks.iter().filter_map(|network| Address::parse(network));

@@ -1,4 +1,4 @@
-//! Which of the addresses: `include`, `exclude`, `unique`, `limit`, `offset`.
+//! Selecting addresses: `include`, `exclude`, `unique`, `limit`, `offset`.
 
 use std::net::IpAddr;
 
@@ -173,7 +173,7 @@ fn by_types(types: &str, addresses: &[IfAddr]) -> Split {
     Ok((passed, left))
 }
 
-/// Of neighbours that are the same the first.
+/// Returns the first of each run of equal neighbours.
 pub(super) fn unique(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     let by_name = match name(args, 0).to_lowercase().as_str() {
         "address" => false,

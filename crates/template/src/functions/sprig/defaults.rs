@@ -1,4 +1,4 @@
-//! What stands in where nothing is given; JSON; types.
+//! Defaults, JSON and types.
 
 use super::convert::kind;
 use super::same::deep_equal;
@@ -67,12 +67,12 @@ fn ternary(_: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(any(args, if flag(args, 2) { 0 } else { 1 }).clone())
 }
 
-/// The message is the template's own text, unless it was made out of a secret: it is not repeated.
+/// The error does not repeat the message, because a template may make it out of a secret.
 fn refuse(_: &mut Scope<'_, '_>, _: &[Value]) -> Answer {
     fail("fail: the template gave up here")
 }
 
-/// Nothing where it is no JSON.
+/// Returns nil if the text is no JSON.
 fn from_json(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     scope.spend(text(args, 0).len())?;
     json::read(text(args, 0)).or_else(|error| or_nothing(error, Value::Nil))
@@ -87,7 +87,7 @@ fn encode(scope: &mut Scope<'_, '_>, args: &[Value], style: Style) -> Answer {
     written(scope, |out| json::write(any(args, 0), style, out))
 }
 
-/// Nothing where it has no JSON.
+/// Returns the empty text if the value cannot be JSON.
 fn to_json(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     encode(scope, args, Style::COMPACT).or_else(|error| or_nothing(error, Value::text("")))
 }
@@ -143,7 +143,7 @@ const A_MAP: usize = 640;
 const A_LIST: usize = 96;
 const AN_ENTRY: usize = 2 * size_of::<Value>();
 
-/// Deeper values are refused, for each level is a call.
+/// Deeper values are refused, because each level is a call on the stack.
 const MAX_DEPTH: usize = 200;
 
 fn deep_copy(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
@@ -154,8 +154,8 @@ fn deep_copy(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     }
 }
 
-/// A copy of its own of every list and map, which takes no more than `left` bytes: of a value that stands in many
-/// places a copy is made for each, so that a few parts could fill the memory. A text is shared.
+/// Copies a value with every list and map in it, within `left` bytes. A value that stands in many
+/// places is copied for each, so a few parts could fill the memory. Texts are shared.
 fn copy(
     scope: &mut Scope<'_, '_>,
     value: &Value,

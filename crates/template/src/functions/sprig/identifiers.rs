@@ -63,7 +63,7 @@ fn camel_case(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
                 }
             }
         }
-        // Of connectors alone the last is there twice, as in Sprig.
+        // A name of connectors alone has the last one twice, as in Sprig.
         push(out, last);
         Ok(())
     })
@@ -71,7 +71,7 @@ fn camel_case(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
 
 /// What a piece of a name is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum KeyKind {
     /// Nothing more, or no characters.
     Invalid,
     Number,
@@ -83,14 +83,14 @@ enum Kind {
     Other,
 }
 
-fn kind_of(rune: char) -> Kind {
+fn kind_of(rune: char) -> KeyKind {
     match rune.general_category_group() {
-        _ if is_connector(rune) => Kind::Connector,
-        GeneralCategoryGroup::Punctuation => Kind::Punctuation,
-        _ if is_upper(rune) => Kind::Upper,
-        _ if is_alphabetic(rune) => Kind::Alphabet,
-        GeneralCategoryGroup::Number => Kind::Number,
-        _ => Kind::Other,
+        _ if is_connector(rune) => KeyKind::Connector,
+        GeneralCategoryGroup::Punctuation => KeyKind::Punctuation,
+        _ if is_upper(rune) => KeyKind::Upper,
+        _ if is_alphabetic(rune) => KeyKind::Alphabet,
+        GeneralCategoryGroup::Number => KeyKind::Number,
+        _ => KeyKind::Other,
     }
 }
 
@@ -110,7 +110,7 @@ fn next_rune(text: &[u8], before: char) -> (char, usize) {
 
 /// A piece of a name, and what follows it.
 struct Piece<'t> {
-    kind: Kind,
+    kind: KeyKind,
     word: &'t [u8],
     rest: &'t [u8],
 }
@@ -120,19 +120,19 @@ impl<'t> Piece<'t> {
     fn of(text: &'t [u8]) -> Self {
         let (rune, size) = next_rune(text, rune::REPLACEMENT);
         if rune == rune::REPLACEMENT {
-            return Self::cut(Kind::Invalid, text, size);
+            return Self::cut(KeyKind::Invalid, text, size);
         }
         let kind = kind_of(rune);
         let end = match kind {
-            Kind::Upper => Self::end_of_upper(text, rune, size),
-            Kind::Alphabet => Self::end(text, rune, size, |rune| is_alphabetic(rune) && !is_upper(rune)).0,
-            Kind::Other => {
+            KeyKind::Upper => Self::end_of_upper(text, rune, size),
+            KeyKind::Alphabet => Self::end(text, rune, size, |rune| is_alphabetic(rune) && !is_upper(rune)).0,
+            KeyKind::Other => {
                 Self::end(text, rune, size, |rune| {
-                    kind_of(rune) == Kind::Other || is_upper(rune) && !is_alphabetic(rune)
+                    kind_of(rune) == KeyKind::Other || is_upper(rune) && !is_alphabetic(rune)
                 })
                 .0
             }
-            Kind::Number => {
+            KeyKind::Number => {
                 let number = |rune: char| rune.general_category_group() == GeneralCategoryGroup::Number;
                 Self::end(text, rune, size, number).0
             }
@@ -141,7 +141,7 @@ impl<'t> Piece<'t> {
         Self::cut(kind, text, end)
     }
 
-    fn cut(kind: Kind, text: &'t [u8], end: usize) -> Self {
+    fn cut(kind: KeyKind, text: &'t [u8], end: usize) -> Self {
         let (word, rest) = text.split_at(end);
         Self { kind, word, rest }
     }
@@ -184,17 +184,17 @@ fn separated(scope: &mut Scope<'_, '_>, args: &[Value], connector: char) -> Answ
     written(scope, |out| {
         let mut piece = Piece::of(text(args, 0));
         while !piece.rest.is_empty() {
-            if piece.kind != Kind::Connector {
+            if piece.kind != KeyKind::Connector {
                 lower(out, &piece, connector);
             }
             let before = piece;
             piece = Piece::of(before.rest);
             match before.kind {
-                Kind::Number => piece = behind_number(out, piece, connector),
-                Kind::Connector => lower(out, &before, connector),
-                Kind::Punctuation => {}
-                _ if piece.kind != Kind::Number => {
-                    if !matches!(piece.kind, Kind::Connector | Kind::Punctuation) {
+                KeyKind::Number => piece = behind_number(out, piece, connector),
+                KeyKind::Connector => lower(out, &before, connector),
+                KeyKind::Punctuation => {}
+                _ if piece.kind != KeyKind::Number => {
+                    if !matches!(piece.kind, KeyKind::Connector | KeyKind::Punctuation) {
                         push(out, connector);
                     }
                 }
@@ -209,11 +209,11 @@ fn separated(scope: &mut Scope<'_, '_>, args: &[Value], connector: char) -> Answ
 
 /// Letters and digits behind a number belong to it (`20x`).
 fn behind_number<'t>(out: &mut Buffer, mut piece: Piece<'t>, connector: char) -> Piece<'t> {
-    while matches!(piece.kind, Kind::Alphabet | Kind::Number) {
+    while matches!(piece.kind, KeyKind::Alphabet | KeyKind::Number) {
         lower(out, &piece, connector);
         piece = Piece::of(piece.rest);
     }
-    if !matches!(piece.kind, Kind::Invalid | Kind::Punctuation | Kind::Connector) {
+    if !matches!(piece.kind, KeyKind::Invalid | KeyKind::Punctuation | KeyKind::Connector) {
         push(out, connector);
     }
     piece
@@ -223,13 +223,13 @@ fn behind_number<'t>(out: &mut Buffer, mut piece: Piece<'t>, connector: char) ->
 /// behind it, is a word of its own with them (`HTTP2xx`).
 fn number_in_name<'t>(out: &mut Buffer, number: Piece<'t>, connector: char) -> Piece<'t> {
     let piece = Piece::of(number.rest);
-    if piece.kind == Kind::Alphabet {
+    if piece.kind == KeyKind::Alphabet {
         push(out, connector);
         lower(out, &number, connector);
         return behind_number(out, piece, connector);
     }
     lower(out, &number, connector);
-    if !matches!(piece.kind, Kind::Connector | Kind::Punctuation) {
+    if !matches!(piece.kind, KeyKind::Connector | KeyKind::Punctuation) {
         push(out, connector);
     }
     piece
@@ -237,7 +237,7 @@ fn number_in_name<'t>(out: &mut Buffer, number: Piece<'t>, connector: char) -> P
 
 /// Only capitals and connectors change: the rest stays as it is, byte for byte.
 fn lower(out: &mut Buffer, piece: &Piece<'_>, connector: char) {
-    if !matches!(piece.kind, Kind::Upper | Kind::Connector) {
+    if !matches!(piece.kind, KeyKind::Upper | KeyKind::Connector) {
         return out.push(piece.word);
     }
     for (_, rune, _) in rune::runes(piece.word) {

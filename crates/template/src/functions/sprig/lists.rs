@@ -50,7 +50,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("sprig_without", &[ANY; 2], without).variadic().returns(Type::LIST),
 ];
 
-/// Counts the making of a list with so many elements.
+/// Charges the work for a list of so many elements.
 fn making(scope: &mut Scope<'_, '_>, elements: usize) -> Result<(), FunctionError> {
     scope.spend(elements.saturating_mul(size_of::<Value>()))
 }
@@ -126,7 +126,7 @@ fn reverse(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     Ok(Value::list(items.iter().rev().cloned()))
 }
 
-/// Whether `value` is among `items`; looking costs work.
+/// Returns whether `value` is among `items`. The search is charged as work.
 fn is_among(scope: &mut Scope<'_, '_>, items: &[Value], value: &Value) -> Result<bool, FunctionError> {
     making(scope, items.len())?;
     items.iter().try_fold(false, |found, item| Ok(found || deep_equal(scope, value, item)?))

@@ -1,5 +1,5 @@
 //! Maps, called dictionaries: `map[string]interface {}` only. `set`, `unset` and `merge` change the
-//! map itself, for all who hold it.
+//! map itself: every variable with this map sees the change.
 
 use std::collections::BTreeMap;
 

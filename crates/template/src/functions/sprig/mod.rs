@@ -1,8 +1,8 @@
-//! The Sprig library (3.2), every function as `sprig_NAME`: what it answers, argument types and all.
+//! The Sprig library (3.2), with every function as `sprig_NAME`: the same results and the same types of arguments.
 //!
-//! A Go function that panics fails the template, and so do these. Three answers are not Sprig's on
-//! purpose, for each would put the words of an error into a file: `b64dec` and `b32dec` of what is
-//! no such encoding, and `bcrypt` and `htpasswd` of what they cannot take, fail instead. What Go
+//! A Go function that panics fails the template, and so do these. Three results differ from Sprig's on
+//! purpose, because each would put the words of an error into a file: `b64dec` and `b32dec` of a text that is
+//! no such encoding, and `bcrypt` and `htpasswd` of a password that they cannot take, fail instead. What Go
 //! leaves to chance (`keys`, `values`) is sorted here.
 
 mod convert;
@@ -28,7 +28,7 @@ mod wrap;
 
 use crate::function::Functions;
 
-/// Adds them all.
+/// Adds all of them to `functions`.
 pub(super) fn add_to(functions: &mut Functions) {
     for room in [
         dates::FUNCTIONS,

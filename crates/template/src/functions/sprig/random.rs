@@ -1,4 +1,4 @@
-//! Chance, out of the rendering's own source of it. Each rendering makes other bytes.
+//! Random values, from the rendering's host. Each rendering makes other bytes.
 
 use base64::Engine as _;
 use zeroize::Zeroizing;
@@ -31,7 +31,7 @@ pub(super) static FUNCTIONS: &[Function] = &[
     Function::new("sprig_uuidv4", &[], uuid).returns(Type::String),
 ];
 
-/// A number below `bound`, each as likely as the others.
+/// Returns a number below `bound`. All are equally likely.
 fn below(scope: &mut Scope<'_, '_>, bound: u64) -> u64 {
     let most = u64::MAX - u64::MAX % bound;
     loop {

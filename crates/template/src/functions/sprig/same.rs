@@ -4,10 +4,10 @@ use crate::eval::{A_STEP, Scope};
 use crate::function::FunctionError;
 use crate::value::Value;
 
-/// Deeper values are refused, for each level is a call.
+/// Deeper values are refused, because each level is a call on the stack.
 const MAX_DEPTH: usize = 200;
 
-/// Whether both are of one type and the same all the way down.
+/// Returns whether both have the same type and are equal at every level.
 pub(super) fn deep_equal(scope: &mut Scope<'_, '_>, a: &Value, b: &Value) -> Result<bool, FunctionError> {
     equal(scope, a, b, 0)
 }
@@ -40,7 +40,7 @@ fn equal(scope: &mut Scope<'_, '_>, a: &Value, b: &Value, depth: usize) -> Resul
         (Value::Object(a), Value::Object(b)) => {
             let fields = a.shape().fields.len();
             let fields: Vec<_> = (0..fields).map(|index| (a.field(index), b.field(index))).collect();
-            // Without fields to compare it is what they print that tells them apart.
+            // There are no fields to compare, so the printed texts are compared.
             return all(scope, fields.iter().map(|(a, b)| (a, b)), a.text() == b.text(), depth);
         }
         _ => false,

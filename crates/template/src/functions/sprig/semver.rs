@@ -116,7 +116,7 @@ fn split_off(text: &str, sign: char) -> (&str, Option<&str>) {
     }
 }
 
-/// Whether it is words of letters, digits and hyphens with dots between them.
+/// Returns whether `text` is words of letters, digits and hyphens with dots between them.
 fn is_dotted(text: &str) -> bool {
     let word = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

@@ -6,10 +6,10 @@ use zeroize::Zeroizing;
 
 /// A part of an address: what stands in it unescaped differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum UrlPart {
     Path,
     Host,
-    /// Of an IPv6 address.
+    /// The zone of an IPv6 address.
     Zone,
     User,
     Fragment,
@@ -41,7 +41,7 @@ impl Url {
             return None;
         }
         let (text, fragment) = cut(text, b'#');
-        let mut url = Self { fragment: unescape(fragment, Part::Fragment)?, ..Self::default() };
+        let mut url = Self { fragment: unescape(fragment, UrlPart::Fragment)?, ..Self::default() };
         if text == b"*" {
             url.path = b"*".to_vec();
             return Some(url);
@@ -66,7 +66,7 @@ impl Url {
             rest = &authority[end..];
             url.authority(&authority[..end])?;
         }
-        url.path = unescape(rest, Part::Path)?;
+        url.path = unescape(rest, UrlPart::Path)?;
         Some(url)
     }
 
@@ -107,7 +107,7 @@ impl Url {
         }
         if !self.fragment.is_empty() {
             out.push(b'#');
-            escape(&self.fragment, Part::Fragment, out);
+            escape(&self.fragment, UrlPart::Fragment, out);
         }
     }
 
@@ -120,7 +120,7 @@ impl Url {
             user.write(out);
             out.push(b'@');
         }
-        escape(&self.host, Part::Host, out);
+        escape(&self.host, UrlPart::Host, out);
         if !self.host.is_empty() && !self.path.is_empty() && !self.path.starts_with(b"/") {
             out.push(b'/');
         }
@@ -131,7 +131,7 @@ impl Url {
         if self.path == b"*" {
             out.push(b'*');
         } else {
-            escape(&self.path, Part::Path, out);
+            escape(&self.path, UrlPart::Path, out);
         }
     }
 }
@@ -146,17 +146,17 @@ impl User {
         let colon = text.contains(&b':');
         let (name, password) = cut(text, b':');
         Some(Self {
-            name: unescape(name, Part::User)?.into(),
-            password: if colon { Some(unescape(password, Part::User)?.into()) } else { None },
+            name: unescape(name, UrlPart::User)?.into(),
+            password: if colon { Some(unescape(password, UrlPart::User)?.into()) } else { None },
         })
     }
 
     /// As it stands in an address.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        escape(&self.name, Part::User, out);
+        escape(&self.name, UrlPart::User, out);
         if let Some(password) = &self.password {
             out.push(b':');
-            escape(password, Part::User, out);
+            escape(password, UrlPart::User, out);
         }
     }
 }
@@ -191,7 +191,7 @@ fn is_port(text: &[u8]) -> bool {
 fn host(text: &[u8]) -> Option<Vec<u8>> {
     let Some(open) = text.iter().rposition(|&byte| byte == b'[') else {
         let colon = text.iter().position(|&byte| byte == b':').unwrap_or(text.len());
-        return if is_port(&text[colon..]) { unescape(text, Part::Host) } else { None };
+        return if is_port(&text[colon..]) { unescape(text, UrlPart::Host) } else { None };
     };
     let close = text.iter().rposition(|&byte| byte == b']')?;
     if open != 0 || !is_port(&text[close + 1..]) {
@@ -201,9 +201,9 @@ fn host(text: &[u8]) -> Option<Vec<u8>> {
     let zone = address.windows(3).position(|window| window == b"%25").unwrap_or(address.len());
     let literal = std::str::from_utf8(&address[..zone]).ok()?;
     literal.parse::<Ipv6Addr>().ok()?;
-    let mut host = unescape(&text[..=zone], Part::Host)?;
-    host.extend(unescape(&text[zone + 1..close], Part::Zone)?);
-    host.extend(unescape(&text[close..], Part::Host)?);
+    let mut host = unescape(&text[..=zone], UrlPart::Host)?;
+    host.extend(unescape(&text[zone + 1..close], UrlPart::Zone)?);
+    host.extend(unescape(&text[close..], UrlPart::Host)?);
     Some(host)
 }
 
@@ -211,13 +211,13 @@ fn nibble(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
-fn unescape(text: &[u8], part: Part) -> Option<Vec<u8>> {
+fn unescape(text: &[u8], part: UrlPart) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
         if byte != b'%' {
-            if matches!(part, Part::Host | Part::Zone) && byte < 0x80 && must_escape(byte, part) {
+            if matches!(part, UrlPart::Host | UrlPart::Zone) && byte < 0x80 && must_escape(byte, part) {
                 return None;
             }
             out.push(byte);
@@ -226,10 +226,10 @@ fn unescape(text: &[u8], part: Part) -> Option<Vec<u8>> {
         let (high, low) = (nibble(*rest.first()?)?, nibble(*rest.get(1)?)?);
         let plain = high << 4 | low;
         // A host's percent signs are for what is not ASCII, a zone's for what must be escaped there.
-        if part == Part::Host && high < 8 && plain != b'%' {
+        if part == UrlPart::Host && high < 8 && plain != b'%' {
             return None;
         }
-        if part == Part::Zone && plain != b'%' && plain != b' ' && must_escape(plain, Part::Host) {
+        if part == UrlPart::Zone && plain != b'%' && plain != b' ' && must_escape(plain, UrlPart::Host) {
             return None;
         }
         out.push(plain);
@@ -238,7 +238,7 @@ fn unescape(text: &[u8], part: Part) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn escape(text: &[u8], part: Part, out: &mut Vec<u8>) {
+fn escape(text: &[u8], part: UrlPart, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in text {
         if must_escape(byte, part) {
@@ -249,23 +249,23 @@ fn escape(text: &[u8], part: Part, out: &mut Vec<u8>) {
     }
 }
 
-fn must_escape(byte: u8, part: Part) -> bool {
+fn must_escape(byte: u8, part: UrlPart) -> bool {
     match byte {
         byte if byte.is_ascii_alphanumeric() => false,
         b'-' | b'_' | b'.' | b'~' => false,
         b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'[' | b']'
         | b'<' | b'>' | b'"'
-            if matches!(part, Part::Host | Part::Zone) =>
+            if matches!(part, UrlPart::Host | UrlPart::Zone) =>
         {
             false
         }
         b'$' | b'&' | b'+' | b',' | b'/' | b':' | b';' | b'=' | b'?' | b'@' => match part {
-            Part::Path => byte == b'?',
-            Part::User => matches!(byte, b'@' | b'/' | b'?' | b':'),
-            Part::Fragment => false,
-            Part::Host | Part::Zone => true,
+            UrlPart::Path => byte == b'?',
+            UrlPart::User => matches!(byte, b'@' | b'/' | b'?' | b':'),
+            UrlPart::Fragment => false,
+            UrlPart::Host | UrlPart::Zone => true,
         },
-        b'!' | b'(' | b')' | b'*' => part != Part::Fragment,
+        b'!' | b'(' | b')' | b'*' => part != UrlPart::Fragment,
         _ => true,
     }
 }

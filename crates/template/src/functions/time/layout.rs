@@ -44,7 +44,7 @@ pub(super) enum Item {
 /// How a numeric zone is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Offset {
-    /// Whether UTC is `Z`.
+    /// True if UTC is written as `Z`.
     pub(super) z: bool,
     pub(super) minutes: bool,
     pub(super) seconds: bool,

@@ -15,7 +15,7 @@ use civil::Civil;
 use super::arg::{Answer, answer, fail, name};
 use crate::eval::Scope;
 use crate::function::Function;
-use crate::host::Moment;
+use crate::host::WallTime;
 use crate::value::{IntType, Object, Shape, Type, Value};
 
 pub(super) use duration::{Duration, parse_duration};
@@ -53,8 +53,8 @@ impl Default for Time {
 }
 
 /// In UTC.
-impl From<Moment> for Time {
-    fn from(moment: Moment) -> Self {
+impl From<WallTime> for Time {
+    fn from(moment: WallTime) -> Self {
         Self { seconds: moment.seconds, nanoseconds: moment.nanoseconds, zone: Zone::Utc }
     }
 }

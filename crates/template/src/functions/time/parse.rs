@@ -266,7 +266,7 @@ impl<'t> Parts<'t> {
         } else if let Some(offset) = local.offset_called(self.zone, shown) {
             (shown - i64::from(offset), local.clone())
         } else {
-            // Nobody knows; only of GMT+3 the clock is told, though Go takes it for UTC's.
+            // The offset is unknown, and Go takes the clock for UTC's. An abbreviation like GMT+3 sets the offset that is shown.
             let hours = self.zone.strip_prefix("GMT").and_then(|hours| hours.parse::<i32>().ok());
             (shown, fixed(hours.unwrap_or_default() * 3600))
         };

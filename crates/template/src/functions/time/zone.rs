@@ -21,7 +21,7 @@ pub(in crate::functions) enum Zone {
         name: Rc<str>,
     },
     /// A place, by a table of the time-zone database.
-    Place(Rc<TimeZone>),
+    Table(Rc<TimeZone>),
 }
 
 /// The places of one rendering, read and understood once.
@@ -51,7 +51,7 @@ impl Zone {
 
     /// A table as `tzfile(5)` describes it.
     fn of_table(table: &[u8]) -> Option<Self> {
-        TimeZone::from_tz_data(table).ok().map(|zone| Self::Place(Rc::new(zone)))
+        TimeZone::from_tz_data(table).ok().map(|zone| Self::Table(Rc::new(zone)))
     }
 
     /// Seconds east of UTC, and the abbreviation, at a second since 1970.
@@ -59,7 +59,7 @@ impl Zone {
         match self {
             Self::Utc => (0, "UTC"),
             Self::Fixed { offset, name } => (*offset, name),
-            Self::Place(zone) => {
+            Self::Table(zone) => {
                 let zone = zone.as_ref().as_ref();
                 // Beyond the last change of a table without a rule for what follows, that change holds.
                 let last = zone.transitions().last().map_or(0, |last| last.local_time_type_index());
@@ -79,7 +79,7 @@ impl Zone {
 
     /// The offset that the abbreviation `name` stands for here, best when clocks show `shown`.
     pub(super) fn offset_called(&self, name: &str, shown: i64) -> Option<i32> {
-        let Self::Place(zone) = self else {
+        let Self::Table(zone) = self else {
             let (offset, own) = self.at(shown);
             return (own == name).then_some(offset);
         };

@@ -15,9 +15,9 @@ pub(super) struct Emitter<'b> {
     pub(super) column: usize,
     /// Where the lines of the node at hand begin.
     pub(super) indent: usize,
-    /// Whether the last character was whitespace or an indicator that needs none behind it.
+    /// True if the last character was whitespace or an indicator that needs none behind it.
     pub(super) whitespace: bool,
-    /// Whether the line has only indentation and indicators so far.
+    /// True if the line has only indentation and indicators so far.
     pub(super) indention: bool,
 }
 
@@ -76,7 +76,7 @@ impl<'b> Emitter<'b> {
         self.indention = false;
     }
 
-    /// Whether the text is longer than allowed: the writer stops.
+    /// Returns whether the text is longer than allowed. The writer stops then.
     pub(super) const fn is_full(&self) -> bool {
         self.out.is_full()
     }

@@ -8,7 +8,7 @@ use crate::function::FunctionError;
 use crate::functions::arg::fail;
 use crate::functions::encoding::{STANDARD, decode};
 use crate::value::{Key, List, Map, Type, UintType, Value};
-use leasehold_base::tree::yaml::{Node, Scalar, compose};
+use leasehold_base::tree::yaml::{YamlNode, YamlScalar, compose};
 
 /// The values that a text may have, aliases followed.
 const MOST_NODES: usize = 100_000;
@@ -22,14 +22,14 @@ pub(in crate::functions) fn read(text: &[u8]) -> Result<Value, FunctionError> {
     compose(text, MOST_NODES).map_err(wrong)?.map_or(Ok(Value::Nil), |node| value(&node))
 }
 
-fn value(node: &Node) -> Result<Value, FunctionError> {
+fn value(node: &YamlNode) -> Result<Value, FunctionError> {
     match node {
-        Node::Scalar(scalar) => self::scalar(scalar),
-        Node::List(items) => {
+        YamlNode::Scalar(scalar) => self::scalar(scalar),
+        YamlNode::List(items) => {
             let items = items.iter().map(|item| value(item)).collect::<Result<Vec<_>, _>>()?;
             Ok(Value::List(List::new(Type::Interface, items)))
         }
-        Node::Map(entries) => {
+        YamlNode::Map(entries) => {
             let map = Map::with(Type::Interface, Type::Interface, Default::default());
             fill(&map, entries)?;
             Ok(Value::Map(map))
@@ -37,7 +37,7 @@ fn value(node: &Node) -> Result<Value, FunctionError> {
     }
 }
 
-fn fill(map: &Map, entries: &[(Rc<Node>, Rc<Node>)]) -> Result<(), FunctionError> {
+fn fill(map: &Map, entries: &[(Rc<YamlNode>, Rc<YamlNode>)]) -> Result<(), FunctionError> {
     for (key, item) in entries {
         if is_merge(key) {
             merge(map, item)?;
@@ -52,25 +52,25 @@ fn fill(map: &Map, entries: &[(Rc<Node>, Rc<Node>)]) -> Result<(), FunctionError
 }
 
 /// `<<`: what other maps have; of several the first counts.
-fn merge(map: &Map, node: &Node) -> Result<(), FunctionError> {
+fn merge(map: &Map, node: &YamlNode) -> Result<(), FunctionError> {
     match node {
-        Node::Map(entries) => fill(map, entries),
-        Node::List(items) => items.iter().rev().try_for_each(|item| match &**item {
-            Node::Map(entries) => fill(map, entries),
+        YamlNode::Map(entries) => fill(map, entries),
+        YamlNode::List(items) => items.iter().rev().try_for_each(|item| match &**item {
+            YamlNode::Map(entries) => fill(map, entries),
             _ => fail("yaml: map merge requires map or sequence of maps as the value"),
         }),
-        Node::Scalar(_) => fail("yaml: map merge requires map or sequence of maps as the value"),
+        YamlNode::Scalar(_) => fail("yaml: map merge requires map or sequence of maps as the value"),
     }
 }
 
-fn is_merge(key: &Node) -> bool {
+fn is_merge(key: &YamlNode) -> bool {
     match key {
-        Node::Scalar(scalar) => scalar.plain && scalar.text.expose() == b"<<",
+        YamlNode::Scalar(scalar) => scalar.plain && scalar.text.expose() == b"<<",
         _ => false,
     }
 }
 
-fn scalar(scalar: &Scalar) -> Result<Value, FunctionError> {
+fn scalar(scalar: &YamlScalar) -> Result<Value, FunctionError> {
     let whole = || Value::Text(scalar.text.clone());
     let tag = scalar.tag.as_deref().map(|tag| tag.strip_prefix(CORE).unwrap_or(tag));
     let text = scalar.text.expose_str().unwrap_or_default();

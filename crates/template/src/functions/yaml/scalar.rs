@@ -49,7 +49,7 @@ struct Seen {
     space_break: bool,
 }
 
-/// Looks at a text that is UTF-8.
+/// Analyses a text that is UTF-8.
 pub(super) fn analyze(text: &[u8]) -> Analysis {
     if text.is_empty() {
         return Analysis { multiline: false, plain: true, single_quoted: true, block: false };
@@ -88,7 +88,7 @@ pub(super) fn analyze(text: &[u8]) -> Analysis {
     }
 }
 
-/// Whether a rune would mean something in a plain text.
+/// Returns whether a rune would have a meaning in a plain text.
 fn is_indicator(rune: char, first: bool, preceded: bool, followed: bool) -> bool {
     match rune {
         '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`'

@@ -15,7 +15,7 @@ use crate::functions::time::Time;
 use crate::spell::float;
 use crate::value::{Key, Object, Type, Value};
 
-/// Deeper values are refused, for each level is a call.
+/// Deeper values are refused, because each level is a call on the stack.
 const MAX_DEPTH: usize = 500;
 
 /// A key longer than this needs a `?` before it.
@@ -26,15 +26,15 @@ const BASE64_LINE: usize = 70;
 
 /// Appends `value` as a document.
 pub(in crate::functions) fn write(value: &Value, out: &mut Buffer) -> Result<(), FunctionError> {
-    let mut writer = Writer { emitter: Emitter::new(out) };
-    writer.node(value, Place::Root, 0)?;
+    let mut writer = YamlWriter { emitter: Emitter::new(out) };
+    writer.node(value, Context::Root, 0)?;
     writer.emitter.line_break();
     Ok(())
 }
 
-/// Where a node stands.
+/// The position of a node in the document.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Context {
     Root,
     Item,
     /// A key that stands before its `:` on one line.
@@ -42,7 +42,7 @@ enum Place {
     Value,
 }
 
-struct Writer<'b> {
+struct YamlWriter<'b> {
     emitter: Emitter<'b>,
 }
 
@@ -94,7 +94,7 @@ impl Scalar {
             Value::NilOf(Type::Pointer(_)) => Self::plain(*b"null"),
             Value::NilOf(_) | Value::List(_) | Value::Map(_) => return Ok(None),
             Value::Object(object) => match object.encoded() {
-                // Times are a type of YAML's own.
+                // YAML has a type for times.
                 Some(text) if object.as_any().is::<Time>() => Self::plain(text),
                 Some(text) => Self::text(text.as_bytes()),
                 None => return Ok(None),
@@ -137,17 +137,17 @@ fn float_text(number: f64) -> Vec<u8> {
     text
 }
 
-impl Writer<'_> {
-    fn node(&mut self, value: &Value, place: Place, depth: usize) -> Result<(), FunctionError> {
+impl YamlWriter<'_> {
+    fn node(&mut self, value: &Value, place: Context, depth: usize) -> Result<(), FunctionError> {
         if depth > MAX_DEPTH {
             return Err(FunctionError::beyond("nested too deeply"));
         }
-        // One value may stand in many places, so that walking all of it may take for ever.
+        // One value may stand in many places, so a walk over all of them might not end.
         if self.emitter.is_full() {
             return Err(FunctionError::too_much());
         }
         if let Some(scalar) = Scalar::of(value)? {
-            self.scalar(&scalar, place == Place::Key);
+            self.scalar(&scalar, place == Context::Key);
             return Ok(());
         }
         match value {
@@ -187,17 +187,17 @@ impl Writer<'_> {
         self.emitter.indent -= INDENT;
     }
 
-    fn list(&mut self, items: &[Value], place: Place, depth: usize) -> Result<(), FunctionError> {
+    fn list(&mut self, items: &[Value], place: Context, depth: usize) -> Result<(), FunctionError> {
         let outer = self.emitter.indent;
         // A list under a key begins at the key's own column.
-        let indentless = place == Place::Value && !self.emitter.indention;
-        if place != Place::Root && !indentless {
+        let indentless = place == Context::Value && !self.emitter.indention;
+        if place != Context::Root && !indentless {
             self.emitter.indent += INDENT;
         }
         for item in items {
             self.emitter.write_indent();
             self.emitter.indicator(b"-", true, true);
-            self.node(item, Place::Item, depth + 1)?;
+            self.node(item, Context::Item, depth + 1)?;
         }
         self.emitter.indent = outer;
         Ok(())
@@ -206,25 +206,25 @@ impl Writer<'_> {
     fn map(
         &mut self,
         entries: impl Iterator<Item = (Value, Value)>,
-        place: Place,
+        place: Context,
         depth: usize,
     ) -> Result<(), FunctionError> {
         let outer = self.emitter.indent;
-        if place != Place::Root {
+        if place != Context::Root {
             self.emitter.indent += INDENT;
         }
         for (key, value) in entries {
             self.emitter.write_indent();
             if is_simple_key(&key)? {
-                self.node(&key, Place::Key, depth + 1)?;
+                self.node(&key, Context::Key, depth + 1)?;
                 self.emitter.indicator(b":", false, false);
             } else {
                 self.emitter.indicator(b"?", true, true);
-                self.node(&key, Place::Value, depth + 1)?;
+                self.node(&key, Context::Value, depth + 1)?;
                 self.emitter.write_indent();
                 self.emitter.indicator(b":", true, true);
             }
-            self.node(&value, Place::Value, depth + 1)?;
+            self.node(&value, Context::Value, depth + 1)?;
         }
         self.emitter.indent = outer;
         Ok(())

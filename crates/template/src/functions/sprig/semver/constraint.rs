@@ -25,14 +25,14 @@ enum Operator {
 }
 
 impl Constraints {
-    /// Of its text; `None` where it is none.
+    /// Reads the constraints in `text`; `None` if one of them is invalid.
     pub(super) fn parse(text: &str) -> Option<Self> {
         text.split("||").map(group).collect::<Option<_>>().map(Self)
     }
 
     pub(super) fn allow(&self, version: &Version) -> bool {
         self.0.iter().any(|group| {
-            // Who names one prerelease in a group wants them compared.
+            // A prerelease in one constraint of a group makes all of them compare prereleases.
             let wanted = group.iter().any(|constraint| !constraint.version.pre.is_empty());
             (version.pre.is_empty() || wanted) && group.iter().all(|constraint| constraint.holds(version))
         })
@@ -108,7 +108,7 @@ impl Constraint {
         Some(Self { operator, version, given })
     }
 
-    /// Whether it holds for a version that may be compared with it.
+    /// Returns whether the constraint holds for a version that may be compared with it.
     fn holds(&self, version: &Version) -> bool {
         let order = version.compare(&self.version);
         let [major, minor, patch] = version.numbers;
