@@ -223,7 +223,12 @@ impl Agent {
             self.keep(leased);
         }
         let node = self.graph.get_mut(id);
-        let again = node.is_some_and(|node| std::mem::take(&mut node.again));
+        let again = node.is_some_and(|node| {
+            let ends =
+                node.held.as_ref().is_some_and(|held| held.lease.is_some() || held.certificate.is_some());
+            let news = std::mem::take(&mut node.news) && !ends;
+            std::mem::take(&mut node.again) || news
+        });
         let leaving = leased && self.session.current != Some(token);
         if again || dead || leaving {
             self.set_step(id, Step::Busy(Op::Read));
