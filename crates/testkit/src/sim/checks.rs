@@ -4,6 +4,7 @@
 //! long enough: the longest pause between tries is a minute, a refused login's a quarter of an
 //! hour where the server locks accounts.
 
+mod generations;
 mod losses;
 mod proxies;
 mod readiness;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use leasehold_core::action::Action;
 use leasehold_core::ids::{FileId, LeaseId};
 
+use generations::{one_generation, set_wait};
 use readiness::never_ready_when_expired;
 use requests::{lockout_not_tripped, most_a_minute, no_login_storm, quiet_during_outage};
 
@@ -377,40 +379,6 @@ fn fresh(world: &World) -> Held {
                     "{file:?} has version {} of {path}, changed at {changed:?}",
                     value.version
                 ));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The longest quiet time of the files that are published together.
-fn set_wait(world: &World, file: FileId) -> Duration {
-    let wait = |file: &super::setup::FileSetup| file.wait.map_or(Duration::ZERO, |wait| wait.max);
-    if file.0 < world.setup.members {
-        world.setup.files[..world.setup.members].iter().map(wait).max().unwrap_or_default()
-    } else {
-        wait(&world.setup.files[file.0])
-    }
-}
-
-/// Files that are published together are made of the same answers.
-fn one_generation(world: &World, files: &[FileId]) -> Held {
-    let process = world.process.as_ref().ok_or("an action without a process")?;
-    let mut seen: BTreeMap<&String, (FileId, &super::server::Value)> = BTreeMap::new();
-    for file in files {
-        let Some(content) = process.renderings.get(file) else {
-            return Err(format!("{file:?} is published and was never rendered"));
-        };
-        // One bad path harms its own file only, which stays as it was.
-        let good = !process.failing.contains(file);
-        for (path, value) in content.iter().filter(|_| good) {
-            match seen.get(path) {
-                Some((other, before)) if *before != value => {
-                    return Err(format!("{file:?} and {other:?} are published with two answers of {path}"));
-                }
-                _ => {
-                    seen.insert(path, (*file, value));
-                }
             }
         }
     }

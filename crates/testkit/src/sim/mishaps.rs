@@ -5,6 +5,7 @@ use std::time::Duration;
 use leasehold_core::event::{Event, Loss};
 use leasehold_core::ids::FileId;
 
+use super::MINUTE;
 use super::faults::Fault;
 use super::server::Health;
 use super::setup::Kind;
@@ -89,6 +90,12 @@ impl World {
             self.disk.lost.insert(*file, if link { Loss::Gone } else { how });
             self.checks.note_loss(*file, self.now);
         }
+    }
+
+    /// The minute look at what is published, and the next.
+    pub fn look(&mut self) -> Result<(), String> {
+        self.push(MINUTE, Next::Look);
+        if self.asleep > self.now { Ok(()) } else { self.give(Event::Look) }
     }
 
     /// A new agent goes on from the old one's snapshot, as soon as that is at rest.

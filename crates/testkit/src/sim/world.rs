@@ -249,10 +249,7 @@ impl World {
             Next::Begin(fault, lasts) => return self.begin(fault, lasts),
             Next::End(fault) => return self.end(&fault),
             Next::StartProcess(mode) => return self.start(mode),
-            Next::Look => {
-                self.push(MINUTE, Next::Look);
-                return if self.asleep > self.now { Ok(()) } else { self.give(Event::Look) };
-            }
+            Next::Look => return self.look(),
             Next::ApplicationEnds(number) => return self.application_ends(number),
             Next::Kill { run } => {
                 if self.process.as_ref().is_some_and(|process| process.run == run) {

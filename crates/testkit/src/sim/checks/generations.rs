@@ -1,0 +1,45 @@
+//! What is published together.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use leasehold_core::ids::FileId;
+
+use super::super::server::Value;
+use super::super::setup::FileSetup;
+use super::super::world::World;
+use super::Held;
+
+/// The longest quiet time of the files that are published together.
+pub(super) fn set_wait(world: &World, file: FileId) -> Duration {
+    let wait = |file: &FileSetup| file.wait.map_or(Duration::ZERO, |wait| wait.max);
+    if file.0 < world.setup.members {
+        world.setup.files[..world.setup.members].iter().map(wait).max().unwrap_or_default()
+    } else {
+        wait(&world.setup.files[file.0])
+    }
+}
+
+/// Files that are published together are made of the same answers.
+pub(super) fn one_generation(world: &World, files: &[FileId]) -> Held {
+    let process = world.process.as_ref().ok_or("an action without a process")?;
+    let mut seen: BTreeMap<&String, (FileId, &Value)> = BTreeMap::new();
+    for file in files {
+        let Some(content) = process.renderings.get(file) else {
+            return Err(format!("{file:?} is published and was never rendered"));
+        };
+        // One bad path harms its own file only, which stays as it was.
+        let good = !process.failing.contains(file);
+        for (path, value) in content.iter().filter(|_| good) {
+            match seen.get(path) {
+                Some((other, before)) if *before != value => {
+                    return Err(format!("{file:?} and {other:?} are published with two answers of {path}"));
+                }
+                _ => {
+                    seen.insert(path, (*file, value));
+                }
+            }
+        }
+    }
+    Ok(())
+}
