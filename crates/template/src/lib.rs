@@ -14,6 +14,7 @@ pub(crate) mod builtins;
 pub mod calls;
 pub mod error;
 pub mod eval;
+pub mod fields;
 pub mod fmt;
 pub mod function;
 pub mod functions;
