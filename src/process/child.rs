@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use super::{group, hook, limits, signal};
 use crate::exit::{Cause, Ending};
-use crate::observe::clock;
+use leasehold_base::clock;
 
 /// How the process is to be stopped if we end by a bug of our own.
 #[derive(Debug, Clone, Copy)]
