@@ -32,8 +32,8 @@ impl Driver {
     fn answer(&mut self, ask: Ask) -> Option<Event> {
         match ask {
             Ask::Alive(reply) => drop(reply.send(())),
-            Ask::View(reply) => drop(reply.send(self.agent.view(clock::now()))),
-            Ask::Scrape(reply) => drop(reply.send((self.agent.view(clock::now()), self.besides()))),
+            Ask::View(reply) => drop(reply.send(self.engine.view(clock::now()))),
+            Ask::Scrape(reply) => drop(reply.send((self.engine.view(clock::now()), self.besides()))),
             Ask::Log(level, reply) => {
                 self.surroundings.log.set_level(level);
                 let _gone = reply.send(());
@@ -43,7 +43,7 @@ impl Driver {
                 return Some(Event::Refresh);
             }
             Ask::Renew(wanted, reply) => {
-                let is_there = self.agent.has(&wanted);
+                let is_there = self.engine.has(&wanted);
                 let _gone = reply.send(is_there);
                 return is_there.then_some(Event::Renew(wanted));
             }
@@ -66,7 +66,7 @@ impl Driver {
     }
 
     fn tell_log(&self) {
-        let status = Status::of(&self.agent.view(clock::now()), &self.besides());
+        let status = Status::of(&self.engine.view(clock::now()), &self.besides());
         let json = serde_json::to_string(&status).expect("a status is texts and numbers");
         tracing::info!("status: {json}");
     }

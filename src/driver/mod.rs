@@ -31,8 +31,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::config::plan::Plan;
-use crate::core::Agent;
-use crate::core::action::Action;
+use crate::core::Engine;
+use crate::core::action::{Action, Question};
 use crate::core::event::{Event, ReadFacts, RenderOutcome};
 use crate::core::ids::{NotifierId, TokenId};
 use crate::core::policy::Mode;
@@ -115,8 +115,8 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             Event::Wake => driver.voice.is_due(now.moment),
             _ => false,
         };
-        for action in driver.agent.handle(event, now) {
-            if let Action::Exit(result) = action {
+        for action in driver.engine.handle(event, now) {
+            if let Some(result) = driver.perform(action) {
                 driver.sweep_departed(true);
                 driver.voice.stopping();
                 if result.is_ok() {
@@ -124,12 +124,11 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
                 }
                 return result.map(|()| driver.offspring.map_or(0, |offspring| offspring.code()));
             }
-            driver.perform(action);
         }
         driver.hand_over();
         driver.sweep_departed(false);
         if moves_readiness {
-            driver.voice.follow(&driver.agent.outlook(clock::now()), driver.has_begun());
+            driver.voice.follow(&driver.engine.outlook(clock::now()), driver.has_begun());
         }
     }
 }
@@ -138,7 +137,7 @@ struct Driver {
     plan: Arc<Plan>,
     mode: Mode,
     surroundings: Surroundings,
-    agent: Agent,
+    engine: Engine,
     client: Rc<Client>,
     credentials: Credentials,
     requests: Requests,
@@ -201,7 +200,7 @@ impl Driver {
         let start = Event::Start { kept: kept.snapshot, rebooted: kept.rebooted };
         let mut driver = Self {
             mode,
-            agent: Agent::new(policy),
+            engine: Engine::new(policy),
             requests: Requests::new(Rc::clone(&client), (kept.tokens, kept.children), plan.vault.rate_limit),
             store: kept.store,
             files,
@@ -251,7 +250,7 @@ impl Driver {
             stderr::catch_up();
             let input = tokio::select! {
                 answer = self.requests.next() => return self.absorb(answer),
-                input = self.inputs.next(self.agent.deadline()) => input,
+                input = self.inputs.next(self.engine.deadline()) => input,
                 Some(opening) = self.openings.recv() => {
                     self.write_down(opening);
                     continue;
@@ -292,15 +291,15 @@ impl Driver {
         let own = self.requests.tokens().get(&asked);
         let Some(lease) = crate::vault::child::of(request, response, own) else { return };
         if let Some(auth) = &response.auth {
-            let agent = &self.agent;
-            self.requests.keep_child(lease.id.clone(), auth.client_token.clone(), |id| agent.has_lease(id));
+            let engine = &self.engine;
+            self.requests.keep_child(lease.id.clone(), auth.client_token.clone(), |id| engine.has_lease(id));
         }
         facts.lease = Some(lease);
     }
 
     /// Writes the handoff.
     fn save(&mut self) -> Result<(), String> {
-        let (snapshot, mounts) = (self.agent.snapshot(), self.client.mounts());
+        let (snapshot, mounts) = (self.engine.snapshot(), self.client.mounts());
         let tokens = (self.requests.tokens(), self.requests.children());
         self.keeper.save(&snapshot, tokens, &self.store, mounts)
     }
@@ -317,7 +316,7 @@ impl Driver {
                 Event::LoggedIn { token, sent, result }
             }
             Answer::Resolved { secret, written, result } => {
-                if let (Ok(resolved), true) = (&result, self.agent.knows(secret)) {
+                if let (Ok(resolved), true) = (&result, self.engine.knows(secret)) {
                     self.store.resolve((*written).clone(), resolved.clone());
                 }
                 Event::Resolved { secret, result }
@@ -326,7 +325,7 @@ impl Driver {
                 let result = result.map(|response| {
                     let mut facts = facts::read(&response, self.store.get(&request).as_deref());
                     self.take_child(&request, token, &response, &mut facts);
-                    if self.agent.knows(secret) {
+                    if self.engine.knows(secret) {
                         self.store.put((*request).clone(), response);
                     }
                     self.voice.step(|| format!("read {}", request.path), sent);
@@ -364,7 +363,8 @@ impl Driver {
         }
     }
 
-    fn perform(&mut self, action: Action) {
+    /// Does what the engine asks for. Returns how the run ends where that is what it asks for.
+    fn perform(&mut self, action: Action) -> Option<Result<(), Ending>> {
         match action {
             Action::Render(file) => {
                 let began = clock::moment();
@@ -398,13 +398,15 @@ impl Driver {
             Action::DropToken(token) => self.requests.drop_token(token),
             Action::Forget(request) => self.store.forget(&request),
             Action::Say(say) => self.voice.say(&say, clock::moment()),
-            request => {
-                if let Action::LogIn(_) = request {
+            Action::Ask(question) => {
+                if let Question::LogIn(_) = question {
                     self.keeper.sending(&self.credentials);
                 }
-                self.requests.start(request);
+                self.requests.start(question);
             }
+            Action::Exit(result) => return Some(result),
         }
+        None
     }
 
     fn rendered(&mut self, event: Event, began: Moment) {

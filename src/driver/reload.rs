@@ -9,7 +9,7 @@ use super::Driver;
 use super::child::{self, Offspring};
 use super::files::{Files, wanted};
 use crate::config::plan::{AuthMethod, Listen, ListenTls, LogFormat, Plan, Sandbox};
-use crate::core::Agent;
+use crate::core::Engine;
 use crate::core::event::Event;
 use crate::core::snapshot::Snapshot;
 use crate::exit::{Cause, Ending};
@@ -119,7 +119,7 @@ impl Driver {
 
     /// Lets the new agent take over, where there is one and the old one is at rest.
     pub(super) fn hand_over(&mut self) {
-        if !self.backlog.is_empty() || !self.agent.has_yielded() {
+        if !self.backlog.is_empty() || !self.engine.has_yielded() {
             return;
         }
         let Some(plan) = self.successor.take() else { return };
@@ -159,8 +159,8 @@ impl Driver {
         self.plan = plan;
         // Whoever is being told was told by the old agent, whose numbers mean nothing to the new one.
         self.requests.disown();
-        let snapshot = self.agent.snapshot();
-        self.agent = Agent::new(policy);
+        let snapshot = self.engine.snapshot();
+        self.engine = Engine::new(policy);
         Ok(snapshot)
     }
 }

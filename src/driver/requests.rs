@@ -15,7 +15,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::pace::Pace;
 use crate::config::plan::RateLimit;
-use crate::core::action::Action;
+use crate::core::action::Question;
 use crate::core::event::{Event, TokenFacts};
 use crate::core::ids::{FileId, LeaseId, SecretId, TokenId};
 use crate::observe::clock;
@@ -145,20 +145,21 @@ impl Requests {
         self.asker += 1;
     }
 
-    /// Starts the request that `action` stands for. The other actions are not the network's.
-    pub(super) fn start(&mut self, action: Action) {
-        match action {
-            Action::LogIn(token) => self.log_in(token),
-            Action::LookUp(token) => self.look_up(token),
-            Action::RenewToken(token) => self.renew_token(token),
-            Action::Probe => self.probe(),
-            Action::Resolve { secret, token, request } => self.resolve(secret, token, request),
-            Action::Read { secret, token, request } => self.read(secret, token, request),
-            Action::Wrap { file, token, ttl } => self.wrap(file, token, ttl),
-            Action::Renew { secret, token, lease, increment } => self.renew(secret, token, lease, increment),
-            Action::RevokeLease { token, lease } => self.revoke_lease(token, lease),
-            Action::RevokeToken(token) => self.revoke_token(token),
-            other => unreachable!("{other:?} is performed by the driver itself"),
+    /// Puts a question to the server.
+    pub(super) fn start(&mut self, question: Question) {
+        match question {
+            Question::LogIn(token) => self.log_in(token),
+            Question::LookUp(token) => self.look_up(token),
+            Question::RenewToken(token) => self.renew_token(token),
+            Question::Probe => self.probe(),
+            Question::Resolve { secret, token, request } => self.resolve(secret, token, request),
+            Question::Read { secret, token, request } => self.read(secret, token, request),
+            Question::Wrap { file, token, ttl } => self.wrap(file, token, ttl),
+            Question::Renew { secret, token, lease, increment } => {
+                self.renew(secret, token, lease, increment)
+            }
+            Question::RevokeLease { token, lease } => self.revoke_lease(token, lease),
+            Question::RevokeToken(token) => self.revoke_token(token),
         }
     }
 

@@ -16,8 +16,8 @@ use crate::support::{Workspace, have, need, repository};
 use http::{HeaderMap, StatusCode};
 use leasehold::config::plan::Plan;
 use leasehold::config::read::{Inputs, Text, read};
-use leasehold::core::Agent;
-use leasehold::core::action::Action;
+use leasehold::core::Engine;
+use leasehold::core::action::{Action, Question};
 use leasehold::core::event::{Event, Published, RenderOutcome, TokenFacts};
 use leasehold::core::ids::FileId;
 use leasehold::core::policy::Mode;
@@ -96,7 +96,7 @@ impl Secrets for Store {
 /// An engine between a server and a disk that answer at once.
 struct World {
     plan: Plan,
-    agent: Agent,
+    engine: Engine,
     store: Store,
     renderings: Vec<Option<Rendering>>,
     environment: Environment,
@@ -110,7 +110,7 @@ impl World {
     fn new(mode: Mode) -> Self {
         let plan = plan();
         Self {
-            agent: Agent::new(plan.policy(mode, 7)),
+            engine: Engine::new(plan.policy(mode, 7)),
             store: Store::default(),
             renderings: vec![None; plan.files.len()],
             environment: Environment {
@@ -137,7 +137,7 @@ impl World {
     fn give(&mut self, event: Event) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            for action in self.agent.handle(event, self.clock()) {
+            for action in self.engine.handle(event, self.clock()) {
                 events.extend(self.perform(action));
             }
         }
@@ -146,18 +146,18 @@ impl World {
     fn perform(&mut self, action: Action) -> Option<Event> {
         let sent = self.clock().moment;
         match action {
-            Action::LogIn(token) => {
+            Action::Ask(Question::LogIn(token)) => {
                 let ttl = Some(Duration::from_secs(3600));
                 let accessor = "accessor".to_owned();
                 let facts = TokenFacts { accessor, ttl, renewable: true, batch: false, uses: None };
                 Some(Event::LoggedIn { token, sent, result: Ok(facts) })
             }
-            Action::Resolve { secret, request, .. } => {
+            Action::Ask(Question::Resolve { secret, request, .. }) => {
                 let resolved = canonical(&request, &self.mount);
                 self.store.resolved.insert((*request).clone(), resolved.clone());
                 Some(Event::Resolved { secret, result: Ok(resolved) })
             }
-            Action::Read { secret, token, request } => {
+            Action::Ask(Question::Read { secret, token, request }) => {
                 self.reads += 1;
                 let body = Zeroizing::new(BODY.to_vec());
                 let answer = Answer { status: StatusCode::OK, headers: HeaderMap::new(), body };
@@ -172,7 +172,7 @@ impl World {
                 Some(Event::Published { unit, result: Ok(published) })
             }
             Action::Inspect { unit, .. } => Some(Event::Inspected { unit, result: Ok(BTreeMap::new()) }),
-            Action::RevokeToken(token) => Some(Event::TokenRevoked { token, result: Ok(()) }),
+            Action::Ask(Question::RevokeToken(token)) => Some(Event::TokenRevoked { token, result: Ok(()) }),
             Action::Exit(result) => {
                 result.expect("nothing can fail here");
                 self.ended = true;
@@ -197,7 +197,7 @@ impl World {
     /// Lives for so long: each deadline of the engine is one wake-up.
     fn live(&mut self, time: Duration) {
         let end = self.now + time;
-        while let Some(at) = self.agent.deadline().map(Moment::since_boot).filter(|at| *at <= end) {
+        while let Some(at) = self.engine.deadline().map(Moment::since_boot).filter(|at| *at <= end) {
             self.now = at.max(self.now);
             self.give(Event::Wake);
         }
@@ -237,11 +237,11 @@ fn minute() {
     let mut world = World::new(Mode::Daemon);
     world.give(Event::Start { kept: None, rebooted: false });
     assert!(world.has_everything());
-    let (before, publishes) = (world.reads, world.agent.view(world.clock()).counters.publishes);
+    let (before, publishes) = (world.reads, world.engine.view(world.clock()).counters.publishes);
     counted_minute(&mut world);
     let reads = world.reads - before;
     assert!((5 * FILES..=7 * FILES).contains(&reads), "{reads} reads");
-    assert_eq!(world.agent.view(world.clock()).counters.publishes, publishes, "nothing was new");
+    assert_eq!(world.engine.view(world.clock()).counters.publishes, publishes, "nothing was new");
 }
 
 fn recorded() -> PathBuf {

@@ -144,16 +144,16 @@ fn what_a_person_wants_anew_is_minted_with_overlap_and_the_old_one_is_given_back
         let mut world = with(setup, []);
         until(&mut world, 5 * MINUTE);
         let before = on_disk(&world);
-        assert!(world.process.as_ref().is_some_and(|process| process.agent.has(&wanted)));
+        assert!(world.process.as_ref().is_some_and(|process| process.engine.has(&wanted)));
         world.give(Event::Renew(wanted)).expect("every promise holds");
         until(&mut world, 5 * MINUTE + secs(3));
         assert_ne!(on_disk(&world), before);
         assert_eq!(living(&mut world), 2, "applications change over");
         until(&mut world, 6 * MINUTE);
         assert_eq!((living(&mut world), world.server.logins), (1, 1));
-        let agent = &world.process.as_ref().expect("it runs").agent;
+        let engine = &world.process.as_ref().expect("it runs").engine;
         assert!(
-            !agent.has(&Wanted::File("file-9".into())) && !agent.has(&Wanted::Path("secret/other".into()))
+            !engine.has(&Wanted::File("file-9".into())) && !engine.has(&Wanted::Path("secret/other".into()))
         );
     }
 }

@@ -13,10 +13,10 @@ mod pacing;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::action::Action;
-use super::event::{Event, Granted, RenderOutcome};
-use super::ids::{FileId, LeaseId, SecretId, TokenId};
-use super::policy::{Mode, Policy};
+use crate::interface::action::{Action, Question};
+use crate::interface::event::{Event, Granted, RenderOutcome};
+use crate::interface::ids::{FileId, LeaseId, SecretId, TokenId};
+use crate::interface::policy::{Mode, Policy};
 use hand::{Hand, denied, kv, leased, policy, publish, read_of, request, settled};
 use leasehold_base::exit::{Cause, Ending};
 use leasehold_base::failure::{Failure, FailureKind};
@@ -29,19 +29,22 @@ fn init_logs_in_reads_renders_publishes_revokes_and_ends() {
     let start = hand.give(Event::Start { kept: None, rebooted: false });
     assert_eq!(
         start,
-        [Action::Render(FileId(0)), Action::Render(FileId(1)), Action::LogIn(TokenId(1))],
+        [Action::Render(FileId(0)), Action::Render(FileId(1)), Action::Ask(Question::LogIn(TokenId(1)))],
         "rendering needs no server and tells what to ask it"
     );
     assert_eq!(hand.needs(0, "secret/web"), []);
     assert_eq!(hand.needs(1, "secret/web"), []);
-    let resolve =
-        Action::Resolve { secret: SecretId(0), token: TokenId(1), request: Arc::new(request("secret/web")) };
+    let resolve = Action::Ask(Question::Resolve {
+        secret: SecretId(0),
+        token: TokenId(1),
+        request: Arc::new(request("secret/web")),
+    });
     assert_eq!(hand.logged_in(1), [resolve], "two files, one secret");
     assert_eq!(hand.resolved(0, "secret/data/web"), [read_of(0, "secret/data/web")]);
     assert_eq!(hand.read(0, kv(true)), [Action::Render(FileId(0)), Action::Render(FileId(1))]);
     assert_eq!(hand.rendered(0, "secret/web"), [], "all or nothing");
     assert_eq!(hand.rendered(1, "secret/web"), [publish(&[0, 1])]);
-    assert_eq!(hand.published(1, &[0, 1]), [Action::RevokeToken(TokenId(1))]);
+    assert_eq!(hand.published(1, &[0, 1]), [Action::Ask(Question::RevokeToken(TokenId(1)))]);
     let end = hand.give(Event::TokenRevoked { token: TokenId(1), result: Ok(()) });
     assert_eq!(end, [Action::DropToken(TokenId(1)), Action::Exit(Ok(()))]);
 }
@@ -132,7 +135,7 @@ fn a_sidecar_adopts_what_init_left_and_asks_nothing() {
     init.rendered(0, "database/creds/web");
     init.give(Event::HandoffSaved(Ok(())));
     init.published(1, &[0]);
-    let kept = init.agent.snapshot();
+    let kept = init.engine.snapshot();
     assert_eq!(kept.tokens.len(), 1);
     assert_eq!(kept.secrets.len(), 1);
 
@@ -143,12 +146,12 @@ fn a_sidecar_adopts_what_init_left_and_asks_nothing() {
     assert_eq!(hand.rendered(0, "database/creds/web"), promised, "a kill in between leaves it untold");
     hand.give(Event::HandoffSaved(Ok(())));
     assert_eq!(hand.published(1, &[]), [], "nothing changed: nobody is told");
-    assert_eq!(hand.agent.snapshot(), kept);
+    assert_eq!(hand.engine.snapshot(), kept);
 }
 
 #[test]
 fn a_token_s_uses_are_counted_on_by_the_next_run() {
-    let mut kept = settled(kv(true)).agent.snapshot();
+    let mut kept = settled(kv(true)).engine.snapshot();
     // Whoever did not know of it would go on with a token that is no more.
     kept.tokens.iter_mut().for_each(|token| token.uses = Some(1));
     let mut hand = Hand::new(policy(Mode::Daemon, 1));
@@ -156,7 +159,7 @@ fn a_token_s_uses_are_counted_on_by_the_next_run() {
     hand.rendered(0, "secret/web");
     hand.published(1, &[]);
     assert_eq!(hand.sleep(), [read_of(0, "secret/data/web")]);
-    assert_eq!(hand.agent.snapshot().tokens[0].uses, Some(0));
+    assert_eq!(hand.engine.snapshot().tokens[0].uses, Some(0));
     assert!(hand.read(0, kv(false)).contains(&Action::DropToken(TokenId(1))), "it died of its last use");
 }
 
@@ -199,7 +202,7 @@ fn one_bad_path_harms_only_its_own_file() {
     let event = Event::Read { secret: SecretId(0), token: TokenId(1), sent, result: Err(missing) };
     assert_eq!(hand.give(event), [publish(&[1])]);
     hand.published(1, &[1]);
-    let view = hand.agent.view(hand.now());
+    let view = hand.engine.view(hand.now());
     let error = view.files[0].error.as_ref().expect("it failed");
     assert!(error.text.contains("secret/missing does not exist"), "{error:?}");
     assert!(view.files[1].error.is_none());
@@ -224,21 +227,21 @@ fn a_file_that_is_rendered_while_the_others_are_written_is_good_once_it_is_writt
     hand.read(0, kv(true));
     assert_eq!(hand.rendered(0, "secret/late"), [], "one after the other");
     hand.published(1, &[1]);
-    assert!(!hand.agent.outlook(hand.now()).readiness.is_ready(), "the other has still to be written");
+    assert!(!hand.engine.outlook(hand.now()).readiness.is_ready(), "the other has still to be written");
     hand.published(2, &[0]);
-    assert!(hand.agent.outlook(hand.now()).readiness.is_ready());
+    assert!(hand.engine.outlook(hand.now()).readiness.is_ready());
 }
 
 #[test]
 fn an_answer_is_of_no_use_once_no_file_needs_its_secret() {
     let mut hand = settled(kv(true));
-    assert!(hand.agent.knows(SecretId(0)));
+    assert!(hand.engine.knows(SecretId(0)));
     hand.read(0, kv(true));
     hand.rendered(0, "secret/other");
-    assert!(!hand.agent.knows(SecretId(0)), "a late answer would replace what is asked anew");
-    assert!(hand.agent.knows(SecretId(1)));
+    assert!(!hand.engine.knows(SecretId(0)), "a late answer would replace what is asked anew");
+    assert!(hand.engine.knows(SecretId(1)));
     hand.rendered(0, "secret/web");
-    assert!(!hand.agent.knows(SecretId(0)), "needed again it is another");
+    assert!(!hand.engine.knows(SecretId(0)), "needed again it is another");
 }
 
 #[test]
@@ -275,7 +278,7 @@ fn a_refresh_during_the_first_read_of_a_lease_does_not_mint_a_second() {
         hand.give(Event::Refresh);
         let seen = hand.read(0, facts);
         assert_eq!(
-            seen.iter().filter(|action| matches!(action, Action::Read { .. })).count(),
+            seen.iter().filter(|action| matches!(action, Action::Ask(Question::Read { .. }))).count(),
             reads,
             "{seen:?}"
         );
@@ -308,13 +311,13 @@ fn a_lease_whose_token_ended_while_it_was_minted_is_not_called_good() {
     while !seen.iter().any(|action| matches!(action, Action::DropToken(_))) {
         seen = hand.sleep();
     }
-    let view = hand.agent.view(hand.now());
+    let view = hand.engine.view(hand.now());
     assert!(!view.readiness.is_ready(), "{:?}", view.readiness);
     hand.logged_in(2);
     let sent = hand.now().moment;
     let late = leased("late", 0);
     hand.give(Event::Read { secret: SecretId(0), token: TokenId(1), sent, result: Ok(late) });
-    let view = hand.agent.view(hand.now());
+    let view = hand.engine.view(hand.now());
     assert!(!view.readiness.is_ready(), "{:?}", view.readiness);
 }
 
@@ -324,7 +327,7 @@ fn a_lease_whose_token_ended_while_it_was_renewed_is_not_called_good() {
     let (mut seen, mut renewal) = (Vec::new(), hand.now().moment);
     while !seen.iter().any(|action| matches!(action, Action::DropToken(_))) {
         seen = hand.sleep();
-        if seen.iter().any(|action| matches!(action, Action::Renew { .. })) {
+        if seen.iter().any(|action| matches!(action, Action::Ask(Question::Renew { .. }))) {
             renewal = hand.now().moment;
         }
     }
@@ -332,7 +335,7 @@ fn a_lease_whose_token_ended_while_it_was_renewed_is_not_called_good() {
     let granted = Granted { ttl: Duration::from_secs(3600), renewable: true };
     let (secret, lease) = (SecretId(0), LeaseId("l".into()));
     hand.give(Event::Renewed { secret, lease, sent: renewal, result: Ok(granted) });
-    let readiness = hand.agent.outlook(hand.now()).readiness;
+    let readiness = hand.engine.outlook(hand.now()).readiness;
     assert!(!readiness.is_ready(), "{readiness:?}");
 }
 
@@ -340,7 +343,8 @@ fn a_lease_whose_token_ended_while_it_was_renewed_is_not_called_good() {
 fn a_secret_that_waits_to_be_read_while_its_dead_lease_is_being_renewed_is_not_forgotten() {
     let mut hand = settled(leased("l", 3600));
     let unheard = || Failure::new(FailureKind::Unheard, "timed out");
-    let renews = |seen: &[Action]| seen.iter().any(|action| matches!(action, Action::Renew { .. }));
+    let renews =
+        |seen: &[Action]| seen.iter().any(|action| matches!(action, Action::Ask(Question::Renew { .. })));
     let mut seen = Vec::new();
     while !renews(&seen) {
         seen = hand.sleep();
@@ -349,7 +353,7 @@ fn a_secret_that_waits_to_be_read_while_its_dead_lease_is_being_renewed_is_not_f
     // The server is away until the token has ended; the renewal hangs for longer.
     seen = hand.give(Event::TokenRenewed { token: TokenId(1), sent, result: Err(unheard()) });
     while !seen.contains(&Action::DropToken(TokenId(1))) {
-        let probes = seen.contains(&Action::Probe);
+        let probes = seen.contains(&Action::Ask(Question::Probe));
         seen = if probes { hand.give(Event::Probed(Err(unheard()))) } else { hand.sleep() };
     }
     hand.give(Event::Probed(Ok(())));
@@ -358,7 +362,7 @@ fn a_secret_that_waits_to_be_read_while_its_dead_lease_is_being_renewed_is_not_f
     hand.give(Event::Probed(Ok(())));
     let mut seen = hand.logged_in(2);
     let end = hand.millis + 60_000;
-    while !seen.iter().any(|action| matches!(action, Action::Read { .. })) {
+    while !seen.iter().any(|action| matches!(action, Action::Ask(Question::Read { .. }))) {
         assert!(hand.millis < end, "nobody asks any more");
         seen = hand.sleep();
     }
@@ -374,13 +378,13 @@ fn a_short_token_whose_renewal_is_denied_is_followed_before_its_end() {
         hand.needs(0, "secret/web");
         let mut actions = hand.logged_in_for(1, 5);
         let end = hand.millis + 5_000;
-        while !actions.contains(&Action::LogIn(TokenId(2))) {
+        while !actions.contains(&Action::Ask(Question::LogIn(TokenId(2)))) {
             actions = match actions.pop() {
-                Some(Action::LookUp(token)) => {
+                Some(Action::Ask(Question::LookUp(token))) => {
                     let sent = hand.now().moment;
                     hand.give(Event::LookedUp { token, sent, result: Err(denied()) })
                 }
-                Some(Action::RenewToken(token)) => {
+                Some(Action::Ask(Question::RenewToken(token))) => {
                     let sent = hand.now().moment;
                     hand.give(Event::TokenRenewed { token, sent, result: Err(denied()) })
                 }
@@ -403,15 +407,15 @@ fn a_login_that_is_refused_after_the_end_has_begun_is_remembered_by_the_next_run
     let result = Err(Failure::new(FailureKind::Refused, "invalid role"));
     let end = hand.give(Event::LoggedIn { token: TokenId(1), sent, result });
     assert_eq!(end, [Action::SaveHandoff]);
-    assert_eq!(hand.agent.snapshot().refusals.map(|refusals| refusals.count), Some(1));
+    assert_eq!(hand.engine.snapshot().refusals.map(|refusals| refusals.count), Some(1));
 }
 
 #[test]
 fn stop_revokes_the_token_and_ends() {
     let mut hand = settled(leased("l", 3600));
-    assert_eq!(hand.give(Event::Stop { at_once: false }), [Action::RevokeToken(TokenId(1))]);
+    assert_eq!(hand.give(Event::Stop { at_once: false }), [Action::Ask(Question::RevokeToken(TokenId(1)))]);
     let end = hand.give(Event::TokenRevoked { token: TokenId(1), result: Ok(()) });
     assert_eq!(end, [Action::DropToken(TokenId(1)), Action::Exit(Ok(()))]);
-    assert_eq!(hand.agent.deadline(), None);
+    assert_eq!(hand.engine.deadline(), None);
     assert_eq!(hand.give(Event::Wake), []);
 }

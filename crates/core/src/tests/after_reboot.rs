@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::action::Action;
-use super::super::event::{Event, Granted};
-use super::super::ids::{LeaseId, SecretId, TokenId};
-use super::super::policy::Mode;
 use super::hand::{Hand, denied, leased, policy, settled};
+use crate::interface::action::{Action, Question};
+use crate::interface::event::{Event, Granted};
+use crate::interface::ids::{LeaseId, SecretId, TokenId};
+use crate::interface::policy::Mode;
 use leasehold_base::failure::{Failure, FailureKind};
 
 fn unheard() -> Failure {
@@ -15,26 +15,31 @@ fn unheard() -> Failure {
 
 #[test]
 fn a_lease_whose_renewal_is_unheard_after_its_login_turned_out_dead_is_read_anew_all_the_same() {
-    let mut kept = settled(leased("l", 3600)).agent.snapshot();
+    let mut kept = settled(leased("l", 3600)).engine.snapshot();
     kept.unsure = true;
     let mut hand = Hand::new(policy(Mode::Daemon, 1));
     let mut actions = hand.give(Event::Start { kept: Some(kept), rebooted: true });
     actions.extend(hand.rendered(0, "secret/web"));
-    assert!(actions.contains(&Action::LookUp(TokenId(1))), "{actions:?}");
+    assert!(actions.contains(&Action::Ask(Question::LookUp(TokenId(1)))), "{actions:?}");
     let sent = hand.now().moment;
     let renewing = hand.give(Event::LookedUp { token: TokenId(1), sent, result: Err(denied()) });
-    assert!(renewing.contains(&Action::LogIn(TokenId(2))), "{renewing:?}");
+    assert!(renewing.contains(&Action::Ask(Question::LogIn(TokenId(2)))), "{renewing:?}");
     let asked = hand.logged_in(2);
-    assert!(asked.contains(&Action::LookUp(TokenId(1))), "once more, before anything is minted: {asked:?}");
+    assert!(
+        asked.contains(&Action::Ask(Question::LookUp(TokenId(1)))),
+        "once more, before anything is minted: {asked:?}"
+    );
     let sent = hand.now().moment;
     let mut seen = hand.give(Event::LookedUp { token: TokenId(1), sent, result: Err(denied()) });
-    let renews = |seen: &[Action]| seen.iter().any(|action| matches!(action, Action::Renew { .. }));
+    let renews =
+        |seen: &[Action]| seen.iter().any(|action| matches!(action, Action::Ask(Question::Renew { .. })));
     assert!(renews(&seen), "it may be the look-up alone that was denied: {seen:?}");
     // The new login's look-up shows that the old one is dead.
     let facts = Hand::facts(2, 3600);
     seen = hand.give(Event::LookedUp { token: TokenId(2), sent: hand.now().moment, result: Ok(facts) });
     assert!(seen.contains(&Action::DropToken(TokenId(1))), "{seen:?}");
-    let reads = |seen: &[Action]| seen.iter().any(|action| matches!(action, Action::Read { .. }));
+    let reads =
+        |seen: &[Action]| seen.iter().any(|action| matches!(action, Action::Ask(Question::Read { .. })));
     assert!(reads(&seen), "{seen:?}");
     let missing = Failure::new(FailureKind::Missing, "nothing is there");
     let sent = hand.now().moment;
@@ -52,7 +57,7 @@ fn a_lease_whose_renewal_is_unheard_after_its_login_turned_out_dead_is_read_anew
 #[test]
 fn what_is_leased_under_a_token_is_not_called_good_before_the_server_has_told_what_is_left_of_that() {
     for kind in [FailureKind::Nonsense, FailureKind::Overloaded(None)] {
-        let kept = settled(leased("l", 3600)).agent.snapshot();
+        let kept = settled(leased("l", 3600)).engine.snapshot();
         let mut hand = Hand::new(policy(Mode::Daemon, 1));
         let mut seen = hand.give(Event::Start { kept: Some(kept), rebooted: true });
         seen.extend(hand.rendered(0, "secret/web"));
@@ -64,17 +69,17 @@ fn what_is_leased_under_a_token_is_not_called_good_before_the_server_has_told_wh
             for action in seen {
                 let sent = hand.now().moment;
                 next.extend(match action {
-                    Action::LookUp(token) => {
+                    Action::Ask(Question::LookUp(token)) => {
                         let result = Err(Failure::new(kind, "not the server's word"));
                         hand.give(Event::LookedUp { token, sent, result })
                     }
-                    Action::Probe => hand.give(Event::Probed(Ok(()))),
-                    Action::Renew { secret, lease, .. } => {
+                    Action::Ask(Question::Probe) => hand.give(Event::Probed(Ok(()))),
+                    Action::Ask(Question::Renew { secret, lease, .. }) => {
                         renewals += 1;
                         let granted = Granted { ttl: Duration::from_secs(3600), renewable: true };
                         hand.give(Event::Renewed { secret, lease, sent, result: Ok(granted) })
                     }
-                    Action::RenewToken(_) => {
+                    Action::Ask(Question::RenewToken(_)) => {
                         renewals += 1;
                         Vec::new()
                     }
@@ -83,12 +88,12 @@ fn what_is_leased_under_a_token_is_not_called_good_before_the_server_has_told_wh
             }
             seen = if next.is_empty() && renewals < 2 { hand.sleep() } else { next };
         }
-        let readiness = hand.agent.outlook(hand.now()).readiness;
+        let readiness = hand.engine.outlook(hand.now()).readiness;
         assert!(!readiness.is_ready(), "{kind:?}: {readiness:?}, and the token may end at any moment");
         let granted = Granted { ttl: Duration::from_secs(600), renewable: true };
         let sent = hand.now().moment;
         hand.give(Event::TokenRenewed { token: TokenId(1), sent, result: Ok(granted) });
-        let outlook = hand.agent.outlook(hand.now());
+        let outlook = hand.engine.outlook(hand.now());
         assert!(outlook.readiness.is_ready(), "{kind:?}: {:?}", outlook.readiness);
         assert_eq!(outlook.until, Some(sent.after(Duration::from_secs(600))));
     }
@@ -96,17 +101,17 @@ fn what_is_leased_under_a_token_is_not_called_good_before_the_server_has_told_wh
 
 #[test]
 fn a_look_up_that_is_asked_to_come_later_does_so_and_renewals_do_not_wait_for_it() {
-    let kept = settled(leased("l", 3600)).agent.snapshot();
+    let kept = settled(leased("l", 3600)).engine.snapshot();
     let mut hand = Hand::new(policy(Mode::Daemon, 1));
     let mut seen = hand.give(Event::Start { kept: Some(kept), rebooted: true });
-    assert!(seen.contains(&Action::LookUp(TokenId(1))), "{seen:?}");
+    assert!(seen.contains(&Action::Ask(Question::LookUp(TokenId(1)))), "{seen:?}");
     hand.rendered(0, "secret/web");
     let later = Failure::new(FailureKind::Overloaded(Some(Duration::from_secs(3600))), "too many requests");
     let (sent, told) = (hand.now().moment, hand.millis);
     seen = hand.give(Event::LookedUp { token: TokenId(1), sent, result: Err(later) });
-    assert!(seen.iter().any(|action| matches!(action, Action::Renew { .. })), "{seen:?}");
+    assert!(seen.iter().any(|action| matches!(action, Action::Ask(Question::Renew { .. }))), "{seen:?}");
     hand.give(Event::Probed(Ok(())));
-    while !seen.contains(&Action::LookUp(TokenId(1))) {
+    while !seen.contains(&Action::Ask(Question::LookUp(TokenId(1)))) {
         seen = hand.sleep();
     }
     let waited = hand.millis - told;

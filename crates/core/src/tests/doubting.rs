@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::action::Action;
-use super::super::event::{Event, Granted, TokenFacts};
-use super::super::ids::{FileId, SecretId, TokenId};
-use super::super::policy::{Mode, SinkPolicy};
 use super::hand::{Hand, denied, leased, policy, settled};
+use crate::interface::action::{Action, Question};
+use crate::interface::event::{Event, Granted, TokenFacts};
+use crate::interface::ids::{FileId, SecretId, TokenId};
+use crate::interface::policy::{Mode, SinkPolicy};
 use leasehold_base::exit::Cause;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
@@ -29,15 +29,17 @@ fn a_lease_is_not_replaced_with_a_token_whose_successor_is_under_way() {
     while hand.millis < begin + 57_000 {
         for action in hand.sleep() {
             match action {
-                Action::Renew { lease, .. } => {
+                Action::Ask(Question::Renew { lease, .. }) => {
                     // A lease under a batch token is cut to it.
                     let left = Duration::from_millis(begin + 60_000 - hand.millis);
                     let granted = Granted { ttl: Duration::from_secs(left.as_secs()), renewable: true };
                     let (secret, sent) = (SecretId(0), hand.now().moment);
                     hand.give(Event::Renewed { secret, lease, sent, result: Ok(granted) });
                 }
-                Action::LogIn(_) => logging_in = true,
-                Action::Read { .. } => panic!("minted {} ms after the login", hand.millis - begin),
+                Action::Ask(Question::LogIn(_)) => logging_in = true,
+                Action::Ask(Question::Read { .. }) => {
+                    panic!("minted {} ms after the login", hand.millis - begin)
+                }
                 _ => {}
             }
         }
@@ -45,7 +47,7 @@ fn a_lease_is_not_replaced_with_a_token_whose_successor_is_under_way() {
     assert!(logging_in, "its successor is asked for");
     let sent = hand.now().moment;
     let taken_over = hand.give(Event::LoggedIn { token: TokenId(2), sent, result: Ok(facts) });
-    let reads = |action: &Action| matches!(action, Action::Read { token: TokenId(2), .. });
+    let reads = |action: &Action| matches!(action, Action::Ask(Question::Read { token: TokenId(2), .. }));
     assert!(taken_over.iter().any(reads), "{taken_over:?}");
 }
 
@@ -87,8 +89,8 @@ fn a_sink_whose_wrapping_comes_while_its_token_is_in_doubt_is_rendered_when_the_
     let (secret, token) = (SecretId(0), TokenId(1));
     let sent = hand.now().moment;
     let mut actions = hand.give(Event::Read { secret, token, sent, result: Err(denied()) });
-    while !actions.iter().any(|action| matches!(action, Action::LogIn(_))) {
-        let asks = actions.iter().any(|action| matches!(action, Action::LookUp(_)));
+    while !actions.iter().any(|action| matches!(action, Action::Ask(Question::LogIn(_)))) {
+        let asks = actions.iter().any(|action| matches!(action, Action::Ask(Question::LookUp(_))));
         let sent = hand.now().moment;
         actions = if asks {
             hand.give(Event::LookedUp { token, sent, result: Err(denied()) })
@@ -100,7 +102,7 @@ fn a_sink_whose_wrapping_comes_while_its_token_is_in_doubt_is_rendered_when_the_
         |actions: &[Action]| actions.iter().any(|action| matches!(action, Action::RenderSink { .. }));
     let wrapped = hand.give(Event::Wrapped { file: FileId(0), token, result: Ok(()) });
     assert!(!rendered(&wrapped), "there is no login");
-    while !actions.iter().any(|action| matches!(action, Action::LookUp(_))) {
+    while !actions.iter().any(|action| matches!(action, Action::Ask(Question::LookUp(_)))) {
         actions = hand.sleep();
     }
     let sent = hand.now().moment;
@@ -112,13 +114,13 @@ fn a_sink_whose_wrapping_comes_while_its_token_is_in_doubt_is_rendered_when_the_
 fn past_its_end() -> (Hand, Moment) {
     let mut hand = settled(leased("l", 3 * 3600));
     let mut seen = Vec::new();
-    while !seen.contains(&Action::RenewToken(TokenId(1))) {
+    while !seen.contains(&Action::Ask(Question::RenewToken(TokenId(1)))) {
         seen = hand.sleep();
     }
     let sent = hand.now().moment;
     hand.millis += 2_000_000;
     let seen = hand.give(Event::Wake);
-    assert!(seen.contains(&Action::LogIn(TokenId(2))), "{seen:?}");
+    assert!(seen.contains(&Action::Ask(Question::LogIn(TokenId(2)))), "{seen:?}");
     (hand, sent)
 }
 
@@ -128,18 +130,21 @@ fn a_token_whose_renewal_is_heard_of_after_its_end_goes_on_with_all_that_it_leas
     let (mut hand, sent) = past_its_end();
     let granted = Granted { ttl: Duration::from_secs(3600), renewable: true };
     let asked = hand.give(Event::TokenRenewed { token: TokenId(1), sent, result: Ok(granted) });
-    assert!(!asked.iter().any(|action| matches!(action, Action::Read { .. })), "{asked:?}");
-    let kept = hand.agent.snapshot();
+    assert!(!asked.iter().any(|action| matches!(action, Action::Ask(Question::Read { .. }))), "{asked:?}");
+    let kept = hand.engine.snapshot();
     assert!(kept.tokens.last().is_some_and(|token| token.id == TokenId(1) && !token.leaving), "{kept:?}");
-    assert!(hand.agent.outlook(hand.now()).readiness.is_ready());
-    assert!(hand.logged_in(2).contains(&Action::RevokeToken(TokenId(2))), "nothing needs that login");
+    assert!(hand.engine.outlook(hand.now()).readiness.is_ready());
+    assert!(
+        hand.logged_in(2).contains(&Action::Ask(Question::RevokeToken(TokenId(2)))),
+        "nothing needs that login"
+    );
 }
 
 /// The server may have kept it for as long as a renewal would have brought, until it says that it did not.
 #[test]
 fn a_token_whose_renewal_is_denied_after_its_end_is_over() {
     let (mut hand, sent) = past_its_end();
-    assert!(hand.agent.snapshot().tokens.iter().any(|token| token.id == TokenId(1)), "it may live");
+    assert!(hand.engine.snapshot().tokens.iter().any(|token| token.id == TokenId(1)), "it may live");
     let over = hand.give(Event::TokenRenewed { token: TokenId(1), sent, result: Err(denied()) });
     assert!(over.contains(&Action::DropToken(TokenId(1))), "{over:?}");
 }
@@ -151,7 +156,7 @@ fn a_token_s_renewal_that_is_asked_to_come_later_does_so_but_not_too_late() {
         let _ = hand.give(Event::Start { kept: None, rebooted: false });
         hand.needs(0, "secret/web");
         hand.logged_in_for(1, ttl);
-        let renewal = |seen: &[Action]| seen.contains(&Action::RenewToken(TokenId(1)));
+        let renewal = |seen: &[Action]| seen.contains(&Action::Ask(Question::RenewToken(TokenId(1))));
         while !renewal(&hand.sleep()) {}
         let (sent, told) = (hand.now().moment, hand.millis);
         let later = Failure::new(FailureKind::Overloaded(Some(Duration::from_secs(40))), "too many requests");

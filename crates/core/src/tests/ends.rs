@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::super::action::Action;
-use super::super::event::{Event, Life, ReadFacts};
-use super::super::ids::FileId;
-use super::super::policy::Mode;
-use super::super::view::Readiness;
 use super::hand::{Hand, kv, policy, read_of, settled, settled_by};
+use crate::interface::action::Action;
+use crate::interface::event::{Event, Life, ReadFacts};
+use crate::interface::ids::FileId;
+use crate::interface::policy::Mode;
+use crate::interface::view::Readiness;
 use leasehold_base::failure::{Failure, FailureKind};
 
 const READ: &str = "secret/data/web";
@@ -53,21 +53,21 @@ fn a_token_past_its_end_is_not_ready() {
     let mut hand = settled(ends_in(60));
     until_read(&mut hand);
     hand.give(Event::Read {
-        secret: super::super::ids::SecretId(0),
-        token: super::super::ids::TokenId(1),
+        secret: crate::interface::ids::SecretId(0),
+        token: crate::interface::ids::TokenId(1),
         sent: hand.now().moment,
         result: Err(Failure::new(FailureKind::Fault, "no")),
     });
-    assert_eq!(hand.agent.view(hand.now()).readiness, Readiness::Ready, "it lives");
+    assert_eq!(hand.engine.view(hand.now()).readiness, Readiness::Ready, "it lives");
     hand.millis += 60_000;
-    let readiness = hand.agent.view(hand.now()).readiness;
+    let readiness = hand.engine.view(hand.now()).readiness;
     assert!(matches!(readiness, Readiness::Expired { .. }), "{readiness:?}");
 }
 
 #[test]
 fn a_token_of_an_earlier_run_is_gone_on_from_and_after_another_boot_replaced() {
     let hand = settled(ends_in(600));
-    let kept = hand.agent.snapshot();
+    let kept = hand.engine.snapshot();
     for rebooted in [false, true] {
         let mut next = Hand::new(policy(Mode::Daemon, 1));
         next.millis = hand.millis + 1000;
@@ -76,7 +76,7 @@ fn a_token_of_an_earlier_run_is_gone_on_from_and_after_another_boot_replaced() {
         if rebooted {
             // Once the token is known to live.
             let facts = Ok(Hand::facts(1, 3000));
-            let token = super::super::ids::TokenId(1);
+            let token = crate::interface::ids::TokenId(1);
             actions.extend(next.give(Event::LookedUp { token, sent: next.now().moment, result: facts }));
         }
         assert_eq!(actions.contains(&read_of(0, READ)), rebooted);
@@ -148,9 +148,9 @@ fn ends_at_the_limits_of_what_a_number_holds_are_no_panic() {
         [Life::EndsIn(Duration::MAX), Life::RotatesIn(Duration::MAX), Life::Until(i64::MAX), Life::Until(1)]
     {
         let mut hand = settled(said(life, true));
-        let _ = hand.agent.view(hand.now());
+        let _ = hand.engine.view(hand.now());
         hand.give(Event::Refresh);
         let mut next = Hand::new(policy(Mode::Daemon, 1));
-        next.give(Event::Start { kept: Some(hand.agent.snapshot()), rebooted: false });
+        next.give(Event::Start { kept: Some(hand.engine.snapshot()), rebooted: false });
     }
 }

@@ -1,15 +1,17 @@
-//! An agent at hand: events in, actions out, and what the tests say most often.
+//! An engine at hand: events in, actions out, and what the tests say most often.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::Agent;
-use super::super::action::Action;
-use super::super::event::{Event, LeaseFacts, Life, Loss, Published, ReadFacts, RenderOutcome, TokenFacts};
-use super::super::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
-use super::super::policy::{FilePolicy, Mode, NotifierPolicy, Policy, UnitPolicy};
-use crate::policy::ShutdownPlan;
+use crate::Engine;
+use crate::interface::action::{Action, Question};
+use crate::interface::event::{
+    Event, LeaseFacts, Life, Loss, Published, ReadFacts, RenderOutcome, TokenFacts,
+};
+use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
+use crate::interface::policy::ShutdownPlan;
+use crate::interface::policy::{FilePolicy, Mode, NotifierPolicy, Policy, UnitPolicy};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::Request;
 use leasehold_base::time::{Moment, Now};
@@ -42,9 +44,9 @@ pub(super) fn policy(mode: Mode, files: usize) -> Policy {
     }
 }
 
-/// An agent and the time; actions without the lines for the log.
+/// An engine and the time; actions without the lines for the log.
 pub(super) struct Hand {
-    pub(super) agent: Agent,
+    pub(super) engine: Engine,
     pub(super) millis: u64,
     /// What a look does not find.
     pub(super) lost: BTreeMap<FileId, Loss>,
@@ -53,7 +55,7 @@ pub(super) struct Hand {
 
 impl Hand {
     pub(super) fn new(policy: Policy) -> Self {
-        Self { agent: Agent::new(policy), millis: 1_000_000, lost: BTreeMap::new(), looks: 0 }
+        Self { engine: Engine::new(policy), millis: 1_000_000, lost: BTreeMap::new(), looks: 0 }
     }
 
     pub(super) fn now(&self) -> Now {
@@ -63,7 +65,7 @@ impl Hand {
 
     pub(super) fn give(&mut self, event: Event) -> Vec<Action> {
         self.millis += 1;
-        let mut actions = self.agent.handle(event, self.now());
+        let mut actions = self.engine.handle(event, self.now());
         actions.retain(|action| !matches!(action, Action::Say(_)));
         let looks: Vec<Action> =
             actions.extract_if(.., |action| matches!(action, Action::Inspect { .. })).collect();
@@ -78,7 +80,7 @@ impl Hand {
 
     /// Sleeps to the next deadline.
     pub(super) fn sleep(&mut self) -> Vec<Action> {
-        let at = self.agent.deadline().expect("something is due");
+        let at = self.engine.deadline().expect("something is due");
         self.millis = u64::try_from(at.since_boot().as_millis()).expect("small");
         self.give(Event::Wake)
     }
@@ -152,7 +154,11 @@ pub(super) fn denied() -> Failure {
 }
 
 pub(super) fn read_of(secret: usize, path: &str) -> Action {
-    Action::Read { secret: SecretId(secret), token: TokenId(1), request: Arc::new(request(path)) }
+    Action::Ask(Question::Read {
+        secret: SecretId(secret),
+        token: TokenId(1),
+        request: Arc::new(request(path)),
+    })
 }
 
 pub(super) fn publish(files: &[usize]) -> Action {

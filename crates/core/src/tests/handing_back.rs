@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::super::action::Action;
-use super::super::event::{Event, ReadFacts, RenderOutcome};
-use super::super::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId};
-use super::super::policy::{FilePolicy, Mode, NotifierPolicy, Policy};
-use super::super::snapshot::KeptToken;
 use super::hand::{Hand, denied, kv, leased, policy, publish, request, settled};
+use crate::interface::action::{Action, Question};
+use crate::interface::event::{Event, ReadFacts, RenderOutcome};
+use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId};
+use crate::interface::policy::{FilePolicy, Mode, NotifierPolicy, Policy};
+use crate::interface::snapshot::KeptToken;
 use leasehold_base::failure::{Failure, FailureKind};
 
 const WEB: &str = "secret/data/web";
@@ -57,7 +57,11 @@ fn told(hand: &mut Hand, notifier: usize) {
 fn until_asked(hand: &mut Hand, wanted: usize) {
     loop {
         let actions = hand.sleep();
-        let asks = |id| actions.iter().any(|it| matches!(it, Action::Read { secret, .. } if secret.0 == id));
+        let asks = |id| {
+            actions
+                .iter()
+                .any(|it| matches!(it, Action::Ask(Question::Read { secret, .. }) if secret.0 == id))
+        };
         if asks(wanted) {
             return;
         }
@@ -81,8 +85,8 @@ fn replace(hand: &mut Hand) {
 /// Whether the old lease is given back within a minute.
 fn is_given_back(hand: &mut Hand) -> bool {
     let end = Duration::from_millis(hand.millis) + Duration::from_secs(60);
-    let gives = |action: &Action| matches!(action, Action::RevokeLease { lease, .. } if lease.0 == "old");
-    while hand.agent.deadline().is_some_and(|at| at.since_boot() < end) {
+    let gives = |action: &Action| matches!(action, Action::Ask(Question::RevokeLease { lease, .. }) if lease.0 == "old");
+    while hand.engine.deadline().is_some_and(|at| at.since_boot() < end) {
         if hand.sleep().iter().any(gives) {
             return true;
         }
@@ -127,21 +131,21 @@ fn a_rendering_that_changes_nothing_does_not_stand_for_having_told_the_one_befor
 /// its lease back as one that was replaced.
 #[test]
 fn what_is_answered_while_leaving_is_what_the_next_run_goes_on_from() {
-    let mut kept = settled(fixed("old")).agent.snapshot();
+    let mut kept = settled(fixed("old")).engine.snapshot();
     // A newer login, which an earlier run made: the lease of the one before it is read anew.
     let newer = KeptToken { id: TokenId(2), accessor: "accessor-2".into(), ..kept.tokens[0].clone() };
     kept.tokens.push(newer);
     let mode = Mode::Init { timeout: Duration::from_secs(120) };
     let mut hand = Hand::new(Policy { handoff: true, ..policy(mode, 1) });
     let actions = hand.give(Event::Start { kept: Some(kept), rebooted: false });
-    let asks = |action: &Action| matches!(action, Action::Read { .. });
+    let asks = |action: &Action| matches!(action, Action::Ask(Question::Read { .. }));
     assert!(actions.iter().any(asks), "{actions:?}");
     hand.rendered(0, "secret/web");
     hand.give(Event::Stop { at_once: false });
     let sent = hand.now().moment;
     let result = Ok(fixed("new"));
     hand.give(Event::Read { secret: SecretId(0), token: TokenId(2), sent, result });
-    let kept = hand.agent.snapshot();
+    let kept = hand.engine.snapshot();
     assert_eq!(kept.secrets[0].lease.as_ref().map(|lease| lease.id.0.as_str()), Some("new"));
     assert_eq!(kept.retiring.iter().map(|lease| lease.id.0.as_str()).collect::<Vec<_>>(), ["old"]);
 }
@@ -159,7 +163,10 @@ fn a_lease_that_the_server_may_keep_for_a_part_of_a_second_is_given_back_at_the_
     // The server counts from later than we do, and says whole seconds.
     hand.millis += 3_600_300;
     let given = hand.give(Event::Stop { at_once: true });
-    assert!(matches!(&given[..], [Action::RevokeLease { lease, .. }] if lease.0 == "old"), "{given:?}");
+    assert!(
+        matches!(&given[..], [Action::Ask(Question::RevokeLease { lease, .. })] if lease.0 == "old"),
+        "{given:?}"
+    );
 }
 
 /// A mesh may deny everything for some seconds, and the lease would live on for all of its time.
@@ -178,7 +185,7 @@ fn a_lease_whose_revocation_is_denied_for_a_while_is_given_back_after_it() {
     }
     let lease = revocation(&mut hand);
     hand.give(Event::LeaseRevoked { lease: lease.clone(), result: Ok(()) });
-    assert!(hand.agent.snapshot().retiring.iter().all(|one| one.id != lease));
+    assert!(hand.engine.snapshot().retiring.iter().all(|one| one.id != lease));
 }
 
 /// Sleeps until a lease is revoked.
@@ -186,13 +193,14 @@ fn revocation(hand: &mut Hand) -> LeaseId {
     for _ in 0..50 {
         let actions = hand.sleep();
         let revoked = actions.iter().find_map(|action| match action {
-            Action::RevokeLease { lease, .. } => Some(lease.clone()),
+            Action::Ask(Question::RevokeLease { lease, .. }) => Some(lease.clone()),
             _ => None,
         });
         if let Some(lease) = revoked {
             return lease;
         }
-        if actions.iter().any(|it| matches!(it, Action::Read { secret, .. } if secret.0 == 0)) {
+        if actions.iter().any(|it| matches!(it, Action::Ask(Question::Read { secret, .. }) if secret.0 == 0))
+        {
             hand.read(0, kv(false));
         }
     }
@@ -230,7 +238,7 @@ fn a_lease_that_outlives_its_login_elsewhere_is_left_to_the_next_run() {
         end = hand.give(Event::HandoffSaved(Ok(())));
     }
     assert_eq!(end, [Action::Exit(Ok(()))]);
-    let kept = hand.agent.snapshot();
+    let kept = hand.engine.snapshot();
     let leases: Vec<&str> = kept.retiring.iter().map(|lease| lease.id.0.as_str()).collect();
     assert_eq!(leases, ["database/creds/web/1.team"]);
 }

@@ -1,10 +1,10 @@
 //! What was published is removed or changed by another process.
 
-use super::super::action::Action;
-use super::super::event::{Event, Loss};
-use super::super::ids::{FileId, UnitId};
-use super::super::view::Readiness;
 use super::hand::{Hand, kv, publish, read_of, settled};
+use crate::interface::action::Action;
+use crate::interface::event::{Event, Loss};
+use crate::interface::ids::{FileId, UnitId};
+use crate::interface::view::Readiness;
 use leasehold_base::exit::{Cause, Ending};
 
 fn lost(hand: &mut Hand, loss: Loss) {
@@ -22,11 +22,11 @@ fn a_file_that_is_gone_is_put_back_by_a_read_that_brings_nothing_new_and_notifie
         lost(&mut hand, loss);
         hand.sleep();
         assert_eq!(hand.read(0, kv(false)), [publish(&[0])], "{loss:?}");
-        let readiness = hand.agent.view(hand.now()).readiness;
+        let readiness = hand.engine.view(hand.now()).readiness;
         assert!(matches!(readiness, Readiness::Lost { .. }), "{readiness:?}");
         hand.lost.clear();
         assert_eq!(hand.published(2, &[0]), [], "the application was notified of these bytes before");
-        assert_eq!(hand.agent.view(hand.now()).readiness, Readiness::Ready);
+        assert_eq!(hand.engine.view(hand.now()).readiness, Readiness::Ready);
     }
 }
 
@@ -50,7 +50,7 @@ fn a_file_that_cannot_be_put_back_makes_the_run_not_ready_until_it_is_there() {
     lost(&mut hand, Loss::Gone);
     assert!(hand.give(Event::Refresh).contains(&publish(&[0])));
     hand.give(Event::Published { unit: UnitId(0), result: Err(full()) });
-    let Readiness::Lost { file, why } = hand.agent.view(hand.now()).readiness else { panic!("it is gone") };
+    let Readiness::Lost { file, why } = hand.engine.view(hand.now()).readiness else { panic!("it is gone") };
     assert_eq!((file.as_str(), why.as_str()), ("file-0", "no space left on the volume"));
     let mut again = hand.sleep();
     while !again.contains(&publish(&[0])) {
@@ -58,8 +58,8 @@ fn a_file_that_cannot_be_put_back_makes_the_run_not_ready_until_it_is_there() {
     }
     hand.lost.clear();
     assert_eq!(hand.published(2, &[0]), []);
-    assert_eq!(hand.agent.view(hand.now()).readiness, Readiness::Ready);
-    assert_eq!(hand.agent.view(hand.now()).files[0].error, None);
+    assert_eq!(hand.engine.view(hand.now()).readiness, Readiness::Ready);
+    assert_eq!(hand.engine.view(hand.now()).files[0].error, None);
 }
 
 #[test]
@@ -70,8 +70,8 @@ fn a_volume_that_comes_back_by_itself_is_ready_again() {
     hand.give(Event::Published { unit: UnitId(0), result: Err(full()) });
     hand.lost.clear();
     hand.give(Event::Refresh);
-    assert_eq!(hand.agent.view(hand.now()).readiness, Readiness::Ready);
-    assert_eq!(hand.agent.view(hand.now()).files[0].error, None);
+    assert_eq!(hand.engine.view(hand.now()).readiness, Readiness::Ready);
+    assert_eq!(hand.engine.view(hand.now()).files[0].error, None);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_publish_that_fails_asks_whether_what_was_there_stays() {
     let before = hand.looks;
     hand.give(Event::Published { unit: UnitId(0), result: Err(full()) });
     assert_eq!(hand.looks, before + 1);
-    assert_eq!(hand.agent.view(hand.now()).readiness, Readiness::Ready, "the old one is there");
+    assert_eq!(hand.engine.view(hand.now()).readiness, Readiness::Ready, "the old one is there");
 }
 
 #[test]

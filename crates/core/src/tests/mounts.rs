@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::super::action::Action;
-use super::super::event::{Event, ReadFacts};
-use super::super::ids::{FileId, SecretId, TokenId};
-use super::super::policy::Mode;
 use super::hand::{Hand, denied, kv, leased, policy, publish, read_of, request};
+use crate::interface::action::{Action, Question};
+use crate::interface::event::{Event, ReadFacts};
+use crate::interface::ids::{FileId, SecretId, TokenId};
+use crate::interface::policy::Mode;
 use leasehold_base::failure::{Failure, FailureKind};
 
 const KEPT: &str = "secret/data/web";
@@ -21,7 +21,11 @@ fn needing(path: &str) -> (Hand, Vec<Action>) {
 }
 
 fn resolve(path: &str) -> Action {
-    Action::Resolve { secret: SecretId(0), token: TokenId(1), request: Arc::new(request(path)) }
+    Action::Ask(Question::Resolve {
+        secret: SecretId(0),
+        token: TokenId(1),
+        request: Arc::new(request(path)),
+    })
 }
 
 fn fails(hand: &mut Hand, failure: Failure) -> Vec<Action> {
@@ -74,7 +78,7 @@ fn a_refusal_is_asked_about_once_and_is_then_one() {
     assert_eq!(fails(&mut hand, missing()), [resolve(KEPT)]);
     assert_eq!(hand.resolved(0, KEPT), [read_of(0, KEPT)]);
     assert_eq!(fails(&mut hand, missing()), [], "after a pause");
-    let trouble = hand.agent.view(hand.now()).secrets[0].error.clone();
+    let trouble = hand.engine.view(hand.now()).secrets[0].error.clone();
     assert!(trouble.is_some_and(|trouble| trouble.text.contains("does not exist")));
 }
 
@@ -107,7 +111,7 @@ fn a_server_that_is_away_leaves_the_path_to_be_tried_again() {
     let mut actions = fails(&mut hand, Failure::new(FailureKind::Unavailable, "sealed"));
     while !actions.contains(&read_of(0, KEPT)) {
         assert!(!actions.contains(&resolve(KEPT)), "nothing was said about the path");
-        if actions.contains(&Action::Probe) {
+        if actions.contains(&Action::Ask(Question::Probe)) {
             actions = hand.give(Event::Probed(Ok(())));
         } else {
             actions = hand.sleep();
@@ -121,7 +125,7 @@ fn a_token_whose_uses_are_counted_asks_first_since_that_costs_none() {
     let _ = hand.give(Event::Start { kept: None, rebooted: false });
     hand.needs(0, KEPT);
     let sent = hand.now().moment;
-    let facts = super::super::event::TokenFacts { uses: Some(2), ..Hand::facts(1, 3600) };
+    let facts = crate::interface::event::TokenFacts { uses: Some(2), ..Hand::facts(1, 3600) };
     let actions = hand.give(Event::LoggedIn { token: TokenId(1), sent, result: Ok(facts) });
     assert_eq!(actions, [resolve(KEPT)]);
 }

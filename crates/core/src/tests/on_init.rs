@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::super::action::Action;
-use super::super::event::Event;
-use super::super::ids::{NotifierId, TokenId};
-use super::super::policy::{Mode, Policy};
 use super::hand::{Hand, kv, policy};
-use crate::policy::OnInit;
+use crate::interface::action::{Action, Question};
+use crate::interface::event::Event;
+use crate::interface::ids::{NotifierId, TokenId};
+use crate::interface::policy::OnInit;
+use crate::interface::policy::{Mode, Policy};
 use leasehold_base::exit::{Cause, Ending};
 
 const INIT: Mode = Mode::Init { timeout: Duration::from_secs(20) };
@@ -35,14 +35,14 @@ fn answered(hand: &mut Hand, result: Result<(), String>) -> Vec<Action> {
 fn init_ends_when_what_it_notifies_has_been_notified() {
     let (mut hand, actions) = published(Some(OnInit::Must), &[0]);
     assert_eq!(actions, [NOTIFY], "nothing else yet");
-    assert_eq!(answered(&mut hand, Ok(())), [Action::RevokeToken(TokenId(1))]);
+    assert_eq!(answered(&mut hand, Ok(())), [Action::Ask(Question::RevokeToken(TokenId(1)))]);
 }
 
 #[test]
 fn nothing_is_notified_of_what_did_not_change_nor_where_nobody_asks_for_it() {
     for (on_init, changed) in [(None, &[0][..]), (Some(OnInit::Must), &[]), (Some(OnInit::MayFail), &[])] {
         let (_, actions) = published(on_init, changed);
-        assert_eq!(actions, [Action::RevokeToken(TokenId(1))], "{on_init:?}");
+        assert_eq!(actions, [Action::Ask(Question::RevokeToken(TokenId(1)))], "{on_init:?}");
     }
 }
 
@@ -69,7 +69,7 @@ fn a_failure_is_tried_again_until_the_deadline_and_is_its_reason() {
 fn one_that_may_fail_is_tried_once() {
     let (mut hand, actions) = published(Some(OnInit::MayFail), &[0]);
     assert_eq!(actions, [NOTIFY]);
-    assert_eq!(answered(&mut hand, Err("no".to_owned())), [Action::RevokeToken(TokenId(1))]);
+    assert_eq!(answered(&mut hand, Err("no".to_owned())), [Action::Ask(Question::RevokeToken(TokenId(1)))]);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! How many requests go at once when a server is slow.
 
-use super::super::action::Action;
-use super::super::event::{Event, RenderOutcome};
-use super::super::ids::{FileId, SecretId};
-use super::super::policy::Mode;
 use super::hand::{Hand, policy, request};
+use crate::interface::action::{Action, Question};
+use crate::interface::event::{Event, RenderOutcome};
+use crate::interface::ids::{FileId, SecretId};
+use crate::interface::policy::Mode;
 use leasehold_base::failure::{Failure, FailureKind};
 
 const SECRETS: usize = 20;
@@ -16,7 +16,9 @@ fn under_way_after(millis: u64) -> usize {
     let missing = (0..SECRETS).map(|number| request(&format!("secret/{number}"))).collect();
     let outcome = RenderOutcome::Needs { missing, used: vec![] };
     hand.give(Event::Rendered { file: FileId(0), outcome });
-    let asks = |seen: &[Action]| seen.iter().filter(|one| matches!(one, Action::Resolve { .. })).count();
+    let asks = |seen: &[Action]| {
+        seen.iter().filter(|one| matches!(one, Action::Ask(Question::Resolve { .. }))).count()
+    };
     let mut under_way = asks(&hand.logged_in(1));
     assert_eq!(under_way, 8, "the limit");
     hand.millis += millis;

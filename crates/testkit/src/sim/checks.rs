@@ -13,7 +13,7 @@ mod requests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use leasehold_core::action::Action;
+use leasehold_core::action::{Action, Question};
 use leasehold_core::ids::{FileId, LeaseId};
 
 use generations::{one_generation, set_wait};
@@ -91,30 +91,18 @@ impl Checks {
     /// Looks at one action before it is done.
     pub fn action(world: &mut World, action: &Action) -> Held {
         let now = world.now;
-        let is_request = matches!(
-            action,
-            Action::Probe
-                | Action::LogIn(_)
-                | Action::LookUp(_)
-                | Action::RenewToken(_)
-                | Action::Resolve { .. }
-                | Action::Read { .. }
-                | Action::Wrap { .. }
-                | Action::Renew { .. }
-                | Action::RevokeLease { .. }
-                | Action::RevokeToken(_)
-        );
+        let is_request = matches!(action, Action::Ask(_));
         if is_request {
             Self::request(world, action)?;
             proxies::replaces_nothing_good(world, action)?;
         }
-        if let Action::LogIn(_) = action {
+        if let Action::Ask(Question::LogIn(_)) = action {
             world.checks.logins.push_back(now);
         }
-        if let Action::RevokeLease { lease, .. } = action {
+        if let Action::Ask(Question::RevokeLease { lease, .. }) = action {
             nothing_uses(world, |id, _| id == lease)?;
         }
-        if let Action::RevokeToken(id) = action {
+        if let Action::Ask(Question::RevokeToken(id)) = action {
             let own = world.process.as_ref().and_then(|process| process.tokens.get(id)).copied();
             nothing_uses(world, |_, lease| Some(lease.token) == own)?;
             no_sink_shows(world, own)?;
@@ -139,12 +127,14 @@ impl Checks {
         let now = world.now;
         let process = world.process.as_ref().ok_or("an action without a process")?;
         let token = match action {
-            Action::LookUp(id) | Action::RenewToken(id) | Action::RevokeToken(id) => Some(id),
-            Action::Resolve { token, .. }
-            | Action::Read { token, .. }
-            | Action::Wrap { token, .. }
-            | Action::Renew { token, .. }
-            | Action::RevokeLease { token, .. } => Some(token),
+            Action::Ask(Question::LookUp(id))
+            | Action::Ask(Question::RenewToken(id))
+            | Action::Ask(Question::RevokeToken(id)) => Some(id),
+            Action::Ask(Question::Resolve { token, .. })
+            | Action::Ask(Question::Read { token, .. })
+            | Action::Ask(Question::Wrap { token, .. })
+            | Action::Ask(Question::Renew { token, .. })
+            | Action::Ask(Question::RevokeLease { token, .. }) => Some(token),
             _ => None,
         };
         if let Some(id) = token.filter(|id| process.dropped.contains(id) || !process.tokens.contains_key(id))
@@ -152,15 +142,15 @@ impl Checks {
             return Err(format!("a request with {id:?}, which is dropped or was never there"));
         }
         let one_at_a_time = match action {
-            Action::LogIn(_) => process.logging_in,
-            Action::LookUp(id) => process.looking_up.contains(id),
-            Action::Probe => process.probing,
+            Action::Ask(Question::LogIn(_)) => process.logging_in,
+            Action::Ask(Question::LookUp(id)) => process.looking_up.contains(id),
+            Action::Ask(Question::Probe) => process.probing,
             _ => false,
         };
         if one_at_a_time {
             return Err(format!("{action:?} while another is under way"));
         }
-        if process.under_way >= 8 && *action != Action::Probe {
+        if process.under_way >= 8 && *action != Action::Ask(Question::Probe) {
             return Err("more requests under way than allowed".to_owned());
         }
         let checks = &mut world.checks;
@@ -466,7 +456,7 @@ fn nothing_left(world: &World) -> Held {
     }
     // A token may have died of its last use, unknown to the run that took it over.
     // Refused logins are remembered where the server counts them, whoever refused them.
-    let refused = !world.server.refused.is_empty() || process.agent.snapshot().refusals.is_some();
+    let refused = !world.server.refused.is_empty() || process.engine.snapshot().refusals.is_some();
     let judged = !world.meddled && !refused && !is_counted(world);
     // Whom to tell it keeps also where there is nothing else to keep.
     let empty = |kept: &Handoff| kept.tokens.is_empty() && !kept.snapshot.untold.is_empty();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use leasehold_base::exit::{Cause, Ending};
 use leasehold_base::request::Request;
-use leasehold_core::Agent;
+use leasehold_core::Engine;
 use leasehold_core::event::{Event, Loss, Published, RenderOutcome};
 use leasehold_core::ids::{FileId, LeaseId, TokenId, UnitId};
 use leasehold_core::policy::{Mode, SinkPolicy};
@@ -85,7 +85,7 @@ pub enum Load {
 pub struct Process {
     pub run: u64,
     pub mode: Mode,
-    pub agent: Agent,
+    pub engine: Engine,
     pub store: Store,
     /// The tokens themselves, by the core's numbers.
     pub tokens: BTreeMap<TokenId, u64>,
@@ -116,7 +116,7 @@ impl Process {
         Self {
             run,
             mode,
-            agent: Agent::new(setup.policy(mode)),
+            engine: Engine::new(setup.policy(mode)),
             store: handoff.map(|kept| kept.store.clone()).unwrap_or_default(),
             tokens: handoff.map(|kept| kept.tokens.clone()).unwrap_or_default(),
             dropped: BTreeSet::new(),
@@ -136,7 +136,7 @@ impl Process {
 
     /// Puts a new agent in the place of the old one, whose snapshot it returns.
     pub fn reconfigure(&mut self, setup: &Setup, run: u64) -> Snapshot {
-        let before = std::mem::replace(&mut self.agent, Agent::new(setup.policy(self.mode)));
+        let before = std::mem::replace(&mut self.engine, Engine::new(setup.policy(self.mode)));
         self.run = run;
         // Numbers of logins that are gone may be given again.
         self.dropped.clear();
@@ -154,14 +154,14 @@ impl Process {
                 self.tokens.insert(id, token);
             }
             (Load::Value { path, value }, Event::Read { secret, result: Ok(facts), .. })
-                if self.agent.knows(*secret) =>
+                if self.engine.knows(*secret) =>
             {
                 facts.changed = self.store.answers.get(&path) != Some(&value);
                 facts.rotated = facts.changed;
                 self.read.entry(path.clone()).or_insert(now);
                 self.store.answers.insert(path, value);
             }
-            (Load::Alias { written, path }, Event::Resolved { secret, .. }) if self.agent.knows(*secret) => {
+            (Load::Alias { written, path }, Event::Resolved { secret, .. }) if self.engine.knows(*secret) => {
                 self.store.resolved.insert(written, path);
             }
             _ => {}
@@ -249,7 +249,7 @@ impl Process {
 
     /// What the handoff would hold now.
     pub fn handoff(&self, boot: Boot) -> Handoff {
-        let (snapshot, mut store) = (self.agent.snapshot(), self.store.clone());
+        let (snapshot, mut store) = (self.engine.snapshot(), self.store.clone());
         let is_kept = |path: &String| snapshot.secrets.iter().any(|secret| secret.request.path == *path);
         store.answers.retain(|path, _| is_kept(path));
         store.resolved.retain(|_, path| is_kept(path));

@@ -100,7 +100,7 @@ impl World {
 
     /// A new agent goes on from the old one's snapshot, as soon as that is at rest.
     pub fn hand_over(&mut self) -> Result<(), String> {
-        if !self.process.as_ref().is_some_and(|process| process.agent.has_yielded()) {
+        if !self.process.as_ref().is_some_and(|process| process.engine.has_yielded()) {
             return Ok(());
         }
         // What is being rendered or told ends, and nobody hears of it.
@@ -110,7 +110,7 @@ impl World {
         // Its first rendering is awaited, and whoever asks for a new start gets a login at once.
         self.calm = self.now;
         self.checks.forget_logins();
-        self.log(|| "-- another agent goes on".to_owned());
+        self.log(|| "-- another engine goes on".to_owned());
         self.give(Event::Start { kept: Some(snapshot), rebooted: false })?;
         self.give(Event::Refresh)
     }

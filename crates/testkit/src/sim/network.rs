@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
-use leasehold_core::action::Action;
+use leasehold_core::action::{Action, Question};
 use leasehold_core::event::Event;
 
 use super::driver::{Kind, Load};
@@ -70,7 +70,7 @@ impl World {
 
     /// After a refusal a login without an answer counts as another.
     pub(super) fn note_lost_login(&mut self, call: &Call, at: Duration) {
-        if matches!(call.action, Action::LogIn(_)) && !call.innocent {
+        if matches!(call.action, Action::Ask(Question::LogIn(_))) && !call.innocent {
             self.server.turned_away = Some(at.max(self.asleep));
         }
     }
@@ -93,24 +93,24 @@ impl World {
         let sent = self.boot.moment(call.sent);
         let mut load = Load::Nothing;
         let event = match call.action.clone() {
-            Action::Probe => Event::Probed(self.server.probe()),
-            Action::LogIn(id) => {
+            Action::Ask(Question::Probe) => Event::Probed(self.server.probe()),
+            Action::Ask(Question::LogIn(id)) => {
                 let result = self.server.login(now).map(|(own, facts)| {
                     load = Load::Token(id, own);
                     facts
                 });
                 Event::LoggedIn { token: id, sent, result }
             }
-            Action::LookUp(id) => {
+            Action::Ask(Question::LookUp(id)) => {
                 Event::LookedUp { token: id, sent, result: self.server.look_up(call.token, now, standby) }
             }
-            Action::RenewToken(id) => {
+            Action::Ask(Question::RenewToken(id)) => {
                 Event::TokenRenewed { token: id, sent, result: self.server.renew_token(call.token, now) }
             }
-            Action::RevokeToken(id) => {
+            Action::Ask(Question::RevokeToken(id)) => {
                 Event::TokenRevoked { token: id, result: self.server.revoke_token(call.token, now) }
             }
-            Action::Resolve { secret, request, .. } => {
+            Action::Ask(Question::Resolve { secret, request, .. }) => {
                 let result = self.server.resolve(call.token, &request.path, now, standby).map(|path| {
                     load = Load::Alias { written: request.path.clone(), path: path.clone() };
                     let mut resolved = request.as_ref().clone();
@@ -119,7 +119,7 @@ impl World {
                 });
                 Event::Resolved { secret, result }
             }
-            Action::Read { secret, token: id, request } => {
+            Action::Ask(Question::Read { secret, token: id, request }) => {
                 let answer = self.server.read(call.token, &request.path, (now, wall), standby);
                 let result = answer.map(|(facts, read)| {
                     load = Load::Value { path: request.path.clone(), value: read };
@@ -127,7 +127,7 @@ impl World {
                 });
                 Event::Read { secret, token: id, sent, result }
             }
-            Action::Wrap { file, token, .. } => {
+            Action::Ask(Question::Wrap { file, token, .. }) => {
                 let result = self.server.wrap(call.token, now, standby);
                 let process = self.process.as_mut().filter(|process| process.run == call.run);
                 if let (Some(process), true, false) = (process, result.is_ok(), call.late || call.deaf) {
@@ -135,11 +135,11 @@ impl World {
                 }
                 Event::Wrapped { file, token, result }
             }
-            Action::Renew { secret, lease, increment, .. } => {
+            Action::Ask(Question::Renew { secret, lease, increment, .. }) => {
                 let result = self.server.renew(call.token, &lease, increment, now);
                 Event::Renewed { secret, lease, sent, result }
             }
-            Action::RevokeLease { lease, .. } => {
+            Action::Ask(Question::RevokeLease { lease, .. }) => {
                 let result = self.server.revoke_lease(call.token, &lease, now);
                 Event::LeaseRevoked { lease, result }
             }
@@ -150,7 +150,7 @@ impl World {
             // A run that is gone had asked for it: until this arrives nobody can know.
             self.server.forgive(call.token);
         }
-        let unheard = (call.late || call.deaf) && matches!(call.action, Action::LogIn(_));
+        let unheard = (call.late || call.deaf) && matches!(call.action, Action::Ask(Question::LogIn(_)));
         if unheard {
             self.server.turned_away = Some(now);
         }
@@ -177,7 +177,7 @@ impl World {
     /// How much longer than usual an answer takes.
     fn slowness(&self, call: &Call) -> Duration {
         let slow = self.faults.iter().filter_map(|fault| match fault {
-            Fault::SlowLogins(by) if matches!(call.action, Action::LogIn(_)) => Some(*by),
+            Fault::SlowLogins(by) if matches!(call.action, Action::Ask(Question::LogIn(_))) => Some(*by),
             Fault::Slow(by) => Some(*by),
             _ => None,
         });
@@ -251,16 +251,24 @@ fn kind(answer: &Event) -> Option<Kind> {
 /// The event that says that a request failed.
 pub(super) fn failed(call: &Call, sent: Moment, failure: Failure) -> Option<Event> {
     Some(match call.action.clone() {
-        Action::Probe => Event::Probed(Err(failure)),
-        Action::LogIn(token) => Event::LoggedIn { token, sent, result: Err(failure) },
-        Action::LookUp(token) => Event::LookedUp { token, sent, result: Err(failure) },
-        Action::RenewToken(token) => Event::TokenRenewed { token, sent, result: Err(failure) },
-        Action::RevokeToken(token) => Event::TokenRevoked { token, result: Err(failure) },
-        Action::Resolve { secret, .. } => Event::Resolved { secret, result: Err(failure) },
-        Action::Read { secret, token, .. } => Event::Read { secret, token, sent, result: Err(failure) },
-        Action::Wrap { file, token, .. } => Event::Wrapped { file, token, result: Err(failure) },
-        Action::Renew { secret, lease, .. } => Event::Renewed { secret, lease, sent, result: Err(failure) },
-        Action::RevokeLease { lease, .. } => Event::LeaseRevoked { lease, result: Err(failure) },
+        Action::Ask(Question::Probe) => Event::Probed(Err(failure)),
+        Action::Ask(Question::LogIn(token)) => Event::LoggedIn { token, sent, result: Err(failure) },
+        Action::Ask(Question::LookUp(token)) => Event::LookedUp { token, sent, result: Err(failure) },
+        Action::Ask(Question::RenewToken(token)) => Event::TokenRenewed { token, sent, result: Err(failure) },
+        Action::Ask(Question::RevokeToken(token)) => Event::TokenRevoked { token, result: Err(failure) },
+        Action::Ask(Question::Resolve { secret, .. }) => Event::Resolved { secret, result: Err(failure) },
+        Action::Ask(Question::Read { secret, token, .. }) => {
+            Event::Read { secret, token, sent, result: Err(failure) }
+        }
+        Action::Ask(Question::Wrap { file, token, .. }) => {
+            Event::Wrapped { file, token, result: Err(failure) }
+        }
+        Action::Ask(Question::Renew { secret, lease, .. }) => {
+            Event::Renewed { secret, lease, sent, result: Err(failure) }
+        }
+        Action::Ask(Question::RevokeLease { lease, .. }) => {
+            Event::LeaseRevoked { lease, result: Err(failure) }
+        }
         _ => return None,
     })
 }

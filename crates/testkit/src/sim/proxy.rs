@@ -5,7 +5,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::response::Response;
-use leasehold_core::action::Action;
+use leasehold_core::action::{Action, Question};
 use leasehold_core::event::{Event, Granted};
 use leasehold_vault::facts;
 use leasehold_vault::verdict::{self, Answer, Asked, Unspoken};
@@ -130,7 +130,8 @@ impl Interference {
             Reach::All => true,
             Reach::Kind(kind) => asking(action) == Some(*kind),
             Reach::Path(path) => match action {
-                Action::Resolve { request, .. } | Action::Read { request, .. } => {
+                Action::Ask(Question::Resolve { request, .. })
+                | Action::Ask(Question::Read { request, .. }) => {
                     request.path == *path || request.path == path.replacen("/data/", "/", 1)
                 }
                 _ => false,
@@ -167,15 +168,15 @@ impl Page {
 /// What kind of request it is; none where it is none.
 pub fn asking(action: &Action) -> Option<Asking> {
     Some(match action {
-        Action::LogIn(_) => Asking::Login,
-        Action::LookUp(_) => Asking::LookUp,
-        Action::RenewToken(_) => Asking::RenewToken,
-        Action::Resolve { .. } => Asking::Resolve,
-        Action::Read { .. } => Asking::Read,
-        Action::Wrap { .. } => Asking::Wrap,
-        Action::Renew { .. } => Asking::Renew,
-        Action::RevokeLease { .. } | Action::RevokeToken(_) => Asking::Revoke,
-        Action::Probe => Asking::Probe,
+        Action::Ask(Question::LogIn(_)) => Asking::Login,
+        Action::Ask(Question::LookUp(_)) => Asking::LookUp,
+        Action::Ask(Question::RenewToken(_)) => Asking::RenewToken,
+        Action::Ask(Question::Resolve { .. }) => Asking::Resolve,
+        Action::Ask(Question::Read { .. }) => Asking::Read,
+        Action::Ask(Question::Wrap { .. }) => Asking::Wrap,
+        Action::Ask(Question::Renew { .. }) => Asking::Renew,
+        Action::Ask(Question::RevokeLease { .. }) | Action::Ask(Question::RevokeToken(_)) => Asking::Revoke,
+        Action::Ask(Question::Probe) => Asking::Probe,
         _ => return None,
     })
 }
@@ -224,33 +225,33 @@ impl World {
         let sent = self.boot.moment(call.sent);
         let nothing = |event| Some((event, Load::Nothing));
         match call.action.clone() {
-            Action::Probe => nothing(Event::Probed(Ok(()))),
-            Action::LookUp(token) => {
+            Action::Ask(Question::Probe) => nothing(Event::Probed(Ok(()))),
+            Action::Ask(Question::LookUp(token)) => {
                 let result = Ok(facts::token(&facts::looked_up(&response.data)));
                 nothing(Event::LookedUp { token, sent, result })
             }
-            Action::RenewToken(token) if response.auth.is_some() => {
+            Action::Ask(Question::RenewToken(token)) if response.auth.is_some() => {
                 let result = Ok(Granted { ttl: Duration::ZERO, renewable: false });
                 nothing(Event::TokenRenewed { token, sent, result })
             }
             // "No content" is what the server itself says to these.
-            Action::RevokeToken(token) => {
+            Action::Ask(Question::RevokeToken(token)) => {
                 self.checks.note_kill(true);
                 nothing(Event::TokenRevoked { token, result: Ok(()) })
             }
-            Action::RevokeLease { lease, .. } => {
+            Action::Ask(Question::RevokeLease { lease, .. }) => {
                 self.checks.note_kill(true);
                 nothing(Event::LeaseRevoked { lease, result: Ok(()) })
             }
-            Action::Resolve { secret, request, .. } => {
+            Action::Ask(Question::Resolve { secret, request, .. }) => {
                 nothing(Event::Resolved { secret, result: Ok(request.as_ref().clone()) })
             }
-            Action::Read { secret, token, request } => {
+            Action::Ask(Question::Read { secret, token, request }) => {
                 let value = Value { version: FOREIGN, lease: None, bad: false };
                 let load = Load::Value { path: request.path.clone(), value };
                 Some((Event::Read { secret, token, sent, result: Ok(facts::read(response, None)) }, load))
             }
-            Action::Renew { secret, lease, .. } => {
+            Action::Ask(Question::Renew { secret, lease, .. }) => {
                 nothing(Event::Renewed { secret, lease, sent, result: Ok(facts::granted(response)) })
             }
             _ => {

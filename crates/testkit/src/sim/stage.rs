@@ -50,7 +50,7 @@ pub fn kill(world: &mut World) {
 }
 
 pub fn view(world: &World) -> View {
-    world.process.as_ref().expect("it runs").agent.view(world.clock())
+    world.process.as_ref().expect("it runs").engine.view(world.clock())
 }
 
 /// How many leases live on the server.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use leasehold_base::exit::{Cause, Ending};
-use leasehold_core::action::Action;
+use leasehold_core::action::{Action, Question};
 use leasehold_core::event::Event;
 use leasehold_core::ids::{FileId, NotifierId, TokenId, UnitId};
 use leasehold_core::policy::Mode;
@@ -207,7 +207,7 @@ impl World {
     }
 
     fn wake_time(&self) -> Option<Duration> {
-        let deadline = self.process.as_ref()?.agent.deadline()?;
+        let deadline = self.process.as_ref()?.engine.deadline()?;
         Some(self.boot.time(deadline).max(self.now).max(self.asleep))
     }
 
@@ -306,7 +306,7 @@ impl World {
         let text = self.trace.then(|| format!("> {event:?}"));
         // A person wants it replaced although it is good.
         self.misled |= matches!(event, Event::Renew(_));
-        let actions = process.agent.handle(event, now);
+        let actions = process.engine.handle(event, now);
         if let Some(text) = text.filter(|text| !text.contains("Wake") || !actions.is_empty()) {
             self.log(|| text);
         }
@@ -333,13 +333,15 @@ impl World {
         let run = process.run;
         let own = |id: &TokenId| process.tokens.get(id).copied().unwrap_or(0);
         let token = match &action {
-            Action::LookUp(id) | Action::RenewToken(id) | Action::RevokeToken(id) => own(id),
-            Action::Resolve { token, .. }
-            | Action::Read { token, .. }
+            Action::Ask(Question::LookUp(id))
+            | Action::Ask(Question::RenewToken(id))
+            | Action::Ask(Question::RevokeToken(id)) => own(id),
+            Action::Ask(Question::Resolve { token, .. })
+            | Action::Ask(Question::Read { token, .. })
             | Action::RenderSink { token, .. }
-            | Action::Wrap { token, .. }
-            | Action::Renew { token, .. }
-            | Action::RevokeLease { token, .. } => own(token),
+            | Action::Ask(Question::Wrap { token, .. })
+            | Action::Ask(Question::Renew { token, .. })
+            | Action::Ask(Question::RevokeLease { token, .. }) => own(token),
             _ => 0,
         };
         match action {
@@ -384,24 +386,24 @@ impl World {
             Action::StopChild(_) => self.stop_application(),
             Action::KillChild => return self.kill_application(),
             Action::Exit(result) => self.exit(result),
-            Action::Probe
-            | Action::LogIn(_)
-            | Action::LookUp(_)
-            | Action::RenewToken(_)
-            | Action::Resolve { .. }
-            | Action::Read { .. }
-            | Action::Wrap { .. }
-            | Action::Renew { .. }
-            | Action::RevokeLease { .. }
-            | Action::RevokeToken(_) => {
+            Action::Ask(Question::Probe)
+            | Action::Ask(Question::LogIn(_))
+            | Action::Ask(Question::LookUp(_))
+            | Action::Ask(Question::RenewToken(_))
+            | Action::Ask(Question::Resolve { .. })
+            | Action::Ask(Question::Read { .. })
+            | Action::Ask(Question::Wrap { .. })
+            | Action::Ask(Question::Renew { .. })
+            | Action::Ask(Question::RevokeLease { .. })
+            | Action::Ask(Question::RevokeToken(_)) => {
                 let kind = match action {
-                    Action::LogIn(_) => Kind::Login,
-                    Action::LookUp(id) => Kind::LookUp(id),
-                    Action::Probe => Kind::Probe,
+                    Action::Ask(Question::LogIn(_)) => Kind::Login,
+                    Action::Ask(Question::LookUp(id)) => Kind::LookUp(id),
+                    Action::Ask(Question::Probe) => Kind::Probe,
                     _ => Kind::Other,
                 };
                 process.count(kind, true);
-                let innocent = process.agent.snapshot().refusals.is_none();
+                let innocent = process.engine.snapshot().refusals.is_none();
                 let sent = self.now;
                 self.call(Call { run, action, token, sent, deaf: false, late: false, innocent });
             }

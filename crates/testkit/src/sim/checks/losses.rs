@@ -25,7 +25,7 @@ pub(super) fn what_is_lost_comes_back(world: &mut World) -> Held {
         return Ok(());
     }
     let Some(process) = &world.process else { return Ok(()) };
-    let readiness = process.agent.outlook(world.clock()).readiness;
+    let readiness = process.engine.outlook(world.clock()).readiness;
     let ready = readiness.is_ready();
     // What this run has not been able to publish at all it cannot put back.
     let published = !matches!(readiness, Readiness::NotRendered { .. });

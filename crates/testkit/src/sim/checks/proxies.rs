@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use leasehold_core::action::Action;
+use leasehold_core::action::{Action, Question};
 use leasehold_core::ids::LeaseId;
 
 use super::super::faults::Fault;
@@ -28,8 +28,8 @@ pub(super) fn replaces_nothing_good(world: &World, action: &Action) -> Held {
     let Some(process) = world.process.as_ref().filter(|_| judged && !world.misled) else { return Ok(()) };
     let left = |expires| world.boot.time(expires).saturating_sub(world.now);
     match action {
-        Action::LogIn(_) => {
-            let snapshot = process.agent.snapshot();
+        Action::Ask(Question::LogIn(_)) => {
+            let snapshot = process.engine.snapshot();
             let Some(kept) = snapshot.tokens.last() else { return Ok(()) };
             let (Some(expires), Some(granted)) = (kept.expires, kept.granted) else { return Ok(()) };
             let own = process.tokens.get(&kept.id).copied().unwrap_or_default();
@@ -41,8 +41,8 @@ pub(super) fn replaces_nothing_good(world: &World, action: &Action) -> Held {
                 return Err(format!("a login, while {:?} lives and has time", kept.id));
             }
         }
-        Action::Read { request, token, .. } => {
-            let snapshot = process.agent.snapshot();
+        Action::Ask(Question::Read { request, token, .. }) => {
+            let snapshot = process.engine.snapshot();
             let kept = snapshot.secrets.iter().find(|kept| kept.request.path == request.path);
             let Some(lease) = kept.and_then(|kept| kept.lease.as_ref()) else { return Ok(()) };
             let lives =
@@ -117,7 +117,7 @@ fn hinders_renewals(reach: &Reach) -> bool {
 
 /// Whether the run that serves knows of it: what a lost one left can only end by itself.
 fn is_held(world: &World, id: &LeaseId) -> bool {
-    let snapshot = world.process.as_ref().map(|process| process.agent.snapshot()).unwrap_or_default();
+    let snapshot = world.process.as_ref().map(|process| process.engine.snapshot()).unwrap_or_default();
     snapshot.secrets.iter().any(|kept| kept.lease.as_ref().is_some_and(|lease| lease.id == *id))
 }
 

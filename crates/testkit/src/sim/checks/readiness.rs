@@ -13,7 +13,7 @@ pub(super) fn never_ready_when_expired(world: &World) -> Held {
     else {
         return Ok(());
     };
-    let readiness = process.agent.outlook(world.clock()).readiness;
+    let readiness = process.engine.outlook(world.clock()).readiness;
     let good = readiness.is_ready();
     if good {
         for (file, id) in on_disk(world) {

@@ -1,0 +1,378 @@
+//! The engine's one entrance: an event and the time go in, actions come out.
+//!
+//! Each event is handled in three strokes: it is taken in, deadlines that have passed are rung,
+//! and then everything settles: what can be rendered is rendered, what can be published is
+//! published, and requests are sent as far as the limit, the breaker and the login allow.
+//! The rooms beside this one each carry one part of `impl Engine`.
+
+use std::collections::BTreeSet;
+
+use crate::files::child::Child;
+use crate::files::inspect::{Inspector, Look};
+use crate::files::notice::Notices;
+use crate::files::shelf::Shelf;
+use crate::files::sinks::Sinks;
+use crate::interface::action::{About, Action, Level, Question, Say};
+use crate::interface::event::Event;
+use crate::interface::ids::{LeaseId, SecretId, TokenId};
+use crate::interface::policy::Policy;
+use crate::interface::view::Counters;
+use crate::run::farewell::Farewell;
+use crate::run::handoff::Keeper;
+use crate::secrets::graph::{Graph, Op};
+use crate::secrets::refresh::ClockWatch;
+use crate::secrets::retire::Retirees;
+use crate::tools::dice::Dice;
+use crate::tools::timers::{Timer, Timers};
+use crate::tools::work::{Job, Work};
+use crate::upstream::Upstream;
+use leasehold_base::time::{Moment, Now};
+
+/// The engine. Feed it every event; do every action it returns, and feed back the answers.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) policy: Policy,
+    pub(crate) dice: Dice,
+    pub(crate) now: Now,
+    pub(crate) phase: Phase,
+    pub(crate) timers: Timers,
+    pub(crate) work: Work,
+    pub(crate) upstream: Upstream,
+    pub(crate) graph: Graph,
+    pub(crate) shelf: Shelf,
+    pub(crate) sinks: Sinks,
+    pub(crate) inspector: Inspector,
+    pub(crate) notices: Notices,
+    pub(crate) child: Option<Child>,
+    pub(crate) retirees: Retirees,
+    pub(crate) keeper: Keeper,
+    pub(crate) counters: Counters,
+    pub(crate) clock: ClockWatch,
+    /// Secrets whose read is queued or under way.
+    pub(crate) reading: BTreeSet<SecretId>,
+    /// Secrets whose last request met a server that was away.
+    pub(crate) stranded: BTreeSet<SecretId>,
+    /// Something has failed that trying again will not mend: init looks whether it must end.
+    pub(crate) setback: bool,
+    pub(crate) out: Vec<Action>,
+}
+
+/// What the engine is doing as a whole.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Not started.
+    New,
+    /// At work.
+    Running,
+    /// At work no longer than what is under way takes: a successor goes on.
+    Yielding,
+    /// Told to stop; at work until the delay is over.
+    Draining,
+    /// Giving back what it has, then ending.
+    Leaving(Farewell),
+    /// Over: nothing is answered any more.
+    Over,
+}
+
+impl Engine {
+    /// An engine that waits for [`Event::Start`].
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        let dice = Dice::new(policy.seed);
+        Self {
+            dice,
+            now: Now { moment: Moment::default(), wall: 0 },
+            phase: Phase::New,
+            timers: Timers::default(),
+            work: Work::new(policy.max_in_flight),
+            upstream: Upstream::new(&policy, dice),
+            graph: Graph::default(),
+            shelf: Shelf::new(&policy),
+            sinks: Sinks::new(&policy.files),
+            inspector: Inspector::default(),
+            notices: Notices::new(&policy.notifiers, dice),
+            child: policy.child.map(Child::new),
+            retirees: Retirees::default(),
+            keeper: Keeper::default(),
+            counters: Counters::default(),
+            clock: ClockWatch::default(),
+            reading: BTreeSet::new(),
+            stranded: BTreeSet::new(),
+            setback: false,
+            out: Vec::new(),
+            policy,
+        }
+    }
+
+    /// Takes in what happened and tells what to do, in this order.
+    #[must_use]
+    pub fn handle(&mut self, event: Event, now: Now) -> Vec<Action> {
+        // Two clocks read one after the other may cross; the core's time never goes back.
+        self.now = Now { moment: now.moment.max(self.now.moment), wall: now.wall };
+        match self.phase {
+            Phase::Over => return Vec::new(),
+            Phase::Leaving(_) => self.take_leaving(event),
+            _ => {
+                self.watch_clock();
+                self.take(event);
+            }
+        }
+        self.ring();
+        self.settle();
+        std::mem::take(&mut self.out)
+    }
+
+    /// Whether an answer about this secret is still of use. What comes late for one that was dropped must not get
+    /// into the store: somebody may have asked anew since, and has a later answer, or leases of his own.
+    #[must_use]
+    pub fn knows(&self, secret: SecretId) -> bool {
+        self.graph.get(secret).is_some()
+    }
+
+    /// Whether this lease is held, or still to be given back.
+    #[must_use]
+    pub fn has_lease(&self, id: &LeaseId) -> bool {
+        let held = || self.graph.iter().any(|(_, node)| node.lease().is_some_and(|lease| lease.id == *id));
+        self.retirees.get(id).is_some() || held()
+    }
+
+    /// When to send [`Event::Wake`] if nothing else happens before; none while nothing is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        match self.phase {
+            Phase::Over => None,
+            _ => self.timers.next(),
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Start { kept, rebooted } => self.start(kept, rebooted),
+            Event::Wake => {}
+            Event::LoggedIn { token, sent, result } => self.logged_in(token, sent, result),
+            Event::LookedUp { token, sent, result } => self.looked_up(token, sent, result),
+            Event::TokenRenewed { token, sent, result } => self.token_renewed(token, sent, result),
+            Event::Probed(result) => self.probed(result),
+            Event::Resolved { secret, result } => self.resolved(secret, result),
+            Event::Read { secret, token, sent, result } => self.read(secret, token, sent, result),
+            Event::Renewed { secret, lease, sent, result } => self.renewed(secret, &lease, sent, result),
+            Event::LeaseRevoked { lease, result } => self.lease_revoked(&lease, result),
+            Event::TokenRevoked { token, result } => self.token_revoked(token, result),
+            Event::Wrapped { file, token, result } => self.wrapped(file, token, result),
+            Event::Rendered { file, outcome } => self.rendered(file, outcome),
+            Event::Published { unit, result } => self.published(unit, result),
+            Event::Inspected { unit, result } => self.inspected(unit, result),
+            Event::Notified { notifier, result } => self.notified(notifier, result),
+            Event::Spawned(result) => self.spawned(result),
+            Event::ChildEnded => self.child_ended(),
+            Event::Signalled(signal) => self.signalled(signal),
+            Event::HandoffSaved(result) => self.handoff_saved(result),
+            Event::Refresh => {
+                self.ask_again();
+                self.refresh();
+            }
+            Event::Look => self.inspect_all(Look::Now),
+            Event::Exposed => self.replace_login(),
+            Event::Yield => self.yield_to_successor(),
+            Event::Resume => self.resume(),
+            Event::CredentialsChanged => self.ask_again(),
+            Event::CertificateChanged => self.certificate_changed(),
+            Event::UsedUp(used_up) => self.used_up(used_up),
+            Event::Renew(wanted) => self.renew_now(&wanted),
+            Event::Stop { at_once } => self.stop(at_once),
+        }
+    }
+
+    /// Rings every deadline that has passed.
+    fn ring(&mut self) {
+        while let Some(timer) = self.timers.pop(self.now.moment) {
+            match timer {
+                Timer::TokenEnd(id) => self.token_ended(id),
+                Timer::Token(id) => self.token_due(id),
+                Timer::LogIn => self.login_due(),
+                // Init looks whether it must end.
+                Timer::Patience => self.setback = true,
+                Timer::LookUp => self.look_up_due(),
+                Timer::Denied(id) => self.touch_users(id),
+                Timer::Proof(id) => self.proof_due(id),
+                // The pump, which follows, sends the probe that is due.
+                Timer::Probe => {}
+                Timer::Secret(id) => self.secret_due(id),
+                Timer::Unit(id) => {
+                    self.shelf.touched.insert(id);
+                }
+                Timer::Notifier(id) => self.notify(id),
+                Timer::Retiree(id) => self.retiree_due(&id),
+                Timer::Leaving(id) => self.leaving_due(id),
+                Timer::Wrap(file) => self.wrap_due(file),
+                Timer::Handoff => self.keeper.due(),
+                Timer::Init => self.init_deadline(),
+                Timer::Child => self.child_due(),
+                Timer::Kill => self.out.push(Action::KillChild),
+                Timer::Stop => self.stop_due(),
+            }
+        }
+    }
+
+    /// Does everything that has become possible.
+    fn settle(&mut self) {
+        match self.phase {
+            Phase::Over => return,
+            Phase::Running | Phase::Draining => {
+                self.settle_units();
+                self.settle_init();
+                self.settle_child();
+                self.settle_strays();
+            }
+            Phase::Yielding => return self.settle_handoff(),
+            Phase::New | Phase::Leaving(_) => {}
+        }
+        self.pump();
+        self.settle_farewell();
+        self.settle_handoff();
+    }
+
+    /// Sends requests, the most urgent first, as far as they may go.
+    fn pump(&mut self) {
+        let leaving = matches!(self.phase, Phase::Leaving(_));
+        self.note_recovery();
+        while self.upstream.breaker.is_closed() || self.upstream.breaker.takes_trial() {
+            if !leaving {
+                self.want_login_for_work();
+            }
+            let open = leaving || (self.upstream.session.current.is_some() && !self.is_login_awaited());
+            let Some(job) = self.work.next(open, self.upstream.breaker.is_narrow()) else { break };
+            if let Job::Resolve(id) = job
+                && self.assume_path(id)
+            {
+                continue;
+            }
+            // Revocations are last in the queue: nothing else waits behind them.
+            if job.is_revocation() && !self.is_written_ahead() {
+                break;
+            }
+            if leaving || !self.is_put_off(&job) {
+                self.send(job);
+            }
+        }
+        match self.upstream.breaker.probe_at() {
+            Some(at) if at <= self.now.moment => self.probe(),
+            Some(at) => self.timers.set(Timer::Probe, at),
+            None => self.timers.clear(&Timer::Probe),
+        }
+    }
+
+    fn send(&mut self, job: Job) {
+        let Some((action, token)) = self.action_for(&job) else {
+            self.work.remove(&job);
+            return;
+        };
+        self.counters.requests += 1;
+        // The server does not count the question about a mount.
+        let counted = token.filter(|_| !matches!(job, Job::Resolve(_)));
+        if let Some(login) = counted.and_then(|id| self.upstream.session.logins.get_mut(&id)) {
+            login.uses = login.uses.map(|left| left.saturating_sub(1));
+        }
+        self.upstream.breaker.sending();
+        self.note_renewal(&job);
+        self.work.start(job, token, self.now.moment);
+        self.out.push(action);
+    }
+
+    /// From here on the server may have granted more time than we know of.
+    fn note_renewal(&mut self, job: &Job) {
+        let now = self.now.moment;
+        match job {
+            Job::Renew(id) => {
+                if let Some(lease) = self.graph.get_mut(*id).and_then(|node| node.lease_mut()) {
+                    lease.renewing(now);
+                }
+            }
+            Job::RenewToken(id) => {
+                if let Some(login) = self.upstream.session.logins.get_mut(id) {
+                    login.renewing(now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The action that a job stands for and the login it uses; none where it is out of date.
+    fn action_for(&mut self, job: &Job) -> Option<(Action, Option<TokenId>)> {
+        let with = |token, action| Some((action, Some(token)));
+        match job {
+            Job::LogIn => {
+                let id = self.upstream.session.next_id();
+                Some((Action::Ask(Question::LogIn(id)), None))
+            }
+            Job::LookUp(id) => with(self.living(*id)?, Action::Ask(Question::LookUp(*id))),
+            Job::RenewToken(id) => with(self.living(*id)?, Action::Ask(Question::RenewToken(*id))),
+            Job::RevokeToken(id) => with(self.living(*id)?, Action::Ask(Question::RevokeToken(*id))),
+            Job::RevokeLease(lease) => {
+                let token = self.token_to_revoke(lease)?;
+                with(token, Action::Ask(Question::RevokeLease { token, lease: lease.clone() }))
+            }
+            Job::Resolve(id) => {
+                let token = self.upstream.session.current?;
+                let request = self.graph.get(*id)?.written.first()?.clone();
+                with(token, Action::Ask(Question::Resolve { secret: *id, token, request }))
+            }
+            Job::Read(id) => {
+                let token = self.upstream.session.current?;
+                let request = self.graph.get(*id)?.request.clone()?;
+                with(token, Action::Ask(Question::Read { secret: *id, token, request }))
+            }
+            Job::Wrap(file) => self.wrapping(*file).map(|(action, token)| (action, Some(token))),
+            Job::Renew(id) => {
+                let lease = self.graph.get(*id)?.lease()?;
+                let (lease, increment) = (lease.id.clone(), lease.granted);
+                let token = self.living(self.graph.get(*id)?.lease()?.token)?;
+                with(token, Action::Ask(Question::Renew { secret: *id, token, lease, increment }))
+            }
+        }
+    }
+
+    fn living(&self, id: TokenId) -> Option<TokenId> {
+        self.upstream.session.is_alive(id).then_some(id)
+    }
+
+    /// A line for the log.
+    pub(crate) fn say(&mut self, level: Level, text: String) {
+        self.out.push(Action::Say(Say { level, text, about: None }));
+    }
+
+    /// A line for the log about a secret.
+    pub(crate) fn say_of(&mut self, id: SecretId, level: Level, text: String) {
+        let about = self.graph.get(id).map(|node| About {
+            secret: node.name.to_string(),
+            lease: node.lease().map(|lease| lease.id.clone()),
+        });
+        self.out.push(Action::Say(Say { level, text, about }));
+    }
+
+    /// A line for the log about a lease that was replaced, as part of its secret's life.
+    pub(crate) fn say_of_lease(&mut self, id: &LeaseId, level: Level, text: String) {
+        let secret = self.retirees.get(id).and_then(|one| one.secret);
+        let node = secret.and_then(|secret| self.graph.get(secret));
+        let about = node.map(|node| About { secret: node.name.to_string(), lease: Some(id.clone()) });
+        self.out.push(Action::Say(Say { level, text, about }));
+    }
+
+    /// The next draw, from 0 to 1, for a secret.
+    pub(crate) fn draw(&mut self, id: SecretId) -> f64 {
+        let dice = self.dice;
+        self.graph.get_mut(id).map_or(0.0, |node| {
+            node.draws += 1;
+            dice.draw(node.number, node.draws)
+        })
+    }
+
+    /// The request that `op` stands for.
+    pub(crate) fn job(id: SecretId, op: Op) -> Job {
+        match op {
+            Op::Resolve => Job::Resolve(id),
+            Op::Read => Job::Read(id),
+            Op::Renew => Job::Renew(id),
+        }
+    }
+}

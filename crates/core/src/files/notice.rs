@@ -1,0 +1,242 @@
+//! Whom to tell: at least once, after the commit, once per generation. A notifier that fails is
+//! tried again by itself and never causes another read.
+
+use std::time::Duration;
+
+use crate::interface::ids::NotifierId;
+use crate::interface::policy::NotifierPolicy;
+use crate::interface::view::NotifierView;
+use crate::tools::dice::{Dice, number, pause};
+use leasehold_base::time::Moment;
+
+/// The first pause after a failure.
+const FIRST: Duration = Duration::from_secs(1);
+/// The longest.
+const MOST: Duration = Duration::from_secs(60);
+
+/// All notifiers, by [`NotifierId`].
+#[derive(Debug)]
+pub(crate) struct Notices {
+    all: Vec<Notice>,
+    dice: Dice,
+}
+
+#[derive(Debug)]
+struct Notice {
+    name: String,
+    splay: Duration,
+    stage: Stage,
+    tries: u32,
+    draws: u64,
+    told: Option<Moment>,
+    /// It knows of everything up to then; never where an earlier run left it untold.
+    knows: Option<Moment>,
+    error: Option<String>,
+    sent: u64,
+    failed: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Knows of the newest generation.
+    Told,
+    /// Being told; `again` where there is a newer generation since.
+    Telling { again: bool },
+    /// Waits for the next try, which also covers newer generations.
+    Waiting,
+}
+
+/// What follows an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum After {
+    /// All is told.
+    Told,
+    /// Tell it again, now.
+    Again,
+    /// It failed for this reason: tell it again at this moment. `first` in a row.
+    Retry { at: Moment, first: bool },
+}
+
+impl Notices {
+    pub(crate) fn new(policy: &[NotifierPolicy], dice: Dice) -> Self {
+        let all = policy.iter().map(|notifier| Notice {
+            name: notifier.name.clone(),
+            splay: notifier.splay,
+            stage: Stage::Told,
+            tries: 0,
+            draws: 0,
+            told: None,
+            knows: Some(Moment::default()),
+            error: None,
+            sent: 0,
+            failed: 0,
+        });
+        Self { all: all.collect(), dice }
+    }
+
+    /// There is a new generation for `id`. The delay to tell it with, where it is told now.
+    pub(crate) fn publish(&mut self, id: NotifierId) -> Option<Duration> {
+        let notice = &mut self.all[id.0];
+        match notice.stage {
+            Stage::Told => Some(self.tell(id)),
+            Stage::Telling { .. } => {
+                notice.stage = Stage::Telling { again: true };
+                None
+            }
+            Stage::Waiting => None,
+        }
+    }
+
+    /// Tells it now. The delay to tell it with, drawn from its splay.
+    pub(crate) fn tell(&mut self, id: NotifierId) -> Duration {
+        let notice = &mut self.all[id.0];
+        notice.stage = Stage::Telling { again: false };
+        notice.draws += 1;
+        self.dice.between(Duration::ZERO, notice.splay, number(&notice.name), notice.draws)
+    }
+
+    /// It is about to see everything that is published, whatever came since it was last told.
+    pub(crate) fn catch_up(&mut self, id: NotifierId) {
+        self.all[id.0].stage = Stage::Telling { again: false };
+    }
+
+    /// It begins `now`, and with everything that is published.
+    pub(crate) fn begin(&mut self, id: NotifierId, now: Moment) {
+        self.all[id.0].knows = Some(now);
+    }
+
+    /// Whether it has not heard of a file that was last `changed` on disk by this run, if it was.
+    pub(crate) fn lacks(&self, id: NotifierId, changed: Option<Moment>) -> bool {
+        let notice = &self.all[id.0];
+        let is_news = |knows| changed.is_some_and(|at| at > knows);
+        notice.stage != Stage::Told && notice.knows.is_none_or(is_news)
+    }
+
+    /// It was told, or not.
+    pub(crate) fn told(&mut self, id: NotifierId, result: Result<(), String>, now: Moment) -> After {
+        let dice = self.dice;
+        let notice = &mut self.all[id.0];
+        match result {
+            Ok(()) => {
+                notice.told = Some(now);
+                notice.sent += 1;
+                notice.tries = 0;
+                notice.error = None;
+                if notice.stage == (Stage::Telling { again: true }) {
+                    return After::Again;
+                }
+                notice.stage = Stage::Told;
+                notice.knows = Some(now);
+                After::Told
+            }
+            Err(why) => {
+                let first = notice.error.as_ref() != Some(&why);
+                notice.failed += 1;
+                notice.tries = notice.tries.saturating_add(1);
+                notice.draws += 1;
+                notice.error = Some(why);
+                notice.stage = Stage::Waiting;
+                let draw = dice.draw(number(&notice.name), notice.draws);
+                After::Retry { at: now.after(pause(notice.tries, FIRST, MOST, draw)), first }
+            }
+        }
+    }
+
+    /// An earlier run left it untold.
+    pub(crate) fn owe(&mut self, id: NotifierId) {
+        let notice = &mut self.all[id.0];
+        notice.stage = Stage::Waiting;
+        notice.knows = None;
+    }
+
+    /// Whether it has not heard of everything.
+    pub(crate) fn is_owed(&self, id: NotifierId) -> bool {
+        self.all[id.0].stage != Stage::Told
+    }
+
+    /// Whether it is to be told, and is not being told.
+    pub(crate) fn is_waiting(&self, id: NotifierId) -> bool {
+        self.all[id.0].stage == Stage::Waiting
+    }
+
+    /// Why it could not be told, the last time.
+    pub(crate) fn error(&self, id: NotifierId) -> Option<&str> {
+        self.all[id.0].error.as_deref()
+    }
+
+    /// The names of those that have not heard of everything.
+    pub(crate) fn owed(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().filter(|notice| notice.stage != Stage::Told).map(|notice| notice.name.as_str())
+    }
+
+    /// Its name, for messages.
+    pub(crate) fn name(&self, id: NotifierId) -> &str {
+        &self.all[id.0].name
+    }
+
+    /// What may be seen of them.
+    pub(crate) fn view(&self) -> Vec<NotifierView> {
+        let view = |notice: &Notice| NotifierView {
+            name: notice.name.clone(),
+            told: notice.told,
+            error: notice.error.clone(),
+            sent: notice.sent,
+            failed: notice.failed,
+        };
+        self.all.iter().map(view).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: NotifierId = NotifierId(0);
+
+    fn notices(splay: u64) -> Notices {
+        let policy = NotifierPolicy { name: "nginx".into(), splay: Duration::from_secs(splay) };
+        Notices::new(&[policy], Dice::new(3))
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Moment::new(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_generation_that_comes_while_telling_is_told_after() {
+        let mut notices = notices(0);
+        assert_eq!(notices.publish(ID), Some(Duration::ZERO));
+        assert_eq!(notices.publish(ID), None);
+        assert_eq!(notices.publish(ID), None);
+        assert_eq!(notices.told(ID, Ok(()), at(1)), After::Again);
+        notices.tell(ID);
+        assert_eq!(notices.told(ID, Ok(()), at(2)), After::Told, "the two were told as one");
+        assert!(notices.publish(ID).is_some(), "the next generation is news again");
+    }
+
+    #[test]
+    fn a_failing_notifier_is_tried_again_by_itself_less_and_less_often() {
+        let mut notices = notices(0);
+        notices.publish(ID);
+        let mut now = at(0);
+        for round in 0..10_u32 {
+            let After::Retry { at, first } = notices.told(ID, Err("no such process".into()), now) else {
+                panic!("it failed");
+            };
+            assert_eq!(first, round == 0, "the same failure is news once");
+            assert!(now.until(at) >= FIRST.mul_f64(0.9) && now.until(at) <= MOST);
+            assert_eq!(notices.publish(ID), None, "a newer generation waits for the retry");
+            notices.tell(ID);
+            now = at;
+        }
+        assert_eq!(notices.told(ID, Ok(()), now), After::Told);
+        assert_eq!(notices.view()[0].error, None);
+    }
+
+    #[test]
+    fn the_delay_is_drawn_from_the_splay() {
+        let mut notices = notices(5);
+        let delay = notices.publish(ID).expect("it is told now");
+        assert!(delay < Duration::from_secs(5) && !delay.is_zero(), "{delay:?}");
+    }
+}

@@ -1,0 +1,399 @@
+//! From new data to files on disk and applications told: render what is dirty, gather what
+//! belongs together, publish units whole, tell each notifier once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::engine::Engine;
+use crate::files::inspect::Look;
+use crate::files::notice::After;
+use crate::files::shelf::GATHER;
+use crate::interface::action::{Action, Level};
+use crate::interface::event::{Published, RenderOutcome};
+use crate::interface::ids::{FileId, NotifierId, SecretId, UnitId};
+use crate::interface::policy::Mode;
+use crate::interface::policy::OnInit;
+use crate::tools::dice::pause;
+use crate::tools::few::Few;
+use crate::tools::timers::Timer;
+use crate::upstream::judge::HELD_BACK;
+use leasehold_base::exit::Ending;
+use leasehold_base::request::Request;
+use leasehold_base::time::Moment;
+
+impl Engine {
+    /// The secret's data has changed: its files are to be rendered.
+    pub(crate) fn mark_users(&mut self, id: SecretId) {
+        let Some(node) = self.graph.get(id) else { return };
+        for file in &node.users {
+            self.shelf.mark(*file, self.now.moment);
+        }
+    }
+
+    /// Something about a secret may let its files' units go on.
+    pub(crate) fn touch_users(&mut self, id: SecretId) {
+        let Some(node) = self.graph.get(id) else { return };
+        for file in &node.users {
+            let unit = self.shelf.file(*file).unit;
+            self.shelf.touched.insert(unit);
+        }
+    }
+
+    /// The server came or went: units that wait for it may go on without.
+    pub(crate) fn touch_waiting(&mut self) {
+        let waiting: Vec<UnitId> =
+            self.shelf.units().filter(|(_, unit)| !unit.blocked.is_empty()).map(|(id, _)| id).collect();
+        self.shelf.touched.extend(waiting);
+    }
+
+    pub(crate) fn settle_units(&mut self) {
+        while let Some(id) = self.shelf.touched.pop_first() {
+            self.settle_unit(id);
+        }
+    }
+
+    /// Renders and publishes a unit as far as that is possible now.
+    fn settle_unit(&mut self, id: UnitId) {
+        if let Some(until) = self.gathers_until(id) {
+            self.timers.set(Timer::Unit(id), until);
+            return;
+        }
+        for file in self.shelf.unit(id).dirty.clone() {
+            if self.is_renderable(file) {
+                self.shelf.start(file, self.now.moment);
+                let action = self.rendering_of(file);
+                self.out.push(action);
+            } else {
+                self.shelf.block(file);
+                self.want_wrapping(file);
+            }
+        }
+        let unit = self.shelf.unit(id);
+        let looking = self.inspector.is_looking(id);
+        let idle = unit.rendering.is_empty() && unit.publishing.is_none() && !looking;
+        let pause = unit.retry.filter(|at| *at > self.now.moment);
+        if let Some(at) = pause {
+            // Gathering since the failure may have moved the unit's one deadline.
+            self.timers.set(Timer::Unit(id), at);
+        }
+        // What is put back is what was there before: for that nothing else has to be ready.
+        let wanted =
+            if unit.fresh.is_empty() { self.inspector.misses(id) } else { self.nothing_is_awaited(id) };
+        // Init publishes all at once, when everything is rendered.
+        if !self.is_starting() && idle && wanted && pause.is_none() {
+            self.publish(id);
+        }
+        self.settle_look(id);
+    }
+
+    /// The moment up to which more changes are waited for: other reads of the same batch, and the
+    /// quiet time of the files. The first generation waits for neither.
+    fn gathers_until(&self, id: UnitId) -> Option<Moment> {
+        let unit = self.shelf.unit(id);
+        let since = unit.since.filter(|_| unit.generation.is_some())?;
+        let now = self.now.moment;
+        let gather = Some(since.after(GATHER)).filter(|until| *until > now && self.is_reading_for(id));
+        let quiet = self.shelf.quiet_until(id).filter(|until| *until > now);
+        gather.max(quiet)
+    }
+
+    /// Whether reads are under way whose answers may change this unit.
+    pub(crate) fn is_reading_for(&self, id: UnitId) -> bool {
+        let for_unit = |secret: &SecretId| {
+            let users = self.graph.get(*secret).into_iter().flat_map(|node| &node.users);
+            users.into_iter().any(|file| self.shelf.file(*file).unit == id)
+        };
+        self.upstream.breaker.is_closed() && self.reading.iter().any(for_unit)
+    }
+
+    /// Whether all is there that its last rendering lacked.
+    fn is_renderable(&self, id: FileId) -> bool {
+        if self.sinks.contains(id) {
+            return self.is_sink_renderable(id);
+        }
+        let has = |secret: &SecretId| self.graph.get(*secret).is_some_and(|node| node.held.is_some());
+        self.shelf.file(id).needs.iter().all(has)
+    }
+
+    /// Whether every file of the unit is rendered or has failed at least once. While the server
+    /// is away, all that wait for it count as failed.
+    fn nothing_is_awaited(&self, id: UnitId) -> bool {
+        self.shelf.unit(id).blocked.iter().all(|file| self.is_hindered(*file))
+    }
+
+    /// Whether something the file cannot do without has failed.
+    pub(crate) fn is_hindered(&self, file: FileId) -> bool {
+        let now = self.now.moment;
+        let failed = |secret: &SecretId| {
+            let held_back = |at: Moment| at.until(now) >= HELD_BACK;
+            self.graph
+                .get(*secret)
+                .is_some_and(|node| node.trouble.is_some() || node.denied.is_some_and(held_back))
+        };
+        let away = !self.upstream.breaker.is_closed() || self.upstream.session.trouble.is_some();
+        if self.sinks.contains(file) {
+            return away || self.shelf.file(file).failed.is_some();
+        }
+        let needs = &self.shelf.file(file).needs;
+        !needs.is_empty() && (away || needs.iter().any(failed))
+    }
+
+    /// Publishes a unit.
+    pub(crate) fn publish(&mut self, id: UnitId) {
+        let files = self.shelf.publish(id);
+        self.sinks.publishing(&files);
+        self.timers.clear(&Timer::Unit(id));
+        if self.has_someone_to_tell(id) {
+            self.promise();
+        }
+        self.out.push(Action::Publish { unit: id, files });
+    }
+
+    fn has_someone_to_tell(&self, id: UnitId) -> bool {
+        let files = self.shelf.unit(id).publishing.iter().flatten();
+        files.into_iter().any(|file| self.policy.files[file.0].notify.iter().any(|whom| self.notifies(*whom)))
+    }
+
+    pub(crate) fn rendered(&mut self, file: FileId, outcome: RenderOutcome) {
+        let again = self.shelf.stop(file);
+        match outcome {
+            RenderOutcome::Rendered { changed, used } => {
+                let outrun = self.set_uses(file, &used);
+                self.shelf.brought(file, changed);
+                if outrun {
+                    self.shelf.mark(file, self.now.moment);
+                }
+                if !self.shelf.file(file).stale {
+                    self.free_of_files(&[file]);
+                }
+            }
+            RenderOutcome::Needs { missing, used } => {
+                self.set_uses(file, missing.iter().chain(&used));
+                let missing = missing.iter().map(|request| self.graph.intern(request)).collect();
+                self.shelf.wants(file, missing);
+                if !again {
+                    self.doubt_store(file);
+                }
+            }
+            RenderOutcome::Failed { why, used } => {
+                if self.set_uses(file, &used) {
+                    self.shelf.mark(file, self.now.moment);
+                }
+                let known = self.shelf.file(file).failed.as_ref() == Some(&why);
+                // At a start it is why we end, or is told then beside that.
+                if !known && !self.is_starting() {
+                    self.say(Level::Error, why.what.clone());
+                }
+                self.shelf.file_mut(file).failed = Some(why);
+                self.setback = true;
+            }
+        }
+        if self.shelf.undiscovered.is_empty() {
+            self.drop_unused();
+        }
+    }
+
+    /// Notes what a file uses. Whether something that it did not use before has changed since its
+    /// rendering began: then nobody has told it.
+    fn set_uses<'a>(&mut self, file: FileId, requests: impl IntoIterator<Item = &'a Request>) -> bool {
+        let requests: Vec<&Request> = requests.into_iter().collect();
+        let uses: Few<SecretId> = requests.iter().map(|request| self.need(request, file)).collect();
+        let before = std::mem::replace(&mut self.shelf.file_mut(file).uses, uses.clone());
+        let began = self.shelf.file(file).began;
+        let turned = |id: &SecretId| self.graph.get(*id).and_then(|node| node.turned);
+        let outrun = uses.difference(&before).any(|id| turned(id).is_some_and(|at| at >= began));
+        for gone in before.difference(&uses) {
+            self.unneed(*gone, file);
+        }
+        outrun
+    }
+
+    /// A rendering lacked what we hold. Mostly it came while the file was being rendered, and the
+    /// next rendering has it. If not, the store has lost it, and it is read again.
+    fn doubt_store(&mut self, file: FileId) {
+        let node = |id: &SecretId| self.graph.get(*id);
+        let needs = &self.shelf.file(file).needs;
+        let held: Vec<SecretId> =
+            needs.iter().filter(|id| node(id).is_some_and(|node| node.held.is_some())).copied().collect();
+        let baffled = std::mem::replace(&mut self.shelf.file_mut(file).baffled, !held.is_empty());
+        if baffled {
+            for id in held {
+                self.lose(id);
+            }
+        }
+    }
+
+    /// Once every file has shown what it uses, what an earlier run left beside that is dropped.
+    fn drop_unused(&mut self) {
+        if !std::mem::take(&mut self.keeper.unsorted) {
+            return;
+        }
+        let unused = |id: &SecretId| self.graph.get(*id).is_some_and(|node| node.users.is_empty());
+        let unused: Vec<SecretId> = self.graph.ids().into_iter().filter(unused).collect();
+        for id in unused {
+            self.drop_secret(id);
+        }
+    }
+
+    pub(crate) fn published(&mut self, id: UnitId, result: Result<Published, Ending>) {
+        match result {
+            Ok(published) => {
+                self.counters.publishes += 1;
+                let new = self.shelf.unit(id).publishing.clone().unwrap_or_default();
+                let settled = self.shelf.published(id, published.generation);
+                let lost = self.inspector.put_back(id);
+                let (news, restored) = published.changed.iter().partition(|file| new.contains(file));
+                self.tell_restored(
+                    lost.into_keys().chain(restored).filter(|file| !new.contains(file)).collect(),
+                );
+                let published = Published { changed: news, ..published };
+                self.tell_published(id, &published);
+                self.notify_of(&published.changed);
+                self.free_of_files(&settled);
+            }
+            Err(why) => self.not_published(id, why),
+        }
+    }
+
+    /// These have the bytes again that whoever is to be notified of them was notified of.
+    fn tell_restored(&mut self, files: BTreeSet<FileId>) {
+        if !files.is_empty() {
+            self.say(Level::Info, format!("put back {}", self.named(files.iter())));
+        }
+    }
+
+    fn tell_published(&mut self, id: UnitId, published: &Published) {
+        let now = self.now.moment;
+        for file in &published.changed {
+            self.shelf.file_mut(*file).changed = Some(now);
+        }
+        let unchanged = published.changed.is_empty();
+        let what = if unchanged { "unchanged".to_owned() } else { self.named(published.changed.iter()) };
+        let of = published.generation;
+        let level = if unchanged { Level::Debug } else { Level::Info };
+        let unit = if self.policy.units[id.0].files.len() > 1 { "set, " } else { "" };
+        self.say(level, format!("published {unit}generation {of}: {what}"));
+    }
+
+    /// Tells the notifiers of these files, each once.
+    fn notify_of(&mut self, changed: &[FileId]) {
+        let of_file = |file: &FileId| self.policy.files[file.0].notify.iter().copied();
+        let whom: BTreeSet<NotifierId> =
+            changed.iter().flat_map(of_file).filter(|whom| self.notifies(*whom)).collect();
+        if matches!(self.policy.mode, Mode::Init { .. }) {
+            // What several files want is done once, when all of them are there.
+            return whom.into_iter().for_each(|notifier| self.notices.owe(notifier));
+        }
+        for notifier in whom {
+            // A process that is not there yet will see everything by itself.
+            if !self.is_absent(notifier)
+                && let Some(delay) = self.notices.publish(notifier)
+            {
+                self.tell(notifier, delay);
+            }
+        }
+    }
+
+    /// Whether this run notifies it. Init leaves those out that need not hear of the first generation.
+    pub(crate) fn notifies(&self, whom: NotifierId) -> bool {
+        !matches!(self.policy.mode, Mode::Init { .. }) || self.policy.on_init.contains_key(&whom)
+    }
+
+    /// Who has not heard yet of what these files are on disk. Not of the last publish alone: one that changes
+    /// nothing may follow so closely that nobody was told of the one before.
+    pub(crate) fn lacking(&self, files: &[FileId]) -> Vec<(FileId, NotifierId)> {
+        let mut lacking = Vec::new();
+        for file in files {
+            let changed = self.shelf.file(*file).changed;
+            let lacks = |whom: &&NotifierId| self.notices.lacks(**whom, changed);
+            lacking.extend(self.policy.files[file.0].notify.iter().filter(lacks).map(|whom| (*file, *whom)));
+        }
+        lacking.extend(self.held_by_child(files));
+        lacking
+    }
+
+    fn tell(&mut self, notifier: NotifierId, delay: Duration) {
+        if self.is_child(notifier) {
+            self.timers.set(Timer::Child, self.now.moment.after(delay));
+        } else {
+            self.out.push(Action::Notify { notifier, delay });
+        }
+    }
+
+    fn not_published(&mut self, id: UnitId, why: Ending) {
+        if self.is_starting() {
+            self.fail(why);
+            return;
+        }
+        let draw = self.session_draw();
+        let unit = self.shelf.unit_mut(id);
+        unit.tries = unit.tries.saturating_add(1);
+        let wait = pause(unit.tries, Duration::from_secs(1), Duration::from_secs(60), draw);
+        let known = unit.error.as_ref() == Some(&why);
+        let at = self.now.moment.after(wait);
+        if !known {
+            let after = if self.inspector.misses(id) { "" } else { "; what was there stays" };
+            self.say(Level::Error, format!("could not publish: {}{after}", why.what));
+        }
+        self.shelf.not_published(id, why, at);
+        // Whether it does stay decides whether we are ready.
+        self.inspector.forget_pause(id);
+        self.want_look(id, Look::Now);
+        self.timers.set(Timer::Unit(id), at);
+    }
+
+    /// A notifier is told again.
+    pub(crate) fn notify(&mut self, id: NotifierId) {
+        let delay = self.notices.tell(id);
+        self.tell(id, delay);
+    }
+
+    pub(crate) fn notified(&mut self, id: NotifierId, result: Result<(), String>) {
+        let result = self.forgiven(id, result);
+        let why = result.as_ref().err().cloned();
+        match self.notices.told(id, result, self.now.moment) {
+            After::Told => {
+                self.keep(false);
+                let free = self.retirees.told(id);
+                self.free_leases(free);
+                self.sinks_told(id);
+            }
+            After::Again => self.notify(id),
+            After::Retry { at, first } => {
+                self.timers.set(Timer::Notifier(id), at);
+                if let (true, Some(why)) = (first, why) {
+                    let text = format!("could not notify {}: {why}", self.notices.name(id));
+                    self.say(Level::Warn, text);
+                }
+            }
+        }
+    }
+
+    /// A failure that init is to go on with counts as success, once it is logged.
+    fn forgiven(&mut self, id: NotifierId, result: Result<(), String>) -> Result<(), String> {
+        let may_fail = self.policy.on_init.get(&id) == Some(&OnInit::MayFail);
+        match result {
+            Err(why) if may_fail && matches!(self.policy.mode, Mode::Init { .. }) => {
+                let text =
+                    format!("could not notify {}: {why}; init goes on without it", self.notices.name(id));
+                self.say(Level::Error, text);
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// Everything is published: notifies those that init has to.
+    pub(crate) fn notify_on_init(&mut self) {
+        let due =
+            |id: &NotifierId| self.notices.is_waiting(*id) && self.timers.at(&Timer::Notifier(*id)).is_none();
+        let due: Vec<NotifierId> = self.policy.on_init.keys().copied().filter(due).collect();
+        due.into_iter().for_each(|id| self.notify(id));
+    }
+
+    /// A notifier that init waits for, and the last failure of it.
+    pub(crate) fn awaited(&self) -> Option<(&str, Option<&str>)> {
+        let all = self.policy.on_init.keys().filter(|id| self.notices.is_owed(**id));
+        all.map(|id| (self.notices.name(*id), self.notices.error(*id))).next()
+    }
+}

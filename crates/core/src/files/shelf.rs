@@ -1,0 +1,414 @@
+//! Files and the units they are published in: what is to be rendered, what is rendered and not
+//! yet visible, and what is on disk.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::interface::ids::{FileId, SecretId, UnitId};
+use crate::interface::policy::Policy;
+use crate::interface::policy::Wait;
+use crate::tools::few::Few;
+use leasehold_base::exit::Ending;
+use leasehold_base::time::Moment;
+
+/// Reads that belong together are waited for so long, so that one refresh is one generation.
+pub(crate) const GATHER: Duration = Duration::from_millis(50);
+
+/// Where a file's rendering stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It is rendered from the newest data, or failed on it.
+    Clean,
+    /// It is to be rendered, or waits for what it needs.
+    Dirty,
+    /// It is being rendered; `again` where its data has changed since.
+    Rendering { again: bool },
+}
+
+/// One file.
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) unit: UnitId,
+    pub(crate) wait: Option<Wait>,
+    /// Everything it uses.
+    pub(crate) uses: Few<SecretId>,
+    /// What its last good rendering is made of, and what is on disk, or may be while it is being
+    /// published: other than what it uses once its template fails, or takes another path.
+    pub(crate) made: Few<SecretId>,
+    pub(crate) shown: Few<SecretId>,
+    /// What its rendering cannot do without and did not have.
+    pub(crate) needs: Few<SecretId>,
+    pub(crate) stage: Stage,
+    /// When its last rendering began.
+    pub(crate) began: Moment,
+    /// The last rendering lacked something that we hold.
+    pub(crate) baffled: bool,
+    /// Whether the driver has a rendering of it.
+    pub(crate) rendered: bool,
+    /// Whether a publish had one, the one under way or any before it.
+    offered: bool,
+    /// Whether what is on disk is not, or not known to be, made of the newest data.
+    pub(crate) stale: bool,
+    /// The template failed on its data.
+    pub(crate) failed: Option<Ending>,
+    /// The first and the last change since it was published.
+    pub(crate) changes: Option<(Moment, Moment)>,
+    pub(crate) generation: Option<u64>,
+    pub(crate) changed: Option<Moment>,
+    pub(crate) renders: u64,
+}
+
+/// One unit.
+#[derive(Debug, Default)]
+pub(crate) struct Unit {
+    pub(crate) files: Vec<FileId>,
+    /// To be rendered.
+    pub(crate) dirty: BTreeSet<FileId>,
+    /// To be rendered once what they wait for is there: a change of it makes them dirty.
+    pub(crate) blocked: BTreeSet<FileId>,
+    pub(crate) rendering: BTreeSet<FileId>,
+    /// Rendered, and not published yet.
+    pub(crate) fresh: BTreeSet<FileId>,
+    /// What the publish under way makes visible.
+    pub(crate) publishing: Option<BTreeSet<FileId>>,
+    /// When the first change came that is not published yet.
+    pub(crate) since: Option<Moment>,
+    pub(crate) generation: Option<u64>,
+    pub(crate) error: Option<Ending>,
+    pub(crate) tries: u32,
+    pub(crate) retry: Option<Moment>,
+}
+
+/// All files and units.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    files: Vec<File>,
+    units: Vec<Unit>,
+    /// Units where something may have to be done.
+    pub(crate) touched: BTreeSet<UnitId>,
+    /// Files of which no rendering has ended yet: what they use is not known.
+    pub(crate) undiscovered: BTreeSet<FileId>,
+    /// What files on disk have just ceased to be made of.
+    pub(crate) departed: Vec<(FileId, SecretId)>,
+}
+
+impl Shelf {
+    pub(crate) fn new(policy: &Policy) -> Self {
+        let files = policy.files.iter().map(|file| File {
+            unit: file.unit,
+            wait: file.wait,
+            uses: Few::default(),
+            made: Few::default(),
+            shown: Few::default(),
+            needs: Few::default(),
+            stage: Stage::Clean,
+            began: Moment::default(),
+            baffled: false,
+            rendered: false,
+            offered: false,
+            stale: true,
+            failed: None,
+            changes: None,
+            generation: None,
+            changed: None,
+            renders: 0,
+        });
+        let units = policy.units.iter().map(|unit| Unit { files: unit.files.clone(), ..Unit::default() });
+        Self {
+            files: files.collect(),
+            units: units.collect(),
+            touched: BTreeSet::new(),
+            undiscovered: (0..policy.files.len()).map(FileId).collect(),
+            departed: Vec::new(),
+        }
+    }
+
+    pub(crate) fn file(&self, id: FileId) -> &File {
+        &self.files[id.0]
+    }
+
+    pub(crate) fn file_mut(&mut self, id: FileId) -> &mut File {
+        &mut self.files[id.0]
+    }
+
+    pub(crate) fn files(&self) -> impl Iterator<Item = (FileId, &File)> {
+        self.files.iter().enumerate().map(|(index, file)| (FileId(index), file))
+    }
+
+    pub(crate) fn unit(&self, id: UnitId) -> &Unit {
+        &self.units[id.0]
+    }
+
+    pub(crate) fn unit_mut(&mut self, id: UnitId) -> &mut Unit {
+        &mut self.units[id.0]
+    }
+
+    pub(crate) fn units(&self) -> impl Iterator<Item = (UnitId, &Unit)> {
+        self.units.iter().enumerate().map(|(index, unit)| (UnitId(index), unit))
+    }
+
+    /// The file's data has changed: it is to be rendered.
+    pub(crate) fn mark(&mut self, id: FileId, now: Moment) {
+        let file = &mut self.files[id.0];
+        file.stale = true;
+        file.changes = Some((file.changes.map_or(now, |(first, _)| first), now));
+        let unit = &mut self.units[file.unit.0];
+        unit.since.get_or_insert(now);
+        match &mut file.stage {
+            Stage::Rendering { again } => *again = true,
+            stage => {
+                *stage = Stage::Dirty;
+                unit.blocked.remove(&id);
+                unit.dirty.insert(id);
+            }
+        }
+        self.touched.insert(file.unit);
+    }
+
+    /// The file is being rendered.
+    pub(crate) fn start(&mut self, id: FileId, now: Moment) {
+        let file = &mut self.files[id.0];
+        file.began = now;
+        file.stage = Stage::Rendering { again: false };
+        file.needs.clear();
+        let unit = &mut self.units[file.unit.0];
+        unit.dirty.remove(&id);
+        unit.rendering.insert(id);
+    }
+
+    /// The rendering has ended. Whether the file's data has changed since it began.
+    pub(crate) fn stop(&mut self, id: FileId) -> bool {
+        let file = &mut self.files[id.0];
+        let again = file.stage == (Stage::Rendering { again: true });
+        let unit = &mut self.units[file.unit.0];
+        unit.rendering.remove(&id);
+        if again {
+            file.stage = Stage::Dirty;
+            unit.dirty.insert(id);
+        } else {
+            file.stage = Stage::Clean;
+        }
+        file.renders += 1;
+        self.undiscovered.remove(&id);
+        self.touched.insert(file.unit);
+        again
+    }
+
+    /// The rendering ended for want of something: the file waits for it.
+    pub(crate) fn wants(&mut self, id: FileId, needs: Few<SecretId>) {
+        let file = &mut self.files[id.0];
+        file.needs = needs;
+        file.stage = Stage::Dirty;
+        self.units[file.unit.0].dirty.insert(id);
+    }
+
+    /// The dirty file must wait for what it needs.
+    pub(crate) fn block(&mut self, id: FileId) {
+        let unit = &mut self.units[self.files[id.0].unit.0];
+        unit.dirty.remove(&id);
+        unit.blocked.insert(id);
+    }
+
+    /// The rendering brought bytes, `changed` where they differ from those before.
+    pub(crate) fn brought(&mut self, id: FileId, changed: bool) {
+        let file = &mut self.files[id.0];
+        file.failed = None;
+        file.baffled = false;
+        file.made.clone_from(&file.uses);
+        let unit = &mut self.units[file.unit.0];
+        if changed || !file.rendered {
+            unit.fresh.insert(id);
+        }
+        file.rendered = true;
+        self.settle_change(id);
+    }
+
+    /// Publishing `unit` begins: the files that have a rendering.
+    pub(crate) fn publish(&mut self, id: UnitId) -> Vec<FileId> {
+        let unit = &mut self.units[id.0];
+        unit.publishing = Some(std::mem::take(&mut unit.fresh));
+        unit.retry = None;
+        unit.since = None;
+        let files: Vec<FileId> =
+            unit.files.iter().copied().filter(|file| self.files[file.0].rendered).collect();
+        for file in &files {
+            let file = &mut self.files[file.0];
+            file.changes = None;
+            file.offered = true;
+            file.shown.extend(file.made.iter().copied());
+        }
+        files
+    }
+
+    /// Publishing failed: what was to become visible still is to.
+    pub(crate) fn not_published(&mut self, id: UnitId, why: Ending, retry: Moment) {
+        let unit = &mut self.units[id.0];
+        unit.fresh.extend(unit.publishing.take().unwrap_or_default());
+        unit.error = Some(why);
+        unit.retry = Some(retry);
+    }
+
+    /// What was published is there after all, whatever an attempt to put it back came to.
+    pub(crate) fn is_there(&mut self, id: UnitId) {
+        let unit = &mut self.units[id.0];
+        if unit.fresh.is_empty() {
+            (unit.error, unit.retry, unit.tries) = (None, None, 0);
+        }
+    }
+
+    /// Publishing has ended well: the files that are now on disk as they should be.
+    pub(crate) fn published(&mut self, id: UnitId, generation: u64) -> Vec<FileId> {
+        let unit = &mut self.units[id.0];
+        unit.publishing = None;
+        unit.generation = Some(generation);
+        unit.error = None;
+        unit.tries = 0;
+        let members: Vec<FileId> = unit.files.clone();
+        for file in &members {
+            let file = &mut self.files[file.0];
+            if file.offered {
+                file.generation = Some(generation);
+            }
+        }
+        self.touched.insert(id);
+        members.into_iter().filter(|file| self.settle_change(*file)).collect()
+    }
+
+    /// Notes that what is on disk is made of the newest data, if it is.
+    pub(crate) fn settle_change(&mut self, id: FileId) -> bool {
+        let file = &mut self.files[id.0];
+        let unit = &self.units[file.unit.0];
+        let in_flight = unit.publishing.as_ref().is_some_and(|files| files.contains(&id));
+        let settled = file.rendered
+            && file.stage == Stage::Clean
+            && file.failed.is_none()
+            && !unit.fresh.contains(&id)
+            && !in_flight
+            && file.generation.is_some();
+        if settled {
+            file.stale = false;
+            self.departed.extend(file.shown.difference(&file.made).map(|secret| (id, *secret)));
+            file.shown.clone_from(&file.made);
+            file.changes = None;
+        }
+        settled
+    }
+
+    /// Files that on disk may still be made of what `id` was before. Where that came from an
+    /// `earlier` run, so may every file that this run has not published yet.
+    pub(crate) fn still_made_of(&self, id: SecretId, earlier: bool) -> BTreeSet<FileId> {
+        let may_be = |file: &File| {
+            let unknown = earlier && file.generation.is_none();
+            file.stale && (unknown || file.uses.contains(&id) || file.shown.contains(&id))
+        };
+        self.files().filter(|(_, file)| may_be(file)).map(|(id, _)| id).collect()
+    }
+
+    /// `gone` turned out to be `other`.
+    pub(crate) fn merge(&mut self, gone: SecretId, other: SecretId) {
+        for file in &mut self.files {
+            for set in [&mut file.uses, &mut file.made, &mut file.shown, &mut file.needs] {
+                if set.remove(&gone) {
+                    set.insert(other);
+                }
+            }
+        }
+    }
+
+    /// The moment up to which the unit is left to gather changes; none once it has been quiet.
+    pub(crate) fn quiet_until(&self, id: UnitId) -> Option<Moment> {
+        let unit = &self.units[id.0];
+        unit.dirty
+            .iter()
+            .chain(&unit.blocked)
+            .chain(&unit.fresh)
+            .filter_map(|file| {
+                let file = &self.files[file.0];
+                let (wait, (first, last)) = (file.wait?, file.changes?);
+                Some(last.after(wait.min).min(first.after(wait.max)))
+            })
+            .max()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::policy::ShutdownPlan;
+    use crate::interface::policy::{FilePolicy, Mode, UnitPolicy};
+
+    fn at(seconds: u64) -> Moment {
+        Moment::new(Duration::from_secs(seconds))
+    }
+
+    fn shelf(wait: Option<Wait>) -> Shelf {
+        let file = FilePolicy {
+            name: "a".into(),
+            unit: UnitId(0),
+            refresh: Duration::from_secs(10),
+            wait,
+            notify: vec![],
+            sink: None,
+        };
+        Shelf::new(&Policy {
+            mode: Mode::Daemon,
+            files: vec![file.clone(), FilePolicy { name: "b".into(), ..file }],
+            units: vec![UnitPolicy { files: vec![FileId(0), FileId(1)] }],
+            notifiers: vec![],
+            on_init: Default::default(),
+            child: None,
+            shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
+            handoff: false,
+            owns_token: true,
+            sees_token: true,
+            locks_out: false,
+            login_advice: String::new(),
+            binds_certificate: false,
+            max_in_flight: 8,
+            seed: 0,
+        })
+    }
+
+    #[test]
+    fn a_change_during_a_rendering_makes_another() {
+        let mut shelf = shelf(None);
+        shelf.mark(FileId(0), at(1));
+        shelf.start(FileId(0), at(1));
+        shelf.mark(FileId(0), at(2));
+        assert!(shelf.stop(FileId(0)));
+        assert!(shelf.unit(UnitId(0)).dirty.contains(&FileId(0)));
+    }
+
+    #[test]
+    fn a_failed_publish_leaves_what_it_had_to_show_for_the_next() {
+        let mut shelf = shelf(None);
+        shelf.mark(FileId(0), at(1));
+        shelf.start(FileId(0), at(1));
+        shelf.stop(FileId(0));
+        shelf.brought(FileId(0), true);
+        assert_eq!(shelf.publish(UnitId(0)), [FileId(0)], "the other has no rendering");
+        shelf.not_published(
+            UnitId(0),
+            Ending::new(leasehold_base::exit::Cause::Destination, "full", ""),
+            at(3),
+        );
+        assert!(shelf.unit(UnitId(0)).fresh.contains(&FileId(0)));
+        assert!(shelf.file(FileId(0)).stale);
+        shelf.publish(UnitId(0));
+        assert_eq!(shelf.published(UnitId(0), 1), [FileId(0)]);
+        assert!(!shelf.file(FileId(0)).stale);
+        assert_eq!(shelf.file(FileId(1)).generation, None);
+    }
+
+    #[test]
+    fn quiet_time_starts_anew_with_each_change_up_to_its_most() {
+        let wait = Wait { min: Duration::from_secs(2), max: Duration::from_secs(5) };
+        let mut shelf = shelf(Some(wait));
+        shelf.mark(FileId(0), at(10));
+        assert_eq!(shelf.quiet_until(UnitId(0)), Some(at(12)));
+        shelf.mark(FileId(0), at(11));
+        assert_eq!(shelf.quiet_until(UnitId(0)), Some(at(13)));
+        shelf.mark(FileId(0), at(14));
+        assert_eq!(shelf.quiet_until(UnitId(0)), Some(at(15)));
+    }
+}

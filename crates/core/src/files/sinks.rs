@@ -1,0 +1,379 @@
+//! Sinks: files that hold the login's token itself, for applications that ask the server on their
+//! own. A sink is made of no secret but of whatever login is current, so it is rendered when there
+//! is one, and again when another takes over.
+//!
+//! A token that applications may have read is in use like a lease: the login that was replaced is
+//! given back only when no sink shows it any more, and all who are to be told have been.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::engine::Engine;
+use crate::interface::action::{Action, Level, Question};
+use crate::interface::ids::{FileId, NotifierId, TokenId};
+use crate::interface::policy::{FilePolicy, SinkPolicy};
+use crate::secrets::retire::grace;
+use crate::tools::dice::pause;
+use crate::tools::timers::Timer;
+use crate::tools::work::Job;
+use crate::upstream::judge::LAG_TRIES;
+use leasehold_base::exit::{Cause, Ending};
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::time::Moment;
+
+/// The longest pause between tries to have a token wrapped.
+const MOST: Duration = Duration::from_secs(60);
+
+/// One sink.
+#[derive(Debug)]
+struct Sink {
+    policy: SinkPolicy,
+    /// The login that the driver has a wrapping of.
+    wrapping: Option<TokenId>,
+    /// The login that its last rendering is made of.
+    made: Option<TokenId>,
+    /// Failures in a row to have it wrapped.
+    tries: u32,
+}
+
+/// What keeps a login's token in use.
+#[derive(Debug, Default)]
+struct Shown {
+    /// Sinks that show it, or may.
+    files: BTreeSet<FileId>,
+    /// Those who have not been told yet that a sink shows another.
+    notifiers: BTreeSet<NotifierId>,
+    /// Applications are changing over until then.
+    until: Option<Moment>,
+}
+
+/// All sinks.
+#[derive(Debug)]
+pub(crate) struct Sinks {
+    all: BTreeMap<FileId, Sink>,
+    shown: BTreeMap<TokenId, Shown>,
+}
+
+impl Sinks {
+    pub(crate) fn new(files: &[FilePolicy]) -> Self {
+        let sink = |(index, file): (usize, &FilePolicy)| {
+            let policy = file.sink?;
+            Some((FileId(index), Sink { policy, wrapping: None, made: None, tries: 0 }))
+        };
+        Self { all: files.iter().enumerate().filter_map(sink).collect(), shown: BTreeMap::new() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    pub(crate) fn contains(&self, file: FileId) -> bool {
+        self.all.contains_key(&file)
+    }
+
+    /// An earlier run had this login, and may have shown it in any sink; it had not told these of all that it
+    /// had published.
+    pub(crate) fn may_show(&mut self, token: TokenId, owed: &BTreeSet<NotifierId>) {
+        if !self.is_empty() {
+            let shown = self.shown.entry(token).or_default();
+            shown.files.extend(self.all.keys());
+            shown.notifiers.extend(owed);
+        }
+    }
+
+    /// Publishing these files begins: from here on they may show what they are made of.
+    pub(crate) fn publishing(&mut self, files: &[FileId]) {
+        for file in files {
+            if let Some(token) = self.all.get(file).and_then(|sink| sink.made) {
+                let shown = self.shown.entry(token).or_default();
+                shown.files.insert(*file);
+                shown.until = None;
+            }
+        }
+    }
+
+    /// These files are on disk as they should be; `untold` have to hear of it. Returns the logins
+    /// that nothing shows any more.
+    fn settled(&mut self, files: &[FileId], untold: &[(FileId, NotifierId)]) -> Vec<TokenId> {
+        for file in files {
+            let Some(made) = self.all.get(file).map(|sink| sink.made) else { continue };
+            for (_, shown) in self.shown.iter_mut().filter(|(token, _)| Some(**token) != made) {
+                if shown.files.remove(file) {
+                    let whom = untold.iter().filter(|(of, _)| of == file).map(|(_, whom)| *whom);
+                    shown.notifiers.extend(whom);
+                }
+            }
+        }
+        self.free()
+    }
+
+    /// This notifier knows of everything that is published. Returns as above.
+    fn told(&mut self, notifier: NotifierId) -> Vec<TokenId> {
+        for shown in self.shown.values_mut() {
+            shown.notifiers.remove(&notifier);
+        }
+        self.free()
+    }
+
+    fn free(&self) -> Vec<TokenId> {
+        let free = |shown: &Shown| shown.files.is_empty() && shown.notifiers.is_empty();
+        let free = self.shown.iter().filter(|(_, shown)| free(shown) && shown.until.is_none());
+        free.map(|(token, _)| *token).collect()
+    }
+
+    /// Whether applications may still use this login's token.
+    pub(crate) fn keep(&self, token: TokenId, now: Moment) -> bool {
+        self.shown.get(&token).is_some_and(|shown| {
+            let over = shown.until.is_some_and(|until| until <= now);
+            !over || !shown.files.is_empty() || !shown.notifiers.is_empty()
+        })
+    }
+
+    /// The login is gone. What still shows it shows a dead token, which has to be seen.
+    pub(crate) fn forget(&mut self, token: TokenId) {
+        self.shown.retain(|known, shown| *known != token || !shown.files.is_empty());
+    }
+
+    /// The logins that this file shows, or may.
+    pub(crate) fn shown_in(&self, file: FileId) -> impl Iterator<Item = TokenId> {
+        self.shown.iter().filter(move |(_, shown)| shown.files.contains(&file)).map(|(token, _)| *token)
+    }
+
+    /// The login has another number from now on.
+    pub(crate) fn rename(&mut self, old: TokenId, new: TokenId) {
+        for token in self.all.values_mut().flat_map(|sink| [&mut sink.wrapping, &mut sink.made]) {
+            if *token == Some(old) {
+                *token = Some(new);
+            }
+        }
+        if let Some(shown) = self.shown.remove(&old) {
+            self.shown.insert(new, shown);
+        }
+    }
+}
+
+impl Engine {
+    /// There is another login, or none was shown yet: every sink is to be rendered.
+    pub(crate) fn mark_sinks(&mut self) {
+        let now = self.now.moment;
+        for (file, sink) in &mut self.sinks.all {
+            sink.tries = 0;
+            self.shelf.mark(*file, now);
+        }
+    }
+
+    /// Whether there is what a sink holds.
+    pub(crate) fn is_sink_renderable(&self, file: FileId) -> bool {
+        let current = self.upstream.session.current;
+        let wrapped = |sink: &Sink| sink.policy == SinkPolicy::Plain || sink.wrapping == current;
+        current.is_some() && self.sinks.all.get(&file).is_some_and(wrapped)
+    }
+
+    /// What renders a file: a sink with the current login, anything else from the store.
+    pub(crate) fn rendering_of(&mut self, file: FileId) -> Action {
+        match (self.sinks.all.get_mut(&file), self.upstream.session.current) {
+            (Some(sink), Some(token)) => {
+                sink.made = Some(token);
+                Action::RenderSink { file, token }
+            }
+            _ => Action::Render(file),
+        }
+    }
+
+    /// The current token was shown where it is not to be known any longer: another login takes over, and it is
+    /// revoked like any that was replaced. One that we did not make is not ours to end.
+    pub(crate) fn replace_login(&mut self) {
+        if self.policy.owns_token && self.upstream.session.current.is_some() {
+            self.want_login(true);
+        }
+    }
+
+    /// A sink cannot be rendered: if what it lacks is a wrapping, that is asked for.
+    pub(crate) fn want_wrapping(&mut self, file: FileId) {
+        let (now, current) = (self.now.moment, self.upstream.session.current);
+        let Some(sink) = self.sinks.all.get(&file) else { return };
+        if sink.policy != SinkPolicy::Plain && current.is_some() && sink.wrapping != current {
+            self.work.add(Job::Wrap(file), now);
+        }
+    }
+
+    /// The action that wraps the current login's token for a sink.
+    pub(crate) fn wrapping(&self, file: FileId) -> Option<(Action, TokenId)> {
+        let token = self.upstream.session.current?;
+        match self.sinks.all.get(&file)?.policy {
+            SinkPolicy::Wrapped(ttl) => Some((Action::Ask(Question::Wrap { file, token, ttl }), token)),
+            SinkPolicy::Plain => None,
+        }
+    }
+
+    pub(crate) fn wrapped(&mut self, file: FileId, token: TokenId, result: Result<(), Failure>) {
+        if !self.work.finish(&Job::Wrap(file), self.now.moment) {
+            return;
+        }
+        match result {
+            Ok(()) => {
+                self.upstream.breaker.succeeded();
+                if let Some(sink) = self.sinks.all.get_mut(&file) {
+                    sink.wrapping = Some(token);
+                    sink.tries = 0;
+                }
+                // Where another login has taken over since, that one is wrapped next.
+                self.shelf.mark(file, self.now.moment);
+            }
+            Err(failure) => self.not_wrapped(file, token, &failure),
+        }
+        self.spend(token);
+    }
+
+    fn not_wrapped(&mut self, file: FileId, token: TokenId, failure: &Failure) {
+        let away = self.note_failure(failure);
+        let denied = failure.kind == FailureKind::Denied;
+        if denied
+            && self.upstream.judge.can_look_up != Some(false)
+            && self.upstream.session.current == Some(token)
+        {
+            self.look_up(Some(token));
+        }
+        let (now, draw) = (self.now.moment, self.session_draw());
+        let Some(sink) = self.sinks.all.get_mut(&file) else { return };
+        sink.tries = sink.tries.saturating_add(1);
+        let tries = sink.tries;
+        self.timers.set(Timer::Wrap(file), now.after(pause(tries, Duration::from_secs(1), MOST, draw)));
+        // Just after a login a standby may not know the token yet.
+        let fresh = self.upstream.session.logins.get(&token).is_some_and(|login| login.is_fresh(now));
+        if away || (denied && fresh && tries <= LAG_TRIES) {
+            return;
+        }
+        let why = self.cannot_wrap(file, failure);
+        if self.shelf.file(file).failed.as_ref() != Some(&why) {
+            self.say(Level::Warn, why.what.clone());
+        }
+        self.shelf.file_mut(file).failed = Some(why);
+        self.setback = true;
+        self.touch_waiting();
+    }
+
+    fn cannot_wrap(&self, file: FileId, failure: &Failure) -> Ending {
+        let (cause, hint) = match failure.kind {
+            FailureKind::Denied => (Cause::Denied, "grant the role's policy update on sys/wrapping/wrap"),
+            _ => (Cause::Deadline, "see the server's own log"),
+        };
+        let name = &self.policy.files[file.0].name;
+        Ending::new(cause, format!("{name}: could not have the token wrapped: {}", failure.why), hint)
+    }
+
+    /// Wrapping is tried again.
+    pub(crate) fn wrap_due(&mut self, file: FileId) {
+        self.shelf.mark(file, self.now.moment);
+    }
+
+    /// A wrapping can be used once: who asks for news gets new ones.
+    pub(crate) fn rewrap(&mut self) {
+        let now = self.now.moment;
+        for (file, sink) in &mut self.sinks.all {
+            if sink.wrapping.take().is_some() {
+                self.shelf.mark(*file, now);
+            }
+        }
+    }
+
+    /// These files are on disk as they should be, and these notifiers will hear of it.
+    pub(crate) fn sinks_settled(&mut self, files: &[FileId], untold: &[(FileId, NotifierId)]) {
+        let free = self.sinks.settled(files, untold);
+        self.free_logins(free);
+    }
+
+    /// This notifier was told.
+    pub(crate) fn sinks_told(&mut self, notifier: NotifierId) {
+        let free = self.sinks.told(notifier);
+        self.free_logins(free);
+    }
+
+    /// No sink shows these logins any more: applications change over, and then they are given back.
+    fn free_logins(&mut self, free: Vec<TokenId>) {
+        let now = self.now.moment;
+        for token in free {
+            let Some(login) = self.upstream.session.logins.get(&token) else {
+                self.sinks.shown.remove(&token);
+                continue;
+            };
+            let until = grace(now, login.expires);
+            if let Some(shown) = self.sinks.shown.get_mut(&token) {
+                shown.until = Some(until);
+            }
+            self.timers.set(Timer::Leaving(token), until);
+        }
+    }
+
+    /// When what a sink shows ends: with its login, which is over where it is no longer known.
+    pub(crate) fn sink_expires(&self, file: FileId) -> Option<Moment> {
+        let end = |token| match self.upstream.session.logins.get(&token) {
+            Some(login) => login.expires,
+            None => Some(self.now.moment),
+        };
+        self.sinks.shown_in(file).filter_map(end).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::ids::UnitId;
+
+    const SINK: FileId = FileId(0);
+    const OLD: TokenId = TokenId(1);
+    const NEW: TokenId = TokenId(2);
+    const WHOM: NotifierId = NotifierId(0);
+
+    fn at(seconds: u64) -> Moment {
+        Moment::new(Duration::from_secs(seconds))
+    }
+
+    fn sinks() -> Sinks {
+        Sinks::new(&[FilePolicy {
+            name: "token".into(),
+            unit: UnitId(0),
+            refresh: Duration::from_secs(300),
+            wait: None,
+            notify: vec![WHOM],
+            sink: Some(SinkPolicy::Plain),
+        }])
+    }
+
+    fn publish(sinks: &mut Sinks, token: TokenId) {
+        sinks.all.get_mut(&SINK).expect("the sink").made = Some(token);
+        sinks.publishing(&[SINK]);
+    }
+
+    #[test]
+    fn a_token_is_kept_until_another_is_shown_and_all_are_told() {
+        let mut sinks = sinks();
+        publish(&mut sinks, OLD);
+        assert!(sinks.settled(&[SINK], &[(SINK, WHOM)]).is_empty());
+        publish(&mut sinks, NEW);
+        assert_eq!(sinks.shown_in(SINK).collect::<Vec<_>>(), [OLD, NEW], "either may be on disk");
+        assert!(sinks.settled(&[SINK], &[(SINK, WHOM)]).is_empty(), "one is not told");
+        assert!(sinks.keep(OLD, at(1000)));
+        assert_eq!(sinks.told(WHOM), [OLD]);
+        sinks.shown.get_mut(&OLD).expect("there").until = Some(at(10));
+        assert!(sinks.keep(OLD, at(9)) && !sinks.keep(OLD, at(10)) && sinks.keep(NEW, at(10)));
+    }
+
+    #[test]
+    fn what_an_earlier_run_had_may_be_on_disk_until_something_is_published() {
+        let mut sinks = sinks();
+        sinks.may_show(OLD, &BTreeSet::new());
+        assert!(sinks.keep(OLD, at(1000)));
+        publish(&mut sinks, NEW);
+        assert_eq!(sinks.settled(&[SINK], &[]), [OLD]);
+    }
+
+    #[test]
+    fn a_login_that_turns_out_to_be_the_same_moves_to_its_new_number() {
+        let mut sinks = sinks();
+        publish(&mut sinks, OLD);
+        sinks.rename(OLD, NEW);
+        assert!(!sinks.keep(OLD, at(0)) && sinks.keep(NEW, at(0)));
+        assert_eq!(sinks.all[&SINK].made, Some(NEW));
+    }
+}

@@ -1,0 +1,165 @@
+//! What the core asks of the driver. Every action that can fail is answered by one event.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
+use leasehold_base::exit::Ending;
+use leasehold_base::request::Request;
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Put a question to the server.
+    Ask(Question),
+    /// Drop the token from memory: it is dead or revoked. No answer.
+    DropToken(TokenId),
+    /// Drop an answer from the store: nothing uses it any more. No answer.
+    Forget(Arc<Request>),
+    /// Render a file from the store. Answer: `Rendered`.
+    Render(FileId),
+    /// Render a sink: this login's token, or its last wrapping where it is wrapped. Answer:
+    /// `Rendered`.
+    RenderSink {
+        /// Which.
+        file: FileId,
+        /// Whose token.
+        token: TokenId,
+    },
+    /// Publish a unit. Answer: `Published`.
+    Publish {
+        /// Which.
+        unit: UnitId,
+        /// Its files that have a rendering; members without one keep what is on disk.
+        files: Vec<FileId>,
+    },
+    /// Look whether what a unit has published is still there, as it was published. Answer: `Inspected`.
+    Inspect {
+        /// Which.
+        unit: UnitId,
+        /// Its published files.
+        files: Vec<FileId>,
+        /// Those among them whose last rendering is newer than what is published: any bytes will do.
+        newer: Vec<FileId>,
+        /// Whether to compare every byte.
+        thorough: bool,
+    },
+    /// Tell a notifier after `delay`. Answer: `Notified`.
+    Notify {
+        /// Whom.
+        notifier: NotifierId,
+        /// The splay drawn for this pod.
+        delay: Duration,
+    },
+    /// Start the process of `exec` with the environment that was published last. Answers:
+    /// `Spawned`, and `ChildEnded` when it has ended.
+    Spawn,
+    /// Send this signal to the process itself. No answer.
+    Signal(i32),
+    /// Send this signal to the process and all of its group. No answer but, in time, `ChildEnded`.
+    StopChild(i32),
+    /// Kill the process and all of its group. Answer: `ChildEnded`.
+    KillChild,
+    /// Write [`Engine::snapshot`](crate::Engine::snapshot) with tokens and responses to the handoff.
+    /// Answer: `HandoffSaved`.
+    SaveHandoff,
+    /// Delete the handoff: what it held is revoked. No answer.
+    DropHandoff,
+    /// Something a person should read, once: the driver logs it. No answer.
+    Say(Say),
+    /// End with this. Nothing follows.
+    Exit(Result<(), Ending>),
+}
+
+/// A question to the server. Each is answered by one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// Log in and keep the token under this number. Answer: `LoggedIn`.
+    LogIn(TokenId),
+    /// Look the token up by itself. Answer: `LookedUp`.
+    LookUp(TokenId),
+    /// Renew the token by its own increment. Answer: `TokenRenewed`.
+    RenewToken(TokenId),
+    /// Ask whether the server is there, without a token. Answer: `Probed`.
+    Probe,
+    /// Find the one form of this request. Answer: `Resolved`.
+    Resolve {
+        /// The secret as written.
+        secret: SecretId,
+        /// With which login.
+        token: TokenId,
+        /// The request as written.
+        request: Arc<Request>,
+    },
+    /// Ask the server and put the answer into the store. Answer: `Read`.
+    Read {
+        /// What for.
+        secret: SecretId,
+        /// With which login.
+        token: TokenId,
+        /// The resolved request.
+        request: Arc<Request>,
+    },
+    /// Renew a lease. Answer: `Renewed`.
+    Renew {
+        /// Whose.
+        secret: SecretId,
+        /// With which login.
+        token: TokenId,
+        /// Which.
+        lease: LeaseId,
+        /// Asked for, from now; the server may grant less.
+        increment: Duration,
+    },
+    /// Revoke a lease. Answer: `LeaseRevoked`.
+    RevokeLease {
+        /// With which login.
+        token: TokenId,
+        /// Which.
+        lease: LeaseId,
+    },
+    /// Revoke a token and with it every lease it made. Answer: `TokenRevoked`.
+    RevokeToken(TokenId),
+    /// Have the login's token wrapped for a sink, and keep the wrapping. Answer: `Wrapped`.
+    Wrap {
+        /// For which.
+        file: FileId,
+        /// Whose token.
+        token: TokenId,
+        /// How long the wrapping may be opened.
+        ttl: Duration,
+    },
+}
+
+/// A line for the log. Text is lowercase, names files and paths, never a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Say {
+    /// How loud.
+    pub level: Level,
+    /// What happened.
+    pub text: String,
+    /// The secret that it happened to, where it is one.
+    pub about: Option<About>,
+}
+
+/// By what the life of a secret can be followed through the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// [`SecretView::id`](crate::interface::view::SecretView::id).
+    pub secret: String,
+    /// Its lease, where it has one: what the server's own audit log calls it.
+    pub lease: Option<LeaseId>,
+}
+
+/// How loud a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Needs somebody.
+    Error,
+    /// Might need somebody.
+    Warn,
+    /// The life of a secret: read, renewed, replaced, published.
+    Info,
+    /// For following one request.
+    Debug,
+}

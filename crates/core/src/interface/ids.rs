@@ -1,0 +1,26 @@
+//! Small names for what the core and the driver talk about.
+
+/// An index into `Plan::files`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub usize);
+
+/// What is published as one: the set of relative files, or one absolute file.
+/// An index into [`Policy::units`](crate::interface::policy::Policy::units).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnitId(pub usize);
+
+/// An index into `Plan::notifiers`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NotifierId(pub usize);
+
+/// One thing asked of the server, once, however many files use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SecretId(pub usize);
+
+/// One login. A new login gets the next number; old and new live side by side while leases move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenId(pub u64);
+
+/// The server's name of a lease, such as `database/creds/web/AbC…`. Gives no power by itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeaseId(pub String);

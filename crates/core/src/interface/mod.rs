@@ -1,0 +1,8 @@
+//! What the driver and the engine say to each other.
+
+pub mod action;
+pub mod event;
+pub mod ids;
+pub mod policy;
+pub mod snapshot;
+pub mod view;

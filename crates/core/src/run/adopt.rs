@@ -1,0 +1,281 @@
+//! Going on from what an earlier run left: its logins, what it read, what it still had to give back.
+//!
+//! Nothing is asked for the start's sake. A fleet whose sidecars are all started anew at once would
+//! meet at the server, and what they adopt says when it is to be renewed or looked at. That a token
+//! has died meanwhile shows, as it would have shown to the earlier run, with the next use of it; only
+//! where no use is near is it looked up, and not by all pods at once ([`PROOF`]). It is asked about first where
+//! something is about to be made of it that cannot be taken back (init's files, the process of `exec`), where the
+//! earlier run had reason to doubt it, and after another boot, when only the server knows what is left.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::engine::{Engine, Phase};
+use crate::interface::action::{Action, Level};
+use crate::interface::event::Life;
+use crate::interface::ids::{FileId, NotifierId, TokenId};
+use crate::interface::policy::Mode;
+use crate::interface::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals, Snapshot};
+use crate::secrets::graph::{Held, Op, Step};
+use crate::secrets::lease::Lease;
+use crate::secrets::refresh::Certificate;
+use crate::tools::dice::number;
+use crate::tools::timers::Timer;
+use crate::upstream::session::{Login, Standing};
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::time::Moment;
+
+/// A token from an earlier run has shown that it lives, or is looked up, within this. Tokens and leases that live
+/// for less than twice as long are renewed before, and what is read every five minutes is read before, so
+/// that a look-up is rare; those that remain are one request a pod in a quarter of an hour.
+const PROOF: Duration = Duration::from_secs(15 * 60);
+/// A use of the token that was due is waited for so long before the token is asked about itself.
+const USE: Duration = Duration::from_secs(30);
+
+impl Engine {
+    /// The driver is up.
+    pub(crate) fn start(&mut self, kept: Option<Snapshot>, rebooted: bool) {
+        if !matches!(self.phase, Phase::New) {
+            return;
+        }
+        self.phase = Phase::Running;
+        if let Mode::Init { timeout } | Mode::Exec { timeout } = self.policy.mode {
+            self.timers.set(Timer::Init, self.now.moment.after(timeout));
+        }
+        if let Some(kept) = kept {
+            let kept = if rebooted { redated(kept, self.now.moment) } else { kept };
+            self.adopt(kept, rebooted);
+        }
+        for index in 0..self.policy.files.len() {
+            self.shelf.mark(FileId(index), self.now.moment);
+        }
+        // A process whose environment asks for nothing has nothing to log in for.
+        if self.upstream.session.current.is_none() && !self.policy.files.is_empty() {
+            self.want_login(true);
+        }
+    }
+
+    fn adopt(&mut self, kept: Snapshot, rebooted: bool) {
+        self.upstream.session.adopt_refusals(kept.refusals, self.now.moment);
+        if rebooted {
+            // How long ago they were nobody knows, and who restarts a machine may have mended it.
+            self.upstream.session.pardon(self.now.moment);
+        }
+        self.setback |= self.upstream.session.is_locked();
+        self.upstream.judge.can_look_up = kept.blind.then_some(false);
+        let owed = self.owe(&kept.untold);
+        self.keeper.unsorted = true;
+        // Until that is known: this run may be killed before it has asked.
+        self.upstream.judge.unsure = kept.unsure;
+        self.adopt_tokens(&kept.tokens, &owed);
+        if kept.ending {
+            self.doubt_all();
+        }
+        let unknown = self.upstream.session.login().is_some_and(Login::is_awaited);
+        if unknown && kept.blind {
+            // Nobody can tell what is left of it.
+            self.upstream.session.current = None;
+            self.upstream.session.logins.values_mut().for_each(|login| login.state = Standing::Leaving);
+        }
+        for secret in kept.secrets {
+            if let Some(lease) = &secret.lease {
+                self.retirees.leave(&lease.id, owed.iter().copied());
+            }
+            self.adopt_secret(secret);
+        }
+        let all: BTreeSet<FileId> = (0..self.policy.files.len()).map(FileId).collect();
+        for lease in kept.retiring {
+            if lease.latest > self.now.moment {
+                let lease = Lease::adopted(lease, self.now.moment);
+                // Who has not heard of all that is on disk may still use it.
+                self.retirees.leave(&lease.id, owed.iter().copied());
+                let id = lease.id.clone();
+                if self.retirees.add(lease, None, all.clone()) {
+                    self.free_leases(vec![id]);
+                }
+            }
+        }
+        for id in self.standing(Standing::Leaving) {
+            self.leave(id);
+        }
+        match self.upstream.session.current {
+            Some(token) => {
+                self.plan_token(token);
+                self.plan_proof(token, unknown || kept.unsure);
+            }
+            // Whoever looks is to see why nothing happens.
+            None => self.tell_refusals(rebooted),
+        }
+    }
+
+    /// Logs how an earlier run was refused, and when the login is tried again: its own log may be gone.
+    fn tell_refusals(&mut self, rebooted: bool) {
+        let Some(refusals) = self.upstream.session.refusals.clone() else { return };
+        let now = self.now.moment;
+        let when = match rebooted {
+            true => "before the machine was restarted".to_owned(),
+            false => format!("{} ago", spoken(refusals.last.until(now))),
+        };
+        let next = now.until(self.upstream.session.earliest(now, true, 0.0));
+        let next =
+            if next < Duration::from_secs(2) { "now".to_owned() } else { format!("in {}", spoken(next)) };
+        let text = format!("a login was refused {when}: {}; the next try is {next}", refusals.why);
+        self.say(Level::Warn, text.clone());
+        if self.upstream.session.is_locked() {
+            self.upstream.session.failed(refusals.last, Failure::new(FailureKind::Refused, text));
+        }
+    }
+
+    fn adopt_tokens(&mut self, tokens: &[KeptToken], owed: &BTreeSet<NotifierId>) {
+        let now = self.now.moment;
+        for token in tokens {
+            self.upstream.session.taken(token.id);
+            if token.latest.is_some_and(|end| end <= now) {
+                self.out.push(Action::DropToken(token.id));
+                continue;
+            }
+            let mut login = Login::adopted(token, now);
+            login.state = Standing::Leaving;
+            self.upstream.session.logins.insert(token.id, login);
+            self.sinks.may_show(token.id, owed);
+            self.plan_token(token.id);
+        }
+        let is_good = |token: &&KeptToken| token.expires.is_none_or(|end| end > now);
+        let last = tokens.iter().rev().find(|token| !token.leaving).filter(is_good).map(|token| token.id);
+        if let Some(login) = last.and_then(|id| self.upstream.session.logins.get_mut(&id)) {
+            login.state = Standing::Good;
+            self.upstream.session.current = last;
+        }
+    }
+
+    /// The earlier run was giving back what it had: nobody knows what of it the server still has.
+    fn doubt_all(&mut self) {
+        for login in self.upstream.session.logins.values_mut() {
+            login.doubted = Some(self.now.moment);
+        }
+    }
+
+    fn adopt_secret(&mut self, kept: KeptSecret) {
+        let now = self.now;
+        let id = self.graph.adopt(kept.request, kept.written);
+        let lease = kept.lease.map(|lease| Lease::adopted(lease, kept.read));
+        let orphaned = |lease: &Lease| !self.upstream.session.is_alive(lease.token);
+        let orphan = lease.as_ref().is_some_and(orphaned);
+        let over = orphan || lease.as_ref().is_some_and(|lease| lease.expires <= now.moment);
+        let over = over || matches!(kept.life, Life::EndsIn(ttl) if kept.read.after(ttl) <= now.moment);
+        let renewable = !orphan && lease.as_ref().is_some_and(|lease| lease.undated && lease.renewable);
+        let certificate = match kept.life {
+            Life::Until(until) => Some(Certificate::adopted(until, kept.read, now)),
+            Life::Unknown | Life::EndsIn(_) | Life::RotatesIn(_) => None,
+        };
+        let Some(node) = self.graph.get_mut(id) else { return };
+        let mut held = Held { read: kept.read, lease, life: kept.life, certificate, version: kept.version };
+        match &mut held.lease {
+            // Its login may have been in another namespace, and not have taken it along.
+            Some(lease) if orphan && lease.outlives("") => lease.orphaned(now.moment),
+            Some(lease) if orphan => lease.died(now.moment),
+            _ => {}
+        }
+        node.fresh = Some(kept.read);
+        node.held = Some(held);
+        if over {
+            // A renewal tells what is left of a lease whose times are on another clock.
+            self.set_step(id, Step::Busy(if renewable { Op::Renew } else { Op::Read }));
+        }
+        // The others are planned when the first file shows that it uses them, which tells their
+        // refresh interval.
+    }
+
+    /// An earlier run did not come to tell these. Init notifies when all is published, or passes it on; the process of `exec` starts
+    /// with everything anyhow.
+    fn owe(&mut self, untold: &BTreeSet<String>) -> BTreeSet<NotifierId> {
+        let all = (0..self.policy.notifiers.len()).map(NotifierId);
+        let owed = all.filter(|id| untold.contains(self.notices.name(*id)) && !self.is_child(*id));
+        let owed: BTreeSet<NotifierId> = owed.collect();
+        for id in &owed {
+            self.notices.owe(*id);
+            if !matches!(self.policy.mode, Mode::Init { .. }) {
+                self.notify(*id);
+            }
+        }
+        owed
+    }
+
+    /// Plans how the adopted token shows that it lives; at once where it has to `first`.
+    fn plan_proof(&mut self, token: TokenId, first: bool) {
+        if self.upstream.judge.can_look_up == Some(false) {
+            // One that may not look itself up shows with its first request whether it lives.
+            return;
+        }
+        if first || self.is_starting() {
+            self.look_up(Some(token));
+            return;
+        }
+        let now = self.now.moment;
+        self.upstream.judge.proof_by = now.after(PROOF);
+        let at = self.dice.beat(now, PROOF, number("proof"));
+        self.timers.set(Timer::Proof(token), at);
+    }
+
+    /// No request has shown yet that the adopted token lives. One that is due soon will.
+    pub(crate) fn proof_due(&mut self, token: TokenId) {
+        let secrets = self.graph.iter().map(|(id, _)| Timer::Secret(id));
+        let uses = secrets.chain([Timer::Token(token)]).filter_map(|timer| self.timers.at(&timer));
+        match uses.min().filter(|at| *at <= self.upstream.judge.proof_by) {
+            Some(at) => self.timers.set(Timer::Proof(token), at.max(self.now.moment).after(USE)),
+            None => self.look_up(Some(token)),
+        }
+    }
+
+    /// The server did what was asked with this token at `sent`: then it lived.
+    pub(crate) fn proven(&mut self, token: TokenId, sent: Moment) {
+        self.timers.clear(&Timer::Proof(token));
+        if let Some(login) = self.upstream.session.logins.get_mut(&token) {
+            login.used = Some(sent);
+            login.doubted = None;
+        }
+    }
+}
+
+/// A time in whole seconds, or in whole minutes where there are some.
+fn spoken(time: Duration) -> String {
+    let seconds = time.as_secs();
+    if seconds < 120 { format!("{seconds} s") } else { format!("{} m", seconds.div_ceil(60)) }
+}
+
+/// What was kept on the clock of another boot, on this one's: nothing is known to be good, and everything may
+/// live for as long as it was ever granted.
+fn redated(kept: Snapshot, now: Moment) -> Snapshot {
+    let lease = |lease: KeptLease| KeptLease {
+        expires: now,
+        latest: now.after(lease.granted),
+        undated: true,
+        ..lease
+    };
+    let token = |token: KeptToken| {
+        let most = token.granted.map(|granted| now.after(granted));
+        KeptToken { expires: most, latest: most, undated: true, ..token }
+    };
+    let secret = |secret: KeptSecret| KeptSecret {
+        read: match secret.life {
+            // Its end is on the wall clock, and what it had left when it was issued is not known.
+            Life::Until(_) | Life::EndsIn(_) => now,
+            Life::Unknown | Life::RotatesIn(_) => Moment::default(),
+        },
+        life: match secret.life {
+            // What is left of it nobody knows.
+            Life::EndsIn(_) => Life::EndsIn(Duration::ZERO),
+            other => other,
+        },
+        lease: secret.lease.map(lease),
+        ..secret
+    };
+    Snapshot {
+        tokens: kept.tokens.into_iter().map(token).collect(),
+        secrets: kept.secrets.into_iter().map(secret).collect(),
+        retiring: kept.retiring.into_iter().map(lease).collect(),
+        // A restart does not make the server forget.
+        refusals: kept.refusals.map(|refusals| Refusals { last: now, ..refusals }),
+        ..kept
+    }
+}

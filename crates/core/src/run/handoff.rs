@@ -1,0 +1,221 @@
+//! What one run leaves for the next: written again after every change. How the next takes it over is told
+//! in [`adopt`](crate::run::adopt).
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::engine::{Engine, Phase};
+use crate::interface::action::{Action, Level};
+use crate::interface::policy::Mode;
+use crate::interface::snapshot::{KeptSecret, KeptToken, Snapshot};
+use crate::secrets::graph::Node;
+use crate::secrets::lease::Lease;
+use crate::tools::dice::pause;
+use crate::tools::timers::Timer;
+
+/// What can be read again is written with the next change, or after this.
+const LAZY: Duration = Duration::from_secs(1);
+
+/// When to write the handoff: each write covers all that came before it.
+#[derive(Debug, Default)]
+pub(crate) struct Keeper {
+    /// Something is not written yet that would be lost for good: a token, a lease.
+    urgent: bool,
+    /// Something is not written yet that could be read again.
+    lazy: bool,
+    /// Writes that are not answered yet.
+    writing: u32,
+    tries: u32,
+    /// The last write failed, and its retry is not due.
+    resting: bool,
+    failed: Option<String>,
+    /// Secrets of an earlier run are held that no file may use any more.
+    pub(crate) unsorted: bool,
+    /// It could not be written at the end, and was deleted: it says nothing that is wrong.
+    gone: bool,
+}
+
+impl Keeper {
+    /// The deadline for writing has come.
+    pub(crate) fn due(&mut self) {
+        self.resting = false;
+        self.urgent |= self.lazy;
+    }
+
+    /// Whether no write is under way.
+    pub(crate) fn is_written(&self) -> bool {
+        self.writing == 0
+    }
+
+    /// A write has ended.
+    pub(crate) fn written(&mut self) {
+        self.writing = self.writing.saturating_sub(1);
+    }
+}
+
+impl Engine {
+    /// Everything that outlives this run, without tokens and responses.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let current = self.upstream.session.current;
+        let is_leaving =
+            |node: &Node| node.lease().is_some_and(|lease| self.retirees.get(&lease.id).is_some());
+        let mut tokens: Vec<KeptToken> =
+            self.upstream.session.logins.iter().map(|(id, login)| login.kept(*id)).collect();
+        tokens.sort_by_key(|token| (Some(token.id) == current, token.id));
+        Snapshot {
+            tokens,
+            // A lease that is being given back may be gone: it is no longer what the secret has.
+            secrets: self
+                .graph
+                .iter()
+                .filter(|(_, node)| !is_leaving(node))
+                .filter_map(|(_, node)| kept(node))
+                .collect(),
+            retiring: self.retirees.iter().map(|one| one.lease.kept()).collect(),
+            refusals: self.upstream.session.kept_refusals(),
+            untold: self.untold(),
+            blind: self.upstream.judge.can_look_up == Some(false),
+            unsure: self.is_token_unsure(),
+            ending: self.is_token_ending(),
+        }
+    }
+
+    /// A new configuration is there, and a new engine for it. It can go on only from what is known: a login or a lease
+    /// that is on its way would be lost, and two publishes would meet.
+    pub(crate) fn yield_to_successor(&mut self) {
+        if matches!((&self.phase, self.policy.mode), (Phase::Running, Mode::Daemon)) {
+            self.phase = Phase::Yielding;
+        }
+    }
+
+    /// The new configuration cannot be used after all.
+    pub(crate) fn resume(&mut self) {
+        if matches!(self.phase, Phase::Yielding) {
+            self.phase = Phase::Running;
+        }
+    }
+
+    /// Whether an engine that was told to yield has come to rest: nothing is under way whose answer its
+    /// [`snapshot`](Self::snapshot) would lack. Who is being told of a change is told again by the next.
+    #[must_use]
+    pub fn has_yielded(&self) -> bool {
+        let publishing = self.shelf.units().any(|(_, unit)| unit.publishing.is_some());
+        let asking = self.upstream.breaker.is_probing() || self.work.is_waiting_for_answers();
+        matches!(self.phase, Phase::Yielding) && !asking && !publishing && !self.inspector.is_at_work()
+    }
+
+    /// Something that the handoff holds has changed; `urgent` where its loss would cost a token or
+    /// a lease.
+    pub(crate) fn keep(&mut self, urgent: bool) {
+        if urgent {
+            self.keeper.urgent = true;
+        } else if !self.keeper.lazy {
+            self.keeper.lazy = true;
+            if self.policy.handoff && !self.keeper.resting {
+                self.timers.set(Timer::Handoff, self.now.moment.after(LAZY));
+            }
+        }
+    }
+
+    /// Whether the handoff on disk says of nothing that it is good which is about to be revoked. A run that is killed
+    /// after the server has revoked something leaves the handoff as it is: the next run would go on with a dead
+    /// token, or put a dead lease back into a file, and call it good.
+    pub(crate) fn is_written_ahead(&self) -> bool {
+        let keeper = &self.keeper;
+        !self.policy.handoff || keeper.gone || (!keeper.urgent && keeper.is_written())
+    }
+
+    /// The handoff is to say what is going to be given back, before that is done.
+    pub(crate) fn write_ahead(&mut self) {
+        self.upstream.judge.unsure = true;
+        self.upstream.judge.ending = true;
+        self.keeper.urgent = true;
+        self.keeper.resting = false;
+    }
+
+    /// The handoff cannot say so: then it is not to be there. Its next run logs in anew.
+    pub(crate) fn give_up_handoff(&mut self, why: &str) {
+        self.keeper.gone = true;
+        let text = format!(
+            "could not write the handoff before revoking: {why}; it is deleted, and the next run logs in anew"
+        );
+        self.say(Level::Warn, text);
+        self.out.push(Action::DropHandoff);
+    }
+
+    /// Whether a write that has been asked for covers everything that has changed.
+    pub(crate) fn is_covered(&self) -> bool {
+        !self.keeper.urgent
+    }
+
+    /// Writes the handoff, where there is something to write and nothing is being written.
+    pub(crate) fn settle_handoff(&mut self) {
+        let at_work = matches!(self.phase, Phase::Running | Phase::Yielding | Phase::Draining)
+            || (self.is_revoking() && !self.keeper.gone);
+        let ready = self.keeper.urgent && self.keeper.is_written() && !self.keeper.resting;
+        if at_work && ready && self.policy.handoff {
+            self.save_handoff();
+        }
+    }
+
+    /// Writes the handoff now.
+    pub(crate) fn save_handoff(&mut self) {
+        self.keeper.urgent = false;
+        self.keeper.lazy = false;
+        self.keeper.writing += 1;
+        self.timers.clear(&Timer::Handoff);
+        self.out.push(Action::SaveHandoff);
+    }
+
+    /// Writes down whom a publish that is about to begin must be told to: a run that is killed
+    /// between the two leaves that to the next, which would find nothing changed.
+    pub(crate) fn promise(&mut self) {
+        if self.policy.handoff && !self.keeper.resting {
+            self.save_handoff();
+        }
+    }
+
+    /// Notifiers that have not heard of all that is on disk, or will be with the publish under way.
+    pub(crate) fn untold(&self) -> BTreeSet<String> {
+        let publishing = self.shelf.units().filter_map(|(_, unit)| unit.publishing.as_ref()).flatten();
+        let promised = publishing.flat_map(|file| &self.policy.files[file.0].notify);
+        let promised = promised.filter(|whom| self.notifies(**whom));
+        promised.map(|id| self.notices.name(*id)).chain(self.notices.owed()).map(str::to_owned).collect()
+    }
+
+    pub(crate) fn handoff_saved(&mut self, result: Result<(), String>) {
+        self.keeper.written();
+        match result {
+            Ok(()) => {
+                self.keeper.tries = 0;
+                self.keeper.failed = None;
+            }
+            Err(why) => {
+                self.keeper.tries = self.keeper.tries.saturating_add(1);
+                self.keeper.urgent = true;
+                self.keeper.resting = true;
+                let draw = self.session_draw();
+                let wait = pause(self.keeper.tries, LAZY, Duration::from_secs(60), draw);
+                self.timers.set(Timer::Handoff, self.now.moment.after(wait));
+                if self.keeper.failed.is_none() {
+                    self.say(Level::Warn, format!("could not write the handoff: {why}"));
+                }
+                self.keeper.failed = Some(why);
+            }
+        }
+    }
+}
+
+fn kept(node: &Node) -> Option<KeptSecret> {
+    let (held, request) = (node.held.as_ref()?, node.request.as_ref()?);
+    let others = node.written.iter().filter(|way| *way != request);
+    Some(KeptSecret {
+        request: request.as_ref().clone(),
+        written: others.map(|way| way.as_ref().clone()).collect(),
+        read: held.read,
+        lease: held.lease.as_ref().map(Lease::kept),
+        life: held.life,
+        version: held.version,
+    })
+}

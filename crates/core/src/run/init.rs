@@ -1,0 +1,296 @@
+//! Init, and what `exec` does before its process: everything published, all or nothing; otherwise
+//! the clearest cause there is, as soon as everything possible was tried and at the latest at the
+//! deadline.
+
+use std::time::Duration;
+
+use crate::engine::{Engine, Phase};
+use crate::files::child::Child;
+use crate::interface::action::Level;
+use crate::interface::ids::{FileId, SecretId, UnitId};
+use crate::interface::policy::Mode;
+use crate::run::farewell::Revoke;
+use crate::secrets::graph::{Node, Trouble};
+use crate::secrets::lease::Lease;
+use crate::upstream::logins::MOST_UNFOUND;
+use crate::upstream::session::Standing;
+use leasehold_base::exit::{Cause, Ending};
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::request::Verb;
+
+/// What to do about a server that is away, where the reason does not say it.
+const HINT: &str = "check the address, and that the server is unsealed";
+
+/// A failed init waits so long for what it revokes.
+const LEAVING: Duration = Duration::from_secs(5);
+
+impl Engine {
+    /// Whether everything has to be published before anything else: a failure is the end then.
+    pub(crate) fn is_starting(&self) -> bool {
+        matches!(self.policy.mode, Mode::Init { .. }) || self.child.as_ref().is_some_and(Child::is_absent)
+    }
+
+    /// Publishes and goes on, or fails, as soon as either is possible. Does nothing in a daemon.
+    pub(crate) fn settle_init(&mut self) {
+        if !self.is_starting() || !matches!(self.phase, Phase::Running) {
+            return;
+        }
+        if self.is_all_rendered() {
+            self.publish_in_turn();
+        } else if self.setback
+            && let Some(ending) = self.definitive()
+        {
+            self.fail(ending);
+        }
+    }
+
+    /// Asked after every event, so in this order: that a file is still waited for is known at once, and is so but
+    /// the last time, while the leases of all secrets take a walk through them.
+    fn is_all_rendered(&self) -> bool {
+        let rendered = |unit: &crate::files::shelf::Unit| {
+            let idle = unit.dirty.is_empty() && unit.blocked.is_empty() && unit.rendering.is_empty();
+            let good =
+                |file: &FileId| self.shelf.file(*file).rendered && self.shelf.file(*file).failed.is_none();
+            idle && unit.files.iter().all(good)
+        };
+        // What an earlier run left is shown only once its token is known to live, as far as
+        // the server can be asked.
+        let sure = self.upstream.judge.asked.is_none() || !self.upstream.breaker.is_closed();
+        sure && self.shelf.units().all(|(_, unit)| rendered(unit))
+            && self.standing(Standing::Doubtful).is_empty()
+            && !self.holds_what_is_over()
+    }
+
+    /// Whether a lease that an earlier run left has ended, or is not known to live after another boot: its successor
+    /// is on its way.
+    fn holds_what_is_over(&self) -> bool {
+        let is_over = |lease: &Lease| self.lease_expires(lease) <= self.now.moment;
+        self.graph.iter().any(|(_, node)| !node.users.is_empty() && node.lease().is_some_and(is_over))
+    }
+
+    /// One unit after the other, the set first: where one fails, those after it stay as they were.
+    fn publish_in_turn(&mut self) {
+        if self.shelf.units().any(|(_, unit)| unit.publishing.is_some()) {
+            return;
+        }
+        let next: Option<UnitId> =
+            self.shelf.units().find(|(_, unit)| !unit.fresh.is_empty()).map(|(id, _)| id);
+        match next {
+            Some(id) => self.publish(id),
+            None => self.succeeded(),
+        }
+    }
+
+    /// Everything is published. Without a handoff, a token that its files still need stays.
+    fn succeeded(&mut self) {
+        if self.child.is_some() {
+            return self.spawn_child();
+        }
+        // What an application needs before its start, such as a keystore made of the files, is made by a command.
+        self.notify_on_init();
+        if self.awaited().is_some() {
+            return;
+        }
+        let leased = self.graph.iter().any(|(_, node)| node.lease().is_some());
+        let needed = leased || !self.sinks.is_empty();
+        let revoke = if self.policy.handoff || needed { Revoke::Nothing } else { Revoke::Everything };
+        self.leave_with(Ok(()), revoke, LEAVING);
+    }
+
+    /// Init fails: what this run minted is given back. What failed besides is told, since the end names one cause.
+    pub(crate) fn fail(&mut self, ending: Ending) {
+        let failed = self.shelf.files().filter_map(|(_, file)| file.failed.as_ref());
+        let others: Vec<String> = failed.filter(|why| **why != ending).map(|why| why.what.clone()).collect();
+        for what in others {
+            self.say(Level::Error, what);
+        }
+        let untold = |trouble: &Trouble| trouble.definitive && !ending.what.ends_with(&trouble.text);
+        let secrets = self.graph.iter().filter_map(|(id, node)| Some((id, node.trouble.as_ref()?)));
+        let secrets: Vec<(SecretId, String)> = secrets
+            .filter(|(_, trouble)| untold(trouble))
+            .map(|(id, trouble)| (id, trouble.text.clone()))
+            .collect();
+        for (id, text) in secrets {
+            self.say_of(id, Level::Warn, text);
+        }
+        self.leave_with(Err(ending), Revoke::Minted, LEAVING);
+    }
+
+    /// The deadline.
+    pub(crate) fn init_deadline(&mut self) {
+        if matches!(self.phase, Phase::Running) && self.is_starting() {
+            let ending = self.definitive_now().unwrap_or_else(|| self.too_late());
+            self.fail(ending);
+        }
+    }
+
+    /// What certainly keeps init from succeeding, once nothing else is left to be tried.
+    fn definitive(&self) -> Option<Ending> {
+        if let Some(ending) = self.login_hopeless() {
+            return Some(ending);
+        }
+        let settled = |id: FileId| {
+            let file = self.shelf.file(id);
+            (file.rendered && file.stage == crate::files::shelf::Stage::Clean)
+                || file.failed.is_some()
+                || self.is_tried(id)
+        };
+        let ending = self.definitive_now()?;
+        self.shelf.files().all(|(id, _)| settled(id)).then_some(ending)
+    }
+
+    fn definitive_now(&self) -> Option<Ending> {
+        self.login_hopeless().or_else(|| self.shelf.files().find_map(|(id, _)| self.file_hopeless(id)))
+    }
+
+    /// Whether everything that the file waits for has been tried.
+    fn is_tried(&self, id: FileId) -> bool {
+        let file = self.shelf.file(id);
+        let tried = |secret: &SecretId| {
+            self.graph.get(*secret).is_some_and(|node| node.held.is_some() || node.trouble.is_some())
+        };
+        !file.needs.is_empty() && file.needs.iter().all(tried)
+    }
+
+    fn login_hopeless(&self) -> Option<Ending> {
+        if self.upstream.session.current.is_some() {
+            return None;
+        }
+        if let Some(failure) = &self.upstream.session.trouble {
+            let hopeless = failure.kind == FailureKind::Unusable
+                || self.upstream.session.is_locked()
+                || self.upstream.session.unfound > MOST_UNFOUND
+                || self.upstream.session.is_out_of_patience(self.now.moment);
+            return hopeless.then(|| no_login(failure, &self.policy.login_advice));
+        }
+        None
+    }
+
+    fn file_hopeless(&self, id: FileId) -> Option<Ending> {
+        let file = self.shelf.file(id);
+        if let Some(why) = &file.failed {
+            return Some(why.clone());
+        }
+        let troubles = file.needs.iter().filter_map(|secret| {
+            let node = self.graph.get(*secret)?;
+            node.trouble.as_ref().map(|trouble| (trouble, node))
+        });
+        let (trouble, node) = troubles.into_iter().find(|(trouble, _)| trouble.definitive)?;
+        Some(self.ending_for(id, trouble, node))
+    }
+
+    fn ending_for(&self, id: FileId, trouble: &Trouble, node: &Node) -> Ending {
+        let path = node.path();
+        let (cause, hint) = match trouble.kind {
+            FailureKind::Denied => (
+                Cause::Denied,
+                format!(
+                    "grant the role's policy access to {}, or correct the path; `leasehold plan` prints the lines that are missing",
+                    paths_of_policy(node)
+                ),
+            ),
+            FailureKind::Missing if trouble.advised => (Cause::Missing, String::new()),
+            FailureKind::Missing if path.contains("/data/") => (
+                Cause::Missing,
+                "create it, or correct the path; on a mount of KV version 1, leave the data/ out".to_owned(),
+            ),
+            FailureKind::Missing => (Cause::Missing, "create it, or correct the path".to_owned()),
+            FailureKind::Rejected => (Cause::Missing, "correct the path or its arguments".to_owned()),
+            FailureKind::Local => (Cause::Template, "correct the path".to_owned()),
+            kind if kind.is_outage() || kind == FailureKind::Redirected => {
+                (Cause::Unavailable, if trouble.advised { "" } else { HINT }.to_owned())
+            }
+            _ => (Cause::Deadline, "see the server's own log".to_owned()),
+        };
+        Ending::new(cause, format!("{}: {}", self.policy.files[id.0].name, trouble.text), hint)
+    }
+
+    /// The denial of a secret that is not judged yet, or may be a standby's that lags.
+    fn suspicion(&self, id: SecretId) -> Option<(Trouble, &Node)> {
+        let node = self.graph.get(id)?;
+        let (failure, path) = (node.denial.as_ref()?, node.path());
+        let text = format!("could not read {path}: {}", failure.why);
+        let trouble =
+            Trouble { kind: failure.kind, text, advised: failure.advised, definitive: true, told: false };
+        Some((trouble, node))
+    }
+
+    /// The deadline was reached for a cause that may pass.
+    fn too_late(&self) -> Ending {
+        if let Some((_, failure)) = self.upstream.breaker.outage() {
+            let what = format!("the server does not answer: {failure}");
+            return Ending::new(Cause::Unavailable, what, failure.hint(HINT));
+        }
+        if let (None, Some(failure)) = (self.upstream.session.current, &self.upstream.session.trouble) {
+            return no_login(failure, &self.policy.login_advice);
+        }
+        for (id, file) in self.shelf.files().filter(|(_, file)| !file.rendered) {
+            // Denied, and not judged yet: it is what was seen.
+            if let Some((trouble, node)) = file.needs.iter().find_map(|secret| self.suspicion(*secret)) {
+                return self.ending_for(id, &trouble, node);
+            }
+            let troubles = |secret: &SecretId| {
+                let node = self.graph.get(*secret)?;
+                Some((node.trouble.as_ref()?, node))
+            };
+            if let Some((trouble, node)) = file.needs.iter().find_map(troubles) {
+                return self.ending_for(id, trouble, node);
+            }
+        }
+        if let Some((name, why)) = self.awaited() {
+            let what = format!("could not notify {name}: {}", why.unwrap_or("it did not end in time"));
+            return Ending::new(
+                Cause::Deadline,
+                what,
+                "see why it fails, or write `may_fail: true` beside its `on_init`",
+            );
+        }
+        if self.work.is_waiting_for_answers() {
+            return Ending::new(Cause::Unavailable, "the server did not answer in time", HINT);
+        }
+        Ending::new(Cause::Deadline, "not everything was published in time", "raise `init.timeout`")
+    }
+}
+
+/// The end that a failed login leads to, whether it is beyond hope or the deadline came first: a
+/// short deadline must not hide what is wrong. `advice` is what to do where the server refuses it (`Policy::login_advice`).
+#[must_use]
+pub fn no_login(failure: &Failure, advice: &str) -> Ending {
+    let why = &failure.why;
+    match failure.kind {
+        FailureKind::Refused | FailureKind::Denied => {
+            let hint = if failure.advised { "" } else { advice };
+            Ending::new(Cause::Denied, why, hint)
+        }
+        FailureKind::Local => {
+            let hint = "put the credentials there, or correct their path in `auth`";
+            Ending::new(Cause::Denied, format!("no credentials to log in with: {why}"), hint)
+        }
+        FailureKind::Unusable => {
+            let hint = failure.hint("correct the credentials that `auth` names");
+            Ending::new(Cause::Denied, format!("no credentials to log in with: {why}"), hint)
+        }
+        kind => {
+            let away = kind.is_outage() || kind == FailureKind::Redirected;
+            let cause = if away { Cause::Unavailable } else { Cause::Deadline };
+            let hint = failure.hint("check the address, and the server's own log");
+            Ending::new(cause, format!("could not log in: {why}"), hint)
+        }
+    }
+}
+
+/// The paths that a policy has to name. A mount is not known while the question about it is denied, too: where it is
+/// of KV version 2, its policies have a `data/` that people do not write.
+fn paths_of_policy(node: &Node) -> String {
+    if let Some(request) = &node.request {
+        return request.path.clone();
+    }
+    let path = node.path();
+    let plain = node.written.first().is_some_and(|request| request.verb == Verb::Read);
+    match path.split_once('/') {
+        Some((mount, rest)) if plain && !path.contains("/data/") => {
+            format!("{mount}/data/{rest} (KV version 2) or {path}")
+        }
+        _ => path.to_owned(),
+    }
+}

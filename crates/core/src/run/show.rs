@@ -1,0 +1,193 @@
+//! What the core lets be seen.
+
+use std::collections::BTreeMap;
+
+use crate::engine::Engine;
+use crate::files::inspect;
+use crate::files::shelf::File;
+use crate::interface::ids::{FileId, SecretId};
+use crate::interface::view::{
+    Fault, FileView, LoginTrouble, NextAction, Outage, Outlook, Readiness, SecretView, TokenView, View,
+};
+use crate::secrets::graph::{Node, Op, Step, Trouble};
+use crate::tools::timers::Timer;
+use crate::upstream::session::{Entry, Login};
+use leasehold_base::exit::{Cause, Ending};
+use leasehold_base::time::{Moment, Now};
+
+impl Engine {
+    /// Everything at one moment.
+    #[must_use]
+    pub fn view(&self, now: Now) -> View {
+        let places: BTreeMap<SecretId, usize> =
+            self.graph.iter().enumerate().map(|(place, (id, _))| (id, place)).collect();
+        let files: Vec<FileView> =
+            self.shelf.files().map(|(id, file)| self.view_file(id, file, &places)).collect();
+        let outage =
+            self.upstream.breaker.outage().map(|(since, last)| Outage { since, why: last.why.clone() });
+        View {
+            now: now.moment,
+            readiness: self.outlook(now).readiness,
+            token: self.upstream.session.login().map(|login| self.view_token(login)),
+            login: self.login_trouble(),
+            used_up: self.upstream.session.used_up,
+            outage,
+            breaker: self.upstream.breaker.view(!self.upstream.pauses.is_empty()),
+            files,
+            secrets: self.graph.iter().map(|(id, node)| self.view_secret(id, node)).collect(),
+            notifiers: self.notices.view(),
+            counters: self.counters,
+        }
+    }
+
+    /// Whether the files can be relied on at one moment.
+    #[must_use]
+    pub fn outlook(&self, now: Now) -> Outlook {
+        let now = now.moment;
+        let ends = self.shelf.files().map(|(id, file)| self.file_expires(id, file));
+        let until = ends.flatten().min();
+        Outlook { now, readiness: self.readiness(until, now), until }
+    }
+
+    /// `until` is the first effective expiry of all.
+    fn readiness(&self, until: Option<Moment>, now: Moment) -> Readiness {
+        let told = |id: FileId, file: &File, otherwise: &str| {
+            let why = self.file_error(id, file).map_or_else(|| otherwise.to_owned(), |fault| fault.text);
+            (self.policy.files[id.0].name.clone(), why)
+        };
+        let mut files = self.shelf.files();
+        if let Some((id, file)) = files.find(|(_, file)| file.generation.is_none()) {
+            let (file, why) = told(id, file, "not published yet");
+            return Readiness::NotRendered { file, why };
+        }
+        let lost = |(id, file): &(FileId, &File)| self.inspector.loss(file.unit, *id).is_some();
+        if let Some((id, file)) = self.shelf.files().find(lost) {
+            let (file, why) = told(id, file, "");
+            return Readiness::Lost { file, why };
+        }
+        let is_over =
+            |(id, file): &(FileId, &File)| self.file_expires(*id, file).is_some_and(|end| end <= now);
+        if let Some((id, file)) = self.shelf.files().filter(|_| until.is_some()).find(is_over) {
+            let otherwise = match self.file_unknown(id, file) {
+                Some(_) => "it is not known yet whether its token lives: the server is being asked",
+                None => "its secret has expired",
+            };
+            let (file, why) = told(id, file, otherwise);
+            return Readiness::Expired { file, why };
+        }
+        match self.login_trouble() {
+            _ if !self.upstream.breaker.is_closed() => Readiness::ReadyWithoutServer { until },
+            Some(LoginTrouble { since, why, .. }) => Readiness::ReadyWithoutLogin { since, why },
+            None => Readiness::Ready,
+        }
+    }
+
+    /// The login that is wanted and fails, for another reason than that the server is away.
+    fn login_trouble(&self) -> Option<LoginTrouble> {
+        let failure = self.upstream.session.trouble.as_ref().filter(|failure| !failure.kind.is_outage())?;
+        let why = failure.why.clone();
+        let since = self.upstream.session.failing.filter(|_| self.upstream.session.entry != Entry::Quiet)?;
+        Some(LoginTrouble { since, why, next: self.timers.at(&Timer::LogIn) })
+    }
+
+    /// The first effective expiry among what a file is made of.
+    fn file_expires(&self, id: FileId, file: &File) -> Option<Moment> {
+        let held = file.uses.iter().filter_map(|secret| self.secret_expires(*secret));
+        // On disk it may still be made of a lease that has been replaced.
+        let replaced = self.retirees.iter().filter(|one| one.secret.is_some() && one.files.contains(&id));
+        let replaced = replaced.map(|one| self.lease_expires(&one.lease));
+        held.chain(replaced).chain(self.sink_expires(id)).chain(self.file_unknown(id, file)).min()
+    }
+
+    /// Since when a file is made of what an earlier run may have revoked, or what may have ended while the machine was
+    /// restarted, where that is not known yet.
+    fn file_unknown(&self, id: FileId, file: &File) -> Option<Moment> {
+        let lease = |secret: &SecretId| Some(self.graph.get(*secret)?.lease()?.token);
+        // On disk it may still be made of a lease that has been replaced.
+        let replaced = self.retirees.iter().filter(|one| one.secret.is_some() && one.files.contains(&id));
+        let replaced = replaced.map(|one| one.lease.token);
+        let tokens = file.uses.iter().filter_map(lease).chain(replaced).chain(self.sinks.shown_in(id));
+        tokens.filter_map(|token| self.upstream.session.logins.get(&token)?.unknown_since()).min()
+    }
+
+    fn view_token(&self, login: &Login) -> TokenView {
+        let next = match self.upstream.session.entry {
+            Entry::Quiet => login.next(0.5),
+            Entry::Asked => Some((NextAction::LogIn, self.now.moment)),
+            Entry::Resting => {
+                Some((NextAction::LogIn, self.timers.at(&Timer::LogIn).unwrap_or(self.now.moment)))
+            }
+        };
+        TokenView { accessor: login.accessor.clone(), expires: login.expires, next }
+    }
+
+    fn view_file(&self, id: FileId, file: &File, places: &BTreeMap<SecretId, usize>) -> FileView {
+        FileView {
+            name: self.policy.files[id.0].name.clone(),
+            generation: file.generation,
+            changed: file.changed,
+            expires: self.file_expires(id, file),
+            error: self.file_error(id, file),
+            secrets: file.uses.iter().filter_map(|secret| places.get(secret).copied()).collect(),
+            renders: file.renders,
+        }
+    }
+
+    /// What keeps a file from being true: its template, what it cannot do without, what it is made
+    /// of, its publication, or the login.
+    fn file_error(&self, id: FileId, file: &File) -> Option<Fault> {
+        let trouble = |secret: &SecretId| Some(fault(self.graph.get(*secret)?.trouble.as_ref()?));
+        let ending = |why: &Ending| Fault { class: why.cause.class(), text: why.what.clone() };
+        let of_secrets =
+            || file.needs.iter().find_map(trouble).or_else(|| file.uses.iter().find_map(trouble));
+        let of_unit = || self.shelf.unit(file.unit).error.as_ref().map(ending);
+        let of_login = || {
+            let waits = !file.needs.is_empty() || (self.sinks.contains(id) && !file.rendered);
+            let failure = self.upstream.session.trouble.as_ref().filter(|_| waits)?;
+            Some(Fault { class: failure.kind.class(), text: format!("could not log in: {}", failure.why) })
+        };
+        let of_disk = || {
+            let text = inspect::words(self.inspector.loss(file.unit, id)?).to_owned();
+            Some(of_unit().unwrap_or(Fault { class: Cause::Destination.class(), text }))
+        };
+        of_disk()
+            .or_else(|| file.failed.as_ref().map(ending))
+            .or_else(of_secrets)
+            .or_else(of_unit)
+            .or_else(of_login)
+    }
+
+    fn view_secret(&self, id: SecretId, node: &Node) -> SecretView {
+        let request = node.request.as_ref().or(node.written.first());
+        let source = request.map_or_else(String::new, |request| {
+            let names: Vec<&str> = request.args.keys().map(String::as_str).collect();
+            let names = names.join(" ");
+            if names.is_empty() { request.path.clone() } else { format!("{} {names}", request.path) }
+        });
+        let next = match node.step {
+            Step::Waiting { what, at, .. } => Some((what, at)),
+            Step::Busy(Op::Renew) => Some((NextAction::Renew, self.now.moment)),
+            Step::Busy(Op::Read) if node.lease().is_some() => Some((NextAction::Replace, self.now.moment)),
+            Step::Busy(_) => Some((NextAction::Read, self.now.moment)),
+            Step::Suspect(_) => Some((NextAction::Retry, self.now.moment)),
+            Step::Idle => None,
+        };
+        SecretView {
+            id: node.name.to_string(),
+            source,
+            version: node.held.as_ref().and_then(|held| held.version),
+            lease: node.lease().map(|lease| lease.id.0.clone()),
+            expires: self.secret_expires(id),
+            fresh: node.fresh,
+            next,
+            error: node.trouble.as_ref().map(fault),
+            reads: node.reads,
+            renewals: node.renewals,
+            replacements: node.replacements,
+        }
+    }
+}
+
+fn fault(trouble: &Trouble) -> Fault {
+    Fault { class: trouble.kind.class(), text: trouble.text.clone() }
+}

@@ -1,0 +1,447 @@
+//! What is asked of the server, once however it is written and however many files use it.
+//!
+//! A request as written leads to a secret; once it is resolved, secrets that turn out to be the
+//! same are merged. A secret that no file uses any more is dropped.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::interface::event::Life;
+use crate::interface::ids::{FileId, SecretId};
+use crate::interface::view::NextAction;
+use crate::secrets::lease::Lease;
+use crate::secrets::refresh::Certificate;
+use crate::tools::dice::number;
+use crate::tools::few::Few;
+use crate::upstream::mounts::Path;
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::request::Request;
+use leasehold_base::time::{Moment, Now};
+
+/// What can be asked about a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// Under which path the server keeps it.
+    Resolve,
+    /// Its value.
+    Read,
+    /// More time for its lease.
+    Renew,
+}
+
+/// Where a secret stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Nothing is planned.
+    Idle,
+    /// A request is queued or under way.
+    Busy(Op),
+    /// The next request waits for its time.
+    Waiting { what: NextAction, at: Moment, op: Op },
+    /// It was denied, and the token is being looked up to find out why.
+    Suspect(Op),
+}
+
+/// The last failure, until the next success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) kind: FailureKind,
+    /// A whole sentence that names the path.
+    pub(crate) text: String,
+    /// It says what to do, too.
+    pub(crate) advised: bool,
+    /// Trying again soon will not mend it: init fails on it.
+    pub(crate) definitive: bool,
+    /// It is in the log.
+    pub(crate) told: bool,
+}
+
+/// Two answers about one time may differ by so much: each is in whole seconds, and counts from when it was asked.
+const UNSURE: Duration = Duration::from_secs(3);
+
+/// What the store has of it.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// When it was asked.
+    pub(crate) read: Moment,
+    pub(crate) lease: Option<Lease>,
+    pub(crate) life: Life,
+    pub(crate) certificate: Option<Certificate>,
+    pub(crate) version: Option<u64>,
+}
+
+impl Held {
+    /// When it ends by itself, as its data says; none where it does not say.
+    pub(crate) fn own_end(&self, now: Now) -> Option<Moment> {
+        match self.life {
+            Life::EndsIn(ttl) => Some(self.read.after(ttl)),
+            _ => self.certificate.map(|certificate| certificate.expires(now)),
+        }
+    }
+
+    /// Whether every read makes another one, so that none is asked for while this one lives.
+    pub(crate) fn is_minted(&self) -> bool {
+        self.lease.is_some() || self.certificate.is_some() || matches!(self.life, Life::EndsIn(_))
+    }
+
+    /// Whether the server has moved on the time of the next rotation since `before`.
+    pub(crate) fn is_put_off(&self, before: &Self) -> bool {
+        match (before.life, self.life) {
+            (Life::RotatesIn(old), Life::RotatesIn(new)) => {
+                self.read.after(new) > before.read.after(old).after(UNSURE)
+            }
+            _ => false,
+        }
+    }
+
+    /// Tells this answer from those before and after it, also in the next run: its jitter hangs on that, so
+    /// that a restart does not move when it is renewed.
+    pub(crate) fn name(&self) -> u64 {
+        match (&self.lease, self.certificate) {
+            (Some(lease), _) => lease.expires.name(),
+            (None, Some(certificate)) => certificate.name(),
+            (None, None) => self.read.name(),
+        }
+    }
+}
+
+/// One secret.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// Names it in the log and in status.
+    pub(crate) name: Name,
+    /// Every way the files write it.
+    pub(crate) written: Few<Arc<Request>>,
+    /// The one way the server keeps it, once that is known.
+    pub(crate) request: Option<Arc<Request>>,
+    pub(crate) users: Few<FileId>,
+    pub(crate) held: Option<Held>,
+    pub(crate) step: Step,
+    pub(crate) trouble: Option<Trouble>,
+    /// What is known of its path.
+    pub(crate) path: Path,
+    /// Failures in a row.
+    pub(crate) tries: u32,
+    /// Denials in a row that were put down to a standby that lags behind a fresh login.
+    pub(crate) lag: u32,
+    /// The first denial since the last success.
+    pub(crate) denied: Option<Moment>,
+    /// How it was denied last, while nobody knows yet whether that is final.
+    pub(crate) denial: Option<Box<Failure>>,
+    /// The policy does not let its lease be renewed.
+    pub(crate) cannot_renew: bool,
+    /// When a lease that the server did not know was replaced.
+    pub(crate) reminted: Option<Moment>,
+    /// Answers in a row that leave a rotation outstanding: it is due, or its time was moved on without it.
+    pub(crate) outstanding: u32,
+    /// Read it once more when the read under way is over: it may have missed the change.
+    pub(crate) again: bool,
+    /// As above, for news: not where the read brings something that ends.
+    pub(crate) news: bool,
+    /// Names its draws of the dice.
+    pub(crate) number: u64,
+    pub(crate) draws: u64,
+    pub(crate) fresh: Option<Moment>,
+    /// When the store last got another answer for it.
+    pub(crate) turned: Option<Moment>,
+    pub(crate) reads: u64,
+    pub(crate) renewals: u64,
+    pub(crate) replacements: u64,
+}
+
+impl Node {
+    fn new(name: Name, number: u64) -> Self {
+        Self {
+            name,
+            written: Few::default(),
+            request: None,
+            users: Few::default(),
+            held: None,
+            step: Step::Idle,
+            trouble: None,
+            path: Path::Unknown,
+            tries: 0,
+            lag: 0,
+            denied: None,
+            denial: None,
+            cannot_renew: false,
+            reminted: None,
+            outstanding: 0,
+            again: false,
+            news: false,
+            number,
+            draws: 0,
+            fresh: None,
+            turned: None,
+            reads: 0,
+            renewals: 0,
+            replacements: 0,
+        }
+    }
+
+    /// Its lease, where it has one.
+    pub(crate) fn lease(&self) -> Option<&Lease> {
+        self.held.as_ref()?.lease.as_ref()
+    }
+
+    /// As above.
+    pub(crate) fn lease_mut(&mut self) -> Option<&mut Lease> {
+        self.held.as_mut()?.lease.as_mut()
+    }
+
+    /// Whether it is read as it is written, and its mount was not asked about.
+    pub(crate) fn is_assumed(&self) -> bool {
+        self.path == Path::Assumed
+    }
+
+    /// As people wrote it, for messages.
+    pub(crate) fn path(&self) -> &str {
+        let any = self.written.first().or(self.request.as_ref());
+        any.map_or("", |request| request.path.as_str())
+    }
+
+    /// Forgets past failures. True where there was one to tell the end of.
+    pub(crate) fn recovered(&mut self) -> bool {
+        self.tries = 0;
+        self.lag = 0;
+        self.denied = None;
+        self.denial = None;
+        self.trouble.take().is_some()
+    }
+}
+
+/// All secrets.
+#[derive(Debug, Default)]
+pub(crate) struct Graph {
+    /// Apart from the tree, whose nodes would keep room for eleven of them, half of it empty.
+    nodes: BTreeMap<SecretId, Box<Node>>,
+    written: BTreeMap<Arc<Request>, SecretId>,
+    resolved: BTreeMap<Arc<Request>, SecretId>,
+    count: usize,
+    /// The names in use: hash and number.
+    named: BTreeSet<(u32, u32)>,
+}
+
+/// What a secret is called where its path is not to be read: eight digits that are the same for all
+/// ways of writing a path, and a number where others have them too, as two requests do that differ in
+/// their arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Name {
+    hash: u32,
+    number: u32,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.hash)?;
+        if self.number > 1 { write!(f, "-{}", self.number) } else { Ok(()) }
+    }
+}
+
+/// What resolving a secret brought to light.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Resolved {
+    /// It is itself.
+    Itself,
+    /// It is this other one, and no longer exists.
+    Same(SecretId),
+}
+
+impl Graph {
+    pub(crate) fn get(&self, id: SecretId) -> Option<&Node> {
+        self.nodes.get(&id).map(Box::as_ref)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: SecretId) -> Option<&mut Node> {
+        self.nodes.get_mut(&id).map(Box::as_mut)
+    }
+
+    /// All secrets, in the order they were first needed.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (SecretId, &Node)> {
+        self.nodes.iter().map(|(id, node)| (*id, &**node))
+    }
+
+    /// As above.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (SecretId, &mut Node)> {
+        self.nodes.iter_mut().map(|(id, node)| (*id, &mut **node))
+    }
+
+    /// All numbers, as they are now.
+    pub(crate) fn ids(&self) -> Vec<SecretId> {
+        self.nodes.keys().copied().collect()
+    }
+
+    /// The secret that `request`, as written, stands for; made where it is new. Who writes it as the server
+    /// keeps it means the one that is known by that, as for the store that files are rendered from: another of
+    /// its own would hide that it has just changed.
+    pub(crate) fn intern(&mut self, request: &Request) -> SecretId {
+        if let Some(id) = self.written.get(request).or_else(|| self.resolved.get(request)) {
+            return *id;
+        }
+        let request = Arc::new(request.clone());
+        let id = self.add(&request);
+        self.name(id, request);
+        id
+    }
+
+    /// A secret from an earlier run, under its resolved request and all ways it is written.
+    pub(crate) fn adopt(&mut self, request: Request, written: Vec<Request>) -> SecretId {
+        let request = Arc::new(request);
+        let id = self.add(&request);
+        for request in written.into_iter().map(Arc::new).chain([request.clone()]) {
+            self.name(id, request);
+        }
+        self.resolved.insert(request.clone(), id);
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.request = Some(request);
+        }
+        id
+    }
+
+    /// The server keeps `id` under `request`.
+    pub(crate) fn resolve(&mut self, id: SecretId, request: Request) -> Resolved {
+        let request = Arc::new(request);
+        match self.resolved.get(&request).copied() {
+            Some(same) if same != id => {
+                self.merge(id, same);
+                Resolved::Same(same)
+            }
+            _ => {
+                if let Some(node) = self.nodes.get_mut(&id) {
+                    if let Some(before) = node.request.replace(request.clone()) {
+                        self.resolved.remove(&before);
+                    }
+                    self.resolved.insert(request, id);
+                }
+                Resolved::Itself
+            }
+        }
+    }
+
+    /// Whether a secret that was never read goes by the path as it is written: so it is also where the
+    /// server did not know the token, and told it nothing of the mount.
+    pub(crate) fn may_be_unresolved(&self, id: SecretId) -> bool {
+        self.get(id).is_some_and(|node| {
+            node.held.is_none() && node.request.as_ref().is_some_and(|path| node.written.contains(path))
+        })
+    }
+
+    /// Takes a secret out.
+    pub(crate) fn remove(&mut self, id: SecretId) -> Option<Node> {
+        let node = *self.nodes.remove(&id)?;
+        self.named.remove(&(node.name.hash, node.name.number));
+        for written in &node.written {
+            self.written.remove(written);
+        }
+        if let Some(request) = &node.request {
+            self.resolved.remove(request);
+        }
+        Some(node)
+    }
+
+    fn merge(&mut self, from: SecretId, into: SecretId) {
+        let Some(gone) = self.remove(from) else { return };
+        for request in gone.written {
+            self.name(into, request);
+        }
+        if let Some(node) = self.nodes.get_mut(&into) {
+            node.users.extend(gone.users);
+        }
+    }
+
+    fn add(&mut self, request: &Request) -> SecretId {
+        let id = SecretId(self.count);
+        self.count += 1;
+        let name = self.name_of(&request.path);
+        self.nodes.insert(id, Box::new(Node::new(name, number(&request.path))));
+        id
+    }
+
+    /// A name for a request of this path that no other has.
+    fn name_of(&mut self, path: &str) -> Name {
+        let plain: Vec<&str> = path.split('/').filter(|part| *part != "data").collect();
+        // The upper half: FNV mixes better upwards.
+        let hash = u32::try_from(number(&plain.join("/")) >> 32).unwrap_or(u32::MAX);
+        let last = self.named.range((hash, 0)..=(hash, u32::MAX)).next_back();
+        let number = last.map_or(1, |(_, last)| last.saturating_add(1));
+        self.named.insert((hash, number));
+        Name { hash, number }
+    }
+
+    fn name(&mut self, id: SecretId, request: Arc<Request>) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.written.insert(request.clone());
+            self.written.insert(request, id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(path: &str) -> Request {
+        Request::read(path).expect("a good path")
+    }
+
+    #[test]
+    fn two_ways_of_writing_one_secret_become_one() {
+        let mut graph = Graph::default();
+        let plain = graph.intern(&request("secret/web"));
+        let data = graph.intern(&request("secret/data/web"));
+        assert_ne!(plain, data, "nobody knows yet");
+        graph.get_mut(data).expect("it is there").users.insert(FileId(3));
+        assert_eq!(graph.resolve(plain, request("secret/data/web")), Resolved::Itself);
+        assert_eq!(graph.resolve(data, request("secret/data/web")), Resolved::Same(plain));
+        assert_eq!(graph.intern(&request("secret/data/web")), plain);
+        assert!(graph.get(data).is_none());
+        assert!(graph.get(plain).expect("it is there").users.contains(&FileId(3)));
+    }
+
+    #[test]
+    fn a_path_that_is_written_as_the_server_keeps_it_is_the_secret_that_is_known_by_it() {
+        let mut graph = Graph::default();
+        let id = graph.intern(&request("secret/web"));
+        graph.resolve(id, request("secret/data/web"));
+        assert_eq!(graph.intern(&request("secret/data/web")), id);
+        graph.remove(id);
+        assert_ne!(graph.intern(&request("secret/data/web")), id);
+    }
+
+    #[test]
+    fn a_name_is_the_same_for_all_ways_of_writing_a_path_and_no_two_have_one() {
+        fn name(graph: &mut Graph, path: &str) -> (SecretId, String) {
+            let id = graph.intern(&request(path));
+            (id, graph.get(id).expect("it is there").name.to_string())
+        }
+        let mut graph = Graph::default();
+        let (id, first) = name(&mut graph, "secret/web");
+        assert_eq!(first.len(), 8);
+        assert_eq!(name(&mut graph, "secret/web").1, first);
+        let (twin, second) = name(&mut graph, "secret/data/web");
+        assert_eq!(second, format!("{first}-2"), "until it is known that they are one");
+        assert_ne!(name(&mut graph, "secret/other").1, first);
+        // What is dropped and comes back is called as before, unless somebody else is.
+        graph.remove(id);
+        assert_eq!(name(&mut graph, "secret/web").1, format!("{first}-3"));
+        let (again, _) = name(&mut graph, "secret/web");
+        graph.remove(twin);
+        graph.remove(again);
+        assert_eq!(name(&mut graph, "secret/web").1, first);
+        let mut next = Graph::default();
+        let adopted = next.adopt(request("secret/data/web"), vec![request("secret/web")]);
+        assert_eq!(next.get(adopted).expect("it is there").name.to_string(), first, "in the next run too");
+    }
+
+    #[test]
+    fn an_adopted_secret_is_known_by_every_name_it_had() {
+        let mut graph = Graph::default();
+        let id = graph.adopt(request("secret/data/web"), vec![request("secret/web")]);
+        assert_eq!(graph.intern(&request("secret/web")), id);
+        assert_eq!(graph.intern(&request("secret/data/web")), id);
+        graph.remove(id);
+        assert_ne!(graph.intern(&request("secret/web")), id, "a dropped secret is not found again");
+    }
+}

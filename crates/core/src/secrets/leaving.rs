@@ -1,0 +1,288 @@
+//! Giving back what was replaced: leases by themselves, or together with the login that made
+//! them. Whatever cannot be given back ends by itself.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::engine::{Engine, Phase};
+use crate::interface::action::Level;
+use crate::interface::ids::{FileId, LeaseId, SecretId, TokenId};
+use crate::secrets::lease::Lease;
+use crate::secrets::namespace;
+use crate::secrets::retire::Way;
+use crate::tools::dice::pause;
+use crate::tools::timers::Timer;
+use crate::tools::work::Job;
+use crate::upstream::session::Standing;
+use leasehold_base::failure::{Failure, FailureKind};
+
+/// A lease whose revocation was denied so often, over three minutes, is left to end by itself. Once is not enough: a mesh
+/// that denies everything for a while would leave a database user for the whole life of the lease.
+const DENIALS: u32 = 8;
+
+impl Engine {
+    /// A lease is replaced, or its secret dropped; `files` on disk are still made of it.
+    pub(crate) fn retire(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) {
+        let id = lease.id.clone();
+        if self.retirees.add(lease, secret, files) {
+            self.free_leases(vec![id]);
+        }
+        self.await_ends();
+        self.keep(true);
+    }
+
+    /// Nothing uses these leases any more: after a grace they are given back.
+    pub(crate) fn free_leases(&mut self, leases: Vec<LeaseId>) {
+        let now = self.now.moment;
+        for id in leases {
+            let Some(one) = self.retirees.get_mut(&id) else { continue };
+            if one.lease.latest <= now {
+                self.lease_over(&id);
+                continue;
+            }
+            one.way = Way::Grace;
+            let at = one.grace(now);
+            self.timers.set(Timer::Retiree(id), at);
+        }
+    }
+
+    /// The grace of a lease is over, or its revocation is tried again.
+    pub(crate) fn retiree_due(&mut self, id: &LeaseId) {
+        let now = self.now.moment;
+        let Some(one) = self.retirees.get(id) else { return };
+        if one.lease.latest <= now {
+            self.lease_over(id);
+            return;
+        }
+        let token = one.lease.token;
+        let login = self.upstream.session.logins.get(&token);
+        let with_token = login.is_some_and(|login| login.state == Standing::Leaving && login.is_ours())
+            && one.tries == 0
+            && self.retirees.get(id).is_some_and(|one| self.goes_with_login(&one.lease));
+        let Some(one) = self.retirees.get_mut(id) else { return };
+        if with_token {
+            one.way = Way::WithToken;
+            self.check_leaving(token);
+        } else {
+            one.way = Way::Revoking;
+            self.work.add(Job::RevokeLease(id.clone()), now);
+        }
+    }
+
+    /// A replaced lease is gone, one way or another.
+    pub(crate) fn lease_over(&mut self, id: &LeaseId) {
+        self.timers.clear(&Timer::Retiree(id.clone()));
+        self.work.remove(&Job::RevokeLease(id.clone()));
+        if let Some(one) = self.retirees.remove(id) {
+            self.check_leaving(one.lease.token);
+            self.keep(true);
+        }
+    }
+
+    /// Whether the server revokes this lease with the login that made it.
+    pub(crate) fn goes_with_login(&self, lease: &Lease) -> bool {
+        let login = self.upstream.session.logins.get(&lease.token);
+        login.is_none_or(|login| !lease.outlives(namespace::of(&login.accessor)))
+    }
+
+    /// With which login to revoke a lease: the current one, or the one that made it.
+    pub(crate) fn token_to_revoke(&self, id: &LeaseId) -> Option<TokenId> {
+        let one = self.retirees.get(id);
+        let own = one.map(|one| one.lease.token);
+        let by_own = one.is_some_and(|one| one.by_own);
+        // At the end the current one may be revoked while another, and its leases, are not yet.
+        let first = own.filter(|_| by_own);
+        let order = first.into_iter().chain(self.upstream.session.current).chain(own);
+        order.into_iter().find(|token| self.upstream.session.is_alive(*token))
+    }
+
+    /// What the current login may not revoke, the one that made it may: their roles can differ.
+    fn try_own_login(&mut self, id: &LeaseId) -> bool {
+        let current = self.upstream.session.current;
+        let session = &self.upstream.session;
+        let Some(one) = self.retirees.get_mut(id) else { return false };
+        let other = current != Some(one.lease.token) && session.is_alive(one.lease.token);
+        if one.by_own || !other {
+            return false;
+        }
+        one.by_own = true;
+        self.work.add(Job::RevokeLease(id.clone()), self.now.moment);
+        true
+    }
+
+    pub(crate) fn lease_revoked(&mut self, id: &LeaseId, result: Result<(), Failure>) {
+        let job = Job::RevokeLease(id.clone());
+        let with = self.work.token_of(&job);
+        self.work.finish(&job, self.now.moment);
+        match result {
+            Ok(()) => {
+                self.upstream.breaker.succeeded();
+                self.say_of_lease(id, Level::Debug, format!("revoked the lease {}", id.0));
+                self.lease_over(id);
+            }
+            Err(failure) => self.lease_not_revoked(id, &failure),
+        }
+        if let Some(token) = with {
+            self.spend(token);
+        }
+    }
+
+    fn lease_not_revoked(&mut self, id: &LeaseId, failure: &Failure) {
+        self.note_failure(failure);
+        if failure.kind == FailureKind::Denied && self.try_own_login(id) {
+            return;
+        }
+        let draw = self.session_draw();
+        let Some(one) = self.retirees.get_mut(id) else { return };
+        match failure.kind {
+            // Gone already.
+            FailureKind::Missing | FailureKind::Rejected => self.lease_over(id),
+            FailureKind::Denied if self.upstream.session.current.is_some() && one.tries >= DENIALS => {
+                let why = &failure.why;
+                let text = format!("may not revoke the lease {}: {why}; it ends by itself", id.0);
+                self.say_of_lease(id, Level::Warn, text);
+                self.lease_over(id);
+            }
+            _ => {
+                one.tries = one.tries.saturating_add(1);
+                let wait = pause(one.tries, Duration::from_secs(1), Duration::from_secs(60), draw);
+                let at = self.now.moment.after(wait).min(one.lease.latest);
+                self.timers.set(Timer::Retiree(id.clone()), at);
+            }
+        }
+    }
+
+    /// A newer login has taken over: what this one leased is read anew, and then it is revoked.
+    pub(crate) fn leave(&mut self, id: TokenId) {
+        let Some(login) = self.upstream.session.logins.get_mut(&id) else { return };
+        login.state = Standing::Leaving;
+        self.timers.clear(&Timer::Token(id));
+        self.timers.clear(&Timer::Proof(id));
+        let of = |lease: &Lease| lease.token == id;
+        let leased: Vec<SecretId> =
+            self.graph.iter().filter(|(_, node)| node.lease().is_some_and(of)).map(|(id, _)| id).collect();
+        self.remint(&leased);
+        self.check_leaving(id);
+    }
+
+    /// The revocation of a login that was replaced is tried again. At the end: no longer waits for its leases.
+    pub(crate) fn leaving_due(&mut self, id: TokenId) {
+        if matches!(self.phase, Phase::Leaving(_)) {
+            self.give_back_tokens(true);
+        } else {
+            self.check_leaving(id);
+        }
+    }
+
+    /// An earlier run left this login to be given back, and what is on disk may still be of its making: this run has
+    /// not published everything yet, or not everyone was told.
+    fn is_stray(&self, id: TokenId) -> bool {
+        let published = || self.shelf.files().all(|(_, file)| file.generation.is_some());
+        let stray = self.upstream.session.logins.get(&id).is_some_and(|login| login.stray);
+        stray && !(published() && self.untold().is_empty())
+    }
+
+    /// Gives back what an earlier run left, once nothing on disk is of its making.
+    pub(crate) fn settle_strays(&mut self) {
+        let strays = self.upstream.session.logins.iter().filter(|(_, login)| login.stray);
+        let strays: Vec<TokenId> = strays.map(|(id, _)| *id).collect();
+        for id in strays {
+            if !self.is_stray(id) {
+                if let Some(login) = self.upstream.session.logins.get_mut(&id) {
+                    login.stray = false;
+                }
+                self.check_leaving(id);
+            }
+        }
+    }
+
+    /// Revokes a login that was replaced once nothing depends on it.
+    pub(crate) fn check_leaving(&mut self, id: TokenId) {
+        let Some(login) = self.upstream.session.logins.get(&id) else { return };
+        if login.state != Standing::Leaving || matches!(self.phase, Phase::Leaving(_)) {
+            return;
+        }
+        let waiting = self.retirees.iter().any(|one| one.lease.token == id && one.way != Way::WithToken);
+        let of = |lease: &Lease| lease.token == id;
+        let held = || self.graph.iter().any(|(_, node)| node.lease().is_some_and(of));
+        if waiting || held() || self.sinks.keep(id, self.now.moment) || self.is_stray(id) {
+            return;
+        }
+        if self.work.uses(id) {
+            // A lease minted by an answer on its way would be lost; its answer asks again.
+            self.timers.set(Timer::Leaving(id), self.now.moment.after(Duration::from_secs(1)));
+        } else if login.is_ours() {
+            self.work.add(Job::RevokeToken(id), self.now.moment);
+        } else {
+            self.forget_login(id);
+        }
+    }
+
+    pub(crate) fn token_revoked(&mut self, id: TokenId, result: Result<(), Failure>) {
+        self.work.finish(&Job::RevokeToken(id), self.now.moment);
+        match result {
+            Ok(()) => {
+                self.upstream.breaker.succeeded();
+                self.say(Level::Info, "revoked the token that was replaced".to_owned());
+                self.login_gone(id);
+            }
+            Err(failure) => self.token_not_revoked(id, &failure),
+        }
+    }
+
+    /// A revoked login is gone with all its leases.
+    fn login_gone(&mut self, id: TokenId) {
+        for lease in self.retirees.of(id) {
+            self.retirees.remove(&lease);
+        }
+        self.forget_login(id);
+    }
+
+    fn token_not_revoked(&mut self, id: TokenId, failure: &Failure) {
+        self.note_failure(failure);
+        let draw = self.session_draw();
+        let Some(login) = self.upstream.session.logins.get_mut(&id) else { return };
+        login.tries = login.tries.saturating_add(1);
+        match failure.kind {
+            // It may not revoke itself, or is dead: its leases are revoked one by one, which
+            // finds out.
+            FailureKind::Denied | FailureKind::Missing | FailureKind::Rejected => {
+                for lease in self.retirees.of(id) {
+                    if let Some(one) = self.retirees.get_mut(&lease) {
+                        one.way = Way::Revoking;
+                    }
+                    self.work.add(Job::RevokeLease(lease), self.now.moment);
+                }
+                self.forget_login(id);
+            }
+            _ => {
+                let wait = pause(login.tries, Duration::from_secs(1), Duration::from_secs(60), draw);
+                self.timers.set(Timer::Leaving(id), self.now.moment.after(wait));
+            }
+        }
+    }
+
+    /// These files are on disk as they should be.
+    pub(crate) fn free_of_files(&mut self, files: &[FileId]) {
+        let untold = self.lacking(files);
+        self.sinks_settled(files, &untold);
+        for (file, secret) in std::mem::take(&mut self.shelf.departed) {
+            if let Some(lease) = self.graph.get(secret).and_then(|node| node.lease()) {
+                let of_file = untold.iter().filter(|(of, _)| *of == file).map(|(_, whom)| *whom);
+                self.retirees.leave(&lease.id, of_file);
+            }
+        }
+        if !self.retirees.is_empty() {
+            let free = self.retirees.published(files, &untold);
+            self.free_leases(free);
+            self.await_ends();
+        }
+    }
+
+    /// Somebody may never change over, as a process that is left alone: then a lease ends by itself.
+    fn await_ends(&mut self) {
+        for (id, latest) in self.retirees.off_disk() {
+            self.timers.set(Timer::Retiree(id), latest);
+        }
+    }
+}

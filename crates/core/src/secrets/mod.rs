@@ -1,0 +1,11 @@
+//! What is read from the server: how long it is good, when it is asked for again, and how it is given back.
+
+pub(crate) mod graph;
+pub(crate) mod lease;
+pub(crate) mod leaving;
+pub(crate) mod life;
+pub(crate) mod namespace;
+pub(crate) mod newcomers;
+pub(crate) mod refresh;
+pub(crate) mod retire;
+pub(crate) mod schedule;

@@ -1,0 +1,78 @@
+//! What a person wants anew (`POST /renew`): a key has leaked, or an authority was replaced, and nothing that the
+//! server says shows it.
+
+use crate::engine::Engine;
+use crate::interface::action::Level;
+use crate::interface::event::Wanted;
+use crate::interface::ids::{FileId, SecretId};
+use crate::secrets::graph::{Op, Step};
+
+impl Engine {
+    /// Whether there is something to be minted anew.
+    #[must_use]
+    pub fn has(&self, wanted: &Wanted) -> bool {
+        match wanted {
+            Wanted::File(name) => self.file_named(name).is_some(),
+            Wanted::Path(_) => !self.wanted(wanted).is_empty(),
+        }
+    }
+
+    /// Mints these anew as if their time had come: the old ones are given back once every file is published
+    /// without them and every reader was notified.
+    pub(crate) fn renew_now(&mut self, wanted: &Wanted) {
+        for id in self.wanted(wanted) {
+            let Some(node) = self.graph.get_mut(id) else { continue };
+            let path = node.path().to_owned();
+            match node.step {
+                // Its answer may be older than the wish.
+                Step::Busy(Op::Read | Op::Renew) => node.again = true,
+                Step::Waiting { op: Op::Resolve, .. } | Step::Busy(Op::Resolve) => {
+                    self.set_step(id, Step::Busy(Op::Resolve));
+                }
+                Step::Waiting { .. } | Step::Idle => self.set_step(id, Step::Busy(Op::Read)),
+                Step::Suspect(_) => {}
+            }
+            self.say_of(id, Level::Info, format!("asked for {path} anew"));
+        }
+    }
+
+    fn wanted(&self, wanted: &Wanted) -> Vec<SecretId> {
+        let file = match wanted {
+            Wanted::File(name) => self.file_named(name),
+            Wanted::Path(_) => None,
+        };
+        let is_meant = |id: SecretId| match (wanted, self.graph.get(id)) {
+            (Wanted::Path(path), Some(node)) => {
+                let path = path.trim_matches('/');
+                node.request.iter().chain(&node.written).any(|request| request.path == path)
+            }
+            (Wanted::File(_), Some(node)) => file.is_some_and(|file| node.users.contains(&file)),
+            (_, None) => false,
+        };
+        self.graph.ids().into_iter().filter(|id| is_meant(*id)).collect()
+    }
+
+    fn file_named(&self, name: &str) -> Option<FileId> {
+        self.policy.files.iter().position(|file| file.name == name).map(FileId)
+    }
+
+    /// The credentials at hand cannot be used again, or can.
+    pub(crate) fn used_up(&mut self, used_up: bool) {
+        let before = std::mem::replace(&mut self.upstream.session.used_up, used_up);
+        if before || !used_up {
+            return;
+        }
+        let what = "the wrapping token of the secret id was opened by an earlier run of Leasehold, and can be opened once only: deliver a new one";
+        let left =
+            self.upstream.session.login().map(|login| login.expires.map(|end| self.now.moment.until(end)));
+        let text = match left {
+            Some(Some(left)) => {
+                let left = humantime::format_duration(std::time::Duration::from_secs(left.as_secs()));
+                format!("{what} before the current token ends, in {left} unless it can be renewed")
+            }
+            Some(None) => format!("{what}; the current token does not end by itself"),
+            None => format!("{what}; nothing can log in until then"),
+        };
+        self.say(Level::Warn, text);
+    }
+}

@@ -1,0 +1,7 @@
+//! What knows nothing of secrets: timers, the queue of requests, jitter, small sets.
+
+pub(crate) mod dice;
+pub(crate) mod few;
+pub(crate) mod pace;
+pub(crate) mod timers;
+pub(crate) mod work;

@@ -1,0 +1,183 @@
+//! A token in doubt: the server denies it, and its look-up of itself, too.
+//!
+//! It may be dead. It may be alive and not allowed to look itself up. Or something that stands in front of the
+//! server denies everything for a while, in the server's own words. So another login is asked for, and the token is
+//! asked about on and on, which costs no lockout: if it is granted again, everything goes on with it as if nothing
+//! had happened. Nothing is minted anew while that is possible.
+
+use std::time::Duration;
+
+use crate::engine::Engine;
+use crate::interface::action::Level;
+use crate::interface::event::TokenFacts;
+use crate::interface::ids::TokenId;
+use crate::tools::timers::Timer;
+use crate::tools::work::Job;
+use crate::upstream::session::{Entry, Standing};
+use leasehold_base::time::Moment;
+
+/// The longest pause between look-ups of a token in doubt, and after [`OFTEN`] of them.
+const FEW_SECONDS: Duration = Duration::from_secs(5);
+const SELDOM: Duration = Duration::from_secs(30);
+/// So many look-ups, about five minutes of them, are a few seconds apart: a fleet whose role was deleted must not
+/// ask like this for as long as its tokens were meant to live.
+const OFTEN: u32 = 60;
+
+impl Engine {
+    /// Whether this token is in doubt.
+    pub(crate) fn is_doubtful(&self, token: TokenId) -> bool {
+        self.upstream.session.logins.get(&token).is_some_and(|login| login.state == Standing::Doubtful)
+    }
+
+    /// Dead, or blind, or denied by something in between: another login is asked for, and the token asked about.
+    pub(crate) fn doubt(&mut self, token: TokenId) {
+        if let Some(login) = self.upstream.session.logins.get_mut(&token) {
+            login.state = Standing::Doubtful;
+        }
+        self.upstream.session.current = None;
+        self.timers.clear(&Timer::Token(token));
+        self.timers.clear(&Timer::Proof(token));
+        self.want_login(false);
+        if self.doubtful().is_some() {
+            self.upstream.judge.asked = Some(token);
+            self.upstream.judge.tries = 0;
+            self.ask_doubtful_later();
+        }
+        self.keep(false);
+    }
+
+    fn ask_doubtful_later(&mut self) {
+        let most = if self.upstream.judge.tries < OFTEN { FEW_SECONDS } else { SELDOM };
+        self.look_up_later(most);
+    }
+
+    /// The newest token in doubt, if it may be asked about. One whose uses are counted is not: each look-up is one.
+    fn doubtful(&self) -> Option<TokenId> {
+        let counted =
+            |id: &TokenId| self.upstream.session.logins.get(id).is_some_and(|login| login.uses.is_some());
+        let blind = self.upstream.judge.can_look_up == Some(false);
+        self.standing(Standing::Doubtful).pop().filter(|id| !blind && !counted(id))
+    }
+
+    /// Asks about the token in doubt now. False where there is none that may be asked about.
+    fn ask_doubtful(&mut self) -> bool {
+        let Some(token) = self.doubtful() else { return false };
+        if self.upstream.judge.asked != Some(token) {
+            self.upstream.judge.asked = Some(token);
+            self.upstream.judge.tries = 0;
+        }
+        self.timers.clear(&Timer::LookUp);
+        self.work.add(Job::LookUp(token), self.now.moment);
+        true
+    }
+
+    /// A login is due: the token in doubt is asked about before it.
+    pub(crate) fn ask_doubtful_first(&mut self) -> bool {
+        self.upstream.judge.login_follows =
+            self.upstream.judge.paused <= self.now.moment && self.ask_doubtful();
+        self.upstream.judge.login_follows
+    }
+
+    /// A login was granted: the token in doubt is asked about for the last time, for what denied it may just have
+    /// ended. Until then nothing is minted with `heir`.
+    pub(crate) fn doubtful_has_last_word(&mut self, heir: TokenId) -> bool {
+        for old in self.standing(Standing::Doubtful) {
+            self.adopt_if_same(old, heir);
+        }
+        if self.upstream.session.current.is_some() || !self.ask_doubtful() {
+            return false;
+        }
+        self.upstream.judge.heir = Some(heir);
+        self.plan_token(heir);
+        true
+    }
+
+    /// The token in doubt was denied its look-up once more.
+    pub(crate) fn still_denied(&mut self, token: TokenId) {
+        if let Some(heir) = self.upstream.judge.heir.take() {
+            let dead = self.upstream.judge.can_look_up == Some(true);
+            if dead {
+                self.bury(token);
+            }
+            self.take_over(heir);
+            self.keep(true);
+            return;
+        }
+        self.ask_doubtful_later();
+        self.login_follows();
+    }
+
+    /// Nothing was heard of the token in doubt, for the server as a whole is `away` or answers this with an error.
+    pub(crate) fn doubtful_unheard(&mut self, away: bool) {
+        if away {
+            return;
+        }
+        if let Some(heir) = self.upstream.judge.heir.take() {
+            // It may live, and so may what it leased: all of it moves, and then it is given back.
+            for old in self.standing(Standing::Doubtful) {
+                self.leave(old);
+            }
+            self.take_over(heir);
+            self.keep(true);
+        } else {
+            self.login_follows();
+        }
+    }
+
+    /// The login that waited for the look-up of the token in doubt goes now.
+    pub(crate) fn login_follows(&mut self) {
+        if std::mem::take(&mut self.upstream.judge.login_follows)
+            && self.upstream.session.entry == Entry::Resting
+        {
+            self.log_in_at(self.now.moment);
+        }
+    }
+
+    /// The token in doubt is granted its look-up: it was alive all the time, and so is what it leased.
+    pub(crate) fn take_back(&mut self, token: TokenId, sent: Moment, facts: TokenFacts) {
+        self.upstream.breaker.succeeded();
+        self.say(Level::Info, "the server takes the token again: going on with it".to_owned());
+        if let Some(login) = self.upstream.session.logins.get_mut(&token) {
+            login.state = Standing::Good;
+            login.looked_up(sent, facts);
+        }
+        self.upstream.session.current = Some(token);
+        self.upstream.judge.can_look_up = Some(true);
+        self.upstream.judge.login_follows = false;
+        self.forgo_login();
+        self.upstream.session.settled();
+        if !self.policy.locks_out {
+            self.upstream.session.refusals = None;
+        }
+        // An older one was denied where this one is not: it is dead.
+        for older in self.standing(Standing::Doubtful) {
+            self.bury(older);
+        }
+        let suspects = std::mem::take(&mut self.upstream.judge.suspects);
+        self.acquit();
+        self.upstream.judge.alive = Some(sent);
+        self.proven(token, sent);
+        for (id, (op, _)) in suspects {
+            self.set_step(id, crate::secrets::graph::Step::Busy(op));
+        }
+        if let Some(heir) = self.upstream.judge.heir.take() {
+            self.leave(heir);
+        }
+        // A sink whose wrapping came while the token was in doubt waits for a login, and this is the one.
+        self.mark_sinks();
+        self.touch_waiting();
+        self.plan_token(token);
+        self.keep(true);
+    }
+
+    /// `new` has taken over. It tells what became of those in doubt: if it may look itself up, they were denied
+    /// that because they were dead.
+    pub(crate) fn judge_doubtful(&mut self, new: TokenId) {
+        for old in self.standing(Standing::Doubtful) {
+            self.adopt_if_same(old, new);
+        }
+        if !self.standing(Standing::Doubtful).is_empty() {
+            self.look_up(Some(new));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What is known of one server: logins, tokens, what a refusal means, and whether it answers at all.
+
+pub(crate) mod breaker;
+pub(crate) mod doubt;
+pub(crate) mod judge;
+pub(crate) mod logins;
+pub(crate) mod mounts;
+pub(crate) mod outage;
+pub(crate) mod pauses;
+pub(crate) mod session;
+pub(crate) mod tokens;
+
+use crate::interface::policy::Policy;
+use crate::tools::dice::Dice;
+use breaker::Breaker;
+use judge::Judge;
+use pauses::Pauses;
+use session::Session;
+
+/// What is known of one server.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    /// Whether it answers at all.
+    pub(crate) breaker: Breaker,
+    /// What it asked to be asked later.
+    pub(crate) pauses: Pauses,
+    /// The logins, and how the next one goes.
+    pub(crate) session: Session,
+    /// What its refusals mean.
+    pub(crate) judge: Judge,
+}
+
+impl Upstream {
+    pub(crate) fn new(policy: &Policy, dice: Dice) -> Self {
+        Self {
+            breaker: Breaker::new(dice),
+            pauses: Pauses::default(),
+            session: Session::new(policy.locks_out),
+            judge: Judge::new(policy.sees_token),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The server goes and comes back: what the breaker's changes mean for everybody else.
+
+use crate::engine::{Engine, Phase};
+use crate::interface::action::{Action, Level, Question};
+use crate::secrets::graph::Step;
+use crate::secrets::schedule::in_time;
+use crate::tools::timers::Timer;
+use crate::tools::work::Job;
+use crate::upstream::breaker::Closed;
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::time::Moment;
+
+impl Engine {
+    pub(crate) fn probe(&mut self) {
+        self.upstream.breaker.probing(self.now.moment);
+        self.timers.clear(&Timer::Probe);
+        self.counters.requests += 1;
+        self.out.push(Action::Ask(Question::Probe));
+    }
+
+    pub(crate) fn probed(&mut self, result: Result<(), Failure>) {
+        if let Some(sent) = self.upstream.breaker.probe_sent() {
+            self.work.pace.answered(sent, self.now.moment);
+        }
+        let down = self.upstream.breaker.outage().map(|(since, _)| since);
+        let known = self.upstream.breaker.is_confirmed();
+        let why = result.as_ref().err().map(|failure| failure.why.clone());
+        let patience = self.patience();
+        match self.upstream.breaker.probed(result, patience, self.now.moment) {
+            Some(Closed::AfterOutage) => self.back(down),
+            Some(Closed::FalseAlarm) => self.tell_pages(),
+            None => {
+                if let (false, Some(why)) = (known, why) {
+                    let text = format!("the server is away: {why}; keeping what is there and asking again");
+                    self.say(Level::Warn, text);
+                }
+            }
+        }
+        self.touch_waiting();
+    }
+
+    fn back(&mut self, down: Option<Moment>) {
+        let away = down.map_or(0, |since| since.until(self.now.moment).as_secs());
+        self.say(Level::Info, format!("the server is back after {away} s"));
+        self.release();
+    }
+
+    /// A request has shown what probes did not: the server is there.
+    pub(crate) fn note_recovery(&mut self) {
+        if let Some(since) = self.upstream.breaker.recovered() {
+            self.back(Some(since));
+            self.touch_waiting();
+        }
+    }
+
+    /// The server is well, so something answers for it on some paths alone: told once for each.
+    fn tell_pages(&mut self) {
+        for id in self.stranded.clone() {
+            let Some(trouble) = self.graph.get_mut(id).and_then(|node| node.trouble.as_mut()) else {
+                continue;
+            };
+            if trouble.kind == FailureKind::Intercepted && !std::mem::replace(&mut trouble.told, true) {
+                let text = trouble.text.clone();
+                self.say_of(id, Level::Warn, text);
+            }
+        }
+    }
+
+    /// The server is back. The login goes at once; everybody else who waited is spread, since all
+    /// who use this server were waiting for the same moment. What ends soonest goes first.
+    fn release(&mut self) {
+        self.release_login();
+        self.spread_token();
+        let mut waiting = self.work.take_secrets();
+        waiting.extend(std::mem::take(&mut self.stranded));
+        for id in waiting {
+            let Some(node) = self.graph.get(id) else { continue };
+            let (Step::Busy(op) | Step::Waiting { op, .. }) = node.step else { continue };
+            // Another request about it, of which nothing follows any more, is no reason to wait.
+            if !self.is_under_way(&Self::job(id, op)) {
+                self.spread(id, op);
+            }
+        }
+    }
+
+    /// The renewal of a token that lives on for a while waits its turn.
+    fn spread_token(&mut self) {
+        let (now, draw) = (self.now.moment, self.session_draw());
+        let (Some(id), Some(login)) = (self.upstream.session.current, self.upstream.session.login()) else {
+            return;
+        };
+        let due = login.tries > 0 || self.work.has(&Job::RenewToken(id));
+        let Some(end) = login.expires.filter(|_| due && !login.is_nearly_over(now)) else { return };
+        let at = now.after(in_time(now, end).mul_f64(draw)).max(login.paused);
+        self.work.remove(&Job::RenewToken(id));
+        self.timers.set(Timer::Token(id), at);
+    }
+
+    fn is_under_way(&self, wanted: &Job) -> bool {
+        self.work.under_way(|job| job == wanted)
+    }
+
+    /// A request failed: opens the breaker where that says that the server is away, and has a probe find out where
+    /// something else may have answered. Whether the failure says nothing of what was asked.
+    pub(crate) fn note_failure(&mut self, failure: &Failure) -> bool {
+        use FailureKind as K;
+        self.counters.failures += 1;
+        let now = self.now.moment;
+        // At the end there is nothing to be held up, and little time: nothing goes before a probe has.
+        let leaving = matches!(self.phase, Phase::Leaving(_));
+        match failure.kind {
+            K::Unreachable | K::Unheard | K::Unavailable => self.upstream.breaker.trip(failure, now),
+            K::Intercepted | K::Overloaded(_) if leaving => self.upstream.breaker.trip(failure, now),
+            K::Intercepted | K::Overloaded(_) | K::Nonsense => self.upstream.breaker.doubt(failure, now),
+            K::Redirected | K::Local | K::Unusable => {}
+            K::Fault | K::NotYet | K::Denied | K::Refused | K::Missing | K::Rejected => {
+                self.upstream.breaker.succeeded()
+            }
+        }
+        if !self.upstream.breaker.is_closed() {
+            self.touch_waiting();
+        }
+        failure.kind.is_outage()
+    }
+}

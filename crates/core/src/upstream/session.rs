@@ -1,0 +1,572 @@
+//! The logins: the current one, those that end while their leases move, and how the next login
+//! stands. Where the server locks accounts, refused logins are capped below that.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::interface::event::{Granted, TokenFacts};
+use crate::interface::ids::TokenId;
+use crate::interface::snapshot::{KeptToken, Refusals};
+use crate::interface::view::NextAction;
+use crate::secrets::lease::is_clamped;
+use crate::tools::dice::{around, pause};
+use leasehold_base::failure::Failure;
+use leasehold_base::time::Moment;
+
+/// Refused logins in a run, where the server locks accounts. The servers' user lockout begins at five, and
+/// somebody else may have used one. A person's word (HUP, `POST /refresh`) or other credentials grant one more,
+/// once in [`AFTER_REFUSALS`]: the server counts by account and not by credentials, so that a try for each of them
+/// would be the fifth, which refuses good credentials, too, for a quarter of an hour.
+pub(crate) const MOST_REFUSALS: u32 = 3;
+/// After a run of refused logins, the time until the next. The servers' lockout counter is
+/// reset after as long.
+pub(crate) const AFTER_REFUSALS: Duration = Duration::from_secs(15 * 60);
+/// The first pause after a refused login, and the longest where the server locks no account: what it refuses
+/// today (a reviewer that is away, a role that is made later) it may grant in a moment.
+const REFUSED_FIRST: Duration = Duration::from_secs(1);
+const REFUSED_MOST: Duration = Duration::from_secs(60);
+/// A login that had to be replaced sooner than this makes the next one wait longer.
+const STEADY: Duration = Duration::from_secs(60);
+/// So long after a login a standby may not know the token yet.
+pub(crate) const STANDBY_LAG: Duration = Duration::from_secs(10);
+
+/// One login.
+#[derive(Debug, Clone)]
+pub(crate) struct Login {
+    pub(crate) accessor: String,
+    /// When it was last granted time: by its login, a renewal or a look-up.
+    pub(crate) asked: Moment,
+    pub(crate) expires: Option<Moment>,
+    /// Until when the server may keep it, as of a lease.
+    pub(crate) latest: Option<Moment>,
+    /// The same before the renewal that is under way.
+    before: Option<Moment>,
+    /// The TTL it was granted at login.
+    pub(crate) granted: Option<Duration>,
+    pub(crate) renewable: bool,
+    pub(crate) batch: bool,
+    /// Requests left, where they are counted.
+    pub(crate) uses: Option<u64>,
+    /// A renewal met its `max_ttl`.
+    pub(crate) clamped: bool,
+    /// When something that the server did was last asked with it.
+    pub(crate) used: Option<Moment>,
+    /// It comes from another boot, and the server has not told yet what is left of it.
+    pub(crate) undated: bool,
+    /// Since when it is not known whether an earlier run has revoked it; none where nothing speaks for that.
+    pub(crate) doubted: Option<Moment>,
+    /// The server does not answer the question about it: work goes on with it, and what it made is not called good.
+    pub(crate) unanswered: bool,
+    /// An earlier run left it to be given back: only once everything is published without it.
+    pub(crate) stray: bool,
+    /// It is ours to revoke.
+    pub(crate) owned: bool,
+    /// When it logged in; none where it comes from an earlier run.
+    pub(crate) since: Option<Moment>,
+    pub(crate) state: Standing,
+    /// Failures in a row to renew or to revoke it.
+    pub(crate) tries: u32,
+    /// Its last renewal failed, and not because the server was away.
+    pub(crate) unrenewed: bool,
+    /// Its next renewal was asked to come no sooner.
+    pub(crate) paused: Moment,
+}
+
+/// How a login stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// In use.
+    Good,
+    /// A newer one has taken over; it stays until its leases have moved.
+    Leaving,
+    /// The server denies it, but may deny the look-up only: judged after the next login.
+    Doubtful,
+}
+
+impl Login {
+    /// A login as granted; `owned` where it is ours to revoke.
+    pub(crate) fn new(facts: TokenFacts, sent: Moment, owned: bool) -> Self {
+        Self {
+            accessor: facts.accessor,
+            asked: sent,
+            expires: facts.ttl.map(|ttl| sent.after(ttl)),
+            latest: facts.ttl.map(|ttl| sent.after(ttl)),
+            before: None,
+            granted: facts.ttl,
+            renewable: facts.renewable && !facts.batch,
+            batch: facts.batch,
+            uses: facts.uses,
+            clamped: false,
+            used: None,
+            undated: false,
+            doubted: None,
+            unanswered: false,
+            stray: false,
+            owned,
+            since: Some(sent),
+            state: Standing::Good,
+            tries: 0,
+            unrenewed: false,
+            paused: Moment::default(),
+        }
+    }
+
+    /// A login from an earlier run.
+    pub(crate) fn adopted(kept: &KeptToken, now: Moment) -> Self {
+        let asked = match (kept.expires, kept.granted) {
+            (Some(expires), Some(granted)) => expires.before(granted).min(now),
+            _ => now,
+        };
+        Self {
+            accessor: kept.accessor.clone(),
+            asked,
+            expires: kept.expires,
+            latest: kept.latest,
+            before: None,
+            granted: kept.granted,
+            renewable: kept.renewable,
+            batch: kept.batch,
+            uses: kept.uses,
+            clamped: false,
+            used: None,
+            undated: kept.undated,
+            doubted: None,
+            unanswered: false,
+            stray: kept.leaving,
+            owned: kept.owned,
+            since: None,
+            state: Standing::Good,
+            tries: 0,
+            unrenewed: false,
+            paused: Moment::default(),
+        }
+    }
+
+    /// For the next run.
+    pub(crate) fn kept(&self, id: TokenId) -> KeptToken {
+        KeptToken {
+            id,
+            accessor: self.accessor.clone(),
+            expires: self.expires,
+            latest: self.latest,
+            granted: self.granted,
+            renewable: self.renewable,
+            batch: self.batch,
+            uses: self.uses,
+            undated: self.undated,
+            leaving: self.state == Standing::Leaving,
+            owned: self.owned,
+        }
+    }
+
+    /// Whether revoking it is possible and ours to do. Where not, its leases are given back one by one.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.owned && !self.batch
+    }
+
+    /// A renewal is sent: whether its answer arrives or not, the server may grant it.
+    pub(crate) fn renewing(&mut self, now: Moment) {
+        self.before = self.latest;
+        if let (Some(latest), Some(ttl)) = (&mut self.latest, self.granted) {
+            *latest = now.after(ttl).max(*latest);
+        }
+    }
+
+    /// The server did not do that.
+    pub(crate) fn not_renewed(&mut self) {
+        self.latest = self.before.take().or(self.latest);
+    }
+
+    /// Whether the server may know it still.
+    pub(crate) fn may_live(&self, now: Moment) -> bool {
+        self.latest.is_none_or(|latest| latest > now)
+    }
+
+    /// The server renewed it.
+    pub(crate) fn renewed(&mut self, sent: Moment, granted: Granted) {
+        self.asked = sent;
+        self.undated = false;
+        self.expires = Some(sent.after(granted.ttl));
+        self.latest = self.expires;
+        self.renewable = granted.renewable;
+        self.clamped = self.granted.is_some_and(|first| is_clamped(first, granted.ttl));
+        self.tries = 0;
+    }
+
+    /// What the server says of it.
+    pub(crate) fn looked_up(&mut self, sent: Moment, facts: TokenFacts) {
+        self.expires = facts.ttl.map(|ttl| sent.after(ttl));
+        self.latest = self.expires;
+        self.renewable = facts.renewable && !facts.batch;
+        self.batch = facts.batch;
+        self.uses = facts.uses;
+        self.undated = false;
+        self.doubted = None;
+        if self.granted.is_none() {
+            self.granted = facts.ttl;
+            self.asked = sent;
+        }
+    }
+
+    /// What to do next about it, and when: renewed at half-life, followed by another login where
+    /// that is not possible. Nothing where it does not expire.
+    pub(crate) fn next(&self, draw: f64) -> Option<(NextAction, Moment)> {
+        let expires = self.expires?;
+        let life = self.asked.until(expires);
+        let (what, part) = if self.clamped {
+            (NextAction::LogIn, 0.5)
+        } else if self.renewable {
+            (NextAction::Renew, 0.5)
+        } else {
+            (NextAction::LogIn, 2.0 / 3.0)
+        };
+        let step = around(life.mul_f64(part), draw).min(life).max(Duration::from_secs(1).min(life));
+        Some((what, self.asked.after(step)))
+    }
+
+    /// When another login has to follow it, if nothing else comes of it.
+    pub(crate) fn last_call(&self) -> Option<Moment> {
+        let life = self.asked.until(self.expires?);
+        Some(self.asked.after(life.mul_f64(0.75)))
+    }
+
+    /// Whether its renewal goes on failing, and little enough is left for its successor, or nobody knows how much.
+    pub(crate) fn wants_successor(&self, now: Moment) -> bool {
+        self.unrenewed && (self.undated || self.last_call().is_some_and(|call| call <= now))
+    }
+
+    /// Whether work waits until the server has told whether it lives, and for how long.
+    pub(crate) fn is_awaited(&self) -> bool {
+        (self.undated || self.doubted.is_some()) && !self.unanswered
+    }
+
+    /// Since when nobody knows whether what it made is still good; none where that is known.
+    pub(crate) fn unknown_since(&self) -> Option<Moment> {
+        self.doubted.or(self.expires.filter(|_| self.undated).map(|_| self.asked))
+    }
+
+    /// Whether so little of its life is left that what it mints would die with it.
+    pub(crate) fn is_nearly_over(&self, now: Moment) -> bool {
+        match (self.expires, self.granted) {
+            (Some(expires), Some(granted)) => now.until(expires) < granted / 10,
+            _ => false,
+        }
+    }
+
+    /// Whether it is so young that a standby may not know it.
+    pub(crate) fn is_fresh(&self, now: Moment) -> bool {
+        self.since.is_some_and(|since| since.until(now) < STANDBY_LAG)
+    }
+}
+
+/// How the next login stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// None is wanted.
+    Quiet,
+    /// It is queued or under way.
+    Asked,
+    /// It is wanted, and put off.
+    Resting,
+}
+
+/// All logins.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) logins: BTreeMap<TokenId, Login>,
+    /// The one that requests are made with.
+    pub(crate) current: Option<TokenId>,
+    pub(crate) entry: Entry,
+    /// Whether the login that is wanted replaces one that still lives.
+    pub(crate) planned: bool,
+    pub(crate) refusals: Option<Refusals>,
+    /// The credentials at hand were used up by an earlier run.
+    pub(crate) used_up: bool,
+    /// Whether refused logins lock the account on the server.
+    locks_out: bool,
+    /// The credentials have changed since the last refusal, or a person asks: one more try, however many there were.
+    pardoned: bool,
+    /// At a start: until when a login that is refused is tried again.
+    pub(crate) patience: Option<Moment>,
+    /// Since when logins fail.
+    pub(crate) failing: Option<Moment>,
+    /// The login under way is not wanted any more.
+    pub(crate) forgone: bool,
+    /// Failures in a row of another kind.
+    pub(crate) tries: u32,
+    /// Failures in a row to find the credentials.
+    pub(crate) unfound: u32,
+    /// The last failure, until the next success.
+    pub(crate) trouble: Option<Failure>,
+    pub(crate) draws: u64,
+    last: Option<Moment>,
+    /// Logins in a row that did not last.
+    restless: u32,
+    count: u64,
+    /// Logins up to this number come from an earlier run.
+    adopted: u64,
+}
+
+impl Session {
+    /// None yet; `locks_out` where refused ones lock the account on the server.
+    pub(crate) fn new(locks_out: bool) -> Self {
+        Self {
+            locks_out,
+            patience: None,
+            failing: None,
+            forgone: false,
+            logins: BTreeMap::new(),
+            current: None,
+            entry: Entry::Quiet,
+            planned: false,
+            refusals: None,
+            used_up: false,
+            pardoned: false,
+            tries: 0,
+            unfound: 0,
+            trouble: None,
+            draws: 0,
+            last: None,
+            restless: 0,
+            count: 0,
+            adopted: 0,
+        }
+    }
+
+    /// A number that no login has had.
+    pub(crate) fn next_id(&mut self) -> TokenId {
+        self.count += 1;
+        TokenId(self.count)
+    }
+
+    /// An earlier run made this login: numbers up to its own are taken.
+    pub(crate) fn taken(&mut self, id: TokenId) {
+        self.count = self.count.max(id.0);
+        self.adopted = self.count;
+    }
+
+    /// Whether this run made the login, which may be over.
+    pub(crate) fn is_of_this_run(&self, id: TokenId) -> bool {
+        id.0 > self.adopted
+    }
+
+    /// The current login.
+    pub(crate) fn login(&self) -> Option<&Login> {
+        self.logins.get(&self.current?)
+    }
+
+    /// When the login `id` ends, where it is known and does.
+    pub(crate) fn expires(&self, id: TokenId) -> Option<Moment> {
+        self.logins.get(&id)?.expires
+    }
+
+    /// Whether the login `id` is not known to be over.
+    pub(crate) fn is_alive(&self, id: TokenId) -> bool {
+        self.logins.contains_key(&id)
+    }
+
+    /// The earliest moment for the next login. One that replaces a login in time may come at once;
+    /// one after a login that died must wait the longer the more of them died young.
+    pub(crate) fn earliest(&self, now: Moment, planned: bool, draw: f64) -> Moment {
+        let after_death = match (planned, self.last) {
+            (false, Some(last)) if self.restless > 0 || last.until(now) < STEADY => {
+                last.after(pause(self.restless + 1, Duration::from_secs(1), STEADY, draw))
+            }
+            _ => now,
+        };
+        self.after_refusals(draw).unwrap_or(now).max(after_death).max(now)
+    }
+
+    fn after_refusals(&self, draw: f64) -> Option<Moment> {
+        let refusals = self.refusals.as_ref()?;
+        let wait = match (self.locks_out, self.pardoned) {
+            (true, true) => return None,
+            // Longer rather than shorter: the server's own counter must have been reset.
+            (true, false) if refusals.count >= MOST_REFUSALS => {
+                AFTER_REFUSALS + Duration::from_secs(30).mul_f64(draw)
+            }
+            (true, false) => REFUSED_FIRST * refusals.count.max(1),
+            // However often a person, or a loop of theirs, asks.
+            (false, true) => REFUSED_FIRST,
+            (false, false) => pause(refusals.count, REFUSED_FIRST, REFUSED_MOST, draw),
+        };
+        Some(refusals.last.after(wait))
+    }
+
+    /// A login was granted, `planned` or because the one before was over.
+    pub(crate) fn granted(&mut self, now: Moment, planned: bool) {
+        let lasted = self.last.is_none_or(|last| last.until(now) >= STEADY);
+        self.restless = if planned || lasted { 0 } else { self.restless.saturating_add(1) };
+        self.last = Some(now);
+        self.entry = Entry::Quiet;
+        self.refusals = None;
+        self.pardoned = false;
+        self.settled();
+    }
+
+    /// Nothing is wrong with logging in, as far as is known.
+    pub(crate) fn settled(&mut self) {
+        self.tries = 0;
+        self.unfound = 0;
+        self.trouble = None;
+        self.failing = None;
+        self.patience = None;
+    }
+
+    /// A login failed, for this reason.
+    pub(crate) fn failed(&mut self, now: Moment, failure: Failure) {
+        self.failing.get_or_insert(now);
+        self.trouble = Some(failure);
+    }
+
+    /// A login was refused, for this reason. How many that makes in a row.
+    pub(crate) fn refused(&mut self, now: Moment, why: &str) -> u32 {
+        // After so long the server has begun to count anew.
+        let forgotten = |before: &Refusals| before.last.until(now) >= AFTER_REFUSALS;
+        let count = match &self.refusals {
+            Some(before) if !self.locks_out || !forgotten(before) => before.count.saturating_add(1),
+            Some(before) if before.count >= MOST_REFUSALS => MOST_REFUSALS,
+            _ => 1,
+        };
+        self.pardoned = false;
+        self.refusals = Some(Refusals { count, last: now, why: why.to_owned(), pardoned: false });
+        count
+    }
+
+    /// Refused logins as the next run gets them.
+    pub(crate) fn kept_refusals(&self) -> Option<Refusals> {
+        self.refusals.clone().map(|refusals| Refusals { pardoned: self.pardoned, ..refusals })
+    }
+
+    /// An earlier run was refused so.
+    pub(crate) fn adopt_refusals(&mut self, refusals: Option<Refusals>, now: Moment) {
+        self.refusals = refusals;
+        if self.refusals.as_ref().is_some_and(|refusals| refusals.pardoned) {
+            self.pardon(now);
+        }
+        if let (false, Some(refusals)) = (self.locks_out, &mut self.refusals) {
+            // Whoever starts it again has done something about it, or hopes that somebody has.
+            refusals.count = 1;
+        }
+    }
+
+    /// Whether no login is tried for a long time.
+    pub(crate) fn is_locked(&self) -> bool {
+        let many = |refusals: &Refusals| refusals.count >= MOST_REFUSALS;
+        self.locks_out && !self.pardoned && self.refusals.as_ref().is_some_and(many)
+    }
+
+    /// Whether a login without an answer may have been refused, as those before it were, and counted.
+    pub(crate) fn may_be_counted(&self) -> bool {
+        self.locks_out && self.refusals.is_some()
+    }
+
+    /// Whether a login that is refused was tried for long enough at a start.
+    pub(crate) fn is_out_of_patience(&self, now: Moment) -> bool {
+        self.patience.is_some_and(|until| until <= now)
+    }
+
+    /// New credentials and a person's word deserve one try, not a whole run: the server counts per account,
+    /// whatever the credentials. Those that come again and again wait: four refusals are the most.
+    pub(crate) fn pardon(&mut self, now: Moment) {
+        let many = |refusals: &Refusals| {
+            self.locks_out && refusals.count > MOST_REFUSALS && refusals.last.until(now) < AFTER_REFUSALS
+        };
+        self.pardoned = self.refusals.as_ref().is_some_and(|refusals| !many(refusals));
+        self.tries = 0;
+        self.unfound = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::new(Duration::from_secs(seconds))
+    }
+
+    fn facts(ttl: Option<u64>, renewable: bool) -> TokenFacts {
+        TokenFacts {
+            accessor: "a".into(),
+            ttl: ttl.map(Duration::from_secs),
+            renewable,
+            batch: false,
+            uses: None,
+        }
+    }
+
+    #[test]
+    fn a_renewable_token_is_renewed_at_half_life_and_followed_when_max_ttl_cuts_it() {
+        let mut login = Login::new(facts(Some(1000), true), at(0), true);
+        assert_eq!(login.next(0.5), Some((NextAction::Renew, at(500))));
+        login.renewed(at(500), Granted { ttl: Duration::from_secs(200), renewable: true });
+        assert_eq!(login.next(0.5), Some((NextAction::LogIn, at(600))));
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_renewed_is_followed_at_two_thirds_and_one_without_end_never() {
+        assert_eq!(
+            Login::new(facts(Some(900), false), at(0), true).next(0.5),
+            Some((NextAction::LogIn, at(600)))
+        );
+        assert_eq!(Login::new(facts(None, false), at(0), true).next(0.5), None);
+    }
+
+    #[test]
+    fn three_refusals_in_a_row_stop_logins_for_a_quarter_of_an_hour_where_accounts_are_locked() {
+        let mut session = Session::new(true);
+        assert_eq!(session.earliest(at(100), true, 0.0), at(100));
+        assert_eq!(session.refused(at(100), ""), 1);
+        assert_eq!(session.earliest(at(100), true, 0.0), at(101));
+        session.refused(at(101), "");
+        assert_eq!(session.earliest(at(101), true, 0.0), at(103));
+        assert!(!session.is_locked());
+        assert_eq!(session.refused(at(103), ""), 3);
+        assert!(session.is_locked());
+        assert_eq!(session.earliest(at(200), true, 0.0), at(103 + 900));
+        session.pardon(at(210));
+        assert_eq!(session.earliest(at(210), true, 0.0), at(210), "new credentials are tried");
+        session.refused(at(210), "");
+        assert!(session.is_locked(), "once, not three times");
+        session.pardon(at(220));
+        assert!(session.is_locked(), "the server would lock us out at five");
+        session.pardon(at(210 + 900));
+        assert_eq!(session.earliest(at(210 + 900), true, 0.0), at(210 + 900), "it has forgotten by now");
+    }
+
+    #[test]
+    fn refused_logins_go_on_once_a_minute_where_no_account_is_locked() {
+        let mut session = Session::new(false);
+        let (mut now, mut pauses) = (at(100), Vec::new());
+        for _ in 0..10 {
+            session.refused(now, "");
+            let next = session.earliest(now, true, 1.0);
+            pauses.push(now.until(next).as_secs());
+            now = next;
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
+        assert!(!session.is_locked());
+        for _ in 0..9 {
+            session.refused(now, "");
+            session.pardon(now);
+            assert_eq!(session.earliest(now, true, 1.0), now.after(Duration::from_secs(1)), "whoever asks");
+        }
+        session.adopt_refusals(session.kept_refusals(), now);
+        assert_eq!(session.earliest(now, true, 1.0), now.after(Duration::from_secs(1)), "and at a start");
+    }
+
+    #[test]
+    fn logins_that_keep_dying_young_are_followed_less_and_less_often() {
+        let mut session = Session::new(false);
+        let mut now = at(0);
+        for _ in 0..20 {
+            session.granted(now, false);
+            now = session.earliest(now, false, 1.0);
+        }
+        let next = session.earliest(now, false, 1.0);
+        session.granted(next, false);
+        assert_eq!(next.until(session.earliest(next, false, 1.0)), STEADY);
+        assert_eq!(session.earliest(next, true, 1.0), next, "one that is planned need not wait");
+    }
+}
