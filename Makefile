@@ -7,8 +7,9 @@ TARGET := $(ARCH)-unknown-linux-gnu
 CARGO ?= cargo
 # One self-contained file that runs in an empty image: the C library is linked in.
 # Relocations packed: of a static program that is placed at random there are 17,000, 400 KB that every start reads.
-# Without the index for unwinding, 90 KB: a panic ends the process, and its message has the place but no backtrace.
-STATIC := RUSTFLAGS='-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs,--no-eh-frame-hdr'
+# Without the tables for unwinding and their index, 700 KB: a panic ends the process, and its message has the place
+# but no backtrace.
+STATIC := RUSTFLAGS='-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs,--no-eh-frame-hdr,-T,scripts/no-unwind-tables.ld'
 # What a shell starts in the background ignores these signals, and so would the programs under test. Tests wait for
 # servers more than they compute.
 TESTS = env --default-signal=HUP,INT,QUIT RUST_TEST_THREADS=$(or $(THREADS),4) $(CARGO) test --no-fail-fast

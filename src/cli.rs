@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands;
@@ -254,7 +254,31 @@ fn misused(error: &clap::Error) -> ExitCode {
     if !rest.is_empty() {
         let _closed = writeln!(std::io::stderr(), "{rest}");
     }
-    fail(&Ending::new(Cause::Usage, what, "see leasehold --help"))
+    fail(&Ending::new(Cause::Usage, what, remedy(error)))
+}
+
+/// What to do about a wrong command line. A configuration without --config is the commonest mistake; otherwise the
+/// name that was meant may be known.
+fn remedy(error: &clap::Error) -> String {
+    let is_config = |word: &&String| {
+        let ending = std::path::Path::new(word).extension();
+        ending.is_some_and(|ending| ["yaml", "yml", "hcl", "json"].iter().any(|known| ending == *known))
+    };
+    let given = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) => Some(word),
+        _ => None,
+    };
+    if let Some(file) = given.filter(is_config) {
+        return format!("write --config {file}");
+    }
+    // Of several suggestions the last is the nearest.
+    let suggested = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg];
+    let near = suggested.into_iter().find_map(|kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(word),
+        Some(ContextValue::Strings(words)) => words.last(),
+        _ => None,
+    });
+    near.map_or_else(|| "see leasehold --help".to_owned(), |near| format!("did you mean {near}?"))
 }
 
 /// What is wrong in one line, which ends what we say, and what goes before it: tips and the usage.

@@ -79,9 +79,11 @@ async fn with_login<T>(
     }
     // Of a wrapped login nothing could be asked.
     let auth = AuthPlan { wrap_ttl: None, ..plan.auth.clone() };
-    let client = Client::new(&plan.vault, &auth)
-        .map_err(|failure| Ending::new(Cause::Config, failure.why, "check the files that `vault` names"))?;
-    let token = client.login().await.map_err(|failure| no_login(&failure))?.client_token;
+    let client = Client::new(&plan.vault, &auth).map_err(|failure| {
+        let hint = failure.hint("check the files that `vault` names");
+        Ending::new(Cause::Config, failure.why, hint)
+    })?;
+    let token = client.login().await.map_err(|failure| no_login(&failure, &plan.auth.advice()))?.client_token;
     let surveyor = Surveyor { client: &client, token: &token, at_once: plan.vault.max_in_flight };
     let result = ask(&surveyor).await;
     if auth.owns_token()
@@ -220,7 +222,7 @@ impl Surveyor<'_> {
 fn unread(path: &str, failure: &Failure) -> Ending {
     let (cause, hint) = match failure.kind {
         FailureKind::Denied => (Cause::Denied, "grant the login access to it, or correct the path"),
-        FailureKind::Missing => (Cause::Missing, "create it, or correct the path"),
+        FailureKind::Missing => (Cause::Missing, failure.hint("create it, or correct the path")),
         _ => return unanswered(path, failure),
     };
     Ending::new(cause, format!("could not read {path}: {}", failure.why), hint)

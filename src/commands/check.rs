@@ -135,10 +135,7 @@ good: 1 file, 0 notifiers, 1 warning
         let ending = result.expect_err("an error");
         assert_eq!(ending.cause, Cause::Config);
         assert!(text.contains("c.yaml:4:1: unknown key `flies`; did you mean `files`?"), "{text}");
-        assert_eq!(
-            ending.to_string(),
-            "leasehold: c.yaml:4:1: an error in `flies`; mend what is shown above"
-        );
+        assert_eq!(ending.to_string(), "leasehold: c.yaml:4:1: an error in `flies`; fix what is shown above");
     }
 
     #[test]

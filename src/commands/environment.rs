@@ -7,10 +7,12 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::config::problem::io_words;
-use crate::observe::clock;
 use crate::render::Environment;
 use crate::secret::Secret;
+use crate::template::host::WallTime;
 
 /// The largest file that `file` reads, bytes.
 const LARGEST_FILE: u64 = 8 << 20;
@@ -22,11 +24,17 @@ pub(super) fn of_this_process() -> Environment {
     Environment {
         variables: Arc::new(variables.collect()),
         read_file: Arc::new(read_file),
-        now: clock::wall,
+        now: wall,
         zone: super::zones::of_this_machine,
         network: super::network::of_this_machine,
         random,
     }
+}
+
+/// The wall clock as templates see it.
+fn wall() -> WallTime {
+    let time = clock_gettime(ClockId::Realtime);
+    WallTime { seconds: time.tv_sec, nanoseconds: u32::try_from(time.tv_nsec).unwrap_or(0) }
 }
 
 /// A regular file's content. Opened without blocking, since a template could name a FIFO. The path is left out of what

@@ -27,6 +27,7 @@ impl Plan {
             owns_token: self.auth.owns_token(),
             sees_token: self.auth.wrap_ttl.is_none(),
             locks_out: self.auth.method.locks_out(),
+            login_advice: self.auth.advice(),
             binds_certificate: matches!(self.auth.method, AuthMethod::Cert { .. }),
             max_in_flight: self.vault.max_in_flight,
             seed,

@@ -172,9 +172,9 @@ impl Rejected {
         let key = if first.key.is_empty() { String::new() } else { format!(" in `{}`", first.key) };
         let what = match self.errors().count() {
             1 => format!("{}: an error{key}", first.place),
-            all => format!("{}: an error{key}, the first of {all}", first.place),
+            all => format!("{all} errors, the first at {}{key}", first.place),
         };
-        Ending::new(self.cause, what, "mend what is shown above")
+        Ending::new(self.cause, what, "fix what is shown above")
     }
 
     /// Shows a person every problem, and returns the last line. One that shows no line of a text is that last
@@ -254,12 +254,12 @@ mod tests {
             told(vec![lined.clone()]),
             (
                 "a.yaml:1:2: is empty; write one\n   |\n 1 | x\n   | ^\n\n".into(),
-                "leasehold: a.yaml:1:2: an error in `files[0].mode`; mend what is shown above".into()
+                "leasehold: a.yaml:1:2: an error in `files[0].mode`; fix what is shown above".into()
             )
         );
         let (shown, last) = told(vec![bare, lined]);
         assert_eq!(shown.matches("is empty").count(), 2);
-        assert_eq!(last, "leasehold: a.yaml: an error, the first of 2; mend what is shown above");
+        assert_eq!(last, "leasehold: 2 errors, the first at a.yaml; fix what is shown above");
     }
 
     #[test]

@@ -73,7 +73,8 @@ impl Files {
         for folder in &plan.writes.folders {
             publish::prepare(folder, plan.dir_mode, plan.require_tmpfs).map_err(ending)?;
         }
-        let variables = Arc::new(Mutex::new(Variables::new(plan.exec.env.len(), room)));
+        let spreads = plan.exec.env.iter().map(|variable| variable.spread.clone()).collect();
+        let variables = Arc::new(Mutex::new(Variables::new(spreads, room)));
         let environment_unit = policy.child.and_then(|child| child.environment);
         let open = |(id, unit): (usize, &crate::core::policy::UnitPolicy)| {
             let target = if environment_unit == Some(UnitId(id)) {

@@ -425,7 +425,8 @@ impl Driver {
 }
 
 fn unusable(failure: Failure) -> Ending {
-    Ending::new(Cause::Config, failure.why, "check the files that `vault` names")
+    let hint = failure.hint("check the files that `vault` names");
+    Ending::new(Cause::Config, failure.why, hint)
 }
 
 fn unservable(why: String) -> Ending {

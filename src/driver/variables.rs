@@ -30,14 +30,16 @@ pub(super) struct Room {
 pub(super) struct Variables {
     generation: u64,
     room: Room,
+    /// How each becomes several, where it does.
+    spreads: Vec<Option<Spread>>,
     /// By the place in `plan.exec.env`.
     pub(super) values: Vec<Option<Secret>>,
 }
 
 impl Variables {
     /// None published yet.
-    pub(super) fn new(count: usize, room: Room) -> Self {
-        Self { generation: 0, room, values: vec![None; count] }
+    pub(super) fn new(spreads: Vec<Option<Spread>>, room: Room) -> Self {
+        Self { generation: 0, room, values: vec![None; spreads.len()], spreads }
     }
 
     /// Takes the values that `members` bring, in the order of the variables.
@@ -61,14 +63,18 @@ impl Variables {
     }
 
     fn fit(&self, members: &[Member]) -> Result<(), PublishError> {
-        let sizes = self.values.iter().zip(members).filter_map(|(old, member)| {
-            let value = match &member.content {
-                Content::Bytes(bytes) => bytes,
-                Content::Keep => old.as_ref()?,
-            };
-            let name = member.path.as_os_str().len();
-            Some(child::takes(name + 1 + value.len()))
-        });
+        let sizes =
+            self.values.iter().zip(members).zip(&self.spreads).filter_map(|((old, member), spread)| {
+                let value = match &member.content {
+                    Content::Bytes(bytes) => bytes,
+                    Content::Keep => old.as_ref()?,
+                };
+                let takes = |name: usize, value: &Secret| child::takes(name + 1 + value.len());
+                let Some(spread) = spread else { return Some(takes(member.path.as_os_str().len(), value)) };
+                // Each key is a variable with a prefix of its own, which may be longer than its value.
+                let parts = spread_over(spread, value).ok()?;
+                Some(parts.iter().map(|(name, value)| takes(name.len(), value)).sum())
+            });
         let needed = self.room.taken + sizes.sum::<usize>();
         if needed <= self.room.limit {
             return Ok(());
@@ -97,7 +103,8 @@ pub(super) fn render(
     let (outcome, made) = render::render(&label, &variable.source, store, environment, &no_writes);
     match (outcome, made) {
         (RenderOutcome::Rendered { changed, used }, Some(made)) if variable.spread.is_some() => {
-            match spread_over(variable, &made.bytes) {
+            let spread = variable.spread.clone().unwrap_or_default();
+            match spread_over(&spread, &made.bytes) {
                 Ok(_) => (RenderOutcome::Rendered { changed, used }, Some(made)),
                 Err(why) => {
                     let why = Ending { what: format!("{label}: {}", why.what), ..why };
@@ -127,7 +134,8 @@ pub(super) fn environment_of(plans: &[VariablePlan], values: &[Option<Secret>]) 
     let of = |spread: bool| plans.iter().zip(values).filter(move |(plan, _)| plan.spread.is_some() == spread);
     for (plan, value) in of(true) {
         // It was rendered, so that it can be taken apart.
-        let parts = value.as_ref().and_then(|value| spread_over(plan, value).ok());
+        let parts = plan.spread.as_ref().zip(value.as_ref());
+        let parts = parts.and_then(|(spread, value)| spread_over(spread, value).ok());
         all.extend(parts.into_iter().flatten());
     }
     all.extend(of(false).filter_map(|(plan, value)| Some((plan.name.clone(), value.clone()?))));
@@ -135,11 +143,9 @@ pub(super) fn environment_of(plans: &[VariablePlan], values: &[Option<Secret>]) 
 }
 
 /// The variables that the keys of a secret, `json`, become.
-fn spread_over(plan: &VariablePlan, json: &Secret) -> Result<BTreeMap<String, Secret>, Ending> {
+fn spread_over(spread: &Spread, json: &Secret) -> Result<BTreeMap<String, Secret>, Ending> {
     let failed = |what: String, hint: &str| Ending::new(Cause::Template, what, hint);
     let tree = Tree::from_json(json.expose()).unwrap_or(Tree::Null);
-    let default = Spread::default();
-    let spread = plan.spread.as_ref().unwrap_or(&default);
     let mut variables = BTreeMap::new();
     for (key, value) in tree.as_map().into_iter().flat_map(|map| map.iter()) {
         let name = spread.name(key);
@@ -179,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_generation_is_what_differs_and_what_failed_keeps_its_value() {
-        let mut variables = Variables::new(2, Room { limit: 1000, taken: 0 });
+        let mut variables = Variables::new(vec![None; 2], Room { limit: 1000, taken: 0 });
         let published = variables.publish(&[member(Some("a")), member(Some("b"))]).expect("room");
         assert_eq!((published.generation, published.changed), (1, vec![0, 1]));
         let published = variables.publish(&[member(Some("a")), member(None)]).expect("room");
@@ -193,13 +199,26 @@ mod tests {
     fn what_does_not_fit_all_together_keeps_what_was_published() {
         // `A=` and five bytes, a NUL and a pointer.
         let each = 7 + 1 + size_of::<usize>();
-        let mut variables = Variables::new(2, Room { limit: 100 + 2 * each, taken: 100 });
+        let mut variables = Variables::new(vec![None; 2], Room { limit: 100 + 2 * each, taken: 100 });
         variables.publish(&[member(Some("12345")), member(Some("12345"))]).expect("just fits");
         let error = variables.publish(&[member(None), member(Some("123456"))]).expect_err("one too many");
         let words = format!("{error}; {}", error.hint());
         assert!(words.contains(&format!("take {} bytes", 101 + 2 * each)), "{words}");
         assert!(words.contains("as files") && words.contains("ulimit -s"), "{words}");
         assert_eq!(variables.values, [Some("12345".into()), Some("12345".into())]);
+    }
+
+    #[test]
+    fn what_the_keys_of_a_secret_become_is_what_has_to_fit() {
+        let around = Spread::around("A_RATHER_LONG_PREFIX_{{ key }}").expect("one key");
+        let spread = Spread { around, ..Spread::default() };
+        // Two variables of a prefix, a letter, `=`, a letter, a NUL and a pointer.
+        let needed = 2 * ("A_RATHER_LONG_PREFIX_a=1".len() + 1 + size_of::<usize>());
+        for (limit, fits) in [(needed, true), (needed - 1, false)] {
+            let mut variables = Variables::new(vec![Some(spread.clone())], Room { limit, taken: 0 });
+            let published = variables.publish(&[member(Some(r#"{"a":"1","b":"2"}"#))]);
+            assert_eq!(published.is_ok(), fits, "{limit}");
+        }
     }
 
     #[test]
@@ -217,7 +236,7 @@ mod tests {
         };
         let json = r#"{"api-key":"hunter2","port":8443,"on":true,"none":null,"list":[1,"a"]}"#;
         let names = |spread: Option<Spread>| {
-            let made = spread_over(&plan("ALL", spread), &json.into()).expect("good names");
+            let made = spread_over(&spread.unwrap_or_default(), &json.into()).expect("good names");
             made.into_iter()
                 .map(|(name, value)| format!("{name}={}", value.expose_str().unwrap_or_default()))
                 .collect::<Vec<_>>()
@@ -236,7 +255,7 @@ mod tests {
             (spread("", "{{ key }}", false, false), r#"{"a=b":"hunter2"}"#, "does not make the name"),
             (spread("", "{{ key }}", false, false), r#"{"a":"\u0000hunter2"}"#, "has a NUL byte"),
         ] {
-            let why = spread_over(&plan("ALL", spread), &json.into()).expect_err("it cannot be");
+            let why = spread_over(&spread.unwrap_or_default(), &json.into()).expect_err("it cannot be");
             assert!(why.what.contains(says) && !why.to_string().contains("hunter2"), "{why}");
         }
         let plans = [plan("ALL", spread("", "{{ key }}", false, true)), plan("PORT", None)];

@@ -3,7 +3,6 @@
 //! [`View`](crate::core::view::View), which has none.
 
 pub mod certificate;
-pub mod clock;
 pub mod http;
 pub mod journal;
 pub mod log;
@@ -17,6 +16,8 @@ pub mod stderr;
 pub mod systemd;
 pub mod table;
 pub mod timer;
+
+pub use leasehold_base::clock;
 
 #[cfg(test)]
 pub(crate) mod sample;

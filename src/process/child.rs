@@ -21,8 +21,8 @@ use rustix::process::{
 use zeroize::Zeroizing;
 
 use super::{group, hook, limits, signal};
-use crate::exit::{Cause, Ending};
-use crate::observe::clock;
+use crate::exit::{Cause, Ending, in_a_pod};
+use leasehold_base::clock;
 
 /// How the process is to be stopped if we end by a bug of our own.
 #[derive(Debug, Clone, Copy)]
@@ -236,20 +236,33 @@ fn is_executable(path: &Path) -> bool {
 }
 
 fn not_found(what: String) -> Ending {
-    Ending::new(Cause::NotFound, what, "check that the program is in this container")
+    let hint = if in_a_pod() {
+        "check that the program is in this container, and its name"
+    } else {
+        "install the program, or correct its name"
+    };
+    Ending::new(Cause::NotFound, what, hint)
 }
 
 fn not_executable(path: &Path) -> Ending {
     let what = format!("{} cannot be executed", path.display());
-    Ending::new(Cause::NotExecutable, what, "set its executable bit, or name a program")
+    Ending::new(Cause::NotExecutable, what, "make it executable (chmod +x), or name a program")
 }
 
 fn not_started(program: &Path, why: Errno) -> Ending {
     let what = format!("cannot start {}: {}", program.display(), why.desc());
     match why {
-        Errno::ENOENT => Ending::new(Cause::NotFound, what, "check the interpreter in its first line"),
-        Errno::E2BIG => Ending::new(Cause::NotExecutable, what, "give large values as files"),
-        _ => Ending::new(Cause::NotExecutable, what, "check that it is a program for this machine"),
+        Errno::ENOENT => Ending::new(
+            Cause::NotFound,
+            what,
+            "install the interpreter that its first line names, or correct that line",
+        ),
+        Errno::E2BIG => Ending::new(Cause::NotExecutable, what, "give large values to it as files"),
+        _ => Ending::new(
+            Cause::NotExecutable,
+            what,
+            "check that it is a program for this kind of machine, and not cut off",
+        ),
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use crate::exit::in_a_pod;
+
 /// Why a notifier could not be told. The text is lowercase, says what to do, and holds nothing
 /// that the notifier itself said: a hook's output or a body may quote a secret.
 #[derive(Debug)]
@@ -133,50 +135,91 @@ impl NotifyError {
     }
 }
 
-impl fmt::Display for NotifyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl NotifyError {
+    /// The text in a pod, or on a machine: what to do is not the same there.
+    fn fmt_in(&self, pod: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoProcess { target } => write!(
+            Self::NoProcess { target } if pod => write!(
                 f,
-                "no process {target}; is it running, and in our pid namespace (shareProcessNamespace: true)?"
+                "no process {target}; check that it is running, and that the pod shares its processes (shareProcessNamespace: true)"
             ),
-            Self::PidFile { path, fault } => write!(f, "pid file {}: {fault}", path.display()),
+            Self::NoProcess { target } => {
+                write!(f, "no process {target}; check that it is running, and how `ps -ef` spells it")
+            }
+            Self::PidFile { path, fault } => {
+                write!(f, "pid file {}: ", path.display())?;
+                fault.fmt_in(pod, f)
+            }
             Self::Pattern(why) => write!(f, "command_line is not a regular expression: {why}"),
-            Self::ProcessList(why) => write!(f, "cannot list processes in /proc: {why}"),
+            Self::ProcessList(why) => {
+                write!(f, "cannot list the processes in /proc: {why}; check that /proc is mounted here")
+            }
             Self::NotPermitted { pid } => write!(
                 f,
-                "not permitted to signal process {pid}; run Leasehold under the same uid as the application"
+                "not permitted to signal process {pid}; run Leasehold under the uid that the process has"
             ),
             Self::Signal { pid, why } => write!(f, "cannot signal process {pid}: {why}"),
             Self::NoSuchSignal(number) => write!(f, "there is no signal {number}"),
+            Self::Start { program, why } if pod => write!(
+                f,
+                "cannot start {program}: {why}; check that it is in Leasehold's own container, and executable"
+            ),
             Self::Start { program, why } => {
-                write!(f, "cannot start {program}: {why}; check that it is in this container and executable")
+                write!(f, "cannot start {program}: {why}; check that it is installed here, and executable")
             }
-            Self::Failed { program, status } => {
-                write!(f, "{program} failed with {status}; its output is not kept, for it may hold secrets")
-            }
+            Self::Failed { program, status } => write!(
+                f,
+                "{program} failed with {status}; run it by hand to see why: its output is not kept, since it may hold secrets"
+            ),
             Self::Killed { program, timeout } => write!(
                 f,
-                "{program} was killed after {}; raise its timeout or make it return sooner",
+                "{program} was killed after {}, its timeout; raise `timeout`, or make it return sooner",
                 humantime::format_duration(*timeout)
             ),
             Self::Client { host, why } => write!(f, "cannot ask {host}: {why}"),
-            Self::NoAnswer { host, why } => write!(f, "no answer from {host}: {why}; is it listening?"),
-            Self::Status { host, status } => write!(f, "{host} answered {status}, where 2xx was expected"),
+            Self::NoAnswer { host, why } => {
+                write!(f, "no answer from {host}: {why}; check that the application listens there")
+            }
+            Self::Status { host, status } => {
+                write!(f, "{host} answered {status}, where 2xx was expected; see the application's own log")
+            }
         }
     }
 }
 
-impl fmt::Display for PidFileFault {
+impl fmt::Display for NotifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_in(in_a_pod(), f)
+    }
+}
+
+impl PidFileFault {
+    fn fmt_in(&self, pod: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(why) => write!(f, "{why}; is the application up, and the file mounted here?"),
-            Self::Rubbish => f.write_str("does not hold one process number"),
-            Self::Gone(pid) => write!(f, "process {pid} has ended, or is not in our pid namespace"),
-            Self::Reused(pid) => {
-                write!(f, "process {pid} is not the one that it was written for; write the file anew")
+            Self::Unreadable(why) if pod => write!(
+                f,
+                "{why}; check that the application is running, and that the file's folder is mounted in Leasehold's container"
+            ),
+            Self::Unreadable(why) => {
+                write!(f, "{why}; check that the application is running, and that it writes this file")
             }
-            Self::Ours(pid) => write!(f, "process {pid} is Leasehold itself"),
+            Self::Rubbish => {
+                f.write_str("does not hold one process number; have it hold that and nothing else")
+            }
+            Self::Gone(pid) if pod => write!(
+                f,
+                "process {pid} has ended, or is not in our pid namespace; check that the application is running, and that the pod shares its processes (shareProcessNamespace: true)"
+            ),
+            Self::Gone(pid) => {
+                write!(f, "process {pid} has ended; start the application, or remove the file")
+            }
+            Self::Reused(pid) => write!(
+                f,
+                "process {pid} is not the one that it was written for; restart the application, or remove the file"
+            ),
+            Self::Ours(pid) => {
+                write!(f, "process {pid} is Leasehold itself; name the file that the application writes")
+            }
             Self::Foreign { pid, user, owner, why } => write!(
                 f,
                 "process {pid} belongs to uid {user}, and only one of uid {owner} is signalled, since {why}; let root write the file, in a folder that only root may write"
@@ -186,4 +229,41 @@ impl fmt::Display for PidFileFault {
     }
 }
 
+impl fmt::Display for PidFileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_in(in_a_pod(), f)
+    }
+}
+
 impl std::error::Error for NotifyError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_given_no_advice_for_pods() {
+        struct In(NotifyError, bool);
+        impl fmt::Display for In {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt_in(self.1, f)
+            }
+        }
+        let none = || io::Error::from(io::ErrorKind::NotFound);
+        let file = |fault| NotifyError::PidFile { path: "/run/app.pid".into(), fault };
+        let errors: [&dyn Fn() -> NotifyError; 4] = [
+            &|| NotifyError::NoProcess { target: "called nginx".into() },
+            &|| NotifyError::Start { program: "reload".into(), why: none() },
+            &|| file(PidFileFault::Unreadable(none())),
+            &|| file(PidFileFault::Gone(12)),
+        ];
+        for error in errors {
+            let (pod, machine) = (In(error(), true).to_string(), In(error(), false).to_string());
+            assert_ne!(pod, machine);
+            for word in ["pod", "container", "namespace", "Namespace", "mount"] {
+                assert!(!machine.contains(word), "{machine}");
+            }
+            assert!(machine.contains("; "), "what to do: {machine}");
+        }
+    }
+}

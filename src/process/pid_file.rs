@@ -21,7 +21,7 @@ use super::hook::Running;
 use super::table::{self, Process};
 use super::trust::{self, Bound, Opened};
 use super::{NotifyError, PidFileFault};
-use crate::observe::clock;
+use leasehold_base::clock;
 
 /// How much younger than its file a process may seem: file systems and process start times are
 /// rounded, and the wall clock is slewed.

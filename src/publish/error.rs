@@ -8,15 +8,9 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::names;
-use crate::exit::{Cause, Ending};
+use crate::exit::{Cause, Ending, in_a_pod};
 
 const DEVICE: &str = "a device";
-
-/// Whether we run in a pod: kubelet gives every container the address of the API server. What is wrong with a folder is
-/// put right elsewhere there than on a machine.
-fn in_a_pod() -> bool {
-    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
-}
 
 /// A destination that cannot be written. What was published before is intact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,13 +148,17 @@ impl PublishError {
             Problem::NotMemory => {
                 "use a folder on a tmpfs, such as one below /run, or set require_tmpfs: false"
             }
-            Problem::Unknown => {
+            Problem::Unknown if pod => {
                 "allow statfs and fstatfs in the container's seccomp profile, or set require_tmpfs: false"
+            }
+            Problem::Unknown => {
+                "allow statfs and fstatfs in the unit's SystemCallFilter=, or set require_tmpfs: false"
             }
             Problem::Link => "give the path that the link leads to",
             Problem::InTheWay(DEVICE) => "choose another path",
             Problem::InTheWay(_) => "remove it, or choose another path",
-            Problem::MountPoint => "mount the folder instead of the single file (subPath or bind mount)",
+            Problem::MountPoint if pod => "mount the folder instead of the single file (subPath)",
+            Problem::MountPoint => "mount the folder instead of the single file",
             Problem::Full if pod => {
                 "raise the volume's sizeLimit: the old and the new files are there together"
             }
@@ -197,7 +195,7 @@ impl fmt::Display for PublishError {
             Problem::NotMemory => write!(f, "{path} is not on tmpfs or ramfs"),
             Problem::Unknown => write!(
                 f,
-                "cannot find out whether {path} is on a tmpfs: this kernel, or the container runtime, refuses fstatfs"
+                "cannot find out whether {path} is on a tmpfs: this kernel, or a filter of system calls, refuses fstatfs"
             ),
             Problem::Link => write!(f, "{path} is or crosses a symbolic link, which is not followed"),
             Problem::InTheWay(kind) => write!(f, "cannot publish {path}: {kind} is in the way"),
@@ -221,7 +219,7 @@ impl fmt::Display for PublishError {
                 write!(f, "cannot publish in {path}: another leasehold does, process {pid}")
             }
             Problem::Claimed(None) => {
-                write!(f, "cannot publish in {path}: a process outside of this container has locked it")
+                write!(f, "cannot publish in {path}: a process that we cannot see has locked it")
             }
             Problem::Taken(Some(pid)) => {
                 write!(f, "cannot publish {path}: another leasehold does, process {pid}")
@@ -275,12 +273,19 @@ mod tests {
 
     #[test]
     fn advice_fits_the_place() {
-        for problem in [Problem::NotMemory, Problem::Full, Problem::Owner, Problem::Denied, Problem::ReadOnly]
-        {
+        for problem in [
+            Problem::NotMemory,
+            Problem::Unknown,
+            Problem::MountPoint,
+            Problem::Full,
+            Problem::Owner,
+            Problem::Denied,
+            Problem::ReadOnly,
+        ] {
             let error = PublishError::new("/srv/app.env", problem);
             let (pod, machine) = (error.hint_in(true), error.hint_in(false));
             assert_ne!(pod, machine);
-            for word in ["fsGroup", "emptyDir", "sizeLimit", "container"] {
+            for word in ["fsGroup", "emptyDir", "sizeLimit", "subPath", "container"] {
                 assert!(!machine.contains(word), "{machine}");
             }
         }

@@ -31,12 +31,13 @@ fn hint(error: &ExecError, answers: &[Answer<'_>]) -> String {
     let entry = error.message.split_once(NO_ENTRY).and_then(|(_, rest)| rest.split_once('"'));
     let pointer = error.message.split_once(NIL_POINTER).map(|(_, rest)| rest);
     match (entry, pointer) {
-        (Some((key, _)), _) => of_level(key, answers).unwrap_or_else(|| of_absent(key, answers)),
+        (Some((key, _)), _) => of_level(key, answers).unwrap_or_else(|| of_typo(key, answers)),
         (None, Some(key)) => of_level(key, answers).unwrap_or_else(|| of_nothing(key)),
         (None, None) if error.message.contains("nil pointer evaluating") => {
-            "see what the secret holds; the fields of a KV version 2 secret are in .Data.data".to_owned()
+            "check what the secret holds; the keys of a KV version 2 secret are in .Data.data".to_owned()
         }
-        (None, None) => "correct the template, or the secret that it uses".to_owned(),
+        (None, None) => of_function(&error.message)
+            .unwrap_or_else(|| "correct the template, or the secret that it uses".to_owned()),
     }
 }
 
@@ -59,23 +60,36 @@ fn of_level(key: &str, answers: &[Answer<'_>]) -> Option<String> {
     answers.iter().find_map(|(request, response)| of((*request, response)))
 }
 
-/// A key that is nowhere; perhaps one of another name was meant.
-fn of_absent(key: &str, answers: &[Answer<'_>]) -> String {
-    let keys = answers.iter().flat_map(|(_, response)| {
-        let fields = response.kv2_fields().unwrap_or(&response.data);
-        fields.as_map().into_iter().flat_map(|map| map.iter().map(|(key, _): (&str, &Tree)| key))
-    });
-    let keys: Vec<&str> = keys.collect();
+/// A key that is in none of the answers.
+fn of_typo(key: &str, answers: &[Answer<'_>]) -> String {
+    let fields: Vec<&Tree> =
+        answers.iter().map(|(_, response)| response.kv2_fields().unwrap_or(&response.data)).collect();
+    let hint = of_absent(key, &fields);
+    if hint.starts_with("did you mean") {
+        return hint;
+    }
+    format!("{hint}; for one that may be absent, write {{{{ with index … \"{key}\" }}}}")
+}
+
+/// What to do about a key that is in none of these maps; perhaps one of another name was meant.
+pub(super) fn of_absent(key: &str, fields: &[&Tree]) -> String {
+    let keys = fields.iter().filter_map(|fields| fields.as_map());
+    let keys: Vec<&str> = keys.flat_map(|map| map.iter().map(|(key, _): (&str, &Tree)| key)).collect();
     match crate::config::nearest(key, &keys) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!(
-            "add the key to the secret, or correct its name; for one that may be absent, write {{{{ with index … \"{key}\" }}}}"
-        ),
+        None => "add the key to the secret, or correct its name".to_owned(),
     }
+}
+
+/// A function that was given what it does not take.
+fn of_function(message: &str) -> Option<String> {
+    let (_, rest) = message.split_once("error calling ")?;
+    let (name, _) = rest.split_once(':')?;
+    Some(format!("check what {name} is given here; docs/reference/functions.md says what it takes"))
 }
 
 fn of_nothing(key: &str) -> String {
     format!(
-        "what `.{key}` is looked for in is not there; see what the secret holds: the fields of a KV version 2 secret are in .Data.data"
+        "the template looks for `.{key}` in something that the secret does not have; check what the secret holds: the keys of a KV version 2 secret are in .Data.data"
     )
 }

@@ -230,7 +230,7 @@ fn a_key_on_the_wrong_level_of_a_secret_is_found_and_the_advice_never_leaves_a_h
         ),
         (
             r#"{{ with secret "kv1/app" }}{{ .Data.a.b }}{{ end }}"#,
-            "what `.b` is looked for in is not there; see what the secret holds: the fields of a KV version 2 secret are in .Data.data",
+            "the template looks for `.b` in something that the secret does not have; check what the secret holds: the keys of a KV version 2 secret are in .Data.data",
         ),
     ] {
         assert_eq!(hint(text, MissingKey::Zero), says, "{text}");

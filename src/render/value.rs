@@ -6,6 +6,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
 use super::World;
+use super::advice::of_absent;
 use crate::config::plan::Part;
 use crate::exit::{Cause, Ending};
 use crate::secret::Secret;
@@ -31,16 +32,14 @@ pub(super) fn field(
     // Without an answer the caller reports what is missing, whatever this says.
     let Some(response) = world.get(request) else { return Ok(Secret::default()) };
     let path = &request.path;
-    let missing = |what: &str| {
-        Ending::new(
-            Cause::Missing,
-            format!("{path}#{key}: {what}"),
-            "look at its keys with vault read or kv get",
-        )
-    };
-    let value = match fields(request, &response)?.get(key) {
-        None => return Err(missing("the secret has no such key")),
-        Some(Tree::Null) => return Err(missing("the value is null")),
+    let missing =
+        |what: &str, hint: String| Ending::new(Cause::Missing, format!("{path}#{key}: {what}"), hint);
+    let fields = fields(request, &response)?;
+    let value = match fields.get(key) {
+        None => return Err(missing("the secret has no such key", of_absent(key, &[fields]))),
+        Some(Tree::Null) => {
+            return Err(missing("the value is null", "write a text or a number to it".to_owned()));
+        }
         Some(Tree::Text(text) | Tree::Number(text)) => text.clone(),
         Some(Tree::Bool(flag)) => flag.to_string().into(),
         Some(nested) => json_of(nested),
@@ -75,8 +74,8 @@ fn fields<'r>(request: &Request, response: &'r Response) -> Result<&'r Tree, End
     if fields.as_map().is_some() {
         return Ok(fields);
     }
-    let hint = "the version was deleted, or the path answers something else than fields";
-    Err(Ending::new(Cause::Missing, format!("{}: the secret has no fields", request.path), hint))
+    let hint = "write a new version, if this one was deleted; otherwise correct the path";
+    Err(Ending::new(Cause::Missing, format!("{}: the secret has no keys", request.path), hint))
 }
 
 fn json_of(tree: &Tree) -> Secret {
@@ -88,6 +87,6 @@ fn decode(path: &str, key: &str, value: &Secret) -> Result<Secret, Ending> {
     joined.extend(value.expose().iter().filter(|byte| !byte.is_ascii_whitespace()));
     LENIENT.decode(&*joined).map(Secret::new).map_err(|_| {
         let what = format!("{path}#{key}: the value is not base64");
-        Ending::new(Cause::Template, what, "store it encoded, or leave out `encoding`")
+        Ending::new(Cause::Template, what, "store it in base64, or take `encoding` out")
     })
 }

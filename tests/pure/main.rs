@@ -14,6 +14,7 @@ mod readme;
 mod reference;
 mod render;
 mod template;
+mod walls;
 
 // The sample of a scrape names the room as it does where it lives.
 use leasehold::{core, observe, sandbox, vault};

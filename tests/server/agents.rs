@@ -11,9 +11,11 @@ use crate::support::{Child, Finished, Leasehold, OpenBao, Workspace};
 use serde_json::json;
 
 const POLICY: &str = r#"
-path "kv/*" { capabilities = ["read"] }
-path "secret/*" { capabilities = ["read"] }
+path "kv/*" { capabilities = ["read", "list"] }
+path "secret/*" { capabilities = ["read", "list"] }
 path "pki/issue/*" { capabilities = ["create", "update"] }
+path "ssh/config/ca" { capabilities = ["read"] }
+path "transit/decrypt/app" { capabilities = ["update"] }
 "#;
 
 fn folder() -> PathBuf {
@@ -65,6 +67,7 @@ impl World {
             "web",
             json!({"host": "web<1>&co", "port": 8443, "tags": ["a", "b c"], "note": "line\n\"two\" $HOME"}),
         );
+        published(&server);
         for (name, data) in [
             ("postgresql", json!({"host": "db", "port": 5432, "username": "web", "password": "a:b/c?d&e f"})),
             ("keystore", json!({"password": "chang€it", "bytes": "MIIKAAH/AP4K"})),
@@ -125,6 +128,26 @@ impl World {
     fn leasehold(&self, arguments: &[&str], space: &Workspace) -> Finished {
         let leasehold = Leasehold::new(space).within(space.path());
         leasehold.env("VAULT_ADDR", &self.server.plain_address()).run(arguments)
+    }
+}
+
+/// What the published templates ask for besides.
+fn published(server: &OpenBao) {
+    server.mount("ssh", json!({ "type": "ssh" }));
+    server.write("ssh/config/ca", json!({ "generate_signing_key": true, "key_type": "ed25519" }));
+    server.mount("transit", json!({ "type": "transit" }));
+    server.write("transit/keys/app", json!({}));
+    let cipher = server.write("transit/encrypt/app", json!({ "plaintext": "c2VjcmV0IHRleHQ=" }));
+    for (name, data) in [
+        ("odd", json!({"one": "it's", "two": "'a' \\ 'b'", "three": "$HOME \"x\""})),
+        ("list/one", json!({"value": "first", "kind": "a"})),
+        ("list/two", json!({"value": "second"})),
+        ("list/long", json!({"value": "third"})),
+        ("json", json!({"text": "{\"retry_join\": [\"10.0.0.1\", \"10.0.0.2\"]}"})),
+        ("dashes", json!({"api-key": "k=1", "db-user": "u \"v\""})),
+        ("cipher", json!({"text": cipher["data"]["ciphertext"]})),
+    ] {
+        server.put("secret", name, data);
     }
 }
 
@@ -247,7 +270,7 @@ fn convert_prints_what_it_refuses_as_a_comment_and_says_so() {
     let broken = leasehold.run(&["convert", "agent.hcl"]).expect_code(78);
     assert_eq!(broken.stdout, "");
     assert!(broken.stderr.starts_with("agent.hcl:1:7: a brace that is never closed; close it with }\n"));
-    assert_eq!(broken.last_line(), "leasehold: agent.hcl:1:7: an error; mend what is shown above");
+    assert_eq!(broken.last_line(), "leasehold: agent.hcl:1:7: an error; fix what is shown above");
 }
 
 /// Spellings of a text in HCL that the agent reads, odd ones too.
@@ -430,6 +453,82 @@ fn a_field_of_what_is_missing_is_an_error_there_and_here() {
         let failed = world.leasehold(&["init", "--config", "odd.hcl"], &ours).expect_code(65);
         assert!(failed.last_line().contains("nil pointer evaluating interface {}"), "{}", failed.last_line());
         assert!(!ours.join("out").exists(), "{index}");
+    }
+}
+
+#[test]
+fn configurations_with_namespaces_make_the_same_files_as_the_agent() {
+    let server = OpenBao::start();
+    let post = |path: &str, body: serde_json::Value| server.ask("POST", path, Some(body)).ok().json();
+    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    post("sys/namespaces/team", json!({}));
+    post("team/sys/namespaces/sub", json!({}));
+    for (namespace, value) in [("", "of the root"), ("team/", "of the team"), ("team/sub/", "of the child")] {
+        post(&format!("{namespace}sys/mounts/kv"), json!({ "type": "kv" }));
+        post(&format!("{namespace}kv/app"), json!({ "value": value }));
+        let policy = json!({ "policy": "path \"*\" { capabilities = [\"read\", \"list\"] }" });
+        post(&format!("{namespace}sys/policies/acl/all"), policy);
+    }
+    // What every machine here is given.
+    server.approle("agents", &["all"], "1h");
+    post("team/sys/auth/approle", json!({ "type": "approle" }));
+    post("team/auth/approle/role/app", json!({ "token_policies": ["all"] }));
+    let role_id =
+        text(&server.ask("GET", "team/auth/approle/role/app/role-id", None).ok().json()["data"]["role_id"]);
+    let secret_id = text(&post("team/auth/approle/role/app/secret-id", json!({}))["data"]["secret_id"]);
+    let token = |namespace: &str| {
+        text(
+            &post(&format!("{namespace}auth/token/create"), json!({ "policies": ["all"] }))["auth"]["client_token"],
+        )
+    };
+    let tokens =
+        [("root-token", token("")), ("team-token", token("team/")), ("sub-token", token("team/sub/"))];
+    let world = World { server, token: String::new(), role_id, secret_id };
+    let template = |name: &str, path: &str| {
+        format!(
+            "template {{\n contents = \"{{{{ with secret \\\"{path}\\\" }}}}{{{{ .Data.value }}}}{{{{ end }}}}\"\n destination = \"out/{name}\"\n}}\n"
+        )
+    };
+    let file = |name: &str, of_method: &str| {
+        format!(
+            "auto_auth {{\n method \"token_file\" {{\n {of_method}\n config = {{ token_file_path = \"etc/vault/{name}\" }}\n }}\n}}\n"
+        )
+    };
+    let approle = |of_method: &str| {
+        format!(
+            "auto_auth {{\n method \"approle\" {{\n {of_method}\n config = {{\n role_id_file_path = \"etc/vault/role-id\"\n secret_id_file_path = \"etc/vault/secret-id\"\n remove_secret_id_file_after_reading = false\n }}\n }}\n}}\n"
+        )
+    };
+    let vault = |namespace: &str| format!("vault {{ namespace = \"{namespace}\" }}\n");
+    let app = || template("app", "kv/app");
+    for (config, says, of_the_agent) in [
+        (approle("namespace = \"team\"") + &app(), "of the team", true),
+        // Paths may begin with namespaces, below the one that is named elsewhere.
+        (approle("namespace = \"team/\"") + &template("app", "sub/kv/app"), "of the child", true),
+        (file("root-token", "") + &template("app", "team/sub/kv/app"), "of the child", true),
+        (file("team-token", "namespace = \"team\"") + &app(), "of the team", true),
+        (file("sub-token", "namespace = \"team/sub\"") + &app(), "of the child", true),
+        (vault("") + &file("root-token", "namespace = \"\"") + &app(), "of the root", true),
+        // OpenBao's agent never renders these, without a word in its log; Vault's does.
+        (vault("team") + &file("team-token", "") + &app(), "of the team", false),
+        (vault("/team/") + &file("team-token", "") + &app(), "of the team", false),
+        (vault("team") + &approle("") + &template("app", "sub/kv/app"), "of the child", false),
+    ] {
+        let spaces = [world.machine("sprig.hcl"), world.machine("sprig.hcl")];
+        for space in &spaces {
+            space.file("odd.hcl", &config);
+            for (name, token) in &tokens {
+                space.file(&format!("etc/vault/{name}"), token);
+            }
+        }
+        let [theirs, ours] = &spaces;
+        world.leasehold(&["init", "--config", "odd.hcl"], ours).expect_code(0);
+        let made = files(&ours.join("out"));
+        assert!(made.values().any(|(_, bytes)| bytes == says), "{config}\n{made:?}");
+        if of_the_agent {
+            world.run_the_agent("odd.hcl", theirs);
+            assert_eq!(made, files(&theirs.join("out")), "{config}");
+        }
     }
 }
 

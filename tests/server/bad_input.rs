@@ -197,7 +197,7 @@ fn a_server_that_is_not_there_is_named_when_the_deadline_has_passed() {
     let config = stage.config(ONE_FILE).replace(&stage.server.address(), &format!("https://{address}"));
     let finished = stage.run(&["init", "--timeout", "2s"], &config).expect_code(69);
     assert!(finished.took.as_secs() < 20, "{:?}", finished.took);
-    assert_clear(&stage, &finished, &[&address.to_string(), "is the server up, and is the port right?"]);
+    assert_clear(&stage, &finished, &[&address.to_string(), "check that the server is running"]);
     assert!(!finished.last_line().contains("unsealed"), "one advice: {}", finished.stderr);
     fault.exit(finished.code, 69);
     fault

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 
-use crate::support::{CANARY, Stage};
+use crate::support::{CANARY, Leasehold, SOON, Stage, wait_until};
 use leasehold_testkit::evidence;
 use serde_json::json;
 
@@ -181,6 +181,52 @@ fn a_command_that_the_application_needs_before_its_start_has_run_when_init_ends(
     let failed = stage.init(&config).expect_code(75);
     assert!(failed.last_line().contains("could not notify store: "), "{}", failed.last_line());
     assert!(fs::read_to_string(&log).expect("it was tried").lines().count() > 1);
+}
+
+/// One file, and a command of its notifier that init runs, too.
+fn on_init(command: &str) -> String {
+    format!(
+        "files: [{{path: value, secret: 'secret/web#password', notify: [store]}}]\nsandbox: off\nnotify: {{store: {{command: [sh, -c, {command:?}], on_init: true}}}}\n"
+    )
+}
+
+#[test]
+fn a_command_that_init_has_run_is_not_run_again_by_the_sidecar_that_goes_on_from_it() {
+    let stage = stage();
+    let log = stage.space.join("ran");
+    let ran = || fs::read_to_string(&log).unwrap_or_default().lines().count();
+    let config = stage.config(&on_init(&format!("echo x >>{}", log.display())));
+    stage.init(&config).expect_code(0);
+    assert_eq!(ran(), 1);
+    let sidecar = stage.sidecar(&config);
+    assert_eq!(ran(), 1, "nothing is new to the application");
+    stage.put(json!({ "password": format!("{CANARY}-newer"), "binary": "AP8K" }));
+    assert_eq!(stage.post("/refresh").status, 202);
+    wait_until("the command to be run for the change", SOON, || ran() == 2);
+    sidecar.stop().expect_code(0);
+    assert_eq!(stage.logins(), 1);
+}
+
+#[test]
+fn an_init_that_is_killed_while_its_command_runs_leaves_it_to_the_next() {
+    let stage = stage();
+    let (log, go) = (stage.space.join("ran"), stage.space.join("go"));
+    let ran = || fs::read_to_string(&log).unwrap_or_default().lines().count();
+    // It ends when it may, also where its parent has ended before it.
+    let command = format!("echo x >>{}; while [ ! -e {} ]; do sleep 0.05; done", log.display(), go.display());
+    let config = stage.config(&on_init(&command));
+    let path = stage.space.file("killed.yaml", &config);
+    let first = Leasehold::new(&stage.space).spawn(&["init", "--config", &path.to_string_lossy()]);
+    wait_until("the command to run", SOON, || ran() == 1);
+    first.signal(nix::sys::signal::Signal::SIGKILL);
+    assert_eq!(first.wait(SOON).code, None);
+    assert_eq!(stage.read("value").as_deref(), Some(CANARY), "it was published before");
+    stage.space.file("go", "");
+    stage.init(&config).expect_code(0);
+    assert_eq!(ran(), 2, "the next run has the command run to its end");
+    assert_eq!(stage.logins(), 1);
+    stage.init(&config).expect_code(0);
+    assert_eq!(ran(), 2, "and once is enough");
 }
 
 #[test]

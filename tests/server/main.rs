@@ -15,6 +15,7 @@ mod folder;
 mod harness;
 mod init;
 mod logins;
+mod mistakes;
 mod model;
 mod observe;
 mod pki;

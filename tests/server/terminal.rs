@@ -127,7 +127,7 @@ fn init_that_fails_says_what_and_what_to_do() {
     let (code, seen) = Terminal::start(&["init", "--config", &config], &[("NO_COLOR", "1")]).end();
     let last = seen.lines().last().unwrap_or_default();
     assert_eq!(code, Some(77), "{seen}");
-    assert!(last.starts_with("leasehold: login refused") && last.contains("check the role"), "{seen}");
+    assert!(last.starts_with("leasehold: login refused") && last.contains("check that role"), "{seen}");
     assert!(!seen.contains("  done"), "{seen}");
     // At once, since it is tried for a while, and at the end.
     assert_eq!(seen.matches("login refused").count(), 2, "{seen}");
@@ -145,7 +145,7 @@ fn a_configuration_that_is_not_good_is_shown_once() {
         let last = seen.lines().last().unwrap_or_default();
         assert!(
             last.starts_with("leasehold: ")
-                && last.ends_with("an error in `sekrets`; mend what is shown above"),
+                && last.ends_with("an error in `sekrets`; fix what is shown above"),
             "{seen}"
         );
     }

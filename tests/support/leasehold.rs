@@ -104,6 +104,14 @@ impl Leasehold {
         self
     }
 
+    /// As nobody, the user, who is not root. Needs root.
+    #[must_use]
+    pub fn run_by_nobody(mut self) -> Self {
+        let become_it = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+        self.before = become_it.map(str::to_owned).into();
+        self
+    }
+
     /// With its standard error going to `path`, such as a pipe of the test's own.
     #[must_use]
     pub fn with_stderr(mut self, path: &Path) -> Self {

@@ -3,6 +3,13 @@
 use std::fmt;
 use std::process::ExitCode;
 
+/// Whether we run in a pod: the kubelet gives every container the address of the API server. What to do about a folder
+/// or a process is not the same there as on a machine.
+#[must_use]
+pub fn in_a_pod() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
 /// Why a command ends. Each cause has one exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {

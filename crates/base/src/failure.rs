@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+/// What is said of a path that does not exist.
+pub const NOTHING: &str = "nothing there";
+
 /// Why a request failed. The kind is for the core, the text for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -45,8 +48,11 @@ pub enum FailureKind {
     Nonsense,
     /// A redirect to a host or a scheme that is not allowed.
     Redirected,
-    /// A fault on our own side: a JWT file that is missing or empty, a path that must not be sent.
+    /// A fault on our own side: a JWT file that is missing or empty, which may come, or a path that must not be sent.
     Local,
+    /// Our own side: credentials that are there and cannot be used, such as a file that we may not read. Waiting does
+    /// not help.
+    Unusable,
 }
 
 impl FailureKind {
@@ -74,7 +80,7 @@ impl FailureKind {
             Self::Rejected => "rejected",
             Self::Nonsense => "nonsense",
             Self::Redirected => "redirected",
-            Self::Local => "local",
+            Self::Local | Self::Unusable => "local",
         }
     }
 }

@@ -273,6 +273,7 @@ mod tests {
                     owns_token: true,
                     sees_token: true,
                     locks_out: false,
+                    login_advice: String::new(),
                     binds_certificate: false,
                     max_in_flight: 8,
                     seed: 7,

@@ -16,7 +16,7 @@ use super::lease::Lease;
 use super::mounts::Path;
 use super::refresh::Certificate;
 use super::view::NextAction;
-use leasehold_base::failure::FailureKind;
+use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::Request;
 use leasehold_base::time::{Moment, Now};
 
@@ -128,6 +128,8 @@ pub(super) struct Node {
     pub(super) lag: u32,
     /// The first denial since the last success.
     pub(super) denied: Option<Moment>,
+    /// How it was denied last, while nobody knows yet whether that is final.
+    pub(super) denial: Option<Box<Failure>>,
     /// The policy does not let its lease be renewed.
     pub(super) cannot_renew: bool,
     /// When a lease that the server did not know was replaced.
@@ -161,6 +163,7 @@ impl Node {
             tries: 0,
             lag: 0,
             denied: None,
+            denial: None,
             cannot_renew: false,
             reminted: None,
             outstanding: 0,
@@ -201,6 +204,7 @@ impl Node {
         self.tries = 0;
         self.lag = 0;
         self.denied = None;
+        self.denial = None;
         self.trouble.take().is_some()
     }
 }

@@ -8,7 +8,7 @@ use super::action::Level;
 use super::agent::{Agent, Phase};
 use super::child::Child;
 use super::farewell::Revoke;
-use super::graph::Trouble;
+use super::graph::{Node, Trouble};
 use super::ids::{FileId, SecretId, UnitId};
 use super::lease::Lease;
 use super::logins::MOST_UNFOUND;
@@ -16,6 +16,7 @@ use super::policy::Mode;
 use super::session::Standing;
 use leasehold_base::exit::{Cause, Ending};
 use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::request::Verb;
 
 /// What to do about a server that is away, where the reason does not say it.
 const HINT: &str = "check the address, and that the server is unsealed";
@@ -156,10 +157,11 @@ impl Agent {
             return None;
         }
         if let Some(failure) = &self.session.trouble {
-            let hopeless = self.session.is_locked()
+            let hopeless = failure.kind == FailureKind::Unusable
+                || self.session.is_locked()
                 || self.session.unfound > MOST_UNFOUND
                 || self.session.is_out_of_patience(self.now.moment);
-            return hopeless.then(|| no_login(failure));
+            return hopeless.then(|| no_login(failure, &self.policy.login_advice));
         }
         None
     }
@@ -171,17 +173,27 @@ impl Agent {
         }
         let troubles = file.needs.iter().filter_map(|secret| {
             let node = self.graph.get(*secret)?;
-            node.trouble.as_ref().map(|trouble| (trouble, node.path()))
+            node.trouble.as_ref().map(|trouble| (trouble, node))
         });
-        let (trouble, path) = troubles.into_iter().find(|(trouble, _)| trouble.definitive)?;
-        Some(self.ending_for(id, trouble, path))
+        let (trouble, node) = troubles.into_iter().find(|(trouble, _)| trouble.definitive)?;
+        Some(self.ending_for(id, trouble, node))
     }
 
-    fn ending_for(&self, id: FileId, trouble: &Trouble, path: &str) -> Ending {
+    fn ending_for(&self, id: FileId, trouble: &Trouble, node: &Node) -> Ending {
+        let path = node.path();
         let (cause, hint) = match trouble.kind {
-            FailureKind::Denied => {
-                (Cause::Denied, format!("grant the role's policy access to {path}, or correct the path"))
-            }
+            FailureKind::Denied => (
+                Cause::Denied,
+                format!(
+                    "grant the role's policy access to {}, or correct the path; `leasehold plan` prints the lines that are missing",
+                    paths_of_policy(node)
+                ),
+            ),
+            FailureKind::Missing if trouble.advised => (Cause::Missing, String::new()),
+            FailureKind::Missing if path.contains("/data/") => (
+                Cause::Missing,
+                "create it, or correct the path; on a mount of KV version 1, leave the data/ out".to_owned(),
+            ),
             FailureKind::Missing => (Cause::Missing, "create it, or correct the path".to_owned()),
             FailureKind::Rejected => (Cause::Missing, "correct the path or its arguments".to_owned()),
             FailureKind::Local => (Cause::Template, "correct the path".to_owned()),
@@ -193,14 +205,14 @@ impl Agent {
         Ending::new(cause, format!("{}: {}", self.policy.files[id.0].name, trouble.text), hint)
     }
 
-    /// The denial of a secret that is not judged yet.
-    fn suspicion(&self, id: SecretId) -> Option<(Trouble, &str)> {
-        let (_, failure) = self.judge.suspects.get(&id)?;
-        let path = self.graph.get(id)?.path();
+    /// The denial of a secret that is not judged yet, or may be a standby's that lags.
+    fn suspicion(&self, id: SecretId) -> Option<(Trouble, &Node)> {
+        let node = self.graph.get(id)?;
+        let (failure, path) = (node.denial.as_ref()?, node.path());
         let text = format!("could not read {path}: {}", failure.why);
         let trouble =
             Trouble { kind: failure.kind, text, advised: failure.advised, definitive: true, told: false };
-        Some((trouble, path))
+        Some((trouble, node))
     }
 
     /// The deadline was reached for a cause that may pass.
@@ -210,19 +222,19 @@ impl Agent {
             return Ending::new(Cause::Unavailable, what, failure.hint(HINT));
         }
         if let (None, Some(failure)) = (self.session.current, &self.session.trouble) {
-            return no_login(failure);
+            return no_login(failure, &self.policy.login_advice);
         }
         for (id, file) in self.shelf.files().filter(|(_, file)| !file.rendered) {
             // Denied, and not judged yet: it is what was seen.
-            if let Some((trouble, path)) = file.needs.iter().find_map(|secret| self.suspicion(*secret)) {
-                return self.ending_for(id, &trouble, path);
+            if let Some((trouble, node)) = file.needs.iter().find_map(|secret| self.suspicion(*secret)) {
+                return self.ending_for(id, &trouble, node);
             }
             let troubles = |secret: &SecretId| {
                 let node = self.graph.get(*secret)?;
-                Some((node.trouble.as_ref()?, node.path()))
+                Some((node.trouble.as_ref()?, node))
             };
-            if let Some((trouble, path)) = file.needs.iter().find_map(troubles) {
-                return self.ending_for(id, trouble, path);
+            if let Some((trouble, node)) = file.needs.iter().find_map(troubles) {
+                return self.ending_for(id, trouble, node);
             }
         }
         if let Some((name, why)) = self.awaited() {
@@ -241,16 +253,21 @@ impl Agent {
 }
 
 /// The end that a failed login leads to, whether it is beyond hope or the deadline came first: a
-/// short deadline must not hide what is wrong.
+/// short deadline must not hide what is wrong. `advice` is what to do where the server refuses it (`Policy::login_advice`).
 #[must_use]
-pub fn no_login(failure: &Failure) -> Ending {
+pub fn no_login(failure: &Failure, advice: &str) -> Ending {
     let why = &failure.why;
     match failure.kind {
         FailureKind::Refused | FailureKind::Denied => {
-            Ending::new(Cause::Denied, why, "check the role, its bindings and the credentials in `auth`")
+            let hint = if failure.advised { "" } else { advice };
+            Ending::new(Cause::Denied, why, hint)
         }
         FailureKind::Local => {
-            let hint = "mount the credentials that `auth` names, or correct their path";
+            let hint = "put the credentials there, or correct their path in `auth`";
+            Ending::new(Cause::Denied, format!("no credentials to log in with: {why}"), hint)
+        }
+        FailureKind::Unusable => {
+            let hint = failure.hint("correct the credentials that `auth` names");
             Ending::new(Cause::Denied, format!("no credentials to log in with: {why}"), hint)
         }
         kind => {
@@ -259,5 +276,21 @@ pub fn no_login(failure: &Failure) -> Ending {
             let hint = failure.hint("check the address, and the server's own log");
             Ending::new(cause, format!("could not log in: {why}"), hint)
         }
+    }
+}
+
+/// The paths that a policy has to name. A mount is not known while the question about it is denied, too: where it is
+/// of KV version 2, its policies have a `data/` that people do not write.
+fn paths_of_policy(node: &Node) -> String {
+    if let Some(request) = &node.request {
+        return request.path.clone();
+    }
+    let path = node.path();
+    let plain = node.written.first().is_some_and(|request| request.verb == Verb::Read);
+    match path.split_once('/') {
+        Some((mount, rest)) if plain && !path.contains("/data/") => {
+            format!("{mount}/data/{rest} (KV version 2) or {path}")
+        }
+        _ => path.to_owned(),
     }
 }

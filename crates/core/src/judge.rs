@@ -105,6 +105,7 @@ impl Agent {
         let Some(node) = self.graph.get_mut(id) else { return };
         let known = node.denied.is_some();
         let since = *node.denied.get_or_insert(now);
+        node.denial = Some(Box::new(failure.clone()));
         if !known {
             self.timers.set(Timer::Denied(id), now.after(HELD_BACK));
         }

@@ -208,7 +208,7 @@ impl Agent {
         let known = self.session.trouble.as_ref().is_some_and(|before| before.kind == failure.kind);
         let (now, draw) = (self.now.moment, self.session_draw());
         let wait = match failure.kind {
-            FailureKind::Local => {
+            FailureKind::Local | FailureKind::Unusable => {
                 self.session.unfound += 1;
                 let early = self.session.unfound <= MOST_UNFOUND;
                 let tries = if early { 1 } else { self.session.unfound - MOST_UNFOUND };

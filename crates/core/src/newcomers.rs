@@ -62,7 +62,7 @@ impl Agent {
         if before || !used_up {
             return;
         }
-        let what = "the wrapping token of the secret id was opened by an earlier run of this pod, and can be opened once only: deliver a new one";
+        let what = "the wrapping token of the secret id was opened by an earlier run of Leasehold, and can be opened once only: deliver a new one";
         let left = self.session.login().map(|login| login.expires.map(|end| self.now.moment.until(end)));
         let text = match left {
             Some(Some(left)) => {

@@ -110,7 +110,7 @@ impl Agent {
             K::Unreachable | K::Unheard | K::Unavailable => self.breaker.trip(failure, now),
             K::Intercepted | K::Overloaded(_) if leaving => self.breaker.trip(failure, now),
             K::Intercepted | K::Overloaded(_) | K::Nonsense => self.breaker.doubt(failure, now),
-            K::Redirected | K::Local => {}
+            K::Redirected | K::Local | K::Unusable => {}
             K::Fault | K::NotYet | K::Denied | K::Refused | K::Missing | K::Rejected => {
                 self.breaker.succeeded()
             }

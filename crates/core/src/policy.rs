@@ -48,6 +48,8 @@ pub struct Policy {
     pub sees_token: bool,
     /// Whether refused logins lock the account on the server: then they are few, and otherwise they go on.
     pub locks_out: bool,
+    /// What to do where a login is refused.
+    pub login_advice: String,
     /// Whether the server binds a token's renewal to the client certificate of its login: another certificate
     /// means another login.
     pub binds_certificate: bool,

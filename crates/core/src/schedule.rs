@@ -12,7 +12,7 @@ use super::lease::{self, Lease};
 use super::refresh;
 use super::view::NextAction;
 use super::work::Job;
-use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::failure::{Failure, FailureKind, NOTHING};
 use leasehold_base::time::Moment;
 
 /// The longest pause between tries of one secret.
@@ -183,9 +183,10 @@ impl Agent {
         let Some(node) = self.graph.get_mut(id) else { return };
         let path = node.path();
         let text = match (failure.kind, op) {
-            (FailureKind::Missing, Op::Resolve | Op::Read) => {
-                format!("{path} does not exist: {}", failure.why)
-            }
+            (FailureKind::Missing, Op::Resolve | Op::Read) => match failure.why.strip_prefix(NOTHING) {
+                Some(status) => format!("{path} does not exist{status}"),
+                None => format!("{path} does not exist: {}", failure.why),
+            },
             (_, Op::Resolve | Op::Read) => format!("could not read {path}: {}", failure.why),
             (_, Op::Renew) => format!("could not renew the lease of {path}: {}", failure.why),
         };

@@ -51,6 +51,7 @@ fn a_short_deadline_does_not_hide_why_a_login_failed() {
     for (kind, cause) in [
         (FailureKind::Refused, Cause::Denied),
         (FailureKind::Local, Cause::Denied),
+        (FailureKind::Unusable, Cause::Denied),
         (FailureKind::Unreachable, Cause::Unavailable),
         (FailureKind::Nonsense, Cause::Deadline),
     ] {
@@ -61,6 +62,19 @@ fn a_short_deadline_does_not_hide_why_a_login_failed() {
         let actions = hand.give(Event::LoggedIn { token: TokenId(1), sent, result });
         assert_eq!(failed(&mut hand, actions).cause, cause, "{kind:?}");
     }
+}
+
+#[test]
+fn credentials_that_cannot_be_used_end_init_at_once_and_those_that_may_come_do_not() {
+    let after_one = |kind| {
+        let mut hand = Hand::new(policy(Mode::Init { timeout: Duration::from_secs(60) }, 1));
+        let _ = hand.give(Event::Start { kept: None, rebooted: false });
+        let sent = hand.now().moment;
+        hand.give(Event::LoggedIn { token: TokenId(1), sent, result: Err(Failure::new(kind, "why")) })
+    };
+    let [Action::Exit(Err(ending))] = &after_one(FailureKind::Unusable)[..] else { panic!("it ends") };
+    assert_eq!((ending.cause, &*ending.what), (Cause::Denied, "no credentials to log in with: why"));
+    assert!(!after_one(FailureKind::Local).iter().any(|action| matches!(action, Action::Exit(_))));
 }
 
 /// How a run ends that can only fail.

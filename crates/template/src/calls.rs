@@ -101,7 +101,8 @@ impl<'t> Walker<'t> {
     }
 }
 
-fn constant(term: &Term) -> Option<&Secret> {
+/// The text that the term is, where it is a constant.
+pub(super) fn constant(term: &Term) -> Option<&Secret> {
     match term {
         Term::Text { text, .. } => Some(text),
         Term::Pipe(Pipe { commands, variables, .. }) => match (commands.as_slice(), variables.as_slice()) {

@@ -5,6 +5,7 @@ mod builtins;
 mod calls;
 mod error;
 mod eval;
+pub mod fields;
 pub mod fmt;
 pub mod function;
 pub mod functions;

@@ -2,30 +2,33 @@
 
 use std::fs::OpenOptions;
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt};
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use leasehold_base::exit::in_a_pod;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::secret::Secret;
 
 /// No JWT, token or secret id is longer.
 const CREDENTIAL_MAX: usize = 64 * 1024;
+const EMPTY: &str = "is empty";
 
 /// The whole of a regular file of at most `max` bytes. `what` names it in messages.
 ///
 /// Opened without blocking: a FIFO in place of the file would otherwise stop the daemon for ever.
 pub fn read(what: &str, path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let complain = |why: &str| local(format!("{what} {} {why}", path.display()));
+    let told = |why: &str| format!("{what} {} {why}", path.display());
+    let unreadable = |error: &std::io::Error| unusable(told(&format!("cannot be read: {}", plain(error))));
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_CLOEXEC)
         .open(path)
-        .map_err(|error| complain(&format!("cannot be opened: {}", plain(&error))))?;
-    let meta = file.metadata().map_err(|error| complain(&format!("cannot be read: {}", plain(&error))))?;
+        .map_err(|error| unopened(what, path, &error))?;
+    let meta = file.metadata().map_err(|error| unreadable(&error))?;
     if !meta.is_file() {
-        return Err(complain("is not a regular file"));
+        return Err(unusable(told("is not a regular file")));
     }
     // Room for all of it at once: a buffer that grows leaves unwiped copies behind.
     let room = usize::try_from(meta.len()).unwrap_or(max).min(max) + 1;
@@ -37,21 +40,52 @@ pub fn read(what: &str, path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, F
             Ok(0) => break,
             Ok(more) => length += more,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(complain(&format!("cannot be read: {}", plain(&error)))),
+            Err(error) => return Err(unreadable(&error)),
         }
     }
     if length == room {
-        let grew = if room > max { "is too large" } else { "grew while it was read" };
-        return Err(complain(grew));
+        let large = room > max;
+        return Err(if large {
+            unusable(told(&format!("is larger than {max} bytes")))
+        } else {
+            local(told("grew while it was read"))
+        });
     }
     bytes.truncate(length);
     Ok(bytes)
 }
 
+/// A file that is not there may come in a moment, since the kubelet may be late. One that we may not read stays so.
+fn unopened(what: &str, path: &Path, error: &std::io::Error) -> Failure {
+    let shown = path.display();
+    if error.kind() != std::io::ErrorKind::PermissionDenied {
+        let why = format!("{what} {shown} cannot be opened: {}", plain(error));
+        return if error.kind() == std::io::ErrorKind::NotFound { local(why) } else { unusable(why) };
+    }
+    let user = nix::unistd::geteuid().as_raw();
+    // The file's folder may be closed to us, too.
+    let owner = std::fs::metadata(path).map_or_else(
+        |_| String::new(),
+        |meta| format!(" (it belongs to {}:{}, mode {:04o})", meta.uid(), meta.gid(), meta.mode() & 0o7777),
+    );
+    let mend = if in_a_pod() {
+        "run as its owner, or give the volume an `fsGroup`"
+    } else {
+        "make that user its owner, or hand it over with LoadCredential= under systemd"
+    };
+    Failure::advised(
+        FailureKind::Unusable,
+        format!("{what} {shown} cannot be opened: permission denied to uid {user}{owner}; {mend}"),
+    )
+}
+
 /// One credential: what the file at `path` holds.
 pub(super) fn credential(what: &str, path: &Path) -> Result<Secret, Failure> {
     let bytes = read(what, path, CREDENTIAL_MAX)?;
-    credential_in(&bytes).map_err(|rule| local(format!("{what} {} {rule}", path.display())))
+    let complain = |rule: &str| format!("{what} {} {rule}", path.display());
+    // An empty file may be one that is being written.
+    credential_in(&bytes)
+        .map_err(|rule| if rule == EMPTY { local(complain(rule)) } else { unusable(complain(rule)) })
 }
 
 /// One credential: the text of a file without the space around it. Space, a newline or another
@@ -61,7 +95,7 @@ pub(super) fn credential(what: &str, path: &Path) -> Result<Secret, Failure> {
 /// The rule that the text breaks, to be said behind the name of the file.
 pub fn credential_in(bytes: &[u8]) -> Result<Secret, &'static str> {
     match bytes.trim_ascii() {
-        [] => Err("is empty"),
+        [] => Err(EMPTY),
         text if text.iter().all(u8::is_ascii_graphic) => Ok(Secret::new(text.to_vec())),
         _ => Err("must hold one line of visible ASCII characters without spaces"),
     }
@@ -71,12 +105,12 @@ pub fn credential_in(bytes: &[u8]) -> Result<Secret, &'static str> {
 /// spaces; control bytes they have not, and more than one line is another file than was meant.
 pub(super) fn password(what: &str, path: &Path) -> Result<Secret, Failure> {
     let bytes = read(what, path, CREDENTIAL_MAX)?;
-    let complain = |rule| Err(local(format!("{what} {} {rule}", path.display())));
+    let complain = |rule| format!("{what} {} {rule}", path.display());
     let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
     match text.strip_suffix(b"\r").unwrap_or(text) {
-        [] => complain("is empty"),
+        [] => Err(local(complain(EMPTY))),
         text if text.iter().any(u8::is_ascii_control) || std::str::from_utf8(text).is_err() => {
-            complain("must hold one line of text in UTF-8")
+            Err(unusable(complain("must hold one line of text in UTF-8")))
         }
         text => Ok(Secret::new(text.to_vec())),
     }
@@ -92,9 +126,14 @@ pub(super) fn local(why: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Local, why)
 }
 
+/// A failure of our own side that stays.
+fn unusable(why: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Unusable, why)
+}
+
 /// A credential's variable that is not set.
 pub(super) fn unset(variable: &str) -> Failure {
-    local(format!("the variable {variable} is not set"))
+    unusable(format!("the variable {variable} is not set"))
 }
 
 /// The system's words without its number.
@@ -131,11 +170,12 @@ mod tests {
             (b"hunter2\nhunter3", "one line"),
             (b"hunter2\0", "one line"),
             (b"hunter2 hunter3", "one line"),
-            (&[b'x'; CREDENTIAL_MAX + 1], "is too large"),
+            (&[b'x'; CREDENTIAL_MAX + 1], "is larger than 65536 bytes"),
         ] {
             let file = write(bytes);
             let failure = credential("jwt_file", file.path()).expect_err("refused");
-            assert_eq!(failure.kind, FailureKind::Local);
+            let may_come = rule == EMPTY;
+            assert_eq!(failure.kind, if may_come { FailureKind::Local } else { FailureKind::Unusable });
             assert!(failure.why.contains(rule), "{failure}");
             assert!(failure.why.contains(&file.path().display().to_string()));
             assert!(!failure.why.contains("hunter"));
@@ -173,6 +213,24 @@ mod tests {
             let failure = credential("jwt_file", path).expect_err("refused");
             assert!(failure.why.contains(rule), "{failure}");
         }
+    }
+
+    #[test]
+    fn a_file_that_may_not_be_read_is_told_with_its_owner_and_is_not_waited_for() {
+        use std::io::{Error, ErrorKind};
+        let file = write(b"x");
+        let denied = unopened("secret_id_file", file.path(), &Error::from(ErrorKind::PermissionDenied));
+        assert_eq!((denied.kind, denied.advised), (FailureKind::Unusable, true));
+        let user = nix::unistd::geteuid().as_raw();
+        for part in [
+            format!("secret_id_file {} cannot be opened", file.path().display()),
+            format!("permission denied to uid {user} (it belongs to {user}:"),
+            "mode 0600); ".to_owned(),
+        ] {
+            assert!(denied.why.contains(&part), "{denied}");
+        }
+        let none = unopened("secret_id_file", file.path(), &Error::from(ErrorKind::NotFound));
+        assert_eq!(none.kind, FailureKind::Local, "it may come");
     }
 
     #[test]

@@ -49,14 +49,17 @@ fn unknown(error: &reqwest::Error, unsent: bool) -> (FailureKind, &'static str) 
             "it does not take the connection in time; check vault.address, the network policy and the firewall",
         )
     } else if error.is_timeout() {
-        (FailureKind::Unheard, "it did not answer in time; is it overloaded, or vault.timeout too short?")
+        (
+            FailureKind::Unheard,
+            "it did not answer in time; check whether it is overloaded, or raise vault.timeout",
+        )
     } else if error.is_connect() {
         (FailureKind::Unreachable, "no connection; check vault.address and the network policy")
     } else if unsent {
         // Over HTTP/2 it is not passed on what the server said: mostly an alert of TLS 1.3.
         (
             FailureKind::Unreachable,
-            "it closed the connection before anything was asked; see the server's log, and whether it wants a client certificate",
+            "it closed the connection before anything was asked; see the server's log, and check whether it wants a client certificate (vault.client_cert_file)",
         )
     } else {
         (
@@ -90,8 +93,7 @@ fn known(error: &(dyn Error + 'static), unsent: bool) -> Option<(FailureKind, &'
     if let Some(hyper) = error.downcast_ref::<hyper::Error>()
         && hyper.is_parse()
     {
-        let why =
-            "what it sends is not HTTP as a server of Vault's API speaks it; check the port in vault.address";
+        let why = "it does not answer as an HTTP server does; check the port in vault.address";
         return Some((FailureKind::Nonsense, why));
     }
     let io = error.downcast_ref::<io::Error>()?;
@@ -101,7 +103,7 @@ fn known(error: &(dyn Error + 'static), unsent: bool) -> Option<(FailureKind, &'
 fn unconnected(kind: io::ErrorKind) -> Option<(FailureKind, &'static str)> {
     let why = match kind {
         io::ErrorKind::ConnectionRefused => {
-            "it refuses the connection; is the server up, and is the port right?"
+            "it refuses the connection; check that the server is running, and the port in vault.address"
         }
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             "there is no route to it; check vault.address and the network"
@@ -140,7 +142,7 @@ fn untrusted(error: &rustls::Error) -> &'static str {
         }
         rustls::Error::AlertReceived(_) => "it broke the TLS handshake off; see the server's log",
         rustls::Error::InvalidMessage(_) => {
-            "it does not speak TLS; is http:// meant in vault.address, or another port?"
+            "it does not speak TLS; write http:// in vault.address, or correct the port"
         }
         rustls::Error::NoCertificatesPresented => "it presents no certificate; give the server one",
         rustls::Error::PeerIncompatible(_) => {
@@ -153,7 +155,7 @@ fn untrusted(error: &rustls::Error) -> &'static str {
 fn bad_certificate(error: &CertificateError) -> &'static str {
     match error {
         CertificateError::UnknownIssuer => {
-            "its certificate is signed by an unknown authority; check vault.ca_file"
+            "its certificate is signed by an unknown authority; name that authority's certificate in vault.ca_file"
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "its certificate has expired; renew it, or check this machine's clock"
@@ -165,7 +167,7 @@ fn bad_certificate(error: &CertificateError) -> &'static str {
             "its certificate is for another name; check vault.address, or set vault.server_name"
         }
         CertificateError::BadSignature => {
-            "its certificate is signed by another authority of the same name; check vault.ca_file"
+            "its certificate is signed by another authority of the same name; name the right one in vault.ca_file"
         }
         CertificateError::Revoked => "its certificate is revoked; give the server another",
         CertificateError::Other(other) if other.0.to_string().contains("CaUsedAsEndEntity") => {

@@ -178,7 +178,7 @@ impl Client {
 fn used_up() -> Failure {
     Failure::new(
         FailureKind::Refused,
-        "the wrapping token of the secret id was opened by an earlier run of this pod, and can be opened once only: deliver a new one",
+        "the wrapping token of the secret id was opened by an earlier run of Leasehold, and can be opened once only: deliver a new one",
     )
 }
 

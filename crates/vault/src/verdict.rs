@@ -139,7 +139,14 @@ pub fn judge(answer: &Answer, asked: Asked, unspoken: &Unspoken<'_>) -> Result<R
         return Err(page(kind, status, body));
     }
     let said = body.is_own().then(|| message::of(tree.as_ref(), unspoken)).flatten();
-    Err(Failure::new(kind, format!("{} ({status})", in_words(rule.why, asked, said))))
+    let (meaning, mend) = rule.why.split_once("; ").unwrap_or((rule.why, ""));
+    // What "permission denied" may mean on a login is more than it says.
+    let unclear = asked == Asked::Login && said.as_deref() == Some(DENIED);
+    let what = format!("{} ({status})", in_words(meaning, said));
+    Err(match if unclear { LOGIN_HINT } else { mend } {
+        "" => Failure::new(kind, what),
+        mend => Failure::advised(kind, format!("{what}; {mend}")),
+    })
 }
 
 /// Of what something else answered nothing is quoted.
@@ -152,9 +159,8 @@ fn proxied(status: u16, body: &str) -> String {
 }
 
 /// The server's own words where it has any that say more than the status.
-fn in_words(meaning: &str, asked: Asked, said: Option<String>) -> String {
+fn in_words(meaning: &str, said: Option<String>) -> String {
     match said {
-        Some(said) if said == DENIED && asked == Asked::Login => format!("{meaning}: {said}; {LOGIN_HINT}"),
         Some(said) if said != meaning => format!("{meaning}: {said}"),
         _ => meaning.to_owned(),
     }
@@ -241,10 +247,10 @@ mod tests {
         for status in [429, 472, 473, 501, 503] {
             assert!(failure(status, health, Asked::Health).kind.is_outage(), "{status}");
         }
-        assert_eq!(failure(503, health, Asked::Health).why, "the server is sealed (503)");
+        assert_eq!(failure(503, health, Asked::Health).why, "the server is sealed (503); unseal it");
         assert_eq!(
             failure(503, r#"{"errors":["Vault is sealed"]}"#, Asked::Read).why,
-            "the server is sealed: Vault is sealed (503)"
+            "the server is sealed: Vault is sealed (503); unseal it"
         );
     }
 
@@ -344,8 +350,14 @@ mod tests {
     fn a_deleted_version_is_told_from_a_missing_path() {
         for (body, why) in [
             (r#"{"errors":[]}"#, "nothing there (404)"),
-            (r#"{"data":{"data":null,"metadata":{"destroyed":false}}}"#, "this version is deleted (404)"),
-            (r#"{"data":{"data":null,"metadata":{"destroyed":true}}}"#, "this version is destroyed (404)"),
+            (
+                r#"{"data":{"data":null,"metadata":{"destroyed":false}}}"#,
+                "this version is deleted (404); restore it (bao kv undelete), or write a new one",
+            ),
+            (
+                r#"{"data":{"data":null,"metadata":{"destroyed":true}}}"#,
+                "this version is destroyed (404); write a new one",
+            ),
         ] {
             assert_eq!(failure(404, body, Asked::Read).why, why);
         }

@@ -3,6 +3,7 @@
 mod auth;
 mod exec;
 mod files;
+mod levels;
 mod listen;
 mod manner;
 mod notify;
@@ -44,6 +45,7 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
     let require_tmpfs = runtime::require_tmpfs(file.require_tmpfs, desk);
     if desk.is_clean() {
         written::check(&files, &exec.env, &writes, desk);
+        levels::check(&files, &exec.env, desk);
         surroundings::check(file, desk);
     }
     let (vault, auth) = (vault?, auth?);

@@ -83,7 +83,7 @@ fn template(
 }
 
 /// A place in characters, which people and editors count; Go counts bytes.
-pub(super) fn spot(text: &[u8], place: Position) -> Spot {
+fn spot(text: &[u8], place: Position) -> Spot {
     let start = place.offset.saturating_sub(place.column);
     let before = text.get(start..place.offset).unwrap_or_default();
     Spot {
@@ -91,6 +91,23 @@ pub(super) fn spot(text: &[u8], place: Position) -> Spot {
         line: place.line,
         column: String::from_utf8_lossy(before).chars().count() + 1,
     }
+}
+
+/// Warns of a place in a template, which stands at `at` or in a file that is named there.
+pub(super) fn warn_in(
+    source: &TemplateSource,
+    place: Position,
+    at: &KeyPath,
+    desk: &mut Desk<'_>,
+    message: impl Into<String>,
+    hint: impl Into<String>,
+) {
+    let spot = spot(source.template.text(), place);
+    let (key, on) = match &source.file {
+        Some(_) => ("template_file", On::File(source.name.clone(), spot)),
+        None => ("template", On::Inside(spot)),
+    };
+    desk.warn_text(&at.key(key), on, message, hint);
 }
 
 fn template_file(text: &str, manner: Manner, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Source> {

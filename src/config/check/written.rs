@@ -1,12 +1,12 @@
 //! `writeToFile` in templates, against `write_to_file`: what certainly cannot be written, and what
 //! perhaps cannot.
 
-use crate::config::desk::{Desk, On};
+use crate::config::desk::Desk;
 use crate::config::keypath::KeyPath;
 use crate::config::plan::{FilePlan, Source, VariablePlan, WriteRules};
 use crate::secret::Secret;
 
-use super::source::spot;
+use super::source::warn_in;
 
 /// Warns of every call whose path is refused, or may be since nothing is allowed. `files` are those
 /// of a configuration without a mistake, so that each has its place in it.
@@ -57,11 +57,6 @@ fn calls(
     let Source::Template(source) = source else { return };
     for call in source.template.calls().iter().filter(|call| call.function == "writeToFile") {
         let Some((message, hint)) = judge(call.args.first().copied().flatten()) else { continue };
-        let spot = spot(source.template.text(), call.position);
-        let (key, on) = match &source.file {
-            Some(_) => ("template_file", On::File(source.name.clone(), spot)),
-            None => ("template", On::Inside(spot)),
-        };
-        desk.warn_text(&at.key(key), on, message, hint);
+        warn_in(source, call.position, at, desk, message, hint);
     }
 }

@@ -111,16 +111,16 @@ fn name(listen: &Listen) -> String {
 fn unbound(name: &str, why: &io::Error) -> Ending {
     let (words, hint) = match why.kind() {
         io::ErrorKind::AddrInUse => {
-            ("it is taken already".to_owned(), "stop who listens there, or change `listen`")
+            ("another process listens there".to_owned(), "stop it, or change `listen`")
         }
         io::ErrorKind::AddrNotAvailable => {
             ("this machine has no such address".to_owned(), "change `listen`; 127.0.0.1 is always there")
         }
         io::ErrorKind::NotFound => {
-            ("its folder is not there".to_owned(), "create or mount the folder, or change `listen`")
+            ("its folder does not exist".to_owned(), "create the folder, or change `listen`")
         }
         io::ErrorKind::PermissionDenied => {
-            ("permission denied".to_owned(), "take a port from 1024 on, or a folder that we may write")
+            ("permission denied".to_owned(), "use a port from 1024 on, or a folder that Leasehold may write")
         }
         _ => (why.to_string(), "change `listen`"),
     };
@@ -161,7 +161,7 @@ mod tests {
         let first = Listener::bind(&Listen::Tcp(([127, 0, 0, 1], 0).into())).expect("a free port");
         let Listen::Tcp(address) = first.address() else { panic!("TCP stays TCP") };
         let ending = Listener::bind(&Listen::Tcp(address)).expect_err("in use");
-        assert!(ending.what.ends_with(&format!("{address}: it is taken already")), "{ending}");
+        assert!(ending.what.ends_with(&format!("{address}: another process listens there")), "{ending}");
     }
 
     #[tokio::test]
@@ -169,7 +169,7 @@ mod tests {
         // The second address is one of those that belong to no machine.
         let elsewhere = Listen::Tcp(([192, 0, 2, 1], 0).into());
         for (listen, what, hint) in [
-            (Listen::Unix("/no/such/socket".into()), "its folder is not there", "create or mount the folder"),
+            (Listen::Unix("/no/such/socket".into()), "its folder does not exist", "create the folder"),
             (elsewhere, "this machine has no such address", "127.0.0.1"),
         ] {
             let ending = Listener::bind(&listen).expect_err("it cannot be had");

@@ -94,7 +94,7 @@ fn whole(writer: &mut Writer<'_>, view: &View, sandbox: sandbox::State) -> Resul
     writer.state("breaker", help, &BREAKER, status::breaker(view.breaker))?;
     let help = "1 for how much of the sandbox is in force; left_off where a child would inherit it";
     writer.state("sandbox", help, &sandbox::State::ALL.map(sandbox::State::name), sandbox.name())?;
-    let help = "Whether an earlier run of this pod opened the wrapping token at hand: deliver another before the login ends";
+    let help = "Whether an earlier run of Leasehold opened the wrapping token at hand: deliver another before the login ends";
     writer.gauge("credentials_used_up", help, None, Some(u32::from(view.used_up)))?;
     let ttl = view.token.as_ref().and_then(|token| token.expires);
     let ttl = ttl.map(|at| status::until(view.now, at));

@@ -92,7 +92,7 @@ async fn nobody_found_is_an_error_that_says_what_to_do() {
     let error = tell(&named("no-such-program-anywhere")).await.expect_err("nobody");
     let text = error.to_string();
     assert!(text.contains("no process is named no-such-program-anywhere"), "{text}");
-    assert!(text.contains("shareProcessNamespace"), "{text}");
+    assert!(text.contains("check that it is running"), "{text}");
     let error = tell(&signal(ProcessTarget::CommandLine("(".into()))).await.expect_err("no pattern");
     assert!(matches!(error, NotifyError::Pattern(_)));
 }
@@ -379,5 +379,5 @@ fn can_become_another() -> bool {
 async fn refused(pid_file: &Path) {
     let error = tell(&by_pid_file(pid_file)).await.expect_err("not permitted");
     assert!(matches!(error, NotifyError::NotPermitted { .. }), "{error}");
-    assert!(error.to_string().contains("same uid"), "{error}");
+    assert!(error.to_string().contains("under the uid that the process has"), "{error}");
 }

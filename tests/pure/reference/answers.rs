@@ -77,6 +77,6 @@ fn done(kind: FailureKind) -> &'static str {
         K::Rejected => {
             "a renewal: the lease is minted anew, once in its life; anything else: the file stays, and init ends with 66"
         }
-        K::Local => "nothing is sent",
+        K::Local | K::Unusable => "nothing is sent",
     }
 }

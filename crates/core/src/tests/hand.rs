@@ -35,6 +35,7 @@ pub(super) fn policy(mode: Mode, files: usize) -> Policy {
         owns_token: true,
         sees_token: true,
         locks_out: false,
+        login_advice: String::new(),
         binds_certificate: false,
         max_in_flight: 8,
         seed: 7,

@@ -215,6 +215,7 @@ impl Setup {
             owns_token: self.owns_token,
             sees_token: true,
             locks_out: self.locks_out,
+            login_advice: String::new(),
             binds_certificate: false,
             max_in_flight: 8,
             seed: self.seed,

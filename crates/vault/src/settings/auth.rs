@@ -29,6 +29,30 @@ impl AuthPlan {
         let given = matches!(self.method, AuthMethod::Token { .. } | AuthMethod::TokenFile { .. });
         !given && self.wrap_ttl.is_none()
     }
+
+    /// What to do where the server refuses a login: the mount, and what of `auth` it judges.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        let mount = &self.mount;
+        match &self.method {
+            AuthMethod::Kubernetes { role, .. } => format!(
+                "check that role `{role}` is at auth/{mount}, and that it binds the account, the namespace and the audience of the token in jwt_file"
+            ),
+            AuthMethod::AppRole { .. } => format!(
+                "check the role id and the secret id at auth/{mount}; one that has expired or is used up is replaced by: bao write -f auth/{mount}/role/ROLE/secret-id"
+            ),
+            AuthMethod::Cert { .. } => {
+                format!("check the role at auth/{mount}, and `client_cert_file` of `vault`")
+            }
+            AuthMethod::Password { username, .. } => {
+                format!(
+                    "check the password of `{username}` at auth/{mount}, and whether the account is locked"
+                )
+            }
+            AuthMethod::Path { path, .. } => format!("check `auth.fields`, which are sent to {path}"),
+            AuthMethod::Token { .. } | AuthMethod::TokenFile { .. } => "give another token".to_owned(),
+        }
+    }
 }
 
 /// The method of a login. Files are read anew at each login: they rotate.

@@ -4,7 +4,7 @@ use Asked::{List, Login, Unwrap};
 
 use super::Asked;
 use super::body::Body;
-use leasehold_base::failure::FailureKind as K;
+use leasehold_base::failure::{FailureKind as K, NOTHING};
 
 /// All that the server says to most refusals.
 pub(super) const DENIED: &str = "permission denied";
@@ -110,7 +110,7 @@ pub const RULES: &[Rule] = &[
         Sign::Tls,
         &[],
         Some(K::Unreachable),
-        "the server speaks TLS: vault.address needs https://",
+        "the server speaks TLS; write https:// in vault.address",
     ),
     rule(one(408), Sign::Any, CREDENTIALS, UNHEARD, "a proxy on the way has no answer"),
     rule(one(502), Sign::Any, CREDENTIALS, UNHEARD, "a proxy on the way has no answer"),
@@ -123,17 +123,29 @@ pub const RULES: &[Rule] = &[
     rule((403, 405), Sign::Any, CREDENTIALS, Some(K::Refused), "login refused"),
     rule(one(403), Sign::Any, &[], Some(K::Denied), DENIED),
     rule(one(404), Sign::Silent, &[List], None, "nothing in it"),
-    rule(one(404), Sign::Destroyed, &[], Some(K::Missing), "this version is destroyed"),
-    rule(one(404), Sign::Deleted, &[], Some(K::Missing), "this version is deleted"),
-    rule(one(404), Sign::Any, &[], Some(K::Missing), "nothing there"),
+    rule(one(404), Sign::Destroyed, &[], Some(K::Missing), "this version is destroyed; write a new one"),
+    rule(
+        one(404),
+        Sign::Deleted,
+        &[],
+        Some(K::Missing),
+        "this version is deleted; restore it (bao kv undelete), or write a new one",
+    ),
+    rule(one(404), Sign::Any, &[], Some(K::Missing), NOTHING),
     rule(one(408), Sign::Any, &[], Some(K::Unavailable), "a proxy on the way gave up"),
     rule(one(412), Sign::Any, &[], Some(K::NotYet), "a standby has not caught up yet"),
     rule(one(472), Sign::Any, &[], Some(K::Unavailable), "a disaster recovery standby does not serve this"),
     rule(one(473), Sign::Any, &[], Some(K::Unavailable), "a performance standby does not serve this"),
     rule((400, 499), Sign::Any, &[], Some(K::Rejected), "the server does not take this request"),
     rule(one(500), Sign::NoLeader, &[], Some(K::Unavailable), "the cluster has no leader"),
-    rule(one(501), Sign::Any, &[Asked::Health], Some(K::Unavailable), "the server is not initialised"),
-    rule(one(503), Sign::Sealed, &[], Some(K::Unavailable), "the server is sealed"),
+    rule(
+        one(501),
+        Sign::Any,
+        &[Asked::Health],
+        Some(K::Unavailable),
+        "the server is not initialised; initialise it (bao operator init)",
+    ),
+    rule(one(503), Sign::Sealed, &[], Some(K::Unavailable), "the server is sealed; unseal it"),
     rule((502, 504), Sign::Any, &[], Some(K::Unavailable), "the server is not available"),
     rule((500, 599), Sign::Any, &[], Some(K::Fault), "the server failed at it"),
 ];

@@ -75,4 +75,19 @@ pub(super) const ROWS: &[Row] = &[
             "c.yaml:3:14: warning: plain http:// is allowed to any host: tokens and secrets can be read on the way; use https:// and `plaintext: loopback`",
         ],
     ),
+    (
+        "    secret: kv/a#k",
+        "    template: '{{ with secret \"kv/data/a\" }}{{ .Data.password }}{{ index .Data \"db-user\" }}{{ end }}'",
+        &[
+            "c.yaml:9:53: warning: template: `.Data.password` of kv/data/a: the keys of a KV version 2 secret are in .Data.data; write `.Data.data.password`, unless the mount is of KV version 1",
+            "c.yaml:9:74: warning: template: `index .Data \"db-user\"` of kv/data/a: the keys of a KV version 2 secret are in .Data.data; write `index .Data.data \"db-user\"`, unless the mount is of KV version 1",
+        ],
+    ),
+    (
+        "    secret: kv/a#k",
+        "    template: '{{ with secret \"kv/data/a\" }}{{ .Data.data.x }}{{ .Data.metadata.version }}{{ end }}'\nexec: {env: {A: {template: '{{ (secret \"team/kv/data/a\").Data.x }}{{ (secret \"kv/a\").Data.x }}{{ (secret \"data/a\").Data.x }}'}}}",
+        &[
+            "c.yaml:10:57: warning: template: `.Data.x` of team/kv/data/a: the keys of a KV version 2 secret are in .Data.data; write `.Data.data.x`, unless the mount is of KV version 1",
+        ],
+    ),
 ];

@@ -30,8 +30,20 @@ pub(super) fn endings(files: &[File]) -> Vec<Vec<String>> {
             }
         }
     }
+    rows.extend(
+        login_advice(files)
+            .into_iter()
+            .map(|mend| vec!["77".to_owned(), "login refused: …".to_owned(), mend]),
+    );
     rows.sort();
     rows
+}
+
+/// What to do where a login is refused, by the method.
+fn login_advice(files: &[File]) -> Vec<String> {
+    let of_methods =
+        files.iter().flat_map(|file| super::enums::arms(file, "AuthPlan", "advice", "AuthMethod"));
+    of_methods.flat_map(|(_, texts)| known(texts)).collect()
 }
 
 fn code_of(cause: &str) -> Option<String> {
@@ -79,7 +91,10 @@ fn by_rule(meanings: &BTreeMap<String, String>, mends: &BTreeMap<String, String>
         let of = |texts: &BTreeMap<String, String>| texts.get(kind).cloned().unwrap_or_default();
         Some(match rule.sign {
             Sign::Page => vec![format!("{}: … with …", rule.why), PROXY_HINT.to_owned(), of(meanings)],
-            _ => vec![rule.why.to_owned(), of(mends), of(meanings)],
+            _ => {
+                let (what, mend) = split(rule.why);
+                vec![what, if mend.is_empty() { of(mends) } else { mend }, of(meanings)]
+            }
         })
     };
     RULES.iter().filter_map(row).collect()

@@ -85,7 +85,7 @@ fn declares(file: &File, name: &str) -> bool {
 }
 
 /// The arms of `method` of an `impl` for `of_type`: the variant of `of`, and its texts.
-fn arms(file: &File, of_type: &str, method: &str, of: &str) -> Vec<(String, Vec<String>)> {
+pub(super) fn arms(file: &File, of_type: &str, method: &str, of: &str) -> Vec<(String, Vec<String>)> {
     let mut found = Vec::new();
     for item in &file.syntax.items {
         let Item::Impl(block) = item else { continue };

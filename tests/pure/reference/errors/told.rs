@@ -14,6 +14,7 @@ const TOLD: &[&str] = &[
     ".missing",
     ".wrong_text",
     ".warn",
+    "warn_in",
     ".mistake",
     ".note",
     "Flaw::new",
