@@ -6,7 +6,7 @@ use super::credentials::Credentials;
 use super::ledger::Ledger;
 use super::store::Store;
 use crate::config::plan::Plan;
-use crate::core::ids::TokenId;
+use crate::core::ids::{LeaseId, TokenId};
 use crate::core::snapshot::Snapshot;
 use crate::exit::Ending;
 use crate::handoff::{self, Binding, Handoff, Kept, Loaded, Unusable};
@@ -44,6 +44,8 @@ pub(super) struct Found {
     pub(super) tokens: BTreeMap<TokenId, Secret>,
     /// For the renderings.
     pub(super) store: Store,
+    /// For the requests: the tokens that templates have made.
+    pub(super) children: BTreeMap<LeaseId, Secret>,
     /// For the client: the mounts that are known.
     pub(super) mounts: Vec<Mount>,
     /// For the client: a digest of the wrapping token that was opened.
@@ -135,7 +137,7 @@ impl Keeper {
     pub(super) fn save(
         &mut self,
         snapshot: &Snapshot,
-        tokens: &BTreeMap<TokenId, Secret>,
+        (tokens, children): (&BTreeMap<TokenId, Secret>, &BTreeMap<LeaseId, Secret>),
         store: &Store,
         mounts: Vec<Mount>,
     ) -> Result<(), String> {
@@ -145,6 +147,7 @@ impl Keeper {
         let kept = Kept {
             snapshot: snapshot.clone(),
             tokens: tokens.clone(),
+            children: children.clone(),
             refused_with: self.sent.clone().filter(|_| snapshot.refusals.is_some()),
             responses: snapshot.secrets.iter().filter_map(|secret| answer(&secret.request)).collect(),
             opened: opened.clone(),
@@ -191,9 +194,9 @@ impl From<Kept> for Found {
         for (request, response) in std::mem::take(&mut kept.responses) {
             store.put(request, response.into());
         }
-        let Kept { snapshot, tokens, opened, published, mounts, .. } = kept;
+        let Kept { snapshot, tokens, opened, published, mounts, children, .. } = kept;
         // A run that has ended in good order leaves nothing to go on from.
         let snapshot = Some(snapshot).filter(|snapshot| *snapshot != Snapshot::default());
-        Self { snapshot, rebooted: false, tokens, store, mounts, opened, published }
+        Self { snapshot, rebooted: false, tokens, store, children, mounts, opened, published }
     }
 }

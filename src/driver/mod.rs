@@ -33,8 +33,8 @@ use tokio::sync::mpsc;
 use crate::config::plan::Plan;
 use crate::core::Agent;
 use crate::core::action::Action;
-use crate::core::event::{Event, RenderOutcome};
-use crate::core::ids::NotifierId;
+use crate::core::event::{Event, ReadFacts, RenderOutcome};
+use crate::core::ids::{NotifierId, TokenId};
 use crate::core::policy::Mode;
 use crate::exit::{Cause, Ending};
 use crate::observe::http::{Server, Tls};
@@ -52,6 +52,8 @@ use crate::vault::client::Client;
 use crate::vault::facts;
 use crate::vault::unwrap::Opening;
 use leasehold_base::failure::Failure;
+use leasehold_base::request::Request;
+use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
 
 use child::Offspring;
@@ -200,7 +202,7 @@ impl Driver {
         let mut driver = Self {
             mode,
             agent: Agent::new(policy),
-            requests: Requests::new(Rc::clone(&client), kept.tokens, plan.vault.rate_limit),
+            requests: Requests::new(Rc::clone(&client), (kept.tokens, kept.children), plan.vault.rate_limit),
             store: kept.store,
             files,
             keeper,
@@ -285,10 +287,22 @@ impl Driver {
         }
     }
 
+    /// Keeps the token that an answer brings as a secret, and tells the core of it as of a lease.
+    fn take_child(&mut self, request: &Request, asked: TokenId, response: &Response, facts: &mut ReadFacts) {
+        let own = self.requests.tokens().get(&asked);
+        let Some(lease) = crate::vault::child::of(request, response, own) else { return };
+        if let Some(auth) = &response.auth {
+            let agent = &self.agent;
+            self.requests.keep_child(lease.id.clone(), auth.client_token.clone(), |id| agent.has_lease(id));
+        }
+        facts.lease = Some(lease);
+    }
+
     /// Writes the handoff.
     fn save(&mut self) -> Result<(), String> {
         let (snapshot, mounts) = (self.agent.snapshot(), self.client.mounts());
-        self.keeper.save(&snapshot, self.requests.tokens(), &self.store, mounts)
+        let tokens = (self.requests.tokens(), self.requests.children());
+        self.keeper.save(&snapshot, tokens, &self.store, mounts)
     }
 
     /// Puts the secrets of an answer where they belong and leaves what the core needs.
@@ -310,7 +324,8 @@ impl Driver {
             }
             Answer::Read { secret, token, sent, request, result } => {
                 let result = result.map(|response| {
-                    let facts = facts::read(&response, self.store.get(&request).as_deref());
+                    let mut facts = facts::read(&response, self.store.get(&request).as_deref());
+                    self.take_child(&request, token, &response, &mut facts);
                     if self.agent.knows(secret) {
                         self.store.put((*request).clone(), response);
                     }
@@ -340,7 +355,12 @@ impl Driver {
                 }
                 *event
             }
-            Answer::Event(event) => *event,
+            Answer::Event(event) => {
+                if let Event::LeaseRevoked { lease, result: Ok(()) } = &*event {
+                    self.requests.drop_child(lease);
+                }
+                *event
+            }
         }
     }
 

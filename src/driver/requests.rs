@@ -55,6 +55,8 @@ pub(super) enum Answer {
 pub(super) struct Requests {
     client: Rc<Client>,
     tokens: BTreeMap<TokenId, Secret>,
+    /// Tokens that templates have made: leases to the core, which are renewed and revoked with themselves.
+    children: BTreeMap<LeaseId, Secret>,
     pace: Option<Pace>,
     under_way: FuturesUnordered<LocalBoxFuture<'static, (u64, Answer)>>,
     /// Counts the agents that have asked: what an earlier one asked is finished, not reported.
@@ -62,13 +64,20 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    /// Nothing under way yet; `tokens` are those of an adopted handoff.
+    /// Nothing under way yet; `tokens` and `children` are those of an adopted handoff.
     pub(super) fn new(
         client: Rc<Client>,
-        tokens: BTreeMap<TokenId, Secret>,
+        (tokens, children): (BTreeMap<TokenId, Secret>, BTreeMap<LeaseId, Secret>),
         limit: Option<RateLimit>,
     ) -> Self {
-        Self { client, tokens, pace: limit.map(Pace::new), under_way: FuturesUnordered::new(), asker: 0 }
+        Self {
+            client,
+            tokens,
+            children,
+            pace: limit.map(Pace::new),
+            under_way: FuturesUnordered::new(),
+            asker: 0,
+        }
     }
 
     /// The tokens, for the handoff.
@@ -79,6 +88,22 @@ impl Requests {
     /// Keeps the token of a login.
     pub(super) fn keep(&mut self, id: TokenId, token: Secret) {
         self.tokens.insert(id, token);
+    }
+
+    /// The tokens that templates have made, for the handoff.
+    pub(super) fn children(&self) -> &BTreeMap<LeaseId, Secret> {
+        &self.children
+    }
+
+    /// Keeps a token that a template has made, and none of which the core no longer `knows`.
+    pub(super) fn keep_child(&mut self, lease: LeaseId, child: Secret, knows: impl Fn(&LeaseId) -> bool) {
+        self.children.retain(|lease, _| knows(lease));
+        self.children.insert(lease, child);
+    }
+
+    /// Drops a token that a template has made: it is revoked.
+    pub(super) fn drop_child(&mut self, lease: &LeaseId) {
+        self.children.remove(lease);
     }
 
     /// Drops a token.
@@ -209,16 +234,30 @@ impl Requests {
     }
 
     fn renew(&mut self, secret: SecretId, token: TokenId, lease: LeaseId, increment: Duration) {
+        let child = self.children.get(&lease).cloned();
         self.ask(token, move |client, token| async move {
             let sent = clock::moment();
-            let result = async { client.renew_lease(&lease, increment, &token?).await }.await;
+            let result = async {
+                match child {
+                    Some(child) => client.renew_child(&lease, &child).await,
+                    None => client.renew_lease(&lease, increment, &token?).await,
+                }
+            }
+            .await;
             Answer::Event(Box::new(Event::Renewed { secret, lease, sent, result }))
         });
     }
 
     fn revoke_lease(&mut self, token: TokenId, lease: LeaseId) {
+        let child = self.children.get(&lease).cloned();
         self.ask(token, move |client, token| async move {
-            let result = async { client.revoke_lease(&lease, &token?).await }.await;
+            let result = async {
+                match child {
+                    Some(child) => client.revoke_child(&lease, &child, &token?).await,
+                    None => client.revoke_lease(&lease, &token?).await,
+                }
+            }
+            .await;
             Answer::Event(Box::new(Event::LeaseRevoked { lease, result }))
         });
     }

@@ -43,6 +43,7 @@ pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
         ("opened", optional(kept.opened.as_deref(), text)),
         ("published", published::tree(&kept.published)),
         ("tokens", Tree::list(tokens.iter().map(|token| token_tree(token, kept.tokens.get(&token.id))))),
+        ("children", Tree::list(kept.children.iter().map(child_tree))),
         ("secrets", Tree::list(secrets.iter().map(secret_tree))),
         ("retiring", Tree::list(retiring.iter().map(lease_tree))),
         (
@@ -125,7 +126,8 @@ fn kept(tree: &Tree, owns: bool) -> Parsed<Kept> {
     kept.snapshot.secrets = list(tree, "secrets")?.iter().map(secret).collect::<Parsed<_>>()?;
     kept.snapshot.retiring = list(tree, "retiring")?.iter().map(lease).collect::<Parsed<_>>()?;
     kept.snapshot.refusals = present(tree, "refusals").map(refusals_of).transpose()?;
-    // An earlier version kept none.
+    // An earlier version kept none of these.
+    kept.children = children(tree);
     kept.mounts =
         tree.get("mounts").and_then(Tree::as_list).unwrap_or_default().iter().filter_map(mount).collect();
     kept.refused_with = tree.get("refused_with").and_then(Tree::as_str).map(str::to_owned);
@@ -142,6 +144,19 @@ fn kept(tree: &Tree, owns: bool) -> Parsed<Kept> {
         kept.responses.insert(request, response.ok_or(Damaged("response"))?);
     }
     Ok(kept)
+}
+
+fn child_tree((lease, token): (&LeaseId, &Secret)) -> Tree {
+    Tree::map([("lease", text(&lease.0)), ("secret", bytes(token))])
+}
+
+/// The tokens that templates have made, as far as they can be read.
+pub(super) fn children(tree: &Tree) -> BTreeMap<LeaseId, Secret> {
+    let child = |entry: &Tree| {
+        let lease = string(entry, "lease").ok()?.to_owned();
+        Some((LeaseId(lease), get_bytes(entry.get("secret")?, "secret").ok()?))
+    };
+    tree.get("children").and_then(Tree::as_list).unwrap_or_default().iter().filter_map(child).collect()
 }
 
 fn mount_tree(mount: &Mount) -> Tree {
@@ -229,6 +244,7 @@ fn lease_tree(lease: &KeptLease) -> Tree {
         ("latest", moment(lease.latest)),
         ("granted", duration(lease.granted)),
         ("renewable", Tree::Bool(lease.renewable)),
+        ("orphan", Tree::Bool(lease.orphan)),
         ("undated", Tree::Bool(lease.undated)),
     ])
 }
@@ -241,6 +257,7 @@ fn lease(tree: &Tree) -> Parsed<KeptLease> {
         latest: get_moment(tree, "latest")?,
         granted: get_duration(tree, "granted")?,
         renewable: flag(tree, "renewable")?,
+        orphan: flag_or(tree, "orphan", false)?,
         undated: flag(tree, "undated")?,
     })
 }

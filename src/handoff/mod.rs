@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::core::ids::TokenId;
+use crate::core::ids::{LeaseId, TokenId};
 use crate::core::snapshot::Snapshot;
 use crate::exit::{Cause, Ending};
 use crate::publish::{Attributes, Listed, Problem, PublishError, SingleFile};
@@ -65,6 +65,8 @@ pub struct Kept {
     pub snapshot: Snapshot,
     /// The tokens of the snapshot's logins.
     pub tokens: BTreeMap<TokenId, Secret>,
+    /// The tokens that templates have made, by the names that the snapshot has for them as leases.
+    pub children: BTreeMap<LeaseId, Secret>,
     /// The answers to the snapshot's requests, as the server keeps them.
     pub responses: BTreeMap<Request, Response>,
     /// The mounts that are known, so that the next run asks about none of them.

@@ -20,6 +20,7 @@ const SLACK: Duration = Duration::from_secs(5);
 /// The logins and leases in `tree`, each only to be given back; `owns` is what an older build did not write down.
 pub(super) fn of(tree: &Tree, owns: bool) -> Kept {
     let mut kept = Kept { opened: format::opened(tree), published: published::of(tree), ..Kept::default() };
+    kept.children = format::children(tree);
     for (token, secret) in entries(tree, "tokens").filter_map(|entry| token(entry, owns).ok()) {
         kept.tokens.insert(token.id, secret);
         kept.snapshot.tokens.push(token);
@@ -65,6 +66,7 @@ fn lease(tree: &Tree) -> Parsed<KeptLease> {
         latest: get_moment(tree, "latest").unwrap_or(expires),
         granted,
         renewable: false,
+        orphan: flag_or(tree, "orphan", false).unwrap_or_default(),
         undated: false,
     })
 }

@@ -49,6 +49,7 @@ fn sample() -> Kept {
         latest: Moment::new(Duration::MAX),
         granted: Duration::from_secs(3600),
         renewable: true,
+        orphan: true,
         undated: true,
     };
     let secret = KeptSecret {
@@ -95,6 +96,7 @@ fn sample() -> Kept {
         },
         refused_with: Some("5ca1ab1e".into()),
         published: vec![Listed { path: "/etc/app/db.env".into(), inode: 7, digest: "d1".into() }],
+        children: BTreeMap::from([(LeaseId("auth/token/create/acc".into()), Secret::from(CANARY))]),
         mounts: vec![Mount { path: "secret/".into(), kind: "kv".into(), kv2: true }],
     }
 }
@@ -147,7 +149,7 @@ fn another_pod_may_not_use_it_and_another_boot_is_told() {
 
 /// What the sample names, to be given back.
 fn strays(why: Unusable, same_clock: bool) -> Loaded {
-    let Kept { tokens, opened, snapshot, published, .. } = sample();
+    let Kept { tokens, children, opened, snapshot, published, .. } = sample();
     let lease = |lease: KeptLease| KeptLease { renewable: false, undated: false, ..lease };
     let held = snapshot.secrets.into_iter().filter_map(|secret| secret.lease);
     let login = |token: KeptToken| KeptToken { renewable: false, undated: false, leaving: true, ..token };
@@ -157,7 +159,7 @@ fn strays(why: Unusable, same_clock: bool) -> Loaded {
         untold: snapshot.untold,
         ..Snapshot::default()
     };
-    let kept = Kept { tokens, snapshot, opened, published, ..Kept::default() };
+    let kept = Kept { tokens, children, snapshot, opened, published, ..Kept::default() };
     Loaded::Strays { kept: Box::new(kept), same_clock, why }
 }
 
@@ -338,14 +340,15 @@ fn any_request() -> impl Strategy<Value = Request> {
 }
 
 fn any_lease() -> impl Strategy<Value = KeptLease> {
-    (any::<String>(), any::<u64>(), any::<[Duration; 3]>(), any::<[bool; 2]>()).prop_map(
-        |(id, token, [expires, latest, granted], [renewable, undated])| KeptLease {
+    (any::<String>(), any::<u64>(), any::<[Duration; 3]>(), any::<[bool; 3]>()).prop_map(
+        |(id, token, [expires, latest, granted], [renewable, undated, orphan])| KeptLease {
             id: LeaseId(id),
             token: TokenId(token),
             expires: Moment::new(expires),
             latest: Moment::new(latest),
             granted,
             renewable,
+            orphan,
             undated,
         },
     )
@@ -409,6 +412,7 @@ fn any_kept() -> impl Strategy<Value = Kept> {
                 responses,
                 opened: None,
                 refused_with: unsure.then(|| "5ca1ab1e".to_owned()),
+                children: BTreeMap::new(),
                 mounts: Vec::new(),
             },
         )

@@ -42,6 +42,8 @@ pub struct Auth {
     pub renewable: bool,
     /// `service` or `batch`.
     pub token_type: String,
+    /// Whether it outlives the token that made it.
+    pub orphan: bool,
     /// How often the token may be used; 0 for any number of times.
     pub num_uses: u64,
     /// What the auth method knows about the caller (service account, role): a map of texts.
@@ -120,7 +122,15 @@ impl Response {
             ("renewable", Tree::Bool(self.renewable)),
             ("data", self.data.clone()),
             ("warnings", Tree::list(self.warnings.iter().map(|w| Tree::text(w.as_str())))),
+            ("auth", self.auth.as_ref().map_or(Tree::Null, Auth::to_tree)),
+            ("wrap_info", self.wrap_info.as_ref().map_or(Tree::Null, WrapInfo::to_tree)),
         ])
+    }
+
+    /// Whether it is how a write was answered that has nothing to say: with no content.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -133,9 +143,25 @@ impl Auth {
             lease_duration: seconds(tree, "lease_duration")?,
             renewable: flag(tree, "renewable")?,
             token_type: text(tree, "token_type")?,
+            orphan: flag(tree, "orphan")?,
             num_uses: seconds(tree, "num_uses")?,
             metadata: tree.get("metadata").cloned().unwrap_or_default(),
         })
+    }
+
+    fn to_tree(&self) -> Tree {
+        let number = |n: u64| Tree::Number(n.to_string().into());
+        Tree::map([
+            ("client_token", Tree::Text(self.client_token.clone())),
+            ("accessor", Tree::text(self.accessor.as_str())),
+            ("policies", Tree::list(self.policies.iter().map(|policy| Tree::text(policy.as_str())))),
+            ("lease_duration", number(self.lease_duration)),
+            ("renewable", Tree::Bool(self.renewable)),
+            ("token_type", Tree::text(self.token_type.as_str())),
+            ("orphan", Tree::Bool(self.orphan)),
+            ("num_uses", number(self.num_uses)),
+            ("metadata", self.metadata.clone()),
+        ])
     }
 }
 
@@ -149,6 +175,17 @@ impl WrapInfo {
             creation_path: text(tree, "creation_path")?,
             wrapped_accessor: text(tree, "wrapped_accessor")?,
         })
+    }
+
+    fn to_tree(&self) -> Tree {
+        Tree::map([
+            ("token", Tree::Text(self.token.clone())),
+            ("accessor", Tree::text(self.accessor.as_str())),
+            ("ttl", Tree::Number(self.ttl.to_string().into())),
+            ("creation_time", Tree::text(self.creation_time.as_str())),
+            ("creation_path", Tree::text(self.creation_path.as_str())),
+            ("wrapped_accessor", Tree::text(self.wrapped_accessor.as_str())),
+        ])
     }
 }
 
@@ -244,9 +281,16 @@ mod tests {
 
     #[test]
     fn a_response_survives_the_handoff() {
-        let response = parse(r#"{"lease_id":"a/b","lease_duration":9,"renewable":true,"data":{"k":[1.50]}}"#);
-        let response = response.expect("ok");
-        let again = Tree::from_json(&response.to_tree().to_json()).expect("valid JSON");
-        assert_eq!(Response::from_tree(&again), Ok(response));
+        for json in [
+            r#"{"lease_id":"a/b","lease_duration":9,"renewable":true,"data":{"k":[1.50]}}"#,
+            r#"{"auth":{"client_token":"s.x","accessor":"a","policies":["p"],"lease_duration":60,"renewable":true,
+                "token_type":"service","orphan":true,"num_uses":3,"metadata":{"a":"b"}}}"#,
+            r#"{"wrap_info":{"token":"s.w","accessor":"a","ttl":60,"creation_time":"t","creation_path":"p"}}"#,
+            "{}",
+        ] {
+            let response = parse(json).expect("ok");
+            let again = Tree::from_json(&response.to_tree().to_json()).expect("valid JSON");
+            assert_eq!(Response::from_tree(&again), Ok(response));
+        }
     }
 }

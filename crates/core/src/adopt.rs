@@ -17,7 +17,6 @@ use super::event::Life;
 use super::graph::{Held, Op, Step};
 use super::ids::{FileId, NotifierId, TokenId};
 use super::lease::Lease;
-use super::namespace;
 use super::policy::Mode;
 use super::refresh::Certificate;
 use super::session::{Login, Standing};
@@ -173,7 +172,7 @@ impl Agent {
         let mut held = Held { read: kept.read, lease, life: kept.life, certificate, version: kept.version };
         match &mut held.lease {
             // Its login may have been in another namespace, and not have taken it along.
-            Some(lease) if orphan && !namespace::of(&lease.id.0).is_empty() => lease.orphaned(now.moment),
+            Some(lease) if orphan && lease.outlives("") => lease.orphaned(now.moment),
             Some(lease) if orphan => lease.died(now.moment),
             _ => {}
         }

@@ -138,6 +138,13 @@ impl Agent {
         self.graph.get(secret).is_some()
     }
 
+    /// Whether this lease is held, or still to be given back.
+    #[must_use]
+    pub fn has_lease(&self, id: &LeaseId) -> bool {
+        let held = || self.graph.iter().any(|(_, node)| node.lease().is_some_and(|lease| lease.id == *id));
+        self.retirees.get(id).is_some() || held()
+    }
+
     /// When to send [`Event::Wake`] if nothing else happens before; none while nothing is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {

@@ -220,6 +220,8 @@ pub struct ReadFacts {
 /// A lease as minted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseFacts {
+    /// It outlives the login that made it: it is revoked by itself.
+    pub orphan: bool,
     /// Its name.
     pub id: LeaseId,
     /// From the moment the request was sent.

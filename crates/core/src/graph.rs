@@ -138,6 +138,8 @@ pub(super) struct Node {
     pub(super) outstanding: u32,
     /// Read it once more when the read under way is over: it may have missed the change.
     pub(super) again: bool,
+    /// As above, for news: not where the read brings something that ends.
+    pub(super) news: bool,
     /// Names its draws of the dice.
     pub(super) number: u64,
     pub(super) draws: u64,
@@ -168,6 +170,7 @@ impl Node {
             reminted: None,
             outstanding: 0,
             again: false,
+            news: false,
             number,
             draws: 0,
             fresh: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::dice::around;
 use super::event::{Granted, LeaseFacts};
 use super::ids::{LeaseId, TokenId};
+use super::namespace;
 use super::snapshot::KeptLease;
 use super::view::NextAction;
 use leasehold_base::time::Moment;
@@ -37,6 +38,8 @@ pub(super) struct Lease {
     /// The TTL it was minted with.
     pub(super) granted: Duration,
     pub(super) renewable: bool,
+    /// It is a token that outlives the login that made it.
+    pub(super) orphan: bool,
     /// A renewal met `max_ttl`: no further one helps.
     pub(super) clamped: bool,
     /// The server does not renew it, and minting another has not changed that.
@@ -64,6 +67,7 @@ impl Lease {
             latest: now.after(ttl.saturating_add(UNSAID)),
             granted: ttl,
             renewable: facts.renewable && !facts.ttl.is_zero(),
+            orphan: facts.orphan,
             clamped: false,
             worn: false,
             undated: false,
@@ -81,6 +85,7 @@ impl Lease {
             latest: kept.latest,
             granted: kept.granted,
             renewable: kept.renewable,
+            orphan: kept.orphan,
             clamped: false,
             worn: false,
             undated: kept.undated,
@@ -96,8 +101,15 @@ impl Lease {
             latest: self.latest,
             granted: self.granted,
             renewable: self.renewable,
+            orphan: self.orphan,
             undated: self.undated,
         }
+    }
+
+    /// Whether it may live on without the login that made it, whose namespace is `home`: the server revokes with a
+    /// token what is of its own namespace, and no orphans.
+    pub(super) fn outlives(&self, home: &str) -> bool {
+        self.orphan || namespace::of(&self.id.0) != home
     }
 
     /// A renewal is sent: whether its answer arrives or not, the server may grant it.
@@ -169,7 +181,8 @@ mod tests {
     }
 
     fn lease(ttl: u64, renewable: bool) -> Lease {
-        let facts = LeaseFacts { id: LeaseId("l".into()), ttl: Duration::from_secs(ttl), renewable };
+        let facts =
+            LeaseFacts { id: LeaseId("l".into()), ttl: Duration::from_secs(ttl), renewable, orphan: false };
         Lease::minted(facts, TokenId(0), (at(1000), at(1000)), Duration::from_secs(300))
     }
 

@@ -79,10 +79,10 @@ impl Agent {
         }
     }
 
-    /// Whether the server revokes this lease with the login that made it. It does so within one namespace only.
+    /// Whether the server revokes this lease with the login that made it.
     pub(super) fn goes_with_login(&self, lease: &Lease) -> bool {
         let login = self.session.logins.get(&lease.token);
-        login.is_none_or(|login| namespace::of(&login.accessor) == namespace::of(&lease.id.0))
+        login.is_none_or(|login| !lease.outlives(namespace::of(&login.accessor)))
     }
 
     /// With which login to revoke a lease: the current one, or the one that made it.

@@ -165,7 +165,12 @@ mod tests {
     }
 
     fn retirees() -> Retirees {
-        let facts = LeaseFacts { id: LeaseId("old".into()), ttl: Duration::from_secs(100), renewable: true };
+        let facts = LeaseFacts {
+            id: LeaseId("old".into()),
+            ttl: Duration::from_secs(100),
+            renewable: true,
+            orphan: false,
+        };
         let lease = Lease::minted(facts, TokenId(1), (at(0), at(0)), Duration::ZERO);
         let mut retirees = Retirees::default();
         retirees.add(lease, None, BTreeSet::from([FileId(0), FileId(1)]));

@@ -226,7 +226,7 @@ impl Agent {
             let Some(node) = self.graph.get_mut(id) else { continue };
             let leased = node.held.as_ref().is_some_and(Held::is_minted);
             match node.step {
-                Step::Busy(Op::Read) if !leased => node.again = self.work.is_under_way(&Job::Read(id)),
+                Step::Busy(Op::Read) if !leased => node.news = self.work.is_under_way(&Job::Read(id)),
                 // To ask for news is not to ask for a new lease, token or certificate.
                 Step::Waiting { .. } if leased => {}
                 Step::Waiting { op, .. } => self.set_step(id, Step::Busy(op)),

@@ -223,7 +223,12 @@ impl Agent {
             self.keep(leased);
         }
         let node = self.graph.get_mut(id);
-        let again = node.is_some_and(|node| std::mem::take(&mut node.again));
+        let again = node.is_some_and(|node| {
+            let ends =
+                node.held.as_ref().is_some_and(|held| held.lease.is_some() || held.certificate.is_some());
+            let news = std::mem::take(&mut node.news) && !ends;
+            std::mem::take(&mut node.again) || news
+        });
         let leaving = leased && self.session.current != Some(token);
         if again || dead || leaving {
             self.set_step(id, Step::Busy(Op::Read));
@@ -322,7 +327,7 @@ impl Agent {
         }
         let Some(held) = self.graph.get_mut(id).and_then(|node| node.lease_mut()) else { return };
         let token = held.token;
-        let over = !self.session.is_alive(token);
+        let (over, orphan) = (!self.session.is_alive(token), held.orphan);
         match result {
             _ if held.id != *lease => {}
             // It died with its login meanwhile, and its successor is due, whatever is heard of it.
@@ -333,7 +338,10 @@ impl Agent {
             Ok(granted) => {
                 self.breaker.succeeded();
                 held.renewed(sent, self.now.moment, granted);
-                self.proven(token, sent);
+                // An orphan was renewed with itself.
+                if !orphan {
+                    self.proven(token, sent);
+                }
                 self.renewal_done(id);
             }
             Err(failure) => self.failed(id, Op::Renew, Some(token), failure),

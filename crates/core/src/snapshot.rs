@@ -107,6 +107,8 @@ pub struct KeptLease {
     pub granted: Duration,
     /// Whether it can be renewed.
     pub renewable: bool,
+    /// It outlives the login that made it.
+    pub orphan: bool,
     /// As of a token; `expires` is then the earliest that it can have.
     pub undated: bool,
 }

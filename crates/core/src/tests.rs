@@ -263,6 +263,25 @@ fn a_refresh_of_many_secrets_is_one_generation() {
     assert_eq!(hand.rendered(1, "secret/b"), [publish(&[0, 1])]);
 }
 
+/// Nobody knows yet that the read under way brings a lease.
+#[test]
+fn a_refresh_during_the_first_read_of_a_lease_does_not_mint_a_second() {
+    for (facts, reads) in [(leased("l", 3600), 0), (kv(true), 1)] {
+        let mut hand = Hand::new(policy(Mode::Daemon, 1));
+        let _ = hand.give(Event::Start { kept: None, rebooted: false });
+        hand.needs(0, "database/creds/web");
+        hand.logged_in(1);
+        hand.resolved(0, "database/creds/web");
+        hand.give(Event::Refresh);
+        let seen = hand.read(0, facts);
+        assert_eq!(
+            seen.iter().filter(|action| matches!(action, Action::Read { .. })).count(),
+            reads,
+            "{seen:?}"
+        );
+    }
+}
+
 #[test]
 fn a_read_that_hangs_holds_up_its_batch_for_fifty_milliseconds_only() {
     let mut hand = settled(kv(true));

@@ -183,7 +183,7 @@ impl Agent {
         let home = self.session.logins.get(&id).map(|login| namespace::of(&login.accessor).to_owned());
         let end = |lease: &mut Lease| match &home {
             // It may live on, and is to be revoked by itself.
-            Some(home) if namespace::of(&lease.id.0) != home => lease.orphaned(now),
+            Some(home) if lease.outlives(home) => lease.orphaned(now),
             _ => lease.died(now),
         };
         for (secret, node) in self.graph.iter_mut() {
@@ -196,7 +196,7 @@ impl Agent {
             match self.retirees.get_mut(&lease) {
                 // Files on disk are still made of it: that they are past their end must show.
                 Some(one) if one.way == Way::Used => end(&mut one.lease),
-                Some(one) if home.as_deref().is_some_and(|home| namespace::of(&lease.0) != home) => {
+                Some(one) if home.as_deref().is_some_and(|home| one.lease.outlives(home)) => {
                     end(&mut one.lease);
                 }
                 _ => self.lease_over(&lease),

@@ -10,6 +10,7 @@ use rustify::endpoint::Endpoint;
 use vaultrs::api::sys::requests::ReadHealthRequest;
 use vaultrs::api::token::requests::{LookupTokenSelfRequest, RevokeTokenSelfRequest};
 
+use super::child;
 use super::endpoint::Raw;
 use super::facts;
 use super::files::is_token;
@@ -181,6 +182,7 @@ impl Client {
             unspoken.extend(telling.map(|(_, value)| value));
         }
         let response = ask(&self.for_secrets(token), &endpoint, asked, &Unspoken(unspoken)).await?;
+        child::check(&response)?;
         if response.kv2_fields().is_some() {
             self.mounts.learn(request);
         }

@@ -15,10 +15,12 @@ pub fn read(response: &Response, before: Option<&Response>) -> ReadFacts {
         id: LeaseId(response.lease_id.clone()),
         ttl: Duration::from_secs(response.lease_duration),
         renewable: response.renewable,
+        orphan: false,
     });
     let life = life::of(response);
     let news = before.map_or((true, true), |before| life::differs(life, &before.data, &response.data));
     let (changed, rotated) = news;
+    let changed = changed || before.is_some_and(|before| before.auth != response.auth);
     ReadFacts { lease, life, version: version(&response.data), changed, rotated }
 }
 
@@ -57,6 +59,7 @@ pub fn looked_up(data: &Tree) -> Auth {
         lease_duration: if ends { ttl.max(1) } else { ttl },
         renewable: data.get("renewable").and_then(Tree::as_bool).unwrap_or(false),
         token_type: text("type"),
+        orphan: data.get("orphan").and_then(Tree::as_bool).unwrap_or(false),
         num_uses: seconds(data, "num_uses").map_or(0, |uses| uses.as_secs()),
         metadata: data.get("meta").cloned().unwrap_or_default(),
     }

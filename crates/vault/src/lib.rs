@@ -6,6 +6,7 @@
 //! Inside, a question goes `client` -> `endpoint` -> `transport` -> `connections`, and the answer
 //! comes back through `body` and `verdict`; what kept it from coming is told by `trouble`.
 
+pub mod child;
 pub mod client;
 pub mod facts;
 mod life;

@@ -3,3 +3,4 @@
 mod ends;
 mod roles;
 mod starts;
+mod tokens;

@@ -138,7 +138,12 @@ pub(super) fn kv(changed: bool) -> ReadFacts {
 }
 
 pub(super) fn leased(name: &str, ttl: u64) -> ReadFacts {
-    let lease = LeaseFacts { id: LeaseId(name.into()), ttl: Duration::from_secs(ttl), renewable: true };
+    let lease = LeaseFacts {
+        id: LeaseId(name.into()),
+        ttl: Duration::from_secs(ttl),
+        renewable: true,
+        orphan: false,
+    };
     ReadFacts { lease: Some(lease), life: Life::Unknown, version: None, changed: true, rotated: true }
 }
 

@@ -98,6 +98,10 @@ fn pairs(args: &[Value]) -> Result<BTreeMap<String, Secret>, FunctionError> {
 }
 
 fn value_of(response: &Response) -> Value {
+    if response.is_nothing() {
+        // As in Go: a nil pointer, which is false, and whose fields are an error.
+        return Value::NilOf(SECRET.type_of());
+    }
     let data = match Value::from_tree(&response.data) {
         Value::Map(map) => Value::Map(map),
         _ => Value::NilOf(Type::MAP),

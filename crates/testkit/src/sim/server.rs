@@ -52,7 +52,7 @@ pub struct Lease {
     pub known: bool,
     /// Until when the client has to take it to be alive, whatever it has heard.
     pub seen: Duration,
-    /// It is in another namespace than its token, and is not revoked with it.
+    /// It is in another namespace than its token, or an orphan, and is not revoked with it.
     pub elsewhere: bool,
     /// The client itself had it revoked, or its token.
     pub given_back: bool,
@@ -138,6 +138,9 @@ pub struct Server {
 
 /// Where the paths of another namespace begin.
 pub const ELSEWHERE: &str = "team/";
+
+/// Where the paths begin that make tokens which outlive the one that made them.
+pub const ORPHAN: &str = "auth/token/create-orphan/";
 
 /// The servers' own [`Server::lockout`].
 const LOCKOUT: Duration = Duration::from_secs(15 * 60);
@@ -451,8 +454,8 @@ impl Server {
         (ttl, max, renewable): (Duration, Duration, bool),
     ) -> LeaseFacts {
         self.count += 1;
-        let elsewhere = path.starts_with(ELSEWHERE);
-        let end = if elsewhere { ".team" } else { "" };
+        let end = if path.starts_with(ELSEWHERE) { ".team" } else { "" };
+        let elsewhere = path.starts_with(ELSEWHERE) || path.starts_with(ORPHAN);
         let id = LeaseId(format!("{path}/{}{end}", self.count));
         let ttl = self.cut(token, ttl, now).min(max);
         let lease = Lease {
@@ -472,7 +475,7 @@ impl Server {
         };
         self.leases.insert(id.clone(), lease);
         self.recent.push(id.clone());
-        LeaseFacts { id, ttl: whole(ttl), renewable }
+        LeaseFacts { id, ttl: whole(ttl), renewable, orphan: path.starts_with(ORPHAN) }
     }
 
     /// A lease under a batch token is cut to the token; under a service token it is not.

@@ -9,7 +9,7 @@ use leasehold_core::policy::{OnChange, ShutdownPlan, Wait};
 use super::application::{ApplicationSetup, NOTIFIER};
 use super::dice::Dice;
 use super::faults;
-use super::server::ELSEWHERE;
+use super::server::{ELSEWHERE, ORPHAN};
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -245,12 +245,16 @@ fn random_paths(dice: &mut Dice) -> Vec<(String, Kind)> {
         .collect()
 }
 
-/// Moves credentials to another namespace, in some worlds. With dice of its own, as sinks have.
+/// Moves credentials to another namespace in some worlds, and makes tokens of them that are orphans in others. With dice of its own, as sinks have.
 fn elsewhere(seed: u64, mut paths: Vec<(String, Kind)>) -> Vec<(String, Kind)> {
     let mut own = Dice::new(seed ^ 0x7ea3);
     if own.chance(20) {
         for (path, _) in paths.iter_mut().filter(|(_, kind)| matches!(kind, Kind::Dynamic { .. })) {
             *path = format!("{ELSEWHERE}{path}");
+        }
+    } else if own.chance(15) {
+        for (path, _) in paths.iter_mut().filter(|(_, kind)| matches!(kind, Kind::Dynamic { .. })) {
+            *path = format!("{ORPHAN}{path}");
         }
     }
     paths

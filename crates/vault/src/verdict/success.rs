@@ -42,7 +42,8 @@ impl Asked {
         let wrapped = || response.wrap_info.as_ref().is_some_and(|info| !info.token.is_empty());
         match self {
             Self::Login => response.auth.is_some() || wrapped(),
-            Self::Unwrap | Self::Read | Self::Mounts => data,
+            Self::Read => data || response.auth.is_some(),
+            Self::Unwrap | Self::Mounts => data,
             Self::List => field("keys").is_some_and(|keys| keys.as_list().is_some()),
             Self::Write | Self::Revoke => {
                 has_envelope(tree) || data || response.auth.is_some() || wrapped() || is_leased()
