@@ -123,7 +123,7 @@ fn failure<'f>(
 
 /// What a command that ends with a failure of a kind says to do, by the kind.
 fn mends(files: &[File]) -> BTreeMap<String, String> {
-    let init = files.iter().find(|file| file.path == "core/init").expect("where endings are made");
+    let init = files.iter().find(|file| file.path == "core/run/init").expect("where endings are made");
     let mut arms = Arms { of: "FailureKind", found: Vec::new() };
     arms.visit_file(&init.syntax);
     let mut mends: BTreeMap<String, Vec<String>> = BTreeMap::new();
