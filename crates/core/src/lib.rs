@@ -5,9 +5,10 @@
 //! are this one engine under different [policies](policy::Policy).
 //!
 //! # How to drive it
-//! 1. [`Engine::new`] with a policy; [`Engine::adopt`] where an earlier run has left a [`snapshot`].
-//! 2. [`Engine::handle`] with [`Event::Start`](event::Event::Start), then with everything that happens. Perform the
-//!    actions in their order; each that can fail is answered by one event.
+//! 1. [`Engine::new`] with a policy.
+//! 2. [`Engine::handle`] with [`Event::Start`](event::Event::Start), which brings the [`snapshot`] of an earlier run
+//!    where there is one; then with everything that happens. Perform the actions in their order; each that can fail
+//!    is answered by one event.
 //! 3. [`Engine::deadline`] says when to come back where nothing happens: arm one timer on the boot clock.
 //! 4. An [`Action::Exit`](action::Action::Exit) ends the run.
 //!
