@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, OFlags, fstat};
+use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
@@ -171,7 +172,11 @@ impl Target {
         let fd = self.fd();
         let wait = Timespec::try_from(wait).ok();
         // An error of the stream counts as well: the write says which.
-        poll(&mut [PollFd::new(&fd, PollFlags::OUT)], wait.as_ref()).is_ok_and(|ready| ready > 0)
+        match poll(&mut [PollFd::new(&fd, PollFlags::OUT)], wait.as_ref()) {
+            Ok(ready) => ready > 0,
+            // A signal, such as that of a child's end: the caller looks what is left of its time.
+            Err(error) => error == Errno::INTR,
+        }
     }
 }
 

@@ -65,7 +65,9 @@ fn without_a_reader_lines_wait_then_are_dropped_and_the_gap_is_named_where_it_is
     let began = clock::moment();
     (0..all).for_each(|number| outlet.log(line(number)));
     let took = began.until(clock::moment());
-    assert!(took >= PATIENCE && took < 20 * PATIENCE, "{took:?}: the reader is waited for once");
+    // Waiting for each line would take 200 times as long; a loaded machine may take some of them.
+    let waits = u32::try_from(all).expect("thousands") / 10;
+    assert!(took >= PATIENCE && took < waits * PATIENCE, "{took:?}: the reader is waited for once");
     let dropped = outlet.dropped;
     assert!(outlet.bytes <= MOST && dropped > 0, "{} bytes, {dropped} dropped", outlet.bytes);
     let mut text = String::new();

@@ -134,7 +134,7 @@ fn release() -> Option<PathBuf> {
     let target = Leasehold::binary().parent()?.parent()?;
     let machine = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let program = target.join(machine).join("release/leasehold");
-    let sources = ["src", "Cargo.toml", "Cargo.lock"].map(|name| newest(&repository().join(name)));
+    let sources = ["src", "crates", "Cargo.toml", "Cargo.lock"].map(|name| newest(&repository().join(name)));
     (changed(&program)? >= *sources.iter().flatten().max()?).then_some(program)
 }
 

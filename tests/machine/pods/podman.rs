@@ -186,12 +186,10 @@ impl Podman {
         self.expect(&["build", "-q", stage, "-t", IMAGE, "/mnt/build/leasehold"]);
     }
 
-    /// The images of the pods: ours around a debug build, and a small application.
+    /// The images of the pods: ours around the release, where it is as new as the sources, and a small application.
     fn images(&self) {
-        let target = Leasehold::binary().parent().expect("it is in a folder");
-        let (folder, profile) = (target.parent().expect("a folder"), target.file_name().expect("a name"));
-        let program = script("static-binary", &[&folder.to_string_lossy(), &profile.to_string_lossy()]);
-        self.image(Path::new(&program));
+        // The debug build is four times as large: with its copy it can meet the memory limit of the manifest.
+        self.image(&super::release().unwrap_or_else(debug_build));
         for (file, from) in
             [("Dockerfile", None), ("server", None), ("bash-static", Some("/bin/bash-static"))]
         {
@@ -245,4 +243,11 @@ impl Drop for Podman {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The debug build as one file that needs no libraries.
+fn debug_build() -> PathBuf {
+    let target = Leasehold::binary().parent().expect("it is in a folder");
+    let (folder, profile) = (target.parent().expect("a folder"), target.file_name().expect("a name"));
+    script("static-binary", &[&folder.to_string_lossy(), &profile.to_string_lossy()]).into()
 }
