@@ -57,7 +57,7 @@ fn names_each_request_and_never_what_it_carried() {
         drop(server);
         read(&plan).expect_err("gone");
     });
-    let ours: String = log.lines().filter(|line| line.contains("leasehold::")).collect();
+    let ours: String = log.lines().filter(|line| line.contains("leasehold_vault::")).collect();
     for part in ["cubbyhole/web", "status=200", "7eb9", "cubbyhole/none", "status=403", "Unreachable"] {
         assert!(ours.contains(part), "{part} in {log}");
     }
