@@ -18,7 +18,7 @@ RUN case "${TARGETARCH:-$(dpkg --print-architecture)}" in \
         arm64) target=aarch64-unknown-linux-gnu ;; \
         *) echo "no build for $TARGETARCH" >&2; exit 1 ;; \
     esac \
-    && RUSTFLAGS='-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs,--no-eh-frame-hdr,-T,scripts/no-unwind-tables.ld' cargo build --release --locked --target "$target" \
+    && RUSTFLAGS='-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs,--no-eh-frame-hdr,-T,scripts/no-unwind-tables.ld' cargo build --release --locked --package leasehold --target "$target" \
     && install -D "target/$target/release/leasehold" /image/usr/local/bin/leasehold
 
 FROM scratch

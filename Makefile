@@ -24,7 +24,7 @@ build: ## a debug build, the quickest
 	$(CARGO) build
 
 release: ## the static binary that ships
-	$(STATIC) $(CARGO) build --release --target $(TARGET)
+	$(STATIC) $(CARGO) build --release --package leasehold --target $(TARGET)
 	@ls -l $(BINARY)
 
 demo: release ## a real server, init, a sidecar and an application, in under a minute after the build
