@@ -25,6 +25,8 @@ build: ## a debug build, the quickest
 
 release: ## the static binary that ships
 	$(STATIC) $(CARGO) build --release --package leasehold --target $(TARGET)
+# It is as new as its sources, also where only their tests have changed: the test of the image compares the times.
+	@touch $(BINARY)
 	@ls -l $(BINARY)
 
 demo: release ## a real server, init, a sidecar and an application, in under a minute after the build
