@@ -14,6 +14,7 @@ mod field;
 mod folder;
 mod harness;
 mod init;
+mod injected;
 mod logins;
 mod mistakes;
 mod model;

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::offline;
+use crate::offline::{self, Failure};
+use crate::webhook::{self as server, Flags, Options};
 
 /// Injects Leasehold into annotated pods of Kubernetes.
 #[derive(Debug, Parser)]
@@ -21,6 +22,7 @@ const CODES: &str = "Exit codes:
    64  the command line
    65  a pod is refused, or the input is no YAML
    66  a file cannot be read
+   69  the webhook cannot be served
    73  the result cannot be written
    78  the settings are wrong";
 
@@ -30,6 +32,8 @@ enum Command {
     Inject(FileArgs),
     /// Check the annotations of the pods in a file.
     Check(FileArgs),
+    /// Serve the mutating webhook that injects Leasehold into pods as they are made.
+    Webhook(WebhookArgs),
 }
 
 /// `leasehold-kubernetes inject` and `check`
@@ -38,6 +42,26 @@ pub struct FileArgs {
     /// Pods, Deployments, StatefulSets, DaemonSets, Jobs and CronJobs, as YAML or JSON; `-` for standard input.
     #[arg(short, long = "filename", value_name = "F")]
     pub file: PathBuf,
+    /// The operator's settings, YAML; laid upon AGENT_INJECT_ variables.
+    #[arg(long, value_name = "F")]
+    pub settings: Option<PathBuf>,
+}
+
+/// `leasehold-kubernetes webhook`
+#[derive(Debug, Clone, Args)]
+pub struct WebhookArgs {
+    /// Where the webhook is served; otherwise AGENT_INJECT_LISTEN, or :8443.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Where health and metrics are served without TLS; otherwise :9110.
+    #[arg(long, value_name = "ADDRESS")]
+    pub plain: Option<String>,
+    /// The certificate, PEM; otherwise AGENT_INJECT_TLS_CERT_FILE. It is read again when it changes.
+    #[arg(long, value_name = "F")]
+    pub tls_cert_file: Option<PathBuf>,
+    /// Its key, PEM; otherwise AGENT_INJECT_TLS_KEY_FILE.
+    #[arg(long, value_name = "F")]
+    pub tls_key_file: Option<PathBuf>,
     /// The operator's settings, YAML; laid upon AGENT_INJECT_ variables.
     #[arg(long, value_name = "F")]
     pub settings: Option<PathBuf>,
@@ -62,6 +86,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Inject(args) => offline::run(&args.file, args.settings.as_deref(), false),
         Command::Check(args) => offline::run(&args.file, args.settings.as_deref(), true),
+        Command::Webhook(args) => webhook(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -70,4 +95,16 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+fn webhook(args: &WebhookArgs) -> Result<(), Failure> {
+    let flags = Flags {
+        listen: args.listen.clone(),
+        plain: args.plain.clone(),
+        cert_file: args.tls_cert_file.clone(),
+        key_file: args.tls_key_file.clone(),
+    };
+    let options = Options::resolve(&flags, &|name| std::env::var(name).ok()).map_err(Failure::Settings)?;
+    let settings = offline::settings(args.settings.as_deref())?;
+    server::run(&options, settings).map_err(Failure::Unavailable)
 }

@@ -22,6 +22,7 @@ mod refusal;
 pub mod settings;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 pub use inject::{Outcome, Request, inject};
 pub use patch::patch;

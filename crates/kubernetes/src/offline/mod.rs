@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Refused(String),
     /// 66: the file cannot be read.
     Unreadable(String),
+    /// 69: the webhook cannot be served.
+    Unavailable(String),
     /// 73: the result cannot be written.
     Unwritable(String),
     /// 78: the settings are wrong.
@@ -28,6 +30,7 @@ impl Failure {
         match self {
             Self::Refused(_) => 65,
             Self::Unreadable(_) => 66,
+            Self::Unavailable(_) => 69,
             Self::Unwritable(_) => 73,
             Self::Settings(_) => 78,
         }
@@ -37,6 +40,7 @@ impl Failure {
     pub(crate) fn words(&self) -> &str {
         match self {
             Self::Refused(words)
+            | Self::Unavailable(words)
             | Self::Unreadable(words)
             | Self::Unwritable(words)
             | Self::Settings(words) => words,
@@ -105,7 +109,7 @@ pub(crate) fn run(file: &Path, settings: Option<&Path>, only_check: bool) -> Res
 }
 
 /// The settings of the environment and a file; notes go to standard error.
-fn settings(file: Option<&Path>) -> Result<Settings, Failure> {
+pub(crate) fn settings(file: Option<&Path>) -> Result<Settings, Failure> {
     let bytes = file.map(read).transpose()?;
     let name = file.map(|file| file.display().to_string());
     let named = name.as_deref().zip(bytes.as_deref());

@@ -16,7 +16,7 @@ pub(super) fn signal(command: &str) -> Option<Notify> {
     };
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let plain = !process.is_empty() && !process.starts_with('-') && process.chars().all(is_name);
-    plain.then(|| Notify::Signal { signal, process })
+    plain.then_some(Notify::Signal { signal, process })
 }
 
 /// What `sh -c "…"` runs.

@@ -54,17 +54,17 @@ pub static VARIABLES: &[Variable] = &[
     idle("USE_LEADER_ELECTOR", "needed only for certificates of our own"),
     idle("TELEMETRY_PATH", "metrics are at `/metrics`"),
     idle("VAULT_IMAGE", "names an image of Vault; ours is `image` in the settings file, or LEASEHOLD_IMAGE"),
-    used("VAULT_ADDR", |text, settings| Ok(settings.address = Some(text.to_owned())), "the address of Vault"),
+    used("VAULT_ADDR", |text, settings| set(&mut settings.address, Some(text.to_owned())), "the address of Vault"),
     used("VAULT_CACERT_BYTES", authority, "the authority of its certificate: PEM, or base64 of it"),
-    used("VAULT_NAMESPACE", |text, settings| Ok(settings.namespace = Some(text.to_owned())), "the namespace of Vault"),
-    used("VAULT_AUTH_TYPE", |text, settings| Ok(text.clone_into(&mut settings.auth_type)), "the login method"),
-    used("VAULT_AUTH_PATH", |text, settings| Ok(text.clone_into(&mut settings.auth_path)), "its mount"),
-    used("PROXY_ADDR", |text, settings| Ok(settings.proxy = Some(text.to_owned())), "the proxy to Vault"),
-    used("REVOKE_ON_SHUTDOWN", |text, settings| Ok(settings.revoke = Some(flag(text)?)), "whether sidecars revoke at their end"),
-    used("RUN_AS_USER", |text, settings| Ok(settings.user = number(text)?), "the user of our containers"),
-    used("RUN_AS_GROUP", |text, settings| Ok(settings.group = number(text)?), "their group"),
-    used("RUN_AS_SAME_USER", |text, settings| Ok(settings.same_user = flag(text)?), "whether they run as the first container's user"),
-    used("SET_SECURITY_CONTEXT", |text, settings| Ok(settings.security_context = flag(text)?), "whether they get a `securityContext`"),
+    used("VAULT_NAMESPACE", |text, settings| set(&mut settings.namespace, Some(text.to_owned())), "the namespace of Vault"),
+    used("VAULT_AUTH_TYPE", |text, settings| set(&mut settings.auth_type, text.to_owned()), "the login method"),
+    used("VAULT_AUTH_PATH", |text, settings| set(&mut settings.auth_path, text.to_owned()), "its mount"),
+    used("PROXY_ADDR", |text, settings| set(&mut settings.proxy, Some(text.to_owned())), "the proxy to Vault"),
+    used("REVOKE_ON_SHUTDOWN", |text, settings| set(&mut settings.revoke, Some(flag(text)?)), "whether sidecars revoke at their end"),
+    used("RUN_AS_USER", |text, settings| set(&mut settings.user, number(text)?), "the user of our containers"),
+    used("RUN_AS_GROUP", |text, settings| set(&mut settings.group, number(text)?), "their group"),
+    used("RUN_AS_SAME_USER", |text, settings| set(&mut settings.same_user, flag(text)?), "whether they run as the first container's user"),
+    used("SET_SECURITY_CONTEXT", |text, settings| set(&mut settings.security_context, flag(text)?), "whether they get a `securityContext`"),
     used("DEFAULT_TEMPLATE", default_template, "what a secret without a template renders as"),
     used("CPU_REQUEST", |text, settings| resource(text, "cpu", &mut settings.requests), "the processor that our containers ask for"),
     used("MEM_REQUEST", |text, settings| resource(text, "memory", &mut settings.requests), "the memory that they ask for"),
@@ -73,7 +73,7 @@ pub static VARIABLES: &[Variable] = &[
     used("MEM_LIMIT", |text, settings| resource(text, "memory", &mut settings.limits), "the memory that they may have"),
     used("EPHEMERAL_LIMIT", |text, settings| resource(text, "ephemeral-storage", &mut settings.limits), "the disk that they may have"),
     used("TEMPLATE_STATIC_SECRET_RENDER_INTERVAL", refresh, "how often a secret without a lease is polled"),
-    used("TEMPLATE_MAX_CONNECTIONS_PER_HOST", |text, settings| Ok(settings.max_in_flight = Some(number(text)?.max(1))), "how many requests may be under way at once"),
+    used("TEMPLATE_MAX_CONNECTIONS_PER_HOST", |text, settings| set(&mut settings.max_in_flight, Some(number(text)?.max(1))), "how many requests may be under way at once"),
     idle("TEMPLATE_LEASE_RENEWAL_THRESHOLD", "a lease is renewed at half of its life"),
     idle("TEMPLATE_CONFIG_EXIT_ON_RETRY_FAILURE", "init ends with an exit code; a sidecar goes on"),
     idle("AUTH_MIN_BACKOFF", "Leasehold has its own pace"),
@@ -104,6 +104,11 @@ pub(super) fn apply(
         settings.image = image;
     }
     Ok(notes)
+}
+
+fn set<T>(place: &mut T, value: T) -> Result<(), &'static str> {
+    *place = value;
+    Ok(())
 }
 
 fn flag(text: &str) -> Result<bool, &'static str> {
