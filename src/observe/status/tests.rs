@@ -59,3 +59,46 @@ fn the_end_of_time_fits() {
     assert_eq!(until(Moment::default(), end), i64::MAX);
     assert_eq!(until(end, Moment::default()), -i64::MAX);
 }
+
+#[test]
+fn what_is_wrong_with_the_login_is_there_from_the_loss_of_the_token_to_the_next_login() {
+    let mut view = sample::view_of_the_well();
+    assert_eq!((Status::from(&view).login, Status::from(&view).logged_in), (None, true));
+    view.logged_out = Some(view.now.before(Duration::from_secs(14)));
+    let login = Status::from(&view).login.expect("it is lost");
+    assert_eq!((login.state.as_str(), login.logged_out_seconds), ("logged_out", Some(14)));
+    assert_eq!((login.failing_seconds, login.next_in_seconds), (0, None), "under way");
+    view.login = Some(LoginTrouble {
+        since: view.now.before(Duration::from_secs(10)),
+        why: "refused".into(),
+        next: Some(view.now.after(Duration::from_secs(16))),
+    });
+    let login = Status::from(&view).login.expect("it fails");
+    assert_eq!(
+        (login.error.as_str(), login.failing_seconds, login.next_in_seconds),
+        ("refused", 10, Some(16))
+    );
+    view.logged_out = None;
+    assert_eq!(Status::from(&view).login.expect("it fails").state, "failing");
+    // At a start nothing is lost: nothing was published yet.
+    let mut view = sample::view_of_the_well();
+    view.logged_out = Some(view.now);
+    view.files.iter_mut().for_each(|file| file.generation = None);
+    assert_eq!(Status::from(&view).login, None);
+}
+
+#[test]
+fn an_expiry_is_an_error_of_its_own_class_and_staleness_is_none() {
+    let mut view = sample::view_of_the_well();
+    (view.files[0].health, view.files[1].health) = (Health::Expired(view.now), Health::Stale(view.now));
+    let status = Status::from(&view);
+    let shown = |file: usize| (status.files[file].state.as_str(), status.files[file].error_class.as_deref());
+    assert_eq!((shown(0), shown(1)), (("expired", Some("expired")), ("stale", None)));
+    assert!(!status.is_well());
+    view.files[0].error = Some(Fault { class: "denied", text: "permission denied".into() });
+    assert_eq!(
+        Status::from(&view).files[0].error_class.as_deref(),
+        Some("denied"),
+        "its own reason says more"
+    );
+}
