@@ -185,10 +185,28 @@ fn every_panel_shows_something_of_a_sidecar_with_troubles_and_every_rule_is_eval
             rules().iter().any(|rule| rule["name"] == name && rule["state"] == "pending")
         });
     }
-    let rules = rules();
-    assert_eq!(rules.len(), 14);
-    for rule in &rules {
+    let all = rules();
+    assert_eq!(all.len(), 14);
+    for rule in &all {
         assert_eq!(rule["health"], "ok", "{rule}");
     }
+    // A login that is lost is on the dashboard and on its way to be told.
+    stage.server.ask("DELETE", "auth/kubernetes/role/web", None).ok();
+    wait_until("the standbys' time to be over", SOON * 2, || stage.server.requests("secret/data/web") >= 15);
+    for accessor in stage.server.accessors() {
+        stage.server.revoke_accessor(&accessor);
+    }
+    let dashboard = dashboard();
+    let shows = |title: &str, value: &str| {
+        let query =
+            queries(&dashboard).into_iter().find(|(panel, _)| panel == title).expect("it is a panel").1;
+        let found = prometheus.query(&filled(&query)).unwrap_or_else(|why| panic!("{title}: {why}"));
+        found.iter().any(|series| series["value"][1] == value)
+    };
+    wait_until("the panel of logins", 2 * SOON, || shows("Not logged in", "1"));
+    wait_until("a token that is gone to be a line at 0", SOON, || shows("Token: until it ends", "0"));
+    wait_until("LeaseholdCannotLogIn", SOON, || {
+        rules().iter().any(|rule| rule["name"] == "LeaseholdCannotLogIn" && rule["state"] == "pending")
+    });
     sidecar.stop().expect_code(0);
 }

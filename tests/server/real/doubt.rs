@@ -78,7 +78,9 @@ fn a_mesh_that_denies_everything_for_a_while_costs_no_login_and_no_lease() {
         let (status, text) = readyz();
         status == 200 && text.contains("not logged in since")
     });
-    assert!(!stage.metrics().contains("leasehold_login_failing_seconds 0\n"));
+    wait_until("the login to be refused", SOON, || {
+        !stage.metrics().contains("leasehold_login_failing_seconds 0\n")
+    });
     wait_until("the token to be taken back", SOON * 2, || {
         assert_eq!(readyz().0, 200, "{:?}", readyz());
         sidecar.stderr().contains("the server takes the token again")
