@@ -222,6 +222,7 @@ pub(crate) type Planned = (Plan, Vec<String>);
 
 /// Reads what a pod asks for; none where it asks for nothing.
 pub(crate) fn plan(pod: &Value, settings: &Settings) -> Result<Option<Planned>, Refusal> {
+    texts_only(pod)?;
     let (vault, own) = (Annotations::of(pod, &VAULT), Annotations::of(pod, &OWN));
     let asks = [asks(&vault, "agent-inject")?, asks(&own, "inject")?];
     match asks {
@@ -233,6 +234,16 @@ pub(crate) fn plan(pod: &Value, settings: &Settings) -> Result<Option<Planned>, 
         )),
         [true, false] => vault::plan(pod, &vault, settings).map(Some),
         [false, true] => own::plan(pod, &own, settings).map(Some),
+    }
+}
+
+/// Refuses annotations that are not text, which YAML without quotes makes: `agent-inject: true`.
+fn texts_only(pod: &Value) -> Result<(), Refusal> {
+    let all = pod["metadata"]["annotations"].as_object().into_iter().flatten();
+    let ours = |name: &str| [&VAULT, &OWN].iter().any(|table| name.starts_with(table.prefix));
+    match all.filter(|(name, _)| ours(name)).find(|(_, value)| !value.is_string()) {
+        Some((name, _)) => Err(Refusal::new(name, "the value of an annotation is text", "put it in quotes")),
+        None => Ok(()),
     }
 }
 

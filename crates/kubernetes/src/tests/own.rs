@@ -279,3 +279,13 @@ fn a_configuration_that_no_variable_can_hold_is_refused() {
 fn what_asks_for_nothing_is_left_alone() {
     assert_eq!(run(&pod(&[])), Ok(Outcome::Untouched("not asked for")));
 }
+
+#[test]
+fn an_annotation_without_quotes_is_refused_and_not_passed_over() {
+    let mut before = vault(&[]);
+    before["metadata"]["annotations"]["vault.hashicorp.com/agent-inject"] = json!(true);
+    assert_eq!(
+        refused(&before),
+        "vault.hashicorp.com/agent-inject: the value of an annotation is text; put it in quotes"
+    );
+}

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests measure real time and write their own files")]
 
 mod admission;
+mod manifests;
 mod serving;
 mod support;
 
