@@ -168,6 +168,12 @@ static VAULT: &[Key] = &[
         "where http:// is allowed",
     ),
     key(
+        "environment",
+        Kind::Choice { now: &["override", "ignore"], later: &[] },
+        "override",
+        "whether VAULT_ADDR, BAO_ADDR and their like win over these keys; ignore for a server's own configuration",
+    ),
+    key(
         "redirect_hosts",
         Kind::List(&Kind::Text),
         "[]",
@@ -302,6 +308,12 @@ static NOTIFIER: &[Key] = &[
         .private(),
     key("timeout", Kind::Duration, "http: 5s, command: 30s", "http, command: for the whole of it"),
     key("splay", Kind::Duration, "0s", "the longest random delay before, to spread many pods"),
+    key(
+        "on_first",
+        Kind::Flag,
+        "true",
+        "whether it is notified of the first files in a folder that was empty; false for an application that starts once Leasehold is ready",
+    ),
     key(
         "on_init",
         Kind::Flag,

@@ -18,6 +18,7 @@ impl Driver {
             Input::Tell => self.tell_log(),
             Input::Files => return self.look_at_files(),
             Input::Watchdog => self.voice.alive(),
+            Input::Others => return self.others.are_gone().then_some(Event::Deserted),
             Input::Children => self.reaper.reap(),
             Input::Signal(signal) => {
                 let heard = self.offspring.as_ref().is_some_and(|offspring| offspring.has(signal));

@@ -3,6 +3,7 @@
 mod after_reboot;
 mod doubting;
 mod ends;
+mod first;
 mod hand;
 mod handing_back;
 mod looking;
