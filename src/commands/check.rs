@@ -281,7 +281,8 @@ good: 1 file, 0 notifiers, 1 warning
         let write = |name: &str, text: &str| {
             let path = space.path().join(name);
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            std::fs::write(path, text).expect("written");
+            let mut file = std::fs::File::create(path).expect("made");
+            file.write_all(text.as_bytes()).expect("written");
         };
         write("b/web.yaml", GOOD);
         write("a.yml", &GOOD.replace("files:", "flies:"));
