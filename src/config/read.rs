@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use serde_yaml::Value;
+use serde::Deserialize as _;
 
 use super::check;
 use super::desk::{Desk, Finding, On};
@@ -21,6 +21,7 @@ use super::plan::{Anchor, Origin, Plan, Source};
 use super::problem::{Place, Problem, Rejected, Severity};
 use super::relative;
 use super::shape;
+use super::value::Value;
 use crate::exit::Cause;
 use crate::template::function::Functions;
 
@@ -126,7 +127,7 @@ fn is_there(read_file: &dyn Fn(&Path) -> io::Result<Vec<u8>>, path: &Path) -> bo
 
 impl File {
     fn deserialize_from(value: Value, desk: &mut Desk<'_>) -> Self {
-        serde_yaml::from_value(value).unwrap_or_else(|error| {
+        Self::deserialize(value).unwrap_or_else(|error| {
             desk.wrong_value(&KeyPath::top(), format!("not a configuration: {error}"), "");
             Self::default()
         })
