@@ -60,7 +60,7 @@ fn each(value: &mut Value, key: &[&str], change: &mut dyn FnMut(&str) -> Option<
         Value::Mapping(map) if *step == "*" => map.values_mut().for_each(|value| each(value, rest, change)),
         Value::Sequence(list) if *step == "*" => list.iter_mut().for_each(|value| each(value, rest, change)),
         Value::Mapping(map) => {
-            if let Some(value) = map.get_mut(*step) {
+            if let Some(value) = map.get_mut(step) {
                 each(value, rest, change);
             }
         }

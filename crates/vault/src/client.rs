@@ -106,6 +106,13 @@ impl Client {
     /// [`FailureKind::Local`] for credentials that cannot be sent, [`FailureKind::Refused`] where
     /// the server does not take them.
     pub async fn login(&self) -> Result<Auth, Failure> {
+        self.attempt().await.map_err(|failure| match failure.why.strip_suffix(verdict::LOGIN_HINT) {
+            Some(what) => Failure { why: format!("{what}{}", self.auth.advice_where_denied()), ..failure },
+            None => failure,
+        })
+    }
+
+    async fn attempt(&self) -> Result<Auth, Failure> {
         match login::prepare(&self.auth)? {
             Attempt::Hold(token) => {
                 let auth = self.own_facts(&token).await.map_err(refused_token)?;

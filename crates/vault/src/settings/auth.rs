@@ -30,6 +30,26 @@ impl AuthPlan {
         !given && self.wrap_ttl.is_none()
     }
 
+    /// What to do where the server answers a login with "permission denied" and no more: there may be no such mount, a
+    /// reviewer may be away, or the account be locked.
+    #[must_use]
+    pub fn advice_where_denied(&self) -> String {
+        let mount = &self.mount;
+        match &self.method {
+            AuthMethod::Kubernetes { jwt_file, .. } => format!(
+                "check that the method is at auth/{mount}, that the token in {} is in date, and that the server can have it reviewed by the cluster",
+                jwt_file.display()
+            ),
+            AuthMethod::AppRole { .. } | AuthMethod::Password { .. } => format!(
+                "check that the method is at auth/{mount}; after some refusals the server locks the account for a quarter of an hour"
+            ),
+            AuthMethod::Path { path, .. } => format!("check that the method is at {path}, and `auth.fields`"),
+            AuthMethod::Cert { .. } | AuthMethod::Token { .. } | AuthMethod::TokenFile { .. } => {
+                self.advice()
+            }
+        }
+    }
+
     /// What to do where the server refuses a login: the mount, and what of `auth` it judges.
     #[must_use]
     pub fn advice(&self) -> String {
