@@ -83,7 +83,8 @@ impl Engine {
     }
 
     /// Whether a reader may have found anything yet, of this run or of one before it.
-    pub(crate) fn has_served(&self) -> bool {
+    #[must_use]
+    pub fn has_served(&self) -> bool {
         let mut tokens = self.upstream.session.logins.keys();
         self.was_ready()
             || self.shelf.files().any(|(_, file)| file.generation.is_some())
