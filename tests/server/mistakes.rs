@@ -162,8 +162,9 @@ fn a_login_that_fails_is_explained() {
     stage.server.write("auth/approle/login", json!({ "role_id": role_id, "secret_id": once }));
     said.says("AppRole: a secret id that is used up", &init(&stage, &approle(&role_id)));
     // Another role: the server has locked the first one by now.
-    let (aged, _) = stage.server.approle("aged", &["web"], "1h");
-    stage.server.write("auth/approle/role/aged", json!({ "secret_id_ttl": "1s" }));
+    stage.server.write("auth/approle/role/aged", json!({ "token_policies": ["web"], "secret_id_ttl": "1s" }));
+    let aged = stage.server.ask("GET", "auth/approle/role/aged/role-id", None).ok().json();
+    let aged = aged["data"]["role_id"].as_str().expect("a role id").to_owned();
     let made = stage.server.write("auth/approle/role/aged/secret-id", json!({}));
     stage.space.file("secret-id", made["data"]["secret_id"].as_str().expect("a secret id"));
     let look_up = json!({ "secret_id": made["data"]["secret_id"] });
