@@ -28,6 +28,7 @@ pub(super) fn check(plan: &Plan, text: &str) -> Result<(), Refusal> {
         read_file: &in_the_pod,
         functions: leasehold::functions::all(),
         look: None,
+        elsewhere: true,
         folder: Path::new("/"),
     };
     let Err(rejected) = read(&inputs) else { return Ok(()) };
