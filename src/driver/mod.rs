@@ -185,6 +185,8 @@ struct Driver {
     started: Moment,
     /// Why the configuration could not be read again.
     reload_error: Option<String>,
+    /// The current token, by its accessor, and the longest life that it was seen to have.
+    token_life: Option<(String, Duration)>,
     /// What happened while performing, in order: handled before anything else is waited for.
     backlog: VecDeque<Event>,
 }
@@ -240,6 +242,7 @@ impl Driver {
             parting: Parting::default(),
             started: clock::moment(),
             reload_error: None,
+            token_life: None,
             backlog: VecDeque::from([start, Event::UsedUp(client.is_used_up())]),
             openings: client.openings(),
             client,

@@ -3,6 +3,7 @@
 
 mod lasting;
 mod night;
+mod others;
 
 use std::time::Duration;
 
