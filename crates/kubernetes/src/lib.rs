@@ -7,7 +7,7 @@
 //!        (one table)    (resolved)  └─▶ pod (containers, mounts, volumes) ─▶ patch
 //! ```
 //!
-//! [`inject`] is a pure function: it calls nothing, reads no secret, and makes the same bytes of the same pod. The
+//! [`inject()`] is a pure function: it calls nothing, reads no secret, and makes the same bytes of the same pod. The
 //! `offline` commands and the webhook are thin around it.
 
 pub mod annotations;

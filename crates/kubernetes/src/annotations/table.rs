@@ -206,5 +206,6 @@ const OWN_ENTRIES: &[Entry] = &[
     entry("mode", Pod, Word(&["sidecar", "init", "classic", "exec"]), Own, "`sidecar` (a native sidecar, the default), `init` (an init container alone), `classic` (an init container and a second container), `exec` (the application's command runs under Leasehold, with the secrets in its environment)"),
     entry("containers", Pod, Text, Own, "which containers get the volume, or in exec mode the secrets; all without it"),
     entry("notify-signal", Pod, Text, Own, "`SIGNAL:PROCESS`, such as `HUP:nginx`: sent after each change. Sets `shareProcessNamespace`"),
+    entry("resolve-env", Pod, Flag, Own, "exec mode: values `vault:PATH#KEY` of a container's variables are replaced, as bank-vaults does"),
     entry("vault-ca", Pod, Text, Own, "is written by the injection where the operator has set an authority: our containers read it as a file"),
 ];

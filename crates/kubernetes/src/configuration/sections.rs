@@ -148,6 +148,7 @@ pub(super) fn exec(plan: &Plan) -> Option<Value> {
     }
     let mut map = Mapping::new();
     put(&mut map, "env", filled(variables));
+    put(&mut map, "resolve_env", plan.resolve_env.then(|| true.into()));
     filled(map)
 }
 

@@ -189,6 +189,8 @@ pub(crate) struct Plan {
     pub(crate) files: Vec<File>,
     /// By their names: `PATH#KEY`.
     pub(crate) variables: BTreeMap<String, String>,
+    /// Whether values `vault:PATH#KEY` of the containers' own variables are replaced.
+    pub(crate) resolve_env: bool,
     /// Where the volume of secrets is mounted.
     pub(crate) folder: String,
     /// Folders of files that have a volume of their own.

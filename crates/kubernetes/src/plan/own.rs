@@ -36,6 +36,7 @@ pub(super) fn plan(
         token,
         files,
         variables,
+        resolve_env: resolve_env(annotations, shape)?,
         own_folders: Vec::new(),
         token_file: false,
         share_processes: notify.is_some().then_some(true),
@@ -161,6 +162,16 @@ fn login(
     let keys = vec![("role", role.to_owned()), ("jwt_file", format!("{}/token", token::FOLDER))];
     let method = if settings.auth_type == "jwt" { "jwt" } else { "kubernetes" }.to_owned();
     Ok((Some(Login { method, mount, keys }), token::own(settings)))
+}
+
+/// Whether the containers' own variables are looked through: only the parent of a process can do that.
+fn resolve_env(annotations: &Annotations<'_>, shape: Shape) -> Result<bool, Refusal> {
+    let asked = annotations.flag("resolve-env") == Some(true);
+    if asked && shape != Shape::Exec {
+        let what = "the variables of a container are changed in exec mode only";
+        return Err(annotations.refusal("resolve-env", what, "add leasehold.dev/mode: exec"));
+    }
+    Ok(asked)
 }
 
 /// The secrets as files, or in exec mode as variables.

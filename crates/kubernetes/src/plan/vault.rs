@@ -39,6 +39,7 @@ pub(super) fn plan(
         token,
         files: files.files,
         variables: std::collections::BTreeMap::new(),
+        resolve_env: false,
         folder,
         own_folders: files.own_folders,
         token_file: annotations.flag("agent-inject-token") == Some(true),

@@ -289,3 +289,17 @@ fn an_annotation_without_quotes_is_refused_and_not_passed_over() {
         "vault.hashicorp.com/agent-inject: the value of an annotation is text; put it in quotes"
     );
 }
+
+#[test]
+fn variables_in_the_words_of_bank_vaults_are_replaced_on_request_in_exec_mode() {
+    let mut before = own(&[("mode", "exec"), ("containers", "web"), ("resolve-env", "true")]);
+    before["spec"]["containers"][0]["command"] = json!(["/server"]);
+    before["spec"]["containers"][0]["env"] =
+        json!([{"name": "PASSWORD", "value": "vault:secret/web#password"}]);
+    let after = whole(&before);
+    let web = container(&after, "web").expect("the application");
+    assert_eq!(configuration(web)["exec"], json!({"resolve_env": true}));
+    assert_eq!(web["env"][0], before["spec"]["containers"][0]["env"][0]);
+    let refusal = refused(&own(&[("secret-a", "kv/a#b"), ("resolve-env", "true")]));
+    assert!(refusal.starts_with("leasehold.dev/resolve-env: "), "{refusal}");
+}
