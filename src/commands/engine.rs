@@ -1,6 +1,7 @@
 //! What init, sidecar and exec share: configuration, log, runtime, and the driver in the middle.
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -82,6 +83,7 @@ fn run_plan(
     let pod = owner(&plan);
     let fence = fence(&plan, &sources, &pod, parent.is_some(), &mut claims)?;
     let sandbox = fence.state();
+    let configuration = sources.names();
     let surroundings = Surroundings {
         environment: super::environment::of_this_process(),
         pod,
@@ -92,6 +94,7 @@ fn run_plan(
         progress: progress(mode, log_plan, &log),
         log,
         sandbox,
+        configuration,
         pages,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_runtime)?;
@@ -112,7 +115,10 @@ fn progress(mode: Mode, plan: LogPlan, log: &LogHandle) -> Option<Palette> {
 
 /// Reads a configuration for a command that runs once, at which a person looks.
 pub(super) fn load(args: &ConfigArgs) -> Result<(Plan, Vec<Problem>), Ending> {
-    config::load(&args.config, &[]).map_err(|rejected| rejected.show(&mut std::io::stderr().lock()))
+    config::load(&args.config, &[]).map_err(|rejected| {
+        let palette = Palette::of(std::io::stderr().is_terminal());
+        rejected.show(&mut std::io::stderr().lock(), &|problem| super::output::painted(problem, palette))
+    })
 }
 
 /// Whether what `auth` takes from the environment is there.
@@ -180,8 +186,8 @@ fn refused(rejected: &Rejected, log: &LogHandle) -> Ending {
     if !log.is_text() {
         return logged(rejected);
     }
-    let mut text = Vec::new();
-    let ending = rejected.show(&mut text);
+    let (mut text, palette) = (Vec::new(), Palette::of(std::io::stderr().is_terminal()));
+    let ending = rejected.show(&mut text, &|problem| super::output::painted(problem, palette));
     if let Some(lines) = String::from_utf8_lossy(&text).strip_suffix('\n') {
         stderr::say(lines);
     }

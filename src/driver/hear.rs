@@ -3,9 +3,11 @@
 use super::Driver;
 use super::inputs::Input;
 use crate::core::event::Event;
+use crate::core::policy::Mode;
+use crate::core::view::View;
 use crate::observe::clock;
 use crate::observe::http::Ask;
-use crate::observe::metrics::Besides;
+use crate::observe::metrics::{About, Besides};
 use crate::observe::status::Status;
 
 impl Driver {
@@ -13,11 +15,15 @@ impl Driver {
     pub(super) fn hear(&mut self, input: Input) -> Option<Event> {
         match input {
             Input::Wake => return Some(Event::Wake),
-            Input::Stop => return Some(Event::Stop { at_once: false }),
+            Input::Stop(signal) => {
+                self.say_stopping(signal, false);
+                return Some(Event::Stop { at_once: false });
+            }
             Input::Reload => return Some(self.reload()),
             Input::Tell => self.tell_log(),
             Input::Files => return self.look_at_files(),
             Input::Watchdog => self.voice.alive(),
+            Input::Others => return self.others.are_gone().then_some(Event::Deserted),
             Input::Children => self.reaper.reap(),
             Input::Signal(signal) => {
                 let heard = self.offspring.as_ref().is_some_and(|offspring| offspring.has(signal));
@@ -33,14 +39,23 @@ impl Driver {
         match ask {
             Ask::Alive(reply) => drop(reply.send(())),
             Ask::View(reply) => drop(reply.send(self.engine.view(clock::now()))),
-            Ask::Scrape(reply) => drop(reply.send((self.engine.view(clock::now()), self.besides()))),
+            Ask::Scrape(reply) => {
+                let view = self.engine.view(clock::now());
+                self.note_life(&view);
+                let _gone = reply.send((view, self.besides()));
+            }
             Ask::Log(level, reply) => {
                 self.surroundings.log.set_level(level);
                 let _gone = reply.send(());
             }
-            Ask::Refresh(reply) => {
-                let _gone = reply.send(());
+            Ask::Refresh(None, reply) => {
+                let _gone = reply.send(true);
                 return Some(Event::Refresh);
+            }
+            Ask::Refresh(Some(wanted), reply) => {
+                let is_there = self.engine.has(&wanted);
+                let _gone = reply.send(is_there);
+                return is_there.then_some(Event::RefreshSome(wanted));
             }
             Ask::Renew(wanted, reply) => {
                 let is_there = self.engine.has(&wanted);
@@ -49,6 +64,7 @@ impl Driver {
             }
             Ask::Quit(reply) => {
                 let _gone = reply.send(());
+                self.say_stopping("a request to quit", true);
                 return Some(Event::Stop { at_once: true });
             }
         }
@@ -62,12 +78,57 @@ impl Driver {
             bytes: self.files.sizes(),
             sandbox: self.surroundings.sandbox,
             certificates: self.expiring.view(clock::now().wall),
+            about: self.about(),
+        }
+    }
+
+    /// A token that was given is looked up again and again, and each time what is left of it is its life: the longest
+    /// is what it was given.
+    fn note_life(&mut self, view: &View) {
+        let Some((accessor, life)) = view.token.as_ref().and_then(|it| Some((&it.accessor, it.granted?)))
+        else {
+            return;
+        };
+        let before = self.token_life.take().filter(|(known, _)| known == accessor);
+        let life = before.map_or(life, |(_, before)| before.max(life));
+        self.token_life = Some((accessor.clone(), life));
+    }
+
+    fn about(&self) -> About {
+        let auth = &self.plan.auth;
+        About {
+            address: self.plan.vault.address.as_str().trim_end_matches('/').to_owned(),
+            method: auth.method.name(),
+            mount: auth.mount.clone(),
+            role: auth.method.role().map(str::to_owned),
+            configuration: self.surroundings.configuration.clone(),
+            started: self.started,
+            reload_error: self.reload_error.clone(),
+            token_life: self.token_life.as_ref().map(|(_, life)| *life),
         }
     }
 
     fn tell_log(&self) {
         let status = Status::of(&self.engine.view(clock::now()), &self.besides());
-        let json = serde_json::to_string(&status).expect("a status is texts and numbers");
-        tracing::info!("status: {json}");
+        self.surroundings.log.tell(&status);
+    }
+
+    /// The end begins. Init ends by itself, and exec with its process.
+    fn say_stopping(&self, why: &str, at_once: bool) {
+        let delay = self.plan.shutdown.delay;
+        let nobody = delay.is_zero() || !self.engine.has_served();
+        if at_once || nobody || self.engine.is_leaving() {
+            tracing::info!("stopping: {why}");
+        } else {
+            let delay = humantime::format_duration(delay);
+            tracing::info!("stopping: {why}; serving for {delay} more (`shutdown.delay`)");
+        }
+    }
+
+    /// The end is there.
+    pub(super) fn say_stopped(&self) {
+        if !matches!(self.mode, Mode::Init { .. }) {
+            tracing::info!("{}", self.parting.line(&self.engine, &self.plan, clock::moment()));
+        }
     }
 }

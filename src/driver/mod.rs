@@ -15,6 +15,7 @@ mod inputs;
 mod keeper;
 mod ledger;
 mod pace;
+mod parting;
 mod reload;
 mod requests;
 mod rest;
@@ -35,7 +36,7 @@ use crate::core::Engine;
 use crate::core::action::{Action, Question};
 use crate::core::event::{Event, ReadFacts, RenderOutcome};
 use crate::core::ids::{NotifierId, TokenId};
-use crate::core::policy::Mode;
+use crate::core::policy::{Mode, Policy};
 use crate::exit::{Cause, Ending};
 use crate::observe::http::{Server, Tls};
 use crate::observe::log::LogHandle;
@@ -44,6 +45,7 @@ use crate::observe::systemd::ServiceManager;
 use crate::observe::{clock, stderr};
 use crate::pages::Pages;
 use crate::process::Teller;
+use crate::process::others::Others;
 use crate::process::reaper::Reaper;
 use crate::publish::{Claims, Look};
 use crate::render::{Environment, Secrets as _};
@@ -66,6 +68,7 @@ use files::Files;
 pub use files::wanted;
 use inputs::Inputs;
 use keeper::Keeper;
+use parting::Parting;
 use reload::{Certificate, Lasting, seed};
 use requests::{Answer, Requests};
 use rest::Rest;
@@ -92,6 +95,8 @@ pub struct Surroundings {
     pub progress: Option<Palette>,
     /// How much of the sandbox is in force.
     pub sandbox: sandbox::State,
+    /// The names of the files and variables that the configuration comes from.
+    pub configuration: Vec<String>,
     /// The program's own pages, where they are to be given back while nothing happens.
     pub pages: Option<Pages>,
 }
@@ -108,16 +113,14 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             None => driver.wait().await,
         };
         let now = clock::now();
-        let moves_readiness = match event {
-            Event::Published { .. } | Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => {
-                true
-            }
-            Event::Wake => driver.voice.is_due(now.moment),
-            _ => false,
-        };
-        for action in driver.engine.handle(event, now) {
+        driver.unseen |= is_seen(&event) || driver.voice.is_due(now.moment);
+        driver.parting.hear(&event);
+        let actions = driver.engine.handle(event, now);
+        driver.parting.watch(&driver.engine, now.moment);
+        for action in actions {
             if let Some(result) = driver.perform(action) {
                 driver.sweep_departed(true);
+                driver.say_stopped();
                 driver.voice.stopping();
                 if result.is_ok() {
                     driver.voice.done();
@@ -126,10 +129,25 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             }
         }
         driver.hand_over();
+        driver.inputs.look_for_others(driver.engine.is_draining());
         driver.sweep_departed(false);
-        if moves_readiness {
+        // An engine that takes over has handled nothing yet while its start waits in the backlog.
+        if driver.unseen && driver.backlog.is_empty() && !driver.engine.is_leaving() {
+            driver.unseen = false;
             driver.voice.follow(&driver.engine.outlook(clock::now()), driver.has_begun());
         }
+    }
+}
+
+/// Whether an event may change how things are, so that it is looked at at once.
+fn is_seen(event: &Event) -> bool {
+    match event {
+        Event::Published { .. } | Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => true,
+        Event::LoggedIn { .. } | Event::LookedUp { .. } => true,
+        Event::Notified { result, .. } => result.is_err(),
+        Event::Read { result, .. } => result.is_err(),
+        Event::Renewed { result, .. } | Event::TokenRenewed { result, .. } => result.is_err(),
+        _ => false,
     }
 }
 
@@ -156,6 +174,8 @@ struct Driver {
     /// The listener's certificates.
     listen_tls: Option<Rc<Tls>>,
     voice: Voice,
+    /// Who else is in the pod, while the end is delayed for them.
+    others: Others,
     /// Wrapping tokens that are about to be opened, which is written down first.
     openings: mpsc::UnboundedReceiver<Opening>,
     /// The configuration that a new agent goes on with as soon as this one is at rest.
@@ -165,13 +185,27 @@ struct Driver {
     departed: Vec<Departed>,
     /// A sink was among them, and showed the current token.
     exposed: bool,
+    /// What is given back at the end.
+    parting: Parting,
+    /// When the process started.
+    started: Moment,
+    /// Why the configuration could not be read again.
+    reload_error: Option<String>,
+    /// Something has happened that is to be looked at.
+    unseen: bool,
+    /// The current token, by its accessor, and the longest life that it was seen to have.
+    token_life: Option<(String, Duration)>,
     /// What happened while performing, in order: handled before anything else is waited for.
     backlog: VecDeque<Event>,
 }
 
 impl Driver {
     fn new(plan: Arc<Plan>, mode: Mode, mut surroundings: Surroundings) -> Result<Self, Ending> {
-        let policy = plan.policy(mode, seed(&plan, &surroundings.pod));
+        let manager = std::mem::take(&mut surroundings.manager);
+        let watchdog = manager.watchdog_interval();
+        let voice = Voice::new(manager, surroundings.progress);
+        let first_ready = voice.first_ready();
+        let policy = Policy { first_ready, ..plan.policy(mode, seed(&plan, &surroundings.pod)) };
         // Handoff and destinations first: what cannot be written must not cost a login.
         let room = child::room(surroundings.parent.as_ref(), &plan);
         let credentials = Credentials::new(plan.auth.method.files());
@@ -194,7 +228,6 @@ impl Driver {
         let reaper = Rc::new(Reaper::of_this_process());
         let parent = surroundings.parent.take();
         let held = parent.as_ref().map(|parent| &parent.held);
-        let manager = std::mem::take(&mut surroundings.manager);
         client.opened_earlier(kept.opened);
         client.adopt_mounts(kept.mounts);
         let start = Event::Start { kept: kept.snapshot, rebooted: kept.rebooted };
@@ -206,17 +239,23 @@ impl Driver {
             files,
             keeper,
             teller: Rc::new(Teller::new(Rc::clone(&reaper))),
-            inputs: Inputs::new(server, manager.watchdog_interval(), held)?,
+            inputs: Inputs::new(server, watchdog, held)?,
             rest: Rest::new(surroundings.pages.take()),
             offspring: parent.map(|parent| Offspring::new(parent, Rc::clone(&reaper))),
             reaper,
             expiring: Expiring::of(&plan),
             listen_tls,
-            voice: Voice::new(manager, surroundings.progress),
+            voice,
+            others: Others::default(),
             successor: None,
             certificate: Certificate::default(),
             departed: departed::from_earlier(&plan, &kept.published),
             exposed: false,
+            parting: Parting::default(),
+            started: clock::moment(),
+            reload_error: None,
+            unseen: false,
+            token_life: None,
             backlog: VecDeque::from([start, Event::UsedUp(client.is_used_up())]),
             openings: client.openings(),
             client,
@@ -244,13 +283,20 @@ impl Driver {
         self.inputs.watch(theirs.iter().chain(self.credentials.files()).chain(ours));
     }
 
+    /// When something is due although nothing happens: the engine's deadline, or a look that the log is owed.
+    fn deadline(&self) -> Option<Moment> {
+        let looks = (!self.engine.is_leaving()).then(|| self.voice.deadline()).flatten();
+        self.engine.deadline().into_iter().chain(looks).min()
+    }
+
     /// The next event, whatever it comes from; inputs that are none are dealt with here.
     async fn wait(&mut self) -> Event {
         loop {
             stderr::catch_up();
+            let deadline = self.deadline();
             let input = tokio::select! {
                 answer = self.requests.next() => return self.absorb(answer),
-                input = self.inputs.next(self.engine.deadline()) => input,
+                input = self.inputs.next(deadline) => input,
                 Some(opening) = self.openings.recv() => {
                     self.write_down(opening);
                     continue;

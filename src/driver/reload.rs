@@ -11,6 +11,7 @@ use super::files::{Files, wanted};
 use crate::config::plan::{AuthMethod, Listen, ListenTls, LogFormat, Plan, Sandbox};
 use crate::core::Engine;
 use crate::core::event::Event;
+use crate::core::policy::{FirstReady, Policy};
 use crate::core::snapshot::Snapshot;
 use crate::exit::{Cause, Ending};
 
@@ -95,7 +96,7 @@ impl Driver {
                 Event::Yield
             }
             Err(ending) => {
-                stays(&ending);
+                self.stays(&ending);
                 Event::Refresh
             }
         }
@@ -125,13 +126,14 @@ impl Driver {
         let Some(plan) = self.successor.take() else { return };
         match self.reconfigured(Arc::new(plan)) {
             Ok(snapshot) => {
+                self.reload_error = None;
                 tracing::info!("configuration read again");
                 self.backlog.push_back(Event::Start { kept: Some(snapshot), rebooted: false });
                 self.backlog.push_back(Event::UsedUp(self.client.is_used_up()));
                 self.replace_exposed();
             }
             Err(ending) => {
-                stays(&ending);
+                self.stays(&ending);
                 self.backlog.push_back(Event::Resume);
             }
         }
@@ -141,8 +143,15 @@ impl Driver {
         }
     }
 
+    fn stays(&mut self, why: &Ending) {
+        tracing::error!("the configuration stays as it was: {}", why.words());
+        self.reload_error = Some(why.what.clone());
+    }
+
     fn reconfigured(&mut self, plan: Arc<Plan>) -> Result<Snapshot, Ending> {
-        let policy = plan.policy(self.mode, seed(&plan, &self.surroundings.pod));
+        let was_ready = self.engine.was_ready();
+        let first_ready = if was_ready { FirstReady::Past } else { self.voice.first_ready() };
+        let policy = Policy { first_ready, ..plan.policy(self.mode, seed(&plan, &self.surroundings.pod)) };
         let room = child::room(self.offspring.as_ref().map(Offspring::parent), &plan);
         // What is claimed in vain, since the rest of the plan cannot be had, is given up with the next look.
         self.surroundings.claims.hold(&wanted(&plan)).map_err(Ending::from)?;
@@ -217,10 +226,6 @@ fn named<const N: usize>(keys: [(&str, bool); N]) -> Option<String> {
     let keys: Vec<String> =
         keys.into_iter().filter(|(_, holds)| *holds).map(|(key, _)| format!("`{key}`")).collect();
     (!keys.is_empty()).then(|| keys.join(", "))
-}
-
-fn stays(why: &Ending) {
-    tracing::error!("the configuration stays as it was: {}", why.words());
 }
 
 /// Spreads pods apart, and stays the same for one pod.
