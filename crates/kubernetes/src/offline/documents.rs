@@ -1,5 +1,9 @@
 //! Pods in the documents of a file: pods themselves, and the templates of what makes pods.
 
+use leasehold::template::host::{Host, WallTime};
+use leasehold::template::value::Value as Data;
+use leasehold::template::{Limits, MissingKey, Template};
+use leasehold::tree::Tree;
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -56,7 +60,37 @@ pub(super) fn each_pod<E>(
 }
 
 /// Writes documents as YAML, in the order in which they came.
+///
+/// # Errors
+/// What keeps one from being written.
 pub(super) fn write(documents: &[Value]) -> Result<String, String> {
-    let texts: Result<Vec<String>, _> = documents.iter().map(serde_yaml::to_string).collect();
-    texts.map(|texts| texts.join("---\n")).map_err(|error| error.to_string())
+    let texts: Result<Vec<String>, _> = documents.iter().map(yaml).collect();
+    texts.map(|texts| texts.join("---\n"))
+}
+
+/// Writes a document as Go's library does, by which kubectl reads it: a text such as `yes` or `on` is in quotes there.
+fn yaml(document: &Value) -> Result<String, String> {
+    let tree = Tree::from_json(document.to_string().as_bytes()).map_err(|error| error.to_string())?;
+    let template = Template::parse("yaml", b"{{ . | toYAML }}", None, leasehold::functions::all());
+    let template = template.map_err(|error| error.to_string())?;
+    let data = Data::from_data(&tree);
+    let written = template.execute(data, MissingKey::Error, Limits::default(), &mut Nowhere);
+    let written = written.map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(written.expose()).into_owned() + "\n";
+    // The function trims space at the end of the last text. JSON is YAML, too.
+    if serde_yaml::from_str::<Value>(&text).is_ok_and(|read| read == *document) {
+        return Ok(text);
+    }
+    serde_json::to_string_pretty(document).map(|text| text + "\n").map_err(|error| error.to_string())
+}
+
+/// A template that asks for nothing needs no world.
+struct Nowhere;
+
+impl Host for Nowhere {
+    fn now(&mut self) -> WallTime {
+        WallTime { seconds: 0, nanoseconds: 0 }
+    }
+
+    fn random(&mut self, _bytes: &mut [u8]) {}
 }

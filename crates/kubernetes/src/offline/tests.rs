@@ -67,3 +67,36 @@ fn what_is_no_yaml_is_refused_with_its_document() {
     let failure = apply(b"kind: Pod\n---\na: [", &settings()).expect_err("broken");
     assert!(failure.words().starts_with("document 2: "), "{}", failure.words());
 }
+
+#[test]
+fn what_kubectl_would_take_for_something_else_is_written_in_quotes() {
+    let words = [
+        "yes",
+        "on",
+        "Off",
+        "N",
+        "y",
+        "0x1F",
+        "012",
+        "1e3",
+        "null",
+        "~",
+        "true",
+        "1_000",
+        "2001-01-01",
+        "<<",
+    ];
+    let object = serde_json::json!({"kind": "ConfigMap", "data": words});
+    let text = apply(object.to_string().as_bytes(), &settings()).expect("good objects").text;
+    let plain: Vec<&str> =
+        text.lines().filter(|line| words.contains(&line.trim_start_matches(['-', ' ']))).collect();
+    assert_eq!(plain, [""; 0], "{text}");
+    assert_eq!(documents::read(text.as_bytes()).expect("it can be read"), [object]);
+}
+
+#[test]
+fn space_at_the_end_of_the_last_text_is_kept() {
+    let object = serde_json::json!({"kind": "ConfigMap", "zone": "text\n\n \n"});
+    let text = apply(object.to_string().as_bytes(), &settings()).expect("good objects").text;
+    assert_eq!(documents::read(text.as_bytes()).expect("it can be read"), [object]);
+}
