@@ -131,8 +131,7 @@ fn fence(
     claims: &mut Claims,
 ) -> Result<Fence, Ending> {
     // Its rules are about folders that are there. Outside it can still be seen which process is in one.
-    destinations(plan, claims)
-        .map_err(|error| Ending::new(Cause::Destination, error.to_string(), error.hint()))?;
+    destinations(plan, claims)?;
     let cleared = driver::folders_to_clear(plan, pod);
     sandbox::raise(plan, &sources.files().collect::<Vec<_>>(), &cleared, parent, variable)
 }

@@ -9,7 +9,7 @@ use crate::config::plan::Plan;
 use crate::core::ids::{LeaseId, TokenId};
 use crate::core::snapshot::Snapshot;
 use crate::exit::Ending;
-use crate::handoff::{self, Binding, Handoff, Kept, Loaded, Unusable};
+use crate::handoff::{self, Binding, Handoff, HandoffError, Kept, Loaded, Unusable};
 use crate::observe::clock;
 use crate::publish::Listed;
 use crate::render::Secrets as _;
@@ -133,14 +133,14 @@ impl Keeper {
     /// Replaces what is kept.
     ///
     /// # Errors
-    /// In words, for the core to say; what was kept before is there still.
+    /// If it cannot be written. What was kept before is still there.
     pub(super) fn save(
         &mut self,
         snapshot: &Snapshot,
         (tokens, children): (&BTreeMap<TokenId, Secret>, &BTreeMap<LeaseId, Secret>),
         store: &Store,
         mounts: Vec<Mount>,
-    ) -> Result<(), String> {
+    ) -> Result<(), HandoffError> {
         let Some(Place { handoff, binding, opened }) = &mut self.place else { return Ok(()) };
         let answer =
             |request: &Request| store.get(request).map(|answer| (Request::clone(request), (*answer).clone()));
@@ -154,7 +154,7 @@ impl Keeper {
             published: self.ledger.files(),
             mounts,
         };
-        handoff.store(binding, &kept).map_err(|error| error.to_string())?;
+        handoff.store(binding, &kept)?;
         self.ledger.written();
         Ok(())
     }

@@ -37,6 +37,7 @@ use crate::core::event::{Event, ReadFacts, RenderOutcome};
 use crate::core::ids::{NotifierId, TokenId};
 use crate::core::policy::Mode;
 use crate::exit::{Cause, Ending};
+use crate::handoff::HandoffError;
 use crate::observe::http::{Server, Tls};
 use crate::observe::log::LogHandle;
 use crate::observe::paint::Palette;
@@ -298,7 +299,7 @@ impl Driver {
     }
 
     /// Writes the handoff.
-    fn save(&mut self) -> Result<(), String> {
+    fn save(&mut self) -> Result<(), HandoffError> {
         let (snapshot, mounts) = (self.engine.snapshot(), self.client.mounts());
         let tokens = (self.requests.tokens(), self.requests.children());
         self.keeper.save(&snapshot, tokens, &self.store, mounts)
@@ -392,7 +393,7 @@ impl Driver {
             Action::KillChild => self.to_child(Offspring::kill),
             Action::SaveHandoff => {
                 let saved = self.save();
-                self.backlog.push_back(Event::HandoffSaved(saved));
+                self.backlog.push_back(Event::HandoffSaved(saved.map_err(|error| error.to_string())));
             }
             Action::DropHandoff => self.keeper.remove(),
             Action::DropToken(token) => self.requests.drop_token(token),

@@ -8,7 +8,7 @@ use crate::config::accounts::{self, Account};
 use crate::config::desk::Desk;
 use crate::config::file::{File, PlaceKeys, WaitEntry};
 use crate::config::keypath::KeyPath;
-use crate::config::plan::{FilePlan, Source, Target, Wait};
+use crate::config::plan::{FilePlan, FileSource, Target, Wait};
 use crate::config::problem::io_words;
 use crate::config::shape;
 use crate::config::writes::odd_component;
@@ -49,7 +49,7 @@ pub(super) fn check(
         let place = clerk.place(&entry.place(), "a file", &at, desk);
         let source = source::check("a file", &entry.source(), defaults.missing_key, &at, desk);
         if let (Some(place), Some(source)) = (place, source) {
-            plans.push(place.holding(source));
+            plans.push(place.holding(FileSource::Made(source)));
         }
     }
     plans.extend(sinks::check(&file.sinks, &mut clerk, desk));
@@ -130,8 +130,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The file that is made of `source`.
-    pub(super) fn holding(self, source: Source) -> FilePlan {
+    /// The file that holds what `source` says.
+    pub(super) fn holding(self, source: FileSource) -> FilePlan {
         let Self { name, target, mode, uid, gid, refresh, wait, notify, tells_child } = self;
         FilePlan { name, target, source, mode, uid, gid, refresh, wait, notify, tells_child }
     }

@@ -9,7 +9,7 @@ mod published;
 use std::path::Path;
 
 use super::{Converted, convert};
-use crate::config::plan::{Plan, Source};
+use crate::config::plan::{FileSource, Plan, Source};
 use crate::config::problem::Problem;
 use crate::config::read::Text;
 use crate::config::tests::World;
@@ -49,7 +49,7 @@ fn converted(texts: &[(&str, &str)]) -> Converted {
 /// The text of the template of file `index`.
 fn template(plan: &Plan, index: usize) -> &[u8] {
     match &plan.files[index].source {
-        Source::Template(template) => template.template.text(),
+        FileSource::Made(Source::Template(template)) => template.template.text(),
         other => panic!("not a template: {other:?}"),
     }
 }
