@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::environment;
 use super::output::write_out;
-use crate::cli::RenderArgs;
+use crate::commands::args::RenderArgs;
 use crate::config::problem::io_words;
 use crate::exit::{Cause, Ending};
 use crate::functions;

@@ -172,7 +172,7 @@ impl Stack {
         let mut replaced = Vec::new();
         layers::merge(&mut self.value, value, &KeyPath::top(), &mut replaced);
         for path in replaced {
-            let before = self.place(&path, Part::Value).0;
+            let before = self.place(&path, Side::Value).0;
             let Some(document) = documents.iter().max_by_key(|document| document.find(&path).steps) else {
                 continue;
             };
@@ -193,7 +193,7 @@ impl Stack {
     fn apply(&mut self, settings: &[Setting]) {
         let (owners, replaced) = layers::apply(&mut self.value, settings);
         for layers::Replaced { setting, before } in replaced {
-            let before = before.unwrap_or_else(|| self.place(&setting.key, Part::Value).0.to_string());
+            let before = before.unwrap_or_else(|| self.place(&setting.key, Side::Value).0.to_string());
             let message = format!("{} overrides `{}` of {before}", setting.by, setting.key);
             let mut warning = Problem::whole(&setting.by, message, "");
             warning.severity = Severity::Warning;
@@ -217,7 +217,7 @@ impl Stack {
     }
 
     /// The place of `path`, and the text it is in with the mark there, where it is in one.
-    fn place(&self, path: &KeyPath, part: Part) -> (Place, Option<(&Document, Mark, bool)>) {
+    fn place(&self, path: &KeyPath, part: Side) -> (Place, Option<(&Document, Mark, bool)>) {
         if let Some(owner) = self.owners.get(path) {
             return (Place::whole(owner), None);
         }
@@ -227,7 +227,7 @@ impl Stack {
         let found = document.find(path);
         let whole = found.steps == path.steps().len();
         let mark = match part {
-            Part::Value if whole => found.value,
+            Side::Value if whole => found.value,
             _ => found.key,
         };
         (Place::at(&document.name, mark.line, mark.column), Some((document, mark, whole)))
@@ -235,7 +235,7 @@ impl Stack {
 
     fn problem(&self, finding: Finding) -> Problem {
         let key = finding.at.to_string();
-        let part = if matches!(finding.on, On::Key) { Part::Key } else { Part::Value };
+        let part = if matches!(finding.on, On::Key) { Side::Key } else { Side::Value };
         let (place, document) = self.place(&finding.at, part);
         let (place, excerpt) = match (finding.on, document) {
             (On::File(file, spot), _) => {
@@ -284,7 +284,7 @@ impl Stack {
 
 /// Which part of an entry is meant.
 #[derive(Clone, Copy)]
-enum Part {
+enum Side {
     Key,
     Value,
 }

@@ -94,9 +94,9 @@ impl Departed {
             Published::Earlier(listed) => match listed.remove() {
                 Ok(Found::Gone) => Ok(false),
                 Ok(Found::Unchanged) => Ok(true),
-                Ok(Found::Changed) => Err(Kept::Changed),
-                Ok(Found::Elsewhere) => Err(Kept::Elsewhere),
-                Err(error) => Err(Kept::Failed(error)),
+                Ok(Found::Changed) => Err(Stays::Changed),
+                Ok(Found::Elsewhere) => Err(Stays::Elsewhere),
+                Err(error) => Err(Stays::Failed(error)),
             },
         };
         let path = self.path.display();
@@ -112,14 +112,14 @@ impl Departed {
 
 /// Why a file that left the configuration stays on the disk.
 #[derive(Debug)]
-enum Kept {
+enum Stays {
     Changed,
     Elsewhere,
     NotOurs,
     Failed(PublishError),
 }
 
-impl fmt::Display for Kept {
+impl fmt::Display for Stays {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changed => f.write_str("it is not as it was published"),
@@ -131,17 +131,17 @@ impl fmt::Display for Kept {
 }
 
 /// Removes a file that this run has published; returns false if it is not there.
-fn remove_own(place: &Shared, bytes: Option<&Secret>, attributes: &Attributes) -> Result<bool, Kept> {
+fn remove_own(place: &Shared, bytes: Option<&Secret>, attributes: &Attributes) -> Result<bool, Stays> {
     let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
     let Where::Alone(file) = &mut place.target else { return Ok(false) };
-    if !file.exists().map_err(Kept::Failed)? {
+    if !file.exists().map_err(Stays::Failed)? {
         return Ok(false);
     }
-    let bytes = bytes.ok_or(Kept::NotOurs)?;
+    let bytes = bytes.ok_or(Stays::NotOurs)?;
     let look = Look { wall: clock::now().wall, thorough: true };
-    match file.inspect(Some(bytes), attributes, look).map_err(Kept::Failed)? {
-        None => file.remove().map(|()| true).map_err(Kept::Failed),
-        Some(_) => Err(Kept::Changed),
+    match file.inspect(Some(bytes), attributes, look).map_err(Stays::Failed)? {
+        None => file.remove().map(|()| true).map_err(Stays::Failed),
+        Some(_) => Err(Stays::Changed),
     }
 }
 

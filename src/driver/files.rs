@@ -49,10 +49,10 @@ struct Unit {
 }
 
 /// A place that one publish at a time uses.
-pub(super) type Shared = Arc<Mutex<Place>>;
+pub(super) type Shared = Arc<Mutex<Destination>>;
 
 /// Where a unit goes, and what its templates write beside it.
-pub(super) struct Place {
+pub(super) struct Destination {
     pub(super) target: Where,
     written: Written,
 }
@@ -90,7 +90,7 @@ impl Files {
                 Where::open(&plan, &unit.files)?
             };
             let written = Written::new(plan.dir_mode, plan.require_tmpfs);
-            let place = Place { target, written };
+            let place = Destination { target, written };
             Ok(Unit { place: Arc::new(Mutex::new(place)), files: unit.files.clone() })
         };
         let units = policy.units.iter().enumerate().map(open);
@@ -292,7 +292,7 @@ impl Files {
     }
 }
 
-impl Place {
+impl Destination {
     fn inspect(
         &mut self,
         expected: Vec<(FileId, Member, Vec<Write>)>,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use zeroize::Zeroizing;
 
-use crate::cli::ConfigArgs;
+use crate::commands::args::ConfigArgs;
 use crate::config::plan::{AuthMethod, LogPlan, Plan, Target};
 use crate::config::{self, Problem, Rejected, Severity, Sources};
 use crate::core::policy::Mode;
