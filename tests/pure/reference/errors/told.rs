@@ -121,6 +121,7 @@ fn failure_mend(message: &str, limit: bool) -> String {
         message if message.starts_with("nil pointer evaluating") => {
             ExecErrorKind::Nil { field: "…".to_owned(), of_any: false }
         }
+        message if message.starts_with("error calling") => ExecErrorKind::Function("…".to_owned()),
         _ => ExecErrorKind::Other,
     };
     failed(None, &ExecError { name, executing, at: None, message: message.to_owned(), kind }, &[]).hint
