@@ -78,7 +78,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => commands::init::run(&args),
         Command::Sidecar(args) => commands::sidecar::run(&args),
         Command::Exec(args) => commands::exec::run(&args),
-        Command::Check(args) => commands::check::run(&args.config.config, args.format),
+        Command::Check(args) => commands::check::run(&args),
         Command::Plan(args) => commands::plan::run(&args.config, args.format),
         Command::Policy(args) => commands::policy::run(&args),
         Command::Status(args) => status(&args),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::plan::{AuthMethod, FilePlan, FileSource, NotifierPlan, OnChange, OnInit, Plan, Target};
 use crate::core::ids::{FileId, NotifierId, UnitId};
-use crate::core::policy::{ChildPolicy, FilePolicy, Mode, NotifierPolicy, Policy, SinkPolicy, UnitPolicy};
+use crate::core::policy::{
+    ChildPolicy, FilePolicy, FirstReady, Mode, NotifierPolicy, Policy, SinkPolicy, UnitPolicy,
+};
 
 /// What status calls the process of `exec`, and files in their `notify`.
 const CHILD: &str = "exec";
@@ -19,7 +21,11 @@ impl Plan {
             unit.files.iter().for_each(|file| unit_of[file.0] = Some(UnitId(id)));
         }
         let files = self.files.iter().zip(unit_of).map(|(plan, unit)| file(plan, unit)).collect();
-        let notifier = |one: &NotifierPlan| NotifierPolicy { name: one.name.clone(), splay: one.how.splay() };
+        let notifier = |one: &NotifierPlan| NotifierPolicy {
+            name: one.name.clone(),
+            splay: one.how.splay(),
+            on_first: one.on_first,
+        };
         let mut policy = Policy {
             mode,
             files,
@@ -32,6 +38,7 @@ impl Plan {
             sees_token: self.auth.wrap_ttl.is_none(),
             locks_out: self.auth.method.locks_out(),
             login_advice: self.auth.advice(),
+            first_ready: FirstReady::default(),
             binds_certificate: matches!(self.auth.method, AuthMethod::Cert { .. }),
             max_in_flight: self.vault.max_in_flight,
             seed,
@@ -83,7 +90,7 @@ fn sink(source: &FileSource) -> Option<SinkPolicy> {
 
 /// What a [`FileId`] stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum Subject {
     /// A file, by its index in [`Plan::files`].
     File(usize),
     /// A variable of `exec`, by its index in the plan's `exec.env`.
@@ -93,9 +100,9 @@ pub enum Origin {
 impl Plan {
     /// What each [`FileId`] of [`Plan::policy`] stands for, in the order of the ids.
     #[must_use]
-    pub fn origins(&self) -> Vec<Origin> {
-        let files = (0..self.files.len()).map(Origin::File);
-        files.chain((0..self.exec.env.len()).map(Origin::Variable)).collect()
+    pub fn subjects(&self) -> Vec<Subject> {
+        let files = (0..self.files.len()).map(Subject::File);
+        files.chain((0..self.exec.env.len()).map(Subject::Variable)).collect()
     }
 }
 
@@ -104,7 +111,7 @@ impl Plan {
 fn add_child(policy: &mut Policy, plan: &Plan) {
     let exec = &plan.exec;
     let notifier = NotifierId(policy.notifiers.len());
-    policy.notifiers.push(NotifierPolicy { name: CHILD.to_owned(), splay: exec.splay });
+    policy.notifiers.push(NotifierPolicy { name: CHILD.to_owned(), splay: exec.splay, on_first: true });
     if exec.on_change != OnChange::Ignore {
         let telling = plan.files.iter().zip(&mut policy.files).filter(|(plan, _)| plan.tells_child);
         telling.for_each(|(_, file)| file.notify.push(notifier));

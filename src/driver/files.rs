@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::plan::{FilePlan, FileSource, Plan, Target};
-use crate::config::policy::Origin;
+use crate::config::policy::Subject;
 use crate::core::event::{self, Event, Published, RenderOutcome};
 use crate::core::ids::{FileId, UnitId};
 use crate::core::policy::Policy;
@@ -27,7 +27,7 @@ pub(super) struct Files {
     plan: Arc<Plan>,
     environment: Environment,
     /// What each [`FileId`] stands for.
-    origins: Vec<Origin>,
+    subjects: Vec<Subject>,
     /// By [`FileId`].
     renderings: Vec<Option<Rendering>>,
     /// By [`UnitId`].
@@ -97,8 +97,8 @@ impl Files {
         let units = units.collect::<Result<_, PublishError>>()?;
         let renderings = vec![None; policy.files.len()];
         let (on_disk, wrappings) = (!plan.require_tmpfs, BTreeMap::new());
-        let origins = plan.origins();
-        Ok(Self { on_disk, plan, environment, origins, renderings, units, wrappings, variables, ledger })
+        let subjects = plan.subjects();
+        Ok(Self { on_disk, plan, environment, subjects, renderings, units, wrappings, variables, ledger })
     }
 
     /// The variables that were published last, by name.
@@ -116,17 +116,17 @@ impl Files {
 
     /// What messages call a file, or a variable.
     pub(super) fn name(&self, file: FileId) -> String {
-        match self.origins[file.0] {
-            Origin::File(index) => self.plan.files[index].name.clone(),
-            Origin::Variable(index) => self.plan.exec.env[index].label(),
+        match self.subjects[file.0] {
+            Subject::File(index) => self.plan.files[index].name.clone(),
+            Subject::Variable(index) => self.plan.exec.env[index].label(),
         }
     }
 
     /// The plan of a file; `None` for a variable.
     fn file(&self, id: FileId) -> Option<&FilePlan> {
-        match self.origins[id.0] {
-            Origin::File(index) => Some(&self.plan.files[index]),
-            Origin::Variable(_) => None,
+        match self.subjects[id.0] {
+            Subject::File(index) => Some(&self.plan.files[index]),
+            Subject::Variable(_) => None,
         }
     }
 
@@ -154,15 +154,15 @@ impl Files {
     /// Renders a file or a variable from the store.
     pub(super) fn render(&mut self, file: FileId, store: &Store) -> Event {
         let (plan, environment) = (&self.plan, &self.environment);
-        let outcome = match self.origins[file.0] {
-            Origin::File(index) => match &plan.files[index] {
+        let outcome = match self.subjects[file.0] {
+            Subject::File(index) => match &plan.files[index] {
                 FilePlan { name, source: FileSource::Made(source), .. } => {
                     render::render(name, source, store, environment, &plan.writes)
                 }
                 // The core has sinks rendered by `render_sink`.
                 FilePlan { source: FileSource::Token { .. }, .. } => return self.render_sink(file, None),
             },
-            Origin::Variable(index) => variables::render(&plan.exec.env[index], store, environment),
+            Subject::Variable(index) => variables::render(&plan.exec.env[index], store, environment),
         };
         let outcome = match outcome {
             Outcome::Done { made, used } => RenderOutcome::Rendered { changed: self.keep(file, made), used },
@@ -219,9 +219,9 @@ impl Files {
         for &file in &of_unit {
             let made = made(file);
             let bytes = made.map(|made| made.bytes.clone());
-            members.push(match self.origins[file.0] {
-                Origin::File(index) => member(&self.plan.files[index], bytes),
-                Origin::Variable(index) => variables::member(&self.plan.exec.env[index].name, bytes),
+            members.push(match self.subjects[file.0] {
+                Subject::File(index) => member(&self.plan.files[index], bytes),
+                Subject::Variable(index) => variables::member(&self.plan.exec.env[index].name, bytes),
             });
             writes.extend(made.map(|made| (file, made.writes.clone())));
         }

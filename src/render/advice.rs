@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::exit::{Cause, Ending};
-use crate::template::{ExecError, ExecErrorKind};
+use crate::template::{ExecError, ExecErrorKind, Position};
 use crate::tree::Tree;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
@@ -12,11 +12,19 @@ use leasehold_base::response::Response;
 /// Something that the template asked for, and what came.
 pub type Answer<'a> = (&'a Request, Arc<Response>);
 
-/// The end that a rendering which failed leads to: 65, naming the file and the place in the template. What to do
-/// is found in the `answers` that it had.
+/// The end that a rendering which failed leads to: 65, with the place that `place` has for one in the template, and
+/// the words of Go for the rest. What to do is found in the `answers` that it had.
 #[must_use]
-pub fn failed(file: Option<&str>, error: &ExecError, answers: &[Answer<'_>]) -> Ending {
-    let what = file.map_or_else(|| error.to_string(), |file| format!("{file}: {error}"));
+pub fn failed(place: impl Fn(Position) -> String, error: &ExecError, answers: &[Answer<'_>]) -> Ending {
+    let ExecError { name, executing, message, at, .. } = error;
+    let what = match at {
+        None => format!("template: {executing}: {message}"),
+        Some((position, node)) => {
+            // Otherwise it is the text itself, which the place names.
+            let within = if executing == name { String::new() } else { format!("in \"{executing}\" ") };
+            format!("{}: template: {within}at <{node}>: {message}", place(*position))
+        }
+    };
     Ending::new(Cause::Template, what, hint(error, answers))
 }
 

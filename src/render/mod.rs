@@ -122,7 +122,10 @@ fn outcome(result: Result<Secret, Ending>, mut world: World<'_>) -> Outcome {
 
 fn template(file: &str, source: &TemplateSource, world: &mut World<'_>) -> Result<Secret, Ending> {
     let result = source.template.execute(Value::Nil, source.missing_key.into(), Limits::default(), world);
-    result.map_err(|error| failed(Some(file), &error, &world.answers()))
+    result.map_err(|error| {
+        let why = failed(|position| source.place(position), &error, &world.answers());
+        Ending { what: format!("{file}: {}", why.what), ..why }
+    })
 }
 
 /// The end that a text which is no template leads to: 78, with `file:line:column`.

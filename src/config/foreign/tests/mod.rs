@@ -35,6 +35,14 @@ fn said(world: &World) -> Vec<String> {
     lines.filter(|line| !usual.iter().any(|usual| line.contains(usual))).collect()
 }
 
+/// Where a template stands is another place in another text.
+fn without_places(mut plan: Plan) -> Plan {
+    let files = plan.files.iter_mut().filter_map(|file| file.source.template_mut());
+    let variables = plan.exec.env.iter_mut().filter_map(|variable| variable.source.template_mut());
+    files.chain(variables).for_each(|template| template.origin = None);
+    plan
+}
+
 fn converted(texts: &[(&str, &str)]) -> Converted {
     let texts: Vec<Text> = texts
         .iter()

@@ -124,7 +124,8 @@ fn failure_mend(message: &str, limit: bool) -> String {
         message if message.starts_with("error calling") => ExecErrorKind::Function("…".to_owned()),
         _ => ExecErrorKind::Other,
     };
-    failed(None, &ExecError { name, executing, at: None, message: message.to_owned(), kind }, &[]).hint
+    let place = |_: Position| String::new();
+    failed(place, &ExecError { name, executing, at: None, message: message.to_owned(), kind }, &[]).hint
 }
 
 pub(super) fn logged(files: &[File]) -> Vec<Vec<String>> {
