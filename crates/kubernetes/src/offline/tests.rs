@@ -70,22 +70,8 @@ fn what_is_no_yaml_is_refused_with_its_document() {
 
 #[test]
 fn what_kubectl_would_take_for_something_else_is_written_in_quotes() {
-    let words = [
-        "yes",
-        "on",
-        "Off",
-        "N",
-        "y",
-        "0x1F",
-        "012",
-        "1e3",
-        "null",
-        "~",
-        "true",
-        "1_000",
-        "2001-01-01",
-        "<<",
-    ];
+    let words =
+        ["yes", "on", "Off", "N", "y", "0x1F", "012", "1e3", "null", "~", "true", "1_000", "2001-01-01"];
     let object = serde_json::json!({"kind": "ConfigMap", "data": words});
     let text = apply(object.to_string().as_bytes(), &settings()).expect("good objects").text;
     let plain: Vec<&str> =
