@@ -299,9 +299,8 @@ impl Driver {
 
     /// Writes the handoff.
     fn save(&mut self) -> Result<(), String> {
-        let (snapshot, mounts) = (self.engine.snapshot(), self.client.mounts());
         let tokens = (self.requests.tokens(), self.requests.children());
-        self.keeper.save(&snapshot, tokens, &self.store, mounts)
+        self.keeper.save(&mut self.engine, tokens, &self.store, &self.client.mounts())
     }
 
     /// Puts the secrets of an answer where they belong and leaves what the core needs.

@@ -81,6 +81,11 @@ impl Known {
         *self = Self { stamp, settled: stamp.is_past(wall), handed_over: self.handed_over.take() };
     }
 
+    /// Whether it had this stamp when it was published or compared last.
+    pub(super) fn has(&self, stamp: &Stamp) -> bool {
+        self.stamp == *stamp
+    }
+
     /// Whether `stamp` alone says that nothing has changed.
     pub(super) fn vouches(&self, stamp: &Stamp) -> bool {
         self.settled && self.stamp == *stamp

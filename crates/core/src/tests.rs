@@ -1,6 +1,7 @@
 //! The engine by hand: one event at a time, for what is easier to read so than in a simulation.
 
 mod after_reboot;
+mod changes;
 mod doubting;
 mod ends;
 mod hand;

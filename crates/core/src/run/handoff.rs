@@ -57,28 +57,41 @@ impl Engine {
     /// Everything that outlives this run, without tokens and responses.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
+        let there = self.graph.iter().filter(|(_, node)| !self.is_leaving(node));
+        Snapshot {
+            secrets: there.filter_map(|(_, node)| kept(node)).collect(),
+            retiring: self.retirees.iter().map(|one| one.lease.kept()).collect(),
+            ..self.rest()
+        }
+    }
+
+    /// A lease that is being given back may be gone: it is no longer what the secret has.
+    pub(crate) fn is_leaving(&self, node: &Node) -> bool {
+        node.lease().is_some_and(|lease| self.retirees.get(&lease.id).is_some())
+    }
+
+    /// What there is little of, however many secrets there are.
+    pub(crate) fn rest(&self) -> Snapshot {
         let current = self.upstream.session.current;
-        let is_leaving =
-            |node: &Node| node.lease().is_some_and(|lease| self.retirees.get(&lease.id).is_some());
         let mut tokens: Vec<KeptToken> =
             self.upstream.session.logins.iter().map(|(id, login)| login.kept(*id)).collect();
         tokens.sort_by_key(|token| (Some(token.id) == current, token.id));
         Snapshot {
             tokens,
-            // A lease that is being given back may be gone: it is no longer what the secret has.
-            secrets: self
-                .graph
-                .iter()
-                .filter(|(_, node)| !is_leaving(node))
-                .filter_map(|(_, node)| kept(node))
-                .collect(),
-            retiring: self.retirees.iter().map(|one| one.lease.kept()).collect(),
+            secrets: Vec::new(),
+            retiring: Vec::new(),
             refusals: self.upstream.session.kept_refusals(),
             untold: self.untold(),
             blind: self.upstream.judge.can_look_up == Some(false),
             unsure: self.is_token_unsure(),
             ending: self.is_token_ending(),
         }
+    }
+
+    /// Whether the run is giving back what it has, or has ended: few writes of the handoff are left.
+    #[must_use]
+    pub fn is_at_its_end(&self) -> bool {
+        matches!(self.phase, Phase::Leaving(_) | Phase::Over)
     }
 
     /// A new configuration is there, and a new engine for it. It can go on only from what is known: a login or a lease
@@ -207,7 +220,7 @@ impl Engine {
     }
 }
 
-fn kept(node: &Node) -> Option<KeptSecret> {
+pub(crate) fn kept(node: &Node) -> Option<KeptSecret> {
     let (held, request) = (node.held.as_ref()?, node.request.as_ref()?);
     let others = node.written.iter().filter(|way| *way != request);
     Some(KeptSecret {

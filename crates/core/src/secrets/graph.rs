@@ -149,6 +149,10 @@ pub(crate) struct Node {
     pub(crate) reads: u64,
     pub(crate) renewals: u64,
     pub(crate) replacements: u64,
+    /// It may differ from what was last written down of it.
+    touched: bool,
+    /// What was last written down of it: its request, and a digest of the rest.
+    pub(crate) noted: Option<(Arc<Request>, u64)>,
 }
 
 impl Node {
@@ -178,6 +182,8 @@ impl Node {
             reads: 0,
             renewals: 0,
             replacements: 0,
+            touched: false,
+            noted: None,
         }
     }
 
@@ -222,6 +228,10 @@ pub(crate) struct Graph {
     count: usize,
     /// The names in use: hash and number.
     named: BTreeSet<(u32, u32)>,
+    /// Secrets of which something may have changed since changes were last taken.
+    touched: BTreeSet<SecretId>,
+    /// The requests of secrets that were written down, and are no longer there.
+    gone: Vec<Arc<Request>>,
 }
 
 /// What a secret is called where its path is not to be read: eight digits that are the same for all
@@ -255,7 +265,28 @@ impl Graph {
     }
 
     pub(crate) fn get_mut(&mut self, id: SecretId) -> Option<&mut Node> {
+        let node = self.nodes.get_mut(&id)?;
+        if !std::mem::replace(&mut node.touched, true) {
+            self.touched.insert(id);
+        }
+        Some(node)
+    }
+
+    /// As [`get_mut`](Self::get_mut), to note what was written down of it.
+    pub(crate) fn get_to_note(&mut self, id: SecretId) -> Option<&mut Node> {
         self.nodes.get_mut(&id).map(Box::as_mut)
+    }
+
+    /// Secrets of which something may have changed since this was last asked, and the requests of those that were
+    /// [`noted`](Node::noted) and are gone.
+    pub(crate) fn take_touched(&mut self) -> (BTreeSet<SecretId>, Vec<Arc<Request>>) {
+        let touched = std::mem::take(&mut self.touched);
+        for id in &touched {
+            if let Some(node) = self.nodes.get_mut(id) {
+                node.touched = false;
+            }
+        }
+        (touched, std::mem::take(&mut self.gone))
     }
 
     /// All secrets, in the order they were first needed.
@@ -265,7 +296,13 @@ impl Graph {
 
     /// As above.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (SecretId, &mut Node)> {
-        self.nodes.iter_mut().map(|(id, node)| (*id, &mut **node))
+        let touched = &mut self.touched;
+        self.nodes.iter_mut().map(|(id, node)| {
+            if !std::mem::replace(&mut node.touched, true) {
+                touched.insert(*id);
+            }
+            (*id, &mut **node)
+        })
     }
 
     /// All numbers, as they are now.
@@ -294,7 +331,7 @@ impl Graph {
             self.name(id, request);
         }
         self.resolved.insert(request.clone(), id);
-        if let Some(node) = self.nodes.get_mut(&id) {
+        if let Some(node) = self.get_mut(id) {
             node.request = Some(request);
         }
         id
@@ -309,7 +346,7 @@ impl Graph {
                 Resolved::Same(same)
             }
             _ => {
-                if let Some(node) = self.nodes.get_mut(&id) {
+                if let Some(node) = self.get_mut(id) {
                     if let Some(before) = node.request.replace(request.clone()) {
                         self.resolved.remove(&before);
                     }
@@ -330,7 +367,9 @@ impl Graph {
 
     /// Takes a secret out.
     pub(crate) fn remove(&mut self, id: SecretId) -> Option<Node> {
-        let node = *self.nodes.remove(&id)?;
+        let mut node = *self.nodes.remove(&id)?;
+        self.touched.remove(&id);
+        self.gone.extend(node.noted.take().map(|(request, _)| request));
         self.named.remove(&(node.name.hash, node.name.number));
         for written in &node.written {
             self.written.remove(written);
@@ -371,7 +410,7 @@ impl Graph {
     }
 
     fn name(&mut self, id: SecretId, request: Arc<Request>) {
-        if let Some(node) = self.nodes.get_mut(&id) {
+        if let Some(node) = self.get_mut(id) {
             node.written.insert(request.clone());
             self.written.insert(request, id);
         }

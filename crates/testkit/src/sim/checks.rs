@@ -21,7 +21,8 @@ use readiness::never_ready_when_expired;
 use requests::{lockout_not_tripped, most_a_minute, no_login_storm, quiet_during_outage};
 
 use super::application;
-use super::driver::{Handoff, SINK};
+use super::driver::SINK;
+use super::handoff::Handoff;
 use super::server::Lease;
 use super::setup::Kind;
 use super::world::World;

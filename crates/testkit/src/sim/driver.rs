@@ -11,7 +11,7 @@ use leasehold_core::ids::{FileId, LeaseId, TokenId, UnitId};
 use leasehold_core::policy::{Mode, SinkPolicy};
 use leasehold_core::snapshot::Snapshot;
 
-use super::clock::Boot;
+use super::handoff::Handoff;
 use super::server::Value;
 use super::setup::Setup;
 
@@ -26,16 +26,6 @@ pub type Content = BTreeMap<String, Value>;
 pub struct Store {
     pub answers: BTreeMap<String, Value>,
     pub resolved: BTreeMap<String, String>,
-}
-
-/// What outlives a process in the handoff.
-#[derive(Debug, Clone)]
-pub struct Handoff {
-    pub snapshot: Snapshot,
-    pub tokens: BTreeMap<TokenId, u64>,
-    pub store: Store,
-    /// On whose clock it was written.
-    pub boot: Boot,
 }
 
 /// What outlives a process on disk.
@@ -109,6 +99,8 @@ pub struct Process {
     pub restarting: bool,
     /// A process of `exec` was started by this run.
     pub has_application: bool,
+    /// What it has written of the handoff since this agent is there can be gone on from.
+    pub has_written: bool,
 }
 
 impl Process {
@@ -131,6 +123,7 @@ impl Process {
             stopping: false,
             restarting: false,
             has_application: false,
+            has_written: false,
         }
     }
 
@@ -144,6 +137,7 @@ impl Process {
         self.wrappings.clear();
         self.failing.clear();
         self.read.clear();
+        self.has_written = false;
         before.snapshot()
     }
 
@@ -245,15 +239,6 @@ impl Process {
         let content = Content::from([(SINK.to_owned(), Value { version, lease: None, bad: false })]);
         let before = self.renderings.insert(file, content.clone());
         RenderOutcome::Rendered { changed: before != Some(content), used: Vec::new() }
-    }
-
-    /// What the handoff would hold now.
-    pub fn handoff(&self, boot: Boot) -> Handoff {
-        let (snapshot, mut store) = (self.engine.snapshot(), self.store.clone());
-        let is_kept = |path: &String| snapshot.secrets.iter().any(|secret| secret.request.path == *path);
-        store.answers.retain(|path, _| is_kept(path));
-        store.resolved.retain(|_, path| is_kept(path));
-        Handoff { snapshot, tokens: self.tokens.clone(), store, boot }
     }
 }
 
