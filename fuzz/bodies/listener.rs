@@ -94,6 +94,7 @@ fn view() -> View {
         now: Moment::new(Duration::from_secs(10_000)),
         readiness: Readiness::Ready,
         token: None,
+        logged_out: None,
         login: None,
         used_up: false,
         outage: None,

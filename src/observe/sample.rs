@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::core::view::{
-    BreakerView, Counters, FileView, NextAction, NotifierView, Readiness, SecretView, TokenView, View,
+    BreakerView, Counters, FileView, Health, NextAction, NotifierView, Readiness, SecretView, TokenView, View,
 };
 use crate::observe::certificate::CertificateView;
 use crate::observe::metrics::Besides;
@@ -43,6 +43,7 @@ pub(crate) fn view() -> View {
             expires: Some(after(1800)),
             next: Some((NextAction::Renew, after(900))),
         }),
+        logged_out: None,
         login: None,
         used_up: false,
         outage: None,
@@ -53,7 +54,9 @@ pub(crate) fn view() -> View {
                 generation: Some(4),
                 changed: Some(before(100)),
                 expires: Some(after(600)),
+                health: Health::Good,
                 error: None,
+                failures: 0,
                 secrets: vec![0],
                 renders: 5,
             },
@@ -62,7 +65,9 @@ pub(crate) fn view() -> View {
                 generation: Some(4),
                 changed: None,
                 expires: None,
+                health: Health::Good,
                 error: None,
+                failures: 0,
                 secrets: vec![1],
                 renders: 1,
             },
@@ -76,6 +81,7 @@ pub(crate) fn view() -> View {
                 expires: Some(after(600)),
                 fresh: Some(before(20)),
                 next: Some((NextAction::Renew, after(300))),
+                health: Health::Good,
                 error: None,
                 reads: 1,
                 renewals: 3,
@@ -89,6 +95,7 @@ pub(crate) fn view() -> View {
                 expires: None,
                 fresh: Some(before(5)),
                 next: Some((NextAction::Read, after(25))),
+                health: Health::Good,
                 error: None,
                 reads: 9,
                 renewals: 0,

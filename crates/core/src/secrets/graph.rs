@@ -153,6 +153,8 @@ pub(crate) struct Node {
     touched: bool,
     /// What was last written down of it: its request, and a digest of the rest.
     pub(crate) noted: Option<(Arc<Request>, u64)>,
+    /// Requests about it that failed, for what is shown.
+    pub(crate) failures: u64,
 }
 
 impl Node {
@@ -184,6 +186,7 @@ impl Node {
             replacements: 0,
             touched: false,
             noted: None,
+            failures: 0,
         }
     }
 
