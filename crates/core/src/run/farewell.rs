@@ -243,7 +243,7 @@ impl Engine {
             Event::TokenRevoked { token, result } => self.token_given_back(token, result),
             Event::LeaseRevoked { lease, result } => self.lease_given_back(&lease, result),
             Event::Published { unit, .. } => {
-                self.shelf.unit_mut(unit).publishing = None;
+                self.shelf.end_publish(unit);
             }
             Event::Inspected { .. } | Event::Look | Event::Exposed => {}
             Event::HandoffSaved(result) => self.handoff_closed(result),
@@ -387,7 +387,7 @@ impl Engine {
         let revoking = self.has_something_to_revoke();
         // An answer on its way may bring something that must be given back.
         let minting = farewell.revoke != Revoke::Nothing && self.is_minting();
-        let publishing = self.shelf.units().any(|(_, unit)| unit.publishing.is_some());
+        let publishing = self.shelf.is_publishing();
         if !revoking && !minting && !publishing && self.keeper.is_written() {
             self.close();
         }

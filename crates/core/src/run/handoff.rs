@@ -113,7 +113,7 @@ impl Engine {
     /// [`snapshot`](Self::snapshot) would lack. Who is being told of a change is told again by the next.
     #[must_use]
     pub fn has_yielded(&self) -> bool {
-        let publishing = self.shelf.units().any(|(_, unit)| unit.publishing.is_some());
+        let publishing = self.shelf.is_publishing();
         let asking = self.upstream.breaker.is_probing() || self.work.is_waiting_for_answers();
         matches!(self.phase, Phase::Yielding) && !asking && !publishing && !self.inspector.is_at_work()
     }
@@ -191,7 +191,7 @@ impl Engine {
 
     /// Notifiers that have not heard of all that is on disk, or will be with the publish under way.
     pub(crate) fn untold(&self) -> BTreeSet<String> {
-        let publishing = self.shelf.units().filter_map(|(_, unit)| unit.publishing.as_ref()).flatten();
+        let publishing = self.shelf.being_published().filter_map(|(_, unit)| unit.publishing.as_ref()).flatten();
         let promised = publishing.flat_map(|file| &self.policy.files[file.0].notify);
         let promised = promised.filter(|whom| self.notifies(**whom));
         promised.map(|id| self.notices.name(*id)).chain(self.notices.owed()).map(str::to_owned).collect()

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::interface::event::Life;
-use crate::interface::ids::{FileId, SecretId};
+use crate::interface::ids::{FileId, SecretId, TokenId};
 use crate::interface::view::NextAction;
 use crate::secrets::lease::Lease;
 use crate::secrets::refresh::Certificate;
@@ -235,6 +235,8 @@ pub(crate) struct Graph {
     touched: BTreeSet<SecretId>,
     /// The requests of secrets that were written down, and are no longer there.
     gone: Vec<Arc<Request>>,
+    /// Of each login, when the first lease ends that a file is made of. None once something may have changed.
+    first_ends: Option<BTreeMap<TokenId, Moment>>,
 }
 
 /// What a secret is called where its path is not to be read: eight digits that are the same for all
@@ -268,6 +270,7 @@ impl Graph {
     }
 
     pub(crate) fn get_mut(&mut self, id: SecretId) -> Option<&mut Node> {
+        self.first_ends = None;
         let node = self.nodes.get_mut(&id)?;
         if !std::mem::replace(&mut node.touched, true) {
             self.touched.insert(id);
@@ -292,6 +295,19 @@ impl Graph {
         (touched, std::mem::take(&mut self.gone))
     }
 
+    /// Of each login, when the first lease ends that a file is made of: counted once for as long as nothing changes.
+    pub(crate) fn first_ends(&mut self) -> &BTreeMap<TokenId, Moment> {
+        self.first_ends.get_or_insert_with(|| {
+            let mut ends: BTreeMap<TokenId, Moment> = BTreeMap::new();
+            let used = self.nodes.values().filter(|node| !node.users.is_empty());
+            for lease in used.filter_map(|node| node.lease()) {
+                let end = ends.entry(lease.token).or_insert(lease.expires);
+                *end = lease.expires.min(*end);
+            }
+            ends
+        })
+    }
+
     /// All secrets, in the order they were first needed.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (SecretId, &Node)> {
         self.nodes.iter().map(|(id, node)| (*id, &**node))
@@ -299,6 +315,7 @@ impl Graph {
 
     /// As above.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (SecretId, &mut Node)> {
+        self.first_ends = None;
         let touched = &mut self.touched;
         self.nodes.iter_mut().map(|(id, node)| {
             if !std::mem::replace(&mut node.touched, true) {
@@ -371,6 +388,7 @@ impl Graph {
     /// Takes a secret out.
     pub(crate) fn remove(&mut self, id: SecretId) -> Option<Node> {
         let mut node = *self.nodes.remove(&id)?;
+        self.first_ends = None;
         self.touched.remove(&id);
         self.gone.extend(node.noted.take().map(|(request, _)| request));
         self.named.remove(&(node.name.hash, node.name.number));
@@ -388,6 +406,7 @@ impl Graph {
         for request in gone.written {
             self.name(into, request);
         }
+        self.first_ends = None;
         if let Some(node) = self.nodes.get_mut(&into) {
             node.users.extend(gone.users);
         }
