@@ -56,9 +56,10 @@ async fn exchange(from: Option<SocketAddr>, said: &[u8]) -> (Vec<u8>, Reached) {
                     reached.looks += 1;
                     let _ = reply.send(());
                 }
-                Ask::View(reply) => {
+                Ask::Ready(reply) => {
                     reached.looks += 1;
-                    let _ = reply.send(view());
+                    let view = view();
+                    let _ = reply.send((view.readiness, view.now));
                 }
                 Ask::Scrape(reply) => {
                     reached.looks += 1;

@@ -32,7 +32,10 @@ impl Driver {
     fn answer(&mut self, ask: Ask) -> Option<Event> {
         match ask {
             Ask::Alive(reply) => drop(reply.send(())),
-            Ask::View(reply) => drop(reply.send(self.engine.view(clock::now()))),
+            Ask::Ready(reply) => {
+                let now = clock::now();
+                drop(reply.send((self.engine.ready(now), now.moment)));
+            }
             Ask::Scrape(reply) => drop(reply.send((self.engine.view(clock::now()), self.besides()))),
             Ask::Log(level, reply) => {
                 self.surroundings.log.set_level(level);

@@ -67,6 +67,11 @@ impl Ledger {
         self.entries().publishing += 1;
     }
 
+    /// Whether a publish is under way.
+    pub(super) fn is_publishing(&self) -> bool {
+        self.entries().publishing > 0
+    }
+
     /// A publish has ended; whether the handoff should be written: not after each of a hundred files.
     pub(super) fn end(&self) -> bool {
         let mut entries = self.entries();

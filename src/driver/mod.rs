@@ -109,9 +109,9 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
         };
         let now = clock::now();
         let moves_readiness = match event {
-            Event::Published { .. } | Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => {
-                true
-            }
+            // The last of many that were published together shows how all of them stand.
+            Event::Published { .. } => !driver.keeper.ledger().is_publishing(),
+            Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => true,
             Event::Wake => driver.voice.is_due(now.moment),
             _ => false,
         };
@@ -292,7 +292,7 @@ impl Driver {
         let Some(lease) = crate::vault::child::of(request, response, own) else { return };
         if let Some(auth) = &response.auth {
             let engine = &self.engine;
-            self.requests.keep_child(lease.id.clone(), auth.client_token.clone(), |id| engine.has_lease(id));
+            self.requests.keep_child(lease.id.clone(), auth.client_token.clone(), || engine.lease_ids());
         }
         facts.lease = Some(lease);
     }

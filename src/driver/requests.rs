@@ -3,7 +3,7 @@
 //! Tokens live here, under the numbers that the core gave their logins, and are dropped (and
 //! wiped) when it says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitStatus;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,6 +26,9 @@ use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
+
+/// Among so few tokens that templates have made, none is looked for that the core no longer knows.
+const FEW: usize = 16;
 
 /// What came of a request, before the driver has put secrets where they belong.
 pub(super) enum Answer {
@@ -57,6 +60,8 @@ pub(super) struct Requests {
     tokens: BTreeMap<TokenId, Secret>,
     /// Tokens that templates have made: leases to the core, which are renewed and revoked with themselves.
     children: BTreeMap<LeaseId, Secret>,
+    /// Once there are so many, those that the core no longer knows are dropped.
+    most_children: usize,
     pace: Option<Pace>,
     under_way: FuturesUnordered<LocalBoxFuture<'static, (u64, Answer)>>,
     /// Counts the agents that have asked: what an earlier one asked is finished, not reported.
@@ -73,6 +78,7 @@ impl Requests {
         Self {
             client,
             tokens,
+            most_children: FEW,
             children,
             pace: limit.map(Pace::new),
             under_way: FuturesUnordered::new(),
@@ -95,9 +101,13 @@ impl Requests {
         &self.children
     }
 
-    /// Keeps a token that a template has made, and none of which the core no longer `knows`.
-    pub(super) fn keep_child(&mut self, lease: LeaseId, child: Secret, knows: impl Fn(&LeaseId) -> bool) {
-        self.children.retain(|lease, _| knows(lease));
+    /// Keeps a token that a template has made, and in the long run none that is not among those that the core has `known`.
+    pub(super) fn keep_child(&mut self, lease: LeaseId, child: Secret, known: impl Fn() -> BTreeSet<LeaseId>) {
+        if self.children.len() >= self.most_children {
+            let known = known();
+            self.children.retain(|lease, _| known.contains(lease));
+            self.most_children = FEW.max(self.children.len() * 2);
+        }
         self.children.insert(lease, child);
     }
 

@@ -206,7 +206,7 @@ fn older(path: &Path, version: &str) {
 
 #[test]
 fn the_version_before_this_one_is_not_gone_on_from_and_what_it_names_is_given_back() {
-    for (version, owns) in [("\"version\":2", true), ("\"version\":2", false), ("\"version\":4", true)] {
+    for (version, owns) in [("\"version\":2", true), ("\"version\":2", false), ("\"version\":5", true)] {
         let dir = folder();
         let (mut handoff, path) = open(&dir);
         handoff.store(&binding(), &sample()).expect("stored");

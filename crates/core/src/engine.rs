@@ -5,6 +5,7 @@
 //! published, and requests are sent as far as the limit, the breaker and the login allow.
 //! The rooms beside this one each carry one part of `impl Engine`.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use crate::files::child::Child;
@@ -54,6 +55,8 @@ pub struct Engine {
     pub(crate) stranded: BTreeSet<SecretId>,
     /// Something has failed that trying again will not mend: init looks whether it must end.
     pub(crate) setback: bool,
+    /// That all files are there, and when the first of what they are made of ends, where it does: known since the last event.
+    pub(crate) steady: Cell<Option<Option<Moment>>>,
     pub(crate) out: Vec<Action>,
 }
 
@@ -99,6 +102,7 @@ impl Engine {
             reading: BTreeSet::new(),
             stranded: BTreeSet::new(),
             setback: false,
+            steady: Cell::new(None),
             out: Vec::new(),
             policy,
         }
@@ -107,6 +111,7 @@ impl Engine {
     /// Takes in what happened and tells what to do, in this order.
     #[must_use]
     pub fn handle(&mut self, event: Event, now: Now) -> Vec<Action> {
+        self.steady.set(None);
         // Two clocks read one after the other may cross; the core's time never goes back.
         self.now = Now { moment: now.moment.max(self.now.moment), wall: now.wall };
         match self.phase {
@@ -130,11 +135,11 @@ impl Engine {
         self.graph.get(secret).is_some()
     }
 
-    /// Whether this lease is held, or still to be given back.
+    /// The leases that are held, or still to be given back.
     #[must_use]
-    pub fn has_lease(&self, id: &LeaseId) -> bool {
-        let held = || self.graph.iter().any(|(_, node)| node.lease().is_some_and(|lease| lease.id == *id));
-        self.retirees.get(id).is_some() || held()
+    pub fn lease_ids(&self) -> BTreeSet<LeaseId> {
+        let held = self.graph.iter().filter_map(|(_, node)| node.lease());
+        held.chain(self.retirees.iter().map(|one| &one.lease)).map(|lease| lease.id.clone()).collect()
     }
 
     /// When to send [`Event::Wake`] if nothing else happens before; none while nothing is due.

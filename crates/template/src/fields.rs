@@ -3,7 +3,7 @@
 
 use super::Template;
 use super::calls::constant;
-use super::error::Position;
+use super::error::{Lines, Position};
 use super::node::{Body, Branch, Command, Name, Node, Pipe, Term};
 use leasehold_base::secret::Secret;
 

@@ -74,6 +74,25 @@ impl Engine {
         }
     }
 
+    /// Whether the files are true: [`View::readiness`] without the rest of the view. A probe asks for it every second,
+    /// and all files are walked for it only where something has happened since the last one.
+    #[must_use]
+    pub fn ready(&self, now: Now) -> Readiness {
+        let now = now.moment;
+        if let Some(until) = self.steady.get().filter(|until| until.is_none_or(|end| end > now)) {
+            return self.ready_but(until);
+        }
+        if self.shelf.files().any(|(_, file)| file.generation.is_none()) {
+            return self.readiness(None, now);
+        }
+        let until = self.shelf.files().filter_map(|(id, file)| self.file_expires(id, file)).min();
+        let readiness = self.readiness(until, now);
+        if readiness.is_ready() {
+            self.steady.set(Some(until));
+        }
+        readiness
+    }
+
     /// How many leases the server may still have of ours.
     #[must_use]
     pub fn leases(&self) -> usize {
@@ -181,6 +200,11 @@ impl Engine {
             let (file, why) = told(id, file, otherwise);
             return Readiness::Expired { file, why };
         }
+        self.ready_but(until)
+    }
+
+    /// All files are there, and what they are made of is good up to `until`.
+    fn ready_but(&self, until: Option<Moment>) -> Readiness {
         match self.login_trouble() {
             _ if !self.upstream.breaker.is_closed() => Readiness::ReadyWithoutServer { until },
             Some(LoginTrouble { since, why, .. }) => Readiness::ReadyWithoutLogin { since, why },
