@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use super::exposed;
 use super::layers::Setting;
-use super::places::MAX_BYTES;
 use super::plan::Plan;
 use super::problem::{Problem, Rejected, Severity, io_words};
 use super::read::{Inputs, Seen, Text, read};
+use super::yaml::MAX_BYTES;
 use crate::exit::Cause;
 
 /// A path, where there is no `--config`.
