@@ -124,7 +124,10 @@ impl Keeper {
         };
         let opened = found.opened.clone();
         let ledger = Ledger::of(found.published.clone());
-        Ok((Self { place: Some(Place { handoff, binding, opened, whole: Moment::default() }), sent, ledger }, found))
+        Ok((
+            Self { place: Some(Place { handoff, binding, opened, whole: Moment::default() }), sent, ledger },
+            found,
+        ))
     }
 
     /// The absolute files that were published: each publish notes its own.

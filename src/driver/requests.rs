@@ -102,7 +102,12 @@ impl Requests {
     }
 
     /// Keeps a token that a template has made, and in the long run none that is not among those that the core has `known`.
-    pub(super) fn keep_child(&mut self, lease: LeaseId, child: Secret, known: impl Fn() -> BTreeSet<LeaseId>) {
+    pub(super) fn keep_child(
+        &mut self,
+        lease: LeaseId,
+        child: Secret,
+        known: impl Fn() -> BTreeSet<LeaseId>,
+    ) {
         if self.children.len() >= self.most_children {
             let known = known();
             self.children.retain(|lease, _| known.contains(lease));

@@ -7,8 +7,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use super::{Binding, Kept, Loaded, Unusable, journal, published, strays};
 use crate::core::event::Life;
 use crate::core::ids::{LeaseId, TokenId};
@@ -16,6 +14,8 @@ use crate::core::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals};
 use crate::secret::Secret;
 use crate::tree::Tree;
 use crate::vault::mounts::Mount;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;

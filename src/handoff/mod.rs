@@ -81,7 +81,10 @@ struct Base {
 
 impl fmt::Debug for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Base").field("journal", &self.journal).field("most", &self.most).finish_non_exhaustive()
+        f.debug_struct("Base")
+            .field("journal", &self.journal)
+            .field("most", &self.most)
+            .finish_non_exhaustive()
     }
 }
 
@@ -276,11 +279,13 @@ impl Handoff {
     /// What an earlier run left for `binding`, read at `now`.
     #[must_use]
     pub fn load(&self, binding: &Binding, now: Moment) -> Loaded {
-        let bytes = match self.file.read().map_err(Unusable::Unreadable).and_then(|read| read.map(whole).transpose()) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return Loaded::Absent,
-            Err(why) => return Loaded::Unusable(why),
-        };
+        let bytes =
+            match self.file.read().map_err(Unusable::Unreadable).and_then(|read| read.map(whole).transpose())
+            {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => return Loaded::Absent,
+                Err(why) => return Loaded::Unusable(why),
+            };
         let (journal, distrust) = match peek(&journal::path(&self.path)) {
             Ok(journal) => (journal, None),
             Err(why) => (Zeroizing::default(), Some(why)),

@@ -10,11 +10,7 @@ use crate::secret::Secret;
 use crate::tree::Tree;
 
 pub(super) fn entry(file: &Listed) -> Tree {
-    Tree::map([
-        ("path", path(&file.path)),
-        ("inode", number(file.inode)),
-        ("digest", text(&file.digest)),
-    ])
+    Tree::map([("path", path(&file.path)), ("inode", number(file.inode)), ("digest", text(&file.digest))])
 }
 
 /// By what an entry is known.

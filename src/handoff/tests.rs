@@ -318,7 +318,9 @@ fn neither_debug_nor_an_error_shows_a_secret() {
     assert!(!format!("{:?} {handoff:?}", handoff.load(&binding(), NOW)).contains("CANARY"));
     let text = fs::read_to_string(&path).expect("JSON");
     for broken in [text.replacen("\"tokens\":[", "\"tokens\":[\"hvs.CANARY\",", 1), text.replace(':', "=")] {
-        let Loaded::Unusable(why) = Loaded::parse(broken.as_bytes(), &binding(), NOW) else { panic!("broken") };
+        let Loaded::Unusable(why) = Loaded::parse(broken.as_bytes(), &binding(), NOW) else {
+            panic!("broken")
+        };
         assert!(!format!("{why} {why:?}").contains("CANARY"), "{why}");
     }
 }

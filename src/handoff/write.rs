@@ -104,9 +104,8 @@ fn fields(rest: &Snapshot, beside: Beside<'_>) -> Vec<(&'static str, Tree)> {
 
 /// The names of these fields.
 pub(super) fn is_field(name: &str) -> bool {
-    const NAMES: [&str; 9] = [
-        "blind", "ending", "mounts", "opened", "refusals", "refused_with", "tokens", "unsure", "untold",
-    ];
+    const NAMES: [&str; 9] =
+        ["blind", "ending", "mounts", "opened", "refusals", "refused_with", "tokens", "unsure", "untold"];
     NAMES.contains(&name)
 }
 

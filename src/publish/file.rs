@@ -97,10 +97,12 @@ impl SingleFile {
         replaceable(&dir, name)?;
         let folder = Some(Identity::of(&dir.stat()?));
         if let Some(stamp) = leaf::same(&dir, name, Some(bytes), attributes, self.known.as_ref())? {
-            let vouched = self.known.take().filter(|known| known.has_bytes(bytes)).map(|known| known.found(stamp));
-            self.known = Some(vouched.unwrap_or_else(|| {
-                Known::new(stamp, attributes.remembers(bytes)).of(Some(bytes.clone()))
-            }));
+            let vouched =
+                self.known.take().filter(|known| known.has_bytes(bytes)).map(|known| known.found(stamp));
+            self.known =
+                Some(vouched.unwrap_or_else(|| {
+                    Known::new(stamp, attributes.remembers(bytes)).of(Some(bytes.clone()))
+                }));
             self.folder = folder;
             return Ok(Published { generation: self.generation, changed: Vec::new(), aftermath: None });
         }

@@ -126,7 +126,11 @@ mod tests {
         for text in ["", "a", "\n", "a\n", "\n\nab\r\nc", "one\ntwo\n\n{{ three }}"] {
             let lines = Lines::of(text.as_bytes());
             for offset in 0..text.len() + 3 {
-                assert_eq!(lines.position(offset), Position::of(text.as_bytes(), offset), "{text:?} {offset}");
+                assert_eq!(
+                    lines.position(offset),
+                    Position::of(text.as_bytes(), offset),
+                    "{text:?} {offset}"
+                );
             }
         }
     }

@@ -26,8 +26,13 @@ impl Template {
     /// variable that holds the answer, or at the call itself. What only a rendering can know is left out.
     #[must_use]
     pub fn fields_of(&self, function: &str) -> Vec<FieldOf<'_>> {
-        let mut walker =
-            Walker { lines: Lines::of(self.text()), function, dot: None, variables: Vec::new(), found: Vec::new() };
+        let mut walker = Walker {
+            lines: Lines::of(self.text()),
+            function,
+            dot: None,
+            variables: Vec::new(),
+            found: Vec::new(),
+        };
         for (_, body) in &self.trees {
             walker.dot = None;
             walker.scope(|walker| walker.body(body));

@@ -128,7 +128,8 @@ fn a_journal_that_is_cut_off_anywhere_says_what_its_whole_lines_say() {
     (kept.snapshot.secrets, kept.snapshot.retiring, kept.responses) = Default::default();
     put(&mut kept, leased(1, "old-1"));
     let text = String::from_utf8(kept.to_bytes(&binding()).to_vec()).expect("JSON");
-    let state = format!("{}4}}", text.strip_suffix("3}").expect("its version is its last field")).into_bytes();
+    let state =
+        format!("{}4}}", text.strip_suffix("3}").expect("its version is its last field")).into_bytes();
     let mut noted = write::Noted::default();
     let (mut all, mut states) = (Vec::new(), vec![(0, kept.clone())]);
     for (number, lease) in [(2, "new-2"), (1, "new-1")] {
@@ -212,7 +213,10 @@ fn a_journal_goes_on_from_the_state_that_it_was_begun_for_and_from_no_other() {
     handoff.replace(&other, &kept.borrowed(), false).expect("there is room");
     put_back();
     assert_eq!(handoff.load(&other, NOW), found(kept.clone(), true));
-    assert!(matches!(handoff.load(&binding(), NOW), Loaded::Strays { why: Unusable::OtherConfiguration, .. }));
+    assert!(matches!(
+        handoff.load(&binding(), NOW),
+        Loaded::Strays { why: Unusable::OtherConfiguration, .. }
+    ));
     // A build that knows no journal has written the state.
     handoff.store(&binding(), &kept).expect("there is room");
     put_back();

@@ -27,8 +27,19 @@ const END: &str = "/leasehold-scene-end";
 
 /// Calls that change what is on the volume, or who holds a lock. `openat` where it creates.
 const CHANGING: [&str; 13] = [
-    "mkdirat", "symlinkat", "linkat", "write", "pwrite64", "ftruncate", "fchmod", "fchown", "fsync", "renameat",
-    "unlinkat", "flock", "openat",
+    "mkdirat",
+    "symlinkat",
+    "linkat",
+    "write",
+    "pwrite64",
+    "ftruncate",
+    "fchmod",
+    "fchown",
+    "fsync",
+    "renameat",
+    "unlinkat",
+    "flock",
+    "openat",
 ];
 
 /// Does `act` between two calls that stand out in the record.
@@ -127,7 +138,13 @@ fn a_set_is_the_old_or_the_new_wherever_its_publisher_is_killed() {
     }
     let fault = evidence!(26, Machine);
     let prepare = |folder: &Path| {
-        let old = [member("a", "OLD"), member("tls/b", "OLD"), member("gone", "OLD"), member("kept", "good"), same()];
+        let old = [
+            member("a", "OLD"),
+            member("tls/b", "OLD"),
+            member("gone", "OLD"),
+            member("kept", "good"),
+            same(),
+        ];
         open(folder).publish(&old).expect("published");
         // What an earlier crash left is swept on the way.
         fs::create_dir(folder.join("..leasehold_9")).expect("made");

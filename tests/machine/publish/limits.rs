@@ -11,7 +11,12 @@ use crate::support::{Workspace, need};
 use leasehold_testkit::evidence;
 
 fn old() -> Vec<Member> {
-    vec![member("a", &"old".repeat(2000)), member("tls/b", "old"), member("same", "same"), member("tls/same", "same")]
+    vec![
+        member("a", &"old".repeat(2000)),
+        member("tls/b", "old"),
+        member("same", "same"),
+        member("tls/same", "same"),
+    ]
 }
 
 fn new() -> Vec<Member> {

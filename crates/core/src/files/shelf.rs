@@ -98,7 +98,8 @@ impl Unit {
     /// gathering: without this, one refresh of ten thousand files would be dozens of generations.
     pub(crate) fn gather(&self) -> Duration {
         let files = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
-        let (by_files, by_publish) = (GATHER_A_FILE.saturating_mul(files), self.took.saturating_mul(GATHER_BY_PUBLISH));
+        let (by_files, by_publish) =
+            (GATHER_A_FILE.saturating_mul(files), self.took.saturating_mul(GATHER_BY_PUBLISH));
         GATHER.max(by_files).max(by_publish).min(LONGEST_GATHER)
     }
 }

@@ -191,7 +191,8 @@ impl Engine {
 
     /// Notifiers that have not heard of all that is on disk, or will be with the publish under way.
     pub(crate) fn untold(&self) -> BTreeSet<String> {
-        let publishing = self.shelf.being_published().filter_map(|(_, unit)| unit.publishing.as_ref()).flatten();
+        let publishing =
+            self.shelf.being_published().filter_map(|(_, unit)| unit.publishing.as_ref()).flatten();
         let promised = publishing.flat_map(|file| &self.policy.files[file.0].notify);
         let promised = promised.filter(|whom| self.notifies(**whom));
         promised.map(|id| self.notices.name(*id)).chain(self.notices.owed()).map(str::to_owned).collect()

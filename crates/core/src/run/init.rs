@@ -62,7 +62,8 @@ impl Engine {
         let now = self.now.moment;
         let first_ends = self.graph.first_ends();
         let session = &self.upstream.session;
-        let ends = |(token, end): (&TokenId, &Moment)| session.expires(*token).map_or(*end, |of| of.min(*end));
+        let ends =
+            |(token, end): (&TokenId, &Moment)| session.expires(*token).map_or(*end, |of| of.min(*end));
         let is_over = first_ends.iter().map(ends).any(|end| end <= now);
         debug_assert_eq!(is_over, {
             let is_over = |lease: &Lease| self.lease_expires(lease) <= now;

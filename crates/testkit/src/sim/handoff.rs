@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use leasehold_base::time::Moment;
 use leasehold_core::event::Life;
 use leasehold_core::ids::{LeaseId, TokenId};
 use leasehold_core::snapshot::{Changes, KeptSecret, Snapshot};
-use leasehold_base::time::Moment;
 
 use super::clock::Boot;
 use super::driver::{Process, Store};
@@ -35,7 +35,8 @@ impl Handoff {
     /// What the next run finds.
     pub fn found(mut self) -> Self {
         let leaving: BTreeSet<&LeaseId> = self.snapshot.retiring.iter().map(|lease| &lease.id).collect();
-        let stays = |secret: &KeptSecret| !secret.lease.as_ref().is_some_and(|lease| leaving.contains(&lease.id));
+        let stays =
+            |secret: &KeptSecret| !secret.lease.as_ref().is_some_and(|lease| leaving.contains(&lease.id));
         self.snapshot.secrets.retain(stays);
         let secrets = &self.snapshot.secrets;
         let is_kept = |path: &String| secrets.iter().any(|secret| secret.request.path == *path);
@@ -56,7 +57,9 @@ impl Handoff {
             snapshot.secrets.push(secret.clone());
             let path = &secret.request.path;
             self.store.answers.remove(path);
-            self.store.answers.extend(process.store.answers.get(path).map(|value| (path.clone(), value.clone())));
+            self.store
+                .answers
+                .extend(process.store.answers.get(path).map(|value| (path.clone(), value.clone())));
             let ways = secret.written.iter().map(|way| (way.path.clone(), path.clone()));
             self.store.resolved.extend(ways);
         }
@@ -64,7 +67,8 @@ impl Handoff {
             snapshot.retiring.retain(|before| before.id != lease.id);
             snapshot.retiring.push(lease.clone());
         }
-        let (secrets, retiring) = (std::mem::take(&mut snapshot.secrets), std::mem::take(&mut snapshot.retiring));
+        let (secrets, retiring) =
+            (std::mem::take(&mut snapshot.secrets), std::mem::take(&mut snapshot.retiring));
         self.snapshot = Snapshot { secrets, retiring, ..changes.rest.clone() };
     }
 }
