@@ -189,7 +189,6 @@ impl Shelf {
             }
             self.unready.remove(&id);
         }
-        debug_assert!((0..self.units.len()).all(|id| self.is_rendered(UnitId(id))), "a unit was forgotten");
         true
     }
 
