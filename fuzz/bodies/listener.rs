@@ -58,18 +58,17 @@ async fn exchange(from: Option<SocketAddr>, said: &[u8]) -> (Vec<u8>, Reached) {
                 }
                 Ask::Ready(reply) => {
                     reached.looks += 1;
-                    let view = view();
-                    let _ = reply.send((view.readiness, view.now));
+                    let _ = reply.send(view().outlook());
                 }
                 Ask::Scrape(reply) => {
                     reached.looks += 1;
                     let _ = reply.send((view(), Besides::default()));
                 }
-                Ask::Renew(_, reply) => {
+                Ask::Renew(_, reply) | Ask::Refresh(_, reply) => {
                     reached.deeds += 1;
                     let _ = reply.send(true);
                 }
-                Ask::Refresh(reply) | Ask::Quit(reply) | Ask::Log(_, reply) => {
+                Ask::Quit(reply) | Ask::Log(_, reply) => {
                     reached.deeds += 1;
                     let _ = reply.send(());
                 }

@@ -79,6 +79,16 @@ impl Sources {
         })
     }
 
+    /// The names of the files, folders and variables that the configuration comes from, as they were given.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let name = |origin: &Origin| match origin {
+            Origin::File(file) => file.display().to_string(),
+            Origin::Kept(text) => text.name.clone(),
+        };
+        self.origins.iter().map(name).collect()
+    }
+
     /// The texts as they are now.
     ///
     /// # Errors

@@ -159,7 +159,7 @@ impl Driver {
         if self.departed.is_empty() {
             return;
         }
-        let waits = matches!(self.engine.ready(clock::now()), Readiness::NotRendered { .. });
+        let waits = matches!(self.engine.outlook(clock::now()).readiness, Readiness::NotRendered { .. });
         if !waits || (at_the_end && self.plan.handoff.is_none()) {
             for departed in std::mem::take(&mut self.departed) {
                 self.keeper.ledger().forget(&departed.path);

@@ -166,7 +166,7 @@ impl Keeper {
         let (tokens, children) = tokens;
         let beside = Beside { tokens, children, mounts, refused_with, opened: opened.as_deref() };
         let now = clock::moment();
-        let (last, old) = (engine.is_at_its_end(), place.whole.until(now) > OLD);
+        let (last, old) = (engine.is_leaving(), place.whole.until(now) > OLD);
         let saved = match last || old || place.handoff.wants_whole() {
             true => match place.replace(&engine.snapshot(), beside, store, ledger, last) {
                 Ok(()) => {

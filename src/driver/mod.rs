@@ -15,6 +15,7 @@ mod inputs;
 mod keeper;
 mod ledger;
 mod pace;
+mod parting;
 mod reload;
 mod requests;
 mod rest;
@@ -36,6 +37,7 @@ use crate::core::action::{Action, Question};
 use crate::core::event::{Event, ReadFacts, RenderOutcome};
 use crate::core::ids::{NotifierId, TokenId};
 use crate::core::policy::Mode;
+use crate::core::view::Outlook;
 use crate::exit::{Cause, Ending};
 use crate::observe::http::{Server, Tls};
 use crate::observe::log::LogHandle;
@@ -66,6 +68,7 @@ use files::Files;
 pub use files::wanted;
 use inputs::Inputs;
 use keeper::Keeper;
+use parting::Parting;
 use reload::{Certificate, Lasting, seed};
 use requests::{Answer, Requests};
 use rest::Rest;
@@ -92,6 +95,8 @@ pub struct Surroundings {
     pub progress: Option<Palette>,
     /// How much of the sandbox is in force.
     pub sandbox: sandbox::State,
+    /// The names of the files and variables that the configuration comes from.
+    pub configuration: Vec<String>,
     /// The program's own pages, where they are to be given back while nothing happens.
     pub pages: Option<Pages>,
 }
@@ -108,16 +113,15 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             None => driver.wait().await,
         };
         let now = clock::now();
-        let moves_readiness = match event {
-            // The last of many that were published together shows how all of them stand.
-            Event::Published { .. } => !driver.keeper.ledger().is_publishing(),
-            Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => true,
-            Event::Wake => driver.voice.is_due(now.moment),
-            _ => false,
-        };
-        for action in driver.engine.handle(event, now) {
+        let shows = driver.is_seen(&event) || driver.voice.is_due(now.moment);
+        driver.seen = None;
+        driver.parting.hear(&event);
+        let actions = driver.engine.handle(event, now);
+        driver.parting.watch(&driver.engine, now.moment);
+        for action in actions {
             if let Some(result) = driver.perform(action) {
                 driver.sweep_departed(true);
+                driver.say_stopped();
                 driver.voice.stopping();
                 if result.is_ok() {
                     driver.voice.done();
@@ -127,7 +131,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
         }
         driver.hand_over();
         driver.sweep_departed(false);
-        if moves_readiness {
+        if shows && !driver.engine.is_leaving() {
             driver.voice.follow(&driver.engine.outlook(clock::now()), driver.has_begun());
         }
     }
@@ -165,11 +169,33 @@ struct Driver {
     departed: Vec<Departed>,
     /// A sink was among them, and showed the current token.
     exposed: bool,
+    /// What is given back at the end.
+    parting: Parting,
+    /// When the process started.
+    started: Moment,
+    /// Why the configuration could not be read again.
+    reload_error: Option<String>,
     /// What happened while performing, in order: handled before anything else is waited for.
     backlog: VecDeque<Event>,
+    /// How things are, where nothing has happened since that was looked at.
+    seen: Option<Outlook>,
 }
 
 impl Driver {
+    /// Whether an event may change how things are, so that it is looked at at once.
+    fn is_seen(&self, event: &Event) -> bool {
+        match event {
+            // The last of many that are published together shows how all of them are.
+            Event::Published { .. } => !self.keeper.ledger().is_publishing(),
+            Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => true,
+            Event::LoggedIn { .. } | Event::LookedUp { .. } => true,
+            Event::Notified { result, .. } => result.is_err(),
+            Event::Read { result, .. } => result.is_err(),
+            Event::Renewed { result, .. } | Event::TokenRenewed { result, .. } => result.is_err(),
+            _ => false,
+        }
+    }
+
     fn new(plan: Arc<Plan>, mode: Mode, mut surroundings: Surroundings) -> Result<Self, Ending> {
         let policy = plan.policy(mode, seed(&plan, &surroundings.pod));
         // Handoff and destinations first: what cannot be written must not cost a login.
@@ -217,6 +243,10 @@ impl Driver {
             certificate: Certificate::default(),
             departed: departed::from_earlier(&plan, &kept.published),
             exposed: false,
+            seen: None,
+            parting: Parting::default(),
+            started: clock::moment(),
+            reload_error: None,
             backlog: VecDeque::from([start, Event::UsedUp(client.is_used_up())]),
             openings: client.openings(),
             client,
@@ -244,13 +274,20 @@ impl Driver {
         self.inputs.watch(theirs.iter().chain(self.credentials.files()).chain(ours));
     }
 
+    /// When something is due although nothing happens: the engine's deadline, or a look that the log is owed.
+    fn deadline(&self) -> Option<Moment> {
+        let looks = (!self.engine.is_leaving()).then(|| self.voice.deadline()).flatten();
+        self.engine.deadline().into_iter().chain(looks).min()
+    }
+
     /// The next event, whatever it comes from; inputs that are none are dealt with here.
     async fn wait(&mut self) -> Event {
         loop {
             stderr::catch_up();
+            let deadline = self.deadline();
             let input = tokio::select! {
                 answer = self.requests.next() => return self.absorb(answer),
-                input = self.inputs.next(self.engine.deadline()) => input,
+                input = self.inputs.next(deadline) => input,
                 Some(opening) = self.openings.recv() => {
                     self.write_down(opening);
                     continue;

@@ -5,7 +5,6 @@
 //! published, and requests are sent as far as the limit, the breaker and the login allow.
 //! The rooms beside this one each carry one part of `impl Engine`.
 
-use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use crate::files::child::Child;
@@ -55,8 +54,6 @@ pub struct Engine {
     pub(crate) stranded: BTreeSet<SecretId>,
     /// Something has failed that trying again will not mend: init looks whether it must end.
     pub(crate) setback: bool,
-    /// That all files are there, and when the first of what they are made of ends, where it does: known since the last event.
-    pub(crate) steady: Cell<Option<Option<Moment>>>,
     pub(crate) out: Vec<Action>,
 }
 
@@ -102,7 +99,6 @@ impl Engine {
             reading: BTreeSet::new(),
             stranded: BTreeSet::new(),
             setback: false,
-            steady: Cell::new(None),
             out: Vec::new(),
             policy,
         }
@@ -111,7 +107,6 @@ impl Engine {
     /// Takes in what happened and tells what to do, in this order.
     #[must_use]
     pub fn handle(&mut self, event: Event, now: Now) -> Vec<Action> {
-        self.steady.set(None);
         // Two clocks read one after the other may cross; the core's time never goes back.
         self.now = Now { moment: now.moment.max(self.now.moment), wall: now.wall };
         match self.phase {

@@ -1,5 +1,7 @@
 //! What the core lets be seen: for `/status`, `/readyz`, `/metrics` and USR1. Never a value.
 
+use std::time::Duration;
+
 use leasehold_base::time::Moment;
 
 /// Everything at one moment.
@@ -100,19 +102,15 @@ pub enum Health {
 }
 
 impl Health {
-    /// The worse of the two.
+    /// The word for it: `ok`, `stale`, `failing`, `expired` or `missing`.
     #[must_use]
-    pub fn or_worse(self, other: Self) -> Self {
-        if other.badness() > self.badness() { other } else { self }
-    }
-
-    fn badness(self) -> u8 {
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Good => 0,
-            Self::Stale(_) => 1,
-            Self::Failing => 2,
-            Self::Expired(_) => 3,
-            Self::Missing => 4,
+            Self::Good => "ok",
+            Self::Stale(_) => "stale",
+            Self::Failing => "failing",
+            Self::Expired(_) => "expired",
+            Self::Missing => "missing",
         }
     }
 }
@@ -229,6 +227,8 @@ pub struct TokenView {
     pub accessor: String,
     /// When it ends; none where it does not.
     pub expires: Option<Moment>,
+    /// The life that it was granted at its login; none where it does not end, or that is not known.
+    pub granted: Option<Duration>,
     /// When something is done about it.
     pub next: Option<(NextAction, Moment)>,
 }

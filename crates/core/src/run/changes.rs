@@ -40,7 +40,7 @@ impl Engine {
 
     fn note_secret(&mut self, id: SecretId, changes: &mut Changes) {
         let Some(node) = self.graph.get(id) else { return };
-        let leaving = self.is_leaving(node);
+        let leaving = self.is_given_back(node);
         let now = if leaving { None } else { digest(node) };
         if now != node.noted {
             let before = node.noted.as_ref().map(|(request, _)| request);

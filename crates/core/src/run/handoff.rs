@@ -57,7 +57,7 @@ impl Engine {
     /// Everything that outlives this run, without tokens and responses.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let there = self.graph.iter().filter(|(_, node)| !self.is_leaving(node));
+        let there = self.graph.iter().filter(|(_, node)| !self.is_given_back(node));
         Snapshot {
             secrets: there.filter_map(|(_, node)| kept(node)).collect(),
             retiring: self.retirees.iter().map(|one| one.lease.kept()).collect(),
@@ -66,7 +66,7 @@ impl Engine {
     }
 
     /// A lease that is being given back may be gone: it is no longer what the secret has.
-    pub(crate) fn is_leaving(&self, node: &Node) -> bool {
+    pub(crate) fn is_given_back(&self, node: &Node) -> bool {
         node.lease().is_some_and(|lease| self.retirees.get(&lease.id).is_some())
     }
 
@@ -86,12 +86,6 @@ impl Engine {
             unsure: self.is_token_unsure(),
             ending: self.is_token_ending(),
         }
-    }
-
-    /// Whether the run is giving back what it has, or has ended: few writes of the handoff are left.
-    #[must_use]
-    pub fn is_at_its_end(&self) -> bool {
-        matches!(self.phase, Phase::Leaving(_) | Phase::Over)
     }
 
     /// A new configuration is there, and a new engine for it. It can go on only from what is known: a login or a lease

@@ -4,5 +4,6 @@ pub(crate) mod adopt;
 pub(crate) mod changes;
 pub(crate) mod farewell;
 pub(crate) mod handoff;
+pub(crate) mod health;
 pub(crate) mod init;
 pub(crate) mod show;

@@ -7,7 +7,7 @@ use crate::files::inspect;
 use crate::files::shelf::File;
 use crate::interface::ids::{FileId, SecretId};
 use crate::interface::view::{
-    Fault, FileView, Health, LoginTrouble, NextAction, Outage, Outlook, Readiness, SecretView, TokenView,
+    Fault, FileView, Health, LoginTrouble, NextAction, Outlook, Readiness, SecretView, TokenView,
     TroubledFile, Unheard, View,
 };
 use crate::secrets::graph::{Node, Op, Step, Trouble};
@@ -74,106 +74,6 @@ impl Engine {
         }
     }
 
-    /// Whether the files are true: [`View::readiness`] without the rest of the view. A probe asks for it every second,
-    /// and all files are walked for it only where something has happened since the last one.
-    #[must_use]
-    pub fn ready(&self, now: Now) -> Readiness {
-        let now = now.moment;
-        if let Some(until) = self.steady.get().filter(|until| until.is_none_or(|end| end > now)) {
-            return self.ready_but(until);
-        }
-        if self.shelf.files().any(|(_, file)| file.generation.is_none()) {
-            return self.readiness(None, now);
-        }
-        let until = self.shelf.files().filter_map(|(id, file)| self.file_expires(id, file)).min();
-        let readiness = self.readiness(until, now);
-        if readiness.is_ready() {
-            self.steady.set(Some(until));
-        }
-        readiness
-    }
-
-    /// How many leases the server may still have of ours.
-    #[must_use]
-    pub fn leases(&self) -> usize {
-        let held = self.graph.iter().filter_map(|(_, node)| node.lease());
-        let all = held.chain(self.retirees.iter().map(|one| &one.lease));
-        all.filter(|lease| lease.latest > self.now.moment).count()
-    }
-
-    /// How many requests about a file's secrets have failed.
-    fn failures(&self, file: &File) -> u64 {
-        let alone = file.needs.difference(&file.uses);
-        file.uses.iter().chain(alone).filter_map(|id| Some(self.graph.get(*id)?.failures)).sum()
-    }
-
-    fn outage(&self) -> Option<Outage> {
-        self.upstream.breaker.outage().map(|(since, last)| Outage { since, why: last.why.clone() })
-    }
-
-    /// Since when there is no login to ask with.
-    fn logged_out(&self) -> Option<Moment> {
-        self.upstream.session.logged_out.filter(|_| self.upstream.session.current.is_none())
-    }
-
-    /// Since when nothing about secrets can be asked of the server; none while it can.
-    fn cut_off(&self) -> Option<Moment> {
-        let away = self.upstream.breaker.outage().map(|(since, _)| since);
-        away.into_iter().chain(self.logged_out()).min()
-    }
-
-    fn secret_health(&self, id: SecretId, node: &Node, now: Moment) -> Health {
-        if node.held.is_none() {
-            return Health::Missing;
-        }
-        if let Some(end) = self.secret_expires(id).filter(|end| *end <= now) {
-            return Health::Expired(end);
-        }
-        // What fails for the server's absence alone is not its own failure.
-        let (cut_off, own) = (self.cut_off(), node.trouble.as_ref().filter(|it| !it.kind.is_outage()));
-        let due = match node.step {
-            Step::Waiting { what: NextAction::Retry, .. } | Step::Busy(_) | Step::Suspect(_) => true,
-            Step::Waiting { at, .. } => at <= now,
-            Step::Idle => false,
-        };
-        match cut_off {
-            _ if own.is_some() => Health::Failing,
-            Some(since) if due => Health::Stale(since),
-            None if node.trouble.is_some() => Health::Failing,
-            _ => Health::Good,
-        }
-    }
-
-    fn file_health(
-        &self,
-        id: FileId,
-        file: &File,
-        expires: Option<Moment>,
-        fails: bool,
-        now: Moment,
-    ) -> Health {
-        if file.generation.is_none() || self.inspector.loss(file.unit, id).is_some() {
-            return Health::Missing;
-        }
-        if let Some(end) = expires.filter(|end| *end <= now) {
-            return Health::Expired(end);
-        }
-        let of_secret = |secret: &SecretId| match self.secret_health(*secret, self.graph.get(*secret)?, now) {
-            stale @ Health::Stale(_) => Some(stale),
-            _ => None,
-        };
-        let stale = file.uses.iter().find_map(of_secret);
-        let own = || {
-            let of = |id: &SecretId| Some(self.graph.get(*id)?.trouble.as_ref()?.kind.is_outage());
-            !file.uses.iter().chain(&file.needs).filter_map(of).any(|outage| outage)
-        };
-        match stale {
-            Some(stale) if !fails || !own() => stale,
-            _ if fails => Health::Failing,
-            _ => Health::Good,
-        }
-    }
-
     /// `until` is the first effective expiry of all.
     fn readiness(&self, until: Option<Moment>, now: Moment) -> Readiness {
         let told = |id: FileId, file: &File, otherwise: &str| {
@@ -200,11 +100,6 @@ impl Engine {
             let (file, why) = told(id, file, otherwise);
             return Readiness::Expired { file, why };
         }
-        self.ready_but(until)
-    }
-
-    /// All files are there, and what they are made of is good up to `until`.
-    fn ready_but(&self, until: Option<Moment>) -> Readiness {
         match self.login_trouble() {
             _ if !self.upstream.breaker.is_closed() => Readiness::ReadyWithoutServer { until },
             Some(LoginTrouble { since, why, .. }) => Readiness::ReadyWithoutLogin { since, why },
@@ -248,7 +143,7 @@ impl Engine {
                 Some((NextAction::LogIn, self.timers.at(&Timer::LogIn).unwrap_or(self.now.moment)))
             }
         };
-        TokenView { accessor: login.accessor.clone(), expires: login.expires, next }
+        TokenView { accessor: login.accessor.clone(), expires: login.expires, granted: login.granted, next }
     }
 
     fn view_file(
