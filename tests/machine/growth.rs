@@ -25,7 +25,7 @@ const MOST: f64 = 4.8;
 /// What is counted: its name, and the configuration with so many of it.
 const CASES: [(&str, fn(usize) -> String); 4] = [
     ("files of a set", |number| files(number, "f", "secret/app/")),
-    ("absolute files", |number| files(number, "/leasehold/secrets/f", "secret/app/")),
+    ("absolute files", |number| files(number, "/leasehold/alone/f", "secret/app/")),
     ("leases with a handoff", |number| {
         format!("handoff: {{file: /leasehold/handoff/state}}\n{}", files(number, "f", "database/creds/"))
     }),
