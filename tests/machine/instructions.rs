@@ -80,6 +80,7 @@ pub(super) fn plan(text: Vec<u8>) -> Plan {
         read_file: &|_: &Path| Err(std::io::ErrorKind::NotFound.into()),
         functions: functions::all(),
         look: None,
+        elsewhere: false,
         folder: Path::new("/"),
     };
     read(&inputs).expect("a good configuration").0

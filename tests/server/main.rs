@@ -24,5 +24,6 @@ mod plan;
 mod real;
 mod sidecar;
 mod sinks;
+mod starting;
 mod terminal;
 mod vault;
