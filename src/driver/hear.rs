@@ -4,7 +4,7 @@ use super::Driver;
 use super::inputs::Input;
 use crate::core::event::Event;
 use crate::core::policy::Mode;
-use crate::core::view::Outlook;
+use crate::core::view::{Outlook, View};
 use crate::observe::clock;
 use crate::observe::http::Ask;
 use crate::observe::metrics::{About, Besides};
@@ -50,7 +50,11 @@ impl Driver {
         match ask {
             Ask::Alive(reply) => drop(reply.send(())),
             Ask::Ready(reply) => drop(reply.send(self.look())),
-            Ask::Scrape(reply) => drop(reply.send((self.engine.view(clock::now()), self.besides()))),
+            Ask::Scrape(reply) => {
+                let view = self.engine.view(clock::now());
+                self.note_life(&view);
+                let _gone = reply.send((view, self.besides()));
+            }
             Ask::Log(level, reply) => {
                 self.surroundings.log.set_level(level);
                 let _gone = reply.send(());
@@ -89,6 +93,18 @@ impl Driver {
         }
     }
 
+    /// A token that was given is looked up again and again, and each time what is left of it is its life: the longest
+    /// is what it was given.
+    fn note_life(&mut self, view: &View) {
+        let Some((accessor, life)) = view.token.as_ref().and_then(|it| Some((&it.accessor, it.granted?)))
+        else {
+            return;
+        };
+        let before = self.token_life.take().filter(|(known, _)| known == accessor);
+        let life = before.map_or(life, |(_, before)| before.max(life));
+        self.token_life = Some((accessor.clone(), life));
+    }
+
     fn about(&self) -> About {
         let auth = &self.plan.auth;
         About {
@@ -99,6 +115,7 @@ impl Driver {
             configuration: self.surroundings.configuration.clone(),
             started: self.started,
             reload_error: self.reload_error.clone(),
+            token_life: self.token_life.as_ref().map(|(_, life)| *life),
         }
     }
 

@@ -114,7 +114,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             None => driver.wait().await,
         };
         let now = clock::now();
-        let shows = driver.is_seen(&event) || driver.voice.is_due(now.moment);
+        driver.unseen |= driver.is_seen(&event) || driver.voice.is_due(now.moment);
         driver.seen = None;
         driver.parting.hear(&event);
         let actions = driver.engine.handle(event, now);
@@ -133,7 +133,9 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
         driver.hand_over();
         driver.inputs.look_for_others(driver.engine.is_draining());
         driver.sweep_departed(false);
-        if shows && !driver.engine.is_leaving() {
+        // An engine that takes over has handled nothing yet while its start waits in the backlog.
+        if driver.unseen && driver.backlog.is_empty() && !driver.engine.is_leaving() {
+            driver.unseen = false;
             driver.voice.follow(&driver.engine.outlook(clock::now()), driver.has_begun());
         }
     }
@@ -179,6 +181,10 @@ struct Driver {
     started: Moment,
     /// Why the configuration could not be read again.
     reload_error: Option<String>,
+    /// Something has happened that is to be looked at.
+    unseen: bool,
+    /// The current token, by its accessor, and the longest life that it was seen to have.
+    token_life: Option<(String, Duration)>,
     /// What happened while performing, in order: handled before anything else is waited for.
     backlog: VecDeque<Event>,
     /// How things are, where nothing has happened since that was looked at.
@@ -255,6 +261,8 @@ impl Driver {
             parting: Parting::default(),
             started: clock::moment(),
             reload_error: None,
+            unseen: false,
+            token_life: None,
             backlog: VecDeque::from([start, Event::UsedUp(client.is_used_up())]),
             openings: client.openings(),
             client,
