@@ -87,6 +87,13 @@ fn a_template_sees_secrets_environment_files_and_time() {
 }
 
 #[test]
+fn the_versions_of_a_secret_are_not_taken_for_the_secret() {
+    let store = store(&[("kv/metadata/web", r#"{"versions":{"1":{}},"current_version":1}"#)]);
+    let why = rendered(&field("kv/metadata/web", "password", false), &store).expect_err("no such key");
+    assert_eq!(why.hint, "these are its versions: write kv/web#password");
+}
+
+#[test]
 fn what_is_missing_is_named_and_the_pass_thrown_away() {
     let store = store(&[("kv/a", r#"{"next":"kv/b"}"#)]);
     // The path comes out of another secret; the field of a secret that is not there fails.
