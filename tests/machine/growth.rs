@@ -22,8 +22,11 @@ const FEW: usize = 40;
 /// What four times as much may cost: a search tree is a little deeper, and what each start costs counts for less.
 const MOST: f64 = 4.8;
 
-/// What is counted: its name, and the configuration with so many of it.
-const CASES: [(&str, fn(usize) -> String); 4] = [
+/// What is counted: its name, and a configuration with so many of it.
+type Case = (&'static str, fn(usize) -> String);
+
+/// All that is counted with an engine.
+const CASES: [Case; 4] = [
     ("files of a set", |number| files(number, "f", "secret/app/")),
     ("absolute files", |number| files(number, "/leasehold/alone/f", "secret/app/")),
     ("leases with a handoff", |number| {
