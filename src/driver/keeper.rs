@@ -28,14 +28,14 @@ const OLD: Duration = Duration::from_secs(10 * 60);
 
 /// The handoff of this run, where one is configured.
 pub(super) struct Keeper {
-    place: Option<Place>,
+    place: Option<OpenHandoff>,
     /// How the files of the credentials were at the last login, of this run or of the one before.
     sent: Option<String>,
     /// The absolute files that were published.
     ledger: Ledger,
 }
 
-struct Place {
+struct OpenHandoff {
     handoff: Handoff,
     binding: Binding,
     /// A digest of the wrapping token that this pod opened last.
@@ -49,7 +49,7 @@ type Tokens<'a> = (&'a BTreeMap<TokenId, Secret>, &'a BTreeMap<LeaseId, Secret>)
 
 /// What an earlier run left.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct Inherited {
     /// For the core.
     pub(super) snapshot: Option<Snapshot>,
     /// Its times are on the clock of another boot.
@@ -73,9 +73,13 @@ impl Keeper {
     ///
     /// # Errors
     /// 73: another process holds it, or its place cannot be written.
-    pub(super) fn open(plan: &Plan, pod: &str, credentials: &Credentials) -> Result<(Self, Found), Ending> {
+    pub(super) fn open(
+        plan: &Plan,
+        pod: &str,
+        credentials: &Credentials,
+    ) -> Result<(Self, Inherited), Ending> {
         let Some(path) = &plan.handoff else {
-            return Ok((Self { place: None, sent: None, ledger: Ledger::default() }, Found::default()));
+            return Ok((Self { place: None, sent: None, ledger: Ledger::default() }, Inherited::default()));
         };
         let handoff = Handoff::open(path, plan.require_tmpfs)?;
         // Without a boot id every start is taken for one after another boot, which costs a look-up and renewals.
@@ -93,39 +97,43 @@ impl Keeper {
                 if let (true, Some(refusals)) = (others, &mut kept.snapshot.refusals) {
                     refusals.pardoned = true;
                 }
-                let found = Found::from(*kept);
+                let found = Inherited::from(*kept);
                 let rebooted = !same_clock && found.snapshot.is_some();
                 if rebooted {
                     tracing::info!(
                         "the handoff was written before the machine was restarted, or under another clock: asking the server what is left of it"
                     );
                 }
-                Found { rebooted, ..found }
+                Inherited { rebooted, ..found }
             }
             Loaded::Strays { kept, why: why @ Unusable::OtherServer, .. } => {
                 tracing::warn!(handoff = %path.display(), "cannot use the handoff, logging in anew: {why}");
-                Found::from(*kept)
+                Inherited::from(*kept)
             }
             // A run that has ended in good order leaves a list of files, and nothing to give back.
-            Loaded::Strays { kept, .. } if kept.snapshot == Snapshot::default() => Found::from(*kept),
+            Loaded::Strays { kept, .. } if kept.snapshot == Snapshot::default() => Inherited::from(*kept),
             Loaded::Strays { kept, same_clock, why } => {
                 let (tokens, leases) = (kept.tokens.len(), kept.snapshot.retiring.len());
                 tracing::warn!(
                     handoff = %path.display(), tokens, leases,
                     "cannot go on from the handoff, logging in anew: {why}; what it names is given back once the new files are published"
                 );
-                Found { rebooted: !same_clock, ..Found::from(*kept) }
+                Inherited { rebooted: !same_clock, ..Inherited::from(*kept) }
             }
-            Loaded::Absent => Found::default(),
+            Loaded::Absent => Inherited::default(),
             Loaded::Unusable(why) => {
                 tracing::warn!(handoff = %path.display(), "cannot use the handoff, logging in anew: {why}");
-                Found::default()
+                Inherited::default()
             }
         };
         let opened = found.opened.clone();
         let ledger = Ledger::of(found.published.clone());
         Ok((
-            Self { place: Some(Place { handoff, binding, opened, whole: Moment::default() }), sent, ledger },
+            Self {
+                place: Some(OpenHandoff { handoff, binding, opened, whole: Moment::default() }),
+                sent,
+                ledger,
+            },
             found,
         ))
     }
@@ -150,14 +158,14 @@ impl Keeper {
     /// Writes down what has changed.
     ///
     /// # Errors
-    /// In words, for the core to say; what was kept before is there still.
+    /// If it cannot be written. What was kept before is still there.
     pub(super) fn save(
         &mut self,
         engine: &mut Engine,
         tokens: Tokens<'_>,
         store: &Store,
         mounts: &[Mount],
-    ) -> Result<(), String> {
+    ) -> Result<(), HandoffError> {
         let (sent, ledger) = (&self.sent, &self.ledger);
         let Some(place) = &mut self.place else { return Ok(()) };
         let changes = engine.changes();
@@ -180,7 +188,7 @@ impl Keeper {
             false => place.append(&changes, beside, store, ledger),
         };
         ledger.written(saved.is_ok());
-        saved.map_err(|error| error.to_string())
+        saved
     }
 
     /// The configuration changed: what is kept from now on is for the new one.
@@ -194,7 +202,7 @@ impl Keeper {
     /// Deletes what is kept: it is revoked. That a wrapping token was opened stays true, and the next run that finds
     /// the same one has to know it from a theft. Absolute files stay on the disk, and the next run has to know which.
     pub(super) fn remove(&mut self) {
-        let Some(Place { handoff, binding, opened, .. }) = &mut self.place else { return };
+        let Some(OpenHandoff { handoff, binding, opened, .. }) = &mut self.place else { return };
         let published = self.ledger.files();
         if opened.is_some() || !published.is_empty() {
             let rest = Kept { opened: opened.clone(), published, ..Kept::default() };
@@ -208,7 +216,7 @@ impl Keeper {
     }
 }
 
-impl Place {
+impl OpenHandoff {
     fn replace(
         &mut self,
         snapshot: &Snapshot,
@@ -248,7 +256,7 @@ fn borrowed<'a>(answers: &'a [(&'a Request, Arc<Response>)]) -> Vec<(&'a Request
     answers.iter().map(|(request, answer)| (*request, &**answer)).collect()
 }
 
-impl From<Kept> for Found {
+impl From<Kept> for Inherited {
     fn from(mut kept: Kept) -> Self {
         let mut store = Store::default();
         for secret in &kept.snapshot.secrets {

@@ -39,6 +39,7 @@ use crate::core::ids::{NotifierId, TokenId};
 use crate::core::policy::{Mode, Policy};
 use crate::core::view::Outlook;
 use crate::exit::{Cause, Ending};
+use crate::handoff::HandoffError;
 use crate::observe::http::{Server, Tls};
 use crate::observe::log::LogHandle;
 use crate::observe::paint::Palette;
@@ -59,7 +60,7 @@ use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
 
-use child::Offspring;
+use child::ChildProcess;
 pub use child::Parent;
 use credentials::Credentials;
 use departed::Departed;
@@ -127,7 +128,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
                 if result.is_ok() {
                     driver.voice.done();
                 }
-                return result.map(|()| driver.offspring.map_or(0, |offspring| offspring.code()));
+                return result.map(|()| driver.child.map_or(0, |child| child.code()));
             }
         }
         driver.hand_over();
@@ -154,7 +155,7 @@ struct Driver {
     keeper: Keeper,
     reaper: Rc<Reaper>,
     teller: Rc<Teller>,
-    offspring: Option<Offspring>,
+    child: Option<ChildProcess>,
     inputs: Inputs,
     rest: Rest,
     /// What no later configuration changes.
@@ -247,7 +248,7 @@ impl Driver {
             teller: Rc::new(Teller::new(Rc::clone(&reaper))),
             inputs: Inputs::new(server, watchdog, held)?,
             rest: Rest::new(surroundings.pages.take()),
-            offspring: parent.map(|parent| Offspring::new(parent, Rc::clone(&reaper))),
+            child: parent.map(|parent| ChildProcess::new(parent, Rc::clone(&reaper))),
             reaper,
             expiring: Expiring::of(&plan),
             listen_tls,
@@ -281,7 +282,7 @@ impl Driver {
     /// Whether what others wait for has begun: in `exec` mode, the process. One that cannot be run must
     /// not have been told to be ready.
     fn has_begun(&self) -> bool {
-        self.offspring.as_ref().is_none_or(Offspring::was_started)
+        self.child.as_ref().is_none_or(ChildProcess::was_started)
     }
 
     fn watch(&mut self) {
@@ -351,7 +352,7 @@ impl Driver {
     }
 
     /// Writes the handoff.
-    fn save(&mut self) -> Result<(), String> {
+    fn save(&mut self) -> Result<(), HandoffError> {
         let tokens = (self.requests.tokens(), self.requests.children());
         self.keeper.save(&mut self.engine, tokens, &self.store, &self.client.mounts())
     }
@@ -390,8 +391,8 @@ impl Driver {
                 Event::Wrapped { file, token, result }
             }
             Answer::ChildEnded(status) => {
-                if let Some(offspring) = &mut self.offspring {
-                    offspring.ended(status);
+                if let Some(child) = &mut self.child {
+                    child.ended(status);
                 }
                 Event::ChildEnded
             }
@@ -441,10 +442,10 @@ impl Driver {
             Action::Spawn => self.spawn(),
             Action::Signal(number) => self.to_child(|child| child.signal(number)),
             Action::StopChild(number) => self.to_child(|child| child.stop(number)),
-            Action::KillChild => self.to_child(Offspring::kill),
+            Action::KillChild => self.to_child(ChildProcess::kill),
             Action::SaveHandoff => {
                 let saved = self.save();
-                self.backlog.push_back(Event::HandoffSaved(saved));
+                self.backlog.push_back(Event::HandoffSaved(saved.map_err(|error| error.to_string())));
             }
             Action::DropHandoff => self.keeper.remove(),
             Action::DropToken(token) => self.requests.drop_token(token),
@@ -478,8 +479,8 @@ impl Driver {
     }
 
     fn spawn(&mut self) {
-        let Some(offspring) = &mut self.offspring else { return };
-        let started = offspring.start(&self.files.variables());
+        let Some(child) = &mut self.child else { return };
+        let started = child.start(&self.files.variables());
         let result = started.map(|end| {
             self.requests.add(async {
                 match end.await {
@@ -491,9 +492,9 @@ impl Driver {
         self.backlog.push_back(Event::Spawned(result));
     }
 
-    fn to_child(&self, act: impl FnOnce(&Offspring)) {
-        if let Some(offspring) = &self.offspring {
-            act(offspring);
+    fn to_child(&self, act: impl FnOnce(&ChildProcess)) {
+        if let Some(child) = &self.child {
+            act(child);
         }
     }
 }
