@@ -124,12 +124,21 @@ impl Engine {
             Ok(request) => {
                 self.upstream.breaker.succeeded();
                 self.taken(id, Op::Resolve);
+                let mut held = false;
                 if let Some(node) = self.graph.get_mut(id) {
                     node.path = Path::Known;
+                    node.mount_asked = Some(self.now.moment);
+                    held = node.held.is_some();
                 }
                 match self.graph.resolve(id, request) {
                     Resolved::Itself => self.set_step(id, Step::Busy(Op::Read)),
-                    Resolved::Same(other) => self.merged(id, other),
+                    Resolved::Same(other) => {
+                        self.merged(id, other);
+                        if held {
+                            // What it has moved to may have another answer already.
+                            self.mark_users(other);
+                        }
+                    }
                 }
             }
             Err(failure) => self.failed(id, Op::Resolve, self.upstream.session.current, failure),
