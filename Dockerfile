@@ -9,6 +9,7 @@ WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY crates crates
+COPY vendor vendor
 COPY scripts/no-unwind-tables.ld scripts/
 # Not built, but named in Cargo.toml, which is not read without it.
 COPY benches benches

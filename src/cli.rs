@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands;
+use crate::commands::act::Act;
 use crate::commands::check::Shape;
 use crate::commands::status::{Daemon, Show};
 use crate::config;
@@ -40,8 +42,14 @@ enum Command {
     Plan(PlanArgs),
     /// Print the least policy that this configuration needs, without a server.
     Policy(ConfigArgs),
-    /// Ask the running daemon how files and secrets are; never shows a value.
+    /// Ask the running daemon how files and secrets are: exit 0 where all is well, 1 where anything is not; never shows a value.
     Status(StatusArgs),
+    /// Have the running daemon read everything now, or what one file is made of.
+    Refresh(RefreshArgs),
+    /// Have the running daemon revoke what it minted, and end.
+    Quit(ConfigArgs),
+    /// Change the level of the running daemon's log, until it reads its configuration again.
+    LogLevel(LogLevelArgs),
     /// Print a configuration of Vault Agent, consul-template or envconsul as Leasehold's own.
     Convert(ConvertArgs),
     /// Render one template offline to standard output.
@@ -103,12 +111,63 @@ pub struct PlanArgs {
     pub format: Shape,
 }
 
-/// `leasehold status`
+/// `leasehold refresh`
 #[derive(Debug, Clone, Args)]
-pub struct StatusArgs {
+pub struct RefreshArgs {
+    /// The file, by its name in the configuration; all without it.
+    #[arg(value_name = "FILE", conflicts_with = "path")]
+    pub file: Option<String>,
+    /// A secret by its path, in place of a file.
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
+}
+
+impl RefreshArgs {
+    fn act(&self) -> Act {
+        match (&self.file, &self.path) {
+            (Some(file), _) => Act::RefreshFile(file.clone()),
+            (None, Some(path)) => Act::RefreshPath(path.clone()),
+            (None, None) => Act::Refresh,
+        }
+    }
+}
+
+/// `leasehold log-level`
+#[derive(Debug, Clone, Args)]
+pub struct LogLevelArgs {
+    /// The least level that is shown.
+    #[arg(value_name = "LEVEL", value_parser = PossibleValuesParser::new(LEVELS))]
+    pub level: String,
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+impl LogLevelArgs {
+    fn act(&self) -> Act {
+        // The parser has let nothing else through.
+        Act::LogLevel(self.level.parse().unwrap_or(tracing::Level::INFO))
+    }
+}
+
+/// The levels of the log.
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+
+/// `leasehold status`
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// Only this file, secret (by its id or path) or notifier.
+    #[arg(value_name = "NAME", conflicts_with_all = ["json", "ready", "live"])]
+    pub name: Option<String>,
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Why the file NAME is as it is, or each that is not as it should be: the first broken link from server to notifier.
+    #[arg(long, conflicts_with_all = ["json", "ready", "live"])]
+    pub explain: bool,
     /// JSON, as `GET /status` gives it.
     #[arg(long, conflicts_with_all = ["ready", "live"])]
     pub json: bool,
@@ -129,7 +188,8 @@ impl StatusArgs {
             (true, _, _) => Show::Ready,
             (_, true, _) => Show::Live,
             (_, _, true) => Show::Json,
-            _ => Show::Table,
+            _ if self.explain => Show::Explained(self.name.clone()),
+            _ => self.name.clone().map_or(Show::Table, Show::Named),
         }
     }
 }
@@ -203,6 +263,9 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => commands::plan::run(&args.config, args.format),
         Command::Policy(args) => commands::policy::run(&args),
         Command::Status(args) => status(&args),
+        Command::Refresh(args) => act(&args.config, &args.act()),
+        Command::Quit(args) => act(&args, &Act::Quit),
+        Command::LogLevel(args) => act(&args.config, &args.act()),
         Command::Convert(args) => commands::convert::run(&args.config, args.from_server),
         Command::Render(args) => commands::render::run(&args),
         Command::Install(args) => commands::install::run(&args.to),
@@ -215,8 +278,8 @@ pub fn main() -> ExitCode {
 /// A probe knows two codes only: whatever is wrong, the pod is not ready.
 fn status(args: &StatusArgs) -> Result<ExitCode, Ending> {
     let result = daemon(&args.config).and_then(|daemon| match (args.show(), args.watch) {
-        (show, true) => commands::status::watch(&daemon, show),
-        (show, false) => commands::status::run(&daemon, show),
+        (show, true) => commands::status::watch(&daemon, &show),
+        (show, false) => commands::status::run(&daemon, &show),
     });
     match result {
         Err(ending) if args.ready || args.live => {
@@ -225,6 +288,10 @@ fn status(args: &StatusArgs) -> Result<ExitCode, Ending> {
         }
         result => result,
     }
+}
+
+fn act(config: &ConfigArgs, act: &Act) -> Result<ExitCode, Ending> {
+    daemon(config).and_then(|daemon| commands::act::run(&daemon, act))
 }
 
 /// How the daemon of this configuration can be asked.

@@ -34,11 +34,20 @@ _leasehold() {
             leasehold,install)
                 cmd="leasehold__subcmd__install"
                 ;;
+            leasehold,log-level)
+                cmd="leasehold__subcmd__log__subcmd__level"
+                ;;
             leasehold,plan)
                 cmd="leasehold__subcmd__plan"
                 ;;
             leasehold,policy)
                 cmd="leasehold__subcmd__policy"
+                ;;
+            leasehold,quit)
+                cmd="leasehold__subcmd__quit"
+                ;;
+            leasehold,refresh)
+                cmd="leasehold__subcmd__refresh"
                 ;;
             leasehold,render)
                 cmd="leasehold__subcmd__render"
@@ -67,11 +76,20 @@ _leasehold() {
             leasehold__subcmd__help,install)
                 cmd="leasehold__subcmd__help__subcmd__install"
                 ;;
+            leasehold__subcmd__help,log-level)
+                cmd="leasehold__subcmd__help__subcmd__log__subcmd__level"
+                ;;
             leasehold__subcmd__help,plan)
                 cmd="leasehold__subcmd__help__subcmd__plan"
                 ;;
             leasehold__subcmd__help,policy)
                 cmd="leasehold__subcmd__help__subcmd__policy"
+                ;;
+            leasehold__subcmd__help,quit)
+                cmd="leasehold__subcmd__help__subcmd__quit"
+                ;;
+            leasehold__subcmd__help,refresh)
+                cmd="leasehold__subcmd__help__subcmd__refresh"
                 ;;
             leasehold__subcmd__help,render)
                 cmd="leasehold__subcmd__help__subcmd__render"
@@ -89,7 +107,7 @@ _leasehold() {
 
     case "${cmd}" in
         leasehold)
-            opts="-h -V --help --version init sidecar exec check plan policy status convert render install help"
+            opts="-h -V --help --version init sidecar exec check plan policy status refresh quit log-level convert render install help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -157,7 +175,7 @@ _leasehold() {
             return 0
             ;;
         leasehold__subcmd__help)
-            opts="init sidecar exec check plan policy status convert render install help"
+            opts="init sidecar exec check plan policy status refresh quit log-level convert render install help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -254,6 +272,20 @@ _leasehold() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        leasehold__subcmd__help__subcmd__log__subcmd__level)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         leasehold__subcmd__help__subcmd__plan)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -269,6 +301,34 @@ _leasehold() {
             return 0
             ;;
         leasehold__subcmd__help__subcmd__policy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        leasehold__subcmd__help__subcmd__quit)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        leasehold__subcmd__help__subcmd__refresh)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -360,6 +420,24 @@ _leasehold() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        leasehold__subcmd__log__subcmd__level)
+            opts="-h --config --help error warn info debug trace"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         leasehold__subcmd__plan)
             opts="-h --config --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -389,6 +467,46 @@ _leasehold() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        leasehold__subcmd__quit)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        leasehold__subcmd__refresh)
+            opts="-h --path --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -457,7 +575,7 @@ _leasehold() {
             return 0
             ;;
         leasehold__subcmd__status)
-            opts="-h --config --json --watch --ready --live --help"
+            opts="-h --config --explain --json --watch --ready --live --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -64,11 +64,11 @@ async fn exchange(from: Option<SocketAddr>, said: &[u8]) -> (Vec<u8>, Reached) {
                     reached.looks += 1;
                     let _ = reply.send((view(), Besides::default()));
                 }
-                Ask::Renew(_, reply) => {
+                Ask::Renew(_, reply) | Ask::Refresh(_, reply) => {
                     reached.deeds += 1;
                     let _ = reply.send(true);
                 }
-                Ask::Refresh(reply) | Ask::Quit(reply) | Ask::Log(_, reply) => {
+                Ask::Quit(reply) | Ask::Log(_, reply) => {
                     reached.deeds += 1;
                     let _ = reply.send(());
                 }
@@ -94,6 +94,7 @@ fn view() -> View {
         now: Moment::new(Duration::from_secs(10_000)),
         readiness: Readiness::Ready,
         token: None,
+        logged_out: None,
         login: None,
         used_up: false,
         outage: None,

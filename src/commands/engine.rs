@@ -82,6 +82,7 @@ fn run_plan(
     let pod = owner(&plan);
     let fence = fence(&plan, &sources, &pod, parent.is_some(), &mut claims)?;
     let sandbox = fence.state();
+    let configuration = sources.names();
     let surroundings = Surroundings {
         environment: super::environment::of_this_process(),
         pod,
@@ -92,6 +93,7 @@ fn run_plan(
         progress: progress(mode, log_plan, &log),
         log,
         sandbox,
+        configuration,
         pages,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_runtime)?;

@@ -1,5 +1,6 @@
 //! What the command line runs: thin, the work is done in the other rooms.
 
+pub mod act;
 pub mod check;
 pub mod convert;
 mod engine;

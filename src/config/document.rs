@@ -1,13 +1,13 @@
 //! One text of a configuration: its value, and problems shown on its lines.
 
-use serde_yaml::Value;
-
 use super::excerpt::excerpt;
 use super::foreign::Places;
 use super::keypath::KeyPath;
 use super::mark::Mark;
-use super::places::{Found, MAX_BYTES, Marks, Span};
+use super::places::{Found, Marks, Span};
 use super::problem::{Excerpt, Place, Problem, Severity};
+use super::value::Value;
+use super::yaml::{self, MAX_BYTES};
 use super::yaml_error::{Flaw, NOT_YAML};
 
 /// A key that is longer is not shown.
@@ -37,13 +37,8 @@ impl Document {
     /// Everything that keeps it from being read.
     pub(super) fn read(name: &str, bytes: &[u8]) -> Result<(Self, Value), Vec<Problem>> {
         let text = decoded(name, bytes)?;
-        let marks = Marks::read(&text).map_err(|flaws| {
+        let (marks, value) = yaml::read(&text).map_err(|flaws| {
             flaws.into_iter().map(|flaw| flaw_of(name, &text, flaw, YAML)).collect::<Vec<_>>()
-        })?;
-        let value = value_of(&text).map_err(|error| {
-            let mark =
-                error.location().map_or(Mark::START, |at| Mark { line: at.line(), column: at.column() });
-            vec![flaw_of(name, &text, Flaw::new(mark, NOT_YAML, "check anchors, tags and merge keys"), YAML)]
         })?;
         Ok((Self { name: name.to_owned(), text, layout: Layout::Yaml(marks) }, value))
     }
@@ -137,15 +132,6 @@ pub(super) fn decoded(name: &str, bytes: &[u8]) -> Result<String, Vec<Problem>> 
         Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text).to_owned()),
         Err(error) => Err(vec![not_utf8(name, bytes, error.valid_up_to())]),
     }
-}
-
-fn value_of(text: &str) -> Result<Value, serde_yaml::Error> {
-    if text.trim().is_empty() {
-        return Ok(Value::Null);
-    }
-    let mut value: Value = serde_yaml::from_str(text)?;
-    value.apply_merge()?;
-    Ok(value)
 }
 
 /// What stands behind a key, in the language of a text.

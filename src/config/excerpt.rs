@@ -113,10 +113,10 @@ impl Copy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::places::Marks;
+    use crate::config::yaml;
 
     fn shown(text: &str, line: usize, column: usize, reveal: bool) -> (String, usize) {
-        let marks = Marks::read(text).expect("valid YAML");
+        let (marks, _) = yaml::read(text).expect("valid YAML");
         let excerpt = excerpt(text, &marks.scalars, Mark { line, column }, reveal).expect("a line");
         (excerpt.text, excerpt.caret)
     }

@@ -1,6 +1,6 @@
-//! A configuration as typed: nothing resolved, no defaults, no two keys compared.
+//! A configuration as typed: nothing is resolved, nothing has a default, and no two keys are compared yet.
 //!
-//! The keys are those of [`super::keys`]; a test holds the two together.
+//! The keys and words are those of [`super::keys`]; a test holds the two together.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
+use super::plan::{LogFormat, MissingKey, Sandbox};
 use super::scalars;
 
 /// A whole configuration.
@@ -29,7 +30,7 @@ pub(super) struct File {
     pub(super) shutdown: Shutdown,
     pub(super) listen: Option<String>,
     pub(super) listen_tls: Option<ListenTls>,
-    pub(super) sandbox: SandboxWord,
+    pub(super) sandbox: Option<Sandbox>,
     pub(super) log: Log,
 }
 
@@ -70,16 +71,6 @@ pub(super) enum Plaintext {
     #[default]
     Loopback,
     Anywhere,
-}
-
-/// `sandbox`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum SandboxWord {
-    #[default]
-    Auto,
-    Off,
-    Required,
 }
 
 /// `vault.rate_limit`.
@@ -156,16 +147,7 @@ pub(super) struct Defaults {
     pub(super) dir_mode: Option<u32>,
     #[serde(deserialize_with = "duration")]
     pub(super) refresh: Option<Duration>,
-    pub(super) missing_key: Option<MissingKeyWord>,
-}
-
-/// `defaults.missing_key`.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum MissingKeyWord {
-    Error,
-    Default,
-    Zero,
+    pub(super) missing_key: Option<MissingKey>,
 }
 
 /// One of `files`.
@@ -176,7 +158,7 @@ pub(super) struct FileEntry {
     pub(super) template: Option<String>,
     pub(super) template_file: Option<String>,
     pub(super) delimiters: Option<Delimiters>,
-    pub(super) missing_key: Option<MissingKeyWord>,
+    pub(super) missing_key: Option<MissingKey>,
     pub(super) deny_functions: Option<Vec<String>>,
     pub(super) secret: Option<String>,
     pub(super) encoding: Option<Encoding>,
@@ -190,6 +172,57 @@ pub(super) struct FileEntry {
     pub(super) refresh: Option<Duration>,
     pub(super) wait: Option<WaitEntry>,
     pub(super) notify: Option<Vec<String>>,
+}
+
+impl FileEntry {
+    /// What says where the file goes and what becomes of it there.
+    pub(super) fn place(&self) -> PlaceKeys<'_> {
+        PlaceKeys {
+            path: self.path.as_deref(),
+            mode: self.mode,
+            user: self.user.as_deref(),
+            group: self.group.as_deref(),
+            refresh: self.refresh,
+            wait: self.wait.as_ref(),
+            notify: self.notify.as_deref(),
+        }
+    }
+
+    /// What says what the file is made of.
+    pub(super) fn source(&self) -> SourceKeys<'_> {
+        SourceKeys {
+            template: self.template.as_deref(),
+            template_file: self.template_file.as_deref(),
+            delimiters: self.delimiters.as_ref(),
+            missing_key: self.missing_key,
+            deny_functions: self.deny_functions.as_deref(),
+            secret: self.secret.as_deref(),
+            encoding: self.encoding,
+        }
+    }
+}
+
+/// The keys that a file shares with a sink.
+pub(super) struct PlaceKeys<'f> {
+    pub(super) path: Option<&'f str>,
+    pub(super) mode: Option<u32>,
+    pub(super) user: Option<&'f str>,
+    pub(super) group: Option<&'f str>,
+    pub(super) refresh: Option<Duration>,
+    pub(super) wait: Option<&'f WaitEntry>,
+    /// The notifiers; without it, all of them.
+    pub(super) notify: Option<&'f [String]>,
+}
+
+/// The keys that a file shares with a variable.
+pub(super) struct SourceKeys<'f> {
+    pub(super) template: Option<&'f str>,
+    pub(super) template_file: Option<&'f str>,
+    pub(super) delimiters: Option<&'f Delimiters>,
+    pub(super) missing_key: Option<MissingKey>,
+    pub(super) deny_functions: Option<&'f [String]>,
+    pub(super) secret: Option<&'f str>,
+    pub(super) encoding: Option<Encoding>,
 }
 
 /// `files[].delimiters`.
@@ -252,6 +285,22 @@ pub(super) struct SinkEntry {
     pub(super) notify: Option<Vec<String>>,
 }
 
+impl SinkEntry {
+    /// What says where the sink goes and what becomes of it there. Most programs that talk to the server watch the
+    /// file themselves, so a sink notifies nothing unless it says so.
+    pub(super) fn place(&self) -> PlaceKeys<'_> {
+        PlaceKeys {
+            path: self.path.as_deref(),
+            mode: self.mode,
+            user: self.user.as_deref(),
+            group: self.group.as_deref(),
+            refresh: None,
+            wait: None,
+            notify: Some(self.notify.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
 /// `exec`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -277,7 +326,7 @@ pub(super) struct VariableEntry {
     pub(super) template: Option<String>,
     pub(super) template_file: Option<String>,
     pub(super) delimiters: Option<Delimiters>,
-    pub(super) missing_key: Option<MissingKeyWord>,
+    pub(super) missing_key: Option<MissingKey>,
     pub(super) deny_functions: Option<Vec<String>>,
     pub(super) secret: Option<String>,
     pub(super) encoding: Option<Encoding>,
@@ -288,6 +337,21 @@ pub(super) struct VariableEntry {
     pub(super) upcase: Option<bool>,
     #[serde(deserialize_with = "duration")]
     pub(super) refresh: Option<Duration>,
+}
+
+impl VariableEntry {
+    /// What says what the variable is made of.
+    pub(super) fn source(&self) -> SourceKeys<'_> {
+        SourceKeys {
+            template: self.template.as_deref(),
+            template_file: self.template_file.as_deref(),
+            delimiters: self.delimiters.as_ref(),
+            missing_key: self.missing_key,
+            deny_functions: self.deny_functions.as_deref(),
+            secret: self.secret.as_deref(),
+            encoding: self.encoding,
+        }
+    }
 }
 
 /// `init`.
@@ -318,28 +382,9 @@ pub(super) struct Shutdown {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Log {
-    pub(super) level: Option<Level>,
-    pub(super) format: Option<Format>,
-}
-
-/// `log.level`.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Level {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
-
-/// `log.format`.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Format {
-    Auto,
-    Text,
-    Json,
+    #[serde(deserialize_with = "level")]
+    pub(super) level: Option<tracing::Level>,
+    pub(super) format: Option<LogFormat>,
 }
 
 fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
@@ -350,6 +395,11 @@ fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::E
 fn mode<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
     let text = Option::<String>::deserialize(from)?;
     text.map(|text| scalars::mode(&text).map_err(|bad| D::Error::custom(bad.message))).transpose()
+}
+
+fn level<'de, D: Deserializer<'de>>(from: D) -> Result<Option<tracing::Level>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
 }
 
 fn word<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {

@@ -1,6 +1,7 @@
-//! Every key of a configuration, once: its kind, its default and what it is for. Unknown-key
-//! suggestions, the check of shapes and the reference all read this table.
+//! Every key of a configuration: its kind, its default and what it is for. The hints for unknown keys, the check of
+//! shapes and the reference read this table. The defaults themselves are in [`super::defaults`].
 
+use super::defaults;
 use super::keypath::{KeyPath, Step};
 
 /// One key.
@@ -37,13 +38,8 @@ pub enum Kind {
     Duration,
     /// A file mode, octal digits in text.
     Mode,
-    /// One of these words, or of those that a later version brings.
-    Choice {
-        /// Understood.
-        now: &'static [&'static str],
-        /// Known, not understood yet.
-        later: &'static [&'static str],
-    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
     /// A list.
     List(&'static Kind),
     /// A map with these keys.
@@ -93,7 +89,7 @@ const DELIMITED: Key = key(
 );
 const MISSING_KEY: Key = key(
     "missing_key",
-    Kind::Choice { now: &["error", "default", "zero"], later: &[] },
+    Kind::Choice(&["error", "default", "zero"]),
     "defaults.missing_key",
     "what a missing key renders as",
 )
@@ -102,12 +98,7 @@ const DENY_FUNCTIONS: Key =
     key("deny_functions", Kind::List(&Kind::Text), "[]", "functions that its template may not call")
         .also(&["function_denylist", "function_blacklist"]);
 const SECRET: Key = key("secret", Kind::Text, "", "PATH#KEY: one value; PATH: all fields as JSON");
-const ENCODING: Key = key(
-    "encoding",
-    Kind::Choice { now: &["base64"], later: &[] },
-    "",
-    "how the value of PATH#KEY is decoded",
-);
+const ENCODING: Key = key("encoding", Kind::Choice(&["base64"]), "", "how the value of PATH#KEY is decoded");
 
 /// The keys at the top.
 pub static TOP: &[Key] = &[
@@ -117,7 +108,7 @@ pub static TOP: &[Key] = &[
     key(
         "require_tmpfs",
         Kind::Flag,
-        "true",
+        defaults::REQUIRE_TMPFS.text,
         "secrets_dir, handoff, sinks and folders of absolute files must be on tmpfs or ramfs",
     ),
     key("defaults", Kind::Map(DEFAULTS), "", "what files have where they do not say"),
@@ -139,7 +130,7 @@ pub static TOP: &[Key] = &[
     key("listen_tls", Kind::Map(LISTEN_TLS), "", "TLS for `listen`, which is IP:PORT then"),
     key(
         "sandbox",
-        Kind::Choice { now: &["auto", "off", "required"], later: &[] },
+        Kind::Choice(&["auto", "off", "required"]),
         "auto",
         "whether Leasehold fences itself in: as far as it can, not, or else it does not start",
     ),
@@ -163,7 +154,7 @@ static VAULT: &[Key] = &[
     .also(&["tls_server_name"]),
     key(
         "plaintext",
-        Kind::Choice { now: &["never", "loopback", "anywhere"], later: &[] },
+        Kind::Choice(&["never", "loopback", "anywhere"]),
         "loopback",
         "where http:// is allowed",
     ),
@@ -174,9 +165,9 @@ static VAULT: &[Key] = &[
         "hosts (HOST or HOST:PORT) that a redirect may lead to, besides our own",
     ),
     key("proxy", Kind::Text, "", "the only proxy used; the environment's are not").private(),
-    key("timeout", Kind::Duration, "15s", "for a whole request").also(&["client_timeout"]),
+    key("timeout", Kind::Duration, defaults::REQUEST.text, "for a whole request").also(&["client_timeout"]),
     key("rate_limit", Kind::Map(RATE_LIMIT), "", "a token bucket over all requests"),
-    key("max_in_flight", Kind::Count, "8", "how many requests may be under way at once"),
+    key("max_in_flight", Kind::Count, defaults::MAX_IN_FLIGHT.text, "how many requests may be under way at once"),
 ];
 
 static RATE_LIMIT: &[Key] = &[
@@ -187,10 +178,7 @@ static RATE_LIMIT: &[Key] = &[
 static AUTH: &[Key] = &[
     key(
         "method",
-        Kind::Choice {
-            now: &["kubernetes", "jwt", "approle", "cert", "userpass", "ldap", "token", "token_file", "path"],
-            later: &[],
-        },
+        Kind::Choice(&["kubernetes", "jwt", "approle", "cert", "userpass", "ldap", "token", "token_file", "path"]),
         "",
         "how to log in",
     )
@@ -242,9 +230,9 @@ static AUTH: &[Key] = &[
 static FIELD: &[Key] = &[key("file", Kind::Text, "", "a file with the text")];
 
 static DEFAULTS: &[Key] = &[
-    key("mode", Kind::Mode, "\"0440\"", "permission bits of files").also(&["perms"]),
-    key("dir_mode", Kind::Mode, "\"0750\"", "permission bits of generation folders"),
-    key("refresh", Kind::Duration, "5m", "how often to look at what has no lease")
+    key("mode", Kind::Mode, defaults::MODE.text, "permission bits of files").also(&["perms"]),
+    key("dir_mode", Kind::Mode, defaults::DIR_MODE.text, "permission bits of generation folders"),
+    key("refresh", Kind::Duration, defaults::REFRESH.text, "how often to look at what has no lease")
         .also(&["static_secret_render_interval"]),
     MISSING_KEY.otherwise("error"),
 ];
@@ -300,7 +288,7 @@ static NOTIFIER: &[Key] = &[
     key("command", Kind::List(&Kind::Text), "", "a program and its arguments, without a shell")
         .also(&["exec"])
         .private(),
-    key("timeout", Kind::Duration, "http: 5s, command: 30s", "http, command: for the whole of it"),
+    key("timeout", Kind::Duration, defaults::NOTIFIER, "http, command: for the whole of it"),
     key("splay", Kind::Duration, "0s", "the longest random delay before, to spread many pods"),
     key(
         "on_init",
@@ -324,8 +312,9 @@ static EXEC: &[Key] = &[
         .private(),
     key("on_change", Kind::Word, "restart", "restart, ignore, or the signal that tells it of a change")
         .also(&["restart_on_secret_changes"]),
-    key("stop_signal", Kind::Word, "TERM", "what stops it").also(&["restart_stop_signal", "kill_signal"]),
-    key("stop_timeout", Kind::Duration, "30s", "it is killed this long after its stop signal")
+    key("stop_signal", Kind::Word, defaults::STOP_SIGNAL.text, "what stops it")
+        .also(&["restart_stop_signal", "kill_signal"]),
+    key("stop_timeout", Kind::Duration, defaults::STOP.text, "it is killed this long after its stop signal")
         .also(&["kill_timeout"]),
     key("splay", Kind::Duration, "0s", "the longest random delay before it is told, to spread many pods"),
     key("wait", Kind::Map(WAIT), "", "quiescence before changed variables count"),
@@ -358,13 +347,14 @@ static VARIABLE: &[Key] = &[
     key("refresh", Kind::Duration, "defaults.refresh", "how often to look at what has no lease"),
 ];
 
-static INIT: &[Key] = &[key("timeout", Kind::Duration, "2m", "how long init may take altogether")];
+static INIT: &[Key] =
+    &[key("timeout", Kind::Duration, defaults::INIT.text, "how long init may take altogether")];
 
 static HANDOFF: &[Key] =
     &[key("file", Kind::Text, "", "the file that carries token and leases").also(&["path"])];
 
 static SHUTDOWN: &[Key] = &[
-    key("revoke", Kind::Flag, "true", "revoke token and leases"),
+    key("revoke", Kind::Flag, defaults::REVOKE.text, "revoke token and leases"),
     key("delay", Kind::Duration, "0s", "how long to keep renewing after SIGTERM first"),
 ];
 
@@ -383,13 +373,13 @@ static LISTEN_TLS: &[Key] = &[
 static LOG: &[Key] = &[
     key(
         "level",
-        Kind::Choice { now: &["error", "warn", "info", "debug", "trace"], later: &[] },
+        Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
         "info",
         "the least level that is shown",
     ),
     key(
         "format",
-        Kind::Choice { now: &["auto", "text", "json"], later: &[] },
+        Kind::Choice(&["auto", "text", "json"]),
         "auto",
         "auto: text on a terminal, JSON otherwise",
     ),

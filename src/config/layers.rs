@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_yaml::{Mapping, Value};
+use crate::config::value::{Mapping, Value};
 
 use super::keypath::{KeyPath, Step};
 
@@ -52,15 +52,7 @@ pub(super) fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Vec<Sett
 pub(super) fn merge(base: &mut Value, over: Value, at: &KeyPath, replaced: &mut Vec<KeyPath>) {
     match (base, over) {
         (Value::Mapping(base), Value::Mapping(over)) => {
-            for (name, value) in over {
-                let path = at.key(name.as_str().unwrap_or_default());
-                match base.get_mut(&name) {
-                    Some(below) => merge(below, value, &path, replaced),
-                    None => {
-                        base.insert(name, value);
-                    }
-                }
-            }
+            base.lay(over, |name, below, value| merge(below, value, &at.key(name), replaced));
         }
         // A text without anything in it takes nothing away.
         (_, Value::Null) if at.steps().is_empty() => {}
@@ -104,16 +96,17 @@ fn slot<'v>(value: &'v mut Value, steps: &[Step]) -> Option<&'v mut Value> {
     if value.is_null() {
         *value = Value::Mapping(Mapping::new());
     }
-    let below = value.as_mapping_mut()?.entry(Value::String(name.clone())).or_insert(Value::Null);
+    let below = value.as_mapping_mut()?.slot(name);
     slot(below, rest)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::yaml;
 
     fn yaml(text: &str) -> Value {
-        serde_yaml::from_str(text).expect("valid YAML")
+        yaml::read(text).expect("valid YAML").1
     }
 
     #[test]

@@ -14,6 +14,7 @@
 
 pub(crate) mod accounts;
 mod check;
+mod defaults;
 mod desk;
 mod digest;
 mod document;
@@ -31,18 +32,21 @@ mod policy;
 pub mod problem;
 pub mod read;
 pub mod references;
+mod resolve;
 mod scalars;
 mod shape;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod value;
 mod writes;
+mod yaml;
 mod yaml_error;
 
 pub use layers::Setting;
-pub use places::{MAX_BYTES, MAX_DEPTH};
 pub use problem::{Problem, Rejected, Severity};
 pub use scalars::deadline;
 pub(crate) use shape::nearest;
 pub(crate) use sources::read_file;
 pub use sources::{Sources, folder, load};
+pub use yaml::{MAX_BYTES, MAX_DEPTH};

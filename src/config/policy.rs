@@ -14,7 +14,11 @@ impl Plan {
     #[must_use]
     pub fn policy(&self, mode: Mode, seed: u64) -> Policy {
         let units = self.units();
-        let files = self.files.iter().enumerate().map(|(id, plan)| file(plan, FileId(id), &units)).collect();
+        let mut unit_of = vec![None; self.files.len()];
+        for (id, unit) in units.iter().enumerate() {
+            unit.files.iter().for_each(|file| unit_of[file.0] = Some(UnitId(id)));
+        }
+        let files = self.files.iter().zip(unit_of).map(|(plan, unit)| file(plan, unit)).collect();
         let notifier = |one: &NotifierPlan| NotifierPolicy { name: one.name.clone(), splay: one.how.splay() };
         let mut policy = Policy {
             mode,
@@ -59,11 +63,10 @@ impl Plan {
     }
 }
 
-fn file(plan: &FilePlan, id: FileId, units: &[UnitPolicy]) -> FilePolicy {
-    let unit = units.iter().position(|unit| unit.files.contains(&id));
+fn file(plan: &FilePlan, unit: Option<UnitId>) -> FilePolicy {
     FilePolicy {
         name: plan.name.clone(),
-        unit: UnitId(unit.expect("every file is a member or alone")),
+        unit: unit.expect("every file is a member or alone"),
         refresh: plan.refresh,
         wait: plan.wait,
         notify: plan.notify.iter().copied().map(NotifierId).collect(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use serde_yaml::Value;
+use serde::Deserialize as _;
 
 use super::check;
 use super::desk::{Desk, Finding, On};
@@ -20,6 +20,7 @@ use super::mark::Mark;
 use super::plan::Plan;
 use super::problem::{Place, Problem, Rejected, Severity};
 use super::shape;
+use super::value::Value;
 use crate::exit::Cause;
 use crate::template::function::Functions;
 
@@ -109,7 +110,7 @@ pub fn read(inputs: &Inputs<'_>) -> Result<(Plan, Vec<Problem>), Rejected> {
 
 impl File {
     fn deserialize_from(value: Value, desk: &mut Desk<'_>) -> Self {
-        serde_yaml::from_value(value).unwrap_or_else(|error| {
+        Self::deserialize(value).unwrap_or_else(|error| {
             desk.wrong_value(&KeyPath::top(), format!("not a configuration: {error}"), "");
             Self::default()
         })

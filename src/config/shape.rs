@@ -1,7 +1,7 @@
-//! Compares a value with the table of keys: unknown keys, keys of a later version, and values of
-//! the wrong kind, all of them. What is wrong is taken out, so that the rest can still be checked.
+//! Compares a value with the table of keys, and reports all unknown keys and all values of the wrong kind. What is wrong
+//! is taken out, so that the rest can still be checked.
 
-use serde_yaml::{Mapping, Value};
+use crate::config::value::{Mapping, Value};
 
 use super::desk::Desk;
 use super::keypath::KeyPath;
@@ -80,7 +80,7 @@ fn too_many(at: &KeyPath, desk: &mut Desk<'_>) {
 fn check_named(map: &mut Mapping, kind: &'static Kind, at: &KeyPath, desk: &mut Desk<'_>) {
     map.retain(|name, value| {
         let path = at.key(&spelled(name));
-        if name.is_string() {
+        if name.as_str().is_some() {
             return check_value(value, kind, &path, desk);
         }
         desk.wrong_key(&path, "a name that is not text", "put it in quotes");
@@ -111,16 +111,16 @@ fn scalar(value: &Value, kind: &Kind) -> Result<(), BadScalar> {
         (Kind::Text | Kind::Word | Kind::TextOr(_), Value::String(_)) | (Kind::Flag, Value::Bool(_)) => {
             Ok(())
         }
-        (Kind::Word, Value::Number(number)) if number.is_u64() => Ok(()),
+        (Kind::Word, Value::Number(number)) if number.as_u64().is_some() => Ok(()),
         (Kind::Duration, Value::String(text)) => scalars::duration(text).map(drop),
         (Kind::Mode, Value::String(text)) => scalars::mode(text).map(drop),
-        (Kind::Choice { now, later }, Value::String(word)) => choice(word, now, later),
+        (Kind::Choice(words), Value::String(word)) => choice(word, words),
         (Kind::Count, Value::Number(number)) => match number.as_u64() {
             Some(1..=0xffff_ffff) => Ok(()),
             _ => refuse("not a number from 1 to 4294967295", "write a whole number, like 8"),
         },
         (Kind::Rate, Value::Number(number)) => match number.as_f64() {
-            Some(rate) if rate > 0.0 && rate.is_finite() => Ok(()),
+            rate if rate > 0.0 && rate.is_finite() => Ok(()),
             _ => refuse("not a number above 0", "write it like 20 or 0.5"),
         },
         (kind, value) => {
@@ -134,14 +134,11 @@ fn refuse(message: impl Into<String>, hint: impl Into<String>) -> Result<(), Bad
     Err(BadScalar { message: message.into(), hint: hint.into() })
 }
 
-fn choice(word: &str, now: &[&str], later: &[&str]) -> Result<(), BadScalar> {
-    if now.contains(&word) {
+fn choice(word: &str, words: &[&str]) -> Result<(), BadScalar> {
+    if words.contains(&word) {
         return Ok(());
     }
-    if later.contains(&word) {
-        return refuse(format!("this version does not have `{word}` yet"), one_of(now));
-    }
-    let hint = nearest(word, now).map_or_else(|| one_of(now), |near| format!("did you mean `{near}`?"));
+    let hint = nearest(word, words).map_or_else(|| one_of(words), |near| format!("did you mean `{near}`?"));
     refuse("unknown value", hint)
 }
 
@@ -161,7 +158,7 @@ fn wanted(kind: &Kind) -> &'static str {
         Kind::Rate => "a number",
         Kind::Duration => "a duration",
         Kind::Mode => "a file mode as text",
-        Kind::Choice { .. } => "a word",
+        Kind::Choice(_) => "a word",
         Kind::List(_) => "a list",
         Kind::Map(_) | Kind::Named(_) => "a map",
         Kind::TextOr(_) => "text or a map",
@@ -188,10 +185,9 @@ fn mend(kind: &Kind, value: &Value) -> String {
         (Kind::Mode, Value::Number(_)) => {
             "as a number its base would be anyone's guess: write octal digits in quotes, like \"0440\"".into()
         }
-        (
-            Kind::Text | Kind::Word | Kind::TextOr(_) | Kind::Choice { .. },
-            Value::Number(_) | Value::Bool(_),
-        ) => "put it in quotes".into(),
+        (Kind::Text | Kind::Word | Kind::TextOr(_) | Kind::Choice(_), Value::Number(_) | Value::Bool(_)) => {
+            "put it in quotes".into()
+        }
         (Kind::Flag, Value::String(_)) => "write true or false, without quotes".into(),
         (Kind::Count | Kind::Rate, Value::String(_)) => "write the number without quotes".into(),
         (Kind::List(Kind::Text), Value::String(_)) => "write a list: [one, two]".into(),
@@ -200,7 +196,7 @@ fn mend(kind: &Kind, value: &Value) -> String {
             format!("put its keys below it, like `{}: …`", keys.first().map_or("", |key| key.name))
         }
         (Kind::Named(_), _) => "put names of your own below it, each with its value".into(),
-        (Kind::Text | Kind::Word | Kind::Choice { .. }, _) => {
+        (Kind::Text | Kind::Word | Kind::Choice(_), _) => {
             "write one text, without brackets and braces".into()
         }
         (Kind::TextOr(keys), _) => {

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use super::exposed;
 use super::layers::Setting;
-use super::places::MAX_BYTES;
 use super::plan::Plan;
 use super::problem::{Problem, Rejected, Severity, io_words};
 use super::read::{Inputs, Seen, Text, read};
+use super::yaml::MAX_BYTES;
 use crate::exit::Cause;
 
 /// A path, where there is no `--config`.
@@ -77,6 +77,16 @@ impl Sources {
             Origin::File(file) => Some(file.as_path()),
             Origin::Kept(_) => None,
         })
+    }
+
+    /// The names of the files, folders and variables that the configuration comes from, as they were given.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let name = |origin: &Origin| match origin {
+            Origin::File(file) => file.display().to_string(),
+            Origin::Kept(text) => text.name.clone(),
+        };
+        self.origins.iter().map(name).collect()
     }
 
     /// The texts as they are now.

@@ -1,4 +1,4 @@
-//! What keeps a text from being YAML, in words a person can act on.
+//! Why a text is not YAML, in words that a person can act on.
 
 use libyaml_safer::Error;
 
@@ -103,9 +103,9 @@ const WORDS: &[(&str, &str, &str, &str)] = &[
 
 const TAB: &str = "a tab in the indentation";
 const SPACES: &str = "indent with spaces, not tabs";
-const DIRECTIVE: &str = "a directive (`%`) that nobody knows";
+const DIRECTIVE: &str = "a directive (`%`) that means nothing here";
 const NO_DIRECTIVE: &str = "take it out, or quote a value that starts with %";
-const TAG: &str = "a tag (`!`) that nobody knows";
+const TAG: &str = "a tag (`!`) that means nothing here";
 const NO_TAG: &str = "remove the tag: values need none";
 
 /// A syntax error in `text`. Nothing of the text is repeated: it may be a value.
@@ -119,7 +119,7 @@ pub(super) fn syntax(error: &Error, text: &str) -> Flaw {
         };
         return Flaw::new(mark, format!("{NOT_YAML}: {message}"), hint);
     }
-    if problem.contains("node content") && text.lines().nth(mark.line - 1).is_none() {
+    if problem.contains("node content") && is_end(text, mark) {
         let message = format!("{NOT_YAML}: a bracket or a brace that is not closed");
         return Flaw::new(mark, message, "close it with ] or }");
     }
@@ -143,6 +143,25 @@ pub(super) fn odd_key(mark: Mark, text: &str) -> Flaw {
         return Flaw::new(before, message, "put it in quotes, or on lines of its own below a `|`");
     }
     Flaw::new(mark, "a key that is not text", "write keys as plain words")
+}
+
+/// A value that is not what its tag says.
+pub(super) fn unfit_tag(mark: Mark) -> Flaw {
+    Flaw::new(mark, format!("{NOT_YAML}: a value that does not fit its tag"), NO_TAG)
+}
+
+/// A merge key whose value, at `mark`, is neither a map nor a list of maps.
+pub(super) fn odd_merge(mark: Mark) -> Flaw {
+    Flaw::new(
+        mark,
+        format!("{NOT_YAML}: a merge key (`<<`) of something else than a map"),
+        "refer to a map: `<<: *base`",
+    )
+}
+
+/// True if nothing stands at `mark` or behind it.
+fn is_end(text: &str, mark: Mark) -> bool {
+    text.lines().count() <= mark.line && character(text, mark).is_none()
 }
 
 fn character(text: &str, mark: Mark) -> Option<char> {
@@ -184,7 +203,7 @@ fn is_printable(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::NOT_YAML;
-    use crate::config::places::Marks;
+    use crate::config::yaml;
 
     #[test]
     fn whatever_the_parser_says_is_said_in_our_words_with_what_to_do() {
@@ -208,12 +227,16 @@ mod tests {
             ("a: & b\n", "an anchor or alias without a name"),
             ("a: |x\n  b\n", "text behind a `|` or `>`"),
             ("a: |0\n  b\n", "an indentation of no columns"),
-            ("a: !b!c d\n", "a tag (`!`) that nobody knows"),
-            ("a: !<b c\n", "a tag (`!`) that nobody knows"),
-            ("%YAML 3.0\n---\na: b\n", "a directive (`%`) that nobody knows"),
-            ("%YAML x\n---\na: b\n", "a directive (`%`) that nobody knows"),
+            ("a: !b!c d\n", "a tag (`!`) that means nothing here"),
+            ("a: !<b c\n", "a tag (`!`) that means nothing here"),
+            ("%YAML 3.0\n---\na: b\n", "a directive (`%`) that means nothing here"),
+            ("a: [", "a bracket or a brace that is not closed"),
+            ("a: \"\\", "a backslash that escapes nothing"),
+            ("a: !!int x\n", "a value that does not fit its tag"),
+            ("a: {<<: 1}\n", "a merge key (`<<`) of something else than a map"),
+            ("%YAML x\n---\na: b\n", "a directive (`%`) that means nothing here"),
         ] {
-            let flaws = Marks::read(text).expect_err(text);
+            let flaws = yaml::read(text).expect_err(text);
             let flaw = flaws.first().expect("one at least");
             assert_eq!(flaw.message.strip_prefix(NOT_YAML), Some(&*format!(": {words}")), "{text:?}");
             assert!(!flaw.hint.is_empty(), "{text:?}");

@@ -1,6 +1,6 @@
 //! The files, and the variables of a process: rendered from the store, published as units.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,6 +16,10 @@ use crate::exit::{Cause, Ending};
 use crate::publish::{self, Attributes, Content, Look, Loss, Member, PublishError, Set, SingleFile, Wanted};
 use crate::render::{self, Environment, Rendering, Write};
 use crate::secret::Secret;
+
+/// A set of so many files is published and looked at by another thread: that takes a part of a second, in which leases
+/// are to be renewed and probes to be answered.
+const MANY: usize = 1000;
 
 /// The files of a plan, their last renderings, and where they go.
 pub(super) struct Files {
@@ -149,10 +153,14 @@ impl Files {
         Event::Rendered { file, outcome }
     }
 
-    /// Keeps a file's rendering; whether it differs from the one before.
+    /// Keeps a file's rendering; whether it differs from the one before. The same bytes stay where they are: what is
+    /// known of the published file shares them.
     fn keep(&mut self, file: FileId, made: Rendering) -> bool {
-        let changed = self.renderings[file.0].as_ref() != Some(&made);
-        self.renderings[file.0] = Some(made);
+        let kept = &mut self.renderings[file.0];
+        let changed = kept.as_ref() != Some(&made);
+        if changed {
+            *kept = Some(made);
+        }
         changed
     }
 
@@ -186,11 +194,12 @@ impl Files {
     pub(super) fn publish(&self, unit: UnitId, files: &[FileId]) -> impl Future<Output = Event> + use<> {
         let Unit { place, files: of_unit } = &self.units[unit.0];
         let (place, of_unit) = (Arc::clone(place), of_unit.clone());
-        let made = |file: FileId| self.renderings[file.0].clone().filter(|_| files.contains(&file));
-        let (mut members, mut writes) = (Vec::new(), Vec::new());
+        let wanted: HashSet<FileId> = files.iter().copied().collect();
+        let made = |file: FileId| self.renderings[file.0].as_ref().filter(|_| wanted.contains(&file));
+        let (mut members, mut writes) = (Vec::with_capacity(of_unit.len()), Vec::new());
         for &file in &of_unit {
             let made = made(file);
-            let bytes = made.as_ref().map(|made| made.bytes.clone());
+            let bytes = made.map(|made| made.bytes.clone());
             members.push(match self.plan.files.get(file.0) {
                 Some(plan) => member(plan, bytes),
                 None => {
@@ -198,9 +207,9 @@ impl Files {
                     variables::member(name, bytes)
                 }
             });
-            writes.extend(made.map(|made| (file, made.writes)));
+            writes.extend(made.map(|made| (file, made.writes.clone())));
         }
-        let (on_disk, ledger) = (self.on_disk, self.ledger.clone());
+        let (apart, ledger) = (self.on_disk || of_unit.len() >= MANY, self.ledger.clone());
         ledger.begin();
         let publish = move || {
             // Poisoned means that a publish panicked, and a panic ends the process.
@@ -219,7 +228,7 @@ impl Files {
         };
         async move {
             // On tmpfs nothing waits; on a disk fsync does, and must not hold up renewals.
-            let result = if on_disk {
+            let result = if apart {
                 let bug = |_| Ending::new(Cause::Bug, "publishing did not finish", "please report this");
                 tokio::task::spawn_blocking(publish).await.map_err(bug).flatten()
             } else {
@@ -241,19 +250,21 @@ impl Files {
         look: Look,
     ) -> impl Future<Output = Event> + use<> {
         let place = Arc::clone(&self.units[unit.0].place);
+        let newer: HashSet<FileId> = newer.iter().copied().collect();
         let expected = |&file: &FileId| {
-            let made = self.renderings[file.0].clone().filter(|_| !newer.contains(&file));
-            let (bytes, writes) = made.map_or((None, Vec::new()), |made| (Some(made.bytes), made.writes));
+            let made = self.renderings[file.0].as_ref().filter(|_| !newer.contains(&file));
+            let (bytes, writes) =
+                made.map_or((None, Vec::new()), |made| (Some(made.bytes.clone()), made.writes.clone()));
             Some((file, member(self.plan.files.get(file.0)?, bytes), writes))
         };
         let expected: Vec<_> = files.iter().filter_map(expected).collect();
-        let on_disk = self.on_disk;
+        let apart = self.on_disk || files.len() >= MANY;
         let inspect = move || {
             let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
             place.inspect(expected, look).map_err(ending)
         };
         async move {
-            let result = if on_disk {
+            let result = if apart {
                 let bug =
                     |_| Ending::new(Cause::Bug, "a look at the files did not finish", "please report this");
                 tokio::task::spawn_blocking(inspect).await.map_err(bug).flatten()

@@ -3,9 +3,10 @@
 use super::Driver;
 use super::inputs::Input;
 use crate::core::event::Event;
+use crate::core::policy::Mode;
 use crate::observe::clock;
 use crate::observe::http::Ask;
-use crate::observe::metrics::Besides;
+use crate::observe::metrics::{About, Besides};
 use crate::observe::status::Status;
 
 impl Driver {
@@ -13,7 +14,10 @@ impl Driver {
     pub(super) fn hear(&mut self, input: Input) -> Option<Event> {
         match input {
             Input::Wake => return Some(Event::Wake),
-            Input::Stop => return Some(Event::Stop { at_once: false }),
+            Input::Stop(signal) => {
+                self.say_stopping(signal, false);
+                return Some(Event::Stop { at_once: false });
+            }
             Input::Reload => return Some(self.reload()),
             Input::Tell => self.tell_log(),
             Input::Files => return self.look_at_files(),
@@ -38,9 +42,14 @@ impl Driver {
                 self.surroundings.log.set_level(level);
                 let _gone = reply.send(());
             }
-            Ask::Refresh(reply) => {
-                let _gone = reply.send(());
+            Ask::Refresh(None, reply) => {
+                let _gone = reply.send(true);
                 return Some(Event::Refresh);
+            }
+            Ask::Refresh(Some(wanted), reply) => {
+                let is_there = self.engine.has(&wanted);
+                let _gone = reply.send(is_there);
+                return is_there.then_some(Event::RefreshSome(wanted));
             }
             Ask::Renew(wanted, reply) => {
                 let is_there = self.engine.has(&wanted);
@@ -49,6 +58,7 @@ impl Driver {
             }
             Ask::Quit(reply) => {
                 let _gone = reply.send(());
+                self.say_stopping("a request to quit", true);
                 return Some(Event::Stop { at_once: true });
             }
         }
@@ -62,12 +72,43 @@ impl Driver {
             bytes: self.files.sizes(),
             sandbox: self.surroundings.sandbox,
             certificates: self.expiring.view(clock::now().wall),
+            about: self.about(),
+        }
+    }
+
+    fn about(&self) -> About {
+        let auth = &self.plan.auth;
+        About {
+            address: self.plan.vault.address.as_str().trim_end_matches('/').to_owned(),
+            method: auth.method.name(),
+            mount: auth.mount.clone(),
+            role: auth.method.role().map(str::to_owned),
+            configuration: self.surroundings.configuration.clone(),
+            started: self.started,
+            reload_error: self.reload_error.clone(),
         }
     }
 
     fn tell_log(&self) {
         let status = Status::of(&self.engine.view(clock::now()), &self.besides());
-        let json = serde_json::to_string(&status).expect("a status is texts and numbers");
-        tracing::info!("status: {json}");
+        self.surroundings.log.tell(&status);
+    }
+
+    /// The end begins. Init ends by itself, and exec with its process.
+    fn say_stopping(&self, why: &str, at_once: bool) {
+        let delay = self.plan.shutdown.delay;
+        if at_once || delay.is_zero() || self.engine.is_leaving() {
+            tracing::info!("stopping: {why}");
+        } else {
+            let delay = humantime::format_duration(delay);
+            tracing::info!("stopping: {why}; serving for {delay} more (`shutdown.delay`)");
+        }
+    }
+
+    /// The end is there.
+    pub(super) fn say_stopped(&self) {
+        if !matches!(self.mode, Mode::Init { .. }) {
+            tracing::info!("{}", self.parting.line(&self.engine, &self.plan, clock::moment()));
+        }
     }
 }

@@ -31,8 +31,8 @@ const ASKS: usize = 8;
 pub(super) enum Input {
     /// The core's deadline.
     Wake,
-    /// SIGTERM or SIGINT.
-    Stop,
+    /// SIGTERM or SIGINT, by name.
+    Stop(&'static str),
     /// SIGHUP.
     Reload,
     /// SIGUSR1.
@@ -93,8 +93,8 @@ impl Heard {
     async fn next(&mut self) -> Input {
         match self {
             Self::Ours { terminate, interrupt, hangup, user1 } => tokio::select! {
-                _ = terminate.recv() => Input::Stop,
-                _ = interrupt.recv() => Input::Stop,
+                _ = terminate.recv() => Input::Stop("SIGTERM"),
+                _ = interrupt.recv() => Input::Stop("SIGINT"),
                 _ = hangup.recv() => Input::Reload,
                 _ = user1.recv() => Input::Tell,
             },

@@ -15,6 +15,7 @@ mod inputs;
 mod keeper;
 mod ledger;
 mod pace;
+mod parting;
 mod reload;
 mod requests;
 mod rest;
@@ -66,6 +67,7 @@ use files::Files;
 pub use files::wanted;
 use inputs::Inputs;
 use keeper::Keeper;
+use parting::Parting;
 use reload::{Certificate, Lasting, seed};
 use requests::{Answer, Requests};
 use rest::Rest;
@@ -92,6 +94,8 @@ pub struct Surroundings {
     pub progress: Option<Palette>,
     /// How much of the sandbox is in force.
     pub sandbox: sandbox::State,
+    /// The names of the files and variables that the configuration comes from.
+    pub configuration: Vec<String>,
     /// The program's own pages, where they are to be given back while nothing happens.
     pub pages: Option<Pages>,
 }
@@ -108,16 +112,14 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             None => driver.wait().await,
         };
         let now = clock::now();
-        let moves_readiness = match event {
-            Event::Published { .. } | Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => {
-                true
-            }
-            Event::Wake => driver.voice.is_due(now.moment),
-            _ => false,
-        };
-        for action in driver.engine.handle(event, now) {
+        let shows = is_seen(&event) || driver.voice.is_due(now.moment);
+        driver.parting.hear(&event);
+        let actions = driver.engine.handle(event, now);
+        driver.parting.watch(&driver.engine, now.moment);
+        for action in actions {
             if let Some(result) = driver.perform(action) {
                 driver.sweep_departed(true);
+                driver.say_stopped();
                 driver.voice.stopping();
                 if result.is_ok() {
                     driver.voice.done();
@@ -127,9 +129,21 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
         }
         driver.hand_over();
         driver.sweep_departed(false);
-        if moves_readiness {
+        if shows && !driver.engine.is_leaving() {
             driver.voice.follow(&driver.engine.outlook(clock::now()), driver.has_begun());
         }
+    }
+}
+
+/// Whether an event may change how things are, so that it is looked at at once.
+fn is_seen(event: &Event) -> bool {
+    match event {
+        Event::Published { .. } | Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => true,
+        Event::LoggedIn { .. } | Event::LookedUp { .. } => true,
+        Event::Notified { result, .. } => result.is_err(),
+        Event::Read { result, .. } => result.is_err(),
+        Event::Renewed { result, .. } | Event::TokenRenewed { result, .. } => result.is_err(),
+        _ => false,
     }
 }
 
@@ -165,6 +179,12 @@ struct Driver {
     departed: Vec<Departed>,
     /// A sink was among them, and showed the current token.
     exposed: bool,
+    /// What is given back at the end.
+    parting: Parting,
+    /// When the process started.
+    started: Moment,
+    /// Why the configuration could not be read again.
+    reload_error: Option<String>,
     /// What happened while performing, in order: handled before anything else is waited for.
     backlog: VecDeque<Event>,
 }
@@ -217,6 +237,9 @@ impl Driver {
             certificate: Certificate::default(),
             departed: departed::from_earlier(&plan, &kept.published),
             exposed: false,
+            parting: Parting::default(),
+            started: clock::moment(),
+            reload_error: None,
             backlog: VecDeque::from([start, Event::UsedUp(client.is_used_up())]),
             openings: client.openings(),
             client,
@@ -244,13 +267,20 @@ impl Driver {
         self.inputs.watch(theirs.iter().chain(self.credentials.files()).chain(ours));
     }
 
+    /// When something is due although nothing happens: the engine's deadline, or a look that the log is owed.
+    fn deadline(&self) -> Option<Moment> {
+        let looks = (!self.engine.is_leaving()).then(|| self.voice.deadline()).flatten();
+        self.engine.deadline().into_iter().chain(looks).min()
+    }
+
     /// The next event, whatever it comes from; inputs that are none are dealt with here.
     async fn wait(&mut self) -> Event {
         loop {
             stderr::catch_up();
+            let deadline = self.deadline();
             let input = tokio::select! {
                 answer = self.requests.next() => return self.absorb(answer),
-                input = self.inputs.next(self.engine.deadline()) => input,
+                input = self.inputs.next(deadline) => input,
                 Some(opening) = self.openings.recv() => {
                     self.write_down(opening);
                     continue;

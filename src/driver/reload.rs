@@ -95,7 +95,7 @@ impl Driver {
                 Event::Yield
             }
             Err(ending) => {
-                stays(&ending);
+                self.stays(&ending);
                 Event::Refresh
             }
         }
@@ -125,13 +125,14 @@ impl Driver {
         let Some(plan) = self.successor.take() else { return };
         match self.reconfigured(Arc::new(plan)) {
             Ok(snapshot) => {
+                self.reload_error = None;
                 tracing::info!("configuration read again");
                 self.backlog.push_back(Event::Start { kept: Some(snapshot), rebooted: false });
                 self.backlog.push_back(Event::UsedUp(self.client.is_used_up()));
                 self.replace_exposed();
             }
             Err(ending) => {
-                stays(&ending);
+                self.stays(&ending);
                 self.backlog.push_back(Event::Resume);
             }
         }
@@ -139,6 +140,11 @@ impl Driver {
         if self.certificate.take() {
             self.backlog.push_back(Event::CertificateChanged);
         }
+    }
+
+    fn stays(&mut self, why: &Ending) {
+        tracing::error!("the configuration stays as it was: {}", why.words());
+        self.reload_error = Some(why.what.clone());
     }
 
     fn reconfigured(&mut self, plan: Arc<Plan>) -> Result<Snapshot, Ending> {
@@ -217,10 +223,6 @@ fn named<const N: usize>(keys: [(&str, bool); N]) -> Option<String> {
     let keys: Vec<String> =
         keys.into_iter().filter(|(_, holds)| *holds).map(|(key, _)| format!("`{key}`")).collect();
     (!keys.is_empty()).then(|| keys.join(", "))
-}
-
-fn stays(why: &Ending) {
-    tracing::error!("the configuration stays as it was: {}", why.words());
 }
 
 /// Spreads pods apart, and stays the same for one pod.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::core::action::{Level, Say};
 use crate::core::view::Outlook;
+use crate::observe::life::{Life, Line};
 use crate::observe::paint::{Paint, Palette};
 use crate::observe::repeats::Repeats;
 use crate::observe::systemd::ServiceManager;
@@ -19,12 +20,15 @@ pub(super) struct Voice {
     manager: ServiceManager,
     troubles: Repeats,
     ready: Option<bool>,
+    life: Life,
     line: String,
     /// Tells a person at a terminal of each step, where there is one.
     progress: Option<Palette>,
     began: Moment,
     /// When the outlook is looked at again though nothing has happened to it.
     look: Moment,
+    /// The next end of something, which is news when it comes.
+    end: Option<Moment>,
 }
 
 /// How often time alone is a reason to look: a thousand secrets wake us a hundred times a second.
@@ -39,8 +43,10 @@ impl Voice {
             manager,
             troubles: Repeats::new(EVERY),
             ready: None,
+            life: Life::default(),
             line: String::new(),
             look: Moment::default(),
+            end: None,
         }
     }
 
@@ -66,20 +72,16 @@ impl Voice {
         let held_back = (held_back > 0).then_some(held_back);
         let secret = say.about.as_ref().map(|about| about.secret.as_str());
         let lease = say.about.as_ref().and_then(|about| Some(about.lease.as_ref()?.0.as_str()));
-        match say.level {
-            Level::Error => tracing::error!(secret, lease, held_back, "{}", say.text),
-            Level::Warn => tracing::warn!(secret, lease, held_back, "{}", say.text),
-            Level::Info => tracing::info!(secret, lease, "{}", say.text),
-            Level::Debug => tracing::debug!(secret, lease, "{}", say.text),
-        }
+        log(say.level, (secret, lease, held_back), &say.text);
     }
 
     /// Tells the service manager where things stand, when that has changed. We are not ready before what
     /// others wait for has `begun`, however true the files are.
     pub(super) fn follow(&mut self, outlook: &Outlook, begun: bool) {
         let next = outlook.now.after(LOOK);
-        self.look = outlook.until.filter(|end| *end > outlook.now).map_or(next, |end| end.min(next));
-        let line = readiness::line(&outlook.readiness, outlook.now);
+        self.end = outlook.until.filter(|end| *end > outlook.now);
+        self.look = self.end.map_or(next, |end| end.min(next));
+        let line = readiness::line(outlook);
         let ready = outlook.readiness.is_ready();
         if ready && !begun {
             return;
@@ -87,6 +89,9 @@ impl Voice {
         if ready && self.ready.is_none() {
             tracing::info!("{line}");
             told(self.manager.ready());
+        }
+        for Line { level, text, held_back } in self.life.look(outlook) {
+            log(level, (None, None, held_back), &text);
         }
         if ready || self.ready.is_some() {
             self.ready = Some(ready);
@@ -97,9 +102,14 @@ impl Voice {
         }
     }
 
+    /// When time alone changes what is to be said.
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.end.into_iter().chain(self.life.next()).min()
+    }
+
     /// Whether time alone may have changed the outlook since the last [`follow`](Self::follow).
     pub(super) fn is_due(&self, now: Moment) -> bool {
-        now >= self.look
+        now >= self.look || self.deadline().is_some_and(|at| at <= now)
     }
 
     /// A reload begins; the next [`follow`](Self::follow) that finds us ready ends it.
@@ -116,6 +126,16 @@ impl Voice {
     /// The loop still turns.
     pub(super) fn alive(&self) {
         told(self.manager.alive());
+    }
+}
+
+/// A line of the log, with the secret and the lease that it is about, and how often it was held back.
+fn log(level: Level, (secret, lease, held_back): (Option<&str>, Option<&str>, Option<u64>), text: &str) {
+    match level {
+        Level::Error => tracing::error!(secret, lease, held_back, "{text}"),
+        Level::Warn => tracing::warn!(secret, lease, held_back, "{text}"),
+        Level::Info => tracing::info!(secret, lease, "{text}"),
+        Level::Debug => tracing::debug!(secret, lease, "{text}"),
     }
 }
 

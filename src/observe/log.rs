@@ -7,7 +7,7 @@
 
 use std::env;
 use std::fmt::Debug;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use serde_json::json;
 use tracing::Level;
@@ -21,7 +21,9 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use tracing_subscriber::{Layer, Registry, fmt, reload};
 
-use super::{journal, stderr};
+use super::paint::Palette;
+use super::status::Status;
+use super::{journal, stderr, table};
 use crate::config::plan::{LogFormat, LogPlan};
 use crate::exit::Ending;
 
@@ -46,6 +48,20 @@ impl LogHandle {
     #[must_use]
     pub fn is_text(&self) -> bool {
         self.shape == Shape::Text
+    }
+
+    /// Logs how everything stands: an object in a log of JSON, and elsewhere the table, line by line.
+    pub fn tell(&self, status: &Status) {
+        if self.shape != Shape::Json {
+            let table = table::text(status, Palette::PLAIN);
+            table.lines().filter(|line| !line.is_empty()).for_each(|line| tracing::info!("{line}"));
+        } else if tracing::enabled!(Level::INFO) {
+            let status = serde_json::to_value(status).expect("a status is texts and numbers");
+            let time = stderr::timestamp();
+            let line = json!({ "timestamp": time, "level": "INFO", "message": "status", "status": status });
+            // The library writes fields as texts, and an object in a text is escaped beyond reading.
+            let _as_the_library_does = stderr::Lines.write_all(format!("{line}\n").as_bytes());
+        }
     }
 
     /// Logs why the process ends, with its exit code, and says whether it did. A log of JSON does, whose readers

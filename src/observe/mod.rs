@@ -2,9 +2,12 @@
 //! listener, systemd, and the panic hook. Nothing here can hold a value: it is fed from
 //! [`View`](crate::core::view::View), which has none.
 
+pub mod advice;
 pub mod certificate;
+pub mod explain;
 pub mod http;
 pub mod journal;
+pub mod life;
 pub mod log;
 pub mod metrics;
 pub mod paint;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::core::view::{
-    BreakerView, Counters, FileView, NextAction, NotifierView, Readiness, SecretView, TokenView, View,
+    BreakerView, Counters, FileView, Health, NextAction, NotifierView, Readiness, SecretView, TokenView, View,
 };
 use crate::observe::certificate::CertificateView;
-use crate::observe::metrics::Besides;
+use crate::observe::metrics::{About, Besides};
 use crate::sandbox::State;
 use crate::vault::meter::{Measured, Operation};
 use leasehold_base::time::Moment;
@@ -26,8 +26,24 @@ pub(crate) fn besides() -> Besides {
         requests: [(Operation::Read, read)].into(),
         bytes: vec![Some(42), None],
         sandbox: State::Whole,
+        about: About {
+            address: "https://vault.example:8200".into(),
+            method: "kubernetes",
+            mount: "kubernetes".into(),
+            role: Some("web".into()),
+            configuration: vec!["/etc/leasehold/web.yaml".into()],
+            started: Moment::new(Duration::from_secs(2_800)),
+            reload_error: None,
+        },
         certificates: vec![certificate],
     }
+}
+
+/// [`view`] after its notifier was notified.
+pub(crate) fn view_of_the_well() -> View {
+    let mut view = view();
+    view.notifiers[0].error = None;
+    view
 }
 
 /// A ready sidecar, 10,000 s after boot.
@@ -41,8 +57,10 @@ pub(crate) fn view() -> View {
         token: Some(TokenView {
             accessor: "acc".into(),
             expires: Some(after(1800)),
+            granted: Some(Duration::from_secs(3600)),
             next: Some((NextAction::Renew, after(900))),
         }),
+        logged_out: None,
         login: None,
         used_up: false,
         outage: None,
@@ -53,7 +71,9 @@ pub(crate) fn view() -> View {
                 generation: Some(4),
                 changed: Some(before(100)),
                 expires: Some(after(600)),
+                health: Health::Good,
                 error: None,
+                failures: 0,
                 secrets: vec![0],
                 renders: 5,
             },
@@ -62,7 +82,9 @@ pub(crate) fn view() -> View {
                 generation: Some(4),
                 changed: None,
                 expires: None,
+                health: Health::Good,
                 error: None,
+                failures: 0,
                 secrets: vec![1],
                 renders: 1,
             },
@@ -76,6 +98,7 @@ pub(crate) fn view() -> View {
                 expires: Some(after(600)),
                 fresh: Some(before(20)),
                 next: Some((NextAction::Renew, after(300))),
+                health: Health::Good,
                 error: None,
                 reads: 1,
                 renewals: 3,
@@ -89,6 +112,7 @@ pub(crate) fn view() -> View {
                 expires: None,
                 fresh: Some(before(5)),
                 next: Some((NextAction::Read, after(25))),
+                health: Health::Good,
                 error: None,
                 reads: 9,
                 renewals: 0,

@@ -242,16 +242,41 @@ impl Dir {
 
     /// The names in this folder, sorted, without `.` and `..`.
     pub(crate) fn names(&self) -> Result<Vec<OsString>, PublishError> {
-        let mut names = Vec::new();
+        Ok(self.entries()?.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// As [`names`](Self::names), with what each of them is. That costs a look at each where the file system does not
+    /// say it in the list.
+    pub(super) fn entries(&self) -> Result<Vec<(OsString, FileType)>, PublishError> {
+        let mut entries = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.fd).map_err(self.error("", "list"))? {
             let entry = entry.map_err(self.error("", "list"))?;
             let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                names.push(OsStr::from_bytes(name).to_owned());
+            if name == b"." || name == b".." {
+                continue;
             }
+            let name = OsStr::from_bytes(name).to_owned();
+            let kind = match entry.file_type() {
+                FileType::Unknown => self.kind_of(&name)?,
+                kind => Some(kind),
+            };
+            entries.extend(kind.map(|kind| (name, kind)));
         }
-        names.sort();
-        Ok(names)
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(entries)
+    }
+
+    /// Gives the file `name` of the folder `from` the same name here, too. Whether the file system and the kernel's rules
+    /// allow that: some know no second names, and a file of another user may have none of ours.
+    ///
+    /// # Errors
+    /// There is no room for another name.
+    pub(super) fn link(&self, name: &OsStr, from: &Dir) -> Result<bool, PublishError> {
+        match rustix::fs::linkat(&from.fd, name, &self.fd, name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(errno @ (Errno::NOSPC | Errno::DQUOT)) => Err(self.error(name, "link")(errno)),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Sets the folder's mode. The setgid bit that it inherited from the volume stays: it is what

@@ -97,7 +97,12 @@ impl SingleFile {
         replaceable(&dir, name)?;
         let folder = Some(Identity::of(&dir.stat()?));
         if let Some(stamp) = leaf::same(&dir, name, Some(bytes), attributes, self.known.as_ref())? {
-            self.known = Some(Known::new(stamp, attributes.remembers(bytes)));
+            let vouched =
+                self.known.take().filter(|known| known.has_bytes(bytes)).map(|known| known.found(stamp));
+            self.known =
+                Some(vouched.unwrap_or_else(|| {
+                    Known::new(stamp, attributes.remembers(bytes)).of(Some(bytes.clone()))
+                }));
             self.folder = folder;
             return Ok(Published { generation: self.generation, changed: Vec::new(), aftermath: None });
         }
@@ -114,7 +119,8 @@ impl SingleFile {
         let aftermath = dir.sync().err();
         // The rename is a change, too. Without a stamp the next look compares the bytes.
         let stamp = leaf::stamp(&dir, &temporary, &written).ok();
-        self.known = stamp.map(|stamp| Known::new(stamp, attributes.remembers(bytes)));
+        let published = Some(bytes.clone());
+        self.known = stamp.map(|stamp| Known::new(stamp, attributes.remembers(bytes)).of(published));
         self.folder = folder;
         self.generation += 1;
         Ok(Published { generation: self.generation, changed: vec![0], aftermath })

@@ -90,7 +90,7 @@ impl Current {
     }
 
     /// Does something with the folder and the name of `path`; none where the folder is not there.
-    fn within<T>(
+    pub(super) fn within<T>(
         &self,
         path: &Path,
         act: impl FnOnce(&Dir, &OsStr) -> Result<T, PublishError>,
@@ -110,12 +110,11 @@ impl Current {
 }
 
 fn list(dir: &Dir, prefix: &Path, files: &mut Vec<PathBuf>) -> Result<(), PublishError> {
-    for name in dir.names()? {
+    for (name, kind) in dir.entries()? {
         let path = prefix.join(&name);
-        match dir.kind_of(&name)? {
-            Some(FileType::Directory) => list(&dir.child(&name)?, &path, files)?,
-            Some(_) => files.push(path),
-            None => {}
+        match kind {
+            FileType::Directory => list(&dir.child(&name)?, &path, files)?,
+            _ => files.push(path),
         }
     }
     Ok(())
@@ -167,6 +166,44 @@ impl Staged {
         source: Source<'_>,
         attributes: &Attributes,
     ) -> Result<Stamp, PublishError> {
+        self.within(path, |folder, name| {
+            let place = Place::Generation { group: self.gid };
+            let file = leaf::write_new(folder, name, source, attributes, place)?;
+            leaf::stamp(folder, name, &file)
+        })
+    }
+
+    /// Gives a file of the `current` generation its name here, too, where it is the one that had this stamp: its stamp
+    /// now. None where that cannot be, and it has to be written.
+    pub(super) fn link(
+        &self,
+        current: &Current,
+        path: &Path,
+        was: &Stamp,
+    ) -> Result<Option<Stamp>, PublishError> {
+        let linked = current.within(path, |old, name| {
+            self.within(path, |folder, name_here| {
+                debug_assert_eq!(name, name_here);
+                if !folder.link(name, old)? {
+                    return Ok(None);
+                }
+                // Another process may have put another file there since it was compared.
+                let stat = folder.stat_of(name)?.filter(|stat| stat.st_nlink == 2);
+                match stat.map(|stat| Stamp::of(&stat)).filter(|stamp| stamp.same_but_changed(was)) {
+                    Some(stamp) => Ok(Some(stamp)),
+                    None => folder.remove_file(name).map(|()| None),
+                }
+            })
+        });
+        linked.map(Option::flatten)
+    }
+
+    /// Does something with the folder and the name of `path`; the folder is made where it is not there.
+    fn within<T>(
+        &self,
+        path: &Path,
+        act: impl FnOnce(&Dir, &OsStr) -> Result<T, PublishError>,
+    ) -> Result<T, PublishError> {
         let mut names = names::components(path)?;
         let name = names.pop().unwrap_or_default();
         let mut folder: Option<Dir> = None;
@@ -182,10 +219,7 @@ impl Staged {
             };
             folder = Some(next);
         }
-        let folder = folder.as_ref().unwrap_or(&self.dir);
-        let place = Place::Generation { group: self.gid };
-        let file = leaf::write_new(folder, name, source, attributes, place)?;
-        leaf::stamp(folder, name, &file)
+        act(folder.as_ref().unwrap_or(&self.dir), name)
     }
 
     /// Opens it to others: mode and fsync, deepest folder first.
@@ -203,8 +237,8 @@ impl Staged {
 }
 
 fn finish(dir: &Dir, mode: u32) -> Result<(), PublishError> {
-    for name in dir.names()? {
-        if dir.kind_of(&name)? == Some(FileType::Directory) {
+    for (name, kind) in dir.entries()? {
+        if kind == FileType::Directory {
             finish(&dir.child(&name)?, mode)?;
         }
     }

@@ -16,15 +16,21 @@ pub(super) fn visible(paths: &[&Path]) -> Vec<OsString> {
     first.map(OsStr::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Refuses where something other than a link has a name that we need. It is not ours to replace:
-/// it may be the only copy of something.
-pub(super) fn refuse_others(root: &Dir, visible: &[OsString]) -> Result<(), PublishError> {
+/// The visible names that do not lead where they should, or are not there. Refuses where something other than a link
+/// has such a name. It is not ours to replace: it may be the only copy of something.
+pub(super) fn lacking(root: &Dir, visible: &[OsString]) -> Result<Vec<OsString>, PublishError> {
+    let mut lacking = Vec::new();
     for name in visible {
-        if root.kind_of(name)?.is_some_and(|kind| kind != FileType::Symlink) {
-            return Err(root.taken(name));
+        match root.link_target(name)? {
+            Some(target) if target == names::link_target(name) => {}
+            Some(_) => lacking.push(name.clone()),
+            None if root.kind_of(name)?.is_some_and(|kind| kind != FileType::Symlink) => {
+                return Err(root.taken(name));
+            }
+            None => lacking.push(name.clone()),
         }
     }
-    Ok(())
+    Ok(lacking)
 }
 
 /// Makes every visible link lead where it should. Those made under a name that was free are

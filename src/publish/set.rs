@@ -22,14 +22,19 @@
 //! 3. Compare every member with what is there. Nothing differs: mend the visible links, done.
 //! 4. Refuse where something that is no link of ours has a name that we need.
 //! 5. Create the new generation's folder, 0700, under a number not taken yet, and lock it.
-//! 6. Write every member: O_EXCL, bytes, mode, owner, fsync. Those that are kept are copied from
-//!    the old generation.
+//! 6. Write every member that differs: O_EXCL, bytes, mode, owner, fsync. One that is there as it should be, and that
+//!    only we can write to, is linked: the new generation has the same file under the same name. It must still be the
+//!    file that was compared. Where it cannot be linked, it is written, or copied from the old generation.
 //! 7. Give each folder its mode, deepest first, and fsync it.
 //! 8. Create the visible links of new members. They lead nowhere yet, which to a reader is the
 //!    same as not being there. fsync the folder.
 //! 9. Create the new `..data` under another name, and rename it over the old one.
 //!    **This is the instant.** fsync the folder.
 //! 10. Remove visible links of members that are gone, the old generation, and leftovers.
+//!
+//! So a publish costs as much as what has changed, and needs room for that alone. A file has two names from step 6 to
+//! step 10, or to the next start where the process is killed in between; at any other time, a second name is another
+//! process's way to the file, and the file is written anew.
 //!
 //! An error up to step 9 removes what was made and leaves the old generation as it is. Killed
 //! there, the process leaves a folder that nobody else can open, which the next start removes.
@@ -102,6 +107,17 @@ struct Difference<'a> {
     known: BTreeMap<PathBuf, Known>,
 }
 
+/// What a publish has made so far.
+#[derive(Default)]
+struct Made {
+    /// Visible links under names that were free, to be undone where it fails.
+    visible: Vec<OsString>,
+    /// What is known of the new generation.
+    known: BTreeMap<PathBuf, Known>,
+    /// The members that are the files of the old generation.
+    linked: Vec<PathBuf>,
+}
+
 impl Set {
     /// The set in the folder `path`, which is created with `dir_mode` where it is missing.
     /// Removes what a crash left there; what is published stays as it is.
@@ -156,16 +172,16 @@ impl Set {
             return Ok(Published { generation: number, changed: Vec::new(), aftermath: None });
         }
         // Step 4.
-        links::refuse_others(&root, &difference.visible)?;
+        let lacking = links::lacking(&root, &difference.visible)?;
         // Step 5.
         let staged = Staged::create(&root, number)?;
         let generation = staged.number;
-        let mut linked = Vec::new();
-        let known = match self.commit(&root, current.as_ref(), &difference, &staged, &mut linked) {
-            Ok(known) => known,
+        let mut made = Made::default();
+        match self.commit(&root, current.as_ref(), &difference, &lacking, &staged, &mut made) {
+            Ok(()) => {}
             Err(error) => {
                 // The first error says why; what cannot be undone, the next sweep finds.
-                for name in linked {
+                for name in made.visible {
                     let _ = root.remove_file(&name);
                 }
                 let _ = staged.discard(&root);
@@ -174,11 +190,14 @@ impl Set {
         };
         // The instant is past: nothing from here on can take it back.
         let synced = root.sync();
-        (self.known, self.last, self.folder) = (known, Some((generation, staged.identity)), folder);
+        (self.known, self.last, self.folder) = (made.known, Some((generation, staged.identity)), folder);
         // Step 10.
         let unlinked = sweep::stale_links(&root, &difference.visible);
         let removed = current.map_or(Ok(()), |old| sweep::replaced(&root, &old));
         let swept = sweep::leftovers(&root);
+        if removed.is_ok() {
+            self.forget_second_names(&root, &made.linked);
+        }
         let aftermath = synced.and(unlinked).and(removed).and(swept).err();
         Ok(Published { generation, changed: difference.changed, aftermath })
     }
@@ -224,7 +243,7 @@ impl Set {
             wanted.push((index, member));
             let before = self.known.get(&member.path);
             match current.map_or(Ok(None), |current| current.holds(member, before))? {
-                Some(stamp) => drop(known.insert(member.path.clone(), member.known(stamp, before))),
+                Some(stamp) => drop(known.insert(member.path.clone(), member.found(stamp, before))),
                 None => changed.push(index),
             }
         }
@@ -241,19 +260,37 @@ impl Set {
         })
     }
 
-    /// Steps 6 to 9: what is known of the new generation. Visible links that were made are in `linked`, to be
-    /// undone where this fails.
+    /// The old generation is gone, and with it the second names of these members. What the kernel says of the folder
+    /// now is not earlier than that.
+    fn forget_second_names(&mut self, root: &Dir, linked: &[PathBuf]) {
+        let until = root.stat().ok().map(|stat| Stamp::of(&stat).changed());
+        for path in linked {
+            if let Some(known) = self.known.get_mut(path) {
+                known.had_two_names(until);
+            }
+        }
+    }
+
+    /// Steps 6 to 9.
     fn commit(
         &self,
         root: &Dir,
         current: Option<&Current>,
         difference: &Difference<'_>,
+        lacking: &[OsString],
         staged: &Staged,
-        linked: &mut Vec<OsString>,
-    ) -> Result<BTreeMap<PathBuf, Known>, PublishError> {
-        let mut known = BTreeMap::new();
+        made: &mut Made,
+    ) -> Result<(), PublishError> {
         // Step 6.
         for (_, member) in &difference.wanted {
+            let same = difference.known.get(&member.path).filter(|_| member.attributes.may_go_on());
+            if let (Some(current), Some(same)) = (current, same)
+                && let Some(stamp) = staged.link(current, &member.path, same.stamp())?
+            {
+                made.known.insert(member.path.clone(), same.linked(stamp));
+                made.linked.push(member.path.clone());
+                continue;
+            }
             let source = match (&member.content, current) {
                 (Content::Bytes(bytes), _) => Source::Bytes(bytes),
                 (Content::Keep, Some(current)) => {
@@ -263,27 +300,38 @@ impl Set {
             };
             let stamp = staged.write(&member.path, source, &member.attributes)?;
             let before = self.known.get(&member.path);
-            known.insert(member.path.clone(), member.known(stamp, before));
+            made.known.insert(member.path.clone(), member.known(stamp, before));
         }
         // Step 7.
         staged.finish(self.dir_mode)?;
         // Step 8.
-        links::create_missing(root, &difference.visible, staged.number, linked)?;
+        links::create_missing(root, lacking, staged.number, &mut made.visible)?;
         root.sync()?;
         // Step 9.
         let generation = names::generation(staged.number);
-        links::point(root, OsStr::new(names::DATA), OsStr::new(&generation), staged.number)?;
-        Ok(known)
+        links::point(root, OsStr::new(names::DATA), OsStr::new(&generation), staged.number)
     }
 }
 
 impl Member {
+    /// What is known of it now, where it was found to be as it should be with this stamp and `before` was known.
+    fn found(&self, stamp: Stamp, before: Option<&Known>) -> Known {
+        match (&self.content, before) {
+            (Content::Keep, Some(before)) => before.found(stamp),
+            (Content::Bytes(bytes), Some(before)) if before.has_bytes(bytes) => before.found(stamp),
+            _ => self.known(stamp, before),
+        }
+    }
+
     /// What is known of it now, where it has this stamp and `before` was known.
     fn known(&self, stamp: Stamp, before: Option<&Known>) -> Known {
-        let handed_over = match &self.content {
-            Content::Bytes(bytes) => self.attributes.remembers(bytes),
-            Content::Keep => before.and_then(|before| before.handed_over.clone()),
+        let (published, handed_over) = match &self.content {
+            Content::Bytes(bytes) => (Some(bytes.clone()), self.attributes.remembers(bytes)),
+            Content::Keep => {
+                let handed_over = before.and_then(|before| before.handed_over.clone());
+                (before.and_then(Known::published), handed_over)
+            }
         };
-        Known::new(stamp, handed_over)
+        Known::new(stamp, handed_over).of(published)
     }
 }

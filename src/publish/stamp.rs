@@ -16,9 +16,14 @@ const TICK: i64 = 2;
 pub(super) struct Stamp {
     place: Identity,
     size: i128,
+    mode: u32,
+    owner: (u32, u32),
     modified: (i128, i128),
-    changed: (i128, i128),
+    changed: Time,
 }
+
+/// A time of the file system: seconds since 1970, and nanoseconds.
+type Time = (i128, i128);
 
 /// Which file or folder it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +43,8 @@ impl Stamp {
         Self {
             place: Identity::of(stat),
             size: i128::from(stat.st_size),
+            mode: stat.st_mode,
+            owner: (stat.st_uid, stat.st_gid),
             modified: (i128::from(stat.st_mtime), i128::from(stat.st_mtime_nsec)),
             changed: (i128::from(stat.st_ctime), i128::from(stat.st_ctime_nsec)),
         }
@@ -46,6 +53,16 @@ impl Stamp {
     /// Whether a change from `wall` on, in seconds since 1970, makes another stamp of it.
     fn is_past(&self, wall: i64) -> bool {
         self.changed.0 + i128::from(TICK) < i128::from(wall)
+    }
+
+    /// Whether nothing differs from `other` but the time of the last change, which a second name moves on.
+    pub(super) fn same_but_changed(&self, other: &Self) -> bool {
+        Self { changed: other.changed, ..*self } == *other
+    }
+
+    /// When it changed last.
+    pub(super) fn changed(&self) -> Time {
+        self.changed
     }
 
     /// Whether the bytes are those of `other`: mode and owner may differ.
@@ -60,6 +77,11 @@ pub(super) struct Known {
     stamp: Stamp,
     /// The bytes were right when the stamp's tick was over: the stamp alone vouches for them.
     settled: bool,
+    /// Until when we may have changed it ourselves, by a second name that it had for a while: a stamp that differs only in a
+    /// time of change up to then vouches as well.
+    ours_until: Option<Time>,
+    /// What we have published in it: in memory it is one with the rendering.
+    published: Option<Secret>,
     /// What is in it where it belongs to another owner, so that it can be compared although we may
     /// not read it.
     pub(super) handed_over: Option<Secret>,
@@ -73,17 +95,57 @@ impl Known {
 
     /// It was just written, or found to be right.
     pub(super) fn new(stamp: Stamp, handed_over: Option<Secret>) -> Self {
-        Self { stamp, settled: false, handed_over }
+        Self { stamp, settled: false, ours_until: None, published: None, handed_over }
+    }
+
+    /// The same of a file that holds these bytes.
+    pub(super) fn of(self, published: Option<Secret>) -> Self {
+        Self { published, ..self }
     }
 
     /// Its bytes were compared at `wall`, and `stamp` taken before.
     pub(super) fn confirm(&mut self, stamp: Stamp, wall: i64) {
-        *self = Self { stamp, settled: stamp.is_past(wall), handed_over: self.handed_over.take() };
+        (self.stamp, self.settled, self.ours_until) = (stamp, stamp.is_past(wall), None);
+    }
+
+    /// It was found to be as it was, with this stamp, which may be a later one.
+    pub(super) fn found(&self, stamp: Stamp) -> Self {
+        let settled = self.vouches(&stamp);
+        Self { stamp, settled, ours_until: None, ..self.clone() }
+    }
+
+    /// Its stamp.
+    pub(super) fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    /// It has a second name now, and with it this stamp.
+    pub(super) fn linked(&self, stamp: Stamp) -> Self {
+        Self { stamp, ours_until: None, ..self.clone() }
+    }
+
+    /// It had a second name, which was removed by `until`.
+    pub(super) fn had_two_names(&mut self, until: Option<Time>) {
+        self.ours_until = until;
+    }
+
+    /// Whether we have published these bytes in it.
+    pub(super) fn has_bytes(&self, bytes: &Secret) -> bool {
+        self.published.as_ref() == Some(bytes)
+    }
+
+    /// What we have published in it.
+    pub(super) fn published(&self) -> Option<Secret> {
+        self.published.clone()
     }
 
     /// Whether `stamp` alone says that nothing has changed.
     pub(super) fn vouches(&self, stamp: &Stamp) -> bool {
-        self.settled && self.stamp == *stamp
+        let as_it_was = self.stamp == *stamp;
+        let as_we_left_it = || {
+            self.ours_until.is_some_and(|until| stamp.changed <= until) && self.stamp.same_but_changed(stamp)
+        };
+        self.settled && (as_it_was || as_we_left_it())
     }
 
     /// The bytes of a file with this stamp that we may not read, where they are still ours.
@@ -114,5 +176,21 @@ mod tests {
         assert!(known.vouches(&stamp));
         known.confirm(Stamp { changed: (200, 0), ..stamp }, 150);
         assert!(!known.vouches(&stamp), "a clock that was set back says nothing");
+    }
+
+    #[test]
+    fn a_second_name_moves_the_time_of_change_on_and_nothing_else() {
+        let stamp = stamp(100);
+        let mut known = Known::new(stamp, None);
+        known.confirm(stamp, 103);
+        let linked = Stamp { changed: (200, 5), ..stamp };
+        assert!(!known.vouches(&linked));
+        known.had_two_names(Some((200, 7)));
+        assert!(known.vouches(&linked) && known.vouches(&stamp));
+        assert!(!known.vouches(&Stamp { changed: (200, 8), ..stamp }), "another process's change");
+        assert!(!known.vouches(&Stamp { modified: (200, 5), ..linked }), "a write");
+        assert!(!known.vouches(&Stamp { mode: 0o100_666, ..linked }), "another mode");
+        let found = known.found(linked);
+        assert!(found.vouches(&linked) && !found.vouches(&stamp));
     }
 }

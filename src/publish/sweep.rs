@@ -95,8 +95,8 @@ fn empty(dir: &Dir, depth: usize) -> Result<(), PublishError> {
     }
     // A folder mode may be without write for its owner: readers need none, but we do now.
     dir.open_to_owner()?;
-    for name in dir.names()? {
-        if dir.kind_of(&name)? == Some(FileType::Directory) {
+    for (name, kind) in dir.entries()? {
+        if kind == FileType::Directory {
             let child = dir.child(&name)?;
             empty(&child, depth - 1)?;
             dir.remove_folder(&name)?;

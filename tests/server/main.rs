@@ -13,6 +13,7 @@ mod exec;
 mod field;
 mod folder;
 mod harness;
+mod incidents;
 mod init;
 mod logins;
 mod mistakes;

@@ -120,6 +120,7 @@ impl Engine {
         }
         self.ring();
         self.settle();
+        self.upstream.session.note_presence(self.now.moment);
         std::mem::take(&mut self.out)
     }
 
@@ -171,6 +172,10 @@ impl Engine {
             Event::Refresh => {
                 self.ask_again();
                 self.refresh();
+            }
+            Event::RefreshSome(wanted) => {
+                self.ask_again();
+                self.refresh_some(&wanted);
             }
             Event::Look => self.inspect_all(Look::Now),
             Event::Exposed => self.replace_login(),

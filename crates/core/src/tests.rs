@@ -9,6 +9,7 @@ mod looking;
 mod mounts;
 mod on_init;
 mod pacing;
+mod showing;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //! this which paths a template asks for.
 
 use super::Template;
-use super::error::Position;
+use super::error::{Lines, Position};
 use super::node::{Body, Command, Node, Pipe, Term};
 use leasehold_base::secret::Secret;
 
@@ -34,14 +34,14 @@ impl Template {
     /// ```
     #[must_use]
     pub fn calls(&self) -> Vec<Call<'_>> {
-        let mut walker = Walker { text: self.text(), calls: Vec::new() };
+        let mut walker = Walker { lines: Lines::of(self.text()), calls: Vec::new() };
         self.trees.iter().for_each(|(_, body)| walker.body(body));
         walker.calls
     }
 }
 
 struct Walker<'t> {
-    text: &'t [u8],
+    lines: Lines,
     calls: Vec<Call<'t>>,
 }
 
@@ -96,7 +96,7 @@ impl<'t> Walker<'t> {
         if let Term::Function { at, name, .. } = term {
             // The parser found a function of this name, and those have names in UTF-8.
             let function = std::str::from_utf8(name).unwrap_or_default();
-            self.calls.push(Call { function, args, position: Position::of(self.text, *at) });
+            self.calls.push(Call { function, args, position: self.lines.position(*at) });
         }
     }
 }
@@ -120,6 +120,20 @@ pub(super) fn constant(term: &Term) -> Option<&Secret> {
 mod tests {
     use super::*;
     use crate::function::Functions;
+
+    #[test]
+    fn a_place_in_counted_lines_is_the_one_that_is_counted_from_the_start() {
+        for text in ["", "a", "\n", "a\n", "\n\nab\r\nc", "one\ntwo\n\n{{ three }}"] {
+            let lines = Lines::of(text.as_bytes());
+            for offset in 0..text.len() + 3 {
+                assert_eq!(
+                    lines.position(offset),
+                    Position::of(text.as_bytes(), offset),
+                    "{text:?} {offset}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn calls_are_found_wherever_they_stand() {

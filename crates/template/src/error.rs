@@ -27,6 +27,29 @@ impl Position {
     }
 }
 
+/// Where the lines of a text begin, for many positions in it: counted once, and not from the start for each.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    /// The offsets of the first byte of each line.
+    starts: Vec<usize>,
+    end: usize,
+}
+
+impl Lines {
+    pub(crate) fn of(text: &[u8]) -> Self {
+        let after = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(index, _)| index + 1);
+        Self { starts: std::iter::once(0).chain(after).collect(), end: text.len() }
+    }
+
+    /// As [`Position::of`].
+    pub(crate) fn position(&self, offset: usize) -> Position {
+        let offset = offset.min(self.end);
+        // The first line begins at 0, so at least one begins at or before the offset.
+        let line = self.starts.partition_point(|start| *start <= offset);
+        Position { offset, line, column: offset - self.starts[line - 1] }
+    }
+}
+
 /// A text that is not a template. It prints as Go's error does, with the hint in brackets behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {

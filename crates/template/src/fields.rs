@@ -3,7 +3,7 @@
 
 use super::Template;
 use super::calls::constant;
-use super::error::Position;
+use super::error::{Lines, Position};
 use super::node::{Body, Branch, Command, Name, Node, Pipe, Term};
 use leasehold_base::secret::Secret;
 
@@ -26,8 +26,13 @@ impl Template {
     /// variable that holds the answer, or at the call itself. What only a rendering can know is left out.
     #[must_use]
     pub fn fields_of(&self, function: &str) -> Vec<FieldOf<'_>> {
-        let mut walker =
-            Walker { text: self.text(), function, dot: None, variables: Vec::new(), found: Vec::new() };
+        let mut walker = Walker {
+            lines: Lines::of(self.text()),
+            function,
+            dot: None,
+            variables: Vec::new(),
+            found: Vec::new(),
+        };
         for (_, body) in &self.trees {
             walker.dot = None;
             walker.scope(|walker| walker.body(body));
@@ -40,7 +45,7 @@ impl Template {
 type Origin<'t> = Option<&'t Secret>;
 
 struct Walker<'t, 'f> {
-    text: &'t [u8],
+    lines: Lines,
     function: &'f str,
     dot: Origin<'t>,
     variables: Vec<(&'t Name, Origin<'t>)>,
@@ -157,7 +162,7 @@ impl<'t> Walker<'t, '_> {
     }
 
     fn add(&mut self, path: &'t Secret, names: Vec<&'t Secret>, indexed: bool, at: usize) {
-        let place = Position::of(self.text, at);
+        let place = self.lines.position(at);
         self.found.push(FieldOf { path, names, indexed, place });
     }
 

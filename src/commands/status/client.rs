@@ -1,4 +1,4 @@
-//! One GET, over a blocking socket.
+//! One request, over a blocking socket.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -18,16 +18,25 @@ const MAX_ANSWER: u64 = 64 << 20;
 
 /// What the daemon answered.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(in crate::commands) struct Answer {
     /// The HTTP status.
-    pub(super) status: u16,
+    pub(in crate::commands) status: u16,
     /// The body.
-    pub(super) body: String,
+    pub(in crate::commands) body: String,
 }
 
 /// Asks for `path`; why there is no answer is in words for a person.
-pub(super) fn get(daemon: &Daemon, path: &str) -> io::Result<Answer> {
-    ask(daemon, path).map_err(|why| {
+pub(in crate::commands) fn get(daemon: &Daemon, path: &str) -> io::Result<Answer> {
+    ask(daemon, "GET", path)
+}
+
+/// Asks for something to be done, as [`get`] asks.
+pub(in crate::commands) fn post(daemon: &Daemon, path: &str) -> io::Result<Answer> {
+    ask(daemon, "POST", path)
+}
+
+fn ask(daemon: &Daemon, method: &str, path: &str) -> io::Result<Answer> {
+    converse(daemon, method, path).map_err(|why| {
         let words = match why.kind() {
             io::ErrorKind::ConnectionRefused => "nobody listens there",
             io::ErrorKind::NotFound => "there is no such socket",
@@ -39,22 +48,22 @@ pub(super) fn get(daemon: &Daemon, path: &str) -> io::Result<Answer> {
     })
 }
 
-fn ask(daemon: &Daemon, path: &str) -> io::Result<Answer> {
+fn converse(daemon: &Daemon, method: &str, path: &str) -> io::Result<Answer> {
     match &daemon.listen {
         Listen::Tcp(address) => {
             let stream = TcpStream::connect_timeout(&reachable(*address), CONNECT)?;
             stream.set_read_timeout(Some(PIECE))?;
             stream.set_write_timeout(Some(PIECE))?;
             match &daemon.tls {
-                Some(files) => exchange(tls::over(stream, files)?, path),
-                None => exchange(stream, path),
+                Some(files) => exchange(tls::over(stream, files)?, method, path),
+                None => exchange(stream, method, path),
             }
         }
         Listen::Unix(socket) => {
             let stream = UnixStream::connect(socket)?;
             stream.set_read_timeout(Some(PIECE))?;
             stream.set_write_timeout(Some(PIECE))?;
-            exchange(stream, path)
+            exchange(stream, method, path)
         }
     }
 }
@@ -69,8 +78,8 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-fn exchange(mut stream: impl Read + Write, path: &str) -> io::Result<Answer> {
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+fn exchange(mut stream: impl Read + Write, method: &str, path: &str) -> io::Result<Answer> {
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut bytes = Vec::new();
     stream.take(MAX_ANSWER).read_to_end(&mut bytes)?;
     parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not whole"))

@@ -1,9 +1,10 @@
-//! `leasehold status`: asks the running daemon.
+//! `leasehold status`: asks the running daemon. It ends with 0 where everything is well, and with 1 where anything is not,
+//! so that a script need not read the table.
 //!
 //! A pod runs it every few seconds as a probe, beside an application that wants the processor for
 //! itself: no runtime is started, no library for HTTP, one request over a blocking socket.
 
-mod client;
+pub(super) mod client;
 mod tls;
 
 use std::io::{self, IsTerminal as _, Write};
@@ -14,8 +15,8 @@ use super::output::written;
 use crate::config::plan::{Listen, ListenTls};
 use crate::exit::{Cause, Ending};
 use crate::observe::paint::{Paint, Palette};
-use crate::observe::status::Status;
-use crate::observe::table;
+use crate::observe::status::{File, Status};
+use crate::observe::{explain, table};
 
 /// How often `--watch` asks.
 const EVERY: Duration = Duration::from_secs(2);
@@ -32,10 +33,14 @@ pub struct Daemon {
 }
 
 /// What is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Show {
     /// Everything, as a table for people.
     Table,
+    /// One file, secret or notifier.
+    Named(String),
+    /// Why this file is as it is, or each that is not as it should be.
+    Explained(Option<String>),
     /// Everything, as the daemon's JSON in one line.
     Json,
     /// Whether the files can be relied on: one line, exit code 0 or 1.
@@ -49,7 +54,7 @@ pub enum Show {
 /// # Errors
 /// 69 where nobody answers, or something else does; for the probes that is exit code 1 instead.
 /// 73 where standard output cannot be written.
-pub fn run(daemon: &Daemon, show: Show) -> Result<ExitCode, Ending> {
+pub fn run(daemon: &Daemon, show: &Show) -> Result<ExitCode, Ending> {
     let mut output = io::stdout();
     let palette = Palette::of(output.is_terminal());
     once(daemon, show, palette, &mut output)
@@ -60,15 +65,15 @@ pub fn run(daemon: &Daemon, show: Show) -> Result<ExitCode, Ending> {
 ///
 /// # Errors
 /// 73 where standard output cannot be written.
-pub fn watch(daemon: &Daemon, show: Show) -> Result<ExitCode, Ending> {
+pub fn watch(daemon: &Daemon, show: &Show) -> Result<ExitCode, Ending> {
     let mut output = io::stdout();
     let palette = Palette::of(output.is_terminal());
-    let clear = output.is_terminal() && show == Show::Table;
+    let clear = output.is_terminal() && !matches!(show, Show::Json);
     loop {
         // In one piece, so that the terminal is never seen empty.
         let mut screen = Vec::from(if clear { CLEAR } else { "" });
         match once(daemon, show, palette, &mut screen) {
-            Ok(_probe) => {}
+            Ok(_well_or_not) => {}
             Err(ending) if ending.cause == Cause::Unavailable => {
                 written(writeln!(screen, "{}", palette.paint(Paint::Bad, &ending.what)))?
             }
@@ -79,16 +84,48 @@ pub fn watch(daemon: &Daemon, show: Show) -> Result<ExitCode, Ending> {
     }
 }
 
-fn once(daemon: &Daemon, show: Show, palette: Palette, output: &mut impl Write) -> Result<ExitCode, Ending> {
+fn once(daemon: &Daemon, show: &Show, palette: Palette, output: &mut impl Write) -> Result<ExitCode, Ending> {
     match show {
         Show::Ready => probe(daemon, "/readyz", output),
         Show::Live => probe(daemon, "/livez", output),
-        Show::Json => status(daemon).and_then(|(json, _)| show_line(output, json.trim_end())),
-        Show::Table => {
-            let text = |status: &Status| table::text(status, palette);
-            status(daemon).and_then(|(_, status)| show_line(output, text(&status).trim_end()))
+        Show::Json => shown(status(daemon)?, output, |json, _| Ok(json.to_owned())),
+        Show::Table => shown(status(daemon)?, output, |_, status| Ok(table::text(status, palette))),
+        Show::Named(name) => shown(status(daemon)?, output, |_, status| {
+            table::text_of(status, name, palette).ok_or_else(|| unknown(status, name))
+        }),
+        Show::Explained(name) => {
+            shown(status(daemon)?, output, |_, status| explained(status, name.as_deref(), palette))
         }
     }
+}
+
+/// Shows a text of the status, and ends with 0 where all is well and with 1 where anything is not.
+fn shown(
+    (json, status): (String, Status),
+    output: &mut impl Write,
+    text: impl FnOnce(&str, &Status) -> Result<String, Ending>,
+) -> Result<ExitCode, Ending> {
+    let text = text(&json, &status)?;
+    show_line(output, text.trim_end())?;
+    Ok(if status.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn explained(status: &Status, name: Option<&str>, palette: Palette) -> Result<String, Ending> {
+    let files: Vec<&File> = match name {
+        Some(name) => status.files.iter().filter(|file| file.name == name).collect(),
+        None => status.files.iter().filter(|file| !file.is_ok()).collect(),
+    };
+    match name {
+        Some(name) if files.is_empty() => Err(unknown(status, name)),
+        None if files.is_empty() => Ok(format!("{}: every file is as it should be", status.reason)),
+        _ => Ok(explain::text(status, &files, palette)),
+    }
+}
+
+fn unknown(status: &Status, name: &str) -> Ending {
+    let files: Vec<&str> = status.files.iter().map(|file| file.name.as_str()).take(10).collect();
+    let hint = format!("name a file ({}), a secret's id or path, or a notifier", files.join(", "));
+    Ending::new(Cause::Missing, format!("the daemon knows nothing by the name {name}"), hint)
 }
 
 /// One line, and 0 where the daemon answers 200.
@@ -124,7 +161,7 @@ fn show_line(output: &mut impl Write, text: &str) -> Result<ExitCode, Ending> {
     written(writeln!(output, "{text}").and_then(|()| output.flush())).map(|()| ExitCode::SUCCESS)
 }
 
-fn name(listen: &Listen) -> String {
+pub(super) fn name(listen: &Listen) -> String {
     match listen {
         Listen::Tcp(address) => address.to_string(),
         Listen::Unix(path) => format!("unix:{}", path.display()),

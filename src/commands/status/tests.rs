@@ -58,7 +58,7 @@ async fn show(view: View, mut asks: mpsc::Receiver<Ask>) {
             Ask::View(reply) => reply.send(view.clone()).expect("somebody asked"),
             Ask::Scrape(reply) => reply.send((view.clone(), Besides::default())).expect("somebody asked"),
             Ask::Alive(reply) => reply.send(()).expect("somebody asked"),
-            Ask::Log(..) | Ask::Refresh(_) | Ask::Renew(..) | Ask::Quit(_) => {
+            Ask::Log(..) | Ask::Refresh(..) | Ask::Renew(..) | Ask::Quit(_) => {
                 panic!("a status only looks")
             }
         }
@@ -68,7 +68,7 @@ async fn show(view: View, mut asks: mpsc::Receiver<Ask>) {
 fn shown(listen: &Listen, show: Show) -> (Result<ExitCode, Ending>, String) {
     let mut output = Vec::new();
     let daemon = Daemon { listen: listen.clone(), tls: None };
-    let result = once(&daemon, show, Palette::PLAIN, &mut output);
+    let result = once(&daemon, &show, Palette::PLAIN, &mut output);
     (result, String::from_utf8(output).expect("UTF-8"))
 }
 
@@ -81,10 +81,11 @@ fn unready() -> View {
 fn the_probes_print_one_line_and_tell_by_their_code() {
     let daemon = Shown::on_loopback(sample::view());
     let said = |line: &str, code| (Ok(code), format!("{line}\n"));
-    assert_eq!(shown(&daemon.listen, Show::Ready), said("ready", ExitCode::SUCCESS));
+    let ready = "ready, 1 of 1 notifier failing";
+    assert_eq!(shown(&daemon.listen, Show::Ready), said(ready, ExitCode::SUCCESS));
     assert_eq!(shown(&daemon.listen, Show::Live), said("alive", ExitCode::SUCCESS));
     let daemon = Shown::on_loopback(unready());
-    let why = "not yet rendered: api-key: denied";
+    let why = "not yet rendered: api-key: denied; 1 of 1 notifier failing";
     assert_eq!(shown(&daemon.listen, Show::Ready), said(why, ExitCode::FAILURE));
     assert_eq!(shown(&daemon.listen, Show::Live), said("alive", ExitCode::SUCCESS));
 }
@@ -94,13 +95,37 @@ fn the_whole_status_comes_as_a_table_or_as_json() {
     let folder = tempfile::tempdir().expect("a folder");
     let daemon = Shown::start(Listen::Unix(folder.path().join("status")), unready());
     let (result, text) = shown(&daemon.listen, Show::Table);
-    assert_eq!(result, Ok(ExitCode::SUCCESS));
+    assert_eq!(result, Ok(ExitCode::FAILURE), "something is wrong");
     assert!(text.contains("FILE     GENERATION") && text.contains("not yet rendered: api-key"), "{text}");
     let (result, text) = shown(&daemon.listen, Show::Json);
-    assert_eq!(result, Ok(ExitCode::SUCCESS));
+    assert_eq!(result, Ok(ExitCode::FAILURE));
     assert_eq!(text.lines().count(), 1);
     let status: Status = serde_json::from_str(&text).expect("JSON");
-    assert_eq!(status, Status::from(&unready()));
+    assert_eq!(status, Status::of(&unready(), &Besides::default()));
+}
+
+#[test]
+fn the_code_says_whether_anything_is_wrong_and_a_name_chooses_what_is_shown() {
+    let daemon = Shown::on_loopback(sample::view_of_the_well());
+    for show in [Show::Table, Show::Json, Show::Named("db.env".into()), Show::Explained(None)] {
+        assert_eq!(shown(&daemon.listen, show).0, Ok(ExitCode::SUCCESS));
+    }
+    let (_, text) = shown(&daemon.listen, Show::Named("4e5f6a7b".into()));
+    assert!(
+        text.contains("api-key") && !text.contains("db.env"),
+        "the secret and the file that it is in: {text}"
+    );
+    let (_, text) = shown(&daemon.listen, Show::Explained(Some("db.env".into())));
+    assert!(text.contains("no link is broken"), "{text}");
+    for show in [Show::Named("none".into()), Show::Explained(Some("none".into()))] {
+        let ending = shown(&daemon.listen, show).0.expect_err("there is no such thing");
+        assert_eq!(ending.cause, Cause::Missing);
+        assert!(ending.hint.contains("db.env, api-key"), "{ending}");
+    }
+    // Its notifier failed last.
+    let daemon = Shown::on_loopback(sample::view());
+    assert_eq!(shown(&daemon.listen, Show::Table).0, Ok(ExitCode::FAILURE));
+    assert_eq!(shown(&daemon.listen, Show::Ready).0, Ok(ExitCode::SUCCESS), "the files are there");
 }
 
 #[test]
@@ -155,6 +180,6 @@ fn output_that_nobody_reads_is_an_error_and_not_a_panic() {
     }
     let daemon = Shown::on_loopback(sample::view());
     let daemon = Daemon { listen: daemon.listen.clone(), tls: None };
-    let ending = once(&daemon, Show::Json, Palette::PLAIN, &mut Closed).expect_err("closed");
+    let ending = once(&daemon, &Show::Json, Palette::PLAIN, &mut Closed).expect_err("closed");
     assert_eq!(ending.cause, Cause::Destination);
 }

@@ -1,9 +1,8 @@
 //! `exec`: the process of `leasehold exec`, and the variables that it gets.
 
-use std::time::Duration;
-
+use crate::config::defaults;
 use crate::config::desk::Desk;
-use crate::config::file::{Auth, Exec, FileEntry, VariableEntry};
+use crate::config::file::{Auth, Exec, VariableEntry};
 use crate::config::keypath::KeyPath;
 use crate::config::plan::{ExecPlan, OnChange, Source, Spread, VariablePlan};
 use crate::config::scalars;
@@ -11,11 +10,6 @@ use leasehold_base::request::Request;
 
 use super::runtime::{self, Defaults};
 use super::{files, notify, source};
-
-/// Kubernetes and systemd both stop with this.
-const TERM: i32 = 15;
-/// As long as Kubernetes waits by itself.
-const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(super) fn check(entry: &Exec, auth: Option<&Auth>, defaults: &Defaults, desk: &mut Desk<'_>) -> ExecPlan {
     let at = KeyPath::of(&["exec"]);
@@ -36,8 +30,8 @@ pub(super) fn check(entry: &Exec, auth: Option<&Auth>, defaults: &Defaults, desk
         command: command.unwrap_or_default().into_iter().map(Into::into).collect(),
         env,
         on_change,
-        stop_signal: stop_signal.unwrap_or(TERM),
-        stop_timeout: entry.stop_timeout.unwrap_or(STOP_TIMEOUT),
+        stop_signal: stop_signal.unwrap_or(defaults::STOP_SIGNAL.value),
+        stop_timeout: entry.stop_timeout.unwrap_or(defaults::STOP.value),
         splay: entry.splay.unwrap_or_default(),
         wait: entry.wait.as_ref().and_then(|wait| files::wait(wait, &at.key("wait"), desk)),
         resolve_env: (entry.resolve_env == Some(true)).then_some(defaults.refresh),
@@ -149,15 +143,5 @@ fn source_of(
     desk: &mut Desk<'_>,
 ) -> Option<Source> {
     not_spread(entry, at, desk);
-    let file = FileEntry {
-        template: entry.template.clone(),
-        template_file: entry.template_file.clone(),
-        delimiters: entry.delimiters.clone(),
-        missing_key: entry.missing_key,
-        deny_functions: entry.deny_functions.clone(),
-        secret: entry.secret.clone(),
-        encoding: entry.encoding,
-        ..FileEntry::default()
-    };
-    source::check("a variable", &file, defaults.missing_key, at, desk)
+    source::check("a variable", &entry.source(), defaults.missing_key, at, desk)
 }

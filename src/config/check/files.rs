@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::config::accounts::{self, Account};
 use crate::config::desk::Desk;
-use crate::config::file::{File, FileEntry, WaitEntry};
+use crate::config::file::{File, PlaceKeys, WaitEntry};
 use crate::config::keypath::KeyPath;
 use crate::config::plan::{FilePlan, Source, Target, Wait};
 use crate::config::problem::io_words;
@@ -46,8 +46,8 @@ pub(super) fn check(
     let mut plans = Vec::new();
     for (index, entry) in file.files.iter().enumerate() {
         let at = at.index(index);
-        let place = clerk.place(entry, "a file", &at, desk);
-        let source = source::check("a file", entry, defaults.missing_key, &at, desk);
+        let place = clerk.place(&entry.place(), "a file", &at, desk);
+        let source = source::check("a file", &entry.source(), defaults.missing_key, &at, desk);
         if let (Some(place), Some(source)) = (place, source) {
             plans.push(place.holding(source));
         }
@@ -73,30 +73,30 @@ impl Clerk<'_> {
     /// All of a file but what it holds; `whose` is it in messages.
     pub(super) fn place(
         &mut self,
-        entry: &FileEntry,
+        keys: &PlaceKeys<'_>,
         whose: &str,
         at: &KeyPath,
         desk: &mut Desk<'_>,
     ) -> Option<Place> {
-        let target = target(entry, whose, self.folders, at, desk);
+        let target = target(keys, whose, self.folders, at, desk);
         if let Some(target) = target.as_ref().filter(|target| !target.is_nowhere()) {
             collide(target, at, &mut self.taken, desk);
         }
-        if let Some(mode) = entry.mode {
+        if let Some(mode) = keys.mode {
             runtime::file_mode(mode, &at.key("mode"), desk);
         }
-        if let Some(refresh) = entry.refresh {
+        if let Some(refresh) = keys.refresh {
             runtime::least_refresh(refresh, &at.key("refresh"), desk);
         }
-        let tells_child = entry.notify.as_ref().is_none_or(|wanted| wanted.iter().any(|name| name == CHILD));
+        let tells_child = keys.notify.is_none_or(|wanted| wanted.iter().any(|name| name == CHILD));
         let place = Place {
-            name: entry.path.clone().unwrap_or_default(),
-            mode: entry.mode.unwrap_or(self.defaults.mode),
-            uid: owner(entry.user.as_deref(), Account::User, &at.key("user"), desk),
-            gid: owner(entry.group.as_deref(), Account::Group, &at.key("group"), desk),
-            refresh: entry.refresh.unwrap_or(self.defaults.refresh),
-            wait: entry.wait.as_ref().and_then(|entry| wait(entry, &at.key("wait"), desk)),
-            notify: notify(entry.notify.as_deref(), self.names, &at.key("notify"), desk),
+            name: keys.path.unwrap_or_default().to_owned(),
+            mode: keys.mode.unwrap_or(self.defaults.mode),
+            uid: owner(keys.user, Account::User, &at.key("user"), desk),
+            gid: owner(keys.group, Account::Group, &at.key("group"), desk),
+            refresh: keys.refresh.unwrap_or(self.defaults.refresh),
+            wait: keys.wait.and_then(|entry| wait(entry, &at.key("wait"), desk)),
+            notify: notify(keys.notify, self.names, &at.key("notify"), desk),
             tells_child,
             target: target?,
         };
@@ -138,14 +138,14 @@ impl Place {
 }
 
 fn target(
-    entry: &FileEntry,
+    keys: &PlaceKeys<'_>,
     whose: &str,
     folders: &Folders<'_>,
     at: &KeyPath,
     desk: &mut Desk<'_>,
 ) -> Option<Target> {
     let path_at = at.key("path");
-    let Some(text) = entry.path.as_deref() else {
+    let Some(text) = keys.path else {
         desk.missing(&path_at, format!("{whose} without a `path`"), "say where it goes");
         return None;
     };

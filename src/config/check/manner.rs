@@ -2,7 +2,7 @@
 //! which functions it may not call.
 
 use crate::config::desk::Desk;
-use crate::config::file::FileEntry;
+use crate::config::file::SourceKeys;
 use crate::config::keypath::KeyPath;
 use crate::config::plan::MissingKey;
 use crate::template::{DELIMITERS, ParseError, Template};
@@ -18,27 +18,28 @@ pub(super) struct Manner {
 }
 
 impl Manner {
-    /// That of `entry`, at `at`; `missing_key` is what holds where it says nothing.
+    /// That of `keys`, at `at`; `missing_key` is what holds where it says nothing.
     pub(super) fn check(
-        entry: &FileEntry,
+        keys: &SourceKeys<'_>,
         missing_key: MissingKey,
         at: &KeyPath,
         desk: &mut Desk<'_>,
     ) -> Self {
         let given = [
-            ("delimiters", entry.delimiters.is_some()),
-            ("missing_key", entry.missing_key.is_some()),
-            ("deny_functions", entry.deny_functions.is_some()),
+            ("delimiters", keys.delimiters.is_some()),
+            ("missing_key", keys.missing_key.is_some()),
+            ("deny_functions", keys.deny_functions.is_some()),
         ];
-        for (key, _) in given.iter().filter(|(_, given)| *given && entry.secret.is_some()) {
+        for (key, _) in given.iter().filter(|(_, given)| *given && keys.secret.is_some()) {
             desk.wrong_key(&at.key(key), format!("`{key}` means nothing beside `secret`"), "take it out");
         }
+        if let Some(own) = keys.missing_key {
+            runtime::holes(own, &at.key("missing_key"), desk);
+        }
         Self {
-            missing_key: entry
-                .missing_key
-                .map_or(missing_key, |word| runtime::missing_key(Some(word), &at.key("missing_key"), desk)),
-            delimiters: delimiters(entry, &at.key("delimiters"), desk),
-            denied: denied(entry.deny_functions.as_deref().unwrap_or_default(), at, desk),
+            missing_key: keys.missing_key.unwrap_or(missing_key),
+            delimiters: delimiters(keys, &at.key("delimiters"), desk),
+            denied: denied(keys.deny_functions.unwrap_or_default(), at, desk),
         }
     }
 
@@ -55,8 +56,8 @@ impl Manner {
     }
 }
 
-fn delimiters(entry: &FileEntry, at: &KeyPath, desk: &mut Desk<'_>) -> (String, String) {
-    let given = entry.delimiters.as_ref();
+fn delimiters(keys: &SourceKeys<'_>, at: &KeyPath, desk: &mut Desk<'_>) -> (String, String) {
+    let given = keys.delimiters;
     let mut one = |name: &str, text: Option<&String>, default: &[u8]| match text.map(String::as_str) {
         Some(text) if text.is_empty() || text.contains(['\n', '\r', '\0']) => {
             desk.wrong_value(&at.key(name), "not a delimiter", "write it like \"[[\"");

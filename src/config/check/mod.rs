@@ -41,7 +41,7 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
     let listen_tls = listen::tls(file.listen_tls.as_ref(), file.listen.as_deref(), desk);
     let listen = listen::listen(file.listen.as_deref(), file.listen_tls.is_some(), desk);
     let init_timeout = runtime::init_timeout(&file.init, desk);
-    let sandbox = runtime::sandbox(file.sandbox, &notifiers, &exec, desk);
+    let sandbox = runtime::sandbox(file.sandbox.unwrap_or_default(), &notifiers, &exec, desk);
     let require_tmpfs = runtime::require_tmpfs(file.require_tmpfs, desk);
     if desk.is_clean() {
         written::check(&files, &exec.env, &writes, desk);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::config::defaults;
 use crate::config::desk::Desk;
 use crate::config::file::NotifierEntry;
 use crate::config::keypath::KeyPath;
@@ -78,12 +79,12 @@ fn notifier(entry: &NotifierEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<
         }
         "http" => {
             let url = vault::web_url(entry.http.as_deref()?, &at.key("http"), URL_EXAMPLE, desk);
-            let timeout = timeout(entry, Duration::from_secs(5), at, desk);
+            let timeout = timeout(entry, defaults::HTTP.value, at, desk);
             Some(Notifier::Http { url: url?, timeout, splay })
         }
         _ => {
             let command = command(entry.command.as_deref()?, &at.key("command"), desk);
-            let timeout = timeout(entry, Duration::from_secs(30), at, desk);
+            let timeout = timeout(entry, defaults::HOOK.value, at, desk);
             Some(Notifier::Command { command: command?, timeout, splay })
         }
     }

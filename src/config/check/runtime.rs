@@ -3,16 +3,13 @@
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use tracing::Level as TracingLevel;
-
+use crate::config::defaults;
 use crate::config::desk::Desk;
-use crate::config::file::{
-    Defaults as DefaultsEntry, Format, Init, Level, Log, MissingKeyWord, SandboxWord, Shutdown,
-};
+use crate::config::file::{Defaults as DefaultsEntry, Init, Log, Shutdown};
 use crate::config::keypath::KeyPath;
 use crate::config::plan::{
-    ExecPlan, FilePlan, LogFormat, LogPlan, MissingKey, Notifier, NotifierPlan, Sandbox, ShutdownPlan,
-    Target, WriteRules,
+    ExecPlan, FilePlan, LogPlan, MissingKey, Notifier, NotifierPlan, Sandbox, ShutdownPlan, Target,
+    WriteRules,
 };
 
 use super::files::Folders;
@@ -34,7 +31,7 @@ pub(super) fn defaults(entry: &DefaultsEntry, desk: &mut Desk<'_>) -> Defaults {
     if let Some(mode) = entry.mode {
         file_mode(mode, &at.key("mode"), desk);
     }
-    let dir_mode = entry.dir_mode.unwrap_or(0o750);
+    let dir_mode = entry.dir_mode.unwrap_or(defaults::DIR_MODE.value);
     if dir_mode & 0o700 != 0o700 {
         desk.wrong_value(&at.key("dir_mode"), "a folder its owner cannot use", "begin with 7, like \"0750\"");
     } else if dir_mode & 0o002 != 0 {
@@ -43,21 +40,18 @@ pub(super) fn defaults(entry: &DefaultsEntry, desk: &mut Desk<'_>) -> Defaults {
     if let Some(refresh) = entry.refresh {
         least_refresh(refresh, &at.key("refresh"), desk);
     }
-    let missing_key = missing_key(entry.missing_key, &at.key("missing_key"), desk);
-    let refresh = entry.refresh.unwrap_or(Duration::from_secs(300));
-    Defaults { mode: entry.mode.unwrap_or(0o440), dir_mode, refresh, missing_key }
+    let missing_key = entry.missing_key.unwrap_or_default();
+    holes(missing_key, &at.key("missing_key"), desk);
+    let refresh = entry.refresh.unwrap_or(defaults::REFRESH.value);
+    Defaults { mode: entry.mode.unwrap_or(defaults::MODE.value), dir_mode, refresh, missing_key }
 }
 
-/// What `word` says; a warning where that leaves holes.
-pub(super) fn missing_key(word: Option<MissingKeyWord>, at: &KeyPath, desk: &mut Desk<'_>) -> MissingKey {
-    let missing_key = match word {
-        None | Some(MissingKeyWord::Error) => return MissingKey::Error,
-        Some(MissingKeyWord::Default) => MissingKey::Default,
-        Some(MissingKeyWord::Zero) => MissingKey::Zero,
-    };
-    let message = "a missing key renders as `<no value>` instead of stopping";
-    desk.warn(at, message, "use `error`, so that no file has a hole");
-    missing_key
+/// Warns of a choice that leaves holes in files.
+pub(super) fn holes(missing_key: MissingKey, at: &KeyPath, desk: &mut Desk<'_>) {
+    if missing_key != MissingKey::Error {
+        let message = "a missing key renders as `<no value>` instead of stopping";
+        desk.warn(at, message, "use `error`, so that no file has a hole");
+    }
 }
 
 /// Refuses set-uid and its kind on a file, and warns of what anyone may read, or nobody.
@@ -169,41 +163,40 @@ pub(super) fn require_tmpfs(wanted: Option<bool>, desk: &mut Desk<'_>) -> bool {
         let message = "secrets may be written to a disk, where they outlive the machine";
         desk.warn(&KeyPath::of(&["require_tmpfs"]), message, "use a tmpfs and `require_tmpfs: true`");
     }
-    wanted.unwrap_or(true)
+    wanted.unwrap_or(defaults::REQUIRE_TMPFS.value)
 }
 
 pub(super) fn sandbox(
-    word: SandboxWord,
+    sandbox: Sandbox,
     notifiers: &[NotifierPlan],
     exec: &ExecPlan,
     desk: &mut Desk<'_>,
 ) -> Sandbox {
     let at = KeyPath::of(&["sandbox"]);
     let hook = notifiers.iter().find(|notifier| matches!(notifier.how, Notifier::Command { .. }));
-    match (word, hook) {
-        (SandboxWord::Auto, _) => return Sandbox::Auto,
-        (SandboxWord::Off, _) => {
+    match (sandbox, hook) {
+        (Sandbox::Auto, _) => {}
+        (Sandbox::Off, _) => {
             let message = "nothing fences this process in, should it be made to do what it must not";
             desk.warn(&at, message, "use `auto`, which does what is possible");
-            return Sandbox::Off;
         }
-        (SandboxWord::Required, None) if exec.command.is_empty() => {}
-        (SandboxWord::Required, None) => {
+        (Sandbox::Required, None) if exec.command.is_empty() => {}
+        (Sandbox::Required, None) => {
             let message = "`exec.command` would inherit the sandbox, and could not work inside it";
             desk.wrong_value(&at, message, "use `sandbox: auto`, which leaves the sandbox off for `exec`");
         }
-        (SandboxWord::Required, Some(hook)) => {
+        (Sandbox::Required, Some(hook)) => {
             let message =
                 format!("notifier `{}` runs a command, which cannot work inside the sandbox", hook.name);
             let hint = "use `signal` or `http` there, or `sandbox: auto`, which leaves the sandbox off";
             desk.wrong_value(&at, message, hint);
         }
     }
-    Sandbox::Required
+    sandbox
 }
 
 pub(super) fn init_timeout(entry: &Init, desk: &mut Desk<'_>) -> Duration {
-    let timeout = entry.timeout.unwrap_or(Duration::from_secs(120));
+    let timeout = entry.timeout.unwrap_or(defaults::INIT.value);
     if timeout < Duration::from_secs(1) {
         desk.wrong_value(&KeyPath::of(&["init", "timeout"]), "too short to log in", "use a second or more");
     }
@@ -211,22 +204,13 @@ pub(super) fn init_timeout(entry: &Init, desk: &mut Desk<'_>) -> Duration {
 }
 
 pub(super) fn shutdown(entry: &Shutdown) -> ShutdownPlan {
-    ShutdownPlan { revoke: entry.revoke.unwrap_or(true), delay: entry.delay.unwrap_or_default() }
+    ShutdownPlan {
+        revoke: entry.revoke.unwrap_or(defaults::REVOKE.value),
+        delay: entry.delay.unwrap_or_default(),
+    }
 }
 
 pub(super) fn log(entry: &Log) -> LogPlan {
-    LogPlan {
-        level: match entry.level.unwrap_or(Level::Info) {
-            Level::Error => TracingLevel::ERROR,
-            Level::Warn => TracingLevel::WARN,
-            Level::Info => TracingLevel::INFO,
-            Level::Debug => TracingLevel::DEBUG,
-            Level::Trace => TracingLevel::TRACE,
-        },
-        format: match entry.format.unwrap_or(Format::Auto) {
-            Format::Auto => LogFormat::Auto,
-            Format::Text => LogFormat::Text,
-            Format::Json => LogFormat::Json,
-        },
-    }
+    let default = LogPlan::default();
+    LogPlan { level: entry.level.unwrap_or(default.level), format: entry.format.unwrap_or(default.format) }
 }

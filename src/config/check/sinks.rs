@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::desk::Desk;
-use crate::config::file::{Auth, File, FileEntry, Method, SinkEntry};
+use crate::config::file::{Auth, File, Method, SinkEntry};
 use crate::config::keypath::KeyPath;
 use crate::config::plan::{FilePlan, Source};
 
@@ -19,16 +19,7 @@ pub(super) fn check(entries: &[SinkEntry], clerk: &mut Clerk<'_>, desk: &mut Des
     for (index, entry) in entries.iter().enumerate() {
         let at = at.index(index);
         wrap_ttl(entry.wrap_ttl, &at.key("wrap_ttl"), desk);
-        let file = FileEntry {
-            path: entry.path.clone(),
-            mode: entry.mode,
-            user: entry.user.clone(),
-            group: entry.group.clone(),
-            // Programs that talk to the server mostly look at the file themselves.
-            notify: Some(entry.notify.clone().unwrap_or_default()),
-            ..FileEntry::default()
-        };
-        let place = clerk.place(&file, "a sink", &at, desk);
+        let place = clerk.place(&entry.place(), "a sink", &at, desk);
         sinks.extend(place.map(|place| place.holding(Source::Token { wrap_ttl: entry.wrap_ttl })));
     }
     sinks

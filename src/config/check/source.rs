@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::manner::Manner;
 use crate::config::desk::{Desk, On, Spot};
-use crate::config::file::{Encoding, FileEntry};
+use crate::config::file::{Encoding, SourceKeys};
 use crate::config::keypath::KeyPath;
-use crate::config::places::MAX_BYTES;
 use crate::config::plan::{MissingKey, Source, TemplateSource};
+use crate::config::yaml::MAX_BYTES;
 use crate::template::Position;
 use leasehold_base::request::Request;
 
@@ -18,29 +18,27 @@ use crate::config::problem::io_words;
 /// What `whose` (a file, a variable) is made of.
 pub(super) fn check(
     whose: &str,
-    entry: &FileEntry,
+    keys: &SourceKeys<'_>,
     missing_key: MissingKey,
     at: &KeyPath,
     desk: &mut Desk<'_>,
 ) -> Option<Source> {
     const KINDS: [&str; 3] = ["template", "template_file", "secret"];
-    let manner = Manner::check(entry, missing_key, at, desk);
-    let given = [entry.template.is_some(), entry.template_file.is_some(), entry.secret.is_some()];
+    let manner = Manner::check(keys, missing_key, at, desk);
+    let given = [keys.template.is_some(), keys.template_file.is_some(), keys.secret.is_some()];
     let kinds: Vec<&str> =
         KINDS.iter().zip(given).filter_map(|(kind, given)| given.then_some(*kind)).collect();
-    if entry.encoding.is_some() && entry.secret.is_none() && !desk.is_broken(&at.key("secret")) {
+    if keys.encoding.is_some() && keys.secret.is_none() && !desk.is_broken(&at.key("secret")) {
         let message = "`encoding` means nothing without `secret: PATH#KEY`";
         desk.wrong_key(&at.key("encoding"), message, "in a template, use base64Decode");
     }
     match kinds[..] {
         ["template"] => {
-            let (at, text) = (at.key("template"), entry.template.as_deref()?);
+            let (at, text) = (at.key("template"), keys.template?);
             template(text.as_bytes().to_vec(), None, manner, &at, desk)
         }
-        ["template_file"] => {
-            template_file(entry.template_file.as_deref()?, manner, &at.key("template_file"), desk)
-        }
-        ["secret"] => secret(entry.secret.as_deref()?, entry.encoding, at, desk),
+        ["template_file"] => template_file(keys.template_file?, manner, &at.key("template_file"), desk),
+        ["secret"] => secret(keys.secret?, keys.encoding, at, desk),
         [.., last] => {
             let message = format!("`{}` exclude one another", kinds.join("` and `"));
             desk.wrong_key(&at.key(last), message, format!("{whose} is made of one of them"));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::{Host, Url};
 
+use crate::config::defaults;
 use crate::config::desk::Desk;
 use crate::config::file::{Plaintext, RateLimit as RateLimitEntry, Vault};
 use crate::config::keypath::KeyPath;
@@ -21,7 +22,7 @@ pub(super) fn check(entry: &Vault, desk: &mut Desk<'_>) -> Option<VaultPlan> {
     if let Some(address) = &address {
         plaintext(address, proxy.as_ref(), entry.plaintext.unwrap_or_default(), &at, desk);
     }
-    let timeout = entry.timeout.unwrap_or(Duration::from_secs(15));
+    let timeout = entry.timeout.unwrap_or(defaults::REQUEST.value);
     if timeout < Duration::from_millis(100) {
         desk.wrong_value(&at.key("timeout"), "too short for any request", "give it a second at least");
     }
@@ -33,7 +34,7 @@ pub(super) fn check(entry: &Vault, desk: &mut Desk<'_>) -> Option<VaultPlan> {
         server_name: host_name(entry.server_name.as_deref(), &at.key("server_name"), desk),
         redirect_hosts: redirect_hosts(&entry.redirect_hosts, &at.key("redirect_hosts"), desk),
         rate_limit: entry.rate_limit.as_ref().and_then(|limit| rate_limit(limit, &at, desk)),
-        max_in_flight: entry.max_in_flight.unwrap_or(8) as usize,
+        max_in_flight: entry.max_in_flight.unwrap_or(defaults::MAX_IN_FLIGHT.value) as usize,
         proxy,
         timeout,
         address: address?,

@@ -155,7 +155,7 @@ fn namespace(stanza: &Stanza<'_>, desk: &mut Desk<'_>) {
     };
     desk.draft.put(&home, text.as_str(), Some(Origin::of(item)));
     let everyones = KeyPath::of(&["vault", "namespace"]);
-    let given = desk.draft.get(&everyones).and_then(serde_yaml::Value::as_str);
+    let given = desk.draft.get(&everyones).and_then(crate::config::value::Value::as_str);
     if given.is_none_or(str::is_empty) {
         desk.draft.put(&everyones, text, Some(Origin::of(item)));
     }
@@ -176,7 +176,7 @@ pub(super) fn mount(stanza: &Stanza<'_>, item: &Item, method: &str, desk: &mut D
     if namespaces.is_empty() {
         return;
     }
-    let given = |at: &[&str]| desk.draft.get(&KeyPath::of(at)).and_then(serde_yaml::Value::as_str);
+    let given = |at: &[&str]| desk.draft.get(&KeyPath::of(at)).and_then(crate::config::value::Value::as_str);
     // The environment's wins over the one of `vault`.
     let above = given(&["auth", "namespace"]).or(desk.namespace).or_else(|| given(&["vault", "namespace"]));
     let above = above.unwrap_or_default().split('/').filter(|part| !part.is_empty());
@@ -246,7 +246,7 @@ const SINK_FILE: &[Row] = &[
 
 fn sink(block: &Block<'_>, at: &KeyPath, desk: &mut Desk<'_>) {
     let origin = Origin { key: block.stanza.at, value: block.stanza.at, lies: super::tree::Lies::Somewhere };
-    desk.draft.put(at, serde_yaml::Mapping::new(), Some(origin));
+    desk.draft.put(at, crate::config::value::Mapping::new(), Some(origin));
     desk.walk_over(&block.stanza, SINK, at);
     match kind(block, desk).as_deref() {
         Some("file") | None => {}

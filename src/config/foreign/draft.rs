@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_yaml::{Mapping, Value};
+use crate::config::value::{Mapping, Value};
 
 use super::tree::{At, Item, Lies};
 use crate::config::keypath::{KeyPath, Step};
@@ -88,8 +88,8 @@ impl Draft {
     /// What `path` is set to.
     pub(super) fn get(&self, path: &KeyPath) -> Option<&Value> {
         path.steps().iter().try_fold(&self.value, |value, step| match step {
-            Step::Key(name) => value.get(name.as_str()),
-            Step::Index(index) => value.get(*index),
+            Step::Key(name) => value.get(name),
+            Step::Index(index) => value.item(*index),
         })
     }
 
@@ -107,13 +107,13 @@ fn slot<'v>(value: &'v mut Value, steps: &[Step]) -> Option<&'v mut Value> {
             if value.is_null() {
                 *value = Value::Mapping(Mapping::new());
             }
-            value.as_mapping_mut()?.entry(Value::String(name.clone())).or_insert(Value::Null)
+            value.as_mapping_mut()?.slot(name)
         }
         Step::Index(index) => {
             if value.is_null() {
                 *value = Value::Sequence(Vec::new());
             }
-            let items = value.as_sequence_mut()?;
+            let Value::Sequence(items) = value else { return None };
             if items.len() == *index {
                 items.push(Value::Null);
             }

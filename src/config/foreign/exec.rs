@@ -1,6 +1,6 @@
 //! `exec`: the process to run. Vault Agent gives it variables, consul-template files.
 
-use serde_yaml::Mapping;
+use crate::config::value::Mapping;
 
 use super::draft::Origin;
 use super::kinds;

@@ -1,6 +1,6 @@
 //! The JSON form of HCL, which is also YAML: read as that, with its limits and its places.
 
-use serde_yaml::Value as Yaml;
+use crate::config::value::Value as Yaml;
 
 use super::tree::{self, At, Item, Lies, Node, Number, Object, Value};
 use crate::config::document::Document;
@@ -31,7 +31,7 @@ impl Walk<'_> {
             Yaml::Null => Value::Null,
             Yaml::Bool(flag) => Value::Flag(*flag),
             Yaml::Number(number) => {
-                let fraction = || Number::Fraction(number.as_f64().unwrap_or_default());
+                let fraction = || Number::Fraction(number.as_f64());
                 let kind = number.as_i64().map_or_else(fraction, Number::Whole);
                 Value::Number(kind, number.to_string())
             }
@@ -46,7 +46,7 @@ impl Walk<'_> {
                     items: items.map(|(key, value)| self.item(key, value, path)).collect(),
                 })
             }
-            Yaml::Tagged(tagged) => self.value(&tagged.value, path),
+            Yaml::Tagged(tagged) => self.value(tagged, path),
         }
     }
 

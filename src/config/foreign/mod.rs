@@ -38,7 +38,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
-use serde_yaml::Value;
+use crate::config::value::Value;
 use url::Url;
 
 use self::draft::{Draft, Note, Weight};

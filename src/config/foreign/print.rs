@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde_yaml::{Mapping, Value};
+use crate::config::value::{Mapping, Value};
 
 use super::Reading;
 use super::draft::{Note, Weight};
@@ -67,8 +67,8 @@ impl Page<'_> {
     fn value(&self, path: &KeyPath) -> Option<&Value> {
         use crate::config::keypath::Step;
         path.steps().iter().try_fold(&self.reading.value, |value, step| match step {
-            Step::Key(name) => value.get(name.as_str()),
-            Step::Index(index) => value.get(*index),
+            Step::Key(name) => value.get(name),
+            Step::Index(index) => value.item(*index),
         })
     }
 
@@ -143,7 +143,7 @@ fn flow(value: &Value) -> String {
             let entry = |(name, value): (&Value, &Value)| format!("{}: {}", flow(name), flow(value));
             format!("{{{}}}", map.iter().map(entry).collect::<Vec<_>>().join(", "))
         }
-        Value::Tagged(tagged) => flow(&tagged.value),
+        Value::Tagged(tagged) => flow(tagged),
     }
 }
 

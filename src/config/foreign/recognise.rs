@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use serde_yaml::Value;
+use crate::config::value::Value;
 
 use super::tree::Object;
 use crate::config::document::Document;
@@ -73,8 +73,8 @@ pub(super) fn is_json(bytes: &[u8]) -> bool {
 
 fn is_foreign_json(text: &Text) -> bool {
     let Ok((_, Value::Mapping(map))) = Document::read(&text.name, &text.bytes) else { return false };
-    let has = |keys: &[&str]| keys.iter().any(|key| map.contains_key(*key));
-    let vault = map.get("vault").is_some_and(|vault| THEIR_VAULT.iter().any(|key| vault.get(*key).is_some()));
+    let has = |keys: &[&str]| keys.iter().any(|key| map.get(key).is_some());
+    let vault = map.get("vault").is_some_and(|vault| THEIR_VAULT.iter().any(|key| vault.get(key).is_some()));
     !has(OURS) && (has(AGENT) || has(ENVCONSUL) || has(THEIRS) || vault)
 }
 

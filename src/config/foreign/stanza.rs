@@ -339,7 +339,7 @@ impl Desk<'_> {
     }
 
     /// Sets `home` to what `read` makes of the item's value.
-    pub(super) fn set<T: Into<serde_yaml::Value>>(
+    pub(super) fn set<T: Into<crate::config::value::Value>>(
         &mut self,
         stanza: &Stanza<'_>,
         item: &Item,

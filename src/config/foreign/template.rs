@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_yaml::{Mapping, Value};
+use crate::config::value::{Mapping, Value};
 
 use super::draft::{Origin, Weight};
 use super::kinds;

@@ -89,8 +89,10 @@ pub struct ListenTls {
 }
 
 /// Whether the process gives up what it does not need, before it logs in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Sandbox {
+    #[default]
     /// As far as the kernel allows, with a warning that names what it does not; not at all where a
     /// notifier runs a command, which would inherit it.
     Auto,
@@ -116,7 +118,8 @@ impl Default for LogPlan {
 }
 
 /// The shape of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Text on a terminal, JSON otherwise.
     #[default]

@@ -68,7 +68,8 @@ pub struct TemplateSource {
 }
 
 /// What a missing map key renders as (Go's `missingkey`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum MissingKey {
     /// It stops the rendering. Ours, for a `<no value>` in a password is worse.
     #[default]

@@ -1,16 +1,16 @@
-//! Texts made to hurt, credentials in the wrong places, and that the two YAML readers, the table of
-//! keys and the types agree with one another.
+//! Hostile texts, credentials in the wrong places, and that our reader of YAML agrees with serde_yaml, and the table of
+//! keys with the types.
 
 use std::time::Duration;
 
 use proptest::prelude::*;
-use serde_yaml::Value;
 
 use super::World;
 use crate::config::file::File;
 use crate::config::keypath::KeyPath;
 use crate::config::keys::{Key, Kind, TOP};
-use crate::config::places::{MAX_BYTES, MAX_DEPTH, Marks};
+use crate::config::value::{Number, Value};
+use crate::config::yaml::{self, MAX_BYTES, MAX_DEPTH, MERGE};
 
 /// The one line that is said about a text that is not read at all.
 fn refusal(bytes: Vec<u8>) -> String {
@@ -132,7 +132,7 @@ fn sample(kind: &Kind) -> String {
         Kind::Rate => "0.5".into(),
         Kind::Duration => "1s".into(),
         Kind::Mode => "'0400'".into(),
-        Kind::Choice { now, .. } => now[0].into(),
+        Kind::Choice(words) => words[0].into(),
         Kind::List(kind) => format!("[{}]", sample(kind)),
         Kind::Named(kind) => format!("{{x: {}}}", sample(kind)),
         Kind::Map(keys) => format!("{{{}}}", pairs(keys)),
@@ -167,6 +167,13 @@ fn the_table_of_keys_and_the_types_know_the_same() {
         serde_yaml::from_str::<File>(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
         let error =
             serde_yaml::from_str::<File>(&wrap("{no_such_key: 1}".into())).expect_err("unknown").to_string();
+        let choices = keys.iter().filter_map(|key| match key.kind {
+            Kind::Choice(words) => Some(words.iter().map(|word| format!("{{{}: {word}}}", key.name))),
+            _ => None,
+        });
+        for text in choices.flatten().map(wrap) {
+            serde_yaml::from_str::<File>(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        }
         for key in keys {
             let typed = error.contains(&format!("`{}`", key.name));
             assert!(typed, "{}: {error}", key.name);
@@ -176,12 +183,40 @@ fn the_table_of_keys_and_the_types_know_the_same() {
     });
 }
 
+/// Returns what serde_yaml makes of `text`, as a value of ours; `None` if it refuses the text.
+fn theirs(text: &str) -> Option<Value> {
+    let mut value: serde_yaml::Value = serde_yaml::from_str(text).ok()?;
+    value.apply_merge().ok()?;
+    Some(ours(&value))
+}
+
+fn ours(theirs: &serde_yaml::Value) -> Value {
+    use serde_yaml::Value as Yaml;
+    match theirs {
+        Yaml::Null => Value::Null,
+        Yaml::Bool(flag) => (*flag).into(),
+        Yaml::Number(number) => Value::Number(match (number.as_u64(), number.as_i64()) {
+            (Some(whole), _) => Number::Whole(whole),
+            (_, Some(negative)) => Number::Negative(negative),
+            _ => Number::Real(number.as_f64().expect("a number")),
+        }),
+        Yaml::String(text) => text.as_str().into(),
+        Yaml::Sequence(items) => items.iter().map(ours).collect::<Vec<_>>().into(),
+        Yaml::Mapping(map) => {
+            let mut mapping = crate::config::value::Mapping::new();
+            map.iter().for_each(|(key, value)| mapping.push(ours(key), ours(value)));
+            mapping.into()
+        }
+        Yaml::Tagged(tagged) => Value::Tagged(Box::new(ours(&tagged.value))),
+    }
+}
+
 /// All paths of a value.
 fn paths(value: &Value, at: &KeyPath, all: &mut Vec<KeyPath>) {
     all.push(at.clone());
     match value {
         Value::Mapping(map) => {
-            for (key, value) in map {
+            for (key, value) in map.iter() {
                 if let Some(key) = key.as_str() {
                     paths(value, &at.key(key), all);
                 }
@@ -238,7 +273,9 @@ fn yaml_like() -> impl Strategy<Value = String> {
         "files:\n  - path: x\n    ",
         "template: |\n      x\n",
     ]);
-    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+    // The mark of a byte order at the start is taken off before a text is read.
+    prop::collection::vec(piece, 0..24)
+        .prop_map(|pieces| pieces.concat().trim_start_matches('\u{feff}').to_owned())
 }
 
 #[test]
@@ -280,16 +317,32 @@ proptest! {
         prop_assert!(world.read().is_err());
     }
 
-    /// Or a problem would be shown at another's place.
+    /// A value without a place would be shown at the place of another.
     #[test]
-    fn whatever_serde_yaml_finds_has_a_place(text in yaml_like()) {
-        let Ok(marks) = Marks::read(&text) else { return Ok(()) };
-        let Ok(value) = serde_yaml::from_str::<Value>(&text) else { return Ok(()) };
+    fn every_value_has_a_place_and_is_what_serde_yaml_finds(text in yaml_like()) {
+        let Ok((marks, value)) = yaml::read(&text) else { return Ok(()) };
         let mut all = Vec::new();
         paths(&value, &KeyPath::top(), &mut all);
         for path in all {
             prop_assert_eq!(marks.find(&path).steps, path.steps().len(), "{} of {:?}", path, text);
         }
+        // serde_yaml leaves the merge key of a map that is itself merged.
+        if let Some(theirs) = theirs(&text).filter(|theirs| !format!("{theirs:?}").contains(MERGE)) {
+            prop_assert_eq!(value, theirs, "{:?}", text);
+        }
+    }
+
+    /// Whatever serde_yaml reads, we read: a configuration that worked with it must work on.
+    #[test]
+    fn what_serde_yaml_reads_is_refused_for_a_reason_of_ours_only(text in yaml_like()) {
+        let (Err(flaws), Some(_)) = (yaml::read(&text), theirs(&text)) else { return Ok(()) };
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        let ours = ["stands here twice", "not text", "opens two maps", "a second YAML document", "line separator",
+            "control character", "line feed"];
+        let known = |message: &str| ours.iter().any(|reason| message.contains(reason));
+        prop_assert!(flaws.iter().all(|flaw| known(&flaw.message)), "{:?}: {:?}", text, flaws);
     }
 
     #[test]
@@ -302,12 +355,25 @@ proptest! {
 
 #[test]
 fn a_block_at_the_very_end_is_the_key_that_it_is() {
-    for text in ["? |\n\n  a", "? |\n  a\n", "? >+\n  a", "? |\n  é\n: b", "? |\n  a\n: |\n  b"] {
-        let marks = Marks::read(text).expect("YAML");
+    for text in
+        ["? |\n\n  a", "? |\n  a\n", "? >+\n  a", "? |\n  é\n: b", "? |\n  a\n: |\n  b", "a: |\n  b", "a: |"]
+    {
+        let (marks, value) = yaml::read(text).expect("YAML");
+        assert_eq!(Some(&value), theirs(text).as_ref(), "{text:?}");
         let mut all = Vec::new();
-        paths(&serde_yaml::from_str(text).expect("YAML"), &KeyPath::top(), &mut all);
+        paths(&value, &KeyPath::top(), &mut all);
         for path in all {
             assert_eq!(marks.find(&path).steps, path.steps().len(), "{path} of {text:?}");
         }
     }
+}
+
+#[test]
+fn maps_that_are_merged_may_merge_others() {
+    let (_, value) =
+        yaml::read("a: &a {x: 1, y: 1}\nb: &b {<<: *a, y: 2}\nc: {<<: [*b], z: 3}").expect("YAML");
+    let c = value.get("c").expect("there");
+    let number = |key| c.get(key).cloned();
+    let wanted = [("x", 1u64), ("y", 2), ("z", 3)];
+    assert!(wanted.into_iter().all(|(key, value)| number(key) == Some(value.into())), "{c:?}");
 }

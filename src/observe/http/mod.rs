@@ -88,8 +88,9 @@ pub enum Ask {
     Scrape(oneshot::Sender<(View, Besides)>),
     /// Show log lines of this level and above from now on, until the configuration is read again.
     Log(Level, oneshot::Sender<()>),
-    /// Look at everything now; answered when that is understood, not when it is done.
-    Refresh(oneshot::Sender<()>),
+    /// Look at everything now, or at this alone; answered when that is understood, not when it is done, and whether
+    /// there is such a thing.
+    Refresh(Option<Wanted>, oneshot::Sender<bool>),
     /// Mint this anew; answered as above, and whether there is such a thing.
     Renew(Wanted, oneshot::Sender<bool>),
     /// Revoke and end with 0; answered as above.
@@ -255,14 +256,18 @@ async fn performed(route: Route, query: Option<&str>, asks: &mpsc::Sender<Ask>) 
     Some(match route {
         Route::Live => asked(asks, Ask::Alive).await.map(|()| text(StatusCode::OK, "alive"))?,
         Route::Refresh => {
-            asked(asks, Ask::Refresh).await.map(|()| text(StatusCode::ACCEPTED, "refreshing"))?
+            match query.filter(|query| !query.is_empty()).map(|query| route::wanted(Some(query))).transpose()
+            {
+                Ok(wanted) => doing("refreshing", asked(asks, |reply| Ask::Refresh(wanted, reply)).await?),
+                Err(_not_one) => refused(&Refusal::Refreshed),
+            }
         }
         Route::Log(level) => {
             let line = format!("logging {}", level.as_str().to_lowercase());
             asked(asks, |reply| Ask::Log(level, reply)).await.map(|()| text(StatusCode::OK, &line))?
         }
         Route::Renew => match route::wanted(query) {
-            Ok(wanted) => renewing(asked(asks, |reply| Ask::Renew(wanted, reply)).await?),
+            Ok(wanted) => doing("renewing", asked(asks, |reply| Ask::Renew(wanted, reply)).await?),
             Err(refusal) => refused(&refusal),
         },
         Route::Quit => asked(asks, Ask::Quit).await.map(|()| text(StatusCode::ACCEPTED, "quitting"))?,
@@ -281,9 +286,9 @@ async fn performed(route: Route, query: Option<&str>, asks: &mpsc::Sender<Ask>) 
     })
 }
 
-fn renewing(is_there: bool) -> Answer {
+fn doing(what: &str, is_there: bool) -> Answer {
     match is_there {
-        true => text(StatusCode::ACCEPTED, "renewing"),
+        true => text(StatusCode::ACCEPTED, what),
         false => text(StatusCode::NOT_FOUND, "no file of that name, or nothing is read under that path"),
     }
 }
@@ -291,7 +296,7 @@ fn renewing(is_there: bool) -> Answer {
 fn ready(view: &View) -> Answer {
     let ready = view.readiness.is_ready();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    text(status, &readiness::line(&view.readiness, view.now))
+    text(status, &readiness::line(&view.outlook()))
 }
 
 async fn asked<T>(asks: &mpsc::Sender<Ask>, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Option<T> {

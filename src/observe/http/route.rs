@@ -31,7 +31,7 @@ pub(super) enum Route {
     Metrics,
     /// `GET /status`.
     Status,
-    /// `POST /refresh`.
+    /// `POST /refresh`, of all or with `?file=NAME` or `?path=PATH`.
     Refresh,
     /// `POST /renew?file=NAME` or `?path=PATH`.
     Renew,
@@ -59,6 +59,8 @@ pub(super) enum Refusal {
     Level,
     /// It does not say what to mint anew.
     Wanted,
+    /// It says in another way what to look at.
+    Refreshed,
 }
 
 impl Peer {
@@ -74,7 +76,7 @@ impl Refusal {
             Self::Path => StatusCode::NOT_FOUND,
             Self::Method { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::Peer | Self::Browser => StatusCode::FORBIDDEN,
-            Self::Level | Self::Wanted => StatusCode::BAD_REQUEST,
+            Self::Level | Self::Wanted | Self::Refreshed => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -85,6 +87,7 @@ impl Refusal {
             Self::Peer => "only from loopback or the Unix socket",
             Self::Level => "write it like /log?level=debug; error, warn, info, debug or trace",
             Self::Wanted => "write it like /renew?file=NAME or /renew?path=PATH",
+            Self::Refreshed => "write it like /refresh, /refresh?file=NAME or /refresh?path=PATH",
             Self::Browser => "not for web pages: Host must be an IP address or localhost, without Origin",
         }
     }
@@ -123,7 +126,7 @@ pub(super) fn of<B>(request: &Request<B>, peer: Peer) -> Result<Route, Refusal> 
     Ok(route)
 }
 
-/// What a query wants to be minted anew.
+/// What a query names, to be minted or looked at anew.
 pub(super) fn wanted(query: Option<&str>) -> Result<Wanted, Refusal> {
     let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let (key, value) = pairs.next().ok_or(Refusal::Wanted)?;

@@ -49,9 +49,9 @@ impl Running {
                         logged.set(Some(level));
                         reply.send(()).is_ok()
                     }
-                    Ask::Refresh(reply) => {
+                    Ask::Refresh(wanted, reply) => {
                         count(&refreshes);
-                        reply.send(()).is_ok()
+                        reply.send(wanted != Some(Wanted::File("no.env".into()))).is_ok()
                     }
                     Ask::Renew(wanted, reply) => reply.send(wanted == Wanted::File("db.env".into())).is_ok(),
                     Ask::Quit(reply) => {
@@ -124,7 +124,7 @@ fn every_endpoint_answers_what_it_is_for() {
         );
         let ready = server.get("/readyz").await;
         has_status(&ready, 200);
-        assert_eq!(body(&ready), "ready\n");
+        assert_eq!(body(&ready), "ready, 1 of 1 notifier failing\n");
         let status = server.get("/status").await;
         has_status(&status, 200);
         let parsed: Status = serde_json::from_str(body(&status)).expect("JSON");
@@ -142,7 +142,7 @@ fn every_endpoint_answers_what_it_is_for() {
 fn not_ready_is_503_and_says_why_while_livez_stays_200() {
     local(async {
         let readiness = Readiness::Expired { file: "db.env".into(), why: "the server is sealed".into() };
-        let server = Running::start(View { readiness, ..sample::view() }, LIMITS);
+        let server = Running::start(View { readiness, ..sample::view_of_the_well() }, LIMITS);
         let answer = server.get("/readyz").await;
         has_status(&answer, 503);
         assert_eq!(body(&answer), "expired: db.env: the server is sealed\n");

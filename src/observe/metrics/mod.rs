@@ -8,6 +8,7 @@ mod secrets;
 mod writer;
 
 use std::fmt::Error;
+use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text};
@@ -15,7 +16,7 @@ use prometheus_client::registry::Registry;
 
 use self::writer::{BYTES, Distribution, Labels, SECONDS, Writer};
 use super::status;
-use crate::core::view::{FileView, NextAction, NotifierView, SecretView, View};
+use crate::core::view::{FileView, Health, NextAction, NotifierView, SecretView, View};
 use crate::observe::certificate::CertificateView;
 use crate::sandbox;
 use crate::vault::meter::{BOUNDS, Requests};
@@ -42,6 +43,27 @@ pub struct Besides {
     pub sandbox: sandbox::State,
     /// Our own certificates.
     pub certificates: Vec<CertificateView>,
+    /// What was configured, and by which process.
+    pub about: About,
+}
+
+/// What was configured, and by which process: for `/status`, where a label would be one series more for each place.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct About {
+    /// The server's address, as resolved from the configuration and the environment.
+    pub address: String,
+    /// How it logs in.
+    pub method: &'static str,
+    /// The mount below `auth/`.
+    pub mount: String,
+    /// The role or the user, where the method names one.
+    pub role: Option<String>,
+    /// The files and variables that the configuration comes from.
+    pub configuration: Vec<String>,
+    /// When the process started.
+    pub started: Moment,
+    /// Why the configuration could not be read again at the last SIGHUP.
+    pub reload_error: Option<String>,
 }
 
 /// The text of one scrape.
@@ -65,6 +87,8 @@ impl Collector for Scrape {
         let mut writer = Writer::new(encoder);
         let (view, besides) = (&self.view, &self.besides);
         whole(&mut writer, view, besides.sandbox)?;
+        login(&mut writer, view)?;
+        process(&mut writer, view, &besides.about)?;
         certificates(&mut writer, &besides.certificates)?;
         files(&mut writer, view, &besides.bytes)?;
         secrets::write(&mut writer, view)?;
@@ -87,22 +111,39 @@ fn whole(writer: &mut Writer<'_>, view: &View, sandbox: sandbox::State) -> Resul
     let down = view.outage.as_ref().map_or(0, |outage| -status::until(view.now, outage.since));
     let help = "Since the server stopped answering; 0 while it does";
     writer.gauge("server_down", help, SECONDS, Some(down))?;
-    let failing = view.login.as_ref().map_or(0, |login| -status::until(view.now, login.since).min(-1));
-    let help = "Since logins that are wanted are refused or fail; 0 while none is";
-    writer.gauge("login_failing", help, SECONDS, Some(failing))?;
     let help = "1 for how requests pass: closed, all; narrow, one at a time; open, a probe only";
     writer.state("breaker", help, &BREAKER, status::breaker(view.breaker))?;
     let help = "1 for how much of the sandbox is in force; left_off where a child would inherit it";
     writer.state("sandbox", help, &sandbox::State::ALL.map(sandbox::State::name), sandbox.name())?;
+    Ok(())
+}
+
+fn login(writer: &mut Writer<'_>, view: &View) -> Result<(), Error> {
+    let help = "Whether there is a login to make requests with";
+    writer.gauge("logged_in", help, None, Some(u32::from(view.logged_out.is_none())))?;
+    let failing = view.login.as_ref().map_or(0, |login| -status::until(view.now, login.since).min(-1));
+    let help = "Since logins that are wanted are refused or fail; 0 while none is";
+    writer.gauge("login_failing", help, SECONDS, Some(failing))?;
     let help = "Whether an earlier run of Leasehold opened the wrapping token at hand: deliver another before the login ends";
     writer.gauge("credentials_used_up", help, None, Some(u32::from(view.used_up)))?;
     let ttl = view.token.as_ref().and_then(|token| token.expires);
     let ttl = ttl.map(|at| status::until(view.now, at));
     writer.gauge("token_ttl", "What is left of the token; absent where it does not end", SECONDS, ttl)?;
+    let granted = view.token.as_ref().and_then(|token| token.granted).map(|life| life.as_secs());
+    let help = "The life that the token was granted at its login; absent where it does not end";
+    writer.gauge("token_life", help, SECONDS, granted)?;
     let next = view.token.as_ref().and_then(|token| token.next);
     let next =
         next.map(|(action, at)| ([("action", status::action_name(action))], status::until(view.now, at)));
     writer.gauges("token_next", "Until the next action about the token", SECONDS, next)
+}
+
+fn process(writer: &mut Writer<'_>, view: &View, about: &About) -> Result<(), Error> {
+    let uptime = -status::until(view.now, about.started);
+    writer.gauge("uptime", "Since the process started", SECONDS, Some(uptime))?;
+    let error = u32::from(about.reload_error.is_some());
+    let help = "Whether the configuration could not be read again at the last SIGHUP, and the one before is in force";
+    writer.gauge("reload_error", help, None, Some(error))
 }
 
 fn certificates(writer: &mut Writer<'_>, all: &[CertificateView]) -> Result<(), Error> {
@@ -122,6 +163,13 @@ fn files(writer: &mut Writer<'_>, view: &View, bytes: &[Option<usize>]) -> Resul
     let expiry = by_file(|view, file| Some(status::until(view.now, file.expires?)));
     let help = "Until the first of its secrets ends, negative where that is past; absent where none does";
     writer.gauges("file_expiry", help, SECONDS, expiry)?;
+    let life = by_file(|view, file| i64::try_from(life_of(view, file)?.as_secs()).ok());
+    let help = "The whole life of the secret that ends first, as last granted; absent where none does";
+    writer.gauges("file_life", help, SECONDS, life)?;
+    let state = view.files.iter();
+    let state = state.map(|file| ([("file", file.name.as_str()), ("state", file.health.name())], 1_u32));
+    let help = "1 for how the file is: ok, stale, failing, expired or missing; the other states are absent";
+    writer.gauges("file_state", help, None, state)?;
     let age = by_file(|view, file| Some(-status::until(view.now, file.changed?)));
     writer.gauges("file_age", "Since the file last changed in this run", SECONDS, age)?;
     let next = view.files.iter().filter_map(|file| {
@@ -130,11 +178,12 @@ fn files(writer: &mut Writer<'_>, view: &View, bytes: &[Option<usize>]) -> Resul
         Some((labels, status::until(view.now, at)))
     });
     writer.gauges("file_next", "Until the next action about one of its secrets", SECONDS, next)?;
-    let error = by_file(|_, file| Some(i64::from(file.error.is_some())));
+    let error = by_file(|_, file| Some(i64::from(status::fault(file.error.as_ref(), file.health).is_some())));
     writer.gauges("file_error", "Whether something keeps the file from being true", None, error)?;
-    let class = view.files.iter().filter_map(|file| {
-        Some(([("file", file.name.as_str()), ("class", file.error.as_ref()?.class)], 1_u32))
-    });
+    let own = view.files.iter().filter_map(|file| Some((file, file.error.as_ref()?.class)));
+    let over = view.files.iter().filter(|file| matches!(file.health, Health::Expired(_)));
+    let class = own.chain(over.map(|file| (file, "expired")));
+    let class = class.map(|(file, class)| ([("file", file.name.as_str()), ("class", class)], 1_u32));
     writer.gauges(
         "file_error_class",
         "1 for the class of what keeps the file from being true",
@@ -156,6 +205,13 @@ fn of_file(file: &FileView) -> Labels<'_, 1> {
 fn next_of(view: &View, file: &FileView) -> Option<(NextAction, Moment)> {
     let nexts = file.secrets.iter().filter_map(|&index| view.secrets.get(index)?.next);
     nexts.min_by_key(|(_, at)| *at)
+}
+
+/// The life of the secret that ends first: from when it was last read or renewed to its end.
+fn life_of(view: &View, file: &FileView) -> Option<Duration> {
+    let secrets = file.secrets.iter().filter_map(|&index| view.secrets.get(index));
+    let lives = secrets.filter_map(|secret| Some((secret.expires?, secret.fresh?.until(secret.expires?))));
+    lives.min_by_key(|(end, _)| *end).map(|(_, life)| life)
 }
 
 fn notifiers(writer: &mut Writer<'_>, view: &View) -> Result<(), Error> {

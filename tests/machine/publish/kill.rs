@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 
@@ -25,8 +26,21 @@ const BEGIN: &str = "/leasehold-scene-begin";
 const END: &str = "/leasehold-scene-end";
 
 /// Calls that change what is on the volume, or who holds a lock. `openat` where it creates.
-const CHANGING: [&str; 10] =
-    ["mkdirat", "symlinkat", "write", "fchmod", "fchown", "fsync", "renameat", "unlinkat", "flock", "openat"];
+const CHANGING: [&str; 13] = [
+    "mkdirat",
+    "symlinkat",
+    "linkat",
+    "write",
+    "pwrite64",
+    "ftruncate",
+    "fchmod",
+    "fchown",
+    "fsync",
+    "renameat",
+    "unlinkat",
+    "flock",
+    "openat",
+];
 
 /// Does `act` between two calls that stand out in the record.
 ///
@@ -115,25 +129,33 @@ fn assert_no_trace_of(bytes: &str, folder: &Path, when: &str) {
 #[test]
 fn a_set_is_the_old_or_the_new_wherever_its_publisher_is_killed() {
     const TEST: &str = "kill::a_set_is_the_old_or_the_new_wherever_its_publisher_is_killed";
-    let new = [member("a", "NEW"), member("tls/b", "NEW"), member("fresh/c", "NEW"), kept("kept")];
+    // Of these, the last two are there already, and go on as the same files.
+    let same = || member("tls/same", "good");
+    let new = [member("a", "NEW"), member("tls/b", "NEW"), member("fresh/c", "NEW"), kept("kept"), same()];
     if let Some(folder) = scene::folder() {
         recorded(|| assert_eq!(open(&folder).publish(&new).expect("published").changed, [0, 1, 2]));
         return;
     }
     let fault = evidence!(26, Machine);
     let prepare = |folder: &Path| {
-        let old = [member("a", "OLD"), member("tls/b", "OLD"), member("gone", "OLD"), member("kept", "good")];
+        let old = [
+            member("a", "OLD"),
+            member("tls/b", "OLD"),
+            member("gone", "OLD"),
+            member("kept", "good"),
+            same(),
+        ];
         open(folder).publish(&old).expect("published");
         // What an earlier crash left is swept on the way.
         fs::create_dir(folder.join("..leasehold_9")).expect("made");
         fs::write(folder.join("..leasehold_9/a"), "OLDER").expect("written");
     };
     at_every_call(TEST, prepare, |folder, when| {
-        let visible = ["a", "tls/b", "gone", "fresh/c", "kept"].map(|name| read(folder, name));
-        let old = [Some("OLD"), Some("OLD"), Some("OLD"), None, Some("good")];
+        let visible = ["a", "tls/b", "gone", "fresh/c", "kept", "tls/same"].map(|name| read(folder, name));
+        let old = [Some("OLD"), Some("OLD"), Some("OLD"), None, Some("good"), Some("good")];
         let done = visible.each_ref().map(Option::as_deref) != old;
         if done {
-            let expected = [Some("NEW"), Some("NEW"), None, Some("NEW"), Some("good")];
+            let expected = [Some("NEW"), Some("NEW"), None, Some("NEW"), Some("good"), Some("good")];
             assert_eq!(visible.each_ref().map(Option::as_deref), expected, "{when}: neither old nor new");
         }
         let mut next = open(folder);
@@ -144,6 +166,10 @@ fn a_set_is_the_old_or_the_new_wherever_its_publisher_is_killed() {
         assert_eq!(visible, expected, "{when}");
         assert_eq!(names(folder).len(), 2 + expected.len(), "{when}: {:?}", names(folder));
         next.publish(&new).expect("the next start finishes it");
+        for name in ["kept", "tls/same"] {
+            let links = fs::metadata(folder.join(name)).expect("there").nlink();
+            assert_eq!(links, 1, "{when}: {name} has a second name");
+        }
         assert_eq!(read(folder, "fresh/c").as_deref(), Some("NEW"), "{when}");
         assert_no_trace_of("OLD", folder, when);
         done

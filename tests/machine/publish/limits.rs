@@ -11,11 +11,23 @@ use crate::support::{Workspace, need};
 use leasehold_testkit::evidence;
 
 fn old() -> Vec<Member> {
-    vec![member("a", &"old".repeat(2000)), member("tls/b", "old")]
+    vec![
+        member("a", &"old".repeat(2000)),
+        member("tls/b", "old"),
+        member("same", "same"),
+        member("tls/same", "same"),
+    ]
 }
 
 fn new() -> Vec<Member> {
-    vec![member("a", &"new".repeat(2000)), member("tls/b", "new"), member("c/d/e", "new")]
+    // Two of them go on as the files that are there: for those, too, there must be room for a second name.
+    vec![
+        member("same", "same"),
+        member("a", &"new".repeat(2000)),
+        member("tls/b", "new"),
+        member("c/d/e", "new"),
+        member("tls/same", "same"),
+    ]
 }
 
 /// Publishes with less and less room until nothing fits: each time all or nothing.
@@ -139,4 +151,26 @@ fn a_read_only_volume_is_refused_with_what_to_do() {
     let dir = Workspace::new();
     dir.dir("volume");
     scene::play(scene::mounted("mount -t tmpfs -o ro tmpfs volume", TEST, dir.path()));
+}
+
+/// A change needs room for what changes, and not for the whole set once more.
+#[test]
+fn a_set_that_fills_its_tmpfs_can_still_change_in_part() {
+    const TEST: &str = "limits::a_set_that_fills_its_tmpfs_can_still_change_in_part";
+    if let Some(folder) = scene::folder() {
+        let volume = folder.join("full/volume");
+        let large = || member("large", &"x".repeat(48 << 10));
+        let mut set = open(&volume);
+        set.publish(&[large(), member("small", "old")]).expect("there is room for one");
+        set.publish(&[large(), member("small", "new")]).expect("there is room for what changes");
+        assert_eq!(read(&volume, "small").as_deref(), Some("new"));
+        assert_eq!(read(&volume, "large").map(|text| text.len()), Some(48 << 10));
+        return;
+    }
+    if !need("mounts of its own", "run the tests as root, or allow user namespaces", scene::can_mount()) {
+        return;
+    }
+    let dir = Workspace::new();
+    dir.dir("full");
+    scene::play(scene::mounted("mount -t tmpfs -o size=80k,mode=755 tmpfs full", TEST, dir.path()));
 }

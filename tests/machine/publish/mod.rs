@@ -2,6 +2,7 @@
 //! kill leaves.
 
 mod fixture;
+mod goes_on;
 mod handoff;
 mod hostile;
 mod kill;

@@ -80,7 +80,7 @@ fn shape(kind: &Kind) -> String {
         Kind::Rate => "a number above 0".to_owned(),
         Kind::Duration => "duration".to_owned(),
         Kind::Mode => "octal digits in quotes".to_owned(),
-        Kind::Choice { now, .. } => now.iter().map(|word| code(word)).collect::<Vec<_>>().join(", "),
+        Kind::Choice(words) => words.iter().map(|word| code(word)).collect::<Vec<_>>().join(", "),
         Kind::List(kind) => format!("list: {}", shape(kind)),
         Kind::Named(kind) => format!("map of NAME: {}", shape(kind)),
         Kind::Map(_) => "map".to_owned(),

@@ -24,7 +24,7 @@ is left out where it would have no value: a file that never ends has no expiry.
 
 pub(crate) fn page() -> String {
     // Families that are there only where something fails are to be on the page too.
-    let mut view = sample::view();
+    let mut view = sample::view_of_the_well();
     let fault = Fault { class: "denied", text: "permission denied".to_owned() };
     view.files[1].error = Some(fault.clone());
     view.secrets[1].error = Some(fault);

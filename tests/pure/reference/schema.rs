@@ -44,7 +44,7 @@ fn kind(kind: &Kind) -> Value {
         Kind::Rate => json!({ "type": "number", "exclusiveMinimum": 0 }),
         Kind::Duration => json!({ "type": "string", "pattern": DURATION }),
         Kind::Mode => json!({ "type": "string", "pattern": MODE }),
-        Kind::Choice { now, .. } => json!({ "enum": now }),
+        Kind::Choice(words) => json!({ "enum": words }),
         Kind::List(inner) => json!({ "type": "array", "items": self::kind(inner) }),
         Kind::Map(keys) => map(keys),
         Kind::Named(inner) => json!({ "type": "object", "additionalProperties": self::kind(inner) }),
@@ -59,7 +59,7 @@ fn default(key: &Key) -> Option<Value> {
         Kind::Flag => value.is_boolean(),
         Kind::Count => value.is_u64(),
         Kind::List(_) => value.is_array(),
-        Kind::Choice { now, .. } => now.iter().any(|word| value == **word),
+        Kind::Choice(words) => words.iter().any(|word| value == **word),
         Kind::Duration => {
             value.is_string()
                 && !key.default.contains(' ')

@@ -42,7 +42,7 @@ fn queries(dashboard: &Value) -> Vec<(String, String)> {
             (title.clone(), target["expr"].as_str().expect("a query has words").to_owned())
         })
     };
-    panels.iter().flat_map(of).collect()
+    panels.iter().filter(|panel| panel["type"] != "row").flat_map(of).collect()
 }
 
 /// A query as Grafana sends it where everything is chosen.
@@ -68,9 +68,21 @@ fn the_rules_fire_when_they_should_and_not_before() {
     let text = |name: &str| fs::read_to_string(rules().join(name)).expect("it is ours");
     let (all, tests) = (text("leasehold.rules.yaml"), text("leasehold.rules.test.yaml"));
     let alerts: Vec<&str> = all.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
-    assert_eq!(alerts.len(), 9);
+    assert_eq!(alerts.len(), 14);
     for alert in alerts {
         assert!(tests.contains(&format!("alertname: {alert}\n")), "{alert} is never seen to fire");
+    }
+}
+
+#[test]
+fn the_dashboard_stands_in_rows_and_each_panel_says_what_it_shows() {
+    let dashboard = dashboard();
+    let panels = dashboard["panels"].as_array().expect("it has panels");
+    assert_eq!(panels[0]["type"], "row", "it begins with one");
+    assert!(panels.iter().filter(|panel| panel["type"] == "row").count() >= 4);
+    for panel in panels.iter().filter(|panel| panel["type"] != "row") {
+        let said = panel["description"].as_str().unwrap_or_default();
+        assert!(said.len() > 20, "{}: {said:?}", panel["title"]);
     }
 }
 
@@ -173,10 +185,28 @@ fn every_panel_shows_something_of_a_sidecar_with_troubles_and_every_rule_is_eval
             rules().iter().any(|rule| rule["name"] == name && rule["state"] == "pending")
         });
     }
-    let rules = rules();
-    assert_eq!(rules.len(), 9);
-    for rule in &rules {
+    let all = rules();
+    assert_eq!(all.len(), 14);
+    for rule in &all {
         assert_eq!(rule["health"], "ok", "{rule}");
     }
+    // A login that is lost is on the dashboard and on its way to be told.
+    stage.server.ask("DELETE", "auth/kubernetes/role/web", None).ok();
+    wait_until("the standbys' time to be over", SOON * 2, || stage.server.requests("secret/data/web") >= 15);
+    for accessor in stage.server.accessors() {
+        stage.server.revoke_accessor(&accessor);
+    }
+    let dashboard = dashboard();
+    let shows = |title: &str, value: &str| {
+        let query =
+            queries(&dashboard).into_iter().find(|(panel, _)| panel == title).expect("it is a panel").1;
+        let found = prometheus.query(&filled(&query)).unwrap_or_else(|why| panic!("{title}: {why}"));
+        found.iter().any(|series| series["value"][1] == value)
+    };
+    wait_until("the panel of logins", 2 * SOON, || shows("Not logged in", "1"));
+    wait_until("a token that is gone to be a line at 0", SOON, || shows("Token: until it ends", "0"));
+    wait_until("LeaseholdCannotLogIn", SOON, || {
+        rules().iter().any(|rule| rule["name"] == "LeaseholdCannotLogIn" && rule["state"] == "pending")
+    });
     sidecar.stop().expect_code(0);
 }

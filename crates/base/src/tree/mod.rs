@@ -7,9 +7,6 @@
 //! The reader and the writer are this crate's own, because `serde_json` respells numbers (`1e3`
 //! becomes `1e+3`), which would change a rendered file, and leaves unwiped copies of every text.
 
-// For the agent's reader of configurations, which has the same parser underneath.
-#[doc(hidden)]
-pub mod comma;
 mod json;
 mod map;
 pub mod yaml;

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use libyaml_safer::{EventData, Parser, ScalarStyle};
 
 use super::Tree;
-use super::comma::Apart;
 use crate::secret::Secret;
 
 /// The depth to which lists and maps may nest. The parser's time grows with its square.
@@ -75,10 +74,9 @@ pub fn compose(text: &[u8], most: usize) -> Result<Option<Rc<YamlNode>>, YamlErr
     if let Some(at) = text.find(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}')) {
         return Err(at_offset(text, at, "control characters are not allowed"));
     }
-    let apart = Apart::new(text).ok_or_else(|| at_offset(text, 0, "it has the character U+E001"))?;
     let mut parser = Parser::new();
-    parser.set_input(BufReader::with_capacity(16 * 1024, apart.as_bytes()));
-    let mut composer = Composer { parser, apart: &apart, most, anchors: HashMap::new() };
+    parser.set_input(BufReader::with_capacity(16 * 1024, text.as_bytes()));
+    let mut composer = Composer { parser, most, anchors: HashMap::new() };
     loop {
         match composer.next()? {
             (EventData::StreamEnd, _) => return Ok(None),
@@ -110,7 +108,6 @@ struct Size {
 
 struct Composer<'t> {
     parser: Parser<BufReader<&'t [u8]>>,
-    apart: &'t Apart,
     most: usize,
     /// The complete nodes with an anchor. An alias inside a node therefore cannot mean that node.
     anchors: HashMap<String, Built>,
@@ -147,10 +144,7 @@ impl Composer<'_> {
             _ if depth > MAX_DEPTH => return too_deep(place),
             EventData::Scalar { anchor, tag, value, plain_implicit, style, .. } => {
                 let plain = style == ScalarStyle::Plain && plain_implicit;
-                let Some(text) = self.apart.scalar(value) else {
-                    return wrong(place, "put a space behind the comma that follows an apostrophe");
-                };
-                (anchor, YamlNode::Scalar(YamlScalar { text: text.into(), plain, tag }))
+                (anchor, YamlNode::Scalar(YamlScalar { text: value.into(), plain, tag }))
             }
             EventData::SequenceStart { anchor, .. } => {
                 let mut items = Vec::new();
@@ -312,6 +306,68 @@ mod tests {
         {
             let error = Tree::from_yaml(yaml).expect_err("not YAML");
             assert_eq!((error.line, error.column), (line, column), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_tag_before_a_comma_is_read_and_texts_stay_as_they_are() {
+        for (yaml, wanted) in [
+            ("[!!str, a]", r#"["","a"]"#),
+            ("{a: !x, b: 1}", r#"{"a":"","b":1}"#),
+            ("['HIGH,!aNULL,!MD5', 'Hi!', \"a!,b\", c!, d]", r#"["HIGH,!aNULL,!MD5","Hi!","a!,b","c!","d"]"#),
+            (
+                "a: HIGH:!aNULL,!MD5,x\nb: |\n  f(!a, !b,c)\n",
+                r#"{"a":"HIGH:!aNULL,!MD5,x","b":"f(!a, !b,c)\u000a"}"#,
+            ),
+            ("\"!a\\tb,\"", r#""!a\u0009b,""#),
+            ("\"it's !x', y\"", r#""it's !x', y""#),
+            ("a: \u{e001}", "{\"a\":\"\u{e001}\"}"),
+        ] {
+            assert_eq!(json(yaml), wanted, "{yaml}");
+        }
+    }
+
+    /// The parser's zeros behind the end are no line end, so the last line of a block has none.
+    #[test]
+    fn a_block_at_the_very_end_has_the_line_end_that_the_text_has() {
+        for (yaml, wanted) in [
+            ("a: |", r#"{"a":""}"#),
+            ("a: >-", r#"{"a":""}"#),
+            ("a: |\n  b", r#"{"a":"b"}"#),
+            ("a: |\n  b\n", r#"{"a":"b\u000a"}"#),
+            ("|", r#""""#),
+        ] {
+            assert_eq!(json(yaml), wanted, "{yaml:?}");
+        }
+    }
+
+    #[test]
+    fn no_tag_and_no_end_makes_the_parser_panic() {
+        for tag in
+            ["!", "!x", "!!x", "!<a,b>", "!x'", "!'", "!%41", "&a !", "!x!y", "!é", "!<", "!%4", "\"\\"]
+        {
+            for before in [
+                "", " ", "[", "{", "{a: ", "{\"a\":", "{'a':", "[a]", "{}", "''", "\"\"", "- ", "? ", "%TAG ",
+            ] {
+                for behind in ["", "\n", ",", ", a]", ",a}", " ,", ",,", "\\", "\"", "'"] {
+                    let _ = Tree::from_yaml(format!("{before}{tag}{behind}").as_bytes());
+                }
+            }
+        }
+        for odd in [
+            "a: |1", "a: |+", "a: >1-", "\"\\", "\"\\x", "'", "&", "*", "%", "%YAML", "%YAML 1.", "?", "-",
+            "a: \\",
+        ] {
+            let _ = Tree::from_yaml(odd.as_bytes());
+        }
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "[-a:!,%&*|>'\"\\\\{}\\[\\]?# 1x\n\r\u{85}\u{2028}é<.]{0,24}") {
+            let _ = Tree::from_yaml(text.as_bytes());
         }
     }
 

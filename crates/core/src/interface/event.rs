@@ -144,6 +144,8 @@ pub enum Event {
     HandoffSaved(Result<(), String>),
     /// Look at everything now (`POST /refresh`, HUP): a login that was refused is tried once more, too.
     Refresh,
+    /// The same for these alone (`POST /refresh?file=NAME`).
+    RefreshSome(Wanted),
     /// A minute is over, or the process is awake for another reason: published files may be looked at.
     Look,
     /// A sink left the configuration: what has read the current token there is not to use it any longer.

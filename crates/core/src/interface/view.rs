@@ -1,5 +1,7 @@
 //! What the core lets be seen: for `/status`, `/readyz`, `/metrics` and USR1. Never a value.
 
+use std::time::Duration;
+
 use leasehold_base::time::Moment;
 
 /// Everything at one moment.
@@ -11,6 +13,8 @@ pub struct View {
     pub readiness: Readiness,
     /// The current login.
     pub token: Option<TokenView>,
+    /// Since when there is no login that requests can be made with; none while there is one.
+    pub logged_out: Option<Moment>,
     /// Since when logins are refused or fail, and the last reason.
     pub login: Option<LoginTrouble>,
     /// The credentials of the login were used up by an earlier run: nothing can log in until others are delivered.
@@ -29,8 +33,9 @@ pub struct View {
     pub counters: Counters,
 }
 
-/// [`View::readiness`] by itself: a thousand files cost no more than a look at each.
-#[derive(Debug, Clone)]
+/// What of a [`View`] has to be watched: a thousand files cost no more than a look at each, and what is well is only
+/// counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outlook {
     /// When.
     pub now: Moment,
@@ -38,6 +43,111 @@ pub struct Outlook {
     pub readiness: Readiness,
     /// The first effective expiry; none where nothing expires.
     pub until: Option<Moment>,
+    /// As [`View::logged_out`].
+    pub logged_out: Option<Moment>,
+    /// As [`View::login`].
+    pub login: Option<LoginTrouble>,
+    /// As [`View::outage`].
+    pub outage: Option<Outage>,
+    /// How many files there are.
+    pub files: usize,
+    /// Those that are not well, in their order.
+    pub troubled: Vec<TroubledFile>,
+    /// How many notifiers there are.
+    pub notifiers: usize,
+    /// Those that could not be notified.
+    pub unheard: Vec<Unheard>,
+    /// As [`View::counters`].
+    pub counters: Counters,
+}
+
+/// A file that is not well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TroubledFile {
+    /// As configured.
+    pub name: String,
+    /// How it is.
+    pub health: Health,
+    /// What keeps it from being true, where that is a fault of its own.
+    pub error: Option<Fault>,
+    /// How many requests about its secrets have failed.
+    pub failures: u64,
+}
+
+/// A notifier that could not be notified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unheard {
+    /// As configured.
+    pub name: String,
+    /// Why.
+    pub why: String,
+    /// How often it failed.
+    pub failures: u64,
+}
+
+/// How a file or a secret is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Health {
+    /// Up to date, as far as is known.
+    #[default]
+    Good,
+    /// It should have been read or renewed by now, and nothing can be asked: no login, or no server. Since when.
+    Stale(Moment),
+    /// What is on disk still does, but something of its own keeps it from being true.
+    Failing,
+    /// It is past its effective expiry, since this moment.
+    Expired(Moment),
+    /// It is not there: never published, or gone from the disk.
+    Missing,
+}
+
+impl Health {
+    /// The word for it: `ok`, `stale`, `failing`, `expired` or `missing`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Stale(_) => "stale",
+            Self::Failing => "failing",
+            Self::Expired(_) => "expired",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+impl View {
+    /// What of it has to be watched.
+    #[must_use]
+    pub fn outlook(&self) -> Outlook {
+        let troubled = self.files.iter().filter(|file| file.health != Health::Good);
+        let troubled = troubled.map(|file| TroubledFile {
+            name: file.name.clone(),
+            health: file.health,
+            error: file.error.clone(),
+            failures: file.failures,
+        });
+        Outlook {
+            now: self.now,
+            readiness: self.readiness.clone(),
+            until: self.files.iter().filter_map(|file| file.expires).min(),
+            logged_out: self.logged_out,
+            login: self.login.clone(),
+            outage: self.outage.clone(),
+            files: self.files.len(),
+            troubled: troubled.collect(),
+            notifiers: self.notifiers.len(),
+            unheard: self.notifiers.iter().filter_map(Unheard::of).collect(),
+            counters: self.counters,
+        }
+    }
+}
+
+impl Unheard {
+    /// Where it failed last.
+    pub(crate) fn of(notifier: &NotifierView) -> Option<Self> {
+        let (name, why) = (notifier.name.clone(), notifier.error.clone()?);
+        Some(Self { name, why, failures: notifier.failed })
+    }
 }
 
 /// Whether requests to the server pass.
@@ -117,12 +227,14 @@ pub struct TokenView {
     pub accessor: String,
     /// When it ends; none where it does not.
     pub expires: Option<Moment>,
+    /// The life that it was granted at its login; none where it does not end, or that is not known.
+    pub granted: Option<Duration>,
     /// When something is done about it.
     pub next: Option<(NextAction, Moment)>,
 }
 
 /// An outage of the server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
     /// Since when.
     pub since: Moment,
@@ -131,7 +243,7 @@ pub struct Outage {
 }
 
 /// A login that is wanted and fails.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginTrouble {
     /// Since when.
     pub since: Moment,
@@ -152,8 +264,12 @@ pub struct FileView {
     pub changed: Option<Moment>,
     /// The first effective expiry among its secrets; none where nothing expires.
     pub expires: Option<Moment>,
-    /// What keeps it from being true, where something does.
+    /// How it is.
+    pub health: Health,
+    /// What keeps it from being true, where something of its own does.
     pub error: Option<Fault>,
+    /// How many requests about its secrets have failed.
+    pub failures: u64,
     /// Indices into [`View::secrets`].
     pub secrets: Vec<usize>,
     /// How often it was rendered.
@@ -178,6 +294,8 @@ pub struct SecretView {
     pub fresh: Option<Moment>,
     /// What happens next, and when.
     pub next: Option<(NextAction, Moment)>,
+    /// How it is.
+    pub health: Health,
     /// The last failure, until the next success.
     pub error: Option<Fault>,
     /// How often it was read, renewed, replaced.

@@ -271,6 +271,7 @@ impl Engine {
             | Event::Spawned(_)
             | Event::ChildEnded
             | Event::Refresh
+            | Event::RefreshSome(_)
             | Event::Yield
             | Event::Resume
             | Event::UsedUp(_)

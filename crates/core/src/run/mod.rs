@@ -3,5 +3,6 @@
 pub(crate) mod adopt;
 pub(crate) mod farewell;
 pub(crate) mod handoff;
+pub(crate) mod health;
 pub(crate) mod init;
 pub(crate) mod show;

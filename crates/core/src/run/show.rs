@@ -7,7 +7,8 @@ use crate::files::inspect;
 use crate::files::shelf::File;
 use crate::interface::ids::{FileId, SecretId};
 use crate::interface::view::{
-    Fault, FileView, LoginTrouble, NextAction, Outage, Outlook, Readiness, SecretView, TokenView, View,
+    Fault, FileView, Health, LoginTrouble, NextAction, Outlook, Readiness, SecretView, TokenView,
+    TroubledFile, Unheard, View,
 };
 use crate::secrets::graph::{Node, Op, Step, Trouble};
 use crate::tools::timers::Timer;
@@ -22,31 +23,55 @@ impl Engine {
         let places: BTreeMap<SecretId, usize> =
             self.graph.iter().enumerate().map(|(place, (id, _))| (id, place)).collect();
         let files: Vec<FileView> =
-            self.shelf.files().map(|(id, file)| self.view_file(id, file, &places)).collect();
-        let outage =
-            self.upstream.breaker.outage().map(|(since, last)| Outage { since, why: last.why.clone() });
+            self.shelf.files().map(|(id, file)| self.view_file(id, file, &places, now.moment)).collect();
+        let until = files.iter().filter_map(|file| file.expires).min();
         View {
             now: now.moment,
-            readiness: self.outlook(now).readiness,
+            readiness: self.readiness(until, now.moment),
             token: self.upstream.session.login().map(|login| self.view_token(login)),
+            logged_out: self.logged_out(),
             login: self.login_trouble(),
             used_up: self.upstream.session.used_up,
-            outage,
+            outage: self.outage(),
             breaker: self.upstream.breaker.view(!self.upstream.pauses.is_empty()),
             files,
-            secrets: self.graph.iter().map(|(id, node)| self.view_secret(id, node)).collect(),
+            secrets: self.graph.iter().map(|(id, node)| self.view_secret(id, node, now.moment)).collect(),
             notifiers: self.notices.view(),
             counters: self.counters,
         }
     }
 
-    /// Whether the files can be relied on at one moment.
+    /// What has to be watched, at one moment: [`View::outlook`] without the rest of the view.
     #[must_use]
     pub fn outlook(&self, now: Now) -> Outlook {
         let now = now.moment;
-        let ends = self.shelf.files().map(|(id, file)| self.file_expires(id, file));
-        let until = ends.flatten().min();
-        Outlook { now, readiness: self.readiness(until, now), until }
+        let (mut until, mut files, mut troubled): (Option<Moment>, usize, Vec<TroubledFile>) =
+            (None, 0, Vec::new());
+        for (id, file) in self.shelf.files() {
+            let expires = self.file_expires(id, file);
+            until = expires.into_iter().chain(until).min();
+            files += 1;
+            let error = self.file_error(id, file);
+            let health = self.file_health(id, file, expires, error.is_some(), now);
+            if health != Health::Good {
+                let name = self.policy.files[id.0].name.clone();
+                troubled.push(TroubledFile { name, health, error, failures: self.failures(file) });
+            }
+        }
+        let notifiers = self.notices.view();
+        Outlook {
+            now,
+            readiness: self.readiness(until, now),
+            until,
+            logged_out: self.logged_out(),
+            login: self.login_trouble(),
+            outage: self.outage(),
+            files,
+            troubled,
+            notifiers: notifiers.len(),
+            unheard: notifiers.iter().filter_map(Unheard::of).collect(),
+            counters: self.counters,
+        }
     }
 
     /// `until` is the first effective expiry of all.
@@ -123,16 +148,25 @@ impl Engine {
                 Some((NextAction::LogIn, self.timers.at(&Timer::LogIn).unwrap_or(self.now.moment)))
             }
         };
-        TokenView { accessor: login.accessor.clone(), expires: login.expires, next }
+        TokenView { accessor: login.accessor.clone(), expires: login.expires, granted: login.granted, next }
     }
 
-    fn view_file(&self, id: FileId, file: &File, places: &BTreeMap<SecretId, usize>) -> FileView {
+    fn view_file(
+        &self,
+        id: FileId,
+        file: &File,
+        places: &BTreeMap<SecretId, usize>,
+        now: Moment,
+    ) -> FileView {
+        let (expires, error) = (self.file_expires(id, file), self.file_error(id, file));
         FileView {
             name: self.policy.files[id.0].name.clone(),
             generation: file.generation,
             changed: file.changed,
-            expires: self.file_expires(id, file),
-            error: self.file_error(id, file),
+            expires,
+            health: self.file_health(id, file, expires, error.is_some(), now),
+            error,
+            failures: self.failures(file),
             secrets: file.uses.iter().filter_map(|secret| places.get(secret).copied()).collect(),
             renders: file.renders,
         }
@@ -162,7 +196,7 @@ impl Engine {
             .or_else(of_login)
     }
 
-    fn view_secret(&self, id: SecretId, node: &Node) -> SecretView {
+    fn view_secret(&self, id: SecretId, node: &Node, now: Moment) -> SecretView {
         let request = node.request.as_ref().or(node.written.first());
         let source = request.map_or_else(String::new, |request| {
             let names: Vec<&str> = request.args.keys().map(String::as_str).collect();
@@ -185,6 +219,7 @@ impl Engine {
             expires: self.secret_expires(id),
             fresh: node.fresh,
             next,
+            health: self.secret_health(id, node, now),
             error: node.trouble.as_ref().map(fault),
             reads: node.reads,
             renewals: node.renewals,

@@ -151,6 +151,8 @@ pub(crate) struct Node {
     pub(crate) reads: u64,
     pub(crate) renewals: u64,
     pub(crate) replacements: u64,
+    /// Requests about it that failed, for what is shown.
+    pub(crate) failures: u64,
 }
 
 impl Node {
@@ -181,6 +183,7 @@ impl Node {
             reads: 0,
             renewals: 0,
             replacements: 0,
+            failures: 0,
         }
     }
 

@@ -2,6 +2,7 @@
 //! server says shows it.
 
 use crate::engine::Engine;
+use crate::files::inspect::Look;
 use crate::interface::action::Level;
 use crate::interface::event::Wanted;
 use crate::interface::ids::{FileId, SecretId};
@@ -33,6 +34,14 @@ impl Engine {
                 Step::Suspect(_) => {}
             }
             self.say_of(id, Level::Info, format!("asked for {path} anew"));
+        }
+    }
+
+    /// Looks at these now, as [`refresh`](Self::refresh) does at everything.
+    pub(crate) fn refresh_some(&mut self, wanted: &Wanted) {
+        self.inspect_all(Look::Thorough);
+        for id in self.wanted(wanted) {
+            self.look_at(id);
         }
     }
 

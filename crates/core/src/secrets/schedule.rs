@@ -101,6 +101,9 @@ impl Engine {
 
     /// A request about a secret failed.
     pub(crate) fn failed(&mut self, id: SecretId, op: Op, token: Option<TokenId>, failure: Failure) {
+        if let Some(node) = self.graph.get_mut(id) {
+            node.failures += 1;
+        }
         if self.is_doubtful_refusal(id, &failure) {
             self.note_failure(&failure);
             self.taken(id, op);
@@ -233,17 +236,22 @@ impl Engine {
         self.rewrap();
         self.inspect_all(Look::Thorough);
         for id in self.graph.ids() {
-            let Some(node) = self.graph.get_mut(id) else { continue };
-            let leased = node.held.as_ref().is_some_and(Held::is_minted);
-            match node.step {
-                Step::Busy(Op::Read) if !leased => node.news = self.work.is_under_way(&Job::Read(id)),
-                // To ask for news is not to ask for a new lease, token or certificate.
-                Step::Waiting { .. } if leased => {}
-                Step::Waiting { op, .. } => self.set_step(id, Step::Busy(op)),
-                // Adopted, and no file has shown yet that it uses it.
-                Step::Idle if !leased && node.held.is_some() => self.set_step(id, Step::Busy(Op::Read)),
-                Step::Idle | Step::Busy(_) | Step::Suspect(_) => {}
-            }
+            self.look_at(id);
+        }
+    }
+
+    /// Reads a secret without a lease now.
+    pub(crate) fn look_at(&mut self, id: SecretId) {
+        let Some(node) = self.graph.get_mut(id) else { return };
+        let leased = node.held.as_ref().is_some_and(Held::is_minted);
+        match node.step {
+            Step::Busy(Op::Read) if !leased => node.news = self.work.is_under_way(&Job::Read(id)),
+            // To ask for news is not to ask for a new lease, token or certificate.
+            Step::Waiting { .. } if leased => {}
+            Step::Waiting { op, .. } => self.set_step(id, Step::Busy(op)),
+            // Adopted, and no file has shown yet that it uses it.
+            Step::Idle if !leased && node.held.is_some() => self.set_step(id, Step::Busy(Op::Read)),
+            Step::Idle | Step::Busy(_) | Step::Suspect(_) => {}
         }
     }
 

@@ -290,6 +290,8 @@ pub(crate) struct Session {
     pub(crate) patience: Option<Moment>,
     /// Since when logins fail.
     pub(crate) failing: Option<Moment>,
+    /// Since when there has been none to make requests with.
+    pub(crate) logged_out: Option<Moment>,
     /// The login under way is not wanted any more.
     pub(crate) forgone: bool,
     /// Failures in a row of another kind.
@@ -314,6 +316,7 @@ impl Session {
             locks_out,
             patience: None,
             failing: None,
+            logged_out: None,
             forgone: false,
             logins: BTreeMap::new(),
             current: None,
@@ -330,6 +333,14 @@ impl Session {
             restless: 0,
             count: 0,
             adopted: 0,
+        }
+    }
+
+    /// Notes since when there is no login, for what is shown.
+    pub(crate) fn note_presence(&mut self, now: Moment) {
+        match self.current {
+            Some(_) => self.logged_out = None,
+            None => drop(self.logged_out.get_or_insert(now)),
         }
     }
 

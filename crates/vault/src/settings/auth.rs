@@ -111,6 +111,32 @@ pub enum AuthMethod {
 }
 
 impl AuthMethod {
+    /// The name of the method, for what is shown.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Kubernetes { .. } => "kubernetes",
+            Self::AppRole { .. } => "approle",
+            Self::Cert { .. } => "cert",
+            Self::Password { .. } => "password",
+            Self::Path { .. } => "path",
+            Self::Token { .. } => "token",
+            Self::TokenFile { .. } => "token_file",
+        }
+    }
+
+    /// The role or the user that logs in, where the method names one. A role id is a credential, and no name.
+    #[must_use]
+    pub fn role(&self) -> Option<&str> {
+        match self {
+            Self::Kubernetes { role, .. } => Some(role),
+            Self::Cert { name, .. } => name.as_deref(),
+            Self::Password { username, .. } => Some(username),
+            Self::Path { path, .. } => Some(path),
+            Self::AppRole { .. } | Self::Token { .. } | Self::TokenFile { .. } => None,
+        }
+    }
+
     /// The files that a login is made from, read anew at each.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {

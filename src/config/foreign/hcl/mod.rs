@@ -14,7 +14,8 @@ mod text;
 mod tests;
 
 use super::tree::{At, Object};
-use crate::config::places::{MAX_BYTES, Span};
+use crate::config::places::Span;
+use crate::config::yaml::MAX_BYTES;
 use crate::config::yaml_error::Flaw;
 
 /// Deepest nesting read.

@@ -20,7 +20,7 @@ pub(super) const ENUMS: [(&str, &str, &str); 7] = [
 ];
 
 /// Enums that can be shown and are no errors.
-const NO_ERRORS: [&str; 1] = ["Type"];
+const NO_ERRORS: [&str; 2] = ["Type", "Number"];
 
 /// Fails where an enum of the source can be shown, and stands in no list: a new error must have its section.
 pub(super) fn complete(files: &[File]) {

@@ -1,0 +1,312 @@
+//! A [`Status`] for people.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::paint::{Paint, Palette};
+use super::status::{File, Next, Notifier, Process, Secret, Status};
+
+/// What stands in a cell that has nothing to say.
+const NOTHING: &str = "-";
+
+/// Several lines, columns aligned, nothing that could steer a terminal but the palette's colours.
+#[must_use]
+pub fn text(status: &Status, palette: Palette) -> String {
+    let files: Vec<&File> = status.files.iter().collect();
+    let secrets: Vec<&Secret> = status.secrets.iter().collect();
+    let mut lines = head(status, palette);
+    lines.extend(tables(status, (files, secrets), palette));
+    joined(&lines)
+}
+
+/// The same of one file, one secret by its id or path, or one notifier; nothing where nothing goes by that name.
+#[must_use]
+pub fn text_of(status: &Status, name: &str, palette: Palette) -> Option<String> {
+    let uses = |file: &&File, secret: &Secret| file.sources.contains(&secret.source);
+    let named: Vec<&File> = status.files.iter().filter(|file| file.name == name).collect();
+    let mut secrets: Vec<&Secret> =
+        status.secrets.iter().filter(|one| one.id == name || one.source == name).collect();
+    let files = if named.is_empty() {
+        status.files.iter().filter(|file| secrets.iter().any(|secret| uses(file, secret))).collect()
+    } else {
+        secrets = status.secrets.iter().filter(|one| named.iter().any(|file| uses(file, one))).collect();
+        named
+    };
+    let notifiers: Vec<Notifier> = status.notifiers.iter().filter(|one| one.name == name).cloned().collect();
+    if files.is_empty() && secrets.is_empty() && notifiers.is_empty() {
+        return None;
+    }
+    let notifiers = if files.is_empty() { notifiers } else { status.notifiers.clone() };
+    let mut lines = head(status, palette);
+    lines.extend(tables(&Status { notifiers, ..status.clone() }, (files, secrets), palette));
+    Some(joined(&lines))
+}
+
+/// Whether everything is well, what to do where not, and how the daemon stands with the server.
+fn head(status: &Status, palette: Palette) -> Vec<String> {
+    let line =
+        |name: &str, (text, paint): (String, Paint)| format!("{name}{}", palette.paint(paint, &plain(&text)));
+    let mut lines = vec![line(&format!("leasehold {}: ", plain(&status.version)), reason(status))];
+    lines.extend(status.next.clone().map(|next| line("next:   ", (next, Paint::Doubtful))));
+    lines.push(line("server  ", server(status)));
+    lines.extend(login(status).map(|login| line("login   ", login)));
+    lines.push(line("token   ", token(status)));
+    lines.extend(status.process.as_ref().map(|process| line("process ", self::process(process))));
+    lines.extend(status.certificates.iter().filter_map(|one| {
+        let paint = if one.expires_in_seconds <= 0 { Paint::Bad } else { Paint::Doubtful };
+        Some(line("cert    ", (one.error.clone()?, paint)))
+    }));
+    lines
+}
+
+/// What is wrong first, each with a blank line before it.
+fn tables(
+    status: &Status,
+    (mut files, mut secrets): (Vec<&File>, Vec<&Secret>),
+    palette: Palette,
+) -> Vec<String> {
+    files.sort_by_key(|file| badness(&file.state, file.error.is_some()));
+    secrets.sort_by_key(|secret| badness(&secret.state, secret.error.is_some()));
+    let mut notifiers: Vec<&Notifier> = status.notifiers.iter().collect();
+    notifiers.sort_by_key(|notifier| notifier.error.is_none());
+    let files = files.into_iter().map(|file| file_row(status, file)).collect();
+    let secrets = secrets.into_iter().map(|secret| secret_row(status, secret)).collect();
+    let notifiers = notifiers.into_iter().map(notifier_row).collect();
+    let mut lines = Vec::new();
+    for table in [
+        columns(["FILE", "GENERATION", "CHANGED", "EXPIRES", "STATE"], files, palette),
+        columns(["SECRET", "ID", "VERSION", "EXPIRES", "NEXT", "STATE"], secrets, palette),
+        columns(["NOTIFIER", "NOTIFIED", "SENT", "FAILED", "STATE"], notifiers, palette),
+    ] {
+        if !table.is_empty() {
+            lines.push(String::new());
+            lines.extend(table);
+        }
+    }
+    lines
+}
+
+fn joined(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// The worst first.
+fn badness(state: &str, fails: bool) -> u8 {
+    match state {
+        "expired" => 0,
+        "missing" => 1,
+        "failing" => 2,
+        "stale" => 3,
+        _ => 4 - u8::from(fails),
+    }
+}
+
+fn plain(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
+}
+
+/// What stands in a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cell(pub(crate) String, pub(crate) Paint);
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self(text, Paint::Plain)
+    }
+}
+
+fn reason(status: &Status) -> (String, Paint) {
+    let paint = match (status.ready, status.is_well()) {
+        (true, true) => Paint::Good,
+        (true, false) => Paint::Doubtful,
+        (false, _) => Paint::Bad,
+    };
+    (status.reason.clone(), paint)
+}
+
+fn server(status: &Status) -> (String, Paint) {
+    let at = status.server.address.as_ref().map(|address| format!(", {address}")).unwrap_or_default();
+    match (&status.server.error, status.server.down_seconds) {
+        _ if status.server.up && status.server.breaker == "narrow" => {
+            (format!("up{at}; it asked for fewer requests, one goes at a time"), Paint::Doubtful)
+        }
+        _ if status.server.up => (format!("up{at}"), Paint::Good),
+        (Some(why), Some(seconds)) => {
+            // It is mostly named by the reason already.
+            let at = status.server.address.as_ref().filter(|address| !why.contains(address.as_str()));
+            let at = at.map(|address| format!("{address}: ")).unwrap_or_default();
+            (format!("down for {}: {at}{why}", span(seconds)), Paint::Bad)
+        }
+        _ => (format!("down{at}"), Paint::Bad),
+    }
+}
+
+/// How logins are made, and what is wrong with them.
+fn login(status: &Status) -> Option<(String, Paint)> {
+    let how = status.auth.as_ref().map(|auth| {
+        let role = auth.role.as_ref().map(|role| format!(", role {role}")).unwrap_or_default();
+        format!("{} at auth/{}{role}", auth.method, auth.mount)
+    });
+    let Some(login) = &status.login else { return Some((how?, Paint::Plain)) };
+    let (what, since) = match login.logged_out_seconds {
+        Some(seconds) => ("not logged in since", seconds),
+        None => ("fails since", login.failing_seconds),
+    };
+    let next = match login.next_in_seconds {
+        Some(seconds) if seconds > 0 => format!("next try in {}", span(seconds)),
+        _ => "a try is under way".to_owned(),
+    };
+    let how = how.map(|how| how + ": ").unwrap_or_default();
+    Some((format!("{how}{what} {}, {next}: {}", span(since), login.error), Paint::Bad))
+}
+
+fn token(status: &Status) -> (String, Paint) {
+    let Some(token) = &status.token else { return ("none".to_owned(), Paint::Bad) };
+    let mut text = if token.accessor.is_empty() { "batch".to_owned() } else { token.accessor.clone() };
+    let ends = token
+        .ttl_seconds
+        .map_or_else(|| "does not expire".to_owned(), |left| format!("expires {}", until(left)));
+    let _into_a_string = write!(text, ", {ends}");
+    if let Some(next) = &token.next {
+        let _into_a_string = write!(text, ", {}", action(next));
+    }
+    if status.credentials_used_up {
+        text.push_str("; deliver another wrapping token, this one was opened by an earlier run");
+        return (text, Paint::Doubtful);
+    }
+    (text, Paint::Plain)
+}
+
+fn process(process: &Process) -> (String, Paint) {
+    let from = process.configuration.join(", ");
+    let from = if from.is_empty() { from } else { format!(", {from}") };
+    let text = format!("up for {}{from}", span(process.uptime_seconds));
+    match &process.reload_error {
+        Some(why) => (format!("{text}; not read again: {why}"), Paint::Bad),
+        None => (text, Paint::Plain),
+    }
+}
+
+fn file_row(status: &Status, file: &File) -> [Cell; 5] {
+    let there = file.generation.is_some();
+    [
+        file.name.clone().into(),
+        number(file.generation).into(),
+        file.changed_seconds_ago.map_or_else(nothing, ago).into(),
+        end(file.expires_in_seconds),
+        state(status, &file.state, file.error.as_ref(), (there, "not yet rendered")),
+    ]
+}
+
+fn secret_row(status: &Status, secret: &Secret) -> [Cell; 6] {
+    let next = match (&secret.next, secret.state.as_str()) {
+        (Some(_), "stale" | "expired") if !status.server.up => "waits for the server".to_owned(),
+        (Some(_), "stale" | "expired") if status.login.is_some() => "waits for a login".to_owned(),
+        (next, _) => next.as_ref().map_or_else(nothing, action),
+    };
+    [
+        secret.source.clone().into(),
+        secret.id.clone().into(),
+        number(secret.version).into(),
+        end(secret.expires_in_seconds),
+        next.into(),
+        state(
+            status,
+            &secret.state,
+            secret.error.as_ref(),
+            (secret.fresh_seconds_ago.is_some(), "not yet read"),
+        ),
+    ]
+}
+
+fn notifier_row(notifier: &Notifier) -> [Cell; 5] {
+    let state = match &notifier.error {
+        Some(error) => Cell(format!("failing: {error}"), Paint::Bad),
+        None => Cell("ok".to_owned(), Paint::Good),
+    };
+    [
+        notifier.name.clone().into(),
+        notifier.told_seconds_ago.map_or_else(nothing, ago).into(),
+        notifier.sent.to_string().into(),
+        notifier.failed.to_string().into(),
+        state,
+    ]
+}
+
+/// How it is in one word, and why. An older daemon names no state: then by its error, and whether it is `there`.
+fn state(status: &Status, state: &str, error: Option<&String>, (there, not_yet): (bool, &str)) -> Cell {
+    let with = |state: &str| error.map_or_else(|| state.to_owned(), |error| format!("{state}: {error}"));
+    match state {
+        "ok" => Cell("ok".to_owned(), Paint::Good),
+        "stale" if !status.server.up => Cell("stale: the server is down".to_owned(), Paint::Doubtful),
+        "stale" => Cell("stale: not logged in".to_owned(), Paint::Doubtful),
+        "missing" if error.is_none() => Cell(format!("missing: {not_yet}"), Paint::Doubtful),
+        "" if error.is_none() && there => Cell("ok".to_owned(), Paint::Good),
+        "" if error.is_none() => Cell(not_yet.to_owned(), Paint::Doubtful),
+        "" => Cell(with("failing"), Paint::Bad),
+        state => Cell(with(state), Paint::Bad),
+    }
+}
+
+/// When something ends.
+fn end(seconds: Option<i64>) -> Cell {
+    let paint = if seconds.is_some_and(|left| left <= 0) { Paint::Bad } else { Paint::Plain };
+    Cell(seconds.map_or_else(nothing, until), paint)
+}
+
+fn nothing() -> String {
+    NOTHING.to_owned()
+}
+
+fn number(number: Option<u64>) -> String {
+    number.map_or_else(nothing, |number| number.to_string())
+}
+
+fn action(next: &Next) -> String {
+    let word = next.action.replace('_', " ");
+    if next.in_seconds <= 0 { format!("{word} now") } else { format!("{word} {}", until(next.in_seconds)) }
+}
+
+fn until(seconds: i64) -> String {
+    if seconds < 0 { ago(seconds.saturating_neg()) } else { format!("in {}", span(seconds)) }
+}
+
+fn ago(seconds: i64) -> String {
+    format!("{} ago", span(seconds))
+}
+
+/// The two largest units of a length of time.
+pub(super) fn span(seconds: i64) -> String {
+    let exact = humantime::format_duration(Duration::from_secs(seconds.unsigned_abs())).to_string();
+    exact.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+/// The heads and the rows, every column as wide as its widest cell but the last; nothing where
+/// there are no rows.
+pub(crate) fn columns<const N: usize>(
+    heads: [&str; N],
+    rows: Vec<[Cell; N]>,
+    palette: Palette,
+) -> Vec<String> {
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let heads = heads.map(|head| Cell(head.to_owned(), Paint::Faint));
+    let cleaned = rows.into_iter().map(|row| row.map(|Cell(text, paint)| Cell(plain(&text), paint)));
+    let rows: Vec<[Cell; N]> = std::iter::once(heads).chain(cleaned).collect();
+    let width =
+        |column: usize| rows.iter().map(|row| row[column].0.chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let aligned = |row: &[Cell; N]| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (Cell(text, paint), width))| {
+            let width = if column + 1 == N { 0 } else { *width };
+            // What fills a column up has no colour. Not by a width of the format, which ends at 65,535.
+            palette.paint(*paint, text) + &" ".repeat(width.saturating_sub(text.chars().count()))
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(aligned).collect()
+}
+
+#[cfg(test)]
+mod tests;
