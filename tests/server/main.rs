@@ -18,6 +18,7 @@ mod init;
 mod logins;
 mod mistakes;
 mod model;
+mod mounts;
 mod observe;
 mod pki;
 mod plan;

@@ -170,7 +170,8 @@ impl Client {
         if Request::is_never_kv(path) {
             return Ok(None);
         }
-        self.mounts.find_again(path, clock::moment(), || self.look(path, token)).await
+        let since = clock::moment().before(mounts::SURE);
+        self.mounts.find_since(path, since, || self.look(path, token)).await
     }
 
     async fn look(&self, path: &str, token: &Secret) -> Result<Response, Failure> {
@@ -181,7 +182,9 @@ impl Client {
     /// An empty list may be of a mount that is another by now: on a KV version 1 nothing is below `metadata/`, and it says
     /// so as it says that there is nothing at all.
     async fn check_empty(&self, request: &Request, before: &Mount, token: &Secret) -> Result<(), Failure> {
-        match self.mount_again(&request.path, token).await? {
+        let asked =
+            self.mounts.find_since(&request.path, clock::moment(), || self.look(&request.path, token));
+        match asked.await? {
             Some(now) if now != *before => {
                 Err(Failure::new(FailureKind::Missing, format!("{NOTHING}: its mount is another by now")))
             }

@@ -113,8 +113,8 @@ struct Known {
     told: Moment,
 }
 
-/// What the server told of a mount is not asked about again within this.
-const SURE: Duration = Duration::from_secs(10);
+/// What the server told of a mount is not doubted within this, however many secrets of it are not found.
+pub(super) const SURE: Duration = Duration::from_secs(10);
 
 type Flight = Arc<OnceCell<Landed>>;
 
@@ -195,18 +195,18 @@ impl Mounts {
         }
     }
 
-    /// As [`Mounts::find`], of a mount that may not be any more what is known of it: what the server told longer ago than
-    /// [`SURE`] is asked anew. Where it does not tell now, what is known stays.
-    pub(super) async fn find_again<F>(
+    /// As [`Mounts::find`], of a mount that may not be any more what is known of it: what the server told before `since` is
+    /// asked anew. Where it does not tell now, what is known stays.
+    pub(super) async fn find_since<F>(
         &self,
         path: &str,
-        now: Moment,
+        since: Moment,
         look: impl Fn() -> F,
     ) -> Result<Option<Mount>, Failure>
     where
         F: Future<Output = Result<Response, Failure>>,
     {
-        let found = self.seek(path, now.before(SURE), look).await?;
+        let found = self.seek(path, since, look).await?;
         Ok(found.or_else(|| self.known(path)))
     }
 
@@ -391,7 +391,7 @@ mod tests {
         mounts.adopt(vec![mount("kv/", false)]);
         let again = |answer: fn() -> Result<Response, Failure>| {
             let server = &server;
-            mounts.find_again("kv/web", clock::moment(), move || server.look("kv/web", answer()))
+            mounts.find_since("kv/web", clock::moment().before(SURE), move || server.look("kv/web", answer()))
         };
         run(async {
             let denied = || failed(FailureKind::Denied);

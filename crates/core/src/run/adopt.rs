@@ -244,18 +244,22 @@ fn spoken(time: Duration) -> String {
     if seconds < 120 { format!("{seconds} s") } else { format!("{} m", seconds.div_ceil(60)) }
 }
 
-/// Of a token that has ended by what is written of it, the server may know better: where the handoff could not be
-/// written any more, the run before went on renewing. Such a token, and what it leased, is asked about before another
-/// login takes over. A token that may not look itself up cannot be.
+/// Of what has ended by what is written of it, the server may know better: where the handoff could not be written any
+/// more, the run before went on renewing. Such a token is looked up before another login takes over, and such leases are
+/// renewed before others are minted. A token that may not look itself up cannot be asked about.
 fn doubted(mut kept: Snapshot, now: Moment) -> Snapshot {
     let is_over = |latest: Moment| latest <= now;
     let last = kept.tokens.iter_mut().rev().find(|token| !token.leaving);
     let last = last.filter(|token| token.renewable && !kept.blind && token.latest.is_some_and(is_over));
-    let Some(token) = last else { return kept };
-    let id = token.id;
-    *token = undated_token(token.clone(), now);
+    if let Some(token) = last {
+        *token = undated_token(token.clone(), now);
+    }
+    let living = |id: TokenId| {
+        let lives = |token: &KeptToken| token.id == id && !token.latest.is_some_and(is_over);
+        kept.tokens.iter().any(lives)
+    };
     let leases = kept.secrets.iter_mut().filter_map(|secret| secret.lease.as_mut());
-    for lease in leases.filter(|lease| lease.token == id && is_over(lease.latest)) {
+    for lease in leases.filter(|lease| lease.renewable && is_over(lease.latest) && living(lease.token)) {
         *lease = undated_lease(lease.clone(), now);
     }
     kept

@@ -288,6 +288,8 @@ impl Engine {
                 self.upstream.breaker.succeeded();
                 self.forget_leases(token);
                 self.upstream.session.logins.remove(&token);
+                self.upstream.session.current =
+                    self.upstream.session.current.filter(|current| *current != token);
                 self.out.push(Action::DropToken(token));
             }
             Err(failure) if failure.kind == FailureKind::Denied => {

@@ -345,3 +345,29 @@ fn a_login_waits_at_the_end_for_a_lease_elsewhere_that_is_being_minted() {
     let then = hand.give(Event::LeaseRevoked { lease, result: Ok(()) });
     assert_eq!(then, [Action::Ask(Question::RevokeToken(TokenId(1)))]);
 }
+
+/// The first answer after an outage is that to a revocation: what was stranded is not asked for any more.
+#[test]
+fn a_server_that_is_back_at_the_end_is_asked_for_nothing_but_what_is_given_back() {
+    let mut hand = settled(kv(true));
+    let fails = |hand: &mut Hand| {
+        let (secret, token, sent) = (SecretId(0), TokenId(1), hand.now().moment);
+        let result = Err(Failure::new(FailureKind::Unreachable, "connection refused"));
+        hand.give(Event::Read { secret, token, sent, result })
+    };
+    until_asked(&mut hand, 0);
+    assert!(fails(&mut hand).contains(&Action::Ask(Question::Probe)));
+    let down = || Err(Failure::new(FailureKind::Unreachable, "connection refused"));
+    hand.give(Event::Probed(down()));
+    let mut seen = hand.give(Event::Stop { at_once: true });
+    for _ in 0..20 {
+        if seen.contains(&Action::Ask(Question::Probe)) {
+            break;
+        }
+        seen = hand.sleep();
+    }
+    let seen = hand.give(Event::Probed(Ok(())));
+    assert!(seen.contains(&Action::Ask(Question::RevokeToken(TokenId(1)))), "{seen:?}");
+    let seen = hand.give(Event::TokenRevoked { token: TokenId(1), result: Ok(()) });
+    assert!(!seen.iter().any(|action| matches!(action, Action::Ask(_))), "{seen:?}");
+}

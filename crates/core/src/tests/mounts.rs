@@ -179,6 +179,34 @@ fn what_has_moved_to_where_another_is_read_already_is_rendered_from_that() {
     assert_eq!(hand.resolved(0, KEPT), [Action::Render(FileId(0))]);
 }
 
+/// The one way of writing it leads to the version 1 that is there now; the other leads nowhere, and has to show that.
+#[test]
+fn what_is_written_as_a_version_2_keeps_it_is_another_secret_once_that_has_moved() {
+    let mut hand = Hand::new(policy(Mode::Daemon, 2));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, "secret/web");
+    hand.needs(1, KEPT);
+    hand.logged_in(1);
+    hand.resolved(0, KEPT);
+    hand.read(1, kv(true));
+    hand.rendered(0, "secret/web");
+    hand.rendered(1, KEPT);
+    hand.published(1, &[0, 1]);
+    hand.give(Event::Notified { notifier: crate::interface::ids::NotifierId(0), result: Ok(()) });
+    let secret = SecretId(1);
+    assert_eq!(until_asked(&mut hand), read_of(1, KEPT));
+    hand.millis += 10_000;
+    let sent = hand.now().moment;
+    hand.give(Event::Read { secret, token: TokenId(1), sent, result: Err(missing()) });
+    hand.resolved(1, "secret/web");
+    let seen = hand.read(1, ReadFacts { changed: false, ..plain() });
+    let renders = |file| seen.contains(&Action::Render(FileId(file)));
+    assert!(renders(0) && renders(1), "although the value is the same: {seen:?}");
+    hand.rendered(0, "secret/web");
+    let asked = hand.needs(1, KEPT);
+    assert!(asked.contains(&read_of(2, KEPT)), "{asked:?}");
+}
+
 /// Each try begins with the mount then, which the client asks about once for all secrets of it.
 #[test]
 fn a_mount_that_is_gone_fails_its_secret_and_is_found_when_it_is_there_again() {
