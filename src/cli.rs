@@ -95,6 +95,16 @@ pub struct CheckArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
+    /// Configurations to check one by one, each by itself; of a folder every .yaml, .yml, .hcl and .json file in it
+    /// and below it.
+    #[arg(value_name = "F", conflicts_with = "config")]
+    pub each: Vec<PathBuf>,
+    /// Leasehold is to run on another machine: files and names that are not on this one are no errors.
+    #[arg(long)]
+    pub elsewhere: bool,
+    /// Warnings are errors.
+    #[arg(long)]
+    pub strict: bool,
     /// The shape of the report.
     #[arg(long, value_enum, default_value_t = Shape::Text)]
     pub format: Shape,
@@ -259,7 +269,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => commands::init::run(&args),
         Command::Sidecar(args) => commands::sidecar::run(&args),
         Command::Exec(args) => commands::exec::run(&args),
-        Command::Check(args) => commands::check::run(&args.config.config, args.format),
+        Command::Check(args) => commands::check::run(&args),
         Command::Plan(args) => commands::plan::run(&args.config, args.format),
         Command::Policy(args) => commands::policy::run(&args),
         Command::Status(args) => status(&args),

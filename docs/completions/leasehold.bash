@@ -121,7 +121,7 @@ _leasehold() {
             return 0
             ;;
         leasehold__subcmd__check)
-            opts="-h --config --format --help"
+            opts="-h --config --elsewhere --strict --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -50,6 +50,8 @@ complete -c leasehold -n "__fish_leasehold_using_subcommand exec" -s h -l help -
 complete -c leasehold -n "__fish_leasehold_using_subcommand check" -l config -d 'Configuration file, a folder of .hcl and .json files, or `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
 complete -c leasehold -n "__fish_leasehold_using_subcommand check" -l format -d 'The shape of the report' -r -f -a "text\t'For people: each problem with its line and a caret'
 json\t'For editors and CI: one object'"
+complete -c leasehold -n "__fish_leasehold_using_subcommand check" -l elsewhere -d 'Leasehold is to run on another machine: files and names that are not on this one are no errors'
+complete -c leasehold -n "__fish_leasehold_using_subcommand check" -l strict -d 'Warnings are errors'
 complete -c leasehold -n "__fish_leasehold_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c leasehold -n "__fish_leasehold_using_subcommand plan" -l config -d 'Configuration file, a folder of .hcl and .json files, or `-` for standard input; later ones override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text)' -r -F
 complete -c leasehold -n "__fish_leasehold_using_subcommand plan" -l format -d 'The shape of the report' -r -f -a "text\t'For people: each problem with its line and a caret'

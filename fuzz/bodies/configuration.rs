@@ -26,6 +26,7 @@ pub fn run(input: &[u8]) {
         read_file: &read_file,
         functions: functions::all(),
         look: None,
+        elsewhere: false,
         folder: Path::new("/"),
     };
     let problems = match read(&inputs) {

@@ -20,6 +20,7 @@ pub(crate) fn test_plan(yaml: &str) -> crate::config::plan::Plan {
         read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
         functions: crate::functions::all(),
         look: None,
+        elsewhere: false,
         folder: std::path::Path::new("/"),
     };
     read(&inputs).expect("a good configuration").0

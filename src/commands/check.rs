@@ -1,15 +1,17 @@
-//! `leasehold check`: the configuration and its templates, offline; every problem at once.
+//! `leasehold check`: configurations and their templates, offline; every problem at once.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::{self, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::output::write_out;
+use super::output::{self, write_out};
+use crate::cli::CheckArgs;
 use crate::config::plan::Plan;
 use crate::config::{Problem, Rejected, Severity, Sources};
 use crate::exit::{Cause, Ending};
+use crate::observe::paint::{Paint, Palette};
 
 /// The shape of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -20,63 +22,162 @@ pub enum Shape {
     Json,
 }
 
-/// Checks what `configs` name, or else the environment, and reports on standard output.
+/// What came of reading one configuration.
+type Checked = Result<(Plan, Vec<Problem>), Rejected>;
+
+/// Checks what the arguments name, or else the environment, and reports on standard output.
 ///
 /// # Errors
 /// 78 where there is an error, the place of which the last line names; 64 where no configuration is named; 73
 /// where standard output cannot be written.
-pub fn run(configs: &[PathBuf], shape: Shape) -> Result<ExitCode, Ending> {
-    report(Sources::new(configs).and_then(|sources| sources.check()), shape, &mut io::stdout().lock())
+pub fn run(args: &CheckArgs) -> Result<ExitCode, Ending> {
+    let check = |configs: &[PathBuf]| Sources::new(configs).and_then(|sources| sources.check(args.elsewhere));
+    let all: Vec<(String, Checked)> = if args.each.is_empty() {
+        vec![(String::new(), check(&args.config.config))]
+    } else {
+        let each = each(&args.each)?;
+        each.iter().map(|file| (file.display().to_string(), check(std::slice::from_ref(file)))).collect()
+    };
+    let mut output = io::stdout().lock();
+    let palette = Palette::of(output.is_terminal());
+    Report { strict: args.strict, shape: args.format, palette }.write(&all, &mut output)
+}
+
+/// The endings of the files that are taken of a folder.
+const TAKEN: [&str; 4] = ["yaml", "yml", "hcl", "json"];
+
+/// The configurations that these names mean, those of a folder in the order of their names.
+fn each(names: &[PathBuf]) -> Result<Vec<PathBuf>, Ending> {
+    let mut files = Vec::new();
+    for name in names {
+        let before = files.len();
+        match name.is_dir() {
+            true => below(name, &mut files).map_err(|why| {
+                let what =
+                    format!("cannot list {}: {}", name.display(), crate::config::problem::io_words(&why));
+                Ending::new(Cause::Config, what, "let our user read the folder")
+            })?,
+            false => files.push(name.clone()),
+        }
+        if files.len() == before {
+            let what = format!("{} has no .yaml, .yml, .hcl or .json file", name.display());
+            return Err(Ending::new(Cause::Config, what, "name a file, or another folder"));
+        }
+    }
+    Ok(files)
+}
+
+/// The configurations in a folder and below it. What is hidden is passed over: a mounted ConfigMap has its files twice,
+/// the second time below `..data`.
+fn below(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    let mut entries = std::fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        // A link to a folder may lead upwards, and round for ever.
+        if entry.file_type()?.is_dir() {
+            below(&path, files)?;
+        } else if path.extension().is_some_and(|ending| TAKEN.iter().any(|taken| ending == *taken))
+            && path.is_file()
+        {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// How a report is made.
+struct Report {
+    strict: bool,
+    shape: Shape,
+    palette: Palette,
 }
 
 /// What `--format json` prints.
 #[derive(Serialize)]
-struct Report<'p> {
+struct Json<'p> {
     ok: bool,
     errors: usize,
     warnings: usize,
     /// In the order of the texts.
-    problems: &'p [Problem],
+    problems: Vec<&'p Problem>,
 }
 
-fn report(
-    checked: Result<(Plan, Vec<Problem>), Rejected>,
-    shape: Shape,
-    output: &mut dyn Write,
-) -> Result<ExitCode, Ending> {
-    let problems = match &checked {
+fn problems(checked: &Checked) -> &[Problem] {
+    match checked {
         Ok((_, notices)) => notices,
         Err(rejected) => &rejected.problems,
-    };
-    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-    let warnings = problems.len() - errors;
-    let text = match shape {
-        Shape::Json => {
-            let report = Report { ok: checked.is_ok(), errors, warnings, problems };
-            serde_json::to_string_pretty(&report)
-                .map_err(|error| Ending::new(Cause::Bug, format!("cannot write the report: {error}"), ""))?
-        }
-        Shape::Text => {
-            let shown = problems.iter().map(|problem| format!("{problem}\n\n")).collect::<String>();
-            shown + &summary(&checked, errors, warnings)
-        }
-    };
-    write_out(output, format!("{text}\n").as_bytes())?;
-    match checked {
-        Ok(_) => Ok(ExitCode::SUCCESS),
-        Err(rejected) => Err(rejected.ending_of_a_report()),
     }
 }
 
-fn summary(checked: &Result<(Plan, Vec<Problem>), Rejected>, errors: usize, warnings: usize) -> String {
-    match checked {
-        Ok((plan, _)) => format!(
-            "good: {}, {}, {}",
-            count(plan.files.len(), "file"),
-            count(plan.notifiers.len(), "notifier"),
-            count(warnings, "warning")
-        ),
-        Err(_) => format!("{}, {}", count(errors, "error"), count(warnings, "warning")),
+/// How many errors, and how many warnings.
+fn counts(problems: &[Problem]) -> (usize, usize) {
+    let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+    (errors, problems.len() - errors)
+}
+
+impl Report {
+    fn write(&self, all: &[(String, Checked)], output: &mut dyn Write) -> Result<ExitCode, Ending> {
+        let text = match self.shape {
+            Shape::Json => self.json(all)?,
+            Shape::Text => all.iter().map(|(name, checked)| self.text(name, checked)).collect(),
+        };
+        write_out(output, text.as_bytes())?;
+        let refused: Vec<Ending> = all.iter().filter_map(|(_, checked)| self.refusal(checked)).collect();
+        match (&refused[..], all) {
+            ([], _) => Ok(ExitCode::SUCCESS),
+            ([only], [_]) => Err(only.clone()),
+            _ => {
+                let what = format!("{} of {} configurations are refused", refused.len(), all.len());
+                Err(Ending::new(Cause::Config, what, "fix what is shown above"))
+            }
+        }
+    }
+
+    /// Why a configuration is refused, if it is.
+    fn refusal(&self, checked: &Checked) -> Option<Ending> {
+        match checked {
+            Err(rejected) => Some(rejected.ending_of_a_report()),
+            Ok((_, notices)) => notices.first().filter(|_| self.strict).map(|first| {
+                let what = match notices.len() {
+                    1 => format!("{}: a warning, and --strict", first.place),
+                    all => format!("{all} warnings, the first at {}, and --strict", first.place),
+                };
+                Ending::new(Cause::Config, what, "fix what is shown above")
+            }),
+        }
+    }
+
+    fn json(&self, all: &[(String, Checked)]) -> Result<String, Ending> {
+        let problems: Vec<&Problem> = all.iter().flat_map(|(_, checked)| problems(checked)).collect();
+        let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+        let ok = all.iter().all(|(_, checked)| self.refusal(checked).is_none());
+        let report = Json { ok, errors, warnings: problems.len() - errors, problems };
+        serde_json::to_string_pretty(&report)
+            .map(|text| text + "\n")
+            .map_err(|error| Ending::new(Cause::Bug, format!("cannot write the report: {error}"), ""))
+    }
+
+    /// The problems of one configuration, and how it is altogether; `name` where it is one of several.
+    fn text(&self, name: &str, checked: &Checked) -> String {
+        let shown = problems(checked).iter().map(|problem| output::painted(problem, self.palette) + "\n\n");
+        let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
+        let (errors, warnings) = counts(problems(checked));
+        let (good, summary) = match checked {
+            Ok((plan, _)) => {
+                let (files, notifiers) = (plan.files.len(), plan.notifiers.len());
+                let rest = [count(files, "file"), count(notifiers, "notifier"), count(warnings, "warning")];
+                (self.palette.paint(Paint::Good, "good") + ": ", rest.join(", "))
+            }
+            Err(_) => {
+                let errors = self.palette.paint(Paint::Bad, &count(errors, "error"));
+                (String::new(), format!("{errors}, {}", count(warnings, "warning")))
+            }
+        };
+        shown.collect::<String>() + &name + &good + &summary + "\n"
     }
 }
 
@@ -98,10 +199,15 @@ mod tests {
             read_file: &|_| Err(io::ErrorKind::NotFound.into()),
             functions: crate::functions::all(),
             look: None,
+            elsewhere: false,
             folder: std::path::Path::new("/"),
         };
+        reported(&[(String::new(), read(&inputs))], shape, false)
+    }
+
+    fn reported(all: &[(String, Checked)], shape: Shape, strict: bool) -> (String, Result<ExitCode, Ending>) {
         let mut output = Vec::new();
-        let result = report(read(&inputs), shape, &mut output);
+        let result = Report { strict, shape, palette: Palette::PLAIN }.write(all, &mut output);
         (String::from_utf8(output).expect("text"), result)
     }
 
@@ -157,18 +263,94 @@ good: 1 file, 0 notifiers, 1 warning
     #[test]
     fn a_configuration_that_is_not_there_is_an_error_that_names_it() {
         let missing = PathBuf::from("/nowhere/leasehold.yaml");
-        let mut output = Vec::new();
-        let ending =
-            report(Sources::new(&[missing]).and_then(|sources| sources.check()), Shape::Text, &mut output)
-                .expect_err("no such file");
+        let checked = Sources::new(&[missing]).and_then(|sources| sources.check(false));
+        let (text, result) = reported(&[(String::new(), checked)], Shape::Text, false);
+        let ending = result.expect_err("no such file");
         assert_eq!(
             (ending.cause, ending.what.as_str()),
             (Cause::Config, "/nowhere/leasehold.yaml: an error")
         );
-        let text = String::from_utf8(output).expect("text");
         assert!(
             text.starts_with("/nowhere/leasehold.yaml: cannot be read: no such file; name a file"),
             "{text}"
         );
+    }
+
+    fn space() -> tempfile::TempDir {
+        let space = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            let path = space.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            let mut file = std::fs::File::create(path).expect("made");
+            file.write_all(text.as_bytes()).expect("written");
+        };
+        write("b/web.yaml", GOOD);
+        write("a.yml", &GOOD.replace("files:", "flies:"));
+        write("..data/a.yml", GOOD);
+        write("notes.txt", "no configuration");
+        space
+    }
+
+    #[test]
+    fn every_configuration_of_a_folder_is_checked_by_itself() {
+        let space = space();
+        let files = each(&[space.path().to_owned()]).expect("a folder");
+        let names: Vec<_> =
+            files.iter().map(|file| file.strip_prefix(space.path()).expect("below")).collect();
+        assert_eq!(names, [Path::new("a.yml"), Path::new("b/web.yaml")]);
+        let all: Vec<_> = files
+            .iter()
+            .zip(["a.yml", "b/web.yaml"])
+            .map(|(file, name)| {
+                (name.to_owned(), Sources::new(std::slice::from_ref(file)).and_then(|one| one.check(true)))
+            })
+            .collect();
+        let (text, result) = reported(&all, Shape::Text, false);
+        assert!(text.contains("\na.yml: 1 error, 1 warning\n"), "{text}");
+        assert!(text.ends_with("\nb/web.yaml: good: 1 file, 0 notifiers, 1 warning\n"), "{text}");
+        let ending = result.expect_err("one is broken").to_string();
+        assert_eq!(ending, "leasehold: 1 of 2 configurations are refused; fix what is shown above");
+        let (json, _) = reported(&all, Shape::Json, false);
+        let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!((&json["ok"], &json["errors"], &json["warnings"]), (&false.into(), &1.into(), &2.into()));
+    }
+
+    #[test]
+    fn a_folder_without_a_configuration_is_an_error() {
+        let empty = tempfile::tempdir().expect("a folder");
+        let ending = each(&[empty.path().to_owned()]).expect_err("nothing is there");
+        assert_eq!(ending.cause, Cause::Config);
+        assert!(ending.what.ends_with("has no .yaml, .yml, .hcl or .json file"), "{}", ending.what);
+    }
+
+    #[test]
+    fn warnings_are_errors_where_that_is_asked_for() {
+        let text = Text { name: "c.yaml".into(), bytes: GOOD.into() };
+        let inputs = Inputs {
+            texts: &[text],
+            flags: &[],
+            env: &|_| None,
+            read_file: &|_| Err(io::ErrorKind::NotFound.into()),
+            functions: crate::functions::all(),
+            look: None,
+            elsewhere: false,
+            folder: Path::new("/"),
+        };
+        let (_, result) = reported(&[(String::new(), read(&inputs))], Shape::Text, true);
+        let ending = result.expect_err("it has a warning").to_string();
+        assert_eq!(ending, "leasehold: c.yaml:3:16: a warning, and --strict; fix what is shown above");
+    }
+
+    #[test]
+    fn on_a_terminal_places_have_the_colour_of_what_is_there() {
+        let mut problem = Problem::whole("a.yaml", "is empty", "");
+        problem.place = crate::config::problem::Place::at("a.yaml", 1, 2);
+        problem.excerpt = Some(crate::config::problem::Excerpt { text: "x^".into(), caret: 0 });
+        let painted = output::painted(&problem, Palette::COLOURED);
+        assert_eq!(
+            painted,
+            "\u{1b}[31ma.yaml:1:2\u{1b}[0m: is empty\n   |\n 1 | x^\n   | \u{1b}[31m^\u{1b}[0m"
+        );
+        assert_eq!(output::painted(&problem, Palette::PLAIN), problem.to_string());
     }
 }

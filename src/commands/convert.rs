@@ -8,7 +8,7 @@ use super::engine;
 use super::output::write_out;
 use crate::access::survey::keys_of;
 use crate::config::foreign::{Converted, Keys, convert};
-use crate::config::{self, Rejected, Severity, Sources, folder};
+use crate::config::{self, Problem, Rejected, Severity, Sources, folder};
 use crate::exit::{Cause, Ending};
 use crate::sandbox;
 
@@ -40,7 +40,7 @@ fn asked(sources: &Sources) -> Result<Keys, Ending> {
 }
 
 fn told(rejected: &Rejected) -> Ending {
-    rejected.show(&mut io::stderr().lock())
+    rejected.show(&mut io::stderr().lock(), &Problem::to_string)
 }
 
 fn write(converted: &Converted, out: &mut dyn Write, err: &mut dyn Write) -> Result<ExitCode, Ending> {

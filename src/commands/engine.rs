@@ -1,6 +1,7 @@
 //! What init, sidecar and exec share: configuration, log, runtime, and the driver in the middle.
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -114,7 +115,10 @@ fn progress(mode: Mode, plan: LogPlan, log: &LogHandle) -> Option<Palette> {
 
 /// Reads a configuration for a command that runs once, at which a person looks.
 pub(super) fn load(args: &ConfigArgs) -> Result<(Plan, Vec<Problem>), Ending> {
-    config::load(&args.config, &[]).map_err(|rejected| rejected.show(&mut std::io::stderr().lock()))
+    config::load(&args.config, &[]).map_err(|rejected| {
+        let palette = Palette::of(std::io::stderr().is_terminal());
+        rejected.show(&mut std::io::stderr().lock(), &|problem| super::output::painted(problem, palette))
+    })
 }
 
 /// Whether what `auth` takes from the environment is there.
@@ -182,8 +186,8 @@ fn refused(rejected: &Rejected, log: &LogHandle) -> Ending {
     if !log.is_text() {
         return logged(rejected);
     }
-    let mut text = Vec::new();
-    let ending = rejected.show(&mut text);
+    let (mut text, palette) = (Vec::new(), Palette::of(std::io::stderr().is_terminal()));
+    let ending = rejected.show(&mut text, &|problem| super::output::painted(problem, palette));
     if let Some(lines) = String::from_utf8_lossy(&text).strip_suffix('\n') {
         stderr::say(lines);
     }

@@ -2,8 +2,24 @@
 
 use std::io::{self, Write};
 
-use crate::config::problem::io_words;
+use crate::config::problem::{Problem, Severity, io_words};
 use crate::exit::{Cause, Ending};
+use crate::observe::paint::{Paint, Palette};
+
+/// A problem with its place and its caret in the colour of how bad it is.
+pub(super) fn painted(problem: &Problem, palette: Palette) -> String {
+    let paint = match problem.severity {
+        Severity::Error => Paint::Bad,
+        Severity::Warning => Paint::Doubtful,
+    };
+    let (text, place) = (problem.to_string(), problem.place.to_string());
+    let Some(rest) = text.strip_prefix(&place) else { return text };
+    let place = palette.paint(paint, &place);
+    match rest.strip_suffix('^').filter(|_| problem.excerpt.is_some()) {
+        Some(before) => place + before + &palette.paint(paint, "^"),
+        None => place + rest,
+    }
+}
 
 /// Writes a result to its end.
 ///

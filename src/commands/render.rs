@@ -18,7 +18,7 @@ use crate::functions;
 use crate::render::{self, Secrets, World};
 use crate::secret::Secret;
 use crate::template::value::Value;
-use crate::template::{Limits, Template};
+use crate::template::{Limits, Position, Template};
 use crate::tree::Tree;
 use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
@@ -54,7 +54,11 @@ fn rendered(template: &Template, data: Value, secrets: &Given, args: &RenderArgs
     let environment = environment::of_this_process();
     let mut world = World::new(secrets, &environment);
     let result = template.execute(data, args.missing_key.into(), Limits::default(), &mut world);
-    let result = result.map_err(|error| render::failed(None, &error, &world.answers()));
+    let place = |position: Position| {
+        let (line, column) = position.in_characters(template.text());
+        format!("{}:{line}:{column}", template.name())
+    };
+    let result = result.map_err(|error| render::failed(place, &error, &world.answers()));
     let (_used, missing) = world.asked();
     if let Some(request) = missing.first() {
         let what = format!("{}: {} is not among the secrets given", template.name(), spelled(request));

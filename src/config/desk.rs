@@ -51,6 +51,10 @@ pub(super) struct Desk<'a> {
     pub(super) functions: &'a Functions,
     /// Tells what is at a path; none where nobody asked for that.
     pub(super) look: Option<&'a dyn Fn(&Path) -> Seen>,
+    /// A person asked for a check: what another machine may have is only a warning.
+    pub(super) asked: bool,
+    /// Leasehold is to run on another machine.
+    pub(super) elsewhere: bool,
     pub(super) findings: Vec<Finding>,
     /// How many more there were.
     pub(super) more: usize,
@@ -63,7 +67,17 @@ impl<'a> Desk<'a> {
         read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
         functions: &'a Functions,
     ) -> Self {
-        Self { env, read_file, functions, look: None, findings: Vec::new(), more: 0, broken: BTreeSet::new() }
+        Self {
+            env,
+            read_file,
+            functions,
+            look: None,
+            asked: false,
+            elsewhere: false,
+            findings: Vec::new(),
+            more: 0,
+            broken: BTreeSet::new(),
+        }
     }
 
     /// An error about a key itself.

@@ -105,6 +105,7 @@ mod tests {
             read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
             functions: crate::functions::all(),
             look: None,
+            elsewhere: false,
         };
         let (plan, _) = read(&inputs).expect("a good configuration");
         let env = |name: &str| (pod && name == IN_A_POD).then(|| "10.0.0.1".to_owned());

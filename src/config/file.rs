@@ -46,6 +46,7 @@ pub(super) struct Vault {
     pub(super) client_key_file: Option<String>,
     pub(super) server_name: Option<String>,
     pub(super) plaintext: Option<Plaintext>,
+    pub(super) environment: EnvironmentWord,
     pub(super) redirect_hosts: Vec<String>,
     pub(super) proxy: Option<String>,
     #[serde(deserialize_with = "duration")]
@@ -71,6 +72,15 @@ pub(super) enum Plaintext {
     #[default]
     Loopback,
     Anywhere,
+}
+
+/// `vault.environment`, which is looked at before the environment is laid upon the texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum EnvironmentWord {
+    #[default]
+    Override,
+    Ignore,
 }
 
 /// `vault.rate_limit`.
@@ -265,6 +275,7 @@ pub(super) struct NotifierEntry {
     pub(super) timeout: Option<Duration>,
     #[serde(deserialize_with = "duration")]
     pub(super) splay: Option<Duration>,
+    pub(super) on_first: Option<bool>,
     pub(super) on_init: Option<bool>,
     pub(super) may_fail: Option<bool>,
 }

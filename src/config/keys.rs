@@ -159,6 +159,12 @@ static VAULT: &[Key] = &[
         "where http:// is allowed",
     ),
     key(
+        "environment",
+        Kind::Choice(&["override", "ignore"]),
+        "override",
+        "whether VAULT_ADDR, BAO_ADDR and their like win over these keys; ignore for a server's own configuration",
+    ),
+    key(
         "redirect_hosts",
         Kind::List(&Kind::Text),
         "[]",
@@ -290,6 +296,12 @@ static NOTIFIER: &[Key] = &[
         .private(),
     key("timeout", Kind::Duration, defaults::NOTIFIER, "http, command: for the whole of it"),
     key("splay", Kind::Duration, "0s", "the longest random delay before, to spread many pods"),
+    key(
+        "on_first",
+        Kind::Flag,
+        "true",
+        "whether it is notified of the first files in a folder that was empty; false for an application that starts once Leasehold is ready",
+    ),
     key(
         "on_init",
         Kind::Flag,

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::plan::{AuthMethod, FilePlan, NotifierPlan, OnChange, OnInit, Plan, Source, Target};
 use crate::core::ids::{FileId, NotifierId, UnitId};
-use crate::core::policy::{ChildPolicy, FilePolicy, Mode, NotifierPolicy, Policy, SinkPolicy, UnitPolicy};
+use crate::core::policy::{
+    ChildPolicy, FilePolicy, FirstReady, Mode, NotifierPolicy, Policy, SinkPolicy, UnitPolicy,
+};
 
 /// What status calls the process of `exec`, and files in their `notify`.
 const CHILD: &str = "exec";
@@ -19,7 +21,11 @@ impl Plan {
             unit.files.iter().for_each(|file| unit_of[file.0] = Some(UnitId(id)));
         }
         let files = self.files.iter().zip(unit_of).map(|(plan, unit)| file(plan, unit)).collect();
-        let notifier = |one: &NotifierPlan| NotifierPolicy { name: one.name.clone(), splay: one.how.splay() };
+        let notifier = |one: &NotifierPlan| NotifierPolicy {
+            name: one.name.clone(),
+            splay: one.how.splay(),
+            on_first: one.on_first,
+        };
         let mut policy = Policy {
             mode,
             files,
@@ -32,6 +38,7 @@ impl Plan {
             sees_token: self.auth.wrap_ttl.is_none(),
             locks_out: self.auth.method.locks_out(),
             login_advice: self.auth.advice(),
+            first_ready: FirstReady::default(),
             binds_certificate: matches!(self.auth.method, AuthMethod::Cert { .. }),
             max_in_flight: self.vault.max_in_flight,
             seed,
@@ -86,7 +93,7 @@ fn sink(source: &Source) -> Option<SinkPolicy> {
 fn add_child(policy: &mut Policy, plan: &Plan) {
     let exec = &plan.exec;
     let notifier = NotifierId(policy.notifiers.len());
-    policy.notifiers.push(NotifierPolicy { name: CHILD.to_owned(), splay: exec.splay });
+    policy.notifiers.push(NotifierPolicy { name: CHILD.to_owned(), splay: exec.splay, on_first: true });
     if exec.on_change != OnChange::Ignore {
         let telling = plan.files.iter().zip(&mut policy.files).filter(|(plan, _)| plan.tells_child);
         telling.for_each(|(_, file)| file.notify.push(notifier));

@@ -177,9 +177,9 @@ impl Rejected {
         Ending::new(self.cause, what, "fix what is shown above")
     }
 
-    /// Shows a person every problem, and returns the last line. One that shows no line of a text is that last
-    /// line, and is not shown before.
-    pub fn show(&self, output: &mut dyn io::Write) -> Ending {
+    /// Shows a person every problem as `paint` has it, and returns the last line. One that shows no line of a text is
+    /// that last line, and is not shown before.
+    pub fn show(&self, output: &mut dyn io::Write, paint: &dyn Fn(&Problem) -> String) -> Ending {
         if let [only] = self.problems.as_slice()
             && only.excerpt.is_none()
         {
@@ -187,7 +187,7 @@ impl Rejected {
         }
         for problem in &self.problems {
             // A closed standard error must not hide the exit code.
-            let _closed = writeln!(output, "{problem}\n");
+            let _closed = writeln!(output, "{}\n", paint(problem));
         }
         self.ending_of_a_report()
     }
@@ -239,7 +239,7 @@ mod tests {
     fn a_person_reads_each_problem_once_and_then_where_to_begin() {
         let told = |problems: Vec<Problem>| {
             let mut shown = Vec::new();
-            let ending = Rejected { cause: Cause::Config, problems }.show(&mut shown);
+            let ending = Rejected { cause: Cause::Config, problems }.show(&mut shown, &Problem::to_string);
             (String::from_utf8(shown).expect("text"), ending.to_string())
         };
         let bare = Problem::whole("a.yaml", "is empty", "write one");

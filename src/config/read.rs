@@ -17,8 +17,9 @@ use super::keypath::KeyPath;
 use super::keys;
 use super::layers::{self, Setting};
 use super::mark::Mark;
-use super::plan::Plan;
+use super::plan::{Anchor, Origin, Plan, Source};
 use super::problem::{Place, Problem, Rejected, Severity};
+use super::relative;
 use super::shape;
 use super::value::Value;
 use crate::exit::Cause;
@@ -48,6 +49,8 @@ pub struct Inputs<'a> {
     /// Tells what is at a path of this machine, for a check that is to look at what is named; none
     /// where it is not.
     pub look: Option<&'a dyn Fn(&Path) -> Seen>,
+    /// Whether Leasehold is to run on another machine: what is not on this one is no error.
+    pub elsewhere: bool,
     /// What the relative paths of a configuration that is not Leasehold's own are relative to: where
     /// this process runs.
     pub folder: &'a Path,
@@ -89,15 +92,23 @@ pub fn read(inputs: &Inputs<'_>) -> Result<(Plan, Vec<Problem>), Rejected> {
     // Who has mistakes to mend is not told what else to look for.
     desk.look =
         inputs.look.filter(|_| stack.told.iter().all(|problem| problem.severity == Severity::Warning));
+    desk.asked = inputs.look.is_some();
+    desk.elsewhere = inputs.elsewhere;
     for path in std::mem::take(&mut stack.broken) {
         desk.break_off(path);
+    }
+    if stack.ignores_environment() {
+        settings.clear();
     }
     settings.extend_from_slice(inputs.flags);
     stack.apply(&settings);
     shape::check(&mut stack.value, &mut desk);
     // What is left has the table's shape, and a test holds table and types together.
     let file = File::deserialize_from(std::mem::take(&mut stack.value), &mut desk);
-    let plan = check::check(&file, &mut desk);
+    let mut plan = check::check(&file, &mut desk);
+    if let Some(plan) = &mut plan {
+        stack.give_origins(plan);
+    }
     stack.skipped_verification(inputs.env);
     let problems = stack.problems(desk.findings, desk.more);
     match plan {
@@ -106,6 +117,12 @@ pub fn read(inputs: &Inputs<'_>) -> Result<(Plan, Vec<Problem>), Rejected> {
         }
         _ => Err(Rejected { cause: Cause::Config, problems }),
     }
+}
+
+/// Whether something is at a path, be it what cannot be read.
+fn is_there(read_file: &dyn Fn(&Path) -> io::Result<Vec<u8>>, path: &Path) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    read_file(path).err().is_none_or(|error| !matches!(error.kind(), NotFound | NotADirectory))
 }
 
 impl File {
@@ -152,7 +169,10 @@ impl Stack {
                 continue;
             }
             match Document::read(&first.name, &first.bytes) {
-                Ok((document, value)) => stack.lay(vec![document], value),
+                Ok((document, mut value)) => {
+                    relative::resolve(&mut value, &first.name, &|path| is_there(site.read_file, path));
+                    stack.lay(vec![document], value);
+                }
                 Err(flaws) => problems.extend(flaws),
             }
             rest = behind;
@@ -190,17 +210,56 @@ impl Stack {
         self.documents.extend(documents);
     }
 
+    /// Whether the texts say that the environment sets nothing.
+    fn ignores_environment(&self) -> bool {
+        let word = self.value.get("vault").and_then(|vault| vault.get("environment"));
+        word.and_then(Value::as_str) == Some("ignore")
+    }
+
     fn apply(&mut self, settings: &[Setting]) {
         let (owners, replaced) = layers::apply(&mut self.value, settings);
         for layers::Replaced { setting, before } in replaced {
             let before = before.unwrap_or_else(|| self.place(&setting.key, Part::Value).0.to_string());
-            let message = format!("{} overrides `{}` of {before}", setting.by, setting.key);
-            let mut warning = Problem::whole(&setting.by, message, "");
+            let value = if keys::is_private(&setting.key) {
+                String::new()
+            } else {
+                format!(" with {}", setting.value)
+            };
+            let message = format!("overrides `{}` of {before}{value}", setting.key);
+            let hint = "unset the variable, or write `environment: ignore` below `vault`";
+            let mut warning = Problem::whole(&setting.by, message, hint);
             warning.severity = Severity::Warning;
             warning.key = setting.key.to_string();
             self.told.push(warning);
         }
         self.owners = owners;
+    }
+
+    /// Notes where each template stands, for what goes wrong when it is rendered.
+    fn give_origins(&self, plan: &mut Plan) {
+        let files = KeyPath::of(&["files"]);
+        for (index, file) in plan.files.iter_mut().enumerate() {
+            self.give_origin(&files.index(index).key("template"), &mut file.source);
+        }
+        let env = KeyPath::of(&["exec", "env"]);
+        for variable in &mut plan.exec.env {
+            self.give_origin(&env.key(&variable.name).key("template"), &mut variable.source);
+        }
+    }
+
+    fn give_origin(&self, at: &KeyPath, source: &mut Source) {
+        let Source::Template(template) = source else { return };
+        if template.file.is_some() {
+            return;
+        }
+        let (_, Some((document, _, true))) = self.place(at, Part::Value) else { return };
+        let text = String::from_utf8_lossy(template.template.text());
+        let anchor = |line| {
+            let [start, next] = [1, 2].map(|column| document.inside(at, &text, line, column));
+            let exact = next.line == start.line && next.column == start.column + 1;
+            Anchor { line: start.line, column: start.column, exact }
+        };
+        template.origin = Some(Origin { source: document.name.clone(), first: anchor(1), rest: anchor(2) });
     }
 
     /// Says that the one variable of theirs that weakens TLS does nothing here.

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::exposed;
+use super::lasting;
 use super::layers::Setting;
 use super::plan::Plan;
 use super::problem::{Problem, Rejected, Severity, io_words};
@@ -114,21 +115,23 @@ impl Sources {
     /// # Errors
     /// [`Rejected`] with everything that is wrong.
     pub fn load(&self, flags: &[Setting]) -> Result<(Plan, Vec<Problem>), Rejected> {
-        self.read(flags, None)
+        self.read(flags, None, false)
     }
 
-    /// As above, and looks besides whether what they rely on is on this machine.
+    /// As above, and looks besides whether what they rely on is on this machine, unless Leasehold is to run
+    /// `elsewhere`.
     ///
     /// # Errors
     /// As above.
-    pub fn check(&self) -> Result<(Plan, Vec<Problem>), Rejected> {
-        self.read(&[], Some(&look))
+    pub fn check(&self, elsewhere: bool) -> Result<(Plan, Vec<Problem>), Rejected> {
+        self.read(&[], Some(&look), elsewhere)
     }
 
     fn read(
         &self,
         flags: &[Setting],
         look: Option<&dyn Fn(&Path) -> Seen>,
+        elsewhere: bool,
     ) -> Result<(Plan, Vec<Problem>), Rejected> {
         let texts = self.texts()?;
         let env = |name: &str| std::env::var(name).ok();
@@ -141,12 +144,17 @@ impl Sources {
             read_file: &read_file,
             functions,
             look,
+            elsewhere,
             folder: &folder,
         };
         match read(&inputs) {
             Ok((plan, problems)) => {
                 let exposed = exposed::warnings(&plan, self.files(), &env, &mode);
-                Ok((plan, [self.notices.clone(), problems, exposed].concat()))
+                let lasting = match look.is_some() && !elsewhere {
+                    true => lasting::warnings(&plan, &is_in_memory),
+                    false => Vec::new(),
+                };
+                Ok((plan, [self.notices.clone(), problems, exposed, lasting].concat()))
             }
             Err(mut rejected) => {
                 rejected.problems.splice(0..0, self.notices.iter().cloned());
@@ -223,6 +231,14 @@ fn look(path: &Path) -> Seen {
         }
         Err(_) => Seen::Unknown,
     }
+}
+
+/// Whether what is at a path is lost with the machine's memory; none where that cannot be found out.
+fn is_in_memory(path: &Path) -> Option<bool> {
+    const TMPFS: u32 = 0x0102_1994;
+    const RAMFS: u32 = 0x8584_58f6;
+    // The field's width differs between machines, and both numbers have 32 bits.
+    Some([TMPFS, RAMFS].contains(&(rustix::fs::statfs(path).ok()?.f_type as u32)))
 }
 
 /// Where a path leads to, and the mode of that.

@@ -191,6 +191,16 @@ impl Mapping {
         &mut self.0[index].1
     }
 
+    /// Returns the value under `key` to be changed.
+    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
+        self.0.iter_mut().find(|(name, _)| name.as_str() == Some(key)).map(|(_, value)| value)
+    }
+
+    /// Returns all values to be changed.
+    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.0.iter_mut().map(|(_, value)| value)
+    }
+
     /// Adds an entry whose key is not there yet.
     pub(super) fn push(&mut self, key: Value, value: Value) {
         self.0.push((key, value));

@@ -22,6 +22,7 @@ impl Driver {
             Input::Tell => self.tell_log(),
             Input::Files => return self.look_at_files(),
             Input::Watchdog => self.voice.alive(),
+            Input::Others => return self.others.are_gone().then_some(Event::Deserted),
             Input::Children => self.reaper.reap(),
             Input::Signal(signal) => {
                 let heard = self.offspring.as_ref().is_some_and(|offspring| offspring.has(signal));
@@ -97,7 +98,8 @@ impl Driver {
     /// The end begins. Init ends by itself, and exec with its process.
     fn say_stopping(&self, why: &str, at_once: bool) {
         let delay = self.plan.shutdown.delay;
-        if at_once || delay.is_zero() || self.engine.is_leaving() {
+        let nobody = delay.is_zero() || !self.engine.has_served();
+        if at_once || nobody || self.engine.is_leaving() {
             tracing::info!("stopping: {why}");
         } else {
             let delay = humantime::format_duration(delay);

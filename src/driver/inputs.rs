@@ -23,6 +23,8 @@ const LOOK: Duration = Duration::from_secs(60);
 /// How long after the start they are looked at for the first time, and watched from then on. To close a
 /// watch takes the kernel 15 ms, and what `exec` runs may be over before that.
 pub(super) const FIRST_LOOK: Duration = Duration::from_secs(1);
+/// How often to look for those that use the files, while the end is delayed for them.
+const OTHERS: Duration = Duration::from_millis(500);
 /// Questions of the listener that may wait; more are held back at its side.
 const ASKS: usize = 8;
 
@@ -43,6 +45,8 @@ pub(super) enum Input {
     Files,
     /// The service manager wants to hear from us.
     Watchdog,
+    /// It may be that nothing is left that uses the files.
+    Others,
     /// Children have ended, ours or others' that were left to us.
     Children,
     /// In `exec` mode: a signal that is meant for the process.
@@ -66,6 +70,7 @@ pub(super) struct Inputs {
     watcher: Option<notify::RecommendedWatcher>,
     look: Option<tokio::time::Interval>,
     watchdog: Option<tokio::time::Interval>,
+    others: Option<tokio::time::Interval>,
 }
 
 /// The signals that we listen to.
@@ -138,6 +143,7 @@ impl Inputs {
             watcher: None,
             look: None,
             watchdog: watchdog.map(tokio::time::interval),
+            others: None,
         })
     }
 
@@ -150,6 +156,13 @@ impl Inputs {
         // Published files are looked at on the same occasion, so there is one where nothing is watched.
         let first = tokio::time::Instant::now() + if self.files.is_empty() { LOOK } else { FIRST_LOOK };
         self.look = Some(tokio::time::interval_at(first, LOOK));
+    }
+
+    /// Whether to look every now and then for those that use the files.
+    pub(super) fn look_for_others(&mut self, wanted: bool) {
+        if wanted != self.others.is_some() {
+            self.others = wanted.then(|| tokio::time::interval(OTHERS));
+        }
     }
 
     /// The files are about to be looked at: what changes from here on is heard.
@@ -196,6 +209,7 @@ impl Inputs {
                 Input::Files
             }
             () = tick(&mut self.watchdog) => Input::Watchdog,
+            () = tick(&mut self.others) => Input::Others,
         }
     }
 }

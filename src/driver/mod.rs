@@ -36,7 +36,7 @@ use crate::core::Engine;
 use crate::core::action::{Action, Question};
 use crate::core::event::{Event, ReadFacts, RenderOutcome};
 use crate::core::ids::{NotifierId, TokenId};
-use crate::core::policy::Mode;
+use crate::core::policy::{Mode, Policy};
 use crate::exit::{Cause, Ending};
 use crate::observe::http::{Server, Tls};
 use crate::observe::log::LogHandle;
@@ -45,6 +45,7 @@ use crate::observe::systemd::ServiceManager;
 use crate::observe::{clock, stderr};
 use crate::pages::Pages;
 use crate::process::Teller;
+use crate::process::others::Others;
 use crate::process::reaper::Reaper;
 use crate::publish::{Claims, Look};
 use crate::render::{Environment, Secrets as _};
@@ -128,6 +129,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             }
         }
         driver.hand_over();
+        driver.inputs.look_for_others(driver.engine.is_draining());
         driver.sweep_departed(false);
         if shows && !driver.engine.is_leaving() {
             driver.voice.follow(&driver.engine.outlook(clock::now()), driver.has_begun());
@@ -170,6 +172,8 @@ struct Driver {
     /// The listener's certificates.
     listen_tls: Option<Rc<Tls>>,
     voice: Voice,
+    /// Who else is in the pod, while the end is delayed for them.
+    others: Others,
     /// Wrapping tokens that are about to be opened, which is written down first.
     openings: mpsc::UnboundedReceiver<Opening>,
     /// The configuration that a new agent goes on with as soon as this one is at rest.
@@ -191,7 +195,11 @@ struct Driver {
 
 impl Driver {
     fn new(plan: Arc<Plan>, mode: Mode, mut surroundings: Surroundings) -> Result<Self, Ending> {
-        let policy = plan.policy(mode, seed(&plan, &surroundings.pod));
+        let manager = std::mem::take(&mut surroundings.manager);
+        let watchdog = manager.watchdog_interval();
+        let voice = Voice::new(manager, surroundings.progress);
+        let first_ready = voice.first_ready();
+        let policy = Policy { first_ready, ..plan.policy(mode, seed(&plan, &surroundings.pod)) };
         // Handoff and destinations first: what cannot be written must not cost a login.
         let room = child::room(surroundings.parent.as_ref(), &plan);
         let credentials = Credentials::new(plan.auth.method.files());
@@ -214,7 +222,6 @@ impl Driver {
         let reaper = Rc::new(Reaper::of_this_process());
         let parent = surroundings.parent.take();
         let held = parent.as_ref().map(|parent| &parent.held);
-        let manager = std::mem::take(&mut surroundings.manager);
         client.opened_earlier(kept.opened);
         client.adopt_mounts(kept.mounts);
         let start = Event::Start { kept: kept.snapshot, rebooted: kept.rebooted };
@@ -226,13 +233,14 @@ impl Driver {
             files,
             keeper,
             teller: Rc::new(Teller::new(Rc::clone(&reaper))),
-            inputs: Inputs::new(server, manager.watchdog_interval(), held)?,
+            inputs: Inputs::new(server, watchdog, held)?,
             rest: Rest::new(surroundings.pages.take()),
             offspring: parent.map(|parent| Offspring::new(parent, Rc::clone(&reaper))),
             reaper,
             expiring: Expiring::of(&plan),
             listen_tls,
-            voice: Voice::new(manager, surroundings.progress),
+            voice,
+            others: Others::default(),
             successor: None,
             certificate: Certificate::default(),
             departed: departed::from_earlier(&plan, &kept.published),

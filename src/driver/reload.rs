@@ -11,6 +11,7 @@ use super::files::{Files, wanted};
 use crate::config::plan::{AuthMethod, Listen, ListenTls, LogFormat, Plan, Sandbox};
 use crate::core::Engine;
 use crate::core::event::Event;
+use crate::core::policy::{FirstReady, Policy};
 use crate::core::snapshot::Snapshot;
 use crate::exit::{Cause, Ending};
 
@@ -148,7 +149,9 @@ impl Driver {
     }
 
     fn reconfigured(&mut self, plan: Arc<Plan>) -> Result<Snapshot, Ending> {
-        let policy = plan.policy(self.mode, seed(&plan, &self.surroundings.pod));
+        let was_ready = self.engine.was_ready();
+        let first_ready = if was_ready { FirstReady::Past } else { self.voice.first_ready() };
+        let policy = Policy { first_ready, ..plan.policy(self.mode, seed(&plan, &self.surroundings.pod)) };
         let room = child::room(self.offspring.as_ref().map(Offspring::parent), &plan);
         // What is claimed in vain, since the rest of the plan cannot be had, is given up with the next look.
         self.surroundings.claims.hold(&wanted(&plan)).map_err(Ending::from)?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::core::action::{Level, Say};
+use crate::core::policy::FirstReady;
 use crate::core::view::Outlook;
 use crate::observe::life::{Life, Line};
 use crate::observe::paint::{Paint, Palette};
@@ -48,6 +49,11 @@ impl Voice {
             look: Moment::default(),
             end: None,
         }
+    }
+
+    /// Who waits for the first time that everything is ready.
+    pub(super) fn first_ready(&self) -> FirstReady {
+        if self.manager.is_there() { FirstReady::Awaited } else { FirstReady::Wanted }
     }
 
     /// A step is done that began then: a line with how long it took, for a person who waits.

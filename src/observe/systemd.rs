@@ -43,6 +43,12 @@ impl ServiceManager {
         Ok(Self { socket: Some(socket), watchdog })
     }
 
+    /// Whether there is a service manager, which waits for [`Self::ready`].
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.socket.is_some()
+    }
+
     /// Every file is published.
     ///
     /// # Errors

@@ -110,7 +110,7 @@ pub(super) fn is_theirs(process: &Process, hooks: &Running) -> bool {
 
 /// Whether a process runs our own program: a probe (`leasehold status --config nginx.yaml`) comes
 /// and goes beside us, and a pattern that means nginx must not end it.
-fn is_same_program(us: &Process, process: &Process) -> bool {
+pub(super) fn is_same_program(us: &Process, process: &Process) -> bool {
     us.comm == process.comm && us.argv0_name() == process.argv0_name()
 }
 

@@ -12,6 +12,7 @@ mod hook;
 mod http;
 pub(crate) mod kernel;
 pub(crate) mod limits;
+pub(crate) mod others;
 mod pid_file;
 pub(crate) mod reaper;
 mod signal;

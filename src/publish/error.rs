@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::FileType;
@@ -201,11 +202,18 @@ impl fmt::Display for PublishError {
             Problem::InTheWay(kind) => write!(f, "cannot publish {path}: {kind} is in the way"),
             Problem::MountPoint => write!(f, "cannot publish {path}: it is a mount point"),
             Problem::Full => write!(f, "cannot write {path}: no space left on the volume"),
-            Problem::Owner => write!(f, "cannot set owner or group of {path}: not permitted"),
+            Problem::Owner => {
+                let user = rustix::process::geteuid().as_raw();
+                write!(f, "cannot set owner or group of {path}: not permitted to uid {user}")
+            }
             Problem::Denied => {
                 let user = rustix::process::geteuid().as_raw();
-                let folder = self.path.parent().unwrap_or(Path::new("/")).display();
-                write!(f, "cannot write {path}: permission denied to uid {user} in the folder {folder}")
+                let folder = self.path.parent().unwrap_or(Path::new("/"));
+                let (owner, folder) = (owner_of(folder), folder.display());
+                write!(
+                    f,
+                    "cannot write {path}: permission denied to uid {user} in the folder {folder}{owner}"
+                )
             }
             Problem::Replaced => {
                 write!(
@@ -240,6 +248,14 @@ impl fmt::Display for PublishError {
     }
 }
 
+/// Whose a folder is, in brackets; nothing where we may not look.
+fn owner_of(folder: &Path) -> String {
+    std::fs::metadata(folder).map_or_else(
+        |_| String::new(),
+        |meta| format!(" (it belongs to {}:{}, mode {:04o})", meta.uid(), meta.gid(), meta.mode() & 0o7777),
+    )
+}
+
 impl std::error::Error for PublishError {}
 
 impl From<PublishError> for Ending {
@@ -268,7 +284,7 @@ mod tests {
         }
         let denied = PublishError::new("/srv/app.env", Problem::Denied).to_string();
         assert!(denied.starts_with("cannot write /srv/app.env: permission denied to uid "), "{denied}");
-        assert!(denied.ends_with(" in the folder /srv"), "{denied}");
+        assert!(denied.contains(" in the folder /srv (it belongs to 0:0, mode "), "{denied}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::exit::{Cause, Ending};
-use crate::template::ExecError;
+use crate::template::{ExecError, Position};
 use crate::tree::Tree;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
@@ -16,11 +16,19 @@ pub type Answer<'a> = (&'a Request, Arc<Response>);
 const NO_ENTRY: &str = "map has no entry for key \"";
 const NIL_POINTER: &str = "nil pointer evaluating interface {}.";
 
-/// The end that a rendering which failed leads to: 65, naming the file and the place in the template. What to do
-/// is found in the `answers` that it had.
+/// The end that a rendering which failed leads to: 65, with the place that `place` has for one in the template, and
+/// the words of Go for the rest. What to do is found in the `answers` that it had.
 #[must_use]
-pub fn failed(file: Option<&str>, error: &ExecError, answers: &[Answer<'_>]) -> Ending {
-    let what = file.map_or_else(|| error.to_string(), |file| format!("{file}: {error}"));
+pub fn failed(place: impl Fn(Position) -> String, error: &ExecError, answers: &[Answer<'_>]) -> Ending {
+    let ExecError { name, executing, message, at, .. } = error;
+    let what = match at {
+        None => format!("template: {executing}: {message}"),
+        Some((position, node)) => {
+            // Otherwise it is the text itself, which the place names.
+            let within = if executing == name { String::new() } else { format!("in \"{executing}\" ") };
+            format!("{}: template: {within}at <{node}>: {message}", place(*position))
+        }
+    };
     Ending::new(Cause::Template, what, hint(error, answers))
 }
 

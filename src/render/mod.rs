@@ -90,7 +90,10 @@ pub fn render(
 
 fn template(file: &str, source: &TemplateSource, world: &mut World<'_>) -> Result<Secret, Ending> {
     let result = source.template.execute(Value::Nil, source.missing_key.into(), Limits::default(), world);
-    result.map_err(|error| failed(Some(file), &error, &world.answers()))
+    result.map_err(|error| {
+        let why = failed(|position| source.place(position), &error, &world.answers());
+        Ending { what: format!("{file}: {}", why.what), ..why }
+    })
 }
 
 /// The end that a text which is no template leads to: 78, with `file:line:column`.

@@ -55,6 +55,7 @@ fn template(text: &str) -> Source {
     Source::Template(TemplateSource {
         name,
         file: None,
+        origin: None,
         template: Arc::new(template),
         missing_key: MissingKey::Error,
         delimiters: ("{{".into(), "}}".into()),
@@ -105,7 +106,7 @@ fn a_missing_key_fails_with_file_and_place_and_no_value() {
     let why = rendered(&template("a\n{{ with secret \"kv/web\" }}{{ .Data.pass }}{{ end }}"), &store)
         .expect_err("no such key");
     assert_eq!(why.cause, Cause::Template);
-    assert!(why.what.starts_with("db.env: template: files[0].template:2:"), "{why}");
+    assert!(why.what.starts_with("db.env: files[0].template:2:"), "{why}");
     assert!(why.what.contains("map has no entry for key \"pass\""), "{why}");
     assert!(!why.to_string().contains("hunter2"), "{why}");
 }

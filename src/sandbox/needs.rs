@@ -70,6 +70,10 @@ impl Needs {
     pub(super) fn of(plan: &Plan, texts: &[&Path], env: impl Fn(&str) -> Option<OsString>) -> Self {
         let mut needs = Self::default();
         needs.read.extend(SYSTEM.map(PathBuf::from));
+        if !plan.shutdown.delay.is_zero() {
+            // Whether anything is left to delay the end for.
+            needs.read.insert("/proc".into());
+        }
         for path in AUTHORITIES.iter().filter_map(|name| env(name)) {
             needs.file(Path::new(&path));
         }
@@ -238,6 +242,7 @@ listen: 127.0.0.1:9110
             read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
             functions: crate::functions::all(),
             look: None,
+            elsewhere: false,
         };
         let (plan, _) = read(&inputs).expect("a good configuration");
         Needs::of(&plan, &[], |_| None)

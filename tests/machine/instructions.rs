@@ -75,6 +75,7 @@ fn plan() -> Plan {
         read_file: &|_: &Path| Err(std::io::ErrorKind::NotFound.into()),
         functions: functions::all(),
         look: None,
+        elsewhere: false,
         folder: Path::new("/"),
     };
     read(&inputs).expect("a good configuration").0

@@ -384,7 +384,7 @@ fn files_that_left_the_configuration_stay_until_the_new_ones_are_published() {
     stage.server.seal();
     let waiting = stage.start(&new);
     wait_until("the server to be missed", SOON, || waiting.stderr().contains("the server is away"));
-    waiting.stop().expect_code(0);
+    waiting.stop().expect_code(69);
     assert!(path("old").exists() && !path("new").exists(), "the application has nothing else");
     stage.server.unseal();
     let ready = stage.sidecar(&new);

@@ -226,7 +226,7 @@ fn a_role_that_is_refused_is_asked_for_again_and_again_and_told_of_once() {
     assert!(sidecar.runs() && !scene.stage.ready());
     assert!(sidecar.stderr().matches("the login is refused").count() <= 2, "once, and once after HUP");
     assert!(sidecar.stderr().contains("s ago: login refused: invalid role name"), "{}", sidecar.stderr());
-    sidecar.stop().expect_code(0);
+    sidecar.stop().expect_code(77);
 }
 
 #[test]
@@ -239,8 +239,9 @@ fn a_locked_account_is_asked_for_three_times_and_once_more_for_a_person() {
     scene.stage.space.file("role-id", role_id);
     scene.stage.space.file("secret-id", "another");
     let mut sidecar = scene.stage.start(&scene.config());
+    wait_until("the first refusal to be told", SOON, || sidecar.stderr().contains("3 times in all"));
     let told = "asking again in a quarter of an hour";
-    wait_until("the refusal to be told", SOON, || sidecar.stderr().contains(told));
+    wait_until("the last refusal to be told", SOON, || sidecar.stderr().contains(told));
     assert_eq!(scene.logins(), 3);
     for _ in 0..5 {
         assert_eq!(scene.stage.post("/refresh").status, 202);
@@ -249,7 +250,7 @@ fn a_locked_account_is_asked_for_three_times_and_once_more_for_a_person() {
     sidecar.signal(Signal::SIGHUP);
     wait_until("it to have read everything again", SOON, || sidecar.stderr().contains("read again"));
     assert!(sidecar.runs() && !scene.stage.ready());
-    sidecar.stop().expect_code(0);
+    sidecar.stop().expect_code(77);
     assert_eq!(scene.logins(), 4, "the server locks the account at five");
     // That is what the limit is for: the account is not locked.
     scene.forget();

@@ -25,5 +25,6 @@ mod plan;
 mod real;
 mod sidecar;
 mod sinks;
+mod starting;
 mod terminal;
 mod vault;

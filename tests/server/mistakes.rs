@@ -10,9 +10,22 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use crate::support::{
-    CANARY, Finished, Identity, Leasehold, OpenBao, Stage, Workspace, free_address, need, repository,
+    CANARY, Finished, Identity, Leasehold, OpenBao, SOON, Stage, Workspace, free_address, need, repository,
+    wait_until,
 };
 use serde_json::json;
+
+/// What has no place in a message on a machine without Kubernetes, and names of ours that nobody has configured.
+const ELSEWHERE: [&str; 8] = [
+    "fsGroup",
+    "emptyDir",
+    "sizeLimit",
+    "subPath",
+    "shareProcessNamespace",
+    " pod",
+    "container",
+    "..leasehold",
+];
 
 /// No test writes the file while another does.
 static WRITING: Mutex<()> = Mutex::new(());
@@ -53,6 +66,10 @@ impl Said {
         for (text, word) in &self.words {
             line = line.replace(text.as_str(), word);
         }
+        line = without_times(&line);
+        for word in ELSEWHERE {
+            assert!(!line.contains(word), "{mistake}: `{word}` is not of this place: {line}");
+        }
         let code = finished.code.map_or_else(|| "a signal".to_owned(), |code| code.to_string());
         self.mistakes.push((mistake, format!("{code}: {line}")));
     }
@@ -79,6 +96,19 @@ impl Said {
             assert_eq!(known, text, "run BLESS=1 cargo test --test server mistakes::, and read it");
         }
     }
+}
+
+/// The line with `TIME` for each time like `2026-11-29T05:00:00Z`.
+fn without_times(line: &str) -> String {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00Z";
+    let is_time = |text: &[u8]| {
+        text.iter().zip(SHAPE).all(|(byte, shape)| byte == shape || (byte.is_ascii_digit() && *shape == b'0'))
+    };
+    let mut out = line.to_owned();
+    while let Some(at) = out.as_bytes().windows(SHAPE.len()).position(is_time) {
+        out.replace_range(at..at + SHAPE.len(), "TIME");
+    }
+    out
 }
 
 const ONE_FILE: &str = "files: [{path: password, secret: 'secret/web#password'}]\n";
@@ -131,6 +161,21 @@ fn a_login_that_fails_is_explained() {
     stage.space.file("secret-id", &once);
     stage.server.write("auth/approle/login", json!({ "role_id": role_id, "secret_id": once }));
     said.says("AppRole: a secret id that is used up", &init(&stage, &approle(&role_id)));
+    // Another role: the server has locked the first one by now.
+    stage.server.write("auth/approle/role/aged", json!({ "token_policies": ["web"], "secret_id_ttl": "1s" }));
+    let aged = stage.server.ask("GET", "auth/approle/role/aged/role-id", None).ok().json();
+    let aged = aged["data"]["role_id"].as_str().expect("a role id").to_owned();
+    let made = stage.server.write("auth/approle/role/aged/secret-id", json!({}));
+    stage.space.file("secret-id", made["data"]["secret_id"].as_str().expect("a secret id"));
+    let look_up = json!({ "secret_id": made["data"]["secret_id"] });
+    wait_until("the secret id to expire", SOON, || {
+        let reply =
+            stage.server.ask("POST", "auth/approle/role/aged/secret-id/lookup", Some(look_up.clone()));
+        reply.status != 200
+    });
+    said.says("AppRole: a secret id that has expired", &init(&stage, &approle(&aged)));
+    stage.space.file("secret-id", &secret_id);
+    said.says("AppRole: an account that was locked by all of this", &init(&stage, &approle(&role_id)));
     fs::remove_file(stage.space.join("secret-id")).expect("it was written");
     said.says("AppRole: no secret id file", &init(&stage, &approle(&role_id)));
     stage.space.dir("secret-id");
@@ -167,6 +212,10 @@ fn jwt(stage: &Stage, said: &mut Said) {
     };
     let audiences = vec!["https://kubernetes.default.svc".to_owned()];
     said.says("JWT: a token for another audience", &with(&Identity { audiences, ..Identity::default() }));
+    let expired = Identity { begins: -7200, ..Identity::default() };
+    said.says("JWT: a token that has expired", &with(&expired));
+    let early = Identity { begins: 3600, ..Identity::default() };
+    said.says("JWT: a token that is not valid yet", &with(&early));
     stage.space.file("jwt", "not-a-token");
     let config = with_login(stage, "{method: jwt, role: web, jwt_file: 'SPACE/jwt'}");
     said.says("JWT: a file that holds no token", &init(stage, &config));
@@ -281,6 +330,12 @@ fn a_place_that_cannot_be_used_is_explained() {
         "a secrets_dir on a disk",
         &init(&stage, &elsewhere("secrets", &format!("'{}'", disk.path().display()))),
     );
+    said.says(
+        "the same in a strict check",
+        &stage.run(&["check", "--strict"], &elsewhere("secrets", &format!("'{}'", disk.path().display()))),
+    );
+    let owned = config.replace(ONE_FILE, &ONE_FILE.replace("}]", ", user: no-such-user}]"));
+    said.says("an owner whose name is not known", &init(&stage, &owned));
     let file = stage.space.file("not-a-folder", "");
     said.says(
         "a file where secrets_dir should be",
@@ -348,10 +403,16 @@ fn a_wrong_command_line_is_explained() {
     said.word(space.path().to_string_lossy(), "/SPACE");
     let run = |arguments: &[&str]| Leasehold::new(&space).run(arguments);
     said.says("no configuration", &run(&["init"]));
-    said.says("a file without --config", &run(&["check", "a.yaml"]));
+    said.says("a file without --config", &run(&["init", "a.yaml"]));
+    said.says("a check of a file that is not there", &run(&["check", "a.yaml"]));
+    space.dir("empty");
+    said.says("a check of a folder without a configuration", &run(&["check", "empty"]));
     said.says("a command that does not exist", &run(&["inti"]));
     said.says("an option that does not exist", &run(&["init", "--confg", "a.yaml"]));
     said.says("a configuration that is not there", &run(&["check", "--config", "a.yaml"]));
+    let other = "vault: {address: 'https://v:8200', ca_file: none.pem}\n";
+    space.file("warned.yaml", format!("{other}auth: {{method: kubernetes, role: web}}\nrequire_tmpfs: false\nfiles: [{{path: /run/a, secret: 'kv/a#b'}}]\n"));
+    said.says("warnings in a strict check", &run(&["check", "--strict", "--elsewhere", "warned.yaml"]));
     let config =
         space.file("c.yaml", "vault: {address: 'https://v:8200'}\nauth: {method: kubernetes, role: web}\nsecrets_dir: /dev/shm/x\nfiles: [{path: a, secret: 'kv/a#b'}]\n");
     let config = config.to_string_lossy().into_owned();

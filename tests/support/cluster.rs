@@ -31,6 +31,8 @@ pub struct Identity {
     pub audiences: Vec<String>,
     /// How long the token lives.
     pub lives: Duration,
+    /// In how many seconds it begins to; negative where it has begun.
+    pub begins: i64,
 }
 
 impl Default for Identity {
@@ -42,6 +44,7 @@ impl Default for Identity {
             pod_uid: "3f0c8f1e-7a52-4b51-9f0e-6a2d0e8b7c11".into(),
             audiences: vec!["vault".into()],
             lives: Duration::from_secs(3600),
+            begins: 0,
         }
     }
 }
@@ -99,15 +102,15 @@ impl Cluster {
 
     /// A signed service-account token of the shape that the TokenRequest API gives.
     pub fn token(&self, identity: &Identity) -> String {
-        let now = unix_now();
+        let begin = unix_now().saturating_add_signed(identity.begins);
         let Identity { namespace, account, pod_uid, .. } = identity;
         let claims = json!({
             "iss": API_AUDIENCE,
             "sub": subject(namespace, account),
             "aud": identity.audiences,
-            "iat": now,
-            "nbf": now,
-            "exp": now + identity.lives.as_secs(),
+            "iat": begin,
+            "nbf": begin,
+            "exp": begin + identity.lives.as_secs(),
             "kubernetes.io": {
                 "namespace": namespace,
                 "serviceaccount": { "name": account, "uid": format!("uid-of-{account}") },

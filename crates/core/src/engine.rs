@@ -18,6 +18,7 @@ use crate::interface::ids::{LeaseId, SecretId, TokenId};
 use crate::interface::policy::Policy;
 use crate::interface::view::Counters;
 use crate::run::farewell::Farewell;
+use crate::run::first::First;
 use crate::run::handoff::Keeper;
 use crate::secrets::graph::{Graph, Op};
 use crate::secrets::refresh::ClockWatch;
@@ -55,6 +56,7 @@ pub struct Engine {
     pub(crate) stranded: BTreeSet<SecretId>,
     /// Something has failed that trying again will not mend: init looks whether it must end.
     pub(crate) setback: bool,
+    pub(crate) first: First,
     pub(crate) out: Vec<Action>,
 }
 
@@ -100,6 +102,7 @@ impl Engine {
             reading: BTreeSet::new(),
             stranded: BTreeSet::new(),
             setback: false,
+            first: First::new(policy.first_ready),
             out: Vec::new(),
             policy,
         }
@@ -181,6 +184,7 @@ impl Engine {
             Event::Exposed => self.replace_login(),
             Event::Yield => self.yield_to_successor(),
             Event::Resume => self.resume(),
+            Event::Deserted => self.deserted(),
             Event::CredentialsChanged => self.ask_again(),
             Event::CertificateChanged => self.certificate_changed(),
             Event::UsedUp(used_up) => self.used_up(used_up),
@@ -198,6 +202,8 @@ impl Engine {
                 Timer::LogIn => self.login_due(),
                 // Init looks whether it must end.
                 Timer::Patience => self.setback = true,
+                // What hinders it is looked at whenever something has happened.
+                Timer::First => {}
                 Timer::LookUp => self.look_up_due(),
                 Timer::Denied(id) => self.touch_users(id),
                 Timer::Proof(id) => self.proof_due(id),
@@ -229,6 +235,7 @@ impl Engine {
                 self.settle_init();
                 self.settle_child();
                 self.settle_strays();
+                self.settle_first();
             }
             Phase::Yielding => return self.settle_handoff(),
             Phase::New | Phase::Leaving(_) => {}

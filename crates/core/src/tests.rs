@@ -3,6 +3,7 @@
 mod after_reboot;
 mod doubting;
 mod ends;
+mod first;
 mod hand;
 mod handing_back;
 mod looking;
@@ -149,6 +150,29 @@ fn a_sidecar_adopts_what_init_left_and_asks_nothing() {
     hand.give(Event::HandoffSaved(Ok(())));
     assert_eq!(hand.published(1, &[]), [], "nothing changed: nobody is told");
     assert_eq!(hand.engine.snapshot(), kept);
+}
+
+#[test]
+fn a_secret_has_one_name_in_the_log_before_a_handoff_and_after() {
+    let name = |hand: &mut Hand| {
+        while !hand.sleep().contains(&read_of(0, "secret/data/web")) {}
+        let (sent, now) = (hand.now().moment, hand.now());
+        let result = Err(Failure::new(FailureKind::Fault, "no"));
+        let read = Event::Read { secret: SecretId(0), token: TokenId(1), sent, result };
+        let said = hand.engine.handle(read, now).into_iter().find_map(|action| match action {
+            Action::Say(say) => Some(say.text),
+            _ => None,
+        });
+        said.expect("the failure is news")
+    };
+    let mut before = settled(kv(true));
+    let kept = before.engine.snapshot();
+    let mut after = Hand::new(policy(Mode::Daemon, 1));
+    let _ = after.give(Event::Start { kept: Some(kept), rebooted: false });
+    after.rendered(0, "secret/web");
+    after.published(1, &[]);
+    assert_eq!(name(&mut before), "could not read secret/web: no");
+    assert_eq!(name(&mut after), "could not read secret/web: no");
 }
 
 #[test]

@@ -27,6 +27,17 @@ impl Position {
     }
 }
 
+impl Position {
+    /// Returns line and column from 1, in characters, which is what people and editors count. Bytes of `text` that are
+    /// no characters count as one each.
+    #[must_use]
+    pub fn in_characters(&self, text: &[u8]) -> (usize, usize) {
+        let start = self.offset.saturating_sub(self.column);
+        let before = text.get(start..self.offset).unwrap_or_default();
+        (self.line, String::from_utf8_lossy(before).chars().count() + 1)
+    }
+}
+
 /// Where the lines of a text begin, for many positions in it: counted once, and not from the start for each.
 #[derive(Debug)]
 pub(crate) struct Lines {
@@ -68,7 +79,7 @@ pub struct ParseError {
 /// What to do about an error, by a part of Go's words. The first that fits counts.
 const ADVICE: &[(&str, &str)] = &[
     ("not defined", "see docs/reference/functions.md for what there is"),
-    ("unexpected EOF", "close each if, with, range, block and define with {{ end }}"),
+    ("unexpected EOF", "close what is open here, and each if, with, range, block and define, with {{ end }}"),
     ("unexpected {{end}}", "take it out, or open what it closes with if, with, range, block or define"),
     ("unexpected {{else", "put it between an if, with or range and its {{ end }}"),
     ("outside {{range}}", "put it between {{ range … }} and its {{ end }}"),

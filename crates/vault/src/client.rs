@@ -14,7 +14,7 @@ use super::child;
 use super::endpoint::Raw;
 use super::facts;
 use super::files::is_token;
-use super::login::{self, Attempt, Post};
+use super::login::{self, Attempt, Post, claims};
 use super::message::{self, Unspoken};
 use super::meter::{self, Operation, Requests};
 use super::mounts::{self, Mount, Mounts};
@@ -22,7 +22,7 @@ use super::transport::{Call, Transport};
 use super::unwrap::Unwrapped;
 use super::verdict::{self, Asked};
 use super::wrap;
-use crate::settings::{AuthPlan, VaultPlan};
+use crate::settings::{AuthMethod, AuthPlan, VaultPlan};
 use leasehold_base::clock;
 use leasehold_base::failure::{Failure, FailureKind, NOTHING};
 use leasehold_base::request::{Request, Verb};
@@ -106,12 +106,26 @@ impl Client {
     /// [`FailureKind::Local`] for credentials that cannot be sent, [`FailureKind::Refused`] where
     /// the server does not take them.
     pub async fn login(&self) -> Result<Auth, Failure> {
+        self.attempt().await.map_err(|failure| match failure.why.strip_suffix(verdict::LOGIN_HINT) {
+            Some(what) => Failure { why: format!("{what}{}", self.auth.advice_where_denied()), ..failure },
+            None => failure,
+        })
+    }
+
+    async fn attempt(&self) -> Result<Auth, Failure> {
         match login::prepare(&self.auth)? {
             Attempt::Hold(token) => {
                 let auth = self.own_facts(&token).await.map_err(refused_token)?;
                 Ok(Auth { client_token: token, ..auth })
             }
-            Attempt::Ask(post) => self.post(post).await,
+            Attempt::Ask(post) => {
+                let jwt = matches!(self.auth.method, AuthMethod::Kubernetes { .. });
+                let jwt = post.credentials.first().filter(|_| jwt).cloned();
+                self.post(post).await.map_err(|failure| match jwt {
+                    Some(jwt) => claims::explain(failure, &jwt, clock::now().wall),
+                    None => failure,
+                })
+            }
             Attempt::Unwrap { token, made_by, role_id } => {
                 let secret_id = self.unwrapped(&token, &made_by).await?;
                 self.post(Post::approle(&self.auth.mount, role_id, Some(secret_id))).await

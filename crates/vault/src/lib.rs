@@ -8,6 +8,7 @@
 
 pub mod child;
 pub mod client;
+pub mod der;
 pub mod facts;
 mod life;
 pub mod meter;

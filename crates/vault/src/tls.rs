@@ -2,18 +2,21 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConfig, Resumption, WantsClientCert, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme, WantsVerifier};
+use rustls::{
+    CertificateError, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme, WantsVerifier,
+};
 use sha2::{Digest, Sha256};
 use url::Host;
 use zeroize::Zeroizing;
 
+use super::der;
 use super::files::{self, local, plain};
 use crate::settings::{ClientCert, VaultPlan};
 use leasehold_base::failure::Failure;
@@ -34,7 +37,11 @@ pub(super) struct TlsFiles {
     client: Option<ClientCert>,
     /// What the server's certificate has to be for instead of the host of the URL.
     address: Option<IpAddr>,
+    /// Who signed the certificate that was refused last because its authority is unknown.
+    stranger: Stranger,
 }
+
+type Stranger = Arc<Mutex<Option<String>>>;
 
 /// What the files held: two equal ones make the same connection.
 pub(super) type Fingerprint = [u8; 32];
@@ -56,7 +63,19 @@ impl TlsFiles {
             ca_dir: plan.ca_dir.clone(),
             client: plan.client_cert.clone(),
             address: plan.server_name.as_deref().and_then(ip_address),
+            stranger: Stranger::default(),
         }
+    }
+
+    /// Why the certificate that was refused last is not trusted, and what to do.
+    pub(super) fn distrust(&self) -> String {
+        let stranger = self.stranger.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let name = stranger.map_or_else(String::new, |name| format!(" ({name})"));
+        let advice = match self.ca_file.as_ref().or(self.ca_dir.as_ref()) {
+            Some(path) => format!("put that authority's certificate into {}", path.display()),
+            None => "vault.ca_file is not set: name that authority's certificate there".to_owned(),
+        };
+        format!("its certificate is signed by an unknown authority{name}; {advice}")
     }
 
     /// The files and folders to watch.
@@ -114,7 +133,6 @@ impl TlsFiles {
         roots: RootCertStore,
     ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Failure> {
         let (builder, provider) = start()?;
-        let Some(address) = self.address else { return Ok(builder.with_root_certificates(roots)) };
         // Without authorities nothing is read, since there is no TLS.
         if roots.is_empty() {
             return Ok(builder.with_root_certificates(roots));
@@ -122,7 +140,11 @@ impl TlsFiles {
         let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
             .build()
             .map_err(|_| local("the certificate authorities are not acceptable"))?;
-        Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(Named { inner, address })))
+        Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(Verifier {
+            inner,
+            address: self.address,
+            stranger: Arc::clone(&self.stranger),
+        })))
     }
 
     /// The authorities given and no others; the system's only where none is given, because to
@@ -179,24 +201,33 @@ pub(super) fn ip_address(name: &str) -> Option<IpAddr> {
     }
 }
 
-/// The usual verifier, for another name than that of the URL.
+/// The usual verifier, which notes who signed what it does not trust.
 #[derive(Debug)]
-struct Named {
+struct Verifier {
     inner: Arc<WebPkiServerVerifier>,
-    address: IpAddr,
+    /// What the certificate has to be for, instead of the host of the URL.
+    address: Option<IpAddr>,
+    stranger: Stranger,
 }
 
-impl ServerCertVerifier for Named {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _of_the_url: &ServerName<'_>,
+        of_the_url: &ServerName<'_>,
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let name = ServerName::from(self.address);
-        self.inner.verify_server_cert(end_entity, intermediates, &name, ocsp_response, now)
+        let own = self.address.map(ServerName::from);
+        let name = own.as_ref().unwrap_or(of_the_url);
+        let verified = self.inner.verify_server_cert(end_entity, intermediates, name, ocsp_response, now);
+        if let Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) = &verified {
+            // The last of the chain was signed by whom nobody here knows.
+            let last = intermediates.last().unwrap_or(end_entity);
+            *self.stranger.lock().unwrap_or_else(PoisonError::into_inner) = der::issuer(last);
+        }
+        verified
     }
 
     fn verify_tls12_signature(

@@ -142,10 +142,14 @@ impl Transport {
         }
         let answer = client.execute(request).await.map_err(|error| match from {
             Some(from) if trouble::is_forbidden(&error) => closed(from, url),
-            _ => trouble::explain(&error, &self.way_to(url)),
+            _ => self.explained(&error, url),
         })?;
         turn.answered(answer.version());
         Ok((answer, turn))
+    }
+
+    fn explained(&self, error: &reqwest::Error, url: &Url) -> Failure {
+        trouble::explain(error, &self.way_to(url), || self.connections.files().distrust())
     }
 
     /// Where a redirect leads: to another server that may be asked, for what this one was asked for. Any port of our own
@@ -206,9 +210,7 @@ impl Transport {
             Failure::new(FailureKind::Nonsense, format!("{place}: the answer is larger than {most} MiB"))
         };
         let mut body = Collector::new(response.content_length(), &self.growth).map_err(too_large)?;
-        while let Some(chunk) =
-            response.chunk().await.map_err(|error| trouble::explain(&error, &self.way_to(url)))?
-        {
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.explained(&error, url))? {
             body.push(&chunk).await.map_err(too_large)?;
         }
         let headers = std::mem::take(response.headers_mut());

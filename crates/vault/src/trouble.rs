@@ -23,9 +23,12 @@ impl fmt::Display for NoSuchHost {
 
 impl Error for NoSuchHost {}
 
-/// Why `place` (scheme, host and port) gave no answer.
-pub(super) fn explain(error: &reqwest::Error, place: &str) -> Failure {
+/// Why `place` (scheme, host and port) gave no answer. `distrust` tells of a certificate of an unknown authority.
+pub(super) fn explain(error: &reqwest::Error, place: &str, distrust: impl Fn() -> String) -> Failure {
     let unsent = error.is_connect() || is_canceled(error);
+    if unsent && causes(error).any(is_of_a_stranger) {
+        return Failure::advised(FailureKind::Unreachable, format!("{place}: {}", distrust()));
+    }
     let known = causes(error).find_map(|cause| known(cause, unsent));
     let (kind, why) = known.unwrap_or_else(|| unknown(error, unsent));
     Failure::advised(kind, format!("{place}: {why}"))
@@ -154,9 +157,6 @@ fn untrusted(error: &rustls::Error) -> &'static str {
 
 fn bad_certificate(error: &CertificateError) -> &'static str {
     match error {
-        CertificateError::UnknownIssuer => {
-            "its certificate is signed by an unknown authority; name that authority's certificate in vault.ca_file"
-        }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "its certificate has expired; renew it, or check this machine's clock"
         }
@@ -175,6 +175,12 @@ fn bad_certificate(error: &CertificateError) -> &'static str {
         }
         _ => "its certificate is not acceptable; look at it with openssl s_client",
     }
+}
+
+/// Whether it is that nobody here knows who signed the certificate.
+fn is_of_a_stranger(error: &(dyn Error + 'static)) -> bool {
+    let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+    error.downcast_ref::<rustls::Error>().is_some_and(|error| *error == unknown)
 }
 
 /// The server ended the connection because of our client certificate, or for lack of one.

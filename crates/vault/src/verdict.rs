@@ -29,10 +29,9 @@ pub use rules::{RULES, Rule, Sign};
 /// The longest `Retry-After` that is heard. The core waits for much less.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// What "permission denied" may mean on a login: that there is no such mount, too, or that the Kubernetes
-/// API server, which reviews the credential, did not answer.
-const LOGIN_HINT: &str =
-    "check auth.mount, that the credential is in date, and that the server can have it reviewed";
+/// What "permission denied" may mean on a login: that there is no such mount, too. What else depends on the method
+/// ([`AuthPlan::advice_where_denied`](crate::settings::AuthPlan::advice_where_denied)).
+pub(super) const LOGIN_HINT: &str = "check auth.mount, and that the credential is in date";
 
 /// What to do about a proxy that answers.
 pub const PROXY_HINT: &str = "check what is in front of the server, and vault.address";

@@ -223,7 +223,10 @@ fn owner(text: Option<&str>, kind: Account, at: &KeyPath, desk: &mut Desk<'_>) -
         }
     };
     let number = accounts::look_up(&book, text);
-    if number.is_none() {
+    if number.is_none() && desk.asked {
+        let message = format!("no such name in {} of this machine", kind.file());
+        desk.warn(at, message, "add it where Leasehold is to run, or write the number");
+    } else if number.is_none() {
         desk.wrong_value(at, format!("no such name in {}", kind.file()), "add it there, or write the number");
     }
     number

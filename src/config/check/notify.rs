@@ -29,7 +29,8 @@ pub(super) fn check(entries: &BTreeMap<String, NotifierEntry>, desk: &mut Desk<'
         }
         if let Some(how) = notifier(entry, &at.key(name), desk) {
             let on_init = on_init(entry, &at.key(name), desk);
-            notifiers.push(NotifierPlan { name: name.clone(), how, on_init });
+            let on_first = entry.on_first.unwrap_or(true);
+            notifiers.push(NotifierPlan { name: name.clone(), how, on_first, on_init });
         }
     }
     notifiers

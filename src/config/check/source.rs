@@ -68,7 +68,8 @@ fn template(
         Ok(template) => {
             let Manner { missing_key, delimiters, denied } = manner;
             let template = Arc::new(template);
-            let source = TemplateSource { name, file, template, missing_key, delimiters, denied };
+            let source =
+                TemplateSource { name, file, origin: None, template, missing_key, delimiters, denied };
             Some(Source::Template(source))
         }
         Err(error) => {
@@ -82,13 +83,8 @@ fn template(
 
 /// A place in characters, which people and editors count; Go counts bytes.
 fn spot(text: &[u8], place: Position) -> Spot {
-    let start = place.offset.saturating_sub(place.column);
-    let before = text.get(start..place.offset).unwrap_or_default();
-    Spot {
-        text: String::from_utf8_lossy(text).into_owned(),
-        line: place.line,
-        column: String::from_utf8_lossy(before).chars().count() + 1,
-    }
+    let (line, column) = place.in_characters(text);
+    Spot { text: String::from_utf8_lossy(text).into_owned(), line, column }
 }
 
 /// Warns of a place in a template, which stands at `at` or in a file that is named there.
@@ -112,6 +108,11 @@ fn template_file(text: &str, manner: Manner, at: &KeyPath, desk: &mut Desk<'_>) 
     let file = path(text, at, desk)?;
     let bytes = match (desk.read_file)(Path::new(text)) {
         Ok(bytes) => bytes,
+        Err(error) if desk.elsewhere => {
+            let message = format!("cannot read {text}, so it is not checked: {}", io_words(&error));
+            desk.warn(at, message, "check it where it is");
+            Vec::new()
+        }
         Err(error) => {
             desk.wrong_value(
                 at,

@@ -11,7 +11,7 @@ use crate::config::read::Seen;
 /// Where programs are, when `PATH` does not say.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-const ELSEWHERE: &str = "put it there; where Leasehold is to run elsewhere, see that it is there";
+const ELSEWHERE: &str = "put it there; with --elsewhere, only what is wrong in itself is reported";
 
 /// A key that names a file, and its text where it is set.
 type Named<'f> = (KeyPath, Option<&'f String>);
@@ -19,6 +19,10 @@ type Named<'f> = (KeyPath, Option<&'f String>);
 /// Looks at everything that `file` names, where there is something to look with.
 pub(super) fn check(file: &File, desk: &mut Desk<'_>) {
     let Some(look) = desk.look else { return };
+    not_on_init(file, desk);
+    if desk.elsewhere {
+        return;
+    }
     let mut files = of_server(file);
     files.extend(file.auth.iter().flat_map(of_login));
     for (at, text) in files {
@@ -37,7 +41,6 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) {
         program(notifier.command.as_deref(), &at, look, desk);
     }
     of_process(&file.exec, look, desk);
-    not_on_init(file, desk);
 }
 
 /// Warns of commands that init leaves out, where there is an init: with a handoff, or a section of its own.

@@ -6,6 +6,7 @@
 mod exec;
 mod files;
 mod notify;
+mod origin;
 mod source;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use std::time::Duration;
 pub use self::exec::{ExecPlan, Spread, VariablePlan};
 pub use self::files::{FilePlan, Target};
 pub use self::notify::{Notifier, NotifierPlan, ProcessTarget};
+pub use self::origin::{Anchor, Origin};
 pub use self::source::{MissingKey, Part, Source, TemplateSource};
 pub use super::writes::WriteRules;
 pub use crate::core::policy::{OnChange, OnInit, ShutdownPlan, Wait};

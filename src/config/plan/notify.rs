@@ -12,6 +12,8 @@ pub struct NotifierPlan {
     pub name: String,
     /// How it is told.
     pub how: Notifier,
+    /// Whether it is notified of the first generation, which nothing was before.
+    pub on_first: bool,
     /// Whether `init` notifies it, too; none where the configuration does not say, which means no.
     pub on_init: Option<OnInit>,
 }

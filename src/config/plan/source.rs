@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Origin;
 use crate::secret::Secret;
-use crate::template::Template;
+use crate::template::{Position, Template};
 use leasehold_base::request::Request;
 
 /// What a file is made of.
@@ -57,6 +58,8 @@ pub struct TemplateSource {
     pub name: String,
     /// The file it was read from, where it was one.
     pub file: Option<PathBuf>,
+    /// Where it stands in the configuration, where that is known.
+    pub origin: Option<Origin>,
     /// The parsed text, which it keeps.
     pub template: Arc<Template>,
     /// What a missing key renders as.
@@ -65,6 +68,18 @@ pub struct TemplateSource {
     pub delimiters: (String, String),
     /// The functions that it may not call, sorted.
     pub denied: Vec<String>,
+}
+
+impl TemplateSource {
+    /// Where a place in its text is found, as a check of the configuration has it.
+    #[must_use]
+    pub fn place(&self, position: Position) -> String {
+        let (line, column) = position.in_characters(self.template.text());
+        match &self.origin {
+            Some(origin) => origin.place(line, column),
+            None => format!("{}:{line}:{column}", self.name),
+        }
+    }
 }
 
 /// What a missing map key renders as (Go's `missingkey`).

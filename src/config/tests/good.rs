@@ -300,9 +300,9 @@ fn later_texts_then_the_environment_then_flags_win_and_say_so() {
     assert_eq!(
         world.problems(),
         [
-            "VAULT_ADDR: warning: VAULT_ADDR overrides `vault.address` of over.yaml:1:18",
-            "BAO_ADDR: warning: BAO_ADDR overrides `vault.address` of VAULT_ADDR",
-            "VAULT_CLIENT_TIMEOUT: warning: VAULT_CLIENT_TIMEOUT overrides `vault.timeout` of over.yaml:1:45",
+            "VAULT_ADDR: warning: overrides `vault.address` of over.yaml:1:18 with https://x:8200; unset the variable, or write `environment: ignore` below `vault`",
+            "BAO_ADDR: warning: overrides `vault.address` of VAULT_ADDR with https://y:8200; unset the variable, or write `environment: ignore` below `vault`",
+            "VAULT_CLIENT_TIMEOUT: warning: overrides `vault.timeout` of over.yaml:1:45 with 7s; unset the variable, or write `environment: ignore` below `vault`",
             "VAULT_SKIP_VERIFY: warning: is ignored: the server's certificate is always verified; trust its authority with `vault.ca_file`",
             "over.yaml:1:9: warning: `vault.address` overrides the one of c.yaml:2:18",
         ]

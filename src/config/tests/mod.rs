@@ -24,6 +24,7 @@ pub(in crate::config) struct World {
     flags: Vec<Setting>,
     /// What is where, besides nothing, on the machine that a check looks at.
     machine: Option<BTreeMap<String, Seen>>,
+    elsewhere: bool,
 }
 
 impl World {
@@ -75,6 +76,7 @@ impl World {
             read_file: &read_file,
             functions,
             look: self.machine.as_ref().map(|_| &look as &dyn Fn(&Path) -> Seen),
+            elsewhere: self.elsewhere,
             folder: Path::new("/work-dir"),
         })
     }

@@ -23,7 +23,7 @@ fn told(machine: &[(&str, Seen)]) -> Vec<String> {
 
 #[test]
 fn what_is_not_on_this_machine_is_a_warning_at_its_key() {
-    let mend = "put it there; where Leasehold is to run elsewhere, see that it is there";
+    let mend = "put it there; with --elsewhere, only what is wrong in itself is reported";
     assert_eq!(
         told(&[("/bin/reload", Seen::Other)]),
         [
@@ -56,4 +56,38 @@ fn nobody_looks_where_that_is_not_asked_for_or_something_is_wrong() {
     let mut world = World::new(&CONFIG.replace("files:", "flies:"));
     world.machine = Some(BTreeMap::new());
     assert_eq!(world.problems().len(), 1, "{:?}", world.problems());
+}
+
+#[test]
+fn what_is_to_run_elsewhere_is_judged_by_itself() {
+    let config = CONFIG.replace("kv/a}", "kv/a}, {path: /run/b, template_file: /srv/b.tmpl, user: web}");
+    let told = |asked: bool, elsewhere| {
+        let mut world = World::new(&config);
+        world.machine = asked.then(BTreeMap::new);
+        world.elsewhere = elsewhere;
+        world.problems()
+    };
+    assert_eq!(
+        told(true, true),
+        [
+            "c.yaml:3:69: warning: cannot read /srv/b.tmpl, so it is not checked: no such file; check it where it is",
+            "c.yaml:3:88: warning: no such name in /etc/passwd of this machine; add it where Leasehold is to run, or write the number",
+        ]
+    );
+    assert!(
+        told(true, false).iter().any(|problem| problem.contains("cannot read /srv/b.tmpl: no such file"))
+    );
+    assert!(told(false, false).iter().any(|problem| problem.contains("no such name in /etc/passwd;")));
+}
+
+#[test]
+fn a_server_s_own_configuration_takes_nothing_from_the_environment() {
+    let told = |word: &str| {
+        let config = CONFIG.replace("vault: {", &format!("vault: {{environment: {word}, "));
+        let world = World::new(&config).var("BAO_ADDR", "https://other:8200").var("VAULT_NAMESPACE", "ns");
+        let plan = world.plan();
+        (plan.vault.address.to_string(), plan.vault.namespace, world.problems().len())
+    };
+    assert_eq!(told("ignore"), ("https://v:8200/".to_owned(), None, 0));
+    assert_eq!(told("override"), ("https://other:8200/".to_owned(), Some("ns".to_owned()), 1));
 }

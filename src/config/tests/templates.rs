@@ -64,7 +64,7 @@ fn in_a_template_file_the_place_is_that_files() {
    |                        ^"
     );
     let open = told("  - {path: /a, template_file: /t/open.tpl}\n");
-    assert!(open.starts_with("/t/open.tpl:3:1: template: unexpected EOF"), "{open}");
+    assert!(open.starts_with("/t/open.tpl:1:4: template: unexpected EOF"), "{open}");
 }
 
 #[test]

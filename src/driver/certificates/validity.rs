@@ -1,5 +1,7 @@
 //! From when to when a certificate is valid, out of its DER. Nothing else of it is looked at.
 
+use crate::vault::der::element;
+
 /// Seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Validity {
@@ -40,22 +42,6 @@ impl Validity {
         let life = self.end.saturating_sub(self.start);
         now < self.end && left.saturating_mul(9) / 10 > life / 10
     }
-}
-
-/// Tag and content of the first element, and what is behind it.
-fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = der.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = if first < 0x80 {
-        (usize::from(first), rest)
-    } else {
-        let count = usize::from(first & 0x7f);
-        // More would be a certificate of gigabytes.
-        let digits = rest.get(..count).filter(|_| (1..=4).contains(&count))?;
-        let length = digits.iter().fold(0, |sum: usize, digit| sum << 8 | usize::from(*digit));
-        (length, &rest[count..])
-    };
-    Some((tag, rest.get(..length)?, &rest[length..]))
 }
 
 /// `YYMMDDHHMMSSZ`, or with four digits of the year.

@@ -80,3 +80,37 @@ fn split(text: &str) -> (String, String) {
 fn each<'f>(scopes: &'f [Scope<'f>]) -> impl Iterator<Item = (&'f Scope<'f>, &'f Site<'f>)> {
     scopes.iter().flat_map(|scope| scope.sites.iter().map(move |site| (scope, site)))
 }
+
+/// What a cell of the page says, in its pieces between what is filled in; none where that is next to nothing.
+fn pieces(cell: &str) -> Option<Vec<String>> {
+    let pieces: Vec<String> = cell.replace("\\|", "|").split('…').map(str::to_owned).collect();
+    let letters = pieces.iter().flat_map(|piece| piece.chars()).filter(|char| char.is_alphabetic()).count();
+    (letters > 8).then_some(pieces)
+}
+
+/// Whether the pieces stand in a text, one after the other.
+fn fits(text: &str, pieces: &[String]) -> bool {
+    let mut rest = text;
+    pieces.iter().all(|piece| match rest.find(piece.as_str()) {
+        Some(at) => {
+            rest = &rest[at + piece.len()..];
+            true
+        }
+        None => false,
+    })
+}
+
+#[test]
+fn the_mistakes_that_people_make_first_are_all_among_the_messages() {
+    let page = page();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let known: Vec<Vec<String>> = rows.flat_map(|row| row.split(" | ")).filter_map(pieces).collect();
+    let path = crate::support::repository().join("tests/server/mistakes.txt");
+    let mistakes = std::fs::read_to_string(path).expect("the repository has it");
+    // The parser of the command line has words of its own.
+    let clap = ["unexpected argument", "unrecognized subcommand"];
+    for said in mistakes.lines().filter_map(|line| line.strip_prefix("    ")) {
+        let listed = known.iter().any(|pieces| fits(said, pieces));
+        assert!(listed || clap.iter().any(|word| said.contains(word)), "no row of the page fits: {said}");
+    }
+}

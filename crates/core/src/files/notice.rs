@@ -13,6 +13,8 @@ use leasehold_base::time::Moment;
 const FIRST: Duration = Duration::from_secs(1);
 /// The longest.
 const MOST: Duration = Duration::from_secs(60);
+/// An application may start so long after the first generation, as one does that waits for us to be ready.
+const NOT_YET: Duration = Duration::from_secs(60);
 
 /// All notifiers, by [`NotifierId`].
 #[derive(Debug)]
@@ -25,6 +27,9 @@ pub(crate) struct Notices {
 struct Notice {
     name: String,
     splay: Duration,
+    on_first: bool,
+    /// It may not be there yet, as it has never had anything to be notified of.
+    expected: Option<Moment>,
     stage: Stage,
     tries: u32,
     draws: u64,
@@ -53,8 +58,19 @@ pub(crate) enum After {
     Told,
     /// Tell it again, now.
     Again,
-    /// It failed for this reason: tell it again at this moment. `first` in a row.
-    Retry { at: Moment, first: bool },
+    /// It failed for this reason: tell it again at this moment.
+    Retry { at: Moment, news: News },
+}
+
+/// What a failure is to a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    /// It is known.
+    No,
+    /// It may only not have started yet.
+    NotYet,
+    /// It should have been told.
+    Failed,
 }
 
 impl Notices {
@@ -62,6 +78,8 @@ impl Notices {
         let all = policy.iter().map(|notifier| Notice {
             name: notifier.name.clone(),
             splay: notifier.splay,
+            on_first: notifier.on_first,
+            expected: None,
             stage: Stage::Told,
             tries: 0,
             draws: 0,
@@ -85,6 +103,17 @@ impl Notices {
             }
             Stage::Waiting => None,
         }
+    }
+
+    /// There is a first generation for `id`, which no reader can have missed. The delay to tell it with, where it is
+    /// to be told: it may start only once we are ready.
+    pub(crate) fn publish_first(&mut self, id: NotifierId, now: Moment) -> Option<Duration> {
+        let notice = &mut self.all[id.0];
+        if !notice.on_first && notice.stage == Stage::Told {
+            return None;
+        }
+        notice.expected = Some(now.after(NOT_YET));
+        self.publish(id)
     }
 
     /// Tells it now. The delay to tell it with, drawn from its splay.
@@ -122,6 +151,7 @@ impl Notices {
                 notice.sent += 1;
                 notice.tries = 0;
                 notice.error = None;
+                notice.expected = None;
                 if notice.stage == (Stage::Telling { again: true }) {
                     return After::Again;
                 }
@@ -130,14 +160,20 @@ impl Notices {
                 After::Told
             }
             Err(why) => {
-                let first = notice.error.as_ref() != Some(&why);
+                let early = notice.expected.is_some_and(|until| now < until);
+                let late = notice.expected.take_if(|until| now >= *until).is_some();
+                let news = match notice.error.as_ref() != Some(&why) {
+                    true if early => News::NotYet,
+                    first if first || late => News::Failed,
+                    _ => News::No,
+                };
                 notice.failed += 1;
                 notice.tries = notice.tries.saturating_add(1);
                 notice.draws += 1;
                 notice.error = Some(why);
                 notice.stage = Stage::Waiting;
                 let draw = dice.draw(number(&notice.name), notice.draws);
-                After::Retry { at: now.after(pause(notice.tries, FIRST, MOST, draw)), first }
+                After::Retry { at: now.after(pause(notice.tries, FIRST, MOST, draw)), news }
             }
         }
     }
@@ -194,7 +230,8 @@ mod tests {
     const ID: NotifierId = NotifierId(0);
 
     fn notices(splay: u64) -> Notices {
-        let policy = NotifierPolicy { name: "nginx".into(), splay: Duration::from_secs(splay) };
+        let policy =
+            NotifierPolicy { name: "nginx".into(), splay: Duration::from_secs(splay), on_first: true };
         Notices::new(&[policy], Dice::new(3))
     }
 
@@ -220,10 +257,11 @@ mod tests {
         notices.publish(ID);
         let mut now = at(0);
         for round in 0..10_u32 {
-            let After::Retry { at, first } = notices.told(ID, Err("no such process".into()), now) else {
+            let After::Retry { at, news } = notices.told(ID, Err("no such process".into()), now) else {
                 panic!("it failed");
             };
-            assert_eq!(first, round == 0, "the same failure is news once");
+            let expected = if round == 0 { News::Failed } else { News::No };
+            assert_eq!(news, expected, "the same failure is news once");
             assert!(now.until(at) >= FIRST.mul_f64(0.9) && now.until(at) <= MOST);
             assert_eq!(notices.publish(ID), None, "a newer generation waits for the retry");
             notices.tell(ID);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::files::inspect::Look;
-use crate::files::notice::After;
+use crate::files::notice::{After, News};
 use crate::files::shelf::GATHER;
 use crate::interface::action::{Action, Level};
 use crate::interface::event::{Published, RenderOutcome};
@@ -20,6 +20,9 @@ use crate::upstream::judge::HELD_BACK;
 use leasehold_base::exit::Ending;
 use leasehold_base::request::Request;
 use leasehold_base::time::Moment;
+
+/// The number of a generation that nothing was before.
+const FIRST: u64 = 1;
 
 impl Engine {
     /// The secret's data has changed: its files are to be rendered.
@@ -248,7 +251,7 @@ impl Engine {
                 );
                 let published = Published { changed: news, ..published };
                 self.tell_published(id, &published);
-                self.notify_of(&published.changed);
+                self.notify_of(&published.changed, published.generation == FIRST);
                 self.free_of_files(&settled);
             }
             Err(why) => self.not_published(id, why),
@@ -275,8 +278,8 @@ impl Engine {
         self.say(level, format!("published {unit}generation {of}: {what}"));
     }
 
-    /// Tells the notifiers of these files, each once.
-    fn notify_of(&mut self, changed: &[FileId]) {
+    /// Tells the notifiers of these files, each once. Where it is the `first` generation of all, no reader has another.
+    fn notify_of(&mut self, changed: &[FileId], first: bool) {
         let of_file = |file: &FileId| self.policy.files[file.0].notify.iter().copied();
         let whom: BTreeSet<NotifierId> =
             changed.iter().flat_map(of_file).filter(|whom| self.notifies(*whom)).collect();
@@ -286,9 +289,14 @@ impl Engine {
         }
         for notifier in whom {
             // A process that is not there yet will see everything by itself.
-            if !self.is_absent(notifier)
-                && let Some(delay) = self.notices.publish(notifier)
-            {
+            if self.is_absent(notifier) {
+                continue;
+            }
+            let delay = match first {
+                true => self.notices.publish_first(notifier, self.now.moment),
+                false => self.notices.publish(notifier),
+            };
+            if let Some(delay) = delay {
                 self.tell(notifier, delay);
             }
         }
@@ -359,11 +367,20 @@ impl Engine {
                 self.sinks_told(id);
             }
             After::Again => self.notify(id),
-            After::Retry { at, first } => {
+            After::Retry { at, news } => {
                 self.timers.set(Timer::Notifier(id), at);
-                if let (true, Some(why)) = (first, why) {
-                    let text = format!("could not notify {}: {why}", self.notices.name(id));
-                    self.say(Level::Warn, text);
+                let (name, why) = (self.notices.name(id), why.unwrap_or_default());
+                match news {
+                    News::No => {}
+                    News::NotYet => {
+                        let text =
+                            format!("could not notify {name} of the first files yet, trying again: {why}");
+                        self.say(Level::Info, text);
+                    }
+                    News::Failed => {
+                        let text = format!("could not notify {name}: {why}");
+                        self.say(Level::Warn, text);
+                    }
                 }
             }
         }

@@ -363,6 +363,7 @@ mod tests {
             sees_token: true,
             locks_out: false,
             login_advice: String::new(),
+            first_ready: Default::default(),
             binds_certificate: false,
             max_in_flight: 8,
             seed: 0,

@@ -155,6 +155,9 @@ pub enum Event {
     Yield,
     /// Nothing came of that: go on.
     Resume,
+    /// While the end is delayed ([`Engine::is_draining`](crate::Engine::is_draining)): nothing is left that could use
+    /// the files.
+    Deserted,
     /// The credentials of the login changed on disk.
     CredentialsChanged,
     /// The client certificate of the connection is another one.

@@ -23,6 +23,19 @@ pub enum Mode {
     },
 }
 
+/// How the first time stands at which everything of a daemon is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FirstReady {
+    /// It has been: an engine before this one was ready. Whatever happens now, the daemon stays.
+    Past,
+    /// It is to come, and the daemon tries for as long as it takes. Where it is stopped before, it ends with the code
+    /// of what kept it from being ready.
+    #[default]
+    Wanted,
+    /// As above, and a service manager waits for it: a start that cannot succeed ends with its reason.
+    Awaited,
+}
+
 /// What the core decides by.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -50,6 +63,8 @@ pub struct Policy {
     pub locks_out: bool,
     /// What to do where a login is refused.
     pub login_advice: String,
+    /// Who waits for a daemon to be ready for the first time.
+    pub first_ready: FirstReady,
     /// Whether the server binds a token's renewal to the client certificate of its login: another certificate
     /// means another login.
     pub binds_certificate: bool,
@@ -99,6 +114,8 @@ pub struct NotifierPolicy {
     pub name: String,
     /// The longest delay before telling; the real one is drawn from the seed.
     pub splay: Duration,
+    /// Whether the first generation is news to it: not to an application that starts only once we are ready.
+    pub on_first: bool,
 }
 
 /// The process of `exec`.

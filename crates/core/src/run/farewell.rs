@@ -54,13 +54,16 @@ impl Engine {
         match self.phase {
             Phase::Running if self.is_starting() => {
                 let what = "stopped before everything was published";
-                self.fail(Ending::new(Cause::Deadline, what, "start it again"));
+                let unknown = || Ending::new(Cause::Deadline, what, "start it again");
+                self.fail(self.seen().unwrap_or_else(unknown));
             }
             Phase::Running | Phase::Draining if self.child.is_some() => {
                 self.phase = Phase::Draining;
                 self.stop_child();
             }
-            Phase::Running | Phase::Yielding if !at_once && !self.policy.shutdown.delay.is_zero() => {
+            Phase::Running | Phase::Yielding
+                if !at_once && !self.policy.shutdown.delay.is_zero() && self.has_served() =>
+            {
                 self.phase = Phase::Draining;
                 self.timers.set(Timer::Stop, self.now.moment.after(self.policy.shutdown.delay));
             }
@@ -71,7 +74,21 @@ impl Engine {
 
     pub(crate) fn stop_now(&mut self) {
         let revoke = if self.policy.shutdown.revoke { Revoke::Everything } else { Revoke::Nothing };
-        self.leave_with(Ok(()), revoke, LEAVING);
+        self.leave_with(self.stopped(), revoke, LEAVING);
+    }
+
+    /// Nothing that uses the files is left: the delay before the end is for nobody.
+    pub(crate) fn deserted(&mut self) {
+        if matches!(self.phase, Phase::Draining) && self.child.is_none() {
+            self.say(Level::Info, "nothing that uses the files is left: stopping now".to_owned());
+            self.stop_now();
+        }
+    }
+
+    /// Whether the end is delayed for those that use the files.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        matches!(self.phase, Phase::Draining) && self.child.is_none()
     }
 
     /// The delay, or the time for leaving, is over.
@@ -274,6 +291,7 @@ impl Engine {
             | Event::RefreshSome(_)
             | Event::Yield
             | Event::Resume
+            | Event::Deserted
             | Event::UsedUp(_)
             | Event::Renew(_)
             | Event::CredentialsChanged

@@ -119,7 +119,7 @@ impl Engine {
     /// The deadline.
     pub(crate) fn init_deadline(&mut self) {
         if matches!(self.phase, Phase::Running) && self.is_starting() {
-            let ending = self.definitive_now().unwrap_or_else(|| self.too_late());
+            let ending = self.seen().unwrap_or_else(|| self.too_late());
             self.fail(ending);
         }
     }
@@ -152,7 +152,7 @@ impl Engine {
         !file.needs.is_empty() && file.needs.iter().all(tried)
     }
 
-    fn login_hopeless(&self) -> Option<Ending> {
+    pub(crate) fn login_hopeless(&self) -> Option<Ending> {
         if self.upstream.session.current.is_some() {
             return None;
         }
@@ -166,7 +166,7 @@ impl Engine {
         None
     }
 
-    fn file_hopeless(&self, id: FileId) -> Option<Ending> {
+    pub(crate) fn file_hopeless(&self, id: FileId) -> Option<Ending> {
         let file = self.shelf.file(id);
         if let Some(why) = &file.failed {
             return Some(why.clone());
@@ -215,28 +215,38 @@ impl Engine {
         Some((trouble, node))
     }
 
-    /// The deadline was reached for a cause that may pass.
-    fn too_late(&self) -> Ending {
+    /// What keeps everything from being published, as far as is known: what is certain to stay before what may pass.
+    pub(crate) fn seen(&self) -> Option<Ending> {
+        self.definitive_now().or_else(|| self.passing())
+    }
+
+    /// A cause that may pass.
+    fn passing(&self) -> Option<Ending> {
         if let Some((_, failure)) = self.upstream.breaker.outage() {
             let what = format!("the server does not answer: {failure}");
-            return Ending::new(Cause::Unavailable, what, failure.hint(HINT));
+            return Some(Ending::new(Cause::Unavailable, what, failure.hint(HINT)));
         }
         if let (None, Some(failure)) = (self.upstream.session.current, &self.upstream.session.trouble) {
-            return no_login(failure, &self.policy.login_advice);
+            return Some(no_login(failure, &self.policy.login_advice));
         }
         for (id, file) in self.shelf.files().filter(|(_, file)| !file.rendered) {
             // Denied, and not judged yet: it is what was seen.
             if let Some((trouble, node)) = file.needs.iter().find_map(|secret| self.suspicion(*secret)) {
-                return self.ending_for(id, &trouble, node);
+                return Some(self.ending_for(id, &trouble, node));
             }
             let troubles = |secret: &SecretId| {
                 let node = self.graph.get(*secret)?;
                 Some((node.trouble.as_ref()?, node))
             };
             if let Some((trouble, node)) = file.needs.iter().find_map(troubles) {
-                return self.ending_for(id, trouble, node);
+                return Some(self.ending_for(id, trouble, node));
             }
         }
+        self.shelf.units().find_map(|(_, unit)| unit.error.clone())
+    }
+
+    /// The deadline was reached, and nothing has failed.
+    fn too_late(&self) -> Ending {
         if let Some((name, why)) = self.awaited() {
             let what = format!("could not notify {name}: {}", why.unwrap_or("it did not end in time"));
             return Ending::new(

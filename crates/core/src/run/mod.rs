@@ -2,6 +2,7 @@
 
 pub(crate) mod adopt;
 pub(crate) mod farewell;
+pub(crate) mod first;
 pub(crate) mod handoff;
 pub(crate) mod health;
 pub(crate) mod init;

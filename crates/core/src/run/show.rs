@@ -75,7 +75,7 @@ impl Engine {
     }
 
     /// `until` is the first effective expiry of all.
-    fn readiness(&self, until: Option<Moment>, now: Moment) -> Readiness {
+    pub(crate) fn readiness(&self, until: Option<Moment>, now: Moment) -> Readiness {
         let told = |id: FileId, file: &File, otherwise: &str| {
             let why = self.file_error(id, file).map_or_else(|| otherwise.to_owned(), |fault| fault.text);
             (self.policy.files[id.0].name.clone(), why)
@@ -118,7 +118,7 @@ impl Engine {
     }
 
     /// The first effective expiry among what a file is made of.
-    fn file_expires(&self, id: FileId, file: &File) -> Option<Moment> {
+    pub(crate) fn file_expires(&self, id: FileId, file: &File) -> Option<Moment> {
         let held = file.uses.iter().filter_map(|secret| self.secret_expires(*secret));
         // On disk it may still be made of a lease that has been replaced.
         let replaced = self.retirees.iter().filter(|one| one.secret.is_some() && one.files.contains(&id));

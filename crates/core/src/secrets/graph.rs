@@ -208,9 +208,11 @@ impl Node {
         self.written.iter().find(|way| !way.is_written_as_kept()).or(self.written.first())
     }
 
-    /// As people wrote it, for messages.
+    /// As people wrote it, for messages. An earlier run leaves the server's form beside that, which is not to become
+    /// another name of the same secret.
     pub(crate) fn path(&self) -> &str {
-        let any = self.written.first().or(self.request.as_ref());
+        let own = self.written.iter().find(|way| self.request.as_ref() != Some(*way));
+        let any = own.or_else(|| self.written.first()).or(self.request.as_ref());
         any.map_or("", |request| request.path.as_str())
     }
 

@@ -17,7 +17,7 @@ const DB: &str = "database/creds/web";
 /// made of a lease of an hour, the first of a value besides.
 fn shared() -> Hand {
     let mut policy = policy(Mode::Daemon, 2);
-    policy.notifiers.push(NotifierPolicy { name: "other".into(), splay: Duration::ZERO });
+    policy.notifiers.push(NotifierPolicy { name: "other".into(), splay: Duration::ZERO, on_first: true });
     policy.files[1] = FilePolicy { notify: vec![NotifierId(1)], ..policy.files[1].clone() };
     let mut hand = Hand::new(policy);
     let _ = hand.give(Event::Start { kept: None, rebooted: false });

@@ -16,6 +16,8 @@ pub(crate) enum Timer {
     LogIn,
     /// At a start, a login that is refused was tried for long enough.
     Patience,
+    /// What keeps a daemon from being ready for the first time has done so for long enough.
+    First,
     /// A look-up that was put off.
     LookUp,
     /// A token from an earlier run is looked up, if no request has shown until then that it lives.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::engine::Engine;
+use crate::interface::action::Level;
 use crate::interface::event::TokenFacts;
 use crate::interface::ids::{SecretId, TokenId};
 use crate::interface::view::NextAction;
@@ -336,9 +337,14 @@ impl Engine {
         let most = if patient { LAG_TRIES } else { 1 };
         let Some(node) = self.graph.get_mut(id) else { return };
         if fresh && node.lag < most {
+            let news = (patient && node.lag == 0).then(|| node.path().to_owned());
             node.lag += 1;
             let at = now.after(if patient { Duration::from_secs(1) * node.lag } else { ONCE_MORE });
             self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });
+            if let Some(path) = news {
+                let text = format!("could not read {path}: {}; asking again for 6 s", failure.why);
+                self.say_of(id, Level::Warn, text);
+            }
             return;
         }
         if op == Op::Renew {

@@ -253,7 +253,7 @@ impl Engine {
         let known = self.upstream.session.trouble.as_ref().is_some_and(|before| before.kind == failure.kind);
         let count = self.upstream.session.refused(now, &failure.why);
         if self.policy.locks_out {
-            self.tell_capped(count, &failure);
+            self.tell_capped(count, known, &failure);
         } else if !known {
             let text = format!("the login is refused: {}; asking again, at least once a minute", failure.why);
             self.say(Level::Error, text);
@@ -269,7 +269,14 @@ impl Engine {
         self.keep(true);
     }
 
-    fn tell_capped(&mut self, count: u32, failure: &Failure) {
+    fn tell_capped(&mut self, count: u32, known: bool, failure: &Failure) {
+        if count < MOST_REFUSALS && !known {
+            let text = format!(
+                "the login is refused: {}; asking again, {MOST_REFUSALS} times in all, so that the server does not lock the account",
+                failure.why
+            );
+            self.say(Level::Warn, text);
+        }
         // At a start it is why we end.
         if count != MOST_REFUSALS || self.is_starting() {
             return;

@@ -31,7 +31,8 @@ impl Engine {
             Some(Closed::FalseAlarm) => self.tell_pages(),
             None => {
                 if let (false, Some(why)) = (known, why) {
-                    let text = format!("the server is away: {why}; keeping what is there and asking again");
+                    let kept = if self.has_served() { "keeping what is there and " } else { "" };
+                    let text = format!("the server is away: {why}; {kept}asking again");
                     self.say(Level::Warn, text);
                 }
             }

@@ -37,7 +37,7 @@ impl Parser<'_> {
     pub(super) fn action(&mut self) -> Result<Item, Box<ParseError>> {
         let token = self.stream.next_non_space();
         let node = match token.kind {
-            TokenKind::Block => self.block()?,
+            TokenKind::Block => self.opened(&token, Self::block)?,
             TokenKind::Break => self.jump(&token, "break", Node::Break)?,
             TokenKind::Continue => self.jump(&token, "continue", Node::Continue)?,
             TokenKind::Else => return self.otherwise(),
@@ -45,16 +45,28 @@ impl Parser<'_> {
                 self.expect(TokenKind::RightDelim, "end")?;
                 return Ok(Item::Ending(Ending::End));
             }
-            TokenKind::If => self.control(Control::If)?,
-            TokenKind::Range => self.control(Control::Range)?,
+            TokenKind::If => self.opened(&token, |parser| parser.control(Control::If))?,
+            TokenKind::Range => self.opened(&token, |parser| parser.control(Control::Range))?,
             TokenKind::Template => self.invocation()?,
-            TokenKind::With => self.control(Control::With)?,
+            TokenKind::With => self.opened(&token, |parser| parser.control(Control::With))?,
             _ => {
                 self.stream.back_up();
                 Node::Action(self.pipeline("command", TokenKind::RightDelim)?)
             }
         };
         Ok(Item::Node(node))
+    }
+
+    /// Parses what `keyword` opens, up to its `end`.
+    fn opened(
+        &mut self,
+        keyword: &Token,
+        parse: impl FnOnce(&mut Self) -> Result<Node, Box<ParseError>>,
+    ) -> Result<Node, Box<ParseError>> {
+        self.open.push(keyword.start);
+        let node = parse(self)?;
+        self.open.pop();
+        Ok(node)
     }
 
     fn jump(&mut self, token: &Token, word: &str, node: fn(usize) -> Node) -> Result<Node, Box<ParseError>> {

@@ -40,6 +40,7 @@ pub(crate) fn parse(
         variables: vec![b"$".to_vec()],
         ranges: 0,
         nesting: 0,
+        open: Vec::new(),
     };
     let body = parser.top()?;
     parser.define(name.as_bytes().to_vec(), body)?;
@@ -55,6 +56,8 @@ struct Parser<'t> {
     /// The number of `range`s around the current position.
     ranges: usize,
     nesting: usize,
+    /// Where the keywords are whose `end` is still to come.
+    open: Vec<usize>,
 }
 
 /// The keyword that ends a list of nodes.
@@ -77,8 +80,11 @@ impl Parser<'_> {
         while self.stream.peek().kind != TokenKind::Eof {
             if self.stream.peek().kind == TokenKind::LeftDelim {
                 let delimiter = self.stream.next();
-                if self.stream.next_non_space().kind == TokenKind::Define {
+                let keyword = self.stream.next_non_space();
+                if keyword.kind == TokenKind::Define {
+                    self.open.push(keyword.start);
                     self.definition()?;
+                    self.open.pop();
                     continue;
                 }
                 self.stream.back_up_2(delimiter);
@@ -149,7 +155,12 @@ impl Parser<'_> {
                 }
             }
         }
-        Err(self.stream.error("unexpected EOF".to_owned()))
+        let error = self.stream.error("unexpected EOF".to_owned());
+        // Go's message names the last line. The mistake is where something is open.
+        Err(match self.open.last() {
+            Some(start) => self.stream.shown_at(*start, error),
+            None => error,
+        })
     }
 
     fn text_or_action(&mut self) -> Result<Item, Box<ParseError>> {
@@ -241,7 +252,22 @@ mod tests {
     fn errors_have_a_place_for_a_caret() {
         let unclosed = error("one\n  {{ .x }} {{ .y ] }}");
         assert_eq!((unclosed.position.line, unclosed.position.column, unclosed.line), (2, 17, 2));
-        let end = error("{{ if .x }}\n");
-        assert_eq!((end.position.offset, end.message.as_str()), (12, "unexpected EOF"));
+    }
+
+    #[test]
+    fn a_text_that_ends_too_soon_is_shown_where_something_is_open() {
+        for (text, open) in [
+            ("{{ if .x }}\n", 3),
+            ("{{ if .x }}\n{{ with .y }}a{{ end }}\n", 3),
+            ("{{ if .x }}\n{{ with .y }}a{{ else }}b\n", 15),
+            ("{{ if .x }}a{{ else if .y }}b", 3),
+            ("{{ if .x }}a{{ end }}{{ range .y }}", 24),
+            ("{{ define \"a\" }}b", 3),
+            ("{{ block \"a\" . }}b", 3),
+        ] {
+            let error = error(text);
+            assert_eq!((error.position.offset, error.message.as_str()), (open, "unexpected EOF"), "{text}");
+            assert_eq!(error.line, 1 + text.matches('\n').count(), "Go's line: {text}");
+        }
     }
 }

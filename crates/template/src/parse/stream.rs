@@ -104,6 +104,12 @@ impl<'t> Stream<'t> {
         })
     }
 
+    /// Moves the place for a caret to the token that starts at `start`.
+    pub(super) fn shown_at(&self, start: usize, mut error: Box<ParseError>) -> Box<ParseError> {
+        error.position = Position::of(self.text, start);
+        error
+    }
+
     /// Makes the error of a `token` that cannot stand in `context`, or that is no token at all.
     pub(super) fn unexpected(&self, token: &Token, context: &str) -> Box<ParseError> {
         let Some(message) = &token.error else {

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use leasehold_core::action::{Action, Question};
 use leasehold_core::ids::{FileId, LeaseId};
+use leasehold_core::policy::Mode;
 
 use generations::{one_generation, set_wait};
 use readiness::never_ready_when_expired;
@@ -120,7 +121,11 @@ impl Checks {
         {
             return Err("the end, while the process runs".to_owned());
         }
-        if let Action::Exit(Ok(())) = action {
+        // A daemon that is stopped without ever having been ready ends with the reason, and leaves nothing either.
+        let daemon = world.process.as_ref().is_some_and(|process| process.mode == Mode::Daemon);
+        if let Action::Exit(result) = action
+            && (result.is_ok() || daemon)
+        {
             nothing_left(world)?;
         }
         Ok(())

@@ -197,10 +197,14 @@ impl Setup {
             notify: self.notifiers_of(FileId(index), mode),
             sink: file.sink,
         };
-        let notifier = |name: &str| NotifierPolicy { name: name.into(), splay: secs(1) };
+        let notifier = |name: &str| NotifierPolicy { name: name.into(), splay: secs(1), on_first: true };
         let mut notifiers = vec![notifier("app"), notifier("nginx")];
         let process = self.application.filter(|_| matches!(mode, Mode::Exec { .. }));
-        notifiers.extend(process.map(|setup| NotifierPolicy { name: "exec".into(), splay: setup.splay }));
+        notifiers.extend(process.map(|setup| NotifierPolicy {
+            name: "exec".into(),
+            splay: setup.splay,
+            on_first: true,
+        }));
         let variable = self.is_variable(FileId(self.files.len() - 1));
         let environment = variable.then(|| UnitId(units.len() - 1));
         Policy {
@@ -216,6 +220,7 @@ impl Setup {
             sees_token: true,
             locks_out: self.locks_out,
             login_advice: String::new(),
+            first_ready: Default::default(),
             binds_certificate: false,
             max_in_flight: 8,
             seed: self.seed,

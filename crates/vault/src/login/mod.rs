@@ -2,6 +2,7 @@
 
 mod approle;
 mod cert;
+pub(super) mod claims;
 mod jwt;
 mod password;
 mod path;

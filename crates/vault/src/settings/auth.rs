@@ -30,27 +30,56 @@ impl AuthPlan {
         !given && self.wrap_ttl.is_none()
     }
 
+    /// What to do where the server answers a login with "permission denied" and no more: there may be no such mount, a
+    /// reviewer may be away, or the account be locked.
+    #[must_use]
+    pub fn advice_where_denied(&self) -> String {
+        let mount = &self.mount;
+        match &self.method {
+            AuthMethod::Kubernetes { jwt_file, .. } => format!(
+                "check that the method is at auth/{mount}, that the token in {} is in date, and that the server can have it reviewed by the cluster",
+                jwt_file.display()
+            ),
+            AuthMethod::AppRole { .. } | AuthMethod::Password { .. } => format!(
+                "check that the method is at auth/{mount}; after some refusals the server locks the account for a quarter of an hour"
+            ),
+            AuthMethod::Path { path, .. } => format!("check that the method is at {path}, and `auth.fields`"),
+            AuthMethod::Cert { .. } | AuthMethod::Token { .. } | AuthMethod::TokenFile { .. } => {
+                self.advice()
+            }
+        }
+    }
+
     /// What to do where the server refuses a login: the mount, and what of `auth` it judges.
     #[must_use]
     pub fn advice(&self) -> String {
         let mount = &self.mount;
         match &self.method {
-            AuthMethod::Kubernetes { role, .. } => format!(
-                "check that role `{role}` is at auth/{mount}, and that it binds the account, the namespace and the audience of the token in jwt_file"
+            AuthMethod::Kubernetes { role, jwt_file } => format!(
+                "check that role `{role}` is at auth/{mount}, and that it binds the account, the namespace and the audience of the token in {}",
+                jwt_file.display()
             ),
-            AuthMethod::AppRole { .. } => format!(
-                "check the role id and the secret id at auth/{mount}; one that has expired or is used up is replaced by: bao write -f auth/{mount}/role/ROLE/secret-id"
+            AuthMethod::AppRole { role_id, secret_id: Some(secret_id), .. } => format!(
+                "check the role id{} and the secret id{} at auth/{mount}; one that has expired or is used up is replaced by: bao write -f auth/{mount}/role/ROLE/secret-id",
+                role_id.place(),
+                secret_id.place()
             ),
-            AuthMethod::Cert { .. } => {
-                format!("check the role at auth/{mount}, and `client_cert_file` of `vault`")
+            AuthMethod::AppRole { role_id, secret_id: None, .. } => format!(
+                "check the role id{} at auth/{mount}, and whether the role wants a secret id, which `auth` does not name",
+                role_id.place()
+            ),
+            AuthMethod::Cert { own, .. } => {
+                format!("check the role at auth/{mount}, and the certificate {}", own.cert_file.display())
             }
-            AuthMethod::Password { username, .. } => {
-                format!(
-                    "check the password of `{username}` at auth/{mount}, and whether the account is locked"
-                )
-            }
+            AuthMethod::Password { username, password_file } => format!(
+                "check the password of `{username}` in {} at auth/{mount}, and whether the account is locked",
+                password_file.display()
+            ),
             AuthMethod::Path { path, .. } => format!("check `auth.fields`, which are sent to {path}"),
-            AuthMethod::Token { .. } | AuthMethod::TokenFile { .. } => "give another token".to_owned(),
+            AuthMethod::Token { token_env, .. } => format!("set {token_env} to another token"),
+            AuthMethod::TokenFile { token_file } => {
+                format!("put another token into {}", token_file.display())
+            }
         }
     }
 }
@@ -200,4 +229,15 @@ pub enum Credential {
     File(PathBuf),
     /// From this variable, which is not set.
     Unset(String),
+}
+
+impl Credential {
+    /// Where it is, to be said behind its name; nothing where it stands in the configuration itself.
+    fn place(&self) -> String {
+        match self {
+            Self::Given(_) => String::new(),
+            Self::File(path) => format!(" in {}", path.display()),
+            Self::Unset(variable) => format!(" in {variable}"),
+        }
+    }
 }

@@ -13,7 +13,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if .Values.vault.caConfigMap -}}
 {{- $_ := set $vault "ca_file" "/etc/leasehold/ca.pem" -}}
 {{- end -}}
-{{- $auth := dict "method" "kubernetes" "mount" .Values.vault.mount "role" .Values.vault.role "jwt_file" "/var/run/secrets/vault/token" -}}
+{{- $auth := dict "method" "kubernetes" "mount" .Values.vault.mount "role" (.Values.vault.role | default (include "leasehold.account" .)) "jwt_file" "/var/run/secrets/vault/token" -}}
 {{- $config := dict
     "vault" $vault
     "auth" $auth
@@ -23,6 +23,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
     "listen" "127.0.0.1:9110" -}}
 {{- if eq .Values.sidecar "classic" -}}
 {{- $_ := set $config "shutdown" (dict "delay" .Values.shutdownDelay) -}}
+{{- else if .Values.config.notify -}}
+{{- /* The application starts once Leasehold is ready, and reads the first files by itself. */ -}}
+{{- $notify := dict -}}
+{{- range $name, $_ := .Values.config.notify -}}
+{{- $_ := set $notify $name (dict "on_first" false) -}}
+{{- end -}}
+{{- $_ := set $config "notify" $notify -}}
 {{- end -}}
 {{- toYaml (mustMergeOverwrite $config (deepCopy .Values.config)) -}}
 {{- end }}
@@ -37,6 +44,8 @@ capabilities: {drop: [ALL]}
 {{- define "leasehold.container" -}}
 image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"
 imagePullPolicy: {{ .Values.image.pullPolicy }}
+# What kubectl describe shows of an end: the last lines of the log, with the reason.
+terminationMessagePolicy: FallbackToLogsOnError
 env:
   - {name: LEASEHOLD_CONFIG, value: /etc/leasehold/leasehold.yaml}
 securityContext:
@@ -122,6 +131,7 @@ spec:
       {{- include "leasehold.container" . | nindent 6 }}
     {{- end }}
   volumes:
+    # Old and new files are there together while they change: they may take half of the sizeLimit.
     - name: secrets
       emptyDir: {medium: Memory, sizeLimit: {{ .Values.sizeLimit }}}
     # Holds the token: mounted by Leasehold's own containers only.

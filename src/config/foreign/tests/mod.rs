@@ -35,6 +35,17 @@ fn said(world: &World) -> Vec<String> {
     lines.filter(|line| !usual.iter().any(|usual| line.contains(usual))).collect()
 }
 
+/// Where a template stands is another place in another text.
+fn without_places(mut plan: Plan) -> Plan {
+    let files = plan.files.iter_mut().map(|file| &mut file.source);
+    for source in files.chain(plan.exec.env.iter_mut().map(|variable| &mut variable.source)) {
+        if let Source::Template(template) = source {
+            template.origin = None;
+        }
+    }
+    plan
+}
+
 fn converted(texts: &[(&str, &str)]) -> Converted {
     let texts: Vec<Text> = texts
         .iter()

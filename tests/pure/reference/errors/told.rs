@@ -114,7 +114,8 @@ fn parse_mend(message: &str) -> String {
 /// What it says to do about a rendering that failed.
 fn failure_mend(message: &str, limit: bool) -> String {
     let (name, executing) = (String::new(), String::new());
-    failed(None, &ExecError { name, executing, at: None, message: message.to_owned(), limit }, &[]).hint
+    let place = |_: Position| String::new();
+    failed(place, &ExecError { name, executing, at: None, message: message.to_owned(), limit }, &[]).hint
 }
 
 pub(super) fn logged(files: &[File]) -> Vec<Vec<String>> {

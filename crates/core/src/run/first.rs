@@ -1,0 +1,120 @@
+//! The first time that a daemon is ready: who waits for it, and what a run ends with that never was.
+//!
+//! A service manager waits for the first readiness, and has nothing but the end of the process to tell a person why it
+//! does not come. A container runtime would only start the container again, later and later, so there the daemon goes
+//! on trying. After the first readiness it stays in both.
+
+use std::time::Duration;
+
+use crate::engine::{Engine, Phase};
+use crate::interface::policy::{FirstReady, Mode};
+use crate::tools::timers::Timer;
+use leasehold_base::exit::Ending;
+use leasehold_base::failure::FailureKind;
+use leasehold_base::time::Moment;
+
+use super::init::no_login;
+
+/// What keeps a daemon from being ready ends it after this time where a service manager waits: a role or a secret may
+/// be made at the same moment as the machine that needs it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How the first readiness stands.
+#[derive(Debug)]
+pub(crate) struct First {
+    state: FirstReady,
+    /// Since when something keeps it from coming that does not pass by itself.
+    hindered: Option<Moment>,
+}
+
+/// Something that keeps a daemon from being ready.
+struct Hindrance {
+    ending: Ending,
+    /// Trying again changes nothing.
+    stays: bool,
+}
+
+impl First {
+    pub(crate) fn new(state: FirstReady) -> Self {
+        Self { state, hindered: None }
+    }
+}
+
+impl Engine {
+    /// Whether everything was ready at some time.
+    #[must_use]
+    pub fn was_ready(&self) -> bool {
+        self.first.state == FirstReady::Past
+    }
+
+    /// Notes the first readiness, and ends a run that a service manager waits for in vain.
+    pub(crate) fn settle_first(&mut self) {
+        if self.was_ready() || self.policy.mode != Mode::Daemon {
+            return;
+        }
+        if self.is_ready() {
+            self.first = First::new(FirstReady::Past);
+            self.timers.clear(&Timer::First);
+            return;
+        }
+        if self.first.state != FirstReady::Awaited || !matches!(self.phase, Phase::Running) {
+            return;
+        }
+        let Some(Hindrance { ending, stays }) = self.hindrance() else {
+            self.first.hindered = None;
+            self.timers.clear(&Timer::First);
+            return;
+        };
+        let now = self.now.moment;
+        let until = self.first.hindered.get_or_insert(now).after(PATIENCE);
+        if stays || until <= now {
+            self.fail(ending);
+        } else {
+            self.timers.set(Timer::First, until);
+        }
+    }
+
+    /// How a daemon ends that is told to stop: well, unless it never was ready and something kept it from that.
+    pub(crate) fn stopped(&self) -> Result<(), Ending> {
+        if self.was_ready() || self.policy.mode != Mode::Daemon {
+            return Ok(());
+        }
+        self.seen().map_or(Ok(()), Err)
+    }
+
+    /// Whether a reader may have found anything yet, of this run or of one before it.
+    #[must_use]
+    pub fn has_served(&self) -> bool {
+        let mut tokens = self.upstream.session.logins.keys();
+        self.was_ready()
+            || self.shelf.files().any(|(_, file)| file.generation.is_some())
+            || tokens.any(|token| !self.upstream.session.is_of_this_run(*token))
+    }
+
+    fn is_ready(&self) -> bool {
+        // Most of the time before a start is over, one file is enough to know.
+        if self.shelf.files().any(|(_, file)| file.generation.is_none()) {
+            return false;
+        }
+        let now = self.now.moment;
+        let until = self.shelf.files().filter_map(|(id, file)| self.file_expires(id, file)).min();
+        self.readiness(until, now).is_ready()
+    }
+
+    /// A server that is away is none: it comes back, and a service manager has a time limit of its own for that.
+    fn hindrance(&self) -> Option<Hindrance> {
+        if let Some(ending) = self.login_hopeless() {
+            return Some(Hindrance { ending, stays: true });
+        }
+        let refused = |kind| matches!(kind, FailureKind::Refused | FailureKind::Denied);
+        if let (None, Some(failure)) = (self.upstream.session.current, &self.upstream.session.trouble)
+            && refused(failure.kind)
+        {
+            return Some(Hindrance { ending: no_login(failure, &self.policy.login_advice), stays: false });
+        }
+        let of_unit = || self.shelf.units().find_map(|(_, unit)| unit.error.clone());
+        let all = self.shelf.files().filter(|(_, file)| file.generation.is_none());
+        let ending = all.filter_map(|(id, _)| self.file_hopeless(id)).next().or_else(of_unit)?;
+        Some(Hindrance { ending, stays: false })
+    }
+}
