@@ -21,6 +21,10 @@ impl Store {
     /// Remembers that `written` means `resolved`.
     pub(super) fn resolve(&mut self, written: Request, resolved: Request) {
         let before = self.place(&written).clone();
+        if before == resolved {
+            // It is back before it was read where it was thought to have moved to.
+            self.moved.retain(|_, from| *from != resolved);
+        }
         let known = before == resolved || self.moved.get(&resolved) == Some(&before);
         if !known && self.answers.contains_key(&before) {
             // Other ways of writing it move along. What is written as it was kept until now is another secret, if it is one.
@@ -110,6 +114,17 @@ mod tests {
         assert!(store.get(&read("kv/web")).is_some(), "and back");
         store.forget(&read("kv/web"));
         assert!(store.answers.is_empty() && store.moved.is_empty());
+    }
+
+    #[test]
+    fn what_is_back_before_it_was_read_elsewhere_answers_for_nothing_else() {
+        let mut store = Store::default();
+        store.resolve(read("kv/web"), read("kv/web"));
+        store.put(read("kv/web"), answer("a"));
+        store.resolve(read("kv/web"), read("kv/data/web"));
+        store.resolve(read("kv/web"), read("kv/web"));
+        assert!(store.get(&read("kv/web")).is_some());
+        assert!(store.get(&read("kv/data/web")).is_none());
     }
 
     #[test]

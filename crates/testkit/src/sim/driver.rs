@@ -34,6 +34,10 @@ impl Store {
     /// What is written so is kept under `path`. What it was stays until it is read there.
     fn resolve(&mut self, written: String, path: String) {
         let before = self.place(&written).to_owned();
+        if before == path {
+            // It is back before it was read where it was thought to have moved to.
+            self.moved.retain(|_, from| *from != path);
+        }
         let known = before == path || self.moved.get(&path) == Some(&before);
         if !known && self.answers.contains_key(&before) {
             // What is written as it was kept until now is another secret, if it is one.
