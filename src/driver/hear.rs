@@ -4,6 +4,7 @@ use super::Driver;
 use super::inputs::Input;
 use crate::core::event::Event;
 use crate::core::policy::Mode;
+use crate::core::view::View;
 use crate::observe::clock;
 use crate::observe::http::Ask;
 use crate::observe::metrics::{About, Besides};
@@ -25,7 +26,7 @@ impl Driver {
             Input::Others => return self.others.are_gone().then_some(Event::Deserted),
             Input::Children => self.reaper.reap(),
             Input::Signal(signal) => {
-                let heard = self.offspring.as_ref().is_some_and(|offspring| offspring.has(signal));
+                let heard = self.child.as_ref().is_some_and(|child| child.has(signal));
                 return (!heard).then_some(Event::Signalled(signal.number));
             }
             Input::Ask(ask) => return self.answer(ask),
@@ -38,7 +39,11 @@ impl Driver {
         match ask {
             Ask::Alive(reply) => drop(reply.send(())),
             Ask::View(reply) => drop(reply.send(self.engine.view(clock::now()))),
-            Ask::Scrape(reply) => drop(reply.send((self.engine.view(clock::now()), self.besides()))),
+            Ask::Scrape(reply) => {
+                let view = self.engine.view(clock::now());
+                self.note_life(&view);
+                let _gone = reply.send((view, self.besides()));
+            }
             Ask::Log(level, reply) => {
                 self.surroundings.log.set_level(level);
                 let _gone = reply.send(());
@@ -77,6 +82,18 @@ impl Driver {
         }
     }
 
+    /// A token that was given is looked up again and again, and each time what is left of it is its life: the longest
+    /// is what it was given.
+    fn note_life(&mut self, view: &View) {
+        let Some((accessor, life)) = view.token.as_ref().and_then(|it| Some((&it.accessor, it.granted?)))
+        else {
+            return;
+        };
+        let before = self.token_life.take().filter(|(known, _)| known == accessor);
+        let life = before.map_or(life, |(_, before)| before.max(life));
+        self.token_life = Some((accessor.clone(), life));
+    }
+
     fn about(&self) -> About {
         let auth = &self.plan.auth;
         About {
@@ -87,6 +104,7 @@ impl Driver {
             configuration: self.surroundings.configuration.clone(),
             started: self.started,
             reload_error: self.reload_error.clone(),
+            token_life: self.token_life.as_ref().map(|(_, life)| *life),
         }
     }
 

@@ -38,6 +38,7 @@ use crate::core::event::{Event, ReadFacts, RenderOutcome};
 use crate::core::ids::{NotifierId, TokenId};
 use crate::core::policy::{Mode, Policy};
 use crate::exit::{Cause, Ending};
+use crate::handoff::HandoffError;
 use crate::observe::http::{Server, Tls};
 use crate::observe::log::LogHandle;
 use crate::observe::paint::Palette;
@@ -58,7 +59,7 @@ use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
 
-use child::Offspring;
+use child::ChildProcess;
 pub use child::Parent;
 use credentials::Credentials;
 use departed::Departed;
@@ -113,7 +114,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             None => driver.wait().await,
         };
         let now = clock::now();
-        let shows = is_seen(&event) || driver.voice.is_due(now.moment);
+        driver.unseen |= is_seen(&event) || driver.voice.is_due(now.moment);
         driver.parting.hear(&event);
         let actions = driver.engine.handle(event, now);
         driver.parting.watch(&driver.engine, now.moment);
@@ -125,13 +126,15 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
                 if result.is_ok() {
                     driver.voice.done();
                 }
-                return result.map(|()| driver.offspring.map_or(0, |offspring| offspring.code()));
+                return result.map(|()| driver.child.map_or(0, |child| child.code()));
             }
         }
         driver.hand_over();
         driver.inputs.look_for_others(driver.engine.is_draining());
         driver.sweep_departed(false);
-        if shows && !driver.engine.is_leaving() {
+        // An engine that takes over has handled nothing yet while its start waits in the backlog.
+        if driver.unseen && driver.backlog.is_empty() && !driver.engine.is_leaving() {
+            driver.unseen = false;
             driver.voice.follow(&driver.engine.outlook(clock::now()), driver.has_begun());
         }
     }
@@ -162,7 +165,7 @@ struct Driver {
     keeper: Keeper,
     reaper: Rc<Reaper>,
     teller: Rc<Teller>,
-    offspring: Option<Offspring>,
+    child: Option<ChildProcess>,
     inputs: Inputs,
     rest: Rest,
     /// What no later configuration changes.
@@ -189,6 +192,10 @@ struct Driver {
     started: Moment,
     /// Why the configuration could not be read again.
     reload_error: Option<String>,
+    /// Something has happened that is to be looked at.
+    unseen: bool,
+    /// The current token, by its accessor, and the longest life that it was seen to have.
+    token_life: Option<(String, Duration)>,
     /// What happened while performing, in order: handled before anything else is waited for.
     backlog: VecDeque<Event>,
 }
@@ -235,7 +242,7 @@ impl Driver {
             teller: Rc::new(Teller::new(Rc::clone(&reaper))),
             inputs: Inputs::new(server, watchdog, held)?,
             rest: Rest::new(surroundings.pages.take()),
-            offspring: parent.map(|parent| Offspring::new(parent, Rc::clone(&reaper))),
+            child: parent.map(|parent| ChildProcess::new(parent, Rc::clone(&reaper))),
             reaper,
             expiring: Expiring::of(&plan),
             listen_tls,
@@ -248,6 +255,8 @@ impl Driver {
             parting: Parting::default(),
             started: clock::moment(),
             reload_error: None,
+            unseen: false,
+            token_life: None,
             backlog: VecDeque::from([start, Event::UsedUp(client.is_used_up())]),
             openings: client.openings(),
             client,
@@ -266,7 +275,7 @@ impl Driver {
     /// Whether what others wait for has begun: in `exec` mode, the process. One that cannot be run must
     /// not have been told to be ready.
     fn has_begun(&self) -> bool {
-        self.offspring.as_ref().is_none_or(Offspring::was_started)
+        self.child.as_ref().is_none_or(ChildProcess::was_started)
     }
 
     fn watch(&mut self) {
@@ -336,7 +345,7 @@ impl Driver {
     }
 
     /// Writes the handoff.
-    fn save(&mut self) -> Result<(), String> {
+    fn save(&mut self) -> Result<(), HandoffError> {
         let (snapshot, mounts) = (self.engine.snapshot(), self.client.mounts());
         let tokens = (self.requests.tokens(), self.requests.children());
         self.keeper.save(&snapshot, tokens, &self.store, mounts)
@@ -376,8 +385,8 @@ impl Driver {
                 Event::Wrapped { file, token, result }
             }
             Answer::ChildEnded(status) => {
-                if let Some(offspring) = &mut self.offspring {
-                    offspring.ended(status);
+                if let Some(child) = &mut self.child {
+                    child.ended(status);
                 }
                 Event::ChildEnded
             }
@@ -427,10 +436,10 @@ impl Driver {
             Action::Spawn => self.spawn(),
             Action::Signal(number) => self.to_child(|child| child.signal(number)),
             Action::StopChild(number) => self.to_child(|child| child.stop(number)),
-            Action::KillChild => self.to_child(Offspring::kill),
+            Action::KillChild => self.to_child(ChildProcess::kill),
             Action::SaveHandoff => {
                 let saved = self.save();
-                self.backlog.push_back(Event::HandoffSaved(saved));
+                self.backlog.push_back(Event::HandoffSaved(saved.map_err(|error| error.to_string())));
             }
             Action::DropHandoff => self.keeper.remove(),
             Action::DropToken(token) => self.requests.drop_token(token),
@@ -464,8 +473,8 @@ impl Driver {
     }
 
     fn spawn(&mut self) {
-        let Some(offspring) = &mut self.offspring else { return };
-        let started = offspring.start(&self.files.variables());
+        let Some(child) = &mut self.child else { return };
+        let started = child.start(&self.files.variables());
         let result = started.map(|end| {
             self.requests.add(async {
                 match end.await {
@@ -477,9 +486,9 @@ impl Driver {
         self.backlog.push_back(Event::Spawned(result));
     }
 
-    fn to_child(&self, act: impl FnOnce(&Offspring)) {
-        if let Some(offspring) = &self.offspring {
-            act(offspring);
+    fn to_child(&self, act: impl FnOnce(&ChildProcess)) {
+        if let Some(child) = &self.child {
+            act(child);
         }
     }
 }

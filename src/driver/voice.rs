@@ -121,6 +121,7 @@ impl Voice {
     /// A reload begins; the next [`follow`](Self::follow) that finds us ready ends it.
     pub(super) fn reloading(&mut self) {
         told(self.manager.reloading());
+        self.life.reloading();
         self.ready = None;
     }
 

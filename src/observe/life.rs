@@ -72,6 +72,11 @@ impl Life {
         lines
     }
 
+    /// Another engine takes over, and has to render and publish before it is ready: that is no loss.
+    pub fn reloading(&mut self) {
+        (self.ready, self.unready, self.was_in) = (None, None, false);
+    }
+
     /// When it has to look again although nothing happens.
     #[must_use]
     pub fn next(&self) -> Option<Moment> {
@@ -330,6 +335,22 @@ mod tests {
                 "Warn app could not be notified for 1m: no answer",
             ]
         );
+    }
+
+    #[test]
+    fn a_reload_is_no_loss_and_what_was_lost_before_it_is_regained_after_it() {
+        let mut watched = Watched::ready();
+        watched.life.reloading();
+        watched.outlook.readiness = Readiness::NotRendered { file: "a".into(), why: String::new() };
+        watched.outlook.logged_out = Some(watched.outlook.now);
+        assert_eq!(watched.after(1), [""; 0]);
+        watched.outlook = Outlook { now: watched.outlook.now, ..sample::view_of_the_well().outlook() };
+        assert_eq!(watched.after(1), [""; 0]);
+        watched.outlook.logged_out = Some(watched.outlook.now);
+        assert_eq!(watched.after(1).len(), 1);
+        watched.life.reloading();
+        watched.outlook.logged_out = None;
+        assert_eq!(watched.after(1), ["Info logged in again after 2s"]);
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub(crate) fn besides() -> Besides {
             configuration: vec!["/etc/leasehold/web.yaml".into()],
             started: Moment::new(Duration::from_secs(2_800)),
             reload_error: None,
+            token_life: None,
         },
         certificates: vec![certificate],
     }

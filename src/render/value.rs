@@ -36,7 +36,10 @@ pub(super) fn field(
         |what: &str, hint: String| Ending::new(Cause::Missing, format!("{path}#{key}: {what}"), hint);
     let fields = fields(request, &response)?;
     let value = match fields.get(key) {
-        None => return Err(missing("the secret has no such key", of_absent(key, &[fields]))),
+        None => {
+            let hint = of_metadata(path, key, fields).unwrap_or_else(|| of_absent(key, &[fields]));
+            return Err(missing("the secret has no such key", hint));
+        }
         Some(Tree::Null) => {
             return Err(missing("the value is null", "write a text or a number to it".to_owned()));
         }
@@ -45,6 +48,12 @@ pub(super) fn field(
         Some(nested) => json_of(nested),
     };
     if base64 { decode(path, key, &value) } else { Ok(value) }
+}
+
+/// What to do where the path is that of a secret's versions, which have no keys of the secret.
+fn of_metadata(path: &str, key: &str, fields: &Tree) -> Option<String> {
+    let (mount, rest) = path.split_once("/metadata/").filter(|_| fields.get("versions").is_some())?;
+    Some(format!("these are its versions: write {mount}/{rest}#{key}"))
 }
 
 /// Texts and values in a row.

@@ -99,3 +99,18 @@ fn every_dependency_is_named_with_what_it_is_for_and_all_are_counted() {
         .expect("a shell");
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), said, "crates in the binary");
 }
+
+#[test]
+fn nothing_that_is_for_the_cluster_is_linked_into_the_agent() {
+    let output = std::process::Command::new("cargo")
+        .args(["tree", "--offline", "--locked", "-p", "leasehold", "-e", "normal", "--prefix", "none"])
+        .current_dir(crate::support::repository())
+        .output()
+        .expect("cargo");
+    let tree = String::from_utf8_lossy(&output.stdout);
+    assert!(tree.lines().count() > 100, "{}", String::from_utf8_lossy(&output.stderr));
+    let strangers = ["kube", "k8s-openapi", "leasehold-kubernetes", "json-patch"];
+    let found: Vec<&str> =
+        tree.lines().filter(|line| strangers.iter().any(|name| line.starts_with(name))).collect();
+    assert_eq!(found, [""; 0]);
+}

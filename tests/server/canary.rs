@@ -136,7 +136,7 @@ fn question(ear: &mut Ear, stage: &Stage, sidecar: &Running, config: &str) {
         ear.hear(path, stage.get(path).expect("it listens").text);
     }
     ear.hear("/refresh", stage.post("/refresh").text);
-    for (signal, line) in [(Signal::SIGUSR1, "status: "), (Signal::SIGHUP, "read again")] {
+    for (signal, line) in [(Signal::SIGUSR1, "\"message\":\"status\""), (Signal::SIGHUP, "read again")] {
         sidecar.signal(signal);
         wait_until(line, SOON, || sidecar.stderr().contains(line));
     }

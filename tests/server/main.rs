@@ -15,6 +15,7 @@ mod folder;
 mod harness;
 mod incidents;
 mod init;
+mod injected;
 mod logins;
 mod mistakes;
 mod model;

@@ -16,7 +16,7 @@ use super::facts;
 use super::files::is_token;
 use super::login::{self, Attempt, Post, claims};
 use super::message::{self, Unspoken};
-use super::meter::{self, Operation, Requests};
+use super::meter::{self, Operation, Tally};
 use super::mounts::{self, Mount, Mounts};
 use super::transport::{Call, Transport};
 use super::unwrap::Unwrapped;
@@ -80,7 +80,7 @@ impl Client {
 
     /// The requests that were sent so far.
     #[must_use]
-    pub fn requests(&self) -> Requests {
+    pub fn requests(&self) -> Tally {
         self.transport.meter.read()
     }
 

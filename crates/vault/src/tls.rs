@@ -67,15 +67,12 @@ impl TlsFiles {
         }
     }
 
-    /// Why the certificate that was refused last is not trusted, and what to do.
-    pub(super) fn distrust(&self) -> String {
+    /// Who signed the certificate that was refused last because its authority is unknown, in brackets, and the file or
+    /// folder of the authorities that are known; none where they are the system's.
+    pub(super) fn distrust(&self) -> (String, Option<&Path>) {
         let stranger = self.stranger.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let name = stranger.map_or_else(String::new, |name| format!(" ({name})"));
-        let advice = match self.ca_file.as_ref().or(self.ca_dir.as_ref()) {
-            Some(path) => format!("put that authority's certificate into {}", path.display()),
-            None => "vault.ca_file is not set: name that authority's certificate there".to_owned(),
-        };
-        format!("its certificate is signed by an unknown authority{name}; {advice}")
+        let by = stranger.map_or_else(String::new, |name| format!(" ({name})"));
+        (by, self.ca_file.as_deref().or(self.ca_dir.as_deref()))
     }
 
     /// The files and folders to watch.

@@ -149,7 +149,7 @@ impl Transport {
     }
 
     fn explained(&self, error: &reqwest::Error, url: &Url) -> Failure {
-        trouble::explain(error, &self.way_to(url), || self.connections.files().distrust())
+        trouble::explain(error, &self.way_to(url), self.connections.files())
     }
 
     /// Where a redirect leads: to another server that may be asked, for what this one was asked for. Any port of our own

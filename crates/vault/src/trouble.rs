@@ -9,6 +9,7 @@ use std::io;
 
 use rustls::{AlertDescription, CertificateError};
 
+use super::tls::TlsFiles;
 use leasehold_base::failure::{Failure, FailureKind};
 
 /// The name does not resolve. Our resolver's own error, so that it can be told from the others.
@@ -23,15 +24,35 @@ impl fmt::Display for NoSuchHost {
 
 impl Error for NoSuchHost {}
 
-/// Why `place` (scheme, host and port) gave no answer. `distrust` tells of a certificate of an unknown authority.
-pub(super) fn explain(error: &reqwest::Error, place: &str, distrust: impl Fn() -> String) -> Failure {
+/// Why `place` (scheme, host and port) gave no answer. `files` know of a certificate of an unknown authority.
+pub(super) fn explain(error: &reqwest::Error, place: &str, files: &TlsFiles) -> Failure {
     let unsent = error.is_connect() || is_canceled(error);
     if unsent && causes(error).any(is_of_a_stranger) {
-        return Failure::advised(FailureKind::Unreachable, format!("{place}: {}", distrust()));
+        return distrusted(place, files);
     }
     let known = causes(error).find_map(|cause| known(cause, unsent));
     let (kind, why) = known.unwrap_or_else(|| unknown(error, unsent));
     Failure::advised(kind, format!("{place}: {why}"))
+}
+
+/// Nobody here knows who signed the certificate of `place`.
+fn distrusted(place: &str, files: &TlsFiles) -> Failure {
+    let (by, known) = files.distrust();
+    match known {
+        Some(path) => Failure::advised(
+            FailureKind::Unreachable,
+            format!(
+                "{place}: its certificate is signed by an unknown authority{by}; put that authority's certificate into {}",
+                path.display()
+            ),
+        ),
+        None => Failure::advised(
+            FailureKind::Unreachable,
+            format!(
+                "{place}: its certificate is signed by an unknown authority{by}; vault.ca_file is not set: name that authority's certificate there"
+            ),
+        ),
+    }
 }
 
 /// Whether this process was not allowed to connect, which is what the sandbox answers for a port that it does not know.

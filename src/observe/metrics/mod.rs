@@ -19,7 +19,7 @@ use super::status;
 use crate::core::view::{FileView, Health, NextAction, NotifierView, SecretView, View};
 use crate::observe::certificate::CertificateView;
 use crate::sandbox;
-use crate::vault::meter::{BOUNDS, Requests};
+use crate::vault::meter::{BOUNDS, Tally};
 use leasehold_base::time::Moment;
 
 /// The media type of [`render`]'s text.
@@ -35,7 +35,7 @@ const BREAKER: [&str; 3] = ["closed", "narrow", "open"];
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Besides {
     /// The requests that were sent.
-    pub requests: Requests,
+    pub requests: Tally,
     /// The size of each file's last rendering, by [`FileId`](crate::core::ids::FileId); none for a
     /// variable, and for what was not rendered yet.
     pub bytes: Vec<Option<usize>>,
@@ -64,6 +64,8 @@ pub struct About {
     pub started: Moment,
     /// Why the configuration could not be read again at the last SIGHUP.
     pub reload_error: Option<String>,
+    /// The longest life that the current token was seen to have.
+    pub token_life: Option<Duration>,
 }
 
 /// The text of one scrape.
@@ -87,7 +89,7 @@ impl Collector for Scrape {
         let mut writer = Writer::new(encoder);
         let (view, besides) = (&self.view, &self.besides);
         whole(&mut writer, view, besides.sandbox)?;
-        login(&mut writer, view)?;
+        login(&mut writer, view, &besides.about)?;
         process(&mut writer, view, &besides.about)?;
         certificates(&mut writer, &besides.certificates)?;
         files(&mut writer, view, &besides.bytes)?;
@@ -118,7 +120,7 @@ fn whole(writer: &mut Writer<'_>, view: &View, sandbox: sandbox::State) -> Resul
     Ok(())
 }
 
-fn login(writer: &mut Writer<'_>, view: &View) -> Result<(), Error> {
+fn login(writer: &mut Writer<'_>, view: &View, about: &About) -> Result<(), Error> {
     let help = "Whether there is a login to make requests with";
     writer.gauge("logged_in", help, None, Some(u32::from(view.logged_out.is_none())))?;
     let failing = view.login.as_ref().map_or(0, |login| -status::until(view.now, login.since).min(-1));
@@ -129,7 +131,8 @@ fn login(writer: &mut Writer<'_>, view: &View) -> Result<(), Error> {
     let ttl = view.token.as_ref().and_then(|token| token.expires);
     let ttl = ttl.map(|at| status::until(view.now, at));
     writer.gauge("token_ttl", "What is left of the token; absent where it does not end", SECONDS, ttl)?;
-    let granted = view.token.as_ref().and_then(|token| token.granted).map(|life| life.as_secs());
+    let granted = view.token.as_ref().and_then(|token| token.granted);
+    let granted = granted.max(about.token_life.filter(|_| granted.is_some())).map(|life| life.as_secs());
     let help = "The life that the token was granted at its login; absent where it does not end";
     writer.gauge("token_life", help, SECONDS, granted)?;
     let next = view.token.as_ref().and_then(|token| token.next);
@@ -231,7 +234,7 @@ fn notifiers(writer: &mut Writer<'_>, view: &View) -> Result<(), Error> {
     writer.counters("notification_failures", "How often that failed", failed)
 }
 
-fn requests(writer: &mut Writer<'_>, requests: &Requests) -> Result<(), Error> {
+fn requests(writer: &mut Writer<'_>, requests: &Tally) -> Result<(), Error> {
     let results = requests.iter().flat_map(|(operation, measured)| {
         let labels = |class| [("operation", operation.name()), ("class", class)];
         measured.results.iter().map(move |(class, count)| (labels(*class), *count))

@@ -3,6 +3,7 @@
 mod machine;
 
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
 
 use crate::support::{CANARY, Lives, OpenBao, SOON, Stage, guide, need, wait_until};
 use machine::{Machine, possible, shipped};
@@ -100,6 +101,27 @@ fn an_application_starts_when_its_secrets_are_there_and_a_stop_leaves_nothing() 
     assert_eq!(machine.show(UNIT, "Result"), "success");
     assert!(!machine.path("/run/leasehold-web").exists());
     stage.assert_nothing_left();
+}
+
+#[test]
+fn a_unit_whose_secret_does_not_come_fails_with_the_reason() {
+    if !possible() {
+        return;
+    }
+    let stage = Stage::new();
+    let (machine, _) = boot(&stage, "");
+    let began = Instant::now();
+    let (said, started) = machine.run(&["systemctl", "start", UNIT]);
+    let took = began.elapsed();
+    assert!(!started, "its secret is missing: {said}");
+    assert!(took >= Duration::from_secs(29) && took < Duration::from_secs(120), "half a minute: {took:?}");
+    let (journal, _) = machine.run(&["journalctl", "--no-pager", "--unit", UNIT]);
+    for told in ["password: secret/web does not exist (404); create it", "status=66"] {
+        assert!(journal.contains(told), "{told}: {journal}");
+    }
+    // It is started again by itself, and then nothing is missing.
+    stage.put_password("one");
+    wait_until("the secret", SOON * 2, || machine.read(PASSWORD).is_some());
 }
 
 fn the_journal_has_priorities_and_no_secret(machine: &Machine) {

@@ -104,7 +104,8 @@ fn fits(text: &str, pieces: &[String]) -> bool {
 fn the_mistakes_that_people_make_first_are_all_among_the_messages() {
     let page = page();
     let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
-    let known: Vec<Vec<String>> = rows.flat_map(|row| row.split(" | ")).filter_map(pieces).collect();
+    let known: Vec<Vec<String>> =
+        rows.flat_map(|row| row.split(" | ").flat_map(|cell| cell.split(" · "))).filter_map(pieces).collect();
     let path = crate::support::repository().join("tests/server/mistakes.txt");
     let mistakes = std::fs::read_to_string(path).expect("the repository has it");
     // The parser of the command line has words of its own.

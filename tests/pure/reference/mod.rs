@@ -3,6 +3,7 @@
 //!
 //! `make docs` (`BLESS=1 cargo test --test pure reference::`) writes them anew.
 
+mod annotations;
 mod answers;
 mod commands;
 mod configuration;
@@ -21,6 +22,7 @@ use page::Folder;
 fn the_pages_of_the_reference_are_what_the_code_says() {
     let mut folder = Folder::new("docs/reference");
     folder.page("README.md", index());
+    folder.page("annotations.md", annotations::page());
     folder.page("answers.md", answers::page());
     folder.page("commands.md", commands::page());
     folder.page("configuration.md", configuration::page());
@@ -57,6 +59,7 @@ These pages are made of the code by `make docs`, and a test fails where one is b
 
 | page | what is in it |
 | --- | --- |
+| [annotations.md](annotations.md) | every annotation of a pod that `leasehold-kubernetes` reads, and how each compares with vault-k8s |
 | [answers.md](answers.md) | what an answer of the server, or of a proxy in front of it, means and what is done |
 | [commands.md](commands.md) | every command and flag; as man pages in [docs/man](../man), for shells in [docs/completions](../completions) |
 | [configuration.md](configuration.md) | every key: shape, default, meaning |

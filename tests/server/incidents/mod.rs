@@ -3,6 +3,7 @@
 
 mod lasting;
 mod night;
+mod others;
 
 use std::time::Duration;
 
@@ -314,6 +315,9 @@ fn a_configuration_that_cannot_be_read_again_is_an_alert_until_it_can() {
     night.sidecar.signal(Signal::SIGHUP);
     wait_until("it to be in force", SOON, || night.metric("leasehold_reload_error") == Some(0.0));
     night.reads_within(SOON, &[": ready\n"]);
+    for words in ["not ready any more", "login lost", "ready again"] {
+        assert!(!night.has_logged(words), "a reload is no loss: {}", night.sidecar.stderr());
+    }
     night.end().expect_code(0);
 }
 

@@ -6,6 +6,7 @@ use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{Finished, Leasehold, Running, SOON, Stage, guide, repository, wait_for};
@@ -40,11 +41,33 @@ impl Night {
     /// Everything is well.
     pub(super) fn begin(stage: Stage, rest: &str) -> Self {
         let config = stage.config(rest);
-        stage.init(&config).expect_code(0);
-        let sidecar = stage.sidecar(&config);
+        Self::begin_with(stage, &config)
+    }
+
+    /// The same with a whole configuration.
+    pub(super) fn begin_with(stage: Stage, config: &str) -> Self {
+        stage.init(config).expect_code(0);
+        let sidecar = stage.sidecar(config);
         let mut night = Self { stage, sidecar, scrapes: Vec::new() };
         night.scrape();
         night
+    }
+
+    /// A sidecar that cannot become ready.
+    pub(super) fn begin_unready(stage: Stage, rest: &str) -> Self {
+        let sidecar = stage.start(&stage.config(rest));
+        let night = Self { stage, sidecar, scrapes: Vec::new() };
+        night.until("the listener", || night.stage.get("/livez"));
+        night
+    }
+
+    /// Kills the sidecar and starts it anew, as a kubelet or systemd does.
+    pub(super) fn restart(&mut self) {
+        let config = self.stage.space.read("leasehold.yaml").expect("it is there");
+        self.sidecar.signal(Signal::SIGKILL);
+        self.sidecar.child().wait(SOON);
+        self.sidecar = self.stage.sidecar(&config);
+        self.scrape();
     }
 
     /// Runs `leasehold` with these arguments where the sidecar runs.
@@ -120,13 +143,25 @@ impl Night {
     /// The alerts that fire once what was seen last has stayed for a quarter of an hour, by promtool.
     #[track_caller]
     pub(super) fn fires(&self, expected: &[&str]) {
+        self.fires_after(STAYS, expected);
+    }
+
+    /// The alerts that fire at the end of what was recorded: one that counts what happened within some minutes is
+    /// over once those have passed.
+    #[track_caller]
+    pub(super) fn fires_now(&self, expected: &[&str]) {
+        self.fires_after(60 / SCRAPE, expected);
+    }
+
+    #[track_caller]
+    fn fires_after(&self, stays: usize, expected: &[&str]) {
         let expected: BTreeSet<&str> = expected.iter().copied().collect();
-        let fired = self.fired();
+        let fired = self.fired(stays);
         assert_eq!(fired.iter().map(String::as_str).collect::<BTreeSet<_>>(), expected);
     }
 
-    fn fired(&self) -> BTreeSet<String> {
-        let minutes = (BEFORE + self.scrapes.len() + STAYS) * SCRAPE / 60;
+    fn fired(&self, stays: usize) -> BTreeSet<String> {
+        let minutes = (BEFORE + self.scrapes.len() + stays) * SCRAPE / 60;
         let rules = repository().join("manifests/prometheus/leasehold.rules.yaml");
         let expression = "count by (alertname) (ALERTS{alertstate=\"firing\"})";
         let test = json!({

@@ -180,7 +180,7 @@ fn every_panel_shows_something_of_a_sidecar_with_troubles_and_every_rule_is_eval
         let told = prometheus.get("/api/v1/rules");
         told["data"]["groups"][0]["rules"].as_array().cloned().unwrap_or_default()
     };
-    for name in ["LeaseholdFileStale", "LeaseholdNotifierFailing"] {
+    for name in ["LeaseholdNotReady", "LeaseholdNotifierFailing"] {
         wait_until(name, SOON, || {
             rules().iter().any(|rule| rule["name"] == name && rule["state"] == "pending")
         });

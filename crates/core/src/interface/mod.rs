@@ -3,6 +3,7 @@
 pub mod action;
 pub mod event;
 pub mod ids;
+mod outlook;
 pub mod policy;
 pub mod snapshot;
 pub mod view;

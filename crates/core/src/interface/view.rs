@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub use super::outlook::{Health, Outlook, TroubledFile, Unheard};
 use leasehold_base::time::Moment;
 
 /// Everything at one moment.
@@ -31,123 +32,6 @@ pub struct View {
     pub notifiers: Vec<NotifierView>,
     /// Counts since the start.
     pub counters: Counters,
-}
-
-/// What of a [`View`] has to be watched: a thousand files cost no more than a look at each, and what is well is only
-/// counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outlook {
-    /// When.
-    pub now: Moment,
-    /// Whether the files can be relied on.
-    pub readiness: Readiness,
-    /// The first effective expiry; none where nothing expires.
-    pub until: Option<Moment>,
-    /// As [`View::logged_out`].
-    pub logged_out: Option<Moment>,
-    /// As [`View::login`].
-    pub login: Option<LoginTrouble>,
-    /// As [`View::outage`].
-    pub outage: Option<Outage>,
-    /// How many files there are.
-    pub files: usize,
-    /// Those that are not well, in their order.
-    pub troubled: Vec<TroubledFile>,
-    /// How many notifiers there are.
-    pub notifiers: usize,
-    /// Those that could not be notified.
-    pub unheard: Vec<Unheard>,
-    /// As [`View::counters`].
-    pub counters: Counters,
-}
-
-/// A file that is not well.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TroubledFile {
-    /// As configured.
-    pub name: String,
-    /// How it is.
-    pub health: Health,
-    /// What keeps it from being true, where that is a fault of its own.
-    pub error: Option<Fault>,
-    /// How many requests about its secrets have failed.
-    pub failures: u64,
-}
-
-/// A notifier that could not be notified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unheard {
-    /// As configured.
-    pub name: String,
-    /// Why.
-    pub why: String,
-    /// How often it failed.
-    pub failures: u64,
-}
-
-/// How a file or a secret is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Health {
-    /// Up to date, as far as is known.
-    #[default]
-    Good,
-    /// It should have been read or renewed by now, and nothing can be asked: no login, or no server. Since when.
-    Stale(Moment),
-    /// What is on disk still does, but something of its own keeps it from being true.
-    Failing,
-    /// It is past its effective expiry, since this moment.
-    Expired(Moment),
-    /// It is not there: never published, or gone from the disk.
-    Missing,
-}
-
-impl Health {
-    /// The word for it: `ok`, `stale`, `failing`, `expired` or `missing`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Good => "ok",
-            Self::Stale(_) => "stale",
-            Self::Failing => "failing",
-            Self::Expired(_) => "expired",
-            Self::Missing => "missing",
-        }
-    }
-}
-
-impl View {
-    /// What of it has to be watched.
-    #[must_use]
-    pub fn outlook(&self) -> Outlook {
-        let troubled = self.files.iter().filter(|file| file.health != Health::Good);
-        let troubled = troubled.map(|file| TroubledFile {
-            name: file.name.clone(),
-            health: file.health,
-            error: file.error.clone(),
-            failures: file.failures,
-        });
-        Outlook {
-            now: self.now,
-            readiness: self.readiness.clone(),
-            until: self.files.iter().filter_map(|file| file.expires).min(),
-            logged_out: self.logged_out,
-            login: self.login.clone(),
-            outage: self.outage.clone(),
-            files: self.files.len(),
-            troubled: troubled.collect(),
-            notifiers: self.notifiers.len(),
-            unheard: self.notifiers.iter().filter_map(Unheard::of).collect(),
-            counters: self.counters,
-        }
-    }
-}
-
-impl Unheard {
-    /// Where it failed last.
-    pub(crate) fn of(notifier: &NotifierView) -> Option<Self> {
-        let (name, why) = (notifier.name.clone(), notifier.error.clone()?);
-        Some(Self { name, why, failures: notifier.failed })
-    }
 }
 
 /// Whether requests to the server pass.

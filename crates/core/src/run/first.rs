@@ -10,7 +10,7 @@ use crate::engine::{Engine, Phase};
 use crate::interface::policy::{FirstReady, Mode};
 use crate::tools::timers::Timer;
 use leasehold_base::exit::Ending;
-use leasehold_base::failure::FailureKind;
+use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 
 use super::init::no_login;
@@ -103,14 +103,17 @@ impl Engine {
 
     /// A server that is away is none: it comes back, and a service manager has a time limit of its own for that.
     fn hindrance(&self) -> Option<Hindrance> {
+        // An account that is locked for a while may be granted a login afterwards, and a file that is not there may come.
+        let unusable = |failure: &Failure| failure.kind == FailureKind::Unusable;
+        let stays = self.upstream.session.trouble.as_ref().is_some_and(unusable);
         if let Some(ending) = self.login_hopeless() {
-            return Some(Hindrance { ending, stays: true });
+            return Some(Hindrance { ending, stays });
         }
         let refused = |kind| matches!(kind, FailureKind::Refused | FailureKind::Denied);
         if let (None, Some(failure)) = (self.upstream.session.current, &self.upstream.session.trouble)
             && refused(failure.kind)
         {
-            return Some(Hindrance { ending: no_login(failure, &self.policy.login_advice), stays: false });
+            return Some(Hindrance { ending: no_login(failure, &self.policy.login_advice), stays });
         }
         let of_unit = || self.shelf.units().find_map(|(_, unit)| unit.error.clone());
         let all = self.shelf.files().filter(|(_, file)| file.generation.is_none());

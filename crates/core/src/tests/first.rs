@@ -67,12 +67,16 @@ fn a_login_that_is_refused_for_half_a_minute_ends_a_unit_and_no_container() {
 fn what_is_certain_to_stay_ends_a_unit_at_once() {
     let ended = refused_for(&mut daemon(FirstReady::Awaited), FailureKind::Unusable, 120);
     assert!(matches!(ended, Some((0, Ending { cause: Cause::Denied, .. }))), "{ended:?}");
+}
+
+#[test]
+fn an_account_that_is_locked_ends_a_unit_as_any_refusal_does() {
+    let locks_out = true;
     let mut hand =
-        Hand::new(Policy { first_ready: FirstReady::Awaited, locks_out: true, ..policy(Mode::Daemon, 1) });
+        Hand::new(Policy { first_ready: FirstReady::Awaited, locks_out, ..policy(Mode::Daemon, 1) });
     let _ = hand.give(Event::Start { kept: None, rebooted: false });
-    let (after, _) =
-        refused_for(&mut hand, FailureKind::Refused, 120).expect("no login follows for a quarter of an hour");
-    assert!(after < 5, "{after} s");
+    let (after, ending) = refused_for(&mut hand, FailureKind::Refused, 120).expect("it ends");
+    assert_eq!((after, ending.cause), (30, Cause::Denied), "it is started again, and so not lost for good");
 }
 
 #[test]

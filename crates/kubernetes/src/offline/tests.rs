@@ -1,0 +1,69 @@
+use super::*;
+
+fn settings() -> Settings {
+    Settings { address: Some("https://vault:8200".to_owned()), ..Settings::default() }
+}
+
+const TEMPLATE: &str = "
+metadata:
+  annotations: {vault.hashicorp.com/agent-inject: 'true', vault.hashicorp.com/role: web, vault.hashicorp.com/agent-inject-secret-a: kv/a}
+spec: {containers: [{name: web, image: web, newer: {field: [1, 'yes', '08', null]}}]}
+";
+
+/// A template, indented.
+fn indented(by: usize) -> String {
+    TEMPLATE.replace('\n', &format!("\n{}", " ".repeat(by)))
+}
+
+#[test]
+fn pods_and_the_templates_of_all_kinds_are_injected_and_other_objects_stay() {
+    let whole = format!(
+        "kind: ConfigMap\nmetadata: {{name: c}}\n---\nkind: Pod{TEMPLATE}---\n\
+         kind: Deployment\nmetadata: {{name: d}}\nspec:\n  template:{}\n---\n\
+         kind: CronJob\nmetadata: {{name: j}}\nspec:\n  jobTemplate:\n    spec:\n      template:{}\n---\n# nothing\n---\n\
+         kind: List\nitems:\n- kind: StatefulSet\n  metadata: {{name: s}}\n  spec:\n    template:{}\n",
+        indented(4),
+        indented(8),
+        indented(6),
+    );
+    let injected = apply(whole.as_bytes(), &settings()).expect("good pods");
+    assert_eq!(injected.pods, (4, 4));
+    let read = documents::read(injected.text.as_bytes()).expect("what was written can be read");
+    assert_eq!(read.len(), 5);
+    let containers = [
+        &read[1]["spec"],
+        &read[2]["spec"]["template"]["spec"],
+        &read[3]["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+        &read[4]["items"][0]["spec"]["template"]["spec"],
+    ];
+    for spec in containers {
+        assert_eq!(spec["containers"][1]["name"], "vault-agent", "{spec}");
+        let expected = serde_json::json!({"field": [1, "yes", "08", null]});
+        assert_eq!(spec["containers"][0]["newer"], expected, "a field that is not known stays");
+    }
+    // A second time changes nothing.
+    assert_eq!(apply(injected.text.as_bytes(), &settings()).expect("injected pods").text, injected.text);
+}
+
+#[test]
+fn every_refusal_is_named_with_its_object() {
+    let wrong = TEMPLATE.replace("role: web", "tls-skip-verify: maybe");
+    let text =
+        format!("kind: Pod{wrong}---\nkind: Deployment\nmetadata: {{name: d}}\nspec:\n  template:{}", {
+            wrong.replace('\n', "\n    ")
+        });
+    let failure = apply(text.as_bytes(), &settings()).expect_err("refused");
+    assert_eq!(failure.code(), 65);
+    let lines: Vec<&str> = failure.words().lines().collect();
+    assert_eq!(lines.len(), 2);
+    assert!(
+        lines[1]
+            .starts_with("Deployment d: vault.hashicorp.com/tls-skip-verify: \"maybe\" is not a boolean; ")
+    );
+}
+
+#[test]
+fn what_is_no_yaml_is_refused_with_its_document() {
+    let failure = apply(b"kind: Pod\n---\na: [", &settings()).expect_err("broken");
+    assert!(failure.words().starts_with("document 2: "), "{}", failure.words());
+}

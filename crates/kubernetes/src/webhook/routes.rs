@@ -1,0 +1,98 @@
+//! What each path answers.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use leasehold_base::clock;
+
+use super::metrics::Metrics;
+use super::review::{self, Record};
+use crate::settings::Settings;
+
+/// An answer as hyper sends it.
+pub(super) type Reply = Response<Full<Bytes>>;
+
+/// The settings and the counters.
+#[derive(Debug)]
+pub(super) struct Webhook {
+    settings: Settings,
+    metrics: Metrics,
+    stopping: Cell<bool>,
+}
+
+impl Webhook {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self { settings, metrics: Metrics::new(), stopping: Cell::new(false) }
+    }
+
+    /// It is not ready any more.
+    pub(super) fn stop(&self) {
+        self.stopping.set(true);
+    }
+
+    /// Answers a request without a body.
+    pub(super) fn look(&self, method: &Method, path: &str) -> Reply {
+        match (path, method) {
+            ("/livez", &Method::GET) => text(StatusCode::OK, "ok\n"),
+            ("/health/ready" | "/readyz", &Method::GET) if self.stopping.get() => {
+                text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
+            }
+            ("/health/ready" | "/readyz", &Method::GET) => text(StatusCode::NO_CONTENT, ""),
+            ("/metrics", &Method::GET) => {
+                let mut reply = text(StatusCode::OK, &self.metrics.text());
+                let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+                reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format));
+                reply
+            }
+            ("/livez" | "/health/ready" | "/readyz" | "/metrics" | "/mutate", _) => {
+                text(StatusCode::METHOD_NOT_ALLOWED, "another method is needed\n")
+            }
+            _ => text(StatusCode::NOT_FOUND, "there is no such path\n"),
+        }
+    }
+
+    /// Answers a review.
+    pub(super) fn mutate(&self, content_type: Option<&HeaderValue>, body: &[u8]) -> Reply {
+        let kind = content_type.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if kind.split(';').next().map(str::trim) != Some("application/json") {
+            return text(StatusCode::BAD_REQUEST, "the content type is not application/json\n");
+        }
+        self.metrics.begin();
+        let begun = clock::moment();
+        let answer = review::answer(body, &self.settings);
+        let took = begun.until(clock::moment());
+        match answer {
+            Ok(answer) => {
+                self.metrics.end(&answer.record, took);
+                log(&answer.record, took);
+                let mut reply = Response::new(Full::new(Bytes::from(answer.body)));
+                reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                reply
+            }
+            Err(why) => {
+                self.metrics.spoiled(took);
+                tracing::warn!("a request is no review: {why}");
+                text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{why}\n"))
+            }
+        }
+    }
+}
+
+/// One line for each decision.
+fn log(record: &Record, took: Duration) {
+    let Record { uid, namespace, pod, decision, reason, .. } = record;
+    let (decision, micros) = (decision.word(), u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    tracing::info!(%uid, %namespace, %pod, decision, %reason, micros, "reviewed");
+}
+
+/// An answer of text.
+pub(super) fn text(status: StatusCode, text: &str) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    reply
+}

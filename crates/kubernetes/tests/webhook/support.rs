@@ -1,0 +1,29 @@
+//! What the tests of the agent stand on, as far as it knows nothing of the agent.
+
+#![allow(dead_code, unreachable_pub)]
+
+#[path = "../../../../tests/support/api_server.rs"]
+pub mod api_server;
+#[path = "../../../../tests/support/child.rs"]
+pub mod child;
+#[path = "../../../../tests/support/http.rs"]
+pub mod http;
+#[path = "../../../../tests/support/need.rs"]
+pub mod need;
+#[path = "../../../../tests/support/openbao.rs"]
+pub mod openbao;
+#[path = "../../../../tests/support/ports.rs"]
+pub mod ports;
+#[path = "../../../../tests/support/proxy.rs"]
+pub mod proxy;
+#[path = "../../../../tests/support/script.rs"]
+pub mod script;
+#[path = "../../../../tests/support/wait.rs"]
+pub mod wait;
+#[path = "../../../../tests/support/workspace.rs"]
+pub mod workspace;
+
+/// Writes `ca.pem`, and a certificate of it for loopback: `server.pem` and `server.key`.
+pub fn write_certificates(space: &workspace::Workspace) {
+    openbao::write_certificates(space);
+}
