@@ -28,7 +28,7 @@ pub struct Handoff {
 impl Handoff {
     /// What the process has, as a whole.
     fn whole(process: &Process, boot: Boot) -> Self {
-        let (snapshot, store) = (process.engine.snapshot(), process.store.clone());
+        let (snapshot, store) = (process.engine.snapshot(), process.store.clone().settled());
         Self { snapshot, tokens: process.tokens.clone(), store, boot, lines: 0 }.found()
     }
 
@@ -49,6 +49,7 @@ impl Handoff {
     fn append(&mut self, changes: &Changes, process: &Process) {
         self.lines += 1;
         self.tokens = process.tokens.clone();
+        let store = process.store.clone().settled();
         let snapshot = &mut self.snapshot;
         snapshot.secrets.retain(|secret| !changes.dropped.contains(&secret.request));
         snapshot.retiring.retain(|lease| !changes.retired.contains(&lease.id));
@@ -57,9 +58,7 @@ impl Handoff {
             snapshot.secrets.push(secret.clone());
             let path = &secret.request.path;
             self.store.answers.remove(path);
-            self.store
-                .answers
-                .extend(process.store.answers.get(path).map(|value| (path.clone(), value.clone())));
+            self.store.answers.extend(store.answers.get(path).map(|value| (path.clone(), value.clone())));
             let ways = secret.written.iter().map(|way| (way.path.clone(), path.clone()));
             self.store.resolved.extend(ways);
         }
