@@ -13,6 +13,7 @@ pub mod dice;
 pub mod driver;
 pub mod faults;
 pub mod fleet;
+pub mod holdings;
 pub mod mishaps;
 pub mod network;
 pub mod proxy;
