@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Driver;
 use super::credentials::Credentials;
 use super::ledger::Ledger;
 use super::store::Store;
@@ -18,6 +19,7 @@ use crate::publish::Listed;
 use crate::render::Secrets as _;
 use crate::secret::Secret;
 use crate::vault::mounts::Mount;
+use crate::vault::unwrap::Opening;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
@@ -254,6 +256,33 @@ fn answers<'a>(
 
 fn borrowed<'a>(answers: &'a [(&'a Request, Arc<Response>)]) -> Vec<(&'a Request, &'a Response)> {
     answers.iter().map(|(request, answer)| (*request, &**answer)).collect()
+}
+
+impl Driver {
+    /// A wrapping token is about to be opened. The handoff says so before it is: a run that is killed in between
+    /// leaves a token that nobody can open, and the next run must not take that for a theft.
+    pub(super) fn write_down(&mut self, opening: Opening) {
+        self.keeper.note_opening(opening.digest);
+        let saved = self.save();
+        if let Err(why) = saved {
+            tracing::warn!("could not write the handoff before opening the wrapping token: {why}");
+        }
+        let _gone = opening.written.send(());
+    }
+
+    /// Absolute files have been published: a run that is killed from here on leaves the next one their list.
+    pub(super) fn save_ledger(&mut self) {
+        if let Err(why) = self.save() {
+            // The core says this of its own writes, which go to the same place.
+            tracing::debug!("could not write the list of absolute files: {why}");
+        }
+    }
+
+    /// Writes the handoff.
+    pub(super) fn save(&mut self) -> Result<(), HandoffError> {
+        let tokens = (self.requests.tokens(), self.requests.children());
+        self.keeper.save(&mut self.engine, tokens, &self.store, &self.client.mounts())
+    }
 }
 
 impl From<Kept> for Inherited {

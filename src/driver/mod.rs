@@ -39,7 +39,6 @@ use crate::core::ids::{NotifierId, TokenId};
 use crate::core::policy::{Mode, Policy};
 use crate::core::view::Outlook;
 use crate::exit::{Cause, Ending};
-use crate::handoff::HandoffError;
 use crate::observe::http::{Server, Tls};
 use crate::observe::log::LogHandle;
 use crate::observe::paint::Palette;
@@ -321,25 +320,6 @@ impl Driver {
         }
     }
 
-    /// A wrapping token is about to be opened. The handoff says so before it is: a run that is killed in between
-    /// leaves a token that nobody can open, and the next run must not take that for a theft.
-    fn write_down(&mut self, opening: Opening) {
-        self.keeper.note_opening(opening.digest);
-        let saved = self.save();
-        if let Err(why) = saved {
-            tracing::warn!("could not write the handoff before opening the wrapping token: {why}");
-        }
-        let _gone = opening.written.send(());
-    }
-
-    /// Absolute files have been published: a run that is killed from here on leaves the next one their list.
-    fn save_ledger(&mut self) {
-        if let Err(why) = self.save() {
-            // The core says this of its own writes, which go to the same place.
-            tracing::debug!("could not write the list of absolute files: {why}");
-        }
-    }
-
     /// Keeps the token that an answer brings as a secret, and tells the core of it as of a lease.
     fn take_child(&mut self, request: &Request, asked: TokenId, response: &Response, facts: &mut ReadFacts) {
         let own = self.requests.tokens().get(&asked);
@@ -349,12 +329,6 @@ impl Driver {
             self.requests.keep_child(lease.id.clone(), auth.client_token.clone(), || engine.lease_ids());
         }
         facts.lease = Some(lease);
-    }
-
-    /// Writes the handoff.
-    fn save(&mut self) -> Result<(), HandoffError> {
-        let tokens = (self.requests.tokens(), self.requests.children());
-        self.keeper.save(&mut self.engine, tokens, &self.store, &self.client.mounts())
     }
 
     /// Puts the secrets of an answer where they belong and leaves what the core needs.

@@ -204,18 +204,6 @@ impl Engine {
         }
     }
 
-    /// Whether a read under way may bring a lease that does not go with its login, and that nothing could revoke once
-    /// that is gone.
-    fn may_mint_elsewhere(&self) -> bool {
-        self.work.under_way(|job| match job {
-            Job::Read(id) => self.graph.get(*id).is_some_and(|node| match node.lease() {
-                Some(lease) => !self.goes_with_login(lease),
-                None => node.held.is_none(),
-            }),
-            _ => false,
-        })
-    }
-
     /// Whether what has to be given back is being given back.
     pub(crate) fn is_revoking(&self) -> bool {
         matches!(&self.phase, Phase::Leaving(farewell) if farewell.stage == Stage::Revoking)

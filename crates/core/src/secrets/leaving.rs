@@ -85,6 +85,18 @@ impl Engine {
         login.is_none_or(|login| !lease.outlives(namespace::of(&login.accessor)))
     }
 
+    /// Whether a read under way may bring a lease that does not go with its login, and that nothing could revoke once
+    /// that is gone.
+    pub(crate) fn may_mint_elsewhere(&self) -> bool {
+        self.work.under_way(|job| match job {
+            Job::Read(id) => self.graph.get(*id).is_some_and(|node| match node.lease() {
+                Some(lease) => !self.goes_with_login(lease),
+                None => node.held.is_none(),
+            }),
+            _ => false,
+        })
+    }
+
     /// With which login to revoke a lease: the current one, or the one that made it.
     pub(crate) fn token_to_revoke(&self, id: &LeaseId) -> Option<TokenId> {
         let one = self.retirees.get(id);

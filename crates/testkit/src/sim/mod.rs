@@ -14,6 +14,7 @@ pub mod driver;
 pub mod faults;
 pub mod fleet;
 pub mod handoff;
+pub mod holdings;
 pub mod mishaps;
 pub mod network;
 pub mod proxy;

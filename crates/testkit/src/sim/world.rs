@@ -236,11 +236,6 @@ impl World {
         Ok(!self.over)
     }
 
-    /// A broken promise with its moment, which a trace counts from the beginning of the world and promises do not.
-    fn dated(&self, why: &str) -> String {
-        format!("{why}; it is {:?} now, {:?} in the trace", self.now, self.now - BEGIN)
-    }
-
     pub fn push(&mut self, wait: Duration, next: Next) {
         self.count += 1;
         self.queue.insert((self.now + wait, self.count), next);
