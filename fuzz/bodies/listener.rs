@@ -56,9 +56,9 @@ async fn exchange(from: Option<SocketAddr>, said: &[u8]) -> (Vec<u8>, Reached) {
                     reached.looks += 1;
                     let _ = reply.send(());
                 }
-                Ask::View(reply) => {
+                Ask::Ready(reply) => {
                     reached.looks += 1;
-                    let _ = reply.send(view());
+                    let _ = reply.send(view().outlook());
                 }
                 Ask::Scrape(reply) => {
                     reached.looks += 1;

@@ -4,7 +4,7 @@ use super::Driver;
 use super::inputs::Input;
 use crate::core::event::Event;
 use crate::core::policy::Mode;
-use crate::core::view::View;
+use crate::core::view::{Outlook, View};
 use crate::observe::clock;
 use crate::observe::http::Ask;
 use crate::observe::metrics::{About, Besides};
@@ -34,11 +34,22 @@ impl Driver {
         None
     }
 
+    /// How things are now. A probe asks every second, and all files are walked for it only where something has happened
+    /// since, or a time has come that the core or what the files are made of waits for.
+    fn look(&mut self) -> Outlook {
+        let now = clock::now();
+        let next = self.engine.deadline();
+        let holds = |seen: &Outlook| next.into_iter().chain(seen.until).all(|at| now.moment < at);
+        let seen = self.seen.take().filter(holds).map(|seen| Outlook { now: now.moment, ..seen });
+        let seen = seen.unwrap_or_else(|| self.engine.outlook(now));
+        self.seen.insert(seen).clone()
+    }
+
     /// Answers the listener. Whoever asked may be gone by now.
     fn answer(&mut self, ask: Ask) -> Option<Event> {
         match ask {
             Ask::Alive(reply) => drop(reply.send(())),
-            Ask::View(reply) => drop(reply.send(self.engine.view(clock::now()))),
+            Ask::Ready(reply) => drop(reply.send(self.look())),
             Ask::Scrape(reply) => {
                 let view = self.engine.view(clock::now());
                 self.note_life(&view);

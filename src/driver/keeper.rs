@@ -1,21 +1,32 @@
 //! The handoff, from the driver's side: what was kept goes into the store and comes out of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::Driver;
 use super::credentials::Credentials;
 use super::ledger::Ledger;
 use super::store::Store;
 use crate::config::plan::Plan;
+use crate::core::Engine;
 use crate::core::ids::{LeaseId, TokenId};
-use crate::core::snapshot::Snapshot;
+use crate::core::snapshot::{Changes, Snapshot};
 use crate::exit::Ending;
-use crate::handoff::{self, Binding, Handoff, HandoffError, Kept, Loaded, Unusable};
+use crate::handoff::{self, Beside, Binding, Handoff, HandoffError, Kept, Line, Loaded, Unusable, Whole};
 use crate::observe::clock;
 use crate::publish::Listed;
 use crate::render::Secrets as _;
 use crate::secret::Secret;
 use crate::vault::mounts::Mount;
+use crate::vault::unwrap::Opening;
 use leasehold_base::request::Request;
+use leasehold_base::response::Response;
+use leasehold_base::time::Moment;
+
+/// A journal is not gone on with for longer: it does not say when what stays the same was last looked at, and a run
+/// that goes on from it would look at all of that again at once.
+const OLD: Duration = Duration::from_secs(10 * 60);
 
 /// The handoff of this run, where one is configured.
 pub(super) struct Keeper {
@@ -31,7 +42,12 @@ struct OpenHandoff {
     binding: Binding,
     /// A digest of the wrapping token that this pod opened last.
     opened: Option<String>,
+    /// When the state was last written as a whole.
+    whole: Moment,
 }
+
+/// The tokens of logins, and those that templates have made.
+type Tokens<'a> = (&'a BTreeMap<TokenId, Secret>, &'a BTreeMap<LeaseId, Secret>);
 
 /// What an earlier run left.
 #[derive(Default)]
@@ -114,7 +130,14 @@ impl Keeper {
         };
         let opened = found.opened.clone();
         let ledger = Ledger::of(found.published.clone());
-        Ok((Self { place: Some(OpenHandoff { handoff, binding, opened }), sent, ledger }, found))
+        Ok((
+            Self {
+                place: Some(OpenHandoff { handoff, binding, opened, whole: Moment::default() }),
+                sent,
+                ledger,
+            },
+            found,
+        ))
     }
 
     /// The absolute files that were published: each publish notes its own.
@@ -134,46 +157,54 @@ impl Keeper {
         }
     }
 
-    /// Replaces what is kept.
+    /// Writes down what has changed.
     ///
     /// # Errors
     /// If it cannot be written. What was kept before is still there.
     pub(super) fn save(
         &mut self,
-        snapshot: &Snapshot,
-        (tokens, children): (&BTreeMap<TokenId, Secret>, &BTreeMap<LeaseId, Secret>),
+        engine: &mut Engine,
+        tokens: Tokens<'_>,
         store: &Store,
-        mounts: Vec<Mount>,
+        mounts: &[Mount],
     ) -> Result<(), HandoffError> {
-        let Some(OpenHandoff { handoff, binding, opened }) = &mut self.place else { return Ok(()) };
-        let answer =
-            |request: &Request| store.get(request).map(|answer| (Request::clone(request), (*answer).clone()));
-        let kept = Kept {
-            snapshot: snapshot.clone(),
-            tokens: tokens.clone(),
-            children: children.clone(),
-            refused_with: self.sent.clone().filter(|_| snapshot.refusals.is_some()),
-            responses: snapshot.secrets.iter().filter_map(|secret| answer(&secret.request)).collect(),
-            opened: opened.clone(),
-            published: self.ledger.files(),
-            mounts,
+        let (sent, ledger) = (&self.sent, &self.ledger);
+        let Some(place) = &mut self.place else { return Ok(()) };
+        let changes = engine.changes();
+        let refused_with = sent.as_deref().filter(|_| changes.rest.refusals.is_some());
+        let opened = place.opened.clone();
+        let (tokens, children) = tokens;
+        let beside = Beside { tokens, children, mounts, refused_with, opened: opened.as_deref() };
+        let now = clock::moment();
+        let (last, old) = (engine.is_leaving(), place.whole.until(now) > OLD);
+        let saved = match last || old || place.handoff.wants_whole() {
+            true => match place.replace(&engine.snapshot(), beside, store, ledger, last) {
+                Ok(()) => {
+                    place.whole = now;
+                    Ok(())
+                }
+                // A volume that has no room for another state has some for a line.
+                Err(_) if place.handoff.can_append() => place.append(&changes, beside, store, ledger),
+                Err(why) => Err(why),
+            },
+            false => place.append(&changes, beside, store, ledger),
         };
-        handoff.store(binding, &kept)?;
-        self.ledger.written();
-        Ok(())
+        ledger.written(saved.is_ok());
+        saved
     }
 
     /// The configuration changed: what is kept from now on is for the new one.
     pub(super) fn rebind(&mut self, plan: &Plan) {
         if let Some(place) = &mut self.place {
             place.binding.digest = plan.digest;
+            place.handoff.begin_anew();
         }
     }
 
     /// Deletes what is kept: it is revoked. That a wrapping token was opened stays true, and the next run that finds
     /// the same one has to know it from a theft. Absolute files stay on the disk, and the next run has to know which.
     pub(super) fn remove(&mut self) {
-        let Some(OpenHandoff { handoff, binding, opened }) = &mut self.place else { return };
+        let Some(OpenHandoff { handoff, binding, opened, .. }) = &mut self.place else { return };
         let published = self.ledger.files();
         if opened.is_some() || !published.is_empty() {
             let rest = Kept { opened: opened.clone(), published, ..Kept::default() };
@@ -184,6 +215,73 @@ impl Keeper {
         if let Err(error) = handoff.remove() {
             tracing::warn!("cannot delete the handoff, whose token is revoked: {error}");
         }
+    }
+}
+
+impl OpenHandoff {
+    fn replace(
+        &mut self,
+        snapshot: &Snapshot,
+        beside: Beside<'_>,
+        store: &Store,
+        ledger: &Ledger,
+        last: bool,
+    ) -> Result<(), HandoffError> {
+        let answers = answers(store, snapshot.secrets.iter().map(|secret| &secret.request));
+        let published = ledger.files();
+        let whole = Whole { snapshot, beside, responses: borrowed(&answers), published: &published };
+        self.handoff.replace(&self.binding, &whole, last)
+    }
+
+    fn append(
+        &mut self,
+        changes: &Changes,
+        beside: Beside<'_>,
+        store: &Store,
+        ledger: &Ledger,
+    ) -> Result<(), HandoffError> {
+        let answers = answers(store, changes.secrets.iter().map(|secret| &secret.request));
+        let published = ledger.changes();
+        let line = Line { changes, beside, responses: borrowed(&answers), published: &published };
+        self.handoff.append(&line)
+    }
+}
+
+fn answers<'a>(
+    store: &Store,
+    requests: impl Iterator<Item = &'a Request>,
+) -> Vec<(&'a Request, Arc<Response>)> {
+    requests.filter_map(|request| Some((request, store.get(request)?))).collect()
+}
+
+fn borrowed<'a>(answers: &'a [(&'a Request, Arc<Response>)]) -> Vec<(&'a Request, &'a Response)> {
+    answers.iter().map(|(request, answer)| (*request, &**answer)).collect()
+}
+
+impl Driver {
+    /// A wrapping token is about to be opened. The handoff says so before it is: a run that is killed in between
+    /// leaves a token that nobody can open, and the next run must not take that for a theft.
+    pub(super) fn write_down(&mut self, opening: Opening) {
+        self.keeper.note_opening(opening.digest);
+        let saved = self.save();
+        if let Err(why) = saved {
+            tracing::warn!("could not write the handoff before opening the wrapping token: {why}");
+        }
+        let _gone = opening.written.send(());
+    }
+
+    /// Absolute files have been published: a run that is killed from here on leaves the next one their list.
+    pub(super) fn save_ledger(&mut self) {
+        if let Err(why) = self.save() {
+            // The core says this of its own writes, which go to the same place.
+            tracing::debug!("could not write the list of absolute files: {why}");
+        }
+    }
+
+    /// Writes the handoff.
+    pub(super) fn save(&mut self) -> Result<(), HandoffError> {
+        let tokens = (self.requests.tokens(), self.requests.children());
+        self.keeper.save(&mut self.engine, tokens, &self.store, &self.client.mounts())
     }
 }
 

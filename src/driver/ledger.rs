@@ -1,7 +1,7 @@
 //! The absolute files that are on the disk by our doing: each publish notes one, and the handoff keeps the list for
 //! the next run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,8 +17,10 @@ struct Entries {
     files: BTreeMap<PathBuf, Listed>,
     /// Publishes that have begun and not ended.
     publishing: usize,
-    /// The list differs from the one in the handoff.
-    changed: bool,
+    /// Those of which the handoff does not know how they are.
+    changed: BTreeSet<PathBuf>,
+    /// The last write of the handoff failed.
+    unwritten: bool,
 }
 
 impl Ledger {
@@ -30,21 +32,34 @@ impl Ledger {
 
     /// All files, for the handoff.
     pub(super) fn files(&self) -> Vec<Listed> {
-        self.entries().files.values().cloned().collect()
+        let mut entries = self.entries();
+        entries.changed.clear();
+        entries.files.values().cloned().collect()
+    }
+
+    /// What has changed since the handoff was written: how each file is now, or that it is gone.
+    pub(super) fn changes(&self) -> BTreeMap<PathBuf, Option<Listed>> {
+        let mut entries = self.entries();
+        let changed = std::mem::take(&mut entries.changed);
+        changed.into_iter().map(|path| (path.clone(), entries.files.get(&path).cloned())).collect()
     }
 
     /// Notes that `bytes` are in the file at `path`.
     pub(super) fn note(&self, path: &Path, file: &SingleFile, bytes: &Secret) {
         let Some(listed) = file.listed(path, bytes) else { return };
         let mut entries = self.entries();
-        entries.changed |= entries.files.get(path) != Some(&listed);
+        if entries.files.get(path) != Some(&listed) {
+            entries.changed.insert(path.to_owned());
+        }
         entries.files.insert(path.to_owned(), listed);
     }
 
     /// The file has left the disk, or is not ours any more.
     pub(super) fn forget(&self, path: &Path) {
         let mut entries = self.entries();
-        entries.changed |= entries.files.remove(path).is_some();
+        if entries.files.remove(path).is_some() {
+            entries.changed.insert(path.to_owned());
+        }
     }
 
     /// A publish begins.
@@ -52,16 +67,21 @@ impl Ledger {
         self.entries().publishing += 1;
     }
 
+    /// Whether a publish is under way.
+    pub(super) fn is_publishing(&self) -> bool {
+        self.entries().publishing > 0
+    }
+
     /// A publish has ended; whether the handoff should be written: not after each of a hundred files.
     pub(super) fn end(&self) -> bool {
         let mut entries = self.entries();
         entries.publishing = entries.publishing.saturating_sub(1);
-        entries.publishing == 0 && entries.changed
+        entries.publishing == 0 && (entries.unwritten || !entries.changed.is_empty())
     }
 
-    /// The handoff has the list.
-    pub(super) fn written(&self) {
-        self.entries().changed = false;
+    /// Whether the handoff has what it was just asked for.
+    pub(super) fn written(&self, is_written: bool) {
+        self.entries().unwritten = !is_written;
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
@@ -88,7 +108,8 @@ mod tests {
         };
         (0..2).for_each(|_| ledger.begin());
         assert_eq!([publish("a", "1"), publish("b", "1")], [false, true]);
-        ledger.written();
+        ledger.files();
+        ledger.written(true);
         ledger.begin();
         assert!(!publish("a", "1"), "nothing has changed");
         ledger.begin();

@@ -37,8 +37,8 @@ use crate::core::action::{Action, Question};
 use crate::core::event::{Event, ReadFacts, RenderOutcome};
 use crate::core::ids::{NotifierId, TokenId};
 use crate::core::policy::{Mode, Policy};
+use crate::core::view::Outlook;
 use crate::exit::{Cause, Ending};
-use crate::handoff::HandoffError;
 use crate::observe::http::{Server, Tls};
 use crate::observe::log::LogHandle;
 use crate::observe::paint::Palette;
@@ -114,7 +114,8 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             None => driver.wait().await,
         };
         let now = clock::now();
-        driver.unseen |= is_seen(&event) || driver.voice.is_due(now.moment);
+        driver.unseen |= driver.is_seen(&event) || driver.voice.is_due(now.moment);
+        driver.seen = None;
         driver.parting.hear(&event);
         let actions = driver.engine.handle(event, now);
         driver.parting.watch(&driver.engine, now.moment);
@@ -137,18 +138,6 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             driver.unseen = false;
             driver.voice.follow(&driver.engine.outlook(clock::now()), driver.has_begun());
         }
-    }
-}
-
-/// Whether an event may change how things are, so that it is looked at at once.
-fn is_seen(event: &Event) -> bool {
-    match event {
-        Event::Published { .. } | Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => true,
-        Event::LoggedIn { .. } | Event::LookedUp { .. } => true,
-        Event::Notified { result, .. } => result.is_err(),
-        Event::Read { result, .. } => result.is_err(),
-        Event::Renewed { result, .. } | Event::TokenRenewed { result, .. } => result.is_err(),
-        _ => false,
     }
 }
 
@@ -198,9 +187,25 @@ struct Driver {
     token_life: Option<(String, Duration)>,
     /// What happened while performing, in order: handled before anything else is waited for.
     backlog: VecDeque<Event>,
+    /// How things are, where nothing has happened since that was looked at.
+    seen: Option<Outlook>,
 }
 
 impl Driver {
+    /// Whether an event may change how things are, so that it is looked at at once.
+    fn is_seen(&self, event: &Event) -> bool {
+        match event {
+            // The last of many that are published together shows how all of them are.
+            Event::Published { .. } => !self.keeper.ledger().is_publishing(),
+            Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => true,
+            Event::LoggedIn { .. } | Event::LookedUp { .. } => true,
+            Event::Notified { result, .. } => result.is_err(),
+            Event::Read { result, .. } => result.is_err(),
+            Event::Renewed { result, .. } | Event::TokenRenewed { result, .. } => result.is_err(),
+            _ => false,
+        }
+    }
+
     fn new(plan: Arc<Plan>, mode: Mode, mut surroundings: Surroundings) -> Result<Self, Ending> {
         let manager = std::mem::take(&mut surroundings.manager);
         let watchdog = manager.watchdog_interval();
@@ -252,6 +257,7 @@ impl Driver {
             certificate: Certificate::default(),
             departed: departed::from_earlier(&plan, &kept.published),
             exposed: false,
+            seen: None,
             parting: Parting::default(),
             started: clock::moment(),
             reload_error: None,
@@ -314,41 +320,15 @@ impl Driver {
         }
     }
 
-    /// A wrapping token is about to be opened. The handoff says so before it is: a run that is killed in between
-    /// leaves a token that nobody can open, and the next run must not take that for a theft.
-    fn write_down(&mut self, opening: Opening) {
-        self.keeper.note_opening(opening.digest);
-        let saved = self.save();
-        if let Err(why) = saved {
-            tracing::warn!("could not write the handoff before opening the wrapping token: {why}");
-        }
-        let _gone = opening.written.send(());
-    }
-
-    /// Absolute files have been published: a run that is killed from here on leaves the next one their list.
-    fn save_ledger(&mut self) {
-        if let Err(why) = self.save() {
-            // The core says this of its own writes, which go to the same place.
-            tracing::debug!("could not write the list of absolute files: {why}");
-        }
-    }
-
     /// Keeps the token that an answer brings as a secret, and tells the core of it as of a lease.
     fn take_child(&mut self, request: &Request, asked: TokenId, response: &Response, facts: &mut ReadFacts) {
         let own = self.requests.tokens().get(&asked);
         let Some(lease) = crate::vault::child::of(request, response, own) else { return };
         if let Some(auth) = &response.auth {
             let engine = &self.engine;
-            self.requests.keep_child(lease.id.clone(), auth.client_token.clone(), |id| engine.has_lease(id));
+            self.requests.keep_child(lease.id.clone(), auth.client_token.clone(), || engine.lease_ids());
         }
         facts.lease = Some(lease);
-    }
-
-    /// Writes the handoff.
-    fn save(&mut self) -> Result<(), HandoffError> {
-        let (snapshot, mounts) = (self.engine.snapshot(), self.client.mounts());
-        let tokens = (self.requests.tokens(), self.requests.children());
-        self.keeper.save(&snapshot, tokens, &self.store, mounts)
     }
 
     /// Puts the secrets of an answer where they belong and leaves what the core needs.

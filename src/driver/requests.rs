@@ -3,7 +3,7 @@
 //! Tokens live here, under the numbers that the core gave their logins, and are dropped (and
 //! wiped) when it says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitStatus;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,6 +26,9 @@ use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
+
+/// Among so few tokens that templates have made, none is looked for that the core no longer knows.
+const FEW: usize = 16;
 
 /// What came of a request, before the driver has put secrets where they belong.
 pub(super) enum Answer {
@@ -57,6 +60,8 @@ pub(super) struct Requests {
     tokens: BTreeMap<TokenId, Secret>,
     /// Tokens that templates have made: leases to the core, which are renewed and revoked with themselves.
     children: BTreeMap<LeaseId, Secret>,
+    /// Once there are so many, those that the core no longer knows are dropped.
+    most_children: usize,
     pace: Option<Pace>,
     under_way: FuturesUnordered<LocalBoxFuture<'static, (u64, Answer)>>,
     /// Counts the agents that have asked: what an earlier one asked is finished, not reported.
@@ -73,6 +78,7 @@ impl Requests {
         Self {
             client,
             tokens,
+            most_children: FEW,
             children,
             pace: limit.map(Pace::new),
             under_way: FuturesUnordered::new(),
@@ -95,9 +101,18 @@ impl Requests {
         &self.children
     }
 
-    /// Keeps a token that a template has made, and none of which the core no longer `knows`.
-    pub(super) fn keep_child(&mut self, lease: LeaseId, child: Secret, knows: impl Fn(&LeaseId) -> bool) {
-        self.children.retain(|lease, _| knows(lease));
+    /// Keeps a token that a template has made, and in the long run none that is not among those that the core has `known`.
+    pub(super) fn keep_child(
+        &mut self,
+        lease: LeaseId,
+        child: Secret,
+        known: impl Fn() -> BTreeSet<LeaseId>,
+    ) {
+        if self.children.len() >= self.most_children {
+            let known = known();
+            self.children.retain(|lease, _| known.contains(lease));
+            self.most_children = FEW.max(self.children.len() * 2);
+        }
         self.children.insert(lease, child);
     }
 
@@ -152,7 +167,9 @@ impl Requests {
             Question::LookUp(token) => self.look_up(token),
             Question::RenewToken(token) => self.renew_token(token),
             Question::Probe => self.probe(),
-            Question::Resolve { secret, token, request } => self.resolve(secret, token, request),
+            Question::Resolve { secret, token, request, again } => {
+                self.resolve((secret, token), request, again);
+            }
             Question::Read { secret, token, request } => self.read(secret, token, request),
             Question::Wrap { file, token, ttl } => self.wrap(file, token, ttl),
             Question::Renew { secret, token, lease, increment } => {
@@ -211,10 +228,17 @@ impl Requests {
 
     /// Not paced: one question a mount answers for all its paths, and a turn for each of them would
     /// halve the rate.
-    fn resolve(&mut self, secret: SecretId, token: TokenId, written: Arc<Request>) {
+    fn resolve(&mut self, (secret, token): (SecretId, TokenId), written: Arc<Request>, again: bool) {
         let (client, token) = (Rc::clone(&self.client), self.token(token));
         self.add(async move {
-            let result = async { client.resolve(&written, &token?).await }.await;
+            let result = async {
+                let token = token?;
+                match again {
+                    true => client.resolve_again(&written, &token).await,
+                    false => client.resolve(&written, &token).await,
+                }
+            }
+            .await;
             Answer::Resolved { secret, written, result }
         });
     }

@@ -1,4 +1,5 @@
-//! The state as JSON, written and read through [`Tree`], so that no copy of a secret stays behind.
+//! The state as JSON, written ([`write`](super::write)) and read through [`Tree`], so that no copy of a secret stays
+//! behind.
 //!
 //! Times are nanoseconds on the boot clock. Bytes that need not be UTF-8 are base64. A response is
 //! a text of JSON within the JSON, so that one that is nested as deeply as we accept fits still.
@@ -6,17 +7,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use zeroize::Zeroizing;
-
-use super::{Binding, Kept, Loaded, Unusable, published, strays};
+use super::{Binding, Kept, Loaded, Unusable, journal, published, strays};
 use crate::core::event::Life;
 use crate::core::ids::{LeaseId, TokenId};
-use crate::core::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals, Snapshot};
+use crate::core::snapshot::{KeptLease, KeptSecret, KeptToken, Refusals};
 use crate::secret::Secret;
 use crate::tree::Tree;
 use crate::vault::mounts::Mount;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
@@ -28,77 +27,60 @@ use leasehold_base::time::Moment;
 /// and `opened`; of `published` all. A field may be missing, and then reads as in a build that did not know it.
 pub(super) const VERSION: u64 = 3;
 
+/// The version of a state that [a journal](super::journal) may go on from. Builds that know no journal would take it
+/// for all there is: they give back what it names, and log in anew.
+pub(super) const OPEN: u64 = 4;
+
 /// For the values of a state. It is ours: mode and owner are checked before it is read.
 const ROOM: usize = 1 << 30;
 
-/// The state as bytes.
-pub(super) fn write(kept: &Kept, binding: &Binding) -> Zeroizing<Vec<u8>> {
-    let Snapshot { tokens, secrets, retiring, refusals, untold, blind, unsure, ending } = &kept.snapshot;
-    let tree = Tree::map([
-        ("version", number(VERSION)),
-        ("digest", text(&hex(&binding.digest))),
-        ("pod", text(&binding.pod)),
-        ("boot", text(&binding.boot)),
-        ("server", text(&binding.server)),
-        ("opened", optional(kept.opened.as_deref(), text)),
-        ("published", published::tree(&kept.published)),
-        ("tokens", Tree::list(tokens.iter().map(|token| token_tree(token, kept.tokens.get(&token.id))))),
-        ("children", Tree::list(kept.children.iter().map(child_tree))),
-        ("secrets", Tree::list(secrets.iter().map(secret_tree))),
-        ("retiring", Tree::list(retiring.iter().map(lease_tree))),
-        (
-            "refusals",
-            optional(refusals.as_ref(), |refusals| {
-                Tree::map([
-                    ("count", number(refusals.count)),
-                    ("last", moment(refusals.last)),
-                    ("why", text(&refusals.why)),
-                    ("pardoned", Tree::Bool(refusals.pardoned)),
-                ])
-            }),
-        ),
-        ("mounts", Tree::list(kept.mounts.iter().map(mount_tree))),
-        ("refused_with", optional(kept.refused_with.as_deref(), text)),
-        ("untold", Tree::list(untold.iter().map(|name| text(name)))),
-        ("blind", Tree::Bool(*blind)),
-        ("unsure", Tree::Bool(*unsure)),
-        ("ending", Tree::Bool(*ending)),
-        (
-            "responses",
-            Tree::list(kept.responses.iter().map(|(request, response)| {
-                let json = Secret::new(std::mem::take(&mut *response.to_tree().to_json()));
-                Tree::map([("request", request_tree(request)), ("response", Tree::Text(json))])
-            })),
-        ),
-    ]);
-    tree.to_json()
+/// What `bytes`, with the journal that goes on from them, mean to `binding` at `now`. `distrust` is why the journal
+/// is not to be believed.
+pub(super) fn parse(
+    (bytes, journal): (&[u8], &[u8]),
+    distrust: Option<Unusable>,
+    binding: &Binding,
+    now: Moment,
+) -> Result<Loaded, Unusable> {
+    let tree = tree(bytes)?;
+    let (tree, damaged) = match get::<u64>(&tree, "version").ok() {
+        Some(OPEN) => journal::replay(tree, bytes, journal),
+        _ => (tree, false),
+    };
+    let damaged = damaged.then(|| Unusable::Corrupt("a line of its journal is not as we write it".into()));
+    judge(&tree, distrust.or(damaged), binding, now)
 }
 
-/// What `bytes` mean to `binding` at `now`.
-pub(super) fn parse(bytes: &[u8], binding: &Binding, now: Moment) -> Result<Loaded, Unusable> {
-    let tree = Tree::from_json_within(bytes, ROOM).map_err(|error| Unusable::Corrupt(error.to_string()))?;
+/// The value that `bytes` are.
+pub(super) fn tree(bytes: &[u8]) -> Result<Tree, Unusable> {
+    Tree::from_json_within(bytes, ROOM).map_err(|error| Unusable::Corrupt(error.to_string()))
+}
+
+/// What the state in `tree` means. Where something is `lost` of it, nobody goes on from it.
+fn judge(tree: &Tree, lost: Option<Unusable>, binding: &Binding, now: Moment) -> Result<Loaded, Unusable> {
     let corrupt = |Damaged(field): Damaged| Unusable::Corrupt(format!("`{field}` is not as we write it"));
-    let version = get::<u64>(&tree, "version").map_err(corrupt)?;
-    if string(&tree, "pod").map_err(corrupt)? != binding.pod {
+    let version = get::<u64>(tree, "version").map_err(corrupt)?;
+    if string(tree, "pod").map_err(corrupt)? != binding.pod {
         return Err(Unusable::OtherPod);
     }
     // Nobody knows whether two runs without a name are one.
-    let same_boot = string(&tree, "boot").map_err(corrupt)? == binding.boot && !binding.boot.is_empty();
-    let same_configuration = string(&tree, "digest").map_err(corrupt)? == hex(&binding.digest);
-    let why = match (version == VERSION, same_configuration) {
-        (true, true) => {
-            let kept = kept(&tree, binding.owns).map_err(corrupt)?;
+    let same_boot = string(tree, "boot").map_err(corrupt)? == binding.boot && !binding.boot.is_empty();
+    let same_configuration = string(tree, "digest").map_err(corrupt)? == hex(&binding.digest);
+    let why = match (matches!(version, VERSION | OPEN), same_configuration, lost) {
+        (true, true, Some(lost)) => lost,
+        (true, true, None) => {
+            let kept = kept(tree, binding.owns).map_err(corrupt)?;
             let same_clock = same_boot && !strays::is_ahead(&kept, now);
             return Ok(Loaded::Found { kept: Box::new(kept), same_clock });
         }
-        (true, false) => Unusable::OtherConfiguration,
-        (false, _) => Unusable::OtherVersion,
+        (true, false, _) => Unusable::OtherConfiguration,
+        (false, _, _) => Unusable::OtherVersion,
     };
     // A configuration that is the same names the same server.
     let server = tree.get("server").and_then(Tree::as_str);
     if !server.map_or(same_configuration, |server| server == binding.server) {
         // Files are none of that server's affair.
-        return match published::of(&tree) {
+        return match published::of(tree) {
             none if none.is_empty() => Err(Unusable::OtherServer),
             published => {
                 let kept = Box::new(Kept { published, ..Kept::default() });
@@ -106,7 +88,7 @@ pub(super) fn parse(bytes: &[u8], binding: &Binding, now: Moment) -> Result<Load
             }
         };
     }
-    let kept = strays::of(&tree, binding.owns);
+    let kept = strays::of(tree, binding.owns);
     let same_clock = same_boot && !strays::is_ahead(&kept, now);
     Ok(Loaded::Strays { kept: Box::new(kept), same_clock, why })
 }
@@ -146,7 +128,7 @@ fn kept(tree: &Tree, owns: bool) -> Parsed<Kept> {
     Ok(kept)
 }
 
-fn child_tree((lease, token): (&LeaseId, &Secret)) -> Tree {
+pub(super) fn child_tree((lease, token): (&LeaseId, &Secret)) -> Tree {
     Tree::map([("lease", text(&lease.0)), ("secret", bytes(token))])
 }
 
@@ -159,7 +141,7 @@ pub(super) fn children(tree: &Tree) -> BTreeMap<LeaseId, Secret> {
     tree.get("children").and_then(Tree::as_list).unwrap_or_default().iter().filter_map(child).collect()
 }
 
-fn mount_tree(mount: &Mount) -> Tree {
+pub(super) fn mount_tree(mount: &Mount) -> Tree {
     Tree::map([("path", text(&mount.path)), ("kind", text(&mount.kind)), ("kv2", Tree::Bool(mount.kv2))])
 }
 
@@ -175,7 +157,7 @@ fn refusals_of(tree: &Tree) -> Parsed<Refusals> {
     Ok(Refusals { count: get(tree, "count")?, last: get_moment(tree, "last")?, why, pardoned })
 }
 
-fn token_tree(token: &KeptToken, secret: Option<&Secret>) -> Tree {
+pub(super) fn token_tree(token: &KeptToken, secret: Option<&Secret>) -> Tree {
     Tree::map([
         ("id", number(token.id.0)),
         ("secret", optional(secret, bytes)),
@@ -210,7 +192,7 @@ fn token(tree: &Tree, owns: bool) -> Parsed<(KeptToken, Option<Secret>)> {
     Ok((token, secret))
 }
 
-fn secret_tree(secret: &KeptSecret) -> Tree {
+pub(super) fn secret_tree(secret: &KeptSecret) -> Tree {
     Tree::map([
         ("request", request_tree(&secret.request)),
         ("written", Tree::list(secret.written.iter().map(request_tree))),
@@ -236,7 +218,7 @@ fn secret(tree: &Tree) -> Parsed<KeptSecret> {
     })
 }
 
-fn lease_tree(lease: &KeptLease) -> Tree {
+pub(super) fn lease_tree(lease: &KeptLease) -> Tree {
     Tree::map([
         ("id", text(&lease.id.0)),
         ("token", number(lease.token.0)),
@@ -288,7 +270,7 @@ fn life(tree: &Tree) -> Parsed<Life> {
     }
 }
 
-fn request_tree(request: &Request) -> Tree {
+pub(super) fn request_tree(request: &Request) -> Tree {
     let verb = match request.verb {
         Verb::Read => "read",
         Verb::Write => "write",
@@ -337,7 +319,7 @@ fn duration(duration: Duration) -> Tree {
     number(duration.as_nanos())
 }
 
-fn moment(moment: Moment) -> Tree {
+pub(super) fn moment(moment: Moment) -> Tree {
     duration(moment.since_boot())
 }
 
@@ -345,11 +327,11 @@ pub(super) fn bytes(secret: &Secret) -> Tree {
     Tree::text(STANDARD.encode(secret.expose()))
 }
 
-fn optional<T>(value: Option<T>, tree: impl FnOnce(T) -> Tree) -> Tree {
+pub(super) fn optional<T>(value: Option<T>, tree: impl FnOnce(T) -> Tree) -> Tree {
     value.map_or(Tree::Null, tree)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -3,8 +3,9 @@
 //! The file holds the token, so it stands on a tmpfs of its own that the application does not
 //! mount, mode 0600. Whoever runs holds the lock on the file `NAME.lock` beside it for as long as
 //! it lives: two processes that renew and replace the same leases would pull them from under each
-//! other. The state is rewritten after every change, as a whole and in one step (see
-//! [`SingleFile`]), and deleted only after what it names is revoked.
+//! other. Every change is written before it is relied on. A small state is rewritten as a whole and in one
+//! step (see [`SingleFile`]); a large one is gone on from by [a journal](journal). It is deleted only after what it
+//! names is revoked.
 //!
 //! Whatever is wrong with it costs a fresh login and nothing else: it is believed only where it
 //! parses completely, was written for this configuration and pod, and nobody else could have
@@ -13,12 +14,15 @@
 
 mod binding;
 mod format;
+mod journal;
 mod published;
 mod strays;
 #[cfg(test)]
 mod tests;
+mod write;
 
 pub use binding::{Binding, owner, server};
+pub use write::{Beside, Line, Whole};
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -32,7 +36,7 @@ use zeroize::Zeroizing;
 use crate::core::ids::{LeaseId, TokenId};
 use crate::core::snapshot::Snapshot;
 use crate::exit::{Cause, Ending};
-use crate::publish::{Attributes, Listed, Problem, PublishError, SingleFile};
+use crate::publish::{Attributes, LineFile, Listed, Problem, PublishError, SingleFile};
 use crate::secret::Secret;
 use crate::tree::Tree;
 use crate::vault::mounts::Mount;
@@ -54,8 +58,34 @@ const PRIVATE: Attributes = Attributes { mode: 0o600, uid: None, gid: None };
 pub struct Handoff {
     file: SingleFile,
     path: PathBuf,
+    require_tmpfs: bool,
+    /// What this run wrote last, where a journal may go on from it.
+    base: Option<Base>,
+    /// There may be a journal.
+    has_journal: bool,
     /// Held open for its lock.
     _lock: File,
+}
+
+/// A state as a whole, and the journal that goes on from it.
+struct Base {
+    /// The first line of the journal.
+    header: Vec<u8>,
+    /// Once there is a line in it.
+    journal: Option<LineFile>,
+    /// What need not be in a line, because it is as it was.
+    noted: write::Noted,
+    /// The bytes of a journal that is so long that the state is to be written as a whole again.
+    most: u64,
+}
+
+impl fmt::Debug for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Base")
+            .field("journal", &self.journal)
+            .field("most", &self.most)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is handed over.
@@ -134,7 +164,19 @@ impl Kept {
     /// The state as it is kept for `binding`: what [`Loaded::parse`] reads.
     #[must_use]
     pub fn to_bytes(&self, binding: &Binding) -> Zeroizing<Vec<u8>> {
-        format::write(self, binding)
+        write::whole(&self.borrowed(), binding, true).0
+    }
+
+    fn borrowed(&self) -> Whole<'_> {
+        let beside = Beside {
+            tokens: &self.tokens,
+            children: &self.children,
+            mounts: &self.mounts,
+            refused_with: self.refused_with.as_deref(),
+            opened: self.opened.as_deref(),
+        };
+        let responses = self.responses.iter().collect();
+        Whole { snapshot: &self.snapshot, beside, responses, published: &self.published }
     }
 }
 
@@ -142,7 +184,13 @@ impl Loaded {
     /// What `bytes` mean to `binding` at `now`. Never panics, whatever they are.
     #[must_use]
     pub fn parse(bytes: &[u8], binding: &Binding, now: Moment) -> Self {
-        format::parse(bytes, binding, now).unwrap_or_else(Self::Unusable)
+        Self::parse_with(bytes, &[], binding, now)
+    }
+
+    /// The same, with the journal that goes on from `bytes`.
+    #[must_use]
+    pub fn parse_with(bytes: &[u8], journal: &[u8], binding: &Binding, now: Moment) -> Self {
+        format::parse((bytes, journal), None, binding, now).unwrap_or_else(Self::Unusable)
     }
 }
 
@@ -225,44 +273,120 @@ impl Handoff {
                 _ => error.into(),
             })?;
         let file = SingleFile::open(path, FOLDER_MODE, require_tmpfs)?;
-        Ok(Self { file, path: path.to_owned(), _lock: lock })
+        Ok(Self { file, path: path.to_owned(), require_tmpfs, base: None, has_journal: true, _lock: lock })
     }
 
     /// What an earlier run left for `binding`, read at `now`.
     #[must_use]
     pub fn load(&self, binding: &Binding, now: Moment) -> Loaded {
-        match self.read() {
-            Ok(Some(bytes)) => Loaded::parse(&bytes, binding, now),
-            Ok(None) => Loaded::Absent,
-            Err(why) => Loaded::Unusable(why),
-        }
+        let bytes =
+            match self.file.read().map_err(Unusable::Unreadable).and_then(|read| read.map(whole).transpose())
+            {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => return Loaded::Absent,
+                Err(why) => return Loaded::Unusable(why),
+            };
+        let (journal, distrust) = match peek(&journal::path(&self.path)) {
+            Ok(journal) => (journal, None),
+            Err(why) => (Zeroizing::default(), Some(why)),
+        };
+        format::parse((&bytes, &journal), distrust, binding, now).unwrap_or_else(Loaded::Unusable)
     }
 
     /// The absolute files that an earlier run of `pod` has published. Takes no lock and removes nothing: it is for
     /// the time before the sandbox is up, which has to know their folders.
     #[must_use]
     pub fn published(path: &Path, pod: &str) -> Vec<Listed> {
-        let bytes = SingleFile::peek(path).ok().flatten().and_then(|opened| whole(opened).ok());
-        let tree = bytes.and_then(|bytes| Tree::from_json(&bytes).ok());
+        let read = |path: &Path| peek(path).ok();
+        let tree = read(path).and_then(|bytes| {
+            let journal = read(&journal::path(path)).unwrap_or_default();
+            Some(journal::replay(format::tree(&bytes).ok()?, &bytes, &journal).0)
+        });
         let ours = tree.filter(|tree| tree.get("pod").and_then(Tree::as_str) == Some(pod));
         ours.map(|tree| published::of(&tree)).unwrap_or_default()
     }
 
-    fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>, Unusable> {
-        self.file.read().map_err(Unusable::Unreadable)?.map(whole).transpose()
-    }
-
-    /// Replaces the state in one step.
+    /// Replaces the state in one step by one that every build can read.
     ///
     /// # Errors
     /// What was there before is there still.
     pub fn store(&mut self, binding: &Binding, kept: &Kept) -> Result<(), HandoffError> {
-        let mut bytes = kept.to_bytes(binding);
-        if bytes.len() as u64 > MAX_BYTES {
+        self.replace(binding, &kept.borrowed(), true)
+    }
+
+    /// Replaces the state in one step. Unless it is the `last` of this run, or a small one,
+    /// [`append`](Self::append) can go on from it.
+    ///
+    /// # Errors
+    /// What was there before is there still.
+    pub fn replace(&mut self, binding: &Binding, whole: &Whole<'_>, last: bool) -> Result<(), HandoffError> {
+        let (mut bytes, open) = write::whole(whole, binding, last);
+        let length = bytes.len() as u64;
+        if length > MAX_BYTES {
             return Err(HandoffError::TooLarge(self.path.clone()));
         }
+        let header = if open { journal::header(&bytes) } else { Vec::new() };
         self.file.publish(&Secret::new(std::mem::take(&mut *bytes)), &PRIVATE)?;
+        if self.has_journal {
+            // It is not of this state, and counts for nothing, be it there or not.
+            self.has_journal = LineFile::remove(&journal::path(&self.path)).is_err();
+        }
+        let noted = write::Noted::of(whole.snapshot, whole.beside);
+        self.base = open.then_some(Base { header, journal: None, noted, most: length });
         Ok(())
+    }
+
+    /// Whether a line can go on from what is on the disk: where this run wrote that, and it is there still.
+    #[must_use]
+    pub fn can_append(&self) -> bool {
+        let is_there = |base: &Base| base.journal.as_ref().is_none_or(LineFile::is_there);
+        self.base.as_ref().is_some_and(is_there) && self.file.is_as_published()
+    }
+
+    /// Whether the state should be replaced as a whole: where it has to be, and where its journal has become as long
+    /// as the state.
+    #[must_use]
+    pub fn wants_whole(&self) -> bool {
+        let is_long = |base: &Base| base.journal.as_ref().is_some_and(|lines| lines.length() >= base.most);
+        !self.can_append() || self.base.as_ref().is_none_or(is_long)
+    }
+
+    /// Writes down what has changed since the last write.
+    ///
+    /// # Errors
+    /// It is not written down. What was there before is there still.
+    pub fn append(&mut self, line: &Line<'_>) -> Result<(), HandoffError> {
+        let too_large = HandoffError::TooLarge(self.path.clone());
+        // Where it fails, no later line can go on from what is there: this one would be missing.
+        let mut base = self.base.take().ok_or_else(|| too_large.clone())?;
+        let bytes = write::line(line, &mut base.noted);
+        let length = base.journal.as_ref().map_or(0, LineFile::length);
+        if length + bytes.len() as u64 > MAX_BYTES {
+            return Err(too_large);
+        }
+        match &mut base.journal {
+            Some(journal) => journal.append(&bytes)?,
+            None => {
+                self.has_journal = true;
+                let mut first = Zeroizing::new(Vec::with_capacity(base.header.len() + bytes.len()));
+                first.extend_from_slice(&base.header);
+                first.extend_from_slice(&bytes);
+                let path = journal::path(&self.path);
+                base.journal = Some(LineFile::create(&path, FOLDER_MODE, self.require_tmpfs, &first)?);
+            }
+        }
+        if length >= base.most {
+            // The state could not be replaced when that was due, as where there is no room for another one. That is
+            // not to be tried with each line.
+            base.most = length.saturating_mul(2);
+        }
+        self.base = Some(base);
+        Ok(())
+    }
+
+    /// What is written from now on is not about what was written before: the next write replaces the state.
+    pub fn begin_anew(&mut self) {
+        self.base = None;
     }
 
     /// Deletes the state: what it names is revoked. The lock stays with us.
@@ -270,8 +394,18 @@ impl Handoff {
     /// # Errors
     /// It is there still.
     pub fn remove(&mut self) -> Result<(), HandoffError> {
-        Ok(self.file.remove()?)
+        self.base = None;
+        self.file.remove()?;
+        // Without the state it counts for nothing. In the other order, a state would be there that does not say what
+        // has been revoked.
+        Ok(LineFile::remove(&journal::path(&self.path))?)
     }
+}
+
+/// All of the file at `path`, where nobody else could have written it; nothing where it is not there.
+fn peek(path: &Path) -> Result<Zeroizing<Vec<u8>>, Unusable> {
+    let opened = SingleFile::peek(path).map_err(Unusable::Unreadable)?;
+    opened.map_or_else(|| Ok(Zeroizing::default()), whole)
 }
 
 /// All of an open state, where nobody else could have written it.

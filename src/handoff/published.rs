@@ -2,20 +2,20 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::Path;
 
 use super::format::{Parsed, bytes, get, get_bytes, list, number, string, text};
 use crate::publish::Listed;
 use crate::secret::Secret;
 use crate::tree::Tree;
 
-pub(super) fn tree(published: &[Listed]) -> Tree {
-    Tree::list(published.iter().map(|file| {
-        Tree::map([
-            ("path", bytes(&Secret::new(file.path.as_os_str().as_bytes().to_vec()))),
-            ("inode", number(file.inode)),
-            ("digest", text(&file.digest)),
-        ])
-    }))
+pub(super) fn entry(file: &Listed) -> Tree {
+    Tree::map([("path", path(&file.path)), ("inode", number(file.inode)), ("digest", text(&file.digest))])
+}
+
+/// By what an entry is known.
+pub(super) fn path(path: &Path) -> Tree {
+    bytes(&Secret::new(path.as_os_str().as_bytes().to_vec()))
 }
 
 /// Those in a state of any version. What cannot be read stays on the disk.

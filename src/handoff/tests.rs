@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+mod journaled;
+
 use super::*;
 use crate::core::event::Life;
 use crate::core::ids::LeaseId;
@@ -204,7 +206,7 @@ fn older(path: &Path, version: &str) {
 
 #[test]
 fn the_version_before_this_one_is_not_gone_on_from_and_what_it_names_is_given_back() {
-    for (version, owns) in [("\"version\":2", true), ("\"version\":2", false), ("\"version\":4", true)] {
+    for (version, owns) in [("\"version\":2", true), ("\"version\":2", false), ("\"version\":5", true)] {
         let dir = folder();
         let (mut handoff, path) = open(&dir);
         handoff.store(&binding(), &sample()).expect("stored");
@@ -316,7 +318,9 @@ fn neither_debug_nor_an_error_shows_a_secret() {
     assert!(!format!("{:?} {handoff:?}", handoff.load(&binding(), NOW)).contains("CANARY"));
     let text = fs::read_to_string(&path).expect("JSON");
     for broken in [text.replacen("\"tokens\":[", "\"tokens\":[\"hvs.CANARY\",", 1), text.replace(':', "=")] {
-        let why = format::parse(broken.as_bytes(), &binding(), NOW).expect_err("broken");
+        let Loaded::Unusable(why) = Loaded::parse(broken.as_bytes(), &binding(), NOW) else {
+            panic!("broken")
+        };
         assert!(!format!("{why} {why:?}").contains("CANARY"), "{why}");
     }
 }
@@ -423,26 +427,26 @@ proptest! {
 
     #[test]
     fn every_state_survives(kept in any_kept()) {
-        let bytes = format::write(&kept, &binding());
+        let bytes = kept.to_bytes(&binding());
         let now = Moment::new(Duration::MAX);
-        prop_assert_eq!(format::parse(&bytes, &binding(), now), Ok(found(kept, true)));
+        prop_assert_eq!(Loaded::parse(&bytes, &binding(), now), found(kept, true));
     }
 
     #[test]
     fn no_damage_makes_the_reader_panic(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
     ) {
-        let mut bytes = format::write(&sample(), &binding());
+        let mut bytes = sample().to_bytes(&binding());
         for (place, byte) in changes {
             let place = place.index(bytes.len());
             bytes[place] = byte;
         }
         // Whatever it makes of this, it is a state or a reason.
-        let _ = format::parse(&bytes, &binding(), NOW);
+        let _ = Loaded::parse(&bytes, &binding(), NOW);
     }
 
     #[test]
     fn no_foreign_bytes_make_the_reader_panic(bytes in any::<Vec<u8>>()) {
-        prop_assert!(format::parse(&bytes, &binding(), NOW).is_err());
+        prop_assert!(matches!(Loaded::parse(&bytes, &binding(), NOW), Loaded::Unusable(_)));
     }
 }

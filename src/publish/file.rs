@@ -27,7 +27,7 @@ use super::error::{Problem, PublishError};
 use super::leaf::{self, Attributes, Place, Source};
 use super::published::Published;
 use super::resolve::Create;
-use super::stamp::{Identity, Known};
+use super::stamp::{Identity, Known, Stamp};
 use super::{handle, names, sweep};
 use crate::secret::Secret;
 
@@ -66,7 +66,7 @@ impl SingleFile {
         Ok(Self { generation, folder, ..file })
     }
 
-    fn new(path: &Path, dir_mode: u32, require_tmpfs: bool) -> Self {
+    pub(super) fn new(path: &Path, dir_mode: u32, require_tmpfs: bool) -> Self {
         Self { path: path.to_owned(), dir_mode, require_tmpfs, generation: 0, known: None, folder: None }
     }
 
@@ -124,6 +124,12 @@ impl SingleFile {
         self.folder = folder;
         self.generation += 1;
         Ok(Published { generation: self.generation, changed: vec![0], aftermath })
+    }
+
+    /// Whether the kernel says of it what it said when this run published it last.
+    pub(crate) fn is_as_published(&self) -> bool {
+        let stamp = rustix::fs::lstat(&self.path).map(|stat| Stamp::of(&stat));
+        stamp.is_ok_and(|stamp| self.known.as_ref().is_some_and(|known| known.has(&stamp)))
     }
 
     /// What is in it; none where it is not there. Of a file that we may not read it is what we wrote.
@@ -199,7 +205,7 @@ impl SingleFile {
         dir::explain(error, folder, self.folder)
     }
 
-    fn place(&self) -> Result<(Dir, &OsStr), PublishError> {
+    pub(super) fn place(&self) -> Result<(Dir, &OsStr), PublishError> {
         let (folder, name) = self.parts()?;
         let create = Create { mode: self.dir_mode, in_memory: self.require_tmpfs };
         let dir = Dir::open(folder, Some(create))?;

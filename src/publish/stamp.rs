@@ -139,6 +139,11 @@ impl Known {
         self.published.clone()
     }
 
+    /// Whether it had this stamp when it was published or compared last.
+    pub(super) fn has(&self, stamp: &Stamp) -> bool {
+        self.stamp == *stamp
+    }
+
     /// Whether `stamp` alone says that nothing has changed.
     pub(super) fn vouches(&self, stamp: &Stamp) -> bool {
         let as_it_was = self.stamp == *stamp;

@@ -48,6 +48,11 @@ const BODY: &[u8] = br#"{"request_id":"4a1b6f0e-0000-0000-0000-000000000000","le
 {"created_time":"2026-01-02T03:04:05.678901234Z","custom_metadata":null,"deletion_time":"","destroyed":false,
 "version":3}},"wrap_info":null,"warnings":null,"auth":null}"#;
 
+/// What it answers where it mints.
+const LEASED: &str = r#"{"request_id":"4a1b6f0e","lease_id":"database/creds/web/NUMBER","renewable":true,
+"lease_duration":3600,"data":{"username":"v-web-NUMBER","password":"3f6a1c2b9d8e7f60"},"wrap_info":null,"warnings":null,
+"auth":null}"#;
+
 /// The configuration as somebody types it: half of the files are templates, half single values.
 fn text() -> Vec<u8> {
     let mut text = "vault: {address: 'https://vault.example.com'}\nauth: {method: kubernetes, role: web}\n\
@@ -66,8 +71,8 @@ fn text() -> Vec<u8> {
     text.into_bytes()
 }
 
-fn plan() -> Plan {
-    let texts = [Text { name: "leasehold.yaml".to_owned(), bytes: text() }];
+pub(super) fn plan(text: Vec<u8>) -> Plan {
+    let texts = [Text { name: "leasehold.yaml".to_owned(), bytes: text }];
     let inputs = Inputs {
         texts: &texts,
         flags: &[],
@@ -95,7 +100,7 @@ impl Secrets for Store {
 }
 
 /// An engine between a server and a disk that answer at once.
-struct World {
+pub(super) struct World {
     plan: Plan,
     engine: Engine,
     store: Store,
@@ -104,12 +109,17 @@ struct World {
     mount: Mount,
     now: Duration,
     reads: usize,
-    ended: bool,
+    pub(super) ended: bool,
+    /// The secrets that were written to the handoff, each time that one was.
+    pub(super) written: usize,
 }
 
 impl World {
     fn new(mode: Mode) -> Self {
-        let plan = plan();
+        Self::of(plan(text()), mode)
+    }
+
+    pub(super) fn of(plan: Plan, mode: Mode) -> Self {
         Self {
             engine: Engine::new(plan.policy(mode, 7)),
             store: Store::default(),
@@ -127,6 +137,7 @@ impl World {
             now: Duration::from_secs(1000),
             reads: 0,
             ended: false,
+            written: 0,
         }
     }
 
@@ -135,7 +146,7 @@ impl World {
     }
 
     /// Gives an event, and everything that follows from it at once.
-    fn give(&mut self, event: Event) {
+    pub(super) fn give(&mut self, event: Event) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             for action in self.engine.handle(event, self.clock()) {
@@ -160,7 +171,11 @@ impl World {
             }
             Action::Ask(Question::Read { secret, token, request }) => {
                 self.reads += 1;
-                let body = Zeroizing::new(BODY.to_vec());
+                let body = match request.path.starts_with("database/") {
+                    true => LEASED.replace("NUMBER", &self.reads.to_string()).into_bytes(),
+                    false => BODY.to_vec(),
+                };
+                let body = Zeroizing::new(body);
                 let answer = Answer { status: StatusCode::OK, headers: HeaderMap::new(), body };
                 let response = judge(&answer, Asked::Read, &Unspoken(Vec::new())).expect("a good answer");
                 let facts = facts::read(&response, self.store.get(&request).as_deref());
@@ -178,6 +193,10 @@ impl World {
                 result.expect("nothing can fail here");
                 self.ended = true;
                 None
+            }
+            Action::SaveHandoff => {
+                self.written += self.engine.changes().secrets.len();
+                Some(Event::HandoffSaved(Ok(())))
             }
             Action::Say(_) | Action::DropToken(_) => None,
             other => unreachable!("{other:?}"),
@@ -256,13 +275,23 @@ fn recorded() -> PathBuf {
 
 /// How many instructions this test's process takes for one of the two.
 fn count(workload: &str, function: &str) -> u64 {
+    count_in("instructions::a_start_and_an_idle_minute_cost_what_they_did", workload, function)
+}
+
+/// The workload of this process, where it is counted.
+pub(super) fn workload() -> Option<String> {
+    std::env::var(WORKLOAD).ok()
+}
+
+/// How many instructions `function` takes in `test`, which runs by itself for this workload.
+pub(super) fn count_in(test: &str, workload: &str, function: &str) -> u64 {
     let space = Workspace::new();
     let output = Command::new("valgrind")
         .arg("--tool=callgrind")
         .arg(format!("--callgrind-out-file={}", space.join("callgrind").display()))
         .arg(format!("--toggle-collect=*{function}*"))
         .arg(std::env::current_exe().expect("a path"))
-        .args(["--exact", "instructions::a_start_and_an_idle_minute_cost_what_they_did", "--test-threads=1"])
+        .args(["--exact", test, "--test-threads=1"])
         .env(WORKLOAD, workload)
         .output()
         .expect("it is there");

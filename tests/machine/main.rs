@@ -7,6 +7,7 @@ mod support;
 
 mod arm64;
 mod demo;
+mod growth;
 mod guides;
 mod install;
 mod instructions;

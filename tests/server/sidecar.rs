@@ -289,11 +289,14 @@ fn a_denied_path_harms_only_its_own_file() {
     assert_eq!(stage.get("/readyz").expect("it listens").status, 503);
     assert_eq!(stage.get("/livez").expect("it listens").status, 200);
     assert_eq!(stage.logins(), 1);
+    let inode = || fs::metadata(stage.space.join("secrets/good")).expect("there").ino();
+    let before = inode();
     // Mended on the server, it comes by itself.
     stage.server.put("secret", "denied", json!({ "k": "v" }));
     stage.server.policy("web", r#"path "secret/data/*" { capabilities = ["read"] }"#);
     wait_until("the other file", SOON * 2, || stage.read("bad").as_deref() == Some("v"));
     wait_until("readiness", SOON, || stage.ready());
+    assert_eq!(inode(), before, "in the sandbox, too, what stays the same goes on as the same file");
     fault.metric(&stage.metrics(), "leasehold_logins_total 1");
     fault.metric(&stage.metrics(), "leasehold_ready 1");
     fault

@@ -27,6 +27,7 @@ use crate::tools::dice::Dice;
 use crate::tools::timers::{Timer, Timers};
 use crate::tools::work::{Job, Work};
 use crate::upstream::Upstream;
+use crate::upstream::mounts::Path;
 use leasehold_base::time::{Moment, Now};
 
 /// The engine. Feed it every event; do every action it returns, and feed back the answers.
@@ -133,11 +134,11 @@ impl Engine {
         self.graph.get(secret).is_some()
     }
 
-    /// Whether this lease is held, or still to be given back.
+    /// The leases that are held, or still to be given back.
     #[must_use]
-    pub fn has_lease(&self, id: &LeaseId) -> bool {
-        let held = || self.graph.iter().any(|(_, node)| node.lease().is_some_and(|lease| lease.id == *id));
-        self.retirees.get(id).is_some() || held()
+    pub fn lease_ids(&self) -> BTreeSet<LeaseId> {
+        let held = self.graph.iter().filter_map(|(_, node)| node.lease());
+        held.chain(self.retirees.iter().map(|one| &one.lease)).map(|lease| lease.id.clone()).collect()
     }
 
     /// When to send [`Event::Wake`] if nothing else happens before; none while nothing is due.
@@ -326,8 +327,9 @@ impl Engine {
             }
             Job::Resolve(id) => {
                 let token = self.upstream.session.current?;
-                let request = self.graph.get(*id)?.written.first()?.clone();
-                with(token, Action::Ask(Question::Resolve { secret: *id, token, request }))
+                let node = self.graph.get(*id)?;
+                let (request, again) = (node.way_to_ask()?.clone(), node.path == Path::Doubted);
+                with(token, Action::Ask(Question::Resolve { secret: *id, token, request, again }))
             }
             Job::Read(id) => {
                 let token = self.upstream.session.current?;

@@ -55,7 +55,7 @@ impl Drop for Shown {
 async fn show(view: View, mut asks: mpsc::Receiver<Ask>) {
     while let Some(ask) = asks.recv().await {
         match ask {
-            Ask::View(reply) => reply.send(view.clone()).expect("somebody asked"),
+            Ask::Ready(reply) => reply.send(view.outlook()).expect("it was asked"),
             Ask::Scrape(reply) => reply.send((view.clone(), Besides::default())).expect("somebody asked"),
             Ask::Alive(reply) => reply.send(()).expect("somebody asked"),
             Ask::Log(..) | Ask::Refresh(..) | Ask::Renew(..) | Ask::Quit(_) => {

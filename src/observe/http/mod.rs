@@ -41,7 +41,7 @@ use super::status::Status;
 use super::{clock, readiness};
 use crate::config::plan::Listen;
 use crate::core::event::Wanted;
-use crate::core::view::View;
+use crate::core::view::{Outlook, View};
 use crate::exit::Ending;
 use leasehold_base::time::Moment;
 
@@ -82,9 +82,9 @@ type Answer = Response<Full<Bytes>>;
 pub enum Ask {
     /// Whether the loop turns.
     Alive(oneshot::Sender<()>),
-    /// How everything stands.
-    View(oneshot::Sender<View>),
-    /// The same, with what the core knows nothing of.
+    /// Whether the files are true, and what is not well.
+    Ready(oneshot::Sender<Outlook>),
+    /// How everything stands, with what the core knows nothing of.
     Scrape(oneshot::Sender<(View, Besides)>),
     /// Show log lines of this level and above from now on, until the configuration is read again.
     Log(Level, oneshot::Sender<()>),
@@ -271,7 +271,7 @@ async fn performed(route: Route, query: Option<&str>, asks: &mpsc::Sender<Ask>) 
             Err(refusal) => refused(&refusal),
         },
         Route::Quit => asked(asks, Ask::Quit).await.map(|()| text(StatusCode::ACCEPTED, "quitting"))?,
-        Route::Ready => ready(&asked(asks, Ask::View).await?),
+        Route::Ready => ready(&asked(asks, Ask::Ready).await?),
         Route::Metrics => {
             let (view, besides) = asked(asks, Ask::Scrape).await?;
             let body = metrics::render(view, besides);
@@ -293,10 +293,10 @@ fn doing(what: &str, is_there: bool) -> Answer {
     }
 }
 
-fn ready(view: &View) -> Answer {
-    let ready = view.readiness.is_ready();
+fn ready(outlook: &Outlook) -> Answer {
+    let ready = outlook.readiness.is_ready();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    text(status, &readiness::line(&view.outlook()))
+    text(status, &readiness::line(outlook))
 }
 
 async fn asked<T>(asks: &mpsc::Sender<Ask>, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Option<T> {

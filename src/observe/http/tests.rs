@@ -43,7 +43,7 @@ impl Running {
                 // A client that is gone does not want its answer.
                 let _delivered = match ask {
                     Ask::Alive(reply) => reply.send(()).is_ok(),
-                    Ask::View(reply) => reply.send(view.clone()).is_ok(),
+                    Ask::Ready(reply) => reply.send(view.outlook()).is_ok(),
                     Ask::Scrape(reply) => reply.send((view.clone(), sample::besides())).is_ok(),
                     Ask::Log(level, reply) => {
                         logged.set(Some(level));

@@ -244,3 +244,121 @@ fn a_handoff_is_the_old_or_the_new_wherever_its_holder_is_killed() {
     });
     fault.holds("the old handoff or the new one");
 }
+
+/// A state of so many logins that it is gone on from by a journal, and what a run writes of it.
+mod journaled {
+    use std::collections::BTreeMap;
+
+    use leasehold::core::ids::TokenId;
+    use leasehold::core::snapshot::{Changes, KeptToken, Snapshot};
+    use leasehold::handoff::{Beside, Binding, Handoff, Kept, Line, Whole};
+    use leasehold::secret::Secret;
+
+    pub(super) fn binding() -> Binding {
+        Binding { digest: [1; 32], pod: "p".into(), boot: "b".into(), server: "s".into(), owns: true }
+    }
+
+    /// The last of many logins is this one.
+    pub(super) fn state(last: &str) -> Kept {
+        let token = |id| KeptToken {
+            id: TokenId(id),
+            accessor: format!("accessor-{id}"),
+            expires: None,
+            latest: None,
+            granted: None,
+            renewable: true,
+            batch: false,
+            uses: None,
+            undated: false,
+            leaving: false,
+            owned: true,
+        };
+        let mut kept = Kept::default();
+        kept.snapshot.tokens = (0..100).map(token).collect();
+        kept.tokens = (0..100).map(|id| (TokenId(id), Secret::from(format!("hvs.{id}")))).collect();
+        kept.tokens.insert(TokenId(99), Secret::from(last));
+        kept
+    }
+
+    fn beside(kept: &Kept) -> Beside<'_> {
+        let (tokens, children) = (&kept.tokens, &kept.children);
+        Beside { tokens, children, mounts: &[], refused_with: None, opened: None }
+    }
+
+    pub(super) fn replace(handoff: &mut Handoff, kept: &Kept) {
+        let whole = Whole {
+            snapshot: &kept.snapshot,
+            beside: beside(kept),
+            responses: Vec::new(),
+            published: &kept.published,
+        };
+        handoff.replace(&binding(), &whole, false).expect("there is room");
+    }
+
+    pub(super) fn append(handoff: &mut Handoff, kept: &Kept) {
+        let rest: Snapshot = kept.snapshot.clone();
+        let changes = Changes { rest, ..Changes::default() };
+        let none = BTreeMap::new();
+        let line = Line { changes: &changes, beside: beside(kept), responses: Vec::new(), published: &none };
+        assert!(!handoff.wants_whole(), "a line will do");
+        handoff.append(&line).expect("there is room");
+    }
+}
+
+/// The state that the next run finds, by its last login.
+fn last_login(folder: &Path, when: &str) -> String {
+    let handoff = Handoff::open(&folder.join("state"), true).expect("free: the dead hold no lock");
+    let loaded = handoff.load(&journaled::binding(), leasehold_base::time::Moment::default());
+    let Loaded::Found { kept, same_clock: true } = loaded else { panic!("{when}: lost") };
+    let last = ["OLD", "LINE", "NEW"].into_iter().find(|last| *kept == journaled::state(last));
+    last.unwrap_or_else(|| panic!("{when}: neither of them")).to_owned()
+}
+
+#[test]
+fn a_line_of_the_journal_is_there_or_not_wherever_its_writer_is_killed() {
+    const TEST: &str = "kill::a_line_of_the_journal_is_there_or_not_wherever_its_writer_is_killed";
+    let at = |folder: &Path| Handoff::open(&folder.join("state"), true).expect("free: the dead hold no lock");
+    if let Some(folder) = scene::folder() {
+        recorded(|| {
+            let mut handoff = at(&folder);
+            journaled::replace(&mut handoff, &journaled::state("OLD"));
+            journaled::append(&mut handoff, &journaled::state("LINE"));
+            journaled::append(&mut handoff, &journaled::state("NEW"));
+        });
+        return;
+    }
+    let fault = evidence!(26, Machine);
+    let prepare = |folder: &Path| {
+        // What the run before left: a state with a line of its own.
+        let mut handoff = at(folder);
+        journaled::replace(&mut handoff, &journaled::state("OLDER"));
+        journaled::append(&mut handoff, &journaled::state("OLD"));
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    let seen = std::cell::RefCell::new(&mut seen);
+    at_every_call(TEST, prepare, |folder, when| {
+        let last = last_login(folder, when);
+        seen.borrow_mut().insert(last.clone());
+        last == "NEW"
+    });
+    assert!(seen.borrow().is_empty() || seen.borrow().len() == 3, "each of the three at some call");
+    fault.holds("a line is written as a whole, or it was never relied on");
+}
+
+#[test]
+fn a_state_that_takes_in_its_journal_loses_nothing_wherever_its_writer_is_killed() {
+    const TEST: &str = "kill::a_state_that_takes_in_its_journal_loses_nothing_wherever_its_writer_is_killed";
+    let at = |folder: &Path| Handoff::open(&folder.join("state"), true).expect("free: the dead hold no lock");
+    if let Some(folder) = scene::folder() {
+        recorded(|| journaled::replace(&mut at(&folder), &journaled::state("NEW")));
+        return;
+    }
+    let fault = evidence!(26, Machine);
+    let prepare = |folder: &Path| {
+        let mut handoff = at(folder);
+        journaled::replace(&mut handoff, &journaled::state("OLDER"));
+        journaled::append(&mut handoff, &journaled::state("OLD"));
+    };
+    at_every_call(TEST, prepare, |folder, when| last_login(folder, when) == "NEW");
+    fault.holds("the old handoff with its journal, or the new one");
+}

@@ -96,6 +96,13 @@ impl Tree {
         out
     }
 
+    /// Writes the value as compact JSON behind what is in `out` already. Where that has to move to have room, the place
+    /// that it leaves is wiped.
+    pub fn append_json(&self, out: &mut Zeroizing<Vec<u8>>) {
+        reserve(out, self.json_len());
+        self.write_json(out);
+    }
+
     /// Returns the length of the JSON or a little more, so that the buffer with the secrets never moves.
     fn json_len(&self) -> usize {
         match self {
@@ -138,6 +145,22 @@ impl Tree {
                 out.push(b'}');
             }
         }
+    }
+}
+
+/// Puts `bytes` behind what is in `out` already; as [`Tree::append_json`].
+pub fn append(bytes: &[u8], out: &mut Zeroizing<Vec<u8>>) {
+    reserve(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+/// Makes room for `more` bytes in `out`. Where it has to move, the place that it leaves is wiped.
+fn reserve(out: &mut Zeroizing<Vec<u8>>, more: usize) {
+    let needed = out.len() + more;
+    if out.capacity() < needed {
+        let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(out.capacity() * 2)));
+        larger.extend_from_slice(out);
+        *out = larger;
     }
 }
 

@@ -11,7 +11,7 @@ mod json;
 mod map;
 pub mod yaml;
 
-pub use json::{JsonError, JsonProblem, MAX_DEPTH};
+pub use json::{JsonError, JsonProblem, MAX_DEPTH, append};
 pub use map::Map;
 pub use yaml::YamlError;
 

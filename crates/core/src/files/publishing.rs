@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::files::inspect::Look;
 use crate::files::notice::{After, News};
-use crate::files::shelf::GATHER;
 use crate::interface::action::{Action, Level};
 use crate::interface::event::{Published, RenderOutcome};
 use crate::interface::ids::{FileId, NotifierId, SecretId, UnitId};
@@ -95,7 +94,7 @@ impl Engine {
         let unit = self.shelf.unit(id);
         let since = unit.since.filter(|_| unit.generation.is_some())?;
         let now = self.now.moment;
-        let gather = Some(since.after(GATHER)).filter(|until| *until > now && self.is_reading_for(id));
+        let gather = Some(since.after(unit.gather())).filter(|until| *until > now && self.is_reading_for(id));
         let quiet = self.shelf.quiet_until(id).filter(|until| *until > now);
         gather.max(quiet)
     }
@@ -110,12 +109,12 @@ impl Engine {
     }
 
     /// Whether all is there that its last rendering lacked.
-    fn is_renderable(&self, id: FileId) -> bool {
+    fn is_renderable(&mut self, id: FileId) -> bool {
         if self.sinks.contains(id) {
             return self.is_sink_renderable(id);
         }
-        let has = |secret: &SecretId| self.graph.get(*secret).is_some_and(|node| node.held.is_some());
-        self.shelf.file(id).needs.iter().all(has)
+        let graph = &self.graph;
+        self.shelf.has_needs(id, |secret| graph.get(*secret).is_some_and(|node| node.held.is_some()))
     }
 
     /// Whether every file of the unit is rendered or has failed at least once. While the server
@@ -143,7 +142,7 @@ impl Engine {
 
     /// Publishes a unit.
     pub(crate) fn publish(&mut self, id: UnitId) {
-        let files = self.shelf.publish(id);
+        let files = self.shelf.publish(id, self.now.moment);
         self.sinks.publishing(&files);
         self.timers.clear(&Timer::Unit(id));
         if self.has_someone_to_tell(id) {
@@ -243,7 +242,7 @@ impl Engine {
             Ok(published) => {
                 self.counters.publishes += 1;
                 let new = self.shelf.unit(id).publishing.clone().unwrap_or_default();
-                let settled = self.shelf.published(id, published.generation);
+                let settled = self.shelf.published(id, published.generation, self.now.moment);
                 let lost = self.inspector.put_back(id);
                 let (news, restored) = published.changed.iter().partition(|file| new.contains(file));
                 self.tell_restored(

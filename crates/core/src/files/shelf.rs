@@ -14,6 +14,15 @@ use leasehold_base::time::Moment;
 /// Reads that belong together are waited for so long, so that one refresh is one generation.
 pub(crate) const GATHER: Duration = Duration::from_millis(50);
 
+/// The longest that reads are waited for: a refresh that takes longer is several generations.
+const LONGEST_GATHER: Duration = Duration::from_secs(5);
+
+/// What a set is given to gather for each of its files: a publish looks at all of them.
+const GATHER_A_FILE: Duration = Duration::from_micros(200);
+
+/// Gathering takes at least so many times as long as the last publish, so that publishing is a part of the time only.
+const GATHER_BY_PUBLISH: u32 = 4;
+
 /// Where a file's rendering stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -56,6 +65,8 @@ pub(crate) struct File {
     pub(crate) generation: Option<u64>,
     pub(crate) changed: Option<Moment>,
     pub(crate) renders: u64,
+    /// The place among its needs of one that was not there when that was last asked.
+    lacking: usize,
 }
 
 /// One unit.
@@ -77,6 +88,20 @@ pub(crate) struct Unit {
     pub(crate) error: Option<Ending>,
     pub(crate) tries: u32,
     pub(crate) retry: Option<Moment>,
+    /// When the last publish began, and how long it took.
+    began: Moment,
+    took: Duration,
+}
+
+impl Unit {
+    /// How long reads that belong to a change are waited for. A publish of many files takes longer than the shortest
+    /// gathering: without this, one refresh of ten thousand files would be dozens of generations.
+    pub(crate) fn gather(&self) -> Duration {
+        let files = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+        let (by_files, by_publish) =
+            (GATHER_A_FILE.saturating_mul(files), self.took.saturating_mul(GATHER_BY_PUBLISH));
+        GATHER.max(by_files).max(by_publish).min(LONGEST_GATHER)
+    }
 }
 
 /// All files and units.
@@ -90,6 +115,12 @@ pub(crate) struct Shelf {
     pub(crate) undiscovered: BTreeSet<FileId>,
     /// What files on disk have just ceased to be made of.
     pub(crate) departed: Vec<(FileId, SecretId)>,
+    /// Units that may have a file that is not rendered from the newest data. All others have none.
+    unready: BTreeSet<UnitId>,
+    /// Units that are being published.
+    publishing: BTreeSet<UnitId>,
+    /// Units before this one have nothing that is to be published.
+    first_fresh: usize,
 }
 
 impl Shelf {
@@ -112,6 +143,7 @@ impl Shelf {
             generation: None,
             changed: None,
             renders: 0,
+            lacking: 0,
         });
         let units = policy.units.iter().map(|unit| Unit { files: unit.files.clone(), ..Unit::default() });
         Self {
@@ -120,6 +152,9 @@ impl Shelf {
             touched: BTreeSet::new(),
             undiscovered: (0..policy.files.len()).map(FileId).collect(),
             departed: Vec::new(),
+            unready: (0..policy.units.len()).map(UnitId).collect(),
+            publishing: BTreeSet::new(),
+            first_fresh: 0,
         }
     }
 
@@ -128,7 +163,9 @@ impl Shelf {
     }
 
     pub(crate) fn file_mut(&mut self, id: FileId) -> &mut File {
-        &mut self.files[id.0]
+        let file = &mut self.files[id.0];
+        self.unready.insert(file.unit);
+        file
     }
 
     pub(crate) fn files(&self) -> impl Iterator<Item = (FileId, &File)> {
@@ -143,6 +180,64 @@ impl Shelf {
         &mut self.units[id.0]
     }
 
+    /// Whether every file is rendered from the newest data. Units that were found to be so are not asked again before
+    /// something changes in them.
+    pub(crate) fn is_all_rendered(&mut self) -> bool {
+        while let Some(id) = self.unready.first().copied() {
+            if !self.is_rendered(id) {
+                return false;
+            }
+            self.unready.remove(&id);
+        }
+        true
+    }
+
+    fn is_rendered(&self, id: UnitId) -> bool {
+        let unit = &self.units[id.0];
+        let idle = unit.dirty.is_empty() && unit.blocked.is_empty() && unit.rendering.is_empty();
+        let good = |file: &FileId| self.files[file.0].rendered && self.files[file.0].failed.is_none();
+        idle && unit.files.iter().all(good)
+    }
+
+    /// The units that are being published.
+    pub(crate) fn being_published(&self) -> impl Iterator<Item = (UnitId, &Unit)> {
+        self.publishing.iter().map(|id| (*id, &self.units[id.0]))
+    }
+
+    /// Whether something is being published.
+    pub(crate) fn is_publishing(&self) -> bool {
+        !self.publishing.is_empty()
+    }
+
+    /// The publish of this unit has ended, whatever came of it.
+    pub(crate) fn end_publish(&mut self, id: UnitId) {
+        self.publishing.remove(&id);
+        self.units[id.0].publishing = None;
+    }
+
+    /// The first unit that has something to be published.
+    pub(crate) fn first_fresh(&mut self) -> Option<UnitId> {
+        while self.units.get(self.first_fresh)?.fresh.is_empty() {
+            self.first_fresh += 1;
+        }
+        Some(UnitId(self.first_fresh))
+    }
+
+    /// Whether `has` holds for all that the file needs. Asked after each answer: begins with what was not there the last
+    /// time.
+    pub(crate) fn has_needs(&mut self, id: FileId, has: impl Fn(&SecretId) -> bool) -> bool {
+        let File { needs, lacking, .. } = &mut self.files[id.0];
+        let (count, start) = (needs.len(), *lacking);
+        let places = (0..count).map(|step| (start + step) % count);
+        match places.into_iter().find(|place| !needs.get(*place).is_some_and(&has)) {
+            Some(place) => {
+                *lacking = place;
+                false
+            }
+            None => true,
+        }
+    }
+
     pub(crate) fn units(&self) -> impl Iterator<Item = (UnitId, &Unit)> {
         self.units.iter().enumerate().map(|(index, unit)| (UnitId(index), unit))
     }
@@ -152,6 +247,7 @@ impl Shelf {
         let file = &mut self.files[id.0];
         file.stale = true;
         file.changes = Some((file.changes.map_or(now, |(first, _)| first), now));
+        self.unready.insert(file.unit);
         let unit = &mut self.units[file.unit.0];
         unit.since.get_or_insert(now);
         match &mut file.stage {
@@ -171,6 +267,7 @@ impl Shelf {
         file.began = now;
         file.stage = Stage::Rendering { again: false };
         file.needs.clear();
+        self.unready.insert(file.unit);
         let unit = &mut self.units[file.unit.0];
         unit.dirty.remove(&id);
         unit.rendering.insert(id);
@@ -182,6 +279,7 @@ impl Shelf {
         let again = file.stage == (Stage::Rendering { again: true });
         let unit = &mut self.units[file.unit.0];
         unit.rendering.remove(&id);
+        self.unready.insert(file.unit);
         if again {
             file.stage = Stage::Dirty;
             unit.dirty.insert(id);
@@ -199,12 +297,15 @@ impl Shelf {
         let file = &mut self.files[id.0];
         file.needs = needs;
         file.stage = Stage::Dirty;
+        self.unready.insert(file.unit);
         self.units[file.unit.0].dirty.insert(id);
     }
 
     /// The dirty file must wait for what it needs.
     pub(crate) fn block(&mut self, id: FileId) {
-        let unit = &mut self.units[self.files[id.0].unit.0];
+        let of = self.files[id.0].unit;
+        self.unready.insert(of);
+        let unit = &mut self.units[of.0];
         unit.dirty.remove(&id);
         unit.blocked.insert(id);
     }
@@ -218,14 +319,17 @@ impl Shelf {
         let unit = &mut self.units[file.unit.0];
         if changed || !file.rendered {
             unit.fresh.insert(id);
+            self.first_fresh = self.first_fresh.min(file.unit.0);
         }
         file.rendered = true;
         self.settle_change(id);
     }
 
     /// Publishing `unit` begins: the files that have a rendering.
-    pub(crate) fn publish(&mut self, id: UnitId) -> Vec<FileId> {
+    pub(crate) fn publish(&mut self, id: UnitId, now: Moment) -> Vec<FileId> {
+        self.publishing.insert(id);
         let unit = &mut self.units[id.0];
+        unit.began = now;
         unit.publishing = Some(std::mem::take(&mut unit.fresh));
         unit.retry = None;
         unit.since = None;
@@ -242,6 +346,8 @@ impl Shelf {
 
     /// Publishing failed: what was to become visible still is to.
     pub(crate) fn not_published(&mut self, id: UnitId, why: Ending, retry: Moment) {
+        self.publishing.remove(&id);
+        self.first_fresh = self.first_fresh.min(id.0);
         let unit = &mut self.units[id.0];
         unit.fresh.extend(unit.publishing.take().unwrap_or_default());
         unit.error = Some(why);
@@ -257,9 +363,10 @@ impl Shelf {
     }
 
     /// Publishing has ended well: the files that are now on disk as they should be.
-    pub(crate) fn published(&mut self, id: UnitId, generation: u64) -> Vec<FileId> {
+    pub(crate) fn published(&mut self, id: UnitId, generation: u64, now: Moment) -> Vec<FileId> {
+        self.end_publish(id);
         let unit = &mut self.units[id.0];
-        unit.publishing = None;
+        unit.took = unit.began.until(now);
         unit.generation = Some(generation);
         unit.error = None;
         unit.tries = 0;
@@ -387,7 +494,7 @@ mod tests {
         shelf.start(FileId(0), at(1));
         shelf.stop(FileId(0));
         shelf.brought(FileId(0), true);
-        assert_eq!(shelf.publish(UnitId(0)), [FileId(0)], "the other has no rendering");
+        assert_eq!(shelf.publish(UnitId(0), at(2)), [FileId(0)], "the other has no rendering");
         shelf.not_published(
             UnitId(0),
             Ending::new(leasehold_base::exit::Cause::Destination, "full", ""),
@@ -395,10 +502,23 @@ mod tests {
         );
         assert!(shelf.unit(UnitId(0)).fresh.contains(&FileId(0)));
         assert!(shelf.file(FileId(0)).stale);
-        shelf.publish(UnitId(0));
-        assert_eq!(shelf.published(UnitId(0), 1), [FileId(0)]);
+        shelf.publish(UnitId(0), at(3));
+        assert_eq!(shelf.published(UnitId(0), 1, at(3)), [FileId(0)]);
         assert!(!shelf.file(FileId(0)).stale);
         assert_eq!(shelf.file(FileId(1)).generation, None);
+    }
+
+    #[test]
+    fn a_set_gathers_for_as_long_as_its_publish_and_its_number_of_files_ask_for() {
+        let mut shelf = shelf(None);
+        assert_eq!(shelf.unit(UnitId(0)).gather(), GATHER);
+        shelf.publish(UnitId(0), at(3));
+        shelf.published(UnitId(0), 1, at(3).after(Duration::from_millis(100)));
+        assert_eq!(shelf.unit(UnitId(0)).gather(), Duration::from_millis(400));
+        shelf.unit_mut(UnitId(0)).files = (0..10_000).map(FileId).collect();
+        assert_eq!(shelf.unit(UnitId(0)).gather(), Duration::from_secs(2));
+        shelf.unit_mut(UnitId(0)).took = Duration::from_secs(60);
+        assert_eq!(shelf.unit(UnitId(0)).gather(), LONGEST_GATHER);
     }
 
     #[test]

@@ -33,6 +33,34 @@ pub struct Snapshot {
     pub ending: bool,
 }
 
+/// What of a [`Snapshot`] has changed since changes were last asked for. A file that takes one line for each of them
+/// costs as much as what changes, however much there is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Secrets that are new, or other than before. Of one that neither ends nor is rotated, the time at which it was
+    /// read is no change: it may be older than in a snapshot.
+    pub secrets: Vec<KeptSecret>,
+    /// Secrets that are no longer there, by their requests: to be taken out before the others are put in.
+    pub dropped: Vec<Request>,
+    /// Replaced leases that are new, or other than before.
+    pub retiring: Vec<KeptLease>,
+    /// Replaced leases that are gone: to be taken out before the others are put in.
+    pub retired: Vec<LeaseId>,
+    /// Everything else as it is now; its `secrets` and `retiring` are empty.
+    pub rest: Snapshot,
+}
+
+impl Changes {
+    /// Whether nothing has changed, beside the rest.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.secrets.is_empty()
+            && self.dropped.is_empty()
+            && self.retiring.is_empty()
+            && self.retired.is_empty()
+    }
+}
+
 /// Refused logins in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusals {

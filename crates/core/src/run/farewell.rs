@@ -195,7 +195,7 @@ impl Engine {
     /// Revokes the logins once their leases elsewhere are: nothing could revoke those afterwards. `now` where that
     /// has taken too long: a login takes more along than is left behind.
     pub(crate) fn give_back_tokens(&mut self, now: bool) {
-        if !now && self.work.any(|job| matches!(job, Job::RevokeLease(_))) {
+        if !now && (self.work.any(|job| matches!(job, Job::RevokeLease(_))) || self.may_mint_elsewhere()) {
             return;
         }
         let Phase::Leaving(farewell) = &mut self.phase else { return };
@@ -253,6 +253,8 @@ impl Engine {
                         self.begin_giving_back();
                     }
                 }
+                // They may have waited for this.
+                self.give_back_tokens(false);
             }
             Event::Probed(result) => {
                 self.upstream.breaker.probed(result, LEAVING, self.now.moment);
@@ -260,7 +262,7 @@ impl Engine {
             Event::TokenRevoked { token, result } => self.token_given_back(token, result),
             Event::LeaseRevoked { lease, result } => self.lease_given_back(&lease, result),
             Event::Published { unit, .. } => {
-                self.shelf.unit_mut(unit).publishing = None;
+                self.shelf.end_publish(unit);
             }
             Event::Inspected { .. } | Event::Look | Event::Exposed => {}
             Event::HandoffSaved(result) => self.handoff_closed(result),
@@ -292,6 +294,8 @@ impl Engine {
                 self.upstream.breaker.succeeded();
                 self.forget_leases(token);
                 self.upstream.session.logins.remove(&token);
+                self.upstream.session.current =
+                    self.upstream.session.current.filter(|current| *current != token);
                 self.out.push(Action::DropToken(token));
             }
             Err(failure) if failure.kind == FailureKind::Denied => {
@@ -405,7 +409,7 @@ impl Engine {
         let revoking = self.has_something_to_revoke();
         // An answer on its way may bring something that must be given back.
         let minting = farewell.revoke != Revoke::Nothing && self.is_minting();
-        let publishing = self.shelf.units().any(|(_, unit)| unit.publishing.is_some());
+        let publishing = self.shelf.is_publishing();
         if !revoking && !minting && !publishing && self.keeper.is_written() {
             self.close();
         }

@@ -57,22 +57,29 @@ impl Engine {
     /// Everything that outlives this run, without tokens and responses.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
+        let there = self.graph.iter().filter(|(_, node)| !self.is_given_back(node));
+        Snapshot {
+            secrets: there.filter_map(|(_, node)| kept(node)).collect(),
+            retiring: self.retirees.iter().map(|one| one.lease.kept()).collect(),
+            ..self.rest()
+        }
+    }
+
+    /// A lease that is being given back may be gone: it is no longer what the secret has.
+    pub(crate) fn is_given_back(&self, node: &Node) -> bool {
+        node.lease().is_some_and(|lease| self.retirees.get(&lease.id).is_some())
+    }
+
+    /// What there is little of, however many secrets there are.
+    pub(crate) fn rest(&self) -> Snapshot {
         let current = self.upstream.session.current;
-        let is_leaving =
-            |node: &Node| node.lease().is_some_and(|lease| self.retirees.get(&lease.id).is_some());
         let mut tokens: Vec<KeptToken> =
             self.upstream.session.logins.iter().map(|(id, login)| login.kept(*id)).collect();
         tokens.sort_by_key(|token| (Some(token.id) == current, token.id));
         Snapshot {
             tokens,
-            // A lease that is being given back may be gone: it is no longer what the secret has.
-            secrets: self
-                .graph
-                .iter()
-                .filter(|(_, node)| !is_leaving(node))
-                .filter_map(|(_, node)| kept(node))
-                .collect(),
-            retiring: self.retirees.iter().map(|one| one.lease.kept()).collect(),
+            secrets: Vec::new(),
+            retiring: Vec::new(),
             refusals: self.upstream.session.kept_refusals(),
             untold: self.untold(),
             blind: self.upstream.judge.can_look_up == Some(false),
@@ -100,7 +107,7 @@ impl Engine {
     /// [`snapshot`](Self::snapshot) would lack. Who is being told of a change is told again by the next.
     #[must_use]
     pub fn has_yielded(&self) -> bool {
-        let publishing = self.shelf.units().any(|(_, unit)| unit.publishing.is_some());
+        let publishing = self.shelf.is_publishing();
         let asking = self.upstream.breaker.is_probing() || self.work.is_waiting_for_answers();
         matches!(self.phase, Phase::Yielding) && !asking && !publishing && !self.inspector.is_at_work()
     }
@@ -178,7 +185,8 @@ impl Engine {
 
     /// Notifiers that have not heard of all that is on disk, or will be with the publish under way.
     pub(crate) fn untold(&self) -> BTreeSet<String> {
-        let publishing = self.shelf.units().filter_map(|(_, unit)| unit.publishing.as_ref()).flatten();
+        let publishing =
+            self.shelf.being_published().filter_map(|(_, unit)| unit.publishing.as_ref()).flatten();
         let promised = publishing.flat_map(|file| &self.policy.files[file.0].notify);
         let promised = promised.filter(|whom| self.notifies(**whom));
         promised.map(|id| self.notices.name(*id)).chain(self.notices.owed()).map(str::to_owned).collect()
@@ -207,7 +215,7 @@ impl Engine {
     }
 }
 
-fn kept(node: &Node) -> Option<KeptSecret> {
+pub(crate) fn kept(node: &Node) -> Option<KeptSecret> {
     let (held, request) = (node.held.as_ref()?, node.request.as_ref()?);
     let others = node.written.iter().filter(|way| *way != request);
     Some(KeptSecret {

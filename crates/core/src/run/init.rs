@@ -7,16 +7,16 @@ use std::time::Duration;
 use crate::engine::{Engine, Phase};
 use crate::files::child::Child;
 use crate::interface::action::Level;
-use crate::interface::ids::{FileId, SecretId, UnitId};
+use crate::interface::ids::{FileId, SecretId, TokenId};
 use crate::interface::policy::Mode;
 use crate::run::farewell::Revoke;
 use crate::secrets::graph::{Node, Trouble};
-use crate::secrets::lease::Lease;
 use crate::upstream::logins::MOST_UNFOUND;
 use crate::upstream::session::Standing;
 use leasehold_base::exit::{Cause, Ending};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::Verb;
+use leasehold_base::time::Moment;
 
 /// What to do about a server that is away, where the reason does not say it.
 const HINT: &str = "check the address, and that the server is unsealed";
@@ -46,36 +46,32 @@ impl Engine {
 
     /// Asked after every event, so in this order: that a file is still waited for is known at once, and is so but
     /// the last time, while the leases of all secrets take a walk through them.
-    fn is_all_rendered(&self) -> bool {
-        let rendered = |unit: &crate::files::shelf::Unit| {
-            let idle = unit.dirty.is_empty() && unit.blocked.is_empty() && unit.rendering.is_empty();
-            let good =
-                |file: &FileId| self.shelf.file(*file).rendered && self.shelf.file(*file).failed.is_none();
-            idle && unit.files.iter().all(good)
-        };
+    fn is_all_rendered(&mut self) -> bool {
         // What an earlier run left is shown only once its token is known to live, as far as
         // the server can be asked.
         let sure = self.upstream.judge.asked.is_none() || !self.upstream.breaker.is_closed();
-        sure && self.shelf.units().all(|(_, unit)| rendered(unit))
+        sure && self.shelf.is_all_rendered()
             && self.standing(Standing::Doubtful).is_empty()
             && !self.holds_what_is_over()
     }
 
     /// Whether a lease that an earlier run left has ended, or is not known to live after another boot: its successor
     /// is on its way.
-    fn holds_what_is_over(&self) -> bool {
-        let is_over = |lease: &Lease| self.lease_expires(lease) <= self.now.moment;
-        self.graph.iter().any(|(_, node)| !node.users.is_empty() && node.lease().is_some_and(is_over))
+    fn holds_what_is_over(&mut self) -> bool {
+        let now = self.now.moment;
+        let first_ends = self.graph.first_ends();
+        let session = &self.upstream.session;
+        let ends =
+            |(token, end): (&TokenId, &Moment)| session.expires(*token).map_or(*end, |of| of.min(*end));
+        first_ends.iter().map(ends).any(|end| end <= now)
     }
 
     /// One unit after the other, the set first: where one fails, those after it stay as they were.
     fn publish_in_turn(&mut self) {
-        if self.shelf.units().any(|(_, unit)| unit.publishing.is_some()) {
+        if self.shelf.is_publishing() {
             return;
         }
-        let next: Option<UnitId> =
-            self.shelf.units().find(|(_, unit)| !unit.fresh.is_empty()).map(|(id, _)| id);
-        match next {
+        match self.shelf.first_fresh() {
             Some(id) => self.publish(id),
             None => self.succeeded(),
         }

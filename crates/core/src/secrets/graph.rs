@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::interface::event::Life;
-use crate::interface::ids::{FileId, SecretId};
+use crate::interface::ids::{FileId, SecretId, TokenId};
 use crate::interface::view::NextAction;
 use crate::secrets::lease::Lease;
 use crate::secrets::refresh::Certificate;
@@ -122,6 +122,8 @@ pub(crate) struct Node {
     pub(crate) trouble: Option<Trouble>,
     /// What is known of its path.
     pub(crate) path: Path,
+    /// When its mount was last asked about.
+    pub(crate) mount_asked: Option<Moment>,
     /// Failures in a row.
     pub(crate) tries: u32,
     /// Denials in a row that were put down to a standby that lags behind a fresh login.
@@ -149,6 +151,10 @@ pub(crate) struct Node {
     pub(crate) reads: u64,
     pub(crate) renewals: u64,
     pub(crate) replacements: u64,
+    /// It may differ from what was last written down of it.
+    touched: bool,
+    /// What was last written down of it: its request, and a digest of the rest.
+    pub(crate) noted: Option<(Arc<Request>, u64)>,
     /// Requests about it that failed, for what is shown.
     pub(crate) failures: u64,
 }
@@ -164,6 +170,7 @@ impl Node {
             step: Step::Idle,
             trouble: None,
             path: Path::Unknown,
+            mount_asked: None,
             tries: 0,
             lag: 0,
             denied: None,
@@ -180,6 +187,8 @@ impl Node {
             reads: 0,
             renewals: 0,
             replacements: 0,
+            touched: false,
+            noted: None,
             failures: 0,
         }
     }
@@ -197,6 +206,12 @@ impl Node {
     /// Whether it is read as it is written, and its mount was not asked about.
     pub(crate) fn is_assumed(&self) -> bool {
         self.path == Path::Assumed
+    }
+
+    /// The way of writing it that its mount is asked about: one that leaves its form open where there is one, for the
+    /// form that was right may be so no more.
+    pub(crate) fn way_to_ask(&self) -> Option<&Arc<Request>> {
+        self.written.iter().find(|way| !way.is_written_as_kept()).or(self.written.first())
     }
 
     /// As people wrote it, for messages. An earlier run leaves the server's form beside that, which is not to become
@@ -227,6 +242,12 @@ pub(crate) struct Graph {
     count: usize,
     /// The names in use: hash and number.
     named: BTreeSet<(u32, u32)>,
+    /// Secrets of which something may have changed since changes were last taken.
+    touched: BTreeSet<SecretId>,
+    /// The requests of secrets that were written down, and are no longer there.
+    gone: Vec<Arc<Request>>,
+    /// Of each login, when the first lease ends that a file is made of. None once something may have changed.
+    first_ends: Option<BTreeMap<TokenId, Moment>>,
 }
 
 /// What a secret is called where its path is not to be read: eight digits that are the same for all
@@ -260,7 +281,42 @@ impl Graph {
     }
 
     pub(crate) fn get_mut(&mut self, id: SecretId) -> Option<&mut Node> {
+        self.first_ends = None;
+        let node = self.nodes.get_mut(&id)?;
+        if !std::mem::replace(&mut node.touched, true) {
+            self.touched.insert(id);
+        }
+        Some(node)
+    }
+
+    /// As [`get_mut`](Self::get_mut), to note what was written down of it.
+    pub(crate) fn get_to_note(&mut self, id: SecretId) -> Option<&mut Node> {
         self.nodes.get_mut(&id).map(Box::as_mut)
+    }
+
+    /// Secrets of which something may have changed since this was last asked, and the requests of those that were
+    /// [`noted`](Node::noted) and are gone.
+    pub(crate) fn take_touched(&mut self) -> (BTreeSet<SecretId>, Vec<Arc<Request>>) {
+        let touched = std::mem::take(&mut self.touched);
+        for id in &touched {
+            if let Some(node) = self.nodes.get_mut(id) {
+                node.touched = false;
+            }
+        }
+        (touched, std::mem::take(&mut self.gone))
+    }
+
+    /// Of each login, when the first lease ends that a file is made of: counted once for as long as nothing changes.
+    pub(crate) fn first_ends(&mut self) -> &BTreeMap<TokenId, Moment> {
+        self.first_ends.get_or_insert_with(|| {
+            let mut ends: BTreeMap<TokenId, Moment> = BTreeMap::new();
+            let used = self.nodes.values().filter(|node| !node.users.is_empty());
+            for lease in used.filter_map(|node| node.lease()) {
+                let end = ends.entry(lease.token).or_insert(lease.expires);
+                *end = lease.expires.min(*end);
+            }
+            ends
+        })
     }
 
     /// All secrets, in the order they were first needed.
@@ -270,7 +326,14 @@ impl Graph {
 
     /// As above.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (SecretId, &mut Node)> {
-        self.nodes.iter_mut().map(|(id, node)| (*id, &mut **node))
+        self.first_ends = None;
+        let touched = &mut self.touched;
+        self.nodes.iter_mut().map(|(id, node)| {
+            if !std::mem::replace(&mut node.touched, true) {
+                touched.insert(*id);
+            }
+            (*id, &mut **node)
+        })
     }
 
     /// All numbers, as they are now.
@@ -299,7 +362,7 @@ impl Graph {
             self.name(id, request);
         }
         self.resolved.insert(request.clone(), id);
-        if let Some(node) = self.nodes.get_mut(&id) {
+        if let Some(node) = self.get_mut(id) {
             node.request = Some(request);
         }
         id
@@ -314,9 +377,16 @@ impl Graph {
                 Resolved::Same(same)
             }
             _ => {
+                let _touched = self.get_mut(id);
                 if let Some(node) = self.nodes.get_mut(&id) {
+                    let asked = node.way_to_ask().cloned();
                     if let Some(before) = node.request.replace(request.clone()) {
                         self.resolved.remove(&before);
+                        // It has moved: what is written as it was kept until now is another secret, if it is one.
+                        if before != request && asked.is_some_and(|asked| asked != before) {
+                            node.written.remove(&before);
+                            self.written.remove(&before);
+                        }
                     }
                     self.resolved.insert(request, id);
                 }
@@ -335,7 +405,10 @@ impl Graph {
 
     /// Takes a secret out.
     pub(crate) fn remove(&mut self, id: SecretId) -> Option<Node> {
-        let node = *self.nodes.remove(&id)?;
+        let mut node = *self.nodes.remove(&id)?;
+        self.first_ends = None;
+        self.touched.remove(&id);
+        self.gone.extend(node.noted.take().map(|(request, _)| request));
         self.named.remove(&(node.name.hash, node.name.number));
         for written in &node.written {
             self.written.remove(written);
@@ -351,6 +424,7 @@ impl Graph {
         for request in gone.written {
             self.name(into, request);
         }
+        self.first_ends = None;
         if let Some(node) = self.nodes.get_mut(&into) {
             node.users.extend(gone.users);
         }
@@ -376,7 +450,7 @@ impl Graph {
     }
 
     fn name(&mut self, id: SecretId, request: Arc<Request>) {
-        if let Some(node) = self.nodes.get_mut(&id) {
+        if let Some(node) = self.get_mut(id) {
             node.written.insert(request.clone());
             self.written.insert(request, id);
         }

@@ -7,10 +7,14 @@ use std::time::Duration;
 
 use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId};
 use crate::secrets::lease::Lease;
+use crate::tools::dice::pause;
 use leasehold_base::time::Moment;
 
 /// Applications get this long to change over, and at most a quarter of what the lease has left.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// The longest time that revocations wait after one was asked to come later.
+const MOST_REST: Duration = Duration::from_secs(60);
 
 /// When something that ends at `end`, where it does, is given back if it became free now.
 pub(crate) fn grace(now: Moment, end: Option<Moment>) -> Moment {
@@ -44,6 +48,8 @@ pub(crate) struct Retiree {
     pub(crate) tries: u32,
     /// The current login may not revoke it.
     pub(crate) by_own: bool,
+    /// A digest of what was last written down of its lease.
+    pub(crate) noted: Option<u64>,
 }
 
 /// All replaced leases, and who may go on with one that is going to be replaced.
@@ -53,14 +59,47 @@ pub(crate) struct Retirees {
     /// Of leases that are still good: notifiers of files that were published without them, as long as they
     /// have not been told of that.
     left: BTreeMap<LeaseId, BTreeSet<NotifierId>>,
+    /// Those whose lease may have changed since changes were last taken.
+    touched: BTreeSet<LeaseId>,
+    /// Those that were written down, and are gone.
+    gone: BTreeSet<LeaseId>,
+    /// The server asked that revocations come later, and has taken none since: until when, and how often in a row.
+    rest: Option<(Moment, u32)>,
 }
 
 impl Retirees {
+    /// A revocation was asked to come later; by `asked` where a time was named.
+    pub(crate) fn rest(&mut self, now: Moment, asked: Option<Duration>, draw: f64) {
+        let rounds = match self.rest {
+            // The answer to one that went with the first.
+            Some((until, rounds)) if until > now => rounds,
+            Some((_, rounds)) => rounds.saturating_add(1),
+            None => 1,
+        };
+        let wait = pause(rounds, Duration::from_secs(1), MOST_REST, draw)
+            .max(asked.unwrap_or_default().min(MOST_REST));
+        let until = self.rest.map_or(now, |(until, _)| until).max(now.after(wait));
+        self.rest = Some((until, rounds));
+    }
+
+    /// A revocation went through.
+    pub(crate) fn rested(&mut self) {
+        self.rest = None;
+    }
+
+    /// Until when revocations wait; past where one at a time finds out whether they are taken.
+    pub(crate) fn resting_until(&self) -> Option<Moment> {
+        self.rest.map(|(until, _)| until)
+    }
+
     /// Adds a lease that `files` on disk are still made of. Whether nobody uses it any more.
     pub(crate) fn add(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) -> bool {
         let notifiers = self.left.remove(&lease.id).unwrap_or_default();
-        let retiree = Retiree { secret, files, notifiers, way: Way::Used, tries: 0, by_own: false, lease };
+        let noted = self.all.get(&lease.id).and_then(|before| before.noted);
+        let (way, tries, by_own) = (Way::Used, 0, false);
+        let retiree = Retiree { secret, files, notifiers, way, tries, by_own, noted, lease };
         let free = retiree.is_free();
+        self.touched.insert(retiree.lease.id.clone());
         self.all.insert(retiree.lease.id.clone(), retiree);
         free
     }
@@ -79,11 +118,33 @@ impl Retirees {
     }
 
     pub(crate) fn get_mut(&mut self, id: &LeaseId) -> Option<&mut Retiree> {
-        self.all.get_mut(id)
+        let one = self.all.get_mut(id)?;
+        self.touched.insert(id.clone());
+        Some(one)
     }
 
     pub(crate) fn remove(&mut self, id: &LeaseId) -> Option<Retiree> {
-        self.all.remove(id)
+        let one = self.all.remove(id)?;
+        self.touched.remove(id);
+        if one.noted.is_some() {
+            self.gone.insert(id.clone());
+        }
+        Some(one)
+    }
+
+    /// As [`get_mut`](Self::get_mut), to note what was written down of it.
+    pub(crate) fn get_to_note(&mut self, id: &LeaseId) -> Option<&mut Retiree> {
+        self.all.get_mut(id)
+    }
+
+    /// Those whose lease may have changed since this was last asked.
+    pub(crate) fn take_touched(&mut self) -> BTreeSet<LeaseId> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Those that were noted and are gone since this was last asked.
+    pub(crate) fn take_gone(&mut self) -> Vec<LeaseId> {
+        std::mem::take(&mut self.gone).into_iter().collect()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Retiree> {
@@ -91,6 +152,7 @@ impl Retirees {
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Retiree> {
+        self.touched.extend(self.all.keys().cloned());
         self.all.values_mut()
     }
 

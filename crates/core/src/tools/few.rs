@@ -39,6 +39,15 @@ impl<T: Ord> Few<T> {
         self.0.binary_search(member).is_ok()
     }
 
+    /// The member at this place.
+    pub(crate) fn get(&self, place: usize) -> Option<&T> {
+        self.0.get(place)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn first(&self) -> Option<&T> {
         self.0.first()
     }

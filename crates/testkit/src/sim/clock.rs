@@ -67,6 +67,11 @@ impl World {
         if self.is_calm() { self.now - self.calm } else { Duration::ZERO }
     }
 
+    /// A broken promise with its moment, which a trace counts from the beginning of the world and promises do not.
+    pub(super) fn dated(&self, why: &str) -> String {
+        format!("{why}; it is {:?} now, {:?} in the trace", self.now, self.now - BEGIN)
+    }
+
     #[allow(clippy::print_stdout, reason = "only where a person asked for a trace")]
     pub fn log(&self, text: impl FnOnce() -> String) {
         if self.trace {

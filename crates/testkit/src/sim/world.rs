@@ -14,8 +14,9 @@ use super::application::Applications;
 use super::checks::Checks;
 use super::clock::{BEGIN, Boot, EPOCH};
 use super::dice::Dice;
-use super::driver::{Content, Disk, Handoff, Kind, Load, Process};
+use super::driver::{Content, Disk, Kind, Load, Process};
 use super::faults::{self, Fault, Planned};
+use super::handoff::{self, Handoff};
 use super::network::Call;
 use super::server::Server;
 use super::setup::Setup;
@@ -231,7 +232,7 @@ impl World {
             _ => return Ok(false),
         }
         let result = Checks::look(self);
-        result.map_err(|why| format!("{} at {:?}", why, self.now - BEGIN))?;
+        result.map_err(|why| self.dated(&why))?;
         Ok(!self.over)
     }
 
@@ -292,7 +293,7 @@ impl World {
         self.applications.over = false;
         let variable = |file: &FileId| self.setup.is_variable(*file);
         self.disk.files.retain(|file, _| !variable(file));
-        let kept = self.handoff.clone().filter(|_| self.setup.handoff);
+        let kept = self.handoff.clone().filter(|_| self.setup.handoff).map(Handoff::found);
         self.process = Some(Process::new(self.runs, mode, &self.setup, kept.as_ref()));
         self.checks.started(self.runs, self.now);
         let rebooted = kept.as_ref().is_some_and(|kept| kept.boot != self.boot);
@@ -312,8 +313,8 @@ impl World {
         }
         for action in actions {
             self.log(|| format!("    < {action:?}"));
-            Checks::action(self, &action).map_err(|why| format!("{why} at {:?}", self.now))?;
-            self.act(action).map_err(|why| format!("{why} at {:?}", self.now))?;
+            Checks::action(self, &action).map_err(|why| self.dated(&why))?;
+            self.act(action).map_err(|why| self.dated(&why))?;
             if self.process.is_none() {
                 // It has ended, or was killed in the middle of what it was about to do.
                 break;
@@ -370,15 +371,17 @@ impl World {
                 let wait = delay + self.dice.millis(0, 20);
                 self.push(wait, Next::Notify { run, notifier });
             }
-            Action::SaveHandoff => self.save_handoff(),
-            Action::DropHandoff => self.handoff = None,
+            Action::SaveHandoff => return self.save_handoff(),
+            Action::DropHandoff => {
+                process.has_written = false;
+                self.handoff = None;
+            }
             Action::DropToken(id) => {
                 process.tokens.remove(&id);
                 process.dropped.insert(id);
             }
             Action::Forget(request) => {
-                process.store.answers.remove(&request.path);
-                process.store.resolved.retain(|_, path| *path != request.path);
+                process.store.forget(&request.path);
             }
             Action::Say(_) => {}
             Action::Spawn => return self.start_application(),
@@ -411,20 +414,28 @@ impl World {
         Ok(())
     }
 
-    fn save_handoff(&mut self) {
+    fn save_handoff(&mut self) -> Result<(), String> {
         let doomed = self.doomed();
         if doomed == Some(false) {
             self.log(|| "-- killed before the write".to_owned());
             self.checks.note_kill(true);
             self.calm = self.now;
-            return self.kill(false, Duration::from_secs(1));
+            self.kill(false, Duration::from_secs(1));
+            return Ok(());
         }
         let wait = self.dice.millis(0, 5);
         self.unsaved = self.faults.contains(&Fault::HandoffFull);
         if self.unsaved {
+            if let Some(process) = &mut self.process {
+                // What has changed is asked for, and is in no line.
+                let _ = process.engine.changes();
+                process.has_written = false;
+            }
             self.tell_later(wait, Event::HandoffSaved(Err("no space left on device".to_owned())));
         } else {
-            self.handoff = self.process.as_ref().map(|process| process.handoff(self.boot));
+            if let Some(process) = &mut self.process {
+                handoff::write(&mut self.handoff, process, self.boot)?;
+            }
             self.tell_later(wait, Event::HandoffSaved(Ok(())));
         }
         if doomed.is_some() {
@@ -432,6 +443,7 @@ impl World {
             self.calm = self.now;
             self.kill(false, Duration::from_secs(1));
         }
+        Ok(())
     }
 
     pub fn tell_later(&mut self, wait: Duration, event: Event) {

@@ -1,0 +1,108 @@
+//! The model of the handoff on disk: a state as a whole, and a journal of what has changed since.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leasehold_base::time::Moment;
+use leasehold_core::event::Life;
+use leasehold_core::ids::{LeaseId, TokenId};
+use leasehold_core::snapshot::{Changes, KeptSecret, Snapshot};
+
+use super::clock::Boot;
+use super::driver::{Process, Store};
+
+/// The state is written as a whole again after so many lines.
+const LINES: u32 = 7;
+
+/// What outlives a process in the handoff, as the lines say it.
+#[derive(Debug, Clone)]
+pub struct Handoff {
+    /// With secrets, too, whose lease is among the retiring ones: the reader leaves those out.
+    pub snapshot: Snapshot,
+    pub tokens: BTreeMap<TokenId, u64>,
+    pub store: Store,
+    /// On whose clock it was written.
+    pub boot: Boot,
+    lines: u32,
+}
+
+impl Handoff {
+    /// What the process has, as a whole.
+    fn whole(process: &Process, boot: Boot) -> Self {
+        let (snapshot, store) = (process.engine.snapshot(), process.store.clone().settled());
+        Self { snapshot, tokens: process.tokens.clone(), store, boot, lines: 0 }.found()
+    }
+
+    /// What the next run finds.
+    pub fn found(mut self) -> Self {
+        let leaving: BTreeSet<&LeaseId> = self.snapshot.retiring.iter().map(|lease| &lease.id).collect();
+        let stays =
+            |secret: &KeptSecret| !secret.lease.as_ref().is_some_and(|lease| leaving.contains(&lease.id));
+        self.snapshot.secrets.retain(stays);
+        let secrets = &self.snapshot.secrets;
+        let is_kept = |path: &String| secrets.iter().any(|secret| secret.request.path == *path);
+        self.store.answers.retain(|path, _| is_kept(path));
+        self.store.resolved.retain(|_, path| is_kept(path));
+        self
+    }
+
+    /// One more line.
+    fn append(&mut self, changes: &Changes, process: &Process) {
+        self.lines += 1;
+        self.tokens = process.tokens.clone();
+        let store = process.store.clone().settled();
+        let snapshot = &mut self.snapshot;
+        snapshot.secrets.retain(|secret| !changes.dropped.contains(&secret.request));
+        snapshot.retiring.retain(|lease| !changes.retired.contains(&lease.id));
+        for secret in &changes.secrets {
+            snapshot.secrets.retain(|before| before.request != secret.request);
+            snapshot.secrets.push(secret.clone());
+            let path = &secret.request.path;
+            self.store.answers.remove(path);
+            self.store.answers.extend(store.answers.get(path).map(|value| (path.clone(), value.clone())));
+            let ways = secret.written.iter().map(|way| (way.path.clone(), path.clone()));
+            self.store.resolved.extend(ways);
+        }
+        for lease in &changes.retiring {
+            snapshot.retiring.retain(|before| before.id != lease.id);
+            snapshot.retiring.push(lease.clone());
+        }
+        let (secrets, retiring) =
+            (std::mem::take(&mut snapshot.secrets), std::mem::take(&mut snapshot.retiring));
+        self.snapshot = Snapshot { secrets, retiring, ..changes.rest.clone() };
+    }
+}
+
+/// Writes down what has changed since the last write, as the agent does: as a line, or everything anew.
+///
+/// # Errors
+/// What the next run would find is not what the engine says that it has.
+pub fn write(handoff: &mut Option<Handoff>, process: &mut Process, boot: Boot) -> Result<(), String> {
+    let changes = process.engine.changes();
+    match handoff.as_mut().filter(|kept| process.has_written && kept.lines < LINES) {
+        Some(kept) => {
+            kept.append(&changes, process);
+            if kept.lines % 2 == 1 {
+                // A line that is there twice changes nothing.
+                kept.append(&changes, process);
+            }
+        }
+        None => *handoff = Some(Handoff::whole(process, boot)),
+    }
+    process.has_written = true;
+    let found = handoff.clone().map(|kept| kept.found().snapshot).unwrap_or_default();
+    let (found, there) = (comparable(found), comparable(process.engine.snapshot()));
+    if found == there { Ok(()) } else { Err(format!("the journal says {found:?} of {there:?}")) }
+}
+
+/// In one order, and without the time at which something was last looked at that stays the same: no line says that.
+fn comparable(mut snapshot: Snapshot) -> Snapshot {
+    for secret in &mut snapshot.secrets {
+        if secret.lease.is_none() && secret.life == Life::Unknown {
+            secret.read = Moment::default();
+        }
+        secret.written.sort();
+    }
+    snapshot.secrets.sort_by(|one, other| one.request.cmp(&other.request));
+    snapshot.retiring.sort_by(|one, other| one.id.cmp(&other.id));
+    snapshot
+}

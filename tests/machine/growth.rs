@@ -1,0 +1,121 @@
+//! Cost grows with what there is, and not with its square: each of these is counted once, and once for four times as
+//! much. Where a curve bends, the second count is more than four times the first.
+//!
+//! Counted are instructions of a debug build, as in [`instructions`](crate::instructions): neither a busy machine nor
+//! another one changes them by more than a few in a hundred.
+
+use std::time::Duration;
+
+use leasehold::core::event::Event;
+use leasehold::core::policy::Mode;
+use leasehold::functions;
+use leasehold::template::Template;
+
+use crate::instructions::{World, count_in, plan, workload};
+use crate::support::{have, need};
+
+const TEST: &str = "growth::four_times_as_much_costs_four_times_as_much";
+
+/// The smaller number of each.
+const FEW: usize = 40;
+
+/// What four times as much may cost: a search tree is a little deeper, and what each start costs counts for less.
+const MOST: f64 = 4.8;
+
+/// What is counted: its name, and a configuration with so many of it.
+type Case = (&'static str, fn(usize) -> String);
+
+/// All that is counted with an engine.
+const CASES: [Case; 4] = [
+    ("files of a set", |number| files(number, "f", "secret/app/")),
+    ("absolute files", |number| files(number, "/leasehold/alone/f", "secret/app/")),
+    ("leases with a handoff", |number| {
+        format!("handoff: {{file: /leasehold/handoff/state}}\n{}", files(number, "f", "database/creds/"))
+    }),
+    ("secrets of one file", |number| {
+        let call = |index| {
+            format!(
+                "    {{{{ with secret \"secret/app/{index}\" }}}}{{{{ .Data.data.user }}}}{{{{ end }}}}\n"
+            )
+        };
+        let calls: String = (0..number).map(call).collect();
+        format!("files:\n- path: all\n  template: |\n{calls}")
+    }),
+];
+
+/// The case whose text is a template of so many calls, and not a configuration.
+const CALLS: &str = "calls of a template";
+
+fn files(number: usize, path: &str, secret: &str) -> String {
+    let file = |index| format!("- {{path: '{path}{index}', secret: '{secret}{index}#username'}}\n");
+    let file = |index| {
+        if secret.starts_with("secret") { file(index).replace("#username", "#user") } else { file(index) }
+    };
+    format!("files:\n{}", (0..number).map(file).collect::<String>())
+}
+
+fn configuration(files: &str) -> Vec<u8> {
+    let head = "vault: {address: 'https://vault.example.com'}\nauth: {method: kubernetes, role: web}\n\
+                secrets_dir: /leasehold/secrets\n";
+    format!("{head}{files}").into_bytes()
+}
+
+// The names of these are given to valgrind: only what happens in them is counted.
+
+#[inline(never)]
+fn counted_init(text: Vec<u8>) -> World {
+    let mut world = World::of(plan(text), Mode::Init { timeout: Duration::from_secs(120) });
+    world.give(Event::Start { kept: None, rebooted: false });
+    world
+}
+
+#[inline(never)]
+fn counted_calls(text: &str) -> usize {
+    let template = Template::parse("t", text.as_bytes(), None, functions::all()).expect("a template");
+    template.calls().len() + template.fields_of("secret").len()
+}
+
+/// Does what is counted: `WORKLOAD` is the name of a case and a number.
+fn run(workload: &str) {
+    let (name, number) = workload.rsplit_once(' ').expect("a name and a number");
+    let number: usize = number.parse().expect("a number");
+    if name == CALLS {
+        // Lines between the calls make a count from the start of the text expensive.
+        let call = |index| {
+            format!("line\nline {{{{ with secret \"a/{index}\" }}}}{{{{ .Data.key }}}}{{{{ end }}}}\n")
+        };
+        let text: String = (0..number).map(call).collect();
+        assert!(counted_calls(&text) >= 2 * number);
+        return;
+    }
+    let (_, text) = CASES.into_iter().find(|(case, _)| *case == name).expect("a case");
+    let world = counted_init(configuration(&text(number)));
+    assert!(world.ended);
+    if name.contains("lease") {
+        assert_eq!(world.written, number, "each lease is written down once");
+    }
+}
+
+#[test]
+fn four_times_as_much_costs_four_times_as_much() {
+    if let Some(workload) = workload() {
+        return run(&workload);
+    }
+    let counted = CASES.map(|(name, _)| (name, "counted_init", FEW)).into_iter();
+    // A template costs so little that its fixed part would hide the rest.
+    let cases: Vec<_> = counted.chain([(CALLS, "counted_calls", 10 * FEW)]).collect();
+    cases.iter().for_each(|(name, _, few)| run(&format!("{name} {few}")));
+    if !need("valgrind", "apt-get install valgrind", have("valgrind")) {
+        return;
+    }
+    let ratio = |(name, function, few): &(&str, &str, usize)| {
+        let count = |number: usize| count_in(TEST, &format!("{name} {number}"), function) as f64;
+        (name.to_string(), count(4 * few) / count(*few))
+    };
+    let ratios: Vec<(String, f64)> = cases.iter().map(ratio).collect();
+    let bent: Vec<_> = ratios.iter().filter(|(_, ratio)| *ratio > MOST).collect();
+    assert!(
+        bent.is_empty(),
+        "four times as much costs more than {MOST} times as much: {bent:?} of {ratios:?}"
+    );
+}
