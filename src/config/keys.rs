@@ -1,5 +1,5 @@
 //! Every key of a configuration: its kind, its default and what it is for. The hints for unknown keys, the check of
-//! shapes and the reference read this table. The defaults themselves are in [`super::defaults`].
+//! shapes and the reference read this table. The defaults themselves are in `defaults.rs`.
 
 use super::defaults;
 use super::keypath::{KeyPath, Step};

@@ -4,7 +4,7 @@
 //! mount, mode 0600. Whoever runs holds the lock on the file `NAME.lock` beside it for as long as
 //! it lives: two processes that renew and replace the same leases would pull them from under each
 //! other. Every change is written before it is relied on. A small state is rewritten as a whole and in one
-//! step (see [`SingleFile`]); a large one is gone on from by [a journal](journal). It is deleted only after what it
+//! step (see [`SingleFile`]); a large one is gone on from by a journal. It is deleted only after what it
 //! names is revoked.
 //!
 //! Whatever is wrong with it costs a fresh login and nothing else: it is believed only where it
