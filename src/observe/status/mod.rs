@@ -1,4 +1,4 @@
-//! `/status`: the [`View`](crate::core::View) as JSON, with times told from now, in seconds.
+//! `/status`: the [`View`](crate::core::view::View) as JSON, with times told from now, in seconds.
 //!
 //! Its schema is published in `docs/status.schema.json`, and a test holds the two together.
 //! Fields are added, never renamed; whoever reads it (`leasehold status` of another version, for
