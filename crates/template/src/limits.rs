@@ -1,6 +1,6 @@
 //! How much one rendering may do, so that no template can hang the process or fill its memory.
 
-/// The limits of one rendering. A rendering that reaches one fails, and [`ExecError::limit`](crate::ExecError::limit) is set.
+/// The limits of one rendering. A rendering that reaches one fails, and [`ExecError::kind`](crate::ExecError::kind) says which one.
 ///
 /// Go has a limit of the depth alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
