@@ -113,7 +113,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             None => driver.wait().await,
         };
         let now = clock::now();
-        driver.unseen |= is_seen(&event) || driver.voice.is_due(now.moment);
+        driver.unseen |= hear::is_seen(&event) || driver.voice.is_due(now.moment);
         driver.parting.hear(&event);
         let actions = driver.engine.handle(event, now);
         driver.parting.watch(&driver.engine, now.moment);
@@ -136,18 +136,6 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             driver.unseen = false;
             driver.voice.follow(&driver.engine.outlook(clock::now()), driver.has_begun());
         }
-    }
-}
-
-/// Whether an event may change how things are, so that it is looked at at once.
-fn is_seen(event: &Event) -> bool {
-    match event {
-        Event::Published { .. } | Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => true,
-        Event::LoggedIn { .. } | Event::LookedUp { .. } => true,
-        Event::Notified { result, .. } => result.is_err(),
-        Event::Read { result, .. } => result.is_err(),
-        Event::Renewed { result, .. } | Event::TokenRenewed { result, .. } => result.is_err(),
-        _ => false,
     }
 }
 
