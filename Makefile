@@ -70,10 +70,10 @@ compare: release ## a bad day beside `bao agent`: revoked, away, rotated; writes
 	scripts/compare $(BINARY)
 
 simulate: ## a million simulated worlds of faults against the pure core
-	$(CARGO) run --release --example simulate -- --seeds 1000000
+	$(CARGO) run --profile worlds --example simulate -- --seeds 1000000
 
 fleet: ## what 10,000 sidecars ask of a server in a day, with an outage and a restart of all; writes docs/SIMULATION.md
-	$(CARGO) run --release --example simulate -- --fleet 10000 --svg docs/fleet.svg --page docs/SIMULATION.md
+	$(CARGO) run --profile worlds --example simulate -- --fleet 10000 --svg docs/fleet.svg --page docs/SIMULATION.md
 
 fuzz: ## every fuzz target for SECONDS=600 each; see scripts/fuzz
 	scripts/fuzz $(or $(SECONDS),600)

@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::rules::{self, Rule};
 use super::wants::{Want, Wants};
 use crate::config::foreign::Keys;
-use crate::config::plan::{AuthMethod, AuthPlan, Plan, Source};
+use crate::config::plan::{AuthMethod, AuthPlan, Plan, Source, VariableSource};
 use crate::core::no_login;
 use crate::exit::{Cause, Ending};
 use crate::secret::Secret;
@@ -60,7 +60,7 @@ pub async fn survey(plan: &Plan, wants: &Wants) -> Result<Vec<Finding>, Ending> 
 /// As above, and 66 where a secret is not there.
 pub async fn keys_of(plan: &Plan) -> Result<Keys, Ending> {
     let wanted = plan.exec.env.iter().filter_map(|variable| match &variable.source {
-        Source::Json { request } if variable.spread.is_some() => Some(request),
+        VariableSource::Made(Source::Json { request }) if variable.spread.is_some() => Some(request),
         _ => None,
     });
     let wanted: Vec<&Request> = wanted.collect();

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::plan::{Part, Plan, Source, TemplateSource};
+use crate::config::plan::{FileSource, Part, Plan, Source, TemplateSource, VariableSource};
 use crate::secret::Secret;
 use crate::template::Call;
 use leasehold_base::request::{BadPath, Request, Verb};
@@ -47,10 +47,13 @@ pub struct Wants {
 pub fn of(plan: &Plan) -> Wants {
     let mut finder = Finder::default();
     for file in &plan.files {
-        finder.source(&file.name, &file.source);
+        match &file.source {
+            FileSource::Made(source) => finder.source(&file.name, source),
+            FileSource::Token { wrap_ttl } => finder.wants.wraps |= wrap_ttl.is_some(),
+        }
     }
     for variable in &plan.exec.env {
-        finder.source(&variable.label(), &variable.source);
+        finder.variable(&variable.label(), &variable.source);
     }
     if plan.exec.resolve_env.is_some() {
         let function = "the environment of `leasehold exec`".to_owned();
@@ -72,8 +75,13 @@ impl Finder {
             Source::Template(template) => self.template(user, template),
             Source::Field { request, key, .. } => self.add(user, request.clone(), Some(key)),
             Source::Json { request } => self.add(user, request.clone(), None),
-            Source::Token { wrap_ttl } => self.wants.wraps |= wrap_ttl.is_some(),
-            Source::Parts(parts) => parts.iter().for_each(|part| match part {
+        }
+    }
+
+    fn variable(&mut self, user: &str, source: &VariableSource) {
+        match source {
+            VariableSource::Made(source) => self.source(user, source),
+            VariableSource::Parts(parts) => parts.iter().for_each(|part| match part {
                 Part::Text(_) => {}
                 Part::Field { request, key } => self.add(user, request.clone(), Some(key)),
             }),

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::output::{self, write_out};
-use crate::cli::CheckArgs;
+use crate::commands::args::CheckArgs;
 use crate::config::plan::Plan;
 use crate::config::{Problem, Rejected, Severity, Sources};
 use crate::exit::{Cause, Ending};

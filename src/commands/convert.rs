@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::engine;
 use super::output::write_out;
+use super::run;
 use crate::access::survey::keys_of;
 use crate::config::foreign::{Converted, Keys, convert};
 use crate::config::{self, Problem, Rejected, Severity, Sources, folder};
@@ -30,10 +30,10 @@ pub fn run(configs: &[PathBuf], from_server: bool) -> Result<ExitCode, Ending> {
 /// The keys of the secrets that become variables as a whole.
 fn asked(sources: &Sources) -> Result<Keys, Ending> {
     let (plan, _notices) = sources.load(&[]).map_err(|rejected| told(&rejected))?;
-    engine::has_credentials(&plan)?;
+    run::has_credentials(&plan)?;
     sandbox::close_memory();
     let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(engine::no_runtime)?;
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(run::no_runtime)?;
     let result = tokio::task::LocalSet::new().block_on(&runtime, keys_of(&plan));
     runtime.shutdown_background();
     result

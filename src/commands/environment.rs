@@ -12,7 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::config::problem::io_words;
 use crate::render::Environment;
 use crate::secret::Secret;
-use crate::template::host::WallTime;
+use crate::template::host::{HostError, WallTime};
 
 /// The largest file that `file` reads, bytes.
 const LARGEST_FILE: u64 = 8 << 20;
@@ -39,15 +39,15 @@ fn wall() -> WallTime {
 
 /// A regular file's content. Opened without blocking, since a template could name a FIFO. The path is left out of what
 /// is wrong: a template may have made it of a secret, and where it did not, its error shows the call.
-pub(super) fn read_file(path: &Path) -> Result<Secret, String> {
-    let why = |error: std::io::Error| io_words(&error);
+pub(super) fn read_file(path: &Path) -> Result<Secret, HostError> {
+    let why = |error: std::io::Error| HostError(io_words(&error));
     let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).map_err(why)?;
     let metadata = file.metadata().map_err(why)?;
     if !metadata.is_file() {
-        return Err("not a regular file".to_owned());
+        return Err(HostError("not a regular file".to_owned()));
     }
     if metadata.len() > LARGEST_FILE {
-        return Err("larger than 8 MiB".to_owned());
+        return Err(HostError("larger than 8 MiB".to_owned()));
     }
     // With room for all of it the buffer does not move; it may have grown since.
     let mut content =

@@ -3,14 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
-use super::engine;
-use crate::cli::ExecArgs;
+use super::run;
+use crate::commands::args::ExecArgs;
 use crate::config::plan::Plan;
 use crate::config::references;
 use crate::core::policy::Mode;
 use crate::driver::Parent;
 use crate::exit::{Cause, Ending};
-use crate::process::child::{self, Blueprint};
+use crate::process::child::{self, ChildCommand};
 use crate::process::kernel;
 use crate::process::signals::{self, Held};
 
@@ -28,7 +28,7 @@ pub fn run(args: &ExecArgs) -> Result<ExitCode, Ending> {
     // Before anything else: what comes from now on waits for the process, or ends us in order.
     let held =
         signals::hold(child::is_on_terminal()).map_err(|why| kernel::refused("rt_sigprocmask", &why))?;
-    engine::run(&args.config, |plan| {
+    run::run(&args.config, |plan| {
         let parent = parent(plan, &args.command, held)?;
         Ok((Mode::Exec { timeout: plan.init_timeout }, Some(parent)))
     })
@@ -44,7 +44,7 @@ fn parent(plan: &mut Plan, command: &[OsString], held: Held) -> Result<Parent, E
         child::find(&command, path.map(|(_, value)| value.as_os_str()))?;
     }
     resolve(plan, &inherited)?;
-    let blueprint = Blueprint {
+    let blueprint = ChildCommand {
         command,
         mask: held.found,
         stop_signal: plan.exec.stop_signal,

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::engine;
-use crate::cli::InitArgs;
+use super::run;
+use crate::commands::args::InitArgs;
 use crate::config::plan::{Notifier, Plan};
 use crate::core::policy::Mode;
 use crate::exit::Ending;
@@ -13,7 +13,7 @@ use crate::exit::Ending;
 /// # Errors
 /// By the table of exit codes.
 pub fn run(args: &InitArgs) -> Result<ExitCode, Ending> {
-    engine::run(&args.config, |plan| {
+    run::run(&args.config, |plan| {
         left_out(plan);
         Ok((Mode::Init { timeout: args.timeout.unwrap_or(plan.init_timeout) }, None))
     })

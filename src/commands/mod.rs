@@ -1,9 +1,9 @@
-//! What the command line runs: thin, the work is done in the other rooms.
+//! One file for each command. They are thin: the other rooms do the work.
 
 pub mod act;
+pub mod args;
 pub mod check;
 pub mod convert;
-mod engine;
 mod environment;
 pub mod exec;
 pub mod init;
@@ -13,6 +13,7 @@ pub(crate) mod output;
 pub mod plan;
 pub mod policy;
 pub mod render;
+mod run;
 pub mod sidecar;
 pub mod status;
 mod zones;

@@ -6,7 +6,7 @@ use nix::ifaddrs::{InterfaceAddress, getifaddrs};
 use nix::net::if_::InterfaceFlags;
 use nix::sys::socket::{SockaddrLike as _, SockaddrStorage};
 
-use crate::template::host::{Interface, Network};
+use crate::template::host::{HostError, Interface, Network};
 
 /// The kernel's flags in Go's order, which numbers them by bit.
 const FLAGS: [InterfaceFlags; 6] = [
@@ -22,8 +22,9 @@ const FLAGS: [InterfaceFlags; 6] = [
 const ROUTES: &str = "/proc/net/route";
 
 /// Interfaces and addresses in the kernel's order, asked anew.
-pub(super) fn of_this_machine() -> Result<Network, String> {
-    let told = getifaddrs().map_err(|errno| format!("cannot list the network interfaces: {errno}"))?;
+pub(super) fn of_this_machine() -> Result<Network, HostError> {
+    let told =
+        getifaddrs().map_err(|errno| HostError(format!("cannot list the network interfaces: {errno}")))?;
     let mut interfaces: Vec<Interface> = Vec::new();
     for one in told {
         match interfaces.iter_mut().find(|known| known.name == one.interface_name) {

@@ -3,10 +3,10 @@
 use std::io;
 use std::process::ExitCode;
 
-use super::engine;
 use super::output::write_out;
+use super::run;
 use crate::access::{rules, wants};
-use crate::cli::ConfigArgs;
+use crate::commands::args::ConfigArgs;
 use crate::config::plan::Plan;
 use crate::exit::Ending;
 
@@ -15,7 +15,7 @@ use crate::exit::Ending;
 /// # Errors
 /// 78 where the configuration is not good; 73 where standard output cannot be written.
 pub fn run(args: &ConfigArgs) -> Result<ExitCode, Ending> {
-    let (plan, _notices) = engine::load(args)?;
+    let (plan, _notices) = run::load(args)?;
     write_out(&mut io::stdout().lock(), text(&plan).as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::environment;
 use super::output::write_out;
-use crate::cli::RenderArgs;
+use crate::commands::args::RenderArgs;
 use crate::config::problem::io_words;
 use crate::exit::{Cause, Ending};
 use crate::functions;
@@ -21,7 +21,7 @@ use crate::template::value::Value;
 use crate::template::{Limits, Position, Template};
 use crate::tree::Tree;
 use leasehold_base::request::{Request, Verb};
-use leasehold_base::response::Response;
+use leasehold_base::response::{Response, WrongType};
 
 /// The largest input that is read, bytes.
 const LARGEST_INPUT: u64 = 8 << 20;
@@ -121,9 +121,9 @@ impl Given {
         };
         let mut given = HashMap::new();
         for (key, answer) in map.iter() {
-            let request = request(key).map_err(|why| bad_input(path, why))?;
-            let answer =
-                response(answer).map_err(|why| bad_input(path, format!("{}: {why}", spelled(&request))))?;
+            let request = request(path, key)?;
+            let answer = response(answer)
+                .map_err(|error| bad_input(path, format!("{}: {error}", spelled(&request))))?;
             given.insert(request, Arc::new(answer));
         }
         Ok(Self(given))
@@ -143,17 +143,19 @@ impl Secrets for Given {
 
 /// `path`, or `path key=value key=value`. A piece without `=` belongs to the value before it, which
 /// has a space in it.
-fn request(key: &str) -> Result<Request, String> {
+fn request(file: &Path, key: &str) -> Result<Request, Ending> {
     let (path, rest) = key.split_once(' ').unwrap_or((key, ""));
     let mut args: Vec<(String, String)> = Vec::new();
     for piece in rest.split(' ').filter(|_| !rest.is_empty()) {
         match (piece.split_once('='), args.last_mut()) {
             (Some((name, value)), _) => args.push((name.to_owned(), value.to_owned())),
             (None, Some((_, value))) => *value = format!("{value} {piece}"),
-            (None, None) => return Err(format!("{path}: an argument is not of the form key=value")),
+            (None, None) => {
+                return Err(bad_input(file, format!("{path}: an argument is not of the form key=value")));
+            }
         }
     }
-    let bad = |error| format!("{path}: {error}");
+    let bad = |error| bad_input(file, format!("{path}: {error}"));
     if args.is_empty() {
         return Request::read(path).map_err(bad);
     }
@@ -162,11 +164,11 @@ fn request(key: &str) -> Result<Request, String> {
 }
 
 /// A whole response, where it has `data` beside what only a response has; else the `data` of one.
-fn response(answer: &Tree) -> Result<Response, String> {
+fn response(answer: &Tree) -> Result<Response, WrongType> {
     let whole = answer.get("data").is_some()
         && ["lease_id", "request_id"].iter().any(|key| answer.get(key).is_some());
     if whole {
-        return Response::from_tree(answer).map_err(|error| error.to_string());
+        return Response::from_tree(answer);
     }
     Ok(Response { data: answer.clone(), ..Response::default() })
 }

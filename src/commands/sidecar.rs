@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::engine;
-use crate::cli::ConfigArgs;
+use super::run;
+use crate::commands::args::ConfigArgs;
 use crate::core::policy::Mode;
 use crate::exit::Ending;
 
@@ -12,5 +12,5 @@ use crate::exit::Ending;
 /// # Errors
 /// By the table of exit codes.
 pub fn run(args: &ConfigArgs) -> Result<ExitCode, Ending> {
-    engine::run(args, |_| Ok((Mode::Daemon, None)))
+    run::run(args, |_| Ok((Mode::Daemon, None)))
 }

@@ -5,7 +5,9 @@
 
 use sha2::{Digest, Sha256};
 
-use super::plan::{AuthMethod, AuthPlan, Credential, FilePlan, MissingKey, Source, Target, VaultPlan};
+use super::plan::{
+    AuthMethod, AuthPlan, Credential, FilePlan, FileSource, MissingKey, Source, Target, VaultPlan,
+};
 use leasehold_base::request::Request;
 
 /// Changed with the encoding, so that a handoff of an older one is not taken for ours.
@@ -167,9 +169,9 @@ impl Encoder {
         }
     }
 
-    fn source(&mut self, source: &Source) {
+    fn source(&mut self, source: &FileSource) {
         match source {
-            Source::Template(template) => {
+            FileSource::Made(Source::Template(template)) => {
                 self.number(0);
                 self.bytes(template.template.text());
                 self.number(match template.missing_key {
@@ -180,21 +182,20 @@ impl Encoder {
                 self.bytes(template.delimiters.0.as_bytes());
                 self.bytes(template.delimiters.1.as_bytes());
             }
-            Source::Field { request, key, base64 } => {
+            FileSource::Made(Source::Field { request, key, base64 }) => {
                 self.number(1);
                 self.request(request);
                 self.bytes(key.as_bytes());
                 self.number(u64::from(*base64));
             }
-            Source::Json { request } => {
+            FileSource::Made(Source::Json { request }) => {
                 self.number(2);
                 self.request(request);
             }
-            Source::Token { wrap_ttl } => {
+            FileSource::Token { wrap_ttl } => {
                 self.number(3);
                 self.option(*wrap_ttl, Self::duration);
             }
-            Source::Parts(_) => unreachable!("no file is made of these"),
         }
     }
 

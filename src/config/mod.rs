@@ -29,7 +29,7 @@ mod layers;
 mod mark;
 mod places;
 pub mod plan;
-mod policy;
+pub mod policy;
 pub mod problem;
 pub mod read;
 pub mod references;

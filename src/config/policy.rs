@@ -1,8 +1,8 @@
-//! What the core is told of a plan.
+//! The part of a plan that the core decides by.
 
 use std::collections::BTreeMap;
 
-use super::plan::{AuthMethod, FilePlan, NotifierPlan, OnChange, OnInit, Plan, Source, Target};
+use super::plan::{AuthMethod, FilePlan, FileSource, NotifierPlan, OnChange, OnInit, Plan, Target};
 use crate::core::ids::{FileId, NotifierId, UnitId};
 use crate::core::policy::{
     ChildPolicy, FilePolicy, FirstReady, Mode, NotifierPolicy, Policy, SinkPolicy, UnitPolicy,
@@ -81,10 +81,28 @@ fn file(plan: &FilePlan, unit: Option<UnitId>) -> FilePolicy {
     }
 }
 
-fn sink(source: &Source) -> Option<SinkPolicy> {
+fn sink(source: &FileSource) -> Option<SinkPolicy> {
     match source {
-        Source::Token { wrap_ttl } => Some(wrap_ttl.map_or(SinkPolicy::Plain, SinkPolicy::Wrapped)),
-        _ => None,
+        FileSource::Token { wrap_ttl } => Some(wrap_ttl.map_or(SinkPolicy::Plain, SinkPolicy::Wrapped)),
+        FileSource::Made(_) => None,
+    }
+}
+
+/// What a [`FileId`] stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A file, by its index in [`Plan::files`].
+    File(usize),
+    /// A variable of `exec`, by its index in the plan's `exec.env`.
+    Variable(usize),
+}
+
+impl Plan {
+    /// What each [`FileId`] of [`Plan::policy`] stands for, in the order of the ids.
+    #[must_use]
+    pub fn subjects(&self) -> Vec<Subject> {
+        let files = (0..self.files.len()).map(Subject::File);
+        files.chain((0..self.exec.env.len()).map(Subject::Variable)).collect()
     }
 }
 

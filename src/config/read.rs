@@ -17,7 +17,7 @@ use super::keypath::KeyPath;
 use super::keys;
 use super::layers::{self, Setting};
 use super::mark::Mark;
-use super::plan::{Anchor, Origin, Plan, Source};
+use super::plan::{Anchor, Origin, Plan, TemplateSource};
 use super::problem::{Place, Problem, Rejected, Severity};
 use super::relative;
 use super::shape;
@@ -192,7 +192,7 @@ impl Stack {
         let mut replaced = Vec::new();
         layers::merge(&mut self.value, value, &KeyPath::top(), &mut replaced);
         for path in replaced {
-            let before = self.place(&path, Part::Value).0;
+            let before = self.place(&path, Side::Value).0;
             let Some(document) = documents.iter().max_by_key(|document| document.find(&path).steps) else {
                 continue;
             };
@@ -219,7 +219,7 @@ impl Stack {
     fn apply(&mut self, settings: &[Setting]) {
         let (owners, replaced) = layers::apply(&mut self.value, settings);
         for layers::Replaced { setting, before } in replaced {
-            let before = before.unwrap_or_else(|| self.place(&setting.key, Part::Value).0.to_string());
+            let before = before.unwrap_or_else(|| self.place(&setting.key, Side::Value).0.to_string());
             let value = if keys::is_private(&setting.key) {
                 String::new()
             } else {
@@ -239,20 +239,20 @@ impl Stack {
     fn give_origins(&self, plan: &mut Plan) {
         let files = KeyPath::of(&["files"]);
         for (index, file) in plan.files.iter_mut().enumerate() {
-            self.give_origin(&files.index(index).key("template"), &mut file.source);
+            self.give_origin(&files.index(index).key("template"), file.source.template_mut());
         }
         let env = KeyPath::of(&["exec", "env"]);
         for variable in &mut plan.exec.env {
-            self.give_origin(&env.key(&variable.name).key("template"), &mut variable.source);
+            self.give_origin(&env.key(&variable.name).key("template"), variable.source.template_mut());
         }
     }
 
-    fn give_origin(&self, at: &KeyPath, source: &mut Source) {
-        let Source::Template(template) = source else { return };
+    fn give_origin(&self, at: &KeyPath, template: Option<&mut TemplateSource>) {
+        let Some(template) = template else { return };
         if template.file.is_some() {
             return;
         }
-        let (_, Some((document, _, true))) = self.place(at, Part::Value) else { return };
+        let (_, Some((document, _, true))) = self.place(at, Side::Value) else { return };
         let text = String::from_utf8_lossy(template.template.text());
         let anchor = |line| {
             let [start, next] = [1, 2].map(|column| document.inside(at, &text, line, column));
@@ -276,7 +276,7 @@ impl Stack {
     }
 
     /// The place of `path`, and the text it is in with the mark there, where it is in one.
-    fn place(&self, path: &KeyPath, part: Part) -> (Place, Option<(&Document, Mark, bool)>) {
+    fn place(&self, path: &KeyPath, part: Side) -> (Place, Option<(&Document, Mark, bool)>) {
         if let Some(owner) = self.owners.get(path) {
             return (Place::whole(owner), None);
         }
@@ -286,7 +286,7 @@ impl Stack {
         let found = document.find(path);
         let whole = found.steps == path.steps().len();
         let mark = match part {
-            Part::Value if whole => found.value,
+            Side::Value if whole => found.value,
             _ => found.key,
         };
         (Place::at(&document.name, mark.line, mark.column), Some((document, mark, whole)))
@@ -294,7 +294,7 @@ impl Stack {
 
     fn problem(&self, finding: Finding) -> Problem {
         let key = finding.at.to_string();
-        let part = if matches!(finding.on, On::Key) { Part::Key } else { Part::Value };
+        let part = if matches!(finding.on, On::Key) { Side::Key } else { Side::Value };
         let (place, document) = self.place(&finding.at, part);
         let (place, excerpt) = match (finding.on, document) {
             (On::File(file, spot), _) => {
@@ -343,7 +343,7 @@ impl Stack {
 
 /// Which part of an entry is meant.
 #[derive(Clone, Copy)]
-enum Part {
+enum Side {
     Key,
     Value,
 }

@@ -10,7 +10,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::plan::{Part, Source, VariablePlan};
+use super::plan::{Part, Source, VariablePlan, VariableSource};
 use crate::secret::Secret;
 use leasehold_base::request::{BadPath, Request};
 
@@ -57,7 +57,7 @@ pub fn variable(name: &str, value: &str, refresh: Duration) -> Result<Option<Var
     Ok(source.map(|source| VariablePlan { name: name.to_owned(), source, spread: None, refresh }))
 }
 
-fn source(value: &str) -> Result<Option<Source>, BadReference> {
+fn source(value: &str) -> Result<Option<VariableSource>, BadReference> {
     if value.starts_with(WRITE) {
         return Err(BadReference::Write);
     }
@@ -66,9 +66,9 @@ fn source(value: &str) -> Result<Option<Source>, BadReference> {
         refer(reference, &mut parts)?;
         return Ok(Some(match parts.pop() {
             Some(Part::Field { request, key }) if parts.is_empty() => {
-                Source::Field { request, key, base64: false }
+                VariableSource::Made(Source::Field { request, key, base64: false })
             }
-            last => Source::Parts(parts.into_iter().chain(last).collect()),
+            last => VariableSource::Parts(parts.into_iter().chain(last).collect()),
         }));
     }
     if !value.contains(WITHIN) {
@@ -82,7 +82,7 @@ fn source(value: &str) -> Result<Option<Source>, BadReference> {
         rest = after;
     }
     text(rest, &mut parts);
-    Ok(Some(Source::Parts(parts)))
+    Ok(Some(VariableSource::Parts(parts)))
 }
 
 /// `PATH#KEY`, `PATH#KEY#VERSION`.
@@ -143,8 +143,10 @@ mod tests {
             format!("{}{}#{key}", request.path, version.map_or(String::new(), |v| format!("?{v}")))
         };
         source(value).expect("a good value").map(|source| match source {
-            Source::Field { request, key, base64: false } => vec![field(&request, &key)],
-            Source::Parts(parts) => parts
+            VariableSource::Made(Source::Field { request, key, base64: false }) => {
+                vec![field(&request, &key)]
+            }
+            VariableSource::Parts(parts) => parts
                 .iter()
                 .map(|part| match part {
                     Part::Text(text) => text.expose_str().expect("text").to_owned(),

@@ -1,6 +1,6 @@
-//! Single values as people write them: durations, modes, signals. Each refusal says how it is
-//! written right.
+//! Single values as people write them: durations, modes, signals. Each error says how to write the value.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,12 +11,20 @@ const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// A value that is not written as its kind asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct BadScalar {
+pub struct BadScalar {
     /// What is wrong; does not repeat the value.
     pub(super) message: String,
     /// How to write it.
     pub(super) hint: String,
 }
+
+impl fmt::Display for BadScalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.message, self.hint)
+    }
+}
+
+impl std::error::Error for BadScalar {}
 
 fn bad<T>(message: impl Into<String>, hint: impl Into<String>) -> Result<T, BadScalar> {
     Err(BadScalar { message: message.into(), hint: hint.into() })
@@ -61,13 +69,10 @@ pub(super) fn signal(text: &str) -> Result<i32, BadScalar> {
 ///
 /// # Errors
 /// What is wrong, and how to write it.
-pub fn deadline(text: &str) -> Result<Duration, String> {
+pub fn deadline(text: &str) -> Result<Duration, BadScalar> {
     match duration(text) {
-        Ok(time) if time < Duration::from_secs(1) => {
-            Err("too short to log in; use a second or more".to_owned())
-        }
-        Ok(time) => Ok(time),
-        Err(BadScalar { message, hint }) => Err(format!("{message}; {hint}")),
+        Ok(time) if time < Duration::from_secs(1) => bad("too short to log in", "use a second or more"),
+        result => result,
     }
 }
 
@@ -81,7 +86,7 @@ mod tests {
         for (text, words) in
             [("0s", "too short to log in; "), ("11y", "longer than ten years; "), ("2x", "not a duration; ")]
         {
-            let why = deadline(text).expect_err("refused");
+            let why = deadline(text).expect_err("refused").to_string();
             assert!(why.contains(words), "{why}");
         }
     }

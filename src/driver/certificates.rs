@@ -16,12 +16,12 @@ use rustls::sign::CertifiedKey;
 
 use self::validity::Validity;
 use super::store::Store;
-use crate::config::plan::{FilePlan, Plan, Source, Target};
-use crate::core::event::{Life, RenderOutcome};
+use crate::config::plan::{FilePlan, FileSource, Plan, Source, Target};
+use crate::core::event::Life;
 use crate::core::snapshot::{KeptSecret, Snapshot};
 use crate::functions::pem::{self, Pem};
 use crate::publish::SingleFile;
-use crate::render::{self, Environment};
+use crate::render::{self, Environment, Outcome};
 use crate::secret::Secret;
 use crate::tree::Tree;
 use leasehold_base::request::{Request, Verb};
@@ -64,7 +64,11 @@ pub(super) fn found(plan: &Plan, environment: &Environment, now: Now, store: &mu
 
 /// The one request for a certificate that a file's template makes, and what is in the file.
 fn of_file(file: &FilePlan, plan: &Plan, environment: &Environment) -> Option<(Request, Secret)> {
-    let (Source::Template(source), Target::Alone(path)) = (&file.source, &file.target) else { return None };
+    let (FileSource::Made(made @ Source::Template(source)), Target::Alone(path)) =
+        (&file.source, &file.target)
+    else {
+        return None;
+    };
     // A write by `secret` is one at each start, as it is for the Agent.
     let calls = source.template.calls();
     let writes = calls.iter().any(|call| call.function == "secret" && call.args.len() > 1);
@@ -74,8 +78,8 @@ fn of_file(file: &FilePlan, plan: &Plan, environment: &Environment) -> Option<(R
     let place = SingleFile::open(path, plan.dir_mode, plan.require_tmpfs).ok()?;
     let content = place.content().ok()??;
     let empty = Store::default();
-    let (outcome, _) = render::render(&file.name, &file.source, &empty, environment, &plan.writes);
-    let RenderOutcome::Needs { missing, .. } = outcome else { return None };
+    let outcome = render::render(&file.name, made, &empty, environment, &plan.writes);
+    let Outcome::Needs { missing, .. } = outcome else { return None };
     let mut requests = missing.into_iter().filter(|request| request.verb == Verb::Write);
     let request = requests.next()?;
     requests.next().is_none().then_some((request, content))
@@ -89,11 +93,12 @@ fn is_reproduced(
     plan: &Plan,
     environment: &Environment,
 ) -> bool {
-    match render::render(&file.name, &file.source, trial, environment, &plan.writes) {
+    let FileSource::Made(source) = &file.source else { return false };
+    match render::render(&file.name, source, trial, environment, &plan.writes) {
         // What is written beside it is published only where it differs, too.
-        (RenderOutcome::Rendered { .. }, Some(made)) => made.bytes == *content,
-        (RenderOutcome::Needs { .. }, _) => true,
-        _ => false,
+        Outcome::Done { made, .. } => made.bytes == *content,
+        Outcome::Needs { .. } => true,
+        Outcome::Failed { .. } => false,
     }
 }
 

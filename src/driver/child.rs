@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::variables::Room;
 use crate::config::plan::Plan;
 use crate::exit::Ending;
-use crate::process::child::{self, Blueprint, Child};
+use crate::process::child::{self, Child, ChildCommand};
 use crate::process::reaper::Reaper;
 use crate::process::signals::{Arrived, Held};
 use crate::secret::Secret;
@@ -23,7 +23,7 @@ use crate::secret::Secret;
 #[derive(Debug)]
 pub struct Parent {
     /// What to start.
-    pub(crate) blueprint: Blueprint,
+    pub(crate) blueprint: ChildCommand,
     /// The environment that the process inherits, without what is ours.
     pub(crate) inherited: Vec<(OsString, OsString)>,
     /// The signals that are meant for it.
@@ -49,7 +49,7 @@ pub(super) fn room(parent: Option<&Parent>, plan: &Plan) -> Room {
 }
 
 /// The process that there is, or was.
-pub(super) struct Offspring {
+pub(super) struct ChildProcess {
     parent: Parent,
     reaper: Rc<Reaper>,
     running: Option<Child>,
@@ -60,7 +60,7 @@ pub(super) struct Offspring {
     ended: Option<ExitStatus>,
 }
 
-impl Offspring {
+impl ChildProcess {
     /// None yet.
     pub(super) fn new(parent: Parent, reaper: Rc<Reaper>) -> Self {
         Self { parent, reaper, running: None, stopping: Rc::default(), killed: Rc::default(), ended: None }

@@ -7,13 +7,14 @@
 //! The configuration may change while no process runs. Then the list in the handoff says what was published.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 use super::Driver;
 use super::files::{Files, Shared, Where};
 use super::ledger::Ledger;
-use crate::config::plan::{FilePlan, Plan, Source, Target};
+use crate::config::plan::{FilePlan, FileSource, Plan, Target};
 use crate::core::event::Event;
 use crate::core::view::Readiness;
 use crate::handoff::Handoff;
@@ -93,11 +94,9 @@ impl Departed {
             Published::Earlier(listed) => match listed.remove() {
                 Ok(Found::Gone) => Ok(false),
                 Ok(Found::Unchanged) => Ok(true),
-                Ok(Found::Changed) => Err(CHANGED.to_owned()),
-                Ok(Found::Elsewhere) => {
-                    Err("its folder has no `..leasehold.lock` of this user any more".to_owned())
-                }
-                Err(error) => Err(error.to_string()),
+                Ok(Found::Changed) => Err(Stays::Changed),
+                Ok(Found::Elsewhere) => Err(Stays::Elsewhere),
+                Err(error) => Err(Stays::Failed(error)),
             },
         };
         let path = self.path.display();
@@ -111,21 +110,38 @@ impl Departed {
     }
 }
 
-const CHANGED: &str = "it is not as it was published";
+/// Why a file that left the configuration stays on the disk.
+#[derive(Debug)]
+enum Stays {
+    Changed,
+    Elsewhere,
+    NotOurs,
+    Failed(PublishError),
+}
 
-/// Removes a file that this run has published, or says why not; false where it is not there.
-fn remove_own(place: &Shared, bytes: Option<&Secret>, attributes: &Attributes) -> Result<bool, String> {
+impl fmt::Display for Stays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed => f.write_str("it is not as it was published"),
+            Self::Elsewhere => f.write_str("its folder has no `..leasehold.lock` of this user any more"),
+            Self::NotOurs => f.write_str("this run did not publish it"),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Removes a file that this run has published; returns false if it is not there.
+fn remove_own(place: &Shared, bytes: Option<&Secret>, attributes: &Attributes) -> Result<bool, Stays> {
     let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
     let Where::Alone(file) = &mut place.target else { return Ok(false) };
-    let words = |error: PublishError| error.to_string();
-    if !file.exists().map_err(words)? {
+    if !file.exists().map_err(Stays::Failed)? {
         return Ok(false);
     }
-    let bytes = bytes.ok_or("this run did not publish it")?;
+    let bytes = bytes.ok_or(Stays::NotOurs)?;
     let look = Look { wall: clock::now().wall, thorough: true };
-    match file.inspect(Some(bytes), attributes, look).map_err(words)? {
-        None => file.remove().map(|()| true).map_err(words),
-        Some(_) => Err(CHANGED.to_owned()),
+    match file.inspect(Some(bytes), attributes, look).map_err(Stays::Failed)? {
+        None => file.remove().map(|()| true).map_err(Stays::Failed),
+        Some(_) => Err(Stays::Changed),
     }
 }
 
@@ -135,7 +151,7 @@ impl Driver {
         self.departed.extend(self.files.departed(plan, self.keeper.ledger()));
         // One that is named again stays.
         self.departed.retain(|departed| !is_named(plan, &departed.path));
-        let is_sink = |file: &FilePlan| matches!(file.source, Source::Token { .. });
+        let is_sink = |file: &FilePlan| matches!(file.source, FileSource::Token { .. });
         let stays =
             |sink: &FilePlan| plan.files.iter().any(|file| is_sink(file) && file.target == sink.target);
         if self.plan.files.iter().any(|file| is_sink(file) && !stays(file)) {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::config::plan::{FilePlan, Plan, Source, Target};
+use crate::config::plan::{FilePlan, FileSource, Plan, Target};
+use crate::config::policy::Subject;
 use crate::core::event::{self, Event, Published, RenderOutcome};
 use crate::core::ids::{FileId, UnitId};
 use crate::core::policy::Policy;
@@ -14,7 +15,7 @@ use crate::driver::variables::{self, Room, Variables};
 use crate::driver::written::Written;
 use crate::exit::{Cause, Ending};
 use crate::publish::{self, Attributes, Content, Look, Loss, Member, PublishError, Set, SingleFile, Wanted};
-use crate::render::{self, Environment, Rendering, Write};
+use crate::render::{self, Environment, Outcome, Rendering, Write};
 use crate::secret::Secret;
 
 /// A set of so many files is published and looked at by another thread: that takes a part of a second, in which leases
@@ -25,6 +26,8 @@ const MANY: usize = 1000;
 pub(super) struct Files {
     plan: Arc<Plan>,
     environment: Environment,
+    /// What each [`FileId`] stands for.
+    subjects: Vec<Subject>,
     /// By [`FileId`].
     renderings: Vec<Option<Rendering>>,
     /// By [`UnitId`].
@@ -46,10 +49,10 @@ struct Unit {
 }
 
 /// A place that one publish at a time uses.
-pub(super) type Shared = Arc<Mutex<Place>>;
+pub(super) type Shared = Arc<Mutex<Destination>>;
 
 /// Where a unit goes, and what its templates write beside it.
-pub(super) struct Place {
+pub(super) struct Destination {
     pub(super) target: Where,
     written: Written,
 }
@@ -75,7 +78,7 @@ impl Files {
         ledger: Ledger,
     ) -> Result<Self, Ending> {
         for folder in &plan.writes.folders {
-            publish::prepare(folder, plan.dir_mode, plan.require_tmpfs).map_err(ending)?;
+            publish::prepare(folder, plan.dir_mode, plan.require_tmpfs)?;
         }
         let spreads = plan.exec.env.iter().map(|variable| variable.spread.clone()).collect();
         let variables = Arc::new(Mutex::new(Variables::new(spreads, room)));
@@ -87,14 +90,15 @@ impl Files {
                 Where::open(&plan, &unit.files)?
             };
             let written = Written::new(plan.dir_mode, plan.require_tmpfs);
-            let place = Place { target, written };
+            let place = Destination { target, written };
             Ok(Unit { place: Arc::new(Mutex::new(place)), files: unit.files.clone() })
         };
         let units = policy.units.iter().enumerate().map(open);
-        let units = units.collect::<Result<_, PublishError>>().map_err(ending)?;
+        let units = units.collect::<Result<_, PublishError>>()?;
         let renderings = vec![None; policy.files.len()];
         let (on_disk, wrappings) = (!plan.require_tmpfs, BTreeMap::new());
-        Ok(Self { on_disk, plan, environment, renderings, units, wrappings, variables, ledger })
+        let subjects = plan.subjects();
+        Ok(Self { on_disk, plan, environment, subjects, renderings, units, wrappings, variables, ledger })
     }
 
     /// The variables that were published last, by name.
@@ -112,15 +116,25 @@ impl Files {
 
     /// What messages call a file, or a variable.
     pub(super) fn name(&self, file: FileId) -> String {
-        let variable = || self.plan.exec.env[file.0 - self.plan.files.len()].label();
-        self.plan.files.get(file.0).map_or_else(variable, |file| file.name.clone())
+        match self.subjects[file.0] {
+            Subject::File(index) => self.plan.files[index].name.clone(),
+            Subject::Variable(index) => self.plan.exec.env[index].label(),
+        }
+    }
+
+    /// The plan of a file; `None` for a variable.
+    fn file(&self, id: FileId) -> Option<&FilePlan> {
+        match self.subjects[id.0] {
+            Subject::File(index) => Some(&self.plan.files[index]),
+            Subject::Variable(_) => None,
+        }
     }
 
     /// The absolute files, with where they go.
     pub(super) fn alone(&self) -> impl Iterator<Item = (FileId, Shared, &PathBuf)> {
         self.units.iter().filter_map(|unit| {
             let file = *unit.files.first()?;
-            match &self.plan.files.get(file.0)?.target {
+            match &self.file(file)?.target {
                 Target::Alone(path) => Some((file, Arc::clone(&unit.place), path)),
                 Target::Member(_) => None,
             }
@@ -137,19 +151,24 @@ impl Files {
         &self.plan.files[file.0]
     }
 
-    /// Renders a file from the store.
+    /// Renders a file or a variable from the store.
     pub(super) fn render(&mut self, file: FileId, store: &Store) -> Event {
-        let plan = &self.plan;
-        let (mut outcome, made) = match plan.files.get(file.0) {
-            Some(file) => render::render(&file.name, &file.source, store, &self.environment, &plan.writes),
-            None => {
-                let variable = &plan.exec.env[file.0 - plan.files.len()];
-                variables::render(variable, store, &self.environment)
-            }
+        let (plan, environment) = (&self.plan, &self.environment);
+        let outcome = match self.subjects[file.0] {
+            Subject::File(index) => match &plan.files[index] {
+                FilePlan { name, source: FileSource::Made(source), .. } => {
+                    render::render(name, source, store, environment, &plan.writes)
+                }
+                // The core has sinks rendered by `render_sink`.
+                FilePlan { source: FileSource::Token { .. }, .. } => return self.render_sink(file, None),
+            },
+            Subject::Variable(index) => variables::render(&plan.exec.env[index], store, environment),
         };
-        if let (Some(made), RenderOutcome::Rendered { changed, .. }) = (made, &mut outcome) {
-            *changed = self.keep(file, made);
-        }
+        let outcome = match outcome {
+            Outcome::Done { made, used } => RenderOutcome::Rendered { changed: self.keep(file, made), used },
+            Outcome::Needs { missing, used } => RenderOutcome::Needs { missing, used },
+            Outcome::Failed { why, used } => RenderOutcome::Failed { why, used },
+        };
         Event::Rendered { file, outcome }
     }
 
@@ -173,7 +192,7 @@ impl Files {
     pub(super) fn render_sink(&mut self, file: FileId, token: Option<&Secret>) -> Event {
         let plan = &self.plan.files[file.0];
         let held = match plan.source {
-            Source::Token { wrap_ttl: Some(_) } => self.wrappings.get(&file),
+            FileSource::Token { wrap_ttl: Some(_) } => self.wrappings.get(&file),
             _ => token,
         };
         let outcome = match held.cloned() {
@@ -200,12 +219,9 @@ impl Files {
         for &file in &of_unit {
             let made = made(file);
             let bytes = made.map(|made| made.bytes.clone());
-            members.push(match self.plan.files.get(file.0) {
-                Some(plan) => member(plan, bytes),
-                None => {
-                    let name = &self.plan.exec.env[file.0 - self.plan.files.len()].name;
-                    variables::member(name, bytes)
-                }
+            members.push(match self.subjects[file.0] {
+                Subject::File(index) => member(&self.plan.files[index], bytes),
+                Subject::Variable(index) => variables::member(&self.plan.exec.env[index].name, bytes),
             });
             writes.extend(made.map(|made| (file, made.writes.clone())));
         }
@@ -215,9 +231,9 @@ impl Files {
             // Poisoned means that a publish panicked, and a panic ends the process.
             let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
             for (file, writes) in &writes {
-                place.written.publish(*file, writes).map_err(ending)?;
+                place.written.publish(*file, writes).map_err(Ending::from)?;
             }
-            let published = place.target.publish(&members).map_err(ending)?;
+            let published = place.target.publish(&members).map_err(Ending::from)?;
             place.target.note(&members, &ledger);
             if let Some(leftover) = &published.aftermath {
                 tracing::warn!("published, but {leftover}");
@@ -255,13 +271,13 @@ impl Files {
             let made = self.renderings[file.0].as_ref().filter(|_| !newer.contains(&file));
             let (bytes, writes) =
                 made.map_or((None, Vec::new()), |made| (Some(made.bytes.clone()), made.writes.clone()));
-            Some((file, member(self.plan.files.get(file.0)?, bytes), writes))
+            Some((file, member(self.file(file)?, bytes), writes))
         };
         let expected: Vec<_> = files.iter().filter_map(expected).collect();
         let apart = self.on_disk || files.len() >= MANY;
         let inspect = move || {
             let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
-            place.inspect(expected, look).map_err(ending)
+            place.inspect(expected, look).map_err(Ending::from)
         };
         async move {
             let result = if apart {
@@ -276,7 +292,7 @@ impl Files {
     }
 }
 
-impl Place {
+impl Destination {
     fn inspect(
         &mut self,
         expected: Vec<(FileId, Member, Vec<Write>)>,
@@ -377,8 +393,4 @@ fn member(file: &FilePlan, bytes: Option<Secret>) -> Member {
         content: bytes.map_or(Content::Keep, Content::Bytes),
         attributes: Attributes { mode: file.mode, uid: file.uid, gid: file.gid },
     }
-}
-
-fn ending(error: PublishError) -> Ending {
-    Ending::new(Cause::Destination, error.to_string(), error.hint())
 }

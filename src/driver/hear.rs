@@ -26,7 +26,7 @@ impl Driver {
             Input::Others => return self.others.are_gone().then_some(Event::Deserted),
             Input::Children => self.reaper.reap(),
             Input::Signal(signal) => {
-                let heard = self.offspring.as_ref().is_some_and(|offspring| offspring.has(signal));
+                let heard = self.child.as_ref().is_some_and(|child| child.has(signal));
                 return (!heard).then_some(Event::Signalled(signal.number));
             }
             Input::Ask(ask) => return self.answer(ask),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Driver;
 use super::credentials::Credentials;
 use super::ledger::Ledger;
 use super::store::Store;
@@ -9,24 +10,25 @@ use crate::config::plan::Plan;
 use crate::core::ids::{LeaseId, TokenId};
 use crate::core::snapshot::Snapshot;
 use crate::exit::Ending;
-use crate::handoff::{self, Binding, Handoff, Kept, Loaded, Unusable};
+use crate::handoff::{self, Binding, Handoff, HandoffError, Kept, Loaded, Unusable};
 use crate::observe::clock;
 use crate::publish::Listed;
 use crate::render::Secrets as _;
 use crate::secret::Secret;
 use crate::vault::mounts::Mount;
+use crate::vault::unwrap::Opening;
 use leasehold_base::request::Request;
 
 /// The handoff of this run, where one is configured.
 pub(super) struct Keeper {
-    place: Option<Place>,
+    place: Option<OpenHandoff>,
     /// How the files of the credentials were at the last login, of this run or of the one before.
     sent: Option<String>,
     /// The absolute files that were published.
     ledger: Ledger,
 }
 
-struct Place {
+struct OpenHandoff {
     handoff: Handoff,
     binding: Binding,
     /// A digest of the wrapping token that this pod opened last.
@@ -35,7 +37,7 @@ struct Place {
 
 /// What an earlier run left.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct Inherited {
     /// For the core.
     pub(super) snapshot: Option<Snapshot>,
     /// Its times are on the clock of another boot.
@@ -59,9 +61,13 @@ impl Keeper {
     ///
     /// # Errors
     /// 73: another process holds it, or its place cannot be written.
-    pub(super) fn open(plan: &Plan, pod: &str, credentials: &Credentials) -> Result<(Self, Found), Ending> {
+    pub(super) fn open(
+        plan: &Plan,
+        pod: &str,
+        credentials: &Credentials,
+    ) -> Result<(Self, Inherited), Ending> {
         let Some(path) = &plan.handoff else {
-            return Ok((Self { place: None, sent: None, ledger: Ledger::default() }, Found::default()));
+            return Ok((Self { place: None, sent: None, ledger: Ledger::default() }, Inherited::default()));
         };
         let handoff = Handoff::open(path, plan.require_tmpfs)?;
         // Without a boot id every start is taken for one after another boot, which costs a look-up and renewals.
@@ -79,38 +85,38 @@ impl Keeper {
                 if let (true, Some(refusals)) = (others, &mut kept.snapshot.refusals) {
                     refusals.pardoned = true;
                 }
-                let found = Found::from(*kept);
+                let found = Inherited::from(*kept);
                 let rebooted = !same_clock && found.snapshot.is_some();
                 if rebooted {
                     tracing::info!(
                         "the handoff was written before the machine was restarted, or under another clock: asking the server what is left of it"
                     );
                 }
-                Found { rebooted, ..found }
+                Inherited { rebooted, ..found }
             }
             Loaded::Strays { kept, why: why @ Unusable::OtherServer, .. } => {
                 tracing::warn!(handoff = %path.display(), "cannot use the handoff, logging in anew: {why}");
-                Found::from(*kept)
+                Inherited::from(*kept)
             }
             // A run that has ended in good order leaves a list of files, and nothing to give back.
-            Loaded::Strays { kept, .. } if kept.snapshot == Snapshot::default() => Found::from(*kept),
+            Loaded::Strays { kept, .. } if kept.snapshot == Snapshot::default() => Inherited::from(*kept),
             Loaded::Strays { kept, same_clock, why } => {
                 let (tokens, leases) = (kept.tokens.len(), kept.snapshot.retiring.len());
                 tracing::warn!(
                     handoff = %path.display(), tokens, leases,
                     "cannot go on from the handoff, logging in anew: {why}; what it names is given back once the new files are published"
                 );
-                Found { rebooted: !same_clock, ..Found::from(*kept) }
+                Inherited { rebooted: !same_clock, ..Inherited::from(*kept) }
             }
-            Loaded::Absent => Found::default(),
+            Loaded::Absent => Inherited::default(),
             Loaded::Unusable(why) => {
                 tracing::warn!(handoff = %path.display(), "cannot use the handoff, logging in anew: {why}");
-                Found::default()
+                Inherited::default()
             }
         };
         let opened = found.opened.clone();
         let ledger = Ledger::of(found.published.clone());
-        Ok((Self { place: Some(Place { handoff, binding, opened }), sent, ledger }, found))
+        Ok((Self { place: Some(OpenHandoff { handoff, binding, opened }), sent, ledger }, found))
     }
 
     /// The absolute files that were published: each publish notes its own.
@@ -133,15 +139,15 @@ impl Keeper {
     /// Replaces what is kept.
     ///
     /// # Errors
-    /// In words, for the core to say; what was kept before is there still.
+    /// If it cannot be written. What was kept before is still there.
     pub(super) fn save(
         &mut self,
         snapshot: &Snapshot,
         (tokens, children): (&BTreeMap<TokenId, Secret>, &BTreeMap<LeaseId, Secret>),
         store: &Store,
         mounts: Vec<Mount>,
-    ) -> Result<(), String> {
-        let Some(Place { handoff, binding, opened }) = &mut self.place else { return Ok(()) };
+    ) -> Result<(), HandoffError> {
+        let Some(OpenHandoff { handoff, binding, opened }) = &mut self.place else { return Ok(()) };
         let answer =
             |request: &Request| store.get(request).map(|answer| (Request::clone(request), (*answer).clone()));
         let kept = Kept {
@@ -154,7 +160,7 @@ impl Keeper {
             published: self.ledger.files(),
             mounts,
         };
-        handoff.store(binding, &kept).map_err(|error| error.to_string())?;
+        handoff.store(binding, &kept)?;
         self.ledger.written();
         Ok(())
     }
@@ -169,7 +175,7 @@ impl Keeper {
     /// Deletes what is kept: it is revoked. That a wrapping token was opened stays true, and the next run that finds
     /// the same one has to know it from a theft. Absolute files stay on the disk, and the next run has to know which.
     pub(super) fn remove(&mut self) {
-        let Some(Place { handoff, binding, opened }) = &mut self.place else { return };
+        let Some(OpenHandoff { handoff, binding, opened }) = &mut self.place else { return };
         let published = self.ledger.files();
         if opened.is_some() || !published.is_empty() {
             let rest = Kept { opened: opened.clone(), published, ..Kept::default() };
@@ -183,7 +189,35 @@ impl Keeper {
     }
 }
 
-impl From<Kept> for Found {
+impl Driver {
+    /// A wrapping token is about to be opened. The handoff says so before it is: a run that is killed in between
+    /// leaves a token that nobody can open, and the next run must not take that for a theft.
+    pub(super) fn write_down(&mut self, opening: Opening) {
+        self.keeper.note_opening(opening.digest);
+        let saved = self.save();
+        if let Err(why) = saved {
+            tracing::warn!("could not write the handoff before opening the wrapping token: {why}");
+        }
+        let _gone = opening.written.send(());
+    }
+
+    /// Absolute files have been published: a run that is killed from here on leaves the next one their list.
+    pub(super) fn save_ledger(&mut self) {
+        if let Err(why) = self.save() {
+            // The core says this of its own writes, which go to the same place.
+            tracing::debug!("could not write the list of absolute files: {why}");
+        }
+    }
+
+    /// Writes the handoff.
+    pub(super) fn save(&mut self) -> Result<(), HandoffError> {
+        let (snapshot, mounts) = (self.engine.snapshot(), self.client.mounts());
+        let tokens = (self.requests.tokens(), self.requests.children());
+        self.keeper.save(&snapshot, tokens, &self.store, mounts)
+    }
+}
+
+impl From<Kept> for Inherited {
     fn from(mut kept: Kept) -> Self {
         let mut store = Store::default();
         for secret in &kept.snapshot.secrets {

@@ -58,7 +58,7 @@ use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
 
-use child::Offspring;
+use child::ChildProcess;
 pub use child::Parent;
 use credentials::Credentials;
 use departed::Departed;
@@ -125,7 +125,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
                 if result.is_ok() {
                     driver.voice.done();
                 }
-                return result.map(|()| driver.offspring.map_or(0, |offspring| offspring.code()));
+                return result.map(|()| driver.child.map_or(0, |child| child.code()));
             }
         }
         driver.hand_over();
@@ -152,7 +152,7 @@ struct Driver {
     keeper: Keeper,
     reaper: Rc<Reaper>,
     teller: Rc<Teller>,
-    offspring: Option<Offspring>,
+    child: Option<ChildProcess>,
     inputs: Inputs,
     rest: Rest,
     /// What no later configuration changes.
@@ -229,7 +229,7 @@ impl Driver {
             teller: Rc::new(Teller::new(Rc::clone(&reaper))),
             inputs: Inputs::new(server, watchdog, held)?,
             rest: Rest::new(surroundings.pages.take()),
-            offspring: parent.map(|parent| Offspring::new(parent, Rc::clone(&reaper))),
+            child: parent.map(|parent| ChildProcess::new(parent, Rc::clone(&reaper))),
             reaper,
             expiring: Expiring::of(&plan),
             listen_tls,
@@ -262,7 +262,7 @@ impl Driver {
     /// Whether what others wait for has begun: in `exec` mode, the process. One that cannot be run must
     /// not have been told to be ready.
     fn has_begun(&self) -> bool {
-        self.offspring.as_ref().is_none_or(Offspring::was_started)
+        self.child.as_ref().is_none_or(ChildProcess::was_started)
     }
 
     fn watch(&mut self) {
@@ -301,25 +301,6 @@ impl Driver {
         }
     }
 
-    /// A wrapping token is about to be opened. The handoff says so before it is: a run that is killed in between
-    /// leaves a token that nobody can open, and the next run must not take that for a theft.
-    fn write_down(&mut self, opening: Opening) {
-        self.keeper.note_opening(opening.digest);
-        let saved = self.save();
-        if let Err(why) = saved {
-            tracing::warn!("could not write the handoff before opening the wrapping token: {why}");
-        }
-        let _gone = opening.written.send(());
-    }
-
-    /// Absolute files have been published: a run that is killed from here on leaves the next one their list.
-    fn save_ledger(&mut self) {
-        if let Err(why) = self.save() {
-            // The core says this of its own writes, which go to the same place.
-            tracing::debug!("could not write the list of absolute files: {why}");
-        }
-    }
-
     /// Keeps the token that an answer brings as a secret, and tells the core of it as of a lease.
     fn take_child(&mut self, request: &Request, asked: TokenId, response: &Response, facts: &mut ReadFacts) {
         let own = self.requests.tokens().get(&asked);
@@ -329,13 +310,6 @@ impl Driver {
             self.requests.keep_child(lease.id.clone(), auth.client_token.clone(), |id| engine.has_lease(id));
         }
         facts.lease = Some(lease);
-    }
-
-    /// Writes the handoff.
-    fn save(&mut self) -> Result<(), String> {
-        let (snapshot, mounts) = (self.engine.snapshot(), self.client.mounts());
-        let tokens = (self.requests.tokens(), self.requests.children());
-        self.keeper.save(&snapshot, tokens, &self.store, mounts)
     }
 
     /// Puts the secrets of an answer where they belong and leaves what the core needs.
@@ -372,8 +346,8 @@ impl Driver {
                 Event::Wrapped { file, token, result }
             }
             Answer::ChildEnded(status) => {
-                if let Some(offspring) = &mut self.offspring {
-                    offspring.ended(status);
+                if let Some(child) = &mut self.child {
+                    child.ended(status);
                 }
                 Event::ChildEnded
             }
@@ -423,10 +397,10 @@ impl Driver {
             Action::Spawn => self.spawn(),
             Action::Signal(number) => self.to_child(|child| child.signal(number)),
             Action::StopChild(number) => self.to_child(|child| child.stop(number)),
-            Action::KillChild => self.to_child(Offspring::kill),
+            Action::KillChild => self.to_child(ChildProcess::kill),
             Action::SaveHandoff => {
                 let saved = self.save();
-                self.backlog.push_back(Event::HandoffSaved(saved));
+                self.backlog.push_back(Event::HandoffSaved(saved.map_err(|error| error.to_string())));
             }
             Action::DropHandoff => self.keeper.remove(),
             Action::DropToken(token) => self.requests.drop_token(token),
@@ -460,8 +434,8 @@ impl Driver {
     }
 
     fn spawn(&mut self) {
-        let Some(offspring) = &mut self.offspring else { return };
-        let started = offspring.start(&self.files.variables());
+        let Some(child) = &mut self.child else { return };
+        let started = child.start(&self.files.variables());
         let result = started.map(|end| {
             self.requests.add(async {
                 match end.await {
@@ -473,9 +447,9 @@ impl Driver {
         self.backlog.push_back(Event::Spawned(result));
     }
 
-    fn to_child(&self, act: impl FnOnce(&Offspring)) {
-        if let Some(offspring) = &self.offspring {
-            act(offspring);
+    fn to_child(&self, act: impl FnOnce(&ChildProcess)) {
+        if let Some(child) = &self.child {
+            act(child);
         }
     }
 }

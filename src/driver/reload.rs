@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::Driver;
-use super::child::{self, Offspring};
+use super::child::{self, ChildProcess};
 use super::files::{Files, wanted};
 use crate::config::plan::{AuthMethod, Listen, ListenTls, LogFormat, Plan, Sandbox};
 use crate::core::Engine;
@@ -152,7 +152,7 @@ impl Driver {
         let was_ready = self.engine.was_ready();
         let first_ready = if was_ready { FirstReady::Past } else { self.voice.first_ready() };
         let policy = Policy { first_ready, ..plan.policy(self.mode, seed(&plan, &self.surroundings.pod)) };
-        let room = child::room(self.offspring.as_ref().map(Offspring::parent), &plan);
+        let room = child::room(self.child.as_ref().map(ChildProcess::parent), &plan);
         // What is claimed in vain, since the rest of the plan cannot be had, is given up with the next look.
         self.surroundings.claims.hold(&wanted(&plan)).map_err(Ending::from)?;
         let (environment, ledger) = (self.surroundings.environment.clone(), self.keeper.ledger().clone());

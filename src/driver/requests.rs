@@ -152,7 +152,9 @@ impl Requests {
             Question::LookUp(token) => self.look_up(token),
             Question::RenewToken(token) => self.renew_token(token),
             Question::Probe => self.probe(),
-            Question::Resolve { secret, token, request } => self.resolve(secret, token, request),
+            Question::Resolve { secret, token, request, again } => {
+                self.resolve((secret, token), request, again);
+            }
             Question::Read { secret, token, request } => self.read(secret, token, request),
             Question::Wrap { file, token, ttl } => self.wrap(file, token, ttl),
             Question::Renew { secret, token, lease, increment } => {
@@ -211,10 +213,17 @@ impl Requests {
 
     /// Not paced: one question a mount answers for all its paths, and a turn for each of them would
     /// halve the rate.
-    fn resolve(&mut self, secret: SecretId, token: TokenId, written: Arc<Request>) {
+    fn resolve(&mut self, (secret, token): (SecretId, TokenId), written: Arc<Request>, again: bool) {
         let (client, token) = (Rc::clone(&self.client), self.token(token));
         self.add(async move {
-            let result = async { client.resolve(&written, &token?).await }.await;
+            let result = async {
+                let token = token?;
+                match again {
+                    true => client.resolve_again(&written, &token).await,
+                    false => client.resolve(&written, &token).await,
+                }
+            }
+            .await;
             Answer::Resolved { secret, written, result }
         });
     }

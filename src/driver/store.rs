@@ -1,4 +1,4 @@
-//! What the server answered, by the one form of each request.
+//! Keeps the answers of the server, each under the one resolved form of its request.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,23 +13,54 @@ pub(super) struct Store {
     answers: HashMap<Request, Arc<Response>>,
     /// As written → resolved: `secret/web` → `secret/data/web`.
     resolved: HashMap<Request, Request>,
+    /// What has moved on the server and was not read there yet → under which request its last good answer is.
+    moved: HashMap<Request, Request>,
 }
 
 impl Store {
     /// Remembers that `written` means `resolved`.
     pub(super) fn resolve(&mut self, written: Request, resolved: Request) {
+        let before = self.place(&written).clone();
+        if before == resolved {
+            // It is back before it was read where it was thought to have moved to.
+            self.moved.retain(|_, from| *from != resolved);
+        }
+        let known = before == resolved || self.moved.get(&resolved) == Some(&before);
+        if !known && self.answers.contains_key(&before) {
+            // Other ways of writing it move along. What is written as it was kept until now is another secret, if it is one.
+            self.resolved.remove(&before);
+            for target in self.resolved.values_mut().filter(|target| **target == before) {
+                *target = resolved.clone();
+            }
+            if self.answers.contains_key(&resolved) {
+                self.answers.remove(&before);
+            } else {
+                self.moved.insert(resolved.clone(), before);
+            }
+        }
         self.resolved.insert(written, resolved);
     }
 
-    /// Keeps an answer; returns whether its data differs from what was there.
-    pub(super) fn put(&mut self, resolved: Request, response: Arc<Response>) -> bool {
-        let old = self.answers.insert(resolved, Arc::clone(&response));
-        old.is_none_or(|old| old.data != response.data)
+    /// Under which request an answer to this one is kept.
+    fn place<'a>(&'a self, written: &'a Request) -> &'a Request {
+        let resolved = self.resolved.get(written).unwrap_or(written);
+        self.moved.get(resolved).unwrap_or(resolved)
+    }
+
+    /// Keeps an answer. `vault::facts` has compared it with the one before.
+    pub(super) fn put(&mut self, resolved: Request, response: Arc<Response>) {
+        if let Some(before) = self.moved.remove(&resolved) {
+            self.answers.remove(&before);
+        }
+        self.answers.insert(resolved, response);
     }
 
     /// Drops an answer and every way it was written.
     pub(super) fn forget(&mut self, resolved: &Request) {
         self.answers.remove(resolved);
+        if let Some(before) = self.moved.remove(resolved) {
+            self.answers.remove(&before);
+        }
         self.resolved.retain(|_, target| target != resolved);
     }
 }
@@ -37,7 +68,7 @@ impl Store {
 impl Secrets for Store {
     /// The answer to a request, however it is written.
     fn get(&self, written: &Request) -> Option<Arc<Response>> {
-        self.answers.get(self.resolved.get(written).unwrap_or(written)).cloned()
+        self.answers.get(self.place(written)).cloned()
     }
 }
 
@@ -58,7 +89,7 @@ mod tests {
     fn an_answer_is_found_however_its_path_is_written() {
         let mut store = Store::default();
         store.resolve(read("secret/web"), read("secret/data/web"));
-        assert!(store.put(read("secret/data/web"), answer("a")));
+        store.put(read("secret/data/web"), answer("a"));
         assert!(store.get(&read("secret/web")).is_some());
         assert!(store.get(&read("secret/data/web")).is_some());
         store.forget(&read("secret/data/web"));
@@ -66,10 +97,33 @@ mod tests {
     }
 
     #[test]
-    fn only_other_data_counts_as_a_change() {
+    fn what_has_moved_is_what_it_was_until_it_is_read_anew() {
         let mut store = Store::default();
-        assert!(store.put(read("a"), answer("1")));
-        assert!(!store.put(read("a"), answer("1")));
-        assert!(store.put(read("a"), answer("2")));
+        store.resolve(read("kv/web"), read("kv/web"));
+        store.put(read("kv/web"), answer("a"));
+        // The mount was upgraded to version 2.
+        store.resolve(read("kv/web"), read("kv/data/web"));
+        for way in ["kv/web", "kv/data/web"] {
+            assert_eq!(store.get(&read(way)).map(|found| found.data.clone()), Some(Tree::text("a")), "{way}");
+        }
+        store.resolve(read("kv/data/web"), read("kv/data/web"));
+        store.put(read("kv/data/web"), answer("b"));
+        assert_eq!(store.get(&read("kv/web")).map(|found| found.data.clone()), Some(Tree::text("b")));
+        assert_eq!(store.answers.len(), 1, "no secret is kept that nothing leads to");
+        store.resolve(read("kv/web"), read("kv/web"));
+        assert!(store.get(&read("kv/web")).is_some(), "and back");
+        store.forget(&read("kv/web"));
+        assert!(store.answers.is_empty() && store.moved.is_empty());
+    }
+
+    #[test]
+    fn what_is_back_before_it_was_read_elsewhere_answers_for_nothing_else() {
+        let mut store = Store::default();
+        store.resolve(read("kv/web"), read("kv/web"));
+        store.put(read("kv/web"), answer("a"));
+        store.resolve(read("kv/web"), read("kv/data/web"));
+        store.resolve(read("kv/web"), read("kv/web"));
+        assert!(store.get(&read("kv/web")).is_some());
+        assert!(store.get(&read("kv/data/web")).is_none());
     }
 }

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::config::plan::{Spread, VariablePlan, WriteRules};
-use crate::core::event::RenderOutcome;
+use crate::config::plan::{Spread, VariablePlan, VariableSource, WriteRules};
 use crate::driver::store::Store;
 use crate::exit::{Cause, Ending};
 use crate::process::child;
 use crate::publish::{Attributes, Content, Member, Problem, PublishError, Published};
-use crate::render::{self, Environment, Rendering};
+use crate::render::{self, Environment, Outcome};
 use crate::secret::Secret;
 use crate::tree::Tree;
 
@@ -92,39 +91,39 @@ pub(super) fn member(name: &str, value: Option<Secret>) -> Member {
     }
 }
 
-/// Renders a variable; what no environment can hold is a failure like any of its template.
-pub(super) fn render(
-    variable: &VariablePlan,
-    store: &Store,
-    environment: &Environment,
-) -> (RenderOutcome, Option<Rendering>) {
+/// Renders a variable. A value that no environment can hold is a failure like any of its template.
+pub(super) fn render(variable: &VariablePlan, store: &Store, environment: &Environment) -> Outcome {
     let label = variable.label();
-    let no_writes = WriteRules::default();
-    let (outcome, made) = render::render(&label, &variable.source, store, environment, &no_writes);
-    match (outcome, made) {
-        (RenderOutcome::Rendered { changed, used }, Some(made)) if variable.spread.is_some() => {
-            let spread = variable.spread.clone().unwrap_or_default();
-            match spread_over(&spread, &made.bytes) {
-                Ok(_) => (RenderOutcome::Rendered { changed, used }, Some(made)),
-                Err(why) => {
-                    let why = Ending { what: format!("{label}: {}", why.what), ..why };
-                    (RenderOutcome::Failed { why, used }, None)
-                }
+    let outcome = match &variable.source {
+        VariableSource::Made(source) => {
+            render::render(&label, source, store, environment, &WriteRules::default())
+        }
+        VariableSource::Parts(parts) => render::join(parts, store, environment),
+    };
+    match outcome {
+        Outcome::Done { made, used } => match unfit(variable, &made.bytes) {
+            None => Outcome::Done { made, used },
+            Some(why) => {
+                Outcome::Failed { why: Ending { what: format!("{label}: {}", why.what), ..why }, used }
             }
+        },
+        // A secret that is named by its path alone does not say which variable misses it.
+        Outcome::Failed { mut why, used } if !why.what.starts_with(&label) => {
+            why.what = format!("{label}: {}", why.what);
+            Outcome::Failed { why, used }
         }
-        (RenderOutcome::Rendered { used, .. }, Some(made)) if !fits(&variable.name, &made.bytes) => {
-            let what = format!("{label}: the value has a NUL byte, or more than 128 KiB");
-            let why = Ending::new(Cause::Template, what, "give it to the process as a file");
-            (RenderOutcome::Failed { why, used }, None)
-        }
-        (RenderOutcome::Failed { mut why, used }, _) => {
-            // A secret that is named by its path alone does not say whom it is missed by.
-            if !why.what.starts_with(&label) {
-                why.what = format!("{label}: {}", why.what);
-            }
-            (RenderOutcome::Failed { why, used }, None)
-        }
-        rendered => rendered,
+        outcome => outcome,
+    }
+}
+
+/// Why no environment can hold the value of a variable.
+fn unfit(variable: &VariablePlan, value: &Secret) -> Option<Ending> {
+    match &variable.spread {
+        Some(spread) => spread_over(spread, value).err(),
+        None => (!fits(&variable.name, value)).then(|| {
+            let what = "the value has a NUL byte, or more than 128 KiB";
+            Ending::new(Cause::Template, what, "give it to the process as a file")
+        }),
     }
 }
 
@@ -223,7 +222,7 @@ mod tests {
 
     #[test]
     fn every_key_of_a_secret_becomes_a_variable_and_one_that_is_named_wins() {
-        let source = || crate::config::plan::Source::Parts(Vec::new());
+        let source = || VariableSource::Parts(Vec::new());
         let plan = |name: &str, spread| VariablePlan {
             name: name.to_owned(),
             source: source(),

@@ -45,7 +45,7 @@ pub(crate) struct Child {
 
 /// What to start, besides the environment.
 #[derive(Debug)]
-pub(crate) struct Blueprint {
+pub(crate) struct ChildCommand {
     /// Program and arguments, at least one.
     pub(crate) command: Vec<OsString>,
     /// The signals that were blocked when we were started.
@@ -56,7 +56,7 @@ pub(crate) struct Blueprint {
     pub(crate) stop_timeout: Duration,
 }
 
-impl Blueprint {
+impl ChildCommand {
     /// Starts the process with `environment`, entries `NAME=value`.
     ///
     /// On a terminal it stays in our process group: what is typed there (Ctrl-C, Ctrl-Z) reaches it

@@ -4,17 +4,13 @@
 use std::sync::Arc;
 
 use crate::exit::{Cause, Ending};
-use crate::template::{ExecError, Position};
+use crate::template::{ExecError, ExecErrorKind, Position};
 use crate::tree::Tree;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 
 /// Something that the template asked for, and what came.
 pub type Answer<'a> = (&'a Request, Arc<Response>);
-
-/// As Go words them, up to the name.
-const NO_ENTRY: &str = "map has no entry for key \"";
-const NIL_POINTER: &str = "nil pointer evaluating interface {}.";
 
 /// The end that a rendering which failed leads to: 65, with the place that `place` has for one in the template, and
 /// the words of Go for the rest. What to do is found in the `answers` that it had.
@@ -33,19 +29,21 @@ pub fn failed(place: impl Fn(Position) -> String, error: &ExecError, answers: &[
 }
 
 fn hint(error: &ExecError, answers: &[Answer<'_>]) -> String {
-    if error.limit {
-        return "make the template do less: its limits are far beyond any real file".to_owned();
-    }
-    let entry = error.message.split_once(NO_ENTRY).and_then(|(_, rest)| rest.split_once('"'));
-    let pointer = error.message.split_once(NIL_POINTER).map(|(_, rest)| rest);
-    match (entry, pointer) {
-        (Some((key, _)), _) => of_level(key, answers).unwrap_or_else(|| of_typo(key, answers)),
-        (None, Some(key)) => of_level(key, answers).unwrap_or_else(|| of_nothing(key)),
-        (None, None) if error.message.contains("nil pointer evaluating") => {
+    match &error.kind {
+        ExecErrorKind::Limit => {
+            "make the template do less: its limits are far beyond any real file".to_owned()
+        }
+        ExecErrorKind::NoEntry(key) => of_level(key, answers).unwrap_or_else(|| of_typo(key, answers)),
+        ExecErrorKind::Nil { field, of_any: true } => {
+            of_level(field, answers).unwrap_or_else(|| of_nothing(field))
+        }
+        ExecErrorKind::Nil { .. } => {
             "check what the secret holds; the keys of a KV version 2 secret are in .Data.data".to_owned()
         }
-        (None, None) => of_function(&error.message)
-            .unwrap_or_else(|| "correct the template, or the secret that it uses".to_owned()),
+        ExecErrorKind::Function(name) => {
+            format!("check what {name} is given here; docs/reference/functions.md says what it takes")
+        }
+        _ => "correct the template, or the secret that it uses".to_owned(),
     }
 }
 
@@ -87,13 +85,6 @@ pub(super) fn of_absent(key: &str, fields: &[&Tree]) -> String {
         Some(near) => format!("did you mean `{near}`?"),
         None => "add the key to the secret, or correct its name".to_owned(),
     }
-}
-
-/// A function that was given what it does not take.
-fn of_function(message: &str) -> Option<String> {
-    let (_, rest) = message.split_once("error calling ")?;
-    let (name, _) = rest.split_once(':')?;
-    Some(format!("check what {name} is given here; docs/reference/functions.md says what it takes"))
 }
 
 fn of_nothing(key: &str) -> String {

@@ -1,7 +1,7 @@
-//! One file of the plan, from what is in the store: pure, bounded, without a copy of the secrets.
+//! Renders one file or variable from what is in the store. Pure and bounded, and without a copy of the secrets.
 //!
-//! A rendering asks for whatever it needs. While something is missing its output is thrown away
-//! and the missing requests are the answer, since a path may come out of another secret.
+//! A rendering asks for what it needs. While something is missing, the output is dropped and the outcome names the missing
+//! requests, because a path may come out of another secret.
 
 mod advice;
 mod value;
@@ -12,11 +12,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::plan::{Source, TemplateSource, WriteRules};
-use crate::core::event::RenderOutcome;
+use crate::config::plan::{Part, Source, TemplateSource, WriteRules};
 use crate::exit::{Cause, Ending};
 use crate::secret::Secret;
-use crate::template::host::{Network, WallTime};
+use crate::template::host::{HostError, Network, WallTime};
 use crate::template::value::Value;
 use crate::template::{Limits, ParseError};
 pub use advice::{Answer, failed};
@@ -33,7 +32,7 @@ pub trait Secrets {
 }
 
 /// Reads a file for a template, or says why not.
-pub type ReadFile = Arc<dyn Fn(&Path) -> Result<Secret, String> + Send + Sync>;
+pub type ReadFile = Arc<dyn Fn(&Path) -> Result<Secret, HostError> + Send + Sync>;
 
 /// What templates see of the world besides secrets. Whoever renders captures it at start.
 #[derive(Clone)]
@@ -47,7 +46,7 @@ pub struct Environment {
     /// The table of a time zone by its name, `Local` for the machine's own; bounded in size.
     pub zone: fn(&str) -> Option<Vec<u8>>,
     /// The machine's interfaces, asked once a rendering that wants them.
-    pub network: fn() -> Result<Network, String>,
+    pub network: fn() -> Result<Network, HostError>,
     /// Fills a buffer with random bytes.
     pub random: fn(&mut [u8]),
 }
@@ -61,30 +60,63 @@ pub struct Rendering {
     pub writes: Vec<Write>,
 }
 
-/// Renders the file or variable `name` out of `source` from `secrets`; its template may write where
-/// `rules` allow. What it used is in the order of first use, as written.
+/// How a rendering ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is complete.
+    Done {
+        /// What it made.
+        made: Rendering,
+        /// The requests that it used, as written, in the order of first use.
+        used: Vec<Request>,
+    },
+    /// The store has no answer to some of its requests.
+    Needs {
+        /// These requests.
+        missing: Vec<Request>,
+        /// Those that it used.
+        used: Vec<Request>,
+    },
+    /// It failed on what the store has.
+    Failed {
+        /// Why.
+        why: Ending,
+        /// The requests that it used.
+        used: Vec<Request>,
+    },
+}
+
+/// Renders the file or variable `name` out of `source` from `secrets`. Its template may write where `rules` allow.
 pub fn render(
     name: &str,
     source: &Source,
     secrets: &dyn Secrets,
     environment: &Environment,
     rules: &WriteRules,
-) -> (RenderOutcome, Option<Rendering>) {
+) -> Outcome {
     let mut world = World::new(secrets, environment).writing(rules);
     let result = match source {
         Source::Template(source) => template(name, source, &mut world),
         Source::Field { request, key, base64 } => value::field(request, key, *base64, &mut world),
         Source::Json { request } => value::json(request, &mut world),
-        Source::Parts(parts) => value::parts(parts, &mut world),
-        Source::Token { .. } => unreachable!("a sink is made of no secret: the driver has what it holds"),
     };
+    outcome(result, world)
+}
+
+/// Puts texts and single values in a row, as a value of the inherited environment asks for.
+pub fn join(parts: &[Part], secrets: &dyn Secrets, environment: &Environment) -> Outcome {
+    let mut world = World::new(secrets, environment);
+    outcome(value::parts(parts, &mut world), world)
+}
+
+fn outcome(result: Result<Secret, Ending>, mut world: World<'_>) -> Outcome {
     let writes = world.written();
     let (used, missing) = world.asked();
     match result {
-        // Whatever went wrong may be for want of what is missing.
-        _ if !missing.is_empty() => (RenderOutcome::Needs { missing, used }, None),
-        Ok(bytes) => (RenderOutcome::Rendered { changed: true, used }, Some(Rendering { bytes, writes })),
-        Err(why) => (RenderOutcome::Failed { why, used }, None),
+        // A missing answer may be the reason for any failure.
+        _ if !missing.is_empty() => Outcome::Needs { missing, used },
+        Ok(bytes) => Outcome::Done { made: Rendering { bytes, writes }, used },
+        Err(why) => Outcome::Failed { why, used },
     }
 }
 

@@ -37,11 +37,11 @@ fn environment() -> Environment {
             Some("/etc/motd") => Ok("hello".into()),
             Some("/etc/passwd") => Ok("web:x:101:102::/:\n".into()),
             Some("/etc/group") => Ok("tls:x:7:\n".into()),
-            _ => Err(format!("{}: no such file", path.display())),
+            _ => Err(HostError(format!("{}: no such file", path.display()))),
         }),
         now: || WallTime { seconds: 1_700_000_000, nanoseconds: 0 },
         zone: |_| None,
-        network: || Err("no network".to_owned()),
+        network: || Err(HostError("no network".to_owned())),
         random: |bytes| bytes.fill(7),
     }
 }
@@ -69,11 +69,9 @@ fn field(path: &str, key: &str, base64: bool) -> Source {
 
 fn rendered(file: &Source, store: &Store) -> Result<String, Ending> {
     match render(FILE, file, store, &environment(), &WriteRules::default()) {
-        (RenderOutcome::Rendered { .. }, Some(made)) => {
-            Ok(made.bytes.expose_str().expect("UTF-8").to_owned())
-        }
-        (RenderOutcome::Failed { why, .. }, None) => Err(why),
-        (other, _) => panic!("unexpected: {other:?}"),
+        Outcome::Done { made, .. } => Ok(made.bytes.expose_str().expect("UTF-8").to_owned()),
+        Outcome::Failed { why, .. } => Err(why),
+        other @ Outcome::Needs { .. } => panic!("unexpected: {other:?}"),
     }
 }
 
@@ -100,9 +98,8 @@ fn what_is_missing_is_named_and_the_pass_thrown_away() {
     let file = template(
         r#"{{ with secret "kv/a" }}{{ with secret .Data.next }}{{ .Data.x }}{{ end }}{{ end }}{{ (secret "kv/c").Data.x }}"#,
     );
-    let (outcome, made) = render(FILE, &file, &store, &environment(), &WriteRules::default());
-    assert!(made.is_none());
-    let RenderOutcome::Needs { missing, used } = outcome else { panic!("it needs two") };
+    let outcome = render(FILE, &file, &store, &environment(), &WriteRules::default());
+    let Outcome::Needs { missing, used } = outcome else { panic!("it needs two") };
     assert_eq!(missing, [read("kv/b"), read("kv/c")]);
     assert_eq!(used, [read("kv/a")]);
 }
@@ -170,8 +167,8 @@ fn base64_is_decoded_with_or_without_padding_and_line_breaks() {
 fn what_is_used_is_told_once_each_in_order() {
     let store = store(&[("b", "{}"), ("a", "{}")]);
     let file = template(r#"{{ $_ := secret "b" }}{{ $_ = secret "a" }}{{ $_ = secret "/b/" }}"#);
-    let (outcome, _) = render(FILE, &file, &store, &environment(), &WriteRules::default());
-    let RenderOutcome::Rendered { used, .. } = outcome else { panic!("rendered: {outcome:?}") };
+    let outcome = render(FILE, &file, &store, &environment(), &WriteRules::default());
+    let Outcome::Done { used, .. } = outcome else { panic!("rendered: {outcome:?}") };
     assert_eq!(used, [read("b"), read("a")]);
 }
 

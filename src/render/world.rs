@@ -88,7 +88,7 @@ impl Host for World<'_> {
     }
 
     fn file(&mut self, path: &str) -> Result<Option<Secret>, HostError> {
-        (self.environment.read_file)(Path::new(path)).map(Some).map_err(HostError)
+        (self.environment.read_file)(Path::new(path)).map(Some)
     }
 
     fn now(&mut self) -> WallTime {
@@ -103,7 +103,7 @@ impl Host for World<'_> {
         if let Some(network) = &self.network {
             return Ok(network.clone());
         }
-        let network = (self.environment.network)().map_err(HostError)?;
+        let network = (self.environment.network)()?;
         self.network = Some(network.clone());
         Ok(network)
     }
@@ -117,6 +117,6 @@ impl Host for World<'_> {
             return Err(HostError("writeToFile: nothing is written without a configuration".to_owned()));
         };
         let added = self.writes.add(&file, rules, &self.environment.read_file);
-        added.map_err(|why| HostError(format!("writeToFile: {why}")))
+        added.map_err(|why| HostError(format!("writeToFile: {}", why.0)))
     }
 }

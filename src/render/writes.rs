@@ -7,7 +7,7 @@ use super::ReadFile;
 use crate::config::accounts::{self, Account};
 use crate::config::plan::WriteRules;
 use crate::secret::Secret;
-use crate::template::host::WrittenFile;
+use crate::template::host::{HostError, WrittenFile};
 use crate::template::{Buffer, Limits};
 
 /// The most files that one rendering writes.
@@ -44,10 +44,10 @@ impl Writes {
         file: &WrittenFile,
         rules: &WriteRules,
         read_file: &ReadFile,
-    ) -> Result<(), String> {
-        rules.check(&file.path)?;
+    ) -> Result<(), HostError> {
+        rules.check(&file.path).map_err(refused)?;
         let mode = u32::from_str_radix(&file.mode, 8).ok().filter(|mode| *mode <= 0o777);
-        let mode = mode.ok_or("the mode is not one of a file, like 0440")?;
+        let mode = mode.ok_or_else(|| refused("the mode is not one of a file, like 0440"))?;
         let uid = owner(&file.user, Account::User, read_file)?;
         let gid = owner(&file.group, Account::Group, read_file)?;
         let path = Path::new(&file.path);
@@ -66,7 +66,7 @@ impl Writes {
         // What is appended to counts again: it was copied.
         self.bytes += write.content.len();
         if self.bytes > Limits::default().output || earlier.is_none() && self.files.len() == MOST {
-            return Err("too much is written by one rendering".to_owned());
+            return Err(refused("too much is written by one rendering"));
         }
         match earlier {
             Some(index) => self.files[index] = write,
@@ -89,8 +89,12 @@ pub(crate) fn joined(first: &Secret, second: &Secret) -> Secret {
     both.into_secret()
 }
 
-/// The number that `name` stands for: itself, or what the machine's book says. Nobody for "".
-fn owner(name: &str, kind: Account, read_file: &ReadFile) -> Result<Option<u32>, String> {
+fn refused(why: &str) -> HostError {
+    HostError(why.to_owned())
+}
+
+/// The number that `name` stands for: itself, or what the machine's book says; `None` for "".
+fn owner(name: &str, kind: Account, read_file: &ReadFile) -> Result<Option<u32>, HostError> {
     if name.is_empty() {
         return Ok(None);
     }
@@ -98,7 +102,8 @@ fn owner(name: &str, kind: Account, read_file: &ReadFile) -> Result<Option<u32>,
     if let Some(number) = name.parse().ok().filter(|number| *number != u32::MAX) {
         return Ok(Some(number));
     }
-    let book = read_file(Path::new(kind.file())).map_err(|why| format!("{}: {why}", kind.file()))?;
+    let book =
+        read_file(Path::new(kind.file())).map_err(|why| HostError(format!("{}: {}", kind.file(), why.0)))?;
     let number = accounts::look_up(book.expose(), name);
-    number.map(Some).ok_or_else(|| format!("the owner's name is not in {}", kind.file()))
+    number.map(Some).ok_or_else(|| HostError(format!("the owner's name is not in {}", kind.file())))
 }

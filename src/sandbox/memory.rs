@@ -1,9 +1,11 @@
 //! Nobody else reads our memory: no core dump, no debugger, no `/proc/PID/mem` or `environ` for
 //! other processes of the same user; and where it can be had, no copy of it on a disk.
 
+use std::fmt;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::io::Errno;
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{DumpableBehavior, Resource, getrlimit, set_dumpable_behavior};
 use rustix::thread::{CapabilitySet, capabilities};
@@ -48,20 +50,38 @@ fn may_lock() -> bool {
         && capabilities(None).is_ok_and(|ours| ours.effective.contains(CapabilitySet::IPC_LOCK))
 }
 
+/// Why our memory is not locked.
+#[derive(Debug)]
+enum Unlocked {
+    /// The limit (RLIMIT_MEMLOCK), in KiB.
+    Limit(u64),
+    /// What the kernel answered.
+    Refused(Errno),
+}
+
+impl fmt::Display for Unlocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Limit(limit) => write!(f, "RLIMIT_MEMLOCK is {limit} KiB"),
+            Self::Refused(why) => write!(f, "it cannot be locked ({why})"),
+        }
+    }
+}
+
 /// Locks every page, those of now and of later, once it is touched: what is never touched costs nothing.
 ///
 /// All or nothing. Under a limit, which counts what is mapped and not what is touched, this call
-/// fails, or later allocations do. Single pages are no way out either: a lock does not nest, so that to
-/// let go of one secret would unlock its neighbour, and the buffers of libraries would be left.
-fn lock() -> Result<(), String> {
+/// fails, or later allocations do. Single pages are no way out either. Locks do not nest, so
+/// unlocking one secret would unlock its neighbour, and the buffers of libraries would stay unlocked.
+fn lock() -> Result<(), Unlocked> {
     if let Some(limit) = getrlimit(Resource::Memlock).current {
         if !may_lock() {
-            return Err(format!("RLIMIT_MEMLOCK is {} KiB", limit / 1024));
+            return Err(Unlocked::Limit(limit / 1024));
         }
         BY_CAPABILITY.store(true, Ordering::Relaxed);
     }
     let everything = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
-    mlockall(everything).map_err(|why| format!("it cannot be locked ({why})"))
+    mlockall(everything).map_err(Unlocked::Refused)
 }
 
 /// Whether our pages may go to a swap device. What cannot be read is as on a kernel without swap.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::config::plan::{
-    AuthMethod, Listen, Notifier, Plan, ProcessTarget, Source, Target, TemplateSource, VaultPlan,
+    AuthMethod, Listen, Notifier, Plan, ProcessTarget, Target, TemplateSource, VaultPlan,
 };
 
 /// What the C library, and the look-up of authorities, read of the system.
@@ -175,7 +175,7 @@ impl Needs {
             {
                 self.publish.extend(path.parent().map(Path::to_owned));
             }
-            if let Source::Template(source) = &file.source {
+            if let Some(source) = file.source.template() {
                 source.file.iter().for_each(|path| self.file(path));
                 self.files_of(source);
             }

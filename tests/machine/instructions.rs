@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::support::{Workspace, have, need, repository};
 use http::{HeaderMap, StatusCode};
-use leasehold::config::plan::Plan;
+use leasehold::config::plan::{FileSource, Plan};
 use leasehold::config::read::{Inputs, Text, read};
 use leasehold::core::Engine;
 use leasehold::core::action::{Action, Question};
@@ -22,7 +22,7 @@ use leasehold::core::event::{Event, Published, RenderOutcome, TokenFacts};
 use leasehold::core::ids::FileId;
 use leasehold::core::policy::Mode;
 use leasehold::functions;
-use leasehold::render::{self, Environment, Rendering, Secrets};
+use leasehold::render::{self, Environment, Outcome, Rendering, Secrets};
 use leasehold::secret::Secret;
 use leasehold::template::host;
 use leasehold::vault::facts;
@@ -116,10 +116,10 @@ impl World {
             renderings: vec![None; plan.files.len()],
             environment: Environment {
                 variables: Arc::default(),
-                read_file: Arc::new(|_: &Path| Err("there is none".to_owned())),
+                read_file: Arc::new(|_: &Path| Err(host::HostError("there is none".to_owned()))),
                 now: || host::WallTime { seconds: 1_700_000_000, nanoseconds: 0 },
                 zone: |_| None,
-                network: || Err("there is none".to_owned()),
+                network: || Err(host::HostError("there is none".to_owned())),
                 random: |bytes| bytes.fill(7),
             },
             mount: Mount { path: "secret/".to_owned(), kind: "kv".to_owned(), kv2: true },
@@ -186,12 +186,17 @@ impl World {
 
     fn render(&mut self, file: FileId) -> Event {
         let plan = &self.plan.files[file.0];
-        let (mut outcome, made) =
-            render::render(&plan.name, &plan.source, &self.store, &self.environment, &self.plan.writes);
-        if let (Some(made), RenderOutcome::Rendered { changed, .. }) = (made, &mut outcome) {
-            *changed = self.renderings[file.0].as_ref() != Some(&made);
-            self.renderings[file.0] = Some(made);
-        }
+        let FileSource::Made(source) = &plan.source else { unreachable!("there is no sink") };
+        let made = render::render(&plan.name, source, &self.store, &self.environment, &self.plan.writes);
+        let outcome = match made {
+            Outcome::Done { made, used } => {
+                let changed = self.renderings[file.0].as_ref() != Some(&made);
+                self.renderings[file.0] = Some(made);
+                RenderOutcome::Rendered { changed, used }
+            }
+            Outcome::Needs { missing, used } => RenderOutcome::Needs { missing, used },
+            Outcome::Failed { why, used } => RenderOutcome::Failed { why, used },
+        };
         Event::Rendered { file, outcome }
     }
 

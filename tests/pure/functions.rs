@@ -15,9 +15,9 @@ use base64::engine::general_purpose::STANDARD;
 use leasehold::functions;
 use leasehold::render::{Environment, Secrets, World};
 use leasehold::secret::Secret;
-use leasehold::template::host::{Interface, Network, WallTime};
+use leasehold::template::host::{HostError, Interface, Network, WallTime};
 use leasehold::template::value::Value;
-use leasehold::template::{ExecError, Limits, MissingKey, Template};
+use leasehold::template::{ExecError, ExecErrorKind, Limits, MissingKey, Template};
 use leasehold::tree::Tree;
 use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
@@ -122,7 +122,7 @@ fn random(bytes: &mut [u8]) {
 }
 
 /// The interfaces of the machine that the cases of `sockaddr` were recorded on.
-fn network() -> Result<Network, String> {
+fn network() -> Result<Network, HostError> {
     let interface = |index, mtu, name: &str, hardware: &[u8], flags, addresses: &[(&str, u32)]| Interface {
         index,
         mtu,
@@ -149,7 +149,9 @@ fn environment() -> Environment {
     let variables = variables.map(|(name, value)| (name.to_owned(), Secret::from(value)));
     Environment {
         variables: Arc::new(BTreeMap::from(variables)),
-        read_file: Arc::new(|path| fs::read(path).map(Secret::new).map_err(|error| error.to_string())),
+        read_file: Arc::new(|path| {
+            fs::read(path).map(Secret::new).map_err(|error| HostError(error.to_string()))
+        }),
         now: || WallTime { seconds: 1_790_000_000, nanoseconds: 0 },
         zone,
         network,
@@ -295,7 +297,7 @@ fn a_value_in_many_places_is_not_walked_for_ever() {
         "{{ mergeMapWithOverride $m $n }}",
     ] {
         let error = fails(&format!("{many}{walk}"), SMALL);
-        assert!(error.limit, "{walk}: {error}");
+        assert!(error.kind == ExecErrorKind::Limit, "{walk}: {error}");
     }
 }
 
@@ -312,7 +314,7 @@ fn a_copy_of_shared_parts_takes_no_more_than_a_text_may() {
             "{{{{ $x := sprig_list 1 1 }}}}{{{{ range loop 60 }}}}{{{{ $x = {list} }}}}{{{{ end }}}}{{{{ sprig_deepCopy $x | len }}}}"
         );
         let error = fails(&bomb, Limits::default());
-        assert!(error.limit && error.message.contains("too much"), "{error}");
+        assert!(error.kind == ExecErrorKind::Limit && error.message.contains("too much"), "{error}");
     }
     // Twice the limit of a text, for what an allocator adds, and for what the other tests here use meanwhile.
     let grown = most("VmHWM:") - before;
@@ -332,7 +334,7 @@ fn a_list_that_is_deeper_than_the_stack_is_an_error() {
         ("{{ sprig_deepEqual $l $l }}", "nested too deeply"),
     ] {
         let error = fails(&format!("{deep}{walk}"), Limits::default());
-        assert!(error.message.contains(why) && error.limit, "{walk}: {error}");
+        assert!(error.message.contains(why) && error.kind == ExecErrorKind::Limit, "{walk}: {error}");
     }
 }
 
@@ -349,7 +351,7 @@ fn what_is_beyond_our_limits_is_an_error_also_where_sprig_answers_nothing() {
         (r"{{ sprig_regexMatch `^\pL{1000}\pL{1000}$` `a` }}", SMALL, "too large"),
     ] {
         let error = fails(template, limits);
-        assert!(error.message.contains(why) && error.limit, "{template}: {error}");
+        assert!(error.message.contains(why) && error.kind == ExecErrorKind::Limit, "{template}: {error}");
     }
 }
 

@@ -19,6 +19,7 @@ mod injected;
 mod logins;
 mod mistakes;
 mod model;
+mod mounts;
 mod observe;
 mod pki;
 mod plan;

@@ -402,3 +402,26 @@ fn f33_a_server_that_asks_everybody_to_wait_an_hour_loses_no_lease_when_it_is_we
     fault.metric(&metrics(&world), "leasehold_replacements_total 0");
     fault.holds("few requests meanwhile, no lease lost, all good within a minute");
 }
+
+#[test]
+fn f55_a_kv_mount_that_changes_its_version_is_followed_without_a_restart_and_its_value_stays_until_it_is_read()
+ {
+    let mut fault = evidence!(55, Simulated);
+    let mut setup = Setup::plain(KV, Kind::Kv);
+    setup.files[0].paths = vec!["secret/web".to_owned()];
+    let change = |at| (at, Duration::ZERO, Fault::Change(KV.to_owned()));
+    let plan = [(secs(100), secs(300), Fault::Downgraded), change(secs(200)), change(secs(500))];
+    let mut world = with(setup, plan);
+    let shown = |world: &leasehold_testkit::sim::world::World| {
+        world.disk.files[&leasehold::core::ids::FileId(0)].values().map(|value| value.version).max()
+    };
+    for (at, version) in [(99, 1), (115, 1), (199, 1), (212, 2), (399, 2), (499, 2), (512, 3)] {
+        until(&mut world, secs(at));
+        assert_eq!(shown(&world), Some(version), "after {at} s");
+        assert_eq!(view(&world).readiness, Readiness::Ready, "after {at} s");
+    }
+    assert_eq!(world.server.logins, 1);
+    fault.metric(&metrics(&world), "leasehold_ready 1");
+    fault.metric(&metrics(&world), "leasehold_secrets_failing 0");
+    fault.holds("version 1 for five minutes in the place of version 2: each change is in the file within `refresh` and a second, ready throughout");
+}

@@ -27,6 +27,7 @@ use crate::tools::dice::Dice;
 use crate::tools::timers::{Timer, Timers};
 use crate::tools::work::{Job, Work};
 use crate::upstream::Upstream;
+use crate::upstream::mounts::Path;
 use leasehold_base::time::{Moment, Now};
 
 /// The engine. Feed it every event; do every action it returns, and feed back the answers.
@@ -326,8 +327,9 @@ impl Engine {
             }
             Job::Resolve(id) => {
                 let token = self.upstream.session.current?;
-                let request = self.graph.get(*id)?.written.first()?.clone();
-                with(token, Action::Ask(Question::Resolve { secret: *id, token, request }))
+                let node = self.graph.get(*id)?;
+                let (request, again) = (node.way_to_ask()?.clone(), node.path == Path::Doubted);
+                with(token, Action::Ask(Question::Resolve { secret: *id, token, request, again }))
             }
             Job::Read(id) => {
                 let token = self.upstream.session.current?;

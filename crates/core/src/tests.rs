@@ -40,6 +40,7 @@ fn init_logs_in_reads_renders_publishes_revokes_and_ends() {
         secret: SecretId(0),
         token: TokenId(1),
         request: Arc::new(request("secret/web")),
+        again: false,
     });
     assert_eq!(hand.logged_in(1), [resolve], "two files, one secret");
     assert_eq!(hand.resolved(0, "secret/data/web"), [read_of(0, "secret/data/web")]);

@@ -132,8 +132,31 @@ pub struct ExecError {
     pub at: Option<(Position, String)>,
     /// The message in Go's words, without name and position.
     pub message: String,
-    /// Whether one of the [`Limits`](crate::Limits) ended the rendering, and not the template or its data.
-    pub limit: bool,
+    /// What went wrong, for a program that says what to do about it.
+    pub kind: ExecErrorKind,
+}
+
+/// The kind of an [`ExecError`]. Of an error in a template that a function renders, the inner kind counts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ExecErrorKind {
+    /// One of the [`Limits`](crate::Limits) ended the rendering, and not the template or its data.
+    Limit,
+    /// A map has no entry for this key, and a missing key is an error.
+    NoEntry(String),
+    /// The template asks for this field of nothing.
+    Nil {
+        /// The field.
+        field: String,
+        /// True if nothing is what a value of any type was, such as a value of a secret's data. Otherwise it is a pointer,
+        /// such as an answer of the server that is not there.
+        of_any: bool,
+    },
+    /// The function of this name refused what it was given.
+    Function(String),
+    /// Anything else.
+    #[default]
+    Other,
 }
 
 impl fmt::Display for ExecError {

@@ -35,6 +35,7 @@ use std::fmt;
 
 pub use super::eval::Scope;
 
+use super::error::ExecErrorKind;
 use super::value::{Type, Value};
 
 /// The code of a function. The engine has checked the number and the types of the arguments against the parameters. A nil for
@@ -103,18 +104,18 @@ impl fmt::Debug for Function {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FunctionError {
     why: String,
-    limit: bool,
+    kind: ExecErrorKind,
 }
 
 impl FunctionError {
     /// Makes an error that says `why`.
     pub fn new(why: impl Into<String>) -> Self {
-        Self { why: why.into(), limit: false }
+        Self::caused(why, ExecErrorKind::Other)
     }
 
     /// Makes the error of a limit that was reached, where Go would have gone on.
     pub fn beyond(why: impl Into<String>) -> Self {
-        Self { why: why.into(), limit: true }
+        Self::caused(why, ExecErrorKind::Limit)
     }
 
     /// Makes the error of a text that would be longer than one rendering may make.
@@ -127,7 +128,17 @@ impl FunctionError {
     /// must not do so for a limit.
     #[must_use]
     pub(crate) const fn is_limit(&self) -> bool {
-        self.limit
+        matches!(self.kind, ExecErrorKind::Limit)
+    }
+
+    /// Makes an error that says `why` and is of `kind`.
+    pub(crate) fn caused(why: impl Into<String>, kind: ExecErrorKind) -> Self {
+        Self { why: why.into(), kind }
+    }
+
+    /// Returns its kind; [`ExecErrorKind::Other`] if the function itself refused something.
+    pub(crate) const fn kind(&self) -> &ExecErrorKind {
+        &self.kind
     }
 
     /// Puts the name of the function before the text.

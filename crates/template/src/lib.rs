@@ -19,7 +19,7 @@ pub mod value;
 
 pub use buffer::Buffer;
 pub use calls::Call;
-pub use error::{ExecError, ParseError, Position};
+pub use error::{ExecError, ExecErrorKind, ParseError, Position};
 pub use eval::MissingKey;
 pub use leasehold_base::secret::Secret;
 pub use leasehold_base::tree::Tree;

@@ -51,7 +51,7 @@ const fn fault(number: usize, what: &'static str, needs: &'static [Place]) -> Fa
 use Place::{Machine, Server, Simulated, Wire};
 
 /// All of them, in the order of their numbers.
-pub const FAULTS: [Fault; 54] = [
+pub const FAULTS: [Fault; 55] = [
     fault(1, "the server is down for ten minutes, the lease lives an hour", &[Simulated, Server]),
     fault(2, "the server is down until what is on disk has expired", &[Simulated, Server]),
     fault(3, "the server is down while init runs", &[Simulated, Server]),
@@ -118,6 +118,7 @@ pub const FAULTS: [Fault; 54] = [
         "certificates: the authority or the client's is replaced, has ended, or names another server",
         &[Wire],
     ),
+    fault(55, "a KV mount is upgraded, replaced by another version or gone", &[Simulated, Server]),
 ];
 
 /// What a test shows of a fault, gathered while it runs.

@@ -16,7 +16,7 @@ use super::facts;
 use super::files::is_token;
 use super::login::{self, Attempt, Post, claims};
 use super::message::{self, Unspoken};
-use super::meter::{self, Operation, Requests};
+use super::meter::{self, Operation, Tally};
 use super::mounts::{self, Mount, Mounts};
 use super::transport::{Call, Transport};
 use super::unwrap::Unwrapped;
@@ -24,7 +24,7 @@ use super::verdict::{self, Asked};
 use super::wrap;
 use crate::settings::{AuthMethod, AuthPlan, VaultPlan};
 use leasehold_base::clock;
-use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::failure::{Failure, FailureKind, NOTHING};
 use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::{Auth, Response};
 use leasehold_base::secret::Secret;
@@ -80,7 +80,7 @@ impl Client {
 
     /// The requests that were sent so far.
     #[must_use]
-    pub fn requests(&self) -> Requests {
+    pub fn requests(&self) -> Tally {
         self.transport.meter.read()
     }
 
@@ -158,6 +158,16 @@ impl Client {
         Ok(mount.map_or_else(|| request.clone(), |mount| mounts::canonical(request, &mount)))
     }
 
+    /// As [`resolve`](Self::resolve), where nothing is found any more under the form that is known: the mount may have
+    /// been upgraded or replaced. The server is asked anew, unless it was within the last seconds.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn resolve_again(&self, request: &Request, token: &Secret) -> Result<Request, Failure> {
+        let mount = self.mount_again(&request.path, token).await?;
+        Ok(mount.map_or_else(|| request.clone(), |mount| mounts::canonical(request, &mount)))
+    }
+
     /// The mount of `path`, from the server or from an earlier answer.
     ///
     /// # Errors
@@ -166,11 +176,34 @@ impl Client {
         if Request::is_never_kv(path) {
             return Ok(None);
         }
-        let look = || async move {
-            let endpoint = Raw::get(format!("sys/internal/ui/mounts/{path}"));
-            answered(&self.for_secrets(token), &endpoint, Asked::Mounts).await
-        };
-        self.mounts.find(path, look).await
+        self.mounts.find(path, || self.look(path, token)).await
+    }
+
+    /// As above, as it is now. What a server does not tell any more stays as it was.
+    async fn mount_again(&self, path: &str, token: &Secret) -> Result<Option<Mount>, Failure> {
+        if Request::is_never_kv(path) {
+            return Ok(None);
+        }
+        let since = clock::moment().before(mounts::SURE);
+        self.mounts.find_since(path, since, || self.look(path, token)).await
+    }
+
+    async fn look(&self, path: &str, token: &Secret) -> Result<Response, Failure> {
+        let endpoint = Raw::get(format!("sys/internal/ui/mounts/{path}"));
+        answered(&self.for_secrets(token), &endpoint, Asked::Mounts).await
+    }
+
+    /// An empty list may be of a mount that is another by now: on a KV version 1 nothing is below `metadata/`, and it says
+    /// so as it says that there is nothing at all.
+    async fn check_empty(&self, request: &Request, before: &Mount, token: &Secret) -> Result<(), Failure> {
+        let asked =
+            self.mounts.find_since(&request.path, clock::moment(), || self.look(&request.path, token));
+        match asked.await? {
+            Some(now) if now != *before => {
+                Err(Failure::new(FailureKind::Missing, format!("{NOTHING}: its mount is another by now")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Reads, writes or lists. `request` is a resolved one. A list of nothing is an empty list.
@@ -181,7 +214,7 @@ impl Client {
         let args = request.args.iter().map(|(key, value)| (key.as_str(), Tree::Text(value.clone())));
         let mut body = Tree::map(args);
         let mount = self.mounts.known(&request.path);
-        if mount.is_some_and(|mount| mounts::wraps_writes(&request.path, &mount)) {
+        if mount.as_ref().is_some_and(|mount| mounts::wraps_writes(&request.path, mount)) {
             body = Tree::map([("data", body)]);
         }
         let endpoint = Raw::of(request, body);
@@ -197,6 +230,9 @@ impl Client {
         }
         let response = ask(&self.for_secrets(token), &endpoint, asked, &Unspoken(unspoken)).await?;
         child::check(&response)?;
+        if let (Some(before), true) = (&mount, asked == Asked::List && is_empty_list(&response)) {
+            self.check_empty(request, before, token).await?;
+        }
         if response.kv2_fields().is_some() {
             self.mounts.learn(request);
         }
@@ -294,6 +330,10 @@ impl Client {
         let namespace = namespace.filter(|namespace| !namespace.is_empty());
         Call { transport: &self.transport, token, namespace, wrap_ttl: None }
     }
+}
+
+fn is_empty_list(response: &Response) -> bool {
+    response.data.get("keys").and_then(Tree::as_list).is_some_and(<[Tree]>::is_empty)
 }
 
 /// Asks with a token and nothing else that must not be repeated.

@@ -46,11 +46,11 @@ pub struct Measured {
 }
 
 /// All requests by kind.
-pub type Requests = BTreeMap<Operation, Measured>;
+pub type Tally = BTreeMap<Operation, Measured>;
 
 /// Counts requests.
 #[derive(Debug, Default)]
-pub(super) struct Meter(Mutex<Requests>);
+pub(super) struct Meter(Mutex<Tally>);
 
 impl Operation {
     /// One word for it, for metrics.
@@ -94,11 +94,11 @@ impl Meter {
     }
 
     /// All so far.
-    pub(super) fn read(&self) -> Requests {
+    pub(super) fn read(&self) -> Tally {
         self.all().clone()
     }
 
-    fn all(&self) -> MutexGuard<'_, Requests> {
+    fn all(&self) -> MutexGuard<'_, Tally> {
         // Poisoned means that counting panicked, and a panic ends the process.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

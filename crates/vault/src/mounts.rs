@@ -4,12 +4,15 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
+use leasehold_base::clock;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
+use leasehold_base::time::Moment;
 use leasehold_base::tree::Tree;
 
 /// A secrets engine's place and kind.
@@ -98,10 +101,20 @@ pub(super) fn wraps_writes(path: &str, mount: &Mount) -> bool {
 /// look does not make every secret a KV v1 one for ever.
 #[derive(Default)]
 pub(super) struct Mounts {
-    known: Mutex<Vec<Mount>>,
+    known: Mutex<Vec<Known>>,
     /// Looks under way, by the first segment of the path.
     flights: Mutex<HashMap<String, Flight>>,
 }
+
+/// A mount that was found.
+struct Known {
+    mount: Mount,
+    /// When the server told; at the beginning of time where an earlier run found it.
+    told: Moment,
+}
+
+/// What the server told of a mount is not doubted within this, however many secrets of it are not found.
+pub(super) const SURE: Duration = Duration::from_secs(10);
 
 type Flight = Arc<OnceCell<Landed>>;
 
@@ -115,17 +128,27 @@ struct Landed {
 impl Mounts {
     /// The mount of `path`, where it has been found.
     pub(super) fn known(&self, path: &str) -> Option<Mount> {
-        lock(&self.known).iter().find(|mount| mount.inside(path).is_some()).cloned()
+        self.known_since(path, Moment::default())
+    }
+
+    fn known_since(&self, path: &str, since: Moment) -> Option<Mount> {
+        let known = lock(&self.known);
+        let mut of_path = known.iter().filter(|known| known.mount.inside(path).is_some());
+        of_path.find(|known| known.told >= since).map(|known| known.mount.clone())
+    }
+
+    fn add(&self, mount: Mount, told: Moment) {
+        lock(&self.known).push(Known { mount, told });
     }
 
     /// All of them.
     pub(super) fn all(&self) -> Vec<Mount> {
-        lock(&self.known).clone()
+        lock(&self.known).iter().map(|known| known.mount.clone()).collect()
     }
 
     /// Takes over what an earlier run found.
     pub(super) fn adopt(&self, mounts: Vec<Mount>) {
-        lock(&self.known).extend(mounts);
+        mounts.into_iter().for_each(|mount| self.add(mount, Moment::default()));
     }
 
     /// A KV version 2 answered this request, which may tell where it is mounted.
@@ -133,7 +156,7 @@ impl Mounts {
         let Some(path) = request.mount_as_kept() else { return };
         if self.known(&request.path).is_none() {
             let mount = Mount { path: path.to_owned(), kind: "kv".to_owned(), kv2: true };
-            lock(&self.known).push(mount);
+            self.add(mount, clock::moment());
         }
     }
 
@@ -148,8 +171,16 @@ impl Mounts {
     where
         F: Future<Output = Result<Response, Failure>>,
     {
+        self.seek(path, Moment::default(), look).await
+    }
+
+    /// As [`Mounts::find`], where only what the server told since then counts as known.
+    async fn seek<F>(&self, path: &str, since: Moment, look: impl Fn() -> F) -> Result<Option<Mount>, Failure>
+    where
+        F: Future<Output = Result<Response, Failure>>,
+    {
         loop {
-            if let Some(mount) = self.known(path) {
+            if let Some(mount) = self.known_since(path, since) {
                 return Ok(Some(mount));
             }
             let flight = Arc::clone(lock(&self.flights).entry(first_segment(path).to_owned()).or_default());
@@ -164,6 +195,21 @@ impl Mounts {
         }
     }
 
+    /// As [`Mounts::find`], of a mount that may not be any more what is known of it: what the server told before `since` is
+    /// asked anew. Where it does not tell now, what is known stays.
+    pub(super) async fn find_since<F>(
+        &self,
+        path: &str,
+        since: Moment,
+        look: impl Fn() -> F,
+    ) -> Result<Option<Mount>, Failure>
+    where
+        F: Future<Output = Result<Response, Failure>>,
+    {
+        let found = self.seek(path, since, look).await?;
+        Ok(found.or_else(|| self.known(path)))
+    }
+
     /// Ends the flight for those who come later; the first of its passengers does.
     fn leave(&self, path: &str, flight: &Flight) {
         let mut flights = lock(&self.flights);
@@ -176,7 +222,11 @@ impl Mounts {
         let result = match answer {
             Ok(response) => {
                 let mount = Mount::from_response(path, &response);
-                lock(&self.known).extend(mount.clone());
+                if let Some(mount) = mount.clone() {
+                    // Another may have been in its place.
+                    lock(&self.known).retain(|known| known.mount.inside(path).is_none());
+                    self.add(mount, clock::moment());
+                }
                 Ok(mount)
             }
             Err(failure) => match failure.kind {
@@ -332,6 +382,27 @@ mod tests {
             assert_eq!(found, Ok(Some(mount("secret/", true))));
         });
         assert_eq!(lock(&server.looks).len(), 3);
+    }
+
+    #[test]
+    fn a_mount_that_may_be_another_is_asked_about_anew_unless_the_server_has_just_told() {
+        let (mounts, server) = (Mounts::default(), Server::new());
+        server.gate.add_permits(9);
+        mounts.adopt(vec![mount("kv/", false)]);
+        let again = |answer: fn() -> Result<Response, Failure>| {
+            let server = &server;
+            mounts.find_since("kv/web", clock::moment().before(SURE), move || server.look("kv/web", answer()))
+        };
+        run(async {
+            let denied = || failed(FailureKind::Denied);
+            assert_eq!(again(denied).await, Ok(Some(mount("kv/", false))), "not told: as it was");
+            assert!(again(|| failed(FailureKind::Unavailable)).await.is_err());
+            let upgraded = again(|| Ok(response("kv/", "2"))).await;
+            assert_eq!(upgraded, Ok(Some(mount("kv/", true))));
+            assert_eq!(again(denied).await, upgraded, "not asked");
+        });
+        assert_eq!(lock(&server.looks).len(), 3);
+        assert_eq!(mounts.all(), [mount("kv/", true)]);
     }
 
     #[test]

@@ -6,11 +6,11 @@ use std::io;
 use std::process::ExitCode;
 
 use super::check::Shape;
-use super::engine;
 use super::output::write_out;
+use super::run;
 use crate::access::survey::{Finding, State, survey};
 use crate::access::wants;
-use crate::cli::ConfigArgs;
+use crate::commands::args::ConfigArgs;
 use crate::config::plan::{LogFormat, LogPlan};
 use crate::exit::{Cause, Ending};
 use crate::observe::log;
@@ -24,16 +24,16 @@ use crate::sandbox;
 /// the server is away; 78 where the configuration is not good; 73 where standard output cannot be
 /// written.
 pub fn run(args: &ConfigArgs, shape: Shape) -> Result<ExitCode, Ending> {
-    let (plan, notices) = engine::load(args)?;
+    let (plan, notices) = run::load(args)?;
     // For whoever runs it, and not for what collects the daemon's log; it fails only where a log was started
     // before, and then there is one.
     let _log = log::start(LogPlan { format: LogFormat::Text, ..plan.log });
-    engine::warn(&notices);
-    engine::has_credentials(&plan)?;
+    run::warn(&notices);
+    run::has_credentials(&plan)?;
     sandbox::close_memory();
     let wants = wants::of(&plan);
     let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(engine::no_runtime)?;
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(run::no_runtime)?;
     let result = tokio::task::LocalSet::new().block_on(&runtime, survey(&plan, &wants));
     runtime.shutdown_background();
     let findings = result?;

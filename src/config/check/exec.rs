@@ -4,7 +4,7 @@ use crate::config::defaults;
 use crate::config::desk::Desk;
 use crate::config::file::{Auth, Exec, VariableEntry};
 use crate::config::keypath::KeyPath;
-use crate::config::plan::{ExecPlan, OnChange, Source, Spread, VariablePlan};
+use crate::config::plan::{ExecPlan, OnChange, Source, Spread, VariablePlan, VariableSource};
 use crate::config::scalars;
 use leasehold_base::request::Request;
 
@@ -76,6 +76,7 @@ fn variables(entry: &Exec, defaults: &Defaults, at: &KeyPath, desk: &mut Desk<'_
             None => (source_of(entry, defaults, &at, desk), None),
         };
         if let Some(source) = source {
+            let source = VariableSource::Made(source);
             variables.push(VariablePlan { name: name.clone(), source, spread, refresh });
         }
     }

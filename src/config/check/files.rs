@@ -8,7 +8,7 @@ use crate::config::accounts::{self, Account};
 use crate::config::desk::Desk;
 use crate::config::file::{File, PlaceKeys, WaitEntry};
 use crate::config::keypath::KeyPath;
-use crate::config::plan::{FilePlan, Source, Target, Wait};
+use crate::config::plan::{FilePlan, FileSource, Target, Wait};
 use crate::config::problem::io_words;
 use crate::config::shape;
 use crate::config::writes::odd_component;
@@ -49,7 +49,7 @@ pub(super) fn check(
         let place = clerk.place(&entry.place(), "a file", &at, desk);
         let source = source::check("a file", &entry.source(), defaults.missing_key, &at, desk);
         if let (Some(place), Some(source)) = (place, source) {
-            plans.push(place.holding(source));
+            plans.push(place.holding(FileSource::Made(source)));
         }
     }
     plans.extend(sinks::check(&file.sinks, &mut clerk, desk));
@@ -77,7 +77,7 @@ impl Clerk<'_> {
         whose: &str,
         at: &KeyPath,
         desk: &mut Desk<'_>,
-    ) -> Option<Place> {
+    ) -> Option<Placed> {
         let target = target(keys, whose, self.folders, at, desk);
         if let Some(target) = target.as_ref().filter(|target| !target.is_nowhere()) {
             collide(target, at, &mut self.taken, desk);
@@ -89,7 +89,7 @@ impl Clerk<'_> {
             runtime::least_refresh(refresh, &at.key("refresh"), desk);
         }
         let tells_child = keys.notify.is_none_or(|wanted| wanted.iter().any(|name| name == CHILD));
-        let place = Place {
+        let place = Placed {
             name: keys.path.unwrap_or_default().to_owned(),
             mode: keys.mode.unwrap_or(self.defaults.mode),
             uid: owner(keys.user, Account::User, &at.key("user"), desk),
@@ -117,7 +117,7 @@ fn unheard(plans: &[FilePlan], names: &[&str], desk: &mut Desk<'_>) {
 }
 
 /// What a file has besides its source.
-pub(super) struct Place {
+pub(super) struct Placed {
     name: String,
     target: Target,
     mode: u32,
@@ -129,9 +129,9 @@ pub(super) struct Place {
     tells_child: bool,
 }
 
-impl Place {
-    /// The file that is made of `source`.
-    pub(super) fn holding(self, source: Source) -> FilePlan {
+impl Placed {
+    /// The file that holds what `source` says.
+    pub(super) fn holding(self, source: FileSource) -> FilePlan {
         let Self { name, target, mode, uid, gid, refresh, wait, notify, tells_child } = self;
         FilePlan { name, target, source, mode, uid, gid, refresh, wait, notify, tells_child }
     }

@@ -3,7 +3,7 @@
 
 use crate::config::desk::Desk;
 use crate::config::keypath::KeyPath;
-use crate::config::plan::{FilePlan, Source, VariablePlan};
+use crate::config::plan::{FilePlan, TemplateSource, VariablePlan};
 
 use crate::template::fields::FieldOf;
 
@@ -15,15 +15,15 @@ const OF_VERSION_2: [&str; 2] = ["data", "metadata"];
 /// Warns of each such key. `files` are those of a configuration without a mistake, so that each has its place in it.
 pub(super) fn check(files: &[FilePlan], variables: &[VariablePlan], desk: &mut Desk<'_>) {
     for (index, file) in files.iter().enumerate() {
-        fields(&file.source, &KeyPath::of(&["files"]).index(index), desk);
+        fields(file.source.template(), &KeyPath::of(&["files"]).index(index), desk);
     }
     for variable in variables {
-        fields(&variable.source, &KeyPath::of(&["exec", "env", &variable.name]), desk);
+        fields(variable.source.template(), &KeyPath::of(&["exec", "env", &variable.name]), desk);
     }
 }
 
-fn fields(source: &Source, at: &KeyPath, desk: &mut Desk<'_>) {
-    let Source::Template(source) = source else { return };
+fn fields(source: Option<&TemplateSource>, at: &KeyPath, desk: &mut Desk<'_>) {
+    let Some(source) = source else { return };
     for field in source.template.fields_of("secret") {
         let Some((path, key)) = too_high(&field) else { continue };
         let spell = |data: &str| match field.indexed {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::desk::Desk;
 use crate::config::file::{Auth, File, Method, SinkEntry};
 use crate::config::keypath::KeyPath;
-use crate::config::plan::{FilePlan, Source};
+use crate::config::plan::{FilePlan, FileSource};
 
 use super::files::Clerk;
 
@@ -20,7 +20,7 @@ pub(super) fn check(entries: &[SinkEntry], clerk: &mut Clerk<'_>, desk: &mut Des
         let at = at.index(index);
         wrap_ttl(entry.wrap_ttl, &at.key("wrap_ttl"), desk);
         let place = clerk.place(&entry.place(), "a sink", &at, desk);
-        sinks.extend(place.map(|place| place.holding(Source::Token { wrap_ttl: entry.wrap_ttl })));
+        sinks.extend(place.map(|place| place.holding(FileSource::Token { wrap_ttl: entry.wrap_ttl })));
     }
     sinks
 }

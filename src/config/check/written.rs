@@ -3,7 +3,7 @@
 
 use crate::config::desk::Desk;
 use crate::config::keypath::KeyPath;
-use crate::config::plan::{FilePlan, Source, VariablePlan, WriteRules};
+use crate::config::plan::{FilePlan, TemplateSource, VariablePlan, WriteRules};
 use crate::secret::Secret;
 
 use super::source::warn_in;
@@ -13,13 +13,13 @@ use super::source::warn_in;
 pub(super) fn check(files: &[FilePlan], variables: &[VariablePlan], rules: &WriteRules, desk: &mut Desk<'_>) {
     for (index, file) in files.iter().enumerate() {
         let at = KeyPath::of(&["files"]).index(index);
-        calls(&file.source, &at, |path| of_file(path, rules), desk);
+        calls(file.source.template(), &at, |path| of_file(path, rules), desk);
     }
     for variable in variables {
         let at = KeyPath::of(&["exec", "env", &variable.name]);
         let never =
             || refused("template: writeToFile is refused in a variable", "write it from a file's template");
-        calls(&variable.source, &at, |_| Some(never()), desk);
+        calls(variable.source.template(), &at, |_| Some(never()), desk);
     }
 }
 
@@ -49,12 +49,12 @@ fn of_file(path: Option<&Secret>, rules: &WriteRules) -> Option<Told> {
 /// Warns of the calls in a template of which `judge` says something, by their paths where these are
 /// constants.
 fn calls(
-    source: &Source,
+    source: Option<&TemplateSource>,
     at: &KeyPath,
     judge: impl Fn(Option<&Secret>) -> Option<Told>,
     desk: &mut Desk<'_>,
 ) {
-    let Source::Template(source) = source else { return };
+    let Some(source) = source else { return };
     for call in source.template.calls().iter().filter(|call| call.function == "writeToFile") {
         let Some((message, hint)) = judge(call.args.first().copied().flatten()) else { continue };
         warn_in(source, call.position, at, desk, message, hint);

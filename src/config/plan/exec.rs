@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::{OnChange, Source, Wait};
+use super::{OnChange, VariableSource, Wait};
 
 /// The process of `leasehold exec`, and what it is given.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ pub struct VariablePlan {
     /// Its name.
     pub name: String,
     /// What its value is made of.
-    pub source: Source,
+    pub source: VariableSource,
     /// How the keys of the secret become variables, where it is not one variable but all of a secret's.
     pub spread: Option<Spread>,
     /// How often to look at what has no lease of its own.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Source, Wait};
+use super::{FileSource, Wait};
 
 /// One file to render.
 #[derive(Debug, Clone)]
@@ -12,8 +12,8 @@ pub struct FilePlan {
     pub name: String,
     /// Where it goes.
     pub target: Target,
-    /// What it is made of.
-    pub source: Source,
+    /// What it holds.
+    pub source: FileSource,
     /// Permission bits, at most 0o7777.
     pub mode: u32,
     /// Owner, by number; names were looked up in /etc/passwd.

@@ -16,7 +16,7 @@ pub use self::exec::{ExecPlan, Spread, VariablePlan};
 pub use self::files::{FilePlan, Target};
 pub use self::notify::{Notifier, NotifierPlan, ProcessTarget};
 pub use self::origin::{Anchor, Origin};
-pub use self::source::{MissingKey, Part, Source, TemplateSource};
+pub use self::source::{FileSource, MissingKey, Part, Source, TemplateSource, VariableSource};
 pub use super::writes::WriteRules;
 pub use crate::core::policy::{OnChange, OnInit, ShutdownPlan, Wait};
 pub use crate::vault::settings::{AuthMethod, AuthPlan, ClientCert, Credential, RateLimit, VaultPlan};

@@ -9,7 +9,7 @@ use crate::secret::Secret;
 use crate::template::{Position, Template};
 use leasehold_base::request::Request;
 
-/// What a file is made of.
+/// What a file or a variable is made of: secrets.
 #[derive(Debug, Clone)]
 pub enum Source {
     /// A template, parsed. `missing_key` and delimiters are its own.
@@ -28,19 +28,71 @@ pub enum Source {
         /// The secret.
         request: Request,
     },
-    /// The login's token itself.
+}
+
+/// What a file holds.
+#[derive(Debug, Clone)]
+pub enum FileSource {
+    /// What is made of secrets.
+    Made(Source),
+    /// The token of the login itself: the file is a sink.
     Token {
-        /// Wrapped, to be opened once within this time; none where it is held as it is.
+        /// The time within which the wrapping can be opened once; `None` if the token is held as it is.
         wrap_ttl: Option<Duration>,
     },
-    /// Texts and single values in a row: what a variable of the inherited environment asked for.
+}
+
+impl FileSource {
+    /// Returns the template to change it, if the file is made of one.
+    pub const fn template_mut(&mut self) -> Option<&mut TemplateSource> {
+        match self {
+            Self::Made(Source::Template(template)) => Some(template),
+            _ => None,
+        }
+    }
+
+    /// Returns the template, if the file is made of one.
+    #[must_use]
+    pub const fn template(&self) -> Option<&TemplateSource> {
+        match self {
+            Self::Made(Source::Template(template)) => Some(template),
+            _ => None,
+        }
+    }
+}
+
+/// What a variable of `exec` is made of.
+#[derive(Debug, Clone)]
+pub enum VariableSource {
+    /// What a file can be made of.
+    Made(Source),
+    /// Texts and single values in a row: what a value of the inherited environment asks for.
     Parts(Vec<Part>),
+}
+
+impl VariableSource {
+    /// Returns the template to change it, if the variable is made of one.
+    pub const fn template_mut(&mut self) -> Option<&mut TemplateSource> {
+        match self {
+            Self::Made(Source::Template(template)) => Some(template),
+            _ => None,
+        }
+    }
+
+    /// Returns the template, if the variable is made of one.
+    #[must_use]
+    pub const fn template(&self) -> Option<&TemplateSource> {
+        match self {
+            Self::Made(Source::Template(template)) => Some(template),
+            _ => None,
+        }
+    }
 }
 
 /// A piece of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Part {
-    /// As it is; may be a credential that somebody wrote there.
+    /// As it is; it may be a credential that was written there.
     Text(Secret),
     /// One key of a secret; of KV v2 a key of its `data`.
     Field {

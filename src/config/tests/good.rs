@@ -121,7 +121,9 @@ fn every_key_reaches_the_plan() {
 #[test]
 fn every_kind_of_file_reaches_the_plan() {
     let files = World::new(WHOLE).plan().files;
-    let Source::Template(template) = &files[0].source else { panic!("a template: {:?}", files[0].source) };
+    let FileSource::Made(Source::Template(template)) = &files[0].source else {
+        panic!("a template: {:?}", files[0].source)
+    };
     assert_eq!(template.name, "files[0].template");
     assert!(template.template.text().starts_with(b"{{ with secret"));
     assert_eq!(template.missing_key, MissingKey::Zero);
@@ -129,14 +131,16 @@ fn every_kind_of_file_reaches_the_plan() {
     assert_eq!((files[0].mode, files[0].refresh), (0o400, Duration::from_secs(60)));
     assert_eq!(files[0].notify, [0, 1, 2, 3, 4]);
 
-    let Source::Field { request, key, base64: true } = &files[1].source else { panic!("one value") };
+    let FileSource::Made(Source::Field { request, key, base64: true }) = &files[1].source else {
+        panic!("one value")
+    };
     assert_eq!((request, key.as_str()), (&Request::read("secret/web").expect("a path"), "api_key"));
     assert!(files[1].notify.is_empty());
 
-    let Source::Json { request } = &files[2].source else { panic!("all values") };
+    let FileSource::Made(Source::Json { request }) = &files[2].source else { panic!("all values") };
     assert_eq!(request, &Request::read("secret/web?version=3").expect("a path"));
 
-    let Source::Template(template) = &files[3].source else { panic!("a template") };
+    let FileSource::Made(Source::Template(template)) = &files[3].source else { panic!("a template") };
     assert_eq!(template.file, Some(PathBuf::from("/etc/leasehold/tls.tpl")));
     assert_eq!(template.delimiters, ("[[".to_owned(), "}}".to_owned()));
     assert_eq!(

@@ -19,7 +19,7 @@ use super::status;
 use crate::core::view::{FileView, Health, NextAction, NotifierView, SecretView, View};
 use crate::observe::certificate::CertificateView;
 use crate::sandbox;
-use crate::vault::meter::{BOUNDS, Requests};
+use crate::vault::meter::{BOUNDS, Tally};
 use leasehold_base::time::Moment;
 
 /// The media type of [`render`]'s text.
@@ -35,7 +35,7 @@ const BREAKER: [&str; 3] = ["closed", "narrow", "open"];
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Besides {
     /// The requests that were sent.
-    pub requests: Requests,
+    pub requests: Tally,
     /// The size of each file's last rendering, by [`FileId`](crate::core::ids::FileId); none for a
     /// variable, and for what was not rendered yet.
     pub bytes: Vec<Option<usize>>,
@@ -234,7 +234,7 @@ fn notifiers(writer: &mut Writer<'_>, view: &View) -> Result<(), Error> {
     writer.counters("notification_failures", "How often that failed", failed)
 }
 
-fn requests(writer: &mut Writer<'_>, requests: &Requests) -> Result<(), Error> {
+fn requests(writer: &mut Writer<'_>, requests: &Tally) -> Result<(), Error> {
     let results = requests.iter().flat_map(|(operation, measured)| {
         let labels = |class| [("operation", operation.name()), ("class", class)];
         measured.results.iter().map(move |(class, count)| (labels(*class), *count))

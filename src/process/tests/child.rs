@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use nix::sys::signal::SigSet;
 
-use super::super::child::{Blueprint, stop_for_good};
+use super::super::child::{ChildCommand, stop_for_good};
 use super::*;
 use crate::observe::panic;
 
@@ -26,7 +26,7 @@ fn buggy(script: &str, folder: &Path) -> std::process::Output {
 fn meet_a_bug(folder: &Path) {
     panic::install(stop_for_good);
     let script = std::env::var_os("SCRIPT").expect("given");
-    let blueprint = Blueprint {
+    let blueprint = ChildCommand {
         command: vec!["/bin/sh".into(), "-c".into(), script, OsString::from("app"), folder.into()],
         mask: SigSet::empty(),
         stop_signal: TERM,

@@ -11,11 +11,9 @@ fn rules() -> WriteRules {
 fn written(text: &str) -> Result<(String, Vec<Write>), Ending> {
     let store = store(&[("kv/web", r#"{"pass":"hunter2"}"#)]);
     match render(FILE, &template(text), &store, &environment(), &rules()) {
-        (RenderOutcome::Rendered { .. }, Some(made)) => {
-            Ok((made.bytes.expose_str().expect("UTF-8").to_owned(), made.writes))
-        }
-        (RenderOutcome::Failed { why, .. }, None) => Err(why),
-        (other, _) => panic!("unexpected: {other:?}"),
+        Outcome::Done { made, .. } => Ok((made.bytes.expose_str().expect("UTF-8").to_owned(), made.writes)),
+        Outcome::Failed { why, .. } => Err(why),
+        other @ Outcome::Needs { .. } => panic!("unexpected: {other:?}"),
     }
 }
 
@@ -88,9 +86,8 @@ fn a_rendering_that_fails_or_lacks_something_writes_nothing() {
     let write = r#"{{ "x" | writeToFile "/w/x" "" "" "0400" }}"#;
     for rest in [r#"{{ (secret "kv/other").Data.x }}"#, r#"{{ (secret "kv/web").Data.none }}"#] {
         let store = store(&[("kv/web", r#"{"pass":"hunter2"}"#)]);
-        let (outcome, made) =
-            render(FILE, &template(&format!("{write}{rest}")), &store, &environment(), &rules());
-        assert!(made.is_none() && !matches!(outcome, RenderOutcome::Rendered { .. }), "{outcome:?}");
+        let outcome = render(FILE, &template(&format!("{write}{rest}")), &store, &environment(), &rules());
+        assert!(!matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
     }
 }
 

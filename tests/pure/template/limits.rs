@@ -3,7 +3,7 @@
 use leasehold::template::function::Functions;
 use leasehold::template::host::Nowhere;
 use leasehold::template::value::Value;
-use leasehold::template::{ExecError, Limits, MissingKey, Template};
+use leasehold::template::{ExecError, ExecErrorKind, Limits, MissingKey, Template};
 
 fn fails(template: &str, limits: Limits) -> Box<ExecError> {
     let parsed = Template::parse("limits", template.as_bytes(), None, &Functions::new()).expect("a template");
@@ -15,7 +15,7 @@ fn fails(template: &str, limits: Limits) -> Box<ExecError> {
 
 fn limit(template: &str, limits: Limits) -> String {
     let error = fails(template, limits);
-    assert!(error.limit, "{error}");
+    assert_eq!(error.kind, ExecErrorKind::Limit, "{error}");
     error.message.clone()
 }
 

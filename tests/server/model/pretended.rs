@@ -8,6 +8,7 @@ use leasehold::core::ids::LeaseId;
 use super::both::{
     Answer, Ask, CERTIFICATE, CERTIFICATE_LIFE, CREDENTIALS, Grants, KV, Lease, NEVER, Says, Token,
 };
+use leasehold_testkit::sim::network::form_of;
 use leasehold_testkit::sim::server::{Path, Server};
 use leasehold_testkit::sim::setup::{Kind, Setup};
 
@@ -50,7 +51,10 @@ impl Pretended {
             Ask::LookUp(token) => server.look_up(id(token), now, false).map(|facts| token_says(&facts)),
             Ask::RenewToken(token) => server.renew_token(id(token), now).map(granted_says),
             Ask::RevokeToken(token) => server.revoke_token(id(token), now).map(|()| Says::Done),
-            Ask::Resolve(token, path) => server.resolve(id(token), path, now, false).map(Says::Path),
+            Ask::Resolve(token, path) => {
+                let told = server.version_of_kv(id(token), now, false);
+                told.map(|version| Says::Path(form_of(path, version)))
+            }
             Ask::Read(token, path) => {
                 let wall = WALL + i64::try_from(at.as_secs()).expect("a test is short");
                 server.read(id(token), path, (now, wall), false).map(|(facts, _)| {

@@ -90,6 +90,8 @@ pub enum Question {
         token: TokenId,
         /// The request as written.
         request: Arc<Request>,
+        /// What is known of its mount may be out of date.
+        again: bool,
     },
     /// Ask the server and put the answer into the store. Answer: `Read`.
     Read {

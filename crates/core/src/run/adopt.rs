@@ -43,7 +43,8 @@ impl Engine {
             self.timers.set(Timer::Init, self.now.moment.after(timeout));
         }
         if let Some(kept) = kept {
-            let kept = if rebooted { redated(kept, self.now.moment) } else { kept };
+            let now = self.now.moment;
+            let kept = if rebooted { redated(kept, now) } else { doubted(kept, now) };
             self.adopt(kept, rebooted);
         }
         for index in 0..self.policy.files.len() {
@@ -243,19 +244,44 @@ fn spoken(time: Duration) -> String {
     if seconds < 120 { format!("{seconds} s") } else { format!("{} m", seconds.div_ceil(60)) }
 }
 
+/// Of what has ended by what is written of it, the server may know better: where the handoff could not be written any
+/// more, the run before went on renewing. Such a token is looked up before another login takes over, and such leases are
+/// renewed before others are minted. A token that may not look itself up cannot be asked about.
+fn doubted(mut kept: Snapshot, now: Moment) -> Snapshot {
+    let is_over = |latest: Moment| latest <= now;
+    let last = kept.tokens.iter_mut().rev().find(|token| !token.leaving);
+    let last = last.filter(|token| token.renewable && !kept.blind && token.latest.is_some_and(is_over));
+    if let Some(token) = last {
+        *token = undated_token(token.clone(), now);
+    }
+    let living = |id: TokenId| {
+        let lives = |token: &KeptToken| token.id == id && !token.latest.is_some_and(is_over);
+        kept.tokens.iter().any(lives)
+    };
+    let leases = kept.secrets.iter_mut().filter_map(|secret| secret.lease.as_mut());
+    for lease in leases.filter(|lease| lease.renewable && is_over(lease.latest) && living(lease.token)) {
+        *lease = undated_lease(lease.clone(), now);
+    }
+    kept
+}
+
+/// A lease of which only the server knows what is left: not known to be good, and it may live for as long as it was
+/// ever granted.
+fn undated_lease(lease: KeptLease, now: Moment) -> KeptLease {
+    KeptLease { expires: now, latest: now.after(lease.granted), undated: true, ..lease }
+}
+
+/// As above, of a token.
+fn undated_token(token: KeptToken, now: Moment) -> KeptToken {
+    let most = token.granted.map(|granted| now.after(granted));
+    KeptToken { expires: most, latest: most, undated: true, ..token }
+}
+
 /// What was kept on the clock of another boot, on this one's: nothing is known to be good, and everything may
 /// live for as long as it was ever granted.
 fn redated(kept: Snapshot, now: Moment) -> Snapshot {
-    let lease = |lease: KeptLease| KeptLease {
-        expires: now,
-        latest: now.after(lease.granted),
-        undated: true,
-        ..lease
-    };
-    let token = |token: KeptToken| {
-        let most = token.granted.map(|granted| now.after(granted));
-        KeptToken { expires: most, latest: most, undated: true, ..token }
-    };
+    let lease = |lease: KeptLease| undated_lease(lease, now);
+    let token = |token: KeptToken| undated_token(token, now);
     let secret = |secret: KeptSecret| KeptSecret {
         read: match secret.life {
             // Its end is on the wall clock, and what it had left when it was issued is not known.

@@ -195,13 +195,25 @@ impl Engine {
     /// Revokes the logins once their leases elsewhere are: nothing could revoke those afterwards. `now` where that
     /// has taken too long: a login takes more along than is left behind.
     pub(crate) fn give_back_tokens(&mut self, now: bool) {
-        if !now && self.work.any(|job| matches!(job, Job::RevokeLease(_))) {
+        if !now && (self.work.any(|job| matches!(job, Job::RevokeLease(_))) || self.may_mint_elsewhere()) {
             return;
         }
         let Phase::Leaving(farewell) = &mut self.phase else { return };
         for token in std::mem::take(&mut farewell.tokens) {
             self.work.add(Job::RevokeToken(token), self.now.moment);
         }
+    }
+
+    /// Whether a read under way may bring a lease that does not go with its login, and that nothing could revoke once
+    /// that is gone.
+    fn may_mint_elsewhere(&self) -> bool {
+        self.work.under_way(|job| match job {
+            Job::Read(id) => self.graph.get(*id).is_some_and(|node| match node.lease() {
+                Some(lease) => !self.goes_with_login(lease),
+                None => node.held.is_none(),
+            }),
+            _ => false,
+        })
     }
 
     /// Whether what has to be given back is being given back.
@@ -253,6 +265,8 @@ impl Engine {
                         self.begin_giving_back();
                     }
                 }
+                // They may have waited for this.
+                self.give_back_tokens(false);
             }
             Event::Probed(result) => {
                 self.upstream.breaker.probed(result, LEAVING, self.now.moment);
@@ -292,6 +306,8 @@ impl Engine {
                 self.upstream.breaker.succeeded();
                 self.forget_leases(token);
                 self.upstream.session.logins.remove(&token);
+                self.upstream.session.current =
+                    self.upstream.session.current.filter(|current| *current != token);
                 self.out.push(Action::DropToken(token));
             }
             Err(failure) if failure.kind == FailureKind::Denied => {

@@ -92,7 +92,9 @@ impl Engine {
         }
         let is_over =
             |(id, file): &(FileId, &File)| self.file_expires(*id, file).is_some_and(|end| end <= now);
-        if let Some((id, file)) = self.shelf.files().filter(|_| until.is_some()).find(is_over) {
+        if let Some((id, file)) =
+            self.shelf.files().filter(|_| until.is_some_and(|end| end <= now)).find(is_over)
+        {
             let otherwise = match self.file_unknown(id, file) {
                 Some(_) => "it is not known yet whether its token lives: the server is being asked",
                 None => "its secret has expired",
@@ -127,6 +129,9 @@ impl Engine {
     /// Since when a file is made of what an earlier run may have revoked, or what may have ended while the machine was
     /// restarted, where that is not known yet.
     fn file_unknown(&self, id: FileId, file: &File) -> Option<Moment> {
+        if self.upstream.session.logins.values().all(|login| login.unknown_since().is_none()) {
+            return None;
+        }
         let lease = |secret: &SecretId| Some(self.graph.get(*secret)?.lease()?.token);
         // On disk it may still be made of a lease that has been replaced.
         let replaced = self.retirees.iter().filter(|one| one.secret.is_some() && one.files.contains(&id));

@@ -122,6 +122,8 @@ pub(crate) struct Node {
     pub(crate) trouble: Option<Trouble>,
     /// What is known of its path.
     pub(crate) path: Path,
+    /// When its mount was last asked about.
+    pub(crate) mount_asked: Option<Moment>,
     /// Failures in a row.
     pub(crate) tries: u32,
     /// Denials in a row that were put down to a standby that lags behind a fresh login.
@@ -164,6 +166,7 @@ impl Node {
             step: Step::Idle,
             trouble: None,
             path: Path::Unknown,
+            mount_asked: None,
             tries: 0,
             lag: 0,
             denied: None,
@@ -197,6 +200,12 @@ impl Node {
     /// Whether it is read as it is written, and its mount was not asked about.
     pub(crate) fn is_assumed(&self) -> bool {
         self.path == Path::Assumed
+    }
+
+    /// The way of writing it that its mount is asked about: one that leaves its form open where there is one, for the
+    /// form that was right may be so no more.
+    pub(crate) fn way_to_ask(&self) -> Option<&Arc<Request>> {
+        self.written.iter().find(|way| !way.is_written_as_kept()).or(self.written.first())
     }
 
     /// As people wrote it, for messages. An earlier run leaves the server's form beside that, which is not to become
@@ -315,8 +324,14 @@ impl Graph {
             }
             _ => {
                 if let Some(node) = self.nodes.get_mut(&id) {
+                    let asked = node.way_to_ask().cloned();
                     if let Some(before) = node.request.replace(request.clone()) {
                         self.resolved.remove(&before);
+                        // It has moved: what is written as it was kept until now is another secret, if it is one.
+                        if before != request && asked.is_some_and(|asked| asked != before) {
+                            node.written.remove(&before);
+                            self.written.remove(&before);
+                        }
                     }
                     self.resolved.insert(request, id);
                 }

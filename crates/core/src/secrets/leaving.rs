@@ -117,6 +117,7 @@ impl Engine {
         match result {
             Ok(()) => {
                 self.upstream.breaker.succeeded();
+                self.retirees.rested();
                 self.say_of_lease(id, Level::Debug, format!("revoked the lease {}", id.0));
                 self.lease_over(id);
             }
@@ -125,6 +126,28 @@ impl Engine {
         if let Some(token) = with {
             self.spend(token);
         }
+    }
+
+    /// Whether a revocation has to wait, since another was asked to come later. It is put off then. After the pause one at
+    /// a time finds out: many that are to go at once would be as many requests in each round.
+    pub(crate) fn is_revocation_put_off(&mut self, job: &Job) -> bool {
+        let Some(until) = self.retirees.resting_until() else { return false };
+        let now = self.now.moment;
+        if until <= now && !self.work.under_way(Job::is_revocation) {
+            return false;
+        }
+        let spread = Duration::from_secs(1).mul_f64(0.25 + 0.75 * self.session_draw());
+        let at = until.max(now).after(spread);
+        match job {
+            Job::RevokeLease(id) => {
+                let end = self.retirees.get(id).map_or(now, |one| one.lease.latest);
+                self.timers.set(Timer::Retiree(id.clone()), at.min(end));
+            }
+            Job::RevokeToken(id) => self.timers.set(Timer::Leaving(*id), at),
+            _ => return false,
+        }
+        self.work.remove(job);
+        true
     }
 
     fn lease_not_revoked(&mut self, id: &LeaseId, failure: &Failure) {
@@ -143,11 +166,16 @@ impl Engine {
                 self.say_of_lease(id, Level::Warn, text);
                 self.lease_over(id);
             }
-            _ => {
+            kind => {
+                // Of the two logins that may do it, either may have been denied by what denied everything for a moment.
+                one.by_own = false;
                 one.tries = one.tries.saturating_add(1);
                 let wait = pause(one.tries, Duration::from_secs(1), Duration::from_secs(60), draw);
                 let at = self.now.moment.after(wait).min(one.lease.latest);
                 self.timers.set(Timer::Retiree(id.clone()), at);
+                if let FailureKind::Overloaded(asked) = kind {
+                    self.retirees.rest(self.now.moment, asked, draw);
+                }
             }
         }
     }
@@ -223,6 +251,7 @@ impl Engine {
         match result {
             Ok(()) => {
                 self.upstream.breaker.succeeded();
+                self.retirees.rested();
                 self.say(Level::Info, "revoked the token that was replaced".to_owned());
                 self.login_gone(id);
             }
@@ -255,9 +284,12 @@ impl Engine {
                 }
                 self.forget_login(id);
             }
-            _ => {
+            kind => {
                 let wait = pause(login.tries, Duration::from_secs(1), Duration::from_secs(60), draw);
                 self.timers.set(Timer::Leaving(id), self.now.moment.after(wait));
+                if let FailureKind::Overloaded(asked) = kind {
+                    self.retirees.rest(self.now.moment, asked, draw);
+                }
             }
         }
     }

@@ -124,12 +124,26 @@ impl Engine {
             Ok(request) => {
                 self.upstream.breaker.succeeded();
                 self.taken(id, Op::Resolve);
+                let mut moved = false;
                 if let Some(node) = self.graph.get_mut(id) {
                     node.path = Path::Known;
+                    node.mount_asked = Some(self.now.moment);
+                    moved = node.held.is_some() && node.request.as_deref() != Some(&request);
                 }
-                match self.graph.resolve(id, request) {
-                    Resolved::Itself => self.set_step(id, Step::Busy(Op::Read)),
-                    Resolved::Same(other) => self.merged(id, other),
+                let place = match self.graph.resolve(id, request) {
+                    Resolved::Itself => {
+                        self.set_step(id, Step::Busy(Op::Read));
+                        id
+                    }
+                    Resolved::Same(other) => {
+                        self.merged(id, other);
+                        other
+                    }
+                };
+                if moved {
+                    // Another may be read there already, and what is written as it was kept until now is not this one
+                    // any more.
+                    self.mark_users(place);
                 }
             }
             Err(failure) => self.failed(id, Op::Resolve, self.upstream.session.current, failure),

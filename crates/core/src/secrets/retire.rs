@@ -7,10 +7,14 @@ use std::time::Duration;
 
 use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId};
 use crate::secrets::lease::Lease;
+use crate::tools::dice::pause;
 use leasehold_base::time::Moment;
 
 /// Applications get this long to change over, and at most a quarter of what the lease has left.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// The longest time that revocations wait after one was asked to come later.
+const MOST_REST: Duration = Duration::from_secs(60);
 
 /// When something that ends at `end`, where it does, is given back if it became free now.
 pub(crate) fn grace(now: Moment, end: Option<Moment>) -> Moment {
@@ -53,9 +57,35 @@ pub(crate) struct Retirees {
     /// Of leases that are still good: notifiers of files that were published without them, as long as they
     /// have not been told of that.
     left: BTreeMap<LeaseId, BTreeSet<NotifierId>>,
+    /// The server asked that revocations come later, and has taken none since: until when, and how often in a row.
+    rest: Option<(Moment, u32)>,
 }
 
 impl Retirees {
+    /// A revocation was asked to come later; by `asked` where a time was named.
+    pub(crate) fn rest(&mut self, now: Moment, asked: Option<Duration>, draw: f64) {
+        let rounds = match self.rest {
+            // The answer to one that went with the first.
+            Some((until, rounds)) if until > now => rounds,
+            Some((_, rounds)) => rounds.saturating_add(1),
+            None => 1,
+        };
+        let wait = pause(rounds, Duration::from_secs(1), MOST_REST, draw)
+            .max(asked.unwrap_or_default().min(MOST_REST));
+        let until = self.rest.map_or(now, |(until, _)| until).max(now.after(wait));
+        self.rest = Some((until, rounds));
+    }
+
+    /// A revocation went through.
+    pub(crate) fn rested(&mut self) {
+        self.rest = None;
+    }
+
+    /// Until when revocations wait; past where one at a time finds out whether they are taken.
+    pub(crate) fn resting_until(&self) -> Option<Moment> {
+        self.rest.map(|(until, _)| until)
+    }
+
     /// Adds a lease that `files` on disk are still made of. Whether nobody uses it any more.
     pub(crate) fn add(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) -> bool {
         let notifiers = self.left.remove(&lease.id).unwrap_or_default();

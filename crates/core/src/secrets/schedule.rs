@@ -110,6 +110,13 @@ impl Engine {
             self.ask_about_mount(id);
             return;
         }
+        let moved = op == Op::Read && self.may_have_moved(id, &failure);
+        if moved && !self.is_mount_certain(id) {
+            self.note_failure(&failure);
+            self.taken(id, op);
+            self.ask_about_mount_again(id);
+            return;
+        }
         let refused = matches!(failure.kind, FailureKind::Denied | FailureKind::Missing);
         let op = match op {
             Op::Read if refused && self.graph.may_be_unresolved(id) => Op::Resolve,
@@ -141,6 +148,9 @@ impl Engine {
                     && matches!(kind, FailureKind::Missing | FailureKind::Rejected | FailureKind::Local);
                 self.trouble(id, op, &failure, definitive);
                 self.retry(id, op);
+                if moved {
+                    self.retry_by_mount(id);
+                }
             }
         }
     }

@@ -120,3 +120,55 @@ fn a_look_up_that_is_asked_to_come_later_does_so_and_renewals_do_not_wait_for_it
         "no shorter than asked, and no longer than a minute: {waited}"
     );
 }
+
+/// The run before could not write the handoff any more, and went on renewing.
+#[test]
+fn a_token_that_has_ended_by_what_is_written_of_it_is_looked_up_before_another_login() {
+    for lives in [true, false] {
+        let kept = settled(leased("l", 3600)).engine.snapshot();
+        let mut hand = Hand::new(policy(Mode::Daemon, 1));
+        hand.millis += 2 * 3_600_000;
+        let mut seen = hand.give(Event::Start { kept: Some(kept), rebooted: false });
+        seen.extend(hand.rendered(0, "secret/web"));
+        assert!(seen.contains(&Action::Ask(Question::LookUp(TokenId(1)))), "{seen:?}");
+        assert!(!seen.contains(&Action::Ask(Question::LogIn(TokenId(2)))), "{seen:?}");
+        assert!(!hand.engine.outlook(hand.now()).readiness.is_ready(), "before the server has told");
+        let (token, sent) = (TokenId(1), hand.now().moment);
+        let result = if lives { Ok(Hand::facts(1, 3600)) } else { Err(denied()) };
+        let seen = hand.give(Event::LookedUp { token, sent, result });
+        if lives {
+            let renews = |action: &Action| matches!(action, Action::Ask(Question::Renew { .. }));
+            assert!(seen.iter().any(renews), "{seen:?}");
+        } else {
+            assert!(seen.contains(&Action::Ask(Question::LogIn(TokenId(2)))), "{seen:?}");
+        }
+    }
+}
+
+#[test]
+fn a_token_that_cannot_be_renewed_and_has_ended_is_dropped_and_not_asked_about() {
+    let mut kept = settled(leased("l", 3600)).engine.snapshot();
+    kept.tokens[0].renewable = false;
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    hand.millis += 2 * 3_600_000;
+    let seen = hand.give(Event::Start { kept: Some(kept), rebooted: false });
+    assert!(seen.contains(&Action::DropToken(TokenId(1))), "{seen:?}");
+    assert!(seen.contains(&Action::Ask(Question::LogIn(TokenId(2)))), "{seen:?}");
+}
+
+#[test]
+fn a_lease_that_has_ended_by_what_is_written_of_it_is_renewed_before_another_is_minted() {
+    let kept = settled(leased("l", 60)).engine.snapshot();
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    hand.millis += 600_000;
+    let mut seen = hand.give(Event::Start { kept: Some(kept), rebooted: false });
+    seen.extend(hand.rendered(0, "secret/web"));
+    let (secret, lease) = (SecretId(0), LeaseId("l".into()));
+    let renews = |action: &Action| matches!(action, Action::Ask(Question::Renew { .. }));
+    let reads = |action: &Action| matches!(action, Action::Ask(Question::Read { .. }));
+    assert!(seen.iter().any(renews) && !seen.iter().any(reads), "{seen:?}");
+    assert!(!hand.engine.outlook(hand.now()).readiness.is_ready(), "before the server has told");
+    let (sent, gone) = (hand.now().moment, Failure::new(FailureKind::Rejected, "lease not found"));
+    let seen = hand.give(Event::Renewed { secret, lease, sent, result: Err(gone) });
+    assert!(seen.iter().any(reads), "{seen:?}");
+}

@@ -167,3 +167,45 @@ fn a_token_s_renewal_that_is_asked_to_come_later_does_so_but_not_too_late() {
         assert!((least..=most).contains(&waited), "a token of {ttl} s: {waited}");
     }
 }
+
+/// A renewal of it was granted and not heard of, so it reaches its end, as far as that is known, while the login that is to
+/// follow it waits for one more look-up. That is granted: everything goes on, and is not left without a login for good.
+#[test]
+fn a_token_in_doubt_that_reaches_its_end_before_its_look_up_is_granted_is_gone_on_with() {
+    let mut hand = settled(leased("l", 36_000));
+    let ends = hand.engine.snapshot().tokens[0].expires.expect("it ends");
+    let (mut renewals, mut held) = (0, false);
+    let mut todo = Vec::new();
+    while hand.now().moment <= ends {
+        let Some(action) = todo.pop() else {
+            todo = hand.sleep();
+            continue;
+        };
+        let sent = hand.now().moment;
+        let event = match action {
+            Action::Ask(Question::RenewToken(token)) => {
+                renewals += 1;
+                let unheard = Failure::new(FailureKind::Unheard, "timed out");
+                let result = Err(if renewals == 1 { unheard } else { denied() });
+                Event::TokenRenewed { token, sent, result }
+            }
+            Action::Ask(Question::LookUp(_)) if sent.until(ends) < Duration::from_secs(100) => {
+                held = true;
+                continue;
+            }
+            Action::Ask(Question::LookUp(token)) => Event::LookedUp { token, sent, result: Err(denied()) },
+            Action::Ask(Question::LogIn(token)) => {
+                let result = Err(Failure::new(FailureKind::Refused, "invalid role"));
+                Event::LoggedIn { token, sent, result }
+            }
+            Action::Ask(Question::Probe) => Event::Probed(Ok(())),
+            _ => continue,
+        };
+        todo.extend(hand.give(event));
+    }
+    assert!(held, "it is being looked up at its end");
+    let (token, sent) = (TokenId(1), hand.now().moment);
+    let seen = hand.give(Event::LookedUp { token, sent, result: Ok(Hand::facts(1, 1800)) });
+    assert!(hand.engine.outlook(hand.now()).readiness.is_ready());
+    assert!(seen.contains(&Action::Ask(Question::RenewToken(token))), "{seen:?}");
+}

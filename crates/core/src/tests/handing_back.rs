@@ -7,7 +7,7 @@ use crate::interface::action::{Action, Question};
 use crate::interface::event::{Event, ReadFacts, RenderOutcome};
 use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId};
 use crate::interface::policy::{FilePolicy, Mode, NotifierPolicy, Policy};
-use crate::interface::snapshot::KeptToken;
+use crate::interface::snapshot::{KeptLease, KeptToken};
 use leasehold_base::failure::{Failure, FailureKind};
 
 const WEB: &str = "secret/data/web";
@@ -241,4 +241,133 @@ fn a_lease_that_outlives_its_login_elsewhere_is_left_to_the_next_run() {
     let kept = hand.engine.snapshot();
     let leases: Vec<&str> = kept.retiring.iter().map(|lease| lease.id.0.as_str()).collect();
     assert_eq!(leases, ["database/creds/web/1.team"]);
+}
+
+/// A daemon whose second login has replaced the lease of the first, which is free and about to be given back.
+fn left_by_the_login_before() -> Hand {
+    let mut kept = settled(fixed("old")).engine.snapshot();
+    let newer = KeptToken { id: TokenId(2), accessor: "accessor-2".into(), ..kept.tokens[0].clone() };
+    kept.tokens.push(newer);
+    kept.tokens[0].owned = false;
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    hand.give(Event::Start { kept: Some(kept), rebooted: false });
+    hand.rendered(0, "secret/web");
+    hand.published(1, &[0]);
+    told(&mut hand, 0);
+    let sent = hand.now().moment;
+    hand.give(Event::Read { secret: SecretId(0), token: TokenId(2), sent, result: Ok(fixed("new")) });
+    assert_eq!(hand.rendered(0, "secret/web"), [publish(&[0])]);
+    hand.published(2, &[0]);
+    told(&mut hand, 0);
+    hand
+}
+
+fn revoked_with(actions: &[Action]) -> Option<TokenId> {
+    actions.iter().find_map(|action| match action {
+        Action::Ask(Question::RevokeLease { token, .. }) => Some(*token),
+        _ => None,
+    })
+}
+
+/// What denied everything for a moment denied the current login, too; and the one before it may be dead by now.
+#[test]
+fn a_lease_that_neither_login_could_give_back_is_given_back_by_the_current_one_when_that_may() {
+    let mut hand = left_by_the_login_before();
+    for _ in 0..3 {
+        let mut with = None;
+        while with.is_none() {
+            with = revoked_with(&hand.sleep());
+        }
+        assert_eq!(with, Some(TokenId(2)), "the current one first, each time");
+        let old = LeaseId("old".into());
+        let then = hand.give(Event::LeaseRevoked { lease: old.clone(), result: Err(denied()) });
+        assert_eq!(revoked_with(&then), Some(TokenId(1)), "then the one that made it");
+        hand.give(Event::LeaseRevoked { lease: old, result: Err(denied()) });
+    }
+}
+
+/// A bad phase may leave many leases that are free at the same moment.
+#[test]
+fn many_leases_that_are_to_come_later_go_one_at_a_time() {
+    let mut kept = settled(fixed("l")).engine.snapshot();
+    let one = kept.secrets[0].lease.clone().expect("a lease");
+    kept.retiring = (0..24).map(|n| KeptLease { id: LeaseId(format!("old-{n}")), ..one.clone() }).collect();
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let mut seen = hand.give(Event::Start { kept: Some(kept), rebooted: false });
+    seen.extend(hand.rendered(0, "secret/web"));
+    seen.extend(hand.published(1, &[0]));
+    seen.extend(hand.give(Event::Notified { notifier: NotifierId(0), result: Ok(()) }));
+    let (mut asked, mut gone, begin) = (0, 0, hand.millis);
+    while gone < 24 {
+        let well = hand.millis - begin > 120_000;
+        let mut next = Vec::new();
+        for action in std::mem::take(&mut seen) {
+            match action {
+                Action::Ask(Question::RevokeLease { lease, .. }) => {
+                    asked += 1;
+                    gone += usize::from(well);
+                    let busy = Failure::new(FailureKind::Overloaded(None), "too many requests");
+                    let result = if well { Ok(()) } else { Err(busy) };
+                    next.extend(hand.give(Event::LeaseRevoked { lease, result }));
+                }
+                Action::Ask(Question::Probe) => next.extend(hand.give(Event::Probed(Ok(())))),
+                _ => {}
+            }
+        }
+        assert!(well || asked < 40, "{asked} requests in {} ms", hand.millis - begin);
+        seen = if next.is_empty() { hand.sleep() } else { next };
+        assert!(hand.millis - begin < 400_000, "only {gone} are gone");
+    }
+}
+
+/// Its login is in another namespace: once that is revoked, nothing could revoke what comes then.
+#[test]
+fn a_login_waits_at_the_end_for_a_lease_elsewhere_that_is_being_minted() {
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, DB);
+    hand.logged_in_for(1, 24 * 3600);
+    hand.resolved(0, DB);
+    hand.read(0, fixed("old.team"));
+    hand.rendered(0, DB);
+    hand.published(1, &[0]);
+    told(&mut hand, 0);
+    until_asked(&mut hand, 0);
+    let revokes = |name: &str| {
+        let lease = LeaseId(name.into());
+        Action::Ask(Question::RevokeLease { token: TokenId(1), lease })
+    };
+    assert_eq!(hand.give(Event::Stop { at_once: true }), [revokes("old.team")]);
+    let lease = LeaseId("old.team".into());
+    assert_eq!(hand.give(Event::LeaseRevoked { lease, result: Ok(()) }), []);
+    assert_eq!(hand.read(0, fixed("new.team")), [revokes("new.team")]);
+    let lease = LeaseId("new.team".into());
+    let then = hand.give(Event::LeaseRevoked { lease, result: Ok(()) });
+    assert_eq!(then, [Action::Ask(Question::RevokeToken(TokenId(1)))]);
+}
+
+/// The first answer after an outage is that to a revocation: what was stranded is not asked for any more.
+#[test]
+fn a_server_that_is_back_at_the_end_is_asked_for_nothing_but_what_is_given_back() {
+    let mut hand = settled(kv(true));
+    let fails = |hand: &mut Hand| {
+        let (secret, token, sent) = (SecretId(0), TokenId(1), hand.now().moment);
+        let result = Err(Failure::new(FailureKind::Unreachable, "connection refused"));
+        hand.give(Event::Read { secret, token, sent, result })
+    };
+    until_asked(&mut hand, 0);
+    assert!(fails(&mut hand).contains(&Action::Ask(Question::Probe)));
+    let down = || Err(Failure::new(FailureKind::Unreachable, "connection refused"));
+    hand.give(Event::Probed(down()));
+    let mut seen = hand.give(Event::Stop { at_once: true });
+    for _ in 0..20 {
+        if seen.contains(&Action::Ask(Question::Probe)) {
+            break;
+        }
+        seen = hand.sleep();
+    }
+    let seen = hand.give(Event::Probed(Ok(())));
+    assert!(seen.contains(&Action::Ask(Question::RevokeToken(TokenId(1)))), "{seen:?}");
+    let seen = hand.give(Event::TokenRevoked { token: TokenId(1), result: Ok(()) });
+    assert!(!seen.iter().any(|action| matches!(action, Action::Ask(_))), "{seen:?}");
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::hand::{Hand, denied, kv, leased, policy, publish, read_of, request};
+use super::hand::{Hand, denied, kv, leased, policy, publish, read_of, request, settled};
 use crate::interface::action::{Action, Question};
-use crate::interface::event::{Event, ReadFacts};
+use crate::interface::event::{Event, ReadFacts, RenderOutcome};
 use crate::interface::ids::{FileId, SecretId, TokenId};
 use crate::interface::policy::Mode;
 use leasehold_base::failure::{Failure, FailureKind};
@@ -21,11 +21,13 @@ fn needing(path: &str) -> (Hand, Vec<Action>) {
 }
 
 fn resolve(path: &str) -> Action {
-    Action::Ask(Question::Resolve {
-        secret: SecretId(0),
-        token: TokenId(1),
-        request: Arc::new(request(path)),
-    })
+    resolve_anew(path, false)
+}
+
+/// As above; `again`, where what is known of the mount is not to be believed.
+fn resolve_anew(path: &str, again: bool) -> Action {
+    let request = Arc::new(request(path));
+    Action::Ask(Question::Resolve { secret: SecretId(0), token: TokenId(1), request, again })
 }
 
 fn fails(hand: &mut Hand, failure: Failure) -> Vec<Action> {
@@ -117,6 +119,141 @@ fn a_server_that_is_away_leaves_the_path_to_be_tried_again() {
             actions = hand.sleep();
         }
     }
+}
+
+fn missing() -> Failure {
+    Failure::new(FailureKind::Missing, "nothing there")
+}
+
+/// Sleeps until something is asked of the server.
+fn until_asked(hand: &mut Hand) -> Action {
+    loop {
+        if let Some(asked) = hand.sleep().into_iter().find(|action| matches!(action, Action::Ask(_))) {
+            return asked;
+        }
+    }
+}
+
+/// The mount was upgraded to version 2, or another is in its place: what was there is not there any more.
+#[test]
+fn a_path_that_is_not_there_any_more_has_its_mount_asked_about_anew_at_once() {
+    let mut hand = settled(kv(true));
+    assert_eq!(until_asked(&mut hand), read_of(0, KEPT));
+    hand.millis += 10_000;
+    assert_eq!(fails(&mut hand, missing()), [resolve_anew("secret/web", true)]);
+    assert_eq!(hand.resolved(0, "secret/web"), [read_of(0, "secret/web")]);
+    assert_eq!(hand.read(0, plain()), [Action::Render(FileId(0))]);
+    // And back.
+    assert_eq!(until_asked(&mut hand), read_of(0, "secret/web"));
+    hand.millis += 10_000;
+    assert_eq!(fails(&mut hand, missing()), [resolve_anew("secret/web", true)]);
+    assert_eq!(hand.resolved(0, KEPT), [read_of(0, KEPT)]);
+}
+
+#[test]
+fn what_has_moved_to_where_another_is_read_already_is_rendered_from_that() {
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    let both = || vec![request("secret/web"), request(KEPT)];
+    hand.give(Event::Rendered {
+        file: FileId(0),
+        outcome: RenderOutcome::Needs { missing: both(), used: vec![] },
+    });
+    hand.logged_in(1);
+    // The mount is a version 1, which may have a secret of that name as well.
+    hand.resolved(0, "secret/web");
+    hand.read(0, plain());
+    hand.read(1, plain());
+    hand.resolved(1, KEPT);
+    hand.read(1, plain());
+    hand.give(Event::Rendered {
+        file: FileId(0),
+        outcome: RenderOutcome::Rendered { changed: true, used: both() },
+    });
+    hand.published(1, &[0]);
+    hand.give(Event::Notified { notifier: crate::interface::ids::NotifierId(0), result: Ok(()) });
+    while until_asked(&mut hand) != read_of(0, "secret/web") {}
+    hand.millis += 10_000;
+    assert_eq!(fails(&mut hand, missing())[0], resolve_anew("secret/web", true));
+    hand.read(1, ReadFacts { changed: false, ..plain() });
+    assert_eq!(hand.resolved(0, KEPT), [Action::Render(FileId(0))]);
+}
+
+/// The one way of writing it leads to the version 1 that is there now; the other leads nowhere, and has to show that.
+#[test]
+fn what_is_written_as_a_version_2_keeps_it_is_another_secret_once_that_has_moved() {
+    let mut hand = Hand::new(policy(Mode::Daemon, 2));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, "secret/web");
+    hand.needs(1, KEPT);
+    hand.logged_in(1);
+    hand.resolved(0, KEPT);
+    hand.read(1, kv(true));
+    hand.rendered(0, "secret/web");
+    hand.rendered(1, KEPT);
+    hand.published(1, &[0, 1]);
+    hand.give(Event::Notified { notifier: crate::interface::ids::NotifierId(0), result: Ok(()) });
+    let secret = SecretId(1);
+    assert_eq!(until_asked(&mut hand), read_of(1, KEPT));
+    hand.millis += 10_000;
+    let sent = hand.now().moment;
+    hand.give(Event::Read { secret, token: TokenId(1), sent, result: Err(missing()) });
+    hand.resolved(1, "secret/web");
+    let seen = hand.read(1, ReadFacts { changed: false, ..plain() });
+    let renders = |file| seen.contains(&Action::Render(FileId(file)));
+    assert!(renders(0) && renders(1), "although the value is the same: {seen:?}");
+    hand.rendered(0, "secret/web");
+    let asked = hand.needs(1, KEPT);
+    assert!(asked.contains(&read_of(2, KEPT)), "{asked:?}");
+}
+
+/// Each try begins with the mount then, which the client asks about once for all secrets of it.
+#[test]
+fn a_mount_that_is_gone_fails_its_secret_and_is_found_when_it_is_there_again() {
+    let mut hand = settled(kv(true));
+    assert_eq!(until_asked(&mut hand), read_of(0, KEPT));
+    hand.millis += 10_000;
+    assert_eq!(fails(&mut hand, missing()), [resolve_anew("secret/web", true)]);
+    for _ in 0..5 {
+        assert_eq!(hand.resolved(0, KEPT), [read_of(0, KEPT)]);
+        assert_eq!(fails(&mut hand, missing()), [], "after a pause");
+        let trouble = hand.engine.view(hand.now()).secrets[0].error.clone();
+        assert!(trouble.is_some_and(|trouble| trouble.text.contains("does not exist")));
+        assert!(hand.engine.outlook(hand.now()).readiness.is_ready(), "the last good bytes stay");
+        assert_eq!(until_asked(&mut hand), resolve_anew("secret/web", true));
+    }
+    hand.resolved(0, KEPT);
+    assert_eq!(hand.read(0, kv(true)), [Action::Render(FileId(0))]);
+}
+
+#[test]
+fn what_an_earlier_run_read_has_its_mount_asked_about_anew_as_well() {
+    let kept = settled(kv(true)).engine.snapshot();
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    hand.give(Event::Start { kept: Some(kept), rebooted: false });
+    hand.rendered(0, "secret/web");
+    assert_eq!(until_asked(&mut hand), read_of(0, KEPT));
+    assert_eq!(fails(&mut hand, missing()), [resolve_anew("secret/web", true)]);
+}
+
+#[test]
+fn what_has_a_lease_or_cannot_be_of_a_kv_is_not_looked_for_elsewhere() {
+    let mut hand = settled(leased("l", 60));
+    while until_asked(&mut hand) != read_of(0, KEPT) {
+        let renewed = Event::Renewed {
+            secret: SecretId(0),
+            lease: crate::interface::ids::LeaseId("l".into()),
+            sent: hand.now().moment,
+            result: Err(missing()),
+        };
+        if hand.give(renewed).contains(&read_of(0, KEPT)) {
+            break;
+        }
+    }
+    assert_eq!(fails(&mut hand, missing()), []);
+    let (mut hand, _) = needing("identity/oidc/token/web");
+    hand.resolved(0, "identity/oidc/token/web");
+    assert_eq!(fails(&mut hand, missing()), []);
 }
 
 #[test]

@@ -29,6 +29,16 @@ impl Engine {
         self.upstream.session.logins.get(&token).is_some_and(|login| login.state == Standing::Doubtful)
     }
 
+    /// Whether this token has reached its end, as far as it was heard, with no other in its place. It was asked about
+    /// before the login, and lives: a renewal of it was granted unheard.
+    pub(crate) fn is_left_without_heir(&self, token: TokenId) -> bool {
+        let login = self.upstream.session.logins.get(&token);
+        login.is_some_and(|login| login.state == Standing::Leaving && !login.stray)
+            && self.upstream.session.current.is_none()
+            && self.upstream.judge.heir.is_none()
+            && !self.work.has(&Job::RevokeToken(token))
+    }
+
     /// Dead, or blind, or denied by something in between: another login is asked for, and the token asked about.
     pub(crate) fn doubt(&mut self, token: TokenId) {
         if let Some(login) = self.upstream.session.logins.get_mut(&token) {
@@ -137,11 +147,16 @@ impl Engine {
     pub(crate) fn take_back(&mut self, token: TokenId, sent: Moment, facts: TokenFacts) {
         self.upstream.breaker.succeeded();
         self.say(Level::Info, "the server takes the token again: going on with it".to_owned());
+        let mut left = false;
         if let Some(login) = self.upstream.session.logins.get_mut(&token) {
+            left = login.state == Standing::Leaving;
             login.state = Standing::Good;
             login.looked_up(sent, facts);
         }
         self.upstream.session.current = Some(token);
+        if left {
+            self.keep_leases_of(token);
+        }
         self.upstream.judge.can_look_up = Some(true);
         self.upstream.judge.login_follows = false;
         self.forgo_login();

@@ -198,7 +198,9 @@ impl Engine {
             return;
         }
         match result {
-            Ok(facts) if self.is_doubtful(token) => self.take_back(token, sent, facts),
+            Ok(facts) if self.is_doubtful(token) || self.is_left_without_heir(token) => {
+                self.take_back(token, sent, facts);
+            }
             Ok(facts) => self.alive(token, sent, facts),
             Err(failure) if matches!(failure.kind, FailureKind::Denied | FailureKind::Refused) => {
                 self.note_failure(&failure);
@@ -271,6 +273,7 @@ impl Engine {
         for (id, (op, failure)) in std::mem::take(&mut self.upstream.judge.suspects) {
             self.by_policy(id, op, &failure);
         }
+        self.login_follows();
         self.keep(false);
     }
 

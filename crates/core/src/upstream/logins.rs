@@ -15,6 +15,8 @@ use leasehold_base::time::Moment;
 
 /// The kubelet may be late with the credentials: so many tries, a second apart, before init fails.
 pub(crate) const MOST_UNFOUND: u32 = 5;
+/// After so many pages in the place of a login's answer it keeps its own pauses, whatever else is answered.
+const PAGES: u32 = 3;
 /// At a start, a login that may be granted in a moment is tried for so long: a pod may be there before its role, or
 /// while the API server that reviews its token restarts.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -70,8 +72,13 @@ impl Engine {
     /// The server is back: a login that failed for its absence goes first. One that was asked to come later keeps
     /// its pause: it was the login that was told so, not all of the server.
     pub(crate) fn release_login(&mut self) {
-        let away = self.upstream.session.trouble.as_ref().is_some_and(|failure| {
-            failure.kind.is_outage() && !matches!(failure.kind, FailureKind::Overloaded(_))
+        // A page in the place of its answer may be for logins alone, while the server answers everything else: then each
+        // of those answers would be a reason to try at once, and the pauses would never grow.
+        let tries = self.upstream.session.tries;
+        let away = self.upstream.session.trouble.as_ref().is_some_and(|failure| match failure.kind {
+            FailureKind::Overloaded(_) => false,
+            FailureKind::Intercepted => tries <= PAGES,
+            kind => kind.is_outage(),
         });
         if self.upstream.session.entry == Entry::Resting && away && !self.upstream.session.may_be_counted() {
             self.login_due();

@@ -3,6 +3,11 @@
 //! A KV version 2 keeps `secret/web` under `secret/data/web`, and only its mount tells whether a path is to be read so. A
 //! path that is written with `data/` already is read as it is, so that a start costs no question: the answer shows
 //! that it is right. What leaves a doubt (a refusal, or an answer that is not of a KV version 2) has the mount asked about.
+//!
+//! A mount may also change under a running sidecar: it is upgraded to version 2, or another engine is mounted in its
+//! place. Then nothing is found under the path that was right until then, and the mount is asked about anew.
+
+use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::interface::action::Action;
@@ -11,6 +16,10 @@ use crate::interface::ids::SecretId;
 use crate::secrets::graph::{Node, Op, Resolved, Step};
 use crate::tools::work::Job;
 use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::request::Request;
+
+/// What was learned of a mount is right for so long. The client keeps it as long, for all secrets of the mount.
+const SURE: Duration = Duration::from_secs(10);
 
 /// What is known of the path of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,6 +31,8 @@ pub(crate) enum Path {
     Assumed,
     /// It has an answer, or its mount was asked about.
     Known,
+    /// Nothing is there any more, and its mount is to be asked about anew.
+    Doubted,
 }
 
 impl Engine {
@@ -54,6 +65,37 @@ impl Engine {
         let refused =
             matches!(failure.kind, FailureKind::Denied | FailureKind::Missing | FailureKind::Rejected);
         refused && self.graph.get(id).is_some_and(Node::is_assumed)
+    }
+
+    /// Whether nothing is there because the mount may keep it elsewhere now. What has a lease is not of a KV.
+    pub(crate) fn may_have_moved(&self, id: SecretId, failure: &Failure) -> bool {
+        let Some(node) = self.graph.get(id).filter(|_| failure.kind == FailureKind::Missing) else {
+            return false;
+        };
+        node.lease().is_none() && !node.is_assumed() && !Request::is_never_kv(node.path())
+    }
+
+    /// Whether the mount was asked about so lately that it is what that said.
+    pub(crate) fn is_mount_certain(&self, id: SecretId) -> bool {
+        let asked = self.graph.get(id).and_then(|node| node.mount_asked);
+        asked.is_some_and(|at| at.until(self.now.moment) < SURE)
+    }
+
+    /// The mount is asked about, whatever is known of it.
+    pub(crate) fn ask_about_mount_again(&mut self, id: SecretId) {
+        if let Some(node) = self.graph.get_mut(id) {
+            node.path = Path::Doubted;
+        }
+        self.set_step(id, Step::Busy(Op::Resolve));
+    }
+
+    /// What is to be tried again begins with its mount.
+    pub(crate) fn retry_by_mount(&mut self, id: SecretId) {
+        let Some(node) = self.graph.get_mut(id) else { return };
+        if let Step::Waiting { what, at, .. } = node.step {
+            node.path = Path::Doubted;
+            self.set_step(id, Step::Waiting { what, at, op: Op::Resolve });
+        }
     }
 
     /// An answer that does not count is dropped, and the mount of its path asked about.

@@ -43,7 +43,10 @@ impl Engine {
     fn back(&mut self, down: Option<Moment>) {
         let away = down.map_or(0, |since| since.until(self.now.moment).as_secs());
         self.say(Level::Info, format!("the server is back after {away} s"));
-        self.release();
+        // At the end nothing is asked for any more; what is to be given back is queued.
+        if !matches!(self.phase, Phase::Leaving(_)) {
+            self.release();
+        }
     }
 
     /// A request has shown what probes did not: the server is there.

@@ -175,6 +175,9 @@ impl Engine {
     /// Whether a job has to wait for a pause of its lane, for the one request that finds out, or for another login. It is
     /// put off then.
     pub(crate) fn is_put_off(&mut self, job: &Job) -> bool {
+        if job.is_revocation() {
+            return self.is_revocation_put_off(job);
+        }
         let (Job::Resolve(id) | Job::Read(id) | Job::Renew(id)) = *job else { return false };
         if *job == Job::Read(id) && self.is_better_left_to_successor(id) {
             // Here, since it may have waited for the server since it was due.

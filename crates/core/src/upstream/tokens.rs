@@ -94,9 +94,16 @@ impl Engine {
         }
         login.state = Standing::Good;
         self.upstream.session.current = Some(id);
-        self.timers.clear(&Timer::Leaving(id));
         self.forgo_login();
         self.upstream.session.settled();
+        self.keep_leases_of(id);
+        self.mark_sinks();
+        self.touch_waiting();
+    }
+
+    /// A login stays that was about to leave: what it leased is not read anew for that, where it lives.
+    pub(crate) fn keep_leases_of(&mut self, id: TokenId) {
+        self.timers.clear(&Timer::Leaving(id));
         for lease in self.retirees.of(id) {
             if self.retirees.get(&lease).is_some_and(|one| one.way == Way::WithToken) {
                 self.retiree_due(&lease);
@@ -110,8 +117,6 @@ impl Engine {
                 self.plan(secret);
             }
         }
-        self.mark_sinks();
-        self.touch_waiting();
     }
 
     /// The server has answered that it does not renew a token: then it keeps it no longer than it would have.

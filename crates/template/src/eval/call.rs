@@ -3,6 +3,7 @@
 use super::scope::Scope;
 use super::{Evaluation, Operand, Result};
 use crate::builtins::{Builtin, Made};
+use crate::error::ExecErrorKind;
 use crate::function::{Function, FunctionError};
 use crate::node::{At, Callee, Term};
 use crate::value::{Type, Value};
@@ -77,7 +78,11 @@ impl<'t> Evaluation<'t, '_, '_> {
         made.map_err(|error| {
             self.at = Some(node);
             let message = format!("error calling {name}: {error}");
-            if error.is_limit() { self.limit(message) } else { self.error(message) }
+            let kind = match error.kind() {
+                ExecErrorKind::Other => ExecErrorKind::Function(name.to_owned()),
+                kind => kind.clone(),
+            };
+            self.error_of(kind, message)
         })
     }
 

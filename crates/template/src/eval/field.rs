@@ -2,6 +2,7 @@
 
 use super::call::Callable;
 use super::{Evaluation, MissingKey, Operand, Result};
+use crate::error::ExecErrorKind;
 use crate::node::{At, Name, Term, quoted};
 use crate::value::{Map, Object, Type, Value};
 
@@ -100,7 +101,10 @@ impl<'t> Evaluation<'t, '_, '_> {
         let has_args = terms.len() > 1 || last.is_some();
         match &receiver.value {
             Value::Nil | Value::NilOf(Type::Pointer(_)) => {
-                Err(self.error(format!("nil pointer evaluating {}.{}", receiver.type_name(), shown())))
+                let of_any = receiver.boxed || receiver.value.type_of().is_none();
+                let kind = ExecErrorKind::Nil { field: shown(), of_any };
+                Err(self
+                    .error_of(kind, format!("nil pointer evaluating {}.{}", receiver.type_name(), shown())))
             }
             Value::Object(object) => self.struct_field(object.as_ref(), name, has_args, &receiver),
             Value::Map(map) => self.entry(Some(map), map.elem(), name, has_args),
@@ -143,7 +147,11 @@ impl<'t> Evaluation<'t, '_, '_> {
             MissingKey::Default => Ok(Operand::default()),
             MissingKey::Zero => Ok(Operand::of(Value::zero(elem), elem)),
             MissingKey::Error => {
-                Err(self.error(format!("map has no entry for key {}", quoted(name.expose()))))
+                let key = String::from_utf8_lossy(name.expose()).into_owned();
+                Err(self.error_of(
+                    ExecErrorKind::NoEntry(key),
+                    format!("map has no entry for key {}", quoted(name.expose())),
+                ))
             }
         }
     }

@@ -12,7 +12,7 @@ pub use scope::Scope;
 use super::Template;
 use super::buffer::Buffer;
 use super::builtins::Operand;
-use super::error::{ExecError, Position};
+use super::error::{ExecError, ExecErrorKind, Position};
 use super::fmt;
 use super::limits::Limits;
 use super::node::{At, Body, Command, Node, Number, Pipe, Term};
@@ -101,15 +101,18 @@ impl<'t> Evaluation<'t, '_, '_> {
             executing: String::from_utf8_lossy(self.executing).into_owned(),
             at,
             message: message.into(),
-            limit: false,
+            kind: ExecErrorKind::Other,
         })
+    }
+
+    /// Makes an error of `kind` at the current node.
+    fn error_of(&self, kind: ExecErrorKind, message: impl Into<String>) -> Box<ExecError> {
+        Box::new(ExecError { kind, ..*self.error(message) })
     }
 
     /// Makes the error of a limit that was reached.
     fn limit(&self, message: impl Into<String>) -> Box<ExecError> {
-        let mut error = self.error(message);
-        error.limit = true;
-        error
+        self.error_of(ExecErrorKind::Limit, message)
     }
 
     /// Counts one step of work.

@@ -98,10 +98,8 @@ impl<'s, 'h> Scope<'s, 'h> {
         if self.template.definition(name).is_none() {
             return Err(FunctionError::new("there is no template of this name"));
         }
-        run(self.rendering, self.template, name, data).map_err(|error: Box<ExecError>| {
-            let why = error.to_string();
-            if error.limit { FunctionError::beyond(why) } else { FunctionError::new(why) }
-        })
+        run(self.rendering, self.template, name, data)
+            .map_err(|error: Box<ExecError>| FunctionError::caused(error.to_string(), error.kind))
     }
 }
 

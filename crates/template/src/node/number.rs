@@ -1,7 +1,9 @@
 //! A number literal, in all forms that it can take: the context decides between them.
 
+use std::fmt;
+
 use super::super::spell::number::{parse_float, parse_int, parse_uint};
-use super::super::spell::quote::{self, QuotedUnit};
+use super::super::spell::quote::{self, BadSyntax, QuotedUnit};
 
 /// A number literal. Each field is set if the number has that form without loss.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -14,12 +16,36 @@ pub(crate) struct Number {
     pub(crate) complex: Option<(f64, f64)>,
 }
 
+/// Why a token is no number. It prints as Go's error does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NumberError {
+    Overflow(String),
+    Syntax(String),
+    /// A rune that is not quoted right.
+    Quote(BadSyntax),
+    /// Quotes with more than one character between them.
+    Rune(String),
+    Complex,
+}
+
+impl fmt::Display for NumberError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overflow(literal) => write!(f, "integer overflow: {literal:?}"),
+            Self::Syntax(literal) => write!(f, "illegal number syntax: {literal:?}"),
+            Self::Quote(error) => error.fmt(f),
+            Self::Rune(literal) => write!(f, "malformed character constant: {literal}"),
+            Self::Complex => f.write_str("syntax error scanning complex number"),
+        }
+    }
+}
+
 impl Number {
     /// Reads the number that a token spells.
     ///
     /// # Errors
     /// Go's message for a token that is no number.
-    pub(crate) fn plain(at: usize, literal: &str) -> Result<Self, String> {
+    pub(crate) fn plain(at: usize, literal: &str) -> Result<Self, NumberError> {
         let mut number = Self { at, literal: literal.to_owned(), ..Self::default() };
         if let Some(imaginary) = literal.strip_suffix('i').and_then(parse_float) {
             number.set_complex(0.0, imaginary);
@@ -40,11 +66,11 @@ impl Number {
             number.float = Some(float);
         } else if let Some(float) = parse_float(literal) {
             if !literal.contains(['.', 'e', 'E', 'p', 'P']) {
-                return Err(format!("integer overflow: {literal:?}"));
+                return Err(NumberError::Overflow(literal.to_owned()));
             }
             number.set_float(float);
         } else {
-            return Err(format!("illegal number syntax: {literal:?}"));
+            return Err(NumberError::Syntax(literal.to_owned()));
         }
         Ok(number)
     }
@@ -53,12 +79,12 @@ impl Number {
     ///
     /// # Errors
     /// Go's message for a token that is no number.
-    pub(crate) fn rune(at: usize, literal: &[u8]) -> Result<Self, String> {
+    pub(crate) fn rune(at: usize, literal: &[u8]) -> Result<Self, NumberError> {
         let inside = literal.get(1..).unwrap_or_default();
-        let (unit, tail) = quote::unquote_unit(inside, b'\'').map_err(|error| error.to_string())?;
+        let (unit, tail) = quote::unquote_unit(inside, b'\'').map_err(NumberError::Quote)?;
         let literal = String::from_utf8_lossy(literal).into_owned();
         if tail != b"'" {
-            return Err(format!("malformed character constant: {literal}"));
+            return Err(NumberError::Rune(literal));
         }
         let code = match unit {
             QuotedUnit::Byte(byte) => u32::from(byte),
@@ -78,7 +104,7 @@ impl Number {
     ///
     /// # Errors
     /// Go's message for a token that is no number.
-    pub(crate) fn complex(at: usize, literal: &str) -> Result<Self, String> {
+    pub(crate) fn complex(at: usize, literal: &str) -> Result<Self, NumberError> {
         let mut number = Self { at, literal: literal.to_owned(), ..Self::default() };
         let sum = literal.strip_suffix('i').unwrap_or(literal);
         // The sign between the parts, not one that begins the number or an exponent.
@@ -92,7 +118,7 @@ impl Number {
                 number.set_complex(real, imaginary);
                 Ok(number)
             }
-            _ => Err("syntax error scanning complex number".to_owned()),
+            _ => Err(NumberError::Complex),
         }
     }
 
@@ -160,11 +186,11 @@ mod tests {
 
     #[test]
     fn what_is_no_number_says_so_as_go_does() {
-        assert_eq!(Number::plain(0, "0x"), Err("illegal number syntax: \"0x\"".to_owned()));
+        assert_eq!(Number::plain(0, "0x"), Err(NumberError::Syntax("0x".to_owned())));
         assert_eq!(
             Number::plain(0, "99999999999999999999"),
-            Err("integer overflow: \"99999999999999999999\"".to_owned())
+            Err(NumberError::Overflow("99999999999999999999".to_owned()))
         );
-        assert_eq!(Number::rune(0, b"'ab'"), Err("malformed character constant: 'ab'".to_owned()));
+        assert_eq!(Number::rune(0, b"'ab'"), Err(NumberError::Rune("'ab'".to_owned())));
     }
 }

@@ -211,7 +211,7 @@ impl Parser<'_> {
             TokenKind::Complex => Number::complex(token.start, &text),
             _ => Number::plain(token.start, &text),
         }
-        .map_err(|message| self.stream.error(message))
+        .map_err(|error| self.stream.error(error.to_string()))
     }
 
     fn variable(&self, token: &Token) -> Result<Term, Box<ParseError>> {

@@ -26,6 +26,63 @@ pub type Content = BTreeMap<String, Value>;
 pub struct Store {
     pub answers: BTreeMap<String, Value>,
     pub resolved: BTreeMap<String, String>,
+    /// What has moved on the server and was not read there yet, with the path that its last good answer is under.
+    moved: BTreeMap<String, String>,
+}
+
+impl Store {
+    /// What is written so is kept under `path`. What it was stays until it is read there.
+    fn resolve(&mut self, written: String, path: String) {
+        let before = self.place(&written).to_owned();
+        if before == path {
+            // It is back before it was read where it was thought to have moved to.
+            self.moved.retain(|_, from| *from != path);
+        }
+        let known = before == path || self.moved.get(&path) == Some(&before);
+        if !known && self.answers.contains_key(&before) {
+            // What is written as it was kept until now is another secret, if it is one.
+            self.resolved.remove(&before);
+            for target in self.resolved.values_mut().filter(|target| **target == before) {
+                target.clone_from(&path);
+            }
+            if self.answers.contains_key(&path) {
+                self.answers.remove(&before);
+            } else {
+                self.moved.insert(path.clone(), before);
+            }
+        }
+        self.resolved.insert(written, path);
+    }
+
+    fn place<'a>(&'a self, written: &'a str) -> &'a str {
+        let path = self.resolved.get(written).map_or(written, String::as_str);
+        self.moved.get(path).map_or(path, String::as_str)
+    }
+
+    /// Keeps an answer. Whether it is another.
+    fn put(&mut self, path: String, value: Value) -> bool {
+        let before = self.moved.remove(&path).and_then(|before| self.answers.remove(&before));
+        let changed = self.answers.get(&path).or(before.as_ref()) != Some(&value);
+        self.answers.insert(path, value);
+        changed
+    }
+
+    pub fn forget(&mut self, path: &str) {
+        self.answers.remove(path);
+        if let Some(before) = self.moved.remove(path) {
+            self.answers.remove(&before);
+        }
+        self.resolved.retain(|_, target| target != path);
+    }
+
+    /// For the next run: everything under the path at which it is to be read.
+    fn settled(mut self) -> Self {
+        for (path, before) in std::mem::take(&mut self.moved) {
+            let answer = self.answers.remove(&before);
+            self.answers.extend(answer.map(|answer| (path, answer)));
+        }
+        self
+    }
 }
 
 /// What outlives a process in the handoff.
@@ -103,6 +160,8 @@ pub struct Process {
     /// Tokens whose look-up is under way: one of the login before may hang while the next is asked
     /// about.
     pub looking_up: BTreeSet<TokenId>,
+    /// The version of the KV mount as its client knows it, and when it was told.
+    pub mount: Option<(u64, Duration)>,
     pub probing: bool,
     pub stopping: bool,
     /// It is started again when it has ended.
@@ -127,6 +186,7 @@ impl Process {
             under_way: 0,
             logging_in: false,
             looking_up: BTreeSet::new(),
+            mount: None,
             probing: false,
             stopping: false,
             restarting: false,
@@ -144,6 +204,7 @@ impl Process {
         self.wrappings.clear();
         self.failing.clear();
         self.read.clear();
+        self.mount = None;
         before.snapshot()
     }
 
@@ -156,13 +217,12 @@ impl Process {
             (Load::Value { path, value }, Event::Read { secret, result: Ok(facts), .. })
                 if self.engine.knows(*secret) =>
             {
-                facts.changed = self.store.answers.get(&path) != Some(&value);
-                facts.rotated = facts.changed;
                 self.read.entry(path.clone()).or_insert(now);
-                self.store.answers.insert(path, value);
+                facts.changed = self.store.put(path, value);
+                facts.rotated = facts.changed;
             }
             (Load::Alias { written, path }, Event::Resolved { secret, .. }) if self.engine.knows(*secret) => {
-                self.store.resolved.insert(written, path);
+                self.store.resolve(written, path);
             }
             _ => {}
         }
@@ -204,7 +264,7 @@ impl Process {
         let (mut used, mut missing) = (Vec::new(), Vec::new());
         let mut take = |written: &str| {
             let request = Request::read(written).expect("a good path");
-            let path = self.store.resolved.get(written).map_or(written, String::as_str);
+            let path = self.store.place(written);
             let value = self.store.answers.get(path);
             match value {
                 Some(value) => {
@@ -235,6 +295,13 @@ impl Process {
         RenderOutcome::Rendered { changed: before != Some(content), used }
     }
 
+    /// Whether what a file writes leads to this path now.
+    pub fn reads_from(&self, setup: &Setup, file: FileId, path: &str) -> bool {
+        let setup = &setup.files[file.0];
+        let choice = setup.choice.iter().flat_map(|(chooser, paths)| paths.iter().chain([chooser]));
+        setup.paths.iter().chain(choice).any(|written| self.store.place(written) == path)
+    }
+
     /// Renders a sink: the login's token, which the version stands for, or what it was wrapped for.
     pub fn render_sink(&mut self, setup: &Setup, file: FileId, token: u64) -> RenderOutcome {
         let wrapped = setup.files[file.0].sink != Some(SinkPolicy::Plain);
@@ -249,7 +316,7 @@ impl Process {
 
     /// What the handoff would hold now.
     pub fn handoff(&self, boot: Boot) -> Handoff {
-        let (snapshot, mut store) = (self.engine.snapshot(), self.store.clone());
+        let (snapshot, mut store) = (self.engine.snapshot(), self.store.clone().settled());
         let is_kept = |path: &String| snapshot.secrets.iter().any(|secret| secret.request.path == *path);
         store.answers.retain(|path, _| is_kept(path));
         store.resolved.retain(|_, path| is_kept(path));

@@ -29,6 +29,8 @@ pub enum Fault {
     Broken(String, FailureKind),
     /// A KV value is not what templates expect.
     BadData(String),
+    /// The KV engine is mounted anew, as version 1: what was below `data/` is not there any more, but in its place.
+    Downgraded,
     /// Renewals answer "lease not found".
     LeasesForgotten,
     /// Logins are refused.
@@ -141,6 +143,7 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
         all.push(Planned { at: own.millis(0, span * 700), lasts: own.seconds(1, 60), fault });
     }
     if !setup.quiet {
+        downgrade(setup, &mut all);
         interfere(setup, &mut all);
         meddle(setup, &mut all);
         slow_down(setup, &mut all);
@@ -200,6 +203,18 @@ fn interfere(setup: &Setup, all: &mut Vec<Planned>) {
         };
         let at = own.millis(0, setup.trouble.as_secs() * 700);
         all.push(Planned { at, lasts, fault: Fault::Proxy(proxy) });
+    }
+}
+
+/// Another version of the KV engine is mounted for a while, in some worlds.
+fn downgrade(setup: &Setup, all: &mut Vec<Planned>) {
+    let mut own = Dice::new(setup.seed ^ 0x7e15);
+    if setup.faults == 0 || !own.chance(15) {
+        return;
+    }
+    for _ in 0..=own.below(2) {
+        let at = own.millis(0, setup.trouble.as_secs() * 700);
+        all.push(Planned { at, lasts: own.seconds(1, 600), fault: Fault::Downgraded });
     }
 }
 

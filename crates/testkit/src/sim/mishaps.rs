@@ -189,6 +189,7 @@ impl World {
         server.renews_no_tokens = faults.contains(&Fault::TokensStuck);
         server.wrapping_stolen = faults.contains(&Fault::WrappingStolen);
         server.forgets_leases = faults.contains(&Fault::LeasesForgotten);
+        server.kv1 = faults.contains(&Fault::Downgraded);
         for (name, path) in &mut server.paths {
             path.denied = faults.contains(&Fault::Denied(name.clone()));
             path.missing = faults.contains(&Fault::Missing(name.clone()));

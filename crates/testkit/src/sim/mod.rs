@@ -2,7 +2,7 @@
 //! a model server, a model driver, and faults drawn from a seed. After every step the invariants
 //! in `checks` are looked at. One seed is one world; a violation prints the line that replays it.
 //!
-//! Shared by this crate's `tests/simulated`, the agent's `tests/model` and `examples/simulate.rs`.
+//! Shared by this crate's `tests/worlds.rs`, the agent's `tests/simulated` and the example `simulate`.
 
 #![allow(missing_docs, reason = "the names of the model are those of the engine and the server")]
 
@@ -48,6 +48,6 @@ pub fn run(seed: u64) -> Result<world::Totals, String> {
 pub fn live(mut world: world::World) -> Result<world::Totals, String> {
     let seed = world.seed;
     world.live().map_err(|why| {
-        format!("seed {seed}: {why}\nreplay: cargo run --release --example simulate -- --seed {seed} --trace")
+        format!("seed {seed}: {why}\nreplay: cargo run --profile worlds --example simulate -- --seed {seed} --trace")
     })
 }

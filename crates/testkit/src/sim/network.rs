@@ -9,11 +9,14 @@ use leasehold_core::event::Event;
 
 use super::driver::{Kind, Load};
 use super::faults::Fault;
-use super::server::Health;
+use super::server::{Health, KV_MOUNT};
 use super::world::{Next, World};
 
 /// The client gives up on a request after this.
 const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// As the client's own: what it was told of a mount is not asked about again within this.
+const MOUNT_SURE: Duration = Duration::from_secs(10);
 
 /// A request on its way, as the server gets it.
 #[derive(Debug, Clone)]
@@ -110,8 +113,8 @@ impl World {
             Action::Ask(Question::RevokeToken(id)) => {
                 Event::TokenRevoked { token: id, result: self.server.revoke_token(call.token, now) }
             }
-            Action::Ask(Question::Resolve { secret, request, .. }) => {
-                let result = self.server.resolve(call.token, &request.path, now, standby).map(|path| {
+            Action::Ask(Question::Resolve { secret, request, again, .. }) => {
+                let result = self.resolve(&call, &request.path, again, standby).map(|path| {
                     load = Load::Alias { written: request.path.clone(), path: path.clone() };
                     let mut resolved = request.as_ref().clone();
                     resolved.path = path;
@@ -160,6 +163,19 @@ impl World {
             self.server.refused.pop();
         }
         self.answer(&call, event, load);
+    }
+
+    /// Which form of a path its mount wants, as far as the client knows that or the server tells.
+    fn resolve(&mut self, call: &Call, path: &str, again: bool, standby: bool) -> Result<String, Failure> {
+        let told = self.server.version_of_kv(call.token, self.now, standby)?;
+        let Some(process) = self.process.as_mut().filter(|process| process.run == call.run) else {
+            return Ok(path.to_owned());
+        };
+        let is_sure = |(_, at): &(u64, Duration)| !again || *at + MOUNT_SURE > self.now;
+        if process.mount.filter(is_sure).is_none() {
+            process.mount = told.map(|version| (version, self.now)).or(process.mount);
+        }
+        Ok(form_of(path, process.mount.map(|(version, _)| version)))
     }
 
     /// The answer on its way to the client.
@@ -228,6 +244,15 @@ impl World {
             }
             _ => {}
         }
+    }
+}
+
+/// The form of a path where the KV mount is of this version, if that is known.
+pub fn form_of(path: &str, version: Option<u64>) -> String {
+    let plain = path.strip_prefix(KV_MOUNT).filter(|rest| !rest.starts_with("data/"));
+    match plain.filter(|_| version == Some(2)) {
+        Some(rest) => format!("{KV_MOUNT}data/{rest}"),
+        None => path.to_owned(),
     }
 }
 

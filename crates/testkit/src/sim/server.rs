@@ -1,6 +1,7 @@
 //! The model server: tokens and the leases that die with them, TTL and max_ttl, policies, lockout,
 //! quota, standby lag, seal, versions of KV. It follows what OpenBao does where the core can tell.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -120,6 +121,8 @@ pub struct Server {
     pub wrapping_stolen: bool,
     /// Renewals of leases answer "lease not found".
     pub forgets_leases: bool,
+    /// The KV engine is of version 1 for a while.
+    pub kv1: bool,
     pub tokens: BTreeMap<u64, Token>,
     pub leases: BTreeMap<LeaseId, Lease>,
     /// Those that may still be alive.
@@ -135,6 +138,9 @@ pub struct Server {
     pub turned_away: Option<Duration>,
     count: u64,
 }
+
+/// Where the KV engine is mounted.
+pub const KV_MOUNT: &str = "secret/";
 
 /// Where the paths of another namespace begin.
 pub const ELSEWHERE: &str = "team/";
@@ -173,6 +179,7 @@ impl Server {
             locks_out: setup.locks_out,
             wrapping_stolen: false,
             forgets_leases: false,
+            kv1: false,
             tokens: BTreeMap::new(),
             leases: BTreeMap::new(),
             recent: Vec::new(),
@@ -234,10 +241,14 @@ impl Server {
 
     /// When the lease ended or will by itself: on its own, or with its token.
     pub fn lease_end(&self, id: &LeaseId) -> Option<Duration> {
-        let lease = self.leases.get(id)?;
+        self.leases.get(id).map(|lease| self.end_of(lease))
+    }
+
+    /// As above.
+    pub fn end_of(&self, lease: &Lease) -> Duration {
         let token = self.tokens.get(&lease.token).filter(|_| !lease.elsewhere);
         let token = token.and_then(|token| token.expires);
-        Some(token.map_or(lease.expires, |end| end.min(lease.expires)))
+        token.map_or(lease.expires, |end| end.min(lease.expires))
     }
 
     pub fn login(&mut self, now: Duration) -> Answer<(u64, TokenFacts)> {
@@ -389,16 +400,28 @@ impl Server {
         }
     }
 
-    /// Which form of a path the mount wants: a question that costs no use. A token that the server does
-    /// not take is told nothing, and the path stays as it is written.
-    pub fn resolve(&mut self, token: u64, path: &str, now: Duration, standby: bool) -> Answer<String> {
+    /// The version of the KV mount: a question that costs no use. A token that the server does not take is told nothing.
+    pub fn version_of_kv(&mut self, token: u64, now: Duration, standby: bool) -> Answer<Option<u64>> {
         self.up()?;
-        let told = self.check(token, now, standby).is_ok();
-        let known = |path: &str| self.paths.contains_key(path);
-        if let Some(rest) = path.strip_prefix("secret/").filter(|_| told && !known(path)) {
-            return Ok(format!("secret/data/{rest}"));
+        Ok(self.check(token, now, standby).is_ok().then_some(if self.kv1 { 1 } else { 2 }))
+    }
+
+    /// What is kept under this path, in whatever version of the KV.
+    pub fn entry(&self, path: &str) -> Option<&Path> {
+        self.paths.get(self.place(path).as_ref())
+    }
+
+    /// The name of what is kept under this path.
+    fn place<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        match path.strip_prefix(KV_MOUNT) {
+            Some(rest) if !rest.starts_with("data/") => format!("{KV_MOUNT}data/{rest}").into(),
+            _ => path.into(),
         }
-        Ok(path.to_owned())
+    }
+
+    /// Whether the KV mount, as it is now, has nothing under a path of this form.
+    fn is_misplaced(&self, path: &str) -> bool {
+        path.strip_prefix(KV_MOUNT).is_some_and(|rest| rest.starts_with("data/") == self.kv1)
     }
 
     pub fn read(
@@ -411,7 +434,11 @@ impl Server {
         let (now, wall) = at;
         self.enter(token, now, standby)?;
         let last_use = !self.is_token_alive(token, now);
-        let Some(entry) = self.paths.get_mut(path) else {
+        if self.is_misplaced(path) {
+            return fail(FailureKind::Missing, "nothing is there");
+        }
+        let (place, unversioned) = (self.place(path).into_owned(), self.kv1);
+        let Some(entry) = self.paths.get_mut(&place) else {
             return fail(FailureKind::Missing, "nothing is there");
         };
         if entry.denied {
@@ -426,7 +453,7 @@ impl Server {
         let mut facts =
             ReadFacts { lease: None, life: Life::Unknown, version: None, changed: false, rotated: false };
         match entry.kind {
-            Kind::Kv => facts.version = Some(entry.version),
+            Kind::Kv => facts.version = (!unversioned).then_some(entry.version),
             Kind::Dynamic { .. } if last_use => {
                 return fail(FailureKind::Rejected, "the token had one use left: the lease was revoked");
             }
@@ -441,7 +468,7 @@ impl Server {
                 facts.life = Life::Until(wall + i64::try_from(life.as_secs()).expect("small"));
             }
         }
-        let (version, bad) = (self.paths[path].at(now).0, self.paths[path].bad);
+        let (version, bad) = (self.paths[&place].at(now).0, self.paths[&place].bad);
         let lease = facts.lease.as_ref().map(|lease| lease.id.clone());
         Ok((facts, Value { version, lease, bad }))
     }

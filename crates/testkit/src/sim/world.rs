@@ -231,8 +231,13 @@ impl World {
             _ => return Ok(false),
         }
         let result = Checks::look(self);
-        result.map_err(|why| format!("{} at {:?}", why, self.now - BEGIN))?;
+        result.map_err(|why| self.dated(&why))?;
         Ok(!self.over)
+    }
+
+    /// A broken promise with its moment, which a trace counts from the beginning of the world and promises do not.
+    fn dated(&self, why: &str) -> String {
+        format!("{why}; it is {:?} now, {:?} in the trace", self.now, self.now - BEGIN)
     }
 
     pub fn push(&mut self, wait: Duration, next: Next) {
@@ -312,8 +317,8 @@ impl World {
         }
         for action in actions {
             self.log(|| format!("    < {action:?}"));
-            Checks::action(self, &action).map_err(|why| format!("{why} at {:?}", self.now))?;
-            self.act(action).map_err(|why| format!("{why} at {:?}", self.now))?;
+            Checks::action(self, &action).map_err(|why| self.dated(&why))?;
+            self.act(action).map_err(|why| self.dated(&why))?;
             if self.process.is_none() {
                 // It has ended, or was killed in the middle of what it was about to do.
                 break;
@@ -377,8 +382,7 @@ impl World {
                 process.dropped.insert(id);
             }
             Action::Forget(request) => {
-                process.store.answers.remove(&request.path);
-                process.store.resolved.retain(|_, path| *path != request.path);
+                process.store.forget(&request.path);
             }
             Action::Say(_) => {}
             Action::Spawn => return self.start_application(),

@@ -88,7 +88,7 @@ fn every_key_reaches_the_plan() {
     assert_eq!((tls.mode, tls.uid, tls.gid), (0o600, Some(101), Some(7)));
     assert_eq!(tls.refresh, Duration::from_secs(60));
     assert_eq!(tls.wait, Some(Wait { min: Duration::from_secs(2), max: Duration::from_secs(60) }));
-    let Source::Template(source) = &tls.source else { panic!("a template") };
+    let FileSource::Made(Source::Template(source)) = &tls.source else { panic!("a template") };
     assert_eq!(source.file, Some(PathBuf::from("/work-dir/tls.tpl")));
     assert_eq!(source.missing_key, MissingKey::Error);
     assert_eq!(source.delimiters, ("[[".to_owned(), "]]".to_owned()));
@@ -114,7 +114,7 @@ fn the_agents_own_defaults_hold() {
     assert!(!plan.require_tmpfs && !plan.shutdown.revoke);
     assert_eq!((plan.secrets_dir, plan.handoff, plan.listen), (None, None, None));
     assert_eq!(plan.vault.timeout, Duration::from_secs(60));
-    let Source::Template(source) = &plan.files[0].source else { panic!("a template") };
+    let FileSource::Made(Source::Template(source)) = &plan.files[0].source else { panic!("a template") };
     assert_eq!(source.missing_key, MissingKey::Zero);
     assert_eq!((plan.files[0].mode, plan.files[0].refresh), (0o644, Duration::from_secs(300)));
 }
@@ -366,7 +366,7 @@ fn a_text_with_commas_is_a_list_where_a_list_is_wanted() {
          template { contents = \"y\" destination = \"/y\" command = \"chown app,web /y\" }",
     )
     .plan();
-    let Source::Template(source) = &plan.files[0].source else { panic!("a template") };
+    let FileSource::Made(Source::Template(source)) = &plan.files[0].source else { panic!("a template") };
     assert_eq!(source.denied, ["env", "file"]);
     let commands: Vec<_> = plan.notifiers.iter().map(|notifier| &notifier.how).collect();
     let command = |how: &Notifier| match how {

@@ -46,7 +46,7 @@ fn every_key_reaches_the_plan() {
     assert_eq!(a.wait, Some(Wait { min: Duration::from_secs(5), max: Duration::from_secs(10) }));
     assert_eq!(b.wait, None);
     let left = |file: &FilePlan| match &file.source {
-        Source::Template(source) => source.delimiters.0.clone(),
+        FileSource::Made(Source::Template(source)) => source.delimiters.0.clone(),
         other => panic!("{other:?}"),
     };
     assert_eq!((left(a), left(b)), ("<<".into(), "[[".into()));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{converted, said};
 use crate::config::foreign::{Keys, convert};
-use crate::config::plan::Source;
+use crate::config::plan::{Source, VariableSource};
 use crate::config::read::Text;
 use crate::config::tests::World;
 
@@ -85,7 +85,7 @@ fn a_secret_without_keys_gives_all_of_them() {
     };
     assert_eq!(names("api_key"), ["API_KEY", "TF_SECRET_INFRA_TERRAFORM_API_KEY"]);
     let paths = spread.iter().map(|one| match &one.source {
-        Source::Json { request } => request.path.as_str(),
+        VariableSource::Made(Source::Json { request }) => request.path.as_str(),
         other => panic!("{other:?}"),
     });
     assert_eq!(paths.collect::<Vec<_>>(), ["secret/infra/cloud", "secret/infra/terraform"]);
@@ -99,7 +99,7 @@ fn a_secret_without_keys_gives_all_of_them() {
         assert!(yaml.contains(line), "{line} in\n{yaml}");
     }
     let literal = plan.exec.env.iter().find(|variable| variable.name == "T").expect("it is there");
-    let Source::Template(source) = &literal.source else { panic!("a template") };
+    let VariableSource::Made(Source::Template(source)) = &literal.source else { panic!("a template") };
     assert_eq!(source.template.text(), br#"{{ "{{" }} x }}"#);
 }
 

@@ -9,7 +9,7 @@ mod published;
 use std::path::Path;
 
 use super::{Converted, convert};
-use crate::config::plan::{Plan, Source};
+use crate::config::plan::{FileSource, Plan, Source};
 use crate::config::problem::Problem;
 use crate::config::read::Text;
 use crate::config::tests::World;
@@ -37,12 +37,9 @@ fn said(world: &World) -> Vec<String> {
 
 /// Where a template stands is another place in another text.
 fn without_places(mut plan: Plan) -> Plan {
-    let files = plan.files.iter_mut().map(|file| &mut file.source);
-    for source in files.chain(plan.exec.env.iter_mut().map(|variable| &mut variable.source)) {
-        if let Source::Template(template) = source {
-            template.origin = None;
-        }
-    }
+    let files = plan.files.iter_mut().filter_map(|file| file.source.template_mut());
+    let variables = plan.exec.env.iter_mut().filter_map(|variable| variable.source.template_mut());
+    files.chain(variables).for_each(|template| template.origin = None);
     plan
 }
 
@@ -60,7 +57,7 @@ fn converted(texts: &[(&str, &str)]) -> Converted {
 /// The text of the template of file `index`.
 fn template(plan: &Plan, index: usize) -> &[u8] {
     match &plan.files[index].source {
-        Source::Template(template) => template.template.text(),
+        FileSource::Made(Source::Template(template)) => template.template.text(),
         other => panic!("not a template: {other:?}"),
     }
 }

@@ -19,8 +19,8 @@ pub(super) const ENUMS: [(&str, &str, &str); 7] = [
     ("References in the environment (`exec.resolve_env`, 78)", "BadReference", "BadReference"),
 ];
 
-/// Enums that can be shown and are no errors.
-const NO_ERRORS: [&str; 2] = ["Type", "Number"];
+/// Enums that can be shown and are no errors, or parts of a line in the log.
+const NO_ERRORS: [&str; 5] = ["Type", "Number", "NumberError", "Stays", "Unlocked"];
 
 /// Fails where an enum of the source can be shown, and stands in no list: a new error must have its section.
 pub(super) fn complete(files: &[File]) {

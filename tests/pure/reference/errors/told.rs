@@ -1,7 +1,7 @@
 //! What the configuration's checks, templates and the log say.
 
 use leasehold::render::failed;
-use leasehold::template::{ExecError, ParseError, Position};
+use leasehold::template::{ExecError, ExecErrorKind, ParseError, Position};
 use syn::Expr;
 
 use super::{each, known, paired, split};
@@ -74,7 +74,8 @@ fn is_pair<'f>(scope: &Scope<'f>, site: &Site<'f>, path: &str) -> bool {
 
 pub(super) fn templates(files: &[File]) -> Vec<Vec<String>> {
     // The last is given the words for its error.
-    const FAILING: [&str; 6] = ["fail", "failed", "FunctionError::new", ".error", "HostError", ".quoted"];
+    const FAILING: [&str; 7] =
+        ["fail", "failed", "FunctionError::new", ".error", ".error_of", "HostError", ".quoted"];
     // What a limit of ours ended has a hint of its own.
     const LIMITS: [&str; 3] = ["FunctionError::beyond", "Self::beyond", ".limit"];
     let mut rows = Vec::new();
@@ -114,8 +115,17 @@ fn parse_mend(message: &str) -> String {
 /// What it says to do about a rendering that failed.
 fn failure_mend(message: &str, limit: bool) -> String {
     let (name, executing) = (String::new(), String::new());
+    let kind = match message {
+        _ if limit => ExecErrorKind::Limit,
+        message if message.starts_with("map has no entry") => ExecErrorKind::NoEntry("…".to_owned()),
+        message if message.starts_with("nil pointer evaluating") => {
+            ExecErrorKind::Nil { field: "…".to_owned(), of_any: false }
+        }
+        message if message.starts_with("error calling") => ExecErrorKind::Function("…".to_owned()),
+        _ => ExecErrorKind::Other,
+    };
     let place = |_: Position| String::new();
-    failed(place, &ExecError { name, executing, at: None, message: message.to_owned(), limit }, &[]).hint
+    failed(place, &ExecError { name, executing, at: None, message: message.to_owned(), kind }, &[]).hint
 }
 
 pub(super) fn logged(files: &[File]) -> Vec<Vec<String>> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use leasehold_core::ids::FileId;
 
-use super::super::server::Value;
+use super::super::server::{KV_MOUNT, Value};
 use super::super::setup::FileSetup;
 use super::super::world::World;
 use super::Held;
@@ -30,7 +30,10 @@ pub(super) fn one_generation(world: &World, files: &[FileId]) -> Held {
         };
         // One bad path harms its own file only, which stays as it was.
         let good = !process.failing.contains(file);
-        for (path, value) in content.iter().filter(|_| good) {
+        // What is read elsewhere by now, as after a change of the KV's version, is another path with its own looks.
+        let here =
+            |path: &String| !path.starts_with(KV_MOUNT) || process.reads_from(&world.setup, *file, path);
+        for (path, value) in content.iter().filter(|(path, _)| good && here(path)) {
             match seen.get(path) {
                 Some((other, before)) if *before != value => {
                     return Err(format!("{file:?} and {other:?} are published with two answers of {path}"));

@@ -59,7 +59,9 @@ pub(super) fn replaces_nothing_good(world: &World, action: &Action) -> Held {
                 let spare = login.granted.unwrap_or_default() / 10;
                 login.expires.is_some_and(|end| lease.expires.after(spare) >= end)
             });
-            if process.logging_in && alive && bound && left(lease.expires) > FIRST {
+            // A login that was asked for when the token seemed to be over succeeds nothing, if that lives after all.
+            let succeeds = process.logging_in && world.checks.succeeds;
+            if succeeds && alive && bound && left(lease.expires) > FIRST {
                 return Err(format!(
                     "{} is read with a token whose successor is under way, while {:?} lives as long as that",
                     request.path, lease.id
@@ -93,13 +95,13 @@ pub(super) fn what_can_be_renewed_is(world: &mut World) -> Held {
     }
     let free = world.checks.hindered.max(world.started).max(world.asleep);
     for (file, id) in on_disk(world) {
-        let Some(lease) = world.server.leases.get(&id) else { continue };
-        let Some(end) = world.server.lease_end(&id) else { continue };
+        let Some(lease) = world.server.leases.get(id) else { continue };
+        let end = world.server.end_of(lease);
         let over = end <= world.now
             && lease.revoked.is_none()
             && free + IN_TIME < end
             && free < lease.asked + lease.ttl.mul_f64(0.9);
-        if over && can_be_renewed(world, lease) && is_held(world, &id) {
+        if over && can_be_renewed(world, lease) && is_held(world, id) {
             return Err(format!("{file:?} has {id:?}, which ended at {end:?} and could be renewed"));
         }
     }
@@ -126,5 +128,7 @@ fn can_be_renewed(world: &World, lease: &Lease) -> bool {
     let endless = token.expires.is_none()
         || token.role.renewable && token.last.is_none_or(|last| token.expires < Some(last));
     let may = token.role.default_policy && token.role.uses.is_none() && !token.revoked;
-    lease.renewable && lease.expires < lease.last && endless && may && !world.misled
+    // One that outlives its login is renewed with that, and is minted anew once that is over.
+    let held = !lease.elsewhere || token.expires.is_none_or(|end| end > lease.expires);
+    lease.renewable && lease.expires < lease.last && endless && held && may && !world.misled
 }

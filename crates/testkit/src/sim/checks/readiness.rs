@@ -1,7 +1,5 @@
 //! What is called ready, and what is not.
 
-use std::time::Duration;
-
 use super::super::setup::Kind;
 use super::super::world::World;
 use super::losses;
@@ -17,12 +15,13 @@ pub(super) fn never_ready_when_expired(world: &World) -> Held {
     let good = readiness.is_ready();
     if good {
         for (file, id) in on_disk(world) {
-            let end = world.server.lease_end(&id).unwrap_or(Duration::MAX);
+            let Some(lease) = world.server.leases.get(id) else { continue };
+            let end = world.server.end_of(lease);
             if end < world.now {
                 return Err(format!("ready, and {file:?} serves {id:?}, which ended at {end:?}"));
             }
             // Whatever became of the run that did it.
-            if world.server.leases.get(&id).is_some_and(|lease| lease.given_back) {
+            if lease.given_back {
                 return Err(format!("ready, and {file:?} serves {id:?}, which was given back"));
             }
         }

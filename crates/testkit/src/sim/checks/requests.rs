@@ -30,6 +30,14 @@ pub(super) fn most_a_minute(world: &World) -> usize {
     room + (2.0 * need).ceil() as usize
 }
 
+/// Leases that were to be given back of late, each with one request of its own: where logins are short-lived and the
+/// handoff, which has to say so first, could not be written for long, there are many at once.
+pub(super) fn given_back(world: &World) -> usize {
+    let late = |at: Duration| at + MINUTE >= world.now;
+    let leases = world.server.leases.values().filter(|lease| lease.elsewhere);
+    leases.filter(|lease| lease.revoked.map_or(lease.expires > world.now, late)).count()
+}
+
 /// So many logins in a minute come of pauses that double from a second on: refused ones and those that fail otherwise
 /// have one each.
 const LOGINS: usize = 14;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use zeroize::Zeroizing;
 
-use crate::cli::ConfigArgs;
+use crate::commands::args::ConfigArgs;
 use crate::config::plan::{AuthMethod, LogPlan, Plan, Target};
 use crate::config::{self, Problem, Rejected, Severity, Sources};
 use crate::core::policy::Mode;
@@ -137,8 +137,7 @@ fn fence(
     claims: &mut Claims,
 ) -> Result<Fence, Ending> {
     // Its rules are about folders that are there. Outside it can still be seen which process is in one.
-    destinations(plan, claims)
-        .map_err(|error| Ending::new(Cause::Destination, error.to_string(), error.hint()))?;
+    destinations(plan, claims)?;
     let cleared = driver::folders_to_clear(plan, pod);
     sandbox::raise(plan, &sources.files().collect::<Vec<_>>(), &cleared, parent, variable)
 }

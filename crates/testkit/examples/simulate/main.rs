@@ -2,9 +2,7 @@
 //! (`--trace` prints everything that happens in it). With `--fleet N`: what so many sidecars ask of a
 //! server in `--hours`, drawn as `--svg` and told in `--page`.
 
-#[path = "simulate/fleet.rs"]
 mod fleet;
-#[path = "simulate/plot.rs"]
 mod plot;
 
 use std::path::PathBuf;
@@ -28,6 +26,9 @@ struct Arguments {
     /// Print what happens in it.
     #[arg(long)]
     trace: bool,
+    /// How many threads: one for each processor, unless said otherwise.
+    #[arg(long)]
+    threads: Option<usize>,
     /// How many broken promises to show before giving up.
     #[arg(long, default_value_t = 1)]
     failures: u64,
@@ -98,7 +99,8 @@ fn main() -> ExitCode {
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+        let all = || std::thread::available_parallelism().map_or(1, usize::from);
+        for _ in 0..arguments.threads.unwrap_or_else(all) {
             scope.spawn(work);
         }
     });

@@ -1,0 +1,203 @@
+//! What each command takes from the command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+
+use crate::commands::act::Act;
+use crate::commands::check::Shape;
+use crate::commands::status::Show;
+use crate::config;
+use crate::config::plan::MissingKey;
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArgs {
+    /// Configuration file, a folder of .hcl and .json files, or `-` for standard input; later ones
+    /// override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text).
+    #[arg(long = "config", value_name = "F")]
+    pub config: Vec<PathBuf>,
+}
+
+/// `leasehold init`
+#[derive(Debug, Clone, Args)]
+pub struct InitArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// How long all of it may take; overrides `init.timeout` (2m).
+    #[arg(long, value_name = "DURATION", value_parser = config::deadline)]
+    pub timeout: Option<Duration>,
+}
+
+/// `leasehold exec`
+#[derive(Debug, Clone, Args)]
+pub struct ExecArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The command and its arguments, without a shell; overrides `exec.command`.
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// `leasehold check`
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Configurations to check one by one, each by itself; of a folder every .yaml, .yml, .hcl and .json file in it
+    /// and below it.
+    #[arg(value_name = "F", conflicts_with = "config")]
+    pub each: Vec<PathBuf>,
+    /// Leasehold is to run on another machine: files and names that are not on this one are no errors.
+    #[arg(long)]
+    pub elsewhere: bool,
+    /// Warnings are errors.
+    #[arg(long)]
+    pub strict: bool,
+    /// The shape of the report.
+    #[arg(long, value_enum, default_value_t = Shape::Text)]
+    pub format: Shape,
+}
+
+/// `leasehold plan`
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The shape of the report.
+    #[arg(long, value_enum, default_value_t = Shape::Text)]
+    pub format: Shape,
+}
+
+/// `leasehold refresh`
+#[derive(Debug, Clone, Args)]
+pub struct RefreshArgs {
+    /// The file, by its name in the configuration; all without it.
+    #[arg(value_name = "FILE", conflicts_with = "path")]
+    pub file: Option<String>,
+    /// A secret by its path, in place of a file.
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+impl RefreshArgs {
+    pub(crate) fn act(&self) -> Act {
+        match (&self.file, &self.path) {
+            (Some(file), _) => Act::RefreshFile(file.clone()),
+            (None, Some(path)) => Act::RefreshPath(path.clone()),
+            (None, None) => Act::Refresh,
+        }
+    }
+}
+
+/// `leasehold log-level`
+#[derive(Debug, Clone, Args)]
+pub struct LogLevelArgs {
+    /// The least level that is shown.
+    #[arg(value_name = "LEVEL", value_parser = PossibleValuesParser::new(LEVELS))]
+    pub level: String,
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+impl LogLevelArgs {
+    pub(crate) fn act(&self) -> Act {
+        // The parser has let nothing else through.
+        Act::LogLevel(self.level.parse().unwrap_or(tracing::Level::INFO))
+    }
+}
+
+/// The levels of the log.
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+
+/// `leasehold status`
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// Only this file, secret (by its id or path) or notifier.
+    #[arg(value_name = "NAME", conflicts_with_all = ["json", "ready", "live"])]
+    pub name: Option<String>,
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Why the file NAME is as it is, or each that is not as it should be: the first broken link from server to notifier.
+    #[arg(long, conflicts_with_all = ["json", "ready", "live"])]
+    pub explain: bool,
+    /// JSON, as `GET /status` gives it.
+    #[arg(long, conflicts_with_all = ["ready", "live"])]
+    pub json: bool,
+    /// Show it again every two seconds.
+    #[arg(long, conflicts_with_all = ["ready", "live"])]
+    pub watch: bool,
+    /// Only exit 0 (every file published and unexpired) or 1: a startup probe.
+    #[arg(long, conflicts_with = "live")]
+    pub ready: bool,
+    /// Only exit 0 (the daemon answers) or 1.
+    #[arg(long)]
+    pub live: bool,
+}
+
+impl StatusArgs {
+    pub(crate) fn show(&self) -> Show {
+        match (self.ready, self.live, self.json) {
+            (true, _, _) => Show::Ready,
+            (_, true, _) => Show::Live,
+            (_, _, true) => Show::Json,
+            _ if self.explain => Show::Explained(self.name.clone()),
+            _ => self.name.clone().map_or(Show::Table, Show::Named),
+        }
+    }
+}
+
+/// `leasehold convert`
+#[derive(Debug, Clone, Args)]
+pub struct ConvertArgs {
+    /// The other program's configuration files or folders, taken together; `-` for standard input.
+    #[arg(value_name = "F", required = true)]
+    pub config: Vec<PathBuf>,
+    /// Log in, and name each key of the secrets of which envconsul takes every key.
+    #[arg(long)]
+    pub from_server: bool,
+}
+
+/// `leasehold render`
+#[derive(Debug, Clone, Args)]
+pub struct RenderArgs {
+    /// The template, `-` for standard input.
+    #[arg(long, value_name = "F")]
+    pub template: PathBuf,
+    /// JSON that becomes `.`; without it `.` is nil.
+    #[arg(long, value_name = "F")]
+    pub data: Option<PathBuf>,
+    /// YAML or JSON: from a path (and any arguments, each after one space) to what the server
+    /// would answer.
+    #[arg(long, value_name = "F")]
+    pub secrets: Option<PathBuf>,
+    /// What a missing key renders as.
+    #[arg(long, value_enum, default_value_t = MissingKey::Error)]
+    pub missing_key: MissingKey,
+    /// Opens an action instead of `{{`.
+    #[arg(long, value_name = "X", default_value = "{{")]
+    pub left_delimiter: String,
+    /// Closes an action instead of `}}`.
+    #[arg(long, value_name = "X", default_value = "}}")]
+    pub right_delimiter: String,
+}
+
+/// `leasehold install`
+#[derive(Debug, Clone, Args)]
+pub struct InstallArgs {
+    /// The copy's path, or a folder that is there.
+    #[arg(value_name = "PATH")]
+    pub to: PathBuf,
+}
