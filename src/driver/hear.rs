@@ -143,3 +143,17 @@ impl Driver {
         }
     }
 }
+
+/// Whether an event may change how things are, so that it is looked at at once.
+pub(super) fn is_seen(event: &Event, is_publishing: bool) -> bool {
+    match event {
+        // The last of many that are published together shows how all of them are.
+        Event::Published { .. } => !is_publishing,
+        Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => true,
+        Event::LoggedIn { .. } | Event::LookedUp { .. } => true,
+        Event::Notified { result, .. } => result.is_err(),
+        Event::Read { result, .. } => result.is_err(),
+        Event::Renewed { result, .. } | Event::TokenRenewed { result, .. } => result.is_err(),
+        _ => false,
+    }
+}

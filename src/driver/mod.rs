@@ -114,7 +114,8 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             None => driver.wait().await,
         };
         let now = clock::now();
-        driver.unseen |= driver.is_seen(&event) || driver.voice.is_due(now.moment);
+        driver.unseen |=
+            hear::is_seen(&event, driver.keeper.ledger().is_publishing()) || driver.voice.is_due(now.moment);
         driver.seen = None;
         driver.parting.hear(&event);
         let actions = driver.engine.handle(event, now);
@@ -192,20 +193,6 @@ struct Driver {
 }
 
 impl Driver {
-    /// Whether an event may change how things are, so that it is looked at at once.
-    fn is_seen(&self, event: &Event) -> bool {
-        match event {
-            // The last of many that are published together shows how all of them are.
-            Event::Published { .. } => !self.keeper.ledger().is_publishing(),
-            Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => true,
-            Event::LoggedIn { .. } | Event::LookedUp { .. } => true,
-            Event::Notified { result, .. } => result.is_err(),
-            Event::Read { result, .. } => result.is_err(),
-            Event::Renewed { result, .. } | Event::TokenRenewed { result, .. } => result.is_err(),
-            _ => false,
-        }
-    }
-
     fn new(plan: Arc<Plan>, mode: Mode, mut surroundings: Surroundings) -> Result<Self, Ending> {
         let manager = std::mem::take(&mut surroundings.manager);
         let watchdog = manager.watchdog_interval();
