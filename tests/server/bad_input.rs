@@ -130,15 +130,18 @@ fn a_denied_path_is_named() {
 }
 
 #[test]
-fn of_several_paths_that_cannot_be_had_each_is_told_once() {
+fn several_paths_that_cannot_be_read_are_each_logged_once_as_final() {
     let stage = stage();
     let config = stage.config(
         "files: [{path: a, secret: 'secret/denied#k'}, {path: b, secret: 'secret/nowhere#k'}, {path: c, secret: 'other/web#k'}]\n",
     );
     let finished = stage.init(&config).expect_code(77);
     assert_clear(&stage, &finished, &["a: could not read secret/denied:"]);
+    // The first denial is logged at once, too: it may be a standby that lags behind.
+    let last: Vec<&str> = finished.stderr.lines().filter(|line| !line.contains("asking again")).collect();
     for path in ["read secret/denied:", "secret/nowhere does not exist", "read other/web:"] {
-        assert_eq!(finished.stderr.matches(path).count(), 1, "{path}: {}", finished.stderr);
+        let lines = last.iter().filter(|line| line.contains(path)).count();
+        assert_eq!(lines, 1, "{path}: {}", finished.stderr);
     }
 }
 

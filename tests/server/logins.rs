@@ -162,7 +162,11 @@ fn a_token_file_is_followed_and_its_tokens_are_never_revoked() {
     let scene = Scene::new("auth/token/lookup-self", "{method: token_file, token_file: 'SPACE/token'}");
     let (stage, server) = (&scene.stage, &scene.stage.server);
     stage.space.file("token", "s.unknown");
-    scene.refused(&["the token is unknown, has ended, or may not look itself up", "give another token"]);
+    scene.refused(&[
+        "the token is unknown, has ended, or may not look itself up",
+        "put another token into ",
+        "/token",
+    ]);
     // The second is not ours to renew before it is in the file.
     let (first, second) = (given_token(stage), server.token(&["web"], "1h"));
     stage.space.file("token", &first.token);
@@ -320,7 +324,8 @@ fn ldap_asks_as_userpass_does_at_its_own_mount() {
     scene.stage.space.file("password", "another");
     scene.refused(&[
         "login refused: invalid username or password (400)",
-        "check the password of `j.doe-2` at auth/ldap",
+        "check the password of `j.doe-2` in ",
+        "/password at auth/ldap",
     ]);
     scene.stage.space.file("password", "a password: with \"signs\"\n");
     scene.lives(|| ());
