@@ -147,7 +147,7 @@ impl PublishError {
                 "mount a tmpfs there (emptyDir with medium: Memory), or set require_tmpfs: false"
             }
             Problem::NotMemory => {
-                "use a folder on a tmpfs, such as one below /run, or set require_tmpfs: false"
+                "use a folder on a tmpfs (`findmnt -t tmpfs` lists them), or set require_tmpfs: false"
             }
             Problem::Unknown if pod => {
                 "allow statfs and fstatfs in the container's seccomp profile, or set require_tmpfs: false"

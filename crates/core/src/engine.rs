@@ -202,7 +202,7 @@ impl Engine {
                 Timer::LogIn => self.login_due(),
                 // Init looks whether it must end.
                 Timer::Patience => self.setback = true,
-                // What hinders it is looked at whenever something has happened.
+                // Nothing to do here: after every event the engine checks what keeps the run from being ready.
                 Timer::First => {}
                 Timer::LookUp => self.look_up_due(),
                 Timer::Denied(id) => self.touch_users(id),

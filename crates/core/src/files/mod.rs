@@ -1,4 +1,4 @@
-//! What is made of secrets, and which notifiers and processes hear of it.
+//! The files that secrets are rendered into, and the notifiers and the process that learn of a change.
 
 pub(crate) mod child;
 pub(crate) mod inspect;

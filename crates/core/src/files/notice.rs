@@ -62,7 +62,7 @@ pub(crate) enum After {
     Retry { at: Moment, news: News },
 }
 
-/// What a failure is to a person.
+/// What the log says about a notification that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum News {
     /// It is known.

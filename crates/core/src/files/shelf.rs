@@ -17,7 +17,7 @@ pub(crate) const GATHER: Duration = Duration::from_millis(50);
 /// The longest that reads are waited for: a refresh that takes longer is several generations.
 const LONGEST_GATHER: Duration = Duration::from_secs(5);
 
-/// What a set is given to gather for each of its files: a publish looks at all of them.
+/// How much longer a set gathers changes for each file in it, because a publish looks at every file.
 const GATHER_A_FILE: Duration = Duration::from_micros(200);
 
 /// Gathering takes at least so many times as long as the last publish, so that publishing is a part of the time only.
@@ -180,8 +180,8 @@ impl Shelf {
         &mut self.units[id.0]
     }
 
-    /// Whether every file is rendered from the newest data. Units that were found to be so are not asked again before
-    /// something changes in them.
+    /// Returns true if every file is rendered from the newest data. A unit that was found to be rendered is skipped until
+    /// something in it changes.
     pub(crate) fn is_all_rendered(&mut self) -> bool {
         while let Some(id) = self.unready.first().copied() {
             if !self.is_rendered(id) {
@@ -204,7 +204,7 @@ impl Shelf {
         self.publishing.iter().map(|id| (*id, &self.units[id.0]))
     }
 
-    /// Whether something is being published.
+    /// Returns true while a publish is under way.
     pub(crate) fn is_publishing(&self) -> bool {
         !self.publishing.is_empty()
     }
@@ -223,8 +223,8 @@ impl Shelf {
         Some(UnitId(self.first_fresh))
     }
 
-    /// Whether `has` holds for all that the file needs. Asked after each answer: begins with what was not there the last
-    /// time.
+    /// Returns true if `has` holds for every secret that the file needs. The engine calls it after each answer, so it
+    /// begins with the secret that was missing the last time.
     pub(crate) fn has_needs(&mut self, id: FileId, has: impl Fn(&SecretId) -> bool) -> bool {
         let File { needs, lacking, .. } = &mut self.files[id.0];
         let (count, start) = (needs.len(), *lacking);

@@ -90,7 +90,7 @@ pub enum Question {
         token: TokenId,
         /// The request as written.
         request: Arc<Request>,
-        /// What is known of its mount may be out of date.
+        /// True if the mount may have changed since the client learned of it. The client then asks the server again.
         again: bool,
     },
     /// Ask the server and put the answer into the store. Answer: `Read`.

@@ -1,14 +1,17 @@
 //! The model of the handoff on disk: a state as a whole, and a journal of what has changed since.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use leasehold_base::time::Moment;
-use leasehold_core::event::Life;
+use leasehold_core::event::{Event, Life};
 use leasehold_core::ids::{LeaseId, TokenId};
 use leasehold_core::snapshot::{Changes, KeptSecret, Snapshot};
 
 use super::clock::Boot;
 use super::driver::{Process, Store};
+use super::faults::Fault;
+use super::world::World;
 
 /// The state is written as a whole again after so many lines.
 const LINES: u32 = 7;
@@ -105,4 +108,39 @@ fn comparable(mut snapshot: Snapshot) -> Snapshot {
     snapshot.secrets.sort_by(|one, other| one.request.cmp(&other.request));
     snapshot.retiring.sort_by(|one, other| one.id.cmp(&other.id));
     snapshot
+}
+
+impl World {
+    /// Writes what the engine asks to be kept. The disk may be full, and the process may be killed before or after.
+    pub(super) fn save_handoff(&mut self) -> Result<(), String> {
+        let doomed = self.doomed();
+        if doomed == Some(false) {
+            self.log(|| "-- killed before the write".to_owned());
+            self.checks.note_kill(true);
+            self.calm = self.now;
+            self.kill(false, Duration::from_secs(1));
+            return Ok(());
+        }
+        let wait = self.dice.millis(0, 5);
+        self.unsaved = self.faults.contains(&Fault::HandoffFull);
+        if self.unsaved {
+            if let Some(process) = &mut self.process {
+                // What has changed is asked for, and is in no line.
+                let _ = process.engine.changes();
+                process.has_written = false;
+            }
+            self.tell_later(wait, Event::HandoffSaved(Err("no space left on device".to_owned())));
+        } else {
+            if let Some(process) = &mut self.process {
+                write(&mut self.handoff, process, self.boot)?;
+            }
+            self.tell_later(wait, Event::HandoffSaved(Ok(())));
+        }
+        if doomed.is_some() {
+            self.log(|| "-- killed after the write".to_owned());
+            self.calm = self.now;
+            self.kill(false, Duration::from_secs(1));
+        }
+        Ok(())
+    }
 }

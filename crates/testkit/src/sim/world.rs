@@ -16,7 +16,7 @@ use super::clock::{BEGIN, Boot, EPOCH};
 use super::dice::Dice;
 use super::driver::{Content, Disk, Kind, Load, Process};
 use super::faults::{self, Fault, Planned};
-use super::handoff::{self, Handoff};
+use super::handoff::Handoff;
 use super::network::Call;
 use super::server::Server;
 use super::setup::Setup;
@@ -410,38 +410,6 @@ impl World {
                 let sent = self.now;
                 self.call(Call { run, action, token, sent, deaf: false, late: false, innocent });
             }
-        }
-        Ok(())
-    }
-
-    fn save_handoff(&mut self) -> Result<(), String> {
-        let doomed = self.doomed();
-        if doomed == Some(false) {
-            self.log(|| "-- killed before the write".to_owned());
-            self.checks.note_kill(true);
-            self.calm = self.now;
-            self.kill(false, Duration::from_secs(1));
-            return Ok(());
-        }
-        let wait = self.dice.millis(0, 5);
-        self.unsaved = self.faults.contains(&Fault::HandoffFull);
-        if self.unsaved {
-            if let Some(process) = &mut self.process {
-                // What has changed is asked for, and is in no line.
-                let _ = process.engine.changes();
-                process.has_written = false;
-            }
-            self.tell_later(wait, Event::HandoffSaved(Err("no space left on device".to_owned())));
-        } else {
-            if let Some(process) = &mut self.process {
-                handoff::write(&mut self.handoff, process, self.boot)?;
-            }
-            self.tell_later(wait, Event::HandoffSaved(Ok(())));
-        }
-        if doomed.is_some() {
-            self.log(|| "-- killed after the write".to_owned());
-            self.calm = self.now;
-            self.kill(false, Duration::from_secs(1));
         }
         Ok(())
     }
