@@ -23,6 +23,7 @@ use crate::run::handoff::Keeper;
 use crate::secrets::graph::{Graph, Op};
 use crate::secrets::refresh::ClockWatch;
 use crate::secrets::retire::Retirees;
+use crate::stores::Stores;
 use crate::tools::dice::Dice;
 use crate::tools::timers::{Timer, Timers};
 use crate::tools::work::{Job, Work};
@@ -40,6 +41,7 @@ pub struct Engine {
     pub(crate) timers: Timers,
     pub(crate) work: Work,
     pub(crate) upstream: Upstream,
+    pub(crate) stores: Stores,
     pub(crate) graph: Graph,
     pub(crate) shelf: Shelf,
     pub(crate) sinks: Sinks,
@@ -89,7 +91,8 @@ impl Engine {
             timers: Timers::default(),
             work: Work::new(policy.max_in_flight),
             upstream: Upstream::new(&policy, dice),
-            graph: Graph::default(),
+            stores: Stores::new(&policy.stores),
+            graph: Graph::new(&policy.stores),
             shelf: Shelf::new(&policy),
             sinks: Sinks::new(&policy.files),
             inspector: Inspector::default(),
@@ -160,6 +163,7 @@ impl Engine {
             Event::Probed(result) => self.probed(result),
             Event::Resolved { secret, result } => self.resolved(secret, result),
             Event::Read { secret, token, sent, result } => self.read(secret, token, sent, result),
+            Event::Fetched { store, secret, sent, result } => self.fetched((store, secret), sent, result),
             Event::Renewed { secret, lease, sent, result } => self.renewed(secret, &lease, sent, result),
             Event::LeaseRevoked { lease, result } => self.lease_revoked(&lease, result),
             Event::TokenRevoked { token, result } => self.token_revoked(token, result),
@@ -207,8 +211,8 @@ impl Engine {
                 Timer::LookUp => self.look_up_due(),
                 Timer::Denied(id) => self.touch_users(id),
                 Timer::Proof(id) => self.proof_due(id),
-                // The pump, which follows, sends the probe that is due.
-                Timer::Probe => {}
+                // The pumps, which follow, send what is due.
+                Timer::Probe | Timer::Store(_) => {}
                 Timer::Secret(id) => self.secret_due(id),
                 Timer::Unit(id) => {
                     self.shelf.touched.insert(id);
@@ -236,6 +240,7 @@ impl Engine {
                 self.settle_child();
                 self.settle_strays();
                 self.settle_first();
+                self.pump_stores();
             }
             Phase::Yielding => return self.settle_handoff(),
             Phase::New | Phase::Leaving(_) => {}

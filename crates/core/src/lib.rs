@@ -14,7 +14,7 @@
 //!
 //! # Rooms
 //! `interface` is what the driver and the engine say to each other. `tools` know nothing of secrets. `secrets`,
-//! `upstream` (what is known of one server) and `files` each hold a part of the state and what follows from a
+//! `upstream` (what is known of a Vault), `stores` (what is known of others) and `files` each hold a part of the state and what follows from a
 //! change of it. `run` is the beginning and the end. `engine` joins them.
 
 mod engine;
@@ -22,6 +22,7 @@ mod files;
 mod interface;
 mod run;
 mod secrets;
+mod stores;
 mod tools;
 mod upstream;
 

@@ -12,6 +12,7 @@ mod mounts;
 mod on_init;
 mod pacing;
 mod showing;
+mod stores;
 
 use std::sync::Arc;
 use std::time::Duration;

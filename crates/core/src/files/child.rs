@@ -281,6 +281,8 @@ mod tests {
                     login_advice: String::new(),
                     first_ready: Default::default(),
                     binds_certificate: false,
+                    stores: Vec::new(),
+                    logs_in: true,
                     max_in_flight: 8,
                     seed: 7,
                 }),

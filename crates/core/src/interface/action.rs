@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
+use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, StoreId, TokenId, UnitId};
 use leasehold_base::exit::Ending;
 use leasehold_base::request::Request;
 
@@ -100,6 +100,15 @@ pub enum Question {
         /// With which login.
         token: TokenId,
         /// The resolved request.
+        request: Arc<Request>,
+    },
+    /// Ask a store that is no Vault, and put the answer into the driver's store. Answer: `Fetched`.
+    Fetch {
+        /// Whom.
+        store: StoreId,
+        /// What for.
+        secret: SecretId,
+        /// The request, whose path begins with the store's name.
         request: Arc<Request>,
     },
     /// Renew a lease. Answer: `Renewed`.

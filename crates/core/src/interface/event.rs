@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
+use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, StoreId, TokenId, UnitId};
 use crate::interface::snapshot::Snapshot;
 use leasehold_base::exit::Ending;
 use leasehold_base::failure::Failure;
@@ -70,6 +70,17 @@ pub enum Event {
         /// When it was sent.
         sent: Moment,
         /// What the core needs of the answer; the answer is in the driver's store.
+        result: Result<ReadFacts, Failure>,
+    },
+    /// A read of a store that is no Vault ended.
+    Fetched {
+        /// Whom was asked.
+        store: StoreId,
+        /// What was asked.
+        secret: SecretId,
+        /// When it was sent.
+        sent: Moment,
+        /// What the core needs of the answer, which has no lease; the answer is in the driver's store.
         result: Result<ReadFacts, Failure>,
     },
     /// A lease's renewal ended.

@@ -13,6 +13,11 @@ pub struct UnitId(pub usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NotifierId(pub usize);
 
+/// A store of secrets that is no Vault: the environment, a folder, a cloud's secret manager.
+/// An index into [`Policy::stores`](crate::interface::policy::Policy::stores).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StoreId(pub usize);
+
 /// One thing asked of the server, once, however many files use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretId(pub usize);

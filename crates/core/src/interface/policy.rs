@@ -47,6 +47,10 @@ pub struct Policy {
     pub units: Vec<UnitPolicy>,
     /// By [`NotifierId`].
     pub notifiers: Vec<NotifierPolicy>,
+    /// By [`StoreId`](crate::interface::ids::StoreId): where to ask for paths that begin with one of their names.
+    pub stores: Vec<StorePolicy>,
+    /// Whether there is a Vault to log in to. Where not, every path is a store's.
+    pub logs_in: bool,
     /// Those that init notifies, too, and what their failure is to it.
     pub on_init: BTreeMap<NotifierId, OnInit>,
     /// The process of [`Mode::Exec`].
@@ -72,6 +76,15 @@ pub struct Policy {
     pub max_in_flight: usize,
     /// Spreads pods apart, stable for one pod: all jitter is a hash of this and a name.
     pub seed: u64,
+}
+
+/// One store that is no Vault.
+#[derive(Debug, Clone)]
+pub struct StorePolicy {
+    /// The first segment of the paths that are read there.
+    pub name: String,
+    /// How many requests may be under way at once; at least 1.
+    pub max_in_flight: usize,
 }
 
 /// One file.

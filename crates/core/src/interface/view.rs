@@ -24,6 +24,8 @@ pub struct View {
     pub outage: Option<Outage>,
     /// Whether requests pass.
     pub breaker: BreakerView,
+    /// By [`StoreId`](crate::interface::ids::StoreId).
+    pub stores: Vec<StoreView>,
     /// By [`FileId`](crate::interface::ids::FileId).
     pub files: Vec<FileView>,
     /// What is read, in the order it was first needed.
@@ -44,6 +46,19 @@ pub enum BreakerView {
     Narrow,
     /// None but a probe: the server is away, or may be.
     Open,
+}
+
+/// A store that is no Vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreView {
+    /// The first segment of the paths that are read there.
+    pub name: String,
+    /// Since when it does not answer, and the last reason.
+    pub outage: Option<Outage>,
+    /// How often it answered.
+    pub answers: u64,
+    /// Requests that failed.
+    pub failures: u64,
 }
 
 /// Something that went wrong and still does.
@@ -68,6 +83,15 @@ pub enum Readiness {
     },
     /// As the first, but a login is wanted and fails: true until this moment.
     ReadyWithoutLogin {
+        /// Since when.
+        since: Moment,
+        /// The last failure.
+        why: String,
+    },
+    /// As the first, but a store does not answer: true until what is of it ends.
+    ReadyWithoutStore {
+        /// The first such store.
+        store: String,
         /// Since when.
         since: Moment,
         /// The last failure.
@@ -100,7 +124,13 @@ impl Readiness {
     /// Whether `/readyz` answers 200.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        matches!(self, Self::Ready | Self::ReadyWithoutServer { .. } | Self::ReadyWithoutLogin { .. })
+        match self {
+            Self::Ready
+            | Self::ReadyWithoutServer { .. }
+            | Self::ReadyWithoutLogin { .. }
+            | Self::ReadyWithoutStore { .. } => true,
+            Self::NotRendered { .. } | Self::Lost { .. } | Self::Expired { .. } => false,
+        }
     }
 }
 

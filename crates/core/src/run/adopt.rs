@@ -51,7 +51,7 @@ impl Engine {
             self.shelf.mark(FileId(index), self.now.moment);
         }
         // A process whose environment asks for nothing has nothing to log in for.
-        if self.upstream.session.current.is_none() && !self.policy.files.is_empty() {
+        if self.policy.logs_in && self.upstream.session.current.is_none() && !self.policy.files.is_empty() {
             self.want_login(true);
         }
     }
@@ -174,7 +174,9 @@ impl Engine {
         let mut held = Held { read: kept.read, lease, life: kept.life, certificate, version: kept.version };
         match &mut held.lease {
             // Its login may have been in another namespace, and not have taken it along.
-            Some(lease) if orphan && lease.outlives(&self.upstream.session.home) => lease.orphaned(now.moment),
+            Some(lease) if orphan && lease.outlives(&self.upstream.session.home) => {
+                lease.orphaned(now.moment)
+            }
             Some(lease) if orphan => lease.died(now.moment),
             _ => {}
         }

@@ -243,6 +243,9 @@ impl Engine {
             Event::Renewed { secret, .. } => {
                 self.work.finish(&Job::Renew(secret), self.now.moment);
             }
+            Event::Fetched { store, secret, .. } => {
+                self.end_fetch(store, secret);
+            }
             Event::Read { secret, token, sent, result } => {
                 self.work.finish(&Job::Read(secret), self.now.moment);
                 if let Ok(facts) = result {

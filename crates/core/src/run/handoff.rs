@@ -108,7 +108,9 @@ impl Engine {
     #[must_use]
     pub fn has_yielded(&self) -> bool {
         let publishing = self.shelf.is_publishing();
-        let asking = self.upstream.breaker.is_probing() || self.work.is_waiting_for_answers();
+        let asking = self.upstream.breaker.is_probing()
+            || self.work.is_waiting_for_answers()
+            || self.stores.awaited().is_some();
         matches!(self.phase, Phase::Yielding) && !asking && !publishing && !self.inspector.is_at_work()
     }
 

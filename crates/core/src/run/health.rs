@@ -38,13 +38,17 @@ impl Engine {
         self.upstream.breaker.outage().map(|(since, last)| Outage { since, why: last.why.clone() })
     }
 
-    /// Since when there is no login to ask with.
+    /// Since when there is no login to ask with, where one is needed.
     pub(crate) fn logged_out(&self) -> Option<Moment> {
-        self.upstream.session.logged_out.filter(|_| self.upstream.session.current.is_none())
+        let out = self.policy.logs_in && self.upstream.session.current.is_none();
+        self.upstream.session.logged_out.filter(|_| out)
     }
 
-    /// Since when nothing about secrets can be asked of the server; none while it can.
-    fn cut_off(&self) -> Option<Moment> {
+    /// Since when nothing about this secret can be asked where it is read; none while it can.
+    fn cut_off(&self, node: &Node) -> Option<Moment> {
+        if let Some(store) = node.store {
+            return self.stores.get(store)?.rest.outage().map(|(since, _)| since);
+        }
         let away = self.upstream.breaker.outage().map(|(since, _)| since);
         away.into_iter().chain(self.logged_out()).min()
     }
@@ -57,7 +61,7 @@ impl Engine {
             return Health::Expired(end);
         }
         // What fails for the server's absence alone is not its own failure.
-        let (cut_off, own) = (self.cut_off(), node.trouble.as_ref().filter(|it| !it.kind.is_outage()));
+        let (cut_off, own) = (self.cut_off(node), node.trouble.as_ref().filter(|it| !it.kind.is_outage()));
         let due = match node.step {
             Step::Waiting { what: NextAction::Retry, .. } | Step::Busy(_) | Step::Suspect(_) => true,
             Step::Waiting { at, .. } => at <= now,

@@ -21,6 +21,9 @@ use leasehold_base::time::Moment;
 /// What to do about a server that is away, where the reason does not say it.
 const HINT: &str = "check the address, and that the server is unsealed";
 
+/// What to do about a store that denies what is read, where the reason does not say it.
+const STORE_DENIES: &str = "grant the identity that reads it access to this secret, or correct the path";
+
 /// A failed init waits so long for what it revokes.
 const LEAVING: Duration = Duration::from_secs(5);
 
@@ -178,6 +181,12 @@ impl Engine {
     fn ending_for(&self, id: FileId, trouble: &Trouble, node: &Node) -> Ending {
         let path = node.path();
         let (cause, hint) = match trouble.kind {
+            FailureKind::Denied | FailureKind::Refused if node.store.is_some() => {
+                (Cause::Denied, if trouble.advised { "" } else { STORE_DENIES }.to_owned())
+            }
+            FailureKind::Missing if node.store.is_some() && !trouble.advised => {
+                (Cause::Missing, "create it, or correct the path".to_owned())
+            }
             FailureKind::Denied => (
                 Cause::Denied,
                 format!(
@@ -253,6 +262,10 @@ impl Engine {
         }
         if self.work.is_waiting_for_answers() {
             return Ending::new(Cause::Unavailable, "the server did not answer in time", HINT);
+        }
+        if let Some(store) = self.stores.awaited() {
+            let what = format!("the store {} did not answer in time", store.name);
+            return Ending::new(Cause::Unavailable, what, "check its address, and the way to it");
         }
         Ending::new(Cause::Deadline, "not everything was published in time", "raise `init.timeout`")
     }

@@ -7,13 +7,15 @@ use crate::files::inspect;
 use crate::files::shelf::File;
 use crate::interface::ids::{FileId, SecretId};
 use crate::interface::view::{
-    Fault, FileView, Health, LoginTrouble, NextAction, Outlook, Readiness, SecretView, TokenView,
-    TroubledFile, Unheard, View,
+    Fault, FileView, Health, LoginTrouble, NextAction, Outage, Outlook, Readiness, SecretView, StoreView,
+    TokenView, TroubledFile, Unheard, View,
 };
 use crate::secrets::graph::{Node, Op, Step, Trouble};
+use crate::stores::Store;
 use crate::tools::timers::Timer;
 use crate::upstream::session::{Entry, Login};
 use leasehold_base::exit::{Cause, Ending};
+use leasehold_base::failure::Failure;
 use leasehold_base::time::{Moment, Now};
 
 impl Engine {
@@ -34,6 +36,7 @@ impl Engine {
             used_up: self.upstream.session.used_up,
             outage: self.outage(),
             breaker: self.upstream.breaker.view(!self.upstream.pauses.is_empty()),
+            stores: self.stores.iter().map(Self::view_store).collect(),
             files,
             secrets: self.graph.iter().map(|(id, node)| self.view_secret(id, node, now.moment)).collect(),
             notifiers: self.notices.view(),
@@ -105,7 +108,26 @@ impl Engine {
         match self.login_trouble() {
             _ if !self.upstream.breaker.is_closed() => Readiness::ReadyWithoutServer { until },
             Some(LoginTrouble { since, why, .. }) => Readiness::ReadyWithoutLogin { since, why },
-            None => Readiness::Ready,
+            None => self.readiness_of_stores(),
+        }
+    }
+
+    fn readiness_of_stores(&self) -> Readiness {
+        let away = |store: &Store| {
+            let (since, failure) = store.rest.outage()?;
+            let (store, why) = (store.name.clone(), failure.why.clone());
+            Some(Readiness::ReadyWithoutStore { store, since, why })
+        };
+        self.stores.iter().find_map(away).unwrap_or(Readiness::Ready)
+    }
+
+    fn view_store(store: &Store) -> StoreView {
+        let outage = |(since, failure): (Moment, &Failure)| Outage { since, why: failure.why.clone() };
+        StoreView {
+            name: store.name.clone(),
+            outage: store.rest.outage().map(outage),
+            answers: store.answers,
+            failures: store.failures,
         }
     }
 

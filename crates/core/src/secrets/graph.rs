@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::interface::event::Life;
-use crate::interface::ids::{FileId, SecretId, TokenId};
+use crate::interface::ids::{FileId, SecretId, StoreId, TokenId};
+use crate::interface::policy::StorePolicy;
 use crate::interface::view::NextAction;
 use crate::secrets::lease::Lease;
 use crate::secrets::refresh::Certificate;
@@ -112,6 +113,8 @@ impl Held {
 pub(crate) struct Node {
     /// Names it in the log and in status.
     pub(crate) name: Name,
+    /// Where it is read; none for the Vault.
+    pub(crate) store: Option<StoreId>,
     /// Every way the files write it.
     pub(crate) written: Few<Arc<Request>>,
     /// The one way the server keeps it, once that is known.
@@ -163,6 +166,7 @@ impl Node {
     fn new(name: Name, number: u64) -> Self {
         Self {
             name,
+            store: None,
             written: Few::default(),
             request: None,
             users: Few::default(),
@@ -235,6 +239,8 @@ impl Node {
 /// All secrets.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
+    /// The names of the stores, in order.
+    stores: Vec<String>,
     /// Apart from the tree, whose nodes would keep room for eleven of them, half of it empty.
     nodes: BTreeMap<SecretId, Box<Node>>,
     written: BTreeMap<Arc<Request>, SecretId>,
@@ -276,6 +282,11 @@ pub(crate) enum Resolved {
 }
 
 impl Graph {
+    /// Nothing yet; what begins with the name of one of these is read there.
+    pub(crate) fn new(stores: &[StorePolicy]) -> Self {
+        Self { stores: stores.iter().map(|store| store.name.clone()).collect(), ..Self::default() }
+    }
+
     pub(crate) fn get(&self, id: SecretId) -> Option<&Node> {
         self.nodes.get(&id).map(Box::as_ref)
     }
@@ -350,6 +361,12 @@ impl Graph {
         }
         let request = Arc::new(request.clone());
         let id = self.add(&request);
+        if let Some(node) = self.get_mut(id).filter(|node| node.store.is_some()) {
+            // A store keeps it as it is written.
+            node.request = Some(request.clone());
+            node.path = Path::Known;
+            self.resolved.insert(request.clone(), id);
+        }
         self.name(id, request);
         id
     }
@@ -434,7 +451,10 @@ impl Graph {
         let id = SecretId(self.count);
         self.count += 1;
         let name = self.name_of(&request.path);
-        self.nodes.insert(id, Box::new(Node::new(name, number(&request.path))));
+        let mut node = Node::new(name, number(&request.path));
+        let first = request.path.split('/').next().unwrap_or_default();
+        node.store = self.stores.iter().position(|name| name == first).map(StoreId);
+        self.nodes.insert(id, Box::new(node));
         id
     }
 

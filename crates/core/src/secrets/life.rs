@@ -29,7 +29,7 @@ impl Engine {
         self.timers.clear(&Timer::Secret(id));
         match (before, step) {
             (Step::Busy(old), Step::Busy(new)) if old == new => {}
-            (Step::Busy(old), _) => self.work.remove(&Self::job(id, old)),
+            (Step::Busy(old), _) => self.work_of(id).remove(&Self::job(id, old)),
             _ => {}
         }
         if step == Step::Busy(Op::Read) {
@@ -43,7 +43,7 @@ impl Engine {
                     Op::Renew => self.secret_expires(id).unwrap_or_default(),
                     Op::Resolve | Op::Read => Moment::default(),
                 };
-                self.work.add(Self::job(id, op), by);
+                self.work_of(id).add(Self::job(id, op), by);
             }
             Step::Waiting { at, .. } => self.timers.set(Timer::Secret(id), at),
             Step::Idle | Step::Suspect(_) => {}
@@ -71,6 +71,7 @@ impl Engine {
         if let Some(node) = self.graph.get_mut(id) {
             let new = node.users.insert(file);
             match (node.step, node.held.is_some()) {
+                (Step::Idle, false) if node.store.is_some() => self.set_step(id, Step::Busy(Op::Read)),
                 (Step::Idle, false) => self.set_step(id, Step::Busy(Op::Resolve)),
                 // Adopted, and now known to be used.
                 (Step::Idle, true) => self.plan(id),
@@ -194,7 +195,7 @@ impl Engine {
                     if self.is_doubtful_answer(id, &facts) {
                         self.put_aside(id);
                     } else {
-                        self.hold(id, token, sent, facts);
+                        self.hold(id, Some(token), sent, facts);
                     }
                 } else if let Some(lease) = facts.lease {
                     let lease = self.of_nobody(lease, token, sent);
@@ -209,15 +210,16 @@ impl Engine {
         self.spend(token);
     }
 
-    /// A new answer is in the store.
-    fn hold(&mut self, id: SecretId, token: TokenId, sent: Moment, facts: ReadFacts) {
-        if facts.lease.is_some() && self.is_spent(token) {
+    /// A new answer is in the store. `token` is the login's that it was asked with, which may have leased it; none where
+    /// no Vault was asked.
+    pub(crate) fn hold(&mut self, id: SecretId, token: Option<TokenId>, sent: Moment, facts: ReadFacts) {
+        if facts.lease.is_some() && token.is_some_and(|token| self.is_spent(token)) {
             self.refuse_last_use(id, "its lease dies with the token");
             return;
         }
         let held = self.held(id, token, sent, &facts);
         let leased = held.lease.is_some();
-        let dead = leased && !self.upstream.session.is_alive(token);
+        let dead = leased && token.is_some_and(|token| !self.upstream.session.is_alive(token));
         let Some(node) = self.graph.get_mut(id) else { return };
         let recovered = node.recovered();
         node.reads += 1;
@@ -245,7 +247,7 @@ impl Engine {
             let news = std::mem::take(&mut node.news) && !ends;
             std::mem::take(&mut node.again) || news
         });
-        let leaving = leased && self.upstream.session.current != Some(token);
+        let leaving = leased && self.upstream.session.current != token;
         if again || dead || leaving {
             self.set_step(id, Step::Busy(Op::Read));
         } else {
@@ -254,8 +256,9 @@ impl Engine {
     }
 
     /// What an answer comes to.
-    fn held(&mut self, id: SecretId, token: TokenId, sent: Moment, facts: &ReadFacts) -> Held {
-        let mut lease = facts.lease.clone().map(|lease| self.minted(id, lease, token, sent));
+    fn held(&mut self, id: SecretId, token: Option<TokenId>, sent: Moment, facts: &ReadFacts) -> Held {
+        let leased = facts.lease.clone().zip(token);
+        let mut lease = leased.map(|(lease, token)| self.minted(id, lease, token, sent));
         if let Some(lease) = lease.as_mut().filter(|lease| !self.upstream.session.is_alive(lease.token)) {
             self.login_was_over(lease);
         }
@@ -279,7 +282,7 @@ impl Engine {
             }
             return;
         }
-        let held = self.held(id, token, sent, &facts);
+        let held = self.held(id, Some(token), sent, &facts);
         let Some(node) = self.graph.get_mut(id) else { return };
         if let Some(old) = node.held.replace(held).and_then(|held| held.lease) {
             self.retirees.add(old, None, BTreeSet::new());

@@ -11,7 +11,6 @@ use crate::secrets::graph::{Held, Op, Step, Trouble};
 use crate::secrets::lease::{self, Lease};
 use crate::secrets::refresh;
 use crate::tools::dice::{number, pause};
-use crate::tools::work::Job;
 use leasehold_base::failure::{Failure, FailureKind, NOTHING};
 use leasehold_base::time::Moment;
 
@@ -245,7 +244,10 @@ impl Engine {
         let Some(node) = self.graph.get_mut(id) else { return };
         let leased = node.held.as_ref().is_some_and(Held::is_minted);
         match node.step {
-            Step::Busy(Op::Read) if !leased => node.news = self.work.is_under_way(&Job::Read(id)),
+            Step::Busy(Op::Read) if !leased => {
+                let news = self.is_being_read(id);
+                self.graph.get_mut(id).into_iter().for_each(|node| node.news = news);
+            }
             // To ask for news is not to ask for a new lease, token or certificate.
             Step::Waiting { .. } if leased => {}
             Step::Waiting { op, .. } => self.set_step(id, Step::Busy(op)),

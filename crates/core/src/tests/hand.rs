@@ -31,6 +31,8 @@ pub(super) fn policy(mode: Mode, files: usize) -> Policy {
         units: vec![UnitPolicy { files: (0..files).map(FileId).collect() }],
         notifiers: vec![NotifierPolicy { name: "app".into(), splay: Duration::ZERO, on_first: true }],
         on_init: Default::default(),
+        stores: Vec::new(),
+        logs_in: true,
         child: None,
         shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
         handoff: false,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId, UnitId};
+use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, StoreId, TokenId, UnitId};
 use leasehold_base::time::Moment;
 
 /// What a deadline is for. The order decides between equal moments: a login before a read.
@@ -24,6 +24,8 @@ pub(crate) enum Timer {
     Proof(TokenId),
     /// The next probe of a server that is down.
     Probe,
+    /// A store that did not answer may be asked again.
+    Store(StoreId),
     /// The secret is denied, and what else is there is published without it.
     Denied(SecretId),
     /// The secret's next step.

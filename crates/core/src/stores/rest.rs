@@ -1,0 +1,118 @@
+//! The rest of a store that does not answer: pure arithmetic.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::interface::ids::SecretId;
+use crate::tools::dice::pause;
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::time::Moment;
+
+/// The first rest, and the longest: what is on disk is to be current within a minute of a store's return.
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(30);
+/// No longer, whatever the store asks for.
+const MOST_ASKED: Duration = Duration::from_secs(60);
+
+/// Whether a store answers, and when it is asked again where it does not.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    away: Option<Away>,
+    /// Secrets whose last request met the failure.
+    stranded: BTreeSet<SecretId>,
+}
+
+#[derive(Debug)]
+struct Away {
+    since: Moment,
+    failure: Failure,
+    /// Failures in a row, of which those that were under way together count once.
+    tries: u32,
+    until: Moment,
+}
+
+impl Rest {
+    /// Until when nothing is asked; past while one request finds out. None where the store answers.
+    pub(crate) fn until(&self) -> Option<Moment> {
+        self.away.as_ref().map(|away| away.until)
+    }
+
+    /// Since when it does not answer, and the last reason.
+    pub(crate) fn outage(&self) -> Option<(Moment, &Failure)> {
+        self.away.as_ref().map(|away| (away.since, &away.failure))
+    }
+
+    /// A request was not answered, or was asked to come later. Whether that is news. `draw` is from 0 to 1.
+    pub(crate) fn failed(&mut self, id: SecretId, failure: Failure, now: Moment, draw: f64) -> bool {
+        self.stranded.insert(id);
+        let news = self.away.is_none();
+        let away = self.away.get_or_insert_with(|| Away {
+            since: now,
+            failure: failure.clone(),
+            tries: 0,
+            until: now,
+        });
+        if away.until <= now {
+            away.tries = away.tries.saturating_add(1);
+            let asked = match failure.kind {
+                FailureKind::Overloaded(asked) => asked.unwrap_or_default().min(MOST_ASKED),
+                _ => Duration::ZERO,
+            };
+            // A little later than asked, and not all pods at the same moment.
+            let asked = asked.saturating_add(if asked.is_zero() { asked } else { FIRST.mul_f64(draw) });
+            away.until = now.after(pause(away.tries, FIRST, LONGEST, draw).max(asked));
+        }
+        away.failure = failure;
+        news
+    }
+
+    /// The store has answered for itself. Where it had been away: since when, and who met that.
+    pub(crate) fn answered(&mut self) -> Option<(Moment, BTreeSet<SecretId>)> {
+        let away = self.away.take()?;
+        Some((away.since, std::mem::take(&mut self.stranded)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::new(Duration::from_secs(seconds))
+    }
+
+    fn away() -> Failure {
+        Failure::new(FailureKind::Unreachable, "connection refused")
+    }
+
+    #[test]
+    fn failures_of_one_round_count_once_and_rounds_are_further_and_further_apart() {
+        let mut rest = Rest::default();
+        assert!(rest.failed(SecretId(0), away(), at(10), 1.0));
+        let first = rest.until().expect("it rests");
+        assert!(!rest.failed(SecretId(1), away(), at(10), 1.0));
+        assert_eq!(rest.until(), Some(first), "the same round");
+        let mut now = first;
+        for _ in 0..20 {
+            rest.failed(SecretId(0), away(), now, 1.0);
+            let next = rest.until().expect("it rests");
+            assert!(now.until(next) <= LONGEST);
+            now = next;
+        }
+        let (since, met) = rest.answered().expect("it was away");
+        assert_eq!((since, met.len()), (at(10), 2));
+        assert_eq!(rest.until(), None);
+    }
+
+    #[test]
+    fn a_rest_that_is_asked_for_is_kept_up_to_a_minute() {
+        let asked =
+            |seconds| Failure::new(FailureKind::Overloaded(Some(Duration::from_secs(seconds))), "slow down");
+        for (seconds, least, most) in [(10, 10, 11), (3600, 60, 61)] {
+            let mut rest = Rest::default();
+            rest.failed(SecretId(0), asked(seconds), at(0), 0.5);
+            let until = rest.until().expect("it rests");
+            assert!(until >= at(least) && until <= at(most), "{until:?}");
+        }
+    }
+}
