@@ -20,6 +20,10 @@ use leasehold_base::failure::{Failure, FailureKind};
 /// that denies everything for a while would leave a database user for the whole life of the lease.
 const DENIALS: u32 = 8;
 
+/// After so many denials of one revocation the server is asked about the token: nothing else may be due for long that
+/// would show that it is dead, and with another login the lease can be given back.
+const DOUBTFUL_AT: [u32; 2] = [2, 6];
+
 impl Engine {
     /// A lease is replaced, or its secret dropped; `files` on disk are still made of it.
     pub(crate) fn retire(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) {
@@ -182,11 +186,15 @@ impl Engine {
                 // Of the two logins that may do it, either may have been denied by what denied everything for a moment.
                 one.by_own = false;
                 one.tries = one.tries.saturating_add(1);
+                let asks = kind == FailureKind::Denied && DOUBTFUL_AT.contains(&one.tries);
                 let wait = pause(one.tries, Duration::from_secs(1), Duration::from_secs(60), draw);
                 let at = self.now.moment.after(wait).min(one.lease.latest);
                 self.timers.set(Timer::Retiree(id.clone()), at);
                 if let FailureKind::Overloaded(asked) = kind {
                     self.retirees.rest(self.now.moment, asked, draw);
+                }
+                if asks && self.upstream.judge.can_look_up != Some(false) {
+                    self.look_up(self.upstream.session.current);
                 }
             }
         }

@@ -401,3 +401,25 @@ fn a_lease_of_another_namespace_whose_answer_came_after_the_end_of_its_login_is_
     }
     assert!(gone, "the server keeps what is in another namespace than its login");
 }
+
+#[test]
+fn a_revocation_that_is_denied_again_has_the_server_asked_about_the_token() {
+    let mut hand = shared();
+    replace(&mut hand);
+    for (file, of) in [(0, &[WEB, DB][..]), (1, &[DB])] {
+        made(&mut hand, file, of, true);
+    }
+    hand.published(2, &[0, 1]);
+    told(&mut hand, 0);
+    told(&mut hand, 1);
+    let (mut tries, mut asked) = (0, Vec::new());
+    while tries < 2 {
+        let gives = |it: &Action| matches!(it, Action::Ask(Question::RevokeLease { .. }));
+        if hand.sleep().iter().any(gives) {
+            tries += 1;
+            let lease = LeaseId("old".into());
+            asked = hand.give(Event::LeaseRevoked { lease, result: Err(denied()) });
+        }
+    }
+    assert!(asked.contains(&Action::Ask(Question::LookUp(TokenId(1)))), "{asked:?}");
+}
