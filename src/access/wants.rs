@@ -36,6 +36,8 @@ pub struct Unknown {
 pub struct Wants {
     /// Sorted by path, then by verb.
     pub known: Vec<Want>,
+    /// Of stores that are no Vault, sorted likewise.
+    pub stored: Vec<Want>,
     /// In the order of the configuration.
     pub unknown: Vec<Unknown>,
     /// Whether a sink holds the token wrapped.
@@ -59,7 +61,8 @@ pub fn of(plan: &Plan) -> Wants {
         let function = "the environment of `leasehold exec`".to_owned();
         finder.wants.unknown.push(Unknown { place: "exec.resolve_env".to_owned(), function });
     }
-    finder.wants.known = finder.known.into_values().collect();
+    let is_stored = |want: &Want| plan.store_of(&want.path).is_some();
+    (finder.wants.stored, finder.wants.known) = finder.known.into_values().partition(is_stored);
     finder.wants
 }
 
@@ -74,7 +77,9 @@ impl Finder {
         match source {
             Source::Template(template) => self.template(user, template),
             Source::Field { request, key, .. } => self.add(user, request.clone(), Some(key)),
-            Source::Json { request } => self.add(user, request.clone(), None),
+            Source::Value { request, .. } | Source::Json { request } => {
+                self.add(user, request.clone(), None);
+            }
         }
     }
 

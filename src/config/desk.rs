@@ -55,6 +55,8 @@ pub(super) struct Desk<'a> {
     pub(super) asked: bool,
     /// Leasehold is to run on another machine.
     pub(super) elsewhere: bool,
+    /// The names of the stores that are no Vault.
+    pub(super) stores: BTreeSet<String>,
     pub(super) findings: Vec<Finding>,
     /// How many more there were.
     pub(super) more: usize,
@@ -74,10 +76,16 @@ impl<'a> Desk<'a> {
             look: None,
             asked: false,
             elsewhere: false,
+            stores: BTreeSet::new(),
             findings: Vec::new(),
             more: 0,
             broken: BTreeSet::new(),
         }
+    }
+
+    /// Whether `path` is read in a store that is no Vault.
+    pub(super) fn is_stored(&self, path: &str) -> bool {
+        self.stores.contains(path.split('/').next().unwrap_or_default())
     }
 
     /// An error about a key itself.

@@ -9,12 +9,18 @@ use super::plan::{
     AuthMethod, AuthPlan, Credential, FilePlan, FileSource, MissingKey, Source, Target, VaultPlan,
 };
 use leasehold_base::request::Request;
+use leasehold_stores::{Kind, Settings};
 
 /// Changed with the encoding, so that a handoff of an older one is not taken for ours.
 const VERSION: &[u8] = b"leasehold-plan-4";
 
 /// SHA-256 over the canonical encoding.
-pub(super) fn of(vault: &VaultPlan, auth: &AuthPlan, files: &[FilePlan]) -> [u8; 32] {
+pub(super) fn of(
+    vault: &VaultPlan,
+    auth: &AuthPlan,
+    stores: &[Settings],
+    files: &[FilePlan],
+) -> [u8; 32] {
     let mut encoder = Encoder(Sha256::new());
     encoder.bytes(VERSION);
     encoder.vault(vault);
@@ -22,6 +28,10 @@ pub(super) fn of(vault: &VaultPlan, auth: &AuthPlan, files: &[FilePlan]) -> [u8;
     encoder.number(files.len() as u64);
     for file in files {
         encoder.file(file);
+    }
+    // A handoff of a version without stores stays good where there are none.
+    for store in stores {
+        encoder.store(store);
     }
     encoder.0.finalize().into()
 }
@@ -53,6 +63,15 @@ impl Encoder {
     fn duration(&mut self, duration: std::time::Duration) {
         self.number(duration.as_secs());
         self.number(u64::from(duration.subsec_nanos()));
+    }
+
+    fn store(&mut self, store: &Settings) {
+        self.bytes(store.name.as_bytes());
+        self.bytes(store.kind.name().as_bytes());
+        match &store.kind {
+            Kind::Environment { prefix } => self.bytes(prefix.as_bytes()),
+            Kind::Files { dir } => self.path(dir),
+        }
     }
 
     fn vault(&mut self, vault: &VaultPlan) {
@@ -100,6 +119,7 @@ impl Encoder {
                 self.bytes(token_env.as_bytes());
                 self.option(token.as_ref(), |to, token| to.bytes(token.expose()));
             }
+            AuthMethod::None => self.number(99),
             AuthMethod::TokenFile { token_file } => {
                 self.number(3);
                 self.path(token_file);
@@ -186,6 +206,11 @@ impl Encoder {
                 self.number(1);
                 self.request(request);
                 self.bytes(key.as_bytes());
+                self.number(u64::from(*base64));
+            }
+            FileSource::Made(Source::Value { request, base64 }) => {
+                self.number(5);
+                self.request(request);
                 self.number(u64::from(*base64));
             }
             FileSource::Made(Source::Json { request }) => {

@@ -17,6 +17,7 @@ use super::scalars;
 pub(super) struct File {
     pub(super) vault: Vault,
     pub(super) auth: Option<Auth>,
+    pub(super) backends: BTreeMap<String, BackendEntry>,
     pub(super) secrets_dir: Option<String>,
     pub(super) require_tmpfs: Option<bool>,
     pub(super) defaults: Defaults,
@@ -53,6 +54,28 @@ pub(super) struct Vault {
     pub(super) timeout: Option<Duration>,
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) max_in_flight: Option<u32>,
+}
+
+/// One of `backends`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct BackendEntry {
+    pub(super) environment: Option<EnvironmentStore>,
+    pub(super) files: Option<FileStore>,
+}
+
+/// `environment` of a backend.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct EnvironmentStore {
+    pub(super) prefix: Option<String>,
+}
+
+/// `files` of a backend.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FileStore {
+    pub(super) dir: Option<String>,
 }
 
 /// `listen_tls`.

@@ -97,13 +97,19 @@ const MISSING_KEY: Key = key(
 const DENY_FUNCTIONS: Key =
     key("deny_functions", Kind::List(&Kind::Text), "[]", "functions that its template may not call")
         .also(&["function_denylist", "function_blacklist"]);
-const SECRET: Key = key("secret", Kind::Text, "", "PATH#KEY: one value; PATH: all fields as JSON");
+const SECRET: Key = key("secret", Kind::Text, "", "PATH#KEY: one value; PATH: all fields as JSON, of a backend the value as it is");
 const ENCODING: Key = key("encoding", Kind::Choice(&["base64"]), "", "how the value of PATH#KEY is decoded");
 
 /// The keys at the top.
 pub static TOP: &[Key] = &[
     key("vault", Kind::Map(VAULT), "", "the server and how to reach it"),
     key("auth", Kind::Map(AUTH), "", "how to log in").also(&["auto_auth"]),
+    key(
+        "backends",
+        Kind::Named(&Kind::Map(BACKEND)),
+        "",
+        "stores that are no Vault, by the name that paths begin with",
+    ),
     key("secrets_dir", Kind::Text, "", "where relative file paths go: one atomic set"),
     key(
         "require_tmpfs",
@@ -175,6 +181,17 @@ static VAULT: &[Key] = &[
     key("rate_limit", Kind::Map(RATE_LIMIT), "", "a token bucket over all requests"),
     key("max_in_flight", Kind::Count, defaults::MAX_IN_FLIGHT.text, "how many requests may be under way at once"),
 ];
+
+static BACKEND: &[Key] = &[
+    key("environment", Kind::Map(ENVIRONMENT_STORE), "", "the variables of Leasehold's own environment, as they are at its start"),
+    key("files", Kind::Map(FILE_STORE), "", "a folder: a file a secret"),
+];
+
+static ENVIRONMENT_STORE: &[Key] =
+    &[key("prefix", Kind::Text, "", "what stands before every name: NAME/DB is the variable PREFIX and DB")];
+
+static FILE_STORE: &[Key] =
+    &[key("dir", Kind::Text, "", "the folder, absolute; folders below it are part of the path")];
 
 static RATE_LIMIT: &[Key] = &[
     key("per_second", Kind::Rate, "", "requests a second in the long run"),

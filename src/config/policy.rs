@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::plan::{AuthMethod, FilePlan, FileSource, NotifierPlan, OnChange, OnInit, Plan, Target};
 use crate::core::ids::{FileId, NotifierId, UnitId};
 use crate::core::policy::{
-    ChildPolicy, FilePolicy, FirstReady, Mode, NotifierPolicy, Policy, SinkPolicy, UnitPolicy,
+    ChildPolicy, FilePolicy, FirstReady, Mode, NotifierPolicy, Policy, SinkPolicy, StorePolicy, UnitPolicy,
 };
+use leasehold_stores::{Kind, Settings};
 
 /// What status calls the process of `exec`, and files in their `notify`.
 const CHILD: &str = "exec";
@@ -30,6 +31,8 @@ impl Plan {
             mode,
             files,
             notifiers: self.notifiers.iter().map(notifier).collect(),
+            stores: self.stores.iter().map(store).collect(),
+            logs_in: !matches!(self.auth.method, AuthMethod::None),
             on_init: self.on_init(),
             child: None,
             shutdown: self.shutdown,
@@ -79,6 +82,14 @@ fn file(plan: &FilePlan, unit: Option<UnitId>) -> FilePolicy {
         notify: plan.notify.iter().copied().map(NotifierId).collect(),
         sink: sink(&plan.source),
     }
+}
+
+fn store(settings: &Settings) -> StorePolicy {
+    let max_in_flight = match settings.kind {
+        // Answered as they are asked.
+        Kind::Environment { .. } | Kind::Files { .. } => 1,
+    };
+    StorePolicy { name: settings.name.clone(), max_in_flight }
 }
 
 fn sink(source: &FileSource) -> Option<SinkPolicy> {

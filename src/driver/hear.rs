@@ -2,6 +2,7 @@
 
 use super::Driver;
 use super::inputs::Input;
+use crate::config::plan::AuthMethod;
 use crate::core::event::Event;
 use crate::core::policy::Mode;
 use crate::core::view::{Outlook, View};
@@ -108,7 +109,10 @@ impl Driver {
     fn about(&self) -> About {
         let auth = &self.plan.auth;
         About {
-            address: self.plan.vault.address.as_str().trim_end_matches('/').to_owned(),
+            address: match auth.method {
+                AuthMethod::None => String::new(),
+                _ => self.plan.vault.address.as_str().trim_end_matches('/').to_owned(),
+            },
             method: auth.method.name(),
             mount: auth.mount.clone(),
             role: auth.method.role().map(str::to_owned),
@@ -152,7 +156,7 @@ pub(super) fn is_seen(event: &Event, is_publishing: bool) -> bool {
         Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => true,
         Event::LoggedIn { .. } | Event::LookedUp { .. } => true,
         Event::Notified { result, .. } => result.is_err(),
-        Event::Read { result, .. } => result.is_err(),
+        Event::Read { result, .. } | Event::Fetched { result, .. } => result.is_err(),
         Event::Renewed { result, .. } | Event::TokenRenewed { result, .. } => result.is_err(),
         _ => false,
     }

@@ -34,7 +34,7 @@ use tokio::sync::mpsc;
 use crate::config::plan::Plan;
 use crate::core::Engine;
 use crate::core::action::{Action, Question};
-use crate::core::event::{Event, ReadFacts, RenderOutcome};
+use crate::core::event::{Event, Life, ReadFacts, RenderOutcome};
 use crate::core::ids::{NotifierId, TokenId};
 use crate::core::policy::{Mode, Policy};
 use crate::core::view::Outlook;
@@ -211,6 +211,8 @@ impl Driver {
         }
         let client = Client::new(&plan.vault, &plan.auth).map_err(unusable)?;
         let client = Rc::new(client);
+        let variables = &surroundings.environment.variables;
+        let stores = plan.stores.iter().map(|store| leasehold_stores::Store::open(store, variables)).collect();
         let listen_tls = plan.listen_tls.as_ref().map(Tls::new).transpose().map_err(unservable)?.map(Rc::new);
         let server = match (&plan.listen, mode) {
             (Some(listen), Mode::Daemon | Mode::Exec { .. }) => {
@@ -227,7 +229,7 @@ impl Driver {
         let mut driver = Self {
             mode,
             engine: Engine::new(policy),
-            requests: Requests::new(Rc::clone(&client), (kept.tokens, kept.children), plan.vault.rate_limit),
+            requests: Requests::new((Rc::clone(&client), stores), (kept.tokens, kept.children), plan.vault.rate_limit),
             store: kept.store,
             files,
             keeper,
@@ -346,6 +348,17 @@ impl Driver {
                     facts
                 });
                 Event::Read { secret, token, sent, result }
+            }
+            Answer::Fetched { store, secret, sent, request, result } => {
+                let result = result.map(|response| {
+                    let changed = self.store.get(&request).is_none_or(|before| before != response);
+                    if self.engine.knows(secret) {
+                        self.store.put((*request).clone(), response);
+                    }
+                    self.voice.step(|| format!("read {}", request.path), sent);
+                    ReadFacts { lease: None, life: Life::Unknown, version: None, changed, rotated: changed }
+                });
+                Event::Fetched { store, secret, sent, result }
             }
             Answer::Wrapped { file, token, result } => {
                 let result = result.map(|wrapping| self.files.keep_wrapping(file, wrapping));

@@ -107,6 +107,7 @@ impl Driver {
         let changed = named([
             ("vault", plan.vault != self.plan.vault),
             ("auth", plan.auth != self.plan.auth),
+            ("backends", plan.stores != self.plan.stores),
             ("handoff", plan.handoff != self.plan.handoff),
         ]);
         match changed {

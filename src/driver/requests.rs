@@ -17,7 +17,7 @@ use super::pace::Pace;
 use crate::config::plan::RateLimit;
 use crate::core::action::Question;
 use crate::core::event::{Event, TokenFacts};
-use crate::core::ids::{FileId, LeaseId, SecretId, TokenId};
+use crate::core::ids::{FileId, LeaseId, SecretId, StoreId, TokenId};
 use crate::observe::clock;
 use crate::secret::Secret;
 use crate::vault::client::Client;
@@ -26,6 +26,7 @@ use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
+use leasehold_stores::Store;
 
 /// Among so few tokens that templates have made, none is looked for that the core no longer knows.
 const FEW: usize = 16;
@@ -44,6 +45,14 @@ pub(super) enum Answer {
         request: Arc<Request>,
         result: Result<Arc<Response>, Failure>,
     },
+    /// The same of a store that is no Vault.
+    Fetched {
+        store: StoreId,
+        secret: SecretId,
+        sent: Moment,
+        request: Arc<Request>,
+        result: Result<Arc<Response>, Failure>,
+    },
     /// A sink's wrapping, which goes to the files.
     Wrapped { file: FileId, token: TokenId, result: Result<Secret, Failure> },
     /// The process of `exec` has ended, so.
@@ -57,6 +66,8 @@ pub(super) enum Answer {
 /// The client, the tokens, and what is under way.
 pub(super) struct Requests {
     client: Rc<Client>,
+    /// By [`StoreId`].
+    stores: Rc<[Store]>,
     tokens: BTreeMap<TokenId, Secret>,
     /// Tokens that templates have made: leases to the core, which are renewed and revoked with themselves.
     children: BTreeMap<LeaseId, Secret>,
@@ -71,12 +82,13 @@ pub(super) struct Requests {
 impl Requests {
     /// Nothing under way yet; `tokens` and `children` are those of an adopted handoff.
     pub(super) fn new(
-        client: Rc<Client>,
+        (client, stores): (Rc<Client>, Rc<[Store]>),
         (tokens, children): (BTreeMap<TokenId, Secret>, BTreeMap<LeaseId, Secret>),
         limit: Option<RateLimit>,
     ) -> Self {
         Self {
             client,
+            stores,
             tokens,
             most_children: FEW,
             children,
@@ -171,6 +183,7 @@ impl Requests {
                 self.resolve((secret, token), request, again);
             }
             Question::Read { secret, token, request } => self.read(secret, token, request),
+            Question::Fetch { store, secret, request } => self.fetch((store, secret), request),
             Question::Wrap { file, token, ttl } => self.wrap(file, token, ttl),
             Question::Renew { secret, token, lease, increment } => {
                 self.renew(secret, token, lease, increment)
@@ -248,6 +261,19 @@ impl Requests {
             let sent = clock::moment();
             let result = async { client.read(&request, &token?).await }.await.map(Arc::new);
             Answer::Read { secret, token: id, sent, request, result }
+        });
+    }
+
+    /// A store has a limit of its own, so that the Vault's holds for the Vault.
+    fn fetch(&mut self, (store, secret): (StoreId, SecretId), request: Arc<Request>) {
+        let stores = Rc::clone(&self.stores);
+        self.add(async move {
+            let sent = clock::moment();
+            let result = match stores.get(store.0) {
+                Some(asked) => asked.ask(&request).await.map(Arc::new),
+                None => Err(Failure::new(FailureKind::Local, "no such store is configured")),
+            };
+            Answer::Fetched { store, secret, sent, request, result }
         });
     }
 

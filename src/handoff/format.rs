@@ -119,13 +119,19 @@ fn kept(tree: &Tree, owns: bool) -> Parsed<Kept> {
     kept.snapshot.unsure = flag(tree, "unsure")?;
     kept.snapshot.ending = flag_or(tree, "ending", false)?;
     for entry in list(tree, "responses")? {
-        let json = entry.get("response").and_then(Tree::as_text).ok_or(Damaged("response"))?;
-        let response = Tree::from_json_within(json.expose(), ROOM).ok();
-        let response = response.and_then(|tree| Response::from_tree(&tree).ok());
         let request = request(entry.get("request").ok_or(Damaged("request"))?)?;
-        kept.responses.insert(request, response.ok_or(Damaged("response"))?);
+        kept.responses.insert(request, response(entry)?);
     }
     Ok(kept)
+}
+
+fn response(entry: &Tree) -> Parsed<Response> {
+    if let Some(value) = entry.get("value") {
+        return Ok(leasehold_stores::answer(get_bytes(value, "value")?));
+    }
+    let json = entry.get("response").and_then(Tree::as_text).ok_or(Damaged("response"))?;
+    let response = Tree::from_json_within(json.expose(), ROOM).ok();
+    response.and_then(|tree| Response::from_tree(&tree).ok()).ok_or(Damaged("response"))
 }
 
 pub(super) fn child_tree((lease, token): (&LeaseId, &Secret)) -> Tree {

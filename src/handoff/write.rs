@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::format::{
-    OPEN, VERSION, child_tree, hex, lease_tree, moment, mount_tree, number, optional, request_tree,
+    OPEN, VERSION, bytes, child_tree, hex, lease_tree, moment, mount_tree, number, optional, request_tree,
     secret_tree, text, token_tree,
 };
 use super::{Binding, published};
@@ -164,6 +164,10 @@ pub(super) fn line(line: &Line<'_>, noted: &mut Noted) -> Zeroizing<Vec<u8>> {
 }
 
 fn response_tree((request, response): &(&Request, &Response)) -> Tree {
+    // Of a store that is no Vault the value is written, which need not be text; its fields are made of that again.
+    if let Some(value) = &response.raw {
+        return Tree::map([("request", request_tree(request)), ("value", bytes(value))]);
+    }
     let json = Secret::new(std::mem::take(&mut *response.to_tree().to_json()));
     Tree::map([("request", request_tree(request)), ("response", Tree::Text(json))])
 }

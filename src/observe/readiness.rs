@@ -64,6 +64,9 @@ fn head(outlook: &Outlook) -> (String, usize) {
         Readiness::ReadyWithoutServer { until: Some(until) } => {
             (format!("server down, secrets still valid for {}", ago(outlook.now, *until)), 0)
         }
+        Readiness::ReadyWithoutStore { store, since, why } => {
+            (format!("the store {store} does not answer since {}: {why}", ago(*since, outlook.now)), 0)
+        }
         Readiness::NotRendered { file, why } => because("not yet rendered", file, why),
         Readiness::Lost { file, why } => because("lost", file, why),
         Readiness::Expired { file, why } => because("expired", file, why),

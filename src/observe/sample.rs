@@ -65,6 +65,7 @@ pub(crate) fn view() -> View {
         login: None,
         used_up: false,
         outage: None,
+        stores: Vec::new(),
         breaker: BreakerView::Closed,
         files: vec![
             FileView {

@@ -98,6 +98,7 @@ pub fn render(
     let result = match source {
         Source::Template(source) => template(name, source, &mut world),
         Source::Field { request, key, base64 } => value::field(request, key, *base64, &mut world),
+        Source::Value { request, base64 } => value::whole(request, *base64, &mut world),
         Source::Json { request } => value::json(request, &mut world),
     };
     outcome(result, world)

@@ -50,6 +50,14 @@ pub(super) fn field(
     if base64 { decode(path, key, &value) } else { Ok(value) }
 }
 
+/// The value of a store that is no Vault, as it is kept there.
+pub(super) fn whole(request: &Request, base64: bool, world: &mut World<'_>) -> Result<Secret, Ending> {
+    let Some(response) = world.get(request) else { return Ok(Secret::default()) };
+    // What was written down of a store's answer, or given to `render --secrets`, may have fields alone.
+    let Some(value) = &response.raw else { return field(request, "value", base64, world) };
+    if base64 { decode(&request.path, "value", value) } else { Ok(value.clone()) }
+}
+
 /// What to do where the path is that of a secret's versions, which have no keys of the secret.
 fn of_metadata(path: &str, key: &str, fields: &Tree) -> Option<String> {
     let (mount, rest) = path.split_once("/metadata/").filter(|_| fields.get("versions").is_some())?;

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use leasehold_stores::Kind;
 use url::Url;
 
 use crate::config::plan::{
@@ -89,8 +90,16 @@ impl Needs {
             needs.file(text);
         }
         needs.abstract_sockets = env("NOTIFY_SOCKET").is_some_and(|at| at.as_bytes().starts_with(b"@"));
-        needs.server(&plan.vault);
+        if !matches!(plan.auth.method, AuthMethod::None) {
+            needs.server(&plan.vault);
+        }
         needs.credentials(&plan.auth.method);
+        for store in &plan.stores {
+            match &store.kind {
+                Kind::Files { dir } => drop(needs.read.insert(dir.clone())),
+                Kind::Environment { .. } => {}
+            }
+        }
         needs.destinations(plan);
         for notifier in &plan.notifiers {
             needs.notifier(&notifier.how);

@@ -19,6 +19,8 @@ pub struct Response {
     pub renewable: bool,
     /// The secret itself.
     pub data: Tree,
+    /// The value as it is kept, of a store that is no Vault. A Vault keeps fields, and no value.
+    pub raw: Option<Secret>,
     /// The server's warnings. They may name paths, and never hold values.
     pub warnings: Vec<String>,
     /// The answer to a login: the token and its properties.
@@ -95,6 +97,7 @@ impl Response {
             lease_duration: seconds(tree, "lease_duration")?,
             renewable: flag(tree, "renewable")?,
             data: tree.get("data").cloned().unwrap_or_default(),
+            raw: None,
             warnings: texts(tree, "warnings")?,
             auth: tree.get("auth").and_then(not_null).map(Auth::from_tree).transpose()?,
             wrap_info: tree.get("wrap_info").and_then(not_null).map(WrapInfo::from_tree).transpose()?,

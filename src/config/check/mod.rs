@@ -1,6 +1,7 @@
 //! From what was typed to a [`Plan`], or to everything that is wrong with it.
 
 mod auth;
+mod backends;
 mod exec;
 mod files;
 mod levels;
@@ -12,6 +13,7 @@ mod sinks;
 mod source;
 mod surroundings;
 pub(super) mod vault;
+mod vaultless;
 mod written;
 
 use std::path::PathBuf;
@@ -21,12 +23,18 @@ use super::desk::Desk;
 use super::digest;
 use super::file::File;
 use super::keypath::KeyPath;
-use super::plan::Plan;
+use super::plan::{AuthPlan, Plan, VaultPlan};
 
 /// The plan that `file` asks for. None where something is wrong, which `desk` has been told then.
 pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
-    let vault = vault::check(&file.vault, desk);
-    let auth = auth::check(file.auth.as_ref(), vault.as_ref(), desk);
+    let stores = backends::check(file, desk);
+    let (vault, auth) = if vaultless::is(file) {
+        (Some(VaultPlan::nowhere()), Some(AuthPlan::none()))
+    } else {
+        let vault = vault::check(&file.vault, desk);
+        let auth = auth::check(file.auth.as_ref(), vault.as_ref(), desk);
+        (vault, auth)
+    };
     let secrets_dir = runtime::folder(file.secrets_dir.as_deref(), &KeyPath::of(&["secrets_dir"]), desk);
     let handoff = runtime::handoff(file.handoff.file.as_deref(), secrets_dir.as_deref(), desk);
     let defaults = runtime::defaults(&file.defaults, desk);
@@ -47,12 +55,16 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
         written::check(&files, &exec.env, &writes, desk);
         levels::check(&files, &exec.env, desk);
         surroundings::check(file, desk);
+        if vaultless::is(file) {
+            vaultless::check(&files, &exec.env, desk);
+        }
     }
     let (vault, auth) = (vault?, auth?);
-    let digest = digest::of(&vault, &auth, &files);
+    let digest = digest::of(&vault, &auth, &stores, &files);
     Some(Plan {
         vault,
         auth,
+        stores,
         secrets_dir,
         dir_mode: defaults.dir_mode,
         require_tmpfs,

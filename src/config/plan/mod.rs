@@ -28,6 +28,8 @@ pub struct Plan {
     pub vault: VaultPlan,
     /// How to log in.
     pub auth: AuthPlan,
+    /// The stores that are no Vault, by name. An index into this is a `StoreId`.
+    pub stores: Vec<leasehold_stores::Settings>,
     /// Where the set of relative files goes; there whenever a relative file is.
     pub secrets_dir: Option<PathBuf>,
     /// Mode of generation folders.
@@ -67,6 +69,13 @@ impl Plan {
     pub fn set_folder(&self) -> Option<&Path> {
         let any = self.files.iter().any(|file| matches!(file.target, Target::Member(_)));
         self.secrets_dir.as_deref().filter(|_| any)
+    }
+
+    /// The store that `path` is read in; none for the Vault's.
+    #[must_use]
+    pub fn store_of(&self, path: &str) -> Option<&leasehold_stores::Settings> {
+        let first = path.split('/').next().unwrap_or_default();
+        self.stores.iter().find(|store| store.name == first)
     }
 }
 

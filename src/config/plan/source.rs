@@ -23,6 +23,13 @@ pub enum Source {
         /// Whether to decode it from base64.
         base64: bool,
     },
+    /// The value of a store that is no Vault, as it is kept there.
+    Value {
+        /// The secret.
+        request: Request,
+        /// Whether to decode it from base64.
+        base64: bool,
+    },
     /// All fields as a JSON object; of KV v2 those of its `data`.
     Json {
         /// The secret.

@@ -16,7 +16,7 @@ use prometheus_client::registry::Registry;
 
 use self::writer::{BYTES, Distribution, Labels, SECONDS, Writer};
 use super::status;
-use crate::core::view::{FileView, Health, NextAction, NotifierView, SecretView, View};
+use crate::core::view::{FileView, Health, NextAction, NotifierView, SecretView, StoreView, View};
 use crate::observe::certificate::CertificateView;
 use crate::sandbox;
 use crate::vault::meter::{BOUNDS, Tally};
@@ -26,7 +26,7 @@ use leasehold_base::time::Moment;
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The states of `leasehold_state`, exactly one of which is 1.
-const STATES: [&str; 5] = ["ready", "server_down", "not_rendered", "lost", "expired"];
+const STATES: [&str; 6] = ["ready", "server_down", "store_down", "not_rendered", "lost", "expired"];
 
 /// The states of `leasehold_breaker`.
 const BREAKER: [&str; 3] = ["closed", "narrow", "open"];
@@ -89,6 +89,7 @@ impl Collector for Scrape {
         let mut writer = Writer::new(encoder);
         let (view, besides) = (&self.view, &self.besides);
         whole(&mut writer, view, besides.sandbox)?;
+        stores(&mut writer, view)?;
         login(&mut writer, view, &besides.about)?;
         process(&mut writer, view, &besides.about)?;
         certificates(&mut writer, &besides.certificates)?;
@@ -118,6 +119,18 @@ fn whole(writer: &mut Writer<'_>, view: &View, sandbox: sandbox::State) -> Resul
     let help = "1 for how much of the sandbox is in force; left_off where a child would inherit it";
     writer.state("sandbox", help, &sandbox::State::ALL.map(sandbox::State::name), sandbox.name())?;
     Ok(())
+}
+
+fn stores(writer: &mut Writer<'_>, view: &View) -> Result<(), Error> {
+    fn of(store: &StoreView) -> [(&'static str, &str); 1] {
+        [("backend", store.name.as_str())]
+    }
+    let up = view.stores.iter().map(|store| (of(store), u32::from(store.outage.is_none())));
+    writer.gauges("backend_up", "Whether the store that is no Vault answers", None, up)?;
+    let answers = view.stores.iter().map(|store| (of(store), store.answers));
+    writer.counters("backend_answers", "Answers of the store, whatever they said", answers)?;
+    let failures = view.stores.iter().map(|store| (of(store), store.failures));
+    writer.counters("backend_failures", "Requests to the store that failed", failures)
 }
 
 fn login(writer: &mut Writer<'_>, view: &View, about: &About) -> Result<(), Error> {

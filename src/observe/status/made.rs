@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Auth, Certificate, Counts, File, Login, Next, Notifier, Process, Secret, Server, Status, Token};
+use super::{Auth, Backend, Certificate, Counts, File, Login, Next, Notifier, Process, Secret, Server, Status, Token};
 use crate::core::view::{
     BreakerView, Counters, Fault, FileView, Health, NextAction, NotifierView, Readiness, SecretView,
-    TokenView, View,
+    StoreView, TokenView, View,
 };
 use crate::observe::metrics::Besides;
 use crate::observe::{advice, readiness};
@@ -56,6 +56,7 @@ impl From<&View> for Status {
                 breaker: breaker(view.breaker).to_owned(),
                 address: None,
             },
+            backends: view.stores.iter().map(|store| Backend::at(now, store)).collect(),
             logged_in: view.logged_out.is_none(),
             token: view.token.as_ref().map(|token| Token::at(now, token)),
             login: Login::at(view),
@@ -89,6 +90,19 @@ impl Login {
             error: trouble.map_or_else(under_way, |login| login.why.clone()),
             next_in_seconds: trouble.and_then(|login| login.next).map(|at| until(view.now, at)),
         })
+    }
+}
+
+impl Backend {
+    fn at(now: Moment, store: &StoreView) -> Self {
+        Self {
+            name: store.name.clone(),
+            up: store.outage.is_none(),
+            down_seconds: store.outage.as_ref().map(|outage| -until(now, outage.since)),
+            error: store.outage.as_ref().map(|outage| outage.why.clone()),
+            answers: store.answers,
+            failures: store.failures,
+        }
     }
 }
 
@@ -190,6 +204,7 @@ pub(crate) fn state(readiness: &Readiness) -> &'static str {
         // What is on disk is as good: /readyz, `login` and leasehold_login_failing tell the two apart.
         Readiness::Ready | Readiness::ReadyWithoutLogin { .. } => "ready",
         Readiness::ReadyWithoutServer { .. } => "server_down",
+        Readiness::ReadyWithoutStore { .. } => "store_down",
         Readiness::NotRendered { .. } => "not_rendered",
         Readiness::Lost { .. } => "lost",
         Readiness::Expired { .. } => "expired",

@@ -19,7 +19,7 @@ pub struct Status {
     pub version: String,
     /// Whether the files can be relied on: `/readyz` answers 200.
     pub ready: bool,
-    /// `ready`, `server_down`, `not_rendered`, `lost` or `expired`.
+    /// `ready`, `server_down`, `store_down`, `not_rendered`, `lost` or `expired`.
     pub state: String,
     /// The body of `/readyz`.
     pub reason: String,
@@ -28,6 +28,9 @@ pub struct Status {
     pub next: Option<String>,
     /// Whether the server answers.
     pub server: Server,
+    /// The stores that are no Vault.
+    #[serde(default)]
+    pub backends: Vec<Backend>,
     /// Whether there is a login to make requests with.
     #[serde(default)]
     pub logged_in: bool,
@@ -56,6 +59,23 @@ pub struct Status {
     pub notifiers: Vec<Notifier>,
     /// Counts since the start.
     pub counters: Counts,
+}
+
+/// A store that is no Vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backend {
+    /// Its name in the configuration: what paths begin with.
+    pub name: String,
+    /// Whether it answers.
+    pub up: bool,
+    /// Since when it does not.
+    pub down_seconds: Option<i64>,
+    /// Why it does not.
+    pub error: Option<String>,
+    /// How often it answered.
+    pub answers: u64,
+    /// Requests that failed.
+    pub failures: u64,
 }
 
 /// Whether the server answers.

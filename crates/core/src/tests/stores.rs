@@ -196,7 +196,7 @@ fn an_engine_that_yields_waits_for_the_answer_of_a_store() {
 
 #[test]
 fn the_next_run_goes_on_from_what_was_read_and_asks_the_store_at_its_time() {
-    let mut hand = settled();
+    let hand = settled();
     let kept = hand.engine.snapshot();
     let mut next = Hand::new(stored(Mode::Daemon, 2));
     next.millis = hand.millis + 1000;

@@ -36,7 +36,7 @@ impl Engine {
         login.is_some_and(|login| login.state == Standing::Leaving && !login.stray)
             && self.upstream.session.current.is_none()
             && self.upstream.judge.heir.is_none()
-            && !self.work.has(&Job::RevokeToken(token))
+            && !self.work.is_under_way(&Job::RevokeToken(token))
     }
 
     /// Dead, or blind, or denied by something in between: another login is asked for, and the token asked about.

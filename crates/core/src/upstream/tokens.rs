@@ -88,7 +88,8 @@ impl Engine {
     fn go_on_with(&mut self, id: TokenId) {
         let Some(login) = self.upstream.session.logins.get_mut(&id) else { return };
         let lives = login.expires.is_some_and(|end| end > self.now.moment);
-        let over = login.state == Standing::Leaving && !login.stray && !self.work.has(&Job::RevokeToken(id));
+        let revoked = self.work.is_under_way(&Job::RevokeToken(id));
+        let over = login.state == Standing::Leaving && !login.stray && !revoked;
         if !(lives && over) || self.upstream.session.current.is_some() || self.upstream.judge.heir.is_some() {
             return;
         }
@@ -104,6 +105,8 @@ impl Engine {
     /// A login stays that was about to leave: what it leased is not read anew for that, where it lives.
     pub(crate) fn keep_leases_of(&mut self, id: TokenId) {
         self.timers.clear(&Timer::Leaving(id));
+        // It may have waited for the server, or for the handoff, since the token was thought to be over.
+        self.work.remove(&Job::RevokeToken(id));
         for lease in self.retirees.of(id) {
             if self.retirees.get(&lease).is_some_and(|one| one.way == Way::WithToken) {
                 self.retiree_due(&lease);

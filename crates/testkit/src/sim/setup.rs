@@ -212,6 +212,8 @@ impl Setup {
             files: self.files.iter().enumerate().map(file).collect(),
             units,
             notifiers,
+            stores: Vec::new(),
+            logs_in: true,
             on_init: Default::default(),
             child: process.map(|setup| setup.policy(environment)),
             shutdown: ShutdownPlan { revoke: true, delay: self.delay },

@@ -389,6 +389,9 @@ impl World {
             Action::StopChild(_) => self.stop_application(),
             Action::KillChild => return self.kill_application(),
             Action::Exit(result) => self.exit(result),
+            Action::Ask(Question::Fetch { request, .. }) => {
+                return Err(format!("{} is asked of a store, and there is none", request.path));
+            }
             Action::Ask(Question::Probe)
             | Action::Ask(Question::LogIn(_))
             | Action::Ask(Question::LookUp(_))

@@ -10,9 +10,13 @@ mod token;
 mod token_file;
 
 use crate::settings::{AuthMethod, AuthPlan};
-use leasehold_base::failure::Failure;
+use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
+
+/// What is said where a path is read that is of no store, and there is no Vault either.
+const NO_VAULT: &str =
+    "no Vault is configured, and a path is read that begins with no backend's name; add `vault` and `auth`, or correct the path";
 
 /// What a login takes.
 pub(super) enum Attempt {
@@ -54,5 +58,6 @@ pub(super) fn prepare(plan: &AuthPlan) -> Result<Attempt, Failure> {
         AuthMethod::Path { path, fields } => path::prepare(path, fields),
         AuthMethod::Token { token_env, token } => token::prepare(token_env, token.as_ref()),
         AuthMethod::TokenFile { token_file } => token_file::prepare(token_file),
+        AuthMethod::None => Err(Failure::advised(FailureKind::Unusable, NO_VAULT)),
     }
 }

@@ -21,12 +21,19 @@ pub struct AuthPlan {
 }
 
 impl AuthPlan {
+    /// There is no Vault to log in to.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { mount: String::new(), namespace: None, method: AuthMethod::None, wrap_ttl: None }
+    }
+
     /// Whether the token is ours: one that somebody else made and gave us is never revoked, for
     /// others may live by it, nor is one that we never see. Leases made with it are revoked one by
     /// one.
     #[must_use]
     pub fn owns_token(&self) -> bool {
-        let given = matches!(self.method, AuthMethod::Token { .. } | AuthMethod::TokenFile { .. });
+        let given =
+            matches!(self.method, AuthMethod::Token { .. } | AuthMethod::TokenFile { .. } | AuthMethod::None);
         !given && self.wrap_ttl.is_none()
     }
 
@@ -44,7 +51,10 @@ impl AuthPlan {
                 "check that the method is at auth/{mount}; after some refusals the server locks the account for a quarter of an hour"
             ),
             AuthMethod::Path { path, .. } => format!("check that the method is at {path}, and `auth.fields`"),
-            AuthMethod::Cert { .. } | AuthMethod::Token { .. } | AuthMethod::TokenFile { .. } => {
+            AuthMethod::Cert { .. }
+            | AuthMethod::Token { .. }
+            | AuthMethod::TokenFile { .. }
+            | AuthMethod::None => {
                 self.advice()
             }
         }
@@ -80,6 +90,7 @@ impl AuthPlan {
             AuthMethod::TokenFile { token_file } => {
                 format!("put another token into {}", token_file.display())
             }
+            AuthMethod::None => "add `vault` and `auth`".to_owned(),
         }
     }
 }
@@ -137,6 +148,8 @@ pub enum AuthMethod {
         /// The file.
         token_file: PathBuf,
     },
+    /// There is no Vault: whatever is read is in stores that have no login.
+    None,
 }
 
 impl AuthMethod {
@@ -151,6 +164,7 @@ impl AuthMethod {
             Self::Path { .. } => "path",
             Self::Token { .. } => "token",
             Self::TokenFile { .. } => "token_file",
+            Self::None => "none",
         }
     }
 
@@ -162,7 +176,7 @@ impl AuthMethod {
             Self::Cert { name, .. } => name.as_deref(),
             Self::Password { username, .. } => Some(username),
             Self::Path { path, .. } => Some(path),
-            Self::AppRole { .. } | Self::Token { .. } | Self::TokenFile { .. } => None,
+            Self::AppRole { .. } | Self::Token { .. } | Self::TokenFile { .. } | Self::None => None,
         }
     }
 
@@ -181,7 +195,7 @@ impl AuthMethod {
             Self::Cert { own, .. } => vec![own.cert_file.clone(), own.key_file.clone()],
             Self::Password { password_file, .. } => vec![password_file.clone()],
             Self::Path { fields, .. } => fields.iter().filter_map(|(_, field)| of(Some(field))).collect(),
-            Self::Token { .. } => Vec::new(),
+            Self::Token { .. } | Self::None => Vec::new(),
             Self::TokenFile { token_file } => vec![token_file.clone()],
         }
     }
@@ -198,9 +212,11 @@ impl AuthMethod {
                 let mount = path.trim_start_matches("auth/").split('/').next().unwrap_or_default();
                 !SIGNED.contains(&mount)
             }
-            Self::Kubernetes { .. } | Self::Cert { .. } | Self::Token { .. } | Self::TokenFile { .. } => {
-                false
-            }
+            Self::Kubernetes { .. }
+            | Self::Cert { .. }
+            | Self::Token { .. }
+            | Self::TokenFile { .. }
+            | Self::None => false,
         }
     }
 

@@ -31,6 +31,29 @@ pub struct VaultPlan {
     pub max_in_flight: usize,
 }
 
+impl VaultPlan {
+    /// There is no Vault: nothing is ever asked at this address.
+    ///
+    /// # Panics
+    /// Never: the address is a constant, and a test reads it.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        Self {
+            address: url::Url::parse("http://localhost/").expect("a constant that is a URL"),
+            namespace: None,
+            ca_file: None,
+            ca_dir: None,
+            client_cert: None,
+            server_name: None,
+            redirect_hosts: Vec::new(),
+            proxy: None,
+            timeout: Duration::from_secs(60),
+            rate_limit: None,
+            max_in_flight: 1,
+        }
+    }
+}
+
 /// A client certificate and its key, PEM files that may change at any time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClientCert {

@@ -1,0 +1,63 @@
+//! A value in the form of a Vault's answer.
+
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::response::Response;
+use leasehold_base::secret::Secret;
+use leasehold_base::tree::Tree;
+
+/// A larger value is refused: it is no secret, but a file that is in the wrong folder. Kubernetes allows as much, the
+/// clouds 64 KiB.
+pub const MOST_BYTES: usize = 1024 * 1024;
+
+/// The answer for a value: the fields of a JSON object, or `value`.
+#[must_use]
+pub fn of(value: Secret) -> Response {
+    let data = fields(&value).unwrap_or_else(|| Tree::map([("value", Tree::Text(value.clone()))]));
+    Response { data, raw: Some(value), ..Response::default() }
+}
+
+fn fields(value: &Secret) -> Option<Tree> {
+    let first = value.expose().iter().find(|byte| !byte.is_ascii_whitespace())?;
+    // Text and numbers are JSON, too, and are values.
+    let tree = (*first == b'{').then(|| Tree::from_json(value.expose()).ok())??;
+    tree.as_map().is_some().then_some(tree)
+}
+
+/// The answer to a list.
+pub(crate) fn list(mut names: Vec<String>) -> Response {
+    names.sort();
+    let keys = Tree::list(names.iter().map(|name| Tree::text(name.as_str())));
+    Response { data: Tree::map([("keys", keys)]), ..Response::default() }
+}
+
+/// What is too large to be a secret.
+pub(crate) fn too_large() -> Failure {
+    Failure::advised(FailureKind::Rejected, "it is larger than 1 MiB; a store is for secrets, so move it elsewhere")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(value: &[u8]) -> Response {
+        of(Secret::new(value.to_vec()))
+    }
+
+    #[test]
+    fn an_object_is_its_fields_and_anything_else_the_field_value() {
+        let object = answer(b" {\"username\": \"web\", \"port\": 5432}\n");
+        assert_eq!(object.data.get("username").and_then(Tree::as_str), Some("web"));
+        assert!(object.data.get("value").is_none());
+        for plain in [&b"hunter2"[..], b"", b"42", b"\"text\"", b"[1]", b"{not json", b"{\"cut\": ", b"\xff\xfe{"] {
+            let value = answer(plain);
+            let held = value.data.get("value").and_then(Tree::as_text).expect("one field");
+            assert_eq!(held.expose(), plain);
+        }
+    }
+
+    #[test]
+    fn the_value_stays_as_it_is_beside_its_fields() {
+        let text = b" {\"b\": 1, \"a\": 2}\n";
+        assert_eq!(answer(text).raw.expect("it is kept").expose(), text);
+    }
+}

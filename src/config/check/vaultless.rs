@@ -1,0 +1,53 @@
+//! A configuration without a Vault: everything is read in its backends.
+
+use crate::config::desk::Desk;
+use crate::config::file::File;
+use crate::config::keypath::KeyPath;
+use crate::config::plan::{FilePlan, FileSource, Part, Source, VariablePlan, VariableSource};
+use crate::secret::Secret;
+
+/// Whether there is no Vault to log in to: nothing says how, there is a backend, and no file holds a token. An address
+/// may come from the environment, where many have one.
+pub(super) fn is(file: &File) -> bool {
+    file.auth.is_none() && !file.backends.is_empty() && file.sinks.is_empty()
+}
+
+/// Names the first path that only a Vault could answer.
+pub(super) fn check(files: &[FilePlan], variables: &[VariablePlan], desk: &mut Desk<'_>) {
+    let mut paths = Vec::new();
+    for file in files {
+        if let FileSource::Made(source) = &file.source {
+            paths_of(source, &mut paths);
+        }
+    }
+    for variable in variables {
+        match &variable.source {
+            VariableSource::Made(source) => paths_of(source, &mut paths),
+            VariableSource::Parts(parts) => paths.extend(parts.iter().filter_map(|part| match part {
+                Part::Text(_) => None,
+                Part::Field { request, .. } => Some(request.path.clone()),
+            })),
+        }
+    }
+    if let Some(path) = paths.iter().find(|path| !desk.is_stored(path)) {
+        let message = format!("`auth` is missing: {path} begins with no backend's name, so it is read from a Vault");
+        desk.missing(&KeyPath::default(), message, "add `vault` and `auth`, or correct the path");
+    }
+}
+
+/// The paths that a source names itself; which others it asks for only its rendering knows.
+fn paths_of(source: &Source, paths: &mut Vec<String>) {
+    match source {
+        Source::Template(template) => {
+            for call in template.template.calls() {
+                let path = call.args.first().and_then(|path| path.and_then(Secret::expose_str));
+                let asks = matches!(call.function, "secret" | "secrets" | "pkiCert");
+                let path = path.filter(|path| asks && !path.is_empty());
+                paths.extend(path.map(|path| path.trim_start_matches('/').to_owned()));
+            }
+        }
+        Source::Field { request, .. } | Source::Value { request, .. } | Source::Json { request } => {
+            paths.push(request.path.clone());
+        }
+    }
+}
