@@ -114,8 +114,8 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             None => driver.wait().await,
         };
         let now = clock::now();
-        driver.unseen |=
-            hear::is_seen(&event, driver.keeper.ledger().is_publishing()) || driver.voice.is_due(now.moment);
+        driver.unseen |= hear::is_seen(&event) || driver.voice.is_due(now.moment);
+        let published = matches!(event, Event::Published { .. });
         driver.seen = None;
         driver.parting.hear(&event);
         let actions = driver.engine.handle(event, now);
@@ -131,6 +131,8 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
                 return result.map(|()| driver.child.map_or(0, |child| child.code()));
             }
         }
+        // The last of many that are published together, or in turn, shows how all of them are.
+        driver.unseen |= published && !driver.keeper.ledger().is_publishing();
         driver.hand_over();
         driver.inputs.look_for_others(driver.engine.is_draining());
         driver.sweep_departed(false);

@@ -80,6 +80,8 @@ pub(crate) struct Unit {
     pub(crate) rendering: BTreeSet<FileId>,
     /// Rendered, and not published yet.
     pub(crate) fresh: BTreeSet<FileId>,
+    /// A blocked file that was still to come when that was last asked.
+    pub(crate) awaited: Option<FileId>,
     /// What the publish under way makes visible.
     pub(crate) publishing: Option<BTreeSet<FileId>>,
     /// When the first change came that is not published yet.
@@ -121,6 +123,10 @@ pub(crate) struct Shelf {
     publishing: BTreeSet<UnitId>,
     /// Units before this one have nothing that is to be published.
     first_fresh: usize,
+    /// Files without a generation.
+    unpublished: BTreeSet<FileId>,
+    /// What files are made of, on disk or in their last rendering, and no longer use.
+    former: BTreeSet<(SecretId, FileId)>,
 }
 
 impl Shelf {
@@ -155,6 +161,8 @@ impl Shelf {
             unready: (0..policy.units.len()).map(UnitId).collect(),
             publishing: BTreeSet::new(),
             first_fresh: 0,
+            unpublished: (0..policy.files.len()).map(FileId).collect(),
+            former: BTreeSet::new(),
         }
     }
 
@@ -315,6 +323,9 @@ impl Shelf {
         let file = &mut self.files[id.0];
         file.failed = None;
         file.baffled = false;
+        for secret in file.made.difference(&file.uses).filter(|secret| !file.shown.contains(secret)) {
+            self.former.remove(&(*secret, id));
+        }
         file.made.clone_from(&file.uses);
         let unit = &mut self.units[file.unit.0];
         if changed || !file.rendered {
@@ -371,10 +382,11 @@ impl Shelf {
         unit.error = None;
         unit.tries = 0;
         let members: Vec<FileId> = unit.files.clone();
-        for file in &members {
-            let file = &mut self.files[file.0];
+        for id in &members {
+            let file = &mut self.files[id.0];
             if file.offered {
                 file.generation = Some(generation);
+                self.unpublished.remove(id);
             }
         }
         self.touched.insert(id);
@@ -394,26 +406,52 @@ impl Shelf {
             && file.generation.is_some();
         if settled {
             file.stale = false;
-            self.departed.extend(file.shown.difference(&file.made).map(|secret| (id, *secret)));
+            for secret in file.shown.difference(&file.made) {
+                self.former.remove(&(*secret, id));
+                self.departed.push((id, *secret));
+            }
             file.shown.clone_from(&file.made);
             file.changes = None;
         }
         settled
     }
 
-    /// Files that on disk may still be made of what `id` was before. Where that came from an
-    /// `earlier` run, so may every file that this run has not published yet.
-    pub(crate) fn still_made_of(&self, id: SecretId, earlier: bool) -> BTreeSet<FileId> {
-        let may_be = |file: &File| {
-            let unknown = earlier && file.generation.is_none();
-            file.stale && (unknown || file.uses.contains(&id) || file.shown.contains(&id))
-        };
-        self.files().filter(|(_, file)| may_be(file)).map(|(id, _)| id).collect()
+    /// Returns true if every file has a generation.
+    pub(crate) fn is_all_published(&self) -> bool {
+        self.unpublished.is_empty()
     }
 
-    /// `gone` turned out to be `other`.
-    pub(crate) fn merge(&mut self, gone: SecretId, other: SecretId) {
-        for file in &mut self.files {
+    /// The file no longer uses `gone`, and may still be made of it.
+    pub(crate) fn ceases_to_use(&mut self, id: FileId, gone: SecretId) {
+        let file = &self.files[id.0];
+        if file.shown.contains(&gone) || file.made.contains(&gone) {
+            self.former.insert((gone, id));
+        }
+    }
+
+    /// Files that on disk may still be made of what `id` was before, which `users` use now. Where that came from an
+    /// `earlier` run, so may every file that this run has not published yet.
+    pub(crate) fn still_made_of(&self, id: SecretId, users: &Few<FileId>, earlier: bool) -> BTreeSet<FileId> {
+        let former = self.former.range((id, FileId(0))..=(id, FileId(usize::MAX))).map(|(_, file)| file);
+        let unknown = self.unpublished.iter().filter(|_| earlier);
+        let stale = |file: &&FileId| self.files[file.0].stale;
+        let of = |file: &&FileId| {
+            let file = &self.files[file.0];
+            file.uses.contains(&id) || file.shown.contains(&id)
+        };
+        users.iter().chain(former).filter(of).chain(unknown).filter(stale).copied().collect()
+    }
+
+    /// `gone` turned out to be `other`, which `users` use.
+    pub(crate) fn merge(&mut self, gone: SecretId, other: SecretId, users: &[FileId]) {
+        let of_gone = self.former.range((gone, FileId(0))..=(gone, FileId(usize::MAX)));
+        let of_gone: Vec<(SecretId, FileId)> = of_gone.copied().collect();
+        for pair in &of_gone {
+            self.former.remove(pair);
+            self.former.insert((other, pair.1));
+        }
+        for id in users.iter().chain(of_gone.iter().map(|(_, file)| file)) {
+            let file = &mut self.files[id.0];
             for set in [&mut file.uses, &mut file.made, &mut file.shown, &mut file.needs] {
                 if set.remove(&gone) {
                     set.insert(other);

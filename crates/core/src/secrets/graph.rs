@@ -3,6 +3,8 @@
 //! A request as written leads to a secret; once it is resolved, secrets that turn out to be the
 //! same are merged. A secret that no file uses any more is dropped.
 
+mod asked;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use std::time::Duration;
 use crate::interface::event::Life;
 use crate::interface::ids::{FileId, SecretId, TokenId};
 use crate::interface::view::NextAction;
+use crate::secrets::graph::asked::Asked;
 use crate::secrets::lease::Lease;
 use crate::secrets::refresh::Certificate;
 use crate::tools::dice::number;
@@ -153,6 +156,8 @@ pub(crate) struct Node {
     pub(crate) replacements: u64,
     /// It may differ from what was last written down of it.
     touched: bool,
+    /// It may have failed or recovered since that was last asked.
+    unseen: bool,
     /// What was last written down of it: its request, and a digest of the rest.
     pub(crate) noted: Option<(Arc<Request>, u64)>,
     /// Requests about it that failed, for what is shown.
@@ -188,6 +193,7 @@ impl Node {
             renewals: 0,
             replacements: 0,
             touched: false,
+            unseen: false,
             noted: None,
             failures: 0,
         }
@@ -248,6 +254,8 @@ pub(crate) struct Graph {
     gone: Vec<Arc<Request>>,
     /// Of each login, when the first lease ends that a file is made of. None once something may have changed.
     first_ends: Option<BTreeMap<TokenId, Moment>>,
+    /// What is remembered of questions that are asked after each event.
+    asked: Asked,
 }
 
 /// What a secret is called where its path is not to be read: eight digits that are the same for all
@@ -286,6 +294,7 @@ impl Graph {
         if !std::mem::replace(&mut node.touched, true) {
             self.touched.insert(id);
         }
+        self.asked.note(id, node);
         Some(node)
     }
 
@@ -327,11 +336,12 @@ impl Graph {
     /// As above.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (SecretId, &mut Node)> {
         self.first_ends = None;
-        let touched = &mut self.touched;
+        let (touched, asked) = (&mut self.touched, &mut self.asked);
         self.nodes.iter_mut().map(|(id, node)| {
             if !std::mem::replace(&mut node.touched, true) {
                 touched.insert(*id);
             }
+            asked.note(*id, node);
             (*id, &mut **node)
         })
     }
@@ -408,6 +418,7 @@ impl Graph {
         let mut node = *self.nodes.remove(&id)?;
         self.first_ends = None;
         self.touched.remove(&id);
+        self.asked.forget(id);
         self.gone.extend(node.noted.take().map(|(request, _)| request));
         self.named.remove(&(node.name.hash, node.name.number));
         for written in &node.written {
