@@ -61,11 +61,9 @@ impl Graph {
     /// Returns true if a secret has a lease of this login. The search begins with the secret that had one the last time.
     pub(crate) fn holds_lease_of(&mut self, token: TokenId) -> bool {
         let from = self.asked.holders.get(&token).copied().unwrap_or(SecretId(0));
-        let has = |(id, node): (&SecretId, &Box<Node>)| {
-            node.lease().is_some_and(|lease| lease.token == token).then_some(*id)
-        };
-        let holder =
-            self.nodes.range(from..).find_map(has).or_else(|| self.nodes.range(..from).find_map(has));
+        let has = |node: &Node| node.lease().is_some_and(|lease| lease.token == token);
+        let all = self.nodes.range(from..).chain(self.nodes.range(..from));
+        let holder = all.into_iter().find(|(_, node)| has(node)).map(|(id, _)| *id);
         match holder {
             Some(id) => drop(self.asked.holders.insert(token, id)),
             None => drop(self.asked.holders.remove(&token)),
