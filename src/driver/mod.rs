@@ -128,7 +128,9 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
                 if result.is_ok() {
                     driver.voice.done();
                 }
-                return result.map(|()| driver.child.map_or(0, |child| child.code()));
+                let code = driver.child.as_ref().map_or(0, ChildProcess::code);
+                driver.leave();
+                return result.map(|()| code);
             }
         }
         // The last of many that are published together, or in turn, shows how all of them are.
@@ -265,6 +267,12 @@ impl Driver {
             driver.watch();
         }
         Ok(driver)
+    }
+
+    /// Ends: tokens, answers, renderings and the plan are wiped. The engine holds no secret, and the kernel takes its memory
+    /// back at once, while we would free it piece by piece.
+    fn leave(self) {
+        std::mem::forget(self.engine);
     }
 
     /// Whether what others wait for has begun: in `exec` mode, the process. One that cannot be run must
