@@ -4,6 +4,7 @@
 //! `wants` and `rules` are pure; only `survey` asks, and mints nothing.
 
 pub mod rules;
+pub mod stores;
 pub mod survey;
 pub mod wants;
 

@@ -46,6 +46,11 @@ impl Rule {
         Self { path: path.to_owned(), capabilities: capabilities.iter().copied().collect(), users }
     }
 
+    /// The same of a store that is no Vault.
+    pub(super) fn of_store(path: &str, needs: &'static str, users: &BTreeSet<String>) -> Self {
+        Self { path: path.to_owned(), capabilities: BTreeSet::from([needs]), users: users.clone() }
+    }
+
     /// Whether a policy's line for this path would grant others too: there is no way to write it.
     #[must_use]
     pub fn is_wild(&self) -> bool {

@@ -27,6 +27,8 @@ pub enum State {
     Works,
     /// The policy does not grant it.
     Denied,
+    /// A store that is no Vault does not let us read it: why. No policy's line would grant it.
+    Refused(String),
     /// It is granted, and not there: why.
     Missing(String),
 }

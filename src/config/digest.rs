@@ -15,12 +15,7 @@ use leasehold_stores::{Kind, Settings};
 const VERSION: &[u8] = b"leasehold-plan-4";
 
 /// SHA-256 over the canonical encoding.
-pub(super) fn of(
-    vault: &VaultPlan,
-    auth: &AuthPlan,
-    stores: &[Settings],
-    files: &[FilePlan],
-) -> [u8; 32] {
+pub(super) fn of(vault: &VaultPlan, auth: &AuthPlan, stores: &[Settings], files: &[FilePlan]) -> [u8; 32] {
     let mut encoder = Encoder(Sha256::new());
     encoder.bytes(VERSION);
     encoder.vault(vault);

@@ -97,7 +97,12 @@ const MISSING_KEY: Key = key(
 const DENY_FUNCTIONS: Key =
     key("deny_functions", Kind::List(&Kind::Text), "[]", "functions that its template may not call")
         .also(&["function_denylist", "function_blacklist"]);
-const SECRET: Key = key("secret", Kind::Text, "", "PATH#KEY: one value; PATH: all fields as JSON, of a backend the value as it is");
+const SECRET: Key = key(
+    "secret",
+    Kind::Text,
+    "",
+    "PATH#KEY: one value; PATH: all fields as JSON, of a backend the value as it is",
+);
 const ENCODING: Key = key("encoding", Kind::Choice(&["base64"]), "", "how the value of PATH#KEY is decoded");
 
 /// The keys at the top.
@@ -183,7 +188,12 @@ static VAULT: &[Key] = &[
 ];
 
 static BACKEND: &[Key] = &[
-    key("environment", Kind::Map(ENVIRONMENT_STORE), "", "the variables of Leasehold's own environment, as they are at its start"),
+    key(
+        "environment",
+        Kind::Map(ENVIRONMENT_STORE),
+        "",
+        "the variables of Leasehold's own environment, as they are at its start",
+    ),
     key("files", Kind::Map(FILE_STORE), "", "a folder: a file a secret"),
 ];
 

@@ -216,7 +216,8 @@ impl Driver {
         let client = Client::new(&plan.vault, &plan.auth).map_err(unusable)?;
         let client = Rc::new(client);
         let variables = &surroundings.environment.variables;
-        let stores = plan.stores.iter().map(|store| leasehold_stores::Store::open(store, variables)).collect();
+        let stores =
+            plan.stores.iter().map(|store| leasehold_stores::Store::open(store, variables)).collect();
         let listen_tls = plan.listen_tls.as_ref().map(Tls::new).transpose().map_err(unservable)?.map(Rc::new);
         let server = match (&plan.listen, mode) {
             (Some(listen), Mode::Daemon | Mode::Exec { .. }) => {
@@ -233,7 +234,11 @@ impl Driver {
         let mut driver = Self {
             mode,
             engine: Engine::new(policy),
-            requests: Requests::new((Rc::clone(&client), stores), (kept.tokens, kept.children), plan.vault.rate_limit),
+            requests: Requests::new(
+                (Rc::clone(&client), stores),
+                (kept.tokens, kept.children),
+                plan.vault.rate_limit,
+            ),
             store: kept.store,
             files,
             keeper,

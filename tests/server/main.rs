@@ -6,6 +6,7 @@
 mod support;
 
 mod agents;
+mod backends;
 mod bad_input;
 mod canary;
 mod differential;

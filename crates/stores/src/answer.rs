@@ -32,7 +32,10 @@ pub(crate) fn list(mut names: Vec<String>) -> Response {
 
 /// What is too large to be a secret.
 pub(crate) fn too_large() -> Failure {
-    Failure::advised(FailureKind::Rejected, "it is larger than 1 MiB; a store is for secrets, so move it elsewhere")
+    Failure::advised(
+        FailureKind::Rejected,
+        "it is larger than 1 MiB; a store is for secrets, so move it elsewhere",
+    )
 }
 
 #[cfg(test)]
@@ -48,7 +51,9 @@ mod tests {
         let object = answer(b" {\"username\": \"web\", \"port\": 5432}\n");
         assert_eq!(object.data.get("username").and_then(Tree::as_str), Some("web"));
         assert!(object.data.get("value").is_none());
-        for plain in [&b"hunter2"[..], b"", b"42", b"\"text\"", b"[1]", b"{not json", b"{\"cut\": ", b"\xff\xfe{"] {
+        for plain in
+            [&b"hunter2"[..], b"", b"42", b"\"text\"", b"[1]", b"{not json", b"{\"cut\": ", b"\xff\xfe{"]
+        {
             let value = answer(plain);
             let held = value.data.get("value").and_then(Tree::as_text).expect("one field");
             assert_eq!(held.expose(), plain);

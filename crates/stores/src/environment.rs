@@ -57,7 +57,8 @@ mod tests {
     use leasehold_base::tree::Tree;
 
     fn environment(prefix: &str) -> Environment {
-        let variables = [("APP_DB", "hunter2"), ("APP_", "no name"), ("PATH", "/bin"), ("APP_API", "{\"key\":\"k\"}")];
+        let variables =
+            [("APP_DB", "hunter2"), ("APP_", "no name"), ("PATH", "/bin"), ("APP_API", "{\"key\":\"k\"}")];
         let all = variables.map(|(name, value)| (name.to_owned(), Secret::from(value)));
         Environment::new(prefix, &BTreeMap::from(all))
     }

@@ -70,8 +70,12 @@ impl Files {
 
     /// Opens what is below the folder, and nothing else: a path that leaves it, by `..` or by a link, is not found.
     fn open(&self, name: &str, flags: OFlags) -> io::Result<File> {
-        let folder =
-            rustix::fs::openat(CWD, &self.dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let folder = rustix::fs::openat(
+            CWD,
+            &self.dir,
+            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
         let name = if name.is_empty() { "." } else { name };
         let within = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         let flags = flags | OFlags::CLOEXEC;

@@ -6,12 +6,13 @@ use std::io;
 use std::process::ExitCode;
 
 use super::check::Shape;
+use super::environment;
 use super::output::write_out;
 use super::run;
 use crate::access::survey::{Finding, State, survey};
-use crate::access::wants;
+use crate::access::{stores, wants};
 use crate::commands::args::ConfigArgs;
-use crate::config::plan::{LogFormat, LogPlan};
+use crate::config::plan::{AuthMethod, LogFormat, LogPlan};
 use crate::exit::{Cause, Ending};
 use crate::observe::log;
 use crate::sandbox;
@@ -32,9 +33,19 @@ pub fn run(args: &ConfigArgs, shape: Shape) -> Result<ExitCode, Ending> {
     run::has_credentials(&plan)?;
     sandbox::close_memory();
     let wants = wants::of(&plan);
+    let environment = environment::of_this_process();
+    let look = async {
+        // Without a Vault there is nobody to log in to.
+        let mut findings = match plan.auth.method {
+            AuthMethod::None => Vec::new(),
+            _ => survey(&plan, &wants).await?,
+        };
+        findings.extend(stores::survey(&plan, &wants, &environment.variables).await);
+        Ok::<_, Ending>(findings)
+    };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(run::no_runtime)?;
-    let result = tokio::task::LocalSet::new().block_on(&runtime, survey(&plan, &wants));
+    let result = tokio::task::LocalSet::new().block_on(&runtime, look);
     runtime.shutdown_background();
     let findings = result?;
     write_out(&mut io::stdout().lock(), report::text(&findings, &wants.unknown, shape).as_bytes())?;
@@ -57,6 +68,10 @@ fn verdict(findings: &[Finding]) -> Option<Ending> {
         ));
     }
     vital().find_map(|finding| match &finding.state {
+        State::Refused(why) => {
+            let what = format!("{}: {why}", finding.rules[0].path);
+            Some(Ending::new(Cause::Denied, what, "let our user read it, or correct the path"))
+        }
         State::Missing(why) => {
             let what = format!("{}: {why}", finding.rules[0].path);
             Some(Ending::new(Cause::Missing, what, "create it, or correct the path"))

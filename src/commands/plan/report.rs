@@ -67,6 +67,7 @@ fn state(finding: &Finding) -> Cell {
         State::Works => Cell("ok".to_owned(), Paint::Good),
         State::Denied if finding.vital => Cell("DENIED".to_owned(), Paint::Bad),
         State::Denied => Cell("not granted".to_owned(), Paint::Doubtful),
+        State::Refused(why) => Cell(format!("DENIED: {why}"), Paint::Bad),
         State::Missing(why) => Cell(format!("MISSING: {why}"), Paint::Bad),
     }
 }
@@ -90,7 +91,7 @@ struct Entry<'f> {
     has: &'f [String],
     /// `ok`, `denied` or `missing`.
     state: &'static str,
-    /// Why it is missing.
+    /// Why it is missing, or denied by a store.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<&'f str>,
     /// Whether a file or variable cannot be without it.
@@ -103,6 +104,7 @@ impl<'f> Entry<'f> {
         let (state, why) = match &finding.state {
             State::Works => ("ok", None),
             State::Denied => ("denied", None),
+            State::Refused(why) => ("denied", Some(why.as_str())),
             State::Missing(why) => ("missing", Some(why.as_str())),
         };
         let rule = &finding.rules[0];

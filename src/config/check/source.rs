@@ -152,9 +152,7 @@ fn secret(text: &str, encoding: Option<Encoding>, at: &KeyPath, desk: &mut Desk<
             None
         }
         Some(key) => Some(Source::Field { request, key: key.to_owned(), base64: encoding.is_some() }),
-        None if desk.is_stored(&request.path) => {
-            Some(Source::Value { request, base64: encoding.is_some() })
-        }
+        None if desk.is_stored(&request.path) => Some(Source::Value { request, base64: encoding.is_some() }),
         None if encoding == Some(Encoding::Base64) => {
             let message = "`encoding` decodes one value, and `secret` names all of them";
             desk.wrong_key(&at.key("encoding"), message, "write secret: PATH#KEY");

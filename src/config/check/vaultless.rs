@@ -30,7 +30,8 @@ pub(super) fn check(files: &[FilePlan], variables: &[VariablePlan], desk: &mut D
         }
     }
     if let Some(path) = paths.iter().find(|path| !desk.is_stored(path)) {
-        let message = format!("`auth` is missing: {path} begins with no backend's name, so it is read from a Vault");
+        let message =
+            format!("`auth` is missing: {path} begins with no backend's name, so it is read from a Vault");
         desk.missing(&KeyPath::default(), message, "add `vault` and `auth`, or correct the path");
     }
 }

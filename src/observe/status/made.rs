@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Auth, Backend, Certificate, Counts, File, Login, Next, Notifier, Process, Secret, Server, Status, Token};
+use super::{
+    Auth, Backend, Certificate, Counts, File, Login, Next, Notifier, Process, Secret, Server, Status, Token,
+};
 use crate::core::view::{
     BreakerView, Counters, Fault, FileView, Health, NextAction, NotifierView, Readiness, SecretView,
     StoreView, TokenView, View,

@@ -15,8 +15,7 @@ use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
 
 /// What is said where a path is read that is of no store, and there is no Vault either.
-const NO_VAULT: &str =
-    "no Vault is configured, and a path is read that begins with no backend's name; add `vault` and `auth`, or correct the path";
+const NO_VAULT: &str = "no Vault is configured, and a path is read that begins with no backend's name; add `vault` and `auth`, or correct the path";
 
 /// What a login takes.
 pub(super) enum Attempt {

@@ -54,9 +54,7 @@ impl AuthPlan {
             AuthMethod::Cert { .. }
             | AuthMethod::Token { .. }
             | AuthMethod::TokenFile { .. }
-            | AuthMethod::None => {
-                self.advice()
-            }
+            | AuthMethod::None => self.advice(),
         }
     }
 
