@@ -76,6 +76,11 @@ impl Checks {
         self.runs = run;
     }
 
+    /// Other credentials are there.
+    pub fn delivered(&mut self, now: Duration) {
+        self.starts.push_back(now);
+    }
+
     /// The pauses between logins begin anew.
     pub fn forget_logins(&mut self) {
         self.logins.clear();

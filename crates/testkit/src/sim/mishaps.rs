@@ -153,7 +153,11 @@ impl World {
         }
         self.apply();
         self.calm = self.now.max(self.asleep);
-        if *fault == Fault::CredentialsStale { self.give(Event::CredentialsChanged) } else { Ok(()) }
+        if *fault != Fault::CredentialsStale {
+            return Ok(());
+        }
+        self.checks.delivered(self.now);
+        self.give(Event::CredentialsChanged)
     }
 
     /// A KV value that turns bad, or good again, is a new version of it.

@@ -41,8 +41,8 @@ pub(super) fn given_back(world: &World) -> usize {
 /// So many logins in a minute come of pauses that double from a second on: refused ones and those that fail otherwise
 /// have one each.
 const LOGINS: usize = 14;
-/// So many more come of a start: who starts it again has done something about it, or hopes that it has passed, so the
-/// pauses begin anew.
+/// So many more come of a start, and of other credentials: who starts it again, or delivers others, has done something
+/// about it, or hopes that it has passed, so the pauses begin anew.
 const ANEW: usize = 7;
 
 /// Single flight, and a pause that grows where logins do not last.
