@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::core::view::{
-    BreakerView, Counters, FileView, Health, NextAction, NotifierView, Readiness, SecretView, TokenView, View,
+    BreakerView, Counters, FileView, Health, NextAction, NotifierView, Readiness, SecretView, StoreView,
+    TokenView, View,
 };
 use crate::observe::certificate::CertificateView;
 use crate::observe::metrics::{About, Besides};
@@ -65,7 +66,7 @@ pub(crate) fn view() -> View {
         login: None,
         used_up: false,
         outage: None,
-        stores: Vec::new(),
+        stores: vec![StoreView { name: "disk".into(), outage: None, answers: 3, failures: 0 }],
         breaker: BreakerView::Closed,
         files: vec![
             FileView {

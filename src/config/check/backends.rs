@@ -71,7 +71,7 @@ fn kind(entry: &BackendEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Kind>
         (None, None) => {
             let broken = ["environment", "files"].iter().any(|kind| desk.is_broken(&at.key(kind)));
             if !broken {
-                desk.missing(at, "a backend that says not what it is", "add `environment` or `files`");
+                desk.missing(at, "a backend that does not say what it is", "add `environment` or `files`");
             }
             None
         }

@@ -21,9 +21,6 @@ use leasehold_base::time::Moment;
 /// What to do about a server that is away, where the reason does not say it.
 const HINT: &str = "check the address, and that the server is unsealed";
 
-/// What to do about a store that denies what is read, where the reason does not say it.
-const STORE_DENIES: &str = "grant the identity that reads it access to this secret, or correct the path";
-
 /// A failed init waits so long for what it revokes.
 const LEAVING: Duration = Duration::from_secs(5);
 
@@ -179,14 +176,11 @@ impl Engine {
     }
 
     fn ending_for(&self, id: FileId, trouble: &Trouble, node: &Node) -> Ending {
+        if node.store.is_some() {
+            return self.ending_for_stored(id, trouble);
+        }
         let path = node.path();
         let (cause, hint) = match trouble.kind {
-            FailureKind::Denied | FailureKind::Refused if node.store.is_some() => {
-                (Cause::Denied, if trouble.advised { "" } else { STORE_DENIES }.to_owned())
-            }
-            FailureKind::Missing if node.store.is_some() && !trouble.advised => {
-                (Cause::Missing, "create it, or correct the path".to_owned())
-            }
             FailureKind::Denied => (
                 Cause::Denied,
                 format!(
@@ -208,6 +202,22 @@ impl Engine {
             _ => (Cause::Deadline, "see the server's own log".to_owned()),
         };
         Ending::new(cause, format!("{}: {}", self.policy.files[id.0].name, trouble.text), hint)
+    }
+
+    /// The same where no Vault was asked.
+    fn ending_for_stored(&self, id: FileId, trouble: &Trouble) -> Ending {
+        let what = format!("{}: {}", self.policy.files[id.0].name, trouble.text);
+        let is = |kinds: &[FailureKind]| kinds.contains(&trouble.kind);
+        let (cause, hint) = if is(&[FailureKind::Denied, FailureKind::Refused]) {
+            (Cause::Denied, "grant the identity that reads it access to this secret, or correct the path")
+        } else if is(&[FailureKind::Missing, FailureKind::Rejected, FailureKind::Local]) {
+            (Cause::Missing, "create it, or correct the path")
+        } else if trouble.kind.is_outage() || is(&[FailureKind::Redirected]) {
+            (Cause::Unavailable, "check the store's address, and the way to it")
+        } else {
+            (Cause::Deadline, "see the store's own log")
+        };
+        Ending::new(cause, what, if trouble.advised { "" } else { hint })
     }
 
     /// The denial of a secret that is not judged yet, or may be a standby's that lags.
