@@ -11,7 +11,9 @@
 //! `offline` commands and the webhook are thin around it.
 
 pub mod annotations;
+mod certificates;
 pub mod cli;
+mod cluster;
 mod configuration;
 mod inject;
 mod offline;

@@ -10,9 +10,11 @@ mod resources;
 mod security;
 mod server;
 mod token;
+mod variables;
 mod vault;
 
 pub(crate) use token::FOLDER as TOKEN_FOLDER;
+pub(crate) use variables::FOLDER as VARIABLES_FOLDER;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -71,6 +73,8 @@ pub(crate) enum Shape {
     Native,
     /// The application's command runs under Leasehold.
     Exec,
+    /// An init container writes a file that the kubelet makes variables of.
+    EnvFile,
 }
 
 /// How the server is reached.
@@ -276,6 +280,6 @@ impl Plan {
 
     /// Whether a run stays, and so serves its status and leaves a handoff.
     pub(crate) fn stays(&self) -> bool {
-        self.shape != (Shape::Classic { init: true, sidecar: false })
+        ![Shape::Classic { init: true, sidecar: false }, Shape::EnvFile].contains(&self.shape)
     }
 }

@@ -36,6 +36,7 @@ fn roles(shape: Shape) -> Vec<Role> {
             let both = [init.then_some(Role::Init), sidecar.then_some(Role::Sidecar)];
             both.into_iter().flatten().collect()
         }
+        Shape::EnvFile => vec![Role::Init],
         Shape::Exec => Vec::new(),
     }
 }

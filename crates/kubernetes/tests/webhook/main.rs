@@ -3,7 +3,9 @@
 #![allow(clippy::disallowed_methods, reason = "tests measure real time and write their own files")]
 
 mod admission;
+mod cluster;
 mod manifests;
+mod own;
 mod serving;
 mod support;
 
