@@ -217,7 +217,7 @@ impl Engine {
                 match result {
                     Ok(facts) => {
                         let login = crate::upstream::session::Login::new(facts, sent, self.policy.owns_token);
-                        self.upstream.session.logins.insert(token, login);
+                        self.upstream.session.add(token, login);
                         self.give_back(token);
                         self.begin_giving_back();
                     }

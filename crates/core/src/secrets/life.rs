@@ -257,7 +257,7 @@ impl Engine {
     fn held(&mut self, id: SecretId, token: TokenId, sent: Moment, facts: &ReadFacts) -> Held {
         let mut lease = facts.lease.clone().map(|lease| self.minted(id, lease, token, sent));
         if let Some(lease) = lease.as_mut().filter(|lease| !self.upstream.session.is_alive(lease.token)) {
-            lease.died(self.now.moment);
+            self.login_was_over(lease);
         }
         let certificate = match facts.life {
             Life::Until(until) => Some(Certificate::issued(until, self.now)),
