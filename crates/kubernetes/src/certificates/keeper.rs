@@ -300,7 +300,8 @@ impl Keeper {
 
     async fn write(&mut self, material: Material, step: Step) -> Result<(), Trouble> {
         if self.alone {
-            return Ok(self.hold(material, step));
+            self.hold(material, step);
+            return Ok(());
         }
         let name = &self.names.secret;
         let answer = match &self.secret {
@@ -322,13 +323,15 @@ impl Keeper {
         match answer.status {
             200..300 => {
                 self.secret = Some(answer.body);
-                Ok(self.hold(material, step))
+                self.hold(material, step);
+                Ok(())
             }
             // Another replica was quicker; what it wrote is read in the next look.
             409 => Ok(()),
             403 => {
                 self.go_alone(&answer);
-                Ok(self.hold(material, step))
+                self.hold(material, step);
+                Ok(())
             }
             _ => Err(refused("write", "secrets", name, &answer)),
         }
