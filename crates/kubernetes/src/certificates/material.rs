@@ -15,7 +15,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use serde_json::{Value, json};
 
 /// More are not kept: each is there for a day at most.
-const MOST: usize = 16;
+pub(super) const MOST: usize = 16;
 
 /// A certificate that can be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]

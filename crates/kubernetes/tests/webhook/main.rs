@@ -4,8 +4,10 @@
 
 mod admission;
 mod cluster;
+mod hostile;
 mod manifests;
 mod own;
+mod rotations;
 mod serving;
 mod support;
 

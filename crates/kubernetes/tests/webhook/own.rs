@@ -6,6 +6,8 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, LEASE, REGISTRATION, SECRET, moment};
+use leasehold_testkit::evidence;
+
 use crate::support::api_server::api_server_possible;
 use crate::support::http::Reply;
 use crate::support::wait::wait_until;
@@ -204,6 +206,8 @@ fn what_happens_to_the_secret_and_the_registration_is_mended() {
     webhook.until_ready();
     cluster.until_admitted();
     assert_eq!(cluster.secret("tls.crt"), held, "the same certificate all the while");
+    evidence!(58, Server)
+        .holds("what is served goes on, no pod is refused, and the Secret is written back once it is there");
 }
 
 #[test]
@@ -220,6 +224,7 @@ fn a_start_without_an_api_server_waits_and_an_ended_certificate_is_replaced_at_o
     // The certificate ends while no replica runs. The next one starts while the API server is away.
     std::thread::sleep(Duration::from_secs(11));
     cluster.server.pause(true);
+    let (away, ended) = (evidence!(56, Server), evidence!(57, Server));
     let mut webhook = cluster.replica_with(0, &lives, cluster.kubeconfig_of(&webhook));
     wait_until("it to listen", SOON, || webhook.plain("/livez").is_some_and(|reply| reply.status == 200));
     assert_ne!(webhook.unready(), None);

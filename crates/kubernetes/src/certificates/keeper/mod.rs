@@ -1,14 +1,16 @@
 //! Keeps the certificates: looks at Secret, Lease and registration, does what is next, and reports.
 
+mod bundle;
+mod secret;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
 use leasehold_base::clock;
 use leasehold_base::time::Moment;
 use rustls::server::ServerConfig;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::make;
 use super::material::{Certificate, Material};
@@ -205,17 +207,6 @@ impl Keeper {
         self.register(&registration, &bundle, &hosts).await
     }
 
-    async fn registration(&mut self) -> Result<Option<Registration>, Trouble> {
-        let name = self.names.registration.clone();
-        let answer = self.cluster.get(&registration_path(&name)).await?;
-        self.set_clock(&answer);
-        match answer.status {
-            200 => Ok(Some(Registration(answer.body))),
-            404 => Ok(None),
-            _ => Err(refused("get", "mutatingwebhookconfigurations", &name, &answer)),
-        }
-    }
-
     /// Certificates are judged by the API server, so its clock counts where ours is wrong.
     fn set_clock(&mut self, answer: &Answer) {
         let ahead = answer.date.map_or(0, |date| date.saturating_sub(clock::now().wall));
@@ -227,52 +218,6 @@ impl Keeper {
             );
         }
         self.ahead = ahead;
-    }
-
-    fn secrets(&self) -> String {
-        format!("/api/v1/namespaces/{}/secrets", self.cluster.namespace)
-    }
-
-    /// Reads the Secret. What this replica holds stays where the Secret is gone or cannot be used.
-    async fn read(&mut self) -> Result<(), Trouble> {
-        let answer = self.cluster.get(&format!("{}/{}", self.secrets(), self.names.secret)).await?;
-        self.secret = None;
-        match answer.status {
-            200 => {
-                self.alone = false;
-                match Material::read(&answer.body["data"]) {
-                    Some(material) => self.held = Some(material),
-                    None if answer.body["data"].as_object().is_none_or(serde_json::Map::is_empty) => {}
-                    None => {
-                        let what = format!(
-                            "the Secret {} holds no usable certificates; it is written anew",
-                            self.names.secret
-                        );
-                        tracing::warn!("certificates: {what}");
-                    }
-                }
-                self.secret = Some(answer.body);
-                Ok(())
-            }
-            404 => Ok(()),
-            403 => {
-                self.go_alone(&answer);
-                Ok(())
-            }
-            _ => Err(refused("get", "secrets", &self.names.secret, &answer)),
-        }
-    }
-
-    fn go_alone(&mut self, answer: &Answer) {
-        self.alone = true;
-        if !std::mem::replace(&mut self.warned, true) {
-            let why = answer.words();
-            tracing::warn!(
-                why,
-                "the Secret {} may not be kept: this replica has an authority of its own, which ends with it",
-                self.names.secret
-            );
-        }
     }
 
     /// Does what is next, where it is this replica's turn.
@@ -291,50 +236,6 @@ impl Keeper {
             self.write(held, Step::Keep).await?;
         }
         Ok(())
-    }
-
-    /// Whether the Secret lacks what this replica holds.
-    fn is_unwritten(&self) -> bool {
-        !self.alone && self.secret.as_ref().is_none_or(|secret| Material::read(&secret["data"]).is_none())
-    }
-
-    async fn write(&mut self, material: Material, step: Step) -> Result<(), Trouble> {
-        if self.alone {
-            self.hold(material, step);
-            return Ok(());
-        }
-        let name = &self.names.secret;
-        let answer = match &self.secret {
-            Some(secret) => {
-                let mut secret = secret.clone();
-                secret["data"] = material.data();
-                let path = format!("{}/{name}", self.secrets());
-                self.cluster.send(Method::PUT, &path, &secret).await?
-            }
-            None => {
-                let labels = json!({"app.kubernetes.io/managed-by": "leasehold-kubernetes"});
-                let secret = json!({
-                    "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
-                    "metadata": {"name": name, "labels": labels}, "data": material.data(),
-                });
-                self.cluster.send(Method::POST, &self.secrets(), &secret).await?
-            }
-        };
-        match answer.status {
-            200..300 => {
-                self.secret = Some(answer.body);
-                self.hold(material, step);
-                Ok(())
-            }
-            // Another replica was quicker; what it wrote is read in the next look.
-            409 => Ok(()),
-            403 => {
-                self.go_alone(&answer);
-                self.hold(material, step);
-                Ok(())
-            }
-            _ => Err(refused("write", "secrets", name, &answer)),
-        }
     }
 
     fn hold(&mut self, material: Material, step: Step) {
@@ -364,64 +265,6 @@ impl Keeper {
             self.served = Some(leaf.clone());
         }
     }
-
-    /// Keeps the bundle, and says whether the registration is right.
-    async fn register(
-        &mut self,
-        registration: &Registration,
-        bundle: &[Certificate],
-        hosts: &BTreeSet<String>,
-    ) -> Result<Result<(), String>, Trouble> {
-        let now = self.now();
-        let Some(held) = &self.held else { return Ok(Err("no certificate yet".to_owned())) };
-        let mut wanted = held.trusted(now);
-        if self.alone {
-            // Each replica has its own: those of the others stay until they end.
-            wanted.extend(
-                bundle
-                    .iter()
-                    .filter(|old| now < old.end && !wanted.contains(old))
-                    .cloned()
-                    .collect::<Vec<_>>(),
-            );
-        }
-        let known = wanted.iter().all(|certificate| registration.trusts(certificate));
-        let authority = held.authority.certificate.clone();
-        let good = held.serves(hosts, now);
-        let may = self.alone || self.election.leads() || !known;
-        if let Some(operations) = registration.patch(&wanted).filter(|_| may && !(self.alone && known)) {
-            let name = &self.names.registration;
-            let answer = self.cluster.patch(&registration_path(name), &operations).await?;
-            match answer.status {
-                200 => tracing::info!(
-                    authorities = wanted.len(),
-                    "certificates: the bundle of {name} was written"
-                ),
-                // It was changed meanwhile: the next look sees how.
-                409 | 422 => return Ok(Err(format!("{name} is being changed"))),
-                _ => return Err(refused("patch", "mutatingwebhookconfigurations", name, &answer)),
-            }
-        }
-        self.note_trusted(authority);
-        if let Some(fault) = registration.fault() {
-            return Ok(Err(format!(
-                "the MutatingWebhookConfiguration {} would not inject: {fault}",
-                self.names.registration
-            )));
-        }
-        Ok(if good { Ok(()) } else { Err("the certificate is not good for callers yet".to_owned()) })
-    }
-
-    fn note_trusted(&mut self, authority: Certificate) {
-        if self.trusted.as_ref().is_none_or(|(known, _)| *known != authority) {
-            self.trusted = Some((authority, clock::moment()));
-        }
-    }
-
-    fn is_settled(&self) -> bool {
-        let (Some(held), Some((authority, since))) = (&self.held, &self.trusted) else { return false };
-        *authority == held.authority.certificate && since.until(clock::moment()) >= self.lives.settle()
-    }
 }
 
 impl std::fmt::Debug for Keeper {
@@ -439,13 +282,9 @@ fn made_by(
     if mine { next::made(step, held, situation) } else { Ok(None) }
 }
 
-fn registration_path(name: &str) -> String {
-    format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{name}")
-}
-
 fn refused(verb: &str, kind: &str, name: &str, answer: &Answer) -> Trouble {
     let words = answer.words();
     Trouble::Refused(format!(
-        "cannot {verb} {kind}/{name}: {words}; manifests/webhook/own-certificates.yaml has the rights"
+        "cannot {verb} {kind}/{name}: {words}; manifests/webhook/webhook.yaml has the rights"
     ))
 }
