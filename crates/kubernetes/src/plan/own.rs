@@ -95,6 +95,11 @@ fn base(annotations: &Annotations<'_>, settings: &Settings) -> Result<Base, Refu
 /// The configuration in an annotation. What belongs to the injection is not its own to say.
 fn own_text(annotations: &Annotations<'_>, text: &str, settings: &Settings) -> Result<Mapping, Refusal> {
     let wrong = |what: String, advice: &str| annotations.refusal("config", what, advice);
+    let levels = nesting(text);
+    if levels > DEEPEST {
+        let what = format!("it is nested {levels} levels deep, and {DEEPEST} are the most");
+        return Err(wrong(what, "write it flatter"));
+    }
     let map: Mapping = serde_yaml::from_str(text).map_err(|error| {
         wrong(format!("it is not a map of YAML: {error}"), "write a configuration of Leasehold")
     })?;
@@ -107,6 +112,23 @@ fn own_text(annotations: &Annotations<'_>, text: &str, settings: &Settings) -> R
         server::allowed(address, settings).map_err(|(what, advice)| wrong(what, advice))?;
     }
     Ok(map)
+}
+
+/// No configuration comes near. The reader's time grows with the square of the levels, and other pods wait meanwhile.
+const DEEPEST: usize = 100;
+
+/// How many brackets are open at once, also in texts, where they are few.
+fn nesting(text: &str) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
 }
 
 /// Where the files go: as the configuration says, or as usual.

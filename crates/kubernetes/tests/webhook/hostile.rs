@@ -17,8 +17,8 @@ fn review(pod: &Value) -> Value {
 /// Pods that ask for too much, each with what the refusal has to say.
 fn hostile() -> Vec<(&'static str, Value, &'static str)> {
     let with = |name: &str, value: &str| pod("evil", &[(name, value)]);
-    let nested = "{{ if true }}".repeat(60_000);
-    let parentheses = format!("{{{{ {}1{} }}}}", "(".repeat(100_000), ")".repeat(100_000));
+    let nested = "{{ if true }}".repeat(9_000);
+    let parentheses = format!("{{{{ {}1{} }}}}", "(".repeat(50_000), ")".repeat(50_000));
     let aliases: String = (1..30).map(|n| format!("a{n}: &a{n} [*a{}, *a{}]\n", n - 1, n - 1)).collect();
     let own = |name: &str, value: &str| {
         let mut pod = pod("evil", &[]);
@@ -26,6 +26,8 @@ fn hostile() -> Vec<(&'static str, Value, &'static str)> {
         pod["metadata"]["annotations"][format!("leasehold.dev/{name}")] = json!(value);
         pod
     };
+    let copies: Vec<String> =
+        (0..60).map(|n| format!(r#"{{"op":"copy","from":"","path":"/{}"}}"#, ["x", "y"][n % 2])).collect();
     let file = |path: &str| pod("evil", &[("agent-inject-secret-a", "kv/a"), ("agent-inject-file-a", path)]);
     vec![
         ("a folder up", file("../../etc/passwd"), ".."),
@@ -35,20 +37,20 @@ fn hostile() -> Vec<(&'static str, Value, &'static str)> {
         ("NUL in a role", with("role", "a\0"), ""),
         ("a mount over everything", with("secret-volume-path", "/"), ""),
         ("a mount over the token", with("secret-volume-path", "/var/run/secrets/../secrets"), ""),
-        ("a megabyte of template", with("agent-inject-template-a", &"x".repeat(1024 * 1024)), "KiB"),
-        ("60,000 open ifs", with("agent-inject-template-a", &nested), ""),
-        ("100,000 parentheses", with("agent-inject-template-a", &parentheses), ""),
-        ("a billion laughs", own("config", &format!("a0: &a0 [x]\n{aliases}files: [*a29]\n")), ""),
-        ("deep YAML", own("config", &"[".repeat(200_000)), ""),
-        ("deep JSON patch", with("agent-json-patch", &"[".repeat(200_000)), ""),
         (
-            "a patch that grows",
-            with(
-                "agent-json-patch",
-                &format!("[{}]", vec![r#"{"op":"copy","from":"","path":"/x"}"#; 40].join(",")),
-            ),
-            "",
+            "a megabyte of template",
+            with("agent-inject-template-a", &"x".repeat(1024 * 1024)),
+            "Kubernetes takes 256 KiB",
         ),
+        ("200 KiB of template", with("agent-inject-template-a", &"x".repeat(200 * 1024)), "120 is the most"),
+        ("9,000 open ifs", with("agent-inject-template-a", &nested), ""),
+        ("50,000 parentheses", with("agent-inject-template-a", &parentheses), ""),
+        ("a billion laughs", own("config", &format!("a0: &a0 [x]\n{aliases}files: [*a29]\n")), ""),
+        ("deep YAML", own("config", &"[".repeat(200_000)), "levels deep"),
+        ("deep YAML in blocks", own("config", &"- ".repeat(100_000)), "not a map"),
+        ("many keys", own("config", &"? a\n".repeat(60_000)), ""),
+        ("deep JSON patch", with("agent-json-patch", &"[".repeat(200_000)), ""),
+        ("a patch that grows", with("agent-json-patch", &format!("[{}]", copies.join(","))), "KiB"),
     ]
 }
 

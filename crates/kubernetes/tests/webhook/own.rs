@@ -240,6 +240,8 @@ fn a_start_without_an_api_server_waits_and_an_ended_certificate_is_replaced_at_o
     wait_until("the Lease to be renewed", SOON, || {
         cluster.get(LEASE)["spec"]["holderIdentity"] == "replica-0"
     });
+    away.holds("it listens and says why it is not ready; what it serves stays good, and it stays ready");
+    ended.holds("the next replica makes another one at once, without waiting for the Lease");
 }
 
 #[test]
