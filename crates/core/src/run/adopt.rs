@@ -174,7 +174,9 @@ impl Engine {
         let mut held = Held { read: kept.read, lease, life: kept.life, certificate, version: kept.version };
         match &mut held.lease {
             // Its login may have been in another namespace, and not have taken it along.
-            Some(lease) if orphan && lease.outlives(&self.upstream.session.home) => lease.orphaned(now.moment),
+            Some(lease) if orphan && lease.outlives(&self.upstream.session.home) => {
+                lease.orphaned(now.moment)
+            }
             Some(lease) if orphan => lease.died(now.moment),
             _ => {}
         }
