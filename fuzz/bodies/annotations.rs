@@ -20,8 +20,11 @@ pub fn run(input: &[u8]) {
         Ok(Outcome::Untouched(why)) => assert!(!why.is_empty()),
         Ok(Outcome::Injected { pod, .. }) => {
             let mut patched = before.clone();
-            let operations = serde_json::from_value(patch(&before, &pod)).expect("a patch");
-            json_patch::patch(&mut patched, &operations).map_err(|error| error.to_string()).expect("it applies");
+            let operations =
+                serde_json::from_value::<json_patch::Patch>(patch(&before, &pod)).expect("a patch");
+            json_patch::patch(&mut patched, &operations)
+                .map_err(|error| error.to_string())
+                .expect("it applies");
             assert_eq!(patched, *pod, "the patch makes the pod");
             let again = inject(&pod, request, &settings);
             assert!(matches!(again, Ok(Outcome::Untouched(_))), "a second time changes nothing");
