@@ -59,17 +59,8 @@ const OF_A_POD: [&str; 7] =
 const OF_OURS: [&str; 3] = ["..leasehold", "/tmp/", "..data_tmp"];
 
 /// Advice that would make a secret readable, a server unverified or a run die.
-const HARMFUL: [&str; 9] = [
-    "777",
-    "666",
-    "skip_verify",
-    "SKIP_VERIFY=",
-    "--privileged",
-    "kill -9",
-    "kill -KILL",
-    "rm -",
-    "unset BAO_CACERT",
-];
+const HARMFUL: [&str; 7] =
+    ["777", "666", "skip_verify: true", "SKIP_VERIFY=1", "--privileged", "kill -9", "kill -KILL"];
 
 /// Each entry of mistakes.txt: the mistake, and what is said about it.
 fn entries() -> Vec<(String, String)> {

@@ -39,45 +39,58 @@ fn state(stat: &str) -> Option<char> {
 
 /// How a request to the daemon that was not answered ends.
 pub(in crate::commands) fn ending(daemon: &Daemon, why: &io::Error) -> Ending {
-    let (what, hint) = explained(Publisher::of(daemon), why, in_a_pod());
-    Ending::new(Cause::Unavailable, format!("no leasehold answers at {}: {what}", name(&daemon.listen)), hint)
+    explained(&name(&daemon.listen), Publisher::of(daemon), why, in_a_pod())
 }
 
-/// What is wrong, and what to do about it in a pod or on a machine.
-fn explained(publisher: Option<Publisher>, why: &io::Error, pod: bool) -> (String, String) {
-    let hangs = matches!(why.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock);
-    let is_absent = matches!(why.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound);
-    match publisher {
-        Some(one) if one.is_stopped() => (
-            format!("process {} is stopped (state {})", one.pid, one.state),
-            format!("continue it with `kill -CONT {}`; its files stay as they are until then", one.pid),
+/// What is wrong at `place`, and what to do about it in a pod or on a machine.
+fn explained(place: &str, publisher: Option<Publisher>, why: &io::Error, pod: bool) -> Ending {
+    match (publisher, why.kind()) {
+        (Some(Publisher { pid, state }), _) if matches!(state, 'T' | 't') => Ending::new(
+            Cause::Unavailable,
+            format!("no leasehold answers at {place}: process {pid} is stopped (state {state})"),
+            format!("continue it with `kill -CONT {pid}`; its files stay as they are until then"),
         ),
-        Some(one) if hangs => (
-            format!("process {} runs (state {}) and does not answer in time", one.pid, one.state),
-            format!("see its log; if it stays so, restart it: {}", ends_it(pod)),
+        (Some(Publisher { pid, state }), ErrorKind::TimedOut | ErrorKind::WouldBlock) => Ending::new(
+            Cause::Unavailable,
+            format!("no leasehold answers at {place}: process {pid} hangs (state {state})"),
+            format!("see its log; {}", ends_it(pod)),
         ),
-        Some(one) if is_absent => (
-            format!("{why}, but process {} publishes the files of this configuration", one.pid),
-            "it listens elsewhere, or does not listen yet: give the configuration that it runs with"
-                .to_owned(),
+        (None, ErrorKind::TimedOut | ErrorKind::WouldBlock) => Ending::new(
+            Cause::Unavailable,
+            format!("no leasehold answers at {place}: what listens there hangs or is stopped"),
+            format!("see its log; {}", ends_it(pod)),
         ),
-        None if hangs => (
-            why.to_string(),
-            format!("the process there hangs or is stopped; see its log, and {}", ends_it(pod)),
+        (Some(Publisher { pid, .. }), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => Ending::new(
+            Cause::Unavailable,
+            format!("no leasehold answers at {place}: {why}, but process {pid} publishes these files"),
+            "it listens elsewhere, or not yet: give the configuration that it runs with",
         ),
-        None if is_absent => (
-            format!("{why}; it is not running, or runs with another configuration"),
+        (None, ErrorKind::ConnectionRefused | ErrorKind::NotFound) => Ending::new(
+            Cause::Unavailable,
+            format!(
+                "no leasehold answers at {place}: {why}; it is not running, or has another configuration"
+            ),
             format!("start it, or give the configuration that it runs with; {}", why_it_ended(pod)),
         ),
-        _ if why.kind() == ErrorKind::PermissionDenied => {
-            (why.to_string(), "run this as the daemon's user, or as root".to_owned())
-        }
-        _ => (why.to_string(), "see that leasehold listens there, and no other program".to_owned()),
+        (_, ErrorKind::PermissionDenied) => Ending::new(
+            Cause::Unavailable,
+            format!("no leasehold answers at {place}: {why}"),
+            "run this as the daemon's user, or as root",
+        ),
+        _ => Ending::new(
+            Cause::Unavailable,
+            format!("no leasehold answers at {place}: {why}"),
+            "see that leasehold listens there, and no other program",
+        ),
     }
 }
 
 fn ends_it(pod: bool) -> &'static str {
-    if pod { "the liveness probe ends it" } else { "the watchdog of systemd ends it" }
+    if pod {
+        "the liveness probe ends a process that hangs"
+    } else {
+        "the watchdog of systemd ends a process that hangs"
+    }
 }
 
 fn why_it_ended(pod: bool) -> &'static str {
@@ -94,8 +107,10 @@ mod tests {
 
     fn said(publisher: Option<(i32, char)>, kind: ErrorKind, pod: bool) -> String {
         let publisher = publisher.map(|(pid, state)| Publisher { pid, state });
-        let (what, hint) = explained(publisher, &io::Error::new(kind, "WHY"), pod);
-        format!("{what}; {hint}")
+        let ending = explained("PLACE", publisher, &io::Error::new(kind, "WHY"), pod);
+        assert_eq!(ending.cause, Cause::Unavailable);
+        let said = format!("{}; {}", ending.what, ending.hint);
+        said.strip_prefix("no leasehold answers at PLACE: ").expect("it begins so").to_owned()
     }
 
     #[test]
@@ -106,14 +121,14 @@ mod tests {
             "{stopped}"
         );
         let hangs = said(Some((12, 'R')), ErrorKind::TimedOut, false);
-        assert!(hangs.starts_with("process 12 runs (state R) and does not answer in time; "), "{hangs}");
+        assert!(hangs.starts_with("process 12 hangs (state R); see its log; "), "{hangs}");
         let elsewhere = said(Some((12, 'S')), ErrorKind::NotFound, false);
         assert!(
-            elsewhere.contains("but process 12 publishes the files of this configuration"),
+            elsewhere.contains("WHY, but process 12 publishes these files; it listens elsewhere"),
             "{elsewhere}"
         );
         let gone = said(None, ErrorKind::ConnectionRefused, false);
-        assert!(gone.contains("it is not running, or runs with another configuration"), "{gone}");
+        assert!(gone.contains("it is not running, or has another configuration"), "{gone}");
         assert!(gone.contains("systemctl status") && !gone.contains("kubectl"), "{gone}");
         let gone = said(None, ErrorKind::NotFound, true);
         assert!(gone.contains("kubectl logs") && !gone.contains("systemctl"), "{gone}");

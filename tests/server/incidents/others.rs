@@ -115,7 +115,7 @@ fn a_process_that_is_gone_is_an_alert_whose_page_works_without_it() {
     let mut night = Night::begin(stage, PASSWORD);
     night.vanish();
     let gone = "no leasehold answers at unix:";
-    let why = "nobody listens there; it is not running, or runs with another configuration";
+    let why = "nobody listens there; it is not running, or has another configuration";
     for command in ["status", "status --explain", "refresh", "refresh password", "log-level debug", "quit"] {
         let finished = night.run(command).expect_code(69);
         let last = finished.last_line();
@@ -147,7 +147,7 @@ fn another_configuration_of_a_process_that_runs_is_told_from_one_that_does_not()
     night.stage.space.file("other.yaml", config.replace("status.sock", "other.sock"));
     let finished = Leasehold::new(&night.stage.space).run(&["status", "--config", "other.yaml"]);
     let last = finished.expect_code(69).last_line().to_owned();
-    let running = format!("but process {} publishes the files of this configuration", night.sidecar.pid());
+    let running = format!("but process {} publishes these files", night.sidecar.pid());
     assert!(last.contains("there is no such socket") && last.contains(&running), "{last}");
     night.end().expect_code(0);
 }
