@@ -99,6 +99,7 @@ fn view() -> View {
         used_up: false,
         outage: None,
         stores: Vec::new(),
+        silence: None,
         breaker: BreakerView::default(),
         files: Vec::new(),
         secrets: Vec::new(),

@@ -6,6 +6,7 @@
 
 mod certificates;
 mod child;
+mod chores;
 mod credentials;
 mod departed;
 mod expiring;
@@ -19,6 +20,7 @@ mod parting;
 mod reload;
 mod requests;
 mod rest;
+mod silence;
 mod store;
 mod variables;
 mod voice;
@@ -61,6 +63,7 @@ use leasehold_base::time::Moment;
 
 use child::ChildProcess;
 pub use child::Parent;
+use chores::Chores;
 use credentials::Credentials;
 use departed::Departed;
 pub use departed::folders_to_clear;
@@ -111,10 +114,10 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
     loop {
         let event = match driver.backlog.pop_front() {
             Some(event) => event,
-            None => driver.wait().await,
+            None => driver.next().await,
         };
         let now = clock::now();
-        driver.unseen |= hear::is_seen(&event) || driver.voice.is_due(now.moment);
+        driver.unseen |= hear::is_seen(&event) || driver.voice.is_due(now.moment, driver.silence(now.moment));
         let published = matches!(event, Event::Published { .. });
         driver.seen = None;
         driver.parting.hear(&event);
@@ -141,7 +144,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
         // An engine that takes over has handled nothing yet while its start waits in the backlog.
         if driver.unseen && driver.backlog.is_empty() && !driver.engine.is_leaving() {
             driver.unseen = false;
-            driver.voice.follow(&driver.engine.outlook(clock::now()), driver.has_begun());
+            driver.voice.follow(&driver.outlook(clock::now()), driver.has_begun());
         }
     }
 }
@@ -190,6 +193,8 @@ struct Driver {
     unseen: bool,
     /// The current token, by its accessor, and the longest life that it was seen to have.
     token_life: Option<(String, Duration)>,
+    /// Files that are to be rendered.
+    chores: Chores,
     /// What happened while performing, in order: handled before anything else is waited for.
     backlog: VecDeque<Event>,
     /// How things are, where nothing has happened since that was looked at.
@@ -261,6 +266,7 @@ impl Driver {
             reload_error: None,
             unseen: false,
             token_life: None,
+            chores: Chores::default(),
             backlog: VecDeque::from([start, Event::UsedUp(client.is_used_up())]),
             openings: client.openings(),
             client,
@@ -296,7 +302,8 @@ impl Driver {
 
     /// When something is due although nothing happens: the engine's deadline, or a look that the log is owed.
     fn deadline(&self) -> Option<Moment> {
-        let looks = (!self.engine.is_leaving()).then(|| self.voice.deadline()).flatten();
+        let looks = || self.voice.deadline(self.requests.silence().is_long_at());
+        let looks = (!self.engine.is_leaving()).then(looks).flatten();
         self.engine.deadline().into_iter().chain(looks).min()
     }
 
@@ -408,15 +415,13 @@ impl Driver {
     /// Does what the engine asks for. Returns how the run ends where that is what it asks for.
     fn perform(&mut self, action: Action) -> Option<Result<(), Ending>> {
         match action {
-            Action::Render(file) => {
-                let began = clock::moment();
-                let event = self.files.render(file, &self.store);
-                self.rendered(event, began);
-            }
+            Action::Render(file) => self.chores.add(file),
+            // At once: the token may be dropped with the next action.
             Action::RenderSink { file, token } => {
                 let began = clock::moment();
                 let event = self.files.render_sink(file, self.requests.tokens().get(&token));
-                self.rendered(event, began);
+                self.tell_rendered(&event, began);
+                self.backlog.push_back(event);
             }
             Action::Publish { unit, files } => {
                 let (began, publish) = (clock::moment(), self.files.publish(unit, &files));
@@ -451,11 +456,10 @@ impl Driver {
         None
     }
 
-    fn rendered(&mut self, event: Event, began: Moment) {
-        if let Event::Rendered { file, outcome: RenderOutcome::Rendered { .. } } = &event {
+    fn tell_rendered(&self, event: &Event, began: Moment) {
+        if let Event::Rendered { file, outcome: RenderOutcome::Rendered { .. } } = event {
             self.voice.step(|| format!("rendered {}", self.files.name(*file)), began);
         }
-        self.backlog.push_back(event);
     }
 
     fn notify(&mut self, notifier: NotifierId, delay: Duration) {

@@ -33,6 +33,7 @@ pub(crate) fn besides() -> Besides {
             mount: "kubernetes".into(),
             role: Some("web".into()),
             configuration: vec!["/etc/leasehold/web.yaml".into()],
+            overrides: vec![],
             started: Moment::new(Duration::from_secs(2_800)),
             reload_error: None,
             token_life: None,
@@ -67,6 +68,7 @@ pub(crate) fn view() -> View {
         used_up: false,
         outage: None,
         stores: vec![StoreView { name: "disk".into(), outage: None, answers: 3, failures: 0 }],
+        silence: None,
         breaker: BreakerView::Closed,
         files: vec![
             FileView {

@@ -127,6 +127,7 @@ fn fill(file: &mut File, bytes: &mut [u8]) -> io::Result<usize> {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests write their own files")]
 mod tests {
     use super::*;
     use leasehold_base::tree::Tree;
