@@ -1,8 +1,9 @@
 //! A look at what was published finds what is gone or changed, and costs next to nothing where nothing is.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use leasehold::publish::{Attributes, Look, Loss, Problem, Set, SingleFile};
@@ -137,13 +138,29 @@ fn a_write_through_a_memory_map_is_found_by_a_thorough_look_and_put_back() {
         (of_set, alone.inspect(Some(&"one".into()), &attributes, later(thorough)).expect("looked at"))
     };
     assert_eq!(looks(&mut set, &mut alone, false), (vec![], None));
+    // The first write makes the page writable, which the kernel dates. The second one it does not see.
     let write = "import mmap, sys
-for path in sys.argv[1:]:
-    with open(path, 'r+b') as file:
-        mmap.mmap(file.fileno(), 0)[0:3] = b'eno'";
+files = [open(path, 'r+b') for path in sys.argv[1:]]
+maps = [mmap.mmap(file.fileno(), 0) for file in files]
+for text in (b'one', b'eno'):
+    for each in maps:
+        each[0:3] = text
+    print(flush=True)
+    sys.stdin.readline()";
     let files = [dir.path().join("set/a"), path.clone()];
-    let status = Command::new("python3").args(["-c", write]).args(&files).status().expect("python3");
-    assert!(status.success());
+    let mut writer = Command::new("python3")
+        .args(["-c", write])
+        .args(&files)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3");
+    let mut said = BufReader::new(writer.stdout.take().expect("its pipe"));
+    let mut wait = || assert_eq!(said.read_line(&mut String::new()).expect("it says so"), 1);
+    wait();
+    assert_eq!(looks(&mut set, &mut alone, false), (vec![], None), "the same bytes");
+    writer.stdin.as_mut().expect("its pipe").write_all(b"\n").expect("it waits");
+    wait();
     assert_eq!(looks(&mut set, &mut alone, false), (vec![], None), "tmpfs does not date it");
     let found = (vec![(0, Loss::Changed)], Some(Loss::Changed));
     assert_eq!(looks(&mut set, &mut alone, true), found);
@@ -151,6 +168,8 @@ for path in sys.argv[1:]:
     alone.publish(&"one".into(), &attributes).expect("put back");
     assert_eq!(looks(&mut set, &mut alone, true), (vec![], None));
     assert_eq!(fs::read(&path).expect("there"), b"one");
+    drop(writer.stdin.take());
+    assert!(writer.wait().expect("it ends").success());
 }
 
 #[test]
