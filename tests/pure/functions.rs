@@ -269,7 +269,8 @@ fn what_runs_programs_or_asks_the_network_is_refused_with_the_reason() {
 }
 
 /// Little enough to be reached soon.
-const SMALL: Limits = Limits { depth: 500, range: 1_000_000, output: 1 << 16, steps: 100_000 };
+const SMALL: Limits =
+    Limits { depth: 500, range: 1_000_000, output: 1 << 16, steps: 100_000, held: 64 << 20 };
 
 /// What a template without secrets fails with.
 fn fails(template: &str, limits: Limits) -> Box<ExecError> {

@@ -5,51 +5,107 @@
 //! says only that something is there. Code that needs the bytes calls [`Secret::expose`], which is
 //! the one word to search for in a review.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::held::Held;
 
 /// Secret bytes: a clone copies a pointer, and the bytes are wiped when the last clone is dropped.
 ///
 /// They are bytes and not text, because templates count and cut bytes as Go does, and a value may be
 /// binary after `base64Decode`.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone)]
 pub struct Secret(Arc<Wiped>);
 
-#[derive(Default, PartialEq, Eq, PartialOrd, Ord, Hash, Zeroize, ZeroizeOnDrop)]
-struct Wiped(Vec<u8>);
+struct Wiped {
+    bytes: Vec<u8>,
+    _held: Held,
+}
+
+/// What a secret takes in addition to its bytes: two counters, the vector, and the allocator's own.
+const OVERHEAD: usize = 80;
+
+impl Wiped {
+    fn new(bytes: Vec<u8>) -> Self {
+        let held = Held::new(bytes.capacity() + OVERHEAD);
+        Self { bytes, _held: held }
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Wiped {}
 
 impl Secret {
     /// Takes over the bytes without a copy. The vector must not have grown since it first held a secret,
     /// because a reallocation leaves an unwiped copy behind.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self(Arc::new(Wiped(bytes)))
+        Self(Arc::new(Wiped::new(bytes)))
     }
 
     /// Returns the bytes. A review has to read every call of this.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
-        &self.0.0
+        &self.0.bytes
     }
 
     /// Returns the bytes as text, or `None` if they are not UTF-8.
     #[must_use]
     pub fn expose_str(&self) -> Option<&str> {
-        std::str::from_utf8(&self.0.0).ok()
+        std::str::from_utf8(&self.0.bytes).ok()
     }
 
     /// Returns the number of bytes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.0.len()
+        self.0.bytes.len()
     }
 
     /// Returns whether there are no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.0.is_empty()
+        self.0.bytes.is_empty()
+    }
+}
+
+impl Default for Secret {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for Secret {}
+
+impl PartialOrd for Secret {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Secret {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.expose().cmp(other.expose())
+    }
+}
+
+impl Hash for Secret {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.expose().hash(state);
     }
 }
 

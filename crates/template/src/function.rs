@@ -124,6 +124,12 @@ impl FunctionError {
         Self::beyond("too much text for one rendering")
     }
 
+    /// Makes the error of values that would take more than `most` bytes at once.
+    #[must_use]
+    pub fn too_large(most: usize) -> Self {
+        Self::beyond(format!("more than {} KiB of values at once for one rendering", most >> 10))
+    }
+
     /// Returns whether a limit of this crate is the reason. Some functions return an empty value for a wrong argument; they
     /// must not do so for a limit.
     #[must_use]
