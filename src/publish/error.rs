@@ -144,16 +144,16 @@ impl PublishError {
         match self.problem {
             Problem::Name(_) => "choose another path",
             Problem::NotMemory if pod => {
-                "mount a tmpfs there (emptyDir with medium: Memory), or set require_tmpfs: false"
+                "mount a tmpfs there (emptyDir with medium: Memory), or set require_tmpfs: false if secrets may be written to a disk"
             }
             Problem::NotMemory => {
-                "use a folder on a tmpfs (`findmnt -t tmpfs` lists them), or set require_tmpfs: false"
+                "use a folder on a tmpfs (`findmnt -t tmpfs` lists them), or set require_tmpfs: false if secrets may be written to a disk"
             }
             Problem::Unknown if pod => {
-                "allow statfs and fstatfs in the container's seccomp profile, or set require_tmpfs: false"
+                "allow statfs and fstatfs in the container's seccomp profile, or set require_tmpfs: false if secrets may be written to a disk"
             }
             Problem::Unknown => {
-                "allow statfs and fstatfs in the unit's SystemCallFilter=, or set require_tmpfs: false"
+                "allow statfs and fstatfs in the unit's SystemCallFilter=, or set require_tmpfs: false if secrets may be written to a disk"
             }
             Problem::Link => "give the path that the link leads to",
             Problem::InTheWay(DEVICE) => "choose another path",

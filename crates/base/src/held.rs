@@ -12,16 +12,30 @@ thread_local! {
 
 /// Returns the bytes that this thread has made and not dropped, up to the bytes that it dropped for others.
 #[must_use]
+#[inline]
 pub fn now() -> usize {
     HELD.get()
 }
 
 /// Returns the bytes that were made since the reading `before` and are still there.
 #[must_use]
+#[inline]
 pub fn since(before: usize) -> usize {
     let more = HELD.get().wrapping_sub(before).cast_signed();
     // Less than before: something older was dropped.
     usize::try_from(more).unwrap_or(0)
+}
+
+/// Counts `bytes` more.
+#[inline]
+pub(crate) fn add(bytes: usize) {
+    HELD.set(HELD.get().wrapping_add(bytes));
+}
+
+/// Counts `bytes` less.
+#[inline]
+pub(crate) fn remove(bytes: usize) {
+    HELD.set(HELD.get().wrapping_sub(bytes));
 }
 
 /// Bytes that count for as long as this lives.
@@ -31,21 +45,25 @@ pub struct Held(usize);
 impl Held {
     /// Counts `bytes` from now on.
     #[must_use]
+    #[inline]
     pub fn new(bytes: usize) -> Self {
-        HELD.set(HELD.get().wrapping_add(bytes));
+        add(bytes);
         Self(bytes)
     }
 
     /// Counts `bytes` in place of what it counted until now.
+    #[inline]
     pub fn set(&mut self, bytes: usize) {
-        HELD.set(HELD.get().wrapping_sub(self.0).wrapping_add(bytes));
+        remove(self.0);
+        add(bytes);
         self.0 = bytes;
     }
 }
 
 impl Drop for Held {
+    #[inline]
     fn drop(&mut self) {
-        self.set(0);
+        remove(self.0);
     }
 }
 

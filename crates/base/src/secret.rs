@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::held::Held;
+use crate::held;
 
 /// Secret bytes: a clone copies a pointer, and the bytes are wiped when the last clone is dropped.
 ///
@@ -21,24 +21,24 @@ use crate::held::Held;
 #[derive(Clone)]
 pub struct Secret(Arc<Wiped>);
 
-struct Wiped {
-    bytes: Vec<u8>,
-    _held: Held,
-}
+/// It counts as held without a [`Held`](held::Held) of its own, which would make each secret larger: nothing changes the
+/// vector's capacity.
+struct Wiped(Vec<u8>);
 
 /// What a secret takes in addition to its bytes: two counters, the vector, and the allocator's own.
 const OVERHEAD: usize = 80;
 
 impl Wiped {
     fn new(bytes: Vec<u8>) -> Self {
-        let held = Held::new(bytes.capacity() + OVERHEAD);
-        Self { bytes, _held: held }
+        held::add(bytes.capacity() + OVERHEAD);
+        Self(bytes)
     }
 }
 
 impl Drop for Wiped {
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        held::remove(self.0.capacity() + OVERHEAD);
+        self.0.zeroize();
     }
 }
 
@@ -55,25 +55,25 @@ impl Secret {
     /// Returns the bytes. A review has to read every call of this.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
-        &self.0.bytes
+        &self.0.0
     }
 
     /// Returns the bytes as text, or `None` if they are not UTF-8.
     #[must_use]
     pub fn expose_str(&self) -> Option<&str> {
-        std::str::from_utf8(&self.0.bytes).ok()
+        std::str::from_utf8(&self.0.0).ok()
     }
 
     /// Returns the number of bytes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.bytes.len()
+        self.0.0.len()
     }
 
     /// Returns whether there are no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.bytes.is_empty()
+        self.0.0.is_empty()
     }
 }
 

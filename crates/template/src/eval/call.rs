@@ -143,8 +143,11 @@ impl<'t> Evaluation<'t, '_, '_> {
 
     /// Counts what a function made.
     fn spend(&mut self, value: &Value) -> std::result::Result<(), FunctionError> {
-        let bytes = value.as_bytes_kind().map_or(0, leasehold_base::secret::Secret::len);
-        self.rendering.made(bytes)?;
+        match value {
+            Value::Text(text) | Value::Number(text) => self.rendering.made(text.len())?,
+            Value::List(_) | Value::Map(_) | Value::Object(_) => {}
+            _ => return Ok(()),
+        }
         self.rendering.room_for(0)
     }
 
