@@ -21,9 +21,8 @@ pub fn now() -> usize {
 #[must_use]
 #[inline]
 pub fn since(before: usize) -> usize {
-    let more = HELD.get().wrapping_sub(before).cast_signed();
     // Less than before: something older was dropped.
-    usize::try_from(more).unwrap_or(0)
+    HELD.get().wrapping_sub(before).cast_signed().max(0).cast_unsigned()
 }
 
 /// Counts `bytes` more.

@@ -14,7 +14,7 @@ use leasehold::template::value::{Type, Value};
 use leasehold::template::{Limits, MissingKey, Template};
 
 /// Small ones, so that the test is quick also where nothing is optimised. What a function takes grows with them.
-const LIMITS: Limits = Limits { depth: 500, range: 100_000, output: 1 << 20, steps: 100_000, held: 64 << 20 };
+const LIMITS: Limits = Limits { depth: 500, range: 100_000, output: 1 << 20, steps: 100_000, held: 4 << 20 };
 /// The steps' worth of text, and the values themselves, twice over.
 const MOST_KIB: u64 = 48 << 10;
 /// What all that a template holds may take: the steps' worth of text twice over, and the values themselves.

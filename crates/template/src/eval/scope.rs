@@ -68,22 +68,19 @@ impl<'h> Rendering<'h> {
     /// # Errors
     /// [`FunctionError`] if there is not.
     pub(super) fn room_for(&self, more: usize) -> Result<(), FunctionError> {
-        if more <= self.room() { Ok(()) } else { Err(FunctionError::too_large(self.limits.held)) }
+        let within = held::since(self.before).saturating_add(more) <= self.limits.held;
+        if within { Ok(()) } else { Err(FunctionError::too_large(self.limits.held)) }
     }
 
     /// Returns the longest text that may be made now.
     pub(super) fn longest(&self) -> usize {
-        self.limits.output.min(self.room())
+        self.limits.output.min(self.limits.held.saturating_sub(held::since(self.before)))
     }
 
     /// Says which limit it was that left room for a text of `longest` bytes only.
     pub(super) fn explain(&self, error: FunctionError, longest: usize) -> FunctionError {
         let is_held = longest < self.limits.output && error == FunctionError::too_much();
         if is_held { FunctionError::too_large(self.limits.held) } else { error }
-    }
-
-    fn room(&self) -> usize {
-        self.limits.held.saturating_sub(held::since(self.before))
     }
 }
 
