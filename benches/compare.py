@@ -90,8 +90,8 @@ START = (
     "seccomp, locked memory) and the TLS configuration. None of them is long, and none can go."
 )
 PACE = (
-    "**Init.** The first file waits for a login, a question about the mount and a read, one after the other, while the bare "
-    "client was given a token and reads at once; the server's own time for the three is most of it. With many files each costs "
+    "**Init.** Of one file the server's own time for the login and the read is most, which the bare client waits for, too; the "
+    "rest is the start of the process, its sandbox and its configuration. With many files each costs "
     "a line of the configuration, a template, two renderings, a line of the log and a file published atomically besides "
     "its read, and server and client share the same processors here."
 )
@@ -176,7 +176,7 @@ def page(report, version, leasehold, plot, shares):
         f"{figures.FIRSTS} first requests, {counts(figures.IDLES)} idle sidecars, {figures.SETTLE:.0f} s after "
         f"their last file; of sidecars that look every {figures.LOOKS['every']} s, {figures.LOOKS['times']} times {figures.LOOKS['every']} s), "
         f"but for 10,000 files, which are measured once, and the mean of {figures.ROTATIONS} new versions. The bare client "
-        "(`examples/floor.rs`) is given a token that such a login brought, and reads "
+        "(`examples/floor.rs`) logs in as they do and reads "
         f"the same paths, {figures.IN_FLIGHT} at a time as Leasehold does, and does nothing else. Figures move with the "
         "machine: the ratio is what to compare.",
         "",

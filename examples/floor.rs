@@ -1,12 +1,12 @@
-//! The floor under `leasehold init`: a bare HTTP client that reads the same paths from the same server, as
+//! The floor under `leasehold init`: a bare HTTP client that logs in and reads the same paths from the same server, as
 //! many at a time, and does nothing else.
 //!
 //! ```text
-//! floor ADDRESS CA_FILE TOKEN_FILE PATH FILES IN_FLIGHT
+//! floor ADDRESS CA_FILE ROLE_ID_FILE SECRET_ID_FILE PATH FILES IN_FLIGHT
 //! ```
 //!
 //! Reads `PATH0` to `PATH(FILES - 1)` and prints the milliseconds from the start of `main` until the last
-//! answer was whole. The token is given, so that no login is in it.
+//! answer was whole. It logs in with AppRole, as what it is compared with does.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a benchmark reads the clock and prints")]
 
 use std::error::Error;
@@ -19,16 +19,30 @@ type Failed = Box<dyn Error>;
 fn main() -> Result<(), Failed> {
     let start = Instant::now();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [address, ca_file, token_file, path, files, in_flight] = arguments.as_slice() else {
-        return Err("usage: floor ADDRESS CA_FILE TOKEN_FILE PATH FILES IN_FLIGHT".into());
+    let [address, ca_file, role_id, secret_id, path, files, in_flight] = arguments.as_slice() else {
+        return Err("usage: floor ADDRESS CA_FILE ROLE_ID_FILE SECRET_ID_FILE PATH FILES IN_FLIGHT".into());
     };
     let client = client(&std::fs::read(ca_file)?)?;
-    let token = std::fs::read_to_string(token_file)?;
+    let (role_id, secret_id) = (std::fs::read_to_string(role_id)?, std::fs::read_to_string(secret_id)?);
+    let credentials = format!(r#"{{"role_id":"{}","secret_id":"{}"}}"#, role_id.trim(), secret_id.trim());
+    let login = format!("{address}/v1/auth/approle/login");
     let urls = (0..files.parse::<usize>()?).map(|n| format!("{address}/v1/{path}{n}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(read(&client, token.trim(), urls, in_flight.parse()?))?;
+    let in_flight = in_flight.parse()?;
+    runtime.block_on(async {
+        let token = log_in(&client, login, credentials).await?;
+        read(&client, &token, urls, in_flight).await
+    })?;
     println!("{:.2}", start.elapsed().as_secs_f64() * 1e3);
     Ok(())
+}
+
+/// Returns the token that the login brings.
+async fn log_in(client: &reqwest::Client, login: String, credentials: String) -> Result<String, Failed> {
+    let answer = client.post(login).body(credentials).send().await?.error_for_status()?;
+    let answer: serde_json::Value = serde_json::from_slice(&answer.bytes().await?)?;
+    let token = answer["auth"]["client_token"].as_str().ok_or("the login brought no token")?;
+    Ok(token.to_owned())
 }
 
 /// Reads all, `in_flight` at a time.

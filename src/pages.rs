@@ -4,6 +4,8 @@
 //! of it is a fifth, but the kernel keeps all of it mapped, and, where memory is locked, resident. Pages that are as
 //! they are in the program's file can be let go of at any time: with the next touch they come back from the page cache.
 //!
+//! The heap keeps what a start, a reload or a large handoff took, for later: [`give_back_heap`] returns that, too.
+//!
 //! This is the one place of the crate with `unsafe` code: no crate has a safe way to say it.
 
 use std::fs::File;
@@ -67,6 +69,21 @@ fn let_go(pages: &Range<usize>) -> Result<(), Errno> {
         Errno::INVAL => advise(Advice::LinuxDontNeed),
         why => Err(why),
     })
+}
+
+/// Gives the pages of the heap back to the kernel in which nothing is kept. Does nothing where the C library has no way to
+/// do it.
+pub fn give_back_heap() {
+    #[cfg(target_env = "gnu")]
+    {
+        #[expect(unsafe_code, reason = "no crate has it: it is the C library's own")]
+        // SAFETY: this is the declaration of glibc's <malloc.h>. The function takes a number, locks the heap as `free` does,
+        // and touches only pages that nothing is allocated in.
+        unsafe extern "C" {
+            safe fn malloc_trim(pad: usize) -> std::ffi::c_int;
+        }
+        let _any_was_given_back = malloc_trim(0);
+    }
 }
 
 /// The mappings of the file that `here` is in, which nobody can write to and no page of which differs from the file:

@@ -80,7 +80,7 @@ def init(pair, files, floor):
 
     def measure(name):
         if name == "floor":
-            command = [floor, pair.server.address, pair.ca_file, pair.space / "token"]
+            command = [floor, pair.server.address, pair.ca_file, pair.space / "role-id", pair.space / "secret-id"]
             command += ["secret/data/app-", files, IN_FLIGHT]
             began = time.monotonic()
             subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL)

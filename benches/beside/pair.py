@@ -104,9 +104,6 @@ class Pair:
         secret = ask("POST", "auth/approle/role/app/secret-id", {})["data"]["secret_id"]
         (space / "role-id").write_text(role)
         (space / "secret-id").write_text(secret)
-        # As the programs' own logins bring it: with an entity, which the server looks up at each request.
-        login = ask("POST", "auth/approle/login", {"role_id": role, "secret_id": secret})
-        (space / "token").write_text(login["auth"]["client_token"])
 
     def server_processor(self):
         """Seconds of processor that the server has used."""

@@ -4,6 +4,8 @@ from math import log10
 
 WIDTH, HEIGHT, GAP = 380, 260, 56
 COLOURS = {"leasehold": "#1a7f37", "bao agent": "#b35900", "bare client": "#6e7781"}
+# For lines of other names, in the order in which they are given.
+OTHERS = ("#1a7f37", "#b35900", "#0969da", "#8250df", "#cf222e")
 
 
 def plots(panels):
@@ -35,12 +37,13 @@ def _panel(title, unit, lines):
     for n in files:
         x, y = at(n, low)
         parts.append(f'<text x="{x:.0f}" y="{y + 18:.1f}" text-anchor="middle">{n:,}</text>')
-    for name, line in lines.items():
+    for (name, line), other in zip(lines.items(), OTHERS):
+        colour = COLOURS.get(name, other)
         points = [at(n, figure) for n, figure in sorted(line.items())]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
         x, y = points[-1]
-        parts.append(f'<path d="M{path}" fill="none" stroke="{COLOURS[name]}" stroke-width="2"/>')
-        parts.append(f'<text x="{x + 6:.0f}" y="{y + 4:.1f}" style="fill:{COLOURS[name]}">{name}</text>')
+        parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts.append(f'<text x="{x + 6:.0f}" y="{y + 4:.1f}" style="fill:{colour}">{name}</text>')
     return "".join(parts)
 
 

@@ -144,11 +144,10 @@ impl Driver {
     }
 }
 
-/// Whether an event may change how things are, so that it is looked at at once.
-pub(super) fn is_seen(event: &Event, is_publishing: bool) -> bool {
+/// Whether an event may change how things are, so that it is looked at at once. Of publishes the loop knows whether
+/// more of them follow.
+pub(super) fn is_seen(event: &Event) -> bool {
     match event {
-        // The last of many that are published together shows how all of them are.
-        Event::Published { .. } => !is_publishing,
         Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => true,
         Event::LoggedIn { .. } | Event::LookedUp { .. } => true,
         Event::Notified { result, .. } => result.is_err(),

@@ -35,6 +35,8 @@ pub(super) struct Keeper {
     sent: Option<String>,
     /// The absolute files that were published.
     ledger: Ledger,
+    /// Writing the handoff has taken much memory for a while.
+    took_much: bool,
 }
 
 struct OpenHandoff {
@@ -81,7 +83,10 @@ impl Keeper {
         credentials: &Credentials,
     ) -> Result<(Self, Inherited), Ending> {
         let Some(path) = &plan.handoff else {
-            return Ok((Self { place: None, sent: None, ledger: Ledger::default() }, Inherited::default()));
+            return Ok((
+                Self { place: None, sent: None, ledger: Ledger::default(), took_much: false },
+                Inherited::default(),
+            ));
         };
         let handoff = Handoff::open(path, plan.require_tmpfs)?;
         // Without a boot id every start is taken for one after another boot, which costs a look-up and renewals.
@@ -135,6 +140,7 @@ impl Keeper {
                 place: Some(OpenHandoff { handoff, binding, opened, whole: Moment::default() }),
                 sent,
                 ledger,
+                took_much: false,
             },
             found,
         ))
@@ -181,6 +187,7 @@ impl Keeper {
             true => match place.replace(&engine.snapshot(), beside, store, ledger, last) {
                 Ok(()) => {
                     place.whole = now;
+                    self.took_much = place.handoff.is_large();
                     Ok(())
                 }
                 // A volume that has no room for another state has some for a line.
@@ -281,7 +288,11 @@ impl Driver {
     /// Writes the handoff.
     pub(super) fn save(&mut self) -> Result<(), HandoffError> {
         let tokens = (self.requests.tokens(), self.requests.children());
-        self.keeper.save(&mut self.engine, tokens, &self.store, &self.client.mounts())
+        let saved = self.keeper.save(&mut self.engine, tokens, &self.store, &self.client.mounts());
+        if std::mem::take(&mut self.keeper.took_much) {
+            self.rest.owe_heap();
+        }
+        saved
     }
 }
 

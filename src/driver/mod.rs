@@ -114,8 +114,8 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             None => driver.wait().await,
         };
         let now = clock::now();
-        driver.unseen |=
-            hear::is_seen(&event, driver.keeper.ledger().is_publishing()) || driver.voice.is_due(now.moment);
+        driver.unseen |= hear::is_seen(&event) || driver.voice.is_due(now.moment);
+        let published = matches!(event, Event::Published { .. });
         driver.seen = None;
         driver.parting.hear(&event);
         let actions = driver.engine.handle(event, now);
@@ -128,9 +128,13 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
                 if result.is_ok() {
                     driver.voice.done();
                 }
-                return result.map(|()| driver.child.map_or(0, |child| child.code()));
+                let code = driver.child.as_ref().map_or(0, ChildProcess::code);
+                driver.leave();
+                return result.map(|()| code);
             }
         }
+        // The last of many that are published together, or in turn, shows how all of them are.
+        driver.unseen |= published && !driver.keeper.ledger().is_publishing();
         driver.hand_over();
         driver.inputs.look_for_others(driver.engine.is_draining());
         driver.sweep_departed(false);
@@ -263,6 +267,12 @@ impl Driver {
             driver.watch();
         }
         Ok(driver)
+    }
+
+    /// Ends: tokens, answers, renderings and the plan are wiped. The engine holds no secret, and the kernel takes its memory
+    /// back at once, while we would free it piece by piece.
+    fn leave(self) {
+        std::mem::forget(self.engine);
     }
 
     /// Whether what others wait for has begun: in `exec` mode, the process. One that cannot be run must

@@ -128,6 +128,7 @@ impl Driver {
             Ok(snapshot) => {
                 self.reload_error = None;
                 tracing::info!("configuration read again");
+                self.rest.owe_heap();
                 self.backlog.push_back(Event::Start { kept: Some(snapshot), rebooted: false });
                 self.backlog.push_back(Event::UsedUp(self.client.is_used_up()));
                 self.replace_exposed();

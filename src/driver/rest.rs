@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::inputs::FIRST_LOOK;
 use crate::observe::clock;
-use crate::pages::Pages;
+use crate::pages::{self, Pages};
+use crate::sandbox;
 use leasehold_base::time::Moment;
 
 /// There is nothing to do where nothing has happened for so long. Not less than the time after the start in which files
@@ -19,12 +20,19 @@ pub(super) struct Rest {
     /// None where nothing is to be had of them: init is over before it is idle.
     pages: Option<Pages>,
     last: Option<Moment>,
+    /// Much was taken of the heap for a while, and is free again: by the start, a reload, or a large handoff.
+    heap: bool,
 }
 
 impl Rest {
     /// Nothing has been given back yet.
     pub(super) fn new(pages: Option<Pages>) -> Self {
-        Self { pages, last: None }
+        Self { pages, last: None, heap: true }
+    }
+
+    /// Much was taken of the heap, and is free again.
+    pub(super) fn owe_heap(&mut self) {
+        self.heap = true;
     }
 
     /// Ends when it is time to [`begin`](Self::begin), if nothing else happens before: to be waited for anew after
@@ -38,12 +46,15 @@ impl Rest {
 
     fn wait(&self, now: Moment) -> Option<Duration> {
         let lately = self.last.is_some_and(|at| at.until(now) < PAUSE);
-        (self.pages.is_some() && !lately).then_some(QUIET)
+        (self.pages.is_some() && (self.heap || !lately)).then_some(QUIET)
     }
 
     /// Gives back what can be had again at once.
     pub(super) fn begin(&mut self) {
         self.last = Some(clock::moment());
+        if std::mem::take(&mut self.heap) {
+            sandbox::with_memory_unlocked(pages::give_back_heap);
+        }
         let Some(pages) = &mut self.pages else { return };
         if let Err(why) = pages.give_back() {
             tracing::debug!("the program's pages stay resident: {why}");
@@ -64,6 +75,10 @@ mod tests {
         assert!(rest.pages.is_some(), "they were given back");
         let began = rest.last.expect("it was noted");
         assert_eq!(rest.wait(began.after(PAUSE / 2)), None);
+        rest.owe_heap();
+        assert_eq!(rest.wait(began.after(PAUSE / 2)), Some(QUIET), "a reload is over");
+        rest.begin();
+        let began = rest.last.expect("it was noted");
         assert_eq!(rest.wait(began.after(PAUSE)), Some(QUIET));
     }
 

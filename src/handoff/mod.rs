@@ -47,6 +47,9 @@ use leasehold_base::time::Moment;
 /// The largest state that is written or read. Each response is capped far below by the client.
 const MAX_BYTES: u64 = 64 << 20;
 
+/// A state of so many bytes takes several times as much of the heap while it is written.
+const LARGE: u64 = 1 << 20;
+
 /// The mode of its folder, where it is created: for us alone.
 pub const FOLDER_MODE: u32 = 0o700;
 
@@ -327,6 +330,8 @@ impl Handoff {
         }
         let header = if open { journal::header(&bytes) } else { Vec::new() };
         self.file.publish(&Secret::new(std::mem::take(&mut *bytes)), &PRIVATE)?;
+        // The next state differs from this one, so that it is not worth keeping.
+        self.file.forget_bytes();
         if self.has_journal {
             // It is not of this state, and counts for nothing, be it there or not.
             self.has_journal = LineFile::remove(&journal::path(&self.path)).is_err();
@@ -334,6 +339,12 @@ impl Handoff {
         let noted = write::Noted::of(whole.snapshot, whole.beside);
         self.base = open.then_some(Base { header, journal: None, noted, most: length });
         Ok(())
+    }
+
+    /// Whether the state is so large that writing it takes much memory.
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        self.base.as_ref().is_some_and(|base| base.most >= LARGE)
     }
 
     /// Whether a line can go on from what is on the disk: where this run wrote that, and it is there still.

@@ -27,6 +27,19 @@ pub(crate) struct Dir {
     fd: OwnedFd,
     /// For messages only; never opened again.
     path: PathBuf,
+    /// It is known to live in memory.
+    in_memory: bool,
+}
+
+/// What has a name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// A link that leads there.
+    Link(OsString),
+    /// Nothing.
+    Nothing,
+    /// What is no link.
+    Other,
 }
 
 impl AsFd for Dir {
@@ -47,7 +60,7 @@ impl Dir {
 
     /// The folder that `fd` is open for; `path` is what messages call it.
     pub(super) fn from_fd(fd: OwnedFd, path: &Path) -> Self {
-        Self { fd, path: path.to_owned() }
+        Self { fd, path: path.to_owned(), in_memory: false }
     }
 
     /// The path of `name` in this folder, for messages.
@@ -69,8 +82,15 @@ impl Dir {
     }
 
     /// Refuses a folder that does not live in memory.
-    pub(crate) fn require_memory(&self) -> Result<(), PublishError> {
-        handle::in_memory(&self.fd, &self.path)
+    pub(crate) fn require_memory(&mut self) -> Result<(), PublishError> {
+        handle::in_memory(&self.fd, &self.path)?;
+        self.in_memory = true;
+        Ok(())
+    }
+
+    /// Whether it is known to live in memory, where nothing is written to a disk.
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.in_memory
     }
 
     /// The folder's own facts.
@@ -108,7 +128,9 @@ impl Dir {
             Err(Errno::NOSYS | Errno::PERM) => rustix::fs::openat(&self.fd, name, FOLDER, Mode::empty()),
             result => result,
         };
-        Ok(Self { fd: fd.map_err(self.error(name, "open"))?, path: self.at(name) })
+        // It is on the same file system.
+        let (path, in_memory) = (self.at(name), self.in_memory);
+        Ok(Self { fd: fd.map_err(self.error(name, "open"))?, path, in_memory })
     }
 
     /// Creates the folder `name`, closed to everybody else until its mode is set, and opens it.
@@ -201,18 +223,33 @@ impl Dir {
 
     /// Where the link `name` leads; none where it is not there or not a link.
     pub(crate) fn link_target(&self, name: &OsStr) -> Result<Option<OsString>, PublishError> {
+        Ok(match self.named(name)? {
+            Named::Link(target) => Some(target),
+            Named::Nothing | Named::Other => None,
+        })
+    }
+
+    /// What has this name, which mostly is a link or nothing.
+    pub(super) fn named(&self, name: &OsStr) -> Result<Named, PublishError> {
         match rustix::fs::readlinkat(&self.fd, name, Vec::new()) {
-            Ok(target) => Ok(Some(OsString::from_vec(target.into_bytes()))),
-            Err(Errno::NOENT | Errno::INVAL) => Ok(None),
+            Ok(target) => Ok(Named::Link(OsString::from_vec(target.into_bytes()))),
+            Err(Errno::NOENT) => Ok(Named::Nothing),
+            Err(Errno::INVAL) => Ok(Named::Other),
             Err(errno) => Err(self.error(name, "look at")(errno)),
         }
     }
 
     /// Creates the link `name`, which leads to `target`.
     pub(crate) fn create_link(&self, name: &OsStr, target: &OsStr) -> Result<(), PublishError> {
+        if self.create_free_link(name, target)? { Ok(()) } else { Err(self.taken(name)) }
+    }
+
+    /// Creates the link `name`, which leads to `target`; returns false where the name is taken.
+    pub(super) fn create_free_link(&self, name: &OsStr, target: &OsStr) -> Result<bool, PublishError> {
         match rustix::fs::symlinkat(target, &self.fd, name) {
-            Err(Errno::EXIST) => Err(self.taken(name)),
-            result => result.map_err(self.error(name, "create")),
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(errno) => Err(self.error(name, "create")(errno)),
         }
     }
 
@@ -302,6 +339,9 @@ impl Dir {
 
     /// Waits until names that were made here are on the disk. Nothing to wait for in memory.
     pub(crate) fn sync(&self) -> Result<(), PublishError> {
+        if self.in_memory {
+            return Ok(());
+        }
         match rustix::fs::fsync(&self.fd) {
             // Some file systems cannot sync a folder and say so: nothing is lost by that.
             Ok(()) | Err(Errno::INVAL) => Ok(()),

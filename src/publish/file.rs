@@ -109,7 +109,8 @@ impl SingleFile {
         // Step 4. The returned file holds the lock until the temporary name is gone.
         let temporary = names::temporary(name);
         sweep::leftover(&dir, &temporary)?;
-        let written = leaf::write_new(&dir, &temporary, Source::Bytes(bytes), attributes, Place::Shared)?;
+        let (written, _) =
+            leaf::write_new(&dir, &temporary, Source::Bytes(bytes), attributes, Place::Shared)?;
         // Step 5.
         dir.rename(&temporary, name).inspect_err(|_| {
             // The error says why; what cannot be removed now, the next start removes.
@@ -124,6 +125,11 @@ impl SingleFile {
         self.folder = folder;
         self.generation += 1;
         Ok(Published { generation: self.generation, changed: vec![0], aftermath })
+    }
+
+    /// Keeps nothing of the bytes in memory: they will not be compared with others.
+    pub(crate) fn forget_bytes(&mut self) {
+        self.known = self.known.take().map(|known| known.of(None));
     }
 
     /// Whether the kernel says of it what it said when this run published it last.
@@ -208,7 +214,7 @@ impl SingleFile {
     pub(super) fn place(&self) -> Result<(Dir, &OsStr), PublishError> {
         let (folder, name) = self.parts()?;
         let create = Create { mode: self.dir_mode, in_memory: self.require_tmpfs };
-        let dir = Dir::open(folder, Some(create))?;
+        let mut dir = Dir::open(folder, Some(create))?;
         if self.require_tmpfs {
             dir.require_memory()?;
         }

@@ -156,7 +156,7 @@ impl Staged {
 
     fn claim(&self) -> Result<(), PublishError> {
         self.dir.lock()?;
-        offer_group(&self.dir, self.dir.path(), self.gid)
+        offer_group(&self.dir, self.dir.path(), self.gid).map(drop)
     }
 
     /// Writes one file, and returns its stamp.
@@ -168,8 +168,8 @@ impl Staged {
     ) -> Result<Stamp, PublishError> {
         self.within(path, |folder, name| {
             let place = Place::Generation { group: self.gid };
-            let file = leaf::write_new(folder, name, source, attributes, place)?;
-            leaf::stamp(folder, name, &file)
+            let (file, stamp) = leaf::write_new(folder, name, source, attributes, place)?;
+            stamp.map_or_else(|| leaf::stamp(folder, name, &file), Ok)
         })
     }
 

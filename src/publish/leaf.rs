@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::dir::Dir;
 use super::error::{Problem, PublishError};
-use super::handle::{lock, offer_group};
+use super::handle::{self, lock, offer_group};
 use super::stamp::{Known, Stamp};
 use crate::secret::Secret;
 
@@ -58,13 +58,13 @@ impl Attributes {
     /// where only we can write to it. To a file that another user can write to, that user may hold an open
     /// descriptor, and each generation gets one of its own.
     pub(super) fn may_go_on(self) -> bool {
-        self.mode & 0o022 == 0 && self.uid.is_none_or(|uid| uid == rustix::process::geteuid().as_raw())
+        self.mode & 0o022 == 0 && self.uid.is_none_or(|uid| uid == handle::own().0)
     }
 
     /// The bytes to remember once they are written: of a file that goes to another owner. Without
     /// CAP_DAC_OVERRIDE we cannot read it back to compare it, nor carry it over.
     pub(super) fn remembers(self, bytes: &Secret) -> Option<Secret> {
-        self.uid.is_some_and(|uid| uid != rustix::process::geteuid().as_raw()).then(|| bytes.clone())
+        self.uid.is_some_and(|uid| uid != handle::own().0).then(|| bytes.clone())
     }
 }
 
@@ -81,13 +81,13 @@ pub(super) fn same(
     let Some(stat) = dir.stat_of(name)? else { return Ok(None) };
     let stamp = Stamp::of(&stat);
     let is_default_group = || -> Result<bool, PublishError> {
-        Ok(stat.st_gid == rustix::process::getegid().as_raw() || stat.st_gid == dir.stat()?.st_gid)
+        Ok(stat.st_gid == handle::own().1 || stat.st_gid == dir.stat()?.st_gid)
     };
     let group_is_right = match attributes.gid {
         Some(gid) => stat.st_gid == gid,
         None => is_default_group()?,
     };
-    let owner = attributes.uid.unwrap_or_else(|| rustix::process::geteuid().as_raw());
+    let owner = attributes.uid.unwrap_or_else(|| handle::own().0);
     if stat.st_mode & 0o7777 != attributes.mode & MODE
         || stat.st_uid != owner
         || !group_is_right
@@ -145,8 +145,8 @@ fn buffer(length: usize) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(vec![0; length.clamp(1, 8192)])
 }
 
-/// Writes the new file `name`, complete and on the disk when this returns. On an error nothing of
-/// it is left.
+/// Writes the new file `name`, complete and on the disk when this returns, with its stamp where that is known already. On
+/// an error nothing of it is left.
 ///
 /// Bytes first, then mode, then owner: until it is complete nobody else can open it, and whoever
 /// has CAP_CHOWN alone could not change the mode of a file that is no longer his.
@@ -156,7 +156,7 @@ pub(super) fn write_new(
     source: Source<'_>,
     attributes: &Attributes,
     place: Place,
-) -> Result<File, PublishError> {
+) -> Result<(File, Option<Stamp>), PublishError> {
     let mut file = dir.create_file(name)?;
     let claimed = match place {
         Place::Shared => lock(&file, &dir.at(name)),
@@ -166,14 +166,17 @@ pub(super) fn write_new(
         .and_then(|()| fill(dir, name, &mut file, source, attributes))
         .and_then(|()| match (attributes.gid, place) {
             (None, Place::Generation { group }) => offer_group(&file, &dir.at(name), group),
-            _ => Ok(()),
+            _ => Ok(None),
         })
-        .and_then(|()| {
+        .and_then(|stat| {
             let doing = |errno| PublishError::from_errno(&dir.at(name), "sync", errno);
-            rustix::fs::fsync(&file).map_err(doing)
+            if !dir.is_in_memory() {
+                rustix::fs::fsync(&file).map_err(doing)?;
+            }
+            Ok(stat.map(|stat| Stamp::of(&stat)))
         });
     match whole {
-        Ok(()) => Ok(file),
+        Ok(stamp) => Ok((file, stamp)),
         Err(error) => {
             // The error says what is wrong; if the removal fails too, the next sweep finds it.
             let _ = dir.remove_file(name);

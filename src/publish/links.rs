@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use rustix::fs::FileType;
-
-use super::dir::Dir;
+use super::dir::{Dir, Named};
 use super::error::PublishError;
 use super::names;
 
@@ -21,19 +19,16 @@ pub(super) fn visible(paths: &[&Path]) -> Vec<OsString> {
 pub(super) fn lacking(root: &Dir, visible: &[OsString]) -> Result<Vec<OsString>, PublishError> {
     let mut lacking = Vec::new();
     for name in visible {
-        match root.link_target(name)? {
-            Some(target) if target == names::link_target(name) => {}
-            Some(_) => lacking.push(name.clone()),
-            None if root.kind_of(name)?.is_some_and(|kind| kind != FileType::Symlink) => {
-                return Err(root.taken(name));
-            }
-            None => lacking.push(name.clone()),
+        match root.named(name)? {
+            Named::Link(target) if target == names::link_target(name) => {}
+            Named::Link(_) | Named::Nothing => lacking.push(name.clone()),
+            Named::Other => return Err(root.taken(name)),
         }
     }
     Ok(lacking)
 }
 
-/// Makes every visible link lead where it should. Those made under a name that was free are
+/// Makes these visible links, which lack, lead where they should. Those made under a name that was free are
 /// added to `made`; one that led elsewhere is replaced, never followed.
 pub(super) fn create_missing(
     root: &Dir,
@@ -43,13 +38,14 @@ pub(super) fn create_missing(
 ) -> Result<(), PublishError> {
     for name in visible {
         let target = names::link_target(name);
-        match root.link_target(name)? {
-            Some(there) if there == target => {}
-            Some(_) => point(root, name, &target, generation)?,
-            None => {
-                root.create_link(name, &target)?;
-                made.push(name.clone());
-            }
+        if root.create_free_link(name, &target)? {
+            made.push(name.clone());
+            continue;
+        }
+        match root.named(name)? {
+            Named::Link(there) if there == target => {}
+            Named::Link(_) => point(root, name, &target, generation)?,
+            Named::Nothing | Named::Other => return Err(root.taken(name)),
         }
     }
     Ok(())
@@ -57,7 +53,7 @@ pub(super) fn create_missing(
 
 /// Puts back visible links that somebody removed or changed.
 pub(super) fn mend(root: &Dir, visible: &[OsString], generation: u64) -> Result<(), PublishError> {
-    create_missing(root, visible, generation, &mut Vec::new())
+    create_missing(root, &lacking(root, visible)?, generation, &mut Vec::new())
 }
 
 /// Makes the link `name` lead to `target` in one step, whatever link it was before.

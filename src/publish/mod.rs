@@ -47,6 +47,6 @@ use std::path::Path;
 /// # Errors
 /// It cannot be opened or created, or it is not on tmpfs or ramfs and `require_tmpfs`.
 pub fn prepare(path: &Path, mode: u32, require_tmpfs: bool) -> Result<(), PublishError> {
-    let dir = dir::Dir::open(path, Some(resolve::Create { mode, in_memory: require_tmpfs }))?;
+    let mut dir = dir::Dir::open(path, Some(resolve::Create { mode, in_memory: require_tmpfs }))?;
     if require_tmpfs { dir.require_memory() } else { Ok(()) }
 }

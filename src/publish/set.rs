@@ -219,7 +219,7 @@ impl Set {
     /// Step 1.
     fn root(&self) -> Result<Dir, PublishError> {
         let create = Create { mode: self.dir_mode, in_memory: self.require_tmpfs };
-        let root = Dir::open(&self.path, Some(create))?;
+        let mut root = Dir::open(&self.path, Some(create))?;
         if self.require_tmpfs {
             root.require_memory()?;
         }

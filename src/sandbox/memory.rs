@@ -6,7 +6,7 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
-use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::mm::{MlockAllFlags, mlockall, munlockall};
 use rustix::process::{DumpableBehavior, Resource, getrlimit, set_dumpable_behavior};
 use rustix::thread::{CapabilitySet, capabilities};
 
@@ -14,6 +14,9 @@ use crate::process::limits;
 
 /// Whether later allocations stand on CAP_IPC_LOCK.
 static BY_CAPABILITY: AtomicBool = AtomicBool::new(false);
+
+/// Whether our memory is locked, on a machine that has no swap now.
+static LOCKED_IN_VAIN: AtomicBool = AtomicBool::new(false);
 
 /// Closes this process's memory to everybody but root, forbids core dumps, and keeps it out of swap
 /// where that is allowed. Has nothing to do with `sandbox`: nothing that we do or start needs it open.
@@ -27,12 +30,24 @@ pub fn close() {
     if let Err(why) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
         tracing::warn!("others of the same user may read this process's memory: {why}");
     }
-    if let Err(why) = lock()
-        && swap_is_on()
+    let (locked, swaps) = (lock(), swap_is_on());
+    LOCKED_IN_VAIN.store(locked.is_ok() && !swaps, Ordering::Relaxed);
+    if let Err(why) = locked
+        && swaps
     {
         tracing::warn!(
             "this machine swaps and {why}: secrets in Leasehold's memory may be written to disk; turn swap off, or let Leasehold lock memory (an unlimited RLIMIT_MEMLOCK, or CAP_IPC_LOCK)"
         );
+    }
+}
+
+/// Does what the kernel refuses while our memory is locked: giving a part of the heap back. Where the machine has had swap
+/// at the start, the memory stays locked, and `act` gives back what it can.
+pub fn unlocked(act: impl FnOnce()) {
+    let unlocked = LOCKED_IN_VAIN.load(Ordering::Relaxed) && munlockall().is_ok();
+    act();
+    if unlocked && let Err(why) = mlockall(everything()) {
+        tracing::warn!("our memory is no longer locked: {why}");
     }
 }
 
@@ -80,8 +95,11 @@ fn lock() -> Result<(), Unlocked> {
         }
         BY_CAPABILITY.store(true, Ordering::Relaxed);
     }
-    let everything = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
-    mlockall(everything).map_err(Unlocked::Refused)
+    mlockall(everything()).map_err(Unlocked::Refused)
+}
+
+fn everything() -> MlockAllFlags {
+    MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT
 }
 
 /// Whether our pages may go to a swap device. What cannot be read is as on a kernel without swap.

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use crate::config::plan::{Notifier, Plan, Sandbox};
 use crate::exit::{Cause, Ending};
 
-pub use memory::close as close_memory;
+pub use memory::{close as close_memory, unlocked as with_memory_unlocked};
 use needs::Needs;
 
 /// What is in force for the rest of this process.

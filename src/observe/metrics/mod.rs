@@ -2,8 +2,9 @@
 //!
 //! Labels are names of the configuration (files, notifiers), words of fixed sets, and places; never
 //! paths or leases. So the number of series is bounded by the configuration, and by
-//! `secrets::MOST` where a template decides how many secrets there are.
+//! `secrets::MOST` and `files::MOST` where there are thousands.
 
+mod files;
 mod secrets;
 mod writer;
 
@@ -14,9 +15,9 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 
-use self::writer::{BYTES, Distribution, Labels, SECONDS, Writer};
+use self::writer::{Distribution, SECONDS, Writer};
 use super::status;
-use crate::core::view::{FileView, Health, NextAction, NotifierView, SecretView, View};
+use crate::core::view::{NotifierView, SecretView, View};
 use crate::observe::certificate::CertificateView;
 use crate::sandbox;
 use crate::vault::meter::{BOUNDS, Tally};
@@ -92,7 +93,7 @@ impl Collector for Scrape {
         login(&mut writer, view, &besides.about)?;
         process(&mut writer, view, &besides.about)?;
         certificates(&mut writer, &besides.certificates)?;
-        files(&mut writer, view, &besides.bytes)?;
+        files::write(&mut writer, view, &besides.bytes)?;
         secrets::write(&mut writer, view)?;
         notifiers(&mut writer, view)?;
         requests(&mut writer, &besides.requests)?;
@@ -153,68 +154,6 @@ fn certificates(writer: &mut Writer<'_>, all: &[CertificateView]) -> Result<(), 
     let help = "Until our own certificate of that key ends, negative where that is past";
     let left = all.iter().map(|one| ([("key", one.key)], one.left));
     writer.gauges("certificate_expiry", help, SECONDS, left)
-}
-
-fn files(writer: &mut Writer<'_>, view: &View, bytes: &[Option<usize>]) -> Result<(), Error> {
-    let by_file = |value: fn(&View, &FileView) -> Option<i64>| {
-        view.files.iter().filter_map(move |file| Some((of_file(file), value(view, file)?)))
-    };
-    let published = by_file(|_, file| Some(i64::from(file.generation.is_some())));
-    writer.gauges("file_published", "Whether the file is on disk", None, published)?;
-    let generation = by_file(|_, file| i64::try_from(file.generation?).ok());
-    writer.gauges("file_generation", "The generation on disk", None, generation)?;
-    let expiry = by_file(|view, file| Some(status::until(view.now, file.expires?)));
-    let help = "Until the first of its secrets ends, negative where that is past; absent where none does";
-    writer.gauges("file_expiry", help, SECONDS, expiry)?;
-    let life = by_file(|view, file| i64::try_from(life_of(view, file)?.as_secs()).ok());
-    let help = "The whole life of the secret that ends first, as last granted; absent where none does";
-    writer.gauges("file_life", help, SECONDS, life)?;
-    let state = view.files.iter();
-    let state = state.map(|file| ([("file", file.name.as_str()), ("state", file.health.name())], 1_u32));
-    let help = "1 for how the file is: ok, stale, failing, expired or missing; the other states are absent";
-    writer.gauges("file_state", help, None, state)?;
-    let age = by_file(|view, file| Some(-status::until(view.now, file.changed?)));
-    writer.gauges("file_age", "Since the file last changed in this run", SECONDS, age)?;
-    let next = view.files.iter().filter_map(|file| {
-        let (action, at) = next_of(view, file)?;
-        let labels = [("file", file.name.as_str()), ("action", status::action_name(action))];
-        Some((labels, status::until(view.now, at)))
-    });
-    writer.gauges("file_next", "Until the next action about one of its secrets", SECONDS, next)?;
-    let error = by_file(|_, file| Some(i64::from(status::fault(file.error.as_ref(), file.health).is_some())));
-    writer.gauges("file_error", "Whether something keeps the file from being true", None, error)?;
-    let own = view.files.iter().filter_map(|file| Some((file, file.error.as_ref()?.class)));
-    let over = view.files.iter().filter(|file| matches!(file.health, Health::Expired(_)));
-    let class = own.chain(over.map(|file| (file, "expired")));
-    let class = class.map(|(file, class)| ([("file", file.name.as_str()), ("class", class)], 1_u32));
-    writer.gauges(
-        "file_error_class",
-        "1 for the class of what keeps the file from being true",
-        None,
-        class,
-    )?;
-    let sizes = view.files.iter().zip(bytes).filter_map(|(file, size)| Some((of_file(file), (*size)?)));
-    let sizes = sizes.map(|(labels, size)| (labels, u64::try_from(size).unwrap_or(u64::MAX)));
-    writer.gauges("file_size", "The bytes of its last rendering", BYTES, sizes)?;
-    let renders = view.files.iter().map(|file| (of_file(file), file.renders));
-    writer.counters("file_renders", "How often the file was rendered", renders)
-}
-
-fn of_file(file: &FileView) -> Labels<'_, 1> {
-    [("file", file.name.as_str())]
-}
-
-/// The first thing that happens to one of its secrets.
-fn next_of(view: &View, file: &FileView) -> Option<(NextAction, Moment)> {
-    let nexts = file.secrets.iter().filter_map(|&index| view.secrets.get(index)?.next);
-    nexts.min_by_key(|(_, at)| *at)
-}
-
-/// The life of the secret that ends first: from when it was last read or renewed to its end.
-fn life_of(view: &View, file: &FileView) -> Option<Duration> {
-    let secrets = file.secrets.iter().filter_map(|&index| view.secrets.get(index));
-    let lives = secrets.filter_map(|secret| Some((secret.expires?, secret.fresh?.until(secret.expires?))));
-    lives.min_by_key(|(end, _)| *end).map(|(_, life)| life)
 }
 
 fn notifiers(writer: &mut Writer<'_>, view: &View) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::core::view::{BreakerView, Fault, Outage, Readiness};
+use crate::core::view::{BreakerView, Fault, FileView, Health, Outage, Readiness};
 use crate::observe::sample;
 use leasehold_base::time::Moment;
 
@@ -127,4 +127,29 @@ fn however_many_secrets_a_template_reads_the_series_are_bounded() {
     };
     assert_eq!(series(10), 10);
     assert_eq!(series(20_000), secrets::MOST);
+}
+
+#[test]
+fn the_series_of_files_are_bounded_and_no_file_in_trouble_goes_without() {
+    let series = |files: usize, troubled: std::ops::Range<usize>| {
+        let mut view = sample::view();
+        let named = |index| FileView { name: format!("f{index}"), ..view.files[0].clone() };
+        view.files = (0..files).map(named).collect();
+        for index in troubled.clone() {
+            view.files[index].health = Health::Missing;
+        }
+        let text = render(view, sample::besides());
+        has(&text, &format!("leasehold_files {files}"));
+        has(&text, &format!("leasehold_files_failing {}", troubled.len()));
+        let count = text.lines().filter(|line| line.starts_with("leasehold_file_state{")).count();
+        has(&text, &format!("leasehold_files_untold {}", files - count));
+        for index in troubled.take(files::MOST) {
+            has(&text, &format!("leasehold_file_state{{file=\"f{index}\",state=\"missing\"}} 1"));
+        }
+        count
+    };
+    assert_eq!(series(10, 0..0), 10);
+    assert_eq!(series(3_000, 0..0), files::MOST);
+    assert_eq!(series(3_000, 2_990..2_992), files::MOST + 2);
+    assert_eq!(series(4_000, 1_500..3_900), 2 * files::MOST, "a server that is away troubles all of them");
 }

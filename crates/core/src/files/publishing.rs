@@ -12,6 +12,7 @@ use crate::interface::event::{Published, RenderOutcome};
 use crate::interface::ids::{FileId, NotifierId, SecretId, UnitId};
 use crate::interface::policy::Mode;
 use crate::interface::policy::OnInit;
+use crate::secrets::graph::Node;
 use crate::tools::dice::pause;
 use crate::tools::few::Few;
 use crate::tools::timers::Timer;
@@ -79,8 +80,11 @@ impl Engine {
             self.timers.set(Timer::Unit(id), at);
         }
         // What is put back is what was there before: for that nothing else has to be ready.
-        let wanted =
-            if unit.fresh.is_empty() { self.inspector.misses(id) } else { self.nothing_is_awaited(id) };
+        let wanted = if unit.fresh.is_empty() {
+            self.inspector.misses(id)
+        } else {
+            idle && self.nothing_is_awaited(id)
+        };
         // Init publishes all at once, when everything is rendered.
         if !self.is_starting() && idle && wanted && pause.is_none() {
             self.publish(id);
@@ -101,11 +105,20 @@ impl Engine {
 
     /// Whether reads are under way whose answers may change this unit.
     pub(crate) fn is_reading_for(&self, id: UnitId) -> bool {
+        if !self.upstream.breaker.is_closed() {
+            return false;
+        }
         let for_unit = |secret: &SecretId| {
             let users = self.graph.get(*secret).into_iter().flat_map(|node| &node.users);
             users.into_iter().any(|file| self.shelf.file(*file).unit == id)
         };
-        self.upstream.breaker.is_closed() && self.reading.iter().any(for_unit)
+        let files = &self.shelf.unit(id).files;
+        let is_read = |file: &FileId| self.shelf.file(*file).uses.iter().any(|id| self.reading.contains(id));
+        // An absolute file is a unit of its own: there are as many of them as there may be reads.
+        match files.len() < self.reading.len() {
+            true => files.iter().any(is_read),
+            false => self.reading.iter().any(for_unit),
+        }
     }
 
     /// Whether all is there that its last rendering lacked.
@@ -119,25 +132,28 @@ impl Engine {
 
     /// Whether every file of the unit is rendered or has failed at least once. While the server
     /// is away, all that wait for it count as failed.
-    fn nothing_is_awaited(&self, id: UnitId) -> bool {
-        self.shelf.unit(id).blocked.iter().all(|file| self.is_hindered(*file))
+    fn nothing_is_awaited(&mut self, id: UnitId) -> bool {
+        self.graph.note_troubled();
+        let unit = self.shelf.unit(id);
+        let is_awaited = |file: &&FileId| !self.is_hindered(**file);
+        let last = unit.awaited.filter(|file| unit.blocked.contains(file));
+        let awaited =
+            last.as_ref().filter(is_awaited).or_else(|| unit.blocked.iter().find(is_awaited)).copied();
+        self.shelf.unit_mut(id).awaited = awaited;
+        awaited.is_none()
     }
 
-    /// Whether something the file cannot do without has failed.
-    pub(crate) fn is_hindered(&self, file: FileId) -> bool {
+    /// Whether something the file cannot do without has failed, as far as that is noted.
+    fn is_hindered(&self, file: FileId) -> bool {
         let now = self.now.moment;
-        let failed = |secret: &SecretId| {
-            let held_back = |at: Moment| at.until(now) >= HELD_BACK;
-            self.graph
-                .get(*secret)
-                .is_some_and(|node| node.trouble.is_some() || node.denied.is_some_and(held_back))
-        };
+        let held_back = |at: Moment| at.until(now) >= HELD_BACK;
+        let failed = |node: &Node| node.trouble.is_some() || node.denied.is_some_and(held_back);
         let away = !self.upstream.breaker.is_closed() || self.upstream.session.trouble.is_some();
         if self.sinks.contains(file) {
             return away || self.shelf.file(file).failed.is_some();
         }
         let needs = &self.shelf.file(file).needs;
-        !needs.is_empty() && (away || needs.iter().any(failed))
+        !needs.is_empty() && (away || self.graph.has_troubled(needs, failed))
     }
 
     /// Publishes a unit.
@@ -205,6 +221,7 @@ impl Engine {
         let turned = |id: &SecretId| self.graph.get(*id).and_then(|node| node.turned);
         let outrun = uses.difference(&before).any(|id| turned(id).is_some_and(|at| at >= began));
         for gone in before.difference(&uses) {
+            self.shelf.ceases_to_use(file, *gone);
             self.unneed(*gone, file);
         }
         outrun

@@ -80,6 +80,8 @@ pub(crate) struct Unit {
     pub(crate) rendering: BTreeSet<FileId>,
     /// Rendered, and not published yet.
     pub(crate) fresh: BTreeSet<FileId>,
+    /// A blocked file that was still to come when that was last asked.
+    pub(crate) awaited: Option<FileId>,
     /// What the publish under way makes visible.
     pub(crate) publishing: Option<BTreeSet<FileId>>,
     /// When the first change came that is not published yet.
@@ -121,6 +123,10 @@ pub(crate) struct Shelf {
     publishing: BTreeSet<UnitId>,
     /// Units before this one have nothing that is to be published.
     first_fresh: usize,
+    /// Files without a generation.
+    unpublished: BTreeSet<FileId>,
+    /// What files are made of, on disk or in their last rendering, and no longer use.
+    former: BTreeSet<(SecretId, FileId)>,
 }
 
 impl Shelf {
@@ -155,6 +161,8 @@ impl Shelf {
             unready: (0..policy.units.len()).map(UnitId).collect(),
             publishing: BTreeSet::new(),
             first_fresh: 0,
+            unpublished: (0..policy.files.len()).map(FileId).collect(),
+            former: BTreeSet::new(),
         }
     }
 
@@ -315,6 +323,9 @@ impl Shelf {
         let file = &mut self.files[id.0];
         file.failed = None;
         file.baffled = false;
+        for secret in file.made.difference(&file.uses).filter(|secret| !file.shown.contains(secret)) {
+            self.former.remove(&(*secret, id));
+        }
         file.made.clone_from(&file.uses);
         let unit = &mut self.units[file.unit.0];
         if changed || !file.rendered {
@@ -371,10 +382,11 @@ impl Shelf {
         unit.error = None;
         unit.tries = 0;
         let members: Vec<FileId> = unit.files.clone();
-        for file in &members {
-            let file = &mut self.files[file.0];
+        for id in &members {
+            let file = &mut self.files[id.0];
             if file.offered {
                 file.generation = Some(generation);
+                self.unpublished.remove(id);
             }
         }
         self.touched.insert(id);
@@ -394,26 +406,52 @@ impl Shelf {
             && file.generation.is_some();
         if settled {
             file.stale = false;
-            self.departed.extend(file.shown.difference(&file.made).map(|secret| (id, *secret)));
+            for secret in file.shown.difference(&file.made) {
+                self.former.remove(&(*secret, id));
+                self.departed.push((id, *secret));
+            }
             file.shown.clone_from(&file.made);
             file.changes = None;
         }
         settled
     }
 
-    /// Files that on disk may still be made of what `id` was before. Where that came from an
-    /// `earlier` run, so may every file that this run has not published yet.
-    pub(crate) fn still_made_of(&self, id: SecretId, earlier: bool) -> BTreeSet<FileId> {
-        let may_be = |file: &File| {
-            let unknown = earlier && file.generation.is_none();
-            file.stale && (unknown || file.uses.contains(&id) || file.shown.contains(&id))
-        };
-        self.files().filter(|(_, file)| may_be(file)).map(|(id, _)| id).collect()
+    /// Returns true if every file has a generation.
+    pub(crate) fn is_all_published(&self) -> bool {
+        self.unpublished.is_empty()
     }
 
-    /// `gone` turned out to be `other`.
-    pub(crate) fn merge(&mut self, gone: SecretId, other: SecretId) {
-        for file in &mut self.files {
+    /// The file no longer uses `gone`, and may still be made of it.
+    pub(crate) fn ceases_to_use(&mut self, id: FileId, gone: SecretId) {
+        let file = &self.files[id.0];
+        if file.shown.contains(&gone) || file.made.contains(&gone) {
+            self.former.insert((gone, id));
+        }
+    }
+
+    /// Files that on disk may still be made of what `id` was before, which `users` use now. Where that came from an
+    /// `earlier` run, so may every file that this run has not published yet.
+    pub(crate) fn still_made_of(&self, id: SecretId, users: &Few<FileId>, earlier: bool) -> BTreeSet<FileId> {
+        let former = self.former.range((id, FileId(0))..=(id, FileId(usize::MAX))).map(|(_, file)| file);
+        let unknown = self.unpublished.iter().filter(|_| earlier);
+        let stale = |file: &&FileId| self.files[file.0].stale;
+        let of = |file: &&FileId| {
+            let file = &self.files[file.0];
+            file.uses.contains(&id) || file.shown.contains(&id)
+        };
+        users.iter().chain(former).filter(of).chain(unknown).filter(stale).copied().collect()
+    }
+
+    /// `gone` turned out to be `other`, which `users` use.
+    pub(crate) fn merge(&mut self, gone: SecretId, other: SecretId, users: &[FileId]) {
+        let of_gone = self.former.range((gone, FileId(0))..=(gone, FileId(usize::MAX)));
+        let of_gone: Vec<(SecretId, FileId)> = of_gone.copied().collect();
+        for pair in &of_gone {
+            self.former.remove(pair);
+            self.former.insert((other, pair.1));
+        }
+        for id in users.iter().chain(of_gone.iter().map(|(_, file)| file)) {
+            let file = &mut self.files[id.0];
             for set in [&mut file.uses, &mut file.made, &mut file.shown, &mut file.needs] {
                 if set.remove(&gone) {
                     set.insert(other);
@@ -439,97 +477,4 @@ impl Shelf {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::interface::policy::ShutdownPlan;
-    use crate::interface::policy::{FilePolicy, Mode, UnitPolicy};
-
-    fn at(seconds: u64) -> Moment {
-        Moment::new(Duration::from_secs(seconds))
-    }
-
-    fn shelf(wait: Option<Wait>) -> Shelf {
-        let file = FilePolicy {
-            name: "a".into(),
-            unit: UnitId(0),
-            refresh: Duration::from_secs(10),
-            wait,
-            notify: vec![],
-            sink: None,
-        };
-        Shelf::new(&Policy {
-            mode: Mode::Daemon,
-            files: vec![file.clone(), FilePolicy { name: "b".into(), ..file }],
-            units: vec![UnitPolicy { files: vec![FileId(0), FileId(1)] }],
-            notifiers: vec![],
-            on_init: Default::default(),
-            child: None,
-            shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
-            handoff: false,
-            owns_token: true,
-            sees_token: true,
-            locks_out: false,
-            login_advice: String::new(),
-            first_ready: Default::default(),
-            binds_certificate: false,
-            max_in_flight: 8,
-            seed: 0,
-        })
-    }
-
-    #[test]
-    fn a_change_during_a_rendering_makes_another() {
-        let mut shelf = shelf(None);
-        shelf.mark(FileId(0), at(1));
-        shelf.start(FileId(0), at(1));
-        shelf.mark(FileId(0), at(2));
-        assert!(shelf.stop(FileId(0)));
-        assert!(shelf.unit(UnitId(0)).dirty.contains(&FileId(0)));
-    }
-
-    #[test]
-    fn a_failed_publish_leaves_what_it_had_to_show_for_the_next() {
-        let mut shelf = shelf(None);
-        shelf.mark(FileId(0), at(1));
-        shelf.start(FileId(0), at(1));
-        shelf.stop(FileId(0));
-        shelf.brought(FileId(0), true);
-        assert_eq!(shelf.publish(UnitId(0), at(2)), [FileId(0)], "the other has no rendering");
-        shelf.not_published(
-            UnitId(0),
-            Ending::new(leasehold_base::exit::Cause::Destination, "full", ""),
-            at(3),
-        );
-        assert!(shelf.unit(UnitId(0)).fresh.contains(&FileId(0)));
-        assert!(shelf.file(FileId(0)).stale);
-        shelf.publish(UnitId(0), at(3));
-        assert_eq!(shelf.published(UnitId(0), 1, at(3)), [FileId(0)]);
-        assert!(!shelf.file(FileId(0)).stale);
-        assert_eq!(shelf.file(FileId(1)).generation, None);
-    }
-
-    #[test]
-    fn a_set_gathers_for_as_long_as_its_publish_and_its_number_of_files_ask_for() {
-        let mut shelf = shelf(None);
-        assert_eq!(shelf.unit(UnitId(0)).gather(), GATHER);
-        shelf.publish(UnitId(0), at(3));
-        shelf.published(UnitId(0), 1, at(3).after(Duration::from_millis(100)));
-        assert_eq!(shelf.unit(UnitId(0)).gather(), Duration::from_millis(400));
-        shelf.unit_mut(UnitId(0)).files = (0..10_000).map(FileId).collect();
-        assert_eq!(shelf.unit(UnitId(0)).gather(), Duration::from_secs(2));
-        shelf.unit_mut(UnitId(0)).took = Duration::from_secs(60);
-        assert_eq!(shelf.unit(UnitId(0)).gather(), LONGEST_GATHER);
-    }
-
-    #[test]
-    fn quiet_time_starts_anew_with_each_change_up_to_its_most() {
-        let wait = Wait { min: Duration::from_secs(2), max: Duration::from_secs(5) };
-        let mut shelf = shelf(Some(wait));
-        shelf.mark(FileId(0), at(10));
-        assert_eq!(shelf.quiet_until(UnitId(0)), Some(at(12)));
-        shelf.mark(FileId(0), at(11));
-        assert_eq!(shelf.quiet_until(UnitId(0)), Some(at(13)));
-        shelf.mark(FileId(0), at(14));
-        assert_eq!(shelf.quiet_until(UnitId(0)), Some(at(15)));
-    }
-}
+mod tests;

@@ -131,13 +131,14 @@ impl Engine {
         let now = self.now.moment;
         for token in tokens {
             self.upstream.session.taken(token.id);
+            self.upstream.session.at_home_in(&token.accessor);
             if token.latest.is_some_and(|end| end <= now) {
                 self.out.push(Action::DropToken(token.id));
                 continue;
             }
             let mut login = Login::adopted(token, now);
             login.state = Standing::Leaving;
-            self.upstream.session.logins.insert(token.id, login);
+            self.upstream.session.add(token.id, login);
             self.sinks.may_show(token.id, owed);
             self.plan_token(token.id);
         }
@@ -173,7 +174,9 @@ impl Engine {
         let mut held = Held { read: kept.read, lease, life: kept.life, certificate, version: kept.version };
         match &mut held.lease {
             // Its login may have been in another namespace, and not have taken it along.
-            Some(lease) if orphan && lease.outlives("") => lease.orphaned(now.moment),
+            Some(lease) if orphan && lease.outlives(&self.upstream.session.home) => {
+                lease.orphaned(now.moment)
+            }
             Some(lease) if orphan => lease.died(now.moment),
             _ => {}
         }

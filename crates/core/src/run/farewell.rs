@@ -115,6 +115,7 @@ impl Engine {
         let tokens = BTreeSet::new();
         self.phase = Phase::Leaving(Farewell { result, revoke, stage: Stage::Revoking, tokens, left: false });
         self.timers.clear_all();
+        self.retirees.forget_deadlines();
         self.work.clear_ready();
         self.timers.set(Timer::Stop, self.now.moment.after(within));
         self.give_back_all(within / 2);
@@ -217,7 +218,7 @@ impl Engine {
                 match result {
                     Ok(facts) => {
                         let login = crate::upstream::session::Login::new(facts, sent, self.policy.owns_token);
-                        self.upstream.session.logins.insert(token, login);
+                        self.upstream.session.add(token, login);
                         self.give_back(token);
                         self.begin_giving_back();
                     }

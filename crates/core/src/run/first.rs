@@ -93,7 +93,7 @@ impl Engine {
 
     fn is_ready(&self) -> bool {
         // Most of the time before a start is over, one file is enough to know.
-        if self.shelf.files().any(|(_, file)| file.generation.is_none()) {
+        if !self.shelf.is_all_published() {
             return false;
         }
         let now = self.now.moment;

@@ -3,6 +3,8 @@
 //! A request as written leads to a secret; once it is resolved, secrets that turn out to be the
 //! same are merged. A secret that no file uses any more is dropped.
 
+mod asked;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use std::time::Duration;
 use crate::interface::event::Life;
 use crate::interface::ids::{FileId, SecretId, TokenId};
 use crate::interface::view::NextAction;
+use crate::secrets::graph::asked::Asked;
 use crate::secrets::lease::Lease;
 use crate::secrets::refresh::Certificate;
 use crate::tools::dice::number;
@@ -153,6 +156,8 @@ pub(crate) struct Node {
     pub(crate) replacements: u64,
     /// It may differ from what was last written down of it.
     touched: bool,
+    /// It may have failed or recovered since that was last asked.
+    unseen: bool,
     /// What was last written down of it: its request, and a digest of the rest.
     pub(crate) noted: Option<(Arc<Request>, u64)>,
     /// Requests about it that failed, for what is shown.
@@ -188,6 +193,7 @@ impl Node {
             renewals: 0,
             replacements: 0,
             touched: false,
+            unseen: false,
             noted: None,
             failures: 0,
         }
@@ -248,6 +254,8 @@ pub(crate) struct Graph {
     gone: Vec<Arc<Request>>,
     /// Of each login, when the first lease ends that a file is made of. None once something may have changed.
     first_ends: Option<BTreeMap<TokenId, Moment>>,
+    /// What is remembered of questions that are asked after each event.
+    asked: Asked,
 }
 
 /// What a secret is called where its path is not to be read: eight digits that are the same for all
@@ -286,6 +294,7 @@ impl Graph {
         if !std::mem::replace(&mut node.touched, true) {
             self.touched.insert(id);
         }
+        self.asked.note(id, node);
         Some(node)
     }
 
@@ -327,11 +336,12 @@ impl Graph {
     /// As above.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (SecretId, &mut Node)> {
         self.first_ends = None;
-        let touched = &mut self.touched;
+        let (touched, asked) = (&mut self.touched, &mut self.asked);
         self.nodes.iter_mut().map(|(id, node)| {
             if !std::mem::replace(&mut node.touched, true) {
                 touched.insert(*id);
             }
+            asked.note(*id, node);
             (*id, &mut **node)
         })
     }
@@ -408,6 +418,7 @@ impl Graph {
         let mut node = *self.nodes.remove(&id)?;
         self.first_ends = None;
         self.touched.remove(&id);
+        self.asked.forget(id);
         self.gone.extend(node.noted.take().map(|(request, _)| request));
         self.named.remove(&(node.name.hash, node.name.number));
         for written in &node.written {
@@ -458,69 +469,4 @@ impl Graph {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn request(path: &str) -> Request {
-        Request::read(path).expect("a good path")
-    }
-
-    #[test]
-    fn two_ways_of_writing_one_secret_become_one() {
-        let mut graph = Graph::default();
-        let plain = graph.intern(&request("secret/web"));
-        let data = graph.intern(&request("secret/data/web"));
-        assert_ne!(plain, data, "nobody knows yet");
-        graph.get_mut(data).expect("it is there").users.insert(FileId(3));
-        assert_eq!(graph.resolve(plain, request("secret/data/web")), Resolved::Itself);
-        assert_eq!(graph.resolve(data, request("secret/data/web")), Resolved::Same(plain));
-        assert_eq!(graph.intern(&request("secret/data/web")), plain);
-        assert!(graph.get(data).is_none());
-        assert!(graph.get(plain).expect("it is there").users.contains(&FileId(3)));
-    }
-
-    #[test]
-    fn a_path_that_is_written_as_the_server_keeps_it_is_the_secret_that_is_known_by_it() {
-        let mut graph = Graph::default();
-        let id = graph.intern(&request("secret/web"));
-        graph.resolve(id, request("secret/data/web"));
-        assert_eq!(graph.intern(&request("secret/data/web")), id);
-        graph.remove(id);
-        assert_ne!(graph.intern(&request("secret/data/web")), id);
-    }
-
-    #[test]
-    fn a_name_is_the_same_for_all_ways_of_writing_a_path_and_no_two_have_one() {
-        fn name(graph: &mut Graph, path: &str) -> (SecretId, String) {
-            let id = graph.intern(&request(path));
-            (id, graph.get(id).expect("it is there").name.to_string())
-        }
-        let mut graph = Graph::default();
-        let (id, first) = name(&mut graph, "secret/web");
-        assert_eq!(first.len(), 8);
-        assert_eq!(name(&mut graph, "secret/web").1, first);
-        let (twin, second) = name(&mut graph, "secret/data/web");
-        assert_eq!(second, format!("{first}-2"), "until it is known that they are one");
-        assert_ne!(name(&mut graph, "secret/other").1, first);
-        // What is dropped and comes back is called as before, unless somebody else is.
-        graph.remove(id);
-        assert_eq!(name(&mut graph, "secret/web").1, format!("{first}-3"));
-        let (again, _) = name(&mut graph, "secret/web");
-        graph.remove(twin);
-        graph.remove(again);
-        assert_eq!(name(&mut graph, "secret/web").1, first);
-        let mut next = Graph::default();
-        let adopted = next.adopt(request("secret/data/web"), vec![request("secret/web")]);
-        assert_eq!(next.get(adopted).expect("it is there").name.to_string(), first, "in the next run too");
-    }
-
-    #[test]
-    fn an_adopted_secret_is_known_by_every_name_it_had() {
-        let mut graph = Graph::default();
-        let id = graph.adopt(request("secret/data/web"), vec![request("secret/web")]);
-        assert_eq!(graph.intern(&request("secret/web")), id);
-        assert_eq!(graph.intern(&request("secret/data/web")), id);
-        graph.remove(id);
-        assert_ne!(graph.intern(&request("secret/web")), id, "a dropped secret is not found again");
-    }
-}
+mod tests;

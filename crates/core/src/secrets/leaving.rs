@@ -152,7 +152,7 @@ impl Engine {
         let at = until.max(now).after(spread);
         match job {
             Job::RevokeLease(id) => {
-                let end = self.retirees.get(id).map_or(now, |one| one.lease.latest);
+                let end = self.retirees.get_mut(id).map_or(now, |one| one.lease.latest);
                 self.timers.set(Timer::Retiree(id.clone()), at.min(end));
             }
             Job::RevokeToken(id) => self.timers.set(Timer::Leaving(*id), at),
@@ -217,9 +217,8 @@ impl Engine {
     /// An earlier run left this login to be given back, and what is on disk may still be of its making: this run has
     /// not published everything yet, or not everyone was told.
     fn is_stray(&self, id: TokenId) -> bool {
-        let published = || self.shelf.files().all(|(_, file)| file.generation.is_some());
         let stray = self.upstream.session.logins.get(&id).is_some_and(|login| login.stray);
-        stray && !(published() && self.untold().is_empty())
+        stray && !(self.shelf.is_all_published() && self.untold().is_empty())
     }
 
     /// Gives back what an earlier run left, once nothing on disk is of its making.
@@ -242,10 +241,8 @@ impl Engine {
         if login.state != Standing::Leaving || matches!(self.phase, Phase::Leaving(_)) {
             return;
         }
-        let waiting = self.retirees.iter().any(|one| one.lease.token == id && one.way != Way::WithToken);
-        let of = |lease: &Lease| lease.token == id;
-        let held = || self.graph.iter().any(|(_, node)| node.lease().is_some_and(of));
-        if waiting || held() || self.sinks.keep(id, self.now.moment) || self.is_stray(id) {
+        let needed = self.retirees.wait_for(id) || self.graph.holds_lease_of(id);
+        if needed || self.sinks.keep(id, self.now.moment) || self.is_stray(id) {
             return;
         }
         if self.work.uses(id) {
@@ -325,7 +322,7 @@ impl Engine {
 
     /// Somebody may never change over, as a process that is left alone: then a lease ends by itself.
     fn await_ends(&mut self) {
-        for (id, latest) in self.retirees.off_disk() {
+        for (id, latest) in self.retirees.take_off_disk() {
             self.timers.set(Timer::Retiree(id), latest);
         }
     }

@@ -97,7 +97,7 @@ impl Engine {
         self.upstream.judge.forget(id);
         let Some(node) = self.graph.remove(id) else { return };
         if let Some(lease) = node.held.and_then(|held| held.lease) {
-            self.retire(lease, None, self.shelf.still_made_of(id, node.reads == 0));
+            self.retire(lease, None, self.shelf.still_made_of(id, &node.users, node.reads == 0));
         }
         if let Some(request) = node.request {
             self.out.push(Action::Forget(request));
@@ -111,7 +111,8 @@ impl Engine {
         let Some(node) = self.graph.get_mut(id) else { return };
         let (held, earlier) = (node.held.take(), node.reads == 0);
         if let Some(lease) = held.and_then(|held| held.lease) {
-            self.retire(lease, Some(id), self.shelf.still_made_of(id, earlier));
+            let files = self.shelf.still_made_of(id, &node.users, earlier);
+            self.retire(lease, Some(id), files);
         }
         self.retry(id, Op::Read);
     }
@@ -158,7 +159,7 @@ impl Engine {
             self.graph.get(other).map(|node| node.users.iter().copied().collect()).unwrap_or_default();
         let waits = |file: &FileId| self.shelf.file(*file).needs.contains(&gone);
         let waiting: Vec<FileId> = users.iter().copied().filter(waits).collect();
-        self.shelf.merge(gone, other);
+        self.shelf.merge(gone, other, &users);
         let turned = self.graph.get(other).and_then(|node| node.turned);
         for file in users {
             let waits = waiting.contains(&file);
@@ -257,7 +258,7 @@ impl Engine {
     fn held(&mut self, id: SecretId, token: TokenId, sent: Moment, facts: &ReadFacts) -> Held {
         let mut lease = facts.lease.clone().map(|lease| self.minted(id, lease, token, sent));
         if let Some(lease) = lease.as_mut().filter(|lease| !self.upstream.session.is_alive(lease.token)) {
-            lease.died(self.now.moment);
+            self.login_was_over(lease);
         }
         let certificate = match facts.life {
             Life::Until(until) => Some(Certificate::issued(until, self.now)),
@@ -328,7 +329,8 @@ impl Engine {
         }
         // The first read of this run replaces what an earlier one left.
         let earlier = node.reads <= 1;
-        self.retire(old, Some(id), self.shelf.still_made_of(id, earlier));
+        let files = self.shelf.still_made_of(id, &node.users, earlier);
+        self.retire(old, Some(id), files);
     }
 
     pub(crate) fn renewed(

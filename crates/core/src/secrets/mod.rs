@@ -6,6 +6,7 @@ pub(crate) mod leaving;
 pub(crate) mod life;
 pub(crate) mod namespace;
 pub(crate) mod newcomers;
+mod places;
 pub(crate) mod refresh;
 pub(crate) mod retire;
 pub(crate) mod schedule;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId};
 use crate::secrets::lease::Lease;
+use crate::secrets::places::Places;
 use crate::tools::dice::pause;
 use leasehold_base::time::Moment;
 
@@ -63,6 +64,12 @@ pub(crate) struct Retirees {
     touched: BTreeSet<LeaseId>,
     /// Those that were written down, and are gone.
     gone: BTreeSet<LeaseId>,
+    /// Which of them a published file may set free.
+    places: Places,
+    /// Those that no file is made of any more, and whose deadline is to be set.
+    off_disk: BTreeSet<LeaseId>,
+    /// One that was still to go by itself when that was last asked of its login.
+    waiting: BTreeMap<TokenId, LeaseId>,
     /// The server asked that revocations come later, and has taken none since: until when, and how often in a row.
     rest: Option<(Moment, u32)>,
 }
@@ -100,6 +107,11 @@ impl Retirees {
         let retiree = Retiree { secret, files, notifiers, way, tries, by_own, noted, lease };
         let free = retiree.is_free();
         self.touched.insert(retiree.lease.id.clone());
+        self.off_disk.insert(retiree.lease.id.clone());
+        if let Some(before) = self.all.get(&retiree.lease.id) {
+            self.places.forget(&retiree.lease.id, &before.files);
+        }
+        self.places.put(&retiree.lease.id, &retiree.files);
         self.all.insert(retiree.lease.id.clone(), retiree);
         free
     }
@@ -120,12 +132,15 @@ impl Retirees {
     pub(crate) fn get_mut(&mut self, id: &LeaseId) -> Option<&mut Retiree> {
         let one = self.all.get_mut(id)?;
         self.touched.insert(id.clone());
+        self.off_disk.insert(id.clone());
         Some(one)
     }
 
     pub(crate) fn remove(&mut self, id: &LeaseId) -> Option<Retiree> {
         let one = self.all.remove(id)?;
         self.touched.remove(id);
+        self.off_disk.remove(id);
+        self.places.forget(id, &one.files);
         if one.noted.is_some() {
             self.gone.insert(id.clone());
         }
@@ -153,6 +168,7 @@ impl Retirees {
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Retiree> {
         self.touched.extend(self.all.keys().cloned());
+        self.off_disk.extend(self.all.keys().cloned());
         self.all.values_mut()
     }
 
@@ -168,26 +184,67 @@ impl Retirees {
     /// These files are on disk without any replaced lease; `untold` have to hear of it.
     /// Returns the leases that nothing uses any more.
     pub(crate) fn published(&mut self, files: &[FileId], untold: &[(FileId, NotifierId)]) -> Vec<LeaseId> {
+        let mut whom: BTreeMap<FileId, Vec<NotifierId>> = BTreeMap::new();
+        for (file, notifier) in untold {
+            whom.entry(*file).or_default().push(*notifier);
+        }
+        let files: BTreeSet<FileId> = files.iter().copied().collect();
         let mut free = Vec::new();
-        for one in self.all.values_mut().filter(|one| one.way == Way::Used) {
-            for file in files {
-                if one.files.remove(file) {
-                    let whom = untold.iter().filter(|(of, _)| of == file).map(|(_, whom)| *whom);
-                    one.notifiers.extend(whom);
-                }
+        for id in self.places.of(&files) {
+            let Some(one) = self.all.get_mut(&id).filter(|one| one.way == Way::Used) else {
+                // It is being given back already.
+                self.places.pass(&id);
+                continue;
+            };
+            let without: Vec<FileId> = match one.files.len() < files.len() {
+                true => one.files.iter().filter(|file| files.contains(file)).copied().collect(),
+                false => files.iter().filter(|file| one.files.contains(file)).copied().collect(),
+            };
+            self.places.take(&id, without.iter());
+            for file in without {
+                one.files.remove(&file);
+                one.notifiers.extend(whom.get(&file).into_iter().flatten());
+            }
+            if one.files.is_empty() {
+                self.off_disk.insert(id.clone());
             }
             if one.is_free() {
-                free.push(one.lease.id.clone());
+                free.push(id);
             }
         }
         free
     }
 
-    /// Leases that no file is made of any more, but that somebody may still use who was not told;
-    /// with their ends.
-    pub(crate) fn off_disk(&self) -> Vec<(LeaseId, Moment)> {
-        let kept = self.iter().filter(|one| one.way == Way::Used && one.files.is_empty() && !one.is_free());
-        kept.map(|one| (one.lease.id.clone(), one.lease.latest)).collect()
+    /// Returns true if a replaced lease of this login does not go with it. The search begins with the one that did not the
+    /// last time.
+    pub(crate) fn wait_for(&mut self, token: TokenId) -> bool {
+        let waits = |(id, one): (&LeaseId, &Retiree)| {
+            (one.lease.token == token && one.way != Way::WithToken).then(|| id.clone())
+        };
+        let found = match self.waiting.remove(&token) {
+            Some(last) => {
+                let after = self.all.range(&last..).find_map(waits);
+                after.or_else(|| self.all.range(..&last).find_map(waits))
+            }
+            None => self.all.iter().find_map(waits),
+        };
+        let waits = found.is_some();
+        self.waiting.extend(found.map(|id| (token, id)));
+        waits
+    }
+
+    /// Leases that no file is made of any more, but that somebody may still use who was not told; with their ends. Those
+    /// alone of which something has changed since this was last asked: the deadlines of the others are set.
+    pub(crate) fn take_off_disk(&mut self) -> Vec<(LeaseId, Moment)> {
+        let ids = std::mem::take(&mut self.off_disk);
+        let there = ids.into_iter().filter_map(|id| self.all.get(&id).map(|one| (id, one)));
+        let off = |one: &Retiree| one.way == Way::Used && one.files.is_empty() && !one.is_free();
+        there.filter(|(_, one)| off(one)).map(|(id, one)| (id, one.lease.latest)).collect()
+    }
+
+    /// All deadlines were cleared.
+    pub(crate) fn forget_deadlines(&mut self) {
+        self.off_disk.extend(self.all.keys().cloned());
     }
 
     /// This notifier knows of everything that is published. Returns as above.

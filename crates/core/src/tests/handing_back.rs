@@ -371,3 +371,33 @@ fn a_server_that_is_back_at_the_end_is_asked_for_nothing_but_what_is_given_back(
     let seen = hand.give(Event::TokenRevoked { token: TokenId(1), result: Ok(()) });
     assert!(!seen.iter().any(|action| matches!(action, Action::Ask(_))), "{seen:?}");
 }
+
+#[test]
+fn a_lease_of_another_namespace_whose_answer_came_after_the_end_of_its_login_is_given_back() {
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, DB);
+    hand.logged_in_for(1, 10);
+    hand.resolved(0, DB);
+    while !hand.sleep().contains(&Action::DropToken(TokenId(1))) {}
+    hand.read(0, leased("database/creds/web/old.team", 3600));
+    if made(&mut hand, 0, &[DB], true) == [publish(&[0])] {
+        hand.published(1, &[0]);
+        told(&mut hand, 0);
+    }
+    hand.logged_in(2);
+    let (token, sent) = (TokenId(2), hand.now().moment);
+    let result = Ok(leased("database/creds/web/new.team", 3600));
+    hand.give(Event::Read { secret: SecretId(0), token, sent, result });
+    made(&mut hand, 0, &[DB], true);
+    hand.published(2, &[0]);
+    told(&mut hand, 0);
+    let end = Duration::from_millis(hand.millis) + Duration::from_secs(60);
+    let mut gone = false;
+    while !gone && hand.engine.deadline().is_some_and(|at| at.since_boot() < end) {
+        gone = hand.sleep().iter().any(|action| {
+            matches!(action, Action::Ask(Question::RevokeLease { lease, .. }) if lease.0.ends_with("/old.team"))
+        });
+    }
+    assert!(gone, "the server keeps what is in another namespace than its login");
+}

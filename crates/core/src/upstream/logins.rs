@@ -133,7 +133,7 @@ impl Engine {
         self.upstream.session.entry = Entry::Quiet;
         self.upstream.session.refusals = None;
         self.upstream.session.settled();
-        self.upstream.session.logins.insert(token, Login::new(facts, sent, self.policy.owns_token));
+        self.upstream.session.add(token, Login::new(facts, sent, self.policy.owns_token));
         self.plan_token(token);
         self.leave(token);
         self.keep(true);
@@ -152,7 +152,7 @@ impl Engine {
         let planned = self.upstream.session.planned;
         self.upstream.session.granted(self.now.moment, planned);
         self.timers.clear(&Timer::Patience);
-        self.upstream.session.logins.insert(token, Login::new(facts, sent, self.policy.owns_token));
+        self.upstream.session.add(token, Login::new(facts, sent, self.policy.owns_token));
         if !self.doubtful_has_last_word(token) {
             self.take_over(token);
         }

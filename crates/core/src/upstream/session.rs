@@ -9,6 +9,7 @@ use crate::interface::ids::TokenId;
 use crate::interface::snapshot::{KeptToken, Refusals};
 use crate::interface::view::NextAction;
 use crate::secrets::lease::is_clamped;
+use crate::secrets::namespace;
 use crate::tools::dice::{around, pause};
 use leasehold_base::failure::Failure;
 use leasehold_base::time::Moment;
@@ -274,6 +275,8 @@ pub(crate) enum Entry {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) logins: BTreeMap<TokenId, Login>,
+    /// The namespace of all logins, as far as is known. An answer may come after its login is forgotten.
+    pub(crate) home: String,
     /// The one that requests are made with.
     pub(crate) current: Option<TokenId>,
     pub(crate) entry: Entry,
@@ -319,6 +322,7 @@ impl Session {
             logged_out: None,
             forgone: false,
             logins: BTreeMap::new(),
+            home: String::new(),
             current: None,
             entry: Entry::Quiet,
             planned: false,
@@ -342,6 +346,17 @@ impl Session {
             Some(_) => self.logged_out = None,
             None => drop(self.logged_out.get_or_insert(now)),
         }
+    }
+
+    /// A login is there.
+    pub(crate) fn add(&mut self, id: TokenId, login: Login) {
+        self.at_home_in(&login.accessor);
+        self.logins.insert(id, login);
+    }
+
+    /// There is or was a login of this accessor.
+    pub(crate) fn at_home_in(&mut self, accessor: &str) {
+        namespace::of(accessor).clone_into(&mut self.home);
     }
 
     /// A number that no login has had.

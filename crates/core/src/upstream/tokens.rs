@@ -184,6 +184,15 @@ impl Engine {
         }
     }
 
+    /// The login that made this lease is over, and forgotten.
+    pub(crate) fn login_was_over(&self, lease: &mut Lease) {
+        if lease.outlives(&self.upstream.session.home) {
+            lease.orphaned(self.now.moment);
+        } else {
+            lease.died(self.now.moment);
+        }
+    }
+
     /// A token is dead: so are its leases, which are minted anew; nothing else is.
     pub(crate) fn bury(&mut self, id: TokenId) {
         let now = self.now.moment;
