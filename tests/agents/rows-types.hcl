@@ -7,9 +7,7 @@ vault {
   tls_disable = true
 }
 
-cache {
-  use_auto_auth_token = true
-}
+cache {}
 
 auto_auth {
   method {

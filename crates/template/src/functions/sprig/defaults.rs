@@ -155,7 +155,7 @@ fn copy(scope: &mut Scope<'_, '_>, value: &Value, depth: usize) -> Result<Value,
         return Err(FunctionError::beyond("deepCopy: nested too deeply"));
     }
     let bytes = match value {
-        Value::List(list) => A_LIST + size_of::<Value>() * list.items().len(),
+        Value::List(list) => A_LIST + size_of_val(list.items()),
         Value::Map(map) => A_MAP + AN_ENTRY * map.len(),
         _ => 0,
     };
