@@ -257,7 +257,12 @@ static FILE: &[Key] = &[
     MODE,
     USER,
     GROUP,
-    key("refresh", Kind::Duration, "defaults.refresh", REFRESH),
+    key(
+        "refresh",
+        Kind::Duration,
+        "defaults.refresh",
+        "how often to poll a secret that has no end of its own, as `defaults.refresh` says",
+    ),
     key("wait", Kind::Map(WAIT), "", "quiescence before a publish"),
     key("notify", Kind::List(&Kind::Text), "every notifier", "whom to tell of a change")
         .also(&["command", "exec"]),
@@ -358,7 +363,12 @@ static VARIABLE: &[Key] = &[
         "from: whether `_` takes the place of what is no letter, digit or `_` in the name",
     ),
     key("upcase", Kind::Flag, "false", "from: whether the name is in capital letters"),
-    key("refresh", Kind::Duration, "defaults.refresh", REFRESH),
+    key(
+        "refresh",
+        Kind::Duration,
+        "defaults.refresh",
+        "how often to poll a secret that has no end of its own, as `defaults.refresh` says",
+    ),
 ];
 
 static INIT: &[Key] =
