@@ -1,6 +1,7 @@
 //! The command line: one definition for the parser, the help, the reference, man pages and completions.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -14,6 +15,7 @@ use crate::commands::args::{
 };
 use crate::commands::status::Daemon;
 use crate::config;
+use crate::config::plan::Target;
 use crate::exit::{Cause, Ending};
 use crate::observe::{journal, log, stderr};
 
@@ -116,11 +118,16 @@ fn act(config: &ConfigArgs, act: &Act) -> Result<ExitCode, Ending> {
 /// How the daemon of this configuration can be asked.
 fn daemon(config: &ConfigArgs) -> Result<Daemon, Ending> {
     let (plan, _notices) = config::load(&config.config, &[]).map_err(|rejected| rejected.ending())?;
-    let listen = plan.listen.ok_or_else(|| {
+    let listen = plan.listen.clone().ok_or_else(|| {
         let what = "the configuration has no `listen`, so the daemon cannot be asked";
         Ending::new(Cause::Config, what, "add listen: 127.0.0.1:9110")
     })?;
-    Ok(Daemon { listen, tls: plan.listen_tls })
+    let alone = plan.files.iter().filter_map(|file| match &file.target {
+        Target::Alone(path) if !file.target.is_nowhere() => Some(path.clone()),
+        _ => None,
+    });
+    let (alone, set) = (alone.collect(), plan.set_folder().map(Path::to_owned));
+    Ok(Daemon { listen, tls: plan.listen_tls, set, alone })
 }
 
 /// Help and version are results; anything else wrong with the command line is 64, not clap's 2.

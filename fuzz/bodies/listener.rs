@@ -98,6 +98,7 @@ fn view() -> View {
         login: None,
         used_up: false,
         outage: None,
+        silence: None,
         breaker: BreakerView::default(),
         files: Vec::new(),
         secrets: Vec::new(),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use url::form_urlencoded::byte_serialize;
 
 use super::output::write_out;
-use super::status::{Daemon, client, name};
+use super::status::{Daemon, absent, client, name};
 use crate::exit::{Cause, Ending};
 
 /// What is to be done.
@@ -43,10 +43,7 @@ impl Act {
 /// written.
 pub fn run(daemon: &Daemon, act: &Act) -> Result<ExitCode, Ending> {
     let place = name(&daemon.listen);
-    let answer = client::post(daemon, &act.path()).map_err(|why| {
-        let hint = "start the daemon, or give the configuration that it runs with";
-        Ending::new(Cause::Unavailable, format!("no daemon answers on {place}: {why}"), hint)
-    })?;
+    let answer = client::post(daemon, &act.path()).map_err(|why| absent::ending(daemon, &why))?;
     let said = answer.body.trim_end().replace(char::is_control, " ");
     match answer.status {
         200..=299 => write_out(&mut std::io::stdout().lock(), format!("{said}\n").as_bytes())

@@ -101,13 +101,14 @@ pub fn read(inputs: &Inputs<'_>) -> Result<(Plan, Vec<Problem>), Rejected> {
         settings.clear();
     }
     settings.extend_from_slice(inputs.flags);
-    stack.apply(&settings);
+    let overrides = stack.apply(&settings);
     shape::check(&mut stack.value, &mut desk);
     // What is left has the table's shape, and a test holds table and types together.
     let file = File::deserialize_from(std::mem::take(&mut stack.value), &mut desk);
     let mut plan = check::check(&file, &mut desk);
     if let Some(plan) = &mut plan {
         stack.give_origins(plan);
+        plan.overrides = overrides;
     }
     stack.skipped_verification(inputs.env);
     let problems = stack.problems(desk.findings, desk.more);
@@ -216,8 +217,13 @@ impl Stack {
         word.and_then(Value::as_str) == Some("ignore")
     }
 
-    fn apply(&mut self, settings: &[Setting]) {
+    /// Lays `settings` upon the texts. Returns those that are in force in place of another value, in words.
+    fn apply(&mut self, settings: &[Setting]) -> Vec<String> {
         let (owners, replaced) = layers::apply(&mut self.value, settings);
+        let in_force = |setting: &Setting| owners.get(&setting.key) == Some(&setting.by);
+        let overrides = replaced.iter().map(|one| &one.setting).filter(|setting| in_force(setting));
+        let overrides =
+            overrides.map(|setting| format!("{} overrides `{}`", setting.by, setting.key)).collect();
         for layers::Replaced { setting, before } in replaced {
             let before = before.unwrap_or_else(|| self.place(&setting.key, Side::Value).0.to_string());
             let value = if keys::is_private(&setting.key) {
@@ -233,6 +239,7 @@ impl Stack {
             self.told.push(warning);
         }
         self.owners = owners;
+        overrides
     }
 
     /// Notes where each template stands, for what goes wrong when it is rendered.

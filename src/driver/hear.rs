@@ -9,6 +9,7 @@ use crate::observe::clock;
 use crate::observe::http::Ask;
 use crate::observe::metrics::{About, Besides};
 use crate::observe::status::Status;
+use leasehold_base::time::{Moment, Now};
 
 impl Driver {
     /// What an input means to the core; those that mean nothing to it are dealt with here.
@@ -42,7 +43,23 @@ impl Driver {
         let holds = |seen: &Outlook| next.into_iter().chain(seen.until).all(|at| now.moment < at);
         let seen = self.seen.take().filter(holds).map(|seen| Outlook { now: now.moment, ..seen });
         let seen = seen.unwrap_or_else(|| self.engine.outlook(now));
-        self.seen.insert(seen).clone()
+        Outlook { silence: self.silence(now.moment), ..self.seen.insert(seen).clone() }
+    }
+
+    /// What has to be watched, with what only the driver knows.
+    pub(super) fn outlook(&self, now: Now) -> Outlook {
+        Outlook { silence: self.silence(now.moment), ..self.engine.outlook(now) }
+    }
+
+    /// Everything at this moment, with what only the driver knows.
+    fn view(&self) -> View {
+        let now = clock::now();
+        View { silence: self.silence(now.moment), ..self.engine.view(now) }
+    }
+
+    /// Since when the server is silent, where that is long.
+    pub(super) fn silence(&self, now: Moment) -> Option<Moment> {
+        self.requests.silence().long(now)
     }
 
     /// Answers the listener. Whoever asked may be gone by now.
@@ -51,7 +68,7 @@ impl Driver {
             Ask::Alive(reply) => drop(reply.send(())),
             Ask::Ready(reply) => drop(reply.send(self.look())),
             Ask::Scrape(reply) => {
-                let view = self.engine.view(clock::now());
+                let view = self.view();
                 self.note_life(&view);
                 let _gone = reply.send((view, self.besides()));
             }
@@ -113,6 +130,7 @@ impl Driver {
             mount: auth.mount.clone(),
             role: auth.method.role().map(str::to_owned),
             configuration: self.surroundings.configuration.clone(),
+            overrides: self.plan.overrides.clone(),
             started: self.started,
             reload_error: self.reload_error.clone(),
             token_life: self.token_life.as_ref().map(|(_, life)| *life),
@@ -120,7 +138,7 @@ impl Driver {
     }
 
     fn tell_log(&self) {
-        let status = Status::of(&self.engine.view(clock::now()), &self.besides());
+        let status = Status::of(&self.view(), &self.besides());
         self.surroundings.log.tell(&status);
     }
 

@@ -19,6 +19,7 @@ mod parting;
 mod reload;
 mod requests;
 mod rest;
+mod silence;
 mod store;
 mod variables;
 mod voice;
@@ -114,7 +115,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
             None => driver.wait().await,
         };
         let now = clock::now();
-        driver.unseen |= hear::is_seen(&event) || driver.voice.is_due(now.moment);
+        driver.unseen |= hear::is_seen(&event) || driver.voice.is_due(now.moment, driver.silence(now.moment));
         let published = matches!(event, Event::Published { .. });
         driver.seen = None;
         driver.parting.hear(&event);
@@ -141,7 +142,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
         // An engine that takes over has handled nothing yet while its start waits in the backlog.
         if driver.unseen && driver.backlog.is_empty() && !driver.engine.is_leaving() {
             driver.unseen = false;
-            driver.voice.follow(&driver.engine.outlook(clock::now()), driver.has_begun());
+            driver.voice.follow(&driver.outlook(clock::now()), driver.has_begun());
         }
     }
 }
@@ -289,7 +290,8 @@ impl Driver {
 
     /// When something is due although nothing happens: the engine's deadline, or a look that the log is owed.
     fn deadline(&self) -> Option<Moment> {
-        let looks = (!self.engine.is_leaving()).then(|| self.voice.deadline()).flatten();
+        let looks = || self.voice.deadline(self.requests.silence().is_long_at());
+        let looks = (!self.engine.is_leaving()).then(looks).flatten();
         self.engine.deadline().into_iter().chain(looks).min()
     }
 

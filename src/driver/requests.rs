@@ -14,6 +14,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 
 use super::pace::Pace;
+use super::silence::Silence;
 use crate::config::plan::RateLimit;
 use crate::core::action::Question;
 use crate::core::event::{Event, TokenFacts};
@@ -63,6 +64,7 @@ pub(super) struct Requests {
     /// Once there are so many, those that the core no longer knows are dropped.
     most_children: usize,
     pace: Option<Pace>,
+    silence: Silence,
     under_way: FuturesUnordered<LocalBoxFuture<'static, (u64, Answer)>>,
     /// Counts the agents that have asked: what an earlier one asked is finished, not reported.
     asker: u64,
@@ -81,6 +83,7 @@ impl Requests {
             most_children: FEW,
             children,
             pace: limit.map(Pace::new),
+            silence: Silence::default(),
             under_way: FuturesUnordered::new(),
             asker: 0,
         }
@@ -143,9 +146,27 @@ impl Requests {
         self.under_way.push(Box::pin(async move { (asker, future.await) }));
     }
 
+    /// For how long the server has answered nothing.
+    pub(super) fn silence(&self) -> &Silence {
+        &self.silence
+    }
+
+    /// A request that waits for its answer from when it is first polled.
+    fn heard(
+        &self,
+        request: impl Future<Output = Answer> + 'static,
+    ) -> impl Future<Output = Answer> + 'static {
+        let silence = self.silence.clone();
+        async move {
+            let _until_it_is_answered = silence.begin();
+            request.await
+        }
+    }
+
     /// Adds a request, which waits for its turn where the rate is limited. Its life counts from
     /// when it is sent, and a future does nothing before it is polled.
     fn send(&mut self, request: impl Future<Output = Answer> + 'static) {
+        let request = self.heard(request);
         match self.pace.as_mut().map(|pace| pace.take(clock::moment())) {
             None | Some(Duration::ZERO) => self.add(request),
             Some(wait) => self.add(async move {
@@ -230,7 +251,7 @@ impl Requests {
     /// halve the rate.
     fn resolve(&mut self, (secret, token): (SecretId, TokenId), written: Arc<Request>, again: bool) {
         let (client, token) = (Rc::clone(&self.client), self.token(token));
-        self.add(async move {
+        let question = self.heard(async move {
             let result = async {
                 let token = token?;
                 match again {
@@ -241,6 +262,7 @@ impl Requests {
             .await;
             Answer::Resolved { secret, written, result }
         });
+        self.add(question);
     }
 
     fn read(&mut self, secret: SecretId, id: TokenId, request: Arc<Request>) {

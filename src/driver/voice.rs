@@ -30,6 +30,8 @@ pub(super) struct Voice {
     look: Moment,
     /// The next end of something, which is news when it comes.
     end: Option<Moment>,
+    /// Whether the server was silent for long when that was looked at last.
+    silent: bool,
 }
 
 /// How often time alone is a reason to look: a thousand secrets wake us a hundred times a second.
@@ -48,6 +50,7 @@ impl Voice {
             line: String::new(),
             look: Moment::default(),
             end: None,
+            silent: false,
         }
     }
 
@@ -87,6 +90,7 @@ impl Voice {
         let next = outlook.now.after(LOOK);
         self.end = outlook.until.filter(|end| *end > outlook.now);
         self.look = self.end.map_or(next, |end| end.min(next));
+        self.silent = outlook.silence.is_some();
         let line = readiness::line(outlook);
         let ready = outlook.readiness.is_ready();
         if ready && !begun {
@@ -108,14 +112,18 @@ impl Voice {
         }
     }
 
-    /// When time alone changes what is to be said.
-    pub(super) fn deadline(&self) -> Option<Moment> {
-        self.end.into_iter().chain(self.life.next()).min()
+    /// When time alone changes what is to be said, where the server's silence `is_long_at` that time. Once it is known,
+    /// how long it lasts is news every now and then.
+    pub(super) fn deadline(&self, is_long_at: Option<Moment>) -> Option<Moment> {
+        let silence = if self.silent { Some(self.look) } else { is_long_at };
+        self.end.into_iter().chain(self.life.next()).chain(silence).min()
     }
 
-    /// Whether time alone may have changed the outlook since the last [`follow`](Self::follow).
-    pub(super) fn is_due(&self, now: Moment) -> bool {
-        now >= self.look || self.deadline().is_some_and(|at| at <= now)
+    /// Whether time alone may have changed the outlook since the last [`follow`](Self::follow), now that the server is
+    /// silent since then.
+    pub(super) fn is_due(&self, now: Moment, silence: Option<Moment>) -> bool {
+        let turned = self.silent != silence.is_some();
+        turned || now >= self.look || self.deadline(None).is_some_and(|at| at <= now)
     }
 
     /// A reload begins; the next [`follow`](Self::follow) that finds us ready ends it.

@@ -15,10 +15,11 @@ pub fn of(status: &Status) -> Option<String> {
 }
 
 fn server(status: &Status) -> Option<String> {
-    if status.server.up {
-        return None;
-    }
     let address = status.server.address.as_deref().unwrap_or("the server");
+    if status.server.up {
+        status.server.silent_seconds?;
+        return Some(format!("see that {address} answers (`bao status -address={address}`)"));
+    }
     let keeps = "files stay as they are, and it is asked again every few seconds by itself";
     Some(format!("see that {address} answers and is unsealed (`bao status -address={address}`); {keeps}"))
 }

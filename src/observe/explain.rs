@@ -86,6 +86,11 @@ fn error(file: &File) -> String {
 fn server(status: &Status) -> Step {
     let address = status.server.address.clone().unwrap_or_default();
     match (&status.server.error, status.server.down_seconds) {
+        _ if status.server.up && status.server.silent_seconds.is_some() => {
+            let seconds = status.server.silent_seconds.unwrap_or_default();
+            let what = format!("{address} has not answered for {}", span(seconds));
+            Step { name: "server", link: Link::Unknown, what }
+        }
         _ if status.server.up => Step { name: "server", link: Link::Good, what: address },
         (why, seconds) => {
             let why = why.clone().unwrap_or_default();

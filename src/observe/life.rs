@@ -39,6 +39,8 @@ pub struct Life {
     was_in: bool,
     /// Since when none is, after one was.
     out: Option<Moment>,
+    /// When it was last said that the server is silent.
+    silence_said: Option<Moment>,
     lasting: BTreeMap<String, Lasting>,
 }
 
@@ -65,7 +67,7 @@ struct Trouble {
 impl Life {
     /// Takes in how things are; what is new in it.
     pub fn look(&mut self, outlook: &Outlook) -> Vec<Line> {
-        let mut lines: Vec<Line> = self.logins(outlook).into_iter().collect();
+        let mut lines: Vec<Line> = self.silence(outlook).into_iter().chain(self.logins(outlook)).collect();
         lines.extend(self.ends(outlook));
         lines.extend(self.turns(outlook));
         lines.extend(self.stays(outlook));
@@ -81,6 +83,17 @@ impl Life {
     #[must_use]
     pub fn next(&self) -> Option<Moment> {
         self.lasting.values().map(|one| one.said.after(EVERY)).min()
+    }
+
+    /// Once a silence, and not again within a minute: either it becomes an outage, which is logged, or it is over.
+    fn silence(&mut self, outlook: &Outlook) -> Option<Line> {
+        let since = outlook.silence.filter(|_| outlook.outage.is_none())?;
+        if self.silence_said.is_some_and(|said| said >= since || said.until(outlook.now) < EVERY) {
+            return None;
+        }
+        self.silence_said = Some(outlook.now);
+        let silent = readiness::silent(ago(since, outlook.now));
+        Some(line(Level::Warn, format!("{silent}; a request may take up to `vault.timeout`")))
     }
 
     fn logins(&mut self, outlook: &Outlook) -> Option<Line> {
@@ -314,6 +327,19 @@ mod tests {
         watched.outlook.troubled.clear();
         watched.after(1);
         assert_eq!(watched.life.next(), None);
+    }
+
+    #[test]
+    fn a_server_that_is_silent_is_said_once_and_not_again_within_a_minute() {
+        let mut watched = Watched::ready();
+        let said = ["Warn the server has not answered for 3s; a request may take up to `vault.timeout`"];
+        watched.outlook.silence = Some(watched.outlook.now);
+        assert_eq!(watched.after(3), said);
+        assert_eq!(watched.after(70), [""; 0], "it is the same silence");
+        watched.outlook.silence = Some(watched.outlook.now);
+        assert_eq!(watched.after(3), said);
+        watched.outlook.silence = Some(watched.outlook.now);
+        assert_eq!(watched.after(3), [""; 0]);
     }
 
     #[test]

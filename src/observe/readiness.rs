@@ -84,9 +84,16 @@ fn login(outlook: &Outlook, head: &str) -> Option<String> {
 }
 
 fn server(outlook: &Outlook) -> Option<String> {
-    let outage = outlook.outage.as_ref()?;
+    let Some(outage) = &outlook.outage else {
+        return outlook.silence.map(|since| silent(ago(since, outlook.now)));
+    };
     let said = matches!(outlook.readiness, Readiness::ReadyWithoutServer { .. });
     (!said).then(|| format!("server down since {}", ago(outage.since, outlook.now)))
+}
+
+/// That the server has not answered for so long.
+pub(super) fn silent(length: impl std::fmt::Display) -> String {
+    format!("the server has not answered for {length}")
 }
 
 pub(super) fn plural(count: usize, what: &str) -> String {
@@ -156,6 +163,16 @@ mod tests {
             line(&outlook),
             "expired: db.env: its secret has expired; not logged in since 14s: permission denied"
         );
+    }
+
+    #[test]
+    fn a_silent_server_is_named_before_it_is_down_and_only_then() {
+        let mut outlook = outlook(Readiness::Ready);
+        outlook.silence = Some(before(&outlook, 4));
+        assert_eq!(line(&outlook), "ready, the server has not answered for 4s");
+        outlook.outage = Some(Outage { since: outlook.now, why: "timed out".into() });
+        outlook.readiness = Readiness::ReadyWithoutServer { until: None };
+        assert_eq!(line(&outlook), "server down, secrets still valid");
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(crate) fn besides() -> Besides {
             mount: "kubernetes".into(),
             role: Some("web".into()),
             configuration: vec!["/etc/leasehold/web.yaml".into()],
+            overrides: vec![],
             started: Moment::new(Duration::from_secs(2_800)),
             reload_error: None,
             token_life: None,
@@ -65,6 +66,7 @@ pub(crate) fn view() -> View {
         login: None,
         used_up: false,
         outage: None,
+        silence: None,
         breaker: BreakerView::Closed,
         files: vec![
             FileView {

@@ -13,6 +13,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{FcntlArg, fcntl};
@@ -126,6 +127,15 @@ impl Locks {
         self.open.push((identity, file));
         Ok(Some(identity))
     }
+}
+
+/// The process that publishes the absolute file `path`. To be asked by a process that publishes nothing itself: the
+/// descriptor that is closed again would give up its locks.
+pub(super) fn publisher(path: &Path) -> Option<i32> {
+    let mut options = File::options();
+    options.read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW);
+    let file = options.open(path.parent()?.join(LOCK)).ok()?;
+    holder(&file, byte_of(path.file_name()?))
 }
 
 /// The byte that stands for a name. Two names of one byte are as unlikely as two equal hashes of 62 bits.

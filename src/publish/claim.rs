@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::fs::{major, minor};
 
-use super::alone::Locks;
+use super::alone::{self, Locks};
 use super::dir::Dir;
 use super::error::{Problem, PublishError};
 use super::resolve::Create;
@@ -106,6 +106,13 @@ impl Claims {
     }
 }
 
+/// The process that publishes some of what is wanted, where the kernel shows it: not one of another container.
+#[must_use]
+pub fn publisher(wanted: &Wanted<'_>) -> Option<i32> {
+    let of_set = |folder| holder(&rustix::fs::stat(folder).ok()?);
+    wanted.set.and_then(of_set).or_else(|| wanted.alone.iter().find_map(|path| alone::publisher(path)))
+}
+
 /// The process that holds the lock on a folder, where `/proc/locks` shows it: not one of another container.
 fn holder(folder: &rustix::fs::Stat) -> Option<i32> {
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
@@ -136,9 +143,11 @@ mod tests {
         let error = second.hold(&set(dir.path())).expect_err("taken");
         let us = i32::try_from(std::process::id()).expect("small");
         assert_eq!(error.problem, Problem::Claimed(Some(us)));
+        assert_eq!(publisher(&set(dir.path())), Some(us));
         first.keep_only(&set(dir.path()));
         assert!(second.hold(&set(dir.path())).is_err(), "kept");
         first.keep_only(&Wanted::default());
+        assert_eq!(publisher(&set(dir.path())), None, "nobody does");
         second.hold(&set(dir.path())).expect("given up");
     }
 

@@ -30,7 +30,7 @@ mod set;
 mod stamp;
 mod sweep;
 
-pub use claim::{Claims, Wanted};
+pub use claim::{Claims, Wanted, publisher};
 pub use error::{Problem, PublishError};
 pub use file::SingleFile;
 pub use inspect::{Look, Loss};

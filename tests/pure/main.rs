@@ -10,6 +10,7 @@ mod documents;
 mod examples;
 mod functions;
 mod fuzz;
+mod mistakes;
 mod readme;
 mod reference;
 mod render;

@@ -168,5 +168,5 @@ fn the_status_is_coloured_and_watched() {
         watched.seen().matches("\u{1b}[H\u{1b}[2J").count() >= 2
     });
     sidecar.stop().expect_code(0);
-    wait_until("the daemon to be missed", SOON, || watched.seen().contains("no status from unix:"));
+    wait_until("the daemon to be missed", SOON, || watched.seen().contains("no leasehold answers at unix:"));
 }

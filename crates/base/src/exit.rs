@@ -63,7 +63,9 @@ impl Cause {
             Self::Usage => "the command line",
             Self::Template => "a template failed on its data",
             Self::Missing => "a path or key does not exist",
-            Self::Unavailable => "Vault unreachable, sealed or overloaded until the deadline",
+            Self::Unavailable => {
+                "Vault unreachable, sealed or overloaded until the deadline; or no daemon answers"
+            }
             Self::Bug => "a bug in Leasehold",
             Self::System => "the kernel or the container runtime refuses what every run needs",
             Self::Destination => "a destination cannot be written, or is not on a tmpfs",

@@ -5,14 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use super::Daemon;
-use super::tls;
+use super::absent::Publisher;
+use super::{Daemon, tls};
 use crate::config::plan::Listen;
 
 /// To be connected: it is this machine.
 const CONNECT: Duration = Duration::from_secs(2);
-/// For each piece of an answer: longer than the daemon waits for its own main loop.
-const PIECE: Duration = Duration::from_secs(8);
+/// After so long without a byte the process behind the socket is looked at: one that is stopped will not answer.
+const GLANCE: Duration = Duration::from_secs(2);
+/// So many glances are one wait for a piece of an answer: longer than the daemon waits for its own main loop.
+const GLANCES: u32 = 4;
 /// The longest answer that is read; a status of 10,000 files has about 5 MiB.
 const MAX_ANSWER: u64 = 64 << 20;
 
@@ -42,6 +44,7 @@ fn ask(daemon: &Daemon, method: &str, path: &str) -> io::Result<Answer> {
             io::ErrorKind::NotFound => "there is no such socket",
             io::ErrorKind::PermissionDenied => "permission denied",
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "it does not answer in time",
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => "the connection was closed",
             _ => return why,
         };
         io::Error::new(why.kind(), words)
@@ -52,8 +55,9 @@ fn converse(daemon: &Daemon, method: &str, path: &str) -> io::Result<Answer> {
     match &daemon.listen {
         Listen::Tcp(address) => {
             let stream = TcpStream::connect_timeout(&reachable(*address), CONNECT)?;
-            stream.set_read_timeout(Some(PIECE))?;
-            stream.set_write_timeout(Some(PIECE))?;
+            stream.set_read_timeout(Some(GLANCE))?;
+            stream.set_write_timeout(Some(GLANCE))?;
+            let stream = Patient { stream, daemon };
             match &daemon.tls {
                 Some(files) => exchange(tls::over(stream, files)?, method, path),
                 None => exchange(stream, method, path),
@@ -61,10 +65,42 @@ fn converse(daemon: &Daemon, method: &str, path: &str) -> io::Result<Answer> {
         }
         Listen::Unix(socket) => {
             let stream = UnixStream::connect(socket)?;
-            stream.set_read_timeout(Some(PIECE))?;
-            stream.set_write_timeout(Some(PIECE))?;
-            exchange(stream, method, path)
+            stream.set_read_timeout(Some(GLANCE))?;
+            stream.set_write_timeout(Some(GLANCE))?;
+            exchange(Patient { stream, daemon }, method, path)
         }
+    }
+}
+
+/// A stream that is waited for, but not where the process behind it is stopped.
+struct Patient<'d, S> {
+    stream: S,
+    daemon: &'d Daemon,
+}
+
+impl<S: Read> Read for Patient<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        for _ in 0..GLANCES {
+            match self.stream.read(buffer) {
+                Err(why) if matches!(why.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => {
+                    if Publisher::of(self.daemon).is_some_and(|one| one.is_stopped()) {
+                        return Err(why);
+                    }
+                }
+                read => return read,
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+}
+
+impl<S: Write> Write for Patient<'_, S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
     }
 }
 

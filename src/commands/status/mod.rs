@@ -4,10 +4,12 @@
 //! A pod runs it every few seconds as a probe, beside an application that wants the processor for
 //! itself: no runtime is started, no library for HTTP, one request over a blocking socket.
 
+pub(super) mod absent;
 pub(super) mod client;
 mod tls;
 
 use std::io::{self, IsTerminal as _, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -30,6 +32,10 @@ pub struct Daemon {
     pub listen: Listen,
     /// With which certificate.
     pub tls: Option<ListenTls>,
+    /// The folder of its set.
+    pub set: Option<PathBuf>,
+    /// Its absolute files.
+    pub alone: Vec<PathBuf>,
 }
 
 /// What is shown.
@@ -133,7 +139,7 @@ fn probe(daemon: &Daemon, path: &str, output: &mut impl Write) -> Result<ExitCod
     let (line, code) = match client::get(daemon, path) {
         Ok(answer) if answer.status == 200 => (answer.body, ExitCode::SUCCESS),
         Ok(answer) => (answer.body, ExitCode::FAILURE),
-        Err(why) => (format!("no daemon answers on {}: {why}", name(&daemon.listen)), ExitCode::FAILURE),
+        Err(why) => (absent::ending(daemon, &why).what, ExitCode::FAILURE),
     };
     let plain: String =
         line.trim_end().chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
@@ -142,17 +148,15 @@ fn probe(daemon: &Daemon, path: &str, output: &mut impl Write) -> Result<ExitCod
 
 /// `/status`, as it came and as what it means.
 fn status(daemon: &Daemon) -> Result<(String, Status), Ending> {
-    let unavailable = |why: String, hint: &str| {
-        Ending::new(Cause::Unavailable, format!("no status from {}: {why}", name(&daemon.listen)), hint)
-    };
-    let answer = client::get(daemon, "/status").map_err(|why| {
-        unavailable(why.to_string(), "start the daemon, or give the configuration that it runs with")
-    })?;
+    let answer = client::get(daemon, "/status").map_err(|why| absent::ending(daemon, &why))?;
+    let place = name(&daemon.listen);
     if answer.status != 200 {
-        return Err(unavailable(format!("{} {}", answer.status, answer.body.trim_end()), "look at its log"));
+        let what = format!("no status from {place}: {} {}", answer.status, answer.body.trim_end());
+        return Err(Ending::new(Cause::Unavailable, what, "see its log"));
     }
     let status = serde_json::from_str(&answer.body).map_err(|_| {
-        unavailable("not a status".to_owned(), "something else listens there, or another version")
+        let what = format!("no status from {place}: what answers is no leasehold, or another version");
+        Ending::new(Cause::Unavailable, what, "compare `listen` and the versions")
     })?;
     Ok((answer.body, status))
 }

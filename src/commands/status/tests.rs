@@ -65,9 +65,13 @@ async fn show(view: View, mut asks: mpsc::Receiver<Ask>) {
     }
 }
 
+fn asked_at(listen: &Listen) -> Daemon {
+    Daemon { listen: listen.clone(), tls: None, set: None, alone: vec![] }
+}
+
 fn shown(listen: &Listen, show: Show) -> (Result<ExitCode, Ending>, String) {
     let mut output = Vec::new();
-    let daemon = Daemon { listen: listen.clone(), tls: None };
+    let daemon = asked_at(listen);
     let result = once(&daemon, &show, Palette::PLAIN, &mut output);
     (result, String::from_utf8(output).expect("UTF-8"))
 }
@@ -136,14 +140,17 @@ fn where_nobody_answers_probes_fail_and_the_status_says_what_to_do() {
     for show in [Show::Ready, Show::Live] {
         let (result, line) = shown(&listen, show);
         assert_eq!(result, Ok(ExitCode::FAILURE));
-        assert!(line.starts_with("no daemon answers on 127.0.0.1:") && line.lines().count() == 1, "{line}");
+        assert!(
+            line.starts_with("no leasehold answers at 127.0.0.1:") && line.lines().count() == 1,
+            "{line}"
+        );
     }
     let nowhere = Listen::Unix("/no/such/socket".into());
     for (listen, why) in [(listen, "nobody listens there"), (nowhere, "there is no such socket")] {
         let (result, line) = shown(&listen, Show::Table);
         let ending = result.expect_err("nobody answers");
         assert_eq!((ending.cause, line.as_str()), (Cause::Unavailable, ""));
-        assert!(ending.what.ends_with(why) && ending.hint.contains("start the daemon"), "{ending}");
+        assert!(ending.what.contains(why) && ending.hint.contains("start it"), "{ending}");
     }
 }
 
@@ -179,7 +186,7 @@ fn output_that_nobody_reads_is_an_error_and_not_a_panic() {
         }
     }
     let daemon = Shown::on_loopback(sample::view());
-    let daemon = Daemon { listen: daemon.listen.clone(), tls: None };
+    let daemon = asked_at(&daemon.listen);
     let ending = once(&daemon, &Show::Json, Palette::PLAIN, &mut Closed).expect_err("closed");
     assert_eq!(ending.cause, Cause::Destination);
 }

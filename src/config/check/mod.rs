@@ -68,6 +68,7 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
         sandbox,
         log: runtime::log(&file.log),
         digest,
+        overrides: Vec::new(),
     })
 }
 

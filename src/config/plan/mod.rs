@@ -59,6 +59,8 @@ pub struct Plan {
     /// SHA-256 over what a handoff depends on (`vault`, `auth`, `files`), stable across versions
     /// of the text that mean the same.
     pub digest: [u8; 32],
+    /// The variables and flags that are in force in place of a text's value, each with the key that it sets.
+    pub overrides: Vec<String>,
 }
 
 impl Plan {

@@ -301,6 +301,11 @@ fn later_texts_then_the_environment_then_flags_win_and_say_so() {
     assert_eq!(plan.vault.timeout, Duration::from_secs(7));
     assert_eq!(plan.vault.namespace.as_deref(), Some("ns"));
     assert_eq!(plan.init_timeout, Duration::from_secs(9));
+    // What is in force in the end, and in place of something.
+    assert_eq!(
+        plan.overrides,
+        ["BAO_ADDR overrides `vault.address`", "VAULT_CLIENT_TIMEOUT overrides `vault.timeout`"]
+    );
     assert_eq!(
         world.problems(),
         [

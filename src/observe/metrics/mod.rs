@@ -61,6 +61,8 @@ pub struct About {
     pub role: Option<String>,
     /// The files and variables that the configuration comes from.
     pub configuration: Vec<String>,
+    /// The variables that are in force in place of a value of theirs.
+    pub overrides: Vec<String>,
     /// When the process started.
     pub started: Moment,
     /// Why the configuration could not be read again at the last SIGHUP.
@@ -114,6 +116,9 @@ fn whole(writer: &mut Writer<'_>, view: &View, sandbox: sandbox::State) -> Resul
     let down = view.outage.as_ref().map_or(0, |outage| -status::until(view.now, outage.since));
     let help = "Since the server stopped answering; 0 while it does";
     writer.gauge("server_down", help, SECONDS, Some(down))?;
+    let silent = view.silence.map_or(0, |since| -status::until(view.now, since));
+    let help = "Since the server has answered nothing although it was asked; 0 where that is less than three seconds";
+    writer.gauge("server_silent", help, SECONDS, Some(silent))?;
     let help = "1 for how requests pass: closed, all; narrow, one at a time; open, a probe only";
     writer.state("breaker", help, &BREAKER, status::breaker(view.breaker))?;
     let help = "1 for how much of the sandbox is in force; left_off where a child would inherit it";

@@ -33,6 +33,7 @@ impl Status {
         status.process = Some(Process {
             uptime_seconds: -until(view.now, about.started),
             configuration: about.configuration.clone(),
+            overrides: about.overrides.clone(),
             reload_error: about.reload_error.clone(),
         });
         status.next = advice::of(&status);
@@ -53,6 +54,7 @@ impl From<&View> for Status {
                 up: view.outage.is_none(),
                 down_seconds: view.outage.as_ref().map(|outage| -until(now, outage.since)),
                 error: view.outage.as_ref().map(|outage| outage.why.clone()),
+                silent_seconds: view.silence.map(|since| -until(now, since)),
                 breaker: breaker(view.breaker).to_owned(),
                 address: None,
             },

@@ -67,6 +67,9 @@ pub struct Server {
     pub down_seconds: Option<i64>,
     /// The last failure.
     pub error: Option<String>,
+    /// Since when it has answered nothing although it was asked, in seconds; absent where that is not long.
+    #[serde(default)]
+    pub silent_seconds: Option<i64>,
     /// How requests pass: `closed`, all; `narrow`, one at a time; `open`, a probe only.
     #[serde(default)]
     pub breaker: String,
@@ -93,6 +96,9 @@ pub struct Process {
     pub uptime_seconds: i64,
     /// The files and variables that its configuration comes from.
     pub configuration: Vec<String>,
+    /// The variables that are in force in place of a value of theirs, each with the key that it sets.
+    #[serde(default)]
+    pub overrides: Vec<String>,
     /// Why the configuration could not be read again at the last SIGHUP; absent where it could.
     pub reload_error: Option<String>,
 }

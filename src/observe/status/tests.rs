@@ -34,7 +34,7 @@ fn the_json_keeps_its_names() {
     assert_eq!(json["state"], "ready");
     assert_eq!(
         json["server"],
-        serde_json::json!({"up": true, "down_seconds": null, "error": null, "breaker": "closed", "address": null})
+        serde_json::json!({"up": true, "down_seconds": null, "error": null, "silent_seconds": null, "breaker": "closed", "address": null})
     );
     assert_eq!(json["files"][0]["name"], "db.env");
     assert_eq!(json["files"][0]["generation"], 4);

@@ -52,6 +52,8 @@ fn head(status: &Status, palette: Palette) -> Vec<String> {
     lines.extend(login(status).map(|login| line("login   ", login)));
     lines.push(line("token   ", token(status)));
     lines.extend(status.process.as_ref().map(|process| line("process ", self::process(process))));
+    let overrides = status.process.iter().flat_map(|process| &process.overrides);
+    lines.extend(overrides.map(|one| line("env     ", (one.clone(), Paint::Doubtful))));
     lines.extend(status.certificates.iter().filter_map(|one| {
         let paint = if one.expires_in_seconds <= 0 { Paint::Bad } else { Paint::Doubtful };
         Some(line("cert    ", (one.error.clone()?, paint)))
@@ -117,8 +119,8 @@ impl From<String> for Cell {
 
 fn reason(status: &Status) -> (String, Paint) {
     let paint = match (status.ready, status.is_well()) {
-        (true, true) => Paint::Good,
-        (true, false) => Paint::Doubtful,
+        (true, true) if status.server.silent_seconds.is_none() => Paint::Good,
+        (true, _) => Paint::Doubtful,
         (false, _) => Paint::Bad,
     };
     (status.reason.clone(), paint)
@@ -130,7 +132,10 @@ fn server(status: &Status) -> (String, Paint) {
         _ if status.server.up && status.server.breaker == "narrow" => {
             (format!("up{at}; it asked for fewer requests, one goes at a time"), Paint::Doubtful)
         }
-        _ if status.server.up => (format!("up{at}"), Paint::Good),
+        _ if status.server.up => match status.server.silent_seconds {
+            Some(seconds) => (format!("up{at}; it has not answered for {}", span(seconds)), Paint::Doubtful),
+            None => (format!("up{at}"), Paint::Good),
+        },
         (Some(why), Some(seconds)) => {
             // It is mostly named by the reason already.
             let at = status.server.address.as_ref().filter(|address| !why.contains(address.as_str()));

@@ -85,5 +85,5 @@ fn what_the_listener_does_can_be_asked_for_by_commands_since_an_image_may_have_n
     sidecar.wait(SOON).expect_code(0);
     stage.assert_nothing_left();
     let gone = crate::support::Leasehold::new(&stage.space).run(&["quit", "--config", "leasehold.yaml"]);
-    assert!(gone.expect_code(69).last_line().contains("no daemon answers"));
+    assert!(gone.expect_code(69).last_line().contains("no leasehold answers at unix:"));
 }

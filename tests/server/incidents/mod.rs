@@ -4,6 +4,7 @@
 mod lasting;
 mod night;
 mod others;
+mod replay;
 
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use night::{Night, alerts};
 const PASSWORD: &str = "files: [{path: password, secret: 'secret/web#password', refresh: 1s}]\n";
 
 fn possible() -> bool {
-    need("promtool", "apt-get install prometheus", have("promtool"))
+    let available = have("promtool") && have("prometheus");
+    need("prometheus and promtool", "apt-get install prometheus", available)
 }
 
 /// The server forgets the role and the token of the sidecar.
@@ -57,7 +59,7 @@ fn a_login_that_is_lost_while_only_a_polled_secret_is_used_is_in_the_headline_an
     assert_eq!(night.metric("leasehold_file_state{file=\"password\",state=\"stale\"}"), Some(1.0));
     night.logs(&["login lost: its token is denied or over", "the login is refused: "]);
     night.is_explained_by("LeaseholdCannotLogIn", "not logged in since");
-    night.fires(&["LeaseholdCannotLogIn"]);
+    night.fires(&["LeaseholdCannotLogIn"]).shows("Not logged in", |count| count == 1.0);
     night.end().expect_code(0);
 }
 
@@ -85,7 +87,10 @@ fn a_login_that_is_lost_with_a_lease_ends_in_an_expiry_that_names_the_login() {
     night.logs(&["user has expired: not logged in since ", "not ready any more: 1 of 1 file expired"]);
     night
         .is_explained_by("LeaseholdSecretExpired", "first broken link: login: kubernetes at auth/kubernetes");
-    night.fires(&["LeaseholdSecretExpired", "LeaseholdCannotLogIn"]);
+    night
+        .fires(&["LeaseholdSecretExpired", "LeaseholdCannotLogIn"])
+        .shows("Files expired", |count| count == 1.0)
+        .shows("Until files end: the ten that are nearest", |left| left <= 0.0);
     night.end().expect_code(0);
 }
 
@@ -100,7 +105,10 @@ fn a_server_that_freezes_until_the_lease_is_over_is_named_and_the_log_says_when_
                 - {path: user, secret: 'rabbitmq/creds/app#username'}\n";
     let mut night = Night::begin(stage, rest);
     night.stage.server.freeze();
-    // A request has to be over its time before anything can be known.
+    night.reads(&[": ready, the server has not answered for ", "; it has not answered for "]);
+    night.logs(&["; a request may take up to `vault.timeout`"]);
+    assert!(night.metric("leasehold_server_silent_seconds") >= Some(3.0));
+    // A request has to be over its time before the server is known to be away.
     let screen = night.reads_within(
         SOON,
         &[
@@ -123,7 +131,10 @@ fn a_server_that_freezes_until_the_lease_is_over_is_named_and_the_log_says_when_
     ]);
     night.is_explained_by("LeaseholdBreakerOpen", "server  down for ");
     night.is_explained_by("LeaseholdSecretExpired", "first broken link: server: https://127.0.0.1:");
-    night.fires(&["LeaseholdBreakerOpen", "LeaseholdSecretExpired"]);
+    night
+        .fires(&["LeaseholdBreakerOpen", "LeaseholdSecretExpired"])
+        .shows("Breaker open", |count| count == 1.0)
+        .shows("Files by state", |count| count == 1.0);
     night.stage.server.thaw();
     night.until("the server's return", || night.stage.ready().then_some(()));
     night.logs(&["the server is back after ", "ready again after "]);
@@ -144,16 +155,16 @@ fn a_database_that_is_down_is_a_failing_file_in_the_headline_while_its_lease_sti
     let rest = "files:\n- {path: user, secret: 'database/creds/app#username'}\n\
                 - {path: password, secret: 'secret/web#password'}\n";
     let mut night = Night::begin(stage, rest);
+    let asked = night.stage.server.requests("database/creds/app");
     drop(postgres);
-    // It is asked for a successor at two thirds of the life that max_ttl leaves.
-    let screen = night.reads_within(
-        4 * SOON,
-        &[
-            ": ready, 1 of 2 files failing\n",
-            "\nnext:   the server fails on database/creds/app",
-            "failing: could not ",
-        ],
-    );
+    // That the database is down is a fact of ours once a successor is asked for: at two thirds of the life that max_ttl
+    // leaves.
+    wait_until("the next question", 4 * SOON, || night.stage.server.requests("database/creds/app") > asked);
+    let screen = night.reads(&[
+        ": ready, 1 of 2 files failing\n",
+        "\nnext:   the server fails on database/creds/app",
+        "failing: could not ",
+    ]);
     assert_eq!(screen.code, Some(1));
     let row = |name: &str| screen.text.find(&format!("\n{name} ")).expect("it has a row");
     assert!(row("user") < row("password"), "what fails comes first: {}", screen.text);
@@ -167,7 +178,10 @@ fn a_database_that_is_down_is_a_failing_file_in_the_headline_while_its_lease_sti
     });
     night.scrape();
     night.is_explained_by("LeaseholdSecretExpiring", "the server fails on database/creds/app");
-    night.fires(&["LeaseholdFileStale", "LeaseholdSecretExpiring"]);
+    night
+        .fires(&["LeaseholdFileStale", "LeaseholdSecretExpiring"])
+        .shows("Files not kept true", |count| count == 1.0)
+        .shows("Least of a life left", |part| part < 0.25);
     night.end();
 }
 
@@ -188,7 +202,7 @@ fn a_secret_that_is_deleted_and_a_policy_that_is_taken_away_are_failing_files() 
     assert_eq!(screen.code, Some(1));
     night.logs(&["permission denied"]);
     night.is_explained_by("LeaseholdFileStale", "first broken link: policy: could not read secret/");
-    night.fires(&["LeaseholdFileStale"]);
+    night.fires(&["LeaseholdFileStale"]).shows("What fails", |count| count == 1.0);
 
     night.stage.server.policy("web", "path \"secret/*\" { capabilities = [\"read\"] }");
     night.run("refresh password").expect_code(0);
@@ -217,7 +231,7 @@ fn a_notifier_that_refuses_is_counted_in_the_headline() {
     assert_eq!(screen.code, Some(1));
     night.logs(&["could not notify app"]);
     night.is_explained_by("LeaseholdNotifierFailing", "failing: no answer from 127.0.0.1:1");
-    night.fires(&["LeaseholdNotifierFailing"]);
+    night.fires(&["LeaseholdNotifierFailing"]).shows("Notifiers failing", |count| count == 1.0);
     night.end().expect_code(0);
 }
 
@@ -237,7 +251,7 @@ fn a_token_that_is_revoked_while_its_role_is_fine_is_replaced_and_the_log_tells_
         night.reads(&[": ready\n", "\nlogin   kubernetes at auth/kubernetes, role web\n"]).code,
         Some(0)
     );
-    night.fires(&[]);
+    night.fires(&[]).shows("Logins", |rate| rate > 0.0);
     night.end().expect_code(0);
 }
 
@@ -251,10 +265,18 @@ fn a_daemon_that_stands_still_is_an_alert_and_its_page_leads_there() {
     let mut night = Night::begin(stage, PASSWORD);
     night.sidecar.signal(Signal::SIGSTOP);
     night.scrape_in_vain();
-    let finished = night.run("status").expect_code(69);
-    assert!(finished.last_line().contains("it does not answer in time"), "{}", finished.stderr);
-    night.is_explained_by("LeaseholdDown", "it does not answer in time");
-    night.fires(&["LeaseholdDown"]);
+    let stopped = format!("process {} is stopped (state T)", night.sidecar.pid());
+    for command in ["status", "refresh", "log-level debug"] {
+        let finished = night.run(command).expect_code(69);
+        assert!(finished.last_line().contains(&stopped), "{command}: {}", finished.stderr);
+        assert!(finished.took < night::SEEN, "{command}: {:?}", finished.took);
+    }
+    for probe in ["status --ready", "status --live"] {
+        let finished = night.run(probe).expect_code(1);
+        assert!(finished.stdout.contains(&stopped) && finished.took < night::SEEN, "{finished:?}");
+    }
+    night.is_explained_by("LeaseholdDown", &stopped);
+    night.fires(&["LeaseholdDown"]).shows("Instances", |count| count == 1.0);
     night.sidecar.signal(Signal::SIGCONT);
     night.end().expect_code(0);
 }
@@ -307,7 +329,7 @@ fn a_configuration_that_cannot_be_read_again_is_an_alert_until_it_can() {
     night.until("the complaint", || night.has_logged("the configuration stays as it was").then_some(()));
     assert_eq!(night.metric("leasehold_reload_error"), Some(1.0));
     night.scrape();
-    night.fires(&["LeaseholdReloadFailed"]);
+    night.fires(&["LeaseholdReloadFailed"]).shows("Configuration not re-read", |count| count == 1.0);
     let status = night.stage.get("/status").expect("it listens").json();
     assert!(status["process"]["reload_error"].as_str().is_some_and(|why| why.contains("secert")), "{status}");
     night.is_explained_by("LeaseholdReloadFailed", "unknown key `secert`");

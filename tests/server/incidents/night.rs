@@ -1,7 +1,6 @@
 //! A sidecar at night, and what a person can read of it: the screen, the log, the exit codes, and which alerts fire.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -9,12 +8,13 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
+use super::replay::Replay;
 use crate::support::{Finished, Leasehold, Running, SOON, Stage, guide, repository, wait_for};
 
 /// Within this after a fact a person can read of it.
-const SEEN: Duration = Duration::from_secs(5);
+pub(super) const SEEN: Duration = Duration::from_secs(5);
 /// One scrape of the recording stands for so many seconds of the alert rules: a scrape interval as people have it.
-const SCRAPE: usize = 15;
+pub(super) const SCRAPE: usize = 15;
 /// What is wrong at the end of the recording stays so, for the rules that wait for minutes.
 const STAYS: usize = 16 * 60 / SCRAPE;
 /// So long everything was well before, by the first scrape.
@@ -28,6 +28,8 @@ pub(super) struct Night {
     pub(super) stage: Stage,
     pub(super) sidecar: Running,
     scrapes: Vec<Scrape>,
+    /// Nothing is left that Prometheus could scrape in vain.
+    is_gone: bool,
 }
 
 /// What is on the screen, in one piece.
@@ -48,7 +50,7 @@ impl Night {
     pub(super) fn begin_with(stage: Stage, config: &str) -> Self {
         stage.init(config).expect_code(0);
         let sidecar = stage.sidecar(config);
-        let mut night = Self { stage, sidecar, scrapes: Vec::new() };
+        let mut night = Self { stage, sidecar, scrapes: Vec::new(), is_gone: false };
         night.scrape();
         night
     }
@@ -56,7 +58,7 @@ impl Night {
     /// A sidecar that cannot become ready.
     pub(super) fn begin_unready(stage: Stage, rest: &str) -> Self {
         let sidecar = stage.start(&stage.config(rest));
-        let night = Self { stage, sidecar, scrapes: Vec::new() };
+        let night = Self { stage, sidecar, scrapes: Vec::new(), is_gone: false };
         night.until("the listener", || night.stage.get("/livez"));
         night
     }
@@ -143,24 +145,42 @@ impl Night {
         self.scrapes.push(None);
     }
 
-    /// The alerts that fire once what was seen last has stayed for a quarter of an hour, by promtool.
+    /// The process is killed, and Prometheus no longer finds what it could scrape.
+    pub(super) fn vanish(&mut self) {
+        self.sidecar.signal(Signal::SIGKILL);
+        self.sidecar.child().wait(SOON);
+        self.is_gone = true;
+        self.scrape_in_vain();
+    }
+
+    /// The alerts that fire once what was seen last has stayed for a quarter of an hour, by promtool. Returns the
+    /// recording in a real Prometheus, which agrees.
     #[track_caller]
-    pub(super) fn fires(&self, expected: &[&str]) {
-        self.fires_after(STAYS, expected);
+    pub(super) fn fires(&self, expected: &[&str]) -> Replay<'_> {
+        self.fires_after(STAYS, expected)
     }
 
     /// The alerts that fire at the end of what was recorded: one that counts what happened within some minutes is
     /// over once those have passed.
     #[track_caller]
-    pub(super) fn fires_now(&self, expected: &[&str]) {
-        self.fires_after(60 / SCRAPE, expected);
+    pub(super) fn fires_now(&self, expected: &[&str]) -> Replay<'_> {
+        self.fires_after(60 / SCRAPE, expected)
+    }
+
+    /// The same so many minutes after what was seen last.
+    #[track_caller]
+    pub(super) fn fires_in_minutes(&self, minutes: usize, expected: &[&str]) -> Replay<'_> {
+        self.fires_after(minutes * 60 / SCRAPE, expected)
     }
 
     #[track_caller]
-    fn fires_after(&self, stays: usize, expected: &[&str]) {
-        let expected: BTreeSet<&str> = expected.iter().copied().collect();
+    fn fires_after(&self, stays: usize, expected: &[&str]) -> Replay<'_> {
         let fired = self.fired(stays);
-        assert_eq!(fired.iter().map(String::as_str).collect::<BTreeSet<_>>(), expected);
+        let fired: BTreeSet<&str> = fired.iter().map(String::as_str).collect();
+        assert_eq!(fired, expected.iter().copied().collect::<BTreeSet<_>>());
+        let replay = Replay::of(self, BEFORE + self.scrapes.len() + stays);
+        replay.agrees_on(&fired);
+        replay
     }
 
     fn fired(&self, stays: usize) -> BTreeSet<String> {
@@ -190,29 +210,39 @@ impl Night {
 
     /// The recording as promtool is given it: well for ten minutes, what was scraped, and the last of it to stay.
     fn input(&self) -> Vec<Value> {
+        let words = |(value, times): &(String, usize)| match value.as_str() {
+            "stale" => "stale ".repeat(*times),
+            value if *times == 1 => format!("{value} "),
+            value => format!("{value}x{} ", times - 1),
+        };
+        let all = self.recorded();
+        // No rule asks for the buckets of a histogram.
+        let all = all.iter().filter(|(name, _)| !name.contains("_bucket{"));
+        all.map(|(name, values)| json!({ "series": name, "values": values.iter().map(words).collect::<String>() }))
+            .collect()
+    }
+
+    /// Each series with its values, each so many times in a row; `stale` where there is none.
+    pub(super) fn recorded(&self) -> Vec<(String, Vec<(String, usize)>)> {
         let names: BTreeSet<&String> = self.scrapes.iter().flatten().flat_map(BTreeMap::keys).collect();
         let values = |at: &dyn Fn(&Scrape) -> Option<String>| {
             let all: Vec<String> =
                 self.scrapes.iter().map(|scrape| at(scrape).unwrap_or_else(|| "stale".to_owned())).collect();
-            let mut text = String::new();
-            let held = |value: &str, times: usize| match value {
-                "stale" => "stale ".repeat(times),
-                value => format!("{value}x{times} "),
-            };
-            text.push_str(&held(&all[0], BEFORE));
-            for value in &all {
-                let _into_a_string = write!(text, "{value} ");
-            }
-            text.push_str(&held(&all[all.len() - 1], STAYS));
-            text
+            let (first, last) = (all[0].clone(), all[all.len() - 1].clone());
+            let seen = all.into_iter().map(|value| (value, 1));
+            std::iter::once((first, BEFORE + 1)).chain(seen).chain([(last, STAYS + 1)]).collect()
         };
-        let mut input: Vec<Value> = names
+        let mut all: Vec<(String, Vec<(String, usize)>)> = names
             .into_iter()
-            .map(|name| json!({ "series": name, "values": values(&|scrape| scrape.as_ref()?.get(name).cloned()) }))
+            .map(|name| (name.clone(), values(&|scrape| scrape.as_ref()?.get(name).cloned())))
             .collect();
-        let up = values(&|scrape| Some(u8::from(scrape.is_some()).to_string()));
-        input.push(json!({ "series": "up{job=\"leasehold\",instance=\"web-1\"}", "values": up }));
-        input
+        let refused = |scrape: &Scrape| scrape.is_none() && !self.is_gone;
+        let up = values(&|scrape| match scrape {
+            Some(_) => Some("1".to_owned()),
+            None => refused(scrape).then(|| "0".to_owned()),
+        });
+        all.push(("up{job=\"leasehold\",instance=\"web-1\"}".to_owned(), up));
+        all
     }
 
     /// Runs what the page of the alert tells a person to run, in the state that things are in; what it says.
@@ -265,9 +295,6 @@ impl Night {
 fn series(text: &str) -> BTreeMap<String, String> {
     let line = |line: &str| {
         let (series, value) = line.rsplit_once(' ').filter(|_| !line.starts_with('#'))?;
-        if series.contains("_bucket{") {
-            return None;
-        }
         let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
         let own = labels.trim_end_matches('}');
         let comma = if own.is_empty() { "" } else { "," };

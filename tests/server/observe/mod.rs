@@ -2,6 +2,7 @@
 //! makes of it.
 
 mod abuse;
+mod alertmanager;
 mod log;
 mod prometheus;
 mod silent;

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::observe::sidecar_on;
 use crate::support::{
-    Child, Lives, SOON, Stage, Workspace, free_address, have, need, repository, request, wait_until,
+    Lives, Prometheus, SOON, Stage, Workspace, dashboard, free_address, have, need, queries, repository,
+    wait_until,
 };
 
 /// Half the scrape interval that Grafana would take four of.
@@ -24,30 +25,6 @@ fn possible() -> bool {
 
 fn rules() -> PathBuf {
     repository().join("manifests/prometheus")
-}
-
-fn dashboard() -> Value {
-    let path = repository().join("manifests/grafana/leasehold.json");
-    let text = fs::read_to_string(path).expect("it is in the repository");
-    serde_json::from_str(&text).expect("JSON")
-}
-
-/// Each query of each panel, with its panel's title.
-fn queries(dashboard: &Value) -> Vec<(String, String)> {
-    let panels = dashboard["panels"].as_array().expect("it has panels");
-    let of = |panel: &Value| {
-        let title = panel["title"].as_str().expect("a panel has a title").to_owned();
-        let targets = panel["targets"].as_array().expect("a panel has queries").clone();
-        targets.into_iter().map(move |target| {
-            (title.clone(), target["expr"].as_str().expect("a query has words").to_owned())
-        })
-    };
-    panels.iter().filter(|panel| panel["type"] != "row").flat_map(of).collect()
-}
-
-/// A query as Grafana sends it where everything is chosen.
-fn filled(query: &str) -> String {
-    query.replace("$job", ".*").replace("$instance", ".*").replace("$__rate_interval", RATE_INTERVAL)
 }
 
 #[test]
@@ -95,7 +72,7 @@ fn every_metric_that_is_asked_for_is_one_that_we_have() {
     let expressions = rules.split("labels: {severity").filter_map(|part| Some(part.split_once("expr: ")?.1));
     let asked: String = expressions
         .map(str::to_owned)
-        .chain(queries(&dashboard()).into_iter().map(|(_, query)| query))
+        .chain(queries(&dashboard(), RATE_INTERVAL).into_iter().map(|(_, query)| query))
         .collect();
     let name = Regex::new("leasehold_[a-z_]+").expect("an expression");
     let asked: BTreeSet<&str> = name.find_iter(&asked).map(|found| found.as_str()).collect();
@@ -104,49 +81,15 @@ fn every_metric_that_is_asked_for_is_one_that_we_have() {
     assert!(unknown.is_empty(), "{unknown:?} of {known:?}");
 }
 
-/// A Prometheus of one's own, which scrapes one target each second.
-struct Prometheus {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Prometheus {
-    fn start(space: &Workspace, target: SocketAddr) -> Self {
-        let config = format!(
-            "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
-             rule_files: ['{}']\n\
-             scrape_configs:\n- job_name: leasehold\n  static_configs: [{{targets: ['{target}']}}]\n",
-            rules().join("leasehold.rules.yaml").display()
-        );
-        let (config, data, address) =
-            (space.file("prometheus.yml", config), space.dir("data"), free_address());
-        let child = Child::start("prometheus".as_ref(), "prometheus", space.path(), |command| {
-            command
-                .arg(format!("--config.file={}", config.display()))
-                .arg(format!("--storage.tsdb.path={}", data.display()))
-                .arg(format!("--web.listen-address={address}"));
-        });
-        let mut prometheus = Self { child, address };
-        wait_until("Prometheus to be ready", SOON, || {
-            assert!(prometheus.child.ended().is_none(), "{}", prometheus.child.stderr());
-            request(address, "GET", "/-/ready", &[], None).is_ok_and(|reply| reply.status == 200)
-        });
-        prometheus
-    }
-
-    fn get(&self, path: &str) -> Value {
-        request(self.address, "GET", path, &[], None).expect("it answers").json()
-    }
-
-    /// The series that a query finds now, or its error.
-    fn query(&self, query: &str) -> Result<Vec<Value>, String> {
-        let encoded = percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC);
-        let answer = self.get(&format!("/api/v1/query?query={encoded}"));
-        match answer["status"].as_str() {
-            Some("success") => Ok(answer["data"]["result"].as_array().cloned().unwrap_or_default()),
-            _ => Err(answer.to_string()),
-        }
-    }
+/// One that scrapes `target` each second, and evaluates the rules.
+fn scraping(space: &Workspace, target: SocketAddr) -> Prometheus {
+    let config = format!(
+        "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
+         rule_files: ['{}']\n\
+         scrape_configs:\n- job_name: leasehold\n  static_configs: [{{targets: ['{target}']}}]\n",
+        rules().join("leasehold.rules.yaml").display()
+    );
+    Prometheus::start(space, &config)
 }
 
 #[test]
@@ -162,13 +105,13 @@ fn every_panel_shows_something_of_a_sidecar_with_troubles_and_every_rule_is_eval
                 - {path: denied, secret: 'secret/denied#a'}\n\
                 notify: {nobody: {signal: HUP, process: no-such-process-anywhere}}\n";
     let sidecar = sidecar_on(&stage, target, rest);
-    let prometheus = Prometheus::start(&stage.space, target);
+    let prometheus = scraping(&stage.space, target);
 
-    let mut waiting = queries(&dashboard());
+    let mut waiting = queries(&dashboard(), RATE_INTERVAL);
     assert!(waiting.len() > 20);
     wait_until("every panel to show something", 2 * SOON, || {
         waiting.retain(|(title, query)| {
-            let found = prometheus.query(&filled(query)).unwrap_or_else(|why| panic!("{title}: {why}"));
+            let found = prometheus.query(query).unwrap_or_else(|why| panic!("{title}: {why}"));
             let number = |series: &Value| series["value"][1].as_str().is_some_and(|value| value != "NaN");
             !found.iter().any(number)
         });
@@ -198,9 +141,12 @@ fn every_panel_shows_something_of_a_sidecar_with_troubles_and_every_rule_is_eval
     }
     let dashboard = dashboard();
     let shows = |title: &str, value: &str| {
-        let query =
-            queries(&dashboard).into_iter().find(|(panel, _)| panel == title).expect("it is a panel").1;
-        let found = prometheus.query(&filled(&query)).unwrap_or_else(|why| panic!("{title}: {why}"));
+        let query = queries(&dashboard, RATE_INTERVAL)
+            .into_iter()
+            .find(|(panel, _)| panel == title)
+            .expect("it is a panel")
+            .1;
+        let found = prometheus.query(&query).unwrap_or_else(|why| panic!("{title}: {why}"));
         found.iter().any(|series| series["value"][1] == value)
     };
     wait_until("the panel of logins", 2 * SOON, || shows("Not logged in", "1"));

@@ -19,6 +19,8 @@ pub struct Outlook {
     pub login: Option<LoginTrouble>,
     /// As [`View::outage`].
     pub outage: Option<Outage>,
+    /// As [`View::silence`].
+    pub silence: Option<Moment>,
     /// How many files there are.
     pub files: usize,
     /// Those that are not well, in their order.
@@ -103,6 +105,7 @@ impl View {
             logged_out: self.logged_out,
             login: self.login.clone(),
             outage: self.outage.clone(),
+            silence: self.silence,
             files: self.files.len(),
             troubled: troubled.collect(),
             notifiers: self.notifiers.len(),

@@ -22,6 +22,9 @@ pub struct View {
     pub used_up: bool,
     /// Since when the server does not answer, and the last reason.
     pub outage: Option<Outage>,
+    /// Since when the server has answered nothing although it is asked, where that is long. The core leaves it to the
+    /// driver: nothing is decided by it.
+    pub silence: Option<Moment>,
     /// Whether requests pass.
     pub breaker: BreakerView,
     /// By [`FileId`](crate::interface::ids::FileId).

@@ -1,0 +1,88 @@
+//! Since when the server has answered nothing, although something is asked of it.
+//!
+//! What becomes of a request is known when it is answered or its time is over, which may take minutes. A person who
+//! looks in the meantime is to see that the server does not answer. The core decides nothing by it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::observe::clock;
+use leasehold_base::time::Moment;
+
+/// A silence that is worth a word.
+const LONG: Duration = Duration::from_secs(3);
+
+/// What is asked at the moment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Silence(Rc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// How many requests wait for their answers.
+    waiting: Cell<usize>,
+    /// When the last one was answered, or the first was sent; none where none waits.
+    since: Cell<Option<Moment>>,
+}
+
+/// A request that waits for its answer, until it is dropped.
+pub(super) struct Waiting(Rc<State>);
+
+impl Silence {
+    /// A request is sent.
+    pub(super) fn begin(&self) -> Waiting {
+        self.begin_at(clock::moment())
+    }
+
+    fn begin_at(&self, now: Moment) -> Waiting {
+        let state = &self.0;
+        state.waiting.set(state.waiting.get() + 1);
+        state.since.set(state.since.get().or(Some(now)));
+        Waiting(Rc::clone(state))
+    }
+
+    /// When it is long; none where nothing is asked.
+    pub(super) fn is_long_at(&self) -> Option<Moment> {
+        self.0.since.get().map(|since| since.after(LONG))
+    }
+
+    /// Since when it lasts, where it is long by now.
+    pub(super) fn long(&self, now: Moment) -> Option<Moment> {
+        self.0.since.get().filter(|since| since.after(LONG) <= now)
+    }
+}
+
+impl Waiting {
+    fn end_at(&self, now: Moment) {
+        let left = self.0.waiting.get().saturating_sub(1);
+        self.0.waiting.set(left);
+        self.0.since.set((left > 0).then_some(now));
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.end_at(clock::moment());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_lasts_from_the_first_request_or_the_last_answer_whichever_is_later() {
+        let silence = Silence::default();
+        let at = |seconds| Moment::new(Duration::from_secs(seconds));
+        assert_eq!(silence.is_long_at(), None, "nothing is asked");
+        let (first, second) = (silence.begin_at(at(10)), silence.begin_at(at(12)));
+        assert_eq!(silence.is_long_at(), Some(at(13)));
+        assert_eq!((silence.long(at(12)), silence.long(at(13))), (None, Some(at(10))));
+        first.end_at(at(14));
+        assert_eq!(silence.long(at(16)), None, "one was answered, which shows that the server is there");
+        assert_eq!(silence.long(at(17)), Some(at(14)));
+        second.end_at(at(18));
+        assert_eq!(silence.is_long_at(), None);
+        std::mem::forget((first, second));
+    }
+}
