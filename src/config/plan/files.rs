@@ -45,4 +45,13 @@ impl Target {
     pub fn is_nowhere(&self) -> bool {
         matches!(self, Self::Alone(path) if path == Path::new("/dev/null"))
     }
+
+    /// The folder of an absolute file that is published.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Alone(path) if !self.is_nowhere() => path.parent(),
+            Self::Alone(_) | Self::Member(_) => None,
+        }
+    }
 }
