@@ -15,7 +15,7 @@ STATIC := RUSTFLAGS='-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relat
 TESTS = env --default-signal=HUP,INT,QUIT RUST_TEST_THREADS=$(or $(THREADS),4) $(CARGO) test --no-fail-fast
 BINARY := target/$(TARGET)/release/leasehold
 
-.PHONY: help build release demo check test docs lint bench picture compare simulate fleet fuzz mutants oracle clean
+.PHONY: help build release demo check test docs lint bench bench-webhook picture compare simulate fleet fuzz mutants oracle clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -62,6 +62,9 @@ lint: ## formatting, clippy, links in the comments, and what may be a dependency
 bench: release ## start, memory, processor and size beside `bao agent`; writes docs/BENCHMARKS.md and the README, 11 minutes
 	$(STATIC) CARGO_BUILD_TARGET=$(TARGET) scripts/bench $(BINARY)
 	BLESS=1 $(CARGO) test --quiet --test pure readme::
+
+bench-webhook: ## start, latency, memory and processor time of the webhook's release, 2 minutes after the build
+	scripts/bench-webhook
 
 picture: release ## the dashboard's panels with a real sidecar's figures, 2 minutes; writes docs/dashboard.svg
 	scripts/dashboard-picture $(BINARY) 100

@@ -20,7 +20,8 @@ fault has no test that passed; `make docs` writes it. What holds, the exit code 
 test that is named.
 
 Where a fault is shown: **simulated** is the pure core in virtual time, with every promise checked after
-every step; **real server** is the built program, or the client in it, with OpenBao; **hostile server**
+every step; **real server** is the built program, or the client in it, with OpenBao or, for the webhook, a
+Kubernetes API server; **hostile server**
 is a server that does wrong what a script tells it to; **real files and processes** speaks for itself.
 A fault that a real server can produce is shown on one.
 

@@ -4,8 +4,6 @@
 //! A destination is believed only where it holds a certificate with its private key, and where the file would come out
 //! the same, byte for byte, or waits for other secrets. Nothing of this happens where a handoff says what is held.
 
-pub(super) mod validity;
-
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,7 +12,6 @@ use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
-use self::validity::Validity;
 use super::store::Store;
 use crate::config::plan::{FilePlan, FileSource, Plan, Source, Target};
 use crate::core::event::Life;
@@ -24,6 +21,7 @@ use crate::publish::SingleFile;
 use crate::render::{self, Environment, Outcome};
 use crate::secret::Secret;
 use crate::tree::Tree;
+use crate::vault::validity::Validity;
 use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
 use leasehold_base::time::Now;

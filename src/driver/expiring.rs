@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::Driver;
-use super::certificates::validity::Validity;
 use crate::config::plan::Plan;
 use crate::observe::certificate::CertificateView;
 use crate::observe::clock;
+use crate::vault::validity::Validity;
 use crate::vault::{PEM_MAX, certificates, read_file};
 
 /// A certificate is worth a warning in the last tenth of its life, but not earlier than this.

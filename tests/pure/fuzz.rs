@@ -137,6 +137,16 @@ fn any_client_of_the_listener_gets_an_answer_or_nothing() {
 }
 
 #[test]
+fn any_annotations_are_refused_or_make_a_pod() {
+    run("annotations", bodies::annotations::run);
+}
+
+#[test]
+fn any_review_is_answered_or_is_an_error() {
+    run("review", bodies::review::run);
+}
+
+#[test]
 fn any_secret_that_is_read_as_yaml_is_values_or_an_error() {
     run("yaml", bodies::yaml::run);
 }

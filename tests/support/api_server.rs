@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use rcgen::KeyPair;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -102,9 +103,31 @@ impl ApiServer {
     }
 
     fn try_ask(&self, method: &str, path: &str, body: Option<&Value>) -> std::io::Result<Reply> {
+        self.exchange(ADMIN, "application/json", method, path, body)
+    }
+
+    /// Asks with the token of somebody else.
+    pub fn ask_as(&self, token: &str, method: &str, path: &str, body: Option<&Value>) -> Reply {
+        self.exchange(token, "application/json", method, path, body).expect("the server answers")
+    }
+
+    /// Changes an object by a JSON patch.
+    pub fn patch(&self, path: &str, operations: &Value) -> Reply {
+        let kind = "application/json-patch+json";
+        self.exchange(ADMIN, kind, "PATCH", path, Some(operations)).expect("the server answers")
+    }
+
+    fn exchange(
+        &self,
+        token: &str,
+        kind: &str,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> std::io::Result<Reply> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        let bearer = format!("Bearer {ADMIN}");
-        let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+        let bearer = format!("Bearer {token}");
+        let headers = [("Authorization", bearer.as_str()), ("Content-Type", kind)];
         http::request_tls(address, &self.ca_file(), method, path, &headers, body)
     }
 
@@ -121,8 +144,18 @@ impl ApiServer {
         let text = std::fs::read_to_string(path).expect("a manifest of ours");
         for document in serde_yaml::Deserializer::from_str(&text) {
             let object = Value::deserialize(document).expect("valid YAML");
-            self.ask("POST", &collection(&object), Some(&object)).ok();
+            self.create(&object).ok();
         }
+    }
+
+    /// Makes an object.
+    pub fn create(&self, object: &Value) -> Reply {
+        self.ask("POST", &collection(object), Some(object))
+    }
+
+    /// Stops it, or lets it go on: then it answers as if nothing had been.
+    pub fn pause(&self, paused: bool) {
+        self.server.signal(if paused { Signal::SIGSTOP } else { Signal::SIGCONT });
     }
 
     /// A token from the TokenRequest API, as the kubelet asks for one.

@@ -135,6 +135,15 @@ pub struct Listener {
 impl Listener {
     /// Answers every request with the status and body that `answer` gives.
     pub fn start(answer: impl Fn(&Asked) -> (u16, String) + Send + Sync + 'static) -> Self {
+        Self::with_headers("", answer)
+    }
+
+    /// The same with headers, each with its line end.
+    pub fn with_headers(
+        headers: &str,
+        answer: impl Fn(&Asked) -> (u16, String) + Send + Sync + 'static,
+    ) -> Self {
+        let headers: Arc<str> = headers.into();
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("it is bound");
         let stopping = Arc::new(AtomicBool::new(false));
@@ -145,9 +154,9 @@ impl Listener {
                 if stop.load(Ordering::SeqCst) {
                     break;
                 }
-                let answer = Arc::clone(&answer);
+                let (answer, headers) = (Arc::clone(&answer), Arc::clone(&headers));
                 // A client that breaks off is the client's affair.
-                thread::spawn(move || stream.and_then(|stream| serve(&stream, answer.as_ref())));
+                thread::spawn(move || stream.and_then(|stream| serve(&stream, &headers, answer.as_ref())));
             }
         });
         Self { address, stopping, acceptor: Some(acceptor) }
@@ -170,14 +179,18 @@ impl Drop for Listener {
     }
 }
 
-fn serve(stream: &TcpStream, answer: &(impl Fn(&Asked) -> (u16, String) + ?Sized)) -> io::Result<()> {
+fn serve(
+    stream: &TcpStream,
+    headers: &str,
+    answer: &(impl Fn(&Asked) -> (u16, String) + ?Sized),
+) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let asked = read_request(&mut BufReader::new(stream))?;
     let (status, body) = answer(&asked);
     let mut writer = stream;
     write!(
         writer,
-        "HTTP/1.1 {status} Answer\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {status} Answer\r\nContent-Type: application/json\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )?;
     stream.shutdown(Shutdown::Write)

@@ -62,6 +62,16 @@ pub struct WebhookArgs {
     /// Its key, PEM; otherwise AGENT_INJECT_TLS_KEY_FILE.
     #[arg(long, value_name = "F")]
     pub tls_key_file: Option<PathBuf>,
+    /// The MutatingWebhookConfiguration whose CA bundle is kept, with certificates of the webhook's own; otherwise
+    /// AGENT_INJECT_TLS_AUTO. Certificate files win.
+    #[arg(long, value_name = "NAME")]
+    pub tls_auto: Option<String>,
+    /// How long a certificate of the webhook's own lives; otherwise 24h. It is replaced after two thirds.
+    #[arg(long, value_name = "DURATION")]
+    pub certificate_life: Option<String>,
+    /// How long their authority lives; otherwise 365d. It is replaced after two thirds.
+    #[arg(long, value_name = "DURATION")]
+    pub authority_life: Option<String>,
     /// The operator's settings, YAML; laid upon AGENT_INJECT_ variables.
     #[arg(long, value_name = "F")]
     pub settings: Option<PathBuf>,
@@ -103,6 +113,9 @@ fn webhook(args: &WebhookArgs) -> Result<(), Failure> {
         plain: args.plain.clone(),
         cert_file: args.tls_cert_file.clone(),
         key_file: args.tls_key_file.clone(),
+        registration: args.tls_auto.clone(),
+        certificate_life: args.certificate_life.clone(),
+        authority_life: args.authority_life.clone(),
     };
     let options = Options::resolve(&flags, &|name| std::env::var(name).ok()).map_err(Failure::Settings)?;
     let settings = offline::settings(args.settings.as_deref())?;

@@ -11,7 +11,9 @@
 //! `offline` commands and the webhook are thin around it.
 
 pub mod annotations;
+mod certificates;
 pub mod cli;
+mod cluster;
 mod configuration;
 mod inject;
 mod offline;
@@ -27,3 +29,4 @@ mod webhook;
 pub use inject::{Outcome, Request, inject};
 pub use patch::patch;
 pub use refusal::Refusal;
+pub use webhook::review;

@@ -51,7 +51,7 @@ const fn fault(number: usize, what: &'static str, needs: &'static [Place]) -> Fa
 use Place::{Machine, Server, Simulated, Wire};
 
 /// All of them, in the order of their numbers.
-pub const FAULTS: [Fault; 55] = [
+pub const FAULTS: [Fault; 62] = [
     fault(1, "the server is down for ten minutes, the lease lives an hour", &[Simulated, Server]),
     fault(2, "the server is down until what is on disk has expired", &[Simulated, Server]),
     fault(3, "the server is down while init runs", &[Simulated, Server]),
@@ -119,6 +119,13 @@ pub const FAULTS: [Fault; 55] = [
         &[Wire],
     ),
     fault(55, "a KV mount is upgraded, replaced by another version or gone", &[Simulated, Server]),
+    fault(56, "webhook: the API server is away at its start, or while it runs", &[Server]),
+    fault(57, "webhook: its certificate ends while no replica runs", &[Server]),
+    fault(58, "webhook: the Secret of its certificates is deleted, or is garbage", &[Server]),
+    fault(59, "webhook: its clock is ahead of the API server's", &[Wire]),
+    fault(60, "webhook: two replicas replace certificates at once", &[Server]),
+    fault(61, "webhook: the leader is killed in the middle of a rotation", &[Server]),
+    fault(62, "webhook: the author of a pod is hostile", &[Server]),
 ];
 
 /// What a test shows of a fault, gathered while it runs.

@@ -29,6 +29,7 @@ mod traffic;
 mod transport;
 mod trouble;
 pub mod unwrap;
+pub mod validity;
 mod wrap;
 
 pub use files::credential_in;

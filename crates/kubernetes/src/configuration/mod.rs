@@ -43,7 +43,7 @@ fn ours(plan: &Plan, container: Option<&str>) -> Mapping {
     put(&mut map, "vault", sections::vault(plan));
     put(&mut map, "auth", sections::auth(plan));
     let from_config_map = matches!(plan.base, Base::ConfigMap { .. });
-    let has_files = plan.shape != Shape::Exec;
+    let has_files = !matches!(plan.shape, Shape::Exec | Shape::EnvFile);
     let own_set = has_files && (!from_config_map || plan.names.folder == crate::plan::OWN_NAMES.folder);
     put(&mut map, "secrets_dir", own_set.then(|| plan.folder.as_str().into()));
     // In exec mode several containers share the volume.

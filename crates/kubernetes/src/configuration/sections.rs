@@ -143,6 +143,9 @@ pub(super) fn sinks(plan: &Plan) -> Option<Value> {
 
 pub(super) fn exec(plan: &Plan) -> Option<Value> {
     let mut variables = Mapping::new();
+    if plan.shape != Shape::Exec {
+        return None;
+    }
     for (name, secret) in &plan.variables {
         put(&mut variables, name, Some(pairs([("secret", secret.clone())])));
     }

@@ -10,9 +10,11 @@ mod resources;
 mod security;
 mod server;
 mod token;
+mod variables;
 mod vault;
 
 pub(crate) use token::FOLDER as TOKEN_FOLDER;
+pub(crate) use variables::FOLDER as VARIABLES_FOLDER;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -71,6 +73,8 @@ pub(crate) enum Shape {
     Native,
     /// The application's command runs under Leasehold.
     Exec,
+    /// An init container writes a file that the kubelet makes variables of.
+    EnvFile,
 }
 
 /// How the server is reached.
@@ -227,6 +231,9 @@ pub(crate) fn plan(pod: &Value, settings: &Settings) -> Result<Option<Planned>, 
     texts_only(pod)?;
     let (vault, own) = (Annotations::of(pod, &VAULT), Annotations::of(pod, &OWN));
     let asks = [asks(&vault, "agent-inject")?, asks(&own, "inject")?];
+    if asks.contains(&true) {
+        not_too_large(pod)?;
+    }
     match asks {
         [false, false] => Ok(None),
         [true, true] => Err(own.refusal(
@@ -237,6 +244,21 @@ pub(crate) fn plan(pod: &Value, settings: &Settings) -> Result<Option<Planned>, 
         [true, false] => vault::plan(pod, &vault, settings).map(Some),
         [false, true] => own::plan(pod, &own, settings).map(Some),
     }
+}
+
+/// The API server takes no more in the annotations of an object, names and values together. It says so only after the
+/// webhooks.
+const LARGEST: usize = 256 * 1024;
+
+/// Refuses annotations that are too large before anything reads them.
+fn not_too_large(pod: &Value) -> Result<(), Refusal> {
+    let all = pod["metadata"]["annotations"].as_object().into_iter().flatten();
+    let size: usize = all.map(|(name, value)| name.len() + value.as_str().map_or(0, str::len)).sum();
+    if size <= LARGEST {
+        return Ok(());
+    }
+    let what = format!("they have {} KiB, and Kubernetes takes {} KiB", size.div_ceil(1024), LARGEST / 1024);
+    Err(Refusal::new("annotations", what, "put templates into a ConfigMap"))
 }
 
 /// Refuses annotations that are not text, which YAML without quotes makes: `agent-inject: true`.
@@ -276,6 +298,6 @@ impl Plan {
 
     /// Whether a run stays, and so serves its status and leaves a handoff.
     pub(crate) fn stays(&self) -> bool {
-        self.shape != (Shape::Classic { init: true, sidecar: false })
+        ![Shape::Classic { init: true, sidecar: false }, Shape::EnvFile].contains(&self.shape)
     }
 }

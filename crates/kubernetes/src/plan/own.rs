@@ -6,7 +6,7 @@ use serde_json::Value;
 use serde_yaml::Mapping;
 
 use super::{Base, Extras, File, Login, Notify, OWN_NAMES, Plan, Planned, Server, Shape, Source, Token};
-use super::{containers, resources, security, server, token};
+use super::{containers, resources, security, server, token, variables};
 use crate::annotations::{Annotations, grammar};
 use crate::refusal::{Refusal, shown};
 use crate::settings::Settings;
@@ -62,6 +62,7 @@ fn shape(annotations: &Annotations<'_>, settings: &Settings, warnings: &mut Vec<
         Some("init") => Shape::Classic { init: true, sidecar: false },
         Some("classic") => Shape::Classic { init: true, sidecar: true },
         Some("exec") => Shape::Exec,
+        Some("env-file") => Shape::EnvFile,
         _ if settings.native_sidecars => Shape::Native,
         _ => {
             let full = annotations.full("mode");
@@ -94,6 +95,11 @@ fn base(annotations: &Annotations<'_>, settings: &Settings) -> Result<Base, Refu
 /// The configuration in an annotation. What belongs to the injection is not its own to say.
 fn own_text(annotations: &Annotations<'_>, text: &str, settings: &Settings) -> Result<Mapping, Refusal> {
     let wrong = |what: String, advice: &str| annotations.refusal("config", what, advice);
+    let levels = nesting(text);
+    if levels > DEEPEST {
+        let what = format!("it is nested {levels} levels deep, and {DEEPEST} are the most");
+        return Err(wrong(what, "write it flatter"));
+    }
     let map: Mapping = serde_yaml::from_str(text).map_err(|error| {
         wrong(format!("it is not a map of YAML: {error}"), "write a configuration of Leasehold")
     })?;
@@ -106,6 +112,23 @@ fn own_text(annotations: &Annotations<'_>, text: &str, settings: &Settings) -> R
         server::allowed(address, settings).map_err(|(what, advice)| wrong(what, advice))?;
     }
     Ok(map)
+}
+
+/// No configuration comes near. The reader's time grows with the square of the levels, and other pods wait meanwhile.
+const DEEPEST: usize = 100;
+
+/// How many brackets are open at once, also in texts, where they are few.
+fn nesting(text: &str) -> usize {
+    let (mut open, mut most) = (0_usize, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    most
 }
 
 /// Where the files go: as the configuration says, or as usual.
@@ -174,19 +197,31 @@ fn resolve_env(annotations: &Annotations<'_>, shape: Shape) -> Result<bool, Refu
     Ok(asked)
 }
 
-/// The secrets as files, or in exec mode as variables.
+/// The secrets as files, in exec mode as variables, and for variables by files as both.
 fn secrets(
     annotations: &Annotations<'_>,
     shape: Shape,
 ) -> Result<(Vec<File>, BTreeMap<String, String>), Refusal> {
-    let (mut files, mut variables) = (Vec::new(), BTreeMap::new());
+    let (mut files, mut named) = (Vec::new(), BTreeMap::new());
     for (name, secret) in annotations.each("secret") {
         let place = format!("secret-{name}");
         if secret.trim().is_empty() {
             return Err(annotations.refusal(&place, "it names no secret", "write PATH#KEY"));
         }
         let secret = secret.trim().to_owned();
-        if shape != Shape::Exec {
+        if matches!(shape, Shape::Exec | Shape::EnvFile) && !is_variable(name) {
+            let what = format!("{} is no name of a variable", shown(name));
+            let advice = "use letters, digits and `_`, such as secret-DB_PASSWORD";
+            return Err(annotations.refusal(&place, what, advice));
+        }
+        if shape == Shape::EnvFile {
+            let parts = secret.split_once('#').filter(|(path, key)| !path.is_empty() && !key.is_empty());
+            let Some((path, key)) = parts else {
+                return Err(annotations.refusal(&place, "a variable has one value", "write PATH#KEY"));
+            };
+            files.push(variables::file(name, path, key));
+            named.insert(name.to_owned(), secret);
+        } else if shape != Shape::Exec {
             let source = Source::Secret(secret);
             files.push(File {
                 path: name.to_owned(),
@@ -196,18 +231,11 @@ fn secrets(
                 holes: false,
                 notify: None,
             });
-        } else if is_variable(name) {
-            variables.insert(name.to_owned(), secret);
         } else {
-            let what = format!("{} is no name of a variable", shown(name));
-            return Err(annotations.refusal(
-                &place,
-                what,
-                "use letters, digits and `_`, such as secret-DB_PASSWORD",
-            ));
+            named.insert(name.to_owned(), secret);
         }
     }
-    Ok((files, variables))
+    Ok((files, named))
 }
 
 fn is_variable(name: &str) -> bool {

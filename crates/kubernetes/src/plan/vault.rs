@@ -182,7 +182,7 @@ fn at_the_end(annotations: &Annotations<'_>, settings: &Settings, shape: Shape) 
             (revoke, if revoke { grace } else { 0 })
         }
         Shape::Classic { sidecar: false, .. } => (false, 0),
-        Shape::Native | Shape::Exec => (asked.unwrap_or(true), 0),
+        Shape::Native | Shape::Exec | Shape::EnvFile => (asked.unwrap_or(true), 0),
     }
 }
 

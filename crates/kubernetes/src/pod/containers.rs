@@ -36,6 +36,7 @@ fn roles(shape: Shape) -> Vec<Role> {
             let both = [init.then_some(Role::Init), sidecar.then_some(Role::Sidecar)];
             both.into_iter().flatten().collect()
         }
+        Shape::EnvFile => vec![Role::Init],
         Shape::Exec => Vec::new(),
     }
 }
@@ -121,6 +122,20 @@ pub(super) fn configuration_variable(text: &str) -> Value {
     json!({"name": "LEASEHOLD_CONFIG_YAML", "value": text.replace('$', "$$")})
 }
 
+/// A few operations that copy the whole into itself make a container that no memory holds.
+const LARGEST: usize = 512 * 1024;
+
+/// About the bytes of a value.
+fn size(value: &Value) -> usize {
+    const NODE: usize = 4;
+    NODE + match value {
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(size).sum(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| name.len() + size(value)).sum(),
+        _ => 0,
+    }
+}
+
 /// The container after the pod's own patch of it.
 fn patched(mut container: Value, plan: &Plan, role: Role) -> Result<Value, Refusal> {
     let [init, sidecar] = &plan.patches;
@@ -131,7 +146,13 @@ fn patched(mut container: Value, plan: &Plan, role: Role) -> Result<Value, Refus
     let Some(patch) = patch else { return Ok(container) };
     let wrong =
         |what: String| Refusal::new(annotation, what, "compare its paths with the container's fields");
-    json_patch::patch(&mut container, patch).map_err(|error| wrong(format!("it does not apply: {error}")))?;
+    for operation in &patch.0 {
+        json_patch::patch(&mut container, std::slice::from_ref(operation))
+            .map_err(|error| wrong(format!("it does not apply: {error}")))?;
+        if size(&container) > LARGEST {
+            return Err(wrong(format!("it makes a container of more than {} KiB", LARGEST / 1024)));
+        }
+    }
     if container["name"].as_str().is_none_or(str::is_empty) {
         return Err(wrong("it leaves the container without a name".to_owned()));
     }

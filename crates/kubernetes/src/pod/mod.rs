@@ -4,6 +4,7 @@
 mod containers;
 mod exec;
 mod mounts;
+mod variables;
 mod volumes;
 
 use serde_json::{Value, json};
@@ -18,6 +19,10 @@ pub(crate) fn assemble(pod: &mut Value, plan: &Plan) -> Result<(), Refusal> {
     let copied = mounts::copied(pod, plan);
     match plan.shape {
         Shape::Exec => exec::wrap(pod, plan)?,
+        Shape::EnvFile => {
+            variables::refer(pod, plan)?;
+            containers::add(pod, plan, &copied)?;
+        }
         _ => containers::add(pod, plan, &copied)?,
     }
     list(pod, "volumes").extend(volumes::volumes(plan));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::volumes;
 use crate::configuration::{AUTHORITY, HANDOFF};
-use crate::plan::{Base, Plan, Shape, Token};
+use crate::plan::{Base, Plan, Shape, Token, VARIABLES_FOLDER};
 use crate::refusal::Refusal;
 
 /// Mounts of these are never copied: the service account's token is its container's own.
@@ -21,7 +21,7 @@ fn mount(volume: &str, path: &str, read_only: bool) -> Value {
 /// Mounts the files, read-only, into the containers that are to have them, and into all init containers of the pod's
 /// own.
 pub(super) fn give_to_the_application(pod: &mut Value, plan: &Plan) -> Result<(), Refusal> {
-    if plan.shape == Shape::Exec {
+    if matches!(plan.shape, Shape::Exec | Shape::EnvFile) {
         return Ok(());
     }
     for list in ["containers", "initContainers"] {
@@ -39,6 +39,9 @@ pub(super) fn give_to_the_application(pod: &mut Value, plan: &Plan) -> Result<()
 
 /// The volumes of files.
 fn secrets(plan: &Plan, read_only: bool) -> Vec<Value> {
+    if plan.shape == Shape::EnvFile {
+        return vec![mount(volumes::VARIABLES, VARIABLES_FOLDER, read_only)];
+    }
     let own = plan.own_folders.iter().enumerate();
     let own = own.map(|(number, folder)| mount(&volumes::own_folder(number), folder, read_only));
     std::iter::once(mount(plan.names.secrets, &plan.folder, read_only)).chain(own).collect()

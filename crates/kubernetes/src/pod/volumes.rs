@@ -13,6 +13,8 @@ pub(super) const TOKEN: &str = "leasehold-token";
 pub(super) const AUTHORITY: &str = "leasehold-ca";
 /// The program, in exec mode.
 pub(super) const PROGRAM: &str = "leasehold-bin";
+/// The files of variables, which the kubelet reads and only init mounts.
+pub(super) const VARIABLES: &str = "leasehold-variables";
 /// The configuration of a ConfigMap.
 pub(super) const CONFIG: &str = "vault-config";
 /// Certificates of a Secret.
@@ -24,6 +26,7 @@ pub(super) const AUTHORITY_ANNOTATION: &str = "leasehold.dev/vault-ca";
 
 /// Two generations of files are there while one replaces the other.
 const SECRETS_SIZE: &str = "16Mi";
+const VARIABLES_SIZE: &str = "4Mi";
 const HANDOFF_SIZE: &str = "16Mi";
 /// On disk: memory would be charged to the pod for as long as it lives.
 const PROGRAM_SIZE: &str = "32Mi";
@@ -38,11 +41,11 @@ pub(super) fn volumes(plan: &Plan) -> Vec<Value> {
     let memory =
         |name: &str, size: &str| json!({"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": size}});
     let mut volumes = Vec::new();
-    if plan.shape == Shape::Exec {
-        volumes.push(json!({"name": PROGRAM, "emptyDir": {"sizeLimit": PROGRAM_SIZE}}));
-    } else {
-        volumes.push(memory(plan.names.secrets, SECRETS_SIZE));
-    }
+    volumes.push(match plan.shape {
+        Shape::Exec => json!({"name": PROGRAM, "emptyDir": {"sizeLimit": PROGRAM_SIZE}}),
+        Shape::EnvFile => memory(VARIABLES, VARIABLES_SIZE),
+        _ => memory(plan.names.secrets, SECRETS_SIZE),
+    });
     volumes.extend((0..plan.own_folders.len()).map(|number| memory(&own_folder(number), SECRETS_SIZE)));
     volumes.extend(plan.stays().then(|| memory(HANDOFF, HANDOFF_SIZE)));
     volumes.extend(token(&plan.token));

@@ -99,6 +99,35 @@ fn exec_mode_wraps_the_command_and_asks_for_one() {
 }
 
 #[test]
+fn variables_by_files_are_read_by_the_kubelet_from_a_volume_that_the_application_does_not_mount() {
+    let mut before =
+        own(&[("mode", "env-file"), ("containers", "web"), ("secret-DB_PASSWORD", "secret/web#pass\"word")]);
+    let after = whole(&before);
+    let web = container(&after, "web").expect("the application");
+    let reference = json!({"volumeName": "leasehold-variables", "path": "DB_PASSWORD", "key": "DB_PASSWORD", "optional": false});
+    assert_eq!(web["env"], json!([{"name": "DB_PASSWORD", "valueFrom": {"fileKeyRef": reference}}]));
+    assert_eq!(mounts(web), mounts(container(&before, "web").expect("the application")));
+    assert_eq!(web.get("command"), None, "no command is wrapped, or needed");
+    assert_eq!(container(&after, "helper"), container(&before, "helper"), "it was not chosen");
+    let init = container(&after, "leasehold-init").expect("ours");
+    let config = configuration(init);
+    assert_eq!(config["files"][0]["path"], "/leasehold/variables/DB_PASSWORD");
+    assert_eq!((config.get("secrets_dir"), config.get("exec"), config.get("handoff")), (None, None, None));
+    assert!(mounts(init).iter().any(|mount| mount["mountPath"] == "/leasehold/variables"));
+    assert!(container(&after, "leasehold").is_none(), "nothing stays");
+    for (annotation, value, words) in [
+        ("secret-db.password", "secret/web#password", "no name of a variable"),
+        ("secret-ALL", "secret/web", "a variable has one value"),
+        ("secret-ALL", "#key", "a variable has one value"),
+    ] {
+        let refused = refused(&own(&[("mode", "env-file"), (annotation, value)]));
+        assert!(refused.contains(words), "{refused}");
+    }
+    before["spec"]["containers"][0]["env"] = json!([{"name": "DB_PASSWORD", "value": "x"}]);
+    assert!(refused(&before).contains("already has the variable DB_PASSWORD"));
+}
+
+#[test]
 fn a_signal_is_sent_by_leasehold_and_needs_the_pods_processes() {
     let after = whole(&own(&[("secret-a", "secret/web#a"), ("notify-signal", "SIGHUP:nginx")]));
     assert_eq!(after["spec"]["shareProcessNamespace"], true);

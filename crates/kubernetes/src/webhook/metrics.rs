@@ -42,6 +42,8 @@ pub(super) struct Metrics {
     failures: Family<Failed, Counter>,
     reviews: Family<Reviewed, Counter>,
     warnings: Counter,
+    certificate_end: Gauge,
+    leader: Gauge,
     namespaces: RefCell<BTreeSet<String>>,
 }
 
@@ -64,8 +66,30 @@ impl Metrics {
         registry.register(name, "Reviews by decision", Family::clone(&reviews));
         let name = "leasehold_kubernetes_warnings";
         registry.register(name, "Warnings that were returned with injected pods", Counter::clone(&warnings));
+        let (certificate_end, leader) = (Gauge::default(), Gauge::default());
+        let name = "leasehold_kubernetes_certificate_end_timestamp_seconds";
+        registry.register(name, "When the certificate that is served ends", Gauge::clone(&certificate_end));
+        let name = "leasehold_kubernetes_leader";
+        registry.register(name, "Whether this replica renews the certificates", Gauge::clone(&leader));
         let namespaces = RefCell::default();
-        Self { registry, queue, duration, injections, failures, reviews, warnings, namespaces }
+        Self {
+            registry,
+            queue,
+            duration,
+            injections,
+            failures,
+            reviews,
+            warnings,
+            certificate_end,
+            leader,
+            namespaces,
+        }
+    }
+
+    /// When the certificate ends, and whether this replica renews it.
+    pub(super) fn certificate(&self, end: i64, leads: bool) {
+        self.certificate_end.set(end);
+        self.leader.set(i64::from(leads));
     }
 
     /// A review begins.

@@ -1,6 +1,6 @@
 //! What each path answers.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use http::header::CONTENT_TYPE;
@@ -22,11 +22,13 @@ pub(super) struct Webhook {
     settings: Settings,
     metrics: Metrics,
     stopping: Cell<bool>,
+    ready: RefCell<Result<(), String>>,
 }
 
 impl Webhook {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, metrics: Metrics::new(), stopping: Cell::new(false) }
+        let (stopping, ready) = (Cell::new(false), RefCell::new(Ok(())));
+        Self { settings, metrics: Metrics::new(), stopping, ready }
     }
 
     /// It is not ready any more.
@@ -34,14 +36,37 @@ impl Webhook {
         self.stopping.set(true);
     }
 
+    /// Whether it is ready, or why not.
+    pub(super) fn set_ready(&self, ready: Result<(), String>) {
+        if *self.ready.borrow() != ready {
+            match &ready {
+                Ok(()) => tracing::info!("ready"),
+                Err(why) => tracing::warn!("not ready: {why}"),
+            }
+            *self.ready.borrow_mut() = ready;
+        }
+    }
+
+    /// When the certificate ends, in seconds since 1970, and whether this replica renews it for all.
+    pub(super) fn set_certificate(&self, end: i64, leads: bool) {
+        self.metrics.certificate(end, leads);
+    }
+
+    fn readiness(&self) -> Reply {
+        if self.stopping.get() {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+        }
+        match &*self.ready.borrow() {
+            Ok(()) => text(StatusCode::NO_CONTENT, ""),
+            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
+        }
+    }
+
     /// Answers a request without a body.
     pub(super) fn look(&self, method: &Method, path: &str) -> Reply {
         match (path, method) {
             ("/livez", &Method::GET) => text(StatusCode::OK, "ok\n"),
-            ("/health/ready" | "/readyz", &Method::GET) if self.stopping.get() => {
-                text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-            }
-            ("/health/ready" | "/readyz", &Method::GET) => text(StatusCode::NO_CONTENT, ""),
+            ("/health/ready" | "/readyz", &Method::GET) => self.readiness(),
             ("/metrics", &Method::GET) => {
                 let mut reply = text(StatusCode::OK, &self.metrics.text());
                 let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";

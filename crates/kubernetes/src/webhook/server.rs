@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 
-use super::certificates::Certificates;
+use super::certificates::Serving;
 use super::routes::{Reply, Webhook, text};
 
 /// Connections at once; those beyond wait in the kernel's queue.
@@ -62,18 +62,14 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
 }
 
 /// Serves a listener for ever.
-pub(super) async fn serve(
-    listener: TcpListener,
-    certificates: Option<Rc<Certificates>>,
-    webhook: Rc<Webhook>,
-) {
+pub(super) async fn serve(listener: TcpListener, serving: Option<Rc<Serving>>, webhook: Rc<Webhook>) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let bodies = Rc::new(Semaphore::new(BODIES));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let visit = visit(stream, certificates.clone(), Rc::clone(&webhook), Rc::clone(&bodies));
+                let visit = visit(stream, serving.clone(), Rc::clone(&webhook), Rc::clone(&bodies));
                 tokio::task::spawn_local(async move {
                     visit.await;
                     drop(place);
@@ -85,15 +81,11 @@ pub(super) async fn serve(
 }
 
 /// One connection to its end.
-async fn visit(
-    stream: TcpStream,
-    certificates: Option<Rc<Certificates>>,
-    webhook: Rc<Webhook>,
-    bodies: Rc<Semaphore>,
-) {
+async fn visit(stream: TcpStream, serving: Option<Rc<Serving>>, webhook: Rc<Webhook>, bodies: Rc<Semaphore>) {
     let _without_delay = stream.set_nodelay(true);
-    let Some(certificates) = certificates else { return converse(stream, webhook, bodies, false).await };
-    let acceptor = certificates.acceptor();
+    let Some(serving) = serving else { return converse(stream, webhook, bodies, false).await };
+    // Without a certificate there is nothing to say: the caller tries again.
+    let Some(acceptor) = serving.acceptor() else { return };
     if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
         converse(stream, webhook, bodies, true).await;
     }

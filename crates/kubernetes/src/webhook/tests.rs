@@ -3,7 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 
-use super::options::{Flags, Options};
+use super::options::{Flags, Options, Source};
 use super::review::{Decision, answer};
 use super::routes::Webhook;
 use crate::tests::{injected, pod, settings, vault};
@@ -128,6 +128,23 @@ fn options_come_from_the_injectors_variables_and_flags_win() {
     assert_eq!(Options::resolve(&flags, &variables).expect("good options").listen.to_string(), "127.0.0.1:1");
     let missing = Options::resolve(&Flags::default(), &|_| None).expect_err("no files");
     assert!(missing.contains("--tls-cert-file or AGENT_INJECT_TLS_CERT_FILE"), "{missing}");
+    let own = |name: &str| match name {
+        "AGENT_INJECT_TLS_AUTO" => Some("vault-agent-injector-cfg".to_owned()),
+        "AGENT_INJECT_TLS_AUTO_HOSTS" => Some("svc, svc.vault,,svc.vault.svc".to_owned()),
+        "POD_NAME" => Some("injector-0".to_owned()),
+        _ => None,
+    };
+    let Source::Own { names, .. } = Options::resolve(&Flags::default(), &own).expect("good options").source
+    else {
+        panic!("a registration is named");
+    };
+    assert_eq!((names.registration.as_str(), names.me.as_str()), ("vault-agent-injector-cfg", "injector-0"));
+    assert_eq!(
+        names.hosts.iter().map(String::as_str).collect::<Vec<_>>(),
+        ["svc", "svc.vault", "svc.vault.svc"]
+    );
+    let flags = Flags { certificate_life: Some("1s".to_owned()), ..Flags::default() };
+    assert!(Options::resolve(&flags, &own).expect_err("too short").starts_with("--certificate-life: "));
     let flags = Flags { listen: Some("here".to_owned()), ..Flags::default() };
     assert!(
         Options::resolve(&flags, &variables)

@@ -3,7 +3,11 @@
 #![allow(clippy::disallowed_methods, reason = "tests measure real time and write their own files")]
 
 mod admission;
+mod cluster;
+mod hostile;
 mod manifests;
+mod own;
+mod rotations;
 mod serving;
 mod support;
 

@@ -1,11 +1,13 @@
 //! The shipped manifests, and what `inject` prints, against the schemas of Kubernetes.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
+use crate::cluster::documents;
 use crate::pod;
 use crate::support::script::{repository, script};
 use crate::support::workspace::Workspace;
@@ -36,7 +38,7 @@ fn the_webhooks_manifests_are_valid_where_match_conditions_are_and_its_settings_
     let folder = repository().join("manifests/webhook");
     let files = ["webhook.yaml", "guard.yaml"].map(|name| folder.join(name));
     for version in ["1.30", "1.36"] {
-        assert_eq!(validate(version, &files), 9);
+        assert_eq!(validate(version, &files), 14);
     }
     let text = std::fs::read_to_string(&files[0]).expect("a manifest of ours");
     let documents =
@@ -50,10 +52,91 @@ fn the_webhooks_manifests_are_valid_where_match_conditions_are_and_its_settings_
     let good = space.file("pod.yaml", pod("web", &[("agent-inject-secret-a", "kv/a")]).to_string());
     let checked = run(&["check", "--settings"], &[&settings, Path::new("-f"), &good]);
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
-    // It may do nothing in the cluster.
-    assert!(!text.contains("rbac.authorization.k8s.io"));
     assert_eq!(of("ServiceAccount")["automountServiceAccountToken"], false);
-    assert_eq!(of("Deployment")["spec"]["template"]["spec"]["automountServiceAccountToken"], false);
+}
+
+/// The chart with these values.
+fn chart(values: &Value) -> Result<String, String> {
+    let mut helm = Command::new(repository().join("scripts/helm"))
+        .arg("template")
+        .arg(repository().join("manifests/helm/leasehold-webhook"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the script is in the repository");
+    helm.stdin.take().expect("piped").write_all(values.to_string().as_bytes()).expect("it reads");
+    let output = helm.wait_with_output().expect("it ends");
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+/// What Kubernetes itself has a schema of, as a file in `space`, and how many objects that are.
+fn known(space: &Workspace, name: &str, text: &str) -> (PathBuf, Vec<Value>) {
+    let all: Vec<Value> = documents(text)
+        .into_iter()
+        .filter(|object| {
+            object["apiVersion"].as_str().is_some_and(|version| !version.starts_with("cert-manager.io"))
+        })
+        .collect();
+    let text: Vec<String> = all.iter().map(Value::to_string).collect();
+    (space.file(name, text.join("\n---\n")), all)
+}
+
+#[test]
+fn the_webhooks_chart_and_kustomizations_are_valid_and_have_no_rights_where_they_need_none() {
+    script("helm", &["lint", &repository().join("manifests/helm/leasehold-webhook").to_string_lossy()]);
+    let space = Workspace::new();
+    let kustomize = |folder: &str| script("kustomize", &[&repository().join(folder).to_string_lossy()]);
+    let rendered = |values: Value| chart(&values).expect("it renders");
+    let selectors = json!({
+        "guard": true, "replicas": 3,
+        "webhook": {
+            "namespaceSelector": {"matchLabels": {"inject": "yes"}, "matchExpressions": [{"key": "a", "operator": "Exists"}]},
+            "objectSelector": {"matchLabels": {"a": "b"}},
+        },
+        "nodeSelector": {"a": "b"}, "podLabels": {"c": "d"}, "podAnnotations": {"e": "f"},
+    });
+    let all = [
+        ("chart", rendered(json!({})), true, 11),
+        ("chart-selectors", rendered(selectors), true, 13),
+        ("chart-cert-manager", rendered(json!({"certificates": {"from": "cert-manager"}})), false, 6),
+        ("chart-secret", rendered(json!({"certificates": {"from": "secret", "caBundle": "AAAA"}})), false, 6),
+        ("kustomize", kustomize("manifests/webhook"), true, 12),
+        ("kustomize-cert-manager", kustomize("manifests/kustomize/webhook-cert-manager"), false, 7),
+    ];
+    for (name, text, own, count) in all {
+        let (file, objects) = known(&space, &format!("{name}.yaml"), &text);
+        assert_eq!(validate("1.36", &[file]), count, "{name}");
+        let of = |kind: &str| objects.iter().filter(|object| object["kind"] == kind).collect::<Vec<_>>();
+        let pod = &of("Deployment")[0]["spec"]["template"]["spec"];
+        assert_eq!(pod["automountServiceAccountToken"], own, "{name}");
+        assert_eq!(
+            (of("Role").len(), of("ClusterRole").len()),
+            (usize::from(own), usize::from(own)),
+            "{name}"
+        );
+        let registration = of("MutatingWebhookConfiguration")[0];
+        let excluded =
+            registration["webhooks"][0]["namespaceSelector"]["matchExpressions"][0]["values"].clone();
+        assert_eq!(
+            excluded,
+            json!([of("Deployment")[0]["metadata"]["namespace"]]),
+            "{name}: its own namespace"
+        );
+    }
+    // The rights of the chart are those of the manifest, which are tested on a real API server.
+    let rules = |text: &str| {
+        let of = |kind: &str| {
+            documents(text).into_iter().find(|it| it["kind"] == kind).expect(kind)["rules"].clone()
+        };
+        [of("Role"), of("ClusterRole")]
+    };
+    assert_eq!(rules(&rendered(json!({}))), rules(&kustomize("manifests/webhook")));
+    let refused = chart(&json!({"certificates": {"from": "secret"}})).expect_err("no authority");
+    assert!(refused.contains("certificates.caBundle"), "{refused}");
+    let refused = chart(&json!({"certificates": {"from": "magic"}})).expect_err("no such kind");
+    assert!(refused.contains("magic") || refused.contains("certificates"), "{refused}");
 }
 
 #[test]

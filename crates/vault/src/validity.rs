@@ -1,12 +1,14 @@
 //! From when to when a certificate is valid, out of its DER. Nothing else of it is looked at.
 
-use crate::vault::der::element;
+use crate::der::element;
 
 /// Seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Validity {
-    pub(crate) start: i64,
-    pub(crate) end: i64,
+pub struct Validity {
+    /// When it begins.
+    pub start: i64,
+    /// When it ends.
+    pub end: i64,
 }
 
 const INTEGER: u8 = 0x02;
@@ -16,8 +18,9 @@ const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
 
 impl Validity {
-    /// That of a certificate; none where these bytes are none.
-    pub(crate) fn of(der: &[u8]) -> Option<Self> {
+    /// Returns that of a certificate; none where these bytes are none.
+    #[must_use]
+    pub fn of(der: &[u8]) -> Option<Self> {
         let (SEQUENCE, certificate, _) = element(der)? else { return None };
         let (SEQUENCE, mut rest, _) = element(certificate)? else { return None };
         // Version, which may be left out, serial number, algorithm, issuer.
@@ -36,8 +39,9 @@ impl Validity {
         Some(Self { start, end: seconds(tag, end)? })
     }
 
-    /// Whether Vault Agent would keep it: nine tenths of what is left are more than a tenth of the whole.
-    pub(super) fn is_good_at(&self, now: i64) -> bool {
+    /// Returns whether Vault Agent would keep it: nine tenths of what is left are more than a tenth of the whole.
+    #[must_use]
+    pub fn is_good_at(&self, now: i64) -> bool {
         let left = self.end.saturating_sub(now);
         let life = self.end.saturating_sub(self.start);
         now < self.end && left.saturating_mul(9) / 10 > life / 10

@@ -1,0 +1,152 @@
+//! The cluster's API server, as far as the webhook's certificates need it. JSON goes in and comes out: a field that a
+//! newer API server has is not lost, as it would be in types that are made from one version.
+
+mod lease;
+
+use std::fmt;
+use std::time::{Duration, UNIX_EPOCH};
+
+use http::header::{CONTENT_TYPE, DATE};
+use http::{Method, Request};
+use http_body_util::{BodyExt as _, Limited};
+use kube::client::Body;
+use kube::{Client, Config};
+use serde_json::Value;
+
+pub(crate) use lease::Election;
+
+/// An API server that has not answered by then is away.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The largest answer that is read: an object has 1.5 MiB at most.
+const LARGEST: usize = 4 * 1024 * 1024;
+
+/// A client of the API server.
+pub(crate) struct Cluster {
+    client: Client,
+    /// The namespace of this pod.
+    pub(crate) namespace: String,
+}
+
+/// What the API server answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+    /// The API server's clock, in seconds since 1970.
+    pub(crate) date: Option<i64>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Away {
+    /// The configuration of the client cannot be used.
+    Configuration(String),
+    /// The API server does not answer.
+    Unreachable(String),
+}
+
+impl fmt::Display for Away {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(why) => write!(
+                f,
+                "no API server is known: {why}; run it in a pod with a service account's token, or set KUBECONFIG"
+            ),
+            Self::Unreachable(why) => write!(f, "the API server does not answer: {why}"),
+        }
+    }
+}
+
+impl Cluster {
+    /// Reads where the API server is: from KUBECONFIG, or from what the kubelet gives to every pod.
+    ///
+    /// # Errors
+    /// [`Away::Configuration`] if neither is there.
+    pub(crate) async fn find(namespace: Option<String>) -> Result<Self, Away> {
+        let wrong = |error: &dyn std::error::Error| Away::Configuration(chain(error));
+        let config = Config::infer().await.map_err(|error| wrong(&error))?;
+        let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
+        let client = Client::try_from(config).map_err(|error| wrong(&error))?;
+        Ok(Self { client, namespace })
+    }
+
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// [`Away`] if there is no answer.
+    pub(crate) async fn get(&self, path: &str) -> Result<Answer, Away> {
+        self.ask(Method::GET, path, None).await
+    }
+
+    /// Sends an object: POST makes it, PUT replaces the version that it names.
+    ///
+    /// # Errors
+    /// [`Away`] if there is no answer.
+    pub(crate) async fn send(&self, method: Method, path: &str, object: &Value) -> Result<Answer, Away> {
+        self.ask(method, path, Some(("application/json", object))).await
+    }
+
+    /// Changes an object by a JSON patch.
+    ///
+    /// # Errors
+    /// [`Away`] if there is no answer.
+    pub(crate) async fn patch(&self, path: &str, operations: &Value) -> Result<Answer, Away> {
+        self.ask(Method::PATCH, path, Some(("application/json-patch+json", operations))).await
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<(&str, &Value)>) -> Result<Answer, Away> {
+        tokio::time::timeout(PATIENCE, self.exchange(method, path, body))
+            .await
+            .map_err(|_| Away::Unreachable(format!("no answer within {} s", PATIENCE.as_secs())))?
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, &Value)>,
+    ) -> Result<Answer, Away> {
+        let away = |error: &dyn std::error::Error| Away::Unreachable(chain(error));
+        let mut request = Request::builder().method(method).uri(path);
+        let mut bytes = Vec::new();
+        if let Some((kind, value)) = body {
+            request = request.header(CONTENT_TYPE, kind);
+            bytes = value.to_string().into_bytes();
+        }
+        let request = request.body(Body::from(bytes)).map_err(|error| away(&error))?;
+        let answer = self.client.send(request).await.map_err(|error| away(&error))?;
+        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok()).and_then(seconds);
+        let status = answer.status().as_u16();
+        let body = Limited::new(answer.into_body(), LARGEST).collect().await;
+        let body = body.map_err(|error| Away::Unreachable(error.to_string()))?.to_bytes();
+        Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or(Value::Null), date })
+    }
+}
+
+impl Answer {
+    /// The API server's own words, for a refusal.
+    pub(crate) fn words(&self) -> String {
+        let message = self.body["message"].as_str().unwrap_or("no reason is given");
+        format!("{message} ({})", self.status)
+    }
+}
+
+fn seconds(date: &str) -> Option<i64> {
+    let time = httpdate::parse_http_date(date).ok()?;
+    i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
+}
+
+/// An error with its causes, each one that says something new.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !words.contains(&text) {
+            words = format!("{words}: {text}");
+        }
+        cause = error.source();
+    }
+    words
+}
