@@ -15,7 +15,7 @@ STATIC := RUSTFLAGS='-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relat
 TESTS = env --default-signal=HUP,INT,QUIT RUST_TEST_THREADS=$(or $(THREADS),4) $(CARGO) test --no-fail-fast
 BINARY := target/$(TARGET)/release/leasehold
 
-.PHONY: help build release demo check test docs lint bench bench-webhook picture compare simulate fleet fuzz mutants oracle clean
+.PHONY: help build release demo demo-kubernetes check test docs lint bench bench-webhook picture compare simulate fleet fuzz mutants oracle clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,10 @@ release: ## the static binary that ships
 
 demo: release ## a real server, init, a sidecar and an application, in under a minute after the build
 	scripts/demo $(BINARY)
+
+demo-kubernetes: release ## a real API server, the webhook, an annotated Deployment whose pod runs, two minutes after the build; root
+	$(STATIC) $(CARGO) build --release --package leasehold-kubernetes --target $(TARGET)
+	scripts/demo-kubernetes $(BINARY) $(BINARY)-kubernetes
 
 check: ## the inner loop, under a minute: format, clippy, doc links, and the tests that need no server and no root
 	$(CARGO) fmt --check

@@ -1,5 +1,6 @@
 //! What init, sidecar and exec share: configuration, log, runtime, and the driver in the middle.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::process::ExitCode;
 use zeroize::Zeroizing;
 
 use crate::commands::args::ConfigArgs;
-use crate::config::plan::{AuthMethod, LogPlan, Plan, Target};
+use crate::config::plan::{AuthMethod, LogPlan, Plan};
 use crate::config::{self, Problem, Rejected, Severity, Sources};
 use crate::core::policy::Mode;
 use crate::driver::{self, Parent, Surroundings};
@@ -152,11 +153,9 @@ fn destinations(plan: &Plan, claims: &mut Claims) -> Result<(), PublishError> {
     }
     prepare(plan.handoff.as_deref().and_then(Path::parent), handoff::FOLDER_MODE)?;
     plan.writes.folders.iter().try_for_each(|folder| prepare(Some(folder), plan.dir_mode))?;
-    plan.files.iter().try_for_each(|file| match &file.target {
-        Target::Member(_) => Ok(()),
-        target if target.is_nowhere() => Ok(()),
-        Target::Alone(path) => prepare(path.parent(), plan.dir_mode),
-    })?;
+    // Thousands of files may be in one folder.
+    let folders: BTreeSet<&Path> = plan.files.iter().filter_map(|file| file.target.folder()).collect();
+    folders.into_iter().try_for_each(|folder| prepare(Some(folder), plan.dir_mode))?;
     claims.wait(&driver::wanted(plan))
 }
 

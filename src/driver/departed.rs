@@ -6,7 +6,7 @@
 //!
 //! The configuration may change while no process runs. Then the list in the handoff says what was published.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
@@ -46,7 +46,8 @@ impl Files {
     pub(super) fn departed(&self, plan: &Plan, earlier: &Ledger) -> Vec<Departed> {
         let mut listed: BTreeMap<PathBuf, Listed> =
             earlier.files().into_iter().map(|file| (file.path.clone(), file)).collect();
-        let files = self.alone().filter(|(_, _, path)| !is_named(plan, path));
+        let named = named(plan);
+        let files = self.alone().filter(|(_, _, path)| !named.contains(path.as_path()));
         let departed = files.map(|(file, place, path)| {
             let published = match (self.rendered(file), listed.remove(path)) {
                 (None, Some(listed)) => Published::Earlier(listed),
@@ -62,14 +63,19 @@ impl Files {
     }
 }
 
-/// Whether `plan` has this absolute file.
-fn is_named(plan: &Plan, path: &Path) -> bool {
-    plan.files.iter().any(|file| matches!(&file.target, Target::Alone(at) if at == path))
+/// The absolute files of `plan`.
+fn named(plan: &Plan) -> HashSet<&Path> {
+    let absolute = plan.files.iter().filter_map(|file| match &file.target {
+        Target::Alone(path) => Some(path.as_path()),
+        Target::Member(_) => None,
+    });
+    absolute.collect()
 }
 
 /// The files that an earlier run has published and `plan` does not name.
 pub(super) fn from_earlier(plan: &Plan, published: &[Listed]) -> Vec<Departed> {
-    let departed = published.iter().filter(|file| !is_named(plan, &file.path));
+    let named = named(plan);
+    let departed = published.iter().filter(|file| !named.contains(file.path.as_path()));
     let departed = departed
         .map(|file| Departed { path: file.path.clone(), published: Published::Earlier(file.clone()) });
     departed.collect()
@@ -82,7 +88,8 @@ pub fn folders_to_clear(plan: &Plan, pod: &str) -> Vec<PathBuf> {
     let Some(handoff) = &plan.handoff else { return Vec::new() };
     let files = Handoff::published(handoff, pod);
     let unchanged = |file: &&Listed| matches!(file.find(), Ok(Found::Unchanged));
-    let departed = files.iter().filter(|file| !is_named(plan, &file.path)).filter(unchanged);
+    let named = named(plan);
+    let departed = files.iter().filter(|file| !named.contains(file.path.as_path())).filter(unchanged);
     departed.filter_map(|file| file.path.parent().map(Path::to_owned)).collect()
 }
 
@@ -150,7 +157,8 @@ impl Driver {
     pub(super) fn depart(&mut self, plan: &Plan) {
         self.departed.extend(self.files.departed(plan, self.keeper.ledger()));
         // One that is named again stays.
-        self.departed.retain(|departed| !is_named(plan, &departed.path));
+        let named = named(plan);
+        self.departed.retain(|departed| !named.contains(departed.path.as_path()));
         let is_sink = |file: &FilePlan| matches!(file.source, FileSource::Token { .. });
         let stays =
             |sink: &FilePlan| plan.files.iter().any(|file| is_sink(file) && file.target == sink.target);

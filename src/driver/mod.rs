@@ -6,6 +6,7 @@
 
 mod certificates;
 mod child;
+mod chores;
 mod credentials;
 mod departed;
 mod expiring;
@@ -62,6 +63,7 @@ use leasehold_base::time::Moment;
 
 use child::ChildProcess;
 pub use child::Parent;
+use chores::Chores;
 use credentials::Credentials;
 use departed::Departed;
 pub use departed::folders_to_clear;
@@ -112,7 +114,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
     loop {
         let event = match driver.backlog.pop_front() {
             Some(event) => event,
-            None => driver.wait().await,
+            None => driver.next().await,
         };
         let now = clock::now();
         driver.unseen |= hear::is_seen(&event) || driver.voice.is_due(now.moment, driver.silence(now.moment));
@@ -191,6 +193,8 @@ struct Driver {
     unseen: bool,
     /// The current token, by its accessor, and the longest life that it was seen to have.
     token_life: Option<(String, Duration)>,
+    /// Files that are to be rendered.
+    chores: Chores,
     /// What happened while performing, in order: handled before anything else is waited for.
     backlog: VecDeque<Event>,
     /// How things are, where nothing has happened since that was looked at.
@@ -255,6 +259,7 @@ impl Driver {
             reload_error: None,
             unseen: false,
             token_life: None,
+            chores: Chores::default(),
             backlog: VecDeque::from([start, Event::UsedUp(client.is_used_up())]),
             openings: client.openings(),
             client,
@@ -392,15 +397,13 @@ impl Driver {
     /// Does what the engine asks for. Returns how the run ends where that is what it asks for.
     fn perform(&mut self, action: Action) -> Option<Result<(), Ending>> {
         match action {
-            Action::Render(file) => {
-                let began = clock::moment();
-                let event = self.files.render(file, &self.store);
-                self.rendered(event, began);
-            }
+            Action::Render(file) => self.chores.add(file),
+            // At once: the token may be dropped with the next action.
             Action::RenderSink { file, token } => {
                 let began = clock::moment();
                 let event = self.files.render_sink(file, self.requests.tokens().get(&token));
-                self.rendered(event, began);
+                self.tell_rendered(&event, began);
+                self.backlog.push_back(event);
             }
             Action::Publish { unit, files } => {
                 let (began, publish) = (clock::moment(), self.files.publish(unit, &files));
@@ -435,11 +438,10 @@ impl Driver {
         None
     }
 
-    fn rendered(&mut self, event: Event, began: Moment) {
-        if let Event::Rendered { file, outcome: RenderOutcome::Rendered { .. } } = &event {
+    fn tell_rendered(&self, event: &Event, began: Moment) {
+        if let Event::Rendered { file, outcome: RenderOutcome::Rendered { .. } } = event {
             self.voice.step(|| format!("rendered {}", self.files.name(*file)), began);
         }
-        self.backlog.push_back(event);
     }
 
     fn notify(&mut self, notifier: NotifierId, delay: Duration) {

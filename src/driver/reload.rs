@@ -120,7 +120,7 @@ impl Driver {
 
     /// Lets the new agent take over, where there is one and the old one is at rest.
     pub(super) fn hand_over(&mut self) {
-        if !self.backlog.is_empty() || !self.engine.has_yielded() {
+        if !self.backlog.is_empty() || !self.chores.is_empty() || !self.engine.has_yielded() {
             return;
         }
         let Some(plan) = self.successor.take() else { return };

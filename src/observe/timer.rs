@@ -3,6 +3,7 @@
 //! tokio's own timers stand still while the machine is suspended; a lease does not. This one is
 //! armed to the core's next deadline and fires on waking if that passed in the meantime.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -18,6 +19,8 @@ use leasehold_base::time::Moment;
 #[derive(Debug)]
 pub struct Timer {
     descriptor: AsyncFd<OwnedFd>,
+    /// What it is armed to, as long as it has not fired.
+    armed: Cell<Option<Option<Moment>>>,
 }
 
 impl Timer {
@@ -32,7 +35,7 @@ impl Timer {
         // may change under tokio's feet. An `OwnedFd` keeps what it asks for by itself.
         #[expect(deprecated, reason = "its replacement is unsafe, and an OwnedFd cannot break its promise")]
         let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
-        Ok(Self { descriptor })
+        Ok(Self { descriptor, armed: Cell::new(None) })
     }
 
     /// Arms it to `at` instead of what it was armed to; a moment that has passed fires at once.
@@ -41,9 +44,15 @@ impl Timer {
     /// # Errors
     /// The kernel's.
     pub fn arm(&self, at: Option<Moment>) -> io::Result<()> {
+        if self.armed.get() == Some(at) {
+            // As after most events.
+            return Ok(());
+        }
+        self.armed.set(None);
         let value = at.map_or(ZERO, timespec);
         let once = Itimerspec { it_interval: ZERO, it_value: value };
         timerfd_settime(self.descriptor.get_ref(), TimerfdTimerFlags::ABSTIME, &once)?;
+        self.armed.set(Some(at));
         Ok(())
     }
 
@@ -59,6 +68,7 @@ impl Timer {
             let read = ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut expirations)?));
             // Not ready after all: it was armed anew between the wake-up and the read.
             if let Ok(result) = read {
+                self.armed.set(None);
                 return result.map(drop);
             }
         }
@@ -102,6 +112,18 @@ mod tests {
         timer.elapsed().await.expect("fires");
         assert!(clock::moment() >= at);
         assert!(pending(&timer).await, "it fires once");
+    }
+
+    #[tokio::test]
+    async fn armed_again_to_the_same_moment_it_fires_again() {
+        let timer = Timer::new().expect("a timer");
+        let at = Some(clock::moment());
+        for _ in 0..2 {
+            timer.arm(at).expect("armed");
+            timer.arm(at).expect("armed");
+            timer.elapsed().await.expect("fires");
+        }
+        assert!(pending(&timer).await, "it was not armed since");
     }
 
     #[tokio::test]

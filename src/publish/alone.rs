@@ -10,6 +10,7 @@
 //! The lock is a safeguard against two configurations that name one file, and none against an attacker. It is
 //! left out where the lock file cannot be had, or belongs to another user, who could lock us out with it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
@@ -35,64 +36,76 @@ pub(super) const LOCK: &str = "..leasehold.lock";
 /// The absolute files that this process publishes.
 #[derive(Debug, Default)]
 pub(super) struct Locks {
-    held: Vec<Held>,
+    /// The locks of each file, the last one taken last: its folder may have been replaced.
+    held: BTreeMap<PathBuf, Vec<Held>>,
     /// The lock files, each open as long as a lock on it is held. More than one descriptor of a file is kept where
     /// the file was opened before it was known.
     open: Vec<(Identity, File)>,
 }
 
-/// One locked file.
-#[derive(Debug)]
+/// One lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Held {
-    path: PathBuf,
     /// The lock file.
     lock: Identity,
     byte: i64,
 }
 
 impl Locks {
-    /// Locks the absolute file `path`; nothing to do where it is locked already.
+    /// Locks the absolute file `path`; nothing to do where it is locked already. `last` is the folder of the file that was
+    /// locked before this one.
     ///
     /// # Errors
     /// `Taken`: another run publishes it. Or its folder cannot be opened or created.
-    pub(super) fn take(&mut self, path: &Path, create: Create) -> Result<(), PublishError> {
+    pub(super) fn take(
+        &mut self,
+        path: &Path,
+        create: Create,
+        last: &mut Option<Dir>,
+    ) -> Result<(), PublishError> {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
-        let dir = Dir::open(folder, Some(create))?;
+        let dir = match last.take().filter(|dir| dir.path() == folder) {
+            Some(dir) => dir,
+            None => Dir::open(folder, Some(create))?,
+        };
+        let dir = last.insert(dir);
         // What cannot be replaced is refused when it is opened, and needs no lock: a device has a folder of its own.
-        if replaceable(&dir, name).is_err() {
+        if replaceable(dir, name).is_err() {
             return Ok(());
         }
-        let Some(lock) = self.lock_file(&dir)? else {
+        let Some(lock) = self.lock_file(dir)? else {
             tracing::debug!("{} is published without a lock", path.display());
             return Ok(());
         };
         let byte = byte_of(name);
-        if self.held.iter().any(|held| (held.lock, held.byte, held.path.as_path()) == (lock, byte, path)) {
+        let held = Held { lock, byte };
+        if self.held.get(path).is_some_and(|all| all.contains(&held)) {
             return Ok(());
         }
         let Some((_, file)) = self.open.iter().find(|(identity, _)| *identity == lock) else { return Ok(()) };
         if !set(file, byte, libc::F_WRLCK) {
             return Err(PublishError::new(path, Problem::Taken(holder(file, byte))));
         }
-        self.held.push(Held { path: path.to_owned(), lock, byte });
+        self.held.entry(path.to_owned()).or_default().push(held);
         Ok(())
     }
 
     /// Gives up all but the last lock on each of these files.
     pub(super) fn keep_only(&mut self, paths: &[&Path]) {
-        let last = |path: &Path| self.held.iter().rposition(|held| held.path == path);
-        let kept: Vec<usize> = paths.iter().filter_map(|path| last(path)).collect();
-        let held = std::mem::take(&mut self.held).into_iter().enumerate();
-        let (kept, given_up): (Vec<_>, Vec<_>) = held.partition(|(index, _)| kept.contains(index));
-        self.held = kept.into_iter().map(|(_, held)| held).collect();
-        for (_, gone) in given_up {
-            // Two paths may lead to one file.
-            if !self.held.iter().any(|held| (held.lock, held.byte) == (gone.lock, gone.byte)) {
-                let file = self.open.iter().find(|(identity, _)| *identity == gone.lock);
-                file.map(|(_, file)| set(file, gone.byte, libc::F_UNLCK));
+        let mut given_up = std::mem::take(&mut self.held);
+        for path in paths {
+            if let Some((path, last)) = given_up.get_mut(*path).and_then(Vec::pop).map(|last| (*path, last)) {
+                self.held.insert(path.to_owned(), vec![last]);
             }
         }
-        self.open.retain(|(lock, _)| self.held.iter().any(|held| held.lock == *lock));
+        // Two paths may lead to one file.
+        let kept: BTreeSet<Held> = self.held.values().flatten().copied().collect();
+        for gone in given_up.into_values().flatten().filter(|gone| !kept.contains(gone)) {
+            let file = self.open.iter().find(|(identity, _)| *identity == gone.lock);
+            file.map(|(_, file)| set(file, gone.byte, libc::F_UNLCK));
+        }
+        let locks: BTreeSet<Identity> = kept.iter().map(|held| held.lock).collect();
+        self.open.retain(|(lock, _)| locks.contains(lock));
     }
 
     /// The lock file of a folder, which is open from then on; none where it cannot be used.
@@ -176,32 +189,36 @@ mod tests {
 
     const CREATE: Create = Create { mode: 0o750, in_memory: false };
 
+    fn count(locks: &Locks) -> usize {
+        locks.held.values().map(Vec::len).sum()
+    }
+
     #[test]
     fn a_file_is_locked_once_and_its_folder_has_one_descriptor() {
         let dir = tempfile::tempdir().expect("a folder");
         let mut locks = Locks::default();
         let (one, two) = (dir.path().join("sub/one"), dir.path().join("sub/two"));
         for path in [&one, &two, &one] {
-            locks.take(path, CREATE).expect("free");
+            locks.take(path, CREATE, &mut None).expect("free");
         }
-        assert_eq!((locks.held.len(), locks.open.len()), (2, 1));
+        assert_eq!((count(&locks), locks.open.len()), (2, 1));
         locks.keep_only(&[&two]);
-        assert_eq!((locks.held.len(), locks.open.len()), (1, 1));
+        assert_eq!((count(&locks), locks.open.len()), (1, 1));
         locks.keep_only(&[]);
-        assert_eq!((locks.held.len(), locks.open.len()), (0, 0));
+        assert_eq!((count(&locks), locks.open.len()), (0, 0));
     }
 
     #[test]
     fn a_folder_in_place_of_the_one_before_is_locked_too() {
         let dir = tempfile::tempdir().expect("a folder");
         let (folder, mut locks) = (dir.path().join("sub"), Locks::default());
-        locks.take(&folder.join("one"), CREATE).expect("free");
+        locks.take(&folder.join("one"), CREATE, &mut None).expect("free");
         std::fs::rename(&folder, dir.path().join("old")).expect("moved");
-        locks.take(&folder.join("one"), CREATE).expect("free");
-        assert_eq!((locks.held.len(), locks.open.len()), (2, 2));
+        locks.take(&folder.join("one"), CREATE, &mut None).expect("free");
+        assert_eq!((count(&locks), locks.open.len()), (2, 2));
         locks.keep_only(&[&folder.join("one")]);
-        assert_eq!((locks.held.len(), locks.open.len()), (1, 1));
-        assert_eq!(locks.held[0].lock, locks.open[0].0);
+        assert_eq!((count(&locks), locks.open.len()), (1, 1));
+        assert_eq!(locks.held[&folder.join("one")][0].lock, locks.open[0].0);
     }
 
     #[test]
@@ -209,9 +226,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let mut locks = Locks::default();
         std::fs::create_dir(dir.path().join(LOCK)).expect("made");
-        locks.take(&dir.path().join("one"), CREATE).expect("published without a lock");
+        locks.take(&dir.path().join("one"), CREATE, &mut None).expect("published without a lock");
         let device = Path::new("/dev/null");
-        locks.take(device, CREATE).expect("a device is not ours");
+        locks.take(device, CREATE, &mut None).expect("a device is not ours");
         assert!(locks.held.is_empty() && !Path::new("/dev").join(LOCK).exists());
     }
 

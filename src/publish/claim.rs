@@ -76,7 +76,8 @@ impl Claims {
         // In one order, so that of two runs with several files in common one gets all of them.
         let mut alone = wanted.alone.clone();
         alone.sort_unstable();
-        alone.into_iter().try_for_each(|path| self.alone.take(path, create))
+        let mut last = None;
+        alone.into_iter().try_for_each(|path| self.alone.take(path, create, &mut last))
     }
 
     fn hold_set(&mut self, path: &Path, create: Create) -> Result<(), PublishError> {

@@ -58,10 +58,10 @@ impl SingleFile {
     pub fn open(path: &Path, dir_mode: u32, require_tmpfs: bool) -> Result<Self, PublishError> {
         let file = Self::new(path, dir_mode, require_tmpfs);
         let (dir, name) = file.place()?;
-        replaceable(&dir, name)?;
+        let there = replaceable(&dir, name)?;
         // What cannot be removed now is in the way of the publish, which says so.
         let _ = sweep::leftover(&dir, &names::temporary(name));
-        let generation = u64::from(file.exists()?);
+        let generation = u64::from(there == Some(FileType::RegularFile));
         let folder = Some(Identity::of(&dir.stat()?));
         Ok(Self { generation, folder, ..file })
     }
@@ -94,9 +94,11 @@ impl SingleFile {
     ) -> Result<Published, PublishError> {
         // Steps 1 to 3.
         let (dir, name) = self.place()?;
-        replaceable(&dir, name)?;
+        let there = replaceable(&dir, name)?;
         let folder = Some(Identity::of(&dir.stat()?));
-        if let Some(stamp) = leaf::same(&dir, name, Some(bytes), attributes, self.known.as_ref())? {
+        let known = self.known.as_ref();
+        let same = there.map_or(Ok(None), |_| leaf::same(&dir, name, Some(bytes), attributes, known))?;
+        if let Some(stamp) = same {
             let vouched =
                 self.known.take().filter(|known| known.has_bytes(bytes)).map(|known| known.found(stamp));
             self.known =
@@ -108,9 +110,15 @@ impl SingleFile {
         }
         // Step 4. The returned file holds the lock until the temporary name is gone.
         let temporary = names::temporary(name);
-        sweep::leftover(&dir, &temporary)?;
-        let (written, _) =
-            leaf::write_new(&dir, &temporary, Source::Bytes(bytes), attributes, Place::Shared)?;
+        let write = || leaf::write_new(&dir, &temporary, Source::Bytes(bytes), attributes, Place::Shared);
+        let (written, _) = match write() {
+            // What a crash left, or another process is writing.
+            Err(PublishError { problem: Problem::InTheWay(_), .. }) => {
+                sweep::leftover(&dir, &temporary)?;
+                write()?
+            }
+            written => written?,
+        };
         // Step 5.
         dir.rename(&temporary, name).inspect_err(|_| {
             // The error says why; what cannot be removed now, the next start removes.
@@ -234,15 +242,14 @@ impl SingleFile {
     }
 }
 
-/// Step 2.
-pub(super) fn replaceable(dir: &Dir, name: &OsStr) -> Result<(), PublishError> {
-    let Some(stat) = dir.stat_of(name)? else { return Ok(()) };
+/// Step 2. Returns what is there.
+pub(super) fn replaceable(dir: &Dir, name: &OsStr) -> Result<Option<FileType>, PublishError> {
+    let Some(stat) = dir.stat_of(name)? else { return Ok(None) };
     let refuse = |problem| Err(PublishError::new(dir.at(name), problem));
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile if dir.is_mount_point(name) => refuse(Problem::MountPoint),
-        FileType::RegularFile => Ok(()),
         FileType::Symlink if dir.only_root_could_link(&stat)? => refuse(Problem::Link),
-        FileType::Symlink => Ok(()),
+        kind @ (FileType::RegularFile | FileType::Symlink) => Ok(Some(kind)),
         kind => Err(PublishError::in_the_way(dir.at(name), kind)),
     }
 }

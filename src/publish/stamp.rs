@@ -26,7 +26,7 @@ pub(super) struct Stamp {
 type Time = (i128, i128);
 
 /// Which file or folder it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Identity {
     device: i128,
     inode: i128,

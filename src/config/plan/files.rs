@@ -20,7 +20,7 @@ pub struct FilePlan {
     pub uid: Option<u32>,
     /// Group, by number.
     pub gid: Option<u32>,
-    /// How often to look at what has no lease of its own.
+    /// How often to poll what has no end of its own.
     pub refresh: Duration,
     /// Quiescence before a publish.
     pub wait: Option<Wait>,
@@ -44,5 +44,14 @@ impl Target {
     #[must_use]
     pub fn is_nowhere(&self) -> bool {
         matches!(self, Self::Alone(path) if path == Path::new("/dev/null"))
+    }
+
+    /// The folder of an absolute file that is published.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Alone(path) if !self.is_nowhere() => path.parent(),
+            Self::Alone(_) | Self::Member(_) => None,
+        }
     }
 }

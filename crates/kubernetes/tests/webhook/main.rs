@@ -4,6 +4,7 @@
 
 mod admission;
 mod cluster;
+mod demo;
 mod hostile;
 mod manifests;
 mod own;
