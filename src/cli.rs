@@ -44,7 +44,7 @@ enum Command {
     Policy(ConfigArgs),
     /// Ask the running daemon how files and secrets are: exit 0 where all is well, 1 where anything is not; never shows a value.
     Status(StatusArgs),
-    /// Have the running daemon read everything now, or what one file is made of.
+    /// Have the running daemon poll now what has no end of its own: all of it, or what one file is made of.
     Refresh(RefreshArgs),
     /// Have the running daemon revoke what it minted, and end.
     Quit(ConfigArgs),

@@ -55,7 +55,7 @@ fn each(names: &[PathBuf]) -> Result<Vec<PathBuf>, Ending> {
             true => below(name, &mut files).map_err(|why| {
                 let what =
                     format!("cannot list {}: {}", name.display(), crate::config::problem::io_words(&why));
-                Ending::new(Cause::Config, what, "let our user read the folder")
+                Ending::new(Cause::Config, what, "let the user that Leasehold runs as read the folder")
             })?,
             false => files.push(name.clone()),
         }
@@ -224,7 +224,7 @@ files: [{path: /run/a, secret: kv/a}]
         assert!(result.is_ok());
         assert_eq!(
             text,
-            "c.yaml:3:16: warning: secrets may be written to a disk, where they outlive the machine; use a tmpfs and `require_tmpfs: true`
+            "c.yaml:3:16: warning: secrets may be written to a disk, where they outlive the run; use a tmpfs and `require_tmpfs: true`
    |
  3 | require_tmpfs: false
    |                ^

@@ -98,7 +98,7 @@ fn input(path: &Path) -> Result<Zeroizing<Vec<u8>>, Ending> {
 }
 
 fn bad_input(path: &Path, why: impl std::fmt::Display) -> Ending {
-    Ending::new(Cause::Template, format!("{}: {why}", path.display()), "mend the file")
+    Ending::new(Cause::Template, format!("{}: {why}", path.display()), "correct the file")
 }
 
 /// What `.` is.

@@ -262,11 +262,13 @@ static AUTH: &[Key] = &[
 
 static FIELD: &[Key] = &[key("file", Kind::Text, "", "a file with the text")];
 
+/// What `refresh` does, and what it does not do.
+const REFRESH: &str = "how often to poll a secret that has no end of its own, such as one of KV. A lease, a certificate and an answer with a `ttl` in its data are replaced before they end, and no refresh makes them anew. A static role is read at each refresh, and just after each rotation";
+
 static DEFAULTS: &[Key] = &[
     key("mode", Kind::Mode, defaults::MODE.text, "permission bits of files").also(&["perms"]),
     key("dir_mode", Kind::Mode, defaults::DIR_MODE.text, "permission bits of generation folders"),
-    key("refresh", Kind::Duration, defaults::REFRESH.text, "how often to look at what has no lease")
-        .also(&["static_secret_render_interval"]),
+    key("refresh", Kind::Duration, defaults::REFRESH.text, REFRESH).also(&["static_secret_render_interval"]),
     MISSING_KEY.otherwise("error"),
 ];
 
@@ -282,7 +284,12 @@ static FILE: &[Key] = &[
     MODE,
     USER,
     GROUP,
-    key("refresh", Kind::Duration, "defaults.refresh", "how often to look at what has no lease"),
+    key(
+        "refresh",
+        Kind::Duration,
+        "defaults.refresh",
+        "how often to poll a secret that has no end of its own, as `defaults.refresh` says",
+    ),
     key("wait", Kind::Map(WAIT), "", "quiescence before a publish"),
     key("notify", Kind::List(&Kind::Text), "every notifier", "whom to tell of a change")
         .also(&["command", "exec"]),
@@ -383,7 +390,12 @@ static VARIABLE: &[Key] = &[
         "from: whether `_` takes the place of what is no letter, digit or `_` in the name",
     ),
     key("upcase", Kind::Flag, "false", "from: whether the name is in capital letters"),
-    key("refresh", Kind::Duration, "defaults.refresh", "how often to look at what has no lease"),
+    key(
+        "refresh",
+        Kind::Duration,
+        "defaults.refresh",
+        "how often to poll a secret that has no end of its own, as `defaults.refresh` says",
+    ),
 ];
 
 static INIT: &[Key] =

@@ -30,8 +30,8 @@ fn is_on_disk(folder: &Path, is_in_memory: &dyn Fn(&Path) -> Option<bool>) -> bo
 
 fn warning(folder: &Path) -> Problem {
     let folder = PathBuf::from(folder);
-    let message = "is on a disk of this machine, where secrets would outlive it: a run ends with 73";
-    let hint = "use a folder on a tmpfs (`findmnt -t tmpfs` lists them), or set require_tmpfs: false";
+    let message = "is on a disk of this machine, where secrets outlive the run: a run ends with 73";
+    let hint = "use a folder on a tmpfs (`findmnt -t tmpfs` lists them), or set require_tmpfs: false if secrets may be written to a disk";
     Problem { severity: Severity::Warning, ..Problem::whole(folder.to_string_lossy(), message, hint) }
 }
 
@@ -58,7 +58,7 @@ mod tests {
         assert_eq!(
             told("/var/lib/app", ""),
             [
-                "/var/lib/app: warning: is on a disk of this machine, where secrets would outlive it: a run ends with 73; use a folder on a tmpfs (`findmnt -t tmpfs` lists them), or set require_tmpfs: false"
+                "/var/lib/app: warning: is on a disk of this machine, where secrets outlive the run: a run ends with 73; use a folder on a tmpfs (`findmnt -t tmpfs` lists them), or set require_tmpfs: false if secrets may be written to a disk"
             ]
         );
         assert_eq!(told("/run/app", ""), [""; 0]);

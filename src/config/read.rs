@@ -342,7 +342,7 @@ impl Stack {
         problems.sort_by_key(order);
         if more > 0 {
             let message = format!("{more} more problems are not shown");
-            problems.push(Problem::whole("configuration", message, "mend these first"));
+            problems.push(Problem::whole("configuration", message, "correct these first"));
         }
         problems
     }

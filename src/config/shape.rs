@@ -183,7 +183,7 @@ fn mend(kind: &Kind, value: &Value) -> String {
         (_, Value::Tagged(_)) => "remove the tag".into(),
         (Kind::Duration, Value::Number(number)) => format!("give it a unit: {number}s, {number}m"),
         (Kind::Mode, Value::Number(_)) => {
-            "as a number its base would be anyone's guess: write octal digits in quotes, like \"0440\"".into()
+            "a number here could be octal or decimal: write octal digits in quotes, like \"0440\"".into()
         }
         (Kind::Text | Kind::Word | Kind::TextOr(_) | Kind::Choice(_), Value::Number(_) | Value::Bool(_)) => {
             "put it in quotes".into()

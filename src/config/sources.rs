@@ -187,7 +187,10 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Rejected> {
         Rejected::one(Cause::Config, Problem::whole(folder.to_string_lossy(), message, hint))
     };
     let unreadable = |error: io::Error| {
-        rejected(format!("cannot be listed: {}", io_words(&error)), "let our user read the folder")
+        rejected(
+            format!("cannot be listed: {}", io_words(&error)),
+            "let the user that Leasehold runs as read the folder",
+        )
     };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {

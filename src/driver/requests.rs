@@ -163,14 +163,15 @@ impl Requests {
         &self.silence
     }
 
-    /// A request that waits for its answer from when it is first polled.
+    /// A request that is sent when this time is over, and then waits for its answer.
     fn heard(
         &self,
+        wait: Duration,
         request: impl Future<Output = Answer> + 'static,
     ) -> impl Future<Output = Answer> + 'static {
-        let silence = self.silence.clone();
+        let waiting = self.silence.begin(wait);
         async move {
-            let _until_it_is_answered = silence.begin();
+            let _until_it_is_answered = waiting;
             request.await
         }
     }
@@ -178,14 +179,15 @@ impl Requests {
     /// Adds a request, which waits for its turn where the rate is limited. Its life counts from
     /// when it is sent, and a future does nothing before it is polled.
     fn send(&mut self, request: impl Future<Output = Answer> + 'static) {
-        let request = self.heard(request);
-        match self.pace.as_mut().map(|pace| pace.take(clock::moment())) {
-            None | Some(Duration::ZERO) => self.add(request),
-            Some(wait) => self.add(async move {
-                tokio::time::sleep(wait).await;
-                request.await
-            }),
+        let wait = self.pace.as_mut().map(|pace| pace.take(clock::moment())).unwrap_or_default();
+        let request = self.heard(wait, request);
+        if wait.is_zero() {
+            return self.add(request);
         }
+        self.add(async move {
+            tokio::time::sleep(wait).await;
+            request.await
+        });
     }
 
     /// What is under way finishes, a hook that runs for one, but nobody hears of it any more.
@@ -264,7 +266,7 @@ impl Requests {
     /// halve the rate.
     fn resolve(&mut self, (secret, token): (SecretId, TokenId), written: Arc<Request>, again: bool) {
         let (client, token) = (Rc::clone(&self.client), self.token(token));
-        let question = self.heard(async move {
+        let question = self.heard(Duration::ZERO, async move {
             let result = async {
                 let token = token?;
                 match again {

@@ -13,6 +13,10 @@ use leasehold_base::time::Moment;
 /// A silence that is worth a word.
 const LONG: Duration = Duration::from_secs(3);
 
+/// We are woken when a silence is long. Where we come later than this, it was we who did not listen: the process was
+/// stopped, the machine was asleep, or the loop was busy, and the answer may be there unread.
+const LATE: Duration = Duration::from_secs(1);
+
 /// What is asked at the moment.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Silence(Rc<State>);
@@ -23,15 +27,18 @@ struct State {
     waiting: Cell<usize>,
     /// When the last one was answered, or the first was sent; none where none waits.
     since: Cell<Option<Moment>>,
+    /// Whether it was found to be long.
+    long: Cell<bool>,
 }
 
 /// A request that waits for its answer, until it is dropped.
 pub(super) struct Waiting(Rc<State>);
 
 impl Silence {
-    /// A request is sent.
-    pub(super) fn begin(&self) -> Waiting {
-        self.begin_at(clock::moment())
+    /// A request is sent when this time is over. It counts from now on, and not from when it is first polled: before it
+    /// is, the driver asks how long it is to sleep.
+    pub(super) fn begin(&self, wait: Duration) -> Waiting {
+        self.begin_at(clock::moment().after(wait))
     }
 
     fn begin_at(&self, now: Moment) -> Waiting {
@@ -48,7 +55,13 @@ impl Silence {
 
     /// Since when it lasts, where it is long by now.
     pub(super) fn long(&self, now: Moment) -> Option<Moment> {
-        self.0.since.get().filter(|since| since.after(LONG) <= now)
+        let since = self.0.since.get().filter(|since| since.after(LONG) <= now)?;
+        if !self.0.long.get() && since.after(LONG + LATE) < now {
+            self.0.since.set(Some(now));
+            return None;
+        }
+        self.0.long.set(true);
+        Some(since)
     }
 }
 
@@ -57,6 +70,7 @@ impl Waiting {
         let left = self.0.waiting.get().saturating_sub(1);
         self.0.waiting.set(left);
         self.0.since.set((left > 0).then_some(now));
+        self.0.long.set(false);
     }
 }
 
@@ -84,5 +98,16 @@ mod tests {
         second.end_at(at(18));
         assert_eq!(silence.is_long_at(), None);
         std::mem::forget((first, second));
+    }
+
+    #[test]
+    fn a_process_that_did_not_listen_itself_starts_to_count_anew() {
+        let silence = Silence::default();
+        let at = |seconds| Moment::new(Duration::from_secs(seconds));
+        let one = silence.begin_at(at(10));
+        assert_eq!(silence.long(at(60)), None, "it was stopped for 50 s");
+        assert_eq!(silence.long(at(63)), Some(at(60)));
+        assert_eq!(silence.long(at(90)), Some(at(60)), "it is known by now");
+        std::mem::forget(one);
     }
 }

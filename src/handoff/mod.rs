@@ -201,7 +201,7 @@ impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(why) => write!(f, "{why}"),
-            Self::Exposed => f.write_str("it is not ours alone to read and write"),
+            Self::Exposed => f.write_str("others than Leasehold's user may read or write it"),
             Self::TooLarge => write!(f, "it is larger than {MAX_BYTES} bytes"),
             Self::Corrupt(why) => write!(f, "it is damaged: {why}"),
             Self::OtherConfiguration => f.write_str("it was written for another configuration"),

@@ -204,11 +204,11 @@ impl PidFileFault {
                 write!(f, "{why}; check that the application is running, and that it writes this file")
             }
             Self::Rubbish => {
-                f.write_str("does not hold one process number; have it hold that and nothing else")
+                f.write_str("does not hold one process number; have the application write its process number into it, and nothing else")
             }
             Self::Gone(pid) if pod => write!(
                 f,
-                "process {pid} has ended, or is not in our pid namespace; check that the application is running, and that the pod shares its processes (shareProcessNamespace: true)"
+                "process {pid} has ended, or is not in Leasehold's pid namespace; check that the application is running, and that the pod shares its processes (shareProcessNamespace: true)"
             ),
             Self::Gone(pid) => {
                 write!(f, "process {pid} has ended; start the application, or remove the file")

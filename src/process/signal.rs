@@ -35,7 +35,7 @@ pub(super) fn send(found: &Found, signal: Signal) -> Result<usize, NotifyError> 
             .unwrap_or_else(|| NotifyError::NoProcess { target: found.target.clone() }));
     }
     for failure in failures {
-        tracing::warn!(told = signalled, "one of several processes was not told: {failure}");
+        tracing::warn!(told = signalled, "one of several processes was not signalled: {failure}");
     }
     Ok(signalled)
 }

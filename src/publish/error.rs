@@ -144,16 +144,16 @@ impl PublishError {
         match self.problem {
             Problem::Name(_) => "choose another path",
             Problem::NotMemory if pod => {
-                "mount a tmpfs there (emptyDir with medium: Memory), or set require_tmpfs: false"
+                "mount a tmpfs there (emptyDir with medium: Memory), or set require_tmpfs: false if secrets may be written to a disk"
             }
             Problem::NotMemory => {
-                "use a folder on a tmpfs (`findmnt -t tmpfs` lists them), or set require_tmpfs: false"
+                "use a folder on a tmpfs (`findmnt -t tmpfs` lists them), or set require_tmpfs: false if secrets may be written to a disk"
             }
             Problem::Unknown if pod => {
-                "allow statfs and fstatfs in the container's seccomp profile, or set require_tmpfs: false"
+                "allow statfs and fstatfs in the container's seccomp profile, or set require_tmpfs: false if secrets may be written to a disk"
             }
             Problem::Unknown => {
-                "allow statfs and fstatfs in the unit's SystemCallFilter=, or set require_tmpfs: false"
+                "allow statfs and fstatfs in the unit's SystemCallFilter=, or set require_tmpfs: false if secrets may be written to a disk"
             }
             Problem::Link => "give the path that the link leads to",
             Problem::InTheWay(DEVICE) => "choose another path",
@@ -166,19 +166,17 @@ impl PublishError {
             Problem::Full => "make room there: the old and the new files are there together",
             Problem::Owner if pod => "use fsGroup, or grant CAP_CHOWN",
             Problem::Owner => "run as root, or grant CAP_CHOWN",
-            Problem::Denied if pod => "let our user write the folder (fsGroup), and check the volume's mode",
-            Problem::Denied => "let our user write the folder, or run as its owner",
+            Problem::Denied if pod => "let that uid write the folder (fsGroup), and check the volume's mode",
+            Problem::Denied => "let that uid write the folder, or run Leasehold as its owner",
             Problem::Replaced => {
-                "restart leasehold, whose sandbox reaches the folders of its start only; if that does not help, let our user write the folder"
+                "restart leasehold, whose sandbox reaches the folders of its start only; if that does not help, let the user that Leasehold runs as write the folder"
             }
-            Problem::ReadOnly if pod => "mount the volume read-write in our container",
+            Problem::ReadOnly if pod => "mount the volume read-write in Leasehold's container",
             Problem::ReadOnly => "mount it read-write, or under systemd name the folder in ReadWritePaths=",
             Problem::Busy => "stop the other leasehold, or give it a folder of its own",
             Problem::Claimed(_) => "stop it first, or give this one a `secrets_dir` of its own",
             Problem::Taken(_) => "stop it first, or give this one another `path`",
-            Problem::Unreadable => {
-                "let us read it: the same user in init and sidecar, or CAP_DAC_READ_SEARCH"
-            }
+            Problem::Unreadable => "run init and sidecar as the same user, or grant CAP_DAC_READ_SEARCH",
             Problem::TooLarge => "write it anew instead of adding to it",
             Problem::Environment { .. } => {
                 "give large values to the process as files, or raise the limit of its stack (ulimit -s)"

@@ -97,7 +97,8 @@ impl SingleFile {
         let there = replaceable(&dir, name)?;
         let folder = Some(Identity::of(&dir.stat()?));
         let known = self.known.as_ref();
-        let same = there.map_or(Ok(None), |_| leaf::same(&dir, name, Some(bytes), attributes, known))?;
+        let same =
+            there.map_or(Ok(None), |_| leaf::same(&dir, name, Some(bytes), attributes, known, false))?;
         if let Some(stamp) = same {
             let vouched =
                 self.known.take().filter(|known| known.has_bytes(bytes)).map(|known| known.found(stamp));

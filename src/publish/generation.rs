@@ -59,18 +59,21 @@ impl Current {
     }
 
     /// The stamp of `member` where it is there as it should be. `known` is what we know of a file
-    /// that we may not read.
+    /// that we may not read; a `thorough` comparison reads those that we may.
     pub(super) fn holds(
         &self,
         member: &Member,
         known: Option<&Known>,
+        thorough: bool,
     ) -> Result<Option<Stamp>, PublishError> {
         let bytes = match &member.content {
             Content::Bytes(bytes) => Some(bytes),
             Content::Keep => None,
         };
-        self.within(&member.path, |dir, name| leaf::same(dir, name, bytes, &member.attributes, known))
-            .map(Option::flatten)
+        self.within(&member.path, |dir, name| {
+            leaf::same(dir, name, bytes, &member.attributes, known, thorough)
+        })
+        .map(Option::flatten)
     }
 
     /// The bytes of the file at `path`, to be carried over.

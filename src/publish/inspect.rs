@@ -88,7 +88,7 @@ impl Set {
         if !look.thorough && known.is_some_and(|known| known.vouches(&stamp)) {
             return Ok(None);
         }
-        let same = current.holds(member, known)?;
+        let same = current.holds(member, known, look.thorough)?;
         Ok(confirm(self.known.get_mut(&member.path), same, look))
     }
 }
@@ -128,7 +128,7 @@ impl SingleFile {
         {
             return Ok(None);
         }
-        let same = leaf::same(&dir, name, bytes, attributes, self.known.as_ref())?;
+        let same = leaf::same(&dir, name, bytes, attributes, self.known.as_ref(), look.thorough)?;
         Ok(confirm(self.known.as_mut(), same, look))
     }
 }
@@ -145,11 +145,13 @@ pub(super) fn there(opened: Result<Dir, PublishError>) -> Result<Option<Dir>, Pu
     }
 }
 
-/// What a comparison comes to: where it found the `same`, later looks need not compare again.
+/// What a comparison comes to: where it found the `same`, later looks need not compare again. Where it did not, the stamp
+/// vouches for nothing, and the publish that puts the file back compares again.
 fn confirm(known: Option<&mut Known>, same: Option<Stamp>, look: Look) -> Option<Loss> {
-    let Some(stamp) = same else { return Some(Loss::Changed) };
-    if let Some(known) = known {
-        known.confirm(stamp, look.wall);
+    match (known, same) {
+        (Some(known), Some(stamp)) => known.confirm(stamp, look.wall),
+        (Some(known), None) => known.doubt(),
+        (None, _) => {}
     }
-    None
+    same.is_none().then_some(Loss::Changed)
 }

@@ -69,13 +69,15 @@ impl Attributes {
 }
 
 /// The stamp of the file `name` where it is there with these bytes (any, where there are none) and
-/// attributes, under no other name. Where we may not read it, `known` is what we know of it.
+/// attributes, under no other name. Where we may not read it, `known` is what we know of it. A `thorough` comparison reads the
+/// bytes although the stamp vouches for them: a write through a shared memory map changes no stamp.
 pub(super) fn same(
     dir: &Dir,
     name: &OsStr,
     bytes: Option<&Secret>,
     attributes: &Attributes,
     known: Option<&Known>,
+    thorough: bool,
 ) -> Result<Option<Stamp>, PublishError> {
     // Before the bytes: a change behind the comparison must not go with the stamp of before.
     let Some(stat) = dir.stat_of(name)? else { return Ok(None) };
@@ -96,7 +98,7 @@ pub(super) fn same(
     {
         return Ok(None);
     }
-    let vouched = known.filter(|known| known.vouches(&stamp));
+    let vouched = known.filter(|known| !thorough && known.vouches(&stamp));
     if vouched.is_some_and(|known| bytes.is_none_or(|bytes| known.has_bytes(bytes))) {
         return Ok(Some(stamp));
     }

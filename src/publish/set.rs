@@ -242,7 +242,7 @@ impl Set {
             }
             wanted.push((index, member));
             let before = self.known.get(&member.path);
-            match current.map_or(Ok(None), |current| current.holds(member, before))? {
+            match current.map_or(Ok(None), |current| current.holds(member, before, false))? {
                 Some(stamp) => drop(known.insert(member.path.clone(), member.found(stamp, before))),
                 None => changed.push(index),
             }

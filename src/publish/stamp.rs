@@ -108,6 +108,11 @@ impl Known {
         (self.stamp, self.settled, self.ours_until) = (stamp, stamp.is_past(wall), None);
     }
 
+    /// Its bytes are others, whatever the stamp says.
+    pub(super) fn doubt(&mut self) {
+        (self.settled, self.ours_until) = (false, None);
+    }
+
     /// It was found to be as it was, with this stamp, which may be a later one.
     pub(super) fn found(&self, stamp: Stamp) -> Self {
         let settled = self.vouches(&stamp);

@@ -36,7 +36,7 @@ pub fn close() {
         && swaps
     {
         tracing::warn!(
-            "this machine swaps and {why}: secrets in our memory may be written to disk; turn swap off for us, or let us lock memory (an unlimited RLIMIT_MEMLOCK, or CAP_IPC_LOCK)"
+            "this machine swaps and {why}: secrets in Leasehold's memory may be written to disk; turn swap off, or let Leasehold lock memory (an unlimited RLIMIT_MEMLOCK, or CAP_IPC_LOCK)"
         );
     }
 }

@@ -225,6 +225,73 @@ fn annotations_make_the_same_files_as_with_vault_k8s() {
     }
 }
 
+/// What init of the mode env-file writes, by the names of the variables; or its words, if it fails.
+fn variables(world: &World, secrets: &[(&str, &str)]) -> Result<BTreeMap<String, String>, String> {
+    let mut all = json!({"leasehold.dev/inject": "true", "leasehold.dev/role": "web", "leasehold.dev/mode": "env-file"});
+    for (name, secret) in secrets {
+        all[format!("leasehold.dev/secret-{name}")] = json!(secret);
+    }
+    let pod =
+        json!({"metadata": {"name": "web", "annotations": all}, "spec": {"containers": [{"name": "web"}]}});
+    let address = Some(world.server.address());
+    let settings = Settings { address, authority: Some(world.server.ca_pem()), ..Settings::default() };
+    let outcome = inject(&pod, Request { namespace: "default" }, &settings).expect("a pod that is admitted");
+    let Outcome::Injected { pod, .. } = outcome else { panic!("not injected") };
+    let config = pod["spec"]["initContainers"][0]["env"][0]["value"].as_str().expect("a configuration");
+    let space = Workspace::new();
+    let dir = space.dir("variables");
+    let config = config.replace("$$", "$").replace("/leasehold/variables", &dir.to_string_lossy());
+    space.file("token", &world.token);
+    let here = format!(
+        "vault: {{ca_file: {}}}\nauth: {{method: token_file, token_file: {}, role: null, jwt_file: null}}\n",
+        world.server.ca_file().display(),
+        space.join("token").display()
+    );
+    let files = [space.file("leasehold.yaml", config), space.file("here.yaml", here)];
+    let [config, here] = files.map(|file| file.to_string_lossy().into_owned());
+    let done = Leasehold::new(&space).run(&["init", "--config", &config, "--config", &here]);
+    if done.code != Some(0) {
+        return Err(done.stderr);
+    }
+    let entries = fs::read_dir(&dir).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let regular = entries.filter(|path| path.is_file() && !is_of_the_layout(path));
+    let read = |path: std::path::PathBuf| {
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        (name, fs::read_to_string(&path).expect("text"))
+    };
+    Ok(regular.map(read).filter(|(name, _)| !name.starts_with('.')).collect())
+}
+
+#[test]
+fn variables_by_files_are_written_as_the_kubelet_reads_them() {
+    let world = World::new();
+    let secrets = [
+        ("USER", "kv/db#username"),
+        ("PASSWORD", "kv/db#password"),
+        ("PORT", "kv/db#port"),
+        ("TAGS", "kv/db#tags"),
+        ("HOST", "secret/data/web#host"),
+        ("LINES", "secret/data/tls#certificate"),
+    ];
+    let written = variables(&world, &secrets).expect("all can be made");
+    let expected = [
+        ("HOST", "HOST='web<1>&co'\n"),
+        ("LINES", "LINES='CERT\n'\n"),
+        ("PASSWORD", "PASSWORD='a:b\"c $HOME'\n"),
+        ("PORT", "PORT='5432'\n"),
+        ("TAGS", "TAGS='[\"x\",\"y\"]'\n"),
+        ("USER", "USER='web'\n"),
+    ];
+    let expected = expected.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    assert_eq!(written, BTreeMap::from(expected));
+    // The kubelet has no way to read a quote, and a key that is not there is no empty variable.
+    world.server.write("kv/quote", json!({"value": "it's"}));
+    for (name, secret) in [("QUOTE", "kv/quote#value"), ("ABSENT", "kv/db#absent")] {
+        let words = variables(&world, &[(name, secret)]).expect_err("it cannot be written");
+        assert!(words.contains(name) && !words.contains("it's"), "{words}");
+    }
+}
+
 #[test]
 fn check_has_nothing_against_what_the_injection_writes() {
     let world = World::new();

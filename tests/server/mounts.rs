@@ -41,6 +41,39 @@ fn a_mount_that_is_upgraded_to_version_2_is_followed_without_a_restart() {
     fault.holds("upgraded to version 2: the file keeps its bytes and follows the next change, one login");
 }
 
+/// On a version 2 the path of a secret called `config` answers with the engine's own configuration, and that of `subkeys/web`
+/// with the names of the keys of `web`: with 200, both.
+#[test]
+fn a_secret_that_is_called_as_an_endpoint_of_version_2_is_never_taken_for_that() {
+    let mut fault = evidence!(55, Server);
+    let stage = Stage::new();
+    for path in ["config", "subkeys/web", "web"] {
+        stage.server.write(&format!("old/{path}"), secret("one"));
+    }
+    let files = r#"
+files:
+  - {path: config, template: '{{ with secret "old/config" }}{{ .Data | toJSON }}{{ end }}', refresh: 1s}
+  - {path: subkeys, template: '{{ with secret "old/subkeys/web" }}{{ .Data | toJSON }}{{ end }}', refresh: 1s}
+"#;
+    let _sidecar = stage.sidecar(&stage.config(files));
+    let first = format!("{{\"password\":\"{CANARY}-one\"}}");
+    let read = |file| stage.read(file).expect("the last good bytes stay");
+    assert_eq!((read("config"), read("subkeys")), (first.clone(), first.clone()));
+    let options = json!({ "options": { "version": "2" } });
+    stage.server.ask("POST", "sys/mounts/old/tune", Some(options)).ok();
+    wait_until("both to be read as version 2 keeps them", NOTICED, || {
+        let (config, subkeys) = (read("config"), read("subkeys"));
+        for text in [&config, &subkeys] {
+            assert!(text.contains(&format!("{CANARY}-one")), "published: {text}");
+        }
+        config.contains("metadata") && subkeys.contains("metadata")
+    });
+    stage.server.put("old", "config", secret("two"));
+    wait_until("the next version", NOTICED, || read("config").contains(&format!("{CANARY}-two")));
+    fault.metric(&stage.metrics(), "leasehold_secrets_failing 0");
+    fault.holds("upgraded, with a secret called `config`: the engine's own configuration is never published in its place");
+}
+
 /// A list below `metadata/` is answered as an empty one by a version 1.
 #[test]
 fn a_mount_of_version_1_in_the_place_of_one_of_version_2_is_followed_and_no_empty_list_is_published() {

@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod exit;
 pub mod failure;
+pub mod held;
 pub mod request;
 pub mod response;
 pub mod secret;

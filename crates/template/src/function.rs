@@ -124,6 +124,14 @@ impl FunctionError {
         Self::beyond("too much text for one rendering")
     }
 
+    /// Makes the error of values that would take more than `most` bytes at once.
+    #[must_use]
+    pub fn too_large(most: usize) -> Self {
+        let (size, unit) =
+            if most.is_multiple_of(1 << 20) { (most >> 20, "MiB") } else { (most >> 10, "KiB") };
+        Self::beyond(format!("more than {size} {unit} of values at once for one rendering"))
+    }
+
     /// Returns whether a limit of this crate is the reason. Some functions return an empty value for a wrong argument; they
     /// must not do so for a limit.
     #[must_use]

@@ -13,12 +13,15 @@ pub struct Limits {
     pub output: usize,
     /// Steps of work: one for each node that is evaluated, and one for each 64 bytes of text that a function makes.
     pub steps: u64,
+    /// The bytes that the values of the rendering may take at once: texts, lists and maps in variables, in one another and on
+    /// the way to the output. What is dropped counts no more.
+    pub held: usize,
 }
 
 impl Default for Limits {
-    /// Depth 500, a million rounds of one `range`, 64 MiB of output and 20 million steps: far beyond any real file, and a
-    /// second or two of work at most.
+    /// Depth 500, a million rounds of one `range`, 64 MiB of output, 20 million steps, and 64 MiB of values at once: far
+    /// beyond any real file, and a second or two of work at most.
     fn default() -> Self {
-        Self { depth: 500, range: 1_000_000, output: 64 << 20, steps: 20_000_000 }
+        Self { depth: 500, range: 1_000_000, output: 64 << 20, steps: 20_000_000, held: 64 << 20 }
     }
 }

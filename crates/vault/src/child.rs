@@ -77,8 +77,8 @@ impl Client {
                 Ok(Granted { ttl: left.unwrap_or(Duration::from_secs(LONGEST)), renewable: false })
             }
             Err(failure) if is_refusal(&failure) => {
-                let why = "the token has ended, or may neither renew nor look up itself";
-                Err(Failure::new(FailureKind::Rejected, why))
+                let why = "the token has ended, or may neither renew nor look up itself; the default policy allows both";
+                Err(Failure::advised(FailureKind::Rejected, why))
             }
             Err(failure) => Err(failure),
         }

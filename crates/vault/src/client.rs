@@ -193,14 +193,31 @@ impl Client {
         answered(&self.for_secrets(token), &endpoint, Asked::Mounts).await
     }
 
-    /// An empty list may be of a mount that is another by now: on a KV version 1 nothing is below `metadata/`, and it says
-    /// so as it says that there is nothing at all.
-    async fn check_empty(&self, request: &Request, before: &Mount, token: &Secret) -> Result<(), Failure> {
-        let asked =
-            self.mounts.find_since(&request.path, clock::moment(), || self.look(&request.path, token));
-        match asked.await? {
-            Some(now) if now != *before => {
-                Err(Failure::new(FailureKind::Missing, format!("{NOTHING}: its mount is another by now")))
+    /// An answer that a mount of the other version could give as well counts only if the server says now that the mount is
+    /// what it was. On a KV version 1 nothing is below `metadata/`, and a list of it is an empty one; on a version 2
+    /// `config` is no secret.
+    async fn check_mount(
+        &self,
+        request: &Request,
+        before: Option<&Mount>,
+        response: &Response,
+        token: &Secret,
+    ) -> Result<(), Failure> {
+        if !mounts::is_doubtful(request, before, response) {
+            return Ok(());
+        }
+        let since = clock::moment();
+        let look = || self.look(&request.path, token);
+        let now = self.mounts.find_since(&request.path, since, look).await?;
+        if now.as_ref().is_some_and(|now| Some(now) != before && now.kv2 != before.is_some_and(|b| b.kv2)) {
+            let why = format!("{NOTHING}: its mount is another by now");
+            return Err(Failure::new(FailureKind::Missing, why));
+        }
+        match mounts::as_a_secret(request, response) {
+            // The server does not say what the mount is: this is no secret of a version 1 all the same.
+            Some(written) if self.mounts.known_since(&request.path, since).is_none() => {
+                let what = "KV version 2 answers with its own configuration there";
+                Err(Failure::advised(FailureKind::Missing, format!("{NOTHING}: {what}; write {written}")))
             }
             _ => Ok(()),
         }
@@ -230,9 +247,7 @@ impl Client {
         }
         let response = ask(&self.for_secrets(token), &endpoint, asked, &Unspoken(unspoken)).await?;
         child::check(&response)?;
-        if let (Some(before), true) = (&mount, asked == Asked::List && is_empty_list(&response)) {
-            self.check_empty(request, before, token).await?;
-        }
+        self.check_mount(request, mount.as_ref(), &response, token).await?;
         if response.kv2_fields().is_some() {
             self.mounts.learn(request);
         }
@@ -330,10 +345,6 @@ impl Client {
         let namespace = namespace.filter(|namespace| !namespace.is_empty());
         Call { transport: &self.transport, token, namespace, wrap_ttl: None }
     }
-}
-
-fn is_empty_list(response: &Response) -> bool {
-    response.data.get("keys").and_then(Tree::as_list).is_some_and(<[Tree]>::is_empty)
 }
 
 /// Asks with a token and nothing else that must not be repeated.

@@ -15,6 +15,10 @@ use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
 use leasehold_base::tree::Tree;
 
+mod doubt;
+
+pub(super) use doubt::{as_a_secret, is_doubtful};
+
 /// A secrets engine's place and kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
@@ -131,7 +135,7 @@ impl Mounts {
         self.known_since(path, Moment::default())
     }
 
-    fn known_since(&self, path: &str, since: Moment) -> Option<Mount> {
+    pub(super) fn known_since(&self, path: &str, since: Moment) -> Option<Mount> {
         let known = lock(&self.known);
         let mut of_path = known.iter().filter(|known| known.mount.inside(path).is_some());
         of_path.find(|known| known.told >= since).map(|known| known.mount.clone())

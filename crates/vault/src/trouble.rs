@@ -166,7 +166,7 @@ fn untrusted(error: &rustls::Error) -> &'static str {
         }
         rustls::Error::AlertReceived(_) => "it broke the TLS handshake off; see the server's log",
         rustls::Error::InvalidMessage(_) => {
-            "it does not speak TLS; write http:// in vault.address, or correct the port"
+            "it does not speak TLS; correct the port in vault.address, or write http:// there for a server on this machine that has no TLS"
         }
         rustls::Error::NoCertificatesPresented => "it presents no certificate; give the server one",
         rustls::Error::PeerIncompatible(_) => {

@@ -174,7 +174,7 @@ fn target(
         desk.missing(
             &KeyPath::of(&["secrets_dir"]),
             format!("`secrets_dir` is missing, and `{at}` has a relative path"),
-            "set it to a folder on a tmpfs, like /leasehold/secrets",
+            "set it to a folder on a tmpfs, like /leasehold/secrets in a pod, or /run/leasehold/secrets on a machine",
         );
         return None;
     }

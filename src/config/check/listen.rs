@@ -21,7 +21,7 @@ pub(super) fn listen(text: Option<&str>, secured: bool, desk: &mut Desk<'_>) -> 
         return None;
     };
     if address.port() == 0 {
-        let message = "a port that the kernel chooses anew at each start, and that nobody can know";
+        let message = "port 0, for which the kernel chooses another port at each start";
         desk.warn(&at, message, "name one, like 127.0.0.1:9110");
     }
     if !address.ip().is_loopback() && !secured {

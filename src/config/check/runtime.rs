@@ -71,7 +71,7 @@ pub(super) fn file_mode(mode: u32, at: &KeyPath, desk: &mut Desk<'_>) {
             "use \"0440\" and `group`",
         );
     } else if mode & 0o444 == 0 {
-        desk.warn(at, "a mode by which nobody but root may read the file", "use \"0440\" and `group`");
+        desk.warn(at, "a mode by which only root may read the file", "use \"0440\" and `group`");
     }
 }
 
@@ -160,7 +160,7 @@ pub(super) fn writes(
 
 pub(super) fn require_tmpfs(wanted: Option<bool>, desk: &mut Desk<'_>) -> bool {
     if wanted == Some(false) {
-        let message = "secrets may be written to a disk, where they outlive the machine";
+        let message = "secrets may be written to a disk, where they outlive the run";
         desk.warn(&KeyPath::of(&["require_tmpfs"]), message, "use a tmpfs and `require_tmpfs: true`");
     }
     wanted.unwrap_or(defaults::REQUIRE_TMPFS.value)
@@ -177,8 +177,8 @@ pub(super) fn sandbox(
     match (sandbox, hook) {
         (Sandbox::Auto, _) => {}
         (Sandbox::Off, _) => {
-            let message = "nothing fences this process in, should it be made to do what it must not";
-            desk.warn(&at, message, "use `auto`, which does what is possible");
+            let message = "without the sandbox, nothing limits what this process can do if it is attacked";
+            desk.warn(&at, message, "use `auto`, which closes what it can");
         }
         (Sandbox::Required, None) if exec.command.is_empty() => {}
         (Sandbox::Required, None) => {

@@ -27,7 +27,7 @@ pub(super) fn check(entries: &[SinkEntry], clerk: &mut Clerk<'_>, desk: &mut Des
 
 fn wrap_ttl(ttl: Option<Duration>, at: &KeyPath, desk: &mut Desk<'_>) {
     if ttl.is_some_and(|ttl| ttl < LEAST_WRAP) {
-        desk.wrong_value(at, "too short for anybody to open it", "use a second or more");
+        desk.wrong_value(at, "too short for a reader to open it in time", "use a second or more");
     }
 }
 
@@ -39,7 +39,7 @@ pub(super) fn wrapped_login(file: &File, auth: &Auth, desk: &mut Desk<'_>) {
     let at = KeyPath::of(&["auth", "wrap_ttl"]);
     wrap_ttl(auth.wrap_ttl, &at, desk);
     if matches!(auth.method, Some(Method::Token | Method::TokenFile)) {
-        let message = "a token that is given is not made by a login that could be wrapped";
+        let message = "a token that is given cannot be wrapped, because no login makes it";
         return desk.wrong_value(&at, message, "use `wrap_ttl` in the sink");
     }
     let reads = !file.files.is_empty() || !file.exec.env.is_empty() || file.exec.resolve_env == Some(true);
@@ -50,11 +50,11 @@ pub(super) fn wrapped_login(file: &File, auth: &Auth, desk: &mut Desk<'_>) {
             ("the login and the sink are both wrapped", "keep one of the two `wrap_ttl`")
         }
         _ if reads => (
-            "a wrapped login is not ours to read secrets with",
+            "Leasehold cannot read secrets with a wrapped login",
             "wrap the token in the sink instead: sinks: [{path: token, wrap_ttl: 5m}]",
         ),
         _ if file.handoff.file.is_some() => {
-            ("a wrapped login cannot be handed over", "take `handoff` out: who starts next logs in anew")
+            ("a wrapped login cannot be handed over", "take `handoff` out: the next run logs in anew")
         }
         _ => return,
     };

@@ -11,7 +11,7 @@ use crate::config::read::Seen;
 /// Where programs are, when `PATH` does not say.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-const ELSEWHERE: &str = "put it there; with --elsewhere, only what is wrong in itself is reported";
+const ELSEWHERE: &str = "put it there, or check with --elsewhere if the configuration is for another machine";
 
 /// A key that names a file, and its text where it is set.
 type Named<'f> = (KeyPath, Option<&'f String>);

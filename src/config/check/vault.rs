@@ -50,7 +50,7 @@ fn address(entry: &Vault, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Url> {
     let mut url = server_url(text, &at, URL_EXAMPLE, desk)?;
     let path = url.path().trim_end_matches('/').to_owned();
     if path.ends_with("/v1") {
-        desk.wrong_value(&at, "the address ends with /v1", "leave that out: it is put there by itself");
+        desk.wrong_value(&at, "the address ends with /v1", "leave that out: Leasehold adds it");
         return None;
     }
     url.set_path(&path);
@@ -119,7 +119,7 @@ fn plaintext(url: &Url, proxy: Option<&Url>, policy: Plaintext, at: &KeyPath, de
         Plaintext::Loopback => {
             let Some(host) = way.and_then(Url::host_str) else { return };
             let message = format!("plain http:// would send tokens and secrets in the clear to {host}");
-            desk.wrong_value(&at, message, "use https://, or allow it with `plaintext: anywhere`");
+            desk.wrong_value(&at, message, "use https://; `plaintext: anywhere` allows it, and then anyone on the way can read every secret");
         }
         Plaintext::Anywhere => {}
     }

@@ -6,7 +6,7 @@ use super::{exec, kinds, log, template, vault};
 use crate::config::keypath::KeyPath;
 
 const CONSUL: (&str, &str) =
-    ("there is no Consul here", "take it out; a template that asks Consul is refused with its place");
+    ("Leasehold does not ask Consul", "take it out; a template that asks Consul is refused with its place");
 
 const OWN_SIGNALS: (&str, &str) = (
     "Leasehold's own signals are fixed: TERM and INT stop it, HUP has it read everything again",
@@ -24,7 +24,7 @@ pub(super) const TOP: &[Row] = &[
     row("left_delimiter", To::Own),
     row("right_delimiter", To::Own),
     row("consul", To::Lost(CONSUL.0, CONSUL.1)),
-    row("nomad", To::Lost("there is no Nomad here", CONSUL.1)),
+    row("nomad", To::Lost("Leasehold does not ask Nomad", CONSUL.1)),
     row("token", To::Lost(CONSUL.0, CONSUL.1)),
     row("auth", To::Lost(CONSUL.0, CONSUL.1)),
     row("ssl", To::Lost(CONSUL.0, CONSUL.1)),

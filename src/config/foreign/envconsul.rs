@@ -8,7 +8,7 @@ use super::{exec, log, vault};
 use crate::config::keypath::KeyPath;
 use crate::config::plan::Spread;
 
-const CONSUL: (&str, &str) = ("there is no Consul here", "take it out");
+const CONSUL: (&str, &str) = ("Leasehold does not ask Consul", "take it out");
 
 pub(super) const TOP: &[Row] = &[
     row("vault", To::Own),
@@ -21,25 +21,25 @@ pub(super) const TOP: &[Row] = &[
     row(
         "prefix",
         To::Refused(
-            "variables out of Consul: there is no Consul here",
+            "variables out of Consul: Leasehold does not ask Consul",
             "put the values into Vault, or set them otherwise",
         ),
     ),
     row(
         "service",
         To::Refused(
-            "variables out of Consul: there is no Consul here",
+            "variables out of Consul: Leasehold does not ask Consul",
             "put the values into Vault, or set them otherwise",
         ),
     ),
     row(
         "pristine",
         To::Lost(
-            "the process gets our environment, less our own credentials",
+            "the process gets Leasehold's environment, without its credentials",
             "start Leasehold through `env -i`",
         ),
     ),
-    row("pristine_except", To::Moot("the process gets our environment, less our own credentials")),
+    row("pristine_except", To::Moot("the process gets Leasehold's environment, without its credentials")),
     row("consul", To::Lost(CONSUL.0, CONSUL.1)),
     row("token", To::Lost(CONSUL.0, CONSUL.1)),
     row("auth", To::Lost(CONSUL.0, CONSUL.1)),

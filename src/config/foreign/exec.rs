@@ -95,7 +95,7 @@ const CONSUL_TEMPLATE: &[Row] = &[
 ];
 
 const ENV: (&str, &str) = (
-    "the process gets our environment, less our own credentials",
+    "the process gets Leasehold's environment, without its credentials",
     "start it through `env -i` or `env -u NAME`, or set variables in `exec.env`",
 );
 

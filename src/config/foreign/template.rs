@@ -37,7 +37,7 @@ const TEMPLATE: &[Row] = &[
     row(
         "backup",
         To::Lost(
-            "no copy of the file before is kept: it would be a secret that nobody looks after",
+            "no copy of the file before is kept: nothing would ever remove that secret",
             "a new file is put in place of the old in one step",
         ),
     ),
@@ -121,7 +121,7 @@ fn file(block: &Block<'_>, habits: &Habits<'_>, at: &KeyPath, desk: &mut Desk<'_
     if let Some(item) = stanza.get("create_dest_dirs")
         && desk.read(stanza, item, at, kinds::flag) == Some(false)
     {
-        let told = ("folders that are not there are made all the same", "make sure that they are there");
+        let told = ("missing folders are made, whatever this says", "make sure that they are there");
         let told = (told.0.to_owned(), told.1.to_owned());
         desk.note(Weight::Lost, item.at, stanza.path("create_dest_dirs"), at, told);
     }

@@ -8,7 +8,7 @@ use super::tree::Item;
 use crate::config::keypath::KeyPath;
 
 const VERIFIED: (&str, &str) = (
-    "the server's certificate is always verified: without that anybody on the way could read every secret",
+    "the server's certificate is always verified: otherwise anyone on the way could read every secret",
     "trust its authority with `ca_cert`, or name the server with `tls_server_name`",
 );
 

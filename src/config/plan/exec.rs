@@ -22,7 +22,7 @@ pub struct ExecPlan {
     pub splay: Duration,
     /// Quiescence before changed variables count.
     pub wait: Option<Wait>,
-    /// How to look at what is found in the inherited environment and has no lease; none where
+    /// How to poll what is found in the inherited environment and has no end of its own; none where
     /// nothing is to be looked for in it.
     pub resolve_env: Option<Duration>,
     /// Variables that `auth` takes a credential from: never for the process.
@@ -38,7 +38,7 @@ pub struct VariablePlan {
     pub source: VariableSource,
     /// How the keys of the secret become variables, where it is not one variable but all of a secret's.
     pub spread: Option<Spread>,
-    /// How often to look at what has no lease of its own.
+    /// How often to poll what has no end of its own.
     pub refresh: Duration,
 }
 

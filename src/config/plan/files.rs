@@ -20,7 +20,7 @@ pub struct FilePlan {
     pub uid: Option<u32>,
     /// Group, by number.
     pub gid: Option<u32>,
-    /// How often to look at what has no lease of its own.
+    /// How often to poll what has no end of its own.
     pub refresh: Duration,
     /// Quiescence before a publish.
     pub wait: Option<Wait>,

@@ -62,7 +62,7 @@ fn aliases_that_explode_are_refused() {
 fn thousands_of_mistakes_are_counted_and_the_first_are_shown() {
     let files = World::new(&format!("files: [{}]\n", "{a: 1}, ".repeat(1000))).problems();
     assert_eq!(files.len(), 201);
-    assert!(files[200].ends_with("more problems are not shown; mend these first"), "{}", files[200]);
+    assert!(files[200].ends_with("more problems are not shown; correct these first"), "{}", files[200]);
     assert_eq!(World::new(&"a: 1\n".repeat(1000)).problems().len(), 100);
     let entries = World::new(&format!("files: [{}]\n", "x, ".repeat(10_001))).problems();
     assert!(entries.iter().any(|problem| problem.contains("more than 10000 entries")), "{entries:?}");

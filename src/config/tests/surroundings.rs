@@ -23,7 +23,7 @@ fn told(machine: &[(&str, Seen)]) -> Vec<String> {
 
 #[test]
 fn what_is_not_on_this_machine_is_a_warning_at_its_key() {
-    let mend = "put it there; with --elsewhere, only what is wrong in itself is reported";
+    let mend = "put it there, or check with --elsewhere if the configuration is for another machine";
     assert_eq!(
         told(&[("/bin/reload", Seen::Other)]),
         [

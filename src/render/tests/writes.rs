@@ -94,7 +94,11 @@ fn a_rendering_that_fails_or_lacks_something_writes_nothing() {
 #[test]
 fn one_rendering_does_not_write_without_end() {
     let many = r#"{{ range loop 1001 }}{{ writeToFile (printf "/w/%d" .) "" "" "0400" "x" }}{{ end }}"#;
-    let long = r#"{{ range loop 3 }}{{ sprig_repeat 40000000 "x" | writeToFile (printf "/w/%d" .) "" "" "0400" }}{{ end }}"#;
+    let long = r#"{{ range loop 3 }}{{ sprig_repeat 25000000 "x" | writeToFile "/w/x" "" "" "0400" "append" }}{{ end }}"#;
+    // What is written is held until the end of the rendering.
+    let held = r#"{{ range loop 3 }}{{ sprig_repeat 40000000 "x" | writeToFile (printf "/w/%d" .) "" "" "0400" }}{{ end }}"#;
+    let error = written(held).expect_err("too much");
+    assert!(error.what.contains("more than 64 MiB of values at once for one rendering"), "{error}");
     // The last of them may be written again.
     let most = r#"{{ range loop 1000 }}{{ writeToFile (printf "/w/%d" .) "" "" "0400" "x" }}{{ end }}{{ "y" | writeToFile "/w/999" "" "" "0400" "append" }}"#;
     assert_eq!(written(most).expect("a thousand files").1.len(), 1000);

@@ -1,14 +1,16 @@
 //! A look at what was published finds what is gone or changed, and costs next to nothing where nothing is.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use leasehold::publish::{Look, Loss, Problem, SingleFile};
+use leasehold::publish::{Attributes, Look, Loss, Problem, Set, SingleFile};
 use leasehold::secret::Secret;
 
 use crate::publish::fixture::{PLAIN, census, kept, member, names, open, read};
-use crate::support::Workspace;
+use crate::support::{Workspace, have, need};
 
 /// A look at some seconds from now: long after whatever was written just now.
 fn later(thorough: bool) -> Look {
@@ -115,6 +117,59 @@ fn a_look_writes_nothing_and_a_second_one_reads_no_file() {
     assert_eq!(set.inspect(&other, later(false)), Ok(vec![]), "the kernel's word is enough");
     assert_eq!(set.inspect(&other, later(true)), Ok(vec![(0, Loss::Changed)]), "but not for a thorough look");
     assert_eq!(census(dir.path()), before);
+}
+
+#[test]
+fn a_write_through_a_memory_map_is_found_by_a_thorough_look_and_put_back() {
+    if !need("python3", "apt-get install python3", have("python3")) {
+        return;
+    }
+    // A disk dates it.
+    let dir = tempfile::tempdir_in("/dev/shm").expect("a tmpfs");
+    let path = dir.path().join("alone/file");
+    let attributes = Attributes { mode: 0o600, uid: None, gid: None };
+    let members = [member("a", "one"), member("b", "two")];
+    let (mut set, mut alone) =
+        (open(&dir.path().join("set")), SingleFile::open(&path, 0o750, false).expect("a place"));
+    set.publish(&members).expect("published");
+    alone.publish(&"one".into(), &attributes).expect("published");
+    let looks = |set: &mut Set, alone: &mut SingleFile, thorough| {
+        let of_set = set.inspect(&members, later(thorough)).expect("looked at");
+        (of_set, alone.inspect(Some(&"one".into()), &attributes, later(thorough)).expect("looked at"))
+    };
+    assert_eq!(looks(&mut set, &mut alone, false), (vec![], None));
+    // The first write makes the page writable, which the kernel dates. The second one it does not see.
+    let write = "import mmap, sys
+files = [open(path, 'r+b') for path in sys.argv[1:]]
+maps = [mmap.mmap(file.fileno(), 0) for file in files]
+for text in (b'one', b'eno'):
+    for each in maps:
+        each[0:3] = text
+    print(flush=True)
+    sys.stdin.readline()";
+    let files = [dir.path().join("set/a"), path.clone()];
+    let mut writer = Command::new("python3")
+        .args(["-c", write])
+        .args(&files)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3");
+    let mut said = BufReader::new(writer.stdout.take().expect("its pipe"));
+    let mut wait = || assert_eq!(said.read_line(&mut String::new()).expect("it says so"), 1);
+    wait();
+    assert_eq!(looks(&mut set, &mut alone, false), (vec![], None), "the same bytes");
+    writer.stdin.as_mut().expect("its pipe").write_all(b"\n").expect("it waits");
+    wait();
+    assert_eq!(looks(&mut set, &mut alone, false), (vec![], None), "tmpfs does not date it");
+    let found = (vec![(0, Loss::Changed)], Some(Loss::Changed));
+    assert_eq!(looks(&mut set, &mut alone, true), found);
+    set.publish(&members).expect("put back");
+    alone.publish(&"one".into(), &attributes).expect("put back");
+    assert_eq!(looks(&mut set, &mut alone, true), (vec![], None));
+    assert_eq!(fs::read(&path).expect("there"), b"one");
+    drop(writer.stdin.take());
+    assert!(writer.wait().expect("it ends").success());
 }
 
 #[test]

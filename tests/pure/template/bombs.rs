@@ -14,7 +14,7 @@ use leasehold::template::value::{Type, Value};
 use leasehold::template::{Limits, MissingKey, Template};
 
 /// Small ones, so that the test is quick also where nothing is optimised. What a function takes grows with them.
-const LIMITS: Limits = Limits { depth: 500, range: 100_000, output: 1 << 20, steps: 100_000 };
+const LIMITS: Limits = Limits { depth: 500, range: 100_000, output: 1 << 20, steps: 100_000, held: 4 << 20 };
 /// The steps' worth of text, and the values themselves, twice over.
 const MOST_KIB: u64 = 48 << 10;
 /// What all that a template holds may take: the steps' worth of text twice over, and the values themselves.
@@ -91,7 +91,7 @@ fn peak() -> u64 {
 }
 
 /// Holds all that the function makes of everything, for as long as the steps last; what was too much of it.
-fn hoard(name: &str, function: &Function) -> Vec<String> {
+fn hoard(name: &str, function: &Function, limits: Limits) -> Vec<String> {
     let mut faults = Vec::new();
     // Not all of them, for the time's sake.
     for (round, args) in calls(function).into_iter().enumerate().step_by(5) {
@@ -104,7 +104,7 @@ fn hoard(name: &str, function: &Function) -> Vec<String> {
             args.into_iter().enumerate().map(|(index, arg)| (format!("a{index}").into_bytes(), arg)),
         );
         let (before, begun) = (peak(), Instant::now());
-        let _answered_or_not = template.execute(data, MissingKey::Error, LIMITS, &mut Nowhere);
+        let _answered_or_not = template.execute(data, MissingKey::Error, limits, &mut Nowhere);
         let (took, grown) = (begun.elapsed(), peak().saturating_sub(before.min(40 << 10)));
         if took > LONGEST || grown > HELD_KIB {
             faults.push(format!("{name} {round}: {grown} KiB, {took:?}"));
@@ -113,27 +113,37 @@ fn hoard(name: &str, function: &Function) -> Vec<String> {
     faults
 }
 
-#[test]
-fn what_functions_make_is_bounded_together_where_a_template_holds_all_of_it() {
+/// Goes through all functions, in a process of its own because other tests use memory too.
+fn of_all(test: &str, faults_of: impl Fn(&str, &Function) -> Vec<String>) {
     if std::env::var_os(CHILD).is_some() {
         let faults: Vec<String> = functions::all()
             .names()
-            .flat_map(|name| hoard(name, functions::all().get(name).expect("it is among the names")))
+            .flat_map(|name| faults_of(name, functions::all().get(name).expect("it is among the names")))
             .collect();
         assert!(faults.is_empty(), "{faults:#?}");
         return;
     }
-    // A process of its own: other tests use memory too.
     let child = Command::new(std::env::current_exe().expect("this program has a path"))
-        .args([
-            "--exact",
-            "template::bombs::what_functions_make_is_bounded_together_where_a_template_holds_all_of_it",
-        ])
+        .args(["--exact", &format!("template::bombs::{test}")])
         .env(CHILD, "1")
         .output()
         .expect("this program runs");
     let said = String::from_utf8_lossy(&child.stdout);
     assert!(child.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+fn what_functions_make_is_bounded_together_where_a_template_holds_all_of_it() {
+    let test = "what_functions_make_is_bounded_together_where_a_template_holds_all_of_it";
+    of_all(test, |name, function| hoard(name, function, LIMITS));
+}
+
+/// Steps without end, as it were: the bytes that are held bound the memory.
+#[test]
+fn what_functions_make_is_bounded_together_however_many_steps_there_are() {
+    let test = "what_functions_make_is_bounded_together_however_many_steps_there_are";
+    let limits = Limits { steps: 50 * LIMITS.steps, held: 4 << 20, ..LIMITS };
+    of_all(test, |name, function| hoard(name, function, limits));
 }
 
 /// Calls the function with everything; what was too much of it.
@@ -161,25 +171,7 @@ fn throw(name: &str, function: &Function) -> Vec<String> {
 
 #[test]
 fn every_function_ends_in_bounded_memory_and_time_whatever_it_is_given() {
-    if std::env::var_os(CHILD).is_some() {
-        let faults: Vec<String> = functions::all()
-            .names()
-            .flat_map(|name| throw(name, functions::all().get(name).expect("it is among the names")))
-            .collect();
-        assert!(faults.is_empty(), "{faults:#?}");
-        return;
-    }
-    // A process of its own: other tests use memory too.
-    let child = Command::new(std::env::current_exe().expect("this program has a path"))
-        .args([
-            "--exact",
-            "template::bombs::every_function_ends_in_bounded_memory_and_time_whatever_it_is_given",
-        ])
-        .env(CHILD, "1")
-        .output()
-        .expect("this program runs");
-    let said = String::from_utf8_lossy(&child.stdout);
-    assert!(child.status.success() && said.contains("1 passed"), "{said}");
+    of_all("every_function_ends_in_bounded_memory_and_time_whatever_it_is_given", throw);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod case;
 mod corpus;
 mod functions;
 mod generated;
+mod held;
 mod limits;
 mod oracle;
 mod soup;

@@ -8,7 +8,7 @@ use leasehold::template::{Limits, MissingKey, Template};
 use leasehold::tree::Tree;
 use proptest::prelude::*;
 
-const LIMITS: Limits = Limits { depth: 100, range: 100, output: 1 << 14, steps: 5_000 };
+const LIMITS: Limits = Limits { depth: 100, range: 100, output: 1 << 14, steps: 5_000, held: 64 << 20 };
 
 /// Parses and, where it is a template, renders.
 fn swallow(text: &[u8], delimiters: Option<(&str, &str)>) {

@@ -87,3 +87,19 @@ fn what_the_listener_does_can_be_asked_for_by_commands_since_an_image_may_have_n
     let gone = crate::support::Leasehold::new(&stage.space).run(&["quit", "--config", "leasehold.yaml"]);
     assert!(gone.expect_code(69).last_line().contains("no leasehold answers at unix:"));
 }
+
+#[test]
+fn init_says_that_the_server_is_silent_before_its_request_is_over() {
+    let stage = Stage::new();
+    stage.put_password("one");
+    let config = stage.config(PASSWORD);
+    stage.space.file("leasehold.yaml", config.replace("timeout: 5s", "timeout: 30s"));
+    stage.server.freeze();
+    let leasehold = crate::support::Leasehold::new(&stage.space);
+    let init = leasehold.spawn(&["init", "--timeout", "60s", "--config", "leasehold.yaml"]);
+    let begun = std::time::Instant::now();
+    wait_until("a word of it", SOON, || init.stderr().contains("the server has not answered for 3s"));
+    assert!(begun.elapsed() < super::night::SEEN, "{:?}: {}", begun.elapsed(), init.stderr());
+    stage.server.thaw();
+    init.wait(SOON).expect_code(0);
+}

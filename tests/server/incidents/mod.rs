@@ -358,6 +358,13 @@ fn every_alert_has_a_page_with_numbered_steps_and_leads_to_it() {
         let link = format!("docs/guides/troubleshooting.md#{}\n", alert.to_lowercase());
         assert!(rules.contains(&link), "{link}");
     }
+    // The commands of each page are run where its alert fires, by one of these tests.
+    let tests = [include_str!("mod.rs"), include_str!("others.rs")].concat();
+    for alert in &all {
+        let runs = ["is_explained_by", "follows_the_page_of"].map(|how| format!("{how}(\"{alert}\""));
+        let broken = format!("is_explained_by(\n            \"{alert}\"");
+        assert!(runs.iter().chain([&broken]).any(|run| tests.contains(run)), "nobody follows {alert}'s page");
+    }
     let named = regex::Regex::new("Leasehold[A-Z][A-Za-z]+").expect("an expression");
     let unknown: Vec<&str> = named
         .find_iter(&shared)

@@ -164,7 +164,7 @@ impl Engine {
                     .map(|(file, loss)| (*file, *loss))
                     .collect();
                 if !some.is_empty() {
-                    let text = format!("{} {what} by another process: putting back", self.are(&some));
+                    let text = format!("{} {what} by another process: putting it back", self.are(&some));
                     self.say(Level::Warn, text);
                 }
             }

@@ -94,7 +94,7 @@ pub struct FilePolicy {
     pub name: String,
     /// What it is published with.
     pub unit: UnitId,
-    /// How often to look at what has no lease of its own.
+    /// How often to poll what has no end of its own.
     pub refresh: Duration,
     /// Quiescence before a publish.
     pub wait: Option<Wait>,

@@ -190,7 +190,7 @@ const VAULT_ENTRIES: &[Entry] = &[
     entry("log-level", Pod, Word(&["", "trace", "debug", "info", "notice", "warn", "warning", "error", "err"]), Kept, "info without it"),
     entry("log-format", Pod, Word(&["", "standard", "json"]), Kept, "text without it, as with `standard`"),
     entry("template-config-exit-on-retry-failure", Pod, Flag, Idle, "init ends with an exit code; a sidecar keeps what is there and goes on"),
-    entry("template-static-secret-render-interval", Pod, Duration, Kept, "how often a secret without a lease is polled; 5m without it"),
+    entry("template-static-secret-render-interval", Pod, Duration, Kept, "how often a secret without an end of its own, such as one of KV, is polled; 5m without it"),
     entry("template-max-connections-per-host", Pod, Number, Mapped, "how many requests may be under way at once"),
     entry("template-lease-renewal-threshold", Pod, Decimal, Idle, "a lease is renewed at half of its life"),
 ];

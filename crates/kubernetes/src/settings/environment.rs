@@ -72,7 +72,7 @@ pub static VARIABLES: &[Variable] = &[
     used("CPU_LIMIT", |text, settings| resource(text, "cpu", &mut settings.limits), "the processor that they may have"),
     used("MEM_LIMIT", |text, settings| resource(text, "memory", &mut settings.limits), "the memory that they may have"),
     used("EPHEMERAL_LIMIT", |text, settings| resource(text, "ephemeral-storage", &mut settings.limits), "the disk that they may have"),
-    used("TEMPLATE_STATIC_SECRET_RENDER_INTERVAL", refresh, "how often a secret without a lease is polled"),
+    used("TEMPLATE_STATIC_SECRET_RENDER_INTERVAL", refresh, "how often a secret without an end of its own, such as one of KV, is polled"),
     used("TEMPLATE_MAX_CONNECTIONS_PER_HOST", |text, settings| set(&mut settings.max_in_flight, Some(number(text)?.max(1))), "how many requests may be under way at once"),
     idle("TEMPLATE_LEASE_RENEWAL_THRESHOLD", "a lease is renewed at half of its life"),
     idle("TEMPLATE_CONFIG_EXIT_ON_RETRY_FAILURE", "init ends with an exit code; a sidecar goes on"),

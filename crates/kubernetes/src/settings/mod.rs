@@ -46,7 +46,7 @@ pub struct Settings {
     pub default_template: String,
     /// Whether sidecars revoke at their end; none where each shape has its own default.
     pub revoke: Option<bool>,
-    /// How often secrets without a lease are polled: a duration of Leasehold.
+    /// How often secrets without an end of their own are polled: a duration of Leasehold.
     pub refresh: Option<String>,
     /// How many requests may be under way at once.
     pub max_in_flight: Option<u64>,

@@ -122,7 +122,8 @@ impl<'t> Evaluation<'t, '_, '_> {
     }
 
     fn call_builtin(&mut self, builtin: Builtin, args: &[Operand]) -> Made {
-        let made = builtin.run(args, self.rendering.limits.output)?;
+        let longest = self.rendering.longest();
+        let made = builtin.run(args, longest).map_err(|error| self.rendering.explain(error, longest))?;
         self.spend(&made.value)?;
         Ok(made)
     }
@@ -140,13 +141,14 @@ impl<'t> Evaluation<'t, '_, '_> {
         Ok(Operand::of(value, function.returns))
     }
 
-    /// Counts the text that a function made.
+    /// Counts what a function made.
     fn spend(&mut self, value: &Value) -> std::result::Result<(), FunctionError> {
-        let bytes = value.as_bytes_kind().map_or(0, leasehold_base::secret::Secret::len);
-        if !self.rendering.made(bytes) {
-            return Err(FunctionError::too_much());
+        match value {
+            Value::Text(text) | Value::Number(text) => self.rendering.made(text.len())?,
+            Value::List(_) | Value::Map(_) | Value::Object(_) => {}
+            _ => return Ok(()),
         }
-        Ok(())
+        self.rendering.room_for(0)
     }
 
     /// Evaluates `call f 1 2`, where the function is a value.

@@ -4,11 +4,13 @@ use std::any::Any;
 
 use super::{MissingKey, run};
 use crate::Template;
+use crate::buffer::Buffer;
 use crate::error::ExecError;
 use crate::function::FunctionError;
 use crate::host::Host;
 use crate::limits::Limits;
 use crate::value::Value;
+use leasehold_base::held;
 use leasehold_base::secret::Secret;
 
 /// One rendering: its host, its limits, and what its functions keep between calls.
@@ -22,6 +24,8 @@ pub(crate) struct Rendering<'h> {
     /// The bytes of output that are held at this moment. A template that calls another as a text
     /// (`executeTemplate`) holds its own meanwhile.
     pub(super) written: usize,
+    /// What this thread held before.
+    before: usize,
     locals: Vec<Box<dyn Any>>,
 }
 
@@ -31,7 +35,16 @@ pub(crate) const A_STEP: usize = 64;
 
 impl<'h> Rendering<'h> {
     pub(crate) fn new(host: &'h mut dyn Host, missing_key: MissingKey, limits: Limits) -> Self {
-        Self { host, limits, missing_key, depth: 0, steps: 0, written: 0, locals: Vec::new() }
+        Self {
+            host,
+            limits,
+            missing_key,
+            depth: 0,
+            steps: 0,
+            written: 0,
+            before: held::now(),
+            locals: Vec::new(),
+        }
     }
 
     /// Counts one step. Returns false if there have been too many.
@@ -40,10 +53,34 @@ impl<'h> Rendering<'h> {
         self.steps <= self.limits.steps
     }
 
-    /// Counts a text of `bytes` bytes. Returns false if it is too long or there has been too much work.
-    pub(super) const fn made(&mut self, bytes: usize) -> bool {
+    /// Counts a text of `bytes` bytes as work.
+    ///
+    /// # Errors
+    /// [`FunctionError`] if it is too long, or if there has been too much work.
+    pub(super) fn made(&mut self, bytes: usize) -> Result<(), FunctionError> {
         self.steps += (bytes / A_STEP) as u64;
-        bytes <= self.limits.output && self.steps <= self.limits.steps
+        let within = bytes <= self.limits.output && self.steps <= self.limits.steps;
+        if within { Ok(()) } else { Err(FunctionError::too_much()) }
+    }
+
+    /// Checks that there is memory for `more` bytes beside the values that the rendering holds.
+    ///
+    /// # Errors
+    /// [`FunctionError`] if there is not.
+    pub(super) fn room_for(&self, more: usize) -> Result<(), FunctionError> {
+        let within = held::since(self.before).saturating_add(more) <= self.limits.held;
+        if within { Ok(()) } else { Err(FunctionError::too_large(self.limits.held)) }
+    }
+
+    /// Returns the longest text that may be made now.
+    pub(super) fn longest(&self) -> usize {
+        self.limits.output.min(self.limits.held.saturating_sub(held::since(self.before)))
+    }
+
+    /// Says which limit it was that left room for a text of `longest` bytes only.
+    pub(super) fn explain(&self, error: FunctionError, longest: usize) -> FunctionError {
+        let is_held = longest < self.limits.output && error == FunctionError::too_much();
+        if is_held { FunctionError::too_large(self.limits.held) } else { error }
     }
 }
 
@@ -80,13 +117,31 @@ impl<'s, 'h> Scope<'s, 'h> {
         &self.rendering.limits
     }
 
+    /// Makes a text with `write`, which is as long as the limits allow at most, and charges this rendering for it.
+    ///
+    /// # Errors
+    /// [`FunctionError`] if `write` fails, or if that is more than the limits allow.
+    pub fn write(
+        &mut self,
+        write: impl FnOnce(&mut Buffer) -> Result<(), FunctionError>,
+    ) -> Result<Secret, FunctionError> {
+        let longest = self.rendering.longest();
+        let mut out = Buffer::new(longest);
+        let written = write(&mut out).and_then(|()| {
+            if out.is_full() { Err(FunctionError::too_much()) } else { self.rendering.made(out.len()) }
+        });
+        written.map_err(|error| self.rendering.explain(error, longest))?;
+        Ok(out.into_secret())
+    }
+
     /// Charges this rendering for `bytes` of text, or for `bytes / 64` elements, before a function makes them. Every
     /// function that can make much out of little (`repeat`, `indent`, `until`) calls it.
     ///
     /// # Errors
     /// [`FunctionError`] if that is more than the limits allow.
     pub fn spend(&mut self, bytes: usize) -> Result<(), FunctionError> {
-        if self.rendering.made(bytes) { Ok(()) } else { Err(FunctionError::too_much()) }
+        self.rendering.made(bytes)?;
+        self.rendering.room_for(bytes)
     }
 
     /// Renders another template of the same text with `data` as dot, as the function `executeTemplate` does.

@@ -89,11 +89,5 @@ pub(super) fn written(
     scope: &mut Scope<'_, '_>,
     write: impl FnOnce(&mut Buffer) -> Result<(), FunctionError>,
 ) -> Answer {
-    let mut out = Buffer::new(scope.limits().output);
-    write(&mut out)?;
-    if out.is_full() {
-        return Err(FunctionError::too_much());
-    }
-    scope.spend(out.len())?;
-    Ok(Value::Text(out.into_secret()))
+    scope.write(write).map(Value::Text)
 }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::unravel::unravel;
 use super::{Type, Value};
+use leasehold_base::held::Held;
 
 /// A slice with the type of its elements.
 #[derive(Clone)]
@@ -12,13 +13,18 @@ pub struct List(pub(super) Rc<Items>);
 pub(super) struct Items {
     elem: Type,
     pub(super) items: Vec<Value>,
+    _held: Held,
 }
+
+/// What a list takes in addition to its elements.
+pub(crate) const A_LIST: usize = 96;
 
 impl List {
     /// Makes a slice whose elements have the type `elem`. Every item must have it.
     #[must_use]
     pub fn new(elem: Type, items: Vec<Value>) -> Self {
-        Self(Rc::new(Items { elem, items }))
+        let held = Held::new(A_LIST + items.capacity() * size_of::<Value>());
+        Self(Rc::new(Items { elem, items, _held: held }))
     }
 
     /// Returns the elements.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::unravel::unravel;
 use super::{IntType, Type, UintType, Value};
+use leasehold_base::held::Held;
 use leasehold_base::secret::Secret;
 use leasehold_base::tree::{self, Tree};
 
@@ -31,7 +32,35 @@ enum Store {
         tree: Arc<tree::Map>,
         opened: BTreeMap<String, Value>,
     },
-    Own(BTreeMap<Key, Value>),
+    Own(Own),
+}
+
+struct Own {
+    entries: BTreeMap<Key, Value>,
+    held: Held,
+}
+
+/// What a map of its own takes in addition to its entries: the first node of the tree has room for eleven.
+pub(crate) const A_MAP: usize = 640;
+
+/// What each entry of a map takes.
+pub(crate) const AN_ENTRY: usize = 2 * size_of::<Value>();
+
+impl Own {
+    fn new(entries: BTreeMap<Key, Value>) -> Self {
+        let held = Held::new(Self::size(&entries));
+        Self { entries, held }
+    }
+
+    fn change<T>(&mut self, change: impl FnOnce(&mut BTreeMap<Key, Value>) -> T) -> T {
+        let made = change(&mut self.entries);
+        self.held.set(Self::size(&self.entries));
+        made
+    }
+
+    fn size(entries: &BTreeMap<Key, Value>) -> usize {
+        A_MAP + AN_ENTRY * entries.len()
+    }
 }
 
 /// Pairs of key and value, sorted by key.
@@ -114,7 +143,7 @@ impl Map {
     /// Makes a map of the given types. Every entry must have them.
     #[must_use]
     pub fn with(key: Type, elem: Type, entries: BTreeMap<Key, Value>) -> Self {
-        Self(Rc::new(Inner { key, elem, store: RefCell::new(Store::Own(entries)) }))
+        Self(Rc::new(Inner { key, elem, store: RefCell::new(Store::Own(Own::new(entries))) }))
     }
 
     /// Makes a `map[string]interface {}` that shares the entries of a tree.
@@ -153,7 +182,7 @@ impl Map {
     pub fn len(&self) -> usize {
         match &*self.0.store.borrow() {
             Store::Shared { tree, .. } => tree.len(),
-            Store::Own(entries) => entries.len(),
+            Store::Own(own) => own.entries.len(),
         }
     }
 
@@ -167,7 +196,7 @@ impl Map {
     #[must_use]
     pub fn get(&self, key: &Key) -> Option<Value> {
         match &mut *self.0.store.borrow_mut() {
-            Store::Own(entries) => entries.get(key).cloned(),
+            Store::Own(own) => own.entries.get(key).cloned(),
             Store::Shared { tree, opened } => {
                 let Key::Text(key) = key else { return None };
                 let key = key.expose_str()?;
@@ -186,7 +215,7 @@ impl Map {
     #[must_use]
     pub fn entries(&self) -> Entries {
         match &mut *self.0.store.borrow_mut() {
-            Store::Own(entries) => entries.iter().map(|(key, item)| (key.clone(), item.clone())).collect(),
+            Store::Own(own) => own.entries.iter().map(|(key, item)| (key.clone(), item.clone())).collect(),
             Store::Shared { tree, opened } => {
                 let entry = |(key, item): (&str, &Tree)| (text_key(key), open(key, item, opened));
                 tree.iter().map(entry).collect()
@@ -227,10 +256,10 @@ impl Map {
         let mut store = self.0.store.borrow_mut();
         if let Store::Shared { tree, opened } = &mut *store {
             let own = tree.iter().map(|(key, item)| (text_key(key), open(key, item, opened))).collect();
-            *store = Store::Own(own);
+            *store = Store::Own(Own::new(own));
         }
         match &mut *store {
-            Store::Own(entries) => change(entries),
+            Store::Own(own) => own.change(change),
             Store::Shared { .. } => unreachable!("made its own just above"),
         }
     }
@@ -246,7 +275,7 @@ impl Map {
                 Value::Map(map) if map.is_same(self) => return true,
                 Value::Map(map) if seen.insert(Rc::as_ptr(&map.0).cast::<()>()) => {
                     match &*map.0.store.borrow() {
-                        Store::Own(entries) => pending.extend(entries.values().filter(is_container).cloned()),
+                        Store::Own(own) => pending.extend(own.entries.values().filter(is_container).cloned()),
                         Store::Shared { opened, .. } => pending.extend(opened.values().cloned()),
                     }
                 }
@@ -270,7 +299,7 @@ impl Inner {
     /// Moves every element to `pending`.
     pub(super) fn take_values(&mut self, pending: &mut Vec<Value>) {
         match self.store.get_mut() {
-            Store::Own(entries) => pending.extend(std::mem::take(entries).into_values()),
+            Store::Own(own) => pending.extend(std::mem::take(&mut own.entries).into_values()),
             Store::Shared { opened, .. } => pending.extend(std::mem::take(opened).into_values()),
         }
     }

@@ -11,7 +11,9 @@ mod object;
 mod types;
 mod unravel;
 
+pub(crate) use list::A_LIST;
 pub use list::List;
+pub(crate) use map::{A_MAP, AN_ENTRY};
 pub use map::{Cyclic, Entries, Key, Map};
 pub(crate) use named::{DAYS, MONTHS};
 pub use object::{Channel, Object, Record, Shape};

@@ -143,7 +143,7 @@ pub const RULES: &[Rule] = &[
         Sign::Any,
         &[Asked::Health],
         Some(K::Unavailable),
-        "the server is not initialised; initialise it (bao operator init)",
+        "the server is not initialised; check vault.address, or initialise it (bao operator init)",
     ),
     rule(one(503), Sign::Sealed, &[], Some(K::Unavailable), "the server is sealed; unseal it"),
     rule((502, 504), Sign::Any, &[], Some(K::Unavailable), "the server is not available"),

@@ -31,7 +31,7 @@ pub(super) fn cert(
         return None;
     };
     if vault.address.scheme() != "https" {
-        let message = "method `cert` over plain http://, where nobody sees a certificate";
+        let message = "method `cert` over plain http://, over which no certificate is sent";
         desk.wrong_value(&at, message, "use https:// in `vault.address`");
         return None;
     }

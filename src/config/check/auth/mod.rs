@@ -181,7 +181,7 @@ fn token(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<AuthMethod> 
 /// where that is wrong; some none where it is not set, which keeps nobody from checking the file.
 fn from_variable(variable: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Option<Secret>> {
     if variable.is_empty() || variable.contains(['=', '\0']) {
-        desk.wrong_value(at, "not the name of a variable", "");
+        desk.wrong_value(at, "not the name of a variable", "write it like VAULT_TOKEN");
         return None;
     }
     let value = (desk.env)(variable).map(Zeroizing::new);

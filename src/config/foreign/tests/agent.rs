@@ -317,8 +317,8 @@ fn what_is_lost_is_a_warning() {
         told(&format!("pid_file = \"/run/x\"\ncache {{}}\nexit_after_auth = false\n{FILE}")),
         [
             "agent.hcl:3:1: warning: Leasehold writes no pid file; ask the service manager, or signal the container",
-            "agent.hcl:6:46: warning: no copy of the file before is kept: it would be a secret that nobody looks after; a new file is put in place of the old in one step",
-            "agent.hcl:6:68: warning: a mode by which nobody but root may read the file; use \"0440\" and `group`",
+            "agent.hcl:6:46: warning: no copy of the file before is kept: nothing would ever remove that secret; a new file is put in place of the old in one step",
+            "agent.hcl:6:68: warning: a mode by which only root may read the file; use \"0440\" and `group`",
             "agent.hcl:6:68: warning: a decimal number, which is the mode 0130; if that is not meant, write it with a 0 before it, in JSON also in quotes",
         ]
     );

@@ -86,8 +86,8 @@ fn what_is_consuls_is_a_warning_and_no_verification_is_refused() {
         lines,
         [
             "ct.hcl: warning: a token in the environment shows in /proc, and nothing follows it when it ends; log in by another method, or use `token_file`",
-            "ct.hcl:1:1: warning: there is no Consul here; take it out; a template that asks Consul is refused with its place",
-            "ct.hcl:2:37: the server's certificate is always verified: without that anybody on the way could read every secret; trust its authority with `ca_cert`",
+            "ct.hcl:1:1: warning: Leasehold does not ask Consul; take it out; a template that asks Consul is refused with its place",
+            "ct.hcl:2:37: the server's certificate is always verified: otherwise anyone on the way could read every secret; trust its authority with `ca_cert`",
             "ct.hcl:3:1: warning: Leasehold's own signals are fixed: TERM and INT stop it, HUP has it read everything again; send these",
             "ct.hcl:5:23: template: function \"key\" not defined; it reads Consul; Leasehold reads secrets from Vault and OpenBao only",
         ]

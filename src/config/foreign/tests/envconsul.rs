@@ -55,7 +55,7 @@ fn what_cannot_be_taken_over_is_refused_with_its_place_and_a_mend() {
         ),
         (
             "upcase = true\nprefix { path = \"config\" }",
-            "e.hcl:3:1: variables out of Consul: there is no Consul here; put the values into Vault, or set them otherwise",
+            "e.hcl:3:1: variables out of Consul: Leasehold does not ask Consul; put the values into Vault, or set them otherwise",
         ),
     ] {
         let lines = told(text);

@@ -188,7 +188,7 @@ defaults:
   refresh: 5m
   missing_key: zero
 files:
-  # lost: `template[0].backup` (agent.hcl:7:3): no copy of the file before is kept: it would be a secret that nobody looks after; a new file is put in place of the old in one step
+  # lost: `template[0].backup` (agent.hcl:7:3): no copy of the file before is kept: nothing would ever remove that secret; a new file is put in place of the old in one step
   - path: /etc/app.env
     template: |
       {{ with secret "kv/a" }}

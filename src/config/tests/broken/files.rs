@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Row] = &[
         "secrets_dir: /s\n",
         "",
         &[
-            "c.yaml:1:1: `secrets_dir` is missing, and `files[0]` has a relative path; set it to a folder on a tmpfs, like /leasehold/secrets",
+            "c.yaml:1:1: `secrets_dir` is missing, and `files[0]` has a relative path; set it to a folder on a tmpfs, like /leasehold/secrets in a pod, or /run/leasehold/secrets on a machine",
         ],
     ),
     ("secrets_dir: /s", "secrets_dir: s", &["c.yaml:6:14: not an absolute path; begin it with /"]),

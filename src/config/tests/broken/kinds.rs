@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[
         "secrets_dir: /s",
         "secrets_dir: /s\ndefaults: {mode: 440, dir_mode: \"0999\"}",
         &[
-            "c.yaml:7:18: expected a file mode as text, found a number; as a number its base would be anyone's guess: write octal digits in quotes, like \"0440\"",
+            "c.yaml:7:18: expected a file mode as text, found a number; a number here could be octal or decimal: write octal digits in quotes, like \"0440\"",
             "c.yaml:7:33: not a file mode; write octal digits in quotes, like \"0440\"",
         ],
     ),

@@ -19,7 +19,7 @@ pub(super) const ROWS: &[Row] = &[
         "  address: https://v:8200",
         "  address: http://v.example.com:8200",
         &[
-            "c.yaml:2:12: plain http:// would send tokens and secrets in the clear to v.example.com; use https://, or allow it with `plaintext: anywhere`",
+            "c.yaml:2:12: plain http:// would send tokens and secrets in the clear to v.example.com; use https://; `plaintext: anywhere` allows it, and then anyone on the way can read every secret",
         ],
     ),
     (
@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Row] = &[
         "  address: https://v:8200",
         "  address: http://127.0.0.1:8200\n  proxy: http://proxy:3128",
         &[
-            "c.yaml:2:12: plain http:// would send tokens and secrets in the clear to proxy; use https://, or allow it with `plaintext: anywhere`",
+            "c.yaml:2:12: plain http:// would send tokens and secrets in the clear to proxy; use https://; `plaintext: anywhere` allows it, and then anyone on the way can read every secret",
         ],
     ),
     (
@@ -57,7 +57,7 @@ pub(super) const ROWS: &[Row] = &[
     (
         "  address: https://v:8200",
         "  address: https://v/v1/",
-        &["c.yaml:2:12: the address ends with /v1; leave that out: it is put there by itself"],
+        &["c.yaml:2:12: the address ends with /v1; leave that out: Leasehold adds it"],
     ),
     (
         "  address: https://v:8200",

@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Row] = &[
         "sinks: [{path: t, mode: '0444', wrap_ttl: 100ms, notify: [app], template: x}]\nfiles:",
         &[
             "c.yaml:7:25: warning: a mode by which anyone on this machine may read the secrets; use \"0440\" and `group`",
-            "c.yaml:7:43: too short for anybody to open it; use a second or more",
+            "c.yaml:7:43: too short for a reader to open it in time; use a second or more",
             "c.yaml:7:59: no notifier is called `app`; define it under `notify`: app: {signal: HUP, process: …}",
             "c.yaml:7:65: unknown key `template`; it belongs in `files[]`",
         ],
@@ -31,8 +31,8 @@ pub(super) const ROWS: &[Row] = &[
         "  role: web",
         "  role: web\n  wrap_ttl: 0s\nsinks: [{path: b}]",
         &[
-            "c.yaml:6:13: too short for anybody to open it; use a second or more",
-            "c.yaml:6:13: a wrapped login is not ours to read secrets with; wrap the token in the sink instead: sinks: [{path: token, wrap_ttl: 5m}]",
+            "c.yaml:6:13: too short for a reader to open it in time; use a second or more",
+            "c.yaml:6:13: Leasehold cannot read secrets with a wrapped login; wrap the token in the sink instead: sinks: [{path: token, wrap_ttl: 5m}]",
         ],
     ),
     (
@@ -49,14 +49,14 @@ pub(super) const ROWS: &[Row] = &[
         "  role: web\nsecrets_dir: /s\nfiles:\n  - path: a\n    secret: kv/a#k",
         "  role: web\n  wrap_ttl: 5m\nsecrets_dir: /s\nsinks: [{path: b}]\nhandoff: {file: /h/state}",
         &[
-            "c.yaml:6:13: a wrapped login cannot be handed over; take `handoff` out: who starts next logs in anew",
+            "c.yaml:6:13: a wrapped login cannot be handed over; take `handoff` out: the next run logs in anew",
         ],
     ),
     (
         "  method: kubernetes\n  role: web\nsecrets_dir: /s\nfiles:\n  - path: a\n    secret: kv/a#k",
         "  method: token_file\n  token_file: /t\n  wrap_ttl: 5m\nsecrets_dir: /s\nsinks: [{path: b}]",
         &[
-            "c.yaml:6:13: a token that is given is not made by a login that could be wrapped; use `wrap_ttl` in the sink",
+            "c.yaml:6:13: a token that is given cannot be wrapped, because no login makes it; use `wrap_ttl` in the sink",
         ],
     ),
 ];

@@ -12,7 +12,7 @@ pub(super) const ROWS: &[Row] = &[
         "secrets_dir: /s",
         "secrets_dir: /s\nrequire_tmpfs: false\nlisten: 0.0.0.0:9110\ndefaults: {mode: '0444', dir_mode: '0777', missing_key: default}",
         &[
-            "c.yaml:7:16: warning: secrets may be written to a disk, where they outlive the machine; use a tmpfs and `require_tmpfs: true`",
+            "c.yaml:7:16: warning: secrets may be written to a disk, where they outlive the run; use a tmpfs and `require_tmpfs: true`",
             "c.yaml:8:9: warning: status and metrics are served to other machines, without TLS; add `listen_tls`, or listen on 127.0.0.1 and use exec probes (`leasehold status --ready`)",
             "c.yaml:9:18: warning: a mode by which anyone on this machine may read the secrets; use \"0440\" and `group`",
             "c.yaml:9:36: warning: anyone may replace files in the secrets' folder; use \"0750\"",
@@ -23,16 +23,16 @@ pub(super) const ROWS: &[Row] = &[
         "secrets_dir: /s",
         "secrets_dir: /s\nlisten: 127.0.0.1:0\ndefaults: {mode: '0000'}\nsinks: [{path: t, mode: '0200'}, {path: u, mode: '0040'}]",
         &[
-            "c.yaml:7:9: warning: a port that the kernel chooses anew at each start, and that nobody can know; name one, like 127.0.0.1:9110",
-            "c.yaml:8:18: warning: a mode by which nobody but root may read the file; use \"0440\" and `group`",
-            "c.yaml:9:25: warning: a mode by which nobody but root may read the file; use \"0440\" and `group`",
+            "c.yaml:7:9: warning: port 0, for which the kernel chooses another port at each start; name one, like 127.0.0.1:9110",
+            "c.yaml:8:18: warning: a mode by which only root may read the file; use \"0440\" and `group`",
+            "c.yaml:9:25: warning: a mode by which only root may read the file; use \"0440\" and `group`",
         ],
     ),
     (
         "secrets_dir: /s",
         "secrets_dir: /s\nsandbox: off",
         &[
-            "c.yaml:7:10: warning: nothing fences this process in, should it be made to do what it must not; use `auto`, which does what is possible",
+            "c.yaml:7:10: warning: without the sandbox, nothing limits what this process can do if it is attacked; use `auto`, which closes what it can",
         ],
     ),
     (

@@ -54,7 +54,7 @@ static OF_EXPRESSIONS: &[Function] = &[
 
 /// The limits of one expression. They are charged to the rendering before it runs, so that a loop over such
 /// calls ends at the rendering's own limits.
-const LIMITS: Limits = Limits { depth: 100, range: 10_000, output: 1 << 20, steps: 20_000 };
+const LIMITS: Limits = Limits { depth: 100, range: 10_000, output: 1 << 20, steps: 20_000, held: 4 << 20 };
 
 fn sockaddr(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     static TABLE: OnceLock<Functions> = OnceLock::new();

@@ -1,7 +1,6 @@
 //! What Sprig makes of a value that is not of the type it works on: texts and numbers out of
 //! anything, never an error.
 
-use crate::buffer::Buffer;
 use crate::eval::Scope;
 use crate::fmt;
 use crate::function::FunctionError;
@@ -22,13 +21,10 @@ pub(super) fn text_of(scope: &mut Scope<'_, '_>, value: &Value) -> Result<Secret
 
 /// A value as `%v` prints it.
 pub(super) fn printed(scope: &mut Scope<'_, '_>, value: &Value) -> Result<Secret, FunctionError> {
-    let mut out = Buffer::new(scope.limits().output);
-    fmt::print(value, &mut out);
-    if out.is_full() {
-        return Err(FunctionError::too_much());
-    }
-    scope.spend(out.len())?;
-    Ok(out.into_secret())
+    scope.write(|out| {
+        fmt::print(value, out);
+        Ok(())
+    })
 }
 
 fn bytes_of(list: &List) -> Secret {

@@ -7,7 +7,7 @@ use crate::function::{Function, FunctionError};
 use crate::functions::arg::{Answer, any, fail, flag, name, or_nothing, text, written};
 use crate::functions::json::{self, Style};
 use crate::functions::merge::is_empty;
-use crate::value::{List, Map, Type, Value};
+use crate::value::{A_LIST, A_MAP, AN_ENTRY, List, Map, Type, Value};
 
 const ANY: Type = Type::Interface;
 
@@ -138,48 +138,36 @@ fn same(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
     deep_equal(scope, any(args, 0), any(args, 1)).map(Value::Bool)
 }
 
-/// The bytes that a map or a list of its own takes, and each entry of it.
-const A_MAP: usize = 640;
-const A_LIST: usize = 96;
-const AN_ENTRY: usize = 2 * size_of::<Value>();
-
 /// Deeper values are refused, because each level is a call on the stack.
 const MAX_DEPTH: usize = 200;
 
 fn deep_copy(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
-    let mut left = scope.limits().output;
     match any(args, 0) {
         Value::Nil => fail("deepCopy: nothing to copy"),
-        value => copy(scope, value, 0, &mut left),
+        value => copy(scope, value, 0),
     }
 }
 
-/// Copies a value with every list and map in it, within `left` bytes. A value that stands in many
-/// places is copied for each, so a few parts could fill the memory. Texts are shared.
-fn copy(
-    scope: &mut Scope<'_, '_>,
-    value: &Value,
-    depth: usize,
-    left: &mut usize,
-) -> Result<Value, FunctionError> {
+/// Copies a value with every list and map in it. A value that stands in many places is copied for each, so a few parts could
+/// fill the memory: each part is charged before it is made. Texts are shared.
+fn copy(scope: &mut Scope<'_, '_>, value: &Value, depth: usize) -> Result<Value, FunctionError> {
     if depth > MAX_DEPTH {
         return Err(FunctionError::beyond("deepCopy: nested too deeply"));
     }
     let bytes = match value {
-        Value::List(list) => A_LIST + AN_ENTRY * list.items().len(),
+        Value::List(list) => A_LIST + size_of_val(list.items()),
         Value::Map(map) => A_MAP + AN_ENTRY * map.len(),
         _ => 0,
     };
-    *left = left.checked_sub(bytes).ok_or_else(FunctionError::too_much)?;
     scope.spend(bytes.max(A_STEP))?;
     Ok(match value {
         Value::List(list) => {
-            let items = list.items().iter().map(|item| copy(scope, item, depth + 1, left));
+            let items = list.items().iter().map(|item| copy(scope, item, depth + 1));
             Value::List(List::new(list.elem(), items.collect::<Result<_, _>>()?))
         }
         Value::Map(map) => {
             let entries = map.entries().into_iter();
-            let entries = entries.map(|(key, value)| Ok((key, copy(scope, &value, depth + 1, left)?)));
+            let entries = entries.map(|(key, value)| Ok((key, copy(scope, &value, depth + 1)?)));
             let entries = entries.collect::<Result<_, FunctionError>>()?;
             Value::Map(Map::with(map.key_type(), map.elem(), entries))
         }
