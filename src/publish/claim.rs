@@ -3,7 +3,7 @@
 //! Two runs that publish different sets in one folder remove each other's files: each sweeps what is not
 //! its own. So a run locks the folder's descriptor, which applications do not see, for as long as it lives.
 //!
-//! Several runs may publish different absolute files in one folder, such as `/etc/app`: see [`alone`](super::alone).
+//! Several runs may publish different absolute files in one folder, such as `/etc/app`: see [`alone`].
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
