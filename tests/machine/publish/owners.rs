@@ -114,7 +114,7 @@ fn a_folder_that_we_may_not_write_is_named_with_what_to_do() {
             .and_then(|mut file| file.publish(&"x".into(), &PLAIN))
             .expect_err("read-only to us");
         assert_eq!(error.problem, Problem::Denied);
-        assert!(error.hint().contains("let our user write the folder"));
+        assert!(error.hint().contains("let that uid write the folder"));
         return;
     }
     if !need("root", "run the tests as root", is_root()) {

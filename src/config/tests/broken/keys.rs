@@ -33,7 +33,7 @@ pub(super) const ROWS: &[Row] = &[
         "secrets_dir: /s",
         "secrets_dir: /s\nzzz: 1",
         &[
-            "c.yaml:7:1: unknown key `zzz`; the keys here are vault, auth, secrets_dir, require_tmpfs, defaults, files, write_to_file, notify, sinks, exec, init, handoff, shutdown, listen, listen_tls, sandbox, log",
+            "c.yaml:7:1: unknown key `zzz`; the keys here are vault, auth, backends, secrets_dir, require_tmpfs, defaults, files, write_to_file, notify, sinks, exec, init, handoff, shutdown, listen, listen_tls, sandbox, log",
         ],
     ),
     (
