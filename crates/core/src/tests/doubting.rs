@@ -110,6 +110,53 @@ fn a_sink_whose_wrapping_comes_while_its_token_is_in_doubt_is_rendered_when_the_
     assert!(rendered(&taken_back), "{taken_back:?}");
 }
 
+/// The server hangs when the token in doubt is asked about for the last time, and is away until that token has ended.
+#[test]
+fn a_login_that_waits_for_a_token_in_doubt_takes_over_when_that_token_has_ended() {
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, "database/creds/web");
+    hand.logged_in_for(1, 120);
+    // A standby that lags is no explanation any more.
+    hand.millis += 30_000;
+    hand.resolved(0, "database/creds/web");
+    let (secret, token, sent) = (SecretId(0), TokenId(1), hand.now().moment);
+    let mut actions = hand.give(Event::Read { secret, token, sent, result: Err(denied()) });
+    while !actions.iter().any(|action| matches!(action, Action::Ask(Question::LogIn(_)))) {
+        let asks = actions.iter().any(|action| matches!(action, Action::Ask(Question::LookUp(_))));
+        let sent = hand.now().moment;
+        actions = if asks {
+            hand.give(Event::LookedUp { token, sent, result: Err(denied()) })
+        } else {
+            hand.sleep()
+        };
+    }
+    let asked = hand.logged_in(2);
+    assert!(asked.contains(&Action::Ask(Question::LookUp(token))), "{asked:?}");
+    let unheard = || Err(Failure::new(FailureKind::Unheard, "timed out"));
+    let sent = hand.now().moment;
+    let mut actions = hand.give(Event::LookedUp { token, sent, result: unheard() });
+    let (mut ended, mut reads) = (false, false);
+    for _ in 0..200 {
+        ended |= actions.contains(&Action::DropToken(token));
+        let with_successor = |action: &Action| {
+            let Action::Ask(Question::Resolve { token, .. } | Question::Read { token, .. }) = action else {
+                return false;
+            };
+            *token == TokenId(2)
+        };
+        reads |= actions.iter().any(with_successor);
+        let probes = actions.contains(&Action::Ask(Question::Probe));
+        actions = match probes {
+            true if ended => hand.give(Event::Probed(Ok(()))),
+            true => hand.give(Event::Probed(Err(Failure::new(FailureKind::Unheard, "timed out")))),
+            false if reads || hand.engine.deadline().is_none() => break,
+            false => hand.sleep(),
+        };
+    }
+    assert!(ended && reads, "the token ended: {ended}; its successor is read with: {reads}");
+}
+
 /// A daemon whose token's renewal is under way when its hour is over.
 fn past_its_end() -> (Hand, Moment) {
     let mut hand = settled(leased("l", 3 * 3600));

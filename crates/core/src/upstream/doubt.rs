@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Phase};
 use crate::interface::action::Level;
 use crate::interface::event::TokenFacts;
 use crate::interface::ids::TokenId;
@@ -115,6 +115,18 @@ impl Engine {
         }
         self.ask_doubtful_later();
         self.login_follows();
+    }
+
+    /// No token is in doubt any more, since the last of them has ended before it was heard of: the login that was granted
+    /// meanwhile takes over.
+    pub(crate) fn heir_follows(&mut self) {
+        let over = self.upstream.session.current.is_none() && self.standing(Standing::Doubtful).is_empty();
+        if !over || matches!(self.phase, Phase::Leaving(_)) {
+            return;
+        }
+        if let Some(heir) = self.upstream.judge.heir.take() {
+            self.take_over(heir);
+        }
     }
 
     /// Nothing was heard of the token in doubt, for the server as a whole is `away` or answers this with an error.

@@ -264,6 +264,7 @@ impl Engine {
             self.want_login(false);
         }
         self.out.push(Action::DropToken(id));
+        self.heir_follows();
         self.keep(true);
     }
 
