@@ -36,7 +36,7 @@ use tokio::sync::mpsc;
 use crate::config::plan::Plan;
 use crate::core::Engine;
 use crate::core::action::{Action, Question};
-use crate::core::event::{Event, Life, ReadFacts, RenderOutcome};
+use crate::core::event::{Event, ReadFacts, RenderOutcome};
 use crate::core::ids::{NotifierId, TokenId};
 use crate::core::policy::{Mode, Policy};
 use crate::core::view::Outlook;
@@ -372,14 +372,7 @@ impl Driver {
                 Event::Read { secret, token, sent, result }
             }
             Answer::Fetched { store, secret, sent, request, result } => {
-                let result = result.map(|response| {
-                    let changed = self.store.get(&request).is_none_or(|before| before != response);
-                    if self.engine.knows(secret) {
-                        self.store.put((*request).clone(), response);
-                    }
-                    self.voice.step(|| format!("read {}", request.path), sent);
-                    ReadFacts { lease: None, life: Life::Unknown, version: None, changed, rotated: changed }
-                });
+                let result = result.map(|response| self.keep_fetched(secret, &request, response, sent));
                 Event::Fetched { store, secret, sent, result }
             }
             Answer::Wrapped { file, token, result } => {

@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::Driver;
+use crate::core::event::{Life, ReadFacts};
+use crate::core::ids::SecretId;
 use crate::render::Secrets;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
+use leasehold_base::time::Moment;
 
 /// Answers by resolved request, and the other ways those requests are written.
 #[derive(Debug, Default)]
@@ -62,6 +66,24 @@ impl Store {
             self.answers.remove(&before);
         }
         self.resolved.retain(|_, target| target != resolved);
+    }
+}
+
+impl Driver {
+    /// Keeps what a store that is no Vault has answered, and leaves what the core needs.
+    pub(super) fn keep_fetched(
+        &mut self,
+        secret: SecretId,
+        request: &Request,
+        response: Arc<Response>,
+        sent: Moment,
+    ) -> ReadFacts {
+        let changed = self.store.get(request).is_none_or(|before| before != response);
+        if self.engine.knows(secret) {
+            self.store.put(request.clone(), response);
+        }
+        self.voice.step(|| format!("read {}", request.path), sent);
+        ReadFacts { lease: None, life: Life::Unknown, version: None, changed, rotated: changed }
     }
 }
 
