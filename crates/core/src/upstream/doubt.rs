@@ -117,10 +117,10 @@ impl Engine {
         self.login_follows();
     }
 
-    /// No token is in doubt any more, since the last of them has ended before it was heard of: the login that was granted
-    /// meanwhile takes over.
+    /// The token in doubt that was to have the last word has ended before it was heard of: the login that was granted
+    /// meanwhile takes over. What older ones are worth, that login tells.
     pub(crate) fn heir_follows(&mut self) {
-        let over = self.upstream.session.current.is_none() && self.standing(Standing::Doubtful).is_empty();
+        let over = self.upstream.session.current.is_none() && self.upstream.judge.asked.is_none();
         if !over || matches!(self.phase, Phase::Leaving(_)) {
             return;
         }
