@@ -7,7 +7,7 @@ use super::output::write_out;
 use super::run;
 use crate::access::{rules, wants};
 use crate::commands::args::ConfigArgs;
-use crate::config::plan::Plan;
+use crate::config::plan::{AuthMethod, Plan};
 use crate::exit::Ending;
 
 /// Prints it on standard output.
@@ -21,6 +21,9 @@ pub fn run(args: &ConfigArgs) -> Result<ExitCode, Ending> {
 }
 
 fn text(plan: &Plan) -> String {
+    if matches!(plan.auth.method, AuthMethod::None) {
+        return "# No Vault is configured, so there is nothing to grant.\n".to_owned();
+    }
     let wants = wants::of(plan);
     let mut text = "\
 # The least policy for this configuration, by `leasehold policy`. No server was asked: a path that may be a KV secret

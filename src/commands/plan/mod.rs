@@ -70,7 +70,7 @@ fn verdict(findings: &[Finding]) -> Option<Ending> {
     vital().find_map(|finding| match &finding.state {
         State::Refused(why) => {
             let what = format!("{}: {why}", finding.rules[0].path);
-            Some(Ending::new(Cause::Denied, what, "let our user read it, or correct the path"))
+            Some(Ending::new(Cause::Denied, what, "let that uid read it, or correct the path"))
         }
         State::Missing(why) => {
             let what = format!("{}: {why}", finding.rules[0].path);
