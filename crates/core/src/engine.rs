@@ -6,6 +6,7 @@
 //! The rooms beside this one each carry one part of `impl Engine`.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::files::child::Child;
 use crate::files::inspect::{Inspector, Look};
@@ -114,8 +115,10 @@ impl Engine {
     /// Takes in what happened and tells what to do, in this order.
     #[must_use]
     pub fn handle(&mut self, event: Event, now: Now) -> Vec<Action> {
-        // Two clocks read one after the other may cross; the core's time never goes back.
-        self.now = Now { moment: now.moment.max(self.now.moment), wall: now.wall };
+        // Two clocks read one after the other may cross; the core's time never goes back. Nor does it stand: what is
+        // published at the very moment at which a process is started is not what that started with.
+        let later = self.now.moment.after(Duration::from_nanos(1));
+        self.now = Now { moment: now.moment.max(later), wall: now.wall };
         match self.phase {
             Phase::Over => return Vec::new(),
             Phase::Leaving(_) => self.take_leaving(event),

@@ -22,6 +22,7 @@ impl Engine {
     /// Everything at one moment.
     #[must_use]
     pub fn view(&self, now: Now) -> View {
+        let now = self.not_before(now);
         let places: BTreeMap<SecretId, usize> =
             self.graph.iter().enumerate().map(|(place, (id, _))| (id, place)).collect();
         let files: Vec<FileView> =
@@ -45,10 +46,15 @@ impl Engine {
         }
     }
 
+    /// What is shown is not older than what was decided last.
+    fn not_before(&self, now: Now) -> Now {
+        Now { moment: now.moment.max(self.now.moment), ..now }
+    }
+
     /// What has to be watched, at one moment: [`View::outlook`] without the rest of the view.
     #[must_use]
     pub fn outlook(&self, now: Now) -> Outlook {
-        let now = now.moment;
+        let now = self.not_before(now).moment;
         let (mut until, mut files, mut troubled): (Option<Moment>, usize, Vec<TroubledFile>) =
             (None, 0, Vec::new());
         for (id, file) in self.shelf.files() {
