@@ -49,10 +49,11 @@ fn two_replicas_share_certificates_and_rotate_them_without_one_refused_pod() {
         assert_eq!(refused(&reply), None, "after {:?} and {pods} pods", begun.elapsed());
         pods += 1;
         let bundle = cluster.bundle(0);
-        // A new connection each, where the API server may keep its own.
+        // A new connection each, where the API server may keep its own. On a busy machine the bundle may have been
+        // written anew since it was read, and a certificate of the new authority be served by now.
         for replica in &replicas {
             assert!(
-                replica.is_trusted_by(&bundle),
+                replica.is_trusted_by(&bundle) || replica.is_trusted_by(&cluster.bundle(0)),
                 "after {:?}: {}",
                 begun.elapsed(),
                 replica.child.stderr()
