@@ -2,9 +2,14 @@
 #
 #   docker build -t leasehold .
 #   docker buildx build --platform linux/amd64,linux/arm64 -t leasehold .
+#
+# With the secret managers of the clouds:
+#
+#   docker build --build-arg FEATURES=clouds -t leasehold:clouds .
 
 FROM rust:1.95-bookworm AS build
 ARG TARGETARCH
+ARG FEATURES=
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src src
@@ -19,7 +24,7 @@ RUN case "${TARGETARCH:-$(dpkg --print-architecture)}" in \
         arm64) target=aarch64-unknown-linux-gnu ;; \
         *) echo "no build for $TARGETARCH" >&2; exit 1 ;; \
     esac \
-    && RUSTFLAGS='-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs,--no-eh-frame-hdr,-T,scripts/no-unwind-tables.ld' cargo build --release --locked --package leasehold --target "$target" \
+    && RUSTFLAGS='-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs,--no-eh-frame-hdr,-T,scripts/no-unwind-tables.ld' cargo build --release --locked --package leasehold --features "$FEATURES" --target "$target" \
     && install -D "target/$target/release/leasehold" /image/usr/local/bin/leasehold
 
 FROM scratch

@@ -41,7 +41,7 @@ class Bench:
         (space / "server").mkdir()
         server = OpenBao(bao, space / "server", children)
         ask = server.ask
-        ask("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
+        server.kv2()
         ask("POST", "secret/data/app", {"data": {"value": "value"}})
         ask("PUT", "sys/policies/acl/app", {"policy": 'path "secret/data/*" { capabilities = ["read"] }'})
         ask("POST", "sys/auth/approle", {"type": "approle"})

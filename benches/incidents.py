@@ -74,7 +74,7 @@ class Day:
         self.server = OpenBao(programs["bao agent"], self.space / "server", self.children, durable)
         self.proxy = Proxy(self.server.plain) if proxied else None
         ask = self.server.ask
-        ask("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
+        self.server.kv2()
         self.put("one")
         postgres.engine(self.server, *lives)
         ask("PUT", "sys/policies/acl/app", {"policy": POLICY})

@@ -81,7 +81,7 @@ class Demo:
     def set_up(self):
         """What an administrator does once on the server, and a kubelet in a pod."""
         ask = self.bao.ask
-        ask("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
+        self.bao.kv2()
         self.put_password("tulip-1")
         ask("POST", "sys/mounts/pki", {"type": "pki"})
         ask("POST", "pki/root/generate/internal", {"common_name": "Demo", "key_type": "ec", "ttl": "24h"})

@@ -5,26 +5,22 @@
 Each step is shown only when it was really seen; the first that is not ends the demo with exit code 1.
 """
 
-import base64
-import json
 import os
 import shutil
 import signal
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-from lab.kubernetes import ApiServer, Node, free_ports
+from lab.kubernetes import ApiServer, Node
 from lab.openbao import OpenBao
 from lab.processes import Children, Failed, wait_for
+from lab.webhook import REGISTRATION, Webhook, accounts, logins
 from narrator import Narrator
 
 LIMIT = 300
 HERE = Path(__file__).resolve().parent
-REGISTRATION = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/leasehold-webhook"
 SECRET = "/api/v1/namespaces/leasehold/secrets/leasehold-webhook-certificates"
 PODS = "/api/v1/namespaces/shop/pods"
 ANNOTATIONS = {
@@ -70,54 +66,18 @@ class Demo:
         self.cluster = ApiServer(self.programs, self.space / "cluster", self.space / "bao", self.children)
         version = self.cluster.ask("GET", "/version")["gitVersion"]
         self.tell.seen(f"Kubernetes {version} at {self.cluster.address}, with the controllers of Deployments")
-        for namespace in ("shop", "vault"):
-            self.cluster.ask("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
-        for namespace, account in (("shop", "web"), ("vault", "reviewer")):
-            self.cluster.ask("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": account}})
-        self.cluster.ask("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", {
-            "metadata": {"name": "reviewer"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "system:auth-delegator"},
-            "subjects": [{"kind": "ServiceAccount", "name": "reviewer", "namespace": "vault"}],
-        })
-        ask = self.bao.ask
-        ask("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
+        accounts(self.cluster)
+        self.bao.kv2()
         self.put_password("tulip-1")
-        ask("PUT", "sys/policies/acl/web", {"policy": 'path "secret/data/web" { capabilities = ["read"] }'})
-        ask("POST", "sys/auth/kubernetes", {"type": "kubernetes"})
-        ask("POST", "auth/kubernetes/config", {
-            "kubernetes_host": self.cluster.address, "kubernetes_ca_cert": self.cluster.ca_file.read_text(),
-            "token_reviewer_jwt": self.cluster.token("vault", "reviewer"), "disable_local_ca_jwt": True,
-        })
-        ask("POST", "auth/kubernetes/role/web", {
-            "bound_service_account_names": ["web"], "bound_service_account_namespaces": ["shop"],
-            "audience": "vault", "token_policies": ["web"], "token_ttl": "1h",
-        })
+        logins(self.bao, self.cluster, 'path "secret/data/web" { capabilities = ["read"] }')
         self.tell.seen("OpenBao takes logins of the account web in the namespace shop, with tokens for the audience vault")
 
     def webhook(self):
         self.tell.step("manifests/webhook/webhook.yaml is applied, and the webhook starts with the rights that it grants")
-        # There is no node for the webhook's own pods, and 1.20 knows an older PodDisruptionBudget only.
-        manifest = (HERE.parent / "manifests/webhook/webhook.yaml").read_text()
-        self.cluster.apply(manifest, leave_out=("Deployment", "PodDisruptionBudget"))
-        port, self.plain = free_ports(2)
-        url = f"https://127.0.0.1:{port}/mutate"
-        self.cluster.ask("PATCH", REGISTRATION, [
-            {"op": "replace", "path": "/webhooks/0/clientConfig", "value": {"url": url}},
-            {"op": "remove", "path": "/webhooks/0/namespaceSelector"},
-        ], "application/json-patch+json")
-        token = self.cluster.token("leasehold", "leasehold-webhook")
         settings = {"image": "localhost/leasehold", "address": self.bao.address, "authority": self.bao.ca_file.read_text()}
-        (self.space / "settings.yaml").write_text(json.dumps(settings))
-        start = time.monotonic()
-        log = (self.space / "webhook.log").open("w")
-        self.child = self.children.start([
-            self.webhook_binary, "webhook", "--settings", self.space / "settings.yaml", "--listen", f"127.0.0.1:{port}",
-            "--plain", f"127.0.0.1:{self.plain}", "--tls-auto", "leasehold-webhook", "--certificate-life", "30s",
-        ], stdout=log, stderr=log, env={
-            "KUBECONFIG": str(self.cluster.kubeconfig("webhook", token)), "NAMESPACE": "leasehold", "POD_NAME": "webhook-0",
-        })
-        wait_for("the webhook to be ready", 30, self.is_ready)
-        self.tell.seen(f"ready {(time.monotonic() - start) * 1000:.0f} ms after its start")
+        self.hook = Webhook(self.webhook_binary, self.space, self.children, self.cluster, settings,
+                            "--certificate-life", "30s")
+        self.tell.seen(f"ready {self.hook.took * 1000:.0f} ms after its start")
         self.tell.seen("its authority and certificate are in a Secret, and the caBundle of the registration is filled")
         self.expect("a bundle", self.cluster.ask("GET", REGISTRATION)["webhooks"][0]["clientConfig"].get("caBundle"))
         wait_for("the API server to call it", 30, lambda: len(self.dry_run()) == 2)
@@ -150,9 +110,7 @@ class Demo:
         self.node.image("leasehold", {"/usr/local/bin/leasehold": self.leasehold}, "/usr/local/bin/leasehold")
         files = {"/bin/bash": shutil.which("bash-static"), "/usr/local/bin/server": HERE / "server"}
         self.node.image("app", files, "/usr/local/bin/server")
-        authority = self.pod["metadata"]["annotations"]["leasehold.dev/vault-ca"]
-        token = self.cluster.token("shop", "web", "vault")
-        self.node.run(self.pod, {"leasehold-token": {"token": token}, "leasehold-ca": {"ca.pem": authority}})
+        self.node.run(self.pod, self.cluster)
         wait_for("the application to read its secret", 30, lambda: "tulip-1" in self.said("app"))
         self.tell.quote("app", self.said("app"))
         self.expect("one login", self.logins() == 1)
@@ -194,11 +152,11 @@ class Demo:
 
     def farewell(self):
         self.tell.step("The webhook is told to stop")
-        self.child.send_signal(signal.SIGTERM)
-        self.expect("exit code 0", self.child.wait(timeout=20) == 0)
+        self.hook.child.send_signal(signal.SIGTERM)
+        self.expect("exit code 0", self.hook.child.wait(timeout=20) == 0)
         lease = "/apis/coordination.k8s.io/v1/namespaces/leasehold/leases/leasehold-webhook"
         self.expect("the Lease to be free", not self.cluster.ask("GET", lease)["spec"].get("holderIdentity"))
-        log = (self.space / "webhook.log").read_text()
+        log = self.hook.log()
         self.expect("no secret in the log", "tulip" not in log and "PRIVATE KEY" not in log)
         self.tell.seen("it gave back its Lease; no secret is in its log")
 
@@ -206,15 +164,6 @@ class Demo:
         annotations = {**ANNOTATIONS, **(more or {})}
         pod = {"metadata": {"name": "tried", "annotations": annotations}, "spec": self.application()}
         return self.cluster.ask("POST", f"{PODS}?dryRun=All", pod)["spec"]["containers"]
-
-    def is_ready(self):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.plain}/health/ready", timeout=5) as answer:
-                return answer.status == 204
-        except OSError:
-            if self.child.poll() is not None:
-                raise Failed("the webhook ended: " + (self.space / "webhook.log").read_text()[-800:]) from None
-            return False
 
     def put_password(self, password):
         self.bao.ask("POST", "secret/data/web", {"data": {"password": password}})

@@ -1,19 +1,25 @@
 //! The command line: one definition for the parser, the help, the reference, man pages and completions.
 
+mod habits;
+mod misused;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands;
 use crate::commands::act::Act;
 use crate::commands::args::{
-    CheckArgs, ConfigArgs, ConvertArgs, ExecArgs, InitArgs, InstallArgs, LogLevelArgs, PlanArgs, RefreshArgs,
-    RenderArgs, StatusArgs,
+    CheckArgs, CompletionsArgs, ConfigArgs, ConvertArgs, ExecArgs, InitArgs, InstallArgs, LogLevelArgs,
+    NewArgs, PlanArgs, PolicyArgs, RefreshArgs, RenderArgs, StatusArgs,
 };
 use crate::commands::status::Daemon;
+use crate::commands::{completions, examples};
 use crate::config;
 use crate::config::plan::Target;
 use crate::exit::{Cause, Ending};
@@ -31,31 +37,53 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Log in, render and publish everything all or nothing, leave the handoff, end.
+    #[command(after_help = examples::INIT)]
     Init(InitArgs),
     /// Keep everything renewed and rendered, and notify, until SIGTERM.
+    #[command(after_help = examples::SIDECAR)]
     Sidecar(ConfigArgs),
     /// Run a command with secrets in files and environment, as a sidecar would keep them.
+    #[command(after_help = examples::EXEC)]
     Exec(ExecArgs),
     /// Check configuration and templates offline: all problems at once.
+    #[command(after_help = examples::CHECK)]
     Check(CheckArgs),
     /// Ask the server what this configuration's login may do: what works, what is denied or missing.
+    #[command(after_help = examples::PLAN)]
     Plan(PlanArgs),
     /// Print the least policy that this configuration needs, without a server.
-    Policy(ConfigArgs),
+    #[command(after_help = examples::POLICY)]
+    Policy(PolicyArgs),
     /// Ask the running daemon how files and secrets are: exit 0 where all is well, 1 where anything is not; never shows a value.
+    #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
     /// Have the running daemon poll now what has no end of its own: all of it, or what one file is made of.
+    #[command(after_help = examples::REFRESH)]
     Refresh(RefreshArgs),
     /// Have the running daemon revoke what it minted, and end.
+    #[command(after_help = examples::QUIT)]
     Quit(ConfigArgs),
     /// Change the level of the running daemon's log, until it reads its configuration again.
+    #[command(after_help = examples::LOG_LEVEL)]
     LogLevel(LogLevelArgs),
     /// Print a configuration of Vault Agent, consul-template or envconsul as Leasehold's own.
+    #[command(after_help = examples::CONVERT)]
     Convert(ConvertArgs),
     /// Render one template offline to standard output.
+    #[command(after_help = examples::RENDER)]
     Render(RenderArgs),
     /// Copy this program, for an image without a shell: an init container puts it where another one runs it.
+    #[command(after_help = examples::INSTALL)]
     Install(InstallArgs),
+    /// Write a configuration, its policy, and a unit or a pod: asks for what the flags leave out.
+    #[command(after_help = examples::NEW)]
+    New(NewArgs),
+    /// Show all of it on a development server, which is started for it: needs bao or vault on the path.
+    #[command(after_help = examples::DEMO)]
+    Demo,
+    /// Print the completions of a shell.
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(CompletionsArgs),
 }
 
 /// The command line as it is parsed: what man pages, completions and the reference are made of.
@@ -72,9 +100,10 @@ fn exit_codes() -> String {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let command = match Cli::try_parse() {
+    let words: Vec<OsString> = words(std::env::args_os().skip(1)).collect();
+    let command = match parsed(&words) {
         Ok(cli) => cli.command,
-        Err(error) => return misused(&error),
+        Err(error) => return misused(&error, &words),
     };
     let result = match command {
         Command::Init(args) => commands::init::run(&args),
@@ -87,13 +116,37 @@ pub fn main() -> ExitCode {
         Command::Refresh(args) => act(&args.config, &args.act()),
         Command::Quit(args) => act(&args, &Act::Quit),
         Command::LogLevel(args) => act(&args.config, &args.act()),
-        Command::Convert(args) => commands::convert::run(&args.config, args.from_server),
+        Command::Convert(args) => commands::convert::run(&args),
         Command::Render(args) => commands::render::run(&args),
         Command::Install(args) => commands::install::run(&args.to),
+        Command::New(args) => commands::new::run(&args),
+        Command::Demo => commands::demo::run(),
+        Command::Completions(args) => complete(args.shell),
     };
     let code = result.unwrap_or_else(|ending| fail(&ending));
     stderr::finish();
     code
+}
+
+/// The command line, where it is one or means one.
+fn parsed(words: &[OsString]) -> Result<Cli, clap::Error> {
+    let parse = |words: &[OsString]| Cli::try_parse_from([OsString::from("leasehold")].iter().chain(words));
+    parse(words).or_else(|error| habits::meant(words).map_or(Err(error), |words| parse(&words)))
+}
+
+/// The words of a command line. Vault's own programs take `-config`, which would be read as `-c onfig`; the like is `-output`.
+fn words(given: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    let mut is_ours = true;
+    let begins = |word: &OsStr| {
+        ["-config", "-output"].iter().any(|flag| word.as_encoded_bytes().starts_with(flag.as_bytes()))
+    };
+    given.map(move |word| {
+        is_ours &= word != "--";
+        match is_ours && begins(&word) {
+            true => [OsStr::new("-"), &word].into_iter().collect(),
+            false => word,
+        }
+    })
 }
 
 /// A probe knows two codes only: whatever is wrong, the pod is not ready.
@@ -109,6 +162,11 @@ fn status(args: &StatusArgs) -> Result<ExitCode, Ending> {
         }
         result => result,
     }
+}
+
+fn complete(shell: completions::Shell) -> Result<ExitCode, Ending> {
+    let script = completions::script(shell, &definition());
+    commands::output::write_out(&mut std::io::stdout().lock(), script.as_bytes()).map(|()| ExitCode::SUCCESS)
 }
 
 fn act(config: &ConfigArgs, act: &Act) -> Result<ExitCode, Ending> {
@@ -131,56 +189,13 @@ fn daemon(config: &ConfigArgs) -> Result<Daemon, Ending> {
 }
 
 /// Help and version are results; anything else wrong with the command line is 64, not clap's 2.
-fn misused(error: &clap::Error) -> ExitCode {
+fn misused(error: &clap::Error, words: &[OsString]) -> ExitCode {
     if !error.use_stderr() {
         let printed = error.print().and_then(|()| std::io::stdout().flush());
         return commands::output::written(printed)
             .map_or_else(|ending| fail(&ending), |()| ExitCode::SUCCESS);
     }
-    let (what, rest) = match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            ("no command given".to_owned(), error.to_string())
-        }
-        _ => taken_apart(&error.to_string()),
-    };
-    // Whatever standard error says about it, the last line and the code are the contract's.
-    if !rest.is_empty() {
-        let _closed = writeln!(std::io::stderr(), "{rest}");
-    }
-    fail(&Ending::new(Cause::Usage, what, remedy(error)))
-}
-
-/// What to do about a wrong command line. A configuration without --config is the commonest mistake; otherwise the
-/// name that was meant may be known.
-fn remedy(error: &clap::Error) -> String {
-    let is_config = |word: &&String| {
-        let ending = std::path::Path::new(word).extension();
-        ending.is_some_and(|ending| ["yaml", "yml", "hcl", "json"].iter().any(|known| ending == *known))
-    };
-    let given = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(word)) => Some(word),
-        _ => None,
-    };
-    if let Some(file) = given.filter(is_config) {
-        return format!("write --config {file}");
-    }
-    // Of several suggestions the last is the nearest.
-    let suggested = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg];
-    let near = suggested.into_iter().find_map(|kind| match error.get(kind) {
-        Some(ContextValue::String(word)) => Some(word),
-        Some(ContextValue::Strings(words)) => words.last(),
-        _ => None,
-    });
-    near.map_or_else(|| "see leasehold --help".to_owned(), |near| format!("did you mean {near}?"))
-}
-
-/// What is wrong in one line, which ends what we say, and what goes before it: tips and the usage.
-fn taken_apart(text: &str) -> (String, String) {
-    let (what, rest) = text.split_once("\n\n").unwrap_or((text, ""));
-    let what: Vec<&str> = what.trim_start_matches("error: ").lines().map(str::trim).collect();
-    let advice = |part: &&str| !part.trim().is_empty() && !part.starts_with("For more information");
-    let rest: Vec<&str> = rest.split("\n\n").filter(advice).map(str::trim_end).collect();
-    (what.join(" "), rest.join("\n\n"))
+    fail(&misused::ending(error, words))
 }
 
 /// The last line on standard error, and the code that goes with it.
@@ -188,41 +203,4 @@ fn fail(ending: &Ending) -> ExitCode {
     let priority = if log::is_journal() { journal::ERROR } else { "" };
     stderr::say(&format!("{priority}{ending}"));
     ending.exit_code()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What is said of a command line, taken apart.
-    fn said(arguments: &[&str]) -> (String, String) {
-        let arguments = ["leasehold"].iter().chain(arguments);
-        let error = Cli::try_parse_from(arguments).expect_err("it is wrong");
-        taken_apart(&error.to_string())
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_command_line_is_one_line_and_is_not_said_twice() {
-        let (what, rest) = said(&["sidecar", "--confg", "a"]);
-        assert_eq!(what, "unexpected argument '--confg' found");
-        assert!(
-            rest.contains("a similar argument exists: '--config'")
-                && rest.contains("Usage: leasehold sidecar"),
-            "{rest}"
-        );
-        assert!(!rest.contains("unexpected") && !rest.contains("For more information"), "{rest}");
-    }
-
-    #[test]
-    fn what_is_missing_or_not_among_the_values_is_named_in_that_line() {
-        let (what, _) = said(&["render"]);
-        assert_eq!(what, "the following required arguments were not provided: --template <F>");
-        let (what, _) = said(&["init", "--timeout", "0s"]);
-        assert_eq!(
-            what,
-            "invalid value '0s' for '--timeout <DURATION>': too short to log in; use a second or more"
-        );
-        let (what, _) = said(&["check", "--format", "xml"]);
-        assert_eq!(what, "invalid value 'xml' for '--format <FORMAT>' [possible values: text, json]");
-    }
 }

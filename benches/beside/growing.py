@@ -23,6 +23,7 @@ TIMES = {1: 9, 100: 7, 1_000: 3, 10_000: 1}
 # The memory of a sidecar is looked at when it has given back what only its start needed.
 SETTLE = 5.0
 HUPS = 5
+APART = 3.0
 PROBES = 20
 
 HEAD = """\
@@ -207,6 +208,9 @@ class Growing:
         generations = sidecar.publishes() - published
         path = f"app-{number // 2}"
         taken = []
+        # Changes come minutes apart. Within two seconds of one, times of the file system vouch for nothing, and every file
+        # would be read for the next.
+        time.sleep(APART)
         for _ in range(TIMES[number] + 2):
             name, before = sidecar.generation(), sidecar.processor()
             self.change(path)

@@ -93,7 +93,7 @@ class Pair:
         self.ca_file.parent.mkdir()
         self.ca_file.write_bytes(self.server.ca_file.read_bytes())
         ask = self.server.ask
-        ask("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}})
+        self.server.kv2()
         for n in range(files):
             self.put(n, f"value-{n}")
         policy = 'path "secret/data/*" { capabilities = ["read"] }'

@@ -1,5 +1,6 @@
 """A real Kubernetes API server with the controllers of Deployments, and a stand-in for the node: podman."""
 
+import base64
 import json
 import os
 import re
@@ -133,6 +134,33 @@ class ApiServer:
         return path
 
 
+def contents(cluster, pod, volume):
+    """The files that a kubelet puts into a volume of a pod: name → text."""
+    namespace = pod["metadata"]["namespace"]
+
+    def texts(kind, name):
+        return cluster.ask("GET", f"/api/v1/namespaces/{namespace}/{kind}/{name}").get("data", {})
+
+    def field(item):
+        key = re.fullmatch(r"metadata\.annotations\['(.+)'\]", item["fieldRef"]["fieldPath"]).group(1)
+        return {item["path"]: pod["metadata"]["annotations"][key]}
+
+    files = {}
+    if "configMap" in volume:
+        files |= texts("configmaps", volume["configMap"]["name"])
+    if "secret" in volume:
+        found = texts("secrets", volume["secret"]["secretName"])
+        files |= {key: base64.b64decode(value).decode() for key, value in found.items()}
+    for item in volume.get("downwardAPI", {}).get("items", []):
+        files |= field(item)
+    for source in volume.get("projected", {}).get("sources", []):
+        if "serviceAccountToken" in source:
+            token = source["serviceAccountToken"]
+            account = pod["spec"].get("serviceAccountName", "default")
+            files[token["path"]] = cluster.token(namespace, account, token.get("audience", AUDIENCE))
+    return files
+
+
 class Node:
     """Runs pods with podman, whose store is in a folder of ours."""
 
@@ -164,14 +192,14 @@ class Node:
         (context / "Dockerfile").write_text("\n".join([*lines, "USER 65532:65532", f'ENTRYPOINT ["{entry}"]', ""]))
         self.podman("build", "-q", "-t", f"localhost/{name}", context)
 
-    def run(self, pod, files):
-        """Runs a pod as the API server stores it. `files` fills volumes that only a kubelet can."""
+    def run(self, pod, cluster):
+        """Runs a pod as the API server stores it, with what a kubelet puts into its volumes."""
         name, volumes = pod["metadata"]["name"], []
         for volume in pod["spec"]["volumes"]:
-            place = self.folder / "volumes" / volume["name"]
+            place = self.volume(name, volume["name"])
             place.mkdir(parents=True)
             place.chmod(0o777)
-            for file, text in files.get(volume["name"], {}).items():
+            for file, text in contents(cluster, pod, volume).items():
                 (place / file).write_text(text)
                 (place / file).chmod(0o644)
             volumes.append({"name": volume["name"], "hostPath": {"path": str(place), "type": "Directory"}})
@@ -180,17 +208,35 @@ class Node:
             if field in pod["spec"]:
                 spec[field] = pod["spec"][field]
         kept = ("name", "image", "command", "args", "env", "volumeMounts")
-        for field in ("initContainers", "containers"):
-            spec[field] = [self._container(container, kept) for container in pod["spec"].get(field, [])]
+        first = pod["spec"].get("initContainers", [])
+        # podman knows no init container that goes on: it starts such a one with the others.
+        native = [container for container in first if container.get("restartPolicy") == "Always"]
+        groups = {"initContainers": [container for container in first if container not in native],
+                  "containers": native + pod["spec"]["containers"]}
+        for field, containers in groups.items():
+            spec[field] = [self._container(container, kept) for container in containers]
         path = self.folder / f"{name}.json"
         path.write_text(json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}))
         self._pods.append(name)
         self.podman("kube", "play", path)
 
+    def volume(self, pod, name):
+        """The folder that a pod has as this volume."""
+        return self.folder / "volumes" / pod / name
+
+    def remove(self, pod):
+        """Ends a pod as a kubelet does, and removes it."""
+        self.podman("pod", "stop", "--time", "30", pod)
+        self.podman("pod", "rm", "--force", "--time", "5", pod)
+
     @staticmethod
     def _container(container, kept):
         security = container.get("securityContext", {})
         user = {field: security[field] for field in ("runAsUser", "runAsGroup") if field in security}
+        # Of two dollars a kubelet leaves one: a single one may begin the name of a variable.
+        env = [{**one, "value": one["value"].replace("$$", "$")} if "value" in one else one
+               for one in container.get("env", [])]
+        container = {**container, "env": env}
         limited = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, **user}
         return {**{field: container[field] for field in kept if field in container}, "securityContext": limited}
 

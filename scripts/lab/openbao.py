@@ -31,7 +31,7 @@ class OpenBao:
         self.folder = Path(folder)
         self.durable = durable
         self._binary, self._children = binary, children
-        self._write_certificates()
+        write_certificates(self.folder)
         # Held until all are known, so that they differ.
         held = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
         tls, plain, cluster = (held_port.getsockname()[1] for held_port in held)
@@ -60,6 +60,20 @@ class OpenBao:
         except urllib.error.HTTPError as error:
             raise Refused(error.code, error.read().decode()) from None
         return json.loads(text) if text else {}
+
+    def kv2(self, mount="secret"):
+        """Mounts KV of version 2, which answers writes with 400 until it has become one: a moment after its mount is answered."""
+        self.ask("POST", f"sys/mounts/{mount}", {"type": "kv", "options": {"version": "2"}})
+
+        def is_upgraded():
+            try:
+                return self.ask("GET", f"{mount}/config")
+            except Refused as refused:
+                if refused.status != 400:
+                    raise
+                return None
+
+        wait_for(f"{mount} to be of version 2", 20, is_upgraded)
 
     def keys(self, path):
         """The keys of a list, empty where there is nothing."""
@@ -162,17 +176,19 @@ disable_mlock = true
 log_level = "warn"
 """
 
-    def _write_certificates(self):
-        ca_key = ec.generate_private_key(ec.SECP256R1())
-        ca = _certificate("Leasehold demo authority", ca_key, None, ca_key, True)
-        key = ec.generate_private_key(ec.SECP256R1())
-        server = _certificate("localhost", key, ca, ca_key, False)
-        pem = serialization.Encoding.PEM
-        (self.folder / "ca.pem").write_bytes(ca.public_bytes(pem))
-        (self.folder / "server.pem").write_bytes(server.public_bytes(pem))
-        (self.folder / "server.key").write_bytes(
-            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        )
+
+def write_certificates(folder):
+    """Writes ca.pem, server.pem and server.key for loopback."""
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca = _certificate("Leasehold demo authority", ca_key, None, ca_key, True)
+    key = ec.generate_private_key(ec.SECP256R1())
+    server = _certificate("localhost", key, ca, ca_key, False)
+    pem = serialization.Encoding.PEM
+    (folder / "ca.pem").write_bytes(ca.public_bytes(pem))
+    (folder / "server.pem").write_bytes(server.public_bytes(pem))
+    (folder / "server.key").write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
 
 
 def _certificate(name, key, issuer, issuer_key, is_ca):

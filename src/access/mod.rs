@@ -3,6 +3,8 @@
 //!
 //! `wants` and `rules` are pure; only `survey` asks, and mints nothing.
 
+#[cfg(feature = "clouds")]
+pub mod grants;
 pub mod rules;
 pub mod stores;
 pub mod survey;

@@ -28,9 +28,11 @@ pub enum State {
     /// The policy does not grant it.
     Denied,
     /// A store that is no Vault does not let us read it: why. No policy's line would grant it.
-    Refused(String),
+    Refused(Failure),
     /// It is granted, and not there: why.
-    Missing(String),
+    Missing(Failure),
+    /// A store that is no Vault does not answer, or not now: why.
+    Away(Failure),
 }
 
 /// One path, or what stands for it.
@@ -51,8 +53,12 @@ pub struct Finding {
 /// # Errors
 /// 77 where the login is refused, or may not ask what it may do; 69 where the server is away; 78
 /// where asking would use up a credential that the real run needs.
-pub async fn survey(plan: &Plan, wants: &Wants) -> Result<Vec<Finding>, Ending> {
-    with_login(plan, async |surveyor| surveyor.look(plan, wants).await).await
+pub async fn survey(
+    plan: &Plan,
+    wants: &Wants,
+    variables: &BTreeMap<String, Secret>,
+) -> Result<Vec<Finding>, Ending> {
+    with_login(plan, variables, async |surveyor| surveyor.look(plan, wants).await).await
 }
 
 /// Logs in, asks for the keys of the secrets that become variables as a whole, and gives the login back. Only secrets of
@@ -60,18 +66,19 @@ pub async fn survey(plan: &Plan, wants: &Wants) -> Result<Vec<Finding>, Ending> 
 ///
 /// # Errors
 /// As above, and 66 where a secret is not there.
-pub async fn keys_of(plan: &Plan) -> Result<Keys, Ending> {
+pub async fn keys_of(plan: &Plan, variables: &BTreeMap<String, Secret>) -> Result<Keys, Ending> {
     let wanted = plan.exec.env.iter().filter_map(|variable| match &variable.source {
         VariableSource::Made(Source::Json { request }) if variable.spread.is_some() => Some(request),
         _ => None,
     });
     let wanted: Vec<&Request> = wanted.collect();
-    with_login(plan, async |surveyor| surveyor.keys(&wanted).await).await
+    with_login(plan, variables, async |surveyor| surveyor.keys(&wanted).await).await
 }
 
 /// What `ask` finds out with a login that is given back afterwards.
 async fn with_login<T>(
     plan: &Plan,
+    variables: &BTreeMap<String, Secret>,
     ask: impl AsyncFnOnce(&Surveyor<'_>) -> Result<T, Ending>,
 ) -> Result<T, Ending> {
     if matches!(plan.auth.method, AuthMethod::AppRole { wrapped_by: Some(_), .. }) {
@@ -85,6 +92,7 @@ async fn with_login<T>(
         let hint = failure.hint("check the files that `vault` names");
         Ending::new(Cause::Config, failure.why, hint)
     })?;
+    let client = client.within(variables);
     let token = client.login().await.map_err(|failure| no_login(&failure, &plan.auth.advice()))?.client_token;
     let surveyor = Surveyor { client: &client, token: &token, at_once: plan.vault.max_in_flight };
     let result = ask(&surveyor).await;
@@ -207,14 +215,14 @@ impl Surveyor<'_> {
             let response = match self.client.read(&resolved, self.token).await {
                 Ok(response) => response,
                 Err(failure) => match failure.kind {
-                    FailureKind::Missing => return Ok(State::Missing(failure.why)),
+                    FailureKind::Missing => return Ok(State::Missing(failure)),
                     FailureKind::Denied => return Ok(State::Denied),
                     _ => return Err(unanswered(&want.path, &failure)),
                 },
             };
             let fields = response.kv2_fields().unwrap_or(&response.data);
             if let Some(key) = keys.iter().find(|key| fields.get(key).is_none()) {
-                return Ok(State::Missing(format!("the secret has no key `{key}`")));
+                return Ok(State::Missing(no_key(key)));
             }
         }
         Ok(State::Works)
@@ -238,4 +246,9 @@ fn unanswered(path: &str, failure: &Failure) -> Ending {
     };
     let hint = failure.hint("check the address, and the server's own log");
     Ending::new(cause, format!("could not ask about {path}: {}", failure.why), hint)
+}
+
+/// A secret is there, and what is wanted of it is not.
+pub(super) fn no_key(key: &str) -> Failure {
+    Failure::new(FailureKind::Missing, format!("the secret has no key `{key}`"))
 }

@@ -9,6 +9,8 @@ use clap::builder::PossibleValuesParser;
 
 use crate::commands::act::Act;
 use crate::commands::check::Shape;
+use crate::commands::completions::Shell;
+use crate::commands::new::{Method, Place};
 use crate::commands::status::Show;
 use crate::config;
 use crate::config::plan::MissingKey;
@@ -17,9 +19,21 @@ use crate::config::plan::MissingKey;
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
     /// Configuration file, a folder of .hcl and .json files, or `-` for standard input; later ones
-    /// override. Otherwise LEASEHOLD_CONFIG (a path) or LEASEHOLD_CONFIG_YAML (the text).
-    #[arg(long = "config", value_name = "F")]
+    /// override. Otherwise LEASEHOLD_CONFIG (a path), LEASEHOLD_CONFIG_YAML (the text), or
+    /// /etc/leasehold/leasehold.yaml.
+    #[arg(short = 'c', long = "config", value_name = "F")]
     pub config: Vec<PathBuf>,
+}
+
+/// `leasehold policy`
+#[derive(Debug, Clone, Args)]
+pub struct PolicyArgs {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// What a backend of a cloud needs, instead of Vault: a policy of IAM in JSON for AWS, commands for Azure and Google.
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
 }
 
 /// `leasehold init`
@@ -31,6 +45,10 @@ pub struct InitArgs {
     /// How long all of it may take; overrides `init.timeout` (2m).
     #[arg(long, value_name = "DURATION", value_parser = config::deadline)]
     pub timeout: Option<Duration>,
+    /// Render everything, say for each file whether it would be new, changed or removed, and change nothing. What is
+    /// leased for that is revoked.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `leasehold exec`
@@ -165,6 +183,10 @@ pub struct ConvertArgs {
     /// The other program's configuration files or folders, taken together; `-` for standard input.
     #[arg(value_name = "F", required = true)]
     pub config: Vec<PathBuf>,
+    /// Convert each file by itself, of a folder every .hcl and .json file in it and below it, to a file of its name in DIR;
+    /// and report what all of them lose. Nothing that is there is replaced.
+    #[arg(short = 'o', long = "output", value_name = "DIR", conflicts_with = "from_server")]
+    pub output: Option<PathBuf>,
     /// Log in, and name each key of the secrets of which envconsul takes every key.
     #[arg(long)]
     pub from_server: bool,
@@ -200,4 +222,41 @@ pub struct InstallArgs {
     /// The copy's path, or a folder that is there.
     #[arg(value_name = "PATH")]
     pub to: PathBuf,
+}
+
+/// `leasehold completions`
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: Shell,
+}
+
+/// `leasehold new`
+#[derive(Debug, Clone, Args)]
+pub struct NewArgs {
+    /// The application: a unit NAME.service, or a pod of that name.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Where it runs.
+    #[arg(long = "for", value_name = "PLACE", value_enum)]
+    pub place: Option<Place>,
+    /// The server's URL; where nobody can be asked, BAO_ADDR or VAULT_ADDR without it.
+    #[arg(long, value_name = "URL")]
+    pub address: Option<String>,
+    /// PEM file with the server's authority, where that is not one of the system's.
+    #[arg(long, value_name = "F")]
+    pub ca_file: Option<PathBuf>,
+    /// How to log in; where nobody can be asked, approle on a machine and kubernetes in a pod without it.
+    #[arg(long, value_name = "METHOD", value_enum)]
+    pub method: Option<Method>,
+    /// The role of the login; NAME without it.
+    #[arg(long, value_name = "ROLE")]
+    pub role: Option<String>,
+    /// A secret, PATH#KEY or FILE=PATH#KEY, without #KEY all of it as JSON. Several times for several.
+    #[arg(long = "secret", value_name = "SECRET")]
+    pub secrets: Vec<String>,
+    /// The folder that the files are written to.
+    #[arg(short = 'o', long = "output", value_name = "DIR", default_value = ".")]
+    pub output: PathBuf,
 }

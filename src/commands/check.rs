@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::output::{self, write_out};
+use super::output::{self, count, write_out};
 use crate::commands::args::CheckArgs;
 use crate::config::plan::Plan;
 use crate::config::{Problem, Rejected, Severity, Sources};
@@ -35,7 +35,7 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, Ending> {
     let all: Vec<(String, Checked)> = if args.each.is_empty() {
         vec![(String::new(), check(&args.config.config))]
     } else {
-        let each = each(&args.each)?;
+        let each = each(&args.each, &TAKEN)?;
         each.iter().map(|file| (file.display().to_string(), check(std::slice::from_ref(file)))).collect()
     };
     let mut output = io::stdout().lock();
@@ -46,13 +46,13 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, Ending> {
 /// The endings of the files that are taken of a folder.
 const TAKEN: [&str; 4] = ["yaml", "yml", "hcl", "json"];
 
-/// The configurations that these names mean, those of a folder in the order of their names.
-fn each(names: &[PathBuf]) -> Result<Vec<PathBuf>, Ending> {
+/// The configurations that these names mean; of a folder those whose endings are `taken`, in the order of their names.
+pub(super) fn each(names: &[PathBuf], taken: &[&str]) -> Result<Vec<PathBuf>, Ending> {
     let mut files = Vec::new();
     for name in names {
         let before = files.len();
         match name.is_dir() {
-            true => below(name, &mut files).map_err(|why| {
+            true => below(name, taken, &mut files).map_err(|why| {
                 let what =
                     format!("cannot list {}: {}", name.display(), crate::config::problem::io_words(&why));
                 Ending::new(Cause::Config, what, "let the user that Leasehold runs as read the folder")
@@ -60,7 +60,8 @@ fn each(names: &[PathBuf]) -> Result<Vec<PathBuf>, Ending> {
             false => files.push(name.clone()),
         }
         if files.len() == before {
-            let what = format!("{} has no .yaml, .yml, .hcl or .json file", name.display());
+            let (last, others) = taken.split_last().unwrap_or((&"", &[]));
+            let what = format!("{} has no .{} or .{last} file", name.display(), others.join(", ."));
             return Err(Ending::new(Cause::Config, what, "name a file, or another folder"));
         }
     }
@@ -69,7 +70,7 @@ fn each(names: &[PathBuf]) -> Result<Vec<PathBuf>, Ending> {
 
 /// The configurations in a folder and below it. What is hidden is passed over: a mounted ConfigMap has its files twice,
 /// the second time below `..data`.
-fn below(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+fn below(folder: &Path, taken: &[&str], files: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut entries = std::fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
@@ -79,8 +80,8 @@ fn below(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         }
         // A link to a folder may lead upwards, and round for ever.
         if entry.file_type()?.is_dir() {
-            below(&path, files)?;
-        } else if path.extension().is_some_and(|ending| TAKEN.iter().any(|taken| ending == *taken))
+            below(&path, taken, files)?;
+        } else if path.extension().is_some_and(|ending| taken.iter().any(|taken| ending == *taken))
             && path.is_file()
         {
             files.push(path);
@@ -179,10 +180,6 @@ impl Report {
         };
         shown.collect::<String>() + &name + &good + &summary + "\n"
     }
-}
-
-fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 #[cfg(test)]
@@ -294,7 +291,7 @@ good: 1 file, 0 notifiers, 1 warning
     #[test]
     fn every_configuration_of_a_folder_is_checked_by_itself() {
         let space = space();
-        let files = each(&[space.path().to_owned()]).expect("a folder");
+        let files = each(&[space.path().to_owned()], &TAKEN).expect("a folder");
         let names: Vec<_> =
             files.iter().map(|file| file.strip_prefix(space.path()).expect("below")).collect();
         assert_eq!(names, [Path::new("a.yml"), Path::new("b/web.yaml")]);
@@ -318,7 +315,7 @@ good: 1 file, 0 notifiers, 1 warning
     #[test]
     fn a_folder_without_a_configuration_is_an_error() {
         let empty = tempfile::tempdir().expect("a folder");
-        let ending = each(&[empty.path().to_owned()]).expect_err("nothing is there");
+        let ending = each(&[empty.path().to_owned()], &TAKEN).expect_err("nothing is there");
         assert_eq!(ending.cause, Cause::Config);
         assert!(ending.what.ends_with("has no .yaml, .yml, .hcl or .json file"), "{}", ending.what);
     }

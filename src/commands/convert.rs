@@ -1,24 +1,28 @@
 //! `leasehold convert`: another program's configuration as our own, on standard output.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::output::write_out;
-use super::run;
+use super::{convert_each, environment, run};
 use crate::access::survey::keys_of;
+use crate::commands::args::ConvertArgs;
 use crate::config::foreign::{Converted, Keys, convert};
 use crate::config::{self, Problem, Rejected, Severity, Sources, folder};
 use crate::exit::{Cause, Ending};
 use crate::sandbox;
 
-/// Converts what `configs` name, taken together; `-` is standard input.
+/// Converts what `args` name, taken together; `-` is standard input. With a folder for the output, each by itself.
 ///
 /// # Errors
 /// 78 where one of them is not such a configuration, or asks for what Leasehold refuses to do: the
 /// text is printed all the same, with a comment there. 73 where standard output cannot be written. With
 /// `from_server` 77, 69 and 66 besides, as for `plan`.
-pub fn run(configs: &[PathBuf], from_server: bool) -> Result<ExitCode, Ending> {
+pub fn run(args: &ConvertArgs) -> Result<ExitCode, Ending> {
+    let (configs, from_server) = (&args.config, args.from_server);
+    if let Some(to) = &args.output {
+        return convert_each::run(configs, to);
+    }
     let sources = Sources::new(configs).map_err(|rejected| told(&rejected))?;
     let texts = sources.texts().map_err(|rejected| told(&rejected))?;
     let keys = if from_server { Some(asked(&sources)?) } else { None };
@@ -34,7 +38,8 @@ fn asked(sources: &Sources) -> Result<Keys, Ending> {
     sandbox::close_memory();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(run::no_runtime)?;
-    let result = tokio::task::LocalSet::new().block_on(&runtime, keys_of(&plan));
+    let environment = environment::of_this_process();
+    let result = tokio::task::LocalSet::new().block_on(&runtime, keys_of(&plan, &environment.variables));
     runtime.shutdown_background();
     result
 }

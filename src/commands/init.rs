@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::run;
+use super::{dry_run, run};
 use crate::commands::args::InitArgs;
 use crate::config::plan::{Notifier, Plan};
 use crate::core::policy::Mode;
@@ -13,6 +13,9 @@ use crate::exit::Ending;
 /// # Errors
 /// By the table of exit codes.
 pub fn run(args: &InitArgs) -> Result<ExitCode, Ending> {
+    if args.dry_run {
+        return dry_run::run(args);
+    }
     run::run(&args.config, |plan| {
         left_out(plan);
         Ok((Mode::Init { timeout: args.timeout.unwrap_or(plan.init_timeout) }, None))

@@ -21,11 +21,16 @@ pub(super) fn painted(problem: &Problem, palette: Palette) -> String {
     }
 }
 
+/// `1 file`, `2 files`.
+pub(super) fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
 /// Writes a result to its end.
 ///
 /// # Errors
 /// 73 where it cannot be written.
-pub(super) fn write_out(output: &mut dyn Write, result: &[u8]) -> Result<(), Ending> {
+pub(crate) fn write_out(output: &mut dyn Write, result: &[u8]) -> Result<(), Ending> {
     written(output.write_all(result).and_then(|()| output.flush()))
 }
 

@@ -5,24 +5,68 @@ use std::process::ExitCode;
 
 use super::output::write_out;
 use super::run;
+#[cfg(feature = "clouds")]
+use crate::access::grants;
 use crate::access::{rules, wants};
-use crate::commands::args::ConfigArgs;
+use crate::commands::args::PolicyArgs;
 use crate::config::plan::{AuthMethod, Plan};
-use crate::exit::Ending;
+use crate::exit::{Cause, Ending};
+use leasehold_stores::Settings;
 
 /// Prints it on standard output.
 ///
 /// # Errors
-/// 78 where the configuration is not good; 73 where standard output cannot be written.
-pub fn run(args: &ConfigArgs) -> Result<ExitCode, Ending> {
-    let (plan, _notices) = run::load(args)?;
-    write_out(&mut io::stdout().lock(), text(&plan).as_bytes())?;
+/// 64 for a backend that is not there or has nothing to grant; 78 where the configuration is not good; 73 where standard
+/// output cannot be written.
+pub fn run(args: &PolicyArgs) -> Result<ExitCode, Ending> {
+    let (plan, _notices) = run::load(&args.config)?;
+    let text = args.backend.as_ref().map_or_else(|| Ok(text(&plan)), |name| of_backend(&plan, name))?;
+    write_out(&mut io::stdout().lock(), text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn text(plan: &Plan) -> String {
+/// What a store has to be granted.
+#[cfg(feature = "clouds")]
+fn granted(plan: &Plan, wants: &wants::Wants, store: &Settings) -> Option<String> {
+    grants::of_store(plan, wants, store)
+}
+
+/// Where there are no clouds, no store has to be granted anything.
+#[cfg(not(feature = "clouds"))]
+fn granted(_: &Plan, _: &wants::Wants, _: &Settings) -> Option<String> {
+    None
+}
+
+/// What one store needs.
+fn of_backend(plan: &Plan, name: &str) -> Result<String, Ending> {
+    let Some(settings) = plan.stores.iter().find(|store| store.name == name) else {
+        let what = format!("the configuration has no backend {name}");
+        return Err(Ending::new(Cause::Usage, what, "write a name that stands below `backends`"));
+    };
+    granted(plan, &wants::of(plan), settings).ok_or_else(|| {
+        let what =
+            format!("there is nothing to grant for {name}, which is of the kind {}", settings.kind.name());
+        Ending::new(Cause::Usage, what, "name a backend of a cloud")
+    })
+}
+
+/// Where what the stores of clouds need is printed, as comments.
+fn of_others(plan: &Plan) -> String {
+    let wants = wants::of(plan);
+    let granted = plan.stores.iter().filter(|store| self::granted(plan, &wants, store).is_some());
+    granted
+        .map(|store| format!("# `leasehold policy --backend {0}` prints what {0} needs.\n", store.name))
+        .collect()
+}
+
+pub(super) fn text(plan: &Plan) -> String {
+    let others = of_others(plan);
     if matches!(plan.auth.method, AuthMethod::None) {
-        return "# No Vault is configured, so there is nothing to grant.\n".to_owned();
+        return if others.is_empty() {
+            "# No Vault is configured, so there is nothing to grant.\n".to_owned()
+        } else {
+            format!("# No Vault is configured, so there is nothing to grant there.\n{others}")
+        };
     }
     let wants = wants::of(plan);
     let mut text = "\
@@ -40,7 +84,7 @@ fn text(plan: &Plan) -> String {
             unknown.place, unknown.function
         );
     }
-    text + "\n" + &rules::hcl(&rules::offline(plan, &wants))
+    text + &others + "\n" + &rules::hcl(&rules::offline(plan, &wants))
 }
 
 #[cfg(test)]

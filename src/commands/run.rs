@@ -1,5 +1,6 @@
 //! What init, sidecar and exec share: configuration, log, runtime, and the driver in the middle.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
@@ -35,6 +36,25 @@ pub(super) fn run(
     args: &ConfigArgs,
     cast: impl FnOnce(&mut Plan) -> Result<Role, Ending>,
 ) -> Result<ExitCode, Ending> {
+    start(args, false, cast)
+}
+
+/// The same as a rehearsal: only warnings and errors are logged, and what was leased is revoked.
+///
+/// # Errors
+/// As above.
+pub(super) fn rehearse(
+    args: &ConfigArgs,
+    cast: impl FnOnce(&mut Plan) -> Result<Role, Ending>,
+) -> Result<ExitCode, Ending> {
+    start(args, true, cast)
+}
+
+fn start(
+    args: &ConfigArgs,
+    rehearsal: bool,
+    cast: impl FnOnce(&mut Plan) -> Result<Role, Ending>,
+) -> Result<ExitCode, Ending> {
     panic::install(child::stop_for_good);
     let read = Sources::new(&args.config).and_then(|sources| {
         let read = sources.load(&[])?;
@@ -46,7 +66,10 @@ pub(super) fn run(
     let result = match read {
         Ok((sources, (plan, notices))) => {
             warn(&notices);
-            run_plan(plan, sources, cast, log.clone())
+            if rehearsal {
+                log.set_level(tracing::Level::WARN);
+            }
+            run_plan(plan, sources, (rehearsal, cast), log.clone())
         }
         Err(rejected) => Err(refused(&rejected, &log)),
     };
@@ -64,7 +87,7 @@ pub(super) fn warn(notices: &[Problem]) {
 fn run_plan(
     mut plan: Plan,
     sources: Sources,
-    cast: impl FnOnce(&mut Plan) -> Result<Role, Ending>,
+    (rehearsal, cast): (bool, impl FnOnce(&mut Plan) -> Result<Role, Ending>),
     log: LogHandle,
 ) -> Result<ExitCode, Ending> {
     let log_plan = plan.log;
@@ -92,7 +115,8 @@ fn run_plan(
         reread: Box::new(move || reread(&sources, &fence)),
         parent,
         claims,
-        progress: progress(mode, log_plan, &log),
+        rehearsal,
+        progress: if rehearsal { None } else { progress(mode, log_plan, &log) },
         log,
         sandbox,
         configuration,
@@ -154,7 +178,7 @@ fn destinations(plan: &Plan, claims: &mut Claims) -> Result<(), PublishError> {
     prepare(plan.handoff.as_deref().and_then(Path::parent), handoff::FOLDER_MODE)?;
     plan.writes.folders.iter().try_for_each(|folder| prepare(Some(folder), plan.dir_mode))?;
     // Thousands of files may be in one folder.
-    let folders: BTreeSet<&Path> = plan.files.iter().filter_map(|file| file.target.folder()).collect();
+    let folders: BTreeSet<&Path> = plan.files.iter().filter_map(|file| file.target.folder()).gather();
     folders.into_iter().try_for_each(|folder| prepare(Some(folder), plan.dir_mode))?;
     claims.wait(&driver::wanted(plan))
 }

@@ -9,7 +9,8 @@ use super::plan::{
     AuthMethod, AuthPlan, Credential, FilePlan, FileSource, MissingKey, Source, Target, VaultPlan,
 };
 use leasehold_base::request::Request;
-use leasehold_stores::{Kind, Settings};
+use leasehold_stores::login::{Issuer, Proof, Signer};
+use leasehold_stores::{Kind, ManagedIdentity, Settings};
 
 /// Changed with the encoding, so that a handoff of an older one is not taken for ours.
 const VERSION: &[u8] = b"leasehold-plan-4";
@@ -66,6 +67,27 @@ impl Encoder {
         match &store.kind {
             Kind::Environment { prefix } => self.bytes(prefix.as_bytes()),
             Kind::Files { dir } => self.path(dir),
+            #[cfg(feature = "clouds")]
+            Kind::Aws(aws) => {
+                self.option(aws.region.as_deref(), |to, text| to.bytes(text.as_bytes()));
+                self.option(aws.endpoint.as_ref(), |to, url| to.bytes(url.as_str().as_bytes()));
+                self.option(aws.role_arn.as_deref(), |to, text| to.bytes(text.as_bytes()));
+            }
+            #[cfg(feature = "clouds")]
+            Kind::Azure(azure) => {
+                self.bytes(azure.url.as_str().as_bytes());
+                let identity = &azure.identity;
+                self.option(identity.tenant_id.as_deref(), |to, text| to.bytes(text.as_bytes()));
+                self.option(identity.client_id.as_deref(), |to, text| to.bytes(text.as_bytes()));
+                self.option(identity.client_secret_file.as_deref(), Self::path);
+                self.option(identity.managed_identity.as_ref(), Self::managed_identity);
+            }
+            #[cfg(feature = "clouds")]
+            Kind::Google(google) => {
+                self.bytes(google.project.as_bytes());
+                self.option(google.location.as_deref(), |to, text| to.bytes(text.as_bytes()));
+                self.option(google.endpoint.as_ref(), |to, url| to.bytes(url.as_str().as_bytes()));
+            }
         }
     }
 
@@ -136,6 +158,60 @@ impl Encoder {
                 for (name, field) in fields {
                     self.bytes(name.as_bytes());
                     self.credential(field);
+                }
+            }
+            AuthMethod::Cloud { role, proof } => {
+                self.number(7);
+                self.option(role.as_deref(), |to, role| to.bytes(role.as_bytes()));
+                self.proof(proof);
+            }
+        }
+    }
+
+    fn managed_identity(&mut self, identity: &ManagedIdentity) {
+        let (number, id) = match identity {
+            ManagedIdentity::System => (0, ""),
+            ManagedIdentity::Client(id) => (1, id.as_str()),
+            ManagedIdentity::Object(id) => (2, id.as_str()),
+            ManagedIdentity::Resource(id) => (3, id.as_str()),
+        };
+        self.number(number);
+        self.bytes(id.as_bytes());
+    }
+
+    fn proof(&mut self, proof: &Proof) {
+        match proof {
+            Proof::Aws { region, server_id } => {
+                self.number(0);
+                self.option(region.as_deref(), |to, text| to.bytes(text.as_bytes()));
+                self.option(server_id.as_deref(), |to, text| to.bytes(text.as_bytes()));
+            }
+            Proof::Azure { audience, identity } => {
+                self.number(1);
+                self.bytes(audience.as_bytes());
+                self.option(identity.as_ref(), Self::managed_identity);
+            }
+            Proof::Google { signer, account } => {
+                self.number(2);
+                self.number(u64::from(*signer == Signer::Account));
+                self.option(account.as_deref(), |to, text| to.bytes(text.as_bytes()));
+            }
+            Proof::Jwt { audience, issuer } => {
+                self.number(3);
+                self.bytes(audience.as_bytes());
+                match issuer {
+                    Issuer::Aws { region } => {
+                        self.number(0);
+                        self.option(region.as_deref(), |to, text| to.bytes(text.as_bytes()));
+                    }
+                    Issuer::Azure { identity } => {
+                        self.number(1);
+                        self.option(identity.as_ref(), Self::managed_identity);
+                    }
+                    Issuer::Google { account } => {
+                        self.number(2);
+                        self.option(account.as_deref(), |to, text| to.bytes(text.as_bytes()));
+                    }
                 }
             }
         }

@@ -3,6 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "clouds")]
+use leasehold_stores::{Azure, Kind};
+
 use super::plan::{AuthMethod, Credential, Plan};
 use super::problem::{Problem, Severity};
 
@@ -45,6 +48,14 @@ pub(super) fn warnings<'t>(
         && !matches!(plan.auth.method, AuthMethod::Cert { .. })
     {
         look(&own.key_file, true, "the key of the client certificate");
+    }
+    #[cfg(feature = "clouds")]
+    for store in &plan.stores {
+        if let Kind::Azure(Azure { identity, .. }) = &store.kind
+            && let Some(file) = &identity.client_secret_file
+        {
+            look(file, true, "the client secret of a backend");
+        }
     }
     if let Some(tls) = &plan.listen_tls {
         look(&tls.key_file, true, "the key of `listen_tls`");
@@ -95,6 +106,7 @@ mod tests {
     fn told(real: &str, mode: u32, pod: bool) -> Vec<String> {
         let yaml = "vault: {address: 'https://v:8200', client_cert_file: /e/c, client_key_file: /e/key}\n\
              auth: {method: approle, role_id_file: /e/role, secret_id_file: /e/id}\n\
+             backends: {az: {azure_key_vault: {vault: web, client_id: c, client_secret_file: /e/az}}}\n\
              files: [{path: /run/a, secret: kv/a}]\n";
         let texts = [Text { name: "c.yaml".into(), bytes: yaml.into() }];
         let inputs = Inputs {
@@ -118,7 +130,7 @@ mod tests {
     fn what_others_may_write_is_warned_of_everywhere() {
         for (real, pod) in [("/e", false), ("/e/..2026_11_28", true)] {
             let told = told(real, 0o666, pod);
-            assert_eq!(told.len(), 4, "{told:?}");
+            assert_eq!(told.len(), 5, "{told:?}");
             let first = "c.yaml: warning: every user of this machine may write the configuration (mode 0666); \
                 take that away: chmod o-w c.yaml";
             assert_eq!(told[0], first);
@@ -135,6 +147,8 @@ mod tests {
                  take that away: chmod o-r /e/id",
                 "/e/key: warning: every user of this machine may read the key of the client certificate (mode 0644); \
                  take that away: chmod o-r /e/key",
+                "/e/az: warning: every user of this machine may read the client secret of a backend (mode 0644); \
+                 take that away: chmod o-r /e/az",
             ]
         );
         assert_eq!(told("/e/..2026_11_28_10.00", 0o644, false), [""; 0], "the kubelet's volume");

@@ -2,6 +2,9 @@
 //!
 //! The keys and words are those of [`super::keys`]; a test holds the two together.
 
+mod auth;
+mod stores;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -10,6 +13,10 @@ use serde::de::{Deserializer, Error as _};
 
 use super::plan::{LogFormat, MissingKey, Sandbox};
 use super::scalars;
+pub(super) use auth::{Auth, Cloud, Field, GcpType, Method};
+#[cfg(feature = "clouds")]
+pub(super) use stores::{AwsStore, AzureStore, GoogleStore};
+pub(super) use stores::{BackendEntry, EnvironmentStore, FileStore, IdentityEntry};
 
 /// A whole configuration.
 #[derive(Debug, Default, Deserialize)]
@@ -56,28 +63,6 @@ pub(super) struct Vault {
     pub(super) max_in_flight: Option<u32>,
 }
 
-/// One of `backends`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct BackendEntry {
-    pub(super) environment: Option<EnvironmentStore>,
-    pub(super) files: Option<FileStore>,
-}
-
-/// `environment` of a backend.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct EnvironmentStore {
-    pub(super) prefix: Option<String>,
-}
-
-/// `files` of a backend.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct FileStore {
-    pub(super) dir: Option<String>,
-}
-
 /// `listen_tls`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -112,62 +97,6 @@ pub(super) enum EnvironmentWord {
 pub(super) struct RateLimit {
     pub(super) per_second: Option<f64>,
     pub(super) burst: Option<u32>,
-}
-
-/// `auth`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Auth {
-    pub(super) method: Option<Method>,
-    pub(super) mount: Option<String>,
-    pub(super) namespace: Option<String>,
-    pub(super) role: Option<String>,
-    pub(super) jwt_file: Option<String>,
-    pub(super) role_id: Option<String>,
-    pub(super) role_id_file: Option<String>,
-    pub(super) secret_id_file: Option<String>,
-    pub(super) secret_id_env: Option<String>,
-    pub(super) secret_id_wrapped: Option<String>,
-    pub(super) token_env: Option<String>,
-    pub(super) token_file: Option<String>,
-    pub(super) name: Option<String>,
-    pub(super) username: Option<String>,
-    pub(super) password_file: Option<String>,
-    pub(super) path: Option<String>,
-    pub(super) fields: Option<BTreeMap<String, Field>>,
-    #[serde(deserialize_with = "duration")]
-    pub(super) wrap_ttl: Option<Duration>,
-}
-
-/// One of `auth.fields`.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(super) enum Field {
-    Text(String),
-    Of(FieldSource),
-}
-
-/// Where the text of a field is.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct FieldSource {
-    pub(super) file: Option<String>,
-}
-
-/// `auth.method`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Method {
-    Kubernetes,
-    Jwt,
-    #[serde(rename = "approle")]
-    AppRole,
-    Cert,
-    Userpass,
-    Ldap,
-    Token,
-    TokenFile,
-    Path,
 }
 
 /// `defaults`.

@@ -1,8 +1,13 @@
 //! Every key of a configuration: its kind, its default and what it is for. The hints for unknown keys, the check of
 //! shapes and the reference read this table. The defaults themselves are in `defaults.rs`.
 
+mod auth;
+mod stores;
+
 use super::defaults;
 use super::keypath::{KeyPath, Step};
+
+pub(super) use auth::METHODS;
 
 /// One key.
 #[derive(Debug)]
@@ -108,10 +113,10 @@ const ENCODING: Key = key("encoding", Kind::Choice(&["base64"]), "", "how the va
 /// The keys at the top.
 pub static TOP: &[Key] = &[
     key("vault", Kind::Map(VAULT), "", "the server and how to reach it"),
-    key("auth", Kind::Map(AUTH), "", "how to log in").also(&["auto_auth"]),
+    key("auth", Kind::Map(auth::AUTH), "", "how to log in").also(&["auto_auth"]),
     key(
         "backends",
-        Kind::Named(&Kind::Map(BACKEND)),
+        Kind::Named(&Kind::Map(stores::BACKEND)),
         "",
         "stores that are no Vault, by the name that paths begin with",
     ),
@@ -187,80 +192,10 @@ static VAULT: &[Key] = &[
     key("max_in_flight", Kind::Count, defaults::MAX_IN_FLIGHT.text, "how many requests may be under way at once"),
 ];
 
-static BACKEND: &[Key] = &[
-    key(
-        "environment",
-        Kind::Map(ENVIRONMENT_STORE),
-        "",
-        "the variables of Leasehold's own environment, as they are at its start",
-    ),
-    key("files", Kind::Map(FILE_STORE), "", "a folder: a file a secret"),
-];
-
-static ENVIRONMENT_STORE: &[Key] =
-    &[key("prefix", Kind::Text, "", "what stands before every name: NAME/DB is the variable PREFIX and DB")];
-
-static FILE_STORE: &[Key] =
-    &[key("dir", Kind::Text, "", "the folder, absolute; folders below it are part of the path")];
-
 static RATE_LIMIT: &[Key] = &[
     key("per_second", Kind::Rate, "", "requests a second in the long run"),
     key("burst", Kind::Count, "per_second", "requests at once after a rest"),
 ];
-
-static AUTH: &[Key] = &[
-    key(
-        "method",
-        Kind::Choice(&["kubernetes", "jwt", "approle", "cert", "userpass", "ldap", "token", "token_file", "path"]),
-        "",
-        "how to log in",
-    )
-    .also(&["type"]),
-    key("mount", Kind::Text, "the method's own name", "the mount below auth/").also(&["mount_path"]),
-    key("namespace", Kind::Text, "vault.namespace", "the namespace of the login; \"\" is the root"),
-    key("role", Kind::Text, "", "kubernetes, jwt: the role of the mount"),
-    key(
-        "jwt_file",
-        Kind::Text,
-        "kubernetes: /var/run/secrets/kubernetes.io/serviceaccount/token",
-        "kubernetes, jwt: the token to log in with",
-    )
-    .also(&["token_path", "path", "jwt"])
-    .private(),
-    key("role_id", Kind::Text, "", "approle: the role's id").private(),
-    key("role_id_file", Kind::Text, "", "approle: a file with the role's id")
-        .also(&["role_id_file_path"])
-        .private(),
-    key("secret_id_file", Kind::Text, "", "approle: a file with the secret id")
-        .also(&["secret_id_file_path", "secret_id"])
-        .private(),
-    key("secret_id_env", Kind::Text, "", "approle: the variable with the secret id").private(),
-    key(
-        "secret_id_wrapped",
-        Kind::Text,
-        "",
-        "approle: what is given is a wrapping token that this path must have made: auth/approle/role/web/secret-id",
-    )
-    .also(&["secret_id_response_wrapping_path"])
-    .private(),
-    key("token_env", Kind::Text, "VAULT_TOKEN, or BAO_TOKEN", "token: the variable that holds it")
-        .also(&["token"])
-        .private(),
-    key("token_file", Kind::Text, "", "token_file: a file that another program keeps; read when a login is wanted, at the start and once the token has died. A new token in it is not taken up while the old one lives")
-        .also(&["token_file_path"])
-        .private(),
-    key("name", Kind::Text, "", "cert: the role's name; without it the server tries them all"),
-    key("username", Kind::Text, "", "userpass, ldap: who logs in").private(),
-    key("password_file", Kind::Text, "", "userpass, ldap: a file with the password")
-        .also(&["password_file_path", "password"])
-        .private(),
-    key("path", Kind::Text, "", "path: where to post, such as auth/clusters/login").private(),
-    key("fields", Kind::Named(&Kind::TextOr(FIELD)), "{}", "path: what to post: NAME: TEXT, or NAME: {file: PATH}")
-        .private(),
-    key("wrap_ttl", Kind::Duration, "", "the login is wrapped for whoever reads the one sink, and never seen here"),
-];
-
-static FIELD: &[Key] = &[key("file", Kind::Text, "", "a file with the text")];
 
 /// What `refresh` does, and what it does not do.
 const REFRESH: &str = "how often to poll a secret that has no end of its own, such as one of KV. A lease, a certificate and an answer with a `ttl` in its data are replaced before they end, and no refresh makes them anew. A static role is read at each refresh, and just after each rotation";

@@ -48,7 +48,6 @@ mod yaml_error;
 pub use layers::Setting;
 pub use problem::{Problem, Rejected, Severity};
 pub use scalars::deadline;
-pub(crate) use shape::nearest;
 pub(crate) use sources::read_file;
 pub use sources::{Sources, folder, load};
 pub use yaml::{MAX_BYTES, MAX_DEPTH};

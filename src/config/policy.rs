@@ -1,5 +1,6 @@
 //! The part of a plan that the core decides by.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::BTreeMap;
 
 use super::plan::{AuthMethod, FilePlan, FileSource, NotifierPlan, OnChange, OnInit, Plan, Target};
@@ -7,7 +8,7 @@ use crate::core::ids::{FileId, NotifierId, UnitId};
 use crate::core::policy::{
     ChildPolicy, FilePolicy, FirstReady, Mode, NotifierPolicy, Policy, SinkPolicy, StorePolicy, UnitPolicy,
 };
-use leasehold_stores::{Kind, Settings};
+use leasehold_stores::Settings;
 
 /// What status calls the process of `exec`, and files in their `notify`.
 const CHILD: &str = "exec";
@@ -37,6 +38,7 @@ impl Plan {
             child: None,
             shutdown: self.shutdown,
             handoff: self.handoff.is_some(),
+            rehearsal: false,
             owns_token: self.auth.owns_token(),
             sees_token: self.auth.wrap_ttl.is_none(),
             locks_out: self.auth.method.locks_out(),
@@ -69,7 +71,7 @@ impl Plan {
     fn on_init(&self) -> BTreeMap<NotifierId, OnInit> {
         let all = self.notifiers.iter().enumerate();
         let wanted = all.filter_map(|(index, notifier)| Some((NotifierId(index), notifier.on_init?)));
-        wanted.filter(|(_, on_init)| *on_init != OnInit::No).collect()
+        wanted.filter(|(_, on_init)| *on_init != OnInit::No).gather()
     }
 }
 
@@ -85,11 +87,7 @@ fn file(plan: &FilePlan, unit: Option<UnitId>) -> FilePolicy {
 }
 
 fn store(settings: &Settings) -> StorePolicy {
-    let max_in_flight = match settings.kind {
-        // Answered as they are asked.
-        Kind::Environment { .. } | Kind::Files { .. } => 1,
-    };
-    StorePolicy { name: settings.name.clone(), max_in_flight }
+    StorePolicy { name: settings.name.clone(), max_in_flight: settings.kind.max_in_flight() }
 }
 
 fn sink(source: &FileSource) -> Option<SinkPolicy> {

@@ -111,7 +111,9 @@ impl Problem {
             && self.message.ends_with(&io_words(&io::ErrorKind::PermissionDenied.into()))
     }
 
-    fn advice(&self) -> String {
+    /// What is wrong and what to do, without the place.
+    #[must_use]
+    pub fn advice(&self) -> String {
         if self.hint.is_empty() { self.message.clone() } else { format!("{}; {}", self.message, self.hint) }
     }
 }

@@ -18,6 +18,7 @@ pub(super) const KEYS: &[&[&str]] = &[
     &["auth", "token_file"],
     &["auth", "password_file"],
     &["auth", "fields", "*", "file"],
+    &["backends", "*", "azure_key_vault", "client_secret_file"],
     &["listen_tls", "cert_file"],
     &["listen_tls", "key_file"],
     &["listen_tls", "client_ca_file"],

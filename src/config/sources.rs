@@ -21,6 +21,9 @@ const PATH_VARIABLE: &str = "LEASEHOLD_CONFIG";
 /// The text itself, laid upon what the path names where both are set.
 const TEXT_VARIABLE: &str = "LEASEHOLD_CONFIG_YAML";
 
+/// The file that is read where nothing is named.
+const USUAL: &str = "/etc/leasehold/leasehold.yaml";
+
 /// The texts of a configuration, to be read now and again at each reload.
 #[derive(Debug, Clone)]
 pub struct Sources {
@@ -37,10 +40,10 @@ enum Origin {
 }
 
 impl Sources {
-    /// The texts that `configs` name (`-` is standard input, read here), or else the environment.
+    /// The texts that `configs` name (`-` is standard input, read here), or else the environment, or else the usual file.
     ///
     /// # Errors
-    /// Where nothing is named, or standard input cannot be read.
+    /// Where nothing is named and the usual file is not there, or standard input cannot be read.
     pub fn new(configs: &[PathBuf]) -> Result<Self, Rejected> {
         let mut sources = Self { origins: Vec::new(), notices: Vec::new() };
         for config in configs {
@@ -62,14 +65,45 @@ impl Sources {
                 sources.origins.push(Origin::Kept(Text { name: variable.to_owned(), bytes }));
             }
         }
+        // One that is there and cannot be read is a mistake that is told.
+        if sources.origins.is_empty() && Path::new(USUAL).try_exists().unwrap_or(true) {
+            sources.origins.push(Origin::File(PathBuf::from(USUAL)));
+        }
         if sources.origins.is_empty() {
-            let hint = format!("give --config FILE, or set {PATH_VARIABLE} or {TEXT_VARIABLE}");
+            let hint = format!(
+                "give -c FILE, set {PATH_VARIABLE} or {TEXT_VARIABLE}, or write {USUAL}; leasehold new makes one"
+            );
             return Err(Rejected::one(
                 Cause::Usage,
                 Problem::whole("command line", "no configuration", hint),
             ));
         }
         Ok(sources)
+    }
+
+    /// A text that is at hand.
+    #[must_use]
+    pub fn of_text(name: &str, bytes: Vec<u8>) -> Self {
+        Self { origins: vec![Origin::Kept(Text { name: name.to_owned(), bytes })], notices: Vec::new() }
+    }
+
+    /// Reads the texts for another machine: neither this one's files nor its environment count.
+    ///
+    /// # Errors
+    /// As for [`Self::load`].
+    pub fn elsewhere(&self) -> Result<(Plan, Vec<Problem>), Rejected> {
+        let texts = self.texts()?;
+        let nowhere = |_: &Path| Err(io::ErrorKind::NotFound.into());
+        read(&Inputs {
+            texts: &texts,
+            flags: &[],
+            env: &|_| None,
+            read_file: &nowhere,
+            functions: crate::functions::all(),
+            look: None,
+            elsewhere: true,
+            folder: Path::new("/"),
+        })
     }
 
     /// The files, and folders of files, that [`Self::load`] reads the texts from.
@@ -204,7 +238,7 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Rejected> {
         let hint = "put one there, or name each file with a --config of its own, as for YAML";
         return Err(rejected("a folder without a .hcl or .json file".to_owned(), hint));
     }
-    files.sort();
+    files.sort_unstable();
     Ok(files)
 }
 

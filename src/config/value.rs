@@ -1,5 +1,6 @@
 //! A value of a configuration, as a text says it: nothing of it is checked yet.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -222,7 +223,7 @@ impl Mapping {
         let names = self.0.iter().enumerate();
         // One look-up an entry: two texts may have thousands of names each.
         let places: BTreeMap<String, usize> =
-            names.filter_map(|(index, (name, _))| Some((name.as_str()?.to_owned(), index))).collect();
+            names.filter_map(|(index, (name, _))| Some((name.as_str()?.to_owned(), index))).gather();
         for (name, value) in over.0 {
             match name.as_str().and_then(|name| Some((name, *places.get(name)?))) {
                 Some((name, index)) => both(name, &mut self.0[index].1, value),

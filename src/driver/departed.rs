@@ -6,6 +6,7 @@
 //!
 //! The configuration may change while no process runs. Then the list in the handoff says what was published.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ impl Files {
     /// What of these files `plan` no longer names.
     pub(super) fn departed(&self, plan: &Plan, earlier: &Ledger) -> Vec<Departed> {
         let mut listed: BTreeMap<PathBuf, Listed> =
-            earlier.files().into_iter().map(|file| (file.path.clone(), file)).collect();
+            earlier.files().into_iter().map(|file| (file.path.clone(), file)).gather();
         let named = named(plan);
         let files = self.alone().filter(|(_, _, path)| !named.contains(path.as_path()));
         let departed = files.map(|(file, place, path)| {

@@ -14,6 +14,7 @@ use crate::driver::store::Store;
 use crate::driver::variables::{self, Room, Variables};
 use crate::driver::written::Written;
 use crate::exit::{Cause, Ending};
+use crate::observe::clock;
 use crate::publish::{self, Attributes, Content, Look, Loss, Member, PublishError, Set, SingleFile, Wanted};
 use crate::render::{self, Environment, Outcome, Rendering, Write};
 use crate::secret::Secret;
@@ -355,7 +356,7 @@ impl Where {
 
     fn publish(&mut self, members: &[Member]) -> Result<publish::Published, PublishError> {
         match (self, members) {
-            (Self::Set(set), _) => set.publish(members).map_err(|error| {
+            (Self::Set(set), _) => set.at(clock::now().wall).publish(members).map_err(|error| {
                 let folder = error.path.parent().map(Path::to_owned).unwrap_or_default();
                 error.named(&folder)
             }),

@@ -94,7 +94,7 @@ impl Driver {
             Ask::Quit(reply) => {
                 let _gone = reply.send(());
                 self.say_stopping("a request to quit", true);
-                return Some(Event::Stop { at_once: true });
+                self.quits = true;
             }
         }
         None

@@ -1,6 +1,7 @@
 //! The absolute files that are on the disk by our doing: each publish notes one, and the handoff keeps the list for
 //! the next run.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,7 +42,7 @@ impl Ledger {
     pub(super) fn changes(&self) -> BTreeMap<PathBuf, Option<Listed>> {
         let mut entries = self.entries();
         let changed = std::mem::take(&mut entries.changed);
-        changed.into_iter().map(|path| (path.clone(), entries.files.get(&path).cloned())).collect()
+        changed.into_iter().map(|path| (path.clone(), entries.files.get(&path).cloned())).gather()
     }
 
     /// Notes that `bytes` are in the file at `path`.

@@ -20,6 +20,7 @@ mod parting;
 mod reload;
 mod requests;
 mod rest;
+mod server;
 mod silence;
 mod store;
 mod variables;
@@ -36,12 +37,12 @@ use tokio::sync::mpsc;
 use crate::config::plan::Plan;
 use crate::core::Engine;
 use crate::core::action::{Action, Question};
-use crate::core::event::{Event, ReadFacts, RenderOutcome};
-use crate::core::ids::{NotifierId, TokenId};
+use crate::core::event::{Event, RenderOutcome};
+use crate::core::ids::NotifierId;
 use crate::core::policy::{Mode, Policy};
 use crate::core::view::Outlook;
 use crate::exit::{Cause, Ending};
-use crate::observe::http::{Server, Tls};
+use crate::observe::http::{Server, Tls, TlsError};
 use crate::observe::log::LogHandle;
 use crate::observe::paint::Palette;
 use crate::observe::systemd::ServiceManager;
@@ -51,14 +52,11 @@ use crate::process::Teller;
 use crate::process::others::Others;
 use crate::process::reaper::Reaper;
 use crate::publish::{Claims, Look};
-use crate::render::{Environment, Secrets as _};
+use crate::render::Environment;
 use crate::sandbox;
 use crate::vault::client::Client;
-use crate::vault::facts;
 use crate::vault::unwrap::Opening;
 use leasehold_base::failure::Failure;
-use leasehold_base::request::Request;
-use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
 
 use child::ChildProcess;
@@ -76,6 +74,7 @@ use parting::Parting;
 use reload::{Certificate, Lasting, seed};
 use requests::{Answer, Requests};
 use rest::Rest;
+pub use server::VaultServer;
 use store::Store;
 use voice::Voice;
 
@@ -93,6 +92,8 @@ pub struct Surroundings {
     pub claims: Claims,
     /// The process to be the parent of, in `exec` mode.
     pub parent: Option<Parent>,
+    /// What is published is only compared, and thrown away.
+    pub rehearsal: bool,
     /// The level of the log.
     pub log: LogHandle,
     /// A person waits at a terminal, and is told of each step in these colours.
@@ -191,6 +192,8 @@ struct Driver {
     reload_error: Option<String>,
     /// Something has happened that is to be looked at.
     unseen: bool,
+    /// A client has asked for the end, and is still to have its answer.
+    quits: bool,
     /// The current token, by its accessor, and the longest life that it was seen to have.
     token_life: Option<(String, Duration)>,
     /// Files that are to be rendered.
@@ -207,7 +210,8 @@ impl Driver {
         let watchdog = manager.watchdog_interval();
         let voice = Voice::new(manager, surroundings.progress);
         let first_ready = voice.first_ready();
-        let policy = Policy { first_ready, ..plan.policy(mode, seed(&plan, &surroundings.pod)) };
+        let rehearsal = surroundings.rehearsal;
+        let policy = Policy { first_ready, rehearsal, ..plan.policy(mode, seed(&plan, &surroundings.pod)) };
         // Handoff and destinations first: what cannot be written must not cost a login.
         let room = child::room(surroundings.parent.as_ref(), &plan);
         let credentials = Credentials::new(plan.auth.method.files());
@@ -218,9 +222,9 @@ impl Driver {
             let (environment, now) = (&surroundings.environment, clock::now());
             kept.snapshot = certificates::found(&plan, environment, now, &mut kept.store);
         }
-        let client = Client::new(&plan.vault, &plan.auth).map_err(unusable)?;
-        let client = Rc::new(client);
         let variables = &surroundings.environment.variables;
+        let client = Client::new(&plan.vault, &plan.auth).map_err(unusable)?;
+        let client = Rc::new(client.within(variables));
         let stores =
             plan.stores.iter().map(|store| leasehold_stores::Store::open(store, variables)).collect();
         let listen_tls = plan.listen_tls.as_ref().map(Tls::new).transpose().map_err(unservable)?.map(Rc::new);
@@ -265,6 +269,7 @@ impl Driver {
             started: clock::moment(),
             reload_error: None,
             unseen: false,
+            quits: false,
             token_life: None,
             chores: Chores::default(),
             backlog: VecDeque::from([start, Event::UsedUp(client.is_used_up())]),
@@ -324,22 +329,16 @@ impl Driver {
                     continue;
                 }
                 () = stderr::is_due() => continue,
+                // The listener runs where it is polled. Where nothing is to be revoked, the end would come before its answer.
+                () = tokio::task::yield_now(), if self.quits => {
+                    self.quits = false;
+                    return Event::Stop { at_once: true };
+                }
             };
             if let Some(event) = self.hear(input) {
                 return event;
             }
         }
-    }
-
-    /// Keeps the token that an answer brings as a secret, and tells the core of it as of a lease.
-    fn take_child(&mut self, request: &Request, asked: TokenId, response: &Response, facts: &mut ReadFacts) {
-        let own = self.requests.tokens().get(&asked);
-        let Some(lease) = crate::vault::child::of(request, response, own) else { return };
-        if let Some(auth) = &response.auth {
-            let engine = &self.engine;
-            self.requests.keep_child(lease.id.clone(), auth.client_token.clone(), || engine.lease_ids());
-        }
-        facts.lease = Some(lease);
     }
 
     /// Puts the secrets of an answer where they belong and leaves what the core needs.
@@ -354,18 +353,12 @@ impl Driver {
                 Event::LoggedIn { token, sent, result }
             }
             Answer::Resolved { secret, written, result } => {
-                if let (Ok(resolved), true) = (&result, self.engine.knows(secret)) {
-                    self.store.resolve((*written).clone(), resolved.clone());
-                }
+                server::resolved(&mut self.store, &self.engine, secret, &written, &result);
                 Event::Resolved { secret, result }
             }
             Answer::Read { secret, token, sent, request, result } => {
                 let result = result.map(|response| {
-                    let mut facts = facts::read(&response, self.store.get(&request).as_deref());
-                    self.take_child(&request, token, &response, &mut facts);
-                    if self.engine.knows(secret) {
-                        self.store.put((*request).clone(), response);
-                    }
+                    let facts = self.absorb_read((secret, token), &request, response);
                     self.voice.step(|| format!("read {}", request.path), sent);
                     facts
                 });
@@ -490,6 +483,6 @@ fn unusable(failure: Failure) -> Ending {
     Ending::new(Cause::Config, failure.why, hint)
 }
 
-fn unservable(why: String) -> Ending {
-    Ending::new(Cause::Config, why, "check the files that `listen_tls` names")
+fn unservable(why: TlsError) -> Ending {
+    Ending::new(Cause::Config, why.to_string(), "check the files that `listen_tls` names")
 }

@@ -111,6 +111,12 @@ impl Requests {
         self.tokens.insert(id, token);
     }
 
+    /// Takes over the tokens of another run, and those that templates have made in it.
+    pub(super) fn adopt(&mut self, tokens: BTreeMap<TokenId, Secret>, children: BTreeMap<LeaseId, Secret>) {
+        self.tokens.extend(tokens);
+        self.children.extend(children);
+    }
+
     /// The tokens that templates have made, for the handoff.
     pub(super) fn children(&self) -> &BTreeMap<LeaseId, Secret> {
         &self.children

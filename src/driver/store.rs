@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Driver;
+use crate::core::Engine;
 use crate::core::event::{Life, ReadFacts};
 use crate::core::ids::SecretId;
 use crate::render::Secrets;
@@ -69,6 +70,25 @@ impl Store {
     }
 }
 
+/// Keeps the answer of a store that is no Vault, and returns what the core needs of it.
+pub(super) fn fetched(
+    store: &mut Store,
+    engine: &Engine,
+    secret: SecretId,
+    request: &Request,
+    response: Arc<Response>,
+) -> ReadFacts {
+    // A version may be another and hold the same.
+    let same = |before: Arc<Response>| before.data == response.data && before.raw == response.raw;
+    let changed = !store.get(request).is_some_and(same);
+    let version_id = response.version_id.clone();
+    let version = version_id.as_ref().and_then(|id| id.parse().ok());
+    if engine.knows(secret) {
+        store.put(request.clone(), response);
+    }
+    ReadFacts { lease: None, life: Life::Unknown, version, version_id, changed, rotated: changed }
+}
+
 impl Driver {
     /// Keeps what a store that is no Vault has answered, and leaves what the core needs.
     pub(super) fn keep_fetched(
@@ -78,12 +98,9 @@ impl Driver {
         response: Arc<Response>,
         sent: Moment,
     ) -> ReadFacts {
-        let changed = self.store.get(request).is_none_or(|before| before != response);
-        if self.engine.knows(secret) {
-            self.store.put(request.clone(), response);
-        }
+        let facts = fetched(&mut self.store, &self.engine, secret, request, response);
         self.voice.step(|| format!("read {}", request.path), sent);
-        ReadFacts { lease: None, life: Life::Unknown, version: None, changed, rotated: changed }
+        facts
     }
 }
 

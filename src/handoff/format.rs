@@ -4,6 +4,7 @@
 //! Times are nanoseconds on the boot clock. Bytes that need not be UTF-8 are base64. A response is
 //! a text of JSON within the JSON, so that one that is nested as deeply as we accept fits still.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -127,7 +128,7 @@ fn kept(tree: &Tree, owns: bool) -> Parsed<Kept> {
 
 fn response(entry: &Tree) -> Parsed<Response> {
     if let Some(value) = entry.get("value") {
-        return Ok(leasehold_stores::answer(get_bytes(value, "value")?));
+        return Ok(Response::of_value(get_bytes(value, "value")?));
     }
     let json = entry.get("response").and_then(Tree::as_text).ok_or(Damaged("response"))?;
     let response = Tree::from_json_within(json.expose(), ROOM).ok();
@@ -144,7 +145,7 @@ pub(super) fn children(tree: &Tree) -> BTreeMap<LeaseId, Secret> {
         let lease = string(entry, "lease").ok()?.to_owned();
         Some((LeaseId(lease), get_bytes(entry.get("secret")?, "secret").ok()?))
     };
-    tree.get("children").and_then(Tree::as_list).unwrap_or_default().iter().filter_map(child).collect()
+    tree.get("children").and_then(Tree::as_list).unwrap_or_default().iter().filter_map(child).gather()
 }
 
 pub(super) fn mount_tree(mount: &Mount) -> Tree {

@@ -11,6 +11,7 @@
 //! any process. A damaged line before the end is another matter: what came after it hangs on it, and nobody goes on from
 //! such a state; all that it and the lines name is given back.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -85,7 +86,7 @@ fn merged(state: &Tree, lines: &[Tree]) -> Tree {
 /// As the core leaves them out of a snapshot: secrets whose lease is being given back, and answers without a secret.
 fn drop_what_hangs_on_others(lists: &mut [(&str, Entries); 5]) {
     let [_, _, (_, responses), (_, retiring), (_, secrets)] = lists;
-    let leaving: BTreeSet<&Secret> = retiring.all.keys().collect();
+    let leaving: BTreeSet<&Secret> = retiring.all.keys().gather();
     let lease = |secret: &Tree| Some(key_of(secret.get("lease")?.get("id")?));
     secrets.all.retain(|_, (_, secret)| !lease(secret).is_some_and(|lease| leaving.contains(&lease)));
     responses.all.retain(|request, _| secrets.all.contains_key(request));
@@ -115,7 +116,7 @@ impl Entries {
 
     /// In the order in which they were first there.
     fn into_tree(self) -> Tree {
-        let ordered: BTreeMap<usize, Tree> = self.all.into_values().collect();
+        let ordered: BTreeMap<usize, Tree> = self.all.into_values().gather();
         Tree::list(ordered.into_values())
     }
 }

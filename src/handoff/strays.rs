@@ -3,6 +3,7 @@
 //!
 //! Read field by field: whatever can be read is given back, and what cannot ends by itself.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub(super) fn of(tree: &Tree, owns: bool) -> Kept {
     let held = entries(tree, "secrets").filter_map(|secret| present(secret, "lease"));
     let leases = held.chain(entries(tree, "retiring")).filter_map(|entry| lease(entry).ok());
     let names = entries(tree, "untold").filter_map(Tree::as_str).map(str::to_owned);
-    let untold: BTreeSet<String> = names.collect();
+    let untold: BTreeSet<String> = names.gather();
     kept.snapshot = Snapshot { retiring: leases.collect(), untold, ..kept.snapshot };
     kept
 }

@@ -197,11 +197,21 @@ struct Outlet {
     dropped: u64,
     /// The reader was waited for in vain since the queue was empty last.
     gave_up: bool,
+    /// How long a full queue waits for its reader.
+    patience: Duration,
 }
 
 impl Outlet {
     fn new(target: Target, notice: Notice) -> Self {
-        Self { target, notice, lines: VecDeque::new(), bytes: 0, dropped: 0, gave_up: false }
+        Self {
+            target,
+            notice,
+            lines: VecDeque::new(),
+            bytes: 0,
+            dropped: 0,
+            gave_up: false,
+            patience: PATIENCE,
+        }
     }
 
     /// A line of the log: written, kept, or dropped where too many wait.
@@ -222,7 +232,7 @@ impl Outlet {
 
     fn waits_for_room(&mut self, line: &[u8]) -> bool {
         if !self.gave_up {
-            self.drain_for(PATIENCE, |outlet| outlet.has_room(line));
+            self.drain_for(self.patience, |outlet| outlet.has_room(line));
             self.gave_up = !self.has_room(line);
         }
         !self.gave_up

@@ -1,5 +1,6 @@
 //! Who is meant by a name, a command line or a pid file.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
 
 use regex_lite::Regex;
@@ -118,9 +119,9 @@ pub(super) fn is_same_program(us: &Process, process: &Process) -> bool {
 fn topmost(everyone: &[Process], matches: impl Fn(&Process) -> bool) -> Vec<Process> {
     let number = |process: &Process| process.pid.as_raw_nonzero().get();
     let parents: BTreeMap<i32, i32> =
-        everyone.iter().map(|process| (number(process), process.parent)).collect();
+        everyone.iter().map(|process| (number(process), process.parent)).gather();
     let matching: Vec<&Process> = everyone.iter().filter(|process| matches(process)).collect();
-    let numbers: BTreeSet<i32> = matching.iter().map(|process| number(process)).collect();
+    let numbers: BTreeSet<i32> = matching.iter().map(|process| number(process)).gather();
     let below_a_match = |process: &Process| {
         // Processes come and go while we look, so that numbers used twice could even make a ring.
         let ancestors = std::iter::successors(Some(process.parent), |pid| parents.get(pid).copied());

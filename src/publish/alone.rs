@@ -10,6 +10,7 @@
 //! The lock is a safeguard against two configurations that name one file, and none against an attacker. It is
 //! left out where the lock file cannot be had, or belongs to another user, who could lock us out with it.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -99,12 +100,12 @@ impl Locks {
             }
         }
         // Two paths may lead to one file.
-        let kept: BTreeSet<Held> = self.held.values().flatten().copied().collect();
+        let kept: BTreeSet<Held> = self.held.values().flatten().copied().gather();
         for gone in given_up.into_values().flatten().filter(|gone| !kept.contains(gone)) {
             let file = self.open.iter().find(|(identity, _)| *identity == gone.lock);
             file.map(|(_, file)| set(file, gone.byte, libc::F_UNLCK));
         }
-        let locks: BTreeSet<Identity> = kept.iter().map(|held| held.lock).collect();
+        let locks: BTreeSet<Identity> = kept.iter().map(|held| held.lock).gather();
         self.open.retain(|(lock, _)| locks.contains(lock));
     }
 

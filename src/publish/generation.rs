@@ -54,7 +54,7 @@ impl Current {
     pub(super) fn files(&self) -> Result<Vec<PathBuf>, PublishError> {
         let mut files = Vec::new();
         list(&self.dir, Path::new(""), &mut files)?;
-        files.sort();
+        files.sort_unstable();
         Ok(files)
     }
 

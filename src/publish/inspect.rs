@@ -5,6 +5,7 @@
 //! where that differs are bytes, mode and owner compared. A write through a shared memory map is the
 //! one change that tmpfs does not date; a `thorough` look, which reads everything, finds that too.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
@@ -95,7 +96,7 @@ impl Set {
 
 /// The visible names that do not lead where they should.
 fn hidden<'a>(root: &Dir, members: &'a [Member]) -> Result<BTreeSet<&'a OsStr>, PublishError> {
-    let names: BTreeSet<&OsStr> = members.iter().filter_map(|member| member.path.iter().next()).collect();
+    let names: BTreeSet<&OsStr> = members.iter().filter_map(|member| member.path.iter().next()).gather();
     let mut hidden = BTreeSet::new();
     for name in names {
         if root.link_target(name)? != Some(names::link_target(name)) {

@@ -1,5 +1,6 @@
 //! The links of a set that readers go through.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -11,7 +12,7 @@ use super::names;
 /// The visible names of a set: the first component of every path, sorted.
 pub(super) fn visible(paths: &[&Path]) -> Vec<OsString> {
     let first = paths.iter().filter_map(|path| path.iter().next());
-    first.map(OsStr::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
+    first.map(OsStr::to_owned).gather::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The visible names that do not lead where they should, or are not there. Refuses where something other than a link

@@ -70,6 +70,8 @@ pub struct Set {
     pub(super) last: Option<(u64, Identity)>,
     /// The folder that all is in.
     pub(super) folder: Option<Identity>,
+    /// When the next publish begins, in seconds since 1970, where that was told.
+    wall: Option<i64>,
 }
 
 /// One file of a set.
@@ -125,14 +127,20 @@ impl Set {
     /// # Errors
     /// The folder cannot be opened or created, or is not on tmpfs or ramfs and `require_tmpfs`.
     pub fn open(path: &Path, dir_mode: u32, require_tmpfs: bool) -> Result<Self, PublishError> {
-        let (known, last, folder) = (BTreeMap::new(), None, None);
-        let set = Self { path: path.to_owned(), dir_mode, require_tmpfs, known, last, folder };
+        let (known, last, folder, wall) = (BTreeMap::new(), None, None, None);
+        let set = Self { path: path.to_owned(), dir_mode, require_tmpfs, known, last, folder, wall };
         let root = set.root()?;
         let folder = Some(Identity::of(&root.stat()?));
         let visible = Current::open(&root)?.map_or(Ok(Vec::new()), |current| current.dir.names())?;
         // What cannot be removed now is tried again, and reported, by the next publish.
         let _ = sweep::leftovers(&root).and(sweep::stale_links(&root, &visible));
         Ok(Self { folder, ..set })
+    }
+
+    /// Tells when the next publish begins, in seconds since 1970. What that compares need not be read again by a later one.
+    pub fn at(&mut self, wall: i64) -> &mut Self {
+        self.wall = Some(wall);
+        self
     }
 
     /// The members that are published now, by path, sorted.
@@ -243,7 +251,9 @@ impl Set {
             wanted.push((index, member));
             let before = self.known.get(&member.path);
             match current.map_or(Ok(None), |current| current.holds(member, before, false))? {
-                Some(stamp) => drop(known.insert(member.path.clone(), member.found(stamp, before))),
+                Some(stamp) => {
+                    drop(known.insert(member.path.clone(), member.found(stamp, before, self.wall)))
+                }
                 None => changed.push(index),
             }
         }
@@ -314,11 +324,20 @@ impl Set {
 }
 
 impl Member {
-    /// What is known of it now, where it was found to be as it should be with this stamp and `before` was known.
-    fn found(&self, stamp: Stamp, before: Option<&Known>) -> Known {
+    /// What is known of it now, where it was found to be as it should be with this stamp after `wall`, in seconds since 1970,
+    /// and `before` was known.
+    fn found(&self, stamp: Stamp, before: Option<&Known>, wall: Option<i64>) -> Known {
         match (&self.content, before) {
             (Content::Keep, Some(before)) => before.found(stamp),
-            (Content::Bytes(bytes), Some(before)) if before.has_bytes(bytes) => before.found(stamp),
+            (Content::Bytes(bytes), Some(before)) if before.has_bytes(bytes) => match wall {
+                // Its bytes were compared: the next change of the set need not read it again.
+                Some(wall) if !before.vouches(&stamp) => {
+                    let mut compared = before.clone();
+                    compared.confirm(stamp, wall);
+                    compared
+                }
+                _ => before.found(stamp),
+            },
             _ => self.known(stamp, before),
         }
     }
@@ -333,5 +352,31 @@ impl Member {
             }
         };
         Known::new(stamp, handed_over).of(published)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests write their own files")]
+mod tests {
+    use super::*;
+
+    /// A change of one file among thousands reads the others once, and not for every change after that.
+    #[test]
+    fn what_a_publish_has_compared_is_not_read_for_the_next_one() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let file = std::fs::File::create(dir.path().join("a")).expect("made");
+        let stamp = Stamp::of(&rustix::fs::fstat(&file).expect("open"));
+        let written = i64::try_from(stamp.changed().0).expect("a time of today");
+        let bytes = Secret::from("value".to_owned());
+        let member = Member {
+            path: PathBuf::from("a"),
+            content: Content::Bytes(bytes.clone()),
+            attributes: Attributes { mode: 0o640, uid: None, gid: None },
+        };
+        let new = Known::new(stamp, None).of(Some(bytes));
+        assert!(!member.found(stamp, Some(&new), Some(written + 1)).vouches(&stamp), "its tick is not over");
+        let compared = member.found(stamp, Some(&new), Some(written + 10));
+        assert!(compared.vouches(&stamp));
+        assert!(member.found(stamp, Some(&compared), Some(written + 1)).vouches(&stamp));
     }
 }

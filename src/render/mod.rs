@@ -18,7 +18,8 @@ use crate::secret::Secret;
 use crate::template::host::{HostError, Network, WallTime};
 use crate::template::value::Value;
 use crate::template::{Limits, ParseError};
-pub use advice::{Answer, failed};
+pub use advice::failed;
+use leasehold_base::given::Given;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 pub use world::World;
@@ -29,6 +30,12 @@ pub(crate) use writes::joined;
 pub trait Secrets {
     /// The answer to a request, however it is written.
     fn get(&self, request: &Request) -> Option<Arc<Response>>;
+}
+
+impl Secrets for Given {
+    fn get(&self, request: &Request) -> Option<Arc<Response>> {
+        self.get(request)
+    }
 }
 
 /// Reads a file for a template, or says why not.

@@ -6,10 +6,10 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
 use super::World;
-use super::advice::of_absent;
 use crate::config::plan::Part;
 use crate::exit::{Cause, Ending};
 use crate::secret::Secret;
+use crate::template::advice::of_absent;
 use crate::tree::Tree;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
@@ -36,6 +36,10 @@ pub(super) fn field(
         |what: &str, hint: String| Ending::new(Cause::Missing, format!("{path}#{key}: {what}"), hint);
     let fields = fields(request, &response)?;
     let value = match fields.get(key) {
+        None if is_no_object(&response) => {
+            let hint = format!("write {path} for the whole value, or store an object with this key");
+            return Err(missing("the value is no JSON object, so it has no keys", hint));
+        }
         None => {
             let hint = of_metadata(path, key, fields).unwrap_or_else(|| of_absent(key, &[fields]));
             return Err(missing("the secret has no such key", hint));
@@ -56,6 +60,12 @@ pub(super) fn whole(request: &Request, base64: bool, world: &mut World<'_>) -> R
     // What was written down of a store's answer, or given to `render --secrets`, may have fields alone.
     let Some(value) = &response.raw else { return field(request, "value", base64, world) };
     if base64 { decode(&request.path, "value", value) } else { Ok(value.clone()) }
+}
+
+/// Whether it is a store's value that has no fields: all of it is its one field `value`.
+fn is_no_object(response: &Response) -> bool {
+    let value = response.data.get("value").and_then(Tree::as_text);
+    response.raw.as_ref().is_some_and(|raw| value == Some(raw))
 }
 
 /// What to do where the path is that of a secret's versions, which have no keys of the secret.

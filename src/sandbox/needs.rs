@@ -93,12 +93,9 @@ impl Needs {
         if !matches!(plan.auth.method, AuthMethod::None) {
             needs.server(&plan.vault);
         }
-        needs.credentials(&plan.auth.method);
+        needs.credentials(&plan.auth.method, &env);
         for store in &plan.stores {
-            match &store.kind {
-                Kind::Files { dir } => drop(needs.read.insert(dir.clone())),
-                Kind::Environment { .. } => {}
-            }
+            needs.store(&store.kind, &env);
         }
         needs.destinations(plan);
         for notifier in &plan.notifiers {
@@ -168,9 +165,28 @@ impl Needs {
         }
     }
 
-    fn credentials(&mut self, method: &AuthMethod) {
+    fn credentials(&mut self, method: &AuthMethod, env: &dyn Fn(&str) -> Option<OsString>) {
         for file in method.files() {
             self.file(&file);
+        }
+        if let AuthMethod::Cloud { proof, .. } = method {
+            let cloud = proof.needs(env);
+            cloud.read.iter().for_each(|path| self.file(path));
+            self.connect.insert(DNS);
+            self.connect.extend(cloud.ports);
+        }
+    }
+
+    fn store(&mut self, kind: &Kind, env: &dyn Fn(&str) -> Option<OsString>) {
+        let store = kind.needs(env);
+        match kind {
+            // It may come later, and then what is in it.
+            Kind::Files { dir } => drop(self.read.insert(dir.clone())),
+            _ => store.read.iter().for_each(|path| self.file(path)),
+        }
+        if !store.ports.is_empty() {
+            self.connect.insert(DNS);
+            self.connect.extend(store.ports);
         }
     }
 
@@ -243,9 +259,13 @@ listen: 127.0.0.1:9110
 
     fn needs(yaml: &str) -> Needs {
         let texts = [Text { name: "c.yaml".into(), bytes: yaml.into() }];
+        Needs::of(&plan(&texts), &[], |_| None)
+    }
+
+    fn plan(texts: &[Text]) -> Plan {
         let inputs = Inputs {
             folder: std::path::Path::new("/"),
-            texts: &texts,
+            texts,
             flags: &[],
             env: &|_| None,
             read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
@@ -253,8 +273,7 @@ listen: 127.0.0.1:9110
             look: None,
             elsewhere: false,
         };
-        let (plan, _) = read(&inputs).expect("a good configuration");
-        Needs::of(&plan, &[], |_| None)
+        read(&inputs).expect("a good configuration").0
     }
 
     fn set<T: Ord, const N: usize>(of: [T; N]) -> BTreeSet<T> {
@@ -270,6 +289,36 @@ listen: 127.0.0.1:9110
         assert_eq!(needs.connect, set([53, 443, 8080, 8200, 9200]));
         assert_eq!((needs.bind, needs.sockets), (set([9110]), set([])));
         assert!(!needs.signals && !needs.read.contains(Path::new("/proc")));
+    }
+
+    #[test]
+    fn a_cloud_needs_its_ports_and_the_files_that_its_variables_name() {
+        let yaml = PLAN.replace("auth:", "backends: {aws: {aws_secrets_manager: {region: eu-central-1, endpoint: 'https://127.0.0.1:8443'}}}\nauth:");
+        let variables = [
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", "/nowhere/t/token"),
+            ("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:81"),
+        ];
+        let env =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
+        let texts = [Text { name: "c.yaml".into(), bytes: yaml.into() }];
+        let needs = Needs::of(&plan(&texts), &[], env);
+        assert_eq!(needs.connect, set([53, 80, 81, 443, 8080, 8200, 8443, 9200]));
+        assert!(needs.read.contains(Path::new("/nowhere/t/token")));
+    }
+
+    #[test]
+    fn a_login_by_a_cloud_needs_what_finds_its_proof() {
+        let login = "auth: {method: jwt, role: web, jwt_from: gcp, audience: vault}";
+        let yaml = PLAN.replace("auth: {method: kubernetes, role: web}", login);
+        let texts = [Text { name: "c.yaml".into(), bytes: yaml.into() }];
+        let env = |name: &str| match name {
+            "GCE_METADATA_HOST" => Some("127.0.0.1:8081".into()),
+            "GOOGLE_APPLICATION_CREDENTIALS" => Some("/nowhere/key/key.json".into()),
+            _ => None,
+        };
+        let needs = Needs::of(&plan(&texts), &[], env);
+        assert_eq!(needs.connect, set([53, 80, 443, 8080, 8081, 8200, 9200]));
+        assert!(needs.read.contains(Path::new("/nowhere/key/key.json")));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! version to version, and a daemon that renews leases must not die of an update. What is refused
 //! answers EPERM.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::BTreeMap;
 
 use nix::libc;
@@ -204,7 +205,7 @@ fn apart() -> BpfProgram {
 
 /// What answers EPERM by its number, or by that and an argument.
 fn listed() -> Result<BpfProgram, BackendError> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|&call| (call, Vec::new())).collect();
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|&call| (call, Vec::new())).gather();
     // One bit a rule: a masked comparison has to match all the bits it names.
     let flags = (0..31).map(|bit| 1 << bit).filter(|flag| NAMESPACES & flag != 0);
     rules.insert(libc::SYS_clone, flags.map(|flag| has(0, flag)).collect::<Result<_, _>>()?);

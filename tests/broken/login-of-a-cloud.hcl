@@ -4,6 +4,7 @@ vault {
 auto_auth {
   method "aws" {
     config = {
+      type = "ec2"
       role = "web"
     }
   }

@@ -1,23 +1,16 @@
-//! The guides are so: their configurations are taken by `leasehold check`, and a newcomer's path is walked.
-//! (The guide to a VM is walked in tests/systemd, on a machine that has booted.)
-//!
-//! `BLESS=1 cargo test --test machine guides::` writes how long the path took.
+//! The guides are so: their configurations are taken by `leasehold check`, their links lead somewhere, and their messages
+//! are there. (Their commands are run in walks.rs, and those of the guide to a VM in tests/systemd.)
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::support::guide::{Block, STEP, blocks, commands, page, steps};
-use crate::support::{Child, Leasehold, Messages, Workspace, free_address, repository};
-use nix::sys::signal::Signal;
-use nix::unistd::Pid;
+use crate::support::guide::{Block, blocks, page, typed};
+use crate::support::{Child, Leasehold, Messages, Workspace, have, repository};
 use serde_yaml::Value;
 
-/// The newcomer's path.
-const FIRST: &str = "docs/guides/first-secret.md";
-
-/// Less the build: the demo alone takes half a minute.
-const LIMIT: Duration = Duration::from_secs(150);
+/// For one command that asks no server.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// What a block of YAML that is a part of a configuration is laid upon.
 const BASE: &str = "
@@ -50,8 +43,8 @@ fn configurations(block: &Block) -> Vec<String> {
     let mut manifest = false;
     for document in serde_yaml::Deserializer::from_str(&block.text) {
         let value: Value = serde::Deserialize::deserialize(document).expect("it is YAML");
-        manifest |=
-            ["apiVersion", "kind", "metadata", "spec", "env"].iter().any(|key| value.get(key).is_some());
+        let theirs = ["apiVersion", "kind", "metadata", "spec", "env", "services", "readinessProbe"];
+        manifest |= value.is_sequence() || theirs.iter().any(|key| value.get(key).is_some());
         embedded(&value, &mut found);
     }
     if manifest { found } else { vec![block.text.clone()] }
@@ -151,11 +144,8 @@ fn what_the_guides_from_elsewhere_check_and_convert_can_be_checked_and_converted
     for name in ["vault-agent", "vault-k8s", "consul-template", "envconsul"] {
         let (space, page) = (Workspace::new(), page(&format!("docs/guides/from-{name}.md")));
         bring(&space);
-        let shown = blocks(&page).into_iter().filter(|block| block.language == "console");
-        let lines: Vec<String> =
-            shown.flat_map(|block| block.text.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
-        for command in lines.iter().filter_map(|line| line.strip_prefix("$ leasehold ")) {
-            // The others stay until they are stopped, or ask a server: tests/server/exec/environment.rs gives them one.
+        for command in typed(&page, "").iter().filter_map(|line| line.strip_prefix("leasehold ")) {
+            // The others stay until they are stopped, or ask a server: tests/server/shown.rs gives them one.
             let offline = command.starts_with("check ") || command.starts_with("convert ");
             if !offline || command.contains("--from-server") {
                 continue;
@@ -171,99 +161,81 @@ fn what_the_guides_from_elsewhere_check_and_convert_can_be_checked_and_converted
     assert!(run >= 7, "{run} commands");
 }
 
-/// A shell in which a clone is a copy, and the program is built already.
-fn prologue(space: &Workspace, address: &str) -> String {
-    format!(
-        r#"
-cd {space}
-git() {{
-    mkdir leasehold
-    tar -C {repository} -c --exclude=./target --exclude=./.git --exclude=./fuzz . | tar -C leasehold -x
-    sed -i 's|127.0.0.1:8200|{address}|' leasehold/examples/development.yaml
-}}
-make() {{
-    release=target/$(uname -m)-unknown-linux-gnu/release
-    mkdir -p "$release"
-    ln -s {binary} "$release/leasehold"
-    scripts/demo {binary}
-}}
-"#,
-        space = space.path().display(),
-        repository = repository().display(),
-        binary = Leasehold::binary().display(),
-    )
-}
+#[test]
+fn the_snippets_for_tools_are_read_by_them_and_fit_each_other() {
+    let page = page("docs/guides/tools.md");
+    let blocks = blocks(&page);
+    let yaml = |part: &str| {
+        let block = blocks.iter().find(|block| block.text.contains(part)).expect("the page has it");
+        serde_yaml::from_str::<Value>(&block.text).expect("it is YAML")
+    };
+    // What the configuration names is mounted there.
+    let (compose, config) = (yaml("services:"), yaml("secrets_dir:"));
+    let service = &compose["services"]["leasehold"];
+    let mounts: Vec<&str> = service["volumes"]
+        .as_sequence()
+        .expect("a list")
+        .iter()
+        .filter_map(|mount| mount.as_str()?.split(':').nth(1))
+        .collect();
+    for named in [
+        &config["vault"]["ca_file"],
+        &config["auth"]["role_id_file"],
+        &config["auth"]["secret_id_file"],
+        &config["secrets_dir"],
+    ] {
+        assert!(mounts.contains(&named.as_str().expect("a path")), "{named:?} is not in {mounts:?}");
+    }
+    let play = yaml("hosts: web");
+    assert!(play[0]["tasks"].as_sequence().is_some_and(|tasks| tasks.len() >= 5), "{play:?}");
 
-/// The processes whose folder is `folder`, such as a server that a script left behind.
-fn processes_in(folder: &Path) -> Vec<Pid> {
-    let entries = fs::read_dir("/proc").expect("there is a /proc");
-    entries
-        .filter_map(|entry| {
-            let path = entry.ok()?.path();
-            let number = path.file_name()?.to_str()?.parse().ok()?;
-            let cwd = fs::read_link(path.join("cwd")).ok()?;
-            cwd.starts_with(folder).then(|| Pid::from_raw(number))
-        })
-        .collect()
-}
-
-/// Ends what a script left running, however the test ends.
-struct Sweep(PathBuf);
-
-impl Drop for Sweep {
-    fn drop(&mut self) {
-        for process in processes_in(&self.0) {
-            let _ended = nix::sys::signal::kill(process, Signal::SIGKILL);
-        }
+    // It is no package of Debian.
+    if have("terraform") {
+        let space = Workspace::new();
+        let hcl = blocks.iter().find(|block| block.language == "hcl").expect("the page has it");
+        space.file("web.tf", &hcl.text);
+        let mut terraform = Child::start(Path::new("terraform"), "terraform", space.path(), |command| {
+            command.args(["fmt", "-check", "-diff", "web.tf"]).current_dir(space.path());
+            command.env("TF_CLI_CONFIG_FILE", "/dev/null");
+        });
+        assert!(terraform.wait(LIMIT).success(), "{}{}", terraform.stdout(), terraform.stderr());
     }
 }
 
 #[test]
-fn a_newcomer_gets_from_nothing_to_a_secret_of_their_own() {
-    let space = Workspace::new();
-    let _sweep = Sweep(space.path().to_owned());
-    let address = free_address().to_string();
-    let text = page(FIRST);
-    let script = prologue(&space, &address) + &commands(&text).replace("127.0.0.1:8200", &address);
-    let script = space.file("path.sh", script);
-    let mut shell = Child::start(Path::new("bash"), "shell", space.path(), |command| {
-        command.arg(&script).env_remove("VAULT_TOKEN").env_remove("VAULT_ADDR");
-    });
-    let status = shell.wait(LIMIT);
-    let said = shell.stdout();
-    assert!(status.success(), "{said}{}", shell.stderr());
-    assert!(said.contains("Every step was seen."), "{said}");
-    let shown = blocks(&text).into_iter().filter(|block| block.language == "text");
-    let shown: Vec<String> = shown.flat_map(|block| lines(&block.text)).collect();
-    assert!(shown.len() >= 5, "{shown:?}");
-    let mut rest = lines(&said).into_iter();
-    for line in shown {
-        assert!(rest.any(|said| said == line), "not said, or not in its turn: {line}\n{said}");
+fn what_sensu_reads_is_what_the_guide_has_leasehold_write() {
+    let page = page("docs/guides/sensu.md");
+    let blocks = blocks(&page);
+    let of = |language: &str, part: &str| {
+        let found = blocks.iter().find(|block| block.language == language && block.text.contains(part));
+        serde_yaml::from_str::<Value>(&found.expect("the page has it").text).expect("it is YAML")
+    };
+    for (command, own) in [("sensu-backend", "etcd-cert-file"), ("sensu-agent", "backend-url")] {
+        let (config, theirs) = (of("yaml", command), of("yml", own));
+        let folder = config["secrets_dir"].as_str().expect("a path");
+        let written: Vec<String> = config["files"]
+            .as_sequence()
+            .expect("a list")
+            .iter()
+            .map(|file| format!("{folder}/{}", file["path"].as_str().expect("a path")))
+            .collect();
+        let named: Vec<&str> = theirs
+            .as_mapping()
+            .expect("a map")
+            .values()
+            .filter_map(Value::as_str)
+            .filter(|text| text.starts_with('/'))
+            .collect();
+        assert!(named.len() >= 3, "{named:?}");
+        for path in &named {
+            assert!(written.iter().any(|file| file == path), "{command} reads {path}, and nothing writes it");
+        }
+        for path in &written {
+            assert!(named.contains(&path.as_str()), "{path} is written, and {command} does not read it");
+        }
     }
-    assert!(!said.contains("battery-staple"), "nothing prints the second password");
-    println!("{}", report(&text, &said));
-}
-
-/// Lines with their words one space apart, as tables are as wide as what is in them.
-fn lines(text: &str) -> Vec<String> {
-    text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
-}
-
-/// How long each step took, as a table; with `BLESS` in the guide, too.
-fn report(text: &str, said: &str) -> String {
-    let steps = steps(said);
-    assert!(steps.len() >= 5, "{STEP} is missing in:\n{said}");
-    let whole: f64 = steps.iter().map(|(_, seconds)| seconds).sum();
-    let row = |(step, seconds): &(String, f64)| format!("| {step} | {seconds:.1} s |\n");
-    let table = format!(
-        "| step | took |\n| --- | ---: |\n{}| all | {whole:.1} s |\n",
-        steps.iter().map(row).collect::<String>()
-    );
-    if std::env::var_os("BLESS").is_some() {
-        let (before, rest) = text.split_once("<!-- measured -->\n").expect("the guide has a place for it");
-        let (_, after) = rest.split_once("<!-- end of measured -->").expect("the place ends");
-        let text = format!("{before}<!-- measured -->\n{table}<!-- end of measured -->{after}");
-        fs::write(repository().join(FIRST), text).expect("the repository can be written");
-    }
-    table
+    // The variable that a Secret of Sensu names is one that its backend gets.
+    let secret = blocks.iter().find(|block| block.text.contains("type: Secret")).expect("the page has it");
+    let id = secret.text.split("id: ").nth(1).and_then(|rest| rest.split(',').next()).expect("an id");
+    assert!(of("yaml", "sensu-backend")["exec"]["env"].get(id).is_some(), "{id}");
 }

@@ -5,7 +5,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod blocks;
 mod broken;
+mod commands;
 mod documents;
 mod examples;
 mod functions;
@@ -15,6 +17,7 @@ mod readme;
 mod reference;
 mod render;
 mod template;
+mod versions;
 mod walls;
 
 // The sample of a scrape names the room as it does where it lives.

@@ -1,18 +1,29 @@
-//! What the README shows is what there is: its manifest is the one that is tested, its exit codes are the program's,
-//! and its figures are those of the last `make bench`. (That the reference has every key is seen to in
-//! tests/reference, and that what the README shows of them is taken in tests/guides.)
+//! What the README and the guides show of the code is so: the figures are those of the last `make bench` and `make
+//! compare`, and the exit codes are the program's. (That the reference has every key is seen to in tests/reference, and
+//! that the configurations in these pages are taken in tests/guides.)
 //!
 //! `BLESS=1 cargo test --test pure readme::` writes these parts anew.
 
 use std::fs;
 
+use crate::support::guide::page;
 use crate::support::repository;
 use leasehold::exit::Cause;
 
-/// What stands between two marks is written by this test.
-const PARTS: [&str; 3] = ["manifest", "exit codes", "benchmark"];
+/// More than this is not read by a person who has just come.
+const LINES: usize = 120;
 
-/// What of the measurements a newcomer is shown, by how their rows begin; the page has them all.
+/// The page, the name of the marks, and what stands between them.
+type Part = (&'static str, &'static str, fn() -> String);
+
+/// What is written by this test.
+const PARTS: [Part; 3] = [
+    ("README.md", "reasons", reasons),
+    ("docs/guides/running.md", "exit codes", exit_codes),
+    ("docs/guides/from-vault-agent.md", "benchmark", benchmark),
+];
+
+/// What of the measurements the guide shows, by how their rows begin; docs/BENCHMARKS.md has them all.
 const FIGURES: [&str; 6] = [
     "start to first request",
     "init, 1 file",
@@ -22,10 +33,54 @@ const FIGURES: [&str; 6] = [
     "binary",
 ];
 
-fn manifest() -> String {
-    let path = repository().join("manifests/kubernetes/pod-native-sidecar.yaml");
-    let text = fs::read_to_string(path).expect("a manifest of ours");
-    format!("```yaml\n{text}```\n")
+/// The rows of all tables of a page, cell by cell.
+fn rows(path: &str) -> Vec<Vec<String>> {
+    let text = page(path);
+    let rows = text.lines().filter(|line| line.starts_with('|') && !line.starts_with("| --- "));
+    rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+/// What a page says of Leasehold and of `bao agent` in the row that begins with these cells.
+fn measured(path: &str, begins: &[&str]) -> [String; 2] {
+    let rows = rows(path);
+    let row = rows.iter().find(|row| begins.iter().zip(row.iter()).all(|(wanted, cell)| cell == wanted));
+    let row = row.unwrap_or_else(|| panic!("{path} has no row that begins with {begins:?}"));
+    [row[begins.len()].clone(), row[begins.len() + 1].clone()]
+}
+
+/// How many rows the tables of a page have.
+fn count(path: &str, head: &str) -> usize {
+    rows(path).iter().filter(|row| row[0] != head).count()
+}
+
+/// Five reasons, each with what was measured.
+fn reasons() -> String {
+    let speed = |what: &str| measured("docs/BENCHMARKS.md", &[what]);
+    let day = |incident: &str, what: &str| measured("docs/COMPARISON.md", &[incident, what]);
+    let [first, agent_first] = speed("init, 1 file");
+    let [memory, agent_memory] = speed("idle sidecar, 100 files: resident memory");
+    let [binary, _] = speed("binary");
+    let [back, agent_back] = day("the token is revoked", "until the credentials on disk log in again");
+    let [logins, agent_logins] = day("init, then the sidecar", "logins");
+    let [tokens, agent_tokens] = day("SIGTERM", "tokens left on the server");
+    let [leases, agent_leases] = day("SIGTERM", "leases left on the server");
+    let faults = count("docs/FAULTS.md", "fault");
+    let tried = count("docs/FIELD.md", "source");
+    format!(
+        "\
+- **Small and quick.** The first file is there after {first}; 100 idle files take {memory} of memory, and the binary {binary}. `bao agent` \
+takes {agent_first} and {agent_memory} for the same ([measured](docs/BENCHMARKS.md)).
+- **Never half-written.** All files change together, and a failure leaves the last good ones. [{faults} faults](docs/FAULTS.md), each held \
+by a test, say what happens when a server, a disk or a process does wrong.
+- **It recovers, and cleans up.** After a revoked token the credentials are good again in {back} (the agent: {agent_back}). Init and sidecar \
+share {logins} login (the agent: {agent_logins}). A stop leaves {tokens} tokens and {leases} leases on the server (the agent: {agent_tokens} and \
+{agent_leases}; [a bad day of both](docs/COMPARISON.md)).
+- **Mistakes show before the start.** `check` shows all of them at once, each with its line; `plan` asks the server, and prints the \
+lines of policy that are missing; [each message](docs/reference/errors.md) says what to do.
+- **What you have stays.** `agent.hcl`, consul-template, envconsul and vault-k8s annotations are taken as they are; {tried} published \
+configurations and reports [were tried](docs/FIELD.md).
+"
+    )
 }
 
 /// In two columns of pairs, the first half on the left.
@@ -45,7 +100,7 @@ fn exit_codes() -> String {
 }
 
 fn benchmark() -> String {
-    let text = fs::read_to_string(repository().join("docs/BENCHMARKS.md")).expect("written by make bench");
+    let text = page("docs/BENCHMARKS.md");
     // The first table; what comes under headings of its own is for who follows the link.
     let first = text.split("\n## ").next().unwrap_or_default();
     let rows: Vec<&str> = first.lines().filter(|line| line.starts_with('|')).collect();
@@ -66,25 +121,38 @@ fn with(text: &str, name: &str, part: &str) -> String {
 }
 
 #[test]
-fn the_readme_shows_the_tested_manifest_the_exit_codes_and_what_was_measured() {
-    let path = repository().join("README.md");
-    let text = fs::read_to_string(&path).expect("it is in the repository");
-    let parts = [manifest(), exit_codes(), benchmark()];
-    let expected = PARTS.iter().zip(&parts).fold(text.clone(), |text, (name, part)| with(&text, name, part));
-    // Another test may be reading it, so what is right already is left alone.
-    if std::env::var_os("BLESS").is_some() && text != expected {
-        fs::write(&path, &expected).expect("the repository can be written");
-        return;
+fn the_pages_show_the_exit_codes_and_what_was_measured() {
+    for (path, name, part) in PARTS {
+        let text = page(path);
+        let expected = with(&text, name, &part());
+        // Another test may be reading it, so what is right already is left alone.
+        if std::env::var_os("BLESS").is_some() && text != expected {
+            fs::write(repository().join(path), &expected).expect("the repository can be written");
+            continue;
+        }
+        assert!(text == expected, "{path} is behind; run: BLESS=1 cargo test --test pure readme::");
     }
-    assert!(text == expected, "the README is behind; run: BLESS=1 cargo test --test pure readme::");
+}
+
+#[test]
+fn the_readme_can_be_read_at_once_and_leads_to_every_guide() {
+    let text = page("README.md");
+    let lines = text.lines().count();
+    assert!(lines <= LINES, "{lines} lines; move something to docs/guides");
+    let all = text + &page("docs/README.md");
+    for guide in fs::read_dir(repository().join("docs/guides")).expect("a folder of ours") {
+        let name = guide.expect("it can be listed").file_name().into_string().expect("plain names");
+        assert!(all.contains(&format!("guides/{name}")), "no page leads to docs/guides/{name}");
+    }
 }
 
 #[test]
 fn every_file_that_the_readme_links_to_is_there() {
-    let text = fs::read_to_string(repository().join("README.md")).expect("it is in the repository");
+    let text = page("README.md");
     let links: Vec<&str> = text.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
     assert!(links.len() > 5, "{links:?}");
     for link in links {
-        assert!(repository().join(link).exists(), "{link}");
+        let file = link.split('#').next().unwrap_or_default();
+        assert!(repository().join(file).exists(), "{link}");
     }
 }

@@ -7,6 +7,10 @@ secret/web: {data: {password: canary-4f1d, port: 5432}}
 old/web: {ratio: 1.50, big: 1e3}
 "pki/issue/web common_name=web.test": {certificate: CERT}
 database/creds/web: {lease_id: database/creds/web/1, lease_duration: 60, data: {username: u-1}}
+azure/api-key: hunter2
+gcp/login: '{"username": "web"}'
+aws/prod: {keys: [api, db]}
+aws/api-key stage=AWSPREVIOUS: before
 "#;
 
 fn render(template: &str, more: &[&str]) -> Finished {
@@ -43,6 +47,13 @@ fn a_secret_is_found_by_its_path_and_arguments() {
     let finished =
         render("{{ with secret \"pki/issue/web\" \"common_name=other\" }}{{ end }}", &[]).expect_code(66);
     assert!(finished.last_line().contains("pki/issue/web"), "{}", finished.stderr);
+}
+
+#[test]
+fn stores_of_the_clouds_are_served_without_them() {
+    let template = "{{ with secret \"azure/api-key\" }}{{ .Data.value }}{{ end }} {{ with secret \"gcp/login\" }}{{ .Data.username }}{{ end }} \
+        {{ range secrets \"aws/prod\" }}{{ . }} {{ end }}{{ with secret \"aws/api-key\" \"stage=AWSPREVIOUS\" }}{{ .Data.value }}{{ end }}";
+    assert_renders(template, "hunter2 web api db before");
 }
 
 #[test]

@@ -125,6 +125,7 @@ fn what_a_store_does_not_have_is_named_with_where_it_was_looked_for() {
         ("disk/absent", 66, "credentials/absent is not there"),
         ("disk/web", 66, "credentials/web is a folder"),
         ("app-env/API#absent", 66, "no such key"),
+        ("app-env/DB#key", 66, "the value is no JSON object, so it has no keys; write app-env/DB for"),
         ("disk/token?version=2", 66, "takes no argument"),
     ] {
         let config = alone.config(&format!("files: [{{path: a, secret: '{source}'}}]"));

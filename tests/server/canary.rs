@@ -1,68 +1,21 @@
 //! Secrets that stand out, sent through everything: no output, log line, metric, argument or
 //! variable of a child may hold one of them, whatever goes wrong and however much is logged.
 
+mod ear;
+
 use std::fs;
 use std::process::Command;
 
-use crate::support::{CANARY, Finished, Leasehold, Running, SOON, Stage, need, wait_until};
+pub(crate) use ear::Ear;
+
+use crate::support::{CANARY, Leasehold, SOON, Stage, Workspace, need, wait_until};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
-
-/// What must not be heard, and everything that was.
-#[derive(Default)]
-struct Ear {
-    secrets: Vec<(&'static str, String)>,
-    heard: Vec<(String, Vec<u8>)>,
-}
-
-impl Ear {
-    fn must_not_hear(&mut self, what: &'static str, secret: impl Into<String>) {
-        let secret = secret.into();
-        assert!(secret.len() >= 8, "{what} is too short to be told from chance");
-        self.secrets.push((what, secret));
-    }
-
-    fn hear(&mut self, place: impl Into<String>, bytes: impl Into<Vec<u8>>) {
-        self.heard.push((place.into(), bytes.into()));
-    }
-
-    fn finished(&mut self, command: &str, finished: Finished) -> Option<i32> {
-        self.hear(format!("standard output of {command}"), finished.stdout);
-        self.hear(format!("standard error of {command}"), finished.stderr);
-        finished.code
-    }
-
-    /// What of the secrets is in `bytes`: as it is, or in base64.
-    fn found_in<'e>(&'e self, bytes: &'e [u8]) -> impl Iterator<Item = &'static str> + 'e {
-        let holds = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
-        let any = move |secret: &String| {
-            holds(secret) || holds(&STANDARD_NO_PAD.encode(secret)) || holds(&URL_SAFE_NO_PAD.encode(secret))
-        };
-        self.secrets.iter().filter(move |(_, secret)| any(secret)).map(|(what, _)| *what)
-    }
-
-    #[track_caller]
-    fn assert_heard_nothing(&self) {
-        for (place, bytes) in &self.heard {
-            let found: Vec<_> = self.found_in(bytes).collect();
-            assert!(found.is_empty(), "{place} shows {found:?}");
-        }
-    }
-
-    /// The log at trace must have been there to be silent.
-    #[track_caller]
-    fn assert_heard(&self, place: &str, something: &str) {
-        let all = self.heard.iter().filter(|(at, _)| at.contains(place));
-        let all: Vec<u8> = all.flat_map(|(_, bytes)| bytes.clone()).collect();
-        let all = String::from_utf8_lossy(&all);
-        assert!(all.contains(something), "{place} does not hold {something}: {all}");
-    }
-}
 
 /// One file that works and one of each kind that does not, and a hook that shows itself.
 fn config(stage: &Stage, level: &str) -> String {
@@ -119,8 +72,8 @@ fn arguments(stage: &Stage, command: &[&str], config: &str) -> Vec<String> {
 }
 
 /// Every token that the handoff holds.
-fn tokens(stage: &Stage) -> Vec<String> {
-    let state = stage.space.read("handoff/state").unwrap_or_default();
+pub(crate) fn tokens(space: &Workspace) -> Vec<String> {
+    let state = space.read("handoff/state").unwrap_or_default();
     let state: Value = serde_json::from_str(&state).unwrap_or_default();
     let tokens = state["tokens"].as_array().into_iter().flatten();
     let text = |token: &Value| {
@@ -128,22 +81,6 @@ fn tokens(stage: &Stage) -> Vec<String> {
         String::from_utf8(bytes).expect("a token is text")
     };
     tokens.map(text).collect()
-}
-
-/// Everything that can be asked of a sidecar, and done to it.
-fn question(ear: &mut Ear, stage: &Stage, sidecar: &Running, config: &str) {
-    for path in ["/livez", "/readyz", "/metrics", "/status", "/nothing"] {
-        ear.hear(path, stage.get(path).expect("it listens").text);
-    }
-    ear.hear("/refresh", stage.post("/refresh").text);
-    for (signal, line) in [(Signal::SIGUSR1, "\"message\":\"status\""), (Signal::SIGHUP, "read again")] {
-        sidecar.signal(signal);
-        wait_until(line, SOON, || sidecar.stderr().contains(line));
-    }
-    for command in [&["status"][..], &["status", "--json"], &["status", "--ready"], &["check"]] {
-        let finished = leasehold(stage).run(&arguments(stage, command, config));
-        ear.finished(&command.join(" "), finished);
-    }
 }
 
 #[test]
@@ -164,10 +101,10 @@ fn a_sidecar_with_every_kind_of_trouble_shows_no_secret() {
 
         let user: Value = serde_json::from_str(&stage.read("user").expect("it is there")).expect("JSON");
         ear.must_not_hear("a leased password", user["password"].as_str().expect("a password"));
-        let tokens = tokens(&stage);
+        let tokens = tokens(&stage.space);
         assert!(!tokens.is_empty(), "the handoff holds a token");
         tokens.into_iter().for_each(|token| ear.must_not_hear("a token", token));
-        question(&mut ear, &stage, &sidecar, &config);
+        ear.question(&stage.space, &leasehold(&stage), &sidecar);
 
         let shown = fs::read(stage.space.join("hook.told")).expect("the hook was there");
         ear.hear("arguments and environment of the hook", shown);
@@ -204,12 +141,12 @@ fn an_init_that_succeeds_and_one_that_fails_show_no_secret_at_any_level() {
             |timeout: &str, config: &str| arguments(&stage, &["init", "--timeout", timeout], config);
         let code = ear.finished("init", leasehold(&stage).run(&arguments("20s", &good)));
         assert_eq!(code, Some(0));
-        tokens(&stage).into_iter().for_each(|token| ear.must_not_hear("a token", token));
+        tokens(&stage.space).into_iter().for_each(|token| ear.must_not_hear("a token", token));
         // A failing one takes all its time: at the level of most, and the one that says everything.
         if ["info", "trace"].contains(&level) {
             let code = ear.finished("init", leasehold(&stage).run(&arguments("4s", &config(&stage, level))));
             assert_ne!(code, Some(0));
-            tokens(&stage).into_iter().for_each(|token| ear.must_not_hear("a token", token));
+            tokens(&stage.space).into_iter().for_each(|token| ear.must_not_hear("a token", token));
         }
     }
     // What listens hears: the secrets are where they belong, and found there.
@@ -296,7 +233,7 @@ fn an_application_is_given_its_variable_and_nothing_else_is_shown() {
     for level in LEVELS {
         let code = ear.finished("exec", leasehold(&stage).run(&exec(level, "password")));
         assert_eq!(code, Some(7), "the application's own");
-        tokens(&stage).into_iter().for_each(|token| ear.must_not_hear("a token", token));
+        tokens(&stage.space).into_iter().for_each(|token| ear.must_not_hear("a token", token));
         let shown = fs::read(stage.space.join("application.told")).expect("it ran");
         // What is meant for it, and what it inherits and no login of ours uses; of everything else it
         // must see nothing.
@@ -314,6 +251,29 @@ fn an_application_is_given_its_variable_and_nothing_else_is_shown() {
     ear.assert_heard_nothing();
     ear.assert_heard("application", "/bin/bash");
     ear.assert_heard("standard error of exec that fails", "nothing");
+}
+
+/// OpenBao's agent wrote what it had rendered to standard output when it gave up retrying (GHSA-444v-8vxr-p36h).
+#[test]
+fn an_exec_that_gives_up_writes_nothing_of_what_it_has_rendered() {
+    let stage = Stage::new();
+    stage.put(json!({ "password": format!("{CANARY}-one") }));
+    let mut ear = Ear::default();
+    ear.must_not_hear("a value", CANARY);
+    let rest = "{GIVEN: {secret: 'secret/web#password'}, DENIED: {secret: 'secret/denied#password'}, MADE: {template: '{{ with secret \"secret/web\" }}{{ .Data.data.password }}{{ index .Data.data.password 99 }}{{ end }}'}}";
+    for level in LEVELS {
+        let exec = format!(
+            "init: {{timeout: 2s}}\nexec: {{command: [/bin/true], env: {rest}}}\nlog: {{level: {level}}}"
+        );
+        let arguments = arguments(&stage, &["exec"], &stage.config(&exec));
+        let finished = leasehold(&stage).run(&arguments);
+        assert_ne!(finished.code, Some(0), "{}", finished.stderr);
+        assert_eq!(finished.stdout, "", "standard output is the application's alone");
+        ear.finished("exec that gives up", finished);
+    }
+    ear.assert_heard_nothing();
+    ear.assert_heard("standard error of exec that gives up", "secret/denied");
+    ear.assert_heard("standard error of exec that gives up", "MADE");
 }
 
 #[test]

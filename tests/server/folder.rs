@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use crate::support::{CANARY, SOON, Stage, need, wait_until};
+use crate::support::{CANARY, SOON, Stage, has_landlock, wait_until};
 use leasehold_testkit::evidence;
 
 /// Looked at every second.
@@ -132,11 +132,8 @@ fn a_file_that_cannot_be_put_back_is_named_and_ready_is_not_said() {
 
 #[test]
 fn a_folder_that_was_replaced_is_published_into_or_named_where_the_sandbox_forbids_that() {
-    let landlock =
-        fs::read_to_string("/sys/kernel/security/lsm").map_or(true, |list| list.contains("landlock"));
     for sandbox in ["'off'", "required"] {
-        if sandbox == "required" && !need("Landlock", "a kernel from 6.7 on, with landlock in lsm=", landlock)
-        {
+        if sandbox == "required" && !has_landlock() {
             return;
         }
         let stage = Stage::new();

@@ -216,13 +216,21 @@ fn a_role_that_is_refused_is_asked_for_again_and_again_and_told_of_once() {
     let status = || scene.stage.get("/status").expect("it listens").text;
     assert!(status().contains("could not log in: login refused: invalid role name"), "{}", status());
     wait_until("five tries", SOON * 3, || scene.logins() >= 5);
+    // A person who asks while a try is under way has asked for that one.
+    let answered = || {
+        let status: Value = serde_json::from_str(&status()).expect("JSON");
+        usize::try_from(status["counters"]["failed_logins"].as_u64().expect("a number")).expect("few")
+    };
+    let settled = || wait_until("every try to be answered", SOON, || answered() == scene.logins());
     // The next is 16 s away: whoever asks for news asks for another login, too.
     for asked in 0..2 {
+        settled();
         let before = scene.logins();
         assert_eq!(scene.stage.post("/refresh").status, 202);
         wait_until("another try", SOON / 2, || scene.logins() > before);
         assert!(scene.logins() <= before + 2, "one each: {asked}");
     }
+    settled();
     let before = scene.logins();
     sidecar.signal(Signal::SIGHUP);
     wait_until("it to have read everything again", SOON, || sidecar.stderr().contains("read again"));

@@ -429,3 +429,55 @@ fn a_wrong_command_line_is_explained() {
     said.says("render of a file that is not there", &run(&["render", "--template", "none.tmpl"]));
     said.compare();
 }
+
+/// Says it in one line, and nothing before that.
+fn in_one_line(finished: Finished) -> Finished {
+    assert_eq!(finished.stderr.lines().count(), 1, "{}", finished.stderr);
+    finished.expect_code(64)
+}
+
+#[test]
+fn what_other_programs_take_is_answered_with_what_to_type() {
+    let (space, mut said) = (Workspace::new(), Said::new("Habits"));
+    let run = |line: &str| Leasehold::new(&space).run(&line.split(' ').collect::<Vec<_>>());
+    for line in [
+        "get secret/web",
+        "read database/creds/web",
+        "put secret/web password=x",
+        "login",
+        "init -v",
+        "sidecar -log-level=debug -config=agent.hcl",
+        "exec -c web.yaml env",
+        "exec env",
+        "render db.env.tpl",
+        "render",
+        "run -- env",
+        "run -c web.yaml",
+        "agent -config=agent.hcl",
+        "-c web.yaml init",
+        "web.yaml",
+        "init web.yaml",
+        "init -f web.yaml",
+        "status -o json",
+        "check --json -c web.yaml",
+        "status -w",
+        "validate web.yaml",
+        "diff -c web.yaml",
+        "generate",
+        "stop",
+        "reload",
+        "logs",
+        "sidecar -d",
+        "sidecar -once -c consul-template.hcl",
+        "init --address https://vault:8200",
+        "init --token x",
+        "webhook",
+        "proxy -config=proxy.hcl",
+    ] {
+        said.says(line, &in_one_line(run(line)));
+    }
+    for line in ["version", "-v", "-version", "--help init", "init help", "help init", "init -help"] {
+        assert!(!run(line).expect_code(0).stdout.is_empty(), "{line}");
+    }
+    said.compare();
+}

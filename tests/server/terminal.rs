@@ -1,62 +1,14 @@
 //! What a person sees at a terminal: the steps of init with their times, the status in colours; and nothing of
 //! that anywhere else.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use crate::support::{CANARY, Leasehold, SOON, Stage, Terminal, wait_until};
 
-use crate::support::{CANARY, Leasehold, SOON, Stage, wait_until};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
-/// A command whose output goes to a terminal; killed when it is dropped.
-struct Terminal {
-    child: Child,
-    seen: Arc<Mutex<String>>,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Terminal {
-    fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-        grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal");
-        let name = ptsname(&master, Vec::new()).expect("it has a name").into_string().expect("a plain name");
-        let slave =
-            || Stdio::from(File::options().read(true).write(true).open(&name).expect("the other end"));
-        let mut command = Command::new(Leasehold::binary());
-        command.args(arguments).env_clear().envs(variables.iter().copied()).stdin(Stdio::null());
-        let child = command.stdout(slave()).stderr(slave()).spawn().expect("the binary runs");
-        // The command holds the other end alone now: reading ends with it.
-        drop(command);
-        let seen = Arc::new(Mutex::new(String::new()));
-        let (mut screen, shown) = (File::from(master), Arc::clone(&seen));
-        let reader = std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(count) = screen.read(&mut bytes) {
-                shown.lock().expect("not poisoned").push_str(&String::from_utf8_lossy(&bytes[..count]));
-            }
-        });
-        Self { child, seen, reader: Some(reader) }
-    }
-
-    fn seen(&self) -> String {
-        self.seen.lock().expect("not poisoned").clone()
-    }
-
-    /// The exit code and all that was shown.
-    fn end(mut self) -> (Option<i32>, String) {
-        let code = self.child.wait().expect("it ends").code();
-        self.reader.take().expect("there is one").join().expect("read");
-        (code, self.seen())
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ended_already = self.child.kill();
-        let _reaped_already = self.child.wait();
-    }
+/// Our program at a terminal.
+fn at_a_terminal(arguments: &[&str], variables: &[(&str, &str)]) -> Terminal {
+    let binary = Leasehold::binary().display().to_string();
+    Terminal::start(&[&[binary.as_str()], arguments].concat(), |command| {
+        command.envs(variables.iter().copied());
+    })
 }
 
 const FILES: &str = "\
@@ -75,7 +27,7 @@ fn stage() -> (Stage, String) {
 #[test]
 fn init_tells_each_step_with_its_time() {
     let (stage, config) = stage();
-    let (code, seen) = Terminal::start(&["init", "--config", &config], &[("NO_COLOR", "1")]).end();
+    let (code, seen) = at_a_terminal(&["init", "--config", &config], &[("NO_COLOR", "1")]).end();
     assert_eq!(code, Some(0), "{seen}");
     let mut steps: Vec<&str> = seen
         .lines()
@@ -103,7 +55,7 @@ fn init_tells_each_step_with_its_time() {
     assert!(!seen.contains(CANARY) && !seen.contains('\u{1b}'), "{seen:?}");
 
     stage.space.dir("handoff");
-    let (_, seen) = Terminal::start(&["init", "--config", &config], &[]).end();
+    let (_, seen) = at_a_terminal(&["init", "--config", &config], &[]).end();
     assert!(seen.contains("\u{1b}[2m"), "the times are faint: {seen:?}");
 }
 
@@ -114,7 +66,7 @@ fn init_off_a_terminal_and_with_a_log_that_was_asked_for_tells_no_steps() {
     assert!(finished.stderr.lines().all(|line| line.starts_with('{')), "{}", finished.stderr);
     let json = stage.config(&format!("{FILES}log: {{format: json}}\n"));
     let config = stage.space.file("json.yaml", json).to_string_lossy().into_owned();
-    let (code, seen) = Terminal::start(&["init", "--config", &config], &[]).end();
+    let (code, seen) = at_a_terminal(&["init", "--config", &config], &[]).end();
     assert_eq!(code, Some(0));
     assert!(seen.lines().all(|line| line.starts_with('{')), "{seen}");
 }
@@ -124,7 +76,7 @@ fn init_that_fails_says_what_and_what_to_do() {
     let (stage, _) = stage();
     let config = stage.config(FILES).replace("role: web", "role: other");
     let config = stage.space.file("other.yaml", config).to_string_lossy().into_owned();
-    let (code, seen) = Terminal::start(&["init", "--config", &config], &[("NO_COLOR", "1")]).end();
+    let (code, seen) = at_a_terminal(&["init", "--config", &config], &[("NO_COLOR", "1")]).end();
     let last = seen.lines().last().unwrap_or_default();
     assert_eq!(code, Some(77), "{seen}");
     assert!(last.starts_with("leasehold: login refused") && last.contains("check that role"), "{seen}");
@@ -139,7 +91,7 @@ fn a_configuration_that_is_not_good_is_shown_once() {
     let config = stage.space.file("odd.yaml", stage.config(FILES) + "sekrets: 1\n");
     let config = config.to_string_lossy().into_owned();
     for command in ["init", "sidecar", "policy", "plan"] {
-        let (code, seen) = Terminal::start(&[command, "--config", &config], &[("NO_COLOR", "1")]).end();
+        let (code, seen) = at_a_terminal(&[command, "--config", &config], &[("NO_COLOR", "1")]).end();
         assert_eq!(code, Some(78), "{seen}");
         assert_eq!(seen.matches("unknown key").count(), 1, "{seen}");
         let last = seen.lines().last().unwrap_or_default();
@@ -155,15 +107,15 @@ fn a_configuration_that_is_not_good_is_shown_once() {
 fn the_status_is_coloured_and_watched() {
     let (stage, config) = stage();
     let sidecar = stage.sidecar(&stage.config(FILES));
-    let (code, seen) = Terminal::start(&["status", "--config", &config], &[]).end();
+    let (code, seen) = at_a_terminal(&["status", "--config", &config], &[]).end();
     assert_eq!(code, Some(0), "{seen}");
     assert!(
         seen.contains(": \u{1b}[32mready\u{1b}[0m") && seen.contains("\u{1b}[32mok\u{1b}[0m"),
         "{seen:?}"
     );
-    let (_, plain) = Terminal::start(&["status", "--config", &config], &[("NO_COLOR", "1")]).end();
+    let (_, plain) = at_a_terminal(&["status", "--config", &config], &[("NO_COLOR", "1")]).end();
     assert!(plain.contains(": ready") && !plain.contains('\u{1b}'), "{plain:?}");
-    let watched = Terminal::start(&["status", "--watch", "--config", &config], &[("NO_COLOR", "1")]);
+    let watched = at_a_terminal(&["status", "--watch", "--config", &config], &[("NO_COLOR", "1")]);
     wait_until("the screen to be drawn again", SOON, || {
         watched.seen().matches("\u{1b}[H\u{1b}[2J").count() >= 2
     });

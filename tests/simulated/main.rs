@@ -5,11 +5,13 @@ mod doubt;
 mod exec;
 mod fleet;
 mod kills;
+mod long;
 mod losses;
 mod machine;
 mod reboot;
 mod reload;
 mod server;
+mod stores;
 
 use leasehold::observe::metrics::{Besides, render};
 use leasehold_testkit::sim::stage::view;

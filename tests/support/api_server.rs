@@ -32,7 +32,9 @@ pub struct ApiServer {
     server: Child,
     etcd: Child,
     space: Workspace,
-    port: u16,
+    programs: PathBuf,
+    /// Of etcd for clients and for peers, and its own.
+    ports: [u16; 3],
 }
 
 /// Whether there can be one here.
@@ -65,15 +67,16 @@ impl ApiServer {
         space.file("accounts.key", key.serialize_pem());
         space.file("accounts.pub", key.public_key_pem());
         space.file("tokens.csv", format!("{ADMIN},admin,1,system:masters\n"));
-        let [client, peer, port] = [(); 3].map(|()| free_port());
-        let etcd = Child::start(Path::new("etcd"), "etcd", space.path(), |command| {
-            command.arg("--data-dir").arg(space.join("etcd")).args(etcd_flags(client, peer));
-        });
-        let server = Child::start(&programs.join("kube-apiserver"), "server", space.path(), |command| {
-            command.args(server_flags(space.path(), client, port)).env_clear();
-        });
-        let mut server = Self { server, etcd, space, port };
-        let up = wait_for("the API server to be ready", START, || {
+        let ports = [(); 3].map(|()| free_port());
+        let (server, etcd) = launch(programs, &space, ports);
+        let mut server = Self { server, etcd, space, programs: programs.to_owned(), ports };
+        server.is_up().then_some(server)
+    }
+
+    /// Whether it came up; false where one of its ports was taken.
+    fn is_up(&mut self) -> bool {
+        let server = self;
+        wait_for("the API server to be ready", START, || {
             if server.server.ended().is_some() || server.etcd.ended().is_some() {
                 let said = server.etcd.stderr() + &server.server.stderr();
                 assert!(said.contains("address already in use"), "{said}");
@@ -83,18 +86,51 @@ impl ApiServer {
             // What it makes for itself at the start.
             let namespace = || server.ask("GET", "/api/v1/namespaces/default", None).status == 200;
             (ready && namespace()).then_some(true)
-        });
-        up.then_some(server)
+        })
+    }
+
+    /// Stops it, keeps what etcd has for [`ApiServer::restore`], and starts it again on the same ports.
+    pub fn back_up(&mut self) {
+        self.restart_with("etcd", "etcd.kept");
+    }
+
+    /// Stops it, and starts it again with what etcd had then.
+    pub fn restore(&mut self) {
+        self.restart_with("etcd.kept", "etcd");
+    }
+
+    fn restart_with(&mut self, from: &str, to: &str) {
+        self.server.kill();
+        self.etcd.kill();
+        let (from, to) = (self.space.join(from), self.space.join(to));
+        std::fs::remove_dir_all(&to).unwrap_or_default();
+        let copied = std::process::Command::new("cp").arg("-a").args([&from, &to]).status();
+        assert!(copied.is_ok_and(|status| status.success()), "{} is copied", from.display());
+        (self.server, self.etcd) = launch(&self.programs, &self.space, self.ports);
+        assert!(self.is_up(), "its ports were taken by another process");
     }
 
     /// `https://127.0.0.1:PORT`.
     pub fn address(&self) -> String {
-        format!("https://127.0.0.1:{}", self.port)
+        format!("https://127.0.0.1:{}", self.ports[2])
     }
 
     /// The authority that signed its certificate, PEM.
     pub fn ca_file(&self) -> PathBuf {
         self.space.join("ca.pem")
+    }
+
+    /// Writes a configuration of kubectl for an administrator, and returns its path.
+    pub fn kubeconfig(&self) -> PathBuf {
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "c",
+            "clusters": [{"name": "c", "cluster": {
+                "server": self.address(), "certificate-authority": self.ca_file().to_string_lossy(),
+            }}],
+            "users": [{"name": "u", "user": {"token": ADMIN}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        });
+        self.space.file("kubeconfig", config.to_string())
     }
 
     /// Asks as an administrator.
@@ -125,7 +161,7 @@ impl ApiServer {
         path: &str,
         body: Option<&Value>,
     ) -> std::io::Result<Reply> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports[2]));
         let bearer = format!("Bearer {token}");
         let headers = [("Authorization", bearer.as_str()), ("Content-Type", kind)];
         http::request_tls(address, &self.ca_file(), method, path, &headers, body)
@@ -172,6 +208,16 @@ impl ApiServer {
     pub fn delete_account(&self, namespace: &str, account: &str) {
         self.ask("DELETE", &format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}"), None).ok();
     }
+}
+
+fn launch(programs: &Path, space: &Workspace, [client, peer, port]: [u16; 3]) -> (Child, Child) {
+    let etcd = Child::start(Path::new("etcd"), "etcd", space.path(), |command| {
+        command.arg("--data-dir").arg(space.join("etcd")).args(etcd_flags(client, peer));
+    });
+    let server = Child::start(&programs.join("kube-apiserver"), "server", space.path(), |command| {
+        command.args(server_flags(space.path(), client, port)).env_clear();
+    });
+    (server, etcd)
 }
 
 /// Where objects of this kind are posted to.

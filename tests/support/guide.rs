@@ -17,17 +17,25 @@ pub struct Block {
     pub line: usize,
 }
 
-/// The fenced blocks of a page of Markdown, in their order.
+/// The fenced blocks of a page of Markdown, in their order, also those of a list's items.
 pub fn blocks(page: &str) -> Vec<Block> {
-    let (mut heading, mut blocks, mut open): (String, Vec<Block>, Option<Block>) = Default::default();
+    let (mut heading, mut blocks, mut open): (String, Vec<Block>, Option<(usize, Block)>) =
+        Default::default();
     for (index, line) in page.lines().enumerate() {
-        match (line.strip_prefix("```"), &mut open) {
+        let indent = line.len() - line.trim_start().len();
+        match (line.trim_start().strip_prefix("```"), &mut open) {
             (Some(language), None) => {
                 let (heading, language) = (heading.clone(), language.trim().to_owned());
-                open = Some(Block { heading, language, text: String::new(), line: index + 1 });
+                let block = Block { heading, language, text: String::new(), line: index + 1 };
+                open = Some((indent, block));
             }
-            (Some(_), Some(_)) => blocks.extend(open.take()),
-            (None, Some(block)) => block.text.push_str(&format!("{line}\n")),
+            (Some(_), Some((outer, _))) if indent == *outer => {
+                blocks.extend(open.take().map(|(_, block)| block));
+            }
+            (_, Some((outer, block))) => {
+                block.text.push_str(line.get(*outer..).unwrap_or_default());
+                block.text.push('\n');
+            }
             (None, None) => {
                 if let Some(text) = line.strip_prefix("## ") {
                     heading = text.to_owned();
@@ -37,6 +45,33 @@ pub fn blocks(page: &str) -> Vec<Block> {
     }
     assert!(open.is_none(), "a fence is not closed");
     blocks
+}
+
+impl Block {
+    /// What a `console` block has a person type, command by command, each with the lines on which it goes on. What is
+    /// printed in between is left out.
+    pub fn typed(&self) -> Vec<String> {
+        let mut typed: Vec<String> = Vec::new();
+        let mut goes_on = false;
+        for line in self.text.lines() {
+            match (line.strip_prefix("$ ").or_else(|| line.strip_prefix("# ")), typed.last_mut()) {
+                (Some(command), _) => typed.push(command.to_owned()),
+                (None, Some(last)) if goes_on => {
+                    last.push('\n');
+                    last.push_str(line);
+                }
+                (None, _) => continue,
+            }
+            goes_on = line.ends_with('\\');
+        }
+        typed
+    }
+}
+
+/// What the `console` blocks of a page have a person type that stand under a heading; under any, where that is empty.
+pub fn typed(page: &str, heading: &str) -> Vec<String> {
+    let of = |block: &Block| block.language == "console" && (heading.is_empty() || block.heading == heading);
+    blocks(page).iter().filter(|block| of(block)).flat_map(Block::typed).collect()
 }
 
 /// A page of the repository.
@@ -50,7 +85,9 @@ pub const STEP: &str = "@step";
 /// The `sh` blocks of a page as one script of bash, which stops at the first command that fails; a line
 /// `@step SECONDS HEADING` stands before the output of each section, and a last one `@step SECONDS` behind all.
 pub fn commands(page: &str) -> String {
-    let mut script = "set -euo pipefail\n".to_owned();
+    // What a page starts in the background ends with it.
+    let mut script =
+        "set -euo pipefail\ntrap 'jobs -p | xargs -r kill 2>/dev/null || true' EXIT\n".to_owned();
     let mut heading = String::new();
     for block in blocks(page).into_iter().filter(|block| block.language == "sh") {
         if block.heading != heading {

@@ -1,6 +1,7 @@
 //! The least of HTTP that tests need, over plain loopback connections: a blocking client and a server that
 //! answers with a closure.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -120,6 +121,8 @@ pub struct Asked {
     pub bearer: Option<String>,
     /// The token of Vault's own header, where there is one.
     pub token: Option<String>,
+    /// Every header, with its name in lower case.
+    pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -205,6 +208,7 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Asked> {
     };
     let mut length = 0;
     let (mut bearer, mut token) = (None, None);
+    let mut headers = BTreeMap::new();
     loop {
         let mut header = String::new();
         reader.read_line(&mut header)?;
@@ -215,8 +219,9 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Asked> {
             "authorization" => bearer = value.strip_prefix("Bearer ").map(str::to_owned),
             _ => {}
         }
+        headers.insert(name.to_ascii_lowercase(), value.to_owned());
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    Ok(Asked { method, path, bearer, token, body })
+    Ok(Asked { method, path, bearer, token, headers, body })
 }

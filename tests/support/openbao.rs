@@ -273,7 +273,8 @@ impl Ports {
 }
 
 /// An authority, and a certificate of it for loopback: `ca.pem`, `server.pem`, `server.key`.
-pub(super) fn write_certificates(space: &Workspace) {
+/// Writes `ca.pem`, and `server.pem` with `server.key` for this machine.
+pub fn write_certificates(space: &Workspace) {
     let ca_key = KeyPair::generate().expect("ring makes keys");
     let mut ca = CertificateParams::default();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

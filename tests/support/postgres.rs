@@ -60,6 +60,16 @@ impl Postgres {
         }
     }
 
+    /// Where it listens on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The password of its administrator `postgres`.
+    pub fn password(&self) -> &'static str {
+        ADMIN
+    }
+
     /// Whether these credentials log in and may ask something.
     pub fn accepts(&self, user: &str, password: &str) -> bool {
         self.ask(user, password, "SELECT 1").is_ok_and(|answer| answer == "1")

@@ -4,7 +4,10 @@
 pub mod clock;
 pub mod exit;
 pub mod failure;
+pub mod gather;
+pub mod given;
 pub mod held;
+pub mod property;
 pub mod request;
 pub mod response;
 pub mod secret;

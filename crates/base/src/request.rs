@@ -39,6 +39,8 @@ pub enum BadPath {
     Empty,
     /// It has a segment `.` or `..`, plain or percent-encoded.
     Dots,
+    /// It has an empty segment: two slashes, plain or percent-encoded.
+    Gap,
     /// It has a control character, such as NUL or a newline.
     Control,
 }
@@ -48,6 +50,7 @@ impl fmt::Display for BadPath {
         f.write_str(match self {
             Self::Empty => "the path is empty",
             Self::Dots => "the path has a segment `.` or `..`",
+            Self::Gap => "the path has an empty segment: two slashes, one after the other",
             Self::Control => "the path has a control character",
         })
     }
@@ -142,6 +145,9 @@ fn clean(path: &str) -> Result<String, BadPath> {
     if lower.split(['/', '\\']).any(|segment| segment == "." || segment == "..") {
         return Err(BadPath::Dots);
     }
+    if lower.contains("//") {
+        return Err(BadPath::Gap);
+    }
     Ok(path.to_owned())
 }
 
@@ -166,6 +172,8 @@ mod tests {
             ("secret/../sys/seal", BadPath::Dots),
             ("secret/%2e%2E/x", BadPath::Dots),
             ("secret/%2E%2e%2fx", BadPath::Dots),
+            ("secret//a", BadPath::Gap),
+            ("secret/data/%2Fa", BadPath::Gap),
             ("secret/a\nb", BadPath::Control),
             ("secret/a\0b", BadPath::Control),
         ] {

@@ -21,6 +21,8 @@ pub struct Response {
     pub data: Tree,
     /// The value as it is kept, of a store that is no Vault. A Vault keeps fields, and no value.
     pub raw: Option<Secret>,
+    /// The name of its version, of a store that is no Vault.
+    pub version_id: Option<String>,
     /// The server's warnings. They may name paths, and never hold values.
     pub warnings: Vec<String>,
     /// The answer to a login: the token and its properties.
@@ -82,6 +84,13 @@ impl std::fmt::Display for WrongType {
 impl std::error::Error for WrongType {}
 
 impl Response {
+    /// Returns the answer for a value that a store keeps: its fields, if it is a JSON object; otherwise one field `value`.
+    #[must_use]
+    pub fn of_value(value: Secret) -> Self {
+        let data = fields(&value).unwrap_or_else(|| Tree::map([("value", Tree::Text(value.clone()))]));
+        Self { data, raw: Some(value), ..Self::default() }
+    }
+
     /// Reads the answer in `tree`.
     ///
     /// # Errors
@@ -98,6 +107,7 @@ impl Response {
             renewable: flag(tree, "renewable")?,
             data: tree.get("data").cloned().unwrap_or_default(),
             raw: None,
+            version_id: None,
             warnings: texts(tree, "warnings")?,
             auth: tree.get("auth").and_then(not_null).map(Auth::from_tree).transpose()?,
             wrap_info: tree.get("wrap_info").and_then(not_null).map(WrapInfo::from_tree).transpose()?,
@@ -242,6 +252,13 @@ fn seconds(tree: &Tree, name: &'static str) -> Result<u64, WrongType> {
     } else {
         Err(WrongType(name))
     }
+}
+
+/// Text and numbers are JSON, too, and are values.
+fn fields(value: &Secret) -> Option<Tree> {
+    let first = value.expose().iter().find(|byte| !byte.is_ascii_whitespace())?;
+    let tree = (*first == b'{').then(|| Tree::from_json(value.expose()).ok())??;
+    tree.as_map().is_some().then_some(tree)
 }
 
 #[cfg(test)]

@@ -53,3 +53,53 @@ pub struct Now {
     /// The wall clock, in seconds since 1970: for the dates of certificates only, because this clock jumps.
     pub wall: i64,
 }
+
+/// Days from 1970-01-01 to a day of the Gregorian calendar. `month` and `day` count from 1.
+#[must_use]
+pub fn days(year: i64, month: i64, day: i64) -> i64 {
+    // Years that begin in March have their leap day at the end.
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+#[cfg(any(test, kani))]
+mod properties {
+    use super::*;
+    use crate::property;
+
+    /// Values at both ends of what a duration holds, and between.
+    fn span(step: u64) -> Duration {
+        let whole = if step < 16 { step } else { u64::MAX - (32 - step) };
+        Duration::new(whole, if step.is_multiple_of(2) { 0 } else { 999_999_999 })
+    }
+
+    property! {
+        /// Time neither wraps nor goes back, however late the moment and however long the wait.
+        fn no_wait_leads_into_the_past(moment: u64 in 0..=32, wait: u64 in 0..=32) {
+            let (moment, wait) = (Moment::new(span(moment)), span(wait));
+            let (later, earlier) = (moment.after(wait), moment.before(wait));
+            assert!(earlier <= moment && moment <= later);
+            assert_eq!(later.until(moment).min(moment.until(later)), Duration::ZERO);
+            assert!(moment.until(later) <= wait && earlier.until(moment) <= wait);
+        }
+
+        /// The calendar counts one day after the other, in every month of four centuries and their neighbours.
+        fn each_day_of_the_calendar_follows_the_one_before(year: i64 in 1590..=2010, month: i64 in 1..=12) {
+            let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+            let long = match month {
+                2 => 28 + i64::from(leap),
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            let first = days(year, month, 1);
+            let next = if month == 12 { days(year + 1, 1, 1) } else { days(year, month + 1, 1) };
+            assert_eq!(next - first, long, "{year}-{month}");
+            assert_eq!(days(year, month, long), next - 1);
+            // The pattern is that of four centuries.
+            assert_eq!(days(year + 400, month, 1) - first, 146_097);
+        }
+    }
+}

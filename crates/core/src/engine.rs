@@ -5,6 +5,7 @@
 //! published, and requests are sent as far as the limit, the breaker and the login allow.
 //! The rooms beside this one each carry one part of `impl Engine`.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -144,7 +145,7 @@ impl Engine {
     #[must_use]
     pub fn lease_ids(&self) -> BTreeSet<LeaseId> {
         let held = self.graph.iter().filter_map(|(_, node)| node.lease());
-        held.chain(self.retirees.iter().map(|one| &one.lease)).map(|lease| lease.id.clone()).collect()
+        held.chain(self.retirees.iter().map(|one| &one.lease)).map(|lease| lease.id.clone()).gather()
     }
 
     /// When to send [`Event::Wake`] if nothing else happens before; none while nothing is due.
@@ -188,6 +189,7 @@ impl Engine {
                 self.refresh_some(&wanted);
             }
             Event::Look => self.inspect_all(Look::Now),
+            Event::LookAt(unit) => self.want_look(unit, Look::Thorough),
             Event::Exposed => self.replace_login(),
             Event::Yield => self.yield_to_successor(),
             Event::Resume => self.resume(),

@@ -48,7 +48,8 @@ fn main() -> Result<()> {
     println!("| processor time for 1,000 reviews | {} ms |", cpu * 10);
     println!("| resident: idle, at most | {idle} KiB, {peak} KiB |");
     println!("| the program | {} bytes |", fs::metadata(&program)?.len());
-    println!("\nThe machine's load beside it: {}", load.trim());
+    let load: Vec<&str> = load.split(' ').take(3).collect();
+    println!("\nThe machine's load beside it was {} (1, 5 and 15 minutes).", load.join(", "));
     Ok(())
 }
 

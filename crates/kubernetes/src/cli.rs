@@ -1,15 +1,17 @@
 //! The command line.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::offline::{self, Failure};
+use crate::settings;
+use crate::sync;
 use crate::webhook::{self as server, Flags, Options};
 
-/// Injects Leasehold into annotated pods of Kubernetes.
+/// Injects Leasehold into annotated pods of Kubernetes, and keeps Secrets as they are defined.
 #[derive(Debug, Parser)]
 #[command(name = "leasehold-kubernetes", version, arg_required_else_help = true, after_help = CODES)]
 struct Cli {
@@ -22,7 +24,7 @@ const CODES: &str = "Exit codes:
    64  the command line
    65  a pod is refused, or the input is no YAML
    66  a file cannot be read
-   69  the webhook cannot be served
+   69  the webhook cannot be served, or nothing can be synced
    73  the result cannot be written
    78  the settings are wrong";
 
@@ -32,8 +34,26 @@ enum Command {
     Inject(FileArgs),
     /// Check the annotations of the pods in a file.
     Check(FileArgs),
+    /// Convert what other operators and annotations define, in many manifests, and report.
+    ///
+    /// SecretDefinition, ExternalSecret, VaultStaticSecret, VaultDynamicSecret and VaultPKISecret are printed as SyncedSecrets. Of
+    /// annotated pods the configurations of Leasehold are written to a folder.
+    Convert(ConvertArgs),
     /// Serve the mutating webhook that injects Leasehold into pods as they are made.
     Webhook(WebhookArgs),
+    /// Serve it as the Deployment of vault-k8s starts it: with that injector's flags and variables.
+    AgentInject(InjectorArgs),
+    /// Keep Secrets as SecretDefinitions define them: secrets-manager's flags, with one dash or two.
+    ///
+    /// The flags and what each does are in docs/guides/from-secrets-manager.md.
+    #[command(disable_help_flag = true)]
+    Sync {
+        /// Flags of Go's form, such as -vault.url=https://vault:8200
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAGS")]
+        flags: Vec<String>,
+    },
+    /// Print the CustomResourceDefinitions of what `sync` keeps, for `kubectl apply -f -`.
+    Crds,
 }
 
 /// `leasehold-kubernetes inject` and `check`
@@ -42,6 +62,26 @@ pub struct FileArgs {
     /// Pods, Deployments, StatefulSets, DaemonSets, Jobs and CronJobs, as YAML or JSON; `-` for standard input.
     #[arg(short, long = "filename", value_name = "F")]
     pub file: PathBuf,
+    /// The operator's settings, YAML; laid upon AGENT_INJECT_ variables.
+    #[arg(long, value_name = "F")]
+    pub settings: Option<PathBuf>,
+}
+
+/// `leasehold-kubernetes convert`
+#[derive(Debug, Clone, Args)]
+pub struct ConvertArgs {
+    /// Manifests, or folders: of a folder every .yaml, .yml and .json file in it and below it.
+    #[arg(short, long = "filename", value_name = "F", required = true, num_args = 1..)]
+    pub files: Vec<PathBuf>,
+    /// The folder that the configurations of annotated pods are written to, one for each. Nothing that is there is replaced.
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// The service account of SyncedSecrets whose origin names none, such as that of a SecretDefinition.
+    #[arg(long, value_name = "NAME")]
+    pub service_account: Option<String>,
+    /// The role of Vault for these.
+    #[arg(long, value_name = "NAME")]
+    pub role: Option<String>,
     /// The operator's settings, YAML; laid upon AGENT_INJECT_ variables.
     #[arg(long, value_name = "F")]
     pub settings: Option<PathBuf>,
@@ -77,6 +117,17 @@ pub struct WebhookArgs {
     pub settings: Option<PathBuf>,
 }
 
+/// `leasehold-kubernetes agent-inject`
+#[derive(Debug, Clone, Args)]
+pub struct InjectorArgs {
+    /// Where health and metrics are served without TLS; otherwise :9110.
+    #[arg(long, value_name = "ADDRESS")]
+    pub plain: Option<String>,
+    /// Flags of vault-k8s' injector, in Go's form. A variable AGENT_INJECT_… wins, as it does there.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "FLAG")]
+    pub flags: Vec<String>,
+}
+
 /// The command line as it is parsed: what the reference is made of.
 #[must_use]
 pub fn definition() -> clap::Command {
@@ -86,6 +137,11 @@ pub fn definition() -> clap::Command {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    // The image of secrets-manager is swapped, and its arguments are kept.
+    if given.first().is_some_and(|first| sync::are_meant(first)) {
+        return end(sync(&given));
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -96,8 +152,16 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Inject(args) => offline::run(&args.file, args.settings.as_deref(), false),
         Command::Check(args) => offline::run(&args.file, args.settings.as_deref(), true),
+        Command::Convert(args) => offline::convert::run(&args),
         Command::Webhook(args) => webhook(&args),
+        Command::AgentInject(args) => agent_inject(args),
+        Command::Sync { flags } => sync(&flags),
+        Command::Crds => crds(),
     };
+    end(result)
+}
+
+fn end(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -117,7 +181,43 @@ fn webhook(args: &WebhookArgs) -> Result<(), Failure> {
         certificate_life: args.certificate_life.clone(),
         authority_life: args.authority_life.clone(),
     };
-    let options = Options::resolve(&flags, &|name| std::env::var(name).ok()).map_err(Failure::Settings)?;
-    let settings = offline::settings(args.settings.as_deref())?;
+    serve(&flags, args.settings.as_deref(), &|name| std::env::var(name).ok())
+}
+
+/// The webhook behind the command line of vault-k8s.
+fn agent_inject(args: InjectorArgs) -> Result<(), Failure> {
+    let mut said = settings::flags(&args.flags).map_err(Failure::Usage)?;
+    said.entry("AGENT_INJECT_LISTEN".to_owned()).or_insert_with(|| ":8080".to_owned());
+    let variable = |name: &str| {
+        let own = std::env::var(name).ok().filter(|text| !text.is_empty());
+        own.or_else(|| said.get(name).cloned())
+    };
+    serve(&Flags { plain: args.plain, ..Flags::default() }, None, &variable)
+}
+
+fn serve(
+    flags: &Flags,
+    file: Option<&Path>,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<(), Failure> {
+    let options = Options::resolve(flags, variable).map_err(Failure::Settings)?;
+    let settings = offline::settings_of(file, variable)?;
     server::run(&options, settings).map_err(Failure::Unavailable)
+}
+
+fn sync(args: &[String]) -> Result<(), Failure> {
+    let flags = sync::Flags::read(args).map_err(Failure::Usage)?;
+    if flags.is_on("version") {
+        let _closed =
+            writeln!(std::io::stdout(), "Secrets Manager {} (leasehold)", env!("CARGO_PKG_VERSION"));
+        return Ok(());
+    }
+    let options =
+        sync::Options::resolve(&flags, &|name| std::env::var(name).ok()).map_err(Failure::Settings)?;
+    sync::run(&options).map_err(Failure::Unavailable)
+}
+
+fn crds() -> Result<(), Failure> {
+    let written = std::io::stdout().write_all(sync::CRDS.as_bytes());
+    written.map_err(|error| Failure::Unwritable(format!("cannot write to standard output: {error}")))
 }

@@ -16,12 +16,14 @@ pub mod cli;
 mod cluster;
 mod configuration;
 mod inject;
+mod log;
 mod offline;
 mod patch;
 mod plan;
 mod pod;
 mod refusal;
 pub mod settings;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod webhook;

@@ -2,6 +2,7 @@
 
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::response::Response;
+#[cfg(any(test, feature = "clouds"))]
 use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
 
@@ -9,23 +10,16 @@ use leasehold_base::tree::Tree;
 /// clouds 64 KiB.
 pub const MOST_BYTES: usize = 1024 * 1024;
 
-/// The answer for a value: the fields of a JSON object, or `value`.
-#[must_use]
-pub fn of(value: Secret) -> Response {
-    let data = fields(&value).unwrap_or_else(|| Tree::map([("value", Tree::Text(value.clone()))]));
-    Response { data, raw: Some(value), ..Response::default() }
-}
-
-fn fields(value: &Secret) -> Option<Tree> {
-    let first = value.expose().iter().find(|byte| !byte.is_ascii_whitespace())?;
-    // Text and numbers are JSON, too, and are values.
-    let tree = (*first == b'{').then(|| Tree::from_json(value.expose()).ok())??;
-    tree.as_map().is_some().then_some(tree)
+/// The answer for a value of a store that has versions. A name of a version is a word: what is none is left out.
+#[cfg(feature = "clouds")]
+pub(crate) fn of_version(value: Secret, version: &str) -> Response {
+    let is_word = (1..=64).contains(&version.len()) && version.bytes().all(|byte| byte.is_ascii_graphic());
+    Response { version_id: is_word.then(|| version.to_owned()), ..Response::of_value(value) }
 }
 
 /// The answer to a list.
 pub(crate) fn list(mut names: Vec<String>) -> Response {
-    names.sort();
+    names.sort_unstable();
     let keys = Tree::list(names.iter().map(|name| Tree::text(name.as_str())));
     Response { data: Tree::map([("keys", keys)]), ..Response::default() }
 }
@@ -43,7 +37,7 @@ mod tests {
     use super::*;
 
     fn answer(value: &[u8]) -> Response {
-        of(Secret::new(value.to_vec()))
+        Response::of_value(Secret::new(value.to_vec()))
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Environment {
     pub(crate) fn read(&self, name: &str) -> Result<Response, Failure> {
         match self.variables.get(name) {
             Some(value) if value.len() > answer::MOST_BYTES => Err(answer::too_large()),
-            Some(value) => Ok(answer::of(value.clone())),
+            Some(value) => Ok(Response::of_value(value.clone())),
             None => {
                 let why = format!(
                     "the variable {}{name} is not set; variables are read once, at the start",

@@ -45,7 +45,7 @@ impl Files {
         let filled = fill(&mut file, &mut bytes).map_err(|error| self.failure(name, &error))?;
         // A file that is written in place may be shorter by now. Who replaces it by a rename is read whole.
         bytes.truncate(filled);
-        Ok(answer::of(Secret::new(bytes)))
+        Ok(Response::of_value(Secret::new(bytes)))
     }
 
     pub(crate) fn list(&self, name: &str) -> Result<Response, Failure> {

@@ -6,9 +6,29 @@
 //! field `value`. The value as it is stays beside that, as [`Response::raw`].
 
 mod answer;
+#[cfg(feature = "clouds")]
+mod aws;
+#[cfg(feature = "clouds")]
+mod azure;
 mod environment;
 mod files;
+#[cfg(feature = "clouds")]
+mod google;
+#[cfg(feature = "clouds")]
+mod http;
+#[cfg(feature = "clouds")]
+mod kept;
+pub mod login;
+mod needs;
+#[cfg(feature = "clouds")]
+mod oauth;
+#[cfg(feature = "clouds")]
+mod rest;
 mod settings;
+#[cfg(feature = "clouds")]
+mod times;
+#[cfg(feature = "clouds")]
+mod variables;
 
 use std::collections::BTreeMap;
 
@@ -17,8 +37,10 @@ use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
 use leasehold_base::secret::Secret;
 
-pub use answer::{MOST_BYTES, of as answer};
-pub use settings::{Kind, Settings};
+pub use answer::MOST_BYTES;
+#[cfg(feature = "clouds")]
+pub use settings::{Aws, Azure, AzureIdentity, Google};
+pub use settings::{Kind, ManagedIdentity, Needs, Settings};
 
 use environment::Environment;
 use files::Files;
@@ -30,6 +52,15 @@ pub enum Store {
     Environment(Environment),
     /// A folder.
     Files(Files),
+    /// AWS Secrets Manager.
+    #[cfg(feature = "clouds")]
+    Aws(Box<aws::Aws>),
+    /// Azure Key Vault.
+    #[cfg(feature = "clouds")]
+    Azure(Box<azure::Azure>),
+    /// Google Secret Manager.
+    #[cfg(feature = "clouds")]
+    Google(Box<google::Google>),
 }
 
 impl Store {
@@ -39,6 +70,12 @@ impl Store {
         match &settings.kind {
             Kind::Environment { prefix } => Self::Environment(Environment::new(prefix, environment)),
             Kind::Files { dir } => Self::Files(Files::new(dir)),
+            #[cfg(feature = "clouds")]
+            Kind::Aws(settings) => Self::Aws(Box::new(aws::Aws::new(settings, environment))),
+            #[cfg(feature = "clouds")]
+            Kind::Azure(settings) => Self::Azure(Box::new(azure::Azure::new(settings, environment))),
+            #[cfg(feature = "clouds")]
+            Kind::Google(settings) => Self::Google(Box::new(google::Google::new(settings, environment))),
         }
     }
 
@@ -49,19 +86,27 @@ impl Store {
     /// [`FailureKind::Rejected`] for what this store cannot be asked.
     pub async fn ask(&self, request: &Request) -> Result<Response, Failure> {
         let name = request.path.split_once('/').map_or("", |(_, name)| name);
-        if let Some(argument) = request.args.keys().next() {
-            let why = format!("{} takes no argument such as {argument}", self.words());
-            return Err(Failure::new(FailureKind::Rejected, why));
-        }
         match (request.verb, self) {
-            (Verb::Read, Self::Environment(store)) => store.read(name),
-            (Verb::Read, Self::Files(store)) => store.read(name),
-            (Verb::List, Self::Environment(store)) => Ok(store.list(name)),
-            (Verb::List, Self::Files(store)) => store.list(name),
+            // A template that gives arguments asks for a write of Vault's: here they choose what is read.
+            #[cfg(feature = "clouds")]
+            (_, Self::Aws(store)) => store.ask(request.verb, name, request).await,
+            #[cfg(feature = "clouds")]
+            (_, Self::Azure(store)) => store.ask(request.verb, name, request).await,
+            #[cfg(feature = "clouds")]
+            (_, Self::Google(store)) => store.ask(request.verb, name, request).await,
             (Verb::Write, _) => {
                 let why = format!("{} can be read and listed, and not written to", self.words());
                 Err(Failure::new(FailureKind::Rejected, why))
             }
+            _ if !request.args.is_empty() => {
+                let arguments = request.args.keys().next().map_or("", String::as_str);
+                let why = format!("{} takes no argument such as {arguments}", self.words());
+                Err(Failure::new(FailureKind::Rejected, why))
+            }
+            (Verb::Read, Self::Environment(store)) => store.read(name),
+            (Verb::Read, Self::Files(store)) => store.read(name),
+            (Verb::List, Self::Environment(store)) => Ok(store.list(name)),
+            (Verb::List, Self::Files(store)) => store.list(name),
         }
     }
 
@@ -70,6 +115,57 @@ impl Store {
         match self {
             Self::Environment(_) => "the environment",
             Self::Files(_) => "a folder of files",
+            #[cfg(feature = "clouds")]
+            Self::Aws(_) => "AWS Secrets Manager",
+            #[cfg(feature = "clouds")]
+            Self::Azure(_) => "Azure Key Vault",
+            #[cfg(feature = "clouds")]
+            Self::Google(_) => "Google Secret Manager",
+        }
+    }
+}
+
+#[cfg(all(test, feature = "clouds"))]
+mod tests {
+    use super::*;
+    use crate::login::{Issuer, Proof, Prover, Signer};
+
+    const CANARY: &str = "canary-4f1d";
+
+    /// Every variable that one of the stores or logins looks at holds the canary, but a region, which is none.
+    fn environment() -> BTreeMap<String, Secret> {
+        let names = [aws::NAMES, azure::NAMES, google::NAMES, &["APP_DB"]].concat();
+        let hold = |name: &&&str| !name.ends_with("REGION");
+        names.iter().filter(hold).map(|name| ((*name).to_owned(), Secret::from(CANARY))).collect()
+    }
+
+    #[test]
+    fn no_store_and_no_login_is_printed_with_what_it_holds() {
+        let environment = environment();
+        let url: url::Url = "https://my-vault.vault.azure.net".parse().expect("a URL");
+        let identity = AzureIdentity::default();
+        let kinds = [
+            Kind::Environment { prefix: "APP_".to_owned() },
+            Kind::Files { dir: "/run/credentials".into() },
+            Kind::Aws(Aws::default()),
+            Kind::Azure(Azure { url, identity }),
+            Kind::Google(Google { project: "project".to_owned(), location: None, endpoint: None }),
+        ];
+        for kind in kinds {
+            let store = Store::open(&Settings { name: "store".to_owned(), kind }, &environment);
+            let printed = format!("{store:?} {store:#?}");
+            assert!(!printed.contains(CANARY), "{printed}");
+        }
+        let audience = || "vault".to_owned();
+        let proofs = [
+            Proof::Aws { region: None, server_id: None },
+            Proof::Azure { audience: audience(), identity: None },
+            Proof::Google { signer: Signer::Account, account: None },
+            Proof::Jwt { audience: audience(), issuer: Issuer::Aws { region: None } },
+        ];
+        for proof in proofs {
+            let printed = format!("{:?}", Prover::new(&proof, &environment));
+            assert!(!printed.contains(CANARY), "{printed}");
         }
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod advice;
 mod buffer;
 mod builtins;
 mod calls;
@@ -14,6 +15,7 @@ mod lex;
 mod limits;
 mod node;
 mod parse;
+mod profile;
 mod spell;
 pub mod value;
 
@@ -24,6 +26,7 @@ pub use eval::MissingKey;
 pub use leasehold_base::secret::Secret;
 pub use leasehold_base::tree::Tree;
 pub use limits::Limits;
+pub use profile::Profile;
 
 use function::Functions;
 use host::Host;
@@ -41,6 +44,8 @@ pub struct Template {
     right: Vec<u8>,
     /// Sorted by name. A list, because a text defines one template or a few.
     trees: Box<[(Vec<u8>, Body)]>,
+    /// What its renderings may do at most, and that they are fenced in: it was compiled under a [`Profile`].
+    bounds: Option<Limits>,
 }
 
 /// The delimiters of an action, left and right, unless [`Template::parse`] is given others: `{{` and `}}`.
@@ -79,13 +84,13 @@ impl Template {
         let trees = parse::parse(name, text, (left, right), functions).map_err(|error| *error)?;
         let trees = trees.into_iter().collect();
         let (left, right) = (left.to_vec(), right.to_vec());
-        Ok(Self { name: name.to_owned(), text: text.to_vec(), left, right, trees })
+        Ok(Self { name: name.to_owned(), text: text.to_vec(), left, right, trees, bounds: None })
     }
 
     /// Renders the template with `data` as dot, like Go's `Execute`.
     ///
     /// - `missing_key` says what a key is that a map does not have: Go's option `missingkey`.
-    /// - `limits` bound the work and the output of this one execution.
+    /// - `limits` bound the work and the output of this one execution. Those of its [`Profile`] bound it, too.
     /// - `host` answers what the template asks of the world. [`host::Nowhere`] answers nothing.
     ///
     /// The output is a [`Secret`], which is wiped when it is dropped. [`Secret::expose`] gives its bytes.
@@ -100,7 +105,10 @@ impl Template {
         limits: Limits,
         host: &mut dyn Host,
     ) -> Result<Secret, Box<ExecError>> {
-        eval::execute(self, data, missing_key, limits, host)
+        match self.bounds {
+            None => eval::execute(self, data, missing_key, limits, host),
+            Some(most) => profile::execute(self, data, missing_key, (limits, most), host),
+        }
     }
 
     /// Returns the name that stands in errors.

@@ -25,3 +25,17 @@ impl Default for Limits {
         Self { depth: 500, range: 1_000_000, output: 64 << 20, steps: 20_000_000, held: 64 << 20 }
     }
 }
+
+impl Limits {
+    /// Returns the smaller of each.
+    #[must_use]
+    pub(crate) fn within(self, most: Self) -> Self {
+        Self {
+            depth: self.depth.min(most.depth),
+            range: self.range.min(most.range),
+            output: self.output.min(most.output),
+            steps: self.steps.min(most.steps),
+            held: self.held.min(most.held),
+        }
+    }
+}

@@ -51,7 +51,7 @@ const fn fault(number: usize, what: &'static str, needs: &'static [Place]) -> Fa
 use Place::{Machine, Server, Simulated, Wire};
 
 /// All of them, in the order of their numbers.
-pub const FAULTS: [Fault; 62] = [
+pub const FAULTS: [Fault; 79] = [
     fault(1, "the server is down for ten minutes, the lease lives an hour", &[Simulated, Server]),
     fault(2, "the server is down until what is on disk has expired", &[Simulated, Server]),
     fault(3, "the server is down while init runs", &[Simulated, Server]),
@@ -126,6 +126,23 @@ pub const FAULTS: [Fault; 62] = [
     fault(60, "webhook: two replicas replace certificates at once", &[Server]),
     fault(61, "webhook: the leader is killed in the middle of a rotation", &[Server]),
     fault(62, "webhook: the author of a pod is hostile", &[Server]),
+    fault(63, "store: one of several is down for an hour", &[Simulated]),
+    fault(64, "store: it asks for a later retry: 429, ThrottlingException", &[Wire]),
+    fault(65, "store: a secret is deleted, disabled, or about to be deleted", &[Server, Wire]),
+    fault(66, "store: a vault asks for a token for something else, or redirects", &[Wire]),
+    fault(67, "store: the metadata service is none, or redirects", &[Wire]),
+    fault(68, "store: the federated token has expired", &[Wire]),
+    fault(69, "store: the clock is further off than a signature may be old", &[Wire]),
+    fault(70, "login by a cloud: the cloud gives no proof, or the server does not take it", &[Server]),
+    fault(71, "sync: the leader is killed at any of its writes", &[Server]),
+    fault(72, "sync: the API server is away, or answers 409, 429, 500, 503 or 504", &[Server]),
+    fault(73, "sync: its watches are cut, or their history is gone", &[Server]),
+    fault(74, "sync: the Vault is away or sealed, or a proxy answers for it", &[Server]),
+    fault(75, "sync: definitions are deleted while no controller runs", &[Server]),
+    fault(76, "sync: the clocks of replicas differ", &[Server]),
+    fault(77, "sync: etcd is restored from an older state", &[Server]),
+    fault(78, "sync: two controllers run at once", &[Server]),
+    fault(79, "sync: a new leader takes over", &[Server]),
 ];
 
 /// What a test shows of a fault, gathered while it runs.

@@ -18,6 +18,7 @@ use super::login::{self, Attempt, Post, claims};
 use super::message::{self, Unspoken};
 use super::meter::{self, Operation, Tally};
 use super::mounts::{self, Mount, Mounts};
+use super::prove::Cloud;
 use super::transport::{Call, Transport};
 use super::unwrap::Unwrapped;
 use super::verdict::{self, Asked};
@@ -45,6 +46,8 @@ pub struct Client {
     mounts: Mounts,
     /// What a wrapped secret id turned out to be.
     pub(super) unwrapped: Unwrapped,
+    /// Where the login is by an identity of a cloud.
+    pub(super) cloud: Cloud,
 }
 
 impl Client {
@@ -59,6 +62,7 @@ impl Client {
             auth: auth.clone(),
             mounts: Mounts::default(),
             unwrapped: Unwrapped::default(),
+            cloud: Cloud::default(),
         })
     }
 
@@ -121,19 +125,25 @@ impl Client {
             Attempt::Ask(post) => {
                 let jwt = matches!(self.auth.method, AuthMethod::Kubernetes { .. });
                 let jwt = post.credentials.first().filter(|_| jwt).cloned();
-                self.post(post).await.map_err(|failure| match jwt {
-                    Some(jwt) => claims::explain(failure, &jwt, clock::now().wall),
-                    None => failure,
-                })
+                self.post(post, jwt).await
             }
+            Attempt::Prove => self.log_in_by_cloud().await,
             Attempt::Unwrap { token, made_by, role_id } => {
                 let secret_id = self.unwrapped(&token, &made_by).await?;
-                self.post(Post::approle(&self.auth.mount, role_id, Some(secret_id))).await
+                self.post(Post::approle(&self.auth.mount, role_id, Some(secret_id)), None).await
             }
         }
     }
 
-    async fn post(&self, Post { path, body, credentials }: Post) -> Result<Auth, Failure> {
+    /// Posts a login. Where it is refused, the message says what `jwt` says of itself.
+    pub(super) async fn post(&self, post: Post, jwt: Option<Secret>) -> Result<Auth, Failure> {
+        self.posted(post).await.map_err(|failure| match jwt {
+            Some(jwt) => claims::explain(failure, &jwt, clock::now().wall),
+            None => failure,
+        })
+    }
+
+    async fn posted(&self, Post { path, body, credentials }: Post) -> Result<Auth, Failure> {
         let endpoint = Raw::put(path, body);
         let unspoken = Unspoken(credentials.iter().collect());
         let call = Call { wrap_ttl: self.auth.wrap_ttl, ..self.for_tokens(None) };

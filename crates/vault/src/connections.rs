@@ -13,12 +13,10 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::error::Error;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use leasehold_http::resolve::Resolver;
 use reqwest::redirect::Policy;
 use rustls::ClientConfig;
 use url::Url;
@@ -26,7 +24,6 @@ use url::Url;
 use super::files::local;
 use super::tls::{self, Contents, Fingerprint, TlsFiles};
 use super::traffic::{IDLE, Pool, REST, Traffic, Turn};
-use super::trouble::NoSuchHost;
 use crate::settings::VaultPlan;
 use leasehold_base::clock;
 use leasehold_base::failure::Failure;
@@ -184,29 +181,4 @@ impl Generation {
         let tls = files.config(contents)?;
         Ok(Self { tls, fingerprint: contents.fingerprint(), by_host: Mutex::default() })
     }
-}
-
-/// The system's resolver, whose failure can be recognised, and which knows where `server_name` is.
-struct Resolver {
-    /// The name asked for, and the host really meant.
-    alias: Option<(String, String)>,
-}
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let host = match &self.alias {
-            Some((asked, real)) if asked == name.as_str() => real.trim_matches(['[', ']']).to_owned(),
-            _ => name.as_str().to_owned(),
-        };
-        Box::pin(async move {
-            // The port is set by the connector from the URL.
-            let found = tokio::net::lookup_host((host, 0)).await;
-            let found: Vec<SocketAddr> = found.map_err(|_| no_such_host())?.collect();
-            if found.is_empty() { Err(no_such_host()) } else { Ok(Box::new(found.into_iter()) as Addrs) }
-        })
-    }
-}
-
-fn no_such_host() -> Box<dyn Error + Send + Sync> {
-    Box::new(NoSuchHost)
 }

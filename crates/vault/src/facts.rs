@@ -21,7 +21,7 @@ pub fn read(response: &Response, before: Option<&Response>) -> ReadFacts {
     let news = before.map_or((true, true), |before| life::differs(life, &before.data, &response.data));
     let (changed, rotated) = news;
     let changed = changed || before.is_some_and(|before| before.auth != response.auth);
-    ReadFacts { lease, life, version: version(&response.data), changed, rotated }
+    ReadFacts { lease, life, version: version(&response.data), version_id: None, changed, rotated }
 }
 
 /// What a login, or a renewal of its token, brought.

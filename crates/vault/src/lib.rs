@@ -13,14 +13,13 @@ pub mod facts;
 mod life;
 pub mod meter;
 pub mod mounts;
+mod prove;
 mod ssh;
 pub mod verdict;
 
-mod body;
 mod capabilities;
 mod connections;
 mod endpoint;
-mod files;
 mod login;
 mod message;
 pub mod settings;
@@ -32,6 +31,8 @@ pub mod unwrap;
 pub mod validity;
 mod wrap;
 
-pub use files::credential_in;
-pub use files::read as read_file;
-pub use tls::{PEM_MAX, certificates};
+use leasehold_http::{body, files};
+
+pub use leasehold_http::files::{credential_in, read as read_file};
+pub use leasehold_http::tls::certificates;
+pub use tls::PEM_MAX;

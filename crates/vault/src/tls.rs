@@ -4,14 +4,12 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use leasehold_http::tls::{add_the_systems, certificates, start};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConfig, Resumption, WantsClientCert, WebPkiServerVerifier};
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme, WantsVerifier,
-};
+use rustls::{CertificateError, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use sha2::{Digest, Sha256};
 use url::Host;
 use zeroize::Zeroizing;
@@ -156,7 +154,7 @@ impl TlsFiles {
             }
         }
         if !self.plaintext && self.ca_file.is_none() && self.ca_dir.is_none() {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            add_the_systems(&mut roots);
             if roots.is_empty() {
                 return Err(local("this system has no certificate authorities; set vault.ca_file"));
             }
@@ -175,15 +173,6 @@ impl Contents {
         }
         hash.finalize().into()
     }
-}
-
-/// ring by name: a process-wide default would be whatever another part of the program installed.
-fn start() -> Result<(ConfigBuilder<ClientConfig, WantsVerifier>, Arc<CryptoProvider>), Failure> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|_| local("this build has no TLS version to offer"))?;
-    Ok((builder, provider))
 }
 
 /// The IP address that a name is, as a URL's host would be.
@@ -250,16 +239,6 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// The certificates of a file in PEM, at least one.
-pub fn certificates(what: &str, path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match found {
-        Ok(found) if !found.is_empty() => Ok(found),
-        Ok(_) => Err(local(format!("{what} {} holds no certificate in PEM", path.display()))),
-        Err(_) => Err(local(format!("{what} {} is not valid PEM", path.display()))),
-    }
-}
-
 /// The files of a folder of authorities by name. Names with a dot in front are those of the
 /// atomic writers (`..data`), through which the others are reached.
 fn members(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -275,6 +254,6 @@ fn members(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     if files.is_empty() {
         return Err(local(format!("ca_dir {} holds no file", dir.display())));
     }
-    files.sort();
+    files.sort_unstable();
     Ok(files)
 }

@@ -14,6 +14,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION};
 use http::{Method, StatusCode};
+use leasehold_http::header;
+use leasehold_http::trouble::is_forbidden;
 use percent_encoding::percent_decode_str;
 use rustify::endpoint::Endpoint;
 use rustify::errors::ClientError;
@@ -54,15 +56,6 @@ pub(super) struct Call<'a> {
     pub(super) namespace: Option<&'a str>,
     /// Has the answer kept under a one-time token for so long.
     pub(super) wrap_ttl: Option<Duration>,
-}
-
-/// A token for a header to point into instead of copying it.
-struct Held(Secret);
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        self.0.expose()
-    }
 }
 
 /// A request, ready to be sent once or, after a redirect, twice.
@@ -141,7 +134,7 @@ impl Transport {
             *request.body_mut() = Some(out.body.clone().into());
         }
         let answer = client.execute(request).await.map_err(|error| match from {
-            Some(from) if trouble::is_forbidden(&error) => closed(from, url),
+            Some(from) if is_forbidden(&error) => closed(from, url),
             _ => self.explained(&error, url),
         })?;
         turn.answered(answer.version());
@@ -244,10 +237,8 @@ impl Call<'_> {
             if !is_token(token) {
                 return Err(local("the token is not one line of visible ASCII characters"));
             }
-            let bytes = Bytes::from_owner(Held(token.clone()));
-            let mut value = HeaderValue::from_maybe_shared(bytes)
-                .map_err(|_| local("the token has a character that no header takes"))?;
-            value.set_sensitive(true);
+            let value = header::sensitive(token)
+                .ok_or_else(|| local("the token has a character that no header takes"))?;
             headers.insert("x-vault-token", value);
         }
         Ok(headers)

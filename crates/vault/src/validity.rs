@@ -1,5 +1,7 @@
 //! From when to when a certificate is valid, out of its DER. Nothing else of it is looked at.
 
+use leasehold_base::time::days;
+
 use crate::der::element;
 
 /// Seconds since 1970.
@@ -73,16 +75,6 @@ fn seconds(tag: u8, text: &[u8]) -> Option<i64> {
         return None;
     }
     Some(days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second)
-}
-
-/// Days since 1970-01-01, in the calendar of today.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    // Years that begin in March have their leap day at the end.
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 #[cfg(test)]

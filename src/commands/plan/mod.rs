@@ -38,7 +38,7 @@ pub fn run(args: &ConfigArgs, shape: Shape) -> Result<ExitCode, Ending> {
         // Without a Vault there is nobody to log in to.
         let mut findings = match plan.auth.method {
             AuthMethod::None => Vec::new(),
-            _ => survey(&plan, &wants).await?,
+            _ => survey(&plan, &wants, &environment.variables).await?,
         };
         findings.extend(stores::survey(&plan, &wants, &environment.variables).await);
         Ok::<_, Ending>(findings)
@@ -70,12 +70,19 @@ fn verdict(findings: &[Finding]) -> Option<Ending> {
     vital().find_map(|finding| match &finding.state {
         State::Refused(why) => {
             let what = format!("{}: {why}", finding.rules[0].path);
-            Some(Ending::new(Cause::Denied, what, "let that uid read it, or correct the path"))
+            let hint =
+                why.hint("grant the identity that reads it access to this secret, or correct the path");
+            Some(Ending::new(Cause::Denied, what, hint))
         }
         State::Missing(why) => {
             let what = format!("{}: {why}", finding.rules[0].path);
-            Some(Ending::new(Cause::Missing, what, "create it, or correct the path"))
+            Some(Ending::new(Cause::Missing, what, why.hint("create it, or correct the path")))
         }
-        _ => None,
+        State::Away(why) => {
+            let what = format!("{}: {why}", finding.rules[0].path);
+            let hint = why.hint("check the store's address, and the way to it");
+            Some(Ending::new(Cause::Unavailable, what, hint))
+        }
+        State::Works | State::Denied => None,
     })
 }

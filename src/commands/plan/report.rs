@@ -69,6 +69,7 @@ fn state(finding: &Finding) -> Cell {
         State::Denied => Cell("not granted".to_owned(), Paint::Doubtful),
         State::Refused(why) => Cell(format!("DENIED: {why}"), Paint::Bad),
         State::Missing(why) => Cell(format!("MISSING: {why}"), Paint::Bad),
+        State::Away(why) => Cell(format!("AWAY: {why}"), Paint::Bad),
     }
 }
 
@@ -89,9 +90,9 @@ struct Entry<'f> {
     path: &'f str,
     needs: Vec<&'f str>,
     has: &'f [String],
-    /// `ok`, `denied` or `missing`.
+    /// `ok`, `denied`, `missing`, or `away` where a store does not answer.
     state: &'static str,
-    /// Why it is missing, or denied by a store.
+    /// Why it is missing, or what a store says.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<&'f str>,
     /// Whether a file or variable cannot be without it.
@@ -104,8 +105,9 @@ impl<'f> Entry<'f> {
         let (state, why) = match &finding.state {
             State::Works => ("ok", None),
             State::Denied => ("denied", None),
-            State::Refused(why) => ("denied", Some(why.as_str())),
-            State::Missing(why) => ("missing", Some(why.as_str())),
+            State::Refused(failure) => ("denied", Some(failure.why.as_str())),
+            State::Missing(failure) => ("missing", Some(failure.why.as_str())),
+            State::Away(failure) => ("away", Some(failure.why.as_str())),
         };
         let rule = &finding.rules[0];
         Self {

@@ -2,9 +2,11 @@
 
 use leasehold_stores::{Kind, Settings};
 
+#[cfg(feature = "clouds")]
+use super::clouds;
 use super::path;
 use crate::config::desk::Desk;
-use crate::config::file::{BackendEntry, File};
+use crate::config::file::{BackendEntry, EnvironmentStore, File, FileStore};
 use crate::config::keypath::KeyPath;
 
 /// What every Vault has there by itself.
@@ -40,40 +42,73 @@ fn is_named_well(name: &str, at: &KeyPath, desk: &mut Desk<'_>) -> bool {
 }
 
 fn kind(entry: &BackendEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Kind> {
-    match (&entry.environment, &entry.files) {
-        (Some(environment), None) => {
-            let prefix = environment.prefix.clone().unwrap_or_default();
-            if prefix.contains(|c: char| c == '=' || c.is_control()) {
-                let at = at.key("environment").key("prefix");
-                desk.wrong_value(&at, "no variable's name can begin so", "write it like APP_");
-                return None;
-            }
-            Some(Kind::Environment { prefix })
-        }
-        (None, Some(files)) => {
-            let at = at.key("files");
-            let Some(dir) = &files.dir else {
-                desk.missing(&at, "a folder of files without `dir`", "name it, like /run/credentials/app");
-                return None;
-            };
-            let dir = path(dir, &at.key("dir"), desk)?;
-            if dir.is_relative() {
-                desk.wrong_value(&at.key("dir"), "not an absolute path", "write it from the root");
-                return None;
-            }
-            Some(Kind::Files { dir })
-        }
-        (Some(_), Some(_)) => {
-            let message = "`environment` and `files` exclude one another";
-            desk.wrong_key(&at.key("files"), message, "give each a backend of its own");
-            None
-        }
-        (None, None) => {
-            let broken = ["environment", "files"].iter().any(|kind| desk.is_broken(&at.key(kind)));
-            if !broken {
-                desk.missing(at, "a backend that does not say what it is", "add `environment` or `files`");
-            }
-            None
-        }
+    let kinds = [
+        ("environment", entry.environment.is_some()),
+        ("files", entry.files.is_some()),
+        ("aws_secrets_manager", entry.aws_secrets_manager.is_some()),
+        ("azure_key_vault", entry.azure_key_vault.is_some()),
+        ("google_secret_manager", entry.google_secret_manager.is_some()),
+    ];
+    let mut named = kinds.iter().filter(|(_, is_there)| *is_there).map(|(name, _)| *name);
+    if let (Some(first), Some(second)) = (named.next(), named.next()) {
+        let message = format!("`{first}` and `{second}` exclude one another");
+        desk.wrong_key(&at.key(second), message, "give each a backend of its own");
+        return None;
     }
+    let of_environment = entry.environment.as_ref().map(|entry| environment(entry, at, desk));
+    let of_files = entry.files.as_ref().map(|entry| files(entry, at, desk));
+    let of_clouds = of_cloud(entry, at, desk);
+    of_environment.or(of_files).or(of_clouds).unwrap_or_else(|| {
+        if !kinds.iter().any(|(kind, _)| desk.is_broken(&at.key(kind))) {
+            let hint =
+                "add `environment`, `files`, `aws_secrets_manager`, `azure_key_vault` or `google_secret_manager`";
+            desk.missing(at, "a backend that does not say what it is", hint);
+        }
+        None
+    })
+}
+
+#[cfg(feature = "clouds")]
+fn of_cloud(entry: &BackendEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Option<Kind>> {
+    let of_aws = entry.aws_secrets_manager.as_ref().map(|entry| clouds::aws(entry, at, desk));
+    let of_azure = entry.azure_key_vault.as_ref().map(|entry| clouds::azure(entry, at, desk));
+    let of_google = entry.google_secret_manager.as_ref().map(|entry| clouds::google(entry, at, desk));
+    of_aws.or(of_azure).or(of_google)
+}
+
+#[cfg(not(feature = "clouds"))]
+fn of_cloud(entry: &BackendEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Option<Kind>> {
+    let kinds = [
+        ("aws_secrets_manager", entry.aws_secrets_manager.is_some()),
+        ("azure_key_vault", entry.azure_key_vault.is_some()),
+        ("google_secret_manager", entry.google_secret_manager.is_some()),
+    ];
+    let (kind, _) = kinds.iter().find(|(_, is_there)| *is_there)?;
+    let message = "this binary has no clouds";
+    desk.wrong_key(&at.key(kind), message, "take the binary leasehold-clouds, or the image with it");
+    Some(None)
+}
+
+fn environment(entry: &EnvironmentStore, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Kind> {
+    let prefix = entry.prefix.clone().unwrap_or_default();
+    if prefix.contains(|c: char| c == '=' || c.is_control()) {
+        let at = at.key("environment").key("prefix");
+        desk.wrong_value(&at, "no variable's name can begin so", "write it like APP_");
+        return None;
+    }
+    Some(Kind::Environment { prefix })
+}
+
+fn files(entry: &FileStore, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Kind> {
+    let at = at.key("files");
+    let Some(dir) = &entry.dir else {
+        desk.missing(&at, "a folder of files without `dir`", "name it, like /run/credentials/app");
+        return None;
+    };
+    let dir = path(dir, &at.key("dir"), desk)?;
+    if dir.is_relative() {
+        desk.wrong_value(&at.key("dir"), "not an absolute path", "write it from the root");
+        return None;
+    }
+    Some(Kind::Files { dir })
 }

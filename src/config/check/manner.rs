@@ -84,7 +84,7 @@ fn denied(names: &[String], at: &KeyPath, desk: &mut Desk<'_>) -> Vec<String> {
         }
     }
     let mut denied = names.to_vec();
-    denied.sort();
+    denied.sort_unstable();
     denied.dedup();
     denied
 }

@@ -2,8 +2,11 @@
 
 mod auth;
 mod backends;
+#[cfg(feature = "clouds")]
+mod clouds;
 mod exec;
 mod files;
+mod identity;
 mod levels;
 mod listen;
 mod manner;

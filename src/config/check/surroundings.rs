@@ -4,6 +4,8 @@
 use std::path::Path;
 
 use crate::config::desk::Desk;
+#[cfg(feature = "clouds")]
+use crate::config::file::BackendEntry;
 use crate::config::file::{Auth, Exec, Field, File};
 use crate::config::keypath::KeyPath;
 use crate::config::read::Seen;
@@ -25,6 +27,8 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) {
     }
     let mut files = of_server(file);
     files.extend(file.auth.iter().flat_map(of_login));
+    #[cfg(feature = "clouds")]
+    files.extend(file.backends.iter().flat_map(of_backend));
     for (at, text) in files {
         if text.is_some_and(|text| look(Path::new(text)) == Seen::Nothing) {
             desk.warn(&at, "there is no such file on this machine", ELSEWHERE);
@@ -66,6 +70,12 @@ fn of_server(file: &File) -> Vec<Named<'_>> {
         (at.key("client_cert_file"), vault.client_cert_file.as_ref()),
         (at.key("client_key_file"), vault.client_key_file.as_ref()),
     ]
+}
+
+#[cfg(feature = "clouds")]
+fn of_backend<'f>((name, entry): (&'f String, &'f BackendEntry)) -> Option<Named<'f>> {
+    let at = KeyPath::of(&["backends", name, "azure_key_vault", "client_secret_file"]);
+    Some((at, entry.azure_key_vault.as_ref()?.client_secret_file.as_ref()))
 }
 
 fn of_login(auth: &Auth) -> Vec<Named<'_>> {

@@ -1,5 +1,7 @@
 //! `auto_auth`: how Vault Agent logs in, and where it puts the token.
 
+mod cloud;
+
 use super::draft::{Origin, Weight};
 use super::kinds;
 use super::stanza::{Block, Desk, Row, Stanza, To, row};
@@ -66,6 +68,47 @@ const PASSWORD: &[Row] = &[
     row("password_read_period", To::Moot("the password is read at each login")),
 ];
 
+const NO_KEYS: (&str, &str) = (
+    "Leasehold takes no keys of AWS from a configuration",
+    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or lay them into a profile",
+);
+
+const AWS: &[Row] = &[
+    row("type", To::Own),
+    row("role", To::Text(&["role"])),
+    row("region", To::Text(&["region"])),
+    row("header_value", To::Text(&["server_id"])),
+    row("access_key", To::Refused(NO_KEYS.0, NO_KEYS.1)),
+    row("secret_key", To::Refused(NO_KEYS.0, NO_KEYS.1)),
+    row("session_token", To::Refused(NO_KEYS.0, NO_KEYS.1)),
+    row("nonce", To::Moot("a login of the type iam has none")),
+    row("credential_poll_interval", To::Moot("credentials are found anew at each login")),
+];
+
+const AZURE: &[Row] = &[
+    row("role", To::Text(&["role"])),
+    row("resource", To::Text(&["audience"])),
+    row("client_id", To::Text(&["managed_identity", "client_id"])),
+    row("object_id", To::Text(&["managed_identity", "object_id"])),
+    row("authenticate_from_environment", To::Own),
+    row("scope", To::Lost("Leasehold asks for the scope /.default of `resource`", "take it out")),
+];
+
+const GCP: &[Row] = &[
+    row("type", To::Own),
+    row("role", To::Text(&["role"])),
+    row("service_account", To::Own),
+    row(
+        "credentials",
+        To::Refused(
+            "Leasehold finds a file of Google's credentials by the environment alone",
+            "set GOOGLE_APPLICATION_CREDENTIALS",
+        ),
+    ),
+    row("project", To::Moot("the account's name says its project")),
+    row("jwt_exp", To::Moot("a token of a login is good for 15 minutes")),
+];
+
 const TOKEN_FILE: &[Row] = &[row("token_file_path", To::Path(&["token_file"]))];
 
 /// The methods by their names, with the keys of their `config`.
@@ -76,6 +119,9 @@ const METHODS: &[(&str, &[Row])] = &[
     ("cert", CERT),
     ("userpass", PASSWORD),
     ("ldap", PASSWORD),
+    ("aws", AWS),
+    ("azure", AZURE),
+    ("gcp", GCP),
     ("token_file", TOKEN_FILE),
 ];
 
@@ -123,9 +169,7 @@ fn method(block: &Block<'_>, desk: &mut Desk<'_>) {
     let Some((name, rows)) = METHODS.iter().find(|(name, _)| *name == kind) else {
         let message = match kind.as_str() {
             "" => "a method without a type",
-            "alicloud" | "aws" | "azure" | "cf" | "gcp" | "kerberos" | "oci" => {
-                "Leasehold does not log in by this method"
-            }
+            "alicloud" | "cf" | "kerberos" | "oci" => "Leasehold does not log in by this method",
             _ => "not a method of logging in",
         };
         let hint = format!("use one of {}", names.join(", "));
@@ -139,8 +183,12 @@ fn method(block: &Block<'_>, desk: &mut Desk<'_>) {
     }
     if let Some(config) = block.stanza.only("config", desk) {
         desk.walk_over(&config, rows, &at);
-        if *name == "cert" {
-            certificate(&config, desk);
+        match *name {
+            "cert" => certificate(&config, desk),
+            "aws" => cloud::aws(&config, desk),
+            "azure" => cloud::azure(&config, desk),
+            "gcp" => cloud::google(&config, desk),
+            _ => {}
         }
         forgotten_file(&config, name, desk);
     }

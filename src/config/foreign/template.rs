@@ -159,7 +159,7 @@ fn written(item: &Item, text: &str, desk: &mut Desk<'_>) {
     if let Some(Value::Sequence(before)) = desk.draft.get(&home) {
         folders.extend(before.iter().filter_map(Value::as_str).map(str::to_owned));
     }
-    folders.sort();
+    folders.sort_unstable();
     folders.dedup();
     desk.draft.put(&home, folders, Some(Origin::of(item)));
 }
@@ -171,11 +171,13 @@ pub(super) fn manner(stanza: &Stanza<'_>, habits: &Habits<'_>, at: &KeyPath, des
     {
         desk.draft.put(&at.key("missing_key"), "error", Some(Origin::of(item)));
     }
-    let sides = [("left_delimiter", "left"), ("right_delimiter", "right")];
-    for ((theirs, ours), habit) in sides.into_iter().zip(&habits.delimiters) {
+    let sides = [("left_delimiter", "left", "{{"), ("right_delimiter", "right", "}}")];
+    for ((theirs, ours, usual), habit) in sides.into_iter().zip(&habits.delimiters) {
         let home = at.key("delimiters").key(ours);
         let given = stanza.get(theirs).filter(|item| kinds::text(&item.value).as_deref() != Ok(""));
-        match (given, habit) {
+        // What holds without it need not be said: the injector writes it into every template.
+        let is_usual = |item: &&Item| habit.is_none() && kinds::text(&item.value).as_deref() == Ok(usual);
+        match (given.filter(|item| !is_usual(item)), habit) {
             (Some(item), _) => desk.set(stanza, item, &home, kinds::text),
             (None, Some(habit)) => desk.draft.put(&home, habit.as_str(), None),
             (None, None) => {}

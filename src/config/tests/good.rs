@@ -9,6 +9,8 @@ use crate::config::layers::Setting;
 use crate::config::plan::*;
 use crate::secret::Secret;
 use leasehold_base::request::Request;
+use leasehold_stores::ManagedIdentity;
+use leasehold_stores::login::{Issuer, Proof, Signer};
 
 /// Every key that this version has, at a value that is not its default.
 const WHOLE: &str = r#"
@@ -238,6 +240,38 @@ fn each_method_has_its_own_fields() {
         if token_env == "VAULT_TOKEN" && token.as_ref().is_some_and(|token| token.expose() == b"t-1")));
     let file = method("{method: token_file, token_file: /t}");
     assert!(matches!(file.method, AuthMethod::TokenFile { .. }));
+}
+
+#[test]
+fn a_login_by_a_cloud_says_what_proves_who_we_are() {
+    let method = |auth: &str| with_auth(auth).plan().auth;
+    let of = |role: Option<&str>, proof| AuthMethod::Cloud { role: role.map(str::to_owned), proof };
+    let aws = method("{method: aws}");
+    assert_eq!(aws.mount, "aws");
+    assert_eq!(
+        aws.method,
+        of(None, Proof::Aws { region: None, server_id: None }),
+        "it is the identity's own name"
+    );
+    assert!(aws.owns_token() && !aws.method.locks_out());
+    let aws = method("{method: aws, mount: clouds/aws, role: web, region: eu-west-1, server_id: v.example}");
+    let proof = Proof::Aws { region: Some("eu-west-1".into()), server_id: Some("v.example".into()) };
+    assert_eq!((aws.mount.as_str(), aws.method), ("clouds/aws", of(Some("web"), proof)));
+    let azure =
+        method("{method: azure, role: web, audience: 'https://v/', managed_identity: {client_id: c}}");
+    let identity = Some(ManagedIdentity::Client("c".into()));
+    assert_eq!(azure.method, of(Some("web"), Proof::Azure { audience: "https://v/".into(), identity }));
+    let gcp = method("{method: gcp, role: web}");
+    assert_eq!(gcp.method, of(Some("web"), Proof::Google { signer: Signer::Machine, account: None }));
+    for (more, issuer) in [
+        ("jwt_from: aws", Issuer::Aws { region: None }),
+        ("jwt_from: azure, managed_identity: {}", Issuer::Azure { identity: Some(ManagedIdentity::System) }),
+        ("jwt_from: gcp", Issuer::Google { account: None }),
+    ] {
+        let jwt = method(&format!("{{method: jwt, role: web, audience: vault, {more}}}"));
+        assert_eq!(jwt.mount, "jwt");
+        assert_eq!(jwt.method, of(Some("web"), Proof::Jwt { audience: "vault".into(), issuer }));
+    }
 }
 
 #[test]

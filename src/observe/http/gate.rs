@@ -15,12 +15,6 @@ use futures_util::future::{AbortHandle, AbortRegistration};
 
 use leasehold_base::time::Moment;
 
-/// A connection may stay silent for so long where others wait for its place and none is served any more. While some are
-/// served, those that wait have their turn soon, and who has not asked yet may be waiting for the processor.
-const SILENT: Duration = Duration::from_millis(500);
-/// And take so long to take its answer.
-const SLOW: Duration = Duration::from_secs(2);
-
 /// How many connections are served at once.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Places {
@@ -32,6 +26,11 @@ pub(super) struct Places {
     pub(super) each: usize,
     /// How many from elsewhere may wait. Those from here wait in the kernel's queue.
     pub(super) waiting: usize,
+    /// A connection may stay silent for so long where others wait for its place and none is served any more. While some
+    /// are served, those that wait have their turn soon, and who has not asked yet may be waiting for the processor.
+    pub(super) silent: Duration,
+    /// And take so long to take its answer.
+    pub(super) slow: Duration,
 }
 
 /// Where a connection comes from, as far as places go.
@@ -74,9 +73,9 @@ struct Seat {
 
 impl Seat {
     /// From when on it has to make room for another one, where the last was served then.
-    fn until(&self, served: Moment) -> Moment {
-        let until = self.since.after(if self.heard.get() { SLOW } else { SILENT });
-        until.max(served.after(SILENT))
+    fn until(&self, served: Moment, places: Places) -> Moment {
+        let until = self.since.after(if self.heard.get() { places.slow } else { places.silent });
+        until.max(served.after(places.silent))
     }
 }
 
@@ -168,7 +167,7 @@ impl<S> Gate<S> {
         let rivals =
             self.seats.iter().filter(|seat| if own { seat.origin == origin } else { is_remote(seat) });
         let served = self.served[group(origin)];
-        rivals.map(|seat| (seat.number, seat.until(served))).min_by_key(|(_, until)| *until)
+        rivals.map(|seat| (seat.number, seat.until(served, self.places))).min_by_key(|(_, until)| *until)
     }
 }
 
@@ -184,7 +183,9 @@ fn is_remote(seat: &Seat) -> bool {
 mod tests {
     use super::*;
 
-    const PLACES: Places = Places { local: 2, remote: 4, each: 2, waiting: 3 };
+    const SILENT: Duration = Duration::from_millis(500);
+    const SLOW: Duration = Duration::from_secs(2);
+    const PLACES: Places = Places { local: 2, remote: 4, each: 2, waiting: 3, silent: SILENT, slow: SLOW };
 
     fn at(millis: u64) -> Moment {
         Moment::new(Duration::from_secs(1000) + Duration::from_millis(millis))

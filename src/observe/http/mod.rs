@@ -35,7 +35,7 @@ use tracing::Level;
 use self::gate::{Gate, Guest, Places};
 use self::listener::{Listener, Stream};
 use self::route::{Peer, Refusal, Route};
-pub use self::tls::Tls;
+pub use self::tls::{Tls, TlsError};
 use super::metrics::{self, Besides};
 use super::status::Status;
 use super::{clock, readiness};
@@ -63,7 +63,14 @@ struct Limits {
 }
 
 const LIMITS: Limits = Limits {
-    places: Places { local: 64, remote: 32, each: 8, waiting: 64 },
+    places: Places {
+        local: 64,
+        remote: 32,
+        each: 8,
+        waiting: 64,
+        silent: Duration::from_millis(500),
+        slow: Duration::from_secs(2),
+    },
     life: Duration::from_secs(10),
     header_time: Duration::from_secs(2),
     loop_time: Duration::from_secs(5),

@@ -267,7 +267,8 @@ fn a_thousand_quick_scrapes_are_all_answered() {
     local(async {
         // All clients are tasks of this one thread: on a loaded machine some come to write their header late.
         let patient = Duration::from_secs(60);
-        let limits = Limits { header_time: patient, life: patient, loop_time: patient, ..LIMITS };
+        let places = Places { silent: patient, slow: patient, ..LIMITS.places };
+        let limits = Limits { places, header_time: patient, life: patient, loop_time: patient, ..LIMITS };
         let server = Running::start(sample::view(), limits);
         let scrapes = stream::iter(0..1000).map(|_| server.get("/metrics")).buffer_unordered(200);
         let complete = scrapes.filter(|answer| std::future::ready(answer.ends_with("# EOF\n"))).count().await;

@@ -12,6 +12,8 @@ use rustls::{RootCertStore, SupportedProtocolVersion};
 use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsAcceptor;
 
+use leasehold_base::failure::Failure;
+
 use super::route::Peer;
 use crate::config::plan::ListenTls;
 use crate::vault::{PEM_MAX, certificates, read_file};
@@ -35,12 +37,59 @@ struct Current {
     closed: Arc<ServerConfig>,
 }
 
+/// Why the listener cannot use its files: which, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsError {
+    /// It cannot be read, or holds no certificates.
+    File(String),
+    /// One of its authorities cannot be one.
+    Authority(PathBuf),
+    /// No client could be verified by what it holds.
+    Verifier(String),
+    /// It holds no private key in PEM.
+    Key(PathBuf),
+    /// The certificate is not this key's.
+    Pair {
+        /// `listen_tls.cert_file`.
+        cert: PathBuf,
+        /// `listen_tls.key_file`.
+        key: PathBuf,
+    },
+    /// The program was built without a version of TLS.
+    Versions,
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(why) | Self::Verifier(why) => f.write_str(why),
+            Self::Authority(path) => {
+                write!(f, "listen_tls.client_ca_file {} is not acceptable", path.display())
+            }
+            Self::Key(path) => {
+                write!(f, "listen_tls.key_file {} holds no private key in PEM", path.display())
+            }
+            Self::Pair { cert, key } => {
+                let (cert, key) = (cert.display(), key.display());
+                write!(f, "listen_tls.cert_file {cert} and listen_tls.key_file {key} do not belong together")
+            }
+            Self::Versions => f.write_str("this build has no TLS version to offer"),
+        }
+    }
+}
+
+impl From<Failure> for TlsError {
+    fn from(failure: Failure) -> Self {
+        Self::File(failure.why)
+    }
+}
+
 impl Tls {
     /// Reads the files.
     ///
     /// # Errors
     /// Which file cannot be used, and why.
-    pub fn new(files: &ListenTls) -> Result<Self, String> {
+    pub fn new(files: &ListenTls) -> Result<Self, TlsError> {
         Ok(Self { files: files.clone(), current: Mutex::new(read(files)?) })
     }
 
@@ -54,7 +103,7 @@ impl Tls {
     ///
     /// # Errors
     /// Where they cannot be used, as between the writes of certificate and key; the old ones stay.
-    pub fn reload(&self) -> Result<bool, String> {
+    pub fn reload(&self) -> Result<bool, TlsError> {
         let new = read(&self.files)?;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = new.digest != current.digest;
@@ -78,8 +127,8 @@ impl fmt::Debug for Tls {
     }
 }
 
-fn read(files: &ListenTls) -> Result<Current, String> {
-    let load = |what, path| read_file(what, path, PEM_MAX).map_err(|failure| failure.why);
+fn read(files: &ListenTls) -> Result<Current, TlsError> {
+    let load = |what, path| read_file(what, path, PEM_MAX);
     let cert = load("listen_tls.cert_file", &files.cert_file)?;
     let key = load("listen_tls.key_file", &files.key_file)?;
     let clients = files.client_ca_file.as_ref().map(|path| load("listen_tls.client_ca_file", path));
@@ -102,32 +151,26 @@ fn config(
     cert: &[u8],
     key: &[u8],
     clients: Option<&[u8]>,
-) -> Result<Arc<ServerConfig>, String> {
+) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&VERSIONS)
-        .map_err(|_| "this build has no TLS version to offer")?;
+        .map_err(|_| TlsError::Versions)?;
     let builder = match clients.zip(files.client_ca_file.as_ref()) {
         None => builder.with_no_client_auth(),
         Some((pem, path)) => {
             let mut roots = RootCertStore::empty();
-            for one in certificates("listen_tls.client_ca_file", path, pem).map_err(|failure| failure.why)? {
-                let unusable = |_| format!("listen_tls.client_ca_file {} is not acceptable", path.display());
-                roots.add(one).map_err(unusable)?;
+            for one in certificates("listen_tls.client_ca_file", path, pem)? {
+                roots.add(one).map_err(|_| TlsError::Authority(path.clone()))?;
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-            builder.with_client_cert_verifier(verifier.map_err(|why| why.to_string())?)
+            builder.with_client_cert_verifier(verifier.map_err(|why| TlsError::Verifier(why.to_string()))?)
         }
     };
-    let chain =
-        certificates("listen_tls.cert_file", &files.cert_file, cert).map_err(|failure| failure.why)?;
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| {
-        format!("listen_tls.key_file {} holds no private key in PEM", files.key_file.display())
-    })?;
-    let mut config = builder.with_single_cert(chain, key).map_err(|_| {
-        let (cert, key) = (files.cert_file.display(), files.key_file.display());
-        format!("listen_tls.cert_file {cert} and listen_tls.key_file {key} do not belong together")
-    })?;
+    let chain = certificates("listen_tls.cert_file", &files.cert_file, cert)?;
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::Key(files.key_file.clone()))?;
+    let pair = || TlsError::Pair { cert: files.cert_file.clone(), key: files.key_file.clone() };
+    let mut config = builder.with_single_cert(chain, key).map_err(|_| pair())?;
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
     // A scraper comes once in a while: to remember sessions would cost memory for nothing.
     config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
@@ -281,17 +324,17 @@ mod tests {
         second.write(folder.path());
         // The new certificate with the old key, as between two writes.
         put(&folder.path().join("tls.key"), &key);
-        let why = tls.reload().expect_err("they do not belong together");
+        let why = tls.reload().expect_err("they do not belong together").to_string();
         assert!(why.contains("do not belong together") && why.contains("tls.crt"), "{why}");
         assert!(alive(&first));
         second.write(folder.path());
         assert_eq!(tls.reload(), Ok(true));
         assert!(alive(&second) && !alive(&first));
         put(&folder.path().join("tls.key"), "rubbish");
-        let why = tls.reload().expect_err("no key");
+        let why = tls.reload().expect_err("no key").to_string();
         assert!(why.contains("tls.key") && !why.contains("rubbish"), "{why}");
         std::fs::remove_file(folder.path().join("tls.crt")).expect("it was there");
-        let why = Tls::new(&files(folder.path(), false)).expect_err("no certificate");
+        let why = Tls::new(&files(folder.path(), false)).expect_err("no certificate").to_string();
         assert!(why.contains("tls.crt"), "{why}");
     }
 }

@@ -77,6 +77,12 @@ pub(super) fn write(writer: &mut Writer<'_>, view: &View) -> Result<(), Error> {
 fn times(writer: &mut Writer<'_>, view: &View, named: &[Named<'_>]) -> Result<(), Error> {
     let version = named.iter().filter_map(|one| Some((one.labels(), one.secret.version?)));
     writer.gauges("secret_version", "Its version, where the engine counts them", None, version)?;
+    let id = named.iter().filter_map(|one| {
+        let [file, place] = one.labels();
+        Some(([file, place, ("version_id", one.secret.version_id.as_deref()?)], 1_u32))
+    });
+    let help = "1 for the name of its version, of a store that is no Vault and has any";
+    writer.gauges("secret_version_info", help, None, id)?;
     let age =
         named.iter().filter_map(|one| Some((one.labels(), -status::until(view.now, one.secret.fresh?))));
     writer.gauges("secret_age", "Since it was last read or renewed with success", SECONDS, age)?;

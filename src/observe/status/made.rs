@@ -151,6 +151,7 @@ impl Secret {
             id: secret.id.clone(),
             source: secret.source.clone(),
             version: secret.version,
+            version_id: secret.version_id.clone(),
             lease: secret.lease.clone(),
             expires_in_seconds: secret.expires.map(|at| until(now, at)),
             fresh_seconds_ago: secret.fresh.map(|at| -until(now, at)),

@@ -208,6 +208,9 @@ pub struct Secret {
     pub source: String,
     /// Its version, where the engine counts them.
     pub version: Option<u64>,
+    /// The name of its version, of a store that is no Vault and has any.
+    #[serde(default)]
+    pub version_id: Option<String>,
     /// Its lease, where it has one.
     pub lease: Option<String>,
     /// Until it ends: the lease's or the token's end, whichever is first.

@@ -293,24 +293,35 @@ pub(crate) fn columns<const N: usize>(
     rows: Vec<[Cell; N]>,
     palette: Palette,
 ) -> Vec<String> {
+    let rows = rows.into_iter().map(Vec::from).collect();
+    aligned(&heads, rows, palette)
+}
+
+/// The same for any number of columns: it is compiled once.
+fn aligned(heads: &[&str], rows: Vec<Vec<Cell>>, palette: Palette) -> Vec<String> {
     if rows.is_empty() {
         return Vec::new();
     }
-    let heads = heads.map(|head| Cell(head.to_owned(), Paint::Faint));
-    let cleaned = rows.into_iter().map(|row| row.map(|Cell(text, paint)| Cell(plain(&text), paint)));
-    let rows: Vec<[Cell; N]> = std::iter::once(heads).chain(cleaned).collect();
-    let width =
-        |column: usize| rows.iter().map(|row| row[column].0.chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    let aligned = |row: &[Cell; N]| {
+    let heads = heads.iter().map(|head| Cell((*head).to_owned(), Paint::Faint)).collect();
+    let cleaned = rows
+        .into_iter()
+        .map(|row| row.into_iter().map(|Cell(text, paint)| Cell(plain(&text), paint)).collect());
+    let rows: Vec<Vec<Cell>> = std::iter::once(heads).chain(cleaned).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|Cell(text, _)| text.chars().count()).max().unwrap_or_default()
+    };
+    let columns = rows.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<Cell>| {
         let cells = row.iter().zip(&widths).enumerate().map(|(column, (Cell(text, paint), width))| {
-            let width = if column + 1 == N { 0 } else { *width };
+            let width = if column + 1 == columns { 0 } else { *width };
             // What fills a column up has no colour. Not by a width of the format, which ends at 65,535.
             palette.paint(*paint, text) + &" ".repeat(width.saturating_sub(text.chars().count()))
         });
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
-    rows.iter().map(aligned).collect()
+    rows.iter().map(line).collect()
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
-//! The shipped manifests as real pods, the image as the Dockerfile makes it.
+//! The shipped manifests as real pods with the images of the packages, and the image as the Dockerfile makes it.
 
 mod podman;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use crate::support::{
-    Cluster, Identity, Leasehold, OpenBao, Rabbit, SOON, need, repository, set_up_vault, wait_until,
-};
+use crate::packages::made::VERSION;
+use crate::program::release;
+use crate::support::guide::{page, typed};
+use crate::support::{Cluster, Identity, OpenBao, Rabbit, SOON, Workspace, need, set_up_vault, wait_until};
 use podman::{IMAGE, Podman, possible};
 use serde_json::{Value, json};
 
@@ -129,31 +129,9 @@ fn a_program_that_copied_itself_is_the_parent_of_the_application_and_gives_it_it
     stage.assert_nothing_left();
 }
 
-/// What `make release` builds, where it is as new as what it is built from.
-fn release() -> Option<PathBuf> {
-    let target = Leasehold::binary().parent()?.parent()?;
-    let machine = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let program = target.join(machine).join("release/leasehold");
-    let sources = ["src", "crates", "Cargo.toml", "Cargo.lock"].map(|name| newest(&repository().join(name)));
-    (changed(&program)? >= *sources.iter().flatten().max()?).then_some(program)
-}
-
-fn changed(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).ok()?.modified().ok()
-}
-
-/// When a file, or the latest of a folder, was changed.
-fn newest(path: &Path) -> Option<SystemTime> {
-    let inside = fs::read_dir(path).into_iter().flatten().flatten();
-    inside
-        .filter_map(|entry| newest(&entry.path()))
-        .chain(path.is_file().then(|| changed(path)).flatten())
-        .max()
-}
-
 #[test]
 fn the_image_of_a_release_is_one_small_program_that_runs_as_nobody() {
-    let program = release();
+    let program = release("leasehold");
     let fresh = need("a release build as new as the sources", "make release", program.is_some());
     if !fresh || !possible() {
         return;
@@ -169,4 +147,63 @@ fn the_image_of_a_release_is_one_small_program_that_runs_as_nobody() {
     assert_eq!(image["Config"]["Entrypoint"], json!(["/usr/local/bin/leasehold"]));
     let run = ["run", "--rm", "--network=none", "--read-only", "--cap-drop=ALL", IMAGE, "--version"];
     assert!(podman.expect(&run).starts_with("leasehold "));
+}
+
+#[test]
+fn the_images_of_the_packages_have_one_layer_with_one_file_that_runs_as_nobody() {
+    if !possible() {
+        return;
+    }
+    let podman = Podman::bare();
+    for program in ["leasehold", "leasehold-kubernetes"] {
+        podman.load(program);
+        let image = format!("localhost/{program}:{VERSION}");
+        let told: Value = serde_json::from_str(&podman.expect(&["image", "inspect", &image])).expect("JSON");
+        assert_eq!(told[0]["RootFS"]["Layers"].as_array().map(Vec::len), Some(1));
+        assert_eq!(told[0]["Config"]["User"], "65532:65532");
+        let labels = &told[0]["Labels"];
+        assert_eq!(labels["org.opencontainers.image.version"], VERSION);
+        assert_eq!(labels["org.opencontainers.image.title"], program);
+        assert_eq!(podman.files(&image), [format!("usr/local/bin/{program}")]);
+        let run = ["run", "--rm", "--network=none", "--read-only", "--cap-drop=ALL", &image, "--version"];
+        assert!(podman.expect(&run).starts_with(&format!("{program} {VERSION}")));
+    }
+}
+
+#[test]
+fn an_engine_loads_and_runs_the_image_as_the_page_says() {
+    if !possible() {
+        return;
+    }
+    let podman = Podman::bare();
+    podman.load("leasehold");
+    let commands = typed(&page("docs/guides/install.md"), "Images");
+    let commands: Vec<&str> = commands.iter().filter_map(|line| line.strip_prefix("podman ")).collect();
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    let layout = format!("leasehold-{VERSION}.oci.tar");
+    let last = commands.iter().fold(String::new(), |_, command| {
+        // The folder that the files are in.
+        let command = command.replace(&layout, "/mnt/build/leasehold.oci.tar");
+        // A machine of the tests may have no networks.
+        let command = command.replace("run --rm", "run --rm --network=none");
+        podman.expect(&command.split(' ').collect::<Vec<_>>())
+    });
+    assert_eq!(last, format!("leasehold {VERSION}\n"));
+}
+
+#[test]
+fn the_program_of_a_release_names_the_one_that_has_the_clouds() {
+    let program = release("leasehold");
+    if !need("a release build as new as the sources", "make release", program.is_some()) {
+        return;
+    }
+    let space = Workspace::new();
+    let text = "backends: {aws: {aws_secrets_manager: {region: eu-central-1}}}\nsecrets_dir: /run/app/secrets\n\
+                files: [{path: a, secret: aws/a}]\n";
+    let config = space.file("leasehold.yaml", text);
+    let mut command = Command::new(program.expect("it was looked for"));
+    let output = command.arg("check").arg("--config").arg(&config).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(78));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("this binary has no clouds; take the binary leasehold-clouds"), "{said}");
 }

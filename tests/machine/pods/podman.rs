@@ -10,15 +10,14 @@ use nix::unistd::geteuid;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::support::{
-    Cell, Leasehold, OpenBao, SOON, Workspace, have, need, repository, request, script, wait_until,
-};
+use crate::packages::made;
+use crate::support::{Cell, OpenBao, SOON, Workspace, have, need, repository, request, script, wait_until};
 
 /// The user of the shipped pods, and the group that fsGroup gives their volumes.
 const USER: u32 = 65532;
 
 /// What the shipped manifests call our image, as podman names one that comes from no registry.
-pub(crate) const IMAGE: &str = "localhost/leasehold:0.1.0";
+pub(crate) const IMAGE: &str = concat!("localhost/leasehold:", env!("CARGO_PKG_VERSION"));
 
 /// Everything below /mnt is the cell's own: what a node has for its pods, and podman's store.
 const SCRIPT: &str = "
@@ -173,6 +172,13 @@ impl Podman {
         code.trim().parse().expect("a number")
     }
 
+    /// The image of a program, from the layout that is shipped.
+    pub(crate) fn load(&self, program: &str) {
+        let layout = fs::read(made::image(program)).expect("it was just made");
+        self.put(&format!("build/{program}.oci.tar"), &layout);
+        self.expect(&["load", "--quiet", "--input", &format!("/mnt/build/{program}.oci.tar")]);
+    }
+
     /// Our image, by the last stage of the Dockerfile around this program.
     pub(crate) fn image(&self, program: &Path) {
         let dockerfile = fs::read_to_string(repository().join("Dockerfile")).expect("it is ours");
@@ -186,10 +192,20 @@ impl Podman {
         self.expect(&["build", "-q", stage, "-t", IMAGE, "/mnt/build/leasehold"]);
     }
 
-    /// The images of the pods: ours around the release, where it is as new as the sources, and a small application.
+    /// The files of an image's layers, without their folders.
+    pub(crate) fn files(&self, image: &str) -> Vec<String> {
+        let listed = "for layer in $(tar -xOf \"$1\" manifest.json | grep -o '[0-9a-f]*\\.tar'); do \
+                      tar -xOf \"$1\" $layer | tar -t; done";
+        self.expect(&["save", "--quiet", "--output", "/mnt/build/saved.tar", image]);
+        let output = self.cell.run(["sh", "-ec", listed, "list", "/mnt/build/saved.tar"]);
+        let files = text(&output.stdout);
+        self.cell.run(["rm", "/mnt/build/saved.tar"]);
+        files.lines().filter(|path| !path.ends_with('/')).map(str::to_owned).collect()
+    }
+
+    /// The images of the pods: ours, and a small application.
     fn images(&self) {
-        // The debug build is four times as large: with its copy it can meet the memory limit of the manifest.
-        self.image(&super::release().unwrap_or_else(debug_build));
+        self.load("leasehold");
         for (file, from) in
             [("Dockerfile", None), ("server", None), ("bash-static", Some("/bin/bash-static"))]
         {
@@ -243,11 +259,4 @@ impl Drop for Podman {
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// The debug build as one file that needs no libraries.
-fn debug_build() -> PathBuf {
-    let target = Leasehold::binary().parent().expect("it is in a folder");
-    let (folder, profile) = (target.parent().expect("a folder"), target.file_name().expect("a name"));
-    script("static-binary", &[&folder.to_string_lossy(), &profile.to_string_lossy()]).into()
 }

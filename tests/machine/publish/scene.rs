@@ -20,6 +20,8 @@ pub(crate) fn command(before: &[&OsStr], binary: &Path, test: &str, folder: &Pat
     let mut words = before.iter().copied().chain([binary.as_os_str()]);
     let mut command = Command::new(words.next().expect("at least the binary itself"));
     command.args(words).args([&format!("publish::{test}"), "--exact", "--nocapture"]).env(FOLDER, folder);
+    // Cargo's folders, in each of which the linker looks into those of every processor: over a hundred calls to count.
+    command.env_remove("LD_LIBRARY_PATH");
     command
 }
 

@@ -8,11 +8,10 @@ mod inside;
 mod memory;
 mod running;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::need;
+use crate::support::has_landlock;
 
 /// Which role this process plays, where it is a child.
 const ROLE: &str = "SANDBOX_TEST_ROLE";
@@ -47,11 +46,4 @@ fn assert_done(command: &mut Command) {
     let said =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains(DONE), "{said}");
-}
-
-fn has_landlock() -> bool {
-    let list = fs::read_to_string("/sys/kernel/security/lsm");
-    // Where it cannot be asked, the test itself will tell.
-    let on = list.map_or(true, |list| list.contains("landlock"));
-    need("Landlock", "a kernel from 6.7 on, with landlock in lsm=", on)
 }

@@ -1,5 +1,5 @@
-//! A machine with systemd as its first process: the host's own files under an overlay, in a container of
-//! systemd's, on the host's loopback so that the test's server can be reached.
+//! A machine with systemd as its first process: the host's own files, or an empty Debian's, under an overlay, in a
+//! container of systemd's, on the host's loopback so that the test's server can be reached.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -21,11 +21,12 @@ const BOOT_SCRIPT: &str = r#"
 mount -t tmpfs tmpfs "$1"
 cd "$1"
 mkdir upper work root
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" root
+mount -t overlay overlay -o "lowerdir=$3,upperdir=$1/upper,workdir=$1/work" root
 rm -rf root/etc/systemd/system/*.wants root/etc/machine-id
 ln -sf /dev/null root/etc/systemd/system/timers.target
 cp -a "$2/." root/
-exec systemd-nspawn --quiet --directory=root --boot --register=no --keep-unit --link-journal=no \
+shift 3
+exec systemd-nspawn --quiet --directory=root --boot --register=no --keep-unit --link-journal=no "$@" \
     systemd.unit=basic.target </dev/null
 "#;
 
@@ -45,27 +46,35 @@ pub(crate) fn possible() -> bool {
 }
 
 impl Machine {
-    /// Boots one with the shipped units of leasehold and `files` (path, mode, content) besides.
+    /// Boots this machine's system with the shipped units of leasehold and `files` (path, mode, content) besides.
     pub(crate) fn boot(server: &OpenBao, files: &[(&str, u32, String)]) -> Self {
+        let binary = fs::read(Leasehold::binary()).expect("it was built");
+        let mut all = vec![
+            ("/usr/local/bin/leasehold".to_owned(), 0o755, binary),
+            ("/etc/leasehold/ca.pem".to_owned(), 0o644, server.ca_pem().into_bytes()),
+        ];
+        for unit in ["leasehold.service", "leasehold@.service"] {
+            all.push((format!("/etc/systemd/system/{unit}"), 0o644, shipped(unit)));
+        }
+        let files =
+            files.iter().map(|(path, mode, text)| ((*path).to_owned(), *mode, text.clone().into_bytes()));
+        all.extend(files);
+        Self::boot_on(Path::new("/"), &all, &[])
+    }
+
+    /// Boots the system in the folder `lower`, which is not written, with `files` besides and further options of nspawn.
+    pub(crate) fn boot_on(lower: &Path, files: &[(String, u32, Vec<u8>)], options: &[&str]) -> Self {
         let space = Workspace::new();
         let (root, extra) = (space.dir("machine"), space.dir("extra"));
-        let put = |path: &str, mode: u32, content: &[u8]| {
+        for (path, mode, content) in files {
             let path = extra.join(path.trim_start_matches('/'));
             fs::create_dir_all(path.parent().expect("it has a folder")).expect("a fresh folder");
             fs::write(&path, content).expect("a fresh file");
-            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("it is ours");
-        };
-        let binary = fs::read(Leasehold::binary()).expect("it was built");
-        put("/usr/local/bin/leasehold", 0o755, &binary);
-        put("/etc/leasehold/ca.pem", 0o644, server.ca_pem().as_bytes());
-        for unit in ["leasehold.service", "leasehold@.service"] {
-            put(&format!("/etc/systemd/system/{unit}"), 0o644, &shipped(unit));
-        }
-        for (path, mode, content) in files {
-            put(path, *mode, content.as_bytes());
+            fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).expect("it is ours");
         }
         open_folders(&extra);
-        let arguments = [root.as_os_str(), extra.as_os_str()];
+        let mut arguments = vec![root.as_os_str(), extra.as_os_str(), lower.as_os_str()];
+        arguments.extend(options.iter().map(OsStr::new));
         let cell = Cell::start(space.path(), "machine", BOOT_SCRIPT, &arguments);
         let mut machine = Self { leader: cell.first(), cell, _space: space };
         // The container's first process is a child of systemd-nspawn, once that is there.

@@ -1,8 +1,8 @@
 //! Commands and flags, out of the definition that parses them: a page, man pages, completions.
 
 use clap::{Arg, Command};
-use clap_complete::{Shell, generate};
 use leasehold::cli::definition;
+use leasehold::commands::completions::{Shell, script};
 
 use crate::reference::page::{cell, code};
 
@@ -42,15 +42,40 @@ fn section(command: &Command) -> String {
             section.push_str(&row(argument));
         }
     }
+    let examples = examples(command);
     section
+        + &format!("\n```console\n{}```\n", examples.iter().map(|it| format!("$ {it}\n")).collect::<String>())
+}
+
+/// The command lines below the help of a command, without what they are for.
+fn examples(command: &Command) -> Vec<String> {
+    let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let lines = text.lines().filter_map(|line| line.strip_prefix("  leasehold "));
+    lines.map(|line| format!("leasehold {}", line.split("  ").next().unwrap_or_default().trim())).collect()
+}
+
+#[test]
+fn the_help_of_every_command_has_examples_that_are_taken() {
+    for command in command().get_subcommands() {
+        let (name, examples) = (command.get_name(), examples(command));
+        assert!(!examples.is_empty(), "{name}");
+        for example in examples {
+            let line = example.split(['|', '>']).next().unwrap_or_default();
+            assert!(line.starts_with(&format!("leasehold {name}")), "{example}");
+            if let Err(error) = definition().try_get_matches_from(line.split_whitespace()) {
+                panic!("{example}: {error}");
+            }
+        }
+    }
 }
 
 fn row(argument: &Arg) -> String {
     let names: Vec<String> =
         argument.get_value_names().unwrap_or_default().iter().map(ToString::to_string).collect();
     let value = if argument.get_action().takes_values() { names.join(" ") } else { String::new() };
+    let short = argument.get_short().map(|short| format!("-{short}, ")).unwrap_or_default();
     let call = match argument.get_long() {
-        Some(long) => format!("--{long} {value}").trim_end().to_owned(),
+        Some(long) => format!("{short}--{long} {value}").trim_end().to_owned(),
         None => value,
     };
     let help = argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
@@ -95,17 +120,14 @@ fn man_page(command: &Command, name: &str) -> (String, String) {
     let page = clap_mangen::Man::new(command.clone().version(env!("CARGO_PKG_VERSION")));
     page.title(title).source(source).render(&mut text).expect("writing into memory cannot fail");
     let text = String::from_utf8(text).expect("a man page is text");
-    // What stands behind the help of all commands is the exit codes.
-    (format!("{name}.1"), text.replace(".SH EXTRA\nExit codes:\n", ".SH EXIT STATUS\n"))
+    // What stands behind the help is the exit codes, or examples.
+    let text = text.replace(".SH EXTRA\nExit codes:\n", ".SH EXIT STATUS\n");
+    (format!("{name}.1"), text.replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n.nf\n"))
 }
 
 pub(crate) fn completions() -> Vec<(String, String)> {
     let shells =
         [(Shell::Bash, "leasehold.bash"), (Shell::Zsh, "_leasehold"), (Shell::Fish, "leasehold.fish")];
-    let one = |(shell, name): (Shell, &str)| {
-        let mut text = Vec::new();
-        generate(shell, &mut definition(), "leasehold", &mut text);
-        (name.to_owned(), String::from_utf8(text).expect("a script is text"))
-    };
+    let one = |(shell, name): (Shell, &str)| (name.to_owned(), script(shell, &definition()));
     shells.map(one).into()
 }

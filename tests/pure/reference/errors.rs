@@ -28,6 +28,9 @@ pub(crate) fn page() -> String {
     page.push_str("\n## The server, and the way to it\n\nBehind `could not log in:`, `could not read PATH:` and the like. Where nothing is said to do, Leasehold asks again by\nitself, and the server's own log says more.\n\n");
     page.push_str("| what | what to do | which means |\n| --- | --- | --- |\n");
     page.push_str(&lines(ended::failures(&files)));
+    page.push_str("\n## The stores that are no Vault\n\nBehind `could not read PATH:`. What is missing is to be created, or the path corrected (66). What is denied, or lacks credentials,\nis to be granted to the identity that reads it (77). A store that is away is asked again by itself (69).\n\n");
+    page.push_str("| what | what to do | which means |\n| --- | --- | --- |\n");
+    page.push_str(&lines(ended::failures_of_stores(&files)));
     for (title, shown, of) in enums::ENUMS {
         page.push_str(&format!("\n## {title}\n\n| what | what to do | why |\n| --- | --- | --- |\n"));
         page.push_str(&lines(enums::variants(&files, shown, of)));

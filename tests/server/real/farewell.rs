@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Lives, SOON, Stage, wait_until};
+use crate::support::{Leasehold, Lives, SOON, Stage, wait_until};
 
 /// What Kubernetes gives a pod between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(30);
@@ -19,6 +19,17 @@ fn a_post_to_quit_revokes_everything_and_ends_with_0() {
     sidecar.wait(GRACE).expect_code(0);
     stage.assert_nothing_left();
     assert!(stage.read("user").is_some(), "the application may still be reading");
+}
+
+#[test]
+fn a_request_to_quit_is_answered_also_where_nothing_is_to_be_revoked() {
+    let stage = Stage::new();
+    stage.put_password("one");
+    let files = "files:\n- {path: password, secret: 'secret/web#password'}\nshutdown: {revoke: false}\n";
+    let sidecar = stage.sidecar(&stage.config(files));
+    let quit = Leasehold::new(&stage.space).run(&["quit", "--config", "leasehold.yaml"]);
+    assert_eq!(quit.expect_code(0).stdout, "quitting\n");
+    sidecar.wait(GRACE).expect_code(0);
 }
 
 #[test]

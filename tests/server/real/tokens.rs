@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Lives, SOON, Stage, wait_until};
+use crate::support::{Finished, Identity, Lives, SOON, Stage, wait_until};
 use leasehold_testkit::evidence;
 
 /// One lease, whose user the engine deletes when it ends.
@@ -115,4 +115,34 @@ fn a_revoked_token_is_followed_within_five_seconds() {
     fault.metric(&stage.metrics(), "leasehold_replacements_total 1");
     assert_eq!(stage.logins(), 2, "one login");
     fault.holds("noticed at the next look at a secret of 1 s refresh, one login, new credentials on disk in under 5 s");
+}
+
+/// OpenBao renews a token of the kubernetes method only while the account token of its login is good (CVE-2026-115356).
+/// A projected token is followed by a fresh one well before its end, so this happens to every pod in the normal course.
+#[test]
+fn a_renewal_that_is_refused_since_the_account_token_has_ended_is_followed_by_a_login_and_no_alarm() {
+    let stage = Stage::with(Lives { token: (6, 3600), ..Lives::default() });
+    let project = |lives: u64| {
+        let identity = Identity { lives: Duration::from_secs(lives), ..Identity::default() };
+        stage.space.file("serviceaccount/token", stage.cluster.token(&identity));
+    };
+    project(8);
+    let sidecar = stage.sidecar(&stage.config(&format!("{LEASE}log: {{format: json}}\n")));
+    let first = stage.server.accessors().pop().expect("one token");
+    project(3600);
+    alive_until(&stage, "the first token to be gone", || {
+        assert!(stage.ready(), "{}", stage.get("/readyz").map_or_else(String::new, |reply| reply.text));
+        stage.server.lookup_accessor(&first).is_none()
+    });
+    assert!(stage.server.requests("auth/token/renew-self") >= 2, "one is granted, and one is refused");
+    assert_eq!(stage.logins(), 2, "one login with the fresh token");
+    let alarms: Vec<Value> = alarms_of(&sidecar.stop().expect_code(0));
+    assert_eq!(alarms, [Value::Null; 0]);
+    stage.assert_nothing_left();
+}
+
+/// The lines of the log that a person would be woken for.
+fn alarms_of(finished: &Finished) -> Vec<Value> {
+    let alarms = |line: &Value| ["WARN", "ERROR"].iter().any(|level| line["level"] == *level);
+    finished.log().into_iter().filter(alarms).collect()
 }

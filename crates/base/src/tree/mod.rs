@@ -15,6 +15,7 @@ pub use json::{JsonError, JsonProblem, MAX_DEPTH, append};
 pub use map::Map;
 pub use yaml::YamlError;
 
+use crate::gather::Gather as _;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub enum Tree {
 impl Tree {
     /// Makes a map from pairs. The last of equal keys counts.
     pub fn map<K: Into<String>>(pairs: impl IntoIterator<Item = (K, Tree)>) -> Self {
-        let pairs: BTreeMap<String, Tree> = pairs.into_iter().map(|(k, v)| (k.into(), v)).collect();
+        let pairs: BTreeMap<String, Tree> = pairs.into_iter().map(|(k, v)| (k.into(), v)).gather();
         Self::Map(Arc::new(pairs.into()))
     }
 

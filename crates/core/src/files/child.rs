@@ -3,6 +3,7 @@
 //! nothing of what it uses is given back before it has changed over.
 
 use crate::engine::Engine;
+use crate::files::notice::Reader;
 use crate::interface::action::{Action, Level};
 use crate::interface::ids::{FileId, NotifierId, UnitId};
 use crate::interface::policy::ChildPolicy;
@@ -15,10 +16,6 @@ const HUP: i32 = 1;
 const INT: i32 = 2;
 const QUIT: i32 = 3;
 const TERM: i32 = 15;
-
-/// Nobody, who therefore is never told: what only a restart would change in a process that is not
-/// restarted stays in use.
-const NEVER: NotifierId = NotifierId(usize::MAX);
 
 /// The process.
 #[derive(Debug)]
@@ -69,7 +66,7 @@ impl Engine {
 
     /// The variables among `files` that a process goes on with that is not restarted: whatever they were
     /// made of at its start must not be given back.
-    pub(crate) fn held_by_child(&self, files: &[FileId]) -> Vec<(FileId, NotifierId)> {
+    pub(crate) fn held_by_child(&self, files: &[FileId]) -> Vec<(FileId, Reader)> {
         let Some(child) = self.child.as_ref().filter(|child| !child.is_absent()) else { return Vec::new() };
         if child.policy.on_change == OnChange::Restart {
             return Vec::new();
@@ -78,7 +75,7 @@ impl Engine {
             let file = self.shelf.file(**id);
             Some(file.unit) == child.policy.environment && file.changed.is_some_and(|at| at > child.since)
         };
-        files.iter().filter(held).map(|file| (*file, NEVER)).collect()
+        files.iter().filter(held).map(|file| (*file, Reader::Started)).collect()
     }
 
     /// Everything is published: starts the process, or starts it anew.
@@ -274,6 +271,7 @@ mod tests {
                     on_init: Default::default(),
                     child: Some(child),
                     shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
+                    rehearsal: false,
                     handoff: false,
                     owns_token: true,
                     sees_token: true,

@@ -5,9 +5,11 @@
 //! those that the applications were notified of when they were new, so putting them back notifies nothing.
 //!
 //! A look costs a stat for each file, but an idle process should not wake up for it. So it comes with what
-//! wakes the process anyway: an answer from the server that brought nothing new, the driver's minute, and
-//! whatever asks for news (`POST /refresh`, HUP), which has every byte compared.
+//! wakes the process anyway: an answer from the server that brought nothing new, which looks at the files of that
+//! secret alone; the driver's minute, which looks at all; and whatever asks for news (`POST /refresh`, HUP), which has every
+//! byte compared. So what one answer costs does not grow with the number of files beside it.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ use crate::interface::ids::{FileId, SecretId, UnitId};
 use leasehold_base::exit::Ending;
 use leasehold_base::time::Moment;
 
-/// Answers that come one after the other do not each cause a look. Less than the shortest sensible `refresh`.
+/// Occasions in a row do not each cause a look at everything. Less than the shortest sensible `refresh`.
 const PAUSE: Duration = Duration::from_millis(900);
 
 /// How soon a look is to be, and how close.
@@ -38,25 +40,62 @@ pub(crate) struct Inspector {
     units: BTreeMap<UnitId, Watch>,
 }
 
+/// At which files of a unit to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Scope {
+    All,
+    Only(BTreeSet<FileId>),
+}
+
+impl Scope {
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Only(mut files), Self::Only(more)) => {
+                files.extend(more);
+                Self::Only(files)
+            }
+            _ => Self::All,
+        }
+    }
+
+    fn has(&self, file: FileId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(files) => files.contains(&file),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Watch {
     /// A look is wanted.
-    wanted: Option<Look>,
-    under_way: bool,
+    wanted: Option<(Look, Scope)>,
+    under_way: Option<Scope>,
+    /// The last look at everything.
     last: Option<Moment>,
     /// What the last look did not find as it was published, and no publish has put back since.
     lost: BTreeMap<FileId, Loss>,
 }
 
+impl Watch {
+    /// One look serves all that was wanted, as closely as the closest wish.
+    fn want(&mut self, look: Look, scope: Scope) {
+        self.wanted = Some(match self.wanted.take() {
+            None => (look, scope),
+            Some((before, files)) => (before.max(look), files.and(scope)),
+        });
+    }
+}
+
 impl Inspector {
     /// Whether a look at this unit is under way.
     pub(crate) fn is_looking(&self, id: UnitId) -> bool {
-        self.units.get(&id).is_some_and(|watch| watch.under_way)
+        self.units.get(&id).is_some_and(|watch| watch.under_way.is_some())
     }
 
     /// Whether any look is under way.
     pub(crate) fn is_at_work(&self) -> bool {
-        self.units.values().any(|watch| watch.under_way)
+        self.units.values().any(|watch| watch.under_way.is_some())
     }
 
     /// Whether something of this unit is to be put back.
@@ -75,6 +114,20 @@ impl Inspector {
         // To publish is to compare everything.
         watch.wanted = None;
         std::mem::take(&mut watch.lost)
+    }
+
+    /// The outcome of the look under way: what was lost before it, and what is now.
+    fn looked(
+        &mut self,
+        id: UnitId,
+        found: BTreeMap<FileId, Loss>,
+    ) -> (BTreeMap<FileId, Loss>, &BTreeMap<FileId, Loss>) {
+        let watch = self.watch(id);
+        let scope = watch.under_way.take().unwrap_or(Scope::All);
+        let before = watch.lost.clone();
+        watch.lost.retain(|file, _| !scope.has(*file));
+        watch.lost.extend(found);
+        (before, &watch.lost)
     }
 
     /// The next look need not keep a distance to the last.
@@ -106,25 +159,41 @@ impl Engine {
 
     /// An answer came about this secret: its files are looked at on that occasion.
     pub(crate) fn inspect_users(&mut self, id: SecretId) {
-        let users = self.graph.get(id).into_iter().flat_map(|node| &node.users);
-        let units: BTreeSet<UnitId> = users.map(|file| self.shelf.file(*file).unit).collect();
-        for id in units {
-            self.want_look(id, Look::WithAnswers);
+        let users = self.graph.get(id).into_iter().flat_map(|node| &node.users).copied().gather();
+        self.inspect_files(users, Look::WithAnswers);
+    }
+
+    /// These files are to be looked at, and no others.
+    pub(crate) fn inspect_files(&mut self, files: BTreeSet<FileId>, look: Look) {
+        let mut units: BTreeMap<UnitId, BTreeSet<FileId>> = BTreeMap::new();
+        for file in files {
+            units.entry(self.shelf.file(file).unit).or_default().insert(file);
+        }
+        for (id, files) in units {
+            if self.may_be_looked_at(id) {
+                self.inspector.watch(id).want(look, Scope::Only(files));
+                self.shelf.touched.insert(id);
+            }
         }
     }
 
+    /// Everything of a unit is to be looked at.
     pub(crate) fn want_look(&mut self, id: UnitId, look: Look) {
-        let environment = self.policy.child.and_then(|child| child.environment);
-        if self.is_starting() || environment == Some(id) || self.shelf.unit(id).generation.is_none() {
+        if !self.may_be_looked_at(id) {
             return;
         }
         let now = self.now.moment;
         let watch = self.inspector.watch(id);
         let lately = watch.last.is_some_and(|at| at.until(now) < PAUSE);
         if look == Look::Thorough || !lately {
-            watch.wanted = watch.wanted.max(Some(look));
+            watch.want(look, Scope::All);
             self.shelf.touched.insert(id);
         }
+    }
+
+    fn may_be_looked_at(&self, id: UnitId) -> bool {
+        let environment = self.policy.child.and_then(|child| child.environment);
+        !self.is_starting() && environment != Some(id) && self.shelf.unit(id).generation.is_some()
     }
 
     /// Looks at a unit, where that is wanted and nothing of it is about to change.
@@ -132,25 +201,32 @@ impl Engine {
         let unit = self.shelf.unit(id);
         let quiet = unit.publishing.is_none() && unit.rendering.is_empty() && unit.dirty.is_empty();
         let (now, watch) = (self.now.moment, self.inspector.watch(id));
-        let Some(look) = watch.wanted.filter(|_| quiet && !watch.under_way) else { return };
+        let look = watch.wanted.as_ref().map(|(look, _)| *look);
+        let Some(look) = look.filter(|_| quiet && watch.under_way.is_none()) else { return };
         let thorough = look == Look::Thorough;
         if look == Look::WithAnswers && self.is_reading_for(id) {
             return;
         }
         let watch = self.inspector.watch(id);
-        watch.wanted = None;
-        (watch.under_way, watch.last) = (true, Some(now));
-        let published = |file: &&FileId| self.shelf.file(**file).generation.is_some();
-        let files: Vec<FileId> = self.shelf.unit(id).files.iter().filter(published).copied().collect();
+        let Some((_, scope)) = watch.wanted.take() else { return };
+        if scope == Scope::All {
+            watch.last = Some(now);
+        }
+        let published = |file: &FileId| self.shelf.file(*file).generation.is_some();
+        let files: Vec<FileId> = match &scope {
+            Scope::All => self.shelf.unit(id).files.iter().copied().filter(published).collect(),
+            Scope::Only(files) => files.iter().copied().filter(published).collect(),
+        };
+        self.inspector.watch(id).under_way = Some(scope);
         let newer = files.iter().filter(|file| self.shelf.unit(id).fresh.contains(file)).copied().collect();
         self.out.push(Action::Inspect { unit: id, files, newer, thorough });
     }
 
     pub(crate) fn inspected(&mut self, id: UnitId, result: Result<BTreeMap<FileId, Loss>, Ending>) {
-        self.inspector.watch(id).under_way = false;
         self.shelf.touched.insert(id);
-        let lost = result.unwrap_or_else(|_why_the_publish_says| self.all_of(id));
-        let before = std::mem::replace(&mut self.inspector.watch(id).lost, lost.clone());
+        let found = result.unwrap_or_else(|_why_the_publish_says| self.all_of(id));
+        let (before, lost) = self.inspector.looked(id, found);
+        let lost = lost.clone();
         if lost.is_empty() {
             if !before.is_empty() {
                 self.shelf.is_there(id);
@@ -158,11 +234,8 @@ impl Engine {
             }
         } else if before.is_empty() {
             for (how, what) in [(Loss::Gone, "removed"), (Loss::Changed, "changed")] {
-                let some: BTreeMap<FileId, Loss> = lost
-                    .iter()
-                    .filter(|(_, loss)| **loss == how)
-                    .map(|(file, loss)| (*file, *loss))
-                    .collect();
+                let some: BTreeMap<FileId, Loss> =
+                    lost.iter().filter(|(_, loss)| **loss == how).map(|(file, loss)| (*file, *loss)).gather();
                 if !some.is_empty() {
                     let text = format!("{} {what} by another process: putting it back", self.are(&some));
                     self.say(Level::Warn, text);
@@ -174,7 +247,7 @@ impl Engine {
     /// Everything that a unit has published, where it cannot be looked at.
     fn all_of(&self, id: UnitId) -> BTreeMap<FileId, Loss> {
         let published = |file: &&FileId| self.shelf.file(**file).generation.is_some();
-        self.shelf.unit(id).files.iter().filter(published).map(|file| (*file, Loss::Gone)).collect()
+        self.shelf.unit(id).files.iter().filter(published).map(|file| (*file, Loss::Gone)).gather()
     }
 
     fn are(&self, lost: &BTreeMap<FileId, Loss>) -> String {

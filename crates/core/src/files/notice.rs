@@ -16,6 +16,15 @@ const MOST: Duration = Duration::from_secs(60);
 /// An application may start so long after the first generation, as one does that waits for us to be ready.
 const NOT_YET: Duration = Duration::from_secs(60);
 
+/// Who goes on with what a file was made of, until it has heard of the file's next content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reader {
+    /// The application behind this notifier.
+    Notifier(NotifierId),
+    /// The process of `exec` with the variables that it was started with: nothing tells it of others.
+    Started,
+}
+
 /// All notifiers, by [`NotifierId`].
 #[derive(Debug)]
 pub(crate) struct Notices {

@@ -1,12 +1,13 @@
 //! From new data to files on disk and applications told: render what is dirty, gather what
 //! belongs together, publish units whole, tell each notifier once.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::files::inspect::Look;
-use crate::files::notice::{After, News};
+use crate::files::notice::{After, News, Reader};
 use crate::interface::action::{Action, Level};
 use crate::interface::event::{Published, RenderOutcome};
 use crate::interface::ids::{FileId, NotifierId, SecretId, UnitId};
@@ -298,7 +299,7 @@ impl Engine {
     fn notify_of(&mut self, changed: &[FileId], first: bool) {
         let of_file = |file: &FileId| self.policy.files[file.0].notify.iter().copied();
         let whom: BTreeSet<NotifierId> =
-            changed.iter().flat_map(of_file).filter(|whom| self.notifies(*whom)).collect();
+            changed.iter().flat_map(of_file).filter(|whom| self.notifies(*whom)).gather();
         if matches!(self.policy.mode, Mode::Init { .. }) {
             // What several files want is done once, when all of them are there.
             return whom.into_iter().for_each(|notifier| self.notices.owe(notifier));
@@ -325,12 +326,13 @@ impl Engine {
 
     /// Who has not heard yet of what these files are on disk. Not of the last publish alone: one that changes
     /// nothing may follow so closely that nobody was told of the one before.
-    pub(crate) fn lacking(&self, files: &[FileId]) -> Vec<(FileId, NotifierId)> {
+    pub(crate) fn lacking(&self, files: &[FileId]) -> Vec<(FileId, Reader)> {
         let mut lacking = Vec::new();
         for file in files {
             let changed = self.shelf.file(*file).changed;
             let lacks = |whom: &&NotifierId| self.notices.lacks(**whom, changed);
-            lacking.extend(self.policy.files[file.0].notify.iter().filter(lacks).map(|whom| (*file, *whom)));
+            let whom = self.policy.files[file.0].notify.iter().filter(lacks);
+            lacking.extend(whom.map(|whom| (*file, Reader::Notifier(*whom))));
         }
         lacking.extend(self.held_by_child(files));
         lacking

@@ -1,6 +1,7 @@
 //! Files and the units they are published in: what is to be rendered, what is rendered and not
 //! yet visible, and what is on disk.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -439,7 +440,7 @@ impl Shelf {
             let file = &self.files[file.0];
             file.uses.contains(&id) || file.shown.contains(&id)
         };
-        users.iter().chain(former).filter(of).chain(unknown).filter(stale).copied().collect()
+        users.iter().chain(former).filter(of).chain(unknown).filter(stale).copied().gather()
     }
 
     /// `gone` turned out to be `other`, which `users` use.

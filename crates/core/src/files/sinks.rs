@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::engine::Engine;
+use crate::files::notice::Reader;
 use crate::interface::action::{Action, Level, Question};
 use crate::interface::ids::{FileId, NotifierId, TokenId};
 use crate::interface::policy::{FilePolicy, SinkPolicy};
@@ -42,7 +43,7 @@ struct Shown {
     /// Sinks that show it, or may.
     files: BTreeSet<FileId>,
     /// Those who have not been told yet that a sink shows another.
-    notifiers: BTreeSet<NotifierId>,
+    readers: BTreeSet<Reader>,
     /// Applications are changing over until then.
     until: Option<Moment>,
 }
@@ -77,7 +78,7 @@ impl Sinks {
         if !self.is_empty() {
             let shown = self.shown.entry(token).or_default();
             shown.files.extend(self.all.keys());
-            shown.notifiers.extend(owed);
+            shown.readers.extend(owed.iter().copied().map(Reader::Notifier));
         }
     }
 
@@ -94,13 +95,13 @@ impl Sinks {
 
     /// These files are on disk as they should be; `untold` have to hear of it. Returns the logins
     /// that nothing shows any more.
-    fn settled(&mut self, files: &[FileId], untold: &[(FileId, NotifierId)]) -> Vec<TokenId> {
+    fn settled(&mut self, files: &[FileId], untold: &[(FileId, Reader)]) -> Vec<TokenId> {
         for file in files {
             let Some(made) = self.all.get(file).map(|sink| sink.made) else { continue };
             for (_, shown) in self.shown.iter_mut().filter(|(token, _)| Some(**token) != made) {
                 if shown.files.remove(file) {
                     let whom = untold.iter().filter(|(of, _)| of == file).map(|(_, whom)| *whom);
-                    shown.notifiers.extend(whom);
+                    shown.readers.extend(whom);
                 }
             }
         }
@@ -110,13 +111,13 @@ impl Sinks {
     /// This notifier knows of everything that is published. Returns as above.
     fn told(&mut self, notifier: NotifierId) -> Vec<TokenId> {
         for shown in self.shown.values_mut() {
-            shown.notifiers.remove(&notifier);
+            shown.readers.remove(&Reader::Notifier(notifier));
         }
         self.free()
     }
 
     fn free(&self) -> Vec<TokenId> {
-        let free = |shown: &Shown| shown.files.is_empty() && shown.notifiers.is_empty();
+        let free = |shown: &Shown| shown.files.is_empty() && shown.readers.is_empty();
         let free = self.shown.iter().filter(|(_, shown)| free(shown) && shown.until.is_none());
         free.map(|(token, _)| *token).collect()
     }
@@ -125,7 +126,7 @@ impl Sinks {
     pub(crate) fn keep(&self, token: TokenId, now: Moment) -> bool {
         self.shown.get(&token).is_some_and(|shown| {
             let over = shown.until.is_some_and(|until| until <= now);
-            !over || !shown.files.is_empty() || !shown.notifiers.is_empty()
+            !over || !shown.files.is_empty() || !shown.readers.is_empty()
         })
     }
 
@@ -277,8 +278,8 @@ impl Engine {
         }
     }
 
-    /// These files are on disk as they should be, and these notifiers will hear of it.
-    pub(crate) fn sinks_settled(&mut self, files: &[FileId], untold: &[(FileId, NotifierId)]) {
+    /// These files are on disk as they should be, and these readers will hear of it.
+    pub(crate) fn sinks_settled(&mut self, files: &[FileId], untold: &[(FileId, Reader)]) {
         let free = self.sinks.settled(files, untold);
         self.free_logins(free);
     }
@@ -349,10 +350,10 @@ mod tests {
     fn a_token_is_kept_until_another_is_shown_and_all_are_told() {
         let mut sinks = sinks();
         publish(&mut sinks, OLD);
-        assert!(sinks.settled(&[SINK], &[(SINK, WHOM)]).is_empty());
+        assert!(sinks.settled(&[SINK], &[(SINK, Reader::Notifier(WHOM))]).is_empty());
         publish(&mut sinks, NEW);
         assert_eq!(sinks.shown_in(SINK).collect::<Vec<_>>(), [OLD, NEW], "either may be on disk");
-        assert!(sinks.settled(&[SINK], &[(SINK, WHOM)]).is_empty(), "one is not told");
+        assert!(sinks.settled(&[SINK], &[(SINK, Reader::Notifier(WHOM))]).is_empty(), "one is not told");
         assert!(sinks.keep(OLD, at(1000)));
         assert_eq!(sinks.told(WHOM), [OLD]);
         sinks.shown.get_mut(&OLD).expect("there").until = Some(at(10));

@@ -159,6 +159,8 @@ pub enum Event {
     RefreshSome(Wanted),
     /// A minute is over, or the process is awake for another reason: published files may be looked at.
     Look,
+    /// Another process may have changed what this unit has published. Every byte is to be compared.
+    LookAt(UnitId),
     /// A sink left the configuration: what has read the current token there is not to use it any longer.
     Exposed,
     /// Another engine is to go on from this one's snapshot: come to rest, asking and publishing nothing
@@ -227,6 +229,8 @@ pub struct ReadFacts {
     pub life: Life,
     /// The version, where the engine counts them (KV v2).
     pub version: Option<u64>,
+    /// The name of the version, of a store that is no Vault.
+    pub version_id: Option<String>,
     /// Whether the data differs from what the store held before, but for a time that is counted down.
     pub changed: bool,
     /// Whether what the server rotates is another; of everything else the same as `changed`.

@@ -59,6 +59,8 @@ pub struct Policy {
     pub shutdown: ShutdownPlan,
     /// Whether there is a handoff to keep.
     pub handoff: bool,
+    /// Whether init only tries: nothing is kept of what it makes, and its leases are revoked.
+    pub rehearsal: bool,
     /// Whether the token is ours to revoke: not one that somebody else keeps in a file.
     pub owns_token: bool,
     /// Whether we see the token that a login makes: not where the login is wrapped for somebody else.

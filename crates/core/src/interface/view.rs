@@ -203,6 +203,8 @@ pub struct SecretView {
     pub source: String,
     /// Its version, where the engine counts them.
     pub version: Option<u64>,
+    /// The name of its version, of a store that is no Vault.
+    pub version_id: Option<String>,
     /// Its lease, where it has one.
     pub lease: Option<String>,
     /// `min(lease, token)`; none where nothing expires.

@@ -7,10 +7,12 @@
 //! something is about to be made of it that cannot be taken back (init's files, the process of `exec`), where the
 //! earlier run had reason to doubt it, and after another boot, when only the server knows what is left.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::engine::{Engine, Phase};
+use crate::files::notice::Reader;
 use crate::interface::action::{Action, Level};
 use crate::interface::event::Life;
 use crate::interface::ids::{FileId, NotifierId, TokenId};
@@ -21,7 +23,7 @@ use crate::secrets::lease::Lease;
 use crate::secrets::refresh::Certificate;
 use crate::tools::dice::number;
 use crate::tools::timers::Timer;
-use crate::upstream::session::{Login, Standing};
+use crate::upstream::login::{Login, Standing};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 
@@ -62,7 +64,7 @@ impl Engine {
             // How long ago they were nobody knows, and who restarts a machine may have mended it.
             self.upstream.session.pardon(self.now.moment);
         }
-        self.setback |= self.upstream.session.is_locked();
+        self.setback |= self.upstream.session.is_locked(self.now.moment);
         self.upstream.judge.can_look_up = kept.blind.then_some(false);
         let owed = self.owe(&kept.untold);
         self.keeper.unsorted = true;
@@ -80,16 +82,16 @@ impl Engine {
         }
         for secret in kept.secrets {
             if let Some(lease) = &secret.lease {
-                self.retirees.leave(&lease.id, owed.iter().copied());
+                self.retirees.leave(&lease.id, owed.iter().copied().map(Reader::Notifier));
             }
             self.adopt_secret(secret);
         }
-        let all: BTreeSet<FileId> = (0..self.policy.files.len()).map(FileId).collect();
+        let all: BTreeSet<FileId> = (0..self.policy.files.len()).map(FileId).gather();
         for lease in kept.retiring {
             if lease.latest > self.now.moment {
                 let lease = Lease::adopted(lease, self.now.moment);
                 // Who has not heard of all that is on disk may still use it.
-                self.retirees.leave(&lease.id, owed.iter().copied());
+                self.retirees.leave(&lease.id, owed.iter().copied().map(Reader::Notifier));
                 let id = lease.id.clone();
                 if self.retirees.add(lease, None, all.clone()) {
                     self.free_leases(vec![id]);
@@ -122,7 +124,7 @@ impl Engine {
             if next < Duration::from_secs(2) { "now".to_owned() } else { format!("in {}", spoken(next)) };
         let text = format!("a login was refused {when}: {}; the next try is {next}", refusals.why);
         self.say(Level::Warn, text.clone());
-        if self.upstream.session.is_locked() {
+        if self.upstream.session.is_locked(now) {
             self.upstream.session.failed(refusals.last, Failure::new(FailureKind::Refused, text));
         }
     }
@@ -171,7 +173,8 @@ impl Engine {
             Life::Unknown | Life::EndsIn(_) | Life::RotatesIn(_) => None,
         };
         let Some(node) = self.graph.get_mut(id) else { return };
-        let mut held = Held { read: kept.read, lease, life: kept.life, certificate, version: kept.version };
+        let (version, version_id) = (kept.version, None);
+        let mut held = Held { read: kept.read, lease, life: kept.life, certificate, version, version_id };
         match &mut held.lease {
             // Its login may have been in another namespace, and not have taken it along.
             Some(lease) if orphan && lease.outlives(&self.upstream.session.home) => {
@@ -195,7 +198,7 @@ impl Engine {
     fn owe(&mut self, untold: &BTreeSet<String>) -> BTreeSet<NotifierId> {
         let all = (0..self.policy.notifiers.len()).map(NotifierId);
         let owed = all.filter(|id| untold.contains(self.notices.name(*id)) && !self.is_child(*id));
-        let owed: BTreeSet<NotifierId> = owed.collect();
+        let owed: BTreeSet<NotifierId> = owed.gather();
         for id in &owed {
             self.notices.owe(*id);
             if !matches!(self.policy.mode, Mode::Init { .. }) {

@@ -4,19 +4,19 @@
 //! The handoff says what is going to be given back before the first of it is: who kills us in between, as a
 //! container runtime does when its patience is over, leaves a next run that asks before it relies on anything.
 
+mod giving_back;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::engine::{Engine, Phase};
 use crate::interface::action::{Action, Level};
 use crate::interface::event::Event;
-use crate::interface::ids::{LeaseId, SecretId, TokenId};
+use crate::interface::ids::TokenId;
 use crate::interface::policy::Mode;
-use crate::secrets::lease::Lease;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use leasehold_base::exit::{Cause, Ending};
-use leasehold_base::failure::{Failure, FailureKind};
 
 /// Kubernetes kills thirty seconds after SIGTERM; this leaves room for a delay before.
 const LEAVING: Duration = Duration::from_secs(10);
@@ -121,90 +121,6 @@ impl Engine {
         self.give_back_all(within / 2);
     }
 
-    /// Gives back everything; logins after `patience` at the latest, whatever has become of leases by then.
-    fn give_back_all(&mut self, patience: Duration) {
-        let tokens: Vec<TokenId> = self.upstream.session.logins.keys().copied().collect();
-        for token in tokens {
-            self.give_back(token);
-        }
-        // The login of these is gone, and they did not go with it.
-        let left = |engine: &Self, lease: &Lease| !engine.upstream.session.is_alive(lease.token);
-        match &self.phase {
-            Phase::Leaving(farewell) if farewell.revoke == Revoke::Everything => self.give_back_leases(left),
-            Phase::Leaving(farewell) if farewell.revoke == Revoke::Minted => {
-                self.give_back_leases(|engine, lease| {
-                    left(engine, lease) && engine.upstream.session.is_of_this_run(lease.token)
-                })
-            }
-            _ => {}
-        }
-        if let Phase::Leaving(Farewell { tokens, .. }) = &self.phase
-            && let Some(first) = tokens.first()
-        {
-            self.timers.set(Timer::Leaving(*first), self.now.moment.after(patience));
-        }
-        self.begin_giving_back();
-    }
-
-    /// Gives back a login with all it made: the token where it is ours, and the leases that do not go with it.
-    fn give_back(&mut self, token: TokenId) {
-        let Phase::Leaving(farewell) = &mut self.phase else { return };
-        let Some(login) = self.upstream.session.logins.get(&token) else { return };
-        match farewell.revoke {
-            Revoke::Nothing => return,
-            Revoke::Minted if login.since.is_none() => return,
-            Revoke::Minted | Revoke::Everything => {}
-        }
-        let ours = login.is_ours();
-        if ours {
-            farewell.tokens.insert(token);
-        }
-        self.give_back_leases(|engine, lease| {
-            lease.token == token && !(ours && engine.goes_with_login(lease))
-        });
-    }
-
-    /// Has these leases revoked by themselves.
-    fn give_back_leases(&mut self, which: impl Fn(&Self, &Lease) -> bool) {
-        let now = self.now.moment;
-        let held = self.graph.iter().filter_map(|(_, node)| node.lease());
-        let held: Vec<Lease> = held.filter(|lease| which(self, lease)).cloned().collect();
-        for lease in held {
-            self.retirees.add(lease, None, BTreeSet::new());
-        }
-        let living = |lease: &Lease| lease.latest > now && which(self, lease);
-        let leases: Vec<LeaseId> =
-            self.retirees.iter().filter(|one| living(&one.lease)).map(|one| one.lease.id.clone()).collect();
-        for lease in leases {
-            self.work.add(Job::RevokeLease(lease), now);
-        }
-    }
-
-    /// What is to be given back is known: that is written down, and then it is done.
-    fn begin_giving_back(&mut self) {
-        if self.has_something_to_revoke() {
-            self.write_ahead();
-        }
-        self.give_back_tokens(false);
-    }
-
-    fn has_something_to_revoke(&self) -> bool {
-        let waiting = matches!(&self.phase, Phase::Leaving(farewell) if !farewell.tokens.is_empty());
-        waiting || self.work.any(Job::is_revocation)
-    }
-
-    /// Revokes the logins once their leases elsewhere are: nothing could revoke those afterwards. `now` where that
-    /// has taken too long: a login takes more along than is left behind.
-    pub(crate) fn give_back_tokens(&mut self, now: bool) {
-        if !now && (self.work.any(|job| matches!(job, Job::RevokeLease(_))) || self.may_mint_elsewhere()) {
-            return;
-        }
-        let Phase::Leaving(farewell) = &mut self.phase else { return };
-        for token in std::mem::take(&mut farewell.tokens) {
-            self.work.add(Job::RevokeToken(token), self.now.moment);
-        }
-    }
-
     /// Whether what has to be given back is being given back.
     pub(crate) fn is_revoking(&self) -> bool {
         matches!(&self.phase, Phase::Leaving(farewell) if farewell.stage == Stage::Revoking)
@@ -217,7 +133,7 @@ impl Engine {
                 self.work.finish(&Job::LogIn, self.now.moment);
                 match result {
                     Ok(facts) => {
-                        let login = crate::upstream::session::Login::new(facts, sent, self.policy.owns_token);
+                        let login = crate::upstream::login::Login::new(facts, sent, self.policy.owns_token);
                         self.upstream.session.add(token, login);
                         self.give_back(token);
                         self.begin_giving_back();
@@ -268,7 +184,7 @@ impl Engine {
             Event::Published { unit, .. } => {
                 self.shelf.end_publish(unit);
             }
-            Event::Inspected { .. } | Event::Look | Event::Exposed => {}
+            Event::Inspected { .. } | Event::Look | Event::LookAt(_) | Event::Exposed => {}
             Event::HandoffSaved(result) => self.handoff_closed(result),
             // A second signal means: now.
             Event::Stop { .. } => self.stop_due(),
@@ -288,110 +204,6 @@ impl Engine {
             | Event::Renew(_)
             | Event::CredentialsChanged
             | Event::CertificateChanged => {}
-        }
-    }
-
-    fn token_given_back(&mut self, token: TokenId, result: Result<(), Failure>) {
-        self.work.finish(&Job::RevokeToken(token), self.now.moment);
-        match result {
-            Ok(()) => {
-                self.upstream.breaker.succeeded();
-                self.forget_leases(token);
-                self.upstream.session.logins.remove(&token);
-                self.upstream.session.current =
-                    self.upstream.session.current.filter(|current| *current != token);
-                self.out.push(Action::DropToken(token));
-            }
-            Err(failure) if failure.kind == FailureKind::Denied => {
-                // It may not revoke itself: then at least its leases. Or it is dead.
-                self.note_failure(&failure);
-                self.mark_left(&format!("may not revoke the token: {}", failure.why));
-                self.give_back_leases(|_, lease| lease.token == token);
-                self.begin_giving_back();
-            }
-            Err(failure) => {
-                self.note_failure(&failure);
-                self.again_while_leaving(Job::RevokeToken(token), &failure);
-            }
-        }
-    }
-
-    /// A revoked token's leases are gone: they are not in what is left for the next run.
-    fn forget_leases(&mut self, token: TokenId) {
-        let gone = |engine: &Self, lease: &Lease| lease.token == token && engine.goes_with_login(lease);
-        let retired = self.retirees.iter().filter(|one| gone(self, &one.lease));
-        let retired: Vec<LeaseId> = retired.map(|one| one.lease.id.clone()).collect();
-        for lease in retired {
-            self.retirees.remove(&lease);
-            self.work.remove(&Job::RevokeLease(lease));
-        }
-        let held = self.graph.iter().filter(|(_, node)| node.lease().is_some_and(|lease| gone(self, lease)));
-        let held: Vec<SecretId> = held.map(|(id, _)| id).collect();
-        for id in held {
-            if let Some(node) = self.graph.get_mut(id) {
-                node.held = None;
-            }
-        }
-    }
-
-    fn lease_given_back(&mut self, lease: &LeaseId, result: Result<(), Failure>) {
-        self.work.finish(&Job::RevokeLease(lease.clone()), self.now.moment);
-        self.lease_answered(lease, result);
-        self.give_back_tokens(false);
-    }
-
-    fn lease_answered(&mut self, lease: &LeaseId, result: Result<(), Failure>) {
-        match result {
-            Ok(()) => {
-                self.upstream.breaker.succeeded();
-                self.lease_gone(lease);
-            }
-            Err(failure) if matches!(failure.kind, FailureKind::Missing | FailureKind::Rejected) => {
-                self.lease_gone(lease);
-            }
-            // It went with its token meanwhile.
-            Err(_) if self.retirees.get(lease).is_none() => {}
-            Err(failure) if failure.kind == FailureKind::Denied => {
-                self.note_failure(&failure);
-                self.lease_denied(lease, &failure);
-            }
-            Err(failure) => {
-                self.note_failure(&failure);
-                self.again_while_leaving(Job::RevokeLease(lease.clone()), &failure);
-            }
-        }
-    }
-
-    /// Each is named: a person may want to revoke it by hand.
-    fn lease_denied(&mut self, lease: &LeaseId, failure: &Failure) {
-        let text = format!(
-            "may not revoke the lease {}: {}; grant update on sys/leases/revoke in its namespace; it ends by itself",
-            lease.0, failure.why
-        );
-        self.say_of_lease(lease, Level::Warn, text);
-        if let Phase::Leaving(farewell) = &mut self.phase {
-            farewell.left = true;
-        }
-    }
-
-    fn lease_gone(&mut self, lease: &LeaseId) {
-        self.retirees.remove(lease);
-        for id in self.graph.ids() {
-            if let Some(node) = self.graph.get_mut(id)
-                && node.lease().is_some_and(|held| held.id == *lease)
-            {
-                node.held = None;
-            }
-        }
-    }
-
-    /// There is little time: what fails for want of a server waits for the next probe, what fails
-    /// otherwise is not tried again.
-    fn again_while_leaving(&mut self, job: Job, failure: &Failure) {
-        if failure.kind.is_outage() {
-            self.work.add(job, self.now.moment);
-        } else {
-            self.mark_left(&format!("could not revoke: {}", failure.why));
         }
     }
 
@@ -451,13 +263,6 @@ impl Engine {
         }
     }
 
-    /// Whether the server may have a lease that we know of.
-    fn has_living_leases(&self) -> bool {
-        let held = self.graph.iter().filter_map(|(_, node)| node.lease());
-        let mut all = held.chain(self.retirees.iter().map(|one| &one.lease));
-        all.any(|lease| lease.latest > self.now.moment)
-    }
-
     fn handoff_closed(&mut self, result: Result<(), String>) {
         let saving = matches!(&self.phase, Phase::Leaving(farewell) if farewell.stage == Stage::Saving);
         self.keeper.written();
@@ -482,16 +287,6 @@ impl Engine {
                 self.give_back_rest();
             }
             _ => self.end(),
-        }
-    }
-
-    /// The handoff is gone: what an earlier run left in it would be lost, and is given back as well.
-    fn give_back_rest(&mut self) {
-        if let Phase::Leaving(farewell) = &mut self.phase
-            && farewell.revoke == Revoke::Minted
-        {
-            farewell.revoke = Revoke::Everything;
-            self.give_back_all(LEAVING / 2);
         }
     }
 

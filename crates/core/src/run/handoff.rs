@@ -1,6 +1,7 @@
 //! What one run leaves for the next: written again after every change. How the next takes it over is told
 //! in [`adopt`](crate::run::adopt).
 
+use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -191,7 +192,7 @@ impl Engine {
             self.shelf.being_published().filter_map(|(_, unit)| unit.publishing.as_ref()).flatten();
         let promised = publishing.flat_map(|file| &self.policy.files[file.0].notify);
         let promised = promised.filter(|whom| self.notifies(**whom));
-        promised.map(|id| self.notices.name(*id)).chain(self.notices.owed()).map(str::to_owned).collect()
+        promised.map(|id| self.notices.name(*id)).chain(self.notices.owed()).map(str::to_owned).gather()
     }
 
     pub(crate) fn handoff_saved(&mut self, result: Result<(), String>) {

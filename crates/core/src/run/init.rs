@@ -11,8 +11,8 @@ use crate::interface::ids::{FileId, SecretId, TokenId};
 use crate::interface::policy::Mode;
 use crate::run::farewell::Revoke;
 use crate::secrets::graph::{Node, Trouble};
+use crate::upstream::login::Standing;
 use crate::upstream::logins::MOST_UNFOUND;
-use crate::upstream::session::Standing;
 use leasehold_base::exit::{Cause, Ending};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::Verb;
@@ -88,7 +88,7 @@ impl Engine {
             return;
         }
         let leased = self.graph.iter().any(|(_, node)| node.lease().is_some());
-        let needed = leased || !self.sinks.is_empty();
+        let needed = (leased || !self.sinks.is_empty()) && !self.policy.rehearsal;
         let revoke = if self.policy.handoff || needed { Revoke::Nothing } else { Revoke::Everything };
         self.leave_with(Ok(()), revoke, LEAVING);
     }
@@ -154,7 +154,7 @@ impl Engine {
         }
         if let Some(failure) = &self.upstream.session.trouble {
             let hopeless = failure.kind == FailureKind::Unusable
-                || self.upstream.session.is_locked()
+                || self.upstream.session.is_locked(self.now.moment)
                 || self.upstream.session.unfound > MOST_UNFOUND
                 || self.upstream.session.is_out_of_patience(self.now.moment);
             return hopeless.then(|| no_login(failure, &self.policy.login_advice));
@@ -210,6 +210,8 @@ impl Engine {
         let is = |kinds: &[FailureKind]| kinds.contains(&trouble.kind);
         let (cause, hint) = if is(&[FailureKind::Denied, FailureKind::Refused]) {
             (Cause::Denied, "grant the identity that reads it access to this secret, or correct the path")
+        } else if is(&[FailureKind::Unusable]) {
+            (Cause::Denied, "give the process the credentials of the store, or correct them")
         } else if is(&[FailureKind::Missing, FailureKind::Rejected, FailureKind::Local]) {
             (Cause::Missing, "create it, or correct the path")
         } else if trouble.kind.is_outage() || is(&[FailureKind::Redirected]) {
@@ -292,7 +294,7 @@ pub fn no_login(failure: &Failure, advice: &str) -> Ending {
             Ending::new(Cause::Denied, why, hint)
         }
         FailureKind::Local => {
-            let hint = "put the credentials there, or correct their path in `auth`";
+            let hint = failure.hint("put the credentials there, or correct their path in `auth`");
             Ending::new(Cause::Denied, format!("no credentials to log in with: {why}"), hint)
         }
         FailureKind::Unusable => {

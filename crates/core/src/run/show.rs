@@ -1,5 +1,6 @@
 //! What the core lets be seen.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::BTreeMap;
 
 use crate::engine::Engine;
@@ -13,7 +14,8 @@ use crate::interface::view::{
 use crate::secrets::graph::{Node, Op, Step, Trouble};
 use crate::stores::Store;
 use crate::tools::timers::Timer;
-use crate::upstream::session::{Entry, Login};
+use crate::upstream::login::Login;
+use crate::upstream::session::Entry;
 use leasehold_base::exit::{Cause, Ending};
 use leasehold_base::failure::Failure;
 use leasehold_base::time::{Moment, Now};
@@ -24,7 +26,7 @@ impl Engine {
     pub fn view(&self, now: Now) -> View {
         let now = self.not_before(now);
         let places: BTreeMap<SecretId, usize> =
-            self.graph.iter().enumerate().map(|(place, (id, _))| (id, place)).collect();
+            self.graph.iter().enumerate().map(|(place, (id, _))| (id, place)).gather();
         let files: Vec<FileView> =
             self.shelf.files().map(|(id, file)| self.view_file(id, file, &places, now.moment)).collect();
         let until = files.iter().filter_map(|file| file.expires).min();
@@ -245,6 +247,7 @@ impl Engine {
             id: node.name.to_string(),
             source,
             version: node.held.as_ref().and_then(|held| held.version),
+            version_id: node.held.as_ref().and_then(|held| held.version_id.clone()),
             lease: node.lease().map(|lease| lease.id.0.clone()),
             expires: self.secret_expires(id),
             fresh: node.fresh,

@@ -74,6 +74,8 @@ pub(crate) struct Held {
     pub(crate) life: Life,
     pub(crate) certificate: Option<Certificate>,
     pub(crate) version: Option<u64>,
+    /// Not kept beyond the run: the next read brings it.
+    pub(crate) version_id: Option<String>,
 }
 
 impl Held {

@@ -13,7 +13,7 @@ use crate::secrets::retire::Way;
 use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
-use crate::upstream::session::Standing;
+use crate::upstream::login::Standing;
 use leasehold_base::failure::{Failure, FailureKind};
 
 /// A lease whose revocation was denied so often, over three minutes, is left to end by itself. Once is not enough: a mesh

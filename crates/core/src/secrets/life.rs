@@ -170,7 +170,9 @@ impl Engine {
                 self.shelf.mark(file, self.now.moment);
             }
         }
-        if self.awaits_refresh(other) {
+        if self.is_too_old(other) {
+            self.set_step(other, Step::Busy(Op::Read));
+        } else if self.awaits_refresh(other) {
             self.plan(other);
         }
         self.keep(false);
@@ -267,7 +269,8 @@ impl Engine {
             Life::Until(until) => Some(Certificate::issued(until, self.now)),
             Life::Unknown | Life::EndsIn(_) | Life::RotatesIn(_) => None,
         };
-        Held { read: sent, lease, life: facts.life, certificate, version: facts.version }
+        let (version, version_id) = (facts.version, facts.version_id.clone());
+        Held { read: sent, lease, life: facts.life, certificate, version, version_id }
     }
 
     /// An answer that comes at the end. It is in the store, and so in the handoff: the next run goes on from it,

@@ -7,6 +7,8 @@ pub(crate) mod life;
 pub(crate) mod namespace;
 pub(crate) mod newcomers;
 mod places;
+#[cfg(any(test, kani))]
+mod properties;
 pub(crate) mod refresh;
 pub(crate) mod retire;
 pub(crate) mod schedule;

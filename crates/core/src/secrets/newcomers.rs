@@ -7,13 +7,14 @@ use crate::interface::action::Level;
 use crate::interface::event::Wanted;
 use crate::interface::ids::{FileId, SecretId};
 use crate::secrets::graph::{Op, Step};
+use leasehold_base::gather::Gather as _;
 
 impl Engine {
     /// Whether there is something to be minted anew.
     #[must_use]
     pub fn has(&self, wanted: &Wanted) -> bool {
         match wanted {
-            Wanted::File(name) => self.file_named(name).is_some(),
+            Wanted::File(_) => self.file_of(wanted).is_some(),
             Wanted::Path(_) => !self.wanted(wanted).is_empty(),
         }
     }
@@ -39,17 +40,25 @@ impl Engine {
 
     /// Looks at these now, as [`refresh`](Self::refresh) does at everything.
     pub(crate) fn refresh_some(&mut self, wanted: &Wanted) {
-        self.inspect_all(Look::Thorough);
-        for id in self.wanted(wanted) {
+        let ids = self.wanted(wanted);
+        let users = ids.iter().filter_map(|id| self.graph.get(*id)).flat_map(|node| &node.users).copied();
+        let files = users.chain(self.file_of(wanted)).gather();
+        self.inspect_files(files, Look::Thorough);
+        for id in ids {
             self.look_at(id);
         }
     }
 
-    fn wanted(&self, wanted: &Wanted) -> Vec<SecretId> {
-        let file = match wanted {
-            Wanted::File(name) => self.file_named(name),
+    /// The file that is named.
+    fn file_of(&self, wanted: &Wanted) -> Option<FileId> {
+        match wanted {
+            Wanted::File(name) => self.policy.files.iter().position(|file| file.name == *name).map(FileId),
             Wanted::Path(_) => None,
-        };
+        }
+    }
+
+    fn wanted(&self, wanted: &Wanted) -> Vec<SecretId> {
+        let file = self.file_of(wanted);
         let is_meant = |id: SecretId| match (wanted, self.graph.get(id)) {
             (Wanted::Path(path), Some(node)) => {
                 let path = path.trim_matches('/');
@@ -59,10 +68,6 @@ impl Engine {
             (_, None) => false,
         };
         self.graph.ids().into_iter().filter(|id| is_meant(*id)).collect()
-    }
-
-    fn file_named(&self, name: &str) -> Option<FileId> {
-        self.policy.files.iter().position(|file| file.name == name).map(FileId)
     }
 
     /// The credentials at hand cannot be used again, or can.

@@ -1,6 +1,7 @@
 //! Which replaced leases a published file may set free, so that publishing one of ten thousand files need not ask ten
 //! thousand leases.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::interface::ids::{FileId, LeaseId};
@@ -55,6 +56,6 @@ impl Places {
     /// Returns the leases that these files may set free.
     pub(super) fn of(&self, files: &BTreeSet<FileId>) -> BTreeSet<LeaseId> {
         let by_file = files.iter().filter_map(|file| self.by_file.get(file)).flatten();
-        by_file.chain(&self.always).cloned().collect()
+        by_file.chain(&self.always).cloned().gather()
     }
 }

@@ -2,9 +2,11 @@
 //! notifier was told, and a little longer, since applications take time to change over. Only
 //! then is it given back.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::files::notice::Reader;
 use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId};
 use crate::secrets::lease::Lease;
 use crate::secrets::places::Places;
@@ -43,8 +45,8 @@ pub(crate) struct Retiree {
     pub(crate) secret: Option<SecretId>,
     /// Files on disk that are still made of it.
     pub(crate) files: BTreeSet<FileId>,
-    /// Notifiers that have not been told yet of the files without it.
-    pub(crate) notifiers: BTreeSet<NotifierId>,
+    /// Those who have not been told yet of the files without it.
+    pub(crate) readers: BTreeSet<Reader>,
     pub(crate) way: Way,
     pub(crate) tries: u32,
     /// The current login may not revoke it.
@@ -57,9 +59,9 @@ pub(crate) struct Retiree {
 #[derive(Debug, Default)]
 pub(crate) struct Retirees {
     all: BTreeMap<LeaseId, Retiree>,
-    /// Of leases that are still good: notifiers of files that were published without them, as long as they
+    /// Of leases that are still good: readers of files that were published without them, as long as they
     /// have not been told of that.
-    left: BTreeMap<LeaseId, BTreeSet<NotifierId>>,
+    left: BTreeMap<LeaseId, BTreeSet<Reader>>,
     /// Those whose lease may have changed since changes were last taken.
     touched: BTreeSet<LeaseId>,
     /// Those that were written down, and are gone.
@@ -101,10 +103,10 @@ impl Retirees {
 
     /// Adds a lease that `files` on disk are still made of. Whether nobody uses it any more.
     pub(crate) fn add(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) -> bool {
-        let notifiers = self.left.remove(&lease.id).unwrap_or_default();
+        let readers = self.left.remove(&lease.id).unwrap_or_default();
         let noted = self.all.get(&lease.id).and_then(|before| before.noted);
         let (way, tries, by_own) = (Way::Used, 0, false);
-        let retiree = Retiree { secret, files, notifiers, way, tries, by_own, noted, lease };
+        let retiree = Retiree { secret, files, readers, way, tries, by_own, noted, lease };
         let free = retiree.is_free();
         self.touched.insert(retiree.lease.id.clone());
         self.off_disk.insert(retiree.lease.id.clone());
@@ -118,7 +120,7 @@ impl Retirees {
 
     /// A file is published without a lease that is still good; these have to hear of it before that is
     /// given back.
-    pub(crate) fn leave(&mut self, lease: &LeaseId, untold: impl IntoIterator<Item = NotifierId>) {
+    pub(crate) fn leave(&mut self, lease: &LeaseId, untold: impl IntoIterator<Item = Reader>) {
         let mut untold = untold.into_iter().peekable();
         if untold.peek().is_some() {
             self.left.entry(lease.clone()).or_default().extend(untold);
@@ -183,12 +185,12 @@ impl Retirees {
 
     /// These files are on disk without any replaced lease; `untold` have to hear of it.
     /// Returns the leases that nothing uses any more.
-    pub(crate) fn published(&mut self, files: &[FileId], untold: &[(FileId, NotifierId)]) -> Vec<LeaseId> {
-        let mut whom: BTreeMap<FileId, Vec<NotifierId>> = BTreeMap::new();
-        for (file, notifier) in untold {
-            whom.entry(*file).or_default().push(*notifier);
+    pub(crate) fn published(&mut self, files: &[FileId], untold: &[(FileId, Reader)]) -> Vec<LeaseId> {
+        let mut whom: BTreeMap<FileId, Vec<Reader>> = BTreeMap::new();
+        for (file, reader) in untold {
+            whom.entry(*file).or_default().push(*reader);
         }
-        let files: BTreeSet<FileId> = files.iter().copied().collect();
+        let files: BTreeSet<FileId> = files.iter().copied().gather();
         let mut free = Vec::new();
         for id in self.places.of(&files) {
             let Some(one) = self.all.get_mut(&id).filter(|one| one.way == Way::Used) else {
@@ -203,7 +205,7 @@ impl Retirees {
             self.places.take(&id, without.iter());
             for file in without {
                 one.files.remove(&file);
-                one.notifiers.extend(whom.get(&file).into_iter().flatten());
+                one.readers.extend(whom.get(&file).into_iter().flatten());
             }
             if one.files.is_empty() {
                 self.off_disk.insert(id.clone());
@@ -249,13 +251,14 @@ impl Retirees {
 
     /// This notifier knows of everything that is published. Returns as above.
     pub(crate) fn told(&mut self, notifier: NotifierId) -> Vec<LeaseId> {
+        let reader = Reader::Notifier(notifier);
         self.left.retain(|_, untold| {
-            untold.remove(&notifier);
+            untold.remove(&reader);
             !untold.is_empty()
         });
         let mut free = Vec::new();
         for one in self.all.values_mut().filter(|one| one.way == Way::Used) {
-            if one.notifiers.remove(&notifier) && one.is_free() {
+            if one.readers.remove(&reader) && one.is_free() {
                 free.push(one.lease.id.clone());
             }
         }
@@ -265,7 +268,7 @@ impl Retirees {
 
 impl Retiree {
     fn is_free(&self) -> bool {
-        self.files.is_empty() && self.notifiers.is_empty()
+        self.files.is_empty() && self.readers.is_empty()
     }
 
     /// When it is given back, if it became free now.
@@ -300,7 +303,7 @@ mod tests {
     fn a_lease_is_free_once_all_its_files_are_published_and_all_are_told() {
         let mut retirees = retirees();
         assert!(retirees.told(NotifierId(0)).is_empty());
-        assert!(retirees.published(&[FileId(0)], &[(FileId(0), NotifierId(0))]).is_empty());
+        assert!(retirees.published(&[FileId(0)], &[(FileId(0), Reader::Notifier(NotifierId(0)))]).is_empty());
         assert!(retirees.published(&[FileId(1)], &[]).is_empty(), "one notifier is not told");
         assert_eq!(retirees.told(NotifierId(0)), [LeaseId("old".into())]);
     }

@@ -37,6 +37,14 @@ impl Engine {
         matches!(step, Some(Step::Waiting { what: NextAction::Read, .. }))
     }
 
+    /// Whether what is held is older than a file that uses it allows. What an earlier run read may be: the plan begins
+    /// at the start then, and a file that has only now come to this secret was looked at for until now.
+    pub(crate) fn is_too_old(&self, id: SecretId) -> bool {
+        let held = self.graph.get(id).and_then(|node| node.held.as_ref());
+        let old = held.is_some_and(|held| held.read.until(self.now.moment) > self.refresh_of(id));
+        old && self.awaits_refresh(id)
+    }
+
     /// Plans the next ordinary step of a secret that is held.
     pub(crate) fn plan(&mut self, id: SecretId) {
         let (refresh, now) = (self.refresh_of(id), self.now);

@@ -127,8 +127,10 @@ impl Engine {
         if denied {
             node.denied.get_or_insert(now);
         }
-        let lasting =
-            matches!(failure.kind, FailureKind::Missing | FailureKind::Rejected | FailureKind::Local);
+        let lasting = matches!(
+            failure.kind,
+            FailureKind::Missing | FailureKind::Rejected | FailureKind::Local | FailureKind::Unusable
+        );
         self.trouble(secret, Op::Read, &failure, lasting || (denied && repeated));
         self.retry(secret, Op::Read);
         if denied && !repeated {

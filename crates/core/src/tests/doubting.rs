@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::hand::{Hand, denied, leased, policy, settled};
 use crate::interface::action::{Action, Question};
-use crate::interface::event::{Event, Granted, TokenFacts};
+use crate::interface::event::{Event, Granted, TokenFacts, Wanted};
 use crate::interface::ids::{FileId, SecretId, TokenId};
 use crate::interface::policy::{Mode, SinkPolicy};
 use leasehold_base::exit::Cause;
@@ -108,6 +108,47 @@ fn a_sink_whose_wrapping_comes_while_its_token_is_in_doubt_is_rendered_when_the_
     let sent = hand.now().moment;
     let taken_back = hand.give(Event::LookedUp { token, sent, result: Ok(Hand::facts(1, 3600)) });
     assert!(rendered(&taken_back), "{taken_back:?}");
+}
+
+/// Somebody revokes a token in its first seconds: it is denied its look-up as one is that has no policy for that.
+#[test]
+fn a_token_that_was_revoked_as_soon_as_it_had_logged_in_does_not_make_every_later_denial_a_login() {
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, "database/creds/web");
+    hand.logged_in(1);
+    hand.resolved(0, "database/creds/web");
+    let secret = SecretId(0);
+    let is_login = |action: &Action| matches!(action, Action::Ask(Question::LogIn(_)));
+    let is_look_up = |action: &Action| matches!(action, Action::Ask(Question::LookUp(_)));
+    let mut actions = hand.read_denied(secret, TokenId(1));
+    while !actions.iter().any(is_login) {
+        let sent = hand.now().moment;
+        actions = match () {
+            () if actions.iter().any(is_look_up) => {
+                hand.give(Event::LookedUp { token: TokenId(1), sent, result: Err(denied()) })
+            }
+            () if actions.iter().any(|action| matches!(action, Action::Ask(Question::Resolve { .. }))) => {
+                hand.resolved(0, "database/creds/web")
+            }
+            () if actions.iter().any(|action| matches!(action, Action::Ask(Question::Read { .. }))) => {
+                hand.read_denied(secret, TokenId(1))
+            }
+            () => hand.sleep(),
+        };
+    }
+    let asked = hand.logged_in(2);
+    assert!(asked.iter().any(is_look_up), "{asked:?}");
+    let sent = hand.now().moment;
+    hand.give(Event::LookedUp { token: TokenId(2), sent, result: Ok(Hand::facts(2, 3600)) });
+    hand.resolved(0, "database/creds/web");
+    let result = Ok(leased("l", 100));
+    hand.give(Event::Read { secret, token: TokenId(2), sent, result });
+    // The policy takes it away a minute later.
+    hand.millis += 60_000;
+    hand.give(Event::Renew(Wanted::Path("database/creds/web".into())));
+    let denied = hand.read_denied(secret, TokenId(2));
+    assert!(denied.iter().any(is_look_up) && !denied.iter().any(is_login), "{denied:?}");
 }
 
 /// The server hangs when the token in doubt is asked about for the last time, and is away until that token has ended.

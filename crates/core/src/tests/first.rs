@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::hand::{Hand, denied, kv, policy, settled_by};
 use crate::interface::action::{Action, Level, Question, Say};
-use crate::interface::event::{Event, Published};
+use crate::interface::event::{Event, Published, RenderOutcome};
 use crate::interface::ids::{FileId, NotifierId, SecretId, TokenId, UnitId};
 use crate::interface::policy::{FirstReady, Mode, Policy, ShutdownPlan};
+use crate::interface::snapshot::{Refusals, Snapshot};
 use leasehold_base::exit::{Cause, Ending};
 use leasehold_base::failure::{Failure, FailureKind};
 
@@ -77,6 +78,32 @@ fn an_account_that_is_locked_ends_a_unit_as_any_refusal_does() {
     let _ = hand.give(Event::Start { kept: None, rebooted: false });
     let (after, ending) = refused_for(&mut hand, FailureKind::Refused, 120).expect("it ends");
     assert_eq!((after, ending.cause), (30, Cause::Denied), "it is started again, and so not lost for good");
+}
+
+/// Starts init after an earlier run that was refused three times, the last time so many minutes ago, and lets a file fail.
+/// Returns whether it asked for a login, and what it ended with.
+fn refused_before(minutes: u64) -> (bool, Option<Cause>) {
+    let mode = Mode::Init { timeout: Duration::from_secs(120) };
+    let mut hand = Hand::new(Policy { locks_out: true, handoff: true, ..policy(mode, 1) });
+    let last = hand.now().moment.before(Duration::from_secs(minutes * 60));
+    let refusals = Some(Refusals { count: 3, last, why: "no such role".into(), pardoned: false });
+    let kept = Some(Snapshot { refusals, ..Snapshot::default() });
+    let actions = hand.give(Event::Start { kept, rebooted: false });
+    let asked = actions.iter().any(|action| matches!(action, Action::Ask(Question::LogIn(_))));
+    // A file fails meanwhile, as one does on what an earlier run has read.
+    let why = Ending::new(Cause::Template, "no such key", "");
+    let failed = RenderOutcome::Failed { why, used: vec![] };
+    let mut actions = hand.give(Event::Rendered { file: FileId(0), outcome: failed });
+    actions.extend(hand.give(Event::HandoffSaved(Ok(()))));
+    (asked, end(&actions).and_then(Result::err).map(|ending| ending.cause))
+}
+
+#[test]
+fn a_refusal_that_the_server_has_forgotten_keeps_no_start_from_trying() {
+    assert_eq!(refused_before(14), (false, Some(Cause::Denied)));
+    let (asked, ended) = refused_before(17);
+    assert!(asked, "the role may have been repaired since then");
+    assert_ne!(ended, Some(Cause::Denied));
 }
 
 #[test]

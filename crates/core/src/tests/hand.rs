@@ -35,6 +35,7 @@ pub(super) fn policy(mode: Mode, files: usize) -> Policy {
         logs_in: true,
         child: None,
         shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
+        rehearsal: false,
         handoff: false,
         owns_token: true,
         sees_token: true,
@@ -54,11 +55,14 @@ pub(super) struct Hand {
     /// What a look does not find.
     pub(super) lost: BTreeMap<FileId, Loss>,
     pub(super) looks: usize,
+    /// What the last look was at.
+    pub(super) looked_at: Vec<FileId>,
 }
 
 impl Hand {
     pub(super) fn new(policy: Policy) -> Self {
-        Self { engine: Engine::new(policy), millis: 1_000_000, lost: BTreeMap::new(), looks: 0 }
+        let engine = Engine::new(policy);
+        Self { engine, millis: 1_000_000, lost: BTreeMap::new(), looks: 0, looked_at: Vec::new() }
     }
 
     pub(super) fn now(&self) -> Now {
@@ -73,9 +77,11 @@ impl Hand {
         let looks: Vec<Action> =
             actions.extract_if(.., |action| matches!(action, Action::Inspect { .. })).collect();
         for look in looks {
-            let Action::Inspect { unit, .. } = look else { continue };
+            let Action::Inspect { unit, files, .. } = look else { continue };
             self.looks += 1;
-            let result = Ok(self.lost.clone());
+            let lost = self.lost.iter().filter(|(file, _)| files.contains(file));
+            let result = Ok(lost.map(|(file, loss)| (*file, *loss)).collect());
+            self.looked_at = files;
             actions.extend(self.give(Event::Inspected { unit, result }));
         }
         actions
@@ -114,6 +120,11 @@ impl Hand {
         self.give(Event::Read { secret: SecretId(secret), token: TokenId(1), sent, result: Ok(facts) })
     }
 
+    pub(super) fn read_denied(&mut self, secret: SecretId, token: TokenId) -> Vec<Action> {
+        let sent = self.now().moment;
+        self.give(Event::Read { secret, token, sent, result: Err(denied()) })
+    }
+
     pub(super) fn needs(&mut self, file: usize, path: &str) -> Vec<Action> {
         let outcome = RenderOutcome::Needs { missing: vec![request(path)], used: vec![] };
         self.give(Event::Rendered { file: FileId(file), outcome })
@@ -139,7 +150,14 @@ pub(super) fn request(path: &str) -> Request {
 }
 
 pub(super) fn kv(changed: bool) -> ReadFacts {
-    ReadFacts { lease: None, life: Life::Unknown, version: Some(1), changed, rotated: changed }
+    ReadFacts {
+        lease: None,
+        life: Life::Unknown,
+        version: Some(1),
+        version_id: None,
+        changed,
+        rotated: changed,
+    }
 }
 
 pub(super) fn leased(name: &str, ttl: u64) -> ReadFacts {
@@ -149,7 +167,14 @@ pub(super) fn leased(name: &str, ttl: u64) -> ReadFacts {
         renewable: true,
         orphan: false,
     };
-    ReadFacts { lease: Some(lease), life: Life::Unknown, version: None, changed: true, rotated: true }
+    ReadFacts {
+        lease: Some(lease),
+        life: Life::Unknown,
+        version: None,
+        version_id: None,
+        changed: true,
+        rotated: true,
+    }
 }
 
 pub(super) fn denied() -> Failure {

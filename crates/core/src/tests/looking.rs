@@ -1,9 +1,10 @@
 //! What was published is removed or changed by another process.
 
-use super::hand::{Hand, kv, publish, read_of, settled};
+use super::hand::{Hand, kv, policy, publish, read_of, settled};
 use crate::interface::action::Action;
-use crate::interface::event::{Event, Loss};
-use crate::interface::ids::{FileId, UnitId};
+use crate::interface::event::{Event, Loss, Wanted};
+use crate::interface::ids::{FileId, NotifierId, UnitId};
+use crate::interface::policy::Mode;
 use crate::interface::view::Readiness;
 use leasehold_base::exit::{Cause, Ending};
 
@@ -41,6 +42,15 @@ fn a_refresh_and_the_minute_look_as_well_but_not_without_a_pause() {
         assert_eq!(hand.looks, looks, "{event:?}");
         hand.give(Event::Refresh);
         assert_eq!(hand.looks, looks + 1, "{event:?}");
+    }
+}
+
+#[test]
+fn a_unit_that_another_hand_has_changed_is_looked_at_without_a_pause() {
+    let mut hand = settled(kv(true));
+    for looks in 1..3 {
+        hand.give(Event::LookAt(UnitId(0)));
+        assert_eq!(hand.looks, looks);
     }
 }
 
@@ -104,4 +114,49 @@ fn the_minute_look_does_not_wait_for_answers() {
     let before = hand.looks;
     hand.give(Event::Look);
     assert_eq!(hand.looks, before + 1);
+}
+
+/// Two files, each of a secret of its own, published.
+fn settled_with_two() -> Hand {
+    let mut hand = Hand::new(policy(Mode::Daemon, 2));
+    hand.give(Event::Start { kept: None, rebooted: false });
+    for (file, path) in [(0, "secret/web"), (1, "secret/db")] {
+        hand.needs(file, path);
+    }
+    hand.logged_in(1);
+    for (secret, path) in [(0, "secret/data/web"), (1, "secret/data/db")] {
+        hand.resolved(secret, path);
+        hand.read(secret, kv(true));
+    }
+    hand.rendered(0, "secret/web");
+    assert_eq!(hand.rendered(1, "secret/db"), [publish(&[0, 1])]);
+    hand.published(1, &[0, 1]);
+    hand.give(Event::Notified { notifier: NotifierId(0), result: Ok(()) });
+    hand
+}
+
+/// What an answer costs is not to grow with the files of other secrets.
+#[test]
+fn an_answer_and_a_refresh_of_one_file_look_at_the_files_they_are_about() {
+    let mut hand = settled_with_two();
+    while hand.sleep().is_empty() {}
+    hand.read(0, kv(false));
+    hand.read(1, kv(false));
+    hand.give(Event::RefreshSome(Wanted::File("file-1".into())));
+    assert_eq!(hand.looked_at, [FileId(1)]);
+    hand.read(1, kv(false));
+    assert_eq!(hand.looked_at, [FileId(1)]);
+    hand.give(Event::Look);
+    assert_eq!(hand.looked_at, [FileId(0), FileId(1)]);
+}
+
+#[test]
+fn a_look_at_one_file_says_nothing_of_another_that_is_lost() {
+    let mut hand = settled_with_two();
+    hand.lost = [(FileId(0), Loss::Gone)].into();
+    hand.give(Event::Look);
+    hand.give(Event::Published { unit: UnitId(0), result: Err(full()) });
+    hand.give(Event::RefreshSome(Wanted::File("file-1".into())));
+    let Readiness::Lost { file, .. } = hand.engine.view(hand.now()).readiness else { panic!("it is gone") };
+    assert_eq!(file, "file-0");
 }

@@ -1,11 +1,12 @@
 //! Which paths are read at once, and whose mount is asked about first.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::hand::{Hand, denied, kv, leased, policy, publish, read_of, request, settled};
 use crate::interface::action::{Action, Question};
 use crate::interface::event::{Event, ReadFacts, RenderOutcome};
-use crate::interface::ids::{FileId, SecretId, TokenId};
+use crate::interface::ids::{FileId, NotifierId, SecretId, TokenId};
 use crate::interface::policy::Mode;
 use leasehold_base::failure::{Failure, FailureKind};
 
@@ -177,6 +178,39 @@ fn what_has_moved_to_where_another_is_read_already_is_rendered_from_that() {
     assert_eq!(fails(&mut hand, missing())[0], resolve_anew("secret/web", true));
     hand.read(1, ReadFacts { changed: false, ..plain() });
     assert_eq!(hand.resolved(0, KEPT), [Action::Render(FileId(0))]);
+}
+
+/// What an earlier run read may be as old as the refresh of its own files allows, and another file wants it newer.
+#[test]
+fn what_has_moved_to_an_answer_that_is_older_than_its_file_allows_is_read_there() {
+    let of_two = || {
+        let mut two = policy(Mode::Daemon, 2);
+        two.files[0].refresh = Duration::from_secs(300);
+        two.files[1].refresh = Duration::from_secs(120);
+        two.handoff = true;
+        two
+    };
+    let mut earlier = Hand::new(of_two());
+    let _ = earlier.give(Event::Start { kept: None, rebooted: false });
+    earlier.needs(0, KEPT);
+    earlier.needs(1, "secret/web");
+    earlier.logged_in(1);
+    earlier.read(0, kv(true));
+    earlier.resolved(1, "secret/web");
+    earlier.read(1, plain());
+    let mut hand = Hand::new(of_two());
+    hand.millis = earlier.millis + 200_000;
+    let _ = hand.give(Event::Start { kept: Some(earlier.engine.snapshot()), rebooted: false });
+    hand.rendered(0, KEPT);
+    hand.rendered(1, "secret/web");
+    hand.published(1, &[0, 1]);
+    hand.give(Event::Notified { notifier: NotifierId(0), result: Ok(()) });
+    // The mount is a version 2 now: the one path leads to the other, which was read 200 s ago and more.
+    while until_asked(&mut hand) != read_of(1, "secret/web") {}
+    let sent = hand.now().moment;
+    hand.give(Event::Read { secret: SecretId(1), token: TokenId(1), sent, result: Err(missing()) });
+    let seen = hand.resolved(1, KEPT);
+    assert!(seen.contains(&read_of(0, KEPT)), "{seen:?}");
 }
 
 /// The one way of writing it leads to the version 1 that is there now; the other leads nowhere, and has to show that.

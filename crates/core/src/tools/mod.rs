@@ -3,5 +3,7 @@
 pub(crate) mod dice;
 pub(crate) mod few;
 pub(crate) mod pace;
+#[cfg(any(test, kani))]
+mod properties;
 pub(crate) mod timers;
 pub(crate) mod work;

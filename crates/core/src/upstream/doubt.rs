@@ -13,7 +13,8 @@ use crate::interface::event::TokenFacts;
 use crate::interface::ids::TokenId;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
-use crate::upstream::session::{Entry, Standing};
+use crate::upstream::login::Standing;
+use crate::upstream::session::Entry;
 use leasehold_base::time::Moment;
 
 /// The longest pause between look-ups of a token in doubt, and after [`OFTEN`] of them.

@@ -18,7 +18,7 @@ use crate::secrets::graph::{Op, Step};
 use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
-use crate::upstream::session::{Login, Standing};
+use crate::upstream::login::{Login, Standing};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 
@@ -50,6 +50,9 @@ pub(crate) struct Judge {
     pub(crate) renewal: bool,
     /// Whether a token may look itself up; none while that is not known.
     pub(crate) can_look_up: Option<bool>,
+    /// That it may not was concluded from one token of this run alone, which somebody may have revoked as soon as it had
+    /// logged in. The next login is asked about the same.
+    unconfirmed: bool,
     /// When the token was last known to be alive.
     pub(crate) alive: Option<Moment>,
     /// The token that a look-up is asked about, or will be.
@@ -300,12 +303,20 @@ impl Engine {
     /// A token that has just logged in may not look itself up: policy, not death. So those that
     /// were doubted for the same reason may be alive, and are replaced with an overlap.
     fn blind(&mut self) {
-        self.upstream.judge.can_look_up = Some(false);
+        let before = self.upstream.judge.can_look_up.replace(false);
+        self.upstream.judge.unconfirmed = before != Some(false);
         for doubtful in self.standing(Standing::Doubtful) {
             self.leave(doubtful);
         }
         for (id, (op, failure)) in std::mem::take(&mut self.upstream.judge.suspects) {
             self.by_policy(id, op, &failure);
+        }
+    }
+
+    /// Another login has taken over: whether it may look itself up says whether that was concluded rightly.
+    pub(crate) fn confirm_blindness(&mut self, token: TokenId) {
+        if self.upstream.judge.unconfirmed && self.upstream.judge.asked.is_none() {
+            self.look_up(Some(token));
         }
     }
 

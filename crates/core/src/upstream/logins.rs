@@ -9,7 +9,8 @@ use crate::interface::ids::TokenId;
 use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
-use crate::upstream::session::{Entry, Login, MOST_REFUSALS};
+use crate::upstream::login::Login;
+use crate::upstream::session::{Entry, MOST_REFUSALS};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 
@@ -169,6 +170,7 @@ impl Engine {
         }
         self.judge_doubtful(token);
         self.plan_token(token);
+        self.confirm_blindness(token);
     }
 
     /// `new` takes over from `old`, which still lives.

@@ -3,6 +3,7 @@
 pub(crate) mod breaker;
 pub(crate) mod doubt;
 pub(crate) mod judge;
+pub(crate) mod login;
 pub(crate) mod logins;
 pub(crate) mod mounts;
 pub(crate) mod outage;

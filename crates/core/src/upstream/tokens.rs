@@ -13,7 +13,7 @@ use crate::secrets::retire::Way;
 use crate::tools::dice::number;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
-use crate::upstream::session::Standing;
+use crate::upstream::login::Standing;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 

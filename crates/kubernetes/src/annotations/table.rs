@@ -171,7 +171,7 @@ const VAULT_ENTRIES: &[Entry] = &[
     entry("service", Pod, Text, Kept, "the address of Vault; it must be on the operator's list (`allowed_addresses`), where there is one"),
     entry("namespace", Pod, Text, Kept, "the namespace of Vault; empty undoes the operator's"),
     entry("role", Pod, Text, Kept, "the role to log in with"),
-    entry("auth-type", Pod, Text, Mapped, "kubernetes, jwt, approle, cert, token_file, userpass and ldap. The clouds' own methods are refused: Leasehold does not have them"),
+    entry("auth-type", Pod, Text, Mapped, "kubernetes, jwt, approle, cert, token_file, userpass and ldap. The clouds' own methods are refused: the image that is injected has no clouds"),
     entry("auth-path", Pod, Text, Kept, "the mount of the login method"),
     entry("auth-config", Parameter, Text, Mapped, "a parameter of the login method; one that has no equivalent is a warning"),
     entry("auth-min-backoff", Pod, Duration, Idle, "Leasehold has its own pace: 1 s, doubling to 60 s"),

@@ -24,6 +24,9 @@ pub(crate) struct Election {
     leads: bool,
     /// Whether Leases are refused to us: then every replica leads.
     open: bool,
+    /// Where they are refused, no replica leads, and this is why.
+    strict: bool,
+    refused: Option<String>,
 }
 
 /// What a replica does with the Lease that it found.
@@ -36,7 +39,21 @@ enum Claim {
 
 impl Election {
     pub(crate) fn new(name: &str, me: &str) -> Self {
-        Self { name: name.to_owned(), me: me.to_owned(), seen: None, leads: false, open: false }
+        let (name, me) = (name.to_owned(), me.to_owned());
+        Self { name, me, seen: None, leads: false, open: false, strict: false, refused: None }
+    }
+
+    /// One in which nobody leads without a Lease.
+    pub(crate) fn strict(name: &str, me: &str) -> Self {
+        Self { strict: true, ..Self::new(name, me) }
+    }
+
+    /// A leader that cannot renew its Lease is one for as long: then it must have stopped, before another takes it.
+    pub(crate) const GRACE: Duration = Duration::from_secs(9);
+
+    /// Why no Lease can be had, where it is refused to us.
+    pub(crate) fn refusal(&self) -> Option<&str> {
+        self.refused.as_deref()
     }
 
     /// Whether this replica leads, as of the last look.
@@ -72,6 +89,10 @@ impl Election {
 
     /// Leases are refused, as under the rights of vault-k8s' injector.
     fn without(&mut self, answer: &Answer) -> bool {
+        if self.strict {
+            self.refused = Some(format!("no Lease may be kept: {}", answer.words()));
+            return false;
+        }
         if !std::mem::replace(&mut self.open, true) {
             let why = answer.words();
             tracing::warn!(why, "no Lease may be kept: every replica renews certificates by itself");

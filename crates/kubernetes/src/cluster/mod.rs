@@ -4,12 +4,15 @@
 mod lease;
 
 use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use http::header::{CONTENT_TYPE, DATE};
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, Limited};
 use kube::client::Body;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::Value;
 
@@ -26,6 +29,8 @@ pub(crate) struct Cluster {
     client: Client,
     /// The namespace of this pod.
     pub(crate) namespace: String,
+    /// The latest version of Secrets that was answered so far. Versions of one etcd are numbers that grow.
+    newest: AtomicU64,
 }
 
 /// What the API server answered.
@@ -66,9 +71,29 @@ impl Cluster {
     pub(crate) async fn find(namespace: Option<String>) -> Result<Self, Away> {
         let wrong = |error: &dyn std::error::Error| Away::Configuration(chain(error));
         let config = Config::infer().await.map_err(|error| wrong(&error))?;
+        Self::of(config, namespace)
+    }
+
+    /// Reads where the API server is from this file.
+    ///
+    /// # Errors
+    /// [`Away::Configuration`] if the file does not say it.
+    pub(crate) async fn read(kubeconfig: &Path, namespace: Option<String>) -> Result<Self, Away> {
+        let wrong = |error: &dyn std::error::Error| Away::Configuration(chain(error));
+        let file = Kubeconfig::read_from(kubeconfig).map_err(|error| wrong(&error))?;
+        let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await;
+        Self::of(config.map_err(|error| wrong(&error))?, namespace)
+    }
+
+    fn of(config: Config, namespace: Option<String>) -> Result<Self, Away> {
         let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
-        let client = Client::try_from(config).map_err(|error| wrong(&error))?;
-        Ok(Self { client, namespace })
+        let client = Client::try_from(config).map_err(|error| Away::Configuration(chain(&error)))?;
+        Ok(Self { client, namespace, newest: AtomicU64::new(0) })
+    }
+
+    /// The client itself, for watches.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
     }
 
     /// Reads an object.
@@ -93,6 +118,14 @@ impl Cluster {
     /// [`Away`] if there is no answer.
     pub(crate) async fn patch(&self, path: &str, operations: &Value) -> Result<Answer, Away> {
         self.ask(Method::PATCH, path, Some(("application/json-patch+json", operations))).await
+    }
+
+    /// Changes an object by merging another into it.
+    ///
+    /// # Errors
+    /// [`Away`] if there is no answer.
+    pub(crate) async fn merge(&self, path: &str, change: &Value) -> Result<Answer, Away> {
+        self.ask(Method::PATCH, path, Some(("application/merge-patch+json", change))).await
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<(&str, &Value)>) -> Result<Answer, Away> {
@@ -120,8 +153,28 @@ impl Cluster {
         let status = answer.status().as_u16();
         let body = Limited::new(answer.into_body(), LARGEST).collect().await;
         let body = body.map_err(|error| Away::Unreachable(error.to_string()))?.to_bytes();
-        Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or(Value::Null), date })
+        let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        // Those of other kinds may be of another etcd.
+        if let Some(version) = version(&body).filter(|_| path.contains("/secrets")) {
+            self.newest.fetch_max(version, Ordering::Relaxed);
+        }
+        Ok(Answer { status, body, date })
     }
+}
+
+impl Cluster {
+    /// Returns whether the cluster has gone back to an older state: its etcd was restored from a backup. Watches that began
+    /// before wait for versions that are long in coming, so whoever keeps something of the cluster has to begin anew.
+    pub(crate) async fn has_gone_back(&self, path: &str) -> bool {
+        let before = self.newest.load(Ordering::Relaxed);
+        let answer = self.get(path).await;
+        answer
+            .is_ok_and(|answer| answer.status == 200 && version(&answer.body).is_some_and(|now| now < before))
+    }
+}
+
+fn version(body: &Value) -> Option<u64> {
+    body["metadata"]["resourceVersion"].as_str()?.parse().ok()
 }
 
 impl Answer {

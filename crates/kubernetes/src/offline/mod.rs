@@ -1,5 +1,7 @@
 //! The injection without a cluster: for GitOps, for a review, and for tests.
 
+pub(crate) mod convert;
+mod definitions;
 mod documents;
 
 use std::io::{self, Read as _, Write as _};
@@ -12,11 +14,13 @@ use crate::settings::Settings;
 /// Why a command ends without its result.
 #[derive(Debug)]
 pub(crate) enum Failure {
+    /// 64: the command line.
+    Usage(String),
     /// 65: a pod is refused, or the input is not what it should be.
     Refused(String),
     /// 66: the file cannot be read.
     Unreadable(String),
-    /// 69: the webhook cannot be served.
+    /// 69: the webhook cannot be served, or nothing can be synced.
     Unavailable(String),
     /// 73: the result cannot be written.
     Unwritable(String),
@@ -28,6 +32,7 @@ impl Failure {
     /// The exit code.
     pub(crate) fn code(&self) -> u8 {
         match self {
+            Self::Usage(_) => 64,
             Self::Refused(_) => 65,
             Self::Unreadable(_) => 66,
             Self::Unavailable(_) => 69,
@@ -39,7 +44,8 @@ impl Failure {
     /// What is wrong.
     pub(crate) fn words(&self) -> &str {
         match self {
-            Self::Refused(words)
+            Self::Usage(words)
+            | Self::Refused(words)
             | Self::Unavailable(words)
             | Self::Unreadable(words)
             | Self::Unwritable(words)
@@ -110,11 +116,19 @@ pub(crate) fn run(file: &Path, settings: Option<&Path>, only_check: bool) -> Res
 
 /// The settings of the environment and a file; notes go to standard error.
 pub(crate) fn settings(file: Option<&Path>) -> Result<Settings, Failure> {
+    settings_of(file, &|name| std::env::var(name).ok())
+}
+
+/// The operator's settings, from these variables and a file.
+pub(crate) fn settings_of(
+    file: Option<&Path>,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Settings, Failure> {
     let bytes = file.map(read).transpose()?;
     let name = file.map(|file| file.display().to_string());
     let named = name.as_deref().zip(bytes.as_deref());
-    let (settings, notes) = Settings::read(&|name| std::env::var(name).ok(), named)
-        .map_err(|unusable| Failure::Settings(unusable.to_string()))?;
+    let (settings, notes) =
+        Settings::read(variable, named).map_err(|unusable| Failure::Settings(unusable.to_string()))?;
     for note in notes {
         let _closed = writeln!(io::stderr(), "note: {note}");
     }

@@ -86,3 +86,37 @@ fn space_at_the_end_of_the_last_text_is_kept() {
     let text = apply(object.to_string().as_bytes(), &settings()).expect("good objects").text;
     assert_eq!(documents::read(text.as_bytes()).expect("it can be read"), [object]);
 }
+
+#[test]
+fn annotations_of_many_manifests_become_configurations_and_a_refused_pod_does_not_stop_the_others() {
+    let space = tempfile::tempdir().expect("a folder");
+    let (from, to) = (space.path().join("manifests"), space.path().join("out"));
+    std::fs::create_dir_all(from.join("shop")).expect("the test's own folder");
+    let pod =
+        |name: &str, template: &str| template.replace("metadata:\n", &format!("metadata:\n  name: {name}\n"));
+    put(&from.join("web.yaml"), &format!("kind: Pod{}", pod("web", TEMPLATE)));
+    let wrong = TEMPLATE.replace("role: web", "tls-skip-verify: maybe");
+    put(&from.join("shop/shop.yaml"), &format!("kind: Pod{}", pod("shop", &wrong)));
+    put(&from.join("notes.txt"), "no manifest");
+    let settings = space.path().join("settings.yaml");
+    put(&settings, "address: https://vault:8200\n");
+    let of = |files: &[std::path::PathBuf]| crate::cli::ConvertArgs {
+        files: files.to_vec(),
+        output: Some(to.clone()),
+        service_account: None,
+        role: None,
+        settings: Some(settings.clone()),
+    };
+    let failure = convert::run(&of(std::slice::from_ref(&from))).expect_err("one is refused");
+    assert_eq!((failure.code(), failure.words()), (65, "1 of 2 objects are refused; see the report"));
+    let written = std::fs::read_to_string(to.join("default-pod-web.yaml")).expect("it is written");
+    assert!(written.contains("role: web") && written.contains("kv/a"), "{written}");
+    // Nothing that is there is replaced.
+    let again = convert::run(&of(&[from.join("web.yaml")])).expect_err("it is there");
+    assert_eq!(again.code(), 73);
+}
+
+fn put(path: &Path, text: &str) {
+    let written = std::fs::File::create(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.expect("the test's own folder");
+}

@@ -2,8 +2,10 @@
 
 mod environment;
 mod file;
+mod injector;
 
 pub use environment::VARIABLES;
+pub(crate) use injector::flags;
 
 use std::collections::BTreeMap;
 

@@ -17,7 +17,7 @@ pub(super) const ALL: &[Instead] = &[
     // It can never work.
     instead("pre-populate false and pre-populate-only true: neither, but volumes, mounts and status are there", r#"{"allowed": false, "why": "nothing is left"}"#),
     // It names an image of Vault.
-    instead("the image is the annotation's, else the injector's", r#"{"init": {"image": "leasehold:0.1.0"}, "sidecar": {"image": "leasehold:0.1.0"}, "warns": "allowed_images"}"#),
+    instead("the image is the annotation's, else the injector's", r#"{"init": {"image": "leasehold:0.2.0"}, "sidecar": {"image": "leasehold:0.2.0"}, "warns": "allowed_images"}"#),
     instead("not applied when there is no init container", r#"{"pod": {"shareProcessNamespace": true}}"#),
     // One login and one lease a pod.
     instead("two home volumes, one for init, one for the sidecar", r#"{"volumes": {"home-init": null, "home-sidecar": null, "leasehold-handoff": {"emptyDir": {"medium": "Memory"}}}}"#),

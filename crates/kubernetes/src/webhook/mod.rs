@@ -7,7 +7,6 @@
 //! ```
 
 mod certificates;
-mod log;
 mod metrics;
 mod options;
 mod review;
@@ -23,7 +22,9 @@ use leasehold_base::clock;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
-pub(crate) use options::{Flags, Options, Source};
+pub(crate) use options::{Flags, Options, Source, address};
+pub(crate) use routes::{Reply, text};
+pub(crate) use server::bind;
 
 use crate::certificates::{Keeper, Report};
 use crate::settings::Settings;
@@ -46,7 +47,7 @@ const READ_AGAIN: Duration = Duration::from_secs(5);
 /// # Errors
 /// What keeps it from starting: an address that is taken, or certificates that cannot be used.
 pub(crate) fn run(options: &Options, settings: Settings) -> Result<(), String> {
-    log::start(options.json, &options.level);
+    crate::log::start(options.json, &options.level);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     let local = tokio::task::LocalSet::new();

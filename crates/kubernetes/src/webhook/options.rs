@@ -107,7 +107,7 @@ fn source(flags: &Flags, variable: &dyn Fn(&str) -> Option<String>) -> Result<So
 }
 
 /// `:PORT` for every address, or `IP:PORT`.
-fn address(flag: &str, text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn address(flag: &str, text: &str) -> Result<SocketAddr, String> {
     let everywhere = text.strip_prefix(':').and_then(|port| port.parse().ok());
     let everywhere = everywhere.map(|port| SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port));
     everywhere

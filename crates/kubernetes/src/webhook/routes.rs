@@ -14,7 +14,7 @@ use super::review::{self, Record};
 use crate::settings::Settings;
 
 /// An answer as hyper sends it.
-pub(super) type Reply = Response<Full<Bytes>>;
+pub(crate) type Reply = Response<Full<Bytes>>;
 
 /// The settings and the counters.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ fn log(record: &Record, took: Duration) {
 }
 
 /// An answer of text.
-pub(super) fn text(status: StatusCode, text: &str) -> Reply {
+pub(crate) fn text(status: StatusCode, text: &str) -> Reply {
     let mut reply = Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

@@ -41,7 +41,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// # Errors
 /// The address, and why it cannot be had.
 #[allow(clippy::unused_async, reason = "a socket needs the runtime")]
-pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     let bound = || {
         let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
         socket.set_reuseaddr(true)?;

@@ -128,6 +128,17 @@ fn annotated_pods_are_stored_with_leasehold_and_wrong_ones_are_refused() {
         assert_eq!(again["spec"], *spec, "{name}");
     }
 
+    // An update does not go through the webhook, and changes nothing of what was injected.
+    let path = format!("{PODS}/plain");
+    let before = stage.cluster.ask("GET", &path, None).ok().json();
+    let mut changed = before.clone();
+    changed["metadata"]["labels"] = json!({"changed": "yes"});
+    let after = stage.cluster.ask("PUT", &path, Some(&changed)).ok().json();
+    assert_eq!(
+        (&after["spec"], &after["metadata"]["labels"]),
+        (&before["spec"], &changed["metadata"]["labels"])
+    );
+
     // A dry run is answered alike, and stores nothing.
     let dry = stage.cluster.ask(
         "POST",

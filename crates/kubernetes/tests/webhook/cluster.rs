@@ -42,12 +42,18 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// With a registration that calls as many replicas, one after the other.
-    pub(crate) fn start(replicas: usize) -> Self {
+    /// With an account for pods, and nothing of ours.
+    pub(crate) fn bare() -> Self {
         let server = ApiServer::start();
-        let ports: Vec<u16> = (0..replicas).map(|_| free_port()).collect();
         let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "default"}});
         server.create(&account);
+        Self { server, ports: Vec::new() }
+    }
+
+    /// With a registration that calls as many replicas, one after the other.
+    pub(crate) fn start(replicas: usize) -> Self {
+        let Self { server, .. } = Self::bare();
+        let ports: Vec<u16> = (0..replicas).map(|_| free_port()).collect();
         for mut object in manifest() {
             match object["kind"].as_str().expect("a kind") {
                 // Kubernetes 1.20 has it in an older version only.
@@ -97,7 +103,12 @@ impl Cluster {
 
     /// What API servers trust, PEM.
     pub(crate) fn bundle(&self, at: usize) -> String {
-        let text = self.get(REGISTRATION)["webhooks"][at]["clientConfig"]["caBundle"].clone();
+        self.bundle_of(REGISTRATION, at)
+    }
+
+    /// The same of another registration.
+    pub(crate) fn bundle_of(&self, registration: &str, at: usize) -> String {
+        let text = self.get(registration)["webhooks"][at]["clientConfig"]["caBundle"].clone();
         let bytes = STANDARD.decode(text.as_str().unwrap_or_default()).expect("base64");
         String::from_utf8(bytes).expect("PEM")
     }

@@ -4,12 +4,16 @@
 
 mod admission;
 mod cluster;
+mod conditions;
 mod demo;
+mod dropin;
 mod hostile;
+mod kinds;
 mod manifests;
 mod own;
 mod rotations;
 mod serving;
+mod shown;
 mod support;
 
 use std::net::{Ipv4Addr, SocketAddr};

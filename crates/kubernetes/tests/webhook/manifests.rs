@@ -103,6 +103,7 @@ fn the_webhooks_chart_and_kustomizations_are_valid_and_have_no_rights_where_they
         ("chart-cert-manager", rendered(json!({"certificates": {"from": "cert-manager"}})), false, 6),
         ("chart-secret", rendered(json!({"certificates": {"from": "secret", "caBundle": "AAAA"}})), false, 6),
         ("kustomize", kustomize("manifests/webhook"), true, 12),
+        ("kustomize-by-namespace", kustomize("manifests/kustomize/webhook-by-namespace"), true, 12),
         ("kustomize-cert-manager", kustomize("manifests/kustomize/webhook-cert-manager"), false, 7),
     ];
     for (name, text, own, count) in all {

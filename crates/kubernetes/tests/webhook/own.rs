@@ -252,24 +252,7 @@ fn under_the_rights_of_vault_k8s_each_replica_has_an_authority_of_its_own() {
     }
     let cluster = Cluster::start(2);
     // As its chart grants them for one replica: the registration, and nothing else.
-    for object in [
-        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "vault"}}),
-        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "vault-agent-injector", "namespace": "vault"}}),
-        json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
-            "metadata": {"name": "vault-agent-injector-clusterrole"},
-            "rules": [{
-                "apiGroups": ["admissionregistration.k8s.io"], "resources": ["mutatingwebhookconfigurations"],
-                "verbs": ["get", "list", "watch", "patch"],
-            }],
-        }),
-        json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-            "metadata": {"name": "vault-agent-injector-binding"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "vault-agent-injector-clusterrole"},
-            "subjects": [{"kind": "ServiceAccount", "name": "vault-agent-injector", "namespace": "vault"}],
-        }),
-    ] {
+    for object in crate::dropin::rights() {
         cluster.server.create(&object).ok();
     }
     // Between these lives nobody has to read the other's mind: each adds its own authority to the bundle.

@@ -4,6 +4,8 @@
 
 mod number;
 mod printf;
+#[cfg(any(test, kani))]
+mod properties;
 mod text;
 mod value;
 

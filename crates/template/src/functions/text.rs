@@ -1,5 +1,6 @@
 //! Texts, which are bytes: cutting, joining, replacing, changing case.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::arg::{Answer, answer, fail, int, items, secret, text, written};
@@ -55,7 +56,7 @@ pub(super) fn trim_while(mut text: &[u8], cut: impl Fn(char) -> bool) -> &[u8] {
 /// Go's `strings.Trim`: removes the runes of `set` from both ends.
 pub(super) fn trim_set<'a>(text: &'a [u8], set: &[u8]) -> &'a [u8] {
     // A set is looked up and not walked: a long text and a long set would multiply.
-    let set: BTreeSet<char> = rune::runes(set).map(|(_, member, _)| member).collect();
+    let set: BTreeSet<char> = rune::runes(set).map(|(_, member, _)| member).gather();
     trim_while(text, |rune| set.contains(&rune))
 }
 

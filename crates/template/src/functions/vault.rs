@@ -60,7 +60,7 @@ fn secrets(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
         return Ok(Value::NilOf(Type::STRINGS));
     };
     let mut names: Vec<Secret> = keys.iter().filter_map(Tree::as_text).cloned().collect();
-    names.sort();
+    names.sort_unstable();
     Ok(Value::texts(names))
 }
 

@@ -1,8 +1,9 @@
 //! Lives through many simulated worlds: `--seeds N` from `--from` on, or one with `--seed N`
 //! (`--trace` prints everything that happens in it). With `--fleet N`: what so many sidecars ask of a
-//! server in `--hours`, drawn as `--svg` and told in `--page`.
+//! server in `--hours`, drawn as `--svg` and told in `--page`. With `--days N`: whether one sidecar grows in so many days.
 
 mod fleet;
+mod long;
 mod plot;
 
 use std::path::PathBuf;
@@ -32,6 +33,9 @@ struct Arguments {
     /// How many broken promises to show before giving up.
     #[arg(long, default_value_t = 1)]
     failures: u64,
+    /// Instead: one sidecar for so many days, with restarts and outages in every week.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(28..))]
+    days: Option<u32>,
     /// Instead: so many sidecars at one server.
     #[arg(long)]
     fleet: Option<u64>,
@@ -49,6 +53,11 @@ struct Arguments {
 #[allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(days) = arguments.days {
+        let (told, grows) = long::tell(days);
+        println!("{told}");
+        return if grows { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    }
     if let Some(sidecars) = arguments.fleet {
         let told =
             fleet::tell(sidecars, arguments.hours, arguments.svg.as_deref(), arguments.page.as_deref());

@@ -166,7 +166,10 @@ impl World {
     pub fn kill_application(&mut self) -> Result<(), String> {
         self.applications.kills.push(self.now);
         let Some(application) = &self.applications.running else { return Ok(()) };
-        if application.stopping.is_none_or(|since| since + STOP_TIMEOUT > self.now) {
+        // What happens in one moment is in a row: the process may have been told to stop a few nanoseconds after the event that
+        // its time is counted from.
+        let is_over = |since: Duration| since + STOP_TIMEOUT <= self.now + Duration::from_millis(1);
+        if !application.stopping.is_some_and(is_over) {
             return Err("a process is killed before its time".to_owned());
         }
         let (number, wait) = (application.number, self.dice.millis(0, 5));

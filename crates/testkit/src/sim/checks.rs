@@ -8,7 +8,10 @@ mod generations;
 mod losses;
 mod proxies;
 mod readiness;
+mod remains;
 mod requests;
+mod starts;
+mod stores;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -19,11 +22,12 @@ use leasehold_core::policy::Mode;
 
 use generations::{one_generation, set_wait};
 use readiness::never_ready_when_expired;
+use remains::nothing_left;
 use requests::{given_back, lockout_not_tripped, most_a_minute, no_login_storm, quiet_during_outage};
+use starts::no_vain_end;
 
 use super::application;
 use super::driver::SINK;
-use super::handoff::Handoff;
 use super::server::Lease;
 use super::setup::Kind;
 use super::world::World;
@@ -64,6 +68,10 @@ pub struct Checks {
     lost_last: Option<Duration>,
     /// When something was last in the way of a lease's renewal.
     hindered: Duration,
+    /// The newest version that each file has had of what stores keep.
+    newest: BTreeMap<(FileId, String), u64>,
+    /// Of what a run that lost its handoff may have an older version, once.
+    may_go_back: BTreeSet<(FileId, String)>,
     /// The last login was asked for while there was one before it: it is to succeed that one.
     succeeds: bool,
 }
@@ -95,12 +103,16 @@ impl Checks {
     /// A run was killed; `lost` where it could not leave what it knew to the next.
     pub fn note_kill(&mut self, lost: bool) {
         self.lost |= lost;
+        if lost {
+            self.may_go_back = self.newest.keys().cloned().collect();
+        }
     }
 
     /// Looks at one action before it is done.
     pub fn action(world: &mut World, action: &Action) -> Held {
         let now = world.now;
-        let is_request = matches!(action, Action::Ask(_));
+        let is_request =
+            matches!(action, Action::Ask(question) if !matches!(question, Question::Fetch { .. }));
         if is_request {
             Self::request(world, action)?;
             proxies::replaces_nothing_good(world, action)?;
@@ -126,6 +138,9 @@ impl Checks {
             && world.applications.running.is_some()
         {
             return Err("the end, while the process runs".to_owned());
+        }
+        if let Action::Exit(Err(ending)) = action {
+            no_vain_end(world, ending)?;
         }
         // A daemon that is stopped without ever having been ready ends with the reason, and leaves nothing either.
         let daemon = world.process.as_ref().is_some_and(|process| process.mode == Mode::Daemon);
@@ -199,6 +214,10 @@ impl Checks {
         never_ready_when_expired(world)?;
         application::is_kept_up(world)?;
         losses::what_is_lost_comes_back(world)?;
+        stores::nothing_goes_back(world)?;
+        stores::the_others_follow(world)?;
+        stores::readiness_says_which(world)?;
+        stores::what_is_away_is_left_alone(world)?;
         quiet_during_outage(world)
     }
 }
@@ -300,10 +319,7 @@ fn never_served_past_expiry(world: &mut World) -> Held {
         let (Some(end), None) = (world.server.lease_end(id), lease.revoked) else { continue };
         let revoked = world.server.tokens.get(&lease.token).is_none_or(|token| token.revoked);
         let calm_at_end = end.checked_sub(world.calm).unwrap_or_default();
-        // That a value its template failed on is mended shows when that is looked at next.
-        let failed =
-            world.checks.failed.get(&file).is_some_and(|at| *at + Duration::from_secs(1) > world.now);
-        let mended = if failed { longest_refresh(world) } else { Duration::ZERO };
+        let mended = until_mended(world, file);
         // Calm for so long that each step of its life happened in calm.
         let steady = calm_at_end > patience(world) + lease.ttl + mended;
         if end <= world.now && !revoked && steady {
@@ -311,6 +327,13 @@ fn never_served_past_expiry(world: &mut World) -> Held {
         }
     }
     Ok(())
+}
+
+/// How long a file that fails may go on to: that a value which its template failed on is mended shows when that is looked at
+/// next.
+fn until_mended(world: &World, file: FileId) -> Duration {
+    let failed = world.checks.failed.get(&file).is_some_and(|at| *at + Duration::from_secs(1) > world.now);
+    if failed { longest_refresh(world) } else { Duration::ZERO }
 }
 
 fn longest_refresh(world: &World) -> Duration {
@@ -346,7 +369,9 @@ fn recovers(world: &World) -> Held {
         }
     }
     let missing = (0..world.setup.files.len()).map(FileId).find(|file| !world.disk.files.contains_key(file));
-    if let (Some(file), true) = (missing, calm > patience(world) + PATIENCE) {
+    if let Some(file) = missing
+        && calm > patience(world) + PATIENCE + until_mended(world, file)
+    {
         return Err(format!("{file:?} is not published after {calm:?} of calm"));
     }
     Ok(())
@@ -454,50 +479,6 @@ fn all_are_told(world: &World) -> Held {
         if !told && due < world.now {
             return Err(format!("{notifier:?} was not told of {file:?}, which changed at {changed:?}"));
         }
-    }
-    Ok(())
-}
-
-/// After a stop in calm, nothing that this run knows of is left on the server.
-fn nothing_left(world: &World) -> Held {
-    let Some(process) = world.process.as_ref().filter(|process| process.is_daemon()) else { return Ok(()) };
-    if world.calm_for() < patience(world) + MINUTE || world.checks.lost {
-        return Ok(());
-    }
-    let role = world.setup.role;
-    let ours = world.setup.owns_token && !role.batch && role.default_policy;
-    let tokens: BTreeSet<u64> = process.tokens.values().copied().collect();
-    let is_known_elsewhere = known_elsewhere(world);
-    for (id, lease) in &world.server.leases {
-        let knows = lease.known && (tokens.contains(&lease.token) || is_known_elsewhere(lease));
-        // The last use of a counted token, or whoever revokes one, may come before the last revocation, and does not
-        // end leases elsewhere.
-        let spent = lease.elsewhere && (is_counted(world) || world.meddled);
-        if knows && !spent && world.server.is_lease_alive(id, world.now) {
-            return Err(format!("{id:?} is left behind"));
-        }
-    }
-    for (id, token) in &process.tokens {
-        if ours && world.server.is_token_alive(*token, world.now) {
-            return Err(format!("{id:?} is left behind"));
-        }
-    }
-    // A token may have died of its last use, unknown to the run that took it over.
-    // Refused logins are remembered where the server counts them, whoever refused them.
-    let refused = !world.server.refused.is_empty() || process.engine.snapshot().refusals.is_some();
-    let judged = !world.meddled && !refused && !is_counted(world);
-    // Whom to tell it keeps also where there is nothing else to keep.
-    let untold = |kept: &Handoff| kept.tokens.is_empty() && !kept.snapshot.untold.is_empty();
-    // A token past its end that may have been renewed unheard is denied its revocation, dead or not: the next run finds
-    // out what became of it.
-    let over = |end| world.boot.time(end) <= world.now;
-    let unheard = |kept: &Handoff| {
-        let mut tokens = kept.snapshot.tokens.iter();
-        !kept.tokens.is_empty() && tokens.all(|token| token.expires.is_some_and(over))
-    };
-    let empty = |kept: &Handoff| untold(kept) || unheard(kept);
-    if ours && judged && world.handoff.as_ref().is_some_and(|kept| !empty(kept)) {
-        return Err("the handoff is left behind".to_owned());
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use leasehold_base::time::{Moment, Now};
 
+use super::faults::Fault;
 use super::world::World;
 
 /// The world's time at its beginning.
@@ -65,6 +66,22 @@ impl World {
     /// How long nothing has gone wrong.
     pub fn calm_for(&self) -> Duration {
         if self.is_calm() { self.now - self.calm } else { Duration::ZERO }
+    }
+
+    /// Something went wrong at this time, or was mended.
+    pub(super) fn disturbed(&mut self, at: Duration) {
+        self.calm = at;
+        self.calm_beside = at;
+    }
+
+    /// How long nothing has gone wrong but that stores fail.
+    pub fn calm_beside_stores(&self) -> Duration {
+        let calm = self.faults.iter().all(Fault::is_of_stores) && self.process.is_some();
+        if calm && self.asleep <= self.now {
+            self.now.saturating_sub(self.calm_beside)
+        } else {
+            Duration::ZERO
+        }
     }
 
     /// A broken promise with its moment, which a trace counts from the beginning of the world and promises do not.

@@ -54,8 +54,14 @@ impl Store {
         self.resolved.insert(written, path);
     }
 
+    /// Where what is written so is read from now.
+    fn target<'a>(&'a self, written: &'a str) -> &'a str {
+        self.resolved.get(written).map_or(written, String::as_str)
+    }
+
+    /// Where its last good answer is kept.
     fn place<'a>(&'a self, written: &'a str) -> &'a str {
-        let path = self.resolved.get(written).map_or(written, String::as_str);
+        let path = self.target(written);
         self.moved.get(path).map_or(path, String::as_str)
     }
 
@@ -208,9 +214,11 @@ impl Process {
             (Load::Token(id, token), _) => {
                 self.tokens.insert(id, token);
             }
-            (Load::Value { path, value }, Event::Read { secret, result: Ok(facts), .. })
-                if self.engine.knows(*secret) =>
-            {
+            (
+                Load::Value { path, value },
+                Event::Read { secret, result: Ok(facts), .. }
+                | Event::Fetched { secret, result: Ok(facts), .. },
+            ) if self.engine.knows(*secret) => {
                 self.read.entry(path.clone()).or_insert(now);
                 facts.changed = self.store.put(path, value);
                 facts.rotated = facts.changed;
@@ -289,11 +297,12 @@ impl Process {
         RenderOutcome::Rendered { changed: before != Some(content), used }
     }
 
-    /// Whether what a file writes leads to this path now.
+    /// Whether what a file writes is read from this path now. What is to be read elsewhere next, and has its last good answer
+    /// here, is not.
     pub fn reads_from(&self, setup: &Setup, file: FileId, path: &str) -> bool {
         let setup = &setup.files[file.0];
         let choice = setup.choice.iter().flat_map(|(chooser, paths)| paths.iter().chain([chooser]));
-        setup.paths.iter().chain(choice).any(|written| self.store.place(written) == path)
+        setup.paths.iter().chain(choice).any(|written| self.store.target(written) == path)
     }
 
     /// Renders a sink: the login's token, which the version stands for, or what it was wrapped for.

@@ -9,6 +9,7 @@ use super::dice::Dice;
 use super::proxy::Interference;
 use super::server::Health;
 use super::setup::{Kind, Setup};
+use super::stores::StoreHealth;
 
 /// One thing that happens. Those with a duration end by `Mended`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +80,12 @@ pub enum Fault {
     Reload,
     /// Somebody asks for a refresh.
     Refresh,
+    /// The store of this number, as a whole.
+    Store(usize, StoreHealth),
+    /// A store refuses one path in this way.
+    StoreRefuses(String, FailureKind),
+    /// A value of a store changes.
+    StoreChange(String),
     /// A KV value changes: not a fault, but what all is about.
     Change(String),
 }
@@ -88,9 +95,14 @@ impl Fault {
     pub fn is_tame(&self) -> bool {
         match self {
             Self::Proxy(proxy) => !proxy.is_genuine(),
-            Self::Reload | Self::Refresh | Self::Change(_) | Self::Lost { .. } => true,
+            Self::Reload | Self::Refresh | Self::Change(_) | Self::StoreChange(_) | Self::Lost { .. } => true,
             _ => false,
         }
+    }
+
+    /// Whether it is a store's, which harms nothing that is not read there.
+    pub fn is_of_stores(&self) -> bool {
+        matches!(self, Self::Store(..) | Self::StoreRefuses(..))
     }
 
     /// Whether it makes a good token or lease look dead.
@@ -147,6 +159,7 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
         interfere(setup, &mut all);
         meddle(setup, &mut all);
         slow_down(setup, &mut all);
+        super::stores::plan(setup, &mut all);
     }
     let mut own = Dice::new(setup.seed ^ 0xdead);
     if setup.faults > 0 && own.chance(40) {

@@ -117,7 +117,7 @@ impl World {
         if doomed == Some(false) {
             self.log(|| "-- killed before the write".to_owned());
             self.checks.note_kill(true);
-            self.calm = self.now;
+            self.disturbed(self.now);
             self.kill(false, Duration::from_secs(1));
             return Ok(());
         }
@@ -138,7 +138,7 @@ impl World {
         }
         if doomed.is_some() {
             self.log(|| "-- killed after the write".to_owned());
-            self.calm = self.now;
+            self.disturbed(self.now);
             self.kill(false, Duration::from_secs(1));
         }
         Ok(())

@@ -26,6 +26,10 @@ impl World {
                 }
                 return Ok(());
             }
+            Fault::StoreChange(path) => {
+                self.change_in_store(path);
+                return Ok(());
+            }
             Fault::Refresh => return self.give(Event::Refresh),
             Fault::Lost { file, link, how } => {
                 self.lose_files(*file, *link, *how);
@@ -75,7 +79,7 @@ impl World {
                 return Ok(());
             }
         }
-        self.calm = self.now.max(self.asleep);
+        self.disturbed(self.now.max(self.asleep));
         Ok(())
     }
 
@@ -108,7 +112,7 @@ impl World {
         let Some(process) = &mut self.process else { return Ok(()) };
         let snapshot = process.reconfigure(&self.setup, run);
         // Its first rendering is awaited, and whoever asks for a new start gets a login at once.
-        self.calm = self.now;
+        self.disturbed(self.now);
         self.checks.forget_logins();
         self.log(|| "-- another engine goes on".to_owned());
         self.give(Event::Start { kept: Some(snapshot), rebooted: false })?;
@@ -152,7 +156,12 @@ impl World {
             self.faults.remove(index);
         }
         self.apply();
-        self.calm = self.now.max(self.asleep);
+        let now = self.now.max(self.asleep);
+        if fault.is_of_stores() {
+            self.calm = now
+        } else {
+            self.disturbed(now)
+        }
         if *fault != Fault::CredentialsStale {
             return Ok(());
         }
@@ -194,6 +203,7 @@ impl World {
         server.wrapping_stolen = faults.contains(&Fault::WrappingStolen);
         server.forgets_leases = faults.contains(&Fault::LeasesForgotten);
         server.kv1 = faults.contains(&Fault::Downgraded);
+        super::stores::apply(faults, &mut self.stores, self.now);
         for (name, path) in &mut server.paths {
             path.denied = faults.contains(&Fault::Denied(name.clone()));
             path.missing = faults.contains(&Fault::Missing(name.clone()));

@@ -15,12 +15,14 @@ pub mod faults;
 pub mod fleet;
 pub mod handoff;
 pub mod holdings;
+pub mod long;
 pub mod mishaps;
 pub mod network;
 pub mod proxy;
 pub mod server;
 pub mod setup;
 pub mod stage;
+pub mod stores;
 pub mod world;
 
 use std::time::Duration;

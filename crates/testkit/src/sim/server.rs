@@ -370,8 +370,14 @@ impl Server {
         if let Some(kind) = entry.broken {
             return fail(kind, "the database is down");
         }
-        let mut facts =
-            ReadFacts { lease: None, life: Life::Unknown, version: None, changed: false, rotated: false };
+        let mut facts = ReadFacts {
+            lease: None,
+            life: Life::Unknown,
+            version: None,
+            version_id: None,
+            changed: false,
+            rotated: false,
+        };
         match entry.kind {
             Kind::Kv => facts.version = (!unversioned).then_some(entry.version),
             Kind::Dynamic { .. } if last_use => {

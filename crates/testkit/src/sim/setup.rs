@@ -10,6 +10,7 @@ use super::application::{ApplicationSetup, NOTIFIER};
 use super::dice::Dice;
 use super::faults;
 use super::server::{ELSEWHERE, ORPHAN};
+use super::stores::{self, StoreSetup};
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -52,6 +53,8 @@ pub struct FileSetup {
 #[derive(Debug, Clone)]
 pub struct Setup {
     pub paths: Vec<(String, Kind)>,
+    /// The stores beside the Vault.
+    pub stores: Vec<StoreSetup>,
     pub role: Role,
     pub files: Vec<FileSetup>,
     /// So many of the first files are the set; the others stand alone.
@@ -98,6 +101,7 @@ impl Setup {
             );
             members += 1;
         }
+        let stores = stores::random(seed, &mut files, &mut members);
         let trouble = secs(dice.pick(&[600, 1200, 2400]));
         let role = random_role(&mut dice);
         Self {
@@ -118,6 +122,7 @@ impl Setup {
             late: secs(Dice::new(seed ^ 0x1a7e).pick(&[0, 0, 0, 1, 3])),
             trouble,
             paths,
+            stores,
             role,
             files,
             members,
@@ -129,6 +134,7 @@ impl Setup {
     pub fn plain(path: &str, kind: Kind) -> Self {
         Self {
             paths: vec![(path.to_owned(), kind)],
+            stores: Vec::new(),
             role: Role {
                 ttl: Some(secs(3600)),
                 max: None,
@@ -212,11 +218,12 @@ impl Setup {
             files: self.files.iter().enumerate().map(file).collect(),
             units,
             notifiers,
-            stores: Vec::new(),
+            stores: self.stores.iter().map(StoreSetup::policy).collect(),
             logs_in: true,
             on_init: Default::default(),
             child: process.map(|setup| setup.policy(environment)),
             shutdown: ShutdownPlan { revoke: true, delay: self.delay },
+            rehearsal: false,
             handoff: self.handoff,
             owns_token: self.owns_token,
             sees_token: true,

@@ -20,6 +20,7 @@ use super::handoff::Handoff;
 use super::network::Call;
 use super::server::Server;
 use super::setup::Setup;
+use super::stores::StoreServer;
 
 /// What a world's life came to.
 #[derive(Debug, Clone, Copy, Default)]
@@ -72,6 +73,8 @@ pub struct World {
     pub wall: i64,
     pub setup: Setup,
     pub server: Server,
+    /// What stands beside it.
+    pub stores: Vec<StoreServer>,
     pub disk: Disk,
     pub handoff: Option<Handoff>,
     pub process: Option<Process>,
@@ -86,6 +89,8 @@ pub struct World {
     /// Faults that are on, and since when there is none.
     pub faults: Vec<Fault>,
     pub calm: Duration,
+    /// As above, of faults that are none of a store's.
+    pub calm_beside: Duration,
     pub asleep: Duration,
     pub boot: Boot,
     pub over: bool,
@@ -106,6 +111,8 @@ pub struct World {
     /// When the process that runs was started.
     pub started: Duration,
     pub dice: Dice,
+    /// After so many steps it is taken to go round in a circle.
+    pub most_steps: u64,
     queue: BTreeMap<(Duration, u64), Next>,
     count: u64,
     runs: u64,
@@ -121,6 +128,7 @@ impl World {
             now: BEGIN,
             wall: EPOCH,
             server: Server::new(&setup),
+            stores: setup.stores.iter().map(StoreServer::new).collect(),
             disk: Disk::default(),
             handoff: None,
             process: None,
@@ -132,6 +140,7 @@ impl World {
             told: BTreeMap::new(),
             faults: Vec::new(),
             calm: BEGIN,
+            calm_beside: BEGIN,
             asleep: Duration::ZERO,
             boot: Boot::default(),
             over: false,
@@ -144,6 +153,7 @@ impl World {
             backlog: Duration::ZERO,
             started: Duration::ZERO,
             dice,
+            most_steps: 400_000,
             queue: BTreeMap::new(),
             count: 0,
             runs: 0,
@@ -216,7 +226,7 @@ impl World {
         let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
         let wake = self.wake_time();
         self.totals.steps += 1;
-        if self.totals.steps > 400_000 {
+        if self.totals.steps > self.most_steps {
             return Err("it never ends".to_owned());
         }
         match (queued, wake) {
@@ -256,7 +266,7 @@ impl World {
                 if self.process.as_ref().is_some_and(|process| process.run == run) {
                     self.log(|| "-- killed while it stops".to_owned());
                     self.kill(false, Duration::from_secs(1));
-                    self.calm = self.now;
+                    self.disturbed(self.now);
                 }
             }
             Next::Stop if self.asleep > self.now => {
@@ -285,7 +295,7 @@ impl World {
             return Ok(());
         }
         self.runs += 1;
-        self.calm = self.now;
+        self.disturbed(self.now);
         self.started = self.now;
         self.log(|| format!("-- start {mode:?}"));
         // Who is killed takes the process along; variables are in memory only.
@@ -389,8 +399,8 @@ impl World {
             Action::StopChild(_) => self.stop_application(),
             Action::KillChild => return self.kill_application(),
             Action::Exit(result) => self.exit(result),
-            Action::Ask(Question::Fetch { request, .. }) => {
-                return Err(format!("{} is asked of a store, and there is none", request.path));
+            Action::Ask(Question::Fetch { store, secret, request }) => {
+                return self.fetch(run, store, secret, &request.path);
             }
             Action::Ask(Question::Probe)
             | Action::Ask(Question::LogIn(_))
@@ -463,7 +473,7 @@ impl World {
             // Nobody remembers whom this run did not come to tell.
             self.disk.changed.clear();
         }
-        self.calm = self.now;
+        self.disturbed(self.now);
         if process.stopping && !process.restarting {
             self.over = true;
         } else if process.is_daemon() || result.is_ok() {

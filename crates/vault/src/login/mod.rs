@@ -3,6 +3,8 @@
 mod approle;
 mod cert;
 pub(super) mod claims;
+#[cfg(feature = "clouds")]
+mod cloud;
 mod jwt;
 mod password;
 mod path;
@@ -30,6 +32,8 @@ pub(super) enum Attempt {
         /// Who logs in.
         role_id: Secret,
     },
+    /// A cloud has to be asked first for what proves who we are.
+    Prove,
     /// A token that is there already.
     Hold(Secret),
 }
@@ -55,6 +59,7 @@ pub(super) fn prepare(plan: &AuthPlan) -> Result<Attempt, Failure> {
         AuthMethod::Cert { name, own: _ } => Ok(cert::prepare(mount, name.as_deref())),
         AuthMethod::Password { username, password_file } => password::prepare(mount, username, password_file),
         AuthMethod::Path { path, fields } => path::prepare(path, fields),
+        AuthMethod::Cloud { .. } => Ok(Attempt::Prove),
         AuthMethod::Token { token_env, token } => token::prepare(token_env, token.as_ref()),
         AuthMethod::TokenFile { token_file } => token_file::prepare(token_file),
         AuthMethod::None => Err(Failure::advised(FailureKind::Unusable, NO_VAULT)),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::ClientCert;
 use leasehold_base::secret::Secret;
+use leasehold_stores::login::{Issuer, Proof};
 
 /// How to log in.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +52,12 @@ impl AuthPlan {
                 "check that the method is at auth/{mount}; after some refusals the server locks the account for a quarter of an hour"
             ),
             AuthMethod::Path { path, .. } => format!("check that the method is at {path}, and `auth.fields`"),
+            AuthMethod::Cloud { proof, .. } => {
+                format!(
+                    "check that the method is at auth/{mount}, and that the server reaches {}",
+                    proof.cloud()
+                )
+            }
             AuthMethod::Cert { .. }
             | AuthMethod::Token { .. }
             | AuthMethod::TokenFile { .. }
@@ -84,6 +91,7 @@ impl AuthPlan {
                 password_file.display()
             ),
             AuthMethod::Path { path, .. } => format!("check `auth.fields`, which are sent to {path}"),
+            AuthMethod::Cloud { role, proof } => advice_of_cloud(mount, role.as_deref(), proof),
             AuthMethod::Token { token_env, .. } => format!("set {token_env} to another token"),
             AuthMethod::TokenFile { token_file } => {
                 format!("put another token into {}", token_file.display())
@@ -91,6 +99,24 @@ impl AuthPlan {
             AuthMethod::None => "add `vault` and `auth`".to_owned(),
         }
     }
+}
+
+/// What the server compares with the role.
+fn advice_of_cloud(mount: &str, role: Option<&str>, proof: &Proof) -> String {
+    let role = role.map_or_else(|| "the role".to_owned(), |role| format!("role `{role}`"));
+    let bound = match proof {
+        Proof::Aws { .. } => {
+            "that it binds the ARN of this identity, and that `server_id` and `region` are what the method is configured with"
+        }
+        Proof::Azure { .. } => {
+            "that it binds this identity or its machine, and that the method's resource is `audience`"
+        }
+        Proof::Google { .. } => "that it binds the service account, and is of the type `gcp_type`",
+        Proof::Jwt { issuer: Issuer::Aws { .. } | Issuer::Azure { .. } | Issuer::Google { .. }, .. } => {
+            "that it binds the subject and the audience of the cloud's token, and that the method knows its issuer"
+        }
+    };
+    format!("check that {role} is at auth/{mount}, {bound}")
 }
 
 /// The method of a login. Files are read anew at each login: they rotate.
@@ -134,6 +160,13 @@ pub enum AuthMethod {
         /// What to post, sorted by name; never [`Credential::Unset`].
         fields: Vec<(String, Credential)>,
     },
+    /// `auth/MOUNT/login` with what a cloud gives us to prove who we are, asked for anew at each login.
+    Cloud {
+        /// The role of the mount; without one the server takes the identity's own name.
+        role: Option<String>,
+        /// What proves it.
+        proof: Proof,
+    },
     /// A token from the environment, taken as it is; never revoked.
     Token {
         /// The variable that holds it.
@@ -160,6 +193,7 @@ impl AuthMethod {
             Self::Cert { .. } => "cert",
             Self::Password { .. } => "password",
             Self::Path { .. } => "path",
+            Self::Cloud { proof, .. } => proof.method(),
             Self::Token { .. } => "token",
             Self::TokenFile { .. } => "token_file",
             Self::None => "none",
@@ -171,7 +205,7 @@ impl AuthMethod {
     pub fn role(&self) -> Option<&str> {
         match self {
             Self::Kubernetes { role, .. } => Some(role),
-            Self::Cert { name, .. } => name.as_deref(),
+            Self::Cert { name, .. } | Self::Cloud { role: name, .. } => name.as_deref(),
             Self::Password { username, .. } => Some(username),
             Self::Path { path, .. } => Some(path),
             Self::AppRole { .. } | Self::Token { .. } | Self::TokenFile { .. } | Self::None => None,
@@ -193,7 +227,8 @@ impl AuthMethod {
             Self::Cert { own, .. } => vec![own.cert_file.clone(), own.key_file.clone()],
             Self::Password { password_file, .. } => vec![password_file.clone()],
             Self::Path { fields, .. } => fields.iter().filter_map(|(_, field)| of(Some(field))).collect(),
-            Self::Token { .. } | Self::None => Vec::new(),
+            // Those of a cloud are the environment's to name.
+            Self::Token { .. } | Self::Cloud { .. } | Self::None => Vec::new(),
             Self::TokenFile { token_file } => vec![token_file.clone()],
         }
     }
@@ -212,6 +247,7 @@ impl AuthMethod {
             }
             Self::Kubernetes { .. }
             | Self::Cert { .. }
+            | Self::Cloud { .. }
             | Self::Token { .. }
             | Self::TokenFile { .. }
             | Self::None => false,

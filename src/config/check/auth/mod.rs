@@ -1,6 +1,7 @@
 //! `auth`: a method, its own fields, and nobody else's.
 
 mod approle;
+mod cloud;
 mod methods;
 
 use std::path::PathBuf;
@@ -8,8 +9,9 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use crate::config::desk::Desk;
-use crate::config::file::{Auth, Method};
+use crate::config::file::{Auth, Cloud, Method};
 use crate::config::keypath::KeyPath;
+use crate::config::keys::METHODS;
 use crate::config::plan::{AuthMethod, AuthPlan, VaultPlan};
 use crate::secret::Secret;
 
@@ -30,7 +32,7 @@ pub(super) fn check(
         return None;
     };
     let Some(method) = entry.method else {
-        let hint = "use one of kubernetes, jwt, approle, cert, userpass, ldap, token, token_file, path";
+        let hint = format!("use one of {}", METHODS.join(", "));
         desk.missing(&at.key("method"), "`auth` has no `method`", hint);
         return None;
     };
@@ -40,7 +42,9 @@ pub(super) fn check(
     // One that is written down and empty is the root, and not the one of `vault`.
     let namespace = entry.namespace.as_ref().map(|_| namespace.unwrap_or_default());
     let method = match method {
+        Method::Jwt if entry.jwt_from.is_some() => cloud::check(entry, method, &at, desk),
         Method::Kubernetes | Method::Jwt => jwt(entry, method, &at, desk),
+        Method::Aws | Method::Azure | Method::Gcp => cloud::check(entry, method, &at, desk),
         Method::AppRole => approle::check(entry, &at, desk),
         Method::Cert => methods::cert(entry, vault, &at, desk),
         Method::Userpass | Method::Ldap => methods::password(entry, method, &at, desk),
@@ -59,6 +63,9 @@ fn name(method: Method) -> &'static str {
         Method::Cert => "cert",
         Method::Userpass => "userpass",
         Method::Ldap => "ldap",
+        Method::Aws => "aws",
+        Method::Azure => "azure",
+        Method::Gcp => "gcp",
         Method::Path => "path",
         Method::Token => "token",
         Method::TokenFile => "token_file",
@@ -67,7 +74,11 @@ fn name(method: Method) -> &'static str {
 
 fn fields(method: Method) -> &'static [&'static str] {
     match method {
-        Method::Kubernetes | Method::Jwt => &["role", "jwt_file"],
+        Method::Kubernetes => &["role", "jwt_file"],
+        Method::Jwt => &["role", "jwt_file", "jwt_from"],
+        Method::Aws => &["role", "region", "server_id"],
+        Method::Azure => &["role", "audience", "managed_identity"],
+        Method::Gcp => &["role", "gcp_type", "service_account"],
         Method::AppRole => {
             &["role_id", "role_id_file", "secret_id_file", "secret_id_env", "secret_id_wrapped"]
         }
@@ -79,10 +90,26 @@ fn fields(method: Method) -> &'static [&'static str] {
     }
 }
 
+/// The fields of `jwt` with a cloud's token.
+fn fields_of_token(cloud: Cloud) -> &'static [&'static str] {
+    match cloud {
+        Cloud::Aws => &["role", "jwt_from", "audience", "region"],
+        Cloud::Azure => &["role", "jwt_from", "audience", "managed_identity"],
+        Cloud::Gcp => &["role", "jwt_from", "audience", "service_account"],
+    }
+}
+
 fn foreign_fields(entry: &Auth, method: Method, at: &KeyPath, desk: &mut Desk<'_>) {
     let given = [
         ("role", entry.role.is_some()),
         ("jwt_file", entry.jwt_file.is_some()),
+        ("jwt_from", entry.jwt_from.is_some()),
+        ("audience", entry.audience.is_some()),
+        ("region", entry.region.is_some()),
+        ("server_id", entry.server_id.is_some()),
+        ("managed_identity", entry.managed_identity.is_some()),
+        ("gcp_type", entry.gcp_type.is_some()),
+        ("service_account", entry.service_account.is_some()),
         ("role_id", entry.role_id.is_some()),
         ("role_id_file", entry.role_id_file.is_some()),
         ("secret_id_file", entry.secret_id_file.is_some()),
@@ -98,9 +125,12 @@ fn foreign_fields(entry: &Auth, method: Method, at: &KeyPath, desk: &mut Desk<'_
         ("token_env", entry.token_env.is_some()),
         ("token_file", entry.token_file.is_some()),
     ];
-    let own = fields(method);
+    let (own, with) = match entry.jwt_from.filter(|_| method == Method::Jwt) {
+        Some(cloud) => (fields_of_token(cloud), " with `jwt_from`"),
+        None => (fields(method), ""),
+    };
     for (field, _) in given.iter().filter(|(field, given)| *given && !own.contains(field)) {
-        let message = format!("`{field}` is not a field of method `{}`", name(method));
+        let message = format!("`{field}` is not a field of method `{}`{with}", name(method));
         desk.wrong_key(&at.key(field), message, format!("its fields are {}", own.join(", ")));
     }
 }

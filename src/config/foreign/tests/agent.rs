@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::{HEAD, agent, told, without_places};
 use crate::config::plan::*;
 use crate::config::tests::World;
+use leasehold_stores::ManagedIdentity;
+use leasehold_stores::login::{Proof, Signer};
 
 const WHOLE: &str = r#"
 vault {
@@ -148,6 +150,40 @@ fn each_method_becomes_ours() {
 }
 
 #[test]
+fn each_login_of_a_cloud_becomes_ours() {
+    let method = |text: &str| {
+        let text = format!(
+            "vault {{ address = \"https://v:8200\" }}\nauto_auth {{ {text} }}\ntemplate {{ contents = \"x\" destination = \"/x\" }}"
+        );
+        World::empty().text("agent.hcl", &text).plan().auth
+    };
+    let of = |role: &str, proof| AuthMethod::Cloud { role: Some(role.into()), proof };
+    let auth = method(
+        "method \"aws\" { mount_path = \"auth/aws-prod\" config = { type = \"iam\" role = \"r\" header_value = \"v.example\" region = \"eu-west-1\" credential_poll_interval = 5 } }",
+    );
+    assert_eq!(auth.mount, "aws-prod");
+    let aws = Proof::Aws { region: Some("eu-west-1".into()), server_id: Some("v.example".into()) };
+    assert_eq!(auth.method, of("r", aws));
+    let azure = |more: &str| {
+        method(&format!(
+            "method \"azure\" {{ config = {{ role = \"r\" resource = \"https://r/\" {more} }} }}"
+        ))
+        .method
+    };
+    let expected = |identity| of("r", Proof::Azure { audience: "https://r/".into(), identity });
+    // The Agent asks the machine, whatever the environment has.
+    assert_eq!(azure(""), expected(Some(ManagedIdentity::System)));
+    assert_eq!(azure("object_id = \"o\""), expected(Some(ManagedIdentity::Object("o".into()))));
+    assert_eq!(azure("authenticate_from_environment = true"), expected(None));
+    let gcp = |text: &str| method(&format!("method \"gcp\" {{ config = {{ role = \"r\" {text} }} }}")).method;
+    let expected = |signer, account| of("r", Proof::Google { signer, account });
+    assert_eq!(gcp("type = \"gce\" service_account = \"default\""), expected(Signer::Machine, None));
+    let account = "web@p.iam.gserviceaccount.com";
+    let iam = gcp(&format!("type = \"iam\" service_account = \"{account}\" jwt_exp = 15"));
+    assert_eq!(iam, expected(Signer::Account, Some(account.into())));
+}
+
+#[test]
 fn the_json_form_means_the_same() {
     let json = r#"{
   "vault": {"address": "https://v:8200"},
@@ -262,12 +298,24 @@ fn a_login_that_cannot_be_taken_over_is_refused_with_its_place_and_a_mend() {
     for (auto, says) in [
         ("", "agent.hcl:2:1: no `method`; write method \"kubernetes\" { config = { role = \"…\" } }"),
         (
-            "method \"aws\" { config = { role = \"x\" } }",
-            "agent.hcl:2:20: Leasehold does not log in by this method; use one of kubernetes, jwt, approle, cert, userpass, ldap, token_file",
+            "method \"oci\" { config = { role = \"x\" } }",
+            "agent.hcl:2:20: Leasehold does not log in by this method; use one of kubernetes, jwt, approle, cert, userpass, ldap, aws, azure, gcp, token_file",
+        ),
+        (
+            "method \"aws\" { config = { type = \"ec2\" role = \"x\" } }",
+            "agent.hcl:2:46: Leasehold logs in by the type `iam` alone; make a role of the type iam, and write it here",
+        ),
+        (
+            "method \"aws\" { config = { type = \"iam\" role = \"x\" secret_key = \"hunter2\" } }",
+            "agent.hcl:2:63: Leasehold takes no keys of AWS from a configuration; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or lay them into a profile",
+        ),
+        (
+            "method \"gcp\" { config = { role = \"x\" } }",
+            "agent.hcl:2:28: method `gcp` needs `type`; write type = \"gce\" or type = \"iam\"",
         ),
         (
             "method { config = {} }",
-            "agent.hcl:2:13: a method without a type; use one of kubernetes, jwt, approle, cert, userpass, ldap, token_file",
+            "agent.hcl:2:13: a method without a type; use one of kubernetes, jwt, approle, cert, userpass, ldap, aws, azure, gcp, token_file",
         ),
         (
             "method \"kubernetes\" { config = { rol = \"x\" } }",

@@ -60,9 +60,9 @@ pub(super) const ROWS: &[Row] = &[
     ),
     (
         "  method: kubernetes",
-        "  method: aws",
+        "  method: alicloud",
         &[
-            "c.yaml:4:11: unknown value; use one of kubernetes, jwt, approle, cert, userpass, ldap, token, token_file, path",
+            "c.yaml:4:11: unknown value; use one of kubernetes, jwt, approle, cert, userpass, ldap, aws, azure, gcp, token, token_file, path",
         ],
     ),
     (

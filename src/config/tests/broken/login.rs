@@ -12,7 +12,7 @@ pub(super) const ROWS: &[Row] = &[
         "  method: kubernetes\n",
         "",
         &[
-            "c.yaml:3:1: `auth` has no `method`; use one of kubernetes, jwt, approle, cert, userpass, ldap, token, token_file, path",
+            "c.yaml:3:1: `auth` has no `method`; use one of kubernetes, jwt, approle, cert, userpass, ldap, aws, azure, gcp, token, token_file, path",
         ],
     ),
     (
@@ -40,6 +40,40 @@ pub(super) const ROWS: &[Row] = &[
         "  method: kubernetes",
         "  method: jwt",
         &["c.yaml:3:1: method `jwt` needs `jwt_file`; add `jwt_file:` to `auth`"],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: jwt\n  role: web\n  jwt_from: gcp\n  jwt_file: /j\n  region: eu-west-1",
+        &[
+            "c.yaml:3:1: method `jwt` needs `audience`; add `audience:` to `auth`",
+            "c.yaml:7:3: `jwt_file` is not a field of method `jwt` with `jwt_from`; its fields are role, jwt_from, audience, service_account",
+            "c.yaml:8:3: `region` is not a field of method `jwt` with `jwt_from`; its fields are role, jwt_from, audience, service_account",
+        ],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: aws\n  region: 'eu-west-1.evil.example'\n  server_id: \"a\\nb\"",
+        &[
+            "c.yaml:5:11: not a region of AWS; write it like eu-central-1",
+            "c.yaml:6:14: not the value of a header; write what iam_server_id_header_value of the method is",
+        ],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: gcp\n  service_account: a/../b@c\n  gcp_type: ec2",
+        &[
+            "c.yaml:3:1: method `gcp` needs `role`; add `role:` to `auth`",
+            "c.yaml:5:20: not the name of a service account; write its e-mail address, like web@my-project.iam.gserviceaccount.com",
+            "c.yaml:6:13: unknown value; use one of gce, iam",
+        ],
+    ),
+    (
+        "  method: kubernetes\n  role: web",
+        "  method: azure\n  role: web\n  audience: a b\n  managed_identity: {client_id: a, object_id: b}",
+        &[
+            "c.yaml:6:13: not an audience; write what the method is configured with, like https://vault.example.com",
+            "c.yaml:7:36: `client_id` and `object_id` exclude one another; one of them is enough to name an identity",
+        ],
     ),
     (
         "  method: kubernetes\n  role: web",

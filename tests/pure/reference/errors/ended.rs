@@ -6,7 +6,7 @@ use leasehold::exit::Cause;
 use leasehold::vault::verdict::{PROXY_HINT, RULES, Rule, Sign};
 use syn::visit::Visit as _;
 
-use super::enums::{Arms, docs};
+use super::enums::{Arms, Texts, docs};
 use super::{each, known, paired, split};
 use crate::reference::source::{Chosen, File, Scope, Site, scopes};
 
@@ -35,8 +35,26 @@ pub(super) fn endings(files: &[File]) -> Vec<Vec<String>> {
             .into_iter()
             .map(|mend| vec!["77".to_owned(), "login refused: …".to_owned(), mend]),
     );
+    rows.extend(template_advice(files));
     rows.sort();
     rows
+}
+
+/// What to do about a template that failed on its data, in the template's own words.
+fn template_advice(files: &[File]) -> Vec<Vec<String>> {
+    let mut texts = Texts(Vec::new());
+    for file in files.iter().filter(|file| file.path == "template/advice") {
+        for item in &file.syntax.items {
+            if let syn::Item::Fn(function) = item {
+                texts.visit_block(&function.block);
+            }
+        }
+    }
+    let sentences: Vec<String> = texts.0.into_iter().filter(|text| text.contains(' ')).collect();
+    // The code compares with the beginning of one.
+    let begun = |text: &String| sentences.iter().any(|other| other != text && other.starts_with(text));
+    let whole = sentences.iter().filter(|text| !begun(text)).cloned();
+    whole.map(|mend| vec!["65".to_owned(), "template: …: …".to_owned(), mend]).collect()
 }
 
 /// What to do where a login is refused, by the method.
@@ -50,12 +68,20 @@ fn code_of(cause: &str) -> Option<String> {
     Cause::ALL.iter().find(|it| format!("{it:?}") == cause).map(|it| it.code().to_string())
 }
 
-/// What the client says, by what it means to the core.
+/// What the client of Vault says, by what it means to the core.
 pub(super) fn failures(files: &[File]) -> Vec<Vec<String>> {
+    failures_in(&["http/", "vault/"], files, &mends(files))
+}
+
+/// The same of the stores that are no Vault, whose general advice stands above the table.
+pub(super) fn failures_of_stores(files: &[File]) -> Vec<Vec<String>> {
+    failures_in(&["stores/"], files, &BTreeMap::new())
+}
+
+fn failures_in(rooms: &[&str], files: &[File], mends: &BTreeMap<String, String>) -> Vec<Vec<String>> {
     let meanings = docs(files, "FailureKind");
-    let mends = mends(files);
     let mut rows = Vec::new();
-    for file in files.iter().filter(|file| file.path.starts_with("vault/")) {
+    for file in files.iter().filter(|file| rooms.iter().any(|room| file.path.starts_with(room))) {
         let scopes = scopes(file);
         for (scope, site) in each(&scopes) {
             for chosen in scope.choices(site) {
@@ -77,7 +103,7 @@ pub(super) fn failures(files: &[File]) -> Vec<Vec<String>> {
             }
         }
         if file.path == "vault/verdict/rules" {
-            rows.extend(by_rule(&meanings, &mends));
+            rows.extend(by_rule(&meanings, mends));
         }
     }
     rows

@@ -9,13 +9,20 @@ use super::{known, split};
 use crate::reference::source::{self, File, doc};
 
 /// Enums of errors: what a section is called, the type that is shown, the enum with the variants.
-pub(super) const ENUMS: [(&str, &str, &str); 7] = [
+pub(super) const ENUMS: [(&str, &str, &str); 10] = [
     ("Files that cannot be written (73)", "PublishError", "Problem"),
     ("Notifiers", "NotifyError", "NotifyError"),
     ("Pid files", "PidFileFault", "PidFileFault"),
     ("The handoff (73)", "HandoffError", "HandoffError"),
     ("A handoff that is not used: Leasehold logs in anew", "Unusable", "Unusable"),
     ("Paths of secrets", "BadPath", "BadPath"),
+    ("Secrets that a person wrote down, for `render` (65)", "BadGiven", "BadGiven"),
+    ("Certificates of the listener (`listen_tls`, 78)", "TlsError", "TlsError"),
+    (
+        "Files of Google's credentials, behind their name (`GOOGLE_APPLICATION_CREDENTIALS`)",
+        "KeyFault",
+        "KeyFault",
+    ),
     ("References in the environment (`exec.resolve_env`, 78)", "BadReference", "BadReference"),
 ];
 
@@ -122,7 +129,7 @@ impl<'f> Visit<'f> for Arms<'_> {
 }
 
 /// Every literal and format below an expression.
-struct Texts(Vec<String>);
+pub(super) struct Texts(pub(super) Vec<String>);
 
 impl<'f> Visit<'f> for Texts {
     fn visit_lit_str(&mut self, it: &'f syn::LitStr) {

@@ -23,6 +23,7 @@ fn shelf(wait: Option<Wait>) -> Shelf {
         on_init: Default::default(),
         child: None,
         shutdown: ShutdownPlan { revoke: true, delay: Duration::ZERO },
+        rehearsal: false,
         handoff: false,
         owns_token: true,
         sees_token: true,

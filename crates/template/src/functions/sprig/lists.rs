@@ -191,7 +191,7 @@ fn sort_alpha(scope: &mut Scope<'_, '_>, args: &[Value]) -> Answer {
         list if kind(list) == "slice" => texts_of(scope, list)?,
         other => vec![text_of(scope, other)?],
     };
-    texts.sort();
+    texts.sort_unstable();
     Ok(Value::texts(texts))
 }
 

@@ -1,5 +1,6 @@
 //! Texts, which are bytes: cutting, joining, quoting.
 
+use leasehold_base::gather::Gather as _;
 use std::collections::BTreeMap;
 
 use super::convert::{printed, text_of};
@@ -160,7 +161,7 @@ fn numbered(parts: Vec<&[u8]>) -> Value {
     let entry = |(index, part): (usize, &[u8])| {
         (Key::Text(format!("_{index}").into_bytes().into()), Value::text(part.to_vec()))
     };
-    let entries: BTreeMap<Key, Value> = parts.into_iter().enumerate().map(entry).collect();
+    let entries: BTreeMap<Key, Value> = parts.into_iter().enumerate().map(entry).gather();
     Value::Map(Map::with(TEXT, TEXT, entries))
 }
 

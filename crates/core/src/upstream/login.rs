@@ -1,0 +1,279 @@
+//! One login: how long it lives, what the server said of it, and what to do next about it.
+
+use std::time::Duration;
+
+use crate::interface::event::{Granted, TokenFacts};
+use crate::interface::ids::TokenId;
+use crate::interface::snapshot::KeptToken;
+use crate::interface::view::NextAction;
+use crate::secrets::lease::is_clamped;
+use crate::tools::dice::around;
+use leasehold_base::time::Moment;
+
+/// So long after a login a standby may not know the token yet.
+const STANDBY_LAG: Duration = Duration::from_secs(10);
+
+/// One login.
+#[derive(Debug, Clone)]
+pub(crate) struct Login {
+    pub(crate) accessor: String,
+    /// When it was last granted time: by its login, a renewal or a look-up.
+    pub(crate) asked: Moment,
+    pub(crate) expires: Option<Moment>,
+    /// Until when the server may keep it, as of a lease.
+    pub(crate) latest: Option<Moment>,
+    /// The same before the renewal that is under way.
+    before: Option<Moment>,
+    /// The TTL it was granted at login.
+    pub(crate) granted: Option<Duration>,
+    pub(crate) renewable: bool,
+    pub(crate) batch: bool,
+    /// Requests left, where they are counted.
+    pub(crate) uses: Option<u64>,
+    /// A renewal met its `max_ttl`.
+    pub(crate) clamped: bool,
+    /// When something that the server did was last asked with it.
+    pub(crate) used: Option<Moment>,
+    /// It comes from another boot, and the server has not told yet what is left of it.
+    pub(crate) undated: bool,
+    /// Since when it is not known whether an earlier run has revoked it; none where nothing speaks for that.
+    pub(crate) doubted: Option<Moment>,
+    /// The server does not answer the question about it: work goes on with it, and what it made is not called good.
+    pub(crate) unanswered: bool,
+    /// An earlier run left it to be given back: only once everything is published without it.
+    pub(crate) stray: bool,
+    /// It is ours to revoke.
+    pub(crate) owned: bool,
+    /// When it logged in; none where it comes from an earlier run.
+    pub(crate) since: Option<Moment>,
+    pub(crate) state: Standing,
+    /// Failures in a row to renew or to revoke it.
+    pub(crate) tries: u32,
+    /// Its last renewal failed, and not because the server was away.
+    pub(crate) unrenewed: bool,
+    /// Its next renewal was asked to come no sooner.
+    pub(crate) paused: Moment,
+}
+
+/// How a login stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// In use.
+    Good,
+    /// A newer one has taken over; it stays until its leases have moved.
+    Leaving,
+    /// The server denies it, but may deny the look-up only: judged after the next login.
+    Doubtful,
+}
+
+impl Login {
+    /// A login as granted; `owned` where it is ours to revoke.
+    pub(crate) fn new(facts: TokenFacts, sent: Moment, owned: bool) -> Self {
+        Self {
+            accessor: facts.accessor,
+            asked: sent,
+            expires: facts.ttl.map(|ttl| sent.after(ttl)),
+            latest: facts.ttl.map(|ttl| sent.after(ttl)),
+            before: None,
+            granted: facts.ttl,
+            renewable: facts.renewable && !facts.batch,
+            batch: facts.batch,
+            uses: facts.uses,
+            clamped: false,
+            used: None,
+            undated: false,
+            doubted: None,
+            unanswered: false,
+            stray: false,
+            owned,
+            since: Some(sent),
+            state: Standing::Good,
+            tries: 0,
+            unrenewed: false,
+            paused: Moment::default(),
+        }
+    }
+
+    /// A login from an earlier run.
+    pub(crate) fn adopted(kept: &KeptToken, now: Moment) -> Self {
+        let asked = match (kept.expires, kept.granted) {
+            (Some(expires), Some(granted)) => expires.before(granted).min(now),
+            _ => now,
+        };
+        Self {
+            accessor: kept.accessor.clone(),
+            asked,
+            expires: kept.expires,
+            latest: kept.latest,
+            before: None,
+            granted: kept.granted,
+            renewable: kept.renewable,
+            batch: kept.batch,
+            uses: kept.uses,
+            clamped: false,
+            used: None,
+            undated: kept.undated,
+            doubted: None,
+            unanswered: false,
+            stray: kept.leaving,
+            owned: kept.owned,
+            since: None,
+            state: Standing::Good,
+            tries: 0,
+            unrenewed: false,
+            paused: Moment::default(),
+        }
+    }
+
+    /// For the next run.
+    pub(crate) fn kept(&self, id: TokenId) -> KeptToken {
+        KeptToken {
+            id,
+            accessor: self.accessor.clone(),
+            expires: self.expires,
+            latest: self.latest,
+            granted: self.granted,
+            renewable: self.renewable,
+            batch: self.batch,
+            uses: self.uses,
+            undated: self.undated,
+            leaving: self.state == Standing::Leaving,
+            owned: self.owned,
+        }
+    }
+
+    /// Whether revoking it is possible and ours to do. Where not, its leases are given back one by one.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.owned && !self.batch
+    }
+
+    /// A renewal is sent: whether its answer arrives or not, the server may grant it.
+    pub(crate) fn renewing(&mut self, now: Moment) {
+        self.before = self.latest;
+        if let (Some(latest), Some(ttl)) = (&mut self.latest, self.granted) {
+            *latest = now.after(ttl).max(*latest);
+        }
+    }
+
+    /// The server did not do that.
+    pub(crate) fn not_renewed(&mut self) {
+        self.latest = self.before.take().or(self.latest);
+    }
+
+    /// Whether the server may know it still.
+    pub(crate) fn may_live(&self, now: Moment) -> bool {
+        self.latest.is_none_or(|latest| latest > now)
+    }
+
+    /// The server renewed it.
+    pub(crate) fn renewed(&mut self, sent: Moment, granted: Granted) {
+        self.asked = sent;
+        self.undated = false;
+        self.expires = Some(sent.after(granted.ttl));
+        self.latest = self.expires;
+        self.renewable = granted.renewable;
+        self.clamped = self.granted.is_some_and(|first| is_clamped(first, granted.ttl));
+        self.tries = 0;
+    }
+
+    /// What the server says of it.
+    pub(crate) fn looked_up(&mut self, sent: Moment, facts: TokenFacts) {
+        self.expires = facts.ttl.map(|ttl| sent.after(ttl));
+        self.latest = self.expires;
+        self.renewable = facts.renewable && !facts.batch;
+        self.batch = facts.batch;
+        self.uses = facts.uses;
+        self.undated = false;
+        self.doubted = None;
+        if self.granted.is_none() {
+            self.granted = facts.ttl;
+            self.asked = sent;
+        }
+    }
+
+    /// What to do next about it, and when: renewed at half-life, followed by another login where
+    /// that is not possible. Nothing where it does not expire.
+    pub(crate) fn next(&self, draw: f64) -> Option<(NextAction, Moment)> {
+        let expires = self.expires?;
+        let life = self.asked.until(expires);
+        let (what, part) = if self.clamped {
+            (NextAction::LogIn, 0.5)
+        } else if self.renewable {
+            (NextAction::Renew, 0.5)
+        } else {
+            (NextAction::LogIn, 2.0 / 3.0)
+        };
+        let step = around(life.mul_f64(part), draw).min(life).max(Duration::from_secs(1).min(life));
+        Some((what, self.asked.after(step)))
+    }
+
+    /// When another login has to follow it, if nothing else comes of it.
+    pub(crate) fn last_call(&self) -> Option<Moment> {
+        let life = self.asked.until(self.expires?);
+        Some(self.asked.after(life.mul_f64(0.75)))
+    }
+
+    /// Whether its renewal goes on failing, and little enough is left for its successor, or nobody knows how much.
+    pub(crate) fn wants_successor(&self, now: Moment) -> bool {
+        self.unrenewed && (self.undated || self.last_call().is_some_and(|call| call <= now))
+    }
+
+    /// Whether work waits until the server has told whether it lives, and for how long.
+    pub(crate) fn is_awaited(&self) -> bool {
+        (self.undated || self.doubted.is_some()) && !self.unanswered
+    }
+
+    /// Since when nobody knows whether what it made is still good; none where that is known.
+    pub(crate) fn unknown_since(&self) -> Option<Moment> {
+        self.doubted.or(self.expires.filter(|_| self.undated).map(|_| self.asked))
+    }
+
+    /// Whether so little of its life is left that what it mints would die with it.
+    pub(crate) fn is_nearly_over(&self, now: Moment) -> bool {
+        match (self.expires, self.granted) {
+            (Some(expires), Some(granted)) => now.until(expires) < granted / 10,
+            _ => false,
+        }
+    }
+
+    /// Whether it is so young that a standby may not know it.
+    pub(crate) fn is_fresh(&self, now: Moment) -> bool {
+        self.since.is_some_and(|since| since.until(now) < STANDBY_LAG)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::new(Duration::from_secs(seconds))
+    }
+
+    fn facts(ttl: Option<u64>, renewable: bool) -> TokenFacts {
+        TokenFacts {
+            accessor: "a".into(),
+            ttl: ttl.map(Duration::from_secs),
+            renewable,
+            batch: false,
+            uses: None,
+        }
+    }
+
+    #[test]
+    fn a_renewable_token_is_renewed_at_half_life_and_followed_when_max_ttl_cuts_it() {
+        let mut login = Login::new(facts(Some(1000), true), at(0), true);
+        assert_eq!(login.next(0.5), Some((NextAction::Renew, at(500))));
+        login.renewed(at(500), Granted { ttl: Duration::from_secs(200), renewable: true });
+        assert_eq!(login.next(0.5), Some((NextAction::LogIn, at(600))));
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_renewed_is_followed_at_two_thirds_and_one_without_end_never() {
+        assert_eq!(
+            Login::new(facts(Some(900), false), at(0), true).next(0.5),
+            Some((NextAction::LogIn, at(600)))
+        );
+        assert_eq!(Login::new(facts(None, false), at(0), true).next(0.5), None);
+    }
+}

@@ -1,0 +1,253 @@
+//! The board as Prometheus reads it: under secrets-manager's names what it had, and the rest under ours.
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write as _};
+
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_stores::Kind as Place;
+
+use super::{Board, Entry, Login, State};
+use crate::sync::definition::{Key, Kind, Kv};
+use crate::sync::options::Options;
+
+const THEIRS: &str = "secrets_manager_";
+const OURS: &str = "leasehold_sync_";
+
+/// What all series of the controller's run have in common.
+#[derive(Debug)]
+pub(super) struct Labels {
+    vault: String,
+    /// Of the store that SecretDefinitions are read from, where that is no Vault.
+    azure: Option<String>,
+    /// Whether paths are shown.
+    pub(super) paths: bool,
+}
+
+impl Labels {
+    pub(super) fn of(options: &Options) -> Self {
+        let engine = if options.rules.kv == Kv::One { "kv1" } else { "kv2" };
+        let vault = [("vault_address", options.vault.address.as_str()), ("vault_engine", engine)];
+        let azure = options.store.as_ref().and_then(|store| match &store.settings.kind {
+            Place::Azure(azure) => Some(labels(&[
+                ("azure_kv_name", azure.url.as_str()),
+                ("azure_kv_tenant", azure.identity.tenant_id.as_deref().unwrap_or_default()),
+            ])),
+            _ => None,
+        });
+        Self { vault: labels(&vault), azure, paths: options.shows_paths }
+    }
+}
+
+/// How a request failed, as a label: of a few words, and never the server's.
+pub(super) fn class(failure: &Failure) -> &'static str {
+    match failure.kind {
+        FailureKind::Missing => "BackendSecretNotFoundError",
+        FailureKind::Denied => "denied",
+        FailureKind::Refused => "refused",
+        FailureKind::Overloaded(_) => "overloaded",
+        FailureKind::Unavailable | FailureKind::NotYet => "unavailable",
+        FailureKind::Unreachable
+        | FailureKind::Unheard
+        | FailureKind::Intercepted
+        | FailureKind::Redirected => "unreachable",
+        FailureKind::Fault | FailureKind::Rejected | FailureKind::Nonsense => "rejected",
+        FailureKind::Local | FailureKind::Unusable => "local",
+    }
+}
+
+/// The text that grows.
+struct Page(String);
+
+impl Page {
+    fn head(&mut self, prefix: &str, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {prefix}{name} {help}\n# TYPE {prefix}{name} {kind}");
+    }
+
+    fn line(&mut self, prefix: &str, name: &str, labels: &str, value: impl Display) {
+        let _ = match labels {
+            "" => writeln!(self.0, "{prefix}{name} {value}"),
+            _ => writeln!(self.0, "{prefix}{name}{{{labels}}} {value}"),
+        };
+    }
+}
+
+impl Board {
+    /// As Prometheus reads it.
+    pub(crate) fn metrics(&self) -> String {
+        let state = self.state.borrow();
+        let mut page = Page(String::new());
+        self.of_logins(&state, &mut page);
+        self.of_failures(&state, &mut page);
+        of_secrets(&state, &mut page);
+        of_ours(&state, &mut page);
+        page.0
+    }
+
+    /// Those of each login.
+    fn of_logins(&self, state: &State, page: &mut Page) {
+        type Series = (&'static str, &'static str, &'static str, fn(&Login) -> u64);
+        let all: [Series; 4] = [
+            ("vault_token_ttl", "gauge", "Seconds until the token ends", |login| {
+                login.token_ttl.unwrap_or_default().as_secs()
+            }),
+            ("vault_max_token_ttl", "gauge", "Seconds of the token below which it is renewed", |login| {
+                login.renewed_below.unwrap_or_default().as_secs()
+            }),
+            ("vault_login_errors_total", "counter", "Logins that failed", |login| {
+                login.counters.failed_logins
+            }),
+            ("vault_request_errors_total", "counter", "Requests that failed", |login| {
+                login.counters.failures
+            }),
+        ];
+        for (name, kind, help, value) in all {
+            page.head(THEIRS, name, kind, help);
+            for (identity, login) in &state.logins {
+                page.line(
+                    THEIRS,
+                    name,
+                    &join(&self.labels.vault, &labels(&[("login", identity)])),
+                    value(login),
+                );
+            }
+        }
+    }
+
+    /// What failed, and how.
+    fn of_failures(&self, state: &State, page: &mut Page) {
+        let name = "vault_token_renewal_errors_total";
+        page.head(THEIRS, name, "counter", "Renewals and look-ups of the token that failed");
+        for (identity, login) in &state.logins {
+            for ((operation, error), count) in &login.token_errors {
+                let own = labels(&[("login", identity), ("vault_operation", operation), ("error", error)]);
+                page.line(THEIRS, name, &join(&self.labels.vault, &own), count);
+            }
+        }
+        let (name, common) = match &self.labels.azure {
+            Some(azure) => ("azure_kv_read_secret_errors_total", azure),
+            None => ("vault_read_secret_errors_total", &self.labels.vault),
+        };
+        page.head(THEIRS, name, "counter", "Reads that failed; with -metrics-paths by path");
+        for (identity, login) in &state.logins {
+            for ((path, error), count) in &login.read_errors {
+                let own = labels(&[("login", identity), ("path", path), ("key", ""), ("error", error)]);
+                page.line(THEIRS, name, &join(common, &own), count);
+            }
+        }
+        if let Some(azure) = &self.labels.azure {
+            let refused = state.logins.values().flat_map(|login| &login.read_errors);
+            let refused: u64 =
+                refused.filter(|((_, error), _)| *error == "refused").map(|(_, count)| count).sum();
+            let name = "azure_kv_login_errors_total";
+            page.head(THEIRS, name, "counter", "Reads for which no token could be had");
+            page.line(THEIRS, name, azure, refused);
+        }
+    }
+}
+
+/// Those of each Secret, under secrets-manager's names.
+fn of_secrets(state: &State, page: &mut Page) {
+    type Series<'a> = (&'a str, &'a str, &'a str, fn(&[u64]) -> u64, &'a dyn Fn(&Key, &Entry) -> u64);
+    page.head(THEIRS, "controller_writes_total", "counter", "Secrets that were written");
+    page.line(THEIRS, "controller_writes_total", "", state.writes);
+    let good = |key: &Key, entry: &Entry| u64::from(state.is_good(key, entry));
+    let sum = |values: &[u64]| values.iter().sum();
+    // Of two definitions of one Secret, one is refused.
+    let least = |values: &[u64]| values.iter().copied().min().unwrap_or(0);
+    let series: [Series<'_>; 3] = [
+        ("controller_sync_errors_total", "counter", "Failures to sync a Secret", sum, &|_, entry| {
+            entry.errors
+        }),
+        ("controller_last_sync_status", "gauge", "Whether the last sync went well", least, &good),
+        (
+            "controller_secret_read_errors_total",
+            "counter",
+            "Refused accesses to a Secret",
+            sum,
+            &|_, entry| entry.unreadable,
+        ),
+    ];
+    for (name, kind, help, gather, value) in series {
+        page.head(THEIRS, name, kind, help);
+        let mut values: BTreeMap<(&str, &str), Vec<u64>> = BTreeMap::new();
+        for (key, entry) in &state.entries {
+            values.entry((&key.namespace, &entry.secret)).or_default().push(value(key, entry));
+        }
+        for ((namespace, secret), values) in values {
+            page.line(THEIRS, name, &labels(&[("namespace", namespace), ("name", secret)]), gather(&values));
+        }
+    }
+}
+
+/// What secrets-manager had no name for.
+fn of_ours(state: &State, page: &mut Page) {
+    for (name, kind, help, value) in [
+        ("leader", "gauge", "Whether this replica syncs", u64::from(state.leads)),
+        ("restarts_total", "counter", "Changes for which all workloads were restarted", state.restarts),
+        ("restart_errors_total", "counter", "Restarts that failed", state.failed_restarts),
+    ] {
+        page.head(OURS, name, kind, help);
+        page.line(OURS, name, "", value);
+    }
+    page.head(OURS, "definitions", "gauge", "Objects by how they are");
+    let mut counts: BTreeMap<(Kind, &str), u64> = BTreeMap::new();
+    for (key, entry) in &state.entries {
+        let how = match () {
+            () if entry.refused => "refused",
+            () if state.is_good(key, entry) => "synced",
+            () if entry.usable => "kept",
+            () => "waiting",
+        };
+        *counts.entry((key.kind, how)).or_default() += 1;
+    }
+    for ((kind, how), count) in counts {
+        page.line(OURS, "definitions", &labels(&[("kind", kind.name()), ("state", how)]), count);
+    }
+    page.head(
+        OURS,
+        "secret_expires_timestamp_seconds",
+        "gauge",
+        "When the first value of a Secret ends, where one does",
+    );
+    for (key, entry) in &state.entries {
+        let Some(end) = entry.expires else { continue };
+        let own = labels(&[("namespace", &key.namespace), ("name", &entry.secret)]);
+        page.line(OURS, "secret_expires_timestamp_seconds", &own, end);
+    }
+    type Series = (&'static str, &'static str, &'static str, fn(&Login) -> u64);
+    let all: [Series; 3] = [
+        ("logins_total", "counter", "Logins that were granted", |login| login.counters.logins),
+        ("requests_total", "counter", "Requests that were sent", |login| login.counters.requests),
+        ("server_up", "gauge", "Whether secrets can be read with this login", |login| {
+            u64::from(login.away.is_none())
+        }),
+    ];
+    for (name, kind, help, value) in all {
+        page.head(OURS, name, kind, help);
+        for (identity, login) in &state.logins {
+            page.line(OURS, name, &labels(&[("login", identity)]), value(login));
+        }
+    }
+}
+
+impl State {
+    /// The Secret is as defined, as far as that can be known.
+    fn is_good(&self, key: &Key, entry: &Entry) -> bool {
+        let away =
+            || self.logins.values().any(|login| login.away.is_some() && login.definitions.contains(key));
+        entry.synced && entry.trouble.is_none() && !away()
+    }
+}
+
+fn labels(all: &[(&str, &str)]) -> String {
+    let one = |(name, text): &(&str, &str)| format!("{name}=\"{}\"", escaped(text));
+    all.iter().map(one).collect::<Vec<_>>().join(",")
+}
+
+fn join(a: &str, b: &str) -> String {
+    format!("{a},{b}")
+}
+
+fn escaped(label: &str) -> String {
+    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

@@ -1,0 +1,403 @@
+//! What is known of every definition: metrics under secrets-manager's names, events, and whether the controller is
+//! ready.
+
+mod metrics;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use leasehold::core::view::{Counters, Health, View};
+use leasehold_base::failure::Failure;
+use leasehold_base::time::{Moment, Now};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::definition::{Key, Kind};
+use super::desk::Refused;
+use super::options::Options;
+use super::roster::{Basis, key_of};
+
+/// Something that a person should see beside the definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Note {
+    pub(crate) key: Key,
+    pub(crate) uid: String,
+    /// Whether it went wrong.
+    pub(crate) warning: bool,
+    pub(crate) reason: &'static str,
+    pub(crate) text: String,
+    /// How a status shows it, in place of an event.
+    pub(crate) status: Option<Status>,
+}
+
+/// What the status of a SyncedSecret says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Status {
+    /// The Secret is as the present specification has it.
+    pub(crate) synced: bool,
+    /// There is a Secret that can be used.
+    pub(crate) ready: bool,
+    pub(crate) secret: String,
+    pub(crate) generation: i64,
+    /// When the first of its values ends, in seconds since 1970.
+    pub(crate) expires: Option<i64>,
+    /// How the restart of its readers went, where there was one.
+    pub(crate) restart: Option<Restart>,
+}
+
+/// The restart of the workloads that read a Secret, after its last change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Restart {
+    UnderWay,
+    Done,
+    Failed(String),
+}
+
+/// One definition.
+#[derive(Debug, Default)]
+struct Entry {
+    uid: String,
+    secret: String,
+    /// What keeps it from being synced.
+    trouble: Option<String>,
+    /// It cannot be synced as it is, whatever the engine does.
+    refused: bool,
+    /// Its Secret was written or compared in this run.
+    synced: bool,
+    errors: u64,
+    failures: u64,
+    unreadable: u64,
+    generation: i64,
+    expires: Option<i64>,
+    /// Its values can still be used.
+    usable: bool,
+    restart: Option<Restart>,
+    /// What its status says.
+    told: Option<(Status, Option<String>)>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: BTreeMap<Key, Entry>,
+    /// How many lists of definitions are still to come, and what of them is not reconciled yet.
+    lists: usize,
+    awaited: BTreeSet<Key>,
+    /// By login.
+    logins: BTreeMap<String, Login>,
+    writes: u64,
+    restarts: u64,
+    failed_restarts: u64,
+    leads: bool,
+}
+
+/// An engine, which is a login.
+#[derive(Debug, Default)]
+struct Login {
+    /// Why nothing can be asked at the moment.
+    away: Option<String>,
+    /// Why there is nothing to log in with.
+    no_credentials: Option<String>,
+    token_ttl: Option<Duration>,
+    /// Below so much of it the token is renewed.
+    renewed_below: Option<Duration>,
+    counters: Counters,
+    /// Renewals and look-ups of the token that failed, by what was asked and how it failed.
+    token_errors: BTreeMap<(&'static str, &'static str), u64>,
+    /// Reads that failed, by path and how.
+    read_errors: BTreeMap<(String, &'static str), u64>,
+    definitions: BTreeSet<Key>,
+}
+
+/// What an engine shows of one definition.
+#[derive(Debug, Default)]
+struct Shown<'v> {
+    trouble: Option<&'v str>,
+    failures: u64,
+    usable: bool,
+    expires: Option<Moment>,
+}
+
+/// See the module.
+pub(crate) struct Board {
+    state: RefCell<State>,
+    notes: UnboundedSender<Note>,
+    labels: metrics::Labels,
+}
+
+impl Board {
+    pub(crate) fn new(notes: UnboundedSender<Note>, options: &Options) -> Self {
+        // One list at least is to come.
+        let state = State { lists: 1, ..State::default() };
+        Self { state: RefCell::new(state), notes, labels: metrics::Labels::of(options) }
+    }
+
+    /// So many lists of definitions are to come.
+    pub(crate) fn await_lists(&self, lists: usize) {
+        self.state.borrow_mut().lists = lists;
+    }
+
+    /// This replica leads, or need not ask.
+    pub(crate) fn lead(&self) {
+        self.state.borrow_mut().leads = true;
+    }
+
+    /// These definitions were there when one of the watches began.
+    pub(crate) fn listed(&self, keys: BTreeSet<Key>) {
+        let mut state = self.state.borrow_mut();
+        state.lists = state.lists.saturating_sub(1);
+        let news: Vec<Key> = keys.into_iter().filter(|key| !state.entries.contains_key(key)).collect();
+        state.awaited.extend(news);
+    }
+
+    /// A definition is wanted.
+    pub(crate) fn expect(&self, key: &Key, uid: String, secret: String, generation: i64) {
+        let mut state = self.state.borrow_mut();
+        state.awaited.remove(key);
+        let entry = state.entries.entry(key.clone()).or_default();
+        if entry.refused {
+            (entry.refused, entry.trouble) = (false, None);
+        }
+        if entry.generation != generation {
+            entry.synced = false;
+        }
+        (entry.uid, entry.secret, entry.generation) = (uid, secret, generation);
+    }
+
+    /// A definition cannot be synced.
+    pub(crate) fn refuse(&self, key: &Key, refused: &Refused) {
+        let mut state = self.state.borrow_mut();
+        state.awaited.remove(key);
+        let entry = state.entries.entry(key.clone()).or_default();
+        (entry.uid, entry.secret, entry.refused) = (refused.uid.clone(), refused.secret.clone(), true);
+        entry.generation = refused.generation;
+        self.trouble(key, entry, &refused.why.to_string(), "Refused");
+        self.status(key, entry, "Refused");
+    }
+
+    fn trouble(&self, key: &Key, entry: &mut Entry, why: &str, reason: &'static str) {
+        if entry.trouble.as_deref() == Some(why) {
+            return;
+        }
+        entry.errors += 1;
+        entry.trouble = Some(why.to_owned());
+        tracing::warn!(definition = %key, secret = entry.secret, "not synced: {why}");
+        self.note(key, entry, true, reason, why.to_owned());
+    }
+
+    fn note(&self, key: &Key, entry: &Entry, warning: bool, reason: &'static str, text: String) {
+        // Nobody listens any more where the run is ending.
+        let (key, uid, status) = (key.clone(), entry.uid.clone(), None);
+        let _sent = self.notes.send(Note { key, uid, warning, reason, text, status });
+    }
+
+    /// Has the status of a SyncedSecret written where it says something else by now.
+    fn status(&self, key: &Key, entry: &mut Entry, reason: &'static str) {
+        if key.kind != Kind::SyncedSecret {
+            return;
+        }
+        let status = Status {
+            synced: entry.synced && entry.trouble.is_none(),
+            ready: entry.usable,
+            secret: entry.secret.clone(),
+            generation: entry.generation,
+            expires: entry.expires,
+            restart: entry.restart.clone(),
+        };
+        let told = Some((status.clone(), entry.trouble.clone()));
+        if entry.told == told {
+            return;
+        }
+        entry.told = told;
+        let text =
+            entry.trouble.clone().unwrap_or_else(|| format!("the Secret {} is as defined", entry.secret));
+        let (key, uid, warning) = (key.clone(), entry.uid.clone(), entry.trouble.is_some());
+        let reason = if warning {
+            reason
+        } else if status.synced {
+            "Synced"
+        } else {
+            "Pending"
+        };
+        let text = if warning || status.synced { text } else { "the secrets are being read".to_owned() };
+        let _sent = self.notes.send(Note { key, uid, warning, reason, text, status: Some(status) });
+    }
+
+    /// A login is given up: its series go.
+    pub(crate) fn part(&self, login: &str) {
+        self.state.borrow_mut().logins.remove(login);
+    }
+
+    /// There is something to log in with, or why not.
+    pub(crate) fn credentials(&self, login: &str, trouble: Option<String>) {
+        self.state.borrow_mut().logins.entry(login.to_owned()).or_default().no_credentials = trouble;
+    }
+
+    /// A definition is gone: its series go, too.
+    pub(crate) fn forget(&self, key: &Key) {
+        let mut state = self.state.borrow_mut();
+        state.awaited.remove(key);
+        state.entries.remove(key);
+    }
+
+    /// Its Secret is as it should be.
+    pub(crate) fn good(&self, key: &Key, wrote: bool) {
+        let mut state = self.state.borrow_mut();
+        state.writes += u64::from(wrote);
+        let Some(entry) = state.entries.get_mut(key) else { return };
+        entry.synced = true;
+        entry.usable = true;
+        if wrote {
+            let text = format!("wrote the Secret {}", entry.secret);
+            let entry = &*entry;
+            self.note(key, entry, false, "Synced", text);
+        }
+    }
+
+    /// The workloads that read its Secret are being restarted.
+    pub(crate) fn restarting(&self, key: &Key) {
+        let mut state = self.state.borrow_mut();
+        let Some(entry) = state.entries.get_mut(key) else { return };
+        // One that has failed before shows that until it has not.
+        if !matches!(entry.restart, Some(Restart::Failed(_))) {
+            entry.restart = Some(Restart::UnderWay);
+            self.status(key, entry, "NotSynced");
+        }
+    }
+
+    /// They are restarted, or not.
+    pub(crate) fn restarted(&self, key: &Key, result: Result<(), &String>) {
+        let mut state = self.state.borrow_mut();
+        match result {
+            Ok(()) => state.restarts += 1,
+            Err(_) => state.failed_restarts += 1,
+        }
+        let Some(entry) = state.entries.get_mut(key) else { return };
+        let next = result.map_or_else(|why| Restart::Failed(why.clone()), |()| Restart::Done);
+        if entry.restart.as_ref() == Some(&next) {
+            return;
+        }
+        entry.restart = Some(next);
+        match result {
+            Ok(()) => {
+                let text = format!("restarted the workloads that read the Secret {}", entry.secret);
+                self.note(key, entry, false, "Restarted", text);
+            }
+            Err(why) => {
+                tracing::warn!(definition = %key, secret = entry.secret, "{why}");
+                self.note(key, entry, true, "NotRestarted", why.clone());
+            }
+        }
+        self.status(key, entry, "NotSynced");
+    }
+
+    /// The token could not be renewed or looked up.
+    pub(crate) fn token_failed(&self, login: &str, operation: &'static str, failure: &Failure) {
+        let mut state = self.state.borrow_mut();
+        let login = state.logins.entry(login.to_owned()).or_default();
+        *login.token_errors.entry((operation, metrics::class(failure))).or_default() += 1;
+    }
+
+    /// A path could not be read.
+    pub(crate) fn read_failed(&self, login: &str, path: &str, failure: &Failure) {
+        let mut state = self.state.borrow_mut();
+        let login = state.logins.entry(login.to_owned()).or_default();
+        let path = if self.labels.paths { path.to_owned() } else { String::new() };
+        *login.read_errors.entry((path, metrics::class(failure))).or_default() += 1;
+    }
+
+    /// Secrets cannot be read or written in its namespace.
+    pub(crate) fn unreadable(&self, key: &Key) {
+        if let Some(entry) = self.state.borrow_mut().entries.get_mut(key) {
+            entry.unreadable += 1;
+        }
+    }
+
+    /// Takes over what an engine shows.
+    pub(crate) fn show(&self, basis: &Basis, view: &View, now: Now) {
+        let mut state = self.state.borrow_mut();
+        let mut troubles: BTreeMap<Key, Shown<'_>> = BTreeMap::new();
+        for file in &view.files {
+            let Some(key) = key_of(&file.name) else { continue };
+            let shown = troubles.entry(key).or_insert_with(|| Shown { usable: true, ..Shown::default() });
+            shown.failures += file.failures;
+            shown.usable &=
+                file.generation.is_some() && !matches!(file.health, Health::Expired(_) | Health::Missing);
+            shown.expires = file.expires.into_iter().chain(shown.expires).min();
+            if shown.trouble.is_none() {
+                shown.trouble = file.error.as_ref().map(|error| error.text.as_str());
+            }
+        }
+        let login = state.logins.entry(basis.login.clone()).or_default();
+        login.token_ttl =
+            view.token.as_ref().and_then(|token| token.expires).map(|end| now.moment.until(end));
+        login.renewed_below = view.token.as_ref().and_then(|token| token.granted).map(|granted| granted / 2);
+        login.counters = view.counters;
+        let refused = view.login.as_ref().map(|login| format!("could not log in: {}", login.why));
+        let stores = view.stores.iter().filter_map(|store| store.outage.as_ref());
+        let outage = view
+            .outage
+            .iter()
+            .chain(stores)
+            .next()
+            .map(|outage| format!("the server does not answer: {}", outage.why));
+        login.away = login.no_credentials.clone().or(refused).or(outage);
+        login.definitions = troubles.keys().cloned().collect();
+        let no_credentials = login.no_credentials.clone();
+        for (key, shown) in troubles {
+            let Some(entry) = state.entries.get_mut(&key).filter(|entry| !entry.refused) else { continue };
+            match shown.trouble {
+                Some(why) => {
+                    let why = match &basis.token {
+                        // The name of a file that nobody has seen says nothing.
+                        Some(path) if why.contains(path.as_str()) => no_credentials
+                            .clone()
+                            .unwrap_or_else(|| why.replace(path.as_str(), "the account's token")),
+                        _ => why.to_owned(),
+                    };
+                    entry.errors += shown.failures.saturating_sub(entry.failures);
+                    self.trouble(&key, entry, &why, "NotSynced");
+                }
+                None if entry.trouble.take().is_some() => {
+                    tracing::info!(definition = %key, secret = entry.secret, "synced again");
+                    let text = format!("the Secret {} is as defined again", entry.secret);
+                    self.note(&key, entry, false, "Synced", text);
+                }
+                None => {}
+            }
+            entry.failures = shown.failures;
+            entry.usable = shown.usable;
+            let seconds = |end: Moment| i64::try_from(now.moment.until(end).as_secs()).unwrap_or(i64::MAX);
+            let expires = shown.expires.map(|end| now.wall.saturating_add(seconds(end)));
+            // The two clocks are read one after the other.
+            let same =
+                matches!((entry.expires, expires), (Some(before), Some(next)) if before.abs_diff(next) <= 2);
+            entry.expires = if same { entry.expires } else { expires };
+            self.status(&key, entry, "NotSynced");
+        }
+    }
+
+    /// Whether every definition that was there at the start is known.
+    pub(crate) fn knows_all(&self) -> bool {
+        let state = self.state.borrow();
+        state.lists == 0 && state.awaited.is_empty()
+    }
+
+    /// Why the controller is not ready.
+    pub(crate) fn unready(&self) -> Option<String> {
+        let state = self.state.borrow();
+        if !state.leads {
+            return None;
+        }
+        drop(state);
+        if !self.knows_all() {
+            return Some("the definitions are not known yet".to_owned());
+        }
+        let state = self.state.borrow();
+        let waiting = state.entries.values().filter(|entry| !entry.synced && entry.trouble.is_none()).count();
+        match (state.logins.values().find_map(|login| login.away.as_ref()), waiting) {
+            (_, 0) => None,
+            (Some(why), _) => Some(format!("{waiting} definitions are not synced yet: {why}")),
+            (None, _) => Some(format!("{waiting} definitions are not synced yet")),
+        }
+    }
+}

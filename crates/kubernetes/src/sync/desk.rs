@@ -1,0 +1,159 @@
+//! What reaches the engine from outside: changes are gathered until they rest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::definition::{Definition, Key, Kind};
+use super::identity::Identity;
+use crate::refusal::Refusal;
+
+/// What the controllers and watches tell the engine's loop.
+pub(crate) enum Message {
+    /// A definition is to be synced, in this form.
+    Want(Box<Definition>),
+    /// A definition is no longer to be synced. Answered when nothing more is written for it.
+    Drop(Key, Option<oneshot::Sender<()>>),
+    /// A definition cannot be synced as it is. What it had before stays in Kubernetes.
+    Refuse(Key, Box<Refused>),
+    /// A Secret with our label was seen.
+    Seen(Sighting),
+    /// The token that this engine logs in with is another one; or there is none, and why.
+    Credentials(Option<String>),
+    /// These definitions were there when one of the watches began.
+    Listed(BTreeSet<Key>),
+    /// A login that nothing uses has left tokens or leases in a handoff.
+    Left(Identity),
+    /// The end of the process. Tokens and leases are left to the next leader where there is a handoff. Without one, leases are
+    /// left to run out, and a login that has none is revoked.
+    Stop,
+    /// Nothing uses this login any more: everything is given back.
+    End,
+}
+
+/// A definition that cannot be synced.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) uid: String,
+    /// The Secret that it names, for the metrics.
+    pub(crate) secret: String,
+    pub(crate) generation: i64,
+    pub(crate) why: Refusal,
+}
+
+/// A Secret with our label, as the API server has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sighting {
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+    /// What its annotation says.
+    pub(crate) owner: Option<String>,
+    /// Its version; none where it is deleted.
+    pub(crate) version: Option<String>,
+    /// It was seen in a list, and not as a change: the versions of an API server whose etcd was restored begin again lower.
+    pub(crate) listed: bool,
+}
+
+/// A Secret as it was seen last.
+#[derive(Debug)]
+struct Seen {
+    owner: Option<String>,
+    version: String,
+    listed: bool,
+}
+
+/// The definitions that are wanted, and the Secrets that are there.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    wanted: BTreeMap<Key, Arc<Definition>>,
+    /// The definition that has each target, the first that asked for it.
+    targets: BTreeMap<(String, String), Key>,
+    /// The Secrets that were seen, by namespace and name, with owner and version.
+    seen: BTreeMap<(String, String), Seen>,
+}
+
+impl Desk {
+    /// Takes a definition. Returns whether it differs from what was wanted.
+    ///
+    /// # Errors
+    /// The definition that has the same target, which keeps it.
+    pub(crate) fn want(&mut self, definition: Definition) -> Result<bool, Key> {
+        let target = (definition.key.namespace.clone(), definition.target.name.clone());
+        if let Some(holder) = self.targets.get(&target).filter(|holder| **holder != definition.key) {
+            return Err(holder.clone());
+        }
+        if self.wanted.get(&definition.key).is_some_and(|before| **before == definition) {
+            return Ok(false);
+        }
+        self.release(&definition.key);
+        self.targets.insert(target, definition.key.clone());
+        self.wanted.insert(definition.key.clone(), Arc::new(definition));
+        Ok(true)
+    }
+
+    /// Drops a definition. Returns whether it was wanted.
+    pub(crate) fn drop(&mut self, key: &Key) -> bool {
+        self.release(key);
+        self.wanted.remove(key).is_some()
+    }
+
+    fn release(&mut self, key: &Key) {
+        if let Some(before) = self.wanted.get(key) {
+            self.targets.remove(&(key.namespace.clone(), before.target.name.clone()));
+        }
+    }
+
+    pub(crate) fn definitions(&self) -> impl Iterator<Item = Arc<Definition>> {
+        self.wanted.values().cloned()
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Option<&Arc<Definition>> {
+        self.wanted.get(key)
+    }
+
+    /// Notes a Secret. Returns the definition whose target it is, or that it names.
+    pub(crate) fn see(&mut self, sighting: Sighting) -> Option<Key> {
+        let place = (sighting.namespace, sighting.name);
+        let named = || {
+            let (kind, name) = sighting.owner.as_deref()?.split_once('/')?;
+            let kind = Kind::ALL.into_iter().find(|one| one.name() == kind)?;
+            Some(Key { kind, namespace: place.0.clone(), name: name.to_owned() })
+        };
+        let holder =
+            self.targets.get(&place).cloned().or_else(named).filter(|key| self.wanted.contains_key(key));
+        match sighting.version {
+            Some(version) => {
+                self.seen.insert(place, Seen { owner: sighting.owner, version, listed: sighting.listed })
+            }
+            None => self.seen.remove(&place),
+        };
+        holder
+    }
+
+    /// Returns whether the target of a definition was seen in a later version than this one, or listed in another.
+    pub(crate) fn is_later(&self, definition: &Definition, version: &str) -> bool {
+        let place = (definition.key.namespace.clone(), definition.target.name.clone());
+        let number = |version: &str| version.parse::<u64>().ok();
+        match self.seen.get(&place) {
+            // Versions of one API server are numbers that grow.
+            Some(seen) => match (number(&seen.version), number(version)) {
+                (Some(number), Some(version)) if !seen.listed => number > version,
+                _ => seen.version != version,
+            },
+            None => false,
+        }
+    }
+
+    /// The Secrets that name this definition and are not its target: those that it had before it was renamed.
+    pub(crate) fn orphans_of(&self, definition: &Definition) -> BTreeSet<String> {
+        let (key, owner) = (&definition.key, definition.key.owner());
+        let from = (key.namespace.clone(), String::new());
+        let here = self.seen.range(from..).take_while(|((namespace, _), _)| *namespace == key.namespace);
+        let named = here.filter(|(_, its)| its.owner.as_deref() == Some(&*owner));
+        named.map(|((_, name), _)| name.clone()).filter(|name| *name != definition.target.name).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! Events beside the definitions: the CRD in users' clusters has no status to say it in.
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use http::Method;
+use leasehold_base::clock;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::board::{Note, Restart, Status};
+use crate::cluster::Cluster;
+
+/// What Kubernetes takes as the message of an event.
+const MOST: usize = 1000;
+
+/// Posts what the board notes, one event after the other, until the board is gone. An event that is not taken is lost:
+/// the log says the same.
+pub(crate) async fn tell(cluster: Arc<Cluster>, mut notes: UnboundedReceiver<Note>) {
+    let mut refused = false;
+    while let Some(note) = notes.recv().await {
+        if let Some(status) = &note.status {
+            tell_status(&cluster, &note, status).await;
+            continue;
+        }
+        if refused {
+            continue;
+        }
+        let path = format!("/api/v1/namespaces/{}/events", note.key.namespace);
+        let answer = cluster.send(Method::POST, &path, &event(&note, clock::now().wall)).await;
+        if answer.is_ok_and(|answer| answer.status == 403) {
+            refused = true;
+            tracing::warn!("events cannot be made: grant create on events; the log has what they would say");
+        }
+    }
+}
+
+/// Writes the status of a SyncedSecret. Where that fails, the next change of it writes it whole.
+async fn tell_status(cluster: &Cluster, note: &Note, status: &Status) {
+    let now = date(clock::now().wall);
+    let path = format!("{}/status", note.key.path());
+    // What it says already is left as it is, with the times at which that began.
+    let before = match cluster.get(&path).await {
+        Ok(answer) if answer.status == 200 => answer.body["status"].clone(),
+        _ => Value::Null,
+    };
+    let next = status_of(note, status, &before, &now);
+    if next == before {
+        return;
+    }
+    let operations = json!([{"op": "add", "path": "/status", "value": next}]);
+    match cluster.patch(&path, &operations).await {
+        Ok(answer) if (200..300).contains(&answer.status) || answer.status == 404 => {}
+        Ok(answer) => tracing::warn!(definition = %note.key, "its status is not written: {}", answer.words()),
+        Err(away) => tracing::warn!(definition = %note.key, "its status is not written: {away}"),
+    }
+}
+
+/// The status, where a condition that stays as it is keeps its time.
+fn status_of(note: &Note, status: &Status, before: &Value, now: &str) -> Value {
+    let condition = |kind: &str, holds: bool, reason: &str, text: &str| {
+        let state = if holds { "True" } else { "False" };
+        let old = before["conditions"].as_array().into_iter().flatten().find(|one| one["type"] == kind);
+        let since =
+            old.filter(|one| one["status"] == state).and_then(|one| one["lastTransitionTime"].as_str());
+        json!({
+            "type": kind, "status": state, "reason": reason, "message": text,
+            "lastTransitionTime": since.unwrap_or(now), "observedGeneration": status.generation,
+        })
+    };
+    let usable = if status.ready {
+        ("Usable", "there is a Secret whose values can be used")
+    } else {
+        (note.reason, note.text.as_str())
+    };
+    let mut next = json!({
+        "observedGeneration": status.generation, "secret": status.secret,
+        "conditions": [
+            condition("Ready", status.ready, usable.0, usable.1),
+            condition("Synced", status.synced, note.reason, &note.text),
+        ],
+    });
+    let restart = status.restart.as_ref().map(|restart| match restart {
+        Restart::UnderWay => (false, "UnderWay", "the workloads that read the Secret are being restarted"),
+        Restart::Done => (true, "Restarted", "the workloads that read the Secret have its values"),
+        Restart::Failed(why) => (false, "NotRestarted", why.as_str()),
+    });
+    // A leader that has restarted nothing yet leaves what the one before it said.
+    let said = before["conditions"].as_array().into_iter().flatten().find(|one| one["type"] == "Restarted");
+    let restarted =
+        restart.map(|(holds, reason, text)| condition("Restarted", holds, reason, text)).or(said.cloned());
+    if let (Some(one), Some(all)) = (restarted, next["conditions"].as_array_mut()) {
+        all.push(one);
+    }
+    if let Some(expires) = status.expires {
+        next["expiresAt"] = json!(date(expires));
+    }
+    next
+}
+
+fn date(wall: i64) -> String {
+    let time = UNIX_EPOCH + Duration::from_secs(u64::try_from(wall).unwrap_or(0));
+    humantime::format_rfc3339_seconds(time).to_string()
+}
+
+fn event(note: &Note, wall: i64) -> Value {
+    let time = date(wall);
+    let text: String = note.text.chars().take(MOST).collect();
+    json!({
+        "apiVersion": "v1", "kind": "Event",
+        "metadata": {"generateName": "leasehold-sync-", "namespace": note.key.namespace},
+        "involvedObject": {
+            "apiVersion": format!("{}/v1alpha1", note.key.kind.group()), "kind": note.key.kind.name(),
+            "namespace": note.key.namespace, "name": note.key.name, "uid": note.uid,
+        },
+        "type": if note.warning { "Warning" } else { "Normal" },
+        "reason": note.reason, "message": text, "count": 1,
+        "firstTimestamp": time, "lastTimestamp": time,
+        "source": {"component": "leasehold-sync"},
+    })
+}

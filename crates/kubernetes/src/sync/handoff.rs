@@ -1,0 +1,336 @@
+//! What a leader leaves for the next: tokens and leases, in Secrets of the controller's namespace, encrypted by Vault's
+//! transit engine. Plain text is never written.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
+use leasehold::config::plan::{AuthPlan, VaultPlan};
+use leasehold::handoff::{Binding, Kept, Loaded, server};
+use leasehold::vault::client::Client;
+use leasehold_base::clock;
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::request::Request;
+use leasehold_base::secret::Secret;
+use leasehold_base::tree::Tree;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::identity::Identity;
+use crate::cluster::Cluster;
+
+/// What says that a Secret is a handoff, and whose.
+const MARK: &str = "leasehold.dev/handoff-of";
+/// By which all of them are found.
+const LABEL: &str = "leasehold.dev/handoff";
+/// The key of the Secret.
+const ENTRY: &str = "handoff";
+/// What a Secret holds, with room for its metadata.
+const MOST: usize = 1_000_000;
+
+/// Where handoffs are kept, and by which key they are encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// The name of the controller's own; those of accounts have more behind it.
+    pub(crate) secret: String,
+    /// The mount of the transit engine, and the key.
+    pub(crate) mount: String,
+    pub(crate) key: String,
+}
+
+/// All handoffs of a controller, which share one login: that of the controller.
+pub(crate) struct Handoffs {
+    settings: Settings,
+    cluster: Arc<Cluster>,
+    client: Client,
+    token: RefCell<Option<Secret>>,
+    /// Which server the tokens are of.
+    server: String,
+    /// The name of this replica.
+    me: String,
+}
+
+/// The handoff of one engine.
+pub(crate) struct Handoff {
+    all: Rc<Handoffs>,
+    name: String,
+    /// Whose login it is, as it is noted.
+    identity: Value,
+    binding: Binding,
+    /// As it was read or written last: a leader that is none any more cannot replace what the next has written.
+    live: RefCell<Option<Value>>,
+    /// A digest of what was written last.
+    written: RefCell<Option<[u8; 32]>>,
+}
+
+/// Why there is nothing to go on from.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// It may be there, and cannot be had now.
+    Later(String),
+    /// It cannot be used. Another login takes its place.
+    Never(String),
+}
+
+impl Handoffs {
+    /// # Errors
+    /// Says what is wrong with the server's settings.
+    pub(crate) fn new(
+        settings: Settings,
+        cluster: Arc<Cluster>,
+        (vault, auth): (&VaultPlan, &AuthPlan),
+        me: &str,
+    ) -> Result<Self, String> {
+        let client = Client::new(vault, auth).map_err(|failure| failure.why)?;
+        let server = server(vault.address.as_str(), vault.namespace.as_deref(), auth.namespace.as_deref());
+        Ok(Self { settings, cluster, client, token: RefCell::default(), server, me: me.to_owned() })
+    }
+
+    /// The handoff of this identity.
+    pub(crate) fn of(self: &Rc<Self>, identity: &Identity) -> Handoff {
+        let digest: [u8; 32] = Sha256::digest(identity.kept().to_string()).into();
+        let own = &self.settings.secret;
+        let name = match identity {
+            Identity::Controller => own.clone(),
+            Identity::Account { .. } => {
+                let short: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("{own}-{short}")
+            }
+        };
+        let binding = Binding {
+            digest,
+            pod: "leasehold-sync".to_owned(),
+            boot: clock::boot_id().unwrap_or_default(),
+            server: self.server.clone(),
+            owns: true,
+        };
+        let (live, written) = Default::default();
+        Handoff { all: Rc::clone(self), name, identity: identity.kept(), binding, live, written }
+    }
+
+    /// The identities whose handoffs are there.
+    pub(crate) async fn left(&self) -> Vec<Identity> {
+        let path = format!("/api/v1/namespaces/{}/secrets?labelSelector={LABEL}", self.cluster.namespace);
+        let answer = match self.cluster.get(&path).await {
+            Ok(answer) if answer.status == 200 => answer,
+            Ok(answer) => {
+                tracing::warn!(
+                    "handoffs cannot be listed, so leases of logins that nothing uses run out: {}",
+                    answer.words()
+                );
+                return Vec::new();
+            }
+            Err(away) => {
+                tracing::warn!(
+                    "handoffs cannot be listed, so leases of logins that nothing uses run out: {away}"
+                );
+                return Vec::new();
+            }
+        };
+        let items = answer.body["items"].as_array().into_iter().flatten();
+        let whose = items.filter_map(|item| item["metadata"]["annotations"][MARK].as_str());
+        whose.filter_map(|text| Identity::of_kept(&serde_json::from_str(text).ok()?)).collect()
+    }
+
+    /// Gives the login back with which handoffs were encrypted.
+    pub(crate) async fn leave(&self) {
+        let token = self.token.borrow_mut().take();
+        if let Some(token) = token {
+            // One that is not revoked ends by itself.
+            let _revoked = self.client.revoke_self(&token).await;
+        }
+    }
+
+    /// Asks the transit engine, with a new login where the one before has ended.
+    async fn transit(&self, verb: &str, field: &str, text: Secret, wanted: &str) -> Result<Secret, Failure> {
+        let path = format!("{}/{verb}/{}", self.settings.mount, self.settings.key);
+        let local = |why: String| Failure::new(FailureKind::Local, why);
+        let args = BTreeMap::from([(field.to_owned(), text)]);
+        let request = Request::write(&path, args).map_err(|bad| local(bad.to_string()))?;
+        let held = self.token.borrow().clone();
+        let answer = match &held {
+            Some(token) => Some(self.client.read(&request, token).await),
+            None => None,
+        };
+        // A denial is of the token or of the policy. With a token that lives, another login would be denied as well, and each
+        // of them would leave its token behind.
+        let answer = match (answer, &held) {
+            (Some(Err(failure)), Some(token)) if failure.kind == FailureKind::Denied => {
+                match self.client.lookup_self(token).await {
+                    Err(dead) if dead.kind == FailureKind::Denied => None,
+                    // It lives, or the server cannot say so now.
+                    _ => return Err(failure),
+                }
+            }
+            (other, _) => other,
+        };
+        let answer = match answer {
+            Some(answer) => answer?,
+            None => {
+                let token = self.client.login().await?.client_token;
+                *self.token.borrow_mut() = Some(token.clone());
+                self.client.read(&request, &token).await?
+            }
+        };
+        let value = answer.data.get(wanted).and_then(Tree::as_text).cloned();
+        value
+            .ok_or_else(|| Failure::new(FailureKind::Nonsense, format!("{path}: the answer has no {wanted}")))
+    }
+}
+
+impl Handoff {
+    /// Reads what an earlier leader has left; nothing where it left nothing. Returns also whether its times are on our clock.
+    ///
+    /// # Errors
+    /// [`Trouble`], without anything of what is in it.
+    pub(crate) async fn load(&self) -> Result<Option<(Kept, bool)>, Trouble> {
+        let answer = self.all.cluster.get(&self.path()).await;
+        let answer = answer.map_err(|away| Trouble::Later(away.to_string()))?;
+        let live = match answer.status {
+            200 => answer.body,
+            404 => return Ok(None),
+            403 => {
+                return Err(Trouble::Never(format!(
+                    "grant get, create, update and delete on secrets: {}",
+                    answer.words()
+                )));
+            }
+            _ => return Err(Trouble::Later(answer.words())),
+        };
+        if !self.is_ours(&live) {
+            let why = format!(
+                "there is a Secret {} that another hand made; use another name with -handoff.secret",
+                self.name
+            );
+            return Err(Trouble::Never(why));
+        }
+        let text = live["data"][ENTRY].as_str().and_then(|text| STANDARD.decode(text).ok());
+        let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+        *self.live.borrow_mut() = Some(live);
+        let Some(text) = text else { return Err(Trouble::Never("it has no ciphertext".to_owned())) };
+        let plain = self.all.transit("decrypt", "ciphertext", text.as_str().into(), "plaintext").await;
+        let plain = plain.map_err(|failure| match failure.kind {
+            kind if kind.is_outage() => Trouble::Later(failure.why),
+            FailureKind::Overloaded(_) | FailureKind::Local => Trouble::Later(failure.why),
+            _ => Trouble::Never(failure.why),
+        })?;
+        let bytes = STANDARD.decode(plain.expose()).map(Secret::new);
+        let bytes =
+            bytes.map_err(|_| Trouble::Never("what was encrypted is not what we write".to_owned()))?;
+        match Loaded::parse(bytes.expose(), &self.binding, clock::moment()) {
+            Loaded::Found { kept, same_clock } => Ok(Some((*kept, same_clock))),
+            Loaded::Absent => Ok(None),
+            Loaded::Strays { why, .. } | Loaded::Unusable(why) => Err(Trouble::Never(why.to_string())),
+        }
+    }
+
+    /// Writes it, unless it is as it was written last.
+    ///
+    /// # Errors
+    /// Says why the next leader may have to log in anew.
+    pub(crate) async fn save(&self, kept: &Kept) -> Result<(), String> {
+        let plain = kept.to_bytes(&self.binding);
+        let digest: [u8; 32] = Sha256::digest(&*plain).into();
+        if *self.written.borrow() == Some(digest) {
+            return Ok(());
+        }
+        let encoded = Secret::from(STANDARD.encode(&*plain));
+        drop(plain);
+        let text = self.all.transit("encrypt", "plaintext", encoded, "ciphertext").await;
+        let text = text.map_err(|failure| format!("it cannot be encrypted: {}", failure.why))?;
+        if text.len() > MOST {
+            return Err(format!(
+                "it has {} bytes, and a Secret holds less; use fewer leases with one login",
+                text.len()
+            ));
+        }
+        let live = self.live.borrow().clone();
+        let object = self.object(live.as_ref(), text.expose());
+        let answer = match live {
+            Some(_) => self.all.cluster.send(Method::PUT, &self.path(), &object).await,
+            None => self.all.cluster.send(Method::POST, &self.collection(), &object).await,
+        };
+        let answer = answer.map_err(|away| away.to_string())?;
+        match answer.status {
+            200..300 => {
+                *self.live.borrow_mut() = Some(answer.body);
+                *self.written.borrow_mut() = Some(digest);
+                Ok(())
+            }
+            // Deleted by another hand: the next try makes it.
+            404 => {
+                *self.live.borrow_mut() = None;
+                Err("its Secret is gone".to_owned())
+            }
+            409 => {
+                self.look().await;
+                Err(format!("the Secret {} was changed by another hand", self.name))
+            }
+            _ => Err(answer.words()),
+        }
+    }
+
+    /// A lost answer to our own write leaves us with an older version. That of another leader is never overwritten: it has
+    /// the Lease, and this one is about to find out.
+    async fn look(&self) {
+        let Ok(answer) = self.all.cluster.get(&self.path()).await else { return };
+        let by_us = answer.body["metadata"]["annotations"][BY] == json!(self.by());
+        if answer.status == 200 && by_us && self.is_ours(&answer.body) {
+            *self.live.borrow_mut() = Some(answer.body);
+        }
+    }
+
+    fn by(&self) -> String {
+        format!("{}/{}", self.all.me, std::process::id())
+    }
+
+    fn is_ours(&self, live: &Value) -> bool {
+        live["metadata"]["annotations"][MARK] == json!(self.identity.to_string())
+    }
+
+    /// Deletes it: what it names is revoked.
+    pub(crate) async fn remove(&self) {
+        *self.written.borrow_mut() = None;
+        let Some(live) = self.live.borrow_mut().take() else { return };
+        let metadata = &live["metadata"];
+        let exactly = json!({"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]});
+        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": exactly});
+        match self.all.cluster.send(Method::DELETE, &self.path(), &options).await {
+            Ok(answer) if matches!(answer.status, 200..300 | 404) => {}
+            Ok(answer) => tracing::warn!(
+                "cannot delete the handoff {}, whose token is revoked: {}",
+                self.name,
+                answer.words()
+            ),
+            Err(away) => {
+                tracing::warn!("cannot delete the handoff {}, whose token is revoked: {away}", self.name)
+            }
+        }
+    }
+
+    fn object(&self, live: Option<&Value>, ciphertext: &[u8]) -> Value {
+        let mut object = live.cloned().unwrap_or_else(|| {
+            let metadata = json!({"name": self.name, "labels": {LABEL: "true"}});
+            json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata})
+        });
+        object["metadata"]["annotations"][MARK] = json!(self.identity.to_string());
+        object["metadata"]["annotations"][BY] = json!(self.by());
+        object["data"] = json!({ENTRY: STANDARD.encode(ciphertext)});
+        object
+    }
+
+    fn collection(&self) -> String {
+        format!("/api/v1/namespaces/{}/secrets", self.all.cluster.namespace)
+    }
+
+    fn path(&self) -> String {
+        format!("{}/{}", self.collection(), self.name)
+    }
+}
+
+/// Which replica wrote it last.
+const BY: &str = "leasehold.dev/written-by";

@@ -1,0 +1,176 @@
+//! Sends what is told to the engine whose login it concerns, and makes and ends engines as logins come and go.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+
+use super::board::Board;
+use super::definition::Key;
+use super::desk::Message;
+use super::handoff::Handoffs;
+use super::identity::{self, Identity, Token};
+use super::roster::Basis;
+use super::run::{Places, Run};
+use crate::cluster::Cluster;
+
+/// See the module.
+pub(crate) struct Hub {
+    pub(crate) cluster: Arc<Cluster>,
+    places: Places,
+    handoffs: Option<Rc<Handoffs>>,
+    /// For what this finds out by itself.
+    own: UnboundedSender<Message>,
+    /// What an earlier leader has left was looked for.
+    swept: bool,
+    pub(crate) board: Rc<Board>,
+    /// With the controller's own login.
+    pub(crate) basis: Basis,
+    engines: HashMap<Identity, Engine>,
+    /// Whose login each definition is read with.
+    logins: BTreeMap<Key, Identity>,
+    /// The Secrets that were seen, for engines that come later.
+    seen: BTreeMap<(String, String), super::desk::Sighting>,
+    ending: Vec<JoinHandle<()>>,
+}
+
+struct Engine {
+    inbox: UnboundedSender<Message>,
+    running: JoinHandle<()>,
+}
+
+impl Hub {
+    pub(crate) fn new(
+        cluster: Arc<Cluster>,
+        (places, handoffs): (Places, Option<Rc<Handoffs>>),
+        own: UnboundedSender<Message>,
+        board: Rc<Board>,
+        basis: Basis,
+    ) -> Self {
+        let (engines, logins, seen, ending) = Default::default();
+        Self { cluster, places, handoffs, own, swept: false, board, basis, engines, logins, seen, ending }
+    }
+
+    /// Runs until it is told to stop, and every engine has given back what it has.
+    pub(crate) async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
+        while let Some(message) = inbox.recv().await {
+            match message {
+                Message::Stop => break,
+                Message::Want(definition) => {
+                    let (key, identity) = (definition.key.clone(), definition.identity.clone());
+                    if self.logins.get(&key).is_some_and(|before| *before != identity) {
+                        self.leave(&key, None);
+                    }
+                    match self.engine(&identity) {
+                        Ok(engine) => {
+                            let _sent = engine.send(Message::Want(definition));
+                            self.logins.insert(key, identity);
+                        }
+                        Err(why) => tracing::error!("no engine for {identity}: {why}"),
+                    }
+                }
+                Message::Drop(key, answer) => {
+                    self.leave(&key, answer);
+                    self.board.forget(&key);
+                }
+                Message::Refuse(key, refused) => {
+                    self.leave(&key, None);
+                    self.board.refuse(&key, &refused);
+                }
+                Message::Seen(sighting) => {
+                    let place = (sighting.namespace.clone(), sighting.name.clone());
+                    for engine in self.engines.values() {
+                        let _sent = engine.inbox.send(Message::Seen(sighting.clone()));
+                    }
+                    match &sighting.version {
+                        Some(_) => self.seen.insert(place, sighting),
+                        None => self.seen.remove(&place),
+                    };
+                }
+                Message::Listed(keys) => self.board.listed(keys),
+                // An engine that has nothing to do gives back what it finds.
+                Message::Left(identity) if !self.engines.contains_key(&identity) => {
+                    if self.engine(&identity).is_ok() && identity != Identity::Controller {
+                        self.end(&identity);
+                    }
+                }
+                Message::Left(_) | Message::Credentials(_) | Message::End => {}
+            }
+            self.sweep();
+        }
+        for (_, engine) in self.engines.drain() {
+            let _sent = engine.inbox.send(Message::Stop);
+            self.ending.push(engine.running);
+        }
+        for running in self.ending {
+            let _over = running.await;
+        }
+    }
+
+    /// A definition is no longer read with the login that it had. The last one takes the engine with it.
+    fn leave(&mut self, key: &Key, answer: Option<tokio::sync::oneshot::Sender<()>>) {
+        let Some(identity) = self.logins.remove(key) else {
+            // One that was never wanted has nothing under way.
+            let _sent = answer.map(|answer| answer.send(()));
+            return;
+        };
+        let Some(engine) = self.engines.get(&identity) else { return };
+        let _sent = engine.inbox.send(Message::Drop(key.clone(), answer));
+        if identity != Identity::Controller && !self.logins.values().any(|other| *other == identity) {
+            self.end(&identity);
+        }
+    }
+
+    /// Has an engine give everything back.
+    fn end(&mut self, identity: &Identity) {
+        let Some(engine) = self.engines.remove(identity) else { return };
+        let _sent = engine.inbox.send(Message::End);
+        self.board.part(&identity.to_string());
+        self.ending.retain(|running| !running.is_finished());
+        self.ending.push(engine.running);
+    }
+
+    /// Once all definitions are known, looks for what an earlier leader has left of logins that nothing uses any more: their
+    /// last definition was deleted while no controller ran.
+    fn sweep(&mut self) {
+        let Some(handoffs) = self.handoffs.clone().filter(|_| !self.swept && self.board.knows_all()) else {
+            return;
+        };
+        self.swept = true;
+        let own = self.own.clone();
+        tokio::task::spawn_local(async move {
+            for identity in handoffs.left().await {
+                let _sent = own.send(Message::Left(identity));
+            }
+        });
+    }
+
+    fn engine(&mut self, identity: &Identity) -> Result<UnboundedSender<Message>, String> {
+        if let Some(engine) = self.engines.get(identity) {
+            return Ok(engine.inbox.clone());
+        }
+        let (inbox, receiver) = unbounded_channel();
+        let mut basis = self.basis.clone();
+        basis.login = identity.to_string();
+        if let Identity::Account { role, mount, .. } = identity {
+            // A tenant reaches the Vault alone.
+            basis.store = None;
+            let token = Rc::new(Token::new().map_err(|error| error.to_string())?);
+            basis.auth = Some(identity::login(role, mount, &token));
+            basis.token = Some(token.path.display().to_string());
+            let keep = identity::keep(Arc::clone(&self.cluster), identity.clone(), token, inbox.clone());
+            tokio::task::spawn_local(keep);
+        }
+        let handoff = self.handoffs.as_ref().map(|all| Rc::new(all.of(identity)));
+        let places = Places { handoff, ..self.places.clone() };
+        let run = Run::new(basis, places, Rc::clone(&self.board), receiver)?;
+        let running = tokio::task::spawn_local(run.run());
+        for sighting in self.seen.values() {
+            let _sent = inbox.send(Message::Seen(sighting.clone()));
+        }
+        self.engines.insert(identity.clone(), Engine { inbox: inbox.clone(), running });
+        Ok(inbox)
+    }
+}

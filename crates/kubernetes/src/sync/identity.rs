@@ -1,0 +1,194 @@
+//! With whose login secrets are read: one engine for each.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use leasehold::config::plan::{AuthMethod, AuthPlan};
+use leasehold_base::secret::Secret;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::desk::Message;
+use crate::cluster::Cluster;
+
+/// The life that a token is asked for. The API server may grant another.
+const LIFE: Duration = Duration::from_secs(3600);
+/// After a refusal.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// Whose login it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Identity {
+    /// The controller's own, with which SecretDefinitions are read.
+    Controller,
+    /// A service account's, with a token that is asked for it.
+    Account { namespace: String, account: String, role: String, mount: String, audience: String },
+}
+
+impl Identity {
+    /// As a handoff notes it.
+    pub(crate) fn kept(&self) -> Value {
+        match self {
+            Self::Controller => json!("controller"),
+            Self::Account { namespace, account, role, mount, audience } => json!({
+                "namespace": namespace, "account": account, "role": role, "mount": mount, "audience": audience,
+            }),
+        }
+    }
+
+    /// Reads what [`kept`](Self::kept) has written.
+    pub(crate) fn of_kept(kept: &Value) -> Option<Self> {
+        if kept == "controller" {
+            return Some(Self::Controller);
+        }
+        let text = |field: &str| kept[field].as_str().map(str::to_owned);
+        let (namespace, account) = (text("namespace")?, text("account")?);
+        Some(Self::Account {
+            namespace,
+            account,
+            role: text("role")?,
+            mount: text("mount")?,
+            audience: text("audience")?,
+        })
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Controller => f.write_str("the controller"),
+            Self::Account { namespace, account, role, .. } => {
+                write!(f, "service account {namespace}/{account} with role {role}")
+            }
+        }
+    }
+}
+
+/// The token of an account, in memory under the name of a file, as a login reads it.
+///
+/// A login reads it in another thread, at any moment. So a new token is written to a file aside, which then takes the
+/// descriptor, and with it the name, in one step: a login that opened the old file goes on reading the old token.
+pub(crate) struct Token {
+    descriptor: RefCell<OwnedFd>,
+    pub(crate) path: PathBuf,
+}
+
+impl Token {
+    /// A token that is not there yet.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(crate) fn new() -> std::io::Result<Self> {
+        let descriptor = in_memory()?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
+        Ok(Self { descriptor: RefCell::new(descriptor), path })
+    }
+
+    fn write(&self, token: &Secret) -> std::io::Result<()> {
+        let mut aside = File::from(in_memory()?);
+        aside.write_all(token.expose())?;
+        Ok(nix::unistd::dup3(&aside, &mut self.descriptor.borrow_mut(), nix::fcntl::OFlag::O_CLOEXEC)?)
+    }
+}
+
+fn in_memory() -> std::io::Result<OwnedFd> {
+    Ok(nix::sys::memfd::memfd_create(c"token", nix::sys::memfd::MFdFlags::MFD_CLOEXEC)?)
+}
+
+/// How an account logs in.
+pub(crate) fn login(role: &str, mount: &str, token: &Token) -> AuthPlan {
+    let method = AuthMethod::Kubernetes { role: role.to_owned(), jwt_file: token.path.clone() };
+    AuthPlan { mount: mount.to_owned(), namespace: None, method, wrap_ttl: None }
+}
+
+/// Keeps the token of an account in date, as a kubelet does, until the engine is gone.
+pub(crate) async fn keep(
+    cluster: Arc<Cluster>,
+    identity: Identity,
+    token: Rc<Token>,
+    engine: UnboundedSender<Message>,
+) {
+    let Identity::Account { namespace, account, audience, .. } = &identity else { return };
+    let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
+    let wanted = json!({
+        "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+        "spec": {"audiences": [audience], "expirationSeconds": LIFE.as_secs()},
+    });
+    let mut said = String::new();
+    while !engine.is_closed() {
+        let outcome = match cluster.send(Method::POST, &path, &wanted).await {
+            Ok(answer) if answer.status == 201 => {
+                granted(&answer.body).ok_or_else(|| "no token is in the answer".to_owned())
+            }
+            Ok(answer) => Err(answer.words()),
+            Err(away) => Err(away.to_string()),
+        };
+        let wait = match outcome
+            .and_then(|(secret, life)| token.write(&secret).map(|()| life).map_err(|error| error.to_string()))
+        {
+            Ok(life) => {
+                said.clear();
+                let _sent = engine.send(Message::Credentials(None));
+                // As a kubelet: with a fifth of the life left.
+                life * 4 / 5
+            }
+            Err(why) => {
+                if said != why {
+                    tracing::warn!("no token for {identity}: {why}");
+                    let _sent = engine
+                        .send(Message::Credentials(Some(format!("no token for the {identity}: {why}"))));
+                    said = why;
+                }
+                AGAIN
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = engine.closed() => return,
+        }
+    }
+}
+
+/// The token, and how long it is good.
+fn granted(answer: &Value) -> Option<(Secret, Duration)> {
+    let token = answer["status"]["token"].as_str()?.into();
+    let seconds = answer["spec"]["expirationSeconds"].as_u64().unwrap_or(LIFE.as_secs());
+    Some((token, Duration::from_secs(seconds)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_finds_a_whole_token_at_every_moment() {
+        let token = Token::new().expect("memory");
+        let of = |letter: &str| Secret::from(letter.repeat(64 * 1024).as_str());
+        token.write(&of("a")).expect("memory");
+        let path = token.path.clone();
+        // The process's descriptors are those of its threads.
+        let path = PathBuf::from(path.to_string_lossy().replace("self", &std::process::id().to_string()));
+        let reader = std::thread::spawn(move || {
+            let mut seen = std::collections::BTreeSet::new();
+            while seen.len() < 2 {
+                let bytes = std::fs::read(&path).expect("it is always there");
+                assert_eq!(bytes.len(), 64 * 1024);
+                assert!(bytes.iter().all(|byte| *byte == bytes[0]), "two tokens in one");
+                seen.insert(bytes[0]);
+            }
+        });
+        while !reader.is_finished() {
+            token.write(&of("b")).expect("memory");
+            token.write(&of("a")).expect("memory");
+        }
+        reader.join().expect("no torn token");
+    }
+}

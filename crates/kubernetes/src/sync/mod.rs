@@ -1,0 +1,270 @@
+//! Keeps Secrets of Kubernetes as they are defined: a drop-in for secrets-manager.
+//!
+//! ```text
+//! SecretDefinitions ─▶ watch (kube's Controller) ─▶ reconcile (finalizer, check) ─┐ Want, Drop, Refuse
+//! Secrets, metadata ─▶ watch ─────────────────────────────────────────────────────┤ Seen
+//!                                                                                 ▼
+//!          board (metrics, events, readiness) ◀── run: core::Engine, VaultServer, render ─▶ publisher ─▶ Secrets
+//! ```
+//!
+//! A definition is a unit of the engine, and each key of its Secret is a file of that unit. `definition`, `secret`,
+//! `roster` and `desk` are pure.
+
+mod board;
+mod definition;
+mod desk;
+mod events;
+mod flags;
+mod handoff;
+mod hub;
+mod identity;
+mod options;
+mod publisher;
+mod reconcile;
+mod restart;
+mod roster;
+mod run;
+mod secret;
+mod serve;
+mod synced;
+mod watch;
+mod world;
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leasehold_base::clock;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+pub(crate) use flags::{Flags, are_meant};
+pub(crate) use options::Options;
+
+use crate::cluster::{Cluster, Election};
+use board::Board;
+use definition::{Key, Kind, Kv, Rules};
+use desk::Message;
+use handoff::Handoffs;
+use hub::Hub;
+use identity::Identity;
+use publisher::Publisher;
+use reconcile::Context;
+use restart::rollout::Restarter;
+use roster::Basis;
+use run::Places;
+
+/// The CustomResourceDefinitions of both kinds.
+pub(crate) const CRDS: &str = include_str!("../../crds.yaml");
+
+/// The Lease of secrets-manager: controllers of both kinds never lead together.
+const LEASE: &str = "5ac9a181.secrets-manager.tuenti.io";
+/// A third of a Lease's life.
+const LOOK: Duration = Duration::from_secs(3);
+/// Between two looks whether the cluster is what it was.
+const GLANCE: Duration = Duration::from_secs(20);
+/// For the revocation of what was minted.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Syncs until SIGTERM.
+///
+/// # Errors
+/// Says what keeps it from starting, or that another replica leads by now.
+pub(crate) fn run(options: &Options) -> Result<(), String> {
+    crate::log::start(options.json, &options.level);
+    options.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, sync(options))
+}
+
+/// Reads a SyncedSecret as the controller does, with the types that are allowed without `-secret-types`.
+///
+/// # Errors
+/// What the controller would say of it.
+pub(crate) fn read(
+    namespace: &str,
+    name: &str,
+    spec: &serde_json::Value,
+) -> Result<(), crate::refusal::Refusal> {
+    let key = Key { kind: Kind::SyncedSecret, namespace: namespace.to_owned(), name: name.to_owned() };
+    let rules = Rules { kv: Kv::Two, logs_in: false, by_namespace: None, types: Default::default() };
+    synced::read(key, &serde_json::Value::Null, spec, &rules).map(drop)
+}
+
+async fn sync(options: &Options) -> Result<(), String> {
+    let cluster = find(options.kubeconfig.as_deref(), options.namespace.clone()).await?;
+    let cluster = Arc::new(cluster);
+    let (engine, inbox) = unbounded_channel();
+    let (notes, to_tell) = unbounded_channel();
+    let board = Rc::new(Board::new(notes, options));
+    let mut terminate =
+        signal(SignalKind::terminate()).map_err(|error| format!("cannot wait for SIGTERM: {error}"))?;
+    serve::start(options.listen, Rc::clone(&board)).await?;
+    let mut election = options.elects.then(|| Election::strict(LEASE, &options.me));
+    if let Some(election) = &mut election {
+        tokio::select! {
+            () = wait_to_lead(election, &cluster) => {}
+            _ = terminate.recv() => return Ok(()),
+        }
+        tracing::info!("leading");
+    }
+    board.lead();
+    let publisher = Publisher::new(Arc::clone(&cluster));
+    let basis = Basis {
+        vault: options.vault.clone(),
+        auth: options.auth.clone(),
+        store: options.store.clone(),
+        login: Identity::Controller.to_string(),
+        token: None,
+        period: options.period,
+        seed: seed(&options.me),
+    };
+    let handoffs = handoffs(options, &cluster)?;
+    let restarter = Restarter::new(Arc::clone(&cluster));
+    let places = (Places { publisher: publisher.clone(), restarter, handoff: None }, handoffs.clone());
+    let hub = Hub::new(Arc::clone(&cluster), places, engine.clone(), Rc::clone(&board), basis);
+    let running = tokio::task::spawn_local(hub.run(inbox));
+    tokio::task::spawn_local(events::tell(Arc::clone(&cluster), to_tell));
+    watch(options, &cluster, &publisher, &engine, &board).await;
+    let watched = options.watched.first().map_or_else(String::new, |name| format!("/namespaces/{name}"));
+    let lost = tokio::select! {
+        _ = terminate.recv() => {
+            tracing::info!("stopping: SIGTERM");
+            None
+        }
+        () = until_lost(&mut election, &cluster) => Some("the Lease is another replica's; this one ends, and starts anew as a follower"),
+        () = until_gone_back(&cluster, &watched) => Some("the API server has an older state than before: its etcd was restored; this process ends, and starts anew with what is there"),
+    };
+    if lost.is_some() {
+        // What the Secrets have is good until the next leader has something better, so nothing is revoked.
+        running.abort();
+    } else {
+        let _sent = engine.send(Message::Stop);
+        let _over = tokio::time::timeout(FAREWELL, running).await;
+    }
+    if let Some(handoffs) = handoffs {
+        handoffs.leave().await;
+    }
+    if let Some(election) = &mut election {
+        election.leave(&cluster).await;
+    }
+    lost.map_or(Ok(()), |why| Err(why.to_owned()))
+}
+
+/// What is left to the next leader, where that is asked for.
+fn handoffs(options: &Options, cluster: &Arc<Cluster>) -> Result<Option<Rc<Handoffs>>, String> {
+    let (Some(settings), Some(auth)) = (&options.handoff, &options.auth) else { return Ok(None) };
+    let server = (&options.vault, auth);
+    let handoffs = Handoffs::new(settings.clone(), Arc::clone(cluster), server, &options.me)?;
+    Ok(Some(Rc::new(handoffs)))
+}
+
+async fn find(kubeconfig: Option<&Path>, namespace: Option<String>) -> Result<Cluster, String> {
+    let found = match kubeconfig {
+        Some(path) => Cluster::read(path, namespace).await,
+        None => Cluster::find(namespace).await,
+    };
+    found.map_err(|away| away.to_string())
+}
+
+/// Watches definitions of both kinds and Secrets, in the namespaces that are watched.
+async fn watch(
+    options: &Options,
+    cluster: &Arc<Cluster>,
+    publisher: &Publisher,
+    engine: &UnboundedSender<Message>,
+    board: &Board,
+) {
+    let mut namespaces: Vec<Option<String>> = options.watched.iter().cloned().map(Some).collect();
+    if namespaces.is_empty() {
+        namespaces.push(None);
+    }
+    let kinds = kinds(cluster, namespaces[0].as_deref()).await;
+    board.await_lists(kinds.len() * namespaces.len());
+    for namespace in namespaces {
+        tokio::spawn(watch::look(cluster.client(), namespace.clone(), engine.clone()));
+        for &kind in &kinds {
+            let context = Arc::new(Context {
+                kind,
+                cluster: Arc::clone(cluster),
+                publisher: publisher.clone(),
+                rules: options.rules.clone(),
+                excluded: options.excluded.clone(),
+                engine: engine.clone(),
+            });
+            tokio::task::spawn_local(watch::control(cluster.client(), namespace.clone(), context));
+        }
+    }
+}
+
+/// The kinds that can be listed: users of secrets-manager have its kind alone. Where none can, its kind is tried on.
+async fn kinds(cluster: &Cluster, namespace: Option<&str>) -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    for kind in Kind::ALL {
+        match watch::can_list(cluster, kind, namespace).await {
+            Ok(()) => kinds.push(kind),
+            Err(why) => tracing::info!("objects of the kind {} are not synced: {why}", kind.name()),
+        }
+    }
+    if kinds.is_empty() {
+        kinds.push(Kind::SecretDefinition);
+    }
+    kinds
+}
+
+async fn wait_to_lead(election: &mut Election, cluster: &Cluster) {
+    let mut said = String::new();
+    loop {
+        let now = clock::now();
+        let why = match election.look(cluster, now.moment, now.wall).await {
+            Ok(true) => return,
+            Ok(false) => election.refusal().unwrap_or("another replica leads").to_owned(),
+            Err(away) => away.to_string(),
+        };
+        if why != said {
+            tracing::info!("following: {why}");
+            said = why;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Renews the Lease, and returns when it is lost. Without an election it never is.
+async fn until_lost(election: &mut Option<Election>, cluster: &Cluster) {
+    let Some(election) = election else { return std::future::pending().await };
+    let mut last = clock::moment();
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let now = clock::now();
+        match election.look(cluster, now.moment, now.wall).await {
+            Ok(true) => last = now.moment,
+            Ok(false) => return,
+            // Another replica takes it when its life is over, so this one stops before.
+            Err(away) if last.until(now.moment) >= Election::GRACE => {
+                tracing::warn!("the Lease could not be renewed: {away}");
+                return;
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Returns when the cluster has gone back to an older state.
+async fn until_gone_back(cluster: &Cluster, within: &str) {
+    let path =
+        format!("/api/v1{within}/secrets?limit=1&labelSelector={}%3Dtrue", secret::LABEL.replace('/', "%2F"));
+    while !cluster.has_gone_back(&path).await {
+        tokio::time::sleep(GLANCE).await;
+    }
+}
+
+/// Spreads replicas apart, and stays the same for one.
+fn seed(me: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    me.hash(&mut hasher);
+    hasher.finish()
+}

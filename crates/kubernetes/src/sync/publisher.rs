@@ -1,0 +1,251 @@
+//! Writes Secrets through the API server, each under the version that was compared.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::Method;
+use leasehold_base::clock;
+use serde_json::{Value, json};
+
+use super::definition::{Definition, Key};
+use super::restart::Stamp;
+use super::secret::{self, Data, MANAGER, OWNER, Owner, Step};
+use crate::cluster::{Answer, Away, Cluster};
+use crate::refusal::Refusal;
+
+/// Writes and deletes Secrets.
+#[derive(Clone)]
+pub(crate) struct Publisher {
+    cluster: Arc<Cluster>,
+}
+
+/// What a publication came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// The version that is in Kubernetes now.
+    pub(crate) version: String,
+    /// Whether it was written.
+    pub(crate) wrote: bool,
+    /// Whether there was none before, so that nothing can have read another.
+    pub(crate) is_new: bool,
+    /// The change for which workloads are still to be restarted.
+    pub(crate) owed: Option<Stamp>,
+}
+
+/// Why a Secret is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unpublished {
+    /// The definition asks for something that cannot be.
+    Refused(Refusal),
+    /// The API server does not let us.
+    Denied(String),
+    /// Trying again may help.
+    Failed(String),
+}
+
+impl fmt::Display for Unpublished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Denied(why) | Self::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+impl From<Away> for Unpublished {
+    fn from(away: Away) -> Self {
+        Self::Failed(away.to_string())
+    }
+}
+
+impl Publisher {
+    pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
+        Self { cluster }
+    }
+
+    /// Makes the Secret what the definition asks for. Writes only where something differs. One that was there before is made
+    /// `again` only if its definition is there: an etcd that is restored may have neither.
+    ///
+    /// # Errors
+    /// [`Unpublished`]: the Secret is as it was.
+    pub(crate) async fn publish(
+        &self,
+        wanted: &Definition,
+        data: &Data,
+        again: bool,
+    ) -> Result<Outcome, Unpublished> {
+        let live = self.read(&wanted.key.namespace, &wanted.target.name).await?;
+        let step =
+            secret::step(live.as_ref(), wanted, data, clock::now().wall).map_err(Unpublished::Refused)?;
+        let collection = collection(&wanted.key.namespace);
+        let path = format!("{collection}/{}", wanted.target.name);
+        let written = match step {
+            Step::Nothing => {
+                let live = live.unwrap_or_default();
+                let (version, owed) = (version(&live), secret::owed(&live, wanted));
+                return Ok(Outcome { version, wrote: false, is_new: false, owed });
+            }
+            Step::Create(object) => {
+                if again {
+                    self.is_defined(wanted).await?;
+                }
+                self.write(Method::POST, &collection, &object).await?
+            }
+            Step::Replace(object) => self.write(Method::PUT, &path, &object).await?,
+            Step::Remake(object) => {
+                self.would_take(&collection, &object).await?;
+                self.remove(&path, live.as_ref().unwrap_or(&Value::Null)).await?;
+                self.write(Method::POST, &collection, &object).await?
+            }
+        };
+        let (version, owed) = (version(&written), secret::owed(&written, wanted));
+        Ok(Outcome { version, wrote: true, is_new: live.is_none(), owed })
+    }
+
+    /// Notes that all workloads were restarted for a change. Returns the version that has the note; none where the Secret has
+    /// changed again.
+    ///
+    /// # Errors
+    /// [`Unpublished`]: a later leader finds nothing to be done, and notes it.
+    pub(crate) async fn settle(
+        &self,
+        wanted: &Definition,
+        done: Stamp,
+    ) -> Result<Option<String>, Unpublished> {
+        let (namespace, name) = (&wanted.key.namespace, &wanted.target.name);
+        let live = self.read(namespace, name).await?;
+        let Some(next) = live.and_then(|live| secret::settled(&live, wanted, done)) else { return Ok(None) };
+        let written = self.write(Method::PUT, &format!("{}/{name}", collection(namespace)), &next).await?;
+        Ok(Some(version(&written)))
+    }
+
+    /// Returns whether the Secret is as it was published.
+    ///
+    /// # Errors
+    /// [`Unpublished`] if that cannot be found out.
+    pub(crate) async fn is_there(&self, wanted: &Definition, data: &Data) -> Result<Seen, Unpublished> {
+        let live = self.read(&wanted.key.namespace, &wanted.target.name).await?;
+        let Some(live) = live else { return Ok(Seen::Gone) };
+        Ok(match secret::step(Some(&live), wanted, data, 0) {
+            Ok(Step::Nothing) => Seen::Good(version(&live)),
+            _ => Seen::Changed,
+        })
+    }
+
+    /// Deletes a Secret of a definition; one of another hand is left alone.
+    ///
+    /// # Errors
+    /// [`Unpublished`] if it may still be there.
+    pub(crate) async fn delete(&self, key: &Key, name: &str) -> Result<(), Unpublished> {
+        let Some(live) = self.read(&key.namespace, name).await? else { return Ok(()) };
+        match Owner::of(&live, key) {
+            Owner::Own | Owner::Inherited => {
+                self.remove(&format!("{}/{name}", collection(&key.namespace)), &live).await?;
+                tracing::info!(definition = %key, secret = name, "deleted the Secret");
+            }
+            Owner::Other(_) => {
+                tracing::warn!(definition = %key, secret = name, "left a Secret that another hand made");
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes a Secret that a definition had before it was renamed: only one that names the definition.
+    ///
+    /// # Errors
+    /// [`Unpublished`] if it may still be there.
+    pub(crate) async fn delete_orphan(&self, key: &Key, name: &str) -> Result<(), Unpublished> {
+        match self.read(&key.namespace, name).await? {
+            Some(live) if live["metadata"]["annotations"][OWNER] == json!(key.owner()) => {
+                self.delete(key, name).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn is_defined(&self, wanted: &Definition) -> Result<(), Unpublished> {
+        let answer = self.cluster.get(&wanted.key.path()).await?;
+        match answer.status {
+            200 if answer.body["metadata"]["uid"] == json!(wanted.uid) => Ok(()),
+            200 | 404 => {
+                Err(Unpublished::Failed("its definition is gone, so the Secret is not made again".to_owned()))
+            }
+            _ => Err(refused("make", &answer)),
+        }
+    }
+
+    async fn read(&self, namespace: &str, name: &str) -> Result<Option<Value>, Unpublished> {
+        let answer = self.cluster.get(&format!("{}/{name}", collection(namespace))).await?;
+        match answer.status {
+            200 => Ok(Some(answer.body)),
+            404 => Ok(None),
+            _ => Err(refused("read", &answer)),
+        }
+    }
+
+    /// Returns whether the API server would take a Secret in the place of one that is there. Nothing is lost for one that it
+    /// would not take.
+    async fn would_take(&self, collection: &str, object: &Value) -> Result<(), Unpublished> {
+        let answer = self.cluster.send(Method::POST, &format!("{collection}?dryRun=All"), object).await?;
+        match answer.status {
+            // The name is taken, which is looked at after everything else.
+            200..300 | 409 => Ok(()),
+            _ => Err(refused("make", &answer)),
+        }
+    }
+
+    async fn write(&self, method: Method, path: &str, object: &Value) -> Result<Value, Unpublished> {
+        let answer = self.cluster.send(method, &format!("{path}?fieldManager={MANAGER}"), object).await?;
+        match answer.status {
+            200..300 => Ok(answer.body),
+            409 => Err(Unpublished::Failed(
+                "the Secret was changed at the same moment; it is compared again".to_owned(),
+            )),
+            _ => Err(refused("write", &answer)),
+        }
+    }
+
+    /// Deletes the version that was read, and no later one.
+    async fn remove(&self, path: &str, live: &Value) -> Result<(), Unpublished> {
+        let metadata = &live["metadata"];
+        let exactly = json!({"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]});
+        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": exactly});
+        let answer = self.cluster.send(Method::DELETE, path, &options).await?;
+        match answer.status {
+            200..300 | 404 => Ok(()),
+            409 => Err(Unpublished::Failed(
+                "the Secret was changed at the same moment; it is compared again".to_owned(),
+            )),
+            _ => Err(refused("delete", &answer)),
+        }
+    }
+}
+
+/// How a published Secret is found.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// As it was published, in this version.
+    Good(String),
+    Changed,
+    Gone,
+}
+
+fn collection(namespace: &str) -> String {
+    format!("/api/v1/namespaces/{namespace}/secrets")
+}
+
+fn version(object: &Value) -> String {
+    object["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The API server's refusal, which quotes no value of a Secret: a message about an invalid one may.
+fn refused(verb: &str, answer: &Answer) -> Unpublished {
+    match answer.status {
+        403 => Unpublished::Denied(format!(
+            "the API server does not let the controller {verb} Secrets here; grant get, create, update and delete on secrets"
+        )),
+        // It may repeat what was sent.
+        422 => Unpublished::Failed("the API server finds the Secret invalid (422): check that its keys and values fit its type, and that it is not immutable".to_owned()),
+        status => Unpublished::Failed(format!("the API server does not {verb} the Secret ({status})")),
+    }
+}

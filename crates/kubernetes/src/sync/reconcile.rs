@@ -1,0 +1,166 @@
+//! What kube's controller does with each definition: the finalizer, the check, and the end.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use kube::core::DynamicObject;
+use kube::runtime::controller::Action;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+
+use super::definition::{Definition, Key, Kind, Rules};
+use super::desk::{Message, Refused};
+use super::publisher::{Publisher, Unpublished};
+use super::synced;
+use crate::cluster::{Away, Cluster};
+
+/// Without a change. A look costs no request.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// After a failure.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// What reconciliations share.
+pub(crate) struct Context {
+    pub(crate) kind: Kind,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) publisher: Publisher,
+    pub(crate) rules: Rules,
+    pub(crate) excluded: BTreeSet<String>,
+    pub(crate) engine: UnboundedSender<Message>,
+}
+
+/// Why a reconciliation has to be repeated.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    Away(Away),
+    /// The API server's words.
+    Refused(String),
+    Secret(Unpublished),
+    /// The engine's loop is over.
+    Ending,
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Away(away) => away.fmt(f),
+            Self::Refused(why) => write!(f, "the API server does not take the finalizer: {why}"),
+            Self::Secret(why) => why.fmt(f),
+            Self::Ending => f.write_str("the controller is ending"),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+impl From<Away> for Trouble {
+    fn from(away: Away) -> Self {
+        Self::Away(away)
+    }
+}
+
+/// Reconciles one definition. What is in its Secret is the engine's.
+pub(crate) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Trouble> {
+    let metadata = serde_json::to_value(&object.metadata).unwrap_or_default();
+    let kind = context.kind;
+    let key = Key { kind, namespace: text(&metadata["namespace"]), name: text(&metadata["name"]) };
+    let finalizers = metadata["finalizers"].as_array().cloned().unwrap_or_default();
+    let has_ours = finalizers.iter().any(|one| one == kind.finalizer());
+    if !metadata["deletionTimestamp"].is_null() {
+        if has_ours {
+            end(&key, &object.data["spec"], &metadata, &context).await?;
+        }
+        return Ok(Action::await_change());
+    }
+    if context.excluded.contains(&key.namespace) {
+        return Ok(Action::await_change());
+    }
+    if !has_ours {
+        let mut next = finalizers;
+        next.push(json!(kind.finalizer()));
+        finalize(&key, &metadata, &next, &context.cluster).await?;
+    }
+    let spec = &object.data["spec"];
+    let read = match kind {
+        Kind::SecretDefinition => Definition::read(key.clone(), &metadata, spec, &context.rules),
+        Kind::SyncedSecret => synced::read(key.clone(), &metadata, spec, &context.rules),
+    };
+    let message = match read {
+        Ok(definition) => Message::Want(Box::new(definition)),
+        Err(why) => {
+            let (uid, secret) = (text(&metadata["uid"]), target(&key, spec));
+            let generation = metadata["generation"].as_i64().unwrap_or_default();
+            Message::Refuse(key, Box::new(Refused { uid, secret, generation, why }))
+        }
+    };
+    context.engine.send(message).map_err(|_| Trouble::Ending)?;
+    // One that was refused for another's sake is looked at again; of any other nothing follows.
+    Ok(Action::requeue(LOOK_AGAIN))
+}
+
+/// A definition is being deleted: its Secret goes first, then our finalizer. The Vault is not needed for that.
+async fn end(key: &Key, spec: &Value, metadata: &Value, context: &Context) -> Result<(), Trouble> {
+    let (answer, done) = oneshot::channel();
+    context.engine.send(Message::Drop(key.clone(), Some(answer))).map_err(|_| Trouble::Ending)?;
+    done.await.map_err(|_| Trouble::Ending)?;
+    let secret = target(key, spec);
+    // An excluded namespace is left alone, but for the finalizer that would keep the definition in it.
+    let stays = context.excluded.contains(&key.namespace)
+        || (key.kind == Kind::SyncedSecret && synced::retains(spec));
+    if !stays && !secret.is_empty() && !secret.contains('/') {
+        context.publisher.delete(key, &secret).await.map_err(Trouble::Secret)?;
+    }
+    let left: Vec<Value> = metadata["finalizers"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|one| *one != key.kind.finalizer())
+        .cloned()
+        .collect();
+    finalize(key, metadata, &left, &context.cluster).await
+}
+
+/// Writes the finalizers by PUT: the rights of secrets-manager's users have no `patch`.
+async fn finalize(key: &Key, read: &Value, finalizers: &[Value], cluster: &Cluster) -> Result<(), Trouble> {
+    let path = key.path();
+    let found = cluster.get(&path).await?;
+    match found.status {
+        200 => {}
+        404 => return Ok(()),
+        _ => return Err(Trouble::Refused(found.words())),
+    }
+    let mut object = found.body;
+    // Another object of the same name is another reconciliation's.
+    if object["metadata"]["uid"] != read["uid"] {
+        return Ok(());
+    }
+    object["metadata"]["finalizers"] = json!(finalizers);
+    let written = cluster.send(Method::PUT, &path, &object).await?;
+    match written.status {
+        200..300 | 404 => Ok(()),
+        _ => Err(Trouble::Refused(written.words())),
+    }
+}
+
+/// What follows a failure.
+pub(crate) fn again(object: Arc<DynamicObject>, why: &Trouble, _: Arc<Context>) -> Action {
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    tracing::warn!(definition = format!("{namespace}/{name}"), "tried again in {} s: {why}", AGAIN.as_secs());
+    Action::requeue(AGAIN)
+}
+
+/// The Secret that an object names, as it is written.
+fn target(key: &Key, spec: &Value) -> String {
+    match key.kind {
+        Kind::SecretDefinition => text(&spec["name"]),
+        Kind::SyncedSecret => spec["target"]["name"].as_str().unwrap_or(&key.name).to_owned(),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,211 @@
+//! Restarts workloads through the API server: gathered, and one rollout of a namespace at a time.
+//!
+//! Namespaces do not wait for each other: a rollout that does not end would keep every other tenant's old lease.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leasehold_base::clock;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use super::{Progress, Readers, Stamp, Stamps, Which, Workload, covers, patch};
+use crate::cluster::Cluster;
+
+/// Between two looks at a rollout.
+const LOOK: Duration = Duration::from_secs(1);
+/// A rollout that has not ended by then is given up: others of its namespace go on. It is Kubernetes' own deadline.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// Workloads in one answer of a list.
+const PAGE: usize = 50;
+
+/// Restarts workloads. Clones share one order.
+#[derive(Clone)]
+pub(crate) struct Restarter {
+    cluster: Arc<Cluster>,
+    lines: Rc<RefCell<BTreeMap<String, Rc<Line>>>>,
+}
+
+/// The rollouts of one namespace.
+#[derive(Default)]
+struct Line {
+    /// Held while one is under way.
+    turn: Mutex<()>,
+    /// The changes that readers have not heard of: one restart serves all of them, also those that came while it waited.
+    owed: RefCell<BTreeMap<Readers, Stamps>>,
+    /// Rollouts that were given up.
+    given_up: RefCell<BTreeSet<(Workload, String)>>,
+}
+
+impl Restarter {
+    pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
+        Self { cluster, lines: Rc::default() }
+    }
+
+    /// A Secret has changed, and these are to hear of it.
+    pub(crate) fn owe(&self, readers: &Readers, secret: &str, stamp: Stamp) {
+        let line = self.line(readers);
+        line.owed.borrow_mut().entry(readers.clone()).or_default().insert(secret.to_owned(), stamp);
+    }
+
+    /// They have heard of the change of a Secret, or need not any more.
+    pub(crate) fn forget(&self, readers: &Readers, secret: &str, stamp: Stamp) {
+        let line = self.line(readers);
+        let mut owed = line.owed.borrow_mut();
+        let Some(stamps) = owed.get_mut(readers) else { return };
+        if stamps.get(secret) == Some(&stamp) {
+            stamps.remove(secret);
+        }
+        if stamps.is_empty() {
+            owed.remove(readers);
+        }
+    }
+
+    fn line(&self, readers: &Readers) -> Rc<Line> {
+        Rc::clone(self.lines.borrow_mut().entry(readers.namespace.clone()).or_default())
+    }
+
+    /// Restarts these for changes of Secrets that are in Kubernetes by now, and waits until none of their pods has the
+    /// former values.
+    ///
+    /// # Errors
+    /// Says which workload is not restarted, why, and what to do.
+    pub(crate) async fn restart(
+        &self,
+        readers: Readers,
+        stamps: Stamps,
+        wait: Duration,
+    ) -> Result<(), String> {
+        if stamps.is_empty() {
+            return Ok(());
+        }
+        let line = self.line(&readers);
+        tokio::time::sleep(wait).await;
+        let mut failed = Vec::new();
+        for name in self.names(&readers).await? {
+            let turn = line.turn.lock().await;
+            if let Err(why) = self.roll(&line, &readers, &name, &stamps).await {
+                failed.push(format!("the {} {name} is not restarted: {why}", readers.kind.name()));
+            }
+            drop(turn);
+        }
+        if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+    }
+
+    /// The names of the workloads that are there.
+    async fn names(&self, readers: &Readers) -> Result<Vec<String>, String> {
+        if let Which::Name(name) = &readers.which {
+            return Ok(vec![name.clone()]);
+        }
+        let query: String =
+            url::form_urlencoded::byte_serialize(readers.which.selector().as_bytes()).collect();
+        let (mut names, mut next) = (Vec::new(), String::new());
+        loop {
+            let path = format!("{}?limit={PAGE}&labelSelector={query}&continue={next}", collection(readers));
+            let answer = self.cluster.get(&path).await.map_err(|away| away.to_string())?;
+            match answer.status {
+                200 => {}
+                // The list has changed too much to go on in it.
+                410 if !next.is_empty() => {
+                    (names, next) = (Vec::new(), String::new());
+                    continue;
+                }
+                status => return Err(refused("list", readers.kind, status)),
+            }
+            let items = answer.body["items"].as_array().into_iter().flatten();
+            names.extend(items.filter_map(|item| item["metadata"]["name"].as_str().map(str::to_owned)));
+            let token = answer.body["metadata"]["continue"].as_str().unwrap_or_default();
+            if token.is_empty() {
+                return Ok(names);
+            }
+            next = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
+        }
+    }
+
+    /// Restarts one, unless that was done for the same changes, and waits for the end of its rollout.
+    async fn roll(&self, line: &Line, readers: &Readers, name: &str, stamps: &Stamps) -> Result<(), String> {
+        let (kind, path) = (readers.kind, format!("{}/{name}", collection(readers)));
+        let place = (kind, name.to_owned());
+        let Some(live) = self.read(&path, kind).await? else { return Ok(()) };
+        let done = covers(&live, stamps);
+        if !done {
+            let now =
+                humantime::format_rfc3339_seconds(std::time::SystemTime::UNIX_EPOCH + wall()).to_string();
+            let change = patch(&live, &line.gathered(kind, &live, stamps), &now);
+            let answer = self.cluster.merge(&path, &change).await.map_err(|away| away.to_string())?;
+            match answer.status {
+                200..300 => {
+                    tracing::info!(workload = %format!("{} {}/{name}", kind.name(), readers.namespace), "restarted")
+                }
+                404 => return Ok(()),
+                status => return Err(refused("patch", kind, status)),
+            }
+            line.given_up.borrow_mut().remove(&place);
+        }
+        let patient = !line.given_up.borrow().contains(&place);
+        let end = clock::moment().after(if patient { PATIENCE } else { Duration::ZERO });
+        loop {
+            // One that is deleted has no pods.
+            let progress =
+                self.read(&path, kind).await?.map_or(Progress::Done, |live| Progress::of(kind, &live));
+            let why = match progress {
+                Progress::Done => {
+                    line.given_up.borrow_mut().remove(&place);
+                    return Ok(());
+                }
+                Progress::Stuck(why) => why,
+                Progress::Running if clock::moment() < end => {
+                    tokio::time::sleep(LOOK).await;
+                    continue;
+                }
+                Progress::Running => "its rollout does not end; see kubectl rollout status".to_owned(),
+            };
+            line.given_up.borrow_mut().insert(place);
+            return Err(why);
+        }
+    }
+
+    async fn read(&self, path: &str, kind: Workload) -> Result<Option<Value>, String> {
+        let answer = self.cluster.get(path).await.map_err(|away| away.to_string())?;
+        match answer.status {
+            200 => Ok(Some(answer.body)),
+            404 => Ok(None),
+            status => Err(refused("get", kind, status)),
+        }
+    }
+}
+
+impl Line {
+    /// All changes that this workload is to be restarted for; of one Secret the last.
+    fn gathered(&self, kind: Workload, live: &Value, asked: &Stamps) -> Stamps {
+        let mut all = asked.clone();
+        for (_, stamps) in self.owed.borrow().iter().filter(|(readers, _)| readers.include(kind, live)) {
+            for (secret, stamp) in stamps {
+                let last = all.entry(secret.clone()).or_default();
+                *last = (*last).max(*stamp);
+            }
+        }
+        all
+    }
+}
+
+fn collection(readers: &Readers) -> String {
+    format!("/apis/apps/v1/namespaces/{}/{}", readers.namespace, readers.kind.plural())
+}
+
+fn wall() -> Duration {
+    Duration::from_secs(u64::try_from(clock::now().wall).unwrap_or(0))
+}
+
+fn refused(verb: &str, kind: Workload, status: u16) -> String {
+    match status {
+        403 => format!(
+            "the API server does not let the controller {verb} it; grant get, list and patch on {} in apps",
+            kind.plural()
+        ),
+        status => format!("the API server does not {verb} it ({status})"),
+    }
+}

@@ -1,0 +1,479 @@
+//! The loop of one engine: does what the core asks for, with Secrets of Kubernetes in place of files.
+//!
+//! Nothing is decided here, except for when changed definitions have come to rest and the next engine goes on.
+
+mod ends;
+mod looks;
+mod restarts;
+mod saves;
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+use leasehold::core::Engine;
+use leasehold::core::action::{Action, Level, Question};
+use leasehold::core::event::{Event, Published, RenderOutcome};
+use leasehold::core::ids::{FileId, SecretId, UnitId};
+use leasehold::driver::VaultServer;
+use leasehold::observe::timer::Timer;
+use leasehold::render::{self, Environment, Outcome};
+use leasehold_base::clock;
+use leasehold_base::exit::{Cause, Ending};
+use leasehold_base::request::Request;
+use leasehold_base::secret::Secret;
+use leasehold_base::time::Moment;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot;
+
+use self::ends::Done;
+use self::saves::Saves;
+use super::board::Board;
+use super::definition::{Definition, Key, Kind};
+use super::desk::{Desk, Message, Refused};
+use super::handoff::Handoff;
+use super::publisher::Publisher;
+use super::restart::rollout::Restarter;
+use super::restart::{Readers, Stamp};
+use super::roster::{self, Basis, Roster};
+use super::secret::{self, Data};
+use crate::refusal::Refusal;
+
+/// Changed definitions are taken over when no more have come for so long.
+const QUIET: Duration = Duration::from_millis(100);
+/// Or when the first of them has waited for so long.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// The board is written to no more often.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Renderings at once, before anything else is heard.
+const SLICE: usize = 64;
+
+/// Where an engine's work goes.
+#[derive(Clone)]
+pub(crate) struct Places {
+    pub(crate) publisher: Publisher,
+    pub(crate) restarter: Restarter,
+    pub(crate) handoff: Option<Rc<Handoff>>,
+}
+
+/// An engine and what it works with.
+pub(crate) struct Run {
+    basis: Basis,
+    engine: Engine,
+    server: VaultServer,
+    roster: Roster,
+    desk: Desk,
+    board: Rc<Board>,
+    publisher: Publisher,
+    restarter: Restarter,
+    handoff: Option<Rc<Handoff>>,
+    saves: Saves,
+    environment: Environment,
+    inbox: UnboundedReceiver<Message>,
+    timer: Timer,
+    backlog: VecDeque<Event>,
+    chores: VecDeque<FileId>,
+    /// By file.
+    renderings: Vec<Option<Secret>>,
+    /// What Kubernetes has, as far as we wrote or compared it.
+    published: HashMap<Key, Record>,
+    /// Those whose Secret was there once.
+    made: HashSet<Key>,
+    under_way: FuturesUnordered<LocalBoxFuture<'static, Done>>,
+    /// The definitions with requests under way: how many, and who waits for their end.
+    busy: HashMap<Key, Busy>,
+    /// Since when changes wait to be taken over, and when the last came.
+    changed: Option<(Moment, Moment)>,
+    yielding: bool,
+    /// Told to stop. Whoever told it drops its end of the inbox, and that is no second word: one would end the engine
+    /// before it has given anything back.
+    stopping: bool,
+    /// The process ends, and what this engine has is left as it is.
+    leaves: bool,
+    generation: u64,
+    /// What is being read.
+    asked: HashMap<SecretId, Arc<Request>>,
+    /// Something has happened that is not on the board yet, and when it was written to last.
+    touched: bool,
+    shown: Option<Moment>,
+}
+
+/// A Secret as it was published.
+#[derive(Debug, Clone)]
+struct Record {
+    definition: Definition,
+    data: Data,
+    version: String,
+    /// The change that workloads are still to be restarted for, and those that are.
+    owed: Option<Stamp>,
+    told: BTreeSet<Readers>,
+}
+
+#[derive(Debug, Default)]
+struct Busy {
+    requests: usize,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl Run {
+    /// # Errors
+    /// Says what is wrong with the server's settings, or that no timer can be had.
+    pub(crate) fn new(
+        basis: Basis,
+        Places { publisher, restarter, handoff }: Places,
+        board: Rc<Board>,
+        inbox: UnboundedReceiver<Message>,
+    ) -> Result<Self, String> {
+        let stores = basis
+            .store
+            .iter()
+            .map(|store| leasehold_stores::Store::open(&store.settings, &store.environment));
+        let server = VaultServer::beside(&basis.vault, &basis.auth(), stores.collect());
+        let server = server.map_err(|failure| failure.why)?;
+        let timer = Timer::new().map_err(|error| format!("cannot make a timer: {error}"))?;
+        let roster = Roster::default();
+        Ok(Self {
+            engine: Engine::new(roster.policy(&basis, saves::end(handoff.is_some(), false))),
+            basis,
+            server,
+            roster,
+            desk: Desk::default(),
+            board,
+            publisher,
+            restarter,
+            handoff,
+            saves: Saves::default(),
+            environment: super::world::of_nothing(),
+            inbox,
+            timer,
+            backlog: VecDeque::from([Event::Start { kept: None, rebooted: false }]),
+            chores: VecDeque::new(),
+            renderings: Vec::new(),
+            published: HashMap::new(),
+            made: HashSet::new(),
+            under_way: FuturesUnordered::new(),
+            busy: HashMap::new(),
+            changed: None,
+            yielding: false,
+            stopping: false,
+            leaves: false,
+            generation: 0,
+            asked: HashMap::new(),
+            touched: false,
+            shown: None,
+        })
+    }
+
+    /// Runs until it is told to stop, and has revoked what it minted.
+    pub(crate) async fn run(mut self) {
+        if !self.take_over().await {
+            return;
+        }
+        loop {
+            let event = self.next().await;
+            if self.leaves {
+                tracing::info!(
+                    login = self.basis.login,
+                    "its leases are left to run out: their Secrets have them until the next leader has others"
+                );
+                return;
+            }
+            let (now, woken) = (clock::now(), matches!(event, Event::Wake));
+            self.count(&event);
+            let actions = self.engine.handle(event, now);
+            // A wake alone changes nothing that is shown: at rest there is none but for what is due.
+            let stirred = !woken || !actions.is_empty();
+            for action in actions {
+                if self.perform(action) {
+                    self.clear().await;
+                    return;
+                }
+            }
+            self.turn();
+            if stirred {
+                self.touched = true;
+            }
+            if self.due().is_some_and(|due| due <= now.moment) && self.backlog.is_empty() {
+                self.board.show(&self.basis, &self.engine.view(now), now);
+                (self.touched, self.shown) = (false, Some(now.moment));
+            }
+        }
+    }
+
+    /// Counts what has failed, for the metrics.
+    fn count(&mut self, event: &Event) {
+        let login = &self.basis.login;
+        match event {
+            Event::TokenRenewed { result: Err(failure), .. } => {
+                self.board.token_failed(login, "renew-self", failure)
+            }
+            Event::LookedUp { result: Err(failure), .. } => {
+                self.board.token_failed(login, "lookup-self", failure)
+            }
+            Event::Read { secret, result, .. } | Event::Fetched { secret, result, .. } => {
+                let request = self.asked.remove(secret);
+                if let (Some(request), Err(failure)) = (request, result) {
+                    self.board.read_failed(login, &request.path, failure);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    async fn next(&mut self) -> Event {
+        loop {
+            if let Some(event) = self.backlog.pop_front() {
+                return event;
+            }
+            if let Some(file) = self.chores.pop_front() {
+                if self.chores.len().is_multiple_of(SLICE) {
+                    tokio::task::yield_now().await;
+                }
+                return self.render(file);
+            }
+            let rests = self.changed.map(|(first, last)| last.after(QUIET).min(first.after(PATIENCE)));
+            let due =
+                self.due().into_iter().chain(self.engine.deadline()).chain(rests.filter(|_| !self.yielding));
+            if let Err(error) = self.timer.arm(due.min()) {
+                tracing::error!("cannot arm the timer: {error}");
+            }
+            tokio::select! {
+                event = self.server.next(&self.engine) => return event,
+                Some(done) = self.under_way.next() => if let Some(event) = self.finish(done) { return event },
+                message = self.inbox.recv(), if !self.stopping => {
+                    if let Some(event) = self.hear(message.unwrap_or(Message::Stop)) {
+                        return event;
+                    }
+                }
+                _ = self.timer.elapsed() => {
+                    if let Some(event) = self.begin_turn() {
+                        return event;
+                    }
+                    return Event::Wake;
+                }
+            }
+        }
+    }
+
+    /// When the board is to be written to.
+    fn due(&self) -> Option<Moment> {
+        self.touched.then(|| self.shown.map_or_else(Moment::default, |shown| shown.after(PAUSE)))
+    }
+
+    /// Has the engine yield where changes have come to rest.
+    fn begin_turn(&mut self) -> Option<Event> {
+        let (first, last) = self.changed.filter(|_| !self.yielding)?;
+        let now = clock::moment();
+        if last.after(QUIET) > now && first.after(PATIENCE) > now {
+            return None;
+        }
+        self.yielding = true;
+        Some(Event::Yield)
+    }
+
+    /// Lets the next engine go on where the last one is at rest.
+    fn turn(&mut self) {
+        if !self.yielding || !self.backlog.is_empty() || !self.chores.is_empty() || !self.engine.has_yielded()
+        {
+            return;
+        }
+        let roster = Roster::new(self.desk.definitions());
+        self.server.disown();
+        let snapshot = self.engine.snapshot();
+        let end = saves::end(self.handoff.is_some(), self.saves.gives_back);
+        self.engine = Engine::new(roster.policy(&self.basis, end));
+        self.renderings = vec![None; roster.files()];
+        self.roster = roster;
+        self.generation += 1;
+        self.asked.clear();
+        self.saves.disown();
+        (self.yielding, self.changed) = (false, None);
+        self.backlog.push_back(Event::Start { kept: Some(snapshot), rebooted: false });
+        if self.saves.gives_back {
+            self.backlog.push_back(Event::Stop { at_once: true });
+        }
+        tracing::debug!(definitions = self.roster.units().count(), "definitions are taken over");
+    }
+
+    /// Whether a revocation would end credentials under those who use them: what the Secrets have, or what was replaced and
+    /// pods have until their restart.
+    fn has_leases(&self) -> bool {
+        let kept = self.engine.snapshot();
+        !kept.retiring.is_empty() || kept.secrets.iter().any(|secret| secret.lease.is_some())
+    }
+
+    fn note_change(&mut self) {
+        let now = clock::moment();
+        let first = self.changed.map_or(now, |(first, _)| first);
+        self.changed = Some((first, now));
+    }
+
+    fn hear(&mut self, message: Message) -> Option<Event> {
+        match message {
+            Message::Want(definition) => {
+                let key = definition.key.clone();
+                let (uid, secret) = (definition.uid.clone(), definition.target.name.clone());
+                let generation = definition.generation;
+                match self.desk.want(*definition) {
+                    Ok(true) => {
+                        self.board.expect(&key, uid, secret, generation);
+                        self.note_change();
+                    }
+                    Ok(false) => {}
+                    Err(holder) => {
+                        if self.desk.drop(&key) {
+                            self.note_change();
+                        }
+                        let what = format!("{holder} asks for the same Secret");
+                        let place =
+                            if key.kind == Kind::SecretDefinition { "spec.name" } else { "spec.target.name" };
+                        let why = Refusal::new(place, what, "use another name");
+                        self.board.refuse(&key, &Refused { uid, secret, generation, why });
+                    }
+                }
+                None
+            }
+            Message::Drop(key, answer) => {
+                if self.desk.drop(&key) {
+                    self.note_change();
+                }
+                self.restarts_no_more(&key);
+                self.made.remove(&key);
+                match (self.busy.get_mut(&key), answer) {
+                    (Some(busy), Some(answer)) => busy.waiting.push(answer),
+                    (None, Some(answer)) => drop(answer.send(())),
+                    (_, None) => {}
+                }
+                None
+            }
+            Message::Credentials(trouble) => {
+                let known = trouble.is_none();
+                self.board.credentials(&self.basis.login, trouble);
+                known.then_some(Event::CredentialsChanged)
+            }
+            Message::Seen(sighting) => {
+                let gone = sighting.version.is_none();
+                let key = self.desk.see(sighting)?;
+                self.clean(&key);
+                self.drifted(&key, gone)
+            }
+            // The hub's.
+            Message::Refuse(..) | Message::Listed(_) | Message::Left(_) => None,
+            Message::End => self.end(),
+            Message::Stop => {
+                self.stopping = true;
+                self.leaves = self.handoff.is_none() && self.has_leases();
+                Some(Event::Stop { at_once: true })
+            }
+        }
+    }
+
+    fn render(&mut self, file: FileId) -> Event {
+        let (definition, key, source) = self.roster.source(file);
+        let name = roster::name(&definition.key, key);
+        super::world::salt(&definition.uid, key);
+        let outcome =
+            render::render(&name, source, self.server.secrets(), &self.environment, &Default::default());
+        let outcome = match outcome {
+            Outcome::Done { made, used } => {
+                let kept = &mut self.renderings[file.0];
+                let changed = kept.as_ref() != Some(&made.bytes);
+                *kept = Some(made.bytes);
+                RenderOutcome::Rendered { changed, used }
+            }
+            Outcome::Needs { missing, used } => RenderOutcome::Needs { missing, used },
+            Outcome::Failed { why, used } => RenderOutcome::Failed { why, used },
+        };
+        Event::Rendered { file, outcome }
+    }
+
+    /// Does what the engine asks for. Returns whether that is the end.
+    fn perform(&mut self, action: Action) -> bool {
+        match action {
+            Action::Ask(question) => {
+                if let Question::Read { secret, request, .. } | Question::Fetch { secret, request, .. } =
+                    &question
+                {
+                    self.asked.insert(*secret, Arc::clone(request));
+                }
+                self.server.ask(question);
+            }
+            Action::DropToken(token) => self.server.drop_token(token),
+            Action::Forget(request) => self.server.forget(&request),
+            Action::Render(file) => self.chores.push_back(file),
+            Action::Publish { unit, files } => self.publish(unit, &files),
+            Action::Inspect { unit, files, thorough, .. } => self.inspect(unit, files, thorough),
+            Action::SaveHandoff => self.save(),
+            Action::DropHandoff => self.saves.is_over = true,
+            Action::Say(say) => log(say.level, &say.text),
+            Action::Exit(result) => {
+                if let Err(ending) = result {
+                    tracing::error!("{}", ending.words());
+                }
+                return true;
+            }
+            Action::Notify { notifier, .. } => self.restart(notifier),
+            // The policy has no sinks and no processes.
+            Action::RenderSink { .. }
+            | Action::Spawn
+            | Action::Signal(_)
+            | Action::StopChild(_)
+            | Action::KillChild => {}
+        }
+        false
+    }
+
+    fn publish(&mut self, unit: UnitId, files: &[FileId]) {
+        let definition = self.roster.unit(unit).as_ref().clone();
+        let key = definition.key.clone();
+        let wanted: BTreeSet<FileId> = files.iter().copied().collect();
+        let mut data = Data::new();
+        for (file, entry) in self.roster.entries(unit) {
+            let put = match self.renderings[file.0].as_ref().filter(|_| wanted.contains(&file)) {
+                Some(bytes) => secret::put(&mut data, entry, bytes),
+                None => Err(format!("{entry} cannot be had yet, and a Secret is written whole")),
+            };
+            if let Err(what) = put {
+                let result = Err(Ending::new(Cause::Missing, what, ""));
+                self.backlog.push_back(Event::Published { unit, result });
+                return;
+            }
+        }
+        let current = self.desk.get(&key).is_some_and(|wanted| **wanted == definition);
+        let same = self.published.get(&key).is_some_and(|record| {
+            record.data == data
+                && record.definition == definition
+                && !self.desk.is_later(&definition, &record.version)
+        });
+        // What a later form asks for is published by the next engine.
+        if same || !current {
+            self.backlog.push_back(unchanged(unit, self.generation));
+            return;
+        }
+        self.busy.entry(key.clone()).or_default().requests += 1;
+        let (publisher, generation) = (self.publisher.clone(), self.generation);
+        let again = self.made.contains(&key);
+        self.under_way.push(Box::pin(async move {
+            let result = publisher.publish(&definition, &data, again).await;
+            Done::Published { key, unit, generation, record: Some(Box::new((definition, data))), result }
+        }));
+    }
+}
+
+/// Nothing was to be written.
+fn unchanged(unit: UnitId, generation: u64) -> Event {
+    Event::Published { unit, result: Ok(Published { generation, changed: Vec::new() }) }
+}
+
+fn log(level: Level, text: &str) {
+    match level {
+        Level::Error => tracing::error!("{text}"),
+        Level::Warn => tracing::warn!("{text}"),
+        Level::Info => tracing::info!("{text}"),
+        Level::Debug => tracing::debug!("{text}"),
+    }
+}

@@ -1,0 +1,159 @@
+//! What came of the requests to the API server, and what the engine hears of it.
+
+use std::collections::BTreeMap;
+
+use leasehold::core::event::{Event, Loss, Published};
+use leasehold::core::ids::{FileId, UnitId};
+use leasehold_base::exit::{Cause, Ending};
+
+use super::super::definition::{Definition, Key};
+use super::super::publisher::{self, Seen, Unpublished};
+use super::super::restart::Stamp;
+use super::super::secret::Data;
+use super::restarts::Restarted;
+use super::{Record, Run};
+
+/// The end of something that was asked of the API server.
+pub(super) enum Done {
+    Published {
+        key: Key,
+        unit: UnitId,
+        generation: u64,
+        record: Option<Box<(Definition, Data)>>,
+        result: Result<publisher::Outcome, Unpublished>,
+    },
+    Inspected {
+        key: Key,
+        unit: UnitId,
+        generation: u64,
+        files: Vec<FileId>,
+        result: Result<Seen, Unpublished>,
+    },
+    Restarted(Box<Restarted>),
+    Saved {
+        generation: u64,
+        result: Result<(), String>,
+    },
+    Settled {
+        key: Key,
+        done: Stamp,
+        result: Result<Option<String>, Unpublished>,
+    },
+    Cleaned {
+        key: Key,
+        name: String,
+        result: Result<(), Unpublished>,
+    },
+}
+
+impl Run {
+    /// Takes in what came of something. Returns what the engine is to hear of it.
+    pub(super) fn finish(&mut self, done: Done) -> Option<Event> {
+        match done {
+            Done::Published { key, unit, generation, record, result } => {
+                self.release(&key);
+                let files = self.roster_files(unit, generation);
+                let result = result.map(|outcome| self.keep(&key, record, &outcome, files));
+                let result = result.map_err(|why| self.unpublished(&key, &why));
+                if generation == self.generation {
+                    self.backlog.push_back(Event::Published { unit, result });
+                }
+                // What was seen while it was under way.
+                self.drifted(&key, false)
+            }
+            Done::Inspected { key, unit, generation, files, result } => {
+                self.release(&key);
+                let lost = |loss: Loss| files.iter().map(|file| (*file, loss)).collect();
+                let result = match result {
+                    Ok(Seen::Good(version)) => {
+                        if let Some(record) = self.published.get_mut(&key) {
+                            record.version = version;
+                        }
+                        Ok(BTreeMap::new())
+                    }
+                    Ok(Seen::Changed) => Ok(lost(Loss::Changed)),
+                    Ok(Seen::Gone) => Ok(lost(Loss::Gone)),
+                    Err(why) => Err(self.unpublished(&key, &why)),
+                };
+                if !matches!(&result, Ok(lost) if lost.is_empty()) {
+                    self.published.remove(&key);
+                }
+                (generation == self.generation).then_some(Event::Inspected { unit, result })
+            }
+            Done::Restarted(restarted) => self.restarted(*restarted),
+            Done::Saved { generation, result } => self.saved(generation, result),
+            Done::Settled { key, done, result } => {
+                self.release(&key);
+                self.settled(&key, done, result);
+                self.drifted(&key, false)
+            }
+            Done::Cleaned { key, name, result } => {
+                if let Err(why) = result {
+                    tracing::warn!(definition = %key, secret = name, "the Secret of the former name stays: {why}");
+                }
+                None
+            }
+        }
+    }
+
+    fn roster_files(&self, unit: UnitId, generation: u64) -> Vec<FileId> {
+        if generation != self.generation {
+            return Vec::new();
+        }
+        self.roster.entries(unit).map(|(file, _)| file).collect()
+    }
+
+    /// Notes what was published, and cleans up after a rename.
+    fn keep(
+        &mut self,
+        key: &Key,
+        record: Option<Box<(Definition, Data)>>,
+        outcome: &publisher::Outcome,
+        files: Vec<FileId>,
+    ) -> Published {
+        if let Some((definition, data)) = record.map(|record| *record) {
+            if outcome.wrote {
+                tracing::info!(definition = %key, secret = definition.target.name, keys = data.len(), "wrote the Secret");
+            }
+            self.board.good(key, outcome.wrote);
+            if self.desk.get(key).is_some() {
+                let (version, owed) = (outcome.version.clone(), outcome.owed);
+                // One change is told once, however often the Secret is compared.
+                let before = self.published.remove(key).filter(|before| before.owed == owed);
+                owed.iter().for_each(|_| self.board.restarting(key));
+                let told = before.map(|before| before.told).unwrap_or_default();
+                for (readers, stamp) in definition.restarts.readers.iter().zip(owed.into_iter().cycle()) {
+                    self.restarter.owe(readers, &definition.target.name, stamp);
+                }
+                self.made.insert(key.clone());
+                self.published.insert(key.clone(), Record { definition, data, version, owed, told });
+                self.clean(key);
+            }
+        }
+        let is_news = outcome.wrote || outcome.owed.is_some();
+        let changed = if is_news { files } else { Vec::new() };
+        // The first that there is has no readers to be told.
+        let generation = if outcome.is_new { 1 } else { self.generation + 1 };
+        Published { generation, changed }
+    }
+
+    fn unpublished(&self, key: &Key, why: &Unpublished) -> Ending {
+        if let Unpublished::Denied(_) = why {
+            self.board.unreadable(key);
+        }
+        Ending::new(Cause::Destination, why.to_string(), "")
+    }
+
+    /// Nothing is under way for this definition any more.
+    fn release(&mut self, key: &Key) {
+        let Some(busy) = self.busy.get_mut(key) else { return };
+        busy.requests -= 1;
+        if busy.requests > 0 {
+            return;
+        }
+        for waiting in self.busy.remove(key).into_iter().flat_map(|busy| busy.waiting) {
+            // One that does not wait any more needs no answer.
+            let _sent = waiting.send(());
+        }
+    }
+}

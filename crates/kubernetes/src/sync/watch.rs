@@ -1,0 +1,200 @@
+//! What is watched in the cluster: definitions, by kube's controller, and the metadata of our own Secrets.
+
+use std::collections::HashSet;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use kube::core::{ApiResource, DynamicObject, DynamicResourceScope, GroupVersionKind, PartialObjectMeta};
+use kube::runtime::controller::{Config as Limits, Error};
+use kube::runtime::reflector::Store;
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{Controller, WatchStreamExt as _, watcher as watch};
+use kube::{Api, Client, Resource, ResourceExt as _};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::definition::{Key, Kind};
+use super::desk::{Message, Sighting};
+use super::reconcile::{Context, again, reconcile};
+use super::secret::{LABEL, OWNER};
+use crate::cluster::Cluster;
+
+/// Reconciliations at once: each may wait for the API server.
+const CONCURRENCY: u16 = 16;
+/// Between two looks for objects that are gone.
+const GLANCE: Duration = Duration::from_secs(10);
+
+/// The objects of a kind.
+fn definitions(kind: Kind) -> ApiResource {
+    let names = GroupVersionKind::gvk(kind.group(), "v1alpha1", kind.name());
+    ApiResource::from_gvk_with_plural(&names, kind.plural())
+}
+
+/// Returns whether objects of a kind can be listed; otherwise why not.
+///
+/// # Errors
+/// The API server's words, or that it does not answer.
+pub(crate) async fn can_list(cluster: &Cluster, kind: Kind, namespace: Option<&str>) -> Result<(), String> {
+    let within = namespace.map(|name| format!("/namespaces/{name}")).unwrap_or_default();
+    let path = format!("/apis/{}/v1alpha1{within}/{}?limit=1", kind.group(), kind.plural());
+    match cluster.get(&path).await {
+        Ok(answer) if answer.status == 200 => Ok(()),
+        Ok(answer) if answer.status == 404 => {
+            Err(format!("there is no CustomResourceDefinition {}.{}", kind.plural(), kind.group()))
+        }
+        Ok(answer) => Err(answer.words()),
+        Err(away) => Err(away.to_string()),
+    }
+}
+
+fn api<K>(client: &Client, namespace: Option<&str>, resource: &ApiResource) -> Api<K>
+where
+    K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
+{
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
+        None => Api::all_with(client.clone(), resource),
+    }
+}
+
+/// Runs the controller of the definitions of one namespace, or of all, for ever.
+pub(crate) async fn control(client: Client, namespace: Option<String>, context: Arc<Context>) {
+    let kind = context.kind;
+    let resource = definitions(kind);
+    let api: Api<DynamicObject> = api(&client, namespace.as_deref(), &resource);
+    let limits = Limits::default().concurrency(CONCURRENCY);
+    let controller = Controller::new_with(api, watcher::Config::default(), resource).with_config(limits);
+    let (store, engine, excluded) = (controller.store(), context.engine.clone(), context.excluded.clone());
+    let listed = async move {
+        if store.wait_until_ready().await.is_ok() {
+            let all = store.state();
+            let live = all.iter().filter(|object| object.metadata.deletion_timestamp.is_none());
+            let keys = live.map(|object| Key {
+                kind,
+                namespace: object.namespace().unwrap_or_default(),
+                name: object.name_any(),
+            });
+            // Nobody listens any more where the run is ending.
+            let _sent =
+                engine.send(Message::Listed(keys.filter(|key| !excluded.contains(&key.namespace)).collect()));
+            vanished(kind, &store, &engine).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let mut said = String::new();
+    let controlled = controller.run(reconcile, again, context).for_each(|outcome| {
+        // A failed reconciliation is logged by what follows it.
+        if let Err(error @ Error::QueueError(_)) = outcome {
+            let text = error.to_string();
+            if text != said {
+                tracing::warn!("definitions cannot be watched: {text}; is there the CustomResourceDefinition, and the right to list and watch it?");
+                said = text;
+            }
+        }
+        std::future::ready(())
+    });
+    tokio::select! {
+        () = listed => {}
+        () = controlled => {}
+    }
+}
+
+/// Reports objects that are gone without having been deleted: an etcd was restored, or another hand took our finalizer. They
+/// are synced no more, and their Secrets stay as they are.
+async fn vanished(kind: Kind, store: &Store<DynamicObject>, engine: &UnboundedSender<Message>) {
+    let all = || -> HashSet<(String, String)> {
+        store
+            .state()
+            .iter()
+            .map(|object| (object.namespace().unwrap_or_default(), object.name_any()))
+            .collect()
+    };
+    let mut known = all();
+    loop {
+        tokio::time::sleep(GLANCE).await;
+        let now = all();
+        for (namespace, name) in known.difference(&now).cloned() {
+            // One that was deleted in order is forgotten already.
+            if engine.send(Message::Drop(Key { kind, namespace, name }, None)).is_err() {
+                return;
+            }
+        }
+        known = now;
+    }
+}
+
+/// Reports the Secrets of one namespace, or of all, that have our label, for ever. Their values are never asked for.
+pub(crate) async fn look(client: Client, namespace: Option<String>, engine: UnboundedSender<Message>) {
+    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", "Secret"), "secrets");
+    let api: Api<PartialObjectMeta<DynamicObject>> = api(&client, namespace.as_deref(), &resource);
+    let config = watcher::Config::default().labels(&format!("{LABEL}=true"));
+    let mut stream = pin!(watch(api, config).default_backoff());
+    let (mut known, mut listed) = (HashSet::new(), HashSet::new());
+    let mut failed = false;
+    while let Some(event) = stream.next().await {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                if !std::mem::replace(&mut failed, true) {
+                    tracing::warn!(
+                        "Secrets cannot be watched, so what other hands change is not seen: {error}"
+                    );
+                }
+                continue;
+            }
+        };
+        failed = false;
+        let told = match event {
+            Event::Init => {
+                listed.clear();
+                Ok(())
+            }
+            Event::InitApply(secret) => {
+                listed.insert(place(&secret));
+                engine.send(Message::Seen(Sighting { listed: true, ..sighting(&secret, true) }))
+            }
+            Event::Apply(secret) => {
+                known.insert(place(&secret));
+                engine.send(Message::Seen(sighting(&secret, true)))
+            }
+            Event::Delete(secret) => {
+                known.remove(&place(&secret));
+                engine.send(Message::Seen(sighting(&secret, false)))
+            }
+            Event::InitDone => {
+                // Those that were deleted while nothing was watched.
+                let gone: Vec<_> = known.difference(&listed).cloned().collect();
+                known = std::mem::take(&mut listed);
+                gone.into_iter().try_for_each(|(namespace, name)| {
+                    engine.send(Message::Seen(Sighting {
+                        namespace,
+                        name,
+                        owner: None,
+                        version: None,
+                        listed: true,
+                    }))
+                })
+            }
+        };
+        if told.is_err() {
+            return;
+        }
+    }
+}
+
+fn place(secret: &PartialObjectMeta<DynamicObject>) -> (String, String) {
+    (secret.namespace().unwrap_or_default(), secret.name_any())
+}
+
+fn sighting(secret: &PartialObjectMeta<DynamicObject>, is_there: bool) -> Sighting {
+    let (namespace, name) = place(secret);
+    let owner = secret.annotations().get(OWNER).cloned();
+    Sighting {
+        namespace,
+        name,
+        owner,
+        version: secret.resource_version().filter(|_| is_there),
+        listed: false,
+    }
+}

@@ -1,0 +1,21 @@
+//! The built `leasehold-kubernetes sync` on a real API server with a real OpenBao.
+
+#![allow(clippy::disallowed_methods, reason = "tests measure real time and write their own files")]
+
+mod azure;
+mod drop_in;
+mod facts;
+mod failover;
+mod faults;
+mod gate;
+mod handoffs;
+mod manifests;
+mod others;
+mod restarts;
+mod rights;
+mod scale;
+mod shown;
+mod stage;
+#[path = "../webhook/support.rs"]
+mod support;
+mod synced;

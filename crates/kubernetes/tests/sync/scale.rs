@@ -1,0 +1,138 @@
+//! What sync costs as definitions grow: `scripts/bench-sync` runs this with a release build.
+
+#![allow(clippy::print_stdout, reason = "it is a command")]
+
+use std::env;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::stage::{Controller, Stage, spec, value};
+use crate::support::api_server::api_server_possible;
+
+/// A path that so many definitions of one namespace read.
+const SHARED: usize = 50;
+/// Nothing takes so long on a machine that is fit to measure.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Waits for what is looked for, and returns for how long.
+fn until(what: &str, begun: Instant, mut done: impl FnMut() -> bool) -> f64 {
+    while !done() {
+        assert!(begun.elapsed() < LIMIT, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    begun.elapsed().as_secs_f64()
+}
+
+fn synced(controller: &Controller) -> f64 {
+    let text = controller.ask("/metrics").map_or_else(String::new, |(_, text)| text);
+    let line = "leasehold_sync_definitions{kind=\"SecretDefinition\",state=\"synced\"} ";
+    text.lines().find_map(|found| found.strip_prefix(line)?.parse().ok()).unwrap_or(0.0)
+}
+
+/// One column of the page.
+struct Measured {
+    definitions: usize,
+    paths: usize,
+    first: f64,
+    requests: usize,
+    at_rest: f64,
+    resident: u64,
+    peak: u64,
+    changed: f64,
+    new: f64,
+}
+
+fn measure(definitions: usize) -> Measured {
+    let (namespaces, paths) = ((definitions / 25).max(1), (definitions / 10).max(1));
+    let stage = Stage::start();
+    for at in 0..paths {
+        stage.put(&format!("secret/data/p{at}"), &json!({"value": "one"}));
+    }
+    for at in 0..namespaces {
+        stage.api.namespace(&format!("n{at}"));
+    }
+    let shared = SHARED.min(definitions / 2);
+    for at in 0..definitions {
+        // The first ones share a namespace and a path.
+        let (namespace, path) = if at < shared { (0, 0) } else { (at % namespaces, 1 + at % (paths - 1)) };
+        let object = json!({
+            "apiVersion": "secrets-manager.tuenti.io/v1alpha1", "kind": "SecretDefinition",
+            "metadata": {"name": format!("d{at}"), "namespace": format!("n{namespace}")},
+            "spec": spec(&format!("d{at}"), &format!("secret/data/p{path}")),
+        });
+        stage.api.create(&object).ok();
+    }
+    let token = stage.api.token("leasehold", "leasehold-sync", &["https://kubernetes.default.svc"]);
+    // What the test itself wrote there.
+    let own = stage.vault.requests("secret/data/");
+    let begun = Instant::now();
+    let controller = stage.controller_as(&token, "sync-0", &["-reconcile-period=20s"]);
+    let first = until("the first sync", begun, || synced(&controller) >= definitions as f64);
+    let requests = stage.vault.requests("secret/data/") - own;
+
+    // At rest for a whole period.
+    let writes = controller.writes();
+    let reads = own + requests + paths;
+    until("a period", Instant::now(), || stage.vault.requests("secret/data/") >= reads);
+    let at_rest = controller.writes() - writes;
+    let (resident, peak) = (controller.child.resident_kib(), controller.child.peak_kib());
+
+    // A path that changes: from the moment at which it is read.
+    stage.put("secret/data/p0", &json!({"value": "two"}));
+    let before = stage.vault.requests("secret/data/p0");
+    until("the path to be read", Instant::now(), || stage.vault.requests("secret/data/p0") > before);
+    let changed = until("the change", Instant::now(), || {
+        let list = stage.get("/api/v1/namespaces/n0/secrets").expect("a list");
+        let items = list["items"].as_array().expect("a list");
+        items.iter().filter(|live| value(live, "foo").as_deref() == Some("two")).count() >= shared
+    });
+
+    let asked = Instant::now();
+    stage.define("new", &spec("new", "secret/data/p0"));
+    let new = until("the new one", asked, || stage.secret("new").is_some());
+    Measured { definitions, paths, first, requests, at_rest, resident, peak, changed, new }
+}
+
+/// A few definitions in a run of all tests. `make bench-sync` names the program to measure, and means many.
+#[test]
+fn what_sync_costs() {
+    if !api_server_possible() {
+        return;
+    }
+    let sizes: &[usize] = if env::var_os("SYNC_PROGRAM").is_some() { &[100, 600, 1000, 5000] } else { &[30] };
+    let all: Vec<Measured> = sizes.iter().copied().map(measure).collect();
+    println!(
+        "| definitions | paths | first sync | requests to Vault | writes at rest | resident, at most | a changed path of {SHARED} | a new definition |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    for it in &all {
+        println!(
+            "| {} | {} | {:.1} s | {} | {} | {:.1} MiB, {:.1} MiB | {:.2} s | {:.0} ms |",
+            it.definitions,
+            it.paths,
+            it.first,
+            it.requests,
+            it.at_rest,
+            it.resident as f64 / 1024.0,
+            it.peak as f64 / 1024.0,
+            it.changed,
+            it.new * 1000.0
+        );
+    }
+    println!();
+    let most = all.iter().map(|it| it.first).fold(0.0, f64::max);
+    println!("```text");
+    for it in &all {
+        let bar = "#".repeat((it.first / most * 50.0).round().max(1.0) as usize);
+        println!(
+            "first sync {:>5} {bar} {:.2} ms each",
+            it.definitions,
+            it.first * 1000.0 / it.definitions as f64
+        );
+    }
+    println!("```");
+    for it in &all {
+        assert_eq!((it.requests, it.at_rest), (it.paths, 0.0), "{} definitions", it.definitions);
+    }
+}

@@ -1,0 +1,94 @@
+//! Credentials from beside the container: ECS' agent, EKS' Pod Identity.
+
+use std::path::PathBuf;
+
+use http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::secret::Secret;
+use leasehold_http::files;
+use leasehold_http::header::sensitive;
+use url::Url;
+
+use super::{Source, answer};
+use crate::aws::sign::Keys;
+use crate::http::{Call, Http, METADATA, may_be_plain, place};
+use crate::kept::Fresh;
+use crate::variables::Variables;
+
+/// Where ECS' agent is, whose address is not configured.
+const ECS: &str = "http://169.254.170.2";
+
+/// What the request is authorised with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Token {
+    /// A file, which is read each time: it is renewed.
+    File(PathBuf),
+    Given(Secret),
+    None,
+}
+
+/// The container's credentials, where a variable says that there are any.
+pub(super) fn source(variables: &Variables) -> Result<Option<Source>, Failure> {
+    let relative = variables.text("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+    let (name, url) = match (relative, variables.text("AWS_CONTAINER_CREDENTIALS_FULL_URI")) {
+        (Some(path), _) if path.starts_with('/') => {
+            ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", Url::parse(&format!("{ECS}{path}")))
+        }
+        (Some(_), _) => {
+            let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with /";
+            return Err(Failure::new(FailureKind::Unusable, why));
+        }
+        (None, Some(full)) => ("AWS_CONTAINER_CREDENTIALS_FULL_URI", Url::parse(full)),
+        (None, None) => return Ok(None),
+    };
+    let unusable = |why: String| Failure::new(FailureKind::Unusable, why);
+    let url = url.map_err(|_| unusable(format!("{name} is no URL")))?;
+    // The token would be sent to whoever can set the variable's host.
+    if url.scheme() != "https" && !may_be_plain(&url) {
+        return Err(unusable(format!(
+            "{name} leads to {}, which is neither TLS nor on this machine; no token was sent there",
+            place(&url)
+        )));
+    }
+    let token = match variables.path("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
+        Some(file) => Token::File(file),
+        None => {
+            variables.secret("AWS_CONTAINER_AUTHORIZATION_TOKEN").cloned().map_or(Token::None, Token::Given)
+        }
+    };
+    Ok(Some(Source::Container { url, token }))
+}
+
+pub(super) async fn fetch(http: &Http, url: &Url, token: &Token) -> Result<Fresh<Keys>, Failure> {
+    let mut call = Call { timeout: METADATA, ..Call::get(url.clone()) };
+    call.headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let token = match token {
+        Token::File(file) => Some(files::credential("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", file)?),
+        Token::Given(token) => Some(token.clone()),
+        Token::None => None,
+    };
+    if let Some(token) = token {
+        let value = sensitive(&token).ok_or_else(|| files::local("the container's token is no header"))?;
+        call.headers.insert(AUTHORIZATION, value);
+    }
+    let what = format!("the container's credentials at {}", place(url));
+    let reply = http.send(call).await?;
+    match reply.status.as_u16() {
+        200 => answer(&reply.body, &what),
+        400 | 401 | 403 => Err(Failure::advised(
+            FailureKind::Refused,
+            format!(
+                "{what} are refused ({}); check that the service account has a Pod Identity association, and the task a role",
+                reply.status.as_u16()
+            ),
+        )),
+        404 => {
+            Err(Failure::new(FailureKind::Refused, format!("{what} are not there (404): no role is given")))
+        }
+        429 => Err(Failure::new(FailureKind::Overloaded(None), format!("{what}: too many requests"))),
+        500..=599 => {
+            Err(Failure::new(FailureKind::Unavailable, format!("{what}: {}", reply.status.as_u16())))
+        }
+        other => Err(super::no_service(&what, other)),
+    }
+}

@@ -1,0 +1,96 @@
+//! Credentials of an EC2 instance: its metadata service, version 2.
+
+use http::Method;
+use http::header::{HeaderName, HeaderValue};
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::secret::Secret;
+use leasehold_http::header::sensitive;
+use url::Url;
+
+use super::{answer, no_service};
+use crate::aws::sign::Keys;
+use crate::http::{Answer, Call, Http, METADATA, place, said};
+use crate::kept::Fresh;
+use crate::variables::Variables;
+
+const SERVICE: &str = "http://169.254.169.254";
+const TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds");
+const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
+const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
+
+/// Where the service is.
+pub(super) fn address(variables: &Variables) -> Url {
+    let named = variables.url("AWS_EC2_METADATA_SERVICE_ENDPOINT");
+    named.unwrap_or_else(|| Url::parse(SERVICE).expect("a constant that is a URL"))
+}
+
+/// Whether it may be asked at all.
+pub(super) fn is_disabled(variables: &Variables) -> bool {
+    variables.text("AWS_EC2_METADATA_DISABLED").is_some_and(|word| word.eq_ignore_ascii_case("true"))
+}
+
+pub(super) async fn fetch(http: &Http, base: &Url) -> Result<Fresh<Keys>, Failure> {
+    let what = format!("the instance's metadata at {}", place(base));
+    let session = session(http, base, &what).await?;
+    let roles = get(http, base, ROLES, &session).await?;
+    let none = || {
+        let why = format!("{what} have no role; give the instance an instance profile");
+        Failure::advised(FailureKind::Refused, why)
+    };
+    match roles.status.as_u16() {
+        200 => {}
+        404 => return Err(none()),
+        other => return Err(refused(&what, other)),
+    }
+    let role = std::str::from_utf8(&roles.body).ok().and_then(|text| text.lines().next()).unwrap_or_default();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
+    if role.is_empty() {
+        return Err(none());
+    }
+    if !role.chars().all(is_name) {
+        return Err(no_service(&what, 200));
+    }
+    let keys = get(http, base, &format!("{ROLES}{role}"), &session).await?;
+    match keys.status.as_u16() {
+        200 => answer(&keys.body, &what),
+        other => Err(refused(&format!("{what}, role {}", said(role)), other)),
+    }
+}
+
+/// A token without which version 2 answers nothing. Version 1 is not asked: a request that another program can be
+/// made to send gets no credentials.
+async fn session(http: &Http, base: &Url, what: &str) -> Result<Secret, Failure> {
+    let mut call =
+        Call { method: Method::PUT, timeout: METADATA, ..Call::get(at(base, "/latest/api/token")) };
+    call.headers.insert(TTL, HeaderValue::from_static("21600"));
+    let reply = http.send(call).await?;
+    match reply.status.as_u16() {
+        200 => {}
+        403 => return Err(refused(what, 403)),
+        other => return Err(no_service(what, other)),
+    }
+    let token = reply.body.trim_ascii();
+    let is_token = !token.is_empty() && token.len() < 1024 && token.iter().all(u8::is_ascii_graphic);
+    if is_token { Ok(Secret::new(token.to_vec())) } else { Err(no_service(what, 200)) }
+}
+
+async fn get(http: &Http, base: &Url, path: &str, session: &Secret) -> Result<Answer, Failure> {
+    let mut call = Call { timeout: METADATA, ..Call::get(at(base, path)) };
+    let token = sensitive(session).expect("visible ASCII makes a header");
+    call.headers.insert(TOKEN, token);
+    http.send(call).await
+}
+
+fn at(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(path);
+    url
+}
+
+fn refused(what: &str, status: u16) -> Failure {
+    match status {
+        429 => Failure::new(FailureKind::Overloaded(None), format!("{what}: too many requests")),
+        500..=599 => Failure::new(FailureKind::Unavailable, format!("{what}: {status}")),
+        _ => Failure::new(FailureKind::Refused, format!("{what} are refused ({status})")),
+    }
+}

@@ -1,0 +1,272 @@
+//! Where AWS' credentials are from, in the order of AWS' own programs, and how long they are good.
+
+mod container;
+mod instance;
+mod profile;
+mod sts;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::secret::Secret;
+use leasehold_base::tree::Tree;
+use leasehold_http::files::local;
+use url::Url;
+
+use super::sign::Keys;
+use super::variables::profile as named_profile;
+use crate::http::{Http, said};
+use crate::kept::{Fresh, Kept};
+use crate::times;
+use crate::variables::Variables;
+
+pub(super) use profile::{region as region_of_profile, token_file as token_file_of_profile};
+pub(super) use sts::VERSION as STS_VERSION;
+
+/// The name of a session of a role, where nothing else names it.
+const SESSION: &str = "leasehold";
+
+/// One source of credentials.
+#[derive(Debug)]
+enum Source {
+    /// Keys that are written down.
+    Given(Keys),
+    /// A token of another identity provider, for which STS gives keys.
+    WebIdentity { token_file: PathBuf, role_arn: String, session: String },
+    /// A role that is assumed with other credentials.
+    Assumed { base: Box<Source>, role_arn: String, session: String },
+    /// ECS and EKS.
+    Container { url: Url, token: container::Token },
+    /// EC2.
+    Instance,
+}
+
+/// The keys of now, and how they are replaced.
+pub(super) struct Credentials {
+    variables: Variables,
+    /// The role of the configuration.
+    role_arn: Option<String>,
+    kept: Kept<Keys>,
+}
+
+impl Credentials {
+    pub(super) fn new(variables: Variables, role_arn: Option<String>) -> Self {
+        Self { variables, role_arn, kept: Kept::default() }
+    }
+
+    /// The keys to sign with.
+    pub(super) async fn keys(&self, http: &Http, region: &str) -> Result<Arc<Keys>, Failure> {
+        self.kept.get(async { self.fetch(http, region).await.map_err(lacking) }).await
+    }
+
+    /// Has these keys replaced at the next request: AWS says that they have ended.
+    pub(super) async fn forget(&self, keys: &Arc<Keys>) {
+        self.kept.forget(keys).await;
+    }
+
+    /// A token that says to others whose keys these are.
+    pub(super) async fn identity(
+        &self,
+        http: &Http,
+        region: &str,
+        audience: &str,
+    ) -> Result<Secret, Failure> {
+        let keys = self.keys(http, region).await?;
+        let around = Around { http, region, variables: &self.variables };
+        sts::identity(&around, &keys, audience).await.map_err(lacking)
+    }
+
+    async fn fetch(&self, http: &Http, region: &str) -> Result<Fresh<Keys>, Failure> {
+        let mut source = source(&self.variables)?;
+        if let Some(role_arn) = &self.role_arn {
+            let (role_arn, session) = (role_arn.clone(), SESSION.to_owned());
+            source = Source::Assumed { base: Box::new(source), role_arn, session };
+        }
+        let around = Around { http, region, variables: &self.variables };
+        source.fetch(&around).await
+    }
+}
+
+/// What a source is asked with.
+struct Around<'a> {
+    http: &'a Http,
+    region: &'a str,
+    variables: &'a Variables,
+}
+
+/// The first source that is configured. It alone is asked: credentials of another one would be those of another
+/// identity.
+fn source(variables: &Variables) -> Result<Source, Failure> {
+    // A profile that is asked for by name is meant, whatever else is there.
+    if named_profile(variables).is_none()
+        && let Some(source) = environment(variables)?.or_else(|| web_identity(variables))
+    {
+        return Ok(source);
+    }
+    if let Some(source) = profile::source(variables)? {
+        return Ok(source);
+    }
+    if let Some(source) = container::source(variables)? {
+        return Ok(source);
+    }
+    if instance::is_disabled(variables) {
+        return Err(unusable(
+            "no variable names any, no profile has any, and AWS_EC2_METADATA_DISABLED is set",
+        ));
+    }
+    Ok(Source::Instance)
+}
+
+fn environment(variables: &Variables) -> Result<Option<Source>, Failure> {
+    let (id, secret) = (variables.text("AWS_ACCESS_KEY_ID"), variables.secret("AWS_SECRET_ACCESS_KEY"));
+    match (id, secret) {
+        (Some(id), Some(secret)) => {
+            let token = variables.secret("AWS_SESSION_TOKEN").cloned();
+            let from = "AWS_ACCESS_KEY_ID".to_owned();
+            Ok(Some(Source::Given(Keys { id: id.to_owned(), secret: secret.clone(), token, from })))
+        }
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(unusable("AWS_ACCESS_KEY_ID is set, and AWS_SECRET_ACCESS_KEY is not")),
+        (None, Some(_)) => Err(unusable("AWS_SECRET_ACCESS_KEY is set, and AWS_ACCESS_KEY_ID is not")),
+    }
+}
+
+fn web_identity(variables: &Variables) -> Option<Source> {
+    Some(Source::WebIdentity {
+        token_file: variables.path("AWS_WEB_IDENTITY_TOKEN_FILE")?,
+        role_arn: variables.text("AWS_ROLE_ARN")?.to_owned(),
+        session: variables.text("AWS_ROLE_SESSION_NAME").unwrap_or(SESSION).to_owned(),
+    })
+}
+
+impl Source {
+    async fn fetch(self, around: &Around<'_>) -> Result<Fresh<Keys>, Failure> {
+        match self {
+            Self::Given(keys) => Ok(Fresh { it: keys, life: None }),
+            Self::WebIdentity { token_file, role_arn, session } => {
+                sts::with_web_identity(around, &token_file, &role_arn, &session).await
+            }
+            Self::Assumed { base, role_arn, session } => {
+                let base = Box::pin(base.fetch(around)).await?;
+                sts::assume(around, &base.it, &role_arn, &session).await
+            }
+            Self::Container { url, token } => container::fetch(around.http, &url, &token).await,
+            Self::Instance => {
+                let base = instance::address(around.variables);
+                let found = instance::fetch(around.http, &base).await;
+                found.map_err(|failure| match failure.kind {
+                    FailureKind::Unreachable | FailureKind::Unheard => Failure::advised(
+                        failure.kind,
+                        format!(
+                            "no variable names any, no profile has any, and the instance's metadata do not answer: {}; on Kubernetes give the service account a role, elsewhere set AWS_ACCESS_KEY_ID or AWS_PROFILE",
+                            failure.why
+                        ),
+                    ),
+                    _ => failure,
+                })
+            }
+        }
+    }
+}
+
+/// The keys in the answer of a metadata service.
+fn answer(body: &[u8], what: &str) -> Result<Fresh<Keys>, Failure> {
+    let tree = Tree::from_json(body).map_err(|_| no_service(what, 200))?;
+    let text = |name: &str| tree.get(name).and_then(Tree::as_str).filter(|text| !text.is_empty());
+    let secret = |name: &str| tree.get(name).and_then(Tree::as_text).filter(|text| !text.is_empty()).cloned();
+    if let Some(code) = text("Code").filter(|code| *code != "Success") {
+        let why = format!("{what}: {}", said(code));
+        return Err(Failure::new(FailureKind::Refused, why));
+    }
+    let keys = text("AccessKeyId").zip(secret("SecretAccessKey"));
+    let (id, secret_key) = keys.ok_or_else(|| no_service(what, 200))?;
+    let (token, from) = (secret("Token"), what.to_owned());
+    let keys = Keys { id: key_id(id)?, secret: secret_key, token, from };
+    Ok(Fresh::until(keys, text("Expiration").and_then(times::parse)))
+}
+
+/// An id that may become a part of a header.
+fn key_id(id: &str) -> Result<String, Failure> {
+    let is_id = id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_id {
+        Ok(id.to_owned())
+    } else {
+        Err(local("the id of the access key has other characters than letters and digits"))
+    }
+}
+
+/// Why there are no keys. What lacks on our own side is no secret that lacks.
+fn lacking(failure: Failure) -> Failure {
+    let kind = if failure.kind == FailureKind::Local { FailureKind::Unusable } else { failure.kind };
+    Failure { kind, why: format!("no credentials of AWS: {}", failure.why), ..failure }
+}
+
+/// What answers is no metadata service.
+fn no_service(what: &str, status: u16) -> Failure {
+    let why = format!(
+        "{what}: what answers there ({status}) is no metadata service of AWS; check what is in front of it"
+    );
+    Failure::advised(FailureKind::Intercepted, why)
+}
+
+fn unusable(why: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Unusable, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::variables::NAMES;
+    use leasehold_base::secret::Secret;
+
+    fn chosen(variables: &[(&str, &str)]) -> Result<String, Failure> {
+        let of = |wanted: &str| variables.iter().find(|(name, _)| *name == wanted);
+        let source = source(&Variables::of(NAMES, &|name| of(name).map(|(_, value)| Secret::from(*value))))?;
+        Ok(match source {
+            Source::Given(keys) => keys.from,
+            Source::WebIdentity { role_arn, .. } => role_arn,
+            Source::Assumed { role_arn, .. } => format!("assumed {role_arn}"),
+            Source::Container { url, .. } => url.to_string(),
+            Source::Instance => "instance".to_owned(),
+        })
+    }
+
+    #[test]
+    fn the_first_source_that_is_configured_is_the_one() {
+        let keys = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "s")];
+        let web = [("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"), ("AWS_ROLE_ARN", "arn:role")];
+        let container = [("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/x")];
+        let all = [&keys[..], &web, &container].concat();
+        assert_eq!(chosen(&all).as_deref(), Ok("AWS_ACCESS_KEY_ID"));
+        assert_eq!(chosen(&all[2..]).as_deref(), Ok("arn:role"));
+        assert_eq!(chosen(&all[4..]).as_deref(), Ok("http://169.254.170.2/v2/x"));
+        assert_eq!(chosen(&[]).as_deref(), Ok("instance"));
+    }
+
+    #[test]
+    fn half_a_key_and_a_token_for_anybody_are_refused() {
+        for (variables, words) in [
+            (&[("AWS_ACCESS_KEY_ID", "AKIA")][..], "AWS_SECRET_ACCESS_KEY is not"),
+            (&[("AWS_EC2_METADATA_DISABLED", "True")], "AWS_EC2_METADATA_DISABLED"),
+            (&[("AWS_PROFILE", "x")], "no file has the profile x"),
+            (&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://example.com/x")], "no token was sent"),
+            (&[("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "@example.com/x")], "does not begin with /"),
+        ] {
+            let failure = chosen(variables).expect_err("refused");
+            assert_eq!(failure.kind, FailureKind::Unusable);
+            assert!(failure.why.contains(words), "{failure}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_of_a_metadata_service_is_said_so() {
+        let failure = answer(b"<html>sign in</html>", "it").expect_err("no JSON");
+        assert_eq!(failure.kind, FailureKind::Intercepted);
+        assert!(answer(b"{\"AccessKeyId\": \"AKIA\"}", "it").is_err());
+        assert!(answer(b"{\"AccessKeyId\": \"A\\nB\", \"SecretAccessKey\": \"s\"}", "it").is_err());
+        let good = b"{\"Code\":\"Success\",\"AccessKeyId\":\"AKIA\",\"SecretAccessKey\":\"s\",\"Token\":\"t\",\"Expiration\":\"2026-11-29T13:56:30Z\"}";
+        let found = answer(good, "it").expect("good");
+        assert!(found.life.is_some() && found.it.token.is_some());
+    }
+}

@@ -1,0 +1,174 @@
+//! Profiles: the files `~/.aws/credentials` and `~/.aws/config`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::secret::Secret;
+use leasehold_http::files;
+
+use super::Source;
+use crate::aws::sign::Keys;
+use crate::aws::variables;
+use crate::variables::Variables;
+
+/// No file of profiles is larger.
+const MOST: usize = 256 * 1024;
+
+/// What one profile says, of both files.
+#[derive(Default)]
+struct Profile {
+    keys: BTreeMap<String, Secret>,
+}
+
+impl Profile {
+    fn text(&self, key: &str) -> Option<&str> {
+        self.keys.get(key)?.expose_str()
+    }
+}
+
+/// The source of the profile that is asked for, or of `default` where that says one.
+pub(super) fn source(variables: &Variables) -> Result<Option<Source>, Failure> {
+    let name = variables::profile(variables).unwrap_or("default");
+    match (profile(variables, name)?, variables::profile(variables)) {
+        (Some(profile), _) => of(variables, name, &profile),
+        (None, None) => Ok(None),
+        (None, Some(name)) => Err(unusable(format!("no file has the profile {name} of AWS_PROFILE"))),
+    }
+}
+
+/// The region of the profile that is asked for.
+pub(in crate::aws) fn region(variables: &Variables) -> Option<String> {
+    let name = variables::profile(variables).unwrap_or("default");
+    Some(profile(variables, name).ok()??.text("region")?.to_owned())
+}
+
+/// The file of a web identity that the profile names.
+pub(in crate::aws) fn token_file(variables: &Variables) -> Option<PathBuf> {
+    let name = variables::profile(variables).unwrap_or("default");
+    profile(variables, name).ok()??.text("web_identity_token_file").map(PathBuf::from)
+}
+
+fn of(variables: &Variables, name: &str, profile: &Profile) -> Result<Option<Source>, Failure> {
+    let session = profile.text("role_session_name").unwrap_or(super::SESSION).to_owned();
+    if let Some(role_arn) = profile.text("role_arn") {
+        let role_arn = role_arn.to_owned();
+        if let Some(file) = profile.text("web_identity_token_file") {
+            return Ok(Some(Source::WebIdentity { token_file: PathBuf::from(file), role_arn, session }));
+        }
+        let base = base(variables, name, profile)?;
+        return Ok(Some(Source::Assumed { base: Box::new(base), role_arn, session }));
+    }
+    if let Some(keys) = keys(profile, name) {
+        return Ok(Some(Source::Given(keys)));
+    }
+    for other in ["credential_process", "sso_session", "sso_start_url", "login_session"] {
+        if profile.text(other).is_some() {
+            return Err(unusable(format!(
+                "the profile {name} has {other}, which Leasehold does not follow; give it keys or a role"
+            )));
+        }
+    }
+    match variables::profile(variables) {
+        Some(name) => Err(unusable(format!("the profile {name} has neither keys nor a role"))),
+        None => Ok(None),
+    }
+}
+
+/// What a role of a profile is assumed with.
+fn base(variables: &Variables, name: &str, profile: &Profile) -> Result<Source, Failure> {
+    let wrong = |why: String| unusable(format!("the profile {name} has role_arn, {why}"));
+    match (profile.text("source_profile"), profile.text("credential_source")) {
+        (Some(source), _) => {
+            let found = self::profile(variables, source)?.and_then(|profile| keys(&profile, source));
+            let none = || wrong(format!("and its source_profile {source} has no keys"));
+            found.map(Source::Given).ok_or_else(none)
+        }
+        (None, Some("Environment")) => super::environment(variables)?
+            .ok_or_else(|| wrong("and the environment has no AWS_ACCESS_KEY_ID".to_owned())),
+        (None, Some("EcsContainer")) => super::container::source(variables)?
+            .ok_or_else(|| wrong("and no AWS_CONTAINER_CREDENTIALS_… variable is set".to_owned())),
+        (None, Some("Ec2InstanceMetadata")) => Ok(Source::Instance),
+        _ => Err(wrong("and neither source_profile nor web_identity_token_file".to_owned())),
+    }
+}
+
+fn keys(profile: &Profile, name: &str) -> Option<Keys> {
+    Some(Keys {
+        id: profile.text("aws_access_key_id")?.to_owned(),
+        secret: profile.keys.get("aws_secret_access_key")?.clone(),
+        token: profile.keys.get("aws_session_token").cloned(),
+        from: format!("the profile {name}"),
+    })
+}
+
+fn profile(variables: &Variables, name: &str) -> Result<Option<Profile>, Failure> {
+    let mut all = Profile::default();
+    let mut found = false;
+    // What the first says, the second does not change.
+    for (path, is_config) in variables::profile_files(variables).into_iter().zip([false, true]) {
+        let Some(path) = path.filter(|path| path.exists()) else { continue };
+        let bytes = files::read("AWS profiles", &path, MOST)?;
+        let header = if is_config && name != "default" { format!("profile {name}") } else { name.to_owned() };
+        found |= read(&bytes, &header, &mut all);
+    }
+    Ok(found.then_some(all))
+}
+
+/// Adds what the section says, and returns whether it is there. What is indented belongs to the key above it, and is
+/// nothing that we use.
+fn read(bytes: &[u8], section: &str, into: &mut Profile) -> bool {
+    let (mut inside, mut found) = (false, false);
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let text = line.trim_ascii();
+        if text.is_empty() || text[0] == b'#' || text[0] == b';' {
+            continue;
+        }
+        if text[0] == b'[' {
+            let name = text[1..].split(|byte| *byte == b']').next().unwrap_or_default();
+            let words = name.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+            inside = words.eq(section.as_bytes().split(|byte| *byte == b' '));
+            found |= inside;
+        } else if inside && !line[0].is_ascii_whitespace() {
+            let mut halves = text.splitn(2, |byte| *byte == b'=');
+            let (Some(key), Some(value)) = (halves.next(), halves.next()) else { continue };
+            let key = String::from_utf8_lossy(key.trim_ascii()).to_ascii_lowercase();
+            let value = value.trim_ascii();
+            // A comment begins behind white space; a key of AWS has neither.
+            let end = value.windows(2).position(|two| two[0].is_ascii_whitespace() && two[1] == b'#');
+            let value = Secret::new(value[..end.unwrap_or(value.len())].trim_ascii().to_vec());
+            if !value.is_empty() {
+                into.keys.entry(key).or_insert(value);
+            }
+        }
+    }
+    found
+}
+
+fn unusable(why: String) -> Failure {
+    Failure::new(FailureKind::Unusable, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &[u8] = b"# ours\n[default]\naws_access_key_id = AKIA1 # here\naws_secret_access_key=a#b=c\n\
+s3 =\n  region = not-this\n\n[profile  other]\nregion=eu-west-1\n[ other ]\nrole_arn = arn:aws:iam::1:role/x\n";
+
+    fn of_section(section: &str) -> Option<Profile> {
+        let mut profile = Profile::default();
+        read(TEXT, section, &mut profile).then_some(profile)
+    }
+
+    #[test]
+    fn a_section_is_found_by_its_name_and_comments_are_no_values() {
+        let default = of_section("default").expect("it is there");
+        assert_eq!(default.text("aws_access_key_id"), Some("AKIA1"));
+        assert_eq!(default.text("aws_secret_access_key"), Some("a#b=c"));
+        assert_eq!(default.text("region"), None, "it is nested");
+        assert_eq!(of_section("profile other").expect("there").text("region"), Some("eu-west-1"));
+        assert_eq!(of_section("other").expect("there").text("role_arn"), Some("arn:aws:iam::1:role/x"));
+        assert!(of_section("absent").is_none());
+    }
+}

@@ -1,0 +1,175 @@
+//! AWS' Security Token Service: keys for a role.
+
+use std::path::Path;
+
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use leasehold_base::clock;
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::secret::Secret;
+use leasehold_http::files;
+
+use super::{Around, key_id};
+use crate::aws::address;
+use crate::aws::errors::{Complaint, common, element};
+use crate::aws::sign::{Keys, Scope, sign};
+use crate::http::{Answer, said};
+use crate::kept::Fresh;
+use crate::login::is_jwt;
+use crate::oauth::{FORM, Form, no_token};
+use crate::times;
+
+/// What STS speaks.
+pub(in crate::aws) const VERSION: &str = "2011-06-15";
+
+/// What a web identity's token becomes, which needs no other credentials.
+pub(super) async fn with_web_identity(
+    around: &Around<'_>,
+    token_file: &Path,
+    role_arn: &str,
+    session: &str,
+) -> Result<Fresh<Keys>, Failure> {
+    let token = files::credential("AWS_WEB_IDENTITY_TOKEN_FILE", token_file)?;
+    let body = form("AssumeRoleWithWebIdentity", role_arn, session, Some(&token));
+    let answer = ask(around, (body, vec![token]), None).await?;
+    keys(&answer, format!("the web identity in {}", token_file.display()), |complaint| {
+        match complaint.code.as_str() {
+            "ExpiredTokenException" => Failure::advised(
+                FailureKind::Refused,
+                format!(
+                    "the web identity token in {} has expired; check that the kubelet replaces it, and this machine's clock",
+                    token_file.display()
+                ),
+            ),
+            "InvalidIdentityToken" => Failure::advised(
+                FailureKind::Refused,
+                format!(
+                    "STS does not take the web identity token in {}{}; check the identity provider and its audience in IAM",
+                    token_file.display(),
+                    complaint.words()
+                ),
+            ),
+            "IDPCommunicationError" => Failure::new(
+                FailureKind::Unavailable,
+                "STS cannot reach the identity provider of the web identity token",
+            ),
+            _ => refused(complaint, role_arn),
+        }
+    })
+}
+
+/// What a role gives to whoever may assume it.
+pub(super) async fn assume(
+    around: &Around<'_>,
+    base: &Keys,
+    role_arn: &str,
+    session: &str,
+) -> Result<Fresh<Keys>, Failure> {
+    let answer = ask(around, (form("AssumeRole", role_arn, session, None), Vec::new()), Some(base)).await?;
+    keys(&answer, format!("the role {role_arn}"), |complaint| refused(complaint, role_arn))
+}
+
+/// A token that says who signed the request, for `audience` alone.
+pub(super) async fn identity(around: &Around<'_>, keys: &Keys, audience: &str) -> Result<Secret, Failure> {
+    let form = Form::of(&[
+        ("Action", b"GetWebIdentityToken"),
+        ("Version", VERSION.as_bytes()),
+        ("Audience.member.1", audience.as_bytes()),
+        ("DurationSeconds", b"300"),
+        ("SigningAlgorithm", b"RS256"),
+    ]);
+    let answer = ask(around, (form, Vec::new()), Some(keys)).await?;
+    let body = std::str::from_utf8(&answer.body).unwrap_or_default();
+    if answer.status.is_success() {
+        let token = element(body, "WebIdentityToken").map(Secret::from).filter(is_jwt);
+        return token.ok_or_else(|| no_token("STS"));
+    }
+    let complaint = complaint(&answer);
+    Err(match complaint.code.as_str() {
+        "OutboundWebIdentityFederationDisabled" | "OutboundWebIdentityFederationDisabledException" => {
+            Failure::advised(
+                FailureKind::Refused,
+                "the account of AWS gives no tokens that say who it is to others; enable them: aws iam enable-outbound-web-identity-federation",
+            )
+        }
+        "AccessDenied" | "AccessDeniedException" => Failure::advised(
+            FailureKind::Refused,
+            format!(
+                "STS gives {} no token that says who it is{}; allow it sts:GetWebIdentityToken",
+                keys.from,
+                complaint.words()
+            ),
+        ),
+        _ => common(&complaint, "STS"),
+    })
+}
+
+fn refused(complaint: &Complaint, role_arn: &str) -> Failure {
+    let role = said(role_arn);
+    match complaint.code.as_str() {
+        "AccessDenied" | "AccessDeniedException" => Failure::advised(
+            FailureKind::Refused,
+            format!("the role {role} may not be assumed{}; check its trust policy", complaint.words()),
+        ),
+        "ValidationError" => Failure::new(
+            FailureKind::Refused,
+            format!("STS refuses the request for the role {role}{}", complaint.words()),
+        ),
+        _ => common(complaint, "STS"),
+    }
+}
+
+fn form(action: &str, role_arn: &str, session: &str, token: Option<&Secret>) -> Form {
+    let mut fields: Vec<(&str, &[u8])> = vec![
+        ("Action", action.as_bytes()),
+        ("Version", VERSION.as_bytes()),
+        ("RoleArn", role_arn.as_bytes()),
+        ("RoleSessionName", session.as_bytes()),
+    ];
+    fields.extend(token.map(|token| ("WebIdentityToken", token.expose())));
+    Form::of(&fields)
+}
+
+/// Asks with a form and with what of it is a credential.
+async fn ask(
+    around: &Around<'_>,
+    (form, unspoken): (Form, Vec<Secret>),
+    keys: Option<&Keys>,
+) -> Result<Answer, Failure> {
+    let url =
+        around.variables.url("AWS_ENDPOINT_URL_STS").or_else(|| around.variables.url("AWS_ENDPOINT_URL"));
+    let url = url.map_or_else(|| address("sts", around.region), Ok)?;
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
+    if let Some(keys) = keys {
+        let scope = Scope { region: around.region, service: "sts", at: clock::now().wall };
+        sign(&mut headers, (&url, form.bytes()), keys, scope)?;
+    }
+    let mut call = form.post(url, unspoken);
+    call.headers = headers;
+    around.http.send(call).await
+}
+
+fn complaint(answer: &Answer) -> Complaint {
+    let body = std::str::from_utf8(&answer.body).unwrap_or_default();
+    let code = answer.said(element(body, "Code").unwrap_or_default());
+    Complaint::of(answer, code, element(body, "Message").unwrap_or_default())
+}
+
+fn keys(
+    answer: &Answer,
+    from: String,
+    explain: impl Fn(&Complaint) -> Failure,
+) -> Result<Fresh<Keys>, Failure> {
+    if !answer.status.is_success() {
+        return Err(explain(&complaint(answer)));
+    }
+    let body = std::str::from_utf8(&answer.body).unwrap_or_default();
+    let part = |name| element(body, name).filter(|text| !text.is_empty());
+    let found = part("AccessKeyId").zip(part("SecretAccessKey"));
+    let (id, secret) = found.ok_or_else(|| {
+        Failure::new(FailureKind::Nonsense, "the answer of STS has no keys; check what is on the way to it")
+    })?;
+    let token = part("SessionToken").map(Secret::from);
+    let keys = Keys { id: key_id(id)?, secret: secret.into(), token, from };
+    Ok(Fresh::until(keys, part("Expiration").and_then(times::parse)))
+}

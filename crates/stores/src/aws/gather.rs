@@ -1,0 +1,218 @@
+//! Reads that are asked at the same time go out as one request of up to twenty.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::response::Response;
+use leasehold_base::tree::Tree;
+use tokio::sync::oneshot;
+
+use super::Aws;
+use super::errors::Complaint;
+
+/// So many AWS reads at once.
+const MOST: usize = 20;
+
+/// What comes of a read; nothing where it is to be asked by itself.
+type Outcome = Option<Result<Response, Failure>>;
+
+/// Who asks for what.
+#[derive(Debug)]
+struct Asker {
+    id: String,
+    tell: oneshot::Sender<Outcome>,
+}
+
+/// The reads that wait for the end of this turn of the loop.
+#[derive(Debug, Default)]
+pub(super) struct Gather {
+    waiting: Mutex<Vec<Asker>>,
+    /// The identity may not read several at once, although it may read each.
+    denied: AtomicBool,
+}
+
+impl Gather {
+    fn waiting(&self) -> MutexGuard<'_, Vec<Asker>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes its place, and says whether it is the first, who asks for all.
+    fn wait(&self, id: &str) -> (oneshot::Receiver<Outcome>, bool) {
+        let (tell, told) = oneshot::channel();
+        let mut waiting = self.waiting();
+        waiting.push(Asker { id: id.to_owned(), tell });
+        (told, waiting.len() == 1)
+    }
+
+    fn take(&self) -> Vec<Asker> {
+        let mut waiting = self.waiting();
+        let many = waiting.len().min(MOST);
+        waiting.drain(..many).collect()
+    }
+
+    /// What comes of `id`, which is asked for together with what else is asked now. `ask` asks for several; `found` finds one
+    /// in their answer. Nothing where it is to be asked by itself.
+    async fn read<A>(
+        &self,
+        id: &str,
+        ask: impl AsyncFn(Vec<String>) -> Result<A, Failure>,
+        found: impl Fn(&A, &str) -> Outcome,
+    ) -> Outcome {
+        if self.denied.load(Ordering::Relaxed) {
+            return None;
+        }
+        let (told, is_first) = self.wait(id);
+        if is_first {
+            // All that is asked in this turn of the loop comes before the rest of this.
+            tokio::task::yield_now().await;
+            loop {
+                let askers = self.take();
+                match &askers[..] {
+                    [] => break,
+                    // Who is told nothing asks by itself.
+                    [_] => {}
+                    _ if self.denied.load(Ordering::Relaxed) => {}
+                    _ => {
+                        let answer = ask(askers.iter().map(|asker| asker.id.clone()).collect()).await;
+                        self.tell(askers, &answer, &found);
+                    }
+                }
+            }
+        }
+        // Where the first has gone away, each asks by itself.
+        told.await.ok().flatten()
+    }
+
+    fn tell<A>(&self, askers: Vec<Asker>, answer: &Result<A, Failure>, found: &impl Fn(&A, &str) -> Outcome) {
+        let denied = |failure: &Failure| matches!(failure.kind, FailureKind::Denied | FailureKind::Rejected);
+        for Asker { id, tell } in askers {
+            let outcome = match answer {
+                Ok(answer) => found(answer, &id),
+                Err(failure) if denied(failure) => {
+                    self.denied.store(true, Ordering::Relaxed);
+                    None
+                }
+                Err(failure) => Some(Err(failure.clone())),
+            };
+            // Who has gone away wants to know nothing.
+            let _ = tell.send(outcome);
+        }
+    }
+}
+
+impl Aws {
+    /// Reads the newest version, together with what else is asked now.
+    pub(super) async fn read_together(&self, id: &str) -> Result<Response, Failure> {
+        let ask = async |ids: Vec<String>| {
+            let ids = Tree::list(ids.into_iter().map(Tree::text));
+            self.call("BatchGetSecretValue", Tree::map([("SecretIdList", ids)])).await
+        };
+        match self.gather.read(id, ask, |tree, id| self.found(tree, id)).await {
+            Some(result) => result,
+            None => self.read_one(id, &[]).await,
+        }
+    }
+
+    /// What the answer has of one.
+    fn found(&self, tree: &Tree, id: &str) -> Outcome {
+        let list = |name: &str| tree.get(name).and_then(Tree::as_list).unwrap_or_default();
+        let is = |of: &Tree, key: &str| of.get(key).and_then(Tree::as_str) == Some(id);
+        let value = list("SecretValues").iter().find(|one| is(one, "Name") || is(one, "ARN"));
+        if let Some(value) = value {
+            return Some(super::value(value));
+        }
+        let error = list("Errors").iter().find(|one| is(one, "SecretId"))?;
+        let text = |key: &str| error.get(key).and_then(Tree::as_str).unwrap_or_default();
+        let complaint = Complaint::of_one(text("ErrorCode"), text("Message"));
+        Some(Err(super::explained(&complaint, self.region.as_deref().unwrap_or_default(), "")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use leasehold_base::secret::Secret;
+    use tokio::runtime::Builder;
+    use tokio::task::LocalSet;
+
+    use super::*;
+
+    /// Asks for so many at once, of which the store answers each request for several with `answer`. What it was asked, and
+    /// what comes of each.
+    fn asked_at_once(
+        many: usize,
+        answer: &Result<&'static str, Failure>,
+    ) -> (Vec<Vec<String>>, Vec<Outcome>) {
+        let gather = Rc::new(Gather::default());
+        let asked = Rc::new(RefCell::new(Vec::new()));
+        let read = |number: usize| {
+            let (gather, asked, answer) = (Rc::clone(&gather), Rc::clone(&asked), answer.clone());
+            async move {
+                let ask = async |ids: Vec<String>| {
+                    asked.borrow_mut().push(ids);
+                    tokio::task::yield_now().await;
+                    answer.clone()
+                };
+                let found = |value: &&'static str, id: &str| {
+                    let value = format!("{value} of {id}");
+                    (id != "s1").then(|| Ok(Response::of_value(Secret::new(value.into_bytes()))))
+                };
+                gather.read(&format!("s{number}"), ask, found).await
+            }
+        };
+        let tasks = LocalSet::new();
+        let reads: Vec<_> = (0..many).map(|number| tasks.spawn_local(read(number))).collect();
+        let runtime = Builder::new_current_thread().build().expect("a runtime");
+        let outcomes = runtime.block_on(tasks.run_until(async {
+            let mut outcomes = Vec::new();
+            for read in reads {
+                outcomes.push(read.await.expect("no task panics"));
+            }
+            outcomes
+        }));
+        (asked.take(), outcomes)
+    }
+
+    fn sizes(asked: &[Vec<String>]) -> Vec<usize> {
+        asked.iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn what_is_asked_in_one_turn_goes_out_in_requests_of_twenty() {
+        for (many, requests) in [(1, &[][..]), (2, &[2]), (20, &[20]), (21, &[20]), (45, &[20, 20, 5])] {
+            let (asked, outcomes) = asked_at_once(many, &Ok("value"));
+            assert_eq!(sizes(&asked), requests, "{many}");
+            let ids: Vec<String> = asked.into_iter().flatten().collect();
+            let expected: Vec<String> = (0..ids.len()).map(|number| format!("s{number}")).collect();
+            assert_eq!(ids, expected, "each is asked for once");
+            let told =
+                |outcome: &Outcome| outcome.as_ref().and_then(|result| result.as_ref().ok()?.raw.clone());
+            for (number, outcome) in outcomes.iter().enumerate() {
+                // The one that is alone, the last of 21 and the one that the answer has nothing of ask by themselves.
+                let own = number == 1 || number >= ids.len();
+                let expected = (!own).then(|| format!("value of s{number}").into_bytes());
+                assert_eq!(told(outcome).map(|raw| raw.expose().to_vec()), expected, "{number} of {many}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_may_not_read_several_at_once_finds_that_out_once() {
+        for kind in [FailureKind::Denied, FailureKind::Rejected] {
+            let (asked, outcomes) = asked_at_once(45, &Err(Failure::new(kind, "not several")));
+            assert_eq!(sizes(&asked), [20], "what waited already is not tried again");
+            assert!(outcomes.iter().all(Option::is_none), "each asks by itself");
+        }
+    }
+
+    #[test]
+    fn a_failure_of_the_store_is_the_failure_of_each() {
+        let away = Failure::new(FailureKind::Unreachable, "connection refused");
+        let (asked, outcomes) = asked_at_once(3, &Err(away.clone()));
+        assert_eq!(sizes(&asked), [3]);
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Some(Err(failure)) if *failure == away)));
+    }
+}

@@ -1,0 +1,291 @@
+//! AWS Secrets Manager.
+
+mod credentials;
+mod errors;
+mod gather;
+mod proof;
+mod sign;
+mod variables;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::ffi::OsStringExt as _;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use leasehold_base::clock;
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::request::{Request, Verb};
+use leasehold_base::response::Response;
+use leasehold_base::secret::Secret;
+use leasehold_base::tree::Tree;
+use url::Url;
+
+use crate::answer;
+use crate::http::{Answer, Call, Http, said};
+use crate::settings::{self, Needs};
+use crate::variables::Variables;
+use credentials::Credentials;
+use errors::{Complaint, common, element, has_ended};
+use gather::Gather;
+use sign::{Keys, Scope, sign};
+
+pub(crate) use proof::{identity, signed};
+pub(crate) use variables::NAMES;
+
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+/// Pages of a list that are read: fifty thousand secrets.
+const MOST_PAGES: usize = 500;
+
+/// The secrets of one region, as one identity sees them.
+pub struct Aws {
+    http: Http,
+    region: Result<String, Failure>,
+    endpoint: Option<Url>,
+    credentials: Credentials,
+    gather: Gather,
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aws").field("region", &self.region).finish_non_exhaustive()
+    }
+}
+
+/// What the store needs of the machine.
+pub(crate) fn needs(settings: &settings::Aws, environment: &dyn Fn(&str) -> Option<OsString>) -> Needs {
+    let variables = Variables::of(variables::NAMES, &|name| Some(Secret::new(environment(name)?.into_vec())));
+    let mut needs = needs_of_credentials(&variables);
+    needs.ports.extend(settings.endpoint.as_ref().and_then(Url::port_or_known_default));
+    needs
+}
+
+/// What finding credentials needs of the machine.
+pub(crate) fn needs_of_credentials(variables: &Variables) -> Needs {
+    let urls = variables::urls(variables);
+    let mut needs = Needs::default();
+    // What has an address of its own replaces AWS', and the metadata services have no TLS.
+    needs.ports.extend(urls.filter_map(|url| url.port_or_known_default()).chain([80, 443]));
+    let tokens = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
+    needs.read.extend(tokens.iter().filter_map(|name| variables.path(name)));
+    needs.read.extend(variables::profile_files(variables).into_iter().flatten());
+    needs.read.extend(credentials::token_file_of_profile(variables));
+    needs
+}
+
+impl Aws {
+    pub(crate) fn new(settings: &settings::Aws, environment: &BTreeMap<String, Secret>) -> Self {
+        let variables = Variables::of(variables::NAMES, &|name| environment.get(name).cloned());
+        let endpoint = settings.endpoint.clone();
+        Self {
+            http: Http::default(),
+            region: region(settings.region.as_deref(), &variables),
+            endpoint: endpoint.or_else(|| {
+                let named = variables.url("AWS_ENDPOINT_URL_SECRETS_MANAGER");
+                named.or_else(|| variables.url("AWS_ENDPOINT_URL"))
+            }),
+            credentials: Credentials::new(variables, settings.role_arn.clone()),
+            gather: Gather::default(),
+        }
+    }
+
+    pub(crate) async fn ask(&self, verb: Verb, name: &str, request: &Request) -> Result<Response, Failure> {
+        match verb {
+            Verb::List => self.list(name).await,
+            _ => self.read(name, request).await,
+        }
+    }
+
+    async fn read(&self, name: &str, request: &Request) -> Result<Response, Failure> {
+        let mut chosen = Vec::new();
+        for (argument, value) in &request.args {
+            let key = match argument.as_str() {
+                "version" => "VersionId",
+                "stage" => "VersionStage",
+                other => {
+                    let why =
+                        format!("AWS Secrets Manager takes `version` and `stage`, and no argument {other}");
+                    return Err(Failure::new(FailureKind::Rejected, why));
+                }
+            };
+            chosen.push((key, value));
+        }
+        if chosen.is_empty() { self.read_together(name).await } else { self.read_one(name, &chosen).await }
+    }
+
+    async fn read_one(&self, name: &str, chosen: &[(&'static str, &Secret)]) -> Result<Response, Failure> {
+        let chosen = chosen.iter().map(|(key, value)| (*key, Tree::Text((*value).clone())));
+        let body = std::iter::once(("SecretId", Tree::text(name))).chain(chosen);
+        let tree = self.call("GetSecretValue", Tree::map(body)).await?;
+        value(&tree)
+    }
+
+    /// What stands below `folder`, up to the next slash.
+    async fn list(&self, folder: &str) -> Result<Response, Failure> {
+        let start = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let mut names = BTreeSet::new();
+        let mut next = None;
+        for _ in 0..MOST_PAGES {
+            let tree = self.call("ListSecrets", page(&start, next.as_ref())).await?;
+            for secret in tree.get("SecretList").and_then(Tree::as_list).unwrap_or_default() {
+                let name = secret.get("Name").and_then(Tree::as_str);
+                // AWS compares without regard to case.
+                let Some(rest) = name.and_then(|name| name.strip_prefix(&start)) else { continue };
+                names.insert(match rest.split_once('/') {
+                    Some((folder, _)) => format!("{folder}/"),
+                    None => rest.to_owned(),
+                });
+            }
+            next = tree.get("NextToken").and_then(Tree::as_text).cloned();
+            if next.is_none() {
+                return Ok(answer::list(names.into_iter().filter(|name| !name.is_empty()).collect()));
+            }
+        }
+        let why = format!("AWS Secrets Manager lists more than {MOST_PAGES} pages; list a folder");
+        Err(Failure::new(FailureKind::Nonsense, why))
+    }
+
+    /// Asks for `action`; once more with other keys where the first have ended.
+    async fn call(&self, action: &str, body: Tree) -> Result<Tree, Failure> {
+        let region = self.region.as_ref().map_err(Clone::clone)?;
+        let keys = self.credentials.keys(&self.http, region).await?;
+        let answer = self.post(action, &body, (region, &keys)).await?;
+        match understood(&answer) {
+            Err(complaint) if has_ended(&complaint.code) => {}
+            other => return other.map_err(|complaint| explained(&complaint, region, &keys.from)),
+        }
+        self.credentials.forget(&keys).await;
+        let keys = self.credentials.keys(&self.http, region).await?;
+        let answer = self.post(action, &body, (region, &keys)).await?;
+        understood(&answer).map_err(|complaint| explained(&complaint, region, &keys.from))
+    }
+
+    async fn post(
+        &self,
+        action: &str,
+        body: &Tree,
+        (region, keys): (&str, &Arc<Keys>),
+    ) -> Result<Answer, Failure> {
+        let url = self.endpoint.clone().map_or_else(|| address("secretsmanager", region), Ok)?;
+        let body = body.to_json();
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+        let target = HeaderValue::from_str(&format!("secretsmanager.{action}"));
+        headers.insert(TARGET, target.expect("an action is a word"));
+        let scope = Scope { region, service: "secretsmanager", at: clock::now().wall };
+        sign(&mut headers, (&url, &body), keys, scope)?;
+        self.http.send(Call { headers, ..Call::post(url, body) }).await
+    }
+}
+
+fn page(start: &str, next: Option<&Secret>) -> Tree {
+    let mut body = vec![("MaxResults", Tree::Number("100".into()))];
+    if !start.is_empty() {
+        let filter = Tree::map([("Key", Tree::text("name")), ("Values", Tree::list([Tree::text(start)]))]);
+        body.push(("Filters", Tree::list([filter])));
+    }
+    if let Some(next) = next {
+        body.push(("NextToken", Tree::Text(next.clone())));
+    }
+    Tree::map(body)
+}
+
+/// The value of an answer, text or bytes.
+fn value(tree: &Tree) -> Result<Response, Failure> {
+    let version = tree.get("VersionId").and_then(Tree::as_str).unwrap_or_default();
+    if let Some(text) = tree.get("SecretString").and_then(Tree::as_text) {
+        return Ok(answer::of_version(text.clone(), version));
+    }
+    let binary = tree.get("SecretBinary").and_then(Tree::as_text);
+    let bytes = binary.and_then(|text| STANDARD.decode(text.expose()).ok());
+    let bytes = bytes.ok_or_else(|| {
+        let why = "the answer of AWS Secrets Manager has no value; check what is on the way to it";
+        Failure::advised(FailureKind::Nonsense, why)
+    })?;
+    Ok(answer::of_version(Secret::new(bytes), version))
+}
+
+fn understood(answer: &Answer) -> Result<Tree, Complaint> {
+    let tree = Tree::from_json(&answer.body).ok();
+    if answer.status.is_success()
+        && let Some(tree) = tree.as_ref().filter(|tree| tree.as_map().is_some())
+    {
+        return Ok(tree.clone());
+    }
+    let text = |name| tree.as_ref().and_then(|tree| tree.get(name)).and_then(Tree::as_str);
+    let header = answer.headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok());
+    // `com.amazonaws.secretsmanager#ResourceNotFoundException:http://…`, of which the word is meant.
+    let code = text("__type").or(header).unwrap_or_default();
+    let code = code.rsplit('#').next().and_then(|code| code.split(':').next()).unwrap_or_default();
+    // What stands before a service answers in XML.
+    let xml = std::str::from_utf8(&answer.body).unwrap_or_default();
+    let code = if code.is_empty() { element(xml, "Code").unwrap_or_default() } else { code };
+    let message = text("message").or_else(|| text("Message")).or_else(|| element(xml, "Message"));
+    Err(Complaint::of(answer, answer.said(code), message.unwrap_or_default()))
+}
+
+/// What a refusal of Secrets Manager means.
+fn explained(complaint: &Complaint, region: &str, from: &str) -> Failure {
+    let service = format!("AWS Secrets Manager in {region}");
+    let words = complaint.words();
+    let gone = ["marked for deletion", "scheduled for deletion", "marked deleted"];
+    match complaint.code.as_str() {
+        "ResourceNotFoundException" => {
+            Failure::new(FailureKind::Missing, format!("{service} does not have it{words}"))
+        }
+        "InvalidRequestException" if gone.iter().any(|gone| complaint.says(gone)) => Failure::advised(
+            FailureKind::Missing,
+            format!(
+                "it is marked for deletion in {service}; restore it with `aws secretsmanager restore-secret`, or change the path"
+            ),
+        ),
+        "AccessDeniedException" | "AccessDenied" => Failure::advised(
+            FailureKind::Denied,
+            format!("{service} denies it{words}; `leasehold policy` prints what to allow"),
+        ),
+        "DecryptionFailure" => Failure::advised(
+            FailureKind::Denied,
+            format!("{service} cannot decrypt it{words}; allow kms:Decrypt on its key"),
+        ),
+        "InternalServiceError" => {
+            Failure::new(FailureKind::Unavailable, format!("{service}: a fault of its own{words}"))
+        }
+        _ => common(complaint, &format!("{service}, asked with {from}")),
+    }
+}
+
+/// The region of the configuration, of the environment or of the profile.
+fn region(named: Option<&str>, variables: &Variables) -> Result<String, Failure> {
+    let named = named.or_else(|| variables::region(variables)).map(str::to_owned);
+    let region = named.or_else(|| credentials::region_of_profile(variables)).ok_or_else(|| {
+        let why = "no region of AWS is known; set `region`, or AWS_REGION";
+        Failure::advised(FailureKind::Unusable, why)
+    })?;
+    if is_region(&region) {
+        return Ok(region);
+    }
+    Err(Failure::new(FailureKind::Unusable, format!("{} is no region of AWS", said(&region))))
+}
+
+/// Whether it may become a part of a host's name.
+pub(crate) fn is_region(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (4..=32).contains(&text.len()) && text.chars().all(is_part)
+}
+
+/// Where a service is in a region.
+fn address(service: &str, region: &str) -> Result<Url, Failure> {
+    let domain = match region {
+        _ if region.starts_with("cn-") => "amazonaws.com.cn",
+        _ if region.starts_with("us-iso-") => "c2s.ic.gov",
+        _ if region.starts_with("us-isob-") => "sc2s.sgov.gov",
+        _ => "amazonaws.com",
+    };
+    Url::parse(&format!("https://{service}.{region}.{domain}/"))
+        .map_err(|_| Failure::new(FailureKind::Unusable, format!("{} is no region of AWS", said(region))))
+}

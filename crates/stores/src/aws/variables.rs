@@ -1,0 +1,58 @@
+//! The variables of AWS' own programs.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use crate::variables::Variables;
+
+/// What is looked at.
+pub(crate) const NAMES: &[&str] = &[
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONFIG_FILE",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_DEFAULT_REGION",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "HOME",
+];
+
+/// The region that a variable names.
+pub(super) fn region(variables: &Variables) -> Option<&str> {
+    variables.text("AWS_REGION").or_else(|| variables.text("AWS_DEFAULT_REGION"))
+}
+
+/// Every address that a variable names.
+pub(super) fn urls(variables: &Variables) -> impl Iterator<Item = Url> {
+    let all = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_ENDPOINT_URL"];
+    let more = ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_STS"];
+    all.into_iter().chain(more).filter_map(|name| variables.url(name))
+}
+
+/// The files that profiles are in: credentials first.
+pub(super) fn profile_files(variables: &Variables) -> [Option<PathBuf>; 2] {
+    let at_home = |name: &str| variables.path("HOME").map(|home| home.join(".aws").join(name));
+    [
+        variables.path("AWS_SHARED_CREDENTIALS_FILE").or_else(|| at_home("credentials")),
+        variables.path("AWS_CONFIG_FILE").or_else(|| at_home("config")),
+    ]
+}
+
+/// The profile that is asked for by name.
+pub(super) fn profile(variables: &Variables) -> Option<&str> {
+    variables.text("AWS_PROFILE")
+}

@@ -1,0 +1,236 @@
+//! A file of Google's credentials: a service account's key, workload federation, or a user's.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use leasehold_base::failure::{Failure, FailureKind};
+use leasehold_base::secret::Secret;
+use leasehold_base::tree::Tree;
+use leasehold_http::files;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::http::{may_be_plain, said};
+
+/// No such file is larger.
+const MOST: usize = 64 * 1024;
+
+const TOKENS: &str = "https://oauth2.googleapis.com/token";
+
+/// What the file holds.
+pub(super) enum Key {
+    /// A service account, which signs for itself.
+    Account(Account),
+    /// A token of another identity provider, for which Google gives one of its own.
+    Federated(Federated),
+    /// A user who has logged in, for development.
+    User(User),
+}
+
+/// The key of a service account.
+pub(super) struct Account {
+    pub(super) email: String,
+    pub(super) key_id: String,
+    pub(super) private_key: Secret,
+    pub(super) token_url: Url,
+}
+
+/// What a user's login has left.
+pub(super) struct User {
+    pub(super) client_id: String,
+    pub(super) client_secret: Secret,
+    pub(super) refresh_token: Secret,
+}
+
+/// Workload federation with a token in a file.
+pub(super) struct Federated {
+    pub(super) audience: String,
+    pub(super) token_type: String,
+    pub(super) token_url: Url,
+    /// The file with the token, and the field of its JSON where it is JSON.
+    pub(super) file: PathBuf,
+    pub(super) field: Option<String>,
+    /// Where the token becomes one of a service account.
+    pub(super) impersonate: Option<Url>,
+}
+
+impl Key {
+    /// Reads the file.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let bytes = files::read("GOOGLE_APPLICATION_CREDENTIALS", path, MOST)?;
+        let at = path.display();
+        let wrong = |why: &str| Failure::new(FailureKind::Unusable, format!("{at} {why}"));
+        let tree = Tree::from_json(&bytes).map_err(|_| wrong("is no JSON"))?;
+        let text = |name: &str| tree.get(name).and_then(Tree::as_str).filter(|text| !text.is_empty());
+        let secret = |name: &str| tree.get(name).and_then(Tree::as_text).cloned();
+        let lacks = |name: &str| wrong(&format!("has no {name}"));
+        match text("type") {
+            Some("service_account") => Ok(Self::Account(Account {
+                email: text("client_email").ok_or_else(|| lacks("client_email"))?.to_owned(),
+                key_id: text("private_key_id").unwrap_or_default().to_owned(),
+                private_key: secret("private_key").ok_or_else(|| lacks("private_key"))?,
+                token_url: google(text("token_uri").unwrap_or(TOKENS))
+                    .map_err(|why| wrong(&why.to_string()))?,
+            })),
+            Some("external_account") => {
+                federated(&tree).map(Self::Federated).map_err(|why| wrong(&why.to_string()))
+            }
+            Some("authorized_user") => Ok(Self::User(User {
+                client_id: text("client_id").ok_or_else(|| lacks("client_id"))?.to_owned(),
+                client_secret: secret("client_secret").ok_or_else(|| lacks("client_secret"))?,
+                refresh_token: secret("refresh_token").ok_or_else(|| lacks("refresh_token"))?,
+            })),
+            Some(other) => Err(wrong(&format!("is of type {}, which is not followed", said(other)))),
+            None => Err(wrong("is no file of Google's credentials: it has no type")),
+        }
+    }
+
+    /// Where tokens are asked for with it.
+    pub(super) fn urls(&self) -> Vec<Url> {
+        match self {
+            Self::Account(account) => vec![account.token_url.clone()],
+            Self::Federated(federated) => {
+                federated.impersonate.iter().chain([&federated.token_url]).cloned().collect()
+            }
+            Self::User(_) => Vec::new(),
+        }
+    }
+
+    /// The file that the key depends on besides its own.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Federated(federated) => Some(&federated.file),
+            _ => None,
+        }
+    }
+}
+
+/// What is wrong with a file of Google's credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum KeyFault {
+    /// A field that Google's own tools write is missing.
+    Lacks(String),
+    /// Its token comes from what is not followed.
+    Source,
+    /// An address in it cannot be read.
+    NoUrl(String),
+    /// An address that is neither Google's nor of this machine.
+    Elsewhere(String),
+}
+
+impl fmt::Display for KeyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lacks(name) => write!(f, "has no {name}"),
+            Self::Source => f.write_str("has another credential_source than a file, which is not followed"),
+            Self::NoUrl(text) => write!(f, "has {}, which is no URL", said(text)),
+            Self::Elsewhere(host) => {
+                write!(f, "names {}, which is not Google's; no credential was sent", said(host))
+            }
+        }
+    }
+}
+
+fn federated(tree: &Tree) -> Result<Federated, KeyFault> {
+    let text = |name: &str| {
+        let found = tree.get(name).and_then(Tree::as_str).filter(|text| !text.is_empty());
+        found.map(str::to_owned).ok_or_else(|| KeyFault::Lacks(name.to_owned()))
+    };
+    let source =
+        tree.get("credential_source").ok_or_else(|| KeyFault::Lacks("credential_source".to_owned()))?;
+    let file = source.get("file").and_then(Tree::as_str);
+    let file = file.ok_or(KeyFault::Source)?;
+    let format = source.get("format");
+    let is_json = format.and_then(|format| format.get("type")).and_then(Tree::as_str) == Some("json");
+    let field = format.and_then(|format| format.get("subject_token_field_name")).and_then(Tree::as_str);
+    Ok(Federated {
+        audience: text("audience")?,
+        token_type: text("subject_token_type")?,
+        token_url: google(&text("token_url")?)?,
+        file: PathBuf::from(file),
+        field: is_json.then(|| field.unwrap_or("access_token").to_owned()),
+        impersonate: text("service_account_impersonation_url").ok().map(|url| google(&url)).transpose()?,
+    })
+}
+
+/// An address that the file names: one of Google's, or of this machine. The file may come from elsewhere.
+fn google(text: &str) -> Result<Url, KeyFault> {
+    let url = Url::parse(text).map_err(|_| KeyFault::NoUrl(text.to_owned()))?;
+    let host = url.host_str().unwrap_or_default();
+    let is_google = url.scheme() == "https" && host.ends_with(".googleapis.com");
+    if is_google || (may_be_plain(&url) && !matches!(url.host(), Some(url::Host::Domain(_)))) {
+        return Ok(url);
+    }
+    Err(KeyFault::Elsewhere(host.to_owned()))
+}
+
+/// Makes a JWT of the claims, signed by the account's key.
+pub(super) fn jwt(key_id: &str, private_key: &Secret, claims: &Tree) -> Result<Secret, Failure> {
+    let unusable = |why: &str| {
+        Failure::new(FailureKind::Unusable, format!("the private_key of the service account {why}"))
+    };
+    let der = PrivatePkcs8KeyDer::from_pem_slice(private_key.expose())
+        .map_err(|_| unusable("is no PEM of a key"))?;
+    let key = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).map_err(|_| unusable("is no RSA key"))?;
+    let head =
+        Tree::map([("alg", Tree::text("RS256")), ("kid", Tree::text(key_id)), ("typ", Tree::text("JWT"))]);
+    let part = |tree: &Tree| URL_SAFE_NO_PAD.encode(tree.to_json());
+    let text = format!("{}.{}", part(&head), part(claims));
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(&RSA_PKCS1_SHA256, &ring::rand::SystemRandom::new(), text.as_bytes(), &mut signature)
+        .map_err(|_| unusable("does not sign"))?;
+    let mut whole = Zeroizing::new(text);
+    let signature = URL_SAFE_NO_PAD.encode(&signature);
+    let jwt = Secret::from(format!("{}.{signature}", whole.as_str()));
+    whole.clear();
+    Ok(jwt)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests write their own files")]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Key, Failure> {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("key.json");
+        std::fs::write(&path, json).expect("a file");
+        Key::read(&path)
+    }
+
+    #[test]
+    fn a_file_that_names_a_host_that_is_not_googles_is_refused() {
+        for (json, words) in [
+            ("[]", "it has no type"),
+            ("{", "is no JSON"),
+            (r#"{"type": "impersonated_service_account"}"#, "which is not followed"),
+            (r#"{"type": "service_account"}"#, "has no client_email"),
+            (
+                r#"{"type": "service_account", "client_email": "a", "private_key": "k", "token_uri": "https://evil.example/token"}"#,
+                "names evil.example, which is not Google's; no credential was sent",
+            ),
+            (
+                r#"{"type": "external_account", "audience": "a", "subject_token_type": "t", "token_url": "https://googleapis.com.evil.example/", "credential_source": {"file": "/t"}}"#,
+                "is not Google's",
+            ),
+            (
+                r#"{"type": "external_account", "audience": "a", "subject_token_type": "t", "token_url": "https://sts.googleapis.com/v1/token", "credential_source": {"executable": {"command": "/x"}}}"#,
+                "another credential_source than a file",
+            ),
+        ] {
+            let failure = read(json).err().expect("refused");
+            assert!(failure.why.contains(words), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_named_and_not_shown() {
+        let failure = jwt("id", &"hunter2".into(), &Tree::Null).expect_err("no key");
+        assert!(failure.why.contains("is no PEM of a key") && !failure.why.contains("hunter2"), "{failure}");
+    }
+}

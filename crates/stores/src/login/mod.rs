@@ -1,0 +1,108 @@
+//! Logins to a Vault by an identity that a cloud has given us: what proves it, made anew for each login.
+
+#[cfg(feature = "clouds")]
+mod prove;
+
+use std::ffi::OsString;
+
+use crate::settings::{ManagedIdentity, Needs};
+
+#[cfg(feature = "clouds")]
+pub(crate) use prove::is_jwt;
+#[cfg(feature = "clouds")]
+pub use prove::{Proven, Prover};
+
+/// What proves to a Vault who we are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proof {
+    /// Its method `aws`: a request of STS that we have signed, and that the server sends.
+    Aws {
+        /// The region whose STS the server asks; without it the global one.
+        region: Option<String>,
+        /// Which server it is for.
+        server_id: Option<String>,
+    },
+    /// Its method `azure`: a token of Entra ID, and the machine that it is of.
+    Azure {
+        /// What the token is for.
+        audience: String,
+        /// An identity of the machine, which is meant whatever the environment has.
+        identity: Option<ManagedIdentity>,
+    },
+    /// Its method `gcp`: a token for the role alone.
+    Google {
+        /// Who signs it.
+        signer: Signer,
+        /// The service account; without it our own.
+        account: Option<String>,
+    },
+    /// Its method `jwt`: a token that the cloud has signed.
+    Jwt {
+        /// What the token is for.
+        audience: String,
+        /// Whose token.
+        issuer: Issuer,
+    },
+}
+
+/// Who signs a token for the method `gcp`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signer {
+    /// `gce`: Google, of a machine.
+    Machine,
+    /// `iam`: the service account itself.
+    Account,
+}
+
+/// A cloud whose tokens say who we are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Issuer {
+    /// AWS.
+    Aws {
+        /// The region whose STS gives it.
+        region: Option<String>,
+    },
+    /// Entra ID.
+    Azure {
+        /// An identity of the machine, which is meant whatever the environment has.
+        identity: Option<ManagedIdentity>,
+    },
+    /// Google.
+    Google {
+        /// The service account; without it our own.
+        account: Option<String>,
+    },
+}
+
+impl Proof {
+    /// Returns the method's name.
+    #[must_use]
+    pub const fn method(&self) -> &'static str {
+        match self {
+            Self::Aws { .. } => "aws",
+            Self::Azure { .. } => "azure",
+            Self::Google { .. } => "gcp",
+            Self::Jwt { .. } => "jwt",
+        }
+    }
+
+    /// Returns the cloud, as people call it.
+    #[must_use]
+    pub const fn cloud(&self) -> &'static str {
+        match self {
+            Self::Aws { .. } | Self::Jwt { issuer: Issuer::Aws { .. }, .. } => "AWS",
+            Self::Azure { .. } | Self::Jwt { issuer: Issuer::Azure { .. }, .. } => "Azure",
+            Self::Google { .. } | Self::Jwt { issuer: Issuer::Google { .. }, .. } => "Google",
+        }
+    }
+
+    /// Returns the files and the ports that the proof needs under this environment.
+    #[must_use]
+    #[cfg_attr(not(feature = "clouds"), expect(unused_variables, reason = "only the clouds look at it"))]
+    pub fn needs(&self, environment: &dyn Fn(&str) -> Option<OsString>) -> Needs {
+        #[cfg(feature = "clouds")]
+        return prove::needs(self, environment);
+        #[cfg(not(feature = "clouds"))]
+        Needs::default()
+    }
+}

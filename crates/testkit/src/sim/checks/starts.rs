@@ -1,0 +1,31 @@
+//! A start that fails has tried what it fails for.
+
+use std::time::Duration;
+
+use leasehold_base::exit::{Cause, Ending};
+
+use super::{Held, MINUTE};
+use crate::sim::world::World;
+
+/// The server forgets refused logins after so long, and the engine tries again up to half a minute later.
+const FORGOTTEN: Duration = Duration::from_secs(15 * 60 + 30);
+
+/// A run that ends because its login is refused has asked for one, unless refusals that the server still counts hold it
+/// back: in a crash loop, a role that was mended would otherwise never be tried.
+pub(super) fn no_vain_end(world: &World, ending: &Ending) -> Held {
+    let Some(process) = &world.process else { return Ok(()) };
+    // A daemon is stopped whenever somebody wants, and logins are kept for a minute.
+    let early = !process.is_daemon() && world.now < world.started + MINUTE;
+    let tried = world.checks.logins.back().is_some_and(|last| *last >= world.started);
+    if !early || ending.cause != Cause::Denied || !process.tokens.is_empty() || tried {
+        return Ok(());
+    }
+    let now = world.boot.moment(world.now);
+    let over = |last| now.since_boot().saturating_sub(last) > FORGOTTEN;
+    match process.engine.snapshot().refusals {
+        Some(refusals) if over(refusals.last.since_boot()) => {
+            Err(format!("a start ends for a login that it has not tried: {}", ending.what))
+        }
+        _ => Ok(()),
+    }
+}
