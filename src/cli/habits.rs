@@ -82,6 +82,10 @@ pub(super) const HABITS: &[Habit] = &[
     command(&["health", "healthcheck", "ping", "ready"], "type leasehold status --ready -c FILE, or --live"),
     command(&["metrics"], "type curl http://ADDRESS/metrics, with the address that `listen` names"),
     command(&["webhook", "inject", "injector", "sync", "crds"], "type leasehold-kubernetes"),
+    command(
+        &["uninstall", "remove", "purge"],
+        "a package goes with apt purge leasehold; a program that install put somewhere is that one file",
+    ),
     command(&["proxy"], "leasehold is no proxy: applications that ask one keep that of Vault"),
     flag(
         &["init", "sidecar", "exec", "plan", "check"],
@@ -199,6 +203,11 @@ fn behind_a_command(command: &str, words: &[String], error: &clap::Error) -> Opt
         return Some(Ending::new(Cause::Usage, "render has no template", instead));
     }
     let Some(ContextValue::String(refused)) = error.get(ContextKind::InvalidArg) else { return None };
+    if command == "render" && refused.contains("{{") {
+        let what = "render takes its template from a file, and no text of one";
+        let instead = "type --template FILE, or pipe the text into it with --template -";
+        return Some(Ending::new(Cause::Usage, what, instead));
+    }
     let refused = refused.split(['=', ' ']).next().unwrap_or_default();
     if refused.starts_with('-') {
         let (typed, habit) = flag_that_was_typed(words, refused)?;

@@ -93,6 +93,12 @@ fn what_is_behind_the_dashes_or_has_a_value_is_not_repeated() {
 }
 
 #[test]
+fn the_text_of_a_template_is_told_from_its_file() {
+    let line = refused(&["render", "{{ env \"HOME\" }}"]).expect("a template comes from a file");
+    assert!(line.contains("--template -") && !line.contains("{{"), "{line}");
+}
+
+#[test]
 fn what_can_only_mean_one_thing_is_taken() {
     let printed = |arguments: &[&str]| {
         let words: Vec<OsString> = words(arguments.iter().map(OsString::from)).collect();

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -10,7 +11,10 @@ use super::http::request;
 use super::ports::free_address;
 use super::script::repository;
 use super::wait::wait_until;
-use super::{SOON, Workspace};
+use super::workspace::Workspace;
+
+/// Far more than its start takes, also on a machine where every core is busy.
+const START: Duration = Duration::from_secs(60);
 
 /// A server of one's own.
 pub struct Prometheus {
@@ -30,7 +34,7 @@ impl Prometheus {
                 .arg(format!("--web.listen-address={address}"));
         });
         let mut prometheus = Self { child, address };
-        wait_until("Prometheus to be ready", SOON, || {
+        wait_until("Prometheus to be ready", START, || {
             assert!(prometheus.child.ended().is_none(), "{}", prometheus.child.stderr());
             request(address, "GET", "/-/ready", &[], None).is_ok_and(|reply| reply.status == 200)
         });
@@ -67,12 +71,12 @@ impl Prometheus {
 }
 
 fn encoded(query: &str) -> String {
-    percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC).to_string()
+    query.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-/// manifests/grafana/leasehold.json
-pub fn dashboard() -> Value {
-    let path = repository().join("manifests/grafana/leasehold.json");
+/// A dashboard of manifests/grafana.
+pub fn dashboard(name: &str) -> Value {
+    let path = repository().join("manifests/grafana").join(name).with_extension("json");
     let text = fs::read_to_string(path).expect("it is in the repository");
     serde_json::from_str(&text).expect("JSON")
 }

@@ -1,8 +1,11 @@
 //! The repository's own scripts, which install pinned tools and print where they are.
 
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
 
 use super::openbao::OpenBao;
 use super::workspace::Workspace;
@@ -14,6 +17,20 @@ pub fn script(name: &str, arguments: &[&str]) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "scripts/{name} failed: {said}");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// What `scripts/cel` makes of these cases, which it takes at its standard input.
+pub fn cel(cases: &Value) -> Value {
+    let mut cel = Command::new(repository().join("scripts/cel"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the script is in the repository");
+    let mut input = cel.stdin.take().expect("it is a pipe");
+    input.write_all(cases.to_string().as_bytes()).expect("it reads");
+    drop(input);
+    let output = cel.wait_with_output().expect("it ends");
+    serde_json::from_slice(&output.stdout).expect("the script prints JSON")
 }
 
 /// Runs manifests/kubernetes/vault-setup.sh for a Vault outside of the cluster at `host`.

@@ -67,7 +67,13 @@ pub(crate) struct Answer {
 impl Answer {
     /// A part of the answer as a part of a message; nothing where it repeats a credential of the request, be it the start of one.
     pub(crate) fn said(&self, text: &str) -> String {
-        if self.unspoken.iter().any(|secret| repeats(text, secret)) { String::new() } else { said(text) }
+        let repeated = self.unspoken.iter().any(|secret| repeats(text.as_bytes(), secret));
+        if repeated { String::new() } else { said(text) }
+    }
+
+    /// Whether it repeats a credential of the request anywhere.
+    pub(crate) fn repeats_credentials(&self) -> bool {
+        self.unspoken.iter().any(|secret| repeats(&self.body, secret))
     }
 }
 
@@ -250,11 +256,11 @@ pub(crate) fn said(text: &str) -> String {
 
 /// Whether a text holds the secret, or the start of it: what is quoted is often cut off. Shorter secrets occur in any text by
 /// chance.
-fn repeats(text: &str, secret: &Secret) -> bool {
+fn repeats(text: &[u8], secret: &Secret) -> bool {
     const TELLING: usize = 6;
     const ENOUGH: usize = 12;
     let start = &secret.expose()[..secret.len().min(ENOUGH)];
-    start.len() >= TELLING && text.as_bytes().windows(start.len()).any(|part| part == start)
+    start.len() >= TELLING && text.windows(start.len()).any(|part| part == start)
 }
 
 #[cfg(test)]

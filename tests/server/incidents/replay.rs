@@ -43,7 +43,7 @@ impl<'n> Replay<'n> {
     /// Each query of the dashboard is answered, and whatever a rule asks for is there where its alert has fired.
     #[track_caller]
     pub(super) fn agrees_on(&self, fired: &BTreeSet<&str>) {
-        for (title, query) in queries(&dashboard(), RATE_INTERVAL) {
+        for (title, query) in queries(&dashboard("leasehold"), RATE_INTERVAL) {
             self.prometheus.query_range(&query, self.time).unwrap_or_else(|why| panic!("{title}: {why}"));
         }
         for (alert, expression) in rules() {
@@ -59,7 +59,7 @@ impl<'n> Replay<'n> {
     /// The panel of that title has such a value in one of its series: at that moment, or, as a graph, at any.
     #[track_caller]
     pub(super) fn shows(&self, title: &str, value: impl Fn(f64) -> bool) -> &Self {
-        let all: Vec<String> = queries(&dashboard(), RATE_INTERVAL)
+        let all: Vec<String> = queries(&dashboard("leasehold"), RATE_INTERVAL)
             .into_iter()
             .filter(|(of, _)| of == title)
             .map(|it| it.1)

@@ -53,7 +53,7 @@ fn the_rules_fire_when_they_should_and_not_before() {
 
 #[test]
 fn the_dashboard_stands_in_rows_and_each_panel_says_what_it_shows() {
-    let dashboard = dashboard();
+    let dashboard = dashboard("leasehold");
     let panels = dashboard["panels"].as_array().expect("it has panels");
     assert_eq!(panels[0]["type"], "row", "it begins with one");
     assert!(panels.iter().filter(|panel| panel["type"] == "row").count() >= 4);
@@ -72,7 +72,7 @@ fn every_metric_that_is_asked_for_is_one_that_we_have() {
     let expressions = rules.split("labels: {severity").filter_map(|part| Some(part.split_once("expr: ")?.1));
     let asked: String = expressions
         .map(str::to_owned)
-        .chain(queries(&dashboard(), RATE_INTERVAL).into_iter().map(|(_, query)| query))
+        .chain(queries(&dashboard("leasehold"), RATE_INTERVAL).into_iter().map(|(_, query)| query))
         .collect();
     let name = Regex::new("leasehold_[a-z_]+").expect("an expression");
     let asked: BTreeSet<&str> = name.find_iter(&asked).map(|found| found.as_str()).collect();
@@ -107,7 +107,7 @@ fn every_panel_shows_something_of_a_sidecar_with_troubles_and_every_rule_is_eval
     let sidecar = sidecar_on(&stage, target, rest);
     let prometheus = scraping(&stage.space, target);
 
-    let mut waiting = queries(&dashboard(), RATE_INTERVAL);
+    let mut waiting = queries(&dashboard("leasehold"), RATE_INTERVAL);
     assert!(waiting.len() > 20);
     wait_until("every panel to show something", 2 * SOON, || {
         waiting.retain(|(title, query)| {
@@ -139,7 +139,7 @@ fn every_panel_shows_something_of_a_sidecar_with_troubles_and_every_rule_is_eval
     for accessor in stage.server.accessors() {
         stage.server.revoke_accessor(&accessor);
     }
-    let dashboard = dashboard();
+    let dashboard = dashboard("leasehold");
     let shows = |title: &str, value: &str| {
         let query = queries(&dashboard, RATE_INTERVAL)
             .into_iter()

@@ -205,12 +205,21 @@ impl Engine {
                     self.retire(lease, None, BTreeSet::new());
                 }
             }
-            Err(failure) if self.graph.get(id).is_some() => self.failed(id, Op::Read, Some(token), failure),
+            Err(failure) if self.graph.get(id).is_some() && !self.is_overtaken(id) => {
+                self.failed(id, Op::Read, Some(token), failure);
+            }
             Err(failure) => {
                 self.note_failure(&failure);
             }
         }
         self.spend(token);
+    }
+
+    /// Whether a read that has failed is not wanted any more. A renewal was heard of so late that its lease seemed to be over: it
+    /// lives after all, and goes on to be renewed.
+    fn is_overtaken(&self, id: SecretId) -> bool {
+        let step = self.graph.get(id).map(|node| node.step);
+        matches!(step, Some(Step::Busy(Op::Renew) | Step::Waiting { op: Op::Renew, .. }))
     }
 
     /// A new answer is in the store. `token` is the login's that it was asked with, which may have leased it; none where

@@ -298,6 +298,11 @@ pub(super) fn target_type(given: &Value, place: &str, rules: &Rules) -> Result<S
     Err(Refusal::new(place, what, advice))
 }
 
+/// Whether Secrets of this type are made whatever the operator says.
+pub(super) fn is_usual(kind: &str) -> bool {
+    TYPES.contains(&kind)
+}
+
 /// Checks the name of a Secret's key.
 pub(super) fn entry_name(name: &str, place: &str) -> Result<(), Refusal> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');

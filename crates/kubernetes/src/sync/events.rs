@@ -95,6 +95,10 @@ fn status_of(note: &Note, status: &Status, before: &Value, now: &str) -> Value {
     if let Some(expires) = status.expires {
         next["expiresAt"] = json!(date(expires));
     }
+    if let Some(lease) = &status.lease {
+        next["renewedAt"] = json!(date(lease.renewed));
+        next["accessor"] = json!(lease.accessor);
+    }
     next
 }
 

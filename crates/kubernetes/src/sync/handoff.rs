@@ -26,7 +26,7 @@ use crate::cluster::Cluster;
 /// What says that a Secret is a handoff, and whose.
 const MARK: &str = "leasehold.dev/handoff-of";
 /// By which all of them are found.
-const LABEL: &str = "leasehold.dev/handoff";
+pub(super) const LABEL: &str = "leasehold.dev/handoff";
 /// The key of the Secret.
 const ENTRY: &str = "handoff";
 /// What a Secret holds, with room for its metadata.

@@ -19,6 +19,17 @@ pub(crate) struct Publisher {
     cluster: Arc<Cluster>,
 }
 
+/// What a Secret had when it was there before, as far as this process knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Former {
+    /// It was not there, or another process knows.
+    None,
+    /// The values that it is to have now.
+    Same,
+    /// Others, and who has read them is to be restarted.
+    Other,
+}
+
 /// What a publication came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outcome {
@@ -26,7 +37,7 @@ pub(crate) struct Outcome {
     pub(crate) version: String,
     /// Whether it was written.
     pub(crate) wrote: bool,
-    /// Whether there was none before, so that nothing can have read another.
+    /// Whether there was never one, so that nothing can have read another.
     pub(crate) is_new: bool,
     /// The change for which workloads are still to be restarted.
     pub(crate) owed: Option<Stamp>,
@@ -64,7 +75,7 @@ impl Publisher {
     }
 
     /// Makes the Secret what the definition asks for. Writes only where something differs. One that was there before is made
-    /// `again` only if its definition is there: an etcd that is restored may have neither.
+    /// again only if its definition is there: an etcd that is restored may have neither.
     ///
     /// # Errors
     /// [`Unpublished`]: the Secret is as it was.
@@ -72,7 +83,7 @@ impl Publisher {
         &self,
         wanted: &Definition,
         data: &Data,
-        again: bool,
+        former: Former,
     ) -> Result<Outcome, Unpublished> {
         let live = self.read(&wanted.key.namespace, &wanted.target.name).await?;
         let step =
@@ -85,9 +96,12 @@ impl Publisher {
                 let (version, owed) = (version(&live), secret::owed(&live, wanted));
                 return Ok(Outcome { version, wrote: false, is_new: false, owed });
             }
-            Step::Create(object) => {
-                if again {
+            Step::Create(mut object) => {
+                if former != Former::None {
                     self.is_defined(wanted).await?;
+                }
+                if former == Former::Other {
+                    secret::note_change(&mut object, wanted, clock::now().wall);
                 }
                 self.write(Method::POST, &collection, &object).await?
             }
@@ -99,7 +113,7 @@ impl Publisher {
             }
         };
         let (version, owed) = (version(&written), secret::owed(&written, wanted));
-        Ok(Outcome { version, wrote: true, is_new: live.is_none(), owed })
+        Ok(Outcome { version, wrote: true, is_new: live.is_none() && former == Former::None, owed })
     }
 
     /// Notes that all workloads were restarted for a change. Returns the version that has the note; none where the Secret has

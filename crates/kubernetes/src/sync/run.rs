@@ -7,7 +7,7 @@ mod looks;
 mod restarts;
 mod saves;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ use super::board::Board;
 use super::definition::{Definition, Key, Kind};
 use super::desk::{Desk, Message, Refused};
 use super::handoff::Handoff;
-use super::publisher::Publisher;
+use super::publisher::{Former, Publisher};
 use super::restart::rollout::Restarter;
 use super::restart::{Readers, Stamp};
 use super::roster::{self, Basis, Roster};
@@ -81,8 +81,8 @@ pub(crate) struct Run {
     renderings: Vec<Option<Secret>>,
     /// What Kubernetes has, as far as we wrote or compared it.
     published: HashMap<Key, Record>,
-    /// Those whose Secret was there once.
-    made: HashSet<Key>,
+    /// What each Secret had that was there once, as a digest.
+    made: HashMap<Key, [u8; 32]>,
     under_way: FuturesUnordered<LocalBoxFuture<'static, Done>>,
     /// The definitions with requests under way: how many, and who waits for their end.
     busy: HashMap<Key, Busy>,
@@ -116,6 +116,8 @@ struct Record {
 #[derive(Debug, Default)]
 struct Busy {
     requests: usize,
+    /// Meanwhile a watch told that the Secret is gone. Whether that was before the request or after it, the answer does not say.
+    gone: bool,
     waiting: Vec<oneshot::Sender<()>>,
 }
 
@@ -154,7 +156,7 @@ impl Run {
             chores: VecDeque::new(),
             renderings: Vec::new(),
             published: HashMap::new(),
-            made: HashSet::new(),
+            made: HashMap::new(),
             under_way: FuturesUnordered::new(),
             busy: HashMap::new(),
             changed: None,
@@ -456,9 +458,13 @@ impl Run {
         }
         self.busy.entry(key.clone()).or_default().requests += 1;
         let (publisher, generation) = (self.publisher.clone(), self.generation);
-        let again = self.made.contains(&key);
+        let former = match self.made.get(&key) {
+            None => Former::None,
+            Some(digest) if *digest == secret::digest(&data) => Former::Same,
+            Some(_) => Former::Other,
+        };
         self.under_way.push(Box::pin(async move {
-            let result = publisher.publish(&definition, &data, again).await;
+            let result = publisher.publish(&definition, &data, former).await;
             Done::Published { key, unit, generation, record: Some(Box::new((definition, data))), result }
         }));
     }

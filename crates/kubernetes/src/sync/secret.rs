@@ -7,8 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
-use super::definition::{ADOPT, Definition, Key, Kind, entry_name};
+use super::definition::{ADOPT, Definition, Key, Kind, entry_name, is_usual};
+use super::handoff::LABEL as HANDOFF;
 use super::restart::Stamp;
 use crate::refusal::{Refusal, shown};
 
@@ -134,7 +136,7 @@ pub(crate) fn step(
     let target = &wanted.target;
     match Owner::of(live, &wanted.key) {
         Owner::Own | Owner::Inherited => {}
-        Owner::Other(owner) if owner.is_empty() && target.adopts => {}
+        Owner::Other(owner) if owner.is_empty() && target.adopts => adoptable(live, wanted)?,
         Owner::Other(owner) => return Err(conflict(wanted.key.kind, &target.name, &owner)),
     }
     let kind = live["type"].as_str().unwrap_or("Opaque");
@@ -155,6 +157,42 @@ pub(crate) fn step(
     let mut next = stamped(next, live, wanted, wall);
     next["metadata"]["annotations"][UPDATED] = json!(updated(wall));
     Ok(Step::Replace(next))
+}
+
+/// Whether a Secret of another hand may be taken over: one that people make, and not what a program keeps its own state in, such
+/// as a release of Helm, a token of the cluster, or our handoff. An author who may write definitions, and no Secrets, is not to
+/// destroy those through us.
+fn adoptable(live: &Value, wanted: &Definition) -> Result<(), Refusal> {
+    let (key, name) = (&wanted.key, &wanted.target.name);
+    if !live["metadata"]["labels"][HANDOFF].is_null() {
+        return Err(conflict(key.kind, name, "the controller, which keeps its handoff in it"));
+    }
+    let kind = live["type"].as_str().unwrap_or("Opaque");
+    if is_usual(kind) || kind == wanted.target.kind {
+        return Ok(());
+    }
+    Err(conflict(key.kind, name, &format!("whoever keeps Secrets of the type {}", shown(kind))))
+}
+
+/// Notes in a Secret that is made anew that its values are others than before it was deleted.
+pub(crate) fn note_change(made: &mut Value, wanted: &Definition, wall: i64) {
+    if !wanted.restarts.readers.is_empty() {
+        let now = Stamp::try_from(wall).unwrap_or(0).saturating_mul(1_000_000);
+        made["metadata"]["annotations"][CHANGED] = json!(now.to_string());
+    }
+}
+
+/// Tells the values of one time from those of another, without keeping them.
+pub(crate) fn digest(data: &Data) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for (key, value) in data {
+        // With lengths, so that no two have one text.
+        digest.update((key.len() as u64).to_be_bytes());
+        digest.update(key);
+        digest.update((value.len() as u64).to_be_bytes());
+        digest.update(value.expose());
+    }
+    digest.finalize().into()
 }
 
 /// Notes that the values are others than those of `live`, where workloads are to hear of it.

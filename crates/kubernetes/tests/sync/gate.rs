@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -28,6 +29,8 @@ pub(crate) enum Fate {
     Answer(u16),
     /// The server sees it, and its answer is lost.
     Lose,
+    /// The server sees it, and its answer waits for this.
+    Hold(Arc<AtomicBool>),
     /// The connection breaks before the server sees anything.
     Break,
 }
@@ -154,7 +157,7 @@ impl Shared {
         match fate {
             Fate::Break => return near.shutdown(Shutdown::Both),
             Fate::Answer(status) => return answer(&near, status),
-            Fate::Pass | Fate::Lose => {}
+            Fate::Pass | Fate::Lose | Fate::Hold(_) => {}
         }
         let far = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         locked(&self.open).push(far.try_clone()?);
@@ -169,6 +172,11 @@ impl Shared {
             let count = far.read(&mut buffer).unwrap_or(0);
             if count == 0 || matches!(fate, Fate::Lose) {
                 return near.shutdown(Shutdown::Both);
+            }
+            if let Fate::Hold(free) = &fate {
+                while !free.load(Ordering::SeqCst) && !self.stopping.load(Ordering::SeqCst) {
+                    thread::sleep(Duration::from_millis(2));
+                }
             }
             (&near).write_all(&buffer[..count])?;
         }

@@ -30,7 +30,7 @@ fn with_transit(stage: &Stage) {
 }
 
 /// The leases of one-time passwords that the server has.
-fn leases(stage: &Stage) -> usize {
+pub(crate) fn leases(stage: &Stage) -> usize {
     let list = stage.vault.ask("LIST", "sys/leases/lookup/ssh/creds/otp", None);
     list.json()["data"]["keys"].as_array().map_or(0, Vec::len)
 }
@@ -40,7 +40,7 @@ fn handoffs(stage: &Stage) -> Vec<Value> {
     stage.get(path).expect("a list")["items"].as_array().expect("a list").clone()
 }
 
-fn terminate(controller: &mut Controller) {
+pub(crate) fn terminate(controller: &mut Controller) {
     controller.child.signal(Signal::SIGTERM);
     assert!(controller.child.wait(SOON).success(), "{}", controller.child.stderr());
 }
@@ -301,26 +301,4 @@ fn a_leader_that_is_killed_at_any_write_loses_no_secret_and_leaves_no_lease() {
     assert!(writes >= 6, "{writes} writes");
     gate.pass();
     evidence.holds("before and after each of the writes in an object's life: never an empty or a missing Secret, one mint and one more at most, and no lease is left but one that was not yet written down");
-}
-
-/// A rollout of the controller is an orderly end: it is not to end the credentials of every application.
-#[test]
-fn an_orderly_end_without_a_handoff_leaves_what_the_secrets_have() {
-    if !api_server_possible() {
-        return;
-    }
-    let stage = Stage::start();
-    with_accounts(&stage);
-    long_leases(&stage);
-    stage.put("secret/data/web", &json!({"value": "one"}));
-    let mut first = stage.controller(&[]);
-    make(&stage, "shop", "web", &leased("secret/data/web"));
-    wait_until("the Secret", SOON, || value_of(&stage, "web", "otp").is_some());
-    let before = secret(&stage, "shop", "web");
-    terminate(&mut first);
-    assert_eq!((leases(&stage), secret(&stage, "shop", "web")), (1, before.clone()));
-    assert_eq!(stage.vault.requests("auth/token/revoke-self"), 0, "its leases would go with it");
-    let _second = stage.controller(&[]);
-    wait_until("other credentials", SOON, || secret(&stage, "shop", "web") != before);
-    assert_eq!(leases(&stage), 2, "pods that have the old ones go on with them");
 }

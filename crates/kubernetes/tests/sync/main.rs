@@ -3,19 +3,24 @@
 #![allow(clippy::disallowed_methods, reason = "tests measure real time and write their own files")]
 
 mod azure;
+mod dashboard;
 mod drop_in;
+mod ends;
 mod facts;
 mod failover;
 mod faults;
 mod gate;
+mod hands;
 mod handoffs;
 mod manifests;
 mod others;
 mod restarts;
 mod rights;
+mod rules;
 mod scale;
 mod shown;
 mod stage;
 #[path = "../webhook/support.rs"]
 mod support;
 mod synced;
+mod tenancy;

@@ -194,9 +194,13 @@ impl Controller {
         });
     }
 
+    /// Where it serves metrics.
+    pub(crate) fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
     pub(crate) fn ask(&self, path: &str) -> Option<(u16, String)> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        let reply = http::request(address, "GET", path, &[], None).ok()?;
+        let reply = http::request(self.address(), "GET", path, &[], None).ok()?;
         Some((reply.status, reply.text))
     }
 

@@ -108,6 +108,10 @@ fn an_account_of_the_namespace_reads_and_one_lease_serves_all_keys() {
     let status = stage.get(&place("shop", "web")).expect("it is there")["status"].clone();
     assert!(status["secret"] == "web" && status["expiresAt"].is_string(), "{status}");
     assert!(!status.to_string().contains(&first), "a status has no value");
+    // By its accessor an operator finds the login, and so the lease.
+    assert!(status["renewedAt"].as_str() <= status["expiresAt"].as_str(), "{status}");
+    let login = stage.vault.ask("POST", "auth/token/lookup-accessor", Some(json!({"accessor": status["accessor"]})));
+    assert_eq!(login.ok().json()["data"]["meta"]["service_account_name"], "web");
 
     // The hash is the same while its password is: nothing is written at rest.
     let before = secret(&stage, "shop", "web").expect("it is there")["metadata"]["resourceVersion"].clone();

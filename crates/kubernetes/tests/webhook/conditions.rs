@@ -1,13 +1,10 @@
 //! What the API server itself decides by expressions, by Google's own CEL: which pods call the webhook, and which the
 //! guard refuses.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
 use crate::cluster::{documents, manifest};
-use crate::support::script::repository;
+use crate::support::script::{cel, repository};
 
 /// What each pod with these annotations gives.
 fn judged(variables: &Value, expression: &Value, annotations: &[Value]) -> Value {
@@ -17,16 +14,7 @@ fn judged(variables: &Value, expression: &Value, annotations: &[Value]) -> Value
     };
     let objects: Vec<Value> = annotations.iter().map(pod).collect();
     let cases = json!({"variables": variables, "expression": expression, "objects": objects});
-    let mut cel = Command::new(repository().join("scripts/cel"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the script is in the repository");
-    let mut input = cel.stdin.take().expect("it is a pipe");
-    input.write_all(cases.to_string().as_bytes()).expect("it reads");
-    drop(input);
-    let output = cel.wait_with_output().expect("it ends");
-    serde_json::from_slice(&output.stdout).expect("the script prints JSON")
+    cel(&cases)
 }
 
 const VAULT: &str = "vault.hashicorp.com/agent-inject";

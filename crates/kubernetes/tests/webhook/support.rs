@@ -18,6 +18,8 @@ pub mod openbao;
 pub mod ports;
 #[path = "../../../../tests/support/postgres.rs"]
 pub mod postgres;
+#[path = "../../../../tests/support/prometheus.rs"]
+pub mod prometheus;
 #[path = "../../../../tests/support/proxy.rs"]
 pub mod proxy;
 #[path = "../../../../tests/support/script.rs"]

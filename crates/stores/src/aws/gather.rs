@@ -134,11 +134,14 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
+    use http::{HeaderMap, StatusCode};
     use leasehold_base::secret::Secret;
     use tokio::runtime::Builder;
     use tokio::task::LocalSet;
+    use zeroize::Zeroizing;
 
     use super::*;
+    use crate::http::Answer;
 
     /// Asks for so many at once, of which the store answers each request for several with `answer`. What it was asked, and
     /// what comes of each.
@@ -174,6 +177,21 @@ mod tests {
             outcomes
         }));
         (asked.take(), outcomes)
+    }
+
+    #[test]
+    fn what_is_said_of_one_of_several_is_not_quoted_where_it_repeats_a_credential() {
+        let body = br#"{"SecretValues": [{"Name": "a"}], "Errors": [
+            {"SecretId": "b", "ErrorCode": "AccessDenied", "Message": "FwoGZXIvYXdzEBYaDA may not read it"}]}"#;
+        let has = |list: &str, unspoken: &str| {
+            let (status, headers) = (StatusCode::OK, HeaderMap::new());
+            let (body, unspoken) = (Zeroizing::new(body.to_vec()), vec![unspoken.into()]);
+            let tree = super::super::understood(&Answer { status, headers, body, unspoken });
+            tree.is_ok_and(|tree| tree.get(list).is_some())
+        };
+        assert!(has("Errors", "a token that is not in it"));
+        assert!(!has("Errors", "FwoGZXIvYXdzEBYaDAbcdef"), "it is asked for by itself");
+        assert!(has("SecretValues", "FwoGZXIvYXdzEBYaDAbcdef"), "what is good is good");
     }
 
     fn sizes(asked: &[Vec<String>]) -> Vec<usize> {

@@ -213,9 +213,12 @@ fn value(tree: &Tree) -> Result<Response, Failure> {
 fn understood(answer: &Answer) -> Result<Tree, Complaint> {
     let tree = Tree::from_json(&answer.body).ok();
     if answer.status.is_success()
-        && let Some(tree) = tree.as_ref().filter(|tree| tree.as_map().is_some())
+        && let Some(map) = tree.as_ref().and_then(Tree::as_map)
     {
-        return Ok(tree.clone());
+        // What is refused of several is said in words. Who repeats a credential in them is asked for one by one.
+        let quotable = |name: &str| name != "Errors" || !answer.repeats_credentials();
+        let good = map.iter().filter(|(name, _)| quotable(name));
+        return Ok(Tree::map(good.map(|(name, value)| (name, value.clone()))));
     }
     let text = |name| tree.as_ref().and_then(|tree| tree.get(name)).and_then(Tree::as_str);
     let header = answer.headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok());

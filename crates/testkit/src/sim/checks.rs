@@ -449,7 +449,7 @@ fn overlap_is_bounded(world: &mut World) -> Held {
     for path in double {
         let since = *world.checks.double.entry(path.clone()).or_insert(now);
         let calm = world.calm_for();
-        let long = PATIENCE + Duration::from_secs(30);
+        let long = PATIENCE + Duration::from_secs(30) + 2 * world.rollout();
         // A file that a bad value kept as it was shows so long after that the value is good again.
         let mended = longest_refresh(world);
         // What a lost run or a policy left can only end by itself.
@@ -473,7 +473,8 @@ fn all_are_told(world: &World) -> Held {
         return Ok(());
     }
     for (file, changed) in &world.disk.changed {
-        let due = *changed + Duration::from_secs(3);
+        // One restart of workloads may be under way, and another follows it.
+        let due = *changed + Duration::from_secs(3) + 2 * world.rollout();
         let Some(notifier) = world.setup.notifier_of(*file) else { continue };
         let told = world.told.get(&notifier).is_some_and(|told| told >= changed);
         if !told && due < world.now {

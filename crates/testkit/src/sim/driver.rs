@@ -7,13 +7,16 @@ use leasehold_base::exit::{Cause, Ending};
 use leasehold_base::request::Request;
 use leasehold_core::Engine;
 use leasehold_core::event::{Event, Loss, Published, RenderOutcome};
-use leasehold_core::ids::{FileId, LeaseId, TokenId, UnitId};
+use leasehold_core::ids::{FileId, LeaseId, NotifierId, TokenId, UnitId};
 use leasehold_core::policy::{Mode, SinkPolicy};
 use leasehold_core::snapshot::Snapshot;
 
+use super::cluster::Api;
+use super::faults::Fault;
 use super::handoff::Handoff;
 use super::server::Value;
 use super::setup::Setup;
+use super::world::World;
 
 /// What the content of a sink stands under.
 pub const SINK: &str = "the login's token";
@@ -364,5 +367,36 @@ impl Disk {
             *generation += 1;
         }
         Published { generation: *generation, changed }
+    }
+}
+
+impl World {
+    pub(super) fn commit(&mut self, run: u64, unit: UnitId, files: BTreeMap<FileId, Content>) {
+        let Some(process) = self.process.as_ref().filter(|process| process.run == run) else { return };
+        let result = if self.faults.contains(&Fault::DiskFull) {
+            Err(Ending::new(Cause::Destination, "no space left on device", "raise sizeLimit"))
+        } else {
+            self.totals.publishes += 1;
+            // Init tells nobody: the application is not there yet.
+            let told = process.is_daemon();
+            Ok(self.disk.publish(unit, files, told.then_some(self.now)))
+        };
+        let wait = self.dice.millis(0, 3);
+        self.tell_later(wait, Event::Published { unit, result });
+    }
+
+    pub(super) fn notify(&mut self, run: u64, notifier: NotifierId) {
+        if self.process.as_ref().is_none_or(|process| process.run != run) {
+            return;
+        }
+        let fail = self.faults.contains(&Fault::NotifiersFail) || self.has(Api::Away);
+        let result = if fail {
+            Err("no such process".to_owned())
+        } else {
+            self.told.insert(notifier, self.now);
+            Ok(())
+        };
+        let wait = self.dice.millis(0, 3);
+        self.tell_later(wait, Event::Notified { notifier, result });
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use leasehold_base::failure::FailureKind;
 use leasehold_core::event::Loss;
 
+use super::cluster::Api;
 use super::dice::Dice;
 use super::proxy::Interference;
 use super::server::Health;
@@ -86,6 +87,8 @@ pub enum Fault {
     StoreRefuses(String, FailureKind),
     /// A value of a store changes.
     StoreChange(String),
+    /// The API server, where Secrets are published to.
+    Api(Api),
     /// A KV value changes: not a fault, but what all is about.
     Change(String),
 }
@@ -160,6 +163,7 @@ pub fn plan(setup: &Setup, dice: &mut Dice) -> Vec<Planned> {
         meddle(setup, &mut all);
         slow_down(setup, &mut all);
         super::stores::plan(setup, &mut all);
+        super::cluster::plan(setup, &mut all);
     }
     let mut own = Dice::new(setup.seed ^ 0xdead);
     if setup.faults > 0 && own.chance(40) {

@@ -9,6 +9,7 @@ use leasehold_core::ids::{LeaseId, TokenId};
 use leasehold_core::snapshot::{Changes, KeptSecret, Snapshot};
 
 use super::clock::Boot;
+use super::cluster::Api;
 use super::driver::{Process, Store};
 use super::faults::Fault;
 use super::world::World;
@@ -122,7 +123,7 @@ impl World {
             return Ok(());
         }
         let wait = self.dice.millis(0, 5);
-        self.unsaved = self.faults.contains(&Fault::HandoffFull);
+        self.unsaved = self.faults.contains(&Fault::HandoffFull) || self.has(Api::Away);
         if self.unsaved {
             if let Some(process) = &mut self.process {
                 // What has changed is asked for, and is in no line.

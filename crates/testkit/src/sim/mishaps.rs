@@ -6,6 +6,7 @@ use leasehold_core::event::{Event, Loss};
 use leasehold_core::ids::FileId;
 
 use super::MINUTE;
+use super::cluster::{Api, LEASE, PATIENT, Step};
 use super::faults::Fault;
 use super::server::Health;
 use super::setup::Kind;
@@ -73,6 +74,9 @@ impl World {
             _ => {
                 self.misled |= fault.misleads();
                 self.spoil(&fault, true);
+                if fault == Fault::Api(Api::Away) {
+                    self.push(PATIENT, Next::Kubernetes(Step::LoseLease));
+                }
                 self.faults.push(fault.clone());
                 self.push(lasts, Next::End(fault));
                 self.apply();
@@ -89,6 +93,9 @@ impl World {
         let there: Vec<FileId> = self.disk.files.keys().filter(|file| !variable(file)).copied().collect();
         let Some(index) = file.checked_rem(there.len() as u64) else { return };
         let file = there[usize::try_from(index).expect("small")];
+        if self.setup.cluster.is_some() {
+            return self.meddle_with(self.setup.unit_of(file), how);
+        }
         let with = |other: &FileId| *other == file || link && file.0.max(other.0) < self.setup.members;
         for file in there.iter().filter(|file| with(file)) {
             self.disk.lost.insert(*file, if link { Loss::Gone } else { how });
@@ -116,7 +123,8 @@ impl World {
         self.checks.forget_logins();
         self.log(|| "-- another engine goes on".to_owned());
         self.give(Event::Start { kept: Some(snapshot), rebooted: false })?;
-        self.give(Event::Refresh)
+        // A changed definition is nobody's wish to look at all of them.
+        if self.setup.cluster.is_some() { Ok(()) } else { self.give(Event::Refresh) }
     }
 
     /// The process is told to stop, and killed where it takes longer than `patience`.
@@ -125,6 +133,10 @@ impl World {
         process.stopping = true;
         process.restarting = true;
         let run = process.run;
+        if self.leaves_its_leases() {
+            self.kill(false, patience);
+            return Ok(());
+        }
         self.push(patience, Next::Kill { run });
         self.give(Event::Stop { at_once: true })
     }
@@ -142,6 +154,8 @@ impl World {
         let mut lost = forget && self.handoff.take().is_some();
         if let Some(process) = self.process.take() {
             self.over |= process.stopping && !process.restarting;
+            // Another replica leads when the Lease of this one is over.
+            let pause = pause + if self.setup.cluster.is_some() { LEASE } else { Duration::ZERO };
             self.push(pause, Next::StartProcess(process.mode));
             // A login under way may be refused, and nobody hears of it.
             lost |= forget || !self.setup.handoff || self.unsaved || process.logging_in;
@@ -152,6 +166,9 @@ impl World {
     pub fn end(&mut self, fault: &Fault) -> Result<(), String> {
         self.log(|| format!("-- mended: {fault:?}"));
         self.spoil(fault, false);
+        if *fault == Fault::Api(Api::Away) {
+            self.cluster.back = self.now;
+        }
         if let Some(index) = self.faults.iter().position(|on| on == fault) {
             self.faults.remove(index);
         }

@@ -9,6 +9,7 @@
 pub mod application;
 pub mod checks;
 pub mod clock;
+pub mod cluster;
 pub mod dice;
 pub mod driver;
 pub mod faults;

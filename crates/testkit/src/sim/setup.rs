@@ -7,6 +7,7 @@ use leasehold_core::policy::{FilePolicy, Mode, NotifierPolicy, Policy, SinkPolic
 use leasehold_core::policy::{OnChange, ShutdownPlan, Wait};
 
 use super::application::{ApplicationSetup, NOTIFIER};
+use super::cluster::ClusterSetup;
 use super::dice::Dice;
 use super::faults;
 use super::server::{ELSEWHERE, ORPHAN};
@@ -60,6 +61,8 @@ pub struct Setup {
     /// So many of the first files are the set; the others stand alone.
     pub members: usize,
     pub handoff: bool,
+    /// Its units are Secrets of Kubernetes, and no files.
+    pub cluster: Option<ClusterSetup>,
     /// An init container runs first.
     pub init: bool,
     /// There is a process to be the parent of.
@@ -104,10 +107,14 @@ impl Setup {
         let stores = stores::random(seed, &mut files, &mut members);
         let trouble = secs(dice.pick(&[600, 1200, 2400]));
         let role = random_role(&mut dice);
+        let (handoff, init) = (dice.chance(50), dice.chance(30));
+        let application = ApplicationSetup::random(seed);
+        let alone = !init && application.is_none() && files.iter().all(|file| file.sink.is_none());
         Self {
-            handoff: dice.chance(50),
-            init: dice.chance(30),
-            application: ApplicationSetup::random(seed),
+            handoff,
+            cluster: ClusterSetup::random(seed).filter(|_| alone),
+            init,
+            application,
             owns_token: dice.chance(90),
             // Of its own, too.
             locks_out: Dice::new(seed ^ 0x10c4).chance(50),
@@ -152,6 +159,7 @@ impl Setup {
             }],
             members: 1,
             handoff: false,
+            cluster: None,
             init: false,
             application: None,
             owns_token: true,
@@ -176,6 +184,17 @@ impl Setup {
         }
     }
 
+    /// What a file is published with.
+    pub fn unit_of(&self, file: FileId) -> UnitId {
+        let first = usize::from(self.members > 0);
+        UnitId(if file.0 < self.members { 0 } else { first + file.0 - self.members })
+    }
+
+    /// The files of a unit.
+    pub fn files_of(&self, unit: UnitId) -> impl Iterator<Item = FileId> {
+        (0..self.files.len()).map(FileId).filter(move |file| self.unit_of(*file) == unit)
+    }
+
     /// Whom a file's changes are told, besides the process of `exec`.
     pub fn notifier_of(&self, file: FileId) -> Option<NotifierId> {
         (!self.is_variable(file)).then_some(NotifierId(file.0 % 2))
@@ -193,17 +212,18 @@ impl Setup {
         if !set.is_empty() {
             units.push(UnitPolicy { files: set });
         }
-        let first = units.len();
         units.extend((self.members..self.files.len()).map(|file| UnitPolicy { files: vec![FileId(file)] }));
         let file = |(index, file): (usize, &FileSetup)| FilePolicy {
             name: format!("file-{index}"),
-            unit: UnitId(if index < self.members { 0 } else { first + index - self.members }),
+            unit: self.unit_of(FileId(index)),
             refresh: file.refresh,
             wait: file.wait,
             notify: self.notifiers_of(FileId(index), mode),
             sink: file.sink,
         };
-        let notifier = |name: &str| NotifierPolicy { name: name.into(), splay: secs(1), on_first: true };
+        // The first values of a Secret have no readers that had others.
+        let on_first = self.cluster.is_none();
+        let notifier = |name: &str| NotifierPolicy { name: name.into(), splay: secs(1), on_first };
         let mut notifiers = vec![notifier("app"), notifier("nginx")];
         let process = self.application.filter(|_| matches!(mode, Mode::Exec { .. }));
         notifiers.extend(process.map(|setup| NotifierPolicy {
@@ -222,7 +242,8 @@ impl Setup {
             logs_in: true,
             on_init: Default::default(),
             child: process.map(|setup| setup.policy(environment)),
-            shutdown: ShutdownPlan { revoke: true, delay: self.delay },
+            // A controller with a handoff hands over.
+            shutdown: ShutdownPlan { revoke: self.cluster.is_none() || !self.handoff, delay: self.delay },
             rehearsal: false,
             handoff: self.handoff,
             owns_token: self.owns_token,

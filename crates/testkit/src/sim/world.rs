@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use leasehold_base::exit::{Cause, Ending};
+use leasehold_base::exit::Ending;
 use leasehold_core::action::{Action, Question};
 use leasehold_core::event::Event;
 use leasehold_core::ids::{FileId, NotifierId, TokenId, UnitId};
@@ -13,6 +13,7 @@ use super::MINUTE;
 use super::application::Applications;
 use super::checks::Checks;
 use super::clock::{BEGIN, Boot, EPOCH};
+use super::cluster::{self, Cluster};
 use super::dice::Dice;
 use super::driver::{Content, Disk, Kind, Load, Process};
 use super::faults::{self, Fault, Planned};
@@ -52,6 +53,8 @@ pub enum Next {
         run: u64,
         notifier: NotifierId,
     },
+    /// Something comes of a request to the API server, or of a watch.
+    Kubernetes(cluster::Step),
     Begin(Fault, Duration),
     End(Fault),
     StartProcess(Mode),
@@ -76,6 +79,7 @@ pub struct World {
     /// What stands beside it.
     pub stores: Vec<StoreServer>,
     pub disk: Disk,
+    pub cluster: Cluster,
     pub handoff: Option<Handoff>,
     pub process: Option<Process>,
     pub applications: Applications,
@@ -130,6 +134,7 @@ impl World {
             server: Server::new(&setup),
             stores: setup.stores.iter().map(StoreServer::new).collect(),
             disk: Disk::default(),
+            cluster: Cluster::default(),
             handoff: None,
             process: None,
             applications: Applications::default(),
@@ -160,7 +165,7 @@ impl World {
             crashes: 0,
             setup,
         };
-        if faults::is_meddled_with(seed) && !world.setup.quiet {
+        if faults::is_meddled_with(seed) && !world.setup.quiet && world.setup.cluster.is_none() {
             world.push(MINUTE, Next::Look);
         }
         let mode = if world.setup.init { init() } else { world.setup.mode() };
@@ -257,6 +262,7 @@ impl World {
             Next::Tell { run, event, load } => return self.tell(run, event, load),
             Next::Commit { run, unit, files } => self.commit(run, unit, files),
             Next::Notify { run, notifier } => self.notify(run, notifier),
+            Next::Kubernetes(step) => self.kubernetes(step),
             Next::Begin(fault, lasts) => return self.begin(fault, lasts),
             Next::End(fault) => return self.end(&fault),
             Next::StartProcess(mode) => return self.start(mode),
@@ -280,21 +286,23 @@ impl World {
                     // One that was about to be started again is not.
                     process.restarting = false;
                 }
-                if self.process.is_none() {
+                if self.process.is_none() || self.leaves_its_leases() {
+                    self.process = None;
                     self.over = true;
                 }
-                return self.give(Event::Stop { at_once: false });
+                return self.give(Event::Stop { at_once: self.setup.cluster.is_some() });
             }
         }
         Ok(())
     }
 
     fn start(&mut self, mode: Mode) -> Result<(), String> {
-        if self.asleep > self.now {
-            self.push(self.asleep - self.now, Next::StartProcess(mode));
+        if let Some(wait) = self.waits_to_start() {
+            self.push(wait, Next::StartProcess(mode));
             return Ok(());
         }
         self.runs += 1;
+        self.cluster.list();
         self.disturbed(self.now);
         self.started = self.now;
         self.log(|| format!("-- start {mode:?}"));
@@ -370,15 +378,22 @@ impl World {
                 // What is rendered while this is written is for the next publish.
                 let made = files.into_iter().map(|file| (file, process.renderings[&file].clone()));
                 let files = made.collect();
+                if self.setup.cluster.is_some() {
+                    self.publish_secret(unit, files);
+                    return Ok(());
+                }
                 let wait = self.dice.millis(0, 5);
                 self.push(wait, Next::Commit { run, unit, files });
+            }
+            Action::Inspect { unit, files, thorough, .. } if self.setup.cluster.is_some() => {
+                self.inspect_secret(unit, files, thorough);
             }
             Action::Inspect { unit, files, newer, .. } => {
                 let result = Ok(self.disk.inspect(&files, &newer, &process.renderings));
                 self.tell_later(Duration::ZERO, Event::Inspected { unit, result });
             }
             Action::Notify { notifier, delay } => {
-                let wait = delay + self.dice.millis(0, 20);
+                let wait = delay + self.rollout() + self.dice.millis(0, 20);
                 self.push(wait, Next::Notify { run, notifier });
             }
             Action::SaveHandoff => return self.save_handoff(),
@@ -432,34 +447,6 @@ impl World {
             let run = process.run;
             self.push(wait, Next::Tell { run, event, load: Load::Nothing });
         }
-    }
-
-    fn commit(&mut self, run: u64, unit: UnitId, files: BTreeMap<FileId, Content>) {
-        let Some(process) = self.process.as_ref().filter(|process| process.run == run) else { return };
-        let result = if self.faults.contains(&Fault::DiskFull) {
-            Err(Ending::new(Cause::Destination, "no space left on device", "raise sizeLimit"))
-        } else {
-            self.totals.publishes += 1;
-            // Init tells nobody: the application is not there yet.
-            let told = process.is_daemon();
-            Ok(self.disk.publish(unit, files, told.then_some(self.now)))
-        };
-        let wait = self.dice.millis(0, 3);
-        self.tell_later(wait, Event::Published { unit, result });
-    }
-
-    fn notify(&mut self, run: u64, notifier: NotifierId) {
-        if self.process.as_ref().is_none_or(|process| process.run != run) {
-            return;
-        }
-        let result = if self.faults.contains(&Fault::NotifiersFail) {
-            Err("no such process".to_owned())
-        } else {
-            self.told.insert(notifier, self.now);
-            Ok(())
-        };
-        let wait = self.dice.millis(0, 3);
-        self.tell_later(wait, Event::Notified { notifier, result });
     }
 
     fn exit(&mut self, result: Result<(), Ending>) {

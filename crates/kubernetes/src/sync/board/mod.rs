@@ -41,8 +41,19 @@ pub(crate) struct Status {
     pub(crate) generation: i64,
     /// When the first of its values ends, in seconds since 1970.
     pub(crate) expires: Option<i64>,
+    /// Of the leases of its values, where there are some.
+    pub(crate) lease: Option<Lease>,
     /// How the restart of its readers went, where there was one.
     pub(crate) restart: Option<Restart>,
+}
+
+/// What a person needs to find the leases of a Secret in Vault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lease {
+    /// When the first of them was granted or renewed last, in seconds since 1970.
+    pub(crate) renewed: i64,
+    /// The accessor of the login that they end with. It opens nothing: who may look it up or revoke it says Vault's policy.
+    pub(crate) accessor: String,
 }
 
 /// The restart of the workloads that read a Secret, after its last change.
@@ -69,6 +80,7 @@ struct Entry {
     unreadable: u64,
     generation: i64,
     expires: Option<i64>,
+    lease: Option<Lease>,
     /// Its values can still be used.
     usable: bool,
     restart: Option<Restart>,
@@ -115,6 +127,8 @@ struct Shown<'v> {
     failures: u64,
     usable: bool,
     expires: Option<Moment>,
+    /// When the first of its leases was granted or renewed last.
+    renewed: Option<Moment>,
 }
 
 /// See the module.
@@ -201,6 +215,7 @@ impl Board {
             secret: entry.secret.clone(),
             generation: entry.generation,
             expires: entry.expires,
+            lease: entry.lease.clone(),
             restart: entry.restart.clone(),
         };
         let told = Some((status.clone(), entry.trouble.clone()));
@@ -323,6 +338,8 @@ impl Board {
             shown.usable &=
                 file.generation.is_some() && !matches!(file.health, Health::Expired(_) | Health::Missing);
             shown.expires = file.expires.into_iter().chain(shown.expires).min();
+            let leased = file.secrets.iter().map(|at| &view.secrets[*at]).filter(|one| one.lease.is_some());
+            shown.renewed = leased.filter_map(|one| one.fresh).chain(shown.renewed).min();
             if shown.trouble.is_none() {
                 shown.trouble = file.error.as_ref().map(|error| error.text.as_str());
             }
@@ -366,12 +383,12 @@ impl Board {
             }
             entry.failures = shown.failures;
             entry.usable = shown.usable;
-            let seconds = |end: Moment| i64::try_from(now.moment.until(end).as_secs()).unwrap_or(i64::MAX);
-            let expires = shown.expires.map(|end| now.wall.saturating_add(seconds(end)));
-            // The two clocks are read one after the other.
-            let same =
-                matches!((entry.expires, expires), (Some(before), Some(next)) if before.abs_diff(next) <= 2);
-            entry.expires = if same { entry.expires } else { expires };
+            let expires = shown.expires.map(|end| now.wall.saturating_add(seconds(now.moment.until(end))));
+            entry.expires = steady(entry.expires, expires);
+            let renewed = shown.renewed.map(|at| now.wall.saturating_sub(seconds(at.until(now.moment))));
+            let renewed = steady(entry.lease.as_ref().map(|lease| lease.renewed), renewed);
+            let accessor = view.token.as_ref().map(|token| token.accessor.clone());
+            entry.lease = renewed.zip(accessor).map(|(renewed, accessor)| Lease { renewed, accessor });
             self.status(&key, entry, "NotSynced");
         }
     }
@@ -400,4 +417,14 @@ impl Board {
             (None, _) => Some(format!("{waiting} definitions are not synced yet")),
         }
     }
+}
+
+fn seconds(span: Duration) -> i64 {
+    i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// A time that is shown already stays as it is: the two clocks are read one after the other.
+fn steady(before: Option<i64>, next: Option<i64>) -> Option<i64> {
+    let same = matches!((before, next), (Some(before), Some(next)) if before.abs_diff(next) <= 2);
+    if same { before } else { next }
 }

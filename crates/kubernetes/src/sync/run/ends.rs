@@ -9,7 +9,7 @@ use leasehold_base::exit::{Cause, Ending};
 use super::super::definition::{Definition, Key};
 use super::super::publisher::{self, Seen, Unpublished};
 use super::super::restart::Stamp;
-use super::super::secret::Data;
+use super::super::secret::{self, Data};
 use super::restarts::Restarted;
 use super::{Record, Run};
 
@@ -51,7 +51,7 @@ impl Run {
     pub(super) fn finish(&mut self, done: Done) -> Option<Event> {
         match done {
             Done::Published { key, unit, generation, record, result } => {
-                self.release(&key);
+                let gone = self.release(&key);
                 let files = self.roster_files(unit, generation);
                 let result = result.map(|outcome| self.keep(&key, record, &outcome, files));
                 let result = result.map_err(|why| self.unpublished(&key, &why));
@@ -59,10 +59,10 @@ impl Run {
                     self.backlog.push_back(Event::Published { unit, result });
                 }
                 // What was seen while it was under way.
-                self.drifted(&key, false)
+                self.drifted(&key, gone)
             }
             Done::Inspected { key, unit, generation, files, result } => {
-                self.release(&key);
+                let gone = self.release(&key);
                 let lost = |loss: Loss| files.iter().map(|file| (*file, loss)).collect();
                 let result = match result {
                     Ok(Seen::Good(version)) => {
@@ -78,14 +78,16 @@ impl Run {
                 if !matches!(&result, Ok(lost) if lost.is_empty()) {
                     self.published.remove(&key);
                 }
+                let again = self.drifted(&key, gone);
+                self.backlog.extend(again);
                 (generation == self.generation).then_some(Event::Inspected { unit, result })
             }
             Done::Restarted(restarted) => self.restarted(*restarted),
             Done::Saved { generation, result } => self.saved(generation, result),
             Done::Settled { key, done, result } => {
-                self.release(&key);
+                let gone = self.release(&key);
                 self.settled(&key, done, result);
-                self.drifted(&key, false)
+                self.drifted(&key, gone)
             }
             Done::Cleaned { key, name, result } => {
                 if let Err(why) = result {
@@ -125,7 +127,7 @@ impl Run {
                 for (readers, stamp) in definition.restarts.readers.iter().zip(owed.into_iter().cycle()) {
                     self.restarter.owe(readers, &definition.target.name, stamp);
                 }
-                self.made.insert(key.clone());
+                self.made.insert(key.clone(), secret::digest(&data));
                 self.published.insert(key.clone(), Record { definition, data, version, owed, told });
                 self.clean(key);
             }
@@ -144,16 +146,19 @@ impl Run {
         Ending::new(Cause::Destination, why.to_string(), "")
     }
 
-    /// Nothing is under way for this definition any more.
-    fn release(&mut self, key: &Key) {
-        let Some(busy) = self.busy.get_mut(key) else { return };
+    /// A request for this definition has its answer. Returns whether none is under way any more, and the Secret was seen to be gone
+    /// meanwhile.
+    fn release(&mut self, key: &Key) -> bool {
+        let Some(busy) = self.busy.get_mut(key) else { return false };
         busy.requests -= 1;
         if busy.requests > 0 {
-            return;
+            return false;
         }
-        for waiting in self.busy.remove(key).into_iter().flat_map(|busy| busy.waiting) {
+        let Some(busy) = self.busy.remove(key) else { return false };
+        for waiting in busy.waiting {
             // One that does not wait any more needs no answer.
             let _sent = waiting.send(());
         }
+        busy.gone
     }
 }

@@ -12,7 +12,8 @@ use super::ends::Done;
 impl Run {
     /// Has the engine look at a Secret that was seen in another version than it was published in.
     pub(super) fn drifted(&mut self, key: &Key, gone: bool) -> Option<Event> {
-        if self.busy.contains_key(key) {
+        if let Some(busy) = self.busy.get_mut(key) {
+            busy.gone |= gone;
             return None;
         }
         let record = self.published.get(key)?;

@@ -92,6 +92,15 @@ fn a_secret_of_another_hand_is_never_touched() {
     assert!(matches!(next(&foreign, &adopts, "hello"), Ok(Step::Replace(_))), "the author asked for it");
     let token = json!({"type": "kubernetes.io/service-account-token", "metadata": {}, "data": {}});
     assert!(next(&token, &adopts, "hello").is_err(), "a token of an account is nobody's to adopt");
+    for (kind, labels, said) in [
+        ("helm.sh/release.v1", json!({}), "belongs to whoever keeps Secrets of the type \"helm.sh/release.v1\""),
+        ("bootstrap.kubernetes.io/token", json!({}), "belongs to whoever keeps Secrets of the type"),
+        ("Opaque", json!({"leasehold.dev/handoff": "true"}), "belongs to the controller"),
+    ] {
+        let state = json!({"type": kind, "metadata": {"labels": labels}, "data": {"a": "eA=="}});
+        let refusal = next(&state, &adopts, "hello").expect_err("a program keeps its state in it");
+        assert!(refusal.what.contains(said), "{refusal}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use leasehold_core::view::Readiness;
 
+use super::super::cluster::Api;
 use super::super::faults::Fault;
 use super::super::world::World;
 use super::{Held, MINUTE, PATIENCE, is_serving, set_wait};
@@ -30,9 +31,14 @@ pub(super) fn what_is_lost_comes_back(world: &mut World) -> Held {
     // What this run has not been able to publish at all it cannot put back.
     let published = !matches!(readiness, Readiness::NotRendered { .. });
     let full = world.faults.contains(&Fault::DiskFull);
+    if world.has(Api::Away) {
+        // Nobody sees anything of it.
+        return Ok(());
+    }
     for (file, since) in &world.checks.losses {
         let quiet = set_wait(world, *file);
-        let noticed = (*since).max(world.started).max(world.asleep) + MINUTE + PROMPT + quiet;
+        let from = (*since).max(world.started).max(world.asleep).max(world.cluster.back);
+        let noticed = from + MINUTE + PROMPT + quiet;
         if ready && noticed < world.now {
             return Err(format!("ready, and {file:?} has been lost since {since:?}"));
         }

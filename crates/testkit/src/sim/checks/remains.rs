@@ -9,7 +9,9 @@ use crate::sim::world::World;
 /// After a stop in calm, nothing that this run knows of is left on the server.
 pub(super) fn nothing_left(world: &World) -> Held {
     let Some(process) = world.process.as_ref().filter(|process| process.is_daemon()) else { return Ok(()) };
-    if world.calm_for() < patience(world) + MINUTE || world.checks.lost {
+    // A controller that hands over leaves everything to the next leader.
+    let hands_over = world.setup.cluster.is_some() && world.setup.handoff;
+    if world.calm_for() < patience(world) + MINUTE || world.checks.lost || hands_over {
         return Ok(());
     }
     let role = world.setup.role;

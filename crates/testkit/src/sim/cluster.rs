@@ -1,0 +1,376 @@
+//! Kubernetes in place of a disk. A unit is a Secret. An API server takes it under the version that was read, or does not; its
+//! answers may be lost, it may be away, and what other hands change is seen with a lag. What `leasehold-kubernetes sync`
+//! does around the engine stands here in small: its records, its looks, its restarts of workloads, and its ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use leasehold_base::exit::{Cause, Ending};
+use leasehold_core::event::{Event, Loss, Published};
+use leasehold_core::ids::{FileId, UnitId};
+
+use super::dice::Dice;
+use super::driver::Content;
+use super::faults::{Fault, Planned};
+use super::secs;
+use super::setup::Setup;
+use super::world::{Next, World};
+
+/// The life of a leader's Lease.
+pub const LEASE: Duration = secs(15);
+/// A leader that cannot renew it ends after so long.
+pub const PATIENT: Duration = secs(10);
+
+/// How this world's controller is run.
+#[derive(Debug, Clone, Copy)]
+pub struct ClusterSetup {
+    /// It ends when it cannot renew its Lease.
+    pub elects: bool,
+    /// How long the restart of the workloads takes that read a Secret.
+    pub rollout: Duration,
+}
+
+impl ClusterSetup {
+    /// In some worlds. With dice of its own, so that the others stay as they were.
+    pub fn random(seed: u64) -> Option<Self> {
+        let mut own = Dice::new(seed ^ 0xc1_057e);
+        own.chance(40).then(|| Self {
+            elects: own.chance(50),
+            rollout: secs(own.pick(&[0, 0, 20, 90])),
+        })
+    }
+}
+
+/// What is wrong with the API server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Api {
+    /// It does not answer.
+    Away,
+    /// Other hands are quicker, half of the time.
+    Conflicts,
+    /// It writes, and its answer is lost.
+    Unheard,
+    /// Watches are so late.
+    Lags(Duration),
+}
+
+/// A Secret on its way.
+#[derive(Debug, Clone)]
+pub struct Write {
+    unit: UnitId,
+    files: BTreeMap<FileId, Content>,
+    /// Of the Secret as it was read.
+    version: u64,
+}
+
+/// What happens next in the cluster.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// A write arrives.
+    Write { run: u64, write: Write },
+    /// A Secret is compared with what was published.
+    Compare { run: u64, unit: UnitId, files: Vec<FileId> },
+    /// A watch tells of a Secret's version, or that it is gone.
+    Seen { unit: UnitId, version: u64, gone: bool },
+    /// The leader could not renew its Lease.
+    LoseLease,
+}
+
+/// The Secrets' versions, and what the controller knows of them.
+#[derive(Debug, Default)]
+pub struct Cluster {
+    versions: BTreeMap<UnitId, u64>,
+    /// What the process has written or compared, and in which version.
+    records: BTreeMap<UnitId, (BTreeMap<FileId, Content>, u64)>,
+    /// What it has written or compared once.
+    made: BTreeSet<UnitId>,
+    /// The newest version that a watch told it of.
+    seen: BTreeMap<UnitId, u64>,
+    /// Requests under way.
+    busy: BTreeMap<UnitId, u32>,
+    /// Of these a watch told meanwhile that they are gone.
+    gone: BTreeSet<UnitId>,
+    /// When the API server answered again.
+    pub back: Duration,
+}
+
+impl Cluster {
+    /// Another process begins, and lists what is there.
+    pub fn list(&mut self) {
+        let (versions, back) = (std::mem::take(&mut self.versions), self.back);
+        *self = Self { seen: versions.clone(), versions, back, ..Self::default() };
+    }
+
+    fn version(&self, unit: UnitId) -> u64 {
+        self.versions.get(&unit).copied().unwrap_or_default()
+    }
+
+    /// Whether a later version was seen than the one that was published.
+    fn is_later(&self, unit: UnitId) -> bool {
+        let published = self.records.get(&unit).map(|(_, version)| *version);
+        published.is_some_and(|published| self.seen.get(&unit).is_some_and(|seen| *seen > published))
+    }
+
+    /// Whether a Secret is to be looked at, now that a watch told of it.
+    fn drifted(&mut self, unit: UnitId, gone: bool) -> bool {
+        if self.busy.contains_key(&unit) {
+            if gone {
+                self.gone.insert(unit);
+            }
+            return false;
+        }
+        self.records.contains_key(&unit) && (gone || self.is_later(unit))
+    }
+
+    /// A request has its answer. Whether the Secret is to be looked at for what was seen meanwhile.
+    fn release(&mut self, unit: UnitId) -> bool {
+        match self.busy.get_mut(&unit) {
+            Some(count) if *count > 1 => {
+                *count -= 1;
+                return false;
+            }
+            _ => self.busy.remove(&unit),
+        };
+        let gone = self.gone.remove(&unit);
+        self.drifted(unit, gone)
+    }
+}
+
+impl World {
+    /// Whether this is wrong with the API server.
+    pub fn has(&self, api: Api) -> bool {
+        self.faults.contains(&Fault::Api(api))
+    }
+
+    /// How long a notification takes.
+    pub fn rollout(&self) -> Duration {
+        self.setup.cluster.map_or(Duration::ZERO, |cluster| cluster.rollout)
+    }
+
+    /// How long a start waits: for the machine to be awake, or for an API server that says who leads.
+    pub(super) fn waits_to_start(&self) -> Option<Duration> {
+        let away = self.setup.cluster.is_some() && self.has(Api::Away);
+        if self.asleep > self.now { Some(self.asleep - self.now) } else { away.then_some(secs(2)) }
+    }
+
+    /// Whether an orderly end leaves leases to run out: without a handoff, Secrets have them until the next leader has others.
+    pub(super) fn leaves_its_leases(&self) -> bool {
+        let Some(process) = self.process.as_ref().filter(|_| self.setup.cluster.is_some()) else { return false };
+        let kept = process.engine.snapshot();
+        let leased = !kept.retiring.is_empty() || kept.secrets.iter().any(|secret| secret.lease.is_some());
+        leased && !self.setup.handoff
+    }
+
+    /// Another hand changes or deletes a Secret.
+    pub(super) fn meddle_with(&mut self, unit: UnitId, how: Loss) {
+        let files: Vec<FileId> = self.setup.files_of(unit).collect();
+        for file in files.into_iter().filter(|file| self.disk.files.contains_key(file)) {
+            self.disk.lost.insert(file, how);
+            self.checks.note_loss(file, self.now);
+        }
+        self.changes(unit, how == Loss::Gone);
+    }
+
+    /// A Secret has another version, of which watches tell.
+    fn changes(&mut self, unit: UnitId, gone: bool) {
+        let version = self.cluster.version(unit) + 1;
+        self.cluster.versions.insert(unit, version);
+        let late = self.faults.iter().find_map(|fault| match fault {
+            Fault::Api(Api::Lags(late)) => Some(*late),
+            _ => None,
+        });
+        let wait = late.unwrap_or_else(|| self.dice.millis(1, 1500));
+        self.push(wait, Next::Kubernetes(Step::Seen { unit, version, gone }));
+    }
+
+    /// Has a unit written, where that is not known to be in vain.
+    pub(super) fn publish_secret(&mut self, unit: UnitId, files: BTreeMap<FileId, Content>) {
+        let Some(run) = self.process.as_ref().map(|process| process.run) else { return };
+        if files.len() < self.setup.files_of(unit).count() {
+            let why = Ending::new(Cause::Missing, "a key cannot be had yet, and a Secret is written whole", "");
+            return self.tell_later(Duration::ZERO, Event::Published { unit, result: Err(why) });
+        }
+        let cluster = &mut self.cluster;
+        let same = cluster.records.get(&unit).is_some_and(|(before, _)| *before == files);
+        if same && !cluster.is_later(unit) {
+            let result = Ok(Published { generation: 2, changed: Vec::new() });
+            return self.tell_later(Duration::ZERO, Event::Published { unit, result });
+        }
+        *cluster.busy.entry(unit).or_default() += 1;
+        let write = Write { unit, files, version: cluster.version(unit) };
+        let wait = self.way();
+        self.push(wait, Next::Kubernetes(Step::Write { run, write }));
+    }
+
+    /// How long a request to the API server takes, answered or not.
+    fn way(&mut self) -> Duration {
+        let hangs = self.has(Api::Away) && self.dice.chance(50);
+        if hangs { secs(10) } else { self.dice.millis(1, 60) }
+    }
+
+    /// Looks at a Secret, where more is asked than a watch has told.
+    pub(super) fn inspect_secret(&mut self, unit: UnitId, files: Vec<FileId>, thorough: bool) {
+        let Some(run) = self.process.as_ref().map(|process| process.run) else { return };
+        if !thorough || !self.cluster.records.contains_key(&unit) {
+            return self.tell_later(Duration::ZERO, Event::Inspected { unit, result: Ok(BTreeMap::new()) });
+        }
+        *self.cluster.busy.entry(unit).or_default() += 1;
+        let wait = self.way();
+        self.push(wait, Next::Kubernetes(Step::Compare { run, unit, files }));
+    }
+
+    pub(super) fn kubernetes(&mut self, step: Step) {
+        match step {
+            Step::Write { run, write } => self.write_secret(run, write),
+            Step::Compare { run, unit, files } => self.compare_secret(run, unit, &files),
+            Step::Seen { .. } if self.has(Api::Away) || self.asleep > self.now => {
+                self.push(secs(1), Next::Kubernetes(step));
+            }
+            Step::Seen { unit, version, gone } => {
+                if gone {
+                    self.cluster.seen.remove(&unit);
+                } else {
+                    self.cluster.seen.insert(unit, version);
+                }
+                let drifted = self.cluster.drifted(unit, gone);
+                self.look_where(drifted, unit);
+            }
+            Step::LoseLease => {
+                let elects = self.setup.cluster.is_some_and(|cluster| cluster.elects);
+                if elects && self.has(Api::Away) && self.process.is_some() {
+                    self.log(|| "-- the Lease is lost".to_owned());
+                    self.kill(false, Duration::ZERO);
+                    self.disturbed(self.now);
+                }
+            }
+        }
+    }
+
+    fn look_where(&mut self, so: bool, unit: UnitId) {
+        if so {
+            self.tell_later(Duration::ZERO, Event::LookAt(unit));
+        }
+    }
+
+    fn is_run(&self, run: u64) -> bool {
+        self.process.as_ref().is_some_and(|process| process.run == run)
+    }
+
+    /// Whether a Secret is there as it is to be.
+    fn holds(&self, files: &BTreeMap<FileId, Content>) -> bool {
+        let is_good = |(file, content): (&FileId, &Content)| {
+            self.disk.files.get(file) == Some(content) && !self.disk.lost.contains_key(file)
+        };
+        files.iter().all(is_good)
+    }
+
+    fn write_secret(&mut self, run: u64, write: Write) {
+        let heard = self.is_run(run);
+        // What a process that is gone had sent may arrive.
+        if !heard && !self.dice.chance(50) {
+            return;
+        }
+        let unit = write.unit;
+        let (files, was_there) = (write.files.clone(), self.is_there(unit));
+        let result = self.take(write);
+        if !heard {
+            return;
+        }
+        let result = result.map(|wrote| {
+            let version = self.cluster.version(unit);
+            let is_new = wrote && !was_there && !self.cluster.made.contains(&unit);
+            let changed = if wrote || self.is_owed(&files) { files.keys().copied().collect() } else { Vec::new() };
+            self.cluster.records.insert(unit, (files, version));
+            self.cluster.made.insert(unit);
+            Published { generation: if is_new { 1 } else { 2 }, changed }
+        });
+        let result = result.map_err(|why| Ending::new(Cause::Destination, why, ""));
+        self.tell_later(Duration::ZERO, Event::Published { unit, result });
+        let drifted = self.cluster.release(unit);
+        self.look_where(drifted, unit);
+    }
+
+    fn is_there(&self, unit: UnitId) -> bool {
+        let gone = |file: FileId| self.disk.lost.get(&file) == Some(&Loss::Gone);
+        self.setup.files_of(unit).any(|file| self.disk.files.contains_key(&file) && !gone(file))
+    }
+
+    /// Whether readers of these were not restarted since they changed. A note in the Secret says it.
+    fn is_owed(&self, files: &BTreeMap<FileId, Content>) -> bool {
+        let owed = |file: &FileId| {
+            let told = self.setup.notifier_of(*file).and_then(|notifier| self.told.get(&notifier));
+            self.disk.changed.get(file).is_some_and(|changed| told.is_none_or(|told| told < changed))
+        };
+        files.keys().any(owed)
+    }
+
+    /// The API server takes a Secret, where it is another. Returns whether it was.
+    fn take(&mut self, write: Write) -> Result<bool, &'static str> {
+        let Write { unit, files, version } = write;
+        if self.has(Api::Away) {
+            return Err("the API server does not answer");
+        }
+        if self.holds(&files) {
+            return Ok(false);
+        }
+        if self.faults.contains(&Fault::DiskFull) {
+            return Err("the API server does not write the Secret (403)");
+        }
+        let quicker = self.has(Api::Conflicts) && self.dice.chance(50);
+        if quicker || version != self.cluster.version(unit) {
+            return Err("the Secret was changed at the same moment; it is compared again");
+        }
+        self.totals.publishes += 1;
+        // Nobody reads other values than the first ones.
+        let told = self.disk.generations.contains_key(&unit).then_some(self.now);
+        self.disk.publish(unit, files, told);
+        self.changes(unit, false);
+        if self.has(Api::Unheard) { Err("the answer is lost") } else { Ok(true) }
+    }
+
+    fn compare_secret(&mut self, run: u64, unit: UnitId, files: &[FileId]) {
+        if !self.is_run(run) {
+            return;
+        }
+        let lost = |loss: Loss| files.iter().map(|file| (*file, loss)).collect::<BTreeMap<_, _>>();
+        let published = self.cluster.records.get(&unit).map(|(content, _)| content.clone());
+        let result = match published {
+            _ if self.has(Api::Away) => Err(Ending::new(Cause::Destination, "no answer", "")),
+            Some(content) if self.holds(&content) => Ok(BTreeMap::new()),
+            _ if self.is_there(unit) => Ok(lost(Loss::Changed)),
+            _ => Ok(lost(Loss::Gone)),
+        };
+        let version = self.cluster.version(unit);
+        match (&result, self.cluster.records.get_mut(&unit)) {
+            (Ok(lost), Some(record)) if lost.is_empty() => record.1 = version,
+            _ => drop(self.cluster.records.remove(&unit)),
+        }
+        self.tell_later(Duration::ZERO, Event::Inspected { unit, result });
+        let drifted = self.cluster.release(unit);
+        self.look_where(drifted, unit);
+    }
+}
+
+/// The API server fails in its own ways, and definitions come and go: each change is another engine.
+pub fn plan(setup: &Setup, all: &mut Vec<Planned>) {
+    if setup.cluster.is_none() || setup.faults == 0 {
+        return;
+    }
+    let mut own = Dice::new(setup.seed ^ 0xc1_057f);
+    let span = setup.trouble.as_secs() * 700;
+    for _ in 0..=own.below(3) {
+        let api = match own.below(4) {
+            0 => Api::Away,
+            1 => Api::Conflicts,
+            2 => Api::Unheard,
+            _ => Api::Lags(own.seconds(2, 30)),
+        };
+        let most = own.pick(&[5, 60, 600]);
+        all.push(Planned { at: own.millis(0, span), lasts: own.seconds(1, most), fault: Fault::Api(api) });
+    }
+    let mut at = own.millis(0, span);
+    for _ in 0..own.below(6) {
+        all.push(Planned { at, lasts: Duration::ZERO, fault: Fault::Reload });
+        at += own.pick(&[Duration::from_millis(100), secs(1), secs(60)]);
+    }
+}
