@@ -7,6 +7,7 @@ mod ends;
 mod first;
 mod hand;
 mod handing_back;
+mod late;
 mod looking;
 mod mounts;
 mod on_init;
@@ -393,39 +394,6 @@ fn a_secret_that_waits_to_be_read_while_its_dead_lease_is_being_renewed_is_not_f
     while !seen.iter().any(|action| matches!(action, Action::Ask(Question::Read { .. }))) {
         assert!(hand.millis < end, "nobody asks any more");
         seen = hand.sleep();
-    }
-}
-
-/// A machine that slept hears of the renewal when it has asked for another lease already.
-#[test]
-fn a_lease_that_was_renewed_unheard_is_renewed_again_where_its_replacement_fails() {
-    let mut hand = settled(leased("l", 600));
-    let asks = |seen: &[Action], read: bool| {
-        seen.iter().any(|action| match action {
-            Action::Ask(Question::Read { .. }) => read,
-            Action::Ask(Question::Renew { .. }) => !read,
-            _ => false,
-        })
-    };
-    while !asks(&hand.sleep(), false) {}
-    let sent = hand.now().moment;
-    hand.millis += 400_000;
-    assert!(asks(&hand.give(Event::Wake), true), "it seems to be over");
-    let (secret, lease) = (SecretId(0), LeaseId("l".into()));
-    let granted = Granted { ttl: Duration::from_secs(600), renewable: true };
-    hand.give(Event::Renewed { secret, lease, sent, result: Ok(granted) });
-    let away = || Failure::new(FailureKind::Unreachable, "connection refused");
-    let sent = hand.now().moment;
-    let mut seen = hand.give(Event::Read { secret, token: TokenId(1), sent, result: Err(away()) });
-    let end = hand.millis + 60_000;
-    loop {
-        assert!(!asks(&seen, true), "it lives for 200 s more");
-        if asks(&seen, false) {
-            break;
-        }
-        assert!(hand.millis < end, "nobody asks any more");
-        let probes = seen.contains(&Action::Ask(Question::Probe));
-        seen = if probes { hand.give(Event::Probed(Ok(()))) } else { hand.sleep() };
     }
 }
 

@@ -84,7 +84,7 @@ impl Engine {
         let again = child.stage == Stage::Between;
         if again {
             // It starts with the newest of everything.
-            self.notices.catch_up(child.policy.notifier);
+            self.notices.catch_up(child.policy.notifier, self.now.moment);
         }
         if child.stage == Stage::Absent {
             self.notices.begin(child.policy.notifier, self.now.moment);
@@ -145,7 +145,7 @@ impl Engine {
             }
             OnChange::Signal(signal) => {
                 // What was published together, until now, is told by one signal.
-                self.notices.catch_up(policy.notifier);
+                self.notices.catch_up(policy.notifier, self.now.moment);
                 self.out.push(Action::Signal(signal));
                 self.notified(policy.notifier, Ok(()));
             }

@@ -1,6 +1,7 @@
 //! Whom to tell: at least once, after the commit, once per generation. A notifier that fails is
 //! tried again by itself and never causes another read.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::interface::ids::NotifierId;
@@ -25,6 +26,31 @@ pub(crate) enum Reader {
     Started,
 }
 
+/// Readers that are still to be notified, each of what was published at a moment.
+#[derive(Debug, Default)]
+pub(crate) struct Unaware(BTreeMap<Reader, Moment>);
+
+impl Unaware {
+    /// Adds readers of what was published now. One that is there already has to hear of this, too.
+    pub(crate) fn add(&mut self, readers: impl IntoIterator<Item = Reader>, now: Moment) {
+        for reader in readers {
+            let since = self.0.entry(reader).or_insert(now);
+            *since = now.max(*since);
+        }
+    }
+
+    /// A notifier knows of everything that was published up to `until`. Returns whether it was one of these, and is none any more.
+    pub(crate) fn told(&mut self, notifier: NotifierId, until: Moment) -> bool {
+        let reader = Reader::Notifier(notifier);
+        let covered = self.0.get(&reader).is_some_and(|since| *since <= until);
+        covered && self.0.remove(&reader).is_some()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// All notifiers, by [`NotifierId`].
 #[derive(Debug)]
 pub(crate) struct Notices {
@@ -43,6 +69,8 @@ struct Notice {
     tries: u32,
     draws: u64,
     told: Option<Moment>,
+    /// When the notification under way began, or the last one: it covers everything that was published by then.
+    began: Moment,
     /// It knows of everything up to then; never where an earlier run left it untold.
     knows: Option<Moment>,
     error: Option<String>,
@@ -65,8 +93,8 @@ enum Stage {
 pub(crate) enum After {
     /// All is told.
     Told,
-    /// Tell it again, now.
-    Again,
+    /// Tell it again, now: it knows of what was published up to this moment, and there is more since.
+    Again { knows: Moment },
     /// It failed for this reason: tell it again at this moment.
     Retry { at: Moment, news: News },
 }
@@ -93,6 +121,7 @@ impl Notices {
             tries: 0,
             draws: 0,
             told: None,
+            began: Moment::default(),
             knows: Some(Moment::default()),
             error: None,
             sent: 0,
@@ -102,10 +131,10 @@ impl Notices {
     }
 
     /// There is a new generation for `id`. The delay to tell it with, where it is told now.
-    pub(crate) fn publish(&mut self, id: NotifierId) -> Option<Duration> {
+    pub(crate) fn publish(&mut self, id: NotifierId, now: Moment) -> Option<Duration> {
         let notice = &mut self.all[id.0];
         match notice.stage {
-            Stage::Told => Some(self.tell(id)),
+            Stage::Told => Some(self.tell(id, now)),
             Stage::Telling { .. } => {
                 notice.stage = Stage::Telling { again: true };
                 None
@@ -122,20 +151,23 @@ impl Notices {
             return None;
         }
         notice.expected = Some(now.after(NOT_YET));
-        self.publish(id)
+        self.publish(id, now)
     }
 
     /// Tells it now. The delay to tell it with, drawn from its splay.
-    pub(crate) fn tell(&mut self, id: NotifierId) -> Duration {
+    pub(crate) fn tell(&mut self, id: NotifierId, now: Moment) -> Duration {
         let notice = &mut self.all[id.0];
         notice.stage = Stage::Telling { again: false };
+        notice.began = now;
         notice.draws += 1;
         self.dice.between(Duration::ZERO, notice.splay, number(&notice.name), notice.draws)
     }
 
     /// It is about to see everything that is published, whatever came since it was last told.
-    pub(crate) fn catch_up(&mut self, id: NotifierId) {
-        self.all[id.0].stage = Stage::Telling { again: false };
+    pub(crate) fn catch_up(&mut self, id: NotifierId, now: Moment) {
+        let notice = &mut self.all[id.0];
+        notice.stage = Stage::Telling { again: false };
+        notice.began = now;
     }
 
     /// It begins `now`, and with everything that is published.
@@ -162,7 +194,8 @@ impl Notices {
                 notice.error = None;
                 notice.expected = None;
                 if notice.stage == (Stage::Telling { again: true }) {
-                    return After::Again;
+                    notice.knows = notice.knows.max(Some(notice.began));
+                    return After::Again { knows: notice.began };
                 }
                 notice.stage = Stage::Told;
                 notice.knows = Some(now);
@@ -251,19 +284,19 @@ mod tests {
     #[test]
     fn a_generation_that_comes_while_telling_is_told_after() {
         let mut notices = notices(0);
-        assert_eq!(notices.publish(ID), Some(Duration::ZERO));
-        assert_eq!(notices.publish(ID), None);
-        assert_eq!(notices.publish(ID), None);
-        assert_eq!(notices.told(ID, Ok(()), at(1)), After::Again);
-        notices.tell(ID);
+        assert_eq!(notices.publish(ID, at(0)), Some(Duration::ZERO));
+        assert_eq!(notices.publish(ID, at(0)), None);
+        assert_eq!(notices.publish(ID, at(0)), None);
+        assert_eq!(notices.told(ID, Ok(()), at(1)), After::Again { knows: at(0) });
+        notices.tell(ID, at(1));
         assert_eq!(notices.told(ID, Ok(()), at(2)), After::Told, "the two were told as one");
-        assert!(notices.publish(ID).is_some(), "the next generation is news again");
+        assert!(notices.publish(ID, at(0)).is_some(), "the next generation is news again");
     }
 
     #[test]
     fn a_failing_notifier_is_tried_again_by_itself_less_and_less_often() {
         let mut notices = notices(0);
-        notices.publish(ID);
+        notices.publish(ID, at(0));
         let mut now = at(0);
         for round in 0..10_u32 {
             let After::Retry { at, news } = notices.told(ID, Err("no such process".into()), now) else {
@@ -272,8 +305,8 @@ mod tests {
             let expected = if round == 0 { News::Failed } else { News::No };
             assert_eq!(news, expected, "the same failure is news once");
             assert!(now.until(at) >= FIRST.mul_f64(0.9) && now.until(at) <= MOST);
-            assert_eq!(notices.publish(ID), None, "a newer generation waits for the retry");
-            notices.tell(ID);
+            assert_eq!(notices.publish(ID, now), None, "a newer generation waits for the retry");
+            notices.tell(ID, now);
             now = at;
         }
         assert_eq!(notices.told(ID, Ok(()), now), After::Told);
@@ -283,7 +316,7 @@ mod tests {
     #[test]
     fn the_delay_is_drawn_from_the_splay() {
         let mut notices = notices(5);
-        let delay = notices.publish(ID).expect("it is told now");
+        let delay = notices.publish(ID, at(0)).expect("it is told now");
         assert!(delay < Duration::from_secs(5) && !delay.is_zero(), "{delay:?}");
     }
 }

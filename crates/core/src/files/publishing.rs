@@ -311,7 +311,7 @@ impl Engine {
             }
             let delay = match first {
                 true => self.notices.publish_first(notifier, self.now.moment),
-                false => self.notices.publish(notifier),
+                false => self.notices.publish(notifier, self.now.moment),
             };
             if let Some(delay) = delay {
                 self.tell(notifier, delay);
@@ -370,7 +370,7 @@ impl Engine {
 
     /// A notifier is told again.
     pub(crate) fn notify(&mut self, id: NotifierId) {
-        let delay = self.notices.tell(id);
+        let delay = self.notices.tell(id, self.now.moment);
         self.tell(id, delay);
     }
 
@@ -380,11 +380,14 @@ impl Engine {
         match self.notices.told(id, result, self.now.moment) {
             After::Told => {
                 self.keep(false);
-                let free = self.retirees.told(id);
-                self.free_leases(free);
-                self.sinks_told(id);
+                self.has_heard(id, self.now.moment);
             }
-            After::Again => self.notify(id),
+            After::Again { knows } => {
+                // Where notifications take longer than changes are apart, there is always more to be told: what this one
+                // has covered is free all the same.
+                self.has_heard(id, knows);
+                self.notify(id);
+            }
             After::Retry { at, news } => {
                 self.timers.set(Timer::Notifier(id), at);
                 let (name, why) = (self.notices.name(id), why.unwrap_or_default());
@@ -402,6 +405,13 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// A notifier knows of everything that was published up to then.
+    fn has_heard(&mut self, id: NotifierId, until: Moment) {
+        let free = self.retirees.told(id, until);
+        self.free_leases(free);
+        self.sinks_told(id, until);
     }
 
     /// A failure that init is to go on with counts as success, once it is logged.

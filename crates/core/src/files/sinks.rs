@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::files::notice::Reader;
+use crate::files::notice::{Reader, Unaware};
 use crate::interface::action::{Action, Level, Question};
 use crate::interface::ids::{FileId, NotifierId, TokenId};
 use crate::interface::policy::{FilePolicy, SinkPolicy};
@@ -43,7 +43,7 @@ struct Shown {
     /// Sinks that show it, or may.
     files: BTreeSet<FileId>,
     /// Those who have not been told yet that a sink shows another.
-    readers: BTreeSet<Reader>,
+    readers: Unaware,
     /// Applications are changing over until then.
     until: Option<Moment>,
 }
@@ -78,7 +78,8 @@ impl Sinks {
         if !self.is_empty() {
             let shown = self.shown.entry(token).or_default();
             shown.files.extend(self.all.keys());
-            shown.readers.extend(owed.iter().copied().map(Reader::Notifier));
+            // Any notification of this run covers what an earlier one has published.
+            shown.readers.add(owed.iter().copied().map(Reader::Notifier), Moment::default());
         }
     }
 
@@ -95,23 +96,23 @@ impl Sinks {
 
     /// These files are on disk as they should be; `untold` have to hear of it. Returns the logins
     /// that nothing shows any more.
-    fn settled(&mut self, files: &[FileId], untold: &[(FileId, Reader)]) -> Vec<TokenId> {
+    fn settled(&mut self, files: &[FileId], untold: &[(FileId, Reader)], now: Moment) -> Vec<TokenId> {
         for file in files {
             let Some(made) = self.all.get(file).map(|sink| sink.made) else { continue };
             for (_, shown) in self.shown.iter_mut().filter(|(token, _)| Some(**token) != made) {
                 if shown.files.remove(file) {
                     let whom = untold.iter().filter(|(of, _)| of == file).map(|(_, whom)| *whom);
-                    shown.readers.extend(whom);
+                    shown.readers.add(whom, now);
                 }
             }
         }
         self.free()
     }
 
-    /// This notifier knows of everything that is published. Returns as above.
-    fn told(&mut self, notifier: NotifierId) -> Vec<TokenId> {
+    /// This notifier knows of everything that was published up to then. Returns as above.
+    fn told(&mut self, notifier: NotifierId, until: Moment) -> Vec<TokenId> {
         for shown in self.shown.values_mut() {
-            shown.readers.remove(&Reader::Notifier(notifier));
+            shown.readers.told(notifier, until);
         }
         self.free()
     }
@@ -280,13 +281,13 @@ impl Engine {
 
     /// These files are on disk as they should be, and these readers will hear of it.
     pub(crate) fn sinks_settled(&mut self, files: &[FileId], untold: &[(FileId, Reader)]) {
-        let free = self.sinks.settled(files, untold);
+        let free = self.sinks.settled(files, untold, self.now.moment);
         self.free_logins(free);
     }
 
-    /// This notifier was told.
-    pub(crate) fn sinks_told(&mut self, notifier: NotifierId) {
-        let free = self.sinks.told(notifier);
+    /// This notifier knows of everything that was published up to then.
+    pub(crate) fn sinks_told(&mut self, notifier: NotifierId, until: Moment) {
+        let free = self.sinks.told(notifier, until);
         self.free_logins(free);
     }
 
@@ -350,12 +351,15 @@ mod tests {
     fn a_token_is_kept_until_another_is_shown_and_all_are_told() {
         let mut sinks = sinks();
         publish(&mut sinks, OLD);
-        assert!(sinks.settled(&[SINK], &[(SINK, Reader::Notifier(WHOM))]).is_empty());
+        assert!(sinks.settled(&[SINK], &[(SINK, Reader::Notifier(WHOM))], at(1)).is_empty());
         publish(&mut sinks, NEW);
         assert_eq!(sinks.shown_in(SINK).collect::<Vec<_>>(), [OLD, NEW], "either may be on disk");
-        assert!(sinks.settled(&[SINK], &[(SINK, Reader::Notifier(WHOM))]).is_empty(), "one is not told");
+        assert!(
+            sinks.settled(&[SINK], &[(SINK, Reader::Notifier(WHOM))], at(1)).is_empty(),
+            "one is not told"
+        );
         assert!(sinks.keep(OLD, at(1000)));
-        assert_eq!(sinks.told(WHOM), [OLD]);
+        assert_eq!(sinks.told(WHOM, at(1)), [OLD]);
         sinks.shown.get_mut(&OLD).expect("there").until = Some(at(10));
         assert!(sinks.keep(OLD, at(9)) && !sinks.keep(OLD, at(10)) && sinks.keep(NEW, at(10)));
     }
@@ -366,7 +370,7 @@ mod tests {
         sinks.may_show(OLD, &BTreeSet::new());
         assert!(sinks.keep(OLD, at(1000)));
         publish(&mut sinks, NEW);
-        assert_eq!(sinks.settled(&[SINK], &[]), [OLD]);
+        assert_eq!(sinks.settled(&[SINK], &[], at(1)), [OLD]);
     }
 
     #[test]

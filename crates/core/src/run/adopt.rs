@@ -82,7 +82,7 @@ impl Engine {
         }
         for secret in kept.secrets {
             if let Some(lease) = &secret.lease {
-                self.retirees.leave(&lease.id, owed.iter().copied().map(Reader::Notifier));
+                self.retirees.leave(&lease.id, owed.iter().copied().map(Reader::Notifier), self.now.moment);
             }
             self.adopt_secret(secret);
         }
@@ -91,7 +91,7 @@ impl Engine {
             if lease.latest > self.now.moment {
                 let lease = Lease::adopted(lease, self.now.moment);
                 // Who has not heard of all that is on disk may still use it.
-                self.retirees.leave(&lease.id, owed.iter().copied().map(Reader::Notifier));
+                self.retirees.leave(&lease.id, owed.iter().copied().map(Reader::Notifier), self.now.moment);
                 let id = lease.id.clone();
                 if self.retirees.add(lease, None, all.clone()) {
                     self.free_leases(vec![id]);

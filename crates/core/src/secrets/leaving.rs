@@ -318,11 +318,11 @@ impl Engine {
         for (file, secret) in std::mem::take(&mut self.shelf.departed) {
             if let Some(lease) = self.graph.get(secret).and_then(|node| node.lease()) {
                 let of_file = untold.iter().filter(|(of, _)| *of == file).map(|(_, whom)| *whom);
-                self.retirees.leave(&lease.id, of_file);
+                self.retirees.leave(&lease.id, of_file, self.now.moment);
             }
         }
         if !self.retirees.is_empty() {
-            let free = self.retirees.published(files, &untold);
+            let free = self.retirees.published(files, &untold, self.now.moment);
             self.free_leases(free);
             self.await_ends();
         }

@@ -6,7 +6,7 @@ use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::files::notice::Reader;
+use crate::files::notice::{Reader, Unaware};
 use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, TokenId};
 use crate::secrets::lease::Lease;
 use crate::secrets::places::Places;
@@ -46,7 +46,7 @@ pub(crate) struct Retiree {
     /// Files on disk that are still made of it.
     pub(crate) files: BTreeSet<FileId>,
     /// Those who have not been told yet of the files without it.
-    pub(crate) readers: BTreeSet<Reader>,
+    pub(crate) readers: Unaware,
     pub(crate) way: Way,
     pub(crate) tries: u32,
     /// The current login may not revoke it.
@@ -61,7 +61,7 @@ pub(crate) struct Retirees {
     all: BTreeMap<LeaseId, Retiree>,
     /// Of leases that are still good: readers of files that were published without them, as long as they
     /// have not been told of that.
-    left: BTreeMap<LeaseId, BTreeSet<Reader>>,
+    left: BTreeMap<LeaseId, Unaware>,
     /// Those whose lease may have changed since changes were last taken.
     touched: BTreeSet<LeaseId>,
     /// Those that were written down, and are gone.
@@ -120,10 +120,10 @@ impl Retirees {
 
     /// A file is published without a lease that is still good; these have to hear of it before that is
     /// given back.
-    pub(crate) fn leave(&mut self, lease: &LeaseId, untold: impl IntoIterator<Item = Reader>) {
+    pub(crate) fn leave(&mut self, lease: &LeaseId, untold: impl IntoIterator<Item = Reader>, now: Moment) {
         let mut untold = untold.into_iter().peekable();
         if untold.peek().is_some() {
-            self.left.entry(lease.clone()).or_default().extend(untold);
+            self.left.entry(lease.clone()).or_default().add(untold, now);
         }
     }
 
@@ -185,7 +185,12 @@ impl Retirees {
 
     /// These files are on disk without any replaced lease; `untold` have to hear of it.
     /// Returns the leases that nothing uses any more.
-    pub(crate) fn published(&mut self, files: &[FileId], untold: &[(FileId, Reader)]) -> Vec<LeaseId> {
+    pub(crate) fn published(
+        &mut self,
+        files: &[FileId],
+        untold: &[(FileId, Reader)],
+        now: Moment,
+    ) -> Vec<LeaseId> {
         let mut whom: BTreeMap<FileId, Vec<Reader>> = BTreeMap::new();
         for (file, reader) in untold {
             whom.entry(*file).or_default().push(*reader);
@@ -205,7 +210,7 @@ impl Retirees {
             self.places.take(&id, without.iter());
             for file in without {
                 one.files.remove(&file);
-                one.readers.extend(whom.get(&file).into_iter().flatten());
+                one.readers.add(whom.get(&file).into_iter().flatten().copied(), now);
             }
             if one.files.is_empty() {
                 self.off_disk.insert(id.clone());
@@ -249,16 +254,15 @@ impl Retirees {
         self.off_disk.extend(self.all.keys().cloned());
     }
 
-    /// This notifier knows of everything that is published. Returns as above.
-    pub(crate) fn told(&mut self, notifier: NotifierId) -> Vec<LeaseId> {
-        let reader = Reader::Notifier(notifier);
+    /// This notifier knows of everything that was published up to then. Returns as above.
+    pub(crate) fn told(&mut self, notifier: NotifierId, until: Moment) -> Vec<LeaseId> {
         self.left.retain(|_, untold| {
-            untold.remove(&reader);
+            untold.told(notifier, until);
             !untold.is_empty()
         });
         let mut free = Vec::new();
         for one in self.all.values_mut().filter(|one| one.way == Way::Used) {
-            if one.readers.remove(&reader) && one.is_free() {
+            if one.readers.told(notifier, until) && one.is_free() {
                 free.push(one.lease.id.clone());
             }
         }
@@ -302,10 +306,12 @@ mod tests {
     #[test]
     fn a_lease_is_free_once_all_its_files_are_published_and_all_are_told() {
         let mut retirees = retirees();
-        assert!(retirees.told(NotifierId(0)).is_empty());
-        assert!(retirees.published(&[FileId(0)], &[(FileId(0), Reader::Notifier(NotifierId(0)))]).is_empty());
-        assert!(retirees.published(&[FileId(1)], &[]).is_empty(), "one notifier is not told");
-        assert_eq!(retirees.told(NotifierId(0)), [LeaseId("old".into())]);
+        let untold = [(FileId(0), Reader::Notifier(NotifierId(0)))];
+        assert!(retirees.told(NotifierId(0), at(1)).is_empty());
+        assert!(retirees.published(&[FileId(0)], &untold, at(2)).is_empty());
+        assert!(retirees.published(&[FileId(1)], &[], at(3)).is_empty(), "one notifier is not told");
+        assert!(retirees.told(NotifierId(0), at(1)).is_empty(), "of what was published before");
+        assert_eq!(retirees.told(NotifierId(0), at(2)), [LeaseId("old".into())]);
     }
 
     #[test]

@@ -11,8 +11,9 @@ use crate::refusal::Refusal;
 
 /// What the controllers and watches tell the engine's loop.
 pub(crate) enum Message {
-    /// A definition is to be synced, in this form.
-    Want(Box<Definition>),
+    /// A definition is to be synced, in this form. Whether it had our finalizer already: then a Secret that is not there may have
+    /// been there.
+    Want(Box<Definition>, bool),
     /// A definition is no longer to be synced. Answered when nothing more is written for it.
     Drop(Key, Option<oneshot::Sender<()>>),
     /// A definition cannot be synced as it is. What it had before stays in Kubernetes.
@@ -143,6 +144,11 @@ impl Desk {
             },
             None => false,
         }
+    }
+
+    /// Whether the target of a definition is there, as far as the watch has told.
+    pub(crate) fn has_seen(&self, definition: &Definition) -> bool {
+        self.seen.contains_key(&(definition.key.namespace.clone(), definition.target.name.clone()))
     }
 
     /// The Secrets that name this definition and are not its target: those that it had before it was renamed.

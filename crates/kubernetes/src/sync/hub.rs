@@ -58,14 +58,14 @@ impl Hub {
         while let Some(message) = inbox.recv().await {
             match message {
                 Message::Stop => break,
-                Message::Want(definition) => {
+                Message::Want(definition, known) => {
                     let (key, identity) = (definition.key.clone(), definition.identity.clone());
                     if self.logins.get(&key).is_some_and(|before| *before != identity) {
                         self.leave(&key, None);
                     }
                     match self.engine(&identity) {
                         Ok(engine) => {
-                            let _sent = engine.send(Message::Want(definition));
+                            let _sent = engine.send(Message::Want(definition, known));
                             self.logins.insert(key, identity);
                         }
                         Err(why) => tracing::error!("no engine for {identity}: {why}"),

@@ -89,7 +89,7 @@ pub(crate) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
         Kind::SyncedSecret => synced::read(key.clone(), &metadata, spec, &context.rules),
     };
     let message = match read {
-        Ok(definition) => Message::Want(Box::new(definition)),
+        Ok(definition) => Message::Want(Box::new(definition), has_ours),
         Err(why) => {
             let (uid, secret) = (text(&metadata["uid"]), target(&key, spec));
             let generation = metadata["generation"].as_i64().unwrap_or_default();

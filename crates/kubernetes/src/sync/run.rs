@@ -316,8 +316,12 @@ impl Run {
 
     fn hear(&mut self, message: Message) -> Option<Event> {
         match message {
-            Message::Want(definition) => {
+            Message::Want(definition, known) => {
                 let key = definition.key.clone();
+                if known && self.desk.get(&key).is_none() {
+                    // Nobody knows with what values, so its readers are restarted if it has to be made again.
+                    self.made.entry(key.clone()).or_default();
+                }
                 let (uid, secret) = (definition.uid.clone(), definition.target.name.clone());
                 let generation = definition.generation;
                 match self.desk.want(*definition) {

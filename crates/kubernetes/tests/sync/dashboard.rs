@@ -34,8 +34,14 @@ fn every_panel_shows_something_of_a_controller_with_troubles() {
     stage.define("good", &spec("good", "secret/data/web"));
     stage.define("missing", &spec("missing", "secret/data/nowhere"));
     stage.define("refused", &json!({"name": "No Name", "keysMap": {}}));
-    let otp = json!({"template": "{{ with secret \"ssh/creds/otp\" \"ip=127.0.0.1\" }}{{ .Data.key }}{{ end }}"});
-    make(&stage, "shop", "otp", &json!({"auth": {"serviceAccount": "web", "role": "web"}, "data": {"otp": otp}}));
+    let otp =
+        json!({"template": "{{ with secret \"ssh/creds/otp\" \"ip=127.0.0.1\" }}{{ .Data.key }}{{ end }}"});
+    make(
+        &stage,
+        "shop",
+        "otp",
+        &json!({"auth": {"serviceAccount": "web", "role": "web"}, "data": {"otp": otp}}),
+    );
 
     let controller = stage.controller(&["-metrics-paths"]);
     let space = Workspace::new();

@@ -85,3 +85,34 @@ fn readers_are_restarted_when_a_deleted_secret_comes_back_with_other_values() {
     wait_until("the Secret", SOON, || is("two"));
     wait_until("the restart", SOON, || !annotations(&stage, "Deployment", "web").is_null());
 }
+
+/// The first try to put it back is refused, as by a quota, a conflict, or an API server that is being restarted.
+#[test]
+fn a_changed_secret_is_put_back_also_where_that_fails_once() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    stage.put("secret/data/app", &json!({"value": "one"}));
+    stage.define("app", &spec("app", "secret/data/app"));
+    let gate = Gate::to(&stage.api.address(), &stage.api.ca_file());
+    let _controller = through(&stage, &gate, "sync-0", &[]);
+    stage.until("app", "foo", "one");
+    let refused = AtomicBool::new(false);
+    gate.rule(move |asked| {
+        let first = asked.method == "PUT"
+            && asked.path.contains("/secrets/app")
+            && !refused.fetch_or(true, Ordering::SeqCst);
+        if first { Fate::Answer(409) } else { Fate::Pass }
+    });
+    let mine = json!([{"op": "replace", "path": "/data/foo", "value": encoded("mine")}]);
+    stage.api.patch(&secret("app"), &mine).ok();
+    stage.until("app", "foo", "one");
+    assert!(
+        gate.asked()
+            .iter()
+            .filter(|asked| asked.method == "PUT" && asked.path.contains("/secrets/app"))
+            .count()
+            >= 2
+    );
+}

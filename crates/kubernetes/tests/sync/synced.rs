@@ -110,7 +110,8 @@ fn an_account_of_the_namespace_reads_and_one_lease_serves_all_keys() {
     assert!(!status.to_string().contains(&first), "a status has no value");
     // By its accessor an operator finds the login, and so the lease.
     assert!(status["renewedAt"].as_str() <= status["expiresAt"].as_str(), "{status}");
-    let login = stage.vault.ask("POST", "auth/token/lookup-accessor", Some(json!({"accessor": status["accessor"]})));
+    let login =
+        stage.vault.ask("POST", "auth/token/lookup-accessor", Some(json!({"accessor": status["accessor"]})));
     assert_eq!(login.ok().json()["data"]["meta"]["service_account_name"], "web");
 
     // The hash is the same while its password is: nothing is written at rest.

@@ -39,7 +39,11 @@ fn tries() -> Vec<(&'static str, Value, &'static str)> {
         ("query", auth("web?namespace=shop", json!({})), "no name of a service account"),
         ("up", auth("../../shop/serviceaccounts/web", json!({})), "no name of a service account"),
         // Fields that would say another place count for nothing.
-        ("field", auth("web", json!({"namespace": "shop", "address": "http://127.0.0.1:1"})), "could not log in"),
+        (
+            "field",
+            auth("web", json!({"namespace": "shop", "address": "http://127.0.0.1:1"})),
+            "could not log in",
+        ),
         ("mount", auth("web", json!({"mount": "approle"})), "could not log in"),
         ("climb", auth("web", json!({"mount": "../approle"})), "no mount of a login"),
         // Paths.
@@ -48,7 +52,11 @@ fn tries() -> Vec<(&'static str, Value, &'static str)> {
         // What the controller itself has.
         ("env", template("{{ env \"VAULT_SECRET_ID\" }}"), "function \"env\" not defined"),
         ("file", template("{{ file \"/proc/self/environ\" }}"), "function \"file\" not defined"),
-        ("plugin", template("{{ plugin \"cat\" \"/proc/self/environ\" }}"), "function \"plugin\" not defined"),
+        (
+            "plugin",
+            template("{{ plugin \"cat\" \"/proc/self/environ\" }}"),
+            "function \"plugin\" not defined",
+        ),
         ("write", template("{{ writeToFile \"/tmp/a\" \"\" \"\" \"0644\" \"a\" }}"), "not defined"),
         // Types into which the cluster itself puts a credential.
         (
@@ -116,7 +124,8 @@ fn names_with_dots_owners_and_marks_of_others_mean_nothing() {
     make(&stage, "shop", "db.web", &object(&json!({"auth": login("a.web")})));
     wait_until("the Secret", SOON, || secret(&stage, "shop", "web.db").is_some());
     wait_until("the refusal of the other", SOON, || {
-        condition(&stage, "shop", "db.web", "Synced").is_some_and(|(_, message)| message.contains("could not log in"))
+        condition(&stage, "shop", "db.web", "Synced")
+            .is_some_and(|(_, message)| message.contains("could not log in"))
     });
 
     // What an object says of its owners and of our marks does not come into the Secret.
@@ -125,8 +134,10 @@ fn names_with_dots_owners_and_marks_of_others_mean_nothing() {
             "apiVersion": "v1", "kind": "ConfigMap", "name": "none", "uid": "00000000-0000-0000-0000-000000000000",
         }],
     });
-    let marks = json!({"leasehold.dev/owner": "SyncedSecret/web.db", "leasehold.dev/handoff": "true", "team": "a"});
-    let spec = object(&json!({"target": {"labels": {"leasehold.dev/handoff": "true"}, "annotations": marks}}));
+    let marks =
+        json!({"leasehold.dev/owner": "SyncedSecret/web.db", "leasehold.dev/handoff": "true", "team": "a"});
+    let spec =
+        object(&json!({"target": {"labels": {"leasehold.dev/handoff": "true"}, "annotations": marks}}));
     let marked = json!({
         "apiVersion": "leasehold.dev/v1alpha1", "kind": "SyncedSecret", "metadata": metadata, "spec": spec,
     });

@@ -202,6 +202,7 @@ impl Checks {
 
     /// Looks at the world after a step.
     pub fn look(world: &mut World) -> Held {
+        world.note_partial();
         no_login_storm(world)?;
         proxies::no_page_is_published(world)?;
         proxies::what_can_be_renewed_is(world)?;
@@ -394,7 +395,7 @@ fn fresh(world: &World) -> Held {
     if !is_serving(world) || world.calm_for() < patience(world) + MINUTE {
         return Ok(());
     }
-    for (file, content) in &world.disk.files {
+    for (file, content) in world.disk.files.iter().filter(|(file, _)| !world.waits_for_others(**file)) {
         let setup = &world.setup.files[file.0];
         for (path, value) in content {
             let Some(entry) = world.server.entry(path) else { continue };
@@ -430,6 +431,8 @@ fn fresh(world: &World) -> Held {
 
 /// One lease a secret, two while one takes over from the other.
 fn overlap_is_bounded(world: &mut World) -> Held {
+    // Where the restarts of workloads take longer than a short lease lives, several are on their way out at any time.
+    let most = if world.rollout().is_zero() { 1 } else { 6 };
     let now = world.now;
     let mut count: BTreeMap<&String, usize> = BTreeMap::new();
     let tokens: BTreeSet<u64> =
@@ -444,23 +447,25 @@ fn overlap_is_bounded(world: &mut World) -> Held {
         *count.entry(&lease.path).or_default() += 1;
     }
     let double: BTreeSet<String> =
-        count.iter().filter(|(_, count)| **count > 1).map(|(path, _)| (*path).clone()).collect();
+        count.iter().filter(|(_, count)| **count > most).map(|(path, _)| (*path).clone()).collect();
     world.checks.double.retain(|path, _| double.contains(path));
     for path in double {
         let since = *world.checks.double.entry(path.clone()).or_insert(now);
         let calm = world.calm_for();
-        let long = PATIENCE + Duration::from_secs(30) + 2 * world.rollout();
+        let long = PATIENCE + Duration::from_secs(30);
         // A file that a bad value kept as it was shows so long after that the value is good again.
         let mended = longest_refresh(world);
         // What a lost run or a policy left can only end by itself.
         let excused = world.checks.lost
             || is_counted(world)
+            // A Secret is written whole, or stays as it is.
+            || (0..world.setup.files.len()).any(|file| world.waits_for_others(FileId(file)))
             || application::keeps_old_leases(&world.setup)
             || !world.setup.role.default_policy
             || world.setup.role.batch && world.setup.role.ttl.is_some()
             || (world.setup.init && !world.setup.handoff);
         if !excused && calm > patience(world) + long + mended && since + long < now {
-            return Err(format!("{path} has had two leases since {since:?}"));
+            return Err(format!("{path} has had more than {most} leases since {since:?}"));
         }
     }
     Ok(())
@@ -474,7 +479,9 @@ fn all_are_told(world: &World) -> Held {
     }
     for (file, changed) in &world.disk.changed {
         // One restart of workloads may be under way, and another follows it.
-        let due = *changed + Duration::from_secs(3) + 2 * world.rollout();
+        // Another engine has it all told anew.
+        let from = if world.rollout().is_zero() { *changed } else { world.calm.max(*changed) };
+        let due = from + Duration::from_secs(3) + 2 * world.rollout();
         let Some(notifier) = world.setup.notifier_of(*file) else { continue };
         let told = world.told.get(&notifier).is_some_and(|told| told >= changed);
         if !told && due < world.now {

@@ -12,9 +12,9 @@ use leasehold_core::ids::{FileId, UnitId};
 use super::dice::Dice;
 use super::driver::Content;
 use super::faults::{Fault, Planned};
-use super::secs;
 use super::setup::Setup;
 use super::world::{Next, World};
+use super::{MINUTE, secs};
 
 /// The life of a leader's Lease.
 pub const LEASE: Duration = secs(15);
@@ -34,10 +34,7 @@ impl ClusterSetup {
     /// In some worlds. With dice of its own, so that the others stay as they were.
     pub fn random(seed: u64) -> Option<Self> {
         let mut own = Dice::new(seed ^ 0xc1_057e);
-        own.chance(40).then(|| Self {
-            elects: own.chance(50),
-            rollout: secs(own.pick(&[0, 0, 20, 90])),
-        })
+        own.chance(40).then(|| Self { elects: own.chance(50), rollout: secs(own.pick(&[0, 0, 20, 90])) })
     }
 }
 
@@ -82,23 +79,29 @@ pub struct Cluster {
     versions: BTreeMap<UnitId, u64>,
     /// What the process has written or compared, and in which version.
     records: BTreeMap<UnitId, (BTreeMap<FileId, Content>, u64)>,
-    /// What it has written or compared once.
+    /// What it has written or compared once, or an earlier one may have.
     made: BTreeSet<UnitId>,
+    /// There was a process.
+    begun: bool,
     /// The newest version that a watch told it of.
     seen: BTreeMap<UnitId, u64>,
     /// Requests under way.
     busy: BTreeMap<UnitId, u32>,
     /// Of these a watch told meanwhile that they are gone.
     gone: BTreeSet<UnitId>,
+    /// When the process last could not render all keys of these.
+    partial: BTreeMap<UnitId, Duration>,
     /// When the API server answered again.
     pub back: Duration,
 }
 
 impl Cluster {
     /// Another process begins, and lists what is there.
-    pub fn list(&mut self) {
+    pub fn list(&mut self, units: impl Iterator<Item = UnitId>) {
         let (versions, back) = (std::mem::take(&mut self.versions), self.back);
-        *self = Self { seen: versions.clone(), versions, back, ..Self::default() };
+        // Definitions that have our finalizer may have had a Secret.
+        let made = units.filter(|_| self.begun).collect();
+        *self = Self { seen: versions.clone(), versions, back, made, begun: true, ..Self::default() };
     }
 
     fn version(&self, unit: UnitId) -> u64 {
@@ -119,7 +122,13 @@ impl Cluster {
             }
             return false;
         }
-        self.records.contains_key(&unit) && (gone || self.is_later(unit))
+        let known = self.records.contains_key(&unit);
+        let drifted = known && (gone || self.is_later(unit));
+        if gone {
+            // Another engine may take over before this one has looked.
+            self.records.remove(&unit);
+        }
+        drifted
     }
 
     /// A request has its answer. Whether the Secret is to be looked at for what was seen meanwhile.
@@ -137,6 +146,21 @@ impl Cluster {
 }
 
 impl World {
+    /// Notes which Secrets cannot be written, as one of their keys cannot be had.
+    pub fn note_partial(&mut self) {
+        let Some(process) = self.process.as_ref().filter(|_| self.setup.cluster.is_some()) else { return };
+        let lacks = |file: &FileId| !process.renderings.contains_key(file) || process.failing.contains(file);
+        let all = (0..self.setup.files.len()).map(FileId).filter(lacks);
+        let partial: Vec<UnitId> = all.map(|file| self.setup.unit_of(file)).collect();
+        self.cluster.partial.extend(partial.into_iter().map(|unit| (unit, self.now)));
+    }
+
+    /// Whether a file waits, or has waited of late, for another key of its Secret.
+    pub fn waits_for_others(&self, file: FileId) -> bool {
+        let partial = self.cluster.partial.get(&self.setup.unit_of(file));
+        partial.is_some_and(|at| *at + MINUTE > self.now)
+    }
+
     /// Whether this is wrong with the API server.
     pub fn has(&self, api: Api) -> bool {
         self.faults.contains(&Fault::Api(api))
@@ -155,7 +179,9 @@ impl World {
 
     /// Whether an orderly end leaves leases to run out: without a handoff, Secrets have them until the next leader has others.
     pub(super) fn leaves_its_leases(&self) -> bool {
-        let Some(process) = self.process.as_ref().filter(|_| self.setup.cluster.is_some()) else { return false };
+        let Some(process) = self.process.as_ref().filter(|_| self.setup.cluster.is_some()) else {
+            return false;
+        };
         let kept = process.engine.snapshot();
         let leased = !kept.retiring.is_empty() || kept.secrets.iter().any(|secret| secret.lease.is_some());
         leased && !self.setup.handoff
@@ -187,7 +213,8 @@ impl World {
     pub(super) fn publish_secret(&mut self, unit: UnitId, files: BTreeMap<FileId, Content>) {
         let Some(run) = self.process.as_ref().map(|process| process.run) else { return };
         if files.len() < self.setup.files_of(unit).count() {
-            let why = Ending::new(Cause::Missing, "a key cannot be had yet, and a Secret is written whole", "");
+            let why =
+                Ending::new(Cause::Missing, "a key cannot be had yet, and a Secret is written whole", "");
             return self.tell_later(Duration::ZERO, Event::Published { unit, result: Err(why) });
         }
         let cluster = &mut self.cluster;
@@ -211,8 +238,14 @@ impl World {
     /// Looks at a Secret, where more is asked than a watch has told.
     pub(super) fn inspect_secret(&mut self, unit: UnitId, files: Vec<FileId>, thorough: bool) {
         let Some(run) = self.process.as_ref().map(|process| process.run) else { return };
-        if !thorough || !self.cluster.records.contains_key(&unit) {
-            return self.tell_later(Duration::ZERO, Event::Inspected { unit, result: Ok(BTreeMap::new()) });
+        let known = self.cluster.records.contains_key(&unit);
+        if !thorough || !known {
+            // What was found to be lost is lost until it is published again.
+            let lost = !known && self.cluster.made.contains(&unit);
+            let files = files.into_iter().filter(|_| lost);
+            let loss = if self.cluster.seen.contains_key(&unit) { Loss::Changed } else { Loss::Gone };
+            let result = Ok(files.map(|file| (file, loss)).collect());
+            return self.tell_later(Duration::ZERO, Event::Inspected { unit, result });
         }
         *self.cluster.busy.entry(unit).or_default() += 1;
         let wait = self.way();
@@ -279,7 +312,8 @@ impl World {
         let result = result.map(|wrote| {
             let version = self.cluster.version(unit);
             let is_new = wrote && !was_there && !self.cluster.made.contains(&unit);
-            let changed = if wrote || self.is_owed(&files) { files.keys().copied().collect() } else { Vec::new() };
+            let changed =
+                if wrote || self.is_owed(&files) { files.keys().copied().collect() } else { Vec::new() };
             self.cluster.records.insert(unit, (files, version));
             self.cluster.made.insert(unit);
             Published { generation: if is_new { 1 } else { 2 }, changed }

@@ -385,7 +385,7 @@ impl World {
         self.tell_later(wait, Event::Published { unit, result });
     }
 
-    pub(super) fn notify(&mut self, run: u64, notifier: NotifierId) {
+    pub(super) fn notify(&mut self, run: u64, notifier: NotifierId, covers: Duration) {
         if self.process.as_ref().is_none_or(|process| process.run != run) {
             return;
         }
@@ -393,7 +393,9 @@ impl World {
         let result = if fail {
             Err("no such process".to_owned())
         } else {
-            self.told.insert(notifier, self.now);
+            // What happens at this moment is heard of, too, unless pods are restarted, which takes time.
+            let covers = if self.rollout().is_zero() { self.now } else { covers };
+            self.told.insert(notifier, covers);
             Ok(())
         };
         let wait = self.dice.millis(0, 3);

@@ -52,6 +52,8 @@ pub enum Next {
     Notify {
         run: u64,
         notifier: NotifierId,
+        /// It tells of what is published by then.
+        covers: Duration,
     },
     /// Something comes of a request to the API server, or of a watch.
     Kubernetes(cluster::Step),
@@ -261,7 +263,7 @@ impl World {
             Next::Arrive(call) => self.arrive(call),
             Next::Tell { run, event, load } => return self.tell(run, event, load),
             Next::Commit { run, unit, files } => self.commit(run, unit, files),
-            Next::Notify { run, notifier } => self.notify(run, notifier),
+            Next::Notify { run, notifier, covers } => self.notify(run, notifier, covers),
             Next::Kubernetes(step) => self.kubernetes(step),
             Next::Begin(fault, lasts) => return self.begin(fault, lasts),
             Next::End(fault) => return self.end(&fault),
@@ -302,7 +304,8 @@ impl World {
             return Ok(());
         }
         self.runs += 1;
-        self.cluster.list();
+        let units = (0..self.setup.files.len()).map(|file| self.setup.unit_of(FileId(file)));
+        self.cluster.list(units);
         self.disturbed(self.now);
         self.started = self.now;
         self.log(|| format!("-- start {mode:?}"));
@@ -393,8 +396,9 @@ impl World {
                 self.tell_later(Duration::ZERO, Event::Inspected { unit, result });
             }
             Action::Notify { notifier, delay } => {
-                let wait = delay + self.rollout() + self.dice.millis(0, 20);
-                self.push(wait, Next::Notify { run, notifier });
+                let wait = delay + self.dice.millis(0, 20);
+                let (covers, wait) = (self.now + wait, wait + self.rollout());
+                self.push(wait, Next::Notify { run, notifier, covers });
             }
             Action::SaveHandoff => return self.save_handoff(),
             Action::DropHandoff => {

@@ -1,8 +1,6 @@
 //! What Kubernetes has beside what was published: drift, and Secrets under former names.
 
-use std::collections::BTreeMap;
-
-use leasehold::core::event::Event;
+use leasehold::core::event::{Event, Loss};
 use leasehold::core::ids::{FileId, UnitId};
 
 use super::super::definition::Key;
@@ -17,7 +15,10 @@ impl Run {
             return None;
         }
         let record = self.published.get(key)?;
-        if !gone && !self.desk.is_later(&record.definition, &record.version) {
+        if gone {
+            // Another engine may take over before this one has looked.
+            self.published.remove(key);
+        } else if !self.desk.is_later(&record.definition, &record.version) {
             return None;
         }
         self.roster.unit_of(key).map(Event::LookAt)
@@ -40,10 +41,14 @@ impl Run {
 
     pub(super) fn inspect(&mut self, unit: UnitId, files: Vec<FileId>, thorough: bool) {
         let key = self.roster.unit(unit).key.clone();
-        let record = self.published.get(&key).filter(|_| thorough).cloned();
+        let record = self.published.get(&key).cloned();
+        // What was found to be lost is lost until it is published again, be it that the API server refused that.
+        let lost = record.is_none() && self.made.contains_key(&key);
+        let loss = if self.desk.has_seen(self.roster.unit(unit)) { Loss::Changed } else { Loss::Gone };
         // A watch reports changes: between them nothing is asked.
-        let Some(record) = record else {
-            self.backlog.push_back(Event::Inspected { unit, result: Ok(BTreeMap::new()) });
+        let Some(record) = record.filter(|_| thorough) else {
+            let lost = files.into_iter().filter(|_| lost).map(|file| (file, loss)).collect();
+            self.backlog.push_back(Event::Inspected { unit, result: Ok(lost) });
             return;
         };
         self.busy.entry(key.clone()).or_default().requests += 1;

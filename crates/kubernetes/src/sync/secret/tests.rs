@@ -93,7 +93,11 @@ fn a_secret_of_another_hand_is_never_touched() {
     let token = json!({"type": "kubernetes.io/service-account-token", "metadata": {}, "data": {}});
     assert!(next(&token, &adopts, "hello").is_err(), "a token of an account is nobody's to adopt");
     for (kind, labels, said) in [
-        ("helm.sh/release.v1", json!({}), "belongs to whoever keeps Secrets of the type \"helm.sh/release.v1\""),
+        (
+            "helm.sh/release.v1",
+            json!({}),
+            "belongs to whoever keeps Secrets of the type \"helm.sh/release.v1\"",
+        ),
         ("bootstrap.kubernetes.io/token", json!({}), "belongs to whoever keeps Secrets of the type"),
         ("Opaque", json!({"leasehold.dev/handoff": "true"}), "belongs to the controller"),
     ] {

@@ -62,7 +62,8 @@ pub(super) fn the_others_follow(world: &World) -> Held {
     if !is_held_to(world) {
         return Ok(());
     }
-    for (file, content) in world.disk.files.iter().filter(|(file, _)| is_current(world, **file)) {
+    let held = |file: FileId| is_current(world, file) && !world.waits_for_others(file);
+    for (file, content) in world.disk.files.iter().filter(|(file, _)| held(**file)) {
         let setup = &world.setup.files[file.0];
         let spent = if is_counted(world) { MINUTE } else { Duration::ZERO };
         // A run that began without one of its answers has rendered it only after that came back.
