@@ -1,8 +1,8 @@
-//! The end: everything minted is given back where that is wanted, within a bound, and the
-//! handoff is left or deleted to match.
+//! The end of a run. Everything that was minted is revoked, if that is wanted, within a time limit, and the handoff
+//! is left or deleted accordingly.
 //!
-//! The handoff says what is going to be given back before the first of it is: who kills us in between, as a
-//! container runtime does when its patience is over, leaves a next run that asks before it relies on anything.
+//! Before the first revocation, the handoff says what is going to be revoked. If this run is killed in between, as a
+//! container runtime does when its patience is over, the next run asks the server before it relies on anything.
 
 mod giving_back;
 
@@ -18,14 +18,14 @@ use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use leasehold_base::exit::{Cause, Ending};
 
-/// Kubernetes kills thirty seconds after SIGTERM; this leaves room for a delay before.
+/// Kubernetes kills a pod thirty seconds after SIGTERM; this leaves room for a delay before the end.
 const LEAVING: Duration = Duration::from_secs(10);
 
-/// What is given back at the end.
+/// What is revoked at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Revoke {
     Everything,
-    /// What this run minted; what it took over stays for the next try.
+    /// What this run minted. What it adopted stays for the next try.
     Minted,
     Nothing,
 }
@@ -36,9 +36,9 @@ pub(crate) struct Farewell {
     result: Result<(), Ending>,
     revoke: Revoke,
     stage: Stage,
-    /// Logins that are revoked once the leases are that do not go with them.
+    /// The logins to be revoked after the leases that do not end with them.
     tokens: BTreeSet<TokenId>,
-    /// Something could not be given back.
+    /// Something could not be revoked.
     left: bool,
 }
 
@@ -49,7 +49,7 @@ enum Stage {
 }
 
 impl Engine {
-    /// Told to stop.
+    /// Handles a request to stop.
     pub(crate) fn stop(&mut self, at_once: bool) {
         match self.phase {
             Phase::Running if self.is_starting() => {
@@ -77,7 +77,7 @@ impl Engine {
         self.leave_with(self.stopped(), revoke, LEAVING);
     }
 
-    /// Nothing that uses the files is left: the delay before the end is for nobody.
+    /// Ends the delay before the end, since no process is left that uses the files.
     pub(crate) fn deserted(&mut self) {
         if matches!(self.phase, Phase::Draining) && self.child.is_none() {
             self.say(Level::Info, "nothing that uses the files is left: stopping now".to_owned());
@@ -85,13 +85,13 @@ impl Engine {
         }
     }
 
-    /// Whether the end is delayed for those that use the files.
+    /// Returns whether the end is delayed for the processes that use the files.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         matches!(self.phase, Phase::Draining) && self.child.is_none()
     }
 
-    /// The delay, or the time for leaving, is over.
+    /// Handles that the delay, or the time for leaving, is over.
     pub(crate) fn stop_due(&mut self) {
         match &mut self.phase {
             Phase::Draining => self.stop_now(),
