@@ -1,4 +1,4 @@
-//! What Kubernetes has beside what was published: drift, and Secrets under former names.
+//! Differences between Kubernetes and what was published: drift, and Secrets under former names.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::Run;
 use super::ends::Done;
 
 impl Run {
-    /// Has the engine look at a Secret that was seen in another version than it was published in.
+    /// Has the engine check a Secret that was seen in another version than it was published in.
     pub(super) fn drifted(&mut self, key: &Key, gone: bool) -> Option<Event> {
         if let Some(busy) = self.busy.get_mut(key) {
             busy.gone |= gone;
@@ -41,7 +41,7 @@ impl Run {
     pub(super) fn inspect(&mut self, unit: UnitId, files: Vec<FileId>, thorough: bool) {
         let key = self.roster.unit(unit).key.clone();
         let record = self.published.get(&key).filter(|_| thorough).cloned();
-        // A watch reports changes: between them nothing is asked.
+        // A watch reports changes, so nothing is asked between them.
         let Some(record) = record else {
             self.backlog.push_back(Event::Inspected { unit, result: Ok(BTreeMap::new()) });
             return;
