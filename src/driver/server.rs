@@ -60,8 +60,8 @@ impl VaultServer {
         self.requests.start(question);
     }
 
-    /// Returns the next event, and waits for ever where nothing is under way. It can be dropped and called again without
-    /// losing anything.
+    /// Returns the next event, and waits for ever if nothing is under way. The future can be dropped and called again
+    /// without losing anything.
     pub async fn next(&mut self, engine: &Engine) -> Event {
         match self.requests.next().await {
             Answer::LoggedIn { token, sent, result } => {

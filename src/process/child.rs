@@ -129,20 +129,20 @@ impl Child {
         }
     }
 
-    /// Kills it and, where it leads its own group, all of that.
+    /// Kills it and, if it leads its own group, the whole group.
     pub(crate) fn kill(&self) {
         self.signal_all(Signal::KILL.as_raw());
         self.signal(Signal::KILL.as_raw());
     }
 
-    /// Returns once nobody is left of the group that it led. To be called when it has ended.
+    /// Returns once no process of the group that it led is left. To be called when it has ended.
     pub(crate) async fn company_gone(&self) {
         if self.leads {
             group::gone(self.pid).await;
         }
     }
 
-    /// Its end was told: its number may be another's from now on.
+    /// Records that its end was reported: its number may be another's from now on.
     pub(crate) fn over() {
         *last() = None;
     }
@@ -152,13 +152,13 @@ impl Child {
     }
 }
 
-/// For the panic hook: stops the process that runs with all of its group, in its time, and then by
-/// force.
+/// Stops the process that runs with its whole group, within its time-out, and kills it after that. For the panic
+/// hook.
 pub(crate) fn stop_for_good() {
     let Some(Last { child, signal, timeout }) = last().take() else { return };
     child.signal_all(signal.as_raw());
     let until = clock::moment().after(timeout);
-    // It may be collected by another thread, and then it has ended as well.
+    // Another thread may collect it, and then it has ended as well.
     let runs = || matches!(waitpid(Some(child.pid), WaitOptions::NOHANG), Ok(None));
     while runs() || child.has_company() {
         if clock::moment() >= until {

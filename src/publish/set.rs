@@ -17,32 +17,32 @@
 //!
 //! # How a generation is published
 //!
-//! 1. Open the folder, check that it is tmpfs where it must be, check all names.
-//! 2. Open the generation that `..data` leads to, where there is one and we can trust it.
-//! 3. Compare every member with what is there. Nothing differs: mend the visible links, done.
-//! 4. Refuse where something that is no link of ours has a name that we need.
+//! 1. Open the folder, check that it is tmpfs if it must be, and check all names.
+//! 2. Open the generation that `..data` leads to, if there is one and we can trust it.
+//! 3. Compare every member with what is there. If nothing differs, put back visible links, and that is all.
+//! 4. Refuse if something that is no link of ours has a name that we need.
 //! 5. Create the new generation's folder, 0700, under a number not taken yet, and lock it.
-//! 6. Write every member that differs: O_EXCL, bytes, mode, owner, fsync. One that is there as it should be, and that
-//!    only we can write to, is linked: the new generation has the same file under the same name. It must still be the
-//!    file that was compared. Where it cannot be linked, it is written, or copied from the old generation.
+//! 6. Write every member that differs: O_EXCL, bytes, mode, owner, fsync. A member that is there as it should be, and
+//!    that only we can write to, is linked: the new generation has the same file under the same name. It must still
+//!    be the file that was compared. If it cannot be linked, it is written, or copied from the old generation.
 //! 7. Give each folder its mode, deepest first, and fsync it.
-//! 8. Create the visible links of new members. They lead nowhere yet, which to a reader is the
-//!    same as not being there. fsync the folder.
-//! 9. Create the new `..data` under another name, and rename it over the old one.
-//!    **This is the instant.** fsync the folder.
+//! 8. Create the visible links of new members. They lead nowhere yet, which to a reader is the same as not being
+//!    there. fsync the folder.
+//! 9. Create the new `..data` under another name, and rename it over the old one. **This is the instant.** fsync the
+//!    folder.
 //! 10. Remove visible links of members that are gone, the old generation, and leftovers.
 //!
-//! So a publish costs as much as what has changed, and needs room for that alone. A file has two names from step 6 to
-//! step 10, or to the next start where the process is killed in between; at any other time, a second name is another
+//! So a publish costs as much as what has changed, and needs room only for that. A file has two names from step 6 to
+//! step 10, or to the next start if the process is killed in between. At any other time, a second name is another
 //! process's way to the file, and the file is written anew.
 //!
-//! An error up to step 9 removes what was made and leaves the old generation as it is. Killed
-//! there, the process leaves a folder that nobody else can open, which the next start removes.
-//! Step 10 cannot fail the publish: it has happened. What it could not remove is reported and
-//! tried again by the next.
+//! An error up to step 9 removes what was made and leaves the old generation as it is. If the process is killed
+//! there, it leaves a folder that no other user can open, and that the next start removes. Step 10 cannot fail the
+//! publish, which has happened by then. The next publish tries again, and this one reports, what could not be
+//! removed.
 //!
-//! Unlike kubelet, the visible links come before the instant and not after: there is no moment at
-//! which a reader finds new content under an old name and nothing under a new one.
+//! Unlike kubelet, we create the visible links before the instant and not after: there is no moment at which a reader
+//! finds new content under an old name and nothing under a new one.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};

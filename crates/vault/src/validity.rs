@@ -1,4 +1,4 @@
-//! From when to when a certificate is valid, out of its DER. Nothing else of it is looked at.
+//! Reads from its DER when a certificate is valid, and nothing else.
 
 use leasehold_base::time::days;
 
@@ -20,7 +20,7 @@ const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
 
 impl Validity {
-    /// Returns that of a certificate; none where these bytes are none.
+    /// Returns the validity of a certificate; `None` if these bytes are no certificate.
     #[must_use]
     pub fn of(der: &[u8]) -> Option<Self> {
         let (SEQUENCE, certificate, _) = element(der)? else { return None };

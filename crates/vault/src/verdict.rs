@@ -198,7 +198,7 @@ mod tests {
         judge(&answer(status, body, &[]), asked, &Unspoken(Vec::new())).expect_err("a failure")
     }
 
-    /// What stands in front of a server answers, and what is not the API's JSON although it looks like it.
+    /// Answers of what stands in front of a server, and JSON that looks like the API's but is not.
     const PAGES: [&str; 12] = [
         "",
         "<html><title>404 Not Found</title>",

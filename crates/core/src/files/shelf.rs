@@ -190,8 +190,8 @@ impl Shelf {
         &mut self.units[id.0]
     }
 
-    /// Returns true if every file is rendered from the newest data. A unit that was found to be rendered is skipped until
-    /// something in it changes.
+    /// Returns true if every file is rendered from the newest data. A unit that was found to be rendered is skipped
+    /// until something in it changes.
     pub(crate) fn is_all_rendered(&mut self) -> bool {
         while let Some(id) = self.unready.first().copied() {
             if !self.is_rendered(id) {

@@ -20,21 +20,21 @@ pub enum Action {
     Render(FileId),
     /// Render a sink: this login's token, or its last wrapping if the sink holds a wrapping. Answer: `Rendered`.
     RenderSink {
-        /// Which.
+        /// The file.
         file: FileId,
-        /// Whose token.
+        /// The login whose token it is.
         token: TokenId,
     },
     /// Publish a unit. Answer: `Published`.
     Publish {
-        /// Which.
+        /// The unit.
         unit: UnitId,
         /// Its files that have a rendering; members without one keep what is on disk.
         files: Vec<FileId>,
     },
     /// Check whether what a unit has published is still there, as published. Answer: `Inspected`.
     Inspect {
-        /// Which.
+        /// The unit.
         unit: UnitId,
         /// Its published files.
         files: Vec<FileId>,
@@ -45,7 +45,7 @@ pub enum Action {
     },
     /// Notify a notifier after `delay`. Answer: `Notified`.
     Notify {
-        /// Whom.
+        /// The notifier.
         notifier: NotifierId,
         /// The splay drawn for this pod.
         delay: Duration,
@@ -85,7 +85,7 @@ pub enum Question {
     Resolve {
         /// The secret as written.
         secret: SecretId,
-        /// With which login.
+        /// The login whose token is used.
         token: TokenId,
         /// The request as written.
         request: Arc<Request>,
@@ -96,7 +96,7 @@ pub enum Question {
     Read {
         /// The secret to read.
         secret: SecretId,
-        /// With which login.
+        /// The login whose token is used.
         token: TokenId,
         /// The resolved request.
         request: Arc<Request>,
@@ -114,18 +114,18 @@ pub enum Question {
     Renew {
         /// The secret that holds the lease.
         secret: SecretId,
-        /// With which login.
+        /// The login whose token is used.
         token: TokenId,
-        /// Which.
+        /// The lease.
         lease: LeaseId,
         /// The time asked for, from now; the server may grant less.
         increment: Duration,
     },
     /// Revoke a lease. Answer: `LeaseRevoked`.
     RevokeLease {
-        /// With which login.
+        /// The login whose token is used.
         token: TokenId,
-        /// Which.
+        /// The lease.
         lease: LeaseId,
     },
     /// Revoke a token and with it every lease it made. Answer: `TokenRevoked`.
@@ -134,7 +134,7 @@ pub enum Question {
     Wrap {
         /// The sink.
         file: FileId,
-        /// Whose token.
+        /// The login whose token it is.
         token: TokenId,
         /// How long the wrapping may be opened.
         ttl: Duration,

@@ -29,7 +29,7 @@ pub enum Event {
     LoggedIn {
         /// The login.
         token: TokenId,
-        /// When it was sent.
+        /// When the request was sent.
         sent: Moment,
         /// The token's facts; the token itself stays with the driver.
         result: Result<TokenFacts, Failure>,
@@ -38,16 +38,16 @@ pub enum Event {
     LookedUp {
         /// The login.
         token: TokenId,
-        /// When it was sent.
+        /// When the request was sent.
         sent: Moment,
-        /// What is left of it.
+        /// The token's facts, with what is left of its life.
         result: Result<TokenFacts, Failure>,
     },
     /// A renewal of the token ended.
     TokenRenewed {
         /// The login.
         token: TokenId,
-        /// When it was sent.
+        /// When the request was sent.
         sent: Moment,
         /// What the server granted.
         result: Result<Granted, Failure>,
@@ -63,11 +63,11 @@ pub enum Event {
     },
     /// A read (or write, or list) ended.
     Read {
-        /// What was asked.
+        /// The secret.
         secret: SecretId,
-        /// With which login.
+        /// The login whose token is used.
         token: TokenId,
-        /// When it was sent.
+        /// When the request was sent.
         sent: Moment,
         /// What the core needs to know of the answer; the answer itself is in the driver's store.
         result: Result<ReadFacts, Failure>,
@@ -76,9 +76,9 @@ pub enum Event {
     Fetched {
         /// The store that was asked.
         store: StoreId,
-        /// What was asked.
+        /// The secret.
         secret: SecretId,
-        /// When it was sent.
+        /// When the request was sent.
         sent: Moment,
         /// What the core needs to know of the answer, which has no lease; the answer itself is in the driver's store.
         result: Result<ReadFacts, Failure>,
@@ -87,60 +87,60 @@ pub enum Event {
     Renewed {
         /// The secret that holds the lease.
         secret: SecretId,
-        /// Which.
+        /// The lease.
         lease: LeaseId,
-        /// When it was sent.
+        /// When the request was sent.
         sent: Moment,
         /// What the server granted.
         result: Result<Granted, Failure>,
     },
     /// A lease's revocation ended.
     LeaseRevoked {
-        /// Which.
+        /// The lease.
         lease: LeaseId,
-        /// How.
+        /// The outcome.
         result: Result<(), Failure>,
     },
     /// A token's revocation ended.
     TokenRevoked {
-        /// Which.
+        /// The login whose token it is.
         token: TokenId,
-        /// How.
+        /// The outcome.
         result: Result<(), Failure>,
     },
     /// The wrapping of a login's token for a sink ended; the driver keeps the wrapping.
     Wrapped {
-        /// For which sink.
+        /// The sink.
         file: FileId,
-        /// Whose token.
+        /// The login whose token it is.
         token: TokenId,
-        /// How.
+        /// The outcome.
         result: Result<(), Failure>,
     },
     /// A rendering ended.
     Rendered {
-        /// Of which file.
+        /// The file.
         file: FileId,
-        /// How.
+        /// The outcome.
         outcome: RenderOutcome,
     },
     /// A publish ended.
     Published {
-        /// Of which unit.
+        /// The unit.
         unit: UnitId,
         /// The outcome. Nothing of a failed publish is visible.
         result: Result<Published, Ending>,
     },
     /// A check of what a unit has published ended.
     Inspected {
-        /// Which.
+        /// The unit.
         unit: UnitId,
         /// The files that are not there as published, and what became of them.
         result: Result<BTreeMap<FileId, Loss>, Ending>,
     },
     /// A notification ended.
     Notified {
-        /// Which.
+        /// The notifier.
         notifier: NotifierId,
         /// The outcome; a failure is in lowercase, with a hint.
         result: Result<(), String>,

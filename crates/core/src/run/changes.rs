@@ -48,7 +48,7 @@ impl Engine {
             changes.dropped.extend(before.filter(|_| !stays).map(|request| Request::clone(request)));
             changes.secrets.extend(kept(node).filter(|_| now.is_some()));
         }
-        // What becomes of one that is leaving hangs on its lease, which nothing of it tells: it is looked at again.
+        // A secret that is leaving depends on its lease, whose end does not show here, so it is checked again.
         let again = if leaving { self.graph.get_mut(id) } else { self.graph.get_to_note(id) };
         if let Some(node) = again {
             node.noted = now;

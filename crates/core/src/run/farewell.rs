@@ -110,7 +110,7 @@ impl Engine {
         }
     }
 
-    /// Begins the end: it takes at most `within`.
+    /// Begins the end of the run, which takes at most `within`.
     pub(crate) fn leave_with(&mut self, result: Result<(), Ending>, revoke: Revoke, within: Duration) {
         let tokens = BTreeSet::new();
         self.phase = Phase::Leaving(Farewell { result, revoke, stage: Stage::Revoking, tokens, left: false });
@@ -121,12 +121,12 @@ impl Engine {
         self.give_back_all(within / 2);
     }
 
-    /// Whether what has to be given back is being given back.
+    /// Returns whether the revocations are under way.
     pub(crate) fn is_revoking(&self) -> bool {
         matches!(&self.phase, Phase::Leaving(farewell) if farewell.stage == Stage::Revoking)
     }
 
-    /// While leaving, only answers about what must be given back matter.
+    /// Handles an event while leaving: only answers about what must be revoked matter.
     pub(crate) fn take_leaving(&mut self, event: Event) {
         match event {
             Event::LoggedIn { token, sent, result } => {
@@ -138,7 +138,8 @@ impl Engine {
                         self.give_back(token);
                         self.begin_giving_back();
                     }
-                    // The next run must know: a crash loop would be refused once a run, up to the lockout.
+                    // The next run must know of the refusal. Otherwise a crash loop would be refused once a run, up
+                    // to the lockout.
                     Err(failure) if self.counts_as_refused(failure.kind) => {
                         self.upstream.session.refused(self.now.moment, &failure.why);
                     }
@@ -173,7 +174,7 @@ impl Engine {
                         self.begin_giving_back();
                     }
                 }
-                // They may have waited for this.
+                // The logins may have waited for this answer.
                 self.give_back_tokens(false);
             }
             Event::Probed(result) => {
@@ -186,7 +187,7 @@ impl Engine {
             }
             Event::Inspected { .. } | Event::Look | Event::LookAt(_) | Event::Exposed => {}
             Event::HandoffSaved(result) => self.handoff_closed(result),
-            // A second signal means: now.
+            // A second signal means: at once.
             Event::Stop { .. } => self.stop_due(),
             Event::Signalled(signal) => self.signalled_while_leaving(signal),
             Event::Start { .. }
@@ -216,14 +217,14 @@ impl Engine {
         }
     }
 
-    /// Goes on to the end once nothing is left to be given back or waited for.
+    /// Goes on to the end once nothing is left to be revoked or waited for.
     pub(crate) fn settle_farewell(&mut self) {
         let Phase::Leaving(farewell) = &self.phase else { return };
         if farewell.stage != Stage::Revoking {
             return;
         }
         let revoking = self.has_something_to_revoke();
-        // An answer on its way may bring something that must be given back.
+        // An answer on its way may bring something that must be revoked.
         let minting = farewell.revoke != Revoke::Nothing && self.is_minting();
         let publishing = self.shelf.is_publishing();
         if !revoking && !minting && !publishing && self.keeper.is_written() {
@@ -243,13 +244,13 @@ impl Engine {
         let everything = farewell.revoke == Revoke::Everything;
         let leases = self.has_living_leases();
         if everything && leases {
-            // Those of a login that is dead and was in another namespace: the next run's login revokes them.
+            // These leases belong to a dead login in another namespace. The next run's login revokes them.
             self.mark_left("no login is left to revoke every lease with");
         }
         let left = matches!(&self.phase, Phase::Leaving(farewell) if farewell.left);
         let clean = everything && !left;
         let nothing = clean || self.upstream.session.logins.is_empty();
-        // What the next run is to know although there is nothing for it to go on with.
+        // The next run has to know this, although there is nothing for it to go on with.
         let remembered =
             self.upstream.session.refusals.is_some() || !self.untold().is_empty() || (leases && !clean);
         if !self.policy.handoff {
@@ -277,7 +278,7 @@ impl Engine {
             (Err(why), Phase::Leaving(farewell))
                 if farewell.result.is_ok() && matches!(self.policy.mode, Mode::Init { .. }) =>
             {
-                // Nobody could take over what init minted: it fails, and gives it back.
+                // No run could take over what `init` minted, so it fails, and revokes that.
                 let hint = "check that the handoff's folder is writable and not full";
                 let what = format!("could not write the handoff: {why}");
                 farewell.result = Err(Ending::new(Cause::Destination, what, hint));

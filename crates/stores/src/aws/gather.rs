@@ -143,8 +143,8 @@ mod tests {
     use super::*;
     use crate::http::Answer;
 
-    /// Asks for so many at once, of which the store answers each request for several with `answer`. What it was asked, and
-    /// what comes of each.
+    /// Asks for this many at once, while the store answers each request for several with `answer`. Returns what the
+    /// store was asked, and the outcome of each.
     fn asked_at_once(
         many: usize,
         answer: &Result<&'static str, Failure>,
