@@ -1,8 +1,9 @@
-//! Certificates of `pkiCert` that are in their destinations already. What is still valid is kept over a start, as
-//! Vault Agent keeps it; otherwise every start would issue another, and everything that uses it would be reloaded.
+//! Certificates of `pkiCert` that are in their destinations already. A certificate that is still valid is kept over a
+//! start, as Vault Agent keeps it. Otherwise every start would issue another, and everything that uses it would be
+//! reloaded.
 //!
-//! A destination is believed only where it holds a certificate with its private key, and where the file would come out
-//! the same, byte for byte, or waits for other secrets. Nothing of this happens where a handoff says what is held.
+//! A destination is believed only if it holds a certificate with its private key, and if the file would come out the
+//! same, byte for byte, or waits for other secrets. If a handoff says what is held, destinations are not read.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -26,7 +27,7 @@ use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
 use leasehold_base::time::Now;
 
-/// Puts into `store` what the destinations of `plan` hold, and returns what the core goes on from; none where that is
+/// Puts into `store` what the destinations of `plan` hold. Returns what the core goes on from; `None` if there is
 /// nothing.
 pub(super) fn found(plan: &Plan, environment: &Environment, now: Now, store: &mut Store) -> Option<Snapshot> {
     let mut held: BTreeMap<Request, Vec<(&FilePlan, Secret)>> = BTreeMap::new();
@@ -60,14 +61,14 @@ pub(super) fn found(plan: &Plan, environment: &Environment, now: Now, store: &mu
     (!secrets.is_empty()).then(|| Snapshot { secrets, ..Snapshot::default() })
 }
 
-/// The one request for a certificate that a file's template makes, and what is in the file.
+/// Returns the one request for a certificate that a file's template makes, and what is in the file.
 fn of_file(file: &FilePlan, plan: &Plan, environment: &Environment) -> Option<(Request, Secret)> {
     let (FileSource::Made(made @ Source::Template(source)), Target::Alone(path)) =
         (&file.source, &file.target)
     else {
         return None;
     };
-    // A write by `secret` is one at each start, as it is for the Agent.
+    // A write by `secret` writes at each start, as it does for Vault Agent.
     let calls = source.template.calls();
     let writes = calls.iter().any(|call| call.function == "secret" && call.args.len() > 1);
     if writes || !calls.iter().any(|call| call.function == "pkiCert") {
@@ -83,7 +84,7 @@ fn of_file(file: &FilePlan, plan: &Plan, environment: &Environment) -> Option<(R
     requests.next().is_none().then_some((request, content))
 }
 
-/// Whether the file would be as it is, or cannot be rendered before other secrets are there.
+/// Returns whether the file would come out as it is, or cannot be rendered before other secrets are there.
 fn is_reproduced(
     file: &FilePlan,
     content: &Secret,
@@ -93,15 +94,15 @@ fn is_reproduced(
 ) -> bool {
     let FileSource::Made(source) = &file.source else { return false };
     match render::render(&file.name, source, trial, environment, &plan.writes) {
-        // What is written beside it is published only where it differs, too.
+        // What is written beside the file is published only if it differs, too.
         Outcome::Done { made, .. } => made.bytes == *content,
         Outcome::Needs { .. } => true,
         Outcome::Failed { .. } => false,
     }
 }
 
-/// The answer to `request` that would have made what is in the files, and when its certificate ends; none where there is
-/// no pair of a certificate and a key, it is for other names, or not much of its life is left.
+/// Returns the answer to `request` that would have made what is in the files, and when its certificate ends. `None`
+/// if there is no pair of a certificate and a key, if it is for other names, or if little of its life is left.
 fn certificate_in<'c>(
     request: &Request,
     contents: impl Iterator<Item = &'c Secret>,
@@ -116,7 +117,7 @@ fn certificate_in<'c>(
         }
     }
     let key = keys.first()?;
-    // Of several keys nobody knows which is meant.
+    // With several keys it is not known which one is meant.
     if keys.iter().any(|other| other.der.as_slice() != key.der.as_slice()) {
         return None;
     }
@@ -138,8 +139,8 @@ fn certificate_in<'c>(
     Some((Tree::map(data), validity.end))
 }
 
-/// Whether every name that is asked for stands in the certificate. The Agent does not look, and keeps a certificate for
-/// the names of an earlier configuration.
+/// Returns whether every name that is asked for is in the certificate. Vault Agent does not check this, and keeps a
+/// certificate for the names of an earlier configuration.
 fn has_the_names(request: &Request, der: &[u8]) -> bool {
     let has = |bytes: &[u8]| der.windows(bytes.len()).any(|window| window == bytes);
     let names =

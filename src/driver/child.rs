@@ -24,20 +24,20 @@ use crate::secret::Secret;
 pub struct Parent {
     /// What to start.
     pub(crate) blueprint: ChildCommand,
-    /// The environment that the process inherits, without what is ours.
+    /// The environment that the process inherits, without our own variables.
     pub(crate) inherited: Vec<(OsString, OsString)>,
-    /// The signals that are meant for it.
+    /// The signals that are meant for the process.
     pub(crate) held: Held,
 }
 
-/// So long a process may be there after SIGKILL before that is worth a word, and then every minute.
+/// How long a process may still be there after SIGKILL before that is logged; later it is logged every minute.
 const AFTER_KILL: Duration = Duration::from_secs(5);
 const A_MINUTE: Duration = Duration::from_secs(60);
 
-/// What a program's path, and the interpreter of a script, add to the arguments at most.
+/// How much the path of a program, and the interpreter of a script, add to the arguments at most.
 const PATHS: usize = 4096 + 256;
 
-/// The room for arguments and environment of the process that `parent` starts with the variables of `plan`.
+/// Returns the room for arguments and environment of the process that `parent` starts with the variables of `plan`.
 pub(super) fn room(parent: Option<&Parent>, plan: &Plan) -> Room {
     let limit = child::room();
     let Some(parent) = parent else { return Room { limit, taken: 0 } };
@@ -48,27 +48,27 @@ pub(super) fn room(parent: Option<&Parent>, plan: &Plan) -> Room {
     Room { limit, taken: PATHS + words.chain(inherited).sum::<usize>() }
 }
 
-/// The process that there is, or was.
+/// The process that runs, or ran.
 pub(super) struct ChildProcess {
     parent: Parent,
     reaper: Rc<Reaper>,
     running: Option<Child>,
-    /// Whether the one that runs was told to stop: then its end is that of all of its group.
+    /// Whether the running process was asked to stop: then its end is the end of its whole group.
     stopping: Rc<Cell<bool>>,
-    /// Notified when the one that runs is killed.
+    /// Notified when the running process is killed.
     killed: Rc<Notify>,
     ended: Option<ExitStatus>,
 }
 
 impl ChildProcess {
-    /// None yet.
+    /// Makes one without a process.
     pub(super) fn new(parent: Parent, reaper: Rc<Reaper>) -> Self {
         Self { parent, reaper, running: None, stopping: Rc::default(), killed: Rc::default(), ended: None }
     }
 
-    /// Starts it with `variables` besides what it inherits. The future is its end: where it was told
-    /// to stop, the end of all of its group, so that the next one finds no port taken and no file
-    /// locked by what was left of it. What it leaves behind when it ends by itself is its own affair.
+    /// Starts the process with `variables` besides what it inherits. The future is its end. If the process was asked
+    /// to stop, that is the end of its whole group, so that the next process finds no port taken and no file locked
+    /// by what was left of it. What the process leaves behind when it ends by itself is its own affair.
     ///
     /// # Errors
     /// 127 and 126.
@@ -98,17 +98,17 @@ impl ChildProcess {
         })
     }
 
-    /// What it is started from.
+    /// Returns what the process is started from.
     pub(super) fn parent(&self) -> &Parent {
         &self.parent
     }
 
-    /// Whether one was ever started.
+    /// Returns whether a process was ever started.
     pub(super) fn was_started(&self) -> bool {
         self.running.is_some() || self.ended.is_some()
     }
 
-    /// Notes its end.
+    /// Records its end.
     pub(super) fn ended(&mut self, status: ExitStatus) {
         self.running = None;
         self.ended = Some(status);
@@ -119,7 +119,7 @@ impl ChildProcess {
         }
     }
 
-    /// How we exit after it: as it did.
+    /// Returns our exit code after it, which is its own.
     pub(super) fn code(&self) -> u8 {
         self.ended.map_or(0, child::code)
     }
@@ -131,7 +131,7 @@ impl ChildProcess {
         }
     }
 
-    /// Tells the process and all of its group to stop.
+    /// Asks the process and its whole group to stop.
     pub(super) fn stop(&self, number: i32) {
         if self.living().is_some() {
             self.stopping.set(true);
@@ -141,7 +141,7 @@ impl ChildProcess {
         }
     }
 
-    /// Kills the process and all of its group.
+    /// Kills the process and its whole group.
     pub(super) fn kill(&self) {
         if let Some(child) = self.stoppable() {
             child.kill();
@@ -149,23 +149,23 @@ impl ChildProcess {
         }
     }
 
-    /// The process while it was not collected yet: its number is its own.
+    /// Returns the process as long as it was not collected, so that its number is its own.
     fn living(&self) -> Option<&Child> {
         self.running.as_ref().filter(|child| self.reaper.is_there(child.pid()))
     }
 
-    /// The same, or what is left of its group, whose number nobody gets while somebody is in it.
+    /// Returns the same, or what is left of its group, whose number stays taken while a process is in it.
     fn stoppable(&self) -> Option<&Child> {
         let left = |child: &&Child| self.stopping.get() && !child.shares_terminal();
         self.living().or(self.running.as_ref().filter(left))
     }
 
-    /// Whether the process got this signal from the kernel, like we did.
+    /// Returns whether the process got this signal from the kernel, as we did.
     pub(super) fn has(&self, signal: Arrived) -> bool {
         signal.by_kernel && self.running.is_some_and(|child| child.shares_terminal())
     }
 
-    /// Entries `NAME=value`: what is rendered wins over what is inherited.
+    /// Returns entries `NAME=value`. A rendered variable wins over an inherited one.
     fn environment(&self, variables: &[(String, Secret)]) -> Vec<Zeroizing<CString>> {
         let given = |name: &OsString| variables.iter().any(|(given, _)| name.as_bytes() == given.as_bytes());
         let inherited = self.parent.inherited.iter().filter(|(name, _)| !given(name));
@@ -175,8 +175,8 @@ impl ChildProcess {
     }
 }
 
-/// Logs for as long as it goes on that a process is still there though it was killed: it waits for a device,
-/// or has become another user's, and everything here waits for it.
+/// Logs, for as long as it lasts, that a process is still there although it was killed. It waits for a device, or has
+/// become another user's process, and everything here waits for it.
 async fn outlives<T>(child: Child, killed: &Notify) -> T {
     killed.notified().await;
     let mut wait = AFTER_KILL;
@@ -192,7 +192,7 @@ async fn outlives<T>(child: Child, killed: &Notify) -> T {
 }
 
 fn entry(name: &[u8], value: &[u8]) -> Zeroizing<CString> {
-    // With room for the NUL too, so that the buffer does not move.
+    // There is room for the NUL, too, so that the buffer does not move.
     let mut bytes = Vec::with_capacity(name.len() + value.len() + 2);
     bytes.extend_from_slice(name);
     bytes.push(b'=');

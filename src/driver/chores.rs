@@ -1,5 +1,5 @@
-//! Files that are to be rendered. They are rendered in slices: a set of ten thousand files takes a part of a second, in
-//! which leases are to be renewed and probes to be answered.
+//! Files to be rendered. They are rendered in slices: a set of ten thousand files takes a good part of a second, in
+//! which leases have to be renewed and probes to be answered.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,19 +10,19 @@ use crate::core::ids::FileId;
 use crate::observe::clock;
 use leasehold_base::time::Moment;
 
-/// How long renderings, and what follows from them, may go on before anything else is heard.
+/// How long renderings, and what follows from them, may go on before other events are handled.
 const SLICE: Duration = Duration::from_millis(20);
 
-/// The files that are to be rendered.
+/// The files to be rendered.
 #[derive(Debug, Default)]
 pub(super) struct Chores {
     files: VecDeque<FileId>,
-    /// When anything else was heard last.
+    /// When other events were last handled.
     heard: Moment,
 }
 
 impl Chores {
-    /// A file is to be rendered.
+    /// Adds a file to be rendered.
     pub(super) fn add(&mut self, file: FileId) {
         self.files.push_back(file);
     }
@@ -33,7 +33,7 @@ impl Chores {
 }
 
 impl Driver {
-    /// The next event: that of a rendering, or whatever happens first.
+    /// Returns the next event: that of a rendering, or whatever happens first.
     pub(super) async fn next(&mut self) -> Event {
         loop {
             let now = clock::moment();
@@ -49,7 +49,8 @@ impl Driver {
         }
     }
 
-    /// What has happened besides renderings. Where some are to be done, what has happened by now.
+    /// Returns what has happened besides renderings. While files are to be rendered, returns only what has happened
+    /// by now.
     async fn hear_others(&mut self) -> Option<Event> {
         if self.chores.is_empty() {
             let event = self.wait().await;
@@ -59,7 +60,7 @@ impl Driver {
         tokio::select! {
             biased;
             event = self.wait() => Some(event),
-            // The runtime looks for answers and requests before this is over.
+            // The runtime polls for answers and requests before this is over.
             () = tokio::task::yield_now() => None,
         }
     }

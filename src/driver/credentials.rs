@@ -1,20 +1,20 @@
-//! Whether the files that a login is made from have changed: a login that was refused is worth
-//! another try then, and only then.
+//! Notices whether the files that a login is made from have changed. A refused login is worth another try then, and
+//! only then.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 
-/// The files of a login, as they were when last looked at.
+/// The files of a login, and their state at the last look.
 #[derive(Debug)]
 pub(super) struct Credentials {
     files: Vec<PathBuf>,
     stamps: Vec<Option<Stamp>>,
 }
 
-/// Device, inode, length, and the time of the last change: a swapped `..data` shows in the inode,
-/// a file written in place in the time.
+/// Device, inode, length, and the time of the last change. A swapped `..data` shows in the inode, a file written in
+/// place in the time.
 type Stamp = (u64, u64, u64, i64, i64);
 
 impl Credentials {
@@ -24,12 +24,12 @@ impl Credentials {
         Self { files, stamps }
     }
 
-    /// The files, to be watched.
+    /// Returns the files, to be watched.
     pub(super) fn files(&self) -> &[PathBuf] {
         &self.files
     }
 
-    /// Whether one has changed since the last look.
+    /// Returns whether a file has changed since the last look.
     pub(super) fn look(&mut self) -> bool {
         let stamps = stamps(&self.files);
         let changed = stamps != self.stamps;
@@ -37,7 +37,7 @@ impl Credentials {
         changed
     }
 
-    /// How the files are now, for another process to compare.
+    /// Returns a digest of the files' state, for another process to compare.
     pub(super) fn digest(&self) -> String {
         let mut hash = Sha256::new();
         for stamp in stamps(&self.files) {

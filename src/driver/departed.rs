@@ -1,8 +1,8 @@
-//! Absolute files, sinks among them, that a new configuration no longer names: they leave the disk.
+//! Removes absolute files, sinks among them, that a new configuration no longer names.
 //!
-//! Members of the set are swept by its next publish. An absolute file stands alone, perhaps in a folder of
-//! another user, so it is removed only where it is what we published. It goes after the files of the new
-//! configuration are there: an application that moves from the one to the other finds either.
+//! Members of the set are swept by its next publish. An absolute file stands alone, perhaps in a folder of another
+//! user, so it is removed only if it is what we published. It is removed after the files of the new configuration are
+//! there: an application that moves from the one to the other finds either.
 //!
 //! The configuration may change while no process runs. Then the list in the handoff says what was published.
 
@@ -23,7 +23,7 @@ use crate::observe::clock;
 use crate::publish::{Attributes, Found, Listed, Look, PublishError};
 use crate::secret::Secret;
 
-/// One such file.
+/// A file that the configuration no longer names.
 pub(super) struct Departed {
     path: PathBuf,
     published: Published,
@@ -34,7 +34,7 @@ enum Published {
     /// By this run.
     Here {
         place: Shared,
-        /// What was published last; none where this run has not come to it.
+        /// What was published last; `None` if this run has not published it yet.
         bytes: Option<Secret>,
         attributes: Attributes,
     },
@@ -43,7 +43,7 @@ enum Published {
 }
 
 impl Files {
-    /// What of these files `plan` no longer names.
+    /// Returns those of these files that `plan` no longer names.
     pub(super) fn departed(&self, plan: &Plan, earlier: &Ledger) -> Vec<Departed> {
         let mut listed: BTreeMap<PathBuf, Listed> =
             earlier.files().into_iter().map(|file| (file.path.clone(), file)).gather();
@@ -64,7 +64,7 @@ impl Files {
     }
 }
 
-/// The absolute files of `plan`.
+/// Returns the absolute files of `plan`.
 fn named(plan: &Plan) -> HashSet<&Path> {
     let absolute = plan.files.iter().filter_map(|file| match &file.target {
         Target::Alone(path) => Some(path.as_path()),
@@ -73,7 +73,7 @@ fn named(plan: &Plan) -> HashSet<&Path> {
     absolute.collect()
 }
 
-/// The files that an earlier run has published and `plan` does not name.
+/// Returns the files that an earlier run has published and `plan` does not name.
 pub(super) fn from_earlier(plan: &Plan, published: &[Listed]) -> Vec<Departed> {
     let named = named(plan);
     let departed = published.iter().filter(|file| !named.contains(file.path.as_path()));
@@ -82,8 +82,8 @@ pub(super) fn from_earlier(plan: &Plan, published: &[Listed]) -> Vec<Departed> {
     departed.collect()
 }
 
-/// The folders from which a run of `plan` for `pod` will remove files of an earlier run: the sandbox has to know
-/// them before anything else is read.
+/// Returns the folders from which a run of `plan` for `pod` will remove files of an earlier run. The sandbox has to
+/// know them before anything else is read.
 #[must_use]
 pub fn folders_to_clear(plan: &Plan, pod: &str) -> Vec<PathBuf> {
     let Some(handoff) = &plan.handoff else { return Vec::new() };
@@ -95,7 +95,7 @@ pub fn folders_to_clear(plan: &Plan, pod: &str) -> Vec<PathBuf> {
 }
 
 impl Departed {
-    /// Removes it where it is as it was published; a line in the log says what was done.
+    /// Removes the file if it is as it was published, and logs what was done.
     fn leave(self) {
         let why = match self.published {
             Published::Here { place, bytes, attributes } => remove_own(&place, bytes.as_ref(), &attributes),
@@ -154,10 +154,10 @@ fn remove_own(place: &Shared, bytes: Option<&Secret>, attributes: &Attributes) -
 }
 
 impl Driver {
-    /// Notes what the configuration that is about to end names and `plan` does not.
+    /// Records which files of the configuration that is about to end `plan` does not name.
     pub(super) fn depart(&mut self, plan: &Plan) {
         self.departed.extend(self.files.departed(plan, self.keeper.ledger()));
-        // One that is named again stays.
+        // A file that is named again stays.
         let named = named(plan);
         self.departed.retain(|departed| !named.contains(departed.path.as_path()));
         let is_sink = |file: &FilePlan| matches!(file.source, FileSource::Token { .. });
@@ -171,15 +171,15 @@ impl Driver {
         }
     }
 
-    /// The new agent has started: a token that a sink showed is to be replaced.
+    /// Has a token replaced that a sink showed, after the new engine has started.
     pub(super) fn replace_exposed(&mut self) {
         if std::mem::take(&mut self.exposed) {
             self.backlog.push_back(Event::Exposed);
         }
     }
 
-    /// Removes files that left the configuration, once all others are published. At the end without that, they are
-    /// left to the next run, which finds them in the handoff; without a handoff they go now.
+    /// Removes files that left the configuration, once all others are published. If the run ends before that, the
+    /// next run finds them in the handoff; without a handoff they are removed now.
     pub(super) fn sweep_departed(&mut self, at_the_end: bool) {
         if self.departed.is_empty() {
             return;

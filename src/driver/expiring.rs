@@ -1,5 +1,5 @@
-//! Our own certificates, which somebody has to replace before they end: that of the connection to the server, and that
-//! of the listener. A certificate that has ended fails every connection, and the cause is far from where that shows.
+//! Our own certificates, which have to be replaced before they end: that of the connection to the server, and that of
+//! the listener. A certificate that has ended fails every connection, and the cause is far from where that shows.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,14 +11,14 @@ use crate::observe::clock;
 use crate::vault::validity::Validity;
 use crate::vault::{PEM_MAX, certificates, read_file};
 
-/// A certificate is worth a warning in the last tenth of its life, but not earlier than this.
+/// A warning comes in the last tenth of a certificate's life, but no earlier than this many seconds before its end.
 const EARLIEST: i64 = 14 * 86_400;
 
 /// The certificates that a plan names.
 #[derive(Debug, Default)]
 pub(super) struct Expiring(Vec<Own>);
 
-/// One of them.
+/// One of these certificates.
 #[derive(Debug)]
 struct Own {
     key: &'static str,
@@ -26,11 +26,11 @@ struct Own {
     /// What fails when it has ended.
     then: &'static str,
     validity: Option<Validity>,
-    /// What was logged of it last.
+    /// The stage that was logged last.
     logged: Stage,
 }
 
-/// How near its end is.
+/// How near the end of a certificate is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Far,
@@ -39,7 +39,7 @@ enum Stage {
 }
 
 impl Expiring {
-    /// Those of `plan`, as their files are now.
+    /// Returns the certificates of `plan`, as their files are now.
     pub(super) fn of(plan: &Plan) -> Self {
         let encrypted = plan.vault.address.scheme() == "https";
         let client = plan.vault.client_cert.as_ref().filter(|_| encrypted);
@@ -56,14 +56,14 @@ impl Expiring {
         all
     }
 
-    /// Reads the files again: they have changed.
+    /// Reads the files again, since they have changed.
     pub(super) fn read(&mut self) {
         for own in &mut self.0 {
             own.validity = validity(&own.path);
         }
     }
 
-    /// Logs what is near its end at `wall`, in seconds since 1970, or past it: each once.
+    /// Logs once each which certificates are near their end at `wall`, in seconds since 1970, or past it.
     pub(super) fn look(&mut self, wall: i64) {
         for own in &mut self.0 {
             let stage = own.stage(wall);
@@ -78,7 +78,7 @@ impl Expiring {
         }
     }
 
-    /// How they stand at `wall`.
+    /// Returns their state at `wall`.
     pub(super) fn view(&self, wall: i64) -> Vec<CertificateView> {
         let view = |own: &Own| {
             let validity = own.validity?;
@@ -109,7 +109,7 @@ impl Own {
         }
     }
 
-    /// What is to be said of it; nothing while its end is far.
+    /// Returns the message about it; nothing while its end is far.
     fn words(&self, wall: i64) -> Option<String> {
         let (name, end, then) = (self.name(), self.end(), self.then);
         let does = "put a new certificate and its key there, which are taken without a restart";
@@ -132,15 +132,15 @@ impl Own {
     }
 }
 
-/// That of the first certificate in a file, which is the one that is shown. Where the file cannot be read, those who
-/// connect with it say so.
+/// Returns the validity of the first certificate in a file, which is the one that is shown. If the file cannot be
+/// read, the connections that need it report that.
 fn validity(path: &Path) -> Option<Validity> {
     let pem = read_file("certificate", path, PEM_MAX).ok()?;
     Validity::of(certificates("certificate", path, &pem).ok()?.first()?)
 }
 
 impl Driver {
-    /// Looks at our own certificates, whose files have `changed` or not.
+    /// Checks our own certificates, whose files have `changed` or not.
     pub(super) fn look_at_own_certificates(&mut self, changed: bool) {
         if changed {
             self.expiring.read();

@@ -19,32 +19,32 @@ use crate::publish::{self, Attributes, Content, Look, Loss, Member, PublishError
 use crate::render::{self, Environment, Outcome, Rendering, Write};
 use crate::secret::Secret;
 
-/// A set of so many files is published and looked at by another thread: that takes a part of a second, in which leases
-/// are to be renewed and probes to be answered.
+/// A set of this many files is published and checked by another thread. That takes a good part of a second, in which
+/// leases have to be renewed and probes to be answered.
 const MANY: usize = 1000;
 
 /// The files of a plan, their last renderings, and where they go.
 pub(super) struct Files {
     plan: Arc<Plan>,
     environment: Environment,
-    /// What each [`FileId`] stands for.
+    /// What each [`FileId`] stands for: a file or a variable.
     subjects: Vec<Subject>,
     /// By [`FileId`].
     renderings: Vec<Option<Rendering>>,
     /// By [`UnitId`].
     units: Vec<Unit>,
-    /// Whether publishing may wait for a disk.
+    /// Whether a publish may wait for a disk.
     on_disk: bool,
-    /// What sinks hold that hold a token wrapped.
+    /// The wrappings for the sinks that hold a wrapped token.
     wrappings: BTreeMap<FileId, Secret>,
-    /// What the next process gets, by the place in `plan.exec.env`.
+    /// The values for the next process, by the place in `plan.exec.env`.
     variables: Arc<Mutex<Variables>>,
-    /// Where absolute files are noted that were published.
+    /// The list of the absolute files that were published.
     ledger: Ledger,
 }
 
 struct Unit {
-    /// Locked by one publish at a time; the core starts no second of one unit.
+    /// Locked by one publish at a time; the core never starts two publishes of one unit.
     place: Shared,
     files: Vec<FileId>,
 }
@@ -52,7 +52,7 @@ struct Unit {
 /// A place that one publish at a time uses.
 pub(super) type Shared = Arc<Mutex<Destination>>;
 
-/// Where a unit goes, and what its templates write beside it.
+/// Where a unit is published, and what its templates write beside it.
 pub(super) struct Destination {
     pub(super) target: Where,
     written: Written,
@@ -61,7 +61,7 @@ pub(super) struct Destination {
 pub(super) enum Where {
     Set(Set),
     Alone(SingleFile),
-    /// A device, which is left alone: what goes there is what templates write beside.
+    /// A device, which is left alone: only what templates write beside it is published.
     Device,
     Environment(Arc<Mutex<Variables>>),
 }
@@ -102,20 +102,20 @@ impl Files {
         Ok(Self { on_disk, plan, environment, subjects, renderings, units, wrappings, variables, ledger })
     }
 
-    /// The variables that were published last, by name.
+    /// Returns the variables that were published last, by name.
     pub(super) fn variables(&self) -> Vec<(String, Secret)> {
         let values = self.variables.lock().unwrap_or_else(PoisonError::into_inner);
         variables::environment_of(&self.plan.exec.env, &values.values)
     }
 
-    /// The bytes of each file's last rendering. Not of variables: those are single values, whose length
-    /// is nobody's business.
+    /// Returns the length of each file's last rendering. Variables are left out: they are single values, and their
+    /// length must not be shown.
     pub(super) fn sizes(&self) -> Vec<Option<usize>> {
         let files = self.renderings.iter().take(self.plan.files.len());
         files.map(|made| Some(made.as_ref()?.bytes.expose().len())).collect()
     }
 
-    /// What messages call a file, or a variable.
+    /// Returns the name of a file or a variable in messages.
     pub(super) fn name(&self, file: FileId) -> String {
         match self.subjects[file.0] {
             Subject::File(index) => self.plan.files[index].name.clone(),
@@ -123,7 +123,7 @@ impl Files {
         }
     }
 
-    /// The plan of a file; `None` for a variable.
+    /// Returns the plan of a file; `None` for a variable.
     fn file(&self, id: FileId) -> Option<&FilePlan> {
         match self.subjects[id.0] {
             Subject::File(index) => Some(&self.plan.files[index]),
@@ -131,7 +131,7 @@ impl Files {
         }
     }
 
-    /// The absolute files, with where they go.
+    /// Returns the absolute files, with their places.
     pub(super) fn alone(&self) -> impl Iterator<Item = (FileId, Shared, &PathBuf)> {
         self.units.iter().filter_map(|unit| {
             let file = *unit.files.first()?;
@@ -142,12 +142,12 @@ impl Files {
         })
     }
 
-    /// The bytes of a file's last rendering.
+    /// Returns the bytes of a file's last rendering.
     pub(super) fn rendered(&self, file: FileId) -> Option<Secret> {
         self.renderings[file.0].as_ref().map(|made| made.bytes.clone())
     }
 
-    /// A file as configured; not a variable.
+    /// Returns the plan of a file, which must not be a variable.
     pub(super) fn plan_of(&self, file: FileId) -> &FilePlan {
         &self.plan.files[file.0]
     }
@@ -173,8 +173,8 @@ impl Files {
         Event::Rendered { file, outcome }
     }
 
-    /// Keeps a file's rendering; whether it differs from the one before. The same bytes stay where they are: what is
-    /// known of the published file shares them.
+    /// Keeps a file's rendering. Returns whether it differs from the one before. Equal bytes stay where they are,
+    /// since what is known of the published file shares them.
     fn keep(&mut self, file: FileId, made: Rendering) -> bool {
         let kept = &mut self.renderings[file.0];
         let changed = kept.as_ref() != Some(&made);
@@ -184,7 +184,7 @@ impl Files {
         changed
     }
 
-    /// Keeps what a sink is to hold that holds a token wrapped.
+    /// Keeps the wrapping for a sink.
     pub(super) fn keep_wrapping(&mut self, file: FileId, wrapping: Secret) {
         self.wrappings.insert(file, wrapping);
     }
@@ -209,8 +209,8 @@ impl Files {
         Event::Rendered { file, outcome }
     }
 
-    /// Publishes those `files` of a unit that have a rendering, and first what these wrote beside
-    /// themselves; other members keep what is there.
+    /// Publishes the `files` of a unit that have a rendering, after what these wrote beside themselves. Other members
+    /// keep what is there.
     pub(super) fn publish(&self, unit: UnitId, files: &[FileId]) -> impl Future<Output = Event> + use<> {
         let Unit { place, files: of_unit } = &self.units[unit.0];
         let (place, of_unit) = (Arc::clone(place), of_unit.clone());
@@ -229,7 +229,7 @@ impl Files {
         let (apart, ledger) = (self.on_disk || of_unit.len() >= MANY, self.ledger.clone());
         ledger.begin();
         let publish = move || {
-            // Poisoned means that a publish panicked, and a panic ends the process.
+            // A poisoned lock means that a publish panicked, and a panic ends the process.
             let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
             for (file, writes) in &writes {
                 place.written.publish(*file, writes).map_err(Ending::from)?;
@@ -244,7 +244,7 @@ impl Files {
             Ok(Published { generation: published.generation, changed: changed.into_iter().collect() })
         };
         async move {
-            // On tmpfs nothing waits; on a disk fsync does, and must not hold up renewals.
+            // On tmpfs nothing waits. On a disk fsync does, and must not hold up renewals.
             let result = if apart {
                 let bug = |_| Ending::new(Cause::Bug, "publishing did not finish", "please report this");
                 tokio::task::spawn_blocking(publish).await.map_err(bug).flatten()
@@ -257,8 +257,8 @@ impl Files {
 }
 
 impl Files {
-    /// Looks whether these published `files` of a unit are there as they were published; those that are `newer` in
-    /// memory, whether they are there at all.
+    /// Checks whether these published `files` of a unit are there as published. Of files that are `newer` in memory,
+    /// it checks only whether they are there.
     pub(super) fn inspect(
         &self,
         unit: UnitId,
@@ -330,7 +330,7 @@ impl Where {
         }
     }
 
-    /// The indices of those `members` that are not there as they were published.
+    /// Returns the indices of the `members` that are not there as published.
     fn inspect(&mut self, members: &[Member], look: Look) -> Result<Vec<(usize, Loss)>, PublishError> {
         match (self, members) {
             (Self::Set(set), _) => set.inspect(members, look),
@@ -347,7 +347,7 @@ impl Where {
         }
     }
 
-    /// Notes an absolute file that was just published.
+    /// Adds an absolute file that was just published to the list.
     fn note(&self, members: &[Member], ledger: &Ledger) {
         if let (Self::Alone(file), [Member { content: Content::Bytes(bytes), path, .. }]) = (self, members) {
             ledger.note(path, file, bytes);
@@ -373,7 +373,7 @@ impl Where {
     }
 }
 
-/// Where a run with `plan` publishes.
+/// Returns where a run with `plan` publishes.
 #[must_use]
 pub fn wanted(plan: &Plan) -> Wanted<'_> {
     let alone = plan.files.iter().filter_map(|file| match &file.target {

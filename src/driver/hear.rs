@@ -1,4 +1,4 @@
-//! What comes from outside, and what is told to those who ask.
+//! Handles what comes from outside, and answers questions of the listener.
 
 use super::Driver;
 use super::inputs::Input;
@@ -13,7 +13,7 @@ use crate::observe::status::Status;
 use leasehold_base::time::{Moment, Now};
 
 impl Driver {
-    /// What an input means to the core; those that mean nothing to it are dealt with here.
+    /// Returns what an input means to the core. Inputs that mean nothing to the core are handled here.
     pub(super) fn hear(&mut self, input: Input) -> Option<Event> {
         match input {
             Input::Wake => return Some(Event::Wake),
@@ -36,8 +36,8 @@ impl Driver {
         None
     }
 
-    /// How things are now. A probe asks every second, and all files are walked for it only where something has happened
-    /// since, or a time has come that the core or what the files are made of waits for.
+    /// Returns the outlook at this moment. A probe asks every second, so all files are walked only if something has
+    /// happened since the last time, or a deadline of the core or an end of a file has come.
     fn look(&mut self) -> Outlook {
         let now = clock::now();
         let next = self.engine.deadline();
@@ -47,23 +47,23 @@ impl Driver {
         Outlook { silence: self.silence(now.moment), ..self.seen.insert(seen).clone() }
     }
 
-    /// What has to be watched, with what only the driver knows.
+    /// Returns what has to be watched, with what only the driver knows.
     pub(super) fn outlook(&self, now: Now) -> Outlook {
         Outlook { silence: self.silence(now.moment), ..self.engine.outlook(now) }
     }
 
-    /// Everything at this moment, with what only the driver knows.
+    /// Returns the state of everything at this moment, with what only the driver knows.
     fn view(&self) -> View {
         let now = clock::now();
         View { silence: self.silence(now.moment), ..self.engine.view(now) }
     }
 
-    /// Since when the server is silent, where that is long.
+    /// Returns since when the server is silent, if that is long.
     pub(super) fn silence(&self, now: Moment) -> Option<Moment> {
         self.requests.silence().long(now)
     }
 
-    /// Answers the listener. Whoever asked may be gone by now.
+    /// Answers the listener. The client that asked may be gone by now.
     fn answer(&mut self, ask: Ask) -> Option<Event> {
         match ask {
             Ask::Alive(reply) => drop(reply.send(())),
@@ -100,7 +100,7 @@ impl Driver {
         None
     }
 
-    /// What metrics tell besides the core's view.
+    /// Returns what metrics show besides the core's view.
     fn besides(&self) -> Besides {
         Besides {
             requests: self.client.requests(),
@@ -111,8 +111,8 @@ impl Driver {
         }
     }
 
-    /// A token that was given is looked up again and again, and each time what is left of it is its life: the longest
-    /// is what it was given.
+    /// Records the longest life that a token was seen to have. A given token is looked up again and again, and each
+    /// time the rest of its life is its TTL: the longest is what it was granted.
     fn note_life(&mut self, view: &View) {
         let Some((accessor, life)) = view.token.as_ref().and_then(|it| Some((&it.accessor, it.granted?)))
         else {
@@ -146,7 +146,7 @@ impl Driver {
         self.surroundings.log.tell(&status);
     }
 
-    /// The end begins. Init ends by itself, and exec with its process.
+    /// Logs that the end begins. `init` ends by itself, and `exec` with its process.
     fn say_stopping(&self, why: &str, at_once: bool) {
         let delay = self.plan.shutdown.delay;
         let nobody = delay.is_zero() || !self.engine.has_served();
@@ -158,7 +158,7 @@ impl Driver {
         }
     }
 
-    /// The end is there.
+    /// Logs that the run has ended.
     pub(super) fn say_stopped(&self) {
         if !matches!(self.mode, Mode::Init { .. }) {
             tracing::info!("{}", self.parting.line(&self.engine, &self.plan, clock::moment()));
@@ -166,8 +166,8 @@ impl Driver {
     }
 }
 
-/// Whether an event may change how things are, so that it is looked at at once. Of publishes the loop knows whether
-/// more of them follow.
+/// Returns whether an event may change the state of things, so that the outlook is made anew at once. For publishes
+/// the loop knows whether more of them follow.
 pub(super) fn is_seen(event: &Event) -> bool {
     match event {
         Event::Inspected { .. } | Event::Probed(_) | Event::Spawned(Ok(())) => true,

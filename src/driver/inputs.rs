@@ -1,5 +1,5 @@
-//! What can happen from outside: a signal, a question on the listener, the core's own deadline, a
-//! TLS or credential file that changed, the service manager's watchdog.
+//! What can happen from outside: a signal, a question on the listener, the core's own deadline, a change of a TLS or
+//! credential file, the service manager's watchdog.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,15 +17,14 @@ use crate::process::kernel;
 use crate::process::signals::{Arrived, Held, Signals};
 use leasehold_base::time::Moment;
 
-/// How often watched files are looked at besides the watch, which misses what happens on some file
-/// systems.
+/// How often watched files are checked besides the watch, which misses changes on some file systems.
 const LOOK: Duration = Duration::from_secs(60);
-/// How long after the start they are looked at for the first time, and watched from then on. To close a
-/// watch takes the kernel 15 ms, and what `exec` runs may be over before that.
+/// How long after the start they are checked for the first time, and watched from then on. To close a watch takes the
+/// kernel 15 ms, and the process of `exec` may be over before that.
 pub(super) const FIRST_LOOK: Duration = Duration::from_secs(1);
-/// How often to look for those that use the files, while the end is delayed for them.
+/// How often to check for processes that use the files, while the end is delayed for them.
 const OTHERS: Duration = Duration::from_millis(500);
-/// Questions of the listener that may wait; more are held back at its side.
+/// How many questions of the listener may wait; the listener holds more of them back.
 const ASKS: usize = 8;
 
 /// Something from outside.
@@ -43,29 +42,29 @@ pub(super) enum Input {
     Ask(Ask),
     /// Watched files changed, or may have.
     Files,
-    /// The service manager wants to hear from us.
+    /// The service manager's watchdog expects a sign of life.
     Watchdog,
-    /// It may be that nothing is left that uses the files.
+    /// Perhaps no process is left that uses the files.
     Others,
-    /// Children have ended, ours or others' that were left to us.
+    /// Children have ended: our own, or orphans that were left to us.
     Children,
     /// In `exec` mode: a signal that is meant for the process.
     Signal(Arrived),
 }
 
-/// All of it in one place.
+/// All inputs in one place.
 pub(super) struct Inputs {
     timer: Timer,
     signals: Heard,
     children: Signal,
     asks: mpsc::Receiver<Ask>,
-    /// Kept so that `asks` stays open without a listener.
+    /// Kept, so that `asks` stays open without a listener.
     _asks: mpsc::Sender<Ask>,
     changes: mpsc::Receiver<()>,
     change_sender: mpsc::Sender<()>,
-    /// What is looked at.
+    /// The files that are checked.
     files: Vec<PathBuf>,
-    /// What is watched for them.
+    /// The folders that are watched for these files.
     folders: Vec<PathBuf>,
     watcher: Option<notify::RecommendedWatcher>,
     look: Option<tokio::time::Interval>,
@@ -75,9 +74,9 @@ pub(super) struct Inputs {
 
 /// The signals that we listen to.
 enum Heard {
-    /// Those that mean something to us.
+    /// The signals that are meant for us.
     Ours { terminate: Signal, interrupt: Signal, hangup: Signal, user1: Signal },
-    /// Those that are meant for the process of `exec`.
+    /// The signals that are meant for the process of `exec`.
     Its(Signals),
 }
 
@@ -94,7 +93,7 @@ impl Heard {
         })
     }
 
-    /// The next one. Can be dropped without losing any.
+    /// Returns the next signal. The future can be dropped without losing one.
     async fn next(&mut self) -> Input {
         match self {
             Self::Ours { terminate, interrupt, hangup, user1 } => tokio::select! {
@@ -105,7 +104,7 @@ impl Heard {
             },
             Self::Its(signals) => match signals.next().await {
                 Ok(signal) => Input::Signal(signal),
-                // It fails only where the descriptor is no signalfd, and this one is.
+                // It fails only if the descriptor is no signalfd, and this one is.
                 Err(_never) => std::future::pending().await,
             },
         }
@@ -113,10 +112,11 @@ impl Heard {
 }
 
 impl Inputs {
-    /// Listens to signals (to those that are `held` where there are any), the timer, and `server`. Must be called inside the runtime's `LocalSet`.
+    /// Listens to signals (the `held` ones if there are any), the timer, and `server`. Must be called inside the
+    /// runtime's `LocalSet`.
     ///
     /// # Errors
-    /// 71 where the kernel refuses what it takes.
+    /// 71 if the kernel refuses what this needs.
     pub(super) fn new(
         server: Option<Server>,
         watchdog: Option<Duration>,
@@ -147,27 +147,28 @@ impl Inputs {
         })
     }
 
-    /// Watches the folders of `files` after a first look, and looks every minute besides. A folder rather than the
-    /// file: a projected volume changes by a swap of `..data`, which a watch on the file misses.
+    /// Watches the folders of `files` after a first look, and checks the files every minute besides. A folder is
+    /// watched and not the file, since a projected volume changes by a swap of `..data`, which a watch on the file
+    /// misses.
     #[expect(clippy::disallowed_methods, reason = "a delay before the first look, no deadline of the core's")]
     pub(super) fn watch<'f>(&mut self, files: impl Iterator<Item = &'f PathBuf>) {
         (self.watcher, self.look) = (None, None);
         self.files = files.cloned().collect();
-        // Published files are looked at on the same occasion, so there is one where nothing is watched.
+        // Published files are checked on the same occasion, so there is one even if nothing is watched.
         let first = tokio::time::Instant::now() + if self.files.is_empty() { LOOK } else { FIRST_LOOK };
         self.look = Some(tokio::time::interval_at(first, LOOK));
     }
 
-    /// Whether to look every now and then for those that use the files.
+    /// Sets whether to check now and then for processes that use the files.
     pub(super) fn look_for_others(&mut self, wanted: bool) {
         if wanted != self.others.is_some() {
             self.others = wanted.then(|| tokio::time::interval(OTHERS));
         }
     }
 
-    /// The files are about to be looked at: what changes from here on is heard.
+    /// Starts the watch, since the files are about to be checked: later changes are noticed.
     fn listen(&mut self) {
-        // One that was not there may have been mounted or made since.
+        // A folder that was not there may have been mounted or created since.
         let folders = folders(&self.files);
         if self.watcher.is_some() && folders == self.folders {
             return;
@@ -175,12 +176,12 @@ impl Inputs {
         self.folders = folders;
         let sender = self.change_sender.clone();
         let heard = move |event: notify::Result<notify::Event>| {
-            // To look is to open and read them: that must not be heard as a change, or we look for ever.
+            // A check opens and reads the files. That must not count as a change, or the checks never end.
             if event.is_ok_and(|event| is_change(event.kind)) {
                 let _a_look_is_due_already = sender.try_send(());
             }
         };
-        // The watch has a thread of its own, and the crate panics where there cannot be one more.
+        // The watch has a thread of its own, and the crate panics if no further thread can be made.
         let Ok(mut watcher) =
             kernel::thread().map_err(notify::Error::io).and_then(|()| notify::recommended_watcher(heard))
         else {
@@ -194,9 +195,9 @@ impl Inputs {
         self.watcher = Some(watcher);
     }
 
-    /// The next input; `deadline` is the core's. Can be dropped without losing one.
+    /// Returns the next input; `deadline` is the core's. The future can be dropped without losing an input.
     pub(super) async fn next(&mut self, deadline: Option<Moment>) -> Input {
-        // It fails only where the descriptor is not a timer, and this one is.
+        // It fails only if the descriptor is not a timer, and this one is.
         let _armed = self.timer.arm(deadline);
         tokio::select! {
             _ = self.timer.elapsed() => Input::Wake,
@@ -214,7 +215,8 @@ impl Inputs {
     }
 }
 
-/// The folders that tell of a change of `files`, as far as they are there: those that they are in, and those among them.
+/// Returns the folders that show a change of `files`, as far as they are there: the folders that the files are in,
+/// and the folders among the files.
 fn folders(files: &[PathBuf]) -> Vec<PathBuf> {
     let mut folders: Vec<&Path> =
         files.iter().flat_map(|file| [file.parent(), Some(file)]).flatten().collect();
@@ -224,8 +226,8 @@ fn folders(files: &[PathBuf]) -> Vec<PathBuf> {
     folders.into_iter().map(Path::to_owned).collect()
 }
 
-/// Whether a file may be another one afterwards. An error of the watch counts as nothing: [`LOOK`] is
-/// what that is for.
+/// Returns whether a file may be another one after this event. An error of the watch counts as no change: the check
+/// every [`LOOK`] is there for that.
 fn is_change(kind: notify::EventKind) -> bool {
     const WRITTEN: AccessKind = AccessKind::Close(AccessMode::Write);
     !matches!(kind, notify::EventKind::Access(access) if access != WRITTEN)
@@ -238,7 +240,7 @@ async fn tick(interval: &mut Option<tokio::time::Interval>) {
     }
 }
 
-/// A timer that was armed once: a kernel that refuses that would let every deadline pass without a word.
+/// Makes a timer that was armed once: if the kernel refuses that, every deadline would pass without a word.
 fn timer() -> Result<Timer, Ending> {
     let timer = Timer::new().map_err(|error| kernel::refused("timerfd_create", &error))?;
     timer.arm(None).map_err(|error| kernel::refused("timerfd_settime", &error))?;

@@ -1,4 +1,4 @@
-//! The handoff, from the driver's side: what was kept goes into the store and comes out of it.
+//! The handoff, from the driver's side: what was kept goes into the store, and comes out of it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,18 +24,18 @@ use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
 
-/// A journal is not gone on with for longer: it does not say when what stays the same was last looked at, and a run
-/// that goes on from it would look at all of that again at once.
+/// A journal is continued for this long at most. It does not say when an unchanged secret was last polled, so a run
+/// that goes on from it would poll all of those again at once.
 const OLD: Duration = Duration::from_secs(10 * 60);
 
-/// The handoff of this run, where one is configured.
+/// The handoff of this run, if one is configured.
 pub(super) struct Keeper {
     place: Option<OpenHandoff>,
-    /// How the files of the credentials were at the last login, of this run or of the one before.
+    /// The state of the credential files at the last login, of this run or the one before.
     sent: Option<String>,
     /// The absolute files that were published.
     ledger: Ledger,
-    /// Writing the handoff has taken much memory for a while.
+    /// Writing the handoff has just used much memory.
     took_much: bool,
 }
 
@@ -48,7 +48,7 @@ struct OpenHandoff {
     whole: Moment,
 }
 
-/// The tokens of logins, and those that templates have made.
+/// The tokens of logins, and the tokens that templates have made.
 type Tokens<'a> = (&'a BTreeMap<TokenId, Secret>, &'a BTreeMap<LeaseId, Secret>);
 
 /// What an earlier run left.
@@ -56,7 +56,7 @@ type Tokens<'a> = (&'a BTreeMap<TokenId, Secret>, &'a BTreeMap<LeaseId, Secret>)
 pub(super) struct Inherited {
     /// For the core.
     pub(super) snapshot: Option<Snapshot>,
-    /// Its times are on the clock of another boot.
+    /// The times are on the clock of another boot.
     pub(super) rebooted: bool,
     /// For the requests.
     pub(super) tokens: BTreeMap<TokenId, Secret>,
@@ -73,7 +73,7 @@ pub(super) struct Inherited {
 }
 
 impl Keeper {
-    /// Takes the handoff of `plan` and reads what `pod` left in it.
+    /// Takes the handoff of `plan`, and reads what `pod` left in it.
     ///
     /// # Errors
     /// 73: another process holds it, or its place cannot be written.
@@ -89,7 +89,7 @@ impl Keeper {
             ));
         };
         let handoff = Handoff::open(path, plan.require_tmpfs)?;
-        // Without a boot id every start is taken for one after another boot, which costs a look-up and renewals.
+        // Without a boot id every start counts as a start after another boot, which costs a look-up and renewals.
         let boot = clock::boot_id().unwrap_or_default();
         let (namespace, of_login) = (plan.vault.namespace.as_deref(), plan.auth.namespace.as_deref());
         let server = handoff::server(plan.vault.address.as_str(), namespace, of_login);
@@ -99,7 +99,8 @@ impl Keeper {
         let found = match handoff.load(&binding, clock::moment()) {
             Loaded::Found { mut kept, same_clock } => {
                 sent = kept.refused_with.take();
-                // Good credentials after bad ones are worth a try at once, also in a process that saw only the good.
+                // Good credentials after bad ones deserve a try at once, also in a process that saw only the good
+                // ones.
                 let others = sent.as_ref().is_some_and(|sent| *sent != credentials.digest());
                 if let (true, Some(refusals)) = (others, &mut kept.snapshot.refusals) {
                     refusals.pardoned = true;
@@ -117,7 +118,7 @@ impl Keeper {
                 tracing::warn!(handoff = %path.display(), "cannot use the handoff, logging in anew: {why}");
                 Inherited::from(*kept)
             }
-            // A run that has ended in good order leaves a list of files, and nothing to give back.
+            // A run that has ended in good order leaves a list of files, and nothing to be revoked.
             Loaded::Strays { kept, .. } if kept.snapshot == Snapshot::default() => Inherited::from(*kept),
             Loaded::Strays { kept, same_clock, why } => {
                 let (tokens, leases) = (kept.tokens.len(), kept.snapshot.retiring.len());
@@ -146,17 +147,17 @@ impl Keeper {
         ))
     }
 
-    /// The absolute files that were published: each publish notes its own.
+    /// Returns the list of the absolute files that were published. Each publish adds its own.
     pub(super) fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// A login is sent with the files of the credentials as they are now.
+    /// Records that a login is sent with the credential files as they are now.
     pub(super) fn sending(&mut self, credentials: &Credentials) {
         self.sent = self.place.is_some().then(|| credentials.digest());
     }
 
-    /// Another wrapping token is about to be opened, or none was after all: what is written from now on says so.
+    /// Records that another wrapping token is about to be opened, or that none was after all, for the next write.
     pub(super) fn note_opening(&mut self, opened: Option<String>) {
         if let Some(place) = &mut self.place {
             place.opened = opened;
@@ -190,7 +191,7 @@ impl Keeper {
                     self.took_much = place.handoff.is_large();
                     Ok(())
                 }
-                // A volume that has no room for another state has some for a line.
+                // A volume without room for another state may have room for a line.
                 Err(_) if place.handoff.can_append() => place.append(&changes, beside, store, ledger),
                 Err(why) => Err(why),
             },
@@ -200,7 +201,7 @@ impl Keeper {
         saved
     }
 
-    /// The configuration changed: what is kept from now on is for the new one.
+    /// Binds what is kept from now on to a new configuration.
     pub(super) fn rebind(&mut self, plan: &Plan) {
         if let Some(place) = &mut self.place {
             place.binding.digest = plan.digest;
@@ -208,8 +209,8 @@ impl Keeper {
         }
     }
 
-    /// Deletes what is kept: it is revoked. That a wrapping token was opened stays true, and the next run that finds
-    /// the same one has to know it from a theft. Absolute files stay on the disk, and the next run has to know which.
+    /// Deletes the handoff, since what it holds is revoked. Two facts stay: that a wrapping token was opened, so that
+    /// the next run does not take it for stolen, and which absolute files are on the disk.
     pub(super) fn remove(&mut self) {
         let Some(OpenHandoff { handoff, binding, opened, .. }) = &mut self.place else { return };
         let published = self.ledger.files();
@@ -266,8 +267,8 @@ fn borrowed<'a>(answers: &'a [(&'a Request, Arc<Response>)]) -> Vec<(&'a Request
 }
 
 impl Driver {
-    /// A wrapping token is about to be opened. The handoff says so before it is: a run that is killed in between
-    /// leaves a token that nobody can open, and the next run must not take that for a theft.
+    /// Writes down that a wrapping token is about to be opened, before it is. If this run is killed in between, the
+    /// token cannot be opened any more, and the next run must not take that for a theft.
     pub(super) fn write_down(&mut self, opening: Opening) {
         self.keeper.note_opening(opening.digest);
         let saved = self.save();
@@ -277,10 +278,11 @@ impl Driver {
         let _gone = opening.written.send(());
     }
 
-    /// Absolute files have been published: a run that is killed from here on leaves the next one their list.
+    /// Writes the list of absolute files after a publish: if this run is killed from here on, the next one has the
+    /// list.
     pub(super) fn save_ledger(&mut self) {
         if let Err(why) = self.save() {
-            // The core says this of its own writes, which go to the same place.
+            // The core reports a failure of its own writes, which go to the same place.
             tracing::debug!("could not write the list of absolute files: {why}");
         }
     }

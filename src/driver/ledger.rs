@@ -1,5 +1,5 @@
-//! The absolute files that are on the disk by our doing: each publish notes one, and the handoff keeps the list for
-//! the next run.
+//! The absolute files that we put on the disk. Each publish adds one, and the handoff keeps the list for the next
+//! run.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,43 +9,43 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::publish::{Listed, SingleFile};
 use crate::secret::Secret;
 
-/// The list. A publish on a disk notes its file from another thread.
+/// The list. A publish on a disk adds its file from another thread.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ledger(Arc<Mutex<Entries>>);
 
 #[derive(Debug, Default)]
 struct Entries {
     files: BTreeMap<PathBuf, Listed>,
-    /// Publishes that have begun and not ended.
+    /// The publishes that have begun and not ended.
     publishing: usize,
-    /// Those of which the handoff does not know how they are.
+    /// The files whose state is not in the handoff yet.
     changed: BTreeSet<PathBuf>,
     /// The last write of the handoff failed.
     unwritten: bool,
 }
 
 impl Ledger {
-    /// What an earlier run has published.
+    /// Makes the list of what an earlier run has published.
     pub(super) fn of(files: Vec<Listed>) -> Self {
         let files = files.into_iter().map(|file| (file.path.clone(), file)).collect();
         Self(Arc::new(Mutex::new(Entries { files, ..Entries::default() })))
     }
 
-    /// All files, for the handoff.
+    /// Returns all files, for the handoff.
     pub(super) fn files(&self) -> Vec<Listed> {
         let mut entries = self.entries();
         entries.changed.clear();
         entries.files.values().cloned().collect()
     }
 
-    /// What has changed since the handoff was written: how each file is now, or that it is gone.
+    /// Returns what has changed since the handoff was written: the state of each file now, or that it is gone.
     pub(super) fn changes(&self) -> BTreeMap<PathBuf, Option<Listed>> {
         let mut entries = self.entries();
         let changed = std::mem::take(&mut entries.changed);
         changed.into_iter().map(|path| (path.clone(), entries.files.get(&path).cloned())).gather()
     }
 
-    /// Notes that `bytes` are in the file at `path`.
+    /// Records that `bytes` are in the file at `path`.
     pub(super) fn note(&self, path: &Path, file: &SingleFile, bytes: &Secret) {
         let Some(listed) = file.listed(path, bytes) else { return };
         let mut entries = self.entries();
@@ -55,7 +55,7 @@ impl Ledger {
         entries.files.insert(path.to_owned(), listed);
     }
 
-    /// The file has left the disk, or is not ours any more.
+    /// Removes a file that has left the disk, or is not ours any more.
     pub(super) fn forget(&self, path: &Path) {
         let mut entries = self.entries();
         if entries.files.remove(path).is_some() {
@@ -63,24 +63,25 @@ impl Ledger {
         }
     }
 
-    /// A publish begins.
+    /// Records that a publish begins.
     pub(super) fn begin(&self) {
         self.entries().publishing += 1;
     }
 
-    /// Whether a publish is under way.
+    /// Returns whether a publish is under way.
     pub(super) fn is_publishing(&self) -> bool {
         self.entries().publishing > 0
     }
 
-    /// A publish has ended; whether the handoff should be written: not after each of a hundred files.
+    /// Records that a publish has ended. Returns whether the handoff should be written, which is not after each of a
+    /// hundred files.
     pub(super) fn end(&self) -> bool {
         let mut entries = self.entries();
         entries.publishing = entries.publishing.saturating_sub(1);
         entries.publishing == 0 && (entries.unwritten || !entries.changed.is_empty())
     }
 
-    /// Whether the handoff has what it was just asked for.
+    /// Records whether the handoff was written.
     pub(super) fn written(&self, is_written: bool) {
         self.entries().unwritten = !is_written;
     }

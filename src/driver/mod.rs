@@ -1,8 +1,8 @@
-//! The one loop: does what the core asks, and tells it what came of it.
+//! The one loop: it performs what the core asks for, and reports the outcome to the core.
 //!
-//! Nothing is decided here. Every action ends as one event, at once (a rendering, a publish on
-//! tmpfs) or when its future is done; the next event is whatever happens first: an answer, the
-//! core's own deadline, a signal, a request on the listener, a TLS file that changed.
+//! Nothing is decided here. Every action ends as one event, at once (a rendering, a publish on tmpfs) or when its
+//! future is done. The next event is whatever happens first: an answer, the core's own deadline, a signal, a request
+//! on the listener, a TLS file that changed.
 
 mod certificates;
 mod child;
@@ -82,7 +82,7 @@ use voice::Voice;
 pub struct Surroundings {
     /// What templates see of the process's environment and of the machine.
     pub environment: Environment,
-    /// Whose pod this is: binds the handoff and spreads jitter.
+    /// The name of our pod, which binds the handoff and spreads jitter.
     pub pod: String,
     /// The service manager that started us.
     pub manager: ServiceManager,
@@ -92,21 +92,21 @@ pub struct Surroundings {
     pub claims: Claims,
     /// The process to be the parent of, in `exec` mode.
     pub parent: Option<Parent>,
-    /// What is published is only compared, and thrown away.
+    /// What is published is only compared, and discarded.
     pub rehearsal: bool,
     /// The level of the log.
     pub log: LogHandle,
-    /// A person waits at a terminal, and is told of each step in these colours.
+    /// A person waits at a terminal, and sees each step in these colours.
     pub progress: Option<Palette>,
     /// How much of the sandbox is in force.
     pub sandbox: sandbox::State,
     /// The names of the files and variables that the configuration comes from.
     pub configuration: Vec<String>,
-    /// The program's own pages, where they are to be given back while nothing happens.
+    /// The program's own pages, if they are to be given back while nothing happens.
     pub pages: Option<Pages>,
 }
 
-/// Runs `plan` in the role `mode` until it is done or told to stop; the code to exit with.
+/// Runs `plan` in the role `mode` until it is done or asked to stop. Returns the code to exit with.
 ///
 /// # Errors
 /// The ending that the contract's exit code stands for.
@@ -137,7 +137,7 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
                 return result.map(|()| code);
             }
         }
-        // The last of many that are published together, or in turn, shows how all of them are.
+        // The last of many publishes, together or in turn, shows the state of all of them.
         driver.unseen |= published && !driver.keeper.ledger().is_publishing();
         driver.hand_over();
         driver.inputs.look_for_others(driver.engine.is_draining());
@@ -173,34 +173,34 @@ struct Driver {
     /// The listener's certificates.
     listen_tls: Option<Rc<Tls>>,
     voice: Voice,
-    /// Who else is in the pod, while the end is delayed for them.
+    /// The other processes in the pod, while the end is delayed for them.
     others: Others,
-    /// Wrapping tokens that are about to be opened, which is written down first.
+    /// The wrapping tokens that are about to be opened, which is written down first.
     openings: mpsc::UnboundedReceiver<Opening>,
-    /// The configuration that a new agent goes on with as soon as this one is at rest.
+    /// The configuration that a new engine goes on with as soon as this one is at rest.
     successor: Option<Plan>,
     certificate: Certificate,
-    /// Files that left the configuration, and are still on the disk.
+    /// The files that left the configuration and are still on the disk.
     departed: Vec<Departed>,
-    /// A sink was among them, and showed the current token.
+    /// A sink was among them that showed the current token.
     exposed: bool,
-    /// What is given back at the end.
+    /// What is revoked at the end.
     parting: Parting,
     /// When the process started.
     started: Moment,
     /// Why the configuration could not be read again.
     reload_error: Option<String>,
-    /// Something has happened that is to be looked at.
+    /// Something has happened, so the outlook has to be made anew.
     unseen: bool,
-    /// A client has asked for the end, and is still to have its answer.
+    /// A client has asked for the end, and still has to get its answer.
     quits: bool,
     /// The current token, by its accessor, and the longest life that it was seen to have.
     token_life: Option<(String, Duration)>,
-    /// Files that are to be rendered.
+    /// The files to be rendered.
     chores: Chores,
-    /// What happened while performing, in order: handled before anything else is waited for.
+    /// The events of performed actions, in order. They are handled before anything else is waited for.
     backlog: VecDeque<Event>,
-    /// How things are, where nothing has happened since that was looked at.
+    /// The outlook, if nothing has happened since it was made.
     seen: Option<Outlook>,
 }
 
@@ -212,7 +212,7 @@ impl Driver {
         let first_ready = voice.first_ready();
         let rehearsal = surroundings.rehearsal;
         let policy = Policy { first_ready, rehearsal, ..plan.policy(mode, seed(&plan, &surroundings.pod)) };
-        // Handoff and destinations first: what cannot be written must not cost a login.
+        // The handoff and the destinations come first: a destination that cannot be written must not cost a login.
         let room = child::room(surroundings.parent.as_ref(), &plan);
         let credentials = Credentials::new(plan.auth.method.files());
         let (keeper, mut kept) = Keeper::open(&plan, &surroundings.pod, &credentials)?;
@@ -287,14 +287,14 @@ impl Driver {
         Ok(driver)
     }
 
-    /// Ends: tokens, answers, renderings and the plan are wiped. The engine holds no secret, and the kernel takes its memory
-    /// back at once, while we would free it piece by piece.
+    /// Ends: tokens, answers, renderings and the plan are wiped. The engine holds no secret. The kernel takes its
+    /// memory back at once, while we would free it piece by piece.
     fn leave(self) {
         std::mem::forget(self.engine);
     }
 
-    /// Whether what others wait for has begun: in `exec` mode, the process. One that cannot be run must
-    /// not have been told to be ready.
+    /// Returns whether what others wait for has begun: in `exec` mode, the process. Readiness must not be reported
+    /// for a process that cannot be run.
     fn has_begun(&self) -> bool {
         self.child.as_ref().is_none_or(ChildProcess::was_started)
     }
@@ -305,14 +305,14 @@ impl Driver {
         self.inputs.watch(theirs.iter().chain(self.credentials.files()).chain(ours));
     }
 
-    /// When something is due although nothing happens: the engine's deadline, or a look that the log is owed.
+    /// Returns when something is due although nothing happens: the engine's deadline, or a look that the log needs.
     fn deadline(&self) -> Option<Moment> {
         let looks = || self.voice.deadline(self.requests.silence().is_long_at());
         let looks = (!self.engine.is_leaving()).then(looks).flatten();
         self.engine.deadline().into_iter().chain(looks).min()
     }
 
-    /// The next event, whatever it comes from; inputs that are none are dealt with here.
+    /// Returns the next event, whatever it comes from. Inputs that are no events are handled here.
     async fn wait(&mut self) -> Event {
         loop {
             stderr::catch_up();
@@ -329,7 +329,8 @@ impl Driver {
                     continue;
                 }
                 () = stderr::is_due() => continue,
-                // The listener runs where it is polled. Where nothing is to be revoked, the end would come before its answer.
+                // The listener runs where it is polled. If nothing is to be revoked, the end would come before its
+                // answer.
                 () = tokio::task::yield_now(), if self.quits => {
                     self.quits = false;
                     return Event::Stop { at_once: true };
@@ -341,7 +342,7 @@ impl Driver {
         }
     }
 
-    /// Puts the secrets of an answer where they belong and leaves what the core needs.
+    /// Puts the secrets of an answer where they belong, and returns what the core needs to know.
     fn absorb(&mut self, answer: Answer) -> Event {
         match answer {
             Answer::LoggedIn { token, sent, result } => {
@@ -398,11 +399,11 @@ impl Driver {
         }
     }
 
-    /// Does what the engine asks for. Returns how the run ends where that is what it asks for.
+    /// Performs what the engine asks for. Returns how the run ends if the action asks for that.
     fn perform(&mut self, action: Action) -> Option<Result<(), Ending>> {
         match action {
             Action::Render(file) => self.chores.add(file),
-            // At once: the token may be dropped with the next action.
+            // At once, since the token may be dropped with the next action.
             Action::RenderSink { file, token } => {
                 let began = clock::moment();
                 let event = self.files.render_sink(file, self.requests.tokens().get(&token));

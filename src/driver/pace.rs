@@ -5,10 +5,10 @@ use std::time::Duration;
 use crate::config::plan::RateLimit;
 use leasehold_base::time::Moment;
 
-/// A bucket, kept as the moment at which it would be full again (GCRA: one number, no timer).
+/// A bucket, kept as the moment when it would be full again (GCRA: one number, no timer).
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// Between two requests in the long run.
+    /// The time between two requests in the long run.
     every: Duration,
     /// How far ahead of that pace a burst may be.
     ahead: Duration,
@@ -16,14 +16,14 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// A full bucket.
+    /// Makes a full bucket.
     pub(super) fn new(limit: RateLimit) -> Self {
-        // A rate next to nothing is a wait beyond what a duration holds, and must not be a panic.
+        // A very low rate means a wait that no duration holds, and must not cause a panic.
         let every = Duration::try_from_secs_f64(limit.per_second.recip()).unwrap_or(Duration::MAX);
         Self { every, ahead: every.saturating_mul(limit.burst.saturating_sub(1)), full: Moment::default() }
     }
 
-    /// Takes one request out of the bucket; how long it must wait.
+    /// Takes one request out of the bucket. Returns how long the request must wait.
     pub(super) fn take(&mut self, now: Moment) -> Duration {
         let turn = self.full.max(now);
         self.full = turn.after(self.every);

@@ -1,4 +1,4 @@
-//! The end of a run in the log: that it begins and why, and what was given back.
+//! Logs the end of a run: that it begins and why, and what was revoked.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::core::Engine;
 use crate::core::event::Event;
 use leasehold_base::time::Moment;
 
-/// What is given back from the moment in which that begins.
+/// What is revoked, from the moment when that begins.
 #[derive(Debug, Default)]
 pub(super) struct Parting {
     began: Option<(Moment, usize)>,
@@ -15,21 +15,21 @@ pub(super) struct Parting {
 }
 
 impl Parting {
-    /// An event is about to be handled.
+    /// Records an event that is about to be handled.
     pub(super) fn hear(&mut self, event: &Event) {
         if self.began.is_some() && matches!(event, Event::TokenRevoked { result: Ok(()), .. }) {
             self.logins += 1;
         }
     }
 
-    /// It was handled: what is still there when the end begins is what there is to give back.
+    /// Records after each event whether the end has begun: the leases of that moment are those to be revoked.
     pub(super) fn watch(&mut self, engine: &Engine, now: Moment) {
         if self.began.is_none() && engine.is_leaving() {
             self.began = Some((now, engine.leases()));
         }
     }
 
-    /// The last line of the life of a run.
+    /// Returns the last line in the life of a run.
     pub(super) fn line(&self, engine: &Engine, plan: &Plan, now: Moment) -> String {
         let (since, had) = self.began.unwrap_or((now, 0));
         let (left, took) = (engine.leases(), since.until(now));

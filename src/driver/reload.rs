@@ -1,4 +1,4 @@
-//! What changes while we run: the files that the connection and the login depend on, and with HUP the
+//! Handles changes while we run: of the files that the connection and the login depend on, and on HUP of the
 //! configuration itself.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::core::snapshot::Snapshot;
 use crate::exit::{Cause, Ending};
 
 impl Driver {
-    /// Watched files changed, or may have.
+    /// Handles that watched files changed, or may have.
     pub(super) fn look_at_files(&mut self) -> Option<Event> {
         let changed = self.look_at_credentials();
         self.reload_listener();
@@ -28,14 +28,14 @@ impl Driver {
         let news = match (self.certificate.take(), changed) {
             (true, _) => Event::CertificateChanged,
             (false, true) => Event::CredentialsChanged,
-            // The loop waits on where there is no event, so this one must be returned and not only queued.
+            // Without an event the loop goes on waiting, so this one must be returned and not only queued.
             (false, false) => return Some(Event::Look),
         };
         self.backlog.push_back(Event::Look);
         Some(news)
     }
 
-    /// Whether the credentials have changed. A client certificate is one, and counts once the connection has it.
+    /// Returns whether the credentials have changed. A client certificate counts once the connection has it.
     fn look_at_credentials(&mut self) -> bool {
         let changed = self.credentials.look();
         self.certificate.touched |= changed && matches!(self.plan.auth.method, AuthMethod::Cert { .. });
@@ -43,8 +43,8 @@ impl Driver {
         changed
     }
 
-    /// A folder may be another one by now, and then what is published there is to be claimed as well. That the
-    /// folder cannot be opened is the next publish's to say.
+    /// Claims the folders again. A folder may be another one by now, and then what is published there has to be
+    /// claimed as well. If the folder cannot be opened, the next publish reports that.
     fn claim_again(&mut self) {
         let plan = Arc::clone(&self.plan);
         let wanted = wanted(&plan);
@@ -84,7 +84,7 @@ impl Driver {
         }
     }
 
-    /// HUP: the same engine with a new policy, going on from its own snapshot once it has come to rest.
+    /// Handles HUP: the same engine gets a new policy. It goes on from its own snapshot once it has come to rest.
     pub(super) fn reload(&mut self) -> Event {
         self.voice.reloading();
         self.look_at_credentials();
@@ -119,7 +119,7 @@ impl Driver {
         }
     }
 
-    /// Lets the new agent take over, where there is one and the old one is at rest.
+    /// Lets the new engine take over, if there is one and the old one is at rest.
     pub(super) fn hand_over(&mut self) {
         if !self.backlog.is_empty() || !self.chores.is_empty() || !self.engine.has_yielded() {
             return;
@@ -155,7 +155,7 @@ impl Driver {
         let first_ready = if was_ready { FirstReady::Past } else { self.voice.first_ready() };
         let policy = Policy { first_ready, ..plan.policy(self.mode, seed(&plan, &self.surroundings.pod)) };
         let room = child::room(self.child.as_ref().map(ChildProcess::parent), &plan);
-        // What is claimed in vain, since the rest of the plan cannot be had, is given up with the next look.
+        // If the rest of the plan cannot be opened, the claim was in vain, and the next look gives it up.
         self.surroundings.claims.hold(&wanted(&plan)).map_err(Ending::from)?;
         let (environment, ledger) = (self.surroundings.environment.clone(), self.keeper.ledger().clone());
         let files = Files::open(Arc::clone(&plan), &policy, environment, room, ledger)?;
@@ -168,7 +168,7 @@ impl Driver {
             tracing::warn!("{keys} changed, which takes a restart; the rest is in force");
         }
         self.plan = plan;
-        // Whoever is being told was told by the old agent, whose numbers mean nothing to the new one.
+        // Notifications under way belong to the old engine, whose numbers mean nothing to the new one.
         self.requests.disown();
         let snapshot = self.engine.snapshot();
         self.engine = Engine::new(policy);
@@ -176,17 +176,17 @@ impl Driver {
     }
 }
 
-/// The client certificate that logs in, which has two files: one may be written long before the other.
+/// The client certificate that logs in. It has two files, and one may be written long before the other.
 #[derive(Debug, Default)]
 pub(super) struct Certificate {
-    /// A file of it has changed.
+    /// One of its files has changed.
     touched: bool,
-    /// The connection has it.
+    /// The connection uses it.
     taken: bool,
 }
 
 impl Certificate {
-    /// Whether the connection has another one, which the login is not told of yet.
+    /// Returns whether the connection has another certificate that the login does not use yet.
     fn take(&mut self) -> bool {
         let taken = self.taken;
         if taken {
@@ -196,8 +196,8 @@ impl Certificate {
     }
 }
 
-/// What is in force from the start of a process to its end, whatever the configuration says later: the socket, the
-/// log's shape, which those who read it have settled on, and what was given up for good.
+/// What holds from the start of a process to its end, whatever the configuration says later: the socket, the shape of
+/// the log, on which its readers rely, and what was given up for good.
 #[derive(Debug)]
 pub(super) struct Lasting {
     listen: Option<Listen>,
@@ -212,7 +212,7 @@ impl Lasting {
         Self { listen, listen_tls, format: plan.log.format, sandbox: plan.sandbox }
     }
 
-    /// The keys that `plan` would have otherwise.
+    /// Returns the keys that differ in `plan`.
     fn changed(&self, plan: &Plan) -> Option<String> {
         named([
             ("listen", plan.listen != self.listen),
@@ -223,14 +223,14 @@ impl Lasting {
     }
 }
 
-/// Those of the keys that hold, as a text names them.
+/// Returns the keys that hold, as they are named in a text.
 fn named<const N: usize>(keys: [(&str, bool); N]) -> Option<String> {
     let keys: Vec<String> =
         keys.into_iter().filter(|(_, holds)| *holds).map(|(key, _)| format!("`{key}`")).collect();
     (!keys.is_empty()).then(|| keys.join(", "))
 }
 
-/// Spreads pods apart, and stays the same for one pod.
+/// Returns a seed that spreads pods apart, and stays the same for one pod.
 pub(super) fn seed(plan: &Plan, pod: &str) -> u64 {
     let mut hash = Sha256::new();
     hash.update(plan.digest);

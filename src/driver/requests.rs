@@ -1,7 +1,7 @@
 //! Requests under way: each becomes one event, however it ends.
 //!
-//! Tokens live here, under the numbers that the core gave their logins, and are dropped (and
-//! wiped) when it says so.
+//! Tokens live here, under the numbers that the core gave to their logins. They are dropped (and wiped) when the core
+//! says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitStatus;
@@ -29,10 +29,10 @@ use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
 use leasehold_stores::Store;
 
-/// Among so few tokens that templates have made, none is looked for that the core no longer knows.
+/// Up to this many tokens that templates have made are kept without a check whether the core still knows them.
 const FEW: usize = 16;
 
-/// What came of a request, before the driver has put secrets where they belong.
+/// The outcome of a request, before the driver has put its secrets where they belong.
 pub(super) enum Answer {
     /// A login: the token goes into [`Requests`], the facts to the core.
     LoggedIn { token: TokenId, sent: Moment, result: Result<(TokenFacts, Secret), Failure> },
@@ -46,7 +46,7 @@ pub(super) enum Answer {
         request: Arc<Request>,
         result: Result<Arc<Response>, Failure>,
     },
-    /// The same of a store that is no Vault.
+    /// A response of a store that is no Vault.
     Fetched {
         store: StoreId,
         secret: SecretId,
@@ -56,9 +56,9 @@ pub(super) enum Answer {
     },
     /// A sink's wrapping, which goes to the files.
     Wrapped { file: FileId, token: TokenId, result: Result<Secret, Failure> },
-    /// The process of `exec` has ended, so.
+    /// The process of `exec` has ended with this status.
     ChildEnded(ExitStatus),
-    /// A publish that began then has ended.
+    /// A publish has ended that began at this moment.
     Published { event: Box<Event>, began: Moment },
     /// Anything that holds no secret.
     Event(Box<Event>),
@@ -72,17 +72,17 @@ pub(super) struct Requests {
     tokens: BTreeMap<TokenId, Secret>,
     /// Tokens that templates have made: leases to the core, which are renewed and revoked with themselves.
     children: BTreeMap<LeaseId, Secret>,
-    /// Once there are so many, those that the core no longer knows are dropped.
+    /// Once there are this many, the tokens that the core no longer knows are dropped.
     most_children: usize,
     pace: Option<Pace>,
     silence: Silence,
     under_way: FuturesUnordered<LocalBoxFuture<'static, (u64, Answer)>>,
-    /// Counts the agents that have asked: what an earlier one asked is finished, not reported.
+    /// Counts the engines that have asked. What an earlier one asked is finished, but not reported.
     asker: u64,
 }
 
 impl Requests {
-    /// Nothing under way yet; `tokens` and `children` are those of an adopted handoff.
+    /// Makes one with nothing under way; `tokens` and `children` come from an adopted handoff.
     pub(super) fn new(
         (client, stores): (Rc<Client>, Rc<[Store]>),
         (tokens, children): (BTreeMap<TokenId, Secret>, BTreeMap<LeaseId, Secret>),
@@ -122,7 +122,8 @@ impl Requests {
         &self.children
     }
 
-    /// Keeps a token that a template has made, and in the long run none that is not among those that the core has `known`.
+    /// Keeps a token that a template has made. In the long run, tokens that the core has not `known` any more are
+    /// dropped.
     pub(super) fn keep_child(
         &mut self,
         lease: LeaseId,
@@ -137,7 +138,7 @@ impl Requests {
         self.children.insert(lease, child);
     }
 
-    /// Drops a token that a template has made: it is revoked.
+    /// Drops a token that a template has made, since it is revoked.
     pub(super) fn drop_child(&mut self, lease: &LeaseId) {
         self.children.remove(lease);
     }
@@ -147,7 +148,7 @@ impl Requests {
         self.tokens.remove(&id);
     }
 
-    /// The next answer; waits for ever where nothing is under way.
+    /// Returns the next answer; waits for ever if nothing is under way.
     pub(super) async fn next(&mut self) -> Answer {
         loop {
             match self.under_way.next().await {
@@ -158,18 +159,18 @@ impl Requests {
         }
     }
 
-    /// Adds anything that ends in an event: a notifier being told, for one.
+    /// Adds anything that ends in an event, such as a notification.
     pub(super) fn add(&mut self, future: impl Future<Output = Answer> + 'static) {
         let asker = self.asker;
         self.under_way.push(Box::pin(async move { (asker, future.await) }));
     }
 
-    /// For how long the server has answered nothing.
+    /// Returns how long the server has answered nothing.
     pub(super) fn silence(&self) -> &Silence {
         &self.silence
     }
 
-    /// A request that is sent when this time is over, and then waits for its answer.
+    /// Makes a request that is sent after this time, and then waits for its answer.
     fn heard(
         &self,
         wait: Duration,
@@ -182,8 +183,8 @@ impl Requests {
         }
     }
 
-    /// Adds a request, which waits for its turn where the rate is limited. Its life counts from
-    /// when it is sent, and a future does nothing before it is polled.
+    /// Adds a request, which waits for its turn if the rate is limited. Its life counts from when it is sent, and a
+    /// future does nothing before it is polled.
     fn send(&mut self, request: impl Future<Output = Answer> + 'static) {
         let wait = self.pace.as_mut().map(|pace| pace.take(clock::moment())).unwrap_or_default();
         let request = self.heard(wait, request);
@@ -196,7 +197,7 @@ impl Requests {
         });
     }
 
-    /// What is under way finishes, a hook that runs for one, but nobody hears of it any more.
+    /// Lets what is under way finish, such as a hook that runs, but reports no outcome of it any more.
     pub(super) fn disown(&mut self) {
         self.asker += 1;
     }
@@ -222,7 +223,7 @@ impl Requests {
         }
     }
 
-    /// A request with a login's token, paced.
+    /// Adds a request with a login's token, at the limited rate.
     fn ask<F>(&mut self, token: TokenId, request: impl FnOnce(Rc<Client>, Result<Secret, Failure>) -> F)
     where
         F: Future<Output = Answer> + 'static,
@@ -231,8 +232,8 @@ impl Requests {
         self.send(request);
     }
 
-    /// A login's token. A login whose token is gone is one the server no longer knows, and is
-    /// answered as the server would.
+    /// Returns a login's token. A login whose token is gone is one that the server no longer knows, and gets the
+    /// answer that the server would give.
     fn token(&self, id: TokenId) -> Result<Secret, Failure> {
         let gone = || Failure::new(FailureKind::Denied, "the login this request belongs to has ended");
         self.tokens.get(&id).cloned().ok_or_else(gone)
@@ -268,8 +269,8 @@ impl Requests {
         self.send(async move { Answer::Event(Box::new(Event::Probed(client.health().await))) });
     }
 
-    /// Not paced: one question a mount answers for all its paths, and a turn for each of them would
-    /// halve the rate.
+    /// Resolves a path, without the rate limit: one question about a mount answers for all its paths, and a turn for
+    /// each of them would halve the rate.
     fn resolve(&mut self, (secret, token): (SecretId, TokenId), written: Arc<Request>, again: bool) {
         let (client, token) = (Rc::clone(&self.client), self.token(token));
         let question = self.heard(Duration::ZERO, async move {
@@ -294,7 +295,7 @@ impl Requests {
         });
     }
 
-    /// A store has a limit of its own, so that the Vault's holds for the Vault.
+    /// Asks a store, which has a limit of its own, so that the Vault's limit holds for the Vault alone.
     fn fetch(&mut self, (store, secret): (StoreId, SecretId), request: Arc<Request>) {
         let stores = Rc::clone(&self.stores);
         self.add(async move {

@@ -1,4 +1,4 @@
-//! What a daemon does while there is nothing to do: it takes less room.
+//! What a daemon does while there is nothing to do: it takes less memory.
 
 use std::time::Duration;
 
@@ -8,35 +8,35 @@ use crate::pages::{self, Pages};
 use crate::sandbox;
 use leasehold_base::time::Moment;
 
-/// There is nothing to do where nothing has happened for so long. Not less than the time after the start in which files
-/// are looked at first: that would bring back what was given back just before, for a whole pause.
+/// A daemon is idle when nothing has happened for this long. It is not less than the time from the start to the first
+/// look at the files: that look would bring back, for a whole pause, what was given back just before.
 const QUIET: Duration = FIRST_LOOK;
-/// What every look brings back need not go after each of them. Less than the minute in which files are looked at,
-/// so that what this touches goes again.
+/// The pause between two rests, since what every look brings back need not go after each of them. It is less than the
+/// minute between two looks, so that what a look brings back goes again.
 const PAUSE: Duration = Duration::from_secs(50);
 
 /// The program's pages, which are given back now and then.
 pub(super) struct Rest {
-    /// None where nothing is to be had of them: init is over before it is idle.
+    /// `None` if nothing can be gained: `init` is over before it is idle.
     pages: Option<Pages>,
     last: Option<Moment>,
-    /// Much was taken of the heap for a while, and is free again: by the start, a reload, or a large handoff.
+    /// Much of the heap was used for a while, and is free again: by the start, a reload, or a large handoff.
     heap: bool,
 }
 
 impl Rest {
-    /// Nothing has been given back yet.
+    /// Makes one that has given nothing back yet.
     pub(super) fn new(pages: Option<Pages>) -> Self {
         Self { pages, last: None, heap: true }
     }
 
-    /// Much was taken of the heap, and is free again.
+    /// Records that much of the heap was used, and is free again.
     pub(super) fn owe_heap(&mut self) {
         self.heap = true;
     }
 
-    /// Ends when it is time to [`begin`](Self::begin), if nothing else happens before: to be waited for anew after
-    /// whatever happens. Never ends where that was lately.
+    /// Ends when it is time to [`begin`](Self::begin), if nothing else happens before. It has to be waited for anew
+    /// after every event. It never ends if the last rest was lately.
     pub(super) async fn comes(&self) {
         match self.wait(clock::moment()) {
             Some(wait) => tokio::time::sleep(wait).await,

@@ -24,7 +24,7 @@ use leasehold_base::failure::Failure;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 
-/// A Vault, with the tokens and the answers that belong to one engine. Neither leaves it but through a rendering, or a
+/// A Vault, with the tokens and the answers that belong to one engine. Both leave it only through a rendering or a
 /// handoff.
 pub struct VaultServer {
     client: Rc<Client>,
@@ -33,7 +33,7 @@ pub struct VaultServer {
 }
 
 impl VaultServer {
-    /// A server that nothing was asked of yet.
+    /// Makes a server that was not asked anything yet.
     ///
     /// # Errors
     /// Names the file that cannot be used.
@@ -41,10 +41,10 @@ impl VaultServer {
         Self::beside(vault, auth, Rc::default())
     }
 
-    /// The same with stores that are no Vault, in the order of the policy.
+    /// Makes the same with stores that are no Vault, in the order of the policy.
     ///
     /// # Errors
-    /// As above.
+    /// Names the file that cannot be used.
     pub fn beside(
         vault: &VaultPlan,
         auth: &AuthPlan,
@@ -60,8 +60,8 @@ impl VaultServer {
         self.requests.start(question);
     }
 
-    /// Returns the next event, and waits for ever where nothing is under way. It can be dropped and called again without
-    /// losing anything.
+    /// Returns the next event, and waits for ever if nothing is under way. The future can be dropped and called again
+    /// without losing anything.
     pub async fn next(&mut self, engine: &Engine) -> Event {
         match self.requests.next().await {
             Answer::LoggedIn { token, sent, result } => {
@@ -91,13 +91,14 @@ impl VaultServer {
                     result.map(|response| fetched(&mut self.store, engine, secret, &request, response));
                 Event::Fetched { store, secret, sent, result }
             }
-            // Sinks, processes and publications are nothing that this one starts.
+            // This server starts no sinks, processes and publishes.
             Answer::Wrapped { .. } | Answer::ChildEnded(_) | Answer::Published { .. } => Event::Wake,
         }
     }
 
-    /// Returns what another process needs in order to go on with every login and every lease. It has the tokens, so it must
-    /// not leave the process but encrypted. What has no lease is left out: it can be read again at no cost.
+    /// Returns what another process needs in order to go on with every login and every lease. It contains the tokens,
+    /// so it must leave the process only encrypted. Secrets without a lease are left out: they can be read again at
+    /// no cost.
     #[must_use]
     pub fn kept(&self, mut snapshot: Snapshot) -> Kept {
         snapshot.secrets.retain(|secret| secret.lease.is_some());
@@ -112,7 +113,7 @@ impl VaultServer {
         }
     }
 
-    /// Takes over what another process has left. Returns what the engine is to go on from.
+    /// Takes over what another process has left. Returns what the engine has to go on from.
     pub fn adopt(&mut self, kept: Kept) -> Option<Snapshot> {
         let Inherited { snapshot, tokens, store, children, mounts, .. } = kept.into();
         self.requests.adopt(tokens, children);
@@ -131,7 +132,7 @@ impl VaultServer {
         self.store.forget(request);
     }
 
-    /// Another engine goes on: what was asked for the one before is finished, and not reported.
+    /// Prepares for another engine: what was asked for the one before is finished, but not reported.
     pub fn disown(&mut self) {
         self.requests.disown();
     }
@@ -151,7 +152,7 @@ impl VaultServer {
     }
 }
 
-/// Notes under which path the server keeps a secret.
+/// Records under which path the server keeps a secret.
 pub(super) fn resolved(
     store: &mut Store,
     engine: &Engine,
@@ -164,7 +165,7 @@ pub(super) fn resolved(
     }
 }
 
-/// Puts the secrets of an answer where they belong, and returns what the core needs of it.
+/// Puts the secrets of an answer where they belong, and returns what the core needs to know of it.
 pub(super) fn absorb(
     (requests, store, engine): (&mut Requests, &mut Store, &Engine),
     (secret, token): (SecretId, TokenId),

@@ -1,7 +1,7 @@
-//! Since when the server has answered nothing, although something is asked of it.
+//! Records since when the server has answered nothing, although it was asked.
 //!
-//! What becomes of a request is known when it is answered or its time is over, which may take minutes. A person who
-//! looks in the meantime is to see that the server does not answer. The core decides nothing by it.
+//! The outcome of a request is known when it is answered or its time is over, which may take minutes. A person who
+//! looks in the meantime has to see that the server does not answer. The core decides nothing by it.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,14 +10,14 @@ use std::time::Duration;
 use crate::observe::clock;
 use leasehold_base::time::Moment;
 
-/// A silence that is worth a word.
+/// A silence of this length is reported.
 const LONG: Duration = Duration::from_secs(3);
 
-/// We are woken when a silence is long. Where we come later than this, it was we who did not listen: the process was
-/// stopped, the machine was asleep, or the loop was busy, and the answer may be there unread.
+/// We are woken when a silence is long. If we come later than this, it was we who did not listen: the process was
+/// stopped, the machine was asleep, or the loop was busy. The answer may be there unread.
 const LATE: Duration = Duration::from_secs(1);
 
-/// What is asked at the moment.
+/// The requests that are under way at the moment.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Silence(Rc<State>);
 
@@ -25,9 +25,9 @@ pub(super) struct Silence(Rc<State>);
 struct State {
     /// How many requests wait for their answers.
     waiting: Cell<usize>,
-    /// When the last one was answered, or the first was sent; none where none waits.
+    /// When the last request was answered, or the first was sent; `None` if no request waits.
     since: Cell<Option<Moment>>,
-    /// Whether it was found to be long.
+    /// Whether the silence was found to be long.
     long: Cell<bool>,
 }
 
@@ -35,8 +35,8 @@ struct State {
 pub(super) struct Waiting(Rc<State>);
 
 impl Silence {
-    /// A request is sent when this time is over. It counts from now on, and not from when it is first polled: before it
-    /// is, the driver asks how long it is to sleep.
+    /// Records a request that is sent after this time. It counts from now on, and not from its first poll: the driver
+    /// asks before that how long it may sleep.
     pub(super) fn begin(&self, wait: Duration) -> Waiting {
         self.begin_at(clock::moment().after(wait))
     }
@@ -48,12 +48,12 @@ impl Silence {
         Waiting(Rc::clone(state))
     }
 
-    /// When it is long; none where nothing is asked.
+    /// Returns when the silence becomes long; `None` if no request waits.
     pub(super) fn is_long_at(&self) -> Option<Moment> {
         self.0.since.get().map(|since| since.after(LONG))
     }
 
-    /// Since when it lasts, where it is long by now.
+    /// Returns since when the silence lasts, if it is long by now.
     pub(super) fn long(&self, now: Moment) -> Option<Moment> {
         let since = self.0.since.get().filter(|since| since.after(LONG) <= now)?;
         if !self.0.long.get() && since.after(LONG + LATE) < now {

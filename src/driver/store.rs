@@ -16,9 +16,10 @@ use leasehold_base::time::Moment;
 #[derive(Debug, Default)]
 pub(super) struct Store {
     answers: HashMap<Request, Arc<Response>>,
-    /// As written → resolved: `secret/web` → `secret/data/web`.
+    /// The resolved form of each written request: `secret/web` → `secret/data/web`.
     resolved: HashMap<Request, Request>,
-    /// What has moved on the server and was not read there yet → under which request its last good answer is.
+    /// For each request that has moved on the server and was not read there yet, the request under which its last
+    /// good answer is kept.
     moved: HashMap<Request, Request>,
 }
 
@@ -27,12 +28,13 @@ impl Store {
     pub(super) fn resolve(&mut self, written: Request, resolved: Request) {
         let before = self.place(&written).clone();
         if before == resolved {
-            // It is back before it was read where it was thought to have moved to.
+            // It has moved back before it was read at the place that it was thought to have moved to.
             self.moved.retain(|_, from| *from != resolved);
         }
         let known = before == resolved || self.moved.get(&resolved) == Some(&before);
         if !known && self.answers.contains_key(&before) {
-            // Other ways of writing it move along. What is written as it was kept until now is another secret, if it is one.
+            // Other ways of writing it move along. A request in its former form means another secret, if there is
+            // one.
             self.resolved.remove(&before);
             for target in self.resolved.values_mut().filter(|target| **target == before) {
                 *target = resolved.clone();
@@ -46,7 +48,7 @@ impl Store {
         self.resolved.insert(written, resolved);
     }
 
-    /// Under which request an answer to this one is kept.
+    /// Returns the request under which the answer to this one is kept.
     fn place<'a>(&'a self, written: &'a Request) -> &'a Request {
         let resolved = self.resolved.get(written).unwrap_or(written);
         self.moved.get(resolved).unwrap_or(resolved)
@@ -60,7 +62,7 @@ impl Store {
         self.answers.insert(resolved, response);
     }
 
-    /// Drops an answer and every way it was written.
+    /// Drops an answer and every way in which its request was written.
     pub(super) fn forget(&mut self, resolved: &Request) {
         self.answers.remove(resolved);
         if let Some(before) = self.moved.remove(resolved) {
@@ -70,7 +72,7 @@ impl Store {
     }
 }
 
-/// Keeps the answer of a store that is no Vault, and returns what the core needs of it.
+/// Keeps the answer of a store that is no Vault, and returns what the core needs to know of it.
 pub(super) fn fetched(
     store: &mut Store,
     engine: &Engine,
@@ -78,7 +80,7 @@ pub(super) fn fetched(
     request: &Request,
     response: Arc<Response>,
 ) -> ReadFacts {
-    // A version may be another and hold the same.
+    // Another version may hold the same value.
     let same = |before: Arc<Response>| before.data == response.data && before.raw == response.raw;
     let changed = !store.get(request).is_some_and(same);
     let version_id = response.version_id.clone();
@@ -90,7 +92,7 @@ pub(super) fn fetched(
 }
 
 impl Driver {
-    /// Keeps what a store that is no Vault has answered, and leaves what the core needs.
+    /// Keeps what a store that is no Vault has answered, and returns what the core needs to know.
     pub(super) fn keep_fetched(
         &mut self,
         secret: SecretId,
@@ -105,7 +107,7 @@ impl Driver {
 }
 
 impl Secrets for Store {
-    /// The answer to a request, however it is written.
+    /// Returns the answer to a request, however the request is written.
     fn get(&self, written: &Request) -> Option<Arc<Response>> {
         self.answers.get(self.place(written)).cloned()
     }

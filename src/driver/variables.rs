@@ -12,15 +12,15 @@ use crate::render::{self, Environment, Outcome};
 use crate::secret::Secret;
 use crate::tree::Tree;
 
-/// The kernel takes no longer entry (MAX_ARG_STRLEN), name, `=` and the NUL at its end included.
+/// The longest entry that the kernel accepts (MAX_ARG_STRLEN), including the name, `=` and the NUL at its end.
 const LONGEST: usize = 128 * 1024;
 
 /// The room that the kernel has for arguments and environment of a process, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Room {
-    /// All of it.
+    /// The whole room.
     pub(super) limit: usize,
-    /// What no rendering changes.
+    /// The part that no rendering changes.
     pub(super) taken: usize,
 }
 
@@ -29,14 +29,14 @@ pub(super) struct Room {
 pub(super) struct Variables {
     generation: u64,
     room: Room,
-    /// How each becomes several, where it does.
+    /// How a variable becomes several, if it does.
     spreads: Vec<Option<Spread>>,
     /// By the place in `plan.exec.env`.
     pub(super) values: Vec<Option<Secret>>,
 }
 
 impl Variables {
-    /// None published yet.
+    /// Makes variables of which none is published yet.
     pub(super) fn new(spreads: Vec<Option<Spread>>, room: Room) -> Self {
         Self { generation: 0, room, values: vec![None; spreads.len()], spreads }
     }
@@ -44,8 +44,8 @@ impl Variables {
     /// Takes the values that `members` bring, in the order of the variables.
     ///
     /// # Errors
-    /// Where the kernel would not start a process with all of them. That is found out here, before the process
-    /// that runs with the old ones is stopped.
+    /// If the kernel would not start a process with all of them. That is found out here, before the process that runs
+    /// with the old values is stopped.
     pub(super) fn publish(&mut self, members: &[Member]) -> Result<Published, PublishError> {
         self.fit(members)?;
         let mut changed = Vec::new();
@@ -70,7 +70,7 @@ impl Variables {
                 };
                 let takes = |name: usize, value: &Secret| child::takes(name + 1 + value.len());
                 let Some(spread) = spread else { return Some(takes(member.path.as_os_str().len(), value)) };
-                // Each key is a variable with a prefix of its own, which may be longer than its value.
+                // Each key becomes a variable with a prefix of its own, which may be longer than its value.
                 let parts = spread_over(spread, value).ok()?;
                 Some(parts.iter().map(|(name, value)| takes(name.len(), value)).sum())
             });
@@ -82,7 +82,7 @@ impl Variables {
     }
 }
 
-/// A variable as a member of its unit, where its place among them counts; the path is its name.
+/// Returns a variable as a member of its unit. Its place among the members counts, and its path is its name.
 pub(super) fn member(name: &str, value: Option<Secret>) -> Member {
     Member {
         path: PathBuf::from(name),
@@ -91,7 +91,7 @@ pub(super) fn member(name: &str, value: Option<Secret>) -> Member {
     }
 }
 
-/// Renders a variable. A value that no environment can hold is a failure like any of its template.
+/// Renders a variable. A value that no environment can hold is a failure, like a failure of the template.
 pub(super) fn render(variable: &VariablePlan, store: &Store, environment: &Environment) -> Outcome {
     let label = variable.label();
     let outcome = match &variable.source {
@@ -107,7 +107,7 @@ pub(super) fn render(variable: &VariablePlan, store: &Store, environment: &Envir
                 Outcome::Failed { why: Ending { what: format!("{label}: {}", why.what), ..why }, used }
             }
         },
-        // A secret that is named by its path alone does not say which variable misses it.
+        // A failure about a secret names only the path, so the variable is added.
         Outcome::Failed { mut why, used } if !why.what.starts_with(&label) => {
             why.what = format!("{label}: {}", why.what);
             Outcome::Failed { why, used }
@@ -116,7 +116,7 @@ pub(super) fn render(variable: &VariablePlan, store: &Store, environment: &Envir
     }
 }
 
-/// Why no environment can hold the value of a variable.
+/// Returns why no environment can hold the value of a variable.
 fn unfit(variable: &VariablePlan, value: &Secret) -> Option<Ending> {
     match &variable.spread {
         Some(spread) => spread_over(spread, value).err(),
@@ -127,12 +127,12 @@ fn unfit(variable: &VariablePlan, value: &Secret) -> Option<Ending> {
     }
 }
 
-/// The variables of the process, by name: those that are named win over the keys of whole secrets.
+/// Returns the variables of the process, by name. A variable that is named wins over the keys of whole secrets.
 pub(super) fn environment_of(plans: &[VariablePlan], values: &[Option<Secret>]) -> Vec<(String, Secret)> {
     let mut all = BTreeMap::new();
     let of = |spread: bool| plans.iter().zip(values).filter(move |(plan, _)| plan.spread.is_some() == spread);
     for (plan, value) in of(true) {
-        // It was rendered, so that it can be taken apart.
+        // The value was rendered, so it can be taken apart.
         let parts = plan.spread.as_ref().zip(value.as_ref());
         let parts = parts.and_then(|(spread, value)| spread_over(spread, value).ok());
         all.extend(parts.into_iter().flatten());
@@ -141,7 +141,7 @@ pub(super) fn environment_of(plans: &[VariablePlan], values: &[Option<Secret>]) 
     all.into_iter().collect()
 }
 
-/// The variables that the keys of a secret, `json`, become.
+/// Returns the variables that the keys of a secret, `json`, become.
 fn spread_over(spread: &Spread, json: &Secret) -> Result<BTreeMap<String, Secret>, Ending> {
     let failed = |what: String, hint: &str| Ending::new(Cause::Template, what, hint);
     let tree = Tree::from_json(json.expose()).unwrap_or(Tree::Null);

@@ -1,4 +1,4 @@
-//! What the driver says: to the log, and to the service manager.
+//! What the driver reports: to the log, and to the service manager.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::observe::systemd::ServiceManager;
 use crate::observe::{clock, readiness, stderr};
 use leasehold_base::time::Moment;
 
-/// The same trouble is told again after this time at the earliest.
+/// The least time before the same trouble is logged again.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// The log and the service manager, and what they were told last.
+/// The log and the service manager, and what was reported to them last.
 #[derive(Debug)]
 pub(super) struct Voice {
     manager: ServiceManager,
@@ -23,22 +23,22 @@ pub(super) struct Voice {
     ready: Option<bool>,
     life: Life,
     line: String,
-    /// Tells a person at a terminal of each step, where there is one.
+    /// Shows each step to a person at a terminal, if there is one.
     progress: Option<Palette>,
     began: Moment,
-    /// When the outlook is looked at again though nothing has happened to it.
+    /// When the outlook is checked again although nothing has happened.
     look: Moment,
     /// The next end of something, which is news when it comes.
     end: Option<Moment>,
-    /// Whether the server was silent for long when that was looked at last.
+    /// Whether the server was silent for long at the last check.
     silent: bool,
 }
 
-/// How often time alone is a reason to look: a thousand secrets wake us a hundred times a second.
+/// How often time alone is a reason for a check: a thousand secrets wake us a hundred times a second.
 const LOOK: Duration = Duration::from_secs(1);
 
 impl Voice {
-    /// Nothing said yet.
+    /// Makes one that has reported nothing yet.
     pub(super) fn new(manager: ServiceManager, progress: Option<Palette>) -> Self {
         Self {
             progress,
@@ -54,12 +54,12 @@ impl Voice {
         }
     }
 
-    /// Who waits for the first time that everything is ready.
+    /// Returns whether a service manager waits for the first readiness.
     pub(super) fn first_ready(&self) -> FirstReady {
         if self.manager.is_there() { FirstReady::Awaited } else { FirstReady::Wanted }
     }
 
-    /// A step is done that began then: a line with how long it took, for a person who waits.
+    /// Shows a step that is done and began then, with how long it took, to a person who waits.
     pub(super) fn step(&self, what: impl FnOnce() -> String, since: Moment) {
         let Some(palette) = self.progress else { return };
         let took = format!("{:>8.1?}", since.until(clock::moment()));
@@ -67,13 +67,13 @@ impl Voice {
         stderr::say(&format!("{}  {what}", palette.paint(Paint::Faint, &took)));
     }
 
-    /// All is done.
+    /// Shows that everything is done.
     pub(super) fn done(&self) {
         self.step(|| "done".to_owned(), self.began);
     }
 
-    /// A line of the core's. What goes wrong again and again is told once in a while, with how often
-    /// it was not told; what goes well is told each time.
+    /// Logs a line of the core's. What goes wrong again and again is logged once in a while, with how often it was
+    /// held back. What goes well is logged each time.
     pub(super) fn say(&mut self, say: &Say, now: Moment) {
         let troubled = matches!(say.level, Level::Error | Level::Warn);
         let held_back = if troubled { self.troubles.say(&say.text, now) } else { Some(0) };
@@ -84,8 +84,8 @@ impl Voice {
         log(say.level, (secret, lease, held_back), &say.text);
     }
 
-    /// Tells the service manager where things stand, when that has changed. We are not ready before what
-    /// others wait for has `begun`, however true the files are.
+    /// Reports the state to the service manager when it has changed. We are not ready before what others wait for has
+    /// `begun`, however current the files are.
     pub(super) fn follow(&mut self, outlook: &Outlook, begun: bool) {
         let next = outlook.now.after(LOOK);
         self.end = outlook.until.filter(|end| *end > outlook.now);
@@ -112,39 +112,39 @@ impl Voice {
         }
     }
 
-    /// When time alone changes what is to be said, where the server's silence `is_long_at` that time. Once it is known,
-    /// how long it lasts is news every now and then.
+    /// Returns when time alone changes what is to be reported. The server's silence `is_long_at` the given time. Once
+    /// that is known, how long it lasts is news every now and then.
     pub(super) fn deadline(&self, is_long_at: Option<Moment>) -> Option<Moment> {
         let silence = if self.silent { Some(self.look) } else { is_long_at };
         self.end.into_iter().chain(self.life.next()).chain(silence).min()
     }
 
-    /// Whether time alone may have changed the outlook since the last [`follow`](Self::follow), now that the server is
-    /// silent since then.
+    /// Returns whether time alone may have changed the outlook since the last [`follow`](Self::follow), now that the
+    /// server has been silent since `silence`.
     pub(super) fn is_due(&self, now: Moment, silence: Option<Moment>) -> bool {
         let turned = self.silent != silence.is_some();
         turned || now >= self.look || self.deadline(None).is_some_and(|at| at <= now)
     }
 
-    /// A reload begins; the next [`follow`](Self::follow) that finds us ready ends it.
+    /// Records that a reload begins. The next [`follow`](Self::follow) that finds us ready ends it.
     pub(super) fn reloading(&mut self) {
         told(self.manager.reloading());
         self.life.reloading();
         self.ready = None;
     }
 
-    /// The end begins.
+    /// Reports that the end begins.
     pub(super) fn stopping(&self) {
         told(self.manager.stopping());
     }
 
-    /// The loop still turns.
+    /// Reports that the loop still turns.
     pub(super) fn alive(&self) {
         told(self.manager.alive());
     }
 }
 
-/// A line of the log, with the secret and the lease that it is about, and how often it was held back.
+/// Logs a line, with the secret and the lease that it is about, and how often it was held back.
 fn log(level: Level, (secret, lease, held_back): (Option<&str>, Option<&str>, Option<u64>), text: &str) {
     match level {
         Level::Error => tracing::error!(secret, lease, held_back, "{text}"),
@@ -154,7 +154,7 @@ fn log(level: Level, (secret, lease, held_back): (Option<&str>, Option<&str>, Op
     }
 }
 
-/// A manager that does not listen is no reason to stop keeping secrets true.
+/// Logs that the service manager does not listen, which is no reason to stop keeping secrets current.
 fn told(result: std::io::Result<()>) {
     if let Err(error) = result {
         tracing::debug!("the service manager does not listen: {error}");

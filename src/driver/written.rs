@@ -7,27 +7,27 @@ use crate::core::ids::FileId;
 use crate::publish::{Attributes, Look, Loss, PublishError, SingleFile};
 use crate::render::{Write, joined};
 
-/// Those of one unit.
+/// The files beside those of one unit.
 #[derive(Debug)]
 pub(super) struct Written {
     dir_mode: u32,
     require_tmpfs: bool,
     files: BTreeMap<PathBuf, SingleFile>,
-    /// Whose writes changed something since the unit was last published.
+    /// The files whose writes changed something since the unit was last published.
     changed: BTreeSet<FileId>,
 }
 
 impl Written {
-    /// None yet; folders are created with `dir_mode` where they are missing.
+    /// Makes one without files. Missing folders are created with `dir_mode`.
     pub(super) fn new(dir_mode: u32, require_tmpfs: bool) -> Self {
         Self { dir_mode, require_tmpfs, files: BTreeMap::new(), changed: BTreeSet::new() }
     }
 
-    /// Publishes what the rendering of `file` wrote; nothing where it is on the disk already.
+    /// Publishes what the rendering of `file` wrote; does nothing if that is on the disk already.
     ///
     /// # Errors
-    /// The first that cannot be written. Those before it are there, each whole, and are still
-    /// counted as changed when the unit can be published.
+    /// The first file that cannot be written. The files before it are there, each whole, and still count as changed
+    /// when the unit can be published.
     pub(super) fn publish(&mut self, file: FileId, writes: &[Write]) -> Result<(), PublishError> {
         for write in writes {
             if self.publish_one(write)? {
@@ -37,19 +37,20 @@ impl Written {
         Ok(())
     }
 
-    /// Whose writes changed something since this was last asked: the unit is published.
+    /// Takes the files whose writes changed something since the last call, since the unit is published.
     pub(super) fn take_changed(&mut self) -> BTreeSet<FileId> {
         std::mem::take(&mut self.changed)
     }
 
-    /// What became of the first of these that is not there as it was published.
+    /// Returns what became of the first of these files that is not there as published.
     ///
     /// # Errors
-    /// A folder cannot be looked at.
+    /// If a folder cannot be read.
     pub(super) fn inspect(&mut self, writes: &[Write], look: Look) -> Result<Option<Loss>, PublishError> {
         for write in writes {
             let Some(file) = self.files.get_mut(&write.path) else { continue };
-            // What others add to a file that is added to is theirs, and no reason to add to it once more.
+            // What other programs append to a file that is appended to is theirs, and no reason to append to it once
+            // more.
             let bytes = Some(&write.content).filter(|_| !write.append);
             let attributes = Attributes { mode: write.mode, uid: write.uid, gid: write.gid };
             if let Some(loss) = file.inspect(bytes, &attributes, look)? {
@@ -67,7 +68,7 @@ impl Written {
         let file = self.files.get_mut(&write.path).expect("it was put there if it was not");
         let before = if write.append { file.content()? } else { None };
         let bytes = match before {
-            // Written before: adding it again at every rendering would grow the file without end.
+            // It was written before. Appending it again at every rendering would grow the file without end.
             Some(before) if before.expose().ends_with(write.content.expose()) => before,
             Some(before) => joined(&before, &write.content),
             None => write.content.clone(),

@@ -1,5 +1,5 @@
-//! Whose state it is: a handoff is used only by the configuration, the pod and the machine's run
-//! that it was written for. One of another configuration still names what is to be given back.
+//! What a handoff is bound to. It is used only by the configuration, the pod and the machine's boot that it was
+//! written for. A handoff of another configuration still names what has to be revoked.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,21 +11,21 @@ use crate::tree::Tree;
 /// What a handoff is bound to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
-    /// Of the configuration: `Plan::digest`.
+    /// The digest of the configuration: `Plan::digest`.
     pub digest: [u8; 32],
-    /// Who we are: [`owner`].
+    /// Our name: [`owner`].
     pub pod: String,
-    /// The clock that times are on: this run of the machine, and the time namespace
-    /// ([`clock::boot_id`](crate::observe::clock::boot_id)). Times of another mean nothing. Empty where it is not
+    /// The clock that the times are on: this boot of the machine, and the time namespace
+    /// ([`clock::boot_id`](crate::observe::clock::boot_id)). Times of another clock mean nothing. Empty if it is not
     /// known, which matches nothing.
     pub boot: String,
-    /// Which server gave the tokens, and in which namespaces: [`server`]. A token goes to no other.
+    /// The server that gave the tokens, and the namespaces: [`server`]. A token is sent to no other server.
     pub server: String,
-    /// Whether the login's token is ours to revoke; what an older build did not write down.
+    /// Whether the login's token is ours to revoke; an older build did not write that down.
     pub owns: bool,
 }
 
-/// Names a server and the namespaces that requests go to, without showing either.
+/// Returns a name for a server and the namespaces that requests go to, without showing either.
 #[must_use]
 pub fn server(address: &str, namespace: Option<&str>, of_login: Option<&str>) -> String {
     let mut hash = Sha256::new();
@@ -37,11 +37,11 @@ pub fn server(address: &str, namespace: Option<&str>, of_login: Option<&str>) ->
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Who we are, as far as can be told: the pod that the service account's token was made for, else
-/// the machine (`/etc/machine-id`).
+/// Returns our name, as far as it can be found out: the pod that the service account's token was made for, else the
+/// machine (`/etc/machine-id`).
 ///
-/// The token is not verified, for it is not believed: it only tells one pod's state from that of
-/// another. Whoever could forge it could write the handoff too.
+/// The token is not verified, since nothing is granted on its word: it only tells one pod's state from that of
+/// another. A process that could forge it could write the handoff, too.
 #[must_use]
 pub fn owner(jwt: Option<&[u8]>, machine_id: Option<&str>) -> String {
     if let Some(uid) = jwt.and_then(pod_uid) {
@@ -53,7 +53,7 @@ pub fn owner(jwt: Option<&[u8]>, machine_id: Option<&str>) -> String {
     }
 }
 
-/// `kubernetes.io.pod.uid` of a JWT's payload.
+/// Returns `kubernetes.io.pod.uid` of a JWT's payload.
 fn pod_uid(jwt: &[u8]) -> Option<String> {
     let mut parts = jwt.trim_ascii().split(|byte| *byte == b'.');
     let payload = parts.nth(1)?;

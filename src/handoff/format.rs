@@ -1,8 +1,8 @@
 //! The state as JSON, written ([`write`](super::write)) and read through [`Tree`], so that no copy of a secret stays
 //! behind.
 //!
-//! Times are nanoseconds on the boot clock. Bytes that need not be UTF-8 are base64. A response is
-//! a text of JSON within the JSON, so that one that is nested as deeply as we accept fits still.
+//! Times are nanoseconds on the boot clock. Bytes that need not be UTF-8 are base64. A response is a text of JSON
+//! within the JSON, so that a response that is nested as deeply as we accept still fits.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::BTreeMap;
@@ -21,22 +21,23 @@ use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
 
-/// Counts up when the meaning of a field changes. A state of another version is not gone on from, but what it
-/// names is given back ([`strays`]). For that these keep their names and meanings in all versions:
-/// `version`, `digest`, `pod`, `boot`, `server`; of `tokens` `id`, `secret`, `accessor`, `expires`, `latest`, `granted`,
-/// `batch`, `owned`; of `retiring` and of each secret's `lease` `id`, `token`, `expires`, `latest`, `granted`; `untold`
-/// and `opened`; of `published` all. A field may be missing, and then reads as in a build that did not know it.
+/// Counts up when the meaning of a field changes. No run goes on from a state of another version, but what the state
+/// names is revoked ([`strays`]). For that, these fields keep their names and meanings in all versions: `version`,
+/// `digest`, `pod`, `boot`, `server`; of `tokens` `id`, `secret`, `accessor`, `expires`, `latest`, `granted`,
+/// `batch`, `owned`; of `retiring` and of each secret's `lease` `id`, `token`, `expires`, `latest`, `granted`;
+/// `untold` and `opened`; of `published` all. A field may be missing, and then reads as in a build that did not know
+/// it.
 pub(super) const VERSION: u64 = 3;
 
-/// The version of a state that [a journal](super::journal) may go on from. Builds that know no journal would take it
-/// for all there is: they give back what it names, and log in anew.
+/// The version of a state that [a journal](super::journal) may go on from. A build that knows no journal would take
+/// such a state for complete. Because of the version, it revokes what the state names, and logs in anew.
 pub(super) const OPEN: u64 = 4;
 
-/// For the values of a state. It is ours: mode and owner are checked before it is read.
+/// The size limit of a state's values. The state is ours: its mode and owner are checked before it is read.
 const ROOM: usize = 1 << 30;
 
-/// What `bytes`, with the journal that goes on from them, mean to `binding` at `now`. `distrust` is why the journal
-/// is not to be believed.
+/// Returns what `bytes`, with the journal that goes on from them, mean to `binding` at `now`. `distrust` says why the
+/// journal is not to be believed.
 pub(super) fn parse(
     (bytes, journal): (&[u8], &[u8]),
     distrust: Option<Unusable>,
@@ -52,19 +53,19 @@ pub(super) fn parse(
     judge(&tree, distrust.or(damaged), binding, now)
 }
 
-/// The value that `bytes` are.
+/// Parses `bytes`.
 pub(super) fn tree(bytes: &[u8]) -> Result<Tree, Unusable> {
     Tree::from_json_within(bytes, ROOM).map_err(|error| Unusable::Corrupt(error.to_string()))
 }
 
-/// What the state in `tree` means. Where something is `lost` of it, nobody goes on from it.
+/// Returns what the state in `tree` means. If something of it is `lost`, no run goes on from it.
 fn judge(tree: &Tree, lost: Option<Unusable>, binding: &Binding, now: Moment) -> Result<Loaded, Unusable> {
     let corrupt = |Damaged(field): Damaged| Unusable::Corrupt(format!("`{field}` is not as we write it"));
     let version = get::<u64>(tree, "version").map_err(corrupt)?;
     if string(tree, "pod").map_err(corrupt)? != binding.pod {
         return Err(Unusable::OtherPod);
     }
-    // Nobody knows whether two runs without a name are one.
+    // Two boots without a name may be different ones.
     let same_boot = string(tree, "boot").map_err(corrupt)? == binding.boot && !binding.boot.is_empty();
     let same_configuration = string(tree, "digest").map_err(corrupt)? == hex(&binding.digest);
     let why = match (matches!(version, VERSION | OPEN), same_configuration, lost) {
@@ -77,10 +78,10 @@ fn judge(tree: &Tree, lost: Option<Unusable>, binding: &Binding, now: Moment) ->
         (true, false, _) => Unusable::OtherConfiguration,
         (false, _, _) => Unusable::OtherVersion,
     };
-    // A configuration that is the same names the same server.
+    // The same configuration names the same server.
     let server = tree.get("server").and_then(Tree::as_str);
     if !server.map_or(same_configuration, |server| server == binding.server) {
-        // Files are none of that server's affair.
+        // Files do not depend on the server.
         return match published::of(tree) {
             none if none.is_empty() => Err(Unusable::OtherServer),
             published => {
@@ -94,7 +95,7 @@ fn judge(tree: &Tree, lost: Option<Unusable>, binding: &Binding, now: Moment) ->
     Ok(Loaded::Strays { kept: Box::new(kept), same_clock, why })
 }
 
-/// The field that is missing or of another type.
+/// The field that is missing or has the wrong type.
 pub(super) struct Damaged(&'static str);
 
 pub(super) type Parsed<T> = Result<T, Damaged>;
@@ -139,7 +140,7 @@ pub(super) fn child_tree((lease, token): (&LeaseId, &Secret)) -> Tree {
     Tree::map([("lease", text(&lease.0)), ("secret", bytes(token))])
 }
 
-/// The tokens that templates have made, as far as they can be read.
+/// Returns the tokens that templates have made, as far as they can be read.
 pub(super) fn children(tree: &Tree) -> BTreeMap<LeaseId, Secret> {
     let child = |entry: &Tree| {
         let lease = string(entry, "lease").ok()?.to_owned();
@@ -158,7 +159,7 @@ fn mount(tree: &Tree) -> Option<Mount> {
 }
 
 fn refusals_of(tree: &Tree) -> Parsed<Refusals> {
-    // An earlier version wrote neither why nor what was sent.
+    // An earlier version wrote neither the reason nor what was sent.
     let why = tree.get("why").and_then(Tree::as_str).unwrap_or_default().to_owned();
     let pardoned = tree.get("pardoned").and_then(Tree::as_bool).unwrap_or_default();
     Ok(Refusals { count: get(tree, "count")?, last: get_moment(tree, "last")?, why, pardoned })
@@ -253,7 +254,7 @@ fn lease(tree: &Tree) -> Parsed<KeptLease> {
 
 fn life_tree(life: Life) -> Tree {
     match life {
-        // An earlier build does not know the second, and polls it as it did.
+        // An earlier build does not know `EndsIn`, and polls the secret as it did.
         Life::Unknown | Life::EndsIn(_) => Tree::Null,
         Life::Until(wall) => Tree::map([("until", number(wall))]),
         Life::RotatesIn(wait) => Tree::map([("rotates_in", duration(wait))]),
@@ -290,8 +291,8 @@ pub(super) fn request_tree(request: &Request) -> Tree {
     ])
 }
 
-/// Paths go through the same check as those of a configuration, but stay as they are: they have
-/// been cleaned before, and twice is once too often for `v1/v1/x`.
+/// Reads a request. Its path goes through the same check as those of a configuration, but stays as it is: it was
+/// cleaned before, and a second time is once too often for `v1/v1/x`.
 fn request(tree: &Tree) -> Parsed<Request> {
     let args = tree.get("args").and_then(Tree::as_map).ok_or(Damaged("args"))?;
     let args: BTreeMap<_, _> = args
@@ -309,7 +310,7 @@ fn request(tree: &Tree) -> Parsed<Request> {
     Ok(Request { verb, path: path.to_owned(), ..request })
 }
 
-/// The digest of the wrapping token that was opened, where one was.
+/// Returns the digest of the wrapping token that was opened, if there was one.
 pub(super) fn opened(tree: &Tree) -> Option<String> {
     present(tree, "opened").and_then(Tree::as_str).map(str::to_owned)
 }
@@ -358,7 +359,7 @@ fn flag(tree: &Tree, field: &'static str) -> Parsed<bool> {
     tree.get(field).and_then(Tree::as_bool).ok_or(Damaged(field))
 }
 
-/// A field that earlier builds did not write.
+/// Reads a field that earlier builds did not write.
 pub(super) fn flag_or(tree: &Tree, field: &'static str, otherwise: bool) -> Parsed<bool> {
     if tree.get(field).is_none() { Ok(otherwise) } else { flag(tree, field) }
 }

@@ -1,15 +1,17 @@
 //! What has changed since the state was written: a file of lines beside it, each of them JSON.
 //!
 //! A state of a thousand leases is half a megabyte. To write it anew with each lease would cost the square of their
-//! number, so each change is one line here, written before what it says is relied on. When the lines are as long as the
-//! state, the state is written as a whole again, and the lines begin anew.
+//! number. So each change is one line here, written before what it says is relied on. When the lines are as long as
+//! the state, the state is written as a whole again, and the lines begin anew.
 //!
-//! The first line names the state that the others go on from, by the SHA-256 of its bytes. So lines are never applied to
-//! another state: a run may be killed between the rename of a new state and the end of the old journal, and another
-//! build may have written a state and known nothing of a journal. A line says how its entries are, and not what
-//! became of them, so a line that is there twice is harmless. What a kill cut off at the end was not relied on by
-//! any process. A damaged line before the end is another matter: what came after it hangs on it, and nobody goes on from
-//! such a state; all that it and the lines name is given back.
+//! The first line names the state that the others go on from, by the SHA-256 of its bytes. So lines are never applied
+//! to another state: a run may be killed between the rename of a new state and the end of the old journal, and
+//! another build may have written a state without knowing a journal.
+//!
+//! A line says what its entries are now, and not what happened to them, so a line that is there twice is harmless.
+//! The end of the file may be cut off by a kill; no process relied on that line. A damaged line before the end is
+//! another matter: the later lines depend on it. No run goes on from such a state; all that it and the lines name is
+//! revoked.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +25,7 @@ use super::write::is_field;
 use crate::secret::Secret;
 use crate::tree::Tree;
 
-/// The lists of a state, and by which field of an entry it is known.
+/// The lists of a state, and the field that identifies an entry of each.
 const LISTS: [(&str, &str); 5] = [
     ("children", "lease"),
     ("published", "path"),
@@ -32,26 +34,27 @@ const LISTS: [(&str, &str); 5] = [
     ("secrets", "request"),
 ];
 
-/// Where the journal of a state is.
+/// Returns the place of a state's journal.
 pub(super) fn path(state: &Path) -> PathBuf {
     let mut path = OsString::from(state);
     path.push(".journal");
     path.into()
 }
 
-/// The first line of the journal that goes on from `state`.
+/// Returns the first line of the journal that goes on from `state`.
 pub(super) fn header(state: &[u8]) -> Vec<u8> {
     format!("{{\"of\":\"{}\"}}\n", hex(&Sha256::digest(state))).into_bytes()
 }
 
-/// The state in `tree`, read from `bytes`, with all that the journal says since; and whether a line is damaged.
+/// Returns the state in `tree`, read from `bytes`, with all that the journal says since, and whether a line is
+/// damaged.
 pub(super) fn replay(tree: Tree, bytes: &[u8], journal: &[u8]) -> (Tree, bool) {
     let Some(lines) = journal.strip_prefix(&header(bytes)[..]) else { return (tree, false) };
     let (lines, damaged) = parsed(lines);
     if lines.is_empty() { (tree, damaged) } else { (merged(&tree, &lines), damaged) }
 }
 
-/// The lines that can be read. The last one may be cut off.
+/// Returns the lines that can be read, and whether one is damaged. The last one may be cut off.
 fn parsed(mut bytes: &[u8]) -> (Vec<Tree>, bool) {
     let (mut lines, mut damaged) = (Vec::new(), false);
     while !bytes.is_empty() {
@@ -83,7 +86,8 @@ fn merged(state: &Tree, lines: &[Tree]) -> Tree {
     Tree::map(fields)
 }
 
-/// As the core leaves them out of a snapshot: secrets whose lease is being given back, and answers without a secret.
+/// Drops what the core leaves out of a snapshot, too: secrets whose lease is being revoked, and answers without a
+/// secret.
 fn drop_what_hangs_on_others(lists: &mut [(&str, Entries); 5]) {
     let [_, _, (_, responses), (_, retiring), (_, secrets)] = lists;
     let leaving: BTreeSet<&Secret> = retiring.all.keys().gather();
@@ -92,7 +96,7 @@ fn drop_what_hangs_on_others(lists: &mut [(&str, Entries); 5]) {
     responses.all.retain(|request, _| secrets.all.contains_key(request));
 }
 
-/// The entries of one list, by what they are known by, with their places in it.
+/// The entries of one list, by what identifies them, with their places in it.
 struct Entries {
     all: BTreeMap<Secret, (usize, Tree)>,
 }
@@ -114,7 +118,7 @@ impl Entries {
         Self { all }
     }
 
-    /// In the order in which they were first there.
+    /// Returns the entries in the order in which they first appeared.
     fn into_tree(self) -> Tree {
         let ordered: BTreeMap<usize, Tree> = self.all.into_values().gather();
         Tree::list(ordered.into_values())
@@ -125,7 +129,7 @@ fn entries(list: Option<&Tree>) -> &[Tree] {
     list.and_then(Tree::as_list).unwrap_or_default()
 }
 
-/// The one spelling of what an entry is known by. It may have arguments of a request, which are secrets.
+/// Returns the one spelling of what identifies an entry. It may hold arguments of a request, which are secrets.
 fn key_of(key: &Tree) -> Secret {
     Secret::new(std::mem::take(&mut *key.to_json()))
 }

@@ -1,16 +1,14 @@
-//! What init leaves for the sidecar, and a sidecar for its restart: one login, one lease.
+//! What `init` leaves for the sidecar, and a sidecar for its restart: one login, one lease.
 //!
-//! The file holds the token, so it stands on a tmpfs of its own that the application does not
-//! mount, mode 0600. Whoever runs holds the lock on the file `NAME.lock` beside it for as long as
-//! it lives: two processes that renew and replace the same leases would pull them from under each
-//! other. Every change is written before it is relied on. A small state is rewritten as a whole and in one
-//! step (see [`SingleFile`]); a large one is gone on from by a journal. It is deleted only after what it
-//! names is revoked.
+//! The file holds the token, so it stands on a tmpfs of its own that the application does not mount, mode 0600. The
+//! process that runs holds the lock on the file `NAME.lock` beside it for as long as it lives: two processes that
+//! renew and replace the same leases would pull them from under each other. Every change is written before it is
+//! relied on. A small state is rewritten as a whole and in one step (see [`SingleFile`]); a large one is continued by
+//! a journal. It is deleted only after what it names is revoked.
 //!
-//! Whatever is wrong with it costs a fresh login and nothing else: it is believed only where it
-//! parses completely, was written for this configuration and pod, and nobody else could have
-//! written it. Where only the configuration or the version of the format is another, its logins and leases are
-//! given back after the new files are published.
+//! Whatever is wrong with it costs a fresh login and nothing else. It is believed only if it parses completely, was
+//! written for this configuration and pod, and no other user could have written it. If only the configuration or the
+//! version of the format is another, its logins and leases are revoked after the new files are published.
 
 mod binding;
 mod format;
@@ -44,16 +42,16 @@ use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
 
-/// The largest state that is written or read. Each response is capped far below by the client.
+/// The largest state that is written or read. The client caps each response far below this.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// A state of so many bytes takes several times as much of the heap while it is written.
+/// A state of this many bytes takes several times as much of the heap while it is written.
 const LARGE: u64 = 1 << 20;
 
-/// The mode of its folder, where it is created: for us alone.
+/// The mode of its folder, if we create it: for us alone.
 pub const FOLDER_MODE: u32 = 0o700;
 
-/// Nobody else's business.
+/// The attributes of the handoff, which is for us alone.
 const PRIVATE: Attributes = Attributes { mode: 0o600, uid: None, gid: None };
 
 /// The handoff of this process, locked until it is dropped.
@@ -62,9 +60,9 @@ pub struct Handoff {
     file: SingleFile,
     path: PathBuf,
     require_tmpfs: bool,
-    /// What this run wrote last, where a journal may go on from it.
+    /// What this run wrote last, if a journal may go on from it.
     base: Option<Base>,
-    /// There may be a journal.
+    /// A journal may exist.
     has_journal: bool,
     /// Held open for its lock.
     _lock: File,
@@ -74,11 +72,11 @@ pub struct Handoff {
 struct Base {
     /// The first line of the journal.
     header: Vec<u8>,
-    /// Once there is a line in it.
+    /// The journal, once it has a line.
     journal: Option<LineFile>,
-    /// What need not be in a line, because it is as it was.
+    /// What a line may leave out, because it has not changed.
     noted: write::Noted,
-    /// The bytes of a journal that is so long that the state is to be written as a whole again.
+    /// The length of the journal, in bytes, at which the state is to be written as a whole again.
     most: u64,
 }
 
@@ -104,67 +102,67 @@ pub struct Kept {
     pub responses: BTreeMap<Request, Response>,
     /// The mounts that are known, so that the next run asks about none of them.
     pub mounts: Vec<Mount>,
-    /// How the files of the credentials were when the last login was sent, where it was refused: as a digest of
-    /// their device, inode, length and time.
+    /// A digest of the credential files (their device, inode, length and time) when the last login was sent, if that
+    /// was refused.
     pub refused_with: Option<String>,
-    /// A digest of the wrapping token that was opened for the login
-    /// (the `vault` room makes it): it cannot be opened again, and nobody has stolen it.
+    /// A digest of the wrapping token that was opened for the login (the `vault` room makes it): it cannot be opened
+    /// again, and it was not stolen.
     pub opened: Option<String>,
-    /// The absolute files, sinks among them, that this run has published, or an earlier one.
+    /// The absolute files, sinks among them, that this run or an earlier one has published.
     pub published: Vec<Listed>,
 }
 
 /// What was found at the start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Loaded {
-    /// An earlier run's state, bound to us.
+    /// An earlier run's state that is bound to us.
     Found {
         /// The state.
         kept: Box<Kept>,
-        /// Whether its times are on our clock. Where not, only the server knows what is left of token and
-        /// leases.
+        /// Whether its times are on our clock. If not, only the server knows how long the token and the leases still
+        /// live.
         same_clock: bool,
     },
-    /// An earlier run's state that cannot be gone on from, and that is ours to give back; of another server's only the
-    /// list of files.
+    /// An earlier run's state that no run can go on from, and that is ours to revoke. If it is for another server, it
+    /// has only the list of files.
     Strays {
         /// The logins and leases.
         kept: Box<Kept>,
-        /// As above.
+        /// Whether its times are on our clock.
         same_clock: bool,
-        /// Why nobody goes on from it.
+        /// Why no run goes on from it.
         why: Unusable,
     },
     /// Nothing is there.
     Absent,
-    /// Something is there that cannot be used: a fresh login is needed. Worth a line in the log.
+    /// There is something that cannot be used: a fresh login is needed. It is logged.
     Unusable(Unusable),
 }
 
-/// Why a handoff cannot be used. Never what is in it.
+/// Why a handoff cannot be used. The text never shows what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unusable {
     /// It cannot be read.
     Unreadable(PublishError),
-    /// It belongs to somebody else, or others may read or write it.
+    /// It belongs to another user, or others may read or write it.
     Exposed,
     /// It is larger than any state of ours.
     TooLarge,
-    /// It is not what we write: cut off or damaged.
+    /// It is not in the form that we write: cut off or damaged.
     Corrupt(String),
     /// It was written for another configuration.
     OtherConfiguration,
     /// It was written in another version of the format.
     OtherVersion,
     /// It was written for another configuration, and for another server or namespace: its tokens must not be sent to
-    /// this one.
+    /// this server.
     OtherServer,
     /// It was written by another pod or on another machine.
     OtherPod,
 }
 
 impl Kept {
-    /// The state as it is kept for `binding`: what [`Loaded::parse`] reads.
+    /// Returns the state as it is kept for `binding`: the form that [`Loaded::parse`] reads.
     #[must_use]
     pub fn to_bytes(&self, binding: &Binding) -> Zeroizing<Vec<u8>> {
         write::whole(&self.borrowed(), binding, true).0
@@ -184,13 +182,13 @@ impl Kept {
 }
 
 impl Loaded {
-    /// What `bytes` mean to `binding` at `now`. Never panics, whatever they are.
+    /// Returns what `bytes` mean to `binding` at `now`. Never panics, whatever they are.
     #[must_use]
     pub fn parse(bytes: &[u8], binding: &Binding, now: Moment) -> Self {
         Self::parse_with(bytes, &[], binding, now)
     }
 
-    /// The same, with the journal that goes on from `bytes`.
+    /// Does the same with the journal that goes on from `bytes`.
     #[must_use]
     pub fn parse_with(bytes: &[u8], journal: &[u8], binding: &Binding, now: Moment) -> Self {
         format::parse((bytes, journal), None, binding, now).unwrap_or_else(Self::Unusable)
@@ -214,14 +212,14 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// Why the handoff cannot be had or written.
+/// Why the handoff cannot be opened or written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HandoffError {
-    /// Another process has it.
+    /// Another process holds it.
     Locked(PathBuf),
     /// Its place cannot be written.
     Place(PublishError),
-    /// There is more to keep than is ever read.
+    /// The state is larger than any that is read.
     TooLarge(PathBuf),
 }
 
@@ -257,15 +255,14 @@ impl From<HandoffError> for Ending {
 }
 
 impl Handoff {
-    /// Takes the handoff at `path` for this process. Its folder is created, for us alone, where it
-    /// is missing.
+    /// Takes the handoff at `path` for this process. Creates its folder, for us alone, if it is missing.
     ///
     /// # Errors
-    /// Another process has it, or its folder cannot be written or is not on tmpfs or ramfs and
-    /// `require_tmpfs`.
+    /// If another process holds it, or its folder cannot be written, or is not on tmpfs or ramfs although
+    /// `require_tmpfs` is set.
     pub fn open(path: &Path, require_tmpfs: bool) -> Result<Self, HandoffError> {
-        // The lock comes first: opening the file sweeps what a crash left, and only the holder of
-        // the lock may say that it is a crash's.
+        // The lock comes first. Opening the file sweeps what a crash left, and only the holder of the lock knows that
+        // it was a crash.
         let mut beside = OsString::from(path);
         beside.push(".lock");
         let lock =
@@ -279,7 +276,7 @@ impl Handoff {
         Ok(Self { file, path: path.to_owned(), require_tmpfs, base: None, has_journal: true, _lock: lock })
     }
 
-    /// What an earlier run left for `binding`, read at `now`.
+    /// Returns what an earlier run left for `binding`, read at `now`.
     #[must_use]
     pub fn load(&self, binding: &Binding, now: Moment) -> Loaded {
         let bytes =
@@ -296,8 +293,8 @@ impl Handoff {
         format::parse((&bytes, &journal), distrust, binding, now).unwrap_or_else(Loaded::Unusable)
     }
 
-    /// The absolute files that an earlier run of `pod` has published. Takes no lock and removes nothing: it is for
-    /// the time before the sandbox is up, which has to know their folders.
+    /// Returns the absolute files that an earlier run of `pod` has published. Takes no lock and removes nothing: it
+    /// is for the time before the sandbox is up, which has to know their folders.
     #[must_use]
     pub fn published(path: &Path, pod: &str) -> Vec<Listed> {
         let read = |path: &Path| peek(path).ok();
@@ -312,16 +309,16 @@ impl Handoff {
     /// Replaces the state in one step by one that every build can read.
     ///
     /// # Errors
-    /// What was there before is there still.
+    /// What was there before is still there.
     pub fn store(&mut self, binding: &Binding, kept: &Kept) -> Result<(), HandoffError> {
         self.replace(binding, &kept.borrowed(), true)
     }
 
-    /// Replaces the state in one step. Unless it is the `last` of this run, or a small one,
+    /// Replaces the state in one step. Unless it is the `last` one of this run, or a small one,
     /// [`append`](Self::append) can go on from it.
     ///
     /// # Errors
-    /// What was there before is there still.
+    /// What was there before is still there.
     pub fn replace(&mut self, binding: &Binding, whole: &Whole<'_>, last: bool) -> Result<(), HandoffError> {
         let (mut bytes, open) = write::whole(whole, binding, last);
         let length = bytes.len() as u64;
@@ -330,10 +327,10 @@ impl Handoff {
         }
         let header = if open { journal::header(&bytes) } else { Vec::new() };
         self.file.publish(&Secret::new(std::mem::take(&mut *bytes)), &PRIVATE)?;
-        // The next state differs from this one, so that it is not worth keeping.
+        // The next state differs from this one, so these bytes are not worth keeping.
         self.file.forget_bytes();
         if self.has_journal {
-            // It is not of this state, and counts for nothing, be it there or not.
+            // The journal belongs to another state, and counts for nothing whether it is there or not.
             self.has_journal = LineFile::remove(&journal::path(&self.path)).is_err();
         }
         let noted = write::Noted::of(whole.snapshot, whole.beside);
@@ -341,21 +338,21 @@ impl Handoff {
         Ok(())
     }
 
-    /// Whether the state is so large that writing it takes much memory.
+    /// Returns whether the state is so large that writing it takes much memory.
     #[must_use]
     pub fn is_large(&self) -> bool {
         self.base.as_ref().is_some_and(|base| base.most >= LARGE)
     }
 
-    /// Whether a line can go on from what is on the disk: where this run wrote that, and it is there still.
+    /// Returns whether a line can go on from what is on the disk: this run wrote that, and it is still there.
     #[must_use]
     pub fn can_append(&self) -> bool {
         let is_there = |base: &Base| base.journal.as_ref().is_none_or(LineFile::is_there);
         self.base.as_ref().is_some_and(is_there) && self.file.is_as_published()
     }
 
-    /// Whether the state should be replaced as a whole: where it has to be, and where its journal has become as long
-    /// as the state.
+    /// Returns whether the state should be replaced as a whole: because it has to be, or because its journal has
+    /// become as long as the state.
     #[must_use]
     pub fn wants_whole(&self) -> bool {
         let is_long = |base: &Base| base.journal.as_ref().is_some_and(|lines| lines.length() >= base.most);
@@ -365,10 +362,10 @@ impl Handoff {
     /// Writes down what has changed since the last write.
     ///
     /// # Errors
-    /// It is not written down. What was there before is there still.
+    /// It is not written down. What was there before is still there.
     pub fn append(&mut self, line: &Line<'_>) -> Result<(), HandoffError> {
         let too_large = HandoffError::TooLarge(self.path.clone());
-        // Where it fails, no later line can go on from what is there: this one would be missing.
+        // If this fails, no later line can go on from what is there, since this one would be missing.
         let mut base = self.base.take().ok_or_else(|| too_large.clone())?;
         let bytes = write::line(line, &mut base.noted);
         let length = base.journal.as_ref().map_or(0, LineFile::length);
@@ -387,39 +384,39 @@ impl Handoff {
             }
         }
         if length >= base.most {
-            // The state could not be replaced when that was due, as where there is no room for another one. That is
-            // not to be tried with each line.
+            // The state could not be replaced when that was due, for instance because there is no room for another
+            // one. That must not be tried again with each line.
             base.most = length.saturating_mul(2);
         }
         self.base = Some(base);
         Ok(())
     }
 
-    /// What is written from now on is not about what was written before: the next write replaces the state.
+    /// Lets the next write replace the state, since it is not about what was written before.
     pub fn begin_anew(&mut self) {
         self.base = None;
     }
 
-    /// Deletes the state: what it names is revoked. The lock stays with us.
+    /// Deletes the state, since what it names is revoked. The lock stays with us.
     ///
     /// # Errors
-    /// It is there still.
+    /// It is still there.
     pub fn remove(&mut self) -> Result<(), HandoffError> {
         self.base = None;
         self.file.remove()?;
-        // Without the state it counts for nothing. In the other order, a state would be there that does not say what
-        // has been revoked.
+        // Without the state the journal counts for nothing. In the other order, there would be a state for a moment
+        // that does not say what has been revoked.
         Ok(LineFile::remove(&journal::path(&self.path))?)
     }
 }
 
-/// All of the file at `path`, where nobody else could have written it; nothing where it is not there.
+/// Returns all of the file at `path`, if no other user could have written it; nothing if the file is not there.
 fn peek(path: &Path) -> Result<Zeroizing<Vec<u8>>, Unusable> {
     let opened = SingleFile::peek(path).map_err(Unusable::Unreadable)?;
     opened.map_or_else(|| Ok(Zeroizing::default()), whole)
 }
 
-/// All of an open state, where nobody else could have written it.
+/// Returns all of an open state, if no other user could have written it.
 fn whole((mut file, stat): (File, rustix::fs::Stat)) -> Result<Zeroizing<Vec<u8>>, Unusable> {
     if stat.st_uid != rustix::process::geteuid().as_raw() || stat.st_mode & 0o077 != 0 {
         return Err(Unusable::Exposed);

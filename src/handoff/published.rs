@@ -1,4 +1,4 @@
-//! The absolute files that a run has published: for the next one, which removes those that it no longer names.
+//! The absolute files that a run has published. The next run removes those that it no longer names.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -13,12 +13,12 @@ pub(super) fn entry(file: &Listed) -> Tree {
     Tree::map([("path", path(&file.path)), ("inode", number(file.inode)), ("digest", text(&file.digest))])
 }
 
-/// By what an entry is known.
+/// Returns what identifies an entry.
 pub(super) fn path(path: &Path) -> Tree {
     bytes(&Secret::new(path.as_os_str().as_bytes().to_vec()))
 }
 
-/// Those in a state of any version. What cannot be read stays on the disk.
+/// Returns the files in a state of any version. A file whose entry cannot be read stays on the disk.
 pub(super) fn of(tree: &Tree) -> Vec<Listed> {
     let entries = list(tree, "published").unwrap_or_default();
     entries.iter().filter_map(|entry| listed(entry).ok()).collect()

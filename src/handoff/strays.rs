@@ -1,7 +1,7 @@
-//! What a state names that nobody goes on from: it was written for another configuration, or in another version of
-//! the format. Its logins and leases are only given back.
+//! What a state names that no run goes on from, since it was written for another configuration or in another version
+//! of the format. Its logins and leases are only revoked.
 //!
-//! Read field by field: whatever can be read is given back, and what cannot ends by itself.
+//! It is read field by field: whatever can be read is revoked, and the rest expires by itself.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
@@ -15,10 +15,11 @@ use crate::secret::Secret;
 use crate::tree::Tree;
 use leasehold_base::time::Moment;
 
-/// Clocks of two processes of one boot are one clock; this is for reading it at different moments.
+/// The slack between two readings. Two processes of one boot read one clock, but at different moments.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// The logins and leases in `tree`, each only to be given back; `owns` is what an older build did not write down.
+/// Returns the logins and leases in `tree`, each only to be revoked; `owns` stands for what an older build did not
+/// write down.
 pub(super) fn of(tree: &Tree, owns: bool) -> Kept {
     let mut kept = Kept { opened: format::opened(tree), published: published::of(tree), ..Kept::default() };
     kept.children = format::children(tree);
@@ -72,8 +73,8 @@ fn lease(tree: &Tree) -> Parsed<KeptLease> {
     })
 }
 
-/// Whether times lie ahead of our clock that were past, or granted from then, when they were written: then they are
-/// on another one. A machine that was restored and a time namespace keep the name of the boot.
+/// Returns whether times lie ahead of our clock that were past, or counted from then, when they were written. Then
+/// they are on another clock. A machine that was restored, and a time namespace, keep the name of the boot.
 pub(super) fn is_ahead(kept: &Kept, now: Moment) -> bool {
     let now = now.after(SLACK);
     let Snapshot { tokens, secrets, retiring, refusals, .. } = &kept.snapshot;

@@ -1,4 +1,4 @@
-//! What is written is read, by whom it is for, and whatever else stands there does no harm.
+//! What is written is read by the run that it is for, and anything else in its place does no harm.
 
 #![allow(clippy::disallowed_methods, reason = "tests set the modes of their own files")]
 
@@ -216,7 +216,7 @@ fn the_version_before_this_one_is_not_gone_on_from_and_what_it_names_is_given_ba
         assert_eq!(kept.tokens, sample().tokens);
         assert_eq!((kept.snapshot.tokens[0].leaving, kept.snapshot.tokens[0].owned), (true, owns));
         assert_eq!(kept.snapshot.retiring.len(), 2);
-        // Which server it was written for it does not say: only the same configuration tells.
+        // It does not say which server it was written for: only the same configuration shows that.
         let other = Binding { digest: [8; 32], ..binding() };
         assert_eq!(handoff.load(&other, NOW), Loaded::Unusable(Unusable::OtherServer));
     }

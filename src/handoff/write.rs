@@ -1,5 +1,5 @@
-//! The state as bytes: as a whole, or as one line of what has changed. Only what is being written at the moment is
-//! there as a tree, so that a large state is not in memory three times.
+//! The state as bytes: as a whole, or as one line of what has changed. Only what is being written at the moment
+//! exists as a tree, so that a large state is not in memory three times.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -20,10 +20,10 @@ use crate::vault::mounts::Mount;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 
-/// A state that is no larger is always written as a whole, bytes: that costs no more than a line.
+/// A state of at most this many bytes is always written as a whole: that costs no more than a line.
 pub(super) const SMALL: usize = 16 << 10;
 
-/// What is kept beside the snapshot, of which there is little.
+/// What is kept beside the snapshot, and is small.
 #[derive(Debug, Clone, Copy)]
 pub struct Beside<'a> {
     /// The tokens of the logins.
@@ -32,13 +32,13 @@ pub struct Beside<'a> {
     pub children: &'a BTreeMap<LeaseId, Secret>,
     /// The mounts that are known.
     pub mounts: &'a [Mount],
-    /// How the credentials were when the last login was sent, where it was refused.
+    /// The state of the credential files when the last login was sent, if that was refused.
     pub refused_with: Option<&'a str>,
     /// A digest of the wrapping token that was opened.
     pub opened: Option<&'a str>,
 }
 
-/// Everything that is handed over, borrowed from where it is.
+/// Everything that is handed over, borrowed from its owners.
 #[derive(Debug)]
 pub struct Whole<'a> {
     /// What the core knows.
@@ -54,17 +54,17 @@ pub struct Whole<'a> {
 /// What has changed since the state was last written.
 #[derive(Debug)]
 pub struct Line<'a> {
-    /// What the core says.
+    /// The changes that the core names.
     pub changes: &'a Changes,
-    /// What is kept beside it, all of it.
+    /// Everything that is kept beside the snapshot.
     pub beside: Beside<'a>,
-    /// The answers of the secrets that have changed, where there are some.
+    /// The answers of the secrets that have changed.
     pub responses: Vec<(&'a Request, &'a Response)>,
     /// The absolute files that were published, or are gone.
     pub published: &'a BTreeMap<PathBuf, Option<Listed>>,
 }
 
-/// What a line leaves out as long as it stays as it is.
+/// What a line leaves out as long as it does not change.
 #[derive(Debug, Default)]
 pub(super) struct Noted {
     rest: Vec<(&'static str, Tree)>,
@@ -72,13 +72,13 @@ pub(super) struct Noted {
 }
 
 impl Noted {
-    /// What the state says from now on.
+    /// Records what the state says from now on.
     pub(super) fn of(rest: &Snapshot, beside: Beside<'_>) -> Self {
         Self { rest: fields(rest, beside), children: beside.children.keys().cloned().collect() }
     }
 }
 
-/// The fields that a line has where they have changed, by their names.
+/// Returns the fields that a line has if they have changed, by their names.
 fn fields(rest: &Snapshot, beside: Beside<'_>) -> Vec<(&'static str, Tree)> {
     let refusals = optional(rest.refusals.as_ref(), |refusals| {
         Tree::map([
@@ -102,14 +102,15 @@ fn fields(rest: &Snapshot, beside: Beside<'_>) -> Vec<(&'static str, Tree)> {
     ]
 }
 
-/// The names of these fields.
+/// Returns whether this is the name of such a field.
 pub(super) fn is_field(name: &str) -> bool {
     const NAMES: [&str; 9] =
         ["blind", "ending", "mounts", "opened", "refusals", "refused_with", "tokens", "unsure", "untold"];
     NAMES.contains(&name)
 }
 
-/// The state, and whether a journal may go on from it: not from the `last` one of a run, which any build can read.
+/// Returns the state, and whether a journal may go on from it. None goes on from the `last` state of a run, which any
+/// build can read.
 pub(super) fn whole(whole: &Whole<'_>, binding: &Binding, last: bool) -> (Zeroizing<Vec<u8>>, bool) {
     let mut out = Object::default();
     let mut single = fields(whole.snapshot, whole.beside);
@@ -132,7 +133,7 @@ pub(super) fn whole(whole: &Whole<'_>, binding: &Binding, last: bool) -> (Zeroiz
     (out.end(), open)
 }
 
-/// What has changed, as a line. What it leaves out is in `noted`, which follows it.
+/// Returns what has changed as a line. What it leaves out is in `noted`, which is brought up to date.
 pub(super) fn line(line: &Line<'_>, noted: &mut Noted) -> Zeroizing<Vec<u8>> {
     let mut out = Object::default();
     let now = Noted::of(&line.changes.rest, line.beside);
@@ -164,7 +165,7 @@ pub(super) fn line(line: &Line<'_>, noted: &mut Noted) -> Zeroizing<Vec<u8>> {
 }
 
 fn response_tree((request, response): &(&Request, &Response)) -> Tree {
-    // Of a store that is no Vault the value is written, which need not be text; its fields are made of that again.
+    // For a store that is no Vault the value is written, which need not be text. Its fields are made from that again.
     if let Some(value) = &response.raw {
         return Tree::map([("request", request_tree(request)), ("value", bytes(value))]);
     }

@@ -1,7 +1,7 @@
-//! The process of `exec`: found, started with exactly the environment that it is to have, signalled.
+//! The process of `exec`: found, started with exactly the environment that it has to have, signalled.
 //!
-//! Started with `posix_spawn` rather than through the standard library, which would keep copies of
-//! the environment that nobody wipes.
+//! It is started with `posix_spawn` rather than through the standard library, which would keep copies of the
+//! environment that are never wiped.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
@@ -24,7 +24,7 @@ use super::{group, hook, limits, signal};
 use crate::exit::{Cause, Ending, in_a_pod};
 use leasehold_base::clock;
 
-/// How the process is to be stopped if we end by a bug of our own.
+/// How the process is to be stopped if a bug of our own ends us.
 #[derive(Debug, Clone, Copy)]
 struct Last {
     child: Child,
@@ -32,7 +32,7 @@ struct Last {
     timeout: Duration,
 }
 
-/// The process that runs, for the panic hook, which has nothing else to look at.
+/// The process that runs, for the panic hook, which can reach nothing else.
 static LAST: Mutex<Option<Last>> = Mutex::new(None);
 
 /// A process that runs, or has ended and was not collected yet.
@@ -50,21 +50,20 @@ pub(crate) struct ChildCommand {
     pub(crate) command: Vec<OsString>,
     /// The signals that were blocked when we were started.
     pub(crate) mask: SigSet,
-    /// What stops it.
+    /// The signal that stops it.
     pub(crate) stop_signal: i32,
-    /// It is killed this long after that.
+    /// How long after that signal it is killed.
     pub(crate) stop_timeout: Duration,
 }
 
 impl ChildCommand {
     /// Starts the process with `environment`, entries `NAME=value`.
     ///
-    /// On a terminal it stays in our process group: what is typed there (Ctrl-C, Ctrl-Z) reaches it
-    /// from the kernel, once, and in a pipeline all go on being one job. Elsewhere it gets a group of
-    /// its own, so that all of it can be stopped.
+    /// On a terminal it stays in our process group. What is typed there (Ctrl-C, Ctrl-Z) reaches it from the kernel,
+    /// once, and a pipeline stays one job. Elsewhere it gets a group of its own, so that all of it can be stopped.
     ///
     /// # Errors
-    /// 127 where there is no such program, 126 where it cannot be run.
+    /// 127 if there is no such program, 126 if it cannot be run.
     pub(crate) fn start(&self, environment: &[Zeroizing<CString>]) -> Result<Child, Ending> {
         let path = environment.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH="));
         let program = find(&self.command, path.map(OsStr::from_bytes))?;
@@ -78,7 +77,7 @@ impl ChildCommand {
         }
         attributes.set_flags(flags).map_err(fault)?;
         attributes.set_sigmask(&self.mask).map_err(fault)?;
-        // Rust ignores it from the start; whoever writes to a closed pipe expects to be ended.
+        // Rust ignores SIGPIPE from the start. A program that writes to a closed pipe expects to be ended by it.
         let mut default = SigSet::empty();
         default.add(NixSignal::SIGPIPE);
         attributes.set_sigdefault(&default).map_err(fault)?;
@@ -95,12 +94,12 @@ impl ChildCommand {
 }
 
 impl Child {
-    /// Its number.
+    /// Returns its number.
     pub(crate) fn pid(&self) -> Pid {
         self.pid
     }
 
-    /// Whether a signal that the kernel sent us, for what was typed on a terminal, was sent to it too.
+    /// Returns whether it gets the signals, too, that the kernel sends us for what is typed on a terminal.
     pub(crate) fn shares_terminal(&self) -> bool {
         !self.leads
     }
@@ -108,16 +107,16 @@ impl Child {
     /// Sends a signal to it alone. To be called before it is collected, while its number is its own.
     pub(crate) fn signal(&self, number: i32) {
         if let Ok(signal) = signal::from_number(number) {
-            // It fails only where the process became another user's, and then nobody can help.
+            // It fails only if the process became another user's, and then nothing can be done.
             let _changed_its_user = kill_process(self.pid, signal);
         }
     }
 
-    /// Sends a signal to it and, where it leads its own group, to all of that.
+    /// Sends a signal to it and, if it leads its own group, to the whole group.
     ///
     /// A process may join another group of its session (`setpgid`), as shells do. Then the group that it led is
-    /// empty, and a signal to that alone would reach nothing. It is not sent to the process twice otherwise: to
-    /// many programs a second SIGTERM means that they are to hurry.
+    /// empty, and a signal to that group alone would reach nothing. In all other cases the process gets the signal
+    /// once: to many programs a second SIGTERM means that they have to hurry.
     pub(crate) fn signal_all(&self, number: i32) {
         if !self.leads {
             return self.signal(number);
@@ -130,20 +129,20 @@ impl Child {
         }
     }
 
-    /// Kills it and, where it leads its own group, all of that.
+    /// Kills it and, if it leads its own group, the whole group.
     pub(crate) fn kill(&self) {
         self.signal_all(Signal::KILL.as_raw());
         self.signal(Signal::KILL.as_raw());
     }
 
-    /// Returns once nobody is left of the group that it led. To be called when it has ended.
+    /// Returns once no process of the group that it led is left. To be called when it has ended.
     pub(crate) async fn company_gone(&self) {
         if self.leads {
             group::gone(self.pid).await;
         }
     }
 
-    /// Its end was told: its number may be another's from now on.
+    /// Records that its end was reported: its number may be another's from now on.
     pub(crate) fn over() {
         *last() = None;
     }
@@ -153,13 +152,13 @@ impl Child {
     }
 }
 
-/// For the panic hook: stops the process that runs with all of its group, in its time, and then by
-/// force.
+/// Stops the process that runs with its whole group, within its time-out, and kills it after that. For the panic
+/// hook.
 pub(crate) fn stop_for_good() {
     let Some(Last { child, signal, timeout }) = last().take() else { return };
     child.signal_all(signal.as_raw());
     let until = clock::moment().after(timeout);
-    // It may be collected by another thread, and then it has ended as well.
+    // Another thread may collect it, and then it has ended as well.
     let runs = || matches!(waitpid(Some(child.pid), WaitOptions::NOHANG), Ok(None));
     while runs() || child.has_company() {
         if clock::moment() >= until {
@@ -173,8 +172,8 @@ fn last() -> std::sync::MutexGuard<'static, Option<Last>> {
     LAST.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The bytes that arguments and environment of a program may take together, by execve(2): a quarter of the stack's
-/// limit, at most 6 MiB and at least 128 KiB.
+/// Returns how many bytes arguments and environment of a program may take together, by execve(2): a quarter of the
+/// stack's limit, at most 6 MiB and at least 128 KiB.
 pub(crate) fn room() -> usize {
     let stack = getrlimit(Resource::Stack)
         .current
@@ -182,27 +181,27 @@ pub(crate) fn room() -> usize {
     (stack / 4).clamp(128 << 10, 6 << 20)
 }
 
-/// What one argument or entry of so many bytes takes of that: a NUL and a pointer more.
+/// Returns how much one argument or entry of this many bytes takes of that: a NUL and a pointer more.
 pub(crate) const fn takes(bytes: usize) -> usize {
     bytes + 1 + size_of::<*const u8>()
 }
 
-/// As shells report it: the exit code, or 128 and the number of the signal that ended it.
+/// Returns the code that shells report: the exit code, or 128 and the number of the signal that ended it.
 pub(crate) fn code(status: ExitStatus) -> u8 {
     use std::os::unix::process::ExitStatusExt as _;
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }
 
-/// Whether we have a controlling terminal.
+/// Returns whether we have a controlling terminal.
 pub(crate) fn is_on_terminal() -> bool {
     File::open("/dev/tty").is_ok()
 }
 
-/// The file of a command's program, as a shell finds it.
+/// Returns the file of a command's program, as a shell finds it.
 ///
 /// # Errors
-/// 127 where there is none, 126 where none of them can be executed; 64 where there is no command.
+/// 127 if there is none, 126 if none of them can be executed; 64 if there is no command.
 pub(crate) fn find(command: &[OsString], path: Option<&OsStr>) -> Result<PathBuf, Ending> {
     let Some(program) = command.first().filter(|program| !program.is_empty()) else {
         return Err(Ending::new(

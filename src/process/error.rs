@@ -1,4 +1,4 @@
-//! Why a notifier could not be told.
+//! Why a notification failed.
 
 use std::fmt;
 use std::io;
@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use crate::exit::in_a_pod;
 
-/// Why a notifier could not be told. The text is lowercase, says what to do, and holds nothing
-/// that the notifier itself said: a hook's output or a body may quote a secret.
+/// Why a notification failed. The text is lowercase, says what to do, and holds nothing that the notifier itself
+/// said: a hook's output or a body may quote a secret.
 #[derive(Debug)]
 pub enum NotifyError {
-    /// No process is what was looked for.
+    /// No process matches the target.
     NoProcess {
-        /// What was looked for, in words.
+        /// The target, in words.
         target: String,
     },
-    /// The pid file names nobody to tell.
+    /// The pid file names no process that can be notified.
     PidFile {
         /// The file.
         path: PathBuf,
@@ -41,7 +41,7 @@ pub enum NotifyError {
         /// The kernel's answer.
         why: io::Error,
     },
-    /// No such signal.
+    /// There is no such signal.
     NoSuchSignal(i32),
     /// The command cannot be started.
     Start {
@@ -71,7 +71,7 @@ pub enum NotifyError {
         /// Why.
         why: String,
     },
-    /// Nothing came back.
+    /// No answer came.
     NoAnswer {
         /// Host and port.
         host: String,
@@ -94,29 +94,29 @@ pub enum PidFileFault {
     Unreadable(io::Error),
     /// It does not hold one positive number.
     Rubbish,
-    /// Nobody has that number any more.
+    /// There is no process with that number any more.
     Gone(i32),
-    /// Somebody else has that number now.
+    /// Another process has that number now.
     Reused(i32),
     /// It names Leasehold itself or one of its hooks.
     Ours(i32),
-    /// It names a process that those who can have written it may not signal themselves.
+    /// It names a process that the users who can have written the file may not signal themselves.
     Foreign {
         /// The process.
         pid: i32,
-        /// Whose it is.
+        /// The user of the process.
         user: u32,
-        /// Who can have chosen the number.
+        /// The user who can have chosen the number.
         owner: u32,
-        /// How, in words.
+        /// How that user can have chosen it, in words.
         why: String,
     },
-    /// Others may write root's own file, for the reason given.
+    /// Other users may write root's own file, for the reason given.
     Open(String),
 }
 
 impl NotifyError {
-    /// A word for metrics and for telling repeats apart.
+    /// Returns a word for metrics, and for recognising repeats.
     #[must_use]
     pub fn class(&self) -> &'static str {
         match self {
@@ -136,7 +136,7 @@ impl NotifyError {
 }
 
 impl NotifyError {
-    /// The text in a pod, or on a machine: what to do is not the same there.
+    /// Writes the text in a pod, or on a machine: what to do differs between them.
     fn fmt_in(&self, pod: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoProcess { target } if pod => write!(

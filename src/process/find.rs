@@ -1,4 +1,4 @@
-//! Who is meant by a name, a command line or a pid file.
+//! Finds the processes that a name, a command line or a pid file means.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,17 +12,17 @@ use super::table::{self, Process};
 use super::trust::Bound;
 use crate::config::plan::ProcessTarget;
 
-/// The kernel cuts a process's name after this many bytes.
+/// The length at which the kernel cuts the name of a process, in bytes.
 const COMM_LEN: usize = 15;
 
-/// Who was found, and how to tell whether they still are who was meant.
+/// The processes that were found, and how to check that they are still the ones that were meant.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// Who: at least one, none of them dead.
+    /// The processes: at least one, and none of them dead.
     pub(super) processes: Vec<Process>,
     /// What they matched.
     pub(super) matcher: Matcher,
-    /// In words, for errors.
+    /// The target in words, for errors.
     pub(super) target: String,
 }
 
@@ -33,12 +33,12 @@ pub(super) enum Matcher {
     Name(Vec<u8>),
     /// Its command line.
     CommandLine(Regex),
-    /// Anything, as long as it is these users': a pid file's number was the whole question.
+    /// Anything, as long as it belongs to these users: the pid file's number was the whole question.
     Numbered(Bound),
 }
 
 impl Matcher {
-    /// Whether this process is one of those meant.
+    /// Returns whether this process is one of those that are meant.
     pub(super) fn matches(&self, process: &Process) -> bool {
         match self {
             Self::Name(name) => named(process, name),
@@ -52,11 +52,11 @@ impl Matcher {
     }
 }
 
-/// Whether a process has this name: as its program, or as the kernel knows it.
+/// Returns whether a process has this name: as its program, or as the kernel knows it.
 ///
-/// Two long names may share their first 15 bytes, and the wrong one of them must not be told. So a
-/// name that the kernel had to cut counts only where the command line holds all of it (a script's
-/// argument, a title that the process wrote).
+/// Two long names may share their first 15 bytes, and the wrong process must not be signalled. So a name that the
+/// kernel had to cut counts only if the command line holds all of it (a script's argument, a title that the process
+/// wrote).
 fn named(process: &Process, name: &[u8]) -> bool {
     if process.argv0_name() == name {
         return true;
@@ -71,8 +71,9 @@ fn named(process: &Process, name: &[u8]) -> bool {
 
 /// Looks for the target among all processes, afresh.
 ///
-/// Never ourselves or another run of our program, never a running hook or what it started. Of a tree only the topmost match is
-/// told (a master tells its workers itself), of several trees all of them.
+/// It never finds ourselves or another run of our program, nor a running hook or what that started. In a tree of
+/// processes only the topmost match counts (a master notifies its workers itself); in several trees, all of the
+/// topmost ones do.
 pub(super) fn find(
     target: &ProcessTarget,
     hooks: &Running,
@@ -103,19 +104,19 @@ pub(super) fn find(
     Ok(Found { processes, matcher, target })
 }
 
-/// Whether a process is alive and neither ourselves nor one of our hooks. Our other children (the
-/// application in `exec` mode, and what it left to us as PID 1) may be told like anybody.
+/// Returns whether a process is alive and neither ourselves nor one of our hooks. Our other children (the application
+/// in `exec` mode, and orphans that were left to us as PID 1) may be signalled like any process.
 pub(super) fn is_theirs(process: &Process, hooks: &Running) -> bool {
     !process.dead && process.pid != rustix::process::getpid() && !hooks.is_group(process.group)
 }
 
-/// Whether a process runs our own program: a probe (`leasehold status --config nginx.yaml`) comes
-/// and goes beside us, and a pattern that means nginx must not end it.
+/// Returns whether a process runs our own program: a probe (`leasehold status --config nginx.yaml`) comes and goes
+/// beside us, and a pattern that means nginx must not end it.
 pub(super) fn is_same_program(us: &Process, process: &Process) -> bool {
     us.comm == process.comm && us.argv0_name() == process.argv0_name()
 }
 
-/// Those who match and have no ancestor that does.
+/// Returns the processes that match and have no ancestor that does.
 fn topmost(everyone: &[Process], matches: impl Fn(&Process) -> bool) -> Vec<Process> {
     let number = |process: &Process| process.pid.as_raw_nonzero().get();
     let parents: BTreeMap<i32, i32> =
@@ -123,7 +124,7 @@ fn topmost(everyone: &[Process], matches: impl Fn(&Process) -> bool) -> Vec<Proc
     let matching: Vec<&Process> = everyone.iter().filter(|process| matches(process)).collect();
     let numbers: BTreeSet<i32> = matching.iter().map(|process| number(process)).gather();
     let below_a_match = |process: &Process| {
-        // Processes come and go while we look, so that numbers used twice could even make a ring.
+        // Processes come and go during the search, so that numbers that are used twice could even make a ring.
         let ancestors = std::iter::successors(Some(process.parent), |pid| parents.get(pid).copied());
         ancestors.take(parents.len()).any(|pid| pid != number(process) && numbers.contains(&pid))
     };

@@ -1,9 +1,9 @@
 //! Commands that are run as notifiers.
 //!
-//! A hook gets no shell, no input, none of our environment but what is neutral, and a process
-//! group of its own, so that all of it can be killed at once. Its output goes nowhere: it may
-//! quote the secrets that it was called for, and a log is the last place for them. A hook that
-//! wants to be heard writes to a file of its own, or exits with a code that says what happened.
+//! A hook gets no shell, no input, only the neutral part of our environment, and a process group of its own, so that
+//! all of it can be killed at once. Its output is discarded: it may quote the secrets that the hook was called for,
+//! and a log is the last place for them. A hook that has something to report writes to a file of its own, or exits
+//! with a code that says what happened.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -17,10 +17,10 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::reaper::Reaper;
 use super::{NotifyError, limits};
 
-/// The variables that a hook inherits. A list of what is allowed, not of what is forbidden: a
-/// token may be in a variable of any name.
+/// The variables that a hook inherits. This is a list of what is allowed, not of what is forbidden: a variable of any
+/// name may hold a token.
 const NEUTRAL: [&str; 8] = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
-/// Where programs are, when `PATH` does not say.
+/// The folders of programs, if `PATH` does not name them.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The process groups of the hooks that run now.
@@ -28,12 +28,12 @@ pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:
 pub(super) struct Running(Mutex<BTreeSet<i32>>);
 
 impl Running {
-    /// Whether this process group is a running hook's.
+    /// Returns whether this process group is a running hook's.
     pub(super) fn is_group(&self, group: i32) -> bool {
         self.groups().contains(&group)
     }
 
-    /// Whether any hook runs.
+    /// Returns whether any hook runs.
     #[cfg(test)]
     pub(super) fn any(&self) -> bool {
         !self.groups().is_empty()
@@ -44,8 +44,8 @@ impl Running {
     }
 }
 
-/// Runs `command` to its end; kills its whole group at the time-out or when the future is dropped.
-/// What it leaves running in the background after it ended by itself is left alone.
+/// Runs `command` to its end. Kills its whole group at the time-out, or when the future is dropped. What it leaves
+/// running in the background after it has ended by itself is left alone.
 pub(super) async fn run(
     command: &[String],
     timeout: Duration,
@@ -74,14 +74,14 @@ pub(super) async fn run(
         Ok(Err(why)) => Err(started(why)),
         Err(_elapsed) => {
             hook.kill();
-            // SIGKILL cannot be refused; waiting reaps it, and only then is its number free.
+            // SIGKILL cannot be refused. Waiting reaps the hook, and only then is its number free.
             reaper.ended(hook.pid).await.map_err(started)?;
             Err(NotifyError::Killed { program: program.clone(), timeout })
         }
     }
 }
 
-/// The environment of a hook, out of ours.
+/// Returns the environment of a hook, made from ours.
 fn environment(ours: impl Fn(&str) -> Option<OsString>) -> Vec<(&'static str, OsString)> {
     NEUTRAL
         .into_iter()
@@ -92,8 +92,8 @@ fn environment(ours: impl Fn(&str) -> Option<OsString>) -> Vec<(&'static str, Os
         .collect()
 }
 
-/// A running hook: known as such, and killed when let go of before its end. Its number is also its
-/// group's.
+/// A running hook. It is known as such, and is killed if dropped before its end. Its number is also that of its
+/// group.
 struct Hook<'a> {
     pid: Pid,
     running: &'a Running,
@@ -110,7 +110,7 @@ impl<'a> Hook<'a> {
     /// Kills the group, unless its leader was reaped: the number may be another's then.
     fn kill(&self) {
         if self.reaper.is_there(self.pid) {
-            // It fails only where nobody is left in the group, which is what we want.
+            // It fails only if no process is left in the group, which is what we want.
             let _nobody_left = kill_process_group(self.pid, Signal::KILL);
         }
     }

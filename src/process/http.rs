@@ -1,4 +1,4 @@
-//! The HTTP notifier: a POST without a body, to be answered with any 2xx.
+//! The HTTP notifier: a POST without a body. Any 2xx is a success.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -13,9 +13,8 @@ use super::NotifyError;
 
 /// Sends the POST and returns the status. The body of the answer is not read.
 ///
-/// A client is made for each call: notifiers are told now and then, and a kept connection would
-/// mostly be found closed. No proxy and no redirects: the request goes where the configuration
-/// says, or nowhere.
+/// A client is made for each call: notifications are rare, and a kept connection would mostly be found closed. There
+/// is no proxy and no redirect: the request goes where the configuration says, or nowhere.
 pub(super) async fn post(url: &Url, timeout: Duration) -> Result<u16, NotifyError> {
     let host = authority(url);
     let client = Client::builder()
@@ -38,13 +37,13 @@ pub(super) async fn post(url: &Url, timeout: Duration) -> Result<u16, NotifyErro
     }
 }
 
-/// Host and port. The rest of a URL may hold a secret.
+/// Returns host and port. The rest of a URL may hold a secret.
 fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port_or_known_default().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// The system's authorities for https; none for http, so that they are not read for nothing.
+/// Returns the system's authorities for https; none for http, so that they are not read for nothing.
 fn tls(https: bool, host: &str) -> Result<ClientConfig, NotifyError> {
     let mut roots = RootCertStore::empty();
     if https {
@@ -57,7 +56,7 @@ fn tls(https: bool, host: &str) -> Result<ClientConfig, NotifyError> {
         .map_err(|why| NotifyError::Client { host: host.to_owned(), why: why.to_string() })
 }
 
-/// The innermost error: the outer ones repeat the URL, and say less.
+/// Returns the innermost error: the outer ones repeat the URL, and say less.
 fn root_cause(error: &dyn Error) -> String {
     let innermost = std::iter::successors(error.source(), |&inner| inner.source()).last();
     innermost.map_or_else(|| "the request failed".to_owned(), ToString::to_string)

@@ -1,7 +1,7 @@
-//! What every run needs of the kernel and cannot go without, and how a refusal is reported.
+//! The system calls that every run needs, and how a refusal of them is reported.
 //!
-//! A call can be missing because the kernel is old or is not Linux itself (gVisor), and it can be refused by
-//! the container runtime's list of system calls. Both look like a bug where only the error number is shown.
+//! A call can be missing because the kernel is old or is not Linux itself (gVisor). The container runtime's list of
+//! system calls can refuse it. Both look like a bug if only the error number is shown.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use crate::exit::{Cause, Ending};
 
-/// Tries those calls at whose refusal a library would panic. To be called before anything else is.
+/// Tries the calls at whose refusal a library would panic. To be called before anything else.
 ///
 /// # Errors
 /// 71 that names the call.
@@ -21,7 +21,7 @@ pub(crate) fn check() -> Result<(), Ending> {
     Ok(())
 }
 
-/// Whether one more thread can be made: neither the container runtime nor the limit of processes forbids it.
+/// Checks that one more thread can be made: neither the container runtime nor the limit of processes forbids it.
 ///
 /// # Errors
 /// The system's.
@@ -30,7 +30,7 @@ pub(crate) fn thread() -> io::Result<()> {
     made.join().map_err(|_| io::Error::other("it ended by a panic"))
 }
 
-/// A run that ends since `call` did not work.
+/// Makes the ending of a run for which `call` did not work.
 pub(crate) fn refused(call: &str, why: &io::Error) -> Ending {
     match Errno::from_io_error(why) {
         Some(Errno::NOSYS | Errno::PERM | Errno::ACCESS) => Ending::new(

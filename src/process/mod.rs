@@ -1,8 +1,8 @@
-//! Telling the application: a signal, a command or an HTTP request.
+//! Notifies the application: by a signal, a command or an HTTP request.
 //!
-//! A process is found afresh each time and told through a pidfd after its identity was checked
-//! again, for a number read a moment ago may belong to somebody else by now, and the default of
-//! most signals is death. Retrying is the core's business: one call here is one try.
+//! A process is found afresh each time, and signalled through a pidfd after its identity was checked again. A number
+//! that was read a moment ago may belong to another process by now, and the default of most signals is death. The
+//! core decides about retries: one call here is one try.
 
 pub(crate) mod child;
 mod error;
@@ -28,8 +28,8 @@ pub use error::{NotifyError, PidFileFault};
 use crate::config::plan::Notifier;
 use reaper::Reaper;
 
-/// Tells notifiers. Keep one for the life of the process: it remembers which hooks are running,
-/// so that none of them is taken for the application, and whom each pid file meant.
+/// Notifies. Keep one for the life of the process: it remembers which hooks are running, so that none of them is
+/// taken for the application, and which process each pid file meant.
 #[derive(Debug, Default)]
 pub struct Teller {
     hooks: hook::Running,
@@ -37,10 +37,10 @@ pub struct Teller {
     reaper: Rc<Reaper>,
 }
 
-/// How telling went.
+/// The outcome of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Told {
-    /// So many processes got the signal; at least one.
+    /// This many processes got the signal; at least one.
     Signalled(usize),
     /// The command ended with 0.
     Ran,
@@ -49,17 +49,17 @@ pub enum Told {
 }
 
 impl Teller {
-    /// Nobody told yet. Children are waited for with `reaper`.
+    /// Makes one that has notified nothing yet. It waits for children with `reaper`.
     #[must_use]
     pub(crate) fn new(reaper: Rc<Reaper>) -> Self {
         Self { reaper, ..Self::default() }
     }
 
-    /// Waits for `delay` (the splay, drawn by the caller), then tells once. Dropping the future
-    /// takes a command with it, its whole process group.
+    /// Waits for `delay` (the splay, drawn by the caller), then notifies once. If the future is dropped, a command is
+    /// killed with its whole process group.
     ///
     /// # Errors
-    /// What went wrong and what to do; whoever could be told was.
+    /// Some targets could not be notified; the others were.
     pub async fn tell(&self, how: &Notifier, delay: Duration) -> Result<Told, NotifyError> {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;

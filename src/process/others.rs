@@ -1,5 +1,6 @@
-//! Whether anything is left that could use the files, where the containers of a pod share their processes
-//! (`shareProcessNamespace: true`): an end that is delayed for the application is not delayed any longer then.
+//! Checks whether any process is left that could use the files, if the containers of a pod share their processes
+//! (`shareProcessNamespace: true`). If not, an end that is delayed for the application need not be delayed any
+//! longer.
 
 use rustix::process::{Pid, getpid};
 
@@ -8,13 +9,13 @@ use super::table::{self, Process};
 /// What was seen of other processes so far.
 #[derive(Debug, Default)]
 pub(crate) struct Others {
-    /// There were some: then their absence means something.
+    /// There were some, so that their absence means something.
     seen: bool,
 }
 
 impl Others {
-    /// Looks, and returns whether those that were seen before are gone. Where nobody was ever seen, as in a container
-    /// with processes of its own, nothing is known.
+    /// Searches, and returns whether the processes that were seen before are gone. If none was ever seen, as in a
+    /// container with processes of its own, nothing is known.
     pub(crate) fn are_gone(&mut self) -> bool {
         let Ok(everyone) = table::all() else { return false };
         let there = are_there(&everyone, getpid());
@@ -23,8 +24,8 @@ impl Others {
     }
 }
 
-/// Whether a process is there besides the first of all, which holds the pod's namespaces, the kernel's own, and those
-/// of our program: ourselves, and probes.
+/// Returns whether there is a process besides the first of all, which holds the pod's namespaces, the kernel's own,
+/// and those of our program: ourselves, and probes.
 fn are_there(everyone: &[Process], us: Pid) -> bool {
     let own = everyone.iter().find(|process| process.pid == us);
     let is_ours = |process: &Process| {

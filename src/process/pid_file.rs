@@ -1,12 +1,13 @@
-//! Whom a pid file means.
+//! Finds the process that a pid file means.
 //!
-//! A pid file outlives its process, and then its number is somebody else's. Two signs tell:
-//! a process that is younger than the file cannot have been meant by it, and a file that has not
-//! changed cannot have come to mean another process than the one that we told last time. The
-//! second sign needs no wall clock, so it is asked first; after a jump of that clock the first
-//! sign is wrong.
+//! A pid file outlives its process, and then its number belongs to another one. Two signs show that:
 //!
-//! What the file says is believed only as far as those reach who can have written it ([`trust`]).
+//! - A process that is younger than the file cannot have been meant by it.
+//! - A file that has not changed cannot have come to mean another process than the one that was notified last time.
+//!
+//! The second sign needs no wall clock, so it is checked first; after a jump of that clock the first sign is wrong.
+//!
+//! The number in the file is believed only within the rights of the users who can have written it ([`trust`]).
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _};
@@ -23,13 +24,13 @@ use super::trust::{self, Bound, Opened};
 use super::{NotifyError, PidFileFault};
 use leasehold_base::clock;
 
-/// How much younger than its file a process may seem: file systems and process start times are
+/// How much younger than its file a process may seem: file systems round their times, process start times are
 /// rounded, and the wall clock is slewed.
 const SLACK: Duration = Duration::from_secs(2);
 /// The longest text that can still be a number with white space around it.
 const MAX_LEN: u64 = 64;
 
-/// Whom each pid file meant when it was last used.
+/// The process that each pid file meant when it was last used.
 #[derive(Debug, Default)]
 pub(super) struct Memory(Mutex<BTreeMap<PathBuf, Meant>>);
 
@@ -51,7 +52,7 @@ struct Stamp {
 }
 
 impl Memory {
-    /// The live process that the file means, and whose it has to be.
+    /// Returns the live process that the file means, and the users whose process it has to be.
     pub(super) fn find(&self, path: &Path, hooks: &Running) -> Result<(Process, Bound), NotifyError> {
         let find = || {
             let opened = trust::open(path).map_err(PidFileFault::Unreadable)?;
@@ -75,7 +76,7 @@ impl Memory {
         find().map_err(|fault| NotifyError::PidFile { path: path.to_owned(), fault })
     }
 
-    /// Refuses a process that cannot be the one that was meant, and remembers the one that can.
+    /// Refuses a process that cannot be the one that was meant, and remembers one that can.
     fn recognise(&self, path: &Path, stamp: Stamp, process: &Process) -> Result<(), PidFileFault> {
         let reused = PidFileFault::Reused(stamp.pid.as_raw_nonzero().get());
         let mut meant = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -109,14 +110,14 @@ impl Stamp {
     }
 }
 
-/// One positive number, white space around it allowed.
+/// Parses one positive number, with white space around it allowed.
 fn number(text: &str) -> Option<Pid> {
     let digits = text.trim();
     let all_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     all_digits.then(|| digits.parse().ok()).flatten().and_then(Pid::from_raw)
 }
 
-/// Whether a process that started at this tick is younger than a file written at `written`.
+/// Returns whether a process that started at this tick is younger than a file written at `written`.
 fn younger(start: u64, written: i64) -> bool {
     let ticks_a_second = rustix::param::clock_ticks_per_second();
     let started = Duration::from_millis(start.saturating_mul(1000) / ticks_a_second.max(1));

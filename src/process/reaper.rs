@@ -1,9 +1,8 @@
 //! The one place that waits for children.
 //!
-//! A process that others' orphans are given to (PID 1 of a container, a subreaper) has to wait for
-//! children that it never started, or they stay as zombies until no process can be made any more.
-//! A general wait, though, would steal the end of those that somebody here waits for. So all ends
-//! are collected here, and handed out by number.
+//! A process that gets other processes' orphans (PID 1 of a container, a subreaper) has to wait for children that it
+//! never started. Otherwise they stay as zombies until no further process can be made. But a general wait would take
+//! the ends that other code here waits for. So all ends are collected here, and handed out by number.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,41 +16,41 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Collects the ends of children.
 #[derive(Debug, Default)]
 pub(crate) struct Reaper {
-    /// Those that were started here, and how they ended.
+    /// The children that were started here, and how they ended.
     known: RefCell<BTreeMap<i32, Known>>,
-    /// Whether orphans of others are ours to collect.
+    /// Whether we have to collect the orphans of other processes.
     orphans: bool,
 }
 
 /// A child that was started here.
 #[derive(Debug, Clone, Copy)]
 enum Known {
-    /// Somebody wants to hear of its end.
+    /// Its end is awaited.
     Awaited,
-    /// Nobody does any more.
+    /// Its end is not awaited any more.
     Forgotten,
     /// It has ended.
     Ended(ExitStatus),
 }
 
 impl Reaper {
-    /// One that knows nobody yet; it collects orphans where the kernel gives them to us.
+    /// Makes a reaper that knows no child yet. It collects orphans if the kernel gives them to us.
     pub(crate) fn of_this_process() -> Self {
         let orphans = getpid() == Pid::INIT || child_subreaper().is_ok_and(|reaper| reaper.is_some());
         Self { orphans, ..Self::default() }
     }
 
-    /// A child was started. To be called before the next [`reap`](Self::reap).
+    /// Records that a child was started. To be called before the next [`reap`](Self::reap).
     pub(crate) fn started(&self, pid: Pid) {
         self.known.borrow_mut().insert(number(pid), Known::Awaited);
     }
 
-    /// Whether the child was not collected yet, so that its number is its own.
+    /// Returns whether the child was not collected yet, so that its number is its own.
     pub(crate) fn is_there(&self, pid: Pid) -> bool {
         matches!(self.known.borrow().get(&number(pid)), Some(Known::Awaited | Known::Forgotten))
     }
 
-    /// Nobody waits for this child any more; it is collected all the same.
+    /// Records that this child is not awaited any more; it is collected all the same.
     pub(crate) fn forget(&self, pid: Pid) {
         let mut known = self.known.borrow_mut();
         match known.get_mut(&number(pid)) {
@@ -64,9 +63,9 @@ impl Reaper {
     /// Waits for the end of a child that was [`started`](Self::started).
     ///
     /// # Errors
-    /// Where the kernel has no descriptor left to hear of it.
+    /// If the kernel has no descriptor left to report it.
     pub(crate) async fn ended(&self, pid: Pid) -> io::Result<ExitStatus> {
-        // Listens before it looks: an end in between is not missed.
+        // It listens before it checks, so that an end in between is not missed.
         let mut ends = signal(SignalKind::child())?;
         loop {
             self.reap();
@@ -77,7 +76,7 @@ impl Reaper {
         }
     }
 
-    /// How the child ended, if it has.
+    /// Returns how the child ended, if it has.
     fn take(&self, pid: Pid) -> Option<ExitStatus> {
         let mut known = self.known.borrow_mut();
         let Some(Known::Ended(status)) = known.get(&number(pid)).copied() else { return None };
@@ -85,8 +84,7 @@ impl Reaper {
         Some(status)
     }
 
-    /// Collects everybody who has ended. To be called at each SIGCHLD, one of which may stand for
-    /// many ends.
+    /// Collects all children that have ended. To be called at each SIGCHLD, one of which may stand for many ends.
     pub(crate) fn reap(&self) {
         if self.orphans {
             while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
@@ -107,7 +105,7 @@ impl Reaper {
         match known.get_mut(&number(pid)) {
             Some(Known::Forgotten) => drop(known.remove(&number(pid))),
             Some(child) => *child = Known::Ended(status),
-            // An orphan of somebody else.
+            // An orphan of another process.
             None => {}
         }
     }

@@ -1,4 +1,4 @@
-//! A signal to exactly the process that was found.
+//! Sends a signal to exactly the process that was found.
 
 use std::io;
 
@@ -10,15 +10,15 @@ use super::NotifyError;
 use super::find::Found;
 use super::table::Process;
 
-/// The signal of this number.
+/// Returns the signal of this number.
 pub(crate) fn from_number(number: i32) -> Result<Signal, NotifyError> {
     Signal::from_raw(number).ok_or(NotifyError::NoSuchSignal(number))
 }
 
-/// Signals everyone who was found and is still there, and returns how many; at least one.
+/// Signals every process that was found and is still there. Returns how many; at least one.
 ///
-/// Where some are signalled and others cannot be, that is a warning and not an error: an error
-/// would be tried again, and each time those who can be would be made to reload once more.
+/// If some are signalled and others cannot be, that is a warning and not an error: an error would be retried, and
+/// each retry would make the first ones reload once more.
 pub(super) fn send(found: &Found, signal: Signal) -> Result<usize, NotifyError> {
     let mut signalled = 0;
     let mut failures = Vec::new();
@@ -48,11 +48,11 @@ fn failure(process: &Process, why: Errno) -> NotifyError {
     }
 }
 
-/// Signals one process; false where it is gone, or its number is another's.
+/// Signals one process. Returns false if it is gone, or its number is another's.
 fn send_one(process: &Process, found: &Found, signal: Signal) -> Result<bool, Errno> {
-    // From here on the descriptor means one process for ever, even when its number is used again. It is
-    // known to be the right one only after looking again: between the search and the open the
-    // number may have changed hands, or the process may have become another program.
+    // From here on the descriptor means one process for ever, even if its number is used again. Only another look at
+    // the process shows that it is the right one: between the search and the open, the number may have changed hands,
+    // or the process may have become another program.
     let descriptor = match pidfd_open(process.pid, PidfdFlags::empty()) {
         Ok(descriptor) => Some(descriptor),
         Err(Errno::SRCH) => return Ok(false),
@@ -74,15 +74,15 @@ fn send_one(process: &Process, found: &Found, signal: Signal) -> Result<bool, Er
     }
 }
 
-/// What answers where the kernel is older than pidfds (Linux 5.3; gVisor), where the container runtime's
-/// list of system calls is, or where no descriptor is left. EPERM may also mean that the process is
-/// another user's: kill(2) says so then, too.
+/// Returns whether pidfds are missing: the kernel is older than they are (Linux 5.3; gVisor), the container runtime's
+/// list of system calls is, or no descriptor is left. EPERM may also mean that the process is another user's: kill(2)
+/// says so then, too.
 pub(super) fn is_missing(why: Errno) -> bool {
     matches!(why, Errno::NOSYS | Errno::PERM | Errno::ACCESS | Errno::MFILE | Errno::NFILE)
 }
 
-/// Looks once more, and signals by the number. Only for that moment could the number change hands, which it
-/// cannot do before the kernel has used up all the others.
+/// Looks once more at the process, and signals by its number. Only in that moment could the number change hands,
+/// which happens only after the kernel has used up all the others.
 fn by_number(process: &Process, found: &Found, signal: Signal) -> Result<(), Errno> {
     if is_still(process, found) { kill_process(process.pid, signal) } else { Err(Errno::SRCH) }
 }

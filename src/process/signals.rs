@@ -1,8 +1,7 @@
 //! In `exec` mode: the signals that come to us and are meant for the process.
 //!
-//! They are blocked and read from a descriptor, not caught: only so does the kernel tell who sent
-//! them. What somebody typed on a terminal reaches the process from the kernel already, and must
-//! not reach it twice.
+//! They are blocked and read from a descriptor, not caught: only then does the kernel say which process sent them.
+//! What a person typed on a terminal reaches the process from the kernel already, and must not reach it twice.
 
 use std::fs;
 use std::io;
@@ -12,7 +11,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// What is not passed on: what cannot be caught, our own faults, and what is about our own children,
+/// The signals that are not passed on: those that cannot be caught, our own faults, and those about our own children,
 /// memory and output.
 const OURS: [Signal; 14] = [
     Signal::SIGKILL,
@@ -30,9 +29,9 @@ const OURS: [Signal; 14] = [
     Signal::SIGXFSZ,
     Signal::SIGPROF,
 ];
-/// On a terminal these stop the whole job, us included, until it is continued.
+/// On a terminal these signals stop the whole job, including us, until it is continued.
 const OF_JOBS: [Signal; 3] = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
-/// Of the siginfo's codes those of the kernel itself are positive.
+/// The codes of siginfo above this one are the kernel's own.
 const BY_USER: i32 = 0;
 
 /// Signals held back for the process, from here on.
@@ -54,8 +53,8 @@ pub(crate) struct Arrived {
 
 /// Holds signals back. To be called while there is one thread: others inherit it.
 ///
-/// What we were started to ignore (`nohup`) is left ignored, and so it is by the process. Only the
-/// signal that stops is ours whatever somebody else thought.
+/// The signals that we were started to ignore (`nohup`) stay ignored, by the process as well. Only the signal that
+/// stops is ours even if it was ignored.
 ///
 /// # Errors
 /// The system's.
@@ -73,7 +72,7 @@ pub(crate) fn hold(on_terminal: bool) -> io::Result<Held> {
     Ok(Held { found, set })
 }
 
-/// The signals that this process ignores, one bit each; none where `/proc` does not say.
+/// Returns the signals that this process ignores, one bit each; none if `/proc` does not say.
 fn ignored() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -92,17 +91,17 @@ impl Signals {
     /// Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// The system's, where it has no descriptor left.
+    /// The system's, if it has no descriptor left.
     pub(crate) fn new(held: &Held) -> io::Result<Self> {
         let descriptor = SignalFd::with_flags(&held.set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-        // The constructor that replaces this one is `unsafe`, for the sake of types whose descriptor
-        // may change under tokio's feet. A `SignalFd` keeps its own.
+        // The constructor that replaces this one is `unsafe`, for the sake of types whose descriptor may change under
+        // tokio's feet. A `SignalFd` keeps its own.
         #[expect(deprecated, reason = "its replacement is unsafe, and a SignalFd cannot break its promise")]
         let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
         Ok(Self(descriptor))
     }
 
-    /// The next one. Can be dropped and called again without losing any.
+    /// Returns the next signal. The future can be dropped and called again without losing one.
     ///
     /// # Errors
     /// The system's.

@@ -1,38 +1,37 @@
 //! The few facts of `/proc` that tell one process from another.
 //!
-//! Read by hand rather than through a crate: command lines must stay bytes (they need not be
-//! UTF-8), and nothing here may ask for what needs ptrace rights (`exe`, `environ`) or what
-//! Landlock takes away.
+//! They are read by hand rather than through a crate: command lines must stay bytes (they need not be UTF-8), and
+//! nothing here may ask for what needs ptrace rights (`exe`, `environ`) or what Landlock takes away.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 
 use rustix::process::Pid;
 
-/// Command lines are looked at up to here; a longer one is cut.
+/// The length up to which command lines are read; a longer one is cut.
 const MAX_COMMAND_LINE: u64 = 64 * 1024;
 
 /// One process, as it was a moment ago.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Process {
-    /// Its number, which another may have next.
+    /// Its number, which another process may have next.
     pub(super) pid: Pid,
-    /// Its parent's number; 0 where that is outside our namespace.
+    /// Its parent's number; 0 if the parent is outside our namespace.
     pub(super) parent: i32,
     /// Its process group.
     pub(super) group: i32,
     /// When it started, in clock ticks since boot: with the number, its identity.
     pub(super) start: u64,
-    /// Ended, and only waiting to be reaped.
+    /// It has ended, and only waits to be reaped.
     pub(super) dead: bool,
-    /// The kernel's name of it: at most 15 bytes, and the process may change it.
+    /// The kernel's name for it: at most 15 bytes, and the process may change it.
     pub(super) comm: Vec<u8>,
     /// Its arguments, each ended by a NUL, unless the process wrote a title over them.
     pub(super) command_line: Vec<u8>,
 }
 
 impl Process {
-    /// Reads one process; `None` where there is none of that number (any more).
+    /// Reads one process; `None` if there is none with that number (any more).
     pub(super) fn read(pid: Pid) -> Option<Self> {
         let number = pid.as_raw_nonzero();
         let stat = read_capped(&format!("/proc/{number}/stat"), 4096).ok()?;
@@ -40,8 +39,8 @@ impl Process {
         Self::parse(pid, &stat, command_line)
     }
 
-    /// Reads the fields out of `/proc/PID/stat`: `PID (comm) state ppid pgrp … starttime …`, where
-    /// comm may itself hold spaces and parentheses, so the last `)` ends it.
+    /// Reads the fields from `/proc/PID/stat`: `PID (comm) state ppid pgrp … starttime …`. The comm may itself hold
+    /// spaces and parentheses, so the last `)` ends it.
     fn parse(pid: Pid, stat: &[u8], command_line: Vec<u8>) -> Option<Self> {
         let open = stat.iter().position(|&byte| byte == b'(')?;
         let close = stat.iter().rposition(|&byte| byte == b')')?;
@@ -61,13 +60,13 @@ impl Process {
         })
     }
 
-    /// The last component of the first argument.
+    /// Returns the last component of the first argument.
     pub(super) fn argv0_name(&self) -> &[u8] {
         let argv0 = self.command_line.split(|&byte| byte == 0).next().unwrap_or_default();
         argv0.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
     }
 
-    /// The arguments joined by one space. Bytes that are not UTF-8 become U+FFFD.
+    /// Returns the arguments joined by one space. Bytes that are not UTF-8 become U+FFFD.
     pub(super) fn joined(&self) -> String {
         let line = self.command_line.strip_suffix(&[0]).unwrap_or(&self.command_line);
         let spaced: Vec<u8> = line.iter().map(|&byte| if byte == 0 { b' ' } else { byte }).collect();
@@ -75,15 +74,15 @@ impl Process {
     }
 }
 
-/// The real uid of a process; `None` where there is none of that number (any more). By that and not
-/// by the owner of `/proc/PID`, which is root where a process gave up root by itself.
+/// Returns the real uid of a process; `None` if there is none with that number (any more). The owner of `/proc/PID`
+/// would not do: it is root if a process gave up root by itself.
 pub(super) fn user(pid: Pid) -> Option<u32> {
     let status = read_capped(&format!("/proc/{}/status", pid.as_raw_nonzero()), 4096).ok()?;
     let line = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
     std::str::from_utf8(line).ok()?.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// Every process that we can see, the dead included. One that ends while we look is left out.
+/// Returns every process that we can see, including the dead ones. A process that ends during the search is left out.
 pub(super) fn all() -> io::Result<Vec<Process>> {
     let mut processes = Vec::new();
     for entry in std::fs::read_dir("/proc")? {

@@ -1,8 +1,8 @@
-//! Opens a pid file, and finds out who can have decided which number stands in it.
+//! Opens a pid file, and finds out which users can have chosen the number in it.
 //!
-//! Leasehold may be root, and the application that writes the file is often not. Without this
-//! check a user who may write the file, or who may rename or link something into its place, could
-//! have root's Leasehold signal any process of the machine.
+//! Leasehold may be root, and the application that writes the file is often not. Without this check, a user who may
+//! write the file, or who may rename or link something into its place, could have root's Leasehold signal any process
+//! of the machine.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -16,14 +16,14 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, PROC_SUPER_MAGIC, Stat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-/// As many links as the kernel itself follows.
+/// The number of links that the kernel itself follows.
 const MAX_LINKS: usize = 40;
 /// The bits that let the group and others write.
 const OTHERS_WRITE: u32 = 0o022;
-/// In a folder with this bit only the owner of an entry, and that of the folder, may replace the entry.
+/// In a folder with this bit, only the owner of an entry, and that of the folder, may replace the entry.
 const STICKY: u32 = 0o1000;
 
-/// A pid file that is open, and whose processes it may name.
+/// A pid file that is open, and the users whose processes it may name.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) file: File,
@@ -31,25 +31,25 @@ pub(super) struct Opened {
     pub(super) bound: Bound,
 }
 
-/// Whose processes a pid file may name: those of any user where only root and we can have written it.
+/// The users whose processes a pid file may name: all users if only root and we can have written it.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Bound {
-    /// Other users who can have chosen the number, each with the reason. A process has to be all of theirs.
+    /// The other users who can have chosen the number, each with the reason. A process has to belong to all of them.
     pub(super) users: Vec<(u32, String)>,
     /// Why no process may be named at all.
     pub(super) refused: Option<String>,
 }
 
 impl Bound {
-    /// The first user whose process `user`'s process is not, and why that user can have chosen the number.
+    /// Returns the first of these users to whom a process of `user` does not belong, and why that one can have chosen
+    /// the number.
     pub(super) fn broken_by(&self, user: u32) -> Option<&(u32, String)> {
         self.users.iter().find(|(bound, _)| *bound != user)
     }
 }
 
-/// Opens the pid file at `path` component by component, so that each folder and link on the way is
-/// looked at on the descriptor that the next step goes on from: a rename between the look and the
-/// step changes nothing.
+/// Opens the pid file at `path` component by component. Each folder and link on the way is checked on the descriptor
+/// that the next step goes on from: a rename between the check and the step changes nothing.
 pub(super) fn open(path: &Path) -> io::Result<Opened> {
     let mut way = Way { at: folder(CWD, OsStr::new("."))?, walked: PathBuf::new(), bound: Bound::default() };
     let mut doubt = None;
@@ -71,7 +71,7 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
             FileType::Symlink => {
                 links += 1;
                 way.link(&here, stat.st_uid);
-                // Where a link of /proc leads is not what its text says (`/proc/PID/root`).
+                // A link of /proc leads elsewhere than its text says (`/proc/PID/root`).
                 if rustix::fs::fstatfs(&next).is_ok_and(|on| on.f_type == PROC_SUPER_MAGIC) {
                     (way.at, way.walked) = (folder(&way.at, &name)?, here);
                     continue;
@@ -114,7 +114,7 @@ struct Way {
 }
 
 impl Way {
-    /// Why others than root and we may put something else in the place of an entry of this folder.
+    /// Returns why users other than root and we may put something else in the place of an entry of this folder.
     fn doubt(&self) -> io::Result<Option<String>> {
         let stat = rustix::fs::fstat(&self.at)?;
         let shown = self.walked.display();
@@ -127,17 +127,17 @@ impl Way {
         })
     }
 
-    /// A link leads wherever its owner wants.
+    /// Records a link, which leads wherever its owner wants.
     fn link(&mut self, path: &Path, owner: u32) {
         if !is_trusted(owner) {
             self.bound.users.push((owner, format!("the link {} belongs to uid {owner}", path.display())));
         }
     }
 
-    /// The file itself; `doubt` says why something else may have been put in its place.
+    /// Opens the file itself; `doubt` says why something else may have been put in its place.
     fn end(mut self, name: &OsStr, doubt: Option<String>) -> io::Result<Opened> {
-        // What was a file a moment ago may be a FIFO now, on a volume that the application writes:
-        // that must not stop us, and the look that counts is the one at the open descriptor.
+        // What was a file a moment ago may be a FIFO now, on a volume that the application writes. That must not stop
+        // us, and the check that counts is the one of the open descriptor.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.at, name, flags, Mode::empty())?;
         let stat = rustix::fs::fstat(&file)?;

@@ -1,14 +1,15 @@
 //! One run for each absolute file.
 //!
-//! Two runs that publish the same absolute file replace each other's content for as long as both live. A lock on
-//! the folder would keep out runs that publish other files in it, and a descriptor for each file would meet the
-//! limit of open files. So each folder has one empty file, [`LOCK`], and a run locks one byte of it for each of its
-//! files: the byte whose number is a hash of the file's name. These are the locks of POSIX, since only of
-//! them the kernel names the holder. They belong to the process, and closing *any* of its descriptors for the lock
-//! file gives up all of them: so a descriptor is opened once and kept.
+//! Two runs that publish the same absolute file replace each other's content for as long as both live. A lock on the
+//! folder would keep out runs that publish other files in it, and a descriptor for each file would meet the limit of
+//! open files. So each folder has one empty file, [`LOCK`], and a run locks one byte of it for each of its files: the
+//! byte whose number is a hash of the file's name.
 //!
-//! The lock is a safeguard against two configurations that name one file, and none against an attacker. It is
-//! left out where the lock file cannot be had, or belongs to another user, who could lock us out with it.
+//! These are the locks of POSIX, since only for them the kernel names the holder. They belong to the process, and
+//! closing *any* of its descriptors for the lock file gives up all of them. So a descriptor is opened once and kept.
+//!
+//! The lock is a safeguard against two configurations that name one file, and none against an attacker. It is left
+//! out if the lock file cannot be opened, or belongs to another user, who could lock us out with it.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,18 +30,18 @@ use super::file::replaceable;
 use super::resolve::Create;
 use super::stamp::Identity;
 
-/// The file beside absolute files, whose bytes stand for their names. What reads all files of a folder (Spring's
-/// `configtree`, for one) leaves out names that begin with two dots, as it does those of the kubelet. The file is not swept, and
-/// never removed: a run that holds a lock on a file without a name would not keep out the next one.
+/// The file beside absolute files whose bytes stand for their names. Programs that read all files of a folder (such
+/// as Spring's `configtree`) leave out names that begin with two dots, as they do for the kubelet's names. The file
+/// is not swept, and never removed: a run that holds a lock on a file without a name would not keep out the next one.
 pub(super) const LOCK: &str = "..leasehold.lock";
 
 /// The absolute files that this process publishes.
 #[derive(Debug, Default)]
 pub(super) struct Locks {
-    /// The locks of each file, the last one taken last: its folder may have been replaced.
+    /// The locks of each file, in the order in which they were taken: the file's folder may have been replaced.
     held: BTreeMap<PathBuf, Vec<Held>>,
-    /// The lock files, each open as long as a lock on it is held. More than one descriptor of a file is kept where
-    /// the file was opened before it was known.
+    /// The lock files, each open as long as a lock on it is held. There is more than one descriptor of a file if the
+    /// file was opened before it was known.
     open: Vec<(Identity, File)>,
 }
 
@@ -53,8 +54,8 @@ struct Held {
 }
 
 impl Locks {
-    /// Locks the absolute file `path`; nothing to do where it is locked already. `last` is the folder of the file that was
-    /// locked before this one.
+    /// Locks the absolute file `path`; does nothing if it is locked already. `last` is the folder of the file that
+    /// was locked before this one.
     ///
     /// # Errors
     /// `Taken`: another run publishes it. Or its folder cannot be opened or created.
@@ -70,7 +71,8 @@ impl Locks {
             None => Dir::open(folder, Some(create))?,
         };
         let dir = last.insert(dir);
-        // What cannot be replaced is refused when it is opened, and needs no lock: a device has a folder of its own.
+        // A file that cannot be replaced is refused when it is opened, and needs no lock: a device has a folder of
+        // its own.
         if replaceable(dir, name).is_err() {
             return Ok(());
         }
@@ -109,11 +111,11 @@ impl Locks {
         self.open.retain(|(lock, _)| locks.contains(lock));
     }
 
-    /// The lock file of a folder, which is open from then on; none where it cannot be used.
+    /// Returns the lock file of a folder, which stays open from then on; `None` if it cannot be used.
     fn lock_file(&mut self, dir: &Dir) -> Result<Option<Identity>, PublishError> {
         let name = OsStr::new(LOCK);
         let there = dir.stat_of(name)?;
-        // Not opened once more: closing that descriptor would give up our locks.
+        // It is not opened once more: closing that descriptor would give up our locks.
         if let Some(known) = there.as_ref().map(Identity::of)
             && self.open.iter().any(|(identity, _)| *identity == known)
         {
@@ -143,8 +145,8 @@ impl Locks {
     }
 }
 
-/// The process that publishes the absolute file `path`. To be asked by a process that publishes nothing itself: the
-/// descriptor that is closed again would give up its locks.
+/// Returns the process that publishes the absolute file `path`. To be called only by a process that publishes nothing
+/// itself: closing the descriptor would give up its locks.
 pub(super) fn publisher(path: &Path) -> Option<i32> {
     let mut options = File::options();
     options.read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOFOLLOW);
@@ -152,7 +154,7 @@ pub(super) fn publisher(path: &Path) -> Option<i32> {
     holder(&file, byte_of(path.file_name()?))
 }
 
-/// The byte that stands for a name. Two names of one byte are as unlikely as two equal hashes of 62 bits.
+/// Returns the byte that stands for a name. Two names with one byte are as unlikely as two equal hashes of 62 bits.
 fn byte_of(name: &OsStr) -> i64 {
     let digest = Sha256::digest(name.as_bytes());
     let eight: [u8; 8] = digest[..8].try_into().expect("a SHA-256 has more than 8 bytes");
@@ -169,14 +171,15 @@ fn range(byte: i64, kind: libc::c_int) -> libc::flock {
     }
 }
 
-/// Locks or unlocks a byte; whether no other process holds it. File systems without locks know no other process.
+/// Locks or unlocks a byte. Returns whether no other process holds it. On file systems without locks no other process
+/// does.
 fn set(file: &File, byte: i64, kind: libc::c_int) -> bool {
     use nix::errno::Errno;
     let refused = fcntl(file, FcntlArg::F_SETLK(&range(byte, kind))).err();
     !matches!(refused, Some(Errno::EAGAIN | Errno::EACCES))
 }
 
-/// The process that holds a byte: none where it is one of another container.
+/// Returns the process that holds a byte; `None` if it is in another container.
 fn holder(file: &File, byte: i64) -> Option<i32> {
     let mut range = range(byte, libc::F_WRLCK);
     fcntl(file, FcntlArg::F_GETLK(&mut range)).ok()?;

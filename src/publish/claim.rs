@@ -1,7 +1,7 @@
 //! One run for each folder of a set, and for each absolute file.
 //!
-//! Two runs that publish different sets in one folder remove each other's files: each sweeps what is not
-//! its own. So a run locks the folder's descriptor, which applications do not see, for as long as it lives.
+//! Two runs that publish different sets in one folder remove each other's files: each sweeps what is not its own. So
+//! a run locks the folder's descriptor, which applications do not see, for as long as it lives.
 //!
 //! Several runs may publish different absolute files in one folder, such as `/etc/app`: see [`alone`].
 
@@ -16,7 +16,7 @@ use super::error::{Problem, PublishError};
 use super::resolve::Create;
 use super::stamp::Identity;
 
-/// A start waits two seconds for a run that is about to end.
+/// A start waits two seconds for a run that is about to end: this many tries, with this pause.
 const TRIES: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -29,11 +29,11 @@ pub struct Wanted<'p> {
     pub alone: Vec<&'p Path>,
     /// The mode of folders that are missing.
     pub dir_mode: u32,
-    /// Refuse to create a folder outside tmpfs and ramfs.
+    /// Whether to refuse to create a folder outside tmpfs and ramfs.
     pub require_tmpfs: bool,
 }
 
-/// What this process publishes and no other does.
+/// What this process publishes, and no other does.
 #[derive(Debug, Default)]
 pub struct Claims {
     sets: Vec<Claim>,
@@ -49,11 +49,11 @@ struct Claim {
 }
 
 impl Claims {
-    /// Claims all that is wanted, and waits shortly for a run that holds some of it. It blocks: at a start, before there
-    /// is a loop that something else could wait in.
+    /// Claims everything that is wanted, and waits shortly for a run that holds some of it. It blocks, since at a
+    /// start there is no loop yet that something else could wait in.
     ///
     /// # Errors
-    /// `Claimed` or `Taken`: another run holds it still. Or a folder cannot be opened or created.
+    /// `Claimed` or `Taken`: another run still holds it. Or a folder cannot be opened or created.
     pub fn wait(&mut self, wanted: &Wanted<'_>) -> Result<(), PublishError> {
         for _ in 0..TRIES {
             match self.hold(wanted) {
@@ -64,7 +64,7 @@ impl Claims {
         self.hold(wanted)
     }
 
-    /// Claims what is there now of all that is wanted; nothing to do for what is claimed already.
+    /// Claims what is there now of everything that is wanted; does nothing for what is claimed already.
     ///
     /// # Errors
     /// As [`wait`](Self::wait), at once.
@@ -73,7 +73,8 @@ impl Claims {
         if let Some(folder) = wanted.set {
             self.hold_set(folder, create)?;
         }
-        // In one order, so that of two runs with several files in common one gets all of them.
+        // All runs take files in the same order, so that of two runs with several files in common one gets all of
+        // them.
         let mut alone = wanted.alone.clone();
         alone.sort_unstable();
         let mut last = None;
@@ -99,7 +100,7 @@ impl Claims {
 
     /// Gives up everything that is not wanted.
     pub fn keep_only(&mut self, wanted: &Wanted<'_>) {
-        // The last claim of a path is that of the folder which is there now.
+        // The last claim of a path is the claim of the folder that is there now.
         let last = self.sets.iter().rposition(|claim| Some(claim.path.as_path()) == wanted.set);
         let kept = last.map(|index| self.sets.swap_remove(index));
         self.sets = kept.into_iter().collect();
@@ -107,14 +108,14 @@ impl Claims {
     }
 }
 
-/// The process that publishes some of what is wanted, where the kernel shows it: not one of another container.
+/// Returns the process that publishes some of what is wanted, if the kernel shows it: not one of another container.
 #[must_use]
 pub fn publisher(wanted: &Wanted<'_>) -> Option<i32> {
     let of_set = |folder| holder(&rustix::fs::stat(folder).ok()?);
     wanted.set.and_then(of_set).or_else(|| wanted.alone.iter().find_map(|path| alone::publisher(path)))
 }
 
-/// The process that holds the lock on a folder, where `/proc/locks` shows it: not one of another container.
+/// Returns the process that holds the lock on a folder, if `/proc/locks` shows it: not one of another container.
 fn holder(folder: &rustix::fs::Stat) -> Option<i32> {
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let place = format!("{:02x}:{:02x}:{}", major(folder.st_dev), minor(folder.st_dev), folder.st_ino);

@@ -1,4 +1,4 @@
-//! Why something could not be published: which path, which rule, what to do. Never the content.
+//! Why something could not be published: which path, which rule, what to do. It never shows the content.
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
@@ -16,24 +16,24 @@ const DEVICE: &str = "a device";
 /// A destination that cannot be written. What was published before is intact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishError {
-    /// Where.
+    /// The path.
     pub path: PathBuf,
-    /// Why.
+    /// The problem.
     pub problem: Problem,
 }
 
 /// What may be wrong with a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Problem {
-    /// The name may not be used; says which rule it breaks.
+    /// The name may not be used; the text says which rule it breaks.
     Name(&'static str),
     /// It is not on tmpfs or ramfs, and must be.
     NotMemory,
-    /// It must be on tmpfs or ramfs, and the kernel refuses to say on what it is.
+    /// It must be on tmpfs or ramfs, and the kernel refuses to say what it is on.
     Unknown,
-    /// A component of the path is a symbolic link that others than root could have put there.
+    /// A component of the path is a symbolic link that users other than root could have put there.
     Link,
-    /// Something that we did not put there has the name; says what it is.
+    /// Something that we did not put there has the name; the text says what it is.
     InTheWay(&'static str),
     /// A single file is mounted there (subPath, bind mount): a rename cannot replace it.
     MountPoint,
@@ -43,30 +43,30 @@ pub enum Problem {
     Owner,
     /// We may not write there.
     Denied,
-    /// The folder is another than the one that this run began with, and we may not write in it.
+    /// The folder is not the one that this run began with, and we may not write in it.
     Replaced,
     /// The volume is mounted read-only.
     ReadOnly,
     /// Another process publishes there at this moment.
     Busy,
-    /// Another run publishes in the folder for as long as it lives: this process, where it can be seen.
+    /// Another run publishes in the folder for as long as it lives: this process, if it can be seen.
     Claimed(Option<i32>),
-    /// Another run publishes this absolute file for as long as it lives: this process, where it can be seen.
+    /// Another run publishes this absolute file for as long as it lives: this process, if it can be seen.
     Taken(Option<i32>),
     /// What was published before cannot be read back, so it cannot be carried over.
     Unreadable,
-    /// What is there already is more than can be added to.
+    /// The file is too large to be appended to.
     TooLarge,
     /// A process's arguments and environment take more than the kernel has room for.
     Environment {
         /// The bytes that they take.
         needed: usize,
-        /// The bytes that there are.
+        /// The bytes that there is room for.
         limit: usize,
     },
     /// Any other refusal of the kernel.
     System {
-        /// What was tried, an infinitive.
+        /// What was tried, as an infinitive.
         doing: &'static str,
         /// The kernel's answer.
         errno: i32,
@@ -78,7 +78,8 @@ impl PublishError {
         Self { path: path.into(), problem }
     }
 
-    /// The kernel refused `doing` at `path`: the errno in the user's words where they say more.
+    /// Makes the error for a kernel that refused `doing` at `path`. The errno is put in the user's words if they say
+    /// more.
     pub(crate) fn from_errno(path: &Path, doing: &'static str, errno: Errno) -> Self {
         let problem = match errno {
             Errno::NOSPC | Errno::DQUOT => Problem::Full,
@@ -92,7 +93,7 @@ impl PublishError {
         Self::new(path, problem)
     }
 
-    /// Something of `kind` has the name of `path`.
+    /// Makes the error for something of `kind` that has the name of `path`.
     pub(crate) fn in_the_way(path: impl Into<PathBuf>, kind: FileType) -> Self {
         Self::new(
             path,
@@ -108,19 +109,19 @@ impl PublishError {
         )
     }
 
-    /// Whether another run publishes there.
+    /// Returns whether another run publishes there.
     pub(crate) fn is_held_elsewhere(&self) -> bool {
         matches!(self.problem, Problem::Claimed(_) | Problem::Taken(_))
     }
 
-    /// Whether a device has the name.
+    /// Returns whether a device has the name.
     #[must_use]
     pub fn is_a_device(&self) -> bool {
         self.problem == Problem::InTheWay(DEVICE)
     }
 
-    /// The same about `destination`, the path that was configured, where the path is a temporary one of ours. Names
-    /// of ours within the path are left out: they say nothing to a reader.
+    /// Returns the same error about `destination`, the path that was configured, if the error's path is a temporary
+    /// one of ours. Our names within the path are left out: they say nothing to a reader.
     #[must_use]
     pub fn named(mut self, destination: &Path) -> Self {
         let is_ours = |part: &Component<'_>| part.as_os_str().as_bytes().starts_with(names::OURS.as_bytes());
@@ -133,13 +134,13 @@ impl PublishError {
         self
     }
 
-    /// What to do about it, here.
+    /// Returns what to do about it, here.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         self.hint_in(in_a_pod())
     }
 
-    /// What to do about it, in a pod or on a machine.
+    /// Returns what to do about it, in a pod or on a machine.
     fn hint_in(&self, pod: bool) -> &'static str {
         match self.problem {
             Problem::Name(_) => "choose another path",
@@ -246,7 +247,7 @@ impl fmt::Display for PublishError {
     }
 }
 
-/// Whose a folder is, in brackets; nothing where we may not look.
+/// Returns the owner of a folder, in brackets; nothing if we may not read that.
 fn owner_of(folder: &Path) -> String {
     std::fs::metadata(folder).map_or_else(
         |_| String::new(),

@@ -2,17 +2,17 @@
 //!
 //! # How it is published
 //!
-//! 1. Open its folder (created where it is missing), check that it is tmpfs where it must be.
-//! 2. Look at what has the name. A file or a link is replaced, never followed. Refused are: a file
-//!    that is a mount point, which no rename can replace; a link that only root can have made, for
-//!    it is there on purpose (`/dev/stdout`); anything else.
-//! 3. Compare bytes, mode and owner with what is there. Nothing differs: done.
+//! 1. Open its folder (created if it is missing), and check that it is tmpfs if it must be.
+//! 2. Check what has the name. A file or a link is replaced, never followed. Refused are: a file that is a mount
+//!    point, which no rename can replace; a link that only root can have made, since it is there on purpose
+//!    (`/dev/stdout`); anything else.
+//! 3. Compare bytes, mode and owner with what is there. If nothing differs, that is all.
 //! 4. Create a temporary file in the same folder: O_EXCL, 0600; lock, bytes, mode, owner, fsync.
 //! 5. Rename it over the name. **This is the instant.**
 //! 6. fsync the folder.
 //!
-//! An error up to step 5 removes the temporary file and leaves the old one as it is. Killed there,
-//! the process leaves the temporary file, which the next start removes.
+//! An error up to step 5 removes the temporary file and leaves the old one as it is. If the process is killed there,
+//! it leaves the temporary file, which the next start removes.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -31,7 +31,7 @@ use super::stamp::{Identity, Known, Stamp};
 use super::{handle, names, sweep};
 use crate::secret::Secret;
 
-/// The largest file that [`SingleFile::content`] reads, bytes.
+/// The largest file that [`SingleFile::content`] reads, in bytes.
 const LARGEST: u64 = 8 << 20;
 
 /// A file that is published alone. Holds no descriptor: its folder may be replaced between two
@@ -42,24 +42,24 @@ pub struct SingleFile {
     dir_mode: u32,
     require_tmpfs: bool,
     generation: u64,
-    /// What was published last, where this run did it.
+    /// What this run published last, if it published anything.
     pub(super) known: Option<Known>,
-    /// The folder that it was in then.
+    /// The folder that the file was in then.
     pub(super) folder: Option<Identity>,
 }
 
 impl SingleFile {
-    /// The file at `path`, whose folder is created with `dir_mode` where it is missing. Removes
-    /// what a crash left there; what is published stays as it is.
+    /// Makes the file at `path`, whose folder is created with `dir_mode` if it is missing. Removes what a crash left
+    /// there; what is published stays as it is.
     ///
     /// # Errors
-    /// The folder cannot be opened or created, is not on tmpfs or ramfs and `require_tmpfs`, or
+    /// If the folder cannot be opened or created, or is not on tmpfs or ramfs although `require_tmpfs` is set, or if
     /// what has the name cannot be replaced by a file.
     pub fn open(path: &Path, dir_mode: u32, require_tmpfs: bool) -> Result<Self, PublishError> {
         let file = Self::new(path, dir_mode, require_tmpfs);
         let (dir, name) = file.place()?;
         let there = replaceable(&dir, name)?;
-        // What cannot be removed now is in the way of the publish, which says so.
+        // What cannot be removed now is in the way of the publish, which reports it.
         let _ = sweep::leftover(&dir, &names::temporary(name));
         let generation = u64::from(there == Some(FileType::RegularFile));
         let folder = Some(Identity::of(&dir.stat()?));
@@ -70,7 +70,7 @@ impl SingleFile {
         Self { path: path.to_owned(), dir_mode, require_tmpfs, generation: 0, known: None, folder: None }
     }
 
-    /// Whether a file is there.
+    /// Returns whether there is a file.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -113,7 +113,7 @@ impl SingleFile {
         let temporary = names::temporary(name);
         let write = || leaf::write_new(&dir, &temporary, Source::Bytes(bytes), attributes, Place::Shared);
         let (written, _) = match write() {
-            // What a crash left, or another process is writing.
+            // A crash left this name, or another process is writing it.
             Err(PublishError { problem: Problem::InTheWay(_), .. }) => {
                 sweep::leftover(&dir, &temporary)?;
                 write()?
@@ -122,12 +122,12 @@ impl SingleFile {
         };
         // Step 5.
         dir.rename(&temporary, name).inspect_err(|_| {
-            // The error says why; what cannot be removed now, the next start removes.
+            // The error says why. What cannot be removed now, the next start removes.
             let _ = dir.remove_file(&temporary);
         })?;
-        // Step 6. The instant is past: an error of this cannot take it back.
+        // Step 6. The instant is past: an error from here on cannot take it back.
         let aftermath = dir.sync().err();
-        // The rename is a change, too. Without a stamp the next look compares the bytes.
+        // The rename counts as a change, too. Without a stamp the next look compares the bytes.
         let stamp = leaf::stamp(&dir, &temporary, &written).ok();
         let published = Some(bytes.clone());
         self.known = stamp.map(|stamp| Known::new(stamp, attributes.remembers(bytes)).of(published));
@@ -136,18 +136,18 @@ impl SingleFile {
         Ok(Published { generation: self.generation, changed: vec![0], aftermath })
     }
 
-    /// Keeps nothing of the bytes in memory: they will not be compared with others.
+    /// Drops the bytes from memory, since they will not be compared with others.
     pub(crate) fn forget_bytes(&mut self) {
         self.known = self.known.take().map(|known| known.of(None));
     }
 
-    /// Whether the kernel says of it what it said when this run published it last.
+    /// Returns whether the kernel's facts of the file are the same as when this run published it last.
     pub(crate) fn is_as_published(&self) -> bool {
         let stamp = rustix::fs::lstat(&self.path).map(|stat| Stamp::of(&stat));
         stamp.is_ok_and(|stamp| self.known.as_ref().is_some_and(|known| known.has(&stamp)))
     }
 
-    /// What is in it; none where it is not there. Of a file that we may not read it is what we wrote.
+    /// Returns the content; `None` if the file is not there. For a file that we may not read, it is what we wrote.
     ///
     /// # Errors
     /// It cannot be read, or is larger than 8 MiB.
@@ -163,7 +163,7 @@ impl SingleFile {
         };
         let too_large = || PublishError::new(&self.path, Problem::TooLarge);
         let size = u64::try_from(stat.st_size).ok().filter(|size| *size <= LARGEST).ok_or_else(too_large)?;
-        // Room for all of it, and one more to see the end: the buffer does not move.
+        // The buffer has room for all of it, and for one more byte to see the end, so it does not move.
         let mut bytes =
             Zeroizing::new(Vec::with_capacity(usize::try_from(size + 1).map_err(|_| too_large())?));
         file.take(size).read_to_end(&mut bytes).map_err(|error| {
@@ -173,7 +173,7 @@ impl SingleFile {
         Ok(Some(Secret::new(std::mem::take(&mut *bytes))))
     }
 
-    /// Opens it for reading, with its facts; none where it is not there.
+    /// Opens it for reading, and returns its facts; `None` if it is not there.
     pub(crate) fn read(&self) -> Result<Option<(File, Stat)>, PublishError> {
         let (dir, name) = self.place()?;
         self.read_in(&dir, name)
@@ -186,7 +186,7 @@ impl SingleFile {
         Ok(Some((file, stat)))
     }
 
-    /// The same for the file at `path`, of which nothing else is wanted: nothing is created and nothing is swept.
+    /// Opens the file at `path` in the same way, for nothing else: nothing is created and nothing is swept.
     pub(crate) fn peek(path: &Path) -> Result<Option<(File, Stat)>, PublishError> {
         let single = Self::new(path, 0, false);
         let (folder, name) = single.parts()?;
@@ -194,18 +194,18 @@ impl SingleFile {
         single.read_in(&dir, name)
     }
 
-    /// Removes it; nothing to do where it is not there.
+    /// Removes the file; does nothing if it is not there.
     pub(crate) fn remove(&mut self) -> Result<(), PublishError> {
         let (dir, name) = self.place()?;
         dir.remove_file(name)?;
         dir.sync()
     }
 
-    /// Takes the lock on the file `path`, which is created empty where it is missing and never
-    /// removed: whoever waits for a lock that has lost its name would hold another than the next.
+    /// Takes the lock on the file `path`, which is created empty if it is missing, and is never removed: a process
+    /// that waits for a lock whose file has lost its name would hold another lock than the next process.
     ///
     /// # Errors
-    /// `Busy` where another process has it.
+    /// `Busy` if another process holds it.
     pub(crate) fn lock(path: &Path, dir_mode: u32, require_tmpfs: bool) -> Result<File, PublishError> {
         let file = Self::new(path, dir_mode, require_tmpfs);
         let (dir, name) = file.place()?;
@@ -214,7 +214,7 @@ impl SingleFile {
         Ok(opened)
     }
 
-    /// An error of it, which says so where the folder is no longer the one that it was.
+    /// Explains an error: if the folder is no longer the one that it was, the error says so.
     pub(super) fn explain(&self, error: PublishError) -> PublishError {
         let folder = self.path.parent().unwrap_or(&self.path);
         dir::explain(error, folder, self.folder)
@@ -230,7 +230,7 @@ impl SingleFile {
         Ok((dir, name))
     }
 
-    /// Its folder and its name there.
+    /// Returns its folder, and its name there.
     pub(super) fn parts(&self) -> Result<(&Path, &OsStr), PublishError> {
         let refuse = |rule| move || PublishError::new(&self.path, Problem::Name(rule));
         if names::has_control(self.path.as_os_str()) {

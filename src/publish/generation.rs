@@ -13,7 +13,7 @@ use super::set::{Content, Member};
 use super::stamp::{Identity, Known, Stamp};
 use super::{names, sweep};
 
-/// How many taken numbers to pass over before giving up: only somebody else can take them.
+/// How many taken numbers to pass over before giving up: only another program can take them.
 const ATTEMPTS: u64 = 64;
 
 /// The generation that `..data` leads to.
@@ -24,10 +24,10 @@ pub(super) struct Current {
 }
 
 impl Current {
-    /// The current generation of the set in `root`.
+    /// Returns the current generation of the set in `root`.
     ///
-    /// None where `..data` is not there, leads elsewhere, or leads to a folder that neither we nor
-    /// root made: what somebody else put there is not carried over into the next generation.
+    /// `None` if `..data` is not there, leads elsewhere, or leads to a folder that neither we nor root made: what
+    /// another user put there is not carried over into the next generation.
     pub(super) fn open(root: &Dir) -> Result<Option<Self>, PublishError> {
         let data = OsStr::new(names::DATA);
         match root.kind_of(data)? {
@@ -45,12 +45,12 @@ impl Current {
         Ok(Some(Self { number, dir: root.child(&target)? }))
     }
 
-    /// Whether its folder has the mode; the setgid bit is the volume's own affair.
+    /// Returns whether its folder has the mode; the setgid bit is the volume's own affair.
     pub(super) fn has_mode(&self, dir_mode: u32) -> Result<bool, PublishError> {
         Ok((self.dir.stat()?.st_mode ^ dir_mode) & 0o1777 == 0)
     }
 
-    /// Everything in it that is not a folder, sorted.
+    /// Returns everything in it that is not a folder, sorted.
     pub(super) fn files(&self) -> Result<Vec<PathBuf>, PublishError> {
         let mut files = Vec::new();
         list(&self.dir, Path::new(""), &mut files)?;
@@ -58,8 +58,8 @@ impl Current {
         Ok(files)
     }
 
-    /// The stamp of `member` where it is there as it should be. `known` is what we know of a file
-    /// that we may not read; a `thorough` comparison reads those that we may.
+    /// Returns the stamp of `member` if it is there as it should be. `known` is what we know of a file that we may
+    /// not read; a `thorough` comparison reads the files that we may.
     pub(super) fn holds(
         &self,
         member: &Member,
@@ -76,7 +76,7 @@ impl Current {
         .map(Option::flatten)
     }
 
-    /// The bytes of the file at `path`, to be carried over.
+    /// Returns the bytes of the file at `path`, to be carried over.
     pub(super) fn source<'a>(
         &self,
         path: &Path,
@@ -92,7 +92,7 @@ impl Current {
         }
     }
 
-    /// Does something with the folder and the name of `path`; none where the folder is not there.
+    /// Calls `act` with the folder and the name of `path`; returns `None` if the folder is not there.
     pub(super) fn within<T>(
         &self,
         path: &Path,
@@ -123,12 +123,12 @@ fn list(dir: &Dir, prefix: &Path, files: &mut Vec<PathBuf>) -> Result<(), Publis
     Ok(())
 }
 
-/// A generation that nobody sees yet.
+/// A generation that no reader sees yet.
 #[derive(Debug)]
 pub(super) struct Staged {
     pub(super) number: u64,
     dir: Dir,
-    /// The group of the volume, for whatever has none of its own.
+    /// The group of the volume, for files and folders without a group of their own.
     gid: u32,
     pub(super) identity: Identity,
 }
@@ -176,8 +176,8 @@ impl Staged {
         })
     }
 
-    /// Gives a file of the `current` generation its name here, too, where it is the one that had this stamp: its stamp
-    /// now. None where that cannot be, and it has to be written.
+    /// Gives a file of the `current` generation its name here, too, if it still has this stamp, and returns its new
+    /// stamp. `None` if that is not possible, and the file has to be written.
     pub(super) fn link(
         &self,
         current: &Current,
@@ -190,7 +190,7 @@ impl Staged {
                 if !folder.link(name, old)? {
                     return Ok(None);
                 }
-                // Another process may have put another file there since it was compared.
+                // Another process may have put another file there since the comparison.
                 let stat = folder.stat_of(name)?.filter(|stat| stat.st_nlink == 2);
                 match stat.map(|stat| Stamp::of(&stat)).filter(|stamp| stamp.same_but_changed(was)) {
                     Some(stamp) => Ok(Some(stamp)),
@@ -201,7 +201,7 @@ impl Staged {
         linked.map(Option::flatten)
     }
 
-    /// Does something with the folder and the name of `path`; the folder is made where it is not there.
+    /// Calls `act` with the folder and the name of `path`, and creates the folder if it is missing.
     fn within<T>(
         &self,
         path: &Path,

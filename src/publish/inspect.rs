@@ -1,9 +1,9 @@
-//! A look at what was published: is it there still, as it was written?
+//! Checks what was published: is it still there, as it was written?
 //!
-//! A look takes a stat for each file (and one readlink for each visible name), and reads nothing, as
-//! long as what the kernel says of a file is what it said when its bytes were last compared. Only
-//! where that differs are bytes, mode and owner compared. A write through a shared memory map is the
-//! one change that tmpfs does not date; a `thorough` look, which reads everything, finds that too.
+//! A look takes a stat for each file (and one readlink for each visible name). It reads nothing as long as the
+//! kernel's facts of a file are the same as when its bytes were last compared. Only if they differ are bytes, mode
+//! and owner compared. A write through a shared memory map is the one change that tmpfs does not date; a `thorough`
+//! look, which reads everything, finds that, too.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ use crate::secret::Secret;
 pub struct Look {
     /// Seconds since 1970.
     pub wall: i64,
-    /// Compare the bytes of every file, whatever the kernel says of it.
+    /// Whether to compare the bytes of every file, whatever the kernel's facts are.
     pub thorough: bool,
 }
 
@@ -40,11 +40,11 @@ pub enum Loss {
 }
 
 impl Set {
-    /// The indices of those `members` that are not there as they were published. Of one whose content is
+    /// Returns the indices of the `members` that are not there as published. For a member whose content is
     /// [`Content::Keep`](super::Content::Keep) any bytes will do.
     ///
     /// # Errors
-    /// The folder cannot be looked at.
+    /// The folder cannot be read.
     pub fn inspect(&mut self, members: &[Member], look: Look) -> Result<Vec<(usize, Loss)>, PublishError> {
         self.inspect_folder(members, look).map_err(|error| dir::explain(error, &self.path, self.folder))
     }
@@ -78,7 +78,7 @@ impl Set {
         let known = self.known.get(&member.path);
         let stat = match current.dir.stat_of(member.path.as_os_str()) {
             Err(error @ PublishError { problem: Problem::Denied, .. }) => return Err(error),
-            // A folder on the way has become another thing.
+            // A folder on the way has become something else.
             Err(_) => None,
             Ok(stat) => stat,
         };
@@ -94,7 +94,7 @@ impl Set {
     }
 }
 
-/// The visible names that do not lead where they should.
+/// Returns the visible names that do not lead where they should.
 fn hidden<'a>(root: &Dir, members: &'a [Member]) -> Result<BTreeSet<&'a OsStr>, PublishError> {
     let names: BTreeSet<&OsStr> = members.iter().filter_map(|member| member.path.iter().next()).gather();
     let mut hidden = BTreeSet::new();
@@ -107,10 +107,10 @@ fn hidden<'a>(root: &Dir, members: &'a [Member]) -> Result<BTreeSet<&'a OsStr>, 
 }
 
 impl SingleFile {
-    /// What became of it, where it is not there as it was published. Without `bytes` any will do.
+    /// Returns what became of the file, if it is not there as published. Without `bytes` any content will do.
     ///
     /// # Errors
-    /// Its folder cannot be looked at.
+    /// Its folder cannot be read.
     pub fn inspect(
         &mut self,
         bytes: Option<&Secret>,
@@ -134,7 +134,7 @@ impl SingleFile {
     }
 }
 
-/// The folder, if it is there.
+/// Returns the folder, if it is there.
 pub(super) fn there(opened: Result<Dir, PublishError>) -> Result<Option<Dir>, PublishError> {
     match opened {
         Err(PublishError { problem: Problem::System { errno, .. }, .. })
@@ -146,7 +146,7 @@ pub(super) fn there(opened: Result<Dir, PublishError>) -> Result<Option<Dir>, Pu
     }
 }
 
-/// What a comparison comes to: where it found the `same`, later looks need not compare again. Where it did not, the stamp
+/// Records the outcome of a comparison. If it found the `same`, later looks need not compare again. If not, the stamp
 /// vouches for nothing, and the publish that puts the file back compares again.
 fn confirm(known: Option<&mut Known>, same: Option<Stamp>, look: Look) -> Option<Loss> {
     match (known, same) {

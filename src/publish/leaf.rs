@@ -1,5 +1,5 @@
-//! One file in an open folder: written, compared, carried over. The bytes pass through one small
-//! buffer that is wiped; nothing is held longer than that.
+//! One file in an open folder: written, compared, carried over. The bytes pass through one small buffer that is
+//! wiped, and are held no longer than that.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -15,29 +15,29 @@ use super::handle::{self, lock, offer_group};
 use super::stamp::{Known, Stamp};
 use crate::secret::Secret;
 
-/// The bits of a mode that a file of secrets can have: there is nothing to execute as somebody
-/// else, and the kernel drops these bits when the owner changes.
+/// The mode bits that a file of secrets can have. It has nothing to execute as another user, and the kernel drops the
+/// other bits when the owner changes.
 const MODE: u32 = 0o1777;
 
-/// Who may read a file.
+/// The owner, group and mode of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attributes {
-    /// Permission bits; setuid and setgid are left out.
+    /// The permission bits; setuid and setgid are left out.
     pub mode: u32,
-    /// The owner; ours where there is none.
+    /// The owner; ours if there is none.
     pub uid: Option<u32>,
-    /// The group. Where there is none: of a member the volume's, where we may set it; else what
-    /// the kernel gives, which is ours, or the folder's where that is setgid.
+    /// The group. If there is none, a member gets the volume's group, if we may set it. Any other file gets what the
+    /// kernel gives: our group, or the folder's if that is setgid.
     pub gid: Option<u32>,
 }
 
-/// Where a new file is.
+/// The kind of place of a new file.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Place {
-    /// Beside files of others. It is locked, which tells another process's sweep that this is no leftover, as
-    /// long as the file is open.
+    /// Beside other programs' files. The file is locked as long as it is open, which shows the sweep of another
+    /// process that it is no leftover.
     Shared,
-    /// In a new generation's folder, whose lock is its own too. The group of the volume is tried where the file
+    /// In a new generation's folder, whose lock covers the file, too. The group of the volume is tried if the file
     /// has none of its own.
     Generation {
         /// The volume's.
@@ -45,7 +45,7 @@ pub(super) enum Place {
     },
 }
 
-/// Where the bytes of a new file come from.
+/// The source of a new file's bytes.
 pub(super) enum Source<'a> {
     /// From here.
     Bytes(&'a Secret),
@@ -54,23 +54,23 @@ pub(super) enum Source<'a> {
 }
 
 impl Attributes {
-    /// Whether a file with these attributes may go on in the next generation as it is, under a second name for a moment:
-    /// where only we can write to it. To a file that another user can write to, that user may hold an open
-    /// descriptor, and each generation gets one of its own.
+    /// Returns whether a file with these attributes may go on in the next generation as it is, under a second name
+    /// for a moment: only if no other user can write to it. Another user who can may hold an open descriptor, so each
+    /// generation gets a file of its own.
     pub(super) fn may_go_on(self) -> bool {
         self.mode & 0o022 == 0 && self.uid.is_none_or(|uid| uid == handle::own().0)
     }
 
-    /// The bytes to remember once they are written: of a file that goes to another owner. Without
-    /// CAP_DAC_OVERRIDE we cannot read it back to compare it, nor carry it over.
+    /// Returns the bytes to remember once they are written, if the file goes to another owner. Without
+    /// CAP_DAC_OVERRIDE we cannot read it back, neither to compare it nor to carry it over.
     pub(super) fn remembers(self, bytes: &Secret) -> Option<Secret> {
         self.uid.is_some_and(|uid| uid != handle::own().0).then(|| bytes.clone())
     }
 }
 
-/// The stamp of the file `name` where it is there with these bytes (any, where there are none) and
-/// attributes, under no other name. Where we may not read it, `known` is what we know of it. A `thorough` comparison reads the
-/// bytes although the stamp vouches for them: a write through a shared memory map changes no stamp.
+/// Returns the stamp of the file `name` if it is there with these bytes (any, if there are none) and attributes, and
+/// under no other name. If we may not read it, `known` is what we know of it. A `thorough` comparison reads the bytes
+/// although the stamp vouches for them: a write through a shared memory map changes no stamp.
 pub(super) fn same(
     dir: &Dir,
     name: &OsStr,
@@ -79,7 +79,7 @@ pub(super) fn same(
     known: Option<&Known>,
     thorough: bool,
 ) -> Result<Option<Stamp>, PublishError> {
-    // Before the bytes: a change behind the comparison must not go with the stamp of before.
+    // The stamp is taken before the bytes: a change after the comparison must not go with an earlier stamp.
     let Some(stat) = dir.stat_of(name)? else { return Ok(None) };
     let stamp = Stamp::of(&stat);
     let is_default_group = || -> Result<bool, PublishError> {
@@ -93,7 +93,7 @@ pub(super) fn same(
     if stat.st_mode & 0o7777 != attributes.mode & MODE
         || stat.st_uid != owner
         || !group_is_right
-        // A second name is somebody else's way to the file; a new one breaks the tie.
+        // A second name is another program's way to the file. A new file breaks that tie.
         || stat.st_nlink != 1
     {
         return Ok(None);
@@ -120,7 +120,7 @@ pub(super) fn same(
     Ok(same.then_some(stamp))
 }
 
-/// The stamp of an open file.
+/// Returns the stamp of an open file.
 pub(super) fn stamp(dir: &Dir, name: &OsStr, file: &File) -> Result<Stamp, PublishError> {
     let stat =
         rustix::fs::fstat(file).map_err(|errno| PublishError::from_errno(&dir.at(name), "look at", errno))?;
@@ -128,7 +128,7 @@ pub(super) fn stamp(dir: &Dir, name: &OsStr, file: &File) -> Result<Stamp, Publi
 }
 
 fn holds(mut file: File, mut expected: &[u8]) -> std::io::Result<bool> {
-    // One more than there should be: to see the end, and to wipe no more than that.
+    // One byte more than there should be: to see the end, and to wipe no more than that.
     let mut buffer = buffer(expected.len() + 1);
     loop {
         let read = file.read(&mut buffer)?;
@@ -142,16 +142,16 @@ fn holds(mut file: File, mut expected: &[u8]) -> std::io::Result<bool> {
     }
 }
 
-/// Room for the bytes of a file of that length, or for a part of it.
+/// Returns a buffer for the bytes of a file of that length, or for a part of it.
 fn buffer(length: usize) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(vec![0; length.clamp(1, 8192)])
 }
 
-/// Writes the new file `name`, complete and on the disk when this returns, with its stamp where that is known already. On
-/// an error nothing of it is left.
+/// Writes the new file `name`. It is complete and on the disk when this returns, with its stamp if that is known
+/// already. On an error nothing of it is left.
 ///
-/// Bytes first, then mode, then owner: until it is complete nobody else can open it, and whoever
-/// has CAP_CHOWN alone could not change the mode of a file that is no longer his.
+/// The bytes come first, then the mode, then the owner. Until the file is complete no other user can open it. A
+/// process with CAP_CHOWN alone could not change the mode of a file after giving it away.
 pub(super) fn write_new(
     dir: &Dir,
     name: &OsStr,
@@ -180,7 +180,7 @@ pub(super) fn write_new(
     match whole {
         Ok(stamp) => Ok((file, stamp)),
         Err(error) => {
-            // The error says what is wrong; if the removal fails too, the next sweep finds it.
+            // The error says what is wrong. If the removal fails, too, the next sweep finds the file.
             let _ = dir.remove_file(name);
             Err(error)
         }
@@ -227,14 +227,14 @@ fn set_owner(dir: &Dir, name: &OsStr, file: &File, attributes: &Attributes) -> R
     }
     match rustix::fs::fchown(file, uid, gid) {
         Ok(()) => Ok(()),
-        // EINVAL: a number that this user namespace does not know.
+        // EINVAL: the number is unknown in this user namespace.
         Err(Errno::PERM | Errno::INVAL) => Err(PublishError::new(dir.at(name), Problem::Owner)),
         Err(other) => Err(errno(other)),
     }
 }
 
 fn io_error(dir: &Dir, name: &OsStr, doing: &'static str, error: &std::io::Error) -> PublishError {
-    // Every error of a read or write carries the kernel's number, save a write of no bytes.
+    // Every error of a read or write carries the kernel's number, except for a write of no bytes.
     let errno = error.raw_os_error().map_or(Errno::IO, Errno::from_raw_os_error);
     PublishError::from_errno(&dir.at(name), doing, errno)
 }

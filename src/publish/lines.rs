@@ -1,8 +1,8 @@
-//! A file that grows by whole lines, beside one that is replaced as a whole.
+//! A file that grows by whole lines, beside a file that is replaced as a whole.
 //!
-//! It is created anew and never gone on with: what an earlier run left may end in the middle of a line. Each line
-//! is in the file when [`append`](LineFile::append) returns. A process that is killed before that leaves a part of it
-//! at most, at the end of the file.
+//! It is created anew and never continued: what an earlier run left may end in the middle of a line. Each line is in
+//! the file when [`append`](LineFile::append) returns. If the process is killed before that, at most a part of the
+//! line is left, at the end of the file.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -25,10 +25,10 @@ pub(crate) struct LineFile {
 }
 
 impl LineFile {
-    /// Creates the file at `path` with its first lines, for us alone. What had the name before is removed.
+    /// Creates the file at `path` with its first lines, for us alone. Removes what had the name before.
     ///
     /// # Errors
-    /// Nothing of it is left.
+    /// Nothing of the file is left.
     pub(crate) fn create(
         path: &Path,
         dir_mode: u32,
@@ -53,11 +53,11 @@ impl LineFile {
         Ok(lines)
     }
 
-    /// Puts whole lines at the end.
+    /// Appends whole lines.
     ///
     /// # Errors
-    /// The file is as it was before; or, where it cannot be cut again, it ends with a part of these lines, over which
-    /// the next ones are written.
+    /// The file is as it was before. If it cannot be cut again, it ends with a part of these lines, and the next ones
+    /// are written over that part.
     pub(crate) fn append(&mut self, lines: &[u8]) -> Result<(), PublishError> {
         let written = self.file.write_all_at(lines, self.length);
         let failed = |doing, errno| PublishError::from_errno(&self.path, doing, errno);
@@ -76,13 +76,13 @@ impl LineFile {
         }
     }
 
-    /// The bytes in it.
+    /// Returns the length of the file, in bytes.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Whether it still has its name: lines in a file that another process has removed or replaced are found by no
-    /// later run.
+    /// Returns whether the file still has its name: no later run finds lines in a file that another process has
+    /// removed or replaced.
     pub(crate) fn is_there(&self) -> bool {
         rustix::fs::lstat(&self.path).is_ok_and(|stat| Identity::of(&stat) == self.identity)
     }
@@ -90,7 +90,7 @@ impl LineFile {
     /// Removes the file of this kind at `path`, whichever run has left it.
     ///
     /// # Errors
-    /// It is there still.
+    /// It is still there.
     pub(crate) fn remove(path: &Path) -> Result<(), PublishError> {
         let single = SingleFile::new(path, 0, false);
         let (folder, name) = single.parts()?;

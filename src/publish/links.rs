@@ -9,14 +9,14 @@ use super::dir::{Dir, Named};
 use super::error::PublishError;
 use super::names;
 
-/// The visible names of a set: the first component of every path, sorted.
+/// Returns the visible names of a set: the first component of every path, sorted.
 pub(super) fn visible(paths: &[&Path]) -> Vec<OsString> {
     let first = paths.iter().filter_map(|path| path.iter().next());
     first.map(OsStr::to_owned).gather::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The visible names that do not lead where they should, or are not there. Refuses where something other than a link
-/// has such a name. It is not ours to replace: it may be the only copy of something.
+/// Returns the visible names that are missing or do not lead where they should. Refuses if something other than a
+/// link has such a name. We must not replace it: it may be the only copy of something.
 pub(super) fn lacking(root: &Dir, visible: &[OsString]) -> Result<Vec<OsString>, PublishError> {
     let mut lacking = Vec::new();
     for name in visible {
@@ -29,8 +29,8 @@ pub(super) fn lacking(root: &Dir, visible: &[OsString]) -> Result<Vec<OsString>,
     Ok(lacking)
 }
 
-/// Makes these visible links, which lack, lead where they should. Those made under a name that was free are
-/// added to `made`; one that led elsewhere is replaced, never followed.
+/// Makes these visible links, which are missing or lead elsewhere. A link under a name that was free is added to
+/// `made`. A link that led elsewhere is replaced, never followed.
 pub(super) fn create_missing(
     root: &Dir,
     visible: &[OsString],
@@ -52,7 +52,7 @@ pub(super) fn create_missing(
     Ok(())
 }
 
-/// Puts back visible links that somebody removed or changed.
+/// Puts back visible links that another process removed or changed.
 pub(super) fn mend(root: &Dir, visible: &[OsString], generation: u64) -> Result<(), PublishError> {
     create_missing(root, &lacking(root, visible)?, generation, &mut Vec::new())
 }
@@ -62,7 +62,7 @@ pub(super) fn point(root: &Dir, name: &OsStr, target: &OsStr, generation: u64) -
     let temporary = names::link_in_progress(generation);
     root.create_link(&temporary, target)?;
     root.rename(&temporary, name).inspect_err(|_| {
-        // The error of the rename says why; this name is swept by the next start at the latest.
+        // The error of the rename says why. The next start at the latest sweeps this name.
         let _ = root.remove_file(&temporary);
     })
 }

@@ -1,9 +1,9 @@
 //! What is remembered of a published absolute file for the next run, which may no longer name it.
 //!
-//! The list stands in the handoff, which is ours alone to write. It is believed only as far as this: a listed file
-//! is removed only where it is still the same inode with the same bytes, in a folder that has a lock file of ours
-//! (see [`alone`](super::alone)). So a run that was taken over cannot have the next one remove files from folders
-//! that the first was not allowed to write.
+//! The list stands in the handoff, which only we can write. It is believed only as far as this: a listed file is
+//! removed only if it is still the same inode with the same bytes, in a folder that has a lock file of ours (see
+//! [`alone`](super::alone)). So a run that was compromised cannot have the next one remove files from folders that
+//! the first was not allowed to write.
 
 use std::ffi::OsStr;
 use std::io::Read;
@@ -31,7 +31,7 @@ pub struct Listed {
     pub digest: String,
 }
 
-/// How a listed file is found.
+/// How a listed file was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// It is not there.
@@ -45,7 +45,7 @@ pub enum Found {
 }
 
 impl Listed {
-    /// Looks at what has the name. Nothing is created and no link is followed.
+    /// Checks what has the name. Nothing is created, and no link is followed.
     ///
     /// # Errors
     /// Its folder or the file itself cannot be read.
@@ -53,7 +53,7 @@ impl Listed {
         Ok(self.look()?.1)
     }
 
-    /// Removes the file where it is unchanged; how it was found.
+    /// Removes the file if it is unchanged. Returns how it was found.
     ///
     /// # Errors
     /// As [`find`](Self::find), or it cannot be removed.
@@ -105,7 +105,7 @@ impl Listed {
 }
 
 impl SingleFile {
-    /// How the next run is to know it, where this run has published `bytes` in it.
+    /// Returns how the next run can recognise the file, if this run has published `bytes` in it.
     #[must_use]
     pub fn listed(&self, path: &Path, bytes: &Secret) -> Option<Listed> {
         let inode = self.known.as_ref()?.inode()?;

@@ -3,13 +3,12 @@
 //! - [`Set`]: the relative files, published together as one generation behind one link.
 //! - [`SingleFile`]: one absolute path, replaced by a rename.
 //!
-//! Both keep what was published before when anything fails, leave nothing of the new behind, and
-//! write nothing where bytes, mode and owner are on the disk already. The folder is shared with an
-//! application that may be compromised: see `dir` for what keeps a write inside, and the two
-//! modules for their order of system calls, step by step.
+//! Both keep what was published before when anything fails, leave nothing of the new behind, and write nothing if
+//! bytes, mode and owner are on the disk already. The folder is shared with an application that may be compromised:
+//! see `dir` for what keeps a write inside, and the two modules for their order of system calls, step by step.
 //!
-//! On tmpfs nothing here waits. On a disk `fsync` does, so the driver publishes from a thread of
-//! its own there: every type is `Send`, and none holds a descriptor between two publishes.
+//! On tmpfs nothing here waits. On a disk `fsync` does, so the driver publishes from a thread of its own there: every
+//! type is `Send`, and none holds a descriptor between two publishes.
 
 mod alone;
 mod claim;
@@ -45,7 +44,7 @@ use std::path::Path;
 /// Opens the folder at `path`, and creates what is missing of it with `mode`, for later.
 ///
 /// # Errors
-/// It cannot be opened or created, or it is not on tmpfs or ramfs and `require_tmpfs`.
+/// If it cannot be opened or created, or is not on tmpfs or ramfs although `require_tmpfs` is set.
 pub fn prepare(path: &Path, mode: u32, require_tmpfs: bool) -> Result<(), PublishError> {
     let mut dir = dir::Dir::open(path, Some(resolve::Create { mode, in_memory: require_tmpfs }))?;
     if require_tmpfs { dir.require_memory() } else { Ok(()) }

@@ -7,62 +7,62 @@ use std::path::{Component, Path};
 
 use super::error::{Problem, PublishError};
 
-/// The link that every reader goes through. Kubernetes has the same name in its own volumes, so
-/// what watches those understands ours.
+/// The link that every reader goes through. Kubernetes has the same name in its own volumes, so programs that watch
+/// those understand ours.
 pub(super) const DATA: &str = "..data";
 
-/// What every other name of ours in a destination folder begins with. Whatever has it and is not
-/// in use is a leftover, and swept.
+/// The beginning of all our other names in a destination folder. A name that begins so and is not in use is a
+/// leftover, and is swept.
 pub(super) const OURS: &str = "..leasehold_";
 
-/// A generation a nanosecond would take three centuries to come to it.
+/// With one generation a nanosecond, it would take three centuries to reach this number.
 const LAST_GENERATION: u64 = u64::MAX / 2;
 
-/// The longest name of the kernel.
+/// The longest name that the kernel accepts.
 const NAME_MAX: usize = 255;
 
 /// The rule of [`has_control`].
 pub(super) const CONTROL: &str = "contains a control character";
 
-/// Whether a path holds a byte that no message should show: NUL, a newline, a terminal's escape.
+/// Returns whether a path holds a byte that no message should show: NUL, a newline, a terminal's escape.
 pub(super) fn has_control(path: &OsStr) -> bool {
     path.as_bytes().iter().any(u8::is_ascii_control)
 }
 
-/// The folder of a generation.
+/// Returns the folder of a generation.
 pub(super) fn generation(number: u64) -> String {
     format!("{OURS}{number}")
 }
 
-/// The name of a link on its way to generation `number`, until it is renamed into place.
+/// Returns the name of a link on its way to generation `number`, until it is renamed into place.
 pub(super) fn link_in_progress(number: u64) -> OsString {
     OsString::from(format!("{}.link", generation(number)))
 }
 
-/// The generation's folder whose link in progress this is.
+/// Returns the generation's folder whose link in progress this is.
 pub(super) fn generation_of_link(link: &OsStr) -> Option<&OsStr> {
     Some(OsStr::new(link.to_str()?.strip_suffix(".link")?))
 }
 
-/// Where the visible link `name` leads.
+/// Returns where the visible link `name` leads.
 pub(super) fn link_target(name: &OsStr) -> OsString {
     Path::new(DATA).join(name).into_os_string()
 }
 
-/// The number of the generation whose folder this is.
+/// Returns the number of the generation whose folder this is.
 pub(super) fn generation_number(name: &OsStr) -> Option<u64> {
     let number = name.to_str()?.strip_prefix(OURS)?;
-    // Only the one spelling that `generation` writes, and no number that we ever come to: behind the
-    // last one, which somebody else may have put there, would be no room for the next.
+    // Only the one spelling counts that `generation` writes, and no number that we never reach: after the last
+    // number, which another program may have put there, there would be no room for the next.
     number.parse().ok().filter(|parsed: &u64| *parsed <= LAST_GENERATION && parsed.to_string() == number)
 }
 
-/// Whether the name is one of ours that only a publish under way needs.
+/// Returns whether the name is one of ours that only a publish under way needs.
 pub(super) fn is_ours(name: &OsStr) -> bool {
     name.as_bytes().starts_with(OURS.as_bytes())
 }
 
-/// The normal components of a member's path.
+/// Returns the normal components of a member's path.
 ///
 /// # Errors
 /// The rule that the path breaks.
@@ -104,8 +104,8 @@ pub(super) fn distinct<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<(), 
     }
 }
 
-/// The temporary name of a file that is published alone. Short and of fixed length, whatever the
-/// file is called, and the same in every run, so that the next one finds what a crash left.
+/// Returns the temporary name of a file that is published alone. It is short and of fixed length, whatever the file
+/// is called, and the same in every run, so that the next one finds what a crash left.
 pub(super) fn temporary(name: &OsStr) -> OsString {
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(name.as_bytes());

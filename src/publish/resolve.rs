@@ -1,11 +1,10 @@
-//! From a path to a folder, whoever else writes on the way.
+//! From a path to a folder, whichever other users write on the way.
 //!
 //! 1. `openat2` with RESOLVE_NO_SYMLINKS: one call, no link on the way.
-//! 2. Where that meets a link or a file, or is missing (ENOSYS before Linux 5.6, EPERM under an old
-//!    container runtime's seccomp), or where a folder has to be created: component by component,
-//!    each opened O_PATH and O_NOFOLLOW in the one before. The result is the same, except that a
-//!    link is followed where only root can have put it there (`/var/run` is one everywhere):
-//!    owned by root, in a folder of root's that nobody else may write.
+//! 2. If that meets a link or a file, or is missing (ENOSYS before Linux 5.6, EPERM under an old container runtime's
+//!    seccomp), or if a folder has to be created: component by component, each opened O_PATH and O_NOFOLLOW in the one
+//!    before. The result is the same, except that a link is followed if only root can have put it there (`/var/run` is
+//!    one everywhere): it is owned by root, in a folder of root's that no other user may write.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -32,8 +31,7 @@ pub(crate) struct Create {
     pub(crate) in_memory: bool,
 }
 
-/// A descriptor that names the folder at `path`, creating what is missing of it where `create`
-/// says so.
+/// Returns a descriptor that names the folder at `path`, and creates what is missing of it if `create` says so.
 pub(super) fn place(path: &Path, create: Option<Create>) -> Result<OwnedFd, PublishError> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
@@ -45,7 +43,7 @@ pub(super) fn place(path: &Path, create: Option<Create>) -> Result<OwnedFd, Publ
     }
 }
 
-/// Resolves `path` component by component; the module's second step.
+/// Resolves `path` component by component: the module's second step.
 fn walk(path: &Path, create: Option<Create>) -> Result<OwnedFd, PublishError> {
     let fail = |at: &Path, errno| PublishError::from_errno(at, "open", errno);
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -91,7 +89,7 @@ fn split(path: &Path) -> impl Iterator<Item = OsString> + '_ {
     path.components().filter(|part| *part != Component::CurDir).map(|part| part.as_os_str().to_owned())
 }
 
-/// Whether only root can have put `link` into `folder`.
+/// Returns whether only root can have put `link` into `folder`.
 pub(super) fn only_root_could_link(folder: &Stat, link: &Stat) -> bool {
     link.st_uid == 0 && folder.st_uid == 0 && folder.st_mode & 0o022 == 0
 }

@@ -17,32 +17,32 @@
 //!
 //! # How a generation is published
 //!
-//! 1. Open the folder, check that it is tmpfs where it must be, check all names.
-//! 2. Open the generation that `..data` leads to, where there is one and we can trust it.
-//! 3. Compare every member with what is there. Nothing differs: mend the visible links, done.
-//! 4. Refuse where something that is no link of ours has a name that we need.
+//! 1. Open the folder, check that it is tmpfs if it must be, and check all names.
+//! 2. Open the generation that `..data` leads to, if there is one and we can trust it.
+//! 3. Compare every member with what is there. If nothing differs, put back visible links, and that is all.
+//! 4. Refuse if something that is no link of ours has a name that we need.
 //! 5. Create the new generation's folder, 0700, under a number not taken yet, and lock it.
-//! 6. Write every member that differs: O_EXCL, bytes, mode, owner, fsync. One that is there as it should be, and that
-//!    only we can write to, is linked: the new generation has the same file under the same name. It must still be the
-//!    file that was compared. Where it cannot be linked, it is written, or copied from the old generation.
+//! 6. Write every member that differs: O_EXCL, bytes, mode, owner, fsync. A member that is there as it should be, and
+//!    that only we can write to, is linked: the new generation has the same file under the same name. It must still
+//!    be the file that was compared. If it cannot be linked, it is written, or copied from the old generation.
 //! 7. Give each folder its mode, deepest first, and fsync it.
-//! 8. Create the visible links of new members. They lead nowhere yet, which to a reader is the
-//!    same as not being there. fsync the folder.
-//! 9. Create the new `..data` under another name, and rename it over the old one.
-//!    **This is the instant.** fsync the folder.
+//! 8. Create the visible links of new members. They lead nowhere yet, which to a reader is the same as not being
+//!    there. fsync the folder.
+//! 9. Create the new `..data` under another name, and rename it over the old one. **This is the instant.** fsync the
+//!    folder.
 //! 10. Remove visible links of members that are gone, the old generation, and leftovers.
 //!
-//! So a publish costs as much as what has changed, and needs room for that alone. A file has two names from step 6 to
-//! step 10, or to the next start where the process is killed in between; at any other time, a second name is another
+//! So a publish costs as much as what has changed, and needs room only for that. A file has two names from step 6 to
+//! step 10, or to the next start if the process is killed in between. At any other time, a second name is another
 //! process's way to the file, and the file is written anew.
 //!
-//! An error up to step 9 removes what was made and leaves the old generation as it is. Killed
-//! there, the process leaves a folder that nobody else can open, which the next start removes.
-//! Step 10 cannot fail the publish: it has happened. What it could not remove is reported and
-//! tried again by the next.
+//! An error up to step 9 removes what was made and leaves the old generation as it is. If the process is killed
+//! there, it leaves a folder that no other user can open, and that the next start removes. Step 10 cannot fail the
+//! publish, which has happened by then. The next publish tries again, and this one reports, what could not be
+//! removed.
 //!
-//! Unlike kubelet, the visible links come before the instant and not after: there is no moment at
-//! which a reader finds new content under an old name and nothing under a new one.
+//! Unlike kubelet, we create the visible links before the instant and not after: there is no moment at which a reader
+//! finds new content under an old name and nothing under a new one.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -66,22 +66,22 @@ pub struct Set {
     require_tmpfs: bool,
     /// What this run published last, by member.
     pub(super) known: BTreeMap<PathBuf, Known>,
-    /// The generation of that: its number and its folder.
+    /// The generation of that publish: its number and its folder.
     pub(super) last: Option<(u64, Identity)>,
-    /// The folder that all is in.
+    /// The folder that contains everything.
     pub(super) folder: Option<Identity>,
-    /// When the next publish begins, in seconds since 1970, where that was told.
+    /// When the next publish begins, in seconds since 1970, if that was set.
     wall: Option<i64>,
 }
 
 /// One file of a set.
 #[derive(Debug, Clone)]
 pub struct Member {
-    /// Relative, of normal components, the first not beginning with `..`.
+    /// The path: relative, of normal components, the first of which does not begin with `..`.
     pub path: PathBuf,
     /// Its bytes.
     pub content: Content,
-    /// Who may read it.
+    /// Its owner, group and mode.
     pub attributes: Attributes,
 }
 
@@ -90,29 +90,29 @@ pub struct Member {
 pub enum Content {
     /// These.
     Bytes(Secret),
-    /// What is published now, carried over: the last good bytes of a file that cannot be rendered
-    /// at the moment. The member is left out where nothing is there.
+    /// What is published now, carried over: the last good bytes of a file that cannot be rendered at the moment. The
+    /// member is left out if nothing is there.
     Keep,
 }
 
-/// What a publish is about to do: step 3's findings.
+/// What a publish is about to do: the findings of step 3.
 struct Difference<'a> {
-    /// The members that there will be, with their index: not those to keep that are not there.
+    /// The members that there will be, with their index; without those to keep that are not there.
     wanted: Vec<(usize, &'a Member)>,
     /// Their visible names.
     visible: Vec<OsString>,
-    /// Indices of those that differ from what is there.
+    /// The indices of the members that differ from what is there.
     changed: Vec<usize>,
-    /// Whether a new generation is needed, be it only because a member is gone.
+    /// Whether a new generation is needed, if only because a member is gone.
     any: bool,
-    /// What is known of those that do not differ.
+    /// What is known of the members that do not differ.
     known: BTreeMap<PathBuf, Known>,
 }
 
 /// What a publish has made so far.
 #[derive(Default)]
 struct Made {
-    /// Visible links under names that were free, to be undone where it fails.
+    /// Visible links under names that were free, to be undone if the publish fails.
     visible: Vec<OsString>,
     /// What is known of the new generation.
     known: BTreeMap<PathBuf, Known>,
@@ -121,29 +121,30 @@ struct Made {
 }
 
 impl Set {
-    /// The set in the folder `path`, which is created with `dir_mode` where it is missing.
-    /// Removes what a crash left there; what is published stays as it is.
+    /// Makes the set in the folder `path`, which is created with `dir_mode` if it is missing. Removes what a crash
+    /// left there; what is published stays as it is.
     ///
     /// # Errors
-    /// The folder cannot be opened or created, or is not on tmpfs or ramfs and `require_tmpfs`.
+    /// If the folder cannot be opened or created, or is not on tmpfs or ramfs although `require_tmpfs` is set.
     pub fn open(path: &Path, dir_mode: u32, require_tmpfs: bool) -> Result<Self, PublishError> {
         let (known, last, folder, wall) = (BTreeMap::new(), None, None, None);
         let set = Self { path: path.to_owned(), dir_mode, require_tmpfs, known, last, folder, wall };
         let root = set.root()?;
         let folder = Some(Identity::of(&root.stat()?));
         let visible = Current::open(&root)?.map_or(Ok(Vec::new()), |current| current.dir.names())?;
-        // What cannot be removed now is tried again, and reported, by the next publish.
+        // The next publish tries again, and reports, what cannot be removed now.
         let _ = sweep::leftovers(&root).and(sweep::stale_links(&root, &visible));
         Ok(Self { folder, ..set })
     }
 
-    /// Tells when the next publish begins, in seconds since 1970. What that compares need not be read again by a later one.
+    /// Sets when the next publish begins, in seconds since 1970. What that publish compares, a later one need not
+    /// read again.
     pub fn at(&mut self, wall: i64) -> &mut Self {
         self.wall = Some(wall);
         self
     }
 
-    /// The members that are published now, by path, sorted.
+    /// Returns the members that are published now, by path, sorted.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -151,7 +152,7 @@ impl Set {
         Current::open(&self.root()?)?.map_or(Ok(Vec::new()), |current| current.files())
     }
 
-    /// Publishes exactly `members`: what is published now and not among them disappears.
+    /// Publishes exactly `members`: any other file that is published now disappears.
     ///
     /// # Errors
     /// Nothing has changed for any reader, and nothing of the new generation is left behind.
@@ -188,7 +189,7 @@ impl Set {
         match self.commit(&root, current.as_ref(), &difference, &lacking, &staged, &mut made) {
             Ok(()) => {}
             Err(error) => {
-                // The first error says why; what cannot be undone, the next sweep finds.
+                // The first error says why. What cannot be undone, the next sweep finds.
                 for name in made.visible {
                     let _ = root.remove_file(&name);
                 }
@@ -210,8 +211,8 @@ impl Set {
         Ok(Published { generation, changed: difference.changed, aftermath })
     }
 
-    /// The generation that this run published last, put back behind `..data`, which was removed or leads
-    /// elsewhere: it may have the only copy of a member that cannot be rendered now.
+    /// Puts the generation that this run published last back behind `..data`, which was removed or leads elsewhere:
+    /// it may have the only copy of a member that cannot be rendered now.
     fn recover(&self, root: &Dir) -> Result<Option<Current>, PublishError> {
         let Some((number, identity)) = self.last else { return Ok(None) };
         let name = OsString::from(names::generation(number));
@@ -270,8 +271,8 @@ impl Set {
         })
     }
 
-    /// The old generation is gone, and with it the second names of these members. What the kernel says of the folder
-    /// now is not earlier than that.
+    /// Records that the old generation is gone, and with it the second names of these members. The folder's time of
+    /// change, as the kernel says it now, is not earlier than that.
     fn forget_second_names(&mut self, root: &Dir, linked: &[PathBuf]) {
         let until = root.stat().ok().map(|stat| Stamp::of(&stat).changed());
         for path in linked {
@@ -324,13 +325,13 @@ impl Set {
 }
 
 impl Member {
-    /// What is known of it now, where it was found to be as it should be with this stamp after `wall`, in seconds since 1970,
-    /// and `before` was known.
+    /// Returns what is known of the member now, after it was found to be right with this stamp after `wall`, in
+    /// seconds since 1970, and `before` was known.
     fn found(&self, stamp: Stamp, before: Option<&Known>, wall: Option<i64>) -> Known {
         match (&self.content, before) {
             (Content::Keep, Some(before)) => before.found(stamp),
             (Content::Bytes(bytes), Some(before)) if before.has_bytes(bytes) => match wall {
-                // Its bytes were compared: the next change of the set need not read it again.
+                // Its bytes were compared, so the next change of the set need not read it again.
                 Some(wall) if !before.vouches(&stamp) => {
                     let mut compared = before.clone();
                     compared.confirm(stamp, wall);
@@ -342,7 +343,7 @@ impl Member {
         }
     }
 
-    /// What is known of it now, where it has this stamp and `before` was known.
+    /// Returns what is known of the member now, when it has this stamp and `before` was known.
     fn known(&self, stamp: Stamp, before: Option<&Known>) -> Known {
         let (published, handed_over) = match &self.content {
             Content::Bytes(bytes) => (Some(bytes.clone()), self.attributes.remembers(bytes)),

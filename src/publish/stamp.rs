@@ -1,17 +1,17 @@
 //! What is remembered of a file that we published, so that a later look takes one stat and no read.
 //!
-//! A stamp is what the kernel says of an inode that changes with every write, rename, or change of
-//! mode or owner. It holds nothing of the content: no digest is kept, so none can leak.
+//! A stamp consists of the kernel's facts of an inode that change with every write, rename, or change of mode or
+//! owner. It holds nothing of the content: no digest is kept, so none can leak.
 
 use rustix::fs::Stat;
 
 use crate::secret::Secret;
 
-/// A file system counts times in ticks, of up to two seconds. Two changes within one tick have the
-/// same stamp, so a stamp says nothing for certain before its tick is over.
+/// The ticks in which a file system counts times last up to two seconds. Two changes within one tick have the same
+/// stamp, so a stamp says nothing for certain before its tick is over.
 const TICK: i64 = 2;
 
-/// Which file it is, and when it last changed.
+/// The identity of a file, and when it last changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     place: Identity,
@@ -25,7 +25,7 @@ pub(super) struct Stamp {
 /// A time of the file system: seconds since 1970, and nanoseconds.
 type Time = (i128, i128);
 
-/// Which file or folder it is.
+/// The identity of a file or folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Identity {
     device: i128,
@@ -50,22 +50,22 @@ impl Stamp {
         }
     }
 
-    /// Whether a change from `wall` on, in seconds since 1970, makes another stamp of it.
+    /// Returns whether a change from `wall` on, in seconds since 1970, would give it another stamp.
     fn is_past(&self, wall: i64) -> bool {
         self.changed.0 + i128::from(TICK) < i128::from(wall)
     }
 
-    /// Whether nothing differs from `other` but the time of the last change, which a second name moves on.
+    /// Returns whether nothing differs from `other` but the time of the last change, which a second name moves on.
     pub(super) fn same_but_changed(&self, other: &Self) -> bool {
         Self { changed: other.changed, ..*self } == *other
     }
 
-    /// When it changed last.
+    /// Returns when it changed last.
     pub(super) fn changed(&self) -> Time {
         self.changed
     }
 
-    /// Whether the bytes are those of `other`: mode and owner may differ.
+    /// Returns whether the bytes are those of `other`: mode and owner may differ.
     pub(super) fn same_bytes(&self, other: &Self) -> bool {
         (self.place, self.size, self.modified) == (other.place, other.size, other.modified)
     }
@@ -75,81 +75,80 @@ impl Stamp {
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     stamp: Stamp,
-    /// The bytes were right when the stamp's tick was over: the stamp alone vouches for them.
+    /// The bytes were right after the stamp's tick was over, so the stamp alone vouches for them.
     settled: bool,
-    /// Until when we may have changed it ourselves, by a second name that it had for a while: a stamp that differs only in a
-    /// time of change up to then vouches as well.
+    /// Until when we may have changed it ourselves, by a second name that it had for a while. A stamp that differs
+    /// only in a time of change up to then vouches as well.
     ours_until: Option<Time>,
-    /// What we have published in it: in memory it is one with the rendering.
+    /// What we have published in it. In memory these bytes are shared with the rendering.
     published: Option<Secret>,
-    /// What is in it where it belongs to another owner, so that it can be compared although we may
-    /// not read it.
+    /// Its content if it belongs to another owner: we may not read it back, so we keep a copy for comparison.
     pub(super) handed_over: Option<Secret>,
 }
 
 impl Known {
-    /// Its inode.
+    /// Returns its inode.
     pub(super) fn inode(&self) -> Option<u64> {
         u64::try_from(self.stamp.place.inode).ok()
     }
 
-    /// It was just written, or found to be right.
+    /// Makes what is known of a file that was just written, or found to be right.
     pub(super) fn new(stamp: Stamp, handed_over: Option<Secret>) -> Self {
         Self { stamp, settled: false, ours_until: None, published: None, handed_over }
     }
 
-    /// The same of a file that holds these bytes.
+    /// Adds the bytes that the file holds.
     pub(super) fn of(self, published: Option<Secret>) -> Self {
         Self { published, ..self }
     }
 
-    /// Its bytes were compared at `wall`, and `stamp` taken before.
+    /// Records that its bytes were compared at `wall`, and that `stamp` was taken before.
     pub(super) fn confirm(&mut self, stamp: Stamp, wall: i64) {
         (self.stamp, self.settled, self.ours_until) = (stamp, stamp.is_past(wall), None);
     }
 
-    /// Its bytes are others, whatever the stamp says.
+    /// Records that its bytes are others, whatever the stamp says.
     pub(super) fn doubt(&mut self) {
         (self.settled, self.ours_until) = (false, None);
     }
 
-    /// It was found to be as it was, with this stamp, which may be a later one.
+    /// Returns what is known after it was found unchanged, with this stamp, which may be a later one.
     pub(super) fn found(&self, stamp: Stamp) -> Self {
         let settled = self.vouches(&stamp);
         Self { stamp, settled, ours_until: None, ..self.clone() }
     }
 
-    /// Its stamp.
+    /// Returns its stamp.
     pub(super) fn stamp(&self) -> &Stamp {
         &self.stamp
     }
 
-    /// It has a second name now, and with it this stamp.
+    /// Returns what is known after it got a second name, and with that this stamp.
     pub(super) fn linked(&self, stamp: Stamp) -> Self {
         Self { stamp, ours_until: None, ..self.clone() }
     }
 
-    /// It had a second name, which was removed by `until`.
+    /// Records that it had a second name, which was removed by `until`.
     pub(super) fn had_two_names(&mut self, until: Option<Time>) {
         self.ours_until = until;
     }
 
-    /// Whether we have published these bytes in it.
+    /// Returns whether we have published these bytes in it.
     pub(super) fn has_bytes(&self, bytes: &Secret) -> bool {
         self.published.as_ref() == Some(bytes)
     }
 
-    /// What we have published in it.
+    /// Returns what we have published in it.
     pub(super) fn published(&self) -> Option<Secret> {
         self.published.clone()
     }
 
-    /// Whether it had this stamp when it was published or compared last.
+    /// Returns whether it had this stamp when it was last published or compared.
     pub(super) fn has(&self, stamp: &Stamp) -> bool {
         self.stamp == *stamp
     }
 
-    /// Whether `stamp` alone says that nothing has changed.
+    /// Returns whether `stamp` alone shows that nothing has changed.
     pub(super) fn vouches(&self, stamp: &Stamp) -> bool {
         let as_it_was = self.stamp == *stamp;
         let as_we_left_it = || {
@@ -158,7 +157,7 @@ impl Known {
         self.settled && (as_it_was || as_we_left_it())
     }
 
-    /// The bytes of a file with this stamp that we may not read, where they are still ours.
+    /// Returns the bytes of a file with this stamp that we may not read, if they are still ours.
     pub(super) fn unread(&self, stamp: &Stamp) -> Option<&Secret> {
         self.handed_over.as_ref().filter(|_| self.stamp.same_bytes(stamp))
     }

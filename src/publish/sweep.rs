@@ -1,7 +1,7 @@
-//! Removing what is no longer used: the generation that was replaced, and what a crash left.
+//! Removes what is no longer used: the generation that was replaced, and what a crash left.
 //!
-//! Everything whose name begins with `..leasehold_` is ours to remove, except the generation that
-//! `..data` leads to and whatever another process has locked because it is writing it now.
+//! We may remove everything whose name begins with `..leasehold_`, except the generation that `..data` leads to, and
+//! what another process has locked because it is writing it now.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -14,10 +14,10 @@ use super::generation::Current;
 use super::handle::lock;
 use super::names;
 
-/// How deep a generation's folders can be before they are not ours: a path has 4096 bytes.
+/// A folder that is deeper than this is not ours: a path has 4096 bytes.
 const MAX_DEPTH: usize = 128;
 
-/// Removes all leftovers in `root`; the first failure is returned after the others were tried.
+/// Removes all leftovers in `root`. Returns the first failure after trying the others.
 pub(super) fn leftovers(root: &Dir) -> Result<(), PublishError> {
     let current = root.link_target(OsStr::new(names::DATA))?;
     let mut result = Ok(());
@@ -33,10 +33,10 @@ pub(super) fn leftovers(root: &Dir) -> Result<(), PublishError> {
     result
 }
 
-/// Removes one leftover, whatever it is; nothing to do where it is not there.
+/// Removes one leftover, whatever it is; does nothing if it is not there.
 ///
 /// # Errors
-/// `Busy` where another process is writing it.
+/// `Busy` if another process is writing it.
 pub(super) fn leftover(root: &Dir, name: &OsStr) -> Result<(), PublishError> {
     let Some(stat) = root.stat_of(name)? else { return Ok(()) };
     let busy = || Err(PublishError::new(root.at(name), Problem::Busy));
@@ -48,27 +48,27 @@ pub(super) fn leftover(root: &Dir, name: &OsStr) -> Result<(), PublishError> {
     };
     match removed {
         Err(PublishError { problem: Problem::Busy, .. }) => removed,
-        // Somebody else's, who chose our prefix: nothing of ours is in it.
+        // Another user's, who chose our prefix: nothing of ours is in it.
         Err(_) if stat.st_uid != rustix::process::geteuid().as_raw() => Ok(()),
         result => result,
     }
 }
 
-/// Whether a process is writing the file. One that cannot be opened any more is complete.
+/// Returns whether a process is writing the file. A file that cannot be opened any more is complete.
 fn in_use(root: &Dir, name: &OsStr) -> bool {
     let Ok(Some(file)) = root.read_file(name) else { return false };
     matches!(lock(&file, &root.at(name)), Err(PublishError { problem: Problem::Busy, .. }))
 }
 
-/// Whether a process is about to put this link into place: it holds the generation's lock.
+/// Returns whether a process is about to put this link into place: it holds the generation's lock.
 fn generation_in_use(root: &Dir, link: &OsStr) -> bool {
     let Some(generation) = names::generation_of_link(link) else { return false };
     let Ok(folder) = root.child(generation) else { return false };
     matches!(folder.lock(), Err(PublishError { problem: Problem::Busy, .. }))
 }
 
-/// Removes the folder `name` and all that is in it, unless a process is writing it or it became
-/// the current generation since we looked: only the holder of its lock can make it that.
+/// Removes the folder `name` and everything in it, unless a process is writing it or has made it the current
+/// generation since our check: only the holder of its lock can do that.
 fn folder(root: &Dir, name: &OsStr) -> Result<(), PublishError> {
     let child = root.child(name)?;
     child.lock()?;
@@ -78,8 +78,8 @@ fn folder(root: &Dir, name: &OsStr) -> Result<(), PublishError> {
     remove(root, name, &child)
 }
 
-/// Removes the generation that was just replaced. Nobody writes it any more, so a reader that
-/// holds a lock on it does not keep it there.
+/// Removes the generation that was just replaced. No process writes it any more, so a reader that holds a lock on it
+/// does not keep it there.
 pub(super) fn replaced(root: &Dir, generation: &Current) -> Result<(), PublishError> {
     remove(root, OsStr::new(&names::generation(generation.number)), &generation.dir)
 }
@@ -93,7 +93,7 @@ fn empty(dir: &Dir, depth: usize) -> Result<(), PublishError> {
     if depth == 0 {
         return Err(PublishError::in_the_way(dir.path(), FileType::Directory));
     }
-    // A folder mode may be without write for its owner: readers need none, but we do now.
+    // The folder's mode may deny its owner to write: readers do not write, but we have to now.
     dir.open_to_owner()?;
     for (name, kind) in dir.entries()? {
         if kind == FileType::Directory {
@@ -107,8 +107,8 @@ fn empty(dir: &Dir, depth: usize) -> Result<(), PublishError> {
     Ok(())
 }
 
-/// Removes the visible links of members that are gone: links of exactly the form that we make,
-/// whose name is not in `kept`.
+/// Removes the visible links of members that are gone: links of exactly the form that we make, whose name is not in
+/// `kept`.
 pub(super) fn stale_links(root: &Dir, kept: &[OsString]) -> Result<(), PublishError> {
     let mut result = Ok(());
     let kept: HashSet<&OsString> = kept.iter().collect();

@@ -1,9 +1,8 @@
 //! The engine's one entrance: an event and the time go in, actions come out.
 //!
-//! Each event is handled in three strokes: it is taken in, deadlines that have passed are rung,
-//! and then everything settles: what can be rendered is rendered, what can be published is
-//! published, and requests are sent as far as the limit, the breaker and the login allow.
-//! The rooms beside this one each carry one part of `impl Engine`.
+//! Each event is handled in three steps. The event is taken in. Deadlines that have passed are handled. Then
+//! everything settles: what can be rendered is rendered, what can be published is published, and requests are sent as
+//! far as the limit, the breaker and the login allow. The rooms beside this one each carry one part of `impl Engine`.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
@@ -33,7 +32,7 @@ use crate::upstream::Upstream;
 use crate::upstream::mounts::Path;
 use leasehold_base::time::{Moment, Now};
 
-/// The engine. Feed it every event; do every action it returns, and feed back the answers.
+/// The engine. Give it every event, perform every action that it returns, and give it the outcomes.
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) policy: Policy,
@@ -58,7 +57,7 @@ pub struct Engine {
     pub(crate) reading: BTreeSet<SecretId>,
     /// Secrets whose last request met a server that was away.
     pub(crate) stranded: BTreeSet<SecretId>,
-    /// Something has failed that trying again will not mend: init looks whether it must end.
+    /// Something has failed that retrying will not fix: `init` checks whether it must end.
     pub(crate) setback: bool,
     pub(crate) first: First,
     pub(crate) out: Vec<Action>,
@@ -69,20 +68,20 @@ pub struct Engine {
 pub(crate) enum Phase {
     /// Not started.
     New,
-    /// At work.
+    /// At work only until what is under way has ended: a successor goes on.
     Running,
-    /// At work no longer than what is under way takes: a successor goes on.
+    /// Asked to stop, and at work until the delay is over.
     Yielding,
-    /// Told to stop; at work until the delay is over.
+    /// Revoking what it holds, and then ending.
     Draining,
     /// Giving back what it has, then ending.
     Leaving(Farewell),
-    /// Over: nothing is answered any more.
+    /// Over: events are no longer answered.
     Over,
 }
 
 impl Engine {
-    /// An engine that waits for [`Event::Start`].
+    /// Makes an engine that waits for [`Event::Start`].
     #[must_use]
     pub fn new(policy: Policy) -> Self {
         let dice = Dice::new(policy.seed);
@@ -113,11 +112,12 @@ impl Engine {
         }
     }
 
-    /// Takes in what happened and tells what to do, in this order.
+    /// Takes in what happened and returns what to do, in this order.
     #[must_use]
     pub fn handle(&mut self, event: Event, now: Now) -> Vec<Action> {
-        // Two clocks read one after the other may cross; the core's time never goes back. Nor does it stand: what is
-        // published at the very moment at which a process is started is not what that started with.
+        // Two clocks that are read one after the other may cross, but the core's time never goes back. It never
+        // stands still, either: what is published at the very moment when a process is started is not what that
+        // process started with.
         let later = self.now.moment.after(Duration::from_nanos(1));
         self.now = Now { moment: now.moment.max(later), wall: now.wall };
         match self.phase {
@@ -134,21 +134,21 @@ impl Engine {
         std::mem::take(&mut self.out)
     }
 
-    /// Whether an answer about this secret is still of use. What comes late for one that was dropped must not get
-    /// into the store: somebody may have asked anew since, and has a later answer, or leases of his own.
+    /// Returns whether an answer about this secret is still of use. A late answer for a dropped secret must not get
+    /// into the store: the secret may have been needed anew since, and have a later answer, or leases of its own.
     #[must_use]
     pub fn knows(&self, secret: SecretId) -> bool {
         self.graph.get(secret).is_some()
     }
 
-    /// The leases that are held, or still to be given back.
+    /// Returns the leases that are held, or still have to be revoked.
     #[must_use]
     pub fn lease_ids(&self) -> BTreeSet<LeaseId> {
         let held = self.graph.iter().filter_map(|(_, node)| node.lease());
         held.chain(self.retirees.iter().map(|one| &one.lease)).map(|lease| lease.id.clone()).gather()
     }
 
-    /// When to send [`Event::Wake`] if nothing else happens before; none while nothing is due.
+    /// Returns when to send [`Event::Wake`] if nothing else happens before; `None` while nothing is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
         match self.phase {
@@ -202,21 +202,21 @@ impl Engine {
         }
     }
 
-    /// Rings every deadline that has passed.
+    /// Handles every deadline that has passed.
     fn ring(&mut self) {
         while let Some(timer) = self.timers.pop(self.now.moment) {
             match timer {
                 Timer::TokenEnd(id) => self.token_ended(id),
                 Timer::Token(id) => self.token_due(id),
                 Timer::LogIn => self.login_due(),
-                // Init looks whether it must end.
+                // `init` checks whether it must end.
                 Timer::Patience => self.setback = true,
-                // Nothing to do here: after every event the engine checks what keeps the run from being ready.
+                // Nothing to do here: the engine checks after every event what keeps the run from being ready.
                 Timer::First => {}
                 Timer::LookUp => self.look_up_due(),
                 Timer::Denied(id) => self.touch_users(id),
                 Timer::Proof(id) => self.proof_due(id),
-                // The pumps, which follow, send what is due.
+                // What is due is sent by `pump` and `pump_stores`, which follow.
                 Timer::Probe | Timer::Store(_) => {}
                 Timer::Secret(id) => self.secret_due(id),
                 Timer::Unit(id) => {
@@ -255,7 +255,7 @@ impl Engine {
         self.settle_handoff();
     }
 
-    /// Sends requests, the most urgent first, as far as they may go.
+    /// Sends requests, the most urgent first, as far as that is allowed.
     fn pump(&mut self) {
         let leaving = matches!(self.phase, Phase::Leaving(_));
         self.note_recovery();
@@ -291,7 +291,7 @@ impl Engine {
             return;
         };
         self.counters.requests += 1;
-        // The server does not count the question about a mount.
+        // The server does not count a question about a mount as a use.
         let counted = token.filter(|_| !matches!(job, Job::Resolve(_)));
         if let Some(login) = counted.and_then(|id| self.upstream.session.logins.get_mut(&id)) {
             login.uses = login.uses.map(|left| left.saturating_sub(1));
@@ -302,7 +302,7 @@ impl Engine {
         self.out.push(action);
     }
 
-    /// From here on the server may have granted more time than we know of.
+    /// Records that from here on the server may have granted more time than we know of.
     fn note_renewal(&mut self, job: &Job) {
         let now = self.now.moment;
         match job {
@@ -320,7 +320,7 @@ impl Engine {
         }
     }
 
-    /// The action that a job stands for and the login it uses; none where it is out of date.
+    /// Returns the action for a job, and the login it uses; `None` if the job is out of date.
     fn action_for(&mut self, job: &Job) -> Option<(Action, Option<TokenId>)> {
         let with = |token, action| Some((action, Some(token)));
         match job {
@@ -360,12 +360,12 @@ impl Engine {
         self.upstream.session.is_alive(id).then_some(id)
     }
 
-    /// A line for the log.
+    /// Logs a line.
     pub(crate) fn say(&mut self, level: Level, text: String) {
         self.out.push(Action::Say(Say { level, text, about: None }));
     }
 
-    /// A line for the log about a secret.
+    /// Logs a line about a secret.
     pub(crate) fn say_of(&mut self, id: SecretId, level: Level, text: String) {
         let about = self.graph.get(id).map(|node| About {
             secret: node.name.to_string(),
@@ -374,7 +374,7 @@ impl Engine {
         self.out.push(Action::Say(Say { level, text, about }));
     }
 
-    /// A line for the log about a lease that was replaced, as part of its secret's life.
+    /// Logs a line about a replaced lease, as part of its secret's life.
     pub(crate) fn say_of_lease(&mut self, id: &LeaseId, level: Level, text: String) {
         let secret = self.retirees.get(id).and_then(|one| one.secret);
         let node = secret.and_then(|secret| self.graph.get(secret));
@@ -382,7 +382,7 @@ impl Engine {
         self.out.push(Action::Say(Say { level, text, about }));
     }
 
-    /// The next draw, from 0 to 1, for a secret.
+    /// Returns the next draw for a secret, from 0 to 1.
     pub(crate) fn draw(&mut self, id: SecretId) -> f64 {
         let dice = self.dice;
         self.graph.get_mut(id).map_or(0.0, |node| {
@@ -391,7 +391,7 @@ impl Engine {
         })
     }
 
-    /// The request that `op` stands for.
+    /// Returns the job for `op`.
     pub(crate) fn job(id: SecretId, op: Op) -> Job {
         match op {
             Op::Resolve => Job::Resolve(id),

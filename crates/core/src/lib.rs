@@ -13,9 +13,9 @@
 //! 4. An [`Action::Exit`](action::Action::Exit) ends the run.
 //!
 //! # Rooms
-//! `interface` is what the driver and the engine say to each other. `tools` know nothing of secrets. `secrets`,
-//! `upstream` (what is known of a Vault), `stores` (what is known of others) and `files` each hold a part of the state and what follows from a
-//! change of it. `run` is the beginning and the end. `engine` joins them.
+//! `interface` is what the driver and the engine say to each other. `tools` knows nothing of secrets. `secrets`,
+//! `upstream` (what is known of a Vault), `stores` (what is known of other stores) and `files` each hold a part of
+//! the state, and what follows from a change of it. `run` is the beginning and the end. `engine` joins them.
 
 mod engine;
 mod files;

@@ -1,4 +1,4 @@
-//! The engine by hand: one event at a time, for what is easier to read so than in a simulation.
+//! The engine by hand: one event at a time, for cases that are easier to read so than in a simulation.
 
 mod after_reboot;
 mod changes;
@@ -181,7 +181,7 @@ fn a_secret_has_one_name_in_the_log_before_a_handoff_and_after() {
 #[test]
 fn a_token_s_uses_are_counted_on_by_the_next_run() {
     let mut kept = settled(kv(true)).engine.snapshot();
-    // Whoever did not know of it would go on with a token that is no more.
+    // A run that did not know of it would go on with a token that no longer exists.
     kept.tokens.iter_mut().for_each(|token| token.uses = Some(1));
     let mut hand = Hand::new(policy(Mode::Daemon, 1));
     let _ = hand.give(Event::Start { kept: Some(kept), rebooted: false });
@@ -295,7 +295,7 @@ fn a_refresh_of_many_secrets_is_one_generation() {
     assert_eq!(hand.rendered(1, "secret/b"), [publish(&[0, 1])]);
 }
 
-/// Nobody knows yet that the read under way brings a lease.
+/// While the first read is under way, it is not known yet that it brings a lease.
 #[test]
 fn a_refresh_during_the_first_read_of_a_lease_does_not_mint_a_second() {
     for (facts, reads) in [(leased("l", 3600), 0), (kv(true), 1)] {
@@ -335,7 +335,8 @@ fn a_read_that_hangs_holds_up_its_batch_for_fifty_milliseconds_only() {
 #[test]
 fn a_lease_whose_token_ended_while_it_was_minted_is_not_called_good() {
     let mut hand = settled(leased("l", 3600));
-    // Nobody hears of renewals any more; at the token's end the lease is asked for again, and answered too late.
+    // No renewal is answered any more. At the token's end the lease is asked for again, and that is answered too
+    // late.
     let mut seen = Vec::new();
     while !seen.iter().any(|action| matches!(action, Action::DropToken(_))) {
         seen = hand.sleep();
@@ -360,7 +361,7 @@ fn a_lease_whose_token_ended_while_it_was_renewed_is_not_called_good() {
             renewal = hand.now().moment;
         }
     }
-    // The server renewed it to its token's end, and the answer comes when that is over.
+    // The server renewed the lease to its token's end, and the answer comes when that is over.
     let granted = Granted { ttl: Duration::from_secs(3600), renewable: true };
     let (secret, lease) = (SecretId(0), LeaseId("l".into()));
     hand.give(Event::Renewed { secret, lease, sent: renewal, result: Ok(granted) });
@@ -397,8 +398,8 @@ fn a_secret_that_waits_to_be_read_while_its_dead_lease_is_being_renewed_is_not_f
     }
 }
 
-/// Denied whatever it asks about itself: look-ups are put down to a standby that lags for longer than
-/// it lives.
+/// The server denies every look-up of the token by itself. That is put down to a standby that lags for longer than
+/// the token lives.
 #[test]
 fn a_short_token_whose_renewal_is_denied_is_followed_before_its_end() {
     for seed in 0..32 {

@@ -6,25 +6,26 @@ use leasehold_base::response::Response;
 use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
 
-/// A larger value is refused: it is no secret, but a file that is in the wrong folder. Kubernetes allows as much, the
-/// clouds 64 KiB.
+/// A larger value is refused: it is no secret, but a file in the wrong folder. Kubernetes allows as much, and the
+/// clouds allow 64 KiB.
 pub const MOST_BYTES: usize = 1024 * 1024;
 
-/// The answer for a value of a store that has versions. A name of a version is a word: what is none is left out.
+/// Makes the answer for a value of a store that has versions. The name of a version is a word; any other name is left
+/// out.
 #[cfg(feature = "clouds")]
 pub(crate) fn of_version(value: Secret, version: &str) -> Response {
     let is_word = (1..=64).contains(&version.len()) && version.bytes().all(|byte| byte.is_ascii_graphic());
     Response { version_id: is_word.then(|| version.to_owned()), ..Response::of_value(value) }
 }
 
-/// The answer to a list.
+/// Makes the answer to a list.
 pub(crate) fn list(mut names: Vec<String>) -> Response {
     names.sort_unstable();
     let keys = Tree::list(names.iter().map(|name| Tree::text(name.as_str())));
     Response { data: Tree::map([("keys", keys)]), ..Response::default() }
 }
 
-/// What is too large to be a secret.
+/// Makes the failure for a value that is too large to be a secret.
 pub(crate) fn too_large() -> Failure {
     Failure::advised(
         FailureKind::Rejected,

@@ -1,4 +1,4 @@
-//! The variables of our own environment: for development, and for platforms that bring secrets so.
+//! The variables of our own environment: for development, and for platforms that provide secrets in this way.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -45,7 +45,7 @@ impl Environment {
         }
     }
 
-    /// All names that begin with `start`, without the prefix. A variable has no folders.
+    /// Lists all names that begin with `start`, without the prefix. A variable has no folders.
     pub(crate) fn list(&self, start: &str) -> Response {
         answer::list(self.variables.keys().filter(|name| name.starts_with(start)).cloned().collect())
     }

@@ -1,5 +1,5 @@
-//! A folder in which each file is a secret: what systemd's credentials, a mounted Kubernetes Secret and Docker's
-//! secrets are.
+//! A folder in which each file is a secret, as for systemd's credentials, a mounted Kubernetes Secret and Docker's
+//! secrets.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -40,10 +40,10 @@ impl Files {
         if size > answer::MOST_BYTES {
             return Err(answer::too_large());
         }
-        // Its room is there from the beginning: a vector that grows leaves copies behind.
+        // The room for it is there from the beginning: a vector that grows leaves copies behind.
         let mut bytes = vec![0; size];
         let filled = fill(&mut file, &mut bytes).map_err(|error| self.failure(name, &error))?;
-        // A file that is written in place may be shorter by now. Who replaces it by a rename is read whole.
+        // A file that is written in place may be shorter by now. A file that is replaced by a rename is read whole.
         bytes.truncate(filled);
         Ok(Response::of_value(Secret::new(bytes)))
     }
@@ -55,7 +55,7 @@ impl Files {
             for entry in rustix::fs::Dir::read_from(&folder)? {
                 let entry = entry?;
                 let Ok(own) = entry.file_name().to_str() else { continue };
-                // Kubernetes keeps what is published in `..data` and folders named by the time.
+                // Kubernetes keeps what is published in `..data`, and in folders named by the time.
                 if own == "." || own.starts_with("..") {
                     continue;
                 }
@@ -112,7 +112,7 @@ impl Files {
     }
 }
 
-/// Reads until `bytes` is full, or the file ends. How much that was.
+/// Reads until `bytes` is full, or the file ends. Returns how much was read.
 fn fill(file: &mut File, bytes: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < bytes.len() {

@@ -1,7 +1,7 @@
 //! One exchange with a cloud: TLS, no redirect, a bounded body, a deadline.
 //!
 //! A request carries a credential, or brings one. So it goes to the host that it was made for and to no other: no
-//! redirect is followed, no proxy is asked, and only this machine and the metadata services beside it are spoken to
+//! redirect is followed and no proxy is asked. Only this machine and the metadata services beside it are spoken to
 //! without TLS.
 
 use std::net::IpAddr;
@@ -23,20 +23,20 @@ use zeroize::Zeroizing;
 use leasehold_base::failure::{Failure, FailureKind, FailureKind as K};
 use leasehold_base::secret::Secret;
 
-/// For a whole request to a cloud.
+/// The time for a whole request to a cloud.
 pub(crate) const REQUEST: Duration = Duration::from_secs(15);
 
-/// For one to a metadata service, which is on this machine or beside it.
+/// The time for a request to a metadata service, which is on this machine or beside it.
 pub(crate) const METADATA: Duration = Duration::from_secs(3);
 
-/// Connections that are kept for the next request, for a moment.
+/// How many connections are kept for the next request, for a moment.
 const IDLE: usize = 4;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The metadata services of the clouds, besides those of 169.254.0.0/16.
 const BESIDE_US: [&str; 4] = ["[fd00:ec2::254]", "[fd00:ec2::23]", "metadata.google.internal", "metadata"];
 
-/// The clients, made with their first use: the system's authorities take memory.
+/// The clients, which are made when they are first used: the system's authorities take memory.
 #[derive(Default)]
 pub(crate) struct Http {
     over_tls: OnceLock<reqwest::Client>,
@@ -51,27 +51,28 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) timeout: Duration,
-    /// The credentials in its body. Those of its headers are known as sensitive.
+    /// The credentials in the body. Those in the headers are marked as sensitive.
     pub(crate) unspoken: Vec<Secret>,
 }
 
-/// What came back.
+/// The answer to a request.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Zeroizing<Vec<u8>>,
-    /// What it must not be quoted with, should it repeat what it was sent.
+    /// The values that a quote of the answer must not contain, should it repeat what it was sent.
     pub(crate) unspoken: Vec<Secret>,
 }
 
 impl Answer {
-    /// A part of the answer as a part of a message; nothing where it repeats a credential of the request, be it the start of one.
+    /// Returns a part of the answer as a part of a message; nothing if it repeats a credential of the request, or the
+    /// start of one.
     pub(crate) fn said(&self, text: &str) -> String {
         let repeated = self.unspoken.iter().any(|secret| repeats(text.as_bytes(), secret));
         if repeated { String::new() } else { said(text) }
     }
 
-    /// Whether it repeats a credential of the request anywhere.
+    /// Returns whether the answer repeats a credential of the request anywhere.
     pub(crate) fn repeats_credentials(&self) -> bool {
         self.unspoken.iter().any(|secret| repeats(&self.body, secret))
     }
@@ -83,7 +84,7 @@ impl Call {
         Self { method: Method::GET, url, headers, body, timeout: REQUEST, unspoken }
     }
 
-    /// Its credentials.
+    /// Returns the credentials of the request.
     fn credentials(&mut self) -> Vec<Secret> {
         let sensitive = self.headers.values().filter(|value| value.is_sensitive()).map(HeaderValue::as_bytes);
         let bare = sensitive.map(|value| value.strip_prefix(b"Bearer ").unwrap_or(value));
@@ -92,14 +93,14 @@ impl Call {
         all
     }
 
-    /// With a body, which is wiped.
+    /// Makes a POST with a body, which is wiped.
     pub(crate) fn post(url: Url, body: Zeroizing<Vec<u8>>) -> Self {
         Self { method: Method::POST, body: Bytes::from_owner(body), ..Self::get(url) }
     }
 }
 
 impl Http {
-    /// Sends it once.
+    /// Sends the request once.
     pub(crate) async fn send(&self, mut call: Call) -> Result<Answer, Failure> {
         let (place, unspoken) = (place(&call.url), call.credentials());
         let client = self.client(&call.url)?.clone();
@@ -154,7 +155,7 @@ impl Http {
 fn build(over_tls: bool) -> Result<reqwest::Client, Failure> {
     let builder = match over_tls {
         true => tls::of_the_system()?,
-        // The client wants a configuration, and this one trusts nobody.
+        // The client needs a configuration, and this one trusts no authority.
         false => tls::start()?.0.with_root_certificates(RootCertStore::empty()),
     };
     reqwest::Client::builder()
@@ -172,7 +173,8 @@ fn build(over_tls: bool) -> Result<reqwest::Client, Failure> {
         .map_err(|_| local("the HTTP client cannot be made"))
 }
 
-/// Whether a host may be spoken to without TLS: this machine, and the metadata services of clouds, which have none.
+/// Returns whether a host may be spoken to without TLS: this machine, and the metadata services of clouds, which have
+/// none.
 pub(crate) fn may_be_plain(url: &Url) -> bool {
     let address = match url.host() {
         Some(Host::Ipv4(address)) => IpAddr::V4(address),
@@ -184,12 +186,12 @@ pub(crate) fn may_be_plain(url: &Url) -> bool {
     address.is_loopback() || is_link_local || url.host_str().is_some_and(|host| BESIDE_US.contains(&host))
 }
 
-/// Scheme, host and port.
+/// Returns scheme, host and port.
 pub(crate) fn place(url: &Url) -> String {
     format!("{}://{}", url.scheme(), authority(url))
 }
 
-/// Host and port, as the header `Host` has them.
+/// Returns host and port, as in the header `Host`.
 pub(crate) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
@@ -246,7 +248,7 @@ fn words(trouble: Trouble) -> (K, &'static str) {
     }
 }
 
-/// The first line of what a cloud says, without control characters, as a part of a message.
+/// Returns the first line of what a cloud says, without control characters, as a part of a message.
 pub(crate) fn said(text: &str) -> String {
     const MOST: usize = 300;
     let line = text.trim().lines().next().unwrap_or_default();
@@ -254,8 +256,8 @@ pub(crate) fn said(text: &str) -> String {
     clean.trim_end_matches(['.', ' ']).to_owned()
 }
 
-/// Whether a text holds the secret, or the start of it: what is quoted is often cut off. Shorter secrets occur in any text by
-/// chance.
+/// Returns whether a text contains the secret, or the start of it: a quote is often cut off. Shorter secrets occur in
+/// any text by chance.
 fn repeats(text: &[u8], secret: &Secret) -> bool {
     const TELLING: usize = 6;
     const ENOUGH: usize = 12;

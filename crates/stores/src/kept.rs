@@ -1,4 +1,4 @@
-//! What is kept until shortly before its end: keys and tokens, which one request replaces for all.
+//! Keys and tokens that are kept until shortly before their end, and that one request then replaces for all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use leasehold_base::failure::Failure;
 use leasehold_base::time::Moment;
 use tokio::sync::Mutex;
 
-/// Replaced so long before the end, or a quarter of the life where that is less.
+/// How long before its end a value is replaced; or a quarter of its life, if that is less.
 const BEFORE_THE_END: Duration = Duration::from_secs(300);
 
-/// How soon a replacement is tried again while the old one is good.
+/// The pause before a replacement is tried again while the old value is good.
 const ONCE_MORE: Duration = Duration::from_secs(10);
 
-/// What has ended when it comes is of a machine whose clock is wrong.
+/// The shortest life that is assumed. A value that has ended when it comes shows that this machine's clock is wrong.
 const SHORTEST: Duration = Duration::from_secs(60);
 
-/// What was fetched, and how long it is good; without an end, for ever.
+/// What was fetched, and how long it is good; `None` for ever.
 #[derive(Debug)]
 pub(crate) struct Fresh<T> {
     pub(crate) it: T,
@@ -25,14 +25,14 @@ pub(crate) struct Fresh<T> {
 }
 
 impl<T> Fresh<T> {
-    /// Good until a time in seconds since 1970.
+    /// Makes one that is good until a time in seconds since 1970.
     pub(crate) fn until(it: T, ends: Option<i64>) -> Self {
         let left = |ends: i64| u64::try_from(ends.saturating_sub(clock::now().wall)).unwrap_or(0);
         Self { it, life: ends.map(|ends| Duration::from_secs(left(ends))) }
     }
 }
 
-/// The one that is good now.
+/// The value that is good now.
 pub(crate) struct Kept<T>(Mutex<Option<Held<T>>>);
 
 struct Held<T> {
@@ -59,7 +59,7 @@ impl<T> Held<T> {
 }
 
 impl<T> Kept<T> {
-    /// The one that is good, or what `fetch` brings. While that fails, the old one serves to its end.
+    /// Returns the value that is good, or what `fetch` brings. While that fails, the old value serves to its end.
     pub(crate) async fn get(
         &self,
         fetch: impl Future<Output = Result<Fresh<T>, Failure>>,
@@ -81,7 +81,7 @@ impl<T> Kept<T> {
         }
     }
 
-    /// Has this one replaced at the next request: the server says that it has ended.
+    /// Has this value replaced at the next request, since the server says that it has ended.
     pub(crate) async fn forget(&self, it: &Arc<T>) {
         let mut held = self.0.lock().await;
         if held.as_ref().is_some_and(|held| Arc::ptr_eq(&held.it, it)) {

@@ -1,9 +1,9 @@
 //! Stores of secrets that are no Vault.
 //!
-//! A store is addressed like a mount: the first segment of a path is its name in the configuration, and the rest is what
-//! the store itself calls the secret. Each answers in the form of a Vault's answer, so that templates do not have to know
-//! where a secret is from. What a store has as a JSON object becomes the fields of `.Data`; anything else is the one
-//! field `value`. The value as it is stays beside that, as [`Response::raw`].
+//! A store is addressed like a mount: the first segment of a path is its name in the configuration, and the rest is
+//! what the store itself calls the secret. Each store answers in the form of a Vault's answer, so that templates need
+//! not know where a secret is from. A JSON object in a store becomes the fields of `.Data`; any other value becomes
+//! the one field `value`. The value as it is stays beside that, as [`Response::raw`].
 
 mod answer;
 #[cfg(feature = "clouds")]
@@ -83,11 +83,11 @@ impl Store {
     ///
     /// # Errors
     /// [`FailureKind::Missing`] for what is not there, [`FailureKind::Denied`] for what we may not read,
-    /// [`FailureKind::Rejected`] for what this store cannot be asked.
+    /// [`FailureKind::Rejected`] for a request that this store cannot answer.
     pub async fn ask(&self, request: &Request) -> Result<Response, Failure> {
         let name = request.path.split_once('/').map_or("", |(_, name)| name);
         match (request.verb, self) {
-            // A template that gives arguments asks for a write of Vault's: here they choose what is read.
+            // A template that gives arguments asks a Vault for a write. In these stores they choose what is read.
             #[cfg(feature = "clouds")]
             (_, Self::Aws(store)) => store.ask(request.verb, name, request).await,
             #[cfg(feature = "clouds")]
@@ -110,7 +110,7 @@ impl Store {
         }
     }
 
-    /// What it is, for messages.
+    /// Returns its kind in words, for messages.
     fn words(&self) -> &'static str {
         match self {
             Self::Environment(_) => "the environment",

@@ -1,4 +1,4 @@
-//! What a store needs of the machine: known before it is asked, for the sandbox.
+//! What a store needs of the machine. The sandbox has to know it before the store is asked.
 
 use std::ffi::OsString;
 

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::http::{Answer, Call};
 use crate::kept::Fresh;
 
-/// What a form is, to the one who gets it.
+/// The content type of a form.
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A form, which may hold a credential and is wiped.
@@ -23,9 +23,9 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    /// A form of these fields.
+    /// Makes a form of these fields.
     pub(crate) fn of(fields: &[(&str, &[u8])]) -> Self {
-        // A byte becomes three at most; what never grows leaves no copy behind.
+        // Each byte becomes at most three. A buffer that never grows leaves no copy behind.
         let room = fields.iter().map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
         let mut text = Zeroizing::new(Vec::with_capacity(room));
         for (name, value) in fields {
@@ -41,12 +41,12 @@ impl Form {
         Self { text }
     }
 
-    /// Its bytes.
+    /// Returns its bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.text
     }
 
-    /// A POST of it. `unspoken` is what of it is a credential.
+    /// Makes a POST of it. `unspoken` are the credentials in it.
     pub(crate) fn post(self, url: Url, unspoken: Vec<Secret>) -> Call {
         let mut call = Call { unspoken, ..Call::post(url, self.text) };
         call.headers.insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
@@ -54,7 +54,7 @@ impl Form {
     }
 }
 
-/// Reads `access_token`, and for how many seconds it is good. Some servers write the number as text.
+/// Reads `access_token`, and how many seconds it is good. Some servers write the number as text.
 pub(crate) fn token(answer: &Answer, what: &str) -> Result<Fresh<Secret>, Failure> {
     let tree = Tree::from_json(&answer.body).map_err(|_| no_token(what))?;
     let token = tree.get("access_token").and_then(Tree::as_text).filter(|token| is_token(token));
@@ -70,20 +70,20 @@ fn is_token(token: &Secret) -> bool {
     !token.is_empty() && token.expose().iter().all(u8::is_ascii_graphic)
 }
 
-/// What answers is nobody who gives tokens.
+/// Makes the failure for an answer without a token.
 pub(crate) fn no_token(what: &str) -> Failure {
     let why = format!("{what}: the answer holds no token; check what is on the way to it");
     Failure::advised(FailureKind::Intercepted, why)
 }
 
-/// What a refusal says: its code, and its description, as parts of a message.
+/// Returns a refusal's code and description, as parts of a message.
 pub(crate) fn complaint(answer: &Answer) -> (String, String) {
     let tree = Tree::from_json(&answer.body).unwrap_or_default();
     let text = |name: &str| answer.said(tree.get(name).and_then(Tree::as_str).unwrap_or_default());
     (text("error"), text("error_description"))
 }
 
-/// The header `authorization` of a token.
+/// Returns the header `authorization` for a token.
 pub(crate) fn bearer(token: &Secret) -> Result<HeaderValue, Failure> {
     let mut text = Vec::with_capacity(token.len() + 7);
     text.extend(b"Bearer ");

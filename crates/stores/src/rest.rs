@@ -1,5 +1,5 @@
-//! What Azure and Google have in common: JSON over GET with a bearer token, refusals that are `{"error": {…}}`, and lists
-//! in pages.
+//! What Azure and Google have in common: JSON over GET with a bearer token, refusals of the form `{"error": {…}}`,
+//! and lists in pages.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(crate) async fn get(http: &Http, url: &Url, token: &Secret) -> Result<Answer
     http.send(call).await
 }
 
-/// The names on one page of a list, and what asks for the next page.
+/// The names on one page of a list, and the key of the next page.
 pub(crate) struct Page {
     pub(crate) names: Vec<String>,
     pub(crate) next: Option<String>,
@@ -49,17 +49,17 @@ pub(crate) async fn list(
 /// A refusal.
 pub(crate) struct Refusal {
     pub(crate) status: u16,
-    /// The cloud's own word for it; empty where the answer is none of the cloud's.
+    /// The cloud's own word for it; empty if the answer is not the cloud's.
     pub(crate) code: String,
-    /// What a person can read of it.
+    /// The message for a person.
     pub(crate) message: String,
-    /// The whole of it.
+    /// The whole error.
     pub(crate) error: Tree,
     retry_after: Option<Duration>,
 }
 
 impl Refusal {
-    /// Reads it. `code` is the field with the cloud's own word.
+    /// Reads a refusal. `code` is the field with the cloud's own word.
     pub(crate) fn of(answer: &Answer, code: &str) -> Self {
         let tree = Tree::from_json(&answer.body).unwrap_or_default();
         let error = tree.get("error").cloned().unwrap_or_default();
@@ -74,12 +74,12 @@ impl Refusal {
         }
     }
 
-    /// What the cloud says, in brackets.
+    /// Returns what the cloud says, in brackets.
     pub(crate) fn words(&self) -> String {
         if self.message.is_empty() { String::new() } else { format!(" ({})", self.message) }
     }
 
-    /// What every refusal means that says nothing of the secret: too many requests, a fault, and what is no answer of
+    /// Explains the refusals that say nothing about the secret: too many requests, a fault, and what is no answer of
     /// `whose` at all.
     pub(crate) fn in_general(&self, service: &str, whose: &str) -> Option<Failure> {
         let words = self.words();
@@ -98,7 +98,7 @@ impl Refusal {
         }
     }
 
-    /// What a cloud means that asks for a later retry.
+    /// Makes the failure for a cloud that asks for a later retry.
     pub(crate) fn throttled(&self, service: &str) -> Failure {
         Failure::new(FailureKind::Overloaded(self.retry_after), format!("{service}: too many requests"))
     }

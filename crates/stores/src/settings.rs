@@ -1,4 +1,4 @@
-//! What a store is, as the configuration has it.
+//! The settings of a store, from the configuration.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use url::Url;
 pub struct Settings {
     /// The first segment of the paths that are read there.
     pub name: String,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
 }
 
@@ -20,10 +20,10 @@ pub struct Settings {
 pub enum Kind {
     /// The variables of our own environment.
     Environment {
-        /// What stands before every name; may be empty.
+        /// The beginning of every name; may be empty.
         prefix: String,
     },
-    /// A folder: a file a secret.
+    /// A folder with one file for each secret.
     Files {
         /// The folder, which need not be there yet.
         dir: PathBuf,
@@ -45,46 +45,46 @@ pub enum Kind {
 pub struct Aws {
     /// The region; without it that of `AWS_REGION`.
     pub region: Option<String>,
-    /// Where it is asked, instead of the region's own address: a private endpoint.
+    /// The address to ask instead of the region's own: a private endpoint.
     pub endpoint: Option<Url>,
     /// The role to assume with the credentials that are found.
     pub role_arn: Option<String>,
 }
 
-/// A vault of Azure Key Vault, and who asks it.
+/// A vault of Azure Key Vault, and the identity that asks it.
 #[cfg(feature = "clouds")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Azure {
     /// The vault.
     pub url: Url,
-    /// Who asks it.
+    /// The identity that asks it.
     pub identity: AzureIdentity,
 }
 
-/// Who asks Azure, as far as the configuration says it.
+/// The identity that asks Azure, as far as the configuration names it.
 #[cfg(feature = "clouds")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AzureIdentity {
-    /// The tenant of who asks; without it that of `AZURE_TENANT_ID`, or the vault's.
+    /// Its tenant; without it that of `AZURE_TENANT_ID`, or the vault's.
     pub tenant_id: Option<String>,
-    /// Who asks; without it that of `AZURE_CLIENT_ID`.
+    /// Its client id; without it that of `AZURE_CLIENT_ID`.
     pub client_id: Option<String>,
     /// A file with the client's secret.
     pub client_secret_file: Option<PathBuf>,
-    /// An identity of the machine, which is meant whatever the environment has.
+    /// An identity of the machine, which has priority over the environment.
     pub managed_identity: Option<ManagedIdentity>,
 }
 
 /// An identity that Azure has given to a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ManagedIdentity {
-    /// The machine's own.
+    /// The machine's own identity.
     System,
-    /// That of a client id.
+    /// The identity with a client id.
     Client(String),
-    /// That of an object id.
+    /// The identity with an object id.
     Object(String),
-    /// That of a resource id.
+    /// The identity with a resource id.
     Resource(String),
 }
 
@@ -96,7 +96,7 @@ pub struct Google {
     pub project: String,
     /// The location of regional secrets.
     pub location: Option<String>,
-    /// Where it is asked, instead of Google's own address.
+    /// The address to ask instead of Google's own.
     pub endpoint: Option<Url>,
 }
 
@@ -129,7 +129,7 @@ impl Kind {
     #[must_use]
     pub const fn max_in_flight(&self) -> usize {
         match self {
-            // Answered as they are asked.
+            // These answer at once.
             Self::Environment { .. } | Self::Files { .. } => 1,
             #[cfg(feature = "clouds")]
             Self::Aws(_) => 20,

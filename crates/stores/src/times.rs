@@ -1,8 +1,8 @@
-//! The times of the clouds: seconds since 1970 as AWS' signature and all answers write them.
+//! The times of the clouds: seconds since 1970, as AWS' signature and as all answers write them.
 
 use leasehold_base::time::days;
 
-/// `20261129T135630Z`.
+/// Writes a time as `20261129T135630Z`.
 pub(crate) fn stamp(at: i64) -> String {
     let (days, seconds) = (at.div_euclid(86_400), at.rem_euclid(86_400));
     let (year, month, day) = civil(days);
@@ -10,7 +10,7 @@ pub(crate) fn stamp(at: i64) -> String {
     format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
 }
 
-/// The seconds of `2026-11-29T13:56:30Z`, whose fraction is left out.
+/// Reads the seconds of `2026-11-29T13:56:30Z`. A fraction is ignored.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     let text = text.strip_suffix('Z')?;
     let (date, time) = text.split_once('T')?;
@@ -28,7 +28,7 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     fits.then(|| days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
-/// The day of the Gregorian calendar so many days after 1970-01-01.
+/// Returns the day of the Gregorian calendar that is this many days after 1970-01-01.
 fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);

@@ -1,4 +1,4 @@
-//! The variables by which the clouds' own programs are configured.
+//! The variables that configure the clouds' own programs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use leasehold_base::secret::Secret;
 use url::Url;
 
-/// Those that a store looks at, as they were when the process started.
+/// The variables that a store reads, as they were when the process started.
 #[derive(Clone, Default)]
 pub(crate) struct Variables(BTreeMap<&'static str, Secret>);
 
@@ -18,12 +18,12 @@ impl fmt::Debug for Variables {
 }
 
 impl Variables {
-    /// The variables of these names.
+    /// Takes the variables with these names.
     pub(crate) fn of(names: &[&'static str], environment: &dyn Fn(&str) -> Option<Secret>) -> Self {
         Self(names.iter().filter_map(|name| Some((*name, environment(name)?))).collect())
     }
 
-    /// A variable that is set to something.
+    /// Returns a variable that is set and not empty.
     pub(crate) fn secret(&self, name: &str) -> Option<&Secret> {
         self.0.get(name).filter(|value| !value.is_empty())
     }
@@ -36,7 +36,7 @@ impl Variables {
         self.text(name).map(PathBuf::from)
     }
 
-    /// An address that a variable names; one that is none is left out, and then what it names is missing.
+    /// Returns an address that a variable names. A malformed address is left out, and then what it names is missing.
     pub(crate) fn url(&self, name: &str) -> Option<Url> {
         Url::parse(self.text(name)?).ok()
     }

@@ -1,4 +1,4 @@
-//! What a token may do, asked of the server: nothing is tried.
+//! Asks the server what a token may do, without trying it.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
 
 impl Client {
-    /// What `token` may do at these paths, in the server's words: `read`, `deny`, `root`. `own` asks
-    /// in the namespace that made the token instead of that of the secrets.
+    /// Returns what `token` may do at these paths, in the server's words: `read`, `deny`, `root`. With `own`, the
+    /// question goes to the namespace that made the token, not to that of the secrets.
     ///
     /// # Errors
-    /// [`FailureKind::Denied`](leasehold_base::failure::FailureKind::Denied) where it may not ask, which the
+    /// [`FailureKind::Denied`](leasehold_base::failure::FailureKind::Denied) if the token may not ask, which the
     /// default policy allows.
     pub async fn capabilities(
         &self,

@@ -1,7 +1,7 @@
 //! Tokens as secrets: a template has made one (`auth/token/create`), or logged in for its application.
 //!
-//! To the core such a token is a lease. It is renewed and revoked by itself, which the default policy allows, and not with
-//! the login that made it. Its name is the path that made it and its accessor.
+//! To the core such a token is a lease. It is renewed and revoked with itself, which the default policy allows, and
+//! not with the login that made it. Its name consists of the path that made it and its accessor.
 
 use std::time::Duration;
 
@@ -18,10 +18,11 @@ use leasehold_base::tree::Tree;
 use leasehold_core::event::{Granted, LeaseFacts};
 use leasehold_core::ids::LeaseId;
 
-/// Where tokens are renewed: what answers there was made by another request.
+/// The path that renews tokens: a token in its answers was made by another request.
 const RENEWALS: &str = "auth/token/renew";
 
-/// The token that `response` brings as a secret, where `request` has made one; `own` is the token it was asked with.
+/// Returns the token that `response` brings as a secret, if `request` has made one; `own` is the token that it was
+/// sent with.
 #[must_use]
 pub fn of(request: &Request, response: &Response, own: Option<&Secret>) -> Option<LeaseFacts> {
     let auth = response.auth.as_ref().filter(|_| response.lease_id.is_empty())?;
@@ -31,7 +32,7 @@ pub fn of(request: &Request, response: &Response, own: Option<&Secret>) -> Optio
     // A batch token has no accessor, and is neither renewed nor revoked.
     let batch = auth.token_type == "batch" || auth.accessor.is_empty();
     let name = if batch { &response.request_id } else { &auth.accessor };
-    // One that does not end is a root token.
+    // A token that does not end is a root token.
     let endless = auth.lease_duration == 0;
     Some(LeaseFacts {
         id: LeaseId(format!("{}/{name}", request.path)),
@@ -41,7 +42,8 @@ pub fn of(request: &Request, response: &Response, own: Option<&Secret>) -> Optio
     })
 }
 
-/// Refuses an answer whose token is none. It is not asked for again and again, since each asking may make one.
+/// Refuses an answer whose token is none. The request is not repeated again and again, since each one may make a
+/// token.
 pub(super) fn check(response: &Response) -> Result<(), Failure> {
     match &response.auth {
         Some(auth) if !is_token(&auth.client_token) => Err(Failure::advised(
@@ -53,10 +55,10 @@ pub(super) fn check(response: &Response) -> Result<(), Failure> {
 }
 
 impl Client {
-    /// Renews the token that `lease` names, with itself. What is left of one that may not be is what it gets.
+    /// Renews the token that `lease` names, with itself. If the token may not be renewed, returns what is left of it.
     ///
     /// # Errors
-    /// [`FailureKind::Rejected`] where it has ended, or may neither renew nor look up itself.
+    /// [`FailureKind::Rejected`] if it has ended, or may neither renew nor look up itself.
     pub async fn renew_child(&self, lease: &LeaseId, child: &Secret) -> Result<Granted, Failure> {
         let endpoint = Raw::put(own_path(lease, "renew-self"), Tree::map::<&str>([]));
         match answered(&self.for_secrets(child), &endpoint, Asked::RenewSelf).await {
@@ -87,7 +89,7 @@ impl Client {
     /// Revokes the token that `lease` names: with itself, or else by its accessor with `own`.
     ///
     /// # Errors
-    /// [`FailureKind::Denied`] where neither may.
+    /// [`FailureKind::Denied`] if neither token may do that.
     pub async fn revoke_child(&self, lease: &LeaseId, child: &Secret, own: &Secret) -> Result<(), Failure> {
         let endpoint = Raw::put(own_path(lease, "revoke-self"), Tree::map::<&str>([]));
         match answered(&self.for_secrets(child), &endpoint, Asked::Revoke).await {
@@ -105,12 +107,12 @@ fn is_refusal(failure: &Failure) -> bool {
     matches!(failure.kind, FailureKind::Denied | FailureKind::Rejected | FailureKind::Missing)
 }
 
-/// `auth/token/NAME` in the namespace that the token's path begins with.
+/// Returns `auth/token/NAME` in the namespace that the token's path begins with.
 fn own_path(lease: &LeaseId, name: &str) -> String {
     format!("{}auth/token/{name}", prefix_of(&lease.0, "auth/").unwrap_or_default())
 }
 
-/// What of `path` comes before `part`, where that begins a segment.
+/// Returns the part of `path` before `part`, if that begins a segment.
 fn prefix_of<'a>(path: &'a str, part: &str) -> Option<&'a str> {
     let place = path.match_indices(part).map(|(place, _)| place);
     place.map(|place| &path[..place]).find(|prefix| prefix.is_empty() || prefix.ends_with('/'))

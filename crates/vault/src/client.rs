@@ -1,7 +1,7 @@
-//! What is asked of the server, one method for each kind of question.
+//! The questions to the server, one method for each kind.
 //!
-//! The token comes with each question and is never kept: old and new logins live side by side
-//! while leases move. Nothing here retries; the core does.
+//! The token comes with each question and is never kept: old and new logins live side by side while leases move.
+//! Nothing here retries; the core does.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,25 +33,25 @@ use leasehold_base::tree::Tree;
 use leasehold_core::event::{Granted, TokenFacts};
 use leasehold_core::ids::LeaseId;
 
-/// Arguments of a write that a refusal may repeat: names and times that policies and roles bind.
+/// The arguments of a write that may be repeated in a refusal: names and times that policies and roles bind.
 const PLAIN_ARGS: [&str; 8] =
     ["common_name", "alt_names", "ip_sans", "uri_sans", "ttl", "role", "role_name", "format"];
 
 /// The server, over connections that follow their files.
 pub struct Client {
     transport: Transport,
-    /// Where the secrets and their leases are.
+    /// The namespace of the secrets and their leases.
     namespace: Option<String>,
     pub(super) auth: AuthPlan,
     mounts: Mounts,
-    /// What a wrapped secret id turned out to be.
+    /// The secret id that a wrapping token held.
     pub(super) unwrapped: Unwrapped,
-    /// Where the login is by an identity of a cloud.
+    /// The cloud whose identity logs in, if the login uses one.
     pub(super) cloud: Cloud,
 }
 
 impl Client {
-    /// A client that logs in by `auth`. Reads the TLS files; connects to nothing yet.
+    /// Makes a client that logs in by `auth`. Reads the TLS files, and connects to nothing yet.
     ///
     /// # Errors
     /// [`FailureKind::Local`] names the file that cannot be used.
@@ -66,49 +66,48 @@ impl Client {
         })
     }
 
-    /// The files and folders that the connection depends on; call [`reload`](Self::reload) when
-    /// one changes, and now and then besides, for a watch may miss a change.
+    /// Returns the files and folders that the connection depends on. Call [`reload`](Self::reload) when one of them
+    /// changes, and now and then besides, since a watch may miss a change.
     #[must_use]
     pub fn watched(&self) -> Vec<PathBuf> {
         self.transport.connections.files().paths()
     }
 
-    /// Reads the TLS files again and takes what they hold for new connections. Whether they had
-    /// changed.
+    /// Reads the TLS files again, and uses what they hold for new connections. Returns whether they had changed.
     ///
     /// # Errors
-    /// [`FailureKind::Local`] where they cannot be used; the old ones stay in use.
+    /// [`FailureKind::Local`] if they cannot be used; the old ones stay in use.
     pub fn reload(&self) -> Result<bool, Failure> {
         self.transport.connections.reload()
     }
 
-    /// The requests that were sent so far.
+    /// Returns the requests that were sent so far.
     #[must_use]
     pub fn requests(&self) -> Tally {
         self.transport.meter.read()
     }
 
-    /// The mounts that are known, for the next run.
+    /// Returns the mounts that are known, for the next run.
     #[must_use]
     pub fn mounts(&self) -> Vec<Mount> {
         self.mounts.all()
     }
 
-    /// Takes over what an earlier run knew of mounts of this server.
+    /// Takes over the mounts of this server that an earlier run knew.
     pub fn adopt_mounts(&self, mounts: Vec<Mount>) {
         self.mounts.adopt(mounts);
     }
 
-    /// Forgets which paths are KV v2: a mount may have been upgraded or replaced.
+    /// Forgets which paths are KV v2, since a mount may have been upgraded or replaced.
     pub fn forget_mounts(&self) {
         self.mounts.forget();
     }
 
-    /// Logs in. Credentials are read from their files now. A token that is given is looked up.
+    /// Logs in, with credentials that are read from their files now. A token that is given is only looked up.
     ///
     /// # Errors
-    /// [`FailureKind::Local`] for credentials that cannot be sent, [`FailureKind::Refused`] where
-    /// the server does not take them.
+    /// [`FailureKind::Local`] for credentials that cannot be sent, [`FailureKind::Refused`] if the server does not
+    /// accept them.
     pub async fn login(&self) -> Result<Auth, Failure> {
         self.attempt().await.map_err(|failure| match failure.why.strip_suffix(verdict::LOGIN_HINT) {
             Some(what) => Failure { why: format!("{what}{}", self.auth.advice_where_denied()), ..failure },
@@ -135,7 +134,7 @@ impl Client {
         }
     }
 
-    /// Posts a login. Where it is refused, the message says what `jwt` says of itself.
+    /// Posts a login. If it is refused, the message includes what `jwt` says about itself.
     pub(super) async fn post(&self, post: Post, jwt: Option<Secret>) -> Result<Auth, Failure> {
         self.posted(post).await.map_err(|failure| match jwt {
             Some(jwt) => claims::explain(failure, &jwt, clock::now().wall),
@@ -158,30 +157,30 @@ impl Client {
         }
     }
 
-    /// The form of `request` that all ways of writing it share: with `data/` or `metadata/` where
-    /// the mount is a KV v2. As it is written where the server does not tell about the mount.
+    /// Returns the form of `request` that all ways of writing it share: with `data/` or `metadata/` if the mount is a
+    /// KV v2. Returns it as written if the server says nothing about the mount.
     ///
     /// # Errors
-    /// Where the server could not be asked; never for a refusal.
+    /// If the server could not be asked; never for a refusal.
     pub async fn resolve(&self, request: &Request, token: &Secret) -> Result<Request, Failure> {
         let mount = self.mount_of(&request.path, token).await?;
         Ok(mount.map_or_else(|| request.clone(), |mount| mounts::canonical(request, &mount)))
     }
 
-    /// As [`resolve`](Self::resolve), where nothing is found any more under the form that is known: the mount may have
-    /// been upgraded or replaced. The server is asked anew, unless it was within the last seconds.
+    /// Resolves like [`resolve`](Self::resolve), after nothing was found any more under the known form: the mount may
+    /// have been upgraded or replaced. The server is asked anew, unless it was asked within the last seconds.
     ///
     /// # Errors
-    /// As above.
+    /// If the server could not be asked; never for a refusal.
     pub async fn resolve_again(&self, request: &Request, token: &Secret) -> Result<Request, Failure> {
         let mount = self.mount_again(&request.path, token).await?;
         Ok(mount.map_or_else(|| request.clone(), |mount| mounts::canonical(request, &mount)))
     }
 
-    /// The mount of `path`, from the server or from an earlier answer.
+    /// Returns the mount of `path`, from the server or from an earlier answer; `None` if the server refuses to say.
     ///
     /// # Errors
-    /// Where the server could not be asked; a refusal to tell is `None`.
+    /// If the server could not be asked.
     pub async fn mount_of(&self, path: &str, token: &Secret) -> Result<Option<Mount>, Failure> {
         if Request::is_never_kv(path) {
             return Ok(None);
@@ -189,7 +188,7 @@ impl Client {
         self.mounts.find(path, || self.look(path, token)).await
     }
 
-    /// As above, as it is now. What a server does not tell any more stays as it was.
+    /// Returns the mount as it is now. What the server no longer says stays as it was.
     async fn mount_again(&self, path: &str, token: &Secret) -> Result<Option<Mount>, Failure> {
         if Request::is_never_kv(path) {
             return Ok(None);
@@ -203,9 +202,9 @@ impl Client {
         answered(&self.for_secrets(token), &endpoint, Asked::Mounts).await
     }
 
-    /// An answer that a mount of the other version could give as well counts only if the server says now that the mount is
-    /// what it was. On a KV version 1 nothing is below `metadata/`, and a list of it is an empty one; on a version 2
-    /// `config` is no secret.
+    /// Checks the mount after an answer that a mount of the other version could give as well. The answer counts only
+    /// if the server says now that the mount is what it was. On a KV version 1 nothing is below `metadata/`, and a
+    /// list of it is empty; on a version 2, `config` is no secret.
     async fn check_mount(
         &self,
         request: &Request,
@@ -224,7 +223,7 @@ impl Client {
             return Err(Failure::new(FailureKind::Missing, why));
         }
         match mounts::as_a_secret(request, response) {
-            // The server does not say what the mount is: this is no secret of a version 1 all the same.
+            // The server does not say what the mount is, but this is no secret of a version 1 in any case.
             Some(written) if self.mounts.known_since(&request.path, since).is_none() => {
                 let what = "KV version 2 answers with its own configuration there";
                 Err(Failure::advised(FailureKind::Missing, format!("{NOTHING}: {what}; write {written}")))
@@ -236,7 +235,7 @@ impl Client {
     /// Reads, writes or lists. `request` is a resolved one. A list of nothing is an empty list.
     ///
     /// # Errors
-    /// What the server's answer, or the lack of one, means.
+    /// What the server's answer, or its absence, means.
     pub async fn read(&self, request: &Request, token: &Secret) -> Result<Response, Failure> {
         let args = request.args.iter().map(|(key, value)| (key.as_str(), Tree::Text(value.clone())));
         let mut body = Tree::map(args);
@@ -264,11 +263,10 @@ impl Client {
         Ok(response)
     }
 
-    /// Renews a lease, asking for `increment` from now.
+    /// Renews a lease, and asks for `increment` from now.
     ///
     /// # Errors
-    /// [`FailureKind::Rejected`] where the lease is gone *or* its engine has a fault: no proof
-    /// that it is lost.
+    /// [`FailureKind::Rejected`] if the lease is gone *or* its engine has a fault: no proof that the lease is lost.
     pub async fn renew_lease(
         &self,
         lease: &LeaseId,
@@ -285,7 +283,7 @@ impl Client {
     /// Revokes a lease.
     ///
     /// # Errors
-    /// [`FailureKind::Denied`] where the policy has no line for `sys/leases/revoke`.
+    /// [`FailureKind::Denied`] if the policy has no line for `sys/leases/revoke`.
     pub async fn revoke_lease(&self, lease: &LeaseId, token: &Secret) -> Result<(), Failure> {
         let body = Tree::map([("lease_id", Tree::text(lease.0.as_str()))]);
         let endpoint = Raw::put("sys/leases/revoke", body);
@@ -295,36 +293,36 @@ impl Client {
     /// Renews the token by its own increment.
     ///
     /// # Errors
-    /// [`FailureKind::Denied`] where it is dead or may not; [`FailureKind::Rejected`] where it is
+    /// [`FailureKind::Denied`] if it is dead or may not be renewed with itself; [`FailureKind::Rejected`] if it is
     /// not renewable.
     pub async fn renew_self(&self, token: &Secret) -> Result<Granted, Failure> {
-        // vaultrs has a request for this too, with a tab in its path.
+        // vaultrs has a request for this, too, with a tab in its path.
         let endpoint = Raw::put("auth/token/renew-self", Tree::map::<&str>([]));
         let answer = answered(&self.for_tokens(Some(token)), &endpoint, Asked::RenewSelf).await?;
         let auth = answer.auth.ok_or_else(|| nonsense("the renewal's answer has no token"))?;
         Ok(Granted { ttl: Duration::from_secs(auth.lease_duration), renewable: auth.renewable })
     }
 
-    /// What is left of the token.
+    /// Looks the token up with itself.
     ///
     /// # Errors
-    /// [`FailureKind::Denied`] where it is dead, or alive without the permission to ask.
+    /// [`FailureKind::Denied`] if it is dead, or alive without the permission to ask.
     pub async fn lookup_self(&self, token: &Secret) -> Result<TokenFacts, Failure> {
         Ok(facts::token(&self.own_facts(token).await?))
     }
 
-    /// Revokes the token, and with it every lease it made.
+    /// Revokes the token, and with it every lease that it made.
     ///
     /// # Errors
-    /// [`FailureKind::Denied`] where it is dead already, or alive without the permission.
+    /// [`FailureKind::Denied`] if it is dead already, or alive without the permission.
     pub async fn revoke_self(&self, token: &Secret) -> Result<(), Failure> {
         answered(&self.for_tokens(Some(token)), &RevokeTokenSelfRequest {}, Asked::Revoke).await.map(drop)
     }
 
-    /// Whether the server is there and can serve: unsealed and, as a standby, with a leader.
+    /// Asks whether the server is there and can serve: it is unsealed and, as a standby, has a leader.
     ///
     /// # Errors
-    /// What is the matter with it.
+    /// What is wrong with the server.
     pub async fn health(&self) -> Result<(), Failure> {
         let endpoint = ReadHealthRequest {
             standbyok: Some(true),
@@ -347,17 +345,17 @@ impl Client {
         Call { transport: &self.transport, token: Some(token), namespace, wrap_ttl: None }
     }
 
-    /// Logins and what a token asks about itself go to the namespace that made it: its policy for
-    /// that holds there and not below.
+    /// Returns the call for logins and for what a token asks about itself. They go to the namespace that made the
+    /// token: its policy for that holds there and not below.
     pub(super) fn for_tokens<'a>(&'a self, token: Option<&'a Secret>) -> Call<'a> {
         let namespace = self.auth.namespace.as_deref().or(self.namespace.as_deref());
-        // The root has no header.
+        // The root namespace has no header.
         let namespace = namespace.filter(|namespace| !namespace.is_empty());
         Call { transport: &self.transport, token, namespace, wrap_ttl: None }
     }
 }
 
-/// Asks with a token and nothing else that must not be repeated.
+/// Asks with a token, which is the only value that a message must not repeat.
 pub(super) async fn answered(
     call: &Call<'_>,
     endpoint: &impl Endpoint,
@@ -406,7 +404,7 @@ pub(super) fn nonsense(why: &str) -> Failure {
     Failure::new(FailureKind::Nonsense, why)
 }
 
-/// A look-up's 403 at login time: there is no policy to speak of before the token is known.
+/// Turns a look-up's 403 at login time into a refusal: no policy can deny anything before the token is known.
 fn refused_token(failure: Failure) -> Failure {
     match failure.kind {
         FailureKind::Denied => Failure::new(

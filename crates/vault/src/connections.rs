@@ -1,15 +1,16 @@
-//! The HTTP clients: one for each host that may be spoken to, all rebuilt when a file of theirs
-//! changes.
+//! The HTTP clients: one for each host that may be spoken to. All are rebuilt when one of their files changes.
 //!
-//! `server_name` is what TLS asks for and checks, and never where we connect to. reqwest takes the name to ask for from
-//! the URL. So where it is a host name, the URL gets it for its host, and the client's resolver leads it to the real
-//! one: hence a client for each host, since two real hosts behind one such name must not share a pool. An IP address is
-//! never asked for, and no resolver is asked about it: the URL keeps its host, and [`super::tls`] checks the certificate
-//! for the address instead.
+//! `server_name` is what TLS asks for and checks, and never the host that we connect to. reqwest takes the name to
+//! ask for from the URL. So if `server_name` is a host name, it becomes the host of the URL, and the client's
+//! resolver leads it to the real host. Hence there is a client for each host: two real hosts behind one such name
+//! must not share a pool.
 //!
-//! Over HTTP/2 one connection that has silently died would take every request with it until each has timed
-//! out, where HTTP/1 gives each its own; so one that carries requests and brings nothing is asked for a sign of
-//! life, and given up without.
+//! An IP address is never asked for, and no resolver is asked about it. The URL keeps its host, and [`super::tls`]
+//! checks the certificate for the address instead.
+//!
+//! Over HTTP/2 one connection that has silently died would keep every request waiting until each has timed out, where
+//! HTTP/1 gives each its own connection. So a connection that carries requests and brings nothing is asked for a sign
+//! of life, and is given up if none comes.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -28,28 +29,28 @@ use crate::settings::VaultPlan;
 use leasehold_base::clock;
 use leasehold_base::failure::Failure;
 
-/// A server that is there takes the connection well within this.
+/// A server that is there accepts the connection well within this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The part of a request's time that connecting may take where that is less: what is still connecting when all of
-/// it is over could not be told from what was asked and not answered.
+/// The part of a request's time that connecting may take, if that is less. If a connection attempt used up all of the
+/// time, it could not be told from a request that was sent and not answered.
 const CONNECTING: f64 = 0.8;
 
-/// How long connections are kept for the next request: less than any load balancer does, so that
-/// no request is sent into a connection that is being closed.
+/// How long connections are kept for the next request. It is less than any load balancer keeps them, so that no
+/// request is sent into a connection that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long an HTTP/2 connection may carry requests and bring nothing before it is asked for a sign of life.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// How long that sign may take: together less than a request waits for its answer by default, so that
-/// the next one goes over a new connection.
+/// How long that sign may take. Both times together are less than a request waits for its answer by default, so that
+/// the next request goes over a new connection.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
-/// What a server may send of one HTTP/2 answer before we have taken it in, in bytes.
+/// How many bytes of one HTTP/2 answer a server may send before we have read them.
 const STREAM_WINDOW: u32 = 64 * 1024;
 
-/// What it may send so of all answers.
+/// How many bytes it may send in this way of all answers together.
 const CONNECTION_WINDOW: u32 = 256 * 1024;
 
 /// All connections to the server.
@@ -63,14 +64,14 @@ pub(super) struct Connections {
     current: RwLock<Arc<Generation>>,
 }
 
-/// The clients made from one state of the files.
+/// The clients that were made from one state of the files.
 struct Generation {
     tls: ClientConfig,
     fingerprint: Fingerprint,
     by_host: Mutex<HashMap<String, Host>>,
 }
 
-/// A host's clients, made with their first use.
+/// A host's clients, which are made when they are first used.
 #[derive(Default)]
 struct Host {
     clients: HashMap<Pool, reqwest::Client>,
@@ -99,8 +100,8 @@ impl Connections {
         &self.files
     }
 
-    /// Reads the files again; whether they changed. Requests under way end on the old connections,
-    /// the next one uses the new. Where the files cannot be used, the old connections stay.
+    /// Reads the files again. Returns whether they changed. Requests under way end on the old connections, and the
+    /// next one uses the new ones. If the files cannot be used, the old connections stay.
     pub(super) fn reload(&self) -> Result<bool, Failure> {
         let contents = self.files.read()?;
         if contents.fingerprint() == self.generation().fingerprint {
@@ -111,8 +112,8 @@ impl Connections {
         Ok(true)
     }
 
-    /// The client for `url`, `url` as that client must be asked, and a place that is to be held until
-    /// the answer is whole.
+    /// Returns the client for `url`, the URL that this client has to be given, and a place to be held until the
+    /// answer is complete.
     pub(super) fn to(&self, url: &Url) -> Result<(reqwest::Client, Url, Turn), Failure> {
         let host = url.host_str().ok_or_else(|| local("the address has no host"))?;
         let generation = self.generation();
@@ -139,11 +140,11 @@ impl Connections {
     fn build(&self, mut tls: ClientConfig, host: &str, pool: Pool) -> Result<reqwest::Client, Failure> {
         let (idle, idle_timeout) = match pool {
             Pool::Steady => (IDLE, IDLE_TIMEOUT),
-            // They outlive their run by a rest: its requests follow each other at once.
+            // They outlive their run by a rest, since the requests of a run follow each other at once.
             Pool::Burst => (self.max_in_flight, REST),
         };
         let alias = self.alias.as_ref().map(|name| (name.to_ascii_lowercase(), host.to_owned()));
-        // HTTP/2 has the host in the URL only, which is the alias where there is one.
+        // HTTP/2 has the host in the URL only, which is the alias if there is one.
         let may_share = pool == Pool::Steady && self.alias.is_none();
         if may_share {
             tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

@@ -1,4 +1,4 @@
-//! As much of DER as it takes to find something in a certificate.
+//! As much of DER as is needed to find something in a certificate.
 
 /// Returns tag and content of the first element, and what is behind it.
 pub fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
@@ -8,7 +8,7 @@ pub fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         (usize::from(first), rest)
     } else {
         let count = usize::from(first & 0x7f);
-        // More would be a certificate of gigabytes.
+        // A longer length would mean a certificate of gigabytes.
         let digits = rest.get(..count).filter(|_| (1..=4).contains(&count))?;
         let length = digits.iter().fold(0, |sum: usize, digit| sum << 8 | usize::from(*digit));
         (length, &rest[count..])
@@ -21,17 +21,17 @@ const SET: u8 = 0x31;
 const INTEGER: u8 = 0x02;
 const OBJECT: u8 = 0x06;
 const VERSION: u8 = 0xa0;
-/// 2.5.4.3 and 2.5.4.10.
+/// The object identifiers 2.5.4.3 and 2.5.4.10.
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 const ORGANISATION: &[u8] = &[0x55, 0x04, 0x0a];
-/// Enough for a name; what a certificate holds may be anything.
+/// The length that is shown of a name. A certificate may hold a name of any length.
 const LONGEST: usize = 100;
 
-/// Returns who signed a certificate, as `CN=…` or `O=…`; none where these bytes say no such name.
+/// Returns the name of a certificate's issuer, as `CN=…` or `O=…`; `None` if these bytes hold no such name.
 pub(super) fn issuer(certificate: &[u8]) -> Option<String> {
     let (SEQUENCE, certificate, _) = element(certificate)? else { return None };
     let (SEQUENCE, mut rest, _) = element(certificate)? else { return None };
-    // Version, which may be left out, serial number, algorithm.
+    // Skip the version, which may be left out, the serial number and the algorithm.
     for (tag, optional) in [(VERSION, true), (INTEGER, false), (SEQUENCE, false)] {
         let (found, _, behind) = element(rest)?;
         if found == tag {
@@ -45,7 +45,7 @@ pub(super) fn issuer(certificate: &[u8]) -> Option<String> {
     known(COMMON_NAME, "CN").or_else(|| known(ORGANISATION, "O"))
 }
 
-/// An attribute of a name, which is a sequence of sets of them.
+/// Returns an attribute of a name, which is a sequence of sets of attributes.
 fn attribute(mut name: &[u8], wanted: &[u8]) -> Option<String> {
     while let Some((SET, set, behind)) = element(name) {
         name = behind;

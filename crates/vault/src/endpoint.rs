@@ -1,5 +1,5 @@
-//! One request to any path, as `rustify` sends it: vaultrs' typed requests drop leases and do not
-//! know `sys/leases`, so everything that carries or brings a secret goes through this one.
+//! One request to any path, as `rustify` sends it. vaultrs' typed requests drop leases and do not know `sys/leases`,
+//! so everything that carries or brings a secret goes through this request.
 
 use http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 use leasehold_base::request::{Request, Verb};
 use leasehold_base::tree::Tree;
 
-/// What Go's `url.URL` leaves alone in a path, the slash included. A `%` is encoded too: a path
-/// is taken as written, so that what the policy names is what is asked for.
+/// The characters that Go's `url.URL` leaves alone in a path, the slash included. A `%` is encoded, too: a path is
+/// taken as written, so that the path in the policy is the path that is asked for.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -45,9 +45,9 @@ impl Raw {
         Self { method: Method::PUT, path: path.into(), query: None, body: Some(body) }
     }
 
-    /// A read, a list, or a write of `body`.
+    /// Makes a read, a list, or a write of `body`.
     ///
-    /// A list is a GET with `list=true`, as Vault's own client sends it: proxies know no LIST.
+    /// A list is a GET with `list=true`, as Vault's own client sends it: proxies do not know LIST.
     pub(super) fn of(request: &Request, body: Tree) -> Self {
         match request.verb {
             Verb::Read => Self { query: query(request), ..Self::get(&request.path) },
@@ -64,7 +64,7 @@ fn query(request: &Request) -> Option<Zeroizing<String>> {
         return None;
     }
     let encode = |bytes| url::form_urlencoded::byte_serialize(bytes);
-    // A byte becomes three at most; a text that never grows leaves no copy behind.
+    // Each byte becomes at most three. A text that never grows leaves no copy behind.
     let room = request.args.iter().map(|(key, value)| 3 * (key.len() + value.len()) + 2).sum();
     let mut query = Zeroizing::new(String::with_capacity(room));
     for (key, value) in &request.args {
@@ -91,7 +91,7 @@ impl Endpoint for Raw {
         if self.method == Method::GET { RequestMethod::GET } else { RequestMethod::PUT }
     }
 
-    /// Builds the request itself: rustify's own way drops segments and makes copies of the body.
+    /// Builds the request itself: rustify's own way drops segments and copies the body.
     fn request(&self, base: &str) -> Result<http::Request<Vec<u8>>, ClientError> {
         let path = utf8_percent_encode(&self.path, PATH);
         let (mark, query) = self.query.as_ref().map_or(("", ""), |query| ("?", query.as_str()));

@@ -1,4 +1,4 @@
-//! What the core needs of an answer, without the answer.
+//! What the core needs to know of an answer, without the answer itself.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use leasehold_base::tree::Tree;
 use leasehold_core::event::{Granted, LeaseFacts, ReadFacts, TokenFacts};
 use leasehold_core::ids::LeaseId;
 
-/// What a read brought. `before` is what the same secret held until now.
+/// Returns what a read brought. `before` is what the same secret held until now.
 #[must_use]
 pub fn read(response: &Response, before: Option<&Response>) -> ReadFacts {
     let lease = (!response.lease_id.is_empty()).then(|| LeaseFacts {
@@ -24,7 +24,7 @@ pub fn read(response: &Response, before: Option<&Response>) -> ReadFacts {
     ReadFacts { lease, life, version: version(&response.data), version_id: None, changed, rotated }
 }
 
-/// What a login, or a renewal of its token, brought.
+/// Returns what a login, or a renewal of its token, brought.
 #[must_use]
 pub fn token(auth: &Auth) -> TokenFacts {
     TokenFacts {
@@ -36,16 +36,16 @@ pub fn token(auth: &Auth) -> TokenFacts {
     }
 }
 
-/// What a lease's renewal brought.
+/// Returns what the renewal of a lease brought.
 #[must_use]
 pub fn granted(response: &Response) -> Granted {
     Granted { ttl: Duration::from_secs(response.lease_duration), renewable: response.renewable }
 }
 
-/// The token in the answer to a look-up of itself, as a login would have described it.
+/// Returns the token in the answer to its look-up, as a login would have described it.
 ///
-/// A look-up tells a token without an end by `expire_time`; a login by a duration of 0. So the last
-/// second of a token that has an end counts as one, never as none.
+/// A look-up marks a token without an end by `expire_time`, a login by a duration of 0. So the last second of a token
+/// that has an end counts as one second, never as 0.
 #[must_use]
 pub fn looked_up(data: &Tree) -> Auth {
     let text = |name| data.get(name).and_then(Tree::as_str).unwrap_or_default().to_owned();
@@ -65,7 +65,7 @@ pub fn looked_up(data: &Tree) -> Auth {
     }
 }
 
-/// KV v2 puts the version beside the data.
+/// Returns the version, which KV v2 puts beside the data.
 fn version(data: &Tree) -> Option<u64> {
     data.get("data")?;
     match data.get("metadata")?.get("version")? {

@@ -3,8 +3,8 @@
 //! `request`, `response` and `failure` are plain data that the whole house uses; only the driver
 //! uses the client itself.
 //!
-//! Inside, a question goes `client` -> `endpoint` -> `transport` -> `connections`, and the answer
-//! comes back through `body` and `verdict`; what kept it from coming is told by `trouble`.
+//! Inside, a question goes `client` -> `endpoint` -> `transport` -> `connections`, and the answer comes back through
+//! `body` and `verdict`. `trouble` says what kept an answer from coming.
 
 pub mod child;
 pub mod client;

@@ -1,14 +1,14 @@
-//! The server's own words, fit for a log line.
+//! The server's own words, made fit for a log line.
 
 use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
 
-/// Enough for what went wrong; a plugin may put a page of output into an error.
+/// The length that is shown, enough for what went wrong; a plugin may put a page of output into an error.
 const LONGEST: usize = 300;
 
-/// What the server is not to be quoted with, should it repeat what it was sent: the credentials of
-/// a login, the values of a write. A message is withheld whole; cutting values out of a text misses
-/// those that were escaped or cut by the server.
+/// The values that a quoted message of the server must not contain, should it repeat what it was sent: the
+/// credentials of a login, the values of a write. Such a message is withheld as a whole. Cutting values out of a text
+/// would miss those that the server escaped or cut.
 pub struct Unspoken<'a>(
     /// The values.
     pub Vec<&'a Secret>,
@@ -27,8 +27,8 @@ impl Unspoken<'_> {
     }
 }
 
-/// The texts of the answer's `errors`, or of its `warnings`, which is where a 404 explains itself.
-/// Nothing else of a body is ever quoted.
+/// Returns the texts of the answer's `errors`, or of its `warnings`, where a 404 explains itself. Nothing else of a
+/// body is ever quoted.
 pub(super) fn of(body: Option<&Tree>, unspoken: &Unspoken<'_>) -> Option<String> {
     let texts = |name| {
         let list = body?.get(name)?.as_list()?;
@@ -37,7 +37,7 @@ pub(super) fn of(body: Option<&Tree>, unspoken: &Unspoken<'_>) -> Option<String>
     texts("errors").or_else(|| texts("warnings"))
 }
 
-/// `texts` in one line, without control characters, cut to [`LONGEST`] bytes.
+/// Returns `texts` in one line, without control characters, cut to [`LONGEST`] bytes.
 pub(super) fn joined<'a>(texts: impl Iterator<Item = &'a str>, unspoken: &Unspoken<'_>) -> Option<String> {
     let mut lines = Vec::new();
     for text in texts {
@@ -50,7 +50,7 @@ pub(super) fn joined<'a>(texts: impl Iterator<Item = &'a str>, unspoken: &Unspok
     (!line.is_empty()).then(|| cut(line))
 }
 
-/// Go's multi-errors (`1 error occurred:\n\t* permission denied`) become the errors themselves.
+/// Turns Go's multi-errors (`1 error occurred:\n\t* permission denied`) into the errors themselves.
 fn one_line(text: &str) -> String {
     let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let words: Vec<&str> = spaced.split_whitespace().collect();

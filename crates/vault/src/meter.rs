@@ -1,7 +1,7 @@
-//! How many requests the server was asked, how they ended, and how long that took.
+//! Counts the requests to the server, how they ended, and how long they took.
 //!
-//! Counted where a request is really sent: a question about a mount that is known already costs nothing.
-//! What it holds is of fixed size: kinds of request, and kinds of failure.
+//! A request is counted where it is really sent: a question about a mount that is known already costs nothing. The
+//! counts are of fixed size: kinds of requests, and kinds of failures.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::verdict::Asked;
 
-/// The upper bounds of the buckets, in seconds; the last is that of `vault.timeout` by itself.
+/// The upper bounds of the buckets, in seconds; the last one is the default of `vault.timeout`.
 pub const BOUNDS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0];
 
 /// The class of a request that succeeded.
@@ -20,15 +20,15 @@ pub(super) const OK: &str = "ok";
 pub enum Operation {
     /// A login, and the unwrapping that comes before it.
     LogIn,
-    /// Which engine stands behind a path.
+    /// The engine behind a path.
     Resolve,
     /// A secret.
     Read,
     /// More time, for a lease or a token.
     Renew,
-    /// A lease or a token given back.
+    /// The revocation of a lease or a token.
     Revoke,
-    /// What is left of a token.
+    /// The look-up of a token.
     LookUp,
     /// Whether the server is there.
     Probe,
@@ -39,9 +39,9 @@ pub enum Operation {
 pub struct Measured {
     /// How they ended: `ok`, or the class of the failure.
     pub results: BTreeMap<&'static str, u64>,
-    /// How many took up to each of [`BOUNDS`] and longer than the one before; the last takes the rest.
+    /// How many took at most this bound of [`BOUNDS`] and longer than the one before; the last bucket has the rest.
     pub buckets: [u64; BOUNDS.len() + 1],
-    /// All of their times together, in seconds.
+    /// The sum of their times, in seconds.
     pub seconds: f64,
 }
 
@@ -53,7 +53,7 @@ pub type Tally = BTreeMap<Operation, Measured>;
 pub(super) struct Meter(Mutex<Tally>);
 
 impl Operation {
-    /// One word for it, for metrics.
+    /// Returns one word for it, for metrics.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -67,7 +67,7 @@ impl Operation {
         }
     }
 
-    /// What a question is counted as.
+    /// Returns how a question is counted.
     pub(super) fn of(asked: Asked) -> Self {
         match asked {
             Asked::Login | Asked::Unwrap => Self::LogIn,
@@ -82,7 +82,7 @@ impl Operation {
 }
 
 impl Meter {
-    /// A request has ended, well or with a failure of this class.
+    /// Counts a request that has ended, well or with a failure of this class.
     pub(super) fn count(&self, operation: Operation, took: Duration, class: &'static str) {
         let mut all = self.all();
         let measured = all.entry(operation).or_default();
@@ -93,13 +93,13 @@ impl Meter {
         measured.seconds += seconds;
     }
 
-    /// All so far.
+    /// Returns all counts so far.
     pub(super) fn read(&self) -> Tally {
         self.all().clone()
     }
 
     fn all(&self) -> MutexGuard<'_, Tally> {
-        // Poisoned means that counting panicked, and a panic ends the process.
+        // A poisoned lock means that counting panicked, and a panic ends the process.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

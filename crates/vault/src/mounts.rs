@@ -1,5 +1,5 @@
-//! What a path is mounted on. A KV v2 secret has `data/` in its path, which those who write
-//! templates may leave out; only the mount tells whether it belongs there.
+//! Finds the mount of a path. The path of a KV v2 secret has `data/` in it, which authors of templates may leave out.
+//! Only the mount shows whether `data/` belongs there.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -19,11 +19,11 @@ mod doubt;
 
 pub(super) use doubt::{as_a_secret, is_doubtful};
 
-/// A secrets engine's place and kind.
+/// The place and kind of a secrets engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
-    /// Where it is, as a path begins that leads to it, with a slash at the end. With a namespace
-    /// in front where the path has one.
+    /// The beginning of the paths that lead to it, with a slash at the end. It includes a namespace if the path has
+    /// one.
     pub path: String,
     /// The engine, as the server calls it: `kv`, `database`, `pki`.
     pub kind: String,
@@ -32,7 +32,7 @@ pub struct Mount {
 }
 
 impl Mount {
-    /// The mount that the server says `path` is on.
+    /// Returns the mount that the server says `path` is on.
     pub(super) fn from_response(path: &str, response: &Response) -> Option<Self> {
         let told = response.data.get("path")?.as_str()?;
         let version = response.data.get("options").and_then(|options| match options.get("version")? {
@@ -45,20 +45,21 @@ impl Mount {
         Some(mount)
     }
 
-    /// Whether it keeps what is written to it: reading mints nothing.
+    /// Returns whether it keeps what is written to it, so that reading mints nothing.
     #[must_use]
     pub fn is_kv(&self) -> bool {
         matches!(self.kind.as_str(), "kv" | "generic")
     }
 
-    /// What of `path` comes behind the mount; nothing where it is the mount itself.
+    /// Returns the part of `path` behind the mount: nothing if the path is the mount itself, `None` if it is
+    /// elsewhere.
     fn inside<'a>(&self, path: &'a str) -> Option<&'a str> {
         path.strip_prefix(&self.path).or_else(|| (Some(path) == self.path.strip_suffix('/')).then_some(""))
     }
 }
 
-/// How `path` begins up to the end of the mount `told`. The server leaves out a namespace that is
-/// part of the path.
+/// Returns the beginning of `path` up to the end of the mount `told`. The server leaves out a namespace that is part
+/// of the path.
 fn beginning(path: &str, told: &str) -> Option<String> {
     let whole = format!("/{path}/");
     let mount = format!("/{}/", told.trim_matches('/'));
@@ -66,14 +67,14 @@ fn beginning(path: &str, told: &str) -> Option<String> {
     Some(whole[1..end].to_owned())
 }
 
-/// The one form of `request` on `mount`: of KV v2 with `data/` (of a list `metadata/`), whether it
-/// was written so or not. All else stays as it is.
+/// Returns the one form of `request` on `mount`. On a KV v2, that is with `data/` (for a list `metadata/`), whether
+/// it was written so or not. Other requests stay as they are.
 #[must_use]
 pub fn canonical(request: &Request, mount: &Mount) -> Request {
     let inside = mount.inside(&request.path).filter(|_| mount.kv2);
     let path = inside.and_then(|inside| match request.verb {
         Verb::List => Some(listed(inside)),
-        // The mount itself holds no secret, and `metadata/` is asked for by those who mean it.
+        // The mount itself holds no secret, and a path with `metadata/` means the metadata.
         Verb::Read | Verb::Write if inside.is_empty() || is_below(inside, "metadata") => None,
         Verb::Read | Verb::Write if is_below(inside, "data") => None,
         Verb::Read | Verb::Write => Some(format!("data/{inside}")),
@@ -96,41 +97,41 @@ fn is_below(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Whether a write to `path` of `mount` takes its fields inside `data`.
+/// Returns whether a write to `path` on `mount` takes its fields inside `data`.
 pub(super) fn wraps_writes(path: &str, mount: &Mount) -> bool {
     mount.kv2 && mount.inside(path).is_some_and(|inside| is_below(inside, "data"))
 }
 
-/// The mounts found so far. A failed look is never kept, so a server that was down at the first
-/// look does not make every secret a KV v1 one for ever.
+/// The mounts found so far. A failed look is never kept, so that a server that was down at the first look does not
+/// make every secret a KV v1 one for ever.
 #[derive(Default)]
 pub(super) struct Mounts {
     known: Mutex<Vec<Known>>,
-    /// Looks under way, by the first segment of the path.
+    /// The looks under way, by the first segment of the path.
     flights: Mutex<HashMap<String, Flight>>,
 }
 
 /// A mount that was found.
 struct Known {
     mount: Mount,
-    /// When the server told; at the beginning of time where an earlier run found it.
+    /// When the server said so; the beginning of time if an earlier run found it.
     told: Moment,
 }
 
-/// What the server told of a mount is not doubted within this, however many secrets of it are not found.
+/// What the server says about a mount is not doubted within this time, however many secrets of it are not found.
 pub(super) const SURE: Duration = Duration::from_secs(10);
 
 type Flight = Arc<OnceCell<Landed>>;
 
-/// How a look ended, and the path it looked at: not that of whoever began it, where that one was
-/// dropped and another passenger took over.
+/// How a look ended, and the path that it looked at. That need not be the path of the task that began it, which may
+/// have been dropped, so that another one that waited took over.
 struct Landed {
     path: String,
     result: Result<Option<Mount>, Failure>,
 }
 
 impl Mounts {
-    /// The mount of `path`, where it has been found.
+    /// Returns the mount of `path`, if it was found.
     pub(super) fn known(&self, path: &str) -> Option<Mount> {
         self.known_since(path, Moment::default())
     }
@@ -145,17 +146,17 @@ impl Mounts {
         lock(&self.known).push(Known { mount, told });
     }
 
-    /// All of them.
+    /// Returns all mounts.
     pub(super) fn all(&self) -> Vec<Mount> {
         lock(&self.known).iter().map(|known| known.mount.clone()).collect()
     }
 
-    /// Takes over what an earlier run found.
+    /// Takes over the mounts that an earlier run found.
     pub(super) fn adopt(&self, mounts: Vec<Mount>) {
         mounts.into_iter().for_each(|mount| self.add(mount, Moment::default()));
     }
 
-    /// A KV version 2 answered this request, which may tell where it is mounted.
+    /// Learns from a KV version 2 that answered this request, if the request shows where it is mounted.
     pub(super) fn learn(&self, request: &Request) {
         let Some(path) = request.mount_as_kept() else { return };
         if self.known(&request.path).is_none() {
@@ -168,9 +169,9 @@ impl Mounts {
         lock(&self.known).clear();
     }
 
-    /// The mount of `path`, asking `look` where it is not known. Those who ask for paths with the
-    /// same first segment at the same time wait for one answer. `None` where the server does not
-    /// tell: no permission, or too old to know the question.
+    /// Returns the mount of `path`, and asks `look` if it is not known. Requests for paths with the same first
+    /// segment wait for one answer if they are made at the same time. Returns `None` if the server does not say: the
+    /// token has no permission, or the server is too old to know the question.
     pub(super) async fn find<F>(&self, path: &str, look: impl Fn() -> F) -> Result<Option<Mount>, Failure>
     where
         F: Future<Output = Result<Response, Failure>>,
@@ -178,7 +179,7 @@ impl Mounts {
         self.seek(path, Moment::default(), look).await
     }
 
-    /// As [`Mounts::find`], where only what the server told since then counts as known.
+    /// Finds a mount like [`Mounts::find`], but only what the server said since then counts as known.
     async fn seek<F>(&self, path: &str, since: Moment, look: impl Fn() -> F) -> Result<Option<Mount>, Failure>
     where
         F: Future<Output = Result<Response, Failure>>,
@@ -191,7 +192,8 @@ impl Mounts {
             let landed = flight.get_or_init(|| async { self.land(path, look().await) }).await;
             self.leave(path, &flight);
             match &landed.result {
-                // Another mount with the same first segment, or a refusal that may concern it alone.
+                // The answer was for another mount with the same first segment, or is a refusal that may concern it
+                // alone.
                 Ok(Some(mount)) if mount.inside(path).is_none() => {}
                 Ok(None) if landed.path != path => {}
                 result => return result.clone(),
@@ -199,8 +201,8 @@ impl Mounts {
         }
     }
 
-    /// As [`Mounts::find`], of a mount that may not be any more what is known of it: what the server told before `since` is
-    /// asked anew. Where it does not tell now, what is known stays.
+    /// Finds a mount like [`Mounts::find`] that may have changed: what the server said before `since` is asked anew.
+    /// If it does not say now, what is known stays.
     pub(super) async fn find_since<F>(
         &self,
         path: &str,
@@ -214,7 +216,7 @@ impl Mounts {
         Ok(found.or_else(|| self.known(path)))
     }
 
-    /// Ends the flight for those who come later; the first of its passengers does.
+    /// Ends the look for later requests. The first request that waited for it does that.
     fn leave(&self, path: &str, flight: &Flight) {
         let mut flights = lock(&self.flights);
         if flights.get(first_segment(path)).is_some_and(|current| Arc::ptr_eq(current, flight)) {
@@ -227,7 +229,7 @@ impl Mounts {
             Ok(response) => {
                 let mount = Mount::from_response(path, &response);
                 if let Some(mount) = mount.clone() {
-                    // Another may have been in its place.
+                    // Another mount may have been in its place.
                     lock(&self.known).retain(|known| known.mount.inside(path).is_none());
                     self.add(mount, clock::moment());
                 }
@@ -246,7 +248,7 @@ fn first_segment(path: &str) -> &str {
     path.split('/').next().unwrap_or(path)
 }
 
-/// Nothing here panics while it holds a lock, so a poisoned one holds what it should.
+/// Locks. Nothing here panics while it holds a lock, so a poisoned one holds what it should.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

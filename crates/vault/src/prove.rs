@@ -15,7 +15,7 @@ use super::login::Post;
 #[cfg(feature = "clouds")]
 use leasehold_stores::login::{Proof, Prover};
 
-/// What asks the cloud, where the login is by one.
+/// The client that asks the cloud, if the login needs a cloud's proof.
 #[derive(Default)]
 pub(super) struct Cloud {
     #[cfg(feature = "clouds")]
@@ -36,14 +36,14 @@ impl Cloud {
 }
 
 impl Client {
-    /// Gives the client the environment of the process, as it was at its start: where credentials of a cloud are found.
+    /// Gives the client the environment of the process, as it was at its start: it names the credentials of a cloud.
     #[must_use]
     pub fn within(mut self, environment: &BTreeMap<String, Secret>) -> Self {
         self.cloud = Cloud::of(&self.auth, environment);
         self
     }
 
-    /// Asks the cloud for a proof, and logs in with it. A proof is used once.
+    /// Asks the cloud for a proof, and logs in with it. Each proof is used once.
     #[cfg(feature = "clouds")]
     pub(super) async fn log_in_by_cloud(&self) -> Result<Auth, Failure> {
         let (AuthMethod::Cloud { role, proof }, Some(prover)) = (&self.auth.method, &self.cloud.prover)

@@ -1,12 +1,13 @@
-//! Until when an SSH certificate is valid: the one thing that its answer does not say beside it.
+//! Finds until when an SSH certificate is valid: the only fact that the server's answer does not give besides it.
 //!
-//! A certificate is a line of type, base64 and comment. What the base64 holds is told by OpenSSH's `PROTOCOL.certkeys`:
-//! texts with their lengths in front, and numbers in network order.
+//! A certificate is a line with its type, base64 and a comment. OpenSSH's `PROTOCOL.certkeys` describes what the
+//! base64 holds: texts with their lengths in front, and numbers in network order.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// How many texts of a certificate of this type come before its serial number: the nonce, and those of its public key.
+/// Returns how many texts come before the serial number in a certificate of this type: the nonce, and those of its
+/// public key.
 fn texts_before_serial(kind: &str) -> Option<usize> {
     let of_key = match kind.strip_suffix("-cert-v01@openssh.com")? {
         "ssh-rsa" | "rsa-sha2-256" | "rsa-sha2-512" => 2,
@@ -20,7 +21,7 @@ fn texts_before_serial(kind: &str) -> Option<usize> {
     Some(1 + of_key)
 }
 
-/// The second since 1970 before which the certificate in `line` is valid; none where it is none.
+/// Returns the second since 1970 before which the certificate in `line` is valid; `None` if the line holds none.
 pub(super) fn valid_before(line: &str) -> Option<u64> {
     let bytes = STANDARD.decode(line.split_whitespace().nth(1)?).ok()?;
     let mut rest = bytes.as_slice();

@@ -19,32 +19,32 @@ use super::files::{self, local, plain};
 use crate::settings::{ClientCert, VaultPlan};
 use leasehold_base::failure::Failure;
 
-/// A bundle of all public authorities is a quarter of this.
+/// The longest PEM file. A bundle of all public authorities is a quarter of this.
 pub const PEM_MAX: usize = 1024 * 1024;
 
-/// TLS sessions kept for a quick return; there is one server.
+/// How many TLS sessions are kept for a quick return; there is one server.
 const SESSIONS: usize = 4;
 
 /// The files that the connection to the server depends on.
 #[derive(Debug, Clone)]
 pub(super) struct TlsFiles {
-    /// Without TLS nothing is read.
+    /// Without TLS no file is read.
     plaintext: bool,
     ca_file: Option<PathBuf>,
     ca_dir: Option<PathBuf>,
     client: Option<ClientCert>,
-    /// What the server's certificate has to be for instead of the host of the URL.
+    /// The address that the server's certificate has to be for, instead of the host of the URL.
     address: Option<IpAddr>,
-    /// Who signed the certificate that was refused last because its authority is unknown.
+    /// The issuer of the certificate that was refused last because its authority is unknown.
     stranger: Stranger,
 }
 
 type Stranger = Arc<Mutex<Option<String>>>;
 
-/// What the files held: two equal ones make the same connection.
+/// A digest of what the files held. Equal digests make the same connection.
 pub(super) type Fingerprint = [u8; 32];
 
-/// The files' contents, read once, so that fingerprint and configuration speak of the same bytes.
+/// The files' contents, read once, so that the digest and the configuration come from the same bytes.
 pub(super) struct Contents {
     authorities: Vec<(PathBuf, Pem)>,
     client: Option<(Pem, Pem)>,
@@ -65,15 +65,15 @@ impl TlsFiles {
         }
     }
 
-    /// Who signed the certificate that was refused last because its authority is unknown, in brackets, and the file or
-    /// folder of the authorities that are known; none where they are the system's.
+    /// Returns the issuer of the certificate that was refused last because its authority is unknown, in brackets, and
+    /// the file or folder of the authorities that are known; `None` if those are the system's.
     pub(super) fn distrust(&self) -> (String, Option<&Path>) {
         let stranger = self.stranger.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let by = stranger.map_or_else(String::new, |name| format!(" ({name})"));
         (by, self.ca_file.as_deref().or(self.ca_dir.as_deref()))
     }
 
-    /// The files and folders to watch.
+    /// Returns the files and folders to watch.
     pub(super) fn paths(&self) -> Vec<PathBuf> {
         let client = self.client.iter().flat_map(|own| [own.cert_file.clone(), own.key_file.clone()]);
         if self.plaintext {
@@ -101,7 +101,7 @@ impl TlsFiles {
         Ok(Contents { authorities: authorities.collect::<Result<_, _>>()?, client: client.transpose()? })
     }
 
-    /// The configuration that `contents` make.
+    /// Returns the configuration that `contents` make.
     pub(super) fn config(&self, contents: &Contents) -> Result<ClientConfig, Failure> {
         let builder = self.trusting(self.roots(contents)?)?;
         let mut config = match (&self.client, &contents.client) {
@@ -118,7 +118,7 @@ impl TlsFiles {
             _ => builder.with_no_client_auth(),
         };
         config.resumption = Resumption::in_memory_sessions(SESSIONS);
-        // An address is never asked for, and the host of the URL is not who is meant.
+        // An address is never asked for, and the host of the URL is not the server that is meant.
         config.enable_sni = self.address.is_none();
         Ok(config)
     }
@@ -128,7 +128,7 @@ impl TlsFiles {
         roots: RootCertStore,
     ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Failure> {
         let (builder, provider) = start()?;
-        // Without authorities nothing is read, since there is no TLS.
+        // Without authorities there is no TLS, so nothing is verified.
         if roots.is_empty() {
             return Ok(builder.with_root_certificates(roots));
         }
@@ -142,8 +142,8 @@ impl TlsFiles {
         })))
     }
 
-    /// The authorities given and no others; the system's only where none is given, because to
-    /// hold them costs memory, and to trust them besides an own one defeats its purpose.
+    /// Returns the given authorities and no others. The system's are used only if none is given: to hold them costs
+    /// memory, and to trust them besides an own one defeats its purpose.
     fn roots(&self, contents: &Contents) -> Result<RootCertStore, Failure> {
         let mut roots = RootCertStore::empty();
         for (path, pem) in &contents.authorities {
@@ -175,7 +175,7 @@ impl Contents {
     }
 }
 
-/// The IP address that a name is, as a URL's host would be.
+/// Returns the IP address that a name is, read as a URL's host would be.
 pub(super) fn ip_address(name: &str) -> Option<IpAddr> {
     if let Ok(address) = name.parse() {
         return Some(address);
@@ -187,11 +187,11 @@ pub(super) fn ip_address(name: &str) -> Option<IpAddr> {
     }
 }
 
-/// The usual verifier, which notes who signed what it does not trust.
+/// The usual verifier, which also records the issuer of a certificate that it does not trust.
 #[derive(Debug)]
 struct Verifier {
     inner: Arc<WebPkiServerVerifier>,
-    /// What the certificate has to be for, instead of the host of the URL.
+    /// The address that the certificate has to be for, instead of the host of the URL.
     address: Option<IpAddr>,
     stranger: Stranger,
 }
@@ -209,7 +209,7 @@ impl ServerCertVerifier for Verifier {
         let name = own.as_ref().unwrap_or(of_the_url);
         let verified = self.inner.verify_server_cert(end_entity, intermediates, name, ocsp_response, now);
         if let Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) = &verified {
-            // The last of the chain was signed by whom nobody here knows.
+            // No authority that is known here signed the last certificate of the chain.
             let last = intermediates.last().unwrap_or(end_entity);
             *self.stranger.lock().unwrap_or_else(PoisonError::into_inner) = der::issuer(last);
         }
@@ -239,8 +239,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// The files of a folder of authorities by name. Names with a dot in front are those of the
-/// atomic writers (`..data`), through which the others are reached.
+/// Returns the files of a folder of authorities, sorted by name. Names with a dot in front belong to atomic writers
+/// (`..data`); the other names lead through them.
 fn members(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     let complain = |error: std::io::Error| local(format!("ca_dir {}: {}", dir.display(), plain(&error)));
     let mut files = Vec::new();

@@ -1,14 +1,14 @@
-//! Which of a host's connections a request goes over.
+//! Decides which of a host's connections a request goes over.
 //!
-//! With HTTP/1 few connections stay open between requests, since each holds buffers of a size that an idle
-//! sidecar would be seen by; but a start reads a thousand secrets, eight at a time, and a pool that keeps two
-//! would open a connection for every third of them. So what goes out beside others goes through a pool that
-//! keeps them all, for a moment.
+//! With HTTP/1, few connections stay open between requests, since each holds buffers of a size that shows in an idle
+//! sidecar. But a start reads a thousand secrets, eight at a time, and a pool that keeps two would open a connection
+//! for every third of them. So a request that goes out beside others goes through a pool that keeps all its
+//! connections, for a moment.
 //!
-//! Where the server speaks HTTP/2, one connection carries what an ordinary start or an outage's end brings, and
-//! the server shakes hands once: of a few files that is a good part of all it has to do (docs/BENCHMARKS.md). A
-//! long run of requests costs the server more over one connection, on which it has to put all answers in a row,
-//! than over several. Such a run pays for connections of its own, and goes on over those.
+//! If the server speaks HTTP/2, one connection carries an ordinary start or the end of an outage, and the server
+//! makes one handshake. For a few files that handshake is a good part of all it has to do (docs/BENCHMARKS.md). A
+//! long run of requests costs the server more over one connection, on which it has to put all answers in a row, than
+//! over several. Such a run pays for connections of its own, and goes on over those.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,45 +17,45 @@ use http::Version;
 
 use leasehold_base::time::Moment;
 
-/// HTTP/1 connections kept for the next request.
+/// How many HTTP/1 connections are kept for the next request.
 pub(super) const IDLE: usize = 2;
 
-/// Requests in one run that a shared connection carries. At a hundred both ways cost the same.
+/// How many requests of one run a shared connection carries. At a hundred both ways cost the same.
 const SHARED: usize = 128;
 
-/// A run is over when nothing has been under way and nothing was sent for so long: for an instant that is so
-/// between any two answers.
+/// A run is over when no request has been under way or sent for this long: between any two answers that is so for an
+/// instant.
 pub(super) const REST: Duration = Duration::from_millis(500);
 
 /// Which of a host's two pools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Pool {
-    /// Kept open for what comes now and then.
+    /// Kept open for requests that come now and then.
     Steady,
-    /// For many at once, over HTTP/1.
+    /// For many requests at once, over HTTP/1.
     Burst,
 }
 
-/// What goes on with one host.
+/// The requests of one host.
 #[derive(Debug, Default)]
 pub(super) struct Traffic(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// It answered in HTTP/2 last.
+    /// The host last answered in HTTP/2.
     shares: bool,
-    /// Requests under way over the steady pool.
+    /// The requests under way over the steady pool.
     steady: usize,
-    /// And over the other.
+    /// The requests under way over the burst pool.
     burst: usize,
-    /// Requests since the last rest.
+    /// The requests since the last rest.
     run: usize,
-    /// When the last was sent.
+    /// When the last request was sent.
     last: Moment,
 }
 
 impl Traffic {
-    /// A place for a request that is sent now, to be held until its answer is whole.
+    /// Returns a place for a request that is sent now, to be held until its answer is complete.
     pub(super) fn take(self: &Arc<Self>, now: Moment) -> Turn {
         let pool = self.with(|state| state.take(now));
         Turn { traffic: Arc::clone(self), pool }
@@ -95,14 +95,14 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Where the request goes.
+    /// Returns the pool that the request goes through.
     pub(super) fn pool(&self) -> Pool {
         self.pool
     }
 
-    /// The host answered, in this version.
+    /// Records that the host answered in this version.
     pub(super) fn answered(&self, version: Version) {
-        // The other pool speaks HTTP/1 whatever the server can.
+        // The burst pool speaks HTTP/1 whatever the server can do.
         if self.pool == Pool::Steady {
             self.traffic.with(|state| state.shares = version == Version::HTTP_2);
         }

@@ -1,12 +1,11 @@
 //! One exchange with the server: headers, one redirect at most, a bounded body, a deadline.
 //!
-//! vaultrs and rustify bring the request here through `rustify::Client`. Their own client follows
-//! redirects with the token to any host, reads bodies of any size and loses the headers of
-//! failures, so this one is ours.
+//! vaultrs and rustify bring the request here through `rustify::Client`. Their own client follows redirects with the
+//! token to any host, reads bodies of any size, and loses the headers of failures. So this client is ours.
 //!
-//! What cannot be wiped: hyper's and rustls's own buffers, through which every byte passes, and
-//! the request's URI. All else is taken over into buffers that are: a request's body and the
-//! token's header share one each, and the answer's body is collected into one.
+//! Some memory cannot be wiped: the buffers of hyper and rustls, through which every byte passes, and the request's
+//! URI. Everything else goes into buffers that are wiped. A request's body and the token's header share one each, and
+//! the answer's body is collected into one.
 
 use std::time::Duration;
 
@@ -33,8 +32,8 @@ use crate::settings::VaultPlan;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::secret::Secret;
 
-/// What [`Call`] tells rustify its server is: only the path and query of what rustify builds are
-/// used, since it would put a prefix of the address (`https://host/vault`) into the wrong place.
+/// The server's address that [`Call`] gives to rustify. Only the path and the query of what rustify builds are used,
+/// since it would put the prefix of an address (`https://host/vault`) into the wrong place.
 const BASE: &str = "http://server";
 
 /// The way to the server.
@@ -45,7 +44,7 @@ pub(super) struct Transport {
     home: Url,
     redirect_hosts: Vec<String>,
     timeout: Duration,
-    /// What kept an answer from coming may be the proxy's fault: messages say that there is one.
+    /// The proxy may have kept an answer from coming, so messages say that there is one.
     by_proxy: bool,
 }
 
@@ -54,7 +53,7 @@ pub(super) struct Call<'a> {
     pub(super) transport: &'a Transport,
     pub(super) token: Option<&'a Secret>,
     pub(super) namespace: Option<&'a str>,
-    /// Has the answer kept under a one-time token for so long.
+    /// Has the answer wrapped in a one-time token for this time.
     pub(super) wrap_ttl: Option<Duration>,
 }
 
@@ -93,7 +92,7 @@ impl Transport {
             }
             self.collect(&next, second).await
         };
-        // Around both hops and both bodies, so that neither a redirect nor a trickle extends it.
+        // The timeout is around both hops and both bodies, so that neither a redirect nor a slow body extends it.
         tokio::time::timeout(self.timeout, both).await.unwrap_or_else(|_| {
             let after = humantime::format_duration(self.timeout);
             let why = format!("{}: no complete answer within {after}", self.way_to(&self.home));
@@ -106,14 +105,14 @@ impl Transport {
         format!("{}{by}", place(url))
     }
 
-    /// The address, `/v1` and what was asked.
+    /// Returns the URL: the address, `/v1` and what is asked for.
     fn url(&self, path_and_query: &str) -> Result<Url, Failure> {
         let base = self.home.as_str().trim_end_matches('/');
         let text = Zeroizing::new(format!("{base}/v1{path_and_query}"));
         Url::parse(&text).map_err(|_| local("the path does not make a URL"))
     }
 
-    /// Asks at `url`, where a redirect of `from` may have led.
+    /// Asks at `url`, to which a redirect of `from` may have led.
     async fn hop(
         &self,
         url: &Url,
@@ -124,7 +123,7 @@ impl Transport {
         let mut request = reqwest::Request::new(out.method.clone(), asked);
         request.headers_mut().clone_from(&out.headers);
         if request.url().host_str() != url.host_str() {
-            // With `server_name` the URL's host is not the one that is spoken to.
+            // With `server_name`, the URL's host is not the host that is spoken to.
             let host =
                 HeaderValue::from_str(&authority(url)).map_err(|_| local("the address has no host"))?;
             request.headers_mut().insert(HOST, host);
@@ -145,8 +144,8 @@ impl Transport {
         trouble::explain(error, &self.way_to(url), self.connections.files())
     }
 
-    /// Where a redirect leads: to another server that may be asked, for what this one was asked for. Any port of our own
-    /// host is one, since nodes of a cluster on one machine differ by it; over TLS its certificate has to be good.
+    /// Returns where a redirect leads: to another server that may be asked for the same. Any port of our own host is
+    /// allowed, since nodes of a cluster on one machine differ by it; over TLS its certificate has to be good.
     fn next_hop(&self, from: &Url, headers: &HeaderMap) -> Result<Url, Failure> {
         let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
         let Some(next) = location.and_then(|location| from.join(location).ok()) else {
@@ -168,7 +167,7 @@ impl Transport {
                 " and another path or query than was asked for, which Vault never does: look at what is in front of it",
             );
         };
-        // Only the server is taken from the answer, and what was asked for is as it was.
+        // Only the server is taken from the answer. The path and the query stay.
         let mut hop = from.clone();
         hop.set_path(path);
         let moved = hop.set_host(next.host_str()).is_ok() && hop.set_port(next.port()).is_ok();
@@ -186,8 +185,8 @@ impl Transport {
         })
     }
 
-    /// The path of ours that `next` has too, in whatever way it is escaped: the whole one, or that behind the path of
-    /// `vault.address`, which a proxy may have taken off before Vault saw it.
+    /// Returns our path, if `next` has the same one in whatever escaping: the whole path, or the part behind the path
+    /// of `vault.address`, which a proxy may have removed before Vault saw it.
     fn same_path<'u>(&self, from: &'u Url, next: &Url) -> Option<&'u str> {
         let same = |ours: &str, theirs: &str| percent_decode_str(ours).eq(percent_decode_str(theirs));
         let (asked, led_to) = (from.query().unwrap_or_default(), next.query().unwrap_or_default());
@@ -221,7 +220,7 @@ impl Call<'_> {
 
     fn headers(&self) -> Result<HeaderMap, Failure> {
         let mut headers = HeaderMap::new();
-        // Vault refuses requests without it where it listens for an agent: it keeps browsers out.
+        // Vault refuses requests without this header where it listens for an agent: it keeps browsers out.
         headers.insert("x-vault-request", HeaderValue::from_static("true"));
         if let Some(namespace) = self.namespace {
             let value = HeaderValue::from_str(namespace)
@@ -249,7 +248,7 @@ impl Call<'_> {
 impl rustify::client::Client for Call<'_> {
     async fn send(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, ClientError> {
         let (parts, body) = request.into_parts();
-        // Taken over before anything can fail, so that it is wiped whatever happens.
+        // The body is taken over before anything can fail, so that it is wiped whatever happens.
         let body = Bytes::from_owner(Zeroizing::new(body));
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let answer = async {
@@ -268,14 +267,14 @@ impl rustify::client::Client for Call<'_> {
         BASE
     }
 
-    /// Unlike rustify's own, an answer is an answer whatever its status: failures have headers
-    /// (`Retry-After`) and a body that the default copies into an error.
+    /// Returns an answer whatever its status. Failures have headers (`Retry-After`), and a body that rustify's own
+    /// version would copy into an error.
     async fn execute(&self, request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, ClientError> {
         self.send(request).await
     }
 }
 
-/// Our own failure out of the error that carried it through rustify.
+/// Takes our own failure out of the error that carried it through rustify.
 fn own_failure(error: ClientError) -> Failure {
     match error {
         ClientError::GenericError { source } => {
@@ -285,7 +284,7 @@ fn own_failure(error: ClientError) -> Failure {
     }
 }
 
-/// 303 is not among them: it would turn a write into a read.
+/// Returns whether a status is a redirect that is followed. 303 is not, since it would turn a write into a read.
 fn is_redirect(status: StatusCode) -> bool {
     matches!(
         status,
@@ -300,7 +299,7 @@ fn redirected(why: String) -> Failure {
     Failure::new(FailureKind::Redirected, why)
 }
 
-/// A redirect to where this process may not connect.
+/// Makes the failure for a redirect to a place where this process may not connect.
 fn closed(from: &Url, to: &Url) -> Failure {
     let (host, port) = (to.host_str().unwrap_or_default(), to.port_or_known_default().unwrap_or_default());
     let why = format!(
@@ -315,7 +314,7 @@ fn place(url: &Url) -> String {
     format!("{}://{}", url.scheme(), authority(url))
 }
 
-/// Host and port, without user and password.
+/// Returns host and port, without user and password.
 fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))

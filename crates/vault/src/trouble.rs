@@ -1,11 +1,12 @@
-//! What kept an answer from arriving, in words that say where to look.
+//! Explains what kept an answer from arriving, in words that say where to look.
 
 use leasehold_http::trouble::Trouble;
 
 use super::tls::TlsFiles;
 use leasehold_base::failure::{Failure, FailureKind, FailureKind as K};
 
-/// Why `place` (scheme, host and port) gave no answer. `files` know of a certificate of an unknown authority.
+/// Explains why `place` (scheme, host and port) gave no answer. `files` knows the last certificate of an unknown
+/// authority.
 pub(super) fn explain(error: &reqwest::Error, place: &str, files: &TlsFiles) -> Failure {
     match Trouble::of(error) {
         Trouble::CertificateOfAStranger => distrusted(place, files),
@@ -16,7 +17,7 @@ pub(super) fn explain(error: &reqwest::Error, place: &str, files: &TlsFiles) -> 
     }
 }
 
-/// Nobody here knows who signed the certificate of `place`.
+/// Explains that no authority that is known here signed the certificate of `place`.
 fn distrusted(place: &str, files: &TlsFiles) -> Failure {
     let (by, known) = files.distrust();
     match known {

@@ -1,8 +1,8 @@
-//! A secret id that comes wrapped in a one-time token: looked at first, taken once, kept.
+//! A secret id that comes wrapped in a one-time token: looked up first, opened once, and kept.
 //!
-//! Wrapping is there to show that somebody else was quicker. So whatever is not as it was promised
-//! is an alert: said once, loudly, and never tried again with the same token. An earlier run of the same pod is
-//! nobody else: a digest of what it opened is in the handoff before it is opened.
+//! Wrapping shows whether another process was quicker. So whatever is not as promised is an alert. It is logged once,
+//! loudly, and never tried again with the same token. An earlier run of the same pod is no other process: a digest of
+//! what it opens is in the handoff before it is opened.
 
 use std::cell::RefCell;
 
@@ -18,29 +18,28 @@ use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
 
-/// What became of the last wrapping token. The secret id is kept for the next login: its token is
-/// used up.
+/// What became of the last wrapping token. The secret id is kept for the next login, since its token is used up.
 #[derive(Default)]
 pub(super) struct Unwrapped {
     last: RefCell<Option<(Secret, Result<Secret, Failure>)>>,
-    /// A digest of what an earlier run of this pod opened.
+    /// The digest of what an earlier run of this pod opened.
     earlier: RefCell<Option<String>>,
-    /// What this run asked to open without getting the server's answer: a digest, and why not.
+    /// The digest of what this run tried to open without getting the server's answer, and why not.
     unanswered: RefCell<Option<(String, Failure)>>,
-    /// Who writes down what is about to be opened.
+    /// The channel to what writes down what is about to be opened.
     scribe: RefCell<Option<mpsc::UnboundedSender<Opening>>>,
 }
 
-/// A wrapping token is about to be opened.
+/// Announces that a wrapping token is about to be opened.
 #[derive(Debug)]
 pub struct Opening {
-    /// Its [`digest`]; none where it could not be opened after all.
+    /// Its [`digest`]; `None` if it could not be opened after all.
     pub digest: Option<String>,
     /// To be dropped or answered once that is written down.
     pub written: oneshot::Sender<()>,
 }
 
-/// Names a wrapping token without giving it away: it is long and random.
+/// Returns a name of a wrapping token that does not give it away: the token is long and random.
 #[must_use]
 pub fn digest(token: &Secret) -> String {
     let mut hash = Sha256::new();
@@ -59,8 +58,8 @@ impl Unwrapped {
         self.earlier.borrow().as_ref().is_some_and(|earlier| *earlier == digest(token))
     }
 
-    /// Notes what became of the request to open `token`: where no answer of the server's came, the token may be
-    /// open all the same.
+    /// Records what became of the request to open `token`. If the server gave no answer, the token may be open all
+    /// the same.
     fn note(&self, token: &Secret, failure: &Failure) {
         let was_not_sent = matches!(failure.kind, FailureKind::Unreachable | FailureKind::Local);
         if failure.kind != FailureKind::Refused && !was_not_sent {
@@ -68,14 +67,14 @@ impl Unwrapped {
         }
     }
 
-    /// Why an earlier request of this run to open `token` got no answer; none where there was no such request.
+    /// Returns why an earlier request of this run to open `token` got no answer; `None` if there was no such request.
     fn lost_answer(&self, token: &Secret) -> Option<Failure> {
         let unanswered = self.unanswered.borrow();
         unanswered.as_ref().filter(|(of, _)| *of == digest(token)).map(|(_, why)| why.clone())
     }
 
-    /// What it means that the server does not know `token`, or that it has been used. Any other failure says nothing
-    /// about the token.
+    /// Explains what it means that the server does not know `token`, or that the token was used. Any other failure
+    /// says nothing about the token.
     fn explain(&self, token: &Secret, failure: Failure) -> Failure {
         match (failure.kind, self.lost_answer(token)) {
             (FailureKind::Refused, Some(why)) => lost(&why),
@@ -85,7 +84,7 @@ impl Unwrapped {
         }
     }
 
-    /// Has it written down what is about to be opened. Where that is not possible it is opened all the same.
+    /// Has it written down what is about to be opened. If that is not possible, it is opened all the same.
     async fn announce(&self, digest: Option<String>) {
         let Some(scribe) = self.scribe.borrow().clone() else { return };
         let (written, is_written) = oneshot::channel();
@@ -96,20 +95,20 @@ impl Unwrapped {
 }
 
 impl Client {
-    /// An earlier run of this pod opened the wrapping token of this [`digest`].
+    /// Records that an earlier run of this pod opened the wrapping token of this [`digest`].
     pub fn opened_earlier(&self, digest: Option<String>) {
         *self.unwrapped.earlier.borrow_mut() = digest;
     }
 
-    /// What is going to be opened, from now on: each waits until its `written` is answered.
+    /// Returns the tokens that are going to be opened from now on. Each waits until its `written` is answered.
     pub fn openings(&self) -> mpsc::UnboundedReceiver<Opening> {
         let (sender, receiver) = mpsc::unbounded_channel();
         *self.unwrapped.scribe.borrow_mut() = Some(sender);
         receiver
     }
 
-    /// Whether the wrapping token that is there now was opened by an earlier run, so that nothing can log in until
-    /// another is delivered. Reads its file.
+    /// Returns whether an earlier run opened the current wrapping token, so that no login is possible until another
+    /// is delivered. Reads the token's file.
     #[must_use]
     pub fn is_used_up(&self) -> bool {
         match login::prepare(&self.auth) {
@@ -120,11 +119,11 @@ impl Client {
         }
     }
 
-    /// The secret id in `token`, which `made_by` must have made.
+    /// Returns the secret id in `token`, which `made_by` must have made.
     ///
     /// # Errors
-    /// [`FailureKind::Refused`] where the token is not what it should be, or does not hold a secret
-    /// id; the same for good. What keeps the server from answering is not remembered.
+    /// [`FailureKind::Refused`] if the token is not what it should be, or does not hold a secret id; the same for
+    /// good. A failure that keeps the server from answering is not remembered.
     pub(super) async fn unwrapped(&self, token: &Secret, made_by: &str) -> Result<Secret, Failure> {
         if let Some(outcome) = self.unwrapped.of(token) {
             return outcome;
@@ -147,24 +146,24 @@ impl Client {
 
     async fn unwrap(&self, token: &Secret, made_by: &str) -> Result<Secret, Failure> {
         let unspoken = Unspoken(vec![token]);
-        // Looking does not use it up.
+        // A look-up does not use the token up.
         let look = Raw::put("sys/wrapping/lookup", Tree::map([("token", Tree::Text(token.clone()))]));
         let looked = ask(&self.for_tokens(None), &look, Asked::Unwrap, &unspoken).await;
         let looked = looked.map_err(|failure| self.unwrapped.explain(token, failure))?;
         let path = looked.data.get("creation_path").and_then(Tree::as_str).unwrap_or_default();
         if path != made_by {
-            // The server's word, but whoever made the token chose it.
+            // This path comes from the server, but the maker of the token chose it.
             let path: String = path.escape_debug().take(200).collect();
             return Err(alert(format!("was made by `{path}`, not by `{made_by}`, and is left as it is")));
         }
-        // A run that is killed from here on leaves the next one a token that cannot be opened, and the reason why.
+        // If this run is killed from here on, the next one finds a token that cannot be opened, and the reason why.
         self.unwrapped.announce(Some(digest(token))).await;
         let open = Raw::put("sys/wrapping/unwrap", Tree::map::<&str>([]));
         let opened = ask(&self.for_tokens(Some(token)), &open, Asked::Unwrap, &unspoken).await;
         if let Err(failure) = &opened {
             self.unwrapped.note(token, failure);
             if failure.kind == FailureKind::Refused && self.unwrapped.lost_answer(token).is_none() {
-                // Another process was quicker after all: the next run must not take that for ours.
+                // Another process was quicker after all. The next run must not take that for our own doing.
                 self.unwrapped.announce(None).await;
             }
         }
@@ -174,7 +173,7 @@ impl Client {
     }
 }
 
-/// An earlier run of ours opened the token.
+/// Makes the failure for a token that an earlier run of ours opened.
 fn used_up() -> Failure {
     Failure::new(
         FailureKind::Refused,
@@ -182,15 +181,15 @@ fn used_up() -> Failure {
     )
 }
 
-/// This run asked to open the token, and no answer of the server's came. That request has used the token up, or
-/// another process was quicker; nothing tells the two apart.
+/// Makes the failure for a token that this run tried to open without getting the server's answer. That request has
+/// used the token up, or another process was quicker; nothing tells the two apart.
 fn lost(why: &Failure) -> Failure {
     let what = "the wrapping token of the secret id is used up, most likely by our own request, whose answer was lost";
     let mend = "a proxy in front of the server may have taken the answer, and with it the secret id: destroy the secret id, and deliver a new one";
     Failure::advised(FailureKind::Refused, format!("{what} ({why}); {mend}"))
 }
 
-/// Nothing of ours has opened the token.
+/// Makes the failure for a token that nothing of ours has opened.
 fn taken(failure: &Failure) -> Failure {
     alert(format!(
         "is unknown, has ended or was used already: somebody else may have unwrapped it ({failure})"

@@ -1,4 +1,4 @@
-//! From when to when a certificate is valid, out of its DER. Nothing else of it is looked at.
+//! Reads from its DER when a certificate is valid, and nothing else.
 
 use leasehold_base::time::days;
 
@@ -20,12 +20,12 @@ const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
 
 impl Validity {
-    /// Returns that of a certificate; none where these bytes are none.
+    /// Returns the validity of a certificate; `None` if these bytes are no certificate.
     #[must_use]
     pub fn of(der: &[u8]) -> Option<Self> {
         let (SEQUENCE, certificate, _) = element(der)? else { return None };
         let (SEQUENCE, mut rest, _) = element(certificate)? else { return None };
-        // Version, which may be left out, serial number, algorithm, issuer.
+        // Skip the version, which may be left out, the serial number, the algorithm and the issuer.
         for (tag, optional) in [(VERSION, true), (INTEGER, false), (SEQUENCE, false), (SEQUENCE, false)] {
             let (found, _, behind) = element(rest)?;
             if found == tag {
@@ -41,7 +41,8 @@ impl Validity {
         Some(Self { start, end: seconds(tag, end)? })
     }
 
-    /// Returns whether Vault Agent would keep it: nine tenths of what is left are more than a tenth of the whole.
+    /// Returns whether Vault Agent would keep the certificate: nine tenths of what is left are more than a tenth of
+    /// the whole.
     #[must_use]
     pub fn is_good_at(&self, now: i64) -> bool {
         let left = self.end.saturating_sub(now);
@@ -50,7 +51,7 @@ impl Validity {
     }
 }
 
-/// `YYMMDDHHMMSSZ`, or with four digits of the year.
+/// Reads `YYMMDDHHMMSSZ`, or the same with four digits of the year.
 fn seconds(tag: u8, text: &[u8]) -> Option<i64> {
     let digits = text.strip_suffix(b"Z")?;
     let (year, rest) = match (tag, digits.len()) {
@@ -64,7 +65,7 @@ fn seconds(tag: u8, text: &[u8]) -> Option<i64> {
             .try_fold(0_i64, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + i64::from(digit - b'0')))
     };
     let year = match number(&digits[..year])? {
-        // Of two digits those from 50 on are of the last century.
+        // Years of two digits from 50 on belong to the last century.
         short if tag == UTC_TIME => short + if short < 50 { 2000 } else { 1900 },
         year => year,
     };

@@ -1,9 +1,9 @@
 //! What an answer means: a response, or a failure of the right kind.
 //!
-//! The first question is whose answer it is. What stands between us and the server (an ingress, a mesh, a
-//! load balancer) answers for it on a bad day, with any status: such an answer proves nothing about a
-//! credential, a token, a lease or a path. `body` tells the API's own answers from all others, `rules` has the
-//! table of failures, `success` what a success has to bring.
+//! The first question is whose answer it is. What stands between us and the server (an ingress, a mesh, a load
+//! balancer) answers for it on a bad day, with any status. Such an answer proves nothing about a credential, a token,
+//! a lease or a path. `body` tells the API's own answers from all others, `rules` has the table of failures, and
+//! `success` says what a success has to bring.
 
 use std::time::Duration;
 
@@ -26,11 +26,11 @@ use rules::{DENIED, PROXIED};
 pub use super::message::Unspoken;
 pub use rules::{RULES, Rule, Sign};
 
-/// The longest `Retry-After` that is heard. The core waits for much less.
+/// The longest `Retry-After` that is believed. The core waits for much less.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
-/// What "permission denied" may mean on a login: that there is no such mount, too. What else depends on the method
-/// ([`AuthPlan::advice_where_denied`](crate::settings::AuthPlan::advice_where_denied)).
+/// What to check after "permission denied" on a login, which may also mean that there is no such mount. Further
+/// advice depends on the method ([`AuthPlan::advice_where_denied`](crate::settings::AuthPlan::advice_where_denied)).
 pub(super) const LOGIN_HINT: &str = "check auth.mount, and that the credential is in date";
 
 /// What to do about a proxy that answers.
@@ -46,37 +46,37 @@ pub struct Answer {
     pub body: Zeroizing<Vec<u8>>,
 }
 
-/// What was asked, as far as the meaning of an answer depends on it.
+/// The question, as far as the meaning of an answer depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     /// A login: 400 and 403 refuse the credentials.
     Login,
-    /// What a wrapping token holds, or what made it: refused as a login is.
+    /// The content of a wrapping token, or what made it: refused as a login is.
     Unwrap,
     /// A secret.
     Read,
     /// A list: 404 is how the server says that there is nothing in it.
     List,
-    /// A write, as a template may have it: "no content" is an answer.
+    /// A write by a template: "no content" is an answer.
     Write,
-    /// Which engine stands behind a path.
+    /// The engine behind a path.
     Mounts,
-    /// To keep a token under another.
+    /// The wrapping of a token.
     Wrap,
-    /// More time for a lease.
+    /// The renewal of a lease.
     Renew,
-    /// More time for the token.
+    /// The renewal of the token.
     RenewSelf,
-    /// What is left of the token.
+    /// The look-up of the token.
     LookUp,
-    /// To take back a lease or a token.
+    /// The revocation of a lease or a token.
     Revoke,
     /// The health of the server: its statuses are its own.
     Health,
 }
 
 impl Asked {
-    /// All of them.
+    /// All kinds of questions.
     pub const ALL: [Self; 12] = [
         Self::Login,
         Self::Unwrap,
@@ -92,7 +92,7 @@ impl Asked {
         Self::Health,
     ];
 
-    /// As a message has it.
+    /// Returns its name in a message.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -112,7 +112,7 @@ impl Asked {
     }
 }
 
-/// The response in `answer`, or what its status means.
+/// Returns the response in `answer`, or what its status means.
 ///
 /// # Errors
 /// Every answer but a success, and a success that is not what the API promises.
@@ -133,13 +133,13 @@ pub fn judge(answer: &Answer, asked: Asked, unspoken: &Unspoken<'_>) -> Result<R
         Some(FailureKind::Overloaded(_)) => FailureKind::Overloaded(retry_after(&answer.headers)),
         Some(kind) => kind,
     };
-    // A redirect has a page by itself, and a listener's words about TLS say what to do.
+    // A redirect has a page in any case, and a listener's words about TLS say what to do.
     if !body.is_own() && status >= 400 && body != Body::Tls {
         return Err(page(kind, status, body));
     }
     let said = body.is_own().then(|| message::of(tree.as_ref(), unspoken)).flatten();
     let (meaning, mend) = rule.why.split_once("; ").unwrap_or((rule.why, ""));
-    // What "permission denied" may mean on a login is more than it says.
+    // "Permission denied" on a login may mean more than it says.
     let unclear = asked == Asked::Login && said.as_deref() == Some(DENIED);
     let what = format!("{} ({status})", in_words(meaning, said));
     Err(match if unclear { LOGIN_HINT } else { mend } {
@@ -148,7 +148,7 @@ pub fn judge(answer: &Answer, asked: Asked, unspoken: &Unspoken<'_>) -> Result<R
     })
 }
 
-/// Of what something else answered nothing is quoted.
+/// Makes the failure for an answer that something else gave. Nothing of it is quoted.
 fn page(kind: FailureKind, status: u16, body: Body) -> Failure {
     Failure::advised(kind, proxied(status, body.name()))
 }
@@ -157,7 +157,7 @@ fn proxied(status: u16, body: &str) -> String {
     format!("{PROXIED}: {status} with {body}; {PROXY_HINT}")
 }
 
-/// The server's own words where it has any that say more than the status.
+/// Returns the server's own words if they say more than the status.
 fn in_words(meaning: &str, said: Option<String>) -> String {
     match said {
         Some(said) if said != meaning => format!("{meaning}: {said}"),
@@ -165,8 +165,8 @@ fn in_words(meaning: &str, said: Option<String>) -> String {
     }
 }
 
-/// Seconds, or a date. A date counts from the answer's own `Date`: the two come from one clock,
-/// while ours may be off.
+/// Returns the pause of a `Retry-After`, which is in seconds, or a date. A date counts from the answer's own `Date`:
+/// both come from one clock, while ours may be off.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = match value.parse() {
@@ -198,7 +198,7 @@ mod tests {
         judge(&answer(status, body, &[]), asked, &Unspoken(Vec::new())).expect_err("a failure")
     }
 
-    /// What stands in front of a server answers, and what is not the API's JSON although it looks like it.
+    /// Answers of what stands in front of a server, and JSON that looks like the API's but is not.
     const PAGES: [&str; 12] = [
         "",
         "<html><title>404 Not Found</title>",

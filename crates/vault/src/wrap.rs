@@ -1,5 +1,4 @@
-//! Tokens that are kept under a one-time token for somebody else: whoever opens it is known to be
-//! the only one who did.
+//! Response wrapping: the token is delivered in a single-use wrapping, so that a second reader is detected.
 
 use std::time::Duration;
 
@@ -14,10 +13,10 @@ use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
 
 impl Client {
-    /// Has `token` wrapped by itself, to be opened once within `ttl`: the wrapping, as a sink holds it.
+    /// Has `token` wrapped with itself, to be opened once within `ttl`. Returns the wrapping as a sink holds it.
     ///
     /// # Errors
-    /// [`FailureKind::Denied`](leasehold_base::failure::FailureKind::Denied) where the policy has no line for
+    /// [`FailureKind::Denied`](leasehold_base::failure::FailureKind::Denied) if the policy has no line for
     /// `sys/wrapping/wrap`, which the default policy has.
     pub async fn wrap(&self, token: &Secret, ttl: Duration) -> Result<Secret, Failure> {
         let body = Tree::map([("token", Tree::Text(token.clone()))]);
@@ -28,8 +27,8 @@ impl Client {
     }
 }
 
-/// A wrapped login as one that is held: what its sink shows is its token to us, of which nothing
-/// can be asked.
+/// Returns a wrapped login as a login that is held: to us, its token is what its sink shows, and nothing can be asked
+/// with that.
 pub(super) fn login(response: &Response) -> Result<Auth, Failure> {
     let info = info(response)?;
     Ok(Auth {
@@ -45,7 +44,7 @@ fn info(response: &Response) -> Result<&WrapInfo, Failure> {
     info.ok_or_else(|| nonsense("the answer is not wrapped, though that was asked for"))
 }
 
-/// The bytes that Vault Agent writes: the fields in the order of its API's type, and a newline.
+/// Returns the bytes that Vault Agent writes: the fields in the order of its API's type, and a newline.
 fn held(info: &WrapInfo) -> Secret {
     let text = |text: &str| Tree::text(text).to_json();
     let (token, ttl) = (Tree::Text(info.token.clone()).to_json(), info.ttl.to_string());
@@ -64,7 +63,7 @@ fn held(info: &WrapInfo) -> Secret {
         &text(&info.wrapped_accessor),
         b"}\n",
     ];
-    // One allocation of the right size, so that no copy of the token is left behind.
+    // One allocation of the right size leaves no copy of the token behind.
     let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
     parts.iter().for_each(|part| bytes.extend_from_slice(part));
     Secret::new(bytes)

@@ -1,6 +1,6 @@
-//! The process of `exec`: started once everything is published, told of what changes, stopped in
-//! time. Everything that it is told goes through the notices, like to any notifier, so that
-//! nothing of what it uses is given back before it has changed over.
+//! The process of `exec`: it is started once everything is published, notified of what changes, and stopped in time.
+//! All its notifications go through the notices, as for any notifier, so that nothing that it uses is revoked before
+//! it has changed over.
 
 use crate::engine::Engine;
 use crate::files::notice::Reader;
@@ -22,9 +22,9 @@ const TERM: i32 = 15;
 pub(crate) struct Child {
     policy: ChildPolicy,
     stage: Stage,
-    /// It is to be told of what was published.
+    /// The process has to be notified of what was published.
     due: bool,
-    /// When it was last started, with its variables as they were then.
+    /// When the process was last started, with its variables as they were then.
     since: Moment,
 }
 
@@ -32,13 +32,13 @@ pub(crate) struct Child {
 enum Stage {
     /// Not started yet.
     Absent,
-    /// Asked to be started; `again` where one ran before.
+    /// The driver was asked to start it; `again` if one ran before.
     Starting { again: bool },
-    /// At work.
+    /// The process runs.
     Running,
-    /// Told to stop; `again` where it is started anew after its end.
+    /// The process was asked to stop; `again` if it is started anew after its end.
     Stopping { again: bool },
-    /// Ended, and to be started anew.
+    /// The process has ended, and is to be started anew.
     Between,
 }
 
@@ -47,25 +47,25 @@ impl Child {
         Self { policy, stage: Stage::Absent, due: false, since: Moment::default() }
     }
 
-    /// Whether it was not started yet.
+    /// Returns whether the process was not started yet.
     pub(crate) fn is_absent(&self) -> bool {
         self.stage == Stage::Absent
     }
 }
 
 impl Engine {
-    /// Whether this notifier is the process.
+    /// Returns whether this notifier is the process.
     pub(crate) fn is_child(&self, id: NotifierId) -> bool {
         self.child.as_ref().is_some_and(|child| child.policy.notifier == id)
     }
 
-    /// Whether this notifier is the process, and that was not started yet.
+    /// Returns whether this notifier is the process and was not started yet.
     pub(crate) fn is_absent(&self, id: NotifierId) -> bool {
         self.is_child(id) && self.child.as_ref().is_some_and(Child::is_absent)
     }
 
-    /// The variables among `files` that a process goes on with that is not restarted: whatever they were
-    /// made of at its start must not be given back.
+    /// Returns the variables among `files` that a process still has the old values of, because it is not restarted.
+    /// Whatever they were made of when it started must not be revoked.
     pub(crate) fn held_by_child(&self, files: &[FileId]) -> Vec<(FileId, Reader)> {
         let Some(child) = self.child.as_ref().filter(|child| !child.is_absent()) else { return Vec::new() };
         if child.policy.on_change == OnChange::Restart {
@@ -78,12 +78,12 @@ impl Engine {
         files.iter().filter(held).map(|file| (*file, Reader::Started)).collect()
     }
 
-    /// Everything is published: starts the process, or starts it anew.
+    /// Starts the process, or starts it anew, since everything is published.
     pub(crate) fn spawn_child(&mut self) {
         let Some(child) = &mut self.child else { return };
         let again = child.stage == Stage::Between;
         if again {
-            // It starts with the newest of everything.
+            // The process starts with the newest of everything.
             self.notices.catch_up(child.policy.notifier, self.now.moment);
         }
         if child.stage == Stage::Absent {
@@ -97,7 +97,7 @@ impl Engine {
         self.out.push(Action::Spawn);
     }
 
-    /// It runs, or cannot be run: then there is nothing to be here for.
+    /// Records that the process runs. If it cannot be run, the run ends.
     pub(crate) fn spawned(&mut self, result: Result<(), Ending>) {
         let Some(child) = &mut self.child else { return };
         let again = child.stage == Stage::Starting { again: true };
@@ -113,15 +113,15 @@ impl Engine {
         }
     }
 
-    /// The delay before it is told is over.
+    /// Notes that the delay before its notification is over.
     pub(crate) fn child_due(&mut self) {
         if let Some(child) = &mut self.child {
             child.due = true;
         }
     }
 
-    /// Tells the process of a change, or starts it anew, once nothing more is about to be published
-    /// for it: what comes together makes one restart.
+    /// Notifies the process of a change, or starts it anew, once nothing more is about to be published for it:
+    /// changes that come together make one restart.
     pub(crate) fn settle_child(&mut self) {
         let Some(child) = &self.child else { return };
         let (policy, stage, due) = (child.policy, child.stage, child.due);
@@ -144,7 +144,7 @@ impl Engine {
                 self.begin_stop(policy, true);
             }
             OnChange::Signal(signal) => {
-                // What was published together, until now, is told by one signal.
+                // One signal notifies of everything that was published until now.
                 self.notices.catch_up(policy.notifier, self.now.moment);
                 self.out.push(Action::Signal(signal));
                 self.notified(policy.notifier, Ok(()));
@@ -153,7 +153,7 @@ impl Engine {
         }
     }
 
-    /// Whether none of what the process is told of is on its way to the disk.
+    /// Returns whether nothing that the process is notified of is on its way to the disk.
     fn is_at_rest(&self, policy: &ChildPolicy) -> bool {
         let concerns = |id: UnitId| {
             let of_unit = |file: &FileId| self.policy.files[file.0].notify.contains(&policy.notifier);
@@ -173,22 +173,22 @@ impl Engine {
         self.out.push(Action::StopChild(policy.stop_signal));
     }
 
-    /// Told to stop for good: so is the process, and its end is ours.
+    /// Stops the process, since this run is to end. The end of the process is the end of the run.
     pub(crate) fn stop_child(&mut self) {
         let Some(child) = &mut self.child else { return };
         let policy = child.policy;
         match child.stage {
             Stage::Absent => {}
             Stage::Starting { .. } | Stage::Running => self.begin_stop(policy, false),
-            // It was told already, and has its time.
+            // It was asked to stop already, and gets its time.
             Stage::Stopping { again: true } => child.stage = Stage::Stopping { again: false },
-            // Whoever says it twice means it: some programs hurry then.
+            // A second stop is passed on: some programs hurry then.
             Stage::Stopping { again: false } => self.out.push(Action::StopChild(policy.stop_signal)),
             Stage::Between => self.stop_now(),
         }
     }
 
-    /// It has ended.
+    /// Handles the end of the process.
     pub(crate) fn child_ended(&mut self) {
         self.timers.clear(&Timer::Kill);
         let Some(child) = &mut self.child else { return };
@@ -199,8 +199,8 @@ impl Engine {
         }
     }
 
-    /// A signal came: to the process with it. The one that means the end is translated into the
-    /// one that the process is stopped with; before there is a process, several mean the end.
+    /// Passes a signal to the process. A signal that means the end is replaced by the one that the process is stopped
+    /// with. Before there is a process, several signals mean the end.
     pub(crate) fn signalled(&mut self, signal: i32) {
         let Some(child) = &self.child else { return };
         let ends = if child.is_absent() { matches!(signal, HUP | INT | QUIT | TERM) } else { signal == TERM };
@@ -211,7 +211,7 @@ impl Engine {
         }
     }
 
-    /// The process is gone, and what it used is being given back: only somebody at a keyboard
+    /// Handles a signal after the process has ended, while what it used is being revoked. Only a person at a keyboard
     /// cuts that short. SIGTERM may come because the process has ended.
     pub(crate) fn signalled_while_leaving(&mut self, signal: i32) {
         if matches!(signal, INT | QUIT) {

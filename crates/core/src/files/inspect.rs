@@ -1,13 +1,17 @@
-//! Whether what was published is still there: what to look at and when, and what follows.
+//! Whether what was published is still there: what to check and when, and what follows.
 //!
-//! A volume is shared with an application, a cleaner of temporary files, an administrator. What one of
-//! them removed or changed is put back by the next look, whether or not a secret has changed. The bytes are
-//! those that the applications were notified of when they were new, so putting them back notifies nothing.
+//! A volume is shared with an application, a cleaner of temporary files, an administrator. The next look puts back
+//! what one of them removed or changed, whether or not a secret has changed. The bytes are those that the
+//! applications were notified of when they were new, so putting them back notifies no one again.
 //!
-//! A look costs a stat for each file, but an idle process should not wake up for it. So it comes with what
-//! wakes the process anyway: an answer from the server that brought nothing new, which looks at the files of that
-//! secret alone; the driver's minute, which looks at all; and whatever asks for news (`POST /refresh`, HUP), which has every
-//! byte compared. So what one answer costs does not grow with the number of files beside it.
+//! A look costs a stat for each file, but an idle process should not wake up for it. So looks come with what wakes
+//! the process anyway:
+//!
+//! - an answer from the server that brought nothing new: only the files of that secret are checked;
+//! - the driver's minute: all files are checked;
+//! - a request for news (`POST /refresh`, HUP): every byte is compared.
+//!
+//! So the cost of one answer does not grow with the number of other files.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,27 +24,28 @@ use crate::interface::ids::{FileId, SecretId, UnitId};
 use leasehold_base::exit::Ending;
 use leasehold_base::time::Moment;
 
-/// Occasions in a row do not each cause a look at everything. Less than the shortest sensible `refresh`.
+/// Occasions that follow each other sooner cause one look at everything. It is less than the shortest sensible
+/// `refresh`.
 const PAUSE: Duration = Duration::from_millis(900);
 
-/// How soon a look is to be, and how close.
+/// How soon a look is wanted, and how close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Look {
-    /// Once for all answers that are on their way.
+    /// One look for all answers that are on their way.
     WithAnswers,
-    /// Now, whatever a server has to answer: that may take long.
+    /// A look now, without waiting for any server's answer, which may take long.
     Now,
-    /// Now, and at every byte.
+    /// A look now, at every byte.
     Thorough,
 }
 
-/// How it stands with the looks at each unit.
+/// The looks at each unit, wanted and under way.
 #[derive(Debug, Default)]
 pub(crate) struct Inspector {
     units: BTreeMap<UnitId, Watch>,
 }
 
-/// At which files of a unit to look.
+/// Which files of a unit are looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Scope {
     All,
@@ -68,17 +73,17 @@ impl Scope {
 
 #[derive(Debug, Default)]
 struct Watch {
-    /// A look is wanted.
+    /// The look that is wanted, if any.
     wanted: Option<(Look, Scope)>,
     under_way: Option<Scope>,
     /// The last look at everything.
     last: Option<Moment>,
-    /// What the last look did not find as it was published, and no publish has put back since.
+    /// What the last look did not find as published, and no publish has put back since.
     lost: BTreeMap<FileId, Loss>,
 }
 
 impl Watch {
-    /// One look serves all that was wanted, as closely as the closest wish.
+    /// Wants a look. One look serves everything that was wanted, as closely as the closest wish.
     fn want(&mut self, look: Look, scope: Scope) {
         self.wanted = Some(match self.wanted.take() {
             None => (look, scope),
@@ -88,35 +93,35 @@ impl Watch {
 }
 
 impl Inspector {
-    /// Whether a look at this unit is under way.
+    /// Returns whether a look at this unit is under way.
     pub(crate) fn is_looking(&self, id: UnitId) -> bool {
         self.units.get(&id).is_some_and(|watch| watch.under_way.is_some())
     }
 
-    /// Whether any look is under way.
+    /// Returns whether any look is under way.
     pub(crate) fn is_at_work(&self) -> bool {
         self.units.values().any(|watch| watch.under_way.is_some())
     }
 
-    /// Whether something of this unit is to be put back.
+    /// Returns whether something of this unit has to be put back.
     pub(crate) fn misses(&self, id: UnitId) -> bool {
         self.units.get(&id).is_some_and(|watch| !watch.lost.is_empty())
     }
 
-    /// What became of a file of this unit, where it is not there as it was published.
+    /// Returns what became of a file of this unit, if it is not there as published.
     pub(crate) fn loss(&self, id: UnitId, file: FileId) -> Option<Loss> {
         self.units.get(&id)?.lost.get(&file).copied()
     }
 
-    /// The unit is on the disk as it should be: what was lost until then.
+    /// Records that the unit is on disk as it should be. Returns what was lost until then.
     pub(crate) fn put_back(&mut self, id: UnitId) -> BTreeMap<FileId, Loss> {
         let Some(watch) = self.units.get_mut(&id) else { return BTreeMap::new() };
-        // To publish is to compare everything.
+        // A publish compares everything.
         watch.wanted = None;
         std::mem::take(&mut watch.lost)
     }
 
-    /// The outcome of the look under way: what was lost before it, and what is now.
+    /// Records the outcome of the look under way. Returns what was lost before it, and what is lost now.
     fn looked(
         &mut self,
         id: UnitId,
@@ -130,7 +135,7 @@ impl Inspector {
         (before, &watch.lost)
     }
 
-    /// The next look need not keep a distance to the last.
+    /// Lets the next look come without a pause after the last.
     pub(crate) fn forget_pause(&mut self, id: UnitId) {
         self.watch(id).last = None;
     }
@@ -140,7 +145,7 @@ impl Inspector {
     }
 }
 
-/// What a look calls a loss.
+/// Returns the words for a loss that a look found.
 pub(crate) fn words(loss: Loss) -> &'static str {
     match loss {
         Loss::Gone => "it was removed after it was published",
@@ -149,7 +154,7 @@ pub(crate) fn words(loss: Loss) -> &'static str {
 }
 
 impl Engine {
-    /// Every unit is to be looked at.
+    /// Wants a look at every unit.
     pub(crate) fn inspect_all(&mut self, look: Look) {
         let units: Vec<UnitId> = self.shelf.units().map(|(id, _)| id).collect();
         for id in units {
@@ -157,13 +162,13 @@ impl Engine {
         }
     }
 
-    /// An answer came about this secret: its files are looked at on that occasion.
+    /// Wants a look at the files of a secret for which an answer came.
     pub(crate) fn inspect_users(&mut self, id: SecretId) {
         let users = self.graph.get(id).into_iter().flat_map(|node| &node.users).copied().gather();
         self.inspect_files(users, Look::WithAnswers);
     }
 
-    /// These files are to be looked at, and no others.
+    /// Wants a look at these files, and at no others.
     pub(crate) fn inspect_files(&mut self, files: BTreeSet<FileId>, look: Look) {
         let mut units: BTreeMap<UnitId, BTreeSet<FileId>> = BTreeMap::new();
         for file in files {
@@ -177,7 +182,7 @@ impl Engine {
         }
     }
 
-    /// Everything of a unit is to be looked at.
+    /// Wants a look at everything of a unit.
     pub(crate) fn want_look(&mut self, id: UnitId, look: Look) {
         if !self.may_be_looked_at(id) {
             return;
@@ -196,7 +201,7 @@ impl Engine {
         !self.is_starting() && environment != Some(id) && self.shelf.unit(id).generation.is_some()
     }
 
-    /// Looks at a unit, where that is wanted and nothing of it is about to change.
+    /// Starts a look at a unit, if one is wanted and nothing of the unit is about to change.
     pub(crate) fn settle_look(&mut self, id: UnitId) {
         let unit = self.shelf.unit(id);
         let quiet = unit.publishing.is_none() && unit.rendering.is_empty() && unit.dirty.is_empty();
@@ -244,7 +249,7 @@ impl Engine {
         }
     }
 
-    /// Everything that a unit has published, where it cannot be looked at.
+    /// Returns everything that a unit has published, for when it cannot be looked at.
     fn all_of(&self, id: UnitId) -> BTreeMap<FileId, Loss> {
         let published = |file: &&FileId| self.shelf.file(**file).generation.is_some();
         self.shelf.unit(id).files.iter().filter(published).map(|file| (*file, Loss::Gone)).gather()
@@ -255,7 +260,7 @@ impl Engine {
         format!("{} {verb}", self.named(lost.keys()))
     }
 
-    /// Files in words: the first, and how many besides.
+    /// Returns files in words: the first, and how many more.
     pub(crate) fn named<'a>(&self, files: impl ExactSizeIterator<Item = &'a FileId>) -> String {
         let more = files.len().saturating_sub(1);
         let mut files = files;

@@ -1,5 +1,5 @@
-//! Whom to tell: at least once, after the commit, once per generation. A notifier that fails is
-//! tried again by itself and never causes another read.
+//! Notifies the applications: after the commit, at least once for each generation. A failed notification is retried
+//! by itself, and never causes another read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,17 +12,17 @@ use leasehold_base::time::Moment;
 
 /// The first pause after a failure.
 const FIRST: Duration = Duration::from_secs(1);
-/// The longest.
+/// The longest pause after a failure.
 const MOST: Duration = Duration::from_secs(60);
-/// An application may start so long after the first generation, as one does that waits for us to be ready.
+/// How long after the first generation an application may start, for instance because it waits for our readiness.
 const NOT_YET: Duration = Duration::from_secs(60);
 
-/// Who goes on with what a file was made of, until it has heard of the file's next content.
+/// A reader that goes on with what a file was made of, until it is notified of the file's next content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reader {
     /// The application behind this notifier.
     Notifier(NotifierId),
-    /// The process of `exec` with the variables that it was started with: nothing tells it of others.
+    /// The process of `exec` with the variables that it was started with. Nothing notifies it of other values.
     Started,
 }
 
@@ -63,7 +63,7 @@ struct Notice {
     name: String,
     splay: Duration,
     on_first: bool,
-    /// It may not be there yet, as it has never had anything to be notified of.
+    /// Until when it may not have started yet: it has never had anything to be notified of.
     expected: Option<Moment>,
     stage: Stage,
     tries: u32,
@@ -71,7 +71,7 @@ struct Notice {
     told: Option<Moment>,
     /// When the notification under way began, or the last one: it covers everything that was published by then.
     began: Moment,
-    /// It knows of everything up to then; never where an earlier run left it untold.
+    /// It knows of everything up to this moment. `None` if an earlier run left it without a notification.
     knows: Option<Moment>,
     error: Option<String>,
     sent: u64,
@@ -80,33 +80,33 @@ struct Notice {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// Knows of the newest generation.
+    /// It knows of the newest generation.
     Told,
-    /// Being told; `again` where there is a newer generation since.
+    /// A notification is under way; `again` if there is a newer generation since.
     Telling { again: bool },
-    /// Waits for the next try, which also covers newer generations.
+    /// It waits for the next try, which also covers newer generations.
     Waiting,
 }
 
-/// What follows an answer.
+/// What follows the outcome of a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum After {
-    /// All is told.
+    /// It knows of everything.
     Told,
-    /// Tell it again, now: it knows of what was published up to this moment, and there is more since.
+    /// Notify it again, now. It knows of what was published up to this moment, and there is more since.
     Again { knows: Moment },
-    /// It failed for this reason: tell it again at this moment.
+    /// The notification failed: retry at this moment.
     Retry { at: Moment, news: News },
 }
 
 /// What the log says about a notification that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum News {
-    /// It is known.
+    /// The failure is known.
     No,
-    /// It may only not have started yet.
+    /// The application may only not have started yet.
     NotYet,
-    /// It should have been told.
+    /// The application should have been notified.
     Failed,
 }
 
@@ -130,7 +130,7 @@ impl Notices {
         Self { all: all.collect(), dice }
     }
 
-    /// There is a new generation for `id`. The delay to tell it with, where it is told now.
+    /// Records a new generation for `id`. Returns the delay of its notification, if it is notified now.
     pub(crate) fn publish(&mut self, id: NotifierId, now: Moment) -> Option<Duration> {
         let notice = &mut self.all[id.0];
         match notice.stage {
@@ -143,8 +143,8 @@ impl Notices {
         }
     }
 
-    /// There is a first generation for `id`, which no reader can have missed. The delay to tell it with, where it is
-    /// to be told: it may start only once we are ready.
+    /// Records a first generation for `id`, which no reader can have missed. Returns the delay of its notification,
+    /// if it is to be notified: it may start only once we are ready.
     pub(crate) fn publish_first(&mut self, id: NotifierId, now: Moment) -> Option<Duration> {
         let notice = &mut self.all[id.0];
         if !notice.on_first && notice.stage == Stage::Told {
@@ -154,7 +154,7 @@ impl Notices {
         self.publish(id, now)
     }
 
-    /// Tells it now. The delay to tell it with, drawn from its splay.
+    /// Starts its notification. Returns the delay, drawn from its splay.
     pub(crate) fn tell(&mut self, id: NotifierId, now: Moment) -> Duration {
         let notice = &mut self.all[id.0];
         notice.stage = Stage::Telling { again: false };
@@ -163,26 +163,26 @@ impl Notices {
         self.dice.between(Duration::ZERO, notice.splay, number(&notice.name), notice.draws)
     }
 
-    /// It is about to see everything that is published, whatever came since it was last told.
+    /// Records that it is about to see everything that is published, whatever came since its last notification.
     pub(crate) fn catch_up(&mut self, id: NotifierId, now: Moment) {
         let notice = &mut self.all[id.0];
         notice.stage = Stage::Telling { again: false };
         notice.began = now;
     }
 
-    /// It begins `now`, and with everything that is published.
+    /// Records that it starts at `now`, with everything that is published.
     pub(crate) fn begin(&mut self, id: NotifierId, now: Moment) {
         self.all[id.0].knows = Some(now);
     }
 
-    /// Whether it has not heard of a file that was last `changed` on disk by this run, if it was.
+    /// Returns whether it was not notified of a file that this run last `changed` on disk, if it did.
     pub(crate) fn lacks(&self, id: NotifierId, changed: Option<Moment>) -> bool {
         let notice = &self.all[id.0];
         let is_news = |knows| changed.is_some_and(|at| at > knows);
         notice.stage != Stage::Told && notice.knows.is_none_or(is_news)
     }
 
-    /// It was told, or not.
+    /// Records the outcome of a notification.
     pub(crate) fn told(&mut self, id: NotifierId, result: Result<(), String>, now: Moment) -> After {
         let dice = self.dice;
         let notice = &mut self.all[id.0];
@@ -220,39 +220,39 @@ impl Notices {
         }
     }
 
-    /// An earlier run left it untold.
+    /// Records that an earlier run left it without a notification.
     pub(crate) fn owe(&mut self, id: NotifierId) {
         let notice = &mut self.all[id.0];
         notice.stage = Stage::Waiting;
         notice.knows = None;
     }
 
-    /// Whether it has not heard of everything.
+    /// Returns whether it does not know of everything.
     pub(crate) fn is_owed(&self, id: NotifierId) -> bool {
         self.all[id.0].stage != Stage::Told
     }
 
-    /// Whether it is to be told, and is not being told.
+    /// Returns whether it has to be notified and no notification is under way.
     pub(crate) fn is_waiting(&self, id: NotifierId) -> bool {
         self.all[id.0].stage == Stage::Waiting
     }
 
-    /// Why it could not be told, the last time.
+    /// Returns why its last notification failed.
     pub(crate) fn error(&self, id: NotifierId) -> Option<&str> {
         self.all[id.0].error.as_deref()
     }
 
-    /// The names of those that have not heard of everything.
+    /// Returns the names of those that do not know of everything.
     pub(crate) fn owed(&self) -> impl Iterator<Item = &str> {
         self.all.iter().filter(|notice| notice.stage != Stage::Told).map(|notice| notice.name.as_str())
     }
 
-    /// Its name, for messages.
+    /// Returns its name, for messages.
     pub(crate) fn name(&self, id: NotifierId) -> &str {
         &self.all[id.0].name
     }
 
-    /// What may be seen of them.
+    /// Returns what is shown of them.
     pub(crate) fn view(&self) -> Vec<NotifierView> {
         let view = |notice: &Notice| NotifierView {
             name: notice.name.clone(),

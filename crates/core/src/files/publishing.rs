@@ -1,5 +1,5 @@
-//! From new data to files on disk and applications told: render what is dirty, gather what
-//! belongs together, publish units whole, tell each notifier once.
+//! From new data to files on disk and notified applications: renders what is dirty, gathers what belongs together,
+//! publishes whole units, and notifies each notifier once.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
@@ -22,11 +22,11 @@ use leasehold_base::exit::Ending;
 use leasehold_base::request::Request;
 use leasehold_base::time::Moment;
 
-/// The number of a generation that nothing was before.
+/// The number of a unit's first generation.
 const FIRST: u64 = 1;
 
 impl Engine {
-    /// The secret's data has changed: its files are to be rendered.
+    /// Marks the files of a secret whose data has changed, to be rendered.
     pub(crate) fn mark_users(&mut self, id: SecretId) {
         let Some(node) = self.graph.get(id) else { return };
         for file in &node.users {
@@ -34,7 +34,7 @@ impl Engine {
         }
     }
 
-    /// Something about a secret may let its files' units go on.
+    /// Has the units of a secret's files checked, since they may now go on.
     pub(crate) fn touch_users(&mut self, id: SecretId) {
         let Some(node) = self.graph.get(id) else { return };
         for file in &node.users {
@@ -43,7 +43,7 @@ impl Engine {
         }
     }
 
-    /// The server came or went: units that wait for it may go on without.
+    /// Has the units that wait for the server checked when it comes or goes: they may go on without it.
     pub(crate) fn touch_waiting(&mut self) {
         let waiting: Vec<UnitId> =
             self.shelf.units().filter(|(_, unit)| !unit.blocked.is_empty()).map(|(id, _)| id).collect();
@@ -77,24 +77,24 @@ impl Engine {
         let idle = unit.rendering.is_empty() && unit.publishing.is_none() && !looking;
         let pause = unit.retry.filter(|at| *at > self.now.moment);
         if let Some(at) = pause {
-            // Gathering since the failure may have moved the unit's one deadline.
+            // Gathering since the failure may have moved the unit's only deadline.
             self.timers.set(Timer::Unit(id), at);
         }
-        // What is put back is what was there before: for that nothing else has to be ready.
+        // A file that is put back was there before, so nothing else has to be ready for that.
         let wanted = if unit.fresh.is_empty() {
             self.inspector.misses(id)
         } else {
             idle && self.nothing_is_awaited(id)
         };
-        // Init publishes all at once, when everything is rendered.
+        // `init` publishes everything at once, when all of it is rendered.
         if !self.is_starting() && idle && wanted && pause.is_none() {
             self.publish(id);
         }
         self.settle_look(id);
     }
 
-    /// The moment up to which more changes are waited for: other reads of the same batch, and the
-    /// quiet time of the files. The first generation waits for neither.
+    /// Returns until when the unit waits for more changes: for other reads of the same batch, and for the quiet time
+    /// of the files. The first generation waits for neither.
     fn gathers_until(&self, id: UnitId) -> Option<Moment> {
         let unit = self.shelf.unit(id);
         let since = unit.since.filter(|_| unit.generation.is_some())?;
@@ -104,7 +104,7 @@ impl Engine {
         gather.max(quiet)
     }
 
-    /// Whether reads are under way whose answers may change this unit.
+    /// Returns whether reads are under way whose answers may change this unit.
     pub(crate) fn is_reading_for(&self, id: UnitId) -> bool {
         if !self.upstream.breaker.is_closed() {
             return false;
@@ -115,14 +115,14 @@ impl Engine {
         };
         let files = &self.shelf.unit(id).files;
         let is_read = |file: &FileId| self.shelf.file(*file).uses.iter().any(|id| self.reading.contains(id));
-        // An absolute file is a unit of its own: there are as many of them as there may be reads.
+        // An absolute file is a unit of its own, so there are as many units as there may be reads.
         match files.len() < self.reading.len() {
             true => files.iter().any(is_read),
             false => self.reading.iter().any(for_unit),
         }
     }
 
-    /// Whether all is there that its last rendering lacked.
+    /// Returns whether everything is there that the file's last rendering lacked.
     fn is_renderable(&mut self, id: FileId) -> bool {
         if self.sinks.contains(id) {
             return self.is_sink_renderable(id);
@@ -131,8 +131,8 @@ impl Engine {
         self.shelf.has_needs(id, |secret| graph.get(*secret).is_some_and(|node| node.held.is_some()))
     }
 
-    /// Whether every file of the unit is rendered or has failed at least once. While the server
-    /// is away, all that wait for it count as failed.
+    /// Returns whether every file of the unit is rendered or has failed at least once. While the server is away, all
+    /// files that wait for it count as failed.
     fn nothing_is_awaited(&mut self, id: UnitId) -> bool {
         self.graph.note_troubled();
         let unit = self.shelf.unit(id);
@@ -144,7 +144,7 @@ impl Engine {
         awaited.is_none()
     }
 
-    /// Whether something the file cannot do without has failed, as far as that is noted.
+    /// Returns whether something that the file cannot do without has failed, as far as that is recorded.
     fn is_hindered(&self, file: FileId) -> bool {
         let now = self.now.moment;
         let held_back = |at: Moment| at.until(now) >= HELD_BACK;
@@ -199,7 +199,7 @@ impl Engine {
                     self.shelf.mark(file, self.now.moment);
                 }
                 let known = self.shelf.file(file).failed.as_ref() == Some(&why);
-                // At a start it is why we end, or is told then beside that.
+                // At a start the failure ends the run, or is reported with the end.
                 if !known && !self.is_starting() {
                     self.say(Level::Error, why.what.clone());
                 }
@@ -212,8 +212,8 @@ impl Engine {
         }
     }
 
-    /// Notes what a file uses. Whether something that it did not use before has changed since its
-    /// rendering began: then nobody has told it.
+    /// Records which secrets a file uses. Returns true if a newly used secret changed after this rendering began, so
+    /// that the file has to be rendered again: it was not marked for that change.
     fn set_uses<'a>(&mut self, file: FileId, requests: impl IntoIterator<Item = &'a Request>) -> bool {
         let requests: Vec<&Request> = requests.into_iter().collect();
         let uses: Few<SecretId> = requests.iter().map(|request| self.need(request, file)).collect();
@@ -228,8 +228,8 @@ impl Engine {
         outrun
     }
 
-    /// A rendering lacked what we hold. Mostly it came while the file was being rendered, and the
-    /// next rendering has it. If not, the store has lost it, and it is read again.
+    /// Handles a rendering that lacked a value that we hold. Mostly the value came while the file was being rendered,
+    /// and the next rendering has it. If not, the store has lost it, and it is read again.
     fn doubt_store(&mut self, file: FileId) {
         let node = |id: &SecretId| self.graph.get(*id);
         let needs = &self.shelf.file(file).needs;
@@ -243,7 +243,7 @@ impl Engine {
         }
     }
 
-    /// Once every file has shown what it uses, what an earlier run left beside that is dropped.
+    /// Drops the secrets of an earlier run that no file uses, once every file has shown what it uses.
     fn drop_unused(&mut self) {
         if !std::mem::take(&mut self.keeper.unsorted) {
             return;
@@ -275,7 +275,7 @@ impl Engine {
         }
     }
 
-    /// These have the bytes again that whoever is to be notified of them was notified of.
+    /// Logs files that were put back. Their bytes are those that their notifiers were notified of.
     fn tell_restored(&mut self, files: BTreeSet<FileId>) {
         if !files.is_empty() {
             self.say(Level::Info, format!("put back {}", self.named(files.iter())));
@@ -295,17 +295,18 @@ impl Engine {
         self.say(level, format!("published {unit}generation {of}: {what}"));
     }
 
-    /// Tells the notifiers of these files, each once. Where it is the `first` generation of all, no reader has another.
+    /// Notifies the notifiers of these files, once each. If this is the `first` generation of all, no reader has
+    /// another.
     fn notify_of(&mut self, changed: &[FileId], first: bool) {
         let of_file = |file: &FileId| self.policy.files[file.0].notify.iter().copied();
         let whom: BTreeSet<NotifierId> =
             changed.iter().flat_map(of_file).filter(|whom| self.notifies(*whom)).gather();
         if matches!(self.policy.mode, Mode::Init { .. }) {
-            // What several files want is done once, when all of them are there.
+            // A notifier of several files is notified once, when all of them are there.
             return whom.into_iter().for_each(|notifier| self.notices.owe(notifier));
         }
         for notifier in whom {
-            // A process that is not there yet will see everything by itself.
+            // A process that is not there yet will start with everything.
             if self.is_absent(notifier) {
                 continue;
             }
@@ -319,13 +320,14 @@ impl Engine {
         }
     }
 
-    /// Whether this run notifies it. Init leaves those out that need not hear of the first generation.
+    /// Returns whether this run notifies it. `init` leaves out those that need not be notified of the first
+    /// generation.
     pub(crate) fn notifies(&self, whom: NotifierId) -> bool {
         !matches!(self.policy.mode, Mode::Init { .. }) || self.policy.on_init.contains_key(&whom)
     }
 
-    /// Who has not heard yet of what these files are on disk. Not of the last publish alone: one that changes
-    /// nothing may follow so closely that nobody was told of the one before.
+    /// Returns the readers that were not notified yet of what these files contain on disk. That includes earlier
+    /// publishes: one that changes nothing may follow so closely that the one before it was not notified yet.
     pub(crate) fn lacking(&self, files: &[FileId]) -> Vec<(FileId, Reader)> {
         let mut lacking = Vec::new();
         for file in files {
@@ -362,13 +364,13 @@ impl Engine {
             self.say(Level::Error, format!("could not publish: {}{after}", why.what));
         }
         self.shelf.not_published(id, why, at);
-        // Whether it does stay decides whether we are ready.
+        // Readiness depends on whether the published files are still there.
         self.inspector.forget_pause(id);
         self.want_look(id, Look::Now);
         self.timers.set(Timer::Unit(id), at);
     }
 
-    /// A notifier is told again.
+    /// Notifies a notifier again.
     pub(crate) fn notify(&mut self, id: NotifierId) {
         let delay = self.notices.tell(id, self.now.moment);
         self.tell(id, delay);
@@ -407,14 +409,14 @@ impl Engine {
         }
     }
 
-    /// A notifier knows of everything that was published up to then.
+    /// Records that a notifier knows of everything that was published up to `until`.
     fn has_heard(&mut self, id: NotifierId, until: Moment) {
         let free = self.retirees.told(id, until);
         self.free_leases(free);
         self.sinks_told(id, until);
     }
 
-    /// A failure that init is to go on with counts as success, once it is logged.
+    /// Makes a success, after logging it, of a failure that `init` is to go on with.
     fn forgiven(&mut self, id: NotifierId, result: Result<(), String>) -> Result<(), String> {
         let may_fail = self.policy.on_init.get(&id) == Some(&OnInit::MayFail);
         match result {
@@ -428,7 +430,7 @@ impl Engine {
         }
     }
 
-    /// Everything is published: notifies those that init has to.
+    /// Notifies the notifiers of `init`, once everything is published.
     pub(crate) fn notify_on_init(&mut self) {
         let due =
             |id: &NotifierId| self.notices.is_waiting(*id) && self.timers.at(&Timer::Notifier(*id)).is_none();
@@ -436,7 +438,7 @@ impl Engine {
         due.into_iter().for_each(|id| self.notify(id));
     }
 
-    /// A notifier that init waits for, and the last failure of it.
+    /// Returns a notifier that `init` waits for, and its last failure.
     pub(crate) fn awaited(&self) -> Option<(&str, Option<&str>)> {
         let all = self.policy.on_init.keys().filter(|id| self.notices.is_owed(**id));
         all.map(|id| (self.notices.name(*id), self.notices.error(*id))).next()

@@ -1,5 +1,5 @@
-//! Files and the units they are published in: what is to be rendered, what is rendered and not
-//! yet visible, and what is on disk.
+//! The files, and the units in which they are published: what is to be rendered, what is rendered but not yet
+//! visible, and what is on disk.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
@@ -12,26 +12,27 @@ use crate::tools::few::Few;
 use leasehold_base::exit::Ending;
 use leasehold_base::time::Moment;
 
-/// Reads that belong together are waited for so long, so that one refresh is one generation.
+/// How long reads that belong together are waited for, so that one refresh is one generation.
 pub(crate) const GATHER: Duration = Duration::from_millis(50);
 
-/// The longest that reads are waited for: a refresh that takes longer is several generations.
+/// The longest time that reads are waited for. A refresh that takes longer makes several generations.
 const LONGEST_GATHER: Duration = Duration::from_secs(5);
 
 /// How much longer a set gathers changes for each file in it, because a publish looks at every file.
 const GATHER_A_FILE: Duration = Duration::from_micros(200);
 
-/// Gathering takes at least so many times as long as the last publish, so that publishing is a part of the time only.
+/// Gathering takes at least this many times as long as the last publish, so that publishing takes only a part of the
+/// time.
 const GATHER_BY_PUBLISH: u32 = 4;
 
-/// Where a file's rendering stands.
+/// The state of a file's rendering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// It is rendered from the newest data, or failed on it.
+    /// It is rendered from the newest data, or the rendering failed.
     Clean,
     /// It is to be rendered, or waits for what it needs.
     Dirty,
-    /// It is being rendered; `again` where its data has changed since.
+    /// It is being rendered; `again` if its data has changed since.
     Rendering { again: bool },
 }
 
@@ -40,24 +41,24 @@ pub(crate) enum Stage {
 pub(crate) struct File {
     pub(crate) unit: UnitId,
     pub(crate) wait: Option<Wait>,
-    /// Everything it uses.
+    /// Every secret that it uses.
     pub(crate) uses: Few<SecretId>,
-    /// What its last good rendering is made of, and what is on disk, or may be while it is being
-    /// published: other than what it uses once its template fails, or takes another path.
+    /// The secrets that its last good rendering is made of, and (`shown`) those that are on disk, or may be during a
+    /// publish. They differ from `uses` if the template fails or takes another path.
     pub(crate) made: Few<SecretId>,
     pub(crate) shown: Few<SecretId>,
-    /// What its rendering cannot do without and did not have.
+    /// The secrets that its rendering needs and did not have.
     pub(crate) needs: Few<SecretId>,
     pub(crate) stage: Stage,
     /// When its last rendering began.
     pub(crate) began: Moment,
-    /// The last rendering lacked something that we hold.
+    /// The last rendering lacked a value that we hold.
     pub(crate) baffled: bool,
     /// Whether the driver has a rendering of it.
     pub(crate) rendered: bool,
-    /// Whether a publish had one, the one under way or any before it.
+    /// Whether a publish had a rendering of it: the one under way, or one before.
     offered: bool,
-    /// Whether what is on disk is not, or not known to be, made of the newest data.
+    /// Whether the file on disk is not made of the newest data, as far as is known.
     pub(crate) stale: bool,
     /// The template failed on its data.
     pub(crate) failed: Option<Ending>,
@@ -66,7 +67,7 @@ pub(crate) struct File {
     pub(crate) generation: Option<u64>,
     pub(crate) changed: Option<Moment>,
     pub(crate) renders: u64,
-    /// The place among its needs of one that was not there when that was last asked.
+    /// The place among `needs` of a secret that was missing at the last look.
     lacking: usize,
 }
 
@@ -74,16 +75,16 @@ pub(crate) struct File {
 #[derive(Debug, Default)]
 pub(crate) struct Unit {
     pub(crate) files: Vec<FileId>,
-    /// To be rendered.
+    /// The files to be rendered.
     pub(crate) dirty: BTreeSet<FileId>,
-    /// To be rendered once what they wait for is there: a change of it makes them dirty.
+    /// The files to be rendered once what they wait for is there. A change of that makes them dirty.
     pub(crate) blocked: BTreeSet<FileId>,
     pub(crate) rendering: BTreeSet<FileId>,
-    /// Rendered, and not published yet.
+    /// The files that are rendered and not published yet.
     pub(crate) fresh: BTreeSet<FileId>,
-    /// A blocked file that was still to come when that was last asked.
+    /// A blocked file that was still awaited at the last look.
     pub(crate) awaited: Option<FileId>,
-    /// What the publish under way makes visible.
+    /// The files that the publish under way makes visible.
     pub(crate) publishing: Option<BTreeSet<FileId>>,
     /// When the first change came that is not published yet.
     pub(crate) since: Option<Moment>,
@@ -97,8 +98,8 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
-    /// How long reads that belong to a change are waited for. A publish of many files takes longer than the shortest
-    /// gathering: without this, one refresh of ten thousand files would be dozens of generations.
+    /// Returns how long reads that belong to a change are waited for. A publish of many files takes longer than the
+    /// shortest gathering. Without this, one refresh of ten thousand files would be dozens of generations.
     pub(crate) fn gather(&self) -> Duration {
         let files = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
         let (by_files, by_publish) =
@@ -112,21 +113,21 @@ impl Unit {
 pub(crate) struct Shelf {
     files: Vec<File>,
     units: Vec<Unit>,
-    /// Units where something may have to be done.
+    /// The units in which something may have to be done.
     pub(crate) touched: BTreeSet<UnitId>,
-    /// Files of which no rendering has ended yet: what they use is not known.
+    /// The files without a finished rendering: it is not known what they use.
     pub(crate) undiscovered: BTreeSet<FileId>,
-    /// What files on disk have just ceased to be made of.
+    /// The secrets that files on disk have just ceased to depend on.
     pub(crate) departed: Vec<(FileId, SecretId)>,
-    /// Units that may have a file that is not rendered from the newest data. All others have none.
+    /// The units that may have a file that is not rendered from the newest data. All others have none.
     unready: BTreeSet<UnitId>,
-    /// Units that are being published.
+    /// The units that are being published.
     publishing: BTreeSet<UnitId>,
-    /// Units before this one have nothing that is to be published.
+    /// The units before this one have nothing to be published.
     first_fresh: usize,
-    /// Files without a generation.
+    /// The files without a generation.
     unpublished: BTreeSet<FileId>,
-    /// What files are made of, on disk or in their last rendering, and no longer use.
+    /// The secrets that files depend on, on disk or in their last rendering, but no longer use.
     former: BTreeSet<(SecretId, FileId)>,
 }
 
@@ -189,8 +190,8 @@ impl Shelf {
         &mut self.units[id.0]
     }
 
-    /// Returns true if every file is rendered from the newest data. A unit that was found to be rendered is skipped until
-    /// something in it changes.
+    /// Returns true if every file is rendered from the newest data. A unit that was found to be rendered is skipped
+    /// until something in it changes.
     pub(crate) fn is_all_rendered(&mut self) -> bool {
         while let Some(id) = self.unready.first().copied() {
             if !self.is_rendered(id) {
@@ -208,7 +209,7 @@ impl Shelf {
         idle && unit.files.iter().all(good)
     }
 
-    /// The units that are being published.
+    /// Returns the units that are being published.
     pub(crate) fn being_published(&self) -> impl Iterator<Item = (UnitId, &Unit)> {
         self.publishing.iter().map(|id| (*id, &self.units[id.0]))
     }
@@ -218,13 +219,13 @@ impl Shelf {
         !self.publishing.is_empty()
     }
 
-    /// The publish of this unit has ended, whatever came of it.
+    /// Records that the publish of this unit has ended, with or without success.
     pub(crate) fn end_publish(&mut self, id: UnitId) {
         self.publishing.remove(&id);
         self.units[id.0].publishing = None;
     }
 
-    /// The first unit that has something to be published.
+    /// Returns the first unit that has something to be published.
     pub(crate) fn first_fresh(&mut self) -> Option<UnitId> {
         while self.units.get(self.first_fresh)?.fresh.is_empty() {
             self.first_fresh += 1;
@@ -251,7 +252,7 @@ impl Shelf {
         self.units.iter().enumerate().map(|(index, unit)| (UnitId(index), unit))
     }
 
-    /// The file's data has changed: it is to be rendered.
+    /// Marks a file to be rendered, since its data has changed.
     pub(crate) fn mark(&mut self, id: FileId, now: Moment) {
         let file = &mut self.files[id.0];
         file.stale = true;
@@ -270,7 +271,7 @@ impl Shelf {
         self.touched.insert(file.unit);
     }
 
-    /// The file is being rendered.
+    /// Records that the file is being rendered.
     pub(crate) fn start(&mut self, id: FileId, now: Moment) {
         let file = &mut self.files[id.0];
         file.began = now;
@@ -282,7 +283,7 @@ impl Shelf {
         unit.rendering.insert(id);
     }
 
-    /// The rendering has ended. Whether the file's data has changed since it began.
+    /// Records that the rendering has ended. Returns whether the file's data has changed since it began.
     pub(crate) fn stop(&mut self, id: FileId) -> bool {
         let file = &mut self.files[id.0];
         let again = file.stage == (Stage::Rendering { again: true });
@@ -301,7 +302,7 @@ impl Shelf {
         again
     }
 
-    /// The rendering ended for want of something: the file waits for it.
+    /// Records that the rendering lacked something, which the file waits for.
     pub(crate) fn wants(&mut self, id: FileId, needs: Few<SecretId>) {
         let file = &mut self.files[id.0];
         file.needs = needs;
@@ -310,7 +311,7 @@ impl Shelf {
         self.units[file.unit.0].dirty.insert(id);
     }
 
-    /// The dirty file must wait for what it needs.
+    /// Makes the dirty file wait for what it needs.
     pub(crate) fn block(&mut self, id: FileId) {
         let of = self.files[id.0].unit;
         self.unready.insert(of);
@@ -319,7 +320,7 @@ impl Shelf {
         unit.blocked.insert(id);
     }
 
-    /// The rendering brought bytes, `changed` where they differ from those before.
+    /// Records that the rendering brought bytes; `changed` if they differ from those before.
     pub(crate) fn brought(&mut self, id: FileId, changed: bool) {
         let file = &mut self.files[id.0];
         file.failed = None;
@@ -337,7 +338,7 @@ impl Shelf {
         self.settle_change(id);
     }
 
-    /// Publishing `unit` begins: the files that have a rendering.
+    /// Begins the publish of a unit. Returns its files that have a rendering.
     pub(crate) fn publish(&mut self, id: UnitId, now: Moment) -> Vec<FileId> {
         self.publishing.insert(id);
         let unit = &mut self.units[id.0];
@@ -356,7 +357,7 @@ impl Shelf {
         files
     }
 
-    /// Publishing failed: what was to become visible still is to.
+    /// Records that the publish failed: its files are still to be made visible.
     pub(crate) fn not_published(&mut self, id: UnitId, why: Ending, retry: Moment) {
         self.publishing.remove(&id);
         self.first_fresh = self.first_fresh.min(id.0);
@@ -366,7 +367,7 @@ impl Shelf {
         unit.retry = Some(retry);
     }
 
-    /// What was published is there after all, whatever an attempt to put it back came to.
+    /// Records that what was published is there after all, whatever an attempt to put it back led to.
     pub(crate) fn is_there(&mut self, id: UnitId) {
         let unit = &mut self.units[id.0];
         if unit.fresh.is_empty() {
@@ -374,7 +375,7 @@ impl Shelf {
         }
     }
 
-    /// Publishing has ended well: the files that are now on disk as they should be.
+    /// Records that the publish went well. Returns the files that are now on disk as they should be.
     pub(crate) fn published(&mut self, id: UnitId, generation: u64, now: Moment) -> Vec<FileId> {
         self.end_publish(id);
         let unit = &mut self.units[id.0];
@@ -394,7 +395,7 @@ impl Shelf {
         members.into_iter().filter(|file| self.settle_change(*file)).collect()
     }
 
-    /// Notes that what is on disk is made of the newest data, if it is.
+    /// Records that the file on disk is made of the newest data, if it is. Returns whether it is.
     pub(crate) fn settle_change(&mut self, id: FileId) -> bool {
         let file = &mut self.files[id.0];
         let unit = &self.units[file.unit.0];
@@ -422,7 +423,7 @@ impl Shelf {
         self.unpublished.is_empty()
     }
 
-    /// The file no longer uses `gone`, and may still be made of it.
+    /// Records that the file no longer uses `gone`, on which it may still depend on disk.
     pub(crate) fn ceases_to_use(&mut self, id: FileId, gone: SecretId) {
         let file = &self.files[id.0];
         if file.shown.contains(&gone) || file.made.contains(&gone) {
@@ -430,8 +431,8 @@ impl Shelf {
         }
     }
 
-    /// Files that on disk may still be made of what `id` was before, which `users` use now. Where that came from an
-    /// `earlier` run, so may every file that this run has not published yet.
+    /// Returns the files that on disk may still depend on the former value of `id`, which `users` use now. If that
+    /// value came from an `earlier` run, so may every file that this run has not published yet.
     pub(crate) fn still_made_of(&self, id: SecretId, users: &Few<FileId>, earlier: bool) -> BTreeSet<FileId> {
         let former = self.former.range((id, FileId(0))..=(id, FileId(usize::MAX))).map(|(_, file)| file);
         let unknown = self.unpublished.iter().filter(|_| earlier);
@@ -443,7 +444,7 @@ impl Shelf {
         users.iter().chain(former).filter(of).chain(unknown).filter(stale).copied().gather()
     }
 
-    /// `gone` turned out to be `other`, which `users` use.
+    /// Replaces `gone` by `other`, which is the same secret and which `users` use.
     pub(crate) fn merge(&mut self, gone: SecretId, other: SecretId, users: &[FileId]) {
         let of_gone = self.former.range((gone, FileId(0))..=(gone, FileId(usize::MAX)));
         let of_gone: Vec<(SecretId, FileId)> = of_gone.copied().collect();
@@ -461,7 +462,7 @@ impl Shelf {
         }
     }
 
-    /// The moment up to which the unit is left to gather changes; none once it has been quiet.
+    /// Returns until when the unit gathers changes; `None` once it has been quiet.
     pub(crate) fn quiet_until(&self, id: UnitId) -> Option<Moment> {
         let unit = &self.units[id.0];
         unit.dirty

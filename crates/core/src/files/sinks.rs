@@ -1,9 +1,9 @@
-//! Sinks: files that hold the login's token itself, for applications that ask the server on their
-//! own. A sink is made of no secret but of whatever login is current, so it is rendered when there
-//! is one, and again when another takes over.
+//! Sinks: files that hold the login's token itself, for applications that ask the server on their own. A sink is made
+//! of whatever login is current, and of no secret. So it is rendered when there is a login, and again when another
+//! takes over.
 //!
-//! A token that applications may have read is in use like a lease: the login that was replaced is
-//! given back only when no sink shows it any more, and all who are to be told have been.
+//! A token that applications may have read is in use, like a lease. The login that was replaced is revoked only when
+//! no sink shows it any more, and every notifier was notified of that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -29,22 +29,22 @@ const MOST: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 struct Sink {
     policy: SinkPolicy,
-    /// The login that the driver has a wrapping of.
+    /// The login whose wrapping the driver holds.
     wrapping: Option<TokenId>,
     /// The login that its last rendering is made of.
     made: Option<TokenId>,
-    /// Failures in a row to have it wrapped.
+    /// How many times in a row the wrapping failed.
     tries: u32,
 }
 
 /// What keeps a login's token in use.
 #[derive(Debug, Default)]
 struct Shown {
-    /// Sinks that show it, or may.
+    /// The sinks that show it, or may.
     files: BTreeSet<FileId>,
-    /// Those who have not been told yet that a sink shows another.
+    /// The readers that were not notified yet that a sink shows another token.
     readers: Unaware,
-    /// Applications are changing over until then.
+    /// Until when applications change over.
     until: Option<Moment>,
 }
 
@@ -72,8 +72,8 @@ impl Sinks {
         self.all.contains_key(&file)
     }
 
-    /// An earlier run had this login, and may have shown it in any sink; it had not told these of all that it
-    /// had published.
+    /// Records that an earlier run may have written this token to any sink. `owed` are the notifiers that it had not
+    /// notified of everything.
     pub(crate) fn may_show(&mut self, token: TokenId, owed: &BTreeSet<NotifierId>) {
         if !self.is_empty() {
             let shown = self.shown.entry(token).or_default();
@@ -83,7 +83,7 @@ impl Sinks {
         }
     }
 
-    /// Publishing these files begins: from here on they may show what they are made of.
+    /// Records that the publish of these files begins: from here on they may show what they are made of.
     pub(crate) fn publishing(&mut self, files: &[FileId]) {
         for file in files {
             if let Some(token) = self.all.get(file).and_then(|sink| sink.made) {
@@ -94,8 +94,8 @@ impl Sinks {
         }
     }
 
-    /// These files are on disk as they should be; `untold` have to hear of it. Returns the logins
-    /// that nothing shows any more.
+    /// Records that these files are on disk as they should be, and that the `untold` readers must be notified of
+    /// that. Returns the logins that nothing shows any more.
     fn settled(&mut self, files: &[FileId], untold: &[(FileId, Reader)], now: Moment) -> Vec<TokenId> {
         for file in files {
             let Some(made) = self.all.get(file).map(|sink| sink.made) else { continue };
@@ -109,7 +109,8 @@ impl Sinks {
         self.free()
     }
 
-    /// This notifier knows of everything that was published up to then. Returns as above.
+    /// Records that this notifier knows of everything that was published up to `until`. Returns the logins that
+    /// nothing shows any more.
     fn told(&mut self, notifier: NotifierId, until: Moment) -> Vec<TokenId> {
         for shown in self.shown.values_mut() {
             shown.readers.told(notifier, until);
@@ -123,7 +124,7 @@ impl Sinks {
         free.map(|(token, _)| *token).collect()
     }
 
-    /// Whether applications may still use this login's token.
+    /// Returns whether applications may still use this login's token.
     pub(crate) fn keep(&self, token: TokenId, now: Moment) -> bool {
         self.shown.get(&token).is_some_and(|shown| {
             let over = shown.until.is_some_and(|until| until <= now);
@@ -131,17 +132,18 @@ impl Sinks {
         })
     }
 
-    /// The login is gone. What still shows it shows a dead token, which has to be seen.
+    /// Forgets a login that is gone. A sink that still shows it shows a dead token, which has to be visible in the
+    /// status.
     pub(crate) fn forget(&mut self, token: TokenId) {
         self.shown.retain(|known, shown| *known != token || !shown.files.is_empty());
     }
 
-    /// The logins that this file shows, or may.
+    /// Returns the logins that this file shows, or may show.
     pub(crate) fn shown_in(&self, file: FileId) -> impl Iterator<Item = TokenId> {
         self.shown.iter().filter(move |(_, shown)| shown.files.contains(&file)).map(|(token, _)| *token)
     }
 
-    /// The login has another number from now on.
+    /// Gives the login another number.
     pub(crate) fn rename(&mut self, old: TokenId, new: TokenId) {
         for token in self.all.values_mut().flat_map(|sink| [&mut sink.wrapping, &mut sink.made]) {
             if *token == Some(old) {
@@ -155,7 +157,7 @@ impl Sinks {
 }
 
 impl Engine {
-    /// There is another login, or none was shown yet: every sink is to be rendered.
+    /// Marks every sink to be rendered, since there is another login, or none was shown yet.
     pub(crate) fn mark_sinks(&mut self) {
         let now = self.now.moment;
         for (file, sink) in &mut self.sinks.all {
@@ -164,14 +166,14 @@ impl Engine {
         }
     }
 
-    /// Whether there is what a sink holds.
+    /// Returns whether there is something to fill the sink with.
     pub(crate) fn is_sink_renderable(&self, file: FileId) -> bool {
         let current = self.upstream.session.current;
         let wrapped = |sink: &Sink| sink.policy == SinkPolicy::Plain || sink.wrapping == current;
         current.is_some() && self.sinks.all.get(&file).is_some_and(wrapped)
     }
 
-    /// What renders a file: a sink with the current login, anything else from the store.
+    /// Returns the action that renders a file: a sink with the current login, any other file from the store.
     pub(crate) fn rendering_of(&mut self, file: FileId) -> Action {
         match (self.sinks.all.get_mut(&file), self.upstream.session.current) {
             (Some(sink), Some(token)) => {
@@ -182,15 +184,15 @@ impl Engine {
         }
     }
 
-    /// The current token was shown where it is not to be known any longer: another login takes over, and it is
-    /// revoked like any that was replaced. One that we did not make is not ours to end.
+    /// Replaces the current login, since its token was shown where it must not be known any longer. The login is
+    /// revoked like any that was replaced. A token that we did not make is not ours to end.
     pub(crate) fn replace_login(&mut self) {
         if self.policy.owns_token && self.upstream.session.current.is_some() {
             self.want_login(true);
         }
     }
 
-    /// A sink cannot be rendered: if what it lacks is a wrapping, that is asked for.
+    /// Asks for a wrapping, if that is why a sink cannot be rendered.
     pub(crate) fn want_wrapping(&mut self, file: FileId) {
         let (now, current) = (self.now.moment, self.upstream.session.current);
         let Some(sink) = self.sinks.all.get(&file) else { return };
@@ -199,7 +201,7 @@ impl Engine {
         }
     }
 
-    /// The action that wraps the current login's token for a sink.
+    /// Returns the action that wraps the current login's token for a sink.
     pub(crate) fn wrapping(&self, file: FileId) -> Option<(Action, TokenId)> {
         let token = self.upstream.session.current?;
         match self.sinks.all.get(&file)?.policy {
@@ -219,7 +221,7 @@ impl Engine {
                     sink.wrapping = Some(token);
                     sink.tries = 0;
                 }
-                // Where another login has taken over since, that one is wrapped next.
+                // If another login has taken over since, that one is wrapped next.
                 self.shelf.mark(file, self.now.moment);
             }
             Err(failure) => self.not_wrapped(file, token, &failure),
@@ -264,12 +266,12 @@ impl Engine {
         Ending::new(cause, format!("{name}: could not have the token wrapped: {}", failure.why), hint)
     }
 
-    /// Wrapping is tried again.
+    /// Retries a wrapping.
     pub(crate) fn wrap_due(&mut self, file: FileId) {
         self.shelf.mark(file, self.now.moment);
     }
 
-    /// A wrapping can be used once: who asks for news gets new ones.
+    /// Has every wrapping made anew, since each can be used only once.
     pub(crate) fn rewrap(&mut self) {
         let now = self.now.moment;
         for (file, sink) in &mut self.sinks.all {
@@ -279,19 +281,19 @@ impl Engine {
         }
     }
 
-    /// These files are on disk as they should be, and these readers will hear of it.
+    /// Records that these files are on disk as they should be, and that these readers must be notified of that.
     pub(crate) fn sinks_settled(&mut self, files: &[FileId], untold: &[(FileId, Reader)]) {
         let free = self.sinks.settled(files, untold, self.now.moment);
         self.free_logins(free);
     }
 
-    /// This notifier knows of everything that was published up to then.
+    /// Records that this notifier knows of everything that was published up to `until`.
     pub(crate) fn sinks_told(&mut self, notifier: NotifierId, until: Moment) {
         let free = self.sinks.told(notifier, until);
         self.free_logins(free);
     }
 
-    /// No sink shows these logins any more: applications change over, and then they are given back.
+    /// Plans the revocation of logins that no sink shows any more, after applications have changed over.
     fn free_logins(&mut self, free: Vec<TokenId>) {
         let now = self.now.moment;
         for token in free {
@@ -307,7 +309,7 @@ impl Engine {
         }
     }
 
-    /// When what a sink shows ends: with its login, which is over where it is no longer known.
+    /// Returns when the token that a sink shows ends. It ends with its login, and is over if that is no longer known.
     pub(crate) fn sink_expires(&self, file: FileId) -> Option<Moment> {
         let end = |token| match self.upstream.session.logins.get(&token) {
             Some(login) => login.expires,

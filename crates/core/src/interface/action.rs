@@ -18,56 +18,55 @@ pub enum Action {
     Forget(Arc<Request>),
     /// Render a file from the store. Answer: `Rendered`.
     Render(FileId),
-    /// Render a sink: this login's token, or its last wrapping where it is wrapped. Answer:
-    /// `Rendered`.
+    /// Render a sink: this login's token, or its last wrapping if the sink holds a wrapping. Answer: `Rendered`.
     RenderSink {
-        /// Which.
+        /// The file.
         file: FileId,
-        /// Whose token.
+        /// The login whose token it is.
         token: TokenId,
     },
     /// Publish a unit. Answer: `Published`.
     Publish {
-        /// Which.
+        /// The unit.
         unit: UnitId,
         /// Its files that have a rendering; members without one keep what is on disk.
         files: Vec<FileId>,
     },
-    /// Look whether what a unit has published is still there, as it was published. Answer: `Inspected`.
+    /// Check whether what a unit has published is still there, as published. Answer: `Inspected`.
     Inspect {
-        /// Which.
+        /// The unit.
         unit: UnitId,
         /// Its published files.
         files: Vec<FileId>,
-        /// Those among them whose last rendering is newer than what is published: any bytes will do.
+        /// The files among them whose last rendering is newer than what is published: any bytes will do.
         newer: Vec<FileId>,
         /// Whether to compare every byte.
         thorough: bool,
     },
-    /// Tell a notifier after `delay`. Answer: `Notified`.
+    /// Notify a notifier after `delay`. Answer: `Notified`.
     Notify {
-        /// Whom.
+        /// The notifier.
         notifier: NotifierId,
         /// The splay drawn for this pod.
         delay: Duration,
     },
-    /// Start the process of `exec` with the environment that was published last. Answers:
-    /// `Spawned`, and `ChildEnded` when it has ended.
+    /// Start the process of `exec` with the environment that was published last. Answers: `Spawned`, and `ChildEnded`
+    /// when it has ended.
     Spawn,
     /// Send this signal to the process itself. No answer.
     Signal(i32),
-    /// Send this signal to the process and all of its group. No answer but, in time, `ChildEnded`.
+    /// Send this signal to the process and its whole group. No answer except, in time, `ChildEnded`.
     StopChild(i32),
-    /// Kill the process and all of its group. Answer: `ChildEnded`.
+    /// Kill the process and its whole group. Answer: `ChildEnded`.
     KillChild,
     /// Write [`Engine::snapshot`](crate::Engine::snapshot) with tokens and responses to the handoff.
     /// Answer: `HandoffSaved`.
     SaveHandoff,
     /// Delete the handoff: what it held is revoked. No answer.
     DropHandoff,
-    /// Something a person should read, once: the driver logs it. No answer.
+    /// Log something that a person should read once. No answer.
     Say(Say),
-    /// End with this. Nothing follows.
+    /// End the run with this result. Nothing follows.
     Exit(Result<(), Ending>),
 }
 
@@ -86,7 +85,7 @@ pub enum Question {
     Resolve {
         /// The secret as written.
         secret: SecretId,
-        /// With which login.
+        /// The login whose token is used.
         token: TokenId,
         /// The request as written.
         request: Arc<Request>,
@@ -95,47 +94,47 @@ pub enum Question {
     },
     /// Ask the server and put the answer into the store. Answer: `Read`.
     Read {
-        /// What for.
+        /// The secret to read.
         secret: SecretId,
-        /// With which login.
+        /// The login whose token is used.
         token: TokenId,
         /// The resolved request.
         request: Arc<Request>,
     },
     /// Ask a store that is no Vault, and put the answer into the driver's store. Answer: `Fetched`.
     Fetch {
-        /// Whom.
+        /// The store to ask.
         store: StoreId,
-        /// What for.
+        /// The secret to read.
         secret: SecretId,
         /// The request, whose path begins with the store's name.
         request: Arc<Request>,
     },
     /// Renew a lease. Answer: `Renewed`.
     Renew {
-        /// Whose.
+        /// The secret that holds the lease.
         secret: SecretId,
-        /// With which login.
+        /// The login whose token is used.
         token: TokenId,
-        /// Which.
+        /// The lease.
         lease: LeaseId,
-        /// Asked for, from now; the server may grant less.
+        /// The time asked for, from now; the server may grant less.
         increment: Duration,
     },
     /// Revoke a lease. Answer: `LeaseRevoked`.
     RevokeLease {
-        /// With which login.
+        /// The login whose token is used.
         token: TokenId,
-        /// Which.
+        /// The lease.
         lease: LeaseId,
     },
     /// Revoke a token and with it every lease it made. Answer: `TokenRevoked`.
     RevokeToken(TokenId),
     /// Have the login's token wrapped for a sink, and keep the wrapping. Answer: `Wrapped`.
     Wrap {
-        /// For which.
+        /// The sink.
         file: FileId,
-        /// Whose token.
+        /// The login whose token it is.
         token: TokenId,
         /// How long the wrapping may be opened.
         ttl: Duration,
@@ -145,32 +144,32 @@ pub enum Question {
 /// A line for the log. Text is lowercase, names files and paths, never a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Say {
-    /// How loud.
+    /// How important it is.
     pub level: Level,
     /// What happened.
     pub text: String,
-    /// The secret that it happened to, where it is one.
+    /// The secret that it happened to, if it happened to one.
     pub about: Option<About>,
 }
 
-/// By what the life of a secret can be followed through the log.
+/// What the life of a secret can be followed by in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
     /// [`SecretView::id`](crate::interface::view::SecretView::id).
     pub secret: String,
-    /// Its lease, where it has one: what the server's own audit log calls it.
+    /// The secret's lease, if it has one, as the server's own audit log calls it.
     pub lease: Option<LeaseId>,
 }
 
-/// How loud a line is.
+/// How important a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// Needs somebody.
+    /// A person has to act.
     Error,
-    /// Might need somebody.
+    /// A person may have to act.
     Warn,
     /// The life of a secret: read, renewed, replaced, published.
     Info,
-    /// For following one request.
+    /// Details, to follow one request.
     Debug,
 }

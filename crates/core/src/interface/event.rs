@@ -1,4 +1,4 @@
-//! What the driver tells the core.
+//! What the driver reports to the core.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use leasehold_base::failure::Failure;
 use leasehold_base::request::Request;
 use leasehold_base::time::Moment;
 
-/// Something happened. Results carry the moment their request was *sent*: a lease counts from
-/// there, however long the answer took.
+/// Something that happened. Results carry the moment when their request was *sent*: a lease counts from then, however
+/// long the answer took.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// The driver is up. `kept` is what an earlier run left that is bound to this configuration
-    /// and pod; its responses are in the driver's store already, its tokens under their numbers.
+    /// The driver is up. `kept` is the state that an earlier run left, if it is bound to this configuration and pod.
+    /// Its responses are in the driver's store already, and its tokens under their numbers.
     Start {
         /// The state to go on from.
         kept: Option<Snapshot>,
-        /// The machine was restarted since: the times of `kept` are on another clock, and only the
-        /// server knows what is left.
+        /// The machine was restarted since then. The times of `kept` are on another clock, and only the server knows
+        /// how much time is left.
         rebooted: bool,
     },
     /// The deadline that the core named is here (or passed while the machine slept).
@@ -29,7 +29,7 @@ pub enum Event {
     LoggedIn {
         /// The login.
         token: TokenId,
-        /// When it was sent.
+        /// When the request was sent.
         sent: Moment,
         /// The token's facts; the token itself stays with the driver.
         result: Result<TokenFacts, Failure>,
@@ -38,23 +38,23 @@ pub enum Event {
     LookedUp {
         /// The login.
         token: TokenId,
-        /// When it was sent.
+        /// When the request was sent.
         sent: Moment,
-        /// What is left of it.
+        /// The token's facts, with what is left of its life.
         result: Result<TokenFacts, Failure>,
     },
     /// A renewal of the token ended.
     TokenRenewed {
         /// The login.
         token: TokenId,
-        /// When it was sent.
+        /// When the request was sent.
         sent: Moment,
         /// What the server granted.
         result: Result<Granted, Failure>,
     },
     /// The health probe ended.
     Probed(Result<(), Failure>),
-    /// It is known under which path the server keeps this secret.
+    /// The server has said under which path it keeps this secret, or the question failed.
     Resolved {
         /// The secret as written.
         secret: SecretId,
@@ -63,120 +63,121 @@ pub enum Event {
     },
     /// A read (or write, or list) ended.
     Read {
-        /// What was asked.
+        /// The secret.
         secret: SecretId,
-        /// With which login.
+        /// The login whose token is used.
         token: TokenId,
-        /// When it was sent.
+        /// When the request was sent.
         sent: Moment,
-        /// What the core needs of the answer; the answer is in the driver's store.
+        /// What the core needs to know of the answer; the answer itself is in the driver's store.
         result: Result<ReadFacts, Failure>,
     },
     /// A read of a store that is no Vault ended.
     Fetched {
-        /// Whom was asked.
+        /// The store that was asked.
         store: StoreId,
-        /// What was asked.
+        /// The secret.
         secret: SecretId,
-        /// When it was sent.
+        /// When the request was sent.
         sent: Moment,
-        /// What the core needs of the answer, which has no lease; the answer is in the driver's store.
+        /// What the core needs to know of the answer, which has no lease; the answer itself is in the driver's store.
         result: Result<ReadFacts, Failure>,
     },
     /// A lease's renewal ended.
     Renewed {
-        /// Whose lease.
+        /// The secret that holds the lease.
         secret: SecretId,
-        /// Which.
+        /// The lease.
         lease: LeaseId,
-        /// When it was sent.
+        /// When the request was sent.
         sent: Moment,
         /// What the server granted.
         result: Result<Granted, Failure>,
     },
     /// A lease's revocation ended.
     LeaseRevoked {
-        /// Which.
+        /// The lease.
         lease: LeaseId,
-        /// How.
+        /// The outcome.
         result: Result<(), Failure>,
     },
     /// A token's revocation ended.
     TokenRevoked {
-        /// Which.
+        /// The login whose token it is.
         token: TokenId,
-        /// How.
+        /// The outcome.
         result: Result<(), Failure>,
     },
-    /// The wrapping of a login's token for a sink ended; the driver keeps what it brought.
+    /// The wrapping of a login's token for a sink ended; the driver keeps the wrapping.
     Wrapped {
-        /// For which sink.
+        /// The sink.
         file: FileId,
-        /// Whose token.
+        /// The login whose token it is.
         token: TokenId,
-        /// How.
+        /// The outcome.
         result: Result<(), Failure>,
     },
     /// A rendering ended.
     Rendered {
-        /// Of which file.
+        /// The file.
         file: FileId,
-        /// How.
+        /// The outcome.
         outcome: RenderOutcome,
     },
     /// A publish ended.
     Published {
-        /// Of which unit.
+        /// The unit.
         unit: UnitId,
-        /// Nothing of it is visible where it failed.
+        /// The outcome. Nothing of a failed publish is visible.
         result: Result<Published, Ending>,
     },
-    /// A look at what a unit has published has ended.
+    /// A check of what a unit has published ended.
     Inspected {
-        /// Which.
+        /// The unit.
         unit: UnitId,
-        /// The files that are not there as they were published, with those that they write.
+        /// The files that are not there as published, and what became of them.
         result: Result<BTreeMap<FileId, Loss>, Ending>,
     },
-    /// A notifier was told, or not.
+    /// A notification ended.
     Notified {
-        /// Which.
+        /// The notifier.
         notifier: NotifierId,
-        /// Lowercase, with a hint, where it failed.
+        /// The outcome; a failure is in lowercase, with a hint.
         result: Result<(), String>,
     },
     /// The process of `exec` runs, or cannot be run.
     Spawned(Result<(), Ending>),
-    /// The process of `exec` has ended; how is the driver's to remember.
+    /// The process of `exec` has ended; the driver remembers how.
     ChildEnded,
     /// In `exec` mode: this signal came to us.
     Signalled(i32),
-    /// The handoff was written, or not.
+    /// The handoff was written, or that failed.
     HandoffSaved(Result<(), String>),
-    /// Look at everything now (`POST /refresh`, HUP): a login that was refused is tried once more, too.
+    /// Poll everything now (`POST /refresh`, HUP). A refused login is tried once more, too.
     Refresh,
-    /// The same for these alone (`POST /refresh?file=NAME`).
+    /// Poll these alone (`POST /refresh?file=NAME`).
     RefreshSome(Wanted),
-    /// A minute is over, or the process is awake for another reason: published files may be looked at.
+    /// A minute is over, or the process is awake for another reason: published files may be checked.
     Look,
-    /// Another process may have changed what this unit has published. Every byte is to be compared.
+    /// Another process may have changed what this unit has published. Every byte has to be compared.
     LookAt(UnitId),
-    /// A sink left the configuration: what has read the current token there is not to use it any longer.
+    /// A sink left the configuration. An application that has read the current token there must not use it any
+    /// longer.
     Exposed,
-    /// Another engine is to go on from this one's snapshot: come to rest, asking and publishing nothing
-    /// more. [`Engine::has_yielded`](crate::Engine::has_yielded) tells when.
+    /// Another engine is to go on from this one's snapshot: come to rest, and ask and publish nothing more.
+    /// [`Engine::has_yielded`](crate::Engine::has_yielded) returns true when that is done.
     Yield,
-    /// Nothing came of that: go on.
+    /// The other engine does not take over: go on.
     Resume,
-    /// While the end is delayed ([`Engine::is_draining`](crate::Engine::is_draining)): nothing is left that could use
-    /// the files.
+    /// While the end is delayed ([`Engine::is_draining`](crate::Engine::is_draining)): no process is left that could
+    /// use the files.
     Deserted,
     /// The credentials of the login changed on disk.
     CredentialsChanged,
     /// The client certificate of the connection is another one.
     CertificateChanged,
-    /// Whether the credentials at hand were used up by an earlier run, so that nothing can log in with them: a
-    /// wrapping token that it opened.
+    /// Whether an earlier run used up the credentials at hand, so that no login is possible with them: it opened
+    /// their wrapping token.
     UsedUp(bool),
     /// Mint these anew, with overlap (`POST /renew`).
     Renew(Wanted),
@@ -196,95 +197,95 @@ pub enum Wanted {
     Path(String),
 }
 
-/// A token, without the token.
+/// What is known of a token, without the token itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenFacts {
-    /// Names it in logs; empty for a batch token.
+    /// Its name in logs; empty for a batch token.
     pub accessor: String,
-    /// What is left of it; none for a token that does not expire.
+    /// How long it still lives; `None` for a token that does not expire.
     pub ttl: Option<Duration>,
     /// Whether it can be renewed.
     pub renewable: bool,
     /// A batch token can be neither renewed nor revoked.
     pub batch: bool,
-    /// How many uses are left; none where unlimited.
+    /// How many uses are left; `None` if they are unlimited.
     pub uses: Option<u64>,
 }
 
 /// What the server granted on a renewal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Granted {
-    /// From the moment the request was sent.
+    /// How long it lives, from the moment when the request was sent.
     pub ttl: Duration,
     /// Whether it can be renewed again.
     pub renewable: bool,
 }
 
-/// What the core needs of an answer.
+/// What the core needs to know of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadFacts {
-    /// The lease, where there is one.
+    /// The lease, if there is one.
     pub lease: Option<LeaseFacts>,
     /// When the data itself says it ends or changes.
     pub life: Life,
-    /// The version, where the engine counts them (KV v2).
+    /// The version, if the engine counts versions (KV v2).
     pub version: Option<u64>,
-    /// The name of the version, of a store that is no Vault.
+    /// The name of the version, in a store that is no Vault.
     pub version_id: Option<String>,
-    /// Whether the data differs from what the store held before, but for a time that is counted down.
+    /// Whether the data differs from what the store held before, apart from a time that is counted down.
     pub changed: bool,
-    /// Whether what the server rotates is another; of everything else the same as `changed`.
+    /// Whether the value that the server rotates is a new one; for everything else the same as `changed`.
     pub rotated: bool,
 }
 
 /// A lease as minted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaseFacts {
-    /// It outlives the login that made it: it is revoked by itself.
+    /// It outlives the login that made it, and is revoked by itself.
     pub orphan: bool,
     /// Its name.
     pub id: LeaseId,
-    /// From the moment the request was sent.
+    /// How long it lives, from the moment when the request was sent.
     pub ttl: Duration,
     /// Whether it can be renewed.
     pub renewable: bool,
 }
 
-/// What an answer without a lease says of its own life.
+/// What an answer without a lease says about its own life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// Nothing: look again after the refresh interval.
+    /// Nothing: it is polled at the refresh interval.
     Unknown,
     /// A certificate's end in seconds since 1970 (`expiration` of PKI).
     Until(i64),
-    /// It ends after this (`ttl` of an identity token), and every read makes another.
+    /// It ends after this time (`ttl` of an identity token), and every read makes another.
     EndsIn(Duration),
-    /// The server itself changes it after this (`ttl` of a static role).
+    /// The server itself changes it after this time (`ttl` of a static role).
     RotatesIn(Duration),
 }
 
 /// How a rendering ended. The bytes stay with the driver under the file's number.
 #[derive(Debug, Clone)]
 pub enum RenderOutcome {
-    /// Done.
+    /// The file was rendered.
     Rendered {
         /// Whether the bytes differ from the last rendering of this run.
         changed: bool,
         /// Every request it used, as written.
         used: Vec<Request>,
     },
-    /// It cannot be finished without these.
+    /// The rendering cannot be finished without these requests.
     Needs {
-        /// What is not in the store, as written.
+        /// The requests that are not in the store, as written.
         missing: Vec<Request>,
-        /// What it used so far, as written, besides the missing.
+        /// The requests that it used so far besides the missing ones, as written.
         used: Vec<Request>,
     },
     /// The template failed on its data: 65, or 66 for a key that is not there.
     Failed {
         /// Why, with file and place.
         why: Ending,
-        /// What it used, as written: a change of these may mend it.
+        /// The requests that it used, as written: a change of these may fix it.
         used: Vec<Request>,
     },
 }
@@ -292,7 +293,7 @@ pub enum RenderOutcome {
 /// What became of a published file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Loss {
-    /// A reader does not find it.
+    /// It cannot be read.
     Gone,
     /// It has other bytes, another mode or another owner.
     Changed,
@@ -301,7 +302,7 @@ pub enum Loss {
 /// A publish that is visible.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
-    /// Counts up within a unit; the old one where nothing differed.
+    /// The number of the generation, which counts up within a unit; the old one if nothing differed.
     pub generation: u64,
     /// The files whose bytes, mode or owner differ from before.
     pub changed: Vec<FileId>,

@@ -18,7 +18,7 @@ pub struct NotifierId(pub usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StoreId(pub usize);
 
-/// One thing asked of the server, once, however many files use it.
+/// One thing that is asked of the server, once, however many files use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretId(pub usize);
 
@@ -26,6 +26,6 @@ pub struct SecretId(pub usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenId(pub u64);
 
-/// The server's name of a lease, such as `database/creds/web/AbC…`. Gives no power by itself.
+/// The server's name for a lease, such as `database/creds/web/AbC…`. It gives no power by itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LeaseId(pub String);

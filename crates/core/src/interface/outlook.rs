@@ -1,17 +1,17 @@
-//! What of the view has to be watched, and how a file or a secret is in one word.
+//! The part of the view that has to be watched, and the state of a file or a secret in one word.
 
 use super::view::{Counters, Fault, LoginTrouble, NotifierView, Outage, Readiness, View};
 use leasehold_base::time::Moment;
 
-/// What of a [`View`] has to be watched: a thousand files cost no more than a look at each, and what is well is only
-/// counted.
+/// The part of a [`View`] that has to be watched. A thousand files cost no more than one look at each, and files that
+/// are well are only counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outlook {
     /// When.
     pub now: Moment,
     /// Whether the files can be relied on.
     pub readiness: Readiness,
-    /// The first effective expiry; none where nothing expires.
+    /// The first effective expiry; `None` if nothing expires.
     pub until: Option<Moment>,
     /// As [`View::logged_out`].
     pub logged_out: Option<Moment>,
@@ -23,11 +23,11 @@ pub struct Outlook {
     pub silence: Option<Moment>,
     /// How many files there are.
     pub files: usize,
-    /// Those that are not well, in their order.
+    /// The files that are not well, in their order.
     pub troubled: Vec<TroubledFile>,
     /// How many notifiers there are.
     pub notifiers: usize,
-    /// Those that could not be notified.
+    /// The notifiers that could not be notified.
     pub unheard: Vec<Unheard>,
     /// As [`View::counters`].
     pub counters: Counters,
@@ -40,7 +40,7 @@ pub struct TroubledFile {
     pub name: String,
     /// How it is.
     pub health: Health,
-    /// What keeps it from being true, where that is a fault of its own.
+    /// What keeps it from being current, if that is a fault of its own.
     pub error: Option<Fault>,
     /// How many requests about its secrets have failed.
     pub failures: u64,
@@ -57,15 +57,16 @@ pub struct Unheard {
     pub failures: u64,
 }
 
-/// How a file or a secret is.
+/// The state of a file or a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Health {
     /// Up to date, as far as is known.
     #[default]
     Good,
-    /// It should have been read or renewed by now, and nothing can be asked: no login, or no server. Since when.
+    /// Since this moment it should have been read or renewed, but nothing can be asked: there is no login, or no
+    /// server.
     Stale(Moment),
-    /// What is on disk still does, but something of its own keeps it from being true.
+    /// The file on disk can still be used, but a fault of its own keeps it from being current.
     Failing,
     /// It is past its effective expiry, since this moment.
     Expired(Moment),
@@ -74,7 +75,7 @@ pub enum Health {
 }
 
 impl Health {
-    /// The word for it: `ok`, `stale`, `failing`, `expired` or `missing`.
+    /// Returns the word for it: `ok`, `stale`, `failing`, `expired` or `missing`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -88,7 +89,7 @@ impl Health {
 }
 
 impl View {
-    /// What of it has to be watched.
+    /// Returns the part of it that has to be watched.
     #[must_use]
     pub fn outlook(&self) -> Outlook {
         let troubled = self.files.iter().filter(|file| file.health != Health::Good);
@@ -116,7 +117,7 @@ impl View {
 }
 
 impl Unheard {
-    /// Where it failed last.
+    /// Returns the notifier's failure, if its last notification failed.
     pub(crate) fn of(notifier: &NotifierView) -> Option<Self> {
         let (name, why) = (notifier.name.clone(), notifier.error.clone()?);
         Some(Self { name, why, failures: notifier.failed })

@@ -1,4 +1,4 @@
-//! What the core needs to know of the configuration, and in which role it runs.
+//! What the core needs to know about the configuration, and the role in which it runs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,31 +8,31 @@ use crate::interface::ids::{FileId, NotifierId, UnitId};
 /// The role this run plays. The engine is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Publish everything all or nothing, then end; fail at the deadline.
+    /// Publish everything or nothing, then end; fail at the deadline.
     Init {
-        /// For all of it, from the start.
+        /// The time for all of it, from the start.
         timeout: Duration,
     },
-    /// Keep everything true until told to stop.
+    /// Keep everything current until asked to stop.
     Daemon,
-    /// As init until everything is published; then start a process, and keep everything true until
-    /// it ends.
+    /// Do as `init` does until everything is published; then start a process, and keep everything current until it
+    /// ends.
     Exec {
-        /// For all that comes before the process.
+        /// The time for everything before the process.
         timeout: Duration,
     },
 }
 
-/// How the first time stands at which everything of a daemon is ready.
+/// The state of a daemon's first readiness: the first time at which everything is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FirstReady {
-    /// It has been: an engine before this one was ready. Whatever happens now, the daemon stays.
+    /// It is past: an engine before this one was ready. Whatever happens now, the daemon stays.
     Past,
-    /// It is to come, and the daemon tries for as long as it takes. Where it is stopped before, it ends with the code
-    /// of what kept it from being ready.
+    /// It is to come, and the daemon tries for as long as it takes. If the daemon is stopped before, it ends with the
+    /// code of what kept it from being ready.
     #[default]
     Wanted,
-    /// As above, and a service manager waits for it: a start that cannot succeed ends with its reason.
+    /// It is to come, and a service manager waits for it: a start that cannot succeed ends with its reason.
     Awaited,
 }
 
@@ -43,15 +43,15 @@ pub struct Policy {
     pub mode: Mode,
     /// By [`FileId`].
     pub files: Vec<FilePolicy>,
-    /// By [`UnitId`]: the set first, where there is one, then absolute files.
+    /// By [`UnitId`]: the set first, if there is one, then absolute files.
     pub units: Vec<UnitPolicy>,
     /// By [`NotifierId`].
     pub notifiers: Vec<NotifierPolicy>,
-    /// By [`StoreId`](crate::interface::ids::StoreId): where to ask for paths that begin with one of their names.
+    /// By [`StoreId`](crate::interface::ids::StoreId): the stores to ask for paths that begin with their names.
     pub stores: Vec<StorePolicy>,
-    /// Whether there is a Vault to log in to. Where not, every path is a store's.
+    /// Whether there is a Vault to log in to. If not, every path belongs to a store.
     pub logs_in: bool,
-    /// Those that init notifies, too, and what their failure is to it.
+    /// The notifiers of `init`, and what a failure to notify them means.
     pub on_init: BTreeMap<NotifierId, OnInit>,
     /// The process of [`Mode::Exec`].
     pub child: Option<ChildPolicy>,
@@ -59,24 +59,24 @@ pub struct Policy {
     pub shutdown: ShutdownPlan,
     /// Whether there is a handoff to keep.
     pub handoff: bool,
-    /// Whether init only tries: nothing is kept of what it makes, and its leases are revoked.
+    /// Whether `init` only tries: it keeps nothing, and revokes the leases that it makes.
     pub rehearsal: bool,
-    /// Whether the token is ours to revoke: not one that somebody else keeps in a file.
+    /// Whether the token is ours to revoke. A token that another program keeps in a file is not.
     pub owns_token: bool,
-    /// Whether we see the token that a login makes: not where the login is wrapped for somebody else.
+    /// Whether we see the token that a login makes. We do not if the login is wrapped for another program.
     pub sees_token: bool,
-    /// Whether refused logins lock the account on the server: then they are few, and otherwise they go on.
+    /// Whether refused logins lock the account on the server. If so, only a few are tried; otherwise tries go on.
     pub locks_out: bool,
-    /// What to do where a login is refused.
+    /// What a person should do about a refused login.
     pub login_advice: String,
-    /// Who waits for a daemon to be ready for the first time.
+    /// The state of the first readiness, and whether a service manager waits for it.
     pub first_ready: FirstReady,
-    /// Whether the server binds a token's renewal to the client certificate of its login: another certificate
-    /// means another login.
+    /// Whether the server binds a token's renewal to the client certificate of its login. If so, another certificate
+    /// needs another login.
     pub binds_certificate: bool,
     /// How many requests may be under way at once; at least 1.
     pub max_in_flight: usize,
-    /// Spreads pods apart, stable for one pod: all jitter is a hash of this and a name.
+    /// Spreads pods apart, and is stable for one pod: all jitter is a hash of this and a name.
     pub seed: u64,
 }
 
@@ -92,17 +92,17 @@ pub struct StorePolicy {
 /// One file.
 #[derive(Debug, Clone)]
 pub struct FilePolicy {
-    /// For messages.
+    /// Its name in messages.
     pub name: String,
-    /// What it is published with.
+    /// The unit that it is published in.
     pub unit: UnitId,
-    /// How often to poll what has no end of its own.
+    /// How often to poll a secret of it that has no end of its own.
     pub refresh: Duration,
-    /// Quiescence before a publish.
+    /// How long it must be quiet before a publish.
     pub wait: Option<Wait>,
-    /// Whom to tell.
+    /// The notifiers to notify.
     pub notify: Vec<NotifierId>,
-    /// The login's token is what it holds; none where it is made of secrets.
+    /// How it holds the login's token; `None` if it is made of secrets.
     pub sink: Option<SinkPolicy>,
 }
 
@@ -125,31 +125,31 @@ pub struct UnitPolicy {
 /// One notifier.
 #[derive(Debug, Clone)]
 pub struct NotifierPolicy {
-    /// For messages.
+    /// Its name in messages.
     pub name: String,
-    /// The longest delay before telling; the real one is drawn from the seed.
+    /// The longest delay before a notification; the actual delay is drawn from the seed.
     pub splay: Duration,
-    /// Whether the first generation is news to it: not to an application that starts only once we are ready.
+    /// Whether to notify it of the first generation. An application that starts only once we are ready needs no such
+    /// notification.
     pub on_first: bool,
 }
 
 /// The process of `exec`.
 #[derive(Debug, Clone, Copy)]
 pub struct ChildPolicy {
-    /// As whom it is told: the last of [`Policy::notifiers`].
+    /// The notifier that stands for it: the last of [`Policy::notifiers`].
     pub notifier: NotifierId,
-    /// The unit of its variables, where it has any. Published means: the next process gets them.
+    /// The unit of its variables, if it has any. A publish of it means that the next process gets them.
     pub environment: Option<UnitId>,
-    /// What a change does to it.
+    /// What a change means for it.
     pub on_change: OnChange,
-    /// What stops it.
+    /// The signal that stops it.
     pub stop_signal: i32,
-    /// It is killed this long after that.
+    /// How long after that signal it is killed.
     pub stop_timeout: Duration,
 }
 
-/// Quiescence: publish when nothing changed for `min`, and at the latest `max` after the first
-/// change.
+/// Quiescence: publish when nothing has changed for `min`, and at the latest `max` after the first change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wait {
     /// The quiet time.
@@ -158,18 +158,18 @@ pub struct Wait {
     pub max: Duration,
 }
 
-/// What the failure of a notifier is to `init`.
+/// What the failure of a notifier means for `init`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnInit {
-    /// Init does not notify it.
+    /// `init` does not notify it.
     No,
-    /// It is tried again until init's deadline, which it fails then.
+    /// It is retried until the deadline of `init`, which then fails.
     Must,
     /// It is tried once, and a failure is logged.
     MayFail,
 }
 
-/// What a change does to the process of `leasehold exec`.
+/// What a change means for the process of `leasehold exec`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnChange {
     /// It is stopped, and started with the new values.
@@ -186,6 +186,6 @@ pub enum OnChange {
 pub struct ShutdownPlan {
     /// Whether to revoke token and leases.
     pub revoke: bool,
-    /// How long to keep renewing after SIGTERM first.
+    /// How long to go on renewing after SIGTERM before that.
     pub delay: Duration,
 }

@@ -11,7 +11,7 @@ use crate::interface::ids::{LeaseId, TokenId};
 use leasehold_base::request::Request;
 use leasehold_base::time::Moment;
 
-/// What to go on from.
+/// The state to go on from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// Living logins, the current one last.
@@ -20,38 +20,38 @@ pub struct Snapshot {
     pub secrets: Vec<KeptSecret>,
     /// Leases that were replaced and still have to be revoked.
     pub retiring: Vec<KeptLease>,
-    /// Refused logins in a row, and when the last was: a crash loop must not trip the lockout.
+    /// How many logins in a row were refused, and when the last was: a crash loop must not trip the lockout.
     pub refusals: Option<Refusals>,
-    /// Notifiers, by name, that have not heard of everything that is, or is about to be, published.
+    /// The names of the notifiers that were not notified of everything that is, or is about to be, published.
     pub untold: BTreeSet<String>,
-    /// Our tokens may not look themselves up: found out once, by a login that was just granted.
+    /// Our tokens may not look themselves up. This was found out once, by a login that was just granted.
     pub blind: bool,
-    /// The current token is to be looked up before it is relied on: something was denied with it that is not
-    /// judged yet, or its uses are counted.
+    /// The current token has to be looked up before it is relied on: a denial with it is not judged yet, or its uses
+    /// are counted.
     pub unsure: bool,
-    /// The run had begun to give back what it has: the current token, and all it leased, may be revoked.
+    /// The run had begun to revoke what it holds: the current token, and all that it leased, may be revoked.
     pub ending: bool,
 }
 
-/// What of a [`Snapshot`] has changed since changes were last asked for. A file that takes one line for each of them
-/// costs as much as what changes, however much there is.
+/// What has changed of a [`Snapshot`] since the changes were last taken. A file with one line for each change costs
+/// as much as what changes, however large the whole is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Secrets that are new, or other than before. Of one that neither ends nor is rotated, the time at which it was
-    /// read is no change: it may be older than in a snapshot.
+    /// The secrets that are new or have changed. For a secret that neither ends nor is rotated, a later read is no
+    /// change: its time may be older here than in a snapshot.
     pub secrets: Vec<KeptSecret>,
-    /// Secrets that are no longer there, by their requests: to be taken out before the others are put in.
+    /// The requests of secrets that are no longer there. Remove these before adding the others.
     pub dropped: Vec<Request>,
-    /// Replaced leases that are new, or other than before.
+    /// The replaced leases that are new or have changed.
     pub retiring: Vec<KeptLease>,
-    /// Replaced leases that are gone: to be taken out before the others are put in.
+    /// The replaced leases that are gone. Remove these before adding the others.
     pub retired: Vec<LeaseId>,
-    /// Everything else as it is now; its `secrets` and `retiring` are empty.
+    /// Everything else as it is now, with empty `secrets` and `retiring`.
     pub rest: Snapshot,
 }
 
 impl Changes {
-    /// Whether nothing has changed, beside the rest.
+    /// Returns whether nothing has changed, apart from the rest.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.secrets.is_empty()
@@ -61,7 +61,7 @@ impl Changes {
     }
 }
 
-/// Refused logins in a row.
+/// How many logins in a row were refused, and how the last was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusals {
     /// How many.
@@ -70,7 +70,7 @@ pub struct Refusals {
     pub last: Moment,
     /// What the server said to the last.
     pub why: String,
-    /// One more try is due, however many there were: the credentials have changed since, or a person has asked.
+    /// One more try is due, however many were refused: the credentials have changed since, or a person asks.
     pub pardoned: bool,
 }
 
@@ -81,40 +81,39 @@ pub struct KeptToken {
     pub id: TokenId,
     /// Names it in logs.
     pub accessor: String,
-    /// When it ends; none where it does not.
+    /// When it ends; `None` if it does not end.
     pub expires: Option<Moment>,
-    /// Until when the server may keep it, since a renewal was sent; none where it does not end.
+    /// Until when the server may keep it, even if the answer to a renewal was lost; `None` if it does not end.
     pub latest: Option<Moment>,
-    /// The TTL it was granted at login, by which a shorter renewal shows `max_ttl`.
+    /// The TTL that it was granted at login: a renewal that grants less has met `max_ttl`.
     pub granted: Option<Duration>,
     /// Whether it can be renewed.
     pub renewable: bool,
-    /// Neither renewable nor revocable.
+    /// It can be neither renewed nor revoked.
     pub batch: bool,
-    /// How many requests it was good for when this was kept, where they are counted; since then it may have
-    /// made more.
+    /// How many uses it had left when this was kept, if its uses are counted. It may have been used since.
     pub uses: Option<u64>,
-    /// It comes from another boot, and the server has not told yet what is left of it: the times are the latest
-    /// that it can have.
+    /// It comes from another boot, and the server has not said yet how long it lives: the times are the latest that
+    /// are possible.
     pub undated: bool,
-    /// Another login has taken over from it: it is only to be given back.
+    /// Another login has taken over from it, so it only has to be revoked.
     pub leaving: bool,
     /// A login of ours made it. Any other token is not ours to revoke, but its leases are.
     pub owned: bool,
 }
 
-/// Something read.
+/// A secret that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptSecret {
     /// As the server keeps it.
     pub request: Request,
-    /// Every other way the files write it.
+    /// Every other way in which the files write it.
     pub written: Vec<Request>,
-    /// When it was asked.
+    /// When the read was sent.
     pub read: Moment,
     /// Its lease.
     pub lease: Option<KeptLease>,
-    /// When it ends by itself, where it has no lease.
+    /// When it ends by itself, if it has no lease.
     pub life: crate::interface::event::Life,
     /// Its version.
     pub version: Option<u64>,
@@ -129,7 +128,7 @@ pub struct KeptLease {
     pub token: TokenId,
     /// When it ends by itself.
     pub expires: Moment,
-    /// Until when the server may keep it: later where the answer to a renewal was lost.
+    /// Until when the server may keep it, which is later if the answer to a renewal was lost.
     pub latest: Moment,
     /// The TTL it was minted with.
     pub granted: Duration,
@@ -137,6 +136,6 @@ pub struct KeptLease {
     pub renewable: bool,
     /// It outlives the login that made it.
     pub orphan: bool,
-    /// As of a token; `expires` is then the earliest that it can have.
+    /// It comes from another boot, like such a token; `expires` is then the earliest that is possible.
     pub undated: bool,
 }

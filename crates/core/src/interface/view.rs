@@ -1,11 +1,11 @@
-//! What the core lets be seen: for `/status`, `/readyz`, `/metrics` and USR1. Never a value.
+//! What the core shows: in `/status`, `/readyz`, `/metrics` and on USR1. Never a value.
 
 use std::time::Duration;
 
 pub use super::outlook::{Health, Outlook, TroubledFile, Unheard};
 use leasehold_base::time::Moment;
 
-/// Everything at one moment.
+/// The state of everything at one moment.
 #[derive(Debug, Clone)]
 pub struct View {
     /// When.
@@ -14,16 +14,16 @@ pub struct View {
     pub readiness: Readiness,
     /// The current login.
     pub token: Option<TokenView>,
-    /// Since when there is no login that requests can be made with; none while there is one.
+    /// Since when there is no login to make requests with; `None` while there is one.
     pub logged_out: Option<Moment>,
-    /// Since when logins are refused or fail, and the last reason.
+    /// Since when logins have been refused or have failed, and the last reason.
     pub login: Option<LoginTrouble>,
-    /// The credentials of the login were used up by an earlier run: nothing can log in until others are delivered.
+    /// An earlier run used up the credentials of the login: no login is possible until others are delivered.
     pub used_up: bool,
-    /// Since when the server does not answer, and the last reason.
+    /// Since when the server has not answered, and the last reason.
     pub outage: Option<Outage>,
-    /// Since when the server has answered nothing although it is asked, where that is long. The core leaves it to the
-    /// driver: nothing is decided by it.
+    /// Since when the server has answered no request, if that is long ago. The driver fills this in: the core does
+    /// not decide by it.
     pub silence: Option<Moment>,
     /// Whether requests pass.
     pub breaker: BreakerView,
@@ -31,7 +31,7 @@ pub struct View {
     pub stores: Vec<StoreView>,
     /// By [`FileId`](crate::interface::ids::FileId).
     pub files: Vec<FileView>,
-    /// What is read, in the order it was first needed.
+    /// The secrets that are read, in the order in which they were first needed.
     pub secrets: Vec<SecretView>,
     /// By `NotifierId`.
     pub notifiers: Vec<NotifierView>,
@@ -42,12 +42,12 @@ pub struct View {
 /// Whether requests to the server pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BreakerView {
-    /// All do.
+    /// All requests pass.
     #[default]
     Closed,
-    /// One at a time: the server asked for fewer.
+    /// One request at a time passes: the server asked for fewer.
     Narrow,
-    /// None but a probe: the server is away, or may be.
+    /// Only a probe passes: the server is away, or may be.
     Open,
 }
 
@@ -56,7 +56,7 @@ pub enum BreakerView {
 pub struct StoreView {
     /// The first segment of the paths that are read there.
     pub name: String,
-    /// Since when it does not answer, and the last reason.
+    /// Since when it has not answered, and the last reason.
     pub outage: Option<Outage>,
     /// How often it answered.
     pub answers: u64,
@@ -79,19 +79,19 @@ pub struct Fault {
 pub enum Readiness {
     /// Every file is published and none is past its effective expiry.
     Ready,
-    /// As above, but the server is down: true until this moment.
+    /// Like `Ready`, but the server is down: true until this moment.
     ReadyWithoutServer {
-        /// The first effective expiry; none where nothing expires.
+        /// The first effective expiry; `None` if nothing expires.
         until: Option<Moment>,
     },
-    /// As the first, but a login is wanted and fails: true until this moment.
+    /// Like `Ready`, but a login is wanted and fails.
     ReadyWithoutLogin {
         /// Since when.
         since: Moment,
         /// The last failure.
         why: String,
     },
-    /// As the first, but a store does not answer: true until what is of it ends.
+    /// Like `Ready`, but a store does not answer: true until what comes from it ends.
     ReadyWithoutStore {
         /// The first such store.
         store: String,
@@ -107,7 +107,7 @@ pub enum Readiness {
         /// Why.
         why: String,
     },
-    /// A file is not there any more as it was published: it was removed or changed, or its folder was.
+    /// A file is not there any more as published: the file or its folder was removed or changed.
     Lost {
         /// The first such file, as configured.
         file: String,
@@ -124,7 +124,7 @@ pub enum Readiness {
 }
 
 impl Readiness {
-    /// Whether `/readyz` answers 200.
+    /// Returns whether `/readyz` answers 200.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         match self {
@@ -142,11 +142,11 @@ impl Readiness {
 pub struct TokenView {
     /// Its accessor.
     pub accessor: String,
-    /// When it ends; none where it does not.
+    /// When it ends; `None` if it does not end.
     pub expires: Option<Moment>,
-    /// The life that it was granted at its login; none where it does not end, or that is not known.
+    /// The life that it was granted at its login; `None` if it does not end, or that is not known.
     pub granted: Option<Duration>,
-    /// When something is done about it.
+    /// What happens to it next, and when.
     pub next: Option<(NextAction, Moment)>,
 }
 
@@ -166,7 +166,7 @@ pub struct LoginTrouble {
     pub since: Moment,
     /// The last failure.
     pub why: String,
-    /// When it is tried again; none while that is under way.
+    /// When it is tried again; `None` while a try is under way.
     pub next: Option<Moment>,
 }
 
@@ -175,15 +175,15 @@ pub struct LoginTrouble {
 pub struct FileView {
     /// As configured.
     pub name: String,
-    /// The generation of its unit that is on disk; none before the first.
+    /// The generation of its unit that is on disk; `None` before the first.
     pub generation: Option<u64>,
     /// When it last changed on disk in this run.
     pub changed: Option<Moment>,
-    /// The first effective expiry among its secrets; none where nothing expires.
+    /// The first effective expiry among its secrets; `None` if nothing expires.
     pub expires: Option<Moment>,
-    /// How it is.
+    /// Its state.
     pub health: Health,
-    /// What keeps it from being true, where something of its own does.
+    /// What keeps it from being current, if that is a fault of its own.
     pub error: Option<Fault>,
     /// How many requests about its secrets have failed.
     pub failures: u64,
@@ -196,24 +196,24 @@ pub struct FileView {
 /// One secret.
 #[derive(Debug, Clone)]
 pub struct SecretView {
-    /// Names it in the log from its first request to its last: made of its path, and so the same in
-    /// other runs and pods; numbered where several are read under one path.
+    /// Its name in the log from its first request to its last. The name is made of its path, and so the same in other
+    /// runs and pods. It is numbered if several secrets are read under one path.
     pub id: String,
     /// The path as the server keeps it, with the names of its arguments.
     pub source: String,
-    /// Its version, where the engine counts them.
+    /// Its version, if the engine counts versions.
     pub version: Option<u64>,
-    /// The name of its version, of a store that is no Vault.
+    /// The name of its version, in a store that is no Vault.
     pub version_id: Option<String>,
-    /// Its lease, where it has one.
+    /// Its lease, if it has one.
     pub lease: Option<String>,
-    /// `min(lease, token)`; none where nothing expires.
+    /// The end of its lease or its token, whichever is sooner; `None` if nothing expires.
     pub expires: Option<Moment>,
     /// When it was last read or renewed with success.
     pub fresh: Option<Moment>,
     /// What happens next, and when.
     pub next: Option<(NextAction, Moment)>,
-    /// How it is.
+    /// Its state.
     pub health: Health,
     /// The last failure, until the next success.
     pub error: Option<Fault>,
@@ -245,11 +245,11 @@ pub enum NextAction {
 pub struct NotifierView {
     /// As configured.
     pub name: String,
-    /// When it was last told.
+    /// When it was last notified.
     pub told: Option<Moment>,
     /// The last failure, until the next success.
     pub error: Option<String>,
-    /// How often it was told.
+    /// How often it was notified.
     pub sent: u64,
     /// How often that failed.
     pub failed: u64,

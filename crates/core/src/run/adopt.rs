@@ -1,11 +1,15 @@
-//! Going on from what an earlier run left: its logins, what it read, what it still had to give back.
+//! Goes on from what an earlier run left: its logins, what it read, and what it still had to revoke.
 //!
-//! Nothing is asked for the start's sake. A fleet whose sidecars are all started anew at once would
-//! meet at the server, and what they adopt says when it is to be renewed or looked at. That a token
-//! has died meanwhile shows, as it would have shown to the earlier run, with the next use of it; only
-//! where no use is near is it looked up, and not by all pods at once ([`PROOF`]). It is asked about first where
-//! something is about to be made of it that cannot be taken back (init's files, the process of `exec`), where the
-//! earlier run had reason to doubt it, and after another boot, when only the server knows what is left.
+//! A start asks nothing for its own sake. Otherwise a fleet whose sidecars all start anew at once would meet at the
+//! server. What they adopt says when it has to be renewed or polled. If a token has died meanwhile, its next use
+//! shows that, as it would have shown it to the earlier run. Only if no use is near is the token looked up, and not
+//! by all pods at once ([`PROOF`]).
+//!
+//! The token is looked up first in three cases:
+//!
+//! - something is about to be made of it that cannot be taken back (the files of `init`, the process of `exec`);
+//! - the earlier run had reason to doubt it;
+//! - it comes from another boot, so that only the server knows how long it lives.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
@@ -27,15 +31,15 @@ use crate::upstream::login::{Login, Standing};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 
-/// A token from an earlier run has shown that it lives, or is looked up, within this. Tokens and leases that live
-/// for less than twice as long are renewed before, and what is read every five minutes is read before, so
-/// that a look-up is rare; those that remain are one request a pod in a quarter of an hour.
+/// A token from an earlier run has shown that it lives, or is looked up, within this time. Tokens and leases that
+/// live for less than twice as long are renewed before, and what is polled every five minutes is polled before. So a
+/// look-up is rare, and the remaining ones are one request a pod in a quarter of an hour.
 const PROOF: Duration = Duration::from_secs(15 * 60);
-/// A use of the token that was due is waited for so long before the token is asked about itself.
+/// How long a use of the token that was due is waited for, before the token is looked up.
 const USE: Duration = Duration::from_secs(30);
 
 impl Engine {
-    /// The driver is up.
+    /// Starts the engine, since the driver is up.
     pub(crate) fn start(&mut self, kept: Option<Snapshot>, rebooted: bool) {
         if !matches!(self.phase, Phase::New) {
             return;
@@ -52,7 +56,7 @@ impl Engine {
         for index in 0..self.policy.files.len() {
             self.shelf.mark(FileId(index), self.now.moment);
         }
-        // A process whose environment asks for nothing has nothing to log in for.
+        // A process whose environment needs nothing from a server needs no login.
         if self.policy.logs_in && self.upstream.session.current.is_none() && !self.policy.files.is_empty() {
             self.want_login(true);
         }
@@ -61,14 +65,14 @@ impl Engine {
     fn adopt(&mut self, kept: Snapshot, rebooted: bool) {
         self.upstream.session.adopt_refusals(kept.refusals, self.now.moment);
         if rebooted {
-            // How long ago they were nobody knows, and who restarts a machine may have mended it.
+            // How long ago they were is not known, and the person who restarted the machine may have fixed the cause.
             self.upstream.session.pardon(self.now.moment);
         }
         self.setback |= self.upstream.session.is_locked(self.now.moment);
         self.upstream.judge.can_look_up = kept.blind.then_some(false);
         let owed = self.owe(&kept.untold);
         self.keeper.unsorted = true;
-        // Until that is known: this run may be killed before it has asked.
+        // The doubt stays until it is settled: this run may be killed before it has asked.
         self.upstream.judge.unsure = kept.unsure;
         self.adopt_tokens(&kept.tokens, &owed);
         if kept.ending {
@@ -76,7 +80,7 @@ impl Engine {
         }
         let unknown = self.upstream.session.login().is_some_and(Login::is_awaited);
         if unknown && kept.blind {
-            // Nobody can tell what is left of it.
+            // The token may not look itself up, so nothing shows how long it lives.
             self.upstream.session.current = None;
             self.upstream.session.logins.values_mut().for_each(|login| login.state = Standing::Leaving);
         }
@@ -90,7 +94,7 @@ impl Engine {
         for lease in kept.retiring {
             if lease.latest > self.now.moment {
                 let lease = Lease::adopted(lease, self.now.moment);
-                // Who has not heard of all that is on disk may still use it.
+                // A reader that was not notified of everything on disk may still use the lease.
                 self.retirees.leave(&lease.id, owed.iter().copied().map(Reader::Notifier), self.now.moment);
                 let id = lease.id.clone();
                 if self.retirees.add(lease, None, all.clone()) {
@@ -106,7 +110,7 @@ impl Engine {
                 self.plan_token(token);
                 self.plan_proof(token, unknown || kept.unsure);
             }
-            // Whoever looks is to see why nothing happens.
+            // A person who reads the log has to see why nothing happens.
             None => self.tell_refusals(rebooted),
         }
     }
@@ -152,7 +156,7 @@ impl Engine {
         }
     }
 
-    /// The earlier run was giving back what it had: nobody knows what of it the server still has.
+    /// Doubts all logins, since the earlier run was revoking what it had: it is not known what is left.
     fn doubt_all(&mut self) {
         for login in self.upstream.session.logins.values_mut() {
             login.doubted = Some(self.now.moment);
@@ -176,7 +180,7 @@ impl Engine {
         let (version, version_id) = (kept.version, None);
         let mut held = Held { read: kept.read, lease, life: kept.life, certificate, version, version_id };
         match &mut held.lease {
-            // Its login may have been in another namespace, and not have taken it along.
+            // Its login may have been in another namespace, and then did not take the lease along.
             Some(lease) if orphan && lease.outlives(&self.upstream.session.home) => {
                 lease.orphaned(now.moment)
             }
@@ -186,15 +190,15 @@ impl Engine {
         node.fresh = Some(kept.read);
         node.held = Some(held);
         if over {
-            // A renewal tells what is left of a lease whose times are on another clock.
+            // A renewal shows what is left of a lease whose times are on another clock.
             self.set_step(id, Step::Busy(if renewable { Op::Renew } else { Op::Read }));
         }
-        // The others are planned when the first file shows that it uses them, which tells their
-        // refresh interval.
+        // The others are planned when the first file shows that it uses them: only then is their refresh interval
+        // known.
     }
 
-    /// An earlier run did not come to tell these. Init notifies when all is published, or passes it on; the process of `exec` starts
-    /// with everything anyhow.
+    /// Records that an earlier run did not notify these notifiers. `init` notifies when everything is published, or
+    /// leaves it to the next run. The process of `exec` starts with everything anyway.
     fn owe(&mut self, untold: &BTreeSet<String>) -> BTreeSet<NotifierId> {
         let all = (0..self.policy.notifiers.len()).map(NotifierId);
         let owed = all.filter(|id| untold.contains(self.notices.name(*id)) && !self.is_child(*id));
@@ -208,10 +212,10 @@ impl Engine {
         owed
     }
 
-    /// Plans how the adopted token shows that it lives; at once where it has to `first`.
+    /// Plans how the adopted token shows that it lives; at once if it has to do so `first`.
     fn plan_proof(&mut self, token: TokenId, first: bool) {
         if self.upstream.judge.can_look_up == Some(false) {
-            // One that may not look itself up shows with its first request whether it lives.
+            // A token that may not look itself up shows with its first request whether it lives.
             return;
         }
         if first || self.is_starting() {
@@ -224,7 +228,7 @@ impl Engine {
         self.timers.set(Timer::Proof(token), at);
     }
 
-    /// No request has shown yet that the adopted token lives. One that is due soon will.
+    /// Looks the adopted token up, since no request has shown yet that it lives. If one is due soon, waits for that.
     pub(crate) fn proof_due(&mut self, token: TokenId) {
         let secrets = self.graph.iter().map(|(id, _)| Timer::Secret(id));
         let uses = secrets.chain([Timer::Token(token)]).filter_map(|timer| self.timers.at(&timer));
@@ -234,7 +238,7 @@ impl Engine {
         }
     }
 
-    /// The server did what was asked with this token at `sent`: then it lived.
+    /// Records that the server granted a request that was sent with this token at `sent`, when it therefore lived.
     pub(crate) fn proven(&mut self, token: TokenId, sent: Moment) {
         self.timers.clear(&Timer::Proof(token));
         if let Some(login) = self.upstream.session.logins.get_mut(&token) {
@@ -244,15 +248,15 @@ impl Engine {
     }
 }
 
-/// A time in whole seconds, or in whole minutes where there are some.
+/// Returns a time in whole seconds, or in whole minutes from two minutes on.
 fn spoken(time: Duration) -> String {
     let seconds = time.as_secs();
     if seconds < 120 { format!("{seconds} s") } else { format!("{} m", seconds.div_ceil(60)) }
 }
 
-/// Of what has ended by what is written of it, the server may know better: where the handoff could not be written any
-/// more, the run before went on renewing. Such a token is looked up before another login takes over, and such leases are
-/// renewed before others are minted. A token that may not look itself up cannot be asked about.
+/// Marks what has ended according to the handoff as undated, since the server may know better: if the handoff could
+/// no longer be written, the run before went on renewing. Such a token is looked up before another login takes over,
+/// and such leases are renewed before others are minted. A token that may not look itself up cannot be asked about.
 fn doubted(mut kept: Snapshot, now: Moment) -> Snapshot {
     let is_over = |latest: Moment| latest <= now;
     let last = kept.tokens.iter_mut().rev().find(|token| !token.leaving);
@@ -271,31 +275,31 @@ fn doubted(mut kept: Snapshot, now: Moment) -> Snapshot {
     kept
 }
 
-/// A lease of which only the server knows what is left: not known to be good, and it may live for as long as it was
-/// ever granted.
+/// Returns a lease of which only the server knows what is left. It is not known to be good, and may live for as long
+/// as it was ever granted.
 fn undated_lease(lease: KeptLease, now: Moment) -> KeptLease {
     KeptLease { expires: now, latest: now.after(lease.granted), undated: true, ..lease }
 }
 
-/// As above, of a token.
+/// Returns such a token.
 fn undated_token(token: KeptToken, now: Moment) -> KeptToken {
     let most = token.granted.map(|granted| now.after(granted));
     KeptToken { expires: most, latest: most, undated: true, ..token }
 }
 
-/// What was kept on the clock of another boot, on this one's: nothing is known to be good, and everything may
-/// live for as long as it was ever granted.
+/// Moves a snapshot from the clock of another boot to that of this one. Nothing in it is known to be good, and
+/// everything may live for as long as it was ever granted.
 fn redated(kept: Snapshot, now: Moment) -> Snapshot {
     let lease = |lease: KeptLease| undated_lease(lease, now);
     let token = |token: KeptToken| undated_token(token, now);
     let secret = |secret: KeptSecret| KeptSecret {
         read: match secret.life {
-            // Its end is on the wall clock, and what it had left when it was issued is not known.
+            // Its end is on the wall clock, and how long it had to live when it was issued is not known.
             Life::Until(_) | Life::EndsIn(_) => now,
             Life::Unknown | Life::RotatesIn(_) => Moment::default(),
         },
         life: match secret.life {
-            // What is left of it nobody knows.
+            // How long it still lives is not known.
             Life::EndsIn(_) => Life::EndsIn(Duration::ZERO),
             other => other,
         },
@@ -306,7 +310,7 @@ fn redated(kept: Snapshot, now: Moment) -> Snapshot {
         tokens: kept.tokens.into_iter().map(token).collect(),
         secrets: kept.secrets.into_iter().map(secret).collect(),
         retiring: kept.retiring.into_iter().map(lease).collect(),
-        // A restart does not make the server forget.
+        // A restart of the machine does not make the server forget refusals.
         refusals: kept.refusals.map(|refusals| Refusals { last: now, ..refusals }),
         ..kept
     }

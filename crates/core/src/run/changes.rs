@@ -1,8 +1,8 @@
 //! What has changed of a [`snapshot`](Engine::snapshot) since it was last written down, so that a write of the
-//! handoff costs as much as what has changed.
+//! handoff costs only as much as what has changed.
 //!
-//! Whatever touches a secret or a replaced lease puts it on a list; what is on the list is compared with a digest of
-//! what was written down of it. So a change cannot be forgotten, and what was only looked at is not written again.
+//! Every access to a secret or a replaced lease puts it on a list. What is on the list is compared with a digest of
+//! what was written down. So no change can be forgotten, and what was only read is not written again.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::secrets::lease::Lease;
 use leasehold_base::request::Request;
 
 impl Engine {
-    /// What is other than when this was last called, or since the engine is there. The caller writes it down, or
+    /// Returns what has changed since the last call, or since the engine was made. The caller writes that down, or
     /// the whole [`snapshot`](Self::snapshot) instead.
     #[must_use]
     pub fn changes(&mut self) -> Changes {
@@ -48,7 +48,7 @@ impl Engine {
             changes.dropped.extend(before.filter(|_| !stays).map(|request| Request::clone(request)));
             changes.secrets.extend(kept(node).filter(|_| now.is_some()));
         }
-        // What becomes of one that is leaving hangs on its lease, which nothing of it tells: it is looked at again.
+        // A secret that is leaving depends on its lease, whose end does not show here, so it is checked again.
         let again = if leaving { self.graph.get_mut(id) } else { self.graph.get_to_note(id) };
         if let Some(node) = again {
             node.noted = now;
@@ -70,7 +70,7 @@ fn digest(node: &Node) -> Option<(Arc<Request>, u64)> {
         Life::RotatesIn(wait) => (2_u8, wait).hash(&mut hash),
         Life::EndsIn(ttl) => (3_u8, ttl).hash(&mut hash),
     }
-    // When something that stays the same was last looked at is not worth a line.
+    // The time of a read that found no change is not worth a line.
     let counts = held.lease.is_some() || held.life != Life::Unknown;
     (held.version, node.turned, counts.then_some(held.read)).hash(&mut hash);
     Some((request.clone(), hash.finish()))

@@ -1,8 +1,8 @@
-//! The end: everything minted is given back where that is wanted, within a bound, and the
-//! handoff is left or deleted to match.
+//! The end of a run. Everything that was minted is revoked, if that is wanted, within a time limit, and the handoff
+//! is left or deleted accordingly.
 //!
-//! The handoff says what is going to be given back before the first of it is: who kills us in between, as a
-//! container runtime does when its patience is over, leaves a next run that asks before it relies on anything.
+//! Before the first revocation, the handoff says what is going to be revoked. If this run is killed in between, as a
+//! container runtime does when its patience is over, the next run asks the server before it relies on anything.
 
 mod giving_back;
 
@@ -18,14 +18,14 @@ use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use leasehold_base::exit::{Cause, Ending};
 
-/// Kubernetes kills thirty seconds after SIGTERM; this leaves room for a delay before.
+/// Kubernetes kills a pod thirty seconds after SIGTERM; this leaves room for a delay before the end.
 const LEAVING: Duration = Duration::from_secs(10);
 
-/// What is given back at the end.
+/// What is revoked at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Revoke {
     Everything,
-    /// What this run minted; what it took over stays for the next try.
+    /// What this run minted. What it adopted stays for the next try.
     Minted,
     Nothing,
 }
@@ -36,9 +36,9 @@ pub(crate) struct Farewell {
     result: Result<(), Ending>,
     revoke: Revoke,
     stage: Stage,
-    /// Logins that are revoked once the leases are that do not go with them.
+    /// The logins to be revoked after the leases that do not end with them.
     tokens: BTreeSet<TokenId>,
-    /// Something could not be given back.
+    /// Something could not be revoked.
     left: bool,
 }
 
@@ -49,7 +49,7 @@ enum Stage {
 }
 
 impl Engine {
-    /// Told to stop.
+    /// Handles a request to stop.
     pub(crate) fn stop(&mut self, at_once: bool) {
         match self.phase {
             Phase::Running if self.is_starting() => {
@@ -77,7 +77,7 @@ impl Engine {
         self.leave_with(self.stopped(), revoke, LEAVING);
     }
 
-    /// Nothing that uses the files is left: the delay before the end is for nobody.
+    /// Ends the delay before the end, since no process is left that uses the files.
     pub(crate) fn deserted(&mut self) {
         if matches!(self.phase, Phase::Draining) && self.child.is_none() {
             self.say(Level::Info, "nothing that uses the files is left: stopping now".to_owned());
@@ -85,13 +85,13 @@ impl Engine {
         }
     }
 
-    /// Whether the end is delayed for those that use the files.
+    /// Returns whether the end is delayed for the processes that use the files.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         matches!(self.phase, Phase::Draining) && self.child.is_none()
     }
 
-    /// The delay, or the time for leaving, is over.
+    /// Handles that the delay, or the time for leaving, is over.
     pub(crate) fn stop_due(&mut self) {
         match &mut self.phase {
             Phase::Draining => self.stop_now(),
@@ -110,7 +110,7 @@ impl Engine {
         }
     }
 
-    /// Begins the end: it takes at most `within`.
+    /// Begins the end of the run, which takes at most `within`.
     pub(crate) fn leave_with(&mut self, result: Result<(), Ending>, revoke: Revoke, within: Duration) {
         let tokens = BTreeSet::new();
         self.phase = Phase::Leaving(Farewell { result, revoke, stage: Stage::Revoking, tokens, left: false });
@@ -121,12 +121,12 @@ impl Engine {
         self.give_back_all(within / 2);
     }
 
-    /// Whether what has to be given back is being given back.
+    /// Returns whether the revocations are under way.
     pub(crate) fn is_revoking(&self) -> bool {
         matches!(&self.phase, Phase::Leaving(farewell) if farewell.stage == Stage::Revoking)
     }
 
-    /// While leaving, only answers about what must be given back matter.
+    /// Handles an event while leaving: only answers about what must be revoked matter.
     pub(crate) fn take_leaving(&mut self, event: Event) {
         match event {
             Event::LoggedIn { token, sent, result } => {
@@ -138,7 +138,8 @@ impl Engine {
                         self.give_back(token);
                         self.begin_giving_back();
                     }
-                    // The next run must know: a crash loop would be refused once a run, up to the lockout.
+                    // The next run must know of the refusal. Otherwise a crash loop would be refused once a run, up
+                    // to the lockout.
                     Err(failure) if self.counts_as_refused(failure.kind) => {
                         self.upstream.session.refused(self.now.moment, &failure.why);
                     }
@@ -173,7 +174,7 @@ impl Engine {
                         self.begin_giving_back();
                     }
                 }
-                // They may have waited for this.
+                // The logins may have waited for this answer.
                 self.give_back_tokens(false);
             }
             Event::Probed(result) => {
@@ -186,7 +187,7 @@ impl Engine {
             }
             Event::Inspected { .. } | Event::Look | Event::LookAt(_) | Event::Exposed => {}
             Event::HandoffSaved(result) => self.handoff_closed(result),
-            // A second signal means: now.
+            // A second signal means: at once.
             Event::Stop { .. } => self.stop_due(),
             Event::Signalled(signal) => self.signalled_while_leaving(signal),
             Event::Start { .. }
@@ -216,14 +217,14 @@ impl Engine {
         }
     }
 
-    /// Goes on to the end once nothing is left to be given back or waited for.
+    /// Goes on to the end once nothing is left to be revoked or waited for.
     pub(crate) fn settle_farewell(&mut self) {
         let Phase::Leaving(farewell) = &self.phase else { return };
         if farewell.stage != Stage::Revoking {
             return;
         }
         let revoking = self.has_something_to_revoke();
-        // An answer on its way may bring something that must be given back.
+        // An answer on its way may bring something that must be revoked.
         let minting = farewell.revoke != Revoke::Nothing && self.is_minting();
         let publishing = self.shelf.is_publishing();
         if !revoking && !minting && !publishing && self.keeper.is_written() {
@@ -243,13 +244,13 @@ impl Engine {
         let everything = farewell.revoke == Revoke::Everything;
         let leases = self.has_living_leases();
         if everything && leases {
-            // Those of a login that is dead and was in another namespace: the next run's login revokes them.
+            // These leases belong to a dead login in another namespace. The next run's login revokes them.
             self.mark_left("no login is left to revoke every lease with");
         }
         let left = matches!(&self.phase, Phase::Leaving(farewell) if farewell.left);
         let clean = everything && !left;
         let nothing = clean || self.upstream.session.logins.is_empty();
-        // What the next run is to know although there is nothing for it to go on with.
+        // The next run has to know this, although there is nothing for it to go on with.
         let remembered =
             self.upstream.session.refusals.is_some() || !self.untold().is_empty() || (leases && !clean);
         if !self.policy.handoff {
@@ -277,7 +278,7 @@ impl Engine {
             (Err(why), Phase::Leaving(farewell))
                 if farewell.result.is_ok() && matches!(self.policy.mode, Mode::Init { .. }) =>
             {
-                // Nobody could take over what init minted: it fails, and gives it back.
+                // No run could take over what `init` minted, so it fails, and revokes that.
                 let hint = "check that the handoff's folder is writable and not full";
                 let what = format!("could not write the handoff: {why}");
                 farewell.result = Err(Ending::new(Cause::Destination, what, hint));

@@ -1,8 +1,8 @@
-//! The first time that a daemon is ready: who waits for it, and what a run ends with that never was.
+//! The first readiness of a daemon: what waits for it, and how a run ends that never was ready.
 //!
-//! A service manager waits for the first readiness, and has nothing but the end of the process to tell a person why it
-//! does not come. A container runtime would only start the container again, later and later, so there the daemon goes
-//! on trying. After the first readiness it stays in both.
+//! A service manager waits for the first readiness, and only the end of the process can tell a person why it does not
+//! come. A container runtime would only start the container again, later and later, so there the daemon goes on
+//! trying. After the first readiness it stays in both cases.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use leasehold_base::time::Moment;
 
 use super::init::no_login;
 
-/// What keeps a daemon from being ready ends it after this time where a service manager waits: a role or a secret may
-/// be made at the same moment as the machine that needs it.
+/// Where a service manager waits, a cause that keeps a daemon from being ready ends it after this time. A role or a
+/// secret may be made at the same moment as the machine that needs it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How the first readiness stands.
+/// The state of the first readiness.
 #[derive(Debug)]
 pub(crate) struct First {
     state: FirstReady,
@@ -30,7 +30,7 @@ pub(crate) struct First {
 /// Something that keeps a daemon from being ready.
 struct Hindrance {
     ending: Ending,
-    /// Trying again changes nothing.
+    /// Retrying changes nothing.
     stays: bool,
 }
 
@@ -41,13 +41,13 @@ impl First {
 }
 
 impl Engine {
-    /// Whether everything was ready at some time.
+    /// Returns whether everything was ready at some time.
     #[must_use]
     pub fn was_ready(&self) -> bool {
         self.first.state == FirstReady::Past
     }
 
-    /// Notes the first readiness, and ends a run that a service manager waits for in vain.
+    /// Records the first readiness, or ends a run that a service manager waits for in vain.
     pub(crate) fn settle_first(&mut self) {
         if self.was_ready() || self.policy.mode != Mode::Daemon {
             return;
@@ -74,7 +74,8 @@ impl Engine {
         }
     }
 
-    /// How a daemon ends that is told to stop: well, unless it never was ready and something kept it from that.
+    /// Returns how a daemon ends that is asked to stop: well, unless it never was ready and something kept it from
+    /// that.
     pub(crate) fn stopped(&self) -> Result<(), Ending> {
         if self.was_ready() || self.policy.mode != Mode::Daemon {
             return Ok(());
@@ -82,7 +83,7 @@ impl Engine {
         self.seen().map_or(Ok(()), Err)
     }
 
-    /// Whether a reader may have found anything yet, of this run or of one before it.
+    /// Returns whether a reader may have found anything yet, of this run or an earlier one.
     #[must_use]
     pub fn has_served(&self) -> bool {
         let mut tokens = self.upstream.session.logins.keys();
@@ -92,7 +93,7 @@ impl Engine {
     }
 
     fn is_ready(&self) -> bool {
-        // Most of the time before a start is over, one file is enough to know.
+        // Most of the time before a start is over, the check of one file is enough.
         if !self.shelf.is_all_published() {
             return false;
         }
@@ -101,9 +102,10 @@ impl Engine {
         self.readiness(until, now).is_ready()
     }
 
-    /// A server that is away is none: it comes back, and a service manager has a time limit of its own for that.
+    /// Returns what keeps the daemon from being ready. A server that is away does not count: it comes back, and a
+    /// service manager has a time limit of its own for that.
     fn hindrance(&self) -> Option<Hindrance> {
-        // An account that is locked for a while may be granted a login afterwards, and a file that is not there may come.
+        // A locked account may be granted a login after a while, and a missing file may come.
         let unusable = |failure: &Failure| failure.kind == FailureKind::Unusable;
         let stays = self.upstream.session.trouble.as_ref().is_some_and(unusable);
         if let Some(ending) = self.login_hopeless() {

@@ -1,5 +1,5 @@
-//! What one run leaves for the next: written again after every change. How the next takes it over is told
-//! in [`adopt`](crate::run::adopt).
+//! What one run leaves for the next, written again after every change. How the next run takes it over is described in
+//! [`adopt`](crate::run::adopt).
 
 use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
@@ -14,48 +14,48 @@ use crate::secrets::lease::Lease;
 use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
 
-/// What can be read again is written with the next change, or after this.
+/// A change that could be read again is written with the next change, or after this time.
 const LAZY: Duration = Duration::from_secs(1);
 
-/// When to write the handoff: each write covers all that came before it.
+/// When to write the handoff. Each write covers everything that came before it.
 #[derive(Debug, Default)]
 pub(crate) struct Keeper {
-    /// Something is not written yet that would be lost for good: a token, a lease.
+    /// Something is not written yet whose loss could not be made good: a token, a lease.
     urgent: bool,
     /// Something is not written yet that could be read again.
     lazy: bool,
-    /// Writes that are not answered yet.
+    /// How many writes are not answered yet.
     writing: u32,
     tries: u32,
     /// The last write failed, and its retry is not due.
     resting: bool,
     failed: Option<String>,
-    /// Secrets of an earlier run are held that no file may use any more.
+    /// Secrets of an earlier run are held that perhaps no file uses any more.
     pub(crate) unsorted: bool,
-    /// It could not be written at the end, and was deleted: it says nothing that is wrong.
+    /// The handoff could not be written at the end and was deleted, so it says nothing that is wrong.
     gone: bool,
 }
 
 impl Keeper {
-    /// The deadline for writing has come.
+    /// Handles the deadline for writing.
     pub(crate) fn due(&mut self) {
         self.resting = false;
         self.urgent |= self.lazy;
     }
 
-    /// Whether no write is under way.
+    /// Returns whether no write is under way.
     pub(crate) fn is_written(&self) -> bool {
         self.writing == 0
     }
 
-    /// A write has ended.
+    /// Records that a write has ended.
     pub(crate) fn written(&mut self) {
         self.writing = self.writing.saturating_sub(1);
     }
 }
 
 impl Engine {
-    /// Everything that outlives this run, without tokens and responses.
+    /// Returns everything that outlives this run, without tokens and responses.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let there = self.graph.iter().filter(|(_, node)| !self.is_given_back(node));
@@ -66,12 +66,13 @@ impl Engine {
         }
     }
 
-    /// A lease that is being given back may be gone: it is no longer what the secret has.
+    /// Returns whether the lease of a secret is being revoked. It may be gone, so it is no longer what the secret
+    /// has.
     pub(crate) fn is_given_back(&self, node: &Node) -> bool {
         node.lease().is_some_and(|lease| self.retirees.get(&lease.id).is_some())
     }
 
-    /// What there is little of, however many secrets there are.
+    /// Returns the part of the snapshot that is small, however many secrets there are.
     pub(crate) fn rest(&self) -> Snapshot {
         let current = self.upstream.session.current;
         let mut tokens: Vec<KeptToken> =
@@ -89,23 +90,23 @@ impl Engine {
         }
     }
 
-    /// A new configuration is there, and a new engine for it. It can go on only from what is known: a login or a lease
-    /// that is on its way would be lost, and two publishes would meet.
+    /// Comes to rest, since there is a new configuration and a new engine for it. The new engine can go on only from
+    /// what is known: a login or a lease on its way would be lost, and two publishes would meet.
     pub(crate) fn yield_to_successor(&mut self) {
         if matches!((&self.phase, self.policy.mode), (Phase::Running, Mode::Daemon)) {
             self.phase = Phase::Yielding;
         }
     }
 
-    /// The new configuration cannot be used after all.
+    /// Goes on, since the new configuration cannot be used after all.
     pub(crate) fn resume(&mut self) {
         if matches!(self.phase, Phase::Yielding) {
             self.phase = Phase::Running;
         }
     }
 
-    /// Whether an engine that was told to yield has come to rest: nothing is under way whose answer its
-    /// [`snapshot`](Self::snapshot) would lack. Who is being told of a change is told again by the next.
+    /// Returns whether an engine that was asked to yield has come to rest: nothing is under way whose answer its
+    /// [`snapshot`](Self::snapshot) would lack. A notification in flight is repeated by the successor.
     #[must_use]
     pub fn has_yielded(&self) -> bool {
         let publishing = self.shelf.is_publishing();
@@ -115,8 +116,7 @@ impl Engine {
         matches!(self.phase, Phase::Yielding) && !asking && !publishing && !self.inspector.is_at_work()
     }
 
-    /// Something that the handoff holds has changed; `urgent` where its loss would cost a token or
-    /// a lease.
+    /// Records that something in the handoff has changed; `urgent` if its loss would cost a token or a lease.
     pub(crate) fn keep(&mut self, urgent: bool) {
         if urgent {
             self.keeper.urgent = true;
@@ -128,15 +128,15 @@ impl Engine {
         }
     }
 
-    /// Whether the handoff on disk says of nothing that it is good which is about to be revoked. A run that is killed
-    /// after the server has revoked something leaves the handoff as it is: the next run would go on with a dead
-    /// token, or put a dead lease back into a file, and call it good.
+    /// Returns whether the handoff on disk calls nothing good that is about to be revoked. If the server revokes
+    /// something and this run is killed then, the handoff stays as it is. The next run would go on with a dead token,
+    /// or put a dead lease back into a file, and call it good.
     pub(crate) fn is_written_ahead(&self) -> bool {
         let keeper = &self.keeper;
         !self.policy.handoff || keeper.gone || (!keeper.urgent && keeper.is_written())
     }
 
-    /// The handoff is to say what is going to be given back, before that is done.
+    /// Has the handoff say what is going to be revoked, before that is done.
     pub(crate) fn write_ahead(&mut self) {
         self.upstream.judge.unsure = true;
         self.upstream.judge.ending = true;
@@ -144,7 +144,7 @@ impl Engine {
         self.keeper.resting = false;
     }
 
-    /// The handoff cannot say so: then it is not to be there. Its next run logs in anew.
+    /// Deletes the handoff, since it cannot be written before the revocations. The next run logs in anew.
     pub(crate) fn give_up_handoff(&mut self, why: &str) {
         self.keeper.gone = true;
         let text = format!(
@@ -154,12 +154,12 @@ impl Engine {
         self.out.push(Action::DropHandoff);
     }
 
-    /// Whether a write that has been asked for covers everything that has changed.
+    /// Returns whether a write that was asked for covers all changes.
     pub(crate) fn is_covered(&self) -> bool {
         !self.keeper.urgent
     }
 
-    /// Writes the handoff, where there is something to write and nothing is being written.
+    /// Writes the handoff, if there is something to write and no write is under way.
     pub(crate) fn settle_handoff(&mut self) {
         let at_work = matches!(self.phase, Phase::Running | Phase::Yielding | Phase::Draining)
             || (self.is_revoking() && !self.keeper.gone);
@@ -178,15 +178,16 @@ impl Engine {
         self.out.push(Action::SaveHandoff);
     }
 
-    /// Writes down whom a publish that is about to begin must be told to: a run that is killed
-    /// between the two leaves that to the next, which would find nothing changed.
+    /// Writes down which notifiers a publish that is about to begin has to notify. If this run is killed after the
+    /// publish and before the notification, the next run finds nothing changed, but finds the names.
     pub(crate) fn promise(&mut self) {
         if self.policy.handoff && !self.keeper.resting {
             self.save_handoff();
         }
     }
 
-    /// Notifiers that have not heard of all that is on disk, or will be with the publish under way.
+    /// Returns the notifiers that were not notified of everything that is on disk, or will be after the publish under
+    /// way.
     pub(crate) fn untold(&self) -> BTreeSet<String> {
         let publishing =
             self.shelf.being_published().filter_map(|(_, unit)| unit.publishing.as_ref()).flatten();

@@ -1,4 +1,4 @@
-//! How files and secrets are, in one word each.
+//! The state of files and secrets, in one word each.
 
 use crate::engine::{Engine, Phase};
 use crate::files::shelf::File;
@@ -8,7 +8,7 @@ use crate::secrets::graph::{Node, Step};
 use leasehold_base::time::Moment;
 
 impl Engine {
-    /// How many leases the server may still have of ours.
+    /// Returns how many leases of ours the server may still have.
     #[must_use]
     pub fn leases(&self) -> usize {
         let held = self.graph.iter().filter_map(|(_, node)| node.lease());
@@ -16,19 +16,19 @@ impl Engine {
         all.filter(|lease| lease.latest > self.now.moment).count()
     }
 
-    /// Whether the end has begun, and everything is being given back.
+    /// Returns whether the end has begun, and everything is being revoked.
     #[must_use]
     pub fn is_leaving(&self) -> bool {
         matches!(self.phase, Phase::Leaving(_) | Phase::Over)
     }
 
-    /// Whether the server may still have a login of ours.
+    /// Returns whether the server may still have a login of ours.
     #[must_use]
     pub fn has_login(&self) -> bool {
         !self.upstream.session.logins.is_empty()
     }
 
-    /// How many requests about a file's secrets have failed.
+    /// Returns how many requests about a file's secrets have failed.
     pub(crate) fn failures(&self, file: &File) -> u64 {
         let alone = file.needs.difference(&file.uses);
         file.uses.iter().chain(alone).filter_map(|id| Some(self.graph.get(*id)?.failures)).sum()
@@ -38,13 +38,13 @@ impl Engine {
         self.upstream.breaker.outage().map(|(since, last)| Outage { since, why: last.why.clone() })
     }
 
-    /// Since when there is no login to ask with, where one is needed.
+    /// Returns since when there is no login to ask with, if one is needed.
     pub(crate) fn logged_out(&self) -> Option<Moment> {
         let out = self.policy.logs_in && self.upstream.session.current.is_none();
         self.upstream.session.logged_out.filter(|_| out)
     }
 
-    /// Since when nothing about this secret can be asked where it is read; none while it can.
+    /// Returns since when nothing about this secret can be asked of its server or store; `None` while it can.
     fn cut_off(&self, node: &Node) -> Option<Moment> {
         if let Some(store) = node.store {
             return self.stores.get(store)?.rest.outage().map(|(since, _)| since);
@@ -60,7 +60,7 @@ impl Engine {
         if let Some(end) = self.secret_expires(id).filter(|end| *end <= now) {
             return Health::Expired(end);
         }
-        // What fails for the server's absence alone is not its own failure.
+        // A failure that comes only from the server's absence is not a fault of the secret.
         let (cut_off, own) = (self.cut_off(node), node.trouble.as_ref().filter(|it| !it.kind.is_outage()));
         let due = match node.step {
             Step::Waiting { what: NextAction::Retry, .. } | Step::Busy(_) | Step::Suspect(_) => true,

@@ -1,6 +1,5 @@
-//! Init, and what `exec` does before its process: everything published, all or nothing; otherwise
-//! the clearest cause there is, as soon as everything possible was tried and at the latest at the
-//! deadline.
+//! `init`, and what `exec` does before its process. Everything is published, or nothing. In the second case the run
+//! ends with the clearest cause, as soon as everything possible was tried, and at the deadline at the latest.
 
 use std::time::Duration;
 
@@ -18,14 +17,14 @@ use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::Verb;
 use leasehold_base::time::Moment;
 
-/// What to do about a server that is away, where the reason does not say it.
+/// What to do about a server that is away, if the reason does not say it.
 const HINT: &str = "check the address, and that the server is unsealed";
 
-/// A failed init waits so long for what it revokes.
+/// How long a failed `init` waits for its revocations.
 const LEAVING: Duration = Duration::from_secs(5);
 
 impl Engine {
-    /// Whether everything has to be published before anything else: a failure is the end then.
+    /// Returns whether everything has to be published before anything else. A failure ends the run then.
     pub(crate) fn is_starting(&self) -> bool {
         matches!(self.policy.mode, Mode::Init { .. }) || self.child.as_ref().is_some_and(Child::is_absent)
     }
@@ -44,18 +43,19 @@ impl Engine {
         }
     }
 
-    /// Asked after every event, so in this order: that a file is still waited for is known at once, and is so but
-    /// the last time, while the leases of all secrets take a walk through them.
+    /// Returns whether everything is rendered. This is checked after every event, so the order matters: a file that
+    /// is still waited for shows at once, as it does every time but the last, while the leases of all secrets take a
+    /// walk through them.
     fn is_all_rendered(&mut self) -> bool {
-        // What an earlier run left is shown only once its token is known to live, as far as
-        // the server can be asked.
+        // What an earlier run left is published only once its token is known to live, as far as the server can be
+        // asked.
         let sure = self.upstream.judge.asked.is_none() || !self.upstream.breaker.is_closed();
         sure && self.shelf.is_all_rendered()
             && self.standing(Standing::Doubtful).is_empty()
             && !self.holds_what_is_over()
     }
 
-    /// Whether a lease that an earlier run left has ended, or is not known to live after another boot: its successor
+    /// Returns whether a lease of an earlier run has ended, or is not known to live after another boot. Its successor
     /// is on its way.
     fn holds_what_is_over(&mut self) -> bool {
         let now = self.now.moment;
@@ -66,7 +66,7 @@ impl Engine {
         first_ends.iter().map(ends).any(|end| end <= now)
     }
 
-    /// One unit after the other, the set first: where one fails, those after it stay as they were.
+    /// Publishes one unit after the other, the set first. If one fails, the units after it stay as they were.
     fn publish_in_turn(&mut self) {
         if self.shelf.is_publishing() {
             return;
@@ -77,12 +77,12 @@ impl Engine {
         }
     }
 
-    /// Everything is published. Without a handoff, a token that its files still need stays.
+    /// Ends well, since everything is published. Without a handoff, a token that the files still need stays.
     fn succeeded(&mut self) {
         if self.child.is_some() {
             return self.spawn_child();
         }
-        // What an application needs before its start, such as a keystore made of the files, is made by a command.
+        // A command makes what an application needs before its start, such as a keystore made of the files.
         self.notify_on_init();
         if self.awaited().is_some() {
             return;
@@ -93,7 +93,7 @@ impl Engine {
         self.leave_with(Ok(()), revoke, LEAVING);
     }
 
-    /// Init fails: what this run minted is given back. What failed besides is told, since the end names one cause.
+    /// Fails, and revokes what this run minted. Logs what failed besides, since the end names only one cause.
     pub(crate) fn fail(&mut self, ending: Ending) {
         let failed = self.shelf.files().filter_map(|(_, file)| file.failed.as_ref());
         let others: Vec<String> = failed.filter(|why| **why != ending).map(|why| why.what.clone()).collect();
@@ -112,7 +112,7 @@ impl Engine {
         self.leave_with(Err(ending), Revoke::Minted, LEAVING);
     }
 
-    /// The deadline.
+    /// Fails at the deadline.
     pub(crate) fn init_deadline(&mut self) {
         if matches!(self.phase, Phase::Running) && self.is_starting() {
             let ending = self.seen().unwrap_or_else(|| self.too_late());
@@ -120,7 +120,7 @@ impl Engine {
         }
     }
 
-    /// What certainly keeps init from succeeding, once nothing else is left to be tried.
+    /// Returns what certainly keeps `init` from succeeding, once nothing else is left to be tried.
     fn definitive(&self) -> Option<Ending> {
         if let Some(ending) = self.login_hopeless() {
             return Some(ending);
@@ -139,7 +139,7 @@ impl Engine {
         self.login_hopeless().or_else(|| self.shelf.files().find_map(|(id, _)| self.file_hopeless(id)))
     }
 
-    /// Whether everything that the file waits for has been tried.
+    /// Returns whether everything that the file waits for has been tried.
     fn is_tried(&self, id: FileId) -> bool {
         let file = self.shelf.file(id);
         let tried = |secret: &SecretId| {
@@ -204,7 +204,7 @@ impl Engine {
         Ending::new(cause, format!("{}: {}", self.policy.files[id.0].name, trouble.text), hint)
     }
 
-    /// The same where no Vault was asked.
+    /// Returns the same end for a secret of a store that is no Vault.
     fn ending_for_stored(&self, id: FileId, trouble: &Trouble) -> Ending {
         let what = format!("{}: {}", self.policy.files[id.0].name, trouble.text);
         let is = |kinds: &[FailureKind]| kinds.contains(&trouble.kind);
@@ -222,7 +222,7 @@ impl Engine {
         Ending::new(cause, what, if trouble.advised { "" } else { hint })
     }
 
-    /// The denial of a secret that is not judged yet, or may be a standby's that lags.
+    /// Returns the denial of a secret that is not judged yet, or may come from a standby that lags.
     fn suspicion(&self, id: SecretId) -> Option<(Trouble, &Node)> {
         let node = self.graph.get(id)?;
         let (failure, path) = (node.denial.as_ref()?, node.path());
@@ -232,12 +232,13 @@ impl Engine {
         Some((trouble, node))
     }
 
-    /// What keeps everything from being published, as far as is known: what is certain to stay before what may pass.
+    /// Returns what keeps everything from being published, as far as is known. A cause that stays goes before one
+    /// that may pass.
     pub(crate) fn seen(&self) -> Option<Ending> {
         self.definitive_now().or_else(|| self.passing())
     }
 
-    /// A cause that may pass.
+    /// Returns a cause that may pass.
     fn passing(&self) -> Option<Ending> {
         if let Some((_, failure)) = self.upstream.breaker.outage() {
             let what = format!("the server does not answer: {failure}");
@@ -247,7 +248,7 @@ impl Engine {
             return Some(no_login(failure, &self.policy.login_advice));
         }
         for (id, file) in self.shelf.files().filter(|(_, file)| !file.rendered) {
-            // Denied, and not judged yet: it is what was seen.
+            // The secret was denied. That is not judged yet, but it is what was seen.
             if let Some((trouble, node)) = file.needs.iter().find_map(|secret| self.suspicion(*secret)) {
                 return Some(self.ending_for(id, &trouble, node));
             }
@@ -262,7 +263,7 @@ impl Engine {
         self.shelf.units().find_map(|(_, unit)| unit.error.clone())
     }
 
-    /// The deadline was reached, and nothing has failed.
+    /// Returns the end for a deadline that was reached although nothing has failed.
     fn too_late(&self) -> Ending {
         if let Some((name, why)) = self.awaited() {
             let what = format!("could not notify {name}: {}", why.unwrap_or("it did not end in time"));
@@ -283,8 +284,8 @@ impl Engine {
     }
 }
 
-/// The end that a failed login leads to, whether it is beyond hope or the deadline came first: a
-/// short deadline must not hide what is wrong. `advice` is what to do where the server refuses it (`Policy::login_advice`).
+/// Returns the end that a failed login leads to, whether it is beyond hope or the deadline came first: a short
+/// deadline must not hide what is wrong. `advice` says what to do if the server refuses it (`Policy::login_advice`).
 #[must_use]
 pub fn no_login(failure: &Failure, advice: &str) -> Ending {
     let why = &failure.why;
@@ -310,8 +311,8 @@ pub fn no_login(failure: &Failure, advice: &str) -> Ending {
     }
 }
 
-/// The paths that a policy has to name. A mount is not known while the question about it is denied, too: where it is
-/// of KV version 2, its policies have a `data/` that people do not write.
+/// Returns the paths that a policy has to name. If the question about a mount is denied, too, its version is not
+/// known. On KV version 2, policies need a `data/` that people do not write.
 fn paths_of_policy(node: &Node) -> String {
     if let Some(request) = &node.request {
         return request.path.clone();

@@ -1,4 +1,4 @@
-//! What the core lets be seen.
+//! What the core shows.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use leasehold_base::failure::Failure;
 use leasehold_base::time::{Moment, Now};
 
 impl Engine {
-    /// Everything at one moment.
+    /// Returns the state of everything at one moment.
     #[must_use]
     pub fn view(&self, now: Now) -> View {
         let now = self.not_before(now);
@@ -48,12 +48,12 @@ impl Engine {
         }
     }
 
-    /// What is shown is not older than what was decided last.
+    /// Returns a time that is not before the last decision, so that nothing older is shown.
     fn not_before(&self, now: Now) -> Now {
         Now { moment: now.moment.max(self.now.moment), ..now }
     }
 
-    /// What has to be watched, at one moment: [`View::outlook`] without the rest of the view.
+    /// Returns what has to be watched, at one moment: [`View::outlook`] without the rest of the view.
     #[must_use]
     pub fn outlook(&self, now: Now) -> Outlook {
         let now = self.not_before(now).moment;
@@ -87,7 +87,7 @@ impl Engine {
         }
     }
 
-    /// `until` is the first effective expiry of all.
+    /// Returns whether the files can be relied on; `until` is the first effective expiry of all.
     pub(crate) fn readiness(&self, until: Option<Moment>, now: Moment) -> Readiness {
         let told = |id: FileId, file: &File, otherwise: &str| {
             let why = self.file_error(id, file).map_or_else(|| otherwise.to_owned(), |fault| fault.text);
@@ -141,7 +141,7 @@ impl Engine {
         }
     }
 
-    /// The login that is wanted and fails, for another reason than that the server is away.
+    /// Returns the login that is wanted and fails for another reason than that the server is away.
     fn login_trouble(&self) -> Option<LoginTrouble> {
         let failure = self.upstream.session.trouble.as_ref().filter(|failure| !failure.kind.is_outage())?;
         let why = failure.why.clone();
@@ -149,23 +149,23 @@ impl Engine {
         Some(LoginTrouble { since, why, next: self.timers.at(&Timer::LogIn) })
     }
 
-    /// The first effective expiry among what a file is made of.
+    /// Returns the first effective expiry among what a file is made of.
     pub(crate) fn file_expires(&self, id: FileId, file: &File) -> Option<Moment> {
         let held = file.uses.iter().filter_map(|secret| self.secret_expires(*secret));
-        // On disk it may still be made of a lease that has been replaced.
+        // The file on disk may still depend on a lease that was replaced.
         let replaced = self.retirees.iter().filter(|one| one.secret.is_some() && one.files.contains(&id));
         let replaced = replaced.map(|one| self.lease_expires(&one.lease));
         held.chain(replaced).chain(self.sink_expires(id)).chain(self.file_unknown(id, file)).min()
     }
 
-    /// Since when a file is made of what an earlier run may have revoked, or what may have ended while the machine was
-    /// restarted, where that is not known yet.
+    /// Returns since when it is not known whether a file still has what is good. An earlier run may have revoked it,
+    /// or it may have ended while the machine was restarted.
     fn file_unknown(&self, id: FileId, file: &File) -> Option<Moment> {
         if self.upstream.session.logins.values().all(|login| login.unknown_since().is_none()) {
             return None;
         }
         let lease = |secret: &SecretId| Some(self.graph.get(*secret)?.lease()?.token);
-        // On disk it may still be made of a lease that has been replaced.
+        // The file on disk may still depend on a lease that was replaced.
         let replaced = self.retirees.iter().filter(|one| one.secret.is_some() && one.files.contains(&id));
         let replaced = replaced.map(|one| one.lease.token);
         let tokens = file.uses.iter().filter_map(lease).chain(replaced).chain(self.sinks.shown_in(id));
@@ -204,8 +204,8 @@ impl Engine {
         }
     }
 
-    /// What keeps a file from being true: its template, what it cannot do without, what it is made
-    /// of, its publication, or the login.
+    /// Returns what keeps a file from being current: its template, what it needs, what it is made of, its publish, or
+    /// the login.
     fn file_error(&self, id: FileId, file: &File) -> Option<Fault> {
         let trouble = |secret: &SecretId| Some(fault(self.graph.get(*secret)?.trouble.as_ref()?));
         let ending = |why: &Ending| Fault { class: why.cause.class(), text: why.what.clone() };

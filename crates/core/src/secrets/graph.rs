@@ -1,7 +1,8 @@
-//! What is asked of the server, once however it is written and however many files use it.
+//! Everything that is asked of the server. A secret is asked for once, however it is written and however many files
+//! use it.
 //!
-//! A request as written leads to a secret; once it is resolved, secrets that turn out to be the
-//! same are merged. A secret that no file uses any more is dropped.
+//! A request as written leads to a secret. When requests are resolved, secrets that turn out to be the same are
+//! merged. A secret that no file uses any more is dropped.
 
 mod asked;
 
@@ -27,7 +28,7 @@ use leasehold_base::time::{Moment, Now};
 /// What can be asked about a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op {
-    /// Under which path the server keeps it.
+    /// The path under which the server keeps it.
     Resolve,
     /// Its value.
     Read,
@@ -35,7 +36,7 @@ pub(crate) enum Op {
     Renew,
 }
 
-/// Where a secret stands.
+/// What is happening to a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Nothing is planned.
@@ -54,32 +55,33 @@ pub(crate) struct Trouble {
     pub(crate) kind: FailureKind,
     /// A whole sentence that names the path.
     pub(crate) text: String,
-    /// It says what to do, too.
+    /// The text says what to do, too.
     pub(crate) advised: bool,
-    /// Trying again soon will not mend it: init fails on it.
+    /// Retrying soon will not fix it, so `init` fails.
     pub(crate) definitive: bool,
-    /// It is in the log.
+    /// The failure is in the log.
     pub(crate) told: bool,
 }
 
-/// Two answers about one time may differ by so much: each is in whole seconds, and counts from when it was asked.
+/// How far two answers about the same moment may differ: each is in whole seconds, and counts from when it was asked
+/// for.
 const UNSURE: Duration = Duration::from_secs(3);
 
-/// What the store has of it.
+/// What the store holds of a secret.
 #[derive(Debug)]
 pub(crate) struct Held {
-    /// When it was asked.
+    /// When the read was sent.
     pub(crate) read: Moment,
     pub(crate) lease: Option<Lease>,
     pub(crate) life: Life,
     pub(crate) certificate: Option<Certificate>,
     pub(crate) version: Option<u64>,
-    /// Not kept beyond the run: the next read brings it.
+    /// The version's id, which is not kept beyond the run: the next read brings it.
     pub(crate) version_id: Option<String>,
 }
 
 impl Held {
-    /// When it ends by itself, as its data says; none where it does not say.
+    /// Returns the end that the data itself names; `None` if it names none.
     pub(crate) fn own_end(&self, now: Now) -> Option<Moment> {
         match self.life {
             Life::EndsIn(ttl) => Some(self.read.after(ttl)),
@@ -87,12 +89,12 @@ impl Held {
         }
     }
 
-    /// Whether every read makes another one, so that none is asked for while this one lives.
+    /// Returns whether every read makes a new one, so that none is read while this one lives.
     pub(crate) fn is_minted(&self) -> bool {
         self.lease.is_some() || self.certificate.is_some() || matches!(self.life, Life::EndsIn(_))
     }
 
-    /// Whether the server has moved on the time of the next rotation since `before`.
+    /// Returns whether the server has moved the next rotation to a later time since `before`.
     pub(crate) fn is_put_off(&self, before: &Self) -> bool {
         match (before.life, self.life) {
             (Life::RotatesIn(old), Life::RotatesIn(new)) => {
@@ -102,8 +104,8 @@ impl Held {
         }
     }
 
-    /// Tells this answer from those before and after it, also in the next run: its jitter hangs on that, so
-    /// that a restart does not move when it is renewed.
+    /// Returns a number that tells this answer from other answers, also in the next run. Its jitter depends on the
+    /// number, so that a restart does not move its renewal.
     pub(crate) fn name(&self) -> u64 {
         match (&self.lease, self.certificate) {
             (Some(lease), _) => lease.expires.name(),
@@ -116,56 +118,56 @@ impl Held {
 /// One secret.
 #[derive(Debug)]
 pub(crate) struct Node {
-    /// Names it in the log and in status.
+    /// The name of the secret in the log and in the status.
     pub(crate) name: Name,
-    /// Where it is read; none for the Vault.
+    /// The store that it is read from; `None` for the Vault.
     pub(crate) store: Option<StoreId>,
-    /// Every way the files write it.
+    /// Every way in which the files write it.
     pub(crate) written: Few<Arc<Request>>,
-    /// The one way the server keeps it, once that is known.
+    /// The one way in which the server keeps it, once that is known.
     pub(crate) request: Option<Arc<Request>>,
     pub(crate) users: Few<FileId>,
     pub(crate) held: Option<Held>,
     pub(crate) step: Step,
     pub(crate) trouble: Option<Trouble>,
-    /// What is known of its path.
+    /// What is known about its path.
     pub(crate) path: Path,
     /// When its mount was last asked about.
     pub(crate) mount_asked: Option<Moment>,
-    /// Failures in a row.
+    /// How many requests failed in a row.
     pub(crate) tries: u32,
-    /// Denials in a row that were put down to a standby that lags behind a fresh login.
+    /// How many denials in a row were put down to a standby that lags behind a fresh login.
     pub(crate) lag: u32,
-    /// The first denial since the last success.
+    /// When it was first denied since the last success.
     pub(crate) denied: Option<Moment>,
-    /// How it was denied last, while nobody knows yet whether that is final.
+    /// The last denial, while it is not known yet whether it is final.
     pub(crate) denial: Option<Box<Failure>>,
     /// The policy does not let its lease be renewed.
     pub(crate) cannot_renew: bool,
-    /// When a lease that the server did not know was replaced.
+    /// When a lease that the server did not know was last replaced.
     pub(crate) reminted: Option<Moment>,
-    /// Answers in a row that leave a rotation outstanding: it is due, or its time was moved on without it.
+    /// How many answers in a row left a rotation outstanding: it is due, or its time was moved without a new value.
     pub(crate) outstanding: u32,
-    /// Read it once more when the read under way is over: it may have missed the change.
+    /// The secret is read once more after the read under way, which may have missed the change.
     pub(crate) again: bool,
-    /// As above, for news: not where the read brings something that ends.
+    /// The same, where only news is asked for: not if the read brings something that expires.
     pub(crate) news: bool,
-    /// Names its draws of the dice.
+    /// The number that its draws of the dice depend on.
     pub(crate) number: u64,
     pub(crate) draws: u64,
     pub(crate) fresh: Option<Moment>,
-    /// When the store last got another answer for it.
+    /// When the store last got a different answer for it.
     pub(crate) turned: Option<Moment>,
     pub(crate) reads: u64,
     pub(crate) renewals: u64,
     pub(crate) replacements: u64,
-    /// It may differ from what was last written down of it.
+    /// The secret may differ from what was last written down of it.
     touched: bool,
-    /// It may have failed or recovered since that was last asked.
+    /// The secret may have failed or recovered since the last look.
     unseen: bool,
     /// What was last written down of it: its request, and a digest of the rest.
     pub(crate) noted: Option<(Arc<Request>, u64)>,
-    /// Requests about it that failed, for what is shown.
+    /// How many requests about it failed, to be shown.
     pub(crate) failures: u64,
 }
 
@@ -205,36 +207,36 @@ impl Node {
         }
     }
 
-    /// Its lease, where it has one.
+    /// Returns its lease, if it has one.
     pub(crate) fn lease(&self) -> Option<&Lease> {
         self.held.as_ref()?.lease.as_ref()
     }
 
-    /// As above.
+    /// Returns its lease, to be changed.
     pub(crate) fn lease_mut(&mut self) -> Option<&mut Lease> {
         self.held.as_mut()?.lease.as_mut()
     }
 
-    /// Whether it is read as it is written, and its mount was not asked about.
+    /// Returns whether it is read as written, without a question about its mount.
     pub(crate) fn is_assumed(&self) -> bool {
         self.path == Path::Assumed
     }
 
-    /// The way of writing it that its mount is asked about: one that leaves its form open where there is one, for the
-    /// form that was right may be so no more.
+    /// Returns the way of writing it that its mount is asked about. A way that leaves the form open is preferred,
+    /// since the form that was right may be right no longer.
     pub(crate) fn way_to_ask(&self) -> Option<&Arc<Request>> {
         self.written.iter().find(|way| !way.is_written_as_kept()).or(self.written.first())
     }
 
-    /// As people wrote it, for messages. An earlier run leaves the server's form beside that, which is not to become
-    /// another name of the same secret.
+    /// Returns its path as people wrote it, for messages. An earlier run also leaves the server's form, which must
+    /// not become another name of the same secret.
     pub(crate) fn path(&self) -> &str {
         let own = self.written.iter().find(|way| self.request.as_ref() != Some(*way));
         let any = own.or_else(|| self.written.first()).or(self.request.as_ref());
         any.map_or("", |request| request.path.as_str())
     }
 
-    /// Forgets past failures. True where there was one to tell the end of.
+    /// Forgets past failures. Returns true if there was one whose end is to be logged.
     pub(crate) fn recovered(&mut self) -> bool {
         self.tries = 0;
         self.lag = 0;
@@ -249,26 +251,25 @@ impl Node {
 pub(crate) struct Graph {
     /// The names of the stores, in order.
     stores: Vec<String>,
-    /// Apart from the tree, whose nodes would keep room for eleven of them, half of it empty.
+    /// The nodes are boxed: a tree node would keep room for eleven of them, half of it empty.
     nodes: BTreeMap<SecretId, Box<Node>>,
     written: BTreeMap<Arc<Request>, SecretId>,
     resolved: BTreeMap<Arc<Request>, SecretId>,
     count: usize,
     /// The names in use: hash and number.
     named: BTreeSet<(u32, u32)>,
-    /// Secrets of which something may have changed since changes were last taken.
+    /// Secrets that may have changed since the changes were last taken.
     touched: BTreeSet<SecretId>,
-    /// The requests of secrets that were written down, and are no longer there.
+    /// The requests of secrets that were written down and are no longer there.
     gone: Vec<Arc<Request>>,
-    /// Of each login, when the first lease ends that a file is made of. None once something may have changed.
+    /// For each login, when the first lease ends that a file depends on. `None` once that may have changed.
     first_ends: Option<BTreeMap<TokenId, Moment>>,
-    /// What is remembered of questions that are asked after each event.
+    /// The remembered answers to questions that are asked after each event.
     asked: Asked,
 }
 
-/// What a secret is called where its path is not to be read: eight digits that are the same for all
-/// ways of writing a path, and a number where others have them too, as two requests do that differ in
-/// their arguments.
+/// The name of a secret where its path must not be read: eight digits that are the same for all ways of writing the
+/// path. A number follows if other secrets have the same digits, such as two requests that differ in their arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Name {
     hash: u32,
@@ -282,17 +283,18 @@ impl fmt::Display for Name {
     }
 }
 
-/// What resolving a secret brought to light.
+/// What resolving a secret found out.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Resolved {
-    /// It is itself.
+    /// The secret is a secret of its own.
     Itself,
-    /// It is this other one, and no longer exists.
+    /// The secret is the same as this one, and no longer exists.
     Same(SecretId),
 }
 
 impl Graph {
-    /// Nothing yet; what begins with the name of one of these is read there.
+    /// Makes a graph without secrets. A path that begins with the name of one of these stores is read from that
+    /// store.
     pub(crate) fn new(stores: &[StorePolicy]) -> Self {
         Self { stores: stores.iter().map(|store| store.name.clone()).collect(), ..Self::default() }
     }
@@ -311,12 +313,12 @@ impl Graph {
         Some(node)
     }
 
-    /// As [`get_mut`](Self::get_mut), to note what was written down of it.
+    /// Returns a secret like [`get_mut`](Self::get_mut), to note what was written down of it.
     pub(crate) fn get_to_note(&mut self, id: SecretId) -> Option<&mut Node> {
         self.nodes.get_mut(&id).map(Box::as_mut)
     }
 
-    /// Secrets of which something may have changed since this was last asked, and the requests of those that were
+    /// Takes the secrets that may have changed since the last call, and the requests of those that were
     /// [`noted`](Node::noted) and are gone.
     pub(crate) fn take_touched(&mut self) -> (BTreeSet<SecretId>, Vec<Arc<Request>>) {
         let touched = std::mem::take(&mut self.touched);
@@ -328,7 +330,8 @@ impl Graph {
         (touched, std::mem::take(&mut self.gone))
     }
 
-    /// Of each login, when the first lease ends that a file is made of: counted once for as long as nothing changes.
+    /// Returns for each login when the first lease ends that a file depends on. The answer is kept until something
+    /// changes.
     pub(crate) fn first_ends(&mut self) -> &BTreeMap<TokenId, Moment> {
         self.first_ends.get_or_insert_with(|| {
             let mut ends: BTreeMap<TokenId, Moment> = BTreeMap::new();
@@ -341,12 +344,12 @@ impl Graph {
         })
     }
 
-    /// All secrets, in the order they were first needed.
+    /// Returns all secrets, in the order in which they were first needed.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (SecretId, &Node)> {
         self.nodes.iter().map(|(id, node)| (*id, &**node))
     }
 
-    /// As above.
+    /// Returns all secrets, to be changed.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (SecretId, &mut Node)> {
         self.first_ends = None;
         let (touched, asked) = (&mut self.touched, &mut self.asked);
@@ -359,14 +362,14 @@ impl Graph {
         })
     }
 
-    /// All numbers, as they are now.
+    /// Returns the numbers of all secrets there are now.
     pub(crate) fn ids(&self) -> Vec<SecretId> {
         self.nodes.keys().copied().collect()
     }
 
-    /// The secret that `request`, as written, stands for; made where it is new. Who writes it as the server
-    /// keeps it means the one that is known by that, as for the store that files are rendered from: another of
-    /// its own would hide that it has just changed.
+    /// Returns the secret of `request`, as written, and makes it if it is new. A request that is written as the
+    /// server keeps it means the secret that is known by that form, as in the store that files are rendered from. A
+    /// second secret would hide that the first has just changed.
     pub(crate) fn intern(&mut self, request: &Request) -> SecretId {
         if let Some(id) = self.written.get(request).or_else(|| self.resolved.get(request)) {
             return *id;
@@ -374,7 +377,7 @@ impl Graph {
         let request = Arc::new(request.clone());
         let id = self.add(&request);
         if let Some(node) = self.get_mut(id).filter(|node| node.store.is_some()) {
-            // A store keeps it as it is written.
+            // A store keeps the secret as it is written.
             node.request = Some(request.clone());
             node.path = Path::Known;
             self.resolved.insert(request.clone(), id);
@@ -383,7 +386,7 @@ impl Graph {
         id
     }
 
-    /// A secret from an earlier run, under its resolved request and all ways it is written.
+    /// Adds a secret from an earlier run, under its resolved request and all ways in which it is written.
     pub(crate) fn adopt(&mut self, request: Request, written: Vec<Request>) -> SecretId {
         let request = Arc::new(request);
         let id = self.add(&request);
@@ -397,7 +400,7 @@ impl Graph {
         id
     }
 
-    /// The server keeps `id` under `request`.
+    /// Records that the server keeps `id` under `request`.
     pub(crate) fn resolve(&mut self, id: SecretId, request: Request) -> Resolved {
         let request = Arc::new(request);
         match self.resolved.get(&request).copied() {
@@ -411,7 +414,8 @@ impl Graph {
                     let asked = node.way_to_ask().cloned();
                     if let Some(before) = node.request.replace(request.clone()) {
                         self.resolved.remove(&before);
-                        // It has moved: what is written as it was kept until now is another secret, if it is one.
+                        // The secret has moved. A request that is written in its former form means another secret, if
+                        // there is one.
                         if before != request && asked.is_some_and(|asked| asked != before) {
                             node.written.remove(&before);
                             self.written.remove(&before);
@@ -424,15 +428,15 @@ impl Graph {
         }
     }
 
-    /// Whether a secret that was never read goes by the path as it is written: so it is also where the
-    /// server did not know the token, and told it nothing of the mount.
+    /// Returns whether a secret that was never read goes by the path as written. That is also so if the server did
+    /// not know the token and therefore said nothing about the mount.
     pub(crate) fn may_be_unresolved(&self, id: SecretId) -> bool {
         self.get(id).is_some_and(|node| {
             node.held.is_none() && node.request.as_ref().is_some_and(|path| node.written.contains(path))
         })
     }
 
-    /// Takes a secret out.
+    /// Removes a secret.
     pub(crate) fn remove(&mut self, id: SecretId) -> Option<Node> {
         let mut node = *self.nodes.remove(&id)?;
         self.first_ends = None;
@@ -471,10 +475,10 @@ impl Graph {
         id
     }
 
-    /// A name for a request of this path that no other has.
+    /// Returns a name for a request of this path that no other secret has.
     fn name_of(&mut self, path: &str) -> Name {
         let plain: Vec<&str> = path.split('/').filter(|part| *part != "data").collect();
-        // The upper half: FNV mixes better upwards.
+        // The hash is the upper half: FNV mixes better upwards.
         let hash = u32::try_from(number(&plain.join("/")) >> 32).unwrap_or(u32::MAX);
         let last = self.named.range((hash, 0)..=(hash, u32::MAX)).next_back();
         let number = last.map_or(1, |(_, last)| last.saturating_add(1));

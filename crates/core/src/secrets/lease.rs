@@ -1,5 +1,5 @@
-//! The arithmetic of one lease: when to renew it, when to replace it, when it ends. Nothing here
-//! asks or remembers anything else.
+//! The arithmetic of one lease: when to renew it, when to replace it, when it ends. Nothing here asks the server or
+//! remembers anything else.
 
 use std::time::Duration;
 
@@ -11,47 +11,46 @@ use crate::secrets::namespace;
 use crate::tools::dice::around;
 use leasehold_base::time::Moment;
 
-/// Of a life that cannot be renewed, the part after which its successor is fetched.
+/// The part of its life after which a lease that cannot be renewed is replaced.
 const REPLACE_AT: f64 = 2.0 / 3.0;
-/// The same for a lease that the server will not renew although it was minted anew for that once.
+/// The same for a lease that the server will not renew although it was already minted anew for that reason.
 const WORN_REPLACE_AT: f64 = 0.9;
 /// A renewal that grants less than this part of the first TTL has met `max_ttl`.
 const CLAMPED_BELOW: f64 = 0.9;
-/// The server says whole seconds, and keeps what it grants for the part of one that it does not say.
+/// The server answers in whole seconds, and also grants the fraction that it leaves out.
 const UNSAID: Duration = Duration::from_secs(1);
-/// No plan is sooner after its request than this, whatever TTL the server grants.
+/// The least time between a request and the next step, whatever TTL the server grants.
 const LEAST_STEP: Duration = Duration::from_millis(500);
 
 /// A lease that we hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lease {
     pub(crate) id: LeaseId,
-    /// The login that made it, with which it dies.
+    /// The login that made it, and with which it dies.
     pub(crate) token: TokenId,
     /// When its last renewal, or the request that minted it, was sent.
     pub(crate) asked: Moment,
-    /// When it ends by itself, as far as the server has told.
+    /// When it ends by itself, as far as the server has said.
     pub(crate) expires: Moment,
-    /// Until when the server may keep it: a little later than `expires`, since it counts from when it
-    /// was asked and not from when we asked, and much later where a renewal was sent whose answer is lost.
+    /// Until when the server may keep it. That is a little later than `expires`, since the server counts from when it
+    /// received the request, and much later if the answer to a renewal was lost.
     pub(crate) latest: Moment,
     /// The TTL it was minted with.
     pub(crate) granted: Duration,
     pub(crate) renewable: bool,
-    /// It is a token that outlives the login that made it.
+    /// The lease is a token that outlives the login that made it.
     pub(crate) orphan: bool,
-    /// A renewal met `max_ttl`: no further one helps.
+    /// A renewal met `max_ttl`, so no further renewal helps.
     pub(crate) clamped: bool,
-    /// The server does not renew it, and minting another has not changed that.
+    /// The server does not renew it, and minting another one has not changed that.
     pub(crate) worn: bool,
-    /// It comes from another boot: only a renewal tells what is left of it, and until then it is not
-    /// taken to be good.
+    /// It comes from another boot. Only a renewal shows what is left of it, and until then it does not count as good.
     pub(crate) undated: bool,
 }
 
 impl Lease {
-    /// A lease as minted. A TTL of 0 is an anomaly, not "for ever" (CVE-2021-32923): such a lease
-    /// is taken to live for `otherwise`. It was asked for at `sent`, and is heard of `now`.
+    /// Makes a lease as it was minted: asked for at `sent`, answered at `now`. A TTL of 0 is an anomaly, not "for
+    /// ever" (CVE-2021-32923): such a lease counts as living for `otherwise`.
     pub(crate) fn minted(
         facts: LeaseFacts,
         token: TokenId,
@@ -74,8 +73,8 @@ impl Lease {
         }
     }
 
-    /// A lease from an earlier run. When it was last renewed is not kept; it was not before the
-    /// secret was read, and not before its TTL had to be what is left of it.
+    /// Makes a lease from one of an earlier run. The time of its last renewal is not kept. It was not before the read
+    /// of the secret, and not more than a full TTL before the end.
     pub(crate) fn adopted(kept: KeptLease, read: Moment) -> Self {
         Self {
             asked: kept.expires.before(kept.granted).max(read),
@@ -92,7 +91,7 @@ impl Lease {
         }
     }
 
-    /// For the next run.
+    /// Returns the lease as the next run gets it.
     pub(crate) fn kept(&self) -> KeptLease {
         KeptLease {
             id: self.id.clone(),
@@ -106,31 +105,32 @@ impl Lease {
         }
     }
 
-    /// Whether it may live on without the login that made it, whose namespace is `home`: the server revokes with a
-    /// token what is of its own namespace, and no orphans.
+    /// Returns whether it may live on without the login that made it, whose namespace is `home`. With a token the
+    /// server revokes what is in the token's own namespace, except for orphans.
     pub(crate) fn outlives(&self, home: &str) -> bool {
         self.orphan || namespace::of(&self.id.0) != home
     }
 
-    /// A renewal is sent: whether its answer arrives or not, the server may grant it.
+    /// Records that a renewal is sent. The server may grant it even if its answer is lost.
     pub(crate) fn renewing(&mut self, now: Moment) {
         self.latest = self.latest.max(now.after(self.granted.saturating_add(UNSAID)));
     }
 
-    /// Its login is dead, and it with it.
+    /// Records that its login is dead, and the lease with it.
     pub(crate) fn died(&mut self, now: Moment) {
         self.expires = self.expires.min(now);
         self.latest = self.latest.min(now);
         self.undated = false;
     }
 
-    /// Its login is dead, and it may not be: it is not taken to be good, and to be given back.
+    /// Records that its login is dead, while the lease may live on. It no longer counts as good, and is to be
+    /// revoked.
     pub(crate) fn orphaned(&mut self, now: Moment) {
         self.expires = self.expires.min(now);
         self.undated = false;
     }
 
-    /// The server renewed it, as it was asked to at `sent`; that is heard of `now`.
+    /// Records that the server granted a renewal that was sent at `sent` and is answered at `now`.
     pub(crate) fn renewed(&mut self, sent: Moment, now: Moment, granted: Granted) {
         self.asked = sent;
         self.expires = sent.after(granted.ttl);
@@ -141,7 +141,7 @@ impl Lease {
         self.undated = false;
     }
 
-    /// What to do next about it, and when; `draw` from 0 to 1 spreads it by ±10 %.
+    /// Returns what comes next for it, and when; `draw` from 0 to 1 spreads the time by ±10 %.
     pub(crate) fn next(&self, draw: f64) -> (NextAction, Moment) {
         let life = self.asked.until(self.expires);
         let (what, part) = if self.worn {
@@ -158,14 +158,14 @@ impl Lease {
     }
 }
 
-/// Whether a renewal that grants `ttl` where `first` was granted at the start has met `max_ttl`.
+/// Returns whether a renewal has met `max_ttl`: it granted `ttl` where `first` was granted when the lease was minted.
 pub(crate) fn is_clamped(first: Duration, ttl: Duration) -> bool {
     ttl < first.mul_f64(CLAMPED_BELOW)
 }
 
-/// The pause before trying again to renew what lives until `expires`: an eighth of what is left,
-/// so that a long lease is not hammered and a short one gets several tries; 1 s to 30 s, so that
-/// the rate is bounded whatever happens.
+/// Returns when to retry the renewal of something that lives until `expires`: after an eighth of what is left, so
+/// that a long lease is not hammered and a short one gets several tries. The pause is 1 s to 30 s, which bounds the
+/// rate in any case.
 pub(crate) fn retry(now: Moment, expires: Moment, draw: f64) -> Moment {
     let left = now.until(expires);
     let wait = (left / 8).clamp(Duration::from_secs(1), Duration::from_secs(30));

@@ -1,5 +1,5 @@
-//! Giving back what was replaced: leases by themselves, or together with the login that made
-//! them. Whatever cannot be given back ends by itself.
+//! Revokes what was replaced: leases by themselves, or together with the login that made them. Whatever cannot be
+//! revoked expires by itself.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,16 +16,16 @@ use crate::tools::work::Job;
 use crate::upstream::login::Standing;
 use leasehold_base::failure::{Failure, FailureKind};
 
-/// A lease whose revocation was denied so often, over three minutes, is left to end by itself. Once is not enough: a mesh
-/// that denies everything for a while would leave a database user for the whole life of the lease.
+/// A lease whose revocation was denied this often, over three minutes, is left to expire. One denial is not enough: a
+/// mesh that denies everything for a while would leave a database user for the whole life of the lease.
 const DENIALS: u32 = 8;
 
-/// After so many denials of one revocation the server is asked about the token: nothing else may be due for long that
-/// would show that it is dead, and with another login the lease can be given back.
+/// After this many denials of one revocation, the token is looked up. Nothing else may be due for a long time that
+/// would show that the token is dead, and with another login the lease can be revoked.
 const DOUBTFUL_AT: [u32; 2] = [2, 6];
 
 impl Engine {
-    /// A lease is replaced, or its secret dropped; `files` on disk are still made of it.
+    /// Retires a lease that was replaced, or whose secret was dropped; `files` on disk still depend on it.
     pub(crate) fn retire(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) {
         let id = lease.id.clone();
         if self.retirees.add(lease, secret, files) {
@@ -35,7 +35,7 @@ impl Engine {
         self.keep(true);
     }
 
-    /// Nothing uses these leases any more: after a grace they are given back.
+    /// Plans the revocation of leases that nothing uses any more: they are revoked after a grace period.
     pub(crate) fn free_leases(&mut self, leases: Vec<LeaseId>) {
         let now = self.now.moment;
         for id in leases {
@@ -50,7 +50,7 @@ impl Engine {
         }
     }
 
-    /// The grace of a lease is over, or its revocation is tried again.
+    /// Revokes a lease whose grace period is over, or whose revocation is retried.
     pub(crate) fn retiree_due(&mut self, id: &LeaseId) {
         let now = self.now.moment;
         let Some(one) = self.retirees.get(id) else { return };
@@ -73,7 +73,7 @@ impl Engine {
         }
     }
 
-    /// A replaced lease is gone, one way or another.
+    /// Forgets a replaced lease that was revoked or has expired.
     pub(crate) fn lease_over(&mut self, id: &LeaseId) {
         self.timers.clear(&Timer::Retiree(id.clone()));
         self.work.remove(&Job::RevokeLease(id.clone()));
@@ -83,14 +83,14 @@ impl Engine {
         }
     }
 
-    /// Whether the server revokes this lease with the login that made it.
+    /// Returns whether the server revokes this lease with the login that made it.
     pub(crate) fn goes_with_login(&self, lease: &Lease) -> bool {
         let login = self.upstream.session.logins.get(&lease.token);
         login.is_none_or(|login| !lease.outlives(namespace::of(&login.accessor)))
     }
 
-    /// Whether a read under way may bring a lease that does not go with its login, and that nothing could revoke once
-    /// that is gone.
+    /// Returns whether a read under way may bring a lease that does not end with its login, so that nothing could
+    /// revoke the lease after the login is gone.
     pub(crate) fn may_mint_elsewhere(&self) -> bool {
         self.work.under_way(|job| match job {
             Job::Read(id) => self.graph.get(*id).is_some_and(|node| match node.lease() {
@@ -101,18 +101,18 @@ impl Engine {
         })
     }
 
-    /// With which login to revoke a lease: the current one, or the one that made it.
+    /// Returns the login to revoke a lease with: the current one, or the one that made it.
     pub(crate) fn token_to_revoke(&self, id: &LeaseId) -> Option<TokenId> {
         let one = self.retirees.get(id);
         let own = one.map(|one| one.lease.token);
         let by_own = one.is_some_and(|one| one.by_own);
-        // At the end the current one may be revoked while another, and its leases, are not yet.
+        // At the end of a run, the current login may be revoked before another one and its leases.
         let first = own.filter(|_| by_own);
         let order = first.into_iter().chain(self.upstream.session.current).chain(own);
         order.into_iter().find(|token| self.upstream.session.is_alive(*token))
     }
 
-    /// What the current login may not revoke, the one that made it may: their roles can differ.
+    /// Tries the login that made a lease, since it may revoke what the current one may not: their roles can differ.
     fn try_own_login(&mut self, id: &LeaseId) -> bool {
         let current = self.upstream.session.current;
         let session = &self.upstream.session;
@@ -144,8 +144,9 @@ impl Engine {
         }
     }
 
-    /// Whether a revocation has to wait, since another was asked to come later. It is put off then. After the pause one at
-    /// a time finds out: many that are to go at once would be as many requests in each round.
+    /// Returns whether a revocation has to wait, since the server asked for a pause, and puts it off if so. After the
+    /// pause, one revocation at a time finds out whether more are taken: otherwise each round would send all that
+    /// wait.
     pub(crate) fn is_revocation_put_off(&mut self, job: &Job) -> bool {
         let Some(until) = self.retirees.resting_until() else { return false };
         let now = self.now.moment;
@@ -174,7 +175,7 @@ impl Engine {
         let draw = self.session_draw();
         let Some(one) = self.retirees.get_mut(id) else { return };
         match failure.kind {
-            // Gone already.
+            // The lease is gone already.
             FailureKind::Missing | FailureKind::Rejected => self.lease_over(id),
             FailureKind::Denied if self.upstream.session.current.is_some() && one.tries >= DENIALS => {
                 let why = &failure.why;
@@ -183,7 +184,8 @@ impl Engine {
                 self.lease_over(id);
             }
             kind => {
-                // Of the two logins that may do it, either may have been denied by what denied everything for a moment.
+                // Something may have denied everything for a moment, and so either of the two logins that may revoke
+                // the lease.
                 one.by_own = false;
                 one.tries = one.tries.saturating_add(1);
                 let asks = kind == FailureKind::Denied && DOUBTFUL_AT.contains(&one.tries);
@@ -200,7 +202,7 @@ impl Engine {
         }
     }
 
-    /// A newer login has taken over: what this one leased is read anew, and then it is revoked.
+    /// Leaves a login that a newer one has replaced: its leases are minted anew, and then it is revoked.
     pub(crate) fn leave(&mut self, id: TokenId) {
         let Some(login) = self.upstream.session.logins.get_mut(&id) else { return };
         login.state = Standing::Leaving;
@@ -213,7 +215,8 @@ impl Engine {
         self.check_leaving(id);
     }
 
-    /// The revocation of a login that was replaced is tried again. At the end: no longer waits for its leases.
+    /// Retries the revocation of a login that was replaced. At the end of a run it no longer waits for the login's
+    /// leases.
     pub(crate) fn leaving_due(&mut self, id: TokenId) {
         if matches!(self.phase, Phase::Leaving(_)) {
             self.give_back_tokens(true);
@@ -222,14 +225,14 @@ impl Engine {
         }
     }
 
-    /// An earlier run left this login to be given back, and what is on disk may still be of its making: this run has
-    /// not published everything yet, or not everyone was told.
+    /// Returns whether an earlier run left this login to be revoked, and files on disk may still depend on it: this
+    /// run has not published everything yet, or not every notifier was notified.
     fn is_stray(&self, id: TokenId) -> bool {
         let stray = self.upstream.session.logins.get(&id).is_some_and(|login| login.stray);
         stray && !(self.shelf.is_all_published() && self.untold().is_empty())
     }
 
-    /// Gives back what an earlier run left, once nothing on disk is of its making.
+    /// Revokes what an earlier run left, once no file on disk depends on it.
     pub(crate) fn settle_strays(&mut self) {
         let strays = self.upstream.session.logins.iter().filter(|(_, login)| login.stray);
         let strays: Vec<TokenId> = strays.map(|(id, _)| *id).collect();
@@ -243,7 +246,7 @@ impl Engine {
         }
     }
 
-    /// Revokes a login that was replaced once nothing depends on it.
+    /// Revokes a login that was replaced, once nothing depends on it.
     pub(crate) fn check_leaving(&mut self, id: TokenId) {
         let Some(login) = self.upstream.session.logins.get(&id) else { return };
         if login.state != Standing::Leaving || matches!(self.phase, Phase::Leaving(_)) {
@@ -254,7 +257,7 @@ impl Engine {
             return;
         }
         if self.work.uses(id) {
-            // A lease minted by an answer on its way would be lost; its answer asks again.
+            // An answer on its way may bring a lease that would be lost. The answer leads here again.
             self.timers.set(Timer::Leaving(id), self.now.moment.after(Duration::from_secs(1)));
         } else if login.is_ours() {
             self.work.add(Job::RevokeToken(id), self.now.moment);
@@ -276,7 +279,7 @@ impl Engine {
         }
     }
 
-    /// A revoked login is gone with all its leases.
+    /// Forgets a revoked login and all its leases, which went with it.
     fn login_gone(&mut self, id: TokenId) {
         for lease in self.retirees.of(id) {
             self.retirees.remove(&lease);
@@ -290,8 +293,7 @@ impl Engine {
         let Some(login) = self.upstream.session.logins.get_mut(&id) else { return };
         login.tries = login.tries.saturating_add(1);
         match failure.kind {
-            // It may not revoke itself, or is dead: its leases are revoked one by one, which
-            // finds out.
+            // The token may not revoke itself, or is dead. Revoking its leases one by one finds out which.
             FailureKind::Denied | FailureKind::Missing | FailureKind::Rejected => {
                 for lease in self.retirees.of(id) {
                     if let Some(one) = self.retirees.get_mut(&lease) {
@@ -311,7 +313,7 @@ impl Engine {
         }
     }
 
-    /// These files are on disk as they should be.
+    /// Frees what these files no longer use, since they are on disk as they should be.
     pub(crate) fn free_of_files(&mut self, files: &[FileId]) {
         let untold = self.lacking(files);
         self.sinks_settled(files, &untold);
@@ -328,7 +330,8 @@ impl Engine {
         }
     }
 
-    /// Somebody may never change over, as a process that is left alone: then a lease ends by itself.
+    /// Sets the deadlines of leases that a reader may never stop using, such as a process that is never restarted:
+    /// they expire by themselves.
     fn await_ends(&mut self) {
         for (id, latest) in self.retirees.take_off_disk() {
             self.timers.set(Timer::Retiree(id), latest);

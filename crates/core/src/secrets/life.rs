@@ -1,4 +1,4 @@
-//! The life of one secret: found, resolved, read, renewed, replaced, dropped.
+//! The life of one secret: it is found, resolved, read, renewed, replaced and dropped.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use leasehold_base::failure::Failure;
 use leasehold_base::request::Request;
 use leasehold_base::time::Moment;
 
-/// A value that stays the same although its rotation was moved on is asked for so often, over a minute.
+/// How often a value is asked for again, over a minute, that stays the same although its rotation was moved.
 const DOUBTS: u32 = 6;
 
 impl Engine {
@@ -50,8 +50,9 @@ impl Engine {
         }
     }
 
-    /// Whether the secret's lease is not worth replacing now: it lasts about as long as its token, whose successor
-    /// has been asked for and will have it read anew. What the old token minted would end with it, in a moment.
+    /// Returns whether the lease of a secret is not worth replacing now. It lasts about as long as its token, whose
+    /// successor is coming and will have the secret read anew. A lease of the old token would end with it in a
+    /// moment.
     pub(crate) fn is_better_left_to_successor(&self, id: SecretId) -> bool {
         let Some(lease) = self.graph.get(id).and_then(|node| node.lease()) else { return false };
         let coming = self.upstream.session.planned && self.work.has(&Job::LogIn);
@@ -65,7 +66,7 @@ impl Engine {
         coming && bound && self.lease_expires(lease) > self.now.moment
     }
 
-    /// A file needs this request, as written.
+    /// Records that a file needs this request, as written.
     pub(crate) fn need(&mut self, request: &Request, file: FileId) -> SecretId {
         let id = self.graph.intern(request);
         if let Some(node) = self.graph.get_mut(id) {
@@ -73,7 +74,7 @@ impl Engine {
             match (node.step, node.held.is_some()) {
                 (Step::Idle, false) if node.store.is_some() => self.set_step(id, Step::Busy(Op::Read)),
                 (Step::Idle, false) => self.set_step(id, Step::Busy(Op::Resolve)),
-                // Adopted, and now known to be used.
+                // The secret was adopted, and is now known to be used.
                 (Step::Idle, true) => self.plan(id),
                 _ if new && self.awaits_refresh(id) => self.plan(id),
                 _ => {}
@@ -82,7 +83,7 @@ impl Engine {
         id
     }
 
-    /// A file no longer needs this secret; what nobody needs is dropped.
+    /// Records that a file no longer needs this secret, and drops the secret if no file does.
     pub(crate) fn unneed(&mut self, id: SecretId, file: FileId) {
         let Some(node) = self.graph.get_mut(id) else { return };
         node.users.remove(&file);
@@ -91,7 +92,7 @@ impl Engine {
         }
     }
 
-    /// Drops a secret that nobody uses; its lease goes once no file on disk is made of it.
+    /// Drops a secret that no file uses. Its lease is revoked once no file on disk depends on it.
     pub(crate) fn drop_secret(&mut self, id: SecretId) {
         self.set_step(id, Step::Idle);
         self.stranded.remove(&id);
@@ -106,7 +107,7 @@ impl Engine {
         self.keep(false);
     }
 
-    /// The store no longer has what it held: it is read again, at the pace of a failure.
+    /// Handles that the store no longer has the secret's value: it is read again, at the pace of a failure.
     pub(crate) fn lose(&mut self, id: SecretId) {
         self.mark_users(id);
         let Some(node) = self.graph.get_mut(id) else { return };
@@ -143,8 +144,8 @@ impl Engine {
                     }
                 };
                 if moved {
-                    // Another may be read there already, and what is written as it was kept until now is not this one
-                    // any more.
+                    // Another secret may be read there already, and a request that is written in the former form does
+                    // not mean this secret any more.
                     self.mark_users(place);
                 }
             }
@@ -152,7 +153,8 @@ impl Engine {
         }
     }
 
-    /// `gone` turned out to be `other`: files that waited for the one may have it already.
+    /// Moves the users of `gone` to `other`, which is the same secret. A file that waited for `gone` may have its
+    /// value already.
     pub(crate) fn merged(&mut self, gone: SecretId, other: SecretId) {
         self.timers.clear(&Timer::Secret(gone));
         self.stranded.remove(&gone);
@@ -164,7 +166,7 @@ impl Engine {
         let turned = self.graph.get(other).and_then(|node| node.turned);
         for file in users {
             let waits = waiting.contains(&file);
-            // What changed under its other name since a rendering began has not told that file.
+            // If the secret changed under its other name after a rendering began, that file was not marked for it.
             let outrun = turned.is_some_and(|at| at >= self.shelf.file(file).began);
             if waits || outrun || matches!(self.shelf.file(file).stage, Stage::Rendering { .. }) {
                 self.shelf.mark(file, self.now.moment);
@@ -215,15 +217,15 @@ impl Engine {
         self.spend(token);
     }
 
-    /// Whether a read that has failed is not wanted any more. A renewal was heard of so late that its lease seemed to be over: it
-    /// lives after all, and goes on to be renewed.
+    /// Returns whether a read that has failed is not wanted any more. The answer to a renewal came so late that the
+    /// lease seemed to be over. It lives after all, and its renewals go on.
     fn is_overtaken(&self, id: SecretId) -> bool {
         let step = self.graph.get(id).map(|node| node.step);
         matches!(step, Some(Step::Busy(Op::Renew) | Step::Waiting { op: Op::Renew, .. }))
     }
 
-    /// A new answer is in the store. `token` is the login's that it was asked with, which may have leased it; none where
-    /// no Vault was asked.
+    /// Records that a new answer is in the store. `token` is the login that it was read with, which may hold its
+    /// lease; `None` if it comes from another store than the Vault.
     pub(crate) fn hold(&mut self, id: SecretId, token: Option<TokenId>, sent: Moment, facts: ReadFacts) {
         if facts.lease.is_some() && token.is_some_and(|token| self.is_spent(token)) {
             self.refuse_last_use(id, "its lease dies with the token");
@@ -248,7 +250,7 @@ impl Engine {
             self.replaced(id, old);
         }
         self.tell_read(id, &path, recovered, facts.changed || first);
-        // When something unchanged was last looked at is not worth writing everything.
+        // The time of a read that found no change is not worth writing down.
         if leased || first || facts.changed || facts.life != Life::Unknown {
             self.keep(leased);
         }
@@ -267,7 +269,7 @@ impl Engine {
         }
     }
 
-    /// What an answer comes to.
+    /// Makes what the engine remembers of an answer.
     fn held(&mut self, id: SecretId, token: Option<TokenId>, sent: Moment, facts: &ReadFacts) -> Held {
         let leased = facts.lease.clone().zip(token);
         let mut lease = leased.map(|(lease, token)| self.minted(id, lease, token, sent));
@@ -282,8 +284,8 @@ impl Engine {
         Held { read: sent, lease, life: facts.life, certificate, version, version_id }
     }
 
-    /// An answer that comes at the end. It is in the store, and so in the handoff: the next run goes on from it,
-    /// and not from what was there before it.
+    /// Records an answer that comes at the end of the run. It is in the store, and so in the handoff: the next run
+    /// goes on from it, and not from the answer before it.
     pub(crate) fn hold_for_the_next(&mut self, id: SecretId, token: TokenId, sent: Moment, facts: ReadFacts) {
         if self.is_doubtful_answer(id, &facts) {
             return;
@@ -302,7 +304,7 @@ impl Engine {
         }
     }
 
-    /// The lease of an answer whose secret no file needs any more: only to be given back.
+    /// Makes the lease of an answer whose secret no file needs any more: it is only revoked.
     fn of_nobody(&self, facts: LeaseFacts, token: TokenId, sent: Moment) -> Lease {
         Lease::minted(facts, token, (sent, self.now.moment), MOST)
     }
@@ -331,7 +333,7 @@ impl Engine {
         lease
     }
 
-    /// The old lease of a secret that was minted anew: given back once nothing uses it.
+    /// Retires the old lease of a secret that was minted anew: it is revoked once nothing uses it.
     fn replaced(&mut self, id: SecretId, old: Lease) {
         let Some(node) = self.graph.get_mut(id) else { return };
         if node.lease().is_some_and(|new| new.id == old.id) {
@@ -339,10 +341,10 @@ impl Engine {
         }
         node.replacements += 1;
         if old.worn {
-            // Its successor is the one that may be minted in its time.
+            // Its successor is minted no sooner than this lease's own life allows.
             node.reminted = Some(self.now.moment);
         }
-        // The first read of this run replaces what an earlier one left.
+        // The first read of this run replaces a lease of an earlier run.
         let earlier = node.reads <= 1;
         let files = self.shelf.still_made_of(id, &node.users, earlier);
         self.retire(old, Some(id), files);
@@ -363,7 +365,7 @@ impl Engine {
         let (over, orphan) = (!self.upstream.session.is_alive(token), held.orphan);
         match result {
             _ if held.id != *lease => {}
-            // It died with its login meanwhile, and its successor is due, whatever is heard of it.
+            // The lease died with its login meanwhile. Its successor is due, whatever the answer says.
             Ok(_) if over => self.upstream.breaker.succeeded(),
             Err(failure) if over => {
                 self.note_failure(&failure);
@@ -371,7 +373,7 @@ impl Engine {
             Ok(granted) => {
                 self.upstream.breaker.succeeded();
                 held.renewed(sent, self.now.moment, granted);
-                // An orphan was renewed with itself.
+                // An orphan is renewed with itself, which proves nothing about the login.
                 if !orphan {
                     self.proven(token, sent);
                 }
@@ -397,15 +399,16 @@ impl Engine {
         if token == self.upstream.session.current && !again {
             self.plan(id);
         } else {
-            // A login has taken over since, or it is wanted anew: its successor is due whatever this renewal brought.
+            // A login has taken over since, or a new value is wanted: the successor is due whatever this renewal
+            // brought.
             self.set_step(id, Step::Busy(Op::Read));
         }
     }
 }
 
-/// How many answers in a row leave a rotation outstanding, with the one that is held now. Some servers reset the time
-/// before the password: where that has been moved on and the value is the same, the value is asked for again soon. It may
-/// also stay the same for good, as where a period was made longer.
+/// Returns how many answers in a row leave a rotation outstanding, including the one that is held now. Some servers
+/// reset the time before the password: if the time was moved and the value is the same, the value is asked for again
+/// soon. The value may also stay the same for good, for instance after a period was made longer.
 fn outstanding(node: &Node, before: Option<&Held>, rotated: bool) -> u32 {
     let Some(now) = &node.held else { return 0 };
     let more = node.outstanding.saturating_add(1);

@@ -1,4 +1,4 @@
-//! What is read from the server: how long it is good, when it is asked for again, and how it is given back.
+//! What is read from the server: how long it is good, when it is read again, and how it is revoked.
 
 pub(crate) mod graph;
 pub(crate) mod lease;

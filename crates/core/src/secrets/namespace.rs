@@ -1,10 +1,10 @@
-//! In which namespace a token or a lease is, by its name.
+//! Finds the namespace of a token or a lease in its name.
 //!
-//! OpenBao and Vault end the names of what is in a child namespace in `.` and the namespace's id: the lease
-//! `rabbitmq/creds/web/CKgtj….SLwc5r`, the accessor `mXc….SLwc5r`. Names in the root namespace have no such end.
-//! It matters at the end: a token that is revoked takes the leases of its own namespace along, and no others.
+//! OpenBao and Vault end the names of what is in a child namespace with `.` and the namespace's id: the lease
+//! `rabbitmq/creds/web/CKgtj….SLwc5r`, the accessor `mXc….SLwc5r`. Names in the root namespace have no such end. This
+//! matters at the end of a run: a revoked token takes along the leases of its own namespace, and no others.
 
-/// The id of the namespace that `name` is in; empty for the root's.
+/// Returns the id of the namespace that `name` is in; empty for the root namespace.
 pub(crate) fn of(name: &str) -> &str {
     let last = name.rsplit('/').next().unwrap_or_default();
     last.rsplit_once('.').map_or("", |(_, id)| id)

@@ -1,5 +1,5 @@
-//! What a person wants anew (`POST /renew`): a key has leaked, or an authority was replaced, and nothing that the
-//! server says shows it.
+//! What a person wants minted anew (`POST /renew`), because a key has leaked or an authority was replaced: nothing
+//! that the server says shows that.
 
 use crate::engine::Engine;
 use crate::files::inspect::Look;
@@ -10,7 +10,7 @@ use crate::secrets::graph::{Op, Step};
 use leasehold_base::gather::Gather as _;
 
 impl Engine {
-    /// Whether there is something to be minted anew.
+    /// Returns whether there is something to be minted anew.
     #[must_use]
     pub fn has(&self, wanted: &Wanted) -> bool {
         match wanted {
@@ -19,14 +19,14 @@ impl Engine {
         }
     }
 
-    /// Mints these anew as if their time had come: the old ones are given back once every file is published
+    /// Mints these secrets anew as if their time had come. The old leases are revoked once every file is published
     /// without them and every reader was notified.
     pub(crate) fn renew_now(&mut self, wanted: &Wanted) {
         for id in self.wanted(wanted) {
             let Some(node) = self.graph.get_mut(id) else { continue };
             let path = node.path().to_owned();
             match node.step {
-                // Its answer may be older than the wish.
+                // The answer under way may be older than the request.
                 Step::Busy(Op::Read | Op::Renew) => node.again = true,
                 Step::Waiting { op: Op::Resolve, .. } | Step::Busy(Op::Resolve) => {
                     self.set_step(id, Step::Busy(Op::Resolve));
@@ -38,7 +38,7 @@ impl Engine {
         }
     }
 
-    /// Looks at these now, as [`refresh`](Self::refresh) does at everything.
+    /// Polls these secrets now, as [`refresh`](Self::refresh) polls all.
     pub(crate) fn refresh_some(&mut self, wanted: &Wanted) {
         let ids = self.wanted(wanted);
         let users = ids.iter().filter_map(|id| self.graph.get(*id)).flat_map(|node| &node.users).copied();
@@ -49,7 +49,7 @@ impl Engine {
         }
     }
 
-    /// The file that is named.
+    /// Returns the file that is named.
     fn file_of(&self, wanted: &Wanted) -> Option<FileId> {
         match wanted {
             Wanted::File(name) => self.policy.files.iter().position(|file| file.name == *name).map(FileId),
@@ -70,7 +70,7 @@ impl Engine {
         self.graph.ids().into_iter().filter(|id| is_meant(*id)).collect()
     }
 
-    /// The credentials at hand cannot be used again, or can.
+    /// Records whether the credentials at hand are used up, and warns if they have just become so.
     pub(crate) fn used_up(&mut self, used_up: bool) {
         let before = std::mem::replace(&mut self.upstream.session.used_up, used_up);
         if before || !used_up {

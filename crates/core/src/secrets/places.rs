@@ -1,4 +1,4 @@
-//! Which replaced leases a published file may set free, so that publishing one of ten thousand files need not ask ten
+//! Which replaced leases a published file may set free. So publishing one of ten thousand files need not check ten
 //! thousand leases.
 
 use leasehold_base::gather::Gather as _;
@@ -6,20 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::interface::ids::{FileId, LeaseId};
 
-/// A lease that more files are made of is always asked: after a restart all files may be made of each lease, and an entry
-/// for each of both would take more room than it saves time.
+/// A lease that more files depend on is always checked. After a restart all files may depend on each lease, and an
+/// entry for each pair would take more room than it saves time.
 const FEW: usize = 8;
 
-/// The files of replaced leases.
+/// The files that replaced leases are used in.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     by_file: BTreeMap<FileId, BTreeSet<LeaseId>>,
-    /// Leases that are asked whatever is published: many files are made of them, or none.
+    /// Leases that are checked whatever is published: many files depend on them, or none.
     always: BTreeSet<LeaseId>,
 }
 
 impl Places {
-    /// Puts in a lease that these files are made of.
+    /// Adds a lease that these files depend on.
     pub(super) fn put(&mut self, lease: &LeaseId, files: &BTreeSet<FileId>) {
         if (1..=FEW).contains(&files.len()) {
             for file in files {
@@ -30,7 +30,7 @@ impl Places {
         }
     }
 
-    /// Takes out what a lease has at these files.
+    /// Removes the entries of a lease for these files.
     pub(super) fn take<'f>(&mut self, lease: &LeaseId, files: impl IntoIterator<Item = &'f FileId>) {
         for file in files {
             if let Some(leases) = self.by_file.get_mut(file) {
@@ -42,13 +42,13 @@ impl Places {
         }
     }
 
-    /// Takes out a lease.
+    /// Removes a lease.
     pub(super) fn forget(&mut self, lease: &LeaseId, files: &BTreeSet<FileId>) {
         self.always.remove(lease);
         self.take(lease, files);
     }
 
-    /// Asks a lease no longer that no file can set free.
+    /// No longer checks a lease that no file can set free.
     pub(super) fn pass(&mut self, lease: &LeaseId) {
         self.always.remove(lease);
     }

@@ -1,4 +1,4 @@
-//! When to look again at what has no lease: pure arithmetic, as in [`lease`](crate::secrets::lease).
+//! When to poll a secret without a lease: pure arithmetic, as in [`lease`](crate::secrets::lease).
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use crate::interface::view::NextAction;
 use crate::tools::dice::{around, pause};
 use leasehold_base::time::{Moment, Now};
 
-/// How long after the server's own rotation a role is read: the server may be a little late.
+/// How long after the server's own rotation a role is read, since the server may be a little late.
 const AFTER_ROTATION: Duration = Duration::from_secs(1);
 
-/// The part of its life after which the successor of what says its own end is asked for.
+/// The part of its life after which a value that names its own end is replaced.
 const REPLACE_AT: f64 = 2.0 / 3.0;
 
 /// The dates of a certificate, which are on the wall clock.
@@ -18,36 +18,38 @@ const REPLACE_AT: f64 = 2.0 / 3.0;
 pub(crate) struct Certificate {
     /// Its end, in seconds since 1970.
     until: i64,
-    /// What it had left when it was issued, by our clock.
+    /// How long it had to live when it was issued, by our clock.
     life: Duration,
 }
 
 impl Certificate {
-    /// A certificate that ends `until`, issued now.
+    /// Makes a certificate that ends `until` and is issued now.
     pub(crate) fn issued(until: i64, now: Now) -> Self {
         Self { until, life: left(until, now) }
     }
 
-    /// A certificate from an earlier run, issued at `read`.
+    /// Makes a certificate from an earlier run, issued at `read`.
     pub(crate) fn adopted(until: i64, read: Moment, now: Now) -> Self {
         Self { until, life: left(until, now).saturating_add(read.until(now.moment)) }
     }
 
-    /// As [`Moment::name`], of its end.
+    /// Returns a number for its end, like [`Moment::name`].
     pub(crate) fn name(self) -> u64 {
         self.until.unsigned_abs()
     }
 
-    /// Its end on the boot clock, as the wall clock stands now.
+    /// Returns its end on the boot clock, as the wall clock stands now.
     pub(crate) fn expires(self, now: Now) -> Moment {
         now.moment.after(left(self.until, now))
     }
 
-    /// When to issue its successor, as the wall clock stands now: at two thirds of its life,
-    /// ±10 %. Where the clock has jumped past that, soon, but spread over a tenth of its life (at
-    /// most a minute), since all certificates see the same jump. A certificate that had ended when
-    /// it came shows that our clock or the server's is wrong; asking at once again would ask for
-    /// ever, so that waits for the refresh interval.
+    /// Returns when to issue its successor, as the wall clock stands now: at two thirds of its life, ±10 %.
+    ///
+    /// If the clock has jumped past that, the successor is issued soon, but spread over a tenth of the life (at most
+    /// a minute), since all certificates see the same jump.
+    ///
+    /// A certificate that had ended when it came shows that our clock or the server's is wrong. Asking at once again
+    /// would never end, so that waits for the refresh interval.
     pub(crate) fn next(self, read: Moment, refresh: Duration, now: Now, draw: f64) -> Moment {
         if self.life.is_zero() {
             return read.after(around(refresh, draw));
@@ -62,7 +64,7 @@ impl Certificate {
     }
 }
 
-/// Notices when the wall clock jumps: the two clocks part.
+/// Notices when the wall clock jumps, that is, when its distance to the boot clock changes.
 #[derive(Debug, Default)]
 pub(crate) struct ClockWatch {
     /// Wall clock minus boot clock, in seconds.
@@ -70,10 +72,10 @@ pub(crate) struct ClockWatch {
 }
 
 impl ClockWatch {
-    /// Less than this is a clock being slewed, or two readings at different instants.
+    /// A smaller change is a clock being slewed, or two readings at different instants.
     const JUMP: u64 = 3;
 
-    /// Whether the wall clock has jumped since the last look.
+    /// Returns whether the wall clock has jumped since the last call.
     pub(crate) fn has_jumped(&mut self, now: Now) -> bool {
         let boot = i64::try_from(now.moment.since_boot().as_secs()).unwrap_or(i64::MAX);
         let apart = now.wall.saturating_sub(boot);
@@ -91,10 +93,15 @@ fn left(until: i64, now: Now) -> Duration {
     Duration::from_secs(u64::try_from(until.saturating_sub(now.wall)).unwrap_or(0))
 }
 
-/// When to read again what was asked at `read`: what every read makes anew before it ends, and all else at the pod's own
-/// `beat` of `refresh`, so that one pod looks at everything together, and a fleet that did something together never
-/// does. What the server rotates is read after its rotation besides; `outstanding` counts the answers in a row that left
-/// one outstanding, and `draw` from 0 to 1 spreads the next.
+/// Returns when to read again what was read at `read`.
+///
+/// - A value that every read makes anew is read before it ends.
+/// - All else is read at the pod's own `beat` of `refresh`. So one pod polls everything together, and the pods of a
+///   fleet never do so together.
+/// - A value that the server rotates is also read after its rotation.
+///
+/// `outstanding` counts the answers in a row that left a rotation outstanding, and `draw` from 0 to 1 spreads the
+/// next read.
 pub(crate) fn next(
     life: Life,
     read: Moment,
@@ -116,7 +123,7 @@ pub(crate) fn next(
             ttl.saturating_add(late)
         }
     };
-    // Somebody may have rotated it by hand, long before its time.
+    // A person may have rotated it by hand, long before its time.
     (NextAction::Read, read.after(wait).min(beat))
 }
 

@@ -1,6 +1,5 @@
-//! Leases that were replaced: each lives on until every file is published without it and every
-//! notifier was told, and a little longer, since applications take time to change over. Only
-//! then is it given back.
+//! Leases that were replaced. Each lives on until every file is published without it and every notifier was notified,
+//! and a little longer, since applications take time to change over. Only then is it revoked.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,27 +12,27 @@ use crate::secrets::places::Places;
 use crate::tools::dice::pause;
 use leasehold_base::time::Moment;
 
-/// Applications get this long to change over, and at most a quarter of what the lease has left.
+/// The time that applications get to change over; at most a quarter of what is left of the lease.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The longest time that revocations wait after one was asked to come later.
+/// The longest time that revocations wait after the server asked for a pause.
 const MOST_REST: Duration = Duration::from_secs(60);
 
-/// When something that ends at `end`, where it does, is given back if it became free now.
+/// Returns when something that ends at `end`, if it ends, is revoked if it becomes free now.
 pub(crate) fn grace(now: Moment, end: Option<Moment>) -> Moment {
     now.after(end.map_or(GRACE, |end| GRACE.min(now.until(end) / 4)))
 }
 
-/// How far a replaced lease has got.
+/// How far the revocation of a replaced lease has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// Something may still use it.
+    /// Something may still use the lease.
     Used,
-    /// Nothing should; applications are changing over.
+    /// Nothing should use it any more; applications are changing over.
     Grace,
-    /// It goes with its login.
+    /// It is revoked together with its login.
     WithToken,
-    /// It is being revoked by itself, or will be tried again.
+    /// It is being revoked by itself, or that will be retried.
     Revoking,
 }
 
@@ -41,11 +40,11 @@ pub(crate) enum Way {
 #[derive(Debug)]
 pub(crate) struct Retiree {
     pub(crate) lease: Lease,
-    /// Whose it was.
+    /// The secret that it belonged to.
     pub(crate) secret: Option<SecretId>,
-    /// Files on disk that are still made of it.
+    /// The files on disk that still depend on it.
     pub(crate) files: BTreeSet<FileId>,
-    /// Those who have not been told yet of the files without it.
+    /// The readers that have not been notified yet of the files without it.
     pub(crate) readers: Unaware,
     pub(crate) way: Way,
     pub(crate) tries: u32,
@@ -55,32 +54,32 @@ pub(crate) struct Retiree {
     pub(crate) noted: Option<u64>,
 }
 
-/// All replaced leases, and who may go on with one that is going to be replaced.
+/// All replaced leases, and the readers that may go on with a lease that is still good.
 #[derive(Debug, Default)]
 pub(crate) struct Retirees {
     all: BTreeMap<LeaseId, Retiree>,
-    /// Of leases that are still good: readers of files that were published without them, as long as they
-    /// have not been told of that.
+    /// For leases that are still good: the readers of files that were published without them, until they are notified
+    /// of that.
     left: BTreeMap<LeaseId, Unaware>,
-    /// Those whose lease may have changed since changes were last taken.
+    /// The leases that may have changed since the changes were last taken.
     touched: BTreeSet<LeaseId>,
-    /// Those that were written down, and are gone.
+    /// The leases that were written down and are gone.
     gone: BTreeSet<LeaseId>,
-    /// Which of them a published file may set free.
+    /// Which of the leases a published file may set free.
     places: Places,
-    /// Those that no file is made of any more, and whose deadline is to be set.
+    /// The leases that no file depends on any more, and whose deadline is to be set.
     off_disk: BTreeSet<LeaseId>,
-    /// One that was still to go by itself when that was last asked of its login.
+    /// For each login, a lease that had to be revoked by itself at the last look.
     waiting: BTreeMap<TokenId, LeaseId>,
-    /// The server asked that revocations come later, and has taken none since: until when, and how often in a row.
+    /// The server asked that revocations pause, and has granted none since: until when, and how often in a row.
     rest: Option<(Moment, u32)>,
 }
 
 impl Retirees {
-    /// A revocation was asked to come later; by `asked` where a time was named.
+    /// Records that the server asked for a pause of revocations; for `asked` if it named a time.
     pub(crate) fn rest(&mut self, now: Moment, asked: Option<Duration>, draw: f64) {
         let rounds = match self.rest {
-            // The answer to one that went with the first.
+            // This answers a revocation that was sent together with the first.
             Some((until, rounds)) if until > now => rounds,
             Some((_, rounds)) => rounds.saturating_add(1),
             None => 1,
@@ -91,17 +90,17 @@ impl Retirees {
         self.rest = Some((until, rounds));
     }
 
-    /// A revocation went through.
+    /// Records that a revocation was granted.
     pub(crate) fn rested(&mut self) {
         self.rest = None;
     }
 
-    /// Until when revocations wait; past where one at a time finds out whether they are taken.
+    /// Returns until when revocations wait. If that is past, one at a time finds out whether the server takes them.
     pub(crate) fn resting_until(&self) -> Option<Moment> {
         self.rest.map(|(until, _)| until)
     }
 
-    /// Adds a lease that `files` on disk are still made of. Whether nobody uses it any more.
+    /// Adds a lease that `files` on disk still depend on. Returns whether nothing uses it any more.
     pub(crate) fn add(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) -> bool {
         let readers = self.left.remove(&lease.id).unwrap_or_default();
         let noted = self.all.get(&lease.id).and_then(|before| before.noted);
@@ -118,8 +117,8 @@ impl Retirees {
         free
     }
 
-    /// A file is published without a lease that is still good; these have to hear of it before that is
-    /// given back.
+    /// Records that a file was published without a lease that is still good. These readers must be notified of that
+    /// before the lease is revoked.
     pub(crate) fn leave(&mut self, lease: &LeaseId, untold: impl IntoIterator<Item = Reader>, now: Moment) {
         let mut untold = untold.into_iter().peekable();
         if untold.peek().is_some() {
@@ -149,17 +148,17 @@ impl Retirees {
         Some(one)
     }
 
-    /// As [`get_mut`](Self::get_mut), to note what was written down of it.
+    /// Returns a lease like [`get_mut`](Self::get_mut), to note what was written down of it.
     pub(crate) fn get_to_note(&mut self, id: &LeaseId) -> Option<&mut Retiree> {
         self.all.get_mut(id)
     }
 
-    /// Those whose lease may have changed since this was last asked.
+    /// Takes the leases that may have changed since the last call.
     pub(crate) fn take_touched(&mut self) -> BTreeSet<LeaseId> {
         std::mem::take(&mut self.touched)
     }
 
-    /// Those that were noted and are gone since this was last asked.
+    /// Takes the leases that were noted and are gone since the last call.
     pub(crate) fn take_gone(&mut self) -> Vec<LeaseId> {
         std::mem::take(&mut self.gone).into_iter().collect()
     }
@@ -178,13 +177,13 @@ impl Retirees {
         self.all.is_empty()
     }
 
-    /// The leases that `token` made.
+    /// Returns the leases that `token` made.
     pub(crate) fn of(&self, token: TokenId) -> Vec<LeaseId> {
         self.iter().filter(|one| one.lease.token == token).map(|one| one.lease.id.clone()).collect()
     }
 
-    /// These files are on disk without any replaced lease; `untold` have to hear of it.
-    /// Returns the leases that nothing uses any more.
+    /// Records that these files are on disk without any replaced lease, and that the `untold` readers must be
+    /// notified of that. Returns the leases that nothing uses any more.
     pub(crate) fn published(
         &mut self,
         files: &[FileId],
@@ -199,7 +198,7 @@ impl Retirees {
         let mut free = Vec::new();
         for id in self.places.of(&files) {
             let Some(one) = self.all.get_mut(&id).filter(|one| one.way == Way::Used) else {
-                // It is being given back already.
+                // The lease is being revoked already.
                 self.places.pass(&id);
                 continue;
             };
@@ -222,8 +221,8 @@ impl Retirees {
         free
     }
 
-    /// Returns true if a replaced lease of this login does not go with it. The search begins with the one that did not the
-    /// last time.
+    /// Returns true if a replaced lease of this login is not revoked together with it. The search begins with the
+    /// lease that was found the last time.
     pub(crate) fn wait_for(&mut self, token: TokenId) -> bool {
         let waits = |(id, one): (&LeaseId, &Retiree)| {
             (one.lease.token == token && one.way != Way::WithToken).then(|| id.clone())
@@ -240,8 +239,8 @@ impl Retirees {
         waits
     }
 
-    /// Leases that no file is made of any more, but that somebody may still use who was not told; with their ends. Those
-    /// alone of which something has changed since this was last asked: the deadlines of the others are set.
+    /// Takes the leases that no file depends on any more but that a reader that was not notified may still use, with
+    /// their ends. Leases without a change since the last call are left out: their deadlines are set.
     pub(crate) fn take_off_disk(&mut self) -> Vec<(LeaseId, Moment)> {
         let ids = std::mem::take(&mut self.off_disk);
         let there = ids.into_iter().filter_map(|id| self.all.get(&id).map(|one| (id, one)));
@@ -249,12 +248,13 @@ impl Retirees {
         there.filter(|(_, one)| off(one)).map(|(id, one)| (id, one.lease.latest)).collect()
     }
 
-    /// All deadlines were cleared.
+    /// Records that all deadlines were cleared.
     pub(crate) fn forget_deadlines(&mut self) {
         self.off_disk.extend(self.all.keys().cloned());
     }
 
-    /// This notifier knows of everything that was published up to then. Returns as above.
+    /// Records that this notifier knows of everything that was published up to `until`. Returns the leases that
+    /// nothing uses any more.
     pub(crate) fn told(&mut self, notifier: NotifierId, until: Moment) -> Vec<LeaseId> {
         self.left.retain(|_, untold| {
             untold.told(notifier, until);
@@ -275,7 +275,7 @@ impl Retiree {
         self.files.is_empty() && self.readers.is_empty()
     }
 
-    /// When it is given back, if it became free now.
+    /// Returns when the lease is revoked if it becomes free now.
     pub(crate) fn grace(&self, now: Moment) -> Moment {
         grace(now, Some(self.lease.latest))
     }

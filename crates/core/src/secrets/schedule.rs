@@ -1,4 +1,4 @@
-//! When a secret's next request goes: its ordinary plan, and what follows a failure.
+//! When the next request about a secret goes: its ordinary plan, and what follows a failure.
 
 use std::time::Duration;
 
@@ -14,38 +14,39 @@ use crate::tools::dice::{number, pause};
 use leasehold_base::failure::{Failure, FailureKind, NOTHING};
 use leasehold_base::time::Moment;
 
-/// The longest pause between tries of one secret.
+/// The longest pause between tries for one secret.
 pub(crate) const MOST: Duration = Duration::from_secs(60);
-/// The first pause.
+/// The first pause between tries.
 const FIRST: Duration = Duration::from_secs(1);
-/// When the server is back, news that waited is spread over this: all who use the server have waited for it.
+/// When the server is back, polls that waited are spread over this time: all agents of the server have waited for it.
 const NEWS: Duration = Duration::from_secs(3);
-/// And what an application waits for, or what is over, over this.
+/// The same for what an application waits for, or what has expired.
 const URGENT: Duration = Duration::from_millis(1500);
-/// What lives on for a while is renewed in the first tenth of what is left, and no later than this.
+/// A lease that lives on for a while is renewed within a tenth of what is left, and within this time at most.
 const IN_TIME: Duration = Duration::from_secs(30);
 
-/// Over how long the renewal of what ends at `end` may be spread.
+/// Returns the time over which the renewal of something that ends at `end` may be spread.
 pub(crate) fn in_time(now: Moment, end: Moment) -> Duration {
     (now.until(end) / 10).clamp(URGENT, IN_TIME)
 }
 
 impl Engine {
-    /// The secret waits for its next ordinary look, which a new user may want sooner.
+    /// Returns whether the secret waits for its next poll, which a new user may want sooner.
     pub(crate) fn awaits_refresh(&self, id: SecretId) -> bool {
         let step = self.graph.get(id).map(|node| node.step);
         matches!(step, Some(Step::Waiting { what: NextAction::Read, .. }))
     }
 
-    /// Whether what is held is older than a file that uses it allows. What an earlier run read may be: the plan begins
-    /// at the start then, and a file that has only now come to this secret was looked at for until now.
+    /// Returns whether the value that is held is older than a file that uses it allows. A value from an earlier run
+    /// may be: its polls are planned from the start of this run, whatever the refresh of a file that has only now
+    /// come to use it.
     pub(crate) fn is_too_old(&self, id: SecretId) -> bool {
         let held = self.graph.get(id).and_then(|node| node.held.as_ref());
         let old = held.is_some_and(|held| held.read.until(self.now.moment) > self.refresh_of(id));
         old && self.awaits_refresh(id)
     }
 
-    /// Plans the next ordinary step of a secret that is held.
+    /// Plans the next ordinary step of a secret that has a value.
     pub(crate) fn plan(&mut self, id: SecretId) {
         let (refresh, now) = (self.refresh_of(id), self.now);
         let Some(node) = self.graph.get(id) else { return };
@@ -70,19 +71,19 @@ impl Engine {
         self.set_step(id, Step::Waiting { what: next.0, at: next.1, op });
     }
 
-    /// The pod's next look at what is to be looked at every `refresh` and was `read` then. Of an earlier run's
-    /// last looks nobody knows: where they found nothing new they were not written down.
+    /// Returns when this pod next polls what it polls every `refresh`, given its last read. The polls of an earlier
+    /// run that found no change were not written down.
     fn beat(&self, refresh: Duration, read: Moment) -> Moment {
         self.dice.beat(read.after(Duration::from_nanos(1)), refresh, number("look"))
     }
 
-    /// The shortest refresh among the files that use a secret.
+    /// Returns the shortest refresh interval of the files that use a secret.
     pub(crate) fn refresh_of(&self, id: SecretId) -> Duration {
         let users = self.graph.get(id).into_iter().flat_map(|node| &node.users);
         users.map(|file| self.policy.files[file.0].refresh).min().unwrap_or(Duration::from_secs(300))
     }
 
-    /// The secret's deadline has come.
+    /// Starts the next step of a secret whose deadline has come.
     pub(crate) fn secret_due(&mut self, id: SecretId) {
         let now = self.now.moment;
         let Some(node) = self.graph.get(id) else { return };
@@ -93,7 +94,8 @@ impl Engine {
         self.set_step(id, Step::Busy(if over { Op::Read } else { op }));
     }
 
-    /// Tries `op` again within the time over which returning work is spread: the shorter, the sooner something ends.
+    /// Tries `op` again within the time over which returning work is spread. That time is shorter if the secret ends
+    /// sooner.
     pub(crate) fn spread(&mut self, id: SecretId, op: Op) {
         let now = self.now.moment;
         let held = self.graph.get(id).is_some_and(|node| node.held.is_some());
@@ -106,7 +108,7 @@ impl Engine {
         self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });
     }
 
-    /// A request about a secret failed.
+    /// Handles a failed request about a secret.
     pub(crate) fn failed(&mut self, id: SecretId, op: Op, token: Option<TokenId>, failure: Failure) {
         if let Some(node) = self.graph.get_mut(id) {
             node.failures += 1;
@@ -145,7 +147,7 @@ impl Engine {
         }
         match (failure.kind, op) {
             (FailureKind::Denied, _) => self.denied(id, op, token, failure),
-            // OpenBao says so itself where a lease would have died with the token's last use.
+            // OpenBao itself says so if a lease would have died with the token's last use.
             (FailureKind::Rejected, Op::Read) if token.is_some_and(|token| self.is_spent(token)) => {
                 self.refuse_last_use(id, &failure.why);
             }
@@ -162,8 +164,8 @@ impl Engine {
         }
     }
 
-    /// Tries `op` again after a pause that grows: of a lease at a pace that fits what is left of
-    /// it, of anything else up to a minute or its refresh interval.
+    /// Tries `op` again after a pause that grows. A lease is retried at a pace that fits what is left of it; anything
+    /// else after at most a minute or its refresh interval.
     pub(crate) fn retry(&mut self, id: SecretId, op: Op) {
         let (draw, now, refresh) = (self.draw(id), self.now.moment, self.refresh_of(id));
         let end = self.secret_expires(id).filter(|end| *end > now);
@@ -180,9 +182,9 @@ impl Engine {
         self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });
     }
 
-    /// The server does not renew this lease: it is lost, past its `max_ttl`, or the engine behind
-    /// it is down; the status does not tell. The lease is used up to its end, and minted anew at
-    /// most once in the time it was granted.
+    /// Handles that the server does not renew this lease. It is lost, past its `max_ttl`, or the engine behind it is
+    /// down; the status does not tell these apart. The lease is used up to its end, and minted anew at most once in
+    /// the time that it was granted.
     fn lease_unknown(&mut self, id: SecretId, failure: &Failure) {
         self.trouble(id, Op::Renew, failure, false);
         let now = self.now.moment;
@@ -198,7 +200,7 @@ impl Engine {
         }
     }
 
-    /// Notes a failure, and tells of it where it is news.
+    /// Records a failure, and logs it if it is news.
     pub(crate) fn trouble(&mut self, id: SecretId, op: Op, failure: &Failure, definitive: bool) {
         let Some(node) = self.graph.get_mut(id) else { return };
         let path = node.path();
@@ -219,26 +221,28 @@ impl Engine {
         if first {
             self.touch_users(id);
         }
-        // Of an outage the breaker tells once for all; what cannot be had at a start is told when that fails for it.
+        // An outage is logged once, by the breaker. At a start, a definitive failure is reported when the start fails
+        // for it.
         let told_at_the_end = definitive && self.is_starting();
         if !known && !kind.is_outage() && !told_at_the_end {
             self.say_of(id, Level::Warn, text);
         }
     }
 
-    /// `min(lease, its token)`, or the end that the data says; none where nothing expires.
+    /// Returns the end of the lease or its token, or the end that the data names, whichever is sooner; `None` if
+    /// nothing ends.
     pub(crate) fn secret_expires(&self, id: SecretId) -> Option<Moment> {
         let held = self.graph.get(id)?.held.as_ref()?;
         let lease = held.lease.as_ref().map(|lease| self.lease_expires(lease));
         lease.into_iter().chain(held.own_end(self.now)).min()
     }
 
-    /// `min(lease, its token)`.
+    /// Returns the end of the lease or its token, whichever is sooner.
     pub(crate) fn lease_expires(&self, lease: &Lease) -> Moment {
         self.upstream.session.expires(lease.token).map_or(lease.expires, |end| end.min(lease.expires))
     }
 
-    /// Looks at everything without a lease now (`POST /refresh`, HUP).
+    /// Polls everything without a lease now (`POST /refresh`, HUP).
     pub(crate) fn refresh(&mut self) {
         self.rewrap();
         self.inspect_all(Look::Thorough);
@@ -256,16 +260,16 @@ impl Engine {
                 let news = self.is_being_read(id);
                 self.graph.get_mut(id).into_iter().for_each(|node| node.news = news);
             }
-            // To ask for news is not to ask for a new lease, token or certificate.
+            // A request for news does not ask for a new lease, token or certificate.
             Step::Waiting { .. } if leased => {}
             Step::Waiting { op, .. } => self.set_step(id, Step::Busy(op)),
-            // Adopted, and no file has shown yet that it uses it.
+            // The secret was adopted, and no file has shown yet that it uses it.
             Step::Idle if !leased && node.held.is_some() => self.set_step(id, Step::Busy(Op::Read)),
             Step::Idle | Step::Busy(_) | Step::Suspect(_) => {}
         }
     }
 
-    /// Where the wall clock has jumped, certificates are planned anew; nothing else depends on it.
+    /// Plans certificates anew if the wall clock has jumped; nothing else depends on it.
     pub(crate) fn watch_clock(&mut self) {
         if !self.clock.has_jumped(self.now) {
             return;

@@ -1,4 +1,4 @@
-//! Asking a store, and what its answers and failures come to.
+//! Asks a store, and handles its answers and failures.
 
 use crate::engine::Engine;
 use crate::interface::action::{Action, Level, Question};
@@ -11,11 +11,11 @@ use crate::tools::work::{Job, Work};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 
-/// A denial is final when it is repeated: what a cloud grants takes a moment to be known everywhere.
+/// A denial is final when it is repeated after this time: a cloud takes a moment to make a grant known everywhere.
 const ONCE_MORE: std::time::Duration = std::time::Duration::from_millis(1500);
 
 impl Engine {
-    /// The queue that requests about a secret wait in: its store's, or the Vault's.
+    /// Returns the queue in which requests about a secret wait: its store's, or the Vault's.
     pub(crate) fn work_of(&mut self, id: SecretId) -> &mut Work {
         let store = self.graph.get(id).and_then(|node| node.store);
         match store.and_then(|store| self.stores.get_mut(store)) {
@@ -24,7 +24,7 @@ impl Engine {
         }
     }
 
-    /// Whether this very secret is being read.
+    /// Returns whether this very secret is being read.
     pub(crate) fn is_being_read(&self, id: SecretId) -> bool {
         match self.graph.get(id).and_then(|node| node.store) {
             Some(store) => self.stores.is_reading(store, id),
@@ -32,7 +32,7 @@ impl Engine {
         }
     }
 
-    /// Asks each store what it may be asked.
+    /// Sends each store the requests that it may get.
     pub(crate) fn pump_stores(&mut self) {
         let now = self.now.moment;
         for id in self.stores.ids() {
@@ -60,7 +60,7 @@ impl Engine {
         self.out.push(Action::Ask(Question::Fetch { store: id, secret, request }));
     }
 
-    /// A store has answered, or not.
+    /// Handles the outcome of a read from a store.
     pub(crate) fn fetched(
         &mut self,
         (store, secret): (StoreId, SecretId),
@@ -82,13 +82,13 @@ impl Engine {
         }
     }
 
-    /// Whether that was asked.
+    /// Records that a read has ended. Returns whether it was asked for.
     pub(crate) fn end_fetch(&mut self, store: StoreId, secret: SecretId) -> bool {
         let now = self.now.moment;
         self.stores.get_mut(store).is_some_and(|store| store.work.finish(&Job::Read(secret), now))
     }
 
-    /// The store has answered for itself, whatever it said.
+    /// Records that the store itself has answered, whatever it said.
     fn store_answered(&mut self, id: StoreId) {
         let Some(store) = self.stores.get_mut(id) else { return };
         store.answers += 1;

@@ -1,9 +1,9 @@
-//! What is known of the stores that are no Vault: environment, files, the clouds' secret managers.
+//! What is known of the stores that are no Vault: the environment, files, the clouds' secret managers.
 //!
-//! A store has no login, no tokens and no leases that the engine would know of: its client finds its own credentials and
-//! keeps them, as the cloud's own library does. What is left is whether it answers. So a store is a queue, and a rest
-//! after a failure; [`Upstream`](crate::upstream::Upstream) is what a Vault needs. Each store rests by itself: what one
-//! cannot answer holds back no request to another.
+//! A store has no login, tokens or leases that the engine would know of. Its client finds its own credentials and
+//! keeps them, as the cloud's own library does. What is left is whether the store answers. So a store is a queue, and
+//! a rest after a failure; [`Upstream`](crate::upstream::Upstream) is what a Vault needs. Each store rests by itself:
+//! what one store cannot answer holds back no request to another.
 
 pub(crate) mod asking;
 pub(crate) mod rest;
@@ -17,19 +17,20 @@ use rest::Rest;
 /// One store.
 #[derive(Debug)]
 pub(crate) struct Store {
-    /// What paths call it: their first segment.
+    /// Its name in paths: their first segment.
     pub(crate) name: String,
-    /// What is asked of it.
+    /// The requests to it.
     pub(crate) work: Work,
     /// Whether it answers.
     pub(crate) rest: Rest,
-    /// Answers that were no failure, and failures, since the start.
+    /// How many answers were no failure, and how many were, since the start.
     pub(crate) answers: u64,
     pub(crate) failures: u64,
 }
 
 impl Store {
-    /// What may be asked of it now. While it rests nothing may; after that one request finds out for all.
+    /// Returns the next request that may go now. While the store rests there is none. After that, one request finds
+    /// out for all.
     fn next(&self, now: Moment) -> Option<Job> {
         match self.rest.until() {
             Some(until) if until > now || self.work.is_waiting_for_answers() => None,
@@ -71,12 +72,12 @@ impl Stores {
         self.0.iter()
     }
 
-    /// The first store of which an answer is awaited.
+    /// Returns the first store whose answer is awaited.
     pub(crate) fn awaited(&self) -> Option<&Store> {
         self.0.iter().find(|store| store.work.is_waiting_for_answers())
     }
 
-    /// Whether a read of this secret is under way.
+    /// Returns whether a read of this secret is under way.
     pub(crate) fn is_reading(&self, store: StoreId, secret: SecretId) -> bool {
         self.get(store).is_some_and(|store| store.work.is_under_way(&Job::Read(secret)))
     }

@@ -8,13 +8,13 @@ use crate::tools::dice::pause;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 
-/// The first rest, and the longest: what is on disk is to be current within a minute of a store's return.
+/// The first rest, and the longest: the files must be current within a minute of a store's return.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
-/// No longer, whatever the store asks for.
+/// No rest is longer, whatever the store asks for.
 const MOST_ASKED: Duration = Duration::from_secs(60);
 
-/// Whether a store answers, and when it is asked again where it does not.
+/// Whether a store answers, and when it is asked again if it does not.
 #[derive(Debug, Default)]
 pub(crate) struct Rest {
     away: Option<Away>,
@@ -26,23 +26,24 @@ pub(crate) struct Rest {
 struct Away {
     since: Moment,
     failure: Failure,
-    /// Failures in a row, of which those that were under way together count once.
+    /// How many failures in a row; requests that were under way together count as one.
     tries: u32,
     until: Moment,
 }
 
 impl Rest {
-    /// Until when nothing is asked; past while one request finds out. None where the store answers.
+    /// Returns until when nothing is asked; `None` if the store answers. If that is past, one request finds out.
     pub(crate) fn until(&self) -> Option<Moment> {
         self.away.as_ref().map(|away| away.until)
     }
 
-    /// Since when it does not answer, and the last reason.
+    /// Returns since when the store does not answer, and the last reason.
     pub(crate) fn outage(&self) -> Option<(Moment, &Failure)> {
         self.away.as_ref().map(|away| (away.since, &away.failure))
     }
 
-    /// A request was not answered, or was asked to come later. Whether that is news. `draw` is from 0 to 1.
+    /// Records that a request was not answered, or that the store asked for a pause. Returns whether that is news.
+    /// `draw` is from 0 to 1.
     pub(crate) fn failed(&mut self, id: SecretId, failure: Failure, now: Moment, draw: f64) -> bool {
         self.stranded.insert(id);
         let news = self.away.is_none();
@@ -58,7 +59,7 @@ impl Rest {
                 FailureKind::Overloaded(asked) => asked.unwrap_or_default().min(MOST_ASKED),
                 _ => Duration::ZERO,
             };
-            // A little later than asked, and not all pods at the same moment.
+            // A little later than the store asked, and not all pods at the same moment.
             let asked = asked.saturating_add(if asked.is_zero() { asked } else { FIRST.mul_f64(draw) });
             away.until = now.after(pause(away.tries, FIRST, LONGEST, draw).max(asked));
         }
@@ -66,7 +67,8 @@ impl Rest {
         news
     }
 
-    /// The store has answered for itself. Where it had been away: since when, and who met that.
+    /// Records that the store itself has answered. If it had been away, returns since when, and the secrets whose
+    /// requests failed for that.
     pub(crate) fn answered(&mut self) -> Option<(Moment, BTreeSet<SecretId>)> {
         let away = self.away.take()?;
         Some((away.since, std::mem::take(&mut self.stranded)))

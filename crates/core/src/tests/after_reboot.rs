@@ -1,4 +1,4 @@
-//! What an earlier boot left: its times mean nothing until the server has told.
+//! What an earlier boot left: its times mean nothing until the server has answered.
 
 use std::time::Duration;
 
@@ -53,7 +53,8 @@ fn a_lease_whose_renewal_is_unheard_after_its_login_turned_out_dead_is_read_anew
     }
 }
 
-/// What is left of a token from before a restart only the server knows, and a proxy, or a quota, keeps it from saying so.
+/// Only the server knows how long a token from before a restart lives, and a proxy, or a quota, keeps it from saying
+/// so.
 #[test]
 fn what_is_leased_under_a_token_is_not_called_good_before_the_server_has_told_what_is_left_of_that() {
     for kind in [FailureKind::Nonsense, FailureKind::Overloaded(None)] {

@@ -1,4 +1,4 @@
-//! What is to be written down: each change once, and nothing that has not changed.
+//! What has to be written down: each change once, and nothing that has not changed.
 
 use super::hand::{Hand, kv, leased, policy, request, settled};
 use crate::interface::action::{Action, Question};

@@ -110,7 +110,7 @@ fn a_sink_whose_wrapping_comes_while_its_token_is_in_doubt_is_rendered_when_the_
     assert!(rendered(&taken_back), "{taken_back:?}");
 }
 
-/// Somebody revokes a token in its first seconds: it is denied its look-up as one is that has no policy for that.
+/// A token is revoked in its first seconds. It is denied its look-up like a token without a policy for that.
 #[test]
 fn a_token_that_was_revoked_as_soon_as_it_had_logged_in_does_not_make_every_later_denial_a_login() {
     let mut hand = Hand::new(policy(Mode::Daemon, 1));
@@ -151,7 +151,7 @@ fn a_token_that_was_revoked_as_soon_as_it_had_logged_in_does_not_make_every_late
     assert!(denied.iter().any(is_look_up) && !denied.iter().any(is_login), "{denied:?}");
 }
 
-/// The server hangs when the token in doubt is asked about for the last time, and is away until that token has ended.
+/// The server hangs at the last look-up of the token in doubt, and is away until that token has ended.
 #[test]
 fn a_login_that_waits_for_a_token_in_doubt_takes_over_when_that_token_has_ended() {
     let mut hand = Hand::new(policy(Mode::Daemon, 1));
@@ -198,7 +198,7 @@ fn a_login_that_waits_for_a_token_in_doubt_takes_over_when_that_token_has_ended(
     assert!(ended && reads, "the token ended: {ended}; its successor is read with: {reads}");
 }
 
-/// A daemon whose token's renewal is under way when its hour is over.
+/// Makes a daemon whose token's renewal is under way when its hour is over.
 fn past_its_end() -> (Hand, Moment) {
     let mut hand = settled(leased("l", 3 * 3600));
     let mut seen = Vec::new();
@@ -228,7 +228,8 @@ fn a_token_whose_renewal_is_heard_of_after_its_end_goes_on_with_all_that_it_leas
     );
 }
 
-/// The server may have kept it for as long as a renewal would have brought, until it says that it did not.
+/// The server may have kept the token for as long as a renewal would have granted, until it says that it did not
+/// renew it.
 #[test]
 fn a_token_whose_renewal_is_denied_after_its_end_is_over() {
     let (mut hand, sent) = past_its_end();
@@ -256,8 +257,8 @@ fn a_token_s_renewal_that_is_asked_to_come_later_does_so_but_not_too_late() {
     }
 }
 
-/// A renewal of it was granted and not heard of, so it reaches its end, as far as that is known, while the login that is to
-/// follow it waits for one more look-up. That is granted: everything goes on, and is not left without a login for good.
+/// A renewal of the token was granted, but its answer was lost. So the token reaches its end, as far as is known,
+/// while the next login waits for one more look-up. That is granted: everything goes on, and a login is there.
 #[test]
 fn a_token_in_doubt_that_reaches_its_end_before_its_look_up_is_granted_is_gone_on_with() {
     let mut hand = settled(leased("l", 36_000));

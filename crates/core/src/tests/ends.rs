@@ -1,4 +1,4 @@
-//! What has no lease and says itself when it ends, or when the server replaces it.
+//! Values without a lease that say themselves when they end, or when the server replaces them.
 
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ fn a_rotation_whose_time_was_moved_on_before_its_password_is_asked_about_again_s
     hourly.files[0].refresh = Duration::from_secs(1000);
     let mut hand = settled_by(hourly, rotates_in(4, true));
     until_read(&mut hand);
-    // The time is another, the password is not yet.
+    // The time has changed, but the password has not yet.
     hand.read(0, rotates_in(3600, false));
     let mut waits = Vec::new();
     for _ in 0..4 {

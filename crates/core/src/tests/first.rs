@@ -1,4 +1,4 @@
-//! The first time that a daemon is ready: what it ends with where that never comes, and who hears of it.
+//! The first readiness of a daemon: how a run ends without it, and which notifiers are notified.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn login_fails(hand: &mut Hand, token: u64, kind: FailureKind) -> Vec<Action> {
     hand.give(Event::LoggedIn { token: TokenId(token), sent, result })
 }
 
-/// How the run ended among these actions, if it did.
+/// Returns how the run ended among these actions, if it did.
 fn end(actions: &[Action]) -> Option<Result<(), Ending>> {
     actions.iter().find_map(|action| match action {
         Action::Exit(result) => Some(result.clone()),
@@ -32,7 +32,7 @@ fn end(actions: &[Action]) -> Option<Result<(), Ending>> {
     })
 }
 
-/// Answers every login with a failure, for so many seconds; when and how the run ended, if it did.
+/// Answers every login with a failure, for this many seconds. Returns when and how the run ended, if it did.
 fn refused_for(hand: &mut Hand, kind: FailureKind, seconds: u64) -> Option<(u64, Ending)> {
     let began = hand.millis;
     let mut actions = login_fails(hand, 1, kind);
@@ -80,8 +80,8 @@ fn an_account_that_is_locked_ends_a_unit_as_any_refusal_does() {
     assert_eq!((after, ending.cause), (30, Cause::Denied), "it is started again, and so not lost for good");
 }
 
-/// Starts init after an earlier run that was refused three times, the last time so many minutes ago, and lets a file fail.
-/// Returns whether it asked for a login, and what it ended with.
+/// Starts init after an earlier run that was refused three times, the last time this many minutes ago, and lets a
+/// file fail. Returns whether init asked for a login, and what it ended with.
 fn refused_before(minutes: u64) -> (bool, Option<Cause>) {
     let mode = Mode::Init { timeout: Duration::from_secs(120) };
     let mut hand = Hand::new(Policy { locks_out: true, handoff: true, ..policy(mode, 1) });
@@ -119,7 +119,7 @@ fn missing(hand: &mut Hand) -> Vec<Action> {
     hand.give(Event::Read { secret: SecretId(0), token: TokenId(1), sent: hand.now().moment, result })
 }
 
-/// What the engine asks for is answered: the secret is missing, until it `comes`. When and how the run ended.
+/// Answers what the engine asks for: the secret is missing, until it `comes`. Returns when and how the run ended.
 fn missing_until(comes: u64) -> Option<(u64, Cause)> {
     let mut hand = daemon(FirstReady::Awaited);
     let (began, mut actions) = (hand.millis, missing(&mut hand));
@@ -256,7 +256,7 @@ fn an_application_that_waits_for_the_first_files_is_not_notified_of_them() {
     }
 }
 
-/// The lines of the log, and when the notifier is tried again.
+/// Reports a failed notification. Returns the lines of the log.
 fn not_notified(hand: &mut Hand) -> Vec<Say> {
     let result = Err("it does not listen".to_owned());
     let actions = hand.engine.handle(Event::Notified { notifier: NotifierId(0), result }, hand.now());

@@ -1,4 +1,4 @@
-//! What is replaced is given back only once nobody can use it any more.
+//! What was replaced is revoked only once nothing can use it any more.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use leasehold_base::failure::{Failure, FailureKind};
 const WEB: &str = "secret/data/web";
 const DB: &str = "database/creds/web";
 
-/// A daemon with a set of two files, each with an application of its own, published and told. Both are
-/// made of a lease of an hour, the first of a value besides.
+/// Makes a daemon with a set of two files, each with an application of its own, published and notified. Both depend
+/// on a lease of an hour, and the first on a value besides.
 fn shared() -> Hand {
     let mut policy = policy(Mode::Daemon, 2);
     policy.notifiers.push(NotifierPolicy { name: "other".into(), splay: Duration::ZERO, on_first: true });
@@ -82,7 +82,7 @@ fn replace(hand: &mut Hand) {
     hand.read(1, fixed("new"));
 }
 
-/// Whether the old lease is given back within a minute.
+/// Returns whether the old lease is revoked within a minute.
 fn is_given_back(hand: &mut Hand) -> bool {
     let end = Duration::from_millis(hand.millis) + Duration::from_secs(60);
     let gives = |action: &Action| matches!(action, Action::Ask(Question::RevokeLease { lease, .. }) if lease.0 == "old");
@@ -97,7 +97,7 @@ fn is_given_back(hand: &mut Hand) -> bool {
 #[test]
 fn who_has_not_heard_that_a_file_left_a_lease_keeps_it_although_others_went_on_with_it() {
     let mut hand = shared();
-    // The value changes, and with it the first file does without the lease; nobody can be told.
+    // The value changes, and the first file no longer uses the lease. No notification arrives.
     value_changes(&mut hand);
     assert_eq!(made(&mut hand, 0, &[WEB], true), [publish(&[0, 1])]);
     hand.published(2, &[0]);
@@ -117,7 +117,7 @@ fn a_rendering_that_changes_nothing_does_not_stand_for_having_told_the_one_befor
     replace(&mut hand);
     made(&mut hand, 0, &[WEB, DB], true);
     assert_eq!(made(&mut hand, 1, &[DB], true), [publish(&[0, 1])]);
-    // News of the value while the first is on its way to the disk, which its template makes nothing of.
+    // The value changes again while the first change is on its way to the disk. The template makes nothing of it.
     value_changes(&mut hand);
     hand.published(2, &[0, 1]);
     told(&mut hand, 1);
@@ -127,8 +127,8 @@ fn a_rendering_that_changes_nothing_does_not_stand_for_having_told_the_one_befor
     assert!(is_given_back(&mut hand));
 }
 
-/// The store has the answer, and the handoff what the store has: the next run would render with it, and give
-/// its lease back as one that was replaced.
+/// The store has the answer, and the handoff has what the store has. The next run would render with it, and revoke
+/// its lease as one that was replaced.
 #[test]
 fn what_is_answered_while_leaving_is_what_the_next_run_goes_on_from() {
     let mut kept = settled(fixed("old")).engine.snapshot();
@@ -207,7 +207,7 @@ fn revocation(hand: &mut Hand) -> LeaseId {
     panic!("no lease is revoked");
 }
 
-/// A lease in another namespace than its login's does not end with that. With no login there is nothing to revoke it with.
+/// A lease in another namespace than its login's does not end with the login. Without a login nothing can revoke it.
 #[test]
 fn a_lease_that_outlives_its_login_elsewhere_is_left_to_the_next_run() {
     let mut hand = Hand::new(Policy { handoff: true, ..policy(Mode::Daemon, 1) });
@@ -269,7 +269,7 @@ fn revoked_with(actions: &[Action]) -> Option<TokenId> {
     })
 }
 
-/// What denied everything for a moment denied the current login, too; and the one before it may be dead by now.
+/// What denied everything for a moment denied the current login, too; and the login before it may be dead by now.
 #[test]
 fn a_lease_that_neither_login_could_give_back_is_given_back_by_the_current_one_when_that_may() {
     let mut hand = left_by_the_login_before();
@@ -286,7 +286,7 @@ fn a_lease_that_neither_login_could_give_back_is_given_back_by_the_current_one_w
     }
 }
 
-/// A bad phase may leave many leases that are free at the same moment.
+/// After an outage, many leases may become free at the same moment.
 #[test]
 fn many_leases_that_are_to_come_later_go_one_at_a_time() {
     let mut kept = settled(fixed("l")).engine.snapshot();
@@ -320,7 +320,7 @@ fn many_leases_that_are_to_come_later_go_one_at_a_time() {
     }
 }
 
-/// Its login is in another namespace: once that is revoked, nothing could revoke what comes then.
+/// Its login is in another namespace. Once that login is revoked, nothing could revoke the lease that comes then.
 #[test]
 fn a_login_waits_at_the_end_for_a_lease_elsewhere_that_is_being_minted() {
     let mut hand = Hand::new(policy(Mode::Daemon, 1));
@@ -346,7 +346,7 @@ fn a_login_waits_at_the_end_for_a_lease_elsewhere_that_is_being_minted() {
     assert_eq!(then, [Action::Ask(Question::RevokeToken(TokenId(1)))]);
 }
 
-/// The first answer after an outage is that to a revocation: what was stranded is not asked for any more.
+/// The first answer after an outage is that to a revocation. Reads that were stranded are not asked for any more.
 #[test]
 fn a_server_that_is_back_at_the_end_is_asked_for_nothing_but_what_is_given_back() {
     let mut hand = settled(kv(true));

@@ -25,7 +25,7 @@ fn resolve(path: &str) -> Action {
     resolve_anew(path, false)
 }
 
-/// As above; `again`, where what is known of the mount is not to be believed.
+/// Returns the action; `again` if what is known of the mount must not be believed.
 fn resolve_anew(path: &str, again: bool) -> Action {
     let request = Arc::new(request(path));
     Action::Ask(Question::Resolve { secret: SecretId(0), token: TokenId(1), request, again })
@@ -180,7 +180,8 @@ fn what_has_moved_to_where_another_is_read_already_is_rendered_from_that() {
     assert_eq!(hand.resolved(0, KEPT), [Action::Render(FileId(0))]);
 }
 
-/// What an earlier run read may be as old as the refresh of its own files allows, and another file wants it newer.
+/// A value of an earlier run may be as old as the refresh of its own files allows, and another file needs a newer
+/// one.
 #[test]
 fn what_has_moved_to_an_answer_that_is_older_than_its_file_allows_is_read_there() {
     let of_two = || {
@@ -213,7 +214,7 @@ fn what_has_moved_to_an_answer_that_is_older_than_its_file_allows_is_read_there(
     assert!(seen.contains(&read_of(0, KEPT)), "{seen:?}");
 }
 
-/// The one way of writing it leads to the version 1 that is there now; the other leads nowhere, and has to show that.
+/// One way of writing it leads to the version 1 that is there now. The other leads nowhere, and has to show that.
 #[test]
 fn what_is_written_as_a_version_2_keeps_it_is_another_secret_once_that_has_moved() {
     let mut hand = Hand::new(policy(Mode::Daemon, 2));
@@ -241,7 +242,7 @@ fn what_is_written_as_a_version_2_keeps_it_is_another_secret_once_that_has_moved
     assert!(asked.contains(&read_of(2, KEPT)), "{asked:?}");
 }
 
-/// Each try begins with the mount then, which the client asks about once for all secrets of it.
+/// Each try then begins with the mount, about which the client asks once for all its secrets.
 #[test]
 fn a_mount_that_is_gone_fails_its_secret_and_is_found_when_it_is_there_again() {
     let mut hand = settled(kv(true));

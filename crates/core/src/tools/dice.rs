@@ -1,19 +1,19 @@
-//! Jitter without dice: a hash of the pod's seed, a name and a count.
+//! Jitter without chance: a hash of the pod's seed, a name and a count.
 //!
-//! Stable for one pod, so that a restart does not move its schedule; different between pods, so
-//! that a thousand of them do not ask in the same second; repeatable, so that a simulation is.
+//! It is stable for one pod, so that a restart does not move the pod's schedule. It differs between pods, so that a
+//! thousand of them do not ask in the same second. It is repeatable, so that a simulation is.
 
 use std::time::Duration;
 
 use leasehold_base::time::Moment;
 
-/// Draws for one pod.
+/// The draws of one pod.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dice {
     seed: u64,
 }
 
-/// A name's number, for [`Dice`]: FNV-1a, which is stable across versions of the compiler.
+/// Returns the number of a name, for [`Dice`]: FNV-1a, which is stable across versions of the compiler.
 pub(crate) fn number(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -25,10 +25,10 @@ impl Dice {
         Self { seed }
     }
 
-    /// From 0 up to, not including, 1; the `count`th draw of `name`.
+    /// Returns the `count`th draw of `name`, from 0 up to but not including 1.
     pub(crate) fn draw(self, name: u64, count: u64) -> f64 {
         let mut x = self.seed ^ name.rotate_left(32) ^ count.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        // The finalizer of splitmix64: each bit in changes half of the bits out.
+        // The finalizer of splitmix64: each bit of the input changes half of the bits of the output.
         x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         x ^= x >> 31;
@@ -36,14 +36,14 @@ impl Dice {
         f64::from(u32::try_from(x >> 32).unwrap_or(u32::MAX)) / (f64::from(u32::MAX) + 1.0)
     }
 
-    /// From `least` up to `most`.
+    /// Returns a draw from `least` up to `most`.
     pub(crate) fn between(self, least: Duration, most: Duration, name: u64, count: u64) -> Duration {
         least + most.saturating_sub(least).mul_f64(self.draw(name, count))
     }
 
-    /// The first moment from `now` on of this pod's own beat, which comes once every `period`: pods that
-    /// do something together are spread over a whole period by it. It stands on the clock, not on the
-    /// start, so that whoever is started again and again comes to it all the same.
+    /// Returns the first moment from `now` on of this pod's own beat, which comes once every `period`. It spreads
+    /// pods that do something together over a whole period. It depends on the clock and not on the start, so that a
+    /// pod that is started again and again reaches its beat all the same.
     pub(crate) fn beat(self, now: Moment, period: Duration, name: u64) -> Moment {
         let phase = period.mul_f64(self.draw(name, 0)).as_nanos();
         let period = period.as_nanos().max(1);
@@ -52,13 +52,13 @@ impl Dice {
     }
 }
 
-/// `middle` moved by up to ten per cent either way: `draw` from 0 to 1.
+/// Returns `middle` moved by up to ten per cent either way, by a `draw` from 0 to 1.
 pub(crate) fn around(middle: Duration, draw: f64) -> Duration {
     middle.mul_f64(0.9 + 0.2 * draw)
 }
 
-/// The pause before the next try after `tries` failures in a row (from 1): `first`, doubled each
-/// time, at most `most`, shortened by up to a tenth so that many who failed together part.
+/// Returns the pause before the next try after `tries` failures in a row (from 1): `first`, doubled each time, and at
+/// most `most`. It is shortened by up to a tenth, so that many who failed together part.
 pub(crate) fn pause(tries: u32, first: Duration, most: Duration, draw: f64) -> Duration {
     let doublings = tries.saturating_sub(1).min(16);
     let whole = first.saturating_mul(1 << doublings).min(most.max(first));

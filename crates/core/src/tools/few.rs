@@ -1,5 +1,5 @@
-//! A set that mostly has one member: what a file uses, who uses a secret. A tree's smallest node has room for eleven,
-//! and a thousand files have five thousand such sets.
+//! A set that mostly has one member, such as the secrets that a file uses, or the files that use a secret. A tree's
+//! smallest node has room for eleven members, and a thousand files have five thousand such sets.
 
 use std::slice;
 use std::vec;
@@ -15,18 +15,18 @@ impl<T> Default for Few<T> {
 }
 
 impl<T: Ord> Few<T> {
-    /// Puts `member` in; whether it is new.
+    /// Adds `member`. Returns whether it is new.
     pub(crate) fn insert(&mut self, member: T) -> bool {
         let Err(place) = self.0.binary_search(&member) else { return false };
         if self.0.len() < 4 {
-            // A vector's own first step is room for four.
+            // A vector's own first step makes room for four.
             self.0.reserve_exact(1);
         }
         self.0.insert(place, member);
         true
     }
 
-    /// Takes `member` out.
+    /// Removes `member`. Returns whether it was there.
     pub(crate) fn remove(&mut self, member: &T) -> bool {
         let place = self.0.binary_search(member);
         place.is_ok_and(|place| {
@@ -39,7 +39,7 @@ impl<T: Ord> Few<T> {
         self.0.binary_search(member).is_ok()
     }
 
-    /// The member at this place.
+    /// Returns the member at this place.
     pub(crate) fn get(&self, place: usize) -> Option<&T> {
         self.0.get(place)
     }
@@ -60,12 +60,12 @@ impl<T: Ord> Few<T> {
         self.0 = Vec::new();
     }
 
-    /// In order.
+    /// Returns the members in order.
     pub(crate) fn iter(&self) -> slice::Iter<'_, T> {
         self.0.iter()
     }
 
-    /// Those that `other` does not have.
+    /// Returns the members that `other` does not have.
     pub(crate) fn difference<'s>(&'s self, other: &'s Self) -> impl Iterator<Item = &'s T> {
         self.iter().filter(|member| !other.contains(member))
     }

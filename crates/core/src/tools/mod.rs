@@ -1,4 +1,4 @@
-//! What knows nothing of secrets: timers, the queue of requests, jitter, small sets.
+//! Tools that know nothing of secrets: timers, the queue of requests, jitter, small sets.
 
 pub(crate) mod dice;
 pub(crate) mod few;

@@ -1,24 +1,26 @@
-//! How many requests go at once, and over how long what returns is spread: fewer, and longer, while answers take long.
+//! How many requests go at once, and over how long returning work is spread: fewer, and longer, while answers take
+//! long.
 //!
-//! A server that is flooded says so with 429 only where a quota is set. Otherwise its answers come later and later,
-//! since they wait in a queue, and whoever sends on fills it. So the number of requests under way is halved when an
-//! answer took long and none came quickly meanwhile, and grows by one as soon as that many have come quickly again.
-//! One slow path beside quick ones says nothing of the server, and two may always be under way: it holds nothing up.
+//! A flooded server says so with 429 only where a quota is set. Otherwise its answers come later and later, since
+//! they wait in a queue, and further requests only fill it. So the number of requests under way is halved when an
+//! answer took long and none came quickly meanwhile. It grows by one as soon as that many answers have come quickly
+//! again. One slow path beside quick ones says nothing about the server, and two requests may always be under way, so
+//! a slow path holds nothing up.
 
 use std::time::Duration;
 
 use leasehold_base::time::Moment;
 
-/// An answer that takes longer has waited. Some engines take a second or two to make a user, and a start with many of
-/// those is not to take longer for that.
+/// An answer that takes longer than this has waited. Some engines take a second or two to make a user, and a start
+/// with many such secrets must not take longer for that.
 const SLOW: Duration = Duration::from_secs(3);
-/// What an answer takes up to this says nothing.
+/// An answer that takes no longer than this says nothing.
 const USUAL: Duration = Duration::from_secs(1);
-/// No fewer than this, whatever the answers take.
+/// The limit is never lower than this, whatever the answers take.
 const FEWEST: usize = 2;
-/// What returns is spread over so many times what the last answer took beyond that, on top of the usual.
+/// Returning work is spread over this many times what the last answer took beyond `USUAL`, on top of the usual time.
 const TIMES: u32 = 5;
-/// But over no more than this on top.
+/// The most that is added to the usual time.
 const MOST: Duration = Duration::from_secs(27);
 
 /// The pace at which a server takes requests.
@@ -26,13 +28,13 @@ const MOST: Duration = Duration::from_secs(27);
 pub(crate) struct Pace {
     most: usize,
     limit: usize,
-    /// Quick answers since the limit changed.
+    /// How many quick answers came since the limit changed.
     run: usize,
     /// When the limit was last lowered.
     lowered: Moment,
     /// When an answer last came quickly.
     quick: Moment,
-    /// What the last answer took.
+    /// How long the last answer took.
     took: Duration,
 }
 
@@ -42,12 +44,12 @@ impl Pace {
         Self { most, limit: most, run: 0, lowered: never, quick: never, took: Duration::ZERO }
     }
 
-    /// So many requests may be under way.
+    /// Returns how many requests may be under way.
     pub(crate) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// What was asked at `sent` is answered.
+    /// Records the answer to a request that was sent at `sent`.
     pub(crate) fn answered(&mut self, sent: Moment, now: Moment) {
         self.took = sent.until(now);
         if self.took < SLOW {
@@ -62,7 +64,7 @@ impl Pace {
         }
     }
 
-    /// What is spread over `usual` is spread over so long now.
+    /// Returns the time over which to spread what is usually spread over `usual`.
     pub(crate) fn stretched(&self, usual: Duration) -> Duration {
         usual + self.took.saturating_sub(USUAL).saturating_mul(TIMES).min(MOST)
     }

@@ -26,7 +26,7 @@ property! {
         assert!(pause <= whole && pause + Duration::from_nanos(1) >= whole * 9 / 10, "{pause:?} of {whole:?}");
     }
 
-    /// Who has failed more often waits as long or longer, by the same draw.
+    /// A request that has failed more often waits as long or longer, by the same draw.
     fn a_pause_grows_with_the_tries(tries: u32 in 0..=40, first: u64 in 1..=30, most: u64 in 1..=80, step: u32 in 0..=STEPS) {
         let pause = |tries| pause(tries, secs(first), secs(most), draw(step));
         assert!(pause(tries) <= pause(tries + 1));
@@ -51,7 +51,7 @@ property! {
         assert!(drawn >= secs(least) && drawn <= secs(least.max(most)), "{drawn:?}");
     }
 
-    /// A beat comes within one period, and who wakes at it or after it finds the next one a period later.
+    /// A beat comes within one period. A process that wakes at it or after it finds the next one a period later.
     fn a_beat_comes_once_in_each_period(now: u64 in 0..=240, period: u64 in 1..=60, seed: u64 in 0..=12) {
         let (now, period) = (Moment::new(secs(now)), secs(period));
         let beat = |now| Dice::new(seed).beat(now, period, 7);

@@ -1,50 +1,50 @@
-//! The deadlines, soonest first: an idle agent with a thousand secrets looks at one entry.
+//! The deadlines, soonest first, so that an idle agent with a thousand secrets checks one entry.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::interface::ids::{FileId, LeaseId, NotifierId, SecretId, StoreId, TokenId, UnitId};
 use leasehold_base::time::Moment;
 
-/// What a deadline is for. The order decides between equal moments: a login before a read.
+/// The purpose of a deadline. The order decides between equal moments: a login goes before a read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Timer {
     /// A token is past its end.
     TokenEnd(TokenId),
-    /// The token wants its renewal or its successor.
+    /// The token's renewal or its successor is due.
     Token(TokenId),
-    /// A login that was put off.
+    /// A login that was put off is due.
     LogIn,
-    /// At a start, a login that is refused was tried for long enough.
+    /// At a start, a refused login was tried for long enough.
     Patience,
     /// What keeps a daemon from being ready for the first time has done so for long enough.
     First,
-    /// A look-up that was put off.
+    /// A look-up that was put off is due.
     LookUp,
-    /// A token from an earlier run is looked up, if no request has shown until then that it lives.
+    /// A token from an earlier run is looked up, unless a request has shown by then that it lives.
     Proof(TokenId),
-    /// The next probe of a server that is down.
+    /// The next probe of a server that is away is due.
     Probe,
     /// A store that did not answer may be asked again.
     Store(StoreId),
-    /// The secret is denied, and what else is there is published without it.
+    /// The secret is still denied, and the other secrets' files are published without it.
     Denied(SecretId),
-    /// The secret's next step.
+    /// The secret's next step is due.
     Secret(SecretId),
     /// A unit's quiet time, gathering or retry is over.
     Unit(UnitId),
-    /// A notifier is tried again.
+    /// A notification is retried.
     Notifier(NotifierId),
-    /// The grace of a replaced lease is over, or its revocation is tried again.
+    /// The grace period of a replaced lease is over, or its revocation is retried.
     Retiree(LeaseId),
-    /// The revocation of a token that was replaced is tried again.
+    /// The revocation of a token that was replaced is retried.
     Leaving(TokenId),
-    /// The wrapping of the token for a sink is tried again.
+    /// The wrapping of the token for a sink is retried.
     Wrap(FileId),
-    /// The handoff is written.
+    /// The handoff has to be written.
     Handoff,
-    /// The deadline of init, or of what comes before the process of `exec`.
+    /// The deadline of `init`, or of what comes before the process of `exec`.
     Init,
-    /// The delay before the process of `exec` is told of a change is over.
+    /// The delay before the process of `exec` is notified of a change is over.
     Child,
     /// The process of `exec` has not stopped in time.
     Kill,
@@ -79,12 +79,12 @@ impl Timers {
         *self = Self::default();
     }
 
-    /// When a deadline is, if it is there.
+    /// Returns when a deadline is, if there is one.
     pub(crate) fn at(&self, timer: &Timer) -> Option<Moment> {
         self.places.get(timer).copied()
     }
 
-    /// The soonest deadline.
+    /// Returns the soonest deadline.
     pub(crate) fn next(&self) -> Option<Moment> {
         self.queue.first().map(|(at, _)| *at)
     }

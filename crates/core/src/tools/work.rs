@@ -1,5 +1,5 @@
-//! Requests that wait for their turn, and those under way: never more at once than the policy
-//! allows, the most urgent first.
+//! Requests that wait for their turn, and those under way: never more at once than the policy allows, and the most
+//! urgent first.
 
 use std::collections::BTreeMap;
 
@@ -21,17 +21,17 @@ pub(crate) enum Job {
     RevokeLease(LeaseId),
 }
 
-/// How urgent a job is. Within a class the one that must be done by an earlier moment goes first,
-/// then the one that waited longer.
+/// How urgent a job is. Within a class, the job that must be done by an earlier moment goes first, then the one that
+/// has waited longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Class {
-    /// Everything depends on it.
+    /// Everything depends on these.
     Token,
-    /// Time that is running out.
+    /// Their time is running out.
     Renew,
-    /// News.
+    /// These bring news.
     Read,
-    /// Nobody waits for it.
+    /// Nothing waits for these.
     Revoke,
 }
 
@@ -45,12 +45,12 @@ impl Job {
         }
     }
 
-    /// Whether it is about the login itself, and goes without one.
+    /// Returns whether it is about the login itself, and goes without a current login.
     pub(crate) fn is_about_login(&self) -> bool {
         self.class() == Class::Token
     }
 
-    /// Whether it gives something back.
+    /// Returns whether it revokes something.
     pub(crate) fn is_revocation(&self) -> bool {
         self.class() == Class::Revoke
     }
@@ -58,14 +58,14 @@ impl Job {
 
 type Place = (Class, Moment, u64);
 
-/// The queue and what is under way.
+/// The queue, and what is under way.
 #[derive(Debug)]
 pub(crate) struct Work {
     limit: usize,
     count: u64,
     ready: BTreeMap<Place, Job>,
     places: BTreeMap<Job, Place>,
-    /// With the login each uses, and when it was sent.
+    /// Each request with the login that it uses, and when it was sent.
     under_way: BTreeMap<Job, (Option<TokenId>, Moment)>,
     pub(crate) pace: Pace,
 }
@@ -93,83 +93,82 @@ impl Work {
         self.ready.insert(place, job);
     }
 
-    /// Takes a job off the queue; one that is under way stays so.
+    /// Removes a job from the queue. A job that is under way stays so.
     pub(crate) fn remove(&mut self, job: &Job) {
         if let Some(place) = self.places.remove(job) {
             self.ready.remove(&place);
         }
     }
 
-    /// Whether the job is queued or under way.
+    /// Returns whether the job is queued or under way.
     pub(crate) fn has(&self, job: &Job) -> bool {
         self.places.contains_key(job) || self.under_way.contains_key(job)
     }
 
-    /// The most urgent job that may start now; `with_token` tells whether there is a login for
-    /// those that need one, `alone` that only one may be under way. It stays queued until
-    /// [`Work::start`].
+    /// Returns the most urgent job that may start now. `with_token` says that there is a login for the jobs that need
+    /// one, `alone` that only one job may be under way. The job stays queued until [`Work::start`].
     pub(crate) fn next(&self, with_token: bool, alone: bool) -> Option<Job> {
         let limit = if alone { 1 } else { self.limit };
         if self.under_way.len() >= limit {
             return None;
         }
         let (_, job) = self.ready.first_key_value()?;
-        // Only what has time waits for a slow server.
+        // Only jobs that are not urgent wait for a slow server.
         if job.class() >= Class::Read && self.under_way.len() >= self.pace.limit() {
             return None;
         }
         (with_token || job.is_about_login()).then(|| job.clone())
     }
 
-    /// Whether jobs wait that need a login.
+    /// Returns whether jobs wait that need a login.
     pub(crate) fn wants_token(&self) -> bool {
         self.ready.last_key_value().is_some_and(|(_, job)| !job.is_about_login())
     }
 
-    /// Moves a job under way, asked with `token` at `now`.
+    /// Records that a job is under way, sent with `token` at `now`.
     pub(crate) fn start(&mut self, job: Job, token: Option<TokenId>, now: Moment) {
         self.remove(&job);
         self.under_way.insert(job, (token, now));
     }
 
-    /// The answer is here. False where nothing was asked.
+    /// Records the answer to a job. Returns false if the job was not under way.
     pub(crate) fn finish(&mut self, job: &Job, now: Moment) -> bool {
         let Some((_, sent)) = self.under_way.remove(job) else { return false };
         self.pace.answered(sent, now);
         true
     }
 
-    /// The login that a job under way is asked with.
+    /// Returns the login that a job under way is sent with.
     pub(crate) fn token_of(&self, job: &Job) -> Option<TokenId> {
         self.under_way.get(job)?.0
     }
 
-    /// Whether a request under way uses this login.
+    /// Returns whether a request under way uses this login.
     pub(crate) fn uses(&self, token: TokenId) -> bool {
         self.under_way.values().any(|(used, _)| *used == Some(token))
     }
 
-    /// Whether anything of this kind is queued or under way.
+    /// Returns whether a job of this kind is queued or under way.
     pub(crate) fn any(&self, which: impl Fn(&Job) -> bool) -> bool {
         self.places.keys().any(&which) || self.under_way.keys().any(&which)
     }
 
-    /// Whether this very job is under way.
+    /// Returns whether this very job is under way.
     pub(crate) fn is_under_way(&self, job: &Job) -> bool {
         self.under_way.contains_key(job)
     }
 
-    /// Whether a request of this kind is under way.
+    /// Returns whether a request of this kind is under way.
     pub(crate) fn under_way(&self, which: impl Fn(&Job) -> bool) -> bool {
         self.under_way.keys().any(which)
     }
 
-    /// Whether anything at all is under way.
+    /// Returns whether anything is under way.
     pub(crate) fn is_waiting_for_answers(&self) -> bool {
         !self.under_way.is_empty()
     }
 
-    /// Takes every queued job about a secret off the queue, and returns the secrets.
+    /// Removes every queued job about a secret, and returns the secrets.
     pub(crate) fn take_secrets(&mut self) -> Vec<SecretId> {
         let jobs: Vec<Job> = self.places.keys().cloned().collect();
         let mut secrets = Vec::new();
@@ -182,7 +181,7 @@ impl Work {
         secrets
     }
 
-    /// Empties the queue; what is under way stays.
+    /// Empties the queue; jobs under way stay.
     pub(crate) fn clear_ready(&mut self) {
         self.ready.clear();
         self.places.clear();

@@ -1,12 +1,12 @@
 //! One view of whether the server is there.
 //!
-//! A request that got no answer, or the server's own word that it is away, opens it at once. What a proxy
-//! answered for the server, or nonsense, is a doubt: requests go on while one probe finds out, so that a proxy which
-//! answers for one path holds no other path up.
+//! A request that got no answer, or an answer in which the server itself says that it is away, opens the breaker at
+//! once. An answer that a proxy gave in the server's place, or nonsense, is a doubt: requests go on while one probe
+//! finds out, so that a proxy that answers for one path holds no other path up.
 //!
-//! While it is not, nothing is sent but one probe at a time, 1 s to 5 s apart and after half a minute 2 s to
-//! 10 s, however many secrets wait. The first probe goes at once: where a single path hangs or resets and the
-//! server is well, that costs the others one short question.
+//! While the breaker is open, only probes are sent, one at a time, however many secrets wait. They are 1 s to 5 s
+//! apart, and 2 s to 10 s after half a minute. The first probe goes at once: where a single path hangs or resets and
+//! the server is well, the other paths wait for one short question only.
 
 use std::time::Duration;
 
@@ -17,29 +17,29 @@ use leasehold_base::time::Moment;
 
 /// Probes are never closer than this.
 const LEAST_GAP: Duration = Duration::from_secs(1);
-/// And, while the server is down, never further apart than this.
+/// Probes are never further apart than this while the server is down.
 const MOST_GAP: Duration = Duration::from_secs(5);
-/// The same where it asks to be left alone for longer.
+/// The same, where the server asks for a longer pause.
 const MOST_WAIT: Duration = Duration::from_secs(60);
-/// An outage of so long is none that ends at any moment: all who use the server knock half as often from then on,
-/// and are not back all at once.
+/// An outage of this length will not end at any moment. From then on all agents probe half as often, so that they do
+/// not all come back at once.
 const LONG: Duration = Duration::from_secs(30);
-/// The gaps between probes then.
+/// The gaps between probes in a long outage.
 const LONG_GAPS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
 
-/// Open: nothing passes. Closed: all does.
+/// The breaker. While it is open, no request passes; while it is closed, all requests pass.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     dice: Dice,
     name: u64,
     draws: u64,
     open: Option<Open>,
-    /// While it is closed: the probe about a doubt.
+    /// The doubt that a probe is to clear up, while the breaker is closed.
     doubt: Option<Doubt>,
-    /// A trial was granted what it asked for: the server was away since then.
+    /// Set when a trial was granted what it asked for: the moment since which the server was away.
     recovered: Option<Moment>,
     last_probe: Option<Moment>,
-    /// Times in a row that the server asked for a pause without telling how long.
+    /// How many times in a row the server asked for a pause.
     overloads: u32,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Breaker {
 struct Open {
     since: Moment,
     last: Failure,
-    /// A probe failed too: it is the server, not one path.
+    /// A probe failed, too: the whole server is away, not one path.
     confirmed: bool,
     probe: Probe,
     trial: Trial,
@@ -59,8 +59,8 @@ struct Doubt {
     probe: Probe,
 }
 
-/// Where probes are answered, and not as a server that is well answers them, something may stand in front of
-/// `sys/health` alone. So one request may pass after each such probe.
+/// Something may stand in front of `sys/health` alone, where probes are answered, but not as a healthy server answers
+/// them. So one request may pass after each such probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trial {
     None,
@@ -74,12 +74,12 @@ enum Probe {
     UnderWay,
 }
 
-/// What a good probe means for those who wait.
+/// What a good probe means for the requests that wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Closed {
-    /// The server was away: everybody waited for it.
+    /// The server was away, and every request waited for it.
     AfterOutage,
-    /// It answered the first probe: whoever failed did so by himself.
+    /// The server answered the first probe: each failed request failed for a reason of its own.
     FalseAlarm,
 }
 
@@ -98,28 +98,28 @@ impl Breaker {
         }
     }
 
-    /// Whether requests may pass.
+    /// Returns whether requests may pass.
     pub(crate) fn is_closed(&self) -> bool {
         self.open.is_none()
     }
 
-    /// Whether requests go one at a time: the server asked for fewer, and has not yet shown that
-    /// it takes any.
+    /// Returns whether requests go one at a time: the server asked for fewer, and has not shown yet that it takes
+    /// any.
     pub(crate) fn is_narrow(&self) -> bool {
         self.overloads > 0
     }
 
-    /// Since when the server is away, and the last failure; none while it is not known to be.
+    /// Returns since when the server is away, and the last failure; `None` while the breaker is closed.
     pub(crate) fn outage(&self) -> Option<(Moment, &Failure)> {
         self.open.as_ref().map(|open| (open.since, &open.last))
     }
 
-    /// Whether a probe has failed in this outage.
+    /// Returns whether a probe has failed in this outage.
     pub(crate) fn is_confirmed(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.confirmed)
     }
 
-    /// For those who look from outside.
+    /// Returns the state of the breaker, to be shown.
     pub(crate) fn view(&self, paused: bool) -> BreakerView {
         match (self.is_closed(), self.is_narrow() || paused) {
             (false, _) => BreakerView::Open,
@@ -128,7 +128,7 @@ impl Breaker {
         }
     }
 
-    /// When the next probe goes; none while closed or one is under way.
+    /// Returns when the next probe goes; `None` while no probe is needed or one is under way.
     pub(crate) fn probe_at(&self) -> Option<Moment> {
         let probe = match (&self.open, &self.doubt) {
             (Some(open), _) => open.probe,
@@ -140,38 +140,38 @@ impl Breaker {
         }
     }
 
-    /// Whether a probe is under way.
+    /// Returns whether a probe is under way.
     pub(crate) fn is_probing(&self) -> bool {
         let open = self.open.as_ref().map(|open| open.probe);
         open.or(self.doubt.as_ref().map(|doubt| doubt.probe)) == Some(Probe::UnderWay)
     }
 
-    /// When the probe that is under way was sent.
+    /// Returns when the probe that is under way was sent.
     pub(crate) fn probe_sent(&self) -> Option<Moment> {
         self.last_probe.filter(|_| self.is_probing())
     }
 
-    /// Whether one request may pass to find out what probes do not.
+    /// Returns whether one request may pass, to find out what probes cannot.
     pub(crate) fn takes_trial(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.trial == Trial::Due)
     }
 
-    /// A request is sent.
+    /// Records that a request is sent.
     pub(crate) fn sending(&mut self) {
         if let Some(open) = &mut self.open {
             open.trial = Trial::UnderWay;
         }
     }
 
-    /// Since when the server was away, once a trial has shown that it is not.
+    /// Returns since when the server was away, once a trial has shown that it is back.
     pub(crate) fn recovered(&mut self) -> Option<Moment> {
         self.recovered.take()
     }
 
-    /// A request was answered in a way that says nothing of the server: one probe finds out, and requests go on.
+    /// Records an answer that says nothing about the server: one probe finds out, and requests go on.
     pub(crate) fn doubt(&mut self, failure: &Failure, now: Moment) {
-        // Where requests are counted, it is mostly the server itself that says so: the first probe goes at once, and not
-        // one a second for as long as that lasts.
+        // A request that is counted is mostly refused by the server itself. Then the first probe goes at once, but
+        // not one each second for as long as that lasts.
         let gap = if matches!(failure.kind, FailureKind::Overloaded(_)) { MOST_GAP } else { LEAST_GAP };
         let earliest = self.last_probe.map_or(now, |last| last.after(gap).max(now));
         match (&mut self.open, &self.doubt) {
@@ -186,7 +186,7 @@ impl Breaker {
         }
     }
 
-    /// A request failed in a way that says the server is away.
+    /// Records a request that failed in a way that says that the server is away.
     pub(crate) fn trip(&mut self, failure: &Failure, now: Moment) {
         let wait = match failure.kind {
             FailureKind::Overloaded(asked) => Some(self.overload(asked)),
@@ -198,7 +198,7 @@ impl Breaker {
             Some(open) => {
                 open.last.clone_from(failure);
                 open.trial = Trial::None;
-                // A server that names a time is taken at its word, also by a probe already set.
+                // A pause that the server asks for holds for a probe that is already set, too.
                 if let (Probe::At(set), true) = (open.probe, wait.is_some()) {
                     open.probe = Probe::At(set.max(at));
                 }
@@ -214,7 +214,7 @@ impl Breaker {
         }
     }
 
-    /// The probe is sent.
+    /// Records that the probe is sent.
     pub(crate) fn probing(&mut self, now: Moment) {
         self.last_probe = Some(now);
         if let Some(open) = &mut self.open {
@@ -224,7 +224,8 @@ impl Breaker {
         }
     }
 
-    /// The probe is answered. Some when that closes the breaker, or ends a doubt. The next goes within `patience`.
+    /// Records the outcome of the probe, and sets the next one within `patience`. Returns `Some` if the outcome
+    /// closes the breaker or ends a doubt.
     pub(crate) fn probed(
         &mut self,
         result: Result<(), Failure>,
@@ -263,25 +264,25 @@ impl Breaker {
         }
     }
 
-    /// A request was answered by the server itself: a pause that it asks for later starts small again, and
-    /// where probes fail it is there all the same.
+    /// Records that the server itself answered a request. The next pause that it asks for starts small again. If the
+    /// request was a trial, the server is there although probes fail, and the breaker closes.
     pub(crate) fn succeeded(&mut self) {
         self.overloads = 0;
         if let Some(open) = self.open.take_if(|open| open.trial == Trial::UnderWay) {
             self.recovered = Some(open.since);
             if open.probe == Probe::UnderWay {
-                // Its answer is still to come, and no other goes before that.
+                // The probe's answer is still to come, and no other probe goes before that.
                 self.doubt = Some(Doubt { since: open.since, probe: open.probe });
             }
         }
     }
 
-    /// How long to keep away. Health answers are not counted against quotas, so only the pause
-    /// itself protects a server that is overloaded.
+    /// Returns how long to send nothing. The server does not count health requests against quotas, so only this pause
+    /// protects an overloaded server.
     fn overload(&mut self, asked: Option<Duration>) -> Duration {
         self.overloads = self.overloads.saturating_add(1);
         let draw = self.draw();
-        // A little later than asked, and not all at the same moment.
+        // A little later than the server asked, and not all agents at the same moment.
         asked.map_or_else(
             || pause(self.overloads, LEAST_GAP, MOST_GAP, draw),
             |wait| wait + LEAST_GAP.mul_f64(draw),
@@ -301,7 +302,7 @@ impl Breaker {
     }
 }
 
-/// Whether a probe that failed so was answered, by whatever it was.
+/// Returns whether something answered a probe that failed in this way, be it the server or not.
 fn answered(kind: FailureKind) -> bool {
     use FailureKind as K;
     matches!(

@@ -1,9 +1,11 @@
-//! A token in doubt: the server denies it, and its look-up of itself, too.
+//! A token in doubt: the server denies what was asked with it, and its look-up of itself, too.
 //!
-//! It may be dead. It may be alive and not allowed to look itself up. Or something that stands in front of the
-//! server denies everything for a while, in the server's own words. So another login is asked for, and the token is
-//! asked about on and on, which costs no lockout: if it is granted again, everything goes on with it as if nothing
-//! had happened. Nothing is minted anew while that is possible.
+//! The token may be dead. It may be alive and not allowed to look itself up. Or something in front of the server
+//! denies everything for a while, in the server's own words.
+//!
+//! So the engine asks for another login, and keeps looking the token up, which costs no lockout. If the look-up is
+//! granted again, everything goes on with the token as if nothing had happened. Nothing is minted anew while that is
+//! possible.
 
 use std::time::Duration;
 
@@ -17,21 +19,21 @@ use crate::upstream::login::Standing;
 use crate::upstream::session::Entry;
 use leasehold_base::time::Moment;
 
-/// The longest pause between look-ups of a token in doubt, and after [`OFTEN`] of them.
+/// The longest pause between look-ups of a token in doubt, and the longest after [`OFTEN`] of them.
 const FEW_SECONDS: Duration = Duration::from_secs(5);
 const SELDOM: Duration = Duration::from_secs(30);
-/// So many look-ups, about five minutes of them, are a few seconds apart: a fleet whose role was deleted must not
-/// ask like this for as long as its tokens were meant to live.
+/// This many look-ups, about five minutes of them, are a few seconds apart. A fleet whose role was deleted must not
+/// ask at this rate for as long as its tokens were meant to live.
 const OFTEN: u32 = 60;
 
 impl Engine {
-    /// Whether this token is in doubt.
+    /// Returns whether this token is in doubt.
     pub(crate) fn is_doubtful(&self, token: TokenId) -> bool {
         self.upstream.session.logins.get(&token).is_some_and(|login| login.state == Standing::Doubtful)
     }
 
-    /// Whether this token has reached its end, as far as it was heard, with no other in its place. It was asked about
-    /// before the login, and lives: a renewal of it was granted unheard.
+    /// Returns whether this token has reached its end, as far as we know, and no other took its place. The look-up
+    /// before the login was granted: so a renewal of the token was granted whose answer was lost.
     pub(crate) fn is_left_without_heir(&self, token: TokenId) -> bool {
         let login = self.upstream.session.logins.get(&token);
         login.is_some_and(|login| login.state == Standing::Leaving && !login.stray)
@@ -40,7 +42,8 @@ impl Engine {
             && !self.work.is_under_way(&Job::RevokeToken(token))
     }
 
-    /// Dead, or blind, or denied by something in between: another login is asked for, and the token asked about.
+    /// Puts a token in doubt, which may be dead, or blind, or denied by something in between. Asks for another login,
+    /// and goes on looking the token up.
     pub(crate) fn doubt(&mut self, token: TokenId) {
         if let Some(login) = self.upstream.session.logins.get_mut(&token) {
             login.state = Standing::Doubtful;
@@ -62,7 +65,8 @@ impl Engine {
         self.look_up_later(most);
     }
 
-    /// The newest token in doubt, if it may be asked about. One whose uses are counted is not: each look-up is one.
+    /// Returns the newest token in doubt, if it may be looked up. A token whose uses are counted may not, for each
+    /// look-up is a use.
     fn doubtful(&self) -> Option<TokenId> {
         let counted =
             |id: &TokenId| self.upstream.session.logins.get(id).is_some_and(|login| login.uses.is_some());
@@ -70,7 +74,7 @@ impl Engine {
         self.standing(Standing::Doubtful).pop().filter(|id| !blind && !counted(id))
     }
 
-    /// Asks about the token in doubt now. False where there is none that may be asked about.
+    /// Looks the token in doubt up now. Returns false if there is none that may be looked up.
     fn ask_doubtful(&mut self) -> bool {
         let Some(token) = self.doubtful() else { return false };
         if self.upstream.judge.asked != Some(token) {
@@ -82,15 +86,15 @@ impl Engine {
         true
     }
 
-    /// A login is due: the token in doubt is asked about before it.
+    /// Looks the token in doubt up before a login that is due. Returns whether the login waits for that.
     pub(crate) fn ask_doubtful_first(&mut self) -> bool {
         self.upstream.judge.login_follows =
             self.upstream.judge.paused <= self.now.moment && self.ask_doubtful();
         self.upstream.judge.login_follows
     }
 
-    /// A login was granted: the token in doubt is asked about for the last time, for what denied it may just have
-    /// ended. Until then nothing is minted with `heir`.
+    /// Looks the token in doubt up for the last time after a login was granted, for whatever denied it may just have
+    /// ended. Until the answer nothing is minted with `heir`.
     pub(crate) fn doubtful_has_last_word(&mut self, heir: TokenId) -> bool {
         for old in self.standing(Standing::Doubtful) {
             self.adopt_if_same(old, heir);
@@ -103,7 +107,7 @@ impl Engine {
         true
     }
 
-    /// The token in doubt was denied its look-up once more.
+    /// Handles one more denied look-up of the token in doubt.
     pub(crate) fn still_denied(&mut self, token: TokenId) {
         if let Some(heir) = self.upstream.judge.heir.take() {
             let dead = self.upstream.judge.can_look_up == Some(true);
@@ -118,8 +122,8 @@ impl Engine {
         self.login_follows();
     }
 
-    /// The token in doubt that was to have the last word has ended before it was heard of: the login that was granted
-    /// meanwhile takes over. What older ones are worth, that login tells.
+    /// Lets the heir take over when the token in doubt has ended before its last look-up was answered. What becomes
+    /// of older tokens in doubt depends on the heir.
     pub(crate) fn heir_follows(&mut self) {
         let over = self.upstream.session.current.is_none() && self.upstream.judge.asked.is_none();
         if !over || matches!(self.phase, Phase::Leaving(_)) {
@@ -130,13 +134,14 @@ impl Engine {
         }
     }
 
-    /// Nothing was heard of the token in doubt, for the server as a whole is `away` or answers this with an error.
+    /// Handles a look-up of the token in doubt that brought nothing: the server as a whole is `away`, or answered
+    /// with an error.
     pub(crate) fn doubtful_unheard(&mut self, away: bool) {
         if away {
             return;
         }
         if let Some(heir) = self.upstream.judge.heir.take() {
-            // It may live, and so may what it leased: all of it moves, and then it is given back.
+            // The token may live, and so may its leases. They all move to the heir, and then the token is revoked.
             for old in self.standing(Standing::Doubtful) {
                 self.leave(old);
             }
@@ -147,7 +152,7 @@ impl Engine {
         }
     }
 
-    /// The login that waited for the look-up of the token in doubt goes now.
+    /// Starts the login that waited for the look-up of the token in doubt.
     pub(crate) fn login_follows(&mut self) {
         if std::mem::take(&mut self.upstream.judge.login_follows)
             && self.upstream.session.entry == Entry::Resting
@@ -156,7 +161,7 @@ impl Engine {
         }
     }
 
-    /// The token in doubt is granted its look-up: it was alive all the time, and so is what it leased.
+    /// Takes the token in doubt back when its look-up is granted: it was alive all the time, and so are its leases.
     pub(crate) fn take_back(&mut self, token: TokenId, sent: Moment, facts: TokenFacts) {
         self.upstream.breaker.succeeded();
         self.say(Level::Info, "the server takes the token again: going on with it".to_owned());
@@ -177,7 +182,7 @@ impl Engine {
         if !self.policy.locks_out {
             self.upstream.session.refusals = None;
         }
-        // An older one was denied where this one is not: it is dead.
+        // An older token was denied a look-up that this one is granted: it is dead.
         for older in self.standing(Standing::Doubtful) {
             self.bury(older);
         }
@@ -191,15 +196,15 @@ impl Engine {
         if let Some(heir) = self.upstream.judge.heir.take() {
             self.leave(heir);
         }
-        // A sink whose wrapping came while the token was in doubt waits for a login, and this is the one.
+        // A sink whose wrapping came while the token was in doubt waits for a login, and this is that login.
         self.mark_sinks();
         self.touch_waiting();
         self.plan_token(token);
         self.keep(true);
     }
 
-    /// `new` has taken over. It tells what became of those in doubt: if it may look itself up, they were denied
-    /// that because they were dead.
+    /// Judges the tokens in doubt after `new` has taken over. If `new` may look itself up, the others were denied
+    /// that because they are dead.
     pub(crate) fn judge_doubtful(&mut self, new: TokenId) {
         for old in self.standing(Standing::Doubtful) {
             self.adopt_if_same(old, new);

@@ -1,10 +1,12 @@
-//! A 403 is ambiguous: the token is dead, or the policy says no. One look-up of the token by
-//! itself tells, however many requests were denied.
+//! Finds out what a 403 means. It is ambiguous: the token is dead, or the policy says no. One look-up of the token by
+//! itself settles that, however many requests were denied.
 //!
-//! Three things blur that. Just after a login a standby may not know the token yet. A token
-//! without the default policy may not look itself up, which is found out when a token that is
-//! certainly alive, since it has just logged in, is denied its look-up. And a denial may be older
-//! than the login that has meanwhile taken over.
+//! Three things blur the answer:
+//!
+//! - Just after a login a standby may not know the token yet.
+//! - A token without the default policy may not look itself up. The engine learns this when a token that has just
+//!   logged in, and so is certainly alive, is denied its look-up.
+//! - A denial may be older than the login that has meanwhile taken over.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,70 +24,71 @@ use crate::upstream::login::{Login, Standing};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 
-/// How long "the token is alive" answers the first denials of secrets.
+/// How long a look-up that found the token alive settles the first denials of secrets.
 const VERDICT: Duration = Duration::from_secs(5);
-/// The same for a secret that had been denied before the look-up. An earlier look-up proves nothing to a
-/// secret that is denied a second time: the token may have died in between.
+/// The same for a secret that was denied before the look-up. An earlier look-up proves nothing about a second denial
+/// of a secret: the token may have died in between.
 const KNOWN_VERDICT: Duration = Duration::from_secs(60);
-/// How often a denial just after the login is put down to a standby that lags: after one, two and
-/// three seconds more.
+/// How often a denial just after the login is put down to a standby that lags. The retries come after one, two and
+/// three more seconds.
 pub(crate) const LAG_TRIES: u32 = 3;
-/// A denial just after the login is final in a daemon when it is repeated after this, while the token is known
-/// to be alive.
+/// A daemon takes a denial just after the login as final when it is repeated after this time, while the token is
+/// known to be alive.
 const ONCE_MORE: Duration = Duration::from_millis(1500);
-/// What is denied for so long, for whatever reason, holds back no other file of a daemon.
+/// A secret that is denied for this long, for whatever reason, holds back no other file of a daemon.
 pub(crate) const HELD_BACK: Duration = Duration::from_secs(2);
-/// So many look-ups without an answer, while requests go through, and nothing waits for one any more.
+/// After this many look-ups without an answer, while other requests are answered, no work waits for one any more.
 const UNANSWERED: u32 = 3;
-/// Where the token may not look itself up, a login is a guess: not more often than this, then less.
+/// Where the token may not look itself up, a new login is a guess. The first pause between such logins.
 const GUESS: Duration = Duration::from_secs(60);
-/// The longest time between such logins.
+/// The longest pause between such logins.
 const MOST_GUESS: Duration = Duration::from_secs(15 * 60);
 
-/// What is known and being asked about denials.
+/// What is known about denials, and what is being asked about them.
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
     pub(crate) suspects: BTreeMap<SecretId, (Op, Failure)>,
     /// The renewal of the token itself was denied.
     pub(crate) renewal: bool,
-    /// Whether a token may look itself up; none while that is not known.
+    /// Whether a token may look itself up; `None` while that is not known.
     pub(crate) can_look_up: Option<bool>,
-    /// That it may not was concluded from one token of this run alone, which somebody may have revoked as soon as it had
-    /// logged in. The next login is asked about the same.
+    /// `can_look_up` was concluded from a single token of this run, which may have been revoked as soon as it had
+    /// logged in. So the next login is asked about the same.
     unconfirmed: bool,
     /// When the token was last known to be alive.
     pub(crate) alive: Option<Moment>,
-    /// The token that a look-up is asked about, or will be.
+    /// The token that is being looked up, or will be.
     pub(crate) asked: Option<TokenId>,
     pub(crate) tries: u32,
-    /// The next look-up was asked to come no sooner.
+    /// The next look-up goes no sooner, since the server asked for a pause.
     pub(crate) paused: Moment,
-    /// When an adopted token has to have shown that it lives.
+    /// When an adopted token must have shown that it lives.
     pub(crate) proof_by: Moment,
-    /// The token is to be looked up by the next run if this one does not come to it.
+    /// The next run has to look the token up, if this run does not come to it.
     pub(crate) unsure: bool,
-    /// A login that was granted while the one before was in doubt: it takes over if that is denied once more.
+    /// A login that was granted while the token before it was in doubt. It takes over if that token is denied once
+    /// more.
     pub(crate) heir: Option<TokenId>,
-    /// A login is due as soon as the token in doubt was denied once more.
+    /// A login goes as soon as the token in doubt is denied once more.
     pub(crate) login_follows: bool,
-    /// What we have is being given back: the next run must not take it for good.
+    /// What this run holds is being revoked: the next run must not rely on it.
     pub(crate) ending: bool,
     guesses: u32,
     guessed: Option<Moment>,
 }
 
 impl Judge {
-    /// Knows nothing yet, but that a token which is never seen cannot be looked up.
+    /// Makes a judge that knows only this: a token that the agent never sees cannot be looked up.
     pub(crate) fn new(sees_token: bool) -> Self {
         Self { can_look_up: (!sees_token).then_some(false), ..Self::default() }
     }
 
-    /// The secret no longer exists.
+    /// Forgets a secret that no longer exists.
     pub(crate) fn forget(&mut self, id: SecretId) {
         self.suspects.remove(&id);
     }
 
-    /// Whether denials wait to be judged.
+    /// Returns whether denials wait to be judged.
     pub(crate) fn has_suspects(&self) -> bool {
         !self.suspects.is_empty()
     }
@@ -96,11 +99,11 @@ impl Judge {
 }
 
 impl Engine {
-    /// A request about a secret was denied.
+    /// Handles the denial of a request about a secret.
     pub(crate) fn denied(&mut self, id: SecretId, op: Op, token: Option<TokenId>, failure: Failure) {
         let current = self.upstream.session.current;
         if token != current || current.is_none() {
-            // Another login has taken over since, or will: that one is to be asked.
+            // Another login has taken over since, or will: the request is made again with that one.
             let op = if op == Op::Renew { Op::Read } else { op };
             self.set_step(id, Step::Busy(op));
             return;
@@ -130,7 +133,7 @@ impl Engine {
         self.look_up(token);
     }
 
-    /// The renewal of the token was denied.
+    /// Handles the denial of the token's renewal.
     pub(crate) fn renewal_denied(&mut self, token: TokenId) {
         if self.upstream.session.current != Some(token) {
             return;
@@ -144,25 +147,25 @@ impl Engine {
         }
     }
 
-    /// The verdict may take as long as a standby lags, and a short life may not last until then: the token
-    /// is followed in time whatever is found. A verdict that comes before plans anew.
+    /// Plans a successor in time, whatever the verdict will be: it may take as long as a standby lags, and a
+    /// short-lived token may not last until then. A verdict that comes earlier plans anew.
     fn follow_unjudged(&mut self, token: TokenId) {
         if let Some(at) = self.upstream.session.logins.get(&token).and_then(Login::last_call) {
             self.timers.set(Timer::Token(token), at.max(self.now.moment));
         }
     }
 
-    /// Whether the current token's renewal was denied, and nobody knows yet why.
+    /// Returns whether the current token's renewal was denied and the reason is not known yet.
     pub(crate) fn is_renewal_unjudged(&self) -> bool {
         self.upstream.judge.renewal
     }
 
-    /// Whether the next run is to ask about the current token before it relies on it. How often a
-    /// counted one can still be used only the server knows.
+    /// Returns whether the next run has to look the current token up before it relies on it. How many uses of a
+    /// counted token are left is known to the server only.
     pub(crate) fn is_token_unsure(&self) -> bool {
         let counted = self.upstream.session.login().is_some_and(|login| login.uses.is_some());
         let doubted = !self.standing(Standing::Doubtful).is_empty();
-        // One that was good until it was denied is the one that the next run finds.
+        // The next run finds the token that was good until it was denied.
         let denied = self.upstream.session.current.is_none() && !self.upstream.session.logins.is_empty();
         counted
             || doubted
@@ -172,13 +175,13 @@ impl Engine {
             || self.upstream.judge.has_suspects()
     }
 
-    /// Whether the next run may find the current token revoked, with all it leased, by us.
+    /// Returns whether the next run may find that we have revoked the current token, with all that it leased.
     pub(crate) fn is_token_ending(&self) -> bool {
         self.upstream.judge.ending
             || self.upstream.session.logins.values().any(|login| login.doubted.is_some())
     }
 
-    /// Asks the server about a token, unless that is being asked.
+    /// Has the server asked about a token, unless that is under way.
     pub(crate) fn look_up(&mut self, token: Option<TokenId>) {
         let Some(token) = token else { return };
         if self.upstream.judge.asked != Some(token) {
@@ -188,7 +191,7 @@ impl Engine {
         }
     }
 
-    /// A look-up that was put off is due.
+    /// Sends a look-up that was put off and is due.
     pub(crate) fn look_up_due(&mut self) {
         if let Some(token) = self.upstream.judge.asked {
             self.work.add(Job::LookUp(token), self.now.moment);
@@ -212,9 +215,10 @@ impl Engine {
             Err(failure) => {
                 let away = self.note_failure(&failure);
                 self.doubtful_unheard(away);
-                // The server does not answer this question, or a proxy answers it in its place. Renewals must not wait
-                // for that until their leases are over: the first that is granted proves the token as well.
-                // Nor for as long as a server, or whatever else, asks that it be left alone.
+                // The server does not answer this question, or a proxy answers it in the server's place. Renewals
+                // must not wait for an answer until their leases are over: the first renewal that is granted proves
+                // the token as well. Nor must they wait for as long as the server, or whatever else, asks to be left
+                // alone.
                 let put_off = matches!(failure.kind, FailureKind::Overloaded(Some(_)));
                 if !away || put_off || self.upstream.judge.tries >= UNANSWERED {
                     self.go_on_unanswered(token);
@@ -225,8 +229,9 @@ impl Engine {
         self.spend(token);
     }
 
-    /// Nobody tells whether this token lives, and for how long. Work goes on with it. Where it comes from another boot,
-    /// its renewal tells as well, or another login follows it: until then nothing that it made is called good.
+    /// Goes on with a token although the server does not say whether it lives, and for how long. A token from another
+    /// boot is proven by its renewal as well, or another login follows it. Until then nothing that it made is called
+    /// good.
     fn go_on_unanswered(&mut self, token: TokenId) {
         let Some(login) = self.upstream.session.logins.get_mut(&token) else { return };
         login.unanswered = true;
@@ -235,10 +240,10 @@ impl Engine {
         }
     }
 
-    /// The look-up brought nothing: once more after a pause, which is as long as was asked for.
+    /// Repeats a look-up that brought nothing, after a pause that is at least as long as the server asked for.
     fn look_up_again(&mut self, token: TokenId, failure: &Failure) {
         self.look_up_later(Duration::from_secs(30));
-        // A login that was granted waits for this one answer, and everything for that.
+        // With an heir, a login that was granted waits for this one answer, and all other work waits for the login.
         if let (Some(at), None) = (self.timers.at(&Timer::LookUp), self.upstream.judge.heir) {
             let at = self.token_may_come(token, at, failure);
             self.upstream.judge.paused = at;
@@ -253,7 +258,7 @@ impl Engine {
         self.timers.set(Timer::LookUp, at);
     }
 
-    /// The token lives: what was denied was denied by policy.
+    /// Handles a look-up that was granted. The token lives, so the policy denied what was denied.
     fn alive(&mut self, token: TokenId, sent: Moment, facts: TokenFacts) {
         self.upstream.breaker.succeeded();
         self.upstream.judge.asked = None;
@@ -269,7 +274,7 @@ impl Engine {
         } else {
             self.plan_token(token);
         }
-        // Those that were denied their look-up were denied because they were dead.
+        // This token may look itself up. So the tokens in doubt were denied their look-up because they are dead.
         for doubtful in self.standing(Standing::Doubtful) {
             self.bury(doubtful);
         }
@@ -300,8 +305,8 @@ impl Engine {
         }
     }
 
-    /// A token that has just logged in may not look itself up: policy, not death. So those that
-    /// were doubted for the same reason may be alive, and are replaced with an overlap.
+    /// Concludes that tokens may not look themselves up: one that has just logged in was denied that, by policy. So
+    /// the tokens in doubt may be alive, and are replaced with an overlap.
     fn blind(&mut self) {
         let before = self.upstream.judge.can_look_up.replace(false);
         self.upstream.judge.unconfirmed = before != Some(false);
@@ -313,16 +318,16 @@ impl Engine {
         }
     }
 
-    /// Another login has taken over: whether it may look itself up says whether that was concluded rightly.
+    /// Asks about the login that has taken over, to confirm that tokens may not look themselves up.
     pub(crate) fn confirm_blindness(&mut self, token: TokenId) {
         if self.upstream.judge.unconfirmed && self.upstream.judge.asked.is_none() {
             self.look_up(Some(token));
         }
     }
 
-    /// Where tokens may not look themselves up, another login shows whether it was the token, unless this one
-    /// is the answer to that question: it is newer than the denial, or something was granted to it since. Not for ever,
-    /// for it may have died while the policy went on denying.
+    /// Tries another login, where tokens may not look themselves up: it shows whether the token was the reason of a
+    /// denial. The current login may already be the answer, if it is newer than the denial or was granted something
+    /// since. That answer does not hold for ever, for the token may have died while the policy went on denying.
     fn guess(&mut self, id: SecretId, op: Op, denied: Moment, failure: Failure) {
         let (now, draw) = (self.now.moment, self.session_draw());
         let lived = self.upstream.session.login().and_then(|login| login.since.max(login.used));
@@ -339,11 +344,11 @@ impl Engine {
         self.want_login(true);
     }
 
-    /// The policy denies it, or a standby does that does not know the fresh token yet.
+    /// Handles a denial by the policy, or by a standby that does not know the fresh token yet.
     fn by_policy(&mut self, id: SecretId, op: Op, failure: &Failure) {
         let (now, draw) = (self.now.moment, self.draw(id));
         let fresh = self.upstream.session.login().is_some_and(|login| login.is_fresh(now));
-        // Nothing else waits at a start, which would fail on it; a daemon publishes the rest meanwhile.
+        // At a start nothing else waits, and a final denial would end the run. A daemon publishes the rest meanwhile.
         let patient = self.is_starting() || self.upstream.judge.can_look_up != Some(true);
         let most = if patient { LAG_TRIES } else { 1 };
         let Some(node) = self.graph.get_mut(id) else { return };
@@ -373,7 +378,7 @@ impl Engine {
         self.set_step(id, Step::Waiting { what: NextAction::Retry, at: now.after(wait), op });
     }
 
-    /// A new login is here: all that was denied is asked again with it.
+    /// Repeats with a new login all that was denied.
     pub(crate) fn acquit(&mut self) {
         for (id, (op, _)) in std::mem::take(&mut self.upstream.judge.suspects) {
             let op = if op == Op::Renew { Op::Read } else { op };

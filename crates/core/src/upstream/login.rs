@@ -1,4 +1,4 @@
-//! One login: how long it lives, what the server said of it, and what to do next about it.
+//! One login: how long it lives, what the server said about it, and what comes next for it.
 
 use std::time::Duration;
 
@@ -10,48 +10,48 @@ use crate::secrets::lease::is_clamped;
 use crate::tools::dice::around;
 use leasehold_base::time::Moment;
 
-/// So long after a login a standby may not know the token yet.
+/// For this long after a login, a standby may not know the token yet.
 const STANDBY_LAG: Duration = Duration::from_secs(10);
 
 /// One login.
 #[derive(Debug, Clone)]
 pub(crate) struct Login {
     pub(crate) accessor: String,
-    /// When it was last granted time: by its login, a renewal or a look-up.
+    /// When it was last granted time, by its login, a renewal or a look-up.
     pub(crate) asked: Moment,
     pub(crate) expires: Option<Moment>,
-    /// Until when the server may keep it, as of a lease.
+    /// Until when the server may keep it, even if the answer to a renewal was lost.
     pub(crate) latest: Option<Moment>,
-    /// The same before the renewal that is under way.
+    /// `latest` as it was before the renewal that is under way.
     before: Option<Moment>,
-    /// The TTL it was granted at login.
+    /// The TTL that it was granted at login.
     pub(crate) granted: Option<Duration>,
     pub(crate) renewable: bool,
     pub(crate) batch: bool,
-    /// Requests left, where they are counted.
+    /// The requests that are left, where they are counted.
     pub(crate) uses: Option<u64>,
-    /// A renewal met its `max_ttl`.
+    /// A renewal met the token's `max_ttl`.
     pub(crate) clamped: bool,
-    /// When something that the server did was last asked with it.
+    /// When the last request was made with it that the server granted.
     pub(crate) used: Option<Moment>,
-    /// It comes from another boot, and the server has not told yet what is left of it.
+    /// It comes from another boot, and the server has not said yet how long it lives.
     pub(crate) undated: bool,
-    /// Since when it is not known whether an earlier run has revoked it; none where nothing speaks for that.
+    /// Since when an earlier run may have revoked it; `None` if nothing suggests that.
     pub(crate) doubted: Option<Moment>,
-    /// The server does not answer the question about it: work goes on with it, and what it made is not called good.
+    /// The server does not answer a look-up of it. Work goes on with it, but what it made is not called good.
     pub(crate) unanswered: bool,
-    /// An earlier run left it to be given back: only once everything is published without it.
+    /// An earlier run left it to be revoked, which is done only once everything is published without it.
     pub(crate) stray: bool,
-    /// It is ours to revoke.
+    /// The token is ours to revoke.
     pub(crate) owned: bool,
-    /// When it logged in; none where it comes from an earlier run.
+    /// When it logged in; `None` if it comes from an earlier run.
     pub(crate) since: Option<Moment>,
     pub(crate) state: Standing,
-    /// Failures in a row to renew or to revoke it.
+    /// How many times in a row its renewal or revocation failed.
     pub(crate) tries: u32,
-    /// Its last renewal failed, and not because the server was away.
+    /// Its last renewal failed although the server was not away.
     pub(crate) unrenewed: bool,
-    /// Its next renewal was asked to come no sooner.
+    /// Its next renewal goes no sooner, since the server asked for a pause.
     pub(crate) paused: Moment,
 }
 
@@ -60,14 +60,14 @@ pub(crate) struct Login {
 pub(crate) enum Standing {
     /// In use.
     Good,
-    /// A newer one has taken over; it stays until its leases have moved.
+    /// A newer login has taken over. This one stays until its leases have moved.
     Leaving,
-    /// The server denies it, but may deny the look-up only: judged after the next login.
+    /// The server denies it, but perhaps only its look-up. It is judged after the next login.
     Doubtful,
 }
 
 impl Login {
-    /// A login as granted; `owned` where it is ours to revoke.
+    /// Makes a login as it was granted; `owned` if the token is ours to revoke.
     pub(crate) fn new(facts: TokenFacts, sent: Moment, owned: bool) -> Self {
         Self {
             accessor: facts.accessor,
@@ -94,7 +94,7 @@ impl Login {
         }
     }
 
-    /// A login from an earlier run.
+    /// Makes a login from one of an earlier run.
     pub(crate) fn adopted(kept: &KeptToken, now: Moment) -> Self {
         let asked = match (kept.expires, kept.granted) {
             (Some(expires), Some(granted)) => expires.before(granted).min(now),
@@ -125,7 +125,7 @@ impl Login {
         }
     }
 
-    /// For the next run.
+    /// Returns the login as the next run gets it.
     pub(crate) fn kept(&self, id: TokenId) -> KeptToken {
         KeptToken {
             id,
@@ -142,12 +142,12 @@ impl Login {
         }
     }
 
-    /// Whether revoking it is possible and ours to do. Where not, its leases are given back one by one.
+    /// Returns whether the token can be revoked and is ours to revoke. If not, its leases are revoked one by one.
     pub(crate) fn is_ours(&self) -> bool {
         self.owned && !self.batch
     }
 
-    /// A renewal is sent: whether its answer arrives or not, the server may grant it.
+    /// Records that a renewal is sent. The server may grant it even if its answer is lost.
     pub(crate) fn renewing(&mut self, now: Moment) {
         self.before = self.latest;
         if let (Some(latest), Some(ttl)) = (&mut self.latest, self.granted) {
@@ -155,17 +155,17 @@ impl Login {
         }
     }
 
-    /// The server did not do that.
+    /// Records that the server did not renew the token.
     pub(crate) fn not_renewed(&mut self) {
         self.latest = self.before.take().or(self.latest);
     }
 
-    /// Whether the server may know it still.
+    /// Returns whether the server may still keep the token.
     pub(crate) fn may_live(&self, now: Moment) -> bool {
         self.latest.is_none_or(|latest| latest > now)
     }
 
-    /// The server renewed it.
+    /// Records that the server renewed the token.
     pub(crate) fn renewed(&mut self, sent: Moment, granted: Granted) {
         self.asked = sent;
         self.undated = false;
@@ -176,7 +176,7 @@ impl Login {
         self.tries = 0;
     }
 
-    /// What the server says of it.
+    /// Records what a look-up says about the token.
     pub(crate) fn looked_up(&mut self, sent: Moment, facts: TokenFacts) {
         self.expires = facts.ttl.map(|ttl| sent.after(ttl));
         self.latest = self.expires;
@@ -191,8 +191,8 @@ impl Login {
         }
     }
 
-    /// What to do next about it, and when: renewed at half-life, followed by another login where
-    /// that is not possible. Nothing where it does not expire.
+    /// Returns what comes next for the login, and when: its renewal at half-life, or another login where it cannot be
+    /// renewed. `None` if it does not expire.
     pub(crate) fn next(&self, draw: f64) -> Option<(NextAction, Moment)> {
         let expires = self.expires?;
         let life = self.asked.until(expires);
@@ -207,28 +207,29 @@ impl Login {
         Some((what, self.asked.after(step)))
     }
 
-    /// When another login has to follow it, if nothing else comes of it.
+    /// Returns when another login must follow at the latest, if its renewals go on failing.
     pub(crate) fn last_call(&self) -> Option<Moment> {
         let life = self.asked.until(self.expires?);
         Some(self.asked.after(life.mul_f64(0.75)))
     }
 
-    /// Whether its renewal goes on failing, and little enough is left for its successor, or nobody knows how much.
+    /// Returns whether its renewals go on failing and its successor is due: little time is left, or it is not known
+    /// how much.
     pub(crate) fn wants_successor(&self, now: Moment) -> bool {
         self.unrenewed && (self.undated || self.last_call().is_some_and(|call| call <= now))
     }
 
-    /// Whether work waits until the server has told whether it lives, and for how long.
+    /// Returns whether work waits until the server has said whether the token lives, and for how long.
     pub(crate) fn is_awaited(&self) -> bool {
         (self.undated || self.doubted.is_some()) && !self.unanswered
     }
 
-    /// Since when nobody knows whether what it made is still good; none where that is known.
+    /// Returns since when it is not known whether what the token made is still good; `None` if that is known.
     pub(crate) fn unknown_since(&self) -> Option<Moment> {
         self.doubted.or(self.expires.filter(|_| self.undated).map(|_| self.asked))
     }
 
-    /// Whether so little of its life is left that what it mints would die with it.
+    /// Returns whether so little of its life is left that whatever it mints would die with it.
     pub(crate) fn is_nearly_over(&self, now: Moment) -> bool {
         match (self.expires, self.granted) {
             (Some(expires), Some(granted)) => now.until(expires) < granted / 10,
@@ -236,7 +237,7 @@ impl Login {
         }
     }
 
-    /// Whether it is so young that a standby may not know it.
+    /// Returns whether it is so young that a standby may not know it yet.
     pub(crate) fn is_fresh(&self, now: Moment) -> bool {
         self.since.is_some_and(|since| since.until(now) < STANDBY_LAG)
     }

@@ -1,4 +1,4 @@
-//! Logging in, and in again: one at a time, and what follows for those who wait.
+//! Logging in, and in again, one login at a time; and what follows for the work that waits.
 
 use std::time::Duration;
 
@@ -14,19 +14,18 @@ use crate::upstream::session::{Entry, MOST_REFUSALS};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 
-/// The kubelet may be late with the credentials: so many tries, a second apart, before init fails.
+/// The kubelet may be late with the credentials. `init` fails after this many tries, a second apart.
 pub(crate) const MOST_UNFOUND: u32 = 5;
-/// After so many pages in the place of a login's answer it keeps its own pauses, whatever else is answered.
+/// After this many pages in place of a login's answer, the login keeps its own pauses, whatever else is answered.
 const PAGES: u32 = 3;
-/// At a start, a login that may be granted in a moment is tried for so long: a pod may be there before its role, or
-/// while the API server that reviews its token restarts.
+/// How long a refused login is tried again at a start: a pod may be there before its role, or while the API server
+/// that reviews its token restarts.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Engine {
-    /// Asks for a login, at once or when one may be tried; `planned` where it replaces one that
-    /// still lives.
+    /// Asks for a login, at once or as soon as one may be tried; `planned` if it replaces one that still lives.
     pub(crate) fn want_login(&mut self, planned: bool) {
-        // An heir is a login that is there already.
+        // An heir is a login that was granted already.
         if self.upstream.judge.heir.is_some() || matches!(self.phase, Phase::Leaving(_)) {
             return;
         }
@@ -51,15 +50,15 @@ impl Engine {
         }
     }
 
-    /// A login that was put off is due. Where the token before it is in doubt, that is asked about first: a login
-    /// that is granted must not be owed to whatever denied the token in the meantime.
+    /// Starts a login that was put off and is due. If the token before it is in doubt, that token is looked up first:
+    /// what denied the token may have ended, and then no login is needed.
     pub(crate) fn login_due(&mut self) {
         if self.upstream.session.entry == Entry::Resting && !self.ask_doubtful_first() {
             self.log_in_at(self.now.moment);
         }
     }
 
-    /// No login is wanted any more. One that is under way is given back when it is granted.
+    /// Cancels the login that was wanted. If it is under way, its token is revoked when it is granted.
     pub(crate) fn forgo_login(&mut self) {
         self.timers.clear(&Timer::LogIn);
         self.work.remove(&Job::LogIn);
@@ -70,11 +69,12 @@ impl Engine {
         }
     }
 
-    /// The server is back: a login that failed for its absence goes first. One that was asked to come later keeps
-    /// its pause: it was the login that was told so, not all of the server.
+    /// Starts the work that waited for the server, once it is back. A login that failed because the server was away
+    /// goes first. A login that was asked to come later keeps its pause, which holds for the login and not for the
+    /// whole server.
     pub(crate) fn release_login(&mut self) {
-        // A page in the place of its answer may be for logins alone, while the server answers everything else: then each
-        // of those answers would be a reason to try at once, and the pauses would never grow.
+        // A proxy may answer logins alone with a page, while the server answers everything else. If each of those
+        // answers were a reason to try a login at once, the pauses would never grow.
         let tries = self.upstream.session.tries;
         let away = self.upstream.session.trouble.as_ref().is_some_and(|failure| match failure.kind {
             FailureKind::Overloaded(_) => false,
@@ -94,7 +94,7 @@ impl Engine {
         }
     }
 
-    /// Work waits that needs a login, and there is none: its last one was used up.
+    /// Asks for a login if work waits that needs one: there is none, or the last one is nearly used up.
     pub(crate) fn want_login_for_work(&mut self) {
         let none = match self.upstream.session.login() {
             None => true,
@@ -105,8 +105,9 @@ impl Engine {
         }
     }
 
-    /// Nothing is minted on a login that is nearly over while its renewal or successor is awaited, nor
-    /// on one of which nobody knows yet how nearly over it is: it would die with it.
+    /// Returns whether minting waits for a login. A lease dies with the login that made it. So nothing is minted
+    /// while the login is nearly over and its renewal or successor is coming, or while it is not known how much of
+    /// its life is left.
     pub(crate) fn is_login_awaited(&self) -> bool {
         let (Some(id), Some(login)) = (self.upstream.session.current, self.upstream.session.login()) else {
             return false;
@@ -127,7 +128,7 @@ impl Engine {
         }
     }
 
-    /// A login was granted that nothing needs: the token before it has turned out to live.
+    /// Revokes a login that was granted but is not needed: the token before it has turned out to live.
     fn return_login(&mut self, token: TokenId, sent: Moment, facts: TokenFacts) {
         self.upstream.breaker.succeeded();
         self.counters.logins += 1;
@@ -160,7 +161,7 @@ impl Engine {
         self.keep(true);
     }
 
-    /// A login that was granted is the one that requests are made with from here on.
+    /// Makes a granted login the one with which requests are made from here on.
     pub(crate) fn take_over(&mut self, token: TokenId) {
         let before = self.upstream.session.current.replace(token);
         self.acquit();
@@ -173,15 +174,15 @@ impl Engine {
         self.confirm_blindness(token);
     }
 
-    /// `new` takes over from `old`, which still lives.
+    /// Handles that `new` takes over from `old`, which still lives.
     fn succeed(&mut self, old: TokenId, new: TokenId) {
         if !self.adopt_if_same(old, new) {
             self.leave(old);
         }
     }
 
-    /// Where the "new" login is the same token (a file that has not changed), everything moves to
-    /// its new number and nothing is read again.
+    /// Moves everything to the new number, if the "new" login is the same token (from a file that has not changed).
+    /// Nothing is read again. Returns whether it is the same.
     pub(crate) fn adopt_if_same(&mut self, old: TokenId, new: TokenId) -> bool {
         let accessor = |id| self.upstream.session.logins.get(&id).map(|login| login.accessor.clone());
         let same = accessor(old).is_some_and(|name| !name.is_empty() && Some(name) == accessor(new));
@@ -240,7 +241,7 @@ impl Engine {
         self.log_in_at(now.after(wait));
     }
 
-    /// Whether a login that failed so was refused, or may have been as the one before it was.
+    /// Returns whether a login that failed in this way was refused, or may have been refused like the one before it.
     pub(crate) fn counts_as_refused(&self, kind: FailureKind) -> bool {
         match kind {
             FailureKind::Refused | FailureKind::Denied | FailureKind::Missing | FailureKind::Rejected => true,
@@ -249,7 +250,8 @@ impl Engine {
         }
     }
 
-    /// Where accounts are locked, wrong credentials get few tries; elsewhere the tries go on. One message.
+    /// Handles a refused login, with one message. Where accounts are locked, wrong credentials get few tries;
+    /// elsewhere the tries go on.
     fn login_refused(&mut self, failure: Failure) {
         let (now, draw) = (self.now.moment, self.session_draw());
         let known = self.upstream.session.trouble.as_ref().is_some_and(|before| before.kind == failure.kind);
@@ -279,7 +281,7 @@ impl Engine {
             );
             self.say(Level::Warn, text);
         }
-        // At a start it is why we end.
+        // At a start, the refusal is the reason for the end of the run, and is reported there.
         if count != MOST_REFUSALS || self.is_starting() {
             return;
         }
@@ -291,7 +293,7 @@ impl Engine {
         self.say(Level::Error, text);
     }
 
-    /// The credentials of the login changed, or a person asks: worth a try where one is wanted.
+    /// Tries a login once more, if one is wanted: the credentials changed, or a person asks.
     pub(crate) fn ask_again(&mut self) {
         self.upstream.session.pardon(self.now.moment);
         if self.upstream.session.entry == Entry::Resting {
@@ -301,8 +303,8 @@ impl Engine {
         }
     }
 
-    /// The server binds a token's renewal to the certificate that logged in: with another certificate the token
-    /// cannot be renewed, and is followed at once, while its leases still live.
+    /// Handles a changed client certificate. The server renews a token only for the certificate that logged in. So
+    /// the token can no longer be renewed, and another login follows at once, while its leases still live.
     pub(crate) fn certificate_changed(&mut self) {
         self.ask_again();
         let bound = self.policy.binds_certificate && self.upstream.session.current.is_some();

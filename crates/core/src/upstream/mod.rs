@@ -21,13 +21,13 @@ use session::Session;
 /// What is known of one server.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    /// Whether it answers at all.
+    /// Whether the server answers at all.
     pub(crate) breaker: Breaker,
-    /// What it asked to be asked later.
+    /// The pauses that the server asked for.
     pub(crate) pauses: Pauses,
-    /// The logins, and how the next one goes.
+    /// The logins, and the state of the next one.
     pub(crate) session: Session,
-    /// What its refusals mean.
+    /// What the server's refusals mean.
     pub(crate) judge: Judge,
 }
 

@@ -1,8 +1,9 @@
-//! What has to be known of mounts: which path is read at once, and whose mount is asked about first.
+//! What the engine has to know about mounts: which path is read at once, and whose mount is asked about first.
 //!
-//! A KV version 2 keeps `secret/web` under `secret/data/web`, and only its mount tells whether a path is to be read so. A
-//! path that is written with `data/` already is read as it is, so that a start costs no question: the answer shows
-//! that it is right. What leaves a doubt (a refusal, or an answer that is not of a KV version 2) has the mount asked about.
+//! A KV version 2 keeps `secret/web` under `secret/data/web`, and only its mount tells the versions apart. A path
+//! that is already written with `data/` is read as written, so that a start costs no question: the answer shows that
+//! the path is right. If the answer leaves a doubt (a refusal, or an answer that is not from a KV version 2), the
+//! mount is asked about.
 //!
 //! A mount may also change under a running sidecar: it is upgraded to version 2, or another engine is mounted in its
 //! place. Then nothing is found under the path that was right until then, and the mount is asked about anew.
@@ -18,26 +19,27 @@ use crate::tools::work::Job;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::Request;
 
-/// What was learned of a mount is right for so long. The client keeps it as long, for all secrets of the mount.
+/// How long the answer about a mount counts as right. The client keeps it as long, for all secrets of the mount.
 const SURE: Duration = Duration::from_secs(10);
 
-/// What is known of the path of a secret.
+/// What is known about the path of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Path {
-    /// Nothing yet.
+    /// Nothing is known yet.
     #[default]
     Unknown,
-    /// It is read as it is written, which the answer is to confirm.
+    /// The path is read as written, and the answer has to confirm it.
     Assumed,
-    /// It has an answer, or its mount was asked about.
+    /// The path has an answer, or its mount was asked about.
     Known,
-    /// Nothing is there any more, and its mount is to be asked about anew.
+    /// Nothing is there any more, and the mount has to be asked about anew.
     Doubted,
 }
 
 impl Engine {
-    /// Has a secret read at once whose mount was to be asked about, where it is written as a KV version 2 keeps it. Not
-    /// with a token whose uses are counted: a read that fails costs one, and a question about a mount none.
+    /// Reads a secret at once, without a question about its mount, if its path is written as a KV version 2 keeps it.
+    /// Returns whether it does. With a token whose uses are counted it asks first: a failed read costs a use, a
+    /// question about a mount none.
     pub(crate) fn assume_path(&mut self, id: SecretId) -> bool {
         let counted = self.upstream.session.login().is_some_and(|login| login.uses.is_some());
         let Some(node) = self.graph.get_mut(id).filter(|node| node.path == Path::Unknown && !counted) else {
@@ -54,20 +56,21 @@ impl Engine {
         true
     }
 
-    /// Whether an answer does not show that the path was right: one of a KV version 2 does, and so does a lease, which
-    /// no KV has to be read elsewhere for.
+    /// Returns whether an answer leaves open that the path is wrong. An answer from a KV version 2 shows that it is
+    /// right. So does a lease, since an engine with leases is not a KV.
     pub(crate) fn is_doubtful_answer(&self, id: SecretId, facts: &ReadFacts) -> bool {
         self.graph.get(id).is_some_and(Node::is_assumed) && facts.version.is_none() && facts.lease.is_none()
     }
 
-    /// Whether a refusal may be of the path alone, which is not known to be right.
+    /// Returns whether a refusal may concern the path alone, which is not known to be right.
     pub(crate) fn is_doubtful_refusal(&self, id: SecretId, failure: &Failure) -> bool {
         let refused =
             matches!(failure.kind, FailureKind::Denied | FailureKind::Missing | FailureKind::Rejected);
         refused && self.graph.get(id).is_some_and(Node::is_assumed)
     }
 
-    /// Whether nothing is there because the mount may keep it elsewhere now. What has a lease is not of a KV.
+    /// Returns whether nothing is there because the mount may keep it elsewhere now. A secret with a lease is not in
+    /// a KV.
     pub(crate) fn may_have_moved(&self, id: SecretId, failure: &Failure) -> bool {
         let Some(node) = self.graph.get(id).filter(|_| failure.kind == FailureKind::Missing) else {
             return false;
@@ -75,13 +78,13 @@ impl Engine {
         node.lease().is_none() && !node.is_assumed() && !Request::is_never_kv(node.path())
     }
 
-    /// Whether the mount was asked about so lately that it is what that said.
+    /// Returns whether the mount was asked about so lately that its answer still counts.
     pub(crate) fn is_mount_certain(&self, id: SecretId) -> bool {
         let asked = self.graph.get(id).and_then(|node| node.mount_asked);
         asked.is_some_and(|at| at.until(self.now.moment) < SURE)
     }
 
-    /// The mount is asked about, whatever is known of it.
+    /// Asks about the mount again, whatever is known of it.
     pub(crate) fn ask_about_mount_again(&mut self, id: SecretId) {
         if let Some(node) = self.graph.get_mut(id) {
             node.path = Path::Doubted;
@@ -89,7 +92,7 @@ impl Engine {
         self.set_step(id, Step::Busy(Op::Resolve));
     }
 
-    /// What is to be tried again begins with its mount.
+    /// Lets the next retry of a secret begin with its mount.
     pub(crate) fn retry_by_mount(&mut self, id: SecretId) {
         let Some(node) = self.graph.get_mut(id) else { return };
         if let Step::Waiting { what, at, .. } = node.step {
@@ -98,7 +101,7 @@ impl Engine {
         }
     }
 
-    /// An answer that does not count is dropped, and the mount of its path asked about.
+    /// Drops an answer that does not count, and asks about the mount of its path.
     pub(crate) fn put_aside(&mut self, id: SecretId) {
         if let Some(request) = self.graph.get(id).and_then(|node| node.request.clone()) {
             self.out.push(Action::Forget(request));
@@ -106,7 +109,7 @@ impl Engine {
         self.ask_about_mount(id);
     }
 
-    /// The mount of a path that was assumed is asked about after all.
+    /// Asks about the mount of a path that was assumed.
     pub(crate) fn ask_about_mount(&mut self, id: SecretId) {
         let Some(node) = self.graph.get_mut(id) else { return };
         node.path = Path::Known;

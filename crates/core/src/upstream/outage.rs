@@ -1,4 +1,4 @@
-//! The server goes and comes back: what the breaker's changes mean for everybody else.
+//! The server goes away and comes back: what the breaker's changes mean for the rest of the engine.
 
 use crate::engine::{Engine, Phase};
 use crate::interface::action::{Action, Level, Question};
@@ -43,13 +43,13 @@ impl Engine {
     fn back(&mut self, down: Option<Moment>) {
         let away = down.map_or(0, |since| since.until(self.now.moment).as_secs());
         self.say(Level::Info, format!("the server is back after {away} s"));
-        // At the end nothing is asked for any more; what is to be given back is queued.
+        // At the end of a run no more secrets are read. What is to be revoked is queued already.
         if !matches!(self.phase, Phase::Leaving(_)) {
             self.release();
         }
     }
 
-    /// A request has shown what probes did not: the server is there.
+    /// Ends the outage when a request has shown what probes did not: the server is there.
     pub(crate) fn note_recovery(&mut self) {
         if let Some(since) = self.upstream.breaker.recovered() {
             self.back(Some(since));
@@ -57,7 +57,7 @@ impl Engine {
         }
     }
 
-    /// The server is well, so something answers for it on some paths alone: told once for each.
+    /// Logs once for each path that something answers for the server on this path alone, while the server is well.
     fn tell_pages(&mut self) {
         for id in self.stranded.clone() {
             let Some(trouble) = self.graph.get_mut(id).and_then(|node| node.trouble.as_mut()) else {
@@ -70,8 +70,8 @@ impl Engine {
         }
     }
 
-    /// The server is back. The login goes at once; everybody else who waited is spread, since all
-    /// who use this server were waiting for the same moment. What ends soonest goes first.
+    /// Starts the waiting work after an outage. The login goes at once. All other work is spread, since all agents of
+    /// this server waited for the same moment. What ends soonest goes first.
     fn release(&mut self) {
         self.release_login();
         self.spread_token();
@@ -80,14 +80,14 @@ impl Engine {
         for id in waiting {
             let Some(node) = self.graph.get(id) else { continue };
             let (Step::Busy(op) | Step::Waiting { op, .. }) = node.step else { continue };
-            // Another request about it, of which nothing follows any more, is no reason to wait.
+            // Another request about this secret, whose answer no longer matters, is no reason to wait.
             if !self.is_under_way(&Self::job(id, op)) {
                 self.spread(id, op);
             }
         }
     }
 
-    /// The renewal of a token that lives on for a while waits its turn.
+    /// Spreads the renewal of a token that lives on for a while.
     fn spread_token(&mut self) {
         let (now, draw) = (self.now.moment, self.session_draw());
         let (Some(id), Some(login)) = (self.upstream.session.current, self.upstream.session.login()) else {
@@ -104,13 +104,14 @@ impl Engine {
         self.work.under_way(|job| job == wanted)
     }
 
-    /// A request failed: opens the breaker where that says that the server is away, and has a probe find out where
-    /// something else may have answered. Whether the failure says nothing of what was asked.
+    /// Records a failed request. Opens the breaker if the failure says that the server is away. Sends a probe if
+    /// something else may have answered. Returns whether the failure says nothing about what was asked.
     pub(crate) fn note_failure(&mut self, failure: &Failure) -> bool {
         use FailureKind as K;
         self.counters.failures += 1;
         let now = self.now.moment;
-        // At the end there is nothing to be held up, and little time: nothing goes before a probe has.
+        // At the end of a run there is nothing that a needless pause could hold up, and little time: no request goes
+        // before a probe.
         let leaving = matches!(self.phase, Phase::Leaving(_));
         match failure.kind {
             K::Unreachable | K::Unheard | K::Unavailable => self.upstream.breaker.trip(failure, now),

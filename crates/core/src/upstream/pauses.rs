@@ -1,10 +1,10 @@
-//! Who was asked to come later, and how far that holds.
+//! Pauses that the server asked for, and which requests they hold for.
 //!
-//! A server that answers 429 to one path says nothing of the others, and a maintenance page with a `Retry-After`
-//! of an hour must not stop renewals for an hour. So a pause holds for the path that was told so. Where a second
-//! path of the same mount is told, too, before anything of it succeeds, it holds for that mount, and where two
-//! mounts are held, for all reads. Renewals are a kind of their own. After a pause, one request at a time finds
-//! out whether more are taken.
+//! A server that answers 429 to one path says nothing about the others, and a maintenance page with a `Retry-After`
+//! of an hour must not stop renewals for an hour. So a pause holds for the path that was asked to pause. If a second
+//! path of the same mount is asked, too, before any request below that mount succeeds, the pause holds for the mount.
+//! If two mounts are held, it holds for all reads. Renewals are a lane of their own. After a pause, one request at a
+//! time finds out whether the server takes more.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,14 +20,14 @@ use crate::tools::work::Job;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 
-/// No pause is longer, whatever is asked for: a page that asks for an hour may be gone in a minute, and what is
-/// on disk is to be current within a minute of that.
+/// No pause is longer, whatever the server asks for: a page that asks for an hour may be gone in a minute, and the
+/// files must be current within a minute of that.
 const LONGEST: Duration = Duration::from_secs(50);
-/// The first pause where no time is named, which doubles up to [`UNNAMED`].
+/// The first pause where the server names no time. It doubles up to [`UNNAMED`].
 const FIRST: Duration = Duration::from_secs(1);
-/// The longest pause where no time is named.
+/// The longest pause where the server names no time.
 const UNNAMED: Duration = Duration::from_secs(5);
-/// A pause that was asked for and is shorter is the usual course of a quota.
+/// A named pause that is shorter than this is the usual course of a quota.
 const NEWS: Duration = Duration::from_secs(5);
 
 /// Requests that a server may count together.
@@ -43,21 +43,21 @@ enum Lane {
 
 #[derive(Debug)]
 struct Pause {
-    /// Who was told first.
+    /// The secret that was asked to pause first.
     told: SecretId,
     until: Moment,
-    /// A second one was told, too: it holds for all of the lane.
+    /// A second secret was asked, too, so the pause holds for the whole lane.
     held: bool,
-    /// Rounds in a row.
+    /// How many pauses in a row the lane was asked for.
     times: u32,
 }
 
-/// The pauses that hold, and lanes that have not shown yet that they take more than one request.
+/// The pauses that hold, and the lanes that have not shown yet that they take more than one request.
 #[derive(Debug, Default)]
 pub(crate) struct Pauses(BTreeMap<Lane, Pause>);
 
 impl Pauses {
-    /// Whether anything is asked more slowly than it would be.
+    /// Returns whether no request is slowed down.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -90,7 +90,7 @@ impl Pauses {
         of(lane).into_iter().chain(all).max()
     }
 
-    /// An answer that was asked for before the pause shows nothing.
+    /// Ends the pauses of a lane after a success. An answer that was asked for before the pause proves nothing.
     fn succeeded(&mut self, lane: &Lane, now: Moment) {
         let over = |one: &Pause| one.until <= now;
         if matches!(lane, Lane::Mount(_)) && self.0.get(&Lane::Reads).is_some_and(over) {
@@ -115,7 +115,7 @@ impl Engine {
         }
     }
 
-    /// The server has answered `op` for itself, and did not ask to come later.
+    /// Records that the server itself answered `op`, and did not ask for a pause.
     pub(crate) fn taken(&mut self, id: SecretId, op: Op) {
         self.stranded.remove(&id);
         if let (false, Some(lane)) = (self.upstream.pauses.is_empty(), self.lane(&Self::job(id, op))) {
@@ -123,7 +123,7 @@ impl Engine {
         }
     }
 
-    /// A request about a secret was asked to come later: `asked`, where a time was named.
+    /// Puts off a request about a secret, since the server asked for a pause: for `asked`, if it named a time.
     pub(crate) fn come_later(&mut self, id: SecretId, op: Op, asked: Option<Duration>, failure: &Failure) {
         self.retry(id, op);
         let Some(lane) = self.lane(&Self::job(id, op)) else { return };
@@ -143,8 +143,8 @@ impl Engine {
         }
     }
 
-    /// `at`, or halfway to the end of what the secret holds where that is sooner: no pause lasts beyond the moment
-    /// at which a lease needs its renewal.
+    /// Returns `at`, or halfway to the end of what the secret holds if that is sooner: no pause lasts beyond the
+    /// moment when a lease needs its renewal.
     fn in_time(&self, id: SecretId, at: Moment) -> Moment {
         let now = self.now.moment;
         match self.secret_expires(id).filter(|end| *end > now) {
@@ -153,8 +153,9 @@ impl Engine {
         }
     }
 
-    /// When the token itself may be asked about, or renewed, again: `at`, or later where it was asked to come `later`.
-    /// No later than halfway to its end, as for a lease. Of one from before a restart nobody knows where that is.
+    /// Returns when the token itself may be looked up or renewed again: `at`, or later if the server asked for a
+    /// pause. The pause ends halfway to the token's end at the latest, as for a lease. The end of a token from before
+    /// a reboot is not known.
     pub(crate) fn token_may_come(&mut self, token: TokenId, at: Moment, failure: &Failure) -> Moment {
         let FailureKind::Overloaded(Some(asked)) = failure.kind else { return at };
         let (now, draw) = (self.now.moment, self.session_draw());
@@ -172,15 +173,15 @@ impl Engine {
         }
     }
 
-    /// Whether a job has to wait for a pause of its lane, for the one request that finds out, or for another login. It is
-    /// put off then.
+    /// Returns whether a job has to wait: for a pause of its lane, for the one request that finds out, or for another
+    /// login. If so, puts it off.
     pub(crate) fn is_put_off(&mut self, job: &Job) -> bool {
         if job.is_revocation() {
             return self.is_revocation_put_off(job);
         }
         let (Job::Resolve(id) | Job::Read(id) | Job::Renew(id)) = *job else { return false };
         if *job == Job::Read(id) && self.is_better_left_to_successor(id) {
-            // Here, since it may have waited for the server since it was due.
+            // This is checked here, since the job may have waited for the server since it was due.
             let at = self.now.moment.after(FIRST);
             self.set_step(id, Step::Waiting { what: NextAction::Replace, at, op: Op::Read });
             return true;
@@ -202,8 +203,8 @@ impl Engine {
         true
     }
 
-    /// Whether a quarter of a lease's life is left at most: it waits for no pause of others. Each pause that it meets
-    /// would take half of what is left otherwise, until nothing is.
+    /// Returns whether at most a quarter of a lease's life is left. Such a lease waits for no pause that others were
+    /// asked for. Each pause would take half of what is left, until nothing is left.
     fn is_pressing(&self, id: SecretId) -> bool {
         let (Some(end), Some(lease)) =
             (self.secret_expires(id), self.graph.get(id).and_then(|node| node.lease()))
@@ -213,7 +214,7 @@ impl Engine {
         self.now.moment.until(end) <= lease.asked.until(end) / 4
     }
 
-    /// A lane that was told to pause goes one at a time.
+    /// Returns whether a lane that was asked to pause is busy: it takes one request at a time.
     fn is_narrow(&self, lane: &Lane) -> bool {
         let narrow = |of: &Lane| self.upstream.pauses.0.get(of).is_some_and(|one| one.held);
         let reads = matches!(lane, Lane::Mount(_));
@@ -224,8 +225,8 @@ impl Engine {
         (narrow(lane) || (reads && narrow(&Lane::Reads))) && self.work.under_way(alike)
     }
 
-    /// How long a server that asks for more may be left alone: half of what is left of the first lease or token
-    /// to end.
+    /// Returns how long a server that asks for a pause may be left alone: half of what is left of the lease or token
+    /// that ends first.
     pub(crate) fn patience(&self) -> Duration {
         let now = self.now.moment;
         let leases = self.graph.ids().into_iter().filter_map(|id| self.secret_expires(id));

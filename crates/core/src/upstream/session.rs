@@ -1,5 +1,5 @@
-//! The logins: the current one, those that end while their leases move, and how the next login
-//! stands. Where the server locks accounts, refused logins are capped below that.
+//! The logins: the current one, those that end while their leases move, and the state of the next login. Where the
+//! server locks accounts, refused logins stop before its limit.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,28 +12,27 @@ use crate::upstream::login::Login;
 use leasehold_base::failure::Failure;
 use leasehold_base::time::Moment;
 
-/// Refused logins in a run, where the server locks accounts. The servers' user lockout begins at five, and
-/// somebody else may have used one. A person's word (HUP, `POST /refresh`) or other credentials grant one more,
-/// once in [`AFTER_REFUSALS`]: the server counts by account and not by credentials, so that a try for each of them
-/// would be the fifth, which refuses good credentials, too, for a quarter of an hour.
+/// How many logins in a row may be refused where the server locks accounts. The servers' user lockout begins at five,
+/// and another client may have used one. A person's request (HUP, `POST /refresh`) or other credentials grant one
+/// more, once in [`AFTER_REFUSALS`]. The server counts by account and not by credentials: one try for each of these
+/// would make the fifth, after which good credentials are refused, too, for a quarter of an hour.
 pub(crate) const MOST_REFUSALS: u32 = 3;
-/// After a run of refused logins, the time until the next. The servers' lockout counter is
-/// reset after as long.
+/// The time from the last of these refusals to the next login. The servers reset their lockout counter after as long.
 pub(crate) const AFTER_REFUSALS: Duration = Duration::from_secs(15 * 60);
-/// The first pause after a refused login, and the longest where the server locks no account: what it refuses
-/// today (a reviewer that is away, a role that is made later) it may grant in a moment.
+/// The first pause after a refused login, and the longest one, where the server locks no account: what it refuses
+/// today (a reviewer is away, a role is made later) it may grant in a moment.
 const REFUSED_FIRST: Duration = Duration::from_secs(1);
 const REFUSED_MOST: Duration = Duration::from_secs(60);
 /// A login that had to be replaced sooner than this makes the next one wait longer.
 const STEADY: Duration = Duration::from_secs(60);
-/// How the next login stands.
+/// The state of the next login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
-    /// None is wanted.
+    /// No login is wanted.
     Quiet,
-    /// It is queued or under way.
+    /// A login is queued or under way.
     Asked,
-    /// It is wanted, and put off.
+    /// A login is wanted, and put off.
     Resting,
 }
 
@@ -41,37 +40,39 @@ pub(crate) enum Entry {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) logins: BTreeMap<TokenId, Login>,
-    /// The namespace of all logins, as far as is known. An answer may come after its login is forgotten.
+    /// The namespace of all logins, as far as it is known. It stays, since an answer may come after its login is
+    /// forgotten.
     pub(crate) home: String,
-    /// The one that requests are made with.
+    /// The login that requests are made with.
     pub(crate) current: Option<TokenId>,
     pub(crate) entry: Entry,
     /// Whether the login that is wanted replaces one that still lives.
     pub(crate) planned: bool,
     pub(crate) refusals: Option<Refusals>,
-    /// The credentials at hand were used up by an earlier run.
+    /// An earlier run used up the credentials at hand.
     pub(crate) used_up: bool,
     /// Whether refused logins lock the account on the server.
     locks_out: bool,
-    /// The credentials have changed since the last refusal, or a person asks: one more try, however many there were.
+    /// The credentials have changed since the last refusal, or a person asks: one more try, however many were
+    /// refused.
     pardoned: bool,
-    /// At a start: until when a login that is refused is tried again.
+    /// Until when a refused login is tried again at a start.
     pub(crate) patience: Option<Moment>,
-    /// Since when logins fail.
+    /// Since when logins have failed.
     pub(crate) failing: Option<Moment>,
-    /// Since when there has been none to make requests with.
+    /// Since when there has been no login to make requests with.
     pub(crate) logged_out: Option<Moment>,
     /// The login under way is not wanted any more.
     pub(crate) forgone: bool,
-    /// Failures in a row of another kind.
+    /// How many logins in a row failed for reasons other than these.
     pub(crate) tries: u32,
-    /// Failures in a row to find the credentials.
+    /// How many times in a row the credentials were not found.
     pub(crate) unfound: u32,
     /// The last failure, until the next success.
     pub(crate) trouble: Option<Failure>,
     pub(crate) draws: u64,
     last: Option<Moment>,
-    /// Logins in a row that did not last.
+    /// How many logins in a row did not last.
     restless: u32,
     count: u64,
     /// Logins up to this number come from an earlier run.
@@ -79,7 +80,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// None yet; `locks_out` where refused ones lock the account on the server.
+    /// Makes a session without a login; `locks_out` if refused logins lock the account on the server.
     pub(crate) fn new(locks_out: bool) -> Self {
         Self {
             locks_out,
@@ -106,7 +107,7 @@ impl Session {
         }
     }
 
-    /// Notes since when there is no login, for what is shown.
+    /// Records since when there has been no login, to be shown.
     pub(crate) fn note_presence(&mut self, now: Moment) {
         match self.current {
             Some(_) => self.logged_out = None,
@@ -114,51 +115,51 @@ impl Session {
         }
     }
 
-    /// A login is there.
+    /// Adds a login.
     pub(crate) fn add(&mut self, id: TokenId, login: Login) {
         self.at_home_in(&login.accessor);
         self.logins.insert(id, login);
     }
 
-    /// There is or was a login of this accessor.
+    /// Records the namespace of a login with this accessor, which may be over.
     pub(crate) fn at_home_in(&mut self, accessor: &str) {
         namespace::of(accessor).clone_into(&mut self.home);
     }
 
-    /// A number that no login has had.
+    /// Returns a number that no login has had.
     pub(crate) fn next_id(&mut self) -> TokenId {
         self.count += 1;
         TokenId(self.count)
     }
 
-    /// An earlier run made this login: numbers up to its own are taken.
+    /// Records a login that an earlier run made: numbers up to its own are taken.
     pub(crate) fn taken(&mut self, id: TokenId) {
         self.count = self.count.max(id.0);
         self.adopted = self.count;
     }
 
-    /// Whether this run made the login, which may be over.
+    /// Returns whether this run made the login, which may be over.
     pub(crate) fn is_of_this_run(&self, id: TokenId) -> bool {
         id.0 > self.adopted
     }
 
-    /// The current login.
+    /// Returns the current login.
     pub(crate) fn login(&self) -> Option<&Login> {
         self.logins.get(&self.current?)
     }
 
-    /// When the login `id` ends, where it is known and does.
+    /// Returns when the login `id` ends; `None` if it does not end or is not known.
     pub(crate) fn expires(&self, id: TokenId) -> Option<Moment> {
         self.logins.get(&id)?.expires
     }
 
-    /// Whether the login `id` is not known to be over.
+    /// Returns whether the login `id` is not known to be over.
     pub(crate) fn is_alive(&self, id: TokenId) -> bool {
         self.logins.contains_key(&id)
     }
 
-    /// The earliest moment for the next login. One that replaces a login in time may come at once;
-    /// one after a login that died must wait the longer the more of them died young.
+    /// Returns the earliest moment for the next login. A planned login, which replaces one in time, may go at once. A
+    /// login after one that died waits longer the more logins have died young.
     pub(crate) fn earliest(&self, now: Moment, planned: bool, draw: f64) -> Moment {
         let after_death = match (planned, self.last) {
             (false, Some(last)) if self.restless > 0 || last.until(now) < STEADY => {
@@ -173,19 +174,19 @@ impl Session {
         let refusals = self.refusals.as_ref()?;
         let wait = match (self.locks_out, self.pardoned) {
             (true, true) => return None,
-            // Longer rather than shorter: the server's own counter must have been reset.
+            // Longer rather than shorter: the server must have reset its own counter.
             (true, false) if refusals.count >= MOST_REFUSALS => {
                 AFTER_REFUSALS + Duration::from_secs(30).mul_f64(draw)
             }
             (true, false) => REFUSED_FIRST * refusals.count.max(1),
-            // However often a person, or a loop of theirs, asks.
+            // However often a person asks, or a script that repeats the request.
             (false, true) => REFUSED_FIRST,
             (false, false) => pause(refusals.count, REFUSED_FIRST, REFUSED_MOST, draw),
         };
         Some(refusals.last.after(wait))
     }
 
-    /// A login was granted, `planned` or because the one before was over.
+    /// Records that a login was granted, either `planned` or because the one before it was over.
     pub(crate) fn granted(&mut self, now: Moment, planned: bool) {
         let lasted = self.last.is_none_or(|last| last.until(now) >= STEADY);
         self.restless = if planned || lasted { 0 } else { self.restless.saturating_add(1) };
@@ -196,7 +197,7 @@ impl Session {
         self.settled();
     }
 
-    /// Nothing is wrong with logging in, as far as is known.
+    /// Records that nothing is wrong with logging in, as far as is known.
     pub(crate) fn settled(&mut self) {
         self.tries = 0;
         self.unfound = 0;
@@ -205,15 +206,15 @@ impl Session {
         self.patience = None;
     }
 
-    /// A login failed, for this reason.
+    /// Records that a login failed, and why.
     pub(crate) fn failed(&mut self, now: Moment, failure: Failure) {
         self.failing.get_or_insert(now);
         self.trouble = Some(failure);
     }
 
-    /// A login was refused, for this reason. How many that makes in a row.
+    /// Records that a login was refused, and why. Returns how many were refused in a row.
     pub(crate) fn refused(&mut self, now: Moment, why: &str) -> u32 {
-        // After so long the server has begun to count anew.
+        // After this time the server has begun to count anew.
         let forgotten = |before: &Refusals| before.last.until(now) >= AFTER_REFUSALS;
         let count = match &self.refusals {
             Some(before) if !self.locks_out || !forgotten(before) => before.count.saturating_add(1),
@@ -225,25 +226,25 @@ impl Session {
         count
     }
 
-    /// Refused logins as the next run gets them.
+    /// Returns the refused logins as the next run gets them.
     pub(crate) fn kept_refusals(&self) -> Option<Refusals> {
         self.refusals.clone().map(|refusals| Refusals { pardoned: self.pardoned, ..refusals })
     }
 
-    /// An earlier run was refused so.
+    /// Takes over the refused logins of an earlier run.
     pub(crate) fn adopt_refusals(&mut self, refusals: Option<Refusals>, now: Moment) {
         self.refusals = refusals;
         if self.refusals.as_ref().is_some_and(|refusals| refusals.pardoned) {
             self.pardon(now);
         }
         if let (false, Some(refusals)) = (self.locks_out, &mut self.refusals) {
-            // Whoever starts it again has done something about it, or hopes that somebody has.
+            // The person who starts the agent again has fixed something, or expects that it is fixed.
             refusals.count = 1;
         }
     }
 
-    /// Whether so many logins were refused that none is tried for a quarter of an hour. After that time the server has
-    /// forgotten them, and a later run tries again.
+    /// Returns whether so many logins were refused that none is tried for a quarter of an hour. After that time the
+    /// server has forgotten them, and a later run tries again.
     pub(crate) fn is_locked(&self, now: Moment) -> bool {
         let many = |refusals: &Refusals| {
             refusals.count >= MOST_REFUSALS && refusals.last.until(now) < AFTER_REFUSALS
@@ -251,18 +252,18 @@ impl Session {
         self.locks_out && !self.pardoned && self.refusals.as_ref().is_some_and(many)
     }
 
-    /// Whether a login without an answer may have been refused, as those before it were, and counted.
+    /// Returns whether a login without an answer may have been refused and counted, as those before it were.
     pub(crate) fn may_be_counted(&self) -> bool {
         self.locks_out && self.refusals.is_some()
     }
 
-    /// Whether a login that is refused was tried for long enough at a start.
+    /// Returns whether a refused login was tried for long enough at a start.
     pub(crate) fn is_out_of_patience(&self, now: Moment) -> bool {
         self.patience.is_some_and(|until| until <= now)
     }
 
-    /// New credentials and a person's word deserve one try, not a whole run: the server counts per account,
-    /// whatever the credentials. Those that come again and again wait: four refusals are the most.
+    /// Grants one more try, but not a whole run of them, after new credentials or a person's request: the server
+    /// counts by account, whatever the credentials. After four refusals, further requests have to wait.
     pub(crate) fn pardon(&mut self, now: Moment) {
         let many = |refusals: &Refusals| {
             self.locks_out && refusals.count > MOST_REFUSALS && refusals.last.until(now) < AFTER_REFUSALS

@@ -1,5 +1,4 @@
-//! The life of a token once it is granted: renewed, at its end, dead; and what that means for its
-//! leases.
+//! The life of a token after it was granted: its renewals, its end and its death, and what these mean for its leases.
 
 use crate::engine::Engine;
 use crate::interface::action::{Action, Level};
@@ -18,10 +17,10 @@ use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 
 impl Engine {
-    /// Plans what happens next to a token, and notes its end.
+    /// Plans what happens next to a token, and sets the timer for its end.
     pub(crate) fn plan_token(&mut self, id: TokenId) {
         let Some(login) = self.upstream.session.logins.get(&id) else { return };
-        // The same in the next run, so that a restart does not move its renewal.
+        // The draw is the same in the next run, so that a restart does not move the renewal.
         let draw = self.dice.draw(number("token"), login.expires.map_or(0, Moment::name));
         match login.expires {
             Some(end) => self.timers.set(Timer::TokenEnd(id), end),
@@ -35,7 +34,7 @@ impl Engine {
         }
     }
 
-    /// The token wants its renewal or its successor; both where its renewal goes on failing.
+    /// Renews the token or logs in anew, as is due. Does both if its renewals go on failing.
     pub(crate) fn token_due(&mut self, id: TokenId) {
         if self.upstream.session.current != Some(id) {
             return;
@@ -83,8 +82,8 @@ impl Engine {
         self.spend(id);
     }
 
-    /// A renewal was granted that is heard of after the token's end, as where the machine slept meanwhile. Where no
-    /// other login has taken over, everything goes on with it.
+    /// Goes on with a token whose renewal is answered after the token's end, for instance because the machine slept
+    /// meanwhile, if no other login has taken over.
     fn go_on_with(&mut self, id: TokenId) {
         let Some(login) = self.upstream.session.logins.get_mut(&id) else { return };
         let lives = login.expires.is_some_and(|end| end > self.now.moment);
@@ -102,10 +101,10 @@ impl Engine {
         self.touch_waiting();
     }
 
-    /// A login stays that was about to leave: what it leased is not read anew for that, where it lives.
+    /// Keeps the leases of a login that was about to leave and stays. The leases that live are not read anew.
     pub(crate) fn keep_leases_of(&mut self, id: TokenId) {
         self.timers.clear(&Timer::Leaving(id));
-        // It may have waited for the server, or for the handoff, since the token was thought to be over.
+        // The revocation may have waited for the server, or for the handoff, since the token was thought to be over.
         self.work.remove(&Job::RevokeToken(id));
         for lease in self.retirees.of(id) {
             if self.retirees.get(&lease).is_some_and(|one| one.way == Way::WithToken) {
@@ -122,7 +121,8 @@ impl Engine {
         }
     }
 
-    /// The server has answered that it does not renew a token: then it keeps it no longer than it would have.
+    /// Records that the server refused to renew a token: it keeps the token no longer than it would have without
+    /// that.
     fn not_renewed(&mut self, id: TokenId) {
         let Some(login) = self.upstream.session.logins.get_mut(&id) else { return };
         login.not_renewed();
@@ -131,8 +131,8 @@ impl Engine {
         }
     }
 
-    /// Keeps trying until the token's real end. Where the server answers other things, as it does to a client
-    /// certificate that is not the one of the login, that may never succeed: a login follows in time.
+    /// Retries until the token's real end. Retries may never succeed where the server gives another answer, as it
+    /// does to a client certificate other than the login's. So another login follows in time.
     fn token_renewal_failed(&mut self, id: TokenId, failure: &Failure) {
         let away = self.note_failure(failure);
         let (now, draw) = (self.now.moment, self.session_draw());
@@ -156,7 +156,7 @@ impl Engine {
         }
     }
 
-    /// The token lives and cannot be renewed: another login follows it in time.
+    /// Records that the token lives and cannot be renewed: another login follows it in time.
     pub(crate) fn not_renewable(&mut self, id: TokenId) {
         if let Some(login) = self.upstream.session.logins.get_mut(&id) {
             login.renewable = false;
@@ -164,7 +164,7 @@ impl Engine {
         self.plan_token(id);
     }
 
-    /// The token is past its end, and with it whatever it made.
+    /// Handles a token that is past its end, and with it whatever it made.
     pub(crate) fn token_ended(&mut self, id: TokenId) {
         let current = self.upstream.session.current == Some(id);
         let Some(login) = self.upstream.session.logins.get(&id) else { return };
@@ -173,7 +173,7 @@ impl Engine {
             self.say(Level::Warn, "the token has reached its end".to_owned());
         }
         match latest {
-            // The answer to a renewal was lost, so the server may keep it and all it leased.
+            // The answer to a renewal was lost, so the server may still keep the token and its leases.
             Some(latest) => {
                 self.timers.set(Timer::TokenEnd(id), latest);
                 self.upstream.session.current =
@@ -187,7 +187,7 @@ impl Engine {
         }
     }
 
-    /// The login that made this lease is over, and forgotten.
+    /// Marks a lease whose login is over and forgotten.
     pub(crate) fn login_was_over(&self, lease: &mut Lease) {
         if lease.outlives(&self.upstream.session.home) {
             lease.orphaned(self.now.moment);
@@ -196,14 +196,14 @@ impl Engine {
         }
     }
 
-    /// A token is dead: so are its leases, which are minted anew; nothing else is.
+    /// Forgets a dead token. Its leases are dead as well, and are minted anew; nothing else is.
     pub(crate) fn bury(&mut self, id: TokenId) {
         let now = self.now.moment;
         let mut lost: Vec<SecretId> = Vec::new();
         let home =
             self.upstream.session.logins.get(&id).map(|login| namespace::of(&login.accessor).to_owned());
         let end = |lease: &mut Lease| match &home {
-            // It may live on, and is to be revoked by itself.
+            // The lease may live on, and has to be revoked on its own.
             Some(home) if lease.outlives(home) => lease.orphaned(now),
             _ => lease.died(now),
         };
@@ -215,7 +215,7 @@ impl Engine {
         }
         for lease in self.retirees.of(id) {
             match self.retirees.get_mut(&lease) {
-                // Files on disk are still made of it: that they are past their end must show.
+                // Files on disk still depend on it, and must show that it is past its end.
                 Some(one) if one.way == Way::Used => end(&mut one.lease),
                 Some(one) if home.as_deref().is_some_and(|home| one.lease.outlives(home)) => {
                     end(&mut one.lease);
@@ -227,7 +227,7 @@ impl Engine {
         self.forget_login(id);
     }
 
-    /// Reads these again, unless that is under way.
+    /// Reads these secrets again, unless that is under way.
     pub(crate) fn remint(&mut self, secrets: &[SecretId]) {
         for id in secrets {
             let busy = self.graph.get(*id).is_some_and(|node| node.step == Step::Busy(Op::Read));
@@ -268,40 +268,42 @@ impl Engine {
         self.keep(true);
     }
 
-    /// The logins that stand so.
+    /// Returns the logins in this state.
     pub(crate) fn standing(&self, standing: Standing) -> Vec<TokenId> {
         let which = self.upstream.session.logins.iter().filter(|(_, login)| login.state == standing);
         which.map(|(id, _)| *id).collect()
     }
 
-    /// Whether the token's last use is spent.
+    /// Returns whether the token's last use is spent.
     pub(crate) fn is_spent(&self, id: TokenId) -> bool {
         self.upstream.session.logins.get(&id).is_some_and(|login| login.uses == Some(0))
     }
 
-    /// A request with this token is answered: a token whose uses are counted dies of its last.
+    /// Handles that a request with this token is answered: a token whose uses are counted dies with its last one.
     pub(crate) fn spend(&mut self, id: TokenId) {
         if self.is_spent(id) && !self.work.uses(id) {
             self.bury(id);
             if self.upstream.judge.has_suspects() {
-                // What was denied beside the last use waits for a token, and nothing else may be due for long.
+                // A request that was denied beside the last use waits for a token, and nothing else may be due for
+                // long.
                 self.want_login(false);
             }
         }
     }
 
-    /// The server revokes at once what the last use of a token fetched: there is nothing to keep.
+    /// Refuses an answer that took the token's last use. The server revokes its lease at once, so there is nothing to
+    /// keep.
     pub(crate) fn refuse_last_use(&mut self, id: SecretId, why: &str) {
         let why = format!("it took the token's last use: {why}; set token_num_uses to 0 for the role");
         self.trouble(id, Op::Read, &Failure::new(FailureKind::Denied, why), true);
-        // What it brought must not be rendered with.
+        // Nothing may be rendered with what the answer brought.
         if let Some(request) = self.graph.get(id).and_then(|node| node.request.clone()) {
             self.out.push(Action::Forget(request));
         }
         self.lose(id);
     }
 
-    /// The next draw, from 0 to 1, for the session.
+    /// Returns the next draw for the session, from 0 to 1.
     pub(crate) fn session_draw(&mut self) -> f64 {
         self.upstream.session.draws += 1;
         self.dice.draw(number("session"), self.upstream.session.draws)

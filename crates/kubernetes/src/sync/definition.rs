@@ -12,7 +12,7 @@ use super::identity::Identity;
 use super::restart::Restarts;
 use crate::refusal::{Refusal, shown};
 
-/// Annotation of a definition: a Secret of its name that another hand made becomes its own.
+/// The annotation of a definition that takes over a Secret of its name that another program made.
 pub(crate) const ADOPT: &str = "leasehold.dev/adopt";
 
 /// The types that a Secret may have without `-secret-types`.
@@ -28,7 +28,7 @@ const TYPES: [&str; 6] = [
 /// The annotation that `kubectl apply` keeps, which holds the whole definition.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// What paths belong to.
+/// The kind of store that paths belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kv {
     One,
@@ -37,10 +37,10 @@ pub(crate) enum Kv {
     Azure,
 }
 
-/// What the paths of SecretDefinitions are below where they are names in Azure Key Vault.
+/// The first segment that is put before the paths of SecretDefinitions if they are names in Azure Key Vault.
 pub(crate) const AZURE: &str = "azure";
 
-/// A login for each namespace: of an account in it, with a role whose name may have the namespace's in it.
+/// A login for each namespace: that of an account in it, with a role whose name may contain the namespace's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamespaceRoles {
     pub(crate) account: String,
@@ -49,7 +49,7 @@ pub(crate) struct NamespaceRoles {
     pub(crate) audience: String,
 }
 
-/// Stands for the name of the namespace.
+/// The placeholder for the name of the namespace.
 pub(crate) const NAMESPACE: &str = "{namespace}";
 
 impl NamespaceRoles {
@@ -64,13 +64,13 @@ impl NamespaceRoles {
     }
 }
 
-/// How definitions are read: the operator's choice.
+/// How definitions are read, as the operator chose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rules {
     pub(crate) kv: Kv,
     /// Whether the controller has a login of its own.
     pub(crate) logs_in: bool,
-    /// With whose login definitions are read, where that is not the controller's.
+    /// The login that definitions are read with, if that is not the controller's.
     pub(crate) by_namespace: Option<NamespaceRoles>,
     /// Types that are allowed besides [`TYPES`].
     pub(crate) types: BTreeSet<String>,
@@ -79,9 +79,9 @@ pub(crate) struct Rules {
 /// The kind of an object that defines a Secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
-    /// secrets-manager's.
+    /// The kind of secrets-manager.
     SecretDefinition,
-    /// Ours.
+    /// Our own kind.
     SyncedSecret,
 }
 
@@ -109,7 +109,7 @@ impl Kind {
         }
     }
 
-    /// The definitions of secrets-manager that are in a cluster carry its finalizer already.
+    /// Returns the kind's finalizer. The definitions of secrets-manager in a cluster carry its finalizer already.
     pub(crate) const fn finalizer(self) -> &'static str {
         match self {
             Self::SecretDefinition => "secret.finalizer.secrets-manager.tuenti.io",
@@ -133,13 +133,13 @@ impl fmt::Display for Key {
 }
 
 impl Key {
-    /// The path of the object itself.
+    /// Returns the path of the object itself.
     pub(crate) fn path(&self) -> String {
         let (group, plural) = (self.kind.group(), self.kind.plural());
         format!("/apis/{group}/v1alpha1/namespaces/{}/{plural}/{}", self.namespace, self.name)
     }
 
-    /// As the annotation of its Secret names it.
+    /// Returns the name by which the annotation of its Secret names it.
     pub(crate) fn owner(&self) -> String {
         format!("{}/{}", self.kind.name(), self.name)
     }
@@ -152,9 +152,9 @@ pub(crate) struct Target {
     pub(crate) kind: String,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) annotations: BTreeMap<String, String>,
-    /// Whether the API server is to refuse changes by other hands.
+    /// Whether the API server has to refuse changes by other programs.
     pub(crate) immutable: bool,
-    /// Whether a Secret that another hand made is taken over.
+    /// Whether a Secret that another program made is taken over.
     pub(crate) adopts: bool,
 }
 
@@ -165,16 +165,16 @@ pub(crate) struct Definition {
     pub(crate) uid: String,
     /// Counts the changes of the specification.
     pub(crate) generation: i64,
-    /// With whose login its secrets are read.
+    /// The login that its secrets are read with.
     pub(crate) identity: Identity,
-    /// How often what has no lease is read; the controller's period where nothing is said.
+    /// How often a secret without a lease is polled; `None` for the controller's period.
     pub(crate) refresh: Option<Duration>,
     pub(crate) target: Target,
     /// Which workloads are restarted when its values change.
     pub(crate) restarts: Restarts,
     /// What each key of the Secret is made of.
     pub(crate) entries: Vec<(String, Source)>,
-    /// All that was read, for comparison.
+    /// Everything that was read, for comparison.
     pub(super) read: Value,
 }
 
@@ -191,7 +191,7 @@ impl Definition {
     /// Reads a definition.
     ///
     /// # Errors
-    /// [`Refusal`] for the first thing that cannot be.
+    /// [`Refusal`] for the first thing that is not possible.
     pub(crate) fn read(key: Key, metadata: &Value, spec: &Value, rules: &Rules) -> Result<Self, Refusal> {
         let target = target(metadata, spec, rules)?;
         let keys = spec["keysMap"].as_object().filter(|keys| !keys.is_empty());
@@ -228,7 +228,7 @@ fn target(metadata: &Value, spec: &Value, rules: &Rules) -> Result<Target, Refus
     let (labels, mut annotations) = (texts(&metadata["labels"]), texts(&metadata["annotations"]));
     annotations.remove(LAST_APPLIED);
     let adopts = annotations.remove(ADOPT).as_deref() == Some("true");
-    // Ours are written last, so nobody can claim another's Secret by them.
+    // Our own annotations are written last, so that no definition can claim another's Secret by them.
     annotations.retain(|name, _| !name.starts_with("leasehold.dev/"));
     Ok(Target { name, kind, labels, annotations, immutable: false, adopts })
 }
@@ -260,7 +260,7 @@ fn entry(name: &str, source: &Value, rules: &Rules) -> Result<(String, Source), 
     Ok((name.to_owned(), Source::Field { request, key: field.to_owned(), base64 }))
 }
 
-/// The newest version of a secret, whole; the key counts for nothing, as in secrets-manager.
+/// Makes a read of the newest version of a secret, whole; the key is ignored, as in secrets-manager.
 fn in_azure(
     name: &str,
     path: &str,
@@ -298,7 +298,7 @@ pub(super) fn target_type(given: &Value, place: &str, rules: &Rules) -> Result<S
     Err(Refusal::new(place, what, advice))
 }
 
-/// Whether Secrets of this type are made whatever the operator says.
+/// Returns whether Secrets of this type are made whatever the operator configures.
 pub(super) fn is_usual(kind: &str) -> bool {
     TYPES.contains(&kind)
 }
@@ -313,7 +313,7 @@ pub(super) fn entry_name(name: &str, place: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The name of a Secret, or of an account, where it can be one.
+/// Returns the name of a Secret, or of an account, if it is a valid one.
 pub(super) fn target_name(name: &str) -> Option<String> {
     is_dns_name(name).then(|| name.to_owned())
 }
@@ -323,7 +323,7 @@ fn with_data(path: &str) -> String {
         .map_or_else(|| format!("{path}/data/…"), |(mount, rest)| format!("{mount}/data/{rest}"))
 }
 
-/// A DNS subdomain, as RFC 1123 has it.
+/// Returns whether a name is a DNS subdomain, as RFC 1123 defines it.
 fn is_dns_name(name: &str) -> bool {
     let label = |label: &str| {
         let letters = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';

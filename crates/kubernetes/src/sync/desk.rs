@@ -1,4 +1,4 @@
-//! What reaches the engine from outside: changes are gathered until they rest.
+//! What reaches the engine from outside. Changes are gathered until no more come.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,27 +9,27 @@ use super::definition::{Definition, Key, Kind};
 use super::identity::Identity;
 use crate::refusal::Refusal;
 
-/// What the controllers and watches tell the engine's loop.
+/// What the controllers and watches send to the engine's loop.
 pub(crate) enum Message {
-    /// A definition is to be synced, in this form. Whether it had our finalizer already: then a Secret that is not there may have
-    /// been there.
+    /// A definition is to be synced, in this form. The flag says whether it had our finalizer already. If so, a Secret that is
+    /// not there may have been there before.
     Want(Box<Definition>, bool),
-    /// A definition is no longer to be synced. Answered when nothing more is written for it.
+    /// A definition is no longer to be synced. It is answered when nothing more is written for it.
     Drop(Key, Option<oneshot::Sender<()>>),
-    /// A definition cannot be synced as it is. What it had before stays in Kubernetes.
+    /// A definition cannot be synced in this form. Its Secret stays as it is.
     Refuse(Key, Box<Refused>),
     /// A Secret with our label was seen.
     Seen(Sighting),
-    /// The token that this engine logs in with is another one; or there is none, and why.
+    /// The token that this engine logs in with is another one, or there is none and this is why.
     Credentials(Option<String>),
     /// These definitions were there when one of the watches began.
     Listed(BTreeSet<Key>),
     /// A login that nothing uses has left tokens or leases in a handoff.
     Left(Identity),
-    /// The end of the process. Tokens and leases are left to the next leader where there is a handoff. Without one, leases are
-    /// left to run out, and a login that has none is revoked.
+    /// The process ends. If there is a handoff, tokens and leases are left to the next leader. Otherwise leases are
+    /// left to expire, and a login without leases is revoked.
     Stop,
-    /// Nothing uses this login any more: everything is given back.
+    /// Nothing uses this login any more, so everything is revoked.
     End,
 }
 
@@ -48,15 +48,16 @@ pub(crate) struct Refused {
 pub(crate) struct Sighting {
     pub(crate) namespace: String,
     pub(crate) name: String,
-    /// What its annotation says.
+    /// The definition that its annotation names.
     pub(crate) owner: Option<String>,
-    /// Its version; none where it is deleted.
+    /// Its version; `None` if it was deleted.
     pub(crate) version: Option<String>,
-    /// It was seen in a list, and not as a change: the versions of an API server whose etcd was restored begin again lower.
+    /// It was seen in a list, and not as a change: after an etcd was restored, versions begin again at a lower
+    /// number.
     pub(crate) listed: bool,
 }
 
-/// A Secret as it was seen last.
+/// A Secret as it was last seen.
 #[derive(Debug)]
 struct Seen {
     owner: Option<String>,
@@ -68,7 +69,7 @@ struct Seen {
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
     wanted: BTreeMap<Key, Arc<Definition>>,
-    /// The definition that has each target, the first that asked for it.
+    /// The definition that holds each target: the first that asked for it.
     targets: BTreeMap<(String, String), Key>,
     /// The Secrets that were seen, by namespace and name, with owner and version.
     seen: BTreeMap<(String, String), Seen>,
@@ -78,7 +79,7 @@ impl Desk {
     /// Takes a definition. Returns whether it differs from what was wanted.
     ///
     /// # Errors
-    /// The definition that has the same target, which keeps it.
+    /// The definition that holds the same target, and keeps it.
     pub(crate) fn want(&mut self, definition: Definition) -> Result<bool, Key> {
         let target = (definition.key.namespace.clone(), definition.target.name.clone());
         if let Some(holder) = self.targets.get(&target).filter(|holder| **holder != definition.key) {
@@ -113,7 +114,7 @@ impl Desk {
         self.wanted.get(key)
     }
 
-    /// Notes a Secret. Returns the definition whose target it is, or that it names.
+    /// Records a Secret that was seen. Returns the definition whose target it is, or that it names.
     pub(crate) fn see(&mut self, sighting: Sighting) -> Option<Key> {
         let place = (sighting.namespace, sighting.name);
         let named = || {
@@ -132,12 +133,13 @@ impl Desk {
         holder
     }
 
-    /// Returns whether the target of a definition was seen in a later version than this one, or listed in another.
+    /// Returns whether the target of a definition was seen in a later version than this one, or listed in another
+    /// one.
     pub(crate) fn is_later(&self, definition: &Definition, version: &str) -> bool {
         let place = (definition.key.namespace.clone(), definition.target.name.clone());
         let number = |version: &str| version.parse::<u64>().ok();
         match self.seen.get(&place) {
-            // Versions of one API server are numbers that grow.
+            // The versions of one API server are numbers that grow.
             Some(seen) => match (number(&seen.version), number(version)) {
                 (Some(number), Some(version)) if !seen.listed => number > version,
                 _ => seen.version != version,
@@ -146,12 +148,12 @@ impl Desk {
         }
     }
 
-    /// Whether the target of a definition is there, as far as the watch has told.
+    /// Returns whether the target of a definition is there, as far as the watch has told.
     pub(crate) fn has_seen(&self, definition: &Definition) -> bool {
         self.seen.contains_key(&(definition.key.namespace.clone(), definition.target.name.clone()))
     }
 
-    /// The Secrets that name this definition and are not its target: those that it had before it was renamed.
+    /// Returns the Secrets that name this definition and are not its target: those that it had before it was renamed.
     pub(crate) fn orphans_of(&self, definition: &Definition) -> BTreeSet<String> {
         let (key, owner) = (&definition.key, definition.key.owner());
         let from = (key.namespace.clone(), String::new());

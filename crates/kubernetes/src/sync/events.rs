@@ -1,4 +1,4 @@
-//! Events beside the definitions: the CRD in users' clusters has no status to say it in.
+//! Events for the definitions: the CRD in users' clusters has no status that could say the same.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -11,11 +11,11 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::board::{Note, Restart, Status};
 use crate::cluster::Cluster;
 
-/// What Kubernetes takes as the message of an event.
+/// The longest message of an event that Kubernetes accepts.
 const MOST: usize = 1000;
 
-/// Posts what the board notes, one event after the other, until the board is gone. An event that is not taken is lost:
-/// the log says the same.
+/// Posts the board's notes, one event after the other, until the board is gone. An event that is refused is lost: the
+/// log says the same.
 pub(crate) async fn tell(cluster: Arc<Cluster>, mut notes: UnboundedReceiver<Note>) {
     let mut refused = false;
     while let Some(note) = notes.recv().await {
@@ -35,11 +35,11 @@ pub(crate) async fn tell(cluster: Arc<Cluster>, mut notes: UnboundedReceiver<Not
     }
 }
 
-/// Writes the status of a SyncedSecret. Where that fails, the next change of it writes it whole.
+/// Writes the status of a SyncedSecret. If that fails, the next change of the status writes all of it.
 async fn tell_status(cluster: &Cluster, note: &Note, status: &Status) {
     let now = date(clock::now().wall);
     let path = format!("{}/status", note.key.path());
-    // What it says already is left as it is, with the times at which that began.
+    // Conditions that stay as they are keep their times, so the present status is read first.
     let before = match cluster.get(&path).await {
         Ok(answer) if answer.status == 200 => answer.body["status"].clone(),
         _ => Value::Null,
@@ -56,7 +56,7 @@ async fn tell_status(cluster: &Cluster, note: &Note, status: &Status) {
     }
 }
 
-/// The status, where a condition that stays as it is keeps its time.
+/// Returns the new status. A condition that stays as it is keeps its time.
 fn status_of(note: &Note, status: &Status, before: &Value, now: &str) -> Value {
     let condition = |kind: &str, holds: bool, reason: &str, text: &str| {
         let state = if holds { "True" } else { "False" };
@@ -85,7 +85,7 @@ fn status_of(note: &Note, status: &Status, before: &Value, now: &str) -> Value {
         Restart::Done => (true, "Restarted", "the workloads that read the Secret have its values"),
         Restart::Failed(why) => (false, "NotRestarted", why.as_str()),
     });
-    // A leader that has restarted nothing yet leaves what the one before it said.
+    // A new leader that has restarted nothing yet keeps what the leader before it wrote.
     let said = before["conditions"].as_array().into_iter().flatten().find(|one| one["type"] == "Restarted");
     let restarted =
         restart.map(|(holds, reason, text)| condition("Restarted", holds, reason, text)).or(said.cloned());

@@ -1,13 +1,13 @@
-//! The command line of secrets-manager: flags of Go's form, each with one dash or two.
+//! The command line of secrets-manager: flags in Go's form, each with one dash or two.
 
 use std::collections::BTreeMap;
 
-/// What a flag does here.
+/// What a flag does in this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Does {
-    /// What it does there.
+    /// The same as in secrets-manager.
     Same,
-    /// Nothing, and why.
+    /// Nothing, for this reason.
     Nothing(&'static str),
 }
 
@@ -81,7 +81,8 @@ pub(crate) struct Flags {
     given: BTreeMap<&'static str, String>,
 }
 
-/// Whether a command line without a command is one of secrets-manager: its image is swapped and its arguments are kept.
+/// Returns whether a command line without a command is one of secrets-manager's: its image was replaced, and its
+/// arguments were kept.
 #[must_use]
 pub(crate) fn are_meant(first: &str) -> bool {
     name_of(first).is_some_and(|(name, _)| known(name).is_some()) && first != "--version"
@@ -91,7 +92,7 @@ fn known(name: &str) -> Option<&'static Known> {
     FLAGS.iter().find(|flag| flag.name == name)
 }
 
-/// A flag's name, and its value behind an equals sign.
+/// Returns a flag's name, and its value after an equals sign.
 fn name_of(text: &str) -> Option<(&str, Option<&str>)> {
     let rest = text.strip_prefix("--").or_else(|| text.strip_prefix('-'))?;
     Some(rest.split_once('=').map_or((rest, None), |(name, value)| (name, Some(value))))
@@ -156,7 +157,7 @@ fn unknown(name: &str) -> String {
     }
 }
 
-/// As Go's `strconv.ParseBool`.
+/// Parses a boolean like Go's `strconv.ParseBool`.
 fn truth(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),

@@ -1,5 +1,5 @@
-//! What a leader leaves for the next: tokens and leases, in Secrets of the controller's namespace, encrypted by Vault's
-//! transit engine. Plain text is never written.
+//! What a leader leaves for the next one: tokens and leases, in Secrets of the controller's namespace, encrypted by
+//! Vault's transit engine. Plain text is never written.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,32 +23,32 @@ use sha2::{Digest as _, Sha256};
 use super::identity::Identity;
 use crate::cluster::Cluster;
 
-/// What says that a Secret is a handoff, and whose.
+/// The annotation that marks a Secret as a handoff, and names its identity.
 const MARK: &str = "leasehold.dev/handoff-of";
-/// By which all of them are found.
+/// The label by which all handoffs are found.
 pub(super) const LABEL: &str = "leasehold.dev/handoff";
 /// The key of the Secret.
 const ENTRY: &str = "handoff";
-/// What a Secret holds, with room for its metadata.
+/// How much a Secret holds, in bytes, with room for its metadata.
 const MOST: usize = 1_000_000;
 
-/// Where handoffs are kept, and by which key they are encrypted.
+/// Where handoffs are kept, and the key that encrypts them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// The name of the controller's own; those of accounts have more behind it.
+    /// The name of the controller's own handoff; the names of the accounts' handoffs begin with it.
     pub(crate) secret: String,
     /// The mount of the transit engine, and the key.
     pub(crate) mount: String,
     pub(crate) key: String,
 }
 
-/// All handoffs of a controller, which share one login: that of the controller.
+/// All handoffs of a controller. They share one login, the controller's.
 pub(crate) struct Handoffs {
     settings: Settings,
     cluster: Arc<Cluster>,
     client: Client,
     token: RefCell<Option<Secret>>,
-    /// Which server the tokens are of.
+    /// The server that the tokens belong to.
     server: String,
     /// The name of this replica.
     me: String,
@@ -58,19 +58,19 @@ pub(crate) struct Handoffs {
 pub(crate) struct Handoff {
     all: Rc<Handoffs>,
     name: String,
-    /// Whose login it is, as it is noted.
+    /// The identity of its login, as the Secret notes it.
     identity: Value,
     binding: Binding,
-    /// As it was read or written last: a leader that is none any more cannot replace what the next has written.
+    /// The Secret as it was last read or written: a former leader cannot replace what the next one has written.
     live: RefCell<Option<Value>>,
-    /// A digest of what was written last.
+    /// A digest of what was last written.
     written: RefCell<Option<[u8; 32]>>,
 }
 
 /// Why there is nothing to go on from.
 #[derive(Debug)]
 pub(crate) enum Trouble {
-    /// It may be there, and cannot be had now.
+    /// There may be a handoff, but it cannot be read now.
     Later(String),
     /// It cannot be used. Another login takes its place.
     Never(String),
@@ -90,7 +90,7 @@ impl Handoffs {
         Ok(Self { settings, cluster, client, token: RefCell::default(), server, me: me.to_owned() })
     }
 
-    /// The handoff of this identity.
+    /// Returns the handoff of this identity.
     pub(crate) fn of(self: &Rc<Self>, identity: &Identity) -> Handoff {
         let digest: [u8; 32] = Sha256::digest(identity.kept().to_string()).into();
         let own = &self.settings.secret;
@@ -112,7 +112,7 @@ impl Handoffs {
         Handoff { all: Rc::clone(self), name, identity: identity.kept(), binding, live, written }
     }
 
-    /// The identities whose handoffs are there.
+    /// Returns the identities that have a handoff.
     pub(crate) async fn left(&self) -> Vec<Identity> {
         let path = format!("/api/v1/namespaces/{}/secrets?labelSelector={LABEL}", self.cluster.namespace);
         let answer = match self.cluster.get(&path).await {
@@ -136,16 +136,16 @@ impl Handoffs {
         whose.filter_map(|text| Identity::of_kept(&serde_json::from_str(text).ok()?)).collect()
     }
 
-    /// Gives the login back with which handoffs were encrypted.
+    /// Revokes the login with which handoffs were encrypted.
     pub(crate) async fn leave(&self) {
         let token = self.token.borrow_mut().take();
         if let Some(token) = token {
-            // One that is not revoked ends by itself.
+            // A token that is not revoked expires by itself.
             let _revoked = self.client.revoke_self(&token).await;
         }
     }
 
-    /// Asks the transit engine, with a new login where the one before has ended.
+    /// Asks the transit engine, with a new login if the one before has ended.
     async fn transit(&self, verb: &str, field: &str, text: Secret, wanted: &str) -> Result<Secret, Failure> {
         let path = format!("{}/{verb}/{}", self.settings.mount, self.settings.key);
         let local = |why: String| Failure::new(FailureKind::Local, why);
@@ -156,13 +156,13 @@ impl Handoffs {
             Some(token) => Some(self.client.read(&request, token).await),
             None => None,
         };
-        // A denial is of the token or of the policy. With a token that lives, another login would be denied as well, and each
-        // of them would leave its token behind.
+        // A denial concerns the token or the policy. If the token lives, another login would be denied as well, and
+        // each of these logins would leave its token behind.
         let answer = match (answer, &held) {
             (Some(Err(failure)), Some(token)) if failure.kind == FailureKind::Denied => {
                 match self.client.lookup_self(token).await {
                     Err(dead) if dead.kind == FailureKind::Denied => None,
-                    // It lives, or the server cannot say so now.
+                    // The token lives, or the server cannot say so now.
                     _ => return Err(failure),
                 }
             }
@@ -183,10 +183,11 @@ impl Handoffs {
 }
 
 impl Handoff {
-    /// Reads what an earlier leader has left; nothing where it left nothing. Returns also whether its times are on our clock.
+    /// Reads what an earlier leader has left; `None` if it left nothing. Also returns whether its times are on our
+    /// clock.
     ///
     /// # Errors
-    /// [`Trouble`], without anything of what is in it.
+    /// [`Trouble`], without anything of the content.
     pub(crate) async fn load(&self) -> Result<Option<(Kept, bool)>, Trouble> {
         let answer = self.all.cluster.get(&self.path()).await;
         let answer = answer.map_err(|away| Trouble::Later(away.to_string()))?;
@@ -228,7 +229,7 @@ impl Handoff {
         }
     }
 
-    /// Writes it, unless it is as it was written last.
+    /// Writes the handoff, unless it is the same as the last write.
     ///
     /// # Errors
     /// Says why the next leader may have to log in anew.
@@ -261,7 +262,7 @@ impl Handoff {
                 *self.written.borrow_mut() = Some(digest);
                 Ok(())
             }
-            // Deleted by another hand: the next try makes it.
+            // Another program deleted it: the next try creates it.
             404 => {
                 *self.live.borrow_mut() = None;
                 Err("its Secret is gone".to_owned())
@@ -274,8 +275,8 @@ impl Handoff {
         }
     }
 
-    /// A lost answer to our own write leaves us with an older version. That of another leader is never overwritten: it has
-    /// the Lease, and this one is about to find out.
+    /// Reads the Secret again after a conflict. If the answer to our own write was lost, ours is the newer version.
+    /// Another leader's version is never overwritten: that leader has the Lease, and this one is about to find out.
     async fn look(&self) {
         let Ok(answer) = self.all.cluster.get(&self.path()).await else { return };
         let by_us = answer.body["metadata"]["annotations"][BY] == json!(self.by());
@@ -292,7 +293,7 @@ impl Handoff {
         live["metadata"]["annotations"][MARK] == json!(self.identity.to_string())
     }
 
-    /// Deletes it: what it names is revoked.
+    /// Deletes the handoff, since what it names is revoked.
     pub(crate) async fn remove(&self) {
         *self.written.borrow_mut() = None;
         let Some(live) = self.live.borrow_mut().take() else { return };
@@ -332,5 +333,5 @@ impl Handoff {
     }
 }
 
-/// Which replica wrote it last.
+/// The annotation that names the replica that wrote it last.
 const BY: &str = "leasehold.dev/written-by";

@@ -1,4 +1,4 @@
-//! Sends what is told to the engine whose login it concerns, and makes and ends engines as logins come and go.
+//! Passes messages to the engine whose login they concern, and makes and ends engines as logins come and go.
 
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -16,22 +16,22 @@ use super::roster::Basis;
 use super::run::{Places, Run};
 use crate::cluster::Cluster;
 
-/// See the module.
+/// The hub; see the module.
 pub(crate) struct Hub {
     pub(crate) cluster: Arc<Cluster>,
     places: Places,
     handoffs: Option<Rc<Handoffs>>,
-    /// For what this finds out by itself.
+    /// For messages that the hub sends itself.
     own: UnboundedSender<Message>,
-    /// What an earlier leader has left was looked for.
+    /// The search for what an earlier leader has left was done.
     swept: bool,
     pub(crate) board: Rc<Board>,
-    /// With the controller's own login.
+    /// The basis of the engine with the controller's own login.
     pub(crate) basis: Basis,
     engines: HashMap<Identity, Engine>,
-    /// Whose login each definition is read with.
+    /// The login that each definition is read with.
     logins: BTreeMap<Key, Identity>,
-    /// The Secrets that were seen, for engines that come later.
+    /// The Secrets that were seen, for engines that start later.
     seen: BTreeMap<(String, String), super::desk::Sighting>,
     ending: Vec<JoinHandle<()>>,
 }
@@ -53,7 +53,7 @@ impl Hub {
         Self { cluster, places, handoffs, own, swept: false, board, basis, engines, logins, seen, ending }
     }
 
-    /// Runs until it is told to stop, and every engine has given back what it has.
+    /// Runs until it is asked to stop, and every engine has revoked what it holds.
     pub(crate) async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
         while let Some(message) = inbox.recv().await {
             match message {
@@ -90,7 +90,7 @@ impl Hub {
                     };
                 }
                 Message::Listed(keys) => self.board.listed(keys),
-                // An engine that has nothing to do gives back what it finds.
+                // An engine without definitions revokes what it finds.
                 Message::Left(identity) if !self.engines.contains_key(&identity) => {
                     if self.engine(&identity).is_ok() && identity != Identity::Controller {
                         self.end(&identity);
@@ -109,10 +109,10 @@ impl Hub {
         }
     }
 
-    /// A definition is no longer read with the login that it had. The last one takes the engine with it.
+    /// Takes a definition from the login that it had. The last definition of a login ends its engine.
     fn leave(&mut self, key: &Key, answer: Option<tokio::sync::oneshot::Sender<()>>) {
         let Some(identity) = self.logins.remove(key) else {
-            // One that was never wanted has nothing under way.
+            // A definition that was never wanted has nothing under way.
             let _sent = answer.map(|answer| answer.send(()));
             return;
         };
@@ -123,7 +123,7 @@ impl Hub {
         }
     }
 
-    /// Has an engine give everything back.
+    /// Has an engine revoke everything.
     fn end(&mut self, identity: &Identity) {
         let Some(engine) = self.engines.remove(identity) else { return };
         let _sent = engine.inbox.send(Message::End);
@@ -132,8 +132,8 @@ impl Hub {
         self.ending.push(engine.running);
     }
 
-    /// Once all definitions are known, looks for what an earlier leader has left of logins that nothing uses any more: their
-    /// last definition was deleted while no controller ran.
+    /// Looks for what an earlier leader has left of logins that nothing uses any more, once all definitions are
+    /// known: their last definition was deleted while no controller ran.
     fn sweep(&mut self) {
         let Some(handoffs) = self.handoffs.clone().filter(|_| !self.swept && self.board.knows_all()) else {
             return;
@@ -155,7 +155,7 @@ impl Hub {
         let mut basis = self.basis.clone();
         basis.login = identity.to_string();
         if let Identity::Account { role, mount, .. } = identity {
-            // A tenant reaches the Vault alone.
+            // A tenant reaches only the Vault.
             basis.store = None;
             let token = Rc::new(Token::new().map_err(|error| error.to_string())?);
             basis.auth = Some(identity::login(role, mount, &token));

@@ -1,4 +1,4 @@
-//! With whose login secrets are read: one engine for each.
+//! The login that secrets are read with. There is one engine for each.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -19,22 +19,22 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::desk::Message;
 use crate::cluster::Cluster;
 
-/// The life that a token is asked for. The API server may grant another.
+/// The life that a token is requested for. The API server may grant another.
 const LIFE: Duration = Duration::from_secs(3600);
-/// After a refusal.
+/// The pause after a refusal.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// Whose login it is.
+/// The owner of a login.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Identity {
-    /// The controller's own, with which SecretDefinitions are read.
+    /// The controller, with whose login SecretDefinitions are read.
     Controller,
-    /// A service account's, with a token that is asked for it.
+    /// A service account, with a token that is requested for it.
     Account { namespace: String, account: String, role: String, mount: String, audience: String },
 }
 
 impl Identity {
-    /// As a handoff notes it.
+    /// Returns the identity as a handoff notes it.
     pub(crate) fn kept(&self) -> Value {
         match self {
             Self::Controller => json!("controller"),
@@ -74,15 +74,16 @@ impl fmt::Display for Identity {
 
 /// The token of an account, in memory under the name of a file, as a login reads it.
 ///
-/// A login reads it in another thread, at any moment. So a new token is written to a file aside, which then takes the
-/// descriptor, and with it the name, in one step: a login that opened the old file goes on reading the old token.
+/// A login reads the file in another thread, at any moment. So a new token is written to another file, which then
+/// takes over the descriptor, and with it the name, in one step. A login that opened the old file goes on reading the
+/// old token.
 pub(crate) struct Token {
     descriptor: RefCell<OwnedFd>,
     pub(crate) path: PathBuf,
 }
 
 impl Token {
-    /// A token that is not there yet.
+    /// Makes a token that is still empty.
     ///
     /// # Errors
     /// The kernel's.
@@ -103,13 +104,13 @@ fn in_memory() -> std::io::Result<OwnedFd> {
     Ok(nix::sys::memfd::memfd_create(c"token", nix::sys::memfd::MFdFlags::MFD_CLOEXEC)?)
 }
 
-/// How an account logs in.
+/// Returns how an account logs in.
 pub(crate) fn login(role: &str, mount: &str, token: &Token) -> AuthPlan {
     let method = AuthMethod::Kubernetes { role: role.to_owned(), jwt_file: token.path.clone() };
     AuthPlan { mount: mount.to_owned(), namespace: None, method, wrap_ttl: None }
 }
 
-/// Keeps the token of an account in date, as a kubelet does, until the engine is gone.
+/// Keeps the token of an account valid, as a kubelet does, until the engine is gone.
 pub(crate) async fn keep(
     cluster: Arc<Cluster>,
     identity: Identity,
@@ -137,7 +138,7 @@ pub(crate) async fn keep(
             Ok(life) => {
                 said.clear();
                 let _sent = engine.send(Message::Credentials(None));
-                // As a kubelet: with a fifth of the life left.
+                // As a kubelet does, with a fifth of the life left.
                 life * 4 / 5
             }
             Err(why) => {
@@ -157,7 +158,7 @@ pub(crate) async fn keep(
     }
 }
 
-/// The token, and how long it is good.
+/// Returns the token, and how long it is valid.
 fn granted(answer: &Value) -> Option<(Secret, Duration)> {
     let token = answer["status"]["token"].as_str()?.into();
     let seconds = answer["spec"]["expirationSeconds"].as_u64().unwrap_or(LIFE.as_secs());

@@ -59,13 +59,13 @@ use run::Places;
 /// The CustomResourceDefinitions of both kinds.
 pub(crate) const CRDS: &str = include_str!("../../crds.yaml");
 
-/// The Lease of secrets-manager: controllers of both kinds never lead together.
+/// The Lease of secrets-manager: controllers of both programs never lead together.
 const LEASE: &str = "5ac9a181.secrets-manager.tuenti.io";
-/// A third of a Lease's life.
+/// The pause between two renewals of the Lease: a third of its life.
 const LOOK: Duration = Duration::from_secs(3);
-/// Between two looks whether the cluster is what it was.
+/// The pause between two checks whether the cluster was set back to an older state.
 const GLANCE: Duration = Duration::from_secs(20);
-/// For the revocation of what was minted.
+/// The time for the revocation of what was minted.
 const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Syncs until SIGTERM.
@@ -84,7 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
 /// Reads a SyncedSecret as the controller does, with the types that are allowed without `-secret-types`.
 ///
 /// # Errors
-/// What the controller would say of it.
+/// What the controller would report about it.
 pub(crate) fn read(
     namespace: &str,
     name: &str,
@@ -140,7 +140,7 @@ async fn sync(options: &Options) -> Result<(), String> {
         () = until_gone_back(&cluster, &watched) => Some("the API server has an older state than before: its etcd was restored; this process ends, and starts anew with what is there"),
     };
     if lost.is_some() {
-        // What the Secrets have is good until the next leader has something better, so nothing is revoked.
+        // The Secrets' values are good until the next leader has something better, so nothing is revoked.
         running.abort();
     } else {
         let _sent = engine.send(Message::Stop);
@@ -155,7 +155,7 @@ async fn sync(options: &Options) -> Result<(), String> {
     lost.map_or(Ok(()), |why| Err(why.to_owned()))
 }
 
-/// What is left to the next leader, where that is asked for.
+/// Returns the handoffs to the next leader, if the options ask for them.
 fn handoffs(options: &Options, cluster: &Arc<Cluster>) -> Result<Option<Rc<Handoffs>>, String> {
     let (Some(settings), Some(auth)) = (&options.handoff, &options.auth) else { return Ok(None) };
     let server = (&options.vault, auth);
@@ -171,7 +171,7 @@ async fn find(kubeconfig: Option<&Path>, namespace: Option<String>) -> Result<Cl
     found.map_err(|away| away.to_string())
 }
 
-/// Watches definitions of both kinds and Secrets, in the namespaces that are watched.
+/// Watches definitions of both kinds and Secrets, in the namespaces of the options.
 async fn watch(
     options: &Options,
     cluster: &Arc<Cluster>,
@@ -201,7 +201,8 @@ async fn watch(
     }
 }
 
-/// The kinds that can be listed: users of secrets-manager have its kind alone. Where none can, its kind is tried on.
+/// Returns the kinds that can be listed: users of secrets-manager have only its kind. If none can be listed, that
+/// kind is tried again and again.
 async fn kinds(cluster: &Cluster, namespace: Option<&str>) -> Vec<Kind> {
     let mut kinds = Vec::new();
     for kind in Kind::ALL {
@@ -233,7 +234,7 @@ async fn wait_to_lead(election: &mut Election, cluster: &Cluster) {
     }
 }
 
-/// Renews the Lease, and returns when it is lost. Without an election it never is.
+/// Renews the Lease, and returns when it is lost. Without an election it is never lost.
 async fn until_lost(election: &mut Option<Election>, cluster: &Cluster) {
     let Some(election) = election else { return std::future::pending().await };
     let mut last = clock::moment();
@@ -243,7 +244,7 @@ async fn until_lost(election: &mut Option<Election>, cluster: &Cluster) {
         match election.look(cluster, now.moment, now.wall).await {
             Ok(true) => last = now.moment,
             Ok(false) => return,
-            // Another replica takes it when its life is over, so this one stops before.
+            // Another replica takes the Lease when its life is over, so this one stops before that.
             Err(away) if last.until(now.moment) >= Election::GRACE => {
                 tracing::warn!("the Lease could not be renewed: {away}");
                 return;
@@ -262,7 +263,7 @@ async fn until_gone_back(cluster: &Cluster, within: &str) {
     }
 }
 
-/// Spreads replicas apart, and stays the same for one.
+/// Returns a seed that spreads replicas apart, and stays the same for one replica.
 fn seed(me: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     me.hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! How `sync` runs: from secrets-manager's flags and variables.
+//! How `sync` runs, from secrets-manager's flags and variables.
 
 mod azure;
 
@@ -19,7 +19,7 @@ use crate::webhook::address;
 
 const TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// A store that is no Vault, and what of the environment it is opened with.
+/// A store that is no Vault, and the part of the environment that it is opened with.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     pub(crate) settings: Settings,
@@ -30,23 +30,23 @@ pub(crate) struct Store {
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) vault: VaultPlan,
-    /// The controller's own login; none with `-vault.auth-method=none`.
+    /// The controller's own login; `None` with `-vault.auth-method=none`.
     pub(crate) auth: Option<AuthPlan>,
-    /// Where SecretDefinitions are read, where that is no Vault.
+    /// The store of SecretDefinitions, if that is no Vault.
     pub(crate) store: Option<Store>,
     /// Where tokens and leases are left to the next leader.
     pub(crate) handoff: Option<handoff::Settings>,
     /// How definitions are read.
     pub(crate) rules: Rules,
-    /// How often what has no lease is read.
+    /// How often a secret without a lease is polled.
     pub(crate) period: Duration,
     /// Whether metrics show paths.
     pub(crate) shows_paths: bool,
     /// Where health and metrics are served.
     pub(crate) listen: SocketAddr,
-    /// The namespaces that are watched; all of them where none is named.
+    /// The namespaces that are watched; all of them if none is named.
     pub(crate) watched: BTreeSet<String>,
-    /// The namespaces that are left alone, also where they are watched.
+    /// The namespaces that are left alone even if they are watched.
     pub(crate) excluded: BTreeSet<String>,
     /// Whether one of several replicas leads.
     pub(crate) elects: bool,
@@ -56,7 +56,7 @@ pub(crate) struct Options {
     pub(crate) namespace: Option<String>,
     pub(crate) json: bool,
     pub(crate) level: String,
-    /// What was given and changes nothing.
+    /// Warnings about what was given and changes nothing.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -135,7 +135,7 @@ fn vault(flags: &Flags, variable: &dyn Fn(&str) -> Option<String>) -> Result<Vau
     })
 }
 
-/// Tokens and leases are kept encrypted or not at all: one flag is nothing without the other.
+/// Reads the handoff's settings. Tokens and leases are kept encrypted or not at all, so one flag needs the other.
 fn handoff(flags: &Flags) -> Result<Option<handoff::Settings>, String> {
     let (secret, transit) = match (flags.get("handoff.secret"), flags.get("handoff.transit")) {
         (None, None) => return Ok(None),
@@ -205,7 +205,7 @@ fn auth(
     Ok(AuthPlan { mount, namespace: None, method, wrap_ttl: None })
 }
 
-/// A mount below `auth/`, however its slashes are written.
+/// Returns a mount below `auth/`, however its slashes are written.
 fn mount(text: &str) -> String {
     text.trim_matches('/').trim_start_matches("auth/").to_owned()
 }
@@ -230,7 +230,7 @@ fn rules(flags: &Flags, in_azure: bool) -> Result<Rules, String> {
     Ok(Rules { kv, logs_in, by_namespace, types })
 }
 
-/// A login for each namespace, in place of the controller's one.
+/// Returns a login for each namespace, in place of the controller's login.
 fn by_namespace(flags: &Flags, in_azure: bool) -> Result<Option<NamespaceRoles>, String> {
     let Some(role) = flags.get("namespace-roles") else { return Ok(None) };
     if in_azure {
@@ -248,13 +248,13 @@ fn by_namespace(flags: &Flags, in_azure: bool) -> Result<Option<NamespaceRoles>,
     Ok(Some(NamespaceRoles { account, role: role.to_owned(), mount, audience }))
 }
 
-/// A list with commas, with or without quotes around it.
+/// Reads a list with commas, with or without quotes around it.
 fn names(flags: &Flags, flag: &str) -> BTreeSet<String> {
     let list = flags.get(flag).unwrap_or_default().trim().trim_matches('"');
     list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
-/// As Go's `time.ParseDuration` reads it, without signs: `1m30s`, `0.5h`.
+/// Reads a duration like Go's `time.ParseDuration`, without signs: `1m30s`, `0.5h`.
 fn duration(flags: &Flags, flag: &str, default: Duration) -> Result<Duration, String> {
     let Some(text) = flags.get(flag) else { return Ok(default) };
     let wrong = || format!("-{flag}={text:?} is no duration above 0; write it like 5s or 1m30s");

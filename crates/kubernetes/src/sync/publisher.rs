@@ -1,4 +1,4 @@
-//! Writes Secrets through the API server, each under the version that was compared.
+//! Writes Secrets through the API server. Each write is bound to the version that was compared.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,38 +19,38 @@ pub(crate) struct Publisher {
     cluster: Arc<Cluster>,
 }
 
-/// What a Secret had when it was there before, as far as this process knows.
+/// What a Secret contained when it existed before, as far as this process knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Former {
-    /// It was not there, or another process knows.
+    /// It did not exist, or only another process knows.
     None,
-    /// The values that it is to have now.
+    /// The same values as now.
     Same,
-    /// Others, and who has read them is to be restarted.
+    /// Other values, so the workloads that have read them must be restarted.
     Other,
 }
 
-/// What a publication came to.
+/// The outcome of a publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outcome {
     /// The version that is in Kubernetes now.
     pub(crate) version: String,
     /// Whether it was written.
     pub(crate) wrote: bool,
-    /// Whether there was never one, so that nothing can have read another.
+    /// Whether there was no Secret before, so that no workload can have read another.
     pub(crate) is_new: bool,
-    /// The change for which workloads are still to be restarted.
+    /// The change for which workloads still have to be restarted.
     pub(crate) owed: Option<Stamp>,
 }
 
 /// Why a Secret is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unpublished {
-    /// The definition asks for something that cannot be.
+    /// The definition asks for something that is not possible.
     Refused(Refusal),
-    /// The API server does not let us.
+    /// The API server does not allow it.
     Denied(String),
-    /// Trying again may help.
+    /// A retry may help.
     Failed(String),
 }
 
@@ -74,8 +74,8 @@ impl Publisher {
         Self { cluster }
     }
 
-    /// Makes the Secret what the definition asks for. Writes only where something differs. One that was there before is made
-    /// again only if its definition is there: an etcd that is restored may have neither.
+    /// Makes the Secret what the definition asks for. Writes only if something differs. A Secret that was there
+    /// before is made again only if its definition is there: an etcd that was restored may have neither.
     ///
     /// # Errors
     /// [`Unpublished`]: the Secret is as it was.
@@ -116,11 +116,11 @@ impl Publisher {
         Ok(Outcome { version, wrote: true, is_new: live.is_none() && former == Former::None, owed })
     }
 
-    /// Notes that all workloads were restarted for a change. Returns the version that has the note; none where the Secret has
-    /// changed again.
+    /// Notes that all workloads were restarted for a change. Returns the version that has the note; `None` if the
+    /// Secret has changed again.
     ///
     /// # Errors
-    /// [`Unpublished`]: a later leader finds nothing to be done, and notes it.
+    /// [`Unpublished`]: a later leader finds that nothing has to be done, and writes the note.
     pub(crate) async fn settle(
         &self,
         wanted: &Definition,
@@ -146,7 +146,7 @@ impl Publisher {
         })
     }
 
-    /// Deletes a Secret of a definition; one of another hand is left alone.
+    /// Deletes a Secret of a definition. A Secret that another program made is left alone.
     ///
     /// # Errors
     /// [`Unpublished`] if it may still be there.
@@ -164,7 +164,7 @@ impl Publisher {
         Ok(())
     }
 
-    /// Deletes a Secret that a definition had before it was renamed: only one that names the definition.
+    /// Deletes a Secret that a definition had before it was renamed, but only if that names the definition.
     ///
     /// # Errors
     /// [`Unpublished`] if it may still be there.
@@ -197,12 +197,12 @@ impl Publisher {
         }
     }
 
-    /// Returns whether the API server would take a Secret in the place of one that is there. Nothing is lost for one that it
-    /// would not take.
+    /// Checks that the API server would accept a Secret in place of the present one, so that nothing is lost for one
+    /// that it would refuse.
     async fn would_take(&self, collection: &str, object: &Value) -> Result<(), Unpublished> {
         let answer = self.cluster.send(Method::POST, &format!("{collection}?dryRun=All"), object).await?;
         match answer.status {
-            // The name is taken, which is looked at after everything else.
+            // 409: the name is taken, which the API server checks after everything else.
             200..300 | 409 => Ok(()),
             _ => Err(refused("make", &answer)),
         }
@@ -219,7 +219,7 @@ impl Publisher {
         }
     }
 
-    /// Deletes the version that was read, and no later one.
+    /// Deletes exactly the version that was read, and no later one.
     async fn remove(&self, path: &str, live: &Value) -> Result<(), Unpublished> {
         let metadata = &live["metadata"];
         let exactly = json!({"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]});
@@ -235,7 +235,7 @@ impl Publisher {
     }
 }
 
-/// How a published Secret is found.
+/// The state in which a published Secret was found.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     /// As it was published, in this version.
@@ -252,13 +252,13 @@ fn version(object: &Value) -> String {
     object["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The API server's refusal, which quotes no value of a Secret: a message about an invalid one may.
+/// Describes the API server's refusal without quoting it: a message about an invalid Secret may repeat its values.
 fn refused(verb: &str, answer: &Answer) -> Unpublished {
     match answer.status {
         403 => Unpublished::Denied(format!(
             "the API server does not let the controller {verb} Secrets here; grant get, create, update and delete on secrets"
         )),
-        // It may repeat what was sent.
+        // The answer may repeat what was sent.
         422 => Unpublished::Failed("the API server finds the Secret invalid (422): check that its keys and values fit its type, and that it is not immutable".to_owned()),
         status => Unpublished::Failed(format!("the API server does not {verb} the Secret ({status})")),
     }

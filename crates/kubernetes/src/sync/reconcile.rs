@@ -17,9 +17,9 @@ use super::publisher::{Publisher, Unpublished};
 use super::synced;
 use crate::cluster::{Away, Cluster};
 
-/// Without a change. A look costs no request.
+/// The pause without a change. Such a look costs no request.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
-/// After a failure.
+/// The pause after a failure.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// What reconciliations share.
@@ -36,7 +36,7 @@ pub(crate) struct Context {
 #[derive(Debug)]
 pub(crate) enum Trouble {
     Away(Away),
-    /// The API server's words.
+    /// The API server's own words.
     Refused(String),
     Secret(Unpublished),
     /// The engine's loop is over.
@@ -62,7 +62,7 @@ impl From<Away> for Trouble {
     }
 }
 
-/// Reconciles one definition. What is in its Secret is the engine's.
+/// Reconciles one definition. The engine decides about the content of its Secret.
 pub(crate) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Trouble> {
     let metadata = serde_json::to_value(&object.metadata).unwrap_or_default();
     let kind = context.kind;
@@ -97,17 +97,18 @@ pub(crate) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
         }
     };
     context.engine.send(message).map_err(|_| Trouble::Ending)?;
-    // One that was refused for another's sake is looked at again; of any other nothing follows.
+    // A definition that was refused because of another one is checked again; for any other, nothing follows.
     Ok(Action::requeue(LOOK_AGAIN))
 }
 
-/// A definition is being deleted: its Secret goes first, then our finalizer. The Vault is not needed for that.
+/// Handles a definition that is being deleted: its Secret goes first, then our finalizer. The Vault is not needed for
+/// that.
 async fn end(key: &Key, spec: &Value, metadata: &Value, context: &Context) -> Result<(), Trouble> {
     let (answer, done) = oneshot::channel();
     context.engine.send(Message::Drop(key.clone(), Some(answer))).map_err(|_| Trouble::Ending)?;
     done.await.map_err(|_| Trouble::Ending)?;
     let secret = target(key, spec);
-    // An excluded namespace is left alone, but for the finalizer that would keep the definition in it.
+    // An excluded namespace is left alone, except for the finalizer, which would keep the definition in it.
     let stays = context.excluded.contains(&key.namespace)
         || (key.kind == Kind::SyncedSecret && synced::retains(spec));
     if !stays && !secret.is_empty() && !secret.contains('/') {
@@ -123,7 +124,7 @@ async fn end(key: &Key, spec: &Value, metadata: &Value, context: &Context) -> Re
     finalize(key, metadata, &left, &context.cluster).await
 }
 
-/// Writes the finalizers by PUT: the rights of secrets-manager's users have no `patch`.
+/// Writes the finalizers by PUT: the rights of secrets-manager's users do not include `patch`.
 async fn finalize(key: &Key, read: &Value, finalizers: &[Value], cluster: &Cluster) -> Result<(), Trouble> {
     let path = key.path();
     let found = cluster.get(&path).await?;
@@ -133,7 +134,7 @@ async fn finalize(key: &Key, read: &Value, finalizers: &[Value], cluster: &Clust
         _ => return Err(Trouble::Refused(found.words())),
     }
     let mut object = found.body;
-    // Another object of the same name is another reconciliation's.
+    // Another object of the same name has a reconciliation of its own.
     if object["metadata"]["uid"] != read["uid"] {
         return Ok(());
     }
@@ -145,7 +146,7 @@ async fn finalize(key: &Key, read: &Value, finalizers: &[Value], cluster: &Clust
     }
 }
 
-/// What follows a failure.
+/// Logs a failure, and repeats the reconciliation after a pause.
 pub(crate) fn again(object: Arc<DynamicObject>, why: &Trouble, _: Arc<Context>) -> Action {
     let name = object.metadata.name.as_deref().unwrap_or_default();
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
@@ -153,7 +154,7 @@ pub(crate) fn again(object: Arc<DynamicObject>, why: &Trouble, _: Arc<Context>) 
     Action::requeue(AGAIN)
 }
 
-/// The Secret that an object names, as it is written.
+/// Returns the Secret that an object names, as it is written.
 fn target(key: &Key, spec: &Value) -> String {
     match key.kind {
         Kind::SecretDefinition => text(&spec["name"]),

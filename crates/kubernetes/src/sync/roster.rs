@@ -19,11 +19,11 @@ use super::restart::Readers;
 /// What becomes of tokens and leases at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// They are given back: there is no handoff.
+    /// They are revoked, since there is no handoff.
     Alone,
     /// They are left to the next leader.
     HandOver,
-    /// They are given back, and the handoff is deleted.
+    /// They are revoked, and the handoff is deleted.
     GiveBack,
 }
 
@@ -31,13 +31,13 @@ pub(crate) enum End {
 #[derive(Debug, Clone)]
 pub(crate) struct Basis {
     pub(crate) vault: VaultPlan,
-    /// How to log in; none where nothing does.
+    /// How to log in; `None` if there is no login.
     pub(crate) auth: Option<AuthPlan>,
-    /// Where the paths of SecretDefinitions are, where that is no Vault.
+    /// The store of the paths of SecretDefinitions, if that is no Vault.
     pub(crate) store: Option<Store>,
-    /// Whose login it is.
+    /// The owner of the login.
     pub(crate) login: String,
-    /// What messages of the login call its token, where that is no file of anybody's.
+    /// The path of the login's token in messages, if no person knows that file.
     pub(crate) token: Option<String>,
     pub(crate) period: Duration,
     pub(crate) seed: u64,
@@ -51,7 +51,7 @@ pub(crate) struct Roster {
     files: Vec<(usize, usize)>,
     first: Vec<usize>,
     names: BTreeMap<Key, usize>,
-    /// Who is told of changes by a restart; several units may have the same.
+    /// The readers that are notified of changes by a restart; several units may have the same.
     readers: Vec<Readers>,
 }
 
@@ -87,19 +87,19 @@ impl Roster {
         self.names.get(key).copied().map(UnitId)
     }
 
-    /// The files of a unit, with the keys of its Secret.
+    /// Returns the files of a unit, with the keys of its Secret.
     pub(crate) fn entries(&self, id: UnitId) -> impl Iterator<Item = (FileId, &str)> {
         let first = self.first[id.0];
         let entries = self.units[id.0].entries.iter().enumerate();
         entries.map(move |(at, (key, _))| (FileId(first + at), key.as_str()))
     }
 
-    /// Who is told by this notifier.
+    /// Returns the readers that this notifier restarts.
     pub(crate) fn readers(&self, id: NotifierId) -> &Readers {
         &self.readers[id.0]
     }
 
-    /// The definitions whose changes these hear of.
+    /// Returns the definitions whose changes these readers are restarted for.
     pub(crate) fn read_by<'a>(&'a self, readers: &'a Readers) -> impl Iterator<Item = &'a Arc<Definition>> {
         self.units.iter().filter(move |unit| unit.restarts.readers.contains(readers))
     }
@@ -109,14 +109,14 @@ impl Roster {
         readers.filter_map(|one| self.readers.binary_search(one).ok()).map(NotifierId).collect()
     }
 
-    /// The definition of a file, and what the file is made of.
+    /// Returns the definition of a file, its key, and what it is made of.
     pub(crate) fn source(&self, file: FileId) -> (&Arc<Definition>, &str, &Source) {
         let (unit, entry) = self.files[file.0];
         let (key, source) = &self.units[unit].entries[entry];
         (&self.units[unit], key, source)
     }
 
-    /// What the engine decides by.
+    /// Returns the policy that the engine decides by.
     pub(crate) fn policy(&self, basis: &Basis, end: End) -> Policy {
         let Basis { vault, period, seed, .. } = basis;
         let auth = basis.auth();
@@ -155,7 +155,8 @@ impl Roster {
     }
 }
 
-/// Who reads the first values of a Secret waits for them.
+/// Makes the notifier of these readers. Readers of a Secret's first values wait for them, so they are not notified of
+/// those.
 fn notifier(readers: &Readers) -> NotifierPolicy {
     NotifierPolicy { name: readers.to_string(), splay: Duration::ZERO, on_first: false }
 }
@@ -166,18 +167,18 @@ fn store(store: &Store) -> StorePolicy {
 }
 
 impl Basis {
-    /// How to log in.
+    /// Returns how to log in.
     pub(crate) fn auth(&self) -> AuthPlan {
         self.auth.clone().unwrap_or_else(AuthPlan::none)
     }
 }
 
-/// What messages call a key of a definition's Secret.
+/// Returns the name of a key of a definition's Secret in messages.
 pub(crate) fn name(key: &Key, entry: &str) -> String {
     format!("{key}#{entry}")
 }
 
-/// The definition that a file's name in a message belongs to.
+/// Returns the definition that a file's name in a message belongs to.
 pub(crate) fn key_of(file: &str) -> Option<Key> {
     let (kind, rest) = file.split_once(' ')?;
     let kind = Kind::ALL.into_iter().find(|one| one.name() == kind)?;

@@ -1,6 +1,6 @@
-//! The loop of one engine: does what the core asks for, with Secrets of Kubernetes in place of files.
+//! The loop of one engine: it performs what the core asks for, with Secrets of Kubernetes in place of files.
 //!
-//! Nothing is decided here, except for when changed definitions have come to rest and the next engine goes on.
+//! Nothing is decided here, except when changed definitions have come to rest and the next engine goes on.
 
 mod ends;
 mod looks;
@@ -43,16 +43,16 @@ use super::roster::{self, Basis, Roster};
 use super::secret::{self, Data};
 use crate::refusal::Refusal;
 
-/// Changed definitions are taken over when no more have come for so long.
+/// Changed definitions are taken over when no more have come for this long.
 const QUIET: Duration = Duration::from_millis(100);
-/// Or when the first of them has waited for so long.
+/// Or when the first of them has waited for this long.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The board is written to no more often.
+/// The least time between two writes to the board.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Renderings at once, before anything else is heard.
+/// How many renderings follow each other before other events are handled.
 const SLICE: usize = 64;
 
-/// Where an engine's work goes.
+/// The places that an engine's work goes to.
 #[derive(Clone)]
 pub(crate) struct Places {
     pub(crate) publisher: Publisher,
@@ -81,23 +81,23 @@ pub(crate) struct Run {
     renderings: Vec<Option<Secret>>,
     /// What Kubernetes has, as far as we wrote or compared it.
     published: HashMap<Key, Record>,
-    /// What each Secret had that was there once, as a digest.
+    /// A digest of the content of each Secret that existed at some time.
     made: HashMap<Key, [u8; 32]>,
     under_way: FuturesUnordered<LocalBoxFuture<'static, Done>>,
-    /// The definitions with requests under way: how many, and who waits for their end.
+    /// The definitions with requests under way: how many, and the receivers that wait for their end.
     busy: HashMap<Key, Busy>,
     /// Since when changes wait to be taken over, and when the last came.
     changed: Option<(Moment, Moment)>,
     yielding: bool,
-    /// Told to stop. Whoever told it drops its end of the inbox, and that is no second word: one would end the engine
-    /// before it has given anything back.
+    /// This run was asked to stop. The sender then drops its end of the inbox, which is no second request: a second
+    /// one would end the engine before it has revoked anything.
     stopping: bool,
-    /// The process ends, and what this engine has is left as it is.
+    /// The process ends, and what this engine holds is left as it is.
     leaves: bool,
     generation: u64,
-    /// What is being read.
+    /// The secrets that are being read.
     asked: HashMap<SecretId, Arc<Request>>,
-    /// Something has happened that is not on the board yet, and when it was written to last.
+    /// Something has happened that is not on the board yet, and when the board was last written to.
     touched: bool,
     shown: Option<Moment>,
 }
@@ -108,7 +108,7 @@ struct Record {
     definition: Definition,
     data: Data,
     version: String,
-    /// The change that workloads are still to be restarted for, and those that are.
+    /// The change that workloads still have to be restarted for, and the readers that were restarted.
     owed: Option<Stamp>,
     told: BTreeSet<Readers>,
 }
@@ -116,7 +116,8 @@ struct Record {
 #[derive(Debug, Default)]
 struct Busy {
     requests: usize,
-    /// Meanwhile a watch told that the Secret is gone. Whether that was before the request or after it, the answer does not say.
+    /// A watch reported meanwhile that the Secret is gone. The answer does not show whether that was before the
+    /// request or after it.
     gone: bool,
     waiting: Vec<oneshot::Sender<()>>,
 }
@@ -170,7 +171,7 @@ impl Run {
         })
     }
 
-    /// Runs until it is told to stop, and has revoked what it minted.
+    /// Runs until it is asked to stop, and has revoked what it minted.
     pub(crate) async fn run(mut self) {
         if !self.take_over().await {
             return;
@@ -187,7 +188,7 @@ impl Run {
             let (now, woken) = (clock::now(), matches!(event, Event::Wake));
             self.count(&event);
             let actions = self.engine.handle(event, now);
-            // A wake alone changes nothing that is shown: at rest there is none but for what is due.
+            // A wake alone changes nothing that is shown. At rest there are no wakes but for deadlines.
             let stirred = !woken || !actions.is_empty();
             for action in actions {
                 if self.perform(action) {
@@ -261,12 +262,12 @@ impl Run {
         }
     }
 
-    /// When the board is to be written to.
+    /// Returns when the board has to be written to.
     fn due(&self) -> Option<Moment> {
         self.touched.then(|| self.shown.map_or_else(Moment::default, |shown| shown.after(PAUSE)))
     }
 
-    /// Has the engine yield where changes have come to rest.
+    /// Has the engine yield when changes have come to rest.
     fn begin_turn(&mut self) -> Option<Event> {
         let (first, last) = self.changed.filter(|_| !self.yielding)?;
         let now = clock::moment();
@@ -277,7 +278,7 @@ impl Run {
         Some(Event::Yield)
     }
 
-    /// Lets the next engine go on where the last one is at rest.
+    /// Lets the next engine go on when the last one is at rest.
     fn turn(&mut self) {
         if !self.yielding || !self.backlog.is_empty() || !self.chores.is_empty() || !self.engine.has_yielded()
         {
@@ -301,8 +302,8 @@ impl Run {
         tracing::debug!(definitions = self.roster.units().count(), "definitions are taken over");
     }
 
-    /// Whether a revocation would end credentials under those who use them: what the Secrets have, or what was replaced and
-    /// pods have until their restart.
+    /// Returns whether a revocation would end credentials that are in use: those in the Secrets, or those that were
+    /// replaced and that pods have until their restart.
     fn has_leases(&self) -> bool {
         let kept = self.engine.snapshot();
         !kept.retiring.is_empty() || kept.secrets.iter().any(|secret| secret.lease.is_some())
@@ -367,7 +368,7 @@ impl Run {
                 self.clean(&key);
                 self.drifted(&key, gone)
             }
-            // The hub's.
+            // The hub handles these.
             Message::Refuse(..) | Message::Listed(_) | Message::Left(_) => None,
             Message::End => self.end(),
             Message::Stop => {
@@ -397,7 +398,7 @@ impl Run {
         Event::Rendered { file, outcome }
     }
 
-    /// Does what the engine asks for. Returns whether that is the end.
+    /// Performs what the engine asks for. Returns whether that is the end.
     fn perform(&mut self, action: Action) -> bool {
         match action {
             Action::Ask(question) => {
@@ -455,7 +456,7 @@ impl Run {
                 && record.definition == definition
                 && !self.desk.is_later(&definition, &record.version)
         });
-        // What a later form asks for is published by the next engine.
+        // The next engine publishes what a later form of the definition asks for.
         if same || !current {
             self.backlog.push_back(unchanged(unit, self.generation));
             return;
@@ -474,7 +475,7 @@ impl Run {
     }
 }
 
-/// Nothing was to be written.
+/// Returns the event of a publish that had nothing to write.
 fn unchanged(unit: UnitId, generation: u64) -> Event {
     Event::Published { unit, result: Ok(Published { generation, changed: Vec::new() }) }
 }

@@ -1,4 +1,4 @@
-//! The Secret in Kubernetes: whose it is, and what is to be written. Pure.
+//! The Secret in Kubernetes: its owner, and what has to be written. Pure.
 
 use std::collections::BTreeMap;
 
@@ -14,36 +14,36 @@ use super::handoff::LABEL as HANDOFF;
 use super::restart::Stamp;
 use crate::refusal::{Refusal, shown};
 
-/// The name under which the API server notes what we wrote.
+/// The name under which the API server records what we wrote.
 pub(crate) const MANAGER: &str = "leasehold-sync";
 /// The label of all Secrets that are written here: only these are watched.
 pub(crate) const LABEL: &str = "leasehold.dev/sync";
 /// The annotation that names the definition.
 pub(crate) const OWNER: &str = "leasehold.dev/owner";
-/// When its values changed last, where workloads are restarted then; and the change for which they all were. A leader
-/// that ends between the two leaves the rest to the next.
+/// When its values last changed, if workloads are restarted then; and the change that they were all restarted for. A
+/// leader that ends between the two leaves the rest to the next leader.
 const CHANGED: &str = "leasehold.dev/changed";
 const RESTARTED: &str = "leasehold.dev/restarted";
-/// secrets-manager's own.
+/// The annotation of secrets-manager.
 const UPDATED: &str = "secrets-manager.tuenti.io/lastUpdateTime";
 const MANAGED: &str = "app.kubernetes.io/managed-by";
 const MANAGED_VALUE: &str = "secrets-manager";
 
-/// What Kubernetes allows in the values of one Secret.
+/// The most bytes that Kubernetes allows in the values of one Secret.
 const MOST: usize = 1 << 20;
 
-/// The entry of a definition that has all fields of a secret. No key of a Secret can be called so.
+/// Returns the entry of a definition that stands for all fields of a secret. No key of a Secret can have such a name.
 pub(crate) fn of_all(at: usize) -> String {
     format!("{ALL}{at}]")
 }
 
 const ALL: &str = "dataFrom[";
 
-/// Puts a rendered entry into the data. A key that is there already stays: one that is named wins over those of a whole secret,
-/// and the first of these over the others.
+/// Puts a rendered entry into the data. A key that is there already stays: a key that is named wins over those of a
+/// whole secret, and an earlier whole secret wins over a later one.
 ///
 /// # Errors
-/// Says why it can be no keys of a Secret, without any value.
+/// Says why the entry cannot become keys of a Secret, without any value.
 pub(crate) fn put(data: &mut Data, entry: &str, bytes: &Secret) -> Result<(), String> {
     if !entry.starts_with(ALL) {
         data.insert(entry.to_owned(), bytes.clone());
@@ -70,19 +70,19 @@ pub(crate) fn put(data: &mut Data, entry: &str, bytes: &Secret) -> Result<(), St
 /// The data of a Secret, whole.
 pub(crate) type Data = BTreeMap<String, Secret>;
 
-/// Whose a Secret is.
+/// The owner of a Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Owner {
-    /// It is the definition's.
+    /// The definition.
     Own,
     /// secrets-manager made it, and nothing says for which definition.
     Inherited,
-    /// Another hand made it.
+    /// Another program made it.
     Other(String),
 }
 
 impl Owner {
-    /// Whose the Secret `live` is, as `key` sees it.
+    /// Returns the owner of the Secret `live`, as `key` sees it.
     pub(crate) fn of(live: &Value, key: &Key) -> Self {
         let metadata = &live["metadata"];
         match metadata["annotations"][OWNER].as_str() {
@@ -93,7 +93,7 @@ impl Owner {
                 let theirs = metadata["annotations"][UPDATED].is_string()
                     || labels[MANAGED] == MANAGED_VALUE
                     || labels["managedBy"] == MANAGED_VALUE;
-                // What secrets-manager made is for its own kind.
+                // A Secret of secrets-manager belongs to its own kind.
                 if theirs && key.kind == Kind::SecretDefinition {
                     Self::Inherited
                 } else {
@@ -104,23 +104,24 @@ impl Owner {
     }
 }
 
-/// What is to be done about a Secret.
+/// What has to be done about a Secret.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Step {
     /// It is as it should be.
     Nothing,
     /// Make it.
     Create(Value),
-    /// Put it in the place of the version that was read.
+    /// Replace the version that was read.
     Replace(Value),
-    /// The type is another, or the Secret is immutable, and Kubernetes does not let it change: delete the version that was read, and make it anew.
+    /// The type is another, or the Secret is immutable, so Kubernetes does not let it change: delete the version that
+    /// was read, and make it anew.
     Remake(Value),
 }
 
-/// Decides what is to be done, given what the API server has.
+/// Decides what has to be done, given what the API server has.
 ///
 /// # Errors
-/// [`Refusal`] where another hand made the Secret, or Kubernetes cannot hold the values.
+/// [`Refusal`] if another program made the Secret, or Kubernetes cannot hold the values.
 pub(crate) fn step(
     live: Option<&Value>,
     wanted: &Definition,
@@ -159,9 +160,9 @@ pub(crate) fn step(
     Ok(Step::Replace(next))
 }
 
-/// Whether a Secret of another hand may be taken over: one that people make, and not what a program keeps its own state in, such
-/// as a release of Helm, a token of the cluster, or our handoff. An author who may write definitions, and no Secrets, is not to
-/// destroy those through us.
+/// Checks that a Secret that another program made may be taken over. A Secret that people make may be; one in which a
+/// program keeps its own state may not, such as a release of Helm, a token of the cluster, or our handoff. An author
+/// who may write definitions, but no Secrets, must not be able to destroy those through us.
 fn adoptable(live: &Value, wanted: &Definition) -> Result<(), Refusal> {
     let (key, name) = (&wanted.key, &wanted.target.name);
     if !live["metadata"]["labels"][HANDOFF].is_null() {
@@ -174,7 +175,7 @@ fn adoptable(live: &Value, wanted: &Definition) -> Result<(), Refusal> {
     Err(conflict(key.kind, name, &format!("whoever keeps Secrets of the type {}", shown(kind))))
 }
 
-/// Notes in a Secret that is made anew that its values are others than before it was deleted.
+/// Notes in a Secret that is made anew that its values differ from those before it was deleted.
 pub(crate) fn note_change(made: &mut Value, wanted: &Definition, wall: i64) {
     if !wanted.restarts.readers.is_empty() {
         let now = Stamp::try_from(wall).unwrap_or(0).saturating_mul(1_000_000);
@@ -182,11 +183,11 @@ pub(crate) fn note_change(made: &mut Value, wanted: &Definition, wall: i64) {
     }
 }
 
-/// Tells the values of one time from those of another, without keeping them.
+/// Returns a digest that tells different values apart without keeping them.
 pub(crate) fn digest(data: &Data) -> [u8; 32] {
     let mut digest = Sha256::new();
     for (key, value) in data {
-        // With lengths, so that no two have one text.
+        // The lengths are included, so that no two sets of values have the same text.
         digest.update((key.len() as u64).to_be_bytes());
         digest.update(key);
         digest.update((value.len() as u64).to_be_bytes());
@@ -195,7 +196,7 @@ pub(crate) fn digest(data: &Data) -> [u8; 32] {
     digest.finalize().into()
 }
 
-/// Notes that the values are others than those of `live`, where workloads are to hear of it.
+/// Notes that the values differ from those of `live`, if workloads have to be restarted for that.
 fn stamped(mut next: Value, live: &Value, wanted: &Definition, wall: i64) -> Value {
     if wanted.restarts.readers.is_empty() {
         return next;
@@ -209,7 +210,7 @@ fn stamped(mut next: Value, live: &Value, wanted: &Definition, wall: i64) -> Val
     }
     if next["data"] != live["data"] {
         let now = Stamp::try_from(wall).unwrap_or(0).saturating_mul(1_000_000);
-        // Of two changes the later has the larger stamp, also where the clock of another leader was ahead.
+        // Of two changes the later one has the larger stamp, even if the clock of another leader was ahead.
         let stamp = stamp(live, CHANGED).map_or(now, |last| now.max(last + 1));
         next["metadata"]["annotations"][CHANGED] = json!(stamp.to_string());
     }
@@ -220,13 +221,14 @@ fn stamp(live: &Value, name: &str) -> Option<Stamp> {
     live["metadata"]["annotations"][name].as_str()?.parse().ok()
 }
 
-/// The change for which workloads are still to be restarted.
+/// Returns the change for which workloads still have to be restarted.
 pub(crate) fn owed(live: &Value, wanted: &Definition) -> Option<Stamp> {
     let readers = !wanted.restarts.readers.is_empty();
     stamp(live, CHANGED).filter(|changed| readers && stamp(live, RESTARTED) != Some(*changed))
 }
 
-/// The Secret with the note that all workloads were restarted for this change; none where it has another by now.
+/// Returns the Secret with the note that all workloads were restarted for this change; `None` if there is a later
+/// change.
 pub(crate) fn settled(live: &Value, wanted: &Definition, done: Stamp) -> Option<Value> {
     let mut next = live.clone();
     next["metadata"]["annotations"][RESTARTED] = json!(done.to_string());
@@ -275,7 +277,7 @@ fn annotations(wanted: &Definition) -> BTreeMap<String, String> {
     annotations
 }
 
-/// A Secret that is not there yet.
+/// Makes a Secret that is not there yet.
 fn made(wanted: &Definition, data: &Data, wall: i64) -> Value {
     let mut annotations = annotations(wanted);
     annotations.insert(UPDATED.to_owned(), updated(wall));
@@ -292,7 +294,7 @@ fn made(wanted: &Definition, data: &Data, wall: i64) -> Value {
     made
 }
 
-/// The Secret as it is, with what is wanted in it. What other hands have added beside is kept, but no data.
+/// Returns the Secret with what is wanted in it. What other programs have added is kept, except for data.
 fn changed(live: &Value, wanted: &Definition, data: &Data) -> Value {
     let mut next = live.clone();
     if !(data.is_empty() && live["data"].is_null()) {
@@ -315,7 +317,7 @@ fn changed(live: &Value, wanted: &Definition, data: &Data) -> Value {
     next
 }
 
-/// The labels and annotations that we wrote, as the API server notes it.
+/// Returns the labels and annotations that we wrote, according to the API server's record.
 fn written(live: &Value) -> Value {
     let mut mine = json!({"labels": {}, "annotations": {}});
     let entries = live["metadata"]["managedFields"].as_array().into_iter().flatten();
@@ -330,7 +332,7 @@ fn written(live: &Value) -> Value {
     mine
 }
 
-/// As secrets-manager writes it, with dots; in UTC, which it says it is.
+/// Returns a time as secrets-manager writes it, with dots; in UTC, which is what it names.
 fn updated(wall: i64) -> String {
     let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(u64::try_from(wall).unwrap_or(0));
     humantime::format_rfc3339_seconds(time).to_string().replace(':', ".")

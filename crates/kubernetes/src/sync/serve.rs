@@ -1,4 +1,4 @@
-//! Health and metrics, without TLS, at the address that secrets-manager has its metrics at.
+//! Serves health and metrics, without TLS, at the address where secrets-manager has its metrics.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,14 +20,14 @@ const IDLE: Duration = Duration::from_secs(30);
 /// Serves in the background.
 ///
 /// # Errors
-/// The address, and why it cannot be had.
+/// The address, and why it cannot be bound.
 pub(crate) async fn start(address: SocketAddr, board: Rc<Board>) -> Result<(), String> {
     let listener = bind(address).await?;
     tracing::info!(%address, "listening: health and metrics");
     tokio::task::spawn_local(async move {
         loop {
             let Ok((stream, _)) = listener.accept().await else {
-                // Out of descriptors, or gone already.
+                // No descriptors are left, or the client is gone already.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
@@ -42,7 +42,7 @@ pub(crate) async fn start(address: SocketAddr, board: Rc<Board>) -> Result<(), S
                     .header_read_timeout(IDLE)
                     .max_buf_size(16 * 1024)
                     .serve_connection(TokioIo::new(stream), service);
-                // A client that breaks off is its own trouble.
+                // A client that breaks off needs no handling.
                 let _ended = connection.await;
             });
         }

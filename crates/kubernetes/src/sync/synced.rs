@@ -14,17 +14,17 @@ use super::restart::Restarts;
 use super::secret;
 use crate::refusal::{Refusal, shown};
 
-/// How often what has no lease is read, unless the object says it.
+/// How often a secret without a lease is polled, unless the object names a time.
 const REFRESH: Duration = Duration::from_secs(60);
-/// No more often than this.
+/// The shortest such time.
 const LEAST: Duration = Duration::from_secs(1);
-/// Keys of one Secret: each is a rendering.
+/// The most keys of one Secret, since each is a rendering.
 const KEYS: usize = 200;
 
 /// Reads a SyncedSecret.
 ///
 /// # Errors
-/// [`Refusal`] for the first thing that cannot be.
+/// [`Refusal`] for the first thing that is not possible.
 pub(crate) fn read(key: Key, metadata: &Value, spec: &Value, rules: &Rules) -> Result<Definition, Refusal> {
     let identity = identity(&key, &spec["auth"])?;
     let target = target(&key, spec, rules)?;
@@ -51,7 +51,7 @@ pub(crate) fn read(key: Key, metadata: &Value, spec: &Value, rules: &Rules) -> R
     })
 }
 
-/// What each key is made of; what has keys of its own comes last.
+/// Returns what each key is made of. Sources with keys of their own come last.
 fn entries(spec: &Value) -> Result<Vec<(String, Source)>, Refusal> {
     let data = spec["data"].as_object().into_iter().flatten();
     let mut entries = data.map(|(name, source)| entry(name, source)).collect::<Result<Vec<_>, _>>()?;
@@ -68,7 +68,7 @@ fn entries(spec: &Value) -> Result<Vec<(String, Source)>, Refusal> {
     Ok(entries)
 }
 
-/// All fields of a secret, or of what a template makes of several.
+/// Reads a source of all fields of a secret, or of what a template makes of several secrets.
 fn all_of(at: usize, source: &Value) -> Result<(String, Source), Refusal> {
     let place = format!("spec.dataFrom[{at}]");
     let source = match (source["secret"].as_str(), source["template"].as_str()) {
@@ -92,12 +92,12 @@ fn all_of(at: usize, source: &Value) -> Result<(String, Source), Refusal> {
     Ok((secret::of_all(at), source))
 }
 
-/// Whether the Secret of an object that is being deleted stays.
+/// Returns whether the Secret stays when its object is deleted.
 pub(crate) fn retains(spec: &Value) -> bool {
     spec["onDelete"] == "retain"
 }
 
-/// The login is of an account in the object's own namespace: there is no field for another.
+/// Reads the login, which is that of an account in the object's own namespace: there is no field for another.
 fn identity(key: &Key, auth: &Value) -> Result<Identity, Refusal> {
     let text = |field: &str, default: &str| auth[field].as_str().unwrap_or(default).to_owned();
     let (account, role) = (text("serviceAccount", ""), text("role", ""));

@@ -1,4 +1,4 @@
-//! What is watched in the cluster: definitions, by kube's controller, and the metadata of our own Secrets.
+//! Watches in the cluster: of definitions, by kube's controller, and of the metadata of our own Secrets.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -20,18 +20,18 @@ use super::reconcile::{Context, again, reconcile};
 use super::secret::{LABEL, OWNER};
 use crate::cluster::Cluster;
 
-/// Reconciliations at once: each may wait for the API server.
+/// How many reconciliations run at once: each may wait for the API server.
 const CONCURRENCY: u16 = 16;
-/// Between two looks for objects that are gone.
+/// The pause between two searches for objects that are gone.
 const GLANCE: Duration = Duration::from_secs(10);
 
-/// The objects of a kind.
+/// Returns the resource of a kind.
 fn definitions(kind: Kind) -> ApiResource {
     let names = GroupVersionKind::gvk(kind.group(), "v1alpha1", kind.name());
     ApiResource::from_gvk_with_plural(&names, kind.plural())
 }
 
-/// Returns whether objects of a kind can be listed; otherwise why not.
+/// Checks that objects of a kind can be listed.
 ///
 /// # Errors
 /// The API server's words, or that it does not answer.
@@ -75,7 +75,7 @@ pub(crate) async fn control(client: Client, namespace: Option<String>, context: 
                 namespace: object.namespace().unwrap_or_default(),
                 name: object.name_any(),
             });
-            // Nobody listens any more where the run is ending.
+            // The receiver is gone if the run is ending.
             let _sent =
                 engine.send(Message::Listed(keys.filter(|key| !excluded.contains(&key.namespace)).collect()));
             vanished(kind, &store, &engine).await;
@@ -84,7 +84,7 @@ pub(crate) async fn control(client: Client, namespace: Option<String>, context: 
     };
     let mut said = String::new();
     let controlled = controller.run(reconcile, again, context).for_each(|outcome| {
-        // A failed reconciliation is logged by what follows it.
+        // The function `again` logs a failed reconciliation.
         if let Err(error @ Error::QueueError(_)) = outcome {
             let text = error.to_string();
             if text != said {
@@ -100,8 +100,8 @@ pub(crate) async fn control(client: Client, namespace: Option<String>, context: 
     }
 }
 
-/// Reports objects that are gone without having been deleted: an etcd was restored, or another hand took our finalizer. They
-/// are synced no more, and their Secrets stay as they are.
+/// Reports objects that are gone without having been deleted: an etcd was restored, or another program removed our
+/// finalizer. They are synced no more, and their Secrets stay as they are.
 async fn vanished(kind: Kind, store: &Store<DynamicObject>, engine: &UnboundedSender<Message>) {
     let all = || -> HashSet<(String, String)> {
         store
@@ -115,7 +115,7 @@ async fn vanished(kind: Kind, store: &Store<DynamicObject>, engine: &UnboundedSe
         tokio::time::sleep(GLANCE).await;
         let now = all();
         for (namespace, name) in known.difference(&now).cloned() {
-            // One that was deleted in order is forgotten already.
+            // An object that was deleted in order is forgotten already.
             if engine.send(Message::Drop(Key { kind, namespace, name }, None)).is_err() {
                 return;
             }
@@ -163,7 +163,7 @@ pub(crate) async fn look(client: Client, namespace: Option<String>, engine: Unbo
                 engine.send(Message::Seen(sighting(&secret, false)))
             }
             Event::InitDone => {
-                // Those that were deleted while nothing was watched.
+                // These were deleted while nothing was watched.
                 let gone: Vec<_> = known.difference(&listed).cloned().collect();
                 known = std::mem::take(&mut listed);
                 gone.into_iter().try_for_each(|(namespace, name)| {

@@ -1,4 +1,4 @@
-//! What a rendering reaches besides secrets: nothing, and the salt of a password's hash.
+//! What a rendering can reach besides secrets: nothing, except the salt of a password's hash.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -8,17 +8,17 @@ use leasehold::template::host::{HostError, Network, WallTime};
 use sha2::{Digest as _, Sha256};
 
 thread_local! {
-    /// What the next salt is made of: the key that is being rendered, and how many salts it had.
+    /// What the next salt is made of: the key that is being rendered, and how many salts it has had.
     static SALT: RefCell<(String, u32)> = const { RefCell::new((String::new(), 0)) };
 }
 
-/// A rendering of this key of this object begins. A salt has to differ from others and need not be secret. It is the same in
-/// each rendering, so that a Secret with a hash in it stays as it is.
+/// Begins a rendering of this key of this object. A salt has to differ from others, and need not be secret. It is the
+/// same in each rendering, so that a Secret with a hash in it does not change.
 pub(crate) fn salt(uid: &str, key: &str) {
     SALT.set((format!("{uid} {key}"), 0));
 }
 
-/// A world without variables, files, zones and network. A pure template is fenced in besides.
+/// Returns a world without variables, files, zones and network. A pure template cannot reach those anyway.
 pub(crate) fn of_nothing() -> Environment {
     Environment {
         variables: Arc::default(),

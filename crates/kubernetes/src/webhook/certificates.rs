@@ -1,4 +1,4 @@
-//! What TLS is served with: from files that change, or from our own keeper.
+//! What TLS is served with: certificates from files that change, or from our own keeper.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -13,20 +13,20 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::certificates::server_config;
 
-/// No certificate or key is larger.
+/// The most bytes of a certificate or key.
 const LARGEST: u64 = 1024 * 1024;
 
-/// What new connections are served with.
+/// The configuration that new connections are served with.
 #[derive(Default)]
 pub(super) struct Serving(RefCell<Option<Arc<ServerConfig>>>);
 
 impl Serving {
-    /// Serves new connections with this.
+    /// Serves new connections with this configuration.
     pub(super) fn set(&self, config: Arc<ServerConfig>) {
         self.0.replace(Some(config));
     }
 
-    /// What shakes hands; none while there is no certificate.
+    /// Returns the acceptor for handshakes; `None` while there is no certificate.
     pub(super) fn acceptor(&self) -> Option<TlsAcceptor> {
         self.0.borrow().clone().map(TlsAcceptor::from)
     }
@@ -38,12 +38,12 @@ impl fmt::Debug for Serving {
     }
 }
 
-/// The files, and what they held when they were read last.
+/// The files, and what they held when they were last read.
 #[derive(Debug)]
 pub(super) struct Files {
     cert_file: PathBuf,
     key_file: PathBuf,
-    /// The key is in it, and in what rustls keeps: it is wiped with neither.
+    /// The contents with the key, which rustls also keeps: neither copy is wiped.
     bytes: Vec<u8>,
     /// When the certificate ends, in seconds since 1970.
     pub(super) end: i64,
@@ -55,7 +55,7 @@ impl Files {
         Self { cert_file, key_file, bytes: Vec::new(), end: 0 }
     }
 
-    /// Reads the files, and returns what they hold if they have changed.
+    /// Reads the files. Returns what they hold if they have changed.
     ///
     /// # Errors
     /// Which file cannot be used, and why.
@@ -69,7 +69,8 @@ impl Files {
         let chain: Vec<_> =
             CertificateDer::pem_slice_iter(&cert).collect::<Result<_, _>>().unwrap_or_default();
         let first = chain.first().ok_or_else(|| format!("{cert_file} holds no certificate in PEM"))?;
-        // What rustls takes has a validity; a certificate that is odd is not kept away for that.
+        // Every certificate that rustls accepts has a validity. If we cannot read that of an odd one, it is served
+        // all the same.
         let end = Validity::of(first).map_or(i64::MAX, |validity| validity.end);
         let key = PrivateKeyDer::from_pem_slice(&key)
             .map_err(|_| format!("{key_file} holds no private key in PEM"))?;

@@ -1,4 +1,4 @@
-//! The metrics: the names of vault-k8s' injector, and ours.
+//! The metrics: under the names of vault-k8s' injector, and ours.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 
 use super::review::{Decision, Record};
 
-/// More namespaces than these are counted as `other`: a caller that is not the API server can name any.
+/// Further namespaces are counted as `other`: a caller that is not the API server can name any.
 const NAMESPACES: usize = 2000;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -86,18 +86,18 @@ impl Metrics {
         }
     }
 
-    /// When the certificate ends, and whether this replica renews it.
+    /// Records when the certificate ends, and whether this replica renews it.
     pub(super) fn certificate(&self, end: i64, leads: bool) {
         self.certificate_end.set(end);
         self.leader.set(i64::from(leads));
     }
 
-    /// A review begins.
+    /// Records that a review begins.
     pub(super) fn begin(&self) {
         self.queue.inc();
     }
 
-    /// It ends.
+    /// Records that it ends.
     pub(super) fn end(&self, record: &Record, took: Duration) {
         self.queue.dec();
         self.duration.observe(took.as_secs_f64() * 1000.0);
@@ -116,7 +116,7 @@ impl Metrics {
         }
     }
 
-    /// A request that was no review.
+    /// Records a request that was no review.
     pub(super) fn spoiled(&self, took: Duration) {
         self.queue.dec();
         self.duration.observe(took.as_secs_f64() * 1000.0);
@@ -131,7 +131,7 @@ impl Metrics {
         name.to_owned()
     }
 
-    /// As Prometheus reads it.
+    /// Returns the text that Prometheus reads.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         // Writing into a string does not fail.

@@ -1,5 +1,5 @@
-//! The webhook: HTTP over TLS around [`inject`](crate::inject()). A review calls nothing; only the keeper of our own
-//! certificates asks the API server, beside the reviews.
+//! The webhook: HTTP over TLS around [`inject`](crate::inject()). A review calls nothing. Only the keeper of our own
+//! certificates asks the API server, apart from the reviews.
 //!
 //! ```text
 //! connection ─▶ server (TLS, limits) ─▶ routes ─▶ review (pure) ─▶ inject
@@ -73,7 +73,7 @@ async fn serve(options: &Options, settings: Settings) -> Result<(), String> {
     Ok(())
 }
 
-/// Begins with the certificates, and returns what keeps them.
+/// Starts with the certificates, and returns what keeps them.
 async fn keep(
     source: &Source,
     serving: Rc<Serving>,
@@ -95,7 +95,7 @@ async fn keep(
     }
 }
 
-/// Takes new certificates from their files.
+/// Reads new certificates from their files.
 async fn read_again(mut files: Files, serving: Rc<Serving>, webhook: Rc<Webhook>) {
     let mut failed = None;
     loop {
@@ -107,7 +107,7 @@ async fn read_again(mut files: Files, serving: Rc<Serving>, webhook: Rc<Webhook>
             });
         });
         match &outcome {
-            // Between the writes of certificate and key, and logged once.
+            // This happens between the writes of certificate and key, and is logged once.
             Err(why) if failed.as_ref() != Some(why) => tracing::warn!("{why}; the old certificate stays"),
             _ => {}
         }
@@ -116,7 +116,7 @@ async fn read_again(mut files: Files, serving: Rc<Serving>, webhook: Rc<Webhook>
     }
 }
 
-/// A webhook whose certificate has ended is not ready.
+/// Marks the webhook as not ready if its certificate has ended.
 fn judge(files: &Files, webhook: &Webhook) {
     let ended = clock::now().wall >= files.end;
     webhook.set_certificate(files.end, false);

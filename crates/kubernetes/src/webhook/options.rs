@@ -1,4 +1,4 @@
-//! How the webhook runs: from the injector's variables and flags.
+//! How the webhook runs, from the injector's variables and flags.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -14,23 +14,23 @@ pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     /// Where health and metrics are served without TLS.
     pub(crate) plain: SocketAddr,
-    /// Where its certificate comes from.
+    /// The source of its certificate.
     pub(crate) source: Source,
     /// Whether the log is JSON.
     pub(crate) json: bool,
     pub(crate) level: String,
 }
 
-/// Where the certificate comes from.
+/// The source of the certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// Files that somebody else keeps.
+    /// Files that another program keeps.
     Files { cert_file: PathBuf, key_file: PathBuf },
-    /// Certificates of our own, for a registration that we keep right.
+    /// Certificates of our own, for a registration that we keep correct.
     Own { names: Names, lives: Lives },
 }
 
-/// What flags say.
+/// The values of the flags.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Flags {
     pub(crate) listen: Option<String>,
@@ -43,7 +43,7 @@ pub(crate) struct Flags {
 }
 
 impl Options {
-    /// Resolves the options: flags win over variables.
+    /// Resolves the options. Flags win over variables.
     ///
     /// # Errors
     /// What is missing or wrong, and what to do.
@@ -61,7 +61,7 @@ impl Options {
     }
 }
 
-/// Files win, as in vault-k8s.
+/// Returns the source of the certificate. Files win, as in vault-k8s.
 fn source(flags: &Flags, variable: &dyn Fn(&str) -> Option<String>) -> Result<Source, String> {
     let plain = |name: &str| variable(name).filter(|text| !text.is_empty());
     let get = |name: &str| plain(&format!("AGENT_INJECT_{name}"));
@@ -106,7 +106,7 @@ fn source(flags: &Flags, variable: &dyn Fn(&str) -> Option<String>) -> Result<So
     Ok(Source::Own { names, lives })
 }
 
-/// `:PORT` for every address, or `IP:PORT`.
+/// Reads `:PORT` for every address, or `IP:PORT`.
 pub(crate) fn address(flag: &str, text: &str) -> Result<SocketAddr, String> {
     let everywhere = text.strip_prefix(':').and_then(|port| port.parse().ok());
     let everywhere = everywhere.map(|port| SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port));

@@ -8,7 +8,7 @@ use crate::inject::{Outcome, Request, inject};
 use crate::patch::patch;
 use crate::settings::Settings;
 
-/// The versions that are answered, each in itself.
+/// The versions of reviews. Each is answered in the same version.
 const VERSIONS: [&str; 2] = ["admission.k8s.io/v1", "admission.k8s.io/v1beta1"];
 
 /// What was decided.
@@ -32,7 +32,7 @@ impl Decision {
     }
 }
 
-/// What is logged and counted of a review.
+/// What is logged and counted about a review.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
     pub(super) uid: String,
@@ -110,13 +110,13 @@ fn injected(before: &Value, after: &Value, warnings: &[String]) -> Value {
     response
 }
 
-/// A pod that a controller makes has no name yet.
+/// Returns the name of a pod. A pod that a controller makes has no name yet.
 fn name(pod: &Value) -> &str {
     let metadata = &pod["metadata"];
     metadata["name"].as_str().or_else(|| metadata["generateName"].as_str()).unwrap_or_default()
 }
 
-/// vault-k8s' word for what was added.
+/// Returns vault-k8s' word for what was added.
 fn kind(pod: &Value) -> &'static str {
     let has = |list: &str, names: [&str; 2]| {
         let all = pod["spec"][list].as_array().into_iter().flatten();

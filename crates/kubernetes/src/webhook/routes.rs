@@ -31,12 +31,12 @@ impl Webhook {
         Self { settings, metrics: Metrics::new(), stopping, ready }
     }
 
-    /// It is not ready any more.
+    /// Marks the webhook as no longer ready.
     pub(super) fn stop(&self) {
         self.stopping.set(true);
     }
 
-    /// Whether it is ready, or why not.
+    /// Records whether the webhook is ready, or why not.
     pub(super) fn set_ready(&self, ready: Result<(), String>) {
         if *self.ready.borrow() != ready {
             match &ready {
@@ -47,7 +47,7 @@ impl Webhook {
         }
     }
 
-    /// When the certificate ends, in seconds since 1970, and whether this replica renews it for all.
+    /// Records when the certificate ends, in seconds since 1970, and whether this replica renews it for all.
     pub(super) fn set_certificate(&self, end: i64, leads: bool) {
         self.metrics.certificate(end, leads);
     }
@@ -107,14 +107,14 @@ impl Webhook {
     }
 }
 
-/// One line for each decision.
+/// Logs one line for each decision.
 fn log(record: &Record, took: Duration) {
     let Record { uid, namespace, pod, decision, reason, .. } = record;
     let (decision, micros) = (decision.word(), u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     tracing::info!(%uid, %namespace, %pod, decision, %reason, micros, "reviewed");
 }
 
-/// An answer of text.
+/// Makes an answer with a text.
 pub(crate) fn text(status: StatusCode, text: &str) -> Reply {
     let mut reply = Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())));
     *reply.status_mut() = status;

@@ -1,4 +1,4 @@
-//! Connections, with and without TLS, and what a client may cost.
+//! Connections, with and without TLS, and the limits for a client.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,26 +20,27 @@ use tokio::sync::Semaphore;
 use super::certificates::Serving;
 use super::routes::{Reply, Webhook, text};
 
-/// Connections at once; those beyond wait in the kernel's queue.
+/// How many connections are served at once; further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 256;
 const BACKLOG: u32 = 1024;
-/// For a handshake.
+/// The time for a handshake.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// For the header of a request, and between two requests: the API server closes idle connections after 90 s.
+/// The time for the header of a request, and between two requests: the API server closes idle connections after 90 s.
 const IDLE: Duration = Duration::from_secs(120);
-/// For a body to arrive.
+/// The time for a body to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
-/// The API server takes no larger object than 3 MiB, and a review holds it once when a pod is made.
+/// The most bytes of a body. The API server accepts no object of more than 3 MiB, and a review of a new pod holds it
+/// once.
 const BODY: usize = 4 * 1024 * 1024;
-/// Bodies that are read at once, so that memory stays bounded.
+/// How many bodies are read at once, which bounds the memory.
 const BODIES: usize = 8;
-/// Before accepting again when that failed, such as for want of descriptors.
+/// The pause after an accept that failed, for instance because no descriptor is left.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Binds an address.
 ///
 /// # Errors
-/// The address, and why it cannot be had.
+/// The address, and why it cannot be bound.
 #[allow(clippy::unused_async, reason = "a socket needs the runtime")]
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, String> {
     let bound = || {
@@ -80,18 +81,18 @@ pub(super) async fn serve(listener: TcpListener, serving: Option<Rc<Serving>>, w
     }
 }
 
-/// One connection to its end.
+/// Serves one connection to its end.
 async fn visit(stream: TcpStream, serving: Option<Rc<Serving>>, webhook: Rc<Webhook>, bodies: Rc<Semaphore>) {
     let _without_delay = stream.set_nodelay(true);
     let Some(serving) = serving else { return converse(stream, webhook, bodies, false).await };
-    // Without a certificate there is nothing to say: the caller tries again.
+    // Without a certificate no answer is possible: the caller tries again.
     let Some(acceptor) = serving.acceptor() else { return };
     if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
         converse(stream, webhook, bodies, true).await;
     }
 }
 
-/// The requests of a connection, one after the other.
+/// Serves the requests of a connection, one after the other.
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     webhook: Rc<Webhook>,
@@ -107,7 +108,7 @@ async fn converse(
         .header_read_timeout(IDLE)
         .max_buf_size(64 * 1024)
         .serve_connection(TokioIo::new(stream), service);
-    // A client that breaks off is its own trouble.
+    // A client that breaks off needs no handling.
     let _ended = served.await;
 }
 

@@ -7,14 +7,16 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::http::{Answer, said};
 
-/// AWS takes a signature that is at most five minutes old; a clock that is as wrong is the reason for a refusal.
+/// AWS accepts a signature that is at most five minutes old, so a clock that is off by this much, in seconds, is the
+/// reason for a refusal.
 const SKEW: i64 = 240;
 
 /// A refusal.
 #[derive(Debug)]
 pub(super) struct Complaint {
     pub(super) code: String,
-    /// What AWS says, as a part of a message. It is none of a refused signature, which it quotes with the session's token.
+    /// What AWS says, as a part of a message. It is empty for a refused signature, which AWS quotes with the
+    /// session's token.
     message: String,
     status: u16,
     /// How far our clock is ahead of AWS', in seconds.
@@ -38,12 +40,12 @@ impl Complaint {
         }
     }
 
-    /// What is refused of several.
+    /// Makes the refusal of one secret out of several.
     pub(super) fn of_one(code: &str, message: &str) -> Self {
         Self { code: said(code), message: said(message), status: 400, ahead: 0, retry_after: None }
     }
 
-    /// What AWS says, in brackets.
+    /// Returns what AWS says, in brackets.
     pub(super) fn words(&self) -> String {
         if self.message.is_empty() { String::new() } else { format!(" ({})", self.message) }
     }
@@ -65,12 +67,12 @@ fn is_of_signature(code: &str) -> bool {
     )
 }
 
-/// Whether the keys have ended, and others may do.
+/// Returns whether the keys have ended, so that others may work.
 pub(super) fn has_ended(code: &str) -> bool {
     matches!(code, "ExpiredTokenException" | "ExpiredToken")
 }
 
-/// What every service of AWS answers so.
+/// Explains the refusals that all services of AWS share.
 pub(super) fn common(complaint: &Complaint, service: &str) -> Failure {
     let (kind, why) = match complaint.code.as_str() {
         code if is_of_signature(code) => return unsigned(complaint, service),
@@ -129,7 +131,7 @@ fn unsigned(complaint: &Complaint, service: &str) -> Failure {
     Failure::advised(FailureKind::Refused, why)
 }
 
-/// The text of the first element of a name. Keys have no characters that XML would escape.
+/// Returns the text of the first element with this name. Keys have no characters that XML would escape.
 pub(super) fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     Some(rest.split_once(&format!("</{name}>"))?.0.trim())

@@ -1,4 +1,4 @@
-//! Reads that are asked at the same time go out as one request of up to twenty.
+//! Reads that are asked for at the same time go out as one request of up to twenty.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,13 +11,13 @@ use tokio::sync::oneshot;
 use super::Aws;
 use super::errors::Complaint;
 
-/// So many AWS reads at once.
+/// How many secrets AWS reads at once.
 const MOST: usize = 20;
 
-/// What comes of a read; nothing where it is to be asked by itself.
+/// The outcome of a read; `None` if it has to be asked by itself.
 type Outcome = Option<Result<Response, Failure>>;
 
-/// Who asks for what.
+/// A task that asks for a secret.
 #[derive(Debug)]
 struct Asker {
     id: String,
@@ -28,7 +28,7 @@ struct Asker {
 #[derive(Debug, Default)]
 pub(super) struct Gather {
     waiting: Mutex<Vec<Asker>>,
-    /// The identity may not read several at once, although it may read each.
+    /// The identity may not read several secrets at once, although it may read each of them.
     denied: AtomicBool,
 }
 
@@ -37,7 +37,7 @@ impl Gather {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes its place, and says whether it is the first, who asks for all.
+    /// Adds a task that asks. Returns whether it is the first, which then asks for all.
     fn wait(&self, id: &str) -> (oneshot::Receiver<Outcome>, bool) {
         let (tell, told) = oneshot::channel();
         let mut waiting = self.waiting();
@@ -51,8 +51,8 @@ impl Gather {
         waiting.drain(..many).collect()
     }
 
-    /// What comes of `id`, which is asked for together with what else is asked now. `ask` asks for several; `found` finds one
-    /// in their answer. Nothing where it is to be asked by itself.
+    /// Returns the outcome of `id`, which is asked for together with what else is asked for now. `ask` asks for
+    /// several; `found` finds one in their answer. `None` if it has to be asked by itself.
     async fn read<A>(
         &self,
         id: &str,
@@ -64,13 +64,13 @@ impl Gather {
         }
         let (told, is_first) = self.wait(id);
         if is_first {
-            // All that is asked in this turn of the loop comes before the rest of this.
+            // Everything that is asked for in this turn of the loop comes before the rest of this.
             tokio::task::yield_now().await;
             loop {
                 let askers = self.take();
                 match &askers[..] {
                     [] => break,
-                    // Who is told nothing asks by itself.
+                    // A task that gets no answer asks by itself.
                     [_] => {}
                     _ if self.denied.load(Ordering::Relaxed) => {}
                     _ => {
@@ -80,7 +80,7 @@ impl Gather {
                 }
             }
         }
-        // Where the first has gone away, each asks by itself.
+        // If the first task was dropped, each of the others asks by itself.
         told.await.ok().flatten()
     }
 
@@ -95,14 +95,14 @@ impl Gather {
                 }
                 Err(failure) => Some(Err(failure.clone())),
             };
-            // Who has gone away wants to know nothing.
+            // A task that was dropped needs no answer.
             let _ = tell.send(outcome);
         }
     }
 }
 
 impl Aws {
-    /// Reads the newest version, together with what else is asked now.
+    /// Reads the newest version, together with what else is asked for now.
     pub(super) async fn read_together(&self, id: &str) -> Result<Response, Failure> {
         let ask = async |ids: Vec<String>| {
             let ids = Tree::list(ids.into_iter().map(Tree::text));
@@ -114,7 +114,7 @@ impl Aws {
         }
     }
 
-    /// What the answer has of one.
+    /// Returns what the answer has for one secret.
     fn found(&self, tree: &Tree, id: &str) -> Outcome {
         let list = |name: &str| tree.get(name).and_then(Tree::as_list).unwrap_or_default();
         let is = |of: &Tree, key: &str| of.get(key).and_then(Tree::as_str) == Some(id);
@@ -143,8 +143,8 @@ mod tests {
     use super::*;
     use crate::http::Answer;
 
-    /// Asks for so many at once, of which the store answers each request for several with `answer`. What it was asked, and
-    /// what comes of each.
+    /// Asks for this many at once, while the store answers each request for several with `answer`. Returns what the
+    /// store was asked, and the outcome of each.
     fn asked_at_once(
         many: usize,
         answer: &Result<&'static str, Failure>,

@@ -39,7 +39,7 @@ pub(crate) use variables::NAMES;
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
-/// Pages of a list that are read: fifty thousand secrets.
+/// The most pages of a list that are read: fifty thousand secrets.
 const MOST_PAGES: usize = 500;
 
 /// The secrets of one region, as one identity sees them.
@@ -57,7 +57,7 @@ impl fmt::Debug for Aws {
     }
 }
 
-/// What the store needs of the machine.
+/// Returns what the store needs of the machine.
 pub(crate) fn needs(settings: &settings::Aws, environment: &dyn Fn(&str) -> Option<OsString>) -> Needs {
     let variables = Variables::of(variables::NAMES, &|name| Some(Secret::new(environment(name)?.into_vec())));
     let mut needs = needs_of_credentials(&variables);
@@ -65,11 +65,11 @@ pub(crate) fn needs(settings: &settings::Aws, environment: &dyn Fn(&str) -> Opti
     needs
 }
 
-/// What finding credentials needs of the machine.
+/// Returns what finding credentials needs of the machine.
 pub(crate) fn needs_of_credentials(variables: &Variables) -> Needs {
     let urls = variables::urls(variables);
     let mut needs = Needs::default();
-    // What has an address of its own replaces AWS', and the metadata services have no TLS.
+    // An address that is named replaces AWS' own, and the metadata services have no TLS.
     needs.ports.extend(urls.filter_map(|url| url.port_or_known_default()).chain([80, 443]));
     let tokens = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
     needs.read.extend(tokens.iter().filter_map(|name| variables.path(name)));
@@ -125,7 +125,7 @@ impl Aws {
         value(&tree)
     }
 
-    /// What stands below `folder`, up to the next slash.
+    /// Lists what is below `folder`, up to the next slash.
     async fn list(&self, folder: &str) -> Result<Response, Failure> {
         let start = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         let mut names = BTreeSet::new();
@@ -150,7 +150,7 @@ impl Aws {
         Err(Failure::new(FailureKind::Nonsense, why))
     }
 
-    /// Asks for `action`; once more with other keys where the first have ended.
+    /// Asks for `action`, and once more with other keys if the first have ended.
     async fn call(&self, action: &str, body: Tree) -> Result<Tree, Failure> {
         let region = self.region.as_ref().map_err(Clone::clone)?;
         let keys = self.credentials.keys(&self.http, region).await?;
@@ -195,7 +195,7 @@ fn page(start: &str, next: Option<&Secret>) -> Tree {
     Tree::map(body)
 }
 
-/// The value of an answer, text or bytes.
+/// Returns the value in an answer, be it text or bytes.
 fn value(tree: &Tree) -> Result<Response, Failure> {
     let version = tree.get("VersionId").and_then(Tree::as_str).unwrap_or_default();
     if let Some(text) = tree.get("SecretString").and_then(Tree::as_text) {
@@ -215,24 +215,25 @@ fn understood(answer: &Answer) -> Result<Tree, Complaint> {
     if answer.status.is_success()
         && let Some(map) = tree.as_ref().and_then(Tree::as_map)
     {
-        // What is refused of several is said in words. Who repeats a credential in them is asked for one by one.
+        // The refusals of some of several secrets are quoted. If the answer repeats a credential, these are asked for
+        // one by one.
         let quotable = |name: &str| name != "Errors" || !answer.repeats_credentials();
         let good = map.iter().filter(|(name, _)| quotable(name));
         return Ok(Tree::map(good.map(|(name, value)| (name, value.clone()))));
     }
     let text = |name| tree.as_ref().and_then(|tree| tree.get(name)).and_then(Tree::as_str);
     let header = answer.headers.get(ERROR_TYPE).and_then(|value| value.to_str().ok());
-    // `com.amazonaws.secretsmanager#ResourceNotFoundException:http://…`, of which the word is meant.
+    // The header is `com.amazonaws.secretsmanager#ResourceNotFoundException:http://…`; the word in it is the code.
     let code = text("__type").or(header).unwrap_or_default();
     let code = code.rsplit('#').next().and_then(|code| code.split(':').next()).unwrap_or_default();
-    // What stands before a service answers in XML.
+    // A service in front may answer in XML.
     let xml = std::str::from_utf8(&answer.body).unwrap_or_default();
     let code = if code.is_empty() { element(xml, "Code").unwrap_or_default() } else { code };
     let message = text("message").or_else(|| text("Message")).or_else(|| element(xml, "Message"));
     Err(Complaint::of(answer, answer.said(code), message.unwrap_or_default()))
 }
 
-/// What a refusal of Secrets Manager means.
+/// Explains a refusal of Secrets Manager.
 fn explained(complaint: &Complaint, region: &str, from: &str) -> Failure {
     let service = format!("AWS Secrets Manager in {region}");
     let words = complaint.words();
@@ -262,7 +263,7 @@ fn explained(complaint: &Complaint, region: &str, from: &str) -> Failure {
     }
 }
 
-/// The region of the configuration, of the environment or of the profile.
+/// Returns the region of the configuration, of the environment or of the profile.
 fn region(named: Option<&str>, variables: &Variables) -> Result<String, Failure> {
     let named = named.or_else(|| variables::region(variables)).map(str::to_owned);
     let region = named.or_else(|| credentials::region_of_profile(variables)).ok_or_else(|| {
@@ -275,13 +276,13 @@ fn region(named: Option<&str>, variables: &Variables) -> Result<String, Failure>
     Err(Failure::new(FailureKind::Unusable, format!("{} is no region of AWS", said(&region))))
 }
 
-/// Whether it may become a part of a host's name.
+/// Returns whether a text may become a part of a host's name.
 pub(crate) fn is_region(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (4..=32).contains(&text.len()) && text.chars().all(is_part)
 }
 
-/// Where a service is in a region.
+/// Returns the address of a service in a region.
 fn address(service: &str, region: &str) -> Result<Url, Failure> {
     let domain = match region {
         _ if region.starts_with("cn-") => "amazonaws.com.cn",

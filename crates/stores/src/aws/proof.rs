@@ -1,4 +1,4 @@
-//! What says to others who we are at AWS: a request of STS that is signed and not sent, and a token of STS.
+//! Proofs of who we are at AWS: a request to STS that is signed and not sent, and a token of STS.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,17 +18,19 @@ use crate::login::Proven;
 use crate::oauth::{FORM, Form};
 use crate::variables::Variables;
 
-/// Which server the request is for: another one refuses it.
+/// The header with the server that the request is for: any other server refuses it.
 const SERVER: HeaderName = HeaderName::from_static("x-vault-aws-iam-server-id");
 
-/// What stands before a session's token where STS quotes it.
+/// The header before a session's token, where STS quotes it.
 const TOKEN: &str = "x-amz-security-token";
 
-/// Where Vault asks STS unless its operator says otherwise, and the region that requests are signed for there.
+/// The address where Vault asks STS unless its operator configures another, and the region that requests are signed
+/// for there.
 const GLOBAL: (&str, &str) = ("https://sts.amazonaws.com/", "us-east-1");
 
-/// A signed `sts:GetCallerIdentity`, as the fields of a login. Whoever sends it to STS learns who signed it, and nothing
-/// else can be done with it. Where the signature is not right, STS quotes the session's token, and a server may quote STS.
+/// Returns a signed `sts:GetCallerIdentity`, as the fields of a login. A server that sends it to STS learns who
+/// signed it, and can do nothing else with it. If the signature is not right, STS quotes the session's token, and a
+/// server may quote STS.
 pub(crate) async fn signed(
     http: &Http,
     variables: &Variables,
@@ -36,7 +38,7 @@ pub(crate) async fn signed(
     server: Option<&str>,
 ) -> Result<Proven, Failure> {
     let credentials = Credentials::new(variables.clone(), None);
-    // Credentials of a role need a region of their own, whatever region the server asks.
+    // Credentials of a role need a region of their own, whichever region the server asks.
     let own =
         at.map_or_else(|| region(None, variables).unwrap_or_else(|_| GLOBAL.1.to_owned()), str::to_owned);
     let keys = credentials.keys(http, &own).await?;
@@ -54,14 +56,15 @@ pub(crate) async fn signed(
         &keys,
         Scope { region: within, service: "sts", at: clock::now().wall },
     )?;
-    // The server takes it from the URL.
+    // The server takes the host from the URL.
     headers.remove(HOST);
     let lines = headers.iter().map(|(name, value)| {
         (name.as_str().to_owned(), Tree::list([Tree::Text(Secret::new(value.as_bytes().to_vec()))]))
     });
     let encoded = |bytes: &[u8]| Secret::from(STANDARD.encode(bytes));
     let signed = encoded(&Tree::map(lines).to_json());
-    // Nor a part of it, or in other letters: what names the header is not quoted at all.
+    // No part of the token is quoted, either, nor in other letters: a text that names the header is not quoted at
+    // all.
     let token = keys.token.iter().flat_map(|token| [token.clone(), Secret::from(TOKEN)]);
     let unspoken = token.chain([signed.clone()]).collect();
     let fields = vec![
@@ -73,17 +76,17 @@ pub(crate) async fn signed(
     Ok(Proven { fields, unspoken })
 }
 
-/// Where STS is, and for which region it wants a signature.
+/// Returns the address of STS, and the region that it wants signatures for.
 fn sts(at: Option<&str>) -> Result<(Url, &str), Failure> {
     match at {
         None => Ok((Url::parse(GLOBAL.0).expect("a constant that is a URL"), GLOBAL.1)),
-        // As AWS' own libraries have it, and so what a server asks that is configured for this region.
+        // AWS' own libraries do the same, and so does a server that is configured for this region.
         Some(region) if region == GLOBAL.1 => sts(None),
         Some(region) => Ok((address("sts", region)?, region)),
     }
 }
 
-/// A token of STS that says who we are, for `audience` alone. Only STS of a region gives one.
+/// Returns a token of STS that says who we are, for `audience` alone. Only the STS of a region gives one.
 pub(crate) async fn identity(
     http: &Http,
     variables: &Variables,

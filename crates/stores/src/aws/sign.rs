@@ -1,5 +1,4 @@
-//! AWS' Signature Version 4 of a request whose path is `/` and which has no query: what all of AWS' JSON and query
-//! protocols are.
+//! AWS' Signature Version 4 of a request with the path `/` and no query, as in all of AWS' JSON and query protocols.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -25,9 +24,9 @@ pub(crate) struct Keys {
     /// Its id, which is no secret.
     pub(crate) id: String,
     pub(crate) secret: Secret,
-    /// What belongs to a key that ends.
+    /// The session token, which belongs to a key that ends.
     pub(crate) token: Option<Secret>,
-    /// Where it is from, for messages.
+    /// Where the key is from, for messages.
     pub(crate) from: String,
 }
 
@@ -37,7 +36,7 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// What a signature is good for.
+/// What a signature is valid for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope<'a> {
     pub(crate) region: &'a str,
@@ -46,8 +45,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) at: i64,
 }
 
-/// Adds the headers `x-amz-date`, `x-amz-security-token` and `authorization` for a POST of `body` to `url`. Every header
-/// that is there already is signed.
+/// Adds the headers `x-amz-date`, `x-amz-security-token` and `authorization` for a POST of `body` to `url`. Every
+/// header that is there already is signed.
 pub(crate) fn sign(
     headers: &mut HeaderMap,
     (url, body): (&Url, &[u8]),
@@ -84,7 +83,7 @@ fn names(headers: &HeaderMap) -> Vec<&str> {
     names
 }
 
-/// The request in the one form that both sides hash. It has the session token, so it is wiped.
+/// Returns the request in the one form that both sides hash. It contains the session token, so it is wiped.
 fn canonical(headers: &HeaderMap, names: &[&str], body: &[u8]) -> Zeroizing<Vec<u8>> {
     let long: usize = headers.iter().map(|(name, value)| name.as_str().len() * 2 + value.len() + 3).sum();
     let mut text = Zeroizing::new(Vec::with_capacity(long + 128));

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::variables::Variables;
 
-/// What is looked at.
+/// The variables that are read.
 pub(crate) const NAMES: &[&str] = &[
     "AWS_ACCESS_KEY_ID",
     "AWS_CONFIG_FILE",
@@ -31,19 +31,19 @@ pub(crate) const NAMES: &[&str] = &[
     "HOME",
 ];
 
-/// The region that a variable names.
+/// Returns the region that a variable names.
 pub(super) fn region(variables: &Variables) -> Option<&str> {
     variables.text("AWS_REGION").or_else(|| variables.text("AWS_DEFAULT_REGION"))
 }
 
-/// Every address that a variable names.
+/// Returns every address that a variable names.
 pub(super) fn urls(variables: &Variables) -> impl Iterator<Item = Url> {
     let all = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_ENDPOINT_URL"];
     let more = ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_STS"];
     all.into_iter().chain(more).filter_map(|name| variables.url(name))
 }
 
-/// The files that profiles are in: credentials first.
+/// Returns the files of profiles: credentials first.
 pub(super) fn profile_files(variables: &Variables) -> [Option<PathBuf>; 2] {
     let at_home = |name: &str| variables.path("HOME").map(|home| home.join(".aws").join(name));
     [
@@ -52,7 +52,7 @@ pub(super) fn profile_files(variables: &Variables) -> [Option<PathBuf>; 2] {
     ]
 }
 
-/// The profile that is asked for by name.
+/// Returns the profile that is named.
 pub(super) fn profile(variables: &Variables) -> Option<&str> {
     variables.text("AWS_PROFILE")
 }

@@ -1,4 +1,4 @@
-//! What a vault asks for: the 401 that says who gives tokens, and what they are for.
+//! What a vault asks for: a 401 that says which host gives tokens, and what they are for.
 
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
@@ -8,17 +8,18 @@ use url::Url;
 use super::cloud;
 use crate::http::{place, said};
 
-/// What a token has to be.
+/// The token that a vault asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Challenge {
-    /// What it is for.
+    /// The resource that it is for.
     pub(crate) resource: String,
     /// The tenant that the vault belongs to.
     pub(crate) tenant: Option<String>,
 }
 
-/// Reads it. A vault that asks for a token for something else gets none: the token would open that to it. Of the
-/// authority only the tenant is taken, so that no credential goes to a host that the vault names.
+/// Reads the challenge. A vault that asks for a token for something else gets none, since the token would open that
+/// to the vault. Only the tenant is taken from the authority, so that no credential goes to a host that the vault
+/// names.
 pub(super) fn read(headers: &HeaderMap, vault: &Url) -> Result<Challenge, Failure> {
     let header = headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
     let header = header.and_then(|header| header.strip_prefix("Bearer "));
@@ -55,7 +56,7 @@ pub(super) fn read(headers: &HeaderMap, vault: &Url) -> Result<Challenge, Failur
     Ok(Challenge { resource: resource.to_owned(), tenant })
 }
 
-/// Whether it may become a part of a URL's path.
+/// Returns whether a text may become a part of a URL's path.
 pub(super) fn is_tenant(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
     !text.is_empty() && text.len() <= 128 && text.chars().all(is_part) && !text.starts_with('.')

@@ -1,8 +1,8 @@
-//! Azure's clouds: where a vault is, and who gives tokens for it.
+//! Azure's clouds: where a vault is, and which host gives tokens for it.
 
 use url::Url;
 
-/// Who gives tokens where nothing says what cloud it is.
+/// The host that gives tokens if nothing says which cloud it is.
 pub(crate) const PUBLIC: &str = "login.microsoftonline.com";
 
 /// The names of vaults in each cloud, and the host that gives tokens there.
@@ -12,24 +12,24 @@ const CLOUDS: [(&str, &str); 3] = [
     ("vault.usgovcloudapi.net", "login.microsoftonline.us"),
 ];
 
-/// Who gives tokens for the vault; of a host that is in no cloud, the public one.
+/// Returns the host that gives tokens for the vault; for a vault outside all clouds, that of the public cloud.
 pub(super) fn authority(vault: &Url) -> &'static str {
     let host = vault.host_str().unwrap_or_default();
     let cloud = CLOUDS.iter().find(|(domain, _)| is_within(host, domain));
     cloud.map_or(PUBLIC, |(_, authority)| authority)
 }
 
-/// Whether a token for `resource` is one for the vault, and could not be used elsewhere.
+/// Returns whether a token for `resource` is for the vault, and could not be used elsewhere.
 pub(super) fn fits(resource: &Url, vault: &Url) -> bool {
     match (resource.host_str(), vault.host_str()) {
-        // An address has no domain that it belongs to.
+        // An IP address belongs to no domain.
         (Some(resource), Some(host)) => host == resource || is_within(host, resource),
         _ => false,
     }
 }
 
 fn is_within(host: &str, domain: &str) -> bool {
-    // A domain of one word would be all of the Internet below it.
+    // A domain of one word would contain everything on the Internet below it.
     domain.contains('.') && host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 

@@ -31,13 +31,13 @@ pub(crate) use challenge::Challenge;
 pub(crate) use cloud::PUBLIC;
 pub(crate) use identity::Asker;
 
-/// What every cloud of Azure speaks.
+/// The version of the API that every cloud of Azure supports.
 const VERSION: &str = "7.4";
 
-/// Pages of a list that are read.
+/// The most pages of a list that are read.
 const MOST_PAGES: usize = 1000;
 
-/// What is looked at of the environment.
+/// The variables that are read.
 pub(crate) const NAMES: &[&str] = &[
     "AZURE_AUTHORITY_HOST",
     "AZURE_CLIENT_CERTIFICATE_PATH",
@@ -55,9 +55,9 @@ pub struct Azure {
     http: Http,
     vault: Url,
     identity: Identity,
-    /// What the vault asked for last.
+    /// The last challenge of the vault.
     challenge: Mutex<Option<Arc<Challenge>>>,
-    /// Secrets outside of their time that the log has named.
+    /// The secrets outside of their time that were logged.
     named: std::sync::Mutex<BTreeSet<String>>,
 }
 
@@ -67,7 +67,7 @@ impl fmt::Debug for Azure {
     }
 }
 
-/// What the store needs of the machine.
+/// Returns what the store needs of the machine.
 pub(crate) fn needs(settings: &settings::Azure, environment: &dyn Fn(&str) -> Option<OsString>) -> Needs {
     let variables = Variables::of(NAMES, &|name| Some(Secret::new(environment(name)?.into_vec())));
     let mut needs = needs_of_identity(&settings.identity, &variables);
@@ -75,7 +75,7 @@ pub(crate) fn needs(settings: &settings::Azure, environment: &dyn Fn(&str) -> Op
     needs
 }
 
-/// What getting a token needs of the machine.
+/// Returns what getting a token needs of the machine.
 pub(crate) fn needs_of_identity(identity: &AzureIdentity, variables: &Variables) -> Needs {
     let named = ["AZURE_AUTHORITY_HOST", "AZURE_POD_IDENTITY_AUTHORITY_HOST", "IDENTITY_ENDPOINT"];
     let urls = named.iter().filter_map(|name| variables.url(name));
@@ -141,7 +141,7 @@ impl Azure {
         Err(refusal::explained(&refused, &self.vault))
     }
 
-    /// Whether it is among what is deleted and can be recovered. Who may not look there is not told.
+    /// Returns whether the secret was deleted and can be recovered; false if the identity may not look.
     async fn is_deleted(&self, name: &str) -> bool {
         let answer = self.get(&format!("deletedsecrets/{name}"), None).await;
         answer.is_ok_and(|answer| answer.status.is_success())
@@ -161,7 +161,7 @@ impl Azure {
         Ok(answer::of_version(value, id.rsplit('/').next().unwrap_or_default()))
     }
 
-    /// Has the log name a secret that is given and should not be, once.
+    /// Logs once that a secret is given and should not be.
     fn name(&self, name: &str, why: &str) {
         let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         if named.insert(name.to_owned()) {
@@ -189,13 +189,13 @@ impl Azure {
             is_name(name).then(|| name.to_owned())
         };
         let secrets = tree.get("value").and_then(Tree::as_list).unwrap_or_default();
-        // Of the next page's address only the place in the list is taken: the token stays with this host.
+        // Only the place in the list is taken from the next page's address, so the token stays with this host.
         let next = tree.get("nextLink").and_then(Tree::as_str).and_then(|next| Url::parse(next).ok());
         let place = |next: Url| Some(next.query_pairs().find(|(key, _)| key == "$skiptoken")?.1.into_owned());
         Ok(Page { names: secrets.iter().filter_map(name).collect(), next: next.and_then(place) })
     }
 
-    /// Asks with a token; once more with another where the vault asks for another.
+    /// Asks with a token, and once more with another if the vault asks for that.
     async fn get(&self, path: &str, skip: Option<&str>) -> Result<Answer, Failure> {
         let mut url = self.vault.clone();
         url.set_path(path);
@@ -219,7 +219,7 @@ impl Azure {
         Ok((rest::get(&self.http, url, &token).await?, token))
     }
 
-    /// What the vault asks for, which it says where it is asked without a token.
+    /// Returns the vault's challenge, which the vault gives to a request without a token.
     async fn challenge(&self, url: &Url) -> Result<Arc<Challenge>, Failure> {
         let mut known = self.challenge.lock().await;
         if let Some(challenge) = known.as_ref() {
@@ -233,12 +233,12 @@ impl Azure {
     }
 }
 
-/// What a name, and a version, are made of.
+/// Returns whether a text can be a name or a version.
 pub(crate) fn is_name(text: &str) -> bool {
     (1..=127).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
-/// Key Vault gives a secret outside of its time, too.
+/// Returns how a secret is outside of its time: Key Vault gives such a secret, too.
 fn outside_of_its_time(tree: &Tree, now: i64) -> Option<&'static str> {
     let time = |name: &str| tree.get("attributes").and_then(|of| of.get(name)).and_then(Tree::as_f64);
     match (time("exp"), time("nbf")) {

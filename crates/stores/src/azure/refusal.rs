@@ -15,7 +15,7 @@ pub(super) fn is_missing(refusal: &Refusal) -> bool {
     refusal.status == 404 && refusal.code == "SecretNotFound"
 }
 
-/// What it means, in words.
+/// Explains a refusal.
 pub(super) fn explained(refusal: &Refusal, vault: &Url) -> Failure {
     let (vault, words) = (place(vault), refusal.words());
     if refusal.status == 401 {
@@ -25,7 +25,7 @@ pub(super) fn explained(refusal: &Refusal, vault: &Url) -> Failure {
     if let Some(failure) = refusal.in_general(&vault, "Azure Key Vault's") {
         return failure;
     }
-    // What Azure names the reason of a 403.
+    // Azure gives the reason of a 403 in the inner error.
     let inner = refusal.error.get("innererror").and_then(|inner| inner.get("code"));
     let (kind, why) = match (refusal.status, inner.and_then(Tree::as_str).unwrap_or_default()) {
         _ if is_missing(refusal) => {

@@ -1,9 +1,9 @@
 //! The checksum of Google's values: CRC-32C (Castagnoli).
 
-/// Its polynomial, as its bits come.
+/// The polynomial, with its bits reversed.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
-/// The checksum of the bytes. A value has 64 KiB at most, so a table would not pay.
+/// Returns the checksum of the bytes. A value has 64 KiB at most, so a table would not pay.
 pub(super) fn of(bytes: &[u8]) -> u32 {
     let sum = bytes.iter().fold(u32::MAX, |sum, byte| {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (POLYNOMIAL & (sum & 1).wrapping_neg()))

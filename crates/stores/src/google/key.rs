@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::http::{may_be_plain, said};
 
-/// No such file is larger.
+/// The most bytes of such a file.
 const MOST: usize = 64 * 1024;
 
 const TOKENS: &str = "https://oauth2.googleapis.com/token";
@@ -26,7 +26,7 @@ const TOKENS: &str = "https://oauth2.googleapis.com/token";
 pub(super) enum Key {
     /// A service account, which signs for itself.
     Account(Account),
-    /// A token of another identity provider, for which Google gives one of its own.
+    /// The token of another identity provider, which Google exchanges for one of its own.
     Federated(Federated),
     /// A user who has logged in, for development.
     User(User),
@@ -40,7 +40,7 @@ pub(super) struct Account {
     pub(super) token_url: Url,
 }
 
-/// What a user's login has left.
+/// The credentials that a user's login has left.
 pub(super) struct User {
     pub(super) client_id: String,
     pub(super) client_secret: Secret,
@@ -52,10 +52,10 @@ pub(super) struct Federated {
     pub(super) audience: String,
     pub(super) token_type: String,
     pub(super) token_url: Url,
-    /// The file with the token, and the field of its JSON where it is JSON.
+    /// The file with the token, and the field that holds it if the file is JSON.
     pub(super) file: PathBuf,
     pub(super) field: Option<String>,
-    /// Where the token becomes one of a service account.
+    /// The address where the token becomes that of a service account.
     pub(super) impersonate: Option<Url>,
 }
 
@@ -90,7 +90,7 @@ impl Key {
         }
     }
 
-    /// Where tokens are asked for with it.
+    /// Returns the addresses where tokens are requested with it.
     pub(super) fn urls(&self) -> Vec<Url> {
         match self {
             Self::Account(account) => vec![account.token_url.clone()],
@@ -101,7 +101,7 @@ impl Key {
         }
     }
 
-    /// The file that the key depends on besides its own.
+    /// Returns the file that the key depends on besides its own.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
             Self::Federated(federated) => Some(&federated.file),
@@ -115,11 +115,11 @@ impl Key {
 enum KeyFault {
     /// A field that Google's own tools write is missing.
     Lacks(String),
-    /// Its token comes from what is not followed.
+    /// The token comes from a kind of source that we do not follow.
     Source,
     /// An address in it cannot be read.
     NoUrl(String),
-    /// An address that is neither Google's nor of this machine.
+    /// An address is neither Google's nor on this machine.
     Elsewhere(String),
 }
 
@@ -158,7 +158,8 @@ fn federated(tree: &Tree) -> Result<Federated, KeyFault> {
     })
 }
 
-/// An address that the file names: one of Google's, or of this machine. The file may come from elsewhere.
+/// Returns an address that the file names, which has to be Google's or on this machine: the file may come from
+/// elsewhere.
 fn google(text: &str) -> Result<Url, KeyFault> {
     let url = Url::parse(text).map_err(|_| KeyFault::NoUrl(text.to_owned()))?;
     let host = url.host_str().unwrap_or_default();

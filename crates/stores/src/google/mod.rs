@@ -29,17 +29,17 @@ use identity::Identity;
 
 pub(crate) use identity::{identity, of_machine, signed};
 
-/// Pages of a list that are read: 250 secrets each.
+/// The most pages of a list that are read, with 250 secrets each.
 const MOST_PAGES: usize = 500;
 
-/// What is looked at of the environment.
+/// The variables that are read.
 pub(crate) const NAMES: &[&str] =
     &["CLOUDSDK_CONFIG", "GCE_METADATA_HOST", "GOOGLE_APPLICATION_CREDENTIALS", "HOME"];
 
 /// The secrets of a project, as one identity sees them.
 pub struct Google {
     http: Http,
-    /// Below it are the secrets: `…/v1/projects/P/` or `…/v1/projects/P/locations/L/`.
+    /// The address above all secrets: `…/v1/projects/P/` or `…/v1/projects/P/locations/L/`.
     base: Url,
     project: String,
     identity: Identity,
@@ -51,7 +51,7 @@ impl fmt::Debug for Google {
     }
 }
 
-/// What the store needs of the machine.
+/// Returns what the store needs of the machine.
 pub(crate) fn needs(settings: &settings::Google, environment: &dyn Fn(&str) -> Option<OsString>) -> Needs {
     let variables = Variables::of(NAMES, &|name| Some(Secret::new(environment(name)?.into_vec())));
     let mut needs = needs_of_identity(&variables);
@@ -59,7 +59,7 @@ pub(crate) fn needs(settings: &settings::Google, environment: &dyn Fn(&str) -> O
     needs
 }
 
-/// What getting a token needs of the machine.
+/// Returns what getting a token needs of the machine.
 pub(crate) fn needs_of_identity(variables: &Variables) -> Needs {
     let mut needs = Needs::default();
     needs.ports.extend(identity::metadata(variables).and_then(|url| url.port_or_known_default()));
@@ -73,7 +73,7 @@ pub(crate) fn needs_of_identity(variables: &Variables) -> Needs {
     needs
 }
 
-/// The address below which the secrets are.
+/// Returns the address below which the secrets are.
 fn base(settings: &settings::Google) -> Url {
     let location = settings.location.as_deref();
     let own = || {
@@ -147,7 +147,7 @@ impl Google {
         };
         let tree = Tree::from_json(&answer.body).unwrap_or_default();
         let payload = tree.get("payload").ok_or_else(|| nonsense("has no value"))?;
-        // An empty value is left out.
+        // The API leaves an empty value out.
         let data = payload.get("data").and_then(Tree::as_text).cloned().unwrap_or_default();
         let bytes = STANDARD.decode(data.expose()).map_err(|_| nonsense("has a value that is no base64"))?;
         let value = Secret::new(bytes);
@@ -185,7 +185,7 @@ impl Google {
         Ok(Page { names: secrets.iter().filter_map(name).collect(), next: next.map(str::to_owned) })
     }
 
-    /// Asks with a token; once more with another where the first has ended.
+    /// Asks with a token, and once more with another if the first has ended.
     async fn get(&self, path: &str, page: Option<&str>) -> Result<Answer, Failure> {
         let mut url = self.base.clone();
         let path = format!("{}{path}", url.path());
@@ -210,7 +210,7 @@ impl Google {
     }
 }
 
-/// What a name, a number and an alias are made of.
+/// Returns whether a text can be a name, a number or an alias.
 pub(crate) fn is_name(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }

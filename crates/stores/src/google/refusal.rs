@@ -1,4 +1,4 @@
-//! What a refusal of Google's services means.
+//! Explains the refusals of Google's services.
 
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::tree::Tree;
@@ -10,13 +10,13 @@ pub(super) fn of(answer: &Answer) -> Refusal {
     Refusal::of(answer, "status")
 }
 
-/// The reason of a 403 that is none of the policy's.
+/// Returns the reason of a 403 that does not come from a policy.
 fn reason(refusal: &Refusal) -> Option<&str> {
     let details = refusal.error.get("details").and_then(Tree::as_list).unwrap_or_default();
     details.iter().find_map(|detail| detail.get("reason").and_then(Tree::as_str))
 }
 
-/// What it means, in words.
+/// Explains a refusal.
 pub(super) fn explained(refusal: &Refusal, service: &str) -> Failure {
     if refusal.code == "RESOURCE_EXHAUSTED" {
         return refusal.throttled(service);

@@ -1,4 +1,4 @@
-//! Logins to a Vault by an identity that a cloud has given us: what proves it, made anew for each login.
+//! Logins to a Vault by an identity that a cloud has given us. Their proof is made anew for each login.
 
 #[cfg(feature = "clouds")]
 mod prove;
@@ -15,40 +15,40 @@ pub use prove::{Proven, Prover};
 /// What proves to a Vault who we are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proof {
-    /// Its method `aws`: a request of STS that we have signed, and that the server sends.
+    /// The method `aws`: a request to STS that we have signed, and that the server sends.
     Aws {
         /// The region whose STS the server asks; without it the global one.
         region: Option<String>,
-        /// Which server it is for.
+        /// The server that the proof is for.
         server_id: Option<String>,
     },
-    /// Its method `azure`: a token of Entra ID, and the machine that it is of.
+    /// The method `azure`: a token of Entra ID, and the machine that it belongs to.
     Azure {
-        /// What the token is for.
+        /// The audience of the token.
         audience: String,
-        /// An identity of the machine, which is meant whatever the environment has.
+        /// An identity of the machine, which has priority over the environment.
         identity: Option<ManagedIdentity>,
     },
-    /// Its method `gcp`: a token for the role alone.
+    /// The method `gcp`: a token for the role alone.
     Google {
-        /// Who signs it.
+        /// The signer of the token.
         signer: Signer,
         /// The service account; without it our own.
         account: Option<String>,
     },
-    /// Its method `jwt`: a token that the cloud has signed.
+    /// The method `jwt`: a token that the cloud has signed.
     Jwt {
-        /// What the token is for.
+        /// The audience of the token.
         audience: String,
-        /// Whose token.
+        /// The cloud that signs it.
         issuer: Issuer,
     },
 }
 
-/// Who signs a token for the method `gcp`.
+/// The signer of a token for the method `gcp`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signer {
-    /// `gce`: Google, of a machine.
+    /// `gce`: Google, for a machine.
     Machine,
     /// `iam`: the service account itself.
     Account,
@@ -64,7 +64,7 @@ pub enum Issuer {
     },
     /// Entra ID.
     Azure {
-        /// An identity of the machine, which is meant whatever the environment has.
+        /// An identity of the machine, which has priority over the environment.
         identity: Option<ManagedIdentity>,
     },
     /// Google.

@@ -1,4 +1,4 @@
-//! What a cloud gives us to prove who we are.
+//! Gets the proofs of who we are from a cloud.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,12 +21,12 @@ use crate::{aws, google};
 pub struct Proven {
     /// The fields of a login, besides the role.
     pub fields: Vec<(&'static str, Secret)>,
-    /// What of it the server must not be quoted with: a token, or what a signature holds.
+    /// The values that a quoted message of the server must not contain: a token, or what a signature holds.
     pub unspoken: Vec<Secret>,
 }
 
 impl Proven {
-    /// A token.
+    /// Makes the proof that is a token.
     fn token(jwt: Secret) -> Self {
         Self { fields: vec![("jwt", jwt.clone())], unspoken: vec![jwt] }
     }
@@ -46,7 +46,7 @@ impl fmt::Debug for Prover {
 }
 
 impl Prover {
-    /// Nothing is asked yet. `environment` is that of the process, as it was at its start.
+    /// Makes a prover, which asks nothing yet. `environment` is that of the process, as it was at its start.
     #[must_use]
     pub fn new(proof: &Proof, environment: &BTreeMap<String, Secret>) -> Self {
         let variables = Variables::of(names(proof), &|name| environment.get(name).cloned());
@@ -111,7 +111,7 @@ fn asked(audience: &str) -> Challenge {
     Challenge { resource: audience.to_owned(), tenant: None }
 }
 
-/// What the server compares with the role, where the role binds it.
+/// Returns the fields that the server compares with the role, if the role binds them.
 fn of_machine(machine: &Tree) -> Vec<(&'static str, Secret)> {
     let fields = [
         ("subscription_id", "subscriptionId"),
@@ -123,7 +123,7 @@ fn of_machine(machine: &Tree) -> Vec<(&'static str, Secret)> {
     fields.iter().filter_map(|(ours, theirs)| Some((*ours, text(theirs)?.clone()))).collect()
 }
 
-/// A cloud that gives no proof says nothing of the server: neither that it is away, nor that it is throttled.
+/// Translates a cloud's failure: it says nothing about the server, neither that it is away nor that it is throttled.
 fn ours(failure: Failure) -> Failure {
     let kind = match failure.kind {
         kind @ (FailureKind::Refused | FailureKind::Unusable) => kind,
@@ -133,7 +133,7 @@ fn ours(failure: Failure) -> Failure {
     Failure { kind, ..failure }
 }
 
-/// Whether it has the form of a JWT: three parts of base64 in one line.
+/// Returns whether a text has the form of a JWT: three parts of base64 in one line.
 pub(crate) fn is_jwt(text: &Secret) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'=');
     let mut parts = text.expose().split(|byte| *byte == b'.');
@@ -149,7 +149,7 @@ fn names(proof: &Proof) -> &'static [&'static str] {
     }
 }
 
-/// What a proof needs of the machine.
+/// Returns what a proof needs of the machine.
 pub(super) fn needs(proof: &Proof, environment: &dyn Fn(&str) -> Option<OsString>) -> Needs {
     let variables = Variables::of(names(proof), &|name| Some(Secret::new(environment(name)?.into_vec())));
     match proof {

@@ -1,4 +1,4 @@
-//! `approle`: an id, and a secret id where the role binds one, which may come wrapped.
+//! `approle`: a role id, and a secret id if the role binds one. The secret id may come wrapped.
 
 use super::{Attempt, Post};
 use crate::files;
@@ -22,7 +22,7 @@ pub(super) fn prepare(
 }
 
 impl Post {
-    /// With the secret id itself.
+    /// Makes the login with the secret id itself.
     pub(crate) fn approle(mount: &str, role_id: Secret, secret_id: Option<Secret>) -> Self {
         let mut body = vec![("role_id", Tree::Text(role_id.clone()))];
         let mut credentials = vec![role_id];

@@ -1,4 +1,4 @@
-//! `cert`: the certificate goes with the connection; what is sent is a role's name at most.
+//! `cert`: the certificate belongs to the connection; the request holds a role's name at most.
 
 use super::{Attempt, Post};
 use leasehold_base::tree::Tree;

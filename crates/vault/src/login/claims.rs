@@ -1,5 +1,5 @@
-//! What a JWT that the server refused says of itself: for whom it is, and from when to when it is good. Neither is a
-//! secret, and a person would have to take the token apart to see it.
+//! What a JWT that the server refused says about itself: its audience, and from when to when it is good. Neither is a
+//! secret, and a person would have to decode the token to see it.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -11,10 +11,10 @@ use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
 
-/// Enough for two names; a token may have any number.
+/// The length that is shown, enough for two names; a token may have any number of them.
 const LONGEST: usize = 200;
 
-/// The refusal of a login, with what `jwt` says of what it is about. `now` is the time of this machine's clock.
+/// Adds to the refusal of a login what `jwt` says about the reason. `now` is the time of this machine's clock.
 pub(crate) fn explain(failure: Failure, jwt: &Secret, now: i64) -> Failure {
     if !matches!(failure.kind, FailureKind::Refused | FailureKind::Denied) {
         return failure;
@@ -29,7 +29,7 @@ pub(crate) fn explain(failure: Failure, jwt: &Secret, now: i64) -> Failure {
     Failure { why, ..failure }
 }
 
-/// What of a token's claims may be shown.
+/// The claims of a token that may be shown.
 struct Claims {
     audiences: Vec<String>,
     start: Option<i64>,
@@ -49,12 +49,12 @@ impl Claims {
             Tree::Number(number) => number.expose_str()?.split(['.', 'e', 'E']).next()?.parse().ok(),
             _ => None,
         };
-        // Some makers set the one, some the other.
+        // Some issuers set the one, some the other.
         let start: Option<i64> = number("nbf").max(number("iat"));
         Some(Self { audiences, start, end: number("exp") })
     }
 
-    /// What is worth a word where the server said `why`.
+    /// Returns the claim that is worth a word when the server said `why`.
     fn about(&self, why: &str, now: i64) -> Option<String> {
         let ours = |now| format!("this machine's clock says {}", utc(now));
         let of_time = ["(exp)", "(nbf)", "(iat)", "expired", "not valid yet"];
@@ -92,7 +92,7 @@ fn cut(mut text: String) -> String {
     text
 }
 
-/// A time as every log has it. Years beyond 9999 have no such spelling.
+/// Returns a time as logs write it. Years beyond 9999 have no such spelling.
 fn utc(seconds: i64) -> String {
     let seconds = u64::try_from(seconds).unwrap_or(0).min(253_402_300_799);
     humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()

@@ -7,7 +7,7 @@ use crate::files;
 use leasehold_base::failure::Failure;
 use leasehold_base::tree::Tree;
 
-/// The kubelet swaps the projected file while we run: what counts is what is there now.
+/// Reads the file anew, since the kubelet replaces the projected file while we run.
 pub(super) fn prepare(mount: &str, role: &str, jwt_file: &Path) -> Result<Attempt, Failure> {
     let jwt = files::credential("jwt_file", jwt_file)?;
     let body = Tree::map([("role", Tree::text(role)), ("jwt", Tree::Text(jwt.clone()))]);

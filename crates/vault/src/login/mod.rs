@@ -1,4 +1,4 @@
-//! The ways to log in: what each sends, and with which credentials, read anew at each login.
+//! The ways to log in: what each of them sends, and its credentials, which are read anew at each login.
 
 mod approle;
 mod cert;
@@ -16,35 +16,35 @@ use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
 
-/// What is said where a path is read that is of no store, and there is no Vault either.
+/// The message for a path that belongs to no store, where there is no Vault either.
 const NO_VAULT: &str = "no Vault is configured, and a path is read that begins with no backend's name; add `vault` and `auth`, or correct the path";
 
-/// What a login takes.
+/// What a login needs.
 pub(super) enum Attempt {
     /// A request.
     Ask(Post),
     /// The secret id has to be unwrapped first.
     Unwrap {
-        /// What it is wrapped in.
+        /// The wrapping token that holds it.
         token: Secret,
         /// The path that must have made the token.
         made_by: String,
-        /// Who logs in.
+        /// The id of the role that logs in.
         role_id: Secret,
     },
-    /// A cloud has to be asked first for what proves who we are.
+    /// A cloud has to be asked first for the proof of who we are.
     Prove,
-    /// A token that is there already.
+    /// A token that is given already.
     Hold(Secret),
 }
 
 /// The request of a login.
 pub(super) struct Post {
-    /// The path, `auth/` and all.
+    /// The path, including `auth/`.
     pub(super) path: String,
-    /// The credentials and what goes with them.
+    /// The credentials and the other fields.
     pub(super) body: Tree,
-    /// What of the body the server must not be quoted with.
+    /// The values of the body that a quoted message of the server must not contain.
     pub(super) credentials: Vec<Secret>,
 }
 

@@ -1,4 +1,4 @@
-//! `path`: any other method, as its own documentation has it.
+//! `path`: any other method, as its own documentation describes it.
 
 use super::{Attempt, Post};
 use crate::files;

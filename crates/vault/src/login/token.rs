@@ -1,4 +1,4 @@
-//! `token`: one from the environment.
+//! `token`: a token from the environment.
 
 use super::Attempt;
 use crate::files::{is_token, local, unset};

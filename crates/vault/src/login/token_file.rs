@@ -1,4 +1,4 @@
-//! `token_file`: one that somebody else keeps in a file.
+//! `token_file`: a token that another program keeps in a file.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Answers that a mount of KV version 1 and one of version 2 can both give, and what they mean for each. A mount that was upgraded
-//! or replaced answers such a path with 200 as before.
+//! Answers that mounts of KV version 1 and 2 can both give, and what they mean for each. A mount that was upgraded or
+//! replaced answers such a path with 200 as before.
 
 use super::{Mount, is_below};
 use leasehold_base::request::{Request, Verb};
@@ -27,7 +27,7 @@ pub(crate) fn is_doubtful(request: &Request, known: Option<&Mount>, response: &R
     }
 }
 
-/// Returns how a secret called `config` is written, where KV version 2 answered with its own configuration.
+/// Returns how a secret called `config` has to be written, if KV version 2 answered with its own configuration.
 pub(crate) fn as_a_secret(request: &Request, response: &Response) -> Option<String> {
     let mount = request.path.strip_suffix("config").filter(|_| is_own_configuration(request, response))?;
     Some(format!("{mount}data/config"))

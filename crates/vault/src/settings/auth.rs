@@ -12,25 +12,24 @@ use leasehold_stores::login::{Issuer, Proof};
 pub struct AuthPlan {
     /// The mount below `auth/`.
     pub mount: String,
-    /// The namespace of the login, where it differs from the one of the secrets; empty for the root.
+    /// The namespace of the login, if it differs from that of the secrets; empty for the root.
     pub namespace: Option<String>,
     /// The method and its own fields.
     pub method: AuthMethod,
-    /// The login's answer is wrapped, to be opened once within this time by whoever reads the one
-    /// sink: its token is never seen here.
+    /// How long the login's wrapped answer can be opened, once, by the reader of the only sink. We never see its
+    /// token.
     pub wrap_ttl: Option<Duration>,
 }
 
 impl AuthPlan {
-    /// There is no Vault to log in to.
+    /// Makes the plan for no Vault.
     #[must_use]
     pub fn none() -> Self {
         Self { mount: String::new(), namespace: None, method: AuthMethod::None, wrap_ttl: None }
     }
 
-    /// Whether the token is ours: one that somebody else made and gave us is never revoked, for
-    /// others may live by it, nor is one that we never see. Leases made with it are revoked one by
-    /// one.
+    /// Returns whether the token is ours. A token that was given to us is never revoked, for other programs may use
+    /// it, nor is one that we never see. The leases that were made with such a token are revoked one by one.
     #[must_use]
     pub fn owns_token(&self) -> bool {
         let given =
@@ -38,8 +37,8 @@ impl AuthPlan {
         !given && self.wrap_ttl.is_none()
     }
 
-    /// What to do where the server answers a login with "permission denied" and no more: there may be no such mount, a
-    /// reviewer may be away, or the account be locked.
+    /// Returns what to do if the server answers a login with "permission denied" and no more: perhaps there is no
+    /// such mount, a reviewer is away, or the account is locked.
     #[must_use]
     pub fn advice_where_denied(&self) -> String {
         let mount = &self.mount;
@@ -65,7 +64,7 @@ impl AuthPlan {
         }
     }
 
-    /// What to do where the server refuses a login: the mount, and what of `auth` it judges.
+    /// Returns what to do if the server refuses a login: the mount, and the part of `auth` that the server judges.
     #[must_use]
     pub fn advice(&self) -> String {
         let mount = &self.mount;
@@ -101,7 +100,7 @@ impl AuthPlan {
     }
 }
 
-/// What the server compares with the role.
+/// Returns what the server compares with the role.
 fn advice_of_cloud(mount: &str, role: Option<&str>, proof: &Proof) -> String {
     let role = role.map_or_else(|| "the role".to_owned(), |role| format!("role `{role}`"));
     let bound = match proof {
@@ -133,58 +132,58 @@ pub enum AuthMethod {
     AppRole {
         /// The role's id.
         role_id: Credential,
-        /// The secret id; none where the role does not bind one.
+        /// The secret id; `None` if the role does not bind one.
         secret_id: Option<Credential>,
-        /// The path that must have made the wrapping token which stands in the secret id's place;
-        /// none where the secret id itself does.
+        /// The path that must have made the wrapping token that is given instead of the secret id; `None` if the
+        /// secret id itself is given.
         wrapped_by: Option<String>,
     },
     /// `auth/MOUNT/login` over a connection with this client certificate.
     Cert {
-        /// The role's name; without one the server tries them all.
+        /// The role's name; without one the server tries all roles.
         name: Option<String>,
-        /// The connection's, which is `vault`'s.
+        /// The certificate of the connection, from `vault`.
         own: ClientCert,
     },
     /// `auth/MOUNT/login/USERNAME` with a password: userpass and ldap.
     Password {
-        /// Who logs in; one segment of a path.
+        /// The user that logs in; one segment of a path.
         username: String,
         /// The password.
         password_file: PathBuf,
     },
     /// Any other method: these fields to that path.
     Path {
-        /// `auth/…`, as it is to be asked.
+        /// The path `auth/…`, as it is to be asked.
         path: String,
-        /// What to post, sorted by name; never [`Credential::Unset`].
+        /// The fields to post, sorted by name; never [`Credential::Unset`].
         fields: Vec<(String, Credential)>,
     },
-    /// `auth/MOUNT/login` with what a cloud gives us to prove who we are, asked for anew at each login.
+    /// `auth/MOUNT/login` with the cloud's proof of who we are, asked for anew at each login.
     Cloud {
         /// The role of the mount; without one the server takes the identity's own name.
         role: Option<String>,
-        /// What proves it.
+        /// The kind of proof.
         proof: Proof,
     },
     /// A token from the environment, taken as it is; never revoked.
     Token {
         /// The variable that holds it.
         token_env: String,
-        /// What it held when the configuration was read; none where it was not set.
+        /// What it held when the configuration was read; `None` if it was not set.
         token: Option<Secret>,
     },
-    /// A token from a file that somebody else keeps; never revoked.
+    /// A token from a file that another program keeps; never revoked.
     TokenFile {
         /// The file.
         token_file: PathBuf,
     },
-    /// There is no Vault: whatever is read is in stores that have no login.
+    /// There is no Vault: everything is read from stores, which have no login.
     None,
 }
 
 impl AuthMethod {
-    /// The name of the method, for what is shown.
+    /// Returns the name of the method, to be shown.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -200,7 +199,7 @@ impl AuthMethod {
         }
     }
 
-    /// The role or the user that logs in, where the method names one. A role id is a credential, and no name.
+    /// Returns the role or the user that logs in, if the method names one. A role id is a credential, and no name.
     #[must_use]
     pub fn role(&self) -> Option<&str> {
         match self {
@@ -212,7 +211,7 @@ impl AuthMethod {
         }
     }
 
-    /// The files that a login is made from, read anew at each.
+    /// Returns the files that a login is made from, which are read anew at each login.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         let of = |credential: Option<&Credential>| match credential {
@@ -227,15 +226,15 @@ impl AuthMethod {
             Self::Cert { own, .. } => vec![own.cert_file.clone(), own.key_file.clone()],
             Self::Password { password_file, .. } => vec![password_file.clone()],
             Self::Path { fields, .. } => fields.iter().filter_map(|(_, field)| of(Some(field))).collect(),
-            // Those of a cloud are the environment's to name.
+            // The environment names the files of a cloud.
             Self::Token { .. } | Self::Cloud { .. } | Self::None => Vec::new(),
             Self::TokenFile { token_file } => vec![token_file.clone()],
         }
     }
 
     /// Returns whether the server may lock the account after some refused logins, so that good credentials are
-    /// refused, too: Vault and OpenBao do so for userpass, ldap and approle, and directories behind other
-    /// methods may. What proves an identity that somebody else has signed is never locked out.
+    /// refused, too. Vault and OpenBao do so for userpass, ldap and approle, and directories behind other methods
+    /// may. An identity that another party has signed is never locked out.
     #[must_use]
     pub fn locks_out(&self) -> bool {
         match self {
@@ -254,8 +253,8 @@ impl AuthMethod {
         }
     }
 
-    /// The variable that a login needs and that is not set. Without it a configuration can be
-    /// checked, and its daemon be asked, but nothing can log in.
+    /// Returns the variable that a login needs and that is not set. Without it a configuration can be checked, and
+    /// its daemon be asked, but no login is possible.
     #[must_use]
     pub fn unset_variable(&self) -> Option<&str> {
         match self {
@@ -266,7 +265,7 @@ impl AuthMethod {
     }
 }
 
-/// The usual mounts of methods whose credential somebody else signs, as [`AuthMethod::Path`] asks them.
+/// The usual mounts of methods whose credential another party signs, as [`AuthMethod::Path`] asks them.
 const SIGNED: [&str; 11] =
     ["alicloud", "aws", "azure", "cert", "cf", "gcp", "jwt", "kerberos", "kubernetes", "oci", "oidc"];
 
@@ -282,7 +281,7 @@ pub enum Credential {
 }
 
 impl Credential {
-    /// Where it is, to be said behind its name; nothing where it stands in the configuration itself.
+    /// Returns where it is, to be said after its name; nothing if it stands in the configuration itself.
     fn place(&self) -> String {
         match self {
             Self::Given(_) => String::new(),

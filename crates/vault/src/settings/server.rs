@@ -10,29 +10,28 @@ pub struct VaultPlan {
     pub address: url::Url,
     /// The namespace header of every request.
     pub namespace: Option<String>,
-    /// PEM file with the only authorities to trust; the system's where neither this nor a folder
-    /// is given.
+    /// A PEM file with the only authorities to trust; those of the system if neither this nor a folder is given.
     pub ca_file: Option<PathBuf>,
-    /// Folder of such PEM files.
+    /// A folder of such PEM files.
     pub ca_dir: Option<PathBuf>,
-    /// Client certificate and key, PEM.
+    /// The client certificate and its key, in PEM.
     pub client_cert: Option<ClientCert>,
-    /// The name to expect in the server's certificate, where it is not the address's host.
+    /// The name to expect in the server's certificate, if it is not the address's host.
     pub server_name: Option<String>,
     /// Hosts, besides our own, that a redirect may lead to: `host` or `host:port`.
     pub redirect_hosts: Vec<String>,
-    /// The only proxy used; the environment's are not.
+    /// The only proxy that is used; those of the environment are not.
     pub proxy: Option<url::Url>,
-    /// For a whole request, from connecting to the last byte.
+    /// The time for a whole request, from connecting to the last byte.
     pub timeout: Duration,
-    /// Token bucket over all requests.
+    /// The token bucket over all requests.
     pub rate_limit: Option<RateLimit>,
     /// How many requests may be under way at once; at least 1.
     pub max_in_flight: usize,
 }
 
 impl VaultPlan {
-    /// There is no Vault: nothing is ever asked at this address.
+    /// Makes the plan for no Vault: nothing is ever asked at this address.
     ///
     /// # Panics
     /// Never: the address is a constant, and a test reads it.

@@ -1,4 +1,4 @@
-//! Whose answer a body is: the API's own, or that of something in between.
+//! Decides whose answer a body is: the API's own, or that of something in between.
 
 use super::Asked;
 use leasehold_base::tree::Tree;
@@ -7,28 +7,28 @@ use leasehold_base::tree::Tree;
 const NOT_TLS: [&[u8]; 2] =
     [b"Client sent an HTTP request to an HTTPS server", b"plain HTTP request was sent to HTTPS port"];
 
-/// OpenBao and Vault answer 500 with this on a standby while nobody leads.
+/// The text with which OpenBao and Vault answer 500 on a standby while there is no leader.
 const NO_LEADER: &str = "local node not active but active cluster node not found";
 
-/// As all paths but `sys/health` say it.
+/// The text of all paths but `sys/health` on a sealed server.
 const SEALED: &str = "Vault is sealed";
 
-/// What a body is.
+/// The kind of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Body {
-    /// Not the API's: there is none.
+    /// Not the API's: there is no body.
     Empty,
     /// Not the API's: markup.
     Page,
-    /// Not the API's: JSON of somebody else.
+    /// Not the API's: another program's JSON.
     Json,
     /// Not the API's: anything else.
     Text,
     /// Not the API's: the words of a listener for TLS.
     Tls,
-    /// The API's, saying that nobody leads.
+    /// The API's, which says that there is no leader.
     NoLeader,
-    /// The API's, saying that it is sealed.
+    /// The API's, which says that the server is sealed.
     Sealed,
     /// The API's: the metadata of a KV v2 version that is deleted.
     Deleted,
@@ -41,7 +41,7 @@ pub(super) enum Body {
 }
 
 impl Body {
-    /// What `bytes`, which are `tree` where they are JSON, are as an answer that is no success.
+    /// Returns the kind of `bytes` in an answer that is no success; `tree` is the same if they are JSON.
     pub(super) fn of(bytes: &[u8], tree: Option<&Tree>, asked: Asked) -> Self {
         let Some(tree) = tree else { return Self::foreign(bytes) };
         if !is_own(tree, asked) {
@@ -64,7 +64,7 @@ impl Body {
         }
     }
 
-    /// What bytes are that are not JSON.
+    /// Returns the kind of bytes that are not JSON.
     pub(super) fn foreign(bytes: &[u8]) -> Self {
         let says = |words: &&[u8]| bytes.windows(words.len()).any(|part| part == *words);
         match bytes.trim_ascii_start().first() {
@@ -75,12 +75,12 @@ impl Body {
         }
     }
 
-    /// Whether it is the API's.
+    /// Returns whether the body is the API's.
     pub(super) fn is_own(self) -> bool {
         !matches!(self, Self::Empty | Self::Page | Self::Json | Self::Text | Self::Tls)
     }
 
-    /// What a foreign one is, behind "404 with".
+    /// Returns the words for a foreign body, to follow "404 with".
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Empty => "no body",
@@ -91,9 +91,9 @@ impl Body {
     }
 }
 
-/// Servers answer a failure with `errors`, a list of texts that may be empty; with the usual envelope, which
-/// has a `request_id`; or with the metadata of a deleted version. A proxy's JSON has a `message`, an `error`, or
-/// `errors` that are objects.
+/// Returns whether the JSON is the server's. Servers answer a failure with `errors`, a list of texts that may be
+/// empty; with the usual envelope, which has a `request_id`; or with the metadata of a deleted version. A proxy's
+/// JSON has a `message`, an `error`, or `errors` that are objects.
 fn is_own(tree: &Tree, asked: Asked) -> bool {
     let errors = tree.get("errors").and_then(Tree::as_list);
     let texts = |list: &[Tree]| list.iter().all(|item| item.as_str().is_some());
@@ -103,17 +103,17 @@ fn is_own(tree: &Tree, asked: Asked) -> bool {
         || (asked == Asked::Health && is_health(tree))
 }
 
-/// Whether it has the number that the server gives every exchange.
+/// Returns whether it has the id that the server gives to every exchange.
 pub(super) fn has_envelope(tree: &Tree) -> bool {
     tree.get("request_id").and_then(Tree::as_str).is_some_and(|id| !id.is_empty())
 }
 
-/// Whether it is what `sys/health` answers, well or not.
+/// Returns whether it is an answer of `sys/health`, well or not.
 pub(super) fn is_health(tree: &Tree) -> bool {
     ["initialized", "sealed"].iter().all(|name| tree.get(name).and_then(Tree::as_bool).is_some())
 }
 
-/// A version of KV v2 that is deleted or destroyed still has its metadata.
+/// Returns the metadata of a KV v2 version that is deleted or destroyed, which remains.
 fn metadata(tree: &Tree) -> Option<&Tree> {
     let data = tree.get("data")?;
     let gone = data.get("data").is_none_or(|fields| *fields == Tree::Null);

@@ -1,4 +1,4 @@
-//! The table of failures: what a status means, by whose answer it is and what was asked.
+//! The table of failures: what a status means, depending on whose answer it is and what was asked.
 
 use Asked::{List, Login, Unwrap};
 
@@ -6,28 +6,28 @@ use super::Asked;
 use super::body::Body;
 use leasehold_base::failure::{FailureKind as K, NOTHING};
 
-/// All that the server says to most refusals.
+/// The server's whole answer to most refusals.
 pub(super) const DENIED: &str = "permission denied";
 
 /// The head of every message about a page.
 pub(super) const PROXIED: &str = "a proxy answered for Vault";
 
-/// One line of the table; the first one that fits decides.
+/// One line of the table. The first line that fits decides.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
     /// From the first status to the last.
     pub statuses: (u16, u16),
     /// What the answer has to look like.
     pub sign: Sign,
-    /// To which questions; to all where there is none.
+    /// The questions that it holds for; for all if there are none.
     pub asked: &'static [Asked],
-    /// What it means; nothing where it is a good answer after all.
+    /// What it means; `None` if it is a good answer after all.
     pub means: Option<K>,
     /// The same in words.
     pub why: &'static str,
 }
 
-/// What a rule looks at besides the status.
+/// What a rule checks besides the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sign {
     /// Nothing.
@@ -38,9 +38,9 @@ pub enum Sign {
     Page,
     /// There is a `Retry-After`.
     Later,
-    /// The API's, which says that nobody leads.
+    /// The API's, which says that there is no leader.
     NoLeader,
-    /// The API's, which says that it is sealed.
+    /// The API's, which says that the server is sealed.
     Sealed,
     /// The metadata of a KV v2 version that is deleted.
     Deleted,
@@ -51,7 +51,7 @@ pub enum Sign {
 }
 
 impl Sign {
-    /// As the documentation has it.
+    /// Returns its words in the documentation.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -96,13 +96,13 @@ const fn one(status: u16) -> (u16, u16) {
     (status, status)
 }
 
-/// Where credentials, or a wrapping token, are what may be refused.
+/// The questions whose credentials, or wrapping token, may be refused.
 const CREDENTIALS: &[Asked] = &[Login, Unwrap];
 
 /// A proxy may have lost the server's refusal, or the wrapping that it opened.
 const UNHEARD: Option<K> = Some(K::Unheard);
 
-/// All of them. Every status from 300 on that HTTP has is in one.
+/// All rules. Every status of HTTP from 300 on is in one.
 pub const RULES: &[Rule] = &[
     rule((300, 399), Sign::Any, &[], Some(K::Redirected), "a redirect that is not followed"),
     rule(
@@ -117,7 +117,7 @@ pub const RULES: &[Rule] = &[
     rule(one(504), Sign::Any, CREDENTIALS, UNHEARD, "a proxy on the way has no answer"),
     rule(one(429), Sign::Any, &[], Some(K::Overloaded(None)), "too many requests"),
     rule(one(503), Sign::Later, &[], Some(K::Overloaded(None)), "the server asks to come later"),
-    // From here on only the API's own answers are left.
+    // From here on, only the API's own answers are left.
     rule((400, 599), Sign::Page, &[], Some(K::Intercepted), PROXIED),
     rule((400, 401), Sign::Any, CREDENTIALS, Some(K::Refused), "login refused"),
     rule((403, 405), Sign::Any, CREDENTIALS, Some(K::Refused), "login refused"),
@@ -150,7 +150,7 @@ pub const RULES: &[Rule] = &[
     rule((500, 599), Sign::Any, &[], Some(K::Fault), "the server failed at it"),
 ];
 
-/// The rule for an answer; none for a status that the API does not have.
+/// Returns the rule for an answer; `None` for a status that the API does not have.
 pub(super) fn find(status: u16, asked: Asked, later: bool, body: &Body) -> Option<&'static Rule> {
     RULES.iter().find(|rule| {
         (rule.statuses.0..=rule.statuses.1).contains(&status)

@@ -1,4 +1,4 @@
-//! What a success has to bring, by what was asked. A proxy's 200 brings none of it.
+//! What a success has to bring, depending on what was asked. A proxy's 200 brings none of it.
 
 use super::Asked;
 use super::body::{Body, has_envelope, is_health};
@@ -7,7 +7,7 @@ use leasehold_base::response::Response;
 use leasehold_base::tree::Tree;
 
 impl Asked {
-    /// What a success has to bring, as the documentation and a message have it.
+    /// Returns what a success has to bring, in the words of the documentation and of a message.
     #[must_use]
     pub fn wants(self) -> &'static str {
         match self {
@@ -24,13 +24,13 @@ impl Asked {
         }
     }
 
-    /// What it means that a success does not bring it. A revocation is not done then, and a process that is about to
-    /// end must ask for it again as after any other page.
+    /// Returns what it means that a success does not bring it. A revocation is not done then, and a process that is
+    /// about to end must ask for it again, as after any other page.
     fn unmet(self) -> FailureKind {
         if self == Self::Revoke { FailureKind::Intercepted } else { FailureKind::Nonsense }
     }
 
-    /// Whether "no content" is an answer to it.
+    /// Returns whether "no content" is an answer to it.
     fn takes_nothing(self) -> bool {
         matches!(self, Self::Write | Self::Revoke)
     }
@@ -57,9 +57,9 @@ impl Asked {
     }
 }
 
-/// The response in a success.
+/// Reads the response in a success.
 pub(super) fn read(status: u16, body: &[u8], asked: Asked) -> Result<Response, Failure> {
-    // 204 and 202 (revocations that are queued): done, and nothing to tell.
+    // 204 and 202 (revocations that are queued) mean that it is done, with nothing to return.
     if body.is_empty() && status != 200 && asked.takes_nothing() {
         return Ok(Response::default());
     }

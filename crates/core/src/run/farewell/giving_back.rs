@@ -13,13 +13,13 @@ use crate::tools::work::Job;
 use leasehold_base::failure::{Failure, FailureKind};
 
 impl Engine {
-    /// Gives back everything; logins after `patience` at the latest, whatever has become of leases by then.
+    /// Revokes everything. The logins are revoked after `patience` at the latest, even if leases are left by then.
     pub(super) fn give_back_all(&mut self, patience: Duration) {
         let tokens: Vec<TokenId> = self.upstream.session.logins.keys().copied().collect();
         for token in tokens {
             self.give_back(token);
         }
-        // The login of these is gone, and they did not go with it.
+        // The login of these leases is gone, and did not take them along.
         let left = |engine: &Self, lease: &Lease| !engine.upstream.session.is_alive(lease.token);
         match &self.phase {
             Phase::Leaving(farewell) if farewell.revoke == Revoke::Everything => self.give_back_leases(left),
@@ -38,7 +38,7 @@ impl Engine {
         self.begin_giving_back();
     }
 
-    /// Gives back a login with all it made: the token where it is ours, and the leases that do not go with it.
+    /// Revokes a login with all that it made: the token if it is ours, and the leases that do not end with it.
     pub(super) fn give_back(&mut self, token: TokenId) {
         let Phase::Leaving(farewell) = &mut self.phase else { return };
         let Some(login) = self.upstream.session.logins.get(&token) else { return };
@@ -72,7 +72,7 @@ impl Engine {
         }
     }
 
-    /// The run knows what it has to revoke. It writes that down before it revokes anything.
+    /// Writes down what the run has to revoke before it revokes anything.
     pub(super) fn begin_giving_back(&mut self) {
         if self.has_something_to_revoke() {
             self.write_ahead();
@@ -85,8 +85,8 @@ impl Engine {
         waiting || self.work.any(Job::is_revocation)
     }
 
-    /// Revokes the logins once their leases elsewhere are: nothing could revoke those afterwards. `now` where that
-    /// has taken too long: a login takes more along than is left behind.
+    /// Revokes the logins once their leases elsewhere are revoked: nothing could revoke those afterwards. `now` if
+    /// that has taken too long: a login takes more leases along than it leaves behind.
     pub(crate) fn give_back_tokens(&mut self, now: bool) {
         if !now && (self.work.any(|job| matches!(job, Job::RevokeLease(_))) || self.may_mint_elsewhere()) {
             return;
@@ -109,7 +109,7 @@ impl Engine {
                 self.out.push(Action::DropToken(token));
             }
             Err(failure) if failure.kind == FailureKind::Denied => {
-                // It may not revoke itself: then at least its leases. Or it is dead.
+                // The token may not revoke itself, or is dead. Then at least its leases are revoked.
                 self.note_failure(&failure);
                 self.mark_left(&format!("may not revoke the token: {}", failure.why));
                 self.give_back_leases(|_, lease| lease.token == token);
@@ -122,7 +122,7 @@ impl Engine {
         }
     }
 
-    /// A revoked token's leases are gone: they are not in what is left for the next run.
+    /// Forgets the leases of a revoked token, so that they are not left for the next run.
     fn forget_leases(&mut self, token: TokenId) {
         let gone = |engine: &Self, lease: &Lease| lease.token == token && engine.goes_with_login(lease);
         let retired = self.retirees.iter().filter(|one| gone(self, &one.lease));
@@ -155,7 +155,7 @@ impl Engine {
             Err(failure) if matches!(failure.kind, FailureKind::Missing | FailureKind::Rejected) => {
                 self.lease_gone(lease);
             }
-            // It went with its token meanwhile.
+            // The lease went with its token meanwhile.
             Err(_) if self.retirees.get(lease).is_none() => {}
             Err(failure) if failure.kind == FailureKind::Denied => {
                 self.note_failure(&failure);
@@ -168,7 +168,7 @@ impl Engine {
         }
     }
 
-    /// Each is named: a person may want to revoke it by hand.
+    /// Logs each lease by its name, since a person may want to revoke it by hand.
     fn lease_denied(&mut self, lease: &LeaseId, failure: &Failure) {
         let text = format!(
             "may not revoke the lease {}: {}; grant update on sys/leases/revoke in its namespace; it ends by itself",
@@ -191,8 +191,8 @@ impl Engine {
         }
     }
 
-    /// There is little time: what fails for want of a server waits for the next probe, what fails
-    /// otherwise is not tried again.
+    /// Retries what failed because the server was away, after the next probe. There is little time, so nothing else
+    /// is retried.
     fn again_while_leaving(&mut self, job: Job, failure: &Failure) {
         if failure.kind.is_outage() {
             self.work.add(job, self.now.moment);
@@ -201,14 +201,14 @@ impl Engine {
         }
     }
 
-    /// Whether the server may have a lease that we know of.
+    /// Returns whether the server may still have a lease of ours.
     pub(super) fn has_living_leases(&self) -> bool {
         let held = self.graph.iter().filter_map(|(_, node)| node.lease());
         let mut all = held.chain(self.retirees.iter().map(|one| &one.lease));
         all.any(|lease| lease.latest > self.now.moment)
     }
 
-    /// The handoff is gone: what an earlier run left in it would be lost, and is given back as well.
+    /// Revokes also what an earlier run left, since the handoff that named it is gone.
     pub(super) fn give_back_rest(&mut self) {
         if let Phase::Leaving(farewell) = &mut self.phase
             && farewell.revoke == Revoke::Minted

@@ -1,5 +1,5 @@
-//! Questions that are asked after each event: their answers are remembered as far as they still hold, so that none of
-//! them walks all secrets each time.
+//! Questions that are asked after each event. Their answers are remembered while they hold, so that none of the
+//! questions walks all secrets each time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,14 +7,14 @@ use crate::interface::ids::{SecretId, TokenId};
 use crate::secrets::graph::{Graph, Node};
 use crate::tools::few::Few;
 
-/// What is remembered.
+/// The remembered answers.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     /// Secrets that may have failed or recovered since `troubled` was brought up to date.
     unseen: Vec<SecretId>,
     /// Secrets that have failed, or were denied.
     troubled: BTreeSet<SecretId>,
-    /// A secret that had a lease of the login when that was last asked.
+    /// For each login, the secret that had a lease of it at the last look.
     holders: BTreeMap<TokenId, SecretId>,
 }
 
@@ -47,7 +47,7 @@ impl Graph {
         }
     }
 
-    /// Returns true if `failed` holds for one of these that had failed or were denied when that was last
+    /// Returns true if `failed` holds for one of these secrets that had failed or were denied when that was last
     /// [noted](Self::note_troubled).
     pub(crate) fn has_troubled(&self, few: &Few<SecretId>, failed: impl Fn(&Node) -> bool) -> bool {
         let failed = |id: &SecretId| self.get(*id).is_some_and(&failed);
@@ -58,7 +58,8 @@ impl Graph {
         }
     }
 
-    /// Returns true if a secret has a lease of this login. The search begins with the secret that had one the last time.
+    /// Returns true if a secret has a lease of this login. The search begins with the secret that had one the last
+    /// time.
     pub(crate) fn holds_lease_of(&mut self, token: TokenId) -> bool {
         let from = self.asked.holders.get(&token).copied().unwrap_or(SecretId(0));
         let has = |node: &Node| node.lease().is_some_and(|lease| lease.token == token);

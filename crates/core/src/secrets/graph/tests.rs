@@ -41,7 +41,7 @@ fn a_name_is_the_same_for_all_ways_of_writing_a_path_and_no_two_have_one() {
     let (twin, second) = name(&mut graph, "secret/data/web");
     assert_eq!(second, format!("{first}-2"), "until it is known that they are one");
     assert_ne!(name(&mut graph, "secret/other").1, first);
-    // What is dropped and comes back is called as before, unless somebody else is.
+    // A secret that is dropped and comes back has its former name, unless another has that by now.
     graph.remove(id);
     assert_eq!(name(&mut graph, "secret/web").1, format!("{first}-3"));
     let (again, _) = name(&mut graph, "secret/web");

@@ -1,4 +1,5 @@
-//! The board as Prometheus reads it: under secrets-manager's names what it had, and the rest under ours.
+//! The board in the form that Prometheus reads: under secrets-manager's names for what it had, and the rest under
+//! ours.
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
@@ -17,7 +18,7 @@ const OURS: &str = "leasehold_sync_";
 #[derive(Debug)]
 pub(super) struct Labels {
     vault: String,
-    /// Of the store that SecretDefinitions are read from, where that is no Vault.
+    /// The label of the store that SecretDefinitions are read from, if that is no Vault.
     azure: Option<String>,
     /// Whether paths are shown.
     pub(super) paths: bool,
@@ -38,7 +39,7 @@ impl Labels {
     }
 }
 
-/// How a request failed, as a label: of a few words, and never the server's.
+/// Returns how a request failed, as a label: one of a few words, and never the server's text.
 pub(super) fn class(failure: &Failure) -> &'static str {
     match failure.kind {
         FailureKind::Missing => "BackendSecretNotFoundError",
@@ -55,7 +56,7 @@ pub(super) fn class(failure: &Failure) -> &'static str {
     }
 }
 
-/// The text that grows.
+/// The text of the page, which grows.
 struct Page(String);
 
 impl Page {
@@ -72,7 +73,7 @@ impl Page {
 }
 
 impl Board {
-    /// As Prometheus reads it.
+    /// Returns the text that Prometheus reads.
     pub(crate) fn metrics(&self) -> String {
         let state = self.state.borrow();
         let mut page = Page(String::new());
@@ -83,7 +84,7 @@ impl Board {
         page.0
     }
 
-    /// Those of each login.
+    /// Writes the series of each login.
     fn of_logins(&self, state: &State, page: &mut Page) {
         type Series = (&'static str, &'static str, &'static str, fn(&Login) -> u64);
         let all: [Series; 4] = [
@@ -113,7 +114,7 @@ impl Board {
         }
     }
 
-    /// What failed, and how.
+    /// Writes what failed, and how.
     fn of_failures(&self, state: &State, page: &mut Page) {
         let name = "vault_token_renewal_errors_total";
         page.head(THEIRS, name, "counter", "Renewals and look-ups of the token that failed");
@@ -145,14 +146,14 @@ impl Board {
     }
 }
 
-/// Those of each Secret, under secrets-manager's names.
+/// Writes the series of each Secret, under secrets-manager's names.
 fn of_secrets(state: &State, page: &mut Page) {
     type Series<'a> = (&'a str, &'a str, &'a str, fn(&[u64]) -> u64, &'a dyn Fn(&Key, &Entry) -> u64);
     page.head(THEIRS, "controller_writes_total", "counter", "Secrets that were written");
     page.line(THEIRS, "controller_writes_total", "", state.writes);
     let good = |key: &Key, entry: &Entry| u64::from(state.is_good(key, entry));
     let sum = |values: &[u64]| values.iter().sum();
-    // Of two definitions of one Secret, one is refused.
+    // If two definitions name one Secret, one of them is refused.
     let least = |values: &[u64]| values.iter().copied().min().unwrap_or(0);
     let series: [Series<'_>; 3] = [
         ("controller_sync_errors_total", "counter", "Failures to sync a Secret", sum, &|_, entry| {
@@ -179,7 +180,7 @@ fn of_secrets(state: &State, page: &mut Page) {
     }
 }
 
-/// What secrets-manager had no name for.
+/// Writes the series that secrets-manager had no name for.
 fn of_ours(state: &State, page: &mut Page) {
     for (name, kind, help, value) in [
         ("leader", "gauge", "Whether this replica syncs", u64::from(state.leads)),
@@ -231,7 +232,7 @@ fn of_ours(state: &State, page: &mut Page) {
 }
 
 impl State {
-    /// The Secret is as defined, as far as that can be known.
+    /// Returns whether the Secret is as defined, as far as that can be known.
     fn is_good(&self, key: &Key, entry: &Entry) -> bool {
         let away =
             || self.logins.values().any(|login| login.away.is_some() && login.definitions.contains(key));

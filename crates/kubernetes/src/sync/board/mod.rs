@@ -17,23 +17,23 @@ use super::desk::Refused;
 use super::options::Options;
 use super::roster::{Basis, key_of};
 
-/// Something that a person should see beside the definition.
+/// A note about a definition that a person should see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Note {
     pub(crate) key: Key,
     pub(crate) uid: String,
-    /// Whether it went wrong.
+    /// Whether something went wrong.
     pub(crate) warning: bool,
     pub(crate) reason: &'static str,
     pub(crate) text: String,
-    /// How a status shows it, in place of an event.
+    /// The status that shows it, in place of an event.
     pub(crate) status: Option<Status>,
 }
 
 /// What the status of a SyncedSecret says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Status {
-    /// The Secret is as the present specification has it.
+    /// The Secret is as the present specification asks.
     pub(crate) synced: bool,
     /// There is a Secret that can be used.
     pub(crate) ready: bool,
@@ -41,18 +41,19 @@ pub(crate) struct Status {
     pub(crate) generation: i64,
     /// When the first of its values ends, in seconds since 1970.
     pub(crate) expires: Option<i64>,
-    /// Of the leases of its values, where there are some.
+    /// The leases of its values, if there are any.
     pub(crate) lease: Option<Lease>,
-    /// How the restart of its readers went, where there was one.
+    /// How the restart of its readers went, if there was one.
     pub(crate) restart: Option<Restart>,
 }
 
 /// What a person needs to find the leases of a Secret in Vault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lease {
-    /// When the first of them was granted or renewed last, in seconds since 1970.
+    /// When the first of them was granted or last renewed, in seconds since 1970.
     pub(crate) renewed: i64,
-    /// The accessor of the login that they end with. It opens nothing: who may look it up or revoke it says Vault's policy.
+    /// The accessor of the login that they end with. It opens nothing: Vault's policy says which tokens may look it
+    /// up or revoke it.
     pub(crate) accessor: String,
 }
 
@@ -71,7 +72,7 @@ struct Entry {
     secret: String,
     /// What keeps it from being synced.
     trouble: Option<String>,
-    /// It cannot be synced as it is, whatever the engine does.
+    /// It cannot be synced in its present form, whatever the engine does.
     refused: bool,
     /// Its Secret was written or compared in this run.
     synced: bool,
@@ -91,10 +92,10 @@ struct Entry {
 #[derive(Debug, Default)]
 struct State {
     entries: BTreeMap<Key, Entry>,
-    /// How many lists of definitions are still to come, and what of them is not reconciled yet.
+    /// How many lists of definitions are still to come, and which listed definitions are not reconciled yet.
     lists: usize,
     awaited: BTreeSet<Key>,
-    /// By login.
+    /// The logins, by name.
     logins: BTreeMap<String, Login>,
     writes: u64,
     restarts: u64,
@@ -102,20 +103,20 @@ struct State {
     leads: bool,
 }
 
-/// An engine, which is a login.
+/// An engine, which stands for a login.
 #[derive(Debug, Default)]
 struct Login {
-    /// Why nothing can be asked at the moment.
+    /// Why no request is possible at the moment.
     away: Option<String>,
-    /// Why there is nothing to log in with.
+    /// Why there are no credentials.
     no_credentials: Option<String>,
     token_ttl: Option<Duration>,
-    /// Below so much of it the token is renewed.
+    /// The token is renewed when less than this is left of it.
     renewed_below: Option<Duration>,
     counters: Counters,
-    /// Renewals and look-ups of the token that failed, by what was asked and how it failed.
+    /// How many renewals and look-ups of the token failed, by operation and by kind of failure.
     token_errors: BTreeMap<(&'static str, &'static str), u64>,
-    /// Reads that failed, by path and how.
+    /// How many reads failed, by path and by kind of failure.
     read_errors: BTreeMap<(String, &'static str), u64>,
     definitions: BTreeSet<Key>,
 }
@@ -127,11 +128,11 @@ struct Shown<'v> {
     failures: u64,
     usable: bool,
     expires: Option<Moment>,
-    /// When the first of its leases was granted or renewed last.
+    /// When the first of its leases was granted or last renewed.
     renewed: Option<Moment>,
 }
 
-/// See the module.
+/// The board; see the module.
 pub(crate) struct Board {
     state: RefCell<State>,
     notes: UnboundedSender<Note>,
@@ -140,22 +141,22 @@ pub(crate) struct Board {
 
 impl Board {
     pub(crate) fn new(notes: UnboundedSender<Note>, options: &Options) -> Self {
-        // One list at least is to come.
+        // At least one list is to come.
         let state = State { lists: 1, ..State::default() };
         Self { state: RefCell::new(state), notes, labels: metrics::Labels::of(options) }
     }
 
-    /// So many lists of definitions are to come.
+    /// Sets how many lists of definitions are to come.
     pub(crate) fn await_lists(&self, lists: usize) {
         self.state.borrow_mut().lists = lists;
     }
 
-    /// This replica leads, or need not ask.
+    /// Records that this replica leads, or needs no election.
     pub(crate) fn lead(&self) {
         self.state.borrow_mut().leads = true;
     }
 
-    /// These definitions were there when one of the watches began.
+    /// Records which definitions were there when one of the watches began.
     pub(crate) fn listed(&self, keys: BTreeSet<Key>) {
         let mut state = self.state.borrow_mut();
         state.lists = state.lists.saturating_sub(1);
@@ -163,7 +164,7 @@ impl Board {
         state.awaited.extend(news);
     }
 
-    /// A definition is wanted.
+    /// Records that a definition is to be synced.
     pub(crate) fn expect(&self, key: &Key, uid: String, secret: String, generation: i64) {
         let mut state = self.state.borrow_mut();
         state.awaited.remove(key);
@@ -177,7 +178,7 @@ impl Board {
         (entry.uid, entry.secret, entry.generation) = (uid, secret, generation);
     }
 
-    /// A definition cannot be synced.
+    /// Records that a definition cannot be synced.
     pub(crate) fn refuse(&self, key: &Key, refused: &Refused) {
         let mut state = self.state.borrow_mut();
         state.awaited.remove(key);
@@ -199,12 +200,12 @@ impl Board {
     }
 
     fn note(&self, key: &Key, entry: &Entry, warning: bool, reason: &'static str, text: String) {
-        // Nobody listens any more where the run is ending.
+        // The receiver is gone if the run is ending.
         let (key, uid, status) = (key.clone(), entry.uid.clone(), None);
         let _sent = self.notes.send(Note { key, uid, warning, reason, text, status });
     }
 
-    /// Has the status of a SyncedSecret written where it says something else by now.
+    /// Has the status of a SyncedSecret written if it has changed.
     fn status(&self, key: &Key, entry: &mut Entry, reason: &'static str) {
         if key.kind != Kind::SyncedSecret {
             return;
@@ -237,24 +238,24 @@ impl Board {
         let _sent = self.notes.send(Note { key, uid, warning, reason, text, status: Some(status) });
     }
 
-    /// A login is given up: its series go.
+    /// Drops the series of a login that is given up.
     pub(crate) fn part(&self, login: &str) {
         self.state.borrow_mut().logins.remove(login);
     }
 
-    /// There is something to log in with, or why not.
+    /// Records whether there are credentials, or why there are none.
     pub(crate) fn credentials(&self, login: &str, trouble: Option<String>) {
         self.state.borrow_mut().logins.entry(login.to_owned()).or_default().no_credentials = trouble;
     }
 
-    /// A definition is gone: its series go, too.
+    /// Drops a definition that is gone, with its series.
     pub(crate) fn forget(&self, key: &Key) {
         let mut state = self.state.borrow_mut();
         state.awaited.remove(key);
         state.entries.remove(key);
     }
 
-    /// Its Secret is as it should be.
+    /// Records that a definition's Secret is as it should be.
     pub(crate) fn good(&self, key: &Key, wrote: bool) {
         let mut state = self.state.borrow_mut();
         state.writes += u64::from(wrote);
@@ -268,18 +269,18 @@ impl Board {
         }
     }
 
-    /// The workloads that read its Secret are being restarted.
+    /// Records that the workloads that read a definition's Secret are being restarted.
     pub(crate) fn restarting(&self, key: &Key) {
         let mut state = self.state.borrow_mut();
         let Some(entry) = state.entries.get_mut(key) else { return };
-        // One that has failed before shows that until it has not.
+        // A restart that failed before is shown as failed until it succeeds.
         if !matches!(entry.restart, Some(Restart::Failed(_))) {
             entry.restart = Some(Restart::UnderWay);
             self.status(key, entry, "NotSynced");
         }
     }
 
-    /// They are restarted, or not.
+    /// Records the outcome of the restart.
     pub(crate) fn restarted(&self, key: &Key, result: Result<(), &String>) {
         let mut state = self.state.borrow_mut();
         match result {
@@ -305,14 +306,14 @@ impl Board {
         self.status(key, entry, "NotSynced");
     }
 
-    /// The token could not be renewed or looked up.
+    /// Counts a renewal or look-up of the token that failed.
     pub(crate) fn token_failed(&self, login: &str, operation: &'static str, failure: &Failure) {
         let mut state = self.state.borrow_mut();
         let login = state.logins.entry(login.to_owned()).or_default();
         *login.token_errors.entry((operation, metrics::class(failure))).or_default() += 1;
     }
 
-    /// A path could not be read.
+    /// Counts a read that failed.
     pub(crate) fn read_failed(&self, login: &str, path: &str, failure: &Failure) {
         let mut state = self.state.borrow_mut();
         let login = state.logins.entry(login.to_owned()).or_default();
@@ -320,7 +321,7 @@ impl Board {
         *login.read_errors.entry((path, metrics::class(failure))).or_default() += 1;
     }
 
-    /// Secrets cannot be read or written in its namespace.
+    /// Counts that Secrets cannot be read or written in the definition's namespace.
     pub(crate) fn unreadable(&self, key: &Key) {
         if let Some(entry) = self.state.borrow_mut().entries.get_mut(key) {
             entry.unreadable += 1;
@@ -365,7 +366,7 @@ impl Board {
             match shown.trouble {
                 Some(why) => {
                     let why = match &basis.token {
-                        // The name of a file that nobody has seen says nothing.
+                        // The name of a file that a person has never seen says nothing.
                         Some(path) if why.contains(path.as_str()) => no_credentials
                             .clone()
                             .unwrap_or_else(|| why.replace(path.as_str(), "the account's token")),
@@ -393,13 +394,13 @@ impl Board {
         }
     }
 
-    /// Whether every definition that was there at the start is known.
+    /// Returns whether every definition that was there at the start is known.
     pub(crate) fn knows_all(&self) -> bool {
         let state = self.state.borrow();
         state.lists == 0 && state.awaited.is_empty()
     }
 
-    /// Why the controller is not ready.
+    /// Returns why the controller is not ready.
     pub(crate) fn unready(&self) -> Option<String> {
         let state = self.state.borrow();
         if !state.leads {
@@ -423,7 +424,8 @@ fn seconds(span: Duration) -> i64 {
     i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// A time that is shown already stays as it is: the two clocks are read one after the other.
+/// Keeps a time that is already shown, unless it differs by more than 2 s: the two clocks are read one after the
+/// other.
 fn steady(before: Option<i64>, next: Option<i64>) -> Option<i64> {
     let same = matches!((before, next), (Some(before), Some(next)) if before.abs_diff(next) <= 2);
     if same { before } else { next }

@@ -13,7 +13,7 @@ use crate::sync::flags::Flags;
 /// The host of vaults in the public cloud.
 const SUFFIX: &str = "vault.azure.net";
 
-/// What Azure's own libraries read besides, where no flag says it.
+/// The further variables that Azure's own libraries read, if no flag names their value.
 const READ: [&str; 5] = [
     "AZURE_AUTHORITY_HOST",
     "AZURE_FEDERATED_TOKEN_FILE",
@@ -22,7 +22,8 @@ const READ: [&str; 5] = [
     "IDENTITY_HEADER",
 ];
 
-/// Reads who asks which vault: a managed identity by its client id, then by its resource id, then a service principal.
+/// Reads which vault is asked, and by whom: a managed identity by its client id, then by its resource id, then a
+/// service principal.
 pub(super) fn read(
     flags: &Flags,
     variable: &dyn Fn(&str) -> Option<String>,

@@ -1,8 +1,8 @@
-//! Which workloads are restarted when a Secret changes, and how far their rollouts are. Pure.
+//! Which workloads are restarted when a Secret changes, and how far their rollouts have got. Pure.
 //!
-//! A change is known by a stamp in the Secret itself (see `secret`), and a workload that was restarted for it carries the
-//! stamp in its pod template. So a leader that ends between any two writes leaves to the next what is still to be done, and
-//! nothing is restarted twice.
+//! A stamp in the Secret itself identifies a change (see `secret`). A workload that was restarted for the change
+//! carries the stamp in its pod template. So a leader that ends between any two writes leaves the rest to the next
+//! leader, and nothing is restarted twice.
 
 mod progress;
 pub(crate) mod rollout;
@@ -18,18 +18,18 @@ pub(crate) use progress::Progress;
 use super::definition::target_name;
 use crate::refusal::{Refusal, shown};
 
-/// What `kubectl rollout restart` writes.
+/// The annotation that `kubectl rollout restart` writes.
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
-/// For which changes of which Secrets a workload was restarted last.
+/// The annotation with the changes of Secrets that a workload was last restarted for.
 const FOR: &str = "leasehold.dev/restarted-for";
-/// How long changes are gathered, unless the object says it.
+/// How long changes are gathered, unless the object names a time.
 const WAIT: Duration = Duration::from_secs(10);
-/// No longer than this: an old lease waits for it.
+/// The longest such time: an old lease waits for it.
 const LONGEST: Duration = Duration::from_secs(600);
-/// Entries of one object.
+/// The most entries that one object may have.
 const MOST: usize = 20;
 
-/// When a Secret's values changed, in microseconds since 1970; it grows with each change of one Secret.
+/// When a Secret's values changed, in microseconds since 1970. It grows with each change of one Secret.
 pub(crate) type Stamp = u64;
 
 /// The last change of each Secret, by the Secret's name.
@@ -63,11 +63,11 @@ impl Workload {
     }
 }
 
-/// Which of a kind.
+/// Which workloads of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Which {
     Name(String),
-    /// All of these labels.
+    /// All workloads with these labels.
     Labels(BTreeMap<String, String>),
 }
 
@@ -90,7 +90,7 @@ impl fmt::Display for Readers {
 }
 
 impl Which {
-    /// As a query has it.
+    /// Returns the labels as a query writes them.
     pub(crate) fn selector(&self) -> String {
         let Self::Labels(labels) = self else { return String::new() };
         labels.iter().map(|(name, text)| format!("{name}={text}")).collect::<Vec<_>>().join(",")
@@ -98,7 +98,7 @@ impl Which {
 }
 
 impl Readers {
-    /// Whether a workload of the same namespace is one of them.
+    /// Returns whether a workload of the same namespace is one of them.
     pub(crate) fn include(&self, kind: Workload, workload: &Value) -> bool {
         let metadata = &workload["metadata"];
         self.kind == kind
@@ -111,7 +111,7 @@ impl Readers {
     }
 }
 
-/// What an object says of restarts.
+/// What an object says about restarts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Restarts {
     pub(crate) readers: Vec<Readers>,
@@ -123,7 +123,7 @@ impl Restarts {
     /// Reads `spec.restart` and `spec.wait`.
     ///
     /// # Errors
-    /// [`Refusal`] for the first thing that cannot be.
+    /// [`Refusal`] for the first thing that is not possible.
     pub(crate) fn read(namespace: &str, spec: &Value) -> Result<Self, Refusal> {
         let entries = spec["restart"].as_array().map(Vec::as_slice).unwrap_or_default();
         if entries.len() > MOST {
@@ -166,7 +166,7 @@ fn labels(selector: &Value, place: &str) -> Result<BTreeMap<String, String>, Ref
         let what = "there are no matchLabels, which would be every workload of the namespace";
         Refusal::new(place, what, "name a label that only the readers of this Secret have")
     })?;
-    // They go into a query, where a comma would begin another requirement.
+    // They become a part of a query, where a comma would begin another requirement.
     let plain = |text: &str| {
         text.len() <= 317
             && text
@@ -193,7 +193,7 @@ fn wait(given: &Value) -> Result<Duration, Refusal> {
     })
 }
 
-/// For which changes a workload was restarted.
+/// Returns the changes that a workload was restarted for.
 fn restarted_for(workload: &Value) -> Stamps {
     let text = workload["spec"]["template"]["metadata"]["annotations"][FOR].as_str().unwrap_or_default();
     let entry = |entry: &str| {
@@ -202,13 +202,13 @@ fn restarted_for(workload: &Value) -> Stamps {
     text.split(',').filter_map(entry).collect()
 }
 
-/// Whether a workload was restarted for all of these changes, or later ones.
+/// Returns whether a workload was restarted for all of these changes, or later ones.
 pub(crate) fn covers(workload: &Value, stamps: &Stamps) -> bool {
     let done = restarted_for(workload);
     stamps.iter().all(|(secret, stamp)| done.get(secret).is_some_and(|done| done >= stamp))
 }
 
-/// What is merged into a workload to restart its pods for these changes.
+/// Returns what is merged into a workload to restart its pods for these changes.
 pub(crate) fn patch(workload: &Value, stamps: &Stamps, now: &str) -> Value {
     let mut all = restarted_for(workload);
     all.extend(stamps.iter().map(|(secret, stamp)| (secret.clone(), *stamp)));

@@ -1,10 +1,10 @@
-//! How far a rollout is, as the status of a workload tells it.
+//! How far a rollout has got, according to the status of the workload.
 
 use serde_json::Value;
 
 use super::Workload;
 
-/// How far a rollout is.
+/// How far a rollout has got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Progress {
     /// No pod of the former template is left.
@@ -16,13 +16,13 @@ pub(crate) enum Progress {
 }
 
 impl Progress {
-    /// Reads it from what the API server has.
+    /// Reads the progress from the workload that the API server has.
     pub(crate) fn of(kind: Workload, workload: &Value) -> Self {
         let (spec, status) = (&workload["spec"], &workload["status"]);
         if kind == Workload::Deployment && spec["paused"] == true {
             return Self::Stuck("it is paused; resume it with kubectl rollout resume".to_owned());
         }
-        // Nothing restarts its pods but who deletes them, and that is what its owner wants.
+        // With OnDelete only a deletion restarts its pods, and that is what its owner wants.
         if spec["updateStrategy"]["type"] == "OnDelete" {
             return Self::Done;
         }

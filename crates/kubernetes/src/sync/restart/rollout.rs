@@ -1,4 +1,4 @@
-//! Restarts workloads through the API server: gathered, and one rollout of a namespace at a time.
+//! Restarts workloads through the API server: changes are gathered, and a namespace has one rollout at a time.
 //!
 //! Namespaces do not wait for each other: a rollout that does not end would keep every other tenant's old lease.
 
@@ -15,14 +15,15 @@ use tokio::sync::Mutex;
 use super::{Progress, Readers, Stamp, Stamps, Which, Workload, covers, patch};
 use crate::cluster::Cluster;
 
-/// Between two looks at a rollout.
+/// The pause between two looks at a rollout.
 const LOOK: Duration = Duration::from_secs(1);
-/// A rollout that has not ended by then is given up: others of its namespace go on. It is Kubernetes' own deadline.
+/// A rollout that has not ended by then is given up, and others of its namespace go on. It is Kubernetes' own
+/// deadline.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// Workloads in one answer of a list.
+/// The number of workloads in one answer to a list.
 const PAGE: usize = 50;
 
-/// Restarts workloads. Clones share one order.
+/// Restarts workloads. Clones share their order.
 #[derive(Clone)]
 pub(crate) struct Restarter {
     cluster: Arc<Cluster>,
@@ -32,9 +33,10 @@ pub(crate) struct Restarter {
 /// The rollouts of one namespace.
 #[derive(Default)]
 struct Line {
-    /// Held while one is under way.
+    /// Held while a rollout is under way.
     turn: Mutex<()>,
-    /// The changes that readers have not heard of: one restart serves all of them, also those that came while it waited.
+    /// The changes that readers were not restarted for. One restart serves all of them, including those that came
+    /// while it waited.
     owed: RefCell<BTreeMap<Readers, Stamps>>,
     /// Rollouts that were given up.
     given_up: RefCell<BTreeSet<(Workload, String)>>,
@@ -45,13 +47,13 @@ impl Restarter {
         Self { cluster, lines: Rc::default() }
     }
 
-    /// A Secret has changed, and these are to hear of it.
+    /// Records that a Secret has changed, and that these readers have to be restarted for it.
     pub(crate) fn owe(&self, readers: &Readers, secret: &str, stamp: Stamp) {
         let line = self.line(readers);
         line.owed.borrow_mut().entry(readers.clone()).or_default().insert(secret.to_owned(), stamp);
     }
 
-    /// They have heard of the change of a Secret, or need not any more.
+    /// Records that these readers were restarted for the change of a Secret, or need not be any more.
     pub(crate) fn forget(&self, readers: &Readers, secret: &str, stamp: Stamp) {
         let line = self.line(readers);
         let mut owed = line.owed.borrow_mut();
@@ -68,8 +70,8 @@ impl Restarter {
         Rc::clone(self.lines.borrow_mut().entry(readers.namespace.clone()).or_default())
     }
 
-    /// Restarts these for changes of Secrets that are in Kubernetes by now, and waits until none of their pods has the
-    /// former values.
+    /// Restarts these workloads for changes of Secrets that are in Kubernetes by now, and waits until none of their
+    /// pods has the former values.
     ///
     /// # Errors
     /// Says which workload is not restarted, why, and what to do.
@@ -95,7 +97,7 @@ impl Restarter {
         if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
     }
 
-    /// The names of the workloads that are there.
+    /// Returns the names of the workloads that exist.
     async fn names(&self, readers: &Readers) -> Result<Vec<String>, String> {
         if let Which::Name(name) = &readers.which {
             return Ok(vec![name.clone()]);
@@ -108,7 +110,7 @@ impl Restarter {
             let answer = self.cluster.get(&path).await.map_err(|away| away.to_string())?;
             match answer.status {
                 200 => {}
-                // The list has changed too much to go on in it.
+                // The list has changed too much to be continued.
                 410 if !next.is_empty() => {
                     (names, next) = (Vec::new(), String::new());
                     continue;
@@ -125,7 +127,7 @@ impl Restarter {
         }
     }
 
-    /// Restarts one, unless that was done for the same changes, and waits for the end of its rollout.
+    /// Restarts a workload, unless that was done for the same changes, and waits for the end of its rollout.
     async fn roll(&self, line: &Line, readers: &Readers, name: &str, stamps: &Stamps) -> Result<(), String> {
         let (kind, path) = (readers.kind, format!("{}/{name}", collection(readers)));
         let place = (kind, name.to_owned());
@@ -148,7 +150,7 @@ impl Restarter {
         let patient = !line.given_up.borrow().contains(&place);
         let end = clock::moment().after(if patient { PATIENCE } else { Duration::ZERO });
         loop {
-            // One that is deleted has no pods.
+            // A workload that was deleted has no pods.
             let progress =
                 self.read(&path, kind).await?.map_or(Progress::Done, |live| Progress::of(kind, &live));
             let why = match progress {
@@ -179,7 +181,7 @@ impl Restarter {
 }
 
 impl Line {
-    /// All changes that this workload is to be restarted for; of one Secret the last.
+    /// Returns all changes that this workload has to be restarted for; for each Secret the last one.
     fn gathered(&self, kind: Workload, live: &Value, asked: &Stamps) -> Stamps {
         let mut all = asked.clone();
         for (_, stamps) in self.owed.borrow().iter().filter(|(readers, _)| readers.include(kind, live)) {

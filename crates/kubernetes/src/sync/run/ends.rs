@@ -1,4 +1,4 @@
-//! What came of the requests to the API server, and what the engine hears of it.
+//! The outcomes of the requests to the API server, and the events that they become for the engine.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::super::secret::{self, Data};
 use super::restarts::Restarted;
 use super::{Record, Run};
 
-/// The end of something that was asked of the API server.
+/// The end of a request to the API server.
 pub(super) enum Done {
     Published {
         key: Key,
@@ -47,7 +47,7 @@ pub(super) enum Done {
 }
 
 impl Run {
-    /// Takes in what came of something. Returns what the engine is to hear of it.
+    /// Handles an outcome. Returns the event that it becomes for the engine.
     pub(super) fn finish(&mut self, done: Done) -> Option<Event> {
         match done {
             Done::Published { key, unit, generation, record, result } => {
@@ -58,7 +58,7 @@ impl Run {
                 if generation == self.generation {
                     self.backlog.push_back(Event::Published { unit, result });
                 }
-                // What was seen while it was under way.
+                // The Secret may have been seen to be gone while the request was under way.
                 self.drifted(&key, gone)
             }
             Done::Inspected { key, unit, generation, files, result } => {
@@ -105,7 +105,7 @@ impl Run {
         self.roster.entries(unit).map(|(file, _)| file).collect()
     }
 
-    /// Notes what was published, and cleans up after a rename.
+    /// Records what was published, and cleans up after a rename.
     fn keep(
         &mut self,
         key: &Key,
@@ -120,7 +120,7 @@ impl Run {
             self.board.good(key, outcome.wrote);
             if self.desk.get(key).is_some() {
                 let (version, owed) = (outcome.version.clone(), outcome.owed);
-                // One change is told once, however often the Secret is compared.
+                // Readers are restarted once for a change, however often the Secret is compared.
                 let before = self.published.remove(key).filter(|before| before.owed == owed);
                 owed.iter().for_each(|_| self.board.restarting(key));
                 let told = before.map(|before| before.told).unwrap_or_default();
@@ -134,7 +134,7 @@ impl Run {
         }
         let is_news = outcome.wrote || outcome.owed.is_some();
         let changed = if is_news { files } else { Vec::new() };
-        // The first that there is has no readers to be told.
+        // The first version of all has no readers that could be restarted.
         let generation = if outcome.is_new { 1 } else { self.generation + 1 };
         Published { generation, changed }
     }
@@ -146,8 +146,8 @@ impl Run {
         Ending::new(Cause::Destination, why.to_string(), "")
     }
 
-    /// A request for this definition has its answer. Returns whether none is under way any more, and the Secret was seen to be gone
-    /// meanwhile.
+    /// Records that a request for this definition has its answer. Returns whether none is under way any more and the
+    /// Secret was seen to be gone meanwhile.
     fn release(&mut self, key: &Key) -> bool {
         let Some(busy) = self.busy.get_mut(key) else { return false };
         busy.requests -= 1;
@@ -156,7 +156,7 @@ impl Run {
         }
         let Some(busy) = self.busy.remove(key) else { return false };
         for waiting in busy.waiting {
-            // One that does not wait any more needs no answer.
+            // A receiver that is gone needs no answer.
             let _sent = waiting.send(());
         }
         busy.gone

@@ -1,4 +1,4 @@
-//! What Kubernetes has beside what was published: drift, and Secrets under former names.
+//! Differences between Kubernetes and what was published: drift, and Secrets under former names.
 
 use leasehold::core::event::{Event, Loss};
 use leasehold::core::ids::{FileId, UnitId};
@@ -8,7 +8,7 @@ use super::Run;
 use super::ends::Done;
 
 impl Run {
-    /// Has the engine look at a Secret that was seen in another version than it was published in.
+    /// Has the engine check a Secret that was seen in another version than it was published in.
     pub(super) fn drifted(&mut self, key: &Key, gone: bool) -> Option<Event> {
         if let Some(busy) = self.busy.get_mut(key) {
             busy.gone |= gone;
@@ -42,10 +42,10 @@ impl Run {
     pub(super) fn inspect(&mut self, unit: UnitId, files: Vec<FileId>, thorough: bool) {
         let key = self.roster.unit(unit).key.clone();
         let record = self.published.get(&key).cloned();
-        // What was found to be lost is lost until it is published again, be it that the API server refused that.
+        // A Secret that was found to be lost is lost until it is published again, even if the API server refused that.
         let lost = record.is_none() && self.made.contains_key(&key);
         let loss = if self.desk.has_seen(self.roster.unit(unit)) { Loss::Changed } else { Loss::Gone };
-        // A watch reports changes: between them nothing is asked.
+        // A watch reports changes, so nothing is asked between them.
         let Some(record) = record.filter(|_| thorough) else {
             let lost = files.into_iter().filter(|_| lost).map(|file| (file, loss)).collect();
             self.backlog.push_back(Event::Inspected { unit, result: Ok(lost) });

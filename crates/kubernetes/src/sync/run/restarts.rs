@@ -1,5 +1,5 @@
-//! The restarts of workloads: to the engine they are whom it notifies of a change. An old lease is revoked when all who
-//! read it have been notified.
+//! The restarts of workloads. To the engine, workloads are notifiers of a change. An old lease is revoked when all
+//! its readers have been notified.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(super) struct Restarted {
 }
 
 impl Run {
-    /// Has workloads restarted for the changes that they have not heard of.
+    /// Has workloads restarted for the changes that they were not restarted for yet.
     pub(super) fn restart(&mut self, notifier: NotifierId) {
         let readers = self.roster.readers(notifier).clone();
         let (mut stamps, mut changes, mut wait) = (Stamps::new(), Vec::new(), None::<Duration>);
@@ -42,7 +42,7 @@ impl Run {
         }));
     }
 
-    /// Takes in what came of a restart. Returns what the engine is to hear of it.
+    /// Handles the outcome of a restart. Returns the event that it becomes for the engine.
     pub(super) fn restarted(&mut self, end: Restarted) -> Option<Event> {
         let Restarted { readers, notifier, generation, changes, result } = end;
         for (key, stamp) in changes {
@@ -54,7 +54,7 @@ impl Run {
         (generation == self.generation).then_some(Event::Notified { notifier, result })
     }
 
-    /// Notes in the Secret that all its readers have heard of a change, once they have.
+    /// Notes in the Secret that all its readers were restarted for a change, once they were.
     fn told(&mut self, key: &Key, stamp: Stamp, readers: &Readers) {
         let Some(record) = self.published.get_mut(key).filter(|record| record.owed == Some(stamp)) else {
             return;
@@ -74,7 +74,7 @@ impl Run {
         }));
     }
 
-    /// A definition is gone, and nothing is restarted for it any more.
+    /// Ends the restarts for a definition that is gone.
     pub(super) fn restarts_no_more(&mut self, key: &Key) {
         let Some(record) = self.published.remove(key) else { return };
         for (readers, stamp) in record.definition.restarts.readers.iter().zip(record.owed.into_iter().cycle())
@@ -83,13 +83,13 @@ impl Run {
         }
     }
 
-    /// The note is written, or not.
+    /// Handles the outcome of writing that note.
     pub(super) fn settled(&mut self, key: &Key, done: Stamp, result: Result<Option<String>, Unpublished>) {
         let record = self.published.get_mut(key).filter(|record| record.owed == Some(done));
         match (record, result) {
             (Some(record), Ok(Some(version))) => (record.version, record.owed) = (version, None),
             (_, Ok(_)) => {}
-            // Whoever reads it next finds the workloads restarted, and writes the note.
+            // The next leader that reads the Secret finds the workloads restarted, and writes the note.
             (_, Err(why)) => {
                 tracing::debug!(definition = %key, "the note of the restart is not written: {why}")
             }

@@ -1,4 +1,5 @@
-//! The handoff of an engine: taken over at the start, written after every change, and deleted when all of it is given back.
+//! The handoff of an engine: taken over at the start, written after every change, and deleted when everything in it
+//! is revoked.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,31 +13,31 @@ use super::super::roster::End;
 use super::Run;
 use super::ends::Done;
 
-/// Between two tries to read it.
+/// The pause between two tries to read it.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// What is being written.
+/// The writes of the handoff.
 #[derive(Debug, Default)]
 pub(super) struct Saves {
     under_way: bool,
-    /// Writes that the engine asked for meanwhile: one more covers all of them.
+    /// How many writes the engine asked for meanwhile: one more covers all of them.
     waiting: u32,
-    /// And those that the write under way covers besides its first.
+    /// How many the write under way covers besides its first.
     covered: u32,
     /// Nothing uses this login any more.
     pub(super) gives_back: bool,
-    /// What it names is revoked.
+    /// What the handoff names is revoked.
     pub(super) is_over: bool,
 }
 
 impl Saves {
-    /// Another engine goes on, and hears of no write that the one before it asked for.
+    /// Prepares for another engine, which must not get the answers to writes that the one before it asked for.
     pub(super) fn disown(&mut self) {
         (self.waiting, self.covered) = (0, 0);
     }
 }
 
-/// What becomes of tokens and leases at the end.
+/// Returns what becomes of tokens and leases at the end.
 pub(super) const fn end(has_handoff: bool, gives_back: bool) -> End {
     match (has_handoff, gives_back) {
         (false, _) => End::Alone,
@@ -46,8 +47,8 @@ pub(super) const fn end(has_handoff: bool, gives_back: bool) -> End {
 }
 
 impl Run {
-    /// Goes on from what an earlier leader has left. Nothing is asked of the server before that is known: a login or a mint
-    /// would be one too many. Returns false where this run is told to stop first.
+    /// Goes on from what an earlier leader has left. Nothing is asked of the server before that is known: a login or
+    /// a mint would be one too many. Returns false if this run is asked to stop first.
     pub(super) async fn take_over(&mut self) -> bool {
         let Some(handoff) = self.handoff.clone() else { return true };
         let (mut early, mut said) = (Vec::new(), String::new());
@@ -99,7 +100,7 @@ impl Run {
         true
     }
 
-    /// Writes the handoff: one write at a time, each with all that is known when it begins.
+    /// Writes the handoff: one write at a time, each with everything that is known when it begins.
     pub(super) fn save(&mut self) {
         let Some(handoff) = self.handoff.clone() else {
             return self.backlog.push_back(Event::HandoffSaved(Ok(())));
@@ -116,7 +117,7 @@ impl Run {
         }));
     }
 
-    /// It is written, or not.
+    /// Handles the outcome of a write.
     pub(super) fn saved(&mut self, generation: u64, result: Result<(), String>) -> Option<Event> {
         self.saves.under_way = false;
         let covered = std::mem::take(&mut self.saves.covered);
@@ -132,7 +133,7 @@ impl Run {
         Some(Event::HandoffSaved(result))
     }
 
-    /// Nothing uses this login any more. The engine goes on once more under a policy that gives everything back.
+    /// Ends a login that nothing uses any more. The engine goes on once more, under a policy that revokes everything.
     pub(super) fn end(&mut self) -> Option<Event> {
         self.stopping = true;
         if self.handoff.is_none() {
@@ -143,8 +144,8 @@ impl Run {
         (!std::mem::replace(&mut self.yielding, true)).then_some(Event::Yield)
     }
 
-    /// Deletes the handoff where all that it names is given back. What could not be, because the server refuses it, ends by
-    /// itself, and nothing would go on with it. Where the server is away, the next leader gives it back.
+    /// Deletes the handoff if everything that it names is revoked. What the server refuses to revoke expires by
+    /// itself, and nothing would go on with it. If the server is away, the next leader revokes it.
     pub(super) async fn clear(&mut self) {
         self.saves.is_over |= self.saves.gives_back && self.engine.view(clock::now()).outage.is_none();
         if let Some(handoff) = self.handoff.as_ref().filter(|_| self.saves.is_over).map(Rc::clone) {

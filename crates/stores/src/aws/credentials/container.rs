@@ -1,4 +1,4 @@
-//! Credentials from beside the container: ECS' agent, EKS' Pod Identity.
+//! Credentials from beside the container: from ECS' agent, or EKS' Pod Identity.
 
 use std::path::PathBuf;
 
@@ -15,19 +15,19 @@ use crate::http::{Call, Http, METADATA, may_be_plain, place};
 use crate::kept::Fresh;
 use crate::variables::Variables;
 
-/// Where ECS' agent is, whose address is not configured.
+/// The address of ECS' agent, which cannot be configured.
 const ECS: &str = "http://169.254.170.2";
 
-/// What the request is authorised with.
+/// The token that authorises the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token {
-    /// A file, which is read each time: it is renewed.
+    /// In a file, which is read each time, since it is renewed.
     File(PathBuf),
     Given(Secret),
     None,
 }
 
-/// The container's credentials, where a variable says that there are any.
+/// Returns the container's credentials, if a variable names any.
 pub(super) fn source(variables: &Variables) -> Result<Option<Source>, Failure> {
     let relative = variables.text("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
     let (name, url) = match (relative, variables.text("AWS_CONTAINER_CREDENTIALS_FULL_URI")) {
@@ -43,7 +43,7 @@ pub(super) fn source(variables: &Variables) -> Result<Option<Source>, Failure> {
     };
     let unusable = |why: String| Failure::new(FailureKind::Unusable, why);
     let url = url.map_err(|_| unusable(format!("{name} is no URL")))?;
-    // The token would be sent to whoever can set the variable's host.
+    // The token would be sent to any host that the variable names.
     if url.scheme() != "https" && !may_be_plain(&url) {
         return Err(unusable(format!(
             "{name} leads to {}, which is neither TLS nor on this machine; no token was sent there",

@@ -18,13 +18,13 @@ const TTL: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token-ttl-se
 const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 
-/// Where the service is.
+/// Returns the address of the service.
 pub(super) fn address(variables: &Variables) -> Url {
     let named = variables.url("AWS_EC2_METADATA_SERVICE_ENDPOINT");
     named.unwrap_or_else(|| Url::parse(SERVICE).expect("a constant that is a URL"))
 }
 
-/// Whether it may be asked at all.
+/// Returns whether the service must not be asked.
 pub(super) fn is_disabled(variables: &Variables) -> bool {
     variables.text("AWS_EC2_METADATA_DISABLED").is_some_and(|word| word.eq_ignore_ascii_case("true"))
 }
@@ -57,8 +57,8 @@ pub(super) async fn fetch(http: &Http, base: &Url) -> Result<Fresh<Keys>, Failur
     }
 }
 
-/// A token without which version 2 answers nothing. Version 1 is not asked: a request that another program can be
-/// made to send gets no credentials.
+/// Fetches the token that version 2 requires. Version 1 is not asked: a request that another program can be made to
+/// send must get no credentials.
 async fn session(http: &Http, base: &Url, what: &str) -> Result<Secret, Failure> {
     let mut call =
         Call { method: Method::PUT, timeout: METADATA, ..Call::get(at(base, "/latest/api/token")) };

@@ -1,4 +1,4 @@
-//! Where AWS' credentials are from, in the order of AWS' own programs, and how long they are good.
+//! The sources of AWS' credentials, in the order of AWS' own programs, and how long the credentials are good.
 
 mod container;
 mod instance;
@@ -24,7 +24,7 @@ use crate::variables::Variables;
 pub(super) use profile::{region as region_of_profile, token_file as token_file_of_profile};
 pub(super) use sts::VERSION as STS_VERSION;
 
-/// The name of a session of a role, where nothing else names it.
+/// The name of a role's session, if nothing else names it.
 const SESSION: &str = "leasehold";
 
 /// One source of credentials.
@@ -32,7 +32,7 @@ const SESSION: &str = "leasehold";
 enum Source {
     /// Keys that are written down.
     Given(Keys),
-    /// A token of another identity provider, for which STS gives keys.
+    /// A token of another identity provider, which STS exchanges for keys.
     WebIdentity { token_file: PathBuf, role_arn: String, session: String },
     /// A role that is assumed with other credentials.
     Assumed { base: Box<Source>, role_arn: String, session: String },
@@ -42,10 +42,10 @@ enum Source {
     Instance,
 }
 
-/// The keys of now, and how they are replaced.
+/// The present keys, and how they are replaced.
 pub(super) struct Credentials {
     variables: Variables,
-    /// The role of the configuration.
+    /// The role that the configuration names.
     role_arn: Option<String>,
     kept: Kept<Keys>,
 }
@@ -55,17 +55,17 @@ impl Credentials {
         Self { variables, role_arn, kept: Kept::default() }
     }
 
-    /// The keys to sign with.
+    /// Returns the keys to sign with.
     pub(super) async fn keys(&self, http: &Http, region: &str) -> Result<Arc<Keys>, Failure> {
         self.kept.get(async { self.fetch(http, region).await.map_err(lacking) }).await
     }
 
-    /// Has these keys replaced at the next request: AWS says that they have ended.
+    /// Has these keys replaced at the next request, since AWS says that they have ended.
     pub(super) async fn forget(&self, keys: &Arc<Keys>) {
         self.kept.forget(keys).await;
     }
 
-    /// A token that says to others whose keys these are.
+    /// Returns a token that tells others whose keys these are.
     pub(super) async fn identity(
         &self,
         http: &Http,
@@ -88,17 +88,17 @@ impl Credentials {
     }
 }
 
-/// What a source is asked with.
+/// What a source needs to be asked.
 struct Around<'a> {
     http: &'a Http,
     region: &'a str,
     variables: &'a Variables,
 }
 
-/// The first source that is configured. It alone is asked: credentials of another one would be those of another
-/// identity.
+/// Returns the first source that is configured. Only that one is asked: the credentials of another would be those of
+/// another identity.
 fn source(variables: &Variables) -> Result<Source, Failure> {
-    // A profile that is asked for by name is meant, whatever else is there.
+    // A profile that is named has priority over everything else.
     if named_profile(variables).is_none()
         && let Some(source) = environment(variables)?.or_else(|| web_identity(variables))
     {
@@ -170,7 +170,7 @@ impl Source {
     }
 }
 
-/// The keys in the answer of a metadata service.
+/// Reads the keys in the answer of a metadata service.
 fn answer(body: &[u8], what: &str) -> Result<Fresh<Keys>, Failure> {
     let tree = Tree::from_json(body).map_err(|_| no_service(what, 200))?;
     let text = |name: &str| tree.get(name).and_then(Tree::as_str).filter(|text| !text.is_empty());
@@ -186,7 +186,7 @@ fn answer(body: &[u8], what: &str) -> Result<Fresh<Keys>, Failure> {
     Ok(Fresh::until(keys, text("Expiration").and_then(times::parse)))
 }
 
-/// An id that may become a part of a header.
+/// Checks an id that may become a part of a header.
 fn key_id(id: &str) -> Result<String, Failure> {
     let is_id = id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if is_id {
@@ -196,13 +196,13 @@ fn key_id(id: &str) -> Result<String, Failure> {
     }
 }
 
-/// Why there are no keys. What lacks on our own side is no secret that lacks.
+/// Says why there are no keys. Something that is missing on our own side is no missing secret.
 fn lacking(failure: Failure) -> Failure {
     let kind = if failure.kind == FailureKind::Local { FailureKind::Unusable } else { failure.kind };
     Failure { kind, why: format!("no credentials of AWS: {}", failure.why), ..failure }
 }
 
-/// What answers is no metadata service.
+/// Makes the failure for an answer that is not a metadata service's.
 fn no_service(what: &str, status: u16) -> Failure {
     let why = format!(
         "{what}: what answers there ({status}) is no metadata service of AWS; check what is in front of it"

@@ -12,10 +12,10 @@ use crate::aws::sign::Keys;
 use crate::aws::variables;
 use crate::variables::Variables;
 
-/// No file of profiles is larger.
+/// The most bytes of a file of profiles.
 const MOST: usize = 256 * 1024;
 
-/// What one profile says, of both files.
+/// What both files say about one profile.
 #[derive(Default)]
 struct Profile {
     keys: BTreeMap<String, Secret>,
@@ -27,7 +27,7 @@ impl Profile {
     }
 }
 
-/// The source of the profile that is asked for, or of `default` where that says one.
+/// Returns the source of the profile that is named, or of `default` if that has one.
 pub(super) fn source(variables: &Variables) -> Result<Option<Source>, Failure> {
     let name = variables::profile(variables).unwrap_or("default");
     match (profile(variables, name)?, variables::profile(variables)) {
@@ -37,13 +37,13 @@ pub(super) fn source(variables: &Variables) -> Result<Option<Source>, Failure> {
     }
 }
 
-/// The region of the profile that is asked for.
+/// Returns the region of the profile that is named.
 pub(in crate::aws) fn region(variables: &Variables) -> Option<String> {
     let name = variables::profile(variables).unwrap_or("default");
     Some(profile(variables, name).ok()??.text("region")?.to_owned())
 }
 
-/// The file of a web identity that the profile names.
+/// Returns the file of a web identity that the profile names.
 pub(in crate::aws) fn token_file(variables: &Variables) -> Option<PathBuf> {
     let name = variables::profile(variables).unwrap_or("default");
     profile(variables, name).ok()??.text("web_identity_token_file").map(PathBuf::from)
@@ -75,7 +75,7 @@ fn of(variables: &Variables, name: &str, profile: &Profile) -> Result<Option<Sou
     }
 }
 
-/// What a role of a profile is assumed with.
+/// Returns the source of the credentials that a profile's role is assumed with.
 fn base(variables: &Variables, name: &str, profile: &Profile) -> Result<Source, Failure> {
     let wrong = |why: String| unusable(format!("the profile {name} has role_arn, {why}"));
     match (profile.text("source_profile"), profile.text("credential_source")) {
@@ -105,7 +105,7 @@ fn keys(profile: &Profile, name: &str) -> Option<Keys> {
 fn profile(variables: &Variables, name: &str) -> Result<Option<Profile>, Failure> {
     let mut all = Profile::default();
     let mut found = false;
-    // What the first says, the second does not change.
+    // The second file does not change what the first one says.
     for (path, is_config) in variables::profile_files(variables).into_iter().zip([false, true]) {
         let Some(path) = path.filter(|path| path.exists()) else { continue };
         let bytes = files::read("AWS profiles", &path, MOST)?;
@@ -115,8 +115,8 @@ fn profile(variables: &Variables, name: &str) -> Result<Option<Profile>, Failure
     Ok(found.then_some(all))
 }
 
-/// Adds what the section says, and returns whether it is there. What is indented belongs to the key above it, and is
-/// nothing that we use.
+/// Adds what the section says, and returns whether the section is there. An indented line belongs to the key above
+/// it, and we use none of these.
 fn read(bytes: &[u8], section: &str, into: &mut Profile) -> bool {
     let (mut inside, mut found) = (false, false);
     for line in bytes.split(|byte| *byte == b'\n') {
@@ -134,7 +134,7 @@ fn read(bytes: &[u8], section: &str, into: &mut Profile) -> bool {
             let (Some(key), Some(value)) = (halves.next(), halves.next()) else { continue };
             let key = String::from_utf8_lossy(key.trim_ascii()).to_ascii_lowercase();
             let value = value.trim_ascii();
-            // A comment begins behind white space; a key of AWS has neither.
+            // A comment begins after white space, and a key of AWS contains neither.
             let end = value.windows(2).position(|two| two[0].is_ascii_whitespace() && two[1] == b'#');
             let value = Secret::new(value[..end.unwrap_or(value.len())].trim_ascii().to_vec());
             if !value.is_empty() {

@@ -18,10 +18,10 @@ use crate::login::is_jwt;
 use crate::oauth::{FORM, Form, no_token};
 use crate::times;
 
-/// What STS speaks.
+/// The version of the protocol of STS.
 pub(in crate::aws) const VERSION: &str = "2011-06-15";
 
-/// What a web identity's token becomes, which needs no other credentials.
+/// Exchanges the token of a web identity for keys, which needs no other credentials.
 pub(super) async fn with_web_identity(
     around: &Around<'_>,
     token_file: &Path,
@@ -57,7 +57,7 @@ pub(super) async fn with_web_identity(
     })
 }
 
-/// What a role gives to whoever may assume it.
+/// Returns the keys of a role that these credentials may assume.
 pub(super) async fn assume(
     around: &Around<'_>,
     base: &Keys,
@@ -68,7 +68,7 @@ pub(super) async fn assume(
     keys(&answer, format!("the role {role_arn}"), |complaint| refused(complaint, role_arn))
 }
 
-/// A token that says who signed the request, for `audience` alone.
+/// Returns a token that says who signed the request, for `audience` alone.
 pub(super) async fn identity(around: &Around<'_>, keys: &Keys, audience: &str) -> Result<Secret, Failure> {
     let form = Form::of(&[
         ("Action", b"GetWebIdentityToken"),
@@ -129,7 +129,7 @@ fn form(action: &str, role_arn: &str, session: &str, token: Option<&Secret>) -> 
     Form::of(&fields)
 }
 
-/// Asks with a form and with what of it is a credential.
+/// Asks with a form, and with the values of it that are credentials.
 async fn ask(
     around: &Around<'_>,
     (form, unspoken): (Form, Vec<Secret>),

@@ -1,4 +1,4 @@
-//! Entra ID: what proves who asks is posted, and a token comes back.
+//! Entra ID: a proof of the identity is posted, and a token comes back.
 
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::secret::Secret;
@@ -9,14 +9,14 @@ use crate::http::{Answer, Http, said};
 use crate::kept::Fresh;
 use crate::oauth::{self, Form, complaint, no_token};
 
-/// Asks Entra ID at `url` for a token for `resource`, with what proves who asks.
+/// Asks Entra ID at `url` for a token for `resource`, with a proof of the identity.
 pub(super) async fn post(
     http: &Http,
     (url, resource): (Url, &str),
     (client_id, proof): (&str, &[(&str, &[u8])]),
     credential: &Secret,
 ) -> Result<Fresh<Secret>, Failure> {
-    // A resource that ends with a slash keeps it: the token is for what was asked for, to the letter.
+    // A resource that ends with a slash keeps it: the token is for exactly the text that was asked for.
     let scope = format!("{resource}/.default");
     let common: [(&str, &[u8]); 3] = [
         ("client_id", client_id.as_bytes()),
@@ -30,7 +30,7 @@ pub(super) async fn post(
     Err(refused(&answer))
 }
 
-/// What a refusal of Entra ID means, by the number that it begins with.
+/// Explains a refusal of Entra ID by the number that it begins with.
 fn refused(answer: &Answer) -> Failure {
     let status = answer.status.as_u16();
     let (code, words) = complaint(answer);
@@ -63,7 +63,7 @@ fn refused(answer: &Answer) -> Failure {
     }
 }
 
-/// The number of the refusal, which stands beside the words that may quote the credential.
+/// Returns the number of the refusal, which stands beside the words that may quote the credential.
 fn number(answer: &Answer) -> String {
     let tree = Tree::from_json(&answer.body).unwrap_or_default();
     let first = tree.get("error_codes").and_then(Tree::as_list).and_then(<[Tree]>::first);

@@ -17,7 +17,7 @@ const METADATA_HEADER: HeaderName = HeaderName::from_static("metadata");
 const IDENTITY_HEADER: HeaderName = HeaderName::from_static("x-identity-header");
 const MACHINE: &str = "the machine's metadata service";
 
-/// A token from App Service and its like.
+/// Returns a token from App Service and similar services.
 pub(super) async fn of_app_service(
     http: &Http,
     (endpoint, header): (Url, &Secret),
@@ -30,7 +30,7 @@ pub(super) async fn of_app_service(
     managed(http, call, "the identity service of IDENTITY_ENDPOINT").await
 }
 
-/// A token from the metadata service.
+/// Returns a token from the metadata service.
 pub(super) async fn of_machine(
     http: &Http,
     base: &Url,
@@ -42,7 +42,7 @@ pub(super) async fn of_machine(
     managed(http, Call { url, ..call }, MACHINE).await.map_err(unfound)
 }
 
-/// What the machine is, as its metadata service says: a JSON object.
+/// Returns what the metadata service says about the machine: a JSON object.
 pub(super) async fn instance(http: &Http, base: &Url) -> Result<Tree, Failure> {
     let mut call = beside(base, "/metadata/instance");
     call.url.query_pairs_mut().append_pair("api-version", "2018-02-01");
@@ -66,7 +66,7 @@ fn beside(base: &Url, path: &str) -> Call {
     call
 }
 
-/// The address with what is asked for, and for whom.
+/// Returns the address with the resource, and the identity that the token is for.
 fn asking(mut url: Url, version: &str, resource: &str, identity: Option<&ManagedIdentity>) -> Url {
     let is_app_service = version == "2019-08-01";
     let identity = match identity {
@@ -88,7 +88,7 @@ fn asking(mut url: Url, version: &str, resource: &str, identity: Option<&Managed
     url
 }
 
-/// A token of an identity of the machine.
+/// Returns a token of an identity of the machine.
 async fn managed(http: &Http, call: Call, what: &str) -> Result<Fresh<Secret>, Failure> {
     let what = format!("{what} at {}", place(&call.url));
     let answer = http.send(Call { timeout: METADATA, ..call }).await?;
@@ -106,7 +106,7 @@ fn refused(answer: &Answer, what: &str) -> Failure {
     let words = if words.is_empty() { text("message") } else { words };
     let words = if words.is_empty() { String::new() } else { format!(" ({words})") };
     match status {
-        // While an identity is being assigned, Azure asks for patience.
+        // While an identity is being assigned, Azure asks for a later retry.
         404 | 410 | 500..=599 => Failure::new(FailureKind::Unavailable, format!("{what}: {status}{words}")),
         429 => Failure::new(FailureKind::Overloaded(None), format!("{what}: too many requests")),
         400 | 401 | 403 if tree.as_map().is_some() => Failure::advised(
@@ -119,7 +119,7 @@ fn refused(answer: &Answer, what: &str) -> Failure {
     }
 }
 
-/// What is said where there is no metadata service, and nothing else is configured.
+/// Makes the failure for the case that there is no metadata service, and nothing else is configured.
 fn unfound(failure: Failure) -> Failure {
     match failure.kind {
         FailureKind::Unreachable | FailureKind::Unheard => Failure::advised(

@@ -1,4 +1,4 @@
-//! Who asks Azure: where tokens of Entra ID are from, in the order of Azure's own libraries.
+//! The identity that asks Azure: the sources of Entra ID's tokens, in the order of Azure's own libraries.
 
 mod entra;
 mod managed;
@@ -23,15 +23,15 @@ pub(crate) use source::files;
 
 const BY_ASSERTION: &[u8] = b"urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Who asks, and what a token is made of.
+/// The identity that asks, and what its tokens are made of.
 pub(crate) struct Asker {
     settings: AzureIdentity,
     variables: Variables,
-    /// The host of Entra ID, where no variable names another.
+    /// The host of Entra ID, if no variable names another.
     authority: &'static str,
 }
 
-/// The token of now, and how it is replaced.
+/// The present token, and how it is replaced.
 pub(super) struct Identity {
     asker: Asker,
     kept: Kept<Secret>,
@@ -42,7 +42,7 @@ impl Identity {
         Self { asker, kept: Kept::default() }
     }
 
-    /// A token for what the vault asks for.
+    /// Returns a token for the vault's challenge.
     pub(super) async fn token(&self, http: &Http, challenge: &Challenge) -> Result<Arc<Secret>, Failure> {
         self.kept.get(self.asker.token(http, challenge)).await
     }
@@ -57,12 +57,12 @@ impl Asker {
         Self { settings, variables, authority }
     }
 
-    /// Fetches a token for what is asked for.
+    /// Fetches a token for a challenge.
     pub(crate) async fn token(&self, http: &Http, asked: &Challenge) -> Result<Fresh<Secret>, Failure> {
         self.fetch(http, asked).await.map_err(lacking)
     }
 
-    /// Returns what the machine is, where tokens are the machine's own; nothing where they are another's.
+    /// Returns what the machine is, if tokens are the machine's own; `None` if they are another identity's.
     pub(crate) async fn machine(&self, http: &Http) -> Result<Option<Tree>, Failure> {
         match source::source(&self.settings, &self.variables).map_err(lacking)? {
             Source::Machine { base } => managed::instance(http, &base).await.map(Some).map_err(lacking),
@@ -95,7 +95,7 @@ impl Asker {
         }
     }
 
-    /// Where Entra ID is, for the tenant. Its host is never the vault's word.
+    /// Returns the address of Entra ID for the tenant. Its host never comes from the vault.
     fn authority(&self, asked: &Challenge) -> Result<Url, Failure> {
         let named = self.settings.tenant_id.as_deref().or_else(|| self.variables.text("AZURE_TENANT_ID"));
         let tenant =
@@ -114,7 +114,7 @@ impl Asker {
             .map_err(|_| Failure::new(FailureKind::Unusable, "AZURE_AUTHORITY_HOST is no URL"))
     }
 
-    /// The identity of the machine that is asked for by name.
+    /// Returns the identity of the machine that is named.
     fn named(&self) -> Option<ManagedIdentity> {
         let by_id = || {
             let id = self.settings.client_id.as_deref().or_else(|| self.variables.text("AZURE_CLIENT_ID"));
@@ -124,7 +124,7 @@ impl Asker {
     }
 }
 
-/// Why there is no token. What lacks on our own side is no secret that lacks.
+/// Says why there is no token. Something that is missing on our own side is no missing secret.
 fn lacking(failure: Failure) -> Failure {
     let kind = if failure.kind == FailureKind::Local { FailureKind::Unusable } else { failure.kind };
     Failure { kind, why: format!("no credentials of Azure: {}", failure.why), ..failure }

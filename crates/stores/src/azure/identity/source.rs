@@ -1,4 +1,4 @@
-//! Which source of tokens is meant: the first that is configured, in the order of Azure's own libraries.
+//! Finds the source of tokens: the first that is configured, in the order of Azure's own libraries.
 
 use std::path::{Path, PathBuf};
 
@@ -16,22 +16,22 @@ const METADATA_SERVICE: &str = "http://169.254.169.254";
 pub(super) enum Source {
     /// A service principal, by its secret.
     Secret { client_id: String, secret: Given },
-    /// A service principal, by a token of another identity provider: AKS.
+    /// A service principal, by the token of another identity provider, as on AKS.
     Workload { client_id: String, token_file: PathBuf },
-    /// An identity of the machine, from App Service and its like.
+    /// An identity of the machine, from App Service and similar services.
     AppService { endpoint: Url, header: Secret },
     /// An identity of the machine, from the metadata service.
     Machine { base: Url },
 }
 
-/// A client secret, where it is.
+/// A client secret, by its place.
 #[derive(Debug)]
 pub(super) enum Given {
     File(PathBuf),
     Variable(Secret),
 }
 
-/// The first source that is configured: in the backend, then in the environment.
+/// Returns the first source that is configured: in the backend, then in the environment.
 pub(super) fn source(settings: &AzureIdentity, variables: &Variables) -> Result<Source, Failure> {
     let client_id = settings.client_id.as_deref().or_else(|| variables.text("AZURE_CLIENT_ID"));
     let needs_id = |what: &str| {
@@ -80,7 +80,7 @@ fn machine(variables: &Variables) -> Result<Source, Failure> {
     }
 }
 
-/// The files that a token may be made of.
+/// Returns the files that a token may be made of.
 pub(crate) fn files(settings: &AzureIdentity, variables: &Variables) -> Vec<PathBuf> {
     let token = variables.path("AZURE_FEDERATED_TOKEN_FILE");
     settings.client_secret_file.as_deref().map(Path::to_owned).into_iter().chain(token).collect()

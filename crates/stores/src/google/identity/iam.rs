@@ -1,4 +1,4 @@
-//! IAM Credentials: what a service account does for others who may act as it.
+//! IAM Credentials: what a service account does for identities that may act as it.
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use leasehold_base::failure::{Failure, FailureKind};
@@ -17,24 +17,24 @@ use crate::times;
 const SERVICE: &str = "IAM Credentials";
 const IMPERSONATE: &str = ":generateAccessToken";
 
-/// Where a service account is acted as.
+/// The address at which we act as a service account.
 pub(super) struct Actor(Url);
 
 impl Actor {
-    /// The account of this name.
+    /// Returns the account with this name.
     pub(super) fn of(email: &str) -> Self {
         let url = format!("https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{email}");
         Self(Url::parse(&url).expect("an account's name is made of what a path is"))
     }
 
-    /// The account whose access tokens are made at `url`.
+    /// Returns the account whose access tokens are made at `url`.
     pub(super) fn at(url: &Url) -> Option<Self> {
         let mut own = url.clone();
         own.set_path(url.path().strip_suffix(IMPERSONATE)?);
         Some(Self(own))
     }
 
-    /// The account's name.
+    /// Returns the account's name.
     pub(super) fn email(&self) -> &str {
         self.0.path().rsplit('/').next().unwrap_or_default()
     }
@@ -46,7 +46,7 @@ impl Actor {
         jwt(&answer, "signedJwt")
     }
 
-    /// A token that says who the account is, for `audience` alone.
+    /// Returns a token that says who the account is, for `audience` alone.
     pub(super) async fn identity(
         &self,
         http: &Http,
@@ -65,7 +65,7 @@ impl Actor {
     }
 }
 
-/// An access token of the service account whose tokens are made at `url`.
+/// Returns an access token of the service account whose tokens are made at `url`.
 pub(super) async fn impersonate(http: &Http, url: &Url, token: &Secret) -> Result<Fresh<Secret>, Failure> {
     let body = Tree::map([("scope", Tree::list([Tree::text(SCOPE)])), ("lifetime", Tree::text("3600s"))]);
     let tree = post(http, url.clone(), token, &body, "Workload Identity User").await?;

@@ -16,19 +16,19 @@ const GOOGLE: &str = "Google";
 /// The machine's own account.
 const OWN: &str = "default";
 
-/// Where the metadata service is.
+/// Returns the address of the metadata service.
 pub(crate) fn address(variables: &Variables) -> Option<Url> {
     let host = variables.text("GCE_METADATA_HOST").unwrap_or("metadata.google.internal");
     Url::parse(&format!("http://{host}/")).ok()
 }
 
-/// An access token of the machine's own account.
+/// Returns an access token of the machine's own account.
 pub(super) async fn token(http: &Http, variables: &Variables) -> Result<Fresh<Secret>, Failure> {
     let (answer, what) = ask(http, variables, (OWN, "token"), &[]).await?;
     oauth::token(&answer, &what)
 }
 
-/// A token that says who the machine is, for `audience` alone.
+/// Returns a token that says who the machine is, for `audience` alone.
 pub(super) async fn identity(
     http: &Http,
     variables: &Variables,
@@ -41,7 +41,7 @@ pub(super) async fn identity(
     if is_jwt(&jwt) { Ok(jwt) } else { Err(no_token(&what)) }
 }
 
-/// The name of the machine's own account.
+/// Returns the name of the machine's own account.
 pub(super) async fn email(http: &Http, variables: &Variables) -> Result<String, Failure> {
     let (answer, what) = ask(http, variables, (OWN, "email"), &[]).await?;
     let text = std::str::from_utf8(&answer.body).unwrap_or_default().trim();

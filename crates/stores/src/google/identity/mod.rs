@@ -1,4 +1,4 @@
-//! Who asks: where Google's tokens are from, in the order of Google's own libraries.
+//! The identity that asks: the sources of Google's tokens, in the order of Google's own libraries.
 
 mod iam;
 mod machine;
@@ -19,7 +19,7 @@ use crate::variables::Variables;
 pub(crate) use machine::address as metadata;
 pub(crate) use proof::{identity, of_machine, signed};
 
-/// The token of now, and how it is replaced.
+/// The present token, and how it is replaced.
 pub(super) struct Identity {
     variables: Variables,
     kept: Kept<Secret>,
@@ -39,7 +39,8 @@ impl Identity {
     }
 }
 
-/// The file of credentials, where there is one: what the variable names, or what gcloud has left.
+/// Returns the file of credentials, if there is one: the file that the variable names, or the one that gcloud has
+/// left.
 pub(super) fn key_file(variables: &Variables) -> Option<PathBuf> {
     let left = || {
         let config = variables.path("CLOUDSDK_CONFIG");
@@ -49,7 +50,7 @@ pub(super) fn key_file(variables: &Variables) -> Option<PathBuf> {
     variables.path("GOOGLE_APPLICATION_CREDENTIALS").or_else(left)
 }
 
-/// An access token.
+/// Fetches an access token.
 async fn fetch(variables: &Variables, http: &Http) -> Result<Fresh<Secret>, Failure> {
     let Some(path) = key_file(variables) else { return machine::token(http, variables).await };
     match Key::read(&path)? {
@@ -65,7 +66,7 @@ async fn fetch(variables: &Variables, http: &Http) -> Result<Fresh<Secret>, Fail
     }
 }
 
-/// Whether it may become a part of a URL's path, and of a claim: the name of a service account.
+/// Returns whether a text can be the name of a service account, and so a part of a URL's path and of a claim.
 pub(super) fn is_account(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '@' | '_' | ':');
     (6..=128).contains(&text.len()) && text.contains('@') && text.chars().all(is_part)

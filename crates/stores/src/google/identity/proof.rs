@@ -1,4 +1,4 @@
-//! What says who we are to someone else than Google: a JWT for one audience.
+//! Proofs of who we are, for parties other than Google: a JWT for one audience.
 
 use leasehold_base::clock;
 use leasehold_base::failure::{Failure, FailureKind};
@@ -11,10 +11,10 @@ use crate::google::key::{Federated, Key, jwt};
 use crate::http::Http;
 use crate::variables::Variables;
 
-/// For how many seconds a JWT is good that an account signs. Vault takes no longer one, unless its role says so.
+/// How many seconds a JWT is valid that an account signs. Vault accepts no longer life, unless its role says so.
 const LIFE: i64 = 900;
 
-/// A token that Google has signed, which says who we are and is for `audience` alone.
+/// Returns a token that Google has signed, which says who we are and is for `audience` alone.
 pub(crate) async fn identity(
     http: &Http,
     variables: &Variables,
@@ -50,7 +50,7 @@ async fn identity_of(
     }
 }
 
-/// A token that Google has signed of the machine, whatever file of credentials there is.
+/// Returns a token that Google has signed for the machine, whatever file of credentials there is.
 pub(crate) async fn of_machine(
     http: &Http,
     variables: &Variables,
@@ -60,7 +60,7 @@ pub(crate) async fn of_machine(
     machine::identity(http, variables, account, audience).await.map_err(lacking)
 }
 
-/// A JWT that a service account has signed for `audience`.
+/// Returns a JWT that a service account has signed for `audience`.
 pub(crate) async fn signed(
     http: &Http,
     variables: &Variables,
@@ -103,7 +103,7 @@ fn claims(email: &str, audience: &str) -> Tree {
     ])
 }
 
-/// The account that a federated identity acts as.
+/// Returns the account that a federated identity acts as.
 fn actor(account: Option<&str>, federated: &Federated) -> Result<Actor, Failure> {
     let named = account.map(Actor::of).or_else(|| Actor::at(federated.impersonate.as_ref()?));
     named.ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! Google's token services: what proves who asks is posted, and a token comes back.
+//! Google's token services: a proof of the identity is posted, and a token comes back.
 
 use http::header::DATE;
 use leasehold_base::clock;
@@ -15,18 +15,18 @@ use crate::login::is_jwt;
 use crate::oauth::{self, Form, complaint, no_token};
 
 pub(super) const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
-/// No file with a subject's token is larger.
+/// The most bytes of a file with a subject's token.
 const MOST: usize = 64 * 1024;
-/// A clock that is as far off is the reason why a JWT is refused.
+/// A clock that is off by this many seconds is the reason why a JWT is refused.
 const SKEW: i64 = 240;
 
-/// An access token of a service account, which signs for itself.
+/// Returns an access token of a service account, which signs for itself.
 pub(super) async fn of_account(http: &Http, account: &Account) -> Result<Fresh<Secret>, Failure> {
     let (answer, what) = by_assertion(http, account, ("scope", SCOPE)).await?;
     oauth::token(&answer, &what)
 }
 
-/// A token that says who the account is, for `audience` alone.
+/// Returns a token that says who the account is, for `audience` alone.
 pub(super) async fn identity_of_account(
     http: &Http,
     account: &Account,
@@ -58,7 +58,7 @@ async fn by_assertion(
     post(http, form, &account.token_url, vec![assertion]).await
 }
 
-/// An access token of a user, who has logged in.
+/// Returns an access token of a user who has logged in.
 pub(super) async fn of_user(http: &Http, user: &User) -> Result<Fresh<Secret>, Failure> {
     let fields: [(&str, &[u8]); 4] = [
         ("grant_type", b"refresh_token"),
@@ -72,7 +72,7 @@ pub(super) async fn of_user(http: &Http, user: &User) -> Result<Fresh<Secret>, F
     oauth::token(&answer, &what)
 }
 
-/// What the token of another identity provider becomes.
+/// Exchanges the token of another identity provider.
 pub(super) async fn exchange(http: &Http, federated: &Federated) -> Result<Fresh<Secret>, Failure> {
     let subject = subject(federated)?;
     let fields: [(&str, &[u8]); 6] = [
@@ -88,7 +88,7 @@ pub(super) async fn exchange(http: &Http, federated: &Federated) -> Result<Fresh
     oauth::token(&answer, &what)
 }
 
-/// The token of the other identity provider, which that replaces: it is read each time.
+/// Reads the token of the other identity provider, each time anew, since that provider replaces it.
 fn subject(federated: &Federated) -> Result<Secret, Failure> {
     let Some(field) = &federated.field else {
         return files::credential("the subject token", &federated.file);
@@ -101,7 +101,7 @@ fn subject(federated: &Federated) -> Result<Secret, Failure> {
     })
 }
 
-/// Posts the form, and returns an answer that is good, with what a message calls who gave it.
+/// Posts the form. Returns a good answer, with the name of the service that gave it, for messages.
 async fn post(
     http: &Http,
     form: Form,
