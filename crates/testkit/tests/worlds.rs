@@ -8,8 +8,21 @@ const WORLDS: u64 = 2000;
 
 /// Worlds that a run of a million has found broken, and that were mended since. What a seed draws changes with the
 /// simulator; that costs nothing here.
-const FOUND: [u64; 8] =
-    [90_002_106, 90_119_931, 91_017_800, 93_043_112, 94_242_036, 94_298_718, 96_271_226, 96_406_905];
+const FOUND: [u64; 13] = [
+    90_002_106,
+    90_119_931,
+    91_017_800,
+    93_043_112,
+    94_242_036,
+    94_298_718,
+    96_271_226,
+    96_406_905,
+    220_015_095,
+    300_000_386,
+    310_031_830,
+    310_032_154,
+    310_041_398,
+];
 
 #[test]
 fn worlds_that_were_broken_once_stay_mended() {

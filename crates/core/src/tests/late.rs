@@ -62,7 +62,7 @@ fn a_notification_frees_what_was_published_before_it_began_also_where_there_is_n
         hand.published(generation, &[0])
     };
     let notify = Action::Notify { notifier: NotifierId(0), delay: Duration::ZERO };
-    assert_eq!(replace(&mut hand, "l2", 2), [notify.clone()]);
+    assert_eq!(replace(&mut hand, "l2", 2), std::slice::from_ref(&notify));
     assert_eq!(replace(&mut hand, "l3", 3), [], "one at a time");
     assert_eq!(hand.give(Event::Notified { notifier: NotifierId(0), result: Ok(()) }), [notify]);
     let revoked = |seen: &[Action], name: &str| {

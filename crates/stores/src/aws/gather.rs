@@ -32,6 +32,20 @@ pub(super) struct Gather {
     denied: AtomicBool,
 }
 
+/// The turn of the first task, which asks for all that wait. If that task is dropped, the others must not wait for it.
+struct Turn<'g> {
+    gather: &'g Gather,
+    is_over: bool,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.gather.waiting().clear();
+        }
+    }
+}
+
 impl Gather {
     fn waiting(&self) -> MutexGuard<'_, Vec<Asker>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -64,6 +78,7 @@ impl Gather {
         }
         let (told, is_first) = self.wait(id);
         if is_first {
+            let mut turn = Turn { gather: self, is_over: false };
             // Everything that is asked for in this turn of the loop comes before the rest of this.
             tokio::task::yield_now().await;
             loop {
@@ -79,6 +94,7 @@ impl Gather {
                     }
                 }
             }
+            turn.is_over = true;
         }
         // If the first task was dropped, each of the others asks by itself.
         told.await.ok().flatten()
@@ -132,7 +148,9 @@ impl Aws {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::future::{Future as _, poll_fn};
     use std::rc::Rc;
+    use std::task::Poll;
 
     use http::{HeaderMap, StatusCode};
     use leasehold_base::secret::Secret;
@@ -192,6 +210,25 @@ mod tests {
         assert!(has("Errors", "a token that is not in it"));
         assert!(!has("Errors", "FwoGZXIvYXdzEBYaDAbcdef"), "it is asked for by itself");
         assert!(has("SecretValues", "FwoGZXIvYXdzEBYaDAbcdef"), "what is good is good");
+    }
+
+    #[test]
+    fn where_the_first_is_dropped_before_it_has_asked_the_others_ask_by_themselves() {
+        let gather = Gather::default();
+        let ask = async |_: Vec<String>| Ok(());
+        let found = |(): &(), _: &str| None;
+        let runtime = Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut first = Box::pin(gather.read("first", ask, found));
+            let mut second = Box::pin(gather.read("second", ask, found));
+            let begun = poll_fn(|cx| {
+                Poll::Ready(first.as_mut().poll(cx).is_pending() && second.as_mut().poll(cx).is_pending())
+            });
+            assert!(begun.await, "both wait");
+            drop(first);
+            assert!(second.await.is_none(), "it asks by itself");
+            assert!(gather.read("third", ask, found).await.is_none(), "and is the first again");
+        });
     }
 
     fn sizes(asked: &[Vec<String>]) -> Vec<usize> {
