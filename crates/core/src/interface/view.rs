@@ -207,6 +207,8 @@ pub struct SecretView {
     pub version_id: Option<String>,
     /// Its lease, if it has one.
     pub lease: Option<String>,
+    /// The accessor of the login that leased it, while that login is known.
+    pub accessor: Option<String>,
     /// The end of its lease or its token, whichever is sooner; `None` if nothing expires.
     pub expires: Option<Moment>,
     /// When it was last read or renewed with success.

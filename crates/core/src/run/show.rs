@@ -249,6 +249,9 @@ impl Engine {
             version: node.held.as_ref().and_then(|held| held.version),
             version_id: node.held.as_ref().and_then(|held| held.version_id.clone()),
             lease: node.lease().map(|lease| lease.id.0.clone()),
+            accessor: node.lease().and_then(|lease| {
+                self.upstream.session.logins.get(&lease.token).map(|login| login.accessor.clone())
+            }),
             expires: self.secret_expires(id),
             fresh: node.fresh,
             next,

@@ -11,8 +11,8 @@ use crate::refusal::Refusal;
 
 /// What the controllers and watches send to the engine's loop.
 pub(crate) enum Message {
-    /// A definition is to be synced, in this form. The flag says whether it had our finalizer already. If so, a Secret that is
-    /// not there may have been there before.
+    /// A definition is to be synced, in this form. The flag says whether its status calls a Secret of it usable: if that is not
+    /// there any more, it had readers.
     Want(Box<Definition>, bool),
     /// A definition is no longer to be synced. It is answered when nothing more is written for it.
     Drop(Key, Option<oneshot::Sender<()>>),
@@ -50,8 +50,10 @@ pub(crate) struct Sighting {
     pub(crate) name: String,
     /// The definition that its annotation names.
     pub(crate) owner: Option<String>,
-    /// Its version; `None` if it was deleted.
+    /// Its version, or that of its deletion; `None` if it is missing in a list.
     pub(crate) version: Option<String>,
+    /// It was deleted.
+    pub(crate) gone: bool,
     /// It was seen in a list, and not as a change: after an etcd was restored, versions begin again at a lower
     /// number.
     pub(crate) listed: bool,
@@ -124,7 +126,7 @@ impl Desk {
         };
         let holder =
             self.targets.get(&place).cloned().or_else(named).filter(|key| self.wanted.contains_key(key));
-        match sighting.version {
+        match sighting.version.filter(|_| !sighting.gone) {
             Some(version) => {
                 self.seen.insert(place, Seen { owner: sighting.owner, version, listed: sighting.listed })
             }

@@ -84,9 +84,9 @@ impl Hub {
                     for engine in self.engines.values() {
                         let _sent = engine.inbox.send(Message::Seen(sighting.clone()));
                     }
-                    match &sighting.version {
-                        Some(_) => self.seen.insert(place, sighting),
-                        None => self.seen.remove(&place),
+                    match sighting.gone {
+                        false => self.seen.insert(place, sighting),
+                        true => self.seen.remove(&place),
                     };
                 }
                 Message::Listed(keys) => self.board.listed(keys),

@@ -22,12 +22,12 @@ pub(crate) struct Publisher {
 /// What a Secret contained when it existed before, as far as this process knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Former {
-    /// It did not exist, or only another process knows.
+    /// There was none, or nobody has read it.
     None,
-    /// The same values as now.
-    Same,
-    /// Other values, so the workloads that have read them must be restarted.
-    Other,
+    /// The values that it gets now. The readers may still have to be restarted for the last change.
+    Same { owed: Option<Stamp> },
+    /// Other values, so its readers have to be restarted. The last change before this one, if it is known.
+    Other { changed: Option<Stamp> },
 }
 
 /// The outcome of a publish.
@@ -41,6 +41,8 @@ pub(crate) struct Outcome {
     pub(crate) is_new: bool,
     /// The change for which workloads still have to be restarted.
     pub(crate) owed: Option<Stamp>,
+    /// The last change of its values that the Secret notes.
+    pub(crate) changed: Option<Stamp>,
 }
 
 /// Why a Secret is not as it should be.
@@ -69,6 +71,13 @@ impl From<Away> for Unpublished {
     }
 }
 
+impl Outcome {
+    fn of(object: &Value, wanted: &Definition, wrote: bool, is_new: bool) -> Self {
+        let (owed, changed) = (secret::owed(object, wanted), secret::changed_at(object));
+        Self { version: version(object), wrote, is_new, owed, changed }
+    }
+}
+
 impl Publisher {
     pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
         Self { cluster }
@@ -93,16 +102,18 @@ impl Publisher {
         let written = match step {
             Step::Nothing => {
                 let live = live.unwrap_or_default();
-                let (version, owed) = (version(&live), secret::owed(&live, wanted));
-                return Ok(Outcome { version, wrote: false, is_new: false, owed });
+                return Ok(Outcome::of(&live, wanted, false, false));
             }
             Step::Create(mut object) => {
                 if former != Former::None {
                     self.is_defined(wanted).await?;
                 }
-                if former == Former::Other {
-                    secret::note_change(&mut object, wanted, clock::now().wall);
-                }
+                let note = match former {
+                    Former::None => None,
+                    Former::Same { owed } => owed,
+                    Former::Other { changed } => Some(secret::stamp_after(changed, clock::now().wall)),
+                };
+                note.iter().for_each(|stamp| secret::note_change(&mut object, wanted, *stamp));
                 self.write(Method::POST, &collection, &object).await?
             }
             Step::Replace(object) => self.write(Method::PUT, &path, &object).await?,
@@ -112,8 +123,7 @@ impl Publisher {
                 self.write(Method::POST, &collection, &object).await?
             }
         };
-        let (version, owed) = (version(&written), secret::owed(&written, wanted));
-        Ok(Outcome { version, wrote: true, is_new: live.is_none() && former == Former::None, owed })
+        Ok(Outcome::of(&written, wanted, true, live.is_none() && former == Former::None))
     }
 
     /// Notes that all workloads were restarted for a change. Returns the version that has the note; `None` if the
@@ -180,7 +190,11 @@ impl Publisher {
     async fn is_defined(&self, wanted: &Definition) -> Result<(), Unpublished> {
         let answer = self.cluster.get(&wanted.key.path()).await?;
         match answer.status {
-            200 if answer.body["metadata"]["uid"] == json!(wanted.uid) => Ok(()),
+            200 if answer.body["metadata"]["uid"] == json!(wanted.uid)
+                && answer.body["metadata"]["deletionTimestamp"].is_null() =>
+            {
+                Ok(())
+            }
             200 | 404 => {
                 Err(Unpublished::Failed("its definition is gone, so the Secret is not made again".to_owned()))
             }

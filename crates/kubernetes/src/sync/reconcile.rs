@@ -78,18 +78,20 @@ pub(crate) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
     if context.excluded.contains(&key.namespace) {
         return Ok(Action::await_change());
     }
-    if !has_ours {
-        let mut next = finalizers;
-        next.push(json!(kind.finalizer()));
-        finalize(&key, &metadata, &next, &context.cluster).await?;
-    }
     let spec = &object.data["spec"];
     let read = match kind {
         Kind::SecretDefinition => Definition::read(key.clone(), &metadata, spec, &context.rules),
         Kind::SyncedSecret => synced::read(key.clone(), &metadata, spec, &context.rules),
     };
+    // An API server that knows the rules of the definition would take no finalizer from an object that breaks one, so that it
+    // could not be deleted. secrets-manager's users have no such rules, and a finalizer on each of their objects.
+    if !has_ours && (kind == Kind::SecretDefinition || read.is_ok()) {
+        let mut next = finalizers;
+        next.push(json!(kind.finalizer()));
+        finalize(&key, &metadata, &next, &context.cluster).await?;
+    }
     let message = match read {
-        Ok(definition) => Message::Want(Box::new(definition), has_ours),
+        Ok(definition) => Message::Want(Box::new(definition), had_secret(&object.data["status"])),
         Err(why) => {
             let (uid, secret) = (text(&metadata["uid"]), target(&key, spec));
             let generation = metadata["generation"].as_i64().unwrap_or_default();
@@ -99,6 +101,12 @@ pub(crate) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
     context.engine.send(message).map_err(|_| Trouble::Ending)?;
     // A definition that was refused because of another one is checked again; for any other, nothing follows.
     Ok(Action::requeue(LOOK_AGAIN))
+}
+
+/// Returns whether the object had a Secret that could be used, as its status says.
+fn had_secret(status: &Value) -> bool {
+    let conditions = status["conditions"].as_array().into_iter().flatten();
+    conditions.into_iter().any(|one| one["type"] == "Ready" && one["status"] == "True")
 }
 
 /// Handles a definition that is being deleted: its Secret goes first, then our finalizer. The Vault is not needed for

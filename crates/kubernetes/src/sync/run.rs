@@ -4,10 +4,11 @@
 
 mod ends;
 mod looks;
+mod publishing;
 mod restarts;
 mod saves;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +18,12 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use leasehold::core::Engine;
 use leasehold::core::action::{Action, Level, Question};
-use leasehold::core::event::{Event, Published, RenderOutcome};
-use leasehold::core::ids::{FileId, SecretId, UnitId};
+use leasehold::core::event::{Event, RenderOutcome};
+use leasehold::core::ids::{FileId, SecretId};
 use leasehold::driver::VaultServer;
 use leasehold::observe::timer::Timer;
 use leasehold::render::{self, Environment, Outcome};
 use leasehold_base::clock;
-use leasehold_base::exit::{Cause, Ending};
 use leasehold_base::request::Request;
 use leasehold_base::secret::Secret;
 use leasehold_base::time::Moment;
@@ -36,11 +36,11 @@ use super::board::Board;
 use super::definition::{Definition, Key, Kind};
 use super::desk::{Desk, Message, Refused};
 use super::handoff::Handoff;
-use super::publisher::{Former, Publisher};
+use super::publisher::Publisher;
 use super::restart::rollout::Restarter;
 use super::restart::{Readers, Stamp};
 use super::roster::{self, Basis, Roster};
-use super::secret::{self, Data};
+use super::secret::Data;
 use crate::refusal::Refusal;
 
 /// Changed definitions are taken over when no more have come for this long.
@@ -81,8 +81,8 @@ pub(crate) struct Run {
     renderings: Vec<Option<Secret>>,
     /// What Kubernetes has, as far as we wrote or compared it.
     published: HashMap<Key, Record>,
-    /// A digest of the content of each Secret that existed at some time.
-    made: HashMap<Key, [u8; 32]>,
+    /// The definitions that had a usable Secret before this process took them over: whoever reads it may have other values.
+    known: HashSet<Key>,
     under_way: FuturesUnordered<LocalBoxFuture<'static, Done>>,
     /// The definitions with requests under way: how many, and the receivers that wait for their end.
     busy: HashMap<Key, Busy>,
@@ -111,14 +111,24 @@ struct Record {
     /// The change that workloads still have to be restarted for, and the readers that were restarted.
     owed: Option<Stamp>,
     told: BTreeSet<Readers>,
+    /// The last change that is known of, owed or not.
+    changed: Option<Stamp>,
+    /// A watch or a look found the Secret otherwise, and it is not published again yet.
+    lost: bool,
+}
+
+/// A Secret that a watch reported to be gone, with the version of its deletion. `None` if it was missing in a list.
+#[derive(Debug)]
+struct Gone {
+    version: Option<String>,
 }
 
 #[derive(Debug, Default)]
 struct Busy {
     requests: usize,
-    /// A watch reported meanwhile that the Secret is gone. The answer does not show whether that was before the
+    /// How a watch reported meanwhile that the Secret is gone. The answer does not show whether that was before the
     /// request or after it.
-    gone: bool,
+    gone: Option<Gone>,
     waiting: Vec<oneshot::Sender<()>>,
 }
 
@@ -157,7 +167,7 @@ impl Run {
             chores: VecDeque::new(),
             renderings: Vec::new(),
             published: HashMap::new(),
-            made: HashMap::new(),
+            known: HashSet::new(),
             under_way: FuturesUnordered::new(),
             busy: HashMap::new(),
             changed: None,
@@ -320,8 +330,7 @@ impl Run {
             Message::Want(definition, known) => {
                 let key = definition.key.clone();
                 if known && self.desk.get(&key).is_none() {
-                    // Nobody knows with what values, so its readers are restarted if it has to be made again.
-                    self.made.entry(key.clone()).or_default();
+                    self.known.insert(key.clone());
                 }
                 let (uid, secret) = (definition.uid.clone(), definition.target.name.clone());
                 let generation = definition.generation;
@@ -335,6 +344,8 @@ impl Run {
                         if self.desk.drop(&key) {
                             self.note_change();
                         }
+                        self.restarts_no_more(&key);
+                        self.known.remove(&key);
                         let what = format!("{holder} asks for the same Secret");
                         let place =
                             if key.kind == Kind::SecretDefinition { "spec.name" } else { "spec.target.name" };
@@ -349,7 +360,7 @@ impl Run {
                     self.note_change();
                 }
                 self.restarts_no_more(&key);
-                self.made.remove(&key);
+                self.known.remove(&key);
                 match (self.busy.get_mut(&key), answer) {
                     (Some(busy), Some(answer)) => busy.waiting.push(answer),
                     (None, Some(answer)) => drop(answer.send(())),
@@ -363,10 +374,13 @@ impl Run {
                 known.then_some(Event::CredentialsChanged)
             }
             Message::Seen(sighting) => {
-                let gone = sighting.version.is_none();
+                let gone = sighting.gone.then(|| Gone { version: sighting.version.clone() });
+                let name = sighting.name.clone();
                 let key = self.desk.see(sighting)?;
                 self.clean(&key);
-                self.drifted(&key, gone)
+                // A Secret under a former name is no loss when it goes.
+                let is_target = self.desk.get(&key).is_some_and(|wanted| wanted.target.name == name);
+                if is_target { self.drifted(&key, gone) } else { None }
             }
             // The hub handles these.
             Message::Refuse(..) | Message::Listed(_) | Message::Left(_) => None,
@@ -433,51 +447,6 @@ impl Run {
         }
         false
     }
-
-    fn publish(&mut self, unit: UnitId, files: &[FileId]) {
-        let definition = self.roster.unit(unit).as_ref().clone();
-        let key = definition.key.clone();
-        let wanted: BTreeSet<FileId> = files.iter().copied().collect();
-        let mut data = Data::new();
-        for (file, entry) in self.roster.entries(unit) {
-            let put = match self.renderings[file.0].as_ref().filter(|_| wanted.contains(&file)) {
-                Some(bytes) => secret::put(&mut data, entry, bytes),
-                None => Err(format!("{entry} cannot be had yet, and a Secret is written whole")),
-            };
-            if let Err(what) = put {
-                let result = Err(Ending::new(Cause::Missing, what, ""));
-                self.backlog.push_back(Event::Published { unit, result });
-                return;
-            }
-        }
-        let current = self.desk.get(&key).is_some_and(|wanted| **wanted == definition);
-        let same = self.published.get(&key).is_some_and(|record| {
-            record.data == data
-                && record.definition == definition
-                && !self.desk.is_later(&definition, &record.version)
-        });
-        // The next engine publishes what a later form of the definition asks for.
-        if same || !current {
-            self.backlog.push_back(unchanged(unit, self.generation));
-            return;
-        }
-        self.busy.entry(key.clone()).or_default().requests += 1;
-        let (publisher, generation) = (self.publisher.clone(), self.generation);
-        let former = match self.made.get(&key) {
-            None => Former::None,
-            Some(digest) if *digest == secret::digest(&data) => Former::Same,
-            Some(_) => Former::Other,
-        };
-        self.under_way.push(Box::pin(async move {
-            let result = publisher.publish(&definition, &data, former).await;
-            Done::Published { key, unit, generation, record: Some(Box::new((definition, data))), result }
-        }));
-    }
-}
-
-/// Returns the event of a publish that had nothing to write.
-fn unchanged(unit: UnitId, generation: u64) -> Event {
-    Event::Published { unit, result: Ok(Published { generation, changed: Vec::new() }) }
 }
 
 fn log(level: Level, text: &str) {

@@ -7,7 +7,6 @@ use base64::engine::general_purpose::STANDARD;
 use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::definition::{ADOPT, Definition, Key, Kind, entry_name, is_usual};
 use super::handoff::LABEL as HANDOFF;
@@ -175,25 +174,23 @@ fn adoptable(live: &Value, wanted: &Definition) -> Result<(), Refusal> {
     Err(conflict(key.kind, name, &format!("whoever keeps Secrets of the type {}", shown(kind))))
 }
 
-/// Notes in a Secret that is made anew that its values differ from those before it was deleted.
-pub(crate) fn note_change(made: &mut Value, wanted: &Definition, wall: i64) {
+/// Notes in a Secret that is made anew for which change its readers have to be restarted.
+pub(crate) fn note_change(made: &mut Value, wanted: &Definition, stamp: Stamp) {
     if !wanted.restarts.readers.is_empty() {
-        let now = Stamp::try_from(wall).unwrap_or(0).saturating_mul(1_000_000);
-        made["metadata"]["annotations"][CHANGED] = json!(now.to_string());
+        made["metadata"]["annotations"][CHANGED] = json!(stamp.to_string());
     }
 }
 
-/// Returns a digest that tells different values apart without keeping them.
-pub(crate) fn digest(data: &Data) -> [u8; 32] {
-    let mut digest = Sha256::new();
-    for (key, value) in data {
-        // The lengths are included, so that no two sets of values have the same text.
-        digest.update((key.len() as u64).to_be_bytes());
-        digest.update(key);
-        digest.update((value.len() as u64).to_be_bytes());
-        digest.update(value.expose());
-    }
-    digest.finalize().into()
+/// Returns the stamp of a change now. Of two changes the later one has the larger stamp, even if the clock of another leader
+/// was ahead.
+pub(crate) fn stamp_after(last: Option<Stamp>, wall: i64) -> Stamp {
+    let now = Stamp::try_from(wall).unwrap_or(0).saturating_mul(1_000_000);
+    last.map_or(now, |last| now.max(last + 1))
+}
+
+/// Returns the last change of its values that a Secret notes.
+pub(crate) fn changed_at(live: &Value) -> Option<Stamp> {
+    stamp(live, CHANGED)
 }
 
 /// Notes that the values differ from those of `live`, if workloads have to be restarted for that.
@@ -209,9 +206,7 @@ fn stamped(mut next: Value, live: &Value, wanted: &Definition, wall: i64) -> Val
         }
     }
     if next["data"] != live["data"] {
-        let now = Stamp::try_from(wall).unwrap_or(0).saturating_mul(1_000_000);
-        // Of two changes the later one has the larger stamp, even if the clock of another leader was ahead.
-        let stamp = stamp(live, CHANGED).map_or(now, |last| now.max(last + 1));
+        let stamp = stamp_after(changed_at(live), wall);
         next["metadata"]["annotations"][CHANGED] = json!(stamp.to_string());
     }
     next

@@ -172,6 +172,7 @@ pub(crate) async fn look(client: Client, namespace: Option<String>, engine: Unbo
                         name,
                         owner: None,
                         version: None,
+                        gone: true,
                         listed: true,
                     }))
                 })
@@ -190,11 +191,5 @@ fn place(secret: &PartialObjectMeta<DynamicObject>) -> (String, String) {
 fn sighting(secret: &PartialObjectMeta<DynamicObject>, is_there: bool) -> Sighting {
     let (namespace, name) = place(secret);
     let owner = secret.annotations().get(OWNER).cloned();
-    Sighting {
-        namespace,
-        name,
-        owner,
-        version: secret.resource_version().filter(|_| is_there),
-        listed: false,
-    }
+    Sighting { namespace, name, owner, version: secret.resource_version(), gone: !is_there, listed: false }
 }

@@ -73,22 +73,32 @@ pub enum Step {
     LoseLease,
 }
 
+/// A Secret as the process has written or compared it.
+#[derive(Debug)]
+struct Record {
+    files: BTreeMap<FileId, Content>,
+    version: u64,
+    /// The change that its readers are still to be restarted for.
+    owed: Option<Duration>,
+    /// It was found otherwise, and is not published again yet.
+    lost: bool,
+}
+
 /// The Secrets' versions, and what the controller knows of them.
 #[derive(Debug, Default)]
 pub struct Cluster {
     versions: BTreeMap<UnitId, u64>,
-    /// What the process has written or compared, and in which version.
-    records: BTreeMap<UnitId, (BTreeMap<FileId, Content>, u64)>,
-    /// What it has written or compared once, or an earlier one may have.
-    made: BTreeSet<UnitId>,
-    /// There was a process.
-    begun: bool,
+    /// When the values of a Secret changed last, as the Secret notes it.
+    notes: BTreeMap<UnitId, Duration>,
+    records: BTreeMap<UnitId, Record>,
+    /// These had a Secret before the process began.
+    known: BTreeSet<UnitId>,
     /// The newest version that a watch told it of.
     seen: BTreeMap<UnitId, u64>,
     /// Requests under way.
     busy: BTreeMap<UnitId, u32>,
-    /// Of these a watch told meanwhile that they are gone.
-    gone: BTreeSet<UnitId>,
+    /// Of these a watch told meanwhile that they are gone, in this version.
+    gone: BTreeMap<UnitId, u64>,
     /// When the process last could not render all keys of these.
     partial: BTreeMap<UnitId, Duration>,
     /// When the API server answered again.
@@ -96,12 +106,11 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Another process begins, and lists what is there.
-    pub fn list(&mut self, units: impl Iterator<Item = UnitId>) {
-        let (versions, back) = (std::mem::take(&mut self.versions), self.back);
-        // Definitions that have our finalizer may have had a Secret.
-        let made = units.filter(|_| self.begun).collect();
-        *self = Self { seen: versions.clone(), versions, back, made, begun: true, ..Self::default() };
+    /// Another process begins, and lists what is there. `known` had a Secret once.
+    pub fn list(&mut self, known: impl Iterator<Item = UnitId>) {
+        let (versions, notes) = (std::mem::take(&mut self.versions), std::mem::take(&mut self.notes));
+        let (seen, known, back) = (versions.clone(), known.collect(), self.back);
+        *self = Self { versions, notes, seen, known, back, ..Self::default() };
     }
 
     fn version(&self, unit: UnitId) -> u64 {
@@ -110,25 +119,22 @@ impl Cluster {
 
     /// Whether a later version was seen than the one that was published.
     fn is_later(&self, unit: UnitId) -> bool {
-        let published = self.records.get(&unit).map(|(_, version)| *version);
+        let published = self.records.get(&unit).map(|record| record.version);
         published.is_some_and(|published| self.seen.get(&unit).is_some_and(|seen| *seen > published))
     }
 
     /// Whether a Secret is to be looked at, now that a watch told of it.
-    fn drifted(&mut self, unit: UnitId, gone: bool) -> bool {
+    fn drifted(&mut self, unit: UnitId, gone: Option<u64>) -> bool {
         if self.busy.contains_key(&unit) {
-            if gone {
-                self.gone.insert(unit);
-            }
+            self.gone.extend(gone.map(|gone| (unit, gone)));
             return false;
         }
-        let known = self.records.contains_key(&unit);
-        let drifted = known && (gone || self.is_later(unit));
-        if gone {
-            // Another engine may take over before this one has looked.
-            self.records.remove(&unit);
-        }
-        drifted
+        let later = self.is_later(unit);
+        let Some(record) = self.records.get_mut(&unit) else { return false };
+        let lost = gone.is_some_and(|gone| gone > record.version);
+        // Another engine may take over before this one has looked.
+        record.lost |= lost;
+        lost || later
     }
 
     /// A request has its answer. Whether the Secret is to be looked at for what was seen meanwhile.
@@ -194,6 +200,10 @@ impl World {
             self.disk.lost.insert(file, how);
             self.checks.note_loss(file, self.now);
         }
+        if how == Loss::Gone {
+            // With all that it notes.
+            self.cluster.notes.remove(&unit);
+        }
         self.changes(unit, how == Loss::Gone);
     }
 
@@ -218,7 +228,7 @@ impl World {
             return self.tell_later(Duration::ZERO, Event::Published { unit, result: Err(why) });
         }
         let cluster = &mut self.cluster;
-        let same = cluster.records.get(&unit).is_some_and(|(before, _)| *before == files);
+        let same = cluster.records.get(&unit).is_some_and(|record| record.files == files && !record.lost);
         if same && !cluster.is_later(unit) {
             let result = Ok(Published { generation: 2, changed: Vec::new() });
             return self.tell_later(Duration::ZERO, Event::Published { unit, result });
@@ -238,12 +248,12 @@ impl World {
     /// Looks at a Secret, where more is asked than a watch has told.
     pub(super) fn inspect_secret(&mut self, unit: UnitId, files: Vec<FileId>, thorough: bool) {
         let Some(run) = self.process.as_ref().map(|process| process.run) else { return };
-        let known = self.cluster.records.contains_key(&unit);
-        if !thorough || !known {
+        let record = self.cluster.records.get(&unit);
+        if !thorough || record.is_none() {
             // What was found to be lost is lost until it is published again.
-            let lost = !known && self.cluster.made.contains(&unit);
-            let files = files.into_iter().filter(|_| lost);
+            let lost = record.is_some_and(|record| record.lost);
             let loss = if self.cluster.seen.contains_key(&unit) { Loss::Changed } else { Loss::Gone };
+            let files = files.into_iter().filter(|_| lost);
             let result = Ok(files.map(|file| (file, loss)).collect());
             return self.tell_later(Duration::ZERO, Event::Inspected { unit, result });
         }
@@ -265,7 +275,7 @@ impl World {
                 } else {
                     self.cluster.seen.insert(unit, version);
                 }
-                let drifted = self.cluster.drifted(unit, gone);
+                let drifted = self.cluster.drifted(unit, gone.then_some(version));
                 self.look_where(drifted, unit);
             }
             Step::LoseLease => {
@@ -305,18 +315,23 @@ impl World {
         }
         let unit = write.unit;
         let (files, was_there) = (write.files.clone(), self.is_there(unit));
-        let result = self.take(write);
+        let record = self.cluster.records.get(&unit);
+        // What readers have of a Secret that is gone, as far as this process knows: nothing, these values, or others.
+        let had = record.is_some() || self.cluster.known.contains(&unit);
+        let note = match record {
+            Some(record) if record.files == files => record.owed,
+            _ => had.then_some(self.now),
+        };
+        let result = self.take(write, note);
         if !heard {
             return;
         }
         let result = result.map(|wrote| {
-            let version = self.cluster.version(unit);
-            let is_new = wrote && !was_there && !self.cluster.made.contains(&unit);
-            let changed =
-                if wrote || self.is_owed(&files) { files.keys().copied().collect() } else { Vec::new() };
-            self.cluster.records.insert(unit, (files, version));
-            self.cluster.made.insert(unit);
-            Published { generation: if is_new { 1 } else { 2 }, changed }
+            let (version, owed) = (self.cluster.version(unit), self.owed(unit, &files));
+            let is_news = wrote || owed.is_some();
+            let changed = if is_news { files.keys().copied().collect() } else { Vec::new() };
+            self.cluster.records.insert(unit, Record { files, version, owed, lost: false });
+            Published { generation: if wrote && !was_there && !had { 1 } else { 2 }, changed }
         });
         let result = result.map_err(|why| Ending::new(Cause::Destination, why, ""));
         self.tell_later(Duration::ZERO, Event::Published { unit, result });
@@ -329,17 +344,18 @@ impl World {
         self.setup.files_of(unit).any(|file| self.disk.files.contains_key(&file) && !gone(file))
     }
 
-    /// Whether readers of these were not restarted since they changed. A note in the Secret says it.
-    fn is_owed(&self, files: &BTreeMap<FileId, Content>) -> bool {
-        let owed = |file: &FileId| {
-            let told = self.setup.notifier_of(*file).and_then(|notifier| self.told.get(&notifier));
-            self.disk.changed.get(file).is_some_and(|changed| told.is_none_or(|told| told < changed))
+    /// The change that readers of a Secret were not restarted for, as the Secret notes it.
+    fn owed(&self, unit: UnitId, files: &BTreeMap<FileId, Content>) -> Option<Duration> {
+        let note = *self.cluster.notes.get(&unit)?;
+        let told = |file: &FileId| {
+            let notifier = self.setup.notifier_of(*file);
+            notifier.is_none_or(|notifier| self.told.get(&notifier).is_some_and(|told| *told >= note))
         };
-        files.keys().any(owed)
+        (!files.keys().all(told)).then_some(note)
     }
 
     /// The API server takes a Secret, where it is another. Returns whether it was.
-    fn take(&mut self, write: Write) -> Result<bool, &'static str> {
+    fn take(&mut self, write: Write, note: Option<Duration>) -> Result<bool, &'static str> {
         let Write { unit, files, version } = write;
         if self.has(Api::Away) {
             return Err("the API server does not answer");
@@ -357,7 +373,11 @@ impl World {
         self.totals.publishes += 1;
         // Nobody reads other values than the first ones.
         let told = self.disk.generations.contains_key(&unit).then_some(self.now);
+        let (was_there, before) = (self.is_there(unit), self.disk.files.clone());
+        let differs = files.iter().any(|(file, content)| before.get(file) != Some(content));
         self.disk.publish(unit, files, told);
+        let note = if was_there { differs.then_some(self.now) } else { note };
+        self.cluster.notes.extend(note.map(|note| (unit, note)));
         self.changes(unit, false);
         if self.has(Api::Unheard) { Err("the answer is lost") } else { Ok(true) }
     }
@@ -367,7 +387,7 @@ impl World {
             return;
         }
         let lost = |loss: Loss| files.iter().map(|file| (*file, loss)).collect::<BTreeMap<_, _>>();
-        let published = self.cluster.records.get(&unit).map(|(content, _)| content.clone());
+        let published = self.cluster.records.get(&unit).map(|record| record.files.clone());
         let result = match published {
             _ if self.has(Api::Away) => Err(Ending::new(Cause::Destination, "no answer", "")),
             Some(content) if self.holds(&content) => Ok(BTreeMap::new()),
@@ -375,9 +395,11 @@ impl World {
             _ => Ok(lost(Loss::Gone)),
         };
         let version = self.cluster.version(unit);
-        match (&result, self.cluster.records.get_mut(&unit)) {
-            (Ok(lost), Some(record)) if lost.is_empty() => record.1 = version,
-            _ => drop(self.cluster.records.remove(&unit)),
+        if let Some(record) = self.cluster.records.get_mut(&unit) {
+            record.lost = !matches!(&result, Ok(lost) if lost.is_empty());
+            if !record.lost {
+                record.version = version;
+            }
         }
         self.tell_later(Duration::ZERO, Event::Inspected { unit, result });
         let drifted = self.cluster.release(unit);

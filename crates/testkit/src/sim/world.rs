@@ -304,8 +304,7 @@ impl World {
             return Ok(());
         }
         self.runs += 1;
-        let units = (0..self.setup.files.len()).map(|file| self.setup.unit_of(FileId(file)));
-        self.cluster.list(units);
+        self.cluster.list(self.disk.generations.keys().copied());
         self.disturbed(self.now);
         self.started = self.now;
         self.log(|| format!("-- start {mode:?}"));

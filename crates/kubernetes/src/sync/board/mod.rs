@@ -128,8 +128,8 @@ struct Shown<'v> {
     failures: u64,
     usable: bool,
     expires: Option<Moment>,
-    /// When the first of its leases was granted or last renewed.
-    renewed: Option<Moment>,
+    /// When the first of its leases was granted or renewed last, and the accessor of the login that leased it.
+    renewed: Option<(Moment, String)>,
 }
 
 /// The board; see the module.
@@ -185,6 +185,8 @@ impl Board {
         let entry = state.entries.entry(key.clone()).or_default();
         (entry.uid, entry.secret, entry.refused) = (refused.uid.clone(), refused.secret.clone(), true);
         entry.generation = refused.generation;
+        // Nothing renews its leases any more.
+        (entry.expires, entry.lease) = (None, None);
         self.trouble(key, entry, &refused.why.to_string(), "Refused");
         self.status(key, entry, "Refused");
     }
@@ -339,8 +341,13 @@ impl Board {
             shown.usable &=
                 file.generation.is_some() && !matches!(file.health, Health::Expired(_) | Health::Missing);
             shown.expires = file.expires.into_iter().chain(shown.expires).min();
-            let leased = file.secrets.iter().map(|at| &view.secrets[*at]).filter(|one| one.lease.is_some());
-            shown.renewed = leased.filter_map(|one| one.fresh).chain(shown.renewed).min();
+            for secret in file.secrets.iter().map(|at| &view.secrets[*at]) {
+                // A batch token has no accessor, and of what another run has renewed the time may not be known.
+                let accessor = secret.accessor.clone().filter(|_| secret.lease.is_some());
+                let accessor = accessor.filter(|accessor| !accessor.is_empty());
+                let renewed = secret.fresh.filter(|fresh| *fresh != Moment::default()).zip(accessor);
+                shown.renewed = renewed.into_iter().chain(shown.renewed.take()).min();
+            }
             if shown.trouble.is_none() {
                 shown.trouble = file.error.as_ref().map(|error| error.text.as_str());
             }
@@ -385,11 +392,15 @@ impl Board {
             entry.failures = shown.failures;
             entry.usable = shown.usable;
             let expires = shown.expires.map(|end| now.wall.saturating_add(seconds(now.moment.until(end))));
-            entry.expires = steady(entry.expires, expires);
-            let renewed = shown.renewed.map(|at| now.wall.saturating_sub(seconds(at.until(now.moment))));
-            let renewed = steady(entry.lease.as_ref().map(|lease| lease.renewed), renewed);
-            let accessor = view.token.as_ref().map(|token| token.accessor.clone());
-            entry.lease = renewed.zip(accessor).map(|(renewed, accessor)| Lease { renewed, accessor });
+            entry.expires = match (entry.expires, expires) {
+                (Some(before), Some(next)) => Some(steady(before, next)),
+                (_, next) => next,
+            };
+            entry.lease = shown.renewed.map(|(renewed, accessor)| {
+                let renewed = now.wall.saturating_sub(seconds(renewed.until(now.moment)));
+                let before = entry.lease.as_ref().map_or(renewed, |lease| lease.renewed);
+                Lease { renewed: steady(before, renewed), accessor }
+            });
             self.status(&key, entry, "NotSynced");
         }
     }
@@ -425,8 +436,7 @@ fn seconds(span: Duration) -> i64 {
 }
 
 /// Keeps a time that is already shown, unless it differs by more than 2 s: the two clocks are read one after the
-/// other.
-fn steady(before: Option<i64>, next: Option<i64>) -> Option<i64> {
-    let same = matches!((before, next), (Some(before), Some(next)) if before.abs_diff(next) <= 2);
-    if same { before } else { next }
+/// Returns a time as it is shown already, where the two differ by no more than two readings of the clocks may.
+fn steady(before: i64, next: i64) -> i64 {
+    if before.abs_diff(next) <= 2 { before } else { next }
 }

@@ -13,7 +13,8 @@ fn definition(name: &str, target: &str) -> Definition {
 fn seen(name: &str, owner: &str, version: &str) -> Sighting {
     let owner = (!owner.is_empty()).then(|| owner.to_owned());
     let version = (!version.is_empty()).then(|| version.to_owned());
-    Sighting { namespace: "shop".to_owned(), name: name.to_owned(), owner, version, listed: false }
+    let gone = version.is_none();
+    Sighting { namespace: "shop".to_owned(), name: name.to_owned(), owner, version, gone, listed: false }
 }
 
 #[test]

@@ -9,9 +9,9 @@ use leasehold_base::exit::{Cause, Ending};
 use super::super::definition::{Definition, Key};
 use super::super::publisher::{self, Seen, Unpublished};
 use super::super::restart::Stamp;
-use super::super::secret::{self, Data};
+use super::super::secret::Data;
 use super::restarts::Restarted;
-use super::{Record, Run};
+use super::{Gone, Record, Run};
 
 /// The end of a request to the API server.
 pub(super) enum Done {
@@ -58,8 +58,11 @@ impl Run {
                 if generation == self.generation {
                     self.backlog.push_back(Event::Published { unit, result });
                 }
-                // The Secret may have been seen to be gone while the request was under way.
-                self.drifted(&key, gone)
+                // What was seen while it was under way. The engine must hear of the publish first, which to it is a look
+                // at everything.
+                let again = self.drifted(&key, gone);
+                self.backlog.extend(again);
+                None
             }
             Done::Inspected { key, unit, generation, files, result } => {
                 let gone = self.release(&key);
@@ -67,7 +70,7 @@ impl Run {
                 let result = match result {
                     Ok(Seen::Good(version)) => {
                         if let Some(record) = self.published.get_mut(&key) {
-                            record.version = version;
+                            (record.version, record.lost) = (version, false);
                         }
                         Ok(BTreeMap::new())
                     }
@@ -75,8 +78,11 @@ impl Run {
                     Ok(Seen::Gone) => Ok(lost(Loss::Gone)),
                     Err(why) => Err(self.unpublished(&key, &why)),
                 };
-                if !matches!(&result, Ok(lost) if lost.is_empty()) {
-                    self.published.remove(&key);
+                // Its readers may still have to be restarted, so the record stays.
+                if let (false, Some(record)) =
+                    (matches!(&result, Ok(lost) if lost.is_empty()), self.published.get_mut(&key))
+                {
+                    record.lost = true;
                 }
                 let again = self.drifted(&key, gone);
                 self.backlog.extend(again);
@@ -121,14 +127,16 @@ impl Run {
             if self.desk.get(key).is_some() {
                 let (version, owed) = (outcome.version.clone(), outcome.owed);
                 // Readers are restarted once for a change, however often the Secret is compared.
-                let before = self.published.remove(key).filter(|before| before.owed == owed);
+                let before = self.published.remove(key);
+                let changed = outcome.changed.or(before.as_ref().and_then(|before| before.changed));
+                let before = before.filter(|before| before.owed == owed);
                 owed.iter().for_each(|_| self.board.restarting(key));
                 let told = before.map(|before| before.told).unwrap_or_default();
                 for (readers, stamp) in definition.restarts.readers.iter().zip(owed.into_iter().cycle()) {
                     self.restarter.owe(readers, &definition.target.name, stamp);
                 }
-                self.made.insert(key.clone(), secret::digest(&data));
-                self.published.insert(key.clone(), Record { definition, data, version, owed, told });
+                let record = Record { definition, data, version, owed, told, changed, lost: false };
+                self.published.insert(key.clone(), record);
                 self.clean(key);
             }
         }
@@ -146,17 +154,17 @@ impl Run {
         Ending::new(Cause::Destination, why.to_string(), "")
     }
 
-    /// Records that a request for this definition has its answer. Returns whether none is under way any more and the
-    /// Secret was seen to be gone meanwhile.
-    fn release(&mut self, key: &Key) -> bool {
-        let Some(busy) = self.busy.get_mut(key) else { return false };
+    /// Records that a request for this definition has its answer. Returns how the Secret was seen to go meanwhile, once no
+    /// request is under way any more.
+    fn release(&mut self, key: &Key) -> Option<Gone> {
+        let busy = self.busy.get_mut(key)?;
         busy.requests -= 1;
         if busy.requests > 0 {
-            return false;
+            return None;
         }
-        let Some(busy) = self.busy.remove(key) else { return false };
+        let busy = self.busy.remove(key)?;
         for waiting in busy.waiting {
-            // A receiver that is gone needs no answer.
+            // A receiver that does not wait any more needs no answer.
             let _sent = waiting.send(());
         }
         busy.gone

@@ -4,20 +4,31 @@ use leasehold::core::event::{Event, Loss};
 use leasehold::core::ids::{FileId, UnitId};
 
 use super::super::definition::Key;
-use super::Run;
 use super::ends::Done;
+use super::{Gone, Run};
+
+impl Gone {
+    /// Returns whether it went after it was in this version. A controller that makes a Secret anew deletes it first.
+    fn is_after(&self, version: &str) -> bool {
+        let number = |version: &str| version.parse::<u64>().ok();
+        match (self.version.as_deref().and_then(number), number(version)) {
+            (Some(gone), Some(version)) => gone > version,
+            _ => true,
+        }
+    }
+}
 
 impl Run {
-    /// Has the engine check a Secret that was seen in another version than it was published in.
-    pub(super) fn drifted(&mut self, key: &Key, gone: bool) -> Option<Event> {
+    /// Has the engine look at a Secret that was seen in another version than it was published in, or that is gone.
+    pub(super) fn drifted(&mut self, key: &Key, gone: Option<Gone>) -> Option<Event> {
         if let Some(busy) = self.busy.get_mut(key) {
-            busy.gone |= gone;
+            busy.gone = gone.or(busy.gone.take());
             return None;
         }
-        let record = self.published.get(key)?;
-        if gone {
+        let record = self.published.get_mut(key)?;
+        if gone.is_some_and(|gone| gone.is_after(&record.version)) {
             // Another engine may take over before this one has looked.
-            self.published.remove(key);
+            record.lost = true;
         } else if !self.desk.is_later(&record.definition, &record.version) {
             return None;
         }
@@ -43,7 +54,7 @@ impl Run {
         let key = self.roster.unit(unit).key.clone();
         let record = self.published.get(&key).cloned();
         // A Secret that was found to be lost is lost until it is published again, even if the API server refused that.
-        let lost = record.is_none() && self.made.contains_key(&key);
+        let lost = record.as_ref().is_some_and(|record| record.lost);
         let loss = if self.desk.has_seen(self.roster.unit(unit)) { Loss::Changed } else { Loss::Gone };
         // A watch reports changes, so nothing is asked between them.
         let Some(record) = record.filter(|_| thorough) else {

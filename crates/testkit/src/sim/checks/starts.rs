@@ -17,7 +17,9 @@ pub(super) fn no_vain_end(world: &World, ending: &Ending) -> Held {
     // A daemon is stopped whenever somebody wants, and logins are kept for a minute.
     let early = !process.is_daemon() && world.now < world.started + MINUTE;
     let tried = world.checks.logins.back().is_some_and(|last| *last >= world.started);
-    if !early || ending.cause != Cause::Denied || !process.tokens.is_empty() || tried {
+    // What a token's last use brought is dead, and the ending says that the role is to blame.
+    let spent = super::is_counted(world);
+    if !early || ending.cause != Cause::Denied || !process.tokens.is_empty() || tried || spent {
         return Ok(());
     }
     let now = world.boot.moment(world.now);
