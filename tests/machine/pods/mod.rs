@@ -76,7 +76,8 @@ fn an_init_container_comes_first_and_the_sidecar_tells_the_application_and_revok
 
     stage.put("one");
     podman.play(&pod).expect("it starts");
-    wait_until("the application to start", SOON, || podman.logs("web-web").contains("started: "));
+    let all = ["web-web", "web-leasehold"];
+    podman.wait_for("web-web", "started: ", &all);
     assert_eq!(podman.logs("web-web").lines().next(), Some("started: one"), "its files were there before it");
     // One login, and one user, for init and sidecar together.
     wait_until("the sidecar to be ready", SOON, || podman.probe("web-leasehold", "--ready"));
@@ -91,7 +92,7 @@ fn an_init_container_comes_first_and_the_sidecar_tells_the_application_and_revok
     // Across the shared pid namespace, with the same user and without any capability.
     stage.put("two");
     podman.refresh();
-    wait_until("the application to be told", SOON, || podman.logs("web-web").contains("told: two"));
+    podman.wait_for("web-web", "told: two", &all);
     for container in ["web-web", "web-leasehold"] {
         assert_eq!(podman.user(container), "65532");
     }
@@ -113,8 +114,7 @@ fn a_program_that_copied_itself_is_the_parent_of_the_application_and_gives_it_it
     stage.put("one");
     let podman = stage.podman();
     podman.play(&podman.pod("pod-exec.yaml")).expect("it starts");
-    let log = || podman.logs("web-exec-web");
-    wait_until("the application to start", SOON, || log().contains("started: one"));
+    podman.wait_for("web-exec-web", "started: one", &["web-exec-web"]);
     wait_until("the probe to succeed", SOON, || {
         podman.run_in("web-exec-web", &["/leasehold/bin/leasehold", "status", "--ready"])
     });
@@ -122,7 +122,7 @@ fn a_program_that_copied_itself_is_the_parent_of_the_application_and_gives_it_it
 
     stage.put("two");
     podman.refresh();
-    wait_until("the application to be started again", SOON, || log().contains("started: two"));
+    podman.wait_for("web-exec-web", "started: two", &["web-exec-web"]);
     assert_eq!(stage.server.requests("auth/kubernetes/login"), 1);
 
     assert_eq!(podman.stop("web-exec-web"), 0);

@@ -5,6 +5,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::unistd::geteuid;
 use serde::Deserialize;
@@ -37,6 +39,9 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 lock_type = "file"
 "#;
+
+/// Far more than podman takes for anything, also on a machine where every core is busy.
+const LONG: Duration = Duration::from_secs(60);
 
 /// A node.
 #[derive(Debug)]
@@ -133,6 +138,19 @@ impl Podman {
     pub(crate) fn logs(&self, container: &str) -> String {
         let output = self.podman(&["logs", container]);
         text(&output.stdout) + &text(&output.stderr)
+    }
+
+    /// Waits until a container has written this; panics with what all of these containers have written.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, container: &str, words: &str, all: &[&str]) {
+        let start = Instant::now();
+        while !self.logs(container).contains(words) {
+            let said =
+                || all.iter().map(|name| format!("{name}:\n{}\n", self.logs(name))).collect::<String>();
+            assert!(start.elapsed() < LONG, "{container} does not say {words:?} within {LONG:?}\n{}", said());
+            // Each look is a process that takes podman's locks.
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// Whether a probe of the shipped manifests succeeds in a container.
