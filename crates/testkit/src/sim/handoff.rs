@@ -98,6 +98,16 @@ pub fn write(handoff: &mut Option<Handoff>, process: &mut Process, boot: Boot) -
     if found == there { Ok(()) } else { Err(format!("the journal says {found:?} of {there:?}")) }
 }
 
+/// Whether the next run finds every lease that the process has.
+pub fn has_every_lease(handoff: Option<&Handoff>, process: &Process) -> bool {
+    let leases = |snapshot: &Snapshot| -> BTreeSet<LeaseId> {
+        let held = snapshot.secrets.iter().filter_map(|secret| secret.lease.as_ref());
+        held.chain(&snapshot.retiring).map(|lease| lease.id.clone()).collect()
+    };
+    let written = handoff.map(|kept| leases(&kept.snapshot)).unwrap_or_default();
+    leases(&process.engine.snapshot()).is_subset(&written)
+}
+
 /// In one order, and without the time at which something was last looked at that stays the same: no line says that.
 fn comparable(mut snapshot: Snapshot) -> Snapshot {
     for secret in &mut snapshot.secrets {

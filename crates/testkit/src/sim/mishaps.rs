@@ -8,6 +8,7 @@ use leasehold_core::ids::FileId;
 use super::MINUTE;
 use super::cluster::{Api, LEASE, PATIENT, Step};
 use super::faults::Fault;
+use super::handoff;
 use super::server::Health;
 use super::setup::Kind;
 use super::world::{Next, World};
@@ -159,6 +160,8 @@ impl World {
             self.push(pause, Next::StartProcess(process.mode));
             // A login under way may be refused, and nobody hears of it.
             lost |= forget || !self.setup.handoff || self.unsaved || process.logging_in;
+            // Or what was minted while it was stopping, and is written down at the end.
+            lost |= !handoff::has_every_lease(self.handoff.as_ref(), &process);
         }
         self.checks.note_kill(lost);
     }
