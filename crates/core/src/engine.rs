@@ -216,7 +216,7 @@ impl Engine {
                 Timer::LookUp => self.look_up_due(),
                 Timer::Denied(id) => self.touch_users(id),
                 Timer::Proof(id) => self.proof_due(id),
-                // What is due is sent by `pump` and `pump_stores`, which follow.
+                // `pump` and `pump_stores` run after this, and send what is due.
                 Timer::Probe | Timer::Store(_) => {}
                 Timer::Secret(id) => self.secret_due(id),
                 Timer::Unit(id) => {

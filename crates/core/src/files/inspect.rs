@@ -1,4 +1,4 @@
-//! Whether what was published is still there: what to check and when, and what follows.
+//! Checks whether what was published is still there: which files, when, and what is done about a loss.
 //!
 //! A volume is shared with an application, a cleaner of temporary files, an administrator. The next look puts back
 //! what one of them removed or changed, whether or not a secret has changed. The bytes are those that the
@@ -78,7 +78,7 @@ struct Watch {
     under_way: Option<Scope>,
     /// The last look at everything.
     last: Option<Moment>,
-    /// What the last look did not find as published, and no publish has put back since.
+    /// The losses that the last look found, and that no publish has put back since.
     lost: BTreeMap<FileId, Loss>,
 }
 

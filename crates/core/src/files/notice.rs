@@ -88,7 +88,7 @@ enum Stage {
     Waiting,
 }
 
-/// What follows the outcome of a notification.
+/// What the engine does when a notification has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum After {
     /// It knows of everything.

@@ -56,9 +56,9 @@ pub(crate) struct File {
     pub(crate) baffled: bool,
     /// Whether the driver has a rendering of it.
     pub(crate) rendered: bool,
-    /// Whether a publish had a rendering of it: the one under way, or one before.
+    /// A publish had a rendering of the file: the one under way, or an earlier one.
     offered: bool,
-    /// Whether the file on disk is not made of the newest data, as far as is known.
+    /// The file on disk is older than the newest data that the engine knows of.
     pub(crate) stale: bool,
     /// The template failed on its data.
     pub(crate) failed: Option<Ending>,

@@ -152,7 +152,7 @@ pub struct Say {
     pub about: Option<About>,
 }
 
-/// What the life of a secret can be followed by in the log.
+/// The names by which the log follows a secret through its life.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct About {
     /// [`SecretView::id`](crate::interface::view::SecretView::id).

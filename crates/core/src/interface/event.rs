@@ -1,4 +1,4 @@
-//! What the driver reports to the core.
+//! The events that the driver passes to the core.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

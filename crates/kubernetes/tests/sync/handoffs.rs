@@ -40,6 +40,17 @@ fn handoffs(stage: &Stage) -> Vec<Value> {
     stage.get(path).expect("a list")["items"].as_array().expect("a list").clone()
 }
 
+/// Starts a leader that keeps a Secret with a lease, and has written its handoff.
+fn a_leader(stage: &Stage) -> Controller {
+    with_transit(stage);
+    stage.put("secret/data/web", &json!({"value": "one"}));
+    let leader = stage.controller(&ARGS);
+    make(stage, "shop", "web", &leased("secret/data/web"));
+    wait_until("the Secret", SOON, || value_of(stage, "web", "value").as_deref() == Some("one"));
+    wait_until("the handoff", SOON, || handoffs(stage).len() == 1);
+    leader
+}
+
 pub(crate) fn terminate(controller: &mut Controller) {
     controller.child.signal(Signal::SIGTERM);
     assert!(controller.child.wait(SOON).success(), "{}", controller.child.stderr());
@@ -52,12 +63,7 @@ fn a_new_leader_goes_on_with_every_lease_and_without_a_login() {
     }
     let evidence = evidence!(79, Server);
     let stage = Stage::start();
-    with_transit(&stage);
-    stage.put("secret/data/web", &json!({"value": "one"}));
-    let mut first = stage.controller(&ARGS);
-    make(&stage, "shop", "web", &leased("secret/data/web"));
-    wait_until("the Secret", SOON, || value_of(&stage, "web", "value").as_deref() == Some("one"));
-    wait_until("the handoff", SOON, || handoffs(&stage).len() == 1);
+    let mut first = a_leader(&stage);
     let before = secret(&stage, "shop", "web");
     let kept = handoffs(&stage)[0].clone();
     assert!(
@@ -102,12 +108,7 @@ fn what_is_deleted_while_no_controller_runs_is_given_back_by_the_next() {
     }
     let evidence = evidence!(75, Server);
     let stage = Stage::start();
-    with_transit(&stage);
-    stage.put("secret/data/web", &json!({"value": "one"}));
-    let mut first = stage.controller(&ARGS);
-    make(&stage, "shop", "web", &leased("secret/data/web"));
-    wait_until("the Secret", SOON, || value_of(&stage, "web", "value").as_deref() == Some("one"));
-    wait_until("the handoff", SOON, || handoffs(&stage).len() == 1);
+    let mut first = a_leader(&stage);
     terminate(&mut first);
     assert_eq!(leases(&stage), 1);
     stage.api.ask("DELETE", &place("shop", "web"), None).ok();

@@ -213,12 +213,14 @@ fn value(tree: &Tree) -> Result<Response, Failure> {
 fn understood(answer: &Answer) -> Result<Tree, Complaint> {
     let tree = Tree::from_json(&answer.body).ok();
     if answer.status.is_success()
-        && let Some(map) = tree.as_ref().and_then(Tree::as_map)
+        && let Some(tree) = tree.clone()
+        && let Some(map) = tree.as_map()
     {
-        // The refusals of some of several secrets are quoted. If the answer repeats a credential, these are asked for
-        // one by one.
-        let quotable = |name: &str| name != "Errors" || !answer.repeats_credentials();
-        let good = map.iter().filter(|(name, _)| quotable(name));
+        if map.get("Errors").is_none() || !answer.repeats_credentials() {
+            return Ok(tree);
+        }
+        // The errors of a batch have words, and these repeat a credential: each such secret is asked for by itself.
+        let good = map.iter().filter(|(name, _)| *name != "Errors");
         return Ok(Tree::map(good.map(|(name, value)| (name, value.clone()))));
     }
     let text = |name| tree.as_ref().and_then(|tree| tree.get(name)).and_then(Tree::as_str);

@@ -52,12 +52,12 @@ impl Run {
 
     pub(super) fn inspect(&mut self, unit: UnitId, files: Vec<FileId>, thorough: bool) {
         let key = self.roster.unit(unit).key.clone();
-        let record = self.published.get(&key).cloned();
+        let record = self.published.get(&key);
         // A Secret that was found to be lost is lost until it is published again, even if the API server refused that.
-        let lost = record.as_ref().is_some_and(|record| record.lost);
+        let lost = record.is_some_and(|record| record.lost);
         let loss = if self.desk.has_seen(self.roster.unit(unit)) { Loss::Changed } else { Loss::Gone };
         // A watch reports changes, so nothing is asked between them.
-        let Some(record) = record.filter(|_| thorough) else {
+        let Some(record) = record.filter(|_| thorough).cloned() else {
             let lost = files.into_iter().filter(|_| lost).map(|file| (file, loss)).collect();
             self.backlog.push_back(Event::Inspected { unit, result: Ok(lost) });
             return;
