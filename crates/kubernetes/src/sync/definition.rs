@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use leasehold::config::plan::Source;
 use leasehold_base::request::Request;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::identity::Identity;
 use super::restart::Restarts;
@@ -26,7 +28,7 @@ const TYPES: [&str; 6] = [
 ];
 
 /// The annotation that `kubectl apply` keeps, which holds the whole definition.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// The kind of store that paths belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,12 +120,12 @@ impl Kind {
     }
 }
 
-/// The name of a definition.
+/// The name of a definition. Every table has it, so copies share its text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     pub(crate) kind: Kind,
-    pub(crate) namespace: String,
-    pub(crate) name: String,
+    pub(crate) namespace: Arc<str>,
+    pub(crate) name: Arc<str>,
 }
 
 impl fmt::Display for Key {
@@ -148,7 +150,7 @@ impl Key {
 /// The Secret that is asked for, without its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) kind: String,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) annotations: BTreeMap<String, String>,
@@ -166,16 +168,27 @@ pub(crate) struct Definition {
     /// Counts the changes of the specification.
     pub(crate) generation: i64,
     /// The login that its secrets are read with.
-    pub(crate) identity: Identity,
+    pub(crate) identity: Arc<Identity>,
     /// How often a secret without a lease is polled; `None` for the controller's period.
     pub(crate) refresh: Option<Duration>,
     pub(crate) target: Target,
     /// Which workloads are restarted when its values change.
     pub(crate) restarts: Restarts,
     /// What each key of the Secret is made of.
-    pub(crate) entries: Vec<(String, Source)>,
-    /// Everything that was read, for comparison.
-    pub(super) read: Value,
+    pub(crate) entries: Box<[(String, Source)]>,
+    /// The digest of everything that was read, for comparison.
+    pub(super) digest: Digest,
+}
+
+/// What tells one specification from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Digest([u8; 32]);
+
+impl Digest {
+    /// Of a tree of JSON, whose maps are sorted.
+    pub(super) fn of(spec: &Value) -> Self {
+        Self(Sha256::digest(spec.to_string()).into())
+    }
 }
 
 impl PartialEq for Definition {
@@ -183,7 +196,7 @@ impl PartialEq for Definition {
         self.key == other.key
             && self.uid == other.uid
             && self.target == other.target
-            && self.read == other.read
+            && self.digest == other.digest
     }
 }
 
@@ -203,10 +216,10 @@ impl Definition {
         let uid = metadata["uid"].as_str().unwrap_or_default().to_owned();
         let generation = metadata["generation"].as_i64().unwrap_or_default();
         let own = rules.by_namespace.as_ref().map(|roles| roles.identity(&key.namespace));
-        let (identity, refresh) = (own.unwrap_or(Identity::Controller), None);
-        let read = spec["keysMap"].clone();
+        let (identity, refresh) = (Arc::new(own.unwrap_or(Identity::Controller)), None);
+        let digest = Digest::of(&spec["keysMap"]);
         let restarts = Restarts::default();
-        Ok(Self { key, uid, generation, identity, refresh, target, restarts, entries, read })
+        Ok(Self { key, uid, generation, identity, refresh, target, restarts, entries, digest })
     }
 }
 
@@ -230,6 +243,7 @@ fn target(metadata: &Value, spec: &Value, rules: &Rules) -> Result<Target, Refus
     let adopts = annotations.remove(ADOPT).as_deref() == Some("true");
     // Our own annotations are written last, so that no definition can claim another's Secret by them.
     annotations.retain(|name, _| !name.starts_with("leasehold.dev/"));
+    let name = name.into();
     Ok(Target { name, kind, labels, annotations, immutable: false, adopts })
 }
 

@@ -13,7 +13,7 @@ use crate::refusal::Refusal;
 pub(crate) enum Message {
     /// A definition is to be synced, in this form. The flag says whether its status calls a Secret of it usable: if that is not
     /// there any more, it had readers.
-    Want(Box<Definition>, bool),
+    Want(Arc<Definition>, bool),
     /// A definition is no longer to be synced. It is answered when nothing more is written for it.
     Drop(Key, Option<oneshot::Sender<()>>),
     /// A definition cannot be synced in this form. Its Secret stays as it is.
@@ -33,6 +33,17 @@ pub(crate) enum Message {
     End,
 }
 
+impl Message {
+    /// Returns the definition whose form the message tells.
+    pub(crate) fn concerns(&self) -> Option<&Key> {
+        match self {
+            Self::Want(definition, _) => Some(&definition.key),
+            Self::Drop(key, _) | Self::Refuse(key, _) => Some(key),
+            _ => None,
+        }
+    }
+}
+
 /// A definition that cannot be synced.
 #[derive(Debug)]
 pub(crate) struct Refused {
@@ -43,15 +54,18 @@ pub(crate) struct Refused {
     pub(crate) why: Refusal,
 }
 
-/// A Secret with our label, as the API server has it.
+/// The namespace and the name of a Secret.
+pub(crate) type Place = (Arc<str>, Arc<str>);
+
+/// A Secret with our label, as the API server has it. Several tables have it, so copies share its texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sighting {
-    pub(crate) namespace: String,
-    pub(crate) name: String,
+    pub(crate) namespace: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// The definition that its annotation names.
-    pub(crate) owner: Option<String>,
+    pub(crate) owner: Option<Arc<str>>,
     /// Its version, or that of its deletion; `None` if it is missing in a list.
-    pub(crate) version: Option<String>,
+    pub(crate) version: Option<Arc<str>>,
     /// It was deleted.
     pub(crate) gone: bool,
     /// It was seen in a list, and not as a change: after an etcd was restored, versions begin again at a lower
@@ -62,8 +76,8 @@ pub(crate) struct Sighting {
 /// A Secret as it was last seen.
 #[derive(Debug)]
 struct Seen {
-    owner: Option<String>,
-    version: String,
+    owner: Option<Arc<str>>,
+    version: Arc<str>,
     listed: bool,
 }
 
@@ -72,9 +86,11 @@ struct Seen {
 pub(crate) struct Desk {
     wanted: BTreeMap<Key, Arc<Definition>>,
     /// The definition that holds each target: the first that asked for it.
-    targets: BTreeMap<(String, String), Key>,
+    targets: BTreeMap<Place, Key>,
+    /// The definitions whose target another one holds, each with its flag of [`Message::Want`].
+    rivals: BTreeMap<Key, (Arc<Definition>, bool)>,
     /// The Secrets that were seen, by namespace and name, with owner and version.
-    seen: BTreeMap<(String, String), Seen>,
+    seen: BTreeMap<Place, Seen>,
 }
 
 impl Desk {
@@ -82,29 +98,43 @@ impl Desk {
     ///
     /// # Errors
     /// The definition that holds the same target, and keeps it.
-    pub(crate) fn want(&mut self, definition: Definition) -> Result<bool, Key> {
-        let target = (definition.key.namespace.clone(), definition.target.name.clone());
+    pub(crate) fn want(&mut self, definition: Arc<Definition>) -> Result<bool, Key> {
+        self.rivals.remove(&definition.key);
+        let target = place(&definition);
         if let Some(holder) = self.targets.get(&target).filter(|holder| **holder != definition.key) {
             return Err(holder.clone());
         }
-        if self.wanted.get(&definition.key).is_some_and(|before| **before == definition) {
+        if self.wanted.get(&definition.key).is_some_and(|before| *before == definition) {
             return Ok(false);
         }
         self.release(&definition.key);
         self.targets.insert(target, definition.key.clone());
-        self.wanted.insert(definition.key.clone(), Arc::new(definition));
+        self.wanted.insert(definition.key.clone(), definition);
         Ok(true)
     }
 
     /// Drops a definition. Returns whether it was wanted.
     pub(crate) fn drop(&mut self, key: &Key) -> bool {
         self.release(key);
+        self.rivals.remove(key);
         self.wanted.remove(key).is_some()
+    }
+
+    /// Remembers a definition whose target another one holds, until that is free.
+    pub(crate) fn wait(&mut self, definition: Arc<Definition>, known: bool) {
+        self.rivals.insert(definition.key.clone(), (definition, known));
+    }
+
+    /// Returns a definition that waited, and whose target is free now.
+    pub(crate) fn next_rival(&mut self) -> Option<(Arc<Definition>, bool)> {
+        let free = |definition: &Definition| !self.targets.contains_key(&place(definition));
+        let key = self.rivals.iter().find(|(_, (definition, _))| free(definition))?.0.clone();
+        self.rivals.remove(&key)
     }
 
     fn release(&mut self, key: &Key) {
         if let Some(before) = self.wanted.get(key) {
-            self.targets.remove(&(key.namespace.clone(), before.target.name.clone()));
+            self.targets.remove(&place(before));
         }
     }
 
@@ -118,19 +148,19 @@ impl Desk {
 
     /// Records a Secret that was seen. Returns the definition whose target it is, or that it names.
     pub(crate) fn see(&mut self, sighting: Sighting) -> Option<Key> {
-        let place = (sighting.namespace, sighting.name);
+        let seen_at = (sighting.namespace, sighting.name);
         let named = || {
             let (kind, name) = sighting.owner.as_deref()?.split_once('/')?;
             let kind = Kind::ALL.into_iter().find(|one| one.name() == kind)?;
-            Some(Key { kind, namespace: place.0.clone(), name: name.to_owned() })
+            Some(Key { kind, namespace: Arc::clone(&seen_at.0), name: name.into() })
         };
         let holder =
-            self.targets.get(&place).cloned().or_else(named).filter(|key| self.wanted.contains_key(key));
+            self.targets.get(&seen_at).cloned().or_else(named).filter(|key| self.wanted.contains_key(key));
         match sighting.version.filter(|_| !sighting.gone) {
             Some(version) => {
-                self.seen.insert(place, Seen { owner: sighting.owner, version, listed: sighting.listed })
+                self.seen.insert(seen_at, Seen { owner: sighting.owner, version, listed: sighting.listed })
             }
-            None => self.seen.remove(&place),
+            None => self.seen.remove(&seen_at),
         };
         holder
     }
@@ -138,13 +168,12 @@ impl Desk {
     /// Returns whether the target of a definition was seen in a later version than this one, or listed in another
     /// one.
     pub(crate) fn is_later(&self, definition: &Definition, version: &str) -> bool {
-        let place = (definition.key.namespace.clone(), definition.target.name.clone());
         let number = |version: &str| version.parse::<u64>().ok();
-        match self.seen.get(&place) {
+        match self.seen.get(&place(definition)) {
             // The versions of one API server are numbers that grow.
             Some(seen) => match (number(&seen.version), number(version)) {
                 (Some(number), Some(version)) if !seen.listed => number > version,
-                _ => seen.version != version,
+                _ => *seen.version != *version,
             },
             None => false,
         }
@@ -152,17 +181,22 @@ impl Desk {
 
     /// Returns whether the target of a definition is there, as far as the watch has told.
     pub(crate) fn has_seen(&self, definition: &Definition) -> bool {
-        self.seen.contains_key(&(definition.key.namespace.clone(), definition.target.name.clone()))
+        self.seen.contains_key(&place(definition))
     }
 
     /// Returns the Secrets that name this definition and are not its target: those that it had before it was renamed.
-    pub(crate) fn orphans_of(&self, definition: &Definition) -> BTreeSet<String> {
+    pub(crate) fn orphans_of(&self, definition: &Definition) -> BTreeSet<Arc<str>> {
         let (key, owner) = (&definition.key, definition.key.owner());
-        let from = (key.namespace.clone(), String::new());
+        let from = (Arc::clone(&key.namespace), "".into());
         let here = self.seen.range(from..).take_while(|((namespace, _), _)| *namespace == key.namespace);
         let named = here.filter(|(_, its)| its.owner.as_deref() == Some(&*owner));
         named.map(|((_, name), _)| name.clone()).filter(|name| *name != definition.target.name).collect()
     }
+}
+
+/// Returns the namespace and the name of the Secret that a definition asks for.
+fn place(definition: &Definition) -> Place {
+    (Arc::clone(&definition.key.namespace), Arc::clone(&definition.target.name))
 }
 
 #[cfg(test)]

@@ -112,10 +112,10 @@ fn event(note: &Note, wall: i64) -> Value {
     let text: String = note.text.chars().take(MOST).collect();
     json!({
         "apiVersion": "v1", "kind": "Event",
-        "metadata": {"generateName": "leasehold-sync-", "namespace": note.key.namespace},
+        "metadata": {"generateName": "leasehold-sync-", "namespace": &*note.key.namespace},
         "involvedObject": {
             "apiVersion": format!("{}/v1alpha1", note.key.kind.group()), "kind": note.key.kind.name(),
-            "namespace": note.key.namespace, "name": note.key.name, "uid": note.uid,
+            "namespace": &*note.key.namespace, "name": &*note.key.name, "uid": note.uid,
         },
         "type": if note.warning { "Warning" } else { "Normal" },
         "reason": note.reason, "message": text, "count": 1,

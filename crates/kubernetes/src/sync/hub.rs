@@ -3,18 +3,23 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::board::Board;
-use super::definition::Key;
-use super::desk::Message;
+use super::definition::{Definition, Key};
+use super::desk::{Message, Place, Sighting};
 use super::handoff::Handoffs;
 use super::identity::{self, Identity, Token};
 use super::roster::Basis;
 use super::run::{Places, Run};
 use crate::cluster::Cluster;
+
+/// The pause before an engine is made that could not be made: no descriptors are left, for example.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// The hub; see the module.
 pub(crate) struct Hub {
@@ -30,10 +35,13 @@ pub(crate) struct Hub {
     pub(crate) basis: Basis,
     engines: HashMap<Identity, Engine>,
     /// The login that each definition is read with.
-    logins: BTreeMap<Key, Identity>,
+    logins: BTreeMap<Key, Arc<Identity>>,
     /// The Secrets that were seen, for engines that start later.
-    seen: BTreeMap<(String, String), super::desk::Sighting>,
+    seen: BTreeMap<Place, Sighting>,
     ending: Vec<JoinHandle<()>>,
+    /// The definitions whose engine could not be made, and when that is tried again.
+    unmade: BTreeMap<Key, (Arc<Definition>, bool)>,
+    again: Option<Instant>,
 }
 
 struct Engine {
@@ -49,28 +57,42 @@ impl Hub {
         board: Rc<Board>,
         basis: Basis,
     ) -> Self {
-        let (engines, logins, seen, ending) = Default::default();
-        Self { cluster, places, handoffs, own, swept: false, board, basis, engines, logins, seen, ending }
+        let (engines, logins, seen, ending, unmade) = Default::default();
+        let (swept, again) = (false, None);
+        Self {
+            cluster,
+            places,
+            handoffs,
+            own,
+            swept,
+            board,
+            basis,
+            engines,
+            logins,
+            seen,
+            ending,
+            unmade,
+            again,
+        }
     }
 
     /// Runs until it is asked to stop, and every engine has revoked what it holds.
     pub(crate) async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
-        while let Some(message) = inbox.recv().await {
+        loop {
+            let message = tokio::select! {
+                message = inbox.recv() => message,
+                () = due(self.again) => {
+                    self.make_again();
+                    continue;
+                }
+            };
+            let Some(message) = message else { break };
+            if let Some(key) = message.concerns() {
+                self.unmade.remove(key);
+            }
             match message {
                 Message::Stop => break,
-                Message::Want(definition, known) => {
-                    let (key, identity) = (definition.key.clone(), definition.identity.clone());
-                    if self.logins.get(&key).is_some_and(|before| *before != identity) {
-                        self.leave(&key, None);
-                    }
-                    match self.engine(&identity) {
-                        Ok(engine) => {
-                            let _sent = engine.send(Message::Want(definition, known));
-                            self.logins.insert(key, identity);
-                        }
-                        Err(why) => tracing::error!("no engine for {identity}: {why}"),
-                    }
-                }
+                Message::Want(definition, known) => self.want(definition, known),
                 Message::Drop(key, answer) => {
                     self.leave(&key, answer);
                     self.board.forget(&key);
@@ -81,7 +103,9 @@ impl Hub {
                 }
                 Message::Seen(sighting) => {
                     let place = (sighting.namespace.clone(), sighting.name.clone());
-                    for engine in self.engines.values() {
+                    let concerned =
+                        self.engines.iter().filter(|(identity, _)| identity.is_used_in(&sighting.namespace));
+                    for (_, engine) in concerned {
                         let _sent = engine.inbox.send(Message::Seen(sighting.clone()));
                     }
                     match sighting.gone {
@@ -109,6 +133,33 @@ impl Hub {
         }
     }
 
+    /// Passes a definition to the engine of its login.
+    fn want(&mut self, definition: Arc<Definition>, known: bool) {
+        let (key, identity) = (definition.key.clone(), definition.identity.clone());
+        if self.logins.get(&key).is_some_and(|before| *before != identity) {
+            self.leave(&key, None);
+        }
+        match self.engine(&identity) {
+            Ok(engine) => {
+                let _sent = engine.send(Message::Want(definition, known));
+                self.logins.insert(key, identity);
+            }
+            Err(why) => {
+                tracing::error!("no engine for {identity}, tried again in {} s: {why}", AGAIN.as_secs());
+                self.again.get_or_insert_with(|| Instant::now() + AGAIN);
+                self.unmade.insert(key, (definition, known));
+            }
+        }
+    }
+
+    /// Makes the engines that could not be made.
+    fn make_again(&mut self) {
+        self.again = None;
+        for (definition, known) in std::mem::take(&mut self.unmade).into_values() {
+            self.want(definition, known);
+        }
+    }
+
     /// Takes a definition from the login that it had. The last definition of a login ends its engine.
     fn leave(&mut self, key: &Key, answer: Option<tokio::sync::oneshot::Sender<()>>) {
         let Some(identity) = self.logins.remove(key) else {
@@ -118,7 +169,7 @@ impl Hub {
         };
         let Some(engine) = self.engines.get(&identity) else { return };
         let _sent = engine.inbox.send(Message::Drop(key.clone(), answer));
-        if identity != Identity::Controller && !self.logins.values().any(|other| *other == identity) {
+        if *identity != Identity::Controller && !self.logins.values().any(|other| *other == identity) {
             self.end(&identity);
         }
     }
@@ -167,10 +218,18 @@ impl Hub {
         let places = Places { handoff, ..self.places.clone() };
         let run = Run::new(basis, places, Rc::clone(&self.board), receiver)?;
         let running = tokio::task::spawn_local(run.run());
-        for sighting in self.seen.values() {
+        for sighting in self.seen.values().filter(|seen| identity.is_used_in(&seen.namespace)) {
             let _sent = inbox.send(Message::Seen(sighting.clone()));
         }
         self.engines.insert(identity.clone(), Engine { inbox: inbox.clone(), running });
         Ok(inbox)
+    }
+}
+
+/// Ends at this time, or never.
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }

@@ -44,6 +44,14 @@ impl Identity {
         }
     }
 
+    /// Returns whether definitions with this login can be in a namespace.
+    pub(crate) fn is_used_in(&self, namespace: &str) -> bool {
+        match self {
+            Self::Controller => true,
+            Self::Account { namespace: own, .. } => own == namespace,
+        }
+    }
+
     /// Reads what [`kept`](Self::kept) has written.
     pub(crate) fn of_kept(kept: &Value) -> Option<Self> {
         if kept == "controller" {

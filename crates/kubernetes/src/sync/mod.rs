@@ -18,6 +18,7 @@ mod flags;
 mod handoff;
 mod hub;
 mod identity;
+mod object;
 mod options;
 mod publisher;
 mod reconcile;
@@ -65,6 +66,8 @@ const LEASE: &str = "5ac9a181.secrets-manager.tuenti.io";
 const LOOK: Duration = Duration::from_secs(3);
 /// The pause between two checks whether the cluster was set back to an older state.
 const GLANCE: Duration = Duration::from_secs(20);
+/// When no definition has come and no Secret was written for this long, memory is given back.
+const QUIET: Duration = Duration::from_secs(5);
 /// The time for the revocation of what was minted.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -90,7 +93,7 @@ pub(crate) fn read(
     name: &str,
     spec: &serde_json::Value,
 ) -> Result<(), crate::refusal::Refusal> {
-    let key = Key { kind: Kind::SyncedSecret, namespace: namespace.to_owned(), name: name.to_owned() };
+    let key = Key { kind: Kind::SyncedSecret, namespace: namespace.into(), name: name.into() };
     let rules = Rules { kv: Kv::Two, logs_in: false, by_namespace: None, types: Default::default() };
     synced::read(key, &serde_json::Value::Null, spec, &rules).map(drop)
 }
@@ -129,6 +132,7 @@ async fn sync(options: &Options) -> Result<(), String> {
     let hub = Hub::new(Arc::clone(&cluster), places, engine.clone(), Rc::clone(&board), basis);
     let running = tokio::task::spawn_local(hub.run(inbox));
     tokio::task::spawn_local(events::tell(Arc::clone(&cluster), to_tell));
+    tokio::task::spawn_local(rest(Rc::clone(&board)));
     watch(options, &cluster, &publisher, &engine, &board).await;
     let watched = options.watched.first().map_or_else(String::new, |name| format!("/namespaces/{name}"));
     let lost = tokio::select! {
@@ -153,6 +157,25 @@ async fn sync(options: &Options) -> Result<(), String> {
         election.leave(&cluster).await;
     }
     lost.map_or(Ok(()), |why| Err(why.to_owned()))
+}
+
+/// Gives back what a burst of work took of memory, for ever: the heap, and the pages of the program.
+async fn rest(board: Rc<Board>) {
+    let mut pages = leasehold::pages::Pages::open().ok();
+    let (mut seen, mut owes) = (0, false);
+    loop {
+        tokio::time::sleep(QUIET).await;
+        let work = board.work();
+        if std::mem::replace(&mut seen, work) != work {
+            owes = true;
+        } else if std::mem::take(&mut owes) {
+            leasehold::pages::give_back_heap();
+            // Where the kernel does not take them, they stay.
+            if pages.as_mut().is_some_and(|pages| pages.give_back().is_err()) {
+                pages = None;
+            }
+        }
+    }
 }
 
 /// Returns the handoffs to the next leader, if the options ask for them.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::Method;
 use leasehold_base::clock;
 use serde_json::{Value, json};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::definition::{Definition, Key};
 use super::restart::Stamp;
@@ -13,10 +14,14 @@ use super::secret::{self, Data, MANAGER, OWNER, Owner, Step};
 use crate::cluster::{Answer, Away, Cluster};
 use crate::refusal::Refusal;
 
+/// How many Secrets are worked on at once: each has a request under way, and with it a connection.
+const AT_ONCE: usize = 32;
+
 /// Writes and deletes Secrets.
 #[derive(Clone)]
 pub(crate) struct Publisher {
     cluster: Arc<Cluster>,
+    turns: Arc<Semaphore>,
 }
 
 /// What a Secret contained when it existed before, as far as this process knows.
@@ -80,7 +85,7 @@ impl Outcome {
 
 impl Publisher {
     pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
-        Self { cluster }
+        Self { cluster, turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// Makes the Secret what the definition asks for. Writes only if something differs. A Secret that was there
@@ -94,6 +99,7 @@ impl Publisher {
         data: &Data,
         former: Former,
     ) -> Result<Outcome, Unpublished> {
+        let _turn = self.turn().await;
         let live = self.read(&wanted.key.namespace, &wanted.target.name).await?;
         let step =
             secret::step(live.as_ref(), wanted, data, clock::now().wall).map_err(Unpublished::Refused)?;
@@ -136,6 +142,7 @@ impl Publisher {
         wanted: &Definition,
         done: Stamp,
     ) -> Result<Option<String>, Unpublished> {
+        let _turn = self.turn().await;
         let (namespace, name) = (&wanted.key.namespace, &wanted.target.name);
         let live = self.read(namespace, name).await?;
         let Some(next) = live.and_then(|live| secret::settled(&live, wanted, done)) else { return Ok(None) };
@@ -148,6 +155,7 @@ impl Publisher {
     /// # Errors
     /// [`Unpublished`] if that cannot be found out.
     pub(crate) async fn is_there(&self, wanted: &Definition, data: &Data) -> Result<Seen, Unpublished> {
+        let _turn = self.turn().await;
         let live = self.read(&wanted.key.namespace, &wanted.target.name).await?;
         let Some(live) = live else { return Ok(Seen::Gone) };
         Ok(match secret::step(Some(&live), wanted, data, 0) {
@@ -161,6 +169,11 @@ impl Publisher {
     /// # Errors
     /// [`Unpublished`] if it may still be there.
     pub(crate) async fn delete(&self, key: &Key, name: &str) -> Result<(), Unpublished> {
+        let _turn = self.turn().await;
+        self.delete_now(key, name).await
+    }
+
+    async fn delete_now(&self, key: &Key, name: &str) -> Result<(), Unpublished> {
         let Some(live) = self.read(&key.namespace, name).await? else { return Ok(()) };
         match Owner::of(&live, key) {
             Owner::Own | Owner::Inherited => {
@@ -179,12 +192,19 @@ impl Publisher {
     /// # Errors
     /// [`Unpublished`] if it may still be there.
     pub(crate) async fn delete_orphan(&self, key: &Key, name: &str) -> Result<(), Unpublished> {
+        let _turn = self.turn().await;
         match self.read(&key.namespace, name).await? {
             Some(live) if live["metadata"]["annotations"][OWNER] == json!(key.owner()) => {
-                self.delete(key, name).await
+                self.delete_now(key, name).await
             }
             _ => Ok(()),
         }
+    }
+
+    /// Waits until fewer than [`AT_ONCE`] Secrets are worked on.
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Nothing closes the semaphore.
+        self.turns.acquire().await.ok()
     }
 
     async fn is_defined(&self, wanted: &Definition) -> Result<(), Unpublished> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use kube::core::DynamicObject;
+use kube::Resource as _;
 use kube::runtime::controller::Action;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedSender;
@@ -13,12 +13,11 @@ use tokio::sync::oneshot;
 
 use super::definition::{Definition, Key, Kind, Rules};
 use super::desk::{Message, Refused};
+use super::object::Object;
 use super::publisher::{Publisher, Unpublished};
 use super::synced;
 use crate::cluster::{Away, Cluster};
 
-/// The pause without a change. Such a look costs no request.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// The pause after a failure.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -63,25 +62,23 @@ impl From<Away> for Trouble {
 }
 
 /// Reconciles one definition. The engine decides about the content of its Secret.
-pub(crate) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Trouble> {
-    let metadata = serde_json::to_value(&object.metadata).unwrap_or_default();
+pub(crate) async fn reconcile(object: Arc<Object>, context: Arc<Context>) -> Result<Action, Trouble> {
     let kind = context.kind;
-    let key = Key { kind, namespace: text(&metadata["namespace"]), name: text(&metadata["name"]) };
+    let (key, (metadata, spec)) = (object.key(kind), object.read());
     let finalizers = metadata["finalizers"].as_array().cloned().unwrap_or_default();
     let has_ours = finalizers.iter().any(|one| one == kind.finalizer());
-    if !metadata["deletionTimestamp"].is_null() {
+    if object.is_being_deleted() {
         if has_ours {
-            end(&key, &object.data["spec"], &metadata, &context).await?;
+            end(&key, &spec, &metadata, &context).await?;
         }
         return Ok(Action::await_change());
     }
-    if context.excluded.contains(&key.namespace) {
+    if context.excluded.contains(&*key.namespace) {
         return Ok(Action::await_change());
     }
-    let spec = &object.data["spec"];
     let read = match kind {
-        Kind::SecretDefinition => Definition::read(key.clone(), &metadata, spec, &context.rules),
-        Kind::SyncedSecret => synced::read(key.clone(), &metadata, spec, &context.rules),
+        Kind::SecretDefinition => Definition::read(key.clone(), &metadata, &spec, &context.rules),
+        Kind::SyncedSecret => synced::read(key.clone(), &metadata, &spec, &context.rules),
     };
     // An API server that knows the rules of the definition would take no finalizer from an object that breaks one, so that it
     // could not be deleted. secrets-manager's users have no such rules, and a finalizer on each of their objects.
@@ -91,22 +88,15 @@ pub(crate) async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>)
         finalize(&key, &metadata, &next, &context.cluster).await?;
     }
     let message = match read {
-        Ok(definition) => Message::Want(Box::new(definition), had_secret(&object.data["status"])),
+        Ok(definition) => Message::Want(Arc::new(definition), object.has_secret),
         Err(why) => {
-            let (uid, secret) = (text(&metadata["uid"]), target(&key, spec));
+            let (uid, secret) = (text(&metadata["uid"]), target(&key, &spec));
             let generation = metadata["generation"].as_i64().unwrap_or_default();
             Message::Refuse(key, Box::new(Refused { uid, secret, generation, why }))
         }
     };
     context.engine.send(message).map_err(|_| Trouble::Ending)?;
-    // A definition that was refused because of another one is checked again; for any other, nothing follows.
-    Ok(Action::requeue(LOOK_AGAIN))
-}
-
-/// Returns whether the object had a Secret that could be used, as its status says.
-fn had_secret(status: &Value) -> bool {
-    let conditions = status["conditions"].as_array().into_iter().flatten();
-    conditions.into_iter().any(|one| one["type"] == "Ready" && one["status"] == "True")
+    Ok(Action::await_change())
 }
 
 /// Handles a definition that is being deleted: its Secret goes first, then our finalizer. The Vault is not needed for
@@ -117,7 +107,7 @@ async fn end(key: &Key, spec: &Value, metadata: &Value, context: &Context) -> Re
     done.await.map_err(|_| Trouble::Ending)?;
     let secret = target(key, spec);
     // An excluded namespace is left alone, except for the finalizer, which would keep the definition in it.
-    let stays = context.excluded.contains(&key.namespace)
+    let stays = context.excluded.contains(&*key.namespace)
         || (key.kind == Kind::SyncedSecret && synced::retains(spec));
     if !stays && !secret.is_empty() && !secret.contains('/') {
         context.publisher.delete(key, &secret).await.map_err(Trouble::Secret)?;
@@ -155,9 +145,9 @@ async fn finalize(key: &Key, read: &Value, finalizers: &[Value], cluster: &Clust
 }
 
 /// Logs a failure, and repeats the reconciliation after a pause.
-pub(crate) fn again(object: Arc<DynamicObject>, why: &Trouble, _: Arc<Context>) -> Action {
-    let name = object.metadata.name.as_deref().unwrap_or_default();
-    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+pub(crate) fn again(object: Arc<Object>, why: &Trouble, _: Arc<Context>) -> Action {
+    let name = object.meta().name.as_deref().unwrap_or_default();
+    let namespace = object.meta().namespace.as_deref().unwrap_or_default();
     tracing::warn!(definition = format!("{namespace}/{name}"), "tried again in {} s: {why}", AGAIN.as_secs());
     Action::requeue(AGAIN)
 }

@@ -184,5 +184,5 @@ pub(crate) fn key_of(file: &str) -> Option<Key> {
     let kind = Kind::ALL.into_iter().find(|one| one.name() == kind)?;
     let (namespace, rest) = rest.split_once('/')?;
     let (name, _) = rest.split_once('#')?;
-    Some(Key { kind, namespace: namespace.to_owned(), name: name.to_owned() })
+    Some(Key { kind, namespace: namespace.into(), name: name.into() })
 }

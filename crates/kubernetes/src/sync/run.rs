@@ -3,6 +3,7 @@
 //! Nothing is decided here, except when changed definitions have come to rest and the next engine goes on.
 
 mod ends;
+mod inbox;
 mod looks;
 mod publishing;
 mod restarts;
@@ -33,15 +34,14 @@ use tokio::sync::oneshot;
 use self::ends::Done;
 use self::saves::Saves;
 use super::board::Board;
-use super::definition::{Definition, Key, Kind};
-use super::desk::{Desk, Message, Refused};
+use super::definition::{Definition, Key};
+use super::desk::{Desk, Message};
 use super::handoff::Handoff;
 use super::publisher::Publisher;
 use super::restart::rollout::Restarter;
 use super::restart::{Readers, Stamp};
 use super::roster::{self, Basis, Roster};
 use super::secret::Data;
-use crate::refusal::Refusal;
 
 /// Changed definitions are taken over when no more have come for this long.
 const QUIET: Duration = Duration::from_millis(100);
@@ -105,7 +105,7 @@ pub(crate) struct Run {
 /// A Secret as it was published.
 #[derive(Debug, Clone)]
 struct Record {
-    definition: Definition,
+    definition: Arc<Definition>,
     data: Data,
     version: String,
     /// The change that workloads still have to be restarted for, and the readers that were restarted.
@@ -120,7 +120,7 @@ struct Record {
 /// A Secret that a watch reported to be gone, with the version of its deletion. `None` if it was missing in a list.
 #[derive(Debug)]
 struct Gone {
-    version: Option<String>,
+    version: Option<Arc<str>>,
 }
 
 #[derive(Debug, Default)]
@@ -317,80 +317,6 @@ impl Run {
     fn has_leases(&self) -> bool {
         let kept = self.engine.snapshot();
         !kept.retiring.is_empty() || kept.secrets.iter().any(|secret| secret.lease.is_some())
-    }
-
-    fn note_change(&mut self) {
-        let now = clock::moment();
-        let first = self.changed.map_or(now, |(first, _)| first);
-        self.changed = Some((first, now));
-    }
-
-    fn hear(&mut self, message: Message) -> Option<Event> {
-        match message {
-            Message::Want(definition, known) => {
-                let key = definition.key.clone();
-                if known && self.desk.get(&key).is_none() {
-                    self.known.insert(key.clone());
-                }
-                let (uid, secret) = (definition.uid.clone(), definition.target.name.clone());
-                let generation = definition.generation;
-                match self.desk.want(*definition) {
-                    Ok(true) => {
-                        self.board.expect(&key, uid, secret, generation);
-                        self.note_change();
-                    }
-                    Ok(false) => {}
-                    Err(holder) => {
-                        if self.desk.drop(&key) {
-                            self.note_change();
-                        }
-                        self.restarts_no_more(&key);
-                        self.known.remove(&key);
-                        let what = format!("{holder} asks for the same Secret");
-                        let place =
-                            if key.kind == Kind::SecretDefinition { "spec.name" } else { "spec.target.name" };
-                        let why = Refusal::new(place, what, "use another name");
-                        self.board.refuse(&key, &Refused { uid, secret, generation, why });
-                    }
-                }
-                None
-            }
-            Message::Drop(key, answer) => {
-                if self.desk.drop(&key) {
-                    self.note_change();
-                }
-                self.restarts_no_more(&key);
-                self.known.remove(&key);
-                match (self.busy.get_mut(&key), answer) {
-                    (Some(busy), Some(answer)) => busy.waiting.push(answer),
-                    (None, Some(answer)) => drop(answer.send(())),
-                    (_, None) => {}
-                }
-                None
-            }
-            Message::Credentials(trouble) => {
-                let known = trouble.is_none();
-                self.board.credentials(&self.basis.login, trouble);
-                known.then_some(Event::CredentialsChanged)
-            }
-            Message::Seen(sighting) => {
-                let gone = sighting.gone.then(|| Gone { version: sighting.version.clone() });
-                let name = sighting.name.clone();
-                let key = self.desk.see(sighting)?;
-                self.clean(&key);
-                // A Secret under a former name is no loss when it goes.
-                let is_target = self.desk.get(&key).is_some_and(|wanted| wanted.target.name == name);
-                if is_target { self.drifted(&key, gone) } else { None }
-            }
-            // The hub handles these.
-            Message::Refuse(..) | Message::Listed(_) | Message::Left(_) => None,
-            Message::End => self.end(),
-            Message::Stop => {
-                self.stopping = true;
-                self.leaves = self.handoff.is_none() && self.has_leases();
-                Some(Event::Stop { at_once: true })
-            }
-        }
     }
 
     fn render(&mut self, file: FileId) -> Event {

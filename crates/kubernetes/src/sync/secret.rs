@@ -279,7 +279,7 @@ fn made(wanted: &Definition, data: &Data, wall: i64) -> Value {
     let mut made = json!({
         "apiVersion": "v1", "kind": "Secret", "type": wanted.target.kind, "data": encoded(data),
         "metadata": {
-            "name": wanted.target.name, "namespace": wanted.key.namespace,
+            "name": &*wanted.target.name, "namespace": &*wanted.key.namespace,
             "labels": labels(wanted), "annotations": annotations,
         },
     });

@@ -56,10 +56,10 @@ fn answer(method: &Method, path: &str, board: &Board) -> Reply {
         "/livez" | "/healthz" => text(StatusCode::OK, "ok\n"),
         "/readyz" => match board.unready() {
             None => text(StatusCode::OK, "ok\n"),
-            Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
+            Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
         },
         "/metrics" => {
-            let mut reply = text(StatusCode::OK, &board.metrics());
+            let mut reply = text(StatusCode::OK, board.metrics());
             let format = "text/plain; version=0.0.4; charset=utf-8";
             reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format));
             reply

@@ -8,7 +8,9 @@ use leasehold::template::Profile;
 use leasehold_base::request::Request;
 use serde_json::Value;
 
-use super::definition::{Definition, Key, Rules, Target, entry_name, target_name, target_type, texts};
+use super::definition::{
+    Definition, Digest, Key, Rules, Target, entry_name, target_name, target_type, texts,
+};
 use super::identity::Identity;
 use super::restart::Restarts;
 use super::secret;
@@ -42,17 +44,17 @@ pub(crate) fn read(key: Key, metadata: &Value, spec: &Value, rules: &Rules) -> R
         key,
         uid: metadata["uid"].as_str().unwrap_or_default().to_owned(),
         generation: metadata["generation"].as_i64().unwrap_or_default(),
-        identity,
+        identity: Arc::new(identity),
         refresh: Some(refresh),
         target,
         restarts,
         entries,
-        read: spec.clone(),
+        digest: Digest::of(spec),
     })
 }
 
 /// Returns what each key is made of. Sources with keys of their own come last.
-fn entries(spec: &Value) -> Result<Vec<(String, Source)>, Refusal> {
+fn entries(spec: &Value) -> Result<Box<[(String, Source)]>, Refusal> {
     let data = spec["data"].as_object().into_iter().flatten();
     let mut entries = data.map(|(name, source)| entry(name, source)).collect::<Result<Vec<_>, _>>()?;
     let whole = spec["dataFrom"].as_array().into_iter().flatten().enumerate();
@@ -65,7 +67,7 @@ fn entries(spec: &Value) -> Result<Vec<(String, Source)>, Refusal> {
         let what = format!("there are {} keys, and {KEYS} at most are allowed", entries.len());
         return Err(Refusal::new("spec.data", what, "divide them between several objects"));
     }
-    Ok(entries)
+    Ok(entries.into())
 }
 
 /// Reads a source of all fields of a secret, or of what a template makes of several secrets.
@@ -114,7 +116,7 @@ fn identity(key: &Key, auth: &Value) -> Result<Identity, Refusal> {
         return Err(Refusal::new("spec.auth.mount", what, "write it without auth/, such as kubernetes"));
     }
     let audience = text("audience", "vault");
-    Ok(Identity::Account { namespace: key.namespace.clone(), account, role, mount, audience })
+    Ok(Identity::Account { namespace: key.namespace.to_string(), account, role, mount, audience })
 }
 
 fn target(key: &Key, spec: &Value, rules: &Rules) -> Result<Target, Refusal> {
@@ -130,7 +132,7 @@ fn target(key: &Key, spec: &Value, rules: &Rules) -> Result<Target, Refusal> {
     labels.retain(|name, _| !own(name));
     annotations.retain(|name, _| !own(name));
     let (immutable, adopts) = (given["immutable"] == true, spec["adopt"] == true);
-    Ok(Target { name, kind, labels, annotations, immutable, adopts })
+    Ok(Target { name: name.into(), kind, labels, annotations, immutable, adopts })
 }
 
 fn refresh(given: &Value) -> Result<Duration, Refusal> {

@@ -15,7 +15,8 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::definition::{Key, Kind};
-use super::desk::{Message, Sighting};
+use super::desk::{Message, Place, Sighting};
+use super::object::Object;
 use super::reconcile::{Context, again, reconcile};
 use super::secret::{LABEL, OWNER};
 use crate::cluster::Cluster;
@@ -24,12 +25,6 @@ use crate::cluster::Cluster;
 const CONCURRENCY: u16 = 16;
 /// The pause between two searches for objects that are gone.
 const GLANCE: Duration = Duration::from_secs(10);
-
-/// Returns the resource of a kind.
-fn definitions(kind: Kind) -> ApiResource {
-    let names = GroupVersionKind::gvk(kind.group(), "v1alpha1", kind.name());
-    ApiResource::from_gvk_with_plural(&names, kind.plural())
-}
 
 /// Checks that objects of a kind can be listed.
 ///
@@ -48,9 +43,9 @@ pub(crate) async fn can_list(cluster: &Cluster, kind: Kind, namespace: Option<&s
     }
 }
 
-fn api<K>(client: &Client, namespace: Option<&str>, resource: &ApiResource) -> Api<K>
+fn api<K>(client: &Client, namespace: Option<&str>, resource: &K::DynamicType) -> Api<K>
 where
-    K: Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
+    K: Resource<Scope = DynamicResourceScope>,
 {
     match namespace {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
@@ -61,23 +56,19 @@ where
 /// Runs the controller of the definitions of one namespace, or of all, for ever.
 pub(crate) async fn control(client: Client, namespace: Option<String>, context: Arc<Context>) {
     let kind = context.kind;
-    let resource = definitions(kind);
-    let api: Api<DynamicObject> = api(&client, namespace.as_deref(), &resource);
+    let api: Api<Object> = api(&client, namespace.as_deref(), &kind);
     let limits = Limits::default().concurrency(CONCURRENCY);
-    let controller = Controller::new_with(api, watcher::Config::default(), resource).with_config(limits);
+    let controller = Controller::new_with(api, watcher::Config::default(), kind).with_config(limits);
     let (store, engine, excluded) = (controller.store(), context.engine.clone(), context.excluded.clone());
     let listed = async move {
         if store.wait_until_ready().await.is_ok() {
             let all = store.state();
-            let live = all.iter().filter(|object| object.metadata.deletion_timestamp.is_none());
-            let keys = live.map(|object| Key {
-                kind,
-                namespace: object.namespace().unwrap_or_default(),
-                name: object.name_any(),
-            });
+            let live = all.iter().filter(|object| !object.is_being_deleted());
+            let keys = live.map(|object| object.key(kind));
+            let keys = keys.filter(|key| !excluded.contains(&*key.namespace)).collect();
+            drop(all);
             // The receiver is gone if the run is ending.
-            let _sent =
-                engine.send(Message::Listed(keys.filter(|key| !excluded.contains(&key.namespace)).collect()));
+            let _sent = engine.send(Message::Listed(keys));
             vanished(kind, &store, &engine).await;
         }
         std::future::pending::<()>().await;
@@ -102,26 +93,36 @@ pub(crate) async fn control(client: Client, namespace: Option<String>, context: 
 
 /// Reports objects that are gone without having been deleted: an etcd was restored, or another program removed our
 /// finalizer. They are synced no more, and their Secrets stay as they are.
-async fn vanished(kind: Kind, store: &Store<DynamicObject>, engine: &UnboundedSender<Message>) {
-    let all = || -> HashSet<(String, String)> {
-        store
-            .state()
-            .iter()
-            .map(|object| (object.namespace().unwrap_or_default(), object.name_any()))
-            .collect()
-    };
-    let mut known = all();
+async fn vanished(kind: Kind, store: &Store<Object>, engine: &UnboundedSender<Message>) {
+    let mut known = store.state();
     loop {
         tokio::time::sleep(GLANCE).await;
-        let now = all();
-        for (namespace, name) in known.difference(&now).cloned() {
+        let now = store.state();
+        for key in gone(kind, &known, &now) {
             // An object that was deleted in order is forgotten already.
-            if engine.send(Message::Drop(Key { kind, namespace, name }, None)).is_err() {
+            if engine.send(Message::Drop(key, None)).is_err() {
                 return;
             }
         }
         known = now;
     }
+}
+
+/// Returns the objects that were there before and are not any more.
+fn gone(kind: Kind, before: &[Arc<Object>], now: &[Arc<Object>]) -> Vec<Key> {
+    let place = |object: &Arc<Object>| (object.namespace(), object.name_any());
+    // At rest nothing was replaced, so the two lists hold the same objects, and no names have to be compared.
+    let same: HashSet<*const Object> = now.iter().map(Arc::as_ptr).collect();
+    let suspects: Vec<_> = before.iter().filter(|object| !same.contains(&Arc::as_ptr(object))).collect();
+    if suspects.is_empty() {
+        return Vec::new();
+    }
+    let there: HashSet<_> = now.iter().map(place).collect();
+    suspects
+        .into_iter()
+        .filter(|object| !there.contains(&place(object)))
+        .map(|object| object.key(kind))
+        .collect()
 }
 
 /// Reports the Secrets of one namespace, or of all, that have our label, for ever. Their values are never asked for.
@@ -151,16 +152,19 @@ pub(crate) async fn look(client: Client, namespace: Option<String>, engine: Unbo
                 Ok(())
             }
             Event::InitApply(secret) => {
-                listed.insert(place(&secret));
-                engine.send(Message::Seen(Sighting { listed: true, ..sighting(&secret, true) }))
+                let place = place(&secret);
+                listed.insert(place.clone());
+                engine.send(Message::Seen(Sighting { listed: true, ..sighting(&secret, place, true) }))
             }
             Event::Apply(secret) => {
-                known.insert(place(&secret));
-                engine.send(Message::Seen(sighting(&secret, true)))
+                let place = place(&secret);
+                known.insert(place.clone());
+                engine.send(Message::Seen(sighting(&secret, place, true)))
             }
             Event::Delete(secret) => {
-                known.remove(&place(&secret));
-                engine.send(Message::Seen(sighting(&secret, false)))
+                let place = place(&secret);
+                known.remove(&place);
+                engine.send(Message::Seen(sighting(&secret, place, false)))
             }
             Event::InitDone => {
                 // These were deleted while nothing was watched.
@@ -184,12 +188,13 @@ pub(crate) async fn look(client: Client, namespace: Option<String>, engine: Unbo
     }
 }
 
-fn place(secret: &PartialObjectMeta<DynamicObject>) -> (String, String) {
-    (secret.namespace().unwrap_or_default(), secret.name_any())
+fn place(secret: &PartialObjectMeta<DynamicObject>) -> Place {
+    let text = |part: &Option<String>| part.as_deref().unwrap_or_default().into();
+    (text(&secret.metadata.namespace), text(&secret.metadata.name))
 }
 
-fn sighting(secret: &PartialObjectMeta<DynamicObject>, is_there: bool) -> Sighting {
-    let (namespace, name) = place(secret);
-    let owner = secret.annotations().get(OWNER).cloned();
-    Sighting { namespace, name, owner, version: secret.resource_version(), gone: !is_there, listed: false }
+fn sighting(secret: &PartialObjectMeta<DynamicObject>, (namespace, name): Place, is_there: bool) -> Sighting {
+    let owner = secret.annotations().get(OWNER).map(|owner| owner.as_str().into());
+    let version = secret.metadata.resource_version.as_deref().map(Into::into);
+    Sighting { namespace, name, owner, version, gone: !is_there, listed: false }
 }

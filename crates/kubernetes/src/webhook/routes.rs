@@ -58,7 +58,7 @@ impl Webhook {
         }
         match &*self.ready.borrow() {
             Ok(()) => text(StatusCode::NO_CONTENT, ""),
-            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
+            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
         }
     }
 
@@ -68,7 +68,7 @@ impl Webhook {
             ("/livez", &Method::GET) => text(StatusCode::OK, "ok\n"),
             ("/health/ready" | "/readyz", &Method::GET) => self.readiness(),
             ("/metrics", &Method::GET) => {
-                let mut reply = text(StatusCode::OK, &self.metrics.text());
+                let mut reply = text(StatusCode::OK, self.metrics.text());
                 let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
                 reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format));
                 reply
@@ -101,7 +101,7 @@ impl Webhook {
             Err(why) => {
                 self.metrics.spoiled(took);
                 tracing::warn!("a request is no review: {why}");
-                text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{why}\n"))
+                text(StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n"))
             }
         }
     }
@@ -115,8 +115,8 @@ fn log(record: &Record, took: Duration) {
 }
 
 /// Makes an answer with a text.
-pub(crate) fn text(status: StatusCode, text: &str) -> Reply {
-    let mut reply = Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())));
+pub(crate) fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
+    let mut reply = Response::new(Full::new(text.into()));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     reply

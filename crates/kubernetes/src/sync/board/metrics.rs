@@ -2,7 +2,7 @@
 //! ours.
 
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write as _};
+use std::fmt::{self, Display, Write as _};
 
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_stores::Kind as Place;
@@ -29,13 +29,16 @@ impl Labels {
         let engine = if options.rules.kv == Kv::One { "kv1" } else { "kv2" };
         let vault = [("vault_address", options.vault.address.as_str()), ("vault_engine", engine)];
         let azure = options.store.as_ref().and_then(|store| match &store.settings.kind {
-            Place::Azure(azure) => Some(labels(&[
-                ("azure_kv_name", azure.url.as_str()),
-                ("azure_kv_tenant", azure.identity.tenant_id.as_deref().unwrap_or_default()),
-            ])),
+            Place::Azure(azure) => Some(
+                Own([
+                    ("azure_kv_name", azure.url.as_str()),
+                    ("azure_kv_tenant", azure.identity.tenant_id.as_deref().unwrap_or_default()),
+                ])
+                .to_string(),
+            ),
             _ => None,
         });
-        Self { vault: labels(&vault), azure, paths: options.shows_paths }
+        Self { vault: Own(vault).to_string(), azure, paths: options.shows_paths }
     }
 }
 
@@ -64,11 +67,12 @@ impl Page {
         let _ = writeln!(self.0, "# HELP {prefix}{name} {help}\n# TYPE {prefix}{name} {kind}");
     }
 
-    fn line(&mut self, prefix: &str, name: &str, labels: &str, value: impl Display) {
-        let _ = match labels {
-            "" => writeln!(self.0, "{prefix}{name} {value}"),
-            _ => writeln!(self.0, "{prefix}{name}{{{labels}}} {value}"),
-        };
+    fn line(&mut self, prefix: &str, name: &str, labels: &dyn Display, value: impl Display) {
+        let _ = writeln!(self.0, "{prefix}{name}{{{labels}}} {value}");
+    }
+
+    fn bare(&mut self, prefix: &str, name: &str, value: impl Display) {
+        let _ = writeln!(self.0, "{prefix}{name} {value}");
     }
 }
 
@@ -107,7 +111,7 @@ impl Board {
                 page.line(
                     THEIRS,
                     name,
-                    &join(&self.labels.vault, &labels(&[("login", identity)])),
+                    &format_args!("{},{}", self.labels.vault, Own([("login", identity)])),
                     value(login),
                 );
             }
@@ -120,8 +124,8 @@ impl Board {
         page.head(THEIRS, name, "counter", "Renewals and look-ups of the token that failed");
         for (identity, login) in &state.logins {
             for ((operation, error), count) in &login.token_errors {
-                let own = labels(&[("login", identity), ("vault_operation", operation), ("error", error)]);
-                page.line(THEIRS, name, &join(&self.labels.vault, &own), count);
+                let own = Own([("login", identity), ("vault_operation", operation), ("error", error)]);
+                page.line(THEIRS, name, &format_args!("{},{own}", self.labels.vault), count);
             }
         }
         let (name, common) = match &self.labels.azure {
@@ -131,8 +135,8 @@ impl Board {
         page.head(THEIRS, name, "counter", "Reads that failed; with -metrics-paths by path");
         for (identity, login) in &state.logins {
             for ((path, error), count) in &login.read_errors {
-                let own = labels(&[("login", identity), ("path", path), ("key", ""), ("error", error)]);
-                page.line(THEIRS, name, &join(common, &own), count);
+                let own = Own([("login", identity), ("path", path), ("key", ""), ("error", error)]);
+                page.line(THEIRS, name, &format_args!("{common},{own}"), count);
             }
         }
         if let Some(azure) = &self.labels.azure {
@@ -148,13 +152,12 @@ impl Board {
 
 /// Writes the series of each Secret, under secrets-manager's names.
 fn of_secrets(state: &State, page: &mut Page) {
-    type Series<'a> = (&'a str, &'a str, &'a str, fn(&[u64]) -> u64, &'a dyn Fn(&Key, &Entry) -> u64);
+    type Series<'a> = (&'a str, &'a str, &'a str, fn(u64, u64) -> u64, &'a dyn Fn(&Key, &Entry) -> u64);
     page.head(THEIRS, "controller_writes_total", "counter", "Secrets that were written");
-    page.line(THEIRS, "controller_writes_total", "", state.writes);
+    page.bare(THEIRS, "controller_writes_total", state.writes);
     let good = |key: &Key, entry: &Entry| u64::from(state.is_good(key, entry));
-    let sum = |values: &[u64]| values.iter().sum();
     // If two definitions name one Secret, one of them is refused.
-    let least = |values: &[u64]| values.iter().copied().min().unwrap_or(0);
+    let (sum, least) = (|a, b| a + b, |a: u64, b| a.min(b));
     let series: [Series<'_>; 3] = [
         ("controller_sync_errors_total", "counter", "Failures to sync a Secret", sum, &|_, entry| {
             entry.errors
@@ -170,12 +173,16 @@ fn of_secrets(state: &State, page: &mut Page) {
     ];
     for (name, kind, help, gather, value) in series {
         page.head(THEIRS, name, kind, help);
-        let mut values: BTreeMap<(&str, &str), Vec<u64>> = BTreeMap::new();
+        let mut values: BTreeMap<(&str, &str), u64> = BTreeMap::new();
         for (key, entry) in &state.entries {
-            values.entry((&key.namespace, &entry.secret)).or_default().push(value(key, entry));
+            let one = value(key, entry);
+            values
+                .entry((&key.namespace, &entry.secret))
+                .and_modify(|all| *all = gather(*all, one))
+                .or_insert(one);
         }
-        for ((namespace, secret), values) in values {
-            page.line(THEIRS, name, &labels(&[("namespace", namespace), ("name", secret)]), gather(&values));
+        for ((namespace, secret), value) in values {
+            page.line(THEIRS, name, &Own([("namespace", namespace), ("name", secret)]), value);
         }
     }
 }
@@ -188,7 +195,7 @@ fn of_ours(state: &State, page: &mut Page) {
         ("restart_errors_total", "counter", "Restarts that failed", state.failed_restarts),
     ] {
         page.head(OURS, name, kind, help);
-        page.line(OURS, name, "", value);
+        page.bare(OURS, name, value);
     }
     page.head(OURS, "definitions", "gauge", "Objects by how they are");
     let mut counts: BTreeMap<(Kind, &str), u64> = BTreeMap::new();
@@ -202,7 +209,7 @@ fn of_ours(state: &State, page: &mut Page) {
         *counts.entry((key.kind, how)).or_default() += 1;
     }
     for ((kind, how), count) in counts {
-        page.line(OURS, "definitions", &labels(&[("kind", kind.name()), ("state", how)]), count);
+        page.line(OURS, "definitions", &Own([("kind", kind.name()), ("state", how)]), count);
     }
     page.head(
         OURS,
@@ -212,7 +219,7 @@ fn of_ours(state: &State, page: &mut Page) {
     );
     for (key, entry) in &state.entries {
         let Some(end) = entry.expires else { continue };
-        let own = labels(&[("namespace", &key.namespace), ("name", &entry.secret)]);
+        let own = Own([("namespace", &key.namespace), ("name", &entry.secret)]);
         page.line(OURS, "secret_expires_timestamp_seconds", &own, end);
     }
     type Series = (&'static str, &'static str, &'static str, fn(&Login) -> u64);
@@ -226,7 +233,7 @@ fn of_ours(state: &State, page: &mut Page) {
     for (name, kind, help, value) in all {
         page.head(OURS, name, kind, help);
         for (identity, login) in &state.logins {
-            page.line(OURS, name, &labels(&[("login", identity)]), value(login));
+            page.line(OURS, name, &Own([("login", identity)]), value(login));
         }
     }
 }
@@ -240,15 +247,37 @@ impl State {
     }
 }
 
-fn labels(all: &[(&str, &str)]) -> String {
-    let one = |(name, text): &(&str, &str)| format!("{name}=\"{}\"", escaped(text));
-    all.iter().map(one).collect::<Vec<_>>().join(",")
+/// The labels of one series, which are written to the page as they are.
+struct Own<'a, const N: usize>([(&'a str, &'a str); N]);
+
+impl<const N: usize> Display for Own<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (name, text)) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(f, "{comma}{name}=\"")?;
+            for letter in text.split_inclusive(['\\', '"', '\n']) {
+                let plain = letter.trim_end_matches(['\\', '"', '\n']);
+                f.write_str(plain)?;
+                f.write_str(match &letter[plain.len()..] {
+                    "\n" => "\\n",
+                    "\"" => "\\\"",
+                    "\\" => "\\\\",
+                    _ => "",
+                })?;
+            }
+            f.write_str("\"")?;
+        }
+        Ok(())
+    }
 }
 
-fn join(a: &str, b: &str) -> String {
-    format!("{a},{b}")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn escaped(label: &str) -> String {
-    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    #[test]
+    fn labels_are_escaped_as_prometheus_reads_them() {
+        let own = Own([("a", r#"\"quoted"\"#), ("b", "two\nlines"), ("c", "")]);
+        assert_eq!(own.to_string(), r#"a="\\\"quoted\"\\",b="two\nlines",c="""#);
+    }
 }

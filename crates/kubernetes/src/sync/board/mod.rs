@@ -86,7 +86,7 @@ struct Entry {
     usable: bool,
     restart: Option<Restart>,
     /// What its status says.
-    told: Option<(Status, Option<String>)>,
+    told: Option<Box<(Status, Option<String>)>>,
 }
 
 #[derive(Debug, Default)]
@@ -101,6 +101,8 @@ struct State {
     restarts: u64,
     failed_restarts: u64,
     leads: bool,
+    /// How many definitions came or changed.
+    news: u64,
 }
 
 /// An engine, which stands for a login.
@@ -167,6 +169,7 @@ impl Board {
     /// Records that a definition is to be synced.
     pub(crate) fn expect(&self, key: &Key, uid: String, secret: String, generation: i64) {
         let mut state = self.state.borrow_mut();
+        state.news += 1;
         state.awaited.remove(key);
         let entry = state.entries.entry(key.clone()).or_default();
         if entry.refused {
@@ -221,7 +224,7 @@ impl Board {
             lease: entry.lease.clone(),
             restart: entry.restart.clone(),
         };
-        let told = Some((status.clone(), entry.trouble.clone()));
+        let told = Some(Box::new((status.clone(), entry.trouble.clone())));
         if entry.told == told {
             return;
         }
@@ -328,6 +331,13 @@ impl Board {
         if let Some(entry) = self.state.borrow_mut().entries.get_mut(key) {
             entry.unreadable += 1;
         }
+    }
+
+    /// Returns how much was done that takes memory for a while: definitions that came or changed, and Secrets that were
+    /// written.
+    pub(crate) fn work(&self) -> u64 {
+        let state = self.state.borrow();
+        state.news + state.writes
     }
 
     /// Takes over what an engine shows.

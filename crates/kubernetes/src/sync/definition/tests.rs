@@ -7,7 +7,7 @@ fn rules(kv: Kv) -> Rules {
 }
 
 fn read(spec: &Value, kv: Kv) -> Result<Definition, Refusal> {
-    let key = Key { kind: Kind::SecretDefinition, namespace: "shop".to_owned(), name: "app".to_owned() };
+    let key = Key { kind: Kind::SecretDefinition, namespace: "shop".into(), name: "app".into() };
     Definition::read(key, &json!({"name": "app", "uid": "1"}), spec, &rules(kv))
 }
 
@@ -19,7 +19,7 @@ fn spec(name: &str, kind: &str, entry: &str, source: &Value) -> Value {
 fn an_entry_is_one_field_of_a_secret() {
     let source = json!({"path": "secret/data/app", "key": "value", "encoding": "base64"});
     let definition = read(&spec("app-secret", "", "foo", &source), Kv::Two).expect("a definition");
-    assert_eq!((definition.target.name.as_str(), definition.target.kind.as_str()), ("app-secret", "Opaque"));
+    assert_eq!((&*definition.target.name, definition.target.kind.as_str()), ("app-secret", "Opaque"));
     let [(entry, Source::Field { request, key, base64: true })] = &definition.entries[..] else {
         panic!("{:?}", definition.entries)
     };
@@ -44,7 +44,7 @@ fn labels_and_annotations_are_copied_but_for_those_that_say_whose_a_secret_is() 
         },
     });
     let source = json!({"path": "secret/data/app", "key": "value"});
-    let key = Key { kind: Kind::SecretDefinition, namespace: "shop".to_owned(), name: "app".to_owned() };
+    let key = Key { kind: Kind::SecretDefinition, namespace: "shop".into(), name: "app".into() };
     let read = Definition::read(key, &metadata, &spec("s", "Opaque", "foo", &source), &rules(Kv::Two));
     let target = read.expect("a definition").target;
     assert_eq!(target.labels, [("team".to_owned(), "a".to_owned())].into());
@@ -92,7 +92,7 @@ fn paths_of_version_1_are_as_they_are() {
 #[test]
 fn the_operator_can_allow_more_types() {
     let source = json!({"path": "secret/data/app", "key": "value"});
-    let key = Key { kind: Kind::SecretDefinition, namespace: "shop".to_owned(), name: "app".to_owned() };
+    let key = Key { kind: Kind::SecretDefinition, namespace: "shop".into(), name: "app".into() };
     let more = Rules {
         kv: Kv::Two,
         logs_in: true,

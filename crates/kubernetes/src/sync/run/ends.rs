@@ -1,6 +1,7 @@
 //! The outcomes of the requests to the API server, and the events that they become for the engine.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use leasehold::core::event::{Event, Loss, Published};
 use leasehold::core::ids::{FileId, UnitId};
@@ -19,7 +20,7 @@ pub(super) enum Done {
         key: Key,
         unit: UnitId,
         generation: u64,
-        record: Option<Box<(Definition, Data)>>,
+        record: Option<(Arc<Definition>, Data)>,
         result: Result<publisher::Outcome, Unpublished>,
     },
     Inspected {
@@ -41,7 +42,7 @@ pub(super) enum Done {
     },
     Cleaned {
         key: Key,
-        name: String,
+        name: Arc<str>,
         result: Result<(), Unpublished>,
     },
 }
@@ -97,7 +98,7 @@ impl Run {
             }
             Done::Cleaned { key, name, result } => {
                 if let Err(why) = result {
-                    tracing::warn!(definition = %key, secret = name, "the Secret of the former name stays: {why}");
+                    tracing::warn!(definition = %key, secret = &*name, "the Secret of the former name stays: {why}");
                 }
                 None
             }
@@ -115,13 +116,13 @@ impl Run {
     fn keep(
         &mut self,
         key: &Key,
-        record: Option<Box<(Definition, Data)>>,
+        record: Option<(Arc<Definition>, Data)>,
         outcome: &publisher::Outcome,
         files: Vec<FileId>,
     ) -> Published {
-        if let Some((definition, data)) = record.map(|record| *record) {
+        if let Some((definition, data)) = record {
             if outcome.wrote {
-                tracing::info!(definition = %key, secret = definition.target.name, keys = data.len(), "wrote the Secret");
+                tracing::info!(definition = %key, secret = &*definition.target.name, keys = data.len(), "wrote the Secret");
             }
             self.board.good(key, outcome.wrote);
             if self.desk.get(key).is_some() {

@@ -1,6 +1,7 @@
 //! A Secret from its renderings to the request that writes it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use leasehold::core::event::{Event, Published};
 use leasehold::core::ids::{FileId, UnitId};
@@ -13,7 +14,7 @@ use super::ends::Done;
 
 impl Run {
     pub(super) fn publish(&mut self, unit: UnitId, files: &[FileId]) {
-        let definition = self.roster.unit(unit).as_ref().clone();
+        let definition = Arc::clone(self.roster.unit(unit));
         let key = definition.key.clone();
         let wanted: BTreeSet<FileId> = files.iter().copied().collect();
         let mut data = Data::new();
@@ -28,7 +29,7 @@ impl Run {
                 return;
             }
         }
-        let current = self.desk.get(&key).is_some_and(|wanted| **wanted == definition);
+        let current = self.desk.get(&key).is_some_and(|wanted| *wanted == definition);
         let record = self.published.get(&key);
         let same = record.is_some_and(|record| {
             record.data == data
@@ -51,7 +52,7 @@ impl Run {
         let (publisher, generation) = (self.publisher.clone(), self.generation);
         self.under_way.push(Box::pin(async move {
             let result = publisher.publish(&definition, &data, former).await;
-            Done::Published { key, unit, generation, record: Some(Box::new((definition, data))), result }
+            Done::Published { key, unit, generation, record: Some((definition, data)), result }
         }));
     }
 }

@@ -1,6 +1,7 @@
 //! The restarts of workloads. To the engine, workloads are notifiers of a change. An old lease is revoked when all
 //! its readers have been notified.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use leasehold::core::event::Event;
@@ -30,7 +31,7 @@ impl Run {
         for definition in self.roster.read_by(&readers) {
             let record = self.published.get(&definition.key);
             let Some(stamp) = record.and_then(|record| record.owed) else { continue };
-            stamps.insert(definition.target.name.clone(), stamp);
+            stamps.insert(definition.target.name.to_string(), stamp);
             changes.push((definition.key.clone(), stamp));
             let least = definition.restarts.wait;
             wait = Some(wait.map_or(least, |wait| wait.min(least)));
@@ -61,7 +62,7 @@ impl Run {
         };
         record.told.insert(readers.clone());
         self.restarter.forget(readers, &record.definition.target.name, stamp);
-        let definition = record.definition.clone();
+        let definition = Arc::clone(&record.definition);
         if !definition.restarts.readers.iter().all(|one| record.told.contains(one)) {
             return;
         }

@@ -4,7 +4,7 @@ use crate::sync::definition::{Kind, Kv, Rules};
 const WALL: i64 = 1_700_000_000;
 
 fn wanted(metadata: &Value, kind: &str) -> Definition {
-    let key = Key { kind: Kind::SecretDefinition, namespace: "shop".to_owned(), name: "app".to_owned() };
+    let key = Key { kind: Kind::SecretDefinition, namespace: "shop".into(), name: "app".into() };
     let spec = json!({
         "name": "app-secret", "type": kind,
         "keysMap": {"foo": {"path": "secret/data/app", "key": "value"}},

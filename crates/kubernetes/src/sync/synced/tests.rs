@@ -4,7 +4,7 @@ use super::*;
 use crate::sync::definition::{Kind, Kv};
 
 fn read_spec(spec: &Value) -> Result<Definition, Refusal> {
-    let key = Key { kind: Kind::SyncedSecret, namespace: "shop".to_owned(), name: "web-db".to_owned() };
+    let key = Key { kind: Kind::SyncedSecret, namespace: "shop".into(), name: "web-db".into() };
     let rules = Rules { kv: Kv::Two, logs_in: false, by_namespace: None, types: Default::default() };
     read(key, &json!({"uid": "1", "generation": 3}), spec, &rules)
 }
@@ -23,9 +23,9 @@ fn spec(change: &Value) -> Value {
 #[test]
 fn what_is_not_said_has_a_default() {
     let read = read_spec(&spec(&json!({}))).expect("it is good");
-    assert_eq!((read.target.name.as_str(), read.target.kind.as_str()), ("web-db", "Opaque"));
+    assert_eq!((&*read.target.name, read.target.kind.as_str()), ("web-db", "Opaque"));
     assert_eq!((read.refresh, read.generation), (Some(REFRESH), 3));
-    let Identity::Account { namespace, account, role, mount, audience } = read.identity else {
+    let Identity::Account { namespace, account, role, mount, audience } = &*read.identity else {
         panic!("an account")
     };
     assert_eq!([namespace, account, role, mount, audience], ["shop", "web", "web", "kubernetes", "vault"]);
@@ -52,7 +52,7 @@ fn the_login_is_of_the_namespace_that_the_object_is_in() {
     let auth =
         json!({"serviceAccount": "web", "role": "web", "namespace": "other", "address": "https://evil"});
     let read = read_spec(&spec(&json!({"auth": auth}))).expect("it is good");
-    assert!(matches!(read.identity, Identity::Account { namespace, .. } if namespace == "shop"));
+    assert!(matches!(&*read.identity, Identity::Account { namespace, .. } if namespace == "shop"));
 }
 
 #[test]

@@ -1,0 +1,101 @@
+//! What reaches an engine from outside: definitions that come, change and go, Secrets that are seen, and the end.
+
+use std::sync::Arc;
+
+use leasehold::core::event::Event;
+use leasehold_base::clock;
+
+use super::super::definition::{Definition, Kind};
+use super::super::desk::{Message, Refused};
+use super::{Gone, Run};
+use crate::refusal::Refusal;
+
+impl Run {
+    /// Takes a message. Returns the event that it becomes for the engine.
+    pub(super) fn hear(&mut self, message: Message) -> Option<Event> {
+        match message {
+            Message::Want(definition, known) => {
+                self.want(definition, known);
+                self.want_rivals();
+                None
+            }
+            Message::Drop(key, answer) => {
+                if self.desk.drop(&key) {
+                    self.note_change();
+                }
+                self.restarts_no_more(&key);
+                self.known.remove(&key);
+                self.want_rivals();
+                match (self.busy.get_mut(&key), answer) {
+                    (Some(busy), Some(answer)) => busy.waiting.push(answer),
+                    (None, Some(answer)) => drop(answer.send(())),
+                    (_, None) => {}
+                }
+                None
+            }
+            Message::Credentials(trouble) => {
+                let known = trouble.is_none();
+                self.board.credentials(&self.basis.login, trouble);
+                known.then_some(Event::CredentialsChanged)
+            }
+            Message::Seen(sighting) => {
+                let gone = sighting.gone.then(|| Gone { version: sighting.version.clone() });
+                let name = sighting.name.clone();
+                let key = self.desk.see(sighting)?;
+                self.clean(&key);
+                // A Secret under a former name is no loss when it goes.
+                let is_target = self.desk.get(&key).is_some_and(|wanted| wanted.target.name == name);
+                if is_target { self.drifted(&key, gone) } else { None }
+            }
+            // The hub handles these.
+            Message::Refuse(..) | Message::Listed(_) | Message::Left(_) => None,
+            Message::End => self.end(),
+            Message::Stop => {
+                self.stopping = true;
+                self.leaves = self.handoff.is_none() && self.has_leases();
+                Some(Event::Stop { at_once: true })
+            }
+        }
+    }
+
+    fn want(&mut self, definition: Arc<Definition>, known: bool) {
+        let key = definition.key.clone();
+        if known && self.desk.get(&key).is_none() {
+            self.known.insert(key.clone());
+        }
+        let (uid, secret) = (definition.uid.clone(), definition.target.name.to_string());
+        let generation = definition.generation;
+        match self.desk.want(Arc::clone(&definition)) {
+            Ok(true) => {
+                self.board.expect(&key, uid, secret, generation);
+                self.note_change();
+            }
+            Ok(false) => {}
+            Err(holder) => {
+                if self.desk.drop(&key) {
+                    self.note_change();
+                }
+                self.desk.wait(definition, known);
+                self.restarts_no_more(&key);
+                self.known.remove(&key);
+                let what = format!("{holder} asks for the same Secret");
+                let place = if key.kind == Kind::SecretDefinition { "spec.name" } else { "spec.target.name" };
+                let why = Refusal::new(place, what, "use another name");
+                self.board.refuse(&key, &Refused { uid, secret, generation, why });
+            }
+        }
+    }
+
+    /// Takes the definitions whose Secret another one had asked for, which does so no more.
+    fn want_rivals(&mut self) {
+        while let Some((definition, known)) = self.desk.next_rival() {
+            self.want(definition, known);
+        }
+    }
+
+    pub(super) fn note_change(&mut self) {
+        let now = clock::moment();
+        let first = self.changed.map_or(now, |(first, _)| first);
+        self.changed = Some((first, now));
+    }
+}
