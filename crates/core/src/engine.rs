@@ -68,11 +68,11 @@ pub struct Engine {
 pub(crate) enum Phase {
     /// Not started.
     New,
-    /// At work only until what is under way has ended: a successor goes on.
+    /// At work.
     Running,
-    /// Asked to stop, and at work until the delay is over.
+    /// At work only until what is under way has ended: a successor goes on.
     Yielding,
-    /// Revoking what it holds, and then ending.
+    /// Asked to stop, and at work until the delay is over.
     Draining,
     /// Giving back what it has, then ending.
     Leaving(Farewell),

@@ -5,7 +5,7 @@ use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Phase};
 use crate::files::inspect::Look;
 use crate::files::notice::{After, News, Reader};
 use crate::interface::action::{Action, Level};
@@ -357,7 +357,8 @@ impl Engine {
         let unit = self.shelf.unit_mut(id);
         unit.tries = unit.tries.saturating_add(1);
         let wait = pause(unit.tries, Duration::from_secs(1), Duration::from_secs(60), draw);
-        let known = unit.error.as_ref() == Some(&why);
+        // The successor publishes at once, and says what keeps it from that.
+        let known = unit.error.as_ref() == Some(&why) || matches!(self.phase, Phase::Yielding);
         let at = self.now.moment.after(wait);
         if !known {
             let after = if self.inspector.misses(id) { "" } else { "; what was there stays" };

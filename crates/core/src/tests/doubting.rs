@@ -1,12 +1,13 @@
 //! Tokens and leases whose end, or whose denial, meets something that is under way.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::hand::{Hand, denied, leased, policy, settled};
+use super::hand::{Hand, denied, kv, leased, policy, settled};
 use crate::interface::action::{Action, Question};
 use crate::interface::event::{Event, Granted, TokenFacts, Wanted};
-use crate::interface::ids::{FileId, SecretId, TokenId};
-use crate::interface::policy::{Mode, SinkPolicy};
+use crate::interface::ids::{FileId, NotifierId, SecretId, TokenId};
+use crate::interface::policy::{Mode, Policy, SinkPolicy};
 use leasehold_base::exit::Cause;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
@@ -297,4 +298,52 @@ fn a_token_in_doubt_that_reaches_its_end_before_its_look_up_is_granted_is_gone_o
     let seen = hand.give(Event::LookedUp { token, sent, result: Ok(Hand::facts(1, 1800)) });
     assert!(hand.engine.outlook(hand.now()).readiness.is_ready());
     assert!(seen.contains(&Action::Ask(Question::RenewToken(token))), "{seen:?}");
+}
+
+/// The answer to a renewal was lost, so the token may live longer than we know. It is denied whatever it asks until it is thought
+/// to be over, and its revocation waits for the handoff, which has to name it first. Then a look-up is granted: the token lives,
+/// and nothing has revoked it.
+#[test]
+fn a_token_past_its_end_that_is_looked_up_goes_on_while_its_revocation_only_waits() {
+    let mut hand = Hand::new(Policy { handoff: true, ..policy(Mode::Daemon, 1) });
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, "secret/web");
+    let end = hand.millis + 60_000;
+    hand.logged_in_for(1, 60);
+    hand.give(Event::HandoffSaved(Ok(())));
+    hand.resolved(0, "secret/data/web");
+    hand.read(0, kv(true));
+    hand.rendered(0, "secret/web");
+    hand.published(1, &[0]);
+    let mut asked = VecDeque::from(hand.give(Event::Notified { notifier: NotifierId(0), result: Ok(()) }));
+    let (token, lost) = (TokenId(1), || Err(Failure::new(FailureKind::Unheard, "timed out")));
+    let mut renewed = false;
+    loop {
+        let (action, sent) = (asked.pop_front(), hand.now().moment);
+        let over = hand.millis > end;
+        let more = match action {
+            Some(Action::Ask(Question::RenewToken(_))) => {
+                renewed = true;
+                hand.give(Event::TokenRenewed { token, sent, result: lost() })
+            }
+            Some(Action::Ask(Question::Probe)) => hand.give(Event::Probed(Ok(()))),
+            Some(Action::Ask(Question::Read { .. })) if renewed => hand.read_denied(SecretId(0), token),
+            Some(Action::Ask(Question::Read { .. })) => hand.read(0, kv(false)),
+            Some(Action::Ask(Question::LookUp(_))) if over => break,
+            Some(Action::Ask(Question::LookUp(_))) => {
+                hand.give(Event::LookedUp { token, sent, result: Err(denied()) })
+            }
+            Some(Action::SaveHandoff) if !over => hand.give(Event::HandoffSaved(Ok(()))),
+            Some(Action::Ask(Question::RevokeToken(_))) => panic!("the handoff comes first"),
+            Some(_) => Vec::new(),
+            None => hand.sleep(),
+        };
+        asked.extend(more);
+    }
+    let sent = hand.now().moment;
+    hand.give(Event::LookedUp { token, sent, result: Ok(Hand::facts(1, 60)) });
+    let kept = hand.engine.snapshot();
+    assert!(kept.tokens.iter().any(|kept| kept.id == token && !kept.leaving), "{kept:?}");
+    let after = hand.give(Event::HandoffSaved(Ok(())));
+    assert!(!after.contains(&Action::Ask(Question::RevokeToken(token))), "{after:?}");
 }

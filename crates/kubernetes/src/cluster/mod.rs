@@ -178,6 +178,13 @@ fn version(body: &Value) -> Option<u64> {
 }
 
 impl Answer {
+    /// Returns whether nothing can be made because the namespace is being deleted. The API server says so in the words of a
+    /// missing right (403).
+    pub(crate) fn is_of_ending_namespace(&self) -> bool {
+        let causes = self.body["details"]["causes"].as_array();
+        self.status == 403 && causes.into_iter().flatten().any(|one| one["reason"] == "NamespaceTerminating")
+    }
+
     /// The API server's own words, for a refusal.
     pub(crate) fn words(&self) -> String {
         let message = self.body["message"].as_str().unwrap_or("no reason is given");

@@ -93,24 +93,51 @@ pub(crate) struct Desk {
     seen: BTreeMap<Place, Seen>,
 }
 
+/// What became of a definition that was taken.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Taken {
+    /// It differs from what was wanted.
+    New,
+    /// It is what was wanted.
+    Same,
+    /// It has its target in place of this one, which is not wanted any more.
+    From(Arc<Definition>),
+    /// This one holds the target, and keeps it.
+    Held(Key),
+}
+
 impl Desk {
-    /// Takes a definition. Returns whether it differs from what was wanted.
-    ///
-    /// # Errors
-    /// The definition that holds the same target, and keeps it.
-    pub(crate) fn want(&mut self, definition: Arc<Definition>) -> Result<bool, Key> {
+    /// Takes a definition. Of two with the same target the first that asks has it, unless the Secret names the other: a
+    /// controller that starts hears of definitions in any order, and nobody but the one that is named can write that Secret.
+    pub(crate) fn want(&mut self, definition: Arc<Definition>) -> Taken {
         self.rivals.remove(&definition.key);
         let target = place(&definition);
-        if let Some(holder) = self.targets.get(&target).filter(|holder| **holder != definition.key) {
-            return Err(holder.clone());
+        let holder = self.targets.get(&target).filter(|holder| **holder != definition.key).cloned();
+        let named = self.owner_of(&target).is_some_and(|owner| **owner == *definition.key.owner());
+        if let Some(holder) = holder.clone().filter(|_| !named) {
+            return Taken::Held(holder);
         }
         if self.wanted.get(&definition.key).is_some_and(|before| *before == definition) {
-            return Ok(false);
+            return Taken::Same;
+        }
+        let loser = holder.and_then(|holder| self.wanted.get(&holder).cloned());
+        if let Some(loser) = &loser {
+            self.drop(&loser.key);
         }
         self.release(&definition.key);
         self.targets.insert(target, definition.key.clone());
         self.wanted.insert(definition.key.clone(), definition);
-        Ok(true)
+        loser.map_or(Taken::New, Taken::From)
+    }
+
+    /// Returns whether the definition that a Secret names is wanted.
+    fn wants(&self, owner: &str, namespace: &Arc<str>) -> bool {
+        key_of(owner, namespace).is_some_and(|key| self.wanted.contains_key(&key))
+    }
+
+    /// Returns the definition that a Secret names, if it does.
+    fn owner_of(&self, target: &Place) -> Option<&Arc<str>> {
+        self.seen.get(target).and_then(|seen| seen.owner.as_ref())
     }
 
     /// Drops a definition. Returns whether it was wanted.
@@ -125,9 +152,18 @@ impl Desk {
         self.rivals.insert(definition.key.clone(), (definition, known));
     }
 
-    /// Returns a definition that waited, and whose target is free now.
+    /// Returns a definition that waited, and whose target is its own now. Either the Secret names it, or no definition asks for
+    /// the target, and the Secret names none that was just renamed and will delete it.
     pub(crate) fn next_rival(&mut self) -> Option<(Arc<Definition>, bool)> {
-        let free = |definition: &Definition| !self.targets.contains_key(&place(definition));
+        let free = |definition: &Definition| {
+            let target = place(definition);
+            let is_free = !self.targets.contains_key(&target);
+            match self.owner_of(&target) {
+                Some(owner) if **owner == *definition.key.owner() => true,
+                Some(owner) => is_free && !self.wants(owner, &target.0),
+                None => is_free,
+            }
+        };
         let key = self.rivals.iter().find(|(_, (definition, _))| free(definition))?.0.clone();
         self.rivals.remove(&key)
     }
@@ -149,11 +185,7 @@ impl Desk {
     /// Records a Secret that was seen. Returns the definition whose target it is, or that it names.
     pub(crate) fn see(&mut self, sighting: Sighting) -> Option<Key> {
         let seen_at = (sighting.namespace, sighting.name);
-        let named = || {
-            let (kind, name) = sighting.owner.as_deref()?.split_once('/')?;
-            let kind = Kind::ALL.into_iter().find(|one| one.name() == kind)?;
-            Some(Key { kind, namespace: Arc::clone(&seen_at.0), name: name.into() })
-        };
+        let named = || key_of(sighting.owner.as_deref()?, &seen_at.0);
         let holder =
             self.targets.get(&seen_at).cloned().or_else(named).filter(|key| self.wanted.contains_key(key));
         match sighting.version.filter(|_| !sighting.gone) {
@@ -192,6 +224,13 @@ impl Desk {
         let named = here.filter(|(_, its)| its.owner.as_deref() == Some(&*owner));
         named.map(|((_, name), _)| name.clone()).filter(|name| *name != definition.target.name).collect()
     }
+}
+
+/// Returns the definition that the annotation of a Secret names.
+fn key_of(owner: &str, namespace: &Arc<str>) -> Option<Key> {
+    let (kind, name) = owner.split_once('/')?;
+    let kind = Kind::ALL.into_iter().find(|one| one.name() == kind)?;
+    Some(Key { kind, namespace: Arc::clone(namespace), name: name.into() })
 }
 
 /// Returns the namespace and the name of the Secret that a definition asks for.

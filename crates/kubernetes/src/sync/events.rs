@@ -1,5 +1,6 @@
 //! Events for the definitions: the CRD in users' clusters has no status that could say the same.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -17,20 +18,26 @@ const MOST: usize = 1000;
 /// Posts the board's notes, one event after the other, until the board is gone. An event that is refused is lost: the
 /// log says the same.
 pub(crate) async fn tell(cluster: Arc<Cluster>, mut notes: UnboundedReceiver<Note>) {
-    let mut refused = false;
+    let (mut refused, mut said) = (BTreeSet::new(), false);
     while let Some(note) = notes.recv().await {
         if let Some(status) = &note.status {
             tell_status(&cluster, &note, status).await;
             continue;
         }
-        if refused {
+        if refused.contains(&note.key.namespace) {
             continue;
         }
         let path = format!("/api/v1/namespaces/{}/events", note.key.namespace);
         let answer = cluster.send(Method::POST, &path, &event(&note, clock::now().wall)).await;
-        if answer.is_ok_and(|answer| answer.status == 403) {
-            refused = true;
-            tracing::warn!("events cannot be made: grant create on events; the log has what they would say");
+        if answer.is_ok_and(|answer| answer.status == 403 && !answer.is_of_ending_namespace()) {
+            if !std::mem::replace(&mut said, true) {
+                tracing::warn!(
+                    namespace = &*note.key.namespace,
+                    "events cannot be made: grant create on events; the log has what they would say"
+                );
+            }
+            // The right may be there in other namespaces.
+            refused.insert(note.key.namespace);
         }
     }
 }

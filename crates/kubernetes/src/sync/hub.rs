@@ -21,6 +21,9 @@ use crate::cluster::Cluster;
 /// The pause before an engine is made that could not be made: no descriptors are left, for example.
 const AGAIN: Duration = Duration::from_secs(60);
 
+/// The pause between two looks whether all definitions are known, until they are.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// The hub; see the module.
 pub(crate) struct Hub {
     pub(crate) cluster: Arc<Cluster>,
@@ -83,6 +86,11 @@ impl Hub {
                 message = inbox.recv() => message,
                 () = due(self.again) => {
                     self.make_again();
+                    continue;
+                }
+                // The engines tell the board, and not the hub, that all definitions are known.
+                () = tokio::time::sleep(LOOK), if self.handoffs.is_some() && !self.swept => {
+                    self.sweep();
                     continue;
                 }
             };

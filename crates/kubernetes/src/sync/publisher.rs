@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::Method;
 use leasehold_base::clock;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::definition::{Definition, Key};
 use super::restart::Stamp;
@@ -14,8 +14,11 @@ use super::secret::{self, Data, MANAGER, OWNER, Owner, Step};
 use crate::cluster::{Answer, Away, Cluster};
 use crate::refusal::Refusal;
 
-/// How many Secrets are worked on at once: each has a request under way, and with it a connection.
+/// How many Secrets are published at once: each has a request under way, and with it a connection.
 const AT_ONCE: usize = 32;
+
+/// The right to publish one Secret.
+pub(crate) type Turn = OwnedSemaphorePermit;
 
 /// Writes and deletes Secrets.
 #[derive(Clone)]
@@ -88,8 +91,18 @@ impl Publisher {
         Self { cluster, turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
+    /// Waits until fewer than [`AT_ONCE`] Secrets are published, by any engine.
+    pub(crate) async fn turn(&self) -> Turn {
+        match Arc::clone(&self.turns).acquire_owned().await {
+            Ok(turn) => turn,
+            // Nothing closes the semaphore.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     /// Makes the Secret what the definition asks for. Writes only if something differs. A Secret that was there
     /// before is made again only if its definition is there: an etcd that was restored may have neither.
+    /// The turn ends with that.
     ///
     /// # Errors
     /// [`Unpublished`]: the Secret is as it was.
@@ -98,8 +111,8 @@ impl Publisher {
         wanted: &Definition,
         data: &Data,
         former: Former,
+        _turn: Turn,
     ) -> Result<Outcome, Unpublished> {
-        let _turn = self.turn().await;
         let live = self.read(&wanted.key.namespace, &wanted.target.name).await?;
         let step =
             secret::step(live.as_ref(), wanted, data, clock::now().wall).map_err(Unpublished::Refused)?;
@@ -142,7 +155,6 @@ impl Publisher {
         wanted: &Definition,
         done: Stamp,
     ) -> Result<Option<String>, Unpublished> {
-        let _turn = self.turn().await;
         let (namespace, name) = (&wanted.key.namespace, &wanted.target.name);
         let live = self.read(namespace, name).await?;
         let Some(next) = live.and_then(|live| secret::settled(&live, wanted, done)) else { return Ok(None) };
@@ -155,7 +167,6 @@ impl Publisher {
     /// # Errors
     /// [`Unpublished`] if that cannot be found out.
     pub(crate) async fn is_there(&self, wanted: &Definition, data: &Data) -> Result<Seen, Unpublished> {
-        let _turn = self.turn().await;
         let live = self.read(&wanted.key.namespace, &wanted.target.name).await?;
         let Some(live) = live else { return Ok(Seen::Gone) };
         Ok(match secret::step(Some(&live), wanted, data, 0) {
@@ -169,11 +180,6 @@ impl Publisher {
     /// # Errors
     /// [`Unpublished`] if it may still be there.
     pub(crate) async fn delete(&self, key: &Key, name: &str) -> Result<(), Unpublished> {
-        let _turn = self.turn().await;
-        self.delete_now(key, name).await
-    }
-
-    async fn delete_now(&self, key: &Key, name: &str) -> Result<(), Unpublished> {
         let Some(live) = self.read(&key.namespace, name).await? else { return Ok(()) };
         match Owner::of(&live, key) {
             Owner::Own | Owner::Inherited => {
@@ -192,19 +198,12 @@ impl Publisher {
     /// # Errors
     /// [`Unpublished`] if it may still be there.
     pub(crate) async fn delete_orphan(&self, key: &Key, name: &str) -> Result<(), Unpublished> {
-        let _turn = self.turn().await;
         match self.read(&key.namespace, name).await? {
             Some(live) if live["metadata"]["annotations"][OWNER] == json!(key.owner()) => {
-                self.delete_now(key, name).await
+                self.delete(key, name).await
             }
             _ => Ok(()),
         }
-    }
-
-    /// Waits until fewer than [`AT_ONCE`] Secrets are worked on.
-    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        // Nothing closes the semaphore.
-        self.turns.acquire().await.ok()
     }
 
     async fn is_defined(&self, wanted: &Definition) -> Result<(), Unpublished> {
@@ -289,6 +288,9 @@ fn version(object: &Value) -> String {
 /// Describes the API server's refusal without quoting it: a message about an invalid Secret may repeat its values.
 fn refused(verb: &str, answer: &Answer) -> Unpublished {
     match answer.status {
+        403 if answer.is_of_ending_namespace() => Unpublished::Failed(
+            "the namespace is being deleted, so the API server makes nothing in it any more".to_owned(),
+        ),
         403 => Unpublished::Denied(format!(
             "the API server does not let the controller {verb} Secrets here; grant get, create, update and delete on secrets"
         )),

@@ -85,7 +85,9 @@ pub(crate) async fn reconcile(object: Arc<Object>, context: Arc<Context>) -> Res
     if !has_ours && (kind == Kind::SecretDefinition || read.is_ok()) {
         let mut next = finalizers;
         next.push(json!(kind.finalizer()));
-        finalize(&key, &metadata, &next, &context.cluster).await?;
+        if !finalize(&key, &metadata, &next, &context.cluster).await? {
+            return Ok(Action::await_change());
+        }
     }
     let message = match read {
         Ok(definition) => Message::Want(Arc::new(definition), object.has_secret),
@@ -119,27 +121,29 @@ async fn end(key: &Key, spec: &Value, metadata: &Value, context: &Context) -> Re
         .filter(|one| *one != key.kind.finalizer())
         .cloned()
         .collect();
-    finalize(key, metadata, &left, &context.cluster).await
+    finalize(key, metadata, &left, &context.cluster).await.map(drop)
 }
 
-/// Writes the finalizers by PUT: the rights of secrets-manager's users do not include `patch`.
-async fn finalize(key: &Key, read: &Value, finalizers: &[Value], cluster: &Cluster) -> Result<(), Trouble> {
+/// Writes the finalizers by PUT: the rights of secrets-manager's users do not include `patch`. Returns whether the object that
+/// was read is still there.
+async fn finalize(key: &Key, read: &Value, finalizers: &[Value], cluster: &Cluster) -> Result<bool, Trouble> {
     let path = key.path();
     let found = cluster.get(&path).await?;
     match found.status {
         200 => {}
-        404 => return Ok(()),
+        404 => return Ok(false),
         _ => return Err(Trouble::Refused(found.words())),
     }
     let mut object = found.body;
     // Another object of the same name has a reconciliation of its own.
     if object["metadata"]["uid"] != read["uid"] {
-        return Ok(());
+        return Ok(false);
     }
     object["metadata"]["finalizers"] = json!(finalizers);
     let written = cluster.send(Method::PUT, &path, &object).await?;
     match written.status {
-        200..300 | 404 => Ok(()),
+        200..300 => Ok(true),
+        404 => Ok(false),
         _ => Err(Trouble::Refused(written.words())),
     }
 }

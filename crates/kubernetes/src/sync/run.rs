@@ -20,7 +20,7 @@ use futures_util::stream::FuturesUnordered;
 use leasehold::core::Engine;
 use leasehold::core::action::{Action, Level, Question};
 use leasehold::core::event::{Event, RenderOutcome};
-use leasehold::core::ids::{FileId, SecretId};
+use leasehold::core::ids::{FileId, SecretId, UnitId};
 use leasehold::driver::VaultServer;
 use leasehold::observe::timer::Timer;
 use leasehold::render::{self, Environment, Outcome};
@@ -77,6 +77,9 @@ pub(crate) struct Run {
     timer: Timer,
     backlog: VecDeque<Event>,
     chores: VecDeque<FileId>,
+    /// The units to publish when it is their turn, and those whose definition has changed: the next engine publishes them.
+    waiting: VecDeque<(UnitId, Vec<FileId>)>,
+    held: Vec<UnitId>,
     /// By file.
     renderings: Vec<Option<Secret>>,
     /// What Kubernetes has, as far as we wrote or compared it.
@@ -165,6 +168,8 @@ impl Run {
             timer,
             backlog: VecDeque::from([Event::Start { kept: None, rebooted: false }]),
             chores: VecDeque::new(),
+            waiting: VecDeque::new(),
+            held: Vec::new(),
             renderings: Vec::new(),
             published: HashMap::new(),
             known: HashSet::new(),
@@ -256,6 +261,7 @@ impl Run {
             }
             tokio::select! {
                 event = self.server.next(&self.engine) => return event,
+                turn = self.publisher.turn(), if !self.waiting.is_empty() => self.publish_next(turn),
                 Some(done) = self.under_way.next() => if let Some(event) = self.finish(done) { return event },
                 message = self.inbox.recv(), if !self.stopping => {
                     if let Some(event) = self.hear(message.unwrap_or(Message::Stop)) {
@@ -284,8 +290,7 @@ impl Run {
         if last.after(QUIET) > now && first.after(PATIENCE) > now {
             return None;
         }
-        self.yielding = true;
-        Some(Event::Yield)
+        Some(self.begin_to_yield())
     }
 
     /// Lets the next engine go on when the last one is at rest.
@@ -352,7 +357,7 @@ impl Run {
             Action::DropToken(token) => self.server.drop_token(token),
             Action::Forget(request) => self.server.forget(&request),
             Action::Render(file) => self.chores.push_back(file),
-            Action::Publish { unit, files } => self.publish(unit, &files),
+            Action::Publish { unit, files } => self.waiting.push_back((unit, files)),
             Action::Inspect { unit, files, thorough, .. } => self.inspect(unit, files, thorough),
             Action::SaveHandoff => self.save(),
             Action::DropHandoff => self.saves.is_over = true,

@@ -12,7 +12,7 @@ use kube::runtime::reflector::Store;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{Controller, WatchStreamExt as _, watcher as watch};
 use kube::{Api, Client, Resource, ResourceExt as _};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::definition::{Key, Kind};
 use super::desk::{Message, Place, Sighting};
@@ -25,6 +25,8 @@ use crate::cluster::Cluster;
 const CONCURRENCY: u16 = 16;
 /// The pause between two searches for objects that are gone.
 const GLANCE: Duration = Duration::from_secs(10);
+/// After so many of them everything is reconciled, which costs no request: ten minutes.
+const SELDOM: u32 = 60;
 
 /// Checks that objects of a kind can be listed.
 ///
@@ -58,7 +60,12 @@ pub(crate) async fn control(client: Client, namespace: Option<String>, context: 
     let kind = context.kind;
     let api: Api<Object> = api(&client, namespace.as_deref(), &kind);
     let limits = Limits::default().concurrency(CONCURRENCY);
-    let controller = Controller::new_with(api, watcher::Config::default(), kind).with_config(limits);
+    let (bulk, wanted) = unbounded_channel();
+    let wanted =
+        futures_util::stream::unfold(wanted, async |mut wanted| wanted.recv().await.map(|()| ((), wanted)));
+    let controller = Controller::new_with(api, watcher::Config::default(), kind)
+        .with_config(limits)
+        .reconcile_all_on(wanted);
     let (store, engine, excluded) = (controller.store(), context.engine.clone(), context.excluded.clone());
     let listed = async move {
         if store.wait_until_ready().await.is_ok() {
@@ -69,7 +76,7 @@ pub(crate) async fn control(client: Client, namespace: Option<String>, context: 
             drop(all);
             // The receiver is gone if the run is ending.
             let _sent = engine.send(Message::Listed(keys));
-            vanished(kind, &store, &engine).await;
+            vanished(kind, &store, &engine, &bulk).await;
         }
         std::future::pending::<()>().await;
     };
@@ -93,11 +100,25 @@ pub(crate) async fn control(client: Client, namespace: Option<String>, context: 
 
 /// Reports objects that are gone without having been deleted: an etcd was restored, or another program removed our
 /// finalizer. They are synced no more, and their Secrets stay as they are.
-async fn vanished(kind: Kind, store: &Store<Object>, engine: &UnboundedSender<Message>) {
-    let mut known = store.state();
+///
+/// Has everything reconciled after the watch has begun anew: kube reconciles what a new list shows before its store has that, so
+/// of what has changed meanwhile the old form is seen. And now and then, in case that something was missed.
+async fn vanished(
+    kind: Kind,
+    store: &Store<Object>,
+    engine: &UnboundedSender<Message>,
+    bulk: &UnboundedSender<()>,
+) {
+    let (mut known, mut looks) = (store.state(), 0);
     loop {
         tokio::time::sleep(GLANCE).await;
         let now = store.state();
+        looks += 1;
+        if looks >= SELDOM || is_another_list(&known, &now) {
+            looks = 0;
+            // The receiver is gone if the run is ending.
+            let _sent = bulk.send(());
+        }
         for key in gone(kind, &known, &now) {
             // An object that was deleted in order is forgotten already.
             if engine.send(Message::Drop(key, None)).is_err() {
@@ -106,6 +127,12 @@ async fn vanished(kind: Kind, store: &Store<Object>, engine: &UnboundedSender<Me
         }
         known = now;
     }
+}
+
+/// Returns whether the watch has begun anew: nothing is the object that it was.
+fn is_another_list(before: &[Arc<Object>], now: &[Arc<Object>]) -> bool {
+    let now: HashSet<*const Object> = now.iter().map(Arc::as_ptr).collect();
+    !before.is_empty() && !before.iter().any(|object| now.contains(&Arc::as_ptr(object)))
 }
 
 /// Returns the objects that were there before and are not any more.

@@ -199,6 +199,12 @@ fn what_sync_costs() {
         );
     }
     println!();
+    println!("| objects | logins | first sync | requests to Vault | resident at most, at rest |");
+    println!("| --- | --- | --- | --- | --- |");
+    for logins in logins() {
+        println!("{}", measure_logins(logins, 5));
+    }
+    println!();
     let most = all.iter().map(|it| it.first).fold(0.0, f64::max);
     println!("```text");
     for it in &all {
@@ -210,12 +216,6 @@ fn what_sync_costs() {
         );
     }
     println!("```");
-    println!();
-    println!("| objects | logins | first sync | requests to Vault | resident at most, at rest |");
-    println!("| --- | --- | --- | --- | --- |");
-    for logins in logins() {
-        println!("{}", measure_logins(logins, 5));
-    }
     for it in &all {
         assert_eq!((it.requests, it.at_rest), (it.paths, 0.0), "{} definitions", it.definitions);
     }

@@ -166,12 +166,20 @@ impl Board {
         state.awaited.extend(news);
     }
 
-    /// Records that a definition is to be synced.
+    /// Returns whether a definition is there, as far as the hub has told.
+    pub(crate) fn knows(&self, key: &Key) -> bool {
+        self.state.borrow().entries.contains_key(key)
+    }
+
+    /// Records that a definition is to be synced. An engine may say so late, of a form that was changed meanwhile.
     pub(crate) fn expect(&self, key: &Key, uid: String, secret: String, generation: i64) {
         let mut state = self.state.borrow_mut();
         state.news += 1;
         state.awaited.remove(key);
         let entry = state.entries.entry(key.clone()).or_default();
+        if entry.uid == uid && entry.generation > generation {
+            return;
+        }
         if entry.refused {
             (entry.refused, entry.trouble) = (false, None);
         }

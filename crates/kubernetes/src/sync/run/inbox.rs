@@ -5,8 +5,8 @@ use std::sync::Arc;
 use leasehold::core::event::Event;
 use leasehold_base::clock;
 
-use super::super::definition::{Definition, Kind};
-use super::super::desk::{Message, Refused};
+use super::super::definition::{Definition, Key, Kind};
+use super::super::desk::{Message, Refused, Taken};
 use super::{Gone, Run};
 use crate::refusal::Refusal;
 
@@ -41,7 +41,9 @@ impl Run {
             Message::Seen(sighting) => {
                 let gone = sighting.gone.then(|| Gone { version: sighting.version.clone() });
                 let name = sighting.name.clone();
-                let key = self.desk.see(sighting)?;
+                let key = self.desk.see(sighting);
+                self.want_rivals();
+                let key = key?;
                 self.clean(&key);
                 // A Secret under a former name is no loss when it goes.
                 let is_target = self.desk.get(&key).is_some_and(|wanted| wanted.target.name == name);
@@ -63,33 +65,43 @@ impl Run {
         if known && self.desk.get(&key).is_none() {
             self.known.insert(key.clone());
         }
-        let (uid, secret) = (definition.uid.clone(), definition.target.name.to_string());
-        let generation = definition.generation;
         match self.desk.want(Arc::clone(&definition)) {
-            Ok(true) => {
-                self.board.expect(&key, uid, secret, generation);
-                self.note_change();
+            Taken::Same => return,
+            Taken::Held(holder) => return self.turn_away(definition, &holder, known),
+            Taken::From(loser) => {
+                let known = self.known.contains(&loser.key);
+                self.turn_away(loser, &key, known);
             }
-            Ok(false) => {}
-            Err(holder) => {
-                if self.desk.drop(&key) {
-                    self.note_change();
-                }
-                self.desk.wait(definition, known);
-                self.restarts_no_more(&key);
-                self.known.remove(&key);
-                let what = format!("{holder} asks for the same Secret");
-                let place = if key.kind == Kind::SecretDefinition { "spec.name" } else { "spec.target.name" };
-                let why = Refusal::new(place, what, "use another name");
-                self.board.refuse(&key, &Refused { uid, secret, generation, why });
-            }
+            Taken::New => {}
         }
+        let secret = definition.target.name.to_string();
+        self.board.expect(&key, definition.uid.clone(), secret, definition.generation);
+        self.note_change();
+    }
+
+    /// Lets a definition wait for its target, which another one holds.
+    fn turn_away(&mut self, definition: Arc<Definition>, holder: &Key, known: bool) {
+        let (key, uid, generation) = (definition.key.clone(), definition.uid.clone(), definition.generation);
+        let secret = definition.target.name.to_string();
+        if self.desk.drop(&key) {
+            self.note_change();
+        }
+        self.desk.wait(definition, known);
+        self.restarts_no_more(&key);
+        self.known.remove(&key);
+        let what = format!("{holder} asks for the same Secret");
+        let place = if key.kind == Kind::SecretDefinition { "spec.name" } else { "spec.target.name" };
+        let why = Refusal::new(place, what, "use another name");
+        self.board.refuse(&key, &Refused { uid, secret, generation, why });
     }
 
     /// Takes the definitions whose Secret another one had asked for, which does so no more.
     fn want_rivals(&mut self) {
         while let Some((definition, known)) = self.desk.next_rival() {
-            self.want(definition, known);
+            // One that is gone is forgotten there first.
+            if self.board.knows(&definition.key) {
+                self.want(definition, known);
+            }
         }
     }
 

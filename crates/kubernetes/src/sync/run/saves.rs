@@ -141,7 +141,7 @@ impl Run {
         }
         self.saves.gives_back = true;
         self.note_change();
-        (!std::mem::replace(&mut self.yielding, true)).then_some(Event::Yield)
+        (!self.yielding).then(|| self.begin_to_yield())
     }
 
     /// Deletes the handoff if everything that it names is revoked. What the server refuses to revoke expires by
