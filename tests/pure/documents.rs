@@ -216,3 +216,19 @@ fn nothing_that_is_for_the_cluster_is_linked_into_the_agent() {
         tree.lines().filter(|line| strangers.iter().any(|name| line.starts_with(name))).collect();
     assert_eq!(found, [""; 0]);
 }
+
+/// A room of the core that moved is found where the page says.
+#[test]
+fn each_room_of_the_core_that_architecture_names_is_there() {
+    let root = crate::support::repository();
+    let page = fs::read_to_string(root.join("ARCHITECTURE.md")).expect("it is in the repository");
+    let names: Vec<&str> = page.split('`').filter_map(|word| word.strip_prefix("core::")).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        let room = root.join("crates/core/src").join(name.replace("::", "/"));
+        // What other crates see is at the root for them.
+        let seen = root.join("crates/core/src/interface").join(name);
+        let is_there = [&room, &seen].iter().any(|path| path.is_dir() || path.with_extension("rs").is_file());
+        assert!(is_there, "core::{name}");
+    }
+}

@@ -43,7 +43,7 @@ enum Command {
     Webhook(WebhookArgs),
     /// Serve it as the Deployment of vault-k8s starts it: with that injector's flags and variables.
     AgentInject(InjectorArgs),
-    /// Keep Secrets as SecretDefinitions define them: secrets-manager's flags, with one dash or two.
+    /// Keep Secrets as SecretDefinitions and SyncedSecrets define them: secrets-manager's flags, with one dash or two.
     ///
     /// The flags and what each does are in docs/guides/from-secrets-manager.md.
     #[command(disable_help_flag = true)]

@@ -353,12 +353,15 @@ impl Engine {
             self.fail(why);
             return;
         }
+        if matches!(self.phase, Phase::Yielding | Phase::Leaving(_)) {
+            // The successor publishes at once, and says what keeps it from that.
+            return self.shelf.put_off(id);
+        }
         let draw = self.session_draw();
         let unit = self.shelf.unit_mut(id);
         unit.tries = unit.tries.saturating_add(1);
         let wait = pause(unit.tries, Duration::from_secs(1), Duration::from_secs(60), draw);
-        // The successor publishes at once, and says what keeps it from that.
-        let known = unit.error.as_ref() == Some(&why) || matches!(self.phase, Phase::Yielding);
+        let known = unit.error.as_ref() == Some(&why);
         let at = self.now.moment.after(wait);
         if !known {
             let after = if self.inspector.misses(id) { "" } else { "; what was there stays" };

@@ -359,12 +359,23 @@ impl Shelf {
 
     /// Records that the publish failed: its files are still to be made visible.
     pub(crate) fn not_published(&mut self, id: UnitId, why: Ending, retry: Moment) {
+        self.take_back(id);
+        let unit = &mut self.units[id.0];
+        unit.error = Some(why);
+        unit.retry = Some(retry);
+    }
+
+    /// Records that a unit was not published, and that nothing is wrong with it.
+    pub(crate) fn put_off(&mut self, id: UnitId) {
+        self.take_back(id);
+        self.touched.insert(id);
+    }
+
+    fn take_back(&mut self, id: UnitId) {
         self.publishing.remove(&id);
         self.first_fresh = self.first_fresh.min(id.0);
         let unit = &mut self.units[id.0];
         unit.fresh.extend(unit.publishing.take().unwrap_or_default());
-        unit.error = Some(why);
-        unit.retry = Some(retry);
     }
 
     /// Records that what was published is there after all, whatever an attempt to put it back led to.

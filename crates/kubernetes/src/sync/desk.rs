@@ -130,11 +130,6 @@ impl Desk {
         loser.map_or(Taken::New, Taken::From)
     }
 
-    /// Returns whether the definition that a Secret names is wanted.
-    fn wants(&self, owner: &str, namespace: &Arc<str>) -> bool {
-        key_of(owner, namespace).is_some_and(|key| self.wanted.contains_key(&key))
-    }
-
     /// Returns the definition that a Secret names, if it does.
     fn owner_of(&self, target: &Place) -> Option<&Arc<str>> {
         self.seen.get(target).and_then(|seen| seen.owner.as_ref())
@@ -152,16 +147,16 @@ impl Desk {
         self.rivals.insert(definition.key.clone(), (definition, known));
     }
 
-    /// Returns a definition that waited, and whose target is its own now. Either the Secret names it, or no definition asks for
-    /// the target, and the Secret names none that was just renamed and will delete it.
+    /// Returns a definition that waited, and whose target is its own now: the Secret names it, or no definition asks for the
+    /// target.
     pub(crate) fn next_rival(&mut self) -> Option<(Arc<Definition>, bool)> {
         let free = |definition: &Definition| {
             let target = place(definition);
             let is_free = !self.targets.contains_key(&target);
             match self.owner_of(&target) {
                 Some(owner) if **owner == *definition.key.owner() => true,
-                Some(owner) => is_free && !self.wants(owner, &target.0),
-                None => is_free,
+                // If the owner was just renamed, the write is refused until it has deleted its former Secret.
+                _ => is_free,
             }
         };
         let key = self.rivals.iter().find(|(_, (definition, _))| free(definition))?.0.clone();

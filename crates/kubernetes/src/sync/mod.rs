@@ -62,14 +62,14 @@ pub(crate) const CRDS: &str = include_str!("../../crds.yaml");
 
 /// The Lease of secrets-manager: controllers of both programs never lead together.
 const LEASE: &str = "5ac9a181.secrets-manager.tuenti.io";
-/// The pause between two renewals of the Lease: a third of its life.
+/// The pause between two renewals of the Lease: a fifth of its life.
 const LOOK: Duration = Duration::from_secs(3);
 /// The pause between two checks whether the cluster was set back to an older state.
 const GLANCE: Duration = Duration::from_secs(20);
 /// When no definition has come and no Secret was written for this long, memory is given back.
 const QUIET: Duration = Duration::from_secs(5);
-/// The time for the revocation of what was minted.
-const FAREWELL: Duration = Duration::from_secs(10);
+/// The time for the revocation of what was minted: the engine takes ten seconds of it at most, and then writes its handoff.
+const FAREWELL: Duration = Duration::from_secs(15);
 
 /// Syncs until SIGTERM.
 ///

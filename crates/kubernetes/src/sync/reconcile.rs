@@ -65,8 +65,8 @@ impl From<Away> for Trouble {
 pub(crate) async fn reconcile(object: Arc<Object>, context: Arc<Context>) -> Result<Action, Trouble> {
     let kind = context.kind;
     let (key, (metadata, spec)) = (object.key(kind), object.read());
-    let finalizers = metadata["finalizers"].as_array().cloned().unwrap_or_default();
-    let has_ours = finalizers.iter().any(|one| one == kind.finalizer());
+    let mut finalizers = metadata["finalizers"].as_array().into_iter().flatten();
+    let has_ours = finalizers.any(|one| one == kind.finalizer());
     if object.is_being_deleted() {
         if has_ours {
             end(&key, &spec, &metadata, &context).await?;
@@ -83,9 +83,7 @@ pub(crate) async fn reconcile(object: Arc<Object>, context: Arc<Context>) -> Res
     // An API server that knows the rules of the definition would take no finalizer from an object that breaks one, so that it
     // could not be deleted. secrets-manager's users have no such rules, and a finalizer on each of their objects.
     if !has_ours && (kind == Kind::SecretDefinition || read.is_ok()) {
-        let mut next = finalizers;
-        next.push(json!(kind.finalizer()));
-        if !finalize(&key, &metadata, &next, &context.cluster).await? {
+        if !finalize(&key, &metadata, true, &context.cluster).await? {
             return Ok(Action::await_change());
         }
     }
@@ -114,19 +112,12 @@ async fn end(key: &Key, spec: &Value, metadata: &Value, context: &Context) -> Re
     if !stays && !secret.is_empty() && !secret.contains('/') {
         context.publisher.delete(key, &secret).await.map_err(Trouble::Secret)?;
     }
-    let left: Vec<Value> = metadata["finalizers"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|one| *one != key.kind.finalizer())
-        .cloned()
-        .collect();
-    finalize(key, metadata, &left, &context.cluster).await.map(drop)
+    finalize(key, metadata, false, &context.cluster).await.map(drop)
 }
 
-/// Writes the finalizers by PUT: the rights of secrets-manager's users do not include `patch`. Returns whether the object that
-/// was read is still there.
-async fn finalize(key: &Key, read: &Value, finalizers: &[Value], cluster: &Cluster) -> Result<bool, Trouble> {
+/// Adds our finalizer, or removes it, by PUT: the rights of secrets-manager's users do not include `patch`. Other finalizers stay.
+/// Returns whether the object that was read is still there.
+async fn finalize(key: &Key, read: &Value, wanted: bool, cluster: &Cluster) -> Result<bool, Trouble> {
     let path = key.path();
     let found = cluster.get(&path).await?;
     match found.status {
@@ -139,6 +130,13 @@ async fn finalize(key: &Key, read: &Value, finalizers: &[Value], cluster: &Clust
     if object["metadata"]["uid"] != read["uid"] {
         return Ok(false);
     }
+    let ours = json!(key.kind.finalizer());
+    let mut finalizers = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+    if finalizers.contains(&ours) == wanted {
+        return Ok(true);
+    }
+    finalizers.retain(|one| *one != ours);
+    finalizers.extend(wanted.then_some(ours));
     object["metadata"]["finalizers"] = json!(finalizers);
     let written = cluster.send(Method::PUT, &path, &object).await?;
     match written.status {

@@ -32,12 +32,13 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
 use self::ends::Done;
+use self::publishing::Waiting;
 use self::saves::Saves;
 use super::board::Board;
 use super::definition::{Definition, Key};
 use super::desk::{Desk, Message};
 use super::handoff::Handoff;
-use super::publisher::Publisher;
+use super::publisher::{Publisher, Turn};
 use super::restart::rollout::Restarter;
 use super::restart::{Readers, Stamp};
 use super::roster::{self, Basis, Roster};
@@ -77,8 +78,10 @@ pub(crate) struct Run {
     timer: Timer,
     backlog: VecDeque<Event>,
     chores: VecDeque<FileId>,
-    /// The units to publish when it is their turn, and those whose definition has changed: the next engine publishes them.
-    waiting: VecDeque<(UnitId, Vec<FileId>)>,
+    /// What is to be published when it is its turn, and the turn that is waited for.
+    waiting: VecDeque<Waiting>,
+    turn: Option<LocalBoxFuture<'static, Turn>>,
+    /// The units to publish whose definition has changed: the next engine publishes them.
     held: Vec<UnitId>,
     /// By file.
     renderings: Vec<Option<Secret>>,
@@ -169,6 +172,7 @@ impl Run {
             backlog: VecDeque::from([Event::Start { kept: None, rebooted: false }]),
             chores: VecDeque::new(),
             waiting: VecDeque::new(),
+            turn: None,
             held: Vec::new(),
             renderings: Vec::new(),
             published: HashMap::new(),
@@ -259,9 +263,10 @@ impl Run {
             if let Err(error) = self.timer.arm(due.min()) {
                 tracing::error!("cannot arm the timer: {error}");
             }
+            self.ask_for_turn();
             tokio::select! {
                 event = self.server.next(&self.engine) => return event,
-                turn = self.publisher.turn(), if !self.waiting.is_empty() => self.publish_next(turn),
+                turn = publishing::comes(&mut self.turn), if self.turn.is_some() => self.publish_next(turn),
                 Some(done) = self.under_way.next() => if let Some(event) = self.finish(done) { return event },
                 message = self.inbox.recv(), if !self.stopping => {
                     if let Some(event) = self.hear(message.unwrap_or(Message::Stop)) {
@@ -357,7 +362,7 @@ impl Run {
             Action::DropToken(token) => self.server.drop_token(token),
             Action::Forget(request) => self.server.forget(&request),
             Action::Render(file) => self.chores.push_back(file),
-            Action::Publish { unit, files } => self.waiting.push_back((unit, files)),
+            Action::Publish { unit, files } => self.publish(unit, &files),
             Action::Inspect { unit, files, thorough, .. } => self.inspect(unit, files, thorough),
             Action::SaveHandoff => self.save(),
             Action::DropHandoff => self.saves.is_over = true,

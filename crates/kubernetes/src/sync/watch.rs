@@ -132,7 +132,7 @@ async fn vanished(
 /// Returns whether the watch has begun anew: nothing is the object that it was.
 fn is_another_list(before: &[Arc<Object>], now: &[Arc<Object>]) -> bool {
     let now: HashSet<*const Object> = now.iter().map(Arc::as_ptr).collect();
-    !before.is_empty() && !before.iter().any(|object| now.contains(&Arc::as_ptr(object)))
+    !now.is_empty() && !before.iter().any(|object| now.contains(&Arc::as_ptr(object)))
 }
 
 /// Returns the objects that were there before and are not any more.

@@ -8,7 +8,7 @@ use crate::restarts::{annotations, workload};
 use crate::stage::{SOON, Stage};
 use crate::support::api_server::api_server_possible;
 use crate::support::wait::wait_until;
-use crate::synced::{make, place, secret, value_of, with_accounts};
+use crate::synced::{condition, make, place, secret, value_of, with_accounts};
 
 /// A rollout of the controller is an orderly end: it is not to end the credentials of every application.
 #[test]
@@ -30,6 +30,33 @@ fn an_orderly_end_without_a_handoff_leaves_what_the_secrets_have() {
     let _second = stage.controller(&[]);
     wait_until("other credentials", SOON, || secret(&stage, "shop", "web") != before);
     assert_eq!(leases(&stage), 2, "pods that have the old ones go on with them");
+}
+
+/// Nothing can be made in a namespace that is being deleted, which the API server says in the words of a missing right.
+#[test]
+fn a_namespace_that_ends_is_called_so_and_costs_the_others_nothing() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    with_accounts(&stage);
+    stage.put("secret/data/web", &json!({"value": "one"}));
+    let _controller = stage.controller(&[]);
+    let spec = json!({
+        "auth": {"serviceAccount": "web", "role": "web"}, "data": {"a": {"secret": "secret/web#value"}},
+    });
+    make(&stage, "shop", "web", &spec);
+    wait_until("the Secret", SOON, || secret(&stage, "shop", "web").is_some());
+    // Nobody plays the controller of namespaces, so it stays as one that ends.
+    stage.api.ask("DELETE", "/api/v1/namespaces/shop", None).ok();
+    stage.api.ask("DELETE", "/api/v1/namespaces/shop/secrets/web", None).ok();
+    wait_until("the status", SOON, || {
+        condition(&stage, "shop", "web", "Synced")
+            .is_some_and(|(state, text)| state == "False" && text.contains("the namespace is being deleted"))
+    });
+    // The event about that was refused, too. Those of other namespaces are made all the same.
+    stage.define("wrong", &json!({"name": "wrong", "keysMap": {}}));
+    wait_until("an event", SOON, || !stage.events("wrong").is_empty());
 }
 
 /// What was replaced has no Secret any more, and the pods that are still to be restarted have it.

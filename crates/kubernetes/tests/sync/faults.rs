@@ -125,6 +125,37 @@ fn a_watch_that_is_cut_or_whose_history_is_gone_misses_nothing() {
     evidence.holds("what other hands changed, made or deleted meanwhile is put right, made or deleted after it; 410, 429 and 500 to the next watches change nothing of that");
 }
 
+/// kube asks for 500 objects at a time, and reconciles those of the first answer while it still has their old forms.
+#[test]
+fn a_new_list_of_many_pages_misses_no_change_of_the_time_before_it() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    for (path, value) in [("secret/data/app", "one"), ("secret/data/other", "two")] {
+        stage.put(path, &json!({"value": value}));
+    }
+    let gate = Gate::to(&stage.api.address(), &stage.api.ca_file());
+    // Objects are listed by name: the first is on the first page.
+    let name = |at: usize| format!("d{at:03}");
+    (0..510).for_each(|at| stage.define(&name(at), &spec(&name(at), "secret/data/app")));
+    let mut controller = through(&stage, &gate, "sync-0", &[]);
+    controller.until_ready();
+    gate.away(true);
+    stage.redefine(&name(0), &spec(&name(0), "secret/data/other"));
+    let mut left = 1;
+    gate.rule(move |asked| {
+        let watches = asked.path.contains("secretdefinitions") && asked.path.contains("watch=");
+        if watches && left > 0 {
+            left -= 1;
+            return Fate::Answer(410);
+        }
+        Fate::Pass
+    });
+    gate.away(false);
+    stage.until(&name(0), "foo", "two");
+}
+
 #[test]
 fn without_a_vault_the_last_good_secret_stays_whatever_answers_in_its_place() {
     if !api_server_possible() {

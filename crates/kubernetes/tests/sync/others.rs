@@ -51,6 +51,40 @@ fn a_secret_of_another_hand_is_never_touched() {
 }
 
 #[test]
+fn a_secret_goes_to_who_waits_for_it_and_back_to_who_has_it_after_a_mistake() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    for (path, value) in [("secret/data/one", "one"), ("secret/data/two", "two")] {
+        stage.put(path, &json!({"value": value}));
+    }
+    let controller = stage.controller(&[]);
+    stage.define("first", &spec("app", "secret/data/one"));
+    stage.until("app", "foo", "one");
+    stage.define("second", &spec("app", "secret/data/one"));
+    wait_until("the second to be refused", SOON, || !stage.events("second").is_empty());
+
+    // The author of the first makes a mistake, and puts it right. Nobody else can write its Secret meanwhile.
+    stage.redefine("first", &spec("app", "no-such-path"));
+    wait_until("the mistake to be told", SOON, || {
+        !stage.events("first").iter().all(|(reason, _)| reason == "Synced")
+    });
+    stage.redefine("first", &spec("app", "secret/data/two"));
+    stage.until("app", "foo", "two");
+
+    // It is renamed: the second, which waits, has the name at once.
+    stage.redefine("first", &spec("renamed", "secret/data/two"));
+    stage.until("renamed", "foo", "two");
+    stage.until("app", "foo", "one");
+    let live = stage.secret("app").expect("it is there");
+    assert_eq!(live["metadata"]["annotations"]["leasehold.dev/owner"], "SecretDefinition/second");
+    wait_until("both to be well", SOON, || {
+        ["app", "renamed"].iter().all(|name| controller.status_of(name) == Some(1.0))
+    });
+}
+
+#[test]
 fn what_cannot_be_harms_only_itself_and_no_value_is_shown() {
     if !api_server_possible() {
         return;

@@ -189,11 +189,14 @@ impl Board {
         (entry.uid, entry.secret, entry.generation) = (uid, secret, generation);
     }
 
-    /// Records that a definition cannot be synced.
+    /// Records that a definition cannot be synced. An engine may say so late, too.
     pub(crate) fn refuse(&self, key: &Key, refused: &Refused) {
         let mut state = self.state.borrow_mut();
         state.awaited.remove(key);
         let entry = state.entries.entry(key.clone()).or_default();
+        if entry.uid == refused.uid && entry.generation > refused.generation {
+            return;
+        }
         (entry.uid, entry.secret, entry.refused) = (refused.uid.clone(), refused.secret.clone(), true);
         entry.generation = refused.generation;
         // Nothing renews its leases any more.
@@ -453,8 +456,7 @@ fn seconds(span: Duration) -> i64 {
     i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Keeps a time that is already shown, unless it differs by more than 2 s: the two clocks are read one after the
-/// Returns a time as it is shown already, where the two differ by no more than two readings of the clocks may.
+/// Keeps a time that is already shown, unless it differs by more than 2 s: the two clocks are read one after the other.
 fn steady(before: i64, next: i64) -> i64 {
     if before.abs_diff(next) <= 2 { before } else { next }
 }

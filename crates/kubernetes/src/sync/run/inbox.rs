@@ -55,6 +55,7 @@ impl Run {
             Message::Stop => {
                 self.stopping = true;
                 self.leaves = self.handoff.is_none() && self.has_leases();
+                self.put_off();
                 Some(Event::Stop { at_once: true })
             }
         }
@@ -69,7 +70,7 @@ impl Run {
             Taken::Same => return,
             Taken::Held(holder) => return self.turn_away(definition, &holder, known),
             Taken::From(loser) => {
-                let known = self.known.contains(&loser.key);
+                let known = self.known.contains(&loser.key) || self.published.contains_key(&loser.key);
                 self.turn_away(loser, &key, known);
             }
             Taken::New => {}

@@ -3,37 +3,36 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures_util::future::LocalBoxFuture;
 use leasehold::core::event::{Event, Published};
 use leasehold::core::ids::{FileId, UnitId};
 use leasehold_base::exit::{Cause, Ending};
 
+use super::super::definition::Definition;
 use super::super::publisher::{Former, Turn};
 use super::super::secret::{self, Data};
 use super::Run;
 use super::ends::Done;
 
+/// A Secret as it is to be published.
+pub(super) struct Waiting {
+    unit: UnitId,
+    definition: Arc<Definition>,
+    data: Data,
+}
+
+/// Ends when it is somebody's turn. It keeps its place among those that wait.
+pub(super) async fn comes(turn: &mut Option<LocalBoxFuture<'static, Turn>>) -> Turn {
+    match turn {
+        Some(turn) => turn.await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Run {
-    /// Publishes what has waited longest for its turn.
-    pub(super) fn publish_next(&mut self, turn: Turn) {
-        if let Some((unit, files)) = self.waiting.pop_front() {
-            self.publish(unit, &files, turn);
-        }
-    }
-
-    /// Has the engine yield. What has not begun is put off: the next engine, which goes on in a moment, publishes it.
-    pub(super) fn begin_to_yield(&mut self) -> Event {
-        self.yielding = true;
-        let waiting = self.waiting.drain(..).map(|(unit, _)| unit);
-        for unit in waiting.chain(self.held.drain(..)) {
-            let put_off = Ending::new(Cause::Destination, "put off: the definitions have changed", "");
-            self.backlog.push_back(Event::Published { unit, result: Err(put_off) });
-        }
-        Event::Yield
-    }
-
-    fn publish(&mut self, unit: UnitId, files: &[FileId], turn: Turn) {
+    /// Publishes a Secret when it is its turn, with the values that it has now. What needs no request needs no turn.
+    pub(super) fn publish(&mut self, unit: UnitId, files: &[FileId]) {
         let definition = Arc::clone(self.roster.unit(unit));
-        let key = definition.key.clone();
         let wanted: BTreeSet<FileId> = files.iter().copied().collect();
         let mut data = Data::new();
         for (file, entry) in self.roster.entries(unit) {
@@ -47,24 +46,46 @@ impl Run {
                 return;
             }
         }
-        let current = self.desk.get(&key).is_some_and(|wanted| *wanted == definition);
-        let record = self.published.get(&key);
-        let same = record.is_some_and(|record| {
+        if !self.is_current(&definition) {
+            return self.held.push(unit);
+        }
+        let same = self.published.get(&definition.key).is_some_and(|record| {
             record.data == data
                 && record.definition == definition
                 && !record.lost
                 && !self.desk.is_later(&definition, &record.version)
         });
-        // The next engine publishes what the later form of the definition asks for. The engine must not think that this is
-        // done: it would free the leases of what is there.
-        if !current {
-            return self.held.push(unit);
-        }
         if same {
+            self.board.good(&definition.key, false);
             self.backlog.push_back(unchanged(unit, self.generation));
             return;
         }
-        let former = match record {
+        self.waiting.push_back(Waiting { unit, definition, data });
+    }
+
+    /// Returns whether this is the form that is wanted. The next engine publishes what a later form asks for. This one must not
+    /// think that it is done: it would free the leases of what is there.
+    fn is_current(&self, definition: &Definition) -> bool {
+        self.desk.get(&definition.key).is_some_and(|wanted| **wanted == *definition)
+    }
+
+    /// Asks for a turn if something waits for one.
+    pub(super) fn ask_for_turn(&mut self) {
+        if self.turn.is_none() && !self.waiting.is_empty() {
+            let publisher = self.publisher.clone();
+            self.turn = Some(Box::pin(async move { publisher.turn().await }));
+        }
+    }
+
+    /// Publishes what has waited longest for its turn.
+    pub(super) fn publish_next(&mut self, turn: Turn) {
+        self.turn = None;
+        let Some(Waiting { unit, definition, data }) = self.waiting.pop_front() else { return };
+        if !self.is_current(&definition) {
+            return self.held.push(unit);
+        }
+        let key = definition.key.clone();
+        let former = match self.published.get(&key) {
             Some(record) if record.data == data => Former::Same { owed: record.owed },
             Some(record) => Former::Other { changed: record.changed },
             None if self.known.contains(&key) => Former::Other { changed: None },
@@ -76,6 +97,23 @@ impl Run {
             let result = publisher.publish(&definition, &data, former, turn).await;
             Done::Published { key, unit, generation, record: Some((definition, data)), result }
         }));
+    }
+
+    /// Has the engine yield. The next engine, which goes on in a moment, publishes what has not begun.
+    pub(super) fn begin_to_yield(&mut self) -> Event {
+        self.yielding = true;
+        self.put_off();
+        Event::Yield
+    }
+
+    /// Tells the engine of what has not begun that it is not published.
+    pub(super) fn put_off(&mut self) {
+        self.turn = None;
+        let waiting = self.waiting.drain(..).map(|one| one.unit);
+        for unit in waiting.chain(self.held.drain(..)) {
+            let put_off = Ending::new(Cause::Destination, "put off", "");
+            self.backlog.push_back(Event::Published { unit, result: Err(put_off) });
+        }
     }
 }
 
