@@ -353,7 +353,7 @@ impl Engine {
             self.fail(why);
             return;
         }
-        if matches!(self.phase, Phase::Yielding | Phase::Leaving(_)) {
+        if matches!(self.phase, Phase::Yielding) {
             // The successor publishes at once, and says what keeps it from that.
             return self.shelf.put_off(id);
         }

@@ -1,10 +1,11 @@
 //! What has to be written down: each change once, and nothing that has not changed.
 
-use super::hand::{Hand, kv, leased, policy, request, settled};
+use super::hand::{Hand, kv, leased, policy, publish, request, settled};
 use crate::interface::action::{Action, Question};
 use crate::interface::event::{Event, Granted, Wanted};
-use crate::interface::ids::{LeaseId, SecretId, TokenId};
+use crate::interface::ids::{LeaseId, SecretId, TokenId, UnitId};
 use crate::interface::policy::Mode;
+use leasehold_base::exit::{Cause, Ending};
 use std::time::Duration;
 
 #[test]
@@ -59,4 +60,21 @@ fn a_secret_that_no_file_uses_any_more_is_told_to_be_gone() {
     let mut other = Hand::new(policy(Mode::Daemon, 1));
     let _ = (request("a"), TokenId(1), other.engine.changes());
     assert!(other.engine.changes().is_empty());
+}
+
+/// A driver that has not begun a publish says so when the engine yields. That is no trouble: the successor publishes at once.
+#[test]
+fn a_publish_that_is_put_off_for_a_successor_is_no_trouble_and_comes_back_without_one() {
+    let mut hand = settled(kv(true));
+    hand.sleep();
+    hand.read(0, kv(true));
+    assert_eq!(hand.rendered(0, "secret/web"), [publish(&[0])]);
+    hand.give(Event::Yield);
+    assert!(!hand.engine.has_yielded(), "the publish is under way");
+    let put_off = Ending::new(Cause::Destination, "put off", "");
+    assert_eq!(hand.give(Event::Published { unit: UnitId(0), result: Err(put_off) }), []);
+    assert!(hand.engine.has_yielded());
+    assert!(hand.engine.view(hand.now()).files.iter().all(|file| file.error.is_none()));
+    // The new configuration cannot be used after all.
+    assert_eq!(hand.give(Event::Resume), [publish(&[0])]);
 }

@@ -107,6 +107,7 @@ impl Hub {
                 }
                 Message::Refuse(key, refused) => {
                     self.leave(&key, None);
+                    self.board.arrived(&key);
                     self.board.refuse(&key, &refused);
                 }
                 Message::Seen(sighting) => {
@@ -144,6 +145,7 @@ impl Hub {
     /// Passes a definition to the engine of its login.
     fn want(&mut self, definition: Arc<Definition>, known: bool) {
         let (key, identity) = (definition.key.clone(), definition.identity.clone());
+        self.board.arrived(&key);
         if self.logins.get(&key).is_some_and(|before| *before != identity) {
             self.leave(&key, None);
         }

@@ -14,8 +14,8 @@ use super::secret::{self, Data, MANAGER, OWNER, Owner, Step};
 use crate::cluster::{Answer, Away, Cluster};
 use crate::refusal::Refusal;
 
-/// How many Secrets are published at once: each has a request under way, and with it a connection.
-const AT_ONCE: usize = 32;
+/// How many Secrets are published at once, or looked at by one engine: each has a request under way, and with it a connection.
+pub(super) const AT_ONCE: usize = 32;
 
 /// The right to publish one Secret.
 pub(crate) type Turn = OwnedSemaphorePermit;
@@ -25,8 +25,6 @@ pub(crate) type Turn = OwnedSemaphorePermit;
 pub(crate) struct Publisher {
     cluster: Arc<Cluster>,
     turns: Arc<Semaphore>,
-    /// The same for looks and notes, which wait without being in the way of a publish.
-    looks: Arc<Semaphore>,
 }
 
 /// What a Secret contained when it existed before, as far as this process knows.
@@ -90,7 +88,7 @@ impl Outcome {
 
 impl Publisher {
     pub(crate) fn new(cluster: Arc<Cluster>) -> Self {
-        Self { cluster, turns: Arc::new(Semaphore::new(AT_ONCE)), looks: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { cluster, turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// Waits until fewer than [`AT_ONCE`] Secrets are published, by any engine.
@@ -157,7 +155,6 @@ impl Publisher {
         wanted: &Definition,
         done: Stamp,
     ) -> Result<Option<String>, Unpublished> {
-        let _turn = self.looks.acquire().await;
         let (namespace, name) = (&wanted.key.namespace, &wanted.target.name);
         let live = self.read(namespace, name).await?;
         let Some(next) = live.and_then(|live| secret::settled(&live, wanted, done)) else { return Ok(None) };
@@ -170,7 +167,6 @@ impl Publisher {
     /// # Errors
     /// [`Unpublished`] if that cannot be found out.
     pub(crate) async fn is_there(&self, wanted: &Definition, data: &Data) -> Result<Seen, Unpublished> {
-        let _turn = self.looks.acquire().await;
         let live = self.read(&wanted.key.namespace, &wanted.target.name).await?;
         let Some(live) = live else { return Ok(Seen::Gone) };
         Ok(match secret::step(Some(&live), wanted, data, 0) {

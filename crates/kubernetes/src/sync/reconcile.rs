@@ -130,6 +130,10 @@ async fn finalize(key: &Key, read: &Value, wanted: bool, cluster: &Cluster) -> R
     if object["metadata"]["uid"] != read["uid"] {
         return Ok(false);
     }
+    // Kubernetes takes no new finalizer of an object that is being deleted.
+    if wanted && !object["metadata"]["deletionTimestamp"].is_null() {
+        return Ok(false);
+    }
     let ours = json!(key.kind.finalizer());
     let mut finalizers = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
     if finalizers.contains(&ours) == wanted {

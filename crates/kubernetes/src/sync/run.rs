@@ -83,6 +83,9 @@ pub(crate) struct Run {
     turn: Option<LocalBoxFuture<'static, Turn>>,
     /// The units to publish whose definition has changed: the next engine publishes them.
     held: Vec<UnitId>,
+    /// What is to be looked at, and how many looks are under way.
+    looks: VecDeque<(UnitId, Vec<FileId>)>,
+    looking: usize,
     /// By file.
     renderings: Vec<Option<Secret>>,
     /// What Kubernetes has, as far as we wrote or compared it.
@@ -174,6 +177,8 @@ impl Run {
             waiting: VecDeque::new(),
             turn: None,
             held: Vec::new(),
+            looks: VecDeque::new(),
+            looking: 0,
             renderings: Vec::new(),
             published: HashMap::new(),
             known: HashSet::new(),
@@ -285,7 +290,9 @@ impl Run {
 
     /// Returns when the board has to be written to.
     fn due(&self) -> Option<Moment> {
-        self.touched.then(|| self.shown.map_or_else(Moment::default, |shown| shown.after(PAUSE)))
+        // A login that is given up is on the board no more.
+        (self.touched && !self.stopping)
+            .then(|| self.shown.map_or_else(Moment::default, |shown| shown.after(PAUSE)))
     }
 
     /// Has the engine yield when changes have come to rest.

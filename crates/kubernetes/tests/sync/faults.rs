@@ -104,7 +104,7 @@ fn a_watch_that_is_cut_or_whose_history_is_gone_misses_nothing() {
         gate.rule(move |asked| match status {
             Some(status) if asked.path.contains("watch=") && left > 0 => {
                 left -= 1;
-                Fate::Answer(status)
+                if status == 410 { Fate::Gone } else { Fate::Answer(status) }
             }
             _ => Fate::Pass,
         });
@@ -148,12 +148,16 @@ fn a_new_list_of_many_pages_misses_no_change_of_the_time_before_it() {
         let watches = asked.path.contains("secretdefinitions") && asked.path.contains("watch=");
         if watches && left > 0 {
             left -= 1;
-            return Fate::Answer(410);
+            return Fate::Gone;
         }
         Fate::Pass
     });
+    let before = gate.asked().len();
     gate.away(false);
     stage.until(&name(0), "foo", "two");
+    let listed =
+        |asked: &&Asked| asked.path.contains("secretdefinitions") && asked.path.contains("continue=");
+    assert!(gate.asked()[before..].iter().any(|asked| listed(&asked)), "it is a new list, of two pages");
 }
 
 #[test]

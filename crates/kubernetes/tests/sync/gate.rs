@@ -27,6 +27,9 @@ pub(crate) enum Fate {
     Pass,
     /// The gate answers with this status, and the server sees nothing of it.
     Answer(u16),
+    /// The gate begins a watch, and says in it that the history is gone: as an API server does, which makes the client list
+    /// anew. (An answer with the status 410 does not.)
+    Gone,
     /// The server sees it, and its answer is lost.
     Lose,
     /// The server sees it, and its answer waits for this.
@@ -157,6 +160,7 @@ impl Shared {
         match fate {
             Fate::Break => return near.shutdown(Shutdown::Both),
             Fate::Answer(status) => return answer(&near, status),
+            Fate::Gone => return gone(&near),
             Fate::Pass | Fate::Lose | Fate::Hold(_) => {}
         }
         let far = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
@@ -195,6 +199,15 @@ fn answer(near: &TcpStream, status: u16) -> io::Result<()> {
     let mut near = near;
     near.write_all(head.as_bytes())?;
     near.write_all(body.as_bytes())?;
+    near.shutdown(Shutdown::Both)
+}
+
+fn gone(near: &TcpStream) -> io::Result<()> {
+    let event = "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\
+                 \"message\":\"too old resource version\",\"reason\":\"Expired\",\"code\":410}}\n";
+    let mut near = near;
+    near.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n")?;
+    near.write_all(event.as_bytes())?;
     near.shutdown(Shutdown::Both)
 }
 

@@ -65,7 +65,7 @@ fn a_secret_goes_to_who_waits_for_it_and_back_to_who_has_it_after_a_mistake() {
     stage.define("second", &spec("app", "secret/data/one"));
     wait_until("the second to be refused", SOON, || !stage.events("second").is_empty());
 
-    // The author of the first makes a mistake, and puts it right. Nobody else can write its Secret meanwhile.
+    // The author of the first makes a mistake, and puts it right. The other one cannot write its Secret meanwhile.
     stage.redefine("first", &spec("app", "no-such-path"));
     wait_until("the mistake to be told", SOON, || {
         !stage.events("first").iter().all(|(reason, _)| reason == "Synced")
@@ -73,7 +73,7 @@ fn a_secret_goes_to_who_waits_for_it_and_back_to_who_has_it_after_a_mistake() {
     stage.redefine("first", &spec("app", "secret/data/two"));
     stage.until("app", "foo", "two");
 
-    // It is renamed: the second, which waits, has the name at once.
+    // It is renamed: the second, which waits, has the name.
     stage.redefine("first", &spec("renamed", "secret/data/two"));
     stage.until("renamed", "foo", "two");
     stage.until("app", "foo", "one");

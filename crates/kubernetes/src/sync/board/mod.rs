@@ -129,6 +129,8 @@ struct Shown<'v> {
     trouble: Option<&'v str>,
     failures: u64,
     usable: bool,
+    /// The engine has just begun, and knows of no file of it that is published or in trouble.
+    pending: bool,
     expires: Option<Moment>,
     /// When the first of its leases was granted or renewed last, and the accessor of the login that leased it.
     renewed: Option<(Moment, String)>,
@@ -171,12 +173,17 @@ impl Board {
         self.state.borrow().entries.contains_key(key)
     }
 
+    /// Records that a definition is there. An engine that hears late of one that is gone by then brings it back no more.
+    pub(crate) fn arrived(&self, key: &Key) {
+        self.state.borrow_mut().entries.entry(key.clone()).or_default();
+    }
+
     /// Records that a definition is to be synced. An engine may say so late, of a form that was changed meanwhile.
     pub(crate) fn expect(&self, key: &Key, uid: String, secret: String, generation: i64) {
         let mut state = self.state.borrow_mut();
         state.news += 1;
         state.awaited.remove(key);
-        let entry = state.entries.entry(key.clone()).or_default();
+        let Some(entry) = state.entries.get_mut(key) else { return };
         if entry.uid == uid && entry.generation > generation {
             return;
         }
@@ -193,12 +200,12 @@ impl Board {
     pub(crate) fn refuse(&self, key: &Key, refused: &Refused) {
         let mut state = self.state.borrow_mut();
         state.awaited.remove(key);
-        let entry = state.entries.entry(key.clone()).or_default();
+        let Some(entry) = state.entries.get_mut(key) else { return };
         if entry.uid == refused.uid && entry.generation > refused.generation {
             return;
         }
         (entry.uid, entry.secret, entry.refused) = (refused.uid.clone(), refused.secret.clone(), true);
-        entry.generation = refused.generation;
+        (entry.generation, entry.synced) = (refused.generation, false);
         // Nothing renews its leases any more.
         (entry.expires, entry.lease) = (None, None);
         self.trouble(key, entry, &refused.why.to_string(), "Refused");
@@ -269,6 +276,18 @@ impl Board {
         let mut state = self.state.borrow_mut();
         state.awaited.remove(key);
         state.entries.remove(key);
+    }
+
+    /// Records that a definition was changed and changed back, before any engine took the change over.
+    pub(crate) fn is_again(&self, key: &Key, generation: i64) {
+        if let Some(entry) = self.state.borrow_mut().entries.get_mut(key) {
+            entry.generation = entry.generation.max(generation);
+        }
+    }
+
+    /// Counts a write of a form that is not wanted any more.
+    pub(crate) fn wrote_former(&self) {
+        self.state.borrow_mut().writes += 1;
     }
 
     /// Records that a definition's Secret is as it should be.
@@ -369,6 +388,7 @@ impl Board {
                 let renewed = secret.fresh.filter(|fresh| *fresh != Moment::default()).zip(accessor);
                 shown.renewed = renewed.into_iter().chain(shown.renewed.take()).min();
             }
+            shown.pending |= file.generation.is_none() && file.error.is_none();
             if shown.trouble.is_none() {
                 shown.trouble = file.error.as_ref().map(|error| error.text.as_str());
             }
@@ -391,6 +411,13 @@ impl Board {
         let no_credentials = login.no_credentials.clone();
         for (key, shown) in troubles {
             let Some(entry) = state.entries.get_mut(&key).filter(|entry| !entry.refused) else { continue };
+            if shown.pending && shown.trouble.is_none() {
+                // What the engine before this one showed holds until this one knows.
+                entry.usable &= entry.expires.is_none_or(|end| end > now.wall);
+                entry.failures = shown.failures;
+                self.status(&key, entry, "NotSynced");
+                continue;
+            }
             match shown.trouble {
                 Some(why) => {
                     let why = match &basis.token {

@@ -66,6 +66,8 @@ impl Run {
                 None
             }
             Done::Inspected { key, unit, generation, files, result } => {
+                self.looking -= 1;
+                self.begin_looks();
                 let gone = self.release(&key);
                 let lost = |loss: Loss| files.iter().map(|file| (*file, loss)).collect();
                 let result = match result {
@@ -124,7 +126,12 @@ impl Run {
             if outcome.wrote {
                 tracing::info!(definition = %key, secret = &*definition.target.name, keys = data.len(), "wrote the Secret");
             }
-            self.board.good(key, outcome.wrote);
+            // A form that was changed meanwhile is not what is wanted.
+            match self.is_current(&definition) {
+                true => self.board.good(key, outcome.wrote),
+                false if outcome.wrote => self.board.wrote_former(),
+                false => {}
+            }
             if self.desk.get(key).is_some() {
                 let (version, owed) = (outcome.version.clone(), outcome.owed);
                 // Readers are restarted once for a change, however often the Secret is compared.

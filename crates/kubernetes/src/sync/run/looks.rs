@@ -1,9 +1,12 @@
 //! Differences between Kubernetes and what was published: drift, and Secrets under former names.
 
+use std::collections::BTreeMap;
+
 use leasehold::core::event::{Event, Loss};
 use leasehold::core::ids::{FileId, UnitId};
 
 use super::super::definition::Key;
+use super::super::publisher::AT_ONCE;
 use super::ends::Done;
 use super::{Gone, Run};
 
@@ -57,16 +60,31 @@ impl Run {
         let lost = record.is_some_and(|record| record.lost);
         let loss = if self.desk.has_seen(self.roster.unit(unit)) { Loss::Changed } else { Loss::Gone };
         // A watch reports changes, so nothing is asked between them.
-        let Some(record) = record.filter(|_| thorough).cloned() else {
-            let lost = files.into_iter().filter(|_| lost).map(|file| (file, loss)).collect();
-            self.backlog.push_back(Event::Inspected { unit, result: Ok(lost) });
-            return;
-        };
-        self.busy.entry(key.clone()).or_default().requests += 1;
-        let (publisher, generation) = (self.publisher.clone(), self.generation);
-        self.under_way.push(Box::pin(async move {
-            let result = publisher.is_there(&record.definition, &record.data).await;
-            Done::Inspected { key, unit, generation, files, result }
-        }));
+        if record.is_some() && thorough {
+            self.looks.push_back((unit, files));
+            return self.begin_looks();
+        }
+        let lost = files.into_iter().filter(|_| lost).map(|file| (file, loss)).collect();
+        self.backlog.push_back(Event::Inspected { unit, result: Ok(lost) });
+    }
+
+    /// Begins looks that wait, as far as fewer than [`AT_ONCE`] are under way: each has a connection.
+    pub(super) fn begin_looks(&mut self) {
+        while self.looking < AT_ONCE {
+            let Some((unit, files)) = self.looks.pop_front() else { return };
+            let key = self.roster.unit(unit).key.clone();
+            let Some(record) = self.published.get(&key).cloned() else {
+                // Its definition is gone.
+                self.backlog.push_back(Event::Inspected { unit, result: Ok(BTreeMap::new()) });
+                continue;
+            };
+            self.looking += 1;
+            self.busy.entry(key.clone()).or_default().requests += 1;
+            let (publisher, generation) = (self.publisher.clone(), self.generation);
+            self.under_way.push(Box::pin(async move {
+                let result = publisher.is_there(&record.definition, &record.data).await;
+                Done::Inspected { key, unit, generation, files, result }
+            }));
+        }
     }
 }

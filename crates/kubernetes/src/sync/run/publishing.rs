@@ -1,6 +1,6 @@
 //! A Secret from its renderings to the request that writes it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::future::LocalBoxFuture;
@@ -65,7 +65,7 @@ impl Run {
 
     /// Returns whether this is the form that is wanted. The next engine publishes what a later form asks for. This one must not
     /// think that it is done: it would free the leases of what is there.
-    fn is_current(&self, definition: &Definition) -> bool {
+    pub(super) fn is_current(&self, definition: &Definition) -> bool {
         self.desk.get(&definition.key).is_some_and(|wanted| **wanted == *definition)
     }
 
@@ -106,9 +106,16 @@ impl Run {
         Event::Yield
     }
 
-    /// Tells the engine of what has not begun that it is not published.
+    /// Tells the engine of what has not begun that it is not published. What was to be looked at is compared when it is
+    /// published again.
     pub(super) fn put_off(&mut self) {
         self.turn = None;
+        for (unit, _) in self.looks.drain(..) {
+            if let Some(record) = self.published.get_mut(&self.roster.unit(unit).key) {
+                record.lost = true;
+            }
+            self.backlog.push_back(Event::Inspected { unit, result: Ok(BTreeMap::new()) });
+        }
         let waiting = self.waiting.drain(..).map(|one| one.unit);
         for unit in waiting.chain(self.held.drain(..)) {
             let put_off = Ending::new(Cause::Destination, "put off", "");
