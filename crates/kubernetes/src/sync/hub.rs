@@ -5,9 +5,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use leasehold_base::clock;
+use leasehold_base::time::Moment;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use super::board::Board;
 use super::definition::{Definition, Key};
@@ -44,7 +45,7 @@ pub(crate) struct Hub {
     ending: Vec<JoinHandle<()>>,
     /// The definitions whose engine could not be made, and when that is tried again.
     unmade: BTreeMap<Key, (Arc<Definition>, bool)>,
-    again: Option<Instant>,
+    again: Option<Moment>,
 }
 
 struct Engine {
@@ -156,7 +157,7 @@ impl Hub {
             }
             Err(why) => {
                 tracing::error!("no engine for {identity}, tried again in {} s: {why}", AGAIN.as_secs());
-                self.again.get_or_insert_with(|| Instant::now() + AGAIN);
+                self.again.get_or_insert_with(|| clock::moment().after(AGAIN));
                 self.unmade.insert(key, (definition, known));
             }
         }
@@ -237,9 +238,9 @@ impl Hub {
 }
 
 /// Ends at this time, or never.
-async fn due(at: Option<Instant>) {
+async fn due(at: Option<Moment>) {
     match at {
-        Some(at) => tokio::time::sleep_until(at).await,
+        Some(at) => tokio::time::sleep(clock::moment().until(at)).await,
         None => std::future::pending().await,
     }
 }

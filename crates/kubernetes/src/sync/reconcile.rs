@@ -82,10 +82,9 @@ pub(crate) async fn reconcile(object: Arc<Object>, context: Arc<Context>) -> Res
     };
     // An API server that knows the rules of the definition would take no finalizer from an object that breaks one, so that it
     // could not be deleted. secrets-manager's users have no such rules, and a finalizer on each of their objects.
-    if !has_ours && (kind == Kind::SecretDefinition || read.is_ok()) {
-        if !finalize(&key, &metadata, true, &context.cluster).await? {
-            return Ok(Action::await_change());
-        }
+    let takes = !has_ours && (kind == Kind::SecretDefinition || read.is_ok());
+    if takes && !finalize(&key, &metadata, true, &context.cluster).await? {
+        return Ok(Action::await_change());
     }
     let message = match read {
         Ok(definition) => Message::Want(Arc::new(definition), object.has_secret),
