@@ -1,6 +1,8 @@
 //! Bad days of the API server and the Vault: no Secret is lost or emptied, nothing is minted for it, and what has changed
 //! meanwhile is there soon after.
 
+use std::time::Duration;
+
 use leasehold_testkit::evidence;
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -125,6 +127,9 @@ fn a_watch_that_is_cut_or_whose_history_is_gone_misses_nothing() {
     evidence.holds("what other hands changed, made or deleted meanwhile is put right, made or deleted after it; 410, 429 and 500 to the next watches change nothing of that");
 }
 
+/// So many objects take a busy machine.
+const MANY: Duration = Duration::from_secs(240);
+
 /// kube asks for 500 objects at a time, and reconciles those of the first answer while it still has their old forms.
 #[test]
 fn a_new_list_of_many_pages_misses_no_change_of_the_time_before_it() {
@@ -139,8 +144,10 @@ fn a_new_list_of_many_pages_misses_no_change_of_the_time_before_it() {
     // Objects are listed by name: the first is on the first page.
     let name = |at: usize| format!("d{at:03}");
     (0..510).for_each(|at| stage.define(&name(at), &spec(&name(at), "secret/data/app")));
-    let mut controller = through(&stage, &gate, "sync-0", &[]);
-    controller.until_ready();
+    let controller = through(&stage, &gate, "sync-0", &[]);
+    let has = |at: usize, wanted: &str| stage.value(&name(at), "foo").as_deref() == Some(wanted);
+    wait_until("all Secrets", MANY, || (0..510).all(|at| has(at, "one")));
+    assert!(controller.ask("/livez").is_some());
     gate.away(true);
     stage.redefine(&name(0), &spec(&name(0), "secret/data/other"));
     let mut left = 1;
@@ -154,7 +161,7 @@ fn a_new_list_of_many_pages_misses_no_change_of_the_time_before_it() {
     });
     let before = gate.asked().len();
     gate.away(false);
-    stage.until(&name(0), "foo", "two");
+    wait_until("the change", MANY, || has(0, "two"));
     let listed =
         |asked: &&Asked| asked.path.contains("secretdefinitions") && asked.path.contains("continue=");
     assert!(gate.asked()[before..].iter().any(|asked| listed(&asked)), "it is a new list, of two pages");
