@@ -180,12 +180,12 @@ pub(crate) struct Definition {
     pub(super) digest: Digest,
 }
 
-/// What tells one specification from another.
+/// The digest of a specification, by which two of them are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Digest([u8; 32]);
 
 impl Digest {
-    /// Of a tree of JSON, whose maps are sorted.
+    /// Computes the digest of a JSON value. Its maps are sorted by key, so equal values have the same text.
     pub(super) fn of(spec: &Value) -> Self {
         Self(Sha256::digest(spec.to_string()).into())
     }

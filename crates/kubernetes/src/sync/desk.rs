@@ -93,7 +93,7 @@ pub(crate) struct Desk {
     seen: BTreeMap<Place, Seen>,
 }
 
-/// What became of a definition that was taken.
+/// The outcome of [`Desk::want`].
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Taken {
     /// It differs from what was wanted.
@@ -107,8 +107,8 @@ pub(crate) enum Taken {
 }
 
 impl Desk {
-    /// Takes a definition. Of two with the same target the first that asks has it, unless the Secret names the other: a
-    /// controller that starts hears of definitions in any order, and nobody but the one that is named can write that Secret.
+    /// Takes a definition. If two definitions have the same target, the first has it, unless the Secret names the other. At a
+    /// start, definitions come in any order, and only the one that the Secret names can write it.
     pub(crate) fn want(&mut self, definition: Arc<Definition>) -> Taken {
         self.rivals.remove(&definition.key);
         let target = place(&definition);

@@ -101,8 +101,9 @@ pub(crate) async fn control(client: Client, namespace: Option<String>, context: 
 /// Reports objects that are gone without having been deleted: an etcd was restored, or another program removed our
 /// finalizer. They are synced no more, and their Secrets stay as they are.
 ///
-/// Has everything reconciled after the watch has begun anew: kube reconciles what a new list shows before its store has that, so
-/// of what has changed meanwhile the old form is seen. And now and then, in case that something was missed.
+/// Has everything reconciled after the watch has begun anew. kube reconciles the objects of a new list before its store has
+/// them, so it sees the old form of those that have changed. Everything is also reconciled now and then, in case something was
+/// missed.
 async fn vanished(
     kind: Kind,
     store: &Store<Object>,
@@ -114,12 +115,14 @@ async fn vanished(
         tokio::time::sleep(GLANCE).await;
         let now = store.state();
         looks += 1;
-        if looks >= SELDOM || is_another_list(&known, &now) {
+        let replaced = replaced(&known, &now);
+        // After a new list, nothing is the object that it was.
+        if looks >= SELDOM || (!now.is_empty() && replaced.len() == known.len()) {
             looks = 0;
             // The receiver is gone if the run is ending.
             let _sent = bulk.send(());
         }
-        for key in gone(kind, &known, &now) {
+        for key in gone(kind, &replaced, &now) {
             // An object that was deleted in order is forgotten already.
             if engine.send(Message::Drop(key, None)).is_err() {
                 return;
@@ -129,27 +132,21 @@ async fn vanished(
     }
 }
 
-/// Returns whether the watch has begun anew: nothing is the object that it was.
-fn is_another_list(before: &[Arc<Object>], now: &[Arc<Object>]) -> bool {
-    let now: HashSet<*const Object> = now.iter().map(Arc::as_ptr).collect();
-    !now.is_empty() && !before.iter().any(|object| now.contains(&Arc::as_ptr(object)))
+/// Returns the objects that are not there any more in the form in which they were. At rest there are none.
+fn replaced<'a>(before: &'a [Arc<Object>], now: &[Arc<Object>]) -> Vec<&'a Arc<Object>> {
+    let same: HashSet<*const Object> = now.iter().map(Arc::as_ptr).collect();
+    before.iter().filter(|object| !same.contains(&Arc::as_ptr(object))).collect()
 }
 
-/// Returns the objects that were there before and are not any more.
-fn gone(kind: Kind, before: &[Arc<Object>], now: &[Arc<Object>]) -> Vec<Key> {
-    let place = |object: &Arc<Object>| (object.namespace(), object.name_any());
-    // At rest nothing was replaced, so the two lists hold the same objects, and no names have to be compared.
-    let same: HashSet<*const Object> = now.iter().map(Arc::as_ptr).collect();
-    let suspects: Vec<_> = before.iter().filter(|object| !same.contains(&Arc::as_ptr(object))).collect();
-    if suspects.is_empty() {
+/// Returns which of the replaced objects are gone.
+fn gone(kind: Kind, replaced: &[&Arc<Object>], now: &[Arc<Object>]) -> Vec<Key> {
+    if replaced.is_empty() {
         return Vec::new();
     }
+    let place = |object: &Arc<Object>| (object.namespace(), object.name_any());
     let there: HashSet<_> = now.iter().map(place).collect();
-    suspects
-        .into_iter()
-        .filter(|object| !there.contains(&place(object)))
-        .map(|object| object.key(kind))
-        .collect()
+    let gone = replaced.iter().filter(|object| !there.contains(&place(object)));
+    gone.map(|object| object.key(kind)).collect()
 }
 
 /// Reports the Secrets of one namespace, or of all, that have our label, for ever. Their values are never asked for.

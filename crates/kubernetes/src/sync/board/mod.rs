@@ -412,7 +412,7 @@ impl Board {
         for (key, shown) in troubles {
             let Some(entry) = state.entries.get_mut(&key).filter(|entry| !entry.refused) else { continue };
             if shown.pending && shown.trouble.is_none() {
-                // What the engine before this one showed holds until this one knows.
+                // The entry keeps what the former engine showed, until this engine knows more.
                 entry.usable &= entry.expires.is_none_or(|end| end > now.wall);
                 entry.failures = shown.failures;
                 self.status(&key, entry, "NotSynced");

@@ -66,7 +66,7 @@ fn a_definition_that_waits_for_a_target_is_told_when_that_is_free() {
     assert_eq!(desk.next_rival(), None, "it was told");
     // It waits no more when it goes, or asks for something else.
     for gone in [true, false] {
-        assert_eq!(desk.want(definition("a", "s").into()), Taken::New, "nobody has it");
+        assert_eq!(desk.want(definition("a", "s").into()), Taken::New, "the target is free");
         desk.wait(Arc::clone(&rival), true);
         if gone {
             desk.drop(&rival.key);

@@ -137,6 +137,7 @@ impl Run {
     pub(super) fn end(&mut self) -> Option<Event> {
         self.stopping = true;
         if self.handoff.is_none() {
+            self.put_off();
             return Some(Event::Stop { at_once: true });
         }
         self.saves.gives_back = true;
