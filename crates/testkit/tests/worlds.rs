@@ -8,7 +8,7 @@ const WORLDS: u64 = 2000;
 
 /// Worlds that a run of a million has found broken, and that were mended since. What a seed draws changes with the
 /// simulator; that costs nothing here.
-const FOUND: [u64; 13] = [
+const FOUND: [u64; 16] = [
     90_002_106,
     90_119_931,
     91_017_800,
@@ -22,6 +22,9 @@ const FOUND: [u64; 13] = [
     310_031_830,
     310_032_154,
     310_041_398,
+    701_116_878,
+    701_163_567,
+    702_164_864,
 ];
 
 #[test]

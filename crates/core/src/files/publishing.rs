@@ -298,9 +298,7 @@ impl Engine {
     /// Notifies the notifiers of these files, once each. If this is the `first` generation of all, no reader has
     /// another.
     fn notify_of(&mut self, changed: &[FileId], first: bool) {
-        let of_file = |file: &FileId| self.policy.files[file.0].notify.iter().copied();
-        let whom: BTreeSet<NotifierId> =
-            changed.iter().flat_map(of_file).filter(|whom| self.notifies(*whom)).gather();
+        let whom = self.notified_of(changed);
         if matches!(self.policy.mode, Mode::Init { .. }) {
             // A notifier of several files is notified once, when all of them are there.
             return whom.into_iter().for_each(|notifier| self.notices.owe(notifier));
@@ -318,6 +316,24 @@ impl Engine {
                 self.tell(notifier, delay);
             }
         }
+    }
+
+    /// Ends a publish while the run leaves. It notifies nobody any more, so the next run has to.
+    pub(crate) fn published_last(&mut self, id: UnitId, result: Result<Published, Ending>) {
+        self.shelf.end_publish(id);
+        let Ok(published) = result else { return };
+        for notifier in self.notified_of(&published.changed) {
+            let is_news = published.generation != FIRST || self.policy.notifiers[notifier.0].on_first;
+            // A process starts with everything.
+            if is_news && !self.is_child(notifier) {
+                self.notices.owe(notifier);
+            }
+        }
+    }
+
+    fn notified_of(&self, changed: &[FileId]) -> BTreeSet<NotifierId> {
+        let of_file = |file: &FileId| self.policy.files[file.0].notify.iter().copied();
+        changed.iter().flat_map(of_file).filter(|whom| self.notifies(*whom)).gather()
     }
 
     /// Returns whether this run notifies it. `init` leaves out those that need not be notified of the first

@@ -254,13 +254,14 @@ fn spoken(time: Duration) -> String {
     if seconds < 120 { format!("{seconds} s") } else { format!("{} m", seconds.div_ceil(60)) }
 }
 
-/// Marks what has ended according to the handoff as undated, since the server may know better: if the handoff could
-/// no longer be written, the run before went on renewing. Such a token is looked up before another login takes over,
-/// and such leases are renewed before others are minted. A token that may not look itself up cannot be asked about.
+/// Marks what has ended according to the handoff as undated, since the server may know better: the run before may have
+/// been killed just after it had asked for a renewal, or could no longer write the handoff and went on renewing. Such a
+/// token is looked up before another login takes over, and such leases are renewed before others are minted. A token
+/// that may not look itself up cannot be asked about.
 fn doubted(mut kept: Snapshot, now: Moment) -> Snapshot {
-    let is_over = |latest: Moment| latest <= now;
+    let is_over = |end: Moment| end <= now;
     let last = kept.tokens.iter_mut().rev().find(|token| !token.leaving);
-    let last = last.filter(|token| token.renewable && !kept.blind && token.latest.is_some_and(is_over));
+    let last = last.filter(|token| token.renewable && !kept.blind && token.expires.is_some_and(is_over));
     if let Some(token) = last {
         *token = undated_token(token.clone(), now);
     }
@@ -269,7 +270,7 @@ fn doubted(mut kept: Snapshot, now: Moment) -> Snapshot {
         kept.tokens.iter().any(lives)
     };
     let leases = kept.secrets.iter_mut().filter_map(|secret| secret.lease.as_mut());
-    for lease in leases.filter(|lease| lease.renewable && is_over(lease.latest) && living(lease.token)) {
+    for lease in leases.filter(|lease| lease.renewable && is_over(lease.expires) && living(lease.token)) {
         *lease = undated_lease(lease.clone(), now);
     }
     kept

@@ -182,9 +182,7 @@ impl Engine {
             }
             Event::TokenRevoked { token, result } => self.token_given_back(token, result),
             Event::LeaseRevoked { lease, result } => self.lease_given_back(&lease, result),
-            Event::Published { unit, .. } => {
-                self.shelf.end_publish(unit);
-            }
+            Event::Published { unit, result } => self.published_last(unit, result),
             Event::Inspected { .. } | Event::Look | Event::LookAt(_) | Event::Exposed => {}
             Event::HandoffSaved(result) => self.handoff_closed(result),
             // A second signal means: at once.

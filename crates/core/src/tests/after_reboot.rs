@@ -173,3 +173,20 @@ fn a_lease_that_has_ended_by_what_is_written_of_it_is_renewed_before_another_is_
     let seen = hand.give(Event::Renewed { secret, lease, sent, result: Err(gone) });
     assert!(seen.iter().any(reads), "{seen:?}");
 }
+
+/// The run before was killed just after it had asked for a renewal. What it wrote says that the lease ends now, give
+/// or take the second that a server does not tell.
+#[test]
+fn a_lease_that_is_about_to_end_by_what_is_written_of_it_is_renewed_before_another_is_minted() {
+    let kept = settled(leased("l", 60)).engine.snapshot();
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let lease = kept.secrets[0].lease.clone().expect("it is leased");
+    assert!(lease.expires < lease.latest, "the server may keep it a little longer");
+    hand.millis = u64::try_from(lease.expires.since_boot().as_millis()).expect("it is near");
+    assert!(hand.now().moment < lease.latest, "the second is not over");
+    let mut seen = hand.give(Event::Start { kept: Some(kept), rebooted: false });
+    seen.extend(hand.rendered(0, "secret/web"));
+    let renews = |action: &Action| matches!(action, Action::Ask(Question::Renew { .. }));
+    let reads = |action: &Action| matches!(action, Action::Ask(Question::Read { .. }));
+    assert!(seen.iter().any(renews) && !seen.iter().any(reads), "{seen:?}");
+}

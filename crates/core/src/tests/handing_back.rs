@@ -150,6 +150,18 @@ fn what_is_answered_while_leaving_is_what_the_next_run_goes_on_from() {
     assert_eq!(kept.retiring.iter().map(|lease| lease.id.0.as_str()).collect::<Vec<_>>(), ["old"]);
 }
 
+/// The files are on disk, and nobody was told: the next run finds nothing that it has to publish.
+#[test]
+fn what_is_published_while_leaving_is_told_by_the_next_run() {
+    let mut hand = shared();
+    value_changes(&mut hand);
+    assert_eq!(made(&mut hand, 0, &[WEB, DB], true), [publish(&[0, 1])]);
+    hand.give(Event::Stop { at_once: true });
+    hand.published(2, &[0]);
+    let kept = hand.engine.snapshot();
+    assert_eq!(kept.untold.iter().collect::<Vec<_>>(), ["app"], "not the application of the other file");
+}
+
 #[test]
 fn a_lease_that_the_server_may_keep_for_a_part_of_a_second_is_given_back_at_the_end() {
     let mut owned = policy(Mode::Daemon, 1);

@@ -324,6 +324,7 @@ impl World {
         };
         let result = self.take(write, note);
         if !heard {
+            self.checks.note_late(&files);
             return;
         }
         let result = result.map(|wrote| {
