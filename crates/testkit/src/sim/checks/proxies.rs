@@ -108,12 +108,13 @@ pub(super) fn what_can_be_renewed_is(world: &mut World) -> Held {
     Ok(())
 }
 
-/// A proxy in the way of one path, of logins or of look-ups does not keep a lease from its renewal.
+/// A proxy in the way of one path, of logins or of look-ups does not keep a lease from its renewal. Where it is in the way
+/// of the token's renewal alone, another login follows in time.
 fn hinders_renewals(reach: &Reach) -> bool {
     match reach {
         Reach::All => true,
         Reach::Path(_) => false,
-        Reach::Kind(kind) => matches!(kind, Asking::Renew | Asking::RenewToken | Asking::Probe),
+        Reach::Kind(kind) => matches!(kind, Asking::Renew | Asking::Probe),
     }
 }
 
