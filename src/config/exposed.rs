@@ -1,5 +1,7 @@
 //! Credentials, keys and configurations that every user of the machine may write or read: warnings, since a
 //! mode may be right where nobody else is on the machine.
+//!
+//! A configuration that others may only read draws none: it holds no secret, and packages install it with that mode.
 
 use std::path::{Path, PathBuf};
 
