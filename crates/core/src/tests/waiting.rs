@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::hand::{Hand, denied, leased, policy, settled};
 use crate::interface::action::{Action, Question};
 use crate::interface::event::{Event, ReadFacts, TokenFacts};
-use crate::interface::ids::TokenId;
+use crate::interface::ids::{LeaseId, NotifierId, SecretId, TokenId};
 use crate::interface::policy::Mode;
 use crate::interface::view::Readiness;
 use leasehold_base::failure::{Failure, FailureKind};
@@ -156,6 +156,134 @@ fn that_the_server_asks_for_a_pause_is_logged_once_for_each_kind_of_request() {
         let said = said(&mut hand, Event::TokenRenewed { token, sent, result: failure(MINUTE) });
         assert_eq!(told(&said, "could not renew the token: "), times, "{said:?}");
     }
+}
+
+#[test]
+fn a_lease_is_renewed_again_when_half_of_it_is_left_whatever_pause_is_asked_for() {
+    let mut hand = settled(leased("l", 60));
+    let end = hand.engine.snapshot().secrets[0].lease.as_ref().expect("it is leased").expires;
+    let renews = |action: &Action| matches!(action, Action::Ask(Question::Renew { .. }));
+    until(&mut hand, MINUTE, renews);
+    let (secret, lease, sent) = (SecretId(0), LeaseId("l".into()), hand.now().moment);
+    hand.give(Event::Renewed { secret, lease, sent, result: failure(MINUTE) });
+    hand.give(Event::Probed(Ok(())));
+    let again = until(&mut hand, MINUTE, renews);
+    assert!(again < sent.after(sent.until(end) * 3 / 5), "{again:?} of {end:?}");
+}
+
+/// Refuses logins until none is tried for a while.
+fn locked_out() -> Hand {
+    let mut policy = policy(Mode::Daemon, 1);
+    policy.locks_out = true;
+    let mut hand = Hand::new(policy);
+    let mut todo = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, "secret/web");
+    let mut refused = 0;
+    while refused < 3 {
+        let tried = todo.iter().find_map(|action| match action {
+            Action::Ask(Question::LogIn(token)) => Some(*token),
+            _ => None,
+        });
+        let Some(token) = tried else {
+            todo = hand.sleep();
+            continue;
+        };
+        refused += 1;
+        let sent = hand.now().moment;
+        todo = hand.give(Event::LoggedIn { token, sent, result: failure(FailureKind::Refused) });
+    }
+    hand
+}
+
+#[test]
+fn other_credentials_or_a_person_are_granted_a_login_where_refusals_lock_the_account() {
+    let logs_in =
+        |seen: &[Action]| seen.iter().any(|action| matches!(action, Action::Ask(Question::LogIn(_))));
+    let mut hand = locked_out();
+    let before = hand.millis;
+    while !logs_in(&hand.sleep()) {}
+    assert!(hand.millis - before > 800_000, "a quarter of an hour: {}", hand.millis - before);
+    let mut hand = locked_out();
+    let before = hand.millis;
+    let mut seen = hand.give(Event::CredentialsChanged);
+    while !logs_in(&seen) {
+        seen = hand.sleep();
+    }
+    assert!(hand.millis - before < 5000, "{}", hand.millis - before);
+}
+
+#[test]
+fn a_start_whose_logins_are_refused_goes_on_for_half_a_minute() {
+    let mut hand = Hand::new(policy(Mode::Init { timeout: Duration::from_secs(120) }, 1));
+    let mut todo = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, "secret/web");
+    let begun = hand.millis;
+    let (mut tries, mut over) = (0, false);
+    while !over {
+        for action in std::mem::take(&mut todo) {
+            over |= matches!(action, Action::Exit(Err(_)));
+            if let Action::Ask(Question::LogIn(token)) = action {
+                tries += 1;
+                let sent = hand.now().moment;
+                todo.extend(hand.give(Event::LoggedIn {
+                    token,
+                    sent,
+                    result: failure(FailureKind::Refused),
+                }));
+            }
+        }
+        if todo.is_empty() && !over {
+            todo = hand.sleep();
+        }
+    }
+    let took = hand.millis - begun;
+    assert!((29_000..33_000).contains(&took) && tries > 3, "{tries} tries in {took} ms");
+}
+
+#[test]
+fn a_fresh_token_s_denial_is_asked_about_once_more_and_soon() {
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    hand.needs(0, "secret/web");
+    hand.logged_in(1);
+    hand.resolved(0, "secret/data/web");
+    let first = hand.millis;
+    hand.read_denied(SecretId(0), TokenId(1));
+    let (token, sent) = (TokenId(1), hand.now().moment);
+    hand.give(Event::LookedUp { token, sent, result: Ok(Hand::facts(1, 3600)) });
+    let reads =
+        |seen: &[Action]| seen.iter().any(|action| matches!(action, Action::Ask(Question::Read { .. })));
+    while !reads(&hand.sleep()) {}
+    assert!((1000..2000).contains(&(hand.millis - first)), "{}", hand.millis - first);
+}
+
+/// Another configuration left a token. What is on disk may be made of it until the new set is there.
+#[test]
+fn what_another_configuration_left_is_revoked_when_everything_is_published() {
+    let mut kept = settled(leased("l", 3600)).engine.snapshot();
+    kept.tokens[0].leaving = true;
+    kept.secrets.clear();
+    let mut hand = Hand::new(policy(Mode::Daemon, 1));
+    let revokes = |seen: &[Action]| seen.contains(&Action::Ask(Question::RevokeToken(TokenId(1))));
+    let mut seen = hand.give(Event::Start { kept: Some(kept), rebooted: false });
+    seen.extend(hand.needs(0, "secret/web"));
+    seen.extend(hand.logged_in(2));
+    seen.extend(hand.resolved(0, "secret/data/web"));
+    let sent = hand.now().moment;
+    let result = Ok(leased("m", 3600));
+    seen.extend(hand.give(Event::Read { secret: SecretId(0), token: TokenId(2), sent, result }));
+    seen.extend(hand.rendered(0, "secret/web"));
+    assert!(!revokes(&seen), "{seen:?}");
+    let mut seen = hand.published(2, &[0]);
+    assert!(!revokes(&seen), "its reader was not told: {seen:?}");
+    seen = hand.give(Event::Notified { notifier: NotifierId(0), result: Ok(()) });
+    for _ in 0..5 {
+        if revokes(&seen) {
+            return;
+        }
+        seen = hand.sleep();
+    }
+    panic!("it is never revoked: {seen:?}");
 }
 
 #[test]
