@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 /// The texts between backticks, in order.
 fn quoted(text: &str) -> Vec<&str> {
@@ -83,6 +84,34 @@ fn the_page_of_evidence_is_what_the_commands_left() {
         .output()
         .expect("it is in the repository");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn every_command_of_the_evidence_is_a_target_of_make_or_a_script_that_can_be_run() {
+    let root = crate::support::repository();
+    let read = |name: &str| fs::read_to_string(root.join(name)).expect("it is in the repository");
+    let (methods, makefile) = (read("docs/evidence/methods.toml"), read("Makefile"));
+    let commands: Vec<&str> = methods
+        .lines()
+        .filter_map(|line| line.strip_prefix("command = ").or_else(|| line.strip_prefix("short = ")))
+        .map(|command| command.trim_matches('"'))
+        .collect();
+    assert_eq!(commands.len(), 2 * methods.matches("\ntitle = ").count(), "two of each method");
+    for command in commands {
+        // Variables may stand in front.
+        let mut words = command.split(' ').skip_while(|word| word.contains('='));
+        match (words.next(), words.next()) {
+            (Some("make"), Some(target)) => {
+                assert!(makefile.contains(&format!("\n{target}: ")), "{command}");
+            }
+            (Some(script), _) => {
+                let mode =
+                    fs::metadata(root.join(script)).unwrap_or_else(|error| panic!("{command}: {error}"));
+                assert_ne!(mode.permissions().mode() & 0o100, 0, "{command}");
+            }
+            (None, _) => panic!("no command: {command}"),
+        }
+    }
 }
 
 #[test]
