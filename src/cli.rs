@@ -42,7 +42,7 @@ enum Command {
     /// Keep everything renewed and rendered, and notify, until SIGTERM.
     #[command(after_help = examples::SIDECAR)]
     Sidecar(ConfigArgs),
-    /// Run a command with secrets in files and environment, as a sidecar would keep them.
+    /// Run a command with secrets in its files and its environment, and keep them up to date as a sidecar does.
     #[command(after_help = examples::EXEC)]
     Exec(ExecArgs),
     /// Check configuration and templates offline: all problems at once.
@@ -54,13 +54,13 @@ enum Command {
     /// Print the least policy that this configuration needs, without a server.
     #[command(after_help = examples::POLICY)]
     Policy(PolicyArgs),
-    /// Ask the running daemon how files and secrets are: exit 0 where all is well, 1 where anything is not; never shows a value.
+    /// Show how the running daemon's files and secrets are, never a value. Exit 0 if all is well, and 1 if something is not.
     #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
-    /// Have the running daemon poll now what has no end of its own: all of it, or what one file is made of.
+    /// Make the running daemon poll now: every secret without a lease, or those of one file.
     #[command(after_help = examples::REFRESH)]
     Refresh(RefreshArgs),
-    /// Have the running daemon revoke what it minted, and end.
+    /// Make the running daemon revoke what it minted, and end.
     #[command(after_help = examples::QUIT)]
     Quit(ConfigArgs),
     /// Change the level of the running daemon's log, until it reads its configuration again.
@@ -75,10 +75,10 @@ enum Command {
     /// Copy this program, for an image without a shell: an init container puts it where another one runs it.
     #[command(after_help = examples::INSTALL)]
     Install(InstallArgs),
-    /// Write a configuration, its policy, and a unit or a pod: asks for what the flags leave out.
+    /// Write a configuration, its policy, and a unit or a pod. It asks for what the flags leave out.
     #[command(after_help = examples::NEW)]
     New(NewArgs),
-    /// Show all of it on a development server, which is started for it: needs bao or vault on the path.
+    /// Show every part of it on a development server that it starts. It needs bao or vault on the path.
     #[command(after_help = examples::DEMO)]
     Demo,
     /// Print the completions of a shell.

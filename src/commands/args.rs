@@ -45,8 +45,8 @@ pub struct InitArgs {
     /// How long all of it may take; overrides `init.timeout` (2m).
     #[arg(long, value_name = "DURATION", value_parser = config::deadline)]
     pub timeout: Option<Duration>,
-    /// Render everything, say for each file whether it would be new, changed or removed, and change nothing. What is
-    /// leased for that is revoked.
+    /// Render everything, say for each file whether it would be new, changed or removed, and change nothing. Leases that
+    /// are made for that are revoked.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -72,7 +72,7 @@ pub struct CheckArgs {
     /// and below it.
     #[arg(value_name = "F", conflicts_with = "config")]
     pub each: Vec<PathBuf>,
-    /// Leasehold is to run on another machine: files and names that are not on this one are no errors.
+    /// Leasehold is to run on another machine, so files and names that this machine lacks are no errors.
     #[arg(long)]
     pub elsewhere: bool,
     /// Warnings are errors.
@@ -97,7 +97,7 @@ pub struct PlanArgs {
 /// `leasehold refresh`
 #[derive(Debug, Clone, Args)]
 pub struct RefreshArgs {
-    /// The file, by its name in the configuration; all without it.
+    /// The file, by its name in the configuration. Without it, all of them.
     #[arg(value_name = "FILE", conflicts_with = "path")]
     pub file: Option<String>,
     /// A secret by its path, in place of a file.
@@ -148,7 +148,7 @@ pub struct StatusArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Why the file NAME is as it is, or each that is not as it should be: the first broken link from server to notifier.
+    /// Say why the file NAME, or each file that is not as it should be, is so: the first broken link from the server to the notifier.
     #[arg(long, conflicts_with_all = ["json", "ready", "live"])]
     pub explain: bool,
     /// JSON, as `GET /status` gives it.
@@ -241,19 +241,19 @@ pub struct NewArgs {
     /// Where it runs.
     #[arg(long = "for", value_name = "PLACE", value_enum)]
     pub place: Option<Place>,
-    /// The server's URL; where nobody can be asked, BAO_ADDR or VAULT_ADDR without it.
+    /// The server's URL. Without it, you are asked; without a terminal, it is BAO_ADDR or VAULT_ADDR.
     #[arg(long, value_name = "URL")]
     pub address: Option<String>,
-    /// PEM file with the server's authority, where that is not one of the system's.
+    /// A PEM file with the server's authority, if that is not one of the system's.
     #[arg(long, value_name = "F")]
     pub ca_file: Option<PathBuf>,
-    /// How to log in; where nobody can be asked, approle on a machine and kubernetes in a pod without it.
+    /// How to log in. Without it, you are asked; without a terminal, it is approle on a machine and kubernetes in a pod.
     #[arg(long, value_name = "METHOD", value_enum)]
     pub method: Option<Method>,
-    /// The role of the login; NAME without it.
+    /// The role of the login. Without it, the role is NAME.
     #[arg(long, value_name = "ROLE")]
     pub role: Option<String>,
-    /// A secret, PATH#KEY or FILE=PATH#KEY, without #KEY all of it as JSON. Several times for several.
+    /// A secret: PATH#KEY or FILE=PATH#KEY. Without #KEY, all of the secret as JSON. Repeat it for several secrets.
     #[arg(long = "secret", value_name = "SECRET")]
     pub secrets: Vec<String>,
     /// The folder that the files are written to.
