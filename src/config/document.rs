@@ -1,4 +1,4 @@
-//! One text of a configuration: its value, and problems shown on its lines.
+//! One text of a configuration: its value, and how problems are shown on its lines.
 
 use super::excerpt::excerpt;
 use super::foreign::Places;
@@ -21,12 +21,12 @@ pub(super) struct Document {
     layout: Layout,
 }
 
-/// How keys are found in a text.
+/// The way in which keys are found in a text.
 #[derive(Debug)]
 enum Layout {
-    /// They stand there as they are.
+    /// The keys stand in the text as they are.
     Yaml(Marks),
-    /// They were made of others.
+    /// The keys were made of those of another program.
     Foreign(Places),
 }
 
@@ -57,7 +57,7 @@ impl Document {
         Self { layout, ..self }
     }
 
-    /// Whether its keys were made of others.
+    /// Returns whether the keys were made of those of another program.
     pub(super) const fn is_foreign(&self) -> bool {
         matches!(self.layout, Layout::Foreign(_))
     }
@@ -77,8 +77,8 @@ impl Document {
         }
     }
 
-    /// Where line `line` and column `column` of the text that `path` holds stand here: exact for a
-    /// literal block and for text on one line, else where the value starts.
+    /// Returns where line `line` and column `column` of the text that `path` holds stand here. The place is exact
+    /// for a literal block and for a text on one line. For other texts, it is where the value starts.
     pub(super) fn inside(&self, path: &KeyPath, value: &str, line: usize, column: usize) -> Mark {
         if let Layout::Foreign(places) = &self.layout {
             return places.inside(path, line, column);
@@ -134,9 +134,9 @@ pub(super) fn decoded(name: &str, bytes: &[u8]) -> Result<String, Vec<Problem>> 
     }
 }
 
-/// What stands behind a key, in the language of a text.
+/// The characters that stand behind a key in YAML.
 pub(super) const YAML: &[char] = &[':'];
-/// As above, of HCL.
+/// The characters that stand behind a key in HCL.
 pub(super) const HCL: &[char] = &['=', '{'];
 
 /// A problem in a text whose marks are not known: of the line only the key is shown, which one of `ends` ends.

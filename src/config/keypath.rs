@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// One step of a [`KeyPath`].
+/// A step of a [`KeyPath`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
-    /// Into a map.
+    /// A step into a map.
     Key(String),
-    /// Into a list, from 0.
+    /// A step into a list, from 0.
     Index(usize),
 }
 

@@ -9,29 +9,29 @@ use super::keypath::{KeyPath, Step};
 
 pub(super) use auth::METHODS;
 
-/// One key.
+/// A key of the configuration.
 #[derive(Debug)]
 pub struct Key {
-    /// As written.
+    /// The name as it is written.
     pub name: &'static str,
-    /// What its value looks like.
+    /// The shape of its value.
     pub kind: Kind,
-    /// What holds where it is left out; empty where there is none.
+    /// The default, as it is written; empty if there is none.
     pub default: &'static str,
-    /// One line for the reference.
+    /// The description in the reference, one line.
     pub doc: &'static str,
-    /// What Vault Agent and people coming from it call this.
+    /// The names that Vault Agent, and people who come from it, use for this key.
     pub also: &'static [&'static str],
-    /// Whether its value may be or hold a credential, so that no message shows the line.
+    /// True if its value may be or hold a credential, so that no message shows the line.
     pub private: bool,
 }
 
-/// What a value looks like.
+/// The shape of a value.
 #[derive(Debug)]
 pub enum Kind {
     /// Text.
     Text,
-    /// Text, or a number that stands for itself: an owner, a signal.
+    /// A text, or a number that stands for itself: an owner, a signal.
     Word,
     /// `true` or `false`.
     Flag,
@@ -51,7 +51,7 @@ pub enum Kind {
     Map(&'static [Key]),
     /// A map from names of the user's to such values.
     Named(&'static Kind),
-    /// Text, or a map with these keys that says where the text is.
+    /// A text, or a map with these keys that says where the text is.
     TextOr(&'static [Key]),
 }
 
@@ -209,7 +209,7 @@ static RATE_LIMIT: &[Key] = &[
     key("burst", Kind::Count, "per_second", "requests at once after a rest"),
 ];
 
-/// What `refresh` does, and what it does not do.
+/// Describes what `refresh` does, and what it does not do.
 const REFRESH: &str = "how often to poll a secret that has no end of its own, such as one of KV. A lease, a certificate and an answer with a `ttl` in its data are replaced before they end, and no refresh makes them anew. A static role is read at each refresh, and just after each rotation";
 
 static DEFAULTS: &[Key] = &[
@@ -393,8 +393,8 @@ static LOG: &[Key] = &[
     ),
 ];
 
-/// Whether the value at `path` may be or hold a credential: it is below a private key, or below
-/// one that is not known.
+/// Returns whether the value at `path` may be or hold a credential: it is below a private key, or below an unknown
+/// one.
 pub(super) fn is_private(path: &KeyPath) -> bool {
     let (mut keys, mut kind): (&[Key], Option<&Kind>) = (TOP, None);
     for step in path.steps() {

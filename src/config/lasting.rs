@@ -1,5 +1,6 @@
-//! Folders that are on a disk of this machine though they must be in memory: a run would end with that, so a check
-//! says it before. A folder of which not even the first part is there may be a mount that is made later.
+//! Finds folders that are on a disk of this machine although they must be in memory. A run would end because of
+//! them, so a check reports them before. If not even the first part of a folder is there, it may be a mount that is
+//! made later.
 
 use std::path::{Path, PathBuf};
 

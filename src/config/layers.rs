@@ -1,5 +1,5 @@
-//! Several texts, the environment and flags made one: maps merge key by key, everything else is
-//! replaced. What replaced what is kept, to be told once at start.
+//! Merges several texts, the environment and flags: maps merge key by key, and everything else is replaced. The
+//! replaced keys are kept, to be reported once at the start.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,9 @@ use super::keypath::{KeyPath, Step};
 pub struct Setting {
     /// The key it sets.
     pub key: KeyPath,
-    /// Its value, as in the YAML text.
+    /// The value, as it would stand in the YAML text.
     pub value: String,
-    /// What messages call its origin: `VAULT_ADDR`, `--timeout`.
+    /// The name of its origin in messages: `VAULT_ADDR`, `--timeout`.
     pub by: String,
 }
 
@@ -30,8 +30,8 @@ const VARIABLES: &[(&str, &[&str])] = &[
     ("CLIENT_TIMEOUT", &["vault", "timeout"]),
 ];
 
-/// What the environment sets, weakest first: `BAO_` wins over `VAULT_`, as for `bao` itself. An
-/// empty variable is none.
+/// Returns what the environment sets, weakest first: `BAO_` wins over `VAULT_`, as it does for `bao` itself. An
+/// empty variable sets nothing.
 pub(super) fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Vec<Setting> {
     let mut settings = Vec::new();
     for (name, key) in VARIABLES {

@@ -1,6 +1,6 @@
-//! Relative paths of a configuration of our own: they are relative to the file that they stand in, so that it means
-//! the same wherever Leasehold is started. Texts without a file, and configurations of other programs, go by the
-//! folder where the process runs.
+//! Resolves the relative paths of a configuration of our own. They are relative to the file that they stand in, so
+//! that the file means the same wherever Leasehold is started. Texts without a file, and configurations of other
+//! programs, go by the folder where the process runs.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! Where the texts come from: files, standard input, the environment. The only file of this room
-//! that touches the world.
+//! Gets the texts: from files, standard input and the environment. It is the only file of this room that touches
+//! the world.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -28,14 +28,14 @@ const USUAL: &str = "/etc/leasehold/leasehold.yaml";
 #[derive(Debug, Clone)]
 pub struct Sources {
     origins: Vec<Origin>,
-    /// What was named but is not used.
+    /// Notices of what was named but is not used.
     notices: Vec<Problem>,
 }
 
 #[derive(Debug, Clone)]
 enum Origin {
     File(PathBuf),
-    /// Standard input can be read once, and the environment does not change.
+    /// A text that was read once, because standard input cannot be read twice and the environment does not change.
     Kept(Text),
 }
 
@@ -152,7 +152,7 @@ impl Sources {
         self.read(flags, None, false)
     }
 
-    /// As above, and looks besides whether what they rely on is on this machine, unless Leasehold is to run
+    /// Does the same, and looks whether what the texts rely on is on this machine, unless Leasehold is to run
     /// `elsewhere`.
     ///
     /// # Errors
@@ -206,7 +206,7 @@ pub fn load(configs: &[PathBuf], flags: &[Setting]) -> Result<(Plan, Vec<Problem
     Sources::new(configs)?.load(flags)
 }
 
-/// Where this process runs.
+/// Returns the folder where this process runs.
 pub fn folder() -> PathBuf {
     std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
 }
@@ -258,7 +258,7 @@ pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     capped(File::open(path)?)
 }
 
-/// What is at a path, links followed.
+/// Returns what is at a path. It follows links.
 fn look(path: &Path) -> Seen {
     match path.metadata() {
         Ok(metadata) if metadata.is_file() && metadata.permissions().mode() & 0o111 != 0 => Seen::Program,
@@ -270,7 +270,7 @@ fn look(path: &Path) -> Seen {
     }
 }
 
-/// Whether what is at a path is lost with the machine's memory; none where that cannot be found out.
+/// Returns whether what is at a path is lost with the machine's memory, or `None` if that cannot be found out.
 fn is_in_memory(path: &Path) -> Option<bool> {
     const TMPFS: u32 = 0x0102_1994;
     const RAMFS: u32 = 0x8584_58f6;
@@ -278,7 +278,7 @@ fn is_in_memory(path: &Path) -> Option<bool> {
     Some([TMPFS, RAMFS].contains(&(rustix::fs::statfs(path).ok()?.f_type as u32)))
 }
 
-/// Where a path leads to, and the mode of that.
+/// Returns the path that a path leads to, and its mode.
 fn mode(path: &Path) -> Option<(PathBuf, u32)> {
     let real = path.canonicalize().ok()?;
     let metadata = real.metadata().ok()?;

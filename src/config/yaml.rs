@@ -47,9 +47,9 @@ struct Reader<'a> {
     marks: Marks,
     /// The complete nodes with an anchor. An alias inside a node therefore cannot mean that node.
     anchors: BTreeMap<String, (usize, Value)>,
-    /// For each node, the bytes and nodes that it is made of with all aliases written out.
+    /// The bytes and nodes that each node is made of, with all aliases written out.
     weights: Vec<usize>,
-    /// What aliases added so far.
+    /// The bytes and nodes that aliases added so far.
     aliased: usize,
     duplicates: Vec<Flaw>,
 }

@@ -1,4 +1,4 @@
-//! What a backend and a login say of an identity in a cloud, checked in the same way.
+//! Checks an identity in a cloud, which a backend and a login describe in the same way.
 
 use leasehold_stores::ManagedIdentity;
 

@@ -1,4 +1,4 @@
-//! From what was typed to a [`Plan`], or to everything that is wrong with it.
+//! Makes a [`Plan`] of what was typed, or reports everything that is wrong with it.
 
 mod auth;
 mod backends;
@@ -100,7 +100,7 @@ fn path(text: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<PathBuf> {
     Some(PathBuf::from(text))
 }
 
-/// Like [`path`], where one is given.
+/// Does the same as [`path`] if a path is given.
 fn optional_path(text: Option<&str>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<PathBuf> {
     path(text?, at, desk)
 }

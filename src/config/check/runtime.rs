@@ -15,10 +15,10 @@ use crate::config::plan::{
 use super::files::Folders;
 use super::path;
 
-/// Looking more often than this is a mistake in the unit.
+/// The shortest `refresh`. A shorter one is taken for a mistake in the unit.
 pub(super) const LEAST_REFRESH: Duration = Duration::from_secs(1);
 
-/// What files have where they do not say.
+/// The values that hold for a file that does not set them.
 pub(super) struct Defaults {
     pub(super) mode: u32,
     pub(super) dir_mode: u32,

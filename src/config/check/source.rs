@@ -1,4 +1,4 @@
-//! What a file is made of: a template, a template from a file, or a secret as it is.
+//! Checks the source of a file: a template, a template from a file, or a secret as it is.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use leasehold_base::request::Request;
 use super::path;
 use crate::config::problem::io_words;
 
-/// What `whose` (a file, a variable) is made of.
+/// Returns the source of `whose`, which is a file or a variable.
 pub(super) fn check(
     whose: &str,
     keys: &SourceKeys<'_>,

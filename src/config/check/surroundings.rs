@@ -1,5 +1,5 @@
-//! What a configuration relies on and should be there already: programs, certificates, credentials.
-//! Warnings only, and only where somebody asked for a check: it may be made on another machine.
+//! Checks that what a configuration relies on is there already: programs, certificates, credentials. It only warns,
+//! and only if somebody asked for a check, which may be made on another machine.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::config::file::{Auth, Exec, Field, File};
 use crate::config::keypath::KeyPath;
 use crate::config::read::Seen;
 
-/// Where programs are, when `PATH` does not say.
+/// The folders of programs if `PATH` is not set.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const ELSEWHERE: &str = "put it there, or check with --elsewhere if the configuration is for another machine";

@@ -209,8 +209,8 @@ fn namespace(stanza: &Stanza<'_>, desk: &mut Desk<'_>) {
     }
 }
 
-/// Theirs is a whole path, of namespaces, `auth` and the mount; ours is what is below `auth/`, and the namespaces
-/// are those of the login alone.
+/// Sets the mount. The agent's key is a whole path: namespaces, `auth` and the mount. Ours is what follows `auth/`,
+/// and the namespaces become those of the login alone.
 pub(super) fn mount(stanza: &Stanza<'_>, item: &Item, method: &str, desk: &mut Desk<'_>) {
     let home = KeyPath::of(&["auth", "mount"]);
     let Some(text) = desk.read(stanza, item, &home, kinds::text) else { return };

@@ -129,7 +129,7 @@ pub(super) fn consul_template(top: &Stanza<'_>, stop: &str, desk: &mut Desk<'_>)
     desk.draft.put_default(&["exec", "stop_signal"], stop);
 }
 
-/// Variables that are written down: each a template without an action.
+/// Makes the variables that are written down: each is a template without an action.
 fn custom(env: &Stanza<'_>, desk: &mut Desk<'_>) {
     let Some(item) = env.get("custom") else { return };
     let home = home().key("env");

@@ -7,7 +7,7 @@ use crate::config::foreign::stanza::{Desk, Stanza};
 use crate::config::keypath::KeyPath;
 use crate::config::value::Mapping;
 
-/// Of the two types only `iam` is ours.
+/// Sets the keys of `aws`. We have only one of its two types, `iam`.
 pub(super) fn aws(config: &Stanza<'_>, desk: &mut Desk<'_>) {
     let home = KeyPath::of(&["auth", "method"]);
     let Some(item) = config.get("type") else { return };
