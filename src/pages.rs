@@ -23,15 +23,15 @@ pub struct Pages(State);
 enum State {
     /// The kernel's account of our memory, which a sandbox closes to those who come later.
     Unread(File),
-    /// Where they are: found once, since a program is mapped at its start.
+    /// The places of the pages. They are found once, because a program is mapped at its start.
     Known(Vec<Range<usize>>),
 }
 
 impl Pages {
-    /// Of this process. Has to be called before the sandbox is up.
+    /// Opens the accounts of this process. It has to be called before the sandbox is up.
     ///
     /// # Errors
-    /// Where `/proc` is not there.
+    /// If `/proc` is not there.
     pub fn open() -> io::Result<Self> {
         File::open("/proc/self/smaps").map(State::Unread).map(Self)
     }
@@ -95,14 +95,14 @@ fn unchanged(account: &str, here: usize) -> Vec<Range<usize>> {
     mappings.iter().filter(ours).map(|mapping| mapping.range.clone()).collect()
 }
 
-/// One mapping, as `/proc/self/smaps` tells of it.
+/// A mapping, as `/proc/self/smaps` describes it.
 struct Mapping<'a> {
     range: Range<usize>,
     /// `r-xp`.
     access: &'a str,
-    /// Device and number of the file: the name may be another's by now.
+    /// The device and the number of the file. Another file may have its name by now.
     file: (&'a str, &'a str),
-    /// KiB that no file backs, resident and swapped; none where that is not told.
+    /// The KiB that no file backs, resident and swapped; `None` if the system does not say.
     anonymous: Option<u64>,
     swapped: Option<u64>,
 }
@@ -144,7 +144,7 @@ fn heading<'a>(addresses: &'a str, mut words: impl Iterator<Item = &'a str>) -> 
 mod tests {
     use super::*;
 
-    /// As Linux 6.18 tells of a program whose relocated tables were made read-only.
+    /// The account of Linux 6.18 of a program whose relocated tables were made read-only.
     const ACCOUNT: &str = "\
 7f3e55400000-7f3e5560d000 r--p 00000000 fe:00 1835 /usr/local/bin/leasehold
 Size:               2100 kB

@@ -1,7 +1,7 @@
-//! One timer on the boot clock.
+//! A timer on the boot clock.
 //!
-//! tokio's own timers stand still while the machine is suspended; a lease does not. This one is
-//! armed to the core's next deadline and fires on waking if that passed in the meantime.
+//! tokio's own timers stand still while the machine is suspended, and a lease does not. This timer is armed to the
+//! core's next deadline. If the deadline passed in the meantime, it fires on waking.
 
 use std::cell::Cell;
 use std::io;
@@ -19,7 +19,7 @@ use leasehold_base::time::Moment;
 #[derive(Debug)]
 pub struct Timer {
     descriptor: AsyncFd<OwnedFd>,
-    /// What it is armed to, as long as it has not fired.
+    /// The moment that it is armed to, as long as it has not fired.
     armed: Cell<Option<Option<Moment>>>,
 }
 
@@ -77,7 +77,8 @@ impl Timer {
 
 const ZERO: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
-/// As the kernel takes it. Zero would disarm, so the moment of the boot itself is 1 ns later.
+/// Returns the moment as the kernel takes it. Zero would disarm the timer, so the moment of the boot itself is 1 ns
+/// later.
 fn timespec(at: Moment) -> Timespec {
     let since_boot = at.since_boot();
     Timespec {

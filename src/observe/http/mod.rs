@@ -45,20 +45,20 @@ use crate::core::view::{Outlook, View};
 use crate::exit::Ending;
 use leasehold_base::time::Moment;
 
-/// What a client may cost us.
+/// The most that a client may cost us.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     /// Connections served at once.
     places: Places,
-    /// For a whole connection: a client that reads or writes slowly is cut off.
+    /// The time for a whole connection. A client that reads or writes slowly is cut off.
     life: Duration,
-    /// For the header of a request, and before it for the handshake of TLS.
+    /// The time for the header of a request, and before it for the handshake of TLS.
     header_time: Duration,
-    /// For the main loop to answer.
+    /// The time for the main loop to answer.
     loop_time: Duration,
-    /// Bytes of a request's line and header.
+    /// The bytes of a request's line and header.
     header_bytes: usize,
-    /// Lines of a request's header.
+    /// The lines of a request's header.
     header_lines: usize,
 }
 
@@ -78,29 +78,28 @@ const LIMITS: Limits = Limits {
     header_lines: 64,
 };
 
-/// Before accepting again when that failed, such as for want of descriptors.
+/// The pause before accepting again after that failed, for instance for lack of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
 type Answer = Response<Full<Bytes>>;
 
-/// What a request asks of the main loop. Dropping the sender of an answer reads as "shutting
-/// down".
+/// A request to the main loop. If the sender of an answer is dropped, the answer is "shutting down".
 #[derive(Debug)]
 pub enum Ask {
-    /// Whether the loop turns.
+    /// Asks whether the loop turns.
     Alive(oneshot::Sender<()>),
-    /// Whether the files are true, and what is not well.
+    /// Asks whether the files are true, and what is not well.
     Ready(oneshot::Sender<Outlook>),
-    /// How everything stands, with what the core knows nothing of.
+    /// Asks for the state of everything, with what the core does not know.
     Scrape(oneshot::Sender<(View, Besides)>),
-    /// Show log lines of this level and above from now on, until the configuration is read again.
+    /// Shows log lines of this level and above from now on, until the configuration is read again.
     Log(Level, oneshot::Sender<()>),
-    /// Look at everything now, or at this alone; answered when that is understood, not when it is done, and whether
-    /// there is such a thing.
+    /// Polls everything now, or only this. The answer comes when the request is understood, not when it is done,
+    /// and says whether there is such a thing.
     Refresh(Option<Wanted>, oneshot::Sender<bool>),
-    /// Mint this anew; answered as above, and whether there is such a thing.
+    /// Mints this anew. The answer is as above.
     Renew(Wanted, oneshot::Sender<bool>),
-    /// Revoke and end with 0; answered as above.
+    /// Revokes everything and ends with 0. The answer comes as above.
     Quit(oneshot::Sender<()>),
 }
 
@@ -127,7 +126,7 @@ impl Server {
         Self { tls, ..self }
     }
 
-    /// Where it listens, with the port that the kernel chose for port 0.
+    /// Returns the address that it listens on, with the port that the kernel chose for port 0.
     #[must_use]
     pub fn address(&self) -> Listen {
         self.listener.address()
@@ -197,7 +196,8 @@ pub async fn converse(
     connection(stream, None, peer, asks, LIMITS, &Cell::default()).await;
 }
 
-/// One connection, behind TLS where there is an `acceptor`. Its request is `heard` when the whole header is there.
+/// Serves one connection, behind TLS if there is an `acceptor`. Its request is `heard` when the whole header is
+/// there.
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     acceptor: Option<TlsAcceptor>,
@@ -217,7 +217,7 @@ async fn connection(
     let _cut_off = tokio::time::timeout(limits.life, whole).await;
 }
 
-/// One request and its answer.
+/// Serves one request and its answer.
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: Peer,

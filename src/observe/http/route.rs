@@ -1,4 +1,4 @@
-//! Which request is taken from whom. Pure.
+//! Decides which request is taken from which peer. Pure.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,18 +9,18 @@ use tracing::Level;
 
 use crate::core::event::Wanted;
 
-/// Who asks.
+/// The peer that asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Peer {
     /// A process of this machine, or of this pod.
     Loopback,
-    /// Somebody elsewhere, where `listen` lets them.
+    /// A peer elsewhere, if `listen` lets it in.
     Remote,
-    /// Somebody whom the socket's mode lets in.
+    /// A peer that the socket's mode lets in.
     UnixSocket,
 }
 
-/// What is asked.
+/// The request, after all checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
     /// `GET /livez`.
@@ -41,21 +41,21 @@ pub(super) enum Route {
     Log(Level),
 }
 
-/// Why a request is not taken.
+/// The reason why a request is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// There is nothing of that path.
+    /// No request has this path.
     Path,
-    /// There is, for other methods.
+    /// The path is there, for other methods.
     Method {
-        /// Which.
+        /// The methods that it has.
         allowed: &'static str,
     },
-    /// Only for peers on this machine.
+    /// Only a peer on this machine may ask this.
     Peer,
     /// A browser sent it for a page from elsewhere.
     Browser,
-    /// Not a level of the log.
+    /// The word is no level of the log.
     Level,
     /// It does not say what to mint anew.
     Wanted,
@@ -93,7 +93,7 @@ impl Refusal {
     }
 }
 
-/// What a request asks, if that is taken from this peer.
+/// Returns what a request asks, if it is taken from this peer.
 pub(super) fn of<B>(request: &Request<B>, peer: Peer) -> Result<Route, Refusal> {
     let route = match request.uri().path() {
         "/livez" => Route::Live,
@@ -126,7 +126,7 @@ pub(super) fn of<B>(request: &Request<B>, peer: Peer) -> Result<Route, Refusal> 
     Ok(route)
 }
 
-/// What a query names, to be minted or looked at anew.
+/// Returns what a query names, to be minted or polled anew.
 pub(super) fn wanted(query: Option<&str>) -> Result<Wanted, Refusal> {
     let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let (key, value) = pairs.next().ok_or(Refusal::Wanted)?;
@@ -149,7 +149,7 @@ fn level(query: Option<&str>) -> Option<Level> {
     })
 }
 
-/// Whether every host that the request names is an address or `localhost`. HTTP/1.0 names none.
+/// Returns whether every host that the request names is an address or `localhost`. HTTP/1.0 names none.
 fn hosts_are_local<B>(request: &Request<B>) -> bool {
     header_hosts(request.headers())
         .chain(request.uri().authority().cloned().map(Some))

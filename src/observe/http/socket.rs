@@ -16,14 +16,15 @@ use tokio::net::UnixListener;
 
 /// A Unix socket is for its owner and the volume's group.
 const SOCKET_MODE: u32 = 0o660;
-/// How often the file is looked at where the folder cannot be watched.
+/// How often the file is looked at if the folder cannot be watched.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// The file of our socket, removed with it.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
-    /// Device and inode. The kernel keeps the inode of a bound socket, so that no other file gets its number.
+    /// The device and the inode. The kernel keeps the inode of a bound socket, so that no other file gets its
+    /// number.
     id: Option<(u64, u64)>,
     /// Hears what is removed from its folder.
     watch: Option<AsyncFd<OwnedFd>>,
@@ -111,7 +112,7 @@ fn bind_private(path: &Path) -> io::Result<UnixListener> {
     bound
 }
 
-/// Whether the file is a socket that nobody listens on: left by a run that was killed.
+/// Returns whether the file is a socket on which no process listens: a killed run left it.
 fn is_dead_socket(path: &Path) -> bool {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|about| about.file_type().is_socket());
     let refused = |why: io::Error| why.kind() == io::ErrorKind::ConnectionRefused;

@@ -18,7 +18,7 @@ use super::route::Peer;
 use crate::config::plan::ListenTls;
 use crate::vault::{PEM_MAX, certificates, read_file};
 
-/// What we speak, and say that we do.
+/// The protocol that we speak, and announce.
 const PROTOCOL: &[u8] = b"http/1.1";
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
 
@@ -28,21 +28,21 @@ pub struct Tls {
     current: Mutex<Current>,
 }
 
-/// What the files held when they were read last.
+/// The content of the files when they were read last.
 struct Current {
     digest: [u8; 32],
-    /// For peers on loopback.
+    /// The configuration for peers on loopback.
     open: Arc<ServerConfig>,
-    /// For those from elsewhere.
+    /// The configuration for peers from elsewhere.
     closed: Arc<ServerConfig>,
 }
 
-/// Why the listener cannot use its files: which, and what is wrong with it.
+/// The reason why the listener cannot use its files: the file, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TlsError {
     /// It cannot be read, or holds no certificates.
     File(String),
-    /// One of its authorities cannot be one.
+    /// One of the authorities in the file cannot be one.
     Authority(PathBuf),
     /// No client could be verified by what it holds.
     Verifier(String),
@@ -113,7 +113,7 @@ impl Tls {
         Ok(changed)
     }
 
-    /// What shakes hands with a peer.
+    /// Returns what shakes hands with a peer.
     pub(super) fn acceptor(&self, peer: Peer) -> TlsAcceptor {
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let config = if peer == Peer::Remote { &current.closed } else { &current.open };
@@ -251,7 +251,7 @@ mod tests {
         }
     }
 
-    /// What `GET /livez` is answered.
+    /// Returns the answer to `GET /livez`.
     fn answer(tls: &Tls, peer: Peer, client: &TlsConnector) -> String {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
