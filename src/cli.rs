@@ -36,7 +36,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Log in, render and publish everything all or nothing, leave the handoff, end.
+    /// Log in, render and publish all files or none, leave the handoff, and end.
     #[command(after_help = examples::INIT)]
     Init(InitArgs),
     /// Keep everything renewed and rendered, and notify, until SIGTERM.
@@ -45,7 +45,7 @@ enum Command {
     /// Run a command with secrets in its files and its environment, and keep them up to date as a sidecar does.
     #[command(after_help = examples::EXEC)]
     Exec(ExecArgs),
-    /// Check configuration and templates offline: all problems at once.
+    /// Check configuration and templates offline, and report all problems at once.
     #[command(after_help = examples::CHECK)]
     Check(CheckArgs),
     /// Ask the server what this configuration's login may do: what works, what is denied or missing.
@@ -72,7 +72,8 @@ enum Command {
     /// Render one template offline to standard output.
     #[command(after_help = examples::RENDER)]
     Render(RenderArgs),
-    /// Copy this program, for an image without a shell: an init container puts it where another one runs it.
+    /// Copy this program, for an image without a shell: an init container puts the copy where another container
+    /// runs it.
     #[command(after_help = examples::INSTALL)]
     Install(InstallArgs),
     /// Write a configuration, its policy, and a unit or a pod. It asks for what the flags leave out.
@@ -173,7 +174,7 @@ fn act(config: &ConfigArgs, act: &Act) -> Result<ExitCode, Ending> {
     daemon(config).and_then(|daemon| commands::act::run(&daemon, act))
 }
 
-/// How the daemon of this configuration can be asked.
+/// Returns how the daemon of this configuration can be reached.
 fn daemon(config: &ConfigArgs) -> Result<Daemon, Ending> {
     let (plan, _notices) = config::load(&config.config, &[]).map_err(|rejected| rejected.ending())?;
     let listen = plan.listen.clone().ok_or_else(|| {
@@ -188,7 +189,7 @@ fn daemon(config: &ConfigArgs) -> Result<Daemon, Ending> {
     Ok(Daemon { listen, tls: plan.listen_tls, set, alone })
 }
 
-/// Help and version are results; anything else wrong with the command line is 64, not clap's 2.
+/// Reports a wrong command line. Help and version are results. Everything else ends with 64, not with clap's 2.
 fn misused(error: &clap::Error, words: &[OsString]) -> ExitCode {
     if !error.use_stderr() {
         let printed = error.print().and_then(|()| std::io::stdout().flush());

@@ -8,18 +8,18 @@ use super::output::write_out;
 use super::status::{Daemon, absent, client, name};
 use crate::exit::{Cause, Ending};
 
-/// What is to be done.
+/// A request to the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
-    /// Look at everything now.
+    /// Polls everything now.
     Refresh,
-    /// Look at what one file is made of.
+    /// Polls the secrets of one file.
     RefreshFile(String),
-    /// Look at one path.
+    /// Polls one path.
     RefreshPath(String),
-    /// Revoke everything and end.
+    /// Revokes everything and ends the daemon.
     Quit,
-    /// Show log lines of this level and above.
+    /// Shows log lines of this level and above.
     LogLevel(tracing::Level),
 }
 

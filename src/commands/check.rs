@@ -16,13 +16,13 @@ use crate::observe::paint::{Paint, Palette};
 /// The shape of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Shape {
-    /// For people: each problem with its line and a caret.
+    /// A report for people: each problem with its line and a caret.
     Text,
-    /// For editors and CI: one object.
+    /// A report for editors and CI: one object.
     Json,
 }
 
-/// What came of reading one configuration.
+/// The result of reading one configuration.
 type Checked = Result<(Plan, Vec<Problem>), Rejected>;
 
 /// Checks what the arguments name, or else the environment, and reports on standard output.
@@ -90,20 +90,20 @@ fn below(folder: &Path, taken: &[&str], files: &mut Vec<PathBuf>) -> io::Result<
     Ok(())
 }
 
-/// How a report is made.
+/// The way in which a report is made.
 struct Report {
     strict: bool,
     shape: Shape,
     palette: Palette,
 }
 
-/// What `--format json` prints.
+/// The output of `--format json`.
 #[derive(Serialize)]
 struct Json<'p> {
     ok: bool,
     errors: usize,
     warnings: usize,
-    /// In the order of the texts.
+    /// The problems, in the order of the texts.
     problems: Vec<&'p Problem>,
 }
 
@@ -114,7 +114,7 @@ fn problems(checked: &Checked) -> &[Problem] {
     }
 }
 
-/// How many errors, and how many warnings.
+/// Returns the number of errors and the number of warnings.
 fn counts(problems: &[Problem]) -> (usize, usize) {
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     (errors, problems.len() - errors)
@@ -138,7 +138,7 @@ impl Report {
         }
     }
 
-    /// Why a configuration is refused, if it is.
+    /// Returns why a configuration is refused, if it is.
     fn refusal(&self, checked: &Checked) -> Option<Ending> {
         match checked {
             Err(rejected) => Some(rejected.ending_of_a_report()),

@@ -18,10 +18,10 @@ use crate::observe::table::{self, Cell};
 /// The endings of the files that are taken of a folder: those of the other programs.
 const TAKEN: [&str; 2] = ["hcl", "json"];
 
-/// What became of one file.
+/// The outcome of one file.
 struct Outcome {
     file: String,
-    /// Where it was written; or why it was not.
+    /// The path that it was written to, or the reason why it was not.
     to: Result<PathBuf, String>,
     problems: Vec<Problem>,
 }

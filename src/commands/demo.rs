@@ -10,7 +10,7 @@ use crate::exit::{Cause, Ending};
 
 const SCRIPT: &str = include_str!("../../demo/short.sh");
 
-/// What would lead the demo to another server, or to another configuration.
+/// The beginnings of variables that would lead the demo to another server, or to another configuration.
 const PREFIXES: [&str; 3] = ["VAULT_", "BAO_", "LEASEHOLD_"];
 
 /// Becomes the script.

@@ -38,7 +38,7 @@ pub(super) fn run(args: &InitArgs) -> Result<ExitCode, Ending> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the rehearsal takes place, and what was there before.
+/// The folder of the rehearsal, and what was there before.
 struct Stage {
     folder: PathBuf,
     scenes: Vec<Scene>,
@@ -46,15 +46,15 @@ struct Stage {
     leaving: Vec<String>,
 }
 
-/// One file.
+/// A file of the rehearsal.
 struct Scene {
     name: String,
     before: Found,
-    /// Where the rehearsal writes it.
+    /// The path that the rehearsal writes it to.
     after: PathBuf,
 }
 
-/// What is at a path: the hash of its bytes, its mode and its owner.
+/// What there is at a path: the hash of its bytes, its mode and its owner.
 #[derive(PartialEq, Eq)]
 enum Found {
     Nothing,
@@ -76,7 +76,7 @@ impl Found {
         }
     }
 
-    /// What becomes of this when it is replaced by `after`.
+    /// Returns what happens to this when it is replaced by `after`.
     fn change(&self, after: &Self) -> Cell {
         let (Self::File { hash, mode, owner }, Self::File { hash: hash2, mode: mode2, owner: owner2 }) =
             (self, after)
@@ -173,7 +173,7 @@ impl Drop for Stage {
     }
 }
 
-/// What else happens where somebody renders cannot be rehearsed.
+/// Refuses a plan that does more than render, because that cannot be rehearsed.
 fn only_renders(plan: &Plan) -> Result<(), Ending> {
     let why = match &plan.auth.method {
         AuthMethod::AppRole { wrapped_by: Some(_), .. } => "the wrapped secret id can be opened once",

@@ -14,7 +14,8 @@ use crate::process::child::{self, ChildCommand};
 use crate::process::kernel;
 use crate::process::signals::{self, Held};
 
-/// Never for the process: tokens, and what a service manager tells us, not it.
+/// The variables that the process never gets: tokens, and what a service manager says to Leasehold and not to the
+/// process.
 const OURS: [&str; 5] = ["VAULT_TOKEN", "BAO_TOKEN", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
 /// Our own settings, the whole configuration among them.
 const OUR_PREFIX: &[u8] = b"LEASEHOLD_";
@@ -53,7 +54,7 @@ fn parent(plan: &mut Plan, command: &[OsString], held: Held) -> Result<Parent, E
     Ok(Parent { blueprint, inherited, held })
 }
 
-/// What the process inherits of our environment.
+/// Returns what the process inherits of our environment.
 fn inherited(
     all: impl Iterator<Item = (OsString, OsString)>,
     withheld: &[String],

@@ -14,10 +14,10 @@ use crate::secret::Secret;
 /// The program as it runs, also where its file was replaced since.
 const PROGRAM: &str = "/proc/self/exe";
 
-/// What a copy in a folder is called.
+/// The name of a copy in a folder.
 const NAME: &str = "leasehold";
 
-/// To be run by anybody, changed by nobody.
+/// The mode of a copy: everybody may run it, and nobody may change it.
 const MODE: u32 = 0o555;
 
 /// Copies the program to `to`, or into it where that is a folder: whole or not at all, and again without

@@ -34,10 +34,10 @@ pub(crate) fn write_out(output: &mut dyn Write, result: &[u8]) -> Result<(), End
     written(output.write_all(result).and_then(|()| output.flush()))
 }
 
-/// What became of writing to standard output.
+/// Returns how writing to standard output ended.
 ///
 /// # Errors
-/// 73 where it failed.
+/// 73 if it failed.
 pub(crate) fn written(result: io::Result<()>) -> Result<(), Ending> {
     result.map_err(|why| {
         let what = format!("standard output cannot be written: {}", io_words(&why));

@@ -92,7 +92,7 @@ fn bad_input(path: &Path, why: impl std::fmt::Display) -> Ending {
     Ending::new(Cause::Template, format!("{}: {why}", path.display()), "correct the file")
 }
 
-/// What `.` is.
+/// Reads the value of `.`.
 fn data(path: &Path) -> Result<Value, Ending> {
     let tree = Tree::from_json(&input(path)?).map_err(|error| bad_input(path, error))?;
     Ok(Value::from_data(&tree))

@@ -6,7 +6,7 @@ use std::path::{Component, Path};
 
 use super::environment::read_file;
 
-/// Where the tables are, first match first.
+/// The folders of the tables. The first match wins.
 const FOLDERS: [&str; 2] = ["/usr/share/zoneinfo", "/etc/zoneinfo"];
 
 /// The table of the machine's own zone where `TZ` does not say another.

@@ -1,4 +1,4 @@
-//! What `leasehold new` has to know: from flags, and from a person for the rest.
+//! Collects what `leasehold new` has to know: from flags, and from a person for the rest.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(super) struct Answers {
     pub(super) files: Vec<File>,
 }
 
-/// One file, and the secret that is in it.
+/// A file, and the secret that is in it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct File {
     pub(super) path: String,
@@ -66,7 +66,7 @@ pub(super) fn all(args: &NewArgs) -> Result<Answers, Ending> {
     Ok(Answers { name, place, address, ca_file, method, role, files })
 }
 
-/// Names all that nobody can be asked for, at once.
+/// Names everything that is missing at once, because there is no person to ask.
 fn nothing_to_ask(args: &NewArgs, has_address: bool) -> Result<(), Ending> {
     let missing = [
         ("NAME", args.name.is_none()),

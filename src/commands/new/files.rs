@@ -92,7 +92,7 @@ fn put(text: &mut String, lines: &str) {
     let _infallible = writeln!(text, "{lines}");
 }
 
-/// What stands around the configuration; `program` is this one.
+/// Returns the files beside the configuration. `program` is the path of this program.
 pub(super) fn around(answers: &Answers, configuration: &str, program: &Path) -> Vec<(String, String)> {
     match answers.place {
         Place::Machine => vec![
@@ -123,7 +123,7 @@ fn pod(name: &str, configuration: &str) -> String {
         .replace("/web:1.0", &format!("/{name}:1.0"))
 }
 
-/// What is to be done with them, command by command.
+/// Returns what is to be done with the files, command by command.
 pub(super) fn next(answers: &Answers, folder: &Path) -> String {
     let (name, role) = (&answers.name, &answers.role);
     let at = |file: &str| folder.join(file).display().to_string();

@@ -15,7 +15,7 @@ use crate::config::problem::io_words;
 use crate::config::{Rejected, Sources};
 use crate::exit::{Cause, Ending};
 
-/// Where Leasehold is to run.
+/// The place where Leasehold is to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Place {
     /// A machine with systemd: a unit for the application NAME.service.
@@ -24,7 +24,7 @@ pub enum Place {
     Pod,
 }
 
-/// How to log in.
+/// The login method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Method {
     /// A role id and a secret id.

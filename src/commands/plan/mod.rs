@@ -52,7 +52,7 @@ pub fn run(args: &ConfigArgs, shape: Shape) -> Result<ExitCode, Ending> {
     verdict(&findings).map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
-/// What is wrong first, denials before what is missing.
+/// Returns what is wrong first: denials before what is missing.
 fn verdict(findings: &[Finding]) -> Option<Ending> {
     let vital = || findings.iter().filter(|finding| finding.vital);
     let denied = vital().filter(|finding| finding.state == State::Denied).collect::<Vec<_>>();

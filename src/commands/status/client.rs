@@ -1,4 +1,4 @@
-//! One request, over a blocking socket.
+//! Sends one request, over a blocking socket.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -9,16 +9,18 @@ use super::absent::Publisher;
 use super::{Daemon, tls};
 use crate::config::plan::Listen;
 
-/// To be connected: it is this machine.
+/// The time for a connection, which stays on this machine.
 const CONNECT: Duration = Duration::from_secs(2);
-/// After so long without a byte the process behind the socket is looked at: one that is stopped will not answer.
+/// The time without a byte after which the process behind the socket is looked at: a stopped process will not
+/// answer.
 const GLANCE: Duration = Duration::from_secs(2);
-/// So many glances are one wait for a piece of an answer: longer than the daemon waits for its own main loop.
+/// The number of glances that make one wait for a piece of an answer. It is longer than the daemon waits for its
+/// own main loop.
 const GLANCES: u32 = 4;
 /// The longest answer that is read; a status of 10,000 files has about 5 MiB.
 const MAX_ANSWER: u64 = 64 << 20;
 
-/// What the daemon answered.
+/// The daemon's answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::commands) struct Answer {
     /// The HTTP status.
@@ -104,7 +106,7 @@ impl<S: Write> Write for Patient<'_, S> {
     }
 }
 
-/// Where a daemon that listens on all addresses can be reached from here.
+/// Returns the address by which a daemon that listens on all addresses can be reached from here.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
