@@ -21,7 +21,7 @@ pub struct Pages(State);
 
 #[derive(Debug)]
 enum State {
-    /// The kernel's account of our memory, which a sandbox closes to those who come later.
+    /// The kernel's account of our memory. A sandbox closes it to what opens it later.
     Unread(File),
     /// The places of the pages. They are found once, because a program is mapped at its start.
     Known(Vec<Range<usize>>),
@@ -36,10 +36,10 @@ impl Pages {
         File::open("/proc/self/smaps").map(State::Unread).map(Self)
     }
 
-    /// Gives them back. Has to be called when relocations are done, which is before `main`.
+    /// Gives the pages back. It has to be called when relocations are done, which is before `main`.
     ///
     /// # Errors
-    /// Where the kernel does not tell of our memory, or does not take them.
+    /// If the kernel does not account for our memory, or does not take the pages.
     pub fn give_back(&mut self) -> io::Result<()> {
         if let State::Unread(account) = &mut self.0 {
             let mut text = String::new();
@@ -60,8 +60,8 @@ fn let_go(pages: &Range<usize>) -> Result<(), Errno> {
         let start = std::ptr::with_exposed_provenance_mut(pages.start);
         // SAFETY: the advice makes the next touch of a page read it from the mapped file. These pages cannot be
         // written to (the mapping is private and read-only, and nothing here changes protections), none of them
-        // differed from the file when they were found, and Linux lets nobody write to the file of a running program
-        // (ETXTBSY). So whatever refers to them reads the same bytes afterwards.
+        // differed from the file when they were found, and Linux lets no process write to the file of a running
+        // program (ETXTBSY). So whatever refers to them reads the same bytes afterwards.
         unsafe { madvise(start, pages.len(), advice) }
     };
     // Before Linux 5.18 there is only the advice that refuses locked pages.
@@ -86,8 +86,8 @@ pub fn give_back_heap() {
     }
 }
 
-/// The mappings of the file that `here` is in, which nobody can write to and no page of which differs from the file:
-/// relocated ones, that are read-only too, do.
+/// Returns the mappings of the file that `here` is in, if no process can write to them and no page of theirs
+/// differs from the file. Pages of relocations differ, although they are read-only, too.
 fn unchanged(account: &str, here: usize) -> Vec<Range<usize>> {
     let mappings: Vec<Mapping> = mappings(account);
     let own = mappings.iter().find(|mapping| mapping.range.contains(&here)).map(|mapping| mapping.file);

@@ -168,7 +168,7 @@ pub fn merged(rules: impl IntoIterator<Item = Rule>) -> Vec<Rule> {
     all.into_values().collect()
 }
 
-/// The rules in the language of policies, each under a comment that says whom it is for.
+/// Writes the rules in the language of policies, each below a comment that names its users.
 #[must_use]
 pub fn hcl(rules: &[Rule]) -> String {
     let mut text = String::new();

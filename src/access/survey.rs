@@ -86,7 +86,7 @@ async fn with_login<T>(
         let hint = "lay another `auth` of the same role over this one: --config own.yaml --config other.yaml";
         return Err(Ending::new(Cause::Config, what, hint));
     }
-    // Of a wrapped login nothing could be asked.
+    // With a wrapped login, nothing could be asked.
     let auth = AuthPlan { wrap_ttl: None, ..plan.auth.clone() };
     let client = Client::new(&plan.vault, &auth).map_err(|failure| {
         let hint = failure.hint("check the files that `vault` names");
@@ -173,7 +173,7 @@ impl Surveyor<'_> {
         granted: &BTreeMap<String, Vec<String>>,
     ) -> Result<Finding, Ending> {
         let Asked { want, rules } = asked;
-        // Where the server does not tell of the mount, the path is asked for as it is written.
+        // If the server does not say what the mount is, the path is asked for as it is written.
         let has = granted.get(&rules[0].path).cloned().unwrap_or_default();
         let mut state = if rules[0].is_granted(&has) { State::Works } else { State::Denied };
         if let (Some((want, Some(mount))), State::Works) = (&want, &state) {

@@ -94,7 +94,7 @@ fn place(file: &Path, to: &Path) -> PathBuf {
     to.join(names.collect::<PathBuf>()).with_extension("yaml")
 }
 
-/// Nothing that is there is replaced: somebody may have gone on with it.
+/// Writes a file unless it is there: somebody may have gone on editing it.
 fn written(path: &Path, text: &str) -> io::Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)?;
     OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())

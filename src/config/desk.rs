@@ -49,7 +49,7 @@ pub(super) struct Desk<'a> {
     pub(super) read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
     /// The functions that templates may call.
     pub(super) functions: &'a Functions,
-    /// Tells what is at a path; none where nobody asked for that.
+    /// Finds out what is at a path; `None` if the check is not to look.
     pub(super) look: Option<&'a dyn Fn(&Path) -> Seen>,
     /// A person asked for a check: what another machine may have is only a warning.
     pub(super) asked: bool,

@@ -141,7 +141,7 @@ pub(super) const HCL: &[char] = &['=', '{'];
 
 /// A problem in a text whose marks are not known: of the line only the key is shown, which one of `ends` ends.
 pub(super) fn flaw_of(name: &str, text: &str, flaw: Flaw, ends: &[char]) -> Problem {
-    // One grammar reads both, and who writes JSON looks for a mistake in JSON.
+    // One grammar reads both, and a person who writes JSON looks for a mistake in JSON.
     let json = name.ends_with(".json") && flaw.message.starts_with(NOT_YAML);
     let message = if json { flaw.message.replacen(NOT_YAML, "not valid JSON", 1) } else { flaw.message };
     Problem {

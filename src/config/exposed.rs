@@ -1,5 +1,5 @@
-//! Credentials, keys and configurations that every user of the machine may write or read: warnings, since a
-//! mode may be right where nobody else is on the machine.
+//! Warns of credentials, keys and configurations that every user of the machine may write or read. They are only
+//! warnings, because a mode may be right if the machine has no other users.
 
 use std::path::{Path, PathBuf};
 

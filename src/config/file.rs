@@ -82,7 +82,7 @@ pub(super) enum Plaintext {
     Anywhere,
 }
 
-/// `vault.environment`, which is looked at before the environment is laid upon the texts.
+/// The words of `vault.environment`, which is read before the environment is merged into the texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum EnvironmentWord {

@@ -415,7 +415,7 @@ pub(super) fn is_private(path: &KeyPath) -> bool {
             _ => &[],
         };
     }
-    // The top is whatever somebody typed.
+    // The top is whatever was typed.
     path.steps().is_empty()
 }
 

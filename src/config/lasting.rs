@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::plan::{Plan, Target};
 use super::problem::{Problem, Severity};
 
-/// Looks at the folders of `plan`. `is_in_memory` tells of a path that is there on what it is.
+/// Returns the warnings about the folders of `plan`. `is_in_memory` says of an existing path whether it is in
+/// memory.
 pub(super) fn warnings(plan: &Plan, is_in_memory: &dyn Fn(&Path) -> Option<bool>) -> Vec<Problem> {
     if !plan.require_tmpfs {
         return Vec::new();

@@ -48,7 +48,7 @@ pub(super) fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Vec<Sett
     settings
 }
 
-/// Lays `over` upon `base`, and tells each single value that it replaced by another.
+/// Merges `over` into `base`, and records each single value that it replaced by another.
 pub(super) fn merge(base: &mut Value, over: Value, at: &KeyPath, replaced: &mut Vec<KeyPath>) {
     match (base, over) {
         (Value::Mapping(base), Value::Mapping(over)) => {
@@ -89,8 +89,8 @@ pub(super) fn apply(value: &mut Value, settings: &[Setting]) -> (BTreeMap<KeyPat
     (owners, replaced)
 }
 
-/// The value at `steps`, made where it is not there; none where something else than a map is on
-/// the way, which is told as a wrong kind anyhow.
+/// Returns the value at `steps`, which is made if it is not there. `None` if something else than a map is on the
+/// way; that is reported as a wrong kind anyhow.
 fn slot<'v>(value: &'v mut Value, steps: &[Step]) -> Option<&'v mut Value> {
     let Some((Step::Key(name), rest)) = steps.split_first() else { return Some(value) };
     if value.is_null() {

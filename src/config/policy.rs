@@ -115,7 +115,7 @@ impl Plan {
     }
 }
 
-/// The process is told like a notifier; its variables are files of a unit that is published into
+/// Adds the process. It is notified like a notifier, and its variables are files of a unit that is published into
 /// its next environment.
 fn add_child(policy: &mut Policy, plan: &Plan) {
     let exec = &plan.exec;

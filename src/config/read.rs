@@ -46,8 +46,8 @@ pub struct Inputs<'a> {
     pub read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
     /// The functions that templates may call.
     pub functions: &'a Functions,
-    /// Tells what is at a path of this machine, for a check that is to look at what is named; none
-    /// where it is not.
+    /// Finds out what is at a path of this machine, for a check of what the texts name; `None` if there is no such
+    /// check.
     pub look: Option<&'a dyn Fn(&Path) -> Seen>,
     /// True if Leasehold is to run on another machine, so that files and names that this one lacks are no error.
     pub elsewhere: bool,

@@ -27,8 +27,9 @@ pub(super) const KEYS: &[&[&str]] = &[
     &["notify", "*", "pid_file"],
 ];
 
-/// Makes the relative paths in `value`, which was read from the text `name`, relative to where the process runs. One
-/// that leads to something only from there, as all did once, stays as it is. `is_there` looks at a path.
+/// Makes the relative paths in `value`, which was read from the text `name`, relative to where the process runs. A
+/// path that leads to something only from there, as all paths did once, stays as it is. `is_there` says whether
+/// something is at a path.
 pub(super) fn resolve(value: &mut Value, name: &str, is_there: &dyn Fn(&Path) -> bool) {
     // "standard input" and the name of a variable have no folder either.
     let Some(folder) = Path::new(name).parent().filter(|folder| !folder.as_os_str().is_empty()) else {

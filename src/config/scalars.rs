@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-/// No duration is longer: past it sums with the clock could overflow, and nobody means it.
+/// The longest duration. A longer one is never meant, and sums with the clock could overflow.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// A value that is not written as its kind asks.

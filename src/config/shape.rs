@@ -11,7 +11,7 @@ use super::scalars::{self, BadScalar};
 /// No list of files or notifiers is longer; a hostile text could have millions.
 const MOST_ENTRIES: usize = 10_000;
 
-/// Tells `desk` what is wrong with `value` as a configuration, and takes it out of `value`.
+/// Reports to `desk` what is wrong with `value` as a configuration, and takes it out of `value`.
 pub(super) fn check(value: &mut Value, desk: &mut Desk<'_>) {
     if value.is_null() {
         *value = Value::Mapping(Mapping::new());

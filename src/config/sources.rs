@@ -65,7 +65,7 @@ impl Sources {
                 sources.origins.push(Origin::Kept(Text { name: variable.to_owned(), bytes }));
             }
         }
-        // One that is there and cannot be read is a mistake that is told.
+        // A file that is there and cannot be read is reported as a mistake.
         if sources.origins.is_empty() && Path::new(USUAL).try_exists().unwrap_or(true) {
             sources.origins.push(Origin::File(PathBuf::from(USUAL)));
         }

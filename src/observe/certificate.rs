@@ -1,4 +1,4 @@
-//! Our own certificates, for those who look at us.
+//! The state of our own certificates, for status and metrics.
 
 /// A certificate, as status and metrics show it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -262,7 +262,7 @@ mod tests {
     use crate::core::view::{Fault, LoginTrouble, Readiness, Unheard};
     use crate::observe::sample;
 
-    /// A minute's worth of looks at one outlook, changed as a test likes.
+    /// An outlook that is looked at every minute, and that a test changes.
     struct Watched {
         life: Life,
         outlook: Outlook,

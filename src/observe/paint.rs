@@ -1,4 +1,4 @@
-//! Colours, for people at a terminal who did not say that they want none.
+//! Colours, for people at a terminal who did not switch them off.
 
 use std::env;
 

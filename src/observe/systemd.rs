@@ -15,7 +15,7 @@ use super::clock;
 /// The time that a message may hold up the main loop if no other message follows.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The service manager that started us, or nobody; then everything here does nothing.
+/// The service manager that started us, if there is one. Without one, everything here does nothing.
 #[derive(Debug, Default)]
 pub struct ServiceManager {
     socket: Option<UnixDatagram>,

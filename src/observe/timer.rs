@@ -56,8 +56,8 @@ impl Timer {
         Ok(())
     }
 
-    /// Returns once when the moment it is armed to has come, and then not before it is armed
-    /// anew. Can be dropped and called again without losing anything.
+    /// Returns once when the moment that the timer is armed to has come, and then not before it is armed again. It
+    /// can be dropped and called again without losing anything.
     ///
     /// # Errors
     /// The kernel's.
@@ -66,7 +66,7 @@ impl Timer {
             let mut ready = self.descriptor.readable().await?;
             let mut expirations = [0_u8; 8];
             let read = ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut expirations)?));
-            // Not ready after all: it was armed anew between the wake-up and the read.
+            // The timer is not ready after all: it was armed again between the wake-up and the read.
             if let Ok(result) = read {
                 self.armed.set(None);
                 return result.map(drop);

@@ -46,7 +46,7 @@ pub type ReadFile = Arc<dyn Fn(&Path) -> Result<Secret, HostError> + Send + Sync
 pub struct Environment {
     /// The process's variables.
     pub variables: Arc<BTreeMap<String, Secret>>,
-    /// Reads a file; bounded in size by whoever gives it.
+    /// Reads a file. The code that supplies it bounds the size.
     pub read_file: ReadFile,
     /// The time, asked once a rendering.
     pub now: fn() -> WallTime,

@@ -78,13 +78,14 @@ impl Lack {
     }
 }
 
-/// Applies what `plan` asks for to this thread and all that it starts. The folders that files go
-/// to must be there. `texts` are the files that the configuration is read from, now and at HUP; from the folders
-/// `cleared` files of an earlier run will be removed;
-/// `parent` tells whether this run starts the application itself, which would inherit it all.
+/// Applies what `plan` asks for to this thread and all that it starts. The folders that files go to must be there.
+///
+/// - `texts` are the files that the configuration is read from, now and at HUP.
+/// - `cleared` are the folders from which files of an earlier run will be removed.
+/// - `parent` says whether this run starts the application itself, which would inherit all of it.
 ///
 /// # Errors
-/// 73 where `sandbox: required` and a layer cannot be had.
+/// 73 if `sandbox: required` is set and a layer cannot be had.
 pub fn raise(
     plan: &Plan,
     texts: &[&Path],

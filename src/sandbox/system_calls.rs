@@ -127,14 +127,14 @@ const REFUSED: &[i64] = &[
     libc::SYS_modify_ldt,
 ];
 
-/// The numbers of calls that are newer than the C library's table; they are the same on every machine.
+/// The numbers of calls that are newer than the C library's table. They are the same on every machine.
 ///
-/// The kernel's table was read to its end as of Linux 6.19. Of what came after `mount_setattr` these are left
-/// alone, since they only harden us, are what a newer C library may choose, or say nothing that an open
-/// descriptor does not: `landlock_*`, `memfd_secret`, `futex_waitv`, `futex_wake`, `futex_wait`,
-/// `futex_requeue`, `set_mempolicy_home_node`, `cachestat`, `fchmodat2`, `map_shadow_stack`, `mseal`,
-/// `lsm_get_self_attr`, `lsm_list_modules`, `file_getattr`, and those of extended attributes, which the
-/// modes of the files govern as they did before.
+/// The kernel's table was read to its end as of Linux 6.19. Of what came after `mount_setattr`, these calls are
+/// left alone, because they only harden us, are what a newer C library may choose, or say nothing that an open
+/// descriptor does not: `landlock_*`, `memfd_secret`, `futex_waitv`, `futex_wake`, `futex_wait`, `futex_requeue`,
+/// `set_mempolicy_home_node`, `cachestat`, `fchmodat2`, `map_shadow_stack`, `mseal`, `lsm_get_self_attr`,
+/// `lsm_list_modules`, `file_getattr`, and those of extended attributes, which the modes of the files govern as
+/// they did before.
 const STATMOUNT: i64 = 457;
 const LISTMOUNT: i64 = 458;
 const LSM_SET_SELF_ATTR: i64 = 460;
@@ -154,8 +154,8 @@ const NAMESPACES: libc::c_int = libc::CLONE_NEWNS
 /// The requests to a terminal that type into the terminal we were started from.
 const TYPING: [u64; 2] = [libc::TIOCSTI, libc::TIOCLINUX];
 
-/// The families of sockets that we, and the look-up of names, have a use for. Of the others most are
-/// parts of the kernel that nobody looks after, and some reach elsewhere (vsock, packets).
+/// The families of sockets that we, and the look-up of names, have a use for. Most of the others are parts of the
+/// kernel that have no maintainer, and some reach elsewhere (vsock, packets).
 const FAMILIES: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
 /// The protocols of these, 0 being the usual one. Landlock's ports are those of plain TCP: MPTCP, which
@@ -165,8 +165,8 @@ const PROTOCOLS: [libc::c_int; 3] = [0, libc::IPPROTO_TCP, libc::IPPROTO_UDP];
 /// Types of Internet sockets that mean another protocol without naming one (SCTP, DCCP), or none at all.
 const TYPES: [libc::c_int; 3] = [libc::SOCK_SEQPACKET, libc::SOCK_DCCP, libc::SOCK_RAW];
 
-/// The calls that send, with the place of their flags: with this one they connect too, and Landlock
-/// looks at connect(2) alone.
+/// The calls that send, with the place of their flags. With this flag they connect, too, and Landlock checks
+/// connect(2) alone.
 const FAST_OPEN: (libc::c_int, [(i64, u8); 3]) =
     (libc::MSG_FASTOPEN, [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)]);
 
@@ -298,7 +298,7 @@ mod tests {
             let refused = REFUSED.contains(&i64::from(call));
             let expected = match i64::from(call) {
                 libc::SYS_clone3 => error(libc::ENOSYS),
-                // Of the family 0, which is none.
+                // The family 0 is none.
                 libc::SYS_socket => error(libc::EPERM),
                 _ if refused => error(libc::EPERM),
                 _ => libc::SECCOMP_RET_ALLOW,

@@ -10,8 +10,8 @@ pub const MAX: usize = 4 * 1024 * 1024;
 /// The size up to which any number of answers are collected at once.
 const SMALL: usize = 128 * 1024;
 
-/// Lets one answer at a time grow beyond `SMALL`: eight hostile ones would hold 32 MiB. Whoever
-/// waits here has a deadline, and so has the one who is waited for.
+/// Lets one answer at a time grow beyond `SMALL`, because eight hostile ones would hold 32 MiB. The answer that
+/// waits here has a deadline, and so has the one that it waits for.
 pub struct Growth(Semaphore);
 
 impl Default for Growth {

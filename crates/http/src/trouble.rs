@@ -129,8 +129,9 @@ fn alert(error: &io::Error) -> Option<AlertDescription> {
         .find(|alert| rustls::Error::AlertReceived(*alert).to_string() == said)
 }
 
-/// A certificate is looked at before any request is, though in TLS 1.3 we hear of ours only behind the
-/// first of them. Of all else that ends a connection which stood, nobody knows what came before it.
+/// Returns the trouble that an error of TLS means. A server's certificate is verified before any request is sent,
+/// although in TLS 1.3 we hear what the server says of ours only behind the first request. For everything else that
+/// ends an established connection, it is not known what came before it.
 fn of_tls(error: &rustls::Error, unsent: bool) -> Option<Trouble> {
     let ours = match error {
         rustls::Error::AlertReceived(alert) => refused_us(*alert),

@@ -26,8 +26,8 @@ use crate::sandbox;
 /// written.
 pub fn run(args: &ConfigArgs, shape: Shape) -> Result<ExitCode, Ending> {
     let (plan, notices) = run::load(args)?;
-    // For whoever runs it, and not for what collects the daemon's log; it fails only where a log was started
-    // before, and then there is one.
+    // The log is for the person who runs the command, and not for what collects the daemon's log. Starting it fails
+    // only if a log was started before, and then there is one.
     let _log = log::start(LogPlan { format: LogFormat::Text, ..plan.log });
     run::warn(&notices);
     run::has_credentials(&plan)?;
@@ -35,7 +35,7 @@ pub fn run(args: &ConfigArgs, shape: Shape) -> Result<ExitCode, Ending> {
     let wants = wants::of(&plan);
     let environment = environment::of_this_process();
     let look = async {
-        // Without a Vault there is nobody to log in to.
+        // Without a Vault, there is no server to log in to.
         let mut findings = match plan.auth.method {
             AuthMethod::None => Vec::new(),
             _ => survey(&plan, &wants, &environment.variables).await?,

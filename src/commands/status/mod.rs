@@ -58,19 +58,19 @@ pub enum Show {
 /// Asks once and shows the answer on standard output.
 ///
 /// # Errors
-/// 69 where nobody answers, or something else does; for the probes that is exit code 1 instead.
-/// 73 where standard output cannot be written.
+/// 69 if no daemon answers, or something else does; for the probes, that is exit code 1 instead. 73 if standard
+/// output cannot be written.
 pub fn run(daemon: &Daemon, show: &Show) -> Result<ExitCode, Ending> {
     let mut output = io::stdout();
     let palette = Palette::of(output.is_terminal());
     once(daemon, show, palette, &mut output)
 }
 
-/// Asks again and again, until it is interrupted or nobody reads standard output any more. While
-/// nobody answers it says so and goes on: a daemon that restarts is worth watching.
+/// Asks again and again, until it is interrupted or standard output is no longer read. While no daemon answers, it
+/// says so and goes on: a daemon that restarts is worth watching.
 ///
 /// # Errors
-/// 73 where standard output cannot be written.
+/// 73 if standard output cannot be written.
 pub fn watch(daemon: &Daemon, show: &Show) -> Result<ExitCode, Ending> {
     let mut output = io::stdout();
     let palette = Palette::of(output.is_terminal());

@@ -1,5 +1,5 @@
-//! TLS to our own daemon: whoever shows the certificate of the configuration, and has its key, is it.
-//! Neither names nor dates nor authorities matter: it is asked under an address of this machine.
+//! TLS to our own daemon. A server that shows the certificate of the configuration, and has its key, is the daemon.
+//! Neither names nor dates nor authorities matter, because it is asked under an address of this machine.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;

@@ -104,7 +104,7 @@ impl Clerk<'_> {
     }
 }
 
-/// Warns of notifiers that no file tells.
+/// Warns of notifiers that no file uses.
 fn unheard(plans: &[FilePlan], names: &[&str], desk: &mut Desk<'_>) {
     let mut told = vec![false; names.len()];
     for notifier in plans.iter().flat_map(|plan| &plan.notify) {

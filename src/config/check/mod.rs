@@ -28,7 +28,7 @@ use super::file::File;
 use super::keypath::KeyPath;
 use super::plan::{AuthPlan, Plan, VaultPlan};
 
-/// The plan that `file` asks for. None where something is wrong, which `desk` has been told then.
+/// Returns the plan that `file` asks for, or `None` if something is wrong. Then `desk` has the problem.
 pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
     let stores = backends::check(file, desk);
     let (vault, auth) = if vaultless::is(file) {

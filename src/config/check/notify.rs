@@ -1,4 +1,4 @@
-//! `notify`: whom to tell, each in exactly one way.
+//! Checks `notify`: the notifiers, each of which has exactly one kind.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -54,7 +54,7 @@ pub(super) fn holes(missing_key: MissingKey, at: &KeyPath, desk: &mut Desk<'_>) 
     }
 }
 
-/// Refuses set-uid and its kind on a file, and warns of what anyone may read, or nobody.
+/// Refuses set-uid and its kind on a file, and warns if every user may read the file, or no user.
 pub(super) fn file_mode(mode: u32, at: &KeyPath, desk: &mut Desk<'_>) {
     if mode & 0o7000 != 0 {
         desk.wrong_value(

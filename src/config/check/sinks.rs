@@ -1,4 +1,4 @@
-//! `sinks`: files that hold the token, and a login that is wrapped for the one who reads it.
+//! Checks `sinks`: files that hold the token, and a login that is wrapped for the reader of the sink.
 
 use std::time::Duration;
 

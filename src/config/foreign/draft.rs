@@ -40,7 +40,7 @@ impl Origin {
     }
 }
 
-/// Something to tell about a foreign key.
+/// A note on a foreign key.
 #[derive(Debug, Clone)]
 pub(in crate::config) struct Note {
     pub(in crate::config) weight: Weight,
@@ -60,9 +60,9 @@ pub(in crate::config) enum Weight {
     Refused,
     /// It runs, without this.
     Lost,
-    /// It runs, but not everywhere: told where somebody asks what a configuration means.
+    /// It runs, but not everywhere. It is reported if somebody asks what a configuration means.
     Partly,
-    /// Nothing is lost. `convert` tells of it, nobody else.
+    /// Nothing is lost. Only `convert` reports it.
     Moot,
 }
 

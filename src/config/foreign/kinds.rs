@@ -70,8 +70,7 @@ pub(super) fn seconds(node: &Node) -> Result<Duration, Bad> {
     bare.map_or_else(|| duration(node), Ok)
 }
 
-/// A duration in Go's words. consul-template takes a bare number for nanoseconds, which nobody
-/// means.
+/// Reads a duration in Go's words. consul-template takes a bare number for nanoseconds, which is never meant.
 pub(super) fn duration(node: &Node) -> Result<Duration, Bad> {
     match &node.value {
         Value::Text(text) => match go_duration(text.text.trim()) {
@@ -148,8 +147,8 @@ pub(super) fn words(node: &Node) -> Result<Vec<String>, Bad> {
     }
 }
 
-/// A command as consul-template runs it: one text of several words goes to a shell. It splits that
-/// one at its commas first, which nobody who writes a line for a shell means.
+/// Reads a command as consul-template runs it: one text of several words goes to a shell. consul-template splits
+/// that text at its commas first, which is never meant in a line for a shell.
 pub(super) fn command(node: &Node) -> Result<Vec<String>, Bad> {
     let several = |line: &str| line.split_whitespace().nth(1).is_some();
     let line = match &node.value {

@@ -155,8 +155,8 @@ impl<'o> Stanza<'o> {
         labelled
     }
 
-    /// The only block called `key`. Of several in one text the second is a mistake; of several texts
-    /// the last counts, or all of them as one, as it is for the foreign program.
+    /// Returns the only block called `key`. If one text has several, the second is a mistake. If several texts have
+    /// one, the last counts, or all of them as one, as the foreign program does it.
     pub(super) fn only(&self, key: &str, desk: &mut Desk<'_>) -> Option<Stanza<'o>> {
         let blocks = self.blocks(key, desk);
         if desk.merges {

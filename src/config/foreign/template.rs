@@ -104,7 +104,7 @@ fn file(block: &Block<'_>, habits: &Habits<'_>, at: &KeyPath, desk: &mut Desk<'_
     }
     if let Some(item) = stanza.get("source") {
         let file = desk.draft.get(&at.key("template_file")).and_then(Value::as_str).map(Path::new);
-        // What cannot be read is told when the template is.
+        // A file that cannot be read is reported when the template is read.
         let bytes = file.and_then(|file| (desk.read_file)(file).ok()).unwrap_or_default();
         written(item, &String::from_utf8_lossy(&bytes), desk);
     }
@@ -144,7 +144,7 @@ fn needed(stanza: &Stanza<'_>, keys: &[&str], home: &KeyPath, hint: &str, desk: 
     desk.refuse(stanza.at, stanza.name.clone(), home, (message, hint.to_owned()));
 }
 
-/// Allows the folders that a template says itself it writes below: the Agent asks nobody.
+/// Allows the folders that a template itself says it writes below. The Agent allows every folder.
 fn written(item: &Item, text: &str, desk: &mut Desk<'_>) {
     let home = KeyPath::of(&["write_to_file"]);
     let paths = text.split("writeToFile").skip(1).filter_map(|rest| {
@@ -282,7 +282,7 @@ fn notifiers(told: &[Option<usize>], commands: &[(Command, Origin)], desk: &mut 
     if commands.is_empty() {
         return;
     }
-    // Without this each file would tell everybody.
+    // Without this, each file would notify every notifier.
     let child = desk.draft.get(&KeyPath::of(&["exec"])).map(|_| CHILD.to_owned());
     for (index, told) in told.iter().enumerate() {
         let names: Vec<Value> = told.map(name).into_iter().chain(child.clone()).map(Value::from).collect();

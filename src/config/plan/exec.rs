@@ -18,7 +18,7 @@ pub struct ExecPlan {
     pub stop_signal: i32,
     /// It is killed this long after its stop signal.
     pub stop_timeout: Duration,
-    /// The longest random delay before it is told of a change, to spread many pods.
+    /// The longest random delay before the process is notified of a change, to spread many pods.
     pub splay: Duration,
     /// How long variables must be quiet before a change of them counts.
     pub wait: Option<Wait>,

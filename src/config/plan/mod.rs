@@ -97,7 +97,8 @@ pub struct ListenTls {
     pub cert_file: PathBuf,
     /// The certificate's key.
     pub key_file: PathBuf,
-    /// The authorities of clients from elsewhere, who need a certificate then; those on loopback do not.
+    /// The authorities of clients. With them, a client from elsewhere needs a certificate, and a client on loopback
+    /// does not.
     pub client_ca_file: Option<PathBuf>,
 }
 

@@ -68,7 +68,7 @@ fn thousands_of_mistakes_are_counted_and_the_first_are_shown() {
     assert!(entries.iter().any(|problem| problem.contains("more than 10000 entries")), "{entries:?}");
 }
 
-/// A credential that somebody put somewhere.
+/// A credential in a wrong place.
 const CANARY: &str = "hunter2";
 
 #[test]

@@ -130,8 +130,8 @@ impl<S> Gate<S> {
         }
     }
 
-    /// Ends connections that have to make room by now. To be called when all that was sent has been looked at: who has
-    /// asked already is not silent.
+    /// Ends connections that have to make room by now. Call it after everything that was sent has been read: a
+    /// connection that has asked already is not silent.
     pub(super) fn make_room(&mut self, now: Moment) {
         let waiting: Vec<Origin> = self.waiting.iter().map(|(origin, _)| *origin).collect();
         for origin in waiting {

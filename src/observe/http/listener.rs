@@ -29,7 +29,7 @@ pub(super) enum Listener {
         listener: UnixListener,
         /// The file of the socket.
         file: SocketFile,
-        /// The file is gone, and cannot be made anew so far.
+        /// True if the file is gone, and could not be made again so far.
         lost: bool,
     },
 }
@@ -77,8 +77,8 @@ impl Listener {
         }
     }
 
-    /// Binds the Unix socket again, whose file is gone: without it nobody reaches us, and a pod's probes would have
-    /// a process killed that does its work.
+    /// Binds the Unix socket again if its file is gone. Without the file, no client reaches the daemon, and the
+    /// probes of a pod would have a process killed that does its work.
     pub(super) fn restore(&mut self) {
         let listen = self.address();
         let Self::Unix { lost, .. } = self else { return };

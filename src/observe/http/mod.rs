@@ -112,7 +112,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds. The file of a dead Unix socket is replaced, one that somebody listens on is not.
+    /// Binds the listener. The file of a dead Unix socket is replaced, and one on which a process listens is not.
     ///
     /// # Errors
     /// 73, with the address and the reason.

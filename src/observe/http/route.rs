@@ -57,7 +57,7 @@ pub(super) enum Refusal {
     Browser,
     /// The word is no level of the log.
     Level,
-    /// It does not say what to mint anew.
+    /// The query does not say what to mint anew.
     Wanted,
     /// It says in another way what to look at.
     Refreshed,

@@ -91,7 +91,7 @@ async fn heard(watch: &AsyncFd<OwnedFd>) {
     ready.clear_ready();
 }
 
-/// Binds; the file of a socket that nobody listens on any more is replaced.
+/// Binds the socket. The file of a socket on which no process listens any more is replaced.
 pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let listener = match bind_private(path) {
         Err(why) if why.kind() == io::ErrorKind::AddrInUse && is_dead_socket(path) => {
@@ -103,8 +103,8 @@ pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     Ok((listener, SocketFile::of(path)))
 }
 
-/// Binds with the mode that the socket is to have. To set it afterwards, by name, would set that of
-/// whatever somebody else who may write the folder has put there meanwhile, through a link too.
+/// Binds the socket with the mode that it is to have. Setting the mode afterwards, by name, would set that of
+/// whatever another user who may write the folder has put there meanwhile, even through a link.
 fn bind_private(path: &Path) -> io::Result<UnixListener> {
     let before = umask(Mode::from_raw_mode(0o777 & !SOCKET_MODE));
     let bound = UnixListener::bind(path);

@@ -1,5 +1,5 @@
-//! TLS for the listener, from files that change: those who come from elsewhere may be asked for a
-//! certificate; those on loopback, whom a pod's probes belong to, are not.
+//! TLS for the listener, from files that change. A client from elsewhere may have to show a certificate. A client
+//! on loopback, such as a pod's probe, need not.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ struct Current {
 pub enum TlsError {
     /// It cannot be read, or holds no certificates.
     File(String),
-    /// One of the authorities in the file cannot be one.
+    /// One of the certificates in the file cannot be an authority.
     Authority(PathBuf),
     /// No client could be verified by what it holds.
     Verifier(String),
@@ -306,7 +306,7 @@ mod tests {
             let answer = answer(&tls, Peer::Remote, client);
             assert!(!answer.contains("HTTP") && !answer.is_empty(), "{answer}");
         }
-        // Without `client_ca_file` nobody needs one.
+        // Without `client_ca_file`, no client needs one.
         let tls = Tls::new(&files(folder.path(), false)).expect("good files");
         assert!(answer(&tls, Peer::Remote, &bare).ends_with("alive\n"));
     }

@@ -206,7 +206,7 @@ pub(crate) fn until(now: Moment, at: Moment) -> i64 {
 /// The name of a state; also a label of the metrics.
 pub(crate) fn state(readiness: &Readiness) -> &'static str {
     match readiness {
-        // What is on disk is as good: /readyz, `login` and leasehold_login_failing tell the two apart.
+        // The files on disk are as good. /readyz, `login` and leasehold_login_failing tell the two apart.
         Readiness::Ready | Readiness::ReadyWithoutLogin { .. } => "ready",
         Readiness::ReadyWithoutServer { .. } => "server_down",
         Readiness::ReadyWithoutStore { .. } => "store_down",

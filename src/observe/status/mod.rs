@@ -1,8 +1,8 @@
-//! `/status`: the [`View`](crate::core::view::View) as JSON, with times told from now, in seconds.
+//! `/status`: the [`View`](crate::core::view::View) as JSON, with times counted from now, in seconds.
 //!
-//! Its schema is published in `docs/status.schema.json`, and a test holds the two together.
-//! Fields are added, never renamed; whoever reads it (`leasehold status` of another version, for
-//! one) ignores what it does not know. It names paths, leases and accessors, and no value.
+//! Its schema is published in `docs/status.schema.json`, and a test holds the two together. Fields are added, never
+//! renamed. A reader, such as `leasehold status` of another version, ignores the fields that it does not know. It
+//! names paths, leases and accessors, and no value.
 
 mod made;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `auth`: a method, its own fields, and nobody else's.
+//! Checks `auth`: a method, its own fields, and no fields of another.
 
 mod approle;
 mod cloud;

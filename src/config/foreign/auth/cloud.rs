@@ -20,7 +20,8 @@ pub(super) fn aws(config: &Stanza<'_>, desk: &mut Desk<'_>) {
     }
 }
 
-/// The Agent asks the machine's metadata service, whatever the environment has, unless it is told otherwise.
+/// Sets the keys of `azure`. The Agent asks the machine's metadata service, whatever the environment has, unless it
+/// is configured otherwise.
 pub(super) fn azure(config: &Stanza<'_>, desk: &mut Desk<'_>) {
     let home = KeyPath::of(&["auth", "managed_identity"]);
     let item = config.get("authenticate_from_environment");

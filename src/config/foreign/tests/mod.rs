@@ -24,7 +24,7 @@ vault { address = \"https://v:8200\" }
 auto_auth { method \"kubernetes\" { config = { role = \"web\" } } }
 ";
 
-/// The lines that are said about `rest`, without those that every foreign configuration is told.
+/// Returns the lines that are said about `rest`, without those that every foreign configuration gets.
 fn told(rest: &str) -> Vec<String> {
     said(&agent(rest))
 }
