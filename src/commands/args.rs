@@ -10,7 +10,7 @@ use clap::builder::PossibleValuesParser;
 use crate::commands::act::Act;
 use crate::commands::check::Shape;
 use crate::commands::completions::Shell;
-use crate::commands::new::{Method, Place};
+use crate::commands::new::{Method, Platform};
 use crate::commands::status::Show;
 use crate::config;
 use crate::config::plan::MissingKey;
@@ -240,7 +240,7 @@ pub struct NewArgs {
     pub name: Option<String>,
     /// Where it runs.
     #[arg(long = "for", value_name = "PLACE", value_enum)]
-    pub place: Option<Place>,
+    pub place: Option<Platform>,
     /// The server's URL. Without it, you are asked; without a terminal, it is BAO_ADDR or VAULT_ADDR.
     #[arg(long, value_name = "URL")]
     pub address: Option<String>,

@@ -341,7 +341,7 @@ good: 1 file, 0 notifiers, 1 warning
     #[test]
     fn on_a_terminal_places_have_the_colour_of_what_is_there() {
         let mut problem = Problem::whole("a.yaml", "is empty", "");
-        problem.place = crate::config::problem::Place::at("a.yaml", 1, 2);
+        problem.place = crate::config::problem::Location::at("a.yaml", 1, 2);
         problem.excerpt = Some(crate::config::problem::Excerpt { text: "x^".into(), caret: 0 });
         let painted = output::painted(&problem, Palette::COLOURED);
         assert_eq!(

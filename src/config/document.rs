@@ -5,7 +5,7 @@ use super::foreign::Places;
 use super::keypath::KeyPath;
 use super::mark::Mark;
 use super::places::{Found, Marks, Span};
-use super::problem::{Excerpt, Place, Problem, Severity};
+use super::problem::{Excerpt, Location, Problem, Severity};
 use super::value::Value;
 use super::yaml::{self, MAX_BYTES};
 use super::yaml_error::{Flaw, NOT_YAML};
@@ -113,8 +113,8 @@ impl Document {
     }
 
     /// A mark as a place in this text.
-    pub(super) fn place(&self, mark: Mark) -> Place {
-        Place::at(&self.name, mark.line, mark.column)
+    pub(super) fn place(&self, mark: Mark) -> Location {
+        Location::at(&self.name, mark.line, mark.column)
     }
 
     /// The line of `mark`; see [`excerpt`].
@@ -146,7 +146,7 @@ pub(super) fn flaw_of(name: &str, text: &str, flaw: Flaw, ends: &[char]) -> Prob
     let message = if json { flaw.message.replacen(NOT_YAML, "not valid JSON", 1) } else { flaw.message };
     Problem {
         severity: Severity::Error,
-        place: Place::at(name, flaw.mark.line, flaw.mark.column),
+        place: Location::at(name, flaw.mark.line, flaw.mark.column),
         key: String::new(),
         message,
         hint: flaw.hint,
@@ -176,6 +176,6 @@ fn not_utf8(name: &str, bytes: &[u8], valid: usize) -> Problem {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
     let mut problem = Problem::whole(name, "not UTF-8", "save it as UTF-8");
-    problem.place = Place::at(name, line, column);
+    problem.place = Location::at(name, line, column);
     problem
 }

@@ -19,7 +19,7 @@ pub enum Severity {
 
 /// A place in a text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct Location {
     /// The file's name as given, `standard input`, a variable or a flag.
     pub source: String,
     /// The line, from 1; `None` if the source has no lines.
@@ -28,7 +28,7 @@ pub struct Place {
     pub column: Option<usize>,
 }
 
-impl Place {
+impl Location {
     /// A source as a whole.
     pub fn whole(source: impl Into<String>) -> Self {
         Self { source: source.into(), line: None, column: None }
@@ -40,7 +40,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.source)?;
         for number in [self.line, self.column].into_iter().flatten() {
@@ -57,7 +57,7 @@ pub struct Problem {
     pub severity: Severity,
     /// The place of the problem.
     #[serde(flatten)]
-    pub place: Place,
+    pub place: Location,
     /// The key it is about, as `files[2].mode`; empty for the text as a whole.
     pub key: String,
     /// The problem in words: a lowercase fragment.
@@ -83,7 +83,7 @@ impl Problem {
     pub fn whole(source: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
-            place: Place::whole(source),
+            place: Location::whole(source),
             key: String::new(),
             message: message.into(),
             hint: hint.into(),
@@ -224,7 +224,7 @@ mod tests {
     fn a_problem_shows_its_line_with_a_caret() {
         let problem = Problem {
             severity: Severity::Error,
-            place: Place::at("config.yaml", 12, 5),
+            place: Location::at("config.yaml", 12, 5),
             key: "files[0].templte".into(),
             message: "unknown key `templte`".into(),
             hint: "did you mean `template`?".into(),
@@ -245,7 +245,7 @@ mod tests {
             (String::from_utf8(shown).expect("text"), ending.to_string())
         };
         let bare = Problem::whole("a.yaml", "is empty", "write one");
-        let mut lined = Problem { place: Place::at("a.yaml", 1, 2), ..bare.clone() };
+        let mut lined = Problem { place: Location::at("a.yaml", 1, 2), ..bare.clone() };
         lined.key = "files[0].mode".into();
         lined.excerpt = Some(Excerpt { text: "x".into(), caret: 0 });
         assert_eq!(

@@ -18,7 +18,7 @@ use super::keys;
 use super::layers::{self, Setting};
 use super::mark::Mark;
 use super::plan::{Anchor, Origin, Plan, TemplateSource};
-use super::problem::{Place, Problem, Rejected, Severity};
+use super::problem::{Location, Problem, Rejected, Severity};
 use super::relative;
 use super::shape;
 use super::value::Value;
@@ -283,20 +283,20 @@ impl Stack {
     }
 
     /// The place of `path`, and the text it is in with the mark there, where it is in one.
-    fn place(&self, path: &KeyPath, part: Side) -> (Place, Option<(&Document, Mark, bool)>) {
+    fn place(&self, path: &KeyPath, part: Side) -> (Location, Option<(&Document, Mark, bool)>) {
         if let Some(owner) = self.owners.get(path) {
-            return (Place::whole(owner), None);
+            return (Location::whole(owner), None);
         }
         // The last of those that go furthest: what they share is the last one's.
         let best = self.documents.iter().max_by_key(|document| document.find(path).steps);
-        let Some(document) = best else { return (Place::whole("configuration"), None) };
+        let Some(document) = best else { return (Location::whole("configuration"), None) };
         let found = document.find(path);
         let whole = found.steps == path.steps().len();
         let mark = match part {
             Side::Value if whole => found.value,
             _ => found.key,
         };
-        (Place::at(&document.name, mark.line, mark.column), Some((document, mark, whole)))
+        (Location::at(&document.name, mark.line, mark.column), Some((document, mark, whole)))
     }
 
     fn problem(&self, finding: Finding) -> Problem {
@@ -307,14 +307,14 @@ impl Stack {
             (On::File(file, spot), _) => {
                 let mark = Mark { line: spot.line, column: spot.column };
                 let excerpt = excerpt(&spot.text, &[], mark, true);
-                (Place::at(file, spot.line, spot.column), excerpt)
+                (Location::at(file, spot.line, spot.column), excerpt)
             }
             (_, None) => (place, None),
             // What the other program does by default stands nowhere in its configuration.
             (_, Some((document, mark, false)))
                 if mark == Mark::START && document.is_foreign() && finding.severity == Severity::Warning =>
             {
-                (Place::whole(&document.name), None)
+                (Location::whole(&document.name), None)
             }
             // Something is missing at the top: no line shows that.
             (_, Some((_, mark, false))) if mark == Mark::START => (place, None),

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
-use super::{Method, Place};
+use super::{Method, Platform};
 use crate::commands::args::NewArgs;
 use crate::exit::{Cause, Ending};
 
 /// All that the files are made from.
 pub(super) struct Answers {
     pub(super) name: String,
-    pub(super) place: Place,
+    pub(super) place: Platform,
     pub(super) address: String,
     pub(super) ca_file: Option<String>,
     pub(super) method: Method,
@@ -44,14 +44,14 @@ pub(super) fn all(args: &NewArgs) -> Result<Answers, Ending> {
         Some(name) => name.clone(),
         None => asked("The application's name", "NAME", Some("web"), plain)?,
     };
-    let place = chosen(args.place, "Where it runs", "--for", Place::Machine)?;
+    let place = chosen(args.place, "Where it runs", "--for", Platform::Machine)?;
     let address = match &args.address {
         Some(address) => address.clone(),
         None => asked("The server's address", "--address", usual.as_deref(), is_url)?,
     };
     let method = match place {
-        Place::Machine => Method::Approle,
-        Place::Pod => Method::Kubernetes,
+        Platform::Machine => Method::Approle,
+        Platform::Pod => Method::Kubernetes,
     };
     let method = chosen(args.method, "How to log in", "--method", method)?;
     let role = args.role.clone().unwrap_or_else(|| name.clone());

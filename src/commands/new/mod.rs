@@ -17,7 +17,7 @@ use crate::exit::{Cause, Ending};
 
 /// The place where Leasehold is to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Place {
+pub enum Platform {
     /// A machine with systemd: a unit for the application NAME.service.
     Machine,
     /// A pod with a native sidecar.

@@ -80,7 +80,7 @@ struct Report<'f> {
     ok: bool,
     paths: Vec<Entry<'f>>,
     /// The calls whose paths only a rendering can know.
-    unknown: Vec<Place<'f>>,
+    unknown: Vec<UnknownCall<'f>>,
     /// The lines that would grant what is denied; empty if nothing is.
     policy: String,
 }
@@ -123,7 +123,7 @@ impl<'f> Entry<'f> {
 }
 
 #[derive(Serialize)]
-struct Place<'f> {
+struct UnknownCall<'f> {
     place: &'f str,
     function: &'f str,
 }
@@ -132,7 +132,10 @@ fn for_programs(findings: &[Finding], unknown: &[Unknown]) -> String {
     let report = Report {
         ok: findings.iter().all(|finding| !finding.vital || finding.state == State::Works),
         paths: findings.iter().map(Entry::of).collect(),
-        unknown: unknown.iter().map(|one| Place { place: &one.place, function: &one.function }).collect(),
+        unknown: unknown
+            .iter()
+            .map(|one| UnknownCall { place: &one.place, function: &one.function })
+            .collect(),
         policy: missing_lines(findings),
     };
     serde_json::to_string_pretty(&report).expect("texts and flags are JSON") + "\n"

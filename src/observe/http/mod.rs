@@ -81,7 +81,8 @@ const LIMITS: Limits = Limits {
 /// The pause before accepting again after that failed, for instance for lack of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
-type Answer = Response<Full<Bytes>>;
+/// A response whose body is there as a whole.
+type HttpResponse = Response<Full<Bytes>>;
 
 /// A request to the main loop. If the sender of an answer is dropped, the answer is "shutting down".
 #[derive(Debug)]
@@ -246,7 +247,7 @@ async fn answer(
     peer: Peer,
     asks: &mpsc::Sender<Ask>,
     limit: Duration,
-) -> Answer {
+) -> HttpResponse {
     let route = match route::of(request, peer) {
         Ok(route) => route,
         Err(refusal) => return refused(&refusal),
@@ -259,7 +260,7 @@ async fn answer(
 }
 
 /// Asks the main loop; `None` where it is gone.
-async fn performed(route: Route, query: Option<&str>, asks: &mpsc::Sender<Ask>) -> Option<Answer> {
+async fn performed(route: Route, query: Option<&str>, asks: &mpsc::Sender<Ask>) -> Option<HttpResponse> {
     Some(match route {
         Route::Live => asked(asks, Ask::Alive).await.map(|()| text(StatusCode::OK, "alive"))?,
         Route::Refresh => {
@@ -293,14 +294,14 @@ async fn performed(route: Route, query: Option<&str>, asks: &mpsc::Sender<Ask>) 
     })
 }
 
-fn doing(what: &str, is_there: bool) -> Answer {
+fn doing(what: &str, is_there: bool) -> HttpResponse {
     match is_there {
         true => text(StatusCode::ACCEPTED, what),
         false => text(StatusCode::NOT_FOUND, "no file of that name, or nothing is read under that path"),
     }
 }
 
-fn ready(outlook: &Outlook) -> Answer {
+fn ready(outlook: &Outlook) -> HttpResponse {
     let ready = outlook.readiness.is_ready();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     text(status, &readiness::line(outlook))
@@ -312,7 +313,7 @@ async fn asked<T>(asks: &mpsc::Sender<Ask>, ask: impl FnOnce(oneshot::Sender<T>)
     receiver.await.ok()
 }
 
-fn refused(refusal: &Refusal) -> Answer {
+fn refused(refusal: &Refusal) -> HttpResponse {
     let mut answer = text(refusal.status(), refusal.reason());
     if let Refusal::Method { allowed } = refusal {
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
@@ -320,11 +321,11 @@ fn refused(refusal: &Refusal) -> Answer {
     answer
 }
 
-fn text(status: StatusCode, line: &str) -> Answer {
+fn text(status: StatusCode, line: &str) -> HttpResponse {
     typed(status, "text/plain; charset=utf-8", format!("{line}\n").into_bytes())
 }
 
-fn typed(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Answer {
+fn typed(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> HttpResponse {
     let mut answer = Response::new(Full::new(Bytes::from(body)));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
