@@ -129,7 +129,7 @@ pub fn main() -> ExitCode {
     code
 }
 
-/// The command line, where it is one or means one.
+/// Returns the command line, if it is one or means one.
 fn parsed(words: &[OsString]) -> Result<Cli, clap::Error> {
     let parse = |words: &[OsString]| Cli::try_parse_from([OsString::from("leasehold")].iter().chain(words));
     parse(words).or_else(|error| habits::meant(words).map_or(Err(error), |words| parse(&words)))

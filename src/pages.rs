@@ -71,8 +71,8 @@ fn let_go(pages: &Range<usize>) -> Result<(), Errno> {
     })
 }
 
-/// Gives the pages of the heap back to the kernel in which nothing is kept. Does nothing where the C library has no way to
-/// do it.
+/// Gives the pages of the heap in which nothing is kept back to the kernel. It does nothing if the C library has no
+/// way to do that.
 pub fn give_back_heap() {
     #[cfg(target_env = "gnu")]
     {

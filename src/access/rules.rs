@@ -77,8 +77,8 @@ fn capabilities(verb: Verb) -> &'static [&'static str] {
     }
 }
 
-/// The rules that grant `want`: one where its mount is known, both forms of what may be a KV secret
-/// where it is not.
+/// Returns the rules that grant `want`: one if its mount is known, and otherwise both forms of what may be a KV
+/// secret.
 #[must_use]
 pub fn for_want(want: &Want, mount: Option<&Mount>) -> Vec<Rule> {
     let rule = |path: String| Rule {

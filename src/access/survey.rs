@@ -48,11 +48,11 @@ pub struct Finding {
     pub vital: bool,
 }
 
-/// Logs in, asks about everything, and gives the login back.
+/// Logs in, asks about everything, and revokes the login.
 ///
 /// # Errors
-/// 77 where the login is refused, or may not ask what it may do; 69 where the server is away; 78
-/// where asking would use up a credential that the real run needs.
+/// 77 if the login is refused, or may not ask what it may do; 69 if the server is away; 78 if asking would use up a
+/// credential that the real run needs.
 pub async fn survey(
     plan: &Plan,
     wants: &Wants,
@@ -61,11 +61,11 @@ pub async fn survey(
     with_login(plan, variables, async |surveyor| surveyor.look(plan, wants).await).await
 }
 
-/// Logs in, asks for the keys of the secrets that become variables as a whole, and gives the login back. Only secrets of
-/// KV engines are read: reading others would mint something.
+/// Logs in, asks for the keys of the secrets that become variables as a whole, and revokes the login. Only secrets
+/// of KV engines are read, because reading others would mint something.
 ///
 /// # Errors
-/// As above, and 66 where a secret is not there.
+/// As above, and 66 if a secret is not there.
 pub async fn keys_of(plan: &Plan, variables: &BTreeMap<String, Secret>) -> Result<Keys, Ending> {
     let wanted = plan.exec.env.iter().filter_map(|variable| match &variable.source {
         VariableSource::Made(Source::Json { request }) if variable.spread.is_some() => Some(request),

@@ -39,8 +39,8 @@ impl Act {
 /// Asks the daemon to do it, and shows its answer.
 ///
 /// # Errors
-/// 66 where it knows no such file or path, 69 where no daemon answers or it refuses, 73 where standard output cannot be
-/// written.
+/// 66 if the daemon knows no such file or path, 69 if no daemon answers or it refuses, 73 if standard output cannot
+/// be written.
 pub fn run(daemon: &Daemon, act: &Act) -> Result<ExitCode, Ending> {
     let place = name(&daemon.listen);
     let answer = client::post(daemon, &act.path()).map_err(|why| absent::ending(daemon, &why))?;

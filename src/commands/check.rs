@@ -28,8 +28,8 @@ type Checked = Result<(Plan, Vec<Problem>), Rejected>;
 /// Checks what the arguments name, or else the environment, and reports on standard output.
 ///
 /// # Errors
-/// 78 where there is an error, the place of which the last line names; 64 where no configuration is named; 73
-/// where standard output cannot be written.
+/// 78 if there is an error, whose place the last line names; 64 if no configuration is named; 73 if standard output
+/// cannot be written.
 pub fn run(args: &CheckArgs) -> Result<ExitCode, Ending> {
     let check = |configs: &[PathBuf]| Sources::new(configs).and_then(|sources| sources.check(args.elsewhere));
     let all: Vec<(String, Checked)> = if args.each.is_empty() {
@@ -162,7 +162,8 @@ impl Report {
             .map_err(|error| Ending::new(Cause::Bug, format!("cannot write the report: {error}"), ""))
     }
 
-    /// The problems of one configuration, and how it is altogether; `name` where it is one of several.
+    /// Returns the problems of one configuration, and a line on all of it. `name` is its name if it is one of
+    /// several.
     fn text(&self, name: &str, checked: &Checked) -> String {
         let shown = problems(checked).iter().map(|problem| output::painted(problem, self.palette) + "\n\n");
         let name = if name.is_empty() { String::new() } else { format!("{name}: ") };

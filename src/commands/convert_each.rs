@@ -51,11 +51,11 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Converts each of `names`, of a folder every file in it and below it, to a file of the same name in `to`; reports on standard
-/// output.
+/// Converts each of `names` to a file of the same name in `to`, and reports on standard output. Of a folder, it
+/// converts every file in it and below it.
 ///
 /// # Errors
-/// 78 where one cannot be converted, or loses what Leasehold refuses to do; 73 where standard output cannot be written.
+/// 78 if one cannot be converted, or loses what Leasehold refuses to do; 73 if standard output cannot be written.
 pub(super) fn run(names: &[PathBuf], to: &Path) -> Result<ExitCode, Ending> {
     let outcomes: Vec<Outcome> = each(names, &TAKEN)?.iter().map(|file| one(file, to)).collect();
     let palette = Palette::of(io::stdout().is_terminal());

@@ -31,7 +31,7 @@ pub(super) fn run(args: &InitArgs) -> Result<ExitCode, Ending> {
         stage = Some(Stage::set(plan)?);
         Ok((Mode::Init { timeout: args.timeout.unwrap_or(plan.init_timeout) }, None))
     })?;
-    // Where the log took the last line, the code says how it ended.
+    // If the log took the last line, the code says how it ended.
     let Some(stage) = stage.filter(|_| code == ExitCode::SUCCESS) else { return Ok(code) };
     let palette = Palette::of(io::stdout().is_terminal());
     write_out(&mut io::stdout().lock(), stage.report(palette).as_bytes())?;

@@ -37,8 +37,9 @@ fn wall() -> WallTime {
     WallTime { seconds: time.tv_sec, nanoseconds: u32::try_from(time.tv_nsec).unwrap_or(0) }
 }
 
-/// A regular file's content. Opened without blocking, since a template could name a FIFO. The path is left out of what
-/// is wrong: a template may have made it of a secret, and where it did not, its error shows the call.
+/// Returns the content of a regular file. It is opened without blocking, because a template could name a FIFO. The
+/// error leaves the path out: a template may have made the path of a secret, and if it did not, its own error shows
+/// the call.
 pub(super) fn read_file(path: &Path) -> Result<Secret, HostError> {
     let why = |error: std::io::Error| HostError(io_words(&error));
     let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).map_err(why)?;

@@ -20,11 +20,11 @@ const OURS: [&str; 5] = ["VAULT_TOKEN", "BAO_TOKEN", "NOTIFY_SOCKET", "WATCHDOG_
 /// Our own settings, the whole configuration among them.
 const OUR_PREFIX: &[u8] = b"LEASEHOLD_";
 
-/// Runs it.
+/// Runs the process of `exec`.
 ///
 /// # Errors
-/// By the table of exit codes, and 127 or 126 where the command cannot be run. Once it has run,
-/// there is no error: the code is its own.
+/// By the table of exit codes, and 127 or 126 if the command cannot be run. Once it has run, there is no error: the
+/// code is its own.
 pub fn run(args: &ExecArgs) -> Result<ExitCode, Ending> {
     // Before anything else: what comes from now on waits for the process, or ends us in order.
     let held =
@@ -67,7 +67,7 @@ fn inherited(
     all.filter(|(name, _)| !ours(name)).collect()
 }
 
-/// Adds the variables that ask for a secret by their value, where that is wanted. Those of the
+/// Adds the variables that ask for a secret by their value, if the configuration wants that. Those of the
 /// configuration win.
 fn resolve(plan: &mut Plan, inherited: &[(OsString, OsString)]) -> Result<(), Ending> {
     let Some(refresh) = plan.exec.resolve_env else { return Ok(()) };

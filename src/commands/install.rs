@@ -20,11 +20,11 @@ const NAME: &str = "leasehold";
 /// The mode of a copy: everybody may run it, and nobody may change it.
 const MODE: u32 = 0o555;
 
-/// Copies the program to `to`, or into it where that is a folder: whole or not at all, and again without
-/// a change where it is there already.
+/// Copies the program to `to`, or into it if that is a folder: as a whole or not at all. If the copy is there
+/// already, nothing changes.
 ///
 /// # Errors
-/// 73 where it cannot be written, 70 where the program cannot read itself.
+/// 73 if it cannot be written, 70 if the program cannot read itself.
 pub fn run(to: &Path) -> Result<ExitCode, Ending> {
     let program = fs::read(PROGRAM).map_err(|error| {
         Ending::new(Cause::Bug, format!("{PROGRAM} cannot be read: {error}"), "is /proc mounted?")

@@ -29,7 +29,7 @@ pub(super) fn count(number: usize, what: &str) -> String {
 /// Writes a result to its end.
 ///
 /// # Errors
-/// 73 where it cannot be written.
+/// 73 if it cannot be written.
 pub(crate) fn write_out(output: &mut dyn Write, result: &[u8]) -> Result<(), Ending> {
     written(output.write_all(result).and_then(|()| output.flush()))
 }

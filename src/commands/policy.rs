@@ -13,10 +13,10 @@ use crate::config::plan::{AuthMethod, Plan};
 use crate::exit::{Cause, Ending};
 use leasehold_stores::Settings;
 
-/// Prints it on standard output.
+/// Prints the policy on standard output.
 ///
 /// # Errors
-/// 64 for a backend that is not there or has nothing to grant; 78 where the configuration is not good; 73 where standard
+/// 64 for a backend that is not there or has nothing to grant; 78 if the configuration is not good; 73 if standard
 /// output cannot be written.
 pub fn run(args: &PolicyArgs) -> Result<ExitCode, Ending> {
     let (plan, _notices) = run::load(&args.config)?;

@@ -167,7 +167,7 @@ fn fence(
     sandbox::raise(plan, &sources.files().collect::<Vec<_>>(), &cleared, parent, variable)
 }
 
-/// Creates the folders that are published in, where they are missing, and claims what is published.
+/// Creates the missing folders that are published in, and claims what is published.
 fn destinations(plan: &Plan, claims: &mut Claims) -> Result<(), PublishError> {
     let prepare = |folder: Option<&Path>, mode| {
         folder.map_or(Ok(()), |folder| publish::prepare(folder, mode, plan.require_tmpfs))
@@ -186,7 +186,7 @@ fn destinations(plan: &Plan, claims: &mut Claims) -> Result<(), PublishError> {
 /// The configuration again, which must do with what the sandbox of this run lets through.
 fn reread(sources: &Sources, fence: &Fence) -> Result<Plan, Ending> {
     let (plan, _notices) = sources.load(&[]).map_err(|rejected| {
-        // Only where a file could not be read: a mistake in the text has nothing to do with the sandbox.
+        // Only an unreadable file can be due to the sandbox. A mistake in the text has nothing to do with it.
         if fence.is_up() && rejected.problems.iter().any(|problem| problem.is_unreadable()) {
             tracing::warn!(
                 "files that an earlier configuration did not name are outside the sandbox of this run"

@@ -25,7 +25,7 @@ pub(super) fn of(vault: &VaultPlan, auth: &AuthPlan, stores: &[Settings], files:
     for file in files {
         encoder.file(file);
     }
-    // A handoff of a version without stores stays good where there are none.
+    // A handoff of a version without stores stays good if there are no stores.
     for store in stores {
         encoder.store(store);
     }

@@ -154,7 +154,7 @@ pub(super) fn flaw_of(name: &str, text: &str, flaw: Flaw, ends: &[char]) -> Prob
     }
 }
 
-/// A line with its key only; the caret is at what is left out where the column is in it.
+/// Returns a line with its key only. If the column is in what is left out, the caret is there.
 fn key_of(line: &str, column: usize, ends: &[char]) -> Excerpt {
     let words = line.find(|c: char| !(c.is_alphanumeric() || matches!(c, ' ' | '\t' | '_' | '-' | '.')));
     let key = match words {

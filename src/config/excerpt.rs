@@ -7,8 +7,8 @@ use super::problem::Excerpt;
 /// The number of characters of a long line that are shown on each side of the place.
 const AROUND: usize = 100;
 
-/// The line of `mark` with its values replaced by `…`, for they may be credentials, but for the one
-/// at `mark` where `reveal` says so. `scalars` are those of `text`, in its order.
+/// Returns the line of `mark` with its values replaced by `…`, because they may be credentials. If `reveal` is set,
+/// the value at `mark` is shown. `scalars` are those of `text`, in its order.
 pub(super) fn excerpt(text: &str, scalars: &[Span], mark: Mark, reveal: bool) -> Option<Excerpt> {
     let line = text.lines().nth(mark.line - 1)?;
     let mut copy = Copy::new(line, mark.column);

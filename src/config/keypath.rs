@@ -52,7 +52,7 @@ impl KeyPath {
         Self(self.0.iter().take(steps).cloned().collect())
     }
 
-    /// The key this path ends with, where it ends with one.
+    /// Returns the key that this path ends with, if it ends with one.
     #[must_use]
     pub fn last_key(&self) -> Option<&str> {
         match self.0.last() {

@@ -69,7 +69,7 @@ pub(super) fn merge(base: &mut Value, over: Value, at: &KeyPath, replaced: &mut 
 #[derive(Debug)]
 pub(super) struct Replaced {
     pub(super) setting: Setting,
-    /// The setting whose value it was; none where it was a text's.
+    /// The setting whose value it was; `None` if it was a text's.
     pub(super) before: Option<String>,
 }
 

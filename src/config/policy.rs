@@ -55,7 +55,7 @@ impl Plan {
         policy
     }
 
-    /// The set first, where there is one, then each absolute file by itself.
+    /// Returns the set first, if there is one, and then each absolute file by itself.
     fn units(&self) -> Vec<UnitPolicy> {
         let ids = |wanted: fn(&Target) -> bool| {
             let of = self.files.iter().enumerate().filter(move |(_, file)| wanted(&file.target));

@@ -98,7 +98,7 @@ impl Problem {
         format!("{}: {warning}{}", self.place, self.advice())
     }
 
-    /// `config.yaml:12:5: unknown key …; did you mean …?`, for a log, which says by itself how bad it is.
+    /// Returns `config.yaml:12:5: unknown key …; did you mean …?`, for a log, which shows the severity itself.
     #[must_use]
     pub fn words(&self) -> String {
         format!("{}: {}", self.place, self.advice())
@@ -136,7 +136,7 @@ impl fmt::Display for Problem {
 /// A configuration that was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
-    /// [`Cause::Config`], or [`Cause::Usage`] where no configuration was named.
+    /// [`Cause::Config`], or [`Cause::Usage`] if no configuration was named.
     pub cause: Cause,
     /// Everything found, errors and warnings, in the order of the text; at least one error.
     pub problems: Vec<Problem>,

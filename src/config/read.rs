@@ -282,7 +282,7 @@ impl Stack {
         }
     }
 
-    /// The place of `path`, and the text it is in with the mark there, where it is in one.
+    /// Returns the place of `path`. If it is in a text, returns that text, too, with the mark in it.
     fn place(&self, path: &KeyPath, part: Side) -> (Location, Option<(&Document, Mark, bool)>) {
         if let Some(owner) = self.owners.get(path) {
             return (Location::whole(owner), None);

@@ -48,10 +48,10 @@ impl fmt::Display for BadReference {
     }
 }
 
-/// The variable that asks for a secret by its value; none where it is a value like any other.
+/// Returns the variable that asks for a secret by its value, or `None` if it is a value like any other.
 ///
 /// # Errors
-/// Where it looks like a reference and is none; never repeats the value.
+/// If the value looks like a reference and is none. The error never repeats the value.
 pub fn variable(name: &str, value: &str, refresh: Duration) -> Result<Option<VariablePlan>, BadReference> {
     let source = source(value)?;
     Ok(source.map(|source| VariablePlan { name: name.to_owned(), source, spread: None, refresh }))

@@ -44,7 +44,7 @@ pub(super) fn resolve(value: &mut Value, name: &str, is_there: &dyn Fn(&Path) ->
     }
 }
 
-/// A relative path below `folder`; none where it is absolute, or no path.
+/// Returns a relative path below `folder`; `None` if it is absolute, or no path.
 fn joined(folder: &Path, text: &str) -> Option<PathBuf> {
     let path = Path::new(text);
     (!text.is_empty() && path.is_relative() && !text.contains(char::is_control)).then(|| folder.join(path))

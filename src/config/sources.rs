@@ -15,13 +15,13 @@ use super::read::{Inputs, Seen, Text, read};
 use super::yaml::MAX_BYTES;
 use crate::exit::Cause;
 
-/// A path, where there is no `--config`.
+/// The variable with a path, which is used if there is no `--config`.
 const PATH_VARIABLE: &str = "LEASEHOLD_CONFIG";
 
 /// The text itself, laid upon what the path names where both are set.
 const TEXT_VARIABLE: &str = "LEASEHOLD_CONFIG_YAML";
 
-/// The file that is read where nothing is named.
+/// The file that is read if nothing is named.
 const USUAL: &str = "/etc/leasehold/leasehold.yaml";
 
 /// The texts of a configuration, to be read now and again at each reload.
@@ -40,10 +40,11 @@ enum Origin {
 }
 
 impl Sources {
-    /// The texts that `configs` name (`-` is standard input, read here), or else the environment, or else the usual file.
+    /// Returns the texts that `configs` name (`-` is standard input, read here), or else the environment, or else
+    /// the usual file.
     ///
     /// # Errors
-    /// Where nothing is named and the usual file is not there, or standard input cannot be read.
+    /// If nothing is named and the usual file is not there, or standard input cannot be read.
     pub fn new(configs: &[PathBuf]) -> Result<Self, Rejected> {
         let mut sources = Self { origins: Vec::new(), notices: Vec::new() };
         for config in configs {
@@ -124,10 +125,10 @@ impl Sources {
         self.origins.iter().map(name).collect()
     }
 
-    /// The texts as they are now.
+    /// Returns the texts as they are now.
     ///
     /// # Errors
-    /// Where one cannot be read.
+    /// If one cannot be read.
     pub fn texts(&self) -> Result<Vec<Text>, Rejected> {
         let mut texts = Vec::new();
         for origin in &self.origins {

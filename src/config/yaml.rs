@@ -54,7 +54,7 @@ struct Reader<'a> {
     duplicates: Vec<Flaw>,
 }
 
-/// A node where it is used, and its value.
+/// A node at the place of its use, and its value.
 type Read = (Child, Value);
 
 impl<'a> Reader<'a> {
@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
                 let (entries, weight, map) = self.map(depth)?;
                 (Node::Map(entries), weight, anchor, tagged(map.into(), tag.as_deref()))
             }
-            // The parser's grammar has no other event where a node is due.
+            // The parser's grammar has no other event at the place of a node.
             _ => return Err(Flaw::new(mark, yaml_error::NOT_YAML, "check the indentation here")),
         };
         let node = self.marks.add(node);

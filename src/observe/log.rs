@@ -40,7 +40,7 @@ pub struct LogHandle {
 impl LogHandle {
     /// Shows events of this level and above from now on.
     pub fn set_level(&self, level: Level) {
-        // It fails only where the subscriber is gone, and then there is no log to change.
+        // It fails only if the subscriber is gone, and then there is no log to change.
         let _no_log = self.filter.reload(filter(level));
     }
 
@@ -150,7 +150,7 @@ pub fn is_for_a_person(plan: LogPlan) -> bool {
 /// Starts the log, once in the life of the process.
 ///
 /// # Errors
-/// Where a log was started before.
+/// If a log was started before.
 pub fn start(plan: LogPlan) -> Result<LogHandle, TryInitError> {
     let (layer, handle) = layer(plan, Reader::of_stderr(), || stderr::Lines);
     tracing_subscriber::registry().with(layer).try_init()?;

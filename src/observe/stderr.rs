@@ -98,7 +98,7 @@ pub fn catch_up() {
     }
 }
 
-/// Ends when it is time to [`catch_up`]; never where nothing waits.
+/// Ends when it is time to [`catch_up`], and never if nothing waits.
 pub async fn is_due() {
     if BEHIND.load(Ordering::Relaxed) {
         tokio::time::sleep(AGAIN).await;
@@ -270,7 +270,7 @@ impl Outlet {
                     line.drain(..written);
                     self.bytes -= written;
                 }
-                // Where standard error is closed, or a disk is full, the line is lost as it ever was.
+                // If standard error is closed, or a disk is full, the line is lost as it ever was.
                 Ok(_) | Err(_) => {
                     self.bytes -= line.len();
                     self.lines.pop_front();
@@ -299,7 +299,7 @@ impl Outlet {
 /// The time as the log's other lines have it.
 pub(super) fn timestamp() -> String {
     let mut text = String::new();
-    // It fails only where the text does, which takes everything.
+    // It fails only if the text does, which takes everything.
     let _never = SystemTime.format_time(&mut Writer::new(&mut text));
     text
 }

@@ -49,10 +49,10 @@ impl ServiceManager {
         self.socket.is_some()
     }
 
-    /// Every file is published.
+    /// Says that every file is published.
     ///
     /// # Errors
-    /// Where the manager does not listen; as with all the others.
+    /// If the manager does not listen, as for all the others.
     pub fn ready(&self) -> io::Result<()> {
         self.send_surely("READY=1")
     }
@@ -98,8 +98,8 @@ impl ServiceManager {
         self.watchdog.map(|limit| limit / 2)
     }
 
-    /// Waits a little where the manager is behind, as at a boot that starts everything: a unit whose readiness it
-    /// never heard of is ended when its time to start is over.
+    /// Sends a message, and waits a little if the manager is behind, as at a boot that starts everything. The
+    /// manager ends a unit of whose readiness it never heard, when its time to start is over.
     fn send_surely(&self, message: &str) -> io::Result<()> {
         let Some(socket) = &self.socket else { return Ok(()) };
         socket.set_write_timeout(Some(PATIENCE))?;

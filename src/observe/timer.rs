@@ -24,15 +24,15 @@ pub struct Timer {
 }
 
 impl Timer {
-    /// A timer that is not armed. Must be called inside a tokio runtime.
+    /// Makes a timer that is not armed. It must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// The kernel's, where it has no descriptors left.
+    /// The kernel's, if it has no descriptors left.
     pub fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let descriptor = timerfd_create(TimerfdClockId::Boottime, flags)?;
-        // The constructor that replaces this one is `unsafe`, for the sake of types whose descriptor
-        // may change under tokio's feet. An `OwnedFd` keeps what it asks for by itself.
+        // The constructor that replaces this one is `unsafe`, because the descriptor of some types may change under
+        // tokio's feet. An `OwnedFd` keeps what it asks for by itself.
         #[expect(deprecated, reason = "its replacement is unsafe, and an OwnedFd cannot break its promise")]
         let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
         Ok(Self { descriptor, armed: Cell::new(None) })

@@ -18,11 +18,11 @@ static BY_CAPABILITY: AtomicBool = AtomicBool::new(false);
 /// True if our memory is locked on a machine that has no swap now.
 static LOCKED_IN_VAIN: AtomicBool = AtomicBool::new(false);
 
-/// Closes this process's memory to everybody but root, forbids core dumps, and keeps it out of swap
-/// where that is allowed. Has nothing to do with `sandbox`: nothing that we do or start needs it open.
+/// Closes this process's memory to everybody but root, forbids core dumps, and keeps the memory out of swap if that
+/// is allowed. It has nothing to do with `sandbox`, because nothing that we do or start needs the memory open.
 ///
-/// "Not dumpable" also holds where `core_pattern` is a pipe, for which the kernel ignores the
-/// limit. A child is dumpable again once it runs its program, and locks nothing.
+/// "Not dumpable" also holds if `core_pattern` is a pipe, for which the kernel ignores the limit. A child is
+/// dumpable again once it runs its program, and locks nothing.
 pub fn close() {
     if let Err(why) = limits::forbid_cores() {
         tracing::warn!("cannot set the limit of core dumps to nothing: {why}");
@@ -41,7 +41,7 @@ pub fn close() {
     }
 }
 
-/// Does what the kernel refuses while our memory is locked: giving a part of the heap back. Where the machine has had swap
+/// Does what the kernel refuses while our memory is locked: giving a part of the heap back. If the machine had swap
 /// at the start, the memory stays locked, and `act` gives back what it can.
 pub fn unlocked(act: impl FnOnce()) {
     let unlocked = LOCKED_IN_VAIN.load(Ordering::Relaxed) && munlockall().is_ok();

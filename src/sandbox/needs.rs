@@ -80,7 +80,7 @@ impl Needs {
         }
         let zone = env("TZ").unwrap_or_default();
         let zone = Path::new(zone.to_str().map_or("", |zone| zone.trim_start_matches(':')));
-        // Behind links of /etc where the database is elsewhere.
+        // These may be links in /etc that lead to the database, if it is elsewhere.
         for path in [Path::new("/etc/localtime"), Path::new("/etc/zoneinfo"), zone] {
             if path.is_absolute() && path.exists() {
                 needs.file(path);

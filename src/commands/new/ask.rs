@@ -27,10 +27,10 @@ pub(super) struct File {
     pub(super) secret: String,
 }
 
-/// The flags, completed by answers.
+/// Returns the flags, completed by answers.
 ///
 /// # Errors
-/// 64 where something is missing and there is no terminal to ask at, or where the name is not plain.
+/// 64 if something is missing and there is no terminal to ask at, or if the name is not plain.
 pub(super) fn all(args: &NewArgs) -> Result<Answers, Ending> {
     if let Some(name) = &args.name {
         plain(name)
@@ -102,7 +102,7 @@ fn is_url(address: &str) -> Result<(), String> {
     }
 }
 
-/// `FILE=PATH#KEY`, where the file may be left out: it is called by the key, or by the end of the path.
+/// Reads `FILE=PATH#KEY`. Without `FILE`, the file is called by the key, or by the end of the path.
 pub(super) fn file(text: &str) -> File {
     if let Some((path, secret)) = text.split_once('=') {
         return File { path: path.to_owned(), secret: secret.to_owned() };

@@ -103,7 +103,7 @@ pub(super) fn around(answers: &Answers, configuration: &str, program: &Path) -> 
     }
 }
 
-/// The unit, which starts the program of a package where that is the one.
+/// Returns the unit. It starts the program of a package if `program` is that one.
 fn unit(program: &Path) -> String {
     let installed = program.starts_with("/usr/bin").then(|| program.display().to_string());
     let by_hand = "/usr/local/bin/leasehold";

@@ -42,8 +42,8 @@ pub enum Method {
 /// Asks for what the flags leave out, writes the files, and says what comes next.
 ///
 /// # Errors
-/// 64 where something is left out and there is no terminal to ask at; 78 where an answer makes no good configuration; 73 where
-/// a file is there already or cannot be written.
+/// 64 if something is left out and there is no terminal to ask at; 78 if an answer makes no good configuration; 73
+/// if a file is there already or cannot be written.
 pub fn run(args: &NewArgs) -> Result<ExitCode, Ending> {
     let answers = ask::all(args)?;
     let configuration = files::configuration(&answers);
@@ -64,7 +64,7 @@ pub fn run(args: &NewArgs) -> Result<ExitCode, Ending> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// All of them, or none where one is there already.
+/// Writes all of them, or none if one is there already.
 fn write(folder: &Path, made: &[(String, String)]) -> Result<(), Ending> {
     if let Some((name, _)) = made.iter().find(|(name, _)| folder.join(name).symlink_metadata().is_ok()) {
         let what = format!("{} is there already", folder.join(name).display());

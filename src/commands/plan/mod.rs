@@ -17,13 +17,11 @@ use crate::exit::{Cause, Ending};
 use crate::observe::log;
 use crate::sandbox;
 
-/// Logs in, asks, gives the login back, and reports on standard output. Mints no lease and writes
-/// nothing.
+/// Logs in, asks, revokes the login, and reports on standard output. It mints no lease and writes nothing.
 ///
 /// # Errors
-/// 77 where something is denied, or the login is refused; 66 where something is not there; 69 where
-/// the server is away; 78 where the configuration is not good; 73 where standard output cannot be
-/// written.
+/// 77 if something is denied, or the login is refused; 66 if something is not there; 69 if the server is away; 78
+/// if the configuration is not good; 73 if standard output cannot be written.
 pub fn run(args: &ConfigArgs, shape: Shape) -> Result<ExitCode, Ending> {
     let (plan, notices) = run::load(args)?;
     // The log is for the person who runs the command, and not for what collects the daemon's log. Starting it fails

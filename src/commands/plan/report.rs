@@ -90,7 +90,7 @@ struct Entry<'f> {
     path: &'f str,
     needs: Vec<&'f str>,
     has: &'f [String],
-    /// `ok`, `denied`, `missing`, or `away` where a store does not answer.
+    /// `ok`, `denied`, `missing`, or `away` if a store does not answer.
     state: &'static str,
     /// The reason why it is missing, or what a store says.
     #[serde(skip_serializing_if = "Option::is_none")]

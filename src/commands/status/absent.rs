@@ -17,7 +17,7 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// Finds it; nothing where there is none, or where it is of another container.
+    /// Finds the process, or returns `None` if there is none, or if it belongs to another container.
     pub(super) fn of(daemon: &Daemon) -> Option<Self> {
         let alone = daemon.alone.iter().map(AsRef::as_ref).collect();
         let wanted = Wanted { set: daemon.set.as_deref(), alone, ..Wanted::default() };

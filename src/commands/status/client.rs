@@ -74,7 +74,7 @@ fn converse(daemon: &Daemon, method: &str, path: &str) -> io::Result<DaemonReply
     }
 }
 
-/// A stream that is waited for, but not where the process behind it is stopped.
+/// A stream whose answer is waited for, unless the process behind it is stopped.
 struct Patient<'d, S> {
     stream: S,
     daemon: &'d Daemon,

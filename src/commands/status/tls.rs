@@ -60,10 +60,10 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
-/// The stream behind TLS. Nothing is sent yet.
+/// Returns the stream behind TLS. Nothing is sent yet.
 ///
 /// # Errors
-/// Where the certificate of the configuration cannot be read.
+/// If the certificate of the configuration cannot be read.
 pub(super) fn over<S: Read + Write>(
     stream: S,
     tls: &ListenTls,

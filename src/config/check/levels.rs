@@ -38,7 +38,7 @@ fn fields(source: Option<&TemplateSource>, at: &KeyPath, desk: &mut Desk<'_>) {
     }
 }
 
-/// The path, and the key that is looked for in `.Data`, where the path is one of KV version 2.
+/// Returns the path, and the key that is looked for in `.Data`, if the path is one of KV version 2.
 fn too_high<'t>(field: &FieldOf<'t>) -> Option<(&'t str, &'t str)> {
     let path = field.path.expose_str()?;
     let [data, key, ..] = field.names.as_slice() else { return None };

@@ -81,7 +81,7 @@ pub(super) fn least_refresh(refresh: Duration, at: &KeyPath, desk: &mut Desk<'_>
     }
 }
 
-/// A folder, where one is given: absolute and without `..`.
+/// Returns a folder, if one is given: absolute and without `..`.
 pub(super) fn folder(text: Option<&str>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<PathBuf> {
     let folder = absolute(text?, at, desk)?;
     if folder.file_name().is_none() {

@@ -54,7 +54,7 @@ pub(super) fn check(
     }
 }
 
-/// Parses a template; its name is its file, or where it stands in the configuration.
+/// Parses a template. Its name is its file, or its place in the configuration.
 fn template(
     text: Vec<u8>,
     file: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! `auto_auth`: how Vault Agent logs in, and where it puts the token.
+//! Translates `auto_auth`: how Vault Agent logs in, and where it puts the token.
 
 mod cloud;
 

@@ -99,7 +99,7 @@ impl Draft {
     }
 }
 
-/// The value at `steps`, made where it is not there; none where something else is on the way.
+/// Returns the value at `steps`, which is made if it is not there. `None` if something else is on the way.
 fn slot<'v>(value: &'v mut Value, steps: &[Step]) -> Option<&'v mut Value> {
     let Some((step, rest)) = steps.split_first() else { return Some(value) };
     let below = match step {

@@ -111,7 +111,8 @@ fn secret(block: &Block<'_>, spelling: &Spelling, desk: &mut Desk<'_>) {
     }
 }
 
-/// Every key of a secret: each by its name where the server was asked for them, otherwise as they come.
+/// Makes a variable of every key of a secret: each by its name if the server was asked for them, and otherwise as
+/// they come.
 fn all_keys(
     stanza: &Stanza<'_>,
     path: &str,

@@ -159,7 +159,7 @@ fn signal(exec: &Stanza<'_>, theirs: &str, ours: &str, desk: &mut Desk<'_>) {
     }
 }
 
-/// The quiescence of a whole configuration, for the variables.
+/// Sets the quiescence of a whole configuration for the variables.
 pub(super) fn wait_for_all(top: &Stanza<'_>, desk: &mut Desk<'_>) {
     wait::for_all(top, &home().key("wait"), desk);
 }

@@ -104,7 +104,7 @@ pub(super) struct Site<'a> {
     pub(super) namespace: Option<&'a str>,
     /// Reads a template's file.
     pub(super) read_file: ReadFile<'a>,
-    /// The keys of secrets, where the server was asked for them.
+    /// The keys of secrets, if the server was asked for them.
     pub(super) keys: Option<&'a Keys>,
     /// True if somebody asks what the configuration means, and does not run it.
     pub(super) asked: bool,
@@ -113,7 +113,7 @@ pub(super) struct Site<'a> {
 /// Reads texts that are one configuration of another program, at `site`.
 ///
 /// # Errors
-/// Where one of them is not the language.
+/// If one of them is not in the language.
 pub(super) fn read(texts: &[Text], site: Site<'_>) -> Result<Reading, Vec<Problem>> {
     let (mut parsed, mut flaws) = (Vec::new(), Vec::new());
     for (source, text) in texts.iter().enumerate() {
@@ -203,11 +203,11 @@ pub struct Converted {
     pub problems: Vec<Problem>,
 }
 
-/// Writes what `texts` mean as our own configuration; what is relative is so to `folder`. Of secrets whose `keys`
-/// are known each is named.
+/// Writes what `texts` mean as our own configuration. Relative paths are relative to `folder`. If the `keys` of a
+/// secret are known, each key is named.
 ///
 /// # Errors
-/// Where they are not the language of a program that is known.
+/// If the texts are not in the language of a known program.
 pub fn convert(
     texts: &[Text],
     folder: &Path,

@@ -123,7 +123,7 @@ impl Page<'_> {
     }
 }
 
-/// A key, in quotes where it is not a plain word.
+/// Returns a key, in quotes unless it is a plain word.
 fn key(name: &str) -> String {
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     let word = plain && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && !is_special(name);

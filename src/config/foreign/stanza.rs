@@ -68,7 +68,7 @@ pub(super) struct Desk<'a> {
     pub(super) namespace: Option<&'a str>,
     /// Reads a template's file.
     pub(super) read_file: super::ReadFile<'a>,
-    /// The keys of secrets by their paths, where the server was asked for them.
+    /// The keys of secrets by their paths, if the server was asked for them.
     pub(super) keys: Option<&'a Keys>,
     /// True if the program merges the blocks of several texts key by key, and false if its last block replaces the
     /// others.
@@ -94,7 +94,7 @@ impl<'o> Stanza<'o> {
         Self { name: name.into(), at, items: object.items.iter().collect() }
     }
 
-    /// The item called `key`; the last where there are several.
+    /// Returns the item called `key`; the last one if there are several.
     pub(super) fn get(&self, key: &str) -> Option<&'o Item> {
         self.all(key).next_back()
     }

@@ -19,7 +19,7 @@ pub(super) enum Unknown {
 /// weaker than its author believes.
 const TRUST: &[&str] = &["ca_", "cacert", "capath", "cert", "tls", "ssl", "verify", "insecure", "pinned"];
 
-/// The same for the `vault` block, where an address is the other half of it.
+/// The same for the `vault` block, in which an address is the other half of trust.
 const SERVER: &[&str] = &["addr", "url", "host", "proxy"];
 
 impl Desk<'_> {

@@ -23,7 +23,7 @@ pub struct Anchor {
 }
 
 impl Origin {
-    /// `leasehold.yaml:12:5`, for a place in the template: line and column from 1, in characters.
+    /// Returns a place in the template, such as `leasehold.yaml:12:5`: line and column from 1, in characters.
     #[must_use]
     pub fn place(&self, line: usize, column: usize) -> String {
         let (anchor, below) = if line <= 1 { (self.first, 0) } else { (self.rest, line - 2) };

@@ -115,7 +115,7 @@ pub enum Part {
 pub struct TemplateSource {
     /// The name that errors use: the file's path, or `files[2].template`.
     pub name: String,
-    /// The file it was read from, where it was one.
+    /// The file that it was read from, if there was one.
     pub file: Option<PathBuf>,
     /// The template's place in the configuration, if that is known.
     pub origin: Option<Origin>,
@@ -145,7 +145,7 @@ impl TemplateSource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MissingKey {
-    /// It stops the rendering. Ours, for a `<no value>` in a password is worse.
+    /// The rendering fails. This is our own default, because a `<no value>` in a password is worse.
     #[default]
     Error,
     /// `<no value>`, Go's default.

@@ -59,7 +59,7 @@ pub(super) struct Guest<S> {
     pub(super) stream: S,
     /// Set once the request of the connection is there.
     pub(super) heard: Rc<Cell<bool>>,
-    /// Ends it where it has to make room.
+    /// Ends the connection if it has to make room.
     pub(super) cut: AbortRegistration,
 }
 
@@ -110,7 +110,7 @@ impl<S> Gate<S> {
         }
     }
 
-    /// The next connection to be served, where there is a place for one.
+    /// Returns the next connection to be served, if there is a place for one.
     pub(super) fn admit(&mut self, now: Moment) -> Option<Guest<S>> {
         let at = self.waiting.iter().position(|(origin, _)| !self.is_full(*origin))?;
         let (origin, stream) = self.waiting.remove(at)?;

@@ -133,8 +133,8 @@ impl Server {
         self.listener.address()
     }
 
-    /// Serves until it is dropped, and all connections with it. Runs where it is polled: it
-    /// spawns nothing.
+    /// Serves until it is dropped, and all connections with it. It runs inside the task that polls it: it spawns
+    /// nothing.
     pub async fn serve(self, asks: mpsc::Sender<Ask>) -> Infallible {
         let Self { mut listener, tls, limits } = self;
         let mut gate = Gate::new(limits.places);
@@ -186,8 +186,8 @@ async fn until(deadline: Option<Moment>) {
     tokio::task::yield_now().await;
 }
 
-/// Serves one connection that comes from `address`, or from the Unix socket where there is none. A
-/// [`Server`] does this with each that it accepts.
+/// Serves one connection that comes from `address`, or from the Unix socket if there is no address. A [`Server`]
+/// does this with each connection that it accepts.
 pub async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     address: Option<SocketAddr>,
@@ -259,7 +259,7 @@ async fn answer(
     }
 }
 
-/// Asks the main loop; `None` where it is gone.
+/// Asks the main loop; returns `None` if the loop is gone.
 async fn performed(route: Route, query: Option<&str>, asks: &mpsc::Sender<Ask>) -> Option<HttpResponse> {
     Some(match route {
         Route::Live => asked(asks, Ask::Alive).await.map(|()| text(StatusCode::OK, "alive"))?,

@@ -116,9 +116,9 @@ pub(super) fn of<B>(request: &Request<B>, peer: Peer) -> Result<Route, Refusal> 
     if acts && peer == Peer::Remote {
         return Err(Refusal::Peer);
     }
-    // A browser on this machine reaches loopback for any page that it shows. Such a page either
-    // says where it comes from (Origin), or has made its own name resolve to 127.0.0.1 (DNS
-    // rebinding), and then that name is the Host. Scrapers from elsewhere may use names.
+    // A browser on this machine reaches loopback for any page that it shows. Such a page either names its origin
+    // (Origin), or has made its own name resolve to 127.0.0.1 (DNS rebinding), and then that name is the Host.
+    // Scrapers from elsewhere may use names.
     let from_a_page = request.headers().contains_key(ORIGIN) || !hosts_are_local(request);
     if peer == Peer::Loopback && from_a_page {
         return Err(Refusal::Browser);
@@ -156,7 +156,7 @@ fn hosts_are_local<B>(request: &Request<B>) -> bool {
         .all(|authority| authority.is_some_and(|authority| is_local(authority.host())))
 }
 
-/// The hosts of the header; `None` where one cannot be read.
+/// Returns the hosts of the header; `None` for one that cannot be read.
 fn header_hosts(headers: &HeaderMap) -> impl Iterator<Item = Option<Authority>> {
     headers.get_all(HOST).into_iter().map(|value| value.to_str().ok()?.parse().ok())
 }

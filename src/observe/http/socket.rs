@@ -75,15 +75,15 @@ fn watch(path: &Path) -> io::Result<AsyncFd<OwnedFd>> {
     let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
     let gone = WatchFlags::DELETE | WatchFlags::MOVE | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
     inotify::add_watch(&inotify, folder, gone | WatchFlags::ONLYDIR)?;
-    // The constructor that replaces this one is `unsafe`, for the sake of types whose descriptor
-    // may change under tokio's feet. An `OwnedFd` keeps what it asks for by itself.
+    // The constructor that replaces this one is `unsafe`, because the descriptor of some types may change under
+    // tokio's feet. An `OwnedFd` keeps what it asks for by itself.
     #[expect(deprecated, reason = "its replacement is unsafe, and an OwnedFd cannot break its promise")]
     AsyncFd::with_interest(inotify, Interest::READABLE)
 }
 
 /// Ends when something has happened in the folder.
 async fn heard(watch: &AsyncFd<OwnedFd>) {
-    // It fails only where the runtime ends.
+    // It fails only when the runtime ends.
     let Ok(mut ready) = watch.readable().await else { return std::future::pending().await };
     let mut buffer = [MaybeUninit::uninit(); 1024];
     let mut events = inotify::Reader::new(watch.get_ref(), &mut buffer);

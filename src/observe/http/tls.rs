@@ -99,10 +99,10 @@ impl Tls {
         [cert_file, key_file].into_iter().chain(client_ca_file)
     }
 
-    /// Reads the files again and takes what they hold for new connections. Whether they had changed.
+    /// Reads the files again, and takes what they hold for new connections. Returns whether they had changed.
     ///
     /// # Errors
-    /// Where they cannot be used, as between the writes of certificate and key; the old ones stay.
+    /// If they cannot be used, as between the writes of certificate and key. The old ones stay.
     pub fn reload(&self) -> Result<bool, TlsError> {
         let new = read(&self.files)?;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);

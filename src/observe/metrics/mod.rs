@@ -57,7 +57,7 @@ pub struct About {
     pub method: &'static str,
     /// The mount below `auth/`.
     pub mount: String,
-    /// The role or the user, where the method names one.
+    /// The role or the user, if the method names one.
     pub role: Option<String>,
     /// The files and variables that the configuration comes from.
     pub configuration: Vec<String>,

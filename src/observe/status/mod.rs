@@ -105,7 +105,7 @@ pub struct Auth {
     pub method: String,
     /// The mount below `auth/`.
     pub mount: String,
-    /// The role, or the user, where the method names one.
+    /// The role or the user, if the method names one.
     pub role: Option<String>,
 }
 

@@ -19,7 +19,7 @@ pub fn text(status: &Status, palette: Palette) -> String {
     joined(&lines)
 }
 
-/// The same of one file, one secret by its id or path, or one notifier; nothing where nothing goes by that name.
+/// Returns the same of one file, one secret (by its id or path) or one notifier; `None` if nothing has that name.
 #[must_use]
 pub fn text_of(status: &Status, name: &str, palette: Palette) -> Option<String> {
     let uses = |file: &&File, secret: &Secret| file.sources.contains(&secret.source);
@@ -287,8 +287,8 @@ pub(super) fn span(seconds: i64) -> String {
     exact.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }
 
-/// The heads and the rows, every column as wide as its widest cell but the last; nothing where
-/// there are no rows.
+/// Returns the heads and the rows. Every column but the last is as wide as its widest cell. Without rows, the
+/// result is empty.
 pub(crate) fn columns<const N: usize>(
     heads: [&str; N],
     rows: Vec<[Cell; N]>,

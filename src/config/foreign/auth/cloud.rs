@@ -42,7 +42,7 @@ pub(super) fn azure(config: &Stanza<'_>, desk: &mut Desk<'_>) {
     }
 }
 
-/// The type, and the account, which the Agent calls `default` where it is the machine's own.
+/// Sets the type, and the account, which the Agent calls `default` if it is the machine's own.
 pub(super) fn google(config: &Stanza<'_>, desk: &mut Desk<'_>) {
     let auth = KeyPath::of(&["auth"]);
     let home = auth.key("gcp_type");
