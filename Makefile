@@ -65,6 +65,8 @@ lint: ## formatting, clippy, links in the comments, the workflows, and what may 
 # As it ships: the tests have every feature.
 	$(CARGO) clippy --package leasehold --package leasehold-stores -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
+# The fuzz targets are no members of the workspace: this fails where their lock file is behind.
+	$(CARGO) fetch --quiet --locked --manifest-path fuzz/Cargo.toml
 	scripts/workflows
 	scripts/cargo-deny check --hide-inclusion-graph --allow no-license-field bans licenses sources
 

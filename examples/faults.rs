@@ -15,14 +15,16 @@ use serde_json::Value;
 
 const HEAD: &str = "# Faults, and what holds in each
 
-This page is made by the tests: `make test` compares it with what its run has shown, and fails where a
-fault has no test that passed; `make docs` writes it. What holds, the exit code and the metric are asserted by the
-test that is named.
+This page is made by the tests. `make docs` writes it, and `make test` compares it with what its run has shown. The comparison
+fails if a fault has no test that passed. The named test asserts what holds, the exit code and the metric.
 
-Where a fault is shown: **simulated** is the pure core in virtual time, with every promise checked after
-every step; **real server** is the built program, or the client in it, with OpenBao or, for the webhook, a
-Kubernetes API server; **hostile server**
-is a server that does wrong what a script tells it to; **real files and processes** speaks for itself.
+The column *where* says on what a fault is shown:
+
+- **simulated**: the pure core in virtual time. Every promise is checked after every step.
+- **real server**: the built program, or the client in it, with OpenBao; for the webhook, with a Kubernetes API server.
+- **hostile server**: the same, with a server that does wrong what a script tells it to.
+- **real files and processes**: the built program, or a part of it, with files and processes of the machine.
+
 A fault that a real server can produce is shown on one.
 
 What each answer means, by status, body and question, and what is done then, is in

@@ -36,16 +36,16 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Log in, render and publish everything all or nothing, leave the handoff, end.
+    /// Log in, render and publish all files or none, leave the handoff, and end.
     #[command(after_help = examples::INIT)]
     Init(InitArgs),
     /// Keep everything renewed and rendered, and notify, until SIGTERM.
     #[command(after_help = examples::SIDECAR)]
     Sidecar(ConfigArgs),
-    /// Run a command with secrets in files and environment, as a sidecar would keep them.
+    /// Run a command with secrets in its files and its environment, and keep them up to date as a sidecar does.
     #[command(after_help = examples::EXEC)]
     Exec(ExecArgs),
-    /// Check configuration and templates offline: all problems at once.
+    /// Check configuration and templates offline, and report all problems at once.
     #[command(after_help = examples::CHECK)]
     Check(CheckArgs),
     /// Ask the server what this configuration's login may do: what works, what is denied or missing.
@@ -54,13 +54,13 @@ enum Command {
     /// Print the least policy that this configuration needs, without a server.
     #[command(after_help = examples::POLICY)]
     Policy(PolicyArgs),
-    /// Ask the running daemon how files and secrets are: exit 0 where all is well, 1 where anything is not; never shows a value.
+    /// Show how the running daemon's files and secrets are, never a value. Exit 0 if all is well, and 1 if something is not.
     #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
-    /// Have the running daemon poll now what has no end of its own: all of it, or what one file is made of.
+    /// Make the running daemon poll now: every secret without a lease, or those of one file.
     #[command(after_help = examples::REFRESH)]
     Refresh(RefreshArgs),
-    /// Have the running daemon revoke what it minted, and end.
+    /// Make the running daemon revoke what it minted, and end.
     #[command(after_help = examples::QUIT)]
     Quit(ConfigArgs),
     /// Change the level of the running daemon's log, until it reads its configuration again.
@@ -72,13 +72,14 @@ enum Command {
     /// Render one template offline to standard output.
     #[command(after_help = examples::RENDER)]
     Render(RenderArgs),
-    /// Copy this program, for an image without a shell: an init container puts it where another one runs it.
+    /// Copy this program, for an image without a shell: an init container puts the copy where another container
+    /// runs it.
     #[command(after_help = examples::INSTALL)]
     Install(InstallArgs),
-    /// Write a configuration, its policy, and a unit or a pod: asks for what the flags leave out.
+    /// Write a configuration, its policy, and a unit or a pod. It asks for what the flags leave out.
     #[command(after_help = examples::NEW)]
     New(NewArgs),
-    /// Show all of it on a development server, which is started for it: needs bao or vault on the path.
+    /// Show every part of it on a development server that it starts. It needs bao or vault on the path.
     #[command(after_help = examples::DEMO)]
     Demo,
     /// Print the completions of a shell.
@@ -128,7 +129,7 @@ pub fn main() -> ExitCode {
     code
 }
 
-/// The command line, where it is one or means one.
+/// Returns the command line, if it is one or means one.
 fn parsed(words: &[OsString]) -> Result<Cli, clap::Error> {
     let parse = |words: &[OsString]| Cli::try_parse_from([OsString::from("leasehold")].iter().chain(words));
     parse(words).or_else(|error| habits::meant(words).map_or(Err(error), |words| parse(&words)))
@@ -173,7 +174,7 @@ fn act(config: &ConfigArgs, act: &Act) -> Result<ExitCode, Ending> {
     daemon(config).and_then(|daemon| commands::act::run(&daemon, act))
 }
 
-/// How the daemon of this configuration can be asked.
+/// Returns how the daemon of this configuration can be reached.
 fn daemon(config: &ConfigArgs) -> Result<Daemon, Ending> {
     let (plan, _notices) = config::load(&config.config, &[]).map_err(|rejected| rejected.ending())?;
     let listen = plan.listen.clone().ok_or_else(|| {
@@ -188,7 +189,7 @@ fn daemon(config: &ConfigArgs) -> Result<Daemon, Ending> {
     Ok(Daemon { listen, tls: plan.listen_tls, set, alone })
 }
 
-/// Help and version are results; anything else wrong with the command line is 64, not clap's 2.
+/// Reports a wrong command line. Help and version are results. Everything else ends with 64, not with clap's 2.
 fn misused(error: &clap::Error, words: &[OsString]) -> ExitCode {
     if !error.use_stderr() {
         let printed = error.print().and_then(|()| std::io::stdout().flush());

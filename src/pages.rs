@@ -21,25 +21,25 @@ pub struct Pages(State);
 
 #[derive(Debug)]
 enum State {
-    /// The kernel's account of our memory, which a sandbox closes to those who come later.
+    /// The kernel's account of our memory. A sandbox closes it to what opens it later.
     Unread(File),
-    /// Where they are: found once, since a program is mapped at its start.
+    /// The places of the pages. They are found once, because a program is mapped at its start.
     Known(Vec<Range<usize>>),
 }
 
 impl Pages {
-    /// Of this process. Has to be called before the sandbox is up.
+    /// Opens the accounts of this process. It has to be called before the sandbox is up.
     ///
     /// # Errors
-    /// Where `/proc` is not there.
+    /// If `/proc` is not there.
     pub fn open() -> io::Result<Self> {
         File::open("/proc/self/smaps").map(State::Unread).map(Self)
     }
 
-    /// Gives them back. Has to be called when relocations are done, which is before `main`.
+    /// Gives the pages back. It has to be called when relocations are done, which is before `main`.
     ///
     /// # Errors
-    /// Where the kernel does not tell of our memory, or does not take them.
+    /// If the kernel does not account for our memory, or does not take the pages.
     pub fn give_back(&mut self) -> io::Result<()> {
         if let State::Unread(account) = &mut self.0 {
             let mut text = String::new();
@@ -60,8 +60,8 @@ fn let_go(pages: &Range<usize>) -> Result<(), Errno> {
         let start = std::ptr::with_exposed_provenance_mut(pages.start);
         // SAFETY: the advice makes the next touch of a page read it from the mapped file. These pages cannot be
         // written to (the mapping is private and read-only, and nothing here changes protections), none of them
-        // differed from the file when they were found, and Linux lets nobody write to the file of a running program
-        // (ETXTBSY). So whatever refers to them reads the same bytes afterwards.
+        // differed from the file when they were found, and Linux lets no process write to the file of a running
+        // program (ETXTBSY). So whatever refers to them reads the same bytes afterwards.
         unsafe { madvise(start, pages.len(), advice) }
     };
     // Before Linux 5.18 there is only the advice that refuses locked pages.
@@ -71,8 +71,8 @@ fn let_go(pages: &Range<usize>) -> Result<(), Errno> {
     })
 }
 
-/// Gives the pages of the heap back to the kernel in which nothing is kept. Does nothing where the C library has no way to
-/// do it.
+/// Gives the pages of the heap in which nothing is kept back to the kernel. It does nothing if the C library has no
+/// way to do that.
 pub fn give_back_heap() {
     #[cfg(target_env = "gnu")]
     {
@@ -86,8 +86,8 @@ pub fn give_back_heap() {
     }
 }
 
-/// The mappings of the file that `here` is in, which nobody can write to and no page of which differs from the file:
-/// relocated ones, that are read-only too, do.
+/// Returns the mappings of the file that `here` is in, if no process can write to them and no page of theirs
+/// differs from the file. Pages of relocations differ, although they are read-only, too.
 fn unchanged(account: &str, here: usize) -> Vec<Range<usize>> {
     let mappings: Vec<Mapping> = mappings(account);
     let own = mappings.iter().find(|mapping| mapping.range.contains(&here)).map(|mapping| mapping.file);
@@ -95,14 +95,14 @@ fn unchanged(account: &str, here: usize) -> Vec<Range<usize>> {
     mappings.iter().filter(ours).map(|mapping| mapping.range.clone()).collect()
 }
 
-/// One mapping, as `/proc/self/smaps` tells of it.
+/// A mapping, as `/proc/self/smaps` describes it.
 struct Mapping<'a> {
     range: Range<usize>,
     /// `r-xp`.
     access: &'a str,
-    /// Device and number of the file: the name may be another's by now.
+    /// The device and the number of the file. Another file may have its name by now.
     file: (&'a str, &'a str),
-    /// KiB that no file backs, resident and swapped; none where that is not told.
+    /// The KiB that no file backs, resident and swapped; `None` if the system does not say.
     anonymous: Option<u64>,
     swapped: Option<u64>,
 }
@@ -144,7 +144,7 @@ fn heading<'a>(addresses: &'a str, mut words: impl Iterator<Item = &'a str>) -> 
 mod tests {
     use super::*;
 
-    /// As Linux 6.18 tells of a program whose relocated tables were made read-only.
+    /// The account of Linux 6.18 of a program whose relocated tables were made read-only.
     const ACCOUNT: &str = "\
 7f3e55400000-7f3e5560d000 r--p 00000000 fe:00 1835 /usr/local/bin/leasehold
 Size:               2100 kB

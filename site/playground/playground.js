@@ -54,7 +54,7 @@ function fail(answer) {
   at("error-text").textContent = answer.error;
   at("excerpt").textContent = excerpt(answer);
   at("excerpt").hidden = answer.line === undefined;
-  at("hint").textContent = `What to do: ${answer.hint}.`;
+  at("hint").textContent = `What to do: ${answer.hint}${/[.?!]$/.test(answer.hint) ? "" : "."}`;
   say(`Not rendered. ${texts[answer.within]}${place}: ${answer.error}`);
 }
 

@@ -1,4 +1,4 @@
-//! What the identity that asks a cloud has to be granted there, and no more.
+//! Says what the identity that asks a cloud has to be granted there, and no more.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,12 @@ use crate::config::plan::Plan;
 use leasehold_base::request::Verb;
 use leasehold_stores::{Aws, Azure, Google, Kind, Settings};
 
-/// What is wanted of one store.
+/// The requests to one store.
 struct Wanted<'p> {
     /// The names that are read.
     reads: BTreeSet<&'p str>,
     lists: bool,
-    /// Paths that only a rendering knows may be anything.
+    /// True if a rendering may ask for any path.
     unknown: bool,
 }
 

@@ -1,7 +1,7 @@
-//! What a plan asks of the server: known before anything is rendered, as a policy that grants it,
-//! and compared with what a login may really do.
+//! Says what a plan asks of the server before anything is rendered, makes the policy that grants it, and compares
+//! it with what a login may really do.
 //!
-//! `wants` and `rules` are pure; only `survey` asks, and mints nothing.
+//! `wants` and `rules` are pure. Only `survey` asks the server, and it mints nothing.
 
 #[cfg(feature = "clouds")]
 pub mod grants;

@@ -8,8 +8,8 @@ use crate::config::plan::Plan;
 use crate::vault::mounts::{Mount, canonical};
 use leasehold_base::request::{Request, Verb};
 
-/// Second parts of paths that engines other than KV have. Without a server they tell that a path
-/// is no KV secret, which has two forms.
+/// The second parts of paths that engines other than KV have. Without a server, they show that a path is no KV
+/// secret, which has two forms.
 const NOT_KV: [&str; 16] = [
     "cert",
     "code",
@@ -29,14 +29,14 @@ const NOT_KV: [&str; 16] = [
     "verify",
 ];
 
-/// What one path has to be granted.
+/// The capabilities that one path has to be granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// As the server sees it.
+    /// The path as the server sees it.
     pub path: String,
-    /// Sorted.
+    /// The capabilities, sorted.
     pub capabilities: BTreeSet<&'static str>,
-    /// Who wants it, or what it is for.
+    /// The users of the path, or what it is for.
     pub users: BTreeSet<String>,
 }
 
@@ -51,13 +51,14 @@ impl Rule {
         Self { path: path.to_owned(), capabilities: BTreeSet::from([needs]), users: users.clone() }
     }
 
-    /// Whether a policy's line for this path would grant others too: there is no way to write it.
+    /// Returns whether a policy's line for this path would grant other paths, too: then there is no way to write
+    /// it.
     #[must_use]
     pub fn is_wild(&self) -> bool {
         self.path.ends_with('*') || self.path.split('/').any(|part| part == "+")
     }
 
-    /// Whether these capabilities, as the server tells them, are enough.
+    /// Returns whether these capabilities, as the server names them, are enough.
     #[must_use]
     pub fn is_granted(&self, has: &[String]) -> bool {
         let has = |wanted: &str| has.iter().any(|one| one == wanted || one == "root");
@@ -67,7 +68,7 @@ impl Rule {
     }
 }
 
-/// What a request of this kind takes.
+/// Returns the capabilities that a request of this kind takes.
 fn capabilities(verb: Verb) -> &'static [&'static str] {
     match verb {
         Verb::Read => &["read"],
@@ -76,8 +77,8 @@ fn capabilities(verb: Verb) -> &'static [&'static str] {
     }
 }
 
-/// The rules that grant `want`: one where its mount is known, both forms of what may be a KV secret
-/// where it is not.
+/// Returns the rules that grant `want`: one if its mount is known, and otherwise both forms of what may be a KV
+/// secret.
 #[must_use]
 pub fn for_want(want: &Want, mount: Option<&Mount>) -> Vec<Rule> {
     let rule = |path: String| Rule {
@@ -103,7 +104,7 @@ pub fn for_want(want: &Want, mount: Option<&Mount>) -> Vec<Rule> {
     rules
 }
 
-/// What the token and its leases need for themselves; `leases` tells whether anything may be leased.
+/// Returns what the token and its leases need for themselves. `leases` says whether anything may be leased.
 #[must_use]
 pub fn for_upkeep(plan: &Plan, wants: &Wants, leases: bool) -> Vec<Rule> {
     if plan.auth.wrap_ttl.is_some() {
@@ -135,9 +136,9 @@ pub fn offline(plan: &Plan, wants: &Wants) -> Vec<Rule> {
     merged(known.chain(for_upkeep(plan, wants, leases)).chain(elsewhere))
 }
 
-/// What the leases of `want` take where its path begins with a namespace. The server asks the policy of the lease's own
-/// namespace, and revokes nothing there with the login. Without a server a namespace cannot be told from a mount of
-/// several parts, whose lines then grant nothing.
+/// Returns what the leases of `want` take if its path begins with a namespace. The server asks the policy of the
+/// lease's own namespace, and revokes nothing there with the login. Without a server, a namespace cannot be told
+/// from a mount of several parts. For such a mount, these lines grant nothing.
 fn for_leases_elsewhere(want: &Want) -> Vec<Rule> {
     let parts: Vec<&str> = want.path.split('/').collect();
     if matches!(parts[0], "auth" | "sys" | "identity" | "cubbyhole") {
@@ -167,7 +168,7 @@ pub fn merged(rules: impl IntoIterator<Item = Rule>) -> Vec<Rule> {
     all.into_values().collect()
 }
 
-/// The rules in the language of policies, each under a comment that says whom it is for.
+/// Writes the rules in the language of policies, each below a comment that names its users.
 #[must_use]
 pub fn hcl(rules: &[Rule]) -> String {
     let mut text = String::new();

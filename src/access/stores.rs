@@ -1,4 +1,4 @@
-//! What the stores that are no Vault have of what is wanted of them.
+//! Says what the stores that are no Vault have of what a plan wants.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

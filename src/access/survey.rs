@@ -1,4 +1,4 @@
-//! What a login may really do of what is wanted. Nothing is minted: secrets are read only of KV
+//! Compares what a plan wants with what a login may really do. It mints nothing: it reads secrets only of KV
 //! engines, where reading leaves no trace but in the audit log.
 
 use std::collections::BTreeMap;
@@ -17,10 +17,10 @@ use crate::vault::mounts::{Mount, canonical};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::{Request, Verb};
 
-/// Paths that are asked about at once.
+/// The number of paths that one question is about.
 const BATCH: usize = 100;
 
-/// How a path stands.
+/// The state of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     /// It is granted, and there as far as that can be known.
@@ -35,24 +35,24 @@ pub enum State {
     Away(Failure),
 }
 
-/// One path, or what stands for it.
+/// A path, or what stands for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What has to be granted. Two forms where the server does not tell which one it is.
+    /// The rules that have to be granted. There are two forms if the server does not tell which one it is.
     pub rules: Vec<Rule>,
-    /// What is granted, in the server's words, of the first of the rules.
+    /// The capabilities that are granted, in the server's words, for the first of the rules.
     pub has: Vec<String>,
-    /// How it stands.
+    /// The state of the path.
     pub state: State,
-    /// Whether a file or variable cannot be without it; the others end by themselves, or in time.
+    /// True if a file or variable cannot be without it. The others end by themselves, or in time.
     pub vital: bool,
 }
 
-/// Logs in, asks about everything, and gives the login back.
+/// Logs in, asks about everything, and revokes the login.
 ///
 /// # Errors
-/// 77 where the login is refused, or may not ask what it may do; 69 where the server is away; 78
-/// where asking would use up a credential that the real run needs.
+/// 77 if the login is refused, or may not ask what it may do; 69 if the server is away; 78 if asking would use up a
+/// credential that the real run needs.
 pub async fn survey(
     plan: &Plan,
     wants: &Wants,
@@ -61,11 +61,11 @@ pub async fn survey(
     with_login(plan, variables, async |surveyor| surveyor.look(plan, wants).await).await
 }
 
-/// Logs in, asks for the keys of the secrets that become variables as a whole, and gives the login back. Only secrets of
-/// KV engines are read: reading others would mint something.
+/// Logs in, asks for the keys of the secrets that become variables as a whole, and revokes the login. Only secrets
+/// of KV engines are read, because reading others would mint something.
 ///
 /// # Errors
-/// As above, and 66 where a secret is not there.
+/// As above, and 66 if a secret is not there.
 pub async fn keys_of(plan: &Plan, variables: &BTreeMap<String, Secret>) -> Result<Keys, Ending> {
     let wanted = plan.exec.env.iter().filter_map(|variable| match &variable.source {
         VariableSource::Made(Source::Json { request }) if variable.spread.is_some() => Some(request),
@@ -75,7 +75,7 @@ pub async fn keys_of(plan: &Plan, variables: &BTreeMap<String, Secret>) -> Resul
     with_login(plan, variables, async |surveyor| surveyor.keys(&wanted).await).await
 }
 
-/// What `ask` finds out with a login that is given back afterwards.
+/// Returns what `ask` finds out with a login, which is revoked afterwards.
 async fn with_login<T>(
     plan: &Plan,
     variables: &BTreeMap<String, Secret>,
@@ -86,7 +86,7 @@ async fn with_login<T>(
         let hint = "lay another `auth` of the same role over this one: --config own.yaml --config other.yaml";
         return Err(Ending::new(Cause::Config, what, hint));
     }
-    // Of a wrapped login nothing could be asked.
+    // With a wrapped login, nothing could be asked.
     let auth = AuthPlan { wrap_ttl: None, ..plan.auth.clone() };
     let client = Client::new(&plan.vault, &auth).map_err(|failure| {
         let hint = failure.hint("check the files that `vault` names");
@@ -107,11 +107,11 @@ async fn with_login<T>(
 struct Surveyor<'s> {
     client: &'s Client,
     token: &'s Secret,
-    /// How many questions may be under way.
+    /// The number of questions that may be under way.
     at_once: usize,
 }
 
-/// What has to be granted, and for what: a want with the mount that it is on, or the upkeep of the login.
+/// A request with what has to be granted for it: a want with the mount that it is on, or the upkeep of the login.
 struct Asked<'w> {
     want: Option<(&'w Want, Option<Mount>)>,
     rules: Vec<Rule>,
@@ -173,7 +173,7 @@ impl Surveyor<'_> {
         granted: &BTreeMap<String, Vec<String>>,
     ) -> Result<Finding, Ending> {
         let Asked { want, rules } = asked;
-        // Where the server does not tell of the mount, the path is asked for as it is written.
+        // If the server does not say what the mount is, the path is asked for as it is written.
         let has = granted.get(&rules[0].path).cloned().unwrap_or_default();
         let mut state = if rules[0].is_granted(&has) { State::Works } else { State::Denied };
         if let (Some((want, Some(mount))), State::Works) = (&want, &state) {
@@ -183,7 +183,7 @@ impl Surveyor<'_> {
         Ok(Finding { rules, has, state, vital })
     }
 
-    /// What the token may do, by path.
+    /// Returns what the token may do, by path.
     async fn granted(&self, paths: &[&str]) -> Result<BTreeMap<String, Vec<String>>, Ending> {
         let mut granted = BTreeMap::new();
         // Its own permissions are those of the namespace that made it.
@@ -204,8 +204,8 @@ impl Surveyor<'_> {
         Ok(granted)
     }
 
-    /// Whether a secret that may be read is there, with the keys that are wanted of it. Of engines
-    /// that make what is read nothing is read.
+    /// Returns whether a readable secret exists and has the wanted keys. It reads only secrets of KV engines,
+    /// because reading one of another engine would make it.
     async fn presence(&self, want: &Want, mount: &Mount) -> Result<State, Ending> {
         if want.verb != Verb::Read || !mount.is_kv() {
             return Ok(State::Works);

@@ -11,9 +11,9 @@ use leasehold_base::request::{BadPath, Request, Verb};
 /// A path that is asked for, in one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Want {
-    /// How it is asked.
+    /// The kind of request.
     pub verb: Verb,
-    /// As written.
+    /// The path as it is written.
     pub path: String,
     /// The files and variables that want it, by name, each once.
     pub users: BTreeSet<String>,
@@ -34,17 +34,17 @@ pub struct Unknown {
 /// All of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wants {
-    /// Sorted by path, then by verb.
+    /// The requests to the Vault, sorted by path, then by verb.
     pub known: Vec<Want>,
-    /// Of stores that are no Vault, sorted likewise.
+    /// The requests to stores that are no Vault, sorted likewise.
     pub stored: Vec<Want>,
-    /// In the order of the configuration.
+    /// The calls whose paths are not known, in the order of the configuration.
     pub unknown: Vec<Unknown>,
-    /// Whether a sink holds the token wrapped.
+    /// True if a sink holds the token wrapped.
     pub wraps: bool,
 }
 
-/// What `plan` asks for.
+/// Returns what `plan` asks for.
 #[must_use]
 pub fn of(plan: &Plan) -> Wants {
     let mut finder = Finder::default();
@@ -124,7 +124,7 @@ enum Asked {
     Unknown,
 }
 
-/// What a call asks of the server; nothing where its function asks nothing.
+/// Returns what a call asks of the server, or `None` if its function asks nothing.
 fn asked(call: &Call<'_>) -> Option<Asked> {
     let verb = match (call.function, call.args.len()) {
         (_, 0) => return None,

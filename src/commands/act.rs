@@ -8,18 +8,18 @@ use super::output::write_out;
 use super::status::{Daemon, absent, client, name};
 use crate::exit::{Cause, Ending};
 
-/// What is to be done.
+/// A request to the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
-    /// Look at everything now.
+    /// Polls everything now.
     Refresh,
-    /// Look at what one file is made of.
+    /// Polls the secrets of one file.
     RefreshFile(String),
-    /// Look at one path.
+    /// Polls one path.
     RefreshPath(String),
-    /// Revoke everything and end.
+    /// Revokes everything and ends the daemon.
     Quit,
-    /// Show log lines of this level and above.
+    /// Shows log lines of this level and above.
     LogLevel(tracing::Level),
 }
 
@@ -39,8 +39,8 @@ impl Act {
 /// Asks the daemon to do it, and shows its answer.
 ///
 /// # Errors
-/// 66 where it knows no such file or path, 69 where no daemon answers or it refuses, 73 where standard output cannot be
-/// written.
+/// 66 if the daemon knows no such file or path, 69 if no daemon answers or it refuses, 73 if standard output cannot
+/// be written.
 pub fn run(daemon: &Daemon, act: &Act) -> Result<ExitCode, Ending> {
     let place = name(&daemon.listen);
     let answer = client::post(daemon, &act.path()).map_err(|why| absent::ending(daemon, &why))?;

@@ -1,4 +1,4 @@
-//! What each command takes from the command line.
+//! The arguments of each command.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use clap::builder::PossibleValuesParser;
 use crate::commands::act::Act;
 use crate::commands::check::Shape;
 use crate::commands::completions::Shell;
-use crate::commands::new::{Method, Place};
+use crate::commands::new::{Method, Platform};
 use crate::commands::status::Show;
 use crate::config;
 use crate::config::plan::MissingKey;
@@ -18,9 +18,8 @@ use crate::config::plan::MissingKey;
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
-    /// Configuration file, a folder of .hcl and .json files, or `-` for standard input; later ones
-    /// override. Otherwise LEASEHOLD_CONFIG (a path), LEASEHOLD_CONFIG_YAML (the text), or
-    /// /etc/leasehold/leasehold.yaml.
+    /// A configuration file, a folder of .hcl and .json files, or `-` for standard input; later ones override.
+    /// Otherwise LEASEHOLD_CONFIG (a path), LEASEHOLD_CONFIG_YAML (the text), or /etc/leasehold/leasehold.yaml.
     #[arg(short = 'c', long = "config", value_name = "F")]
     pub config: Vec<PathBuf>,
 }
@@ -31,7 +30,8 @@ pub struct PolicyArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// What a backend of a cloud needs, instead of Vault: a policy of IAM in JSON for AWS, commands for Azure and Google.
+    /// Print what a backend of a cloud needs, instead of Vault: a policy of IAM in JSON for AWS, commands for Azure
+    /// and Google.
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
 }
@@ -42,11 +42,11 @@ pub struct InitArgs {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// How long all of it may take; overrides `init.timeout` (2m).
+    /// The longest time that all of it may take; overrides `init.timeout` (2m).
     #[arg(long, value_name = "DURATION", value_parser = config::deadline)]
     pub timeout: Option<Duration>,
-    /// Render everything, say for each file whether it would be new, changed or removed, and change nothing. What is
-    /// leased for that is revoked.
+    /// Render everything, say for each file whether it would be new, changed or removed, and change nothing. Leases that
+    /// are made for that are revoked.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -72,7 +72,7 @@ pub struct CheckArgs {
     /// and below it.
     #[arg(value_name = "F", conflicts_with = "config")]
     pub each: Vec<PathBuf>,
-    /// Leasehold is to run on another machine: files and names that are not on this one are no errors.
+    /// Leasehold is to run on another machine, so files and names that this machine lacks are no errors.
     #[arg(long)]
     pub elsewhere: bool,
     /// Warnings are errors.
@@ -97,7 +97,7 @@ pub struct PlanArgs {
 /// `leasehold refresh`
 #[derive(Debug, Clone, Args)]
 pub struct RefreshArgs {
-    /// The file, by its name in the configuration; all without it.
+    /// The file, by its name in the configuration. Without it, all of them.
     #[arg(value_name = "FILE", conflicts_with = "path")]
     pub file: Option<String>,
     /// A secret by its path, in place of a file.
@@ -142,25 +142,25 @@ const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 /// `leasehold status`
 #[derive(Debug, Clone, Args)]
 pub struct StatusArgs {
-    /// Only this file, secret (by its id or path) or notifier.
+    /// Show only this file, secret (by its id or path) or notifier.
     #[arg(value_name = "NAME", conflicts_with_all = ["json", "ready", "live"])]
     pub name: Option<String>,
     /// Where the configuration comes from.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Why the file NAME is as it is, or each that is not as it should be: the first broken link from server to notifier.
+    /// Say why the file NAME, or each file that is not as it should be, is so: the first broken link from the server to the notifier.
     #[arg(long, conflicts_with_all = ["json", "ready", "live"])]
     pub explain: bool,
-    /// JSON, as `GET /status` gives it.
+    /// Print JSON, as `GET /status` gives it.
     #[arg(long, conflicts_with_all = ["ready", "live"])]
     pub json: bool,
     /// Show it again every two seconds.
     #[arg(long, conflicts_with_all = ["ready", "live"])]
     pub watch: bool,
-    /// Only exit 0 (every file published and unexpired) or 1: a startup probe.
+    /// Show nothing, and exit 0 (every file published and unexpired) or 1: a startup probe.
     #[arg(long, conflicts_with = "live")]
     pub ready: bool,
-    /// Only exit 0 (the daemon answers) or 1.
+    /// Show nothing, and exit 0 (the daemon answers) or 1.
     #[arg(long)]
     pub live: bool,
 }
@@ -183,8 +183,8 @@ pub struct ConvertArgs {
     /// The other program's configuration files or folders, taken together; `-` for standard input.
     #[arg(value_name = "F", required = true)]
     pub config: Vec<PathBuf>,
-    /// Convert each file by itself, of a folder every .hcl and .json file in it and below it, to a file of its name in DIR;
-    /// and report what all of them lose. Nothing that is there is replaced.
+    /// Convert each file by itself to a file of its name in DIR, and report what all of them lose. Of a folder,
+    /// each .hcl and .json file in it and below it is converted. No file that is there is replaced.
     #[arg(short = 'o', long = "output", value_name = "DIR", conflicts_with = "from_server")]
     pub output: Option<PathBuf>,
     /// Log in, and name each key of the secrets of which envconsul takes every key.
@@ -198,10 +198,10 @@ pub struct RenderArgs {
     /// The template, `-` for standard input.
     #[arg(long, value_name = "F")]
     pub template: PathBuf,
-    /// JSON that becomes `.`; without it `.` is nil.
+    /// The JSON that becomes `.`. Without it, `.` is nil.
     #[arg(long, value_name = "F")]
     pub data: Option<PathBuf>,
-    /// YAML or JSON: from a path (and any arguments, each after one space) to what the server
+    /// The secrets, as YAML or JSON: a map from a path (and any arguments, each after one space) to what the server
     /// would answer.
     #[arg(long, value_name = "F")]
     pub secrets: Option<PathBuf>,
@@ -240,20 +240,20 @@ pub struct NewArgs {
     pub name: Option<String>,
     /// Where it runs.
     #[arg(long = "for", value_name = "PLACE", value_enum)]
-    pub place: Option<Place>,
-    /// The server's URL; where nobody can be asked, BAO_ADDR or VAULT_ADDR without it.
+    pub place: Option<Platform>,
+    /// The server's URL. Without it, you are asked; without a terminal, it is BAO_ADDR or VAULT_ADDR.
     #[arg(long, value_name = "URL")]
     pub address: Option<String>,
-    /// PEM file with the server's authority, where that is not one of the system's.
+    /// A PEM file with the server's authority, if that is not one of the system's.
     #[arg(long, value_name = "F")]
     pub ca_file: Option<PathBuf>,
-    /// How to log in; where nobody can be asked, approle on a machine and kubernetes in a pod without it.
+    /// How to log in. Without it, you are asked; without a terminal, it is approle on a machine and kubernetes in a pod.
     #[arg(long, value_name = "METHOD", value_enum)]
     pub method: Option<Method>,
-    /// The role of the login; NAME without it.
+    /// The role of the login. Without it, the role is NAME.
     #[arg(long, value_name = "ROLE")]
     pub role: Option<String>,
-    /// A secret, PATH#KEY or FILE=PATH#KEY, without #KEY all of it as JSON. Several times for several.
+    /// A secret: PATH#KEY or FILE=PATH#KEY. Without #KEY, all of the secret as JSON. Repeat it for several secrets.
     #[arg(long = "secret", value_name = "SECRET")]
     pub secrets: Vec<String>,
     /// The folder that the files are written to.

@@ -16,20 +16,20 @@ use crate::observe::paint::{Paint, Palette};
 /// The shape of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Shape {
-    /// For people: each problem with its line and a caret.
+    /// A report for people: each problem with its line and a caret.
     Text,
-    /// For editors and CI: one object.
+    /// A report for editors and CI: one object.
     Json,
 }
 
-/// What came of reading one configuration.
+/// The result of reading one configuration.
 type Checked = Result<(Plan, Vec<Problem>), Rejected>;
 
 /// Checks what the arguments name, or else the environment, and reports on standard output.
 ///
 /// # Errors
-/// 78 where there is an error, the place of which the last line names; 64 where no configuration is named; 73
-/// where standard output cannot be written.
+/// 78 if there is an error, whose place the last line names; 64 if no configuration is named; 73 if standard output
+/// cannot be written.
 pub fn run(args: &CheckArgs) -> Result<ExitCode, Ending> {
     let check = |configs: &[PathBuf]| Sources::new(configs).and_then(|sources| sources.check(args.elsewhere));
     let all: Vec<(String, Checked)> = if args.each.is_empty() {
@@ -90,20 +90,20 @@ fn below(folder: &Path, taken: &[&str], files: &mut Vec<PathBuf>) -> io::Result<
     Ok(())
 }
 
-/// How a report is made.
+/// The way in which a report is made.
 struct Report {
     strict: bool,
     shape: Shape,
     palette: Palette,
 }
 
-/// What `--format json` prints.
+/// The output of `--format json`.
 #[derive(Serialize)]
 struct Json<'p> {
     ok: bool,
     errors: usize,
     warnings: usize,
-    /// In the order of the texts.
+    /// The problems, in the order of the texts.
     problems: Vec<&'p Problem>,
 }
 
@@ -114,7 +114,7 @@ fn problems(checked: &Checked) -> &[Problem] {
     }
 }
 
-/// How many errors, and how many warnings.
+/// Returns the number of errors and the number of warnings.
 fn counts(problems: &[Problem]) -> (usize, usize) {
     let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
     (errors, problems.len() - errors)
@@ -138,7 +138,7 @@ impl Report {
         }
     }
 
-    /// Why a configuration is refused, if it is.
+    /// Returns why a configuration is refused, if it is.
     fn refusal(&self, checked: &Checked) -> Option<Ending> {
         match checked {
             Err(rejected) => Some(rejected.ending_of_a_report()),
@@ -162,7 +162,8 @@ impl Report {
             .map_err(|error| Ending::new(Cause::Bug, format!("cannot write the report: {error}"), ""))
     }
 
-    /// The problems of one configuration, and how it is altogether; `name` where it is one of several.
+    /// Returns the problems of one configuration, and a line on all of it. `name` is its name if it is one of
+    /// several.
     fn text(&self, name: &str, checked: &Checked) -> String {
         let shown = problems(checked).iter().map(|problem| output::painted(problem, self.palette) + "\n\n");
         let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
@@ -341,7 +342,7 @@ good: 1 file, 0 notifiers, 1 warning
     #[test]
     fn on_a_terminal_places_have_the_colour_of_what_is_there() {
         let mut problem = Problem::whole("a.yaml", "is empty", "");
-        problem.place = crate::config::problem::Place::at("a.yaml", 1, 2);
+        problem.place = crate::config::problem::Location::at("a.yaml", 1, 2);
         problem.excerpt = Some(crate::config::problem::Excerpt { text: "x^".into(), caret: 0 });
         let painted = output::painted(&problem, Palette::COLOURED);
         assert_eq!(

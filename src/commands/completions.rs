@@ -30,7 +30,7 @@ pub fn script(shell: Shell, program: &Command) -> String {
     text
 }
 
-/// What can stand in the place of an argument's value.
+/// The values that an argument can take.
 enum Values {
     Files,
     Words(String),
@@ -75,7 +75,7 @@ fn about(text: Option<&clap::builder::StyledStr>) -> String {
     first.trim().trim_end_matches('.').chars().filter(|sign| !"'\"`[]\\$".contains(*sign)).collect()
 }
 
-/// Writing into memory cannot fail.
+/// Writes into memory, which cannot fail.
 macro_rules! put {
     ($text:expr, $($what:tt)*) => { let _written = writeln!($text, $($what)*); };
 }

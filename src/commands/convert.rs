@@ -12,12 +12,13 @@ use crate::config::{self, Problem, Rejected, Severity, Sources, folder};
 use crate::exit::{Cause, Ending};
 use crate::sandbox;
 
-/// Converts what `args` name, taken together; `-` is standard input. With a folder for the output, each by itself.
+/// Converts what `args` name, taken together; `-` is standard input. With a folder for the output, converts each by
+/// itself.
 ///
 /// # Errors
-/// 78 where one of them is not such a configuration, or asks for what Leasehold refuses to do: the
-/// text is printed all the same, with a comment there. 73 where standard output cannot be written. With
-/// `from_server` 77, 69 and 66 besides, as for `plan`.
+/// 78 if one of them is not such a configuration, or asks for what Leasehold refuses to do: the text is printed all
+/// the same, with a comment there. 73 if standard output cannot be written. With `from_server` 77, 69 and 66
+/// besides, as for `plan`.
 pub fn run(args: &ConvertArgs) -> Result<ExitCode, Ending> {
     let (configs, from_server) = (&args.config, args.from_server);
     if let Some(to) = &args.output {

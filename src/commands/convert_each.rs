@@ -18,10 +18,10 @@ use crate::observe::table::{self, Cell};
 /// The endings of the files that are taken of a folder: those of the other programs.
 const TAKEN: [&str; 2] = ["hcl", "json"];
 
-/// What became of one file.
+/// The outcome of one file.
 struct Outcome {
     file: String,
-    /// Where it was written; or why it was not.
+    /// The path that it was written to, or the reason why it was not.
     to: Result<PathBuf, String>,
     problems: Vec<Problem>,
 }
@@ -51,11 +51,11 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Converts each of `names`, of a folder every file in it and below it, to a file of the same name in `to`; reports on standard
-/// output.
+/// Converts each of `names` to a file of the same name in `to`, and reports on standard output. Of a folder, it
+/// converts every file in it and below it.
 ///
 /// # Errors
-/// 78 where one cannot be converted, or loses what Leasehold refuses to do; 73 where standard output cannot be written.
+/// 78 if one cannot be converted, or loses what Leasehold refuses to do; 73 if standard output cannot be written.
 pub(super) fn run(names: &[PathBuf], to: &Path) -> Result<ExitCode, Ending> {
     let outcomes: Vec<Outcome> = each(names, &TAKEN)?.iter().map(|file| one(file, to)).collect();
     let palette = Palette::of(io::stdout().is_terminal());
@@ -94,7 +94,7 @@ fn place(file: &Path, to: &Path) -> PathBuf {
     to.join(names.collect::<PathBuf>()).with_extension("yaml")
 }
 
-/// Nothing that is there is replaced: somebody may have gone on with it.
+/// Writes a file unless it is there: somebody may have gone on editing it.
 fn written(path: &Path, text: &str) -> io::Result<()> {
     path.parent().map_or(Ok(()), fs::create_dir_all)?;
     OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())

@@ -10,14 +10,14 @@ use crate::exit::{Cause, Ending};
 
 const SCRIPT: &str = include_str!("../../demo/short.sh");
 
-/// What would lead the demo to another server, or to another configuration.
+/// The beginnings of variables that would lead the demo to another server, or to another configuration.
 const PREFIXES: [&str; 3] = ["VAULT_", "BAO_", "LEASEHOLD_"];
 
 /// Becomes the script.
 ///
 /// # Errors
-/// 69 where there is no shell. The script ends with 69 where there is no server to start, and with the code of the step that
-/// fails.
+/// 69 if there is no shell. The script ends with 69 if there is no server to start, and with the code of the step
+/// that fails.
 pub fn run() -> Result<ExitCode, Ending> {
     let failed = |what: &str, why: &std::io::Error| {
         let what = format!("the demo {what}: {}", io_words(why));

@@ -31,14 +31,14 @@ pub(super) fn run(args: &InitArgs) -> Result<ExitCode, Ending> {
         stage = Some(Stage::set(plan)?);
         Ok((Mode::Init { timeout: args.timeout.unwrap_or(plan.init_timeout) }, None))
     })?;
-    // Where the log took the last line, the code says how it ended.
+    // If the log took the last line, the code says how it ended.
     let Some(stage) = stage.filter(|_| code == ExitCode::SUCCESS) else { return Ok(code) };
     let palette = Palette::of(io::stdout().is_terminal());
     write_out(&mut io::stdout().lock(), stage.report(palette).as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the rehearsal takes place, and what was there before.
+/// The folder of the rehearsal, and what was there before.
 struct Stage {
     folder: PathBuf,
     scenes: Vec<Scene>,
@@ -46,15 +46,15 @@ struct Stage {
     leaving: Vec<String>,
 }
 
-/// One file.
+/// A file of the rehearsal.
 struct Scene {
     name: String,
     before: Found,
-    /// Where the rehearsal writes it.
+    /// The path that the rehearsal writes it to.
     after: PathBuf,
 }
 
-/// What is at a path: the hash of its bytes, its mode and its owner.
+/// What there is at a path: the hash of its bytes, its mode and its owner.
 #[derive(PartialEq, Eq)]
 enum Found {
     Nothing,
@@ -76,7 +76,7 @@ impl Found {
         }
     }
 
-    /// What becomes of this when it is replaced by `after`.
+    /// Returns what happens to this when it is replaced by `after`.
     fn change(&self, after: &Self) -> Cell {
         let (Self::File { hash, mode, owner }, Self::File { hash: hash2, mode: mode2, owner: owner2 }) =
             (self, after)
@@ -173,7 +173,7 @@ impl Drop for Stage {
     }
 }
 
-/// What else happens where somebody renders cannot be rehearsed.
+/// Refuses a plan that does more than render, because that cannot be rehearsed.
 fn only_renders(plan: &Plan) -> Result<(), Ending> {
     let why = match &plan.auth.method {
         AuthMethod::AppRole { wrapped_by: Some(_), .. } => "the wrapped secret id can be opened once",

@@ -1,4 +1,4 @@
-//! What templates see of this process's surroundings.
+//! The surroundings of this process, as templates see them.
 
 use std::fs::OpenOptions;
 use std::io::Read as _;
@@ -17,7 +17,7 @@ use crate::template::host::{HostError, WallTime};
 /// The largest file that `file` reads, bytes.
 const LARGEST_FILE: u64 = 8 << 20;
 
-/// Environment, files, clock and dice of this process.
+/// Returns the environment, files, clock and dice of this process.
 pub(super) fn of_this_process() -> Environment {
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, Secret::new(value.into_vec()))));
@@ -37,8 +37,9 @@ fn wall() -> WallTime {
     WallTime { seconds: time.tv_sec, nanoseconds: u32::try_from(time.tv_nsec).unwrap_or(0) }
 }
 
-/// A regular file's content. Opened without blocking, since a template could name a FIFO. The path is left out of what
-/// is wrong: a template may have made it of a secret, and where it did not, its error shows the call.
+/// Returns the content of a regular file. It is opened without blocking, because a template could name a FIFO. The
+/// error leaves the path out: a template may have made the path of a secret, and if it did not, its own error shows
+/// the call.
 pub(super) fn read_file(path: &Path) -> Result<Secret, HostError> {
     let why = |error: std::io::Error| HostError(io_words(&error));
     let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path).map_err(why)?;
@@ -56,7 +57,7 @@ pub(super) fn read_file(path: &Path) -> Result<Secret, HostError> {
     Ok(Secret::new(std::mem::take(&mut *content)))
 }
 
-/// Random bytes of the kernel.
+/// Fills `bytes` with random bytes of the kernel.
 fn random(mut bytes: &mut [u8]) {
     while !bytes.is_empty() {
         // Interrupted by a signal it is asked again; there is no other failure for a valid buffer.

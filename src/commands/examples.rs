@@ -1,4 +1,5 @@
-//! What stands below the help of each command: how it is called, line by line. A test has the parser take each.
+//! The examples below the help of each command: how it is called, line by line. A test has the parser take each
+//! line.
 
 pub(crate) const INIT: &str = "Examples:
   leasehold init                          with /etc/leasehold/leasehold.yaml

@@ -14,16 +14,17 @@ use crate::process::child::{self, ChildCommand};
 use crate::process::kernel;
 use crate::process::signals::{self, Held};
 
-/// Never for the process: tokens, and what a service manager tells us, not it.
+/// The variables that the process never gets: tokens, and what a service manager says to Leasehold and not to the
+/// process.
 const OURS: [&str; 5] = ["VAULT_TOKEN", "BAO_TOKEN", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
 /// Our own settings, the whole configuration among them.
 const OUR_PREFIX: &[u8] = b"LEASEHOLD_";
 
-/// Runs it.
+/// Runs the process of `exec`.
 ///
 /// # Errors
-/// By the table of exit codes, and 127 or 126 where the command cannot be run. Once it has run,
-/// there is no error: the code is its own.
+/// By the table of exit codes, and 127 or 126 if the command cannot be run. Once it has run, there is no error: the
+/// code is its own.
 pub fn run(args: &ExecArgs) -> Result<ExitCode, Ending> {
     // Before anything else: what comes from now on waits for the process, or ends us in order.
     let held =
@@ -53,7 +54,7 @@ fn parent(plan: &mut Plan, command: &[OsString], held: Held) -> Result<Parent, E
     Ok(Parent { blueprint, inherited, held })
 }
 
-/// What the process inherits of our environment.
+/// Returns what the process inherits of our environment.
 fn inherited(
     all: impl Iterator<Item = (OsString, OsString)>,
     withheld: &[String],
@@ -66,7 +67,7 @@ fn inherited(
     all.filter(|(name, _)| !ours(name)).collect()
 }
 
-/// Adds the variables that ask for a secret by their value, where that is wanted. Those of the
+/// Adds the variables that ask for a secret by their value, if the configuration wants that. Those of the
 /// configuration win.
 fn resolve(plan: &mut Plan, inherited: &[(OsString, OsString)]) -> Result<(), Ending> {
     let Some(refresh) = plan.exec.resolve_env else { return Ok(()) };

@@ -14,17 +14,17 @@ use crate::secret::Secret;
 /// The program as it runs, also where its file was replaced since.
 const PROGRAM: &str = "/proc/self/exe";
 
-/// What a copy in a folder is called.
+/// The name of a copy in a folder.
 const NAME: &str = "leasehold";
 
-/// To be run by anybody, changed by nobody.
+/// The mode of a copy: everybody may run it, and nobody may change it.
 const MODE: u32 = 0o555;
 
-/// Copies the program to `to`, or into it where that is a folder: whole or not at all, and again without
-/// a change where it is there already.
+/// Copies the program to `to`, or into it if that is a folder: as a whole or not at all. If the copy is there
+/// already, nothing changes.
 ///
 /// # Errors
-/// 73 where it cannot be written, 70 where the program cannot read itself.
+/// 73 if it cannot be written, 70 if the program cannot read itself.
 pub fn run(to: &Path) -> Result<ExitCode, Ending> {
     let program = fs::read(PROGRAM).map_err(|error| {
         Ending::new(Cause::Bug, format!("{PROGRAM} cannot be read: {error}"), "is /proc mounted?")

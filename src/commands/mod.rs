@@ -1,4 +1,4 @@
-//! One file for each command. They are thin: the other rooms do the work.
+//! The commands, each in a file of its own. They are thin: the other rooms do the work.
 
 pub mod act;
 pub mod args;

@@ -18,10 +18,10 @@ const FLAGS: [InterfaceFlags; 6] = [
     InterfaceFlags::IFF_RUNNING,
 ];
 
-/// The IPv4 routes, as the kernel tells them.
+/// The IPv4 routes, as the kernel lists them.
 const ROUTES: &str = "/proc/net/route";
 
-/// Interfaces and addresses in the kernel's order, asked anew.
+/// Returns the interfaces and addresses in the kernel's order. Each call asks the kernel.
 pub(super) fn of_this_machine() -> Result<Network, HostError> {
     let told =
         getifaddrs().map_err(|errno| HostError(format!("cannot list the network interfaces: {errno}")))?;

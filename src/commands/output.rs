@@ -29,15 +29,15 @@ pub(super) fn count(number: usize, what: &str) -> String {
 /// Writes a result to its end.
 ///
 /// # Errors
-/// 73 where it cannot be written.
+/// 73 if it cannot be written.
 pub(crate) fn write_out(output: &mut dyn Write, result: &[u8]) -> Result<(), Ending> {
     written(output.write_all(result).and_then(|()| output.flush()))
 }
 
-/// What became of writing to standard output.
+/// Returns how writing to standard output ended.
 ///
 /// # Errors
-/// 73 where it failed.
+/// 73 if it failed.
 pub(crate) fn written(result: io::Result<()>) -> Result<(), Ending> {
     result.map_err(|why| {
         let what = format!("standard output cannot be written: {}", io_words(&why));

@@ -13,10 +13,10 @@ use crate::config::plan::{AuthMethod, Plan};
 use crate::exit::{Cause, Ending};
 use leasehold_stores::Settings;
 
-/// Prints it on standard output.
+/// Prints the policy on standard output.
 ///
 /// # Errors
-/// 64 for a backend that is not there or has nothing to grant; 78 where the configuration is not good; 73 where standard
+/// 64 for a backend that is not there or has nothing to grant; 78 if the configuration is not good; 73 if standard
 /// output cannot be written.
 pub fn run(args: &PolicyArgs) -> Result<ExitCode, Ending> {
     let (plan, _notices) = run::load(&args.config)?;
@@ -25,19 +25,19 @@ pub fn run(args: &PolicyArgs) -> Result<ExitCode, Ending> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a store has to be granted.
+/// Returns what a store has to be granted.
 #[cfg(feature = "clouds")]
 fn granted(plan: &Plan, wants: &wants::Wants, store: &Settings) -> Option<String> {
     grants::of_store(plan, wants, store)
 }
 
-/// Where there are no clouds, no store has to be granted anything.
+/// Without clouds, no store has to be granted anything.
 #[cfg(not(feature = "clouds"))]
 fn granted(_: &Plan, _: &wants::Wants, _: &Settings) -> Option<String> {
     None
 }
 
-/// What one store needs.
+/// Returns what one store needs.
 fn of_backend(plan: &Plan, name: &str) -> Result<String, Ending> {
     let Some(settings) = plan.stores.iter().find(|store| store.name == name) else {
         let what = format!("the configuration has no backend {name}");
@@ -50,7 +50,7 @@ fn of_backend(plan: &Plan, name: &str) -> Result<String, Ending> {
     })
 }
 
-/// Where what the stores of clouds need is printed, as comments.
+/// Returns comments that name the commands by which the needs of the clouds' stores are printed.
 fn of_others(plan: &Plan) -> String {
     let wants = wants::of(plan);
     let granted = plan.stores.iter().filter(|store| self::granted(plan, &wants, store).is_some());

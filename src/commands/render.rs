@@ -26,9 +26,8 @@ const LARGEST_INPUT: u64 = 8 << 20;
 /// Renders the template of `args` to standard output: all of it, or nothing.
 ///
 /// # Errors
-/// 64 for two inputs from standard input, 65 where the template or an input fails, 66 where an
-/// input or a secret is not there, 73 where standard output cannot be written, 78 for the
-/// template's syntax.
+/// 64 for two inputs from standard input, 65 if the template or an input fails, 66 if an input or a secret is not
+/// there, 73 if standard output cannot be written, 78 for the template's syntax.
 pub fn run(args: &RenderArgs) -> Result<ExitCode, Ending> {
     let inputs = [Some(&args.template), args.data.as_ref(), args.secrets.as_ref()];
     if inputs.into_iter().flatten().filter(|path| is_stdin(path)).count() > 1 {
@@ -92,7 +91,7 @@ fn bad_input(path: &Path, why: impl std::fmt::Display) -> Ending {
     Ending::new(Cause::Template, format!("{}: {why}", path.display()), "correct the file")
 }
 
-/// What `.` is.
+/// Reads the value of `.`.
 fn data(path: &Path) -> Result<Value, Ending> {
     let tree = Tree::from_json(&input(path)?).map_err(|error| bad_input(path, error))?;
     Ok(Value::from_data(&tree))

@@ -1,4 +1,4 @@
-//! What init, sidecar and exec share: configuration, log, runtime, and the driver in the middle.
+//! The common part of init, sidecar and exec: configuration, log, runtime, and the driver in the middle.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::BTreeSet;
@@ -25,7 +25,7 @@ use crate::process::{child, kernel};
 use crate::publish::{self, Claims, PublishError};
 use crate::sandbox::{self, Fence};
 
-/// What a run plays: its mode, and the process that it is the parent of.
+/// The role of a run: its mode, and the process that it is the parent of.
 pub(super) type Role = (Mode, Option<Parent>);
 
 /// Runs the engine in the role that `cast` finds for the configuration, which it may add to.
@@ -76,7 +76,7 @@ fn start(
     result.or_else(|ending| if log.takes_the_end(&ending) { Ok(ending.exit_code()) } else { Err(ending) })
 }
 
-/// What a configuration that is good should make known.
+/// Logs what a good configuration should make known.
 pub(super) fn warn(notices: &[Problem]) {
     for notice in notices {
         tracing::warn!("{}", notice.words());
@@ -129,7 +129,7 @@ fn run_plan(
     result.map(ExitCode::from)
 }
 
-/// In place of the log's account of what goes well, a person who waits for init is told its steps.
+/// Shows the steps of init to a person who waits for it, in place of the log's account of what goes well.
 fn progress(mode: Mode, plan: LogPlan, log: &LogHandle) -> Option<Palette> {
     let told = matches!(mode, Mode::Init { .. }) && log::is_for_a_person(plan);
     told.then(|| {
@@ -146,7 +146,7 @@ pub(super) fn load(args: &ConfigArgs) -> Result<(Plan, Vec<Problem>), Ending> {
     })
 }
 
-/// Whether what `auth` takes from the environment is there.
+/// Checks that what `auth` takes from the environment is there.
 pub(super) fn has_credentials(plan: &Plan) -> Result<(), Ending> {
     let Some(variable) = plan.auth.method.unset_variable() else { return Ok(()) };
     let what = format!("the variable {variable}, which `auth` names, is not set");
@@ -167,7 +167,7 @@ fn fence(
     sandbox::raise(plan, &sources.files().collect::<Vec<_>>(), &cleared, parent, variable)
 }
 
-/// Creates the folders that are published in, where they are missing, and claims what is published.
+/// Creates the missing folders that are published in, and claims what is published.
 fn destinations(plan: &Plan, claims: &mut Claims) -> Result<(), PublishError> {
     let prepare = |folder: Option<&Path>, mode| {
         folder.map_or(Ok(()), |folder| publish::prepare(folder, mode, plan.require_tmpfs))
@@ -186,7 +186,7 @@ fn destinations(plan: &Plan, claims: &mut Claims) -> Result<(), PublishError> {
 /// The configuration again, which must do with what the sandbox of this run lets through.
 fn reread(sources: &Sources, fence: &Fence) -> Result<Plan, Ending> {
     let (plan, _notices) = sources.load(&[]).map_err(|rejected| {
-        // Only where a file could not be read: a mistake in the text has nothing to do with the sandbox.
+        // Only an unreadable file can be due to the sandbox. A mistake in the text has nothing to do with it.
         if fence.is_up() && rejected.problems.iter().any(|problem| problem.is_unreadable()) {
             tracing::warn!(
                 "files that an earlier configuration did not name are outside the sandbox of this run"
@@ -227,7 +227,7 @@ fn logged(rejected: &Rejected) -> Ending {
     rejected.ending()
 }
 
-/// Whose secrets these are: the pod that the JWT names, or this machine.
+/// Returns the owner of the secrets: the pod that the JWT names, or this machine.
 fn owner(plan: &Plan) -> String {
     let jwt = match &plan.auth.method {
         AuthMethod::Kubernetes { jwt_file, .. } => std::fs::read(jwt_file).ok().map(Zeroizing::new),
@@ -241,7 +241,7 @@ pub(super) fn no_runtime(why: std::io::Error) -> Ending {
     kernel::refused("epoll_create1 or eventfd2", &why)
 }
 
-/// There is one engine in a process, and it starts the one log.
+/// Returns the ending of a second engine: there is one engine in a process, and it starts the one log.
 fn twice() -> Ending {
     Ending::new(Cause::Bug, "a log was started before", "please report this")
 }

@@ -1,4 +1,4 @@
-//! The machine's time-zone database, for dates: what Go's `time` package reads, where it looks.
+//! The machine's time-zone database, for dates. It is the one that Go's `time` package reads, in the same folders.
 
 use std::env;
 use std::ffi::OsStr;
@@ -6,13 +6,13 @@ use std::path::{Component, Path};
 
 use super::environment::read_file;
 
-/// Where the tables are, first match first.
+/// The folders of the tables. The first match wins.
 const FOLDERS: [&str; 2] = ["/usr/share/zoneinfo", "/etc/zoneinfo"];
 
 /// The table of the machine's own zone where `TZ` does not say another.
 const OWN: &str = "/etc/localtime";
 
-/// The table of the zone `name`; `Local` is the machine's own. `None` where there is none.
+/// Returns the table of the zone `name`; `Local` is the machine's own. `None` if there is none.
 pub(super) fn of_this_machine(name: &str) -> Option<Vec<u8>> {
     if name == "Local" { own(env::var_os("TZ").as_deref()) } else { named(name) }
 }

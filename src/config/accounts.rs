@@ -1,7 +1,7 @@
-//! Names of users and groups, looked up in the files themselves: a static binary on a scratch
-//! image has no name service to ask.
+//! Looks names of users and groups up in the files themselves: a static binary on a scratch image has no name
+//! service to ask.
 
-/// Which of the two books.
+/// One of the two books of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Account {
     User,
@@ -9,7 +9,7 @@ pub(crate) enum Account {
 }
 
 impl Account {
-    /// Where they are kept.
+    /// Returns the path of the file.
     pub(crate) fn file(self) -> &'static str {
         match self {
             Self::User => "/etc/passwd",

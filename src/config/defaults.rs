@@ -1,13 +1,13 @@
-//! What holds where a configuration leaves a key out: as the reference shows it, and as the checks use it. The compiler
-//! makes one of the other.
+//! The values that hold if a configuration leaves a key out: as text for the reference, and as a value for the
+//! checks. The compiler makes one of the other.
 
 use std::time::Duration;
 
 /// A default.
 pub(super) struct Default<T> {
-    /// As it is written in a configuration.
+    /// The default as it is written in a configuration.
     pub(super) text: &'static str,
-    /// What that means.
+    /// The value that this text means.
     pub(super) value: T,
 }
 
@@ -17,7 +17,7 @@ pub(super) const MODE: Default<u32> = mode("\"0440\"");
 pub(super) const DIR_MODE: Default<u32> = mode("\"0750\"");
 pub(super) const REFRESH: Default<Duration> = time("5m");
 pub(super) const INIT: Default<Duration> = time("2m");
-/// As long as Kubernetes waits.
+/// The time that Kubernetes waits before it kills.
 pub(super) const STOP: Default<Duration> = time("30s");
 /// Kubernetes and systemd both stop with this.
 pub(super) const STOP_SIGNAL: Default<i32> = Default { text: "TERM", value: nix::libc::SIGTERM };
@@ -40,7 +40,7 @@ const fn time(text: &'static str) -> Default<Duration> {
     Default { text, value: Duration::from_secs(digits(number, 10) as u64 * seconds) }
 }
 
-/// Octal digits in quotes.
+/// Reads octal digits in quotes.
 const fn mode(text: &'static str) -> Default<u32> {
     let (_, inner) = text.split_at(1);
     let (inner, _) = inner.split_at(inner.len() - 1);

@@ -1,4 +1,4 @@
-//! What a check has at hand, and where it puts what it finds.
+//! The desk: what a check has at hand, and where it reports what it finds.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -9,10 +9,10 @@ use super::problem::Severity;
 use super::read::Seen;
 use crate::template::function::Functions;
 
-/// More than these nobody reads, and a hostile text could have millions.
+/// The most findings that are kept. A reader wants no more, and a hostile text could have millions.
 const MOST_FINDINGS: usize = 200;
 
-/// One thing found, before its place is looked up.
+/// A finding whose place has not been looked up yet.
 #[derive(Debug)]
 pub(super) struct Finding {
     pub(super) severity: Severity,
@@ -22,7 +22,7 @@ pub(super) struct Finding {
     pub(super) hint: String,
 }
 
-/// Which part of an entry is meant.
+/// The part of an entry that a finding is about.
 #[derive(Debug)]
 pub(super) enum On {
     Key,
@@ -47,18 +47,18 @@ pub(super) struct Desk<'a> {
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
     /// Reads a file that the configuration names.
     pub(super) read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
-    /// What templates may call.
+    /// The functions that templates may call.
     pub(super) functions: &'a Functions,
-    /// Tells what is at a path; none where nobody asked for that.
+    /// Finds out what is at a path; `None` if the check is not to look.
     pub(super) look: Option<&'a dyn Fn(&Path) -> Seen>,
     /// A person asked for a check: what another machine may have is only a warning.
     pub(super) asked: bool,
-    /// Leasehold is to run on another machine.
+    /// True if Leasehold is to run on another machine.
     pub(super) elsewhere: bool,
     /// The names of the stores that are no Vault.
     pub(super) stores: BTreeSet<String>,
     pub(super) findings: Vec<Finding>,
-    /// How many more there were.
+    /// The number of findings that were not kept.
     pub(super) more: usize,
     broken: BTreeSet<KeyPath>,
 }
@@ -83,7 +83,7 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Whether `path` is read in a store that is no Vault.
+    /// Returns whether `path` is read in a store that is no Vault.
     pub(super) fn is_stored(&self, path: &str) -> bool {
         self.stores.contains(path.split('/').next().unwrap_or_default())
     }
@@ -119,12 +119,12 @@ impl<'a> Desk<'a> {
         self.put(Severity::Error, at, on, message, hint);
     }
 
-    /// Whether no more findings are kept, only counted.
+    /// Returns whether findings are only counted from now on.
     pub(super) const fn is_full(&self) -> bool {
         self.findings.len() == MOST_FINDINGS
     }
 
-    /// Whether nothing was found wrong so far.
+    /// Returns whether nothing was found wrong so far.
     pub(super) fn is_clean(&self) -> bool {
         self.findings.iter().all(|finding| finding.severity == Severity::Warning)
     }
@@ -150,7 +150,7 @@ impl<'a> Desk<'a> {
         self.broken.insert(at);
     }
 
-    /// Whether the value at `at`, or one that it is part of, was found wrong.
+    /// Returns whether the value at `at`, or one that it is a part of, was found wrong.
     pub(super) fn is_broken(&self, at: &KeyPath) -> bool {
         (0..=at.steps().len()).any(|steps| self.broken.contains(&at.first(steps)))
     }

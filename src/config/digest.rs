@@ -1,7 +1,7 @@
-//! One number for what a handoff depends on: the server, the login and the files as resolved.
+//! Makes one number of what a handoff depends on: the server, the login and the files as resolved.
 //!
-//! Two texts that mean the same have the same digest, whatever their order, comments and defaults.
-//! Every field is written with its length and in a fixed order, so no two plans share an encoding.
+//! Two texts that mean the same have the same digest, whatever their order, comments and defaults. Every field is
+//! written with its length and in a fixed order, so no two plans share an encoding.
 
 use sha2::{Digest, Sha256};
 
@@ -12,10 +12,10 @@ use leasehold_base::request::Request;
 use leasehold_stores::login::{Issuer, Proof, Signer};
 use leasehold_stores::{Kind, ManagedIdentity, Settings};
 
-/// Changed with the encoding, so that a handoff of an older one is not taken for ours.
+/// The name of the encoding. It changes with the encoding, so that a handoff of an older one is not taken for ours.
 const VERSION: &[u8] = b"leasehold-plan-4";
 
-/// SHA-256 over the canonical encoding.
+/// Returns SHA-256 over the canonical encoding.
 pub(super) fn of(vault: &VaultPlan, auth: &AuthPlan, stores: &[Settings], files: &[FilePlan]) -> [u8; 32] {
     let mut encoder = Encoder(Sha256::new());
     encoder.bytes(VERSION);
@@ -25,7 +25,7 @@ pub(super) fn of(vault: &VaultPlan, auth: &AuthPlan, stores: &[Settings], files:
     for file in files {
         encoder.file(file);
     }
-    // A handoff of a version without stores stays good where there are none.
+    // A handoff of a version without stores stays good if there are no stores.
     for store in stores {
         encoder.store(store);
     }
@@ -48,7 +48,7 @@ impl Encoder {
         self.bytes(path.as_os_str().as_encoded_bytes());
     }
 
-    /// Whether there is one, and then what `each` writes of it.
+    /// Writes whether there is a value, and then what `each` writes of it.
     fn option<T>(&mut self, value: Option<T>, each: impl FnOnce(&mut Self, T)) {
         self.number(u64::from(value.is_some()));
         if let Some(value) = value {
@@ -295,7 +295,7 @@ impl Encoder {
         }
     }
 
-    /// Configured requests are reads, so the verb says nothing.
+    /// Writes the request without its verb, because every configured request is a read.
     fn request(&mut self, request: &Request) {
         self.bytes(request.path.as_bytes());
         self.number(request.args.len() as u64);

@@ -1,11 +1,11 @@
-//! One text of a configuration: its value, and problems shown on its lines.
+//! One text of a configuration: its value, and how problems are shown on its lines.
 
 use super::excerpt::excerpt;
 use super::foreign::Places;
 use super::keypath::KeyPath;
 use super::mark::Mark;
 use super::places::{Found, Marks, Span};
-use super::problem::{Excerpt, Place, Problem, Severity};
+use super::problem::{Excerpt, Location, Problem, Severity};
 use super::value::Value;
 use super::yaml::{self, MAX_BYTES};
 use super::yaml_error::{Flaw, NOT_YAML};
@@ -21,12 +21,12 @@ pub(super) struct Document {
     layout: Layout,
 }
 
-/// How keys are found in a text.
+/// The way in which keys are found in a text.
 #[derive(Debug)]
 enum Layout {
-    /// They stand there as they are.
+    /// The keys stand in the text as they are.
     Yaml(Marks),
-    /// They were made of others.
+    /// The keys were made of those of another program.
     Foreign(Places),
 }
 
@@ -57,7 +57,7 @@ impl Document {
         Self { layout, ..self }
     }
 
-    /// Whether its keys were made of others.
+    /// Returns whether the keys were made of those of another program.
     pub(super) const fn is_foreign(&self) -> bool {
         matches!(self.layout, Layout::Foreign(_))
     }
@@ -77,8 +77,8 @@ impl Document {
         }
     }
 
-    /// Where line `line` and column `column` of the text that `path` holds stand here: exact for a
-    /// literal block and for text on one line, else where the value starts.
+    /// Returns where line `line` and column `column` of the text that `path` holds stand here. The place is exact
+    /// for a literal block and for a text on one line. For other texts, it is where the value starts.
     pub(super) fn inside(&self, path: &KeyPath, value: &str, line: usize, column: usize) -> Mark {
         if let Layout::Foreign(places) = &self.layout {
             return places.inside(path, line, column);
@@ -113,8 +113,8 @@ impl Document {
     }
 
     /// A mark as a place in this text.
-    pub(super) fn place(&self, mark: Mark) -> Place {
-        Place::at(&self.name, mark.line, mark.column)
+    pub(super) fn place(&self, mark: Mark) -> Location {
+        Location::at(&self.name, mark.line, mark.column)
     }
 
     /// The line of `mark`; see [`excerpt`].
@@ -134,19 +134,19 @@ pub(super) fn decoded(name: &str, bytes: &[u8]) -> Result<String, Vec<Problem>> 
     }
 }
 
-/// What stands behind a key, in the language of a text.
+/// The characters that stand behind a key in YAML.
 pub(super) const YAML: &[char] = &[':'];
-/// As above, of HCL.
+/// The characters that stand behind a key in HCL.
 pub(super) const HCL: &[char] = &['=', '{'];
 
 /// A problem in a text whose marks are not known: of the line only the key is shown, which one of `ends` ends.
 pub(super) fn flaw_of(name: &str, text: &str, flaw: Flaw, ends: &[char]) -> Problem {
-    // One grammar reads both, and who writes JSON looks for a mistake in JSON.
+    // One grammar reads both, and a person who writes JSON looks for a mistake in JSON.
     let json = name.ends_with(".json") && flaw.message.starts_with(NOT_YAML);
     let message = if json { flaw.message.replacen(NOT_YAML, "not valid JSON", 1) } else { flaw.message };
     Problem {
         severity: Severity::Error,
-        place: Place::at(name, flaw.mark.line, flaw.mark.column),
+        place: Location::at(name, flaw.mark.line, flaw.mark.column),
         key: String::new(),
         message,
         hint: flaw.hint,
@@ -154,7 +154,7 @@ pub(super) fn flaw_of(name: &str, text: &str, flaw: Flaw, ends: &[char]) -> Prob
     }
 }
 
-/// A line with its key only; the caret is at what is left out where the column is in it.
+/// Returns a line with its key only. If the column is in what is left out, the caret is there.
 fn key_of(line: &str, column: usize, ends: &[char]) -> Excerpt {
     let words = line.find(|c: char| !(c.is_alphanumeric() || matches!(c, ' ' | '\t' | '_' | '-' | '.')));
     let key = match words {
@@ -176,6 +176,6 @@ fn not_utf8(name: &str, bytes: &[u8], valid: usize) -> Problem {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().map_or(0, |rest| rest.chars().count()) + 1;
     let mut problem = Problem::whole(name, "not UTF-8", "save it as UTF-8");
-    problem.place = Place::at(name, line, column);
+    problem.place = Location::at(name, line, column);
     problem
 }

@@ -4,11 +4,11 @@ use super::mark::Mark;
 use super::places::Span;
 use super::problem::Excerpt;
 
-/// How much of a long line is shown before and behind the place.
+/// The number of characters of a long line that are shown on each side of the place.
 const AROUND: usize = 100;
 
-/// The line of `mark` with its values replaced by `…`, for they may be credentials, but for the one
-/// at `mark` where `reveal` says so. `scalars` are those of `text`, in its order.
+/// Returns the line of `mark` with its values replaced by `…`, because they may be credentials. If `reveal` is set,
+/// the value at `mark` is shown. `scalars` are those of `text`, in its order.
 pub(super) fn excerpt(text: &str, scalars: &[Span], mark: Mark, reveal: bool) -> Option<Excerpt> {
     let line = text.lines().nth(mark.line - 1)?;
     let mut copy = Copy::new(line, mark.column);
@@ -39,7 +39,7 @@ pub(super) fn excerpt(text: &str, scalars: &[Span], mark: Mark, reveal: bool) ->
 
 /// A line on its way into an excerpt.
 struct Copy {
-    /// What is near the place.
+    /// The characters near the place.
     line: Vec<char>,
     /// The column of its first character, from 1.
     first: usize,
@@ -65,7 +65,7 @@ impl Copy {
         self.line.get(columns.start - self.first..columns.end - self.first).unwrap_or_default()
     }
 
-    /// Whether this may be a URL with a user in it, whichever key it is at.
+    /// Returns whether this may be a URL with a user in it, whichever key holds it.
     fn has_user(&self, columns: std::ops::Range<usize>) -> bool {
         self.part(columns).contains(&'@')
     }

@@ -1,5 +1,5 @@
-//! Credentials, keys and configurations that every user of the machine may write or read: warnings, since a
-//! mode may be right where nobody else is on the machine.
+//! Warns of credentials, keys and configurations that every user of the machine may write or read. They are only
+//! warnings, because a mode may be right if the machine has no other users.
 //!
 //! A configuration that others may only read draws none: it holds no secret, and packages install it with that mode.
 
@@ -15,10 +15,10 @@ use super::problem::{Problem, Severity};
 const OTHERS_WRITE: u32 = 0o002;
 const OTHERS_READ: u32 = 0o004;
 
-/// Set in every container of a pod.
+/// The variable that is set in every container of a pod.
 const IN_A_POD: &str = "KUBERNETES_SERVICE_HOST";
 
-/// Where container runtimes put secrets that only the container sees, readable by all of its users.
+/// The folders where container runtimes put secrets that only the container sees, and all of its users can read.
 const OF_CONTAINERS: [&str; 2] = ["/run/secrets", "/var/run/secrets"];
 
 /// Looks at the files of `plan`, which was read from `texts`. `mode` is the mode behind a path, links
@@ -90,8 +90,8 @@ fn credentials(method: &AuthMethod) -> Vec<(PathBuf, bool)> {
     method.files().into_iter().map(|file| (file.clone(), private.contains(&file.as_path()))).collect()
 }
 
-/// Whether only a container sees the file: the kubelet's volumes are behind a folder `..DATE`, on a tmpfs that
-/// other users of the node cannot enter.
+/// Returns whether only a container sees the file: the kubelet's volumes are behind a folder `..DATE`, on a tmpfs
+/// that other users of the node cannot enter.
 fn is_of_a_container(path: &Path, real: &Path) -> bool {
     let hidden = |part: std::path::Component<'_>| {
         let name = part.as_os_str().as_encoded_bytes();

@@ -72,7 +72,7 @@ pub(super) struct ListenTls {
     pub(super) client_ca_file: Option<String>,
 }
 
-/// Where `http://` is allowed.
+/// The addresses for which `http://` is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Plaintext {
@@ -82,7 +82,7 @@ pub(super) enum Plaintext {
     Anywhere,
 }
 
-/// `vault.environment`, which is looked at before the environment is laid upon the texts.
+/// The words of `vault.environment`, which is read before the environment is merged into the texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum EnvironmentWord {
@@ -112,7 +112,7 @@ pub(super) struct Defaults {
     pub(super) missing_key: Option<MissingKey>,
 }
 
-/// One of `files`.
+/// An entry of `files`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct FileEntry {
@@ -137,7 +137,7 @@ pub(super) struct FileEntry {
 }
 
 impl FileEntry {
-    /// What says where the file goes and what becomes of it there.
+    /// Returns the keys that say where the file goes and what becomes of it there.
     pub(super) fn place(&self) -> PlaceKeys<'_> {
         PlaceKeys {
             path: self.path.as_deref(),
@@ -150,7 +150,7 @@ impl FileEntry {
         }
     }
 
-    /// What says what the file is made of.
+    /// Returns the keys that say what the file is made of.
     pub(super) fn source(&self) -> SourceKeys<'_> {
         SourceKeys {
             template: self.template.as_deref(),
@@ -212,7 +212,7 @@ pub(super) struct WaitEntry {
     pub(super) max: Option<Duration>,
 }
 
-/// One of `notify`.
+/// An entry of `notify`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct NotifierEntry {
@@ -232,7 +232,7 @@ pub(super) struct NotifierEntry {
     pub(super) may_fail: Option<bool>,
 }
 
-/// One of `sinks`.
+/// An entry of `sinks`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct SinkEntry {
@@ -249,8 +249,8 @@ pub(super) struct SinkEntry {
 }
 
 impl SinkEntry {
-    /// What says where the sink goes and what becomes of it there. Most programs that talk to the server watch the
-    /// file themselves, so a sink notifies nothing unless it says so.
+    /// Returns the keys that say where the sink goes and what becomes of it there. Most programs that talk to the
+    /// server watch the file themselves, so a sink notifies nothing unless it says so.
     pub(super) fn place(&self) -> PlaceKeys<'_> {
         PlaceKeys {
             path: self.path.as_deref(),
@@ -282,7 +282,7 @@ pub(super) struct Exec {
     pub(super) resolve_env: Option<bool>,
 }
 
-/// One of `exec.env`.
+/// An entry of `exec.env`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct VariableEntry {
@@ -303,7 +303,7 @@ pub(super) struct VariableEntry {
 }
 
 impl VariableEntry {
-    /// What says what the variable is made of.
+    /// Returns the keys that say what the variable is made of.
     pub(super) fn source(&self) -> SourceKeys<'_> {
         SourceKeys {
             template: self.template.as_deref(),

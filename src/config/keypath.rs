@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// One step of a [`KeyPath`].
+/// A step of a [`KeyPath`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
-    /// Into a map.
+    /// A step into a map.
     Key(String),
-    /// Into a list, from 0.
+    /// A step into a list, from 0.
     Index(usize),
 }
 
@@ -52,7 +52,7 @@ impl KeyPath {
         Self(self.0.iter().take(steps).cloned().collect())
     }
 
-    /// The key this path ends with, where it ends with one.
+    /// Returns the key that this path ends with, if it ends with one.
     #[must_use]
     pub fn last_key(&self) -> Option<&str> {
         match self.0.last() {

@@ -9,29 +9,29 @@ use super::keypath::{KeyPath, Step};
 
 pub(super) use auth::METHODS;
 
-/// One key.
+/// A key of the configuration.
 #[derive(Debug)]
 pub struct Key {
-    /// As written.
+    /// The name as it is written.
     pub name: &'static str,
-    /// What its value looks like.
+    /// The shape of its value.
     pub kind: Kind,
-    /// What holds where it is left out; empty where there is none.
+    /// The default, as it is written; empty if there is none.
     pub default: &'static str,
-    /// One line for the reference.
+    /// The description in the reference, one line.
     pub doc: &'static str,
-    /// What Vault Agent and people coming from it call this.
+    /// The names that Vault Agent, and people who come from it, use for this key.
     pub also: &'static [&'static str],
-    /// Whether its value may be or hold a credential, so that no message shows the line.
+    /// True if its value may be or hold a credential, so that no message shows the line.
     pub private: bool,
 }
 
-/// What a value looks like.
+/// The shape of a value.
 #[derive(Debug)]
 pub enum Kind {
     /// Text.
     Text,
-    /// Text, or a number that stands for itself: an owner, a signal.
+    /// A text, or a number that stands for itself: an owner, a signal.
     Word,
     /// `true` or `false`.
     Flag,
@@ -51,7 +51,7 @@ pub enum Kind {
     Map(&'static [Key]),
     /// A map from names of the user's to such values.
     Named(&'static Kind),
-    /// Text, or a map with these keys that says where the text is.
+    /// A text, or a map with these keys that says where the text is.
     TextOr(&'static [Key]),
 }
 
@@ -106,7 +106,7 @@ const SECRET: Key = key(
     "secret",
     Kind::Text,
     "",
-    "PATH#KEY: one value; PATH: all fields as JSON, of a backend the value as it is",
+    "PATH#KEY: one value; PATH: all fields as JSON, or the value as it is if a backend has it",
 );
 const ENCODING: Key = key("encoding", Kind::Choice(&["base64"]), "", "how the value of PATH#KEY is decoded");
 
@@ -120,14 +120,14 @@ pub static TOP: &[Key] = &[
         "",
         "stores that are no Vault, by the name that paths begin with",
     ),
-    key("secrets_dir", Kind::Text, "", "where relative file paths go: one atomic set"),
+    key("secrets_dir", Kind::Text, "", "the folder of the files with a relative path, which change together"),
     key(
         "require_tmpfs",
         Kind::Flag,
         defaults::REQUIRE_TMPFS.text,
         "secrets_dir, handoff, sinks and folders of absolute files must be on tmpfs or ramfs",
     ),
-    key("defaults", Kind::Map(DEFAULTS), "", "what files have where they do not say"),
+    key("defaults", Kind::Map(DEFAULTS), "", "what holds for each file that does not set the key itself"),
     key("files", Kind::List(&Kind::Map(FILE)), "", "the files to render").also(&["template", "templates"]),
     key(
         "write_to_file",
@@ -135,7 +135,13 @@ pub static TOP: &[Key] = &[
         "[]",
         "absolute folders below which templates may write with writeToFile",
     ),
-    key("notify", Kind::Named(&Kind::Map(NOTIFIER)), "", "whom to tell of a change").also(&["notifiers"]),
+    key(
+        "notify",
+        Kind::Named(&Kind::Map(NOTIFIER)),
+        "",
+        "the notifiers: what is notified of a change, by name",
+    )
+    .also(&["notifiers"]),
     key("sinks", Kind::List(&Kind::Map(SINK)), "", "the token itself, for applications that want it")
         .also(&["sink"]),
     key("exec", Kind::Map(EXEC), "", "the process of `leasehold exec`, and what it is given"),
@@ -148,7 +154,7 @@ pub static TOP: &[Key] = &[
         "sandbox",
         Kind::Choice(&["auto", "off", "required"]),
         "auto",
-        "whether Leasehold fences itself in: as far as it can, not, or else it does not start",
+        "how Leasehold fences itself in: auto as far as the kernel allows, off not at all, required fully or it does not start",
     ),
     key("log", Kind::Map(LOG), "", "what is logged, and how"),
 ];
@@ -165,7 +171,7 @@ static VAULT: &[Key] = &[
         "server_name",
         Kind::Text,
         "",
-        "the name or IP address to expect in the server's certificate; where it is a name, the server is spoken to over HTTP/1",
+        "the name or IP address to expect in the server's certificate; with a name, requests go over HTTP/1",
     )
     .also(&["tls_server_name"]),
     key(
@@ -178,7 +184,7 @@ static VAULT: &[Key] = &[
         "environment",
         Kind::Choice(&["override", "ignore"]),
         "override",
-        "whether VAULT_ADDR, BAO_ADDR and their like win over these keys; ignore for a server's own configuration",
+        "override: VAULT_ADDR, BAO_ADDR and their like win over these keys; ignore: they do not, for a server's own configuration",
     ),
     key(
         "redirect_hosts",
@@ -187,9 +193,15 @@ static VAULT: &[Key] = &[
         "hosts (HOST or HOST:PORT) that a redirect may lead to, besides our own",
     ),
     key("proxy", Kind::Text, "", "the only proxy used; the environment's are not").private(),
-    key("timeout", Kind::Duration, defaults::REQUEST.text, "for a whole request").also(&["client_timeout"]),
+    key("timeout", Kind::Duration, defaults::REQUEST.text, "how long a whole request may take")
+        .also(&["client_timeout"]),
     key("rate_limit", Kind::Map(RATE_LIMIT), "", "a token bucket over all requests"),
-    key("max_in_flight", Kind::Count, defaults::MAX_IN_FLIGHT.text, "how many requests may be under way at once"),
+    key(
+        "max_in_flight",
+        Kind::Count,
+        defaults::MAX_IN_FLIGHT.text,
+        "how many requests may be under way at once",
+    ),
 ];
 
 static RATE_LIMIT: &[Key] = &[
@@ -197,7 +209,7 @@ static RATE_LIMIT: &[Key] = &[
     key("burst", Kind::Count, "per_second", "requests at once after a rest"),
 ];
 
-/// What `refresh` does, and what it does not do.
+/// Describes what `refresh` does, and what it does not do.
 const REFRESH: &str = "how often to poll a secret that has no end of its own, such as one of KV. A lease, a certificate and an answer with a `ttl` in its data are replaced before they end, and no refresh makes them anew. A static role is read at each refresh, and just after each rotation";
 
 static DEFAULTS: &[Key] = &[
@@ -226,7 +238,7 @@ static FILE: &[Key] = &[
         "how often to poll a secret that has no end of its own, as `defaults.refresh` says",
     ),
     key("wait", Kind::Map(WAIT), "", "quiescence before a publish"),
-    key("notify", Kind::List(&Kind::Text), "every notifier", "whom to tell of a change")
+    key("notify", Kind::List(&Kind::Text), "every notifier", "the notifiers that are notified of a change")
         .also(&["command", "exec"]),
 ];
 
@@ -239,9 +251,9 @@ static SINK: &[Key] = &[
         "wrap_ttl",
         Kind::Duration,
         "",
-        "the token is wrapped, and its wrapping can be opened once within this time. One that ends unopened is made anew by `POST /refresh`, HUP or a restart only",
+        "the token is wrapped, and its wrapping can be opened once within this time. If it ends unopened, only `POST /refresh`, HUP or a restart makes another",
     ),
-    key("notify", Kind::List(&Kind::Text), "[]", "whom to tell of another token"),
+    key("notify", Kind::List(&Kind::Text), "[]", "the notifiers that are notified of another token"),
 ];
 
 static DELIMITERS: &[Key] = &[
@@ -263,41 +275,51 @@ static NOTIFIER: &[Key] = &[
     key("command", Kind::List(&Kind::Text), "", "a program and its arguments, without a shell")
         .also(&["exec"])
         .private(),
-    key("timeout", Kind::Duration, defaults::NOTIFIER, "http, command: for the whole of it"),
-    key("splay", Kind::Duration, "0s", "the longest random delay before, to spread many pods"),
+    key(
+        "timeout",
+        Kind::Duration,
+        defaults::NOTIFIER,
+        "http, command: how long the whole notification may take",
+    ),
+    key("splay", Kind::Duration, "0s", "the longest random delay before a notification, to spread many pods"),
     key(
         "on_first",
         Kind::Flag,
         "true",
-        "whether it is notified of the first files in a folder that was empty; false for an application that starts once Leasehold is ready",
+        "notify of the first files in a folder that was empty; false for an application that starts once Leasehold is ready",
     ),
     key(
         "on_init",
         Kind::Flag,
         "false",
-        "whether `leasehold init` notifies, too, of what it published, before it ends",
+        "`leasehold init`, too, notifies of what it published before it ends",
     ),
     key(
         "may_fail",
         Kind::Flag,
         "false",
-        "on_init: whether init succeeds although this failed; it is tried once then",
+        "on_init: init succeeds even if this notifier fails, and then tries it only once",
     ),
 ];
 
 static EXEC: &[Key] = &[
     key("command", Kind::List(&Kind::Text), "", "program and arguments, without a shell; those after -- win")
         .private(),
-    key("env", Kind::Named(&Kind::Map(VARIABLE)), "", "variables that it gets besides the inherited")
-        .also(&["env_template", "environment"])
-        .private(),
-    key("on_change", Kind::Word, "restart", "restart, ignore, or the signal that tells it of a change")
+    key(
+        "env",
+        Kind::Named(&Kind::Map(VARIABLE)),
+        "",
+        "the variables that it gets besides the inherited ones",
+    )
+    .also(&["env_template", "environment"])
+    .private(),
+    key("on_change", Kind::Word, "restart", "restart, ignore, or the signal that notifies it of a change")
         .also(&["restart_on_secret_changes"]),
-    key("stop_signal", Kind::Word, defaults::STOP_SIGNAL.text, "what stops it")
+    key("stop_signal", Kind::Word, defaults::STOP_SIGNAL.text, "the signal that stops it")
         .also(&["restart_stop_signal", "kill_signal"]),
     key("stop_timeout", Kind::Duration, defaults::STOP.text, "it is killed this long after its stop signal")
         .also(&["kill_timeout"]),
-    key("splay", Kind::Duration, "0s", "the longest random delay before it is told, to spread many pods"),
+    key("splay", Kind::Duration, "0s", "the longest random delay before it is notified, to spread many pods"),
     key("wait", Kind::Map(WAIT), "", "quiescence before changed variables count"),
     key("resolve_env", Kind::Flag, "false", "replace values `vault:PATH#KEY` of the inherited environment"),
 ];
@@ -322,9 +344,9 @@ static VARIABLE: &[Key] = &[
         "sanitize",
         Kind::Flag,
         "false",
-        "from: whether `_` takes the place of what is no letter, digit or `_` in the name",
+        "from: replace each character of the name that is no letter, digit or `_` by `_`",
     ),
-    key("upcase", Kind::Flag, "false", "from: whether the name is in capital letters"),
+    key("upcase", Kind::Flag, "false", "from: write the name in capital letters"),
     key(
         "refresh",
         Kind::Duration,
@@ -351,7 +373,7 @@ static LISTEN_TLS: &[Key] = &[
         "client_ca_file",
         Kind::Text,
         "",
-        "PEM file with the authorities that clients from elsewhere need a certificate of; those on loopback need none",
+        "PEM file with the authorities; a client from elsewhere needs a certificate of one of them, a client on loopback needs none",
     )
     .also(&["tls_client_ca_file"]),
 ];
@@ -371,8 +393,8 @@ static LOG: &[Key] = &[
     ),
 ];
 
-/// Whether the value at `path` may be or hold a credential: it is below a private key, or below
-/// one that is not known.
+/// Returns whether the value at `path` may be or hold a credential: it is below a private key, or below an unknown
+/// one.
 pub(super) fn is_private(path: &KeyPath) -> bool {
     let (mut keys, mut kind): (&[Key], Option<&Kind>) = (TOP, None);
     for step in path.steps() {
@@ -393,7 +415,7 @@ pub(super) fn is_private(path: &KeyPath) -> bool {
             _ => &[],
         };
     }
-    // The top is whatever somebody typed.
+    // The top is whatever was typed.
     path.steps().is_empty()
 }
 

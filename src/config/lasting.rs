@@ -1,12 +1,14 @@
-//! Folders that are on a disk of this machine though they must be in memory: a run would end with that, so a check
-//! says it before. A folder of which not even the first part is there may be a mount that is made later.
+//! Finds folders that are on a disk of this machine although they must be in memory. A run would end because of
+//! them, so a check reports them before. If not even the first part of a folder is there, it may be a mount that is
+//! made later.
 
 use std::path::{Path, PathBuf};
 
 use super::plan::{Plan, Target};
 use super::problem::{Problem, Severity};
 
-/// Looks at the folders of `plan`. `is_in_memory` tells of a path that is there on what it is.
+/// Returns the warnings about the folders of `plan`. `is_in_memory` says of an existing path whether it is in
+/// memory.
 pub(super) fn warnings(plan: &Plan, is_in_memory: &dyn Fn(&Path) -> Option<bool>) -> Vec<Problem> {
     if !plan.require_tmpfs {
         return Vec::new();

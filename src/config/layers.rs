@@ -1,5 +1,5 @@
-//! Several texts, the environment and flags made one: maps merge key by key, everything else is
-//! replaced. What replaced what is kept, to be told once at start.
+//! Merges several texts, the environment and flags: maps merge key by key, and everything else is replaced. The
+//! replaced keys are kept, to be reported once at the start.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,9 @@ use super::keypath::{KeyPath, Step};
 pub struct Setting {
     /// The key it sets.
     pub key: KeyPath,
-    /// Its value, as in the YAML text.
+    /// The value, as it would stand in the YAML text.
     pub value: String,
-    /// What messages call its origin: `VAULT_ADDR`, `--timeout`.
+    /// The name of its origin in messages: `VAULT_ADDR`, `--timeout`.
     pub by: String,
 }
 
@@ -30,8 +30,8 @@ const VARIABLES: &[(&str, &[&str])] = &[
     ("CLIENT_TIMEOUT", &["vault", "timeout"]),
 ];
 
-/// What the environment sets, weakest first: `BAO_` wins over `VAULT_`, as for `bao` itself. An
-/// empty variable is none.
+/// Returns what the environment sets, weakest first: `BAO_` wins over `VAULT_`, as it does for `bao` itself. An
+/// empty variable sets nothing.
 pub(super) fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Vec<Setting> {
     let mut settings = Vec::new();
     for (name, key) in VARIABLES {
@@ -48,7 +48,7 @@ pub(super) fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Vec<Sett
     settings
 }
 
-/// Lays `over` upon `base`, and tells each single value that it replaced by another.
+/// Merges `over` into `base`, and records each single value that it replaced by another.
 pub(super) fn merge(base: &mut Value, over: Value, at: &KeyPath, replaced: &mut Vec<KeyPath>) {
     match (base, over) {
         (Value::Mapping(base), Value::Mapping(over)) => {
@@ -69,7 +69,7 @@ pub(super) fn merge(base: &mut Value, over: Value, at: &KeyPath, replaced: &mut 
 #[derive(Debug)]
 pub(super) struct Replaced {
     pub(super) setting: Setting,
-    /// The setting whose value it was; none where it was a text's.
+    /// The setting whose value it was; `None` if it was a text's.
     pub(super) before: Option<String>,
 }
 
@@ -89,8 +89,8 @@ pub(super) fn apply(value: &mut Value, settings: &[Setting]) -> (BTreeMap<KeyPat
     (owners, replaced)
 }
 
-/// The value at `steps`, made where it is not there; none where something else than a map is on
-/// the way, which is told as a wrong kind anyhow.
+/// Returns the value at `steps`, which is made if it is not there. `None` if something else than a map is on the
+/// way; that is reported as a wrong kind anyhow.
 fn slot<'v>(value: &'v mut Value, steps: &[Step]) -> Option<&'v mut Value> {
     let Some((Step::Key(name), rest)) = steps.split_first() else { return Some(value) };
     if value.is_null() {

@@ -1,4 +1,4 @@
-//! Where each key and value of a YAML text stands.
+//! Finds each key and value of a YAML text.
 
 use libyaml_safer::ScalarStyle;
 
@@ -14,11 +14,11 @@ pub(super) struct Marks {
     pub(super) scalars: Vec<Span>,
 }
 
-/// Where one scalar starts and ends.
+/// The place of a scalar, from its start to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) start: Mark,
-    /// Behind its last character.
+    /// The mark behind its last character.
     pub(super) end: Mark,
     /// True for the key of a map.
     pub(super) key: bool,
@@ -27,7 +27,7 @@ pub(super) struct Span {
 /// A use of a node. An alias uses a node a second time, at another mark.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Child {
-    /// Its index.
+    /// The index of the node.
     pub(super) node: usize,
     pub(super) mark: Mark,
 }
@@ -42,13 +42,13 @@ pub(super) enum Node {
 /// An entry of a map.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// As it is written, without quotes.
+    /// The key as it is written, without quotes.
     pub(super) key: String,
     pub(super) mark: Mark,
     pub(super) value: Child,
 }
 
-/// What [`Marks::find`] returns.
+/// The result of [`Marks::find`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Found {
     /// The number of steps of the path that exist.

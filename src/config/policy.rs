@@ -10,11 +10,11 @@ use crate::core::policy::{
 };
 use leasehold_stores::Settings;
 
-/// What status calls the process of `exec`, and files in their `notify`.
+/// The name that status, and files in their `notify`, use for the process of `exec`.
 const CHILD: &str = "exec";
 
 impl Plan {
-    /// What the core decides by in the role `mode`, spread by `seed`.
+    /// Returns what the core decides by in the role `mode`. `seed` spreads the times of this process.
     #[must_use]
     pub fn policy(&self, mode: Mode, seed: u64) -> Policy {
         let units = self.units();
@@ -55,7 +55,7 @@ impl Plan {
         policy
     }
 
-    /// The set first, where there is one, then each absolute file by itself.
+    /// Returns the set first, if there is one, and then each absolute file by itself.
     fn units(&self) -> Vec<UnitPolicy> {
         let ids = |wanted: fn(&Target) -> bool| {
             let of = self.files.iter().enumerate().filter(move |(_, file)| wanted(&file.target));
@@ -97,7 +97,7 @@ fn sink(source: &FileSource) -> Option<SinkPolicy> {
     }
 }
 
-/// What a [`FileId`] stands for.
+/// The thing that a [`FileId`] stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// A file, by its index in [`Plan::files`].
@@ -107,7 +107,7 @@ pub enum Subject {
 }
 
 impl Plan {
-    /// What each [`FileId`] of [`Plan::policy`] stands for, in the order of the ids.
+    /// Returns what each [`FileId`] of [`Plan::policy`] stands for, in the order of the ids.
     #[must_use]
     pub fn subjects(&self) -> Vec<Subject> {
         let files = (0..self.files.len()).map(Subject::File);
@@ -115,7 +115,7 @@ impl Plan {
     }
 }
 
-/// The process is told like a notifier; its variables are files of a unit that is published into
+/// Adds the process. It is notified like a notifier, and its variables are files of a unit that is published into
 /// its next environment.
 fn add_child(policy: &mut Policy, plan: &Plan) {
     let exec = &plan.exec;

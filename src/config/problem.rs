@@ -1,5 +1,5 @@
-//! What is wrong or unwise in a configuration, told to a person: where, what, what to do, and the
-//! line itself with a caret.
+//! A problem of a configuration, for a person: where it is, what is wrong or unwise, what to do, and the line
+//! itself with a caret.
 
 use std::{fmt, io};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::exit::{Cause, Ending};
 
-/// How bad a [`Problem`] is.
+/// The severity of a [`Problem`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -17,18 +17,18 @@ pub enum Severity {
     Warning,
 }
 
-/// Where something stands.
+/// A place in a text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct Location {
     /// The file's name as given, `standard input`, a variable or a flag.
     pub source: String,
-    /// From 1; none where the source has no lines.
+    /// The line, from 1; `None` if the source has no lines.
     pub line: Option<usize>,
-    /// From 1, in characters; none where the source has no lines.
+    /// The column in characters, from 1; `None` if the source has no lines.
     pub column: Option<usize>,
 }
 
-impl Place {
+impl Location {
     /// A source as a whole.
     pub fn whole(source: impl Into<String>) -> Self {
         Self { source: source.into(), line: None, column: None }
@@ -40,7 +40,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.source)?;
         for number in [self.line, self.column].into_iter().flatten() {
@@ -50,19 +50,19 @@ impl fmt::Display for Place {
     }
 }
 
-/// One thing that is wrong or unwise. Its texts name keys and paths, never a credential.
+/// Something that is wrong or unwise. Its texts name keys and paths, never a credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// How bad it is.
+    /// How bad the problem is.
     pub severity: Severity,
-    /// Where it stands.
+    /// The place of the problem.
     #[serde(flatten)]
-    pub place: Place,
+    pub place: Location,
     /// The key it is about, as `files[2].mode`; empty for the text as a whole.
     pub key: String,
-    /// What is wrong: a lowercase fragment.
+    /// The problem in words: a lowercase fragment.
     pub message: String,
-    /// What to do about it; empty where the message says it already.
+    /// The advice; empty if the message says it already.
     pub hint: String,
     /// The line it stands on.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,7 +74,7 @@ pub struct Problem {
 pub struct Excerpt {
     /// The line.
     pub text: String,
-    /// Which of its characters is meant, from 0: not the column, since text was replaced.
+    /// The character that is meant, from 0. It is not the column, since text was replaced.
     pub caret: usize,
 }
 
@@ -83,7 +83,7 @@ impl Problem {
     pub fn whole(source: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
-            place: Place::whole(source),
+            place: Location::whole(source),
             key: String::new(),
             message: message.into(),
             hint: hint.into(),
@@ -98,27 +98,27 @@ impl Problem {
         format!("{}: {warning}{}", self.place, self.advice())
     }
 
-    /// `config.yaml:12:5: unknown key …; did you mean …?`, for a log, which says by itself how bad it is.
+    /// Returns `config.yaml:12:5: unknown key …; did you mean …?`, for a log, which shows the severity itself.
     #[must_use]
     pub fn words(&self) -> String {
         format!("{}: {}", self.place, self.advice())
     }
 
-    /// Whether a file was there and could not be read for want of permission.
+    /// Returns whether a file was there and could not be read for lack of permission.
     #[must_use]
     pub fn is_unreadable(&self) -> bool {
         self.severity == Severity::Error
             && self.message.ends_with(&io_words(&io::ErrorKind::PermissionDenied.into()))
     }
 
-    /// What is wrong and what to do, without the place.
+    /// Returns what is wrong and what to do, without the place.
     #[must_use]
     pub fn advice(&self) -> String {
         if self.hint.is_empty() { self.message.clone() } else { format!("{}; {}", self.message, self.hint) }
     }
 }
 
-/// Several lines: the one-line form, the source line and a caret below the place.
+/// Shows several lines: the one-line form, the source line, and a caret below the place.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.one_line())?;
@@ -136,14 +136,14 @@ impl fmt::Display for Problem {
 /// A configuration that was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejected {
-    /// [`Cause::Config`], or [`Cause::Usage`] where no configuration was named.
+    /// [`Cause::Config`], or [`Cause::Usage`] if no configuration was named.
     pub cause: Cause,
     /// Everything found, errors and warnings, in the order of the text; at least one error.
     pub problems: Vec<Problem>,
 }
 
 impl Rejected {
-    /// One error that stopped the reading.
+    /// Makes a rejection with the one error that stopped the reading.
     #[must_use]
     pub fn one(cause: Cause, problem: Problem) -> Self {
         Self { cause, problems: vec![problem] }
@@ -194,13 +194,13 @@ impl Rejected {
         self.ending_of_a_report()
     }
 
-    /// What is logged of it line by line before the last one, which is [`Self::ending`].
+    /// Returns what is logged line by line before the last line, which is [`Self::ending`].
     pub fn others(&self) -> impl Iterator<Item = &Problem> {
         let first = self.problems.iter().position(|problem| problem.severity == Severity::Error);
         self.problems.iter().enumerate().filter(move |(at, _)| Some(*at) != first).map(|(_, problem)| problem)
     }
 
-    /// Of no error at all: nothing makes such a one.
+    /// Returns the ending of a rejection with no error at all. Nothing makes such a rejection.
     fn refused(&self) -> Ending {
         Ending::new(self.cause, "the configuration was refused", "")
     }
@@ -224,7 +224,7 @@ mod tests {
     fn a_problem_shows_its_line_with_a_caret() {
         let problem = Problem {
             severity: Severity::Error,
-            place: Place::at("config.yaml", 12, 5),
+            place: Location::at("config.yaml", 12, 5),
             key: "files[0].templte".into(),
             message: "unknown key `templte`".into(),
             hint: "did you mean `template`?".into(),
@@ -245,7 +245,7 @@ mod tests {
             (String::from_utf8(shown).expect("text"), ending.to_string())
         };
         let bare = Problem::whole("a.yaml", "is empty", "write one");
-        let mut lined = Problem { place: Place::at("a.yaml", 1, 2), ..bare.clone() };
+        let mut lined = Problem { place: Location::at("a.yaml", 1, 2), ..bare.clone() };
         lined.key = "files[0].mode".into();
         lined.excerpt = Some(Excerpt { text: "x".into(), caret: 0 });
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Texts, environment and flags in; a plan, or every problem with its place, out. Reads nothing by
+//! Takes texts, the environment and flags, and returns a plan, or every problem with its place. It reads nothing by
 //! itself.
 
 use std::collections::BTreeMap;
@@ -18,19 +18,19 @@ use super::keys;
 use super::layers::{self, Setting};
 use super::mark::Mark;
 use super::plan::{Anchor, Origin, Plan, TemplateSource};
-use super::problem::{Place, Problem, Rejected, Severity};
+use super::problem::{Location, Problem, Rejected, Severity};
 use super::relative;
 use super::shape;
 use super::value::Value;
 use crate::exit::Cause;
 use crate::template::function::Functions;
 
-/// One text of the configuration.
+/// A text of the configuration.
 #[derive(Debug, Clone)]
 pub struct Text {
-    /// What messages call it.
+    /// The name that messages use.
     pub name: String,
-    /// What it holds; may be anything.
+    /// The content, which may be any bytes.
     pub bytes: Vec<u8>,
 }
 
@@ -38,25 +38,25 @@ pub struct Text {
 pub struct Inputs<'a> {
     /// The texts, later ones laid upon earlier ones.
     pub texts: &'a [Text],
-    /// What flags set; they win over everything.
+    /// The settings of flags. They win over everything.
     pub flags: &'a [Setting],
     /// The environment.
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// Reads what the configuration names: template files, /etc/passwd, /etc/group.
     pub read_file: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
-    /// What templates may call.
+    /// The functions that templates may call.
     pub functions: &'a Functions,
-    /// Tells what is at a path of this machine, for a check that is to look at what is named; none
-    /// where it is not.
+    /// Finds out what is at a path of this machine, for a check of what the texts name; `None` if there is no such
+    /// check.
     pub look: Option<&'a dyn Fn(&Path) -> Seen>,
-    /// Whether Leasehold is to run on another machine: what is not on this one is no error.
+    /// True if Leasehold is to run on another machine, so that files and names that this one lacks are no error.
     pub elsewhere: bool,
-    /// What the relative paths of a configuration that is not Leasehold's own are relative to: where
-    /// this process runs.
+    /// The folder that relative paths in a configuration of another program are relative to: where this process
+    /// runs.
     pub folder: &'a Path,
 }
 
-/// What is at a path.
+/// What there is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
     /// Nothing.
@@ -65,7 +65,7 @@ pub enum Seen {
     Program,
     /// Something else.
     Other,
-    /// There may be anything: somebody does not let us look.
+    /// Anything may be there, because we may not look.
     Unknown,
 }
 
@@ -89,7 +89,7 @@ pub fn read(inputs: &Inputs<'_>) -> Result<(Plan, Vec<Problem>), Rejected> {
         },
     )?;
     let mut desk = Desk::new(inputs.env, inputs.read_file, inputs.functions);
-    // Who has mistakes to mend is not told what else to look for.
+    // If there are mistakes to correct, warnings about the surroundings are left out.
     desk.look =
         inputs.look.filter(|_| stack.told.iter().all(|problem| problem.severity == Severity::Warning));
     desk.asked = inputs.look.is_some();
@@ -120,7 +120,7 @@ pub fn read(inputs: &Inputs<'_>) -> Result<(Plan, Vec<Problem>), Rejected> {
     }
 }
 
-/// Whether something is at a path, be it what cannot be read.
+/// Returns whether something is at a path, even if it cannot be read.
 fn is_there(read_file: &dyn Fn(&Path) -> io::Result<Vec<u8>>, path: &Path) -> bool {
     use io::ErrorKind::{NotADirectory, NotFound};
     read_file(path).err().is_none_or(|error| !matches!(error.kind(), NotFound | NotADirectory))
@@ -140,9 +140,9 @@ struct Stack {
     documents: Vec<Document>,
     value: Value,
     owners: BTreeMap<KeyPath, String>,
-    /// What was found before the values were looked at.
+    /// The problems that were found before the values were checked.
     told: Vec<Problem>,
-    /// What a text means and does not say right.
+    /// The keys that a text means and does not say right.
     broken: Vec<KeyPath>,
 }
 
@@ -181,7 +181,7 @@ impl Stack {
         if problems.is_empty() { Ok(stack) } else { Err(Rejected { cause: Cause::Config, problems }) }
     }
 
-    /// What another program's configuration means; what of it is lost is said once.
+    /// Takes over what another program's configuration means, and reports once what of it is lost.
     fn adopt(&mut self, reading: foreign::Reading, asked: bool) {
         self.told.extend(reading.problems(asked));
         self.broken.extend(reading.broken);
@@ -211,7 +211,7 @@ impl Stack {
         self.documents.extend(documents);
     }
 
-    /// Whether the texts say that the environment sets nothing.
+    /// Returns whether the texts say that the environment sets nothing.
     fn ignores_environment(&self) -> bool {
         let word = self.value.get("vault").and_then(|vault| vault.get("environment"));
         word.and_then(Value::as_str) == Some("ignore")
@@ -282,21 +282,21 @@ impl Stack {
         }
     }
 
-    /// The place of `path`, and the text it is in with the mark there, where it is in one.
-    fn place(&self, path: &KeyPath, part: Side) -> (Place, Option<(&Document, Mark, bool)>) {
+    /// Returns the place of `path`. If it is in a text, returns that text, too, with the mark in it.
+    fn place(&self, path: &KeyPath, part: Side) -> (Location, Option<(&Document, Mark, bool)>) {
         if let Some(owner) = self.owners.get(path) {
-            return (Place::whole(owner), None);
+            return (Location::whole(owner), None);
         }
         // The last of those that go furthest: what they share is the last one's.
         let best = self.documents.iter().max_by_key(|document| document.find(path).steps);
-        let Some(document) = best else { return (Place::whole("configuration"), None) };
+        let Some(document) = best else { return (Location::whole("configuration"), None) };
         let found = document.find(path);
         let whole = found.steps == path.steps().len();
         let mark = match part {
             Side::Value if whole => found.value,
             _ => found.key,
         };
-        (Place::at(&document.name, mark.line, mark.column), Some((document, mark, whole)))
+        (Location::at(&document.name, mark.line, mark.column), Some((document, mark, whole)))
     }
 
     fn problem(&self, finding: Finding) -> Problem {
@@ -307,14 +307,14 @@ impl Stack {
             (On::File(file, spot), _) => {
                 let mark = Mark { line: spot.line, column: spot.column };
                 let excerpt = excerpt(&spot.text, &[], mark, true);
-                (Place::at(file, spot.line, spot.column), excerpt)
+                (Location::at(file, spot.line, spot.column), excerpt)
             }
             (_, None) => (place, None),
             // What the other program does by default stands nowhere in its configuration.
             (_, Some((document, mark, false)))
                 if mark == Mark::START && document.is_foreign() && finding.severity == Severity::Warning =>
             {
-                (Place::whole(&document.name), None)
+                (Location::whole(&document.name), None)
             }
             // Something is missing at the top: no line shows that.
             (_, Some((_, mark, false))) if mark == Mark::START => (place, None),
@@ -348,7 +348,7 @@ impl Stack {
     }
 }
 
-/// Which part of an entry is meant.
+/// The part of an entry that is meant.
 #[derive(Clone, Copy)]
 enum Side {
     Key,

@@ -1,11 +1,11 @@
 //! Values of the environment that stand for a secret, as bank-vaults writes them:
 //!
-//! - `vault:PATH#KEY` and `vault:PATH#KEY#VERSION` are the value, all of it;
-//! - `vault:PATH#${.user}:${.password}` is made of several keys of one secret;
+//! - `vault:PATH#KEY` and `vault:PATH#KEY#VERSION` are the value, all of it.
+//! - `vault:PATH#${.user}:${.password}` is made of several keys of one secret.
 //! - `text ${vault:PATH#KEY} text` has values within other text.
 //!
-//! What bank-vaults can besides (functions in `${…}`, writes with `>>vault:`) is refused with a
-//! word to use a template, rather than handed to the application as it stands.
+//! What else bank-vaults can do (functions in `${…}`, writes with `>>vault:`) is refused, with the advice to use a
+//! template. Otherwise the application would get it as it stands.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const WHOLE: &str = "vault:";
 const WRITE: &str = ">>vault:";
 const WITHIN: &str = "${vault:";
 
-/// Why a value that looks like a reference is none.
+/// The reason why a value that looks like a reference is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadReference {
     /// Nothing behind the path says which key.
@@ -48,10 +48,10 @@ impl fmt::Display for BadReference {
     }
 }
 
-/// The variable that asks for a secret by its value; none where it is a value like any other.
+/// Returns the variable that asks for a secret by its value, or `None` if it is a value like any other.
 ///
 /// # Errors
-/// Where it looks like a reference and is none; never repeats the value.
+/// If the value looks like a reference and is none. The error never repeats the value.
 pub fn variable(name: &str, value: &str, refresh: Duration) -> Result<Option<VariablePlan>, BadReference> {
     let source = source(value)?;
     Ok(source.map(|source| VariablePlan { name: name.to_owned(), source, spread: None, refresh }))
@@ -103,7 +103,7 @@ fn refer(reference: &str, parts: &mut Vec<Part>) -> Result<(), BadReference> {
     keys(key, &request, parts)
 }
 
-/// One key, or text with `${.key}` in it.
+/// Reads one key, or a text with `${.key}` in it.
 fn keys(key: &str, request: &Request, parts: &mut Vec<Part>) -> Result<(), BadReference> {
     let field = |key: &str| Part::Field { request: request.clone(), key: key.to_owned() };
     if !key.contains("${") {

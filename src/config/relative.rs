@@ -1,6 +1,6 @@
-//! Relative paths of a configuration of our own: they are relative to the file that they stand in, so that it means
-//! the same wherever Leasehold is started. Texts without a file, and configurations of other programs, go by the
-//! folder where the process runs.
+//! Resolves the relative paths of a configuration of our own. They are relative to the file that they stand in, so
+//! that the file means the same wherever Leasehold is started. Texts without a file, and configurations of other
+//! programs, go by the folder where the process runs.
 
 use std::path::{Path, PathBuf};
 
@@ -27,8 +27,9 @@ pub(super) const KEYS: &[&[&str]] = &[
     &["notify", "*", "pid_file"],
 ];
 
-/// Makes the relative paths in `value`, which was read from the text `name`, relative to where the process runs. One
-/// that leads to something only from there, as all did once, stays as it is. `is_there` looks at a path.
+/// Makes the relative paths in `value`, which was read from the text `name`, relative to where the process runs. A
+/// path that leads to something only from there, as all paths did once, stays as it is. `is_there` says whether
+/// something is at a path.
 pub(super) fn resolve(value: &mut Value, name: &str, is_there: &dyn Fn(&Path) -> bool) {
     // "standard input" and the name of a variable have no folder either.
     let Some(folder) = Path::new(name).parent().filter(|folder| !folder.as_os_str().is_empty()) else {
@@ -43,7 +44,7 @@ pub(super) fn resolve(value: &mut Value, name: &str, is_there: &dyn Fn(&Path) ->
     }
 }
 
-/// A relative path below `folder`; none where it is absolute, or no path.
+/// Returns a relative path below `folder`; `None` if it is absolute, or no path.
 fn joined(folder: &Path, text: &str) -> Option<PathBuf> {
     let path = Path::new(text);
     (!text.is_empty() && path.is_relative() && !text.contains(char::is_control)).then(|| folder.join(path))

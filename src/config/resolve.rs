@@ -1,11 +1,11 @@
-//! What a scalar of YAML is: nothing, a flag, a number or text. The rules are those of serde_yaml, by which
-//! configurations were always read; a test compares the two.
+//! Finds out what a scalar of YAML is: nothing, a flag, a number or text. The rules are those of serde_yaml, by
+//! which configurations were always read. A test compares the two.
 
 use libyaml_safer::ScalarStyle;
 
 use super::value::{Number, Value};
 
-/// What the standard tags (`!!int`) begin with.
+/// The beginning of the standard tags (`!!int`).
 const STANDARD: &str = "tag:yaml.org,2002:";
 
 /// Resolves a scalar; `None` if the text does not fit its tag.

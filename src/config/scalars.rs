@@ -1,4 +1,4 @@
-//! Single values as people write them: durations, modes, signals. Each error says how to write the value.
+//! Reads single values as people write them: durations, modes, signals. Each error says how to write the value.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-/// No duration is longer: past it sums with the clock could overflow, and nobody means it.
+/// The longest duration. A longer one is never meant, and sums with the clock could overflow.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// A value that is not written as its kind asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadScalar {
-    /// What is wrong; does not repeat the value.
+    /// The problem. It does not repeat the value.
     pub(super) message: String,
-    /// How to write it.
+    /// The right way to write the value.
     pub(super) hint: String,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, BadScalar> {
     }
 }
 
-/// Permission bits in octal: `0440`, `440` or `0o440`.
+/// Reads permission bits in octal: `0440`, `440` or `0o440`.
 pub(super) fn mode(text: &str) -> Result<u32, BadScalar> {
     const EXAMPLE: &str = "write octal digits in quotes, like \"0440\"";
     let digits = text.strip_prefix("0o").unwrap_or(text);

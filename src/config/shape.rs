@@ -11,7 +11,7 @@ use super::scalars::{self, BadScalar};
 /// No list of files or notifiers is longer; a hostile text could have millions.
 const MOST_ENTRIES: usize = 10_000;
 
-/// Tells `desk` what is wrong with `value` as a configuration, and takes it out of `value`.
+/// Reports to `desk` what is wrong with `value` as a configuration, and takes it out of `value`.
 pub(super) fn check(value: &mut Value, desk: &mut Desk<'_>) {
     if value.is_null() {
         *value = Value::Mapping(Mapping::new());
@@ -43,7 +43,7 @@ fn check_map(map: &mut Mapping, keys: &'static [Key], at: &KeyPath, desk: &mut D
     });
 }
 
-/// Whether `value` can be kept.
+/// Returns whether `value` can be kept.
 fn check_value(value: &mut Value, kind: &'static Kind, at: &KeyPath, desk: &mut Desk<'_>) -> bool {
     match (kind, value) {
         (Kind::Map(keys) | Kind::TextOr(keys), Value::Mapping(map)) => {
@@ -105,7 +105,7 @@ fn placeholder(kind: &Kind) -> Value {
     }
 }
 
-/// Whether a single value is of its kind; what people get when it is not.
+/// Checks that a single value is of its kind, or returns the problem.
 fn scalar(value: &Value, kind: &Kind) -> Result<(), BadScalar> {
     match (kind, value) {
         (Kind::Text | Kind::Word | Kind::TextOr(_), Value::String(_)) | (Kind::Flag, Value::Bool(_)) => {
@@ -177,7 +177,7 @@ fn found(value: &Value) -> &'static str {
     }
 }
 
-/// How to write what was probably meant.
+/// Returns how to write what was probably meant.
 fn mend(kind: &Kind, value: &Value) -> String {
     match (kind, value) {
         (_, Value::Tagged(_)) => "remove the tag".into(),
@@ -230,7 +230,7 @@ fn unknown(name: &str, keys: &[Key], path: &KeyPath, at: &KeyPath, desk: &mut De
     desk.wrong_key(path, message, hint);
 }
 
-/// Where in the table a key of this name is.
+/// Returns the path of the table that has a key of this name.
 fn home_of(name: &str, keys: &[Key], at: &str) -> Option<String> {
     let below = |key: &Key| if at.is_empty() { key.name.to_owned() } else { format!("{at}.{}", key.name) };
     if !at.is_empty() && keys.iter().any(|key| key.name == name) {

@@ -1,5 +1,5 @@
-//! Where the texts come from: files, standard input, the environment. The only file of this room
-//! that touches the world.
+//! Gets the texts: from files, standard input and the environment. It is the only file of this room that touches
+//! the world.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,35 +15,36 @@ use super::read::{Inputs, Seen, Text, read};
 use super::yaml::MAX_BYTES;
 use crate::exit::Cause;
 
-/// A path, where there is no `--config`.
+/// The variable with a path, which is used if there is no `--config`.
 const PATH_VARIABLE: &str = "LEASEHOLD_CONFIG";
 
 /// The text itself, laid upon what the path names where both are set.
 const TEXT_VARIABLE: &str = "LEASEHOLD_CONFIG_YAML";
 
-/// The file that is read where nothing is named.
+/// The file that is read if nothing is named.
 const USUAL: &str = "/etc/leasehold/leasehold.yaml";
 
 /// The texts of a configuration, to be read now and again at each reload.
 #[derive(Debug, Clone)]
 pub struct Sources {
     origins: Vec<Origin>,
-    /// What was named but is not used.
+    /// Notices of what was named but is not used.
     notices: Vec<Problem>,
 }
 
 #[derive(Debug, Clone)]
 enum Origin {
     File(PathBuf),
-    /// Standard input can be read once, and the environment does not change.
+    /// A text that was read once, because standard input cannot be read twice and the environment does not change.
     Kept(Text),
 }
 
 impl Sources {
-    /// The texts that `configs` name (`-` is standard input, read here), or else the environment, or else the usual file.
+    /// Returns the texts that `configs` name (`-` is standard input, read here), or else the environment, or else
+    /// the usual file.
     ///
     /// # Errors
-    /// Where nothing is named and the usual file is not there, or standard input cannot be read.
+    /// If nothing is named and the usual file is not there, or standard input cannot be read.
     pub fn new(configs: &[PathBuf]) -> Result<Self, Rejected> {
         let mut sources = Self { origins: Vec::new(), notices: Vec::new() };
         for config in configs {
@@ -65,7 +66,7 @@ impl Sources {
                 sources.origins.push(Origin::Kept(Text { name: variable.to_owned(), bytes }));
             }
         }
-        // One that is there and cannot be read is a mistake that is told.
+        // A file that is there and cannot be read is reported as a mistake.
         if sources.origins.is_empty() && Path::new(USUAL).try_exists().unwrap_or(true) {
             sources.origins.push(Origin::File(PathBuf::from(USUAL)));
         }
@@ -124,10 +125,10 @@ impl Sources {
         self.origins.iter().map(name).collect()
     }
 
-    /// The texts as they are now.
+    /// Returns the texts as they are now.
     ///
     /// # Errors
-    /// Where one cannot be read.
+    /// If one cannot be read.
     pub fn texts(&self) -> Result<Vec<Text>, Rejected> {
         let mut texts = Vec::new();
         for origin in &self.origins {
@@ -152,7 +153,7 @@ impl Sources {
         self.read(flags, None, false)
     }
 
-    /// As above, and looks besides whether what they rely on is on this machine, unless Leasehold is to run
+    /// Does the same, and looks whether what the texts rely on is on this machine, unless Leasehold is to run
     /// `elsewhere`.
     ///
     /// # Errors
@@ -206,7 +207,7 @@ pub fn load(configs: &[PathBuf], flags: &[Setting]) -> Result<(Plan, Vec<Problem
     Sources::new(configs)?.load(flags)
 }
 
-/// Where this process runs.
+/// Returns the folder where this process runs.
 pub fn folder() -> PathBuf {
     std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"))
 }
@@ -258,7 +259,7 @@ pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     capped(File::open(path)?)
 }
 
-/// What is at a path, links followed.
+/// Returns what is at a path. It follows links.
 fn look(path: &Path) -> Seen {
     match path.metadata() {
         Ok(metadata) if metadata.is_file() && metadata.permissions().mode() & 0o111 != 0 => Seen::Program,
@@ -270,7 +271,7 @@ fn look(path: &Path) -> Seen {
     }
 }
 
-/// Whether what is at a path is lost with the machine's memory; none where that cannot be found out.
+/// Returns whether what is at a path is lost with the machine's memory, or `None` if that cannot be found out.
 fn is_in_memory(path: &Path) -> Option<bool> {
     const TMPFS: u32 = 0x0102_1994;
     const RAMFS: u32 = 0x8584_58f6;
@@ -278,7 +279,7 @@ fn is_in_memory(path: &Path) -> Option<bool> {
     Some([TMPFS, RAMFS].contains(&(rustix::fs::statfs(path).ok()?.f_type as u32)))
 }
 
-/// Where a path leads to, and the mode of that.
+/// Returns the path that a path leads to, and its mode.
 fn mode(path: &Path) -> Option<(PathBuf, u32)> {
     let real = path.canonicalize().ok()?;
     let metadata = real.metadata().ok()?;

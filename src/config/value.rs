@@ -26,7 +26,7 @@ pub(super) enum Value {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Number {
     Whole(u64),
-    /// Below zero.
+    /// A number below zero.
     Negative(i64),
     Real(f64),
 }

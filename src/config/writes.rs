@@ -1,4 +1,4 @@
-//! Where templates may write beside their own file (`write_to_file`).
+//! The places where templates may write beside their own file (`write_to_file`).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 /// The folders that `writeToFile` may write below, and what in them is not for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WriteRules {
-    /// Absolute, of normal components; none of them holds `secrets_dir` or the handoff.
+    /// The folders: absolute, of normal components. None of them holds `secrets_dir` or the handoff.
     pub folders: Vec<PathBuf>,
-    /// Absolute paths that `files` publish.
+    /// The absolute paths that `files` publish.
     pub taken: BTreeSet<PathBuf>,
 }
 
 impl WriteRules {
-    /// Whether a template may write `path`.
+    /// Checks that a template may write `path`.
     ///
     /// # Errors
-    /// Why not, and the key that would allow it. The path is left out: a template may have made it
-    /// of a secret.
+    /// The reason why not, with the key that would allow it. The path is left out, because a template may have made
+    /// it of a secret.
     pub fn check(&self, path: &str) -> Result<(), &'static str> {
         let Some(parts) = path.strip_prefix('/') else { return Err("the path is not absolute") };
         if let Some((rule, _)) = parts.split('/').find_map(odd_component) {
@@ -35,7 +35,7 @@ impl WriteRules {
     }
 }
 
-/// Why a path's component cannot be one, and what to do.
+/// Returns the reason why a component cannot be part of a path, and what to do.
 pub(super) fn odd_component(part: &str) -> Option<(&'static str, &'static str)> {
     match part {
         "" => Some(("an empty name in the path", "name a file, with one slash between folders")),

@@ -47,14 +47,14 @@ struct Reader<'a> {
     marks: Marks,
     /// The complete nodes with an anchor. An alias inside a node therefore cannot mean that node.
     anchors: BTreeMap<String, (usize, Value)>,
-    /// For each node, the bytes and nodes that it is made of with all aliases written out.
+    /// The bytes and nodes that each node is made of, with all aliases written out.
     weights: Vec<usize>,
-    /// What aliases added so far.
+    /// The bytes and nodes that aliases added so far.
     aliased: usize,
     duplicates: Vec<Flaw>,
 }
 
-/// A node where it is used, and its value.
+/// A node at the place of its use, and its value.
 type Read = (Child, Value);
 
 impl<'a> Reader<'a> {
@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
                 let (entries, weight, map) = self.map(depth)?;
                 (Node::Map(entries), weight, anchor, tagged(map.into(), tag.as_deref()))
             }
-            // The parser's grammar has no other event where a node is due.
+            // The parser's grammar has no other event at the place of a node.
             _ => return Err(Flaw::new(mark, yaml_error::NOT_YAML, "check the indentation here")),
         };
         let node = self.marks.add(node);

@@ -1,10 +1,10 @@
-//! Why a text is not YAML, in words that a person can act on.
+//! Says why a text is not YAML, in words that a person can act on.
 
 use libyaml_safer::Error;
 
 use super::mark::Mark;
 
-/// One thing that keeps a text from being read.
+/// A flaw that keeps a text from being read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Flaw {
     pub(super) mark: Mark,
@@ -132,7 +132,7 @@ pub(super) fn syntax(error: &Error, text: &str) -> Flaw {
     Flaw::new(mark, format!("{NOT_YAML}: {words}{start}"), *hint)
 }
 
-/// How every message about the language itself begins.
+/// The beginning of every message about the language itself.
 pub(super) const NOT_YAML: &str = "not valid YAML";
 
 /// A key that is none, in `text`: mostly a template that wants quotes.
@@ -194,7 +194,7 @@ pub(super) fn check_characters(text: &str) -> Result<(), Flaw> {
     })
 }
 
-/// YAML 1.2, production 1, less what ends a line for YAML alone.
+/// Returns whether YAML 1.2 allows the character (production 1), without those that end a line for YAML alone.
 fn is_printable(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}'
         | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')

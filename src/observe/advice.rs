@@ -3,7 +3,7 @@
 
 use super::status::{File, Status};
 
-/// What to do; nothing where nothing is wrong.
+/// Returns what to do, or `None` if nothing is wrong.
 #[must_use]
 pub fn of(status: &Status) -> Option<String> {
     server(status)

@@ -1,14 +1,14 @@
-//! Our own certificates, for those who look at us.
+//! The state of our own certificates, for status and metrics.
 
-/// One of them.
+/// A certificate, as status and metrics show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateView {
     /// The key of the configuration that names it.
     pub key: &'static str,
-    /// Its file.
+    /// The path of its file.
     pub file: String,
-    /// Until its end, in seconds; negative where that is past.
+    /// The seconds until its end; negative if that is past.
     pub left: i64,
-    /// What is wrong, where it is about to end or has ended.
+    /// The problem, if the certificate is about to end or has ended.
     pub error: Option<String>,
 }

@@ -1,20 +1,20 @@
-//! Why a file is as it is: server, login, policy, secret, template, file and notifier in the order in which one is the
-//! cause of the next, each with how it is, and the first broken link by name.
+//! Explains why a file is as it is: server, login, policy, secret, template, file and notifier, in the order in
+//! which one is the cause of the next. Each link is shown with its state, and the first broken link is named.
 
 use super::paint::{Paint, Palette};
 use super::status::{File, Secret, Status};
 use super::table::{Cell, columns, span};
 
-/// How one link of the chain is.
+/// The state of a link of the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Link {
     Good,
-    /// What comes before it is broken, or has not got so far.
+    /// A link before it is broken, or has not got so far.
     Unknown,
     Broken,
 }
 
-/// One link.
+/// A link of the chain.
 struct Step {
     name: &'static str,
     link: Link,

@@ -1,5 +1,5 @@
-//! Lines for systemd's journal: it knows the time and the unit already, and takes the priority from the
-//! start of a line, `<3>` for an error.
+//! Lines for systemd's journal. The journal knows the time and the unit already, and takes the priority from the
+//! start of a line: `<3>` for an error.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -11,13 +11,13 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// What begins a line that says why the program ends.
+/// The beginning of a line that says why the program ends.
 pub const ERROR: &str = "<3>";
-/// What begins a warning.
+/// The beginning of a warning.
 pub(super) const WARN: &str = "<4>";
 
-/// Whether the journal reads `stream`: `JOURNAL_STREAM` names the device and inode of the socket that a
-/// service was given. The variable is inherited by whatever that service starts, with its output elsewhere.
+/// Returns whether the journal reads `stream`. `JOURNAL_STREAM` names the device and inode of the socket that a
+/// service was given. Whatever that service starts inherits the variable, even if its output goes elsewhere.
 #[must_use]
 pub fn reads(stream: impl AsFd, variable: Option<&OsStr>) -> bool {
     let Some((device, inode)) = variable.and_then(OsStr::to_str).and_then(|value| value.split_once(':'))
@@ -49,7 +49,7 @@ where
     }
 }
 
-/// As syslog counts them.
+/// Returns the priority as syslog counts it.
 fn priority(level: Level) -> &'static str {
     match level {
         Level::ERROR => ERROR,

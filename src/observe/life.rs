@@ -1,5 +1,5 @@
-//! What the log says of the life of a run: ready, expired, ready again, login lost and regained, and whatever stays
-//! wrong, once a minute. Pure: what is seen comes in with its time, and lines come out.
+//! Decides what the log says of the life of a run: ready, expired, ready again, login lost and regained, and once a
+//! minute whatever stays wrong. Pure: what is seen comes in with its time, and lines come out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,37 +9,37 @@ use crate::core::action::Level;
 use crate::core::view::{Health, Outlook, TroubledFile};
 use leasehold_base::time::Moment;
 
-/// What stays wrong is said again after this time.
+/// The time after which a trouble that stays is logged again.
 const EVERY: Duration = Duration::from_secs(60);
-/// So many kinds of trouble with files are told apart in one minute.
+/// The most kinds of trouble with files that are distinguished in one minute.
 const MOST_KINDS: usize = 10;
-/// So many files are named in one line.
+/// The most files that one line names.
 const MOST_NAMES: usize = 3;
 
 /// A line for the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// How loud.
+    /// The level of the line.
     pub level: Level,
-    /// What happened.
+    /// The event, in words.
     pub text: String,
-    /// How often it failed since it was last said.
+    /// The number of failures since it was logged last.
     pub held_back: Option<u64>,
 }
 
-/// What was seen last, and since when something is wrong.
+/// The state that was seen last, and since when something is wrong.
 #[derive(Debug, Default)]
 pub struct Life {
-    /// Whether it was ready; nothing before the first time.
+    /// True if it was ready; `None` before the first time.
     ready: Option<bool>,
-    /// Since when it is not, after it was.
+    /// The moment since which it is not ready any more.
     unready: Option<Moment>,
     expired: BTreeSet<String>,
-    /// Whether a login was there.
+    /// True if there was a login.
     was_in: bool,
-    /// Since when none is, after one was.
+    /// The moment since which there is no login any more.
     out: Option<Moment>,
-    /// When it was last said that the server is silent.
+    /// The moment when the server's silence was logged last.
     silence_said: Option<Moment>,
     lasting: BTreeMap<String, Lasting>,
 }
@@ -49,7 +49,7 @@ pub struct Life {
 struct Lasting {
     since: Moment,
     said: Moment,
-    /// How often it had failed then.
+    /// The number of failures at that time.
     failures: u64,
 }
 
@@ -74,18 +74,19 @@ impl Life {
         lines
     }
 
-    /// Another engine takes over, and has to render and publish before it is ready: that is no loss.
+    /// Notes that another engine takes over. It has to render and publish before it is ready, and that is no loss.
     pub fn reloading(&mut self) {
         (self.ready, self.unready, self.was_in) = (None, None, false);
     }
 
-    /// When it has to look again although nothing happens.
+    /// Returns when it has to look again although nothing happens.
     #[must_use]
     pub fn next(&self) -> Option<Moment> {
         self.lasting.values().map(|one| one.said.after(EVERY)).min()
     }
 
-    /// Once a silence, and not again within a minute: either it becomes an outage, which is logged, or it is over.
+    /// Returns a line once for each silence, and not again within a minute. Either the silence becomes an outage,
+    /// which is logged, or it is over.
     fn silence(&mut self, outlook: &Outlook) -> Option<Line> {
         let since = outlook.silence.filter(|_| outlook.outage.is_none())?;
         if self.silence_said.is_some_and(|said| said >= since || said.until(outlook.now) < EVERY) {
@@ -152,7 +153,7 @@ impl Life {
         }
     }
 
-    /// What has been wrong for a minute or more, once a minute.
+    /// Returns what has been wrong for a minute or more, once a minute.
     fn stays(&mut self, outlook: &Outlook) -> Vec<Line> {
         let now = outlook.now;
         let troubles = troubles(outlook);
@@ -245,7 +246,7 @@ fn files(outlook: &Outlook) -> Vec<Trouble> {
     kinds.into_iter().take(MOST_KINDS).map(trouble).collect()
 }
 
-/// "a has", "a, b and c have", "a, b, c and 997 more files have".
+/// Names files with their verb: "a has", "a, b and c have", "a, b, c and 997 more files have".
 fn names(of: &[&TroubledFile]) -> String {
     let named: Vec<&str> = of.iter().take(MOST_NAMES).map(|one| one.name.as_str()).collect();
     match (named.as_slice(), of.len().saturating_sub(MOST_NAMES)) {
@@ -261,7 +262,7 @@ mod tests {
     use crate::core::view::{Fault, LoginTrouble, Readiness, Unheard};
     use crate::observe::sample;
 
-    /// A minute's worth of looks at one outlook, changed as a test likes.
+    /// An outlook that is looked at every minute, and that a test changes.
     struct Watched {
         life: Life,
         outlook: Outlook,
@@ -274,7 +275,7 @@ mod tests {
             watched
         }
 
-        /// What is said so many seconds later.
+        /// Returns the lines that come so many seconds later.
         fn after(&mut self, seconds: u64) -> Vec<String> {
             self.outlook.now = self.outlook.now.after(Duration::from_secs(seconds));
             self.life.look(&self.outlook).into_iter().map(said).collect()

@@ -40,11 +40,11 @@ pub struct LogHandle {
 impl LogHandle {
     /// Shows events of this level and above from now on.
     pub fn set_level(&self, level: Level) {
-        // It fails only where the subscriber is gone, and then there is no log to change.
+        // It fails only if the subscriber is gone, and then there is no log to change.
         let _no_log = self.filter.reload(filter(level));
     }
 
-    /// Whether its lines are text, for people.
+    /// Returns whether the lines are text, for people.
     #[must_use]
     pub fn is_text(&self) -> bool {
         self.shape == Shape::Text
@@ -113,7 +113,7 @@ fn unread(dropped: u64) -> String {
     format!("{dropped} {lines} dropped: the log was not read")
 }
 
-/// Who reads standard error.
+/// The reader of standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reader {
     Terminal,
@@ -133,14 +133,14 @@ impl Reader {
     }
 }
 
-/// Whether systemd's journal reads standard error.
+/// Returns whether systemd's journal reads standard error.
 #[must_use]
 pub fn is_journal() -> bool {
     journal::reads(io::stderr(), env::var_os("JOURNAL_STREAM").as_deref())
 }
 
-/// Whether a person reads the log as it comes, and asked for no more and no less than the life of
-/// their secrets.
+/// Returns whether a person reads the log as it comes, and asked for no more and no less than the life of the
+/// secrets.
 #[must_use]
 pub fn is_for_a_person(plan: LogPlan) -> bool {
     let usual = plan.format == LogFormat::Auto && plan.level == Level::INFO;
@@ -150,7 +150,7 @@ pub fn is_for_a_person(plan: LogPlan) -> bool {
 /// Starts the log, once in the life of the process.
 ///
 /// # Errors
-/// Where a log was started before.
+/// If a log was started before.
 pub fn start(plan: LogPlan) -> Result<LogHandle, TryInitError> {
     let (layer, handle) = layer(plan, Reader::of_stderr(), || stderr::Lines);
     tracing_subscriber::registry().with(layer).try_init()?;

@@ -1,6 +1,5 @@
-//! What the outside sees of us, and the clocks by which we see it: log, status, metrics, the
-//! listener, systemd, and the panic hook. Nothing here can hold a value: it is fed from
-//! [`View`](crate::core::view::View), which has none.
+//! What is shown of a run, and the clocks that it goes by: log, status, metrics, the listener, systemd, and the
+//! panic hook. Nothing here can hold a value: it is fed from [`View`](crate::core::view::View), which has none.
 
 pub mod advice;
 pub mod certificate;

@@ -1,19 +1,19 @@
-//! Colours, for people at a terminal who did not say that they want none.
+//! Colours, for people at a terminal who did not switch them off.
 
 use std::env;
 
-/// What a text means.
+/// The meaning of a text, which its colour shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paint {
     /// Nothing by its colour.
     Plain,
-    /// As it should be.
+    /// It is as it should be.
     Good,
-    /// Not as it should be, and good for a while.
+    /// It is not as it should be, and still good for a while.
     Doubtful,
-    /// Not as it should be.
+    /// It is not as it should be.
     Bad,
-    /// Less important than the rest.
+    /// It is less important than the rest.
     Faint,
 }
 
@@ -22,11 +22,11 @@ pub enum Paint {
 pub struct Palette(bool);
 
 impl Palette {
-    /// Without colours.
+    /// The palette without colours.
     pub const PLAIN: Self = Self(false);
 
-    /// For a stream that is a terminal or not. `NO_COLOR` with any value, and a dumb terminal, mean
-    /// none.
+    /// Returns the palette for a stream that is a terminal or not. `NO_COLOR` with any value, or a dumb terminal,
+    /// means no colours.
     #[must_use]
     pub fn of(terminal: bool) -> Self {
         let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());

@@ -1,8 +1,8 @@
-//! What happens on a bug in Leasehold: the place is printed, and the process ends with 70.
+//! Handles a bug in Leasehold: the place is printed, and the process ends with 70.
 //!
-//! The message of a panic is not printed, for it may quote the data that led to it
-//! (`unwrap` on an error, an index out of a value). And nothing is unwound: a thread that is gone
-//! while the others run on would leave secrets to expire unseen.
+//! The message of a panic is not printed, because it may quote the data that led to it (`unwrap` on an error, an
+//! index out of a value). Nothing is unwound: if one thread were gone while the others run on, secrets would expire
+//! unseen.
 
 use std::panic::PanicHookInfo;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::core::view::{Outlook, Readiness};
 use leasehold_base::time::Moment;
 
-/// One line: whether the files can be relied on, and then what else is wrong, counted. Whether `/readyz` is 200 or 503
-/// is [`Readiness::is_ready`].
+/// Returns one line: whether the files can be relied on, and then a count of what else is wrong.
+/// [`Readiness::is_ready`] decides whether `/readyz` is 200 or 503.
 #[must_use]
 pub fn line(outlook: &Outlook) -> String {
     let (head, named) = head(outlook);
@@ -21,7 +21,8 @@ pub fn line(outlook: &Outlook) -> String {
     line
 }
 
-/// How many files are not well, by how: "1 of 4 files failing, 2 stale". Nothing where all are.
+/// Counts the files that are not well by their state: "1 of 4 files failing, 2 stale". Returns `None` if all files
+/// are well.
 #[must_use]
 pub fn files(outlook: &Outlook, named: usize) -> Option<String> {
     if outlook.troubled.len() <= named {
@@ -41,7 +42,7 @@ pub fn files(outlook: &Outlook, named: usize) -> Option<String> {
     Some(words.join(", "))
 }
 
-/// What is wrong with logging in: "not logged in since 14s: WHY".
+/// Returns what is wrong with logging in: "not logged in since 14s: WHY".
 #[must_use]
 pub fn login_clause(outlook: &Outlook) -> Option<String> {
     let why = outlook.login.as_ref().map(|login| format!(": {}", login.why)).unwrap_or_default();
@@ -78,7 +79,8 @@ fn notifiers(outlook: &Outlook) -> Option<String> {
     (failing > 0).then(|| format!("{failing} of {} failing", plural(outlook.notifiers, "notifier")))
 }
 
-/// Before anything was published, a login that has not failed is simply under way.
+/// Returns the line about the login. Before anything was published, a login that has not failed is simply under
+/// way.
 fn login(outlook: &Outlook, head: &str) -> Option<String> {
     let starting = matches!(outlook.readiness, Readiness::NotRendered { .. });
     let said = outlook.login.as_ref().map_or(starting, |login| head.contains(&login.why));
@@ -94,7 +96,7 @@ fn server(outlook: &Outlook) -> Option<String> {
     (!said).then(|| format!("server down since {}", ago(outage.since, outlook.now)))
 }
 
-/// That the server has not answered for so long.
+/// Returns the words for a server that has not answered for this time.
 pub(super) fn silent(length: impl std::fmt::Display) -> String {
     format!("the server has not answered for {length}")
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use leasehold_base::time::Moment;
 
-/// More different lines than this at a time are not told apart any more.
+/// The most lines that are told apart at a time.
 const MAX_LINES: usize = 1024;
 
 /// Holds back lines that were said already. Pure: time comes in.
@@ -28,8 +28,8 @@ impl Repeats {
         Self { every, said: BTreeMap::new() }
     }
 
-    /// Whether to say `line` now: `Some` with how often it was held back since it was last said,
-    /// `None` where it is to be held back.
+    /// Returns whether to log `line` now: `Some` with the number of times that it was held back since it was logged
+    /// last, or `None` if it is to be held back.
     pub fn say(&mut self, line: &str, now: Moment) -> Option<u64> {
         if let Some(said) = self.said.get_mut(line) {
             if said.at.until(now) < self.every {

@@ -12,7 +12,7 @@ use crate::sandbox::State;
 use crate::vault::meter::{Measured, Operation};
 use leasehold_base::time::Moment;
 
-/// What stands beside it: three reads, two of them quick.
+/// Returns the facts beside the view: three reads, two of them quick.
 pub(crate) fn besides() -> Besides {
     let mut read = Measured { results: [("ok", 3)].into(), seconds: 0.1, ..Measured::default() };
     read.buckets[1] = 2;

@@ -1,12 +1,12 @@
-//! Standard error as the log writes it: a reader that no longer reads does not stop the loop.
+//! Writes the log to standard error, so that a reader that no longer reads does not stop the loop.
 //!
-//! A pipe that is full, a terminal that was stopped with Ctrl-S and a journal that hangs all block a plain
-//! write, and with it every renewal. So no write here blocks. Lines wait in a bounded queue; what does not fit
-//! is dropped and counted, and the log says so where the gap is.
+//! A pipe that is full, a terminal that was stopped with Ctrl-S and a journal that hangs all block a plain write,
+//! and with it every renewal. So no write here blocks. Lines wait in a bounded queue; what does not fit is dropped
+//! and counted, and the log says so where the gap is.
 //!
 //! `O_NONBLOCK` on standard error itself is no way to do that. It belongs to the open file description, which the
 //! process of `exec`, the shell and other containers of a pipe share. A pipe or terminal is opened a second time
-//! instead, and a socket is asked for each write not to wait. A writer thread would cost memory for as long as the
+//! instead, and each write to a socket asks not to wait. A writer thread would cost memory for as long as the
 //! process runs, and could only be started behind the sandbox, when the first lines are written already.
 
 use std::collections::VecDeque;
@@ -27,26 +27,26 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
 use super::clock;
 
-/// What may wait to be written, in bytes: about a thousand lines.
+/// The most bytes that may wait to be written: about a thousand lines.
 const MOST: usize = 256 * 1024;
 
-/// How long a full queue waits for its reader before lines are dropped, once until all of it is written. A reader
-/// that is only slower than a burst of lines loses none of them.
+/// The time that a full queue waits for its reader before lines are dropped, once until all of it is written. A
+/// reader that is only slower than a burst of lines loses none of them.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// How often the loop tries again while lines wait.
 const AGAIN: Duration = Duration::from_millis(250);
 
-/// How long the end of the process waits for the reader.
+/// The time that the end of the process waits for the reader.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Bytes that a pipe takes whole where it takes any.
+/// The bytes that a pipe takes as a whole, if it takes any.
 const PIPE_BUF: usize = 4096;
 
 /// The one standard error, once the log was started.
 static OUTLET: Mutex<Option<Outlet>> = Mutex::new(None);
 
-/// Whether lines wait or were dropped, for a look without the lock.
+/// True if lines wait or were dropped. It can be looked at without the lock.
 static BEHIND: AtomicBool = AtomicBool::new(false);
 
 /// Turns the number of dropped lines into the line that says so.
@@ -98,7 +98,7 @@ pub fn catch_up() {
     }
 }
 
-/// Ends when it is time to [`catch_up`]; never where nothing waits.
+/// Ends when it is time to [`catch_up`], and never if nothing waits.
 pub async fn is_due() {
     if BEHIND.load(Ordering::Relaxed) {
         tokio::time::sleep(AGAIN).await;
@@ -111,7 +111,7 @@ fn lock() -> MutexGuard<'static, Option<Outlet>> {
     OUTLET.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the log's lines are written to, one line a write.
+/// The writer of the log's lines, one write for each line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lines;
 
@@ -134,8 +134,9 @@ enum Target {
     Own(File),
     /// Each write asks not to wait.
     Socket(BorrowedFd<'static>),
-    /// Asked before each write. That is enough for a file or a device. A pipe of another user's, which we may not open
-    /// again, can still be filled by others between the question and the write.
+    /// A description that others share. It is asked before each write. That is enough for a file or a device. A
+    /// pipe of another user, which we may not open again, can still be filled by others between the question and
+    /// the write.
     Shared(BorrowedFd<'static>),
 }
 
@@ -167,7 +168,7 @@ impl Target {
         }
     }
 
-    /// Whether something can be written within `wait`.
+    /// Returns whether something can be written within `wait`.
     fn takes_more(&self, wait: Duration) -> bool {
         let fd = self.fd();
         let wait = Timespec::try_from(wait).ok();
@@ -195,9 +196,9 @@ struct Outlet {
     lines: VecDeque<Vec<u8>>,
     bytes: usize,
     dropped: u64,
-    /// The reader was waited for in vain since the queue was empty last.
+    /// True if the reader was waited for in vain since the queue was empty last.
     gave_up: bool,
-    /// How long a full queue waits for its reader.
+    /// The time that a full queue waits for its reader.
     patience: Duration,
 }
 
@@ -269,7 +270,7 @@ impl Outlet {
                     line.drain(..written);
                     self.bytes -= written;
                 }
-                // Where standard error is closed, or a disk is full, the line is lost as it ever was.
+                // If standard error is closed, or a disk is full, the line is lost as it ever was.
                 Ok(_) | Err(_) => {
                     self.bytes -= line.len();
                     self.lines.pop_front();
@@ -298,7 +299,7 @@ impl Outlet {
 /// The time as the log's other lines have it.
 pub(super) fn timestamp() -> String {
     let mut text = String::new();
-    // It fails only where the text does, which takes everything.
+    // It fails only if the text does, which takes everything.
     let _never = SystemTime.format_time(&mut Writer::new(&mut text));
     text
 }

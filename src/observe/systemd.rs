@@ -1,7 +1,7 @@
-//! Talking to a service manager (`Type=notify`, `WatchdogSec=`).
+//! Talks to a service manager (`Type=notify`, `WatchdogSec=`).
 //!
-//! Own code, for the crate for it (sd-notify) takes an abstract socket (`@…`, what containers and
-//! user managers hand out) for a file name, and may block on a manager that does not read.
+//! The code is our own. The crate for it (sd-notify) takes an abstract socket (`@…`, which containers and user
+//! managers hand out) for the name of a file, and may block on a manager that does not read.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use super::clock;
 
-/// How long a message that no other follows may hold up the main loop.
+/// The time that a message may hold up the main loop if no other message follows.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The service manager that started us, or nobody; then everything here does nothing.
+/// The service manager that started us, if there is one. Without one, everything here does nothing.
 #[derive(Debug, Default)]
 pub struct ServiceManager {
     socket: Option<UnixDatagram>,
@@ -23,10 +23,10 @@ pub struct ServiceManager {
 }
 
 impl ServiceManager {
-    /// Whom `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` name in this environment.
+    /// Returns the manager that `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` name in this environment.
     ///
     /// # Errors
-    /// Where `NOTIFY_SOCKET` is set but cannot be used; the manager would wait for us in vain.
+    /// If `NOTIFY_SOCKET` is set but cannot be used: the manager would wait for us in vain.
     pub fn from_env(env: impl Fn(&str) -> Option<OsString>) -> io::Result<Self> {
         let Some(name) = env("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
             return Ok(Self::default());
@@ -43,21 +43,21 @@ impl ServiceManager {
         Ok(Self { socket: Some(socket), watchdog })
     }
 
-    /// Whether there is a service manager, which waits for [`Self::ready`].
+    /// Returns whether there is a service manager, which waits for [`Self::ready`].
     #[must_use]
     pub fn is_there(&self) -> bool {
         self.socket.is_some()
     }
 
-    /// Every file is published.
+    /// Says that every file is published.
     ///
     /// # Errors
-    /// Where the manager does not listen; as with all the others.
+    /// If the manager does not listen, as for all the others.
     pub fn ready(&self) -> io::Result<()> {
         self.send_surely("READY=1")
     }
 
-    /// One line for `systemctl status`.
+    /// Sends the line that `systemctl status` shows.
     ///
     /// # Errors
     /// As above.
@@ -75,7 +75,7 @@ impl ServiceManager {
         self.send_surely(&format!("RELOADING=1\nMONOTONIC_USEC={}", clock::monotonic().as_micros()))
     }
 
-    /// We are going to end.
+    /// Says that the process is going to end.
     ///
     /// # Errors
     /// As above.
@@ -91,15 +91,15 @@ impl ServiceManager {
         self.send("WATCHDOG=1")
     }
 
-    /// How often to say that we are alive: twice as often as the manager insists on. `None` where
-    /// it does not.
+    /// Returns how often to say that the process is alive: twice as often as the manager insists on. `None` if it
+    /// does not insist.
     #[must_use]
     pub fn watchdog_interval(&self) -> Option<Duration> {
         self.watchdog.map(|limit| limit / 2)
     }
 
-    /// Waits a little where the manager is behind, as at a boot that starts everything: a unit whose readiness it
-    /// never heard of is ended when its time to start is over.
+    /// Sends a message, and waits a little if the manager is behind, as at a boot that starts everything. The
+    /// manager ends a unit of whose readiness it never heard, when its time to start is over.
     fn send_surely(&self, message: &str) -> io::Result<()> {
         let Some(socket) = &self.socket else { return Ok(()) };
         socket.set_write_timeout(Some(PATIENCE))?;

@@ -1,7 +1,7 @@
-//! One timer on the boot clock.
+//! A timer on the boot clock.
 //!
-//! tokio's own timers stand still while the machine is suspended; a lease does not. This one is
-//! armed to the core's next deadline and fires on waking if that passed in the meantime.
+//! tokio's own timers stand still while the machine is suspended, and a lease does not. This timer is armed to the
+//! core's next deadline. If the deadline passed in the meantime, it fires on waking.
 
 use std::cell::Cell;
 use std::io;
@@ -19,20 +19,20 @@ use leasehold_base::time::Moment;
 #[derive(Debug)]
 pub struct Timer {
     descriptor: AsyncFd<OwnedFd>,
-    /// What it is armed to, as long as it has not fired.
+    /// The moment that it is armed to, as long as it has not fired.
     armed: Cell<Option<Option<Moment>>>,
 }
 
 impl Timer {
-    /// A timer that is not armed. Must be called inside a tokio runtime.
+    /// Makes a timer that is not armed. It must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// The kernel's, where it has no descriptors left.
+    /// The kernel's, if it has no descriptors left.
     pub fn new() -> io::Result<Self> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let descriptor = timerfd_create(TimerfdClockId::Boottime, flags)?;
-        // The constructor that replaces this one is `unsafe`, for the sake of types whose descriptor
-        // may change under tokio's feet. An `OwnedFd` keeps what it asks for by itself.
+        // The constructor that replaces this one is `unsafe`, because the descriptor of some types may change under
+        // tokio's feet. An `OwnedFd` keeps what it asks for by itself.
         #[expect(deprecated, reason = "its replacement is unsafe, and an OwnedFd cannot break its promise")]
         let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
         Ok(Self { descriptor, armed: Cell::new(None) })
@@ -56,8 +56,8 @@ impl Timer {
         Ok(())
     }
 
-    /// Returns once when the moment it is armed to has come, and then not before it is armed
-    /// anew. Can be dropped and called again without losing anything.
+    /// Returns once when the moment that the timer is armed to has come, and then not before it is armed again. It
+    /// can be dropped and called again without losing anything.
     ///
     /// # Errors
     /// The kernel's.
@@ -66,7 +66,7 @@ impl Timer {
             let mut ready = self.descriptor.readable().await?;
             let mut expirations = [0_u8; 8];
             let read = ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut expirations)?));
-            // Not ready after all: it was armed anew between the wake-up and the read.
+            // The timer is not ready after all: it was armed again between the wake-up and the read.
             if let Ok(result) = read {
                 self.armed.set(None);
                 return result.map(drop);
@@ -77,7 +77,8 @@ impl Timer {
 
 const ZERO: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
-/// As the kernel takes it. Zero would disarm, so the moment of the boot itself is 1 ns later.
+/// Returns the moment as the kernel takes it. Zero would disarm the timer, so the moment of the boot itself is 1 ns
+/// later.
 fn timespec(at: Moment) -> Timespec {
     let since_boot = at.since_boot();
     Timespec {

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use super::dir::{self, Dir};
 use super::error::{Problem, PublishError};
-use super::leaf::{self, Attributes, Place, Source};
+use super::leaf::{self, Attributes, FolderKind, Source};
 use super::published::Published;
 use super::resolve::Create;
 use super::stamp::{Identity, Known, Stamp};
@@ -111,7 +111,8 @@ impl SingleFile {
         }
         // Step 4. The returned file holds the lock until the temporary name is gone.
         let temporary = names::temporary(name);
-        let write = || leaf::write_new(&dir, &temporary, Source::Bytes(bytes), attributes, Place::Shared);
+        let write =
+            || leaf::write_new(&dir, &temporary, Source::Bytes(bytes), attributes, FolderKind::Shared);
         let (written, _) = match write() {
             // A crash left this name, or another process is writing it.
             Err(PublishError { problem: Problem::InTheWay(_), .. }) => {

@@ -8,7 +8,7 @@ use rustix::fs::FileType;
 use super::dir::Dir;
 use super::error::{Problem, PublishError};
 use super::handle::offer_group;
-use super::leaf::{self, Attributes, Place, Source};
+use super::leaf::{self, Attributes, FolderKind, Source};
 use super::set::{Content, Member};
 use super::stamp::{Identity, Known, Stamp};
 use super::{names, sweep};
@@ -170,8 +170,8 @@ impl Staged {
         attributes: &Attributes,
     ) -> Result<Stamp, PublishError> {
         self.within(path, |folder, name| {
-            let place = Place::Generation { group: self.gid };
-            let (file, stamp) = leaf::write_new(folder, name, source, attributes, place)?;
+            let kind = FolderKind::Generation { group: self.gid };
+            let (file, stamp) = leaf::write_new(folder, name, source, attributes, kind)?;
             stamp.map_or_else(|| leaf::stamp(folder, name, &file), Ok)
         })
     }

@@ -31,9 +31,9 @@ pub struct Attributes {
     pub gid: Option<u32>,
 }
 
-/// The kind of place of a new file.
+/// The kind of folder that a new file is written to.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Place {
+pub(super) enum FolderKind {
     /// Beside other programs' files. The file is locked as long as it is open, which shows the sweep of another
     /// process that it is no leftover.
     Shared,
@@ -157,17 +157,17 @@ pub(super) fn write_new(
     name: &OsStr,
     source: Source<'_>,
     attributes: &Attributes,
-    place: Place,
+    folder: FolderKind,
 ) -> Result<(File, Option<Stamp>), PublishError> {
     let mut file = dir.create_file(name)?;
-    let claimed = match place {
-        Place::Shared => lock(&file, &dir.at(name)),
-        Place::Generation { .. } => Ok(()),
+    let claimed = match folder {
+        FolderKind::Shared => lock(&file, &dir.at(name)),
+        FolderKind::Generation { .. } => Ok(()),
     };
     let whole = claimed
         .and_then(|()| fill(dir, name, &mut file, source, attributes))
-        .and_then(|()| match (attributes.gid, place) {
-            (None, Place::Generation { group }) => offer_group(&file, &dir.at(name), group),
+        .and_then(|()| match (attributes.gid, folder) {
+            (None, FolderKind::Generation { group }) => offer_group(&file, &dir.at(name), group),
             _ => Ok(None),
         })
         .and_then(|stat| {

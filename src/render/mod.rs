@@ -26,7 +26,7 @@ pub use world::World;
 pub use writes::Write;
 pub(crate) use writes::joined;
 
-/// What is in the store.
+/// The secrets in the store.
 pub trait Secrets {
     /// The answer to a request, however it is written.
     fn get(&self, request: &Request) -> Option<Arc<Response>>;
@@ -41,12 +41,12 @@ impl Secrets for Given {
 /// Reads a file for a template, or says why not.
 pub type ReadFile = Arc<dyn Fn(&Path) -> Result<Secret, HostError> + Send + Sync>;
 
-/// What templates see of the world besides secrets. Whoever renders captures it at start.
+/// The world that templates see besides secrets. The code that renders captures it at the start.
 #[derive(Clone)]
 pub struct Environment {
     /// The process's variables.
     pub variables: Arc<BTreeMap<String, Secret>>,
-    /// Reads a file; bounded in size by whoever gives it.
+    /// Reads a file. The code that supplies it bounds the size.
     pub read_file: ReadFile,
     /// The time, asked once a rendering.
     pub now: fn() -> WallTime,
@@ -58,21 +58,21 @@ pub struct Environment {
     pub random: fn(&mut [u8]),
 }
 
-/// What a rendering made. Nothing of it is on any disk yet.
+/// The result of a rendering. Nothing of it is on any disk yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendering {
     /// The file's content.
     pub bytes: Secret,
-    /// What its template wrote beside it, each path once.
+    /// The files that its template wrote beside it, each path once.
     pub writes: Vec<Write>,
 }
 
-/// How a rendering ended.
+/// The outcome of a rendering.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// It is complete.
     Done {
-        /// What it made.
+        /// The rendering.
         made: Rendering,
         /// The requests that it used, as written, in the order of first use.
         used: Vec<Request>,
@@ -81,12 +81,12 @@ pub enum Outcome {
     Needs {
         /// These requests.
         missing: Vec<Request>,
-        /// Those that it used.
+        /// The requests that it used.
         used: Vec<Request>,
     },
     /// It failed on what the store has.
     Failed {
-        /// Why.
+        /// The reason.
         why: Ending,
         /// The requests that it used.
         used: Vec<Request>,

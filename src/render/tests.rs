@@ -46,7 +46,7 @@ fn environment() -> Environment {
     }
 }
 
-/// What messages call it.
+/// The name that messages use.
 const FILE: &str = "db.env";
 
 fn template(text: &str) -> Source {

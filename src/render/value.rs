@@ -1,4 +1,4 @@
-//! Files without a template: one value of a secret, or all of them as JSON.
+//! Renders files without a template: one value of a secret, or all of them as JSON.
 
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
@@ -14,7 +14,7 @@ use crate::tree::Tree;
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 
-/// Padding may be there or not: values come from many hands.
+/// Base64 with or without padding, because values come from many hands.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -62,19 +62,19 @@ pub(super) fn whole(request: &Request, base64: bool, world: &mut World<'_>) -> R
     if base64 { decode(&request.path, "value", value) } else { Ok(value.clone()) }
 }
 
-/// Whether it is a store's value that has no fields: all of it is its one field `value`.
+/// Returns whether it is a store's value that has no fields: all of it is its one field `value`.
 fn is_no_object(response: &Response) -> bool {
     let value = response.data.get("value").and_then(Tree::as_text);
     response.raw.as_ref().is_some_and(|raw| value == Some(raw))
 }
 
-/// What to do where the path is that of a secret's versions, which have no keys of the secret.
+/// Returns what to do if the path is that of a secret's versions, which have no keys of the secret.
 fn of_metadata(path: &str, key: &str, fields: &Tree) -> Option<String> {
     let (mount, rest) = path.split_once("/metadata/").filter(|_| fields.get("versions").is_some())?;
     Some(format!("these are its versions: write {mount}/{rest}#{key}"))
 }
 
-/// Texts and values in a row.
+/// Joins texts and values in a row.
 pub(super) fn parts(parts: &[Part], world: &mut World<'_>) -> Result<Secret, Ending> {
     let mut pieces = Vec::new();
     for part in parts {

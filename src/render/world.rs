@@ -48,18 +48,19 @@ impl<'w> World<'w> {
         Self { rules: Some(rules), ..self }
     }
 
-    /// What was written, which is then no longer here.
+    /// Takes out what was written.
     pub(super) fn written(&mut self) -> Vec<Write> {
         std::mem::take(&mut self.writes).take()
     }
 
-    /// What was asked for and there, and what was not; each once, in the order of the first asking.
+    /// Returns the requests that had an answer, and those that had none, each once, in the order of the first
+    /// asking.
     #[must_use]
     pub fn asked(self) -> (Vec<Request>, Vec<Request>) {
         (self.used, self.missing)
     }
 
-    /// What was asked for and there, with its answers, in the order of the first asking.
+    /// Returns the requests that had an answer, with their answers, in the order of the first asking.
     #[must_use]
     pub fn answers(&self) -> Vec<(&Request, Arc<Response>)> {
         let answer = |request| Some((request, self.secrets.get(request)?));

@@ -1,5 +1,5 @@
-//! What a template writes beside its own file: checked and gathered here, published by the driver
-//! together with the rendering, or thrown away with it.
+//! What a template writes beside its own file. It is checked and gathered here. The driver publishes it together
+//! with the rendering, or throws it away with it.
 
 use std::path::{Path, PathBuf};
 
@@ -16,15 +16,15 @@ const MOST: usize = 1_000;
 /// A file that `writeToFile` made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {
-    /// Where to: allowed, absolute, of normal components.
+    /// The path: allowed, absolute, of normal components.
     pub path: PathBuf,
-    /// Permission bits, at most 0o777.
+    /// The permission bits, at most 0o777.
     pub mode: u32,
-    /// Owner, by number; ours where there is none.
+    /// The owner, by number; ours if there is none.
     pub uid: Option<u32>,
-    /// Group, by number.
+    /// The group, by number.
     pub gid: Option<u32>,
-    /// Whether `content` follows what is in the file already, where that does not end with it.
+    /// True if `content` is appended to what is in the file already, unless that ends with it.
     pub append: bool,
     /// The content.
     pub content: Secret,

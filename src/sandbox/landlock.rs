@@ -1,4 +1,4 @@
-//! Landlock: only our own paths and TCP ports, whatever the file modes allow.
+//! Landlock: the process reaches its own paths and TCP ports only, whatever the modes of files allow.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -34,10 +34,11 @@ pub(super) fn restrict(needs: &Needs) -> Result<(), Lack> {
     }
 }
 
-/// What may not be reached outside of this process, from version 6 (Linux 6.12) on: an older kernel leaves it open.
+/// Returns what may not be reached outside of this process. It takes version 6 (Linux 6.12); an older kernel leaves
+/// it open.
 ///
-/// Abstract Unix sockets have no path, so that no rule of files is about them; only a service manager that
-/// listens on one has to be reached. Signals go out where a notifier sends some: the application is outside.
+/// Abstract Unix sockets have no path, so no rule of files is about them. Only a service manager that listens on
+/// one has to be reached. Signals go out if a notifier sends some, because the application is outside.
 fn scope(needs: &Needs) -> BitFlags<Scope> {
     let mut scope = BitFlags::empty();
     if !needs.abstract_sockets {
@@ -80,7 +81,8 @@ fn ruleset(needs: &Needs) -> Result<RulesetCreated, RulesetError> {
         .add_rules(ports(&needs.bind, AccessNet::BindTcp))
 }
 
-/// What is not there is left out: whoever wants to use it says so better.
+/// Adds rules for the paths. A path that does not exist is left out: the code that wants to use it reports it
+/// better.
 fn beneath(
     created: RulesetCreated,
     paths: &BTreeSet<PathBuf>,

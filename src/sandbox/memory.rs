@@ -1,5 +1,5 @@
-//! Nobody else reads our memory: no core dump, no debugger, no `/proc/PID/mem` or `environ` for
-//! other processes of the same user; and where it can be had, no copy of it on a disk.
+//! Keeps others from reading our memory. There is no core dump, no debugger, and no `/proc/PID/mem` or `environ`
+//! for other processes of the same user. If the system allows it, there is no copy of our memory on a disk.
 
 use std::fmt;
 use std::fs;
@@ -12,17 +12,17 @@ use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::process::limits;
 
-/// Whether later allocations stand on CAP_IPC_LOCK.
+/// True if later allocations depend on CAP_IPC_LOCK.
 static BY_CAPABILITY: AtomicBool = AtomicBool::new(false);
 
-/// Whether our memory is locked, on a machine that has no swap now.
+/// True if our memory is locked on a machine that has no swap now.
 static LOCKED_IN_VAIN: AtomicBool = AtomicBool::new(false);
 
-/// Closes this process's memory to everybody but root, forbids core dumps, and keeps it out of swap
-/// where that is allowed. Has nothing to do with `sandbox`: nothing that we do or start needs it open.
+/// Closes this process's memory to everybody but root, forbids core dumps, and keeps the memory out of swap if that
+/// is allowed. It has nothing to do with `sandbox`, because nothing that we do or start needs the memory open.
 ///
-/// "Not dumpable" also holds where `core_pattern` is a pipe, for which the kernel ignores the
-/// limit. A child is dumpable again once it runs its program, and locks nothing.
+/// "Not dumpable" also holds if `core_pattern` is a pipe, for which the kernel ignores the limit. A child is
+/// dumpable again once it runs its program, and locks nothing.
 pub fn close() {
     if let Err(why) = limits::forbid_cores() {
         tracing::warn!("cannot set the limit of core dumps to nothing: {why}");
@@ -41,7 +41,7 @@ pub fn close() {
     }
 }
 
-/// Does what the kernel refuses while our memory is locked: giving a part of the heap back. Where the machine has had swap
+/// Does what the kernel refuses while our memory is locked: giving a part of the heap back. If the machine had swap
 /// at the start, the memory stays locked, and `act` gives back what it can.
 pub fn unlocked(act: impl FnOnce()) {
     let unlocked = LOCKED_IN_VAIN.load(Ordering::Relaxed) && munlockall().is_ok();
@@ -51,13 +51,13 @@ pub fn unlocked(act: impl FnOnce()) {
     }
 }
 
-/// Whether our memory is locked beyond a limit, by the capability alone: it has to be kept then, or
-/// later allocations would fail.
+/// Returns whether our memory is locked beyond a limit, by the capability alone. The capability has to be kept
+/// then, or later allocations would fail.
 pub(super) fn stands_on_capability() -> bool {
     BY_CAPABILITY.load(Ordering::Relaxed)
 }
 
-/// Whether we have the capability, and it means something: the kernel asks for that of the first user
+/// Returns whether we have the capability, and it means something. The kernel asks for that of the first user
 /// namespace, while the root of another one is shown all of them.
 fn may_lock() -> bool {
     let users = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
@@ -65,12 +65,12 @@ fn may_lock() -> bool {
         && capabilities(None).is_ok_and(|ours| ours.effective.contains(CapabilitySet::IPC_LOCK))
 }
 
-/// Why our memory is not locked.
+/// The reason why our memory is not locked.
 #[derive(Debug)]
 enum Unlocked {
     /// The limit (RLIMIT_MEMLOCK), in KiB.
     Limit(u64),
-    /// What the kernel answered.
+    /// The kernel refused with this error.
     Refused(Errno),
 }
 
@@ -102,7 +102,7 @@ fn everything() -> MlockAllFlags {
     MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT
 }
 
-/// Whether our pages may go to a swap device. What cannot be read is as on a kernel without swap.
+/// Returns whether our pages may go to a swap device. What cannot be read counts as on a kernel without swap.
 fn swap_is_on() -> bool {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let group = read("/proc/self/cgroup");
@@ -113,7 +113,7 @@ fn swap_is_on() -> bool {
     may_swap(&read("/proc/swaps"), &limit.unwrap_or_default())
 }
 
-/// From `/proc/swaps`, a heading and a line for each device, and our group's `memory.swap.max`.
+/// Reads `/proc/swaps`, which has a heading and a line for each device, and our group's `memory.swap.max`.
 fn may_swap(swaps: &str, limit: &str) -> bool {
     swaps.lines().count() > 1 && limit.trim() != "0"
 }

@@ -1,13 +1,14 @@
-//! What this process gives up before it touches the first secret, so that whoever gets to run code
-//! in it can do no more than it has to do itself.
+//! The sandbox: what this process gives up before it touches the first secret. Code of an intruder in it can then
+//! do no more than the process has to do itself.
 //!
-//! Always: no core dumps and no reading of our memory by others of the same user (`memory`).
-//! By `sandbox`: no new privileges, only the capabilities that files and signals need, Landlock to
-//! our own paths and TCP ports, and a list of system calls that are refused. These are inherited by
-//! every child and cannot be taken back, so they stay off in `exec` mode and where a `command`
-//! notifier is configured: what they run is the operator's, and a hook that may reach nothing is of no use.
+//! Always: no core dumps, and no reading of our memory by others of the same user (`memory`).
 //!
-//! It has to be applied while there is one thread: each of them has its own.
+//! By `sandbox`: no new privileges, only the capabilities that files and signals need, Landlock to our own paths
+//! and TCP ports, and a list of system calls that are refused. Every child inherits these, and they cannot be taken
+//! back. So they stay off in `exec` mode and if a `command` notifier is configured: the operator decides what these
+//! run, and a hook that may reach nothing is of no use.
+//!
+//! The sandbox has to be applied while there is one thread, because each thread has its own.
 
 mod landlock;
 mod memory;
@@ -24,10 +25,10 @@ use crate::exit::{Cause, Ending};
 pub use memory::{close as close_memory, unlocked as with_memory_unlocked};
 use needs::Needs;
 
-/// What is in force for the rest of this process.
+/// The part of the sandbox that is in force for the rest of this process.
 #[derive(Debug)]
 pub struct Fence {
-    /// What it lets through, where it is up.
+    /// The needs that it lets through, if it is up.
     needs: Option<Needs>,
     state: State,
 }
@@ -39,10 +40,10 @@ pub enum State {
     Whole,
     /// All but those that were warned of at the start.
     Partial,
-    /// None, as configured.
+    /// Nothing is in force, as configured.
     #[default]
     Off,
-    /// None, since a child of ours would inherit it: the process of `exec`, or a hook.
+    /// Nothing is in force, because a child of ours would inherit it: the process of `exec`, or a hook.
     LeftOff,
 }
 
@@ -50,7 +51,7 @@ impl State {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Whole, Self::Partial, Self::Off, Self::LeftOff];
 
-    /// One word for it, for metrics.
+    /// Returns one word for it, for metrics.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -65,9 +66,9 @@ impl State {
 /// A layer that could not be had.
 #[derive(Debug)]
 struct Lack {
-    /// Its name, for messages.
+    /// The layer's name, for messages.
     what: &'static str,
-    /// What the system says to it, or lacks.
+    /// The system's answer, or what it lacks.
     why: String,
 }
 
@@ -77,13 +78,14 @@ impl Lack {
     }
 }
 
-/// Applies what `plan` asks for to this thread and all that it starts. The folders that files go
-/// to must be there. `texts` are the files that the configuration is read from, now and at HUP; from the folders
-/// `cleared` files of an earlier run will be removed;
-/// `parent` tells whether this run starts the application itself, which would inherit it all.
+/// Applies what `plan` asks for to this thread and all that it starts. The folders that files go to must be there.
+///
+/// - `texts` are the files that the configuration is read from, now and at HUP.
+/// - `cleared` are the folders from which files of an earlier run will be removed.
+/// - `parent` says whether this run starts the application itself, which would inherit all of it.
 ///
 /// # Errors
-/// 73 where `sandbox: required` and a layer cannot be had.
+/// 73 if `sandbox: required` is set and a layer cannot be had.
 pub fn raise(
     plan: &Plan,
     texts: &[&Path],
@@ -127,7 +129,7 @@ pub fn raise(
     }
 }
 
-/// What is inherited for ever stays off beside a process that is the user's.
+/// Leaves off what is inherited for ever, because the child is the user's own process.
 fn beside_child(wanted: Sandbox) -> Result<Fence, Ending> {
     if wanted == Sandbox::Required {
         let what = "`sandbox: required`, and the process of exec would inherit the sandbox";
@@ -139,11 +141,11 @@ fn beside_child(wanted: Sandbox) -> Result<Fence, Ending> {
     Ok(Fence::down(State::LeftOff))
 }
 
-/// One layer: applies it, or says why not.
+/// A layer: applies itself, or says why it cannot.
 type Layer = fn(&Needs) -> Result<(), Lack>;
 
-/// In this order: the second is for those without new privileges only, and the last one may refuse
-/// what the ones before it do.
+/// The layers, in this order. The second one works only for a process without new privileges, and the last one may
+/// refuse what the others do.
 const LAYERS: [Layer; 4] =
     [privileges::give_up_new_ones, landlock::restrict, privileges::keep_needed, system_calls::refuse];
 
@@ -156,13 +158,13 @@ impl Fence {
         Self { needs: None, state }
     }
 
-    /// How much of it is in force.
+    /// Returns how much of it is in force.
     #[must_use]
     pub fn state(&self) -> State {
         self.state
     }
 
-    /// Whether a configuration that was read again can be run within what is in force.
+    /// Checks that a configuration that was read again can be run within what is in force.
     ///
     /// # Errors
     /// 78 that names what lies outside.
@@ -183,7 +185,7 @@ impl Fence {
         Err(Ending::new(Cause::Config, what, "restart leasehold"))
     }
 
-    /// Whether there is anything that an unreadable file could be due to.
+    /// Returns whether anything is in force that could be the reason for an unreadable file.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.needs.is_some()

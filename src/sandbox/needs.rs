@@ -1,4 +1,4 @@
-//! What a plan needs to reach, and nothing else.
+//! Collects what a plan needs to reach, and nothing else.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -12,11 +12,11 @@ use crate::config::plan::{
     AuthMethod, Listen, Notifier, Plan, ProcessTarget, Target, TemplateSource, VaultPlan,
 };
 
-/// What the C library, and the look-up of authorities, read of the system.
+/// The paths of the system that the C library, and the look-up of authorities, read.
 ///
-/// All of `/etc`, since its files are replaced by renames (`resolv.conf` by whatever runs the
-/// network): a rule holds for what has a name now, and one for the file itself would cut us off
-/// from the server at the next change. Who may read `shadow` is still decided by its mode.
+/// It is all of `/etc`, because its files are replaced by renames (`resolv.conf` by whatever runs the network). A
+/// rule holds for what has a name now, so a rule for the file itself would cut us off from the server at the next
+/// change. The mode of `shadow` still decides which users may read it.
 const SYSTEM: [&str; 12] = [
     "/etc",
     // Behind links of /etc: the network's resolv.conf, and authorities.
@@ -34,40 +34,40 @@ const SYSTEM: [&str; 12] = [
     "/usr/share/zoneinfo",
     "/proc/sys/kernel/random",
 ];
-/// Where the system tells of its interfaces and routes.
+/// The folders where the system lists its interfaces and routes.
 const NETWORK: [&str; 3] = ["/proc/self/net", "/sys/class/net", "/sys/devices"];
 /// The variables that say where the system's authorities are.
 const AUTHORITIES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
-/// Large answers of a name server come by TCP.
+/// The port of name servers. Large answers come by TCP.
 const DNS: u16 = 53;
-/// Where Vault and OpenBao listen unless told otherwise, and so where a redirect may lead to.
+/// The port that Vault and OpenBao listen on unless configured otherwise, so a redirect may lead there.
 const VAULT: u16 = 8200;
 
-/// Paths, ports and privileges.
+/// The paths, ports and privileges of a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Needs {
-    /// Files, and folders with all below them, to read.
+    /// The files, and the folders with all below them, to read.
     pub(super) read: BTreeSet<PathBuf>,
-    /// Folders to publish in.
+    /// The folders to publish in.
     pub(super) publish: BTreeSet<PathBuf>,
-    /// Folders to remove files from that an earlier run has published there.
+    /// The folders to remove files from, which an earlier run published there.
     pub(super) clear: BTreeSet<PathBuf>,
-    /// Folders to put a socket in.
+    /// The folders to put a socket in.
     pub(super) sockets: BTreeSet<PathBuf>,
-    /// TCP ports to connect to.
+    /// The TCP ports to connect to.
     pub(super) connect: BTreeSet<u16>,
-    /// TCP ports to listen on.
+    /// The TCP ports to listen on.
     pub(super) bind: BTreeSet<u16>,
-    /// Where templates read files whose paths only a rendering can know.
+    /// The places in templates that read files whose paths only a rendering can know.
     pub(super) unknown: BTreeSet<String>,
-    /// Whether to find processes and signal them.
+    /// True if processes have to be found and signalled.
     pub(super) signals: bool,
-    /// Whether the service manager listens on a Unix socket without a path.
+    /// True if the service manager listens on a Unix socket without a path.
     pub(super) abstract_sockets: bool,
 }
 
 impl Needs {
-    /// What `plan`, read from `texts`, needs under the environment `env`.
+    /// Returns what `plan`, read from `texts`, needs in the environment `env`.
     pub(super) fn of(plan: &Plan, texts: &[&Path], env: impl Fn(&str) -> Option<OsString>) -> Self {
         let mut needs = Self::default();
         needs.read.extend(SYSTEM.map(PathBuf::from));
@@ -80,7 +80,7 @@ impl Needs {
         }
         let zone = env("TZ").unwrap_or_default();
         let zone = Path::new(zone.to_str().map_or("", |zone| zone.trim_start_matches(':')));
-        // Behind links of /etc where the database is elsewhere.
+        // These may be links in /etc that lead to the database, if it is elsewhere.
         for path in [Path::new("/etc/localtime"), Path::new("/etc/zoneinfo"), zone] {
             if path.is_absolute() && path.exists() {
                 needs.file(path);
@@ -114,7 +114,7 @@ impl Needs {
         needs
     }
 
-    /// In words, the first thing of `other` that is not among these.
+    /// Returns, in words, the first need of `other` that is not among these.
     pub(super) fn lacks(&self, other: &Self) -> Option<String> {
         let beneath =
             |folders: &BTreeSet<PathBuf>, path: &Path| folders.iter().any(|one| path.starts_with(one));
@@ -132,9 +132,10 @@ impl Needs {
             .or(signals)
     }
 
-    /// A folder; or a file, that others replace by renames or by the links of a projected volume:
-    /// its folder, and the folder that it is really in now. Of what is not there yet the folder
-    /// that it will be in. The file alone where that would be everything.
+    /// Grants reading of the folder that holds `path`, and of the folder that it really is in now, because such
+    /// files are replaced by renames or by the links of a projected volume. If `path` is a folder, grants that. If
+    /// it does not exist yet, grants the nearest folder above it that does. If the folder would be `/`, grants the
+    /// file alone.
     fn file(&mut self, path: &Path) {
         let real = std::fs::canonicalize(path).ok();
         for path in std::iter::once(path).chain(real.as_deref()) {
@@ -207,7 +208,7 @@ impl Needs {
         }
     }
 
-    /// What the template reads with the functions `file` and `sockaddr`.
+    /// Adds what the template reads with the functions `file` and `sockaddr`.
     fn files_of(&mut self, source: &TemplateSource) {
         for call in source.template.calls() {
             match (call.function, call.args.first()) {

@@ -6,15 +6,16 @@ use super::Lack;
 use super::memory;
 use super::needs::Needs;
 
-/// Files of other users and groups: to read credentials, to publish into a folder that belongs to
-/// the application, to give it the file. What of it is left to reach is Landlock's to say.
+/// The capabilities for files of other users and groups: to read credentials, to publish into a folder that belongs
+/// to the application, to give it the file. Landlock decides what of it can be reached.
 const FILES: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::DAC_READ_SEARCH)
     .union(CapabilitySet::FOWNER)
     .union(CapabilitySet::FSETID);
 
-/// From now on no program that is run gives us what we do not have: no set-uid, no file capabilities.
+/// Gives up new privileges: from now on, no program that is run gives us what we do not have, neither by set-uid
+/// nor by file capabilities.
 pub(super) fn give_up_new_ones(_: &Needs) -> Result<(), Lack> {
     set_no_new_privs(true).map_err(|why| Lack::new("no_new_privs", why))
 }

@@ -1,8 +1,7 @@
-//! Seccomp: system calls that we never make and an intruder would like to.
+//! Seccomp: refuses system calls that we never make and an intruder would like to.
 //!
-//! A list of what is refused, not of what is allowed: the C library's choice of calls changes from
-//! version to version, and a daemon that renews leases must not die of an update. What is refused
-//! answers EPERM.
+//! It is a list of what is refused, not of what is allowed: the C library's choice of calls changes from version to
+//! version, and a daemon that renews leases must not die of an update. A refused call answers EPERM.
 
 use leasehold_base::gather::Gather as _;
 use std::collections::BTreeMap;
@@ -18,7 +17,7 @@ use super::needs::Needs;
 
 const LAYER: &str = "seccomp";
 
-/// Refused whatever the arguments. One line for each purpose.
+/// The calls that are refused whatever their arguments, one line for each purpose.
 const REFUSED: &[i64] = &[
     // Other programs: nothing is run where this list is in force.
     libc::SYS_execve,
@@ -128,14 +127,14 @@ const REFUSED: &[i64] = &[
     libc::SYS_modify_ldt,
 ];
 
-/// The numbers of calls that are newer than the C library's table; they are the same on every machine.
+/// The numbers of calls that are newer than the C library's table. They are the same on every machine.
 ///
-/// The kernel's table was read to its end as of Linux 6.19. Of what came after `mount_setattr` these are left
-/// alone, since they only harden us, are what a newer C library may choose, or say nothing that an open
-/// descriptor does not: `landlock_*`, `memfd_secret`, `futex_waitv`, `futex_wake`, `futex_wait`,
-/// `futex_requeue`, `set_mempolicy_home_node`, `cachestat`, `fchmodat2`, `map_shadow_stack`, `mseal`,
-/// `lsm_get_self_attr`, `lsm_list_modules`, `file_getattr`, and those of extended attributes, which the
-/// modes of the files govern as they did before.
+/// The kernel's table was read to its end as of Linux 6.19. Of what came after `mount_setattr`, these calls are
+/// left alone, because they only harden us, are what a newer C library may choose, or say nothing that an open
+/// descriptor does not: `landlock_*`, `memfd_secret`, `futex_waitv`, `futex_wake`, `futex_wait`, `futex_requeue`,
+/// `set_mempolicy_home_node`, `cachestat`, `fchmodat2`, `map_shadow_stack`, `mseal`, `lsm_get_self_attr`,
+/// `lsm_list_modules`, `file_getattr`, and those of extended attributes, which the modes of the files govern as
+/// they did before.
 const STATMOUNT: i64 = 457;
 const LISTMOUNT: i64 = 458;
 const LSM_SET_SELF_ATTR: i64 = 460;
@@ -143,7 +142,7 @@ const OPEN_TREE_ATTR: i64 = 467;
 const FILE_SETATTR: i64 = 469;
 const LISTNS: i64 = 470;
 
-/// Any of these flags of `clone` makes a namespace.
+/// The flags of `clone` that make a namespace, each of them.
 const NAMESPACES: libc::c_int = libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWUTS
@@ -152,11 +151,11 @@ const NAMESPACES: libc::c_int = libc::CLONE_NEWNS
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNET;
 
-/// Terminal requests that type into the terminal we were started from.
+/// The requests to a terminal that type into the terminal we were started from.
 const TYPING: [u64; 2] = [libc::TIOCSTI, libc::TIOCLINUX];
 
-/// The families of sockets that we, and the look-up of names, have a use for. Of the others most are
-/// parts of the kernel that nobody looks after, and some reach elsewhere (vsock, packets).
+/// The families of sockets that we, and the look-up of names, have a use for. Most of the others are parts of the
+/// kernel that have no maintainer, and some reach elsewhere (vsock, packets).
 const FAMILIES: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
 /// The protocols of these, 0 being the usual one. Landlock's ports are those of plain TCP: MPTCP, which
@@ -166,8 +165,8 @@ const PROTOCOLS: [libc::c_int; 3] = [0, libc::IPPROTO_TCP, libc::IPPROTO_UDP];
 /// Types of Internet sockets that mean another protocol without naming one (SCTP, DCCP), or none at all.
 const TYPES: [libc::c_int; 3] = [libc::SOCK_SEQPACKET, libc::SOCK_DCCP, libc::SOCK_RAW];
 
-/// The calls that send, with the place of their flags: with this one they connect too, and Landlock
-/// looks at connect(2) alone.
+/// The calls that send, with the place of their flags. With this flag they connect, too, and Landlock checks
+/// connect(2) alone.
 const FAST_OPEN: (libc::c_int, [(i64, u8); 3]) =
     (libc::MSG_FASTOPEN, [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)]);
 
@@ -177,19 +176,19 @@ pub(super) fn refuse(_: &Needs) -> Result<(), Lack> {
     seccompiler::apply_filter(&program).map_err(|why| Lack::new(LAYER, why))
 }
 
-/// What a list of numbers cannot say, then the list. One program, and a short one: the kernel compiles it at
-/// every start.
+/// Returns the program: what a list of numbers cannot say, and then the list. It is one program, and a short one,
+/// because the kernel compiles it at every start.
 fn program() -> Result<BpfProgram, BackendError> {
     let mut program = apart();
     program.extend(listed()?);
     Ok(program)
 }
 
-/// What is answered before the list is looked at.
+/// Returns what is answered before the list is looked at.
 ///
-/// The flags of `clone3` lie in memory, where no filter can see them. It is answered as an old kernel would, whereupon
-/// the C library uses `clone`. Where x86-64 kernels also speak x32, every call has a second number, and some have one
-/// there alone: we make none of them.
+/// The flags of `clone3` lie in memory, where no filter can see them. It is answered as an old kernel would,
+/// whereupon the C library uses `clone`. If an x86-64 kernel also speaks x32, every call has a second number, and
+/// some calls have only that. We make none of them.
 fn apart() -> BpfProgram {
     const NUMBER: u32 = 0;
     let step = |code: u32, jf, k| sock_filter { code: code as u16, jt: 0, jf, k };
@@ -203,7 +202,7 @@ fn apart() -> BpfProgram {
     program
 }
 
-/// What answers EPERM by its number, or by that and an argument.
+/// Returns what answers EPERM by its number, or by that and an argument.
 fn listed() -> Result<BpfProgram, BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|&call| (call, Vec::new())).gather();
     // One bit a rule: a masked comparison has to match all the bits it names.
@@ -241,13 +240,13 @@ fn sockets() -> Result<Vec<SeccompRule>, BackendError> {
     Ok(rules)
 }
 
-/// Where an argument has this flag.
+/// Returns a rule for an argument that has this flag.
 fn has(argument: u8, flag: libc::c_int) -> Result<SeccompRule, BackendError> {
     let flag = u64::from(flag.unsigned_abs());
     SeccompRule::new(vec![is(argument, SeccompCmpOp::MaskedEq(flag), flag)?])
 }
 
-/// Where an argument is none of these numbers.
+/// Returns a rule for an argument that is none of these numbers.
 fn none_of(argument: u8, numbers: &[libc::c_int]) -> Result<SeccompRule, BackendError> {
     let differs = |number: &libc::c_int| is(argument, SeccompCmpOp::Ne, u64::from(number.unsigned_abs()));
     SeccompRule::new(numbers.iter().map(differs).collect::<Result<_, _>>()?)
@@ -265,7 +264,7 @@ const X32: u32 = 0x4000_0000;
 mod tests {
     use super::*;
 
-    /// What the kernel would make of a call: the program, run by the book.
+    /// Returns what the kernel would make of a call: runs the program by the book.
     fn run(program: &[sock_filter], call: u32, arguments: &[u64]) -> u32 {
         let machine = if cfg!(target_arch = "x86_64") { 0xc000_003e } else { 0xc000_00b7 };
         let arguments = arguments.iter().copied().chain(std::iter::repeat(0)).take(6);
@@ -299,7 +298,7 @@ mod tests {
             let refused = REFUSED.contains(&i64::from(call));
             let expected = match i64::from(call) {
                 libc::SYS_clone3 => error(libc::ENOSYS),
-                // Of the family 0, which is none.
+                // The family 0 is none.
                 libc::SYS_socket => error(libc::EPERM),
                 _ if refused => error(libc::EPERM),
                 _ => libc::SECCOMP_RET_ALLOW,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 /// The texts between backticks, in order.
 fn quoted(text: &str) -> Vec<&str> {
@@ -86,6 +87,34 @@ fn the_page_of_evidence_is_what_the_commands_left() {
 }
 
 #[test]
+fn every_command_of_the_evidence_is_a_target_of_make_or_a_script_that_can_be_run() {
+    let root = crate::support::repository();
+    let read = |name: &str| fs::read_to_string(root.join(name)).expect("it is in the repository");
+    let (methods, makefile) = (read("docs/evidence/methods.toml"), read("Makefile"));
+    let commands: Vec<&str> = methods
+        .lines()
+        .filter_map(|line| line.strip_prefix("command = ").or_else(|| line.strip_prefix("short = ")))
+        .map(|command| command.trim_matches('"'))
+        .collect();
+    assert_eq!(commands.len(), 2 * methods.matches("\ntitle = ").count(), "two of each method");
+    for command in commands {
+        // Variables may stand in front.
+        let mut words = command.split(' ').skip_while(|word| word.contains('='));
+        match (words.next(), words.next()) {
+            (Some("make"), Some(target)) => {
+                assert!(makefile.contains(&format!("\n{target}: ")), "{command}");
+            }
+            (Some(script), _) => {
+                let mode =
+                    fs::metadata(root.join(script)).unwrap_or_else(|error| panic!("{command}: {error}"));
+                assert_ne!(mode.permissions().mode() & 0o100, 0, "{command}");
+            }
+            (None, _) => panic!("no command: {command}"),
+        }
+    }
+}
+
+#[test]
 fn the_book_has_every_page_once_and_in_an_order() {
     let folder = tempfile::tempdir().expect("a folder");
     let made = std::process::Command::new("python3")
@@ -121,6 +150,30 @@ fn sources(below: &str) -> Vec<(String, String)> {
         }
     }
     found
+}
+
+/// The files that may have more than 500 lines without their tests, each with what it has, and why.
+const LONG: [(&str, usize, &str); 3] = [
+    ("crates/testkit/src/sim/checks.rs", 504, "the promises stand in one list; it is to be shortened"),
+    (
+        "tests/server/agents.rs",
+        652,
+        "the configurations that the real agents and ours read stand beside one another",
+    ),
+    ("tests/server/logins.rs", 542, "every login method goes through the same tests"),
+];
+
+#[test]
+fn no_rust_file_has_more_than_500_lines_without_its_tests() {
+    let folders = ["src", "crates", "tests", "benches", "examples", "fuzz"];
+    let mut seen = 0;
+    for (path, text) in folders.into_iter().flat_map(sources) {
+        let lines = text.split("\n#[cfg(test)]\nmod tests {").next().expect("a first part").lines().count();
+        let allowed = LONG.iter().find(|(long, ..)| *long == path).map_or(500, |(_, lines, _)| *lines);
+        assert!(lines <= allowed, "{path} has {lines} lines, and may have {allowed}");
+        seen += 1;
+    }
+    assert!(seen > 600, "the files are read: {seen}");
 }
 
 /// Where there is unsafe code.
@@ -163,6 +216,61 @@ fn dependencies(package: &str) -> BTreeSet<String> {
     let lines = below.lines().take_while(|line| !line.starts_with('['));
     let names = lines.filter_map(|line| line.split([' ', '.']).next()).filter(|name| !name.is_empty());
     names.filter(|name| !name.starts_with("leasehold-")).map(str::to_owned).collect()
+}
+
+/// The packages that may be published are those whose manifest does not forbid it.
+#[test]
+fn each_package_that_may_be_published_is_complete_and_depends_on_no_other_that_may_not() {
+    let root = crate::support::repository();
+    let manifest = |name: &str| {
+        let path = root.join("crates").join(name).join("Cargo.toml");
+        fs::read_to_string(path).expect("a package has a manifest")
+    };
+    let published = |name: &str| !manifest(name).contains("publish = false");
+    let names = fs::read_dir(root.join("crates")).expect("a folder");
+    let names = names.map(|entry| entry.expect("an entry").file_name().into_string().expect("plain names"));
+    let names: Vec<String> = names.filter(|name| published(name)).collect();
+    assert!(names.contains(&"template".to_owned()) && names.len() < 4, "{names:?}");
+    for name in names {
+        let ours = manifest(&name);
+        for key in ["description = ", "license", "repository", "readme = "] {
+            assert!(ours.contains(&format!("\n{key}")), "{name}: {key}");
+        }
+        let others = ours
+            .lines()
+            .filter_map(|line| line.strip_prefix("leasehold-"))
+            .filter_map(|line| line.split('.').next());
+        assert!(others.clone().all(published), "{name}: {:?}", others.collect::<Vec<_>>());
+        let output = std::process::Command::new("cargo")
+            .args([
+                "package",
+                "--list",
+                "--allow-dirty",
+                "--offline",
+                "--package",
+                &format!("leasehold-{name}"),
+            ])
+            .current_dir(&root)
+            .output()
+            .expect("cargo");
+        let listed = String::from_utf8_lossy(&output.stdout);
+        let listed: BTreeSet<&str> = listed.lines().collect();
+        let folder = format!("crates/{name}/src");
+        let missing = sources(&folder).into_iter().flat_map(|(path, text)| {
+            let own = path.replacen(&format!("crates/{name}/"), "", 1);
+            // What a source includes lies beside it, or at the top of the package.
+            let beside = own.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+            let included = text.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next());
+            let included = included.map(|file| match file.strip_prefix("../") {
+                Some(file) if beside == "src" => file.to_owned(),
+                _ => format!("{beside}/{file}"),
+            });
+            included.chain([own.clone()]).collect::<Vec<_>>()
+        });
+        let missing: Vec<String> =
+            missing.chain(["LICENSE".to_owned()]).filter(|file| !listed.contains(&**file)).collect();
+        assert!(missing.is_empty(), "{name} lacks {missing:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 /// What stands before the first `|` of each line of the table under `heading`.

@@ -4,8 +4,11 @@
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::process::Command;
 
 use leasehold::handoff::Loaded;
+
+use crate::support::{need, repository};
 
 #[path = "../../fuzz/bodies/mod.rs"]
 #[allow(unreachable_pub, reason = "each target is a crate of its own that includes one of them")]
@@ -149,4 +152,28 @@ fn any_review_is_answered_or_is_an_error() {
 #[test]
 fn any_secret_that_is_read_as_yaml_is_values_or_an_error() {
     run("yaml", bodies::yaml::run);
+}
+
+/// The house is built without the fuzz targets, so no other build notices that their lock file is behind.
+#[test]
+fn the_lock_file_of_the_fuzz_targets_has_what_they_depend_on() {
+    let output = Command::new("cargo")
+        .args([
+            "metadata",
+            "--format-version=1",
+            "--locked",
+            "--offline",
+            "--manifest-path",
+            "fuzz/Cargo.toml",
+        ])
+        .current_dir(repository())
+        .output()
+        .expect("cargo");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let is_behind = said.contains("--locked");
+    // Without the network, cargo can judge a lock file only where the crates have been fetched.
+    let how = "cargo fetch --locked --manifest-path fuzz/Cargo.toml";
+    if is_behind || need("the crates of the fuzz targets", how, output.status.success()) {
+        assert!(output.status.success(), "run `cargo metadata --manifest-path fuzz/Cargo.toml`: {said}");
+    }
 }

@@ -1,4 +1,5 @@
-//! The walls within the agent: each room imports what the table of ARCHITECTURE.md allows, and nothing else.
+//! The walls within the agent, the core and leasehold-kubernetes: each room imports what the tables of ARCHITECTURE.md
+//! allow, and nothing else.
 //!
 //! Cargo divides the packages. Rooms are modules, and a module may import whatever it likes, so this test reads
 //! the paths in their sources. It reads tokens, not text: comments and texts do not count, and paths in macros do.
@@ -20,13 +21,72 @@ struct Import {
     path: String,
 }
 
-/// What the agent calls its packages in a path that begins with `crate`.
-const OTHER_NAMES: [(&str, &str); 4] = [
-    ("exit", "base::exit"),
-    ("secret", "base::secret"),
-    ("tree", "base::tree"),
-    ("functions", "template::functions"),
-];
+/// A package whose rooms have a table.
+struct House {
+    /// The heading of the table in ARCHITECTURE.md.
+    heading: &'static str,
+    /// The folder of its sources.
+    sources: &'static str,
+    /// What its `lib.rs` shows under another path at the top: a path that begins with `crate`, and where that leads.
+    other_names: &'static [(&'static str, &'static str)],
+    /// The circles of rooms that are there today, each with the reason.
+    circles: &'static [(&'static [&'static str], &'static str)],
+}
+
+const AGENT: House = House {
+    heading: "The rooms of the agent",
+    sources: "src",
+    other_names: &[
+        ("exit", "base::exit"),
+        ("secret", "base::secret"),
+        ("tree", "base::tree"),
+        ("functions", "template::functions"),
+    ],
+    circles: &[(
+        &["config", "config::foreign"],
+        "a foreign configuration is reported at the same desk as ours, and translated before ours is read",
+    )],
+};
+
+const CORE: House = House {
+    heading: "The rooms of the core",
+    sources: "crates/core/src",
+    other_names: &[
+        ("Engine", "engine::Engine"),
+        ("action", "interface::action"),
+        ("event", "interface::event"),
+        ("ids", "interface::ids"),
+        ("policy", "interface::policy"),
+        ("snapshot", "interface::snapshot"),
+        ("view", "interface::view"),
+        ("no_login", "run::init::no_login"),
+    ],
+    circles: &[(
+        &["engine", "files", "run", "secrets", "stores", "upstream"],
+        "these rooms are parts of one state machine: each adds its steps to `Engine`, which has a part of each",
+    )],
+};
+
+const KUBERNETES: House = House {
+    heading: "The rooms of leasehold-kubernetes",
+    sources: "crates/kubernetes/src",
+    other_names: &[
+        ("Outcome", "inject::Outcome"),
+        ("Request", "inject::Request"),
+        ("Refusal", "refusal::Refusal"),
+        ("review", "webhook::review"),
+        // What the agent shows of other packages.
+        ("leasehold::core", "core"),
+        ("leasehold::functions", "template::functions"),
+        ("leasehold::template", "template"),
+        ("leasehold::tree", "base::tree"),
+        ("leasehold::vault", "vault"),
+    ],
+    circles: &[
+        (&["cli", "offline"], "the arguments of `convert` are declared beside those of the other commands"),
+        (&["plan", "settings"], "both spell a duration alike, with a function of the plan"),
+    ],
+};
 
 /// Returns the room that a path belongs to: the longest name in the table that the path begins with.
 fn room_of<'t>(path: &str, rooms: impl Iterator<Item = &'t str>) -> Option<&'t str> {
@@ -52,6 +112,7 @@ fn paths(source: TokenStream, module: &[String]) -> BTreeSet<String> {
                 let start = match word.to_string().as_str() {
                     "crate" => Some(Vec::new()),
                     "super" => Some(module[..module.len().saturating_sub(1)].to_vec()),
+                    "leasehold" => Some(vec!["leasehold".to_owned()]),
                     word => word.strip_prefix("leasehold_").map(|package| vec![package.to_owned()]),
                 };
                 if let Some(start) = start {
@@ -137,8 +198,17 @@ fn skip_new_name(tokens: &mut Peekable<IntoIter>) {
     }
 }
 
-/// Returns the paths in all sources below `folder`, each with its module and its file. Files of tests are left out.
-fn imports(folder: &Path, module: &[String], file: &str) -> Vec<(Vec<String>, Import)> {
+/// Returns the paths in all sources of a package, each with its module and its file. Files of tests are left out.
+fn imports(house: &House) -> Vec<(Vec<String>, Import)> {
+    let mut all = imports_below(&repository().join(house.sources), &[], house.sources);
+    for (_, import) in &mut all {
+        import.path = by_real_name(&import.path, house.other_names);
+    }
+    all
+}
+
+/// Returns the same of the sources below `folder`, which belong to `module`.
+fn imports_below(folder: &Path, module: &[String], file: &str) -> Vec<(Vec<String>, Import)> {
     let mut all = Vec::new();
     for entry in fs::read_dir(folder).expect("a folder of the repository") {
         let entry = entry.expect("it can be listed").path();
@@ -153,28 +223,26 @@ fn imports(folder: &Path, module: &[String], file: &str) -> Vec<(Vec<String>, Im
         }
         let file = format!("{file}/{name}");
         if entry.is_dir() {
-            all.extend(imports(&entry, &inner, &file));
+            all.extend(imports_below(&entry, &inner, &file));
         } else if name.ends_with(".rs") {
             let source = fs::read_to_string(&entry).expect("it is text");
             let source: TokenStream = source.parse().expect("it compiles");
             let here = paths(source, &inner).into_iter();
-            all.extend(
-                here.map(|path| (inner.clone(), Import { file: file.clone(), path: by_package(&path) })),
-            );
+            all.extend(here.map(|path| (inner.clone(), Import { file: file.clone(), path })));
         }
     }
     all
 }
 
-/// Replaces the agent's own name for a package by the name of the package.
-fn by_package(path: &str) -> String {
-    let renamed = OTHER_NAMES.iter().find(|(ours, _)| begins_with(path, ours));
+/// Replaces the name that a package shows at its top by the path that it leads to.
+fn by_real_name(path: &str, other_names: &[(&str, &str)]) -> String {
+    let renamed = other_names.iter().find(|(ours, _)| begins_with(path, ours));
     renamed.map_or_else(|| path.to_owned(), |(ours, real)| path.replacen(ours, real, 1))
 }
 
-/// Reads the table "The rooms of the agent": each room, and what it may use.
-fn table(page: &str) -> BTreeMap<&str, BTreeSet<&str>> {
-    let (_, below) = page.split_once("\n## The rooms of the agent\n").expect("the page has the table");
+/// Reads the table below a heading: each room, and what it may use.
+fn table<'p>(page: &'p str, heading: &str) -> BTreeMap<&'p str, BTreeSet<&'p str>> {
+    let (_, below) = page.split_once(&format!("\n## {heading}\n")).expect("the page has the table");
     let rows =
         below.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
     rows.skip(2)
@@ -197,8 +265,9 @@ fn quoted(cell: &str) -> impl Iterator<Item = &str> {
 fn compared(table: &BTreeMap<&str, BTreeSet<&str>>, imports: &[(Vec<String>, Import)]) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut used: BTreeSet<(&str, &str)> = BTreeSet::new();
-    // These two join the rooms and belong to none.
-    let rooms = |(_, import): &&(_, Import)| !matches!(import.file.as_str(), "src/main.rs" | "src/lib.rs");
+    // The program and the library join the rooms and belong to none. Their modules are at the top.
+    let rooms =
+        |(module, _): &&(Vec<String>, _)| !matches!(&module[..], [top] if top == "main" || top == "lib");
     for (module, Import { file, path }) in imports.iter().filter(rooms) {
         let Some(room) = room_of(&module.join("::"), table.keys().copied()) else {
             wrong.push(format!("{file}: it belongs to no room of the table"));
@@ -221,19 +290,49 @@ fn compared(table: &BTreeMap<&str, BTreeSet<&str>>, imports: &[(Vec<String>, Imp
     wrong
 }
 
+/// Returns the groups of rooms that reach one another by what the table lets them use.
+fn circles<'p>(table: &BTreeMap<&'p str, BTreeSet<&'p str>>) -> BTreeSet<Vec<&'p str>> {
+    let reached = |start: &str| {
+        let mut seen: BTreeSet<&str> = BTreeSet::new();
+        let mut left = vec![start];
+        while let Some(used) = left.pop().and_then(|room| table.get(room)) {
+            let rooms = used.iter().filter_map(|used| room_of(used, table.keys().copied()));
+            left.extend(rooms.filter(|room| seen.insert(room)).collect::<Vec<_>>());
+        }
+        seen
+    };
+    let reached: BTreeMap<&str, BTreeSet<&str>> = table.keys().map(|room| (*room, reached(room))).collect();
+    let both = |one: &str, other: &str| reached[one].contains(other) && reached[other].contains(one);
+    let of = |room: &str| table.keys().copied().filter(|other| both(room, other)).collect::<Vec<_>>();
+    table.keys().map(|room| of(room)).filter(|group| group.len() > 1).collect()
+}
+
 #[test]
-fn each_room_of_the_agent_imports_what_the_table_names_and_nothing_else() {
+fn each_room_imports_what_the_table_names_and_nothing_else() {
     let page = fs::read_to_string(repository().join("ARCHITECTURE.md")).expect("it is in the repository");
-    let imports = imports(&repository().join("src"), &[], "src");
-    assert!(imports.len() > 500, "the sources are read: {}", imports.len());
-    let wrong = compared(&table(&page), &imports);
-    assert!(wrong.is_empty(), "ARCHITECTURE.md, \"The rooms of the agent\":\n{}", wrong.join("\n"));
+    let mut wrong = Vec::new();
+    for house in [AGENT, CORE, KUBERNETES] {
+        let imports = imports(&house);
+        assert!(imports.len() > 250, "the sources are read: {}", imports.len());
+        let told = compared(&table(&page, house.heading), &imports);
+        wrong.extend(told.into_iter().map(|line| format!("{}: {line}", house.heading)));
+    }
+    assert!(wrong.is_empty(), "ARCHITECTURE.md:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_rooms_import_one_another_in_a_circle_but_those_with_a_reason() {
+    let page = fs::read_to_string(repository().join("ARCHITECTURE.md")).expect("it is in the repository");
+    for house in [AGENT, CORE, KUBERNETES] {
+        let known: BTreeSet<Vec<&str>> = house.circles.iter().map(|(rooms, _)| rooms.to_vec()).collect();
+        assert_eq!(circles(&table(&page, house.heading)), known, "{}", house.heading);
+    }
 }
 
 #[test]
 fn the_pure_packages_name_no_clock() {
     for package in ["core", "template"] {
-        let imports = imports(&repository().join("crates").join(package).join("src"), &[], package);
+        let imports = imports_below(&repository().join("crates").join(package).join("src"), &[], package);
         assert!(imports.len() > 50, "the sources are read");
         let clocks =
             imports.into_iter().map(|(_, import)| import).find(|it| begins_with(&it.path, "base::clock"));
@@ -277,5 +376,12 @@ fn a_wrong_table_is_reported_by_file_and_import() {
         "src/a.rs imports b::z, and the table does not let `a` use it",
         "the table lets `a` use `c`, and nothing in it does",
     ];
-    assert_eq!(compared(&table(page), &imports), wrong);
+    assert_eq!(compared(&table(page, "The rooms of the agent"), &imports), wrong);
+}
+
+#[test]
+fn rooms_that_reach_one_another_are_a_circle() {
+    let page = "\n## Rooms\n\n| room | what | may use |\n| --- | --- | --- |\n\
+                | `a` | - | `b::x`, `d` |\n| `b` | - | `c`, `core` |\n| `c` | - | `a` |\n| `d` | - | `e` |\n| `e` | - | – |\n";
+    assert_eq!(circles(&table(page, "Rooms")), BTreeSet::from([vec!["a", "b", "c"]]));
 }

@@ -7,11 +7,11 @@ use zeroize::Zeroizing;
 /// No secret is larger: the server's own storage takes one MiB (Raft) or half of that (Consul).
 pub const MAX: usize = 4 * 1024 * 1024;
 
-/// Up to here any number of answers are collected at once.
+/// The size up to which any number of answers are collected at once.
 const SMALL: usize = 128 * 1024;
 
-/// Lets one answer at a time grow beyond `SMALL`: eight hostile ones would hold 32 MiB. Whoever
-/// waits here has a deadline, and so has the one who is waited for.
+/// Lets one answer at a time grow beyond `SMALL`, because eight hostile ones would hold 32 MiB. The answer that
+/// waits here has a deadline, and so has the one that it waits for.
 pub struct Growth(Semaphore);
 
 impl Default for Growth {
@@ -29,16 +29,16 @@ pub struct TooLarge;
 /// would leave a heap of holes that none of the next ones fits into.
 pub struct Collector<'a> {
     growth: &'a Growth,
-    /// Held by the one that has grown.
+    /// The permit that the one grown body holds.
     grown: Option<SemaphorePermit<'a>>,
     bytes: Zeroizing<Vec<u8>>,
 }
 
 impl<'a> Collector<'a> {
-    /// For a body that says it is `announced` bytes long.
+    /// Makes a collector for a body that says it is `announced` bytes long.
     ///
     /// # Errors
-    /// A body that says that it is longer than [`MAX`].
+    /// If the body says that it is longer than [`MAX`].
     pub fn new(announced: Option<u64>, growth: &'a Growth) -> Result<Self, TooLarge> {
         let announced = usize::try_from(announced.unwrap_or(4096)).map_err(|_| TooLarge)?;
         if announced > MAX {
@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    /// What a push answers at once; none where it waits for its turn.
+    /// Returns what a push answers at once, or `None` if it waits for its turn.
     fn push(body: &mut Collector<'_>, length: usize) -> Option<Result<(), TooLarge>> {
         body.push(&Bytes::from(vec![b'x'; length])).now_or_never()
     }

@@ -1,4 +1,4 @@
-//! Small files from disk: credentials and certificates, which others write and rotate.
+//! Reads small files from disk: credentials and certificates, which other programs write and rotate.
 
 use std::fs::OpenOptions;
 use std::io::Read;
@@ -93,10 +93,10 @@ fn not_yet(path: &Path, why: String) -> Failure {
     )
 }
 
-/// One credential: what the file at `path` holds.
+/// Reads a credential: the content of the file at `path`.
 ///
 /// # Errors
-/// Why it cannot be read, or the rule that it breaks.
+/// The reason why the file cannot be read, or the rule that it breaks.
 pub fn credential(what: &str, path: &Path) -> Result<Secret, Failure> {
     let bytes = read(what, path, CREDENTIAL_MAX)?;
     let complain = |rule: &str| format!("{what} {} {rule}", path.display());
@@ -105,11 +105,11 @@ pub fn credential(what: &str, path: &Path) -> Result<Secret, Failure> {
         .map_err(|rule| if rule == EMPTY { not_yet(path, complain(rule)) } else { unusable(complain(rule)) })
 }
 
-/// One credential: the text of a file without the space around it. Space, a newline or another
-/// control byte inside is refused, since it would split the header or the JSON it goes into.
+/// Reads a credential from the text of a file, without the space around it. Space, a newline or another control
+/// byte inside is refused, because it would split the header or the JSON that the credential goes into.
 ///
 /// # Errors
-/// The rule that the text breaks, to be said behind the name of the file.
+/// The rule that the text breaks, to be put behind the name of the file.
 pub fn credential_in(bytes: &[u8]) -> Result<Secret, &'static str> {
     match bytes.trim_ascii() {
         [] => Err(EMPTY),
@@ -118,8 +118,8 @@ pub fn credential_in(bytes: &[u8]) -> Result<Secret, &'static str> {
     }
 }
 
-/// One password: what the file at `path` holds without the newline at its end. Passwords have
-/// spaces; control bytes they have not, and more than one line is another file than was meant.
+/// Reads a password: the content of the file at `path` without the newline at its end. Passwords have spaces. They
+/// have no control bytes, and a file of several lines is another one than was meant.
 pub fn password(what: &str, path: &Path) -> Result<Secret, Failure> {
     let bytes = read(what, path, CREDENTIAL_MAX)?;
     let complain = |rule| format!("{what} {} {rule}", path.display());
@@ -133,7 +133,7 @@ pub fn password(what: &str, path: &Path) -> Result<Secret, Failure> {
     }
 }
 
-/// Whether `token` may become a header as it is.
+/// Returns whether `token` may become a header as it is.
 pub fn is_token(token: &Secret) -> bool {
     !token.is_empty() && token.expose().iter().all(u8::is_ascii_graphic)
 }

@@ -1,5 +1,5 @@
-//! What the clients of Vault and of the clouds share: bodies are bounded and wiped, TLS is ring's,
-//! small files are read without waiting, and what kept an answer from coming has a name.
+//! The common part of the clients of Vault and of the clouds: bodies are bounded and wiped, TLS is ring's, small
+//! files are read without waiting, and what kept an answer from coming has a name.
 //!
 //! The words for a person are the client's own, because they name its own keys.
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// The name does not resolve. Our resolver's own error, so that it can be told from the others.
+/// The name does not resolve. It is an error of our own resolver, so that it can be told from the others.
 #[derive(Debug)]
 pub struct NoSuchHost;
 

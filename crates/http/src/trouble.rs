@@ -1,6 +1,7 @@
-//! What kept an answer from arriving.
+//! The troubles that keep an answer from arriving.
 //!
-//! The errors of reqwest, hyper and rustls print addresses, types and sometimes bytes; here only their kind is used.
+//! The errors of reqwest, hyper and rustls print addresses, types and sometimes bytes. Only their kind is used
+//! here.
 
 use std::error::Error;
 use std::io;
@@ -9,7 +10,7 @@ use rustls::{AlertDescription, CertificateError};
 
 use crate::resolve::NoSuchHost;
 
-/// Why there was no answer. What begins with `Certificate` is about the server's own.
+/// The reason why there was no answer. A name that begins with `Certificate` is about the server's own certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each is its own name")]
 pub enum Trouble {
@@ -25,7 +26,7 @@ pub enum Trouble {
     ClosedUnasked,
     /// The connection broke off before the answer was complete.
     BrokenOff,
-    /// Connected and asked, and not answered in time.
+    /// The server was connected to and asked, and did not answer in time.
     Slow,
     NotHttp,
     NotTls,
@@ -33,7 +34,7 @@ pub enum Trouble {
     HandshakeEnded,
     HandshakeFailed,
     UnknownName,
-    /// Its authority is not known here.
+    /// The authority of the certificate is not known here.
     CertificateOfAStranger,
     CertificateExpired,
     CertificateNotValidYet,
@@ -68,7 +69,7 @@ pub fn is_forbidden(error: &reqwest::Error) -> bool {
     error.is_connect() && causes(error).any(|cause| cause.downcast_ref::<io::Error>().is_some_and(denied))
 }
 
-/// Whether the connection ended before the request went out over it: hyper gives it back then.
+/// Returns whether the connection ended before the request went out over it: hyper gives the request back then.
 fn is_canceled(error: &reqwest::Error) -> bool {
     causes(error).any(|cause| cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled))
 }
@@ -128,8 +129,9 @@ fn alert(error: &io::Error) -> Option<AlertDescription> {
         .find(|alert| rustls::Error::AlertReceived(*alert).to_string() == said)
 }
 
-/// A certificate is looked at before any request is, though in TLS 1.3 we hear of ours only behind the
-/// first of them. Of all else that ends a connection which stood, nobody knows what came before it.
+/// Returns the trouble that an error of TLS means. A server's certificate is verified before any request is sent,
+/// although in TLS 1.3 we hear what the server says of ours only behind the first request. For everything else that
+/// ends an established connection, it is not known what came before it.
 fn of_tls(error: &rustls::Error, unsent: bool) -> Option<Trouble> {
     let ours = match error {
         rustls::Error::AlertReceived(alert) => refused_us(*alert),
@@ -168,7 +170,7 @@ fn bad_certificate(error: &CertificateError) -> Trouble {
     }
 }
 
-/// Whether it is that nobody here knows who signed the certificate.
+/// Returns whether the reason is that the signer of the certificate is not known here.
 fn is_of_a_stranger(error: &(dyn Error + 'static)) -> bool {
     let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
     error.downcast_ref::<rustls::Error>().is_some_and(|error| *error == unknown)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::node::quoted;
+use super::spell::quoted;
 
 /// A position in a template's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

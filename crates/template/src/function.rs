@@ -36,6 +36,7 @@ use std::fmt;
 pub use super::eval::Scope;
 
 use super::error::ExecErrorKind;
+use super::host::HostError;
 use super::value::{Type, Value};
 
 /// The code of a function. The engine has checked the number and the types of the arguments against the parameters. A nil for
@@ -163,6 +164,12 @@ impl fmt::Display for FunctionError {
 }
 
 impl std::error::Error for FunctionError {}
+
+impl From<HostError> for FunctionError {
+    fn from(error: HostError) -> Self {
+        Self::new(error.0)
+    }
+}
 
 impl From<super::value::Cyclic> for FunctionError {
     fn from(cyclic: super::value::Cyclic) -> Self {

@@ -173,12 +173,6 @@ impl fmt::Display for HostError {
 
 impl std::error::Error for HostError {}
 
-impl From<HostError> for super::function::FunctionError {
-    fn from(error: HostError) -> Self {
-        Self::new(error.0)
-    }
-}
-
 /// A world with nothing in it, for templates that use their data alone.
 ///
 /// The time is 1970-01-01, random bytes are zeros, and every question to a server or for a file is answered with `None`, as

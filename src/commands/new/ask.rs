@@ -1,18 +1,18 @@
-//! What `leasehold new` has to know: from flags, and from a person for the rest.
+//! Collects what `leasehold new` has to know: from flags, and from a person for the rest.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use clap::ValueEnum;
 
-use super::{Method, Place};
+use super::{Method, Platform};
 use crate::commands::args::NewArgs;
 use crate::exit::{Cause, Ending};
 
 /// All that the files are made from.
 pub(super) struct Answers {
     pub(super) name: String,
-    pub(super) place: Place,
+    pub(super) place: Platform,
     pub(super) address: String,
     pub(super) ca_file: Option<String>,
     pub(super) method: Method,
@@ -20,17 +20,17 @@ pub(super) struct Answers {
     pub(super) files: Vec<File>,
 }
 
-/// One file, and the secret that is in it.
+/// A file, and the secret that is in it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct File {
     pub(super) path: String,
     pub(super) secret: String,
 }
 
-/// The flags, completed by answers.
+/// Returns the flags, completed by answers.
 ///
 /// # Errors
-/// 64 where something is missing and there is no terminal to ask at, or where the name is not plain.
+/// 64 if something is missing and there is no terminal to ask at, or if the name is not plain.
 pub(super) fn all(args: &NewArgs) -> Result<Answers, Ending> {
     if let Some(name) = &args.name {
         plain(name)
@@ -44,14 +44,14 @@ pub(super) fn all(args: &NewArgs) -> Result<Answers, Ending> {
         Some(name) => name.clone(),
         None => asked("The application's name", "NAME", Some("web"), plain)?,
     };
-    let place = chosen(args.place, "Where it runs", "--for", Place::Machine)?;
+    let place = chosen(args.place, "Where it runs", "--for", Platform::Machine)?;
     let address = match &args.address {
         Some(address) => address.clone(),
         None => asked("The server's address", "--address", usual.as_deref(), is_url)?,
     };
     let method = match place {
-        Place::Machine => Method::Approle,
-        Place::Pod => Method::Kubernetes,
+        Platform::Machine => Method::Approle,
+        Platform::Pod => Method::Kubernetes,
     };
     let method = chosen(args.method, "How to log in", "--method", method)?;
     let role = args.role.clone().unwrap_or_else(|| name.clone());
@@ -66,7 +66,7 @@ pub(super) fn all(args: &NewArgs) -> Result<Answers, Ending> {
     Ok(Answers { name, place, address, ca_file, method, role, files })
 }
 
-/// Names all that nobody can be asked for, at once.
+/// Names everything that is missing at once, because there is no person to ask.
 fn nothing_to_ask(args: &NewArgs, has_address: bool) -> Result<(), Ending> {
     let missing = [
         ("NAME", args.name.is_none()),
@@ -102,7 +102,7 @@ fn is_url(address: &str) -> Result<(), String> {
     }
 }
 
-/// `FILE=PATH#KEY`, where the file may be left out: it is called by the key, or by the end of the path.
+/// Reads `FILE=PATH#KEY`. Without `FILE`, the file is called by the key, or by the end of the path.
 pub(super) fn file(text: &str) -> File {
     if let Some((path, secret)) = text.split_once('=') {
         return File { path: path.to_owned(), secret: secret.to_owned() };

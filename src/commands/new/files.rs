@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::ask::Answers;
-use super::{Method, Place};
+use super::{Method, Platform};
 
 const UNIT: &str = include_str!("../../../manifests/systemd/leasehold@.service");
 const DROP_IN: &str = include_str!("../../../manifests/systemd/application.conf");
@@ -35,11 +35,11 @@ pub(super) fn configuration(answers: &Answers) -> String {
     put(&mut text, "auth:");
     let role = quoted(&answers.role);
     let lines = match (answers.method, answers.place) {
-        (Method::Approle, Place::Machine) => format!(
+        (Method::Approle, Platform::Machine) => format!(
             "  method: approle\n  role_id_file: /etc/leasehold/{name}.role-id\n  \
              secret_id_file: /run/credentials/leasehold@{name}.service/secret-id"
         ),
-        (Method::Approle, Place::Pod) => {
+        (Method::Approle, Platform::Pod) => {
             "  method: approle\n  role_id_file: /var/run/secrets/vault/role-id\n  \
              secret_id_file: /var/run/secrets/vault/secret-id"
                 .to_owned()
@@ -57,12 +57,12 @@ pub(super) fn configuration(answers: &Answers) -> String {
     put(
         &mut text,
         &match answers.place {
-            Place::Machine => format!(
+            Platform::Machine => format!(
                 "secrets_dir: /run/leasehold-{name}/secrets\n\
              # A restart goes on with the token and the leases that are there.\n\
              handoff: {{file: /run/leasehold-{name}/handoff/state}}"
             ),
-            Place::Pod => "secrets_dir: /leasehold/secrets\n\
+            Platform::Pod => "secrets_dir: /leasehold/secrets\n\
              # A restarted container goes on with the token and the leases that are there.\n\
              handoff: {file: /leasehold/handoff/state}\n\
              # Files are read through the group that the pod's fsGroup gives the volume.\n\
@@ -81,8 +81,8 @@ pub(super) fn configuration(answers: &Answers) -> String {
     put(
         &mut text,
         &match answers.place {
-            Place::Machine => format!("listen: unix:/run/leasehold-{name}/status.sock"),
-            Place::Pod => "listen: 127.0.0.1:9110".to_owned(),
+            Platform::Machine => format!("listen: unix:/run/leasehold-{name}/status.sock"),
+            Platform::Pod => "listen: 127.0.0.1:9110".to_owned(),
         },
     );
     text
@@ -92,18 +92,18 @@ fn put(text: &mut String, lines: &str) {
     let _infallible = writeln!(text, "{lines}");
 }
 
-/// What stands around the configuration; `program` is this one.
+/// Returns the files beside the configuration. `program` is the path of this program.
 pub(super) fn around(answers: &Answers, configuration: &str, program: &Path) -> Vec<(String, String)> {
     match answers.place {
-        Place::Machine => vec![
+        Platform::Machine => vec![
             ("leasehold@.service".to_owned(), unit(program)),
             (format!("{}.service.d/leasehold.conf", answers.name), DROP_IN.to_owned()),
         ],
-        Place::Pod => vec![(format!("{}-pod.yaml", answers.name), pod(&answers.name, configuration))],
+        Platform::Pod => vec![(format!("{}-pod.yaml", answers.name), pod(&answers.name, configuration))],
     }
 }
 
-/// The unit, which starts the program of a package where that is the one.
+/// Returns the unit. It starts the program of a package if `program` is that one.
 fn unit(program: &Path) -> String {
     let installed = program.starts_with("/usr/bin").then(|| program.display().to_string());
     let by_hand = "/usr/local/bin/leasehold";
@@ -123,7 +123,7 @@ fn pod(name: &str, configuration: &str) -> String {
         .replace("/web:1.0", &format!("/{name}:1.0"))
 }
 
-/// What is to be done with them, command by command.
+/// Returns what is to be done with the files, command by command.
 pub(super) fn next(answers: &Answers, folder: &Path) -> String {
     let (name, role) = (&answers.name, &answers.role);
     let at = |file: &str| folder.join(file).display().to_string();
@@ -153,7 +153,7 @@ pub(super) fn next(answers: &Answers, folder: &Path) -> String {
         }
     }
     match answers.place {
-        Place::Machine => {
+        Platform::Machine => {
             let files = match answers.method {
                 Method::Approle => format!(
                     "  install -m 644 {} {name}.role-id /etc/leasehold/\n  \
@@ -177,7 +177,7 @@ pub(super) fn next(answers: &Answers, folder: &Path) -> String {
                 ),
             );
         }
-        Place::Pod => put(
+        Platform::Pod => put(
             &mut text,
             &format!(
                 "  # where kubectl reaches the cluster; the image names in the file are to be yours\n  \

@@ -15,16 +15,16 @@ use crate::config::problem::io_words;
 use crate::config::{Rejected, Sources};
 use crate::exit::{Cause, Ending};
 
-/// Where Leasehold is to run.
+/// The place where Leasehold is to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Place {
+pub enum Platform {
     /// A machine with systemd: a unit for the application NAME.service.
     Machine,
     /// A pod with a native sidecar.
     Pod,
 }
 
-/// How to log in.
+/// The login method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Method {
     /// A role id and a secret id.
@@ -42,8 +42,8 @@ pub enum Method {
 /// Asks for what the flags leave out, writes the files, and says what comes next.
 ///
 /// # Errors
-/// 64 where something is left out and there is no terminal to ask at; 78 where an answer makes no good configuration; 73 where
-/// a file is there already or cannot be written.
+/// 64 if something is left out and there is no terminal to ask at; 78 if an answer makes no good configuration; 73
+/// if a file is there already or cannot be written.
 pub fn run(args: &NewArgs) -> Result<ExitCode, Ending> {
     let answers = ask::all(args)?;
     let configuration = files::configuration(&answers);
@@ -64,7 +64,7 @@ pub fn run(args: &NewArgs) -> Result<ExitCode, Ending> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// All of them, or none where one is there already.
+/// Writes all of them, or none if one is there already.
 fn write(folder: &Path, made: &[(String, String)]) -> Result<(), Ending> {
     if let Some((name, _)) = made.iter().find(|(name, _)| folder.join(name).symlink_metadata().is_ok()) {
         let what = format!("{} is there already", folder.join(name).display());

@@ -17,17 +17,15 @@ use crate::exit::{Cause, Ending};
 use crate::observe::log;
 use crate::sandbox;
 
-/// Logs in, asks, gives the login back, and reports on standard output. Mints no lease and writes
-/// nothing.
+/// Logs in, asks, revokes the login, and reports on standard output. It mints no lease and writes nothing.
 ///
 /// # Errors
-/// 77 where something is denied, or the login is refused; 66 where something is not there; 69 where
-/// the server is away; 78 where the configuration is not good; 73 where standard output cannot be
-/// written.
+/// 77 if something is denied, or the login is refused; 66 if something is not there; 69 if the server is away; 78
+/// if the configuration is not good; 73 if standard output cannot be written.
 pub fn run(args: &ConfigArgs, shape: Shape) -> Result<ExitCode, Ending> {
     let (plan, notices) = run::load(args)?;
-    // For whoever runs it, and not for what collects the daemon's log; it fails only where a log was started
-    // before, and then there is one.
+    // The log is for the person who runs the command, and not for what collects the daemon's log. Starting it fails
+    // only if a log was started before, and then there is one.
     let _log = log::start(LogPlan { format: LogFormat::Text, ..plan.log });
     run::warn(&notices);
     run::has_credentials(&plan)?;
@@ -35,7 +33,7 @@ pub fn run(args: &ConfigArgs, shape: Shape) -> Result<ExitCode, Ending> {
     let wants = wants::of(&plan);
     let environment = environment::of_this_process();
     let look = async {
-        // Without a Vault there is nobody to log in to.
+        // Without a Vault, there is no server to log in to.
         let mut findings = match plan.auth.method {
             AuthMethod::None => Vec::new(),
             _ => survey(&plan, &wants, &environment.variables).await?,
@@ -52,7 +50,7 @@ pub fn run(args: &ConfigArgs, shape: Shape) -> Result<ExitCode, Ending> {
     verdict(&findings).map_or(Ok(ExitCode::SUCCESS), Err)
 }
 
-/// What is wrong first, denials before what is missing.
+/// Returns what is wrong first: denials before what is missing.
 fn verdict(findings: &[Finding]) -> Option<Ending> {
     let vital = || findings.iter().filter(|finding| finding.vital);
     let denied = vital().filter(|finding| finding.state == State::Denied).collect::<Vec<_>>();

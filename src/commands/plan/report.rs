@@ -1,4 +1,4 @@
-//! What was found out, for people and for programs.
+//! Reports what was found out, for people and for programs.
 
 use std::io::IsTerminal as _;
 
@@ -73,15 +73,15 @@ fn state(finding: &Finding) -> Cell {
     }
 }
 
-/// What `--format json` prints.
+/// The output of `--format json`.
 #[derive(Serialize)]
 struct Report<'f> {
-    /// Whether every file and variable can be made, as far as that is known.
+    /// True if every file and variable can be made, as far as that is known.
     ok: bool,
     paths: Vec<Entry<'f>>,
-    /// What only a rendering can know.
-    unknown: Vec<Place<'f>>,
-    /// Lines that would grant what is denied; empty where nothing is.
+    /// The calls whose paths only a rendering can know.
+    unknown: Vec<UnknownCall<'f>>,
+    /// The lines that would grant what is denied; empty if nothing is.
     policy: String,
 }
 
@@ -90,12 +90,12 @@ struct Entry<'f> {
     path: &'f str,
     needs: Vec<&'f str>,
     has: &'f [String],
-    /// `ok`, `denied`, `missing`, or `away` where a store does not answer.
+    /// `ok`, `denied`, `missing`, or `away` if a store does not answer.
     state: &'static str,
-    /// Why it is missing, or what a store says.
+    /// The reason why it is missing, or what a store says.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<&'f str>,
-    /// Whether a file or variable cannot be without it.
+    /// True if a file or variable cannot be without it.
     vital: bool,
     used_by: Vec<&'f str>,
 }
@@ -123,7 +123,7 @@ impl<'f> Entry<'f> {
 }
 
 #[derive(Serialize)]
-struct Place<'f> {
+struct UnknownCall<'f> {
     place: &'f str,
     function: &'f str,
 }
@@ -132,7 +132,10 @@ fn for_programs(findings: &[Finding], unknown: &[Unknown]) -> String {
     let report = Report {
         ok: findings.iter().all(|finding| !finding.vital || finding.state == State::Works),
         paths: findings.iter().map(Entry::of).collect(),
-        unknown: unknown.iter().map(|one| Place { place: &one.place, function: &one.function }).collect(),
+        unknown: unknown
+            .iter()
+            .map(|one| UnknownCall { place: &one.place, function: &one.function })
+            .collect(),
         policy: missing_lines(findings),
     };
     serde_json::to_string_pretty(&report).expect("texts and flags are JSON") + "\n"

@@ -1,5 +1,5 @@
-//! Why no daemon answers. The process that publishes the files of this configuration holds locks, by which it is found
-//! wherever it listens.
+//! Finds out why no daemon answers. The process that publishes the files of this configuration holds locks, and the
+//! locks lead to it wherever it listens.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -12,12 +12,12 @@ use crate::publish::{self, Wanted};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Publisher {
     pid: i32,
-    /// Its state, as `/proc` has it: `S` for one that waits, `T` for one that a signal has stopped.
+    /// The state of the process in `/proc`: `S` for one that waits, `T` for one that a signal has stopped.
     state: char,
 }
 
 impl Publisher {
-    /// Finds it; nothing where there is none, or where it is of another container.
+    /// Finds the process, or returns `None` if there is none, or if it belongs to another container.
     pub(super) fn of(daemon: &Daemon) -> Option<Self> {
         let alone = daemon.alone.iter().map(AsRef::as_ref).collect();
         let wanted = Wanted { set: daemon.set.as_deref(), alone, ..Wanted::default() };
@@ -26,7 +26,7 @@ impl Publisher {
         Some(Self { pid, state: state(&stat)? })
     }
 
-    /// Whether a signal or a debugger has stopped it.
+    /// Returns whether a signal or a debugger has stopped it.
     pub(super) fn is_stopped(self) -> bool {
         matches!(self.state, 'T' | 't')
     }
@@ -37,12 +37,12 @@ fn state(stat: &str) -> Option<char> {
     stat.rsplit_once(") ")?.1.chars().next()
 }
 
-/// How a request to the daemon that was not answered ends.
+/// Returns the ending of a request that the daemon did not answer.
 pub(in crate::commands) fn ending(daemon: &Daemon, why: &io::Error) -> Ending {
     explained(&name(&daemon.listen), Publisher::of(daemon), why, in_a_pod())
 }
 
-/// What is wrong at `place`, and what to do about it in a pod or on a machine.
+/// Returns what is wrong at `place`, and what to do about it in a pod or on a machine.
 fn explained(place: &str, publisher: Option<Publisher>, why: &io::Error, pod: bool) -> Ending {
     match (publisher, why.kind()) {
         (Some(Publisher { pid, state }), _) if matches!(state, 'T' | 't') => Ending::new(

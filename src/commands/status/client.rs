@@ -1,4 +1,4 @@
-//! One request, over a blocking socket.
+//! Sends one request, over a blocking socket.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -9,18 +9,20 @@ use super::absent::Publisher;
 use super::{Daemon, tls};
 use crate::config::plan::Listen;
 
-/// To be connected: it is this machine.
+/// The time for a connection, which stays on this machine.
 const CONNECT: Duration = Duration::from_secs(2);
-/// After so long without a byte the process behind the socket is looked at: one that is stopped will not answer.
+/// The time without a byte after which the process behind the socket is looked at: a stopped process will not
+/// answer.
 const GLANCE: Duration = Duration::from_secs(2);
-/// So many glances are one wait for a piece of an answer: longer than the daemon waits for its own main loop.
+/// The number of glances that make one wait for a piece of an answer. It is longer than the daemon waits for its
+/// own main loop.
 const GLANCES: u32 = 4;
 /// The longest answer that is read; a status of 10,000 files has about 5 MiB.
 const MAX_ANSWER: u64 = 64 << 20;
 
-/// What the daemon answered.
+/// The daemon's answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::commands) struct Answer {
+pub(in crate::commands) struct DaemonReply {
     /// The HTTP status.
     pub(in crate::commands) status: u16,
     /// The body.
@@ -28,16 +30,16 @@ pub(in crate::commands) struct Answer {
 }
 
 /// Asks for `path`; why there is no answer is in words for a person.
-pub(in crate::commands) fn get(daemon: &Daemon, path: &str) -> io::Result<Answer> {
+pub(in crate::commands) fn get(daemon: &Daemon, path: &str) -> io::Result<DaemonReply> {
     ask(daemon, "GET", path)
 }
 
 /// Asks for something to be done, as [`get`] asks.
-pub(in crate::commands) fn post(daemon: &Daemon, path: &str) -> io::Result<Answer> {
+pub(in crate::commands) fn post(daemon: &Daemon, path: &str) -> io::Result<DaemonReply> {
     ask(daemon, "POST", path)
 }
 
-fn ask(daemon: &Daemon, method: &str, path: &str) -> io::Result<Answer> {
+fn ask(daemon: &Daemon, method: &str, path: &str) -> io::Result<DaemonReply> {
     converse(daemon, method, path).map_err(|why| {
         let words = match why.kind() {
             io::ErrorKind::ConnectionRefused => "nobody listens there",
@@ -51,7 +53,7 @@ fn ask(daemon: &Daemon, method: &str, path: &str) -> io::Result<Answer> {
     })
 }
 
-fn converse(daemon: &Daemon, method: &str, path: &str) -> io::Result<Answer> {
+fn converse(daemon: &Daemon, method: &str, path: &str) -> io::Result<DaemonReply> {
     match &daemon.listen {
         Listen::Tcp(address) => {
             let stream = TcpStream::connect_timeout(&reachable(*address), CONNECT)?;
@@ -72,7 +74,7 @@ fn converse(daemon: &Daemon, method: &str, path: &str) -> io::Result<Answer> {
     }
 }
 
-/// A stream that is waited for, but not where the process behind it is stopped.
+/// A stream whose answer is waited for, unless the process behind it is stopped.
 struct Patient<'d, S> {
     stream: S,
     daemon: &'d Daemon,
@@ -104,7 +106,7 @@ impl<S: Write> Write for Patient<'_, S> {
     }
 }
 
-/// Where a daemon that listens on all addresses can be reached from here.
+/// Returns the address by which a daemon that listens on all addresses can be reached from here.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -114,7 +116,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-fn exchange(mut stream: impl Read + Write, method: &str, path: &str) -> io::Result<Answer> {
+fn exchange(mut stream: impl Read + Write, method: &str, path: &str) -> io::Result<DaemonReply> {
     write!(stream, "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut bytes = Vec::new();
     stream.take(MAX_ANSWER).read_to_end(&mut bytes)?;
@@ -122,7 +124,7 @@ fn exchange(mut stream: impl Read + Write, method: &str, path: &str) -> io::Resu
 }
 
 /// Reads what our own daemon writes: a length, and no chunks.
-fn parse(bytes: &[u8]) -> Option<Answer> {
+fn parse(bytes: &[u8]) -> Option<DaemonReply> {
     let text = std::str::from_utf8(bytes).ok()?;
     let (header, body) = text.split_once("\r\n\r\n")?;
     let mut lines = header.split("\r\n");
@@ -131,7 +133,7 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
     });
-    (length == Some(body.len())).then(|| Answer { status, body: body.to_owned() })
+    (length == Some(body.len())).then(|| DaemonReply { status, body: body.to_owned() })
 }
 
 #[cfg(test)]
@@ -141,7 +143,7 @@ mod tests {
     #[test]
     fn an_answer_counts_only_when_it_is_whole() {
         let answer = parse(b"HTTP/1.1 503 Service Unavailable\r\nX: y\r\nContent-Length: 3\r\n\r\nno\n");
-        assert_eq!(answer, Some(Answer { status: 503, body: "no\n".into() }));
+        assert_eq!(answer, Some(DaemonReply { status: 503, body: "no\n".into() }));
         for cut in [
             &b""[..],
             b"HTTP/1.1 200 OK\r\n",

@@ -22,55 +22,55 @@ use crate::observe::{explain, table};
 
 /// How often `--watch` asks.
 const EVERY: Duration = Duration::from_secs(2);
-/// What clears a terminal.
+/// The characters that clear a terminal.
 const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
 
-/// How the daemon can be asked.
+/// The daemon of a configuration, as a command reaches it.
 #[derive(Debug, Clone)]
 pub struct Daemon {
-    /// Where it listens.
+    /// The address that it listens on.
     pub listen: Listen,
-    /// With which certificate.
+    /// The certificate that it shows.
     pub tls: Option<ListenTls>,
     /// The folder of its set.
     pub set: Option<PathBuf>,
-    /// Its absolute files.
+    /// The absolute files that it publishes.
     pub alone: Vec<PathBuf>,
 }
 
-/// What is shown.
+/// The part of the state that is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Show {
     /// Everything, as a table for people.
     Table,
-    /// One file, secret or notifier.
+    /// One file, secret or notifier, by its name.
     Named(String),
-    /// Why this file is as it is, or each that is not as it should be.
+    /// The reason why this file, or each file that is not as it should be, is so.
     Explained(Option<String>),
     /// Everything, as the daemon's JSON in one line.
     Json,
-    /// Whether the files can be relied on: one line, exit code 0 or 1.
+    /// One line that says whether the files can be relied on, and the exit code 0 or 1.
     Ready,
-    /// Whether the daemon answers at all: one line, exit code 0 or 1.
+    /// One line that says whether the daemon answers at all, and the exit code 0 or 1.
     Live,
 }
 
 /// Asks once and shows the answer on standard output.
 ///
 /// # Errors
-/// 69 where nobody answers, or something else does; for the probes that is exit code 1 instead.
-/// 73 where standard output cannot be written.
+/// 69 if no daemon answers, or something else does; for the probes, that is exit code 1 instead. 73 if standard
+/// output cannot be written.
 pub fn run(daemon: &Daemon, show: &Show) -> Result<ExitCode, Ending> {
     let mut output = io::stdout();
     let palette = Palette::of(output.is_terminal());
     once(daemon, show, palette, &mut output)
 }
 
-/// Asks again and again, until it is interrupted or nobody reads standard output any more. While
-/// nobody answers it says so and goes on: a daemon that restarts is worth watching.
+/// Asks again and again, until it is interrupted or standard output is no longer read. While no daemon answers, it
+/// says so and goes on: a daemon that restarts is worth watching.
 ///
 /// # Errors
-/// 73 where standard output cannot be written.
+/// 73 if standard output cannot be written.
 pub fn watch(daemon: &Daemon, show: &Show) -> Result<ExitCode, Ending> {
     let mut output = io::stdout();
     let palette = Palette::of(output.is_terminal());
@@ -134,7 +134,7 @@ fn unknown(status: &Status, name: &str) -> Ending {
     Ending::new(Cause::Missing, format!("the daemon knows nothing by the name {name}"), hint)
 }
 
-/// One line, and 0 where the daemon answers 200.
+/// Prints one line, and returns 0 if the daemon answers 200.
 fn probe(daemon: &Daemon, path: &str, output: &mut impl Write) -> Result<ExitCode, Ending> {
     let (line, code) = match client::get(daemon, path) {
         Ok(answer) if answer.status == 200 => (answer.body, ExitCode::SUCCESS),

@@ -1,5 +1,5 @@
-//! TLS to our own daemon: whoever shows the certificate of the configuration, and has its key, is it.
-//! Neither names nor dates nor authorities matter: it is asked under an address of this machine.
+//! TLS to our own daemon. A server that shows the certificate of the configuration, and has its key, is the daemon.
+//! Neither names nor dates nor authorities matter, because it is asked under an address of this machine.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -60,10 +60,10 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
-/// The stream behind TLS. Nothing is sent yet.
+/// Returns the stream behind TLS. Nothing is sent yet.
 ///
 /// # Errors
-/// Where the certificate of the configuration cannot be read.
+/// If the certificate of the configuration cannot be read.
 pub(super) fn over<S: Read + Write>(
     stream: S,
     tls: &ListenTls,

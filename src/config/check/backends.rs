@@ -9,7 +9,7 @@ use crate::config::desk::Desk;
 use crate::config::file::{BackendEntry, EnvironmentStore, File, FileStore};
 use crate::config::keypath::KeyPath;
 
-/// What every Vault has there by itself.
+/// The mounts that every Vault has by itself.
 const TAKEN: [&str; 5] = ["auth", "cubbyhole", "identity", "sys", "vault"];
 
 /// The stores, sorted by name.

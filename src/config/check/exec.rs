@@ -122,7 +122,7 @@ fn spread(entry: &VariableEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Sp
     })
 }
 
-/// Refuses what says how names are made where the entry is one variable.
+/// Refuses the keys that say how names are made, if the entry is one variable.
 fn not_spread(entry: &VariableEntry, at: &KeyPath, desk: &mut Desk<'_>) {
     let given = [
         ("prefix", entry.prefix.is_some()),

@@ -17,7 +17,7 @@ use super::notify::CHILD;
 use super::runtime::{self, Defaults};
 use super::{sinks, source};
 
-/// What files must not be in the way of.
+/// The paths that a file must not collide with.
 pub(super) struct Folders<'p> {
     pub(super) secrets_dir: Option<&'p Path>,
     pub(super) handoff: Option<&'p Path>,
@@ -65,7 +65,7 @@ pub(super) struct Clerk<'c> {
     defaults: &'c Defaults,
     /// The notifiers', sorted.
     names: &'c [&'c str],
-    /// Whose each path is.
+    /// The key that each path was given by.
     taken: BTreeMap<PathBuf, KeyPath>,
 }
 
@@ -104,7 +104,7 @@ impl Clerk<'_> {
     }
 }
 
-/// Warns of notifiers that no file tells.
+/// Warns of notifiers that no file uses.
 fn unheard(plans: &[FilePlan], names: &[&str], desk: &mut Desk<'_>) {
     let mut told = vec![false; names.len()];
     for notifier in plans.iter().flat_map(|plan| &plan.notify) {
@@ -116,7 +116,7 @@ fn unheard(plans: &[FilePlan], names: &[&str], desk: &mut Desk<'_>) {
     }
 }
 
-/// What a file has besides its source.
+/// The parts of a file besides its source.
 pub(super) struct Placed {
     name: String,
     target: Target,

@@ -1,4 +1,4 @@
-//! What a backend and a login say of an identity in a cloud, checked in the same way.
+//! Checks an identity in a cloud, which a backend and a login describe in the same way.
 
 use leasehold_stores::ManagedIdentity;
 
@@ -33,7 +33,7 @@ pub(super) fn region(given: Option<&str>, at: &KeyPath, desk: &mut Desk<'_>) -> 
     })
 }
 
-/// A text that is left out, or good; nothing where it is wrong.
+/// Returns `None` if the text is wrong, and `Some(None)` if it is left out.
 pub(super) fn text(
     text: Option<&str>,
     at: &KeyPath,

@@ -1,5 +1,5 @@
-//! Keys that a template looks for one level too high. The answer of KV version 2 holds its keys in `.Data.data`; on
-//! `.Data` the rendering fails, and `index` leaves `<no value>` in the file.
+//! Finds keys that a template looks for one level too high. The answer of KV version 2 holds its keys in
+//! `.Data.data`. On `.Data` the rendering fails, and `index` leaves `<no value>` in the file.
 
 use crate::config::desk::Desk;
 use crate::config::keypath::KeyPath;
@@ -9,7 +9,7 @@ use crate::template::fields::FieldOf;
 
 use super::source::warn_in;
 
-/// What an answer of KV version 2 has in `.Data`.
+/// The keys of `.Data` in an answer of KV version 2.
 const OF_VERSION_2: [&str; 2] = ["data", "metadata"];
 
 /// Warns of each such key. `files` are those of a configuration without a mistake, so that each has its place in it.
@@ -38,7 +38,7 @@ fn fields(source: Option<&TemplateSource>, at: &KeyPath, desk: &mut Desk<'_>) {
     }
 }
 
-/// The path, and the key that is looked for in `.Data`, where the path is one of KV version 2.
+/// Returns the path, and the key that is looked for in `.Data`, if the path is one of KV version 2.
 fn too_high<'t>(field: &FieldOf<'t>) -> Option<(&'t str, &'t str)> {
     let path = field.path.expose_str()?;
     let [data, key, ..] = field.names.as_slice() else { return None };
@@ -46,7 +46,7 @@ fn too_high<'t>(field: &FieldOf<'t>) -> Option<(&'t str, &'t str)> {
     (data.expose() == b"Data" && is_of_version_2(path)).then_some((path, key))
 }
 
-/// Whether the path is written as KV version 2 has it: `data` stands between the mount and the secret's name.
+/// Returns whether the path is written for KV version 2: `data` stands between the mount and the secret's name.
 fn is_of_version_2(path: &str) -> bool {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     parts.len() > 2 && parts[1..parts.len() - 1].contains(&"data")

@@ -1,4 +1,4 @@
-//! Where the daemon listens, and with which certificates.
+//! Checks the address that the daemon listens on, and its certificates.
 
 use std::net::SocketAddr;
 

@@ -1,5 +1,5 @@
-//! How a file's template is read: what its actions stand between, what a missing key renders as, and
-//! which functions it may not call.
+//! Checks how a file's template is read: its delimiters, the rendering of a missing key, and the functions that it
+//! may not call.
 
 use crate::config::desk::Desk;
 use crate::config::file::SourceKeys;
@@ -9,16 +9,16 @@ use crate::template::{DELIMITERS, ParseError, Template};
 
 use super::runtime;
 
-/// See the module.
+/// How a template is read, after the check.
 pub(super) struct Manner {
     pub(super) missing_key: MissingKey,
     pub(super) delimiters: (String, String),
-    /// Sorted, each once.
+    /// The names of the functions, sorted, each once.
     pub(super) denied: Vec<String>,
 }
 
 impl Manner {
-    /// That of `keys`, at `at`; `missing_key` is what holds where it says nothing.
+    /// Checks `keys`, which stand at `at`. `missing_key` holds if they do not say.
     pub(super) fn check(
         keys: &SourceKeys<'_>,
         missing_key: MissingKey,

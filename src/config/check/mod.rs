@@ -1,4 +1,4 @@
-//! From what was typed to a [`Plan`], or to everything that is wrong with it.
+//! Makes a [`Plan`] of what was typed, or reports everything that is wrong with it.
 
 mod auth;
 mod backends;
@@ -28,7 +28,7 @@ use super::file::File;
 use super::keypath::KeyPath;
 use super::plan::{AuthPlan, Plan, VaultPlan};
 
-/// The plan that `file` asks for. None where something is wrong, which `desk` has been told then.
+/// Returns the plan that `file` asks for, or `None` if something is wrong. Then `desk` has the problem.
 pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
     let stores = backends::check(file, desk);
     let (vault, auth) = if vaultless::is(file) {
@@ -100,7 +100,7 @@ fn path(text: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<PathBuf> {
     Some(PathBuf::from(text))
 }
 
-/// Like [`path`], where one is given.
+/// Does the same as [`path`] if a path is given.
 fn optional_path(text: Option<&str>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<PathBuf> {
     path(text?, at, desk)
 }

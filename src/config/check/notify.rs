@@ -1,4 +1,4 @@
-//! `notify`: whom to tell, each in exactly one way.
+//! Checks `notify`: the notifiers, each of which has exactly one kind.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::config::scalars;
 
 use super::{path, vault};
 
-/// What a file's `notify` calls the process of `leasehold exec`.
+/// The name by which a file's `notify` means the process of `leasehold exec`.
 pub(super) const CHILD: &str = "exec";
 
 const URL_EXAMPLE: &str = "write it like http://127.0.0.1:8080/-/reload";

@@ -15,10 +15,10 @@ use crate::config::plan::{
 use super::files::Folders;
 use super::path;
 
-/// Looking more often than this is a mistake in the unit.
+/// The shortest `refresh`. A shorter one is taken for a mistake in the unit.
 pub(super) const LEAST_REFRESH: Duration = Duration::from_secs(1);
 
-/// What files have where they do not say.
+/// The values that hold for a file that does not set them.
 pub(super) struct Defaults {
     pub(super) mode: u32,
     pub(super) dir_mode: u32,
@@ -54,7 +54,7 @@ pub(super) fn holes(missing_key: MissingKey, at: &KeyPath, desk: &mut Desk<'_>) 
     }
 }
 
-/// Refuses set-uid and its kind on a file, and warns of what anyone may read, or nobody.
+/// Refuses set-uid and its kind on a file, and warns if every user may read the file, or no user.
 pub(super) fn file_mode(mode: u32, at: &KeyPath, desk: &mut Desk<'_>) {
     if mode & 0o7000 != 0 {
         desk.wrong_value(
@@ -81,7 +81,7 @@ pub(super) fn least_refresh(refresh: Duration, at: &KeyPath, desk: &mut Desk<'_>
     }
 }
 
-/// A folder, where one is given: absolute and without `..`.
+/// Returns a folder, if one is given: absolute and without `..`.
 pub(super) fn folder(text: Option<&str>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<PathBuf> {
     let folder = absolute(text?, at, desk)?;
     if folder.file_name().is_none() {

@@ -1,4 +1,4 @@
-//! `sinks`: files that hold the token, and a login that is wrapped for the one who reads it.
+//! Checks `sinks`: files that hold the token, and a login that is wrapped for the reader of the sink.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn wrap_ttl(ttl: Option<Duration>, at: &KeyPath, desk: &mut Desk<'_>) {
     }
 }
 
-/// What a wrapped login leaves possible: one sink, and nothing that would have to be read.
+/// Checks what a wrapped login allows: one sink, and no secret that would have to be read.
 pub(super) fn wrapped_login(file: &File, auth: &Auth, desk: &mut Desk<'_>) {
     if auth.wrap_ttl.is_none() {
         return;

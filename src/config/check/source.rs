@@ -1,4 +1,4 @@
-//! What a file is made of: a template, a template from a file, or a secret as it is.
+//! Checks the source of a file: a template, a template from a file, or a secret as it is.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use leasehold_base::request::Request;
 use super::path;
 use crate::config::problem::io_words;
 
-/// What `whose` (a file, a variable) is made of.
+/// Returns the source of `whose`, which is a file or a variable.
 pub(super) fn check(
     whose: &str,
     keys: &SourceKeys<'_>,
@@ -54,7 +54,7 @@ pub(super) fn check(
     }
 }
 
-/// Parses a template; its name is its file, or where it stands in the configuration.
+/// Parses a template. Its name is its file, or its place in the configuration.
 fn template(
     text: Vec<u8>,
     file: Option<PathBuf>,

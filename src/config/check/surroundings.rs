@@ -1,5 +1,5 @@
-//! What a configuration relies on and should be there already: programs, certificates, credentials.
-//! Warnings only, and only where somebody asked for a check: it may be made on another machine.
+//! Checks that what a configuration relies on is there already: programs, certificates, credentials. It only warns,
+//! and only if somebody asked for a check, which may be made on another machine.
 
 use std::path::Path;
 
@@ -10,15 +10,15 @@ use crate::config::file::{Auth, Exec, Field, File};
 use crate::config::keypath::KeyPath;
 use crate::config::read::Seen;
 
-/// Where programs are, when `PATH` does not say.
+/// The folders of programs if `PATH` is not set.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 const ELSEWHERE: &str = "put it there, or check with --elsewhere if the configuration is for another machine";
 
-/// A key that names a file, and its text where it is set.
+/// A key that names a file, and its text if it is set.
 type Named<'f> = (KeyPath, Option<&'f String>);
 
-/// Looks at everything that `file` names, where there is something to look with.
+/// Checks everything that `file` names, if there is something to look with.
 pub(super) fn check(file: &File, desk: &mut Desk<'_>) {
     let Some(look) = desk.look else { return };
     not_on_init(file, desk);
@@ -47,7 +47,7 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) {
     of_process(&file.exec, look, desk);
 }
 
-/// Warns of commands that init leaves out, where there is an init: with a handoff, or a section of its own.
+/// Warns of commands that init leaves out, if there is an init: with a handoff, or a section of its own.
 fn not_on_init(file: &File, desk: &mut Desk<'_>) {
     if file.handoff.file.is_none() && file.init.timeout.is_none() {
         return;
@@ -96,13 +96,13 @@ fn of_login(auth: &Auth) -> Vec<Named<'_>> {
 }
 
 fn of_process(exec: &Exec, look: &dyn Fn(&Path) -> Seen, desk: &mut Desk<'_>) {
-    // With a rendered PATH it is found where that says.
+    // With a rendered PATH, the program is found by that PATH.
     if !exec.env.contains_key("PATH") {
         program(exec.command.as_deref(), &KeyPath::of(&["exec", "command"]), look, desk);
     }
 }
 
-/// Warns where the first of `words` is no program.
+/// Warns if the first of `words` is no program.
 fn program(words: Option<&[String]>, at: &KeyPath, look: &dyn Fn(&Path) -> Seen, desk: &mut Desk<'_>) {
     let Some(name) = words.and_then(|words| words.first()) else { return };
     if !name.contains('/') {

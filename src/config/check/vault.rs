@@ -92,7 +92,7 @@ pub(super) fn web_url(text: &str, at: &KeyPath, example: &str, desk: &mut Desk<'
     None
 }
 
-/// Whether a request to `url` stays on this machine.
+/// Returns whether a request to `url` stays on this machine.
 pub(in crate::config) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),

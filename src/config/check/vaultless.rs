@@ -6,13 +6,13 @@ use crate::config::keypath::KeyPath;
 use crate::config::plan::{FilePlan, FileSource, Part, Source, VariablePlan, VariableSource};
 use crate::secret::Secret;
 
-/// Whether there is no Vault to log in to: nothing says how, there is a backend, and no file holds a token. An address
-/// may come from the environment, where many have one.
+/// Returns whether there is no Vault to log in to: no key says how, there is a backend, and no file holds a token.
+/// The address does not count, because many environments have one.
 pub(super) fn is(file: &File) -> bool {
     file.auth.is_none() && !file.backends.is_empty() && file.sinks.is_empty()
 }
 
-/// Names the first path that only a Vault could answer.
+/// Reports the first path that only a Vault could answer.
 pub(super) fn check(files: &[FilePlan], variables: &[VariablePlan], desk: &mut Desk<'_>) {
     let mut paths = Vec::new();
     for file in files {

@@ -23,7 +23,7 @@ pub(super) fn check(files: &[FilePlan], variables: &[VariablePlan], rules: &Writ
     }
 }
 
-/// What is wrong, and what to do.
+/// The problem, and what to do about it.
 type Told = (String, &'static str);
 
 fn refused(message: impl Into<String>, hint: &'static str) -> Told {

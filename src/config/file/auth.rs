@@ -39,7 +39,7 @@ pub(in crate::config) struct Auth {
     pub(in crate::config) wrap_ttl: Option<Duration>,
 }
 
-/// One of `auth.fields`.
+/// An entry of `auth.fields`.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(in crate::config) enum Field {
@@ -47,7 +47,7 @@ pub(in crate::config) enum Field {
     Of(FieldSource),
 }
 
-/// Where the text of a field is.
+/// The place where the text of a field is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct FieldSource {

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// One of `backends`.
+/// An entry of `backends`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct BackendEntry {

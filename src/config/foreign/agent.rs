@@ -73,7 +73,7 @@ pub(super) fn convert(top: &Stanza<'_>, desk: &mut Desk<'_>) {
     }
     listener::convert(top, desk);
     exec::agent(top, desk);
-    // A word that is no flag is refused by nobody: the Agent would not start with it.
+    // A word that is no flag needs no refusal: the Agent would not start with it.
     let ends = top.get("exit_after_auth").is_some_and(|item| kinds::flag(&item.value) == Ok(true));
     template::convert(top, &Habits { ends, ..Habits::default() }, desk);
     log::convert(top, desk);

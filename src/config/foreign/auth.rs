@@ -1,4 +1,4 @@
-//! `auto_auth`: how Vault Agent logs in, and where it puts the token.
+//! Translates `auto_auth`: how Vault Agent logs in, and where it puts the token.
 
 mod cloud;
 
@@ -209,8 +209,8 @@ fn namespace(stanza: &Stanza<'_>, desk: &mut Desk<'_>) {
     }
 }
 
-/// Theirs is a whole path, of namespaces, `auth` and the mount; ours is what is below `auth/`, and the namespaces
-/// are those of the login alone.
+/// Sets the mount. The agent's key is a whole path: namespaces, `auth` and the mount. Ours is what follows `auth/`,
+/// and the namespaces become those of the login alone.
 pub(super) fn mount(stanza: &Stanza<'_>, item: &Item, method: &str, desk: &mut Desk<'_>) {
     let home = KeyPath::of(&["auth", "mount"]);
     let Some(text) = desk.read(stanza, item, &home, kinds::text) else { return };

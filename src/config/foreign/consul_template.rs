@@ -1,4 +1,4 @@
-//! consul-template's configuration, so far as it is about Vault.
+//! Translates consul-template's configuration, as far as it is about Vault.
 
 use super::stanza::{Desk, Row, Stanza, To, row};
 use super::template::Habits;

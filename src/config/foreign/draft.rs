@@ -8,19 +8,19 @@ use crate::config::value::{Mapping, Value};
 use super::tree::{At, Item, Lies};
 use crate::config::keypath::{KeyPath, Step};
 
-/// See the module.
+/// A configuration of ours that a conversion makes.
 #[derive(Debug, Default)]
 pub(in crate::config) struct Draft {
-    /// In the words of our own configuration.
+    /// The value, in the words of our own configuration.
     pub(in crate::config) value: Value,
-    /// Where each of its keys came from; defaults of the foreign program came from nowhere.
+    /// The place that each of its keys came from. The foreign program's defaults came from no place.
     pub(in crate::config) origins: BTreeMap<KeyPath, Origin>,
     pub(in crate::config) notes: Vec<Note>,
-    /// What could not be made, so that its absence is not told as a second mistake.
+    /// The keys that could not be made, so that their absence is not reported as a second mistake.
     pub(in crate::config) broken: BTreeSet<KeyPath>,
 }
 
-/// Where a key of ours came from.
+/// The place that a key of ours came from.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::config) struct Origin {
     pub(in crate::config) key: At,
@@ -40,7 +40,7 @@ impl Origin {
     }
 }
 
-/// Something to tell about a foreign key.
+/// A note on a foreign key.
 #[derive(Debug, Clone)]
 pub(in crate::config) struct Note {
     pub(in crate::config) weight: Weight,
@@ -53,21 +53,21 @@ pub(in crate::config) struct Note {
     pub(in crate::config) hint: String,
 }
 
-/// How much a [`Note`] matters.
+/// The importance of a [`Note`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::config) enum Weight {
     /// Nothing runs with this: it would do less than was asked for, or is a mistake.
     Refused,
     /// It runs, without this.
     Lost,
-    /// It runs, but not everywhere: told where somebody asks what a configuration means.
+    /// It runs, but not everywhere. It is reported if somebody asks what a configuration means.
     Partly,
-    /// Nothing is lost. `convert` tells of it, nobody else.
+    /// Nothing is lost. Only `convert` reports it.
     Moot,
 }
 
 impl Draft {
-    /// Sets `path`, and makes what is above it.
+    /// Sets `path`, and makes the maps above it.
     pub(super) fn put(&mut self, path: &KeyPath, value: impl Into<Value>, origin: Option<Origin>) {
         if let Some(slot) = slot(&mut self.value, path.steps()) {
             *slot = value.into();
@@ -77,7 +77,7 @@ impl Draft {
         }
     }
 
-    /// Sets `path` where nothing has set it: what the foreign program does where nobody says.
+    /// Sets `path` if nothing has set it, to what the foreign program does without the key.
     pub(super) fn put_default(&mut self, path: &[&str], value: impl Into<Value>) {
         let path = KeyPath::of(path);
         if let Some(slot @ Value::Null) = slot(&mut self.value, path.steps()) {
@@ -85,7 +85,7 @@ impl Draft {
         }
     }
 
-    /// What `path` is set to.
+    /// Returns the value of `path`.
     pub(super) fn get(&self, path: &KeyPath) -> Option<&Value> {
         path.steps().iter().try_fold(&self.value, |value, step| match step {
             Step::Key(name) => value.get(name),
@@ -99,7 +99,7 @@ impl Draft {
     }
 }
 
-/// The value at `steps`, made where it is not there; none where something else is on the way.
+/// Returns the value at `steps`, which is made if it is not there. `None` if something else is on the way.
 fn slot<'v>(value: &'v mut Value, steps: &[Step]) -> Option<&'v mut Value> {
     let Some((step, rest)) = steps.split_first() else { return Some(value) };
     let below = match step {

@@ -1,4 +1,4 @@
-//! envconsul's configuration, so far as it is about Vault: the variables of a process.
+//! Translates envconsul's configuration, as far as it is about Vault: the variables of a process.
 
 use super::draft::Origin;
 use super::kinds;
@@ -59,7 +59,7 @@ const SECRET: &[Row] =
 
 const KEY: &[Row] = &[row("name", To::Own), row("format", To::Own)];
 
-/// How all names are changed.
+/// The way in which all names are changed.
 struct Spelling {
     sanitize: bool,
     upcase: bool,
@@ -87,7 +87,7 @@ pub(super) fn convert(top: &Stanza<'_>, desk: &mut Desk<'_>) {
     desk.draft.put_default(&["log", "level"], "warn");
 }
 
-/// One variable for each key that the block names, or for every key that the secret has.
+/// Makes one variable for each key that the block names, or for every key of the secret.
 fn secret(block: &Block<'_>, spelling: &Spelling, desk: &mut Desk<'_>) {
     let stanza = &block.stanza;
     let home = KeyPath::of(&["exec", "env"]);
@@ -111,7 +111,8 @@ fn secret(block: &Block<'_>, spelling: &Spelling, desk: &mut Desk<'_>) {
     }
 }
 
-/// Every key of a secret: each by its name where the server was asked for them, otherwise as they come.
+/// Makes a variable of every key of a secret: each by its name if the server was asked for them, and otherwise as
+/// they come.
 fn all_keys(
     stanza: &Stanza<'_>,
     path: &str,
@@ -198,7 +199,7 @@ fn odd_format(key: &Stanza<'_>, item: &Item, desk: &mut Desk<'_>) {
     desk.mistake(item.at, key.path("format"), "a format that is more than `{{ key }}`", hint);
 }
 
-/// envconsul's own rule for names.
+/// Changes a name by envconsul's own rule.
 fn sanitized(name: &str) -> String {
     Spread::sanitized(name)
 }

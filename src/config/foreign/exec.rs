@@ -129,7 +129,7 @@ pub(super) fn consul_template(top: &Stanza<'_>, stop: &str, desk: &mut Desk<'_>)
     desk.draft.put_default(&["exec", "stop_signal"], stop);
 }
 
-/// Variables that are written down: each a template without an action.
+/// Makes the variables that are written down: each is a template without an action.
 fn custom(env: &Stanza<'_>, desk: &mut Desk<'_>) {
     let Some(item) = env.get("custom") else { return };
     let home = home().key("env");
@@ -159,7 +159,7 @@ fn signal(exec: &Stanza<'_>, theirs: &str, ours: &str, desk: &mut Desk<'_>) {
     }
 }
 
-/// The quiescence of a whole configuration, for the variables.
+/// Sets the quiescence of a whole configuration for the variables.
 pub(super) fn wait_for_all(top: &Stanza<'_>, desk: &mut Desk<'_>) {
     wait::for_all(top, &home().key("wait"), desk);
 }

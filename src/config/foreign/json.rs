@@ -6,7 +6,8 @@ use super::tree::{self, At, Item, Lies, Node, Number, Object, Value};
 use crate::config::document::Document;
 use crate::config::keypath::KeyPath;
 
-/// What `value`, which `document` says, is as a tree; of something else than an object nothing.
+/// Returns `value`, which stands in `document`, as an object of the tree. If it is something else than an object,
+/// the result is empty.
 pub(super) fn object(value: &Yaml, document: &Document, source: usize) -> Object {
     match (Walk { document, source }).value(value, &KeyPath::top()) {
         Value::Object(object) => object,

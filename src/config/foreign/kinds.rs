@@ -1,11 +1,11 @@
-//! Single values as the foreign programs take them: leniently. Each refusal says how the value is
-//! written right, and none repeats it.
+//! Reads single values as leniently as the foreign programs do. Each refusal says how the value is written right,
+//! and none repeats it.
 
 use std::time::Duration;
 
 use super::tree::{Node, Number, Value};
 
-/// Why a value cannot be taken: what is wrong, and how to write it.
+/// The reason why a value cannot be taken, and how to write it.
 pub(super) type Bad = (String, String);
 
 fn bad<T>(wanted: &str, node: &Node, hint: &str) -> Result<T, Bad> {
@@ -23,7 +23,7 @@ fn found(value: &Value) -> &'static str {
     }
 }
 
-/// Text; a number stands for itself.
+/// Reads a text. A number stands for itself.
 pub(super) fn text(node: &Node) -> Result<String, Bad> {
     match &node.value {
         Value::Text(text) => Ok(text.text.clone()),
@@ -70,8 +70,7 @@ pub(super) fn seconds(node: &Node) -> Result<Duration, Bad> {
     bare.map_or_else(|| duration(node), Ok)
 }
 
-/// A duration in Go's words. consul-template takes a bare number for nanoseconds, which nobody
-/// means.
+/// Reads a duration in Go's words. consul-template takes a bare number for nanoseconds, which is never meant.
 pub(super) fn duration(node: &Node) -> Result<Duration, Bad> {
     match &node.value {
         Value::Text(text) => match go_duration(text.text.trim()) {
@@ -118,8 +117,8 @@ pub(super) fn spelled(duration: Duration) -> String {
     humantime::format_duration(duration).to_string().replace(' ', "")
 }
 
-/// Permission bits: a number as HCL reads it, so `0600` is octal, or octal digits in quotes. The
-/// reference's modes have no bits for set-uid and its kind: these are lost there, too.
+/// Reads permission bits: a number as HCL reads it, so `0600` is octal, or octal digits in quotes. The reference's
+/// modes have no bits for set-uid and its kind, so these are lost here, too.
 pub(super) fn mode(node: &Node) -> Result<u32, Bad> {
     let bits = match &node.value {
         Value::Number(Number::Whole(number), _) => u32::try_from(*number).ok(),
@@ -148,8 +147,8 @@ pub(super) fn words(node: &Node) -> Result<Vec<String>, Bad> {
     }
 }
 
-/// A command as consul-template runs it: one text of several words goes to a shell. It splits that
-/// one at its commas first, which nobody who writes a line for a shell means.
+/// Reads a command as consul-template runs it: one text of several words goes to a shell. consul-template splits
+/// that text at its commas first, which is never meant in a line for a shell.
 pub(super) fn command(node: &Node) -> Result<Vec<String>, Bad> {
     let several = |line: &str| line.split_whitespace().nth(1).is_some();
     let line = match &node.value {

@@ -31,7 +31,7 @@ const LISTENER: &[Row] = &[
     row("agent_api", To::Moot("`POST /quit` is there on loopback")),
 ];
 
-/// Where the Agent listens if its configuration does not say.
+/// The address that the Agent listens on if its configuration does not say.
 const DEFAULT: &str = "127.0.0.1:8200";
 
 /// Makes `listen` of the first listener that is for metrics only; all others are refused.
@@ -83,7 +83,7 @@ fn listen(block: &Block<'_>, desk: &mut Desk<'_>) {
     }
 }
 
-/// Theirs may be a name, or a port alone; ours is an address that is looked up nowhere.
+/// Sets the address. The Agent's may be a name, or a port alone. Ours is an address that needs no look-up.
 fn address(stanza: &Stanza<'_>, item: &Item, unix: bool, desk: &mut Desk<'_>) {
     let Some(text) = desk.read(stanza, item, &home(), kinds::text) else { return };
     let ours = match text.rsplit_once(':') {

@@ -5,7 +5,7 @@ use super::kinds;
 use super::stanza::{Desk, Stanza};
 use crate::config::keypath::KeyPath;
 
-/// Their words, and ours.
+/// The foreign programs' levels, and ours.
 const LEVELS: &[(&str, &str)] = &[
     ("trace", "trace"),
     ("debug", "debug"),

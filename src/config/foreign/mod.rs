@@ -55,20 +55,21 @@ use crate::exit::Cause;
 pub(super) use places::Places;
 pub(super) use recognise::{is_foreign, is_of_both};
 
-/// Some foreign texts, which are one configuration, as ours.
+/// Foreign texts that are one configuration, translated into ours.
 #[derive(Debug)]
 pub(super) struct Reading {
-    /// In the words of our configuration.
+    /// The value, in the words of our configuration.
     pub(super) value: Value,
-    /// One for each text.
+    /// The documents, one for each text.
     pub(super) documents: Vec<Document>,
-    /// What was meant and could not be made.
+    /// The keys that were meant and could not be made.
     pub(super) broken: BTreeSet<KeyPath>,
     notes: Vec<Note>,
 }
 
 impl Reading {
-    /// What is wrong and what is lost; where somebody `asks` also what holds of some commands only.
+    /// Returns what is wrong and what is lost. If somebody `asks`, it also returns what holds for some commands
+    /// only.
     pub(super) fn problems(&self, asks: bool) -> Vec<Problem> {
         let is_told = |weight| weight != Weight::Moot && (asks || weight != Weight::Partly);
         let told = self.notes.iter().filter(|note| is_told(note.weight));
@@ -94,25 +95,25 @@ pub type Keys = BTreeMap<String, Vec<String>>;
 /// Reads a file that a configuration names.
 pub(super) type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<Vec<u8>>;
 
-/// Where a foreign configuration runs.
+/// The place where a foreign configuration runs.
 #[derive(Clone, Copy)]
 pub(super) struct Site<'a> {
-    /// What relative paths are relative to.
+    /// The folder that relative paths are relative to.
     pub(super) folder: &'a Path,
     /// The namespace that the environment names.
     pub(super) namespace: Option<&'a str>,
     /// Reads a template's file.
     pub(super) read_file: ReadFile<'a>,
-    /// The keys of secrets, where the server was asked for them.
+    /// The keys of secrets, if the server was asked for them.
     pub(super) keys: Option<&'a Keys>,
-    /// Whether somebody asks what the configuration means, and does not run it.
+    /// True if somebody asks what the configuration means, and does not run it.
     pub(super) asked: bool,
 }
 
 /// Reads texts that are one configuration of another program, at `site`.
 ///
 /// # Errors
-/// Where one of them is not the language.
+/// If one of them is not in the language.
 pub(super) fn read(texts: &[Text], site: Site<'_>) -> Result<Reading, Vec<Problem>> {
     let (mut parsed, mut flaws) = (Vec::new(), Vec::new());
     for (source, text) in texts.iter().enumerate() {
@@ -136,7 +137,7 @@ pub(super) fn read(texts: &[Text], site: Site<'_>) -> Result<Reading, Vec<Proble
     Ok(Reading { value: draft.value, documents, broken: draft.broken, notes: draft.notes })
 }
 
-/// One text, and what its document will be made of.
+/// A text, and what its document will be made of.
 struct Parsed {
     top: Object,
     origin: Origin,
@@ -176,7 +177,7 @@ fn converted(whole: &Object, site: Site<'_>) -> Draft {
     desk.draft
 }
 
-/// What all three do where nobody says otherwise.
+/// Sets what all three programs do unless they are told otherwise.
 fn defaults(draft: &mut Draft) {
     let address = draft.get(&KeyPath::of(&["vault", "address"])).and_then(Value::as_str);
     let url = address.and_then(|address| Url::parse(address).ok());
@@ -196,17 +197,17 @@ fn defaults(draft: &mut Draft) {
 /// A foreign configuration in our own words.
 #[derive(Debug)]
 pub struct Converted {
-    /// As a YAML text, with a comment for everything that has no equivalent.
+    /// The configuration as a YAML text, with a comment for everything that has no equivalent.
     pub yaml: String,
-    /// What is wrong and what is lost.
+    /// The problems: what is wrong and what is lost.
     pub problems: Vec<Problem>,
 }
 
-/// Writes what `texts` mean as our own configuration; what is relative is so to `folder`. Of secrets whose `keys`
-/// are known each is named.
+/// Writes what `texts` mean as our own configuration. Relative paths are relative to `folder`. If the `keys` of a
+/// secret are known, each key is named.
 ///
 /// # Errors
-/// Where they are not the language of a program that is known.
+/// If the texts are not in the language of a known program.
 pub fn convert(
     texts: &[Text],
     folder: &Path,

@@ -1,4 +1,4 @@
-//! Where the keys of our configuration stand in a foreign text.
+//! Finds the keys of our configuration in a foreign text.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use crate::config::places::{Found, Span};
 #[derive(Debug)]
 pub(in crate::config) struct Places {
     origins: BTreeMap<KeyPath, Origin>,
-    /// Its keys, values and comments, in its order.
+    /// The text's keys, values and comments, in its order.
     pub(in crate::config) spans: Vec<Span>,
 }
 
 impl Places {
-    /// Those of `origins` that are in the text `source`.
+    /// Makes the places of those `origins` that are in the text `source`.
     pub(super) fn new(mut origins: BTreeMap<KeyPath, Origin>, source: usize, spans: Vec<Span>) -> Self {
         origins.retain(|_, origin| origin.value.source == source);
         Self { origins, spans }
@@ -34,7 +34,7 @@ impl Places {
         Found { steps, key, value, literal: false, inline: None }
     }
 
-    /// Where line `line` and column `column` of the text that `path` holds stand here.
+    /// Returns where line `line` and column `column` of the text that `path` holds stand here.
     pub(in crate::config) fn inside(&self, path: &KeyPath, line: usize, column: usize) -> Mark {
         let Some(origin) = self.origins.get(path) else { return self.find(path).value };
         let value = origin.value.mark;

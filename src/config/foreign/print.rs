@@ -30,7 +30,7 @@ pub(super) fn yaml(reading: &Reading) -> String {
 
 struct Page<'r> {
     reading: &'r Reading,
-    /// By where each is said.
+    /// The notes, by the key that each is printed at.
     notes: BTreeMap<KeyPath, Vec<&'r Note>>,
     text: String,
 }
@@ -41,7 +41,7 @@ impl Page<'_> {
         let _infallible = writeln!(self.text, "{:indent$}# {one_line}", "");
     }
 
-    /// What is to be said about `home` itself.
+    /// Prints the notes on `home` itself.
     fn notes(&mut self, indent: usize, home: &KeyPath) {
         for note in self.notes.get(home).cloned().unwrap_or_default() {
             let place = self.reading.documents[note.at.source].place(note.at.mark);
@@ -86,7 +86,7 @@ impl Page<'_> {
         }
     }
 
-    /// What stands behind a colon or a dash.
+    /// Prints what stands behind a colon or a dash.
     fn below(&mut self, indent: usize, value: &Value, at: &KeyPath) {
         match value {
             Value::Mapping(map) if !map.is_empty() => {
@@ -123,7 +123,7 @@ impl Page<'_> {
     }
 }
 
-/// A key, in quotes where it is not a plain word.
+/// Returns a key, in quotes unless it is a plain word.
 fn key(name: &str) -> String {
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     let word = plain && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && !is_special(name);
@@ -147,7 +147,7 @@ fn flow(value: &Value) -> String {
     }
 }
 
-/// Whether a text is itself without quotes, whatever YAML's version: a path, a word, a duration.
+/// Returns whether a text means itself without quotes in every version of YAML: a path, a word, a duration.
 fn is_plain(text: &str) -> bool {
     let letters = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
     if text.starts_with(|c: char| c.is_ascii_digit()) {
@@ -160,7 +160,7 @@ fn is_plain(text: &str) -> bool {
         && !is_special(text)
 }
 
-/// Words that some version of YAML reads as something else.
+/// Returns whether some version of YAML reads the word as something else than text.
 fn is_special(text: &str) -> bool {
     matches!(
         text.to_ascii_lowercase().as_str(),
@@ -168,7 +168,7 @@ fn is_special(text: &str) -> bool {
     )
 }
 
-/// JSON's strings are YAML's.
+/// Returns the text in quotes. JSON's strings are YAML's.
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
@@ -191,14 +191,14 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// What can stand in a YAML text as it is, and ends no line for anybody.
+/// Returns whether a character can stand in a YAML text as it is, and no reader takes it for the end of a line.
 fn is_printable(c: char) -> bool {
     matches!(c, ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}'
         | '\u{ff00}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
 }
 
-/// Whether a text is shown line by line: one of several lines, or a template, of characters that a
-/// block can hold.
+/// Returns whether a text is shown line by line: it has several lines or is a template, and a block can hold its
+/// characters.
 fn is_block(text: &str) -> bool {
     let lines = text.contains('\n') || text.contains("{{");
     lines && !text.trim().is_empty() && text.chars().all(|c| is_printable(c) || matches!(c, '\n' | '\t'))

@@ -1,6 +1,6 @@
-//! Whose configuration a text is.
+//! Finds out which program a text is a configuration of.
 //!
-//! YAML is the default: nothing that could be ours is taken for another's.
+//! YAML is the default: nothing that could be ours is taken for another program's.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::tree::Object;
 use crate::config::document::Document;
 use crate::config::read::Text;
 
-/// Whose configuration it is.
+/// The program that a configuration belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Program {
     /// Vault Agent, and OpenBao's.
@@ -19,7 +19,7 @@ pub(super) enum Program {
     Envconsul,
 }
 
-/// Keys that only one of the programs has.
+/// The keys that only one of the programs has.
 const AGENT: &[&str] = &[
     "auto_auth",
     "template_config",
@@ -30,10 +30,10 @@ const AGENT: &[&str] = &[
     "cache",
     "log_format",
 ];
-/// More of theirs, which say nothing of whose they are, and are none of ours.
+/// More keys of theirs. They do not say which program it is, and none of them is ours.
 const THEIRS: &[&str] = &["pid_file", "log_level", "log_file", "telemetry", "once", "template", "syslog"];
 
-/// Keys of their `vault` that ours has in other words.
+/// Keys of their `vault` for which ours has other words.
 const THEIR_VAULT: &[&str] = &[
     "ca_cert",
     "ca_path",
@@ -50,10 +50,10 @@ const THEIR_VAULT: &[&str] = &[
 
 const ENVCONSUL: &[&str] = &["secret", "prefix", "service", "upcase", "sanitize", "pristine"];
 
-/// Keys of ours that none of them has.
+/// Keys of ours that none of the programs has.
 const OURS: &[&str] = &["files", "secrets_dir", "defaults", "handoff", "notify", "auth"];
 
-/// Whether `text` is one of these programs' configurations: by its name, or by how it begins.
+/// Returns whether `text` is a configuration of one of these programs, by its name or by how it begins.
 pub(in crate::config) fn is_foreign(text: &Text) -> bool {
     let ending = Path::new(&text.name).extension().and_then(|ending| ending.to_str());
     match ending.map(str::to_ascii_lowercase).as_deref() {
@@ -65,7 +65,7 @@ pub(in crate::config) fn is_foreign(text: &Text) -> bool {
     }
 }
 
-/// Whether it can only be JSON: no HCL begins with a brace.
+/// Returns whether the text can only be JSON, since no HCL begins with a brace.
 pub(super) fn is_json(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     bytes.trim_ascii_start().starts_with(b"{")
@@ -78,8 +78,8 @@ fn is_foreign_json(text: &Text) -> bool {
     !has(OURS) && (has(AGENT) || has(ENVCONSUL) || has(THEIRS) || vault)
 }
 
-/// Whether a JSON text says the same in the words of both: the address of the server, and no more. Beside a foreign
-/// text it is a part of that.
+/// Returns whether a JSON text says the same in the words of both: the address of the server, and no more. Beside a
+/// foreign text, it is a part of that configuration.
 pub(in crate::config) fn is_of_both(text: &Text) -> bool {
     if !is_json(&text.bytes) {
         return false;
@@ -89,8 +89,8 @@ pub(in crate::config) fn is_of_both(text: &Text) -> bool {
     map.len() == 1 && vault.keys().all(|key| matches!(key.as_str(), Some("address" | "namespace")))
 }
 
-/// Whether the first line that says something is the beginning of an item of HCL: `key =`, `key {`
-/// or `key "label"`. In YAML that would be a text, which no configuration is.
+/// Returns whether the first line that says something is the beginning of an item of HCL: `key =`, `key {` or `key
+/// "label"`. In YAML, such a line would be a text, which no configuration is.
 fn begins_like_hcl(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let mut rest = text.trim_start_matches('\u{feff}').trim_start();
@@ -106,7 +106,7 @@ fn begins_like_hcl(bytes: &[u8]) -> bool {
     key.len() < rest.len() && key.trim_start().starts_with(['=', '{', '"'])
 }
 
-/// Which program has the keys of `whole`.
+/// Returns the program that has the keys of `whole`.
 pub(super) fn program(whole: &Object) -> Program {
     if AGENT.iter().any(|key| whole.has(key)) {
         Program::Agent

@@ -9,10 +9,10 @@ use super::tree::{At, Item, Lies, Node, Object, Value};
 use super::unknown::Unknown;
 use crate::config::keypath::KeyPath;
 
-/// Nobody reads more, and a hostile text could have millions.
+/// The most notes that are kept. No reader wants more, and a hostile text could have millions.
 const MOST_NOTES: usize = 1_000;
 
-/// One key of a foreign block, and what becomes of it.
+/// A key of a foreign block, and what becomes of it.
 pub(super) struct Row {
     pub(super) key: &'static str,
     pub(super) to: To,
@@ -23,7 +23,7 @@ pub(super) const fn row(key: &'static str, to: To) -> Row {
     Row { key, to }
 }
 
-/// What becomes of a key. The paths are ours, below where the block stands.
+/// What a foreign key becomes. The paths are ours, below the place of the block.
 pub(super) enum To {
     Text(&'static [&'static str]),
     /// A path; a relative one is as the foreign program would find it.
@@ -34,18 +34,18 @@ pub(super) enum To {
     Duration(&'static [&'static str]),
     /// A duration; a bare number is seconds.
     Seconds(&'static [&'static str]),
-    /// Refused where it is not empty, false or zero: what is wrong, and what to do instead.
+    /// The key is refused unless it is empty, false or zero: what is wrong, and what to do instead.
     Refused(&'static str, &'static str),
-    /// Left out with a warning, where it is not empty, false or zero.
+    /// The key is left out with a warning, unless it is empty, false or zero.
     Lost(&'static str, &'static str),
-    /// Left out: why nothing is lost.
+    /// The key is left out: the reason why nothing is lost.
     Moot(&'static str),
     /// The code beside the table sees to it.
     Own,
 }
 
 impl To {
-    /// What becomes of the key in ours; all that its block becomes where code sees to it.
+    /// Returns the key of ours that it becomes. If code sees to the key, that is everything that its block becomes.
     pub(super) fn home(&self, base: &KeyPath) -> KeyPath {
         match self {
             Self::Text(path) | Self::Path(path) | Self::Count(path) | Self::Mode(path) => below(base, path),
@@ -59,25 +59,25 @@ fn below(base: &KeyPath, path: &[&str]) -> KeyPath {
     path.iter().fold(base.clone(), |at, name| at.key(name))
 }
 
-/// Where a conversion happens.
+/// The desk of a conversion.
 pub(super) struct Desk<'a> {
     pub(super) draft: Draft,
-    /// What relative paths are relative to.
+    /// The folder that relative paths are relative to.
     pub(super) folder: &'a Path,
     /// The namespace that the environment names.
     pub(super) namespace: Option<&'a str>,
     /// Reads a template's file.
     pub(super) read_file: super::ReadFile<'a>,
-    /// The keys of secrets by their paths, where the server was asked for them.
+    /// The keys of secrets by their paths, if the server was asked for them.
     pub(super) keys: Option<&'a Keys>,
-    /// Whether the program lays the blocks of several texts upon one another key by key, rather than
-    /// the last block in the place of all.
+    /// True if the program merges the blocks of several texts key by key, and false if its last block replaces the
+    /// others.
     pub(super) merges: bool,
 }
 
 /// A block: its items, from one text or from several laid upon one another.
 pub(super) struct Stanza<'o> {
-    /// As messages call it: `auto_auth.method`; empty for the top.
+    /// The name that messages use, such as `auto_auth.method`; empty for the top.
     pub(super) name: String,
     pub(super) at: At,
     items: Vec<&'o Item>,
@@ -94,7 +94,7 @@ impl<'o> Stanza<'o> {
         Self { name: name.into(), at, items: object.items.iter().collect() }
     }
 
-    /// The item called `key`; the last where there are several.
+    /// Returns the item called `key`; the last one if there are several.
     pub(super) fn get(&self, key: &str) -> Option<&'o Item> {
         self.all(key).next_back()
     }
@@ -155,8 +155,8 @@ impl<'o> Stanza<'o> {
         labelled
     }
 
-    /// The only block called `key`. Of several in one text the second is a mistake; of several texts
-    /// the last counts, or all of them as one, as it is for the foreign program.
+    /// Returns the only block called `key`. If one text has several, the second is a mistake. If several texts have
+    /// one, the last counts, or all of them as one, as the foreign program does it.
     pub(super) fn only(&self, key: &str, desk: &mut Desk<'_>) -> Option<Stanza<'o>> {
         let blocks = self.blocks(key, desk);
         if desk.merges {
@@ -218,8 +218,8 @@ impl Desk<'_> {
         self.draft.notes.push(Note { weight, at, key, home: home.clone(), message, hint });
     }
 
-    /// Whether no more notes of this weight are kept: what is refused is never crowded out by what
-    /// is only lost.
+    /// Returns whether no more notes of this weight are kept. Notes on what is only lost never crowd out those on
+    /// what is refused.
     pub(super) fn is_full(&self, weight: Weight) -> bool {
         // So that the search ends early.
         self.draft.notes.len() >= MOST_NOTES
@@ -249,7 +249,7 @@ impl Desk<'_> {
         self.mistake(at, stanza.path(&item.key), format!("`{}` is a block", item.key), hint);
     }
 
-    /// What `read` makes of the value of `item`, or none and a note.
+    /// Returns what `read` makes of the value of `item`. If it makes nothing of it, a note says why.
     pub(super) fn read<T>(
         &mut self,
         stanza: &Stanza<'_>,
@@ -376,7 +376,7 @@ impl Desk<'_> {
     }
 }
 
-/// What says the same as leaving the key out.
+/// Returns whether a value means the same as leaving the key out.
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null | Value::Flag(false) => true,

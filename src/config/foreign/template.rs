@@ -12,7 +12,7 @@ use super::tree::{Item, Lies};
 use super::wait;
 use crate::config::keypath::KeyPath;
 
-/// What a file's `notify` calls the process of `leasehold exec`.
+/// The name by which a file's `notify` means the process of `leasehold exec`.
 const CHILD: &str = "exec";
 
 const TEMPLATE: &[Row] = &[
@@ -65,10 +65,10 @@ const EXEC: &[Row] = &[
     row("reload_signal", To::Lost("a command is run at each change", "notify the process by a signal")),
 ];
 
-/// What holds for all templates of a configuration.
+/// The settings that hold for all templates of a configuration.
 #[derive(Default)]
 pub(super) struct Habits<'o> {
-    /// Whether the program ends when everything is rendered. It has run the commands then.
+    /// True if the program ends when everything is rendered. It has run the commands by then.
     pub(super) ends: bool,
     /// The block that holds a `wait` for all.
     pub(super) wait: Option<&'o Stanza<'o>>,
@@ -104,7 +104,7 @@ fn file(block: &Block<'_>, habits: &Habits<'_>, at: &KeyPath, desk: &mut Desk<'_
     }
     if let Some(item) = stanza.get("source") {
         let file = desk.draft.get(&at.key("template_file")).and_then(Value::as_str).map(Path::new);
-        // What cannot be read is told when the template is.
+        // A file that cannot be read is reported when the template is read.
         let bytes = file.and_then(|file| (desk.read_file)(file).ok()).unwrap_or_default();
         written(item, &String::from_utf8_lossy(&bytes), desk);
     }
@@ -144,7 +144,7 @@ fn needed(stanza: &Stanza<'_>, keys: &[&str], home: &KeyPath, hint: &str, desk: 
     desk.refuse(stanza.at, stanza.name.clone(), home, (message, hint.to_owned()));
 }
 
-/// Allows the folders that a template says itself it writes below: the Agent asks nobody.
+/// Allows the folders that a template itself says it writes below. The Agent allows every folder.
 fn written(item: &Item, text: &str, desk: &mut Desk<'_>) {
     let home = KeyPath::of(&["write_to_file"]);
     let paths = text.split("writeToFile").skip(1).filter_map(|rest| {
@@ -164,7 +164,7 @@ fn written(item: &Item, text: &str, desk: &mut Desk<'_>) {
     desk.draft.put(&home, folders, Some(Origin::of(item)));
 }
 
-/// How the template is read: also that of an `env_template`.
+/// Sets how a template is read, also that of an `env_template`.
 pub(super) fn manner(stanza: &Stanza<'_>, habits: &Habits<'_>, at: &KeyPath, desk: &mut Desk<'_>) {
     if let Some(item) = stanza.get("error_on_missing_key")
         && desk.read(stanza, item, at, kinds::flag) == Some(true)
@@ -245,7 +245,7 @@ impl Commands {
     }
 }
 
-/// Has init run the commands where the program did that. It went on where one failed, and so does init.
+/// Makes init run the commands if the program did that. The program went on if a command failed, and so does init.
 fn on_init(commands: &[(Command, Origin)], ends: bool, desk: &mut Desk<'_>) {
     for (index, (_, origin)) in commands.iter().enumerate() {
         let at = KeyPath::of(&["notify", &name(index)]);
@@ -264,7 +264,7 @@ const NOT_ON_INIT: (&str, &str) = (
     "write `on_init: true` where `init` should",
 );
 
-/// What the command of this index is called.
+/// Returns the name of the notifier for the command of this index.
 fn name(index: usize) -> String {
     format!("command-{}", index + 1)
 }
@@ -282,7 +282,7 @@ fn notifiers(told: &[Option<usize>], commands: &[(Command, Origin)], desk: &mut 
     if commands.is_empty() {
         return;
     }
-    // Without this each file would tell everybody.
+    // Without this, each file would notify every notifier.
     let child = desk.draft.get(&KeyPath::of(&["exec"])).map(|_| CHILD.to_owned());
     for (index, told) in told.iter().enumerate() {
         let names: Vec<Value> = told.map(name).into_iter().chain(child.clone()).map(Value::from).collect();

@@ -1,14 +1,14 @@
-//! What a foreign configuration says, whether it was written in HCL or in its JSON form: objects of
-//! items in their order, each key and value with its place.
+//! The tree of a foreign configuration, whether it was written in HCL or in its JSON form: objects of items in
+//! their order, each key and value with its place.
 
 use crate::config::mark::Mark;
 
 /// A place in one of several texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::config) struct At {
-    /// Which text, from 0.
+    /// The text, from 0.
     pub(in crate::config) source: usize,
-    /// Where in it.
+    /// The place in it.
     pub(in crate::config) mark: Mark,
 }
 
@@ -26,7 +26,7 @@ pub(in crate::config) struct Object {
 }
 
 impl Object {
-    /// Whether one of the items is called so.
+    /// Returns whether one of the items has this key.
     pub(in crate::config) fn has(&self, key: &str) -> bool {
         self.items.iter().any(|item| item.key == key)
     }
@@ -37,7 +37,7 @@ impl Object {
 pub(in crate::config) struct Item {
     pub(in crate::config) key: String,
     pub(in crate::config) at: At,
-    /// What stands between key and block.
+    /// The labels between the key and the block.
     pub(in crate::config) labels: Vec<(String, At)>,
     pub(in crate::config) value: Node,
 }
@@ -61,7 +61,7 @@ pub(in crate::config) enum Value {
     Object(Object),
 }
 
-/// What a number is.
+/// The value of a number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::config) enum Number {
     Whole(i64),
@@ -75,16 +75,16 @@ pub(in crate::config) struct Text {
     pub(in crate::config) lies: Lies,
 }
 
-/// Where the characters of a text stand in its source.
+/// The place of the characters of a text in its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::config) enum Lies {
-    /// One behind the other, from one column behind the value's place: a string without escapes.
+    /// They stand one behind the other, from one column behind the value's place: a string without escapes.
     Verbatim,
-    /// Line by line below the value's place, each less as many columns: a heredoc.
+    /// They stand line by line below the value's place, and each line lost the same number of columns: a heredoc.
     Below {
         /// The columns that each line lost.
         indent: usize,
     },
-    /// Only the value's own place is known.
+    /// The place of the value itself is known, and no more.
     Somewhere,
 }

@@ -1,4 +1,4 @@
-//! Keys that the foreign program does not know either.
+//! Reports keys that the foreign program does not know either.
 
 use super::draft::Weight;
 use super::stanza::{Desk, Row, Stanza};
@@ -6,7 +6,7 @@ use super::tree::Item;
 use crate::config::keypath::KeyPath;
 use crate::config::shape::nearest;
 
-/// What the foreign program does with a key that it does not know.
+/// The foreign program's way with a key that it does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unknown {
     /// It does not start.
@@ -15,11 +15,11 @@ pub(super) enum Unknown {
     PassedOver,
 }
 
-/// What is in the name of a key that was meant to say whom to trust. To pass over such a key would make the
-/// connection weaker than its author believes.
+/// Parts of names of keys that were meant to say whom to trust. To pass over such a key would make the connection
+/// weaker than its author believes.
 const TRUST: &[&str] = &["ca_", "cacert", "capath", "cert", "tls", "ssl", "verify", "insecure", "pinned"];
 
-/// The same for the `vault` block, where an address is the other half of it.
+/// The same for the `vault` block, in which an address is the other half of trust.
 const SERVER: &[&str] = &["addr", "url", "host", "proxy"];
 
 impl Desk<'_> {

@@ -52,7 +52,7 @@ pub(super) static AUTH: &[Key] = &[
         "managed_identity",
         Kind::Map(MANAGED_IDENTITY),
         "",
-        "azure, jwt_from: azure: an identity of the machine, {} its own, whatever the environment has",
+        "azure, jwt_from: azure: an identity of the machine, {} for its own, whatever the environment has",
     ),
     key("gcp_type", Kind::Choice(&["gce", "iam"]), "gce", "gcp: the type of the role: Google signs for the machine, or the service account does"),
     key("service_account", Kind::Text, "our own", "gcp, jwt_from: gcp: the service account to log in as"),
@@ -68,7 +68,7 @@ pub(super) static AUTH: &[Key] = &[
         "secret_id_wrapped",
         Kind::Text,
         "",
-        "approle: what is given is a wrapping token that this path must have made: auth/approle/role/web/secret-id",
+        "approle: the secret id is given as a wrapping token, which this path must have made: auth/approle/role/web/secret-id",
     )
     .also(&["secret_id_response_wrapping_path"])
     .private(),
@@ -79,14 +79,14 @@ pub(super) static AUTH: &[Key] = &[
         .also(&["token_file_path"])
         .private(),
     key("name", Kind::Text, "", "cert: the role's name; without it the server tries them all"),
-    key("username", Kind::Text, "", "userpass, ldap: who logs in").private(),
+    key("username", Kind::Text, "", "userpass, ldap: the name of the user").private(),
     key("password_file", Kind::Text, "", "userpass, ldap: a file with the password")
         .also(&["password_file_path", "password"])
         .private(),
     key("path", Kind::Text, "", "path: where to post, such as auth/clusters/login").private(),
     key("fields", Kind::Named(&Kind::TextOr(FIELD)), "{}", "path: what to post: NAME: TEXT, or NAME: {file: PATH}")
         .private(),
-    key("wrap_ttl", Kind::Duration, "", "the login is wrapped for whoever reads the one sink, and never seen here"),
+    key("wrap_ttl", Kind::Duration, "", "the server wraps the login's token for the reader of the only sink; Leasehold never sees the token"),
 ];
 
 static FIELD: &[Key] = &[key("file", Kind::Text, "", "a file with the text")];

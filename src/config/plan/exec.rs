@@ -8,63 +8,64 @@ use super::{OnChange, VariableSource, Wait};
 /// The process of `leasehold exec`, and what it is given.
 #[derive(Debug, Clone)]
 pub struct ExecPlan {
-    /// Program and arguments; empty where only the command line says so.
+    /// The program and its arguments; empty if only the command line gives them.
     pub command: Vec<OsString>,
-    /// Variables besides those that it inherits, sorted by name.
+    /// The variables besides the inherited ones, sorted by name.
     pub env: Vec<VariablePlan>,
-    /// What a change does to it.
+    /// The effect of a change on the process.
     pub on_change: OnChange,
     /// The number of the signal that stops it.
     pub stop_signal: i32,
     /// It is killed this long after its stop signal.
     pub stop_timeout: Duration,
-    /// The longest random delay before it is told of a change, to spread many pods.
+    /// The longest random delay before the process is notified of a change, to spread many pods.
     pub splay: Duration,
-    /// Quiescence before changed variables count.
+    /// How long variables must be quiet before a change of them counts.
     pub wait: Option<Wait>,
-    /// How to poll what is found in the inherited environment and has no end of its own; none where
-    /// nothing is to be looked for in it.
+    /// How often to poll the secrets without a lease that the inherited environment asks for. `None` if the
+    /// inherited environment is not searched.
     pub resolve_env: Option<Duration>,
-    /// Variables that `auth` takes a credential from: never for the process.
+    /// The variables that `auth` takes a credential from. The process never gets them.
     pub withheld: Vec<String>,
 }
 
-/// One variable of the process.
+/// A variable of the process.
 #[derive(Debug, Clone)]
 pub struct VariablePlan {
-    /// Its name.
+    /// The variable's name.
     pub name: String,
-    /// What its value is made of.
+    /// The source of its value.
     pub source: VariableSource,
-    /// How the keys of the secret become variables, where it is not one variable but all of a secret's.
+    /// The way in which the keys of a secret become variables, if it stands for all keys of one secret.
     pub spread: Option<Spread>,
-    /// How often to poll what has no end of its own.
+    /// How often to poll a secret that has no lease.
     pub refresh: Duration,
 }
 
 impl VariablePlan {
-    /// What messages call it.
+    /// Returns the name that messages use.
     #[must_use]
     pub fn label(&self) -> String {
         format!("exec.env.{}", self.name)
     }
 }
 
-/// How the keys of a secret become names of variables.
+/// The way in which the keys of a secret become names of variables.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Spread {
-    /// Before each key.
+    /// The text before each key.
     pub prefix: String,
-    /// What stands before and behind the prefixed key.
+    /// The texts before and behind the prefixed key.
     pub around: (String, String),
-    /// Whether what no shell takes in a name becomes `_`.
+    /// True if each character that no shell takes in a name becomes `_`.
     pub sanitize: bool,
-    /// Whether the name is in capital letters.
+    /// True if the name is in capital letters.
     pub upcase: bool,
 }
 
 impl Spread {
-    /// What stands before and behind the one `{{ key }}` of `format`; none where it has something else in it.
+    /// Returns the texts before and behind the one `{{ key }}` of `format`, or `None` if the format has anything
+    /// else in braces.
     #[must_use]
     pub fn around(format: &str) -> Option<(String, String)> {
         let (before, rest) = format.split_once("{{")?;

@@ -1,46 +1,46 @@
-//! Files: where each goes, whose it is, and when it is looked at and published.
+//! The files of a plan: where each goes, which user owns it, and when it is polled and published.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{FileSource, Wait};
 
-/// One file to render.
+/// A file to render.
 #[derive(Debug, Clone)]
 pub struct FilePlan {
-    /// As configured, for messages.
+    /// The path as it was configured, for messages.
     pub name: String,
-    /// Where it goes.
+    /// The place that it goes to.
     pub target: Target,
-    /// What it holds.
+    /// The content.
     pub source: FileSource,
-    /// Permission bits, at most 0o7777.
+    /// The permission bits, at most 0o7777.
     pub mode: u32,
-    /// Owner, by number; names were looked up in /etc/passwd.
+    /// The owner, by number. Names were looked up in /etc/passwd.
     pub uid: Option<u32>,
-    /// Group, by number.
+    /// The group, by number.
     pub gid: Option<u32>,
-    /// How often to poll what has no end of its own.
+    /// How often to poll a secret that has no lease.
     pub refresh: Duration,
-    /// Quiescence before a publish.
+    /// How long the file must be quiet before it is published.
     pub wait: Option<Wait>,
-    /// Whom to tell: indices into [`Plan::notifiers`](super::Plan::notifiers), each once.
+    /// The notifiers to notify: indices into [`Plan::notifiers`](super::Plan::notifiers), each once.
     pub notify: Vec<usize>,
-    /// Whether the process of `leasehold exec` is told too.
+    /// True if the process of `leasehold exec` is notified, too.
     pub tells_child: bool,
 }
 
-/// Where a file goes.
+/// The place that a file goes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// Into the set: a relative path of normal components.
+    /// A member of the set: a relative path of normal components.
     Member(PathBuf),
-    /// By itself: an absolute path of normal components.
+    /// A file by itself: an absolute path of normal components.
     Alone(PathBuf),
 }
 
 impl Target {
-    /// Whether what is published there is thrown away: a template that only calls `writeToFile` goes there.
+    /// Returns whether what is published there is thrown away. A template that only calls `writeToFile` goes there.
     #[must_use]
     pub fn is_nowhere(&self) -> bool {
         matches!(self, Self::Alone(path) if path == Path::new("/dev/null"))

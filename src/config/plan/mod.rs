@@ -26,40 +26,40 @@ pub use crate::vault::settings::{AuthMethod, AuthPlan, ClientCert, Credential, R
 pub struct Plan {
     /// The server and how to reach it.
     pub vault: VaultPlan,
-    /// How to log in.
+    /// The login.
     pub auth: AuthPlan,
     /// The stores that are no Vault, by name. An index into this is a `StoreId`.
     pub stores: Vec<leasehold_stores::Settings>,
-    /// Where the set of relative files goes; there whenever a relative file is.
+    /// The folder of the set of relative files. It is there if any file is relative.
     pub secrets_dir: Option<PathBuf>,
-    /// Mode of generation folders.
+    /// The mode of generation folders.
     pub dir_mode: u32,
-    /// Whether `secrets_dir`, the handoff and the folders of absolute files must be tmpfs or ramfs.
+    /// True if `secrets_dir`, the handoff and the folders of absolute files must be tmpfs or ramfs.
     pub require_tmpfs: bool,
     /// The files, in the order of the configuration. An index into this is a `FileId`.
     pub files: Vec<FilePlan>,
-    /// Where templates may write beside their own file.
+    /// The places where templates may write beside their own file.
     pub writes: WriteRules,
     /// The notifiers, sorted by name. An index into this is a `NotifierId`.
     pub notifiers: Vec<NotifierPlan>,
     /// The process of `leasehold exec`.
     pub exec: ExecPlan,
-    /// How long `init` may take altogether.
+    /// The longest time that `init` may take.
     pub init_timeout: Duration,
-    /// What init leaves for the sidecar, and where.
+    /// The file that init leaves for the sidecar.
     pub handoff: Option<PathBuf>,
-    /// How to stop.
+    /// The end of a run.
     pub shutdown: ShutdownPlan,
-    /// Where status, readiness and metrics are served.
+    /// The address that serves status, readiness and metrics.
     pub listen: Option<Listen>,
-    /// With which certificates; a TCP address then.
+    /// The certificates of the listener, which has a TCP address then.
     pub listen_tls: Option<ListenTls>,
-    /// Whether the process fences itself in.
+    /// How far the process fences itself in.
     pub sandbox: Sandbox,
-    /// What is logged, and how.
+    /// The level and the format of the log.
     pub log: LogPlan,
-    /// SHA-256 over what a handoff depends on (`vault`, `auth`, `files`), stable across versions
-    /// of the text that mean the same.
+    /// SHA-256 over what a handoff depends on (`vault`, `auth`, `files`). It is the same for versions of the text
+    /// that mean the same.
     pub digest: [u8; 32],
     /// The variables and flags that are in force in place of a text's value, each with the key that it sets.
     pub overrides: Vec<String>,
@@ -81,7 +81,7 @@ impl Plan {
     }
 }
 
-/// Where status, readiness and metrics are served.
+/// An address that serves status, readiness and metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
     /// A TCP address.
@@ -95,19 +95,20 @@ pub enum Listen {
 pub struct ListenTls {
     /// The certificate chain.
     pub cert_file: PathBuf,
-    /// Its key.
+    /// The certificate's key.
     pub key_file: PathBuf,
-    /// The authorities of clients from elsewhere, who need a certificate then; those on loopback do not.
+    /// The authorities of clients. With them, a client from elsewhere needs a certificate, and a client on loopback
+    /// does not.
     pub client_ca_file: Option<PathBuf>,
 }
 
-/// Whether the process gives up what it does not need, before it logs in.
+/// How far the process gives up what it does not need, before it logs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sandbox {
     #[default]
-    /// As far as the kernel allows, with a warning that names what it does not; not at all where a
-    /// notifier runs a command, which would inherit it.
+    /// As far as the kernel allows, with a warning that names what is missing. Not at all if a notifier runs a
+    /// command, which would inherit it.
     Auto,
     /// Not at all.
     Off,
@@ -115,7 +116,7 @@ pub enum Sandbox {
     Required,
 }
 
-/// What is logged, and how.
+/// The level and the format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogPlan {
     /// The least level that is shown.
@@ -134,7 +135,7 @@ impl Default for LogPlan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// Text on a terminal, JSON otherwise.
+    /// Text on a terminal, and JSON otherwise.
     #[default]
     Auto,
     /// One line of text.

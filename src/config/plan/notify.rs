@@ -1,51 +1,51 @@
-//! Whom to tell of a change, and how.
+//! The notifiers of a plan.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::OnInit;
 
-/// Someone to tell of a new generation.
+/// A notifier: something that is notified of a new generation.
 #[derive(Debug, Clone)]
 pub struct NotifierPlan {
-    /// Its name in the configuration.
+    /// The name in the configuration.
     pub name: String,
-    /// How it is told.
+    /// The kind of its notification.
     pub how: Notifier,
-    /// Whether it is notified of the first generation, which nothing was before.
+    /// True if it is notified of the first generation, before which there was none.
     pub on_first: bool,
-    /// Whether `init` notifies it, too; none where the configuration does not say, which means no.
+    /// Says whether `init` notifies it, too. `None` if the configuration does not say, which means no.
     pub on_init: Option<OnInit>,
 }
 
-/// How someone is told.
+/// The kind of a notification.
 #[derive(Debug, Clone)]
 pub enum Notifier {
     /// A signal to a process, found afresh each time.
     Signal {
         /// The signal's number.
         signal: i32,
-        /// Who gets it.
+        /// The process that gets it.
         target: ProcessTarget,
         /// The longest random delay before, to spread many pods.
         splay: Duration,
     },
     /// A command without a shell, in a clean environment.
     Command {
-        /// Program and arguments, at least one.
+        /// The program and its arguments, at least one word.
         command: Vec<String>,
         /// It is killed after this.
         timeout: Duration,
-        /// As above.
+        /// The longest random delay before, as above.
         splay: Duration,
     },
     /// An HTTP POST; any 2xx is success.
     Http {
-        /// Where to.
+        /// The URL to post to.
         url: url::Url,
-        /// For the whole exchange.
+        /// The time limit of the whole exchange.
         timeout: Duration,
-        /// As above.
+        /// The longest random delay before, as above.
         splay: Duration,
     },
 }
@@ -60,10 +60,10 @@ impl Notifier {
     }
 }
 
-/// How a process is found.
+/// The way in which a process is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProcessTarget {
-    /// By name: the command's last path component, or the kernel's `comm` (cut at 15 bytes).
+    /// By its name: the last component of the command's path, or the kernel's `comm` (cut at 15 bytes).
     Name(String),
     /// By the number in a file.
     PidFile(PathBuf),

@@ -1,17 +1,17 @@
-//! Where a template stands in the text that it is a part of, for what goes wrong when it is rendered.
+//! The place of a template in the text that it is a part of, for errors of its rendering.
 
 /// The text of a configuration, and where in it a template begins. A template that is a file of its own has none.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Origin {
-    /// What messages call the text.
+    /// The name of the text in messages.
     pub source: String,
-    /// Its first line.
+    /// The place of the first line.
     pub first: Anchor,
-    /// Its second line, which the others follow.
+    /// The place of the second line, which the others follow.
     pub rest: Anchor,
 }
 
-/// Where a line of a template begins.
+/// The place where a line of a template begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Anchor {
     /// The line, from 1.
@@ -23,7 +23,7 @@ pub struct Anchor {
 }
 
 impl Origin {
-    /// `leasehold.yaml:12:5`, for a place in the template: line and column from 1, in characters.
+    /// Returns a place in the template, such as `leasehold.yaml:12:5`: line and column from 1, in characters.
     #[must_use]
     pub fn place(&self, line: usize, column: usize) -> String {
         let (anchor, below) = if line <= 1 { (self.first, 0) } else { (self.rest, line - 2) };

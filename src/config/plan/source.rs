@@ -1,4 +1,4 @@
-//! What files and variables are made of.
+//! The sources of files and variables.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,25 +9,25 @@ use crate::secret::Secret;
 use crate::template::{Position, Template};
 use leasehold_base::request::Request;
 
-/// What a file or a variable is made of: secrets.
+/// A source of a file or a variable that is made of secrets.
 #[derive(Debug, Clone)]
 pub enum Source {
     /// A template, parsed. `missing_key` and delimiters are its own.
     Template(TemplateSource),
-    /// One value.
+    /// The value of one key of a secret.
     Field {
         /// The secret.
         request: Request,
-        /// Its key; of KV v2 a key of its `data`.
+        /// The key; for KV version 2, a key of its `data`.
         key: String,
-        /// Whether to decode it from base64.
+        /// True if the value is decoded from base64.
         base64: bool,
     },
     /// The value of a store that is no Vault, as it is kept there.
     Value {
         /// The secret.
         request: Request,
-        /// Whether to decode it from base64.
+        /// True if the value is decoded from base64.
         base64: bool,
     },
     /// All fields as a JSON object; of KV v2 those of its `data`.
@@ -37,10 +37,10 @@ pub enum Source {
     },
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug, Clone)]
 pub enum FileSource {
-    /// What is made of secrets.
+    /// A content that is made of secrets.
     Made(Source),
     /// The token of the login itself: the file is a sink.
     Token {
@@ -68,12 +68,12 @@ impl FileSource {
     }
 }
 
-/// What a variable of `exec` is made of.
+/// The value of a variable of `exec`.
 #[derive(Debug, Clone)]
 pub enum VariableSource {
-    /// What a file can be made of.
+    /// A value that a file could have, too.
     Made(Source),
-    /// Texts and single values in a row: what a value of the inherited environment asks for.
+    /// Texts and single values in a row, as a value of the inherited environment asks for them.
     Parts(Vec<Part>),
 }
 
@@ -99,9 +99,9 @@ impl VariableSource {
 /// A piece of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Part {
-    /// As it is; it may be a credential that was written there.
+    /// A text as it is. It may be a credential that was written there.
     Text(Secret),
-    /// One key of a secret; of KV v2 a key of its `data`.
+    /// The value of one key of a secret; for KV version 2, of a key of its `data`.
     Field {
         /// The secret.
         request: Request,
@@ -113,24 +113,24 @@ pub enum Part {
 /// A template, from the configuration or from a file; parsed.
 #[derive(Debug, Clone)]
 pub struct TemplateSource {
-    /// What errors call it: the file's path, or `files[2].template`.
+    /// The name that errors use: the file's path, or `files[2].template`.
     pub name: String,
-    /// The file it was read from, where it was one.
+    /// The file that it was read from, if there was one.
     pub file: Option<PathBuf>,
-    /// Where it stands in the configuration, where that is known.
+    /// The template's place in the configuration, if that is known.
     pub origin: Option<Origin>,
     /// The parsed text, which it keeps.
     pub template: Arc<Template>,
-    /// What a missing key renders as.
+    /// The rendering of a missing key.
     pub missing_key: MissingKey,
-    /// What its actions stand between.
+    /// The delimiters of its actions.
     pub delimiters: (String, String),
     /// The functions that it may not call, sorted.
     pub denied: Vec<String>,
 }
 
 impl TemplateSource {
-    /// Where a place in its text is found, as a check of the configuration has it.
+    /// Returns the name of a place in its text, as a check of the configuration names it.
     #[must_use]
     pub fn place(&self, position: Position) -> String {
         let (line, column) = position.in_characters(self.template.text());
@@ -141,11 +141,11 @@ impl TemplateSource {
     }
 }
 
-/// What a missing map key renders as (Go's `missingkey`).
+/// The rendering of a missing map key (Go's `missingkey`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MissingKey {
-    /// It stops the rendering. Ours, for a `<no value>` in a password is worse.
+    /// The rendering fails. This is our own default, because a `<no value>` in a password is worse.
     #[default]
     Error,
     /// `<no value>`, Go's default.

@@ -1,4 +1,4 @@
-//! Hostile texts, credentials in the wrong places, and that our reader of YAML agrees with serde_yaml, and the table of
+//! Hostile texts, and credentials in the wrong places. Our reader of YAML agrees with serde_yaml, and the table of
 //! keys with the types.
 
 use std::time::Duration;
@@ -68,7 +68,7 @@ fn thousands_of_mistakes_are_counted_and_the_first_are_shown() {
     assert!(entries.iter().any(|problem| problem.contains("more than 10000 entries")), "{entries:?}");
 }
 
-/// A credential that somebody put somewhere.
+/// A credential in a wrong place.
 const CANARY: &str = "hunter2";
 
 #[test]
@@ -143,7 +143,7 @@ fn pairs(keys: &[Key]) -> String {
     keys.iter().map(|key| format!("{}: {}", key.name, sample(&key.kind))).collect::<Vec<_>>().join(", ")
 }
 
-/// What puts a map's text where the map stands.
+/// Puts a map's text where the map stands.
 type Wrap<'w> = &'w dyn Fn(String) -> String;
 
 /// All maps of the table, each with its place.
@@ -332,7 +332,7 @@ proptest! {
         }
     }
 
-    /// Whatever serde_yaml reads, we read: a configuration that worked with it must work on.
+    /// What serde_yaml reads, we read, too: a configuration that worked with it must go on working.
     #[test]
     fn what_serde_yaml_reads_is_refused_for_a_reason_of_ours_only(text in yaml_like()) {
         let (Err(flaws), Some(_)) = (yaml::read(&text), theirs(&text)) else { return Ok(()) };

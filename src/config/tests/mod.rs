@@ -22,7 +22,7 @@ pub(in crate::config) struct World {
     env: BTreeMap<String, String>,
     files: BTreeMap<String, Vec<u8>>,
     flags: Vec<Setting>,
-    /// What is where, besides nothing, on the machine that a check looks at.
+    /// What is at each path of the machine that a check looks at.
     machine: Option<BTreeMap<String, Seen>>,
     elsewhere: bool,
 }
@@ -32,7 +32,7 @@ impl World {
         Self::empty().text("c.yaml", yaml)
     }
 
-    /// Without a configuration.
+    /// Makes a bench without a configuration.
     pub(in crate::config) fn empty() -> Self {
         Self::default()
             .file("/etc/passwd", "root:x:0:0::/:\nnginx:x:101:101::/:\n")
@@ -88,7 +88,7 @@ impl World {
         }
     }
 
-    /// One line a problem.
+    /// Returns the problems, each on one line.
     pub(in crate::config) fn problems(&self) -> Vec<String> {
         let problems = match self.read() {
             Ok((_, notices)) => notices,

@@ -1,4 +1,4 @@
-//! What a check finds of what a configuration relies on.
+//! Checks of the things that a configuration relies on.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Mistakes in templates, shown where they stand.
+//! Mistakes in templates, shown at their places.
 
 use super::World;
 

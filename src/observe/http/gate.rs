@@ -1,9 +1,9 @@
-//! Which connections are served, which wait, and which have to make room. Pure.
+//! Decides which connections are served, which wait, and which have to make room. Pure.
 //!
-//! Anybody who reaches the listener can open connections and say nothing. So loopback and the Unix socket, where the
-//! probes of a pod come from, have places that no other peer can take; each address elsewhere has a few. Where a
-//! group is full, its oldest silent connection makes room for the next one. A peer that means to ask something does so
-//! at once and is never the oldest for long.
+//! Anybody who reaches the listener can open connections and send nothing. So loopback and the Unix socket, where
+//! the probes of a pod come from, have places that no other peer can take, and each address elsewhere has a few. If
+//! a group is full, its oldest silent connection makes room for the next one. A peer that means to ask something
+//! does so at once, and is never the oldest for long.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -15,25 +15,26 @@ use futures_util::future::{AbortHandle, AbortRegistration};
 
 use leasehold_base::time::Moment;
 
-/// How many connections are served at once.
+/// The numbers of connections that are served at once, and the times that they have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Places {
-    /// From loopback, or over the Unix socket.
+    /// The connections from loopback, or over the Unix socket.
     pub(super) local: usize,
-    /// From elsewhere.
+    /// The connections from elsewhere.
     pub(super) remote: usize,
-    /// From each address elsewhere.
+    /// The connections from each address elsewhere.
     pub(super) each: usize,
-    /// How many from elsewhere may wait. Those from here wait in the kernel's queue.
+    /// The connections from elsewhere that may wait. Those from this machine wait in the kernel's queue.
     pub(super) waiting: usize,
-    /// A connection may stay silent for so long where others wait for its place and none is served any more. While some
-    /// are served, those that wait have their turn soon, and who has not asked yet may be waiting for the processor.
+    /// A connection may stay silent for this time if others wait for its place and none is served any more. While
+    /// some are served, those that wait have their turn soon, and a peer that has not asked yet may be waiting for
+    /// the processor.
     pub(super) silent: Duration,
-    /// And take so long to take its answer.
+    /// A connection may take this time to take its answer, under the same conditions.
     pub(super) slow: Duration,
 }
 
-/// Where a connection comes from, as far as places go.
+/// The origin of a connection, as far as places depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
     /// This machine or this pod.
@@ -56,13 +57,13 @@ impl Origin {
 pub(super) struct Guest<S> {
     pub(super) number: u64,
     pub(super) stream: S,
-    /// To be set once its request is there.
+    /// Set once the request of the connection is there.
     pub(super) heard: Rc<Cell<bool>>,
-    /// Ends it where it has to make room.
+    /// Ends the connection if it has to make room.
     pub(super) cut: AbortRegistration,
 }
 
-/// What is known of such a connection.
+/// A connection that has a place, as the gate knows it.
 struct Seat {
     number: u64,
     origin: Origin,
@@ -72,7 +73,7 @@ struct Seat {
 }
 
 impl Seat {
-    /// From when on it has to make room for another one, where the last was served then.
+    /// Returns when it has to make room for another one, if a connection was served last at `served`.
     fn until(&self, served: Moment, places: Places) -> Moment {
         let until = self.since.after(if self.heard.get() { places.slow } else { places.silent });
         until.max(served.after(places.silent))
@@ -82,11 +83,11 @@ impl Seat {
 /// All connections.
 pub(super) struct Gate<S> {
     places: Places,
-    /// From the oldest to the newest.
+    /// The seats, from the oldest to the newest.
     seats: Vec<Seat>,
     waiting: VecDeque<(Origin, S)>,
     next: u64,
-    /// When one from here was served last, and one from elsewhere.
+    /// The times when a connection was served last: one from this machine, and one from elsewhere.
     served: [Moment; 2],
 }
 
@@ -95,7 +96,8 @@ impl<S> Gate<S> {
         Self { places, seats: Vec::new(), waiting: VecDeque::new(), next: 0, served: Default::default() }
     }
 
-    /// Whether another connection is to be accepted: while one from here waits, all others are left to the kernel.
+    /// Returns whether another connection is to be accepted. While one from this machine waits, all others are left
+    /// to the kernel.
     pub(super) fn is_open(&self) -> bool {
         !self.waiting.iter().any(|(origin, _)| *origin == Origin::Local)
     }
@@ -108,7 +110,7 @@ impl<S> Gate<S> {
         }
     }
 
-    /// The next connection to be served, where there is a place for one.
+    /// Returns the next connection to be served, if there is a place for one.
     pub(super) fn admit(&mut self, now: Moment) -> Option<Guest<S>> {
         let at = self.waiting.iter().position(|(origin, _)| !self.is_full(*origin))?;
         let (origin, stream) = self.waiting.remove(at)?;
@@ -128,8 +130,8 @@ impl<S> Gate<S> {
         }
     }
 
-    /// Ends connections that have to make room by now. To be called when all that was sent has been looked at: who has
-    /// asked already is not silent.
+    /// Ends connections that have to make room by now. Call it after everything that was sent has been read: a
+    /// connection that has asked already is not silent.
     pub(super) fn make_room(&mut self, now: Moment) {
         let waiting: Vec<Origin> = self.waiting.iter().map(|(origin, _)| *origin).collect();
         for origin in waiting {
@@ -144,7 +146,7 @@ impl<S> Gate<S> {
         }
     }
 
-    /// When it is time to [`make_room`](Self::make_room).
+    /// Returns when it is time to [`make_room`](Self::make_room).
     pub(super) fn deadline(&self) -> Option<Moment> {
         self.waiting.iter().filter_map(|(origin, _)| Some(self.next_to_go(*origin)?.1)).min()
     }
@@ -161,7 +163,8 @@ impl<S> Gate<S> {
         self.seats.iter().filter(|seat| seat.origin == origin).count() >= self.places.each
     }
 
-    /// Whose place one from `origin` gets first, and when: of its own address where that has its share.
+    /// Returns the connection whose place one from `origin` gets first, and when. If the address of `origin` has
+    /// its share, it is one of its own.
     fn next_to_go(&self, origin: Origin) -> Option<(u64, Moment)> {
         let own = origin == Origin::Local || self.has_its_share(origin);
         let rivals =
@@ -195,7 +198,7 @@ mod tests {
         Origin::elsewhere([192, 0, 2, last].into())
     }
 
-    /// What is admitted by now, where some had to make room.
+    /// Returns what has been admitted by now, if some had to make room.
     fn admitted(gate: &mut Gate<&'static str>, now: u64) -> Vec<Guest<&'static str>> {
         gate.make_room(at(now));
         std::iter::from_fn(|| gate.admit(at(now))).collect()

@@ -15,21 +15,21 @@ use crate::exit::{Cause, Ending};
 
 /// Connections that the kernel keeps for us while as many as we serve at once are busy.
 const BACKLOG: u32 = 1024;
-/// How often a Unix socket whose file is gone is tried to be bound again.
+/// How often binding a Unix socket whose file is gone is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 
 /// A bound socket.
 #[derive(Debug)]
 pub(super) enum Listener {
-    /// TCP.
+    /// A TCP listener.
     Tcp(TcpListener),
-    /// Unix.
+    /// A listener on a Unix socket.
     Unix {
         /// The socket.
         listener: UnixListener,
-        /// Its file.
+        /// The file of the socket.
         file: SocketFile,
-        /// The file is gone, and cannot be made anew so far.
+        /// True if the file is gone, and could not be made again so far.
         lost: bool,
     },
 }
@@ -77,8 +77,8 @@ impl Listener {
         }
     }
 
-    /// Binds the Unix socket again, whose file is gone: without it nobody reaches us, and a pod's probes would have
-    /// a process killed that does its work.
+    /// Binds the Unix socket again if its file is gone. Without the file, no client reaches the daemon, and the
+    /// probes of a pod would have a process killed that does its work.
     pub(super) fn restore(&mut self) {
         let listen = self.address();
         let Self::Unix { lost, .. } = self else { return };
@@ -107,7 +107,7 @@ fn name(listen: &Listen) -> String {
     }
 }
 
-/// Why an address cannot be had, and what to do about that.
+/// Returns why an address cannot be had, and what to do about it.
 fn unbound(name: &str, why: &io::Error) -> Ending {
     let (words, hint) = match why.kind() {
         io::ErrorKind::AddrInUse => {
@@ -138,7 +138,7 @@ fn tcp(address: SocketAddr) -> io::Result<Listener> {
 /// An accepted connection of either kind.
 pub(super) type Stream = Box<dyn Duplex + Send>;
 
-/// Read and written.
+/// A stream that can be read and written.
 pub(super) trait Duplex: AsyncRead + AsyncWrite + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}

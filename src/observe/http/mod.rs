@@ -45,20 +45,20 @@ use crate::core::view::{Outlook, View};
 use crate::exit::Ending;
 use leasehold_base::time::Moment;
 
-/// What a client may cost us.
+/// The most that a client may cost us.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     /// Connections served at once.
     places: Places,
-    /// For a whole connection: a client that reads or writes slowly is cut off.
+    /// The time for a whole connection. A client that reads or writes slowly is cut off.
     life: Duration,
-    /// For the header of a request, and before it for the handshake of TLS.
+    /// The time for the header of a request, and before it for the handshake of TLS.
     header_time: Duration,
-    /// For the main loop to answer.
+    /// The time for the main loop to answer.
     loop_time: Duration,
-    /// Bytes of a request's line and header.
+    /// The bytes of a request's line and header.
     header_bytes: usize,
-    /// Lines of a request's header.
+    /// The lines of a request's header.
     header_lines: usize,
 }
 
@@ -78,29 +78,29 @@ const LIMITS: Limits = Limits {
     header_lines: 64,
 };
 
-/// Before accepting again when that failed, such as for want of descriptors.
+/// The pause before accepting again after that failed, for instance for lack of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
-type Answer = Response<Full<Bytes>>;
+/// A response whose body is there as a whole.
+type HttpResponse = Response<Full<Bytes>>;
 
-/// What a request asks of the main loop. Dropping the sender of an answer reads as "shutting
-/// down".
+/// A request to the main loop. If the sender of an answer is dropped, the answer is "shutting down".
 #[derive(Debug)]
 pub enum Ask {
-    /// Whether the loop turns.
+    /// Asks whether the loop turns.
     Alive(oneshot::Sender<()>),
-    /// Whether the files are true, and what is not well.
+    /// Asks whether the files are true, and what is not well.
     Ready(oneshot::Sender<Outlook>),
-    /// How everything stands, with what the core knows nothing of.
+    /// Asks for the state of everything, with what the core does not know.
     Scrape(oneshot::Sender<(View, Besides)>),
-    /// Show log lines of this level and above from now on, until the configuration is read again.
+    /// Shows log lines of this level and above from now on, until the configuration is read again.
     Log(Level, oneshot::Sender<()>),
-    /// Look at everything now, or at this alone; answered when that is understood, not when it is done, and whether
-    /// there is such a thing.
+    /// Polls everything now, or only this. The answer comes when the request is understood, not when it is done,
+    /// and says whether there is such a thing.
     Refresh(Option<Wanted>, oneshot::Sender<bool>),
-    /// Mint this anew; answered as above, and whether there is such a thing.
+    /// Mints this anew. The answer is as above.
     Renew(Wanted, oneshot::Sender<bool>),
-    /// Revoke and end with 0; answered as above.
+    /// Revokes everything and ends with 0. The answer comes as above.
     Quit(oneshot::Sender<()>),
 }
 
@@ -113,7 +113,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds. The file of a dead Unix socket is replaced, one that somebody listens on is not.
+    /// Binds the listener. The file of a dead Unix socket is replaced, and one on which a process listens is not.
     ///
     /// # Errors
     /// 73, with the address and the reason.
@@ -127,14 +127,14 @@ impl Server {
         Self { tls, ..self }
     }
 
-    /// Where it listens, with the port that the kernel chose for port 0.
+    /// Returns the address that it listens on, with the port that the kernel chose for port 0.
     #[must_use]
     pub fn address(&self) -> Listen {
         self.listener.address()
     }
 
-    /// Serves until it is dropped, and all connections with it. Runs where it is polled: it
-    /// spawns nothing.
+    /// Serves until it is dropped, and all connections with it. It runs inside the task that polls it: it spawns
+    /// nothing.
     pub async fn serve(self, asks: mpsc::Sender<Ask>) -> Infallible {
         let Self { mut listener, tls, limits } = self;
         let mut gate = Gate::new(limits.places);
@@ -186,8 +186,8 @@ async fn until(deadline: Option<Moment>) {
     tokio::task::yield_now().await;
 }
 
-/// Serves one connection that comes from `address`, or from the Unix socket where there is none. A
-/// [`Server`] does this with each that it accepts.
+/// Serves one connection that comes from `address`, or from the Unix socket if there is no address. A [`Server`]
+/// does this with each connection that it accepts.
 pub async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     address: Option<SocketAddr>,
@@ -197,7 +197,8 @@ pub async fn converse(
     connection(stream, None, peer, asks, LIMITS, &Cell::default()).await;
 }
 
-/// One connection, behind TLS where there is an `acceptor`. Its request is `heard` when the whole header is there.
+/// Serves one connection, behind TLS if there is an `acceptor`. Its request is `heard` when the whole header is
+/// there.
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     acceptor: Option<TlsAcceptor>,
@@ -217,7 +218,7 @@ async fn connection(
     let _cut_off = tokio::time::timeout(limits.life, whole).await;
 }
 
-/// One request and its answer.
+/// Serves one request and its answer.
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: Peer,
@@ -246,7 +247,7 @@ async fn answer(
     peer: Peer,
     asks: &mpsc::Sender<Ask>,
     limit: Duration,
-) -> Answer {
+) -> HttpResponse {
     let route = match route::of(request, peer) {
         Ok(route) => route,
         Err(refusal) => return refused(&refusal),
@@ -258,8 +259,8 @@ async fn answer(
     }
 }
 
-/// Asks the main loop; `None` where it is gone.
-async fn performed(route: Route, query: Option<&str>, asks: &mpsc::Sender<Ask>) -> Option<Answer> {
+/// Asks the main loop; returns `None` if the loop is gone.
+async fn performed(route: Route, query: Option<&str>, asks: &mpsc::Sender<Ask>) -> Option<HttpResponse> {
     Some(match route {
         Route::Live => asked(asks, Ask::Alive).await.map(|()| text(StatusCode::OK, "alive"))?,
         Route::Refresh => {
@@ -293,14 +294,14 @@ async fn performed(route: Route, query: Option<&str>, asks: &mpsc::Sender<Ask>) 
     })
 }
 
-fn doing(what: &str, is_there: bool) -> Answer {
+fn doing(what: &str, is_there: bool) -> HttpResponse {
     match is_there {
         true => text(StatusCode::ACCEPTED, what),
         false => text(StatusCode::NOT_FOUND, "no file of that name, or nothing is read under that path"),
     }
 }
 
-fn ready(outlook: &Outlook) -> Answer {
+fn ready(outlook: &Outlook) -> HttpResponse {
     let ready = outlook.readiness.is_ready();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     text(status, &readiness::line(outlook))
@@ -312,7 +313,7 @@ async fn asked<T>(asks: &mpsc::Sender<Ask>, ask: impl FnOnce(oneshot::Sender<T>)
     receiver.await.ok()
 }
 
-fn refused(refusal: &Refusal) -> Answer {
+fn refused(refusal: &Refusal) -> HttpResponse {
     let mut answer = text(refusal.status(), refusal.reason());
     if let Refusal::Method { allowed } = refusal {
         answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
@@ -320,11 +321,11 @@ fn refused(refusal: &Refusal) -> Answer {
     answer
 }
 
-fn text(status: StatusCode, line: &str) -> Answer {
+fn text(status: StatusCode, line: &str) -> HttpResponse {
     typed(status, "text/plain; charset=utf-8", format!("{line}\n").into_bytes())
 }
 
-fn typed(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Answer {
+fn typed(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> HttpResponse {
     let mut answer = Response::new(Full::new(Bytes::from(body)));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();

@@ -1,4 +1,4 @@
-//! Which request is taken from whom. Pure.
+//! Decides which request is taken from which peer. Pure.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,18 +9,18 @@ use tracing::Level;
 
 use crate::core::event::Wanted;
 
-/// Who asks.
+/// The peer that asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Peer {
     /// A process of this machine, or of this pod.
     Loopback,
-    /// Somebody elsewhere, where `listen` lets them.
+    /// A peer elsewhere, if `listen` lets it in.
     Remote,
-    /// Somebody whom the socket's mode lets in.
+    /// A peer that the socket's mode lets in.
     UnixSocket,
 }
 
-/// What is asked.
+/// The request, after all checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
     /// `GET /livez`.
@@ -41,23 +41,23 @@ pub(super) enum Route {
     Log(Level),
 }
 
-/// Why a request is not taken.
+/// The reason why a request is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// There is nothing of that path.
+    /// No request has this path.
     Path,
-    /// There is, for other methods.
+    /// The path is there, for other methods.
     Method {
-        /// Which.
+        /// The methods that it has.
         allowed: &'static str,
     },
-    /// Only for peers on this machine.
+    /// Only a peer on this machine may ask this.
     Peer,
     /// A browser sent it for a page from elsewhere.
     Browser,
-    /// Not a level of the log.
+    /// The word is no level of the log.
     Level,
-    /// It does not say what to mint anew.
+    /// The query does not say what to mint anew.
     Wanted,
     /// It says in another way what to look at.
     Refreshed,
@@ -93,7 +93,7 @@ impl Refusal {
     }
 }
 
-/// What a request asks, if that is taken from this peer.
+/// Returns what a request asks, if it is taken from this peer.
 pub(super) fn of<B>(request: &Request<B>, peer: Peer) -> Result<Route, Refusal> {
     let route = match request.uri().path() {
         "/livez" => Route::Live,
@@ -116,9 +116,9 @@ pub(super) fn of<B>(request: &Request<B>, peer: Peer) -> Result<Route, Refusal> 
     if acts && peer == Peer::Remote {
         return Err(Refusal::Peer);
     }
-    // A browser on this machine reaches loopback for any page that it shows. Such a page either
-    // says where it comes from (Origin), or has made its own name resolve to 127.0.0.1 (DNS
-    // rebinding), and then that name is the Host. Scrapers from elsewhere may use names.
+    // A browser on this machine reaches loopback for any page that it shows. Such a page either names its origin
+    // (Origin), or has made its own name resolve to 127.0.0.1 (DNS rebinding), and then that name is the Host.
+    // Scrapers from elsewhere may use names.
     let from_a_page = request.headers().contains_key(ORIGIN) || !hosts_are_local(request);
     if peer == Peer::Loopback && from_a_page {
         return Err(Refusal::Browser);
@@ -126,7 +126,7 @@ pub(super) fn of<B>(request: &Request<B>, peer: Peer) -> Result<Route, Refusal> 
     Ok(route)
 }
 
-/// What a query names, to be minted or looked at anew.
+/// Returns what a query names, to be minted or polled anew.
 pub(super) fn wanted(query: Option<&str>) -> Result<Wanted, Refusal> {
     let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let (key, value) = pairs.next().ok_or(Refusal::Wanted)?;
@@ -149,14 +149,14 @@ fn level(query: Option<&str>) -> Option<Level> {
     })
 }
 
-/// Whether every host that the request names is an address or `localhost`. HTTP/1.0 names none.
+/// Returns whether every host that the request names is an address or `localhost`. HTTP/1.0 names none.
 fn hosts_are_local<B>(request: &Request<B>) -> bool {
     header_hosts(request.headers())
         .chain(request.uri().authority().cloned().map(Some))
         .all(|authority| authority.is_some_and(|authority| is_local(authority.host())))
 }
 
-/// The hosts of the header; `None` where one cannot be read.
+/// Returns the hosts of the header; `None` for one that cannot be read.
 fn header_hosts(headers: &HeaderMap) -> impl Iterator<Item = Option<Authority>> {
     headers.get_all(HOST).into_iter().map(|value| value.to_str().ok()?.parse().ok())
 }

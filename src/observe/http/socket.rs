@@ -16,14 +16,15 @@ use tokio::net::UnixListener;
 
 /// A Unix socket is for its owner and the volume's group.
 const SOCKET_MODE: u32 = 0o660;
-/// How often the file is looked at where the folder cannot be watched.
+/// How often the file is looked at if the folder cannot be watched.
 const LOOK: Duration = Duration::from_secs(10);
 
 /// The file of our socket, removed with it.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
-    /// Device and inode. The kernel keeps the inode of a bound socket, so that no other file gets its number.
+    /// The device and the inode. The kernel keeps the inode of a bound socket, so that no other file gets its
+    /// number.
     id: Option<(u64, u64)>,
     /// Hears what is removed from its folder.
     watch: Option<AsyncFd<OwnedFd>>,
@@ -74,15 +75,15 @@ fn watch(path: &Path) -> io::Result<AsyncFd<OwnedFd>> {
     let inotify = inotify::init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC)?;
     let gone = WatchFlags::DELETE | WatchFlags::MOVE | WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
     inotify::add_watch(&inotify, folder, gone | WatchFlags::ONLYDIR)?;
-    // The constructor that replaces this one is `unsafe`, for the sake of types whose descriptor
-    // may change under tokio's feet. An `OwnedFd` keeps what it asks for by itself.
+    // The constructor that replaces this one is `unsafe`, because the descriptor of some types may change under
+    // tokio's feet. An `OwnedFd` keeps what it asks for by itself.
     #[expect(deprecated, reason = "its replacement is unsafe, and an OwnedFd cannot break its promise")]
     AsyncFd::with_interest(inotify, Interest::READABLE)
 }
 
 /// Ends when something has happened in the folder.
 async fn heard(watch: &AsyncFd<OwnedFd>) {
-    // It fails only where the runtime ends.
+    // It fails only when the runtime ends.
     let Ok(mut ready) = watch.readable().await else { return std::future::pending().await };
     let mut buffer = [MaybeUninit::uninit(); 1024];
     let mut events = inotify::Reader::new(watch.get_ref(), &mut buffer);
@@ -90,7 +91,7 @@ async fn heard(watch: &AsyncFd<OwnedFd>) {
     ready.clear_ready();
 }
 
-/// Binds; the file of a socket that nobody listens on any more is replaced.
+/// Binds the socket. The file of a socket on which no process listens any more is replaced.
 pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let listener = match bind_private(path) {
         Err(why) if why.kind() == io::ErrorKind::AddrInUse && is_dead_socket(path) => {
@@ -102,8 +103,8 @@ pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     Ok((listener, SocketFile::of(path)))
 }
 
-/// Binds with the mode that the socket is to have. To set it afterwards, by name, would set that of
-/// whatever somebody else who may write the folder has put there meanwhile, through a link too.
+/// Binds the socket with the mode that it is to have. Setting the mode afterwards, by name, would set that of
+/// whatever another user who may write the folder has put there meanwhile, even through a link.
 fn bind_private(path: &Path) -> io::Result<UnixListener> {
     let before = umask(Mode::from_raw_mode(0o777 & !SOCKET_MODE));
     let bound = UnixListener::bind(path);
@@ -111,7 +112,7 @@ fn bind_private(path: &Path) -> io::Result<UnixListener> {
     bound
 }
 
-/// Whether the file is a socket that nobody listens on: left by a run that was killed.
+/// Returns whether the file is a socket on which no process listens: a killed run left it.
 fn is_dead_socket(path: &Path) -> bool {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|about| about.file_type().is_socket());
     let refused = |why: io::Error| why.kind() == io::ErrorKind::ConnectionRefused;

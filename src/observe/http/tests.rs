@@ -13,7 +13,7 @@ use super::*;
 use crate::core::view::{FileView, Readiness};
 use crate::observe::sample;
 
-/// A server with a main loop behind it that answers with one view and counts what it is told.
+/// A server with a main loop behind it that answers with one view and counts the requests to the loop.
 struct Running {
     tasks: JoinSet<()>,
     address: Listen,

@@ -1,5 +1,5 @@
-//! TLS for the listener, from files that change: those who come from elsewhere may be asked for a
-//! certificate; those on loopback, whom a pod's probes belong to, are not.
+//! TLS for the listener, from files that change. A client from elsewhere may have to show a certificate. A client
+//! on loopback, such as a pod's probe, need not.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use super::route::Peer;
 use crate::config::plan::ListenTls;
 use crate::vault::{PEM_MAX, certificates, read_file};
 
-/// What we speak, and say that we do.
+/// The protocol that we speak, and announce.
 const PROTOCOL: &[u8] = b"http/1.1";
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
 
@@ -28,21 +28,21 @@ pub struct Tls {
     current: Mutex<Current>,
 }
 
-/// What the files held when they were read last.
+/// The content of the files when they were read last.
 struct Current {
     digest: [u8; 32],
-    /// For peers on loopback.
+    /// The configuration for peers on loopback.
     open: Arc<ServerConfig>,
-    /// For those from elsewhere.
+    /// The configuration for peers from elsewhere.
     closed: Arc<ServerConfig>,
 }
 
-/// Why the listener cannot use its files: which, and what is wrong with it.
+/// The reason why the listener cannot use its files: the file, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TlsError {
     /// It cannot be read, or holds no certificates.
     File(String),
-    /// One of its authorities cannot be one.
+    /// One of the certificates in the file cannot be an authority.
     Authority(PathBuf),
     /// No client could be verified by what it holds.
     Verifier(String),
@@ -99,10 +99,10 @@ impl Tls {
         [cert_file, key_file].into_iter().chain(client_ca_file)
     }
 
-    /// Reads the files again and takes what they hold for new connections. Whether they had changed.
+    /// Reads the files again, and takes what they hold for new connections. Returns whether they had changed.
     ///
     /// # Errors
-    /// Where they cannot be used, as between the writes of certificate and key; the old ones stay.
+    /// If they cannot be used, as between the writes of certificate and key. The old ones stay.
     pub fn reload(&self) -> Result<bool, TlsError> {
         let new = read(&self.files)?;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,7 +113,7 @@ impl Tls {
         Ok(changed)
     }
 
-    /// What shakes hands with a peer.
+    /// Returns what shakes hands with a peer.
     pub(super) fn acceptor(&self, peer: Peer) -> TlsAcceptor {
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let config = if peer == Peer::Remote { &current.closed } else { &current.open };
@@ -251,7 +251,7 @@ mod tests {
         }
     }
 
-    /// What `GET /livez` is answered.
+    /// Returns the answer to `GET /livez`.
     fn answer(tls: &Tls, peer: Peer, client: &TlsConnector) -> String {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
@@ -306,7 +306,7 @@ mod tests {
             let answer = answer(&tls, Peer::Remote, client);
             assert!(!answer.contains("HTTP") && !answer.is_empty(), "{answer}");
         }
-        // Without `client_ca_file` nobody needs one.
+        // Without `client_ca_file`, no client needs one.
         let tls = Tls::new(&files(folder.path(), false)).expect("good files");
         assert!(answer(&tls, Peer::Remote, &bare).ends_with("alive\n"));
     }

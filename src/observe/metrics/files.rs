@@ -1,4 +1,4 @@
-//! What is told of each file.
+//! The metrics of each file.
 
 use std::fmt::Error;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use crate::core::view::{FileView, Health, NextAction, View};
 use crate::observe::status;
 use leasehold_base::time::Moment;
 
-/// So many files have series of their own, the first ones; of those after them as many that are in trouble. Each file has
-/// seven series or more, and a scrape of ten thousand files would be 3.5 MB.
+/// The number of files that have series of their own: the first ones, and of the others as many that are in
+/// trouble. Each file has seven series or more, and a scrape of ten thousand files would be 3.5 MB.
 pub(super) const MOST: usize = 1000;
 
 pub(super) fn write(writer: &mut Writer<'_>, view: &View, bytes: &[Option<usize>]) -> Result<(), Error> {

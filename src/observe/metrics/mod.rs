@@ -32,7 +32,7 @@ const STATES: [&str; 6] = ["ready", "server_down", "store_down", "not_rendered",
 /// The states of `leasehold_breaker`.
 const BREAKER: [&str; 3] = ["closed", "narrow", "open"];
 
-/// What is told besides the view, which the core knows nothing of.
+/// The facts besides the view, which the core does not know.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Besides {
     /// The requests that were sent.
@@ -40,32 +40,32 @@ pub struct Besides {
     /// The size of each file's last rendering, by [`FileId`](crate::core::ids::FileId); none for a
     /// variable, and for what was not rendered yet.
     pub bytes: Vec<Option<usize>>,
-    /// How much of the sandbox is in force.
+    /// The part of the sandbox that is in force.
     pub sandbox: sandbox::State,
     /// Our own certificates.
     pub certificates: Vec<CertificateView>,
-    /// What was configured, and by which process.
+    /// The configuration and the process.
     pub about: About,
 }
 
-/// What was configured, and by which process: for `/status`, where a label would be one series more for each place.
+/// The configuration and the process, for `/status`. As a label, each place would be one series more.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct About {
     /// The server's address, as resolved from the configuration and the environment.
     pub address: String,
-    /// How it logs in.
+    /// The method of its logins.
     pub method: &'static str,
     /// The mount below `auth/`.
     pub mount: String,
-    /// The role or the user, where the method names one.
+    /// The role or the user, if the method names one.
     pub role: Option<String>,
     /// The files and variables that the configuration comes from.
     pub configuration: Vec<String>,
     /// The variables that are in force in place of a value of theirs.
     pub overrides: Vec<String>,
-    /// When the process started.
+    /// The moment when the process started.
     pub started: Moment,
-    /// Why the configuration could not be read again at the last SIGHUP.
+    /// The reason why the configuration could not be read again at the last SIGHUP.
     pub reload_error: Option<String>,
     /// The longest life that the current token was seen to have.
     pub token_life: Option<Duration>,

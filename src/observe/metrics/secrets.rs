@@ -1,5 +1,5 @@
-//! What is told of each secret. It has no name in the configuration, so it goes by the first file that
-//! uses it and its place among that file's: never by its path.
+//! The metrics of each secret. A secret has no name in the configuration, so it goes by the first file that uses it
+//! and by its place among that file's secrets, and never by its path.
 
 use std::fmt::Error;
 
@@ -7,8 +7,8 @@ use super::writer::{Labels, SECONDS, Writer};
 use crate::core::view::{SecretView, View};
 use crate::observe::status;
 
-/// So many secrets have series of their own. A template may read as many as somebody puts into a list
-/// on the server, and nobody's Prometheus is to pay for that.
+/// The number of secrets that have series of their own. A template may read as many as somebody puts into a list on
+/// the server, and nobody's Prometheus is to pay for that.
 pub(super) const MOST: usize = 1000;
 
 /// A secret and its labels.
@@ -24,7 +24,7 @@ impl Named<'_> {
     }
 }
 
-/// Secrets by the file that uses them first, and by path within it, so that places stay the same
+/// Returns the secrets by the file that uses them first, and by their path within it. So their places stay the same
 /// while the file reads the same.
 fn named(view: &View) -> Vec<Named<'_>> {
     let mut taken = vec![false; view.secrets.len()];

@@ -44,7 +44,7 @@ impl<'a> Writer<'a> {
         self.encoder.encode_descriptor(name, help, None, MetricType::Info)?.encode_info(&facts)
     }
 
-    /// One gauge, where it has a value.
+    /// Writes a gauge, if it has a value.
     pub(super) fn gauge(
         &mut self,
         name: &str,
@@ -80,7 +80,7 @@ impl<'a> Writer<'a> {
         self.gauges(name, help, None, states)
     }
 
-    /// One counter.
+    /// Writes a counter.
     pub(super) fn counter(&mut self, name: &str, help: &str, value: u64) -> Result<(), Error> {
         let mut metric = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         metric.encode_counter(&value, NO_EXEMPLAR)

@@ -14,7 +14,7 @@ use crate::observe::{advice, readiness};
 use leasehold_base::time::Moment;
 
 impl Status {
-    /// How everything stands, with what the core knows nothing of.
+    /// Returns the state of everything, with what the core does not know.
     #[must_use]
     pub fn of(view: &View, besides: &Besides) -> Self {
         let certificates = besides.certificates.iter().map(|one| Certificate {
@@ -77,7 +77,7 @@ impl From<&View> for Status {
 }
 
 impl Login {
-    /// At the start nothing is wrong yet: something has to have been published.
+    /// Returns the login's trouble. At the start there is none yet: something has to have been published.
     fn at(view: &View) -> Option<Self> {
         let since = view.logged_out.filter(|_| view.files.iter().any(|file| file.generation.is_some()));
         let trouble = view.login.as_ref();
@@ -190,14 +190,14 @@ impl From<Counters> for Counts {
     }
 }
 
-/// What keeps a file or a secret from being true. That it is past its end is a reason, too, where it has no other.
+/// Returns what keeps a file or a secret from being true. If there is no other reason, being past its end is one.
 pub(crate) fn fault(own: Option<&Fault>, health: Health) -> Option<Fault> {
     let expired =
         || Fault { class: "expired", text: "it is past its end, and no successor could be had".to_owned() };
     own.cloned().or_else(|| matches!(health, Health::Expired(_)).then(expired))
 }
 
-/// Seconds from `now` to `at`, negative where that is past.
+/// Returns the seconds from `now` to `at`; negative if `at` is past.
 pub(crate) fn until(now: Moment, at: Moment) -> i64 {
     let whole = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     if at >= now { whole(now.until(at)) } else { -whole(at.until(now)) }
@@ -206,7 +206,7 @@ pub(crate) fn until(now: Moment, at: Moment) -> i64 {
 /// The name of a state; also a label of the metrics.
 pub(crate) fn state(readiness: &Readiness) -> &'static str {
     match readiness {
-        // What is on disk is as good: /readyz, `login` and leasehold_login_failing tell the two apart.
+        // The files on disk are as good. /readyz, `login` and leasehold_login_failing tell the two apart.
         Readiness::Ready | Readiness::ReadyWithoutLogin { .. } => "ready",
         Readiness::ReadyWithoutServer { .. } => "server_down",
         Readiness::ReadyWithoutStore { .. } => "store_down",

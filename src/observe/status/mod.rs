@@ -1,8 +1,8 @@
-//! `/status`: the [`View`](crate::core::view::View) as JSON, with times told from now, in seconds.
+//! `/status`: the [`View`](crate::core::view::View) as JSON, with times counted from now, in seconds.
 //!
-//! Its schema is published in `docs/status.schema.json`, and a test holds the two together.
-//! Fields are added, never renamed; whoever reads it (`leasehold status` of another version, for
-//! one) ignores what it does not know. It names paths, leases and accessors, and no value.
+//! Its schema is published in `docs/status.schema.json`, and a test holds the two together. Fields are added, never
+//! renamed. A reader, such as `leasehold status` of another version, ignores the fields that it does not know. It
+//! names paths, leases and accessors, and no value.
 
 mod made;
 #[cfg(test)]
@@ -15,31 +15,31 @@ pub(super) use self::made::{action_name, breaker, fault, state, until};
 /// Everything at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// Leasehold's version.
+    /// The version of Leasehold.
     pub version: String,
-    /// Whether the files can be relied on: `/readyz` answers 200.
+    /// True if the files can be relied on: `/readyz` answers 200.
     pub ready: bool,
     /// `ready`, `server_down`, `store_down`, `not_rendered`, `lost` or `expired`.
     pub state: String,
     /// The body of `/readyz`.
     pub reason: String,
-    /// What a person can do about the first thing that is wrong; absent where nothing is.
+    /// The advice about the first thing that is wrong; absent if nothing is.
     #[serde(default)]
     pub next: Option<String>,
-    /// Whether the server answers.
+    /// The state of the server.
     pub server: Server,
     /// The stores that are no Vault.
     #[serde(default)]
     pub backends: Vec<Backend>,
-    /// Whether there is a login to make requests with.
+    /// True if there is a login to make requests with.
     #[serde(default)]
     pub logged_in: bool,
     /// The current login.
     pub token: Option<Token>,
-    /// What is wrong with logging in; absent where nothing is.
+    /// The trouble with logging in; absent if there is none.
     #[serde(default)]
     pub login: Option<Login>,
-    /// How logins are made.
+    /// The way in which logins are made.
     #[serde(default)]
     pub auth: Option<Auth>,
     /// The process that answers.
@@ -53,9 +53,9 @@ pub struct Status {
     pub certificates: Vec<Certificate>,
     /// The files, as configured.
     pub files: Vec<File>,
-    /// What they are made of.
+    /// The secrets that the files are made of.
     pub secrets: Vec<Secret>,
-    /// Who is told.
+    /// The notifiers.
     pub notifiers: Vec<Notifier>,
     /// Counts since the start.
     pub counters: Counts,
@@ -64,90 +64,90 @@ pub struct Status {
 /// A store that is no Vault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backend {
-    /// Its name in the configuration: what paths begin with.
+    /// The name in the configuration, which paths begin with.
     pub name: String,
-    /// Whether it answers.
+    /// True if the store answers.
     pub up: bool,
-    /// Since when it does not.
+    /// The seconds since which it does not answer.
     pub down_seconds: Option<i64>,
-    /// Why it does not.
+    /// The reason why it does not answer.
     pub error: Option<String>,
-    /// How often it answered.
+    /// The number of its answers.
     pub answers: u64,
-    /// Requests that failed.
+    /// The number of requests that failed.
     pub failures: u64,
 }
 
-/// Whether the server answers.
+/// The state of the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
-    /// Whether it does.
+    /// True if the server answers.
     pub up: bool,
-    /// For how long it has not, in seconds.
+    /// The seconds since which it has not answered.
     pub down_seconds: Option<i64>,
     /// The last failure.
     pub error: Option<String>,
-    /// Since when it has answered nothing although it was asked, in seconds; absent where that is not long.
+    /// The seconds since which it has answered nothing although it was asked; absent if that is not long.
     #[serde(default)]
     pub silent_seconds: Option<i64>,
-    /// How requests pass: `closed`, all; `narrow`, one at a time; `open`, a probe only.
+    /// The state of the breaker: `closed` lets all requests pass, `narrow` one at a time, and `open` a probe only.
     #[serde(default)]
     pub breaker: String,
-    /// Where it is, as resolved from the configuration and the environment.
+    /// The server's address, as resolved from the configuration and the environment.
     #[serde(default)]
     pub address: Option<String>,
 }
 
-/// How logins are made.
+/// The way in which logins are made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Auth {
     /// The method: `kubernetes`, `approle`, `cert`, `password`, `path`, `token` or `token_file`.
     pub method: String,
     /// The mount below `auth/`.
     pub mount: String,
-    /// The role, or the user, where the method names one.
+    /// The role or the user, if the method names one.
     pub role: Option<String>,
 }
 
 /// The process that answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
-    /// Since it started, in seconds.
+    /// The seconds since the process started.
     pub uptime_seconds: i64,
     /// The files and variables that its configuration comes from.
     pub configuration: Vec<String>,
     /// The variables that are in force in place of a value of theirs, each with the key that it sets.
     #[serde(default)]
     pub overrides: Vec<String>,
-    /// Why the configuration could not be read again at the last SIGHUP; absent where it could.
+    /// The reason why the configuration could not be read again at the last SIGHUP; absent if it could.
     pub reload_error: Option<String>,
 }
 
 /// The current login.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
-    /// Names it in the server's audit log; empty for a batch token.
+    /// The token's name in the server's audit log; empty for a batch token.
     pub accessor: String,
-    /// Until it ends; negative where that is past, absent where it does not end.
+    /// The seconds until the token ends; negative if that is past, and absent if it does not end.
     pub ttl_seconds: Option<i64>,
-    /// What is done about it.
+    /// The next action on the token.
     pub next: Option<Next>,
 }
 
-/// What is wrong with logging in.
+/// The trouble with logging in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
     /// `logged_out`: no token is left to ask with. `failing`: the token lives, and its successor is not granted.
     #[serde(default)]
     pub state: String,
-    /// For how long no token has been left, in seconds; absent where one is.
+    /// The seconds since which no token has been left; absent if one is.
     #[serde(default)]
     pub logged_out_seconds: Option<i64>,
-    /// For how long logins have failed, in seconds; 0 while the first one is under way.
+    /// The seconds since which logins have failed; 0 while the first one is under way.
     pub failing_seconds: i64,
     /// The last failure.
     pub error: String,
-    /// Until it is tried again; absent while that is under way.
+    /// The seconds until the next try; absent while it is under way.
     pub next_in_seconds: Option<i64>,
 }
 
@@ -156,70 +156,70 @@ pub struct Login {
 pub struct Certificate {
     /// The key of the configuration that names it.
     pub key: String,
-    /// Its file.
+    /// The path of its file.
     pub file: String,
-    /// Until it ends; negative where that is past.
+    /// The seconds until it ends; negative if that is past.
     pub expires_in_seconds: i64,
-    /// What is wrong, where it ends soon or has ended.
+    /// The problem, if it ends soon or has ended.
     pub error: Option<String>,
 }
 
-/// What happens next about something.
+/// The next action on something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Next {
     /// `log_in`, `read`, `renew`, `replace` or `retry`.
     pub action: String,
-    /// When; 0 or less where it is under way.
+    /// The seconds until then; 0 or less if it is under way.
     pub in_seconds: i64,
 }
 
-/// One file.
+/// A file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
-    /// As configured.
+    /// The path as it was configured.
     pub name: String,
     /// The generation on disk; absent before the first.
     pub generation: Option<u64>,
-    /// Since it last changed on disk in this run.
+    /// The seconds since the file changed on disk in this run.
     pub changed_seconds_ago: Option<i64>,
-    /// Until the first of its secrets ends; negative where that is past.
+    /// The seconds until the first of its secrets ends; negative if that is past.
     pub expires_in_seconds: Option<i64>,
     /// `ok`, `stale`, `failing`, `expired` or `missing`.
     #[serde(default)]
     pub state: String,
-    /// What keeps it from being true.
+    /// The reason why it is not as it should be.
     pub error: Option<String>,
     /// The same as one word of a fixed set.
     #[serde(default)]
     pub error_class: Option<String>,
     /// The sources of its secrets.
     pub sources: Vec<String>,
-    /// How often it was rendered.
+    /// The number of its renderings.
     pub renders: u64,
 }
 
-/// One secret: where it comes from, never what it is.
+/// A secret: where it comes from, and never its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secret {
-    /// Names it in the log, in the field `secret`, from its first request to its last.
+    /// The secret's name in the log, in the field `secret`, from its first request to its last.
     #[serde(default)]
     pub id: String,
-    /// Its path, with the names of its arguments.
+    /// The secret's path, with the names of its arguments.
     pub source: String,
-    /// Its version, where the engine counts them.
+    /// The secret's version, if the engine counts versions.
     pub version: Option<u64>,
     /// The name of its version, of a store that is no Vault and has any.
     #[serde(default)]
     pub version_id: Option<String>,
-    /// Its lease, where it has one.
+    /// The secret's lease, if it has one.
     pub lease: Option<String>,
-    /// Until it ends: the lease's or the token's end, whichever is first.
+    /// The seconds until it ends: the end of the lease or of the token, whichever is first.
     pub expires_in_seconds: Option<i64>,
-    /// Since it was last read or renewed with success.
+    /// The seconds since it was last read or renewed with success.
     pub fresh_seconds_ago: Option<i64>,
-    /// What happens next about it.
+    /// The next action on it.
     pub next: Option<Next>,
-    /// As of a file.
+    /// The state, in the words of a file's.
     #[serde(default)]
     pub state: String,
     /// The last failure, until the next success.
@@ -227,26 +227,26 @@ pub struct Secret {
     /// The same as one word of a fixed set.
     #[serde(default)]
     pub error_class: Option<String>,
-    /// How often it was read.
+    /// The number of times that it was read.
     pub reads: u64,
-    /// How often its lease was renewed.
+    /// The number of times that its lease was renewed.
     pub renewals: u64,
-    /// How often it was minted anew.
+    /// The number of times that it was minted anew.
     pub replacements: u64,
 }
 
-/// One notifier.
+/// A notifier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notifier {
-    /// As configured.
+    /// The name in the configuration.
     pub name: String,
-    /// Since it was last told.
+    /// The seconds since the last notification.
     pub told_seconds_ago: Option<i64>,
     /// The last failure, until the next success.
     pub error: Option<String>,
-    /// How often it was told.
+    /// The number of notifications.
     pub sent: u64,
-    /// How often that failed.
+    /// The number of notifications that failed.
     pub failed: u64,
 }
 
@@ -257,17 +257,17 @@ pub struct Counts {
     pub logins: u64,
     /// Logins that were refused or failed.
     pub failed_logins: u64,
-    /// Requests sent.
+    /// The number of requests that were sent.
     pub requests: u64,
-    /// Requests that failed.
+    /// The number of requests that failed.
     pub failures: u64,
     /// Generations published.
     pub publishes: u64,
 }
 
 impl Status {
-    /// Whether nothing is wrong: the server answers, logins work, every file is as it should be and every notifier
-    /// was notified.
+    /// Returns whether nothing is wrong: the server answers, logins work, every file is as it should be, and every
+    /// notifier was notified.
     #[must_use]
     pub fn is_well(&self) -> bool {
         let files = self.files.iter().all(|file| file.is_ok());
@@ -277,7 +277,7 @@ impl Status {
 }
 
 impl File {
-    /// Whether it is as it should be; by its error where an older daemon does not name the state.
+    /// Returns whether it is as it should be. An older daemon does not name the state, so its error decides then.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         if self.state.is_empty() {

@@ -7,7 +7,7 @@ use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 
 use super::*;
 
-/// Standard error as another process made it, which blocks, and its reader, which does not.
+/// Returns standard error as another process made it, which blocks, and its reader, which does not.
 fn small_pipe() -> (BorrowedFd<'static>, File) {
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).expect("a pipe");
     fcntl_setpipe_size(&writer, PIPE_BUF).expect("one page");
@@ -26,7 +26,7 @@ fn outlet(stderr: BorrowedFd<'static>) -> Outlet {
     Outlet::new(Target::of(stderr), |dropped| format!("{dropped} dropped\n"))
 }
 
-/// What can be read now.
+/// Returns what can be read now.
 fn read(reader: &mut File) -> String {
     let mut bytes = Vec::new();
     // It ends with "would block", after all that there is.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::paint::{Paint, Palette};
 use super::status::{File, Next, Notifier, Process, Secret, Status};
 
-/// What stands in a cell that has nothing to say.
+/// The text of a cell that has nothing to say.
 const NOTHING: &str = "-";
 
-/// Several lines, columns aligned, nothing that could steer a terminal but the palette's colours.
+/// Returns several lines with aligned columns. Nothing in them could steer a terminal but the palette's colours.
 #[must_use]
 pub fn text(status: &Status, palette: Palette) -> String {
     let files: Vec<&File> = status.files.iter().collect();
@@ -19,7 +19,7 @@ pub fn text(status: &Status, palette: Palette) -> String {
     joined(&lines)
 }
 
-/// The same of one file, one secret by its id or path, or one notifier; nothing where nothing goes by that name.
+/// Returns the same of one file, one secret (by its id or path) or one notifier; `None` if nothing has that name.
 #[must_use]
 pub fn text_of(status: &Status, name: &str, palette: Palette) -> Option<String> {
     let uses = |file: &&File, secret: &Secret| file.sources.contains(&secret.source);
@@ -42,7 +42,7 @@ pub fn text_of(status: &Status, name: &str, palette: Palette) -> Option<String> 
     Some(joined(&lines))
 }
 
-/// Whether everything is well, what to do where not, and how the daemon stands with the server.
+/// Returns whether everything is well, what to do if it is not, and how the daemon stands with the server.
 fn head(status: &Status, palette: Palette) -> Vec<String> {
     let line =
         |name: &str, (text, paint): (String, Paint)| format!("{name}{}", palette.paint(paint, &plain(&text)));
@@ -61,7 +61,7 @@ fn head(status: &Status, palette: Palette) -> Vec<String> {
     lines
 }
 
-/// What is wrong first, each with a blank line before it.
+/// Returns the tables. What is wrong stands first, each with a blank line before it.
 fn tables(
     status: &Status,
     (mut files, mut secrets): (Vec<&File>, Vec<&Secret>),
@@ -107,7 +107,7 @@ fn plain(text: &str) -> String {
     text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
 }
 
-/// What stands in a cell.
+/// A cell: its text and its meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cell(pub(crate) String, pub(crate) Paint);
 
@@ -146,7 +146,7 @@ fn server(status: &Status) -> (String, Paint) {
     }
 }
 
-/// How logins are made, and what is wrong with them.
+/// Returns how logins are made, and what is wrong with them.
 fn login(status: &Status) -> Option<(String, Paint)> {
     let how = status.auth.as_ref().map(|auth| {
         let role = auth.role.as_ref().map(|role| format!(", role {role}")).unwrap_or_default();
@@ -238,7 +238,8 @@ fn notifier_row(notifier: &Notifier) -> [Cell; 5] {
     ]
 }
 
-/// How it is in one word, and why. An older daemon names no state: then by its error, and whether it is `there`.
+/// Returns the state in one word, and the reason. An older daemon names no state. Then the error decides, and
+/// whether it is `there`.
 fn state(status: &Status, state: &str, error: Option<&String>, (there, not_yet): (bool, &str)) -> Cell {
     let with = |state: &str| error.map_or_else(|| state.to_owned(), |error| format!("{state}: {error}"));
     match state {
@@ -253,7 +254,7 @@ fn state(status: &Status, state: &str, error: Option<&String>, (there, not_yet):
     }
 }
 
-/// When something ends.
+/// Returns the cell of an end.
 fn end(seconds: Option<i64>) -> Cell {
     let paint = if seconds.is_some_and(|left| left <= 0) { Paint::Bad } else { Paint::Plain };
     Cell(seconds.map_or_else(nothing, until), paint)
@@ -286,8 +287,8 @@ pub(super) fn span(seconds: i64) -> String {
     exact.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }
 
-/// The heads and the rows, every column as wide as its widest cell but the last; nothing where
-/// there are no rows.
+/// Returns the heads and the rows. Every column but the last is as wide as its widest cell. Without rows, the
+/// result is empty.
 pub(crate) fn columns<const N: usize>(
     heads: [&str; N],
     rows: Vec<[Cell; N]>,

@@ -7,7 +7,7 @@ fn rules() -> WriteRules {
     WriteRules { folders: vec!["/w".into()], taken: ["/w/own".into()].into() }
 }
 
-/// What the template renders to, and what it wrote.
+/// Returns what the template renders to, and what it wrote.
 fn written(text: &str) -> Result<(String, Vec<Write>), Ending> {
     let store = store(&[("kv/web", r#"{"pass":"hunter2"}"#)]);
     match render(FILE, &template(text), &store, &environment(), &rules()) {

@@ -6,19 +6,21 @@ use crate::reference::page::{cell, code};
 
 const HEAD: &str = "# Configuration
 
-YAML, so JSON too; an unknown key is an error. Where nothing stands under *without it*, there is none: `leasehold
-check` says which keys belong together, and which must be there. Editors check and complete with
-[configuration.schema.json](configuration.schema.json), where the first line is
+The configuration is YAML, so it can be JSON, too. An unknown key is an error. The column *without it* shows the default; a key
+without one is empty there. `leasehold check` says which keys belong together, and which must be there.
+
+Editors check and complete a configuration with [configuration.schema.json](configuration.schema.json), if its first line is
 
 ```yaml
 # yaml-language-server: $schema=https://raw.githubusercontent.com/leasehold/leasehold/main/docs/reference/configuration.schema.json
 ```
 
-Of several files the later ones win, key by key; a list is replaced as a whole, and `null` takes away what an earlier file
-says: so a method of `auth` is changed.
+If there are several files, a later file wins over an earlier one, key by key. A list is replaced as a whole. `null` removes what
+an earlier file says, which is how a later file changes the method of `auth`.
 
-A duration is written like `250ms`, `30s`, `5m` or `1h30m`. *Elsewhere* is what Vault Agent and its kin call it: written
-so, it is an error that names ours. `NAME` is a name of yours; a `[]` is one entry of a list.
+- A duration is written like `250ms`, `30s`, `5m` or `1h30m`.
+- *Elsewhere* is the name of the key in Vault Agent and its kin. That name is an error here, and the message gives ours.
+- `NAME` is a name of your choice, and `[]` is one entry of a list.
 ";
 
 const TABLE: &str =

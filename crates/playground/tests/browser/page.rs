@@ -51,7 +51,7 @@ fn a_template_is_tried_with_the_keyboard_alone_and_a_mistake_is_shown_with_its_p
     let said = "Not rendered. Template, line 3, column 12: at <.Data.usr>: map has no entry for key \"usr\"";
     assert_eq!(browser.evaluate(STATUS), said);
     let hint = browser.evaluate("document.getElementById('hint').textContent");
-    assert_eq!(hint, "What to do: did you mean `user`?.");
+    assert_eq!(hint, "What to do: did you mean `user`?");
 
     // From the secrets past the summary to the button, which leads to the place.
     browser.press("Tab", 9);

@@ -26,7 +26,7 @@ impl<'t> Evaluation<'t, '_, '_> {
     ) -> Result<Flow> {
         self.at = Some(At::Node(node));
         let Some((name, body)) = self.template.definition(&invocation.name) else {
-            let name = crate::node::quoted(&invocation.name);
+            let name = crate::spell::quoted(&invocation.name);
             return Err(self.error(format!("template {name} not defined")));
         };
         if self.rendering.depth >= self.rendering.limits.depth {

@@ -3,7 +3,8 @@
 use super::call::Callable;
 use super::{Evaluation, MissingKey, Operand, Result};
 use crate::error::ExecErrorKind;
-use crate::node::{At, Name, Term, quoted};
+use crate::node::{At, Name, Term};
+use crate::spell::quoted;
 use crate::value::{Map, Object, Type, Value};
 
 impl<'t> Evaluation<'t, '_, '_> {

@@ -60,7 +60,7 @@ fn run(rendering: &mut Rendering<'_>, template: &Template, name: &[u8], data: Va
         out,
     };
     let Some(body) = template.body(name) else {
-        return Err(state.error(format!("{} is an incomplete or empty template", super::node::quoted(name))));
+        return Err(state.error(format!("{} is an incomplete or empty template", super::spell::quoted(name))));
     };
     state.body(&dot, body)?;
     let out = state.out.into_secret();

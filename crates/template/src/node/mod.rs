@@ -5,7 +5,7 @@ mod number;
 mod show;
 
 pub(crate) use number::Number;
-pub(crate) use show::{At, quoted};
+pub(crate) use show::At;
 
 use super::builtins::Builtin;
 use super::function::Function;

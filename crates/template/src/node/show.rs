@@ -49,13 +49,6 @@ impl Node {
     }
 }
 
-/// Returns `text` as `%q` shows it.
-pub(crate) fn quoted(text: &[u8]) -> String {
-    let mut out = Vec::new();
-    quote::quote(text, false, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
-}
-
 /// Shows the action only, because its body could fill a page.
 fn node_in(node: &Node, left: &[u8], right: &[u8], out: &mut Vec<u8>) {
     let branch = |keyword: &[u8], branch: &Branch, out: &mut Vec<u8>| {

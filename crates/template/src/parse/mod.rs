@@ -131,7 +131,7 @@ impl Parser<'_> {
                 if is_empty(&body) {
                     return Ok(());
                 }
-                let name = crate::node::quoted(&name);
+                let name = crate::spell::quoted(&name);
                 Err(self.stream.error(format!("template: multiple definition of template {name}")))
             }
             _ => {

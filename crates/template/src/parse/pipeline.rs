@@ -4,8 +4,9 @@ use super::Parser;
 use crate::builtins::Builtin;
 use crate::error::ParseError;
 use crate::lex::{Token, TokenKind};
-use crate::node::{Callee, Command, Name, Number, Pipe, Term, quoted};
+use crate::node::{Callee, Command, Name, Number, Pipe, Term};
 use crate::spell::distance::distance;
+use crate::spell::quoted;
 use leasehold_base::secret::Secret;
 
 impl Parser<'_> {

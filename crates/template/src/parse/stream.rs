@@ -2,7 +2,7 @@
 
 use crate::error::{ParseError, Position};
 use crate::lex::{Lexer, Token, TokenKind};
-use crate::node::quoted;
+use crate::spell::quoted;
 use crate::spell::rune;
 
 pub(super) struct Stream<'t> {

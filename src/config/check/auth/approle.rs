@@ -35,7 +35,7 @@ pub(super) fn check(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<A
     Some(AuthMethod::AppRole { role_id: role_id?, secret_id: secret_id?, wrapped_by: wrapped_by? })
 }
 
-/// None where it is wrong; some none where the secret id is not wrapped.
+/// Returns `None` if the key is wrong, and `Some(None)` if the secret id is not wrapped.
 fn wrapped_by(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Option<String>> {
     let at = at.key("secret_id_wrapped");
     let Some(text) = entry.secret_id_wrapped.as_deref() else { return Some(None) };
@@ -59,7 +59,7 @@ fn wrapped_by(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Option<
     Some(Some(text.to_owned()))
 }
 
-/// None where it is wrong; some none where the role is to bind no secret id.
+/// Returns `None` if a key is wrong, and `Some(None)` if the role binds no secret id.
 fn secret_id(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Option<Credential>> {
     let (file_at, env_at) = (at.key("secret_id_file"), at.key("secret_id_env"));
     match (entry.secret_id_file.as_deref(), entry.secret_id_env.as_deref()) {

@@ -66,7 +66,7 @@ fn jwt(entry: &Auth, cloud: Cloud, at: &KeyPath, desk: &mut Desk<'_>) -> Option<
     Some(Proof::Jwt { audience: audience?, issuer: issuer? })
 }
 
-/// What the token is for: it becomes a part of a URL and of a form, and is shown.
+/// Returns the audience of the token. It becomes a part of a URL and of a form, and is shown.
 fn audience(entry: &Auth, method: Method, at: &KeyPath, desk: &mut Desk<'_>) -> Option<String> {
     let audience = required(entry.audience.as_deref(), "audience", method, at, desk)?;
     if audience.len() > 1000 || !audience.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -1,4 +1,4 @@
-//! `auth`: a method, its own fields, and nobody else's.
+//! Checks `auth`: a method, its own fields, and no fields of another.
 
 mod approle;
 mod cloud;
@@ -17,10 +17,10 @@ use crate::secret::Secret;
 
 use super::{optional_path, vault};
 
-/// Where kubelet puts a pod's own token.
+/// The path where the kubelet puts a pod's own token.
 const POD_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// How to log in; `vault` is none where something is wrong with it.
+/// Returns how to log in. `vault` is `None` if something is wrong with it.
 pub(super) fn check(
     entry: Option<&Auth>,
     vault: Option<&VaultPlan>,
@@ -207,8 +207,9 @@ fn token(entry: &Auth, at: &KeyPath, desk: &mut Desk<'_>) -> Option<AuthMethod> 
     Some(AuthMethod::Token { token_env, token })
 }
 
-/// What an environment variable holds: one word of printable ASCII, for it becomes a header. None
-/// where that is wrong; some none where it is not set, which keeps nobody from checking the file.
+/// Returns the value of an environment variable: one word of printable ASCII, because it becomes a header. Returns
+/// `None` if the value is wrong, and `Some(None)` if the variable is not set, since the file can be checked all the
+/// same.
 fn from_variable(variable: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Option<Secret>> {
     if variable.is_empty() || variable.contains(['=', '\0']) {
         desk.wrong_value(at, "not the name of a variable", "write it like VAULT_TOKEN");

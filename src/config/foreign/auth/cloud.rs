@@ -7,7 +7,7 @@ use crate::config::foreign::stanza::{Desk, Stanza};
 use crate::config::keypath::KeyPath;
 use crate::config::value::Mapping;
 
-/// Of the two types only `iam` is ours.
+/// Sets the keys of `aws`. We have only one of its two types, `iam`.
 pub(super) fn aws(config: &Stanza<'_>, desk: &mut Desk<'_>) {
     let home = KeyPath::of(&["auth", "method"]);
     let Some(item) = config.get("type") else { return };
@@ -20,7 +20,8 @@ pub(super) fn aws(config: &Stanza<'_>, desk: &mut Desk<'_>) {
     }
 }
 
-/// The Agent asks the machine's metadata service, whatever the environment has, unless it is told otherwise.
+/// Sets the keys of `azure`. The Agent asks the machine's metadata service, whatever the environment has, unless it
+/// is configured otherwise.
 pub(super) fn azure(config: &Stanza<'_>, desk: &mut Desk<'_>) {
     let home = KeyPath::of(&["auth", "managed_identity"]);
     let item = config.get("authenticate_from_environment");
@@ -41,7 +42,7 @@ pub(super) fn azure(config: &Stanza<'_>, desk: &mut Desk<'_>) {
     }
 }
 
-/// The type, and the account, which the Agent calls `default` where it is the machine's own.
+/// Sets the type, and the account, which the Agent calls `default` if it is the machine's own.
 pub(super) fn google(config: &Stanza<'_>, desk: &mut Desk<'_>) {
     let auth = KeyPath::of(&["auth"]);
     let home = auth.key("gcp_type");

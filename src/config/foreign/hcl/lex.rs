@@ -1,4 +1,4 @@
-//! From characters to tokens.
+//! Makes tokens of characters.
 
 use super::number;
 use super::text;
@@ -7,14 +7,14 @@ use crate::config::mark::Mark;
 use crate::config::places::Span;
 use crate::config::yaml_error::Flaw;
 
-/// One token and where it begins.
+/// A token and the place where it begins.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Token {
     pub(super) mark: Mark,
     pub(super) kind: Kind,
 }
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind {
     /// A word that is no value: a key.
@@ -37,7 +37,7 @@ pub(super) enum Kind {
 /// Walks over the characters of a text.
 pub(super) struct Lexer<'t> {
     pub(super) text: &'t str,
-    /// Where in it, in bytes.
+    /// The offset in the text, in bytes.
     pub(super) offset: usize,
     pub(super) mark: Mark,
     /// See [`super::Hcl::spans`].
@@ -49,7 +49,7 @@ impl<'t> Lexer<'t> {
         Self { text, offset: 0, mark: Mark::START, spans: Vec::new() }
     }
 
-    /// What was not read yet.
+    /// Returns what has not been read yet.
     pub(super) fn rest(&self) -> &'t str {
         &self.text[self.offset..]
     }
@@ -161,7 +161,7 @@ impl<'t> Lexer<'t> {
     }
 }
 
-/// What a word can begin with.
+/// Returns whether a word can begin with `c`.
 pub(super) fn is_letter(c: char) -> bool {
     c == '_' || c.is_alphabetic()
 }

@@ -1,9 +1,13 @@
-//! HCL 1, the language of Vault Agent's, consul-template's and envconsul's configurations, as
-//! hashicorp/hcl v1 reads it: `mode = 0600` is octal, `${…}` in a string is kept as it is, a block
-//! may have labels and stand many times, `=` before an object may be left out.
+//! Reads HCL 1, the language of the configurations of Vault Agent, consul-template and envconsul, as hashicorp/hcl
+//! v1 reads it:
 //!
-//! A reader for HCL 2 would take the octal mode for a decimal one and the template for an
-//! interpolation, without a word about it.
+//! - `mode = 0600` is octal.
+//! - `${…}` in a string is kept as it is.
+//! - A block may have labels and stand many times.
+//! - `=` before an object may be left out.
+//!
+//! A reader for HCL 2 would take the octal mode for a decimal one and the template for an interpolation, without a
+//! word about it.
 
 mod lex;
 mod number;
@@ -18,13 +22,13 @@ use crate::config::places::Span;
 use crate::config::yaml::MAX_BYTES;
 use crate::config::yaml_error::Flaw;
 
-/// Deepest nesting read.
+/// The deepest nesting that is read.
 const MAX_DEPTH: usize = 64;
 
 /// A text as read.
 #[derive(Debug)]
 pub(in crate::config) struct Hcl {
-    /// What it says.
+    /// The items of the text.
     pub(in crate::config) top: Object,
     /// Every key, value and comment in it, in its order, so that an excerpt can leave values out.
     pub(in crate::config) spans: Vec<Span>,

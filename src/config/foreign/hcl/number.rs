@@ -1,4 +1,4 @@
-//! Numbers: `0600` is octal, `0x1f` hexadecimal.
+//! Reads numbers: `0600` is octal, `0x1f` is hexadecimal.
 
 use super::lex::{Kind, Lexer, is_letter};
 use crate::config::foreign::tree::Number;

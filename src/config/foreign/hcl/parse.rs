@@ -1,4 +1,4 @@
-//! From tokens to objects.
+//! Makes objects of tokens.
 
 use super::lex::{Kind, Lexer, Token};
 use super::{Hcl, MAX_DEPTH};
@@ -60,7 +60,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// What follows a key.
+    /// Reads what follows a key.
     fn item(&mut self, key: String, mark: Mark, depth: usize) -> Result<Item, Flaw> {
         let at = self.at(mark);
         let mut labels = Vec::new();

@@ -23,7 +23,7 @@ fn text_of(text: &str) -> String {
     }
 }
 
-/// What is wrong with `text`, on one line.
+/// Returns what is wrong with `text`, on one line.
 fn flaw(text: &str) -> String {
     let flaw = read(text, 0).expect_err(text);
     format!("{}:{}: {}; {}", flaw.mark.line, flaw.mark.column, flaw.message, flaw.hint)

@@ -1,4 +1,4 @@
-//! Quoted strings and heredocs, to the byte as hashicorp/hcl v1 reads them.
+//! Reads quoted strings and heredocs as hashicorp/hcl v1 reads them, to the byte.
 
 use super::lex::{Lexer, is_letter};
 use crate::config::foreign::tree::{Lies, Text};
@@ -53,7 +53,7 @@ fn push(c: char, bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
 }
 
-/// What follows a backslash at `mark`.
+/// Reads what follows a backslash at `mark`.
 fn escape(lexer: &mut Lexer<'_>, mark: Mark, bytes: &mut Vec<u8>) -> Result<(), Flaw> {
     let bad = || Flaw::new(mark, "an escape that is none", "double the backslash");
     let kind = lexer.next().ok_or_else(bad)?;
@@ -140,8 +140,8 @@ pub(super) fn heredoc(lexer: &mut Lexer<'_>) -> Result<Text, Flaw> {
     }
 }
 
-/// Whether `line` is the end mark. The reference wants it to be at least as long as what follows
-/// `<<`, so behind `<<-EOF` a line that is `EOF` alone is text like any other.
+/// Returns whether `line` is the end mark. The reference wants the line to be at least as long as what follows
+/// `<<`. So behind `<<-EOF`, a line that is `EOF` alone is text like any other.
 fn ends(line: &str, word: &str, dash: bool) -> bool {
     let long_enough = line.len() >= word.len() + usize::from(dash);
     let blank = |c: char| matches!(c, ' ' | '\t' | '\u{b}' | '\u{c}' | '\r');

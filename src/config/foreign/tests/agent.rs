@@ -336,7 +336,7 @@ fn a_login_that_cannot_be_taken_over_is_refused_with_its_place_and_a_mend() {
         let lines = super::said(&World::empty().text("agent.hcl", &text));
         assert!(lines.contains(&says.to_owned()), "{auto}: {lines:#?}");
     }
-    // There is one connection here, where the Agent has another for a login by certificate.
+    // We have one connection. The Agent has another for a login by certificate.
     let vault = "vault { address = \"https://v:8200\" client_cert = \"/a.pem\" client_key = \"/k.pem\" }\n";
     let cert = |cert: &str| {
         let auto = format!(

@@ -63,7 +63,7 @@ fn what_cannot_be_taken_over_is_refused_with_its_place_and_a_mend() {
     }
 }
 
-/// As it is published most: whole secrets, the command on the command line.
+/// The most frequent kind of published configuration: whole secrets, and the command on the command line.
 const WHOLE: &str = r#"
 vault { address = "https://v" renew_token = true }
 upcase = true

@@ -24,7 +24,7 @@ vault { address = \"https://v:8200\" }
 auto_auth { method \"kubernetes\" { config = { role = \"web\" } } }
 ";
 
-/// The lines that are said about `rest`, without those that every foreign configuration is told.
+/// Returns the lines that are said about `rest`, without those that every foreign configuration gets.
 fn told(rest: &str) -> Vec<String> {
     said(&agent(rest))
 }
@@ -35,7 +35,7 @@ fn said(world: &World) -> Vec<String> {
     lines.filter(|line| !usual.iter().any(|usual| line.contains(usual))).collect()
 }
 
-/// Where a template stands is another place in another text.
+/// Removes the places of templates, which are others in another text.
 fn without_places(mut plan: Plan) -> Plan {
     let files = plan.files.iter_mut().filter_map(|file| file.source.template_mut());
     let variables = plan.exec.env.iter_mut().filter_map(|variable| variable.source.template_mut());

@@ -155,7 +155,7 @@ fn what_is_refused_is_never_crowded_out() {
     assert_eq!(problems[1_000].severity, crate::config::Severity::Error);
 }
 
-/// Where each mistake was looked for among all others, this took more than a minute.
+/// This took more than a minute while each mistake was looked for among all others.
 #[test]
 fn thousands_of_mistakes_take_no_longer_each_than_a_few() {
     let problems =

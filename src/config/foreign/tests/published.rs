@@ -233,7 +233,7 @@ fn commands_run_on_init_where_the_program_ended_after_them() {
     let stays = yaml("");
     assert!(stays.yaml.contains("  # note: `command` (agent.hcl:3:46): run by `sidecar` and `exec` at every change; `init` does not run it"), "{}", stays.yaml);
     assert!(stays.problems.iter().any(|problem| problem.message.contains("`init` does not run it")));
-    // Whoever runs it as a sidecar is not told so at every start.
+    // A sidecar does not log that at every start.
     assert!(!told(COMMANDS).iter().any(|line| line.contains("`init` does not run it")));
 }
 
