@@ -20,7 +20,7 @@ use leasehold::core::Engine;
 use leasehold::core::action::{Action, Question};
 use leasehold::core::event::{Event, Published, RenderOutcome, TokenFacts};
 use leasehold::core::ids::FileId;
-use leasehold::core::policy::Mode;
+use leasehold::core::policy::{FirstReady, Mode, Policy};
 use leasehold::functions;
 use leasehold::render::{self, Environment, Outcome, Rendering, Secrets};
 use leasehold::secret::Secret;
@@ -102,7 +102,7 @@ impl Secrets for Store {
 /// An engine between a server and a disk that answer at once.
 pub(super) struct World {
     plan: Plan,
-    engine: Engine,
+    pub(super) engine: Engine,
     store: Store,
     renderings: Vec<Option<Rendering>>,
     environment: Environment,
@@ -120,8 +120,13 @@ impl World {
     }
 
     pub(super) fn of(plan: Plan, mode: Mode) -> Self {
+        Self::waited_for(plan, mode, FirstReady::default())
+    }
+
+    /// The same, where a service manager may wait for the first readiness.
+    pub(super) fn waited_for(plan: Plan, mode: Mode, first_ready: FirstReady) -> Self {
         Self {
-            engine: Engine::new(plan.policy(mode, 7)),
+            engine: Engine::new(Policy { first_ready, ..plan.policy(mode, 7) }),
             store: Store::default(),
             renderings: vec![None; plan.files.len()],
             environment: Environment {
