@@ -352,6 +352,11 @@ fn recovers(world: &World) -> Held {
     }
     for (file, id) in on_disk(world) {
         let Some(lease) = world.server.leases.get(id) else { continue };
+        // That a lease has ended by itself needs nobody's telling.
+        let by_itself = lease.revoked.is_none() && world.server.end_of(lease) + MINUTE <= world.now;
+        if by_itself && !is_counted(world) && calm > patience(world) + until_mended(world, file) {
+            return Err(format!("{file:?} still serves {id:?}, which has ended, after {calm:?} of calm"));
+        }
         // A lease that somebody revoked shows only when it is renewed.
         let noticed = lease.ttl.max(world.setup.role.ttl.unwrap_or_default()).max(longest_refresh(world));
         if calm <= patience(world) + noticed {
