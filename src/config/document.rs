@@ -48,7 +48,7 @@ impl Document {
         Self { name: name.to_owned(), text, layout: Layout::Foreign(places) }
     }
 
-    /// Makes the document one whose keys were made of those of the text.
+    /// Turns the document into one of a foreign configuration, whose keys `places` finds.
     pub(super) fn into_foreign(self, places: impl FnOnce(Vec<Span>) -> Places) -> Self {
         let layout = match self.layout {
             Layout::Yaml(marks) => Layout::Foreign(places(marks.scalars)),
