@@ -1,5 +1,7 @@
 //! Warns of credentials, keys and configurations that every user of the machine may write or read. They are only
 //! warnings, because a mode may be right if the machine has no other users.
+//!
+//! A configuration that others may only read draws none: it holds no secret, and packages install it with that mode.
 
 use std::path::{Path, PathBuf};
 

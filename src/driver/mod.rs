@@ -78,6 +78,9 @@ pub use server::VaultServer;
 use store::Store;
 use voice::Voice;
 
+/// The least time between two looks at the state of all files, while many requests end.
+const BETWEEN: Duration = Duration::from_millis(100);
+
 /// What a run needs besides the configuration.
 pub struct Surroundings {
     /// What templates see of the process's environment and of the machine.
@@ -142,9 +145,13 @@ pub async fn run(plan: Plan, mode: Mode, surroundings: Surroundings) -> Result<u
         driver.hand_over();
         driver.inputs.look_for_others(driver.engine.is_draining());
         driver.sweep_departed(false);
-        // An engine that takes over has handled nothing yet while its start waits in the backlog.
-        if driver.unseen && driver.backlog.is_empty() && !driver.engine.is_leaving() {
+        // An engine that takes over has handled nothing yet while its start waits in the backlog. While thousands of reads
+        // fail one after the other, their state is shown now and then, and after the last of them.
+        let shown = driver.shown.is_some_and(|at| at.until(now.moment) < BETWEEN);
+        let more = shown && driver.requests.is_crowded();
+        if driver.unseen && !more && driver.backlog.is_empty() && !driver.engine.is_leaving() {
             driver.unseen = false;
+            driver.shown = Some(now.moment);
             driver.voice.follow(&driver.outlook(clock::now()), driver.has_begun());
         }
     }
@@ -192,6 +199,8 @@ struct Driver {
     reload_error: Option<String>,
     /// Something has happened, so the outlook has to be made anew.
     unseen: bool,
+    /// When it was last shown.
+    shown: Option<Moment>,
     /// A client has asked for the end, and still has to get its answer.
     quits: bool,
     /// The current token, by its accessor, and the longest life that it was seen to have.
@@ -269,6 +278,7 @@ impl Driver {
             started: clock::moment(),
             reload_error: None,
             unseen: false,
+            shown: None,
             quits: false,
             token_life: None,
             chores: Chores::default(),
@@ -358,10 +368,10 @@ impl Driver {
                 Event::Resolved { secret, result }
             }
             Answer::Read { secret, token, sent, request, result } => {
-                let result = result.map(|response| {
-                    let facts = self.absorb_read((secret, token), &request, response);
+                let result = result.and_then(|response| {
+                    let facts = self.absorb_read((secret, token), &request, response)?;
                     self.voice.step(|| format!("read {}", request.path), sent);
-                    facts
+                    Ok(facts)
                 });
                 Event::Read { secret, token, sent, result }
             }

@@ -31,6 +31,8 @@ use leasehold_stores::Store;
 
 /// Up to this many tokens that templates have made are kept without a check whether the core still knows them.
 const FEW: usize = 16;
+/// More requests under way than this are many.
+const CROWD: usize = 4;
 
 /// The outcome of a request, before the driver has put its secrets where they belong.
 pub(super) enum Answer {
@@ -163,6 +165,11 @@ impl Requests {
     pub(super) fn add(&mut self, future: impl Future<Output = Answer> + 'static) {
         let asker = self.asker;
         self.under_way.push(Box::pin(async move { (asker, future.await) }));
+    }
+
+    /// Returns whether many requests are under way, so that events follow each other closely.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.under_way.len() > CROWD
     }
 
     /// Returns how long the server has answered nothing.

@@ -21,7 +21,7 @@ use crate::render::Secrets;
 use crate::vault::client::Client;
 use crate::vault::facts;
 use leasehold_base::failure::Failure;
-use leasehold_base::request::Request;
+use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
 
 /// A Vault, with the tokens and the answers that belong to one engine. Both leave it only through a rendering or a
@@ -77,7 +77,7 @@ impl VaultServer {
             }
             Answer::Read { secret, token, sent, request, result } => {
                 let parts = (&mut self.requests, &mut self.store, engine);
-                let result = result.map(|response| absorb(parts, (secret, token), &request, response));
+                let result = result.and_then(|response| absorb(parts, (secret, token), &request, response));
                 Event::Read { secret, token, sent, result }
             }
             Answer::Event(event) => {
@@ -166,18 +166,25 @@ pub(super) fn resolved(
 }
 
 /// Puts the secrets of an answer where they belong, and returns what the core needs to know of it.
+///
+/// # Errors
+/// The answer to a write brings nothing, where the one before it did.
 pub(super) fn absorb(
     (requests, store, engine): (&mut Requests, &mut Store, &Engine),
     (secret, token): (SecretId, TokenId),
     request: &Request,
     response: Arc<Response>,
-) -> ReadFacts {
-    let mut facts = facts::read(&response, store.get(request).as_deref());
+) -> Result<ReadFacts, Failure> {
+    let before = store.get(request);
+    if request.verb == Verb::Write {
+        facts::brings_something(&response, before.as_deref())?;
+    }
+    let mut facts = facts::read(&response, before.as_deref());
     take_child((requests, engine), token, request, &response, &mut facts);
     if engine.knows(secret) {
         store.put(request.clone(), response);
     }
-    facts
+    Ok(facts)
 }
 
 /// Keeps the token that an answer brings as a secret, and reports it to the core as a lease.
@@ -203,7 +210,7 @@ impl Driver {
         ids: (SecretId, TokenId),
         request: &Request,
         response: Arc<Response>,
-    ) -> ReadFacts {
+    ) -> Result<ReadFacts, Failure> {
         absorb((&mut self.requests, &mut self.store, &self.engine), ids, request, response)
     }
 }

@@ -113,6 +113,34 @@ fn without_a_name_the_usual_configuration_is_taken() {
     );
 }
 
+#[test]
+fn what_every_user_of_the_machine_may_write_or_read_draws_a_warning() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let space = Workspace::new();
+    let dir = space.path().display();
+    let config = format!(
+        "vault: {{address: 'https://vault.example.com:8200'}}\n\
+         auth: {{method: approle, role_id_file: '{dir}/role', secret_id_file: '{dir}/id'}}\n\
+         secrets_dir: '{dir}/secrets'\n\
+         files: [{{path: web, secret: 'secret/web#password'}}]\n"
+    );
+    let files = [space.file("web.yaml", config), space.file("role", "role"), space.file("id", "CANARY-id")];
+    space.dir("secrets");
+    let warned = |modes: [u32; 3]| {
+        for (file, mode) in files.iter().zip(modes) {
+            fs::set_permissions(file, fs::Permissions::from_mode(mode)).expect("it is ours");
+        }
+        let checked = Leasehold::new(&space).within(space.path()).run(&["check", "--config", "web.yaml"]);
+        let said = format!("{}{}", checked.stdout, checked.stderr);
+        assert!(!said.contains("CANARY"), "{said}");
+        said.matches("every user of this machine may ").count()
+    };
+    assert_eq!(warned([0o644, 0o644, 0o600]), 0, "a configuration and a role id are no secrets");
+    assert_eq!(warned([0o666, 0o600, 0o600]), 1, "the configuration");
+    assert_eq!(warned([0o600, 0o600, 0o644]), 1, "the secret id");
+    assert_eq!(warned([0o666, 0o666, 0o666]), 3, "all of them");
+}
+
 /// `leasehold new web` with these arguments besides.
 fn new(space: &Workspace, arguments: &[&str]) -> Finished {
     let given: Vec<&str> = ["new", "web"].iter().chain(arguments).copied().collect();

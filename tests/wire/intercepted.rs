@@ -77,6 +77,10 @@ fn behind(proxy: &Arc<Proxy>, ttl: u64) -> Server {
                     r#"{{"lease_id":"l","lease_duration":{ttl},"renewable":true,"data":{{"username":"u{user}"}}}}"#
                 )
             }
+            // Each lives for three seconds, and cannot be renewed.
+            "/v1/made/web" => format!(
+                r#"{{"lease_id":"m","lease_duration":3,"renewable":false,"data":{{"k":"v{value}"}}}}"#
+            ),
             "/v1/kv1/app" => format!(r#"{{"data":{{"k":"v{value}"}}}}"#),
             "/v1/kv1" | "/v1/kv1/" => r#"{"data":{"keys":["app","b"]}}"#.to_owned(),
             _ => return reply(wire, 404, &[], br#"{"errors":[]}"#),
@@ -286,6 +290,30 @@ fn answers_without_data_empty_no_file() {
     wait_until("the new value", SOON, || read(&space, "kv") == "k=v1");
     silent(&sidecar.stop());
     fault.holds("the last good bytes stay, for reads and for lists");
+}
+
+/// A server may answer a write with nothing, and so may a proxy.
+#[test]
+fn an_empty_answer_to_a_write_that_brought_data_before_empties_no_file() {
+    const MADE: &str = "files:
+- {path: made, template: 'k={{ with secret \"made/web\" \"name=web\" }}{{ .Data.k }}{{ end }}'}
+";
+    let (space, proxy) = (Workspace::new(), Arc::new(Proxy::default()));
+    let server = behind(&proxy, 3600);
+    let sidecar = sidecar(&space, &server, MADE);
+    wait_until("the file", SOON * 2, || read(&space, "made") == "k=v0");
+    proxy.value.store(1, Ordering::SeqCst);
+    for empty in [(204, &[][..], ""), (200, &[], r#"{"request_id":"1","data":null}"#)] {
+        proxy.always("/v1/made", Some(empty));
+        let made = count(&server, "/v1/made/web");
+        wait_until("two tries", SOON * 2, || count(&server, "/v1/made/web") > made + 1);
+        assert_eq!(read(&space, "made"), "k=v0", "{empty:?}");
+    }
+    let metrics = get(&space, "/metrics");
+    assert!(metrics.contains("leasehold_file_error{file=\"made\"} 1"), "{metrics}");
+    proxy.always("/v1/made", None);
+    wait_until("the new value", SOON * 2, || read(&space, "made") == "k=v1");
+    silent(&sidecar.stop());
 }
 
 #[test]

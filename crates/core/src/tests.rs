@@ -14,6 +14,7 @@ mod on_init;
 mod pacing;
 mod showing;
 mod stores;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;

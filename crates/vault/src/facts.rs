@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::life::{self, seconds};
+use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::response::{Auth, Response};
 use leasehold_base::tree::Tree;
 use leasehold_core::event::{Granted, LeaseFacts, ReadFacts, TokenFacts};
@@ -22,6 +23,27 @@ pub fn read(response: &Response, before: Option<&Response>) -> ReadFacts {
     let (changed, rotated) = news;
     let changed = changed || before.is_some_and(|before| before.auth != response.auth);
     ReadFacts { lease, life, version: version(&response.data), version_id: None, changed, rotated }
+}
+
+/// Checks that a response brings something where the one `before` it did.
+///
+/// A write may have nothing to say, and a server then answers 204, or with its bare envelope. So may whatever answers in
+/// the server's place. A path that has brought data, a lease or a token does not stop doing so by itself.
+///
+/// # Errors
+/// Says that it brings nothing.
+pub fn brings_something(response: &Response, before: Option<&Response>) -> Result<(), Failure> {
+    let is_bare = |response: &Response| {
+        response.data.as_map().is_none_or(|fields| fields.is_empty())
+            && response.lease_id.is_empty()
+            && response.auth.is_none()
+            && response.wrap_info.is_none()
+    };
+    if is_bare(response) && before.is_some_and(|before| !is_bare(before)) {
+        let why = "the answer brings nothing, and the one before it brought data; check that nothing in between answers for Vault";
+        return Err(Failure::advised(FailureKind::Nonsense, why));
+    }
+    Ok(())
 }
 
 /// Returns what a login, or a renewal of its token, brought.
@@ -95,6 +117,21 @@ mod tests {
         assert_eq!((lease.ttl, lease.renewable), (Duration::from_secs(60), false));
         // KV v1 sends a duration without a lease.
         assert_eq!(read(&Response { lease_duration: 60, ..answer("{}") }, None).lease, None);
+    }
+
+    #[test]
+    fn an_answer_that_brings_nothing_counts_where_none_before_it_brought_anything() {
+        let (nothing, bare, full) = (Response::default(), answer("null"), answer(r#"{"k":"v"}"#));
+        for (now, before, good) in [
+            (&nothing, None, true),
+            (&nothing, Some(&bare), true),
+            (&nothing, Some(&full), false),
+            (&bare, Some(&full), false),
+            (&full, Some(&full), true),
+            (&full, Some(&nothing), true),
+        ] {
+            assert_eq!(brings_something(now, before).is_ok(), good, "{now:?} after {before:?}");
+        }
     }
 
     #[test]

@@ -193,3 +193,34 @@ fn envconsul_s_whole_secrets_are_taken_and_convert_can_name_each_key() {
     let refused = program.env("VAULT_TOKEN", "nonsense").run(&["convert", "--from-server", "envconsul.hcl"]);
     refused.expect_code(77);
 }
+
+/// The kernel's limit for arguments and environment together: a quarter of the stack's, and 6 MiB at most.
+fn limit() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").expect("Linux has it");
+    let stack = limits.lines().find_map(|line| line.strip_prefix("Max stack size")).expect("it is there");
+    let soft = stack.split_whitespace().next().and_then(|soft| soft.parse().ok());
+    (soft.unwrap_or(usize::MAX) / 4).min(6 << 20)
+}
+
+#[test]
+fn what_the_process_inherits_counts_against_the_room_for_its_variables() {
+    const EACH: usize = 100_000;
+    let scene = Scene::new();
+    scene.put(&"x".repeat(EACH));
+    // Three fifths of the room each: the kernel takes either alone.
+    let count = limit() / EACH * 3 / 5;
+    let rendered: String =
+        (0..count).map(|number| format!("    V{number}: {{secret: 'secret/web#password'}}\n")).collect();
+    let variables = format!("exec:\n  env:\n{rendered}");
+    scene.program(&variables).run(&["exec", "--", "echo", "alone"]).expect_code(0);
+    let mut program = scene.program(&variables);
+    for number in 0..count {
+        program = program.env(&format!("KEPT{number}"), &"y".repeat(EACH));
+    }
+    let finished = program.run(&["exec", "--", "echo", "both"]);
+    let refusal = "arguments and environment of the process take";
+    assert!(finished.stderr.contains(refusal), "{:?}: {}", finished.code, finished.stderr);
+    assert!(finished.code != Some(0) && finished.stdout.is_empty(), "{:?}", finished.code);
+    let same = scene.program(FILE).env("KEPT0", &"y".repeat(EACH)).run(&["exec", "--", "echo", "inherited"]);
+    assert_eq!(same.expect_code(0).stdout, "inherited\n");
+}

@@ -373,6 +373,7 @@ impl Engine {
             // The successor publishes at once, and says what keeps it from that.
             return self.shelf.put_off(id);
         }
+        self.setback = true;
         let draw = self.session_draw();
         let unit = self.shelf.unit_mut(id);
         unit.tries = unit.tries.saturating_add(1);

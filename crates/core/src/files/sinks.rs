@@ -18,6 +18,7 @@ use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use crate::upstream::judge::LAG_TRIES;
+use crate::upstream::pauses::told_to_wait;
 use leasehold_base::exit::{Cause, Ending};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
@@ -242,7 +243,13 @@ impl Engine {
         let Some(sink) = self.sinks.all.get_mut(&file) else { return };
         sink.tries = sink.tries.saturating_add(1);
         let tries = sink.tries;
-        self.timers.set(Timer::Wrap(file), now.after(pause(tries, Duration::from_secs(1), MOST, draw)));
+        let asked = if let FailureKind::Overloaded(asked) = failure.kind { asked } else { None };
+        let wait = pause(tries, Duration::from_secs(1), MOST, draw).max(asked.unwrap_or_default().min(MOST));
+        self.timers.set(Timer::Wrap(file), now.after(wait));
+        let what = format!("{}: could not have the token wrapped", self.policy.files[file.0].name);
+        if let (1, Some((level, text))) = (tries, told_to_wait(&what, failure, wait)) {
+            self.say(level, text);
+        }
         // Just after a login a standby may not know the token yet.
         let fresh = self.upstream.session.logins.get(&token).is_some_and(|login| login.is_fresh(now));
         if away || (denied && fresh && tries <= LAG_TRIES) {

@@ -231,7 +231,9 @@ impl Engine {
     }
 
     fn is_minting(&self) -> bool {
-        let reads_matter = !self.policy.owns_token;
+        // What is made with the token of an earlier run does not end with this run.
+        let stays = matches!(&self.phase, Phase::Leaving(farewell) if farewell.revoke == Revoke::Minted);
+        let reads_matter = !self.policy.owns_token || stays;
         self.work.under_way(|job| matches!(job, Job::LogIn) || (reads_matter && matches!(job, Job::Read(_))))
     }
 

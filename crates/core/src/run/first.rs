@@ -60,7 +60,9 @@ impl Engine {
         if self.first.state != FirstReady::Awaited || !matches!(self.phase, Phase::Running) {
             return;
         }
-        let Some(Hindrance { ending, stays }) = self.hindrance() else {
+        // As long as nothing has failed, thousands of files are not walked through after every event.
+        let hindrance = if self.setback { self.hindrance() } else { None };
+        let Some(Hindrance { ending, stays }) = hindrance else {
             self.first.hindered = None;
             self.timers.clear(&Timer::First);
             return;

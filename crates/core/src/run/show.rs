@@ -143,7 +143,9 @@ impl Engine {
 
     /// Returns the login that is wanted and fails for another reason than that the server is away.
     fn login_trouble(&self) -> Option<LoginTrouble> {
-        let failure = self.upstream.session.trouble.as_ref().filter(|failure| !failure.kind.is_outage())?;
+        let alone = self.upstream.session.alone;
+        let counts = |failure: &&Failure| alone || !failure.kind.is_outage();
+        let failure = self.upstream.session.trouble.as_ref().filter(counts)?;
         let why = failure.why.clone();
         let since = self.upstream.session.failing.filter(|_| self.upstream.session.entry != Entry::Quiet)?;
         Some(LoginTrouble { since, why, next: self.timers.at(&Timer::LogIn) })
@@ -153,8 +155,7 @@ impl Engine {
     pub(crate) fn file_expires(&self, id: FileId, file: &File) -> Option<Moment> {
         let held = file.uses.iter().filter_map(|secret| self.secret_expires(*secret));
         // The file on disk may still depend on a lease that was replaced.
-        let replaced = self.retirees.iter().filter(|one| one.secret.is_some() && one.files.contains(&id));
-        let replaced = replaced.map(|one| self.lease_expires(&one.lease));
+        let replaced = self.retirees.behind(id).map(|one| self.lease_expires(&one.lease));
         held.chain(replaced).chain(self.sink_expires(id)).chain(self.file_unknown(id, file)).min()
     }
 
@@ -166,8 +167,7 @@ impl Engine {
         }
         let lease = |secret: &SecretId| Some(self.graph.get(*secret)?.lease()?.token);
         // The file on disk may still depend on a lease that was replaced.
-        let replaced = self.retirees.iter().filter(|one| one.secret.is_some() && one.files.contains(&id));
-        let replaced = replaced.map(|one| one.lease.token);
+        let replaced = self.retirees.behind(id).map(|one| one.lease.token);
         let tokens = file.uses.iter().filter_map(lease).chain(replaced).chain(self.sinks.shown_in(id));
         tokens.filter_map(|token| self.upstream.session.logins.get(&token)?.unknown_since()).min()
     }

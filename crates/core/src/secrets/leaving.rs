@@ -14,6 +14,7 @@ use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use crate::upstream::login::Standing;
+use crate::upstream::pauses::told_to_wait;
 use leasehold_base::failure::{Failure, FailureKind};
 
 /// A lease whose revocation was denied this often, over three minutes, is left to expire. One denial is not enough: a
@@ -167,6 +168,16 @@ impl Engine {
         true
     }
 
+    /// Lets all revocations wait, since the server asked for that: for `asked` if it named a time.
+    fn pause_revocations(&mut self, asked: Option<Duration>, failure: &Failure, draw: f64) {
+        let (now, news) = (self.now.moment, self.retirees.resting_until().is_none());
+        self.retirees.rest(now, asked, draw);
+        let wait = self.retirees.resting_until().map_or(Duration::ZERO, |until| now.until(until));
+        if let (true, Some((level, text))) = (news, told_to_wait("revocations", failure, wait)) {
+            self.say(level, text);
+        }
+    }
+
     fn lease_not_revoked(&mut self, id: &LeaseId, failure: &Failure) {
         self.note_failure(failure);
         if failure.kind == FailureKind::Denied && self.try_own_login(id) {
@@ -193,7 +204,7 @@ impl Engine {
                 let at = self.now.moment.after(wait).min(one.lease.latest);
                 self.timers.set(Timer::Retiree(id.clone()), at);
                 if let FailureKind::Overloaded(asked) = kind {
-                    self.retirees.rest(self.now.moment, asked, draw);
+                    self.pause_revocations(asked, failure, draw);
                 }
                 if asks && self.upstream.judge.can_look_up != Some(false) {
                     self.look_up(self.upstream.session.current);
@@ -307,7 +318,7 @@ impl Engine {
                 let wait = pause(login.tries, Duration::from_secs(1), Duration::from_secs(60), draw);
                 self.timers.set(Timer::Leaving(id), self.now.moment.after(wait));
                 if let FailureKind::Overloaded(asked) = kind {
-                    self.retirees.rest(self.now.moment, asked, draw);
+                    self.pause_revocations(asked, failure, draw);
                 }
             }
         }

@@ -53,6 +53,11 @@ impl Places {
         self.always.remove(lease);
     }
 
+    /// Returns the leases that this file may depend on.
+    pub(super) fn of_one(&self, file: FileId) -> impl Iterator<Item = &LeaseId> {
+        self.by_file.get(&file).into_iter().flatten().chain(&self.always)
+    }
+
     /// Returns the leases that these files may set free.
     pub(super) fn of(&self, files: &BTreeSet<FileId>) -> BTreeSet<LeaseId> {
         let by_file = files.iter().filter_map(|file| self.by_file.get(file)).flatten();

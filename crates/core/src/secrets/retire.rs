@@ -163,6 +163,12 @@ impl Retirees {
         std::mem::take(&mut self.gone).into_iter().collect()
     }
 
+    /// Returns the replaced leases that this file on disk still depends on, and that belonged to a secret.
+    pub(crate) fn behind(&self, file: FileId) -> impl Iterator<Item = &Retiree> {
+        let all = self.places.of_one(file).filter_map(|id| self.all.get(id));
+        all.filter(move |one| one.secret.is_some() && one.files.contains(&file))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Retiree> {
         self.all.values()
     }
@@ -199,7 +205,9 @@ impl Retirees {
         for id in self.places.of(&files) {
             let Some(one) = self.all.get_mut(&id).filter(|one| one.way == Way::Used) else {
                 // The lease is being revoked already.
-                self.places.pass(&id);
+                if self.all.get(&id).is_none_or(|one| one.files.is_empty()) {
+                    self.places.pass(&id);
+                }
                 continue;
             };
             let without: Vec<FileId> = match one.files.len() < files.len() {

@@ -25,9 +25,11 @@ const URGENT: Duration = Duration::from_millis(1500);
 /// A lease that lives on for a while is renewed within a tenth of what is left, and within this time at most.
 const IN_TIME: Duration = Duration::from_secs(30);
 
-/// Returns the time over which the renewal of something that ends at `end` may be spread.
+/// Returns the time over which the renewal of something that ends at `end` may be spread. What ends in a moment is
+/// renewed before that.
 pub(crate) fn in_time(now: Moment, end: Moment) -> Duration {
-    (now.until(end) / 10).clamp(URGENT, IN_TIME)
+    let left = now.until(end);
+    (left / 10).clamp(URGENT, IN_TIME).min(left / 2)
 }
 
 impl Engine {
@@ -282,5 +284,18 @@ impl Engine {
                 self.plan(id);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_renewal_of_what_ends_in_a_moment_is_spread_over_half_of_that() {
+        let at = |millis| Moment::new(Duration::from_millis(millis));
+        assert_eq!(in_time(at(1000), at(2000)), Duration::from_millis(500));
+        assert_eq!(in_time(at(1000), at(11_000)), URGENT);
+        assert_eq!(in_time(at(1000), at(1000)), Duration::ZERO);
     }
 }

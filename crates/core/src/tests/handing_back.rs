@@ -141,10 +141,12 @@ fn what_is_answered_while_leaving_is_what_the_next_run_goes_on_from() {
     let asks = |action: &Action| matches!(action, Action::Ask(Question::Read { .. }));
     assert!(actions.iter().any(asks), "{actions:?}");
     hand.rendered(0, "secret/web");
-    hand.give(Event::Stop { at_once: false });
+    let stopping = hand.give(Event::Stop { at_once: false });
+    assert!(!stopping.contains(&Action::SaveHandoff), "the answer is still to come: {stopping:?}");
     let sent = hand.now().moment;
     let result = Ok(fixed("new"));
-    hand.give(Event::Read { secret: SecretId(0), token: TokenId(2), sent, result });
+    let end = hand.give(Event::Read { secret: SecretId(0), token: TokenId(2), sent, result });
+    assert!(end.contains(&Action::SaveHandoff), "{end:?}");
     let kept = hand.engine.snapshot();
     assert_eq!(kept.secrets[0].lease.as_ref().map(|lease| lease.id.0.as_str()), Some("new"));
     assert_eq!(kept.retiring.iter().map(|lease| lease.id.0.as_str()).collect::<Vec<_>>(), ["old"]);

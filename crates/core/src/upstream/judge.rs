@@ -16,7 +16,7 @@ use crate::interface::action::Level;
 use crate::interface::event::TokenFacts;
 use crate::interface::ids::{SecretId, TokenId};
 use crate::interface::view::NextAction;
-use crate::secrets::graph::{Op, Step};
+use crate::secrets::graph::{Held, Op, Step};
 use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
@@ -373,9 +373,14 @@ impl Engine {
             return;
         }
         node.tries = node.tries.saturating_add(1);
-        let wait = pause(node.tries, Duration::from_secs(2), Duration::from_secs(60), draw);
+        let minted = node.held.as_ref().is_some_and(Held::is_minted);
+        let later = now.after(pause(node.tries, Duration::from_secs(2), Duration::from_secs(60), draw));
         self.trouble(id, op, failure, true);
-        self.set_step(id, Step::Waiting { what: NextAction::Retry, at: now.after(wait), op });
+        // A standby may have lagged for longer, or somebody corrects the policy while there is time.
+        let end = self.secret_expires(id).filter(|end| minted && *end > now);
+        let half = |end: Moment| now.after((now.until(end) / 2).max(Duration::from_secs(1)));
+        let at = end.map_or(later, |end| later.min(half(end)));
+        self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });
     }
 
     /// Repeats with a new login all that was denied.

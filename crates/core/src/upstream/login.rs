@@ -173,7 +173,7 @@ impl Login {
         self.latest = self.expires;
         self.renewable = granted.renewable;
         self.clamped = self.granted.is_some_and(|first| is_clamped(first, granted.ttl));
-        self.tries = 0;
+        (self.tries, self.unrenewed) = (0, false);
     }
 
     /// Records what a look-up says about the token.
@@ -188,6 +188,10 @@ impl Login {
         if self.granted.is_none() {
             self.granted = facts.ttl;
             self.asked = sent;
+        }
+        // A renewal that nobody wrote down, or heard of, was granted no longer before the end than that.
+        if let (Some(expires), Some(granted)) = (self.expires, self.granted) {
+            self.asked = expires.before(granted).clamp(self.asked.min(sent), sent);
         }
     }
 
@@ -267,6 +271,16 @@ mod tests {
         assert_eq!(login.next(0.5), Some((NextAction::Renew, at(500))));
         login.renewed(at(500), Granted { ttl: Duration::from_secs(200), renewable: true });
         assert_eq!(login.next(0.5), Some((NextAction::LogIn, at(600))));
+    }
+
+    #[test]
+    fn a_look_up_that_tells_of_a_later_end_tells_of_a_renewal() {
+        let mut login = Login::new(facts(Some(300), true), at(0), true);
+        login.looked_up(at(229), facts(Some(214), true));
+        assert_eq!(login.last_call(), Some(at(143 + 225)));
+        // What is left of the same grant is none.
+        login.looked_up(at(343), facts(Some(100), true));
+        assert_eq!(login.last_call(), Some(at(143 + 225)));
     }
 
     #[test]

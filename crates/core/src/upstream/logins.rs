@@ -10,6 +10,7 @@ use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use crate::upstream::login::Login;
+use crate::upstream::pauses::told_to_wait;
 use crate::upstream::session::{Entry, MOST_REFUSALS};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
@@ -231,14 +232,29 @@ impl Engine {
                 let longest = Duration::from_secs(30);
                 let asked = if let FailureKind::Overloaded(asked) = kind { asked } else { None };
                 let asked = asked.unwrap_or_default().min(longest);
-                pause(self.upstream.session.tries, Duration::from_secs(1), longest, draw).max(asked)
+                let wait =
+                    pause(self.upstream.session.tries, Duration::from_secs(1), longest, draw).max(asked);
+                self.before_the_end(wait)
             }
         };
         if !known && (!away || failure.kind == FailureKind::Intercepted) {
             self.say(Level::Warn, format!("could not log in: {}", failure.why));
+        } else if let (false, Some((level, text))) = (known, told_to_wait("could not log in", &failure, wait))
+        {
+            self.say(level, text);
         }
         self.upstream.session.failed(now, failure);
+        self.upstream.session.alone =
+            away && !self.upstream.breaker.is_confirmed() && self.upstream.session.tries > PAGES;
         self.log_in_at(now.after(wait));
+    }
+
+    /// Returns `wait`, or half of what is left of the token that the login is to follow, if that is sooner. No pause lasts
+    /// until the files are dead.
+    fn before_the_end(&self, wait: Duration) -> Duration {
+        let now = self.now.moment;
+        let end = self.upstream.session.login().and_then(|login| login.expires).filter(|end| *end > now);
+        end.map_or(wait, |end| wait.min((now.until(end) / 2).max(Duration::from_secs(1))))
     }
 
     /// Returns whether a login that failed in this way was refused, or may have been refused like the one before it.

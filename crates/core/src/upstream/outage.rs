@@ -9,6 +9,10 @@ use crate::tools::work::Job;
 use crate::upstream::breaker::Closed;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
+use std::time::Duration;
+
+/// The longest pause at the end of a run, whatever the server asks for: there are ten seconds for everything.
+const IN_A_HURRY: Duration = Duration::from_secs(1);
 
 impl Engine {
     pub(crate) fn probe(&mut self) {
@@ -115,7 +119,11 @@ impl Engine {
         let leaving = matches!(self.phase, Phase::Leaving(_));
         match failure.kind {
             K::Unreachable | K::Unheard | K::Unavailable => self.upstream.breaker.trip(failure, now),
-            K::Intercepted | K::Overloaded(_) if leaving => self.upstream.breaker.trip(failure, now),
+            K::Intercepted if leaving => self.upstream.breaker.trip(failure, now),
+            K::Overloaded(asked) if leaving => {
+                let kind = K::Overloaded(asked.map(|asked| asked.min(IN_A_HURRY)));
+                self.upstream.breaker.trip(&Failure { kind, ..failure.clone() }, now);
+            }
             K::Intercepted | K::Overloaded(_) | K::Nonsense => self.upstream.breaker.doubt(failure, now),
             K::Redirected | K::Local | K::Unusable => {}
             K::Fault | K::NotYet | K::Denied | K::Refused | K::Missing | K::Rejected => {

@@ -41,6 +41,14 @@ enum Lane {
     Renewals,
 }
 
+/// Returns the line about a request that the server asked to put off, and its level; `None` if it named no time.
+pub(crate) fn told_to_wait(what: &str, failure: &Failure, wait: Duration) -> Option<(Level, String)> {
+    let FailureKind::Overloaded(Some(asked)) = failure.kind else { return None };
+    let level = if asked < NEWS { Level::Info } else { Level::Warn };
+    let (asked, wait, why) = (asked.as_secs(), wait.as_secs(), &failure.why);
+    Some((level, format!("{what}: {why}; asked to come back in {asked} s, asking again in {wait} s")))
+}
+
 #[derive(Debug)]
 struct Pause {
     /// The secret that was asked to pause first.
@@ -132,14 +140,9 @@ impl Engine {
         let Some(Step::Waiting { at, op, .. }) = self.graph.get(id).map(|node| node.step) else { return };
         let at = self.in_time(id, at.max(until));
         self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });
-        if let (true, Some(asked)) = (news, asked) {
-            let path = self.graph.get(id).map_or("", |node| node.path());
-            let (asked_for, wait) = (asked.as_secs(), now.until(at).as_secs());
-            let text = format!(
-                "{path}: {}; asked to come back in {asked_for} s, asking again in {wait} s",
-                failure.why
-            );
-            self.say_of(id, if asked < NEWS { Level::Info } else { Level::Warn }, text);
+        let path = self.graph.get(id).map_or("", |node| node.path());
+        if let (true, Some((level, text))) = (news, told_to_wait(path, failure, now.until(at))) {
+            self.say_of(id, level, text);
         }
     }
 

@@ -70,6 +70,8 @@ pub(crate) struct Session {
     pub(crate) unfound: u32,
     /// The last failure, until the next success.
     pub(crate) trouble: Option<Failure>,
+    /// Logins alone are answered by a proxy, or told to wait: the server answers other requests.
+    pub(crate) alone: bool,
     pub(crate) draws: u64,
     last: Option<Moment>,
     /// How many logins in a row did not last.
@@ -99,6 +101,7 @@ impl Session {
             tries: 0,
             unfound: 0,
             trouble: None,
+            alone: false,
             draws: 0,
             last: None,
             restless: 0,
@@ -201,7 +204,7 @@ impl Session {
     pub(crate) fn settled(&mut self) {
         self.tries = 0;
         self.unfound = 0;
-        self.trouble = None;
+        (self.trouble, self.alone) = (None, false);
         self.failing = None;
         self.patience = None;
     }

@@ -13,8 +13,13 @@ use crate::tools::dice::number;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use crate::upstream::login::Standing;
+use crate::upstream::pauses::told_to_wait;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
+
+/// After this many renewals of the token in a row that brought no answer of the server, while it answers other requests,
+/// another login follows in time.
+const UNHEARD: u32 = 3;
 
 impl Engine {
     /// Plans what happens next to a token, and sets the timer for its end.
@@ -138,7 +143,8 @@ impl Engine {
         let (now, draw) = (self.now.moment, self.session_draw());
         let Some(login) = self.upstream.session.logins.get_mut(&id) else { return };
         login.tries = login.tries.saturating_add(1);
-        login.unrenewed |= !away;
+        // No probe has failed where only this request is answered by a proxy, or told to wait.
+        login.unrenewed |= !away || (login.tries >= UNHEARD && !self.upstream.breaker.is_confirmed());
         let call = login.last_call().filter(|call| login.unrenewed && *call > now);
         let (first, end) = (login.tries == 1, login.expires.unwrap_or(now));
         if first && (!away || failure.kind == FailureKind::Intercepted) {
@@ -151,6 +157,10 @@ impl Engine {
             let at = self.token_may_come(id, lease::retry(now, end, draw), failure);
             if let Some(login) = self.upstream.session.logins.get_mut(&id) {
                 login.paused = at;
+            }
+            let told = told_to_wait("could not renew the token", failure, now.until(at));
+            if let (true, Some((level, text))) = (first, told) {
+                self.say(level, text);
             }
             self.timers.set(Timer::Token(id), call.map_or(at, |call| call.min(at)));
         }

@@ -27,7 +27,7 @@ use requests::{given_back, lockout_not_tripped, most_a_minute, no_login_storm, q
 use starts::no_vain_end;
 
 use super::application;
-use super::driver::{Content, SINK};
+use super::driver::SINK;
 use super::server::Lease;
 use super::setup::Kind;
 use super::world::World;
@@ -105,18 +105,6 @@ impl Checks {
         self.lost |= lost;
         if lost {
             self.may_go_back = self.newest.keys().cloned().collect();
-        }
-    }
-
-    /// What a killed run had sent was written only now. The next run did not read these values, so it may go back from
-    /// them as it might before.
-    pub fn note_late(&mut self, files: &BTreeMap<FileId, Content>) {
-        for (file, content) in files {
-            for (path, value) in content {
-                if let Some(newest) = self.newest.get_mut(&(*file, path.clone())) {
-                    *newest = value.version.max(*newest);
-                }
-            }
         }
     }
 

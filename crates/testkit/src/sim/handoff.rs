@@ -45,7 +45,11 @@ impl Handoff {
         let secrets = &self.snapshot.secrets;
         let is_kept = |path: &String| secrets.iter().any(|secret| secret.request.path == *path);
         self.store.answers.retain(|path, _| is_kept(path));
-        self.store.resolved.retain(|_, path| is_kept(path));
+        let ways = |secret: &KeptSecret| {
+            let path = secret.request.path.clone();
+            secret.written.iter().map(move |way| (way.path.clone(), path.clone())).collect::<Vec<_>>()
+        };
+        self.store.resolved = secrets.iter().flat_map(ways).collect();
         self
     }
 
@@ -63,8 +67,6 @@ impl Handoff {
             let path = &secret.request.path;
             self.store.answers.remove(path);
             self.store.answers.extend(store.answers.get(path).map(|value| (path.clone(), value.clone())));
-            let ways = secret.written.iter().map(|way| (way.path.clone(), path.clone()));
-            self.store.resolved.extend(ways);
         }
         for lease in &changes.retiring {
             snapshot.retiring.retain(|before| before.id != lease.id);

@@ -101,6 +101,8 @@ pub(super) fn what_can_be_renewed_is(world: &mut World) -> Held {
             && lease.revoked.is_none()
             && free + IN_TIME < end
             && free < lease.asked + lease.ttl.mul_f64(0.9);
+        // The successor of a login is needed for that, and whatever is in its way.
+        let over = over && (is_of_the_current_login(world, lease) || world.calm_for() > IN_TIME);
         if over && can_be_renewed(world, lease) && is_held(world, id) {
             return Err(format!("{file:?} has {id:?}, which ended at {end:?} and could be renewed"));
         }
@@ -108,12 +110,13 @@ pub(super) fn what_can_be_renewed_is(world: &mut World) -> Held {
     Ok(())
 }
 
-/// A proxy in the way of one path, of logins or of look-ups does not keep a lease from its renewal.
+/// A proxy in the way of one path, of logins or of look-ups does not keep a lease from its renewal. Where it is in the way
+/// of the token's renewal alone, another login follows in time.
 fn hinders_renewals(reach: &Reach) -> bool {
     match reach {
         Reach::All => true,
         Reach::Path(_) => false,
-        Reach::Kind(kind) => matches!(kind, Asking::Renew | Asking::RenewToken | Asking::Probe),
+        Reach::Kind(kind) => matches!(kind, Asking::Renew | Asking::Probe),
     }
 }
 
@@ -121,6 +124,13 @@ fn hinders_renewals(reach: &Reach) -> bool {
 fn is_held(world: &World, id: &LeaseId) -> bool {
     let snapshot = world.process.as_ref().map(|process| process.engine.snapshot()).unwrap_or_default();
     snapshot.secrets.iter().any(|kept| kept.lease.as_ref().is_some_and(|lease| lease.id == *id))
+}
+
+fn is_of_the_current_login(world: &World, lease: &Lease) -> bool {
+    let Some(process) = &world.process else { return false };
+    let snapshot = process.engine.snapshot();
+    let current = snapshot.tokens.iter().rev().find(|token| !token.leaving);
+    current.is_some_and(|token| process.tokens.get(&token.id) == Some(&lease.token))
 }
 
 fn can_be_renewed(world: &World, lease: &Lease) -> bool {

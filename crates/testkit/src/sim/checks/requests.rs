@@ -42,8 +42,8 @@ pub(super) fn given_back(world: &World) -> usize {
 }
 
 /// So many logins in a minute come of pauses that double from a second on: refused ones and those that fail otherwise
-/// have one each.
-const LOGINS: usize = 14;
+/// have one each. Before the token that they follow has ended, the pauses are half of what is left of it.
+const LOGINS: usize = 14 + 6;
 /// So many more come of a start, and of other credentials: who starts it again, or delivers others, has done something
 /// about it, or hopes that it has passed, so the pauses begin anew.
 const ANEW: usize = 7;

@@ -1,16 +1,19 @@
 //! Stores that fail on their own: the others' files follow, a file of both keeps its last good bytes, and readiness says
 //! which store is away.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use leasehold_core::ids::FileId;
 use leasehold_core::view::Readiness;
 
+use super::super::driver::Content;
 use super::super::setup::Kind;
 use super::super::stores::{StoreServer, Stored};
 use super::super::world::World;
-use super::{Held, LAG, MINUTE, PATIENCE, is_counted, is_serving, longest_refresh, patience, set_wait};
+use super::{
+    Checks, Held, LAG, MINUTE, PATIENCE, is_counted, is_serving, longest_refresh, patience, set_wait,
+};
 
 /// From the last of a file's answers to the file.
 const PROMPT: Duration = Duration::from_secs(2);
@@ -33,6 +36,20 @@ fn is_current(world: &World, file: FileId) -> bool {
         .process
         .as_ref()
         .is_some_and(|process| process.renderings.contains_key(&file) && !process.failing.contains(&file))
+}
+
+impl Checks {
+    /// What a killed run had sent was written only now. The next run did not read these values, so it may go back from
+    /// them as it might before.
+    pub fn note_late(&mut self, files: &BTreeMap<FileId, Content>) {
+        for (file, content) in files {
+            for (path, value) in content {
+                if let Some(newest) = self.newest.get_mut(&(*file, path.clone())) {
+                    *newest = value.version.max(*newest);
+                }
+            }
+        }
+    }
 }
 
 /// A file is never made of an older value of a store than it has been, and of everything that it is made of, whatever
