@@ -87,7 +87,7 @@ enum Command {
     Completions(CompletionsArgs),
 }
 
-/// The command line as it is parsed: what man pages, completions and the reference are made of.
+/// Returns the command line as it is parsed: what man pages, completions and the reference are made of.
 #[must_use]
 pub fn definition() -> clap::Command {
     Cli::command()
@@ -135,7 +135,8 @@ fn parsed(words: &[OsString]) -> Result<Cli, clap::Error> {
     parse(words).or_else(|error| habits::meant(words).map_or(Err(error), |words| parse(&words)))
 }
 
-/// The words of a command line. Vault's own programs take `-config`, which would be read as `-c onfig`; the like is `-output`.
+/// Returns the words of a command line. Vault's own programs take `-config`, which would be read as `-c onfig`; the
+/// same holds for `-output`.
 fn words(given: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
     let mut is_ours = true;
     let begins = |word: &OsStr| {
@@ -150,7 +151,7 @@ fn words(given: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString
     })
 }
 
-/// A probe knows two codes only: whatever is wrong, the pod is not ready.
+/// Runs `status`. A probe knows two codes only: whatever is wrong, the pod is not ready.
 fn status(args: &StatusArgs) -> Result<ExitCode, Ending> {
     let result = daemon(&args.config).and_then(|daemon| match (args.show(), args.watch) {
         (show, true) => commands::status::watch(&daemon, &show),
@@ -199,7 +200,7 @@ fn misused(error: &clap::Error, words: &[OsString]) -> ExitCode {
     fail(&misused::ending(error, words))
 }
 
-/// The last line on standard error, and the code that goes with it.
+/// Writes the last line on standard error, and returns the code that goes with it.
 fn fail(ending: &Ending) -> ExitCode {
     let priority = if log::is_journal() { journal::ERROR } else { "" };
     stderr::say(&format!("{priority}{ending}"));

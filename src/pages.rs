@@ -71,8 +71,7 @@ fn let_go(pages: &Range<usize>) -> Result<(), Errno> {
     })
 }
 
-/// Gives the pages of the heap in which nothing is kept back to the kernel. It does nothing if the C library has no
-/// way to do that.
+/// Gives free pages of the heap back to the kernel. It does nothing if the C library has no way to do that.
 pub fn give_back_heap() {
     #[cfg(target_env = "gnu")]
     {
@@ -115,7 +114,7 @@ impl Mapping<'_> {
     }
 }
 
-/// A heading for each mapping, then a line for each of its figures: `Anonymous:             0 kB`.
+/// Reads a heading for each mapping, and then a line for each of its figures: `Anonymous:             0 kB`.
 fn mappings(account: &str) -> Vec<Mapping<'_>> {
     let mut all: Vec<Mapping> = Vec::new();
     for line in account.lines() {
@@ -131,7 +130,7 @@ fn mappings(account: &str) -> Vec<Mapping<'_>> {
     all
 }
 
-/// `7f3e55400000-7f3e5560d000 r--p 00000000 fe:00 1835 /usr/local/bin/leasehold`.
+/// Reads a heading: `7f3e55400000-7f3e5560d000 r--p 00000000 fe:00 1835 /usr/local/bin/leasehold`.
 fn heading<'a>(addresses: &'a str, mut words: impl Iterator<Item = &'a str>) -> Option<Mapping<'a>> {
     let (start, end) = addresses.split_once('-')?;
     let address = |text| usize::from_str_radix(text, 16).ok();

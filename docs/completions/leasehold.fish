@@ -25,8 +25,8 @@ complete -c leasehold -n '__fish_seen_subcommand_from status' -s c -l config -r 
 complete -c leasehold -n '__fish_seen_subcommand_from status' -l explain -d 'Say why the file NAME, or each file that is not as it should be, is so'
 complete -c leasehold -n '__fish_seen_subcommand_from status' -l json -d 'Print JSON, as GET /status gives it'
 complete -c leasehold -n '__fish_seen_subcommand_from status' -l watch -d 'Show it again every two seconds'
-complete -c leasehold -n '__fish_seen_subcommand_from status' -l ready -d 'Show nothing, and exit 0 (every file published and unexpired) or 1'
-complete -c leasehold -n '__fish_seen_subcommand_from status' -l live -d 'Show nothing, and exit 0 (the daemon answers) or 1'
+complete -c leasehold -n '__fish_seen_subcommand_from status' -l ready -d 'Print one line, and exit 0 (every file published and unexpired) or 1'
+complete -c leasehold -n '__fish_seen_subcommand_from status' -l live -d 'Print one line, and exit 0 (the daemon answers) or 1'
 complete -c leasehold -n '__fish_seen_subcommand_from status' -f
 complete -c leasehold -n __fish_use_subcommand -a refresh -d 'Make the running daemon poll now'
 complete -c leasehold -n '__fish_seen_subcommand_from refresh' -l path -r -x -d 'A secret by its path, in place of a file'

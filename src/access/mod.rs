@@ -10,7 +10,7 @@ pub mod stores;
 pub mod survey;
 pub mod wants;
 
-/// A plan of these files, and the like.
+/// Returns the plan of a configuration with these keys, for tests.
 #[cfg(test)]
 pub(crate) fn test_plan(yaml: &str) -> crate::config::plan::Plan {
     use crate::config::read::{Inputs, Text, read};

@@ -46,7 +46,7 @@ impl Rule {
         Self { path: path.to_owned(), capabilities: capabilities.iter().copied().collect(), users }
     }
 
-    /// The same of a store that is no Vault.
+    /// Makes the rule for a path of a store that is no Vault.
     pub(super) fn of_store(path: &str, needs: &'static str, users: &BTreeSet<String>) -> Self {
         Self { path: path.to_owned(), capabilities: BTreeSet::from([needs]), users: users.clone() }
     }
@@ -127,7 +127,7 @@ pub fn for_upkeep(plan: &Plan, wants: &Wants, leases: bool) -> Vec<Rule> {
     rules
 }
 
-/// The least policy for `plan` as far as it is known without a server.
+/// Returns the least policy for `plan` as far as it is known without a server.
 #[must_use]
 pub fn offline(plan: &Plan, wants: &Wants) -> Vec<Rule> {
     let leases = !wants.known.iter().all(|want| want.verb == Verb::List) || !wants.unknown.is_empty();
@@ -153,7 +153,7 @@ fn for_leases_elsewhere(want: &Want) -> Vec<Rule> {
     vec![rule("renew"), rule("revoke")]
 }
 
-/// Each path once, sorted.
+/// Merges the rules: each path once, sorted.
 pub fn merged(rules: impl IntoIterator<Item = Rule>) -> Vec<Rule> {
     let mut all: BTreeMap<String, Rule> = BTreeMap::new();
     for rule in rules {

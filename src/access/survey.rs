@@ -127,7 +127,7 @@ impl Surveyor<'_> {
         findings.buffered(self.at_once).try_collect().await
     }
 
-    /// The names of the keys of KV secrets, by their paths.
+    /// Returns the names of the keys of KV secrets, by their paths.
     async fn keys(&self, wanted: &[&Request]) -> Result<Keys, Ending> {
         let mut keys = Keys::new();
         for request in wanted {
@@ -148,7 +148,7 @@ impl Surveyor<'_> {
         Ok(keys)
     }
 
-    /// Everything that there is to ask about, as soon as it is known what it is mounted on.
+    /// Returns everything that there is to ask about, as soon as it is known what it is mounted on.
     async fn asked<'w>(&self, plan: &Plan, wants: &'w Wants) -> Result<Vec<Asked<'w>>, Ending> {
         let mounted = stream::iter(&wants.known).map(|want| async move {
             let mount = self.client.mount_of(&want.path, self.token).await;
@@ -248,7 +248,7 @@ fn unanswered(path: &str, failure: &Failure) -> Ending {
     Ending::new(cause, format!("could not ask about {path}: {}", failure.why), hint)
 }
 
-/// A secret is there, and what is wanted of it is not.
+/// Returns the failure of a secret that is there without the wanted key.
 pub(super) fn no_key(key: &str) -> Failure {
     Failure::new(FailureKind::Missing, format!("the secret has no key `{key}`"))
 }

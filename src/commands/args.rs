@@ -157,10 +157,10 @@ pub struct StatusArgs {
     /// Show it again every two seconds.
     #[arg(long, conflicts_with_all = ["ready", "live"])]
     pub watch: bool,
-    /// Show nothing, and exit 0 (every file published and unexpired) or 1: a startup probe.
+    /// Print one line, and exit 0 (every file published and unexpired) or 1: a startup probe.
     #[arg(long, conflicts_with = "live")]
     pub ready: bool,
-    /// Show nothing, and exit 0 (the daemon answers) or 1.
+    /// Print one line, and exit 0 (the daemon answers) or 1.
     #[arg(long)]
     pub live: bool,
 }

@@ -46,7 +46,8 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode, Ending> {
 /// The endings of the files that are taken of a folder.
 const TAKEN: [&str; 4] = ["yaml", "yml", "hcl", "json"];
 
-/// The configurations that these names mean; of a folder those whose endings are `taken`, in the order of their names.
+/// Returns the configurations that these names mean. Of a folder, those whose endings are `taken`, in the order of
+/// their names.
 pub(super) fn each(names: &[PathBuf], taken: &[&str]) -> Result<Vec<PathBuf>, Ending> {
     let mut files = Vec::new();
     for name in names {
@@ -68,8 +69,8 @@ pub(super) fn each(names: &[PathBuf], taken: &[&str]) -> Result<Vec<PathBuf>, En
     Ok(files)
 }
 
-/// The configurations in a folder and below it. What is hidden is passed over: a mounted ConfigMap has its files twice,
-/// the second time below `..data`.
+/// Collects the configurations in a folder and below it. Hidden ones are passed over: a mounted ConfigMap has its
+/// files twice, the second time below `..data`.
 fn below(folder: &Path, taken: &[&str], files: &mut Vec<PathBuf>) -> io::Result<()> {
     let mut entries = std::fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(std::fs::DirEntry::file_name);

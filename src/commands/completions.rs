@@ -18,7 +18,7 @@ pub enum Shell {
     Fish,
 }
 
-/// The script that completes `program` in a shell.
+/// Returns the script that completes `program` in a shell.
 #[must_use]
 pub fn script(shell: Shell, program: &Command) -> String {
     let mut text = String::new();
@@ -49,7 +49,7 @@ impl Values {
     }
 }
 
-/// The commands that a person types.
+/// Returns the commands that a person types.
 fn commands(program: &Command) -> impl Iterator<Item = &Command> {
     program.get_subcommands().filter(|command| !command.is_hide_set())
 }
@@ -62,13 +62,13 @@ fn takes_value(argument: &Arg) -> bool {
     argument.get_action().takes_values()
 }
 
-/// `-c` and `--config`.
+/// Returns the names of an option, such as `-c` and `--config`.
 fn names(argument: &Arg) -> Vec<String> {
     let short = argument.get_short().map(|short| format!("-{short}"));
     short.into_iter().chain(argument.get_long().map(|long| format!("--{long}"))).collect()
 }
 
-/// The first sentence of a help text, without what a shell reads as more than a letter.
+/// Returns the first sentence of a help text, without the characters that a shell reads as more than a letter.
 fn about(text: Option<&clap::builder::StyledStr>) -> String {
     let text = text.map(ToString::to_string).unwrap_or_default();
     let first = text.split([';', ':']).next().unwrap_or_default();

@@ -32,7 +32,7 @@ pub fn run(args: &ConvertArgs) -> Result<ExitCode, Ending> {
     write(&converted, &mut io::stdout().lock(), &mut io::stderr().lock())
 }
 
-/// The keys of the secrets that become variables as a whole.
+/// Asks the server for the keys of the secrets that become variables as a whole.
 fn asked(sources: &Sources) -> Result<Keys, Ending> {
     let (plan, _notices) = sources.load(&[]).map_err(|rejected| told(&rejected))?;
     run::has_credentials(&plan)?;

@@ -88,7 +88,7 @@ fn one(file: &Path, to: &Path) -> Outcome {
     }
 }
 
-/// The same name below `to`, as YAML.
+/// Returns the same name below `to`, as YAML.
 fn place(file: &Path, to: &Path) -> PathBuf {
     let names = file.components().filter(|part| matches!(part, Component::Normal(_)));
     to.join(names.collect::<PathBuf>()).with_extension("yaml")

@@ -42,7 +42,7 @@ pub fn run() -> Result<ExitCode, Ending> {
     Err(failed("cannot start sh", &shell.exec()))
 }
 
-/// A free port of loopback, for as long as its listener is held.
+/// Returns a free port of loopback. It is free for as long as its listener is held.
 fn ports() -> std::io::Result<(TcpListener, u16)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();

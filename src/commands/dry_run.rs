@@ -185,7 +185,7 @@ fn only_renders(plan: &Plan) -> Result<(), Ending> {
     Err(Ending::new(Cause::Config, format!("--dry-run is not possible here: {why}"), hint))
 }
 
-/// The files in the folder of the set, and below it, that are no `members`.
+/// Returns the files in the folder of the set, and below it, that are no `members`.
 fn leaving(set: &Path, members: &BTreeSet<PathBuf>) -> Vec<String> {
     let (mut found, mut folders) = (Vec::new(), vec![PathBuf::new()]);
     while let Some(below) = folders.pop() {

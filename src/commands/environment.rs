@@ -31,7 +31,7 @@ pub(super) fn of_this_process() -> Environment {
     }
 }
 
-/// The wall clock as templates see it.
+/// Returns the wall clock as templates see it.
 fn wall() -> WallTime {
     let time = clock_gettime(ClockId::Realtime);
     WallTime { seconds: time.tv_sec, nanoseconds: u32::try_from(time.tv_nsec).unwrap_or(0) }

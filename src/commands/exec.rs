@@ -35,7 +35,7 @@ pub fn run(args: &ExecArgs) -> Result<ExitCode, Ending> {
     })
 }
 
-/// The process's command and environment, of which a part may have to be rendered first.
+/// Returns the process's command and environment, of which a part may have to be rendered first.
 fn parent(plan: &mut Plan, command: &[OsString], held: Held) -> Result<Parent, Ending> {
     let command = if command.is_empty() { plan.exec.command.clone() } else { command.to_vec() };
     let inherited = inherited(std::env::vars_os(), &plan.exec.withheld);

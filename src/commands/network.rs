@@ -53,7 +53,7 @@ fn interface(one: &InterfaceAddress) -> Interface {
     }
 }
 
-/// The address with the length of its network's prefix; none of an entry that has no IP address.
+/// Returns the address with the length of its network's prefix, or `None` for an entry that has no IP address.
 fn address(one: &InterfaceAddress) -> Option<(IpAddr, u32)> {
     let prefix = match ip(one.netmask.as_ref()?)? {
         IpAddr::V4(mask) => u32::from(mask).count_ones(),
@@ -68,7 +68,7 @@ fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
     v4.or_else(|| address.as_sockaddr_in6().map(|address| IpAddr::V6(address.ip())))
 }
 
-/// The interface of the first route to everywhere through a gateway.
+/// Returns the interface of the first route to everywhere through a gateway.
 fn default_of(routes: &str) -> Option<String> {
     const GATEWAY: u32 = 2;
     routes.lines().skip(1).find_map(|line| {

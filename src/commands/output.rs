@@ -6,7 +6,7 @@ use crate::config::problem::{Problem, Severity, io_words};
 use crate::exit::{Cause, Ending};
 use crate::observe::paint::{Paint, Palette};
 
-/// A problem with its place and its caret in the colour of how bad it is.
+/// Returns a problem with its place and its caret, in the colour of its severity.
 pub(super) fn painted(problem: &Problem, palette: Palette) -> String {
     let paint = match problem.severity {
         Severity::Error => Paint::Bad,
@@ -21,7 +21,7 @@ pub(super) fn painted(problem: &Problem, palette: Palette) -> String {
     }
 }
 
-/// `1 file`, `2 files`.
+/// Counts things: `1 file`, `2 files`.
 pub(super) fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }

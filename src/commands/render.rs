@@ -97,7 +97,7 @@ fn data(path: &Path) -> Result<Value, Ending> {
     Ok(Value::from_data(&tree))
 }
 
-/// The answers that --secrets gives.
+/// Returns the answers that --secrets gives.
 fn given(path: &Path) -> Result<Given, Ending> {
     Given::from_yaml(&input(path)?).map_err(|error| bad_input(path, error))
 }

@@ -39,7 +39,7 @@ pub(super) fn run(
     start(args, false, cast)
 }
 
-/// The same as a rehearsal: only warnings and errors are logged, and what was leased is revoked.
+/// Does the same as a rehearsal: only warnings and errors are logged, and what was leased is revoked.
 ///
 /// # Errors
 /// As above.
@@ -153,7 +153,8 @@ pub(super) fn has_credentials(plan: &Plan) -> Result<(), Ending> {
     Err(Ending::new(Cause::Config, what, "set it, or choose another `auth.method`"))
 }
 
-/// The sandbox for all that follows: before any thread is started, which would stay outside.
+/// Raises the sandbox for all that follows. It has to be done before any thread is started, because that thread
+/// would stay outside.
 fn fence(
     plan: &Plan,
     sources: &Sources,
@@ -183,7 +184,7 @@ fn destinations(plan: &Plan, claims: &mut Claims) -> Result<(), PublishError> {
     claims.wait(&driver::wanted(plan))
 }
 
-/// The configuration again, which must do with what the sandbox of this run lets through.
+/// Reads the configuration again. It has to do with what the sandbox of this run lets through.
 fn reread(sources: &Sources, fence: &Fence) -> Result<Plan, Ending> {
     let (plan, _notices) = sources.load(&[]).map_err(|rejected| {
         // Only an unreadable file can be due to the sandbox. A mistake in the text has nothing to do with it.
@@ -202,8 +203,8 @@ fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-/// Everything that is wrong: with the lines it stands on for a person, otherwise in the log. What is returned
-/// is the last line.
+/// Reports everything that is wrong: for a person with the lines that it stands on, otherwise in the log. Returns
+/// the last line.
 fn refused(rejected: &Rejected, log: &LogHandle) -> Ending {
     if !log.is_text() {
         return logged(rejected);

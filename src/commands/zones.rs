@@ -17,7 +17,7 @@ pub(super) fn of_this_machine(name: &str) -> Option<Vec<u8>> {
     if name == "Local" { own(env::var_os("TZ").as_deref()) } else { named(name) }
 }
 
-/// The machine's own zone under the variable `TZ`: a name or a path, behind a colon or not. Empty is UTC.
+/// Returns the machine's own zone by the variable `TZ`: a name or a path, behind a colon or not. Empty is UTC.
 fn own(variable: Option<&OsStr>) -> Option<Vec<u8>> {
     let Some(variable) = variable else { return table(Path::new(OWN)) };
     let zone = variable.to_str()?;

@@ -18,7 +18,7 @@ impl Account {
     }
 }
 
-/// The number of `name` in the text of passwd(5) or group(5): the third field of its line, in both.
+/// Returns the number of `name` in the text of passwd(5) or group(5): the third field of its line, in both.
 pub(crate) fn look_up(book: &[u8], name: &str) -> Option<u32> {
     if name.is_empty() {
         return None;

@@ -29,7 +29,7 @@ pub(super) const HOOK: Default<Duration> = time("30s");
 /// [`HTTP`] and [`HOOK`], which are the default of one key.
 pub(super) const NOTIFIER: &str = "http: 5s, command: 30s";
 
-/// A number of seconds (`s`) or minutes (`m`).
+/// Reads a number of seconds (`s`) or minutes (`m`).
 const fn time(text: &'static str) -> Default<Duration> {
     let (number, unit) = text.split_at(text.len() - 1);
     let seconds = match unit.as_bytes() {

@@ -88,26 +88,26 @@ impl<'a> Desk<'a> {
         self.stores.contains(path.split('/').next().unwrap_or_default())
     }
 
-    /// An error about a key itself.
+    /// Reports an error about a key itself.
     pub(super) fn wrong_key(&mut self, at: &KeyPath, message: impl Into<String>, hint: impl Into<String>) {
         self.break_off(at.clone());
         self.put(Severity::Error, at, On::Key, message, hint);
     }
 
-    /// An error about a value.
+    /// Reports an error about a value.
     pub(super) fn wrong_value(&mut self, at: &KeyPath, message: impl Into<String>, hint: impl Into<String>) {
         self.break_off(at.clone());
         self.put(Severity::Error, at, On::Value, message, hint);
     }
 
-    /// An error about a key that is not there, unless it was there and wrong.
+    /// Reports an error about a key that is not there, unless it was there and wrong.
     pub(super) fn missing(&mut self, at: &KeyPath, message: impl Into<String>, hint: impl Into<String>) {
         if !self.is_broken(at) {
             self.wrong_key(at, message, hint);
         }
     }
 
-    /// An error inside a text that is the value, or in the file that the value names.
+    /// Reports an error inside a text that is the value, or in the file that the value names.
     pub(super) fn wrong_text(
         &mut self,
         at: &KeyPath,
@@ -129,12 +129,12 @@ impl<'a> Desk<'a> {
         self.findings.iter().all(|finding| finding.severity == Severity::Warning)
     }
 
-    /// Something to know, though nothing is wrong.
+    /// Reports something to know, although nothing is wrong.
     pub(super) fn warn(&mut self, at: &KeyPath, message: impl Into<String>, hint: impl Into<String>) {
         self.put(Severity::Warning, at, On::Value, message, hint);
     }
 
-    /// Something to know inside a text that is the value, or in the file that the value names.
+    /// Reports something to know inside a text that is the value, or in the file that the value names.
     pub(super) fn warn_text(
         &mut self,
         at: &KeyPath,

@@ -43,12 +43,12 @@ impl Document {
         Ok((Self { name: name.to_owned(), text, layout: Layout::Yaml(marks) }, value))
     }
 
-    /// A text in another program's language, of which `places` are known.
+    /// Makes a document of a text in another program's language, of which `places` are known.
     pub(super) fn foreign(name: &str, text: String, places: Places) -> Self {
         Self { name: name.to_owned(), text, layout: Layout::Foreign(places) }
     }
 
-    /// The same text, of whose keys others were made.
+    /// Turns the document into one of a foreign configuration, whose keys `places` finds.
     pub(super) fn into_foreign(self, places: impl FnOnce(Vec<Span>) -> Places) -> Self {
         let layout = match self.layout {
             Layout::Yaml(marks) => Layout::Foreign(places(marks.scalars)),
@@ -62,7 +62,7 @@ impl Document {
         matches!(self.layout, Layout::Foreign(_))
     }
 
-    /// The place of `path`, or of the longest beginning of it that this text has.
+    /// Returns the place of `path`, or of the longest beginning of it that this text has.
     pub(super) fn find(&self, path: &KeyPath) -> Found {
         match &self.layout {
             Layout::Yaml(marks) => marks.find(path),
@@ -99,8 +99,8 @@ impl Document {
         found.value
     }
 
-    /// A literal block's lines are the text's, less the same indentation each: what the first
-    /// line that is not empty lost.
+    /// Returns a place in a literal block. The block's lines are the text's, each without the indentation that its
+    /// first non-empty line lost.
     fn in_block(&self, header: Mark, value: &str, line: usize, column: usize) -> Mark {
         let width = |line: &str| line.trim_end_matches('\r').chars().count();
         let below = self.text.lines().skip(header.line);
@@ -112,18 +112,18 @@ impl Document {
         Mark { line: header.line + line, column: indent + column }
     }
 
-    /// A mark as a place in this text.
+    /// Returns a mark as a place in this text.
     pub(super) fn place(&self, mark: Mark) -> Location {
         Location::at(&self.name, mark.line, mark.column)
     }
 
-    /// The line of `mark`; see [`excerpt`].
+    /// Returns the line of `mark`; see [`excerpt`].
     pub(super) fn excerpt(&self, mark: Mark, reveal: bool) -> Option<Excerpt> {
         excerpt(&self.text, self.scalars(), mark, reveal)
     }
 }
 
-/// `bytes` as text, if they are one and not too many.
+/// Returns `bytes` as text, if they are a text and not too many.
 pub(super) fn decoded(name: &str, bytes: &[u8]) -> Result<String, Vec<Problem>> {
     if bytes.len() > MAX_BYTES {
         return Err(vec![Problem::whole(name, "larger than 8 MiB", "move templates to files of their own")]);
@@ -139,7 +139,8 @@ pub(super) const YAML: &[char] = &[':'];
 /// The characters that stand behind a key in HCL.
 pub(super) const HCL: &[char] = &['=', '{'];
 
-/// A problem in a text whose marks are not known: of the line only the key is shown, which one of `ends` ends.
+/// Returns a problem in a text whose marks are not known. Of the line, only the key is shown, which ends with one
+/// of `ends`.
 pub(super) fn flaw_of(name: &str, text: &str, flaw: Flaw, ends: &[char]) -> Problem {
     // One grammar reads both, and a person who writes JSON looks for a mistake in JSON.
     let json = name.ends_with(".json") && flaw.message.starts_with(NOT_YAML);

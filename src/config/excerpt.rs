@@ -56,7 +56,7 @@ impl Copy {
         Self { line, first, caret, shown: Excerpt { text, caret: 0 } }
     }
 
-    /// The column behind the last.
+    /// Returns the column behind the last.
     fn end(&self) -> usize {
         self.first + self.line.len()
     }
@@ -87,7 +87,7 @@ impl Copy {
         }
     }
 
-    /// The rest of the line, which may be brackets, less a comment, which may be anything.
+    /// Shows the rest of the line up to a comment. The rest may be brackets, and a comment may be anything.
     fn show_up_to_comment(&mut self, column: usize) {
         let end = self.end();
         let comment = self.part(column.min(end)..end).iter().position(|c| *c == '#');
@@ -102,7 +102,7 @@ impl Copy {
         }
     }
 
-    /// A place behind the last character is where something is missing.
+    /// Moves the caret to the end if the place is behind the last character: something is missing there.
     fn meet_end(&mut self) {
         if self.caret >= self.end() {
             self.shown.caret = self.shown.text.chars().count();

@@ -70,7 +70,7 @@ fn warning(path: &Path, message: String, hint: String) -> Problem {
     Problem { severity: Severity::Warning, ..problem }
 }
 
-/// The files of a login, and whether reading one is enough to log in. A service account's projected token
+/// Returns the files of a login, and whether reading one is enough to log in. A service account's projected token
 /// (mode 0644) is not counted among these: it is for this pod, and for minutes.
 fn credentials(method: &AuthMethod) -> Vec<(PathBuf, bool)> {
     let private: Vec<&Path> = match method {

@@ -16,37 +16,37 @@ pub enum Step {
 pub struct KeyPath(Vec<Step>);
 
 impl KeyPath {
-    /// The top of the configuration.
+    /// Returns the top of the configuration.
     #[must_use]
     pub fn top() -> Self {
         Self::default()
     }
 
-    /// The path of keys `names`, from the top.
+    /// Returns the path of keys `names`, from the top.
     #[must_use]
     pub fn of(names: &[&str]) -> Self {
         Self(names.iter().map(|name| Step::Key((*name).to_owned())).collect())
     }
 
-    /// The value below `name`.
+    /// Returns the value below `name`.
     #[must_use]
     pub fn key(&self, name: &str) -> Self {
         self.with(Step::Key(name.to_owned()))
     }
 
-    /// The value at `index`, from 0.
+    /// Returns the value at `index`, from 0.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         self.with(Step::Index(index))
     }
 
-    /// The steps, from the top.
+    /// Returns the steps, from the top.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.0
     }
 
-    /// The first `steps` of this path.
+    /// Returns the first `steps` of this path.
     #[must_use]
     pub fn first(&self, steps: usize) -> Self {
         Self(self.0.iter().take(steps).cloned().collect())

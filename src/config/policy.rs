@@ -67,7 +67,7 @@ impl Plan {
         set.into_iter().chain(alone.map(|file| UnitPolicy { files: vec![file] })).collect()
     }
 
-    /// The notifiers that `init` notifies, too.
+    /// Returns the notifiers that `init` notifies, too.
     fn on_init(&self) -> BTreeMap<NotifierId, OnInit> {
         let all = self.notifiers.iter().enumerate();
         let wanted = all.filter_map(|(index, notifier)| Some((NotifierId(index), notifier.on_init?)));

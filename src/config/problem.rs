@@ -29,12 +29,12 @@ pub struct Location {
 }
 
 impl Location {
-    /// A source as a whole.
+    /// Returns the place that is a source as a whole.
     pub fn whole(source: impl Into<String>) -> Self {
         Self { source: source.into(), line: None, column: None }
     }
 
-    /// A line and column, both from 1.
+    /// Returns the place of a line and a column, both from 1.
     pub fn at(source: impl Into<String>, line: usize, column: usize) -> Self {
         Self { source: source.into(), line: Some(line), column: Some(column) }
     }
@@ -79,7 +79,7 @@ pub struct Excerpt {
 }
 
 impl Problem {
-    /// An error about a source as a whole.
+    /// Makes an error about a source as a whole.
     pub fn whole(source: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
@@ -91,7 +91,7 @@ impl Problem {
         }
     }
 
-    /// `config.yaml:12:5: warning: …`: the first line of what a person is shown.
+    /// Returns `config.yaml:12:5: warning: …`: the first line of what a person is shown.
     #[must_use]
     pub fn one_line(&self) -> String {
         let warning = if self.severity == Severity::Warning { "warning: " } else { "" };
@@ -149,12 +149,12 @@ impl Rejected {
         Self { cause, problems: vec![problem] }
     }
 
-    /// The errors among the problems.
+    /// Returns the errors among the problems.
     pub fn errors(&self) -> impl Iterator<Item = &Problem> {
         self.problems.iter().filter(|problem| problem.severity == Severity::Error)
     }
 
-    /// The last line on standard error: the first error, and how many more there are.
+    /// Returns the last line on standard error: the first error, and the number of the others.
     #[must_use]
     pub fn ending(&self) -> Ending {
         let Some(first) = self.errors().next() else { return self.refused() };
@@ -167,7 +167,7 @@ impl Rejected {
         Ending::new(self.cause, what, hint)
     }
 
-    /// The last line where every problem was shown already: it says no text a second time.
+    /// Returns the last line if every problem was shown already. It says no text a second time.
     #[must_use]
     pub fn ending_of_a_report(&self) -> Ending {
         let Some(first) = self.errors().next() else { return self.refused() };
@@ -206,7 +206,7 @@ impl Rejected {
     }
 }
 
-/// An I/O error in the words of the shell, without the number that the system's own text ends with.
+/// Returns an I/O error in the words of the shell, without the number that the system's own text ends with.
 pub(crate) fn io_words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file".to_owned(),

@@ -69,7 +69,7 @@ pub enum Seen {
     Unknown,
 }
 
-/// The plan, and what should be logged once at start: insecure choices, and values that override
+/// Returns the plan, and what should be logged once at the start: insecure choices, and values that override
 /// others.
 ///
 /// # Errors
@@ -331,7 +331,7 @@ impl Stack {
         Problem { severity, place, key, message, hint, excerpt }
     }
 
-    /// All problems: by text, and by place in each.
+    /// Returns all problems, by text, and by place in each.
     fn problems(self, findings: Vec<Finding>, more: usize) -> Vec<Problem> {
         let mut problems: Vec<Problem> = findings.into_iter().map(|finding| self.problem(finding)).collect();
         let order = |problem: &Problem| {

@@ -85,7 +85,7 @@ fn source(value: &str) -> Result<Option<VariableSource>, BadReference> {
     Ok(Some(VariableSource::Parts(parts)))
 }
 
-/// `PATH#KEY`, `PATH#KEY#VERSION`.
+/// Reads `PATH#KEY` or `PATH#KEY#VERSION`.
 fn refer(reference: &str, parts: &mut Vec<Part>) -> Result<(), BadReference> {
     let (path, key) = reference.split_once('#').ok_or(BadReference::NoKey)?;
     let (key, version) = match key.rsplit_once('#') {

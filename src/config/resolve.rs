@@ -54,7 +54,7 @@ fn number(text: &str) -> Option<Number> {
     integer(text).or_else(|| real(text).filter(|_| !is_zero_led(text)).map(Number::Real))
 }
 
-/// A whole number. One that is too large for 64 bits is a fraction, as in JSON.
+/// Reads a whole number. One that is too large for 64 bits is a fraction, as in JSON.
 #[expect(clippy::cast_precision_loss, reason = "a number of 65 bits is refused or rounded by every key")]
 fn integer(text: &str) -> Option<Number> {
     let (negative, digits) = match text.strip_prefix('-') {
@@ -97,7 +97,7 @@ fn real(text: &str) -> Option<f64> {
     unsigned.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// True for digits behind a zero, which YAML 1.2 reads as text: a mode, the number of an account.
+/// Returns true for digits behind a zero, which YAML 1.2 reads as text: a mode, the number of an account.
 fn is_zero_led(text: &str) -> bool {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|digit| digit.is_ascii_digit())

@@ -30,7 +30,7 @@ fn bad<T>(message: impl Into<String>, hint: impl Into<String>) -> Result<T, BadS
     Err(BadScalar { message: message.into(), hint: hint.into() })
 }
 
-/// A duration in humantime's words: `30s`, `1h 30m`.
+/// Reads a duration in humantime's words: `30s`, `1h 30m`.
 pub(super) fn duration(text: &str) -> Result<Duration, BadScalar> {
     const EXAMPLE: &str = "write it like 30s, 5m, 1h30m or 250ms";
     if text.trim().parse::<f64>().is_ok() && text.trim() != "0" {
@@ -54,7 +54,7 @@ pub(super) fn mode(text: &str) -> Result<u32, BadScalar> {
     }
 }
 
-/// The number of a signal: `HUP`, `SIGHUP`, or the number itself.
+/// Returns the number of a signal: `HUP`, `SIGHUP`, or the number itself.
 pub(super) fn signal(text: &str) -> Result<i32, BadScalar> {
     const EXAMPLE: &str = "write a name like HUP or SIGUSR1, or a number from 1 to 64";
     if let Ok(number) = text.parse::<i32>() {
@@ -65,7 +65,7 @@ pub(super) fn signal(text: &str) -> Result<i32, BadScalar> {
     Signal::from_str(&name).map(|signal| signal as i32).or_else(|_| bad("not a signal", EXAMPLE))
 }
 
-/// The deadline that a command line gives, by the rules of `init.timeout`.
+/// Reads the deadline that a command line gives, by the rules of `init.timeout`.
 ///
 /// # Errors
 /// What is wrong, and how to write it.

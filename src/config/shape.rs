@@ -88,7 +88,7 @@ fn check_named(map: &mut Mapping, kind: &'static Kind, at: &KeyPath, desk: &mut 
     });
 }
 
-/// A key as it is most likely typed, to find its place.
+/// Returns a key as it is most likely typed, to find its place.
 fn spelled(key: &Value) -> String {
     match key {
         Value::String(text) => text.clone(),
@@ -244,7 +244,7 @@ fn home_of(name: &str, keys: &[Key], at: &str) -> Option<String> {
     })
 }
 
-/// The nearest of `names` to a mistyped one: at most a third of its letters off.
+/// Returns the nearest of `names` to a mistyped one: at most a third of its letters off.
 pub(crate) fn nearest<'n>(typed: &str, names: &[&'n str]) -> Option<&'n str> {
     let lower = typed.to_lowercase().replace('-', "_");
     names

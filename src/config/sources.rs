@@ -82,7 +82,7 @@ impl Sources {
         Ok(sources)
     }
 
-    /// A text that is at hand.
+    /// Makes sources of a text that is at hand.
     #[must_use]
     pub fn of_text(name: &str, bytes: Vec<u8>) -> Self {
         Self { origins: vec![Origin::Kept(Text { name: name.to_owned(), bytes })], notices: Vec::new() }
@@ -107,7 +107,7 @@ impl Sources {
         })
     }
 
-    /// The files, and folders of files, that [`Self::load`] reads the texts from.
+    /// Returns the files, and folders of files, that [`Self::load`] reads the texts from.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.origins.iter().filter_map(|origin| match origin {
             Origin::File(file) => Some(file.as_path()),
@@ -115,7 +115,7 @@ impl Sources {
         })
     }
 
-    /// The names of the files, folders and variables that the configuration comes from, as they were given.
+    /// Returns the names of the files, folders and variables that the configuration comes from, as they were given.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let name = |origin: &Origin| match origin {
@@ -215,8 +215,8 @@ pub fn folder() -> PathBuf {
 /// The endings of the files that are taken of a folder, as Vault Agent takes them.
 const TAKEN: [&str; 2] = ["hcl", "json"];
 
-/// The configuration files of a folder, in the order of their names. A folder within it is not entered: a mounted
-/// ConfigMap holds its files twice, the second time below `..data`.
+/// Returns the configuration files of a folder, in the order of their names. A folder within it is not entered: a
+/// mounted ConfigMap holds its files twice, the second time below `..data`.
 fn files_of(folder: &Path) -> Result<Vec<PathBuf>, Rejected> {
     let rejected = |message: String, hint: &str| {
         Rejected::one(Cause::Config, Problem::whole(folder.to_string_lossy(), message, hint))
@@ -254,7 +254,7 @@ fn kept(name: &str, bytes: io::Result<Vec<u8>>) -> Result<Text, Rejected> {
     }
 }
 
-/// The whole of a file, or one byte more than anything may have.
+/// Reads the whole of a file, or one byte more than anything may have.
 pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     capped(File::open(path)?)
 }

@@ -108,7 +108,7 @@ const NO_DIRECTIVE: &str = "take it out, or quote a value that starts with %";
 const TAG: &str = "a tag (`!`) that means nothing here";
 const NO_TAG: &str = "remove the tag: values need none";
 
-/// A syntax error in `text`. Nothing of the text is repeated: it may be a value.
+/// Makes the flaw of a syntax error in `text`. Nothing of the text is repeated, because it may be a value.
 pub(super) fn syntax(error: &Error, text: &str) -> Flaw {
     let problem = error.problem();
     let mark = error.problem_mark().or(error.context_mark()).map_or(Mark::START, Mark::from);
@@ -135,7 +135,7 @@ pub(super) fn syntax(error: &Error, text: &str) -> Flaw {
 /// The beginning of every message about the language itself.
 pub(super) const NOT_YAML: &str = "not valid YAML";
 
-/// A key that is none, in `text`: mostly a template that wants quotes.
+/// Makes the flaw of a key that is none, in `text`. Mostly it is a template that wants quotes.
 pub(super) fn odd_key(mark: Mark, text: &str) -> Flaw {
     let before = Mark { column: (mark.column - 1).max(1), ..mark };
     if before != mark && [before, mark].map(|mark| character(text, mark)) == [Some('{'); 2] {
@@ -145,12 +145,12 @@ pub(super) fn odd_key(mark: Mark, text: &str) -> Flaw {
     Flaw::new(mark, "a key that is not text", "write keys as plain words")
 }
 
-/// A value that is not what its tag says.
+/// Makes the flaw of a value that is not what its tag says.
 pub(super) fn unfit_tag(mark: Mark) -> Flaw {
     Flaw::new(mark, format!("{NOT_YAML}: a value that does not fit its tag"), NO_TAG)
 }
 
-/// A merge key whose value, at `mark`, is neither a map nor a list of maps.
+/// Makes the flaw of a merge key whose value, at `mark`, is neither a map nor a list of maps.
 pub(super) fn odd_merge(mark: Mark) -> Flaw {
     Flaw::new(
         mark,
@@ -159,7 +159,7 @@ pub(super) fn odd_merge(mark: Mark) -> Flaw {
     )
 }
 
-/// True if nothing stands at `mark` or behind it.
+/// Returns true if nothing stands at `mark` or behind it.
 fn is_end(text: &str, mark: Mark) -> bool {
     text.lines().count() <= mark.line && character(text, mark).is_none()
 }

@@ -21,7 +21,7 @@ struct Step {
     what: String,
 }
 
-/// The chain of each of these files as a table, a blank line between two.
+/// Returns the chain of each of these files as a table, with a blank line between two.
 #[must_use]
 pub fn text(status: &Status, files: &[&File], palette: Palette) -> String {
     let of = |file: &&File| chain(status, file, palette);
@@ -113,7 +113,7 @@ fn login(status: &Status) -> Step {
     }
 }
 
-/// The login is granted and the path is not.
+/// Returns the link of the policy. It is broken if the login is granted and the path is not.
 fn policy(file: &File, secrets: &[&Secret]) -> Step {
     let denied = |one: &&&Secret| one.error_class.as_deref() == Some("denied");
     let why = secrets.iter().find(denied).and_then(|one| one.error.clone());

@@ -117,7 +117,7 @@ impl Life {
         }
     }
 
-    /// A line for each file that is past its end from now on.
+    /// Returns a line for each file that is past its end from now on.
     fn ends(&mut self, outlook: &Outlook) -> Vec<Line> {
         let over = outlook.troubled.iter().filter(|one| matches!(one.health, Health::Expired(_)));
         let over: Vec<&TroubledFile> = over.collect();
@@ -178,8 +178,8 @@ fn line(level: Level, text: String) -> Line {
     Line { level, text, held_back: None }
 }
 
-/// Everything that is wrong now: the server and the login, which explain what is stale; then files, those of one reason
-/// together; then notifiers.
+/// Returns everything that is wrong now: first the server and the login, which explain what is stale, then files,
+/// with those of one reason together, and then notifiers.
 fn troubles(outlook: &Outlook) -> Vec<Trouble> {
     let mut all = Vec::new();
     let hit = readiness::files(outlook, 0).map(|files| format!(" ({files})")).unwrap_or_default();

@@ -93,7 +93,7 @@ impl Shape {
         }
     }
 
-    /// The line that stands in place of so many that were dropped.
+    /// Returns the line that stands in place of so many dropped ones.
     fn notice(self) -> stderr::Notice {
         match self {
             Self::Text => |dropped| format!("{}  WARN {}\n", stderr::timestamp(), unread(dropped)),
@@ -158,7 +158,7 @@ pub fn start(plan: LogPlan) -> Result<LogHandle, TryInitError> {
     Ok(handle)
 }
 
-/// The layer that writes, and the handle on its level.
+/// Returns the layer that writes, and the handle on its level.
 fn layer<W>(plan: LogPlan, reader: Reader, writer: W) -> (Box<dyn Layer<Registry> + Send + Sync>, LogHandle)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,

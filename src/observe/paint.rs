@@ -33,7 +33,7 @@ impl Palette {
         Self(terminal && !unwanted && env::var_os("TERM").is_none_or(|term| term != "dumb"))
     }
 
-    /// The text in its colour.
+    /// Returns the text in its colour.
     #[must_use]
     pub fn paint(self, paint: Paint, text: &str) -> String {
         let code = match paint {

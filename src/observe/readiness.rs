@@ -53,7 +53,7 @@ pub fn login_clause(outlook: &Outlook) -> Option<String> {
     }
 }
 
-/// The first words, and how many files they name.
+/// Returns the first words, and how many files they name.
 fn head(outlook: &Outlook) -> (String, usize) {
     let because = |what: &str, file: &str, why: &str| {
         let why = if why.is_empty() { String::new() } else { format!(": {why}") };
@@ -105,7 +105,7 @@ pub(super) fn plural(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// The time between two moments, in seconds.
+/// Returns the time between two moments, in seconds.
 pub(super) fn ago(since: Moment, now: Moment) -> humantime::FormattedDuration {
     humantime::format_duration(Duration::from_secs(since.until(now).as_secs()))
 }

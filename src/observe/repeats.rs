@@ -22,7 +22,7 @@ struct Said {
 }
 
 impl Repeats {
-    /// The same line at most once in `every`.
+    /// Lets the same line through at most once in `every`.
     #[must_use]
     pub fn new(every: Duration) -> Self {
         Self { every, said: BTreeMap::new() }

@@ -42,14 +42,14 @@ pub(crate) fn besides() -> Besides {
     }
 }
 
-/// [`view`] after its notifier was notified.
+/// Returns [`view`] after its notifier was notified.
 pub(crate) fn view_of_the_well() -> View {
     let mut view = view();
     view.notifiers[0].error = None;
     view
 }
 
-/// A ready sidecar, 10,000 s after boot.
+/// Returns a ready sidecar, 10,000 s after boot.
 pub(crate) fn view() -> View {
     let now = Moment::new(Duration::from_secs(10_000));
     let after = |seconds| now.after(Duration::from_secs(seconds));

@@ -215,7 +215,7 @@ impl Outlet {
         }
     }
 
-    /// A line of the log: written, kept, or dropped where too many wait.
+    /// Takes a line of the log: writes it, keeps it, or drops it if too many wait.
     fn log(&mut self, line: Vec<u8>) {
         self.catch_up();
         // One gap, in one place: what comes behind a dropped line is dropped until the notice is written.
@@ -296,7 +296,7 @@ impl Outlet {
     }
 }
 
-/// The time as the log's other lines have it.
+/// Returns the time as the log's other lines have it.
 pub(super) fn timestamp() -> String {
     let mut text = String::new();
     // It fails only if the text does, which takes everything.

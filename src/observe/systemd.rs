@@ -66,7 +66,7 @@ impl ServiceManager {
         self.send(&format!("STATUS={line}"))
     }
 
-    /// A reload begins; [`Self::ready`] ends it.
+    /// Says that a reload begins. [`Self::ready`] ends it.
     ///
     /// # Errors
     /// As above.
@@ -83,7 +83,7 @@ impl ServiceManager {
         self.send("STOPPING=1")
     }
 
-    /// The main loop is alive; to be sent every [`Self::watchdog_interval`].
+    /// Says that the main loop is alive. It has to be sent every [`Self::watchdog_interval`].
     ///
     /// # Errors
     /// As above.
@@ -120,7 +120,7 @@ impl ServiceManager {
     }
 }
 
-/// `/path` or `@abstract`; of vsock and the like we know nothing.
+/// Reads `/path` or `@abstract`. An address of vsock and the like is not known.
 fn address(name: &OsStr) -> io::Result<SocketAddr> {
     match name.as_bytes() {
         [b'@', rest @ ..] => SocketAddr::from_abstract_name(rest),

@@ -4,8 +4,8 @@ use crate::exit::{Cause, Ending};
 use crate::template::advice::Answer;
 use crate::template::{ExecError, Position};
 
-/// The end that a rendering which failed leads to: 65, with the place that `place` has for one in the template, and
-/// the words of Go for the rest. What to do is found in the `answers` that it had.
+/// Returns the ending of a rendering that failed: 65, with the place that `place` gives for one in the template,
+/// and Go's words for the rest. The `answers` that the rendering had show what to do.
 #[must_use]
 pub fn failed(place: impl Fn(Position) -> String, error: &ExecError, answers: &[Answer<'_>]) -> Ending {
     let ExecError { name, executing, message, at, .. } = error;

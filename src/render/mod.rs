@@ -28,7 +28,7 @@ pub(crate) use writes::joined;
 
 /// The secrets in the store.
 pub trait Secrets {
-    /// The answer to a request, however it is written.
+    /// Returns the answer to a request, however it is written.
     fn get(&self, request: &Request) -> Option<Arc<Response>>;
 }
 
@@ -136,7 +136,7 @@ fn template(file: &str, source: &TemplateSource, world: &mut World<'_>) -> Resul
     })
 }
 
-/// The end that a text which is no template leads to: 78, with `file:line:column`.
+/// Returns the ending of a text that is no template: 78, with `file:line:column`.
 #[must_use]
 pub fn unparsable(error: &ParseError) -> Ending {
     let ParseError { name, position, message, .. } = error;

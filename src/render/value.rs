@@ -22,7 +22,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The value under `key`: a text as it is, a number in its spelling, a list or map as JSON.
+/// Returns the value under `key`: a text as it is, a number in its spelling, a list or map as JSON.
 pub(super) fn field(
     request: &Request,
     key: &str,
@@ -54,7 +54,7 @@ pub(super) fn field(
     if base64 { decode(path, key, &value) } else { Ok(value) }
 }
 
-/// The value of a store that is no Vault, as it is kept there.
+/// Returns the value of a store that is no Vault, as it is kept there.
 pub(super) fn whole(request: &Request, base64: bool, world: &mut World<'_>) -> Result<Secret, Ending> {
     let Some(response) = world.get(request) else { return Ok(Secret::default()) };
     // What was written down of a store's answer, or given to `render --secrets`, may have fields alone.
@@ -89,13 +89,13 @@ pub(super) fn parts(parts: &[Part], world: &mut World<'_>) -> Result<Secret, End
     Ok(Secret::new(std::mem::take(&mut *joined)))
 }
 
-/// All fields as a compact JSON object, sorted by key.
+/// Returns all fields as a compact JSON object, sorted by key.
 pub(super) fn json(request: &Request, world: &mut World<'_>) -> Result<Secret, Ending> {
     let Some(response) = world.get(request) else { return Ok(Secret::default()) };
     Ok(json_of(fields(request, &response)?))
 }
 
-/// The fields of the secret; of KV version 2 those of its `data`.
+/// Returns the fields of the secret; for KV version 2, those of its `data`.
 fn fields<'r>(request: &Request, response: &'r Response) -> Result<&'r Tree, Ending> {
     let fields = response.kv2_fields().unwrap_or(&response.data);
     if fields.as_map().is_some() {

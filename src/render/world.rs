@@ -26,7 +26,7 @@ pub struct World<'w> {
 }
 
 impl<'w> World<'w> {
-    /// A world of what is in the store, in which nothing may be written.
+    /// Makes a world of what is in the store, in which nothing may be written.
     #[must_use]
     pub fn new(secrets: &'w dyn Secrets, environment: &'w Environment) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl<'w> World<'w> {
         }
     }
 
-    /// The same, in which templates may write where `rules` allow.
+    /// Makes it one in which templates may write where `rules` allow.
     #[must_use]
     pub fn writing(self, rules: &'w WriteRules) -> Self {
         Self { rules: Some(rules), ..self }
@@ -67,7 +67,7 @@ impl<'w> World<'w> {
         self.used.iter().filter_map(answer).collect()
     }
 
-    /// The answer to `request`, which is noted.
+    /// Returns the answer to `request`, and notes the request.
     pub(super) fn get(&mut self, request: &Request) -> Option<Arc<Response>> {
         let answer = self.secrets.get(request);
         if self.seen.insert(request.clone()) {

@@ -75,13 +75,13 @@ impl Writes {
         Ok(())
     }
 
-    /// All of them, in the order of the first write of each.
+    /// Returns all of them, in the order of the first write of each.
     pub(super) fn take(self) -> Vec<Write> {
         self.files
     }
 }
 
-/// `first` with `second` behind it.
+/// Returns `first` with `second` behind it.
 pub(crate) fn joined(first: &Secret, second: &Secret) -> Secret {
     let mut both = Buffer::new(first.len() + second.len());
     both.push(first.expose());
@@ -93,7 +93,7 @@ fn refused(why: &str) -> HostError {
     HostError(why.to_owned())
 }
 
-/// The number that `name` stands for: itself, or what the machine's book says; `None` for "".
+/// Returns the number that `name` stands for: itself, or what the machine's book says. `None` for "".
 fn owner(name: &str, kind: Account, read_file: &ReadFile) -> Result<Option<u32>, HostError> {
     if name.is_empty() {
         return Ok(None);

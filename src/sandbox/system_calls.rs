@@ -220,7 +220,7 @@ fn listed() -> Result<BpfProgram, BackendError> {
     SeccompFilter::new(rules, SeccompAction::Allow, answer, machine)?.try_into()
 }
 
-/// The sockets that are refused.
+/// Returns the sockets that are refused.
 fn sockets() -> Result<Vec<SeccompRule>, BackendError> {
     // What is above it in the argument are flags (close-on-exec).
     const TYPE: u64 = 0xf;

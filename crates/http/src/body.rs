@@ -70,7 +70,7 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    /// The whole body.
+    /// Returns the whole body.
     pub fn finish(self) -> Zeroizing<Vec<u8>> {
         self.bytes
     }

@@ -15,12 +15,12 @@ use leasehold_base::secret::Secret;
 const CREDENTIAL_MAX: usize = 64 * 1024;
 const EMPTY: &str = "is empty";
 
-/// The whole of a regular file of at most `max` bytes. `what` names it in messages.
+/// Reads the whole of a regular file of at most `max` bytes. `what` names it in messages.
 ///
-/// Opened without blocking: a FIFO in place of the file would otherwise stop the daemon for ever.
+/// The file is opened without blocking: a FIFO in place of the file would otherwise stop the daemon for ever.
 ///
 /// # Errors
-/// Why it cannot be read, by its name.
+/// The reason why it cannot be read, by its name.
 pub fn read(what: &str, path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let told = |why: &str| format!("{what} {} {why}", path.display());
     let unreadable = |error: &std::io::Error| unusable(told(&format!("cannot be read: {}", plain(error))));
@@ -58,7 +58,8 @@ pub fn read(what: &str, path: &Path, max: usize) -> Result<Zeroizing<Vec<u8>>, F
     Ok(bytes)
 }
 
-/// A file that is not there may come in a moment, since the kubelet may be late. One that we may not read stays so.
+/// Returns the failure of opening a file. A file that is not there may come in a moment, since the kubelet may be
+/// late. One that we may not read stays so.
 fn unopened(what: &str, path: &Path, error: &std::io::Error) -> Failure {
     let shown = path.display();
     if error.kind() != std::io::ErrorKind::PermissionDenied {
@@ -82,7 +83,8 @@ fn unopened(what: &str, path: &Path, error: &std::io::Error) -> Failure {
     )
 }
 
-/// The failure of a credential that may come, unless systemd has put there what it had when it started the unit.
+/// Returns the failure of a credential that may come, unless systemd has put there what it had when it started the
+/// unit.
 fn not_yet(path: &Path, why: String) -> Failure {
     let unit = path.strip_prefix("/run/credentials").ok().and_then(Path::parent);
     let Some(unit) = unit.filter(|unit| !unit.as_os_str().is_empty()) else { return local(why) };
@@ -138,22 +140,22 @@ pub fn is_token(token: &Secret) -> bool {
     !token.is_empty() && token.expose().iter().all(u8::is_ascii_graphic)
 }
 
-/// A failure of our own side.
+/// Returns a failure of our own side.
 pub fn local(why: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Local, why)
 }
 
-/// A failure of our own side that stays.
+/// Returns a failure of our own side that stays.
 pub fn unusable(why: impl Into<String>) -> Failure {
     Failure::new(FailureKind::Unusable, why)
 }
 
-/// A credential's variable that is not set.
+/// Returns the failure of a credential whose variable is not set.
 pub fn unset(variable: &str) -> Failure {
     unusable(format!("the variable {variable} is not set"))
 }
 
-/// The system's words without its number.
+/// Returns the system's words without its number.
 pub fn plain(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {

@@ -33,10 +33,10 @@ pub fn add_the_systems(roots: &mut RootCertStore) {
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
 }
 
-/// A configuration that trusts the system's authorities, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+/// Returns a configuration that trusts the system's authorities, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 ///
 /// # Errors
-/// A system without authorities.
+/// If the system has no authorities.
 pub fn of_the_system() -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Failure> {
     let mut roots = RootCertStore::empty();
     add_the_systems(&mut roots);
@@ -46,10 +46,10 @@ pub fn of_the_system() -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, F
     Ok(start()?.0.with_root_certificates(roots))
 }
 
-/// The certificates of a file in PEM, at least one.
+/// Reads the certificates of a file in PEM, at least one.
 ///
 /// # Errors
-/// Says what is wrong with the file, and names it.
+/// What is wrong with the file, by its name.
 pub fn certificates(what: &str, path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {

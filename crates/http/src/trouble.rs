@@ -85,7 +85,7 @@ fn unknown(error: &reqwest::Error, unsent: bool) -> Trouble {
     }
 }
 
-/// The error and what it came from. An `io::Error` hides the error it carries from `source`.
+/// Returns the error and what it came from. An `io::Error` hides the error that it carries from `source`.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |error| {
         let error: &'a (dyn Error + 'static) = *error;
@@ -121,7 +121,8 @@ fn unconnected(kind: io::ErrorKind) -> Option<Trouble> {
     }
 }
 
-/// The alert that broke a connection off. Over HTTP/2 it has lost its type: h2 keeps of an error what it says.
+/// Returns the alert that broke a connection off. Over HTTP/2 the alert has lost its type, because h2 keeps only
+/// the text of an error.
 fn alert(error: &io::Error) -> Option<AlertDescription> {
     let said = error.get_ref()?.to_string();
     (0..=u8::MAX)
@@ -176,7 +177,7 @@ fn is_of_a_stranger(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<rustls::Error>().is_some_and(|error| *error == unknown)
 }
 
-/// The server ended the connection because of our client certificate, or for lack of one.
+/// Returns the trouble if the server ended the connection because of our client certificate, or for lack of one.
 fn refused_us(alert: AlertDescription) -> Option<Trouble> {
     match alert {
         AlertDescription::CertificateRequired => Some(Trouble::WantsOurCertificate),

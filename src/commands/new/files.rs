@@ -10,12 +10,12 @@ const UNIT: &str = include_str!("../../../manifests/systemd/leasehold@.service")
 const DROP_IN: &str = include_str!("../../../manifests/systemd/application.conf");
 const POD: &str = include_str!("../../../manifests/kubernetes/pod-native-sidecar.yaml");
 
-/// A text as YAML, whatever is in it.
+/// Returns a text as YAML, whatever is in it.
 fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
 
-/// The configuration.
+/// Returns the configuration.
 pub(super) fn configuration(answers: &Answers) -> String {
     let name = &answers.name;
     let mut text = format!("vault:\n  address: {}\n", quoted(&answers.address));
@@ -110,7 +110,7 @@ fn unit(program: &Path) -> String {
     UNIT.replace(by_hand, &installed.unwrap_or_else(|| by_hand.to_owned()))
 }
 
-/// The pod of the repository with this name and this configuration.
+/// Returns the pod of the repository with this name and this configuration.
 fn pod(name: &str, configuration: &str) -> String {
     let (head, pod) = POD.split_once("\n---\n").unwrap_or_default();
     let (head, _) = head.split_once("  leasehold.yaml: |\n").unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::commands::check::Shape;
 use crate::observe::paint::{Paint, Palette};
 use crate::observe::table::{self, Cell};
 
-/// The whole report.
+/// Returns the whole report.
 pub(super) fn text(findings: &[Finding], unknown: &[Unknown], shape: Shape) -> String {
     match shape {
         Shape::Text => for_people(findings, unknown),
@@ -19,7 +19,7 @@ pub(super) fn text(findings: &[Finding], unknown: &[Unknown], shape: Shape) -> S
     }
 }
 
-/// The lines that grant what is denied.
+/// Returns the lines that grant what is denied.
 fn missing_lines(findings: &[Finding]) -> String {
     let denied = findings.iter().filter(|finding| finding.state == State::Denied);
     rules::hcl(&rules::merged(denied.flat_map(|finding| finding.rules.iter().cloned())))

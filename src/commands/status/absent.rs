@@ -32,7 +32,7 @@ impl Publisher {
     }
 }
 
-/// The state behind the program's name, which may hold anything but is in parentheses.
+/// Returns the state behind the program's name, which may hold anything but is in parentheses.
 fn state(stat: &str) -> Option<char> {
     stat.rsplit_once(") ")?.1.chars().next()
 }

@@ -146,7 +146,7 @@ fn probe(daemon: &Daemon, path: &str, output: &mut impl Write) -> Result<ExitCod
     show_line(output, &plain).map(|_shown| code)
 }
 
-/// `/status`, as it came and as what it means.
+/// Returns `/status`, as it came and as what it means.
 fn status(daemon: &Daemon) -> Result<(String, Status), Ending> {
     let answer = client::get(daemon, "/status").map_err(|why| absent::ending(daemon, &why))?;
     let place = name(&daemon.listen);

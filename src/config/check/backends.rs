@@ -12,7 +12,7 @@ use crate::config::keypath::KeyPath;
 /// The mounts that every Vault has by itself.
 const TAKEN: [&str; 5] = ["auth", "cubbyhole", "identity", "sys", "vault"];
 
-/// The stores, sorted by name.
+/// Checks the stores, and returns them sorted by name.
 pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Vec<Settings> {
     let at = KeyPath::of(&["backends"]);
     let all = file.backends.iter().filter_map(|(name, entry)| {

@@ -100,13 +100,13 @@ pub(super) fn google(entry: &GoogleStore, at: &KeyPath, desk: &mut Desk<'_>) -> 
     Some(Kind::Google(Google { project: project??, location: location?, endpoint: endpoint? }))
 }
 
-/// An id of Azure: a tenant may be named by its domain.
+/// Returns whether a text is an id of Azure. A tenant may be named by its domain, too.
 fn is_id(text: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
     !text.is_empty() && text.len() <= 128 && !text.starts_with('.') && text.chars().all(is_part)
 }
 
-/// An address of a cloud's own: over TLS, except on this machine, and without a path.
+/// Checks an address of a cloud's own: over TLS, except on this machine, and without a path.
 fn endpoint(text: Option<&str>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Option<Url>> {
     let Some(text) = text else { return Some(None) };
     let example = "write it like https://vpce-0123.secretsmanager.eu-central-1.vpce.amazonaws.com";

@@ -83,7 +83,7 @@ fn variables(entry: &Exec, defaults: &Defaults, at: &KeyPath, desk: &mut Desk<'_
     variables
 }
 
-/// The secret whose keys are all variables.
+/// Checks the secret whose keys are all variables.
 fn all_of(from: &str, entry: &VariableEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Source> {
     let others = [
         ("template", entry.template.is_some()),
@@ -136,7 +136,7 @@ fn not_spread(entry: &VariableEntry, at: &KeyPath, desk: &mut Desk<'_>) {
     }
 }
 
-/// A variable is made of what a file can be made of.
+/// Returns the source of a variable, which may be every source of a file.
 fn source_of(
     entry: &VariableEntry,
     defaults: &Defaults,

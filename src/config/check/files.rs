@@ -23,7 +23,7 @@ pub(super) struct Folders<'p> {
     pub(super) handoff: Option<&'p Path>,
 }
 
-/// The files in the order of the configuration, then the sinks.
+/// Checks the files in the order of the configuration, and then the sinks.
 pub(super) fn check(
     file: &File,
     folders: &Folders<'_>,
@@ -70,7 +70,7 @@ pub(super) struct Clerk<'c> {
 }
 
 impl Clerk<'_> {
-    /// All of a file but what it holds; `whose` is it in messages.
+    /// Checks all of a file but its source. `whose` is its name in messages.
     pub(super) fn place(
         &mut self,
         keys: &PlaceKeys<'_>,
@@ -130,7 +130,7 @@ pub(super) struct Placed {
 }
 
 impl Placed {
-    /// The file that holds what `source` says.
+    /// Makes the file whose content `source` says.
     pub(super) fn holding(self, source: FileSource) -> FilePlan {
         let Self { name, target, mode, uid, gid, refresh, wait, notify, tells_child } = self;
         FilePlan { name, target, source, mode, uid, gid, refresh, wait, notify, tells_child }

@@ -6,7 +6,7 @@ use crate::config::desk::Desk;
 use crate::config::file::IdentityEntry;
 use crate::config::keypath::KeyPath;
 
-/// An identity that Azure has given to the machine.
+/// Checks an identity that Azure has given to the machine.
 pub(super) fn managed(entry: &IdentityEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<ManagedIdentity> {
     let at = at.key("managed_identity");
     let kinds = [
@@ -25,7 +25,7 @@ pub(super) fn managed(entry: &IdentityEntry, at: &KeyPath, desk: &mut Desk<'_>) 
     text(Some(id), &at.key(key), hint, desk, |id| !id.is_empty() && is_word(id))?.map(make)
 }
 
-/// A region of AWS.
+/// Checks a region of AWS.
 pub(super) fn region(given: Option<&str>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Option<String>> {
     text(given, at, ("a region of AWS", "write it like eu-central-1"), desk, |text| {
         let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

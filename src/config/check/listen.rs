@@ -9,7 +9,7 @@ use crate::config::file::ListenTls as ListenTlsEntry;
 use crate::config::keypath::KeyPath;
 use crate::config::plan::{Listen, ListenTls};
 
-/// `listen`; whether it is `secured` by TLS.
+/// Checks `listen`. `secured` says whether it is secured by TLS.
 pub(super) fn listen(text: Option<&str>, secured: bool, desk: &mut Desk<'_>) -> Option<Listen> {
     let (at, text) = (KeyPath::of(&["listen"]), text?);
     if let Some(socket) = text.strip_prefix("unix:") {
@@ -33,7 +33,7 @@ pub(super) fn listen(text: Option<&str>, secured: bool, desk: &mut Desk<'_>) -> 
     Some(Listen::Tcp(address))
 }
 
-/// `listen_tls`, which needs both files, and a port to serve.
+/// Checks `listen_tls`, which needs both files, and a port to serve.
 pub(super) fn tls(
     entry: Option<&ListenTlsEntry>,
     listen: Option<&str>,

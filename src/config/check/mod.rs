@@ -87,7 +87,7 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Option<Plan> {
     })
 }
 
-/// A path as typed: not empty, and without what no path can hold.
+/// Checks a path as typed: it is not empty, and has nothing that no path can hold.
 fn path(text: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<PathBuf> {
     if text.is_empty() {
         desk.wrong_value(at, "an empty path", "name a file or a folder");

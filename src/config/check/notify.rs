@@ -17,7 +17,7 @@ pub(super) const CHILD: &str = "exec";
 
 const URL_EXAMPLE: &str = "write it like http://127.0.0.1:8080/-/reload";
 
-/// The notifiers, sorted by name as the map is.
+/// Checks the notifiers, and returns them sorted by name, as the map is.
 pub(super) fn check(entries: &BTreeMap<String, NotifierEntry>, desk: &mut Desk<'_>) -> Vec<NotifierPlan> {
     let at = KeyPath::of(&["notify"]);
     let mut notifiers = Vec::new();

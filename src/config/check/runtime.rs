@@ -124,7 +124,7 @@ pub(super) fn handoff(
     Some(file)
 }
 
-/// The folders that templates may write below. None may hold what others publish there: a template
+/// Checks the folders that templates may write below. None may hold what others publish there, because a template
 /// could replace it.
 pub(super) fn writes(
     entries: &[String],

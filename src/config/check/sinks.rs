@@ -12,7 +12,7 @@ use super::files::Clerk;
 /// The server takes whole seconds.
 const LEAST_WRAP: Duration = Duration::from_secs(1);
 
-/// The sinks, as files that come behind all others.
+/// Checks the sinks, and returns them as files that come behind all others.
 pub(super) fn check(entries: &[SinkEntry], clerk: &mut Clerk<'_>, desk: &mut Desk<'_>) -> Vec<FilePlan> {
     let at = KeyPath::of(&["sinks"]);
     let mut sinks = Vec::new();

@@ -81,7 +81,7 @@ fn template(
     }
 }
 
-/// A place in characters, which people and editors count; Go counts bytes.
+/// Returns a place in characters, which people and editors count. Go counts bytes.
 fn spot(text: &[u8], place: Position) -> Spot {
     let (line, column) = place.in_characters(text);
     Spot { text: String::from_utf8_lossy(text).into_owned(), line, column }

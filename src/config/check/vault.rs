@@ -61,7 +61,7 @@ fn proxy(entry: &Vault, at: &KeyPath, desk: &mut Desk<'_>) -> Option<Url> {
     server_url(entry.proxy.as_deref()?, &at.key("proxy"), "write it like http://proxy.example.com:3128", desk)
 }
 
-/// A [`web_url`] to which paths are put: behind a query none would be one.
+/// Checks a [`web_url`] to which paths are appended, so it has no query: behind one, a path would be no path.
 fn server_url(text: &str, at: &KeyPath, example: &str, desk: &mut Desk<'_>) -> Option<Url> {
     let url = web_url(text, at, example, desk)?;
     if url.query().is_some() {
@@ -71,7 +71,7 @@ fn server_url(text: &str, at: &KeyPath, example: &str, desk: &mut Desk<'_>) -> O
     Some(url)
 }
 
-/// An http or https URL that names a server and carries no credentials and no fragment.
+/// Checks an http or https URL. It names a server, and carries no credentials and no fragment.
 pub(super) fn web_url(text: &str, at: &KeyPath, example: &str, desk: &mut Desk<'_>) -> Option<Url> {
     let (message, hint) = match Url::parse(text.trim()) {
         _ if !text.contains("://") => ("not a URL: it has no scheme".to_owned(), example),
@@ -125,7 +125,7 @@ fn plaintext(url: &Url, proxy: Option<&Url>, policy: Plaintext, at: &KeyPath, de
     }
 }
 
-/// A namespace without slashes at its ends; an empty one is the root.
+/// Checks a namespace, and removes the slashes at its ends. An empty one is the root.
 pub(super) fn namespace(text: Option<&str>, at: &KeyPath, desk: &mut Desk<'_>) -> Option<String> {
     let text = text?.trim_matches('/');
     let odd = |segment: &str| {
@@ -185,7 +185,7 @@ fn redirect_hosts(hosts: &[String], at: &KeyPath, desk: &mut Desk<'_>) -> Vec<St
     known
 }
 
-/// `host`, which stands for any port of it that the sandbox lets through, or `host:port`.
+/// Checks `host:port`, or `host`, which stands for each of its ports that the sandbox lets through.
 fn redirect_host(text: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<String> {
     // The colons of an IPv6 address are inside its brackets.
     let port = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));

@@ -36,7 +36,7 @@ pub(super) fn check(files: &[FilePlan], variables: &[VariablePlan], desk: &mut D
     }
 }
 
-/// The paths that a source names itself; which others it asks for only its rendering knows.
+/// Collects the paths that a source names itself. Only its rendering knows which others it asks for.
 fn paths_of(source: &Source, paths: &mut Vec<String>) {
     match source {
         Source::Template(template) => {

@@ -149,7 +149,7 @@ fn told(message: impl Into<String>, hint: impl Into<String>) -> (String, String)
     (message.into(), hint.into())
 }
 
-/// The type of a block: its label, or what its `type` says; in small letters, as the Agent takes it.
+/// Returns the type of a block: its label, or its `type`, in small letters, as the Agent takes it.
 fn kind(block: &Block<'_>, desk: &mut Desk<'_>) -> Option<String> {
     let typed = block.stanza.get("type");
     let text = match typed {
@@ -194,7 +194,7 @@ fn method(block: &Block<'_>, desk: &mut Desk<'_>) {
     }
 }
 
-/// The namespace of the login. Where `vault` names none, the Agent's templates are read in it, too.
+/// Sets the namespace of the login. If `vault` names none, the Agent reads its templates in that namespace, too.
 fn namespace(stanza: &Stanza<'_>, desk: &mut Desk<'_>) {
     let home = KeyPath::of(&["auth", "namespace"]);
     let Some(item) = stanza.get("namespace") else { return };
@@ -233,7 +233,7 @@ pub(super) fn mount(stanza: &Stanza<'_>, item: &Item, method: &str, desk: &mut D
     desk.draft.put(&KeyPath::of(&["auth", "namespace"]), whole, Some(Origin::of(item)));
 }
 
-/// The client certificate is the connection's, and here only `vault` has connections.
+/// Sets the client certificate. It is the connection's, and only our `vault` has connections.
 fn certificate(config: &Stanza<'_>, desk: &mut Desk<'_>) {
     let pairs =
         [("ca_cert", "ca_file"), ("client_cert", "client_cert_file"), ("client_key", "client_key_file")];
@@ -254,7 +254,7 @@ fn certificate(config: &Stanza<'_>, desk: &mut Desk<'_>) {
     }
 }
 
-/// The Agent removes these by default.
+/// Notes that the file of a credential is kept, which the Agent removes by default.
 fn forgotten_file(config: &Stanza<'_>, method: &str, desk: &mut Desk<'_>) {
     let (file, removal) = match method {
         "approle" => ("secret_id_file_path", "remove_secret_id_file_after_reading"),

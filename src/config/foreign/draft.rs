@@ -29,12 +29,12 @@ pub(in crate::config) struct Origin {
 }
 
 impl Origin {
-    /// An item and its value.
+    /// Returns the origin that is an item and its value.
     pub(super) fn of(item: &Item) -> Self {
         Self::part(item, item.value.at, Lies::Somewhere)
     }
 
-    /// An item, and a part of its value.
+    /// Returns the origin that is an item and a part of its value.
     pub(super) fn part(item: &Item, value: At, lies: Lies) -> Self {
         Self { key: item.at, value, lies }
     }

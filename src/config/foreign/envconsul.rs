@@ -185,7 +185,7 @@ fn variable(
     desk.draft.put(&at, format!("{path}#{name}"), Some(Origin::of(item)));
 }
 
-/// A format is a template with one value, `{{ key }}`.
+/// Returns the template of a format, which has one value, `{{ key }}`.
 fn formatted(format: Option<&str>, plain: String) -> Option<String> {
     let Some(format) = format.filter(|format| !format.is_empty()) else { return Some(plain) };
     if !format.contains("{{") {

@@ -151,7 +151,7 @@ fn command(exec: &Stanza<'_>, desk: &mut Desk<'_>) {
     }
 }
 
-/// A signal in their words; an empty one is none.
+/// Sets a signal from their word for it. An empty one is none.
 fn signal(exec: &Stanza<'_>, theirs: &str, ours: &str, desk: &mut Desk<'_>) {
     let given = exec.get(theirs).filter(|item| kinds::text(&item.value).as_deref() != Ok(""));
     if let Some(item) = given {

@@ -26,7 +26,7 @@ impl Walk<'_> {
         Node { at: At { source: self.source, mark }, value: self.value(value, path) }
     }
 
-    /// The depth is that of the text, which is bounded.
+    /// Returns a value of the tree. Its depth is that of the text, which is bounded.
     fn value(&self, value: &Yaml, path: &KeyPath) -> Value {
         match value {
             Yaml::Null => Value::Null,

@@ -32,7 +32,7 @@ pub(super) fn text(node: &Node) -> Result<String, Bad> {
     }
 }
 
-/// A truth value, in any of the words that Go reads as one.
+/// Reads a truth value, in any of the words that Go reads as one.
 pub(super) fn flag(node: &Node) -> Result<bool, Bad> {
     let word = match &node.value {
         Value::Flag(flag) => return Ok(*flag),
@@ -47,7 +47,7 @@ pub(super) fn flag(node: &Node) -> Result<bool, Bad> {
     }
 }
 
-/// A whole number that is not negative.
+/// Reads a whole number that is not negative.
 pub(super) fn count(node: &Node) -> Result<u64, Bad> {
     let number = match &node.value {
         Value::Number(Number::Whole(number), _) => u64::try_from(*number).ok(),
@@ -59,7 +59,7 @@ pub(super) fn count(node: &Node) -> Result<u64, Bad> {
 
 const UNITS: &str = "write it like \"30s\", \"5m\" or \"1h30m\"";
 
-/// A duration in Go's words; a bare number is seconds.
+/// Reads a duration in Go's words; a bare number is seconds.
 pub(super) fn seconds(node: &Node) -> Result<Duration, Bad> {
     let bare = match &node.value {
         Value::Number(Number::Whole(number), _) => u64::try_from(*number).ok().map(Duration::from_secs),
@@ -82,7 +82,7 @@ pub(super) fn duration(node: &Node) -> Result<Duration, Bad> {
     }
 }
 
-/// `1h30m`, `1.5s`, `0`; `1d` is Vault's own addition.
+/// Reads `1h30m`, `1.5s`, `0`; `1d` is Vault's own addition.
 pub(super) fn go_duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
@@ -112,7 +112,7 @@ pub(super) fn go_duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then_some(sum)
 }
 
-/// A duration as our own configuration has it.
+/// Returns a duration as our own configuration writes it.
 pub(super) fn spelled(duration: Duration) -> String {
     humantime::format_duration(duration).to_string().replace(' ', "")
 }
@@ -130,7 +130,7 @@ pub(super) fn mode(node: &Node) -> Result<u32, Bad> {
         .ok_or_else(|| ("not a file mode".to_owned(), "write it like 0600, with the 0".to_owned()))
 }
 
-/// A list of texts as they are; one text is a list of one.
+/// Reads a list of texts as they are; one text is a list of one.
 pub(super) fn texts(node: &Node) -> Result<Vec<String>, Bad> {
     match &node.value {
         Value::List(items) => items.iter().map(text).collect(),
@@ -138,7 +138,7 @@ pub(super) fn texts(node: &Node) -> Result<Vec<String>, Bad> {
     }
 }
 
-/// A list of texts; one text is the list that its commas make.
+/// Reads a list of texts; one text is the list that its commas make.
 pub(super) fn words(node: &Node) -> Result<Vec<String>, Bad> {
     match &node.value {
         Value::List(items) => items.iter().map(text).collect(),

@@ -23,7 +23,7 @@ impl Places {
         Self { origins, spans }
     }
 
-    /// The place of `path`, or of the longest beginning of it that came from here.
+    /// Returns the place of `path`, or of the longest beginning of it that came from here.
     pub(in crate::config) fn find(&self, path: &KeyPath) -> Found {
         let steps = path.steps().len();
         let known = (1..=steps).rev().find_map(|steps| Some((steps, self.origins.get(&path.first(steps))?)));

@@ -11,7 +11,7 @@ use super::draft::{Note, Weight};
 use crate::config::keypath::KeyPath;
 use crate::config::keys::TOP;
 
-/// The text; reading it gives the value of `reading` again.
+/// Writes the text. Reading it gives the value of `reading` again.
 pub(super) fn yaml(reading: &Reading) -> String {
     let sources: Vec<&str> = reading.documents.iter().map(|document| document.name.as_str()).collect();
     let mut page = Page { reading, notes: BTreeMap::new(), text: String::new() };
@@ -56,7 +56,7 @@ impl Page<'_> {
         }
     }
 
-    /// The part of the text that a note stands at: the nearest above what it is about.
+    /// Returns the part of the text that a note stands at: the nearest above what it is about.
     fn home_of(&self, note: &Note) -> KeyPath {
         let steps = note.home.steps().len();
         let there = (0..=steps).rev().map(|steps| note.home.first(steps));
@@ -130,7 +130,7 @@ fn key(name: &str) -> String {
     if word { name.to_owned() } else { quoted(name) }
 }
 
-/// A value on one line.
+/// Returns a value on one line.
 fn flow(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -204,8 +204,8 @@ fn is_block(text: &str) -> bool {
     lines && !text.trim().is_empty() && text.chars().all(|c| is_printable(c) || matches!(c, '\n' | '\t'))
 }
 
-/// A literal block. Its header says how many line ends the text ends with, and, where its first line
-/// would mislead, how far it is indented.
+/// Writes a literal block. Its header says how many line ends the text ends with, and how far the block is indented
+/// if its first line would mislead.
 fn block(page: &mut String, indent: usize, text: &str) {
     let chomp = match text.len() - text.trim_end_matches('\n').len() {
         0 => "-",

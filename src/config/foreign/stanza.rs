@@ -18,7 +18,7 @@ pub(super) struct Row {
     pub(super) to: To,
 }
 
-/// A key that becomes `to`.
+/// Returns the row of a key that becomes `to`.
 pub(super) const fn row(key: &'static str, to: To) -> Row {
     Row { key, to }
 }
@@ -99,17 +99,17 @@ impl<'o> Stanza<'o> {
         self.all(key).next_back()
     }
 
-    /// The items called `key`.
+    /// Returns the items called `key`.
     pub(super) fn all<'s>(&'s self, key: &'s str) -> impl DoubleEndedIterator<Item = &'o Item> + 's {
         self.items.iter().copied().filter(move |item| item.key == key)
     }
 
-    /// The key below this block, as messages call it.
+    /// Returns the key below this block, as messages call it.
     pub(super) fn path(&self, key: &str) -> String {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
-    /// The blocks called `key`: each block of that name, and of a list each.
+    /// Returns the blocks called `key`. If a value of that name is a list, each of its entries is a block.
     pub(super) fn blocks(&self, key: &str, desk: &mut Desk<'_>) -> Vec<Block<'o>> {
         let mut blocks = Vec::new();
         for item in self.all(key) {
@@ -132,8 +132,8 @@ impl<'o> Stanza<'o> {
         blocks
     }
 
-    /// The blocks called `key`, which have labels. In JSON blocks have none; there an object of
-    /// nothing but objects holds one for each of its keys.
+    /// Returns the blocks called `key`, which have labels. In JSON, blocks have no labels: an object of nothing but
+    /// objects holds a block for each of its keys.
     pub(super) fn labelled(&self, key: &str, desk: &mut Desk<'_>) -> Vec<Block<'o>> {
         let mut labelled = Vec::new();
         for block in self.blocks(key, desk) {
@@ -165,7 +165,7 @@ impl<'o> Stanza<'o> {
         self.last(key, blocks, desk).map(|block| block.stanza)
     }
 
-    /// All blocks as one, in which the key of a later text counts.
+    /// Merges all blocks into one, in which the key of a later text counts.
     fn merged(&self, key: &str, blocks: Vec<Block<'o>>, desk: &mut Desk<'_>) -> Option<Stanza<'o>> {
         let mut blocks = blocks.into_iter().map(|block| block.stanza);
         let mut whole = blocks.next()?;
@@ -178,7 +178,7 @@ impl<'o> Stanza<'o> {
         Some(whole)
     }
 
-    /// The same, with its label.
+    /// Returns the only block called `key`, with its label.
     pub(super) fn only_labelled(&self, key: &str, desk: &mut Desk<'_>) -> Option<Block<'o>> {
         let blocks = self.labelled(key, desk);
         self.last(key, blocks, desk)
@@ -227,7 +227,7 @@ impl Desk<'_> {
                 == MOST_NOTES
     }
 
-    /// A mistake that takes no part of ours away.
+    /// Notes a mistake that takes no part of ours away.
     pub(super) fn mistake(
         &mut self,
         at: At,
@@ -238,7 +238,7 @@ impl Desk<'_> {
         self.note(Weight::Refused, at, key, &KeyPath::top(), (message.into(), hint.into()));
     }
 
-    /// A value of which `home` cannot be made.
+    /// Notes a value of which `home` cannot be made.
     pub(super) fn refuse(&mut self, at: At, key: String, home: &KeyPath, (message, hint): Bad) {
         self.draft.broken(home);
         self.note(Weight::Refused, at, key, home, (message, hint));
@@ -272,7 +272,7 @@ impl Desk<'_> {
         self.walk_as(stanza, rows, base, Unknown::Mistake);
     }
 
-    /// The same for a block in which the foreign program passes over the keys that it does not know.
+    /// Does the same for a block in which the foreign program passes over the keys that it does not know.
     pub(super) fn walk_over(&mut self, stanza: &Stanza<'_>, rows: &[Row], base: &KeyPath) {
         self.walk_as(stanza, rows, base, Unknown::PassedOver);
     }
@@ -387,7 +387,7 @@ fn is_nothing(value: &Value) -> bool {
     }
 }
 
-/// `text` as a path that is found from anywhere, without `.`, `..` and double slashes.
+/// Returns `text` as a path that is found from anywhere, without `.`, `..` and double slashes.
 pub(super) fn absolute(text: &str, folder: &Path) -> String {
     let mut path = PathBuf::new();
     for part in folder.join(text).components() {

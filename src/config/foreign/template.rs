@@ -200,7 +200,7 @@ struct Command {
     splay: Option<String>,
 }
 
-/// The command of a template, as an index into `commands`, in which each stands once: what several
+/// Returns the command of a template, as an index into `commands`. Each command stands there once, so what several
 /// templates run is run once for all of them.
 fn command(stanza: &Stanza<'_>, at: &KeyPath, commands: &mut Commands, desk: &mut Desk<'_>) -> Option<usize> {
     let exec = stanza.only("exec", desk);

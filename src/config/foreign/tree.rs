@@ -13,7 +13,7 @@ pub(in crate::config) struct At {
 }
 
 impl At {
-    /// The beginning of a text.
+    /// Returns the beginning of a text.
     pub(in crate::config) const fn start(source: usize) -> Self {
         Self { source, mark: Mark::START }
     }

@@ -58,7 +58,7 @@ impl Desk<'_> {
     }
 }
 
-/// The known key that was meant: one that is spelled alike, or one of which `name` has all the words:
+/// Returns the known key that was meant: one that is spelled alike, or one all of whose words are in `name`. So
 /// `ca_cert_file` is `ca_cert`.
 fn meant<'n>(name: &str, names: &[&'n str]) -> Option<&'n str> {
     let longer = |known: &&&str| name.strip_prefix(**known).is_some_and(|rest| rest.starts_with('_'));

@@ -104,7 +104,7 @@ pub(super) fn consul_template(top: &Stanza<'_>, desk: &mut Desk<'_>) {
     login(&stanza, desk);
 }
 
-/// The order in which consul-template looks for a token.
+/// Sets the login, in the order in which consul-template looks for a token.
 fn login(stanza: &Stanza<'_>, desk: &mut Desk<'_>) {
     let given = |key: &str| {
         let item = stanza.get(key);

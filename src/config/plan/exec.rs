@@ -73,7 +73,7 @@ impl Spread {
         (inner.trim() == "key" && !after.contains("{{")).then(|| (before.to_owned(), after.to_owned()))
     }
 
-    /// The variable that `key` becomes.
+    /// Returns the variable that `key` becomes.
     #[must_use]
     pub fn name(&self, key: &str) -> String {
         let (before, after) = &self.around;
@@ -84,7 +84,7 @@ impl Spread {
         if self.upcase { name.to_uppercase() } else { name }
     }
 
-    /// `name` with `_` for every character that is no letter, digit or `_`.
+    /// Returns `name` with `_` for every character that is no letter, digit or `_`.
     #[must_use]
     pub fn sanitized(name: &str) -> String {
         name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect()

@@ -46,7 +46,7 @@ impl Target {
         matches!(self, Self::Alone(path) if path == Path::new("/dev/null"))
     }
 
-    /// The folder of an absolute file that is published.
+    /// Returns the folder of an absolute file that is published.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         match self {

@@ -66,14 +66,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The folder of the set, where any file is a member of it.
+    /// Returns the folder of the set, if any file is a member of it.
     #[must_use]
     pub fn set_folder(&self) -> Option<&Path> {
         let any = self.files.iter().any(|file| matches!(file.target, Target::Member(_)));
         self.secrets_dir.as_deref().filter(|_| any)
     }
 
-    /// The store that `path` is read in; none for the Vault's.
+    /// Returns the store that `path` is read in; `None` for the Vault's.
     #[must_use]
     pub fn store_of(&self, path: &str) -> Option<&leasehold_stores::Settings> {
         let first = path.split('/').next().unwrap_or_default();

@@ -51,7 +51,7 @@ pub enum Notifier {
 }
 
 impl Notifier {
-    /// The longest random delay before telling.
+    /// Returns the longest random delay before a notification.
     #[must_use]
     pub fn splay(&self) -> Duration {
         match self {

@@ -12,7 +12,7 @@ use crate::config::keys::{Key, Kind, TOP};
 use crate::config::value::{Number, Value};
 use crate::config::yaml::{self, MAX_BYTES, MAX_DEPTH, MERGE};
 
-/// The one line that is said about a text that is not read at all.
+/// Returns the one line that is said about a text that is not read at all.
 fn refusal(bytes: Vec<u8>) -> String {
     let mut world = World::new("");
     world.texts[0].bytes = bytes;
@@ -123,7 +123,7 @@ fn no_credential_of_the_environment_reaches_a_message_or_a_plan() {
     assert!(!format!("{:?}", world.plan()).contains(CANARY));
 }
 
-/// A value that a key of this kind accepts.
+/// Returns a value that a key of this kind accepts.
 fn sample(kind: &Kind) -> String {
     match kind {
         Kind::Text | Kind::Word | Kind::TextOr(_) => "x".into(),

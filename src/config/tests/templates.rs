@@ -7,7 +7,7 @@ vault: {address: 'https://v:8200'}
 auth: {method: kubernetes, role: web}
 ";
 
-/// The whole message about the one mistake in a file whose keys are `keys`.
+/// Returns the whole message about the one mistake in a file whose keys are `keys`.
 fn told(keys: &str) -> String {
     let world = World::new(&format!("{HEAD}files:\n{keys}"))
         .file("/t/bad.tpl", "good\n  é {{ secret \"kv/a\" | toJSNO }}\n")

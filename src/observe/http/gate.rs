@@ -121,7 +121,7 @@ impl<S> Gate<S> {
         Some(Guest { number, stream, heard, cut: registration })
     }
 
-    /// A connection has ended.
+    /// Notes that a connection has ended.
     pub(super) fn leave(&mut self, number: u64, now: Moment) {
         let Some(at) = self.seats.iter().position(|seat| seat.number == number) else { return };
         let seat = self.seats.remove(at);

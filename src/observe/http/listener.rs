@@ -99,7 +99,7 @@ impl Listener {
     }
 }
 
-/// A listener as the configuration has it.
+/// Returns a listener as the configuration writes it.
 fn name(listen: &Listen) -> String {
     match listen {
         Listen::Tcp(address) => address.to_string(),

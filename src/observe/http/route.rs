@@ -64,7 +64,7 @@ pub(super) enum Refusal {
 }
 
 impl Peer {
-    /// The peer of a TCP connection. Also knows an IPv4 address written as IPv6.
+    /// Returns the peer of a TCP connection. It also knows an IPv4 address written as IPv6.
     pub(super) fn of(address: SocketAddr) -> Self {
         if address.ip().to_canonical().is_loopback() { Self::Loopback } else { Self::Remote }
     }
@@ -137,7 +137,7 @@ pub(super) fn wanted(query: Option<&str>) -> Result<Wanted, Refusal> {
     }
 }
 
-/// The level that a query names.
+/// Returns the level that a query names.
 fn level(query: Option<&str>) -> Option<Level> {
     Some(match query?.strip_prefix("level=")? {
         "error" => Level::ERROR,

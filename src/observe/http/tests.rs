@@ -75,7 +75,7 @@ impl Running {
         TcpStream::connect(self.tcp()).await.expect("connects")
     }
 
-    /// Everything that comes back for these bytes.
+    /// Returns everything that comes back for these bytes.
     async fn say(&self, bytes: &[u8]) -> String {
         exchange(self.connect().await, bytes).await
     }

@@ -93,7 +93,7 @@ impl Tls {
         Ok(Self { files: files.clone(), current: Mutex::new(read(files)?) })
     }
 
-    /// The files to watch.
+    /// Returns the files to watch.
     pub fn watched(&self) -> impl Iterator<Item = &PathBuf> {
         let ListenTls { cert_file, key_file, client_ca_file } = &self.files;
         [cert_file, key_file].into_iter().chain(client_ca_file)
@@ -213,7 +213,7 @@ mod tests {
             put(&folder.join("tls.key"), &key.serialize_pem());
         }
 
-        /// A client that trusts it, with a certificate of `of`.
+        /// Returns a client that trusts it, with a certificate of `of`.
         fn client(&self, of: Option<&Self>) -> TlsConnector {
             let mut roots = RootCertStore::empty();
             roots.add(self.0.clone()).expect("an authority");

@@ -69,20 +69,20 @@ fn of_file(file: &FileView) -> Labels<'_, 1> {
     [("file", file.name.as_str())]
 }
 
-/// The first thing that happens to one of its secrets.
+/// Returns the first thing that happens to one of its secrets.
 fn next_of(view: &View, file: &FileView) -> Option<(NextAction, Moment)> {
     let nexts = file.secrets.iter().filter_map(|&index| view.secrets.get(index)?.next);
     nexts.min_by_key(|(_, at)| *at)
 }
 
-/// The life of the secret that ends first: from when it was last read or renewed to its end.
+/// Returns the life of the secret that ends first: from when it was last read or renewed to its end.
 fn life_of(view: &View, file: &FileView) -> Option<Duration> {
     let secrets = file.secrets.iter().filter_map(|&index| view.secrets.get(index));
     let lives = secrets.filter_map(|secret| Some((secret.expires?, secret.fresh?.until(secret.expires?))));
     lives.min_by_key(|(end, _)| *end).map(|(_, life)| life)
 }
 
-/// The files that have series of their own, with their places.
+/// Returns the files that have series of their own, with their places.
 fn told(view: &View) -> Vec<(usize, &FileView)> {
     let mut first: Vec<(usize, &FileView)> = view.files.iter().enumerate().collect();
     let rest = first.split_off(first.len().min(MOST));

@@ -71,7 +71,7 @@ pub struct About {
     pub token_life: Option<Duration>,
 }
 
-/// The text of one scrape.
+/// Returns the text of one scrape.
 #[must_use]
 pub fn render(view: View, besides: Besides) -> String {
     let mut registry = Registry::with_prefix("leasehold");

@@ -56,7 +56,7 @@ impl<'a> Writer<'a> {
         self.encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?.encode_gauge(&value)
     }
 
-    /// A gauge for each set of labels.
+    /// Writes a gauge for each set of labels.
     pub(super) fn gauges<'v, const N: usize, V: EncodeGaugeValue>(
         &mut self,
         name: &str,
@@ -68,7 +68,7 @@ impl<'a> Writer<'a> {
         self.family((name, help, unit, MetricType::Gauge), values, one)
     }
 
-    /// A gauge that is 1 for the one of `all` that holds.
+    /// Writes a gauge that is 1 for the one of `all` that holds.
     pub(super) fn state(
         &mut self,
         name: &str,
@@ -86,7 +86,7 @@ impl<'a> Writer<'a> {
         metric.encode_counter(&value, NO_EXEMPLAR)
     }
 
-    /// A counter for each set of labels.
+    /// Writes a counter for each set of labels.
     pub(super) fn counters<'v, const N: usize, V: EncodeCounterValue>(
         &mut self,
         name: &str,
@@ -97,7 +97,7 @@ impl<'a> Writer<'a> {
         self.family((name, help, None, MetricType::Counter), values, one)
     }
 
-    /// A histogram for each set of labels.
+    /// Writes a histogram for each set of labels.
     pub(super) fn histograms<'v, const N: usize>(
         &mut self,
         name: &str,

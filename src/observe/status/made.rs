@@ -203,7 +203,7 @@ pub(crate) fn until(now: Moment, at: Moment) -> i64 {
     if at >= now { whole(now.until(at)) } else { -whole(at.until(now)) }
 }
 
-/// The name of a state; also a label of the metrics.
+/// Returns the name of a state; also a label of the metrics.
 pub(crate) fn state(readiness: &Readiness) -> &'static str {
     match readiness {
         // The files on disk are as good. /readyz, `login` and leasehold_login_failing tell the two apart.
@@ -216,7 +216,7 @@ pub(crate) fn state(readiness: &Readiness) -> &'static str {
     }
 }
 
-/// The name of a state of the breaker; also a label of the metrics.
+/// Returns the name of a state of the breaker; also a label of the metrics.
 pub(crate) fn breaker(breaker: BreakerView) -> &'static str {
     match breaker {
         BreakerView::Closed => "closed",
@@ -225,7 +225,7 @@ pub(crate) fn breaker(breaker: BreakerView) -> &'static str {
     }
 }
 
-/// The name of an action; also a label of the metrics.
+/// Returns the name of an action; also a label of the metrics.
 pub(crate) fn action_name(action: NextAction) -> &'static str {
     match action {
         NextAction::LogIn => "log_in",

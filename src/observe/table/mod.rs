@@ -92,7 +92,7 @@ fn joined(lines: &[String]) -> String {
     lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-/// The worst first.
+/// Orders rows: the worst first.
 fn badness(state: &str, fails: bool) -> u8 {
     match state {
         "expired" => 0,
@@ -281,7 +281,7 @@ fn ago(seconds: i64) -> String {
     format!("{} ago", span(seconds))
 }
 
-/// The two largest units of a length of time.
+/// Returns the two largest units of a length of time.
 pub(super) fn span(seconds: i64) -> String {
     let exact = humantime::format_duration(Duration::from_secs(seconds.unsigned_abs())).to_string();
     exact.split(' ').take(2).collect::<Vec<_>>().join(" ")
@@ -298,7 +298,7 @@ pub(crate) fn columns<const N: usize>(
     aligned(&heads, rows, palette)
 }
 
-/// The same for any number of columns: it is compiled once.
+/// Does the same for any number of columns, so that it is compiled once.
 fn aligned(heads: &[&str], rows: Vec<Vec<Cell>>, palette: Palette) -> Vec<String> {
     if rows.is_empty() {
         return Vec::new();

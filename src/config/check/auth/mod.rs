@@ -90,7 +90,7 @@ fn fields(method: Method) -> &'static [&'static str] {
     }
 }
 
-/// The fields of `jwt` with a cloud's token.
+/// Returns the fields of `jwt` with a cloud's token.
 fn fields_of_token(cloud: Cloud) -> &'static [&'static str] {
     match cloud {
         Cloud::Aws => &["role", "jwt_from", "audience", "region"],
@@ -167,7 +167,7 @@ fn jwt(entry: &Auth, method: Method, at: &KeyPath, desk: &mut Desk<'_>) -> Optio
     Some(AuthMethod::Kubernetes { role: role?.to_owned(), jwt_file: jwt_file? })
 }
 
-/// A field that the method cannot do without, not empty.
+/// Returns a field that the method cannot do without. It is not empty.
 fn required<'t>(
     text: Option<&'t str>,
     field: &str,

@@ -78,7 +78,7 @@ impl<'t> Lexer<'t> {
         &self.text[start..self.offset]
     }
 
-    /// The next token, comments left out.
+    /// Reads the next token, and passes over comments.
     pub(super) fn token(&mut self) -> Result<Token, Flaw> {
         self.blank()?;
         let mark = self.mark;
@@ -108,7 +108,7 @@ impl<'t> Lexer<'t> {
         kind
     }
 
-    /// A value, with its span.
+    /// Reads a value, and records its span.
     fn value(&mut self, read: impl FnOnce(&mut Self) -> Result<Kind, Flaw>) -> Result<Kind, Flaw> {
         let start = self.mark;
         let kind = read(self)?;

@@ -4,7 +4,7 @@ use super::lex::{Kind, Lexer, is_letter};
 use crate::config::foreign::tree::Number;
 use crate::config::yaml_error::Flaw;
 
-/// The number that begins here.
+/// Reads the number that begins here.
 pub(super) fn read(lexer: &mut Lexer<'_>) -> Result<Kind, Flaw> {
     let mark = lexer.mark;
     let start = lexer.offset;

@@ -53,7 +53,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// A quoted key is shown like any other.
+    /// Records that the last value is a key. A quoted key is shown like any other.
     fn last_is_key(&mut self) {
         if let Some(span) = self.lexer.spans.last_mut() {
             span.key = true;
@@ -97,7 +97,7 @@ impl<'t> Parser<'t> {
         self.object(Some(open), depth + 1)
     }
 
-    /// The value that begins with `token`.
+    /// Reads the value that begins with `token`.
     fn value(&mut self, token: Token, depth: usize) -> Result<Node, Flaw> {
         let value = match token.kind {
             Kind::Flag(flag) => Value::Flag(flag),
@@ -153,7 +153,7 @@ fn deeper(mark: Mark, depth: usize) -> Result<(), Flaw> {
     Err(Flaw::new(mark, format!("nested deeper than {MAX_DEPTH} levels"), "flatten it"))
 }
 
-/// A key for a message: what is long may be anything.
+/// Returns the beginning of a key for a message. A long key may be anything.
 fn shown(key: &str) -> String {
     key.chars().take(40).filter(|c| !c.is_control()).collect()
 }

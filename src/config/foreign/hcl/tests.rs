@@ -11,7 +11,7 @@ fn good(text: &str) -> Object {
     }
 }
 
-/// The value of the only item of `text`.
+/// Returns the value of the only item of `text`.
 fn value(text: &str) -> Value {
     good(text).items.remove(0).value.value
 }

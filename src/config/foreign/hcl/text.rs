@@ -5,8 +5,8 @@ use crate::config::foreign::tree::{Lies, Text};
 use crate::config::mark::Mark;
 use crate::config::yaml_error::Flaw;
 
-/// The string that begins here. What stands between `${` and the brace that closes it is kept as
-/// it is, quotes, escapes and line ends included.
+/// Reads the string that begins here. What stands between `${` and the brace that closes it is kept as it is,
+/// quotes, escapes and line ends included.
 pub(super) fn quoted(lexer: &mut Lexer<'_>) -> Result<Text, Flaw> {
     let start = lexer.mark;
     lexer.next();
@@ -90,7 +90,7 @@ fn byte(code: u32) -> Option<u8> {
     u8::try_from(code).ok()
 }
 
-/// `count` digits behind those that made `value`.
+/// Reads `count` digits behind those that made `value`.
 fn digits(lexer: &mut Lexer<'_>, count: usize, radix: u32, value: u32) -> Option<u32> {
     (0..count).try_fold(value, |value, _| {
         let digit = lexer.next()?.to_digit(radix)?;
@@ -98,8 +98,8 @@ fn digits(lexer: &mut Lexer<'_>, count: usize, radix: u32, value: u32) -> Option
     })
 }
 
-/// The heredoc that begins here: `<<EOF`, or `<<-EOF`, whose lines lose the end mark's indentation
-/// where all have it.
+/// Reads the heredoc that begins here: `<<EOF`, or `<<-EOF`, whose lines lose the end mark's indentation if all of
+/// them have it.
 pub(super) fn heredoc(lexer: &mut Lexer<'_>) -> Result<Text, Flaw> {
     let start = lexer.mark;
     let bad =
@@ -159,8 +159,8 @@ fn unended(start: Mark, body: &str, word: &str, dash: bool) -> Flaw {
     Flaw::new(start, "a heredoc without an end", hint)
 }
 
-/// The text of `<<-EOF`, and how many columns its lines lost. `whole` ends with the end mark's
-/// indentation; `less` is a character shorter.
+/// Returns the text of `<<-EOF`, and the number of columns that its lines lost. `whole` ends with the end mark's
+/// indentation, and `less` is a character shorter.
 fn indented(whole: Option<&str>, less: Option<&str>) -> Option<(String, usize)> {
     let whole = whole?;
     let mut lines: Vec<&str> = whole.split('\n').collect();

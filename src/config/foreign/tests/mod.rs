@@ -14,7 +14,7 @@ use crate::config::problem::Problem;
 use crate::config::read::Text;
 use crate::config::tests::World;
 
-/// A configuration with what every one needs, and `rest`.
+/// Returns a configuration with what every one needs, and `rest`.
 fn agent(rest: &str) -> World {
     World::empty().text("agent.hcl", &format!("{HEAD}{rest}"))
 }
@@ -54,7 +54,7 @@ fn converted(texts: &[(&str, &str)]) -> Converted {
         })
 }
 
-/// The text of the template of file `index`.
+/// Returns the text of the template of file `index`.
 fn template(plan: &Plan, index: usize) -> &[u8] {
     match &plan.files[index].source {
         FileSource::Made(Source::Template(template)) => template.template.text(),

@@ -6,7 +6,7 @@ use crate::config::tests::World;
 
 const FILE: &str = "template { contents = \"x\" destination = \"/x\" }\n";
 
-/// A configuration whose `vault` block and method have these keys.
+/// Returns a configuration whose `vault` block and method have these keys.
 fn login(vault: &str, method: &str) -> World {
     let text = format!(
         "vault {{ address = \"https://v:8200\" {vault} }}\nauto_auth {{ method \"kubernetes\" {{ {method} config = {{ role = \"web\" }} }} }}\n{FILE}"
