@@ -317,9 +317,9 @@ impl Driver {
 
     /// Returns when something is due although nothing happens: the engine's deadline, or a look that the log needs.
     fn deadline(&self) -> Option<Moment> {
-        let looks = || self.voice.deadline(self.requests.silence().is_long_at());
-        let looks = (!self.engine.is_leaving()).then(looks).flatten();
-        self.engine.deadline().into_iter().chain(looks).min()
+        let unseen = self.shown.filter(|_| self.unseen).map(|at| at.after(BETWEEN));
+        let looks = self.voice.deadline(self.requests.silence().is_long_at()).into_iter().chain(unseen);
+        self.engine.deadline().into_iter().chain(looks.filter(|_| !self.engine.is_leaving())).min()
     }
 
     /// Returns the next event, whatever it comes from. Inputs that are no events are handled here.

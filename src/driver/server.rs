@@ -177,7 +177,7 @@ pub(super) fn absorb(
 ) -> Result<ReadFacts, Failure> {
     let before = store.get(request);
     if request.verb == Verb::Write {
-        facts::brings_something(&response, before.as_deref())?;
+        facts::brings_something(&request.path, &response, before.as_deref())?;
     }
     let mut facts = facts::read(&response, before.as_deref());
     take_child((requests, engine), token, request, &response, &mut facts);

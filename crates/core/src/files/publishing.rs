@@ -320,10 +320,15 @@ impl Engine {
 
     /// Ends a publish while the run leaves. It notifies nobody any more, so the next run has to.
     pub(crate) fn published_last(&mut self, id: UnitId, result: Result<Published, Ending>) {
+        let new = self.shelf.unit(id).publishing.clone().unwrap_or_default();
         self.shelf.end_publish(id);
         let Ok(published) = result else { return };
-        for notifier in self.notified_of(&published.changed) {
-            let is_news = published.generation != FIRST || self.policy.notifiers[notifier.0].on_first;
+        // What was put back its readers know.
+        let changed: Vec<FileId> = published.changed.into_iter().filter(|file| new.contains(file)).collect();
+        let init = matches!(self.policy.mode, Mode::Init { .. });
+        for notifier in self.notified_of(&changed) {
+            let on_first = init || self.policy.notifiers[notifier.0].on_first;
+            let is_news = published.generation != FIRST || on_first;
             // A process starts with everything.
             if is_news && !self.is_child(notifier) {
                 self.notices.owe(notifier);

@@ -245,6 +245,9 @@ impl Engine {
         let tries = sink.tries;
         let asked = if let FailureKind::Overloaded(asked) = failure.kind { asked } else { None };
         let wait = pause(tries, Duration::from_secs(1), MOST, draw).max(asked.unwrap_or_default().min(MOST));
+        // The token that the file shows meanwhile may end.
+        let half = |end: Moment| (now.until(end) / 2).max(Duration::from_secs(1));
+        let wait = self.sink_expires(file).filter(|end| *end > now).map_or(wait, |end| wait.min(half(end)));
         self.timers.set(Timer::Wrap(file), now.after(wait));
         let what = format!("{}: could not have the token wrapped", self.policy.files[file.0].name);
         if let (1, Some((level, text))) = (tries, told_to_wait(&what, failure, wait)) {

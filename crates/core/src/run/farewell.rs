@@ -16,6 +16,7 @@ use crate::interface::ids::TokenId;
 use crate::interface::policy::Mode;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
+use crate::upstream::outage::IN_A_HURRY;
 use leasehold_base::exit::{Cause, Ending};
 
 /// Kubernetes kills a pod thirty seconds after SIGTERM; this leaves room for a delay before the end.
@@ -178,7 +179,7 @@ impl Engine {
                 self.give_back_tokens(false);
             }
             Event::Probed(result) => {
-                self.upstream.breaker.probed(result, LEAVING, self.now.moment);
+                self.upstream.breaker.probed(result, IN_A_HURRY, self.now.moment);
             }
             Event::TokenRevoked { token, result } => self.token_given_back(token, result),
             Event::LeaseRevoked { lease, result } => self.lease_given_back(&lease, result),
@@ -233,8 +234,11 @@ impl Engine {
     fn is_minting(&self) -> bool {
         // What is made with the token of an earlier run does not end with this run.
         let stays = matches!(&self.phase, Phase::Leaving(farewell) if farewell.revoke == Revoke::Minted);
-        let reads_matter = !self.policy.owns_token || stays;
-        self.work.under_way(|job| matches!(job, Job::LogIn) || (reads_matter && matches!(job, Job::Read(_))))
+        let adopted = |job: &Job| {
+            self.work.token_of(job).is_some_and(|token| !self.upstream.session.is_of_this_run(token))
+        };
+        let matters = |job: &Job| !self.policy.owns_token || (stays && adopted(job));
+        self.work.under_way(|job| matches!(job, Job::LogIn) || (matches!(job, Job::Read(_)) && matters(job)))
     }
 
     /// Leaves the handoff as the next run should find it.

@@ -170,10 +170,12 @@ impl Engine {
 
     /// Lets all revocations wait, since the server asked for that: for `asked` if it named a time.
     fn pause_revocations(&mut self, asked: Option<Duration>, failure: &Failure, draw: f64) {
-        let (now, news) = (self.now.moment, self.retirees.resting_until().is_none());
+        let now = self.now.moment;
         self.retirees.rest(now, asked, draw);
         let wait = self.retirees.resting_until().map_or(Duration::ZERO, |until| now.until(until));
-        if let (true, Some((level, text))) = (news, told_to_wait("revocations", failure, wait)) {
+        if let Some((level, text)) = told_to_wait("revocations", failure, wait)
+            && self.retirees.is_pause_news(now)
+        {
             self.say(level, text);
         }
     }

@@ -15,6 +15,9 @@ use leasehold_base::time::Moment;
 /// The time that applications get to change over; at most a quarter of what is left of the lease.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Pauses of revocations are logged once in this time.
+const QUIET: Duration = Duration::from_secs(10 * 60);
+
 /// The longest time that revocations wait after the server asked for a pause.
 const MOST_REST: Duration = Duration::from_secs(60);
 
@@ -73,6 +76,8 @@ pub(crate) struct Retirees {
     waiting: BTreeMap<TokenId, LeaseId>,
     /// The server asked that revocations pause, and has granted none since: until when, and how often in a row.
     rest: Option<(Moment, u32)>,
+    /// When a pause was last logged.
+    told: Option<Moment>,
 }
 
 impl Retirees {
@@ -93,6 +98,15 @@ impl Retirees {
     /// Records that a revocation was granted.
     pub(crate) fn rested(&mut self) {
         self.rest = None;
+    }
+
+    /// Returns whether a pause is news. Revocations under a quota pause again and again.
+    pub(crate) fn is_pause_news(&mut self, now: Moment) -> bool {
+        let news = self.told.is_none_or(|at| at.until(now) >= QUIET);
+        if news {
+            self.told = Some(now);
+        }
+        news
     }
 
     /// Returns until when revocations wait. If that is past, one at a time finds out whether the server takes them.

@@ -25,6 +25,10 @@ const URGENT: Duration = Duration::from_millis(1500);
 /// A lease that lives on for a while is renewed within a tenth of what is left, and within this time at most.
 const IN_TIME: Duration = Duration::from_secs(30);
 
+/// After this many renewals in a row without an answer, while other requests are answered, a lease that may be over is
+/// replaced.
+const UNANSWERED: u32 = 3;
+
 /// Returns the time over which the renewal of something that ends at `end` may be spread. What ends in a moment is
 /// renewed before that.
 pub(crate) fn in_time(now: Moment, end: Moment) -> Duration {
@@ -90,9 +94,10 @@ impl Engine {
         let now = self.now.moment;
         let Some(node) = self.graph.get(id) else { return };
         let Step::Waiting { op, .. } = node.step else { return };
-        // A lease that is over cannot be renewed.
+        // A lease that is over cannot be renewed. One that may be over is replaced if the server answers only other requests.
         let dated = node.lease().is_some_and(|lease| !lease.undated);
-        let over = op == Op::Renew && dated && self.secret_expires(id).is_some_and(|end| end <= now);
+        let answered = dated || (node.tries >= UNANSWERED && !self.upstream.breaker.is_confirmed());
+        let over = op == Op::Renew && answered && self.secret_expires(id).is_some_and(|end| end <= now);
         self.set_step(id, Step::Busy(if over { Op::Read } else { op }));
     }
 
@@ -102,9 +107,9 @@ impl Engine {
         let now = self.now.moment;
         let held = self.graph.get(id).is_some_and(|node| node.held.is_some());
         let over = match self.secret_expires(id) {
-            Some(end) => in_time(now, end),
+            Some(end) if end > now => in_time(now, end),
             None if held => self.work.pace.stretched(NEWS),
-            None => self.work.pace.stretched(URGENT),
+            Some(_) | None => self.work.pace.stretched(URGENT),
         };
         let at = now.after(over.mul_f64(self.draw(id)));
         self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });

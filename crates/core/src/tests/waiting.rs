@@ -119,42 +119,23 @@ fn a_path_that_is_denied_after_other_failures_is_asked_for_again_while_its_lease
     let sent = hand.now().moment;
     hand.give(Event::LookedUp { token: TokenId(1), sent, result: Ok(Hand::facts(1, 3000)) });
     while !hand.sleep().iter().any(|action| read(action).is_some()) {}
-    assert!(hand.now().moment < end, "{:?} and {end:?}", hand.now().moment);
-}
-
-/// Gives an event. Returns what is logged.
-fn said(hand: &mut Hand, event: Event) -> Vec<String> {
-    hand.millis += 1;
-    let actions = hand.engine.handle(event, hand.now());
-    let text = |action: Action| if let Action::Say(say) = action { Some(say.text) } else { None };
-    actions.into_iter().filter_map(text).collect()
-}
-
-#[test]
-fn that_the_server_asks_for_a_pause_is_logged_once_for_each_kind_of_request() {
-    let told = |said: &[String], what: &str| {
-        let is_it = |text: &&String| {
-            text.starts_with(what) && text.contains("asked to come back in 60 s, asking again in ")
-        };
-        said.iter().filter(is_it).count()
-    };
-    let mut hand = fixed(3600);
-    until(&mut hand, MINUTE, |action| *action == Action::Ask(Question::LogIn(TokenId(2))));
-    let logged = |hand: &mut Hand, number| {
-        let sent = hand.now().moment;
-        said(hand, Event::LoggedIn { token: TokenId(number), sent, result: failure(MINUTE) })
-    };
-    assert_eq!(told(&logged(&mut hand, 2), "could not log in: "), 1);
-    until(&mut hand, MINUTE, |action| *action == Action::Ask(Question::LogIn(TokenId(3))));
-    assert_eq!(told(&logged(&mut hand, 3), "could not log in: "), 0);
-
-    let mut hand = settled(leased("l", 36_000));
-    let token = TokenId(1);
-    for times in [1, 0] {
-        until(&mut hand, MINUTE, |action| *action == Action::Ask(Question::RenewToken(token)));
-        let sent = hand.now().moment;
-        let said = said(&mut hand, Event::TokenRenewed { token, sent, result: failure(MINUTE) });
-        assert_eq!(told(&said, "could not renew the token: "), times, "{said:?}");
+    let (first, mut last) = (hand.now().moment, hand.now().moment);
+    assert!(sent.until(first) < Duration::from_secs(3), "pauses begin anew: {sent:?} and {first:?}");
+    // The policy goes on denying. No pause lasts until the end.
+    while last.until(end) > Duration::from_secs(2) {
+        let (secret, token, sent) = (SecretId(0), TokenId(1), hand.now().moment);
+        let mut seen = hand.give(Event::Read { secret, token, sent, result: Err(denied()) });
+        while !seen.iter().any(|action| read(action).is_some()) {
+            let looks_up = seen.contains(&Action::Ask(Question::LookUp(token)));
+            let sent = hand.now().moment;
+            seen = match looks_up {
+                true => hand.give(Event::LookedUp { token, sent, result: Ok(Hand::facts(1, 3000)) }),
+                false => hand.sleep(),
+            };
+        }
+        let (before, left) = (last, last.until(end));
+        last = hand.now().moment;
+        assert!(before.until(last) <= left / 2 + Duration::from_secs(1), "{before:?}, {last:?} and {end:?}");
     }
 }
 

@@ -372,7 +372,9 @@ impl Engine {
             self.plan(id);
             return;
         }
-        node.tries = node.tries.saturating_add(1);
+        // What failed for another reason before, such as an outage, says nothing about how long this lasts.
+        let known = node.trouble.as_ref().is_some_and(|trouble| trouble.kind == FailureKind::Denied);
+        node.tries = if known { node.tries.saturating_add(1) } else { 1 };
         let minted = node.held.as_ref().is_some_and(Held::is_minted);
         let later = now.after(pause(node.tries, Duration::from_secs(2), Duration::from_secs(60), draw));
         self.trouble(id, op, failure, true);

@@ -178,6 +178,7 @@ impl Login {
 
     /// Records what a look-up says about the token.
     pub(crate) fn looked_up(&mut self, sent: Moment, facts: TokenFacts) {
+        let before = self.expires;
         self.expires = facts.ttl.map(|ttl| sent.after(ttl));
         self.latest = self.expires;
         self.renewable = facts.renewable && !facts.batch;
@@ -189,8 +190,10 @@ impl Login {
             self.granted = facts.ttl;
             self.asked = sent;
         }
-        // A renewal that nobody wrote down, or heard of, was granted no longer before the end than that.
-        if let (Some(expires), Some(granted)) = (self.expires, self.granted) {
+        // A later end comes of a renewal that nobody wrote down, or heard of. The second is what servers leave out.
+        if let (Some(expires), Some(granted), Some(before)) = (self.expires, self.granted, before)
+            && expires > before.after(Duration::from_secs(1))
+        {
             self.asked = expires.before(granted).clamp(self.asked.min(sent), sent);
         }
     }
@@ -281,6 +284,10 @@ mod tests {
         // What is left of the same grant is none.
         login.looked_up(at(343), facts(Some(100), true));
         assert_eq!(login.last_call(), Some(at(143 + 225)));
+        // A renewal may grant more than the login.
+        login.renewed(at(350), Granted { ttl: Duration::from_secs(3600), renewable: true });
+        login.looked_up(at(950), facts(Some(3000), true));
+        assert_eq!(login.last_call(), Some(at(350 + 2700)));
     }
 
     #[test]

@@ -218,7 +218,9 @@ impl Engine {
             self.login_refused(failure);
             return;
         }
-        let known = self.upstream.session.trouble.as_ref().is_some_and(|before| before.kind == failure.kind);
+        // A quota counts down, so the seconds that it names are always others.
+        let alike = |before: &Failure| before.kind.class() == failure.kind.class();
+        let known = self.upstream.session.trouble.as_ref().is_some_and(alike);
         let (now, draw) = (self.now.moment, self.session_draw());
         let wait = match failure.kind {
             FailureKind::Local | FailureKind::Unusable => {
@@ -244,8 +246,9 @@ impl Engine {
             self.say(level, text);
         }
         self.upstream.session.failed(now, failure);
-        self.upstream.session.alone =
-            away && !self.upstream.breaker.is_confirmed() && self.upstream.session.tries > PAGES;
+        self.upstream.session.alone = away
+            && !self.upstream.breaker.is_confirmed()
+            && (self.upstream.session.alone || self.upstream.session.tries > PAGES);
         self.log_in_at(now.after(wait));
     }
 

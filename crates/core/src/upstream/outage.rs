@@ -12,7 +12,7 @@ use leasehold_base::time::Moment;
 use std::time::Duration;
 
 /// The longest pause at the end of a run, whatever the server asks for: there are ten seconds for everything.
-const IN_A_HURRY: Duration = Duration::from_secs(1);
+pub(crate) const IN_A_HURRY: Duration = Duration::from_secs(1);
 
 impl Engine {
     pub(crate) fn probe(&mut self) {

@@ -69,6 +69,7 @@ impl Engine {
                 self.go_on_with(id);
                 if failed && self.upstream.session.planned && self.upstream.session.current == Some(id) {
                     self.forgo_login();
+                    self.upstream.session.settled();
                 }
                 let level = if clamped { Level::Info } else { Level::Debug };
                 let what = if clamped { ", up to its max_ttl: logging in anew before" } else { "" };
@@ -144,7 +145,9 @@ impl Engine {
         let Some(login) = self.upstream.session.logins.get_mut(&id) else { return };
         login.tries = login.tries.saturating_add(1);
         // No probe has failed where only this request is answered by a proxy, or told to wait.
-        login.unrenewed |= !away || (login.tries >= UNHEARD && !self.upstream.breaker.is_confirmed());
+        let late = login.tries >= UNHEARD || login.last_call().is_some_and(|call| call <= now);
+        login.unrenewed |= !away || (late && !self.upstream.breaker.is_confirmed());
+        let due = login.wants_successor(now);
         let call = login.last_call().filter(|call| login.unrenewed && *call > now);
         let (first, end) = (login.tries == 1, login.expires.unwrap_or(now));
         if first && (!away || failure.kind == FailureKind::Intercepted) {
@@ -163,6 +166,9 @@ impl Engine {
                 self.say(level, text);
             }
             self.timers.set(Timer::Token(id), call.map_or(at, |call| call.min(at)));
+            if due {
+                self.want_login(true);
+            }
         }
     }
 

@@ -101,8 +101,9 @@ pub(super) fn what_can_be_renewed_is(world: &mut World) -> Held {
             && lease.revoked.is_none()
             && free + IN_TIME < end
             && free < lease.asked + lease.ttl.mul_f64(0.9);
+        let calm = world.calm_for() > IN_TIME && world.calm + IN_TIME < end;
         // The successor of a login is needed for that, and whatever is in its way.
-        let over = over && (is_of_the_current_login(world, lease) || world.calm_for() > IN_TIME);
+        let over = over && (is_of_the_current_login(world, lease) || calm);
         if over && can_be_renewed(world, lease) && is_held(world, id) {
             return Err(format!("{file:?} has {id:?}, which ended at {end:?} and could be renewed"));
         }
