@@ -22,7 +22,7 @@ pub(crate) enum Message {
     Seen(Sighting),
     /// The token that this engine logs in with is another one, or there is none and this is why.
     Credentials(Option<String>),
-    /// These definitions were there when one of the watches began.
+    /// These definitions were there when one of the watches began. A watch of Secrets names none.
     Listed(BTreeSet<Key>),
     /// A login that nothing uses has left tokens or leases in a handoff.
     Left(Identity),

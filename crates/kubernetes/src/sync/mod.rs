@@ -207,7 +207,8 @@ async fn watch(
         namespaces.push(None);
     }
     let kinds = kinds(cluster, namespaces[0].as_deref()).await;
-    board.await_lists(kinds.len() * namespaces.len());
+    // Those of each kind, and the Secrets'.
+    board.await_lists((kinds.len() + 1) * namespaces.len());
     for namespace in namespaces {
         tokio::spawn(watch::look(cluster.client(), namespace.clone(), engine.clone()));
         for &kind in &kinds {

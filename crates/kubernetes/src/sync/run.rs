@@ -48,6 +48,9 @@ use super::secret::Data;
 const QUIET: Duration = Duration::from_millis(100);
 /// Or when the first of them has waited for this long.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The first definitions are taken over when all are known, or when they have waited for this long. What an earlier leader
+/// left is given back if no definition uses it, and until then nothing renews it.
+const START: Duration = Duration::from_secs(10);
 /// The least time between two writes to the board.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How many renderings follow each other before other events are handled.
@@ -262,9 +265,7 @@ impl Run {
                 }
                 return self.render(file);
             }
-            let rests = self.changed.map(|(first, last)| last.after(QUIET).min(first.after(PATIENCE)));
-            let due =
-                self.due().into_iter().chain(self.engine.deadline()).chain(rests.filter(|_| !self.yielding));
+            let due = self.due().into_iter().chain(self.engine.deadline()).chain(self.rests());
             if let Err(error) = self.timer.arm(due.min()) {
                 tracing::error!("cannot arm the timer: {error}");
             }
@@ -295,13 +296,28 @@ impl Run {
             .then(|| self.shown.map_or_else(Moment::default, |shown| shown.after(PAUSE)))
     }
 
+    /// Returns when changes that wait will have come to rest.
+    fn rests(&self) -> Option<Moment> {
+        let (first, last) = self.changed.filter(|_| !self.yielding)?;
+        let rests = last.after(QUIET).min(first.after(PATIENCE));
+        let now = clock::moment();
+        if !self.awaits_more() || first.after(START) <= now {
+            return Some(rests);
+        }
+        Some(now.after(QUIET).min(first.after(START)))
+    }
+
+    /// Returns whether this engine goes on from a handoff, and may not have heard yet of each definition that uses what is in
+    /// it.
+    fn awaits_more(&self) -> bool {
+        let is_first = self.generation == 0 && self.handoff.is_some();
+        // The Secrets of a list come before the word that it is complete.
+        is_first && !(self.board.knows_all() && self.inbox.is_empty())
+    }
+
     /// Has the engine yield when changes have come to rest.
     fn begin_turn(&mut self) -> Option<Event> {
-        let (first, last) = self.changed.filter(|_| !self.yielding)?;
-        let now = clock::moment();
-        if last.after(QUIET) > now && first.after(PATIENCE) > now {
-            return None;
-        }
+        self.rests().filter(|rests| *rests <= clock::moment())?;
         Some(self.begin_to_yield())
     }
 

@@ -1,6 +1,6 @@
 //! Watches in the cluster: of definitions, by kube's controller, and of the metadata of our own Secrets.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,7 +156,7 @@ pub(crate) async fn look(client: Client, namespace: Option<String>, engine: Unbo
     let config = watcher::Config::default().labels(&format!("{LABEL}=true"));
     let mut stream = pin!(watch(api, config).default_backoff());
     let (mut known, mut listed) = (HashSet::new(), HashSet::new());
-    let mut failed = false;
+    let (mut failed, mut awaited) = (false, true);
     while let Some(event) = stream.next().await {
         let event = match event {
             Ok(event) => event,
@@ -165,6 +165,10 @@ pub(crate) async fn look(client: Client, namespace: Option<String>, engine: Unbo
                     tracing::warn!(
                         "Secrets cannot be watched, so what other hands change is not seen: {error}"
                     );
+                }
+                // There is no list to wait for.
+                if is_denied(&error) && std::mem::take(&mut awaited) && engine.send(none_listed()).is_err() {
+                    return;
                 }
                 continue;
             }
@@ -194,7 +198,7 @@ pub(crate) async fn look(client: Client, namespace: Option<String>, engine: Unbo
                 // These were deleted while nothing was watched.
                 let gone: Vec<_> = known.difference(&listed).cloned().collect();
                 known = std::mem::take(&mut listed);
-                gone.into_iter().try_for_each(|(namespace, name)| {
+                let told = gone.into_iter().try_for_each(|(namespace, name)| {
                     engine.send(Message::Seen(Sighting {
                         namespace,
                         name,
@@ -203,13 +207,27 @@ pub(crate) async fn look(client: Client, namespace: Option<String>, engine: Unbo
                         gone: true,
                         listed: true,
                     }))
-                })
+                });
+                match std::mem::take(&mut awaited) {
+                    true => told.and_then(|()| engine.send(none_listed())),
+                    false => told,
+                }
             }
         };
         if told.is_err() {
             return;
         }
     }
+}
+
+/// Returns whether the rights to list Secrets are missing.
+fn is_denied(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 403)
+}
+
+/// Says that the first list of Secrets is over. It names no definitions.
+fn none_listed() -> Message {
+    Message::Listed(BTreeSet::new())
 }
 
 fn place(secret: &PartialObjectMeta<DynamicObject>) -> Place {

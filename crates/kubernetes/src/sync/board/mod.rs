@@ -92,7 +92,7 @@ struct Entry {
 #[derive(Debug, Default)]
 struct State {
     entries: BTreeMap<Key, Entry>,
-    /// How many lists of definitions are still to come, and which listed definitions are not reconciled yet.
+    /// How many lists of definitions and of Secrets are still to come, and which listed definitions are not reconciled yet.
     lists: usize,
     awaited: BTreeSet<Key>,
     /// The logins, by name.
@@ -150,7 +150,7 @@ impl Board {
         Self { state: RefCell::new(state), notes, labels: metrics::Labels::of(options) }
     }
 
-    /// Sets how many lists of definitions are to come.
+    /// Sets how many lists of definitions and of Secrets are to come.
     pub(crate) fn await_lists(&self, lists: usize) {
         self.state.borrow_mut().lists = lists;
     }
