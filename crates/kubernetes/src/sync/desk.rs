@@ -16,7 +16,7 @@ pub(crate) enum Message {
     Want(Arc<Definition>, bool),
     /// A definition is no longer to be synced. It is answered when nothing more is written for it.
     Drop(Key, Option<oneshot::Sender<()>>),
-    /// A definition cannot be synced in this form. Its Secret stays as it is.
+    /// A definition cannot be synced in this form. Its Secret is kept as the last good form asks.
     Refuse(Key, Box<Refused>),
     /// A Secret with our label was seen.
     Seen(Sighting),

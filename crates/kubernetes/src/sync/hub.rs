@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::board::Board;
 use super::definition::{Definition, Key};
-use super::desk::{Message, Place, Sighting};
+use super::desk::{Message, Place, Refused, Sighting};
 use super::handoff::Handoffs;
 use super::identity::{self, Identity, Token};
 use super::roster::Basis;
@@ -38,14 +38,21 @@ pub(crate) struct Hub {
     /// The basis of the engine with the controller's own login.
     pub(crate) basis: Basis,
     engines: HashMap<Identity, Engine>,
-    /// The login that each definition is read with.
-    logins: BTreeMap<Key, Arc<Identity>>,
+    /// What each definition that an engine has is read with.
+    logins: BTreeMap<Key, Login>,
     /// The Secrets that were seen, for engines that start later.
     seen: BTreeMap<Place, Sighting>,
     ending: Vec<JoinHandle<()>>,
     /// The definitions whose engine could not be made, and when that is tried again.
     unmade: BTreeMap<Key, (Arc<Definition>, bool)>,
     again: Option<Moment>,
+}
+
+/// The login of a definition.
+struct Login {
+    /// The object that asked for it. Another one of the same name has nothing to do with it.
+    uid: String,
+    identity: Arc<Identity>,
 }
 
 struct Engine {
@@ -106,11 +113,7 @@ impl Hub {
                     self.leave(&key, answer);
                     self.board.forget(&key);
                 }
-                Message::Refuse(key, refused) => {
-                    self.leave(&key, None);
-                    self.board.arrived(&key);
-                    self.board.refuse(&key, &refused);
-                }
+                Message::Refuse(key, refused) => self.refuse(&key, &refused),
                 Message::Seen(sighting) => {
                     let place = (sighting.namespace.clone(), sighting.name.clone());
                     let concerned =
@@ -147,18 +150,31 @@ impl Hub {
     fn want(&mut self, definition: Arc<Definition>, known: bool) {
         let (key, identity) = (definition.key.clone(), definition.identity.clone());
         self.board.arrived(&key);
-        if self.logins.get(&key).is_some_and(|before| *before != identity) {
+        if self.logins.get(&key).is_some_and(|before| before.identity != identity) {
             self.leave(&key, None);
         }
         match self.engine(&identity) {
             Ok(engine) => {
+                self.logins.insert(key, Login { uid: definition.uid.clone(), identity });
                 let _sent = engine.send(Message::Want(definition, known));
-                self.logins.insert(key, identity);
             }
             Err(why) => {
                 tracing::error!("no engine for {identity}, tried again in {} s: {why}", AGAIN.as_secs());
                 self.again.get_or_insert_with(|| clock::moment().after(AGAIN));
                 self.unmade.insert(key, (definition, known));
+            }
+        }
+    }
+
+    /// Handles a definition that cannot be synced in its present form. Its engine keeps the last form that was good: readers
+    /// of the Secret go on with its credentials, until the mistake is corrected or the object is deleted.
+    fn refuse(&mut self, key: &Key, refused: &Refused) {
+        self.board.arrived(key);
+        match self.logins.get(key) {
+            Some(login) if login.uid == refused.uid => self.board.refuse_edit(key, refused),
+            _ => {
+                self.leave(key, None);
+                self.board.refuse(key, refused);
             }
         }
     }
@@ -173,14 +189,15 @@ impl Hub {
 
     /// Takes a definition from the login that it had. The last definition of a login ends its engine.
     fn leave(&mut self, key: &Key, answer: Option<tokio::sync::oneshot::Sender<()>>) {
-        let Some(identity) = self.logins.remove(key) else {
+        let Some(Login { identity, .. }) = self.logins.remove(key) else {
             // A definition that was never wanted has nothing under way.
             let _sent = answer.map(|answer| answer.send(()));
             return;
         };
         let Some(engine) = self.engines.get(&identity) else { return };
         let _sent = engine.inbox.send(Message::Drop(key.clone(), answer));
-        if *identity != Identity::Controller && !self.logins.values().any(|other| *other == identity) {
+        if *identity != Identity::Controller && !self.logins.values().any(|other| other.identity == identity)
+        {
             self.end(&identity);
         }
     }

@@ -5,6 +5,7 @@
 mod azure;
 mod dashboard;
 mod drop_in;
+mod edits;
 mod ends;
 mod facts;
 mod failover;

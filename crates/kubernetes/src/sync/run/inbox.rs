@@ -67,7 +67,11 @@ impl Run {
             self.known.insert(key.clone());
         }
         match self.desk.want(Arc::clone(&definition)) {
-            Taken::Same => return self.board.is_again(&key, definition.generation),
+            Taken::Same => {
+                self.board.is_again(&key, definition.generation);
+                self.touched = true;
+                return;
+            }
             Taken::Held(holder) => return self.turn_away(definition, &holder, known),
             Taken::From(loser) => {
                 let known = self.known.contains(&loser.key) || self.published.contains_key(&loser.key);
