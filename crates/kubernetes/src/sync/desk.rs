@@ -24,6 +24,8 @@ pub(crate) enum Message {
     Credentials(Option<String>),
     /// These definitions were there when one of the watches began. A watch of Secrets names none.
     Listed(BTreeSet<Key>),
+    /// A definition has been published with this login, and no reader has values of a former one.
+    Settled(Key, Arc<Identity>),
     /// A login that nothing uses has left tokens or leases in a handoff.
     Left(Identity),
     /// The process ends. If there is a handoff, tokens and leases are left to the next leader. Otherwise leases are

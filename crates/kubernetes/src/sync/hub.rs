@@ -8,12 +8,14 @@ use std::time::Duration;
 use leasehold_base::clock;
 use leasehold_base::time::Moment;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot::{Sender, channel};
 use tokio::task::JoinHandle;
 
 use super::board::Board;
 use super::definition::{Definition, Key};
 use super::desk::{Message, Place, Refused, Sighting};
 use super::handoff::Handoffs;
+use super::handovers::Handovers;
 use super::identity::{self, Identity, Token};
 use super::roster::Basis;
 use super::run::{Places, Run};
@@ -38,6 +40,7 @@ pub(crate) struct Hub {
     /// The basis of the engine with the controller's own login.
     pub(crate) basis: Basis,
     engines: HashMap<Identity, Engine>,
+    handovers: Rc<Handovers>,
     /// What each definition that an engine has is read with.
     logins: BTreeMap<Key, Login>,
     /// The Secrets that were seen, for engines that start later.
@@ -53,6 +56,8 @@ struct Login {
     /// The object that asked for it. Another one of the same name has nothing to do with it.
     uid: String,
     identity: Arc<Identity>,
+    /// The logins that it had before, of which its Secret, or a reader of it, may still have values.
+    formers: Vec<Arc<Identity>>,
 }
 
 struct Engine {
@@ -70,6 +75,7 @@ impl Hub {
     ) -> Self {
         let (engines, logins, seen, ending, unmade) = Default::default();
         let (swept, again) = (false, None);
+        let handovers = Rc::new(Handovers::new(own.clone()));
         Self {
             cluster,
             places,
@@ -79,6 +85,7 @@ impl Hub {
             board,
             basis,
             engines,
+            handovers,
             logins,
             seen,
             ending,
@@ -133,6 +140,7 @@ impl Hub {
                         self.end(&identity);
                     }
                 }
+                Message::Settled(key, identity) => self.settle(&key, &identity),
                 Message::Left(_) | Message::Credentials(_) | Message::End => {}
             }
             self.sweep();
@@ -146,17 +154,17 @@ impl Hub {
         }
     }
 
-    /// Passes a definition to the engine of its login.
+    /// Passes a definition to the engine of its login. An engine that it had before keeps it in its former form.
     fn want(&mut self, definition: Arc<Definition>, known: bool) {
         let (key, identity) = (definition.key.clone(), definition.identity.clone());
         self.board.arrived(&key);
-        if self.logins.get(&key).is_some_and(|before| before.identity != identity) {
-            self.leave(&key, None);
-        }
         match self.engine(&identity) {
             Ok(engine) => {
-                self.logins.insert(key, Login { uid: definition.uid.clone(), identity });
+                let is_over = self.log_in(&definition);
                 let _sent = engine.send(Message::Want(definition, known));
+                if is_over {
+                    self.settle(&key, &identity);
+                }
             }
             Err(why) => {
                 tracing::error!("no engine for {identity}, tried again in {} s: {why}", AGAIN.as_secs());
@@ -187,18 +195,68 @@ impl Hub {
         }
     }
 
-    /// Takes a definition from the login that it had. The last definition of a login ends its engine.
-    fn leave(&mut self, key: &Key, answer: Option<tokio::sync::oneshot::Sender<()>>) {
-        let Some(Login { identity, .. }) = self.logins.remove(key) else {
+    /// Notes the login of a definition. If it had another one, that serves the Secret until this one has published it.
+    /// Returns whether this is over at once.
+    fn log_in(&mut self, definition: &Definition) -> bool {
+        let (uid, identity) = (definition.uid.clone(), Arc::clone(&definition.identity));
+        let (mut formers, mut is_over) = (Vec::new(), false);
+        if let Some(before) = self.logins.remove(&definition.key) {
+            formers = before.formers;
+            if before.identity != identity {
+                is_over = self.handovers.begin(&definition.key, &before.identity, &identity);
+                formers.retain(|one| *one != identity);
+                formers.push(before.identity);
+            }
+        }
+        self.logins.insert(definition.key.clone(), Login { uid, identity, formers });
+        is_over
+    }
+
+    /// Takes a definition from the logins that it had, since no reader has their values any more.
+    fn settle(&mut self, key: &Key, identity: &Arc<Identity>) {
+        let Some(login) = self.logins.get_mut(key).filter(|login| login.identity == *identity) else {
+            return;
+        };
+        for former in std::mem::take(&mut login.formers) {
+            self.part(key, &former, None);
+        }
+    }
+
+    /// Takes a definition from all logins that it has.
+    fn leave(&mut self, key: &Key, answer: Option<Sender<()>>) {
+        self.handovers.forget(key);
+        let Some(Login { identity, formers, .. }) = self.logins.remove(key) else {
             // A definition that was never wanted has nothing under way.
             let _sent = answer.map(|answer| answer.send(()));
             return;
         };
-        let Some(engine) = self.engines.get(&identity) else { return };
+        let mut parts = Vec::new();
+        for identity in formers.into_iter().chain([identity]) {
+            let (part, done) = channel();
+            parts.push(done);
+            self.part(key, &identity, Some(part));
+        }
+        let Some(answer) = answer else { return };
+        tokio::task::spawn_local(async move {
+            for part in parts {
+                // An engine that ends before its answer may have a request under way: this is asked again.
+                if part.await.is_err() {
+                    return;
+                }
+            }
+            let _sent = answer.send(());
+        });
+    }
+
+    /// Takes a definition from one login. The last definition of a login ends its engine.
+    fn part(&mut self, key: &Key, identity: &Identity, answer: Option<Sender<()>>) {
+        let Some(engine) = self.engines.get(identity) else { return };
         let _sent = engine.inbox.send(Message::Drop(key.clone(), answer));
-        if *identity != Identity::Controller && !self.logins.values().any(|other| other.identity == identity)
-        {
-            self.end(&identity);
+        let uses = |login: &Login| {
+            *login.identity == *identity || login.formers.iter().any(|former| **former == *identity)
+        };
+        if *identity != Identity::Controller && !self.logins.values().any(uses) {
+            self.end(identity);
         }
     }
 
@@ -244,7 +302,8 @@ impl Hub {
         }
         let handoff = self.handoffs.as_ref().map(|all| Rc::new(all.of(identity)));
         let places = Places { handoff, ..self.places.clone() };
-        let run = Run::new(basis, places, Rc::clone(&self.board), receiver)?;
+        let share = self.handovers.of(identity);
+        let run = Run::new(basis, (places, share), Rc::clone(&self.board), receiver)?;
         let running = tokio::task::spawn_local(run.run());
         for sighting in self.seen.values().filter(|seen| identity.is_used_in(&seen.namespace)) {
             let _sent = inbox.send(Message::Seen(sighting.clone()));

@@ -16,6 +16,7 @@ mod desk;
 mod events;
 mod flags;
 mod handoff;
+mod handovers;
 mod hub;
 mod identity;
 mod object;

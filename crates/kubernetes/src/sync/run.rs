@@ -38,6 +38,7 @@ use super::board::Board;
 use super::definition::{Definition, Key};
 use super::desk::{Desk, Message};
 use super::handoff::Handoff;
+use super::handovers::Share;
 use super::publisher::{Publisher, Turn};
 use super::restart::rollout::Restarter;
 use super::restart::{Readers, Stamp};
@@ -75,6 +76,7 @@ pub(crate) struct Run {
     publisher: Publisher,
     restarter: Restarter,
     handoff: Option<Rc<Handoff>>,
+    share: Share,
     saves: Saves,
     environment: Environment,
     inbox: UnboundedReceiver<Message>,
@@ -149,7 +151,7 @@ impl Run {
     /// Says what is wrong with the server's settings, or that no timer can be had.
     pub(crate) fn new(
         basis: Basis,
-        Places { publisher, restarter, handoff }: Places,
+        (Places { publisher, restarter, handoff }, share): (Places, Share),
         board: Rc<Board>,
         inbox: UnboundedReceiver<Message>,
     ) -> Result<Self, String> {
@@ -171,6 +173,7 @@ impl Run {
             publisher,
             restarter,
             handoff,
+            share,
             saves: Saves::default(),
             environment: super::world::of_nothing(),
             inbox,
@@ -228,7 +231,8 @@ impl Run {
                 self.touched = true;
             }
             if self.due().is_some_and(|due| due <= now.moment) && self.backlog.is_empty() {
-                self.board.show(&self.basis, &self.engine.view(now), now);
+                let shows = |key: &Key| self.share.shows(key);
+                self.board.show(&self.basis, &self.engine.view(now), now, &shows);
                 (self.touched, self.shown) = (false, Some(now.moment));
             }
         }

@@ -1,9 +1,14 @@
 //! What becomes of credentials that are in use when their object is edited.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 
-use crate::faults::{leased, long_leases};
+use crate::faults::{leased, long_leases, through};
+use crate::gate::{Fate, Gate};
 use crate::handoffs::leases;
+use crate::restarts::{annotations, finish, workload};
 use crate::stage::{SOON, Stage};
 use crate::support::api_server::api_server_possible;
 use crate::support::wait::wait_until;
@@ -72,4 +77,141 @@ fn an_edit_that_is_refused_leaves_the_secret_and_its_leases_as_they_are() {
     stage.api.ask("DELETE", &place("shop", "web"), None).ok();
     wait_until("the object to be gone", SOON, || stage.get(&place("shop", "web")).is_none());
     wait_until("the lease to be gone", SOON, || leases(&stage) == 0);
+}
+
+/// Another role whose logins may read the same.
+fn another_role(stage: &Stage) {
+    let role = json!({
+        "bound_service_account_names": ["web"], "bound_service_account_namespaces": ["shop"],
+        "audience": "vault", "token_policies": "web", "token_ttl": "1h",
+    });
+    stage.vault.ask("POST", "auth/kubernetes/role/other", Some(role)).ok();
+}
+
+fn with_role(role: &str) -> Value {
+    let mut spec = leased("secret/data/web");
+    spec["auth"]["role"] = json!(role);
+    spec
+}
+
+/// The next login is made before the former one ends, as a lease is.
+#[test]
+fn a_change_of_the_role_ends_the_former_login_only_after_the_next_one_has_written_the_secret() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    with_accounts(&stage);
+    long_leases(&stage);
+    another_role(&stage);
+    stage.put("secret/data/web", &json!({"value": "one"}));
+    let gate = Gate::to(&stage.api.address(), &stage.api.ca_file());
+    let controller = through(&stage, &gate, "sync-0", &["-vault.auth-method=none"]);
+    make(&stage, "shop", "web", &with_role("web"));
+    until_synced(&stage, "web", "True", "");
+    let otp = value_of(&stage, "web", "otp").expect("a password");
+    let ends = || stage.vault.requests("auth/token/revoke-self");
+
+    // A login that never works: the Secret goes on with the former one, which also writes it.
+    edit(&stage, "web", &with_role("no-such-role"));
+    until_synced(&stage, "web", "False", "could not log in");
+    stage.put("secret/data/web", &json!({"value": "two"}));
+    wait_until("the change", SOON, || value_of(&stage, "web", "value").as_deref() == Some("two"));
+    controller.let_pass(&stage, 3, "secret/data/web");
+    assert_eq!((leases(&stage), ends(), value_of(&stage, "web", "otp")), (1, 0, Some(otp.clone())));
+    assert_eq!(state_of(&stage, "web", "Ready").as_deref(), Some("True"));
+    until_synced(&stage, "web", "False", "could not log in");
+    let status = stage.get(&place("shop", "web")).expect("it is there")["status"].clone();
+    assert!(status["accessor"].is_string() && status["expiresAt"].is_string(), "{status}");
+
+    // One that works, and whose Secret is refused for a while.
+    let tried = Arc::new(AtomicUsize::new(0));
+    let tries = Arc::clone(&tried);
+    gate.rule(move |asked| match asked.method == "PUT" && asked.path.contains("/secrets/web") {
+        true if tries.fetch_add(1, Ordering::SeqCst) < 3 => Fate::Answer(500),
+        _ => Fate::Pass,
+    });
+    edit(&stage, "web", &with_role("other"));
+    wait_until("a write of the next login", SOON, || tried.load(Ordering::SeqCst) >= 2);
+    assert_eq!((leases(&stage), ends(), value_of(&stage, "web", "otp")), (2, 0, Some(otp.clone())));
+    until_synced(&stage, "web", "True", "");
+    wait_until("the former login to end", SOON, || (leases(&stage), ends()) == (1, 1));
+    let next = value_of(&stage, "web", "otp");
+    assert!(next.is_some() && next != Some(otp));
+
+    // At rest, nothing is written: there is one writer.
+    let version =
+        || stage.get("/api/v1/namespaces/shop/secrets/web").expect("it is there")["metadata"].clone();
+    let before = version();
+    controller.let_pass(&stage, 3, "secret/data/web");
+    assert_eq!(version(), before);
+    assert_eq!(stage.vault.requests("ssh/creds/otp"), 2);
+}
+
+#[test]
+fn an_object_that_is_changed_back_or_deleted_between_two_logins_leaves_nothing_behind() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    with_accounts(&stage);
+    long_leases(&stage);
+    stage.put("secret/data/web", &json!({"value": "one"}));
+    let controller = stage.controller(&["-vault.auth-method=none"]);
+    make(&stage, "shop", "web", &with_role("web"));
+    until_synced(&stage, "web", "True", "");
+    edit(&stage, "web", &with_role("none"));
+    until_synced(&stage, "web", "False", "could not log in");
+    edit(&stage, "web", &with_role("web"));
+    until_synced(&stage, "web", "True", "");
+    assert_eq!((leases(&stage), stage.vault.requests("ssh/creds/otp")), (1, 1));
+    let failed = || controller.ask("/metrics").is_some_and(|(_, text)| text.contains("with role none"));
+    wait_until("the login in between to be given up", SOON, || !failed());
+
+    for role in ["none", "neither"] {
+        edit(&stage, "web", &with_role(role));
+        let text = format!("with role {role}");
+        wait_until("a login", SOON, || {
+            controller.ask("/metrics").is_some_and(|(_, metrics)| metrics.contains(&text))
+        });
+    }
+    stage.api.ask("DELETE", &place("shop", "web"), None).ok();
+    wait_until("the object to be gone", SOON, || stage.get(&place("shop", "web")).is_none());
+    wait_until("the lease to be gone", SOON, || leases(&stage) == 0);
+    assert_eq!(value_of(&stage, "web", "otp"), None);
+    wait_until("all logins to be given up", SOON, || {
+        controller.ask("/metrics").is_some_and(|(_, text)| !text.contains("with role"))
+    });
+}
+
+/// Pods that were not restarted yet have the credentials of the former login.
+#[test]
+fn a_change_of_the_role_ends_the_former_login_only_after_the_pods_are_restarted() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    with_accounts(&stage);
+    long_leases(&stage);
+    another_role(&stage);
+    stage.put("secret/data/web", &json!({"value": "one"}));
+    workload(&stage, "Deployment", "web");
+    let controller = stage.controller(&["-vault.auth-method=none"]);
+    let of = |role: &str| {
+        let mut spec = with_role(role);
+        spec["wait"] = json!("1s");
+        spec["restart"] = json!([{"kind": "Deployment", "name": "web"}]);
+        spec
+    };
+    make(&stage, "shop", "web", &of("web"));
+    until_synced(&stage, "web", "True", "");
+    let otp = value_of(&stage, "web", "otp").expect("a password");
+    edit(&stage, "web", &of("other"));
+    wait_until("the restart", SOON, || !annotations(&stage, "Deployment", "web").is_null());
+    assert_ne!(value_of(&stage, "web", "otp"), Some(otp));
+    controller.let_pass(&stage, 3, "secret/data/web");
+    assert_eq!((leases(&stage), stage.vault.requests("auth/token/revoke-self")), (2, 0));
+    finish(&stage, "Deployment", "web");
+    wait_until("the former login to end", SOON, || leases(&stage) == 1);
+    assert_eq!(stage.vault.requests("auth/token/revoke-self"), 1);
 }

@@ -7,6 +7,7 @@ use leasehold::core::view::{Health, View};
 use leasehold_base::time::{Moment, Now};
 
 use super::super::definition::Key;
+use super::super::handovers::Shows;
 use super::super::roster::{Basis, key_of};
 use super::{Board, Entry, Lease};
 
@@ -25,7 +26,7 @@ struct Shown<'v> {
 
 impl Board {
     /// Takes over what an engine shows.
-    pub(crate) fn show(&self, basis: &Basis, view: &View, now: Now) {
+    pub(crate) fn show(&self, basis: &Basis, view: &View, now: Now, shows: &dyn Fn(&Key) -> Shows) {
         let mut state = self.state.borrow_mut();
         let mut troubles: BTreeMap<Key, Shown<'_>> = BTreeMap::new();
         for file in &view.files {
@@ -61,29 +62,30 @@ impl Board {
             .next()
             .map(|outage| format!("the server does not answer: {}", outage.why));
         login.away = login.no_credentials.clone().or(refused).or(outage);
-        login.definitions = troubles.keys().cloned().collect();
+        login.definitions = troubles.keys().filter(|key| shows(key).trouble).cloned().collect();
         let no_credentials = login.no_credentials.clone();
         for (key, shown) in troubles {
             let Some(entry) = state.entries.get_mut(&key).filter(|entry| !entry.refused || entry.keeps)
             else {
                 continue;
             };
-            if shown.pending && shown.trouble.is_none() {
-                // The entry keeps what the former engine showed, until this engine knows more.
-                entry.usable &= entry.expires.is_none_or(|end| end > now.wall);
+            let shows = shows(&key);
+            let knows = !shown.pending || shown.trouble.is_some();
+            if shows.trouble {
+                entry.errors += shown.failures.saturating_sub(entry.failures);
                 entry.failures = shown.failures;
-                self.status(&key, entry);
-                continue;
             }
-            entry.errors += shown.failures.saturating_sub(entry.failures);
-            if !entry.refused {
-                self.show_trouble(
-                    &key,
-                    entry,
-                    shown.trouble.map(|why| basis.in_words(why, no_credentials.as_deref())),
-                );
+            if shows.trouble && knows && !entry.refused {
+                let trouble = shown.trouble.map(|why| basis.in_words(why, no_credentials.as_deref()));
+                self.show_trouble(&key, entry, trouble);
             }
-            entry.show(shown, now);
+            match shows.values {
+                true if knows => entry.show(&shown, now),
+                // The entry keeps what the former engine showed, until this engine knows more.
+                true => entry.usable &= entry.expires.is_none_or(|end| end > now.wall),
+                // The Secret has another login's values.
+                false => {}
+            }
             self.status(&key, entry);
         }
     }
@@ -103,17 +105,17 @@ impl Board {
 
 impl Entry {
     /// Takes over what an engine shows of its values and their leases.
-    fn show(&mut self, shown: Shown<'_>, now: Now) {
-        (self.failures, self.usable) = (shown.failures, shown.usable);
+    fn show(&mut self, shown: &Shown<'_>, now: Now) {
+        self.usable = shown.usable;
         let expires = shown.expires.map(|end| now.wall.saturating_add(seconds(now.moment.until(end))));
         self.expires = match (self.expires, expires) {
             (Some(before), Some(next)) => Some(steady(before, next)),
             (_, next) => next,
         };
-        self.lease = shown.renewed.map(|(renewed, accessor)| {
+        self.lease = shown.renewed.as_ref().map(|(renewed, accessor)| {
             let renewed = now.wall.saturating_sub(seconds(renewed.until(now.moment)));
             let before = self.lease.as_ref().map_or(renewed, |lease| lease.renewed);
-            Lease { renewed: steady(before, renewed), accessor }
+            Lease { renewed: steady(before, renewed), accessor: accessor.clone() }
         });
     }
 }

@@ -6,6 +6,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::*;
 use crate::refusal::Refusal;
 use crate::sync::flags::Flags;
+use crate::sync::handovers::Shows;
 use crate::sync::identity::Identity;
 use crate::sync::roster::Basis;
 
@@ -53,7 +54,7 @@ impl Scene {
     fn show(&self, expires: Option<u64>) {
         let now = clock::now();
         let expires = expires.map(|seconds| now.moment.after(Duration::from_secs(seconds)));
-        self.board.show(&self.basis, &view(now, expires), now);
+        self.board.show(&self.basis, &view(now, expires), now, &|_| Shows::ALL);
     }
 
     /// The last status that was to be written, with its reason.

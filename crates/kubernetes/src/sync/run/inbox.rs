@@ -50,7 +50,7 @@ impl Run {
                 if is_target { self.drifted(&key, gone) } else { None }
             }
             // The hub handles these.
-            Message::Refuse(..) | Message::Listed(_) | Message::Left(_) => None,
+            Message::Refuse(..) | Message::Listed(_) | Message::Left(_) | Message::Settled(..) => None,
             Message::End => self.end(),
             Message::Stop => {
                 self.stopping = true;
@@ -69,6 +69,9 @@ impl Run {
         match self.desk.want(Arc::clone(&definition)) {
             Taken::Same => {
                 self.board.is_again(&key, definition.generation);
+                if self.is_published(&definition) {
+                    self.good(&definition, false);
+                }
                 self.touched = true;
                 return;
             }
