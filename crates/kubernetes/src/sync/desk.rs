@@ -23,7 +23,9 @@ pub(crate) enum Message {
     /// The token that this engine logs in with is another one, or there is none and this is why.
     Credentials(Option<String>),
     /// These definitions were there when one of the watches began. A watch of Secrets names none.
-    Listed(BTreeSet<Key>),
+    Listed(List, BTreeSet<Key>),
+    /// There is nothing to list: there is no such kind or, if the flag is set, the right is missing.
+    Unlisted(List, bool),
     /// A definition has been published with this login, and no reader has values of a former one.
     Settled(Key, Arc<Identity>),
     /// A login that nothing uses has left tokens or leases in a handoff.
@@ -45,6 +47,9 @@ impl Message {
         }
     }
 }
+
+/// What one watch lists: the objects of a kind, or the Secrets, in a namespace or in all.
+pub(crate) type List = (Option<Kind>, Option<String>);
 
 /// A definition that cannot be synced.
 #[derive(Debug)]

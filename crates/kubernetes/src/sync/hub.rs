@@ -1,6 +1,6 @@
 //! Passes messages to the engine whose login they concern, and makes and ends engines as logins come and go.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,11 @@ use leasehold_base::time::Moment;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot::{Sender, channel};
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 use super::board::Board;
 use super::definition::{Definition, Key};
-use super::desk::{Message, Place, Refused, Sighting};
+use super::desk::{List, Message, Place, Refused, Sighting};
 use super::handoff::Handoffs;
 use super::handovers::Handovers;
 use super::identity::{self, Identity, Token};
@@ -34,8 +35,11 @@ pub(crate) struct Hub {
     handoffs: Option<Rc<Handoffs>>,
     /// For messages that the hub sends itself.
     own: UnboundedSender<Message>,
-    /// The search for what an earlier leader has left was done.
+    /// The search for what an earlier leader has left was done, and found these logins.
     swept: bool,
+    left: BTreeSet<Identity>,
+    /// The lists that cannot be had, since the right is missing.
+    denied: BTreeSet<List>,
     pub(crate) board: Rc<Board>,
     /// The basis of the engine with the controller's own login.
     pub(crate) basis: Basis,
@@ -74,7 +78,7 @@ impl Hub {
         basis: Basis,
     ) -> Self {
         let (engines, logins, seen, ending, unmade) = Default::default();
-        let (swept, again) = (false, None);
+        let (swept, left, denied, again) = Default::default();
         let handovers = Rc::new(Handovers::new(own.clone()));
         Self {
             cluster,
@@ -82,6 +86,8 @@ impl Hub {
             handoffs,
             own,
             swept,
+            left,
+            denied,
             board,
             basis,
             engines,
@@ -96,7 +102,10 @@ impl Hub {
 
     /// Runs until it is asked to stop, and every engine has revoked what it holds.
     pub(crate) async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let looks_for_more = self.handoffs.is_some() && (!self.swept || !self.left.is_empty());
             let message = tokio::select! {
                 message = inbox.recv() => message,
                 () = due(self.again) => {
@@ -104,8 +113,9 @@ impl Hub {
                     continue;
                 }
                 // The engines tell the board, and not the hub, that all definitions are known.
-                () = tokio::time::sleep(LOOK), if self.handoffs.is_some() && !self.swept => {
+                _ = looks.tick(), if looks_for_more => {
                     self.sweep();
+                    self.give_back();
                     continue;
                 }
             };
@@ -133,15 +143,20 @@ impl Hub {
                         true => self.seen.remove(&place),
                     };
                 }
-                Message::Listed(keys) => self.board.listed(keys),
-                // An engine without definitions revokes what it finds.
-                Message::Left(identity) if !self.engines.contains_key(&identity) => {
-                    if self.engine(&identity).is_ok() && identity != Identity::Controller {
-                        self.end(&identity);
-                    }
+                Message::Listed(list, keys) => {
+                    self.denied.remove(&list);
+                    self.board.listed(&list, keys);
                 }
+                Message::Unlisted(list, is_denied) => {
+                    self.board.listed(&list, BTreeSet::new());
+                    match is_denied {
+                        true => self.denied.insert(list),
+                        false => self.denied.remove(&list),
+                    };
+                }
+                Message::Left(identity) => drop(self.left.insert(identity)),
                 Message::Settled(key, identity) => self.settle(&key, &identity),
-                Message::Left(_) | Message::Credentials(_) | Message::End => {}
+                Message::Credentials(_) | Message::End => {}
             }
             self.sweep();
         }
@@ -272,9 +287,8 @@ impl Hub {
     /// Looks for what an earlier leader has left of logins that nothing uses any more, once all definitions are
     /// known: their last definition was deleted while no controller ran.
     fn sweep(&mut self) {
-        let Some(handoffs) = self.handoffs.clone().filter(|_| !self.swept && self.board.knows_all()) else {
-            return;
-        };
+        let knows_all = self.board.knows_all() && self.denied.is_empty();
+        let Some(handoffs) = self.handoffs.clone().filter(|_| !self.swept && knows_all) else { return };
         self.swept = true;
         let own = self.own.clone();
         tokio::task::spawn_local(async move {
@@ -282,6 +296,23 @@ impl Hub {
                 let _sent = own.send(Message::Left(identity));
             }
         });
+    }
+
+    /// Gives back what was found of logins that are not needed. A login waits as long as a Secret may still have its values:
+    /// the object was refused from the start, or the login that it has now does not work.
+    fn give_back(&mut self) {
+        // An engine that is there goes on from its handoff.
+        self.left.retain(|identity| !self.engines.contains_key(identity));
+        let (now, later) =
+            std::mem::take(&mut self.left).into_iter().partition(|one| self.board.needs_no_more(one));
+        self.left = later;
+        let now: BTreeSet<Identity> = now;
+        for identity in now {
+            // An engine without definitions revokes what it finds.
+            if self.engine(&identity).is_ok() && identity != Identity::Controller {
+                self.end(&identity);
+            }
+        }
     }
 
     fn engine(&mut self, identity: &Identity) -> Result<UnboundedSender<Message>, String> {

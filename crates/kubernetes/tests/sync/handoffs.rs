@@ -16,7 +16,8 @@ use crate::support::api_server::api_server_possible;
 use crate::support::wait::wait_until;
 use crate::synced::{condition, make, place, secret, value_of, with_accounts};
 
-const ARGS: [&str; 2] = ["-handoff.secret=leasehold-sync-handoff", "-handoff.transit=transit/keys/sync"];
+pub(crate) const ARGS: [&str; 2] =
+    ["-handoff.secret=leasehold-sync-handoff", "-handoff.transit=transit/keys/sync"];
 
 /// A transit engine that the controller's own login may use, and leases that outlive a test.
 fn with_transit(stage: &Stage) {
@@ -36,13 +37,13 @@ pub(crate) fn leases(stage: &Stage) -> usize {
     list.json()["data"]["keys"].as_array().map_or(0, Vec::len)
 }
 
-fn handoffs(stage: &Stage) -> Vec<Value> {
+pub(crate) fn handoffs(stage: &Stage) -> Vec<Value> {
     let path = "/api/v1/namespaces/leasehold/secrets?labelSelector=leasehold.dev/handoff";
     stage.get(path).expect("a list")["items"].as_array().expect("a list").clone()
 }
 
 /// Starts a leader that keeps a Secret with a lease, and has written its handoff.
-fn a_leader(stage: &Stage) -> Controller {
+pub(crate) fn a_leader(stage: &Stage) -> Controller {
     with_transit(stage);
     stage.put("secret/data/web", &json!({"value": "one"}));
     let leader = stage.controller(&ARGS);
@@ -321,7 +322,7 @@ fn live(stage: &Stage, gate: &Gate, round: usize, (at, before): (usize, bool)) -
 }
 
 #[test]
-fn a_leader_that_is_killed_at_any_write_loses_no_secret_and_leaves_no_lease() {
+pub(crate) fn a_leader_that_is_killed_at_any_write_loses_no_secret_and_leaves_no_lease() {
     if !api_server_possible() {
         return;
     }

@@ -13,6 +13,7 @@ mod faults;
 mod gate;
 mod handoffs;
 mod hands;
+mod kinds;
 mod manifests;
 mod others;
 mod restarts;

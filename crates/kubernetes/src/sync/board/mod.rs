@@ -13,7 +13,8 @@ use leasehold_base::failure::Failure;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::definition::{Key, Kind};
-use super::desk::Refused;
+use super::desk::{List, Refused};
+use super::identity::Identity;
 use super::options::Options;
 
 /// A note about a definition that a person should see.
@@ -93,8 +94,8 @@ struct Entry {
 #[derive(Debug, Default)]
 struct State {
     entries: BTreeMap<Key, Entry>,
-    /// How many lists of definitions and of Secrets are still to come, and which listed definitions are not reconciled yet.
-    lists: usize,
+    /// The lists of definitions and of Secrets that are still to come, and the listed definitions that are not reconciled yet.
+    lists: BTreeSet<List>,
     awaited: BTreeSet<Key>,
     /// The logins, by name.
     logins: BTreeMap<String, Login>,
@@ -133,13 +134,13 @@ pub(crate) struct Board {
 
 impl Board {
     pub(crate) fn new(notes: UnboundedSender<Note>, options: &Options) -> Self {
-        // At least one list is to come.
-        let state = State { lists: 1, ..State::default() };
+        // Some list is to come.
+        let state = State { lists: BTreeSet::from([(None, None)]), ..State::default() };
         Self { state: RefCell::new(state), notes, labels: metrics::Labels::of(options) }
     }
 
-    /// Sets how many lists of definitions and of Secrets are to come.
-    pub(crate) fn await_lists(&self, lists: usize) {
+    /// Sets which lists of definitions and of Secrets are to come.
+    pub(crate) fn await_lists(&self, lists: BTreeSet<List>) {
         self.state.borrow_mut().lists = lists;
     }
 
@@ -149,9 +150,9 @@ impl Board {
     }
 
     /// Records which definitions were there when one of the watches began.
-    pub(crate) fn listed(&self, keys: BTreeSet<Key>) {
+    pub(crate) fn listed(&self, list: &List, keys: BTreeSet<Key>) {
         let mut state = self.state.borrow_mut();
-        state.lists = state.lists.saturating_sub(1);
+        state.lists.remove(list);
         let news: Vec<Key> = keys.into_iter().filter(|key| !state.entries.contains_key(key)).collect();
         state.awaited.extend(news);
     }
@@ -382,7 +383,22 @@ impl Board {
     /// Returns whether every definition that was there at the start is known.
     pub(crate) fn knows_all(&self) -> bool {
         let state = self.state.borrow();
-        state.lists == 0 && state.awaited.is_empty()
+        state.lists.is_empty() && state.awaited.is_empty()
+    }
+
+    /// Returns whether each definition that may have used this login has a Secret that does not: it was published with its
+    /// present login. What was refused from the start may have been read with any login of its namespace.
+    pub(crate) fn needs_no_more(&self, identity: &Identity) -> bool {
+        let state = self.state.borrow();
+        let concerned = |key: &Key| match identity {
+            Identity::Controller => key.kind == Kind::SecretDefinition,
+            Identity::Account { namespace, .. } => *key.namespace == **namespace,
+        };
+        state
+            .entries
+            .iter()
+            .filter(|(key, _)| concerned(key))
+            .all(|(_, entry)| entry.synced && !entry.refused)
     }
 
     /// Returns why the controller is not ready.

@@ -50,7 +50,11 @@ impl Run {
                 if is_target { self.drifted(&key, gone) } else { None }
             }
             // The hub handles these.
-            Message::Refuse(..) | Message::Listed(_) | Message::Left(_) | Message::Settled(..) => None,
+            Message::Refuse(..)
+            | Message::Listed(..)
+            | Message::Unlisted(..)
+            | Message::Left(_)
+            | Message::Settled(..) => None,
             Message::End => self.end(),
             Message::Stop => {
                 self.stopping = true;
