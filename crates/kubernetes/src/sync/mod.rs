@@ -22,6 +22,7 @@ mod identity;
 mod kinds;
 mod object;
 mod options;
+mod orphans;
 mod publisher;
 mod reconcile;
 mod restart;

@@ -126,3 +126,36 @@ fn a_secret_is_kept_as_it_is_defined_and_nothing_is_written_at_rest() {
     stage.until("renamed", "username", "new");
     assert_eq!(stage.secret("renamed").expect("it is there")["type"], "kubernetes.io/basic-auth");
 }
+
+/// A Secret that secrets-manager has left names no definition, until one of them writes it.
+#[test]
+fn the_end_of_a_duplicate_leaves_a_secret_of_secrets_manager_to_the_other_definition() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let left = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {
+            "name": "app", "namespace": "default", "labels": {"app.kubernetes.io/managed-by": "secrets-manager"},
+        },
+        "data": {"foo": encoded("old")},
+    });
+    let before = stage.api.create(&left).ok().json();
+    // Neither can be read, so that neither writes it.
+    for name in ["one", "two"] {
+        stage.define(name, &spec("app", "secret/data/none"));
+        let finalizers = json!([{"op": "add", "path": "/metadata/finalizers", "value": [FINALIZER]}]);
+        stage.api.patch(&definition(name), &finalizers).ok();
+    }
+    let token = stage.api.token("leasehold", "leasehold-sync", &["https://kubernetes.default.svc"]);
+    let _controller = stage.controller_as(&token, "sync-0", &[]);
+    let delete = |name: &str| {
+        stage.api.ask("DELETE", &definition(name), None).ok();
+        wait_until("the definition to be gone", SOON, || stage.get(&definition(name)).is_none());
+    };
+    delete("one");
+    assert_eq!(stage.secret("app"), Some(before));
+    delete("two");
+    assert_eq!(stage.secret("app"), None, "no definition asks for it any more");
+}

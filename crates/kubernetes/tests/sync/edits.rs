@@ -9,7 +9,7 @@ use crate::faults::{leased, long_leases, through};
 use crate::gate::{Fate, Gate};
 use crate::handoffs::leases;
 use crate::restarts::{annotations, finish, workload};
-use crate::stage::{SOON, Stage};
+use crate::stage::{SOON, Stage, definition, spec};
 use crate::support::api_server::api_server_possible;
 use crate::support::wait::wait_until;
 use crate::synced::{condition, make, place, value_of, with_accounts};
@@ -214,4 +214,27 @@ fn a_change_of_the_role_ends_the_former_login_only_after_the_pods_are_restarted(
     finish(&stage, "Deployment", "web");
     wait_until("the former login to end", SOON, || leases(&stage) == 1);
     assert_eq!(stage.vault.requests("auth/token/revoke-self"), 1);
+}
+
+/// The Secret of the former name is deleted once there is one of the new name, which may never come.
+#[test]
+fn a_definition_that_is_deleted_after_a_rename_leaves_no_secret_of_its_former_name() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    stage.put("secret/data/app", &json!({"value": "hello"}));
+    let _controller = stage.controller(&[]);
+    for name in ["app", "kept"] {
+        stage.define(name, &spec(name, "secret/data/app"));
+        stage.until(name, "foo", "hello");
+    }
+    stage.redefine("app", &spec("renamed", "secret/data/none"));
+    wait_until("an event", SOON, || {
+        stage.events("app").iter().any(|(_, text)| text.contains("secret/data/none"))
+    });
+    stage.api.ask("DELETE", &definition("app"), None).ok();
+    wait_until("the definition to be gone", SOON, || stage.get(&definition("app")).is_none());
+    assert_eq!((stage.secret("app"), stage.secret("renamed")), (None, None));
+    assert!(stage.secret("kept").is_some(), "it is another's");
 }
