@@ -30,6 +30,7 @@ mod roster;
 mod run;
 mod secret;
 mod serve;
+mod statuses;
 mod synced;
 mod watch;
 mod world;

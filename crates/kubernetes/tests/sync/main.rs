@@ -22,6 +22,7 @@ mod rules;
 mod scale;
 mod shown;
 mod stage;
+mod statuses;
 #[path = "../webhook/support.rs"]
 mod support;
 mod synced;
