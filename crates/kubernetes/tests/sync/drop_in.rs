@@ -119,7 +119,11 @@ fn a_secret_is_kept_as_it_is_defined_and_nothing_is_written_at_rest() {
     // Of a changed type it is made anew, and one that Kubernetes would not take costs nothing.
     let tls = json!({"name": "renamed", "type": "kubernetes.io/tls", "keysMap": {"foo": {"path": "secret/data/app", "key": "value"}}});
     stage.redefine("app", &tls);
-    wait_until("the refusal", SOON, || controller.status_of("renamed") == Some(0.0));
+    let refused = || stage.events("app").iter().filter(|(_, text)| text.contains("invalid (422)")).count();
+    wait_until("the refusal", SOON, || refused() > 0);
+    assert_eq!(controller.status_of("renamed"), Some(0.0));
+    controller.let_pass(&stage, 4, "secret/data/app");
+    assert_eq!(refused(), 1, "it is told once");
     assert_eq!(stage.value("renamed", "foo").as_deref(), Some("new"));
     let basic = json!({"name": "renamed", "type": "kubernetes.io/basic-auth", "keysMap": {"username": {"path": "secret/data/app", "key": "value"}}});
     stage.redefine("app", &basic);
