@@ -54,8 +54,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const START: Duration = Duration::from_secs(10);
 /// The least time between two writes to the board.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How many renderings follow each other before other events are handled.
-const SLICE: usize = 64;
+/// How long renderings follow each other before other engines, and the renewal of the Lease, have their turn. The templates of
+/// one tenant may be expensive.
+const SLICE: Duration = Duration::from_millis(20);
 
 /// The places that an engine's work goes to.
 #[derive(Clone)]
@@ -83,6 +84,8 @@ pub(crate) struct Run {
     timer: Timer,
     backlog: VecDeque<Event>,
     chores: VecDeque<FileId>,
+    /// When the others last had their turn.
+    turned: Moment,
     /// What is to be published when it is its turn, and the turn that is waited for.
     waiting: VecDeque<Waiting>,
     turn: Option<LocalBoxFuture<'static, Turn>>,
@@ -180,6 +183,7 @@ impl Run {
             timer,
             backlog: VecDeque::from([Event::Start { kept: None, rebooted: false }]),
             chores: VecDeque::new(),
+            turned: Moment::default(),
             waiting: VecDeque::new(),
             turn: None,
             held: Vec::new(),
@@ -264,8 +268,9 @@ impl Run {
                 return event;
             }
             if let Some(file) = self.chores.pop_front() {
-                if self.chores.len().is_multiple_of(SLICE) {
+                if self.turned.until(clock::moment()) >= SLICE {
                     tokio::task::yield_now().await;
+                    self.turned = clock::moment();
                 }
                 return self.render(file);
             }

@@ -1,5 +1,7 @@
 //! What an author in one namespace tries, to get what only an account of another may read, or to write where only another may.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::handoffs::leases;
@@ -191,4 +193,28 @@ fn names_with_dots_owners_and_marks_of_others_mean_nothing() {
     stage.api.ask("DELETE", &place("shop", "thief"), None).ok();
     wait_until("the thief to be gone", SOON, || stage.get(&place("shop", "thief")).is_none());
     assert!(secret(&stage, "shop", "web.db").is_some() && leases(&stage) == 0);
+}
+
+/// A controller has one thread, which also renews its Lease and serves the other tenants.
+#[test]
+fn expensive_templates_of_one_tenant_hold_nothing_up_for_long() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    with_accounts(&stage);
+    stage.put("secret/data/web", &json!({"user": "web"}));
+    let controller = stage.controller(&["-vault.auth-method=none"]);
+    let hash = "{{ with secret \"secret/web\" }}{{ sprig_bcrypt .Data.data.user }}{{ end }}";
+    let data: Value = (0..32).map(|at| (format!("k{at}"), json!({"template": hash}))).collect();
+    let begin = Instant::now();
+    make(&stage, "shop", "web", &object(&json!({"data": data})));
+    let mut longest = Duration::ZERO;
+    while secret(&stage, "shop", "web").is_none() {
+        let asked = Instant::now();
+        assert!(controller.ask("/livez").is_some() && begin.elapsed() < SOON);
+        longest = longest.max(asked.elapsed());
+    }
+    let whole = begin.elapsed();
+    assert!(longest < whole / 4, "an answer took {longest:?} of {whole:?}");
 }
