@@ -72,7 +72,8 @@ impl Board {
             let shows = shows(&key);
             let knows = !shown.pending || shown.trouble.is_some();
             if shows.trouble {
-                entry.errors += shown.failures.saturating_sub(entry.failures);
+                let more = shown.failures.saturating_sub(entry.failures);
+                entry.errors += shown.trouble.map_or(0, |_| more);
                 entry.failures = shown.failures;
             }
             if shows.trouble && knows && !entry.refused {

@@ -1,4 +1,4 @@
-use leasehold::core::view::{BreakerView, FileView, Health, Readiness, View};
+use leasehold::core::view::{BreakerView, Fault, FileView, Health, Readiness, View};
 use leasehold_base::clock;
 use leasehold_base::time::{Moment, Now};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -126,4 +126,20 @@ fn what_was_never_good_has_nothing_that_is_kept() {
     let (status, reason) = scene.told();
     assert!(!status.synced && !status.ready && status.expires.is_none() && reason == "Refused");
     assert_eq!(status.secret, "renamed");
+}
+
+#[test]
+fn the_next_login_shows_its_trouble_and_the_former_one_what_the_secret_has() {
+    let mut scene = Scene::new();
+    scene.expect(2);
+    let now = clock::now();
+    let mut next = view(now, None);
+    next.files[0].generation = None;
+    next.files[0].error = Some(Fault { class: "login", text: "could not log in".to_owned() });
+    scene.board.show(&scene.basis, &next, now, &|_| Shows { trouble: true, values: false });
+    let former = view(now, Some(now.moment.after(Duration::from_secs(70))));
+    scene.board.show(&scene.basis, &former, now, &|_| Shows { trouble: false, values: true });
+    let (status, reason) = scene.told();
+    assert!(!status.synced && status.ready && reason == "NotSynced", "{status:?}");
+    assert!(status.expires.is_some_and(|end| end > now.wall + 60), "{status:?}");
 }
