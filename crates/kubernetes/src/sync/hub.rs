@@ -25,7 +25,7 @@ use crate::cluster::Cluster;
 /// The pause before an engine is made that could not be made: no descriptors are left, for example.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// The pause between two looks whether all definitions are known, until they are.
+/// The pause between two looks whether all definitions are known, and which logins are not needed any more.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The hub; see the module.
@@ -105,7 +105,8 @@ impl Hub {
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let looks_for_more = self.handoffs.is_some() && (!self.swept || !self.left.is_empty());
+            let may_sweep = !self.swept && self.denied.is_empty();
+            let looks_for_more = self.handoffs.is_some() && (may_sweep || !self.left.is_empty());
             let message = tokio::select! {
                 message = inbox.recv() => message,
                 () = due(self.again) => {
