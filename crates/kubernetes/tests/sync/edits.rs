@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::faults::{leased, long_leases, through};
-use crate::gate::{Fate, Gate};
+use crate::gate::{Asked, Fate, Gate};
 use crate::handoffs::leases;
 use crate::restarts::{annotations, finish, workload};
 use crate::stage::{SOON, Stage, definition, spec};
@@ -182,6 +182,45 @@ fn an_object_that_is_changed_back_or_deleted_between_two_logins_leaves_nothing_b
     wait_until("all logins to be given up", SOON, || {
         controller.ask("/metrics").is_some_and(|(_, text)| !text.contains("with role"))
     });
+}
+
+/// To the former login, the Secret of the new name is one that its object has under another name.
+#[test]
+fn a_change_of_role_and_name_at_once_makes_the_new_secret_once_and_deletes_the_old_one() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    with_accounts(&stage);
+    long_leases(&stage);
+    another_role(&stage);
+    stage.put("secret/data/web", &json!({"value": "one"}));
+    workload(&stage, "Deployment", "web");
+    let gate = Gate::to(&stage.api.address(), &stage.api.ca_file());
+    let controller = through(&stage, &gate, "sync-0", &["-vault.auth-method=none"]);
+    let of = |role: &str, name: &str| {
+        let mut spec = with_role(role);
+        spec["target"] = json!({"name": name});
+        spec["wait"] = json!("1s");
+        spec["restart"] = json!([{"kind": "Deployment", "name": "web"}]);
+        spec
+    };
+    make(&stage, "shop", "web", &of("web", "before"));
+    until_synced(&stage, "web", "True", "");
+    edit(&stage, "web", &of("other", "after"));
+    wait_until("the new Secret", SOON, || value_of(&stage, "after", "otp").is_some());
+    wait_until("the old Secret to be gone", SOON, || value_of(&stage, "before", "otp").is_none());
+    controller.let_pass(&stage, 3, "secret/data/web");
+    let count = |method: &str, name: &str| {
+        let asked = gate.asked();
+        let is = |asked: &&Asked| {
+            asked.method == method
+                && asked.path.starts_with(&format!("/api/v1/namespaces/shop/secrets{name}"))
+        };
+        asked.iter().filter(is).count()
+    };
+    assert_eq!((count("POST", "?"), count("DELETE", "/after"), count("DELETE", "/before")), (2, 0, 1));
+    assert!(value_of(&stage, "before", "otp").is_none() && value_of(&stage, "after", "otp").is_some());
 }
 
 /// Pods that were not restarted yet have the credentials of the former login.
