@@ -16,14 +16,18 @@ pub(crate) enum Message {
     Want(Arc<Definition>, bool),
     /// A definition is no longer to be synced. It is answered when nothing more is written for it.
     Drop(Key, Option<oneshot::Sender<()>>),
-    /// A definition cannot be synced in this form. Its Secret stays as it is.
+    /// A definition cannot be synced in this form. Its Secret is kept as the last good form asks.
     Refuse(Key, Box<Refused>),
     /// A Secret with our label was seen.
     Seen(Sighting),
     /// The token that this engine logs in with is another one, or there is none and this is why.
     Credentials(Option<String>),
-    /// These definitions were there when one of the watches began.
-    Listed(BTreeSet<Key>),
+    /// These definitions were there when one of the watches began. A watch of Secrets names none.
+    Listed(List, BTreeSet<Key>),
+    /// There is nothing to list: there is no such kind or, if the flag is set, the right is missing.
+    Unlisted(List, bool),
+    /// A definition has been published with this login, and no reader has values of a former one.
+    Settled(Key, Arc<Identity>),
     /// A login that nothing uses has left tokens or leases in a handoff.
     Left(Identity),
     /// The process ends. If there is a handoff, tokens and leases are left to the next leader. Otherwise leases are
@@ -43,6 +47,9 @@ impl Message {
         }
     }
 }
+
+/// What one watch lists: the objects of a kind, or the Secrets, in a namespace or in all.
+pub(crate) type List = (Option<Kind>, Option<String>);
 
 /// A definition that cannot be synced.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Passes messages to the engine whose login they concern, and makes and ends engines as logins come and go.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +8,15 @@ use std::time::Duration;
 use leasehold_base::clock;
 use leasehold_base::time::Moment;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot::{Sender, channel};
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 use super::board::Board;
 use super::definition::{Definition, Key};
-use super::desk::{Message, Place, Sighting};
+use super::desk::{List, Message, Place, Refused, Sighting};
 use super::handoff::Handoffs;
+use super::handovers::Handovers;
 use super::identity::{self, Identity, Token};
 use super::roster::Basis;
 use super::run::{Places, Run};
@@ -22,7 +25,7 @@ use crate::cluster::Cluster;
 /// The pause before an engine is made that could not be made: no descriptors are left, for example.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// The pause between two looks whether all definitions are known, until they are.
+/// The pause between two looks whether all definitions are known, and which logins are not needed any more.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The hub; see the module.
@@ -32,20 +35,33 @@ pub(crate) struct Hub {
     handoffs: Option<Rc<Handoffs>>,
     /// For messages that the hub sends itself.
     own: UnboundedSender<Message>,
-    /// The search for what an earlier leader has left was done.
+    /// The search for what an earlier leader has left was done, and found these logins.
     swept: bool,
+    left: BTreeSet<Identity>,
+    /// The lists that cannot be had, since the right is missing.
+    denied: BTreeSet<List>,
     pub(crate) board: Rc<Board>,
     /// The basis of the engine with the controller's own login.
     pub(crate) basis: Basis,
     engines: HashMap<Identity, Engine>,
-    /// The login that each definition is read with.
-    logins: BTreeMap<Key, Arc<Identity>>,
+    handovers: Rc<Handovers>,
+    /// What each definition that an engine has is read with.
+    logins: BTreeMap<Key, Login>,
     /// The Secrets that were seen, for engines that start later.
     seen: BTreeMap<Place, Sighting>,
     ending: Vec<JoinHandle<()>>,
     /// The definitions whose engine could not be made, and when that is tried again.
     unmade: BTreeMap<Key, (Arc<Definition>, bool)>,
     again: Option<Moment>,
+}
+
+/// The login of a definition.
+struct Login {
+    /// The object that asked for it. Another one of the same name has nothing to do with it.
+    uid: String,
+    identity: Arc<Identity>,
+    /// The logins that it had before, of which its Secret, or a reader of it, may still have values.
+    formers: Vec<Arc<Identity>>,
 }
 
 struct Engine {
@@ -62,16 +78,20 @@ impl Hub {
         basis: Basis,
     ) -> Self {
         let (engines, logins, seen, ending, unmade) = Default::default();
-        let (swept, again) = (false, None);
+        let (swept, left, denied, again) = Default::default();
+        let handovers = Rc::new(Handovers::new(own.clone()));
         Self {
             cluster,
             places,
             handoffs,
             own,
             swept,
+            left,
+            denied,
             board,
             basis,
             engines,
+            handovers,
             logins,
             seen,
             ending,
@@ -82,7 +102,11 @@ impl Hub {
 
     /// Runs until it is asked to stop, and every engine has revoked what it holds.
     pub(crate) async fn run(mut self, mut inbox: UnboundedReceiver<Message>) {
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let may_sweep = !self.swept && self.denied.is_empty();
+            let looks_for_more = self.handoffs.is_some() && (may_sweep || !self.left.is_empty());
             let message = tokio::select! {
                 message = inbox.recv() => message,
                 () = due(self.again) => {
@@ -90,8 +114,9 @@ impl Hub {
                     continue;
                 }
                 // The engines tell the board, and not the hub, that all definitions are known.
-                () = tokio::time::sleep(LOOK), if self.handoffs.is_some() && !self.swept => {
+                _ = looks.tick(), if looks_for_more => {
                     self.sweep();
+                    self.give_back();
                     continue;
                 }
             };
@@ -106,11 +131,7 @@ impl Hub {
                     self.leave(&key, answer);
                     self.board.forget(&key);
                 }
-                Message::Refuse(key, refused) => {
-                    self.leave(&key, None);
-                    self.board.arrived(&key);
-                    self.board.refuse(&key, &refused);
-                }
+                Message::Refuse(key, refused) => self.refuse(&key, &refused),
                 Message::Seen(sighting) => {
                     let place = (sighting.namespace.clone(), sighting.name.clone());
                     let concerned =
@@ -123,14 +144,20 @@ impl Hub {
                         true => self.seen.remove(&place),
                     };
                 }
-                Message::Listed(keys) => self.board.listed(keys),
-                // An engine without definitions revokes what it finds.
-                Message::Left(identity) if !self.engines.contains_key(&identity) => {
-                    if self.engine(&identity).is_ok() && identity != Identity::Controller {
-                        self.end(&identity);
-                    }
+                Message::Listed(list, keys) => {
+                    self.denied.remove(&list);
+                    self.board.listed(&list, keys);
                 }
-                Message::Left(_) | Message::Credentials(_) | Message::End => {}
+                Message::Unlisted(list, is_denied) => {
+                    self.board.listed(&list, BTreeSet::new());
+                    match is_denied {
+                        true => self.denied.insert(list),
+                        false => self.denied.remove(&list),
+                    };
+                }
+                Message::Left(identity) => drop(self.left.insert(identity)),
+                Message::Settled(key, identity) => self.settle(&key, &identity),
+                Message::Credentials(_) | Message::End => {}
             }
             self.sweep();
         }
@@ -143,22 +170,35 @@ impl Hub {
         }
     }
 
-    /// Passes a definition to the engine of its login.
+    /// Passes a definition to the engine of its login. An engine that it had before keeps it in its former form.
     fn want(&mut self, definition: Arc<Definition>, known: bool) {
         let (key, identity) = (definition.key.clone(), definition.identity.clone());
         self.board.arrived(&key);
-        if self.logins.get(&key).is_some_and(|before| *before != identity) {
-            self.leave(&key, None);
-        }
         match self.engine(&identity) {
             Ok(engine) => {
+                let is_over = self.log_in(&definition);
                 let _sent = engine.send(Message::Want(definition, known));
-                self.logins.insert(key, identity);
+                if is_over {
+                    self.settle(&key, &identity);
+                }
             }
             Err(why) => {
                 tracing::error!("no engine for {identity}, tried again in {} s: {why}", AGAIN.as_secs());
                 self.again.get_or_insert_with(|| clock::moment().after(AGAIN));
                 self.unmade.insert(key, (definition, known));
+            }
+        }
+    }
+
+    /// Handles a definition that cannot be synced in its present form. Its engine keeps the last form that was good: readers
+    /// of the Secret go on with its credentials, until the mistake is corrected or the object is deleted.
+    fn refuse(&mut self, key: &Key, refused: &Refused) {
+        self.board.arrived(key);
+        match self.logins.get(key) {
+            Some(login) if login.uid == refused.uid => self.board.refuse_edit(key, refused),
+            _ => {
+                self.leave(key, None);
+                self.board.refuse(key, refused);
             }
         }
     }
@@ -171,17 +211,68 @@ impl Hub {
         }
     }
 
-    /// Takes a definition from the login that it had. The last definition of a login ends its engine.
-    fn leave(&mut self, key: &Key, answer: Option<tokio::sync::oneshot::Sender<()>>) {
-        let Some(identity) = self.logins.remove(key) else {
+    /// Notes the login of a definition. If it had another one, that serves the Secret until this one has published it.
+    /// Returns whether this is over at once.
+    fn log_in(&mut self, definition: &Definition) -> bool {
+        let (uid, identity) = (definition.uid.clone(), Arc::clone(&definition.identity));
+        let (mut formers, mut is_over) = (Vec::new(), false);
+        if let Some(before) = self.logins.remove(&definition.key) {
+            formers = before.formers;
+            if before.identity != identity {
+                is_over = self.handovers.begin(&definition.key, &before.identity, &identity);
+                formers.retain(|one| *one != identity);
+                formers.push(before.identity);
+            }
+        }
+        self.logins.insert(definition.key.clone(), Login { uid, identity, formers });
+        is_over
+    }
+
+    /// Takes a definition from the logins that it had, since no reader has their values any more.
+    fn settle(&mut self, key: &Key, identity: &Arc<Identity>) {
+        let Some(login) = self.logins.get_mut(key).filter(|login| login.identity == *identity) else {
+            return;
+        };
+        for former in std::mem::take(&mut login.formers) {
+            self.part(key, &former, None);
+        }
+    }
+
+    /// Takes a definition from all logins that it has.
+    fn leave(&mut self, key: &Key, answer: Option<Sender<()>>) {
+        self.handovers.forget(key);
+        let Some(Login { identity, formers, .. }) = self.logins.remove(key) else {
             // A definition that was never wanted has nothing under way.
             let _sent = answer.map(|answer| answer.send(()));
             return;
         };
-        let Some(engine) = self.engines.get(&identity) else { return };
+        let mut parts = Vec::new();
+        for identity in formers.into_iter().chain([identity]) {
+            let (part, done) = channel();
+            parts.push(done);
+            self.part(key, &identity, Some(part));
+        }
+        let Some(answer) = answer else { return };
+        tokio::task::spawn_local(async move {
+            for part in parts {
+                // An engine that ends before its answer may have a request under way: this is asked again.
+                if part.await.is_err() {
+                    return;
+                }
+            }
+            let _sent = answer.send(());
+        });
+    }
+
+    /// Takes a definition from one login. The last definition of a login ends its engine.
+    fn part(&mut self, key: &Key, identity: &Identity, answer: Option<Sender<()>>) {
+        let Some(engine) = self.engines.get(identity) else { return };
         let _sent = engine.inbox.send(Message::Drop(key.clone(), answer));
-        if *identity != Identity::Controller && !self.logins.values().any(|other| *other == identity) {
-            self.end(&identity);
+        let uses = |login: &Login| {
+            *login.identity == *identity || login.formers.iter().any(|former| **former == *identity)
+        };
+        if *identity != Identity::Controller && !self.logins.values().any(uses) {
+            self.end(identity);
         }
     }
 
@@ -197,9 +288,8 @@ impl Hub {
     /// Looks for what an earlier leader has left of logins that nothing uses any more, once all definitions are
     /// known: their last definition was deleted while no controller ran.
     fn sweep(&mut self) {
-        let Some(handoffs) = self.handoffs.clone().filter(|_| !self.swept && self.board.knows_all()) else {
-            return;
-        };
+        let knows_all = self.board.knows_all() && self.denied.is_empty();
+        let Some(handoffs) = self.handoffs.clone().filter(|_| !self.swept && knows_all) else { return };
         self.swept = true;
         let own = self.own.clone();
         tokio::task::spawn_local(async move {
@@ -207,6 +297,23 @@ impl Hub {
                 let _sent = own.send(Message::Left(identity));
             }
         });
+    }
+
+    /// Gives back what was found of logins that are not needed. A login waits as long as a Secret may still have its values:
+    /// the object was refused from the start, or the login that it has now does not work.
+    fn give_back(&mut self) {
+        // An engine that is there goes on from its handoff.
+        self.left.retain(|identity| !self.engines.contains_key(identity));
+        let (now, later) =
+            std::mem::take(&mut self.left).into_iter().partition(|one| self.board.needs_no_more(one));
+        self.left = later;
+        let now: BTreeSet<Identity> = now;
+        for identity in now {
+            // An engine without definitions revokes what it finds.
+            if self.engine(&identity).is_ok() && identity != Identity::Controller {
+                self.end(&identity);
+            }
+        }
     }
 
     fn engine(&mut self, identity: &Identity) -> Result<UnboundedSender<Message>, String> {
@@ -227,7 +334,8 @@ impl Hub {
         }
         let handoff = self.handoffs.as_ref().map(|all| Rc::new(all.of(identity)));
         let places = Places { handoff, ..self.places.clone() };
-        let run = Run::new(basis, places, Rc::clone(&self.board), receiver)?;
+        let share = self.handovers.of(identity);
+        let run = Run::new(basis, (places, share), Rc::clone(&self.board), receiver)?;
         let running = tokio::task::spawn_local(run.run());
         for sighting in self.seen.values().filter(|seen| identity.is_used_in(&seen.namespace)) {
             let _sent = inbox.send(Message::Seen(sighting.clone()));

@@ -16,10 +16,13 @@ mod desk;
 mod events;
 mod flags;
 mod handoff;
+mod handovers;
 mod hub;
 mod identity;
+mod kinds;
 mod object;
 mod options;
+mod orphans;
 mod publisher;
 mod reconcile;
 mod restart;
@@ -27,6 +30,7 @@ mod roster;
 mod run;
 mod secret;
 mod serve;
+mod statuses;
 mod synced;
 mod watch;
 mod world;
@@ -133,7 +137,7 @@ async fn sync(options: &Options) -> Result<(), String> {
     let running = tokio::task::spawn_local(hub.run(inbox));
     tokio::task::spawn_local(events::tell(Arc::clone(&cluster), to_tell));
     tokio::task::spawn_local(rest(Rc::clone(&board)));
-    watch(options, &cluster, &publisher, &engine, &board).await;
+    watch(options, &cluster, &publisher, &engine, &board);
     let watched = options.watched.first().map_or_else(String::new, |name| format!("/namespaces/{name}"));
     let lost = tokio::select! {
         _ = terminate.recv() => {
@@ -195,7 +199,7 @@ async fn find(kubeconfig: Option<&Path>, namespace: Option<String>) -> Result<Cl
 }
 
 /// Watches definitions of both kinds and Secrets, in the namespaces of the options.
-async fn watch(
+fn watch(
     options: &Options,
     cluster: &Arc<Cluster>,
     publisher: &Publisher,
@@ -206,38 +210,25 @@ async fn watch(
     if namespaces.is_empty() {
         namespaces.push(None);
     }
-    let kinds = kinds(cluster, namespaces[0].as_deref()).await;
-    board.await_lists(kinds.len() * namespaces.len());
-    for namespace in namespaces {
+    let lists = namespaces.iter().flat_map(|namespace| {
+        let kinds = Kind::ALL.map(Some).into_iter().chain([None]);
+        kinds.map(|kind| (kind, namespace.clone()))
+    });
+    board.await_lists(lists.collect());
+    for namespace in &namespaces {
         tokio::spawn(watch::look(cluster.client(), namespace.clone(), engine.clone()));
-        for &kind in &kinds {
-            let context = Arc::new(Context {
-                kind,
-                cluster: Arc::clone(cluster),
-                publisher: publisher.clone(),
-                rules: options.rules.clone(),
-                excluded: options.excluded.clone(),
-                engine: engine.clone(),
-            });
-            tokio::task::spawn_local(watch::control(cluster.client(), namespace.clone(), context));
-        }
     }
-}
-
-/// Returns the kinds that can be listed: users of secrets-manager have only its kind. If none can be listed, that
-/// kind is tried again and again.
-async fn kinds(cluster: &Cluster, namespace: Option<&str>) -> Vec<Kind> {
-    let mut kinds = Vec::new();
-    for kind in Kind::ALL {
-        match watch::can_list(cluster, kind, namespace).await {
-            Ok(()) => kinds.push(kind),
-            Err(why) => tracing::info!("objects of the kind {} are not synced: {why}", kind.name()),
-        }
-    }
-    if kinds.is_empty() {
-        kinds.push(Kind::SecretDefinition);
-    }
-    kinds
+    let contexts = Kind::ALL.map(|kind| {
+        Arc::new(Context {
+            kind,
+            cluster: Arc::clone(cluster),
+            publisher: publisher.clone(),
+            rules: options.rules.clone(),
+            excluded: options.excluded.clone(),
+            engine: engine.clone(),
+        })
+    });
+    tokio::task::spawn_local(kinds::attend(namespaces, contexts));
 }
 
 async fn wait_to_lead(election: &mut Election, cluster: &Cluster) {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::definition::{Definition, Key};
+use super::orphans;
 use super::restart::Stamp;
 use super::secret::{self, Data, MANAGER, OWNER, Owner, Step};
 use crate::cluster::{Answer, Away, Cluster};
@@ -182,6 +183,10 @@ impl Publisher {
     pub(crate) async fn delete(&self, key: &Key, name: &str) -> Result<(), Unpublished> {
         let Some(live) = self.read(&key.namespace, name).await? else { return Ok(()) };
         match Owner::of(&live, key) {
+            // Nothing in it says whose it is, until one of them has written it.
+            Owner::Inherited if orphans::is_shared(&self.cluster, key, name).await? => {
+                tracing::info!(definition = %key, secret = name, "left the Secret, which another definition asks for");
+            }
             Owner::Own | Owner::Inherited => {
                 self.remove(&format!("{}/{name}", collection(&key.namespace)), &live).await?;
                 tracing::info!(definition = %key, secret = name, "deleted the Secret");

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::definition::{Definition, Key, Kind, Rules};
 use super::desk::{Message, Refused};
 use super::object::Object;
+use super::orphans;
 use super::publisher::{Publisher, Unpublished};
 use super::synced;
 use crate::cluster::{Away, Cluster};
@@ -108,10 +109,22 @@ async fn end(key: &Key, spec: &Value, metadata: &Value, context: &Context) -> Re
     // An excluded namespace is left alone, except for the finalizer, which would keep the definition in it.
     let stays = context.excluded.contains(&*key.namespace)
         || (key.kind == Kind::SyncedSecret && synced::retains(spec));
-    if !stays && !secret.is_empty() && !secret.contains('/') {
-        context.publisher.delete(key, &secret).await.map_err(Trouble::Secret)?;
+    if !stays {
+        delete(key, &secret, context).await.map_err(Trouble::Secret)?;
     }
     finalize(key, metadata, false, &context.cluster).await.map(drop)
+}
+
+/// Deletes the Secret of a definition, and those that it still has under former names: the Secret of a new name may never have
+/// been made.
+async fn delete(key: &Key, secret: &str, context: &Context) -> Result<(), Unpublished> {
+    if !secret.is_empty() && !secret.contains('/') {
+        context.publisher.delete(key, secret).await?;
+    }
+    for former in orphans::secrets_of(&context.cluster, key).await? {
+        context.publisher.delete_orphan(key, &former).await?;
+    }
+    Ok(())
 }
 
 /// Adds our finalizer, or removes it, by PUT: the rights of secrets-manager's users do not include `patch`. Other finalizers stay.
@@ -158,7 +171,7 @@ pub(crate) fn again(object: Arc<Object>, why: &Trouble, _: Arc<Context>) -> Acti
 }
 
 /// Returns the Secret that an object names, as it is written.
-fn target(key: &Key, spec: &Value) -> String {
+pub(super) fn target(key: &Key, spec: &Value) -> String {
     match key.kind {
         Kind::SecretDefinition => text(&spec["name"]),
         Kind::SyncedSecret => spec["target"]["name"].as_str().unwrap_or(&key.name).to_owned(),

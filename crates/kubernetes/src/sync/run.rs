@@ -38,6 +38,7 @@ use super::board::Board;
 use super::definition::{Definition, Key};
 use super::desk::{Desk, Message};
 use super::handoff::Handoff;
+use super::handovers::Share;
 use super::publisher::{Publisher, Turn};
 use super::restart::rollout::Restarter;
 use super::restart::{Readers, Stamp};
@@ -48,10 +49,14 @@ use super::secret::Data;
 const QUIET: Duration = Duration::from_millis(100);
 /// Or when the first of them has waited for this long.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// The first definitions are taken over when all are known, or when they have waited for this long. What an earlier leader
+/// left is given back if no definition uses it, and until then nothing renews it.
+const START: Duration = Duration::from_secs(10);
 /// The least time between two writes to the board.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How many renderings follow each other before other events are handled.
-const SLICE: usize = 64;
+/// How long renderings follow each other before other engines, and the renewal of the Lease, have their turn. The templates of
+/// one tenant may be expensive.
+const SLICE: Duration = Duration::from_millis(20);
 
 /// The places that an engine's work goes to.
 #[derive(Clone)]
@@ -72,12 +77,15 @@ pub(crate) struct Run {
     publisher: Publisher,
     restarter: Restarter,
     handoff: Option<Rc<Handoff>>,
+    share: Share,
     saves: Saves,
     environment: Environment,
     inbox: UnboundedReceiver<Message>,
     timer: Timer,
     backlog: VecDeque<Event>,
     chores: VecDeque<FileId>,
+    /// When the others last had their turn.
+    turned: Moment,
     /// What is to be published when it is its turn, and the turn that is waited for.
     waiting: VecDeque<Waiting>,
     turn: Option<LocalBoxFuture<'static, Turn>>,
@@ -146,7 +154,7 @@ impl Run {
     /// Says what is wrong with the server's settings, or that no timer can be had.
     pub(crate) fn new(
         basis: Basis,
-        Places { publisher, restarter, handoff }: Places,
+        (Places { publisher, restarter, handoff }, share): (Places, Share),
         board: Rc<Board>,
         inbox: UnboundedReceiver<Message>,
     ) -> Result<Self, String> {
@@ -168,12 +176,14 @@ impl Run {
             publisher,
             restarter,
             handoff,
+            share,
             saves: Saves::default(),
             environment: super::world::of_nothing(),
             inbox,
             timer,
             backlog: VecDeque::from([Event::Start { kept: None, rebooted: false }]),
             chores: VecDeque::new(),
+            turned: Moment::default(),
             waiting: VecDeque::new(),
             turn: None,
             held: Vec::new(),
@@ -225,7 +235,8 @@ impl Run {
                 self.touched = true;
             }
             if self.due().is_some_and(|due| due <= now.moment) && self.backlog.is_empty() {
-                self.board.show(&self.basis, &self.engine.view(now), now);
+                let shows = |key: &Key| self.share.shows(key);
+                self.board.show(&self.basis, &self.engine.view(now), now, &shows);
                 (self.touched, self.shown) = (false, Some(now.moment));
             }
         }
@@ -257,14 +268,13 @@ impl Run {
                 return event;
             }
             if let Some(file) = self.chores.pop_front() {
-                if self.chores.len().is_multiple_of(SLICE) {
+                if self.turned.until(clock::moment()) >= SLICE {
                     tokio::task::yield_now().await;
+                    self.turned = clock::moment();
                 }
                 return self.render(file);
             }
-            let rests = self.changed.map(|(first, last)| last.after(QUIET).min(first.after(PATIENCE)));
-            let due =
-                self.due().into_iter().chain(self.engine.deadline()).chain(rests.filter(|_| !self.yielding));
+            let due = self.due().into_iter().chain(self.engine.deadline()).chain(self.rests());
             if let Err(error) = self.timer.arm(due.min()) {
                 tracing::error!("cannot arm the timer: {error}");
             }
@@ -295,13 +305,28 @@ impl Run {
             .then(|| self.shown.map_or_else(Moment::default, |shown| shown.after(PAUSE)))
     }
 
+    /// Returns when changes that wait will have come to rest.
+    fn rests(&self) -> Option<Moment> {
+        let (first, last) = self.changed.filter(|_| !self.yielding)?;
+        let rests = last.after(QUIET).min(first.after(PATIENCE));
+        let now = clock::moment();
+        if !self.awaits_more() || first.after(START) <= now {
+            return Some(rests);
+        }
+        Some(now.after(QUIET).min(first.after(START)))
+    }
+
+    /// Returns whether this engine goes on from a handoff, and may not have heard yet of each definition that uses what is in
+    /// it.
+    fn awaits_more(&self) -> bool {
+        let is_first = self.generation == 0 && self.handoff.is_some();
+        // The Secrets of a list come before the word that it is complete.
+        is_first && !(self.board.knows_all() && self.inbox.is_empty())
+    }
+
     /// Has the engine yield when changes have come to rest.
     fn begin_turn(&mut self) -> Option<Event> {
-        let (first, last) = self.changed.filter(|_| !self.yielding)?;
-        let now = clock::moment();
-        if last.after(QUIET) > now && first.after(PATIENCE) > now {
-            return None;
-        }
+        self.rests().filter(|rests| *rests <= clock::moment())?;
         Some(self.begin_to_yield())
     }
 

@@ -1,6 +1,6 @@
 //! Watches in the cluster: of definitions, by kube's controller, and of the metadata of our own Secrets.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,20 +28,33 @@ const GLANCE: Duration = Duration::from_secs(10);
 /// After so many of them everything is reconciled, which costs no request: ten minutes.
 const SELDOM: u32 = 60;
 
+/// Why the objects of a kind cannot be listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unlisted {
+    /// There is no such kind.
+    Absent(String),
+    /// The right is missing.
+    Denied(String),
+    /// The API server could not say.
+    Unknown(String),
+}
+
 /// Checks that objects of a kind can be listed.
 ///
 /// # Errors
-/// The API server's words, or that it does not answer.
-pub(crate) async fn can_list(cluster: &Cluster, kind: Kind, namespace: Option<&str>) -> Result<(), String> {
+/// [`Unlisted`], with the API server's words, or that it does not answer.
+pub(crate) async fn can_list(cluster: &Cluster, kind: Kind, namespace: Option<&str>) -> Result<(), Unlisted> {
     let within = namespace.map(|name| format!("/namespaces/{name}")).unwrap_or_default();
     let path = format!("/apis/{}/v1alpha1{within}/{}?limit=1", kind.group(), kind.plural());
-    match cluster.get(&path).await {
-        Ok(answer) if answer.status == 200 => Ok(()),
-        Ok(answer) if answer.status == 404 => {
-            Err(format!("there is no CustomResourceDefinition {}.{}", kind.plural(), kind.group()))
+    let answer = cluster.get(&path).await.map_err(|away| Unlisted::Unknown(away.to_string()))?;
+    match answer.status {
+        200 => Ok(()),
+        404 => {
+            let why = format!("there is no CustomResourceDefinition {}.{}", kind.plural(), kind.group());
+            Err(Unlisted::Absent(why))
         }
-        Ok(answer) => Err(answer.words()),
-        Err(away) => Err(away.to_string()),
+        403 => Err(Unlisted::Denied(answer.words())),
+        _ => Err(Unlisted::Unknown(answer.words())),
     }
 }
 
@@ -59,6 +72,7 @@ where
 pub(crate) async fn control(client: Client, namespace: Option<String>, context: Arc<Context>) {
     let kind = context.kind;
     let api: Api<Object> = api(&client, namespace.as_deref(), &kind);
+    let list = (Some(kind), namespace);
     let limits = Limits::default().concurrency(CONCURRENCY);
     let (bulk, wanted) = unbounded_channel();
     let wanted =
@@ -75,7 +89,7 @@ pub(crate) async fn control(client: Client, namespace: Option<String>, context: 
             let keys = keys.filter(|key| !excluded.contains(&*key.namespace)).collect();
             drop(all);
             // The receiver is gone if the run is ending.
-            let _sent = engine.send(Message::Listed(keys));
+            let _sent = engine.send(Message::Listed(list, keys));
             vanished(kind, &store, &engine, &bulk).await;
         }
         std::future::pending::<()>().await;
@@ -156,7 +170,7 @@ pub(crate) async fn look(client: Client, namespace: Option<String>, engine: Unbo
     let config = watcher::Config::default().labels(&format!("{LABEL}=true"));
     let mut stream = pin!(watch(api, config).default_backoff());
     let (mut known, mut listed) = (HashSet::new(), HashSet::new());
-    let mut failed = false;
+    let (mut failed, mut awaited) = (false, true);
     while let Some(event) = stream.next().await {
         let event = match event {
             Ok(event) => event,
@@ -165,6 +179,13 @@ pub(crate) async fn look(client: Client, namespace: Option<String>, engine: Unbo
                     tracing::warn!(
                         "Secrets cannot be watched, so what other hands change is not seen: {error}"
                     );
+                }
+                // There is no list to wait for.
+                if is_denied(&error)
+                    && std::mem::take(&mut awaited)
+                    && engine.send(none_listed(&namespace)).is_err()
+                {
+                    return;
                 }
                 continue;
             }
@@ -194,7 +215,7 @@ pub(crate) async fn look(client: Client, namespace: Option<String>, engine: Unbo
                 // These were deleted while nothing was watched.
                 let gone: Vec<_> = known.difference(&listed).cloned().collect();
                 known = std::mem::take(&mut listed);
-                gone.into_iter().try_for_each(|(namespace, name)| {
+                let told = gone.into_iter().try_for_each(|(namespace, name)| {
                     engine.send(Message::Seen(Sighting {
                         namespace,
                         name,
@@ -203,13 +224,27 @@ pub(crate) async fn look(client: Client, namespace: Option<String>, engine: Unbo
                         gone: true,
                         listed: true,
                     }))
-                })
+                });
+                match std::mem::take(&mut awaited) {
+                    true => told.and_then(|()| engine.send(none_listed(&namespace))),
+                    false => told,
+                }
             }
         };
         if told.is_err() {
             return;
         }
     }
+}
+
+/// Returns whether the rights to list Secrets are missing.
+fn is_denied(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::InitialListFailed(kube::Error::Api(status)) if status.code == 403)
+}
+
+/// Says that the first list of Secrets is over. It names no definitions.
+fn none_listed(namespace: &Option<String>) -> Message {
+    Message::Listed((None, namespace.clone()), BTreeSet::new())
 }
 
 fn place(secret: &PartialObjectMeta<DynamicObject>) -> Place {

@@ -119,10 +119,47 @@ fn a_secret_is_kept_as_it_is_defined_and_nothing_is_written_at_rest() {
     // Of a changed type it is made anew, and one that Kubernetes would not take costs nothing.
     let tls = json!({"name": "renamed", "type": "kubernetes.io/tls", "keysMap": {"foo": {"path": "secret/data/app", "key": "value"}}});
     stage.redefine("app", &tls);
-    wait_until("the refusal", SOON, || controller.status_of("renamed") == Some(0.0));
+    let refused = || stage.events("app").iter().filter(|(_, text)| text.contains("invalid (422)")).count();
+    wait_until("the refusal", SOON, || refused() > 0);
+    assert_eq!(controller.status_of("renamed"), Some(0.0));
+    controller.let_pass(&stage, 4, "secret/data/app");
+    assert_eq!(refused(), 1, "it is told once");
     assert_eq!(stage.value("renamed", "foo").as_deref(), Some("new"));
     let basic = json!({"name": "renamed", "type": "kubernetes.io/basic-auth", "keysMap": {"username": {"path": "secret/data/app", "key": "value"}}});
     stage.redefine("app", &basic);
     stage.until("renamed", "username", "new");
     assert_eq!(stage.secret("renamed").expect("it is there")["type"], "kubernetes.io/basic-auth");
+}
+
+/// A Secret that secrets-manager has left names no definition, until one of them writes it.
+#[test]
+fn the_end_of_a_duplicate_leaves_a_secret_of_secrets_manager_to_the_other_definition() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let left = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+        "metadata": {
+            "name": "app", "namespace": "default", "labels": {"app.kubernetes.io/managed-by": "secrets-manager"},
+        },
+        "data": {"foo": encoded("old")},
+    });
+    let before = stage.api.create(&left).ok().json();
+    // Neither can be read, so that neither writes it.
+    for name in ["one", "two"] {
+        stage.define(name, &spec("app", "secret/data/none"));
+        let finalizers = json!([{"op": "add", "path": "/metadata/finalizers", "value": [FINALIZER]}]);
+        stage.api.patch(&definition(name), &finalizers).ok();
+    }
+    let token = stage.api.token("leasehold", "leasehold-sync", &["https://kubernetes.default.svc"]);
+    let _controller = stage.controller_as(&token, "sync-0", &[]);
+    let delete = |name: &str| {
+        stage.api.ask("DELETE", &definition(name), None).ok();
+        wait_until("the definition to be gone", SOON, || stage.get(&definition(name)).is_none());
+    };
+    delete("one");
+    assert_eq!(stage.secret("app"), Some(before));
+    delete("two");
+    assert_eq!(stage.secret("app"), None, "no definition asks for it any more");
 }

@@ -1,7 +1,8 @@
 //! A new leader goes on with what the one before has left: without another login, and with every lease.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use leasehold_testkit::evidence;
 use nix::sys::signal::{Signal, kill};
@@ -13,9 +14,10 @@ use crate::gate::{Asked, Fate, Gate};
 use crate::stage::{Controller, SOON, Stage};
 use crate::support::api_server::api_server_possible;
 use crate::support::wait::wait_until;
-use crate::synced::{make, place, secret, value_of, with_accounts};
+use crate::synced::{condition, make, place, secret, value_of, with_accounts};
 
-const ARGS: [&str; 2] = ["-handoff.secret=leasehold-sync-handoff", "-handoff.transit=transit/keys/sync"];
+pub(crate) const ARGS: [&str; 2] =
+    ["-handoff.secret=leasehold-sync-handoff", "-handoff.transit=transit/keys/sync"];
 
 /// A transit engine that the controller's own login may use, and leases that outlive a test.
 fn with_transit(stage: &Stage) {
@@ -35,13 +37,13 @@ pub(crate) fn leases(stage: &Stage) -> usize {
     list.json()["data"]["keys"].as_array().map_or(0, Vec::len)
 }
 
-fn handoffs(stage: &Stage) -> Vec<Value> {
+pub(crate) fn handoffs(stage: &Stage) -> Vec<Value> {
     let path = "/api/v1/namespaces/leasehold/secrets?labelSelector=leasehold.dev/handoff";
     stage.get(path).expect("a list")["items"].as_array().expect("a list").clone()
 }
 
 /// Starts a leader that keeps a Secret with a lease, and has written its handoff.
-fn a_leader(stage: &Stage) -> Controller {
+pub(crate) fn a_leader(stage: &Stage) -> Controller {
     with_transit(stage);
     stage.put("secret/data/web", &json!({"value": "one"}));
     let leader = stage.controller(&ARGS);
@@ -120,6 +122,55 @@ fn what_is_deleted_while_no_controller_runs_is_given_back_by_the_next() {
     assert_eq!(secret(&stage, "shop", "web"), None);
     terminate(&mut second);
     evidence.holds("the finalizer keeps the object until a controller runs; then its Secret, its lease, its login and its handoff go");
+}
+
+/// Several objects ask for one Secret, and it names one of them. A leader that hears of another one first takes that one for
+/// its owner, and what the right one has leased for unused.
+#[test]
+fn a_new_leader_gives_no_lease_back_before_it_knows_whose_the_secrets_are() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let mut first = a_leader(&stage);
+    let mut rival = leased("secret/data/web");
+    rival["target"] = json!({"name": "web"});
+    rival["data"].as_object_mut().expect("a map").remove("otp");
+    // A controller hears of objects in any order, so that most of its starts begin with a rival.
+    let rivals = ["a", "b", "c", "d", "e", "f", "g"];
+    rivals.iter().for_each(|name| make(&stage, "shop", name, &rival));
+    for name in rivals {
+        wait_until("the rival to be turned away", SOON, || {
+            let ready = condition(&stage, "shop", name, "Ready");
+            ready.is_some_and(|(_, why)| why.contains("asks for the same Secret"))
+        });
+    }
+    let before = secret(&stage, "shop", "web");
+    first.child.kill();
+
+    let gate = Gate::to(&stage.api.address(), &stage.api.ca_file());
+    let (free, held) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (freed, holds) = (Arc::clone(&free), Arc::clone(&held));
+    gate.rule(move |asked: &Asked| {
+        let lists = asked.path.contains("/secrets?") && asked.path.contains("limit=500");
+        if !lists {
+            return Fate::Pass;
+        }
+        holds.store(true, Ordering::SeqCst);
+        Fate::Hold(Arc::clone(&freed))
+    });
+    let mut second = through(&stage, &gate, "sync-0", &ARGS);
+    let watches = |asked: &Asked| asked.path.contains("syncedsecrets?") && asked.path.contains("watch=");
+    wait_until("the objects to be known", SOON, || {
+        held.load(Ordering::SeqCst) && gate.asked().iter().any(watches)
+    });
+    // A leader that does not wait takes the objects over in a tenth of this time.
+    std::thread::sleep(Duration::from_secs(2));
+    free.store(true, Ordering::SeqCst);
+    second.until_ready();
+    second.let_pass(&stage, 3, "secret/data/web");
+    assert_eq!(secret(&stage, "shop", "web"), before);
+    assert_eq!((stage.vault.requests("ssh/creds/otp"), leases(&stage)), (1, 1));
 }
 
 #[test]
@@ -271,7 +322,7 @@ fn live(stage: &Stage, gate: &Gate, round: usize, (at, before): (usize, bool)) -
 }
 
 #[test]
-fn a_leader_that_is_killed_at_any_write_loses_no_secret_and_leaves_no_lease() {
+pub(crate) fn a_leader_that_is_killed_at_any_write_loses_no_secret_and_leaves_no_lease() {
     if !api_server_possible() {
         return;
     }

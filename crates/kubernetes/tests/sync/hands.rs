@@ -136,9 +136,13 @@ fn readers_of_an_immutable_secret_are_restarted_and_its_deletion_is_not_taken_fo
     });
     make(&stage, "shop", "web", &object);
     let is = |wanted: &str| value_of(&stage, "web", "v").as_deref() == Some(wanted);
+    let immutable =
+        || crate::synced::secret(&stage, "shop", "web").expect("it is there")["immutable"].clone();
     wait_until("the Secret", SOON, || is("one"));
+    assert_eq!(immutable(), true);
     stage.put("secret/data/web", &json!({"value": "two"}));
     wait_until("the change", SOON, || is("two"));
+    assert_eq!(immutable(), true);
     wait_until("the restart", SOON, || !annotations(&stage, "Deployment", "web").is_null());
     let log = controller.child.stderr();
     assert!(!log.contains("by another process"), "{log}");

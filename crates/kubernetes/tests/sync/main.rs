@@ -5,6 +5,7 @@
 mod azure;
 mod dashboard;
 mod drop_in;
+mod edits;
 mod ends;
 mod facts;
 mod failover;
@@ -12,6 +13,7 @@ mod faults;
 mod gate;
 mod handoffs;
 mod hands;
+mod kinds;
 mod manifests;
 mod others;
 mod restarts;
@@ -20,6 +22,7 @@ mod rules;
 mod scale;
 mod shown;
 mod stage;
+mod statuses;
 #[path = "../webhook/support.rs"]
 mod support;
 mod synced;

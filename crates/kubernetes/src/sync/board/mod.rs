@@ -2,20 +2,20 @@
 //! ready.
 
 mod metrics;
+mod show;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use leasehold::core::view::{Counters, Health, View};
+use leasehold::core::view::Counters;
 use leasehold_base::failure::Failure;
-use leasehold_base::time::{Moment, Now};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::definition::{Key, Kind};
-use super::desk::Refused;
+use super::desk::{List, Refused};
+use super::identity::Identity;
 use super::options::Options;
-use super::roster::{Basis, key_of};
 
 /// A note about a definition that a person should see.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,8 @@ struct Entry {
     trouble: Option<String>,
     /// It cannot be synced in its present form, whatever the engine does.
     refused: bool,
+    /// The engine goes on with the last form that was good.
+    keeps: bool,
     /// Its Secret was written or compared in this run.
     synced: bool,
     errors: u64,
@@ -92,8 +94,8 @@ struct Entry {
 #[derive(Debug, Default)]
 struct State {
     entries: BTreeMap<Key, Entry>,
-    /// How many lists of definitions are still to come, and which listed definitions are not reconciled yet.
-    lists: usize,
+    /// The lists of definitions and of Secrets that are still to come, and the listed definitions that are not reconciled yet.
+    lists: BTreeSet<List>,
     awaited: BTreeSet<Key>,
     /// The logins, by name.
     logins: BTreeMap<String, Login>,
@@ -123,19 +125,6 @@ struct Login {
     definitions: BTreeSet<Key>,
 }
 
-/// What an engine shows of one definition.
-#[derive(Debug, Default)]
-struct Shown<'v> {
-    trouble: Option<&'v str>,
-    failures: u64,
-    usable: bool,
-    /// The engine has just begun, and knows of no file of it that is published or in trouble.
-    pending: bool,
-    expires: Option<Moment>,
-    /// When the first of its leases was granted or renewed last, and the accessor of the login that leased it.
-    renewed: Option<(Moment, String)>,
-}
-
 /// The board; see the module.
 pub(crate) struct Board {
     state: RefCell<State>,
@@ -145,13 +134,13 @@ pub(crate) struct Board {
 
 impl Board {
     pub(crate) fn new(notes: UnboundedSender<Note>, options: &Options) -> Self {
-        // At least one list is to come.
-        let state = State { lists: 1, ..State::default() };
+        // Some list is to come.
+        let state = State { lists: BTreeSet::from([(None, None)]), ..State::default() };
         Self { state: RefCell::new(state), notes, labels: metrics::Labels::of(options) }
     }
 
-    /// Sets how many lists of definitions are to come.
-    pub(crate) fn await_lists(&self, lists: usize) {
+    /// Sets which lists of definitions and of Secrets are to come.
+    pub(crate) fn await_lists(&self, lists: BTreeSet<List>) {
         self.state.borrow_mut().lists = lists;
     }
 
@@ -161,9 +150,9 @@ impl Board {
     }
 
     /// Records which definitions were there when one of the watches began.
-    pub(crate) fn listed(&self, keys: BTreeSet<Key>) {
+    pub(crate) fn listed(&self, list: &List, keys: BTreeSet<Key>) {
         let mut state = self.state.borrow_mut();
-        state.lists = state.lists.saturating_sub(1);
+        state.lists.remove(list);
         let news: Vec<Key> = keys.into_iter().filter(|key| !state.entries.contains_key(key)).collect();
         state.awaited.extend(news);
     }
@@ -185,10 +174,13 @@ impl Board {
         state.awaited.remove(key);
         let Some(entry) = state.entries.get_mut(key) else { return };
         if entry.uid == uid && entry.generation > generation {
+            if entry.keeps {
+                entry.secret = secret;
+            }
             return;
         }
         if entry.refused {
-            (entry.refused, entry.trouble) = (false, None);
+            (entry.refused, entry.keeps, entry.trouble) = (false, false, None);
         }
         if entry.generation != generation {
             entry.synced = false;
@@ -199,17 +191,30 @@ impl Board {
     /// Records that a definition cannot be synced. An engine may say so late, too.
     pub(crate) fn refuse(&self, key: &Key, refused: &Refused) {
         let mut state = self.state.borrow_mut();
-        state.awaited.remove(key);
-        let Some(entry) = state.entries.get_mut(key) else { return };
-        if entry.uid == refused.uid && entry.generation > refused.generation {
-            return;
-        }
-        (entry.uid, entry.secret, entry.refused) = (refused.uid.clone(), refused.secret.clone(), true);
-        (entry.generation, entry.synced) = (refused.generation, false);
+        let Some(entry) = state.newest(key, refused) else { return };
+        (entry.secret, entry.keeps, entry.synced, entry.usable) =
+            (refused.secret.clone(), false, false, false);
         // Nothing renews its leases any more.
         (entry.expires, entry.lease) = (None, None);
+        self.refused(key, entry, refused);
+    }
+
+    /// Records that a definition cannot be synced in its present form, and that the Secret is kept in the last one that was
+    /// good, with its leases.
+    pub(crate) fn refuse_edit(&self, key: &Key, refused: &Refused) {
+        let mut state = self.state.borrow_mut();
+        let Some(entry) = state.newest(key, refused) else { return };
+        entry.keeps = true;
+        if entry.secret.is_empty() {
+            entry.secret.clone_from(&refused.secret);
+        }
+        self.refused(key, entry, refused);
+    }
+
+    fn refused(&self, key: &Key, entry: &mut Entry, refused: &Refused) {
+        (entry.uid, entry.generation, entry.refused) = (refused.uid.clone(), refused.generation, true);
         self.trouble(key, entry, &refused.why.to_string(), "Refused");
-        self.status(key, entry, "Refused");
+        self.status(key, entry);
     }
 
     fn trouble(&self, key: &Key, entry: &mut Entry, why: &str, reason: &'static str) {
@@ -229,7 +234,7 @@ impl Board {
     }
 
     /// Has the status of a SyncedSecret written if it has changed.
-    fn status(&self, key: &Key, entry: &mut Entry, reason: &'static str) {
+    fn status(&self, key: &Key, entry: &mut Entry) {
         if key.kind != Kind::SyncedSecret {
             return;
         }
@@ -250,12 +255,11 @@ impl Board {
         let text =
             entry.trouble.clone().unwrap_or_else(|| format!("the Secret {} is as defined", entry.secret));
         let (key, uid, warning) = (key.clone(), entry.uid.clone(), entry.trouble.is_some());
-        let reason = if warning {
-            reason
-        } else if status.synced {
-            "Synced"
-        } else {
-            "Pending"
+        let reason = match (warning, status.synced) {
+            (true, _) if entry.refused => "Refused",
+            (true, _) => "NotSynced",
+            (false, true) => "Synced",
+            (false, false) => "Pending",
         };
         let text = if warning || status.synced { text } else { "the secrets are being read".to_owned() };
         let _sent = self.notes.send(Note { key, uid, warning, reason, text, status: Some(status) });
@@ -278,11 +282,17 @@ impl Board {
         state.entries.remove(key);
     }
 
-    /// Records that a definition was changed and changed back, before any engine took the change over.
+    /// Records that a definition was changed and changed back, before any engine took the change over. What the engine shows
+    /// next ends the trouble of a change that was refused.
     pub(crate) fn is_again(&self, key: &Key, generation: i64) {
-        if let Some(entry) = self.state.borrow_mut().entries.get_mut(key) {
-            entry.generation = entry.generation.max(generation);
+        let mut state = self.state.borrow_mut();
+        let Some(entry) = state.entries.get_mut(key).filter(|entry| entry.generation <= generation) else {
+            return;
+        };
+        if entry.generation < generation {
+            (entry.refused, entry.keeps) = (false, false);
         }
+        entry.generation = generation;
     }
 
     /// Counts a write of a form that is not wanted any more.
@@ -311,7 +321,7 @@ impl Board {
         // A restart that failed before is shown as failed until it succeeds.
         if !matches!(entry.restart, Some(Restart::Failed(_))) {
             entry.restart = Some(Restart::UnderWay);
-            self.status(key, entry, "NotSynced");
+            self.status(key, entry);
         }
     }
 
@@ -338,7 +348,7 @@ impl Board {
                 self.note(key, entry, true, "NotRestarted", why.clone());
             }
         }
-        self.status(key, entry, "NotSynced");
+        self.status(key, entry);
     }
 
     /// Counts a renewal or look-up of the token that failed.
@@ -370,93 +380,25 @@ impl Board {
         state.news + state.writes
     }
 
-    /// Takes over what an engine shows.
-    pub(crate) fn show(&self, basis: &Basis, view: &View, now: Now) {
-        let mut state = self.state.borrow_mut();
-        let mut troubles: BTreeMap<Key, Shown<'_>> = BTreeMap::new();
-        for file in &view.files {
-            let Some(key) = key_of(&file.name) else { continue };
-            let shown = troubles.entry(key).or_insert_with(|| Shown { usable: true, ..Shown::default() });
-            shown.failures += file.failures;
-            shown.usable &=
-                file.generation.is_some() && !matches!(file.health, Health::Expired(_) | Health::Missing);
-            shown.expires = file.expires.into_iter().chain(shown.expires).min();
-            for secret in file.secrets.iter().map(|at| &view.secrets[*at]) {
-                // A batch token has no accessor, and of what another run has renewed the time may not be known.
-                let accessor = secret.accessor.clone().filter(|_| secret.lease.is_some());
-                let accessor = accessor.filter(|accessor| !accessor.is_empty());
-                let renewed = secret.fresh.filter(|fresh| *fresh != Moment::default()).zip(accessor);
-                shown.renewed = renewed.into_iter().chain(shown.renewed.take()).min();
-            }
-            shown.pending |= file.generation.is_none() && file.error.is_none();
-            if shown.trouble.is_none() {
-                shown.trouble = file.error.as_ref().map(|error| error.text.as_str());
-            }
-        }
-        let login = state.logins.entry(basis.login.clone()).or_default();
-        login.token_ttl =
-            view.token.as_ref().and_then(|token| token.expires).map(|end| now.moment.until(end));
-        login.renewed_below = view.token.as_ref().and_then(|token| token.granted).map(|granted| granted / 2);
-        login.counters = view.counters;
-        let refused = view.login.as_ref().map(|login| format!("could not log in: {}", login.why));
-        let stores = view.stores.iter().filter_map(|store| store.outage.as_ref());
-        let outage = view
-            .outage
-            .iter()
-            .chain(stores)
-            .next()
-            .map(|outage| format!("the server does not answer: {}", outage.why));
-        login.away = login.no_credentials.clone().or(refused).or(outage);
-        login.definitions = troubles.keys().cloned().collect();
-        let no_credentials = login.no_credentials.clone();
-        for (key, shown) in troubles {
-            let Some(entry) = state.entries.get_mut(&key).filter(|entry| !entry.refused) else { continue };
-            if shown.pending && shown.trouble.is_none() {
-                // The entry keeps what the former engine showed, until this engine knows more.
-                entry.usable &= entry.expires.is_none_or(|end| end > now.wall);
-                entry.failures = shown.failures;
-                self.status(&key, entry, "NotSynced");
-                continue;
-            }
-            match shown.trouble {
-                Some(why) => {
-                    let why = match &basis.token {
-                        // The name of a file that a person has never seen says nothing.
-                        Some(path) if why.contains(path.as_str()) => no_credentials
-                            .clone()
-                            .unwrap_or_else(|| why.replace(path.as_str(), "the account's token")),
-                        _ => why.to_owned(),
-                    };
-                    entry.errors += shown.failures.saturating_sub(entry.failures);
-                    self.trouble(&key, entry, &why, "NotSynced");
-                }
-                None if entry.trouble.take().is_some() => {
-                    tracing::info!(definition = %key, secret = entry.secret, "synced again");
-                    let text = format!("the Secret {} is as defined again", entry.secret);
-                    self.note(&key, entry, false, "Synced", text);
-                }
-                None => {}
-            }
-            entry.failures = shown.failures;
-            entry.usable = shown.usable;
-            let expires = shown.expires.map(|end| now.wall.saturating_add(seconds(now.moment.until(end))));
-            entry.expires = match (entry.expires, expires) {
-                (Some(before), Some(next)) => Some(steady(before, next)),
-                (_, next) => next,
-            };
-            entry.lease = shown.renewed.map(|(renewed, accessor)| {
-                let renewed = now.wall.saturating_sub(seconds(renewed.until(now.moment)));
-                let before = entry.lease.as_ref().map_or(renewed, |lease| lease.renewed);
-                Lease { renewed: steady(before, renewed), accessor }
-            });
-            self.status(&key, entry, "NotSynced");
-        }
-    }
-
     /// Returns whether every definition that was there at the start is known.
     pub(crate) fn knows_all(&self) -> bool {
         let state = self.state.borrow();
-        state.lists == 0 && state.awaited.is_empty()
+        state.lists.is_empty() && state.awaited.is_empty()
+    }
+
+    /// Returns whether each definition that may have used this login has a Secret that does not: it was published with its
+    /// present login. What was refused from the start may have been read with any login of its namespace.
+    pub(crate) fn needs_no_more(&self, identity: &Identity) -> bool {
+        let state = self.state.borrow();
+        let concerned = |key: &Key| match identity {
+            Identity::Controller => key.kind == Kind::SecretDefinition,
+            Identity::Account { namespace, .. } => *key.namespace == **namespace,
+        };
+        state
+            .entries
+            .iter()
+            .filter(|(key, _)| concerned(key))
+            .all(|(_, entry)| entry.synced && !entry.refused)
     }
 
     /// Returns why the controller is not ready.
@@ -479,11 +421,14 @@ impl Board {
     }
 }
 
-fn seconds(span: Duration) -> i64 {
-    i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
+impl State {
+    /// Returns the entry of a definition that is refused in this form, unless it has a later form already.
+    fn newest(&mut self, key: &Key, refused: &Refused) -> Option<&mut Entry> {
+        self.awaited.remove(key);
+        let is_later = |entry: &Entry| entry.uid == refused.uid && entry.generation > refused.generation;
+        self.entries.get_mut(key).filter(|entry| !is_later(entry))
+    }
 }
 
-/// Keeps a time that is already shown, unless it differs by more than 2 s: the two clocks are read one after the other.
-fn steady(before: i64, next: i64) -> i64 {
-    if before.abs_diff(next) <= 2 { before } else { next }
-}
+#[cfg(test)]
+mod tests;

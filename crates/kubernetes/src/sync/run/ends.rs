@@ -8,6 +8,7 @@ use leasehold::core::ids::{FileId, UnitId};
 use leasehold_base::exit::{Cause, Ending};
 
 use super::super::definition::{Definition, Key};
+use super::super::handovers::Pen;
 use super::super::publisher::{self, Seen, Unpublished};
 use super::super::restart::Stamp;
 use super::super::secret::Data;
@@ -20,7 +21,9 @@ pub(super) enum Done {
         key: Key,
         unit: UnitId,
         generation: u64,
-        record: Option<(Arc<Definition>, Data)>,
+        record: (Arc<Definition>, Data),
+        /// No other login writes the Secret before the outcome is recorded.
+        pen: Pen,
         result: Result<publisher::Outcome, Unpublished>,
     },
     Inspected {
@@ -51,11 +54,12 @@ impl Run {
     /// Handles an outcome. Returns the event that it becomes for the engine.
     pub(super) fn finish(&mut self, done: Done) -> Option<Event> {
         match done {
-            Done::Published { key, unit, generation, record, result } => {
+            Done::Published { key, unit, generation, record, pen, result } => {
                 let gone = self.release(&key);
                 let files = self.roster_files(unit, generation);
                 let result = result.map(|outcome| self.keep(&key, record, &outcome, files));
                 let result = result.map_err(|why| self.unpublished(&key, &why));
+                drop(pen);
                 if generation == self.generation {
                     self.backlog.push_back(Event::Published { unit, result });
                 }
@@ -118,34 +122,32 @@ impl Run {
     fn keep(
         &mut self,
         key: &Key,
-        record: Option<(Arc<Definition>, Data)>,
+        (definition, data): (Arc<Definition>, Data),
         outcome: &publisher::Outcome,
         files: Vec<FileId>,
     ) -> Published {
-        if let Some((definition, data)) = record {
-            if outcome.wrote {
-                tracing::info!(definition = %key, secret = &*definition.target.name, keys = data.len(), "wrote the Secret");
+        if outcome.wrote {
+            tracing::info!(definition = %key, secret = &*definition.target.name, keys = data.len(), "wrote the Secret");
+        }
+        self.share.published(key);
+        // A form that was changed meanwhile is not what is wanted.
+        self.good(&definition, outcome.wrote);
+        if self.desk.get(key).is_some() {
+            let (version, owed) = (outcome.version.clone(), outcome.owed);
+            // Readers are restarted once for a change, however often the Secret is compared.
+            let before = self.published.remove(key);
+            let changed = outcome.changed.or(before.as_ref().and_then(|before| before.changed));
+            let before = before.filter(|before| before.owed == owed);
+            owed.iter().for_each(|_| self.board.restarting(key));
+            let told = before.map(|before| before.told).unwrap_or_default();
+            for (readers, stamp) in definition.restarts.readers.iter().zip(owed.into_iter().cycle()) {
+                self.restarter.owe(readers, &definition.target.name, stamp);
             }
-            // A form that was changed meanwhile is not what is wanted.
-            match self.is_current(&definition) {
-                true => self.board.good(key, outcome.wrote),
-                false if outcome.wrote => self.board.wrote_former(),
-                false => {}
-            }
-            if self.desk.get(key).is_some() {
-                let (version, owed) = (outcome.version.clone(), outcome.owed);
-                // Readers are restarted once for a change, however often the Secret is compared.
-                let before = self.published.remove(key);
-                let changed = outcome.changed.or(before.as_ref().and_then(|before| before.changed));
-                let before = before.filter(|before| before.owed == owed);
-                owed.iter().for_each(|_| self.board.restarting(key));
-                let told = before.map(|before| before.told).unwrap_or_default();
-                for (readers, stamp) in definition.restarts.readers.iter().zip(owed.into_iter().cycle()) {
-                    self.restarter.owe(readers, &definition.target.name, stamp);
-                }
-                let record = Record { definition, data, version, owed, told, changed, lost: false };
-                self.published.insert(key.clone(), record);
-                self.clean(key);
+            let record = Record { definition, data, version, owed, told, changed, lost: false };
+            self.published.insert(key.clone(), record);
+            self.clean(key);
+            if owed.is_none() {
+                self.share.settled(key);
             }
         }
         let is_news = outcome.wrote || outcome.owed.is_some();

@@ -50,7 +50,11 @@ impl Run {
                 if is_target { self.drifted(&key, gone) } else { None }
             }
             // The hub handles these.
-            Message::Refuse(..) | Message::Listed(_) | Message::Left(_) => None,
+            Message::Refuse(..)
+            | Message::Listed(..)
+            | Message::Unlisted(..)
+            | Message::Left(_)
+            | Message::Settled(..) => None,
             Message::End => self.end(),
             Message::Stop => {
                 self.stopping = true;
@@ -67,7 +71,14 @@ impl Run {
             self.known.insert(key.clone());
         }
         match self.desk.want(Arc::clone(&definition)) {
-            Taken::Same => return self.board.is_again(&key, definition.generation),
+            Taken::Same => {
+                self.board.is_again(&key, definition.generation);
+                if self.is_published(&definition) {
+                    self.good(&definition, false);
+                }
+                self.touched = true;
+                return;
+            }
             Taken::Held(holder) => return self.turn_away(definition, &holder, known),
             Taken::From(loser) => {
                 let known = self.known.contains(&loser.key) || self.published.contains_key(&loser.key);

@@ -40,7 +40,9 @@ impl Run {
 
     /// Deletes the Secrets that a definition had under former names, once it has one under its present name.
     pub(super) fn clean(&mut self, key: &Key) {
-        let Some(record) = self.published.get(key) else { return };
+        // To a former login, the Secret of another name may be the one that the next login has made.
+        let record = self.published.get(key).filter(|_| !self.share.is_former(key));
+        let Some(record) = record else { return };
         if self.desk.get(key).is_none_or(|wanted| wanted.target.name != record.definition.target.name) {
             return;
         }

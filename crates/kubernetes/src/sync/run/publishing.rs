@@ -9,6 +9,7 @@ use leasehold::core::ids::{FileId, UnitId};
 use leasehold_base::exit::{Cause, Ending};
 
 use super::super::definition::Definition;
+use super::super::handovers::Denied;
 use super::super::publisher::{Former, Turn};
 use super::super::secret::{self, Data};
 use super::Run;
@@ -49,24 +50,38 @@ impl Run {
         if !self.is_current(&definition) {
             return self.held.push(unit);
         }
-        let same = self.published.get(&definition.key).is_some_and(|record| {
-            record.data == data
-                && record.definition == definition
-                && !record.lost
-                && !self.desk.is_later(&definition, &record.version)
-        });
+        let record = self.published.get(&definition.key);
+        let same = self.is_published(&definition) && record.is_some_and(|record| record.data == data);
         if same {
-            self.board.good(&definition.key, false);
+            self.good(&definition, false);
             self.backlog.push_back(unchanged(unit, self.generation));
             return;
         }
         self.waiting.push_back(Waiting { unit, definition, data });
     }
 
+    /// Returns whether the Secret was published in this form, and was not seen to have changed since.
+    pub(super) fn is_published(&self, definition: &Arc<Definition>) -> bool {
+        self.published.get(&definition.key).is_some_and(|record| {
+            record.definition == *definition
+                && !record.lost
+                && !self.desk.is_later(definition, &record.version)
+        })
+    }
+
     /// Returns whether this is the form that is wanted. The next engine publishes what a later form asks for. This one must not
     /// think that it is done: it would free the leases of what is there.
     pub(super) fn is_current(&self, definition: &Definition) -> bool {
         self.desk.get(&definition.key).is_some_and(|wanted| **wanted == *definition)
+    }
+
+    /// Records that the Secret is in a form that was wanted. It is as it should be if that form and this login still are.
+    pub(super) fn good(&self, definition: &Definition, wrote: bool) {
+        match self.is_current(definition) && !self.share.is_former(&definition.key) {
+            true => self.board.good(&definition.key, wrote),
+            false if wrote => self.board.wrote_former(),
+            false => {}
+        }
     }
 
     /// Asks for a turn if something waits for one.
@@ -85,6 +100,16 @@ impl Run {
             return self.held.push(unit);
         }
         let key = definition.key.clone();
+        let pen = match self.share.pen(&key) {
+            Ok(pen) => pen,
+            // The hub is about to take the definition from this login.
+            Err(Denied::ForEver) => return self.held.push(unit),
+            Err(Denied::Now) => {
+                let what = "another login writes the Secret at this moment, after a change of spec.auth";
+                let result = Err(Ending::new(Cause::Destination, what, ""));
+                return self.backlog.push_back(Event::Published { unit, result });
+            }
+        };
         let former = match self.published.get(&key) {
             Some(record) if record.data == data => Former::Same { owed: record.owed },
             Some(record) => Former::Other { changed: record.changed },
@@ -95,7 +120,7 @@ impl Run {
         let (publisher, generation) = (self.publisher.clone(), self.generation);
         self.under_way.push(Box::pin(async move {
             let result = publisher.publish(&definition, &data, former, turn).await;
-            Done::Published { key, unit, generation, record: Some((definition, data)), result }
+            Done::Published { key, unit, generation, record: (definition, data), pen, result }
         }));
     }
 

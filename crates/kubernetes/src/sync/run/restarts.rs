@@ -67,6 +67,7 @@ impl Run {
             return;
         }
         self.board.restarted(key, Ok(()));
+        self.share.settled(key);
         self.busy.entry(key.clone()).or_default().requests += 1;
         let (publisher, key) = (self.publisher.clone(), key.clone());
         self.under_way.push(Box::pin(async move {

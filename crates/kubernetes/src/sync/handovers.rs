@@ -1,0 +1,230 @@
+//! Changes of the login that a definition is read with. The former login serves the Secret until the next one has published
+//! it, as a lease lives until the next one is in use.
+//!
+//! Two engines then work for one definition. The Secret has one writer at a time: the login whose values it has, or the next
+//! one. From the first publish of the next login on, the former one writes no more.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::definition::Key;
+use super::desk::Message;
+use super::identity::Identity;
+
+/// All changes of logins.
+pub(crate) struct Handovers {
+    hub: UnboundedSender<Message>,
+    all: RefCell<BTreeMap<Key, Handover>>,
+    /// The login that writes a definition's Secret at the moment, with how many requests.
+    writing: RefCell<BTreeMap<Key, (Arc<Identity>, usize)>>,
+}
+
+/// The change of one definition's login.
+struct Handover {
+    /// The login whose values the Secret has.
+    holder: Arc<Identity>,
+    /// The login that is wanted.
+    next: Arc<Identity>,
+}
+
+/// The part that one login has in the changes.
+#[derive(Clone)]
+pub(crate) struct Share {
+    all: Rc<Handovers>,
+    me: Arc<Identity>,
+}
+
+/// The right of one login to write a definition's Secret. No other login writes it meanwhile.
+pub(crate) struct Pen {
+    all: Rc<Handovers>,
+    key: Key,
+}
+
+impl Drop for Pen {
+    fn drop(&mut self) {
+        let mut writing = self.all.writing.borrow_mut();
+        match writing.get_mut(&self.key) {
+            Some((_, count)) if *count > 1 => *count -= 1,
+            _ => drop(writing.remove(&self.key)),
+        }
+    }
+}
+
+/// Why a login must not write a Secret.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// Another login writes it at the moment.
+    Now,
+    /// The next login has published it.
+    ForEver,
+}
+
+/// What a login shows of a definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shows {
+    /// Its trouble, since it is the login that is wanted.
+    pub(crate) trouble: bool,
+    /// Its values and their leases, since the Secret has them.
+    pub(crate) values: bool,
+}
+
+impl Shows {
+    pub(crate) const ALL: Self = Self { trouble: true, values: true };
+}
+
+impl Handovers {
+    /// Makes the table. The hub gets a message when a former login is not needed any more.
+    pub(crate) fn new(hub: UnboundedSender<Message>) -> Self {
+        Self { hub, all: RefCell::default(), writing: RefCell::default() }
+    }
+
+    /// Returns the part of one login.
+    pub(crate) fn of(self: &Rc<Self>, me: &Identity) -> Share {
+        Share { all: Rc::clone(self), me: Arc::new(me.clone()) }
+    }
+
+    /// Records that a definition is to be read with another login. Returns whether that is done: it is changed back, and the
+    /// login in between has not published anything.
+    pub(crate) fn begin(&self, key: &Key, from: &Arc<Identity>, next: &Arc<Identity>) -> bool {
+        let mut all = self.all.borrow_mut();
+        let first = || Handover { holder: Arc::clone(from), next: Arc::clone(next) };
+        let handover = all.entry(key.clone()).or_insert_with(first);
+        handover.next = Arc::clone(next);
+        let is_written = self.writing.borrow().get(key).is_some_and(|(other, _)| other != next);
+        handover.holder == *next && !is_written
+    }
+
+    /// Forgets a definition that is gone.
+    pub(crate) fn forget(&self, key: &Key) {
+        self.all.borrow_mut().remove(key);
+    }
+}
+
+impl Share {
+    /// Takes the right to write a definition's Secret.
+    ///
+    /// # Errors
+    /// [`Denied`] if another login has it.
+    pub(crate) fn pen(&self, key: &Key) -> Result<Pen, Denied> {
+        if let Some(handover) = self.all.all.borrow().get(key)
+            && self.me != handover.next
+            && self.me != handover.holder
+        {
+            return Err(Denied::ForEver);
+        }
+        let mut writing = self.all.writing.borrow_mut();
+        let (by, count) = writing.entry(key.clone()).or_insert_with(|| (Arc::clone(&self.me), 0));
+        if *by != self.me {
+            return Err(Denied::Now);
+        }
+        *count += 1;
+        Ok(Pen { all: Rc::clone(&self.all), key: key.clone() })
+    }
+
+    /// Records that the Secret has this login's values.
+    pub(crate) fn published(&self, key: &Key) {
+        if let Some(handover) = self.all.all.borrow_mut().get_mut(key) {
+            handover.holder = Arc::clone(&self.me);
+        }
+    }
+
+    /// Tells the hub that no reader has the former login's values any more.
+    pub(crate) fn settled(&self, key: &Key) {
+        if self.all.all.borrow().contains_key(key) && self.shows(key) == Shows::ALL {
+            // The hub is gone if the process is ending.
+            let _sent = self.all.hub.send(Message::Settled(key.clone(), Arc::clone(&self.me)));
+        }
+    }
+
+    /// Returns what this login shows of a definition.
+    pub(crate) fn shows(&self, key: &Key) -> Shows {
+        self.all.all.borrow().get(key).map_or(Shows::ALL, |handover| Shows {
+            trouble: handover.next == self.me,
+            values: handover.holder == self.me,
+        })
+    }
+
+    /// Returns whether a definition is to be read with another login.
+    pub(crate) fn is_former(&self, key: &Key) -> bool {
+        !self.shows(key).trouble
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+    use super::*;
+    use crate::sync::definition::Kind;
+
+    fn key() -> Key {
+        Key { kind: Kind::SyncedSecret, namespace: "shop".into(), name: "web".into() }
+    }
+
+    fn account(role: &str) -> Arc<Identity> {
+        let text = str::to_owned;
+        let (namespace, account, mount) = (text("shop"), text("web"), text("kubernetes"));
+        Arc::new(Identity::Account { namespace, account, role: text(role), mount, audience: text("vault") })
+    }
+
+    fn table() -> (Rc<Handovers>, UnboundedReceiver<Message>) {
+        let (hub, inbox) = unbounded_channel();
+        (Rc::new(Handovers::new(hub)), inbox)
+    }
+
+    #[test]
+    fn the_former_login_writes_until_the_next_one_has_published() {
+        let (all, mut inbox) = table();
+        let (old, new) = (all.of(&account("old")), all.of(&account("new")));
+        assert!(!all.begin(&key(), &account("old"), &account("new")));
+        let pen = old.pen(&key()).ok();
+        assert!(pen.is_some(), "the Secret lives from it");
+        assert_eq!(new.pen(&key()).err(), Some(Denied::Now), "one writes at a time");
+        drop(pen);
+        assert_eq!(old.shows(&key()), Shows { trouble: false, values: true });
+        assert_eq!(new.shows(&key()), Shows { trouble: true, values: false });
+        let pen = new.pen(&key()).ok();
+        let more = new.pen(&key()).ok();
+        assert!(more.is_some(), "its next form may be written before the answer for this one");
+        drop(pen);
+        assert_eq!(old.pen(&key()).err(), Some(Denied::Now));
+        // A write that fails changes nothing.
+        drop(more);
+        assert!(old.pen(&key()).is_ok());
+        new.published(&key());
+        assert_eq!(old.pen(&key()).err(), Some(Denied::ForEver));
+        assert!(old.is_former(&key()) && !new.is_former(&key()));
+        old.settled(&key());
+        new.settled(&key());
+        assert!(matches!(inbox.try_recv(), Ok(Message::Settled(_, me)) if me == account("new")));
+        assert!(inbox.try_recv().is_err(), "the former login settles nothing");
+    }
+
+    #[test]
+    fn a_login_in_between_that_has_published_nothing_writes_nothing_more() {
+        let (all, _inbox) = table();
+        let (a, b, c) = (account("a"), account("b"), account("c"));
+        assert!(!all.begin(&key(), &a, &b) && !all.begin(&key(), &b, &c));
+        assert_eq!(all.of(&b).pen(&key()).err(), Some(Denied::ForEver));
+        assert!(all.of(&a).pen(&key()).is_ok() && all.of(&c).pen(&key()).is_ok());
+    }
+
+    #[test]
+    fn a_write_that_is_under_way_counts_also_after_another_change() {
+        let (all, _inbox) = table();
+        let (a, b) = (account("a"), account("b"));
+        assert!(!all.begin(&key(), &a, &b));
+        assert!(all.begin(&key(), &b, &a), "nothing was written, and it is changed back");
+        assert!(!all.begin(&key(), &a, &b));
+        let pen = all.of(&b).pen(&key()).ok();
+        assert!(pen.is_some() && !all.begin(&key(), &b, &a), "its write may succeed");
+        all.of(&b).published(&key());
+        drop(pen);
+        assert_eq!(all.of(&a).shows(&key()), Shows { trouble: true, values: false });
+        assert!(all.of(&b).pen(&key()).is_ok(), "the Secret lives from it now");
+    }
+}

@@ -1,0 +1,105 @@
+//! Kinds that cannot be listed yet, and what a new leader takes for unused meanwhile.
+
+use serde_json::json;
+
+use crate::faults::through;
+use crate::gate::{Fate, Gate};
+use crate::handoffs::{ARGS, a_leader, handoffs, leases, terminate};
+use crate::stage::{SOON, Stage, documents};
+use crate::support::api_server::api_server_possible;
+use crate::support::wait::wait_until;
+use crate::synced::{condition, make, place, secret, value_of, with_accounts};
+
+/// An API server that is busy at the start says nothing about which kinds there are, nor that their logins are unused.
+#[test]
+fn a_kind_that_cannot_be_listed_at_the_start_is_asked_for_again_and_nothing_of_it_is_given_back() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let mut first = a_leader(&stage);
+    let before = secret(&stage, "shop", "web");
+    terminate(&mut first);
+    let gate = Gate::to(&stage.api.address(), &stage.api.ca_file());
+    let mut answers = [429, 500].into_iter();
+    gate.rule(move |asked| match asked.path.contains("syncedsecrets?limit=1") {
+        true => answers.next().map_or(Fate::Pass, Fate::Answer),
+        false => Fate::Pass,
+    });
+    let mut second = through(&stage, &gate, "sync-0", &ARGS);
+    second.until_ready();
+    second.let_pass(&stage, 3, "secret/data/web");
+    assert_eq!(secret(&stage, "shop", "web"), before);
+    assert_eq!((leases(&stage), stage.vault.requests("ssh/creds/otp")), (1, 1));
+    let asked = gate.asked().iter().filter(|asked| asked.path.contains("syncedsecrets?limit=1")).count();
+    assert_eq!(asked, 3);
+}
+
+#[test]
+fn a_kind_that_is_defined_later_is_synced_without_a_restart() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    with_accounts(&stage);
+    stage.put("secret/data/web", &json!({"value": "one"}));
+    let crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let name = "syncedsecrets.leasehold.dev";
+    stage.api.ask("DELETE", &format!("{crds}/{name}"), None).ok();
+    let served = || stage.api.ask("GET", "/apis/leasehold.dev/v1alpha1/syncedsecrets", None).status == 200;
+    wait_until("the kind to be gone", SOON, || !served());
+    let controller = stage.controller(&[]);
+    let log = controller.child.stderr();
+    assert!(log.contains("objects of the kind SyncedSecret are not synced: there is no"), "{log}");
+    let all = documents("manifests/sync/crd.yaml");
+    let definition = all.iter().find(|one| one["metadata"]["name"] == name).expect("it is there");
+    stage.api.ask("POST", crds, Some(definition)).ok();
+    wait_until("the kind to be served", SOON, served);
+    let spec = json!({
+        "auth": {"serviceAccount": "web", "role": "web"}, "data": {"a": {"secret": "secret/web#value"}},
+    });
+    make(&stage, "shop", "web", &spec);
+    wait_until("the Secret", SOON, || value_of(&stage, "web", "a").as_deref() == Some("one"));
+}
+
+/// The search for what is left of unused logins gives back the login of an object that is gone, and not that of one with a
+/// mistake.
+#[test]
+fn a_new_leader_leaves_the_login_of_an_object_that_was_refused_meanwhile() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let mut first = a_leader(&stage);
+    let role = json!({
+        "bound_service_account_names": ["web"], "bound_service_account_namespaces": ["other"],
+        "audience": "vault", "token_policies": "web", "token_ttl": "1h",
+    });
+    stage.vault.ask("POST", "auth/kubernetes/role/other", Some(role)).ok();
+    let mut gone = crate::faults::leased("secret/data/web");
+    gone["auth"]["role"] = json!("other");
+    make(&stage, "other", "gone", &gone);
+    wait_until("both handoffs", SOON, || handoffs(&stage).len() == 2 && leases(&stage) == 2);
+    let before = secret(&stage, "shop", "web");
+    terminate(&mut first);
+    stage.api.ask("DELETE", &place("other", "gone"), None).ok();
+    let good = stage.get(&place("shop", "web")).expect("it is there")["spec"].clone();
+    let edit = |spec: &serde_json::Value| {
+        let operations = json!([{"op": "replace", "path": "/spec", "value": spec}]);
+        stage.api.patch(&place("shop", "web"), &operations).ok();
+    };
+    let mut wrong = good.clone();
+    wrong["data"]["home"] = json!({"template": "{{ env \"HOME\" }}"});
+    edit(&wrong);
+    let _second = stage.controller(&ARGS);
+    wait_until("the other login to be given back", SOON, || handoffs(&stage).len() == 1);
+    wait_until("the mistake to be shown", SOON, || {
+        condition(&stage, "shop", "web", "Synced").is_some_and(|(_, text)| text.contains("env"))
+    });
+    assert_eq!((secret(&stage, "shop", "web"), leases(&stage)), (before.clone(), 1));
+    edit(&good);
+    wait_until("the object to be good", SOON, || {
+        condition(&stage, "shop", "web", "Synced").is_some_and(|(state, _)| state == "True")
+    });
+    assert_eq!((secret(&stage, "shop", "web"), leases(&stage)), (before, 1));
+}
