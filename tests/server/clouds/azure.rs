@@ -219,6 +219,23 @@ fn what_proves_nothing_is_said_in_words_of_its_own() {
 }
 
 #[test]
+fn a_refused_client_secret_is_not_tried_for_each_secret() {
+    let fake = start();
+    let own = machine(&fake, "");
+    let wrong = leasehold(&own, &fake).env("AZURE_CLIENT_SECRET", CANARY);
+    let files: String = (0..40).map(|n| format!("  - {{path: f{n}, secret: cloud/s{n}}}\n")).collect();
+    let config = own.config(&format!("files:\n{files}"));
+    fake.asked();
+    let finished = wrong.run(&["init", "--timeout", "20s", "--config", &config]).expect_code(77);
+    finished.assert_silent_about(CANARY);
+    let asked = fake.asked();
+    let tries = asked.iter().filter(|line| line.ends_with("/oauth2/v2.0/token")).count();
+    assert_eq!(tries, 2, "a refusal is final when it is repeated: {asked:?}");
+    let challenges = asked.iter().filter(|line| line.starts_with("GET /secrets/")).count();
+    assert_eq!(challenges, 1, "the vault is asked once what it wants: {asked:?}");
+}
+
+#[test]
 fn a_vault_that_asks_for_a_token_for_something_else_gets_no_credential() {
     let mut evidence = evidence!(66, Wire);
     let fake = start();

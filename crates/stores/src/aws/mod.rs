@@ -159,7 +159,7 @@ impl Aws {
             Err(complaint) if has_ended(&complaint.code) => {}
             other => return other.map_err(|complaint| explained(&complaint, region, &keys.from)),
         }
-        self.credentials.forget(&keys).await;
+        self.credentials.forget(&keys);
         let keys = self.credentials.keys(&self.http, region).await?;
         let answer = self.post(action, &body, (region, &keys)).await?;
         understood(&answer).map_err(|complaint| explained(&complaint, region, &keys.from))

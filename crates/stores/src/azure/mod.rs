@@ -17,11 +17,11 @@ use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
 use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
-use tokio::sync::Mutex;
 use url::Url;
 
 use crate::answer;
 use crate::http::{Answer, Call, Http, place, said};
+use crate::kept::{Fresh, Kept};
 use crate::rest::{self, Page};
 use crate::settings::{self, AzureIdentity, Needs};
 use crate::variables::Variables;
@@ -56,7 +56,7 @@ pub struct Azure {
     vault: Url,
     identity: Identity,
     /// The last challenge of the vault.
-    challenge: Mutex<Option<Arc<Challenge>>>,
+    challenge: Kept<Challenge>,
     /// The secrets outside of their time that were logged.
     named: std::sync::Mutex<BTreeSet<String>>,
 }
@@ -94,7 +94,7 @@ impl Azure {
                 variables,
                 cloud::authority(&settings.url),
             )),
-            challenge: Mutex::default(),
+            challenge: Kept::default(),
             named: std::sync::Mutex::default(),
         }
     }
@@ -208,9 +208,8 @@ impl Azure {
         if answer.status.as_u16() != 401 {
             return Ok(answer);
         }
-        self.identity.forget(&token).await;
-        let other = Arc::new(challenge::read(&answer.headers, &self.vault)?);
-        *self.challenge.lock().await = Some(Arc::clone(&other));
+        self.identity.forget(&token);
+        let other = self.challenge.put(challenge::read(&answer.headers, &self.vault)?);
         Ok(self.send(&url, &other).await?.0)
     }
 
@@ -221,15 +220,14 @@ impl Azure {
 
     /// Returns the vault's challenge, which the vault gives to a request without a token.
     async fn challenge(&self, url: &Url) -> Result<Arc<Challenge>, Failure> {
-        let mut known = self.challenge.lock().await;
-        if let Some(challenge) = known.as_ref() {
-            return Ok(Arc::clone(challenge));
-        }
-        let answer = self.http.send(Call::get(url.clone())).await?;
-        match answer.status.as_u16() {
-            429 | 500..=599 => Err(refusal::explained(&refusal::of(&answer), &self.vault)),
-            _ => Ok(Arc::clone(known.insert(Arc::new(challenge::read(&answer.headers, &self.vault)?)))),
-        }
+        let ask = async {
+            let answer = self.http.send(Call::get(url.clone())).await?;
+            match answer.status.as_u16() {
+                429 | 500..=599 => Err(refusal::explained(&refusal::of(&answer), &self.vault)),
+                _ => Ok(Fresh { it: challenge::read(&answer.headers, &self.vault)?, life: None }),
+            }
+        };
+        self.challenge.get(Vec::new, ask).await
     }
 }
 

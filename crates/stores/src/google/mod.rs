@@ -200,7 +200,7 @@ impl Google {
         if answer.status.as_u16() != 401 {
             return Ok(answer);
         }
-        self.identity.forget(&token).await;
+        self.identity.forget(&token);
         Ok(self.send(&url).await?.0)
     }
 

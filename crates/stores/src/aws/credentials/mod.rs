@@ -14,6 +14,7 @@ use leasehold_base::tree::Tree;
 use leasehold_http::files::local;
 use url::Url;
 
+use super::needs_of_credentials;
 use super::sign::Keys;
 use super::variables::profile as named_profile;
 use crate::http::{Http, said};
@@ -57,12 +58,13 @@ impl Credentials {
 
     /// Returns the keys to sign with.
     pub(super) async fn keys(&self, http: &Http, region: &str) -> Result<Arc<Keys>, Failure> {
-        self.kept.get(async { self.fetch(http, region).await.map_err(lacking) }).await
+        let files = || needs_of_credentials(&self.variables).read.into_iter().collect();
+        self.kept.get(files, async { self.fetch(http, region).await.map_err(lacking) }).await
     }
 
     /// Has these keys replaced at the next request, since AWS says that they have ended.
-    pub(super) async fn forget(&self, keys: &Arc<Keys>) {
-        self.kept.forget(keys).await;
+    pub(super) fn forget(&self, keys: &Arc<Keys>) {
+        self.kept.forget(keys);
     }
 
     /// Returns a token that tells others whose keys these are.

@@ -44,11 +44,12 @@ impl Identity {
 
     /// Returns a token for the vault's challenge.
     pub(super) async fn token(&self, http: &Http, challenge: &Challenge) -> Result<Arc<Secret>, Failure> {
-        self.kept.get(self.asker.token(http, challenge)).await
+        let files = || source::files(&self.asker.settings, &self.asker.variables);
+        self.kept.get(files, self.asker.token(http, challenge)).await
     }
 
-    pub(super) async fn forget(&self, token: &Arc<Secret>) {
-        self.kept.forget(token).await;
+    pub(super) fn forget(&self, token: &Arc<Secret>) {
+        self.kept.forget(token);
     }
 }
 
