@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::wants::{Want, Wants};
 use crate::config::plan::Plan;
 use leasehold_base::request::Verb;
-use leasehold_stores::{Aws, Azure, Google, Kind, Settings};
+use leasehold_stores::{Aws, Azure, Google, Kind, Settings, aws_partition};
 
 /// What is wanted of one store.
 struct Wanted<'p> {
@@ -45,11 +45,7 @@ fn reads<'w>(all: &'w [&'w Want]) -> impl Iterator<Item = &'w Want> {
 
 fn for_aws(aws: &Aws, wanted: &Wanted<'_>) -> String {
     let region = aws.region.as_deref().unwrap_or("*");
-    let partition = match region {
-        _ if region.starts_with("cn-") => "aws-cn",
-        _ if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    };
+    let partition = aws_partition(region);
     // AWS puts a dash and six characters behind a name.
     let arn = |name: &&str| match name.starts_with("arn:") {
         true => (*name).to_owned(),

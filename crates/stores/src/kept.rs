@@ -204,6 +204,11 @@ impl<T> Kept<T> {
         Arc::clone(&self.state().held.insert(held).it)
     }
 
+    /// Returns whether the present value has an end.
+    pub(crate) fn has_end(&self) -> bool {
+        self.state().held.as_ref().is_some_and(|held| held.ends.is_some())
+    }
+
     /// Has this value replaced at the next request, since the server says that it has ended.
     pub(crate) fn forget(&self, it: &Arc<T>) {
         let mut state = self.state();

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, RETRY_AFTER};
+use http::header::AUTHORIZATION;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::response::Response;
 use leasehold_base::secret::Secret;
@@ -12,7 +12,7 @@ use leasehold_base::tree::Tree;
 use url::Url;
 
 use crate::answer;
-use crate::http::{Answer, Call, Http};
+use crate::http::{Answer, Call, Http, retry_after};
 use crate::oauth::bearer;
 
 /// Asks with a token.
@@ -64,12 +64,11 @@ impl Refusal {
         let tree = Tree::from_json(&answer.body).unwrap_or_default();
         let error = tree.get("error").cloned().unwrap_or_default();
         let text = |name: &str| answer.said(error.get(name).and_then(Tree::as_str).unwrap_or_default());
-        let retry_after = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         Self {
             status: answer.status.as_u16(),
             code: text(code),
             message: text("message"),
-            retry_after: retry_after.map(Duration::from_secs),
+            retry_after: retry_after(&answer.headers),
             error,
         }
     }
@@ -107,6 +106,7 @@ impl Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::RETRY_AFTER;
     use http::{HeaderMap, StatusCode};
     use zeroize::Zeroizing;
 

@@ -147,6 +147,11 @@ fn each_identity_is_found_in_its_place() {
         .env("AZURE_CLIENT_ID", "client")
         .env("AZURE_FEDERATED_TOKEN_FILE", &token.display().to_string());
     init(&own, &workload, "cloud/plain").expect_code(0);
+    let certificate = workload.clone().env("AZURE_CLIENT_CERTIFICATE_PATH", "/certificate.pem");
+    let beside = init(&own, &certificate, "cloud/plain").expect_code(0);
+    let says =
+        "AZURE_CLIENT_CERTIFICATE_PATH is not followed: the identity that asks is that of AZURE_FEDERATED";
+    assert!(beside.stderr.contains(says), "{}", beside.stderr);
     own.space.file("token", "old");
     let old = init(&own, &workload, "cloud/plain").expect_code(77);
     assert!(old.last_line().contains("the federated token has expired"), "{}", old.last_line());

@@ -78,7 +78,7 @@ pub(crate) fn needs(settings: &settings::Azure, environment: &dyn Fn(&str) -> Op
 /// Returns what getting a token needs of the machine.
 pub(crate) fn needs_of_identity(identity: &AzureIdentity, variables: &Variables) -> Needs {
     let named = ["AZURE_AUTHORITY_HOST", "AZURE_POD_IDENTITY_AUTHORITY_HOST", "IDENTITY_ENDPOINT"];
-    let urls = named.iter().filter_map(|name| variables.url(name));
+    let urls = named.iter().filter_map(|name| variables.good_url(name));
     let ports = urls.filter_map(|url| url.port_or_known_default()).chain([80, 443]).collect();
     Needs { read: identity::files(identity, variables).into_iter().collect(), ports }
 }

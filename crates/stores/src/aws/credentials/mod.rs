@@ -67,6 +67,17 @@ impl Credentials {
         self.kept.forget(keys);
     }
 
+    /// Reads keys that are written down once more, since AWS does not know these. Returns them if they are others. Keys
+    /// that a service gives have an end, and are replaced before it.
+    pub(super) async fn read_again(&self, http: &Http, region: &str, keys: &Arc<Keys>) -> Option<Arc<Keys>> {
+        if self.kept.has_end() {
+            return None;
+        }
+        self.forget(keys);
+        let read = self.keys(http, region).await.ok()?;
+        (*read != **keys).then_some(read)
+    }
+
     /// Returns a token that tells others whose keys these are.
     pub(super) async fn identity(
         &self,
@@ -102,7 +113,8 @@ struct Around<'a> {
 fn source(variables: &Variables) -> Result<Source, Failure> {
     // A profile that is named has priority over everything else.
     if named_profile(variables).is_none()
-        && let Some(source) = environment(variables)?.or_else(|| web_identity(variables))
+        && let Some(source) =
+            environment(variables)?.map_or_else(|| web_identity(variables), |keys| Ok(Some(keys)))?
     {
         return Ok(source);
     }
@@ -134,12 +146,16 @@ fn environment(variables: &Variables) -> Result<Option<Source>, Failure> {
     }
 }
 
-fn web_identity(variables: &Variables) -> Option<Source> {
-    Some(Source::WebIdentity {
-        token_file: variables.path("AWS_WEB_IDENTITY_TOKEN_FILE")?,
-        role_arn: variables.text("AWS_ROLE_ARN")?.to_owned(),
-        session: variables.text("AWS_ROLE_SESSION_NAME").unwrap_or(SESSION).to_owned(),
-    })
+fn web_identity(variables: &Variables) -> Result<Option<Source>, Failure> {
+    let Some(token_file) = variables.path("AWS_WEB_IDENTITY_TOKEN_FILE") else { return Ok(None) };
+    let Some(role_arn) = variables.text("AWS_ROLE_ARN") else {
+        // The next source would be another identity, such as the node's.
+        let why =
+            "AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not; set the role, or unset the file";
+        return Err(Failure::advised(FailureKind::Unusable, why));
+    };
+    let session = variables.text("AWS_ROLE_SESSION_NAME").unwrap_or(SESSION).to_owned();
+    Ok(Some(Source::WebIdentity { token_file, role_arn: role_arn.to_owned(), session }))
 }
 
 impl Source {
@@ -155,7 +171,7 @@ impl Source {
             }
             Self::Container { url, token } => container::fetch(around.http, &url, &token).await,
             Self::Instance => {
-                let base = instance::address(around.variables);
+                let base = instance::address(around.variables)?;
                 let found = instance::fetch(around.http, &base).await;
                 found.map_err(|failure| match failure.kind {
                     FailureKind::Unreachable | FailureKind::Unheard => Failure::advised(
@@ -250,6 +266,7 @@ mod tests {
     fn half_a_key_and_a_token_for_anybody_are_refused() {
         for (variables, words) in [
             (&[("AWS_ACCESS_KEY_ID", "AKIA")][..], "AWS_SECRET_ACCESS_KEY is not"),
+            (&[("AWS_WEB_IDENTITY_TOKEN_FILE", "/t")], "AWS_ROLE_ARN is not"),
             (&[("AWS_EC2_METADATA_DISABLED", "True")], "AWS_EC2_METADATA_DISABLED"),
             (&[("AWS_PROFILE", "x")], "no file has the profile x"),
             (&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://example.com/x")], "no token was sent"),
