@@ -431,4 +431,11 @@ fn a_version_is_read_by_its_id() {
     let absent =
         machine.config("files: [{path: b, secret: 'cloud/a?version=00000000-0000-4000-8000-000000000000'}]");
     as_user(&machine, &key).run(&["init", "--timeout", "20s", "--config", &absent]).expect_code(66);
+    // A plan asks for the version that the template chooses.
+    for (version, code) in [(id, 0), ("00000000-0000-4000-8000-000000000000", 66)] {
+        let config = machine.config(&format!(
+            "files: [{{path: c, template: '{{{{ with secret \"cloud/a\" \"version={version}\" }}}}{{{{ .Data.value }}}}{{{{ end }}}}'}}]"
+        ));
+        as_user(&machine, &key).run(&["plan", "--config", &config]).expect_code(code);
+    }
 }
