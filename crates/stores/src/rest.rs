@@ -22,6 +22,18 @@ pub(crate) async fn get(http: &Http, url: &Url, token: &Secret) -> Result<Answer
     http.send(call).await
 }
 
+/// Reads a good answer. A page that answers in the place of the cloud is no empty list, and no value that is broken.
+pub(crate) fn object(answer: &Answer, service: &str, whose: &str) -> Result<Tree, Failure> {
+    let tree = Tree::from_json(&answer.body).ok().filter(|tree| tree.as_map().is_some());
+    tree.ok_or_else(|| intercepted(answer.status.as_u16(), service, whose))
+}
+
+fn intercepted(status: u16, service: &str, whose: &str) -> Failure {
+    let why =
+        format!("{service}: an answer ({status}) that is none of {whose}; check what is on the way to it");
+    Failure::advised(FailureKind::Intercepted, why)
+}
+
 /// The names on one page of a list, and the key of the next page.
 pub(crate) struct Page {
     pub(crate) names: Vec<String>,
@@ -87,12 +99,7 @@ impl Refusal {
             500..=599 => {
                 Some(Failure::new(FailureKind::Unavailable, format!("{service}: a fault of its own{words}")))
             }
-            status if self.code.is_empty() => Some(Failure::advised(
-                FailureKind::Intercepted,
-                format!(
-                    "{service}: an answer ({status}) that is none of {whose}; check what is on the way to it"
-                ),
-            )),
+            status if self.code.is_empty() => Some(intercepted(status, service, whose)),
             _ => None,
         }
     }
@@ -127,6 +134,18 @@ mod tests {
         assert_eq!(kind(503, own), Some(FailureKind::Unavailable));
         assert_eq!(kind(403, own), None);
         assert_eq!(kind(403, "<html>sign in</html>"), Some(FailureKind::Intercepted));
+    }
+
+    #[test]
+    fn a_page_in_the_place_of_a_good_answer_is_none_of_the_cloud() {
+        let good = |body: &[u8]| {
+            let (status, headers, body) = (StatusCode::OK, HeaderMap::new(), Zeroizing::new(body.to_vec()));
+            object(&Answer { status, headers, body, unspoken: Vec::new() }, "it", "Azure's")
+        };
+        assert!(good(b"{}").is_ok());
+        for page in [&b"<html>sign in</html>"[..], b"", b"[]"] {
+            assert_eq!(good(page).expect_err("it is a page").kind, FailureKind::Intercepted);
+        }
     }
 
     #[tokio::test]

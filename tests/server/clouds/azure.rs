@@ -62,7 +62,7 @@ files:
   - {path: plain, secret: cloud/plain, refresh: 1s}
   - {path: first, secret: "cloud/plain?version=v1"}
   - {path: user, secret: "cloud/login#username"}
-  - {path: all, template: '{{ range secrets "cloud" }}{{ . }} {{ end }}'}
+  - {path: all, refresh: 1s, template: '{{ range secrets "cloud" }}{{ . }} {{ end }}'}
 "#;
     let (config, leasehold) = (machine.config(files), leasehold(&machine, &fake));
     leasehold.run(&["plan", "--config", &config]).expect_code(0).assert_silent_about(CANARY);
@@ -75,15 +75,23 @@ files:
     state["plain"]["versions"].as_array_mut().expect("a list").push(json!(["v3", format!("{CANARY}-three")]));
     fake.set(&json!({"vault": state}));
     wait_until("another version", SOON, || machine.read("plain") == Some(format!("{CANARY}-three")));
-    // Throttled, it rests as it is asked to, and keeps its files.
-    let busy =
-        json!([["/secrets/plain", 429, {"Retry-After": "1"}, "{\"error\": {\"code\": \"Throttled\"}}"]]);
-    fake.set(&json!({"next": busy}));
+    // A page in the place of the vault is neither an empty list nor a vault that is back.
+    let listed = machine.read("all");
+    let page = json!(["/secrets?", 200, {}, "<html>sign in</html>"]);
+    fake.set(&json!({"next": vec![page; 40]}));
     let up = |value: &str| {
         let metrics =
             request_unix(&machine.space.join("status.sock"), "GET", "/metrics").expect("it answers").text;
         metrics.contains(&format!("leasehold_backend_up{{backend=\"cloud\"}} {value}"))
     };
+    wait_until("the page", SOON, || up("0"));
+    assert_eq!(machine.read("all"), listed);
+    fake.set(&json!({"next": []}));
+    wait_until("the vault", SOON, || up("1"));
+    // Throttled, it rests as it is asked to, and keeps its files.
+    let busy =
+        json!([["/secrets/plain", 429, {"Retry-After": "1"}, "{\"error\": {\"code\": \"Throttled\"}}"]]);
+    fake.set(&json!({"next": busy}));
     wait_until("the rest", SOON, || up("0"));
     wait_until("the end of the rest", SOON, || up("1"));
     let asked = fake.asked();

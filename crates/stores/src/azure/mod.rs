@@ -37,6 +37,9 @@ const VERSION: &str = "7.4";
 /// The most pages of a list that are read.
 const MOST_PAGES: usize = 1000;
 
+/// The owner of answers, for messages.
+const WHOSE: &str = "Azure Key Vault's";
+
 /// The variables that are read.
 pub(crate) const NAMES: &[&str] = &[
     "AZURE_AUTHORITY_HOST",
@@ -148,7 +151,7 @@ impl Azure {
     }
 
     fn value(&self, name: &str, answer: &Answer) -> Result<Response, Failure> {
-        let tree = Tree::from_json(&answer.body).unwrap_or_default();
+        let tree = rest::object(answer, &place(&self.vault), WHOSE)?;
         let value = tree.get("value").and_then(Tree::as_text).cloned().ok_or_else(|| {
             let why =
                 format!("the answer of {} has no value; check what is on the way to it", place(&self.vault));
@@ -182,7 +185,7 @@ impl Azure {
         if !answer.status.is_success() {
             return Err(refusal::explained(&refusal::of(&answer), &self.vault));
         }
-        let tree = Tree::from_json(&answer.body).unwrap_or_default();
+        let tree = rest::object(&answer, &place(&self.vault), WHOSE)?;
         let name = |secret: &Tree| {
             let id = secret.get("id").and_then(Tree::as_str)?;
             let name = id.split("/secrets/").nth(1)?.split('/').next()?;
