@@ -439,3 +439,21 @@ fn a_version_is_read_by_its_id() {
         as_user(&machine, &key).run(&["plan", "--config", &config]).expect_code(code);
     }
 }
+
+#[test]
+fn a_policy_names_on_standard_error_what_only_a_rendering_knows() {
+    let machine = Machine::new("{aws_secrets_manager: {region: eu-central-1}}");
+    let unknown = "{path: b, template: '{{ with secret (env \"X\") }}{{ . }}{{ end }}'}";
+    let policy = |files: &str| {
+        let config = machine.config(&format!("files: [{files}]"));
+        machine.leasehold().run(&["policy", "--backend", "cloud", "--config", &config]).expect_code(0)
+    };
+    let says = "warning: files[1].template:1:9 (secret): its path is known when it is rendered; if that begins with cloud/, add it\n";
+    let finished = policy(&format!("{{path: a, secret: cloud/a}}, {unknown}"));
+    assert_eq!(finished.stderr, says);
+    let printed: Value = serde_json::from_str(&finished.stdout).expect("a policy in JSON");
+    assert_eq!(printed["Statement"].as_array().map(Vec::len), Some(1));
+    let finished = policy(unknown);
+    assert_eq!(finished.stdout, "", "a policy without a statement is none");
+    assert!(finished.stderr.contains("no path is known to begin with cloud/, so nothing is granted"));
+}

@@ -144,7 +144,7 @@ fn a_container_gives_keys_for_the_token_in_a_file_and_they_are_replaced_when_the
 }
 
 #[test]
-fn keys_are_replaced_before_they_end() {
+fn keys_that_are_good_are_kept() {
     let asked = Log::default();
     let store = secrets_manager(&asked, "ASIA1");
     let seen = Log::default();
