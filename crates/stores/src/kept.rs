@@ -56,6 +56,8 @@ pub(crate) struct Kept<T> {
 struct State<T> {
     held: Option<Held<T>>,
     refused: Option<Refused>,
+    /// When the server last said that a value has ended.
+    forgotten: Option<Moment>,
     /// How many fetches have ended.
     fetches: u64,
 }
@@ -143,7 +145,7 @@ impl<T> State<T> {
 impl<T> Kept<T> {
     /// Makes one that holds nothing yet, and that reads this clock.
     fn by(clock: impl Fn() -> Moment + Send + Sync + 'static) -> Self {
-        let state = State { held: None, refused: None, fetches: 0 };
+        let state = State { held: None, refused: None, forgotten: None, fetches: 0 };
         Self { clock: Box::new(clock), fetching: Mutex::default(), state: std::sync::Mutex::new(state) }
     }
 
@@ -209,11 +211,15 @@ impl<T> Kept<T> {
         self.state().held.as_ref().is_some_and(|held| held.ends.is_some())
     }
 
-    /// Has this value replaced at the next request, since the server says that it has ended.
+    /// Has this value replaced at the next request, since the server says that it has ended. A server that takes no value
+    /// at all has one replaced every ten seconds, and not one for each request.
     pub(crate) fn forget(&self, it: &Arc<T>) {
-        let mut state = self.state();
-        if state.held.as_ref().is_some_and(|held| Arc::ptr_eq(&held.it, it)) {
+        let (mut state, now) = (self.state(), (self.clock)());
+        let Some(held) = state.held.as_ref().filter(|held| Arc::ptr_eq(&held.it, it)) else { return };
+        // A value without an end is only read from a file.
+        if held.ends.is_none() || state.forgotten.is_none_or(|at| at.after(ONCE_MORE) <= now) {
             state.held = None;
+            state.forgotten = Some(now);
         }
     }
 }
@@ -409,6 +415,36 @@ mod tests {
         kept.get(Vec::new, failing(FailureKind::Refused)).await.expect_err("it is refused");
         clock.store(401, Ordering::Relaxed);
         assert_eq!(*kept.get(Vec::new, fresh(2, 60)).await.expect("it comes"), 2);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_takes_no_token_has_one_fetched_now_and_then() {
+        let (kept, clock) = kept();
+        let mut fetched = Vec::new();
+        for now in 0..30 {
+            clock.store(now, Ordering::Relaxed);
+            for _ in 0..20 {
+                let fetch = async {
+                    fetched.push(now);
+                    fresh(1, 3600).await
+                };
+                let token = kept.get(Vec::new, fetch).await.expect("it comes");
+                kept.forget(&token);
+            }
+        }
+        assert_eq!(fetched, [0, 0, 10, 20]);
+        // Keys in a file are read again at once.
+        let (kept, _) = self::kept();
+        let mut reads = 0;
+        for _ in 0..3 {
+            let read = async {
+                reads += 1;
+                Ok(Fresh { it: 2, life: None })
+            };
+            let keys = kept.get(Vec::new, read).await.expect("they come");
+            kept.forget(&keys);
+        }
+        assert_eq!(reads, 3);
     }
 
     #[tokio::test]
