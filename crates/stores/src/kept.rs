@@ -132,7 +132,7 @@ impl<T> State<T> {
         let same =
             self.refused.take().filter(|last| last.failure.kind == failure.kind && last.files == files);
         let repeated = same.map_or(0, |last| last.repeated + 1);
-        // Whoever asks has a rest of its own for a service that is away, and the next request is to find out.
+        // The engine has a rest of its own for a service that is away, and its next request is to find out.
         let pause = match failure.kind {
             kind if kind.is_outage() => Duration::ZERO,
             _ => REFUSED[repeated.min(REFUSED.len() - 1)],
