@@ -5,19 +5,17 @@ use std::collections::BTreeSet;
 use super::wants::{Want, Wants};
 use crate::config::plan::Plan;
 use leasehold_base::request::Verb;
-use leasehold_stores::{Aws, Azure, Google, Kind, Settings};
+use leasehold_stores::{Aws, Azure, Google, Kind, Settings, aws_partition};
 
 /// The requests to one store.
 struct Wanted<'p> {
     /// The names that are read.
     reads: BTreeSet<&'p str>,
     lists: bool,
-    /// True if a rendering may ask for any path.
-    unknown: bool,
 }
 
-/// Returns what grants that, as the cloud takes it: a policy in JSON, or commands. Nothing for a store that grants
-/// nothing.
+/// Returns what grants that, as the cloud takes it: a policy in JSON, or commands. It is empty if nothing is known to be
+/// asked of the store. Nothing for a store that grants nothing.
 #[must_use]
 pub fn of_store(plan: &Plan, wants: &Wants, settings: &Settings) -> Option<String> {
     let wants_of = |want: &&Want| plan.store_of(&want.path) == Some(settings);
@@ -29,9 +27,12 @@ pub fn of_store(plan: &Plan, wants: &Wants, settings: &Settings) -> Option<Strin
             _ => reads(&all).filter_map(|want| want.path.split('/').nth(1)).collect(),
         },
         lists: all.iter().any(|want| want.verb == Verb::List),
-        unknown: !wants.unknown.is_empty(),
     };
     match &settings.kind {
+        // A policy without a statement is none.
+        Kind::Aws(_) | Kind::Azure(_) | Kind::Google(_) if wanted.reads.is_empty() && !wanted.lists => {
+            Some(String::new())
+        }
         Kind::Aws(aws) => Some(for_aws(aws, &wanted)),
         Kind::Azure(azure) => Some(for_azure(azure, &wanted)),
         Kind::Google(google) => Some(for_google(google, &wanted)),
@@ -45,11 +46,7 @@ fn reads<'w>(all: &'w [&'w Want]) -> impl Iterator<Item = &'w Want> {
 
 fn for_aws(aws: &Aws, wanted: &Wanted<'_>) -> String {
     let region = aws.region.as_deref().unwrap_or("*");
-    let partition = match region {
-        _ if region.starts_with("cn-") => "aws-cn",
-        _ if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    };
+    let partition = aws_partition(region);
     // AWS puts a dash and six characters behind a name.
     let arn = |name: &&str| match name.starts_with("arn:") {
         true => (*name).to_owned(),
@@ -84,7 +81,7 @@ fn for_azure(azure: &Azure, wanted: &Wanted<'_>) -> String {
             "az role assignment create --role 'Key Vault Secrets User' --assignee \"$IDENTITY\" --scope \"$vault{scope}\"\n"
         );
     };
-    if wanted.lists || wanted.unknown {
+    if wanted.lists {
         grant("");
     } else {
         wanted.reads.iter().for_each(|name| grant(&format!("/secrets/{name}")));
@@ -147,6 +144,29 @@ mod tests {
         assert!(!text.contains("--scope \"$vault\"\n"));
         let text = grant(azure, &format!("{TWO}, {LIST}"));
         assert!(text.contains("--scope \"$vault\"\n") && !text.contains("/secrets/"), "{text}");
+    }
+
+    #[test]
+    fn a_path_that_only_a_rendering_knows_widens_nothing() {
+        const UNKNOWN: &str = "{path: d, template: '{{ with secret (env \"X\") }}{{ . }}{{ end }}'}";
+        let stores = [
+            "{aws_secrets_manager: {region: eu-central-1}}",
+            "{azure_key_vault: {vault: my-vault}}",
+            "{google_secret_manager: {project: p}}",
+        ];
+        for store in stores {
+            assert_eq!(grant(store, &format!("{TWO}, {UNKNOWN}")), grant(store, TWO));
+            assert_eq!(grant(store, UNKNOWN), "", "nothing is known, and an empty policy is none");
+        }
+    }
+
+    #[test]
+    fn arns_have_the_partition_of_the_region() {
+        for (region, partition) in [("eusc-de-east-1", "aws-eusc"), ("us-isob-east-1", "aws-iso-b")] {
+            let store = format!("{{aws_secrets_manager: {{region: {region}}}}}");
+            let arn = format!("\"arn:{partition}:secretsmanager:{region}:*:secret:prod-db-??????\"");
+            assert!(grant(&store, TWO).contains(&arn), "{}", grant(&store, TWO));
+        }
     }
 
     #[test]

@@ -141,16 +141,41 @@ fn asked(call: &Call<'_>) -> Option<Asked> {
     }
     Some(Asked::Path(match verb {
         Verb::Read => Request::read(path),
-        // Its arguments decide nothing here.
-        Verb::Write => Request::write(path, BTreeMap::new()),
+        Verb::Write => Request::write(path, arguments(&call.args[1..])),
         Verb::List => Request::list(path),
     }))
+}
+
+/// Returns the arguments that are constants, by their keys. In a store they choose what is read.
+fn arguments(args: &[Option<&Secret>]) -> BTreeMap<String, Secret> {
+    let constants = args.iter().filter_map(|arg| arg.and_then(Secret::expose_str)?.split_once('='));
+    constants.map(|(key, value)| (key.trim().to_owned(), Secret::from(value.trim()))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::access::test_plan as plan;
+
+    #[test]
+    fn constant_arguments_choose_what_is_asked_of_a_store() {
+        let wants = of(&plan(
+            "backends: {disk: {files: {dir: /x}}}
+files:
+  - path: a
+    template: '{{ secret \"disk/a\" \" stage = AWSPREVIOUS\" \"\" (env \"X\") }}{{ secret \"disk/a\" \"stage=x\" }}'
+",
+        ));
+        let asked: Vec<(Vec<&str>, Option<&str>)> = wants.stored[0]
+            .requests
+            .keys()
+            .map(|request| {
+                let stage = request.args.get("stage").and_then(Secret::expose_str);
+                (request.args.keys().map(String::as_str).collect(), stage)
+            })
+            .collect();
+        assert_eq!(asked, [(vec!["stage"], Some("AWSPREVIOUS")), (vec!["stage"], Some("x"))]);
+    }
 
     #[test]
     fn paths_are_found_in_all_sources_and_in_templates_where_they_are_constants() {

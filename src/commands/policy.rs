@@ -1,6 +1,6 @@
 //! `leasehold policy`: the least policy that a configuration needs, without a server.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use super::output::write_out;
@@ -20,7 +20,16 @@ use leasehold_stores::Settings;
 /// output cannot be written.
 pub fn run(args: &PolicyArgs) -> Result<ExitCode, Ending> {
     let (plan, _notices) = run::load(&args.config)?;
-    let text = args.backend.as_ref().map_or_else(|| Ok(text(&plan)), |name| of_backend(&plan, name))?;
+    let text = match &args.backend {
+        Some(name) => {
+            let text = of_backend(&plan, name)?;
+            for line in unsaid(&wants::of(&plan), name, &text) {
+                let _closed = writeln!(io::stderr(), "warning: {line}");
+            }
+            text
+        }
+        None => text(&plan),
+    };
     write_out(&mut io::stdout().lock(), text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
@@ -35,6 +44,19 @@ fn granted(plan: &Plan, wants: &wants::Wants, store: &Settings) -> Option<String
 #[cfg(not(feature = "clouds"))]
 fn granted(_: &Plan, _: &wants::Wants, _: &Settings) -> Option<String> {
     None
+}
+
+/// Returns what the text for a backend does not grant.
+fn unsaid(wants: &wants::Wants, name: &str, text: &str) -> Vec<String> {
+    let unknown = wants.unknown.iter().map(|unknown| {
+        let (place, function) = (&unknown.place, &unknown.function);
+        format!(
+            "{place} ({function}): its path is known when it is rendered; if that begins with {name}/, add it"
+        )
+    });
+    let nothing =
+        text.is_empty().then(|| format!("no path is known to begin with {name}/, so nothing is granted"));
+    unknown.chain(nothing).collect()
 }
 
 /// Returns what one store needs.
@@ -90,6 +112,17 @@ pub(super) fn text(plan: &Plan) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_backends_policy_leaves_out_is_named() {
+        let plan = crate::access::test_plan(
+            "backends: {cloud: {files: {dir: /x}}}\nfiles: [{path: a, template: '{{ secret (env \"X\") }}'}]\n",
+        );
+        let said = unsaid(&wants::of(&plan), "cloud", "");
+        let place = "files[0].template:1:4 (secret): its path is known when it is rendered; if that begins with cloud/, add it";
+        assert_eq!(said, [place, "no path is known to begin with cloud/, so nothing is granted"]);
+        assert_eq!(unsaid(&wants::Wants::default(), "cloud", "{}"), [""; 0]);
+    }
 
     #[test]
     fn what_cannot_be_known_is_said_before_the_lines() {

@@ -1,7 +1,7 @@
 //! The `next:` line: what a person can do about the first thing that is wrong, in the order in which one thing is the
 //! cause of the next: server, login, secret, file, notifier.
 
-use super::status::{File, Status};
+use super::status::{File, Secret, Status};
 
 /// Returns what to do, or `None` if nothing is wrong.
 #[must_use]
@@ -54,7 +54,12 @@ fn file(status: &Status, file: &File) -> String {
     let secret = status.secrets.iter().find(|one| file.sources.contains(&one.source) && one.error.is_some());
     let source = secret.map_or("its secrets", |secret| secret.source.as_str());
     let again = format!("then `leasehold refresh {name}`");
+    let backend = secret.and_then(|secret| backend(status, secret));
     match file.error_class.as_deref() {
+        Some("denied") if backend.is_some() => format!(
+            "let this process read {source} for {name}: `leasehold policy --backend {}` prints what a cloud has to grant; {again}",
+            backend.unwrap_or_default()
+        ),
         Some("denied") => {
             format!("`leasehold plan` shows what the policy lacks for {name}; grant it, {again}")
         }
@@ -69,6 +74,12 @@ fn file(status: &Status, file: &File) -> String {
         }
         _ => format!("`leasehold status --explain {name}` names the first broken link"),
     }
+}
+
+/// Returns the store that is no Vault and that the secret is from.
+fn backend<'s>(status: &'s Status, secret: &Secret) -> Option<&'s str> {
+    let first = secret.source.split('/').next()?;
+    status.backends.iter().map(|store| store.name.as_str()).find(|name| *name == first)
 }
 
 fn error(file: &File) -> &str {
@@ -110,6 +121,12 @@ mod tests {
             next(&view)
                 .expect("it fails")
                 .starts_with("`leasehold plan` shows what the policy lacks for api-key")
+        );
+        view.secrets[1].source = "disk/api-key".into();
+        view.secrets[1].error = Some(Fault { class: "denied", text: "permission denied".into() });
+        assert_eq!(
+            next(&view).expect("it fails"),
+            "let this process read disk/api-key for api-key: `leasehold policy --backend disk` prints what a cloud has to grant; then `leasehold refresh api-key`"
         );
         let next_try = Some(view.now.after(std::time::Duration::from_secs(16)));
         view.login = Some(LoginTrouble { since: view.now, why: "refused".into(), next: next_try });

@@ -147,6 +147,19 @@ impl Needs {
         }
     }
 
+    /// Adds a folder that may come later, or be made anew: itself, and the folder that it is in. A rule holds for what
+    /// has the name now.
+    fn folder(&mut self, dir: &Path) {
+        let real = std::fs::canonicalize(dir).ok();
+        for dir in std::iter::once(dir).chain(real.as_deref()) {
+            self.read.insert(dir.to_owned());
+            // Everything is below the root.
+            if let Some(parent) = dir.parent().filter(|parent| parent.parent().is_some()) {
+                self.file(parent);
+            }
+        }
+    }
+
     fn server(&mut self, vault: &VaultPlan) {
         let own = vault.client_cert.iter().flat_map(|own| [&own.cert_file, &own.key_file]);
         for file in vault.ca_file.iter().chain(&vault.ca_dir).chain(own) {
@@ -181,8 +194,7 @@ impl Needs {
     fn store(&mut self, kind: &Kind, env: &dyn Fn(&str) -> Option<OsString>) {
         let store = kind.needs(env);
         match kind {
-            // It may come later, and then what is in it.
-            Kind::Files { dir } => drop(self.read.insert(dir.clone())),
+            Kind::Files { dir } => self.folder(dir),
             _ => store.read.iter().for_each(|path| self.file(path)),
         }
         if !store.ports.is_empty() {
@@ -338,6 +350,27 @@ listen: 127.0.0.1:9110
         one.file(Path::new("/etc/"));
         one.file(Path::new("/dev/shm/not/yet"));
         assert_eq!(one.read, set(["/proc", "/etc", "/dev/shm"].map(PathBuf::from)));
+    }
+
+    #[test]
+    fn a_folder_of_a_store_may_come_or_be_made_anew_in_the_folder_that_it_is_in() {
+        let space = tempfile::tempdir().expect("a folder");
+        let space = space.path().canonicalize().expect("it is there");
+        let of = |dir: &Path| {
+            let mut needs = Needs::default();
+            needs.folder(dir);
+            needs.read
+        };
+        let dir = space.join("credentials");
+        assert!(of(&dir).contains(&space));
+        assert!(of(&space.join("not/yet")).contains(&space));
+        std::fs::create_dir(&dir).expect("a folder");
+        assert!(of(&dir).contains(&space) && of(&dir).contains(&dir));
+        let (real, link) = (space.join("real/inner"), space.join("link"));
+        std::fs::create_dir_all(&real).expect("folders");
+        std::os::unix::fs::symlink(&real, &link).expect("a link");
+        assert!(of(&link).contains(&space.join("real")));
+        assert_eq!(of(Path::new("/credentials")), set(["/credentials".into()]), "never everything");
     }
 
     #[test]

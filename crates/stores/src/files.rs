@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::response::Response;
 use leasehold_base::secret::Secret;
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use crate::answer;
@@ -89,13 +89,21 @@ impl Files {
     }
 
     fn failure(&self, name: &str, error: &io::Error) -> Failure {
-        let path = self.dir.join(name);
-        let path = path.display();
+        let full = self.dir.join(name);
+        let path = full.display();
         let (kind, why) = match Errno::from_io_error(error) {
             Some(Errno::NOENT | Errno::NOTDIR) if !self.dir.is_dir() => {
                 (FailureKind::Missing, format!("the folder {} is not there", self.dir.display()))
             }
             Some(Errno::NOENT | Errno::NOTDIR) => (FailureKind::Missing, format!("{path} is not there")),
+            Some(Errno::ACCESS)
+                if rustix::fs::accessat(CWD, &full, Access::READ_OK, AtFlags::empty()).is_ok() =>
+            {
+                let why = format!(
+                    "{path} may not be read, although its mode allows it: the sandbox of this process denies it, or another security module; restart leasehold, so that the sandbox is made for the folder as it is now, or use `sandbox: off`"
+                );
+                return Failure::advised(FailureKind::Denied, why);
+            }
             Some(Errno::ACCESS | Errno::PERM) => {
                 let uid = rustix::process::geteuid().as_raw();
                 (FailureKind::Denied, format!("{path} may not be read by our uid, {uid}"))

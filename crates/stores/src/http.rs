@@ -6,9 +6,10 @@
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
+use http::header::{DATE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use leasehold_http::body::{Collector, Growth, MAX, TooLarge};
 use leasehold_http::files::local;
@@ -20,6 +21,7 @@ use rustls::RootCertStore;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
+use leasehold_base::clock;
 use leasehold_base::failure::{Failure, FailureKind, FailureKind as K};
 use leasehold_base::secret::Secret;
 
@@ -197,6 +199,27 @@ pub(crate) fn authority(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
+/// Returns how long the answer asks us to wait: `Retry-After`, in seconds or as a date.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).map(str::trim);
+    let date = |text| httpdate::parse_http_date(text).ok();
+    let value = text(RETRY_AFTER)?;
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let end = date(value)?;
+    // By the server's clock, so that ours does not matter.
+    let now = text(DATE)
+        .and_then(date)
+        .or_else(|| Some(UNIX_EPOCH + Duration::from_secs(u64::try_from(clock::now().wall).ok()?)))?;
+    Some(end.duration_since(now).unwrap_or_default())
+}
+
+/// Makes the failure for a service that asks for a later retry.
+pub(crate) fn throttled(what: &str, headers: &HeaderMap) -> Failure {
+    Failure::new(FailureKind::Overloaded(retry_after(headers)), format!("{what}: too many requests"))
+}
+
 fn redirected(place: &str, headers: &HeaderMap) -> Failure {
     let to = headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok());
     let to =
@@ -204,7 +227,8 @@ fn redirected(place: &str, headers: &HeaderMap) -> Failure {
     let why = format!(
         "{place} redirects to {to}, which the clouds never do, and nothing was sent there; look at what is in front of it"
     );
-    Failure::advised(FailureKind::Redirected, why)
+    // Something in front of the cloud says it, and the answer says nothing about the cloud.
+    Failure::advised(FailureKind::Intercepted, why)
 }
 
 fn explained(error: &reqwest::Error, place: &str) -> Failure {
@@ -318,6 +342,35 @@ mod tests {
         for good in ["Value at 'webIdentityToken' failed", "Bearer of application/json"] {
             assert_eq!(answer.said(good), good);
         }
+    }
+
+    #[test]
+    fn a_pause_is_asked_for_in_seconds_or_until_a_date() {
+        const EIGHT: &str = "Sun, 29 Nov 2026 14:11:08 GMT";
+        const NINE: &str = "Sun, 29 Nov 2026 14:11:09 GMT";
+        let asked = |all: &[(http::HeaderName, &'static str)]| {
+            let all = all.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+            let failure = throttled("it", &all.collect());
+            let FailureKind::Overloaded(asked) = failure.kind else { panic!("{failure}") };
+            asked.map(|asked| asked.as_secs())
+        };
+        assert_eq!(asked(&[]), None);
+        assert_eq!(asked(&[(RETRY_AFTER, "7")]), Some(7));
+        assert_eq!(asked(&[(RETRY_AFTER, " 7 ")]), Some(7));
+        assert_eq!(asked(&[(RETRY_AFTER, NINE), (DATE, EIGHT)]), Some(1));
+        assert_eq!(asked(&[(RETRY_AFTER, EIGHT), (DATE, NINE)]), Some(0));
+        assert_eq!(asked(&[(RETRY_AFTER, "soon"), (DATE, NINE)]), None);
+        let ours = asked(&[(RETRY_AFTER, "Fri, 31 Dec 9999 23:59:59 GMT")]).expect("a date");
+        assert!(ours > 7900 * 365 * 86_400, "{ours}");
+    }
+
+    #[test]
+    fn a_redirect_is_no_answer_of_the_cloud() {
+        let mut headers = HeaderMap::new();
+        headers.insert("location", HeaderValue::from_static("https://portal.example/login?x=1"));
+        let failure = redirected("https://vault", &headers);
+        assert!(failure.kind.is_outage(), "{:?}", failure.kind);
+        assert!(failure.why.contains("redirects to https://portal.example, which"), "{failure}");
     }
 
     #[test]

@@ -39,6 +39,8 @@ use leasehold_base::secret::Secret;
 
 pub use answer::MOST_BYTES;
 #[cfg(feature = "clouds")]
+pub use aws::partition as aws_partition;
+#[cfg(feature = "clouds")]
 pub use settings::{Aws, Azure, AzureIdentity, Google};
 pub use settings::{Kind, ManagedIdentity, Needs, Settings};
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, RETRY_AFTER};
+use http::header::AUTHORIZATION;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::response::Response;
 use leasehold_base::secret::Secret;
@@ -12,7 +12,7 @@ use leasehold_base::tree::Tree;
 use url::Url;
 
 use crate::answer;
-use crate::http::{Answer, Call, Http};
+use crate::http::{Answer, Call, Http, retry_after};
 use crate::oauth::bearer;
 
 /// Asks with a token.
@@ -20,6 +20,18 @@ pub(crate) async fn get(http: &Http, url: &Url, token: &Secret) -> Result<Answer
     let mut call = Call::get(url.clone());
     call.headers.insert(AUTHORIZATION, bearer(token)?);
     http.send(call).await
+}
+
+/// Reads a good answer. A page that answers in the place of the cloud is no empty list, and no value that is broken.
+pub(crate) fn object(answer: &Answer, service: &str, whose: &str) -> Result<Tree, Failure> {
+    let tree = Tree::from_json(&answer.body).ok().filter(|tree| tree.as_map().is_some());
+    tree.ok_or_else(|| intercepted(answer.status.as_u16(), service, whose))
+}
+
+fn intercepted(status: u16, service: &str, whose: &str) -> Failure {
+    let why =
+        format!("{service}: an answer ({status}) that is none of {whose}; check what is on the way to it");
+    Failure::advised(FailureKind::Intercepted, why)
 }
 
 /// The names on one page of a list, and the key of the next page.
@@ -64,12 +76,11 @@ impl Refusal {
         let tree = Tree::from_json(&answer.body).unwrap_or_default();
         let error = tree.get("error").cloned().unwrap_or_default();
         let text = |name: &str| answer.said(error.get(name).and_then(Tree::as_str).unwrap_or_default());
-        let retry_after = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         Self {
             status: answer.status.as_u16(),
             code: text(code),
             message: text("message"),
-            retry_after: retry_after.map(Duration::from_secs),
+            retry_after: retry_after(&answer.headers),
             error,
         }
     }
@@ -88,12 +99,7 @@ impl Refusal {
             500..=599 => {
                 Some(Failure::new(FailureKind::Unavailable, format!("{service}: a fault of its own{words}")))
             }
-            status if self.code.is_empty() => Some(Failure::advised(
-                FailureKind::Intercepted,
-                format!(
-                    "{service}: an answer ({status}) that is none of {whose}; check what is on the way to it"
-                ),
-            )),
+            status if self.code.is_empty() => Some(intercepted(status, service, whose)),
             _ => None,
         }
     }
@@ -107,6 +113,7 @@ impl Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::RETRY_AFTER;
     use http::{HeaderMap, StatusCode};
     use zeroize::Zeroizing;
 
@@ -127,6 +134,18 @@ mod tests {
         assert_eq!(kind(503, own), Some(FailureKind::Unavailable));
         assert_eq!(kind(403, own), None);
         assert_eq!(kind(403, "<html>sign in</html>"), Some(FailureKind::Intercepted));
+    }
+
+    #[test]
+    fn a_page_in_the_place_of_a_good_answer_is_none_of_the_cloud() {
+        let good = |body: &[u8]| {
+            let (status, headers, body) = (StatusCode::OK, HeaderMap::new(), Zeroizing::new(body.to_vec()));
+            object(&Answer { status, headers, body, unspoken: Vec::new() }, "it", "Azure's")
+        };
+        assert!(good(b"{}").is_ok());
+        for page in [&b"<html>sign in</html>"[..], b"", b"[]"] {
+            assert_eq!(good(page).expect_err("it is a page").kind, FailureKind::Intercepted);
+        }
     }
 
     #[tokio::test]

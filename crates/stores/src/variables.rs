@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::secret::Secret;
 use url::Url;
 
@@ -36,8 +37,48 @@ impl Variables {
         self.text(name).map(PathBuf::from)
     }
 
-    /// Returns an address that a variable names. A malformed address is left out, and then what it names is missing.
-    pub(crate) fn url(&self, name: &str) -> Option<Url> {
-        Url::parse(self.text(name)?).ok()
+    /// Returns the address that a variable names.
+    ///
+    /// # Errors
+    /// If it is malformed: what it was to replace must not be asked instead.
+    pub(crate) fn url(&self, name: &str) -> Result<Option<Url>, Failure> {
+        let Some(text) = self.secret(name) else { return Ok(None) };
+        let url = text.expose_str().and_then(|text| Url::parse(text).ok());
+        let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        url.map(Some).ok_or_else(|| {
+            let why =
+                format!("{name} is no URL; write one that begins with https:// or http://, or unset it");
+            Failure::advised(FailureKind::Unusable, why)
+        })
+    }
+
+    /// Returns the address that a variable names, if it is one.
+    pub(crate) fn good_url(&self, name: &str) -> Option<Url> {
+        self.url(name).ok().flatten()
+    }
+
+    /// Returns whether a variable is `true`.
+    pub(crate) fn is_true(&self, name: &str) -> bool {
+        self.text(name).is_some_and(|word| word.eq_ignore_ascii_case("true"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_none_is_refused_by_name() {
+        let of = |value: &[u8]| {
+            let variables = Variables::of(&["AT"], &|_| Some(Secret::new(value.to_vec())));
+            variables.url("AT").map(|url| url.map(|url| url.to_string()))
+        };
+        assert_eq!(of(b""), Ok(None));
+        assert_eq!(of(b"http://localhost:4566"), Ok(Some("http://localhost:4566/".to_owned())));
+        for bad in [&b"localhost:4566"[..], b"//host", b"http://", b"ftp://host", b"https://\xff"] {
+            let failure = of(bad).expect_err("it is none");
+            assert_eq!(failure.kind, FailureKind::Unusable);
+            assert!(failure.why.starts_with("AT is no URL"), "{failure}");
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! AWS Secrets Manager, as moto's server has it: signatures are judged by botocore's own code.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use leasehold_testkit::evidence;
 use serde_json::{Value, json};
 
 use super::Machine;
-use crate::support::{AccessKey, CANARY, Leasehold, Listener, Moto, SOON, request_unix, wait_until};
+use crate::support::{AccessKey, CANARY, Leasehold, Listener, Moto, SOON, request, request_unix, wait_until};
 
 pub(super) fn may_read() -> Value {
     let action =
@@ -309,9 +310,13 @@ fn secrets_are_asked_together_or_by_themselves_and_each_by_itself_where_that_is_
 fn a_sidecar_keeps_its_files_while_aws_throttles() {
     let mut evidence = evidence!(64, Wire);
     let throttles = Arc::new(AtomicBool::new(false));
-    let switch = Arc::clone(&throttles);
-    let (_listener, machine) = answering("Retry-After: 1\r\n", move || match switch.load(Ordering::SeqCst) {
-        true => refusal("ThrottlingException", "Rate exceeded"),
+    let refused = Arc::new(Mutex::new(Vec::new()));
+    let (switch, noted) = (Arc::clone(&throttles), Arc::clone(&refused));
+    let (_listener, machine) = answering("Retry-After: 5\r\n", move || match switch.load(Ordering::SeqCst) {
+        true => {
+            noted.lock().expect("no test panics with it").push(leasehold_base::clock::moment());
+            refusal("ThrottlingException", "Rate exceeded")
+        }
         false => (200, json!({"SecretString": CANARY}).to_string()),
     });
     let key = AccessKey { id: "AKIA1".to_owned(), secret: "x".to_owned() };
@@ -325,9 +330,130 @@ fn a_sidecar_keeps_its_files_while_aws_throttles() {
     wait_until("the store to be away", SOON, || get("/metrics").contains(&format!("{up} 0")));
     evidence.metric(&get("/metrics"), &format!("{up} 0"));
     assert_eq!(machine.read("a").as_deref(), Some(CANARY));
+    let times = || refused.lock().expect("no test panics with it").clone();
+    wait_until("another try", SOON, || times().len() > 1);
+    let pause = times()[0].until(times()[1]);
+    assert!(pause >= Duration::from_secs(5), "it was asked after {pause:?}");
     throttles.store(false, Ordering::SeqCst);
     wait_until("the store to be back", SOON, || get("/metrics").contains(&format!("{up} 1")));
     sidecar.stop().expect_code(0).assert_silent_about(CANARY);
     evidence
         .holds("the files keep their bytes, the store is named as away, and nothing is asked before it says");
+}
+
+#[test]
+fn a_portal_that_redirects_is_no_store_that_is_back() {
+    let answers = Arc::new(Mutex::new((200, json!({"SecretString": CANARY}).to_string())));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (now, noted) = (Arc::clone(&answers), Arc::clone(&asked));
+    let (_listener, machine) = answering("Location: http://127.0.0.1:9/portal\r\n", move || {
+        noted.fetch_add(1, Ordering::SeqCst);
+        now.lock().expect("no test panics with it").clone()
+    });
+    let answer = |status: u16| {
+        let body = json!({"SecretString": format!("{CANARY}-{status}")}).to_string();
+        *answers.lock().expect("no test panics with it") = (status, body);
+        asked.store(0, Ordering::SeqCst);
+    };
+    let key = AccessKey { id: "AKIA1".to_owned(), secret: "x".to_owned() };
+    let config = machine.config("files: [{path: a, secret: cloud/a, refresh: 1s}]");
+    let sidecar = as_user(&machine, &key).spawn(&["sidecar", "--config", &config]);
+    wait_until("the file", SOON, || machine.read("a").as_deref() == Some(CANARY));
+    let metrics =
+        || request_unix(&machine.space.join("status.sock"), "GET", "/metrics").expect("it answers").text;
+    let is = |value: &str| metrics().contains(&format!("leasehold_backend_up{{backend=\"cloud\"}} {value}"));
+    answer(503);
+    wait_until("the outage", SOON, || is("0"));
+    answer(302);
+    wait_until("two tries", SOON, || asked.load(Ordering::SeqCst) > 1);
+    assert!(is("0") && !sidecar.stderr().contains("the store cloud is back"), "{}", sidecar.stderr());
+    answer(200);
+    wait_until("the return", SOON, || is("1"));
+    assert!(sidecar.stderr().contains("the store cloud is back"));
+    sidecar.stop().expect_code(0).assert_silent_about(CANARY);
+}
+
+/// Moto behind a listener that notes the action and the number of secrets of each request.
+fn counted(moto: &Moto) -> (Listener, Machine, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&asked);
+    let address = moto.url().trim_start_matches("http://").parse().expect("an address");
+    let listener = Listener::start(move |got| {
+        let header = |name: &str| got.headers.get(name).cloned().unwrap_or_default();
+        let (target, by) = (header("x-amz-target"), header("authorization"));
+        let body: Value = serde_json::from_slice(&got.body).expect("JSON");
+        let many = body["SecretIdList"].as_array().map_or(1, Vec::len);
+        let action = target.rsplit('.').next().expect("a word").to_owned();
+        noted.lock().expect("no test panics with it").push(format!("{action} of {many}"));
+        let headers = [("X-Amz-Target", target.as_str()), ("Authorization", by.as_str())];
+        let reply = request(address, "POST", "/", &headers, Some(&body)).expect("moto answers");
+        (reply.status, reply.text)
+    });
+    let backend = format!(
+        "{{aws_secrets_manager: {{region: eu-central-1, endpoint: 'http://{}'}}}}",
+        listener.address()
+    );
+    (listener, Machine::new(&backend), asked)
+}
+
+#[test]
+fn twenty_secrets_of_one_template_are_one_request() {
+    let moto = Moto::start();
+    let mut template = String::new();
+    for n in 0..20 {
+        moto.put(&format!("s{n}"), &format!("value {n}"));
+        template += &format!("{{{{ with secret \"cloud/s{n}\" }}}}{{{{ .Data.value }}}};{{{{ end }}}}");
+    }
+    let (_listener, machine, asked) = counted(&moto);
+    let config = machine.config(&format!("files: [{{path: all, template: '{template}'}}]"));
+    let key = AccessKey { id: "AKIA1".to_owned(), secret: "x".to_owned() };
+    as_user(&machine, &key).run(&["init", "--config", &config]).expect_code(0);
+    let expected: String = (0..20).map(|n| format!("value {n};")).collect();
+    assert_eq!(machine.read("all"), Some(expected));
+    assert_eq!(*asked.lock().expect("no test panics with it"), ["BatchGetSecretValue of 20"]);
+}
+
+#[test]
+fn a_version_is_read_by_its_id() {
+    let moto = Moto::start();
+    let made = moto.secrets("CreateSecret", &json!({"Name": "a", "SecretString": "one"}));
+    moto.put("a", "two");
+    let (_listener, machine, asked) = counted(&moto);
+    let id = made["VersionId"].as_str().expect("an id");
+    let config = machine.config(&format!(
+        "files: [{{path: first, secret: 'cloud/a?version={id}'}}, {{path: none, secret: cloud/a}}]"
+    ));
+    let key = AccessKey { id: "AKIA1".to_owned(), secret: "x".to_owned() };
+    as_user(&machine, &key).run(&["init", "--config", &config]).expect_code(0);
+    assert_eq!(machine.read("first").as_deref(), Some("one"));
+    assert_eq!(machine.read("none").as_deref(), Some("two"));
+    assert_eq!(*asked.lock().expect("no test panics with it"), ["GetSecretValue of 1"; 2]);
+    let absent =
+        machine.config("files: [{path: b, secret: 'cloud/a?version=00000000-0000-4000-8000-000000000000'}]");
+    as_user(&machine, &key).run(&["init", "--timeout", "20s", "--config", &absent]).expect_code(66);
+    // A plan asks for the version that the template chooses.
+    for (version, code) in [(id, 0), ("00000000-0000-4000-8000-000000000000", 66)] {
+        let config = machine.config(&format!(
+            "files: [{{path: c, template: '{{{{ with secret \"cloud/a\" \"version={version}\" }}}}{{{{ .Data.value }}}}{{{{ end }}}}'}}]"
+        ));
+        as_user(&machine, &key).run(&["plan", "--config", &config]).expect_code(code);
+    }
+}
+
+#[test]
+fn a_policy_names_on_standard_error_what_only_a_rendering_knows() {
+    let machine = Machine::new("{aws_secrets_manager: {region: eu-central-1}}");
+    let unknown = "{path: b, template: '{{ with secret (env \"X\") }}{{ . }}{{ end }}'}";
+    let policy = |files: &str| {
+        let config = machine.config(&format!("files: [{files}]"));
+        machine.leasehold().run(&["policy", "--backend", "cloud", "--config", &config]).expect_code(0)
+    };
+    let says = "warning: files[1].template:1:9 (secret): its path is known when it is rendered; if that begins with cloud/, add it\n";
+    let finished = policy(&format!("{{path: a, secret: cloud/a}}, {unknown}"));
+    assert_eq!(finished.stderr, says);
+    let printed: Value = serde_json::from_str(&finished.stdout).expect("a policy in JSON");
+    assert_eq!(printed["Statement"].as_array().map(Vec::len), Some(1));
+    let finished = policy(unknown);
+    assert_eq!(finished.stdout, "", "a policy without a statement is none");
+    assert!(finished.stderr.contains("no path is known to begin with cloud/, so nothing is granted"));
 }

@@ -144,7 +144,7 @@ fn a_container_gives_keys_for_the_token_in_a_file_and_they_are_replaced_when_the
 }
 
 #[test]
-fn keys_are_replaced_before_they_end() {
+fn keys_that_are_good_are_kept() {
     let asked = Log::default();
     let store = secrets_manager(&asked, "ASIA1");
     let seen = Log::default();
@@ -161,6 +161,53 @@ fn keys_are_replaced_before_they_end() {
     wait_until("several reads", SOON, || log(&asked).len() > 3);
     assert_eq!(log(&seen).len(), 1, "keys that are good are kept");
     sidecar.stop().expect_code(0).assert_silent_about(CANARY);
+}
+
+#[test]
+fn keys_that_are_replaced_in_their_file_are_followed_without_a_restart() {
+    let asked = Log::default();
+    let (noted, good) = (Arc::clone(&asked), Arc::new(Mutex::new("AKIA1")));
+    let known = Arc::clone(&good);
+    let store = Listener::start(move |request| {
+        let by = request.headers.get("authorization").cloned().unwrap_or_default();
+        let id = by.split("Credential=").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        noted.lock().expect("no test panics with it").push(id.to_owned());
+        if id == *known.lock().expect("no test panics with it") {
+            return (200, json!({"SecretString": format!("for {id}")}).to_string());
+        }
+        (400, json!({"__type": "UnrecognizedClientException", "message": "invalid"}).to_string())
+    });
+    let machine = machine_for(&store);
+    machine.space.dir("home/.aws");
+    let write = |id: &str| {
+        let text = format!("[default]\naws_access_key_id={id}\naws_secret_access_key={CANARY}\n");
+        let next = machine.space.file("home/.aws/next", text);
+        std::fs::rename(next, machine.space.join("home/.aws/credentials")).expect("a rename");
+    };
+    write("AKIA1");
+    let sidecar = machine.leasehold().spawn(&["sidecar", "--config", &machine.config(FILE)]);
+    wait_until("the file", SOON, || machine.read("a").as_deref() == Some("for AKIA1"));
+    write("AKIA2");
+    *good.lock().expect("no test panics with it") = "AKIA2";
+    wait_until("the other keys", SOON, || machine.read("a").as_deref() == Some("for AKIA2"));
+    let asked = log(&asked);
+    let second = asked.iter().position(|id| id == "AKIA2").expect("it was used");
+    assert!(asked[second..].iter().all(|id| id == "AKIA2"), "the old keys are gone: {asked:?}");
+    sidecar.stop().expect_code(0).assert_silent_about(CANARY);
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_and_the_public_one_is_not_asked() {
+    let machine = Machine::new("{aws_secrets_manager: {region: eu-central-1}}");
+    for name in ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"] {
+        let leasehold = machine
+            .leasehold()
+            .env("AWS_ACCESS_KEY_ID", "AKIA1")
+            .env("AWS_SECRET_ACCESS_KEY", CANARY)
+            .env(name, "localhost:4566");
+        let finished = init(&machine, &leasehold).expect_code(77);
+        assert!(finished.last_line().contains(&format!("{name} is no URL")), "{}", finished.last_line());
+    }
 }
 
 /// EC2's metadata service: a session first, then the role's name, then its keys.

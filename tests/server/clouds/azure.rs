@@ -62,7 +62,7 @@ files:
   - {path: plain, secret: cloud/plain, refresh: 1s}
   - {path: first, secret: "cloud/plain?version=v1"}
   - {path: user, secret: "cloud/login#username"}
-  - {path: all, template: '{{ range secrets "cloud" }}{{ . }} {{ end }}'}
+  - {path: all, refresh: 1s, template: '{{ range secrets "cloud" }}{{ . }} {{ end }}'}
 "#;
     let (config, leasehold) = (machine.config(files), leasehold(&machine, &fake));
     leasehold.run(&["plan", "--config", &config]).expect_code(0).assert_silent_about(CANARY);
@@ -75,15 +75,23 @@ files:
     state["plain"]["versions"].as_array_mut().expect("a list").push(json!(["v3", format!("{CANARY}-three")]));
     fake.set(&json!({"vault": state}));
     wait_until("another version", SOON, || machine.read("plain") == Some(format!("{CANARY}-three")));
-    // Throttled, it rests as it is asked to, and keeps its files.
-    let busy =
-        json!([["/secrets/plain", 429, {"Retry-After": "1"}, "{\"error\": {\"code\": \"Throttled\"}}"]]);
-    fake.set(&json!({"next": busy}));
+    // A page in the place of the vault is neither an empty list nor a vault that is back.
+    let listed = machine.read("all");
+    let page = json!(["/secrets?", 200, {}, "<html>sign in</html>"]);
+    fake.set(&json!({"next": vec![page; 40]}));
     let up = |value: &str| {
         let metrics =
             request_unix(&machine.space.join("status.sock"), "GET", "/metrics").expect("it answers").text;
         metrics.contains(&format!("leasehold_backend_up{{backend=\"cloud\"}} {value}"))
     };
+    wait_until("the page", SOON, || up("0"));
+    assert_eq!(machine.read("all"), listed);
+    fake.set(&json!({"next": []}));
+    wait_until("the vault", SOON, || up("1"));
+    // Throttled, it rests as it is asked to, and keeps its files.
+    let busy =
+        json!([["/secrets/plain", 429, {"Retry-After": "1"}, "{\"error\": {\"code\": \"Throttled\"}}"]]);
+    fake.set(&json!({"next": busy}));
     wait_until("the rest", SOON, || up("0"));
     wait_until("the end of the rest", SOON, || up("1"));
     let asked = fake.asked();
@@ -147,6 +155,11 @@ fn each_identity_is_found_in_its_place() {
         .env("AZURE_CLIENT_ID", "client")
         .env("AZURE_FEDERATED_TOKEN_FILE", &token.display().to_string());
     init(&own, &workload, "cloud/plain").expect_code(0);
+    let certificate = workload.clone().env("AZURE_CLIENT_CERTIFICATE_PATH", "/certificate.pem");
+    let beside = init(&own, &certificate, "cloud/plain").expect_code(0);
+    let says =
+        "AZURE_CLIENT_CERTIFICATE_PATH is not followed: the identity that asks is that of AZURE_FEDERATED";
+    assert!(beside.stderr.contains(says), "{}", beside.stderr);
     own.space.file("token", "old");
     let old = init(&own, &workload, "cloud/plain").expect_code(77);
     assert!(old.last_line().contains("the federated token has expired"), "{}", old.last_line());
@@ -216,6 +229,23 @@ fn what_proves_nothing_is_said_in_words_of_its_own() {
     assert!(finished.last_line().contains("is not asked without TLS"), "{}", finished.last_line());
     evidence.exit(finished.code, 77);
     evidence.holds("a page is no token, and an address beyond this machine is not asked without TLS");
+}
+
+#[test]
+fn a_refused_client_secret_is_not_tried_for_each_secret() {
+    let fake = start();
+    let own = machine(&fake, "");
+    let wrong = leasehold(&own, &fake).env("AZURE_CLIENT_SECRET", CANARY);
+    let files: String = (0..40).map(|n| format!("  - {{path: f{n}, secret: cloud/s{n}}}\n")).collect();
+    let config = own.config(&format!("files:\n{files}"));
+    fake.asked();
+    let finished = wrong.run(&["init", "--timeout", "20s", "--config", &config]).expect_code(77);
+    finished.assert_silent_about(CANARY);
+    let asked = fake.asked();
+    let tries = asked.iter().filter(|line| line.ends_with("/oauth2/v2.0/token")).count();
+    assert_eq!(tries, 2, "a refusal is final when it is repeated: {asked:?}");
+    let challenges = asked.iter().filter(|line| line.starts_with("GET /secrets/")).count();
+    assert_eq!(challenges, 1, "the vault is asked once what it wants: {asked:?}");
 }
 
 #[test]

@@ -140,7 +140,8 @@ fn what_a_project_does_not_give_is_said_in_words_of_its_own() {
         (403, denied.to_string(), 77, "grant roles/secretmanager.secretAccessor"),
         (200, corrupt.to_string(), 75, "does not fit its checksum"),
         (429, busy.to_string(), 69, "too many requests"),
-        (200, "<html>sign in</html>".to_owned(), 75, "has no value"),
+        (200, "<html>sign in</html>".to_owned(), 69, "none of Google's"),
+        (200, "{}".to_owned(), 75, "has no value"),
         (404, "<html>none</html>".to_owned(), 69, "none of Google's"),
     ] {
         let answer = json!(["/secrets/plain", status, {}, body]);

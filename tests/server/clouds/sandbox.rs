@@ -51,6 +51,50 @@ fn stores_are_read_within_a_sandbox() {
 }
 
 #[test]
+fn a_folder_that_comes_late_or_is_made_anew_is_read_within_a_sandbox() {
+    if !has_landlock() {
+        return;
+    }
+    let credentials = Workspace::new();
+    let dir = credentials.join("late");
+    let machine = Machine::new(&format!("{{files: {{dir: '{}'}}}}", dir.display()));
+    let files = "files: [{path: plain, secret: cloud/plain, refresh: 1s}]\nsandbox: required\n";
+    let sidecar = machine.leasehold().spawn(&["sidecar", "--config", &machine.config(files)]);
+    wait_until("the folder to be missed", SOON, || sidecar.stderr().contains("late is not there"));
+    assert_inside(&sidecar);
+    for value in ["one", "two"] {
+        let _not_there_at_first = fs::remove_dir_all(&dir);
+        fs::create_dir(&dir).expect("a folder");
+        fs::write(dir.join("plain"), value).expect("a file");
+        wait_until(value, SOON, || machine.read("plain").as_deref() == Some(value));
+    }
+    sidecar.stop().expect_code(0);
+}
+
+#[test]
+fn a_folder_that_the_sandbox_does_not_know_is_denied_in_the_sandboxs_name() {
+    if !has_landlock() {
+        return;
+    }
+    let (here, there) = (Workspace::new(), Workspace::new());
+    let link = here.join("link");
+    here.dir("inside");
+    here.file("inside/plain", "one");
+    there.file("plain", "two");
+    std::os::unix::fs::symlink(here.join("inside"), &link).expect("a link");
+    let machine = Machine::new(&format!("{{files: {{dir: '{}'}}}}", link.display()));
+    let files = "files: [{path: plain, secret: cloud/plain, refresh: 1s}]\nsandbox: required\n";
+    let sidecar = machine.leasehold().spawn(&["sidecar", "--config", &machine.config(files)]);
+    wait_until("the file", SOON, || machine.read("plain").as_deref() == Some("one"));
+    std::os::unix::fs::symlink(there.path(), here.join("next")).expect("a link");
+    fs::rename(here.join("next"), &link).expect("a rename");
+    let says = "although its mode allows it: the sandbox of this process denies it";
+    wait_until("the denial", SOON, || sidecar.stderr().contains(says));
+    assert_eq!(machine.read("plain").as_deref(), Some("one"));
+    sidecar.stop().expect_code(0);
+}
+
+#[test]
 fn aws_is_asked_within_a_sandbox() {
     if !has_landlock() {
         return;

@@ -1,11 +1,11 @@
 //! What AWS' refusals mean.
 
-use http::header::{DATE, RETRY_AFTER};
+use http::header::DATE;
 use leasehold_base::clock;
 use leasehold_base::failure::{Failure, FailureKind};
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::http::{Answer, said};
+use crate::http::{Answer, retry_after, said};
 
 /// AWS accepts a signature that is at most five minutes old, so a clock that is off by this much, in seconds, is the
 /// reason for a refusal.
@@ -36,7 +36,7 @@ impl Complaint {
             code,
             status: answer.status.as_u16(),
             ahead: ahead.unwrap_or(0),
-            retry_after: header(RETRY_AFTER).and_then(|after| after.parse().ok()).map(Duration::from_secs),
+            retry_after: retry_after(&answer.headers),
         }
     }
 
@@ -72,6 +72,23 @@ pub(super) fn has_ended(code: &str) -> bool {
     matches!(code, "ExpiredTokenException" | "ExpiredToken")
 }
 
+/// Returns whether the keys are not known, or not any more, so that others may be in their file by now.
+pub(super) fn is_unknown(code: &str) -> bool {
+    matches!(
+        code,
+        "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "InvalidAccessKeyId"
+            | "SignatureDoesNotMatch"
+            | "InvalidSignatureException"
+    )
+}
+
+/// Returns whether what is asked does not know the action, as an endpoint of another make.
+pub(super) fn is_of_action(code: &str) -> bool {
+    matches!(code, "UnknownOperationException" | "UnknownOperation" | "InvalidAction" | "NotImplemented")
+}
+
 /// Explains the refusals that all services of AWS share.
 pub(super) fn common(complaint: &Complaint, service: &str) -> Failure {
     let (kind, why) = match complaint.code.as_str() {
@@ -79,7 +96,10 @@ pub(super) fn common(complaint: &Complaint, service: &str) -> Failure {
         code if has_ended(code) => {
             (FailureKind::Refused, "the credentials have ended; give the process others".to_owned())
         }
-        "UnrecognizedClientException" | "InvalidClientTokenId" | "MissingAuthenticationToken" => {
+        "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "InvalidAccessKeyId"
+        | "MissingAuthenticationToken" => {
             (FailureKind::Refused, "it does not know the access key; give the process another".to_owned())
         }
         "OptInRequired" | "SubscriptionRequiredException" => {

@@ -8,8 +8,8 @@ use leasehold_base::response::Response;
 use leasehold_base::tree::Tree;
 use tokio::sync::oneshot;
 
-use super::Aws;
 use super::errors::Complaint;
+use super::{Aws, Refused};
 
 /// How many secrets AWS reads at once.
 const MOST: usize = 20;
@@ -28,7 +28,7 @@ struct Asker {
 #[derive(Debug, Default)]
 pub(super) struct Gather {
     waiting: Mutex<Vec<Asker>>,
-    /// The identity may not read several secrets at once, although it may read each of them.
+    /// No request may read several secrets at once: the identity may only read each of them, or what is asked cannot.
     denied: AtomicBool,
 }
 
@@ -70,7 +70,7 @@ impl Gather {
     async fn read<A>(
         &self,
         id: &str,
-        ask: impl AsyncFn(Vec<String>) -> Result<A, Failure>,
+        ask: impl AsyncFn(Vec<String>) -> Result<A, Refused>,
         found: impl Fn(&A, &str) -> Outcome,
     ) -> Outcome {
         if self.denied.load(Ordering::Relaxed) {
@@ -100,16 +100,19 @@ impl Gather {
         told.await.ok().flatten()
     }
 
-    fn tell<A>(&self, askers: Vec<Asker>, answer: &Result<A, Failure>, found: &impl Fn(&A, &str) -> Outcome) {
-        let denied = |failure: &Failure| matches!(failure.kind, FailureKind::Denied | FailureKind::Rejected);
+    fn tell<A>(&self, askers: Vec<Asker>, answer: &Result<A, Refused>, found: &impl Fn(&A, &str) -> Outcome) {
+        if let Err(refused) = answer
+            && (refused.is_of_action || refused.failure.kind == FailureKind::Denied)
+        {
+            self.denied.store(true, Ordering::Relaxed);
+        }
+        // A request that is rejected may be so for one name of several: only its own secrets are asked for by themselves.
+        let by_itself = |kind| matches!(kind, FailureKind::Denied | FailureKind::Rejected);
         for Asker { id, tell } in askers {
             let outcome = match answer {
                 Ok(answer) => found(answer, &id),
-                Err(failure) if denied(failure) => {
-                    self.denied.store(true, Ordering::Relaxed);
-                    None
-                }
-                Err(failure) => Some(Err(failure.clone())),
+                Err(refused) if by_itself(refused.failure.kind) => None,
+                Err(refused) => Some(Err(refused.failure.clone())),
             };
             // A task that was dropped needs no answer.
             let _ = tell.send(outcome);
@@ -165,7 +168,7 @@ mod tests {
     /// store was asked, and the outcome of each.
     fn asked_at_once(
         many: usize,
-        answer: &Result<&'static str, Failure>,
+        answer: &Result<&'static str, Refused>,
     ) -> (Vec<Vec<String>>, Vec<Outcome>) {
         let gather = Rc::new(Gather::default());
         let asked = Rc::new(RefCell::new(Vec::new()));
@@ -215,7 +218,7 @@ mod tests {
     #[test]
     fn where_the_first_is_dropped_before_it_has_asked_the_others_ask_by_themselves() {
         let gather = Gather::default();
-        let ask = async |_: Vec<String>| Ok(());
+        let ask = async |_: Vec<String>| Ok::<(), Refused>(());
         let found = |(): &(), _: &str| None;
         let runtime = Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(async {
@@ -256,17 +259,26 @@ mod tests {
 
     #[test]
     fn who_may_not_read_several_at_once_finds_that_out_once() {
-        for kind in [FailureKind::Denied, FailureKind::Rejected] {
-            let (asked, outcomes) = asked_at_once(45, &Err(Failure::new(kind, "not several")));
+        for (kind, is_of_action) in [(FailureKind::Denied, false), (FailureKind::Rejected, true)] {
+            let refused = Refused { failure: Failure::new(kind, "not several"), is_of_action };
+            let (asked, outcomes) = asked_at_once(45, &Err(refused));
             assert_eq!(sizes(&asked), [20], "what waited already is not tried again");
             assert!(outcomes.iter().all(Option::is_none), "each asks by itself");
         }
     }
 
     #[test]
+    fn a_name_that_is_rejected_ends_no_other_request_for_several() {
+        let rejected = Failure::new(FailureKind::Rejected, "ValidationException");
+        let (asked, outcomes) = asked_at_once(45, &Err(rejected.into()));
+        assert_eq!(sizes(&asked), [20, 20, 5]);
+        assert!(outcomes.iter().all(Option::is_none), "each asks by itself");
+    }
+
+    #[test]
     fn a_failure_of_the_store_is_the_failure_of_each() {
         let away = Failure::new(FailureKind::Unreachable, "connection refused");
-        let (asked, outcomes) = asked_at_once(3, &Err(away.clone()));
+        let (asked, outcomes) = asked_at_once(3, &Err(away.clone().into()));
         assert_eq!(sizes(&asked), [3]);
         assert!(outcomes.iter().all(|outcome| matches!(outcome, Some(Err(failure)) if *failure == away)));
     }

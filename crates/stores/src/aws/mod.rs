@@ -3,6 +3,7 @@
 mod credentials;
 mod errors;
 mod gather;
+mod partition;
 mod proof;
 mod sign;
 mod variables;
@@ -29,10 +30,11 @@ use crate::http::{Answer, Call, Http, said};
 use crate::settings::{self, Needs};
 use crate::variables::Variables;
 use credentials::Credentials;
-use errors::{Complaint, common, element, has_ended};
+use errors::{Complaint, common, element, has_ended, is_of_action, is_unknown};
 use gather::Gather;
 use sign::{Keys, Scope, sign};
 
+pub use partition::partition;
 pub(crate) use proof::{identity, signed};
 pub(crate) use variables::NAMES;
 
@@ -46,7 +48,8 @@ const MOST_PAGES: usize = 500;
 pub struct Aws {
     http: Http,
     region: Result<String, Failure>,
-    endpoint: Option<Url>,
+    endpoint: Result<Option<Url>, Failure>,
+    fips: bool,
     credentials: Credentials,
     gather: Gather,
 }
@@ -81,14 +84,12 @@ pub(crate) fn needs_of_credentials(variables: &Variables) -> Needs {
 impl Aws {
     pub(crate) fn new(settings: &settings::Aws, environment: &BTreeMap<String, Secret>) -> Self {
         let variables = Variables::of(variables::NAMES, &|name| environment.get(name).cloned());
-        let endpoint = settings.endpoint.clone();
+        let named = || variables::endpoint(&variables, "AWS_ENDPOINT_URL_SECRETS_MANAGER");
         Self {
             http: Http::default(),
             region: region(settings.region.as_deref(), &variables),
-            endpoint: endpoint.or_else(|| {
-                let named = variables.url("AWS_ENDPOINT_URL_SECRETS_MANAGER");
-                named.or_else(|| variables.url("AWS_ENDPOINT_URL"))
-            }),
+            endpoint: settings.endpoint.clone().map_or_else(named, |url| Ok(Some(url))),
+            fips: variables::uses_fips(&variables),
             credentials: Credentials::new(variables, settings.role_arn.clone()),
             gather: Gather::default(),
         }
@@ -121,7 +122,7 @@ impl Aws {
     async fn read_one(&self, name: &str, chosen: &[(&'static str, &Secret)]) -> Result<Response, Failure> {
         let chosen = chosen.iter().map(|(key, value)| (*key, Tree::Text((*value).clone())));
         let body = std::iter::once(("SecretId", Tree::text(name))).chain(chosen);
-        let tree = self.call("GetSecretValue", Tree::map(body)).await?;
+        let tree = self.call("GetSecretValue", Tree::map(body)).await.map_err(|refused| refused.failure)?;
         value(&tree)
     }
 
@@ -131,7 +132,8 @@ impl Aws {
         let mut names = BTreeSet::new();
         let mut next = None;
         for _ in 0..MOST_PAGES {
-            let tree = self.call("ListSecrets", page(&start, next.as_ref())).await?;
+            let tree = self.call("ListSecrets", page(&start, next.as_ref())).await;
+            let tree = tree.map_err(|refused| refused.failure)?;
             for secret in tree.get("SecretList").and_then(Tree::as_list).unwrap_or_default() {
                 let name = secret.get("Name").and_then(Tree::as_str);
                 // AWS compares without regard to case.
@@ -150,19 +152,32 @@ impl Aws {
         Err(Failure::new(FailureKind::Nonsense, why))
     }
 
-    /// Asks for `action`, and once more with other keys if the first have ended.
-    async fn call(&self, action: &str, body: Tree) -> Result<Tree, Failure> {
+    /// Asks for `action`, and once more with other keys if the first have ended, or were replaced in their file.
+    async fn call(&self, action: &str, body: Tree) -> Result<Tree, Refused> {
         let region = self.region.as_ref().map_err(Clone::clone)?;
         let keys = self.credentials.keys(&self.http, region).await?;
         let answer = self.post(action, &body, (region, &keys)).await?;
-        match understood(&answer) {
-            Err(complaint) if has_ended(&complaint.code) => {}
-            other => return other.map_err(|complaint| explained(&complaint, region, &keys.from)),
-        }
-        self.credentials.forget(&keys).await;
-        let keys = self.credentials.keys(&self.http, region).await?;
-        let answer = self.post(action, &body, (region, &keys)).await?;
-        understood(&answer).map_err(|complaint| explained(&complaint, region, &keys.from))
+        let complaint = match understood(&answer) {
+            Ok(tree) => return Ok(tree),
+            Err(complaint) => complaint,
+        };
+        let others = if has_ended(&complaint.code) {
+            self.credentials.forget(&keys);
+            Some(self.credentials.keys(&self.http, region).await?)
+        } else if is_unknown(&complaint.code) {
+            self.credentials.read_again(&self.http, region, &keys).await
+        } else {
+            None
+        };
+        let Some(others) = others else { return Err(Refused::of(&complaint, region, &keys.from)) };
+        let answer = self.post(action, &body, (region, &others)).await?;
+        understood(&answer).map_err(|complaint| Refused::of(&complaint, region, &others.from))
+    }
+
+    /// Returns the address that is named, or that of the region.
+    fn address(&self, region: &str) -> Result<Url, Failure> {
+        let named = self.endpoint.clone()?;
+        named.map_or_else(|| address("secretsmanager", region, self.fips), Ok)
     }
 
     async fn post(
@@ -171,7 +186,7 @@ impl Aws {
         body: &Tree,
         (region, keys): (&str, &Arc<Keys>),
     ) -> Result<Answer, Failure> {
-        let url = self.endpoint.clone().map_or_else(|| address("secretsmanager", region), Ok)?;
+        let url = self.address(region)?;
         let body = body.to_json();
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
@@ -180,6 +195,27 @@ impl Aws {
         let scope = Scope { region, service: "secretsmanager", at: clock::now().wall };
         sign(&mut headers, (&url, &body), keys, scope)?;
         self.http.send(Call { headers, ..Call::post(url, body) }).await
+    }
+}
+
+/// Why an action failed.
+#[derive(Debug, Clone)]
+struct Refused {
+    failure: Failure,
+    /// Whether what is asked does not know the action at all.
+    is_of_action: bool,
+}
+
+impl Refused {
+    fn of(complaint: &Complaint, region: &str, from: &str) -> Self {
+        let is_of_action = is_of_action(&complaint.code);
+        Self { failure: explained(complaint, region, from), is_of_action }
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self { failure, is_of_action: false }
     }
 }
 
@@ -284,14 +320,41 @@ pub(crate) fn is_region(text: &str) -> bool {
     (4..=32).contains(&text.len()) && text.chars().all(is_part)
 }
 
-/// Returns the address of a service in a region.
-fn address(service: &str, region: &str) -> Result<Url, Failure> {
-    let domain = match region {
-        _ if region.starts_with("cn-") => "amazonaws.com.cn",
-        _ if region.starts_with("us-iso-") => "c2s.ic.gov",
-        _ if region.starts_with("us-isob-") => "sc2s.sgov.gov",
-        _ => "amazonaws.com",
-    };
-    Url::parse(&format!("https://{service}.{region}.{domain}/"))
+/// Returns the address of a service in a region. `fips` chooses the one whose cryptography is validated.
+fn address(service: &str, region: &str, fips: bool) -> Result<Url, Failure> {
+    Url::parse(&format!("https://{}/", partition::host(service, region, fips)))
         .map_err(|_| Failure::new(FailureKind::Unusable, format!("{} is no region of AWS", said(region))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The address that is asked under these variables.
+    fn asked(variables: &[(&str, &str)]) -> Result<String, Failure> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), Secret::from(*value)));
+        let aws = Aws::new(&settings::Aws::default(), &variables.collect());
+        aws.address("us-east-1").map(|url| url.to_string())
+    }
+
+    #[test]
+    fn the_address_is_the_one_that_is_named_or_the_regions_and_never_another() {
+        let (own, all) = ("AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL");
+        let public = "https://secretsmanager.us-east-1.amazonaws.com/";
+        assert_eq!(asked(&[]).as_deref(), Ok(public));
+        assert_eq!(asked(&[(own, "")]).as_deref(), Ok(public));
+        assert_eq!(asked(&[(own, "https://own"), (all, "https://all")]).as_deref(), Ok("https://own/"));
+        assert_eq!(asked(&[(all, "https://all")]).as_deref(), Ok("https://all/"));
+        for variables in [&[(own, "own:80"), (all, "https://all")][..], &[(all, "own:80")]] {
+            let failure = asked(variables).expect_err("it is no URL");
+            assert!(failure.why.starts_with(&format!("{} is no URL", variables[0].0)), "{failure}");
+        }
+    }
+
+    #[test]
+    fn validated_hosts_are_asked_where_a_variable_wants_them() {
+        let fips = "https://secretsmanager-fips.us-east-1.amazonaws.com/";
+        assert_eq!(asked(&[("AWS_USE_FIPS_ENDPOINT", "True")]).as_deref(), Ok(fips));
+        assert_ne!(asked(&[("AWS_USE_FIPS_ENDPOINT", "false")]).as_deref(), Ok(fips));
+    }
 }

@@ -82,7 +82,7 @@ fn sts(at: Option<&str>) -> Result<(Url, &str), Failure> {
         None => Ok((Url::parse(GLOBAL.0).expect("a constant that is a URL"), GLOBAL.1)),
         // AWS' own libraries do the same, and so does a server that is configured for this region.
         Some(region) if region == GLOBAL.1 => sts(None),
-        Some(region) => Ok((address("sts", region)?, region)),
+        Some(region) => Ok((address("sts", region, false)?, region)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use leasehold_base::failure::Failure;
 use url::Url;
 
 use crate::variables::Variables;
@@ -27,6 +28,7 @@ pub(crate) const NAMES: &[&str] = &[
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_USE_FIPS_ENDPOINT",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "HOME",
 ];
@@ -36,11 +38,21 @@ pub(super) fn region(variables: &Variables) -> Option<&str> {
     variables.text("AWS_REGION").or_else(|| variables.text("AWS_DEFAULT_REGION"))
 }
 
+/// Returns the address of a service that a variable names: the service's own variable, or the one of all services.
+pub(super) fn endpoint(variables: &Variables, own: &str) -> Result<Option<Url>, Failure> {
+    variables.url(own)?.map_or_else(|| variables.url("AWS_ENDPOINT_URL"), |url| Ok(Some(url)))
+}
+
+/// Returns whether services are asked at the hosts whose cryptography is validated.
+pub(super) fn uses_fips(variables: &Variables) -> bool {
+    variables.is_true("AWS_USE_FIPS_ENDPOINT")
+}
+
 /// Returns every address that a variable names.
 pub(super) fn urls(variables: &Variables) -> impl Iterator<Item = Url> {
     let all = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "AWS_ENDPOINT_URL"];
     let more = ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL_STS"];
-    all.into_iter().chain(more).filter_map(|name| variables.url(name))
+    all.into_iter().chain(more).filter_map(|name| variables.good_url(name))
 }
 
 /// Returns the files of profiles: credentials first.

@@ -17,11 +17,11 @@ use leasehold_base::request::{Request, Verb};
 use leasehold_base::response::Response;
 use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
-use tokio::sync::Mutex;
 use url::Url;
 
 use crate::answer;
 use crate::http::{Answer, Call, Http, place, said};
+use crate::kept::{Fresh, Kept};
 use crate::rest::{self, Page};
 use crate::settings::{self, AzureIdentity, Needs};
 use crate::variables::Variables;
@@ -36,6 +36,9 @@ const VERSION: &str = "7.4";
 
 /// The most pages of a list that are read.
 const MOST_PAGES: usize = 1000;
+
+/// The owner of answers, for messages.
+const WHOSE: &str = "Azure Key Vault's";
 
 /// The variables that are read.
 pub(crate) const NAMES: &[&str] = &[
@@ -56,7 +59,7 @@ pub struct Azure {
     vault: Url,
     identity: Identity,
     /// The last challenge of the vault.
-    challenge: Mutex<Option<Arc<Challenge>>>,
+    challenge: Kept<Challenge>,
     /// The secrets outside of their time that were logged.
     named: std::sync::Mutex<BTreeSet<String>>,
 }
@@ -78,7 +81,7 @@ pub(crate) fn needs(settings: &settings::Azure, environment: &dyn Fn(&str) -> Op
 /// Returns what getting a token needs of the machine.
 pub(crate) fn needs_of_identity(identity: &AzureIdentity, variables: &Variables) -> Needs {
     let named = ["AZURE_AUTHORITY_HOST", "AZURE_POD_IDENTITY_AUTHORITY_HOST", "IDENTITY_ENDPOINT"];
-    let urls = named.iter().filter_map(|name| variables.url(name));
+    let urls = named.iter().filter_map(|name| variables.good_url(name));
     let ports = urls.filter_map(|url| url.port_or_known_default()).chain([80, 443]).collect();
     Needs { read: identity::files(identity, variables).into_iter().collect(), ports }
 }
@@ -94,7 +97,7 @@ impl Azure {
                 variables,
                 cloud::authority(&settings.url),
             )),
-            challenge: Mutex::default(),
+            challenge: Kept::default(),
             named: std::sync::Mutex::default(),
         }
     }
@@ -148,7 +151,7 @@ impl Azure {
     }
 
     fn value(&self, name: &str, answer: &Answer) -> Result<Response, Failure> {
-        let tree = Tree::from_json(&answer.body).unwrap_or_default();
+        let tree = rest::object(answer, &place(&self.vault), WHOSE)?;
         let value = tree.get("value").and_then(Tree::as_text).cloned().ok_or_else(|| {
             let why =
                 format!("the answer of {} has no value; check what is on the way to it", place(&self.vault));
@@ -182,7 +185,7 @@ impl Azure {
         if !answer.status.is_success() {
             return Err(refusal::explained(&refusal::of(&answer), &self.vault));
         }
-        let tree = Tree::from_json(&answer.body).unwrap_or_default();
+        let tree = rest::object(&answer, &place(&self.vault), WHOSE)?;
         let name = |secret: &Tree| {
             let id = secret.get("id").and_then(Tree::as_str)?;
             let name = id.split("/secrets/").nth(1)?.split('/').next()?;
@@ -208,9 +211,8 @@ impl Azure {
         if answer.status.as_u16() != 401 {
             return Ok(answer);
         }
-        self.identity.forget(&token).await;
-        let other = Arc::new(challenge::read(&answer.headers, &self.vault)?);
-        *self.challenge.lock().await = Some(Arc::clone(&other));
+        self.identity.forget(&token);
+        let other = self.challenge.put(challenge::read(&answer.headers, &self.vault)?);
         Ok(self.send(&url, &other).await?.0)
     }
 
@@ -221,15 +223,14 @@ impl Azure {
 
     /// Returns the vault's challenge, which the vault gives to a request without a token.
     async fn challenge(&self, url: &Url) -> Result<Arc<Challenge>, Failure> {
-        let mut known = self.challenge.lock().await;
-        if let Some(challenge) = known.as_ref() {
-            return Ok(Arc::clone(challenge));
-        }
-        let answer = self.http.send(Call::get(url.clone())).await?;
-        match answer.status.as_u16() {
-            429 | 500..=599 => Err(refusal::explained(&refusal::of(&answer), &self.vault)),
-            _ => Ok(Arc::clone(known.insert(Arc::new(challenge::read(&answer.headers, &self.vault)?)))),
-        }
+        let ask = async {
+            let answer = self.http.send(Call::get(url.clone())).await?;
+            match answer.status.as_u16() {
+                429 | 500..=599 => Err(refusal::explained(&refusal::of(&answer), &self.vault)),
+                _ => Ok(Fresh { it: challenge::read(&answer.headers, &self.vault)?, life: None }),
+            }
+        };
+        self.challenge.get(Vec::new, ask).await
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn explained(refusal: &Refusal, vault: &Url) -> Failure {
         let why = format!("{vault} does not take the token{words}; check the tenant of the identity");
         return Failure::advised(FailureKind::Refused, why);
     }
-    if let Some(failure) = refusal.in_general(&vault, "Azure Key Vault's") {
+    if let Some(failure) = refusal.in_general(&vault, super::WHOSE) {
         return failure;
     }
     // Azure gives the reason of a 403 in the inner error.

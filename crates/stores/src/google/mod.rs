@@ -32,6 +32,9 @@ pub(crate) use identity::{identity, of_machine, signed};
 /// The most pages of a list that are read, with 250 secrets each.
 const MOST_PAGES: usize = 500;
 
+/// The owner of answers, for messages.
+const WHOSE: &str = "Google's";
+
 /// The variables that are read.
 pub(crate) const NAMES: &[&str] =
     &["CLOUDSDK_CONFIG", "GCE_METADATA_HOST", "GOOGLE_APPLICATION_CREDENTIALS", "HOME"];
@@ -145,7 +148,7 @@ impl Google {
             let why = format!("the answer of {} {why}; check what is on the way to it", self.service());
             Failure::advised(FailureKind::Nonsense, why)
         };
-        let tree = Tree::from_json(&answer.body).unwrap_or_default();
+        let tree = rest::object(answer, &self.service(), WHOSE)?;
         let payload = tree.get("payload").ok_or_else(|| nonsense("has no value"))?;
         // The API leaves an empty value out.
         let data = payload.get("data").and_then(Tree::as_text).cloned().unwrap_or_default();
@@ -175,7 +178,7 @@ impl Google {
         if !answer.status.is_success() {
             return Err(refusal::explained(&refusal::of(&answer), &self.service()));
         }
-        let tree = Tree::from_json(&answer.body).unwrap_or_default();
+        let tree = rest::object(&answer, &self.service(), WHOSE)?;
         let name = |secret: &Tree| {
             let name = secret.get("name").and_then(Tree::as_str)?.rsplit('/').next()?;
             is_name(name).then(|| name.to_owned())
@@ -200,7 +203,7 @@ impl Google {
         if answer.status.as_u16() != 401 {
             return Ok(answer);
         }
-        self.identity.forget(&token).await;
+        self.identity.forget(&token);
         Ok(self.send(&url).await?.0)
     }
 

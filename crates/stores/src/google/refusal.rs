@@ -21,7 +21,7 @@ pub(super) fn explained(refusal: &Refusal, service: &str) -> Failure {
     if refusal.code == "RESOURCE_EXHAUSTED" {
         return refusal.throttled(service);
     }
-    if let Some(failure) = refusal.in_general(service, "Google's") {
+    if let Some(failure) = refusal.in_general(service, super::WHOSE) {
         return failure;
     }
     let words = refusal.words();

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{Source, answer};
 use crate::aws::sign::Keys;
-use crate::http::{Call, Http, METADATA, may_be_plain, place};
+use crate::http::{Call, Http, METADATA, may_be_plain, place, throttled};
 use crate::kept::Fresh;
 use crate::variables::Variables;
 
@@ -85,7 +85,7 @@ pub(super) async fn fetch(http: &Http, url: &Url, token: &Token) -> Result<Fresh
         404 => {
             Err(Failure::new(FailureKind::Refused, format!("{what} are not there (404): no role is given")))
         }
-        429 => Err(Failure::new(FailureKind::Overloaded(None), format!("{what}: too many requests"))),
+        429 => Err(throttled(&what, &reply.headers)),
         500..=599 => {
             Err(Failure::new(FailureKind::Unavailable, format!("{what}: {}", reply.status.as_u16())))
         }

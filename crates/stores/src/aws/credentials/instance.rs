@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{answer, no_service};
 use crate::aws::sign::Keys;
-use crate::http::{Answer, Call, Http, METADATA, place, said};
+use crate::http::{Answer, Call, Http, METADATA, place, said, throttled};
 use crate::kept::Fresh;
 use crate::variables::Variables;
 
@@ -19,14 +19,14 @@ const TOKEN: HeaderName = HeaderName::from_static("x-aws-ec2-metadata-token");
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 
 /// Returns the address of the service.
-pub(super) fn address(variables: &Variables) -> Url {
-    let named = variables.url("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-    named.unwrap_or_else(|| Url::parse(SERVICE).expect("a constant that is a URL"))
+pub(super) fn address(variables: &Variables) -> Result<Url, Failure> {
+    let named = variables.url("AWS_EC2_METADATA_SERVICE_ENDPOINT")?;
+    Ok(named.unwrap_or_else(|| Url::parse(SERVICE).expect("a constant that is a URL")))
 }
 
 /// Returns whether the service must not be asked.
 pub(super) fn is_disabled(variables: &Variables) -> bool {
-    variables.text("AWS_EC2_METADATA_DISABLED").is_some_and(|word| word.eq_ignore_ascii_case("true"))
+    variables.is_true("AWS_EC2_METADATA_DISABLED")
 }
 
 pub(super) async fn fetch(http: &Http, base: &Url) -> Result<Fresh<Keys>, Failure> {
@@ -40,7 +40,7 @@ pub(super) async fn fetch(http: &Http, base: &Url) -> Result<Fresh<Keys>, Failur
     match roles.status.as_u16() {
         200 => {}
         404 => return Err(none()),
-        other => return Err(refused(&what, other)),
+        _ => return Err(refused(&what, &roles)),
     }
     let role = std::str::from_utf8(&roles.body).ok().and_then(|text| text.lines().next()).unwrap_or_default();
     let is_name = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
@@ -53,7 +53,7 @@ pub(super) async fn fetch(http: &Http, base: &Url) -> Result<Fresh<Keys>, Failur
     let keys = get(http, base, &format!("{ROLES}{role}"), &session).await?;
     match keys.status.as_u16() {
         200 => answer(&keys.body, &what),
-        other => Err(refused(&format!("{what}, role {}", said(role)), other)),
+        _ => Err(refused(&format!("{what}, role {}", said(role)), &keys)),
     }
 }
 
@@ -66,7 +66,7 @@ async fn session(http: &Http, base: &Url, what: &str) -> Result<Secret, Failure>
     let reply = http.send(call).await?;
     match reply.status.as_u16() {
         200 => {}
-        403 => return Err(refused(what, 403)),
+        403 | 429 => return Err(refused(what, &reply)),
         other => return Err(no_service(what, other)),
     }
     let token = reply.body.trim_ascii();
@@ -87,10 +87,28 @@ fn at(base: &Url, path: &str) -> Url {
     url
 }
 
-fn refused(what: &str, status: u16) -> Failure {
-    match status {
-        429 => Failure::new(FailureKind::Overloaded(None), format!("{what}: too many requests")),
-        500..=599 => Failure::new(FailureKind::Unavailable, format!("{what}: {status}")),
-        _ => Failure::new(FailureKind::Refused, format!("{what} are refused ({status})")),
+fn refused(what: &str, answer: &Answer) -> Failure {
+    match answer.status.as_u16() {
+        429 => throttled(what, &answer.headers),
+        status @ 500..=599 => Failure::new(FailureKind::Unavailable, format!("{what}: {status}")),
+        status => Failure::new(FailureKind::Refused, format!("{what} are refused ({status})")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{HeaderMap, StatusCode};
+    use std::time::Duration;
+    use zeroize::Zeroizing;
+
+    #[test]
+    fn the_pause_that_is_asked_for_is_kept() {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", HeaderValue::from_static("7"));
+        let (status, body) = (StatusCode::TOO_MANY_REQUESTS, Zeroizing::new(b"{}".to_vec()));
+        let answer = Answer { status, headers, body, unspoken: Vec::new() };
+        let seven = FailureKind::Overloaded(Some(Duration::from_secs(7)));
+        assert_eq!(refused("it", &answer).kind, seven);
     }
 }

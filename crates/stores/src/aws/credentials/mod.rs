@@ -14,6 +14,7 @@ use leasehold_base::tree::Tree;
 use leasehold_http::files::local;
 use url::Url;
 
+use super::needs_of_credentials;
 use super::sign::Keys;
 use super::variables::profile as named_profile;
 use crate::http::{Http, said};
@@ -57,12 +58,24 @@ impl Credentials {
 
     /// Returns the keys to sign with.
     pub(super) async fn keys(&self, http: &Http, region: &str) -> Result<Arc<Keys>, Failure> {
-        self.kept.get(async { self.fetch(http, region).await.map_err(lacking) }).await
+        let files = || needs_of_credentials(&self.variables).read.into_iter().collect();
+        self.kept.get(files, async { self.fetch(http, region).await.map_err(lacking) }).await
     }
 
     /// Has these keys replaced at the next request, since AWS says that they have ended.
-    pub(super) async fn forget(&self, keys: &Arc<Keys>) {
-        self.kept.forget(keys).await;
+    pub(super) fn forget(&self, keys: &Arc<Keys>) {
+        self.kept.forget(keys);
+    }
+
+    /// Reads keys that are written down once more, since AWS does not know these. Returns them if they are others. Keys
+    /// that a service gives have an end, and are replaced before it.
+    pub(super) async fn read_again(&self, http: &Http, region: &str, keys: &Arc<Keys>) -> Option<Arc<Keys>> {
+        if self.kept.has_end() {
+            return None;
+        }
+        self.forget(keys);
+        let read = self.keys(http, region).await.ok()?;
+        (*read != **keys).then_some(read)
     }
 
     /// Returns a token that tells others whose keys these are.
@@ -100,7 +113,8 @@ struct Around<'a> {
 fn source(variables: &Variables) -> Result<Source, Failure> {
     // A profile that is named has priority over everything else.
     if named_profile(variables).is_none()
-        && let Some(source) = environment(variables)?.or_else(|| web_identity(variables))
+        && let Some(source) =
+            environment(variables)?.map_or_else(|| web_identity(variables), |keys| Ok(Some(keys)))?
     {
         return Ok(source);
     }
@@ -132,12 +146,16 @@ fn environment(variables: &Variables) -> Result<Option<Source>, Failure> {
     }
 }
 
-fn web_identity(variables: &Variables) -> Option<Source> {
-    Some(Source::WebIdentity {
-        token_file: variables.path("AWS_WEB_IDENTITY_TOKEN_FILE")?,
-        role_arn: variables.text("AWS_ROLE_ARN")?.to_owned(),
-        session: variables.text("AWS_ROLE_SESSION_NAME").unwrap_or(SESSION).to_owned(),
-    })
+fn web_identity(variables: &Variables) -> Result<Option<Source>, Failure> {
+    let Some(token_file) = variables.path("AWS_WEB_IDENTITY_TOKEN_FILE") else { return Ok(None) };
+    let Some(role_arn) = variables.text("AWS_ROLE_ARN") else {
+        // The next source would be another identity, such as the node's.
+        let why =
+            "AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not; set the role, or unset the file";
+        return Err(Failure::advised(FailureKind::Unusable, why));
+    };
+    let session = variables.text("AWS_ROLE_SESSION_NAME").unwrap_or(SESSION).to_owned();
+    Ok(Some(Source::WebIdentity { token_file, role_arn: role_arn.to_owned(), session }))
 }
 
 impl Source {
@@ -153,7 +171,7 @@ impl Source {
             }
             Self::Container { url, token } => container::fetch(around.http, &url, &token).await,
             Self::Instance => {
-                let base = instance::address(around.variables);
+                let base = instance::address(around.variables)?;
                 let found = instance::fetch(around.http, &base).await;
                 found.map_err(|failure| match failure.kind {
                     FailureKind::Unreachable | FailureKind::Unheard => Failure::advised(
@@ -248,6 +266,7 @@ mod tests {
     fn half_a_key_and_a_token_for_anybody_are_refused() {
         for (variables, words) in [
             (&[("AWS_ACCESS_KEY_ID", "AKIA")][..], "AWS_SECRET_ACCESS_KEY is not"),
+            (&[("AWS_WEB_IDENTITY_TOKEN_FILE", "/t")], "AWS_ROLE_ARN is not"),
             (&[("AWS_EC2_METADATA_DISABLED", "True")], "AWS_EC2_METADATA_DISABLED"),
             (&[("AWS_PROFILE", "x")], "no file has the profile x"),
             (&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://example.com/x")], "no token was sent"),

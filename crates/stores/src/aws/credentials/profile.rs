@@ -59,6 +59,9 @@ fn of(variables: &Variables, name: &str, profile: &Profile) -> Result<Option<Sou
         let base = base(variables, name, profile)?;
         return Ok(Some(Source::Assumed { base: Box::new(base), role_arn, session }));
     }
+    if profile.text("web_identity_token_file").is_some() {
+        return Err(unusable(format!("the profile {name} has web_identity_token_file, and no role_arn")));
+    }
     if let Some(keys) = keys(profile, name) {
         return Ok(Some(Source::Given(keys)));
     }

@@ -12,6 +12,7 @@ use super::{Around, key_id};
 use crate::aws::address;
 use crate::aws::errors::{Complaint, common, element};
 use crate::aws::sign::{Keys, Scope, sign};
+use crate::aws::variables;
 use crate::http::{Answer, said};
 use crate::kept::Fresh;
 use crate::login::is_jwt;
@@ -135,9 +136,9 @@ async fn ask(
     (form, unspoken): (Form, Vec<Secret>),
     keys: Option<&Keys>,
 ) -> Result<Answer, Failure> {
-    let url =
-        around.variables.url("AWS_ENDPOINT_URL_STS").or_else(|| around.variables.url("AWS_ENDPOINT_URL"));
-    let url = url.map_or_else(|| address("sts", around.region), Ok)?;
+    let fips = variables::uses_fips(around.variables);
+    let url = variables::endpoint(around.variables, "AWS_ENDPOINT_URL_STS")?;
+    let url = url.map_or_else(|| address("sts", around.region, fips), Ok)?;
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
     if let Some(keys) = keys {

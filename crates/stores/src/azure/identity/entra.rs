@@ -5,7 +5,7 @@ use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
 use url::Url;
 
-use crate::http::{Answer, Http, said};
+use crate::http::{Answer, Http, said, throttled};
 use crate::kept::Fresh;
 use crate::oauth::{self, Form, complaint, no_token};
 
@@ -34,7 +34,7 @@ pub(super) async fn post(
 fn refused(answer: &Answer) -> Failure {
     let status = answer.status.as_u16();
     let (code, words) = complaint(answer);
-    if code.is_empty() && status < 500 {
+    if code.is_empty() && status < 500 && status != 429 {
         return no_token("Entra ID");
     }
     let shown = if words.is_empty() { code } else { words };
@@ -54,7 +54,7 @@ fn refused(answer: &Answer) -> Failure {
     };
     let failure = |kind, why: String| Failure { advised: !mend.is_empty(), ..Failure::new(kind, why) };
     match status {
-        429 => Failure::new(FailureKind::Overloaded(None), "Entra ID: too many requests"),
+        429 => throttled("Entra ID", &answer.headers),
         500..=599 => {
             Failure::new(FailureKind::Unavailable, format!("Entra ID: a fault of its own, {status}"))
         }
@@ -69,4 +69,22 @@ fn number(answer: &Answer) -> String {
     let first = tree.get("error_codes").and_then(Tree::as_list).and_then(<[Tree]>::first);
     let Some(Tree::Number(spelling)) = first else { return String::new() };
     said(spelling.expose_str().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{HeaderMap, HeaderValue, StatusCode};
+    use std::time::Duration;
+    use zeroize::Zeroizing;
+
+    #[test]
+    fn the_pause_that_is_asked_for_is_kept() {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", HeaderValue::from_static("7"));
+        let (status, body) = (StatusCode::TOO_MANY_REQUESTS, Zeroizing::new(b"busy".to_vec()));
+        let answer = Answer { status, headers, body, unspoken: Vec::new() };
+        let seven = FailureKind::Overloaded(Some(Duration::from_secs(7)));
+        assert_eq!(refused(&answer).kind, seven);
+    }
 }

@@ -8,7 +8,7 @@ use leasehold_http::files::local;
 use leasehold_http::header::sensitive;
 use url::Url;
 
-use crate::http::{Answer, Call, Http, METADATA, place};
+use crate::http::{Answer, Call, Http, METADATA, place, throttled};
 use crate::kept::Fresh;
 use crate::oauth::{self, no_token};
 use crate::settings::ManagedIdentity;
@@ -108,7 +108,7 @@ fn refused(answer: &Answer, what: &str) -> Failure {
     match status {
         // While an identity is being assigned, Azure asks for a later retry.
         404 | 410 | 500..=599 => Failure::new(FailureKind::Unavailable, format!("{what}: {status}{words}")),
-        429 => Failure::new(FailureKind::Overloaded(None), format!("{what}: too many requests")),
+        429 => throttled(what, &answer.headers),
         400 | 401 | 403 if tree.as_map().is_some() => Failure::advised(
             FailureKind::Refused,
             format!(
@@ -136,6 +136,15 @@ fn unfound(failure: Failure) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_pause_that_is_asked_for_is_kept() {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("retry-after", HeaderValue::from_static("7"));
+        let (status, body) = (http::StatusCode::TOO_MANY_REQUESTS, zeroize::Zeroizing::default());
+        let failure = refused(&Answer { status, headers, body, unspoken: Vec::new() }, "it");
+        assert_eq!(failure.kind, FailureKind::Overloaded(Some(std::time::Duration::from_secs(7))));
+    }
 
     #[test]
     fn an_identity_is_named_as_each_service_calls_it() {

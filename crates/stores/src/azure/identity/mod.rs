@@ -44,11 +44,12 @@ impl Identity {
 
     /// Returns a token for the vault's challenge.
     pub(super) async fn token(&self, http: &Http, challenge: &Challenge) -> Result<Arc<Secret>, Failure> {
-        self.kept.get(self.asker.token(http, challenge)).await
+        let files = || source::files(&self.asker.settings, &self.asker.variables);
+        self.kept.get(files, self.asker.token(http, challenge)).await
     }
 
-    pub(super) async fn forget(&self, token: &Arc<Secret>) {
-        self.kept.forget(token).await;
+    pub(super) fn forget(&self, token: &Arc<Secret>) {
+        self.kept.forget(token);
     }
 }
 
@@ -72,7 +73,11 @@ impl Asker {
 
     async fn fetch(&self, http: &Http, asked: &Challenge) -> Result<Fresh<Secret>, Failure> {
         let resource = asked.resource.as_str();
-        match source::source(&self.settings, &self.variables)? {
+        let source = source::source(&self.settings, &self.variables)?;
+        if let Some(what) = source::ignored(&source, &self.variables) {
+            tracing::warn!("{what}");
+        }
+        match source {
             Source::Secret { client_id, secret } => {
                 let secret = match secret {
                     Given::File(file) => files::password("client_secret_file", &file)?,
@@ -167,6 +172,30 @@ mod tests {
         assert!(lacks.why.contains("no client id"), "{lacks}");
         let arc = source(&nothing, &variables(&all[3..4])).expect_err("Arc");
         assert!(arc.why.contains("Azure Arc"), "{arc}");
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_followed_is_named_beside_what_is() {
+        let of = |settings: &AzureIdentity, name: &str| {
+            let all = [("AZURE_CLIENT_CERTIFICATE_PATH", "/c"), ("AZURE_CLIENT_ID", "c"), (name, "x")];
+            let variables = variables(&all);
+            source::ignored(&source(settings, &variables).expect("one"), &variables).expect("it is named")
+        };
+        let own =
+            AzureIdentity { managed_identity: Some(ManagedIdentity::System), ..AzureIdentity::default() };
+        let file = AzureIdentity { client_secret_file: Some("/s".into()), ..AzureIdentity::default() };
+        for (settings, name, used) in [
+            (&AzureIdentity::default(), "AZURE_CLIENT_SECRET", "AZURE_CLIENT_SECRET"),
+            (&AzureIdentity::default(), "AZURE_FEDERATED_TOKEN_FILE", "AZURE_FEDERATED_TOKEN_FILE"),
+            (&own, "AZURE_TENANT_ID", "`managed_identity`"),
+            (&file, "AZURE_TENANT_ID", "`client_secret_file`"),
+        ] {
+            let said = of(settings, name);
+            assert!(said.starts_with("AZURE_CLIENT_CERTIFICATE_PATH") && said.ends_with(used), "{said}");
+        }
+        let variables = variables(&[("AZURE_CLIENT_ID", "c"), ("AZURE_CLIENT_SECRET", "s")]);
+        let source = source(&AzureIdentity::default(), &variables).expect("one");
+        assert_eq!(source::ignored(&source, &variables), None);
     }
 
     #[test]

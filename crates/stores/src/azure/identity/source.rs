@@ -61,6 +61,18 @@ pub(super) fn source(settings: &AzureIdentity, variables: &Variables) -> Result<
     machine(variables)
 }
 
+/// Says that the certificate of the environment is not the identity that asks, if it is one.
+pub(super) fn ignored(source: &Source, variables: &Variables) -> Option<String> {
+    variables.text("AZURE_CLIENT_CERTIFICATE_PATH")?;
+    let used = match source {
+        Source::Secret { secret: Given::File(_), .. } => "`client_secret_file`",
+        Source::Secret { secret: Given::Variable(_), .. } => "AZURE_CLIENT_SECRET",
+        Source::Workload { .. } => "AZURE_FEDERATED_TOKEN_FILE",
+        Source::AppService { .. } | Source::Machine { .. } => "`managed_identity`",
+    };
+    Some(format!("AZURE_CLIENT_CERTIFICATE_PATH is not followed: the identity that asks is that of {used}"))
+}
+
 fn machine(variables: &Variables) -> Result<Source, Failure> {
     let unusable = |why: &str| Failure::advised(FailureKind::Unusable, why.to_owned());
     match (variables.text("IDENTITY_ENDPOINT"), variables.secret("IDENTITY_HEADER")) {
@@ -72,7 +84,7 @@ fn machine(variables: &Variables) -> Result<Source, Failure> {
             "IDENTITY_ENDPOINT is set without IDENTITY_HEADER, as on Azure Arc, which is not followed",
         )),
         _ => {
-            let base = variables.url("AZURE_POD_IDENTITY_AUTHORITY_HOST");
+            let base = variables.url("AZURE_POD_IDENTITY_AUTHORITY_HOST")?;
             let base =
                 base.unwrap_or_else(|| Url::parse(METADATA_SERVICE).expect("a constant that is a URL"));
             Ok(Source::Machine { base })

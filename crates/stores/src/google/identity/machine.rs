@@ -5,7 +5,7 @@ use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::secret::Secret;
 use url::Url;
 
-use crate::http::{Answer, Call, Http, METADATA, place};
+use crate::http::{Answer, Call, Http, METADATA, place, throttled};
 use crate::kept::Fresh;
 use crate::login::is_jwt;
 use crate::oauth::{self, no_token};
@@ -79,7 +79,7 @@ async fn ask(
                 "{what} has no service account; give the machine one, or the pod's account a workload identity"
             ),
         )),
-        429 => Err(Failure::new(FailureKind::Overloaded(None), format!("{what}: too many requests"))),
+        429 => Err(throttled(&what, &answer.headers)),
         500..=599 => Err(Failure::new(FailureKind::Unavailable, format!("{what}: a fault of its own"))),
         other => Err(Failure::new(FailureKind::Refused, format!("{what} refuses ({other})"))),
     }

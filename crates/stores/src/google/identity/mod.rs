@@ -31,11 +31,12 @@ impl Identity {
     }
 
     pub(super) async fn token(&self, http: &Http) -> Result<Arc<Secret>, Failure> {
-        self.kept.get(async { fetch(&self.variables, http).await.map_err(lacking) }).await
+        let files = || super::needs_of_identity(&self.variables).read.into_iter().collect();
+        self.kept.get(files, async { fetch(&self.variables, http).await.map_err(lacking) }).await
     }
 
-    pub(super) async fn forget(&self, token: &Arc<Secret>) {
-        self.kept.forget(token).await;
+    pub(super) fn forget(&self, token: &Arc<Secret>) {
+        self.kept.forget(token);
     }
 }
 

@@ -9,7 +9,7 @@ use leasehold_http::files;
 use url::Url;
 
 use crate::google::key::{Account, Federated, User, jwt};
-use crate::http::{Answer, Http, place};
+use crate::http::{Answer, Http, place, throttled};
 use crate::kept::Fresh;
 use crate::login::is_jwt;
 use crate::oauth::{self, Form, complaint, no_token};
@@ -112,7 +112,7 @@ async fn post(
     let what = format!("Google's token service at {}", place(url));
     match answer.status.as_u16() {
         200..=299 => Ok((answer, what)),
-        429 => Err(Failure::new(FailureKind::Overloaded(None), format!("{what}: too many requests"))),
+        429 => Err(throttled(&what, &answer.headers)),
         500..=599 => Err(Failure::new(FailureKind::Unavailable, format!("{what}: a fault of its own"))),
         _ => Err(refused(&answer, &what)),
     }
