@@ -456,7 +456,8 @@ impl World {
         let Some(process) = self.process.take() else { return };
         self.log(|| format!("-- exit {result:?}"));
         self.exits.push((self.now, result.clone()));
-        if self.unsaved {
+        // A login that is under way at the end may be refused, and nobody hears of it.
+        if self.unsaved || process.logging_in {
             self.checks.note_kill(true);
         }
         if !self.setup.handoff {
