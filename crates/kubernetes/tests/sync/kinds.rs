@@ -62,6 +62,35 @@ fn a_kind_that_is_defined_later_is_synced_without_a_restart() {
     wait_until("the Secret", SOON, || value_of(&stage, "web", "a").as_deref() == Some("one"));
 }
 
+/// The kind that is watched for want of a better one may never come, as in a cluster without secrets-manager.
+#[test]
+fn a_controller_that_finds_no_kind_at_the_start_is_ready_when_one_of_them_is_defined() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let all = documents("manifests/sync/crd.yaml");
+    for one in &all {
+        let name = one["metadata"]["name"].as_str().expect("a name");
+        stage.api.ask("DELETE", &format!("{crds}/{name}"), None).ok();
+    }
+    let served = || stage.api.ask("GET", "/apis/leasehold.dev/v1alpha1/syncedsecrets", None).status == 200;
+    wait_until("the kinds to be gone", SOON, || {
+        let theirs = "/apis/secrets-manager.tuenti.io/v1alpha1/secretdefinitions";
+        !served() && stage.api.ask("GET", theirs, None).status == 404
+    });
+    let token = stage.api.token("leasehold", "leasehold-sync", &["https://kubernetes.default.svc"]);
+    let mut controller = stage.controller_as(&token, "sync-0", &[]);
+    wait_until("both to be missed", SOON, || {
+        controller.child.stderr().contains("objects of the kind SyncedSecret are not synced")
+    });
+    let wanted = |one: &&serde_json::Value| one["metadata"]["name"] == "syncedsecrets.leasehold.dev";
+    stage.api.ask("POST", crds, all.iter().find(wanted)).ok();
+    wait_until("the kind to be served", SOON, served);
+    controller.until_ready();
+}
+
 /// The search for what is left of unused logins gives back the login of an object that is gone, and not that of one with a
 /// mistake.
 #[test]

@@ -36,6 +36,7 @@ impl Run {
             Message::Credentials(trouble) => {
                 let known = trouble.is_none();
                 self.board.credentials(&self.basis.login, trouble);
+                self.saves.is_pardoned |= known && self.saves.adopted.is_some();
                 known.then_some(Event::CredentialsChanged)
             }
             Message::Seen(sighting) => {

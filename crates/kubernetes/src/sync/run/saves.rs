@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use leasehold::core::event::Event;
+use leasehold::core::snapshot::Snapshot;
 use leasehold_base::clock;
 
 use super::super::desk::Message;
@@ -28,6 +29,11 @@ pub(super) struct Saves {
     pub(super) gives_back: bool,
     /// What the handoff names is revoked.
     pub(super) is_over: bool,
+    /// What an earlier leader has left, until the first engine with definitions goes on from it; whether the machine is another
+    /// or was restarted since. An engine that knows of no files and no readers would take all of it for unused.
+    pub(super) adopted: Option<(Snapshot, bool)>,
+    /// There were other credentials meanwhile, so that refusals of an earlier leader say nothing any more.
+    pub(super) is_pardoned: bool,
 }
 
 impl Saves {
@@ -89,9 +95,9 @@ impl Run {
         }
         if let Some((kept, rebooted)) = start {
             tracing::info!("going on from the handoff of {}", self.basis.login);
-            let kept = self.server.adopt(kept);
-            self.backlog.clear();
-            self.backlog.push_back(Event::Start { kept, rebooted });
+            self.saves.adopted = self.server.adopt(kept).map(|kept| (kept, rebooted));
+            // Also what no definition uses is to be gone on from, and given back.
+            self.note_change();
         }
         for message in early {
             let event = self.hear(message);
@@ -105,6 +111,10 @@ impl Run {
         let Some(handoff) = self.handoff.clone() else {
             return self.backlog.push_back(Event::HandoffSaved(Ok(())));
         };
+        if self.saves.adopted.is_some() {
+            // What is there names what this engine does not know.
+            return self.backlog.push_back(Event::HandoffSaved(Ok(())));
+        }
         if self.saves.under_way {
             self.saves.waiting += 1;
             return;
@@ -131,6 +141,18 @@ impl Run {
         let again = (0..covered).map(|_| Event::HandoffSaved(result.clone()));
         self.backlog.extend(again);
         Some(Event::HandoffSaved(result))
+    }
+
+    /// Has the next engine go on from what was known, or from what an earlier leader has left.
+    pub(super) fn go_on(&mut self, known: Snapshot) {
+        let (kept, rebooted) = self.saves.adopted.take().unwrap_or((known, false));
+        self.backlog.push_back(Event::Start { kept: Some(kept), rebooted });
+        if std::mem::take(&mut self.saves.is_pardoned) {
+            self.backlog.push_back(Event::CredentialsChanged);
+        }
+        if self.saves.gives_back {
+            self.backlog.push_back(Event::Stop { at_once: true });
+        }
     }
 
     /// Ends a login that nothing uses any more. The engine goes on once more, under a policy that revokes everything.
