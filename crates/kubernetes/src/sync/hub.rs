@@ -173,6 +173,13 @@ impl Hub {
     /// Passes a definition to the engine of its login. An engine that it had before keeps it in its former form.
     fn want(&mut self, definition: Arc<Definition>, known: bool) {
         let (key, identity) = (definition.key.clone(), definition.identity.clone());
+        if self.logins.get(&key).is_some_and(|login| login.uid != definition.uid) {
+            // Another object of the same name: the Secret of the one before goes with that.
+            self.leave(&key, None);
+            self.board.forget(&key);
+        }
+        // To the engine of another login, there was no Secret before.
+        let known = known || self.logins.contains_key(&key);
         self.board.arrived(&key);
         match self.engine(&identity) {
             Ok(engine) => {
@@ -309,8 +316,13 @@ impl Hub {
         let now: BTreeSet<Identity> = now;
         for identity in now {
             // An engine without definitions revokes what it finds.
-            if self.engine(&identity).is_ok() && identity != Identity::Controller {
-                self.end(&identity);
+            match self.engine(&identity) {
+                Ok(_) if identity == Identity::Controller => {}
+                Ok(_) => self.end(&identity),
+                Err(why) => {
+                    tracing::debug!("no engine for {identity}, which is given back later: {why}");
+                    self.left.insert(identity);
+                }
             }
         }
     }
