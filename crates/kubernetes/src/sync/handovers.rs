@@ -163,6 +163,10 @@ impl Share {
         self.all.tell_hub(key);
     }
 
+    pub(crate) fn login(&self) -> &Identity {
+        &self.me
+    }
+
     /// Returns what this login shows of a definition.
     pub(crate) fn shows(&self, key: &Key) -> Shows {
         self.all.all.borrow().get(key).map_or(Shows::ALL, |handover| Shows {

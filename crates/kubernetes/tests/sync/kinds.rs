@@ -132,3 +132,46 @@ fn a_new_leader_leaves_the_login_of_an_object_that_was_refused_meanwhile() {
     });
     assert_eq!((secret(&stage, "shop", "web"), leases(&stage)), (before, 1));
 }
+
+/// What the former leader leased for it looks unused to the next one, which reads other objects with the same login.
+#[test]
+fn a_new_leader_leaves_the_lease_of_an_object_that_was_refused_meanwhile_beside_one_that_is_good() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let mut first = a_leader(&stage);
+    let policy = stage.vault.ask("GET", "sys/policies/acl/web", None).json()["data"]["policy"].clone();
+    let policy = policy.as_str().expect("a policy");
+    let more = format!("{policy}\npath \"sys/leases/revoke\" {{ capabilities = [\"update\"] }}");
+    stage.vault.ask("PUT", "sys/policies/acl/web", Some(json!({"policy": more}))).ok();
+    let good = stage.get(&place("shop", "web")).expect("it is there")["spec"].clone();
+    let other = good.to_string().replace("127.0.0.1", "127.0.0.2");
+    make(&stage, "shop", "good", &serde_json::from_str(&other).expect("JSON"));
+    wait_until("the other object", SOON, || leases(&stage) == 2 && value_of(&stage, "good", "otp").is_some());
+    terminate(&mut first);
+    let edit = |spec: &serde_json::Value| {
+        let operations = json!([{"op": "replace", "path": "/spec", "value": spec}]);
+        stage.api.patch(&place("shop", "web"), &operations).ok();
+    };
+    let mut wrong = good.clone();
+    wrong["data"]["home"] = json!({"template": "{{ env \"HOME\" }}"});
+    edit(&wrong);
+    let before = secret(&stage, "shop", "web");
+    let mut second = stage.controller(&ARGS);
+    // What is free is revoked after 10 s.
+    second.let_pass(&stage, 14, "secret/data/web");
+    assert_eq!((leases(&stage), secret(&stage, "shop", "web")), (2, before));
+    terminate(&mut second);
+
+    // What nothing may need any more is revoked.
+    edit(&good);
+    let third = stage.controller(&ARGS);
+    wait_until("the object to be good", SOON, || {
+        condition(&stage, "shop", "web", "Synced").is_some_and(|(state, _)| state == "True")
+    });
+    let revoked = stage.vault.requests("sys/leases/revoke");
+    stage.api.ask("DELETE", &place("shop", "good"), None).ok();
+    wait_until("its lease to end", SOON, || stage.vault.requests("sys/leases/revoke") > revoked);
+    drop(third);
+}

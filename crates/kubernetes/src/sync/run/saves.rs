@@ -1,10 +1,13 @@
 //! The handoff of an engine: taken over at the start, written after every change, and deleted when everything in it
 //! is revoked.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+use leasehold::core::action::Question;
 use leasehold::core::event::Event;
+use leasehold::core::ids::{LeaseId, TokenId};
 use leasehold::core::snapshot::Snapshot;
 use leasehold_base::clock;
 
@@ -32,6 +35,8 @@ pub(super) struct Saves {
     /// What an earlier leader has left, until the first engine with definitions goes on from it; whether the machine is another
     /// or was restarted since. An engine that knows of no files and no readers would take all of it for unused.
     pub(super) adopted: Option<(Snapshot, bool)>,
+    /// What an earlier leader had leased for secrets, and the logins that it ends with.
+    claims: (BTreeSet<LeaseId>, BTreeSet<TokenId>),
     /// There were other credentials meanwhile, so that refusals of an earlier leader say nothing any more.
     pub(super) is_pardoned: bool,
 }
@@ -41,6 +46,12 @@ impl Saves {
     pub(super) fn disown(&mut self) {
         (self.waiting, self.covered) = (0, 0);
     }
+}
+
+/// Returns the leases of secrets, and the logins that made them.
+fn claims(kept: &Snapshot) -> (BTreeSet<LeaseId>, BTreeSet<TokenId>) {
+    let leases = kept.secrets.iter().filter_map(|secret| secret.lease.as_ref());
+    leases.map(|lease| (lease.id.clone(), lease.token)).unzip()
 }
 
 /// Returns what becomes of tokens and leases at the end.
@@ -96,6 +107,7 @@ impl Run {
         if let Some((kept, rebooted)) = start {
             tracing::info!("going on from the handoff of {}", self.basis.login);
             self.saves.adopted = self.server.adopt(kept).map(|kept| (kept, rebooted));
+            self.saves.claims = self.saves.adopted.as_ref().map(|(kept, _)| claims(kept)).unwrap_or_default();
             // Also what no definition uses is to be gone on from, and given back.
             self.note_change();
         }
@@ -141,6 +153,24 @@ impl Run {
         let again = (0..covered).map(|_| Event::HandoffSaved(result.clone()));
         self.backlog.extend(again);
         Some(Event::HandoffSaved(result))
+    }
+
+    /// Answers in place of the server where something is to be revoked that a Secret may still have. A definition that is
+    /// refused, or whose login does not work yet, is not known to this leader in the form that its Secret has. What the leader
+    /// before had leased for it then looks unused, and is left to run out.
+    pub(super) fn spares(&self, question: &Question) -> Option<Event> {
+        let (leases, tokens) = &self.saves.claims;
+        let event = match question {
+            Question::RevokeLease { lease, .. } if leases.contains(lease) => {
+                Event::LeaseRevoked { lease: lease.clone(), result: Ok(()) }
+            }
+            Question::RevokeToken(token) if tokens.contains(token) => {
+                Event::TokenRevoked { token: *token, result: Ok(()) }
+            }
+            _ => return None,
+        };
+        let is_unused = self.board.knows_all() && self.board.needs_no_more(self.share.login());
+        (!self.saves.gives_back && !is_unused).then_some(event)
     }
 
     /// Has the next engine go on from what was known, or from what an earlier leader has left.
