@@ -26,8 +26,8 @@ pub(crate) enum Message {
     Listed(List, BTreeSet<Key>),
     /// There is nothing to list: there is no such kind or, if the flag is set, the right is missing.
     Unlisted(List, bool),
-    /// A definition has been published with this login, and no reader has values of a former one.
-    Settled(Key, Arc<Identity>),
+    /// A login that a definition had before may not be needed for it any more.
+    Settled(Key),
     /// A login that nothing uses has left tokens or leases in a handoff.
     Left(Identity),
     /// The process ends. If there is a handoff, tokens and leases are left to the next leader. Otherwise leases are

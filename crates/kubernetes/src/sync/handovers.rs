@@ -5,7 +5,7 @@
 //! one. From the first publish of the next login on, the former one writes no more.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -29,6 +29,8 @@ struct Handover {
     holder: Arc<Identity>,
     /// The login that is wanted.
     next: Arc<Identity>,
+    /// The logins whose values the Secret had since all its readers last had the same: one of them may still have any of these.
+    had: BTreeSet<Arc<Identity>>,
 }
 
 /// The part that one login has in the changes.
@@ -47,9 +49,17 @@ pub(crate) struct Pen {
 impl Drop for Pen {
     fn drop(&mut self) {
         let mut writing = self.all.writing.borrow_mut();
-        match writing.get_mut(&self.key) {
-            Some((_, count)) if *count > 1 => *count -= 1,
-            _ => drop(writing.remove(&self.key)),
+        let writer = match writing.get_mut(&self.key) {
+            Some((_, count)) if *count > 1 => {
+                *count -= 1;
+                return;
+            }
+            _ => writing.remove(&self.key),
+        };
+        drop(writing);
+        // Its write, which it was kept for, has failed.
+        if writer.is_some_and(|(writer, _)| self.all.is_spare(&self.key, &writer)) {
+            self.all.tell_hub(&self.key);
         }
     }
 }
@@ -87,15 +97,29 @@ impl Handovers {
         Share { all: Rc::clone(self), me: Arc::new(me.clone()) }
     }
 
-    /// Records that a definition is to be read with another login. Returns whether that is done: it is changed back, and the
-    /// login in between has not published anything.
-    pub(crate) fn begin(&self, key: &Key, from: &Arc<Identity>, next: &Arc<Identity>) -> bool {
+    /// Records that a definition is to be read with another login.
+    pub(crate) fn begin(&self, key: &Key, from: &Arc<Identity>, next: &Arc<Identity>) {
         let mut all = self.all.borrow_mut();
-        let first = || Handover { holder: Arc::clone(from), next: Arc::clone(next) };
-        let handover = all.entry(key.clone()).or_insert_with(first);
-        handover.next = Arc::clone(next);
-        let is_written = self.writing.borrow().get(key).is_some_and(|(other, _)| other != next);
-        handover.holder == *next && !is_written
+        let first = || Handover {
+            holder: Arc::clone(from),
+            next: Arc::clone(next),
+            had: BTreeSet::from([Arc::clone(from)]),
+        };
+        all.entry(key.clone()).or_insert_with(first).next = Arc::clone(next);
+    }
+
+    /// Returns whether a login is not needed for a definition any more: it is not wanted, no reader has its values, and no
+    /// write of it may still succeed.
+    pub(crate) fn is_spare(&self, key: &Key, login: &Arc<Identity>) -> bool {
+        let is_writing = self.writing.borrow().get(key).is_some_and(|(writer, _)| writer == login);
+        let all = self.all.borrow();
+        !is_writing
+            && all.get(key).is_some_and(|handover| handover.next != *login && !handover.had.contains(login))
+    }
+
+    fn tell_hub(&self, key: &Key) {
+        // The hub is gone if the process is ending.
+        let _sent = self.hub.send(Message::Settled(key.clone()));
     }
 
     /// Forgets a definition that is gone.
@@ -110,10 +134,7 @@ impl Share {
     /// # Errors
     /// [`Denied`] if another login has it.
     pub(crate) fn pen(&self, key: &Key) -> Result<Pen, Denied> {
-        if let Some(handover) = self.all.all.borrow().get(key)
-            && self.me != handover.next
-            && self.me != handover.holder
-        {
+        if self.shows(key) == (Shows { trouble: false, values: false }) {
             return Err(Denied::ForEver);
         }
         let mut writing = self.all.writing.borrow_mut();
@@ -129,15 +150,21 @@ impl Share {
     pub(crate) fn published(&self, key: &Key) {
         if let Some(handover) = self.all.all.borrow_mut().get_mut(key) {
             handover.holder = Arc::clone(&self.me);
+            handover.had.insert(Arc::clone(&self.me));
         }
     }
 
-    /// Tells the hub that no reader has the former login's values any more.
+    /// Records that all readers have this login's values, if those are what the Secret has, and tells the hub. That holds also
+    /// while yet another login is wanted.
     pub(crate) fn settled(&self, key: &Key) {
-        if self.all.all.borrow().contains_key(key) && self.shows(key) == Shows::ALL {
-            // The hub is gone if the process is ending.
-            let _sent = self.all.hub.send(Message::Settled(key.clone(), Arc::clone(&self.me)));
-        }
+        let mut all = self.all.all.borrow_mut();
+        let Some(handover) = all.get_mut(key).filter(|handover| handover.holder == self.me) else { return };
+        handover.had.retain(|one| *one == self.me);
+        self.all.tell_hub(key);
+    }
+
+    pub(crate) fn login(&self) -> &Identity {
+        &self.me
     }
 
     /// Returns what this login shows of a definition.
@@ -180,7 +207,7 @@ mod tests {
     fn the_former_login_writes_until_the_next_one_has_published() {
         let (all, mut inbox) = table();
         let (old, new) = (all.of(&account("old")), all.of(&account("new")));
-        assert!(!all.begin(&key(), &account("old"), &account("new")));
+        all.begin(&key(), &account("old"), &account("new"));
         let pen = old.pen(&key()).ok();
         assert!(pen.is_some(), "the Secret lives from it");
         assert_eq!(new.pen(&key()).err(), Some(Denied::Now), "one writes at a time");
@@ -199,32 +226,77 @@ mod tests {
         assert_eq!(old.pen(&key()).err(), Some(Denied::ForEver));
         assert!(old.is_former(&key()) && !new.is_former(&key()));
         old.settled(&key());
+        assert!(
+            inbox.try_recv().is_err() && !all.is_spare(&key(), &account("old")),
+            "a reader has its values"
+        );
         new.settled(&key());
-        assert!(matches!(inbox.try_recv(), Ok(Message::Settled(_, me)) if me == account("new")));
-        assert!(inbox.try_recv().is_err(), "the former login settles nothing");
+        assert!(matches!(inbox.try_recv(), Ok(Message::Settled(_))) && all.is_spare(&key(), &account("old")));
+        assert!(!all.is_spare(&key(), &account("new")));
     }
 
     #[test]
     fn a_login_in_between_that_has_published_nothing_writes_nothing_more() {
         let (all, _inbox) = table();
         let (a, b, c) = (account("a"), account("b"), account("c"));
-        assert!(!all.begin(&key(), &a, &b) && !all.begin(&key(), &b, &c));
+        all.begin(&key(), &a, &b);
+        assert!(!all.is_spare(&key(), &b), "it is wanted");
+        all.begin(&key(), &b, &c);
+        assert!(all.is_spare(&key(), &b) && !all.is_spare(&key(), &a) && !all.is_spare(&key(), &c));
         assert_eq!(all.of(&b).pen(&key()).err(), Some(Denied::ForEver));
         assert!(all.of(&a).pen(&key()).is_ok() && all.of(&c).pen(&key()).is_ok());
     }
 
     #[test]
     fn a_write_that_is_under_way_counts_also_after_another_change() {
-        let (all, _inbox) = table();
+        let (all, mut inbox) = table();
         let (a, b) = (account("a"), account("b"));
-        assert!(!all.begin(&key(), &a, &b));
-        assert!(all.begin(&key(), &b, &a), "nothing was written, and it is changed back");
-        assert!(!all.begin(&key(), &a, &b));
+        all.begin(&key(), &a, &b);
+        all.begin(&key(), &b, &a);
+        assert!(all.is_spare(&key(), &b), "nothing was written, and it is changed back");
+        all.begin(&key(), &a, &b);
         let pen = all.of(&b).pen(&key()).ok();
-        assert!(pen.is_some() && !all.begin(&key(), &b, &a), "its write may succeed");
+        all.begin(&key(), &b, &a);
+        assert!(pen.is_some() && !all.is_spare(&key(), &b), "its write may succeed");
         all.of(&b).published(&key());
         drop(pen);
+        assert!(inbox.try_recv().is_err() && !all.is_spare(&key(), &b));
         assert_eq!(all.of(&a).shows(&key()), Shows { trouble: true, values: false });
         assert!(all.of(&b).pen(&key()).is_ok(), "the Secret lives from it now");
+    }
+
+    #[test]
+    fn a_login_in_between_is_given_up_when_its_write_has_failed() {
+        let (all, mut inbox) = table();
+        let (a, b) = (account("a"), account("b"));
+        all.begin(&key(), &a, &b);
+        let pens = [all.of(&b).pen(&key()).ok(), all.of(&b).pen(&key()).ok()];
+        all.begin(&key(), &b, &a);
+        all.of(&a).settled(&key());
+        assert!(matches!(inbox.try_recv(), Ok(Message::Settled(_))) && !all.is_spare(&key(), &b));
+        for pen in pens {
+            assert!(pen.is_some() && inbox.try_recv().is_err());
+            drop(pen);
+        }
+        assert!(matches!(inbox.try_recv(), Ok(Message::Settled(_))) && all.is_spare(&key(), &b));
+    }
+
+    #[test]
+    fn a_login_whose_values_pods_have_is_kept_through_all_changes_until_they_are_restarted() {
+        let (all, mut inbox) = table();
+        let (a, b, c) = (account("a"), account("b"), account("c"));
+        all.begin(&key(), &a, &b);
+        all.of(&b).published(&key());
+        // The rollout is under way.
+        all.begin(&key(), &b, &c);
+        all.begin(&key(), &c, &b);
+        assert!(all.is_spare(&key(), &c) && !all.is_spare(&key(), &a));
+        all.begin(&key(), &b, &a);
+        all.begin(&key(), &a, &c);
+        assert!(!all.is_spare(&key(), &a) && !all.is_spare(&key(), &b), "pods have either's values");
+        // The rollout ends while yet another login is wanted, which may never work.
+        all.of(&b).settled(&key());
+        assert!(matches!(inbox.try_recv(), Ok(Message::Settled(_))));
+        assert!(all.is_spare(&key(), &a) && !all.is_spare(&key(), &b));
     }
 }

@@ -156,7 +156,7 @@ impl Hub {
                     };
                 }
                 Message::Left(identity) => drop(self.left.insert(identity)),
-                Message::Settled(key, identity) => self.settle(&key, &identity),
+                Message::Settled(key) => self.settle(&key),
                 Message::Credentials(_) | Message::End => {}
             }
             self.sweep();
@@ -173,14 +173,19 @@ impl Hub {
     /// Passes a definition to the engine of its login. An engine that it had before keeps it in its former form.
     fn want(&mut self, definition: Arc<Definition>, known: bool) {
         let (key, identity) = (definition.key.clone(), definition.identity.clone());
+        if self.logins.get(&key).is_some_and(|login| login.uid != definition.uid) {
+            // Another object of the same name: the Secret of the one before goes with that.
+            self.leave(&key, None);
+            self.board.forget(&key);
+        }
+        // To the engine of another login, there was no Secret before.
+        let known = known || self.logins.contains_key(&key);
         self.board.arrived(&key);
         match self.engine(&identity) {
             Ok(engine) => {
-                let is_over = self.log_in(&definition);
+                self.log_in(&definition);
                 let _sent = engine.send(Message::Want(definition, known));
-                if is_over {
-                    self.settle(&key, &identity);
-                }
+                self.settle(&key);
             }
             Err(why) => {
                 tracing::error!("no engine for {identity}, tried again in {} s: {why}", AGAIN.as_secs());
@@ -212,28 +217,29 @@ impl Hub {
     }
 
     /// Notes the login of a definition. If it had another one, that serves the Secret until this one has published it.
-    /// Returns whether this is over at once.
-    fn log_in(&mut self, definition: &Definition) -> bool {
+    fn log_in(&mut self, definition: &Definition) {
         let (uid, identity) = (definition.uid.clone(), Arc::clone(&definition.identity));
-        let (mut formers, mut is_over) = (Vec::new(), false);
+        let mut formers = Vec::new();
         if let Some(before) = self.logins.remove(&definition.key) {
             formers = before.formers;
             if before.identity != identity {
-                is_over = self.handovers.begin(&definition.key, &before.identity, &identity);
+                self.handovers.begin(&definition.key, &before.identity, &identity);
                 formers.retain(|one| *one != identity);
                 formers.push(before.identity);
             }
         }
         self.logins.insert(definition.key.clone(), Login { uid, identity, formers });
-        is_over
     }
 
-    /// Takes a definition from the logins that it had, since no reader has their values any more.
-    fn settle(&mut self, key: &Key, identity: &Arc<Identity>) {
-        let Some(login) = self.logins.get_mut(key).filter(|login| login.identity == *identity) else {
-            return;
-        };
-        for former in std::mem::take(&mut login.formers) {
+    /// Takes a definition from those logins that it had, and that are not needed for it any more. Each edit may name another
+    /// login that never works: none of them waits for the next one.
+    fn settle(&mut self, key: &Key) {
+        let Some(login) = self.logins.get_mut(key) else { return };
+        let (spare, needed): (Vec<_>, Vec<_>) = std::mem::take(&mut login.formers)
+            .into_iter()
+            .partition(|former| self.handovers.is_spare(key, former));
+        login.formers = needed;
+        for former in spare {
             self.part(key, &former, None);
         }
     }
@@ -310,8 +316,13 @@ impl Hub {
         let now: BTreeSet<Identity> = now;
         for identity in now {
             // An engine without definitions revokes what it finds.
-            if self.engine(&identity).is_ok() && identity != Identity::Controller {
-                self.end(&identity);
+            match self.engine(&identity) {
+                Ok(_) if identity == Identity::Controller => {}
+                Ok(_) => self.end(&identity),
+                Err(why) => {
+                    tracing::debug!("no engine for {identity}, which is given back later: {why}");
+                    self.left.insert(identity);
+                }
             }
         }
     }

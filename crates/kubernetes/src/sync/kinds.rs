@@ -20,8 +20,10 @@ const LATER: Duration = Duration::from_secs(30);
 pub(crate) async fn attend(namespaces: Vec<Option<String>>, contexts: [Arc<Context>; 2]) {
     let mut missing: Vec<Arc<Context>> = contexts.into();
     let mut told = BTreeMap::new();
+    let mut fallback: Option<(Arc<Context>, bool)> = None;
     loop {
         let mut unlisted = BTreeMap::new();
+        let known = missing.len();
         for context in &missing {
             let first = namespaces.first().cloned().flatten();
             match watch::can_list(&context.cluster, context.kind, first.as_deref()).await {
@@ -30,10 +32,16 @@ pub(crate) async fn attend(namespaces: Vec<Option<String>>, contexts: [Arc<Conte
             }
         }
         missing.retain(|context| unlisted.contains_key(&context.kind));
+        // There is something to be ready for without the kind that may never come.
+        if let Some((context, denied)) = fallback.take_if(|_| missing.len() < known) {
+            unlist(&namespaces, &context, denied);
+        }
         let is_known = !unlisted.values().any(|why| matches!(why, Unlisted::Unknown(_)));
         if is_known && missing.len() == Kind::ALL.len() {
             let context = missing.remove(0);
             start(&namespaces, &context);
+            let denied = matches!(unlisted.get(&context.kind), Some(Unlisted::Denied(_)));
+            fallback = Some((context, denied));
         }
         for context in &missing {
             let Some(why) = unlisted.remove(&context.kind) else { continue };
@@ -72,9 +80,13 @@ fn tell(namespaces: &[Option<String>], context: &Context, why: &Unlisted) {
             return;
         }
     }
-    let denied = matches!(why, Unlisted::Denied(_));
+    unlist(namespaces, context, matches!(why, Unlisted::Denied(_)));
+}
+
+/// Tells the hub that the lists of a kind are not to be waited for; whether that is since the right is missing.
+fn unlist(namespaces: &[Option<String>], context: &Context, denied: bool) {
     for namespace in namespaces {
         // The receiver is gone if the run is ending.
-        let _sent = context.engine.send(Message::Unlisted((Some(kind), namespace.clone()), denied));
+        let _sent = context.engine.send(Message::Unlisted((Some(context.kind), namespace.clone()), denied));
     }
 }

@@ -347,10 +347,7 @@ impl Run {
         self.asked.clear();
         self.saves.disown();
         (self.yielding, self.changed) = (false, None);
-        self.backlog.push_back(Event::Start { kept: Some(snapshot), rebooted: false });
-        if self.saves.gives_back {
-            self.backlog.push_back(Event::Stop { at_once: true });
-        }
+        self.go_on(snapshot);
         tracing::debug!(definitions = self.roster.units().count(), "definitions are taken over");
     }
 
@@ -389,7 +386,10 @@ impl Run {
                 {
                     self.asked.insert(*secret, Arc::clone(request));
                 }
-                self.server.ask(question);
+                match self.spares(&question) {
+                    Some(answer) => self.backlog.push_back(answer),
+                    None => self.server.ask(question),
+                }
             }
             Action::DropToken(token) => self.server.drop_token(token),
             Action::Forget(request) => self.server.forget(&request),
@@ -397,7 +397,7 @@ impl Run {
             Action::Publish { unit, files } => self.publish(unit, &files),
             Action::Inspect { unit, files, thorough, .. } => self.inspect(unit, files, thorough),
             Action::SaveHandoff => self.save(),
-            Action::DropHandoff => self.saves.is_over = true,
+            Action::DropHandoff => self.saves.is_over = self.saves.adopted.is_none(),
             Action::Say(say) => log(say.level, &say.text),
             Action::Exit(result) => {
                 if let Err(ending) = result {

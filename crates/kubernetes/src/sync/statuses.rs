@@ -1,6 +1,6 @@
 //! The status of SyncedSecrets. One that could not be written is written later, unless a newer one takes its place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, UNIX_EPOCH};
 
 use leasehold_base::clock;
@@ -22,6 +22,8 @@ pub(crate) struct Statuses {
     unwritten: BTreeMap<Key, (Note, String)>,
     pause: Duration,
     again: Option<Moment>,
+    /// The object at which the API server did not answer the last time. Something about it may be the cause.
+    stuck: Option<Key>,
 }
 
 /// Why a status is not written.
@@ -59,12 +61,19 @@ impl Statuses {
     pub(crate) async fn again(&mut self, cluster: &Cluster) {
         self.again = None;
         let (mut left, mut wrote) = (std::mem::take(&mut self.unwritten), false);
-        while let Some((key, (note, before))) = left.pop_first() {
+        let mut order: VecDeque<Key> = left.keys().cloned().collect();
+        if let Some(stuck) = self.stuck.take() {
+            let before = order.partition_point(|key| *key <= stuck);
+            order.rotate_left(before);
+        }
+        for key in order {
+            let Some((note, before)) = left.remove(&key) else { continue };
             match write(cluster, &note).await {
                 Ok(()) => wrote = true,
                 Err(Unwritten::Refused(why)) => self.keep(note, why, Some(&before)),
                 Err(Unwritten::Away(_)) => {
-                    self.unwritten.insert(key, (note, before));
+                    self.unwritten.insert(key.clone(), (note, before));
+                    self.stuck = Some(key);
                     break;
                 }
             }
@@ -108,7 +117,11 @@ async fn write(cluster: &Cluster, note: &Note) -> Result<(), Unwritten> {
     if next == before {
         return Ok(());
     }
-    let operations = json!([{"op": "add", "path": "/status", "value": next}]);
+    // The object may have been made anew since it was read.
+    let operations = json!([
+        {"op": "test", "path": "/metadata/uid", "value": note.uid},
+        {"op": "add", "path": "/status", "value": next},
+    ]);
     let answer = cluster.patch(&path, &operations).await?;
     match answer.status {
         200..300 | 404 => Ok(()),

@@ -277,3 +277,103 @@ fn a_definition_that_is_deleted_after_a_rename_leaves_no_secret_of_its_former_na
     assert_eq!((stage.secret("app"), stage.secret("renamed")), (None, None));
     assert!(stage.secret("kept").is_some(), "it is another's");
 }
+
+/// Nobody has to wait for a rollout before a mistake is taken back.
+#[test]
+fn a_login_that_is_changed_back_during_its_rollout_writes_the_secret_again() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    with_accounts(&stage);
+    long_leases(&stage);
+    another_role(&stage);
+    stage.put("secret/data/web", &json!({"value": "one"}));
+    workload(&stage, "Deployment", "web");
+    let controller = stage.controller(&["-vault.auth-method=none"]);
+    let of = |role: &str| {
+        let mut spec = with_role(role);
+        spec["wait"] = json!("1s");
+        spec["restart"] = json!([{"kind": "Deployment", "name": "web"}]);
+        spec
+    };
+    let otp = || value_of(&stage, "web", "otp");
+    let ends = || stage.vault.requests("auth/token/revoke-self");
+    make(&stage, "shop", "web", &of("web"));
+    until_synced(&stage, "web", "True", "");
+    let first = otp();
+    edit(&stage, "web", &of("other"));
+    wait_until("the restart", SOON, || !annotations(&stage, "Deployment", "web").is_null());
+    let second = otp();
+    assert_ne!(second, first);
+    controller.let_pass(&stage, 3, "secret/data/web");
+    assert!(!controller.child.stderr().contains("putting it back"), "{}", controller.child.stderr());
+
+    // A login that never works, and back: pods have the values of the first one.
+    edit(&stage, "web", &of("none"));
+    until_synced(&stage, "web", "False", "could not log in");
+    edit(&stage, "web", &of("other"));
+    wait_until("the login that never works to be given up", SOON, || {
+        controller.ask("/metrics").is_some_and(|(_, text)| !text.contains("with role none"))
+    });
+    controller.let_pass(&stage, 3, "secret/data/web");
+    assert_eq!((leases(&stage), ends(), otp()), (2, 0, second));
+
+    edit(&stage, "web", &of("web"));
+    wait_until("the first login's values", SOON, || otp() == first);
+    controller.let_pass(&stage, 3, "secret/data/web");
+    assert_eq!((leases(&stage), ends()), (2, 0));
+    wait_until("the second login to end", SOON, || {
+        finish(&stage, "Deployment", "web");
+        (leases(&stage), ends()) == (1, 1)
+    });
+    until_synced(&stage, "web", "True", "");
+    assert_eq!((otp(), stage.vault.requests("ssh/creds/otp")), (first, 2));
+}
+
+/// A name that another object has is a mistake like any other.
+#[test]
+fn an_edit_to_a_name_that_is_taken_leaves_the_secret_and_its_leases_as_they_are() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    with_accounts(&stage);
+    long_leases(&stage);
+    let policy = stage.vault.ask("GET", "sys/policies/acl/web", None).json()["data"]["policy"].clone();
+    let policy = policy.as_str().expect("a policy");
+    let more = format!("{policy}\npath \"sys/leases/revoke\" {{ capabilities = [\"update\"] }}");
+    stage.vault.ask("PUT", "sys/policies/acl/web", Some(json!({"policy": more}))).ok();
+    stage.put("secret/data/web", &json!({"value": "one"}));
+    let controller = stage.controller(&["-vault.auth-method=none"]);
+    let good = leased("secret/data/web");
+    // One with a lease of its own.
+    let other = good.to_string().replace("127.0.0.1", "127.0.0.2");
+    for (name, spec) in [("web", good.clone()), ("other", serde_json::from_str(&other).expect("JSON"))] {
+        make(&stage, "shop", name, &spec);
+        until_synced(&stage, name, "True", "");
+    }
+    let otp = value_of(&stage, "web", "otp");
+    let mut taken = good.clone();
+    taken["target"] = json!({"name": "other"});
+    edit(&stage, "web", &taken);
+    until_synced(&stage, "web", "False", "asks for the same Secret");
+    stage.put("secret/data/web", &json!({"value": "two"}));
+    wait_until("the change", SOON, || value_of(&stage, "web", "value").as_deref() == Some("two"));
+    controller.let_pass(&stage, 3, "secret/data/web");
+    assert_eq!((leases(&stage), value_of(&stage, "web", "otp")), (2, otp.clone()));
+    assert_eq!(state_of(&stage, "web", "Ready").as_deref(), Some("True"));
+
+    edit(&stage, "web", &good);
+    until_synced(&stage, "web", "True", "");
+    assert_eq!((leases(&stage), value_of(&stage, "web", "otp")), (2, otp.clone()));
+
+    // The name becomes free, and the edit is taken over.
+    edit(&stage, "web", &taken);
+    until_synced(&stage, "web", "False", "asks for the same Secret");
+    stage.api.ask("DELETE", &place("shop", "other"), None).ok();
+    until_synced(&stage, "web", "True", "");
+    wait_until("the Secret of the former name to go", SOON, || value_of(&stage, "web", "otp").is_none());
+    wait_until("the lease of the other object to end", SOON, || leases(&stage) == 1);
+    assert_eq!(value_of(&stage, "other", "otp"), otp);
+}

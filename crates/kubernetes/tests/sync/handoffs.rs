@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::faults::{leased, long_leases, through};
 use crate::gate::{Asked, Fate, Gate};
+use crate::restarts::{annotations, finish, workload};
 use crate::stage::{Controller, SOON, Stage};
 use crate::support::api_server::api_server_possible;
 use crate::support::wait::wait_until;
@@ -171,6 +172,56 @@ fn a_new_leader_gives_no_lease_back_before_it_knows_whose_the_secrets_are() {
     second.let_pass(&stage, 3, "secret/data/web");
     assert_eq!(secret(&stage, "shop", "web"), before);
     assert_eq!((stage.vault.requests("ssh/creds/otp"), leases(&stage)), (1, 1));
+}
+
+/// Pods that wait for their restart have what was replaced, and a new leader knows of no pods until it knows the objects.
+#[test]
+fn a_new_leader_revokes_nothing_before_it_knows_which_pods_were_not_restarted() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    with_transit(&stage);
+    // What is free is revoked after a quarter of what is left of it, and a leader waits for 10 s for all objects.
+    let short = json!({"default_lease_ttl": "34s", "max_lease_ttl": "34s"});
+    stage.vault.ask("POST", "sys/mounts/ssh/tune", Some(short)).ok();
+    let policy = stage.vault.ask("GET", "sys/policies/acl/web", None).json()["data"]["policy"].clone();
+    let policy = policy.as_str().expect("a policy");
+    let more = format!("{policy}\npath \"sys/leases/revoke\" {{ capabilities = [\"update\"] }}");
+    stage.vault.ask("PUT", "sys/policies/acl/web", Some(json!({"policy": more}))).ok();
+    stage.put("secret/data/web", &json!({"value": "one"}));
+    workload(&stage, "Deployment", "web");
+    let mut first = stage.controller(&ARGS);
+    let mut spec = leased("secret/data/web");
+    spec["wait"] = json!("1s");
+    spec["restart"] = json!([{"kind": "Deployment", "name": "web"}]);
+    make(&stage, "shop", "web", &spec);
+    wait_until("the Secret", SOON, || value_of(&stage, "web", "otp").is_some());
+    let otp = value_of(&stage, "web", "otp");
+    wait_until("the restart", SOON, || !annotations(&stage, "Deployment", "web").is_null());
+    assert!(value_of(&stage, "web", "otp") != otp && leases(&stage) == 2);
+    first.child.kill();
+
+    let gate = Gate::to(&stage.api.address(), &stage.api.ca_file());
+    gate.rule(|asked| match asked.path.contains("secretdefinitions") {
+        true => Fate::Answer(500),
+        false => Fate::Pass,
+    });
+    let version = || handoffs(&stage)[0]["metadata"]["resourceVersion"].clone();
+    let (before, revoked) = (version(), || stage.vault.requests("sys/leases/revoke"));
+    let mut second = through(&stage, &gate, "sync-0", &ARGS);
+    wait_until("the handoff to be known", SOON, || second.child.stderr().contains("going on from"));
+    terminate(&mut second);
+    assert_eq!((version(), revoked()), (before, 0), "it ends before it has begun");
+
+    let third = through(&stage, &gate, "sync-0", &ARGS);
+    third.let_pass(&stage, 3, "secret/data/web");
+    assert_eq!(revoked(), 0);
+    wait_until("the old lease to be revoked", SOON, || {
+        finish(&stage, "Deployment", "web");
+        revoked() > 0
+    });
+    assert_eq!(stage.vault.requests("auth/kubernetes/login"), 1);
 }
 
 #[test]

@@ -62,6 +62,35 @@ fn a_kind_that_is_defined_later_is_synced_without_a_restart() {
     wait_until("the Secret", SOON, || value_of(&stage, "web", "a").as_deref() == Some("one"));
 }
 
+/// The kind that is watched for want of a better one may never come, as in a cluster without secrets-manager.
+#[test]
+fn a_controller_that_finds_no_kind_at_the_start_is_ready_when_one_of_them_is_defined() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let all = documents("manifests/sync/crd.yaml");
+    for one in &all {
+        let name = one["metadata"]["name"].as_str().expect("a name");
+        stage.api.ask("DELETE", &format!("{crds}/{name}"), None).ok();
+    }
+    let served = || stage.api.ask("GET", "/apis/leasehold.dev/v1alpha1/syncedsecrets", None).status == 200;
+    wait_until("the kinds to be gone", SOON, || {
+        let theirs = "/apis/secrets-manager.tuenti.io/v1alpha1/secretdefinitions";
+        !served() && stage.api.ask("GET", theirs, None).status == 404
+    });
+    let token = stage.api.token("leasehold", "leasehold-sync", &["https://kubernetes.default.svc"]);
+    let mut controller = stage.controller_as(&token, "sync-0", &[]);
+    wait_until("both to be missed", SOON, || {
+        controller.child.stderr().contains("objects of the kind SyncedSecret are not synced")
+    });
+    let wanted = |one: &&serde_json::Value| one["metadata"]["name"] == "syncedsecrets.leasehold.dev";
+    stage.api.ask("POST", crds, all.iter().find(wanted)).ok();
+    wait_until("the kind to be served", SOON, served);
+    controller.until_ready();
+}
+
 /// The search for what is left of unused logins gives back the login of an object that is gone, and not that of one with a
 /// mistake.
 #[test]
@@ -102,4 +131,47 @@ fn a_new_leader_leaves_the_login_of_an_object_that_was_refused_meanwhile() {
         condition(&stage, "shop", "web", "Synced").is_some_and(|(state, _)| state == "True")
     });
     assert_eq!((secret(&stage, "shop", "web"), leases(&stage)), (before, 1));
+}
+
+/// What the former leader leased for it looks unused to the next one, which reads other objects with the same login.
+#[test]
+fn a_new_leader_leaves_the_lease_of_an_object_that_was_refused_meanwhile_beside_one_that_is_good() {
+    if !api_server_possible() {
+        return;
+    }
+    let stage = Stage::start();
+    let mut first = a_leader(&stage);
+    let policy = stage.vault.ask("GET", "sys/policies/acl/web", None).json()["data"]["policy"].clone();
+    let policy = policy.as_str().expect("a policy");
+    let more = format!("{policy}\npath \"sys/leases/revoke\" {{ capabilities = [\"update\"] }}");
+    stage.vault.ask("PUT", "sys/policies/acl/web", Some(json!({"policy": more}))).ok();
+    let good = stage.get(&place("shop", "web")).expect("it is there")["spec"].clone();
+    let other = good.to_string().replace("127.0.0.1", "127.0.0.2");
+    make(&stage, "shop", "good", &serde_json::from_str(&other).expect("JSON"));
+    wait_until("the other object", SOON, || leases(&stage) == 2 && value_of(&stage, "good", "otp").is_some());
+    terminate(&mut first);
+    let edit = |spec: &serde_json::Value| {
+        let operations = json!([{"op": "replace", "path": "/spec", "value": spec}]);
+        stage.api.patch(&place("shop", "web"), &operations).ok();
+    };
+    let mut wrong = good.clone();
+    wrong["data"]["home"] = json!({"template": "{{ env \"HOME\" }}"});
+    edit(&wrong);
+    let before = secret(&stage, "shop", "web");
+    let mut second = stage.controller(&ARGS);
+    // What is free is revoked after 10 s.
+    second.let_pass(&stage, 14, "secret/data/web");
+    assert_eq!((leases(&stage), secret(&stage, "shop", "web")), (2, before));
+    terminate(&mut second);
+
+    // What nothing may need any more is revoked.
+    edit(&good);
+    let third = stage.controller(&ARGS);
+    wait_until("the object to be good", SOON, || {
+        condition(&stage, "shop", "web", "Synced").is_some_and(|(state, _)| state == "True")
+    });
+    let revoked = stage.vault.requests("sys/leases/revoke");
+    stage.api.ask("DELETE", &place("shop", "good"), None).ok();
+    wait_until("its lease to end", SOON, || stage.vault.requests("sys/leases/revoke") > revoked);
+    drop(third);
 }

@@ -387,7 +387,8 @@ impl Board {
     }
 
     /// Returns whether each definition that may have used this login has a Secret that does not: it was published with its
-    /// present login. What was refused from the start may have been read with any login of its namespace.
+    /// present login, and all its readers have that. What was refused from the start may have been read with any login of its
+    /// namespace.
     pub(crate) fn needs_no_more(&self, identity: &Identity) -> bool {
         let state = self.state.borrow();
         let concerned = |key: &Key| match identity {
@@ -398,7 +399,7 @@ impl Board {
             .entries
             .iter()
             .filter(|(key, _)| concerned(key))
-            .all(|(_, entry)| entry.synced && !entry.refused)
+            .all(|(_, entry)| entry.synced && !entry.refused && !entry.awaits_readers())
     }
 
     /// Returns why the controller is not ready.
@@ -418,6 +419,13 @@ impl Board {
             (Some(why), _) => Some(format!("{waiting} definitions are not synced yet: {why}")),
             (None, _) => Some(format!("{waiting} definitions are not synced yet")),
         }
+    }
+}
+
+impl Entry {
+    /// Returns whether pods may still have the values of before, and of another login.
+    fn awaits_readers(&self) -> bool {
+        matches!(self.restart, Some(Restart::UnderWay | Restart::Failed(_)))
     }
 }
 

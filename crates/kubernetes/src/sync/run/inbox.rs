@@ -36,6 +36,7 @@ impl Run {
             Message::Credentials(trouble) => {
                 let known = trouble.is_none();
                 self.board.credentials(&self.basis.login, trouble);
+                self.saves.is_pardoned |= known && self.saves.adopted.is_some();
                 known.then_some(Event::CredentialsChanged)
             }
             Message::Seen(sighting) => {
@@ -65,6 +66,18 @@ impl Run {
         }
     }
 
+    /// Publishes a definition again whose login was changed and changed back, if the login in between has published it. To this
+    /// engine nothing has changed, and a publish that came too early is held.
+    pub(super) fn take_back(&mut self, key: &Key) {
+        let is_held = self.roster.unit_of(key).is_some_and(|unit| self.held.contains(&unit));
+        let record = self.published.get_mut(key).filter(|_| !self.share.shows(key).values);
+        // The engine itself tries again to publish what is lost.
+        let is_news = record.is_some_and(|record| !std::mem::replace(&mut record.lost, true));
+        if is_held || is_news {
+            self.note_change();
+        }
+    }
+
     fn want(&mut self, definition: Arc<Definition>, known: bool) {
         let key = definition.key.clone();
         if known && self.desk.get(&key).is_none() {
@@ -73,11 +86,15 @@ impl Run {
         match self.desk.want(Arc::clone(&definition)) {
             Taken::Same => {
                 self.board.is_again(&key, definition.generation);
+                self.take_back(&key);
                 if self.is_published(&definition) {
                     self.good(&definition, false);
                 }
                 self.touched = true;
                 return;
+            }
+            Taken::Held(holder) if self.desk.get(&key).is_some() => {
+                return self.put_aside(definition, &holder, known);
             }
             Taken::Held(holder) => return self.turn_away(definition, &holder, known),
             Taken::From(loser) => {
@@ -91,20 +108,27 @@ impl Run {
         self.note_change();
     }
 
+    /// Lets the new form of a definition wait for its target, which another one holds. The Secret is kept in its former form.
+    fn put_aside(&mut self, definition: Arc<Definition>, holder: &Key, known: bool) {
+        self.board.refuse_edit(&definition.key, &taken(&definition, holder));
+        self.desk.wait(definition, known);
+    }
+
     /// Lets a definition wait for its target, which another one holds.
     fn turn_away(&mut self, definition: Arc<Definition>, holder: &Key, known: bool) {
-        let (key, uid, generation) = (definition.key.clone(), definition.uid.clone(), definition.generation);
-        let secret = definition.target.name.to_string();
+        let key = definition.key.clone();
+        let refused = taken(&definition, holder);
         if self.desk.drop(&key) {
             self.note_change();
         }
         self.desk.wait(definition, known);
         self.restarts_no_more(&key);
         self.known.remove(&key);
-        let what = format!("{holder} asks for the same Secret");
-        let place = if key.kind == Kind::SecretDefinition { "spec.name" } else { "spec.target.name" };
-        let why = Refusal::new(place, what, "use another name");
-        self.board.refuse(&key, &Refused { uid, secret, generation, why });
+        // A former login may serve the Secret in its former form.
+        match self.share.shows(&key).values {
+            true => self.board.refuse(&key, &refused),
+            false => self.board.refuse_edit(&key, &refused),
+        }
     }
 
     /// Takes the definitions whose Secret another one had asked for, which does so no more.
@@ -122,4 +146,13 @@ impl Run {
         let first = self.changed.map_or(now, |(first, _)| first);
         self.changed = Some((first, now));
     }
+}
+
+/// Says that another definition holds the Secret that this one asks for.
+fn taken(definition: &Definition, holder: &Key) -> Refused {
+    let what = format!("{holder} asks for the same Secret");
+    let place = if definition.key.kind == Kind::SecretDefinition { "spec.name" } else { "spec.target.name" };
+    let why = Refusal::new(place, what, "use another name");
+    let (uid, secret) = (definition.uid.clone(), definition.target.name.to_string());
+    Refused { uid, secret, generation: definition.generation, why }
 }

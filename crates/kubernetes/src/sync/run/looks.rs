@@ -28,6 +28,15 @@ impl Run {
             busy.gone = gone.or(busy.gone.take());
             return None;
         }
+        let shows = self.share.shows(key);
+        if !shows.values {
+            // It has another login's values, as it should unless this one is wanted again. Readers are restarted for a change, and
+            // not for what is put back.
+            if shows.trouble {
+                self.take_back(key);
+            }
+            return None;
+        }
         let record = self.published.get_mut(key)?;
         if gone.is_some_and(|gone| gone.is_after(&record.version)) {
             // Another engine may take over before this one has looked.

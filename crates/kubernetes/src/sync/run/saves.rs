@@ -1,10 +1,14 @@
 //! The handoff of an engine: taken over at the start, written after every change, and deleted when everything in it
 //! is revoked.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+use leasehold::core::action::Question;
 use leasehold::core::event::Event;
+use leasehold::core::ids::{LeaseId, TokenId};
+use leasehold::core::snapshot::Snapshot;
 use leasehold_base::clock;
 
 use super::super::desk::Message;
@@ -28,6 +32,13 @@ pub(super) struct Saves {
     pub(super) gives_back: bool,
     /// What the handoff names is revoked.
     pub(super) is_over: bool,
+    /// What an earlier leader has left, until the first engine with definitions goes on from it; whether the machine is another
+    /// or was restarted since. An engine that knows of no files and no readers would take all of it for unused.
+    pub(super) adopted: Option<(Snapshot, bool)>,
+    /// What an earlier leader had leased for secrets, and the logins that it ends with.
+    claims: (BTreeSet<LeaseId>, BTreeSet<TokenId>),
+    /// There were other credentials meanwhile, so that refusals of an earlier leader say nothing any more.
+    pub(super) is_pardoned: bool,
 }
 
 impl Saves {
@@ -35,6 +46,12 @@ impl Saves {
     pub(super) fn disown(&mut self) {
         (self.waiting, self.covered) = (0, 0);
     }
+}
+
+/// Returns the leases of secrets, and the logins that made them.
+fn claims(kept: &Snapshot) -> (BTreeSet<LeaseId>, BTreeSet<TokenId>) {
+    let leases = kept.secrets.iter().filter_map(|secret| secret.lease.as_ref());
+    leases.map(|lease| (lease.id.clone(), lease.token)).unzip()
 }
 
 /// Returns what becomes of tokens and leases at the end.
@@ -89,9 +106,10 @@ impl Run {
         }
         if let Some((kept, rebooted)) = start {
             tracing::info!("going on from the handoff of {}", self.basis.login);
-            let kept = self.server.adopt(kept);
-            self.backlog.clear();
-            self.backlog.push_back(Event::Start { kept, rebooted });
+            self.saves.adopted = self.server.adopt(kept).map(|kept| (kept, rebooted));
+            self.saves.claims = self.saves.adopted.as_ref().map(|(kept, _)| claims(kept)).unwrap_or_default();
+            // Also what no definition uses is to be gone on from, and given back.
+            self.note_change();
         }
         for message in early {
             let event = self.hear(message);
@@ -105,6 +123,10 @@ impl Run {
         let Some(handoff) = self.handoff.clone() else {
             return self.backlog.push_back(Event::HandoffSaved(Ok(())));
         };
+        if self.saves.adopted.is_some() {
+            // What is there names what this engine does not know.
+            return self.backlog.push_back(Event::HandoffSaved(Ok(())));
+        }
         if self.saves.under_way {
             self.saves.waiting += 1;
             return;
@@ -131,6 +153,36 @@ impl Run {
         let again = (0..covered).map(|_| Event::HandoffSaved(result.clone()));
         self.backlog.extend(again);
         Some(Event::HandoffSaved(result))
+    }
+
+    /// Answers in place of the server where something is to be revoked that a Secret may still have. A definition that is
+    /// refused, or whose login does not work yet, is not known to this leader in the form that its Secret has. What the leader
+    /// before had leased for it then looks unused, and is left to run out.
+    pub(super) fn spares(&self, question: &Question) -> Option<Event> {
+        let (leases, tokens) = &self.saves.claims;
+        let event = match question {
+            Question::RevokeLease { lease, .. } if leases.contains(lease) => {
+                Event::LeaseRevoked { lease: lease.clone(), result: Ok(()) }
+            }
+            Question::RevokeToken(token) if tokens.contains(token) => {
+                Event::TokenRevoked { token: *token, result: Ok(()) }
+            }
+            _ => return None,
+        };
+        let is_unused = self.board.knows_all() && self.board.needs_no_more(self.share.login());
+        (!self.saves.gives_back && !is_unused).then_some(event)
+    }
+
+    /// Has the next engine go on from what was known, or from what an earlier leader has left.
+    pub(super) fn go_on(&mut self, known: Snapshot) {
+        let (kept, rebooted) = self.saves.adopted.take().unwrap_or((known, false));
+        self.backlog.push_back(Event::Start { kept: Some(kept), rebooted });
+        if std::mem::take(&mut self.saves.is_pardoned) {
+            self.backlog.push_back(Event::CredentialsChanged);
+        }
+        if self.saves.gives_back {
+            self.backlog.push_back(Event::Stop { at_once: true });
+        }
     }
 
     /// Ends a login that nothing uses any more. The engine goes on once more, under a policy that revokes everything.
