@@ -140,13 +140,21 @@ impl Podman {
         text(&output.stdout) + &text(&output.stderr)
     }
 
+    /// What a container has written, the processes that it sees, and what our program in it shows of itself.
+    fn said(&self, container: &str) -> String {
+        let status = ["exec", container, "/usr/local/bin/leasehold", "status", "--json"];
+        let top = ["top", container, "pid", "ppid", "user", "state", "comm", "args"];
+        let shown = [&top[..], &status[..]].map(|command| text(&self.podman(command).stdout));
+        format!("{}{}{}", self.logs(container), shown[0], shown[1])
+    }
+
     /// Waits until a container has written this; panics with what all of these containers have written.
     #[track_caller]
     pub(crate) fn wait_for(&self, container: &str, words: &str, all: &[&str]) {
         let start = Instant::now();
         while !self.logs(container).contains(words) {
             let said =
-                || all.iter().map(|name| format!("{name}:\n{}\n", self.logs(name))).collect::<String>();
+                || all.iter().map(|name| format!("{name}:\n{}\n", self.said(name))).collect::<String>();
             assert!(start.elapsed() < LONG, "{container} does not say {words:?} within {LONG:?}\n{}", said());
             // Each look is a process that takes podman's locks.
             thread::sleep(Duration::from_millis(100));

@@ -175,6 +175,11 @@ impl Share {
         })
     }
 
+    /// Returns whether another login writes a definition's Secret at the moment.
+    pub(crate) fn is_another_writing(&self, key: &Key) -> bool {
+        self.all.writing.borrow().get(key).is_some_and(|(writer, _)| *writer != self.me)
+    }
+
     /// Returns whether a definition is to be read with another login.
     pub(crate) fn is_former(&self, key: &Key) -> bool {
         !self.shows(key).trouble

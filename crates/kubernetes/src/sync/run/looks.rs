@@ -37,6 +37,10 @@ impl Run {
             }
             return None;
         }
+        // A watch may tell of the next login's write before that login has its answer. It is no change by another hand.
+        if gone.is_none() && self.share.is_another_writing(key) {
+            return None;
+        }
         let record = self.published.get_mut(key)?;
         if gone.is_some_and(|gone| gone.is_after(&record.version)) {
             // Another engine may take over before this one has looked.
