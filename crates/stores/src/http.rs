@@ -66,6 +66,17 @@ pub(crate) struct Answer {
     pub(crate) unspoken: Vec<Secret>,
 }
 
+#[cfg(test)]
+impl Answer {
+    /// Makes a 429 with this body that asks for a pause of seven seconds.
+    pub(crate) fn of_seven_seconds(body: &str) -> Self {
+        let headers =
+            HeaderMap::from_iter([(http::header::RETRY_AFTER, http::HeaderValue::from_static("7"))]);
+        let body = Zeroizing::new(body.as_bytes().to_vec());
+        Self { status: StatusCode::TOO_MANY_REQUESTS, headers, body, unspoken: Vec::new() }
+    }
+}
+
 impl Answer {
     /// Returns a part of the answer as a part of a message; nothing if it repeats a credential of the request, or the
     /// start of one.

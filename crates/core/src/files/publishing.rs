@@ -318,12 +318,13 @@ impl Engine {
         }
     }
 
-    /// Ends a publish while the run leaves. It notifies nobody any more, so the next run has to.
+    /// Ends a publish while the run leaves. This run notifies nobody any more. So it records the notifications that the
+    /// next run has to make.
     pub(crate) fn published_last(&mut self, id: UnitId, result: Result<Published, Ending>) {
         let new = self.shelf.unit(id).publishing.clone().unwrap_or_default();
         self.shelf.end_publish(id);
         let Ok(published) = result else { return };
-        // What was put back its readers know.
+        // The readers of a file that was only put back know its content.
         let changed: Vec<FileId> = published.changed.into_iter().filter(|file| new.contains(file)).collect();
         let init = matches!(self.policy.mode, Mode::Init { .. });
         for notifier in self.notified_of(&changed) {

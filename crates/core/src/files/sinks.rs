@@ -18,7 +18,7 @@ use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use crate::upstream::judge::LAG_TRIES;
-use crate::upstream::pauses::told_to_wait;
+use crate::upstream::pauses::{half_of, told_to_wait};
 use leasehold_base::exit::{Cause, Ending};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
@@ -246,8 +246,8 @@ impl Engine {
         let asked = if let FailureKind::Overloaded(asked) = failure.kind { asked } else { None };
         let wait = pause(tries, Duration::from_secs(1), MOST, draw).max(asked.unwrap_or_default().min(MOST));
         // The token that the file shows meanwhile may end.
-        let half = |end: Moment| (now.until(end) / 2).max(Duration::from_secs(1));
-        let wait = self.sink_expires(file).filter(|end| *end > now).map_or(wait, |end| wait.min(half(end)));
+        let end = self.sink_expires(file).filter(|end| *end > now);
+        let wait = end.map_or(wait, |end| wait.min(half_of(now, end)));
         self.timers.set(Timer::Wrap(file), now.after(wait));
         let what = format!("{}: could not have the token wrapped", self.policy.files[file.0].name);
         if let (1, Some((level, text))) = (tries, told_to_wait(&what, failure, wait)) {

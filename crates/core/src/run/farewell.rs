@@ -232,7 +232,7 @@ impl Engine {
     }
 
     fn is_minting(&self) -> bool {
-        // What is made with the token of an earlier run does not end with this run.
+        // A lease that is made with the token of an earlier run lives on, because a failed start does not revoke that token.
         let stays = matches!(&self.phase, Phase::Leaving(farewell) if farewell.revoke == Revoke::Minted);
         let adopted = |job: &Job| {
             self.work.token_of(job).is_some_and(|token| !self.upstream.session.is_of_this_run(token))

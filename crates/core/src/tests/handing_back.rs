@@ -152,7 +152,8 @@ fn what_is_answered_while_leaving_is_what_the_next_run_goes_on_from() {
     assert_eq!(kept.retiring.iter().map(|lease| lease.id.0.as_str()).collect::<Vec<_>>(), ["old"]);
 }
 
-/// The files are on disk, and nobody was told: the next run finds nothing that it has to publish.
+/// The files are on disk, but no application was notified. The next run has nothing to publish, so only the handoff can
+/// tell it to notify.
 #[test]
 fn what_is_published_while_leaving_is_told_by_the_next_run() {
     let mut hand = shared();

@@ -12,7 +12,7 @@ use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 
 const MINUTE: FailureKind = FailureKind::Overloaded(Some(Duration::from_secs(60)));
-/// What a proxy says on one path, or a server under load.
+/// The failures that a proxy on one path causes, or a server under load.
 const ALONE: [FailureKind; 4] =
     [FailureKind::Intercepted, FailureKind::Overloaded(None), MINUTE, FailureKind::Unavailable];
 

@@ -21,6 +21,7 @@ use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use crate::upstream::login::{Login, Standing};
+use crate::upstream::pauses::half_of;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
 
@@ -372,16 +373,15 @@ impl Engine {
             self.plan(id);
             return;
         }
-        // What failed for another reason before, such as an outage, says nothing about how long this lasts.
+        // The pauses begin anew: how long an outage before this lasted says nothing about the denial.
         let known = node.trouble.as_ref().is_some_and(|trouble| trouble.kind == FailureKind::Denied);
         node.tries = if known { node.tries.saturating_add(1) } else { 1 };
         let minted = node.held.as_ref().is_some_and(Held::is_minted);
         let later = now.after(pause(node.tries, Duration::from_secs(2), Duration::from_secs(60), draw));
         self.trouble(id, op, failure, true);
-        // A standby may have lagged for longer, or somebody corrects the policy while there is time.
+        // The denial may end while the lease lives: a standby catches up, or a person corrects the policy.
         let end = self.secret_expires(id).filter(|end| minted && *end > now);
-        let half = |end: Moment| now.after((now.until(end) / 2).max(Duration::from_secs(1)));
-        let at = end.map_or(later, |end| later.min(half(end)));
+        let at = end.map_or(later, |end| later.min(now.after(half_of(now, end))));
         self.set_step(id, Step::Waiting { what: NextAction::Retry, at, op });
     }
 

@@ -173,7 +173,7 @@ impl Login {
         self.latest = self.expires;
         self.renewable = granted.renewable;
         self.clamped = self.granted.is_some_and(|first| is_clamped(first, granted.ttl));
-        (self.tries, self.unrenewed) = (0, false);
+        self.tries = 0;
     }
 
     /// Records what a look-up says about the token.

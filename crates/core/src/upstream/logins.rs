@@ -10,7 +10,7 @@ use crate::tools::dice::pause;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use crate::upstream::login::Login;
-use crate::upstream::pauses::told_to_wait;
+use crate::upstream::pauses::{half_of, told_to_wait};
 use crate::upstream::session::{Entry, MOST_REFUSALS};
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::time::Moment;
@@ -257,7 +257,7 @@ impl Engine {
     fn before_the_end(&self, wait: Duration) -> Duration {
         let now = self.now.moment;
         let end = self.upstream.session.login().and_then(|login| login.expires).filter(|end| *end > now);
-        end.map_or(wait, |end| wait.min((now.until(end) / 2).max(Duration::from_secs(1))))
+        end.map_or(wait, |end| wait.min(half_of(now, end)))
     }
 
     /// Returns whether a login that failed in this way was refused, or may have been refused like the one before it.

@@ -41,6 +41,11 @@ enum Lane {
     Renewals,
 }
 
+/// Returns half of the time until `end`, and a second at the least: no pause lasts beyond that.
+pub(crate) fn half_of(now: Moment, end: Moment) -> Duration {
+    (now.until(end) / 2).max(FIRST)
+}
+
 /// Returns the line about a request that the server asked to put off, and its level; `None` if it named no time.
 pub(crate) fn told_to_wait(what: &str, failure: &Failure, wait: Duration) -> Option<(Level, String)> {
     let FailureKind::Overloaded(Some(asked)) = failure.kind else { return None };
@@ -151,7 +156,7 @@ impl Engine {
     fn in_time(&self, id: SecretId, at: Moment) -> Moment {
         let now = self.now.moment;
         match self.secret_expires(id).filter(|end| *end > now) {
-            Some(end) => at.min(now.after((now.until(end) / 2).max(FIRST))),
+            Some(end) => at.min(now.after(half_of(now, end))),
             None => at,
         }
     }
@@ -171,7 +176,7 @@ impl Engine {
             .filter(|login| !login.undated)
             .and_then(|login| login.expires);
         match end.filter(|end| *end > now) {
-            Some(end) => at.max(later.min(now.after((now.until(end) / 2).max(FIRST)))),
+            Some(end) => at.max(later.min(now.after(half_of(now, end)))),
             None => at.max(later),
         }
     }

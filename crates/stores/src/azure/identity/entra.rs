@@ -74,16 +74,11 @@ fn number(answer: &Answer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{HeaderMap, HeaderValue, StatusCode};
     use std::time::Duration;
-    use zeroize::Zeroizing;
 
     #[test]
     fn the_pause_that_is_asked_for_is_kept() {
-        let mut headers = HeaderMap::new();
-        headers.insert("retry-after", HeaderValue::from_static("7"));
-        let (status, body) = (StatusCode::TOO_MANY_REQUESTS, Zeroizing::new(b"busy".to_vec()));
-        let answer = Answer { status, headers, body, unspoken: Vec::new() };
+        let answer = Answer::of_seven_seconds("busy");
         let seven = FailureKind::Overloaded(Some(Duration::from_secs(7)));
         assert_eq!(refused(&answer).kind, seven);
     }

@@ -139,10 +139,7 @@ mod tests {
 
     #[test]
     fn the_pause_that_is_asked_for_is_kept() {
-        let mut headers = http::HeaderMap::new();
-        headers.insert("retry-after", HeaderValue::from_static("7"));
-        let (status, body) = (http::StatusCode::TOO_MANY_REQUESTS, zeroize::Zeroizing::default());
-        let failure = refused(&Answer { status, headers, body, unspoken: Vec::new() }, "it");
+        let failure = refused(&Answer::of_seven_seconds(""), "it");
         assert_eq!(failure.kind, FailureKind::Overloaded(Some(std::time::Duration::from_secs(7))));
     }
 
