@@ -5,6 +5,8 @@
 //!
 //! Several runs may publish different absolute files in one folder, such as `/etc/app`: see [`alone`].
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -117,18 +119,41 @@ pub fn publisher(wanted: &Wanted<'_>) -> Option<i32> {
 
 /// Returns the process that holds the lock on a folder, if `/proc/locks` shows it: not one of another container.
 fn holder(folder: &rustix::fs::Stat) -> Option<i32> {
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
     let place = format!("{:02x}:{:02x}:{}", major(folder.st_dev), minor(folder.st_dev), folder.st_ino);
     let holds = |line: &str| {
         let mut words = line.split_ascii_whitespace();
         let (kind, pid, at) = (words.nth(1)?, words.nth(2)?, words.next()?);
         (kind == "FLOCK" && at == place).then(|| pid.parse().ok()).flatten()
     };
-    locks.lines().find_map(holds).filter(|pid| *pid > 0)
+    let look = |_| locks().ok()?.lines().find_map(holds).filter(|pid| *pid > 0);
+    (0..LOOKS).find_map(look)
+}
+
+/// How often the locks are read for one that is not among them. Between two reads the kernel goes on by the number of
+/// a lock in its list: if an earlier one was given up, the next one is left out.
+const LOOKS: u32 = 3;
+
+/// The kernel fills at most a page for each read, and a page is all of one moment. `fs::read_to_string` first asks for
+/// 32 bytes, which makes a gap after the first line.
+const PAGE: usize = 4096;
+
+/// Returns what `/proc/locks` shows.
+fn locks() -> io::Result<String> {
+    let mut file = File::open("/proc/locks")?;
+    let mut text = Vec::new();
+    let mut page = [0; PAGE];
+    loop {
+        match file.read(&mut page)? {
+            0 => return Ok(String::from_utf8_lossy(&text).into_owned()),
+            read => text.extend_from_slice(&page[..read]),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     fn set(path: &Path) -> Wanted<'_> {
@@ -151,6 +176,32 @@ mod tests {
         first.keep_only(&Wanted::default());
         assert_eq!(publisher(&set(dir.path())), None, "nobody does");
         second.hold(&set(dir.path())).expect("given up");
+    }
+
+    #[test]
+    fn the_run_of_a_folder_is_named_while_others_lock_and_unlock() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let folder = dir.path().join("secrets");
+        let mut claims = Claims::default();
+        claims.hold(&set(&folder)).expect("free");
+        let us = i32::try_from(std::process::id()).expect("small");
+        let over = AtomicBool::new(false);
+        let lock_and_unlock = |index: u32| {
+            let file = File::create(dir.path().join(index.to_string())).expect("a file");
+            while !over.load(Ordering::Relaxed) {
+                file.lock().expect("free");
+                file.unlock().expect("ours");
+            }
+        };
+        std::thread::scope(|scope| {
+            for index in 0..3 {
+                let lock_and_unlock = &lock_and_unlock;
+                scope.spawn(move || lock_and_unlock(index));
+            }
+            let missed = (0..2_000).filter(|_| publisher(&set(&folder)) != Some(us)).count();
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(missed, 0);
+        });
     }
 
     #[test]
