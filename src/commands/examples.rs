@@ -29,7 +29,7 @@ pub(crate) const POLICY: &str = "Examples:
 
 pub(crate) const STATUS: &str = "Examples:
   leasehold status -c web.yaml
-  leasehold status db.env -c web.yaml      one file, secret or notifier
+  leasehold status db.env -c web.yaml      one file, secret, backend or notifier
   leasehold status --explain -c web.yaml   the first broken link of each file that is not well
   leasehold status --ready                 a startup probe";
 

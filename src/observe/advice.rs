@@ -1,13 +1,14 @@
 //! The `next:` line: what a person can do about the first thing that is wrong, in the order in which one thing is the
-//! cause of the next: server, login, secret, file, notifier.
+//! cause of the next: server, login, store, secret, file, notifier.
 
-use super::status::{File, Secret, Status};
+use super::status::{File, Status};
 
 /// Returns what to do, or `None` if nothing is wrong.
 #[must_use]
 pub fn of(status: &Status) -> Option<String> {
     server(status)
         .or_else(|| login(status))
+        .or_else(|| store(status))
         .or_else(|| reload(status))
         .or_else(|| status.files.iter().filter(|file| !file.is_ok()).map(|one| file(status, one)).next())
         .or_else(|| notifier(status))
@@ -42,6 +43,15 @@ fn login(status: &Status) -> Option<String> {
     ))
 }
 
+fn store(status: &Status) -> Option<String> {
+    let away = status.backends.iter().find(|backend| !backend.up)?;
+    let what = match &away.error {
+        Some(why) => format!("{} can be reached: {why}", away.name),
+        None => format!("{} can be reached", away.name),
+    };
+    Some(format!("see that {what}; files stay as they are, and it is asked again by itself"))
+}
+
 fn reload(status: &Status) -> Option<String> {
     let why = status.process.as_ref()?.reload_error.as_ref()?;
     Some(format!(
@@ -54,15 +64,15 @@ fn file(status: &Status, file: &File) -> String {
     let secret = status.secrets.iter().find(|one| file.sources.contains(&one.source) && one.error.is_some());
     let source = secret.map_or("its secrets", |secret| secret.source.as_str());
     let again = format!("then `leasehold refresh {name}`");
-    let backend = secret.and_then(|secret| backend(status, secret));
+    let backend = secret.and_then(|secret| status.backend(&secret.source));
     match file.error_class.as_deref() {
-        Some("denied") if backend.is_some() => format!(
-            "let this process read {source} for {name}: `leasehold policy --backend {}` prints what a cloud has to grant; {again}",
-            backend.unwrap_or_default()
-        ),
-        Some("denied") => {
-            format!("`leasehold plan` shows what the policy lacks for {name}; grant it, {again}")
-        }
+        Some("denied") => match backend {
+            Some(backend) => format!(
+                "let this process read {source} for {name}: `leasehold policy --backend {}` prints what a cloud has to grant; {again}",
+                backend.name
+            ),
+            None => format!("`leasehold plan` shows what the policy lacks for {name}; grant it, {again}"),
+        },
         Some("missing") => format!("create {source} or its key, or correct the path of {name}; {again}"),
         Some("template") => format!("correct the template of {name} (`leasehold check`), then send SIGHUP"),
         Some("destination") => format!("make room for {name}, or let it be written: {}", error(file)),
@@ -74,12 +84,6 @@ fn file(status: &Status, file: &File) -> String {
         }
         _ => format!("`leasehold status --explain {name}` names the first broken link"),
     }
-}
-
-/// Returns the store that is no Vault and that the secret is from.
-fn backend<'s>(status: &'s Status, secret: &Secret) -> Option<&'s str> {
-    let first = secret.source.split('/').next()?;
-    status.backends.iter().map(|store| store.name.as_str()).find(|name| *name == first)
 }
 
 fn error(file: &File) -> &str {

@@ -1,8 +1,8 @@
-//! Explains why a file is as it is: server, login, policy, secret, template, file and notifier, in the order in
+//! Explains why a file is as it is: server, login, store, policy, secret, template, file and notifier, in the order in
 //! which one is the cause of the next. Each link is shown with its state, and the first broken link is named.
 
 use super::paint::{Paint, Palette};
-use super::status::{File, Secret, Status};
+use super::status::{Backend, File, Secret, Status};
 use super::table::{Cell, columns, span};
 
 /// The state of a link of the chain.
@@ -60,7 +60,13 @@ fn steps(status: &Status, file: &File) -> Vec<Step> {
     let secrets: Vec<&Secret> =
         status.secrets.iter().filter(|one| file.sources.contains(&one.source)).collect();
     let class = file.error_class.as_deref();
-    let mut steps = vec![server(status), login(status), policy(file, &secrets)];
+    let mut steps = Vec::new();
+    if status.has_vault() && !is_of_stores(status, file) {
+        steps.extend([server(status), login(status)]);
+    }
+    let of_file = |store: &&Backend| file.sources.iter().any(|source| status.backend(source) == Some(*store));
+    steps.extend(status.backends.iter().filter(of_file).map(backend));
+    steps.push(policy(file, &secrets));
     steps.extend(secrets.iter().map(|one| secret(one)));
     if secrets.is_empty() {
         let link = if class == Some("missing") { Link::Broken } else { Link::Unknown };
@@ -98,6 +104,21 @@ fn server(status: &Status) -> Step {
             Step { name: "server", link: Link::Broken, what }
         }
     }
+}
+
+/// Returns whether every secret of this file is from a store that is no Vault.
+fn is_of_stores(status: &Status, file: &File) -> bool {
+    !file.sources.is_empty() && file.sources.iter().all(|source| status.backend(source).is_some())
+}
+
+fn backend(backend: &Backend) -> Step {
+    let name = &backend.name;
+    if backend.up {
+        return Step { name: "backend", link: Link::Good, what: name.clone() };
+    }
+    let why = backend.error.clone().unwrap_or_default();
+    let what = format!("{name} does not answer for {}: {why}", span(backend.down_seconds.unwrap_or_default()));
+    Step { name: "backend", link: Link::Broken, what }
 }
 
 fn login(status: &Status) -> Step {
@@ -156,7 +177,7 @@ fn notifiers(status: &Status) -> Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::view::{Fault, Health, LoginTrouble, View};
+    use crate::core::view::{Fault, Health, LoginTrouble, Outage, View};
     use crate::observe::metrics::Besides;
     use crate::observe::sample;
 
@@ -199,6 +220,22 @@ no link is broken
         let text = explained(&view);
         assert!(
             text.contains("first broken link: login: kubernetes at auth/kubernetes: refused\nnext: "),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_file_of_a_store_depends_on_that_store_and_on_no_server() {
+        let mut view = sample::view_of_the_well();
+        view.outage = Some(Outage { since: view.now, why: "refused".into() });
+        view.secrets[0].source = "disk/db".into();
+        assert!(explained(&view).contains("\nbackend   ok  disk\n"), "{}", explained(&view));
+        assert!(!explained(&view).contains("server"), "{}", explained(&view));
+        view.stores[0].outage = Some(Outage { since: view.now, why: "it hangs".into() });
+        view.files[0].health = Health::Stale(view.now);
+        let text = explained(&view);
+        assert!(
+            text.contains("first broken link: backend: disk does not answer for 0s: it hangs\nnext: "),
             "{text}"
         );
     }

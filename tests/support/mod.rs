@@ -48,7 +48,7 @@ pub use leasehold_testkit::faults::{Evidence, Place};
 pub use messages::Messages;
 pub use moto::{AccessKey, Moto};
 pub use need::{have, need};
-pub use openbao::{OpenBao, write_certificates};
+pub use openbao::{OpenBao, write_certificates, write_certificates_for};
 pub use ports::{free_address, free_port};
 pub use posted::Posted;
 pub use postgres::Postgres;

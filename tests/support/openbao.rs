@@ -275,6 +275,11 @@ impl Ports {
 /// An authority, and a certificate of it for loopback: `ca.pem`, `server.pem`, `server.key`.
 /// Writes `ca.pem`, and `server.pem` with `server.key` for this machine.
 pub fn write_certificates(space: &Workspace) {
+    write_certificates_for(space, &["localhost", "127.0.0.1"]);
+}
+
+/// Writes the same files, with a certificate for these names.
+pub fn write_certificates_for(space: &Workspace, names: &[&str]) {
     let ca_key = KeyPair::generate().expect("ring makes keys");
     let mut ca = CertificateParams::default();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -283,7 +288,7 @@ pub fn write_certificates(space: &Workspace) {
     let issuer = Issuer::new(ca, ca_key);
 
     let key = KeyPair::generate().expect("ring makes keys");
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let server = CertificateParams::new(names).expect("valid names");
     space.file("server.pem", server.signed_by(&key, &issuer).expect("a valid certificate").pem());
     space.file("server.key", key.serialize_pem());

@@ -43,7 +43,7 @@ pub struct Daemon {
 pub enum Show {
     /// Everything, as a table for people.
     Table,
-    /// One file, secret or notifier, by its name.
+    /// One file, secret, backend or notifier, by its name.
     Named(String),
     /// The reason why this file, or each file that is not as it should be, is so.
     Explained(Option<String>),

@@ -272,7 +272,22 @@ impl Status {
     pub fn is_well(&self) -> bool {
         let files = self.files.iter().all(|file| file.is_ok());
         let notifiers = self.notifiers.iter().all(|notifier| notifier.error.is_none());
-        self.ready && self.server.up && self.login.is_none() && files && notifiers
+        let backends = self.backends.iter().all(|backend| backend.up);
+        self.ready && self.server.up && backends && self.login.is_none() && files && notifiers
+    }
+
+    /// Returns whether there is a Vault. There is none if all secrets are from other stores, and then server and token
+    /// mean nothing. An older daemon does not say how it logs in, and always has a Vault.
+    #[must_use]
+    pub fn has_vault(&self) -> bool {
+        self.auth.as_ref().is_none_or(|auth| auth.method != "none")
+    }
+
+    /// Returns the store that is no Vault and that this source is from.
+    #[must_use]
+    pub fn backend(&self, source: &str) -> Option<&Backend> {
+        let first = source.split(['/', '?']).next()?;
+        self.backends.iter().find(|backend| backend.name == first)
     }
 }
 

@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::paint::{Paint, Palette};
-use super::status::{File, Next, Notifier, Process, Secret, Status};
+use super::status::{Backend, File, Next, Notifier, Process, Secret, Status};
 
 /// The text of a cell that has nothing to say.
 const NOTHING: &str = "-";
+/// The clouds name a version by 32 characters and more. The first few tell two apart; `--json` has all of them.
+const VERSION: usize = 8;
 
 /// Returns several lines with aligned columns. Nothing in them could steer a terminal but the palette's colours.
 #[must_use]
@@ -19,26 +21,33 @@ pub fn text(status: &Status, palette: Palette) -> String {
     joined(&lines)
 }
 
-/// Returns the same of one file, one secret (by its id or path) or one notifier; `None` if nothing has that name.
+/// Returns the same of one file, one secret (by its id or path), one backend or one notifier; `None` if nothing has
+/// that name.
 #[must_use]
 pub fn text_of(status: &Status, name: &str, palette: Palette) -> Option<String> {
     let uses = |file: &&File, secret: &Secret| file.sources.contains(&secret.source);
+    let is_of = |secret: &Secret, backend: &str| status.backend(&secret.source).is_some_and(|one| one.name == backend);
     let named: Vec<&File> = status.files.iter().filter(|file| file.name == name).collect();
-    let mut secrets: Vec<&Secret> =
-        status.secrets.iter().filter(|one| one.id == name || one.source == name).collect();
+    let mut secrets: Vec<&Secret> = status
+        .secrets
+        .iter()
+        .filter(|one| one.id == name || one.source == name || is_of(one, name))
+        .collect();
     let files = if named.is_empty() {
         status.files.iter().filter(|file| secrets.iter().any(|secret| uses(file, secret))).collect()
     } else {
         secrets = status.secrets.iter().filter(|one| named.iter().any(|file| uses(file, one))).collect();
         named
     };
+    let shown = |one: &&Backend| one.name == name || secrets.iter().any(|secret| is_of(secret, &one.name));
+    let backends: Vec<Backend> = status.backends.iter().filter(shown).cloned().collect();
     let notifiers: Vec<Notifier> = status.notifiers.iter().filter(|one| one.name == name).cloned().collect();
-    if files.is_empty() && secrets.is_empty() && notifiers.is_empty() {
+    if files.is_empty() && secrets.is_empty() && backends.is_empty() && notifiers.is_empty() {
         return None;
     }
     let notifiers = if files.is_empty() { notifiers } else { status.notifiers.clone() };
     let mut lines = head(status, palette);
-    lines.extend(tables(&Status { notifiers, ..status.clone() }, (files, secrets), palette));
+    lines.extend(tables(&Status { backends, notifiers, ..status.clone() }, (files, secrets), palette));
     Some(joined(&lines))
 }
 
@@ -48,9 +57,11 @@ fn head(status: &Status, palette: Palette) -> Vec<String> {
         |name: &str, (text, paint): (String, Paint)| format!("{name}{}", palette.paint(paint, &plain(&text)));
     let mut lines = vec![line(&format!("leasehold {}: ", plain(&status.version)), reason(status))];
     lines.extend(status.next.clone().map(|next| line("next:   ", (next, Paint::Doubtful))));
-    lines.push(line("server  ", server(status)));
-    lines.extend(login(status).map(|login| line("login   ", login)));
-    lines.push(line("token   ", token(status)));
+    if status.has_vault() {
+        lines.push(line("server  ", server(status)));
+        lines.extend(login(status).map(|login| line("login   ", login)));
+        lines.push(line("token   ", token(status)));
+    }
     lines.extend(status.process.as_ref().map(|process| line("process ", self::process(process))));
     let overrides = status.process.iter().flat_map(|process| &process.overrides);
     lines.extend(overrides.map(|one| line("env     ", (one.clone(), Paint::Doubtful))));
@@ -71,6 +82,9 @@ fn tables(
     secrets.sort_by_key(|secret| badness(&secret.state, secret.error.is_some()));
     let mut notifiers: Vec<&Notifier> = status.notifiers.iter().collect();
     notifiers.sort_by_key(|notifier| notifier.error.is_none());
+    let mut backends: Vec<&Backend> = status.backends.iter().collect();
+    backends.sort_by_key(|backend| backend.up);
+    let backends = backends.into_iter().map(backend_row).collect();
     let files = files.into_iter().map(|file| file_row(status, file)).collect();
     let secrets = secrets.into_iter().map(|secret| secret_row(status, secret)).collect();
     let notifiers = notifiers.into_iter().map(notifier_row).collect();
@@ -78,6 +92,7 @@ fn tables(
     for table in [
         columns(["FILE", "GENERATION", "CHANGED", "EXPIRES", "STATE"], files, palette),
         columns(["SECRET", "ID", "VERSION", "EXPIRES", "NEXT", "STATE"], secrets, palette),
+        columns(["BACKEND", "ANSWERS", "FAILURES", "STATE"], backends, palette),
         columns(["NOTIFIER", "NOTIFIED", "SENT", "FAILED", "STATE"], notifiers, palette),
     ] {
         if !table.is_empty() {
@@ -199,29 +214,68 @@ fn file_row(status: &Status, file: &File) -> [Cell; 5] {
         number(file.generation).into(),
         file.changed_seconds_ago.map_or_else(nothing, ago).into(),
         end(file.expires_in_seconds),
-        state(status, &file.state, file.error.as_ref(), (there, "not yet rendered")),
+        state(away(status, &file.sources), &file.state, file.error.as_ref(), (there, "not yet rendered")),
     ]
 }
 
+/// Returns what keeps these sources from being asked for.
+fn away<'s>(status: &'s Status, sources: &[String]) -> Option<&'s str> {
+    let backends: Vec<Option<&Backend>> = sources.iter().map(|source| status.backend(source)).collect();
+    let of_vault = backends.is_empty() || backends.contains(&None);
+    let mut down = backends.into_iter().flatten().filter(|backend| !backend.up);
+    match down.next() {
+        Some(backend) => Some(&backend.name),
+        None if of_vault && !status.server.up => Some("the server"),
+        None => None,
+    }
+}
+
 fn secret_row(status: &Status, secret: &Secret) -> [Cell; 6] {
-    let next = match (&secret.next, secret.state.as_str()) {
-        (Some(_), "stale" | "expired") if !status.server.up => "waits for the server".to_owned(),
-        (Some(_), "stale" | "expired") if status.login.is_some() => "waits for a login".to_owned(),
-        (next, _) => next.as_ref().map_or_else(nothing, action),
+    let away = away(status, std::slice::from_ref(&secret.source));
+    let of_vault = status.backend(&secret.source).is_none();
+    let next = match (&secret.next, secret.state.as_str(), away) {
+        (Some(_), "stale" | "expired", Some(away)) => format!("waits for {away}"),
+        (Some(_), "stale" | "expired", None) if of_vault && status.login.is_some() => {
+            "waits for a login".to_owned()
+        }
+        (next, ..) => next.as_ref().map_or_else(nothing, action),
     };
     [
         secret.source.clone().into(),
         secret.id.clone().into(),
-        number(secret.version).into(),
+        version(secret).into(),
         end(secret.expires_in_seconds),
         next.into(),
         state(
-            status,
+            away,
             &secret.state,
             secret.error.as_ref(),
             (secret.fresh_seconds_ago.is_some(), "not yet read"),
         ),
     ]
+}
+
+/// Returns the number of the version, or the first characters of a store's name for it.
+fn version(secret: &Secret) -> String {
+    match (secret.version, &secret.version_id) {
+        (None, Some(id)) if id.chars().count() > VERSION => {
+            id.chars().take(VERSION).chain(['…']).collect()
+        }
+        (None, Some(id)) => id.clone(),
+        (version, _) => number(version),
+    }
+}
+
+fn backend_row(backend: &Backend) -> [Cell; 4] {
+    let state = match (backend.up, &backend.error) {
+        (true, _) => Cell("ok".to_owned(), Paint::Good),
+        (false, why) => {
+            let since = span(backend.down_seconds.unwrap_or_default());
+            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            Cell(format!("down for {since}{why}"), Paint::Bad)
+        }
+    };
+    [backend.name.clone().into(), backend.answers.to_string().into(), backend.failures.to_string().into(), state]
 }
 
 fn notifier_row(notifier: &Notifier) -> [Cell; 5] {
@@ -240,17 +294,17 @@ fn notifier_row(notifier: &Notifier) -> [Cell; 5] {
 
 /// Returns the state in one word, and the reason. An older daemon names no state. Then the error decides, and
 /// whether it is `there`.
-fn state(status: &Status, state: &str, error: Option<&String>, (there, not_yet): (bool, &str)) -> Cell {
+fn state(away: Option<&str>, state: &str, error: Option<&String>, (there, not_yet): (bool, &str)) -> Cell {
     let with = |state: &str| error.map_or_else(|| state.to_owned(), |error| format!("{state}: {error}"));
-    match state {
-        "ok" => Cell("ok".to_owned(), Paint::Good),
-        "stale" if !status.server.up => Cell("stale: the server is down".to_owned(), Paint::Doubtful),
-        "stale" => Cell("stale: not logged in".to_owned(), Paint::Doubtful),
-        "missing" if error.is_none() => Cell(format!("missing: {not_yet}"), Paint::Doubtful),
-        "" if error.is_none() && there => Cell("ok".to_owned(), Paint::Good),
-        "" if error.is_none() => Cell(not_yet.to_owned(), Paint::Doubtful),
-        "" => Cell(with("failing"), Paint::Bad),
-        state => Cell(with(state), Paint::Bad),
+    match (state, away) {
+        ("ok", _) => Cell("ok".to_owned(), Paint::Good),
+        ("stale", Some(away)) => Cell(format!("stale: {away} is down"), Paint::Doubtful),
+        ("stale", None) => Cell("stale: not logged in".to_owned(), Paint::Doubtful),
+        ("missing", _) if error.is_none() => Cell(format!("missing: {not_yet}"), Paint::Doubtful),
+        ("", _) if error.is_none() && there => Cell("ok".to_owned(), Paint::Good),
+        ("", _) if error.is_none() => Cell(not_yet.to_owned(), Paint::Doubtful),
+        ("", _) => Cell(with("failing"), Paint::Bad),
+        (state, _) => Cell(with(state), Paint::Bad),
     }
 }
 

@@ -30,6 +30,9 @@ SECRET              ID        VERSION  EXPIRES  NEXT         STATE
 database/creds/web  0a1b2c3d  -        in 10m   renew in 5m  ok
 secret/data/web     4e5f6a7b  7        -        read in 25s  ok
 
+BACKEND  ANSWERS  FAILURES  STATE
+disk     3        0         ok
+
 NOTIFIER  NOTIFIED    SENT  FAILED  STATE
 app       1m 39s ago  2     1       failing: no answer
 ";
@@ -76,6 +79,46 @@ fn what_is_wrong_comes_first_and_a_login_that_is_lost_says_since_when_and_when_n
     place(": ready, 1 of 2 files failing, not logged in since 14s: login refused\n");
     place("role web: not logged in since 14s, next try in 16s: login refused\n");
     place("failing: permission denied\n");
+}
+
+#[test]
+fn a_store_that_is_away_is_named_by_what_waits_for_it() {
+    let mut view = sample::view_of_the_well();
+    view.stores[0].outage = Some(Outage { since: view.now, why: "it hangs".into() });
+    view.now = view.now.after(Duration::from_secs(65));
+    view.secrets[0].source = "disk/db".into();
+    view.secrets[0].version = None;
+    view.secrets[0].version_id = Some("3f2c91ab-77".into());
+    view.secrets[0].health = Health::Stale(view.now);
+    view.files[0].health = Health::Stale(view.now);
+    let status = Status::of(&view, &sample::besides());
+    assert!(!status.is_well());
+    let text = text(&status, Palette::PLAIN);
+    for words in [
+        "next:   see that disk can be reached: it hangs; files stay as they are",
+        "stale: disk is down",
+        " 3f2c91ab…  ",
+        "waits for disk  stale: disk is down",
+        "disk     3        0         down for 1m 5s: it hangs",
+    ] {
+        assert!(text.contains(words), "{words:?} in:\n{text}");
+    }
+    let of = |name| text_of(&status, name, Palette::PLAIN).unwrap_or_default();
+    assert!(of("db.env").contains("BACKEND") && !of("api-key").contains("BACKEND"));
+    assert!(of("disk").contains("down for 1m 5s") && !of("disk").contains("api-key"), "{}", of("disk"));
+}
+
+#[test]
+fn without_a_vault_there_is_no_server_and_no_token_to_be_told_of() {
+    let mut besides = sample::besides();
+    (besides.about.method, besides.about.address) = ("none", String::new());
+    let mut view = sample::view_of_the_well();
+    view.token = None;
+    let text = text(&Status::of(&view, &besides), Palette::PLAIN);
+    for word in ["server", "login", "token"] {
+        assert!(!text.contains(&format!("\n{word} ")), "{word} in:\n{text}");
+    }
+    assert!(text.contains("disk     3        0         ok"), "{text}");
 }
 
 #[test]

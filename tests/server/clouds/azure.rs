@@ -4,7 +4,7 @@ use leasehold_testkit::evidence;
 use serde_json::{Value, json};
 
 use super::Machine;
-use super::fake::Fake;
+use super::fake::{Fake, VAULT};
 use crate::support::{CANARY, Finished, Leasehold, SOON, request_unix, wait_until};
 
 fn vault() -> Value {
@@ -54,7 +54,12 @@ fn init(machine: &Machine, leasehold: &Leasehold, secret: &str) -> Finished {
 #[test]
 fn azures_own_client_and_ours_read_the_same_vault() {
     let fake = start();
-    fake.judge("judge_azure.py", &[&fake.secure(), &fake.ca_file()]);
+    // To a vault that asks for a token for another domain, Azure's own client sends none either.
+    for (resource, taken) in [("https://vault.azure.net", "yes"), ("https://vault.azure.example", "no")] {
+        fake.set(&json!({"resource": resource}));
+        fake.judge("judge_azure.py", &[VAULT, &fake.secure(), &fake.ca_file(), taken]);
+    }
+    fake.set(&json!({"resource": null}));
     fake.asked();
     let machine = machine(&fake, "");
     let files = r#"

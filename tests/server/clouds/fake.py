@@ -98,10 +98,19 @@ class Handler(BaseHTTPRequestHandler):
                 return self.google_metadata(url.path.rsplit("/", 1)[1], query)
             if url.path.startswith("/v1/") or url.path in ("/token", "/sts", "/impersonate"):
                 return self.google(url.path, query, body)
+            if url.path == "/subject":
+                return self.subject()
             return self.azure(url.path, query, body)
 
     def bearer(self):
         return GOOD.get(self.headers.get("Authorization", "").removeprefix("Bearer "))
+
+    # Of neither: an identity provider that answers with a token
+
+    def subject(self):
+        if self.headers.get("Metadata") != "canary-header":
+            return self.answer(403, {"error": "canary-header is not what you sent"})
+        return self.answer(200, {"id_token": "canary-subject"})
 
     # Azure
 

@@ -7,8 +7,11 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Child, SOON, Workspace, free_address, repository, request, script, wait_until, write_certificates,
+    Child, SOON, Workspace, free_address, repository, request, script, wait_until, write_certificates_for,
 };
+
+/// The name of a vault of Azure. Azure's own client takes only a vault of Azure's domain for one.
+pub(crate) const VAULT: &str = "my-vault.vault.azure.net";
 
 /// The server, over TLS and without.
 pub(crate) struct Fake {
@@ -25,7 +28,7 @@ fn beside(name: &str) -> PathBuf {
 impl Fake {
     pub(crate) fn start() -> Self {
         let space = Workspace::new();
-        write_certificates(&space);
+        write_certificates_for(&space, &["localhost", "127.0.0.1", VAULT]);
         let (plain, secure) = (free_address(), free_address());
         let python = script("cloud-clients", &[]);
         let mut child = Child::start(python.as_ref(), "fake", space.path(), |command| {

@@ -187,6 +187,25 @@ fn each_identity_is_found_in_its_place() {
         finished.last_line()
     );
     cloud.fake.asked();
+    // The other provider's token at an address.
+    let at = |url: &str, header: &str| {
+        let source = json!({
+            "url": url, "headers": {"Metadata": header},
+            "format": {"type": "json", "subject_token_field_name": "id_token"}
+        });
+        cloud.init(&cloud.federated(&[("credential_source", source)]), "cloud/plain")
+    };
+    let subject = format!("{}/subject", cloud.fake.plain());
+    at(&subject, "canary-header").expect_code(0).assert_silent_about("canary-header");
+    for (url, header, words) in [
+        (subject.as_str(), "other", "the credential_source at"),
+        ("http://192.0.2.1/subject", "canary-header", "is not asked without TLS"),
+    ] {
+        let finished = at(url, header).expect_code(77);
+        finished.assert_silent_about("canary-header");
+        assert!(finished.last_line().contains(words), "{}", finished.last_line());
+    }
+    cloud.fake.asked();
     let stolen = json!("https://evil.example/sts");
     let finished = cloud.init(&cloud.federated(&[("token_url", stolen)]), "cloud/plain").expect_code(77);
     assert!(

@@ -1,19 +1,40 @@
 """Reads the fake vault with Azure's own client: what it takes for a vault, ours may take for one."""
 
+import socket
 import sys
+from urllib.parse import urlsplit
 
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
 from azure.identity import ClientSecretCredential
 from azure.keyvault.secrets import SecretClient
 
-url, ca = sys.argv[1:]
+vault, url, ca, taken = sys.argv[1:]
+here = urlsplit(url)
+real = socket.getaddrinfo
+
+
+def look_up(host, port, *more, **named):
+    """Azure's domain is on this machine."""
+    if host == vault:
+        host, port = here.hostname, here.port
+    return real(host, port, *more, **named)
+
+
+socket.getaddrinfo = look_up
 
 
 def client(secret):
     credential = ClientSecretCredential("tenant", "client", secret, authority=url, disable_instance_discovery=True, connection_verify=ca)
-    # The address of a machine has no domain that a resource could be of.
-    return SecretClient(url, credential, connection_verify=ca, verify_challenge_resource=False)
+    return SecretClient(f"https://{vault}/", credential, connection_verify=ca)
 
+
+if taken == "no":
+    try:
+        client("canary-client-secret").get_secret("plain")
+    except ValueError as error:
+        assert "does not match the requested domain" in str(error), error
+        sys.exit()
+    sys.exit("a token for another domain was sent")
 
 good = client("canary-client-secret")
 secret = good.get_secret("plain")

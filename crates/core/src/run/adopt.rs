@@ -67,6 +67,11 @@ impl Engine {
         if rebooted {
             // How long ago they were is not known, and the person who restarted the machine may have fixed the cause.
             self.upstream.session.pardon(self.now.moment);
+            if self.upstream.session.refusals.is_some() {
+                // They count from now on. If this run is killed before it has written that, the next one would count
+                // from its own start, and a run that is killed again and again would never log in.
+                self.keep(true);
+            }
         }
         self.setback |= self.upstream.session.is_locked(self.now.moment);
         self.upstream.judge.can_look_up = kept.blind.then_some(false);

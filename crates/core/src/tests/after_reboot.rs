@@ -6,7 +6,8 @@ use super::hand::{Hand, denied, leased, policy, settled};
 use crate::interface::action::{Action, Question};
 use crate::interface::event::{Event, Granted};
 use crate::interface::ids::{LeaseId, SecretId, TokenId};
-use crate::interface::policy::Mode;
+use crate::interface::policy::{Mode, Policy};
+use crate::interface::snapshot::{Refusals, Snapshot};
 use leasehold_base::failure::{Failure, FailureKind};
 
 fn unheard() -> Failure {
@@ -189,4 +190,25 @@ fn a_lease_that_is_about_to_end_by_what_is_written_of_it_is_renewed_before_anoth
     let renews = |action: &Action| matches!(action, Action::Ask(Question::Renew { .. }));
     let reads = |action: &Action| matches!(action, Action::Ask(Question::Read { .. }));
     assert!(seen.iter().any(renews) && !seen.iter().any(reads), "{seen:?}");
+}
+
+/// Userpass locks an account out after a few refusals, so that a quarter of an hour has to pass after them.
+#[test]
+fn refusals_of_another_boot_count_from_the_first_start_of_this_one() {
+    let (locks_out, handoff) = (true, true);
+    let start = || Hand::new(Policy { locks_out, handoff, ..policy(Mode::Daemon, 1) });
+    let mut hand = start();
+    let last = hand.now().moment.after(Duration::from_secs(3600));
+    let refusals = Some(Refusals { count: 4, last, why: "invalid role".into(), pardoned: false });
+    let kept = Snapshot { refusals, ..Snapshot::default() };
+    let actions = hand.give(Event::Start { kept: Some(kept), rebooted: true });
+    assert!(actions.contains(&Action::SaveHandoff), "the next start has to know: {actions:?}");
+    let kept = hand.engine.snapshot();
+    let (mut next, killed) = (start(), hand.millis + 14 * 60_000);
+    next.millis = killed;
+    next.give(Event::Start { kept: Some(kept), rebooted: false });
+    next.needs(0, "secret/web");
+    while !next.sleep().contains(&Action::Ask(Question::LogIn(TokenId(1)))) {
+        assert!(next.millis < killed + 120_000, "it waits as if it had been refused just now");
+    }
 }

@@ -1,7 +1,7 @@
 //! A file of Google's credentials: a service account's key, workload federation, or a user's.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,6 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::federated::{Federated, Source};
 use crate::http::{may_be_plain, said};
 
 /// The most bytes of such a file.
@@ -47,18 +48,6 @@ pub(super) struct User {
     pub(super) refresh_token: Secret,
 }
 
-/// Workload federation with a token in a file.
-pub(super) struct Federated {
-    pub(super) audience: String,
-    pub(super) token_type: String,
-    pub(super) token_url: Url,
-    /// The file with the token, and the field that holds it if the file is JSON.
-    pub(super) file: PathBuf,
-    pub(super) field: Option<String>,
-    /// The address where the token becomes that of a service account.
-    pub(super) impersonate: Option<Url>,
-}
-
 impl Key {
     /// Reads the file.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
@@ -78,7 +67,7 @@ impl Key {
                     .map_err(|why| wrong(&why.to_string()))?,
             })),
             Some("external_account") => {
-                federated(&tree).map(Self::Federated).map_err(|why| wrong(&why.to_string()))
+                Federated::of(&tree).map(Self::Federated).map_err(|why| wrong(&why.to_string()))
             }
             Some("authorized_user") => Ok(Self::User(User {
                 client_id: text("client_id").ok_or_else(|| lacks("client_id"))?.to_owned(),
@@ -94,9 +83,7 @@ impl Key {
     pub(super) fn urls(&self) -> Vec<Url> {
         match self {
             Self::Account(account) => vec![account.token_url.clone()],
-            Self::Federated(federated) => {
-                federated.impersonate.iter().chain([&federated.token_url]).cloned().collect()
-            }
+            Self::Federated(federated) => federated.urls(),
             Self::User(_) => Vec::new(),
         }
     }
@@ -104,7 +91,7 @@ impl Key {
     /// Returns the file that the key depends on besides its own.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
-            Self::Federated(federated) => Some(&federated.file),
+            Self::Federated(Federated { source: Source::File(path), .. }) => Some(path),
             _ => None,
         }
     }
@@ -112,13 +99,15 @@ impl Key {
 
 /// What is wrong with a file of Google's credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum KeyFault {
+pub(super) enum KeyFault {
     /// A field that Google's own tools write is missing.
     Lacks(String),
     /// The token comes from a kind of source that we do not follow.
     Source,
     /// An address in it cannot be read.
     NoUrl(String),
+    /// A header that the source of the token is to be sent cannot be one.
+    NoHeader(String),
     /// An address is neither Google's nor on this machine.
     Elsewhere(String),
 }
@@ -127,8 +116,11 @@ impl fmt::Display for KeyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lacks(name) => write!(f, "has no {name}"),
-            Self::Source => f.write_str("has another credential_source than a file, which is not followed"),
+            Self::Source => {
+                f.write_str("has another credential_source than a file or a url, which is not followed")
+            }
             Self::NoUrl(text) => write!(f, "has {}, which is no URL", said(text)),
+            Self::NoHeader(name) => write!(f, "has a header {}, which cannot be sent", said(name)),
             Self::Elsewhere(host) => {
                 write!(f, "names {}, which is not Google's; no credential was sent", said(host))
             }
@@ -136,31 +128,9 @@ impl fmt::Display for KeyFault {
     }
 }
 
-fn federated(tree: &Tree) -> Result<Federated, KeyFault> {
-    let text = |name: &str| {
-        let found = tree.get(name).and_then(Tree::as_str).filter(|text| !text.is_empty());
-        found.map(str::to_owned).ok_or_else(|| KeyFault::Lacks(name.to_owned()))
-    };
-    let source =
-        tree.get("credential_source").ok_or_else(|| KeyFault::Lacks("credential_source".to_owned()))?;
-    let file = source.get("file").and_then(Tree::as_str);
-    let file = file.ok_or(KeyFault::Source)?;
-    let format = source.get("format");
-    let is_json = format.and_then(|format| format.get("type")).and_then(Tree::as_str) == Some("json");
-    let field = format.and_then(|format| format.get("subject_token_field_name")).and_then(Tree::as_str);
-    Ok(Federated {
-        audience: text("audience")?,
-        token_type: text("subject_token_type")?,
-        token_url: google(&text("token_url")?)?,
-        file: PathBuf::from(file),
-        field: is_json.then(|| field.unwrap_or("access_token").to_owned()),
-        impersonate: text("service_account_impersonation_url").ok().map(|url| google(&url)).transpose()?,
-    })
-}
-
 /// Returns an address that the file names, which has to be Google's or on this machine: the file may come from
 /// elsewhere.
-fn google(text: &str) -> Result<Url, KeyFault> {
+pub(super) fn google(text: &str) -> Result<Url, KeyFault> {
     let url = Url::parse(text).map_err(|_| KeyFault::NoUrl(text.to_owned()))?;
     let host = url.host_str().unwrap_or_default();
     let is_google = url.scheme() == "https" && host.ends_with(".googleapis.com");
@@ -220,8 +190,16 @@ mod tests {
                 "is not Google's",
             ),
             (
+                r#"{"type": "external_account", "audience": "a", "subject_token_type": "t", "token_url": "https://sts.googleapis.com/v1/token", "credential_source": {"url": "http://169.254.169.254/", "environment_id": "aws1"}}"#,
+                "another credential_source than a file or a url",
+            ),
+            (
+                r#"{"type": "external_account", "audience": "a", "subject_token_type": "t", "token_url": "https://sts.googleapis.com/v1/token", "credential_source": {"url": "http://127.0.0.1/", "headers": {"a b": "c"}}}"#,
+                "has a header a b, which cannot be sent",
+            ),
+            (
                 r#"{"type": "external_account", "audience": "a", "subject_token_type": "t", "token_url": "https://sts.googleapis.com/v1/token", "credential_source": {"executable": {"command": "/x"}}}"#,
-                "another credential_source than a file",
+                "another credential_source than a file or a url",
             ),
         ] {
             let failure = read(json).err().expect("refused");

@@ -480,7 +480,9 @@ fn overlap_is_bounded(world: &mut World) -> Held {
 
 /// Every change is told after its commit, to each notifier of the changed files.
 fn all_are_told(world: &World) -> Held {
-    let serving = is_serving(world) && world.calm_for() > PATIENCE;
+    // A restart that fails takes as long as one that does not, and so does the one that follows its pause.
+    let patience = PATIENCE + 2 * world.rollout();
+    let serving = is_serving(world) && world.calm_for() > patience;
     if !serving || world.checks.lost {
         return Ok(());
     }

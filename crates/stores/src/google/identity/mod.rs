@@ -3,6 +3,7 @@
 mod iam;
 mod machine;
 mod proof;
+mod subject;
 mod token;
 
 use std::path::PathBuf;

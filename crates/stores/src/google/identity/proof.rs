@@ -7,7 +7,8 @@ use leasehold_base::tree::Tree;
 
 use super::iam::Actor;
 use super::{fetch, key_file, lacking, machine, token};
-use crate::google::key::{Federated, Key, jwt};
+use crate::google::federated::Federated;
+use crate::google::key::{Key, jwt};
 use crate::http::Http;
 use crate::variables::Variables;
 

@@ -5,18 +5,17 @@ use leasehold_base::clock;
 use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::secret::Secret;
 use leasehold_base::tree::Tree;
-use leasehold_http::files;
 use url::Url;
 
-use crate::google::key::{Account, Federated, User, jwt};
+use super::subject;
+use crate::google::federated::Federated;
+use crate::google::key::{Account, User, jwt};
 use crate::http::{Answer, Http, place, throttled};
 use crate::kept::Fresh;
 use crate::login::is_jwt;
 use crate::oauth::{self, Form, complaint, no_token};
 
 pub(super) const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
-/// The most bytes of a file with a subject's token.
-const MOST: usize = 64 * 1024;
 /// A clock that is off by this many seconds is the reason why a JWT is refused.
 const SKEW: i64 = 240;
 
@@ -74,7 +73,7 @@ pub(super) async fn of_user(http: &Http, user: &User) -> Result<Fresh<Secret>, F
 
 /// Exchanges the token of another identity provider.
 pub(super) async fn exchange(http: &Http, federated: &Federated) -> Result<Fresh<Secret>, Failure> {
-    let subject = subject(federated)?;
+    let subject = subject::token(http, federated).await?;
     let fields: [(&str, &[u8]); 6] = [
         ("grant_type", b"urn:ietf:params:oauth:grant-type:token-exchange"),
         ("audience", federated.audience.as_bytes()),
@@ -86,19 +85,6 @@ pub(super) async fn exchange(http: &Http, federated: &Federated) -> Result<Fresh
     let form = Form::of(&fields);
     let (answer, what) = post(http, form, &federated.token_url, vec![subject]).await?;
     oauth::token(&answer, &what)
-}
-
-/// Reads the token of the other identity provider, each time anew, since that provider replaces it.
-fn subject(federated: &Federated) -> Result<Secret, Failure> {
-    let Some(field) = &federated.field else {
-        return files::credential("the subject token", &federated.file);
-    };
-    let bytes = files::read("the subject token", &federated.file, MOST)?;
-    let tree = Tree::from_json(&bytes).unwrap_or_default();
-    tree.get(field).and_then(Tree::as_text).filter(|token| !token.is_empty()).cloned().ok_or_else(|| {
-        let why = format!("the subject token {} has no field {field}", federated.file.display());
-        Failure::new(FailureKind::Unusable, why)
-    })
 }
 
 /// Posts the form. Returns a good answer, with the name of the service that gave it, for messages.
