@@ -57,7 +57,7 @@ fn done(kind: FailureKind) -> &'static str {
             "an outage: what is there stays, one probe every 1 s to 5 s (after half a minute 2 s to 10 s), all goes on when it is back"
         }
         K::Intercepted => {
-            "as an outage for this path, which is asked again after 1 s, doubling up to 60 s; one probe of `sys/health` finds out \
+            "as an outage for this path, which is asked again after 1 s, doubling up to 55 s; one probe of `sys/health` finds out \
              whether it is one for all"
         }
         K::Overloaded(_) => {
@@ -65,7 +65,7 @@ fn done(kind: FailureKind) -> &'static str {
              the mount makes the mount wait; renewals go on"
         }
         K::Fault | K::NotYet | K::Nonsense | K::Redirected => {
-            "what is there stays; asked again after 1 s, doubling up to 60 s"
+            "what is there stays; asked again after 1 s, doubling up to 55 s"
         }
         K::Denied => {
             "the token is looked up: a dead one is replaced, a living one is denied by policy and asks again"

@@ -1,6 +1,7 @@
 //! The life of one secret: it is found, resolved, read, renewed, replaced and dropped.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::engine::Engine;
 use crate::files::shelf::Stage;
@@ -10,7 +11,6 @@ use crate::interface::ids::{FileId, LeaseId, SecretId, TokenId};
 use crate::secrets::graph::{Held, Node, Op, Resolved, Step};
 use crate::secrets::lease::Lease;
 use crate::secrets::refresh::Certificate;
-use crate::secrets::schedule::MOST;
 use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use crate::upstream::mounts::Path;
@@ -20,6 +20,8 @@ use leasehold_base::time::Moment;
 
 /// How often a value is asked for again, over a minute, that stays the same although its rotation was moved.
 const DOUBTS: u32 = 6;
+/// How long a lease counts as living that nobody needs and whose life the server does not tell.
+const UNTOLD: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Moves a secret to `step`: the one place that queues its requests and sets its deadline.
@@ -306,7 +308,7 @@ impl Engine {
 
     /// Makes the lease of an answer whose secret no file needs any more: it is only revoked.
     fn of_nobody(&self, facts: LeaseFacts, token: TokenId, sent: Moment) -> Lease {
-        Lease::minted(facts, token, (sent, self.now.moment), MOST)
+        Lease::minted(facts, token, (sent, self.now.moment), UNTOLD)
     }
 
     fn tell_read(&mut self, id: SecretId, path: &str, recovered: bool, changed: bool) {

@@ -14,8 +14,9 @@ use crate::tools::dice::{number, pause};
 use leasehold_base::failure::{Failure, FailureKind, NOTHING};
 use leasehold_base::time::Moment;
 
-/// The longest pause between tries for one secret.
-pub(crate) const MOST: Duration = Duration::from_secs(60);
+/// The longest pause between tries for one secret. Within a minute of the server's return, its file is on disk: the
+/// answer, the second in which other changes are waited for, and the rendering take the rest of that minute.
+pub(crate) const MOST: Duration = Duration::from_secs(55);
 /// The first pause between tries.
 const FIRST: Duration = Duration::from_secs(1);
 /// When the server is back, polls that waited are spread over this time: all agents of the server have waited for it.
