@@ -18,6 +18,9 @@ const WORKLOADS: [&str; 5] = ["Pod", "Deployment", "StatefulSet", "Job", "CronJo
 /// What only Leasehold's own containers may see.
 const OURS: [&str; 3] = ["handoff", "leasehold", "vault-token"];
 
+/// The manifests of pods that log in to no Vault.
+const CLOUDS: &str = "manifests/clouds";
+
 /// A shipped set of manifests as the API server gets it.
 #[derive(Debug)]
 struct Shipped {
@@ -59,8 +62,9 @@ impl Shipped {
 fn shipped() -> &'static [Shipped] {
     static SHIPPED: OnceLock<Vec<Shipped>> = OnceLock::new();
     SHIPPED.get_or_init(|| {
-        let mut all: Vec<Shipped> = fs::read_dir(kubernetes(""))
-            .expect("the folder is in the repository")
+        let folders = [kubernetes(""), repository().join(CLOUDS)];
+        let files = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("it is in the repository"));
+        let mut all: Vec<Shipped> = files
             .map(|entry| entry.expect("it can be listed").path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
             .map(|path| Shipped {
@@ -235,12 +239,19 @@ fn an_application_sees_its_secrets_read_only_and_nothing_of_ours() {
 
 #[test]
 fn secrets_and_handoff_are_separate_memory_volumes_and_the_token_is_for_vault_only() {
-    for (Shipped { name: file, .. }, pod) in pods() {
+    for (shipped, pod) in pods() {
+        let file = &shipped.name;
         let volume = |name: &str| {
             let volumes = pod["volumes"].as_array().expect("it has volumes").iter();
             volumes.clone().find(|volume| volume["name"] == name).expect("it has this volume").clone()
         };
         let child = containers(&pod).iter().any(is_child);
+        let config: Value = serde_yaml::from_str(&shipped.config()).expect("valid YAML");
+        if config["auth"].is_null() {
+            // Nothing is leased, and nothing is to be handed over.
+            assert_eq!(volume("secrets")["emptyDir"]["medium"], "Memory", "{file}");
+            continue;
+        }
         for name in if child { &["handoff"][..] } else { &["secrets", "handoff"] } {
             assert_eq!(volume(name)["emptyDir"]["medium"], "Memory", "{file} {name}");
             assert!(volume(name)["emptyDir"]["sizeLimit"].is_string(), "{file} {name}");

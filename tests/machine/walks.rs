@@ -22,7 +22,7 @@ const FIRST: &str = "docs/guides/first-secret.md";
 const LIMIT: Duration = Duration::from_secs(150);
 
 /// The guides that take a development server as given.
-const ON_A_SERVER: [&str; 1] = ["configuration"];
+const ON_A_SERVER: [&str; 2] = ["configuration", "backends"];
 
 /// The server that a page takes as given.
 const SERVER: &str = "
