@@ -117,7 +117,8 @@ fn backend(backend: &Backend) -> Step {
         return Step { name: "backend", link: Link::Good, what: name.clone() };
     }
     let why = backend.error.clone().unwrap_or_default();
-    let what = format!("{name} does not answer for {}: {why}", span(backend.down_seconds.unwrap_or_default()));
+    let what =
+        format!("{name} does not answer for {}: {why}", span(backend.down_seconds.unwrap_or_default()));
     Step { name: "backend", link: Link::Broken, what }
 }
 

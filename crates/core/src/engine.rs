@@ -171,6 +171,8 @@ impl Engine {
             Event::Renewed { secret, lease, sent, result } => self.renewed(secret, &lease, sent, result),
             Event::LeaseRevoked { lease, result } => self.lease_revoked(&lease, result),
             Event::TokenRevoked { token, result } => self.token_revoked(token, result),
+            Event::LeaseKept(lease) => self.lease_kept(&lease),
+            Event::TokenKept(token) => self.token_kept(token),
             Event::Wrapped { file, token, result } => self.wrapped(file, token, result),
             Event::Rendered { file, outcome } => self.rendered(file, outcome),
             Event::Published { unit, result } => self.published(unit, result),

@@ -26,7 +26,9 @@ pub fn text(status: &Status, palette: Palette) -> String {
 #[must_use]
 pub fn text_of(status: &Status, name: &str, palette: Palette) -> Option<String> {
     let uses = |file: &&File, secret: &Secret| file.sources.contains(&secret.source);
-    let is_of = |secret: &Secret, backend: &str| status.backend(&secret.source).is_some_and(|one| one.name == backend);
+    let is_of = |secret: &Secret, backend: &str| {
+        status.backend(&secret.source).is_some_and(|one| one.name == backend)
+    };
     let named: Vec<&File> = status.files.iter().filter(|file| file.name == name).collect();
     let mut secrets: Vec<&Secret> = status
         .secrets
@@ -258,9 +260,7 @@ fn secret_row(status: &Status, secret: &Secret) -> [Cell; 6] {
 /// Returns the number of the version, or the first characters of a store's name for it.
 fn version(secret: &Secret) -> String {
     match (secret.version, &secret.version_id) {
-        (None, Some(id)) if id.chars().count() > VERSION => {
-            id.chars().take(VERSION).chain(['…']).collect()
-        }
+        (None, Some(id)) if id.chars().count() > VERSION => id.chars().take(VERSION).chain(['…']).collect(),
         (None, Some(id)) => id.clone(),
         (version, _) => number(version),
     }
@@ -275,7 +275,12 @@ fn backend_row(backend: &Backend) -> [Cell; 4] {
             Cell(format!("down for {since}{why}"), Paint::Bad)
         }
     };
-    [backend.name.clone().into(), backend.answers.to_string().into(), backend.failures.to_string().into(), state]
+    [
+        backend.name.clone().into(),
+        backend.answers.to_string().into(),
+        backend.failures.to_string().into(),
+        state,
+    ]
 }
 
 fn notifier_row(notifier: &Notifier) -> [Cell; 5] {

@@ -108,6 +108,10 @@ pub enum Event {
         /// The outcome.
         result: Result<(), Failure>,
     },
+    /// The driver did not ask for a lease's revocation: a reader may still use it of whom the core does not know.
+    LeaseKept(LeaseId),
+    /// The same for a token and the leases that it made.
+    TokenKept(TokenId),
     /// The wrapping of a login's token for a sink ended; the driver keeps the wrapping.
     Wrapped {
         /// The sink.

@@ -18,6 +18,7 @@ use crate::tools::timers::Timer;
 use crate::tools::work::Job;
 use crate::upstream::outage::IN_A_HURRY;
 use leasehold_base::exit::{Cause, Ending};
+use leasehold_base::failure::{Failure, FailureKind};
 
 /// Kubernetes kills a pod thirty seconds after SIGTERM; this leaves room for a delay before the end.
 const LEAVING: Duration = Duration::from_secs(10);
@@ -47,6 +48,11 @@ pub(crate) struct Farewell {
 enum Stage {
     Revoking,
     Saving,
+}
+
+/// Returns why the driver did not ask for a revocation.
+fn kept() -> Failure {
+    Failure::new(FailureKind::Denied, "it may still be used")
 }
 
 impl Engine {
@@ -183,6 +189,8 @@ impl Engine {
             }
             Event::TokenRevoked { token, result } => self.token_given_back(token, result),
             Event::LeaseRevoked { lease, result } => self.lease_given_back(&lease, result),
+            Event::LeaseKept(lease) => self.lease_given_back(&lease, Err(kept())),
+            Event::TokenKept(token) => self.token_given_back(token, Err(kept())),
             Event::Published { unit, result } => self.published_last(unit, result),
             Event::Inspected { .. } | Event::Look | Event::LookAt(_) | Event::Exposed => {}
             Event::HandoffSaved(result) => self.handoff_closed(result),

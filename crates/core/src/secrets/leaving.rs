@@ -25,6 +25,9 @@ const DENIALS: u32 = 8;
 /// would show that the token is dead, and with another login the lease can be revoked.
 const DOUBTFUL_AT: [u32; 2] = [2, 6];
 
+/// How long what was kept for an unknown reader is left alone.
+const KEPT: Duration = Duration::from_secs(30);
+
 impl Engine {
     /// Retires a lease that was replaced, or whose secret was dropped; `files` on disk still depend on it.
     pub(crate) fn retire(&mut self, lease: Lease, secret: Option<SecretId>, files: BTreeSet<FileId>) {
@@ -178,6 +181,24 @@ impl Engine {
         {
             self.say(level, text);
         }
+    }
+
+    /// Asks later whether the lease may be revoked. It stays in the handoff until then, and ends by itself at the latest.
+    pub(crate) fn lease_kept(&mut self, id: &LeaseId) {
+        let now = self.now.moment;
+        self.work.finish(&Job::RevokeLease(id.clone()), now);
+        let Some(one) = self.retirees.get_mut(id) else { return };
+        one.way = Way::Revoking;
+        let at = now.after(KEPT).min(one.lease.latest);
+        self.timers.set(Timer::Retiree(id.clone()), at);
+        self.say_of_lease(id, Level::Debug, format!("kept the lease {}: it may still be used", id.0));
+    }
+
+    /// Asks later whether the token may be revoked.
+    pub(crate) fn token_kept(&mut self, id: TokenId) {
+        let now = self.now.moment;
+        self.work.finish(&Job::RevokeToken(id), now);
+        self.timers.set(Timer::Leaving(id), now.after(KEPT));
     }
 
     fn lease_not_revoked(&mut self, id: &LeaseId, failure: &Failure) {

@@ -80,3 +80,34 @@ fn a_notification_frees_what_was_published_before_it_began_also_where_there_is_n
         assert!(hand.millis < end, "it is never given back");
     }
 }
+
+/// The driver knows of a reader that the policy does not name. What it keeps is neither called revoked nor forgotten.
+#[test]
+fn a_lease_that_the_driver_keeps_stays_in_the_handoff_and_is_asked_for_again() {
+    let mut hand = settled(leased("old", 3600));
+    hand.give(Event::Renew(Wanted::Path("secret/data/web".to_owned())));
+    hand.read(0, leased("new", 3600));
+    hand.rendered(0, "secret/web");
+    hand.published(2, &[0]);
+    hand.give(Event::Notified { notifier: NotifierId(0), result: Ok(()) });
+    let old = LeaseId("old".into());
+    let until_asked = |hand: &mut Hand| {
+        let end = hand.millis + 60_000;
+        while !hand.sleep().iter().any(|action| matches!(action, Action::Ask(Question::RevokeLease { .. }))) {
+            assert!(hand.millis < end, "nobody asks");
+        }
+    };
+    for _ in 0..3 {
+        until_asked(&mut hand);
+        let seen = hand.give(Event::LeaseKept(old.clone()));
+        let told = |action: &Action| matches!(action, Action::Say(say) if say.text.contains("revoked"));
+        assert!(!seen.iter().any(told), "{seen:?}");
+        assert!(
+            hand.engine.snapshot().retiring.iter().any(|lease| lease.id == old),
+            "the next run must know"
+        );
+    }
+    until_asked(&mut hand);
+    hand.give(Event::LeaseRevoked { lease: old, result: Ok(()) });
+    assert_eq!(hand.engine.snapshot().retiring, []);
+}

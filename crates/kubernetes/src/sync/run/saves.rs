@@ -155,18 +155,14 @@ impl Run {
         Some(Event::HandoffSaved(result))
     }
 
-    /// Answers in place of the server where something is to be revoked that a Secret may still have. A definition that is
-    /// refused, or whose login does not work yet, is not known to this leader in the form that its Secret has. What the leader
-    /// before had leased for it then looks unused, and is left to run out.
+    /// Answers that something is kept which a Secret may still have. A definition that is refused, or whose login does not
+    /// work yet, is not known to this leader in the form that its Secret has. What the leader before had leased for it then
+    /// looks unused. The core asks again later, and the handoff names it until then.
     pub(super) fn spares(&self, question: &Question) -> Option<Event> {
         let (leases, tokens) = &self.saves.claims;
         let event = match question {
-            Question::RevokeLease { lease, .. } if leases.contains(lease) => {
-                Event::LeaseRevoked { lease: lease.clone(), result: Ok(()) }
-            }
-            Question::RevokeToken(token) if tokens.contains(token) => {
-                Event::TokenRevoked { token: *token, result: Ok(()) }
-            }
+            Question::RevokeLease { lease, .. } if leases.contains(lease) => Event::LeaseKept(lease.clone()),
+            Question::RevokeToken(token) if tokens.contains(token) => Event::TokenKept(*token),
             _ => return None,
         };
         let is_unused = self.board.knows_all() && self.board.needs_no_more(self.share.login());
