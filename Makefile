@@ -75,7 +75,7 @@ bench: release ## start, memory, processor and size beside `bao agent`; writes d
 	BLESS=1 $(CARGO) test --quiet --test pure readme::
 
 bench-stores: release-clouds ## what a thousand secrets of each store cost: time, requests and memory, 4 minutes after the build
-	AWS_AGENT=$$(scripts/aws-agent) scripts/bench stores $(BINARY)-clouds
+	agent=$$(scripts/aws-agent) && AWS_AGENT=$$agent scripts/bench stores $(BINARY)-clouds
 
 bench-webhook: ## start, latency, memory and processor time of the webhook's release, 2 minutes after the build
 	scripts/bench-webhook

@@ -142,7 +142,7 @@ const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 /// `leasehold status`
 #[derive(Debug, Clone, Args)]
 pub struct StatusArgs {
-    /// Show only this file, secret (by its id or path) or notifier.
+    /// Show only this file, secret (by its id or path), backend or notifier.
     #[arg(value_name = "NAME", conflicts_with_all = ["json", "ready", "live"])]
     pub name: Option<String>,
     /// Where the configuration comes from.

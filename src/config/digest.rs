@@ -6,14 +6,14 @@
 use sha2::{Digest, Sha256};
 
 use super::plan::{
-    AuthMethod, AuthPlan, Credential, FilePlan, FileSource, MissingKey, Source, Target, VaultPlan,
+    AuthMethod, AuthPlan, Credential, FilePlan, FileSource, MissingKey, RateLimit, Source, Target, VaultPlan,
 };
 use leasehold_base::request::Request;
 use leasehold_stores::login::{Issuer, Proof, Signer};
 use leasehold_stores::{Kind, ManagedIdentity, Settings};
 
 /// The name of the encoding. It changes with the encoding, so that a handoff of an older one is not taken for ours.
-const VERSION: &[u8] = b"leasehold-plan-4";
+const VERSION: &[u8] = b"leasehold-plan-5";
 
 /// Returns SHA-256 over the canonical encoding.
 pub(super) fn of(vault: &VaultPlan, auth: &AuthPlan, stores: &[Settings], files: &[FilePlan]) -> [u8; 32] {
@@ -64,6 +64,7 @@ impl Encoder {
     fn store(&mut self, store: &Settings) {
         self.bytes(store.name.as_bytes());
         self.bytes(store.kind.name().as_bytes());
+        self.option(store.rate_limit, Self::rate_limit);
         match &store.kind {
             Kind::Environment { prefix } => self.bytes(prefix.as_bytes()),
             Kind::Files { dir } => self.path(dir),
@@ -91,6 +92,11 @@ impl Encoder {
         }
     }
 
+    fn rate_limit(&mut self, limit: RateLimit) {
+        self.number(limit.per_second.to_bits());
+        self.number(u64::from(limit.burst));
+    }
+
     fn vault(&mut self, vault: &VaultPlan) {
         self.bytes(vault.address.as_str().as_bytes());
         self.option(vault.namespace.as_deref(), |to, text| to.bytes(text.as_bytes()));
@@ -107,10 +113,7 @@ impl Encoder {
         }
         self.option(vault.proxy.as_ref(), |to, url| to.bytes(url.as_str().as_bytes()));
         self.duration(vault.timeout);
-        self.option(vault.rate_limit, |to, limit| {
-            to.number(limit.per_second.to_bits());
-            to.number(u64::from(limit.burst));
-        });
+        self.option(vault.rate_limit, Self::rate_limit);
         self.number(vault.max_in_flight as u64);
     }
 

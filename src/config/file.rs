@@ -91,12 +91,12 @@ pub(super) enum EnvironmentWord {
     Ignore,
 }
 
-/// `vault.rate_limit`.
+/// `rate_limit` of the Vault or of a backend.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct RateLimit {
-    pub(super) per_second: Option<f64>,
-    pub(super) burst: Option<u32>,
+pub(in crate::config) struct RateLimit {
+    pub(in crate::config) per_second: Option<f64>,
+    pub(in crate::config) burst: Option<u32>,
 }
 
 /// `defaults`.

@@ -204,7 +204,7 @@ static VAULT: &[Key] = &[
     ),
 ];
 
-static RATE_LIMIT: &[Key] = &[
+pub(in crate::config) static RATE_LIMIT: &[Key] = &[
     key("per_second", Kind::Rate, "", "requests a second in the long run"),
     key("burst", Kind::Count, "per_second", "requests at once after a rest"),
 ];

@@ -133,6 +133,7 @@ impl Driver {
             method: auth.method.name(),
             mount: auth.mount.clone(),
             role: auth.method.role().map(str::to_owned),
+            backends: self.plan.stores.iter().map(|store| store.kind.name()).collect(),
             configuration: self.surroundings.configuration.clone(),
             overrides: self.plan.overrides.clone(),
             started: self.started,

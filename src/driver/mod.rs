@@ -72,7 +72,7 @@ use inputs::Inputs;
 use keeper::Keeper;
 use parting::Parting;
 use reload::{Certificate, Lasting, seed};
-use requests::{Answer, Requests};
+use requests::{Answer, Limits, Requests};
 use rest::Rest;
 pub use server::VaultServer;
 use store::Store;
@@ -255,7 +255,7 @@ impl Driver {
             requests: Requests::new(
                 (Rc::clone(&client), stores),
                 (kept.tokens, kept.children),
-                plan.vault.rate_limit,
+                Limits { vault: plan.vault.rate_limit, stores: &plan.stores },
             ),
             store: kept.store,
             files,

@@ -27,7 +27,7 @@ use leasehold_base::failure::{Failure, FailureKind};
 use leasehold_base::request::Request;
 use leasehold_base::response::Response;
 use leasehold_base::time::Moment;
-use leasehold_stores::Store;
+use leasehold_stores::{Settings, Store};
 
 /// Up to this many tokens that templates have made are kept without a check whether the core still knows them.
 const FEW: usize = 16;
@@ -66,6 +66,14 @@ pub(super) enum Answer {
     Event(Box<Event>),
 }
 
+/// How many requests a second the Vault and each store are sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits<'s> {
+    pub(super) vault: Option<RateLimit>,
+    /// By [`StoreId`].
+    pub(super) stores: &'s [Settings],
+}
+
 /// The client, the tokens, and what is under way.
 pub(super) struct Requests {
     client: Rc<Client>,
@@ -77,6 +85,8 @@ pub(super) struct Requests {
     /// Once there are this many, the tokens that the core no longer knows are dropped.
     most_children: usize,
     pace: Option<Pace>,
+    /// The same for each store, by [`StoreId`].
+    store_paces: Vec<Option<Pace>>,
     silence: Silence,
     under_way: FuturesUnordered<LocalBoxFuture<'static, (u64, Answer)>>,
     /// Counts the engines that have asked. What an earlier one asked is finished, but not reported.
@@ -88,7 +98,7 @@ impl Requests {
     pub(super) fn new(
         (client, stores): (Rc<Client>, Rc<[Store]>),
         (tokens, children): (BTreeMap<TokenId, Secret>, BTreeMap<LeaseId, Secret>),
-        limit: Option<RateLimit>,
+        limits: Limits<'_>,
     ) -> Self {
         Self {
             client,
@@ -96,7 +106,8 @@ impl Requests {
             tokens,
             most_children: FEW,
             children,
-            pace: limit.map(Pace::new),
+            pace: limits.vault.map(Pace::new),
+            store_paces: limits.stores.iter().map(|store| store.rate_limit.map(Pace::new)).collect(),
             silence: Silence::default(),
             under_way: FuturesUnordered::new(),
             asker: 0,
@@ -305,7 +316,12 @@ impl Requests {
     /// Asks a store, which has a limit of its own, so that the Vault's limit holds for the Vault alone.
     fn fetch(&mut self, (store, secret): (StoreId, SecretId), request: Arc<Request>) {
         let stores = Rc::clone(&self.stores);
+        let pace = self.store_paces.get_mut(store.0).and_then(Option::as_mut);
+        let wait = pace.map(|pace| pace.take(clock::moment())).unwrap_or_default();
         self.add(async move {
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
             let sent = clock::moment();
             let result = match stores.get(store.0) {
                 Some(asked) => asked.ask(&request).await.map(Arc::new),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::Driver;
 use super::keeper::Inherited;
-use super::requests::{Answer, Requests};
+use super::requests::{Answer, Limits, Requests};
 use super::store::{Store, fetched};
 use crate::config::plan::{AuthPlan, VaultPlan};
 use crate::core::Engine;
@@ -51,7 +51,8 @@ impl VaultServer {
         stores: Rc<[leasehold_stores::Store]>,
     ) -> Result<Self, Failure> {
         let client = Rc::new(Client::new(vault, auth)?);
-        let requests = Requests::new((Rc::clone(&client), stores), Default::default(), vault.rate_limit);
+        let limits = Limits { vault: vault.rate_limit, stores: &[] };
+        let requests = Requests::new((Rc::clone(&client), stores), Default::default(), limits);
         Ok(Self { client, requests, store: Store::default() })
     }
 

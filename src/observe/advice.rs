@@ -1,7 +1,7 @@
 //! The `next:` line: what a person can do about the first thing that is wrong, in the order in which one thing is the
 //! cause of the next: server, login, store, secret, file, notifier.
 
-use super::status::{File, Status};
+use super::status::{Backend, File, Secret, Status};
 
 /// Returns what to do, or `None` if nothing is wrong.
 #[must_use]
@@ -44,12 +44,15 @@ fn login(status: &Status) -> Option<String> {
 }
 
 fn store(status: &Status) -> Option<String> {
-    let away = status.backends.iter().find(|backend| !backend.up)?;
-    let what = match &away.error {
-        Some(why) => format!("{} can be reached: {why}", away.name),
-        None => format!("{} can be reached", away.name),
-    };
-    Some(format!("see that {what}; files stay as they are, and it is asked again by itself"))
+    status.backends.iter().find(|backend| !backend.up).map(reach)
+}
+
+fn reach(away: &Backend) -> String {
+    let why = away.error.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    format!(
+        "see that {} can be reached{why}; files stay as they are, and it is asked again by itself",
+        away.name
+    )
 }
 
 fn reload(status: &Status) -> Option<String> {
@@ -59,30 +62,62 @@ fn reload(status: &Status) -> Option<String> {
     ))
 }
 
+/// Returns what to do about one link of a file's chain, by the name that `--explain` gives it.
+#[must_use]
+pub fn of_link(status: &Status, file: &File, link: &str) -> Option<String> {
+    match link {
+        "server" => server(status),
+        "login" => login(status),
+        "backend" => {
+            let mut backends = file.sources.iter().filter_map(|source| status.backend(source));
+            backends.find(|backend| !backend.up).map(reach)
+        }
+        "notifier" => notifier(status),
+        _ => Some(self::file(status, file)),
+    }
+}
+
 fn file(status: &Status, file: &File) -> String {
     let name = &file.name;
-    let secret = status.secrets.iter().find(|one| file.sources.contains(&one.source) && one.error.is_some());
+    let secret = culprit(status, file);
     let source = secret.map_or("its secrets", |secret| secret.source.as_str());
     let again = format!("then `leasehold refresh {name}`");
     let backend = secret.and_then(|secret| status.backend(&secret.source));
     match file.error_class.as_deref() {
-        Some("denied") => match backend {
-            Some(backend) => format!(
-                "let this process read {source} for {name}: `leasehold policy --backend {}` prints what a cloud has to grant; {again}",
-                backend.name
-            ),
-            None => format!("`leasehold plan` shows what the policy lacks for {name}; grant it, {again}"),
-        },
+        Some("denied") => denied(name, source, backend),
         Some("missing") => format!("create {source} or its key, or correct the path of {name}; {again}"),
         Some("template") => format!("correct the template of {name} (`leasehold check`), then send SIGHUP"),
         Some("destination") => format!("make room for {name}, or let it be written: {}", error(file)),
-        Some("fault") => {
-            format!("the server fails on {source}: look at its log and at what is behind that engine")
-        }
+        Some("fault") => match backend {
+            Some(backend) => format!("{} fails on {source}: look at its own log", backend.name),
+            None => {
+                format!("the server fails on {source}: look at its log and at what is behind that engine")
+            }
+        },
         Some("expired") => {
             format!("find out why {name} could not be renewed: `leasehold status --explain {name}`")
         }
         _ => format!("`leasehold status --explain {name}` names the first broken link"),
+    }
+}
+
+/// Returns the secret that the file fails for: one of the file's own class, or else any that fails.
+fn culprit<'s>(status: &'s Status, file: &File) -> Option<&'s Secret> {
+    let of_file = |secret: &&Secret| file.sources.contains(&secret.source) && secret.error.is_some();
+    let mut failing = status.secrets.iter().filter(of_file);
+    let alike = failing.clone().find(|secret| secret.error_class == file.error_class);
+    alike.or_else(|| failing.next())
+}
+
+fn denied(name: &str, source: &str, backend: Option<&Backend>) -> String {
+    let again = format!("then `leasehold refresh {name}`");
+    match backend {
+        None => format!("`leasehold plan` shows what the policy lacks for {name}; grant it, {again}"),
+        Some(backend) if backend.is_cloud() => format!(
+            "let this process read {source} for {name}: `leasehold policy --backend {}` prints what a cloud has to grant; {again}",
+            backend.name
+        ),
+        Some(_) => format!("let this process read {source} for {name}; {again}"),
     }
 }
 
@@ -130,6 +165,12 @@ mod tests {
         view.secrets[1].error = Some(Fault { class: "denied", text: "permission denied".into() });
         assert_eq!(
             next(&view).expect("it fails"),
+            "let this process read disk/api-key for api-key; then `leasehold refresh api-key`"
+        );
+        let mut besides = Besides { certificates: vec![], ..sample::besides() };
+        besides.about.backends = vec!["azure_key_vault"];
+        assert_eq!(
+            Status::of(&view, &besides).next.expect("it fails"),
             "let this process read disk/api-key for api-key: `leasehold policy --backend disk` prints what a cloud has to grant; then `leasehold refresh api-key`"
         );
         let next_try = Some(view.now.after(std::time::Duration::from_secs(16)));

@@ -1,6 +1,7 @@
 //! Explains why a file is as it is: server, login, store, policy, secret, template, file and notifier, in the order in
 //! which one is the cause of the next. Each link is shown with its state, and the first broken link is named.
 
+use super::advice;
 use super::paint::{Paint, Palette};
 use super::status::{Backend, File, Secret, Status};
 use super::table::{Cell, columns, span};
@@ -46,8 +47,8 @@ fn chain(status: &Status, file: &File, palette: Palette) -> String {
         Some(step) => format!("first broken link: {}: {}", step.name, plain(&step.what)),
         None => "no link is broken".to_owned(),
     });
-    if let (Some(_), Some(next)) = (broken, &status.next) {
-        lines.push(format!("next: {}", plain(next)));
+    if let Some(next) = broken.and_then(|step| advice::of_link(status, file, step.name)) {
+        lines.push(format!("next: {}", plain(&next)));
     }
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
@@ -61,14 +62,14 @@ fn steps(status: &Status, file: &File) -> Vec<Step> {
         status.secrets.iter().filter(|one| file.sources.contains(&one.source)).collect();
     let class = file.error_class.as_deref();
     let mut steps = Vec::new();
-    if status.has_vault() && !is_of_stores(status, file) {
+    if status.has_vault() && needs_vault(status, file) {
         steps.extend([server(status), login(status)]);
     }
     let of_file = |store: &&Backend| file.sources.iter().any(|source| status.backend(source) == Some(*store));
     steps.extend(status.backends.iter().filter(of_file).map(backend));
     steps.push(policy(file, &secrets));
     steps.extend(secrets.iter().map(|one| secret(one)));
-    if secrets.is_empty() {
+    if secrets.is_empty() && !file.is_ok() {
         let link = if class == Some("missing") { Link::Broken } else { Link::Unknown };
         let what = if link == Link::Broken { error(file) } else { "none was read yet".to_owned() };
         steps.push(Step { name: "secret", link, what });
@@ -106,9 +107,13 @@ fn server(status: &Status) -> Step {
     }
 }
 
-/// Returns whether every secret of this file is from a store that is no Vault.
-fn is_of_stores(status: &Status, file: &File) -> bool {
-    !file.sources.is_empty() && file.sources.iter().all(|source| status.backend(source).is_some())
+/// Returns whether a secret of this file is from the Vault. What a file is made of is known once it was rendered: if it is
+/// as it should be and has no secret, it needs none.
+fn needs_vault(status: &Status, file: &File) -> bool {
+    match file.sources.is_empty() {
+        true => !file.is_ok(),
+        false => file.sources.iter().any(|source| status.backend(source).is_none()),
+    }
 }
 
 fn backend(backend: &Backend) -> Step {
@@ -236,9 +241,16 @@ no link is broken
         view.files[0].health = Health::Stale(view.now);
         let text = explained(&view);
         assert!(
-            text.contains("first broken link: backend: disk does not answer for 0s: it hangs\nnext: "),
+            text.contains(
+                "first broken link: backend: disk does not answer for 0s: it hangs\nnext: see that disk "
+            ),
             "{text}"
         );
+        // A file without secrets needs nobody.
+        view.stores[0].outage = None;
+        view.files[0].health = Health::Good;
+        view.files[0].secrets = vec![];
+        assert!(explained(&view).contains("no link is broken"), "{}", explained(&view));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::core::view::{Outlook, Readiness};
+use crate::core::view::{AwayStore, Outlook, Readiness};
 use leasehold_base::time::Moment;
 
 /// Returns one line: whether the files can be relied on, and then a count of what else is wrong.
@@ -11,7 +11,8 @@ use leasehold_base::time::Moment;
 #[must_use]
 pub fn line(outlook: &Outlook) -> String {
     let (head, named) = head(outlook);
-    let clauses = [files(outlook, named), notifiers(outlook), login(outlook, &head), server(outlook)];
+    let clauses =
+        [files(outlook, named), notifiers(outlook), login(outlook, &head), server(outlook), stores(outlook)];
     let mut line = head;
     let comma = matches!(outlook.readiness, Readiness::Ready | Readiness::ReadyWithoutLogin { .. });
     for clause in clauses.into_iter().flatten() {
@@ -94,6 +95,26 @@ fn server(outlook: &Outlook) -> Option<String> {
     };
     let said = matches!(outlook.readiness, Readiness::ReadyWithoutServer { .. });
     (!said).then(|| format!("server down since {}", ago(outage.since, outlook.now)))
+}
+
+/// Names the stores that do not answer and are not in the first words.
+fn stores(outlook: &Outlook) -> Option<String> {
+    let said = match &outlook.readiness {
+        Readiness::ReadyWithoutStore { store, .. } => store.as_str(),
+        _ => "",
+    };
+    let others: Vec<&AwayStore> = outlook.away.iter().filter(|store| store.name != said).collect();
+    match others.as_slice() {
+        [] => None,
+        [one] => {
+            let since = ago(one.outage.since, outlook.now);
+            Some(format!("the store {} does not answer since {since}", one.name))
+        }
+        all => {
+            let names: Vec<&str> = all.iter().map(|store| store.name.as_str()).collect();
+            Some(format!("the stores {} do not answer", names.join(", ")))
+        }
+    }
 }
 
 /// Returns the words for a server that has not answered for this time.
@@ -193,5 +214,27 @@ mod tests {
         assert_eq!(line(&away), "server down, secrets still valid");
         away.readiness = Readiness::Expired { file: "a".into(), why: "its secret has expired".into() };
         assert_eq!(line(&away), "expired: a: its secret has expired; server down since 0s");
+    }
+
+    #[test]
+    fn a_store_that_is_away_is_named_whatever_else_is_wrong() {
+        let now = sample::view().now;
+        let away = |name: &str| AwayStore {
+            name: name.into(),
+            outage: Outage { since: now.before(Duration::from_secs(7)), why: "it hangs".into() },
+        };
+        let said = |readiness: Readiness, stores: &[&str]| {
+            line(&Outlook { away: stores.iter().map(|name| away(name)).collect(), ..outlook(readiness) })
+        };
+        let down = Readiness::ReadyWithoutServer { until: None };
+        assert!(said(down.clone(), &["disk"]).ends_with("; the store disk does not answer since 7s"));
+        assert!(said(down, &["disk", "aws"]).ends_with("; the stores disk, aws do not answer"));
+        let since = now.before(Duration::from_secs(7));
+        let one = Readiness::ReadyWithoutStore { store: "disk".into(), since, why: "it hangs".into() };
+        assert_eq!(said(one.clone(), &["disk"]), "the store disk does not answer since 7s: it hangs");
+        assert_eq!(
+            said(one, &["disk", "aws"]),
+            "the store disk does not answer since 7s: it hangs; the store aws does not answer since 7s"
+        );
     }
 }

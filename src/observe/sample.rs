@@ -32,6 +32,7 @@ pub(crate) fn besides() -> Besides {
             method: "kubernetes",
             mount: "kubernetes".into(),
             role: Some("web".into()),
+            backends: vec!["files"],
             configuration: vec!["/etc/leasehold/web.yaml".into()],
             overrides: vec![],
             started: Moment::new(Duration::from_secs(2_800)),

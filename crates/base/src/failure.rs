@@ -17,6 +17,8 @@ pub struct Failure {
     /// True if `why` ends with what to do about it, as the texts about connections do ("it refuses the connection; is the
     /// server up, and is the port right?"). A second, general hint would not fit then.
     pub advised: bool,
+    /// True if it is about our own credentials, so that it says nothing of the store that they are for.
+    pub by_us: bool,
 }
 
 /// The classes of failure, by Vault's documented status codes and by what servers really do.
@@ -88,7 +90,7 @@ impl FailureKind {
 impl Failure {
     /// Makes a failure of `kind` with the text `why`.
     pub fn new(kind: FailureKind, why: impl Into<String>) -> Self {
-        Self { kind, why: why.into(), advised: false }
+        Self { kind, why: why.into(), advised: false, by_us: false }
     }
 
     /// Makes a failure of `kind` whose text `why` also says what to do about it.

@@ -8,6 +8,7 @@ pub mod gather;
 pub mod given;
 pub mod held;
 pub mod property;
+pub mod rate;
 pub mod request;
 pub mod response;
 pub mod secret;

@@ -66,6 +66,12 @@ fn unopened(what: &str, path: &Path, error: &std::io::Error) -> Failure {
         let why = format!("{what} {shown} cannot be opened: {}", plain(error));
         return if error.kind() == std::io::ErrorKind::NotFound { not_yet(path, why) } else { unusable(why) };
     }
+    if nix::unistd::eaccess(path, nix::unistd::AccessFlags::R_OK).is_ok() {
+        let why = format!(
+            "{what} {shown} cannot be opened, although its mode allows it: the sandbox of this process denies it, or another security module; restart leasehold, so that the sandbox is made for the file as it is now, or use `sandbox: off`"
+        );
+        return Failure::advised(FailureKind::Unusable, why);
+    }
     let user = nix::unistd::geteuid().as_raw();
     // The file's folder may be closed to us, too.
     let owner = std::fs::metadata(path).map_or_else(

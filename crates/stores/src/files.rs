@@ -108,6 +108,7 @@ impl Files {
                 let uid = rustix::process::geteuid().as_raw();
                 (FailureKind::Denied, format!("{path} may not be read by our uid, {uid}"))
             }
+            Some(Errno::NAMETOOLONG) => (FailureKind::Rejected, "no file has so long a name".to_owned()),
             Some(Errno::XDEV | Errno::LOOP) => {
                 (FailureKind::Rejected, format!("{path} leads out of the folder {}", self.dir.display()))
             }

@@ -154,7 +154,8 @@ mod tests {
             Kind::Google(Google { project: "project".to_owned(), location: None, endpoint: None }),
         ];
         for kind in kinds {
-            let store = Store::open(&Settings { name: "store".to_owned(), kind }, &environment);
+            let store =
+                Store::open(&Settings { name: "store".to_owned(), kind, rate_limit: None }, &environment);
             let printed = format!("{store:?} {store:#?}");
             assert!(!printed.contains(CANARY), "{printed}");
         }

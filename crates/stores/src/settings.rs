@@ -3,16 +3,20 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use leasehold_base::rate::RateLimit;
+
 #[cfg(feature = "clouds")]
 use url::Url;
 
 /// One store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// The first segment of the paths that are read there.
     pub name: String,
     /// Its kind.
     pub kind: Kind,
+    /// How many secrets a second are asked for; `None` if nothing limits that.
+    pub rate_limit: Option<RateLimit>,
 }
 
 /// The kinds of stores.

@@ -8,7 +8,7 @@ const WORLDS: u64 = 2000;
 
 /// Worlds that a run of a million has found broken, and that were mended since. What a seed draws changes with the
 /// simulator; that costs nothing here.
-const FOUND: [u64; 26] = [
+const FOUND: [u64; 29] = [
     90_002_106,
     90_119_931,
     91_017_800,
@@ -35,6 +35,9 @@ const FOUND: [u64; 26] = [
     1_200_027_625,
     1_300_112_038,
     1_400_031_054,
+    1_500_024_725,
+    1_500_054_040,
+    1_500_098_849,
 ];
 
 #[test]

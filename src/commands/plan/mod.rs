@@ -16,6 +16,7 @@ use crate::config::plan::{AuthMethod, LogFormat, LogPlan};
 use crate::exit::{Cause, Ending};
 use crate::observe::log;
 use crate::sandbox;
+use leasehold_base::failure::FailureKind;
 
 /// Logs in, asks, revokes the login, and reports on standard output. It mints no lease and writes nothing.
 ///
@@ -68,8 +69,12 @@ fn verdict(findings: &[Finding]) -> Option<Ending> {
     vital().find_map(|finding| match &finding.state {
         State::Refused(why) => {
             let what = format!("{}: {why}", finding.rules[0].path);
-            let hint =
-                why.hint("grant the identity that reads it access to this secret, or correct the path");
+            let hint = why.hint(match why.kind {
+                FailureKind::Denied => {
+                    "grant the identity that reads it access to this secret, or correct the path"
+                }
+                _ => "give the process the credentials of the store, or correct them",
+            });
             Some(Ending::new(Cause::Denied, what, hint))
         }
         State::Missing(why) => {

@@ -122,16 +122,23 @@ fn explained(status: &Status, name: Option<&str>, palette: Palette) -> Result<St
         None => status.files.iter().filter(|file| !file.is_ok()).collect(),
     };
     match name {
-        Some(name) if files.is_empty() => Err(unknown(status, name)),
+        Some(name) if files.is_empty() => {
+            let hint = format!("name a file ({})", names(status));
+            Err(Ending::new(Cause::Missing, format!("the daemon has no file by the name {name}"), hint))
+        }
         None if files.is_empty() => Ok(format!("{}: every file is as it should be", status.reason)),
         _ => Ok(explain::text(status, &files, palette)),
     }
 }
 
 fn unknown(status: &Status, name: &str) -> Ending {
-    let files: Vec<&str> = status.files.iter().map(|file| file.name.as_str()).take(10).collect();
-    let hint = format!("name a file ({}), a secret's id or path, or a notifier", files.join(", "));
+    let hint = format!("name a file ({}), a secret's id or path, a backend or a notifier", names(status));
     Ending::new(Cause::Missing, format!("the daemon knows nothing by the name {name}"), hint)
+}
+
+/// Returns the names of the first files.
+fn names(status: &Status) -> String {
+    status.files.iter().map(|file| file.name.as_str()).take(10).collect::<Vec<_>>().join(", ")
 }
 
 /// Prints one line, and returns 0 if the daemon answers 200.

@@ -5,6 +5,7 @@ use leasehold_stores::{Kind, Settings};
 #[cfg(feature = "clouds")]
 use super::clouds;
 use super::path;
+use super::vault::rate_limit;
 use crate::config::desk::Desk;
 use crate::config::file::{BackendEntry, EnvironmentStore, File, FileStore};
 use crate::config::keypath::KeyPath;
@@ -19,7 +20,8 @@ pub(super) fn check(file: &File, desk: &mut Desk<'_>) -> Vec<Settings> {
         let at = at.key(name);
         let named = is_named_well(name, &at, desk);
         let kind = kind(entry, &at, desk)?;
-        named.then(|| Settings { name: name.clone(), kind })
+        let rate_limit = entry.rate_limit.as_ref().and_then(|limit| rate_limit(limit, &at, desk));
+        named.then(|| Settings { name: name.clone(), kind, rate_limit })
     });
     let all: Vec<Settings> = all.collect();
     desk.stores = all.iter().map(|store| store.name.clone()).collect();

@@ -197,7 +197,8 @@ fn redirect_host(text: &str, at: &KeyPath, desk: &mut Desk<'_>) -> Option<String
     Some(port.map_or_else(|| host.to_string(), |port| format!("{host}:{port}")))
 }
 
-fn rate_limit(entry: &RateLimitEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<RateLimit> {
+/// Checks the `rate_limit` below `at`.
+pub(super) fn rate_limit(entry: &RateLimitEntry, at: &KeyPath, desk: &mut Desk<'_>) -> Option<RateLimit> {
     let at = at.key("rate_limit");
     let Some(per_second) = entry.per_second else {
         desk.missing(

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::RateLimit;
+
 /// An entry of `backends`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -11,6 +13,7 @@ pub(in crate::config) struct BackendEntry {
     pub(in crate::config) aws_secrets_manager: Option<AwsStore>,
     pub(in crate::config) azure_key_vault: Option<AzureStore>,
     pub(in crate::config) google_secret_manager: Option<GoogleStore>,
+    pub(in crate::config) rate_limit: Option<RateLimit>,
 }
 
 /// The build without the clouds sees that one is there, and does not read it.

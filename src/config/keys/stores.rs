@@ -1,6 +1,6 @@
 //! The keys of stores that are no Vault.
 
-use super::{Key, Kind, key};
+use super::{Key, Kind, RATE_LIMIT, key};
 
 pub(super) static BACKEND: &[Key] = &[
     key(
@@ -27,6 +27,12 @@ pub(super) static BACKEND: &[Key] = &[
         Kind::Map(GOOGLE_STORE),
         "",
         "Google Secret Manager, with the credentials that Google's own libraries would find; in leasehold-clouds",
+    ),
+    key(
+        "rate_limit",
+        Kind::Map(RATE_LIMIT),
+        "",
+        "a token bucket over the secrets that this backend is asked for",
     ),
 ];
 

@@ -59,6 +59,8 @@ pub struct About {
     pub mount: String,
     /// The role or the user, if the method names one.
     pub role: Option<String>,
+    /// The kind of each store that is no Vault, in the order of the view's.
+    pub backends: Vec<&'static str>,
     /// The files and variables that the configuration comes from.
     pub configuration: Vec<String>,
     /// The variables that are in force in place of a value of theirs.

@@ -32,6 +32,9 @@ impl Status {
             mount: about.mount.clone(),
             role: about.role.clone(),
         });
+        for (backend, kind) in status.backends.iter_mut().zip(&about.backends) {
+            backend.kind = (*kind).to_owned();
+        }
         status.process = Some(Process {
             uptime_seconds: -until(view.now, about.started),
             configuration: about.configuration.clone(),
@@ -101,6 +104,7 @@ impl Backend {
     fn at(now: Moment, store: &StoreView) -> Self {
         Self {
             name: store.name.clone(),
+            kind: String::new(),
             up: store.outage.is_none(),
             down_seconds: store.outage.as_ref().map(|outage| -until(now, outage.since)),
             error: store.outage.as_ref().map(|outage| outage.why.clone()),

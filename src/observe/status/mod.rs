@@ -66,6 +66,9 @@ pub struct Status {
 pub struct Backend {
     /// The name in the configuration, which paths begin with.
     pub name: String,
+    /// The kind, as in the configuration: `files`, `azure_key_vault`. An older daemon does not say it.
+    #[serde(default)]
+    pub kind: String,
     /// True if the store answers.
     pub up: bool,
     /// The seconds since which it does not answer.
@@ -288,6 +291,14 @@ impl Status {
     pub fn backend(&self, source: &str) -> Option<&Backend> {
         let first = source.split(['/', '?']).next()?;
         self.backends.iter().find(|backend| backend.name == first)
+    }
+}
+
+impl Backend {
+    /// Returns whether it is a cloud's, which grants what is read there.
+    #[must_use]
+    pub fn is_cloud(&self) -> bool {
+        !matches!(self.kind.as_str(), "" | "environment" | "files")
     }
 }
 

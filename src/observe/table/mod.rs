@@ -1,5 +1,6 @@
 //! A [`Status`] for people.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -38,7 +39,8 @@ pub fn text_of(status: &Status, name: &str, palette: Palette) -> Option<String> 
     let files = if named.is_empty() {
         status.files.iter().filter(|file| secrets.iter().any(|secret| uses(file, secret))).collect()
     } else {
-        secrets = status.secrets.iter().filter(|one| named.iter().any(|file| uses(file, one))).collect();
+        let of_file = |one: &&Secret| named.iter().any(|file| uses(file, one)) || is_of(one, name);
+        secrets = status.secrets.iter().filter(of_file).collect();
         named
     };
     let shown = |one: &&Backend| one.name == name || secrets.iter().any(|secret| is_of(secret, &one.name));
@@ -221,21 +223,22 @@ fn file_row(status: &Status, file: &File) -> [Cell; 5] {
 }
 
 /// Returns what keeps these sources from being asked for.
-fn away<'s>(status: &'s Status, sources: &[String]) -> Option<&'s str> {
-    let backends: Vec<Option<&Backend>> = sources.iter().map(|source| status.backend(source)).collect();
+fn away(status: &Status, sources: &[String]) -> Option<String> {
+    let backends: BTreeSet<Option<&str>> =
+        sources.iter().map(|source| status.backend(source).map(|backend| backend.name.as_str())).collect();
     let of_vault = backends.is_empty() || backends.contains(&None);
-    let mut down = backends.into_iter().flatten().filter(|backend| !backend.up);
-    match down.next() {
-        Some(backend) => Some(&backend.name),
-        None if of_vault && !status.server.up => Some("the server"),
-        None => None,
+    let down = |name: &&str| status.backends.iter().any(|backend| backend.name == **name && !backend.up);
+    let mut down: Vec<&str> = backends.into_iter().flatten().filter(down).collect();
+    if of_vault && !status.server.up {
+        down.insert(0, "the server");
     }
+    (!down.is_empty()).then(|| down.join(" and "))
 }
 
 fn secret_row(status: &Status, secret: &Secret) -> [Cell; 6] {
     let away = away(status, std::slice::from_ref(&secret.source));
     let of_vault = status.backend(&secret.source).is_none();
-    let next = match (&secret.next, secret.state.as_str(), away) {
+    let next = match (&secret.next, secret.state.as_str(), &away) {
         (Some(_), "stale" | "expired", Some(away)) => format!("waits for {away}"),
         (Some(_), "stale" | "expired", None) if of_vault && status.login.is_some() => {
             "waits for a login".to_owned()
@@ -299,11 +302,12 @@ fn notifier_row(notifier: &Notifier) -> [Cell; 5] {
 
 /// Returns the state in one word, and the reason. An older daemon names no state. Then the error decides, and
 /// whether it is `there`.
-fn state(away: Option<&str>, state: &str, error: Option<&String>, (there, not_yet): (bool, &str)) -> Cell {
+fn state(away: Option<String>, state: &str, error: Option<&String>, (there, not_yet): (bool, &str)) -> Cell {
     let with = |state: &str| error.map_or_else(|| state.to_owned(), |error| format!("{state}: {error}"));
+    let away = away.map(|who| if who.contains(" and ") { format!("{who} are") } else { format!("{who} is") });
     match (state, away) {
         ("ok", _) => Cell("ok".to_owned(), Paint::Good),
-        ("stale", Some(away)) => Cell(format!("stale: {away} is down"), Paint::Doubtful),
+        ("stale", Some(away)) => Cell(format!("stale: {away} down"), Paint::Doubtful),
         ("stale", None) => Cell("stale: not logged in".to_owned(), Paint::Doubtful),
         ("missing", _) if error.is_none() => Cell(format!("missing: {not_yet}"), Paint::Doubtful),
         ("", _) if error.is_none() && there => Cell("ok".to_owned(), Paint::Good),

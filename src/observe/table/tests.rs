@@ -103,6 +103,11 @@ fn a_store_that_is_away_is_named_by_what_waits_for_it() {
     ] {
         assert!(text.contains(words), "{words:?} in:\n{text}");
     }
+    let mut both = status.clone();
+    both.server.up = false;
+    both.files[0].sources.push("secret/data/web".into());
+    let shown = super::text(&both, Palette::PLAIN);
+    assert!(shown.contains("stale: the server and disk are down"), "{shown}");
     let of = |name| text_of(&status, name, Palette::PLAIN).unwrap_or_default();
     assert!(of("db.env").contains("BACKEND") && !of("api-key").contains("BACKEND"));
     assert!(of("disk").contains("down for 1m 5s") && !of("disk").contains("api-key"), "{}", of("disk"));

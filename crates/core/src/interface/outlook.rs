@@ -1,6 +1,6 @@
 //! The part of the view that has to be watched, and the state of a file or a secret in one word.
 
-use super::view::{Counters, Fault, LoginTrouble, NotifierView, Outage, Readiness, View};
+use super::view::{Counters, Fault, LoginTrouble, NotifierView, Outage, Readiness, StoreView, View};
 use leasehold_base::time::Moment;
 
 /// The part of a [`View`] that has to be watched. A thousand files cost no more than one look at each, and files that
@@ -21,6 +21,8 @@ pub struct Outlook {
     pub outage: Option<Outage>,
     /// As [`View::silence`].
     pub silence: Option<Moment>,
+    /// The stores that do not answer, in their order.
+    pub away: Vec<AwayStore>,
     /// How many files there are.
     pub files: usize,
     /// The files that are not well, in their order.
@@ -31,6 +33,15 @@ pub struct Outlook {
     pub unheard: Vec<Unheard>,
     /// As [`View::counters`].
     pub counters: Counters,
+}
+
+/// A store that does not answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwayStore {
+    /// The first segment of its paths.
+    pub name: String,
+    /// Since when, and why.
+    pub outage: Outage,
 }
 
 /// A file that is not well.
@@ -107,12 +118,20 @@ impl View {
             login: self.login.clone(),
             outage: self.outage.clone(),
             silence: self.silence,
+            away: self.stores.iter().filter_map(AwayStore::of).collect(),
             files: self.files.len(),
             troubled: troubled.collect(),
             notifiers: self.notifiers.len(),
             unheard: self.notifiers.iter().filter_map(Unheard::of).collect(),
             counters: self.counters,
         }
+    }
+}
+
+impl AwayStore {
+    /// Returns the store, if it does not answer.
+    pub(crate) fn of(store: &StoreView) -> Option<Self> {
+        Some(Self { name: store.name.clone(), outage: store.outage.clone()? })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub use super::outlook::{Health, Outlook, TroubledFile, Unheard};
+pub use super::outlook::{AwayStore, Health, Outlook, TroubledFile, Unheard};
 use leasehold_base::time::Moment;
 
 /// The state of everything at one moment.

@@ -40,6 +40,8 @@ pub(crate) struct Farewell {
     stage: Stage,
     /// The logins to be revoked after the leases that do not end with them.
     tokens: BTreeSet<TokenId>,
+    /// What a proxy has answered for Vault. One of these at a time finds out whether the server answers by now.
+    behind_pages: BTreeSet<Job>,
     /// Something could not be revoked.
     left: bool,
 }
@@ -103,7 +105,8 @@ impl Engine {
         match &mut self.phase {
             Phase::Draining => self.stop_now(),
             Phase::Leaving(farewell) if farewell.stage == Stage::Revoking => {
-                let revoking = self.work.any(Job::is_revocation) || !farewell.tokens.is_empty();
+                let waiting = !farewell.tokens.is_empty() || !farewell.behind_pages.is_empty();
+                let revoking = waiting || self.work.any(Job::is_revocation);
                 farewell.tokens.clear();
                 farewell.left |= farewell.revoke != Revoke::Nothing && !revoking;
                 if revoking {
@@ -120,7 +123,8 @@ impl Engine {
     /// Begins the end of the run, which takes at most `within`.
     pub(crate) fn leave_with(&mut self, result: Result<(), Ending>, revoke: Revoke, within: Duration) {
         let tokens = BTreeSet::new();
-        self.phase = Phase::Leaving(Farewell { result, revoke, stage: Stage::Revoking, tokens, left: false });
+        let (stage, behind_pages) = (Stage::Revoking, BTreeSet::new());
+        self.phase = Phase::Leaving(Farewell { result, revoke, stage, tokens, behind_pages, left: false });
         self.timers.clear_all();
         self.retirees.forget_deadlines();
         self.work.clear_ready();

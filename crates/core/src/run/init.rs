@@ -208,9 +208,9 @@ impl Engine {
     fn ending_for_stored(&self, id: FileId, trouble: &Trouble) -> Ending {
         let what = format!("{}: {}", self.policy.files[id.0].name, trouble.text);
         let is = |kinds: &[FailureKind]| kinds.contains(&trouble.kind);
-        let (cause, hint) = if is(&[FailureKind::Denied, FailureKind::Refused]) {
+        let (cause, hint) = if is(&[FailureKind::Denied]) {
             (Cause::Denied, "grant the identity that reads it access to this secret, or correct the path")
-        } else if is(&[FailureKind::Unusable]) {
+        } else if is(&[FailureKind::Refused, FailureKind::Unusable]) {
             (Cause::Denied, "give the process the credentials of the store, or correct them")
         } else if is(&[FailureKind::Missing, FailureKind::Rejected, FailureKind::Local]) {
             (Cause::Missing, "create it, or correct the path")

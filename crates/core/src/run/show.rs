@@ -8,8 +8,8 @@ use crate::files::inspect;
 use crate::files::shelf::File;
 use crate::interface::ids::{FileId, SecretId};
 use crate::interface::view::{
-    Fault, FileView, Health, LoginTrouble, NextAction, Outage, Outlook, Readiness, SecretView, StoreView,
-    TokenView, TroubledFile, Unheard, View,
+    AwayStore, Fault, FileView, Health, LoginTrouble, NextAction, Outage, Outlook, Readiness, SecretView,
+    StoreView, TokenView, TroubledFile, Unheard, View,
 };
 use crate::secrets::graph::{Node, Op, Step, Trouble};
 use crate::stores::Store;
@@ -79,6 +79,7 @@ impl Engine {
             login: self.login_trouble(),
             outage: self.outage(),
             silence: None,
+            away: self.stores.iter().filter_map(|store| AwayStore::of(&Self::view_store(store))).collect(),
             files,
             troubled,
             notifiers: notifiers.len(),

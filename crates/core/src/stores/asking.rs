@@ -117,6 +117,8 @@ impl Engine {
                 let text = format!("the store {name} does not answer: {why}; {kept}asking again");
                 self.say(Level::Warn, text);
             }
+        } else if failure.by_us {
+            store.rest.not_asked(now, draw);
         } else {
             self.store_answered(id);
         }

@@ -53,18 +53,21 @@ impl Rest {
             tries: 0,
             until: now,
         });
-        if away.until <= now {
-            away.tries = away.tries.saturating_add(1);
-            let asked = match failure.kind {
-                FailureKind::Overloaded(asked) => asked.unwrap_or_default().min(MOST_ASKED),
-                _ => Duration::ZERO,
-            };
-            // A little later than the store asked, and not all pods at the same moment.
-            let asked = asked.saturating_add(if asked.is_zero() { asked } else { FIRST.mul_f64(draw) });
-            away.until = now.after(pause(away.tries, FIRST, LONGEST, draw).max(asked));
-        }
+        let asked = match failure.kind {
+            FailureKind::Overloaded(asked) => asked.unwrap_or_default().min(MOST_ASKED),
+            _ => Duration::ZERO,
+        };
+        away.put_off(asked, now, draw);
         away.failure = failure;
         news
+    }
+
+    /// Records that the request did not come to the store, for which we had no credentials. If the store is away, that
+    /// is not known to have ended.
+    pub(crate) fn not_asked(&mut self, now: Moment, draw: f64) {
+        if let Some(away) = &mut self.away {
+            away.put_off(Duration::ZERO, now, draw);
+        }
     }
 
     /// Records that the store itself has answered. If it had been away, returns since when, and the secrets whose
@@ -72,6 +75,19 @@ impl Rest {
     pub(crate) fn answered(&mut self) -> Option<(Moment, BTreeSet<SecretId>)> {
         let away = self.away.take()?;
         Some((away.since, std::mem::take(&mut self.stranded)))
+    }
+}
+
+impl Away {
+    /// Sets the next request, if the one before it was due.
+    fn put_off(&mut self, asked: Duration, now: Moment, draw: f64) {
+        if self.until > now {
+            return;
+        }
+        self.tries = self.tries.saturating_add(1);
+        // A little later than the store asked, and not all pods at the same moment.
+        let asked = asked.saturating_add(if asked.is_zero() { asked } else { FIRST.mul_f64(draw) });
+        self.until = now.after(pause(self.tries, FIRST, LONGEST, draw).max(asked));
     }
 }
 

@@ -111,6 +111,35 @@ fn a_sink_whose_wrapping_comes_while_its_token_is_in_doubt_is_rendered_when_the_
     assert!(rendered(&taken_back), "{taken_back:?}");
 }
 
+/// Nothing but a wrapping is asked for, and the token is revoked seconds after it was seen alive.
+#[test]
+fn a_young_token_that_was_granted_a_look_up_is_dead_where_it_is_denied_others() {
+    let mut policy = policy(Mode::Daemon, 1);
+    policy.files[0].sink = Some(SinkPolicy::Wrapped(Duration::from_secs(300)));
+    let mut hand = Hand::new(policy);
+    let _ = hand.give(Event::Start { kept: None, rebooted: false });
+    let (mut seen, mut looks) = (hand.logged_in(1), 0);
+    let (end, token) = (hand.millis + 60_000, TokenId(1));
+    while !seen.contains(&Action::Ask(Question::LogIn(TokenId(2)))) {
+        assert!(hand.millis < end, "nobody logs in");
+        let (sent, mut next) = (hand.now().moment, Vec::new());
+        for action in std::mem::take(&mut seen) {
+            match action {
+                Action::Ask(Question::LookUp(_)) => {
+                    looks += 1;
+                    let result = if looks == 1 { Ok(Hand::facts(1, 3600)) } else { Err(denied()) };
+                    next.extend(hand.give(Event::LookedUp { token, sent, result }));
+                }
+                Action::Ask(Question::Wrap { file, .. }) => {
+                    next.extend(hand.give(Event::Wrapped { file, token, result: Err(denied()) }));
+                }
+                _ => {}
+            }
+        }
+        seen = if next.is_empty() { hand.sleep() } else { next };
+    }
+}
+
 /// A token is revoked in its first seconds. It is denied its look-up like a token without a policy for that.
 #[test]
 fn a_token_that_was_revoked_as_soon_as_it_had_logged_in_does_not_make_every_later_denial_a_login() {

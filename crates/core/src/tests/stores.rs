@@ -208,3 +208,24 @@ fn the_next_run_goes_on_from_what_was_read_and_asks_the_store_at_its_time() {
     until(&mut next, &fetch(AZURE, 0, ONE));
     assert!(next.millis - hand.millis <= 12_000);
 }
+
+/// Credentials that we cannot have say nothing of the store that they are for.
+#[test]
+fn a_store_is_not_back_because_our_own_credentials_fail() {
+    let mut hand = settled();
+    until(&mut hand, &fetch(AZURE, 0, ONE));
+    fetched(&mut hand, AZURE, 0, failure(FailureKind::Unreachable));
+    for _ in 0..3 {
+        until(&mut hand, &fetch(AZURE, 0, ONE));
+        let ours = Failure { by_us: true, ..Failure::new(FailureKind::Refused, "no credentials") };
+        fetched(&mut hand, AZURE, 0, Err(ours));
+        let outlook = hand.engine.outlook(hand.now());
+        assert_eq!(outlook.away.iter().map(|store| store.name.as_str()).collect::<Vec<_>>(), ["azure"]);
+    }
+    let before = hand.engine.view(hand.now()).stores[0].answers;
+    until(&mut hand, &fetch(AZURE, 0, ONE));
+    fetched(&mut hand, AZURE, 0, Ok(kv(false)));
+    let view = hand.engine.view(hand.now());
+    assert_eq!((before, view.stores[0].answers), (1, 2), "only answers count");
+    assert_eq!(view.outlook().away, []);
+}

@@ -291,15 +291,18 @@ impl Engine {
             self.still_denied(token);
             return;
         }
-        let fresh =
-            self.upstream.session.logins.get(&token).is_some_and(|login| login.is_fresh(self.now.moment));
+        let login = self.upstream.session.logins.get(&token);
+        let fresh = login.is_some_and(|login| login.is_fresh(self.now.moment));
         if fresh && self.upstream.judge.tries < LAG_TRIES {
             self.look_up_later(Duration::from_secs(4));
             return;
         }
+        // One that was granted a look-up since it logged in may look itself up.
+        let since = login.and_then(|login| login.since);
+        let was_granted = self.upstream.judge.alive.zip(since).is_some_and(|(alive, since)| alive >= since);
         self.upstream.judge.asked = None;
         self.upstream.judge.renewal = false;
-        if fresh {
+        if fresh && !was_granted {
             self.blind();
         } else {
             self.doubt(token);

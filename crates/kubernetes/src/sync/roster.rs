@@ -162,7 +162,7 @@ fn notifier(readers: &Readers) -> NotifierPolicy {
 }
 
 fn store(store: &Store) -> StorePolicy {
-    let Settings { name, kind } = &store.settings;
+    let Settings { name, kind, .. } = &store.settings;
     StorePolicy { name: name.clone(), max_in_flight: kind.max_in_flight() }
 }
 

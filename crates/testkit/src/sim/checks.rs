@@ -331,9 +331,9 @@ fn never_served_past_expiry(world: &mut World) -> Held {
 }
 
 /// How long a file that fails may go on to: that a value which its template failed on is mended shows when that is looked at
-/// next.
+/// next. From then on, it waits for other changes, is rendered and published.
 fn until_mended(world: &World, file: FileId) -> Duration {
-    let failed = world.checks.failed.get(&file).is_some_and(|at| *at + Duration::from_secs(1) > world.now);
+    let failed = world.checks.failed.get(&file).is_some_and(|at| *at + Duration::from_secs(3) > world.now);
     if failed { longest_refresh(world) } else { Duration::ZERO }
 }
 

@@ -4,4 +4,5 @@ mod auth;
 mod server;
 
 pub use auth::{AuthMethod, AuthPlan, Credential};
-pub use server::{ClientCert, RateLimit, VaultPlan};
+pub use leasehold_base::rate::RateLimit;
+pub use server::{ClientCert, VaultPlan};

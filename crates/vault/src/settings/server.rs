@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use leasehold_base::rate::RateLimit;
+
 /// The server and how to reach it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VaultPlan {
@@ -60,13 +62,4 @@ pub struct ClientCert {
     pub cert_file: PathBuf,
     /// Its key.
     pub key_file: PathBuf,
-}
-
-/// A token bucket.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct RateLimit {
-    /// Requests a second in the long run.
-    pub per_second: f64,
-    /// Requests at once after a rest.
-    pub burst: u32,
 }

@@ -81,17 +81,20 @@ impl Engine {
     }
 
     pub(super) fn has_something_to_revoke(&self) -> bool {
-        let waiting = matches!(&self.phase, Phase::Leaving(farewell) if !farewell.tokens.is_empty());
+        let waits = |farewell: &Farewell| !farewell.tokens.is_empty() || !farewell.behind_pages.is_empty();
+        let waiting = matches!(&self.phase, Phase::Leaving(farewell) if waits(farewell));
         waiting || self.work.any(Job::is_revocation)
     }
 
     /// Revokes the logins once their leases elsewhere are revoked: nothing could revoke those afterwards. `now` if
     /// that has taken too long: a login takes more leases along than it leaves behind.
     pub(crate) fn give_back_tokens(&mut self, now: bool) {
-        if !now && (self.work.any(|job| matches!(job, Job::RevokeLease(_))) || self.may_mint_elsewhere()) {
+        let of_lease = |job: &Job| matches!(job, Job::RevokeLease(_));
+        let mints = self.work.any(of_lease) || self.may_mint_elsewhere();
+        let Phase::Leaving(farewell) = &mut self.phase else { return };
+        if !now && (mints || farewell.behind_pages.iter().any(of_lease)) {
             return;
         }
-        let Phase::Leaving(farewell) = &mut self.phase else { return };
         for token in std::mem::take(&mut farewell.tokens) {
             self.work.add(Job::RevokeToken(token), self.now.moment);
         }
@@ -99,6 +102,7 @@ impl Engine {
 
     pub(super) fn token_given_back(&mut self, token: TokenId, result: Result<(), Failure>) {
         self.work.finish(&Job::RevokeToken(token), self.now.moment);
+        self.pass_pages(&result);
         match result {
             Ok(()) => {
                 self.upstream.breaker.succeeded();
@@ -142,6 +146,7 @@ impl Engine {
 
     pub(super) fn lease_given_back(&mut self, lease: &LeaseId, result: Result<(), Failure>) {
         self.work.finish(&Job::RevokeLease(lease.clone()), self.now.moment);
+        self.pass_pages(&result);
         self.lease_answered(lease, result);
         self.give_back_tokens(false);
     }
@@ -194,10 +199,38 @@ impl Engine {
     /// Retries what failed because the server was away, after the next probe. There is little time, so nothing else
     /// is retried.
     fn again_while_leaving(&mut self, job: Job, failure: &Failure) {
-        if failure.kind.is_outage() {
+        match failure.kind {
+            FailureKind::Intercepted => self.wait_behind_pages(job),
+            kind if kind.is_outage() => self.work.add(job, self.now.moment),
+            _ => self.mark_left(&format!("could not revoke: {}", failure.why)),
+        }
+    }
+
+    /// Puts off what a proxy has answered for Vault. A probe may be answered by Vault all the same, and after each of
+    /// them everything would go again.
+    fn wait_behind_pages(&mut self, job: Job) {
+        let busy = self.work.any(Job::is_revocation);
+        let Phase::Leaving(farewell) = &mut self.phase else { return };
+        farewell.behind_pages.insert(job.clone());
+        if busy {
+            return;
+        }
+        // Each has its turn: the proxy may answer for this path alone.
+        let next = farewell.behind_pages.iter().find(|other| **other > job).or(farewell.behind_pages.first());
+        if let Some(next) = next.cloned() {
+            farewell.behind_pages.remove(&next);
+            self.work.add(next, self.now.moment);
+        }
+    }
+
+    /// Lets everything go again that waits behind pages, since the server itself has answered.
+    fn pass_pages(&mut self, result: &Result<(), Failure>) {
+        if result.as_ref().is_err_and(|failure| failure.kind.is_outage()) {
+            return;
+        }
+        let Phase::Leaving(farewell) = &mut self.phase else { return };
+        for job in std::mem::take(&mut farewell.behind_pages) {
             self.work.add(job, self.now.moment);
-        } else {
-            self.mark_left(&format!("could not revoke: {}", failure.why));
         }
     }
 

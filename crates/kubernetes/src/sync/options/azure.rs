@@ -58,7 +58,7 @@ pub(super) fn read(
     let given = READ.iter().filter_map(|name| Some(((*name).to_owned(), Secret::from(variable(name)?))));
     let secret = secret.map(|secret| ("AZURE_CLIENT_SECRET".to_owned(), Secret::from(secret)));
     let environment: BTreeMap<String, Secret> = given.chain(secret).collect();
-    Ok(Store { settings: Settings { name: AZURE.to_owned(), kind }, environment })
+    Ok(Store { settings: Settings { name: AZURE.to_owned(), kind, rate_limit: None }, environment })
 }
 
 fn url(name: &str) -> Result<Url, String> {

@@ -217,7 +217,7 @@ fn key_id(id: &str) -> Result<String, Failure> {
 /// Says why there are no keys. Something that is missing on our own side is no missing secret.
 fn lacking(failure: Failure) -> Failure {
     let kind = if failure.kind == FailureKind::Local { FailureKind::Unusable } else { failure.kind };
-    Failure { kind, why: format!("no credentials of AWS: {}", failure.why), ..failure }
+    Failure { kind, why: format!("no credentials of AWS: {}", failure.why), by_us: true, ..failure }
 }
 
 /// Makes the failure for an answer that is not a metadata service's.

@@ -132,7 +132,7 @@ impl Asker {
 /// Says why there is no token. Something that is missing on our own side is no missing secret.
 fn lacking(failure: Failure) -> Failure {
     let kind = if failure.kind == FailureKind::Local { FailureKind::Unusable } else { failure.kind };
-    Failure { kind, why: format!("no credentials of Azure: {}", failure.why), ..failure }
+    Failure { kind, why: format!("no credentials of Azure: {}", failure.why), by_us: true, ..failure }
 }
 
 #[cfg(test)]

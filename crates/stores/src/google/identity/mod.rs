@@ -76,5 +76,5 @@ pub(super) fn is_account(text: &str) -> bool {
 
 fn lacking(failure: Failure) -> Failure {
     let kind = if failure.kind == FailureKind::Local { FailureKind::Unusable } else { failure.kind };
-    Failure { kind, why: format!("no credentials of Google: {}", failure.why), ..failure }
+    Failure { kind, why: format!("no credentials of Google: {}", failure.why), by_us: true, ..failure }
 }

@@ -130,11 +130,11 @@ pub(super) fn readiness_says_which(world: &World) -> Held {
     }
     let away: BTreeSet<&str> =
         world.stores.iter().filter(|store| store.health.is_some()).map(|store| store.name.as_str()).collect();
-    match process.engine.outlook(world.clock()).readiness {
+    let outlook = process.engine.outlook(world.clock());
+    let told: BTreeSet<&str> = outlook.away.iter().map(|store| store.name.as_str()).collect();
+    match outlook.readiness {
         Readiness::Ready if !away.is_empty() => Err(format!("ready, and {away:?} are away")),
-        Readiness::ReadyWithoutStore { store, .. } if !away.contains(store.as_str()) => {
-            Err(format!("{store} is called away, and is not"))
-        }
+        _ if told != away => Err(format!("{told:?} are called away, and {away:?} are")),
         _ => Ok(()),
     }
 }
