@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
 
 use crate::support::{CANARY, Leasehold, SOON, Stage, Workspace, request_unix, wait_until};
 
@@ -75,6 +76,23 @@ fn init_serves_environment_and_files_without_a_vault() {
     let token = fs::read(alone.space.join("secrets/token")).expect("it is there");
     assert_eq!(token, [0xff, 0x00, b'\n'], "a value need not be text");
     assert_eq!(alone.read("all"), Some(format!("{CANARY}-env {CANARY}-web token web/ ")));
+}
+
+#[test]
+fn a_backend_is_asked_no_more_often_than_its_rate_limit_allows() {
+    let alone = Alone::new();
+    let secret = |n| alone.space.file(&format!("credentials/{n}"), "x");
+    (0..6).for_each(|n| drop(secret(n)));
+    let files: String = (0..6).map(|n| format!("  - {{path: f{n}, secret: disk/{n}}}\n")).collect();
+    let limited = "credentials'}, rate_limit: {per_second: 4, burst: 2}}";
+    alone.config(&format!("files:\n{files}"));
+    let text = alone.space.read("leasehold.yaml").expect("just written").replace("credentials'}}", limited);
+    let config = alone.space.file("leasehold.yaml", text).display().to_string();
+    let begin = Instant::now();
+    alone.leasehold().run(&["init", "--config", &config]).expect_code(0);
+    // Two go at once, and each of the four others a quarter of a second after the one before it.
+    assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
+    assert_eq!(alone.read("f5").as_deref(), Some("x"));
 }
 
 #[test]
