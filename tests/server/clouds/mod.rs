@@ -7,6 +7,7 @@ mod bad_input;
 mod canary;
 mod canary_logins;
 mod fake;
+mod federated;
 mod google;
 mod logins;
 mod sandbox;
