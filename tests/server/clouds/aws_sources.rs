@@ -27,7 +27,7 @@ fn log(log: &Log) -> Vec<String> {
 }
 
 /// Keys as the metadata services answer them, good for so many seconds.
-fn keys(id: &str, lasting: i64) -> String {
+pub(super) fn keys(id: &str, lasting: i64) -> String {
     let ends = leasehold_base::clock::now().wall + lasting;
     let mut date = std::process::Command::new("date");
     date.args(["-u", "-d", &format!("@{ends}"), "+%Y-%m-%dT%H:%M:%SZ"]);

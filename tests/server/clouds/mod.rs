@@ -1,6 +1,7 @@
 //! The secret managers of the clouds, each against a server on this machine.
 
 mod aws;
+mod aws_order;
 mod aws_sources;
 mod azure;
 mod bad_input;

@@ -16,7 +16,6 @@ use url::Url;
 
 use super::needs_of_credentials;
 use super::sign::Keys;
-use super::variables::profile as named_profile;
 use crate::http::{Http, said};
 use crate::kept::{Fresh, Kept};
 use crate::times;
@@ -108,21 +107,21 @@ struct Around<'a> {
     variables: &'a Variables,
 }
 
+/// Returns the source of one kind, if that is configured.
+type Find = fn(&Variables) -> Result<Option<Source>, Failure>;
+
 /// Returns the first source that is configured. Only that one is asked: the credentials of another would be those of
 /// another identity.
+///
+/// The order is that of AWS' command line and of boto3 (`create_credential_resolver` of botocore): a profile that
+/// `AWS_PROFILE` names comes after the environment's keys, and only its role comes before the environment's web
+/// identity.
 fn source(variables: &Variables) -> Result<Source, Failure> {
-    // A profile that is named has priority over everything else.
-    if named_profile(variables).is_none()
-        && let Some(source) =
-            environment(variables)?.map_or_else(|| web_identity(variables), |keys| Ok(Some(keys)))?
-    {
-        return Ok(source);
-    }
-    if let Some(source) = profile::source(variables)? {
-        return Ok(source);
-    }
-    if let Some(source) = container::source(variables)? {
-        return Ok(source);
+    const FIRST: [Find; 5] = [environment, profile::role, web_identity, profile::source, container::source];
+    for find in FIRST {
+        if let Some(source) = find(variables)? {
+            return Ok(source);
+        }
     }
     if instance::is_disabled(variables) {
         return Err(unusable(

@@ -29,9 +29,24 @@ impl Profile {
 
 /// Returns the source of the profile that is named, or of `default` if that has one.
 pub(super) fn source(variables: &Variables) -> Result<Option<Source>, Failure> {
+    let Some((name, profile)) = chosen(variables)? else { return Ok(None) };
+    of(variables, name, &profile)
+}
+
+/// Returns the role of that profile, if the profile's own credentials assume it.
+pub(super) fn role(variables: &Variables) -> Result<Option<Source>, Failure> {
+    let Some((name, profile)) = chosen(variables)? else { return Ok(None) };
+    if profile.text("role_arn").is_none() || profile.text("web_identity_token_file").is_some() {
+        return Ok(None);
+    }
+    of(variables, name, &profile)
+}
+
+/// Returns the profile that is named, or `default` if that is there.
+fn chosen(variables: &Variables) -> Result<Option<(&str, Profile)>, Failure> {
     let name = variables::profile(variables).unwrap_or("default");
     match (profile(variables, name)?, variables::profile(variables)) {
-        (Some(profile), _) => of(variables, name, &profile),
+        (Some(profile), _) => Ok(Some((name, profile))),
         (None, None) => Ok(None),
         (None, Some(name)) => Err(unusable(format!("no file has the profile {name} of AWS_PROFILE"))),
     }
