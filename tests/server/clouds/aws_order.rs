@@ -175,3 +175,29 @@ fn of_several_sources_we_take_the_one_that_botocore_takes() {
         assert!(wrong.is_empty(), "{wrong:#?}");
     }
 }
+
+#[test]
+fn what_a_profile_says_about_its_role_reaches_sts_as_botocore_sends_it() {
+    let services = Services::start();
+    let machine = services.machine();
+    machine.space.file(
+        "config",
+        "[profile role]\nrole_arn = arn:aws:iam::123456789012:role/reader\nsource_profile = keys\n\
+         external_id = a/b\nduration_seconds = 900\nrole_session_name = web\n",
+    );
+    let mut environment = services.environment(&machine);
+    environment.insert("AWS_PROFILE".to_owned(), "role".to_owned());
+    let fields = || {
+        let forms = services.forms();
+        let [form] = &forms[..] else { panic!("{forms:?}") };
+        let mut fields: Vec<String> = form.split('&').map(str::to_owned).collect();
+        fields.sort();
+        fields
+    };
+    judged(std::slice::from_ref(&environment));
+    let theirs = fields();
+    assert_eq!(taken(&services, &machine, &environment).as_deref(), Some("ROLEBYPROFILE"));
+    assert_eq!(fields(), theirs);
+    assert!(theirs.contains(&"ExternalId=a%2Fb".to_owned()), "{theirs:?}");
+    assert!(theirs.contains(&"DurationSeconds=900".to_owned()), "{theirs:?}");
+}

@@ -35,11 +35,28 @@ enum Source {
     /// A token of another identity provider, which STS exchanges for keys.
     WebIdentity { token_file: PathBuf, role_arn: String, session: String },
     /// A role that is assumed with other credentials.
-    Assumed { base: Box<Source>, role_arn: String, session: String },
+    Assumed { base: Box<Source>, role: Role },
     /// ECS and EKS.
     Container { url: Url, token: container::Token },
     /// EC2.
     Instance,
+}
+
+/// A role to assume.
+#[derive(Debug, PartialEq, Eq)]
+struct Role {
+    arn: String,
+    session: String,
+    /// What the role's trust policy asks of who is not of its account.
+    external_id: Option<String>,
+    /// How many seconds the keys are to be good; STS' own hour if nothing says it.
+    duration: Option<u32>,
+}
+
+impl Role {
+    fn of(arn: String) -> Self {
+        Self { arn, session: SESSION.to_owned(), external_id: None, duration: None }
+    }
 }
 
 /// The present keys, and how they are replaced.
@@ -92,8 +109,7 @@ impl Credentials {
     async fn fetch(&self, http: &Http, region: &str) -> Result<Fresh<Keys>, Failure> {
         let mut source = source(&self.variables)?;
         if let Some(role_arn) = &self.role_arn {
-            let (role_arn, session) = (role_arn.clone(), SESSION.to_owned());
-            source = Source::Assumed { base: Box::new(source), role_arn, session };
+            source = Source::Assumed { base: Box::new(source), role: Role::of(role_arn.clone()) };
         }
         let around = Around { http, region, variables: &self.variables };
         source.fetch(&around).await
@@ -164,9 +180,9 @@ impl Source {
             Self::WebIdentity { token_file, role_arn, session } => {
                 sts::with_web_identity(around, &token_file, &role_arn, &session).await
             }
-            Self::Assumed { base, role_arn, session } => {
+            Self::Assumed { base, role } => {
                 let base = Box::pin(base.fetch(around)).await?;
-                sts::assume(around, &base.it, &role_arn, &session).await
+                sts::assume(around, &base.it, &role).await
             }
             Self::Container { url, token } => container::fetch(around.http, &url, &token).await,
             Self::Instance => {
@@ -243,7 +259,7 @@ mod tests {
         Ok(match source {
             Source::Given(keys) => keys.from,
             Source::WebIdentity { role_arn, .. } => role_arn,
-            Source::Assumed { role_arn, .. } => format!("assumed {role_arn}"),
+            Source::Assumed { role, .. } => format!("assumed {}", role.arn),
             Source::Container { url, .. } => url.to_string(),
             Source::Instance => "instance".to_owned(),
         })
