@@ -43,7 +43,7 @@ fn a_file_of_federation_is_taken_where_googles_own_library_takes_it() {
         sources(&file.display().to_string(), &text, &url).into_iter().enumerate()
     {
         let leasehold = cloud.federated(&[("credential_source", source)]);
-        let kept = space.join(&format!("{number}.json"));
+        let kept = space.join(format!("{number}.json"));
         std::fs::copy(space.join("federated.json"), &kept).expect("a copy");
         judged.push(kept.display().to_string());
         judged.push(if refusal.is_some() { "no" } else { "yes" }.to_owned());
